@@ -1,0 +1,58 @@
+"""The arena: plays protocols between agents, and keeps every word.
+
+    from arena import Arena, Arm, Study, motions, round_robin, own, rated
+
+Everything is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+
+_HOME = {
+    "Arena": "arena.run",
+    "Summary": "arena.run",
+    "Which": "arena.run",
+    "Arm": "arena.study",
+    "Study": "arena.study",
+    "Lineup": "arena.study",
+    "Episode": "arena.episode",
+    "own": "arena.prompt",
+    "rated": "arena.prompt",
+    "motions": "arena.subjects",
+    "MOTIONS": "arena.subjects",
+    "round_robin": "arena.tournament",
+    "against_itself": "arena.tournament",
+    "Agent": "arena.types",
+    "Sampling": "arena.types",
+    "Seat": "arena.types",
+    "Subject": "arena.types",
+    "Turn": "arena.types",
+    "Verdict": "arena.types",
+    "Answer": "arena.types",
+    "ArenaError": "arena.errors",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'arena' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def _check_neighbours() -> None:
+    """Another distribution, openai-agents, installs a package called `agents` too: say so instead of failing somewhere inside it."""
+    found = importlib.util.find_spec("agents")
+    ours = Path(__file__).resolve().parent.parent / "agents" / "__init__.py"
+    if found is None or found.origin is None or Path(found.origin).resolve() != ours:
+        where = "nowhere" if found is None else found.origin
+        raise ImportError(
+            f"the package `agents` of peer-arena was expected at {ours}, found {where}; another distribution (openai-agents?) installs"
+            " a package of that name: use an environment without it"
+        )
+
+
+_check_neighbours()

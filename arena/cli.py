@@ -1,0 +1,296 @@
+"""The command line: the door of the house.  It may import everything and is imported by nothing; heavy parts are loaded when needed.
+
+Exit status: 0 done; 1 an episode failed, or a file was refused; 2 bad input or a store that cannot be used; 130 stopped by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from arena.errors import ArenaError, StudyError
+
+FORMATS = ("table", "csv", "json", "markdown")
+CELL = 72
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(prog="arena", description="Play debates and peer reasoning between models; every word goes to DuckDB.")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help)
+        added.set_defaults(run=run)
+        added.add_argument("--db", type=Path, default=Path("arena.duckdb"), metavar="FILE", help="the store (default: arena.duckdb)")
+        return added
+
+    run = command("run", run_study, "play a study file, or continue it")
+    run.add_argument("file", type=Path, help="a Python file with `def study(...) -> Study`")
+    run.add_argument("-o", "--option", action="append", default=[], metavar="KEY=VALUE", help="an argument of its study function")
+    run.add_argument("--concurrency", type=int, default=32, metavar="N", help="calls in flight (default: 32)")
+    run.add_argument("--limit", type=int, metavar="N", help="play at most N episodes")
+    run.add_argument("--shard", type=shard, metavar="I/N", help="play the I-th of N shares (for several machines)")
+    run.add_argument("--retry-failed", action="store_true", help="play failed episodes again")
+    run.add_argument("--accept-code-change", action="store_true", help="continue half-played episodes with a changed protocol")
+
+    command("status", show_status, "what has been played, what is open, what is missing")
+
+    show = command("show", show_episode, "read one episode")
+    show.add_argument("episode", help="its id, or the beginning of it")
+    show.add_argument("--public", action="store_true", help="leave private thoughts and ratings out")
+
+    sql = command("sql", run_sql, "query everything that was said, a running study included")
+    sql.add_argument("query")
+    sql.add_argument("--format", choices=FORMATS, default="table")
+
+    report = command("report", show_report, "how sure the debaters were, and how right")
+    report.add_argument("--study", help="one study only")
+    report.add_argument("--json", action="store_true", help="as JSON: a list, or with --study one object")
+
+    imports = command("import", import_published, "take in published debates")
+    imports.add_argument("format", choices=["llms-overconfidence"])
+    imports.add_argument("folder", type=Path, help="the folder with the publication's JSON files")
+
+    merge = command("merge", merge_stores, "take in what other machines have played")
+    merge.add_argument("stores", type=Path, nargs="+", help="their stores")
+
+    export = command("export", export_tables, "write the tables to files")
+    export.add_argument("folder", type=Path, help="a new folder")
+    export.add_argument("--format", choices=["parquet", "jsonl", "csv"], default="parquet")
+
+    demo = command("demo", run_demo, "a tournament of simulated debaters, its report, and a query")
+    demo.set_defaults(db=Path("demo.duckdb"))
+    return top
+
+
+def shard(text: str) -> tuple[int, int]:
+    """ "2/5" as (2, 5)."""
+    part, _, of = text.partition("/")
+    try:
+        return int(part), int(of)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"write I/N, for example 1/4, found {text!r}") from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; errors that have a known cause become one sentence and exit status 2."""
+    words = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        return int(words.run(words))
+    except ArenaError as error:
+        print(f"arena {words.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        print(f"\nstopped; what was said is kept. Continue with\n  {shlex.join(['arena', *given])}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing to say, and nothing may be said at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def stop(signal_number: int, frame: object) -> NoReturn:
+    """End as with Ctrl-C when the system asks us to go."""
+    raise KeyboardInterrupt
+
+
+def run_study(words: argparse.Namespace) -> int:
+    """arena run"""
+    from arena.run import Arena, Which
+    from arena.studyfile import load_study
+
+    which = Which(words.limit, words.shard, words.retry_failed, words.accept_code_change)
+    arena = Arena(words.db, concurrency=words.concurrency)
+    summary = arena.run(load_study(words.file, words.option), which=which)
+    print(summary)
+    print_missing(words.db, summary.study)
+    print(f"the record is in {words.db}; next: arena report --study {shlex.quote(summary.study)} --db {shlex.quote(str(words.db))}")
+    return 1 if summary.failed else 0
+
+
+def print_missing(path: Path, study: str) -> None:
+    """The reasons for what is missing in a study, one a line."""
+    from arena.store import query
+
+    for what, phase, reason, count in query(path, "select what, phase, reason, n from missing where study = ?", [study]):
+        print(f"  missing: {count} x {what}{f' in {phase}' if phase else ''}: {printable(reason)}")
+
+
+def show_status(words: argparse.Namespace) -> int:
+    """arena status"""
+    from arena.store import fold, query
+
+    folding = fold(words.db, wait_s=0.5) if words.db.exists() else None
+    counts = """
+        select s.study, s.simulated, s.origin, coalesce(max(r.planned), any_value(e.n)) as planned, any_value(e.done) as done,
+               any_value(e.failed) as failed, planned - done - failed as open, any_value(e.turns) as turns, max(r.started_at) as last_run
+        from studies s left join runs r using (study) left join (
+            select study, count(*) as n, count(*) filter (status = 'done') as done, count(*) filter (status = 'failed') as failed,
+                   sum(t.turns) as turns
+            from episodes left join (select episode, count(*) as turns from turns group by episode) t using (episode) group by study
+        ) e using (study) group by all order by s.study"""
+    print_table(query(words.db, counts))
+    missing = query(words.db, "from missing")
+    if len(missing):
+        print("\nmissing")
+        print_table(missing)
+    if folding and folding.put_off:
+        print(f"not folded yet: {folding.put_off}", file=sys.stderr)
+    if folding and folding.skipped:
+        print(f"{folding.skipped} torn journal lines were dropped", file=sys.stderr)
+    return 0
+
+
+def show_episode(words: argparse.Namespace) -> int:
+    """arena show"""
+    from arena.store import query
+
+    found = query(
+        words.db,
+        "select e.*, s.text as motion from episodes e left join subjects s using (subject) where starts_with(e.episode, ?) limit 2",
+        [words.episode],
+    ).dicts()
+    if len(found) != 1:
+        raise StudyError(f"{'several episodes begin' if found else 'no episode begins'} with {words.episode!r}; list them with `arena sql`")
+    episode = found[0]
+    print(f"{episode['episode']}  {episode['study']} / {episode['arm']}  {episode['protocol']}  {episode['status']}")
+    if episode["error"]:
+        print(printable(f"{episode['error_kind']}: {episode['error']}"))
+    print(printable(episode["motion"] or ""))
+    turns = query(
+        words.db,
+        "select t.*, s.agent, s.model from turns t left join seats s using (episode, seat) where episode = ?"
+        " order by round, started_at, seat desc",
+        [episode["episode"]],
+    )
+    for turn in turns.dicts():
+        print(f"\n=== {turn['seat']} ({printable(turn['model'] or '')}), {turn['phase']}")
+        print(printable(turn["public"] if turn["public"] is not None else "[no readable speech]"))
+        if not words.public:
+            rating = turn["confidence_status"] if turn["confidence"] is None else f"{100 * turn['confidence']:g}%"
+            print(f"--- private: rating {rating}" + (f"; thoughts: {printable(turn['thoughts'])}" if turn["thoughts"] else ""))
+        if turn["flags"]:
+            print(f"--- doubts: {', '.join(turn['flags'])}")
+    for verdict in query(words.db, "from verdicts where debate = ? order by judge, repeat", [episode["episode"]]).dicts():
+        sure = "" if verdict["confidence"] is None else f" ({100 * verdict['confidence']:g}%)"
+        print(f"\n=== judge {printable(verdict['judge'])}: {verdict['winner'] or verdict['status']}{sure}")
+    return 0
+
+
+def run_sql(words: argparse.Namespace) -> int:
+    """arena sql"""
+    from arena.run import Arena
+
+    table = Arena(words.db).sql(words.query)
+    match words.format:
+        case "json":
+            print(json.dumps(table.dicts(), indent=1, default=str, ensure_ascii=False))
+        case "csv":
+            writer = csv.writer(sys.stdout)
+            writer.writerows([table.columns, *table.rows])
+        case "markdown":
+            print_table(table, edge="| ", between=" | ", after=" |")
+        case _:
+            print_table(table)
+    return 0
+
+
+def print_table(table: object, edge: str = "", between: str = "  ", after: str = "") -> None:
+    """A table of rows for people: cells cut to one line, numbers short, nothing that could steer the terminal."""
+    from arena.store import Table
+
+    assert isinstance(table, Table)
+    rows = [list(table.columns), *([cell(value) for value in row] for row in table)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
+    for number, row in enumerate(rows):
+        print((edge + between.join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + after).rstrip())
+        if number == 0:
+            print(edge + between.join("-" * width for width in widths) + after)
+
+
+def cell(value: object) -> str:
+    """One value as a short piece of a line."""
+    if value is None:
+        return "NULL"
+    text = f"{value:.6g}" if isinstance(value, float) else printable(str(value)).replace("\n", "⏎")
+    return text if len(text) <= CELL else text[: CELL - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Text of models without characters that could steer a terminal (escapes, controls, writing direction); line breaks stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def show_report(words: argparse.Namespace) -> int:
+    """arena report"""
+    from analysis.report import print_report, report
+
+    reports = report(words.db, words.study)
+    if words.json:
+        print(json.dumps(reports[0] if words.study else reports, indent=1, ensure_ascii=False))
+    else:
+        print_report(reports)
+    return 0
+
+
+def import_published(words: argparse.Namespace) -> int:
+    """arena import"""
+    from arena.imports import import_llms_overconfidence, summary_lines
+
+    imported = import_llms_overconfidence(words.folder, words.db)
+    for text in summary_lines(imported):
+        print(text)
+    print(f"the record is in {words.db}; next: arena report --db {shlex.quote(str(words.db))}")
+    return 1 if imported.refused else 0
+
+
+def merge_stores(words: argparse.Namespace) -> int:
+    """arena merge"""
+    from arena.exchange import merge
+    from arena.store import create
+
+    create(words.db)
+    for other in words.stores:
+        print(f"{other}: {merge(words.db, other)} rows were new")
+    return 0
+
+
+def export_tables(words: argparse.Namespace) -> int:
+    """arena export"""
+    from arena.exchange import export
+
+    for name, rows in export(words.db, words.folder, words.format):
+        print(f"{words.folder / name}: {rows} rows")
+    return 0
+
+
+def run_demo(words: argparse.Namespace) -> int:
+    """arena demo"""
+    from analysis.report import print_report, report
+
+    from arena.demo import QUERY, study
+    from arena.run import Arena
+
+    arena = Arena(words.db)
+    print("A tournament of simulated debaters: no model is asked, no word below was said by one.\n")
+    print(arena.run(study()))
+    print_report(report(words.db, "demo"))
+    print(f'\n$ arena sql --db {words.db} "{QUERY}"')
+    print_table(arena.sql(QUERY))
+    print(f"\nthe record is in {words.db}; next: arena show EPISODE, or a study of your own: experiments/two_llms_debate.py")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

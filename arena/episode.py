@@ -1,0 +1,272 @@
+"""One play of a protocol, and `Episode.ask`: the only way to speak.
+
+The transcript is the memo.  A reply is durable before the protocol sees it, under the key (episode, seat, step, ask); to resume is to call
+the protocol again, and what is stored is replayed instead of asked.  The step counter belongs to the seat, since a seat is a sequential
+process and concurrency exists only between seats.  Seeds and random streams come from the episode's id: no clock, no global random.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from arena.errors import BusySeatError, ReplayError
+from arena.journal import Journal, line, row_of, writable
+from arena.prompt import Part, Prompt, build
+from arena.store import StoredTurn, turn_of, utc_now
+from arena.types import Message, Place, Reading, Reply, Request, Seat, Turn
+
+Reader = Callable[[str], Reading]
+REPLY_FACTS = ("http_status", "tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning", "cost_usd", "cost_source", "finish_reason")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has done so far, for progress and summary: counts of episodes, replies and calls."""
+
+    planned: int = 0
+    done: int = 0
+    failed: int = 0
+    replies: int = 0
+    replayed: int = 0
+    unreadable: int = 0
+    failed_calls: int = 0
+    in_flight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the episodes of one run share: its id, its journal, the places for calls in flight, and the tally."""
+
+    id: str
+    journal: Journal
+    slots: asyncio.Semaphore
+    tally: Tally = field(default_factory=Tally)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is asked of a seat: the place of the step in the play, its stored form, and how to read the reply."""
+
+    seat: Seat
+    step: int
+    phase: str
+    round: int
+    read: Reader
+    rating_public: bool
+    parts: tuple[Part, ...]
+    messages: tuple[Message, ...]
+
+
+def everything(text: str) -> Reading:
+    """The reader of protocols without private words: the whole reply is public."""
+    return Reading(public=text)
+
+
+def digest(*words: object) -> bytes:
+    """sha256 over the words as JSON: the root of ids, seeds and random streams."""
+    return hashlib.sha256(orjson.dumps(words)).digest()
+
+
+def request_hash(request: Request) -> str:
+    """What identifies a request when it is replayed: messages, sampling and seed, as 64 hex digits."""
+    return digest(request.messages, request.sampling, request.seed).hex()
+
+
+class Episode:
+    """One play of a protocol.  `id` is the episode's id; `ask` speaks, `rng` draws."""
+
+    def __init__(self, id: str, run: Run, memo: Mapping[tuple[str, int], StoredTurn] | None = None) -> None:
+        self.id = id
+        self._run = run
+        self._memo = memo or {}
+        self._steps: defaultdict[str, int] = defaultdict(int)
+        self._busy: set[str] = set()
+        self._streams: dict[str, random.Random] = {}
+        self._outstanding: set[asyncio.Task[Turn]] = set()
+
+    def rng(self, name: str) -> random.Random:
+        """The random stream of this name: the same draws in every replay of this episode."""
+        if name not in self._streams:
+            self._streams[name] = random.Random(digest(self.id, "rng", name))
+        return self._streams[name]
+
+    async def ask(
+        self, seat: Seat, prompt: Prompt, *, phase: str, round: int = 0, read: Reader = everything, public_rating: bool = False
+    ) -> Turn:
+        """Ask a seat for its next turn, or replay it where it is stored.
+
+        `prompt` is text and turns (arena.prompt); `read` takes the reply apart, and what it could not read is asked for once more in the
+        same conversation.  `public_rating` says that the prompt tells the author that others will see the rating.
+
+        Raises BusySeatError where the seat is speaking already, LeakError where the prompt shows what is not the seat's to see,
+        ReplayError where a stored turn answered another request, ModelError where the model gave no usable reply.
+        """
+        if seat.name in self._busy:
+            raise BusySeatError(f"{seat.name} was asked for {phase} while it is still speaking; give parallel voices seats of their own")
+        messages, parts = build(prompt, seat, self.id)
+        step = Step(seat, self._steps[seat.name], phase, round, read, public_rating, parts, messages)
+        self._steps[seat.name] += 1
+        self._busy.add(seat.name)
+        # A task of its own: when a protocol gives up on one ask because another failed, this reply is still paid for and must be kept.
+        task = asyncio.create_task(self._take_turn(step))
+        self._outstanding.add(task)
+        task.add_done_callback(self._outstanding.discard)
+        return await asyncio.shield(task)
+
+    async def settle(self) -> None:
+        """Wait until no ask is outstanding; their own errors have reached the protocol already or have lost their reader."""
+        while self._outstanding:
+            await asyncio.gather(*self._outstanding, return_exceptions=True)
+
+    async def abandon(self) -> None:
+        """Cancel what is outstanding: the run is being stopped."""
+        for task in self._outstanding:
+            task.cancel()
+        await self.settle()
+
+    async def _take_turn(self, step: Step) -> Turn:
+        try:
+            request = self._request(step, 0, step.messages)
+            stored = self._memo.get((step.seat.name, step.step))
+            if stored is not None:
+                self._check_replay(step, stored, request_hash(request))
+                if stored.finished:
+                    self._run.tally.replayed += 1
+                    return stored.turn
+                return await self._ask_again(step, request, stored.row, first_reading(stored, step.read))
+            return await self._ask_first(step, request)
+        finally:
+            self._busy.discard(step.seat.name)
+
+    def _check_replay(self, step: Step, stored: StoredTurn, asked: str) -> None:
+        if stored.request_hash != asked:
+            raise ReplayError(
+                f"episode {self.id}: {step.seat.name}'s step {step.step} ({step.phase}) is stored as the reply to another request;"
+                " the protocol, its prompts or the agent changed. Restore them, or give the study a new name"
+            )
+
+    def _request(self, step: Step, ask: int, messages: tuple[Message, ...]) -> Request:
+        name = step.seat.name
+        seed = int.from_bytes(digest(self.id, name, step.step, ask)[:4], "big") >> 1
+        place = Place(self.id, name, step.step, ask, step.phase, step.round)
+        return Request(messages, step.seat.agent.sampling, seed, place)
+
+    async def _ask_first(self, step: Step, request: Request) -> Turn:
+        started_at = utc_now()
+        reply, call_end = await self._call(step.seat, request)
+        row = {
+            "episode": self.id,
+            "seat": step.seat.name,
+            "step": step.step,
+            "phase": step.phase,
+            "round": step.round,
+            "asks": 1,
+            "text": writable(reply.text),
+            "rating_public": step.rating_public,
+            "request_hash": request_hash(request),
+            "prompt": [row_of(part) for part in step.parts],
+            "seed": request.seed,
+            "model_served": reply.model_served,
+            "token_ids": reply.token_ids,
+            "reasoning": reply.reasoning,
+            "started_at": started_at,
+            "ended_at": utc_now(),
+        }
+        try:
+            reading = step.read(reply.text)
+        except BaseException:
+            # The reader is at fault, not the reply: keep the reply, so that a mended reader reads it again without asking.
+            self._run.journal.append(call_end, line("unfinished_turns", row))
+            raise
+        if reading.reask is None:
+            return await self._keep("turns", row, reading, call_end)
+        await self._keep("unfinished_turns", row, reading, call_end)
+        return await self._ask_again(step, request, row, reading)
+
+    async def _ask_again(self, step: Step, request: Request, row: Mapping[str, Any], reading: Reading) -> Turn:
+        """Ask once for what was unreadable, and keep what was readable from the first reply."""
+        if reading.reask is None:
+            return await self._keep("turns", row, reading)
+        again = (*request.messages, Message("assistant", row["text"]), Message("user", reading.reask))
+        reply, call_end = await self._call(step.seat, self._request(step, 1, again))
+        second = step.read(reply.text)
+        merged = reading.filled_from(second)
+        if second.reask is not None:
+            self._run.tally.unreadable += 1
+        finished = {**row, "asks": 2, "reask_prompt": reading.reask, "reask_text": writable(reply.text), "ended_at": utc_now()}
+        return await self._keep("turns", finished, merged, call_end)
+
+    async def _keep(self, table: str, row: Mapping[str, Any], reading: Reading, *call_end: bytes) -> Turn:
+        """Write a turn with the call that brought it, and return it when both are on disk."""
+        read = {
+            "public": None if reading.public is None else writable(reading.public),
+            "thoughts": None if reading.thoughts is None else writable(reading.thoughts),
+            "confidence": reading.confidence,
+            "confidence_status": reading.confidence_status,
+            "answer": None if reading.answer is None else writable(reading.answer),
+            "flags": reading.flags,
+        }
+        full = {**row, **read}
+        if table == "unfinished_turns":
+            full["reask_prompt"] = reading.reask
+        self._run.journal.append(*call_end, line(table, full))
+        await self._run.journal.durable()
+        return turn_of(full)
+
+    async def _call(self, seat: Seat, request: Request) -> tuple[Reply, bytes]:
+        """Send one request when its turn comes; returns the reply and the line that says how the call ended."""
+        run, place = self._run, request.place
+        queued = time.monotonic()
+        async with run.slots:
+            began = time.monotonic()
+            call: dict[str, object] = {
+                "episode": self.id,
+                "seat": place.seat,
+                "step": place.step,
+                "ask": place.ask,
+                "run": run.id,
+                "attempt": 0,
+                "started_at": utc_now(),
+            }
+            run.journal.append(line("call_starts", call))
+            run.tally.in_flight += 1
+            call["queued_s"] = round(began - queued, 6)
+            try:
+                reply = await seat.agent.model(request)
+            except BaseException as error:
+                run.tally.failed_calls += 1
+                run.journal.append(line("call_ends", {**call, **failure(error), "latency_s": round(time.monotonic() - began, 6)}))
+                raise
+            finally:
+                run.tally.in_flight -= 1
+        run.tally.replies += 1
+        facts = {name: value for name in REPLY_FACTS if (value := getattr(reply, name)) is not None}
+        return reply, line("call_ends", {**call, **facts, "status": "ok", "latency_s": round(time.monotonic() - began, 6)})
+
+
+def failure(error: BaseException) -> dict[str, object]:
+    """How a failed call stands in the store."""
+    status = "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
+    return {
+        "status": status,
+        "error_kind": type(error).__name__,
+        "error": writable(str(error)) or None,
+        "http_status": getattr(error, "http_status", None),
+    }
+
+
+def first_reading(stored: StoredTurn, read: Reader) -> Reading:
+    """What was read out of the first reply; read anew only where the reader itself had failed."""
+    turn = stored.turn
+    if stored.reask_prompt is None:
+        return read(turn.text)
+    return Reading(turn.public, turn.thoughts, turn.confidence, turn.confidence_status, turn.answer, turn.flags, stored.reask_prompt)

@@ -1,0 +1,93 @@
+"""Everything that can go wrong, as one tree.
+
+    ArenaError
+    ├── ModelError            a model gave no usable reply; the episode fails, the run goes on
+    │   ├── RateLimited         the provider asked us to slow down
+    │   ├── Refused             the provider refused the request (bad key, bad parameter, policy)
+    │   ├── ContextOverflow     the prompt does not fit the model
+    │   ├── EmptyReply          a reply without text
+    │   ├── Unreachable         no connection, or it broke before the reply was whole
+    │   └── BadReply            an answer that is not in the expected format
+    ├── ProtocolError         a protocol broke a rule of the arena
+    │   ├── ReplayError         a replayed protocol asked for something else than it did before
+    │   ├── BusySeatError       one seat was asked twice at once
+    │   └── LeakError           a private face was about to be shown to somebody else
+    ├── BudgetSpent           the next call does not fit the budget
+    ├── StoreError            the database or a journal cannot be read or written
+    └── StudyError            the study, its options, models or subjects are wrong
+
+Each message says what was asked, what was found and what to do.
+"""
+
+from __future__ import annotations
+
+
+class ArenaError(Exception):
+    """The root: everything that this project raises on purpose."""
+
+
+class ModelError(ArenaError):
+    """A model gave no usable reply.
+
+    `http_status` is the status of the HTTP answer, None where there was none.
+    """
+
+    def __init__(self, message: str, *, http_status: int | None = None) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+
+class RateLimited(ModelError):
+    """The provider asked us to slow down; `retry_after_s` is its wish in seconds, where it gave one."""
+
+    def __init__(self, message: str, *, http_status: int | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message, http_status=http_status)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(ModelError):
+    """The provider refused the request: a bad key, a bad parameter, a policy."""
+
+
+class ContextOverflow(ModelError):
+    """The prompt does not fit the model's context."""
+
+
+class EmptyReply(ModelError):
+    """The reply came without any text."""
+
+
+class Unreachable(ModelError):
+    """No connection, or it broke or timed out before the reply was whole."""
+
+
+class BadReply(ModelError):
+    """The answer is not in the expected format."""
+
+
+class ProtocolError(ArenaError):
+    """A protocol broke a rule of the arena."""
+
+
+class ReplayError(ProtocolError):
+    """A replayed protocol asked for something else than it did before."""
+
+
+class BusySeatError(ProtocolError):
+    """One seat was asked twice at once; a seat is a sequential process."""
+
+
+class LeakError(ProtocolError):
+    """A private face was about to be shown to somebody else than its author."""
+
+
+class BudgetSpent(ArenaError):
+    """The next call does not fit the budget."""
+
+
+class StoreError(ArenaError):
+    """The database or a journal cannot be read or written."""
+
+
+class StudyError(ArenaError):
+    """The study, its options, models or subjects are wrong; nothing was started."""

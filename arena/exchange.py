@@ -1,0 +1,60 @@
+"""Rows in and out of a store: taking in what other machines have played, and writing the tables to files."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+
+from arena.errors import StoreError
+from arena.schema import JOURNALED, TABLES
+from arena.store import check_version, connect, journals, live, load_lines, new_rows, quoted, reading, unfolded
+from arena.views import VIEWS
+
+INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns")
+EXPORTED = (*(name for name in JOURNALED if name not in INTERNAL), *VIEWS)
+FORMATS = {"parquet": "format parquet, compression zstd", "jsonl": "format json", "csv": "format csv, header"}
+
+
+def merge(path: Path, other: Path) -> int:
+    """Take in another store with its journals: every row whose key is new here.  Returns how many rows were new.
+
+    Raises StoreError where either cannot be opened, or `other` was written by a newer program.
+    """
+    if path.resolve() == other.resolve():
+        raise StoreError(f"{other} cannot be merged into itself")
+    with reading(other) as con:
+        check_version(con, other)
+        pending = unfolded(con, journals(other))
+    with closing(connect(path, wait_s=10)) as con:
+        con.execute(f"attach {quoted(str(other))} as other (read_only)")
+        con.execute("begin")
+        load_lines(con, pending)
+        new = 0
+        for name in JOURNALED:
+            columns, key = ", ".join(TABLES[name].columns), ", ".join(TABLES[name].key)
+            for rows in (f"select {columns} from other.{name} anti join store.{name} using ({key})", new_rows(name)):
+                new += con.execute(f"insert into store.{name} by name {rows}").fetchall()[0][0]
+        con.execute("commit")
+        return new
+
+
+def export(path: Path, folder: Path, kind: str) -> list[tuple[str, int]]:
+    """Write every table and view that users read, one file each, into a new folder; returns (file name, rows).
+
+    `kind` is parquet, jsonl or csv.  Raises StoreError where the folder is not empty or cannot be written.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise StoreError(f"{folder} exists and is not empty; name a new folder")
+    written = []
+    with live(path) as con:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in EXPORTED:
+                file = folder / f"{name}.{kind}"
+                rows = con.execute(f"copy (from {name}) to {quoted(str(file))} ({FORMATS[kind]})").fetchall()[0][0]
+                written.append((file.name, rows))
+        except (OSError, duckdb.IOException) as error:
+            raise StoreError(f"cannot write to {folder}: {error}") from error
+    return written

@@ -1,0 +1,104 @@
+"""Prompts made of text and turns: the one place where a turn becomes words, and where a leak is stopped.
+
+A prompt is a string, a turn, `own(turn)`, `rated(turn)`, or a sequence of these.  A turn shows its public face.  `own(turn)` adds the
+private thoughts and the rating, for its author alone; `rated(turn)` adds the rating, for others only where its author was told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from arena.errors import LeakError
+from arena.types import Face, Message, Seat, Turn
+
+NO_SPEECH = "[no readable speech]"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A turn with the face that is shown."""
+
+    turn: Turn
+    face: Face
+
+
+Prompt = str | Turn | Shown | Sequence["Prompt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a stored prompt: either text, or a turn by its key with the face that was shown."""
+
+    text: str | None = None
+    episode: str | None = None
+    seat: str | None = None
+    step: int | None = None
+    face: Face | None = None
+
+
+def own(turn: Turn) -> Shown:
+    """The turn with its private thoughts and rating: for prompts of its own author."""
+    return Shown(turn, "own")
+
+
+def rated(turn: Turn) -> Shown:
+    """The turn's public text with its rating: for its author, or for anybody where ratings are public."""
+    return Shown(turn, "rated")
+
+
+def render(face: Face, public: str | None, thoughts: str | None, confidence: float | None) -> str:
+    """The words that stand in a prompt for a turn; `confidence` in [0, 1] is shown out of 100."""
+    words = NO_SPEECH if public is None else public
+    if face == "own" and thoughts:
+        words += f"\n[private thoughts: {thoughts}]"
+    if face in ("own", "rated"):
+        words += "\n[rating: none could be read]" if confidence is None else f"\n[rating: {100 * confidence:g} out of 100]"
+    return words
+
+
+def shown_turns(prompt: Prompt) -> Iterator[str | Shown]:
+    """The prompt as a flat sequence of strings and shown turns; anything else is a TypeError."""
+    if isinstance(prompt, str | Shown):
+        yield prompt
+    elif isinstance(prompt, Turn):
+        yield Shown(prompt, "public")
+    elif isinstance(prompt, Iterable):
+        for part in prompt:
+            yield from shown_turns(part)
+    else:
+        raise TypeError(f"a prompt is made of strings and turns; found {type(prompt).__name__}")
+
+
+def check_face(shown: Shown, reader: str, episode: str) -> None:
+    """Raise LeakError where `reader` (a seat's name in `episode`) must not see this face."""
+    turn = shown.turn
+    mine = turn.seat == reader and turn.episode == episode
+    if shown.face == "own" and not mine:
+        raise LeakError(
+            f"the private face of {turn!r} was about to be shown to {reader}; show the turn itself, or own(turn) to {turn.seat} alone"
+        )
+    if shown.face == "rated" and not (mine or turn.rating_public):
+        raise LeakError(f"the rating of {turn!r} was about to be shown to {reader}, but {turn.seat} was not asked with public_rating=True")
+
+
+def build(prompt: Prompt, seat: Seat, episode: str) -> tuple[tuple[Message, ...], tuple[Part, ...]]:
+    """The messages for a seat's model, and the parts to store.
+
+    Returns (messages, parts): the agent's system prompt where it has one, then one user message.
+    Raises LeakError where a face is not the reader's to see, TypeError for anything that is neither text nor turn.
+    """
+    words: list[str] = []
+    parts: list[Part] = []
+    for piece in shown_turns(prompt):
+        if isinstance(piece, str):
+            words.append(piece)
+            parts.append(Part(text=piece))
+            continue
+        check_face(piece, seat.name, episode)
+        turn = piece.turn
+        words.append(render(piece.face, turn.public, turn.thoughts, turn.confidence))
+        parts.append(Part(episode=turn.episode, seat=turn.seat, step=turn.step, face=piece.face))
+    messages = [Message("system", seat.agent.system)] if seat.agent.system else []
+    messages.append(Message("user", "".join(words)))
+    return tuple(messages), tuple(parts)

@@ -1,0 +1,230 @@
+"""The tables and views of a store, as data.  Names and columns are a promise to users; every one carries a comment.
+
+A base table is (comment, key, {column: (type, comment)}).  A journal line is one row of one base table, with the table's name under "t";
+folding inserts each row once, by its key.  Views are SQL over the base tables; the same text serves the database file and a live read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCHEMA_VERSION = 1
+
+PROMPT = "STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR)[]"
+TURN_COLUMNS = {
+    "episode": ("VARCHAR", "the play this turn belongs to"),
+    "seat": ("VARCHAR", "who spoke: a seat's name"),
+    "step": ("INTEGER", "the seat's own counter, from 0"),
+    "phase": ("VARCHAR", "opening, rebuttal, closing, ... in the protocol's words"),
+    "round": ("INTEGER", "position of the phase, from 0"),
+    "asks": ("INTEGER", "1, or 2 where something was unreadable and asked again"),
+    "text": ("VARCHAR", "the raw reply to the first ask"),
+    "reasoning": ("VARCHAR", "reasoning text that the provider served apart; NULL where none"),
+    "reask_prompt": ("VARCHAR", "what was asked again in the same conversation; NULL where nothing was"),
+    "reask_text": ("VARCHAR", "the raw reply to that; NULL where nothing was asked again"),
+    "public": ("VARCHAR", "what others may read; NULL: no readable speech"),
+    "thoughts": ("VARCHAR", "private thoughts; NULL where none were given"),
+    "confidence": ("DOUBLE", "stated confidence in [0, 1]; NULL: see confidence_status"),
+    "confidence_status": ("VARCHAR", "read, not asked, or why there is no confidence"),
+    "rating_public": ("BOOLEAN", "whether the author was told that others see the rating"),
+    "answer": ("VARCHAR", "the answer read out of the reply; NULL where none"),
+    "flags": ("VARCHAR[]", "doubts about this turn, in words"),
+    "request_hash": ("VARCHAR", "sha256 of the first request (messages, sampling, seed); NULL for imports"),
+    "prompt": (PROMPT, "the user message in parts: text, or a turn by its key and face; NULL for imports"),
+    "seed": ("BIGINT", "seed of the first ask; NULL for imports"),
+    "model_served": ("VARCHAR", "the model's name as the provider gave it"),
+    "token_ids": ("INTEGER[]", "generated token ids (local models)"),
+    "started_at": ("TIMESTAMP", "UTC; NULL for imports"),
+    "ended_at": ("TIMESTAMP", "UTC; NULL for imports"),
+}
+CALL_KEY = ("episode", "seat", "step", "ask", "run", "attempt")
+CALL_PLACE = {
+    "episode": ("VARCHAR", "the play this call belongs to"),
+    "seat": ("VARCHAR", "who was asked"),
+    "step": ("INTEGER", "the seat's own counter, from 0"),
+    "ask": ("INTEGER", "0, or 1 for the re-ask"),
+    "run": ("VARCHAR", "the run that made the call"),
+    "attempt": ("INTEGER", "0 for the first try of this ask within the run"),
+    "started_at": ("TIMESTAMP", "UTC, when it was sent"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One base table: its comment, the columns of its key, and its columns as {name: (type, comment)}."""
+
+    comment: str
+    key: tuple[str, ...]
+    columns: dict[str, tuple[str, str]]
+
+
+TABLES: dict[str, Table] = {
+    "studies": Table(
+        "One row is a study",
+        ("study",),
+        {
+            "study": ("VARCHAR", "the study's name"),
+            "created_at": ("TIMESTAMP", "UTC, first run or import"),
+            "git_commit": ("VARCHAR", "commit of the working folder at the first run; NULL outside git"),
+            "versions": ("JSON", "versions of Python and of the packages that matter"),
+            "simulated": ("BOOLEAN", "whether simulated or scripted models spoke in it"),
+            "origin": ("VARCHAR", "played, or imported from where"),
+        },
+    ),
+    "runs": Table(
+        "One row is one run of a study: a process that played it for a while",
+        ("run",),
+        {
+            "run": ("VARCHAR", "id of the run; its journals carry it in their names"),
+            "study": ("VARCHAR", "the study that was played"),
+            "planned": ("INTEGER", "how many episodes the study has"),
+            "host": ("VARCHAR", "machine"),
+            "pid": ("INTEGER", "process"),
+            "started_at": ("TIMESTAMP", "UTC"),
+        },
+    ),
+    "plays": Table(
+        "One row is one play of a protocol, without its status (see the view episodes)",
+        ("episode",),
+        {
+            "episode": ("VARCHAR", "id: a hash of everything that defines the play"),
+            "study": ("VARCHAR", "the study it belongs to"),
+            "arm": ("VARCHAR", "the arm of the study"),
+            "protocol": ("VARCHAR", "the protocol's name"),
+            "version": ("VARCHAR", "the protocol's VERSION"),
+            "code_hash": ("VARCHAR", "sha256 of the protocol's source; NULL for imports"),
+            "options": ("JSON", "the protocol's options that differ from its defaults"),
+            "subject": ("VARCHAR", "the motion or question, by id"),
+            "repeat": ("INTEGER", "0 for the first play"),
+            "started_at": ("TIMESTAMP", "UTC; for imports from the file's name, its zone unknown"),
+        },
+    ),
+    "statuses": Table(
+        "One row is the end of an episode; the latest counts (see the view episodes)",
+        ("episode", "ended_at"),
+        {
+            "episode": ("VARCHAR", "the play"),
+            "run": ("VARCHAR", "the run that ended it"),
+            "status": ("VARCHAR", "done or failed"),
+            "error_kind": ("VARCHAR", "class of the error; NULL when done"),
+            "error": ("VARCHAR", "the error in words; NULL when done"),
+            "ended_at": ("TIMESTAMP", "UTC"),
+        },
+    ),
+    "seats": Table(
+        "One row is an agent in an episode",
+        ("episode", "seat"),
+        {
+            "episode": ("VARCHAR", "the play"),
+            "seat": ("VARCHAR", "the seat's name: proposition, opposition, ..."),
+            "agent": ("VARCHAR", "the agent's name"),
+            "model": ("VARCHAR", "model reference, without address or key"),
+            "system": ("VARCHAR", "the agent's system prompt; NULL where unknown"),
+            "sampling": ("JSON", "sampling settings that were set; NULL where unknown"),
+        },
+    ),
+    "subjects": Table(
+        "One row is a motion or question",
+        ("subject",),
+        {
+            "subject": ("VARCHAR", "id: a hash of the content"),
+            "kind": ("VARCHAR", "motion or question"),
+            "text": ("VARCHAR", "the words"),
+            "gold": ("VARCHAR", "the right answer; NULL for motions"),
+            "choices": ("VARCHAR[]", "the options of a multiple-choice question"),
+            "source": ("VARCHAR", "where it comes from"),
+            "licence": ("VARCHAR", "on what terms; NULL: unknown"),
+        },
+    ),
+    "turns": Table("One row is one step of a seat, after re-asks", ("episode", "seat", "step"), TURN_COLUMNS),
+    "unfinished_turns": Table(
+        "One row is a first reply with something unreadable in it, kept so that a stopped run goes on with the re-ask",
+        ("episode", "seat", "step"),
+        TURN_COLUMNS,
+    ),
+    "call_starts": Table(
+        "One row is a call that went out; without an end it shows as status unknown in the view calls", CALL_KEY, CALL_PLACE
+    ),
+    "call_ends": Table(
+        "One row is how a call ended (see the view calls)",
+        CALL_KEY,
+        {
+            **CALL_PLACE,
+            "status": ("VARCHAR", "ok, failed or cancelled"),
+            "error_kind": ("VARCHAR", "class of the error; NULL when ok"),
+            "error": ("VARCHAR", "the error in words; NULL when ok"),
+            "http_status": ("INTEGER", "NULL where there was no HTTP answer"),
+            "tokens_in": ("BIGINT", "prompt tokens; NULL: the provider did not say"),
+            "tokens_cached": ("BIGINT", "prompt tokens served from a cache"),
+            "tokens_out": ("BIGINT", "generated tokens, reasoning included"),
+            "tokens_reasoning": ("BIGINT", "generated reasoning tokens"),
+            "cost_usd": ("DOUBLE", "dollars; NULL: unknown, not zero"),
+            "cost_source": ("VARCHAR", "provider or table; NULL: unknown"),
+            "latency_s": ("DOUBLE", "seconds from sending to the whole reply"),
+            "queued_s": ("DOUBLE", "seconds the call waited for its turn"),
+            "finish_reason": ("VARCHAR", "stop, length, ... in the provider's words"),
+        },
+    ),
+    "verdicts": Table(
+        "One row is one judge's word on one debate; judging is an episode of its own",
+        ("episode",),
+        {
+            "episode": ("VARCHAR", "the judging"),
+            "debate": ("VARCHAR", "the debate's episode"),
+            "judge": ("VARCHAR", "the judge's model reference"),
+            "seat_order": ("VARCHAR", "in which order the judge read the sides"),
+            "repeat": ("INTEGER", "0 for the judge's first reading"),
+            "winner": ("VARCHAR", "proposition, opposition or abstain; NULL: see status"),
+            "confidence": ("DOUBLE", "the judge's confidence in [0, 1]; NULL: see status"),
+            "reasons": ("VARCHAR", "the judge's reasons, private to no one"),
+            "status": ("VARCHAR", "read, or why not, or what is doubtful"),
+        },
+    ),
+    "answers": Table(
+        "One row is an answer to a question",
+        ("episode", "seat"),
+        {
+            "episode": ("VARCHAR", "the play"),
+            "seat": ("VARCHAR", "who answered"),
+            "answer": ("VARCHAR", "the answer; NULL: unreadable"),
+            "correct": ("BOOLEAN", "NULL: cannot be told"),
+            "confidence": ("DOUBLE", "in [0, 1]; NULL where none"),
+            "final": ("BOOLEAN", "whether it is the episode's answer"),
+        },
+    ),
+    "routes": Table(
+        "One row is a summary sent to a peer",
+        ("episode", "block", "path", "rank"),
+        {
+            "episode": ("VARCHAR", "the play"),
+            "block": ("INTEGER", "the exchange, from 0"),
+            "path": ("INTEGER", "the receiver"),
+            "peer": ("INTEGER", "the sender"),
+            "rank": ("INTEGER", "order in which it was shown, from 0"),
+            "similarity": ("DOUBLE", "of the two summaries, in [0, 1]; NULL where the router uses none"),
+            "router": ("VARCHAR", "dispersed, clustered, hybrid, random or all"),
+        },
+    ),
+    "measures": Table(
+        "One row is a number read off token probabilities",
+        ("episode", "seat", "step", "name"),
+        {
+            "episode": ("VARCHAR", "the play"),
+            "seat": ("VARCHAR", "who spoke"),
+            "step": ("INTEGER", "the seat's step"),
+            "name": ("VARCHAR", "what was measured, with its unit"),
+            "value": ("DOUBLE", "the number"),
+        },
+    ),
+    "folded": Table(
+        "One row is a journal that was folded into this database, and up to which byte",
+        ("journal", "bytes"),
+        {
+            "journal": ("VARCHAR", "file name in the folder beside the database"),
+            "bytes": ("BIGINT", "how much of it has been folded"),
+            "skipped": ("INTEGER", "lines that could not be read (a torn last line)"),
+            "folded_at": ("TIMESTAMP", "UTC"),
+        },
+    ),
+}
+JOURNALED = tuple(name for name in TABLES if name != "folded")

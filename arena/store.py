@@ -1,0 +1,362 @@
+"""The DuckDB file: making it, folding journals into it, and reading it together with journals that are still open.
+
+A run writes its journal and does not hold the database (DuckDB lets nobody else in while a writer holds the file).  Folding inserts each
+journal line once, by its key, in one transaction with the journal's name and length.  Reading attaches the file read-only for the length
+of one query and puts the lines that are not folded yet beside its tables, so that a running study can be queried from another process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from arena.errors import StoreError
+from arena.schema import JOURNALED, SCHEMA_VERSION, TABLES
+from arena.types import NOT_ASKED, Turn
+from arena.views import VIEWS
+
+JSON_OBJECT_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The result of a query: column names, and rows as tuples."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """The rows as dictionaries by column name."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return iter(self.rows)
+
+    def __str__(self) -> str:
+        cells = [[str(c) for c in self.columns]] + [["" if v is None else str(v) for v in row] for row in self.rows]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
+        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """What folding did: journals taken in, lines that could not be read, and why it was put off (None: it was not)."""
+
+    journals: int = 0
+    skipped: int = 0
+    put_off: str | None = None
+
+
+def journal_folder(path: Path) -> Path:
+    """Where the journals of a store lie: beside the database."""
+    return path.with_name(path.name + ".journal")
+
+
+def create(path: Path) -> None:
+    """Make the database with all tables and views where it is missing, and check its schema version where it is not.
+
+    It is made under another name and moved into place whole, so that nobody ever meets half a store.
+    Raises StoreError where the folder cannot be written, the file is no store, or its schema is newer than this program's.
+    """
+    folder = journal_folder(path)
+    draft = folder / f"new-{os.getpid()}.duckdb"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(b"")
+        draft.unlink()
+    except OSError as error:
+        raise StoreError(f"cannot write beside {path}: {error.strerror}; name another store with --db") from error
+    if not path.exists():
+        try:
+            with closing(connect(draft, wait_s=0)) as con:
+                make_tables(con)
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    with reading(path) as con:
+        check_version(con, path)
+
+
+def make_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """All base tables and views with their comments, in one transaction."""
+    con.execute("begin")
+    con.execute("create table store_info (schema_version integer, created_at timestamp)")
+    con.execute("insert into store_info values (?, ?)", [SCHEMA_VERSION, utc_now()])
+    for name, table in TABLES.items():
+        columns = ", ".join(f"{column} {kind}" for column, (kind, _) in table.columns.items())
+        con.execute(f"create table {name} ({columns})")
+        comment(con, "table", name, table.comment, {column: text for column, (_, text) in table.columns.items()})
+    inherited = {column: text for table in TABLES.values() for column, (_, text) in table.columns.items()}
+    for name, view in VIEWS.items():
+        con.execute(f"create view {name} as {view.sql}")
+        names = [row[0] for row in con.execute(f"describe {name}").fetchall()]
+        known = {column: inherited.get(column, column.replace("_", " ")) for column in names}
+        comment(con, "view", name, view.comment, known | view.columns)
+    con.execute("commit")
+
+
+def comment(con: duckdb.DuckDBPyConnection, kind: str, name: str, text: str, columns: dict[str, str]) -> None:
+    """Attach comments to a table or view and to its columns."""
+    con.execute(f"comment on {kind} {name} is {quoted(text)}")
+    for column, words in columns.items():
+        con.execute(f"comment on column {name}.{column} is {quoted(words)}")
+
+
+def quoted(text: str) -> str:
+    """The text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def utc_now() -> datetime:
+    """Now in UTC, without a zone, as the tables keep it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def connect(path: Path, *, wait_s: float) -> duckdb.DuckDBPyConnection:
+    """A writing connection; waits up to `wait_s` seconds for whoever holds the file.  Raises StoreError in plain words."""
+    con = duckdb.connect(":memory:")
+    try:
+        retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (storage_version 'latest')"), path, wait_s)
+        con.execute("use store")
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def retry_locked(attach: Callable[[], object], path: Path, wait_s: float) -> None:
+    """Attach, and try again while another process holds the file; turn DuckDB's errors into a sentence."""
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            attach()
+            return
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise StoreError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
+            if time.monotonic() >= until:
+                raise StoreError(
+                    f"{path} is held by another process: {holder(str(error))}; close it there, or query with `arena sql`"
+                ) from error
+            time.sleep(0.05)
+        except duckdb.Error as error:
+            if "already attached" in str(error) or "different configuration" in str(error):
+                raise StoreError(f"{path} is open in this process already; close that connection first") from error
+            raise StoreError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
+
+
+def holder(message: str) -> str:
+    """The process that holds the file, out of DuckDB's message."""
+    return message.split("held in ")[-1].split(". ")[0] if "held in " in message else "unknown"
+
+
+def check_version(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Raise StoreError where the attached store is none of ours, or newer than this program."""
+    try:
+        row = con.execute("select schema_version from store.store_info").fetchone()
+    except duckdb.CatalogException as error:
+        raise StoreError(f"{path} is a database, but not an arena store; name another file with --db") from error
+    if row is None or row[0] > SCHEMA_VERSION:
+        found = "no version" if row is None else f"schema version {row[0]}"
+        raise StoreError(
+            f"{path} has {found}, this program reads {SCHEMA_VERSION}: it was written by a newer arena;"
+            " update, or name another file with --db"
+        )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in memory with the store attached read-only as `store`; let go at the end of the block."""
+    if not path.exists():
+        raise StoreError(f"there is no store at {path}; run or import a study first, or name another file with --db")
+    with closing(duckdb.connect(":memory:")) as con:
+        retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (read_only)"), path, wait_s=10)
+        yield con
+
+
+@contextmanager
+def live(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection on which every table and view of the store shows what is folded and what still lies in journals."""
+    with reading(path) as con:
+        check_version(con, path)
+        load_lines(con, unfolded(con, journals(path)))
+        for name in JOURNALED:
+            con.execute(f"create view {name} as from store.{name} union all by name {new_rows(name)}")
+        for name, view in VIEWS.items():
+            con.execute(f"create view {name} as {view.sql}")
+        yield con
+
+
+def query(path: Path, sql: str, parameters: Sequence[Any] = ()) -> Table:
+    """Run one query on folded and unfolded rows alike, read the result at once, and let the file go.
+
+    Raises StoreError with DuckDB's first lines where the query is wrong.
+    """
+    with live(path) as con:
+        try:
+            cursor = con.execute(sql, list(parameters))
+            rows = cursor.fetchall()
+        except duckdb.Error as error:
+            raise StoreError(f"the query failed: {str(error).strip()}") from error
+        return Table(tuple(column[0] for column in cursor.description or ()), tuple(rows))
+
+
+def journals(path: Path) -> list[Path]:
+    """All journals beside a store; their names begin with the time, so the oldest come first."""
+    return sorted(journal_folder(path).glob("*.jsonl"), key=lambda file: file.name)
+
+
+def is_open(journal: Path) -> bool:
+    """Whether a living run still writes this journal: it holds a lock on it for as long as it lives."""
+    with journal.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def load_lines(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[int]:
+    """Read journal lines into the temporary table `lines`; returns for each file how many could not be read."""
+    columns: dict[str, str] = {"t": "VARCHAR"}
+    for name in JOURNALED:
+        columns |= {column: kind for column, (kind, _) in TABLES[name].columns.items()}
+    declared = ", ".join(f"{column}: {quoted(kind)}" for column, kind in columns.items())
+    con.execute("create temp table lines (" + ", ".join(f"{column} {kind}" for column, kind in columns.items()) + ")")
+    skipped = []
+    for file in files:
+        longest, count = longest_line(file)
+        read = con.execute(
+            f"insert into lines from (from read_json(?, format = 'newline_delimited', columns = {{{declared}}}, ignore_errors = true,"
+            f" maximum_object_size = {max(JSON_OBJECT_BYTES, longest + 1)})) where t is not null",
+            [str(file)],
+        ).fetchall()[0][0]
+        skipped.append(count - read)
+    return skipped
+
+
+def longest_line(file: Path) -> tuple[int, int]:
+    """(bytes of the longest line, number of lines that are not blank)."""
+    longest = count = 0
+    with file.open("rb") as lines:
+        for line in lines:
+            longest = max(longest, len(line))
+            count += not line.isspace()
+    return longest, count
+
+
+def new_rows(name: str) -> str:
+    """SQL for the rows of a base table that stand in `lines` and not yet in the store: each key once."""
+    key = ", ".join(TABLES[name].key)
+    return (
+        f"select {', '.join(TABLES[name].columns)} from lines anti join store.{name} using ({key})"
+        f" where t = {quoted(name)} qualify row_number() over (partition by {key}) = 1"
+    )
+
+
+def fold(path: Path, *, wait_s: float = 2.0) -> Folding:
+    """Take the journals that nobody writes any more into the database, each line once.
+
+    Waits `wait_s` seconds for a reader who holds the file; then the journals stay where they are, and the result says so.
+    """
+    closed = [journal for journal in journals(path) if not is_open(journal)]
+    if not closed:
+        return Folding()
+    try:
+        with reading(path) as con:
+            if not unfolded(con, closed):
+                return Folding()
+        with closing(connect(path, wait_s=wait_s)) as con:
+            return fold_into(con, unfolded(con, closed))
+    except StoreError as error:
+        return Folding(put_off=str(error))
+
+
+def unfolded(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path]:
+    """Those journals that are longer than what the attached store has taken in of them."""
+    taken = dict(con.execute("select journal, max(bytes) from store.folded group by journal").fetchall())
+    return [file for file in files if file.stat().st_size > taken.get(file.name, 0)]
+
+
+def fold_into(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> Folding:
+    """Insert the new rows of these journals, and note the journals, in one transaction."""
+    con.execute("begin")
+    sizes = [file.stat().st_size for file in files]
+    skipped = load_lines(con, files)
+    for name in JOURNALED:
+        con.execute(f"insert into store.{name} by name {new_rows(name)}")
+    for file, size, lost in zip(files, sizes, skipped, strict=True):
+        con.execute("insert into store.folded values (?, ?, ?, ?)", [file.name, size, lost, utc_now()])
+    con.execute("commit")
+    return Folding(len(files), sum(skipped))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTurn:
+    """A turn that an earlier run has stored; not `finished`: its re-ask (`reask_prompt`) has no reply yet."""
+
+    turn: Turn
+    row: dict[str, Any]
+    request_hash: str | None
+    reask_prompt: str | None
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a store knows of a study: status and source hash by episode, and the turns of the episodes that are not done."""
+
+    status: dict[str, str]
+    code: dict[str, str | None]
+    memo: dict[str, dict[tuple[str, int], StoredTurn]]
+
+
+def known(path: Path, study: str) -> Known:
+    """What has been played of a study, in the database and in journals that could not be folded."""
+    with live(path) as con:
+        episodes = con.execute(
+            "select e.episode, e.status, p.code_hash from episodes e join plays p using (episode) where e.study = ?", [study]
+        ).fetchall()
+        memo: dict[str, dict[tuple[str, int], StoredTurn]] = {}
+        for table in ("unfinished_turns", "turns"):
+            cursor = con.execute(
+                f"select t.* from {table} t join episodes e using (episode) where e.study = ? and e.status <> 'done'", [study]
+            )
+            names = [column[0] for column in cursor.description or ()]
+            for values in cursor.fetchall():
+                row = dict(zip(names, values, strict=True))
+                stored = StoredTurn(turn_of(row), row, row["request_hash"], row["reask_prompt"], table == "turns")
+                memo.setdefault(row["episode"], {})[row["seat"], row["step"]] = stored
+        return Known({e: status for e, status, _ in episodes}, {e: code for e, _, code in episodes}, memo)
+
+
+def turn_of(row: Mapping[str, Any]) -> Turn:
+    """The turn that a row of the table `turns` stands for."""
+    return Turn(
+        episode=row["episode"],
+        seat=row["seat"],
+        step=row["step"],
+        phase=row["phase"],
+        round=row["round"],
+        text=row["text"],
+        public=row["public"],
+        thoughts=row["thoughts"],
+        confidence=row["confidence"],
+        confidence_status=row["confidence_status"] or NOT_ASKED,
+        answer=row["answer"],
+        flags=tuple(row["flags"] or ()),
+        rating_public=bool(row["rating_public"]),
+    )

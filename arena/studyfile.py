@@ -1,0 +1,76 @@
+"""A study is a Python file: load it, fill the annotated arguments of its `study` function from the command line, and call it."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from arena.errors import ArenaError, StudyError
+from arena.study import Study
+
+
+def load_study(file: str | Path, options: Sequence[str] = ()) -> Study:
+    """The study that a file describes, with `options` like "models=a,b" filled in.
+
+    Raises StudyError with one sentence for a missing file, a file without `def study(...) -> Study`, an unknown option, or a wrong type.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise StudyError(f"there is no study file {path}")
+    make = study_function(path)
+    try:
+        made = make(**filled(make, options, path))
+    except ArenaError:
+        raise
+    except Exception as error:
+        raise StudyError(f"{path}: study() failed with {type(error).__name__}: {error}") from error
+    if not isinstance(made, Study):
+        raise StudyError(f"{path}: study() must return a Study, it returned {type(made).__name__}")
+    return made
+
+
+def study_function(path: Path) -> typing.Callable[..., Study]:
+    """Run the file as a module (not as a program) and return its function `study`."""
+    name = f"arena_study_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise StudyError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except ArenaError:
+        raise
+    except Exception as error:
+        raise StudyError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+    make = getattr(module, "study", None)
+    if not callable(make):
+        raise StudyError(f"{path} has no function `study`; a study file holds `def study(...) -> Study`")
+    return make
+
+
+def filled(make: typing.Callable[..., Study], options: Sequence[str], path: Path) -> dict[str, object]:
+    """The arguments for `study`, read from "key=value" by its annotations; a list takes values between commas."""
+    known = inspect.signature(make).parameters
+    hints = typing.get_type_hints(make)
+    values: dict[str, object] = {}
+    for option in options:
+        key, equals, text = option.partition("=")
+        if not equals:
+            raise StudyError(f"an option is written key=value, found {option!r}")
+        if key not in known:
+            raise StudyError(f"{path} has no option {key!r}; it has {', '.join(known) or 'none'}")
+        kind = hints.get(key, str)
+        value: object = [part for part in text.split(",") if part] if typing.get_origin(kind) in (list, tuple) else text
+        try:
+            values[key] = TypeAdapter(kind).validate_python(value)
+        except ValidationError as error:
+            raise StudyError(f"option {key} cannot be {text!r}: {error.errors()[0]['msg']}") from error
+    return values

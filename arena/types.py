@@ -1,0 +1,219 @@
+"""The words that every part of the arena shares, as frozen data.
+
+An agent (a model, its system prompt and its sampling) sits in a seat; a request goes to the model and a reply comes back; what can be read
+out of the reply is a reading, and the seat's finished step is a turn.  A turn has three faces: the public one that everybody may see, its
+own (with private thoughts and rating) for its author alone, and the rated one (public text and rating) for protocols with public ratings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+Face = Literal["public", "own", "rated"]
+READ = "read"
+NOT_ASKED = "not asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a model samples; None leaves a setting to the provider, as the debate paper did.
+
+    `temperature` >= 0, `top_p` in (0, 1], `max_tokens` counts generated tokens.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation, as chat models take it."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request stands in a play: never sent to a provider, but simulated and scripted models answer by it."""
+
+    episode: str
+    seat: str
+    step: int
+    ask: int
+    phase: str
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a model is asked: the messages (a last assistant message is a prefill), the sampling and a seed in [0, 2**31)."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    seed: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered.  Counts are tokens; None means that the provider did not say.
+
+    `reasoning` is reasoning text that the provider serves apart from `text`; `tokens_out` includes `tokens_reasoning`.
+    """
+
+    text: str
+    reasoning: str | None = None
+    model_served: str | None = None
+    finish_reason: str | None = None
+    http_status: int | None = None
+    tokens_in: int | None = None
+    tokens_cached: int | None = None
+    tokens_out: int | None = None
+    tokens_reasoning: int | None = None
+    cost_usd: float | None = None
+    cost_source: str | None = None
+    token_ids: tuple[int, ...] | None = None
+
+
+class Model(Protocol):
+    """Whoever can answer a request.
+
+    `name` is the reference without address or key, as it goes into episode ids; `can` names abilities ("seed", "prefill", "logprobs");
+    `simulated` marks models whose words come from a generator, so that every report can say so.  A model that holds connections may also
+    have `async def close()`, which the arena awaits at the end of a run.
+    """
+
+    name: str
+    can: frozenset[str]
+    simulated: bool
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer, or raise a ModelError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Who speaks: a model with a system prompt and a sampling.  No behaviour."""
+
+    name: str
+    model: Model
+    system: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where an agent sits; one agent may hold several seats (self-debate)."""
+
+    name: str
+    agent: Agent
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read out of a reply.  What could not be read is None, and its status or a flag says why.
+
+    `confidence` is in [0, 1]; `reask` is the question to put once in the same conversation when something was unreadable, else None.
+    """
+
+    public: str | None
+    thoughts: str | None = None
+    confidence: float | None = None
+    confidence_status: str = NOT_ASKED
+    answer: str | None = None
+    flags: tuple[str, ...] = ()
+    reask: str | None = None
+
+    def filled_from(self, second: Reading) -> Reading:
+        """This reading, with only what it lacks taken from the reply to the re-ask; what was readable stays."""
+        rating = self if self.confidence is not None or self.confidence_status == NOT_ASKED else second
+        return replace(
+            self,
+            public=self.public if self.public is not None else second.public,
+            thoughts=self.thoughts if self.thoughts is not None else second.thoughts,
+            confidence=rating.confidence,
+            confidence_status=rating.confidence_status,
+            answer=self.answer if self.answer is not None else second.answer,
+            flags=tuple(dict.fromkeys(self.flags + second.flags)),
+            reask=None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One finished step of a seat.  Put the turn itself into a prompt; its text never goes there by way of a format string.
+
+    `text` is the raw reply, `public` what others may read (None: no readable speech), `thoughts` and `confidence` (in [0, 1]) the private
+    face, `rating_public` whether its author was told that others see the rating.
+    """
+
+    episode: str
+    seat: str
+    step: int
+    phase: str
+    round: int
+    text: str
+    public: str | None
+    thoughts: str | None = None
+    confidence: float | None = None
+    confidence_status: str = NOT_ASKED
+    answer: str | None = None
+    flags: tuple[str, ...] = ()
+    rating_public: bool = False
+
+    def __str__(self) -> str:
+        raise TypeError(
+            "a turn is not text: put the turn itself into the prompt, or own(turn) for its author, so that who saw what is known"
+        )
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return f"<Turn {self.seat} {self.phase} (round {self.round}, step {self.step})>"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is debated or answered.  `kind` is "motion" or "question"; `gold` and `choices` belong to questions.
+
+    `source` and `licence` say where it comes from and on what terms, as far as known.
+    """
+
+    text: str
+    kind: Literal["motion", "question"] = "motion"
+    gold: str | None = None
+    choices: tuple[str, ...] = ()
+    source: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One judge's word on one debate; `winner` is a seat's name, "abstain", or None where it could not be read (`status` says why)."""
+
+    debate: str
+    judge: str
+    winner: str | None
+    confidence: float | None
+    reasons: str | None
+    status: str
+    seat_order: str = "as played"
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a question; `correct` is None where it cannot be told."""
+
+    seat: str
+    answer: str | None
+    correct: bool | None = None
+    confidence: float | None = None
+    final: bool = True
