@@ -195,6 +195,7 @@ def live(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         load_lines(con, unfolded(con, journals(path)))
         for name in JOURNALED:
             con.execute(f"create view {name} as from store.{name} union all by name {new_rows(name)}")
+        con.execute("create view folded as from store.folded")
         for name, view in VIEWS.items():
             con.execute(f"create view {name} as {view.sql}")
         yield con
@@ -277,6 +278,7 @@ def fold(path: Path, *, wait_s: float = 2.0) -> Folding:
         return Folding()
     try:
         with reading(path) as con:
+            check_version(con, path)
             if not unfolded(con, closed):
                 return Folding()
         with closing(connect(path, wait_s=wait_s)) as con:

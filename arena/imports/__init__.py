@@ -1,0 +1,1 @@
+"""Records that others published, taken into our tables."""

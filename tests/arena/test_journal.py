@@ -1,0 +1,96 @@
+"""The journal: durable lines, rotation, and a disk that takes no more."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+
+import orjson
+import pytest
+
+from arena import journal as journal_module
+from arena.errors import StoreError
+from arena.journal import Journal, line, writable, write_journal
+from arena.store import is_open
+
+
+async def test_durable_returns_when_the_lines_are_in_the_file(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "r")
+    journal.append(line("subjects", {"subject": "a"}), line("subjects", {"subject": "b"}))
+    await journal.durable()
+    rows = [orjson.loads(text) for text in (tmp_path / "r-000.jsonl").read_bytes().splitlines()]
+    assert rows == [{"t": "subjects", "subject": "a"}, {"t": "subjects", "subject": "b"}]
+
+
+async def test_many_waiters_share_few_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    syncs: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (syncs.append(fd), fsync(fd)))
+    journal = Journal(tmp_path, "r")
+    await asyncio.gather(*(journal.durable() for _ in range(200)))
+    assert 1 <= len(syncs) <= 3
+
+
+async def test_a_journal_is_open_for_as_long_as_its_run(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "r")
+    assert is_open(tmp_path / "r-000.jsonl")
+    journal.close()
+    assert not is_open(tmp_path / "r-000.jsonl")
+
+
+async def test_a_full_segment_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 150)
+    journal = Journal(tmp_path, "r")
+    for number in range(5):
+        journal.append(line("subjects", {"subject": str(number), "text": "x" * 60}))
+        await journal.durable()
+    journal.close()
+    files = sorted(tmp_path.glob("*.jsonl"))
+    assert [file.name for file in files] == ["r-000.jsonl", "r-001.jsonl", "r-002.jsonl"]
+    assert sum(len(file.read_bytes().splitlines()) for file in files) == 5
+
+
+async def test_after_a_failed_write_nothing_more_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path, "r")
+
+    def full(descriptor: int, block: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(StoreError, match="No space left on device; free space"):
+            journal.append(b"{}\n")
+    with pytest.raises(StoreError, match="No space left"):
+        journal.append(b"{}\n")
+    with pytest.raises(StoreError, match="No space left"):
+        await journal.durable()
+
+
+async def test_a_failed_sync_acknowledges_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path, "r")
+
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    journal.append(b"{}\n")
+    with pytest.raises(StoreError, match="Input/output error"):
+        await journal.durable()
+
+
+def test_a_whole_journal_appears_at_once_or_not_at_all(tmp_path: Path) -> None:
+    def lines() -> object:
+        yield line("subjects", {"subject": "a"})
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StoreError):
+        write_journal(tmp_path / "i.jsonl", lines())  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("text", "kept"), [("plain", "plain"), ("é\ud800", "é?"), ("\x00\u2028", "\x00\u2028")])
+def test_writable_text_survives_json(text: str, kept: str) -> None:
+    assert writable(text) == kept
+    assert orjson.loads(line("subjects", {"text": writable(text)}))["text"] == kept

@@ -1,0 +1,157 @@
+"""The store: tables and comments, folding, and reading what is not folded yet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from talks import agent, study
+
+from arena import store
+from arena.errors import StoreError
+from arena.journal import line, write_journal
+from arena.run import Arena
+from arena.schema import SCHEMA_VERSION, TABLES
+from arena.store import connect, create, fold, journal_folder, query
+from arena.views import VIEWS
+
+PROMISED_TABLES = ["studies", "episodes", "seats", "subjects", "turns", "saw", "calls", "verdicts", "answers", "routes", "measures"]
+PROMISED_VIEWS = ["confidence_by_round", "both_sides", "outcomes", "leaderboard", "flips", "cost", "missing", "accuracy", "who_saw_what"]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    create(tmp_path / "a.duckdb")
+    return tmp_path / "a.duckdb"
+
+
+def put(path: Path, name: str, *subjects: str, torn: bytes = b"") -> Path:
+    """A journal with one row for each subject, and a torn end."""
+    file = journal_folder(path) / f"{name}.jsonl"
+    write_journal(file, [*(line("subjects", {"subject": s, "kind": "motion", "text": s}) for s in subjects), torn])
+    return file
+
+
+def subjects(path: Path) -> list[str]:
+    return [row[0] for row in query(path, "select subject from subjects order by 1")]
+
+
+def test_every_promised_table_and_view_answers(path: Path) -> None:
+    for name in (*PROMISED_TABLES, *PROMISED_VIEWS, *TABLES, *VIEWS):
+        assert len(query(path, f"from {name}")) == 0
+    with duckdb.connect(str(path), read_only=True) as con:
+        for name in (*PROMISED_TABLES, *PROMISED_VIEWS):
+            assert con.execute(f"from {name}").fetchall() == []
+
+
+def test_every_table_view_and_column_has_a_comment(path: Path) -> None:
+    with duckdb.connect(str(path), read_only=True) as con:
+        bare = con.execute(
+            "select table_name, column_name from duckdb_columns() where comment is null and not internal and table_name <> 'store_info'"
+        ).fetchall()
+        tables = con.execute("select count(*) from duckdb_tables() where comment is null and table_name <> 'store_info'").fetchone()
+    assert bare == []
+    assert tables == (0,)
+
+
+def test_folding_twice_changes_nothing(path: Path) -> None:
+    put(path, "j1", "a", "b", "a")
+    put(path, "j2", "b", "c")
+    assert fold(path).journals == 2
+    assert fold(path).journals == 0
+    assert subjects(path) == ["a", "b", "c"]
+
+
+def test_what_is_not_folded_reads_like_what_is(path: Path) -> None:
+    put(path, "j1", "a", "b")
+    fold(path)
+    put(path, "j2", "b", "c")
+    assert subjects(path) == ["a", "b", "c"]
+    with duckdb.connect(str(path), read_only=True) as con:
+        assert con.execute("select count(*) from subjects").fetchone() == (2,)
+
+
+def test_a_torn_last_line_is_dropped_and_counted(path: Path) -> None:
+    put(path, "j1", "a", torn=b'{"t":"subjects","subject":"b","te')
+    assert subjects(path) == ["a"]
+    folding = fold(path)
+    assert (folding.journals, folding.skipped) == (1, 1)
+    assert subjects(path) == ["a"]
+
+
+def test_a_long_line_is_read_whole(path: Path) -> None:
+    put(path, "j1", "x" * 20_000_000)
+    assert fold(path).skipped == 0
+    assert query(path, "select length(text) from subjects").rows == ((20_000_000,),)
+
+
+def test_hostile_text_comes_back_as_it_was(path: Path) -> None:
+    words = "'; drop table turns; -- \x00\x1b[31m\u202e</script>\u2028é\U0001f600"
+    put(path, "j1", words)
+    fold(path)
+    assert subjects(path) == [words]
+
+
+def test_a_reader_who_keeps_the_file_delays_only_the_folding(path: Path) -> None:
+    put(path, "j1", "a")
+    code = f"import duckdb; c = duckdb.connect({str(path)!r}, read_only=True); print('open', flush=True); input()"
+    reader = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "open\n"
+        folding = fold(path, wait_s=0.1)
+        assert folding.put_off is not None
+        assert str(reader.pid) in folding.put_off
+        assert subjects(path) == ["a"]
+    finally:
+        reader.communicate("\n", timeout=10)
+    assert fold(path).journals == 1
+
+
+def test_a_newer_store_is_refused_and_left_alone(path: Path) -> None:
+    with connect(path, wait_s=0) as con:
+        con.execute("update store_info set schema_version = ?", [SCHEMA_VERSION + 1])
+    before = path.read_bytes()
+    for use in (create, lambda p: query(p, "select 1"), fold):
+        if use is fold:
+            put(path, "j1", "a")
+            assert "newer arena" in str(fold(path).put_off)
+            continue
+        with pytest.raises(StoreError, match="newer arena"):
+            use(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.duckdb").write_text("not a database")
+    with pytest.raises(StoreError, match="cannot open"):
+        create(tmp_path / "text.duckdb")
+    duckdb.connect(str(tmp_path / "other.duckdb")).close()
+    with pytest.raises(StoreError, match="not an arena store"):
+        create(tmp_path / "other.duckdb")
+
+
+def test_a_wrong_query_says_what_is_wrong(path: Path) -> None:
+    with pytest.raises(StoreError, match="does not exist"):
+        query(path, "select * from trns")
+
+
+def test_a_missing_store_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="run or import a study first"):
+        query(tmp_path / "none.duckdb", "select 1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folded_record_equals_the_live_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.duckdb"
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "fold", lambda *a, **k: store.Folding())
+        Arena(path).run(study(agent(), subjects=3))
+    views = {name: query(path, f"from {name} order by all").rows for name in (*VIEWS, "turns", "seats", "subjects", "studies", "runs")}
+    assert fold(path).journals == 1
+    for name, rows in views.items():
+        assert query(path, f"from {name} order by all").rows == rows, name
+    assert len(views["turns"]) == 18
