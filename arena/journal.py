@@ -11,6 +11,7 @@ import asyncio
 import dataclasses
 import fcntl
 import os
+import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,7 @@ from arena.errors import StoreError
 
 SEGMENT_BYTES = 64 * 2**20
 GROUP_S = 0.002
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def line(table: str, row: Mapping[str, object]) -> bytes:
@@ -30,7 +32,11 @@ def line(table: str, row: Mapping[str, object]) -> bytes:
 
 def writable(text: str) -> str:
     """The text with lone surrogates, which neither UTF-8 nor the database can hold, replaced by U+FFFD."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return SURROGATE.sub("\ufffd", text)
+    return text
 
 
 def open_segment(path: Path) -> int:

@@ -1,0 +1,256 @@
+"""A real chat-completions server on 127.0.0.1, for tests and benchmarks.
+
+In a test: `async with chat_server(reply, latency_s=0.1) as server`, then `http/<any>@{server.url}`.  As a process of its own:
+`python tests/loopback.py --latency 1 --numbered --log FILE` prints its address on the first line of stdout.  HTTP/1.1 with keep-alive is
+written out by hand, since faults such as a cut body are easy so, and since it must cost little beside the client that is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+PATH = b"/v1/chat/completions"
+REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests", 500: "Internal Server Error"}
+HUGE_BYTES = 9 * 2**20
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the server does instead of answering well.
+
+    `kind` is "429", "429-after" (with a Retry-After header), any other status as digits, or "reset", "truncated", "bad json", "hang",
+    "slow body", "empty text", "wrong schema", "huge", "invalid utf-8", "length" (no text, all tokens used).  `text` is the server's word,
+    at a status of 3xx the Location.
+    """
+
+    kind: str
+    text: str = "out of order"
+    retry_after: str = "2"
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request as it came in: its number (from 1), when (monotonic seconds), the JSON body, the headers by lower-case name."""
+
+    number: int
+    at_s: float
+    body: dict[str, Any]
+    headers: dict[str, str]
+    sha256: str
+
+
+Answer = str | dict[str, Any] | Fault
+Answering = Callable[[Received], Answer]
+
+
+@dataclass
+class ChatServer:
+    """A running server: its base url, what it received in order, how many connections are open and were ever made."""
+
+    answer: Answering
+    latency_s: float | Callable[[dict[str, Any]], float] = 0.0
+    log: int | None = None
+    first: int = 1
+    url: str = ""
+    requests: list[Received] = field(default_factory=list)
+    connections_made: int = 0
+    open: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection, one after another."""
+        self.connections_made += 1
+        self.open.add(writer)
+        try:
+            while await self.serve_one(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+            pass
+        finally:
+            self.open.discard(writer)
+            writer.close()
+
+    async def serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; returns whether the connection goes on."""
+        request_line, *lines = (await reader.readuntil(b"\r\n\r\n"))[:-4].split(b"\r\n")
+        headers = {k.decode("latin-1").lower(): v.strip().decode("latin-1") for k, _, v in (line.partition(b":") for line in lines)}
+        raw = await reader.readexactly(int(headers.get("content-length", "0")))
+        if request_line != b"POST " + PATH + b" HTTP/1.1":
+            writer.write(response(404, error_body("there is only POST /v1/chat/completions")))
+            await writer.drain()
+            return True
+        number = self.first + len(self.requests)
+        received = Received(number, time.monotonic(), orjson.loads(raw), headers, hashlib.sha256(raw).hexdigest())
+        self.requests.append(received)
+        self.note("request", received)
+        latency_s = self.latency_s(received.body) if callable(self.latency_s) else self.latency_s
+        if latency_s:
+            await asyncio.sleep(latency_s)
+        answer = self.answer(received)
+        if isinstance(answer, Fault):
+            return await play(answer, received, reader, writer)
+        if writer.is_closing() or reader.at_eof():
+            return False
+        writer.write(response(200, orjson.dumps(answer if isinstance(answer, dict) else completion(answer, received))))
+        await writer.drain()
+        self.note("reply", received)
+        return True
+
+    def note(self, event: str, received: Received) -> None:
+        """Append a line to the log file, where there is one."""
+        if self.log is not None:
+            line = {"event": event, "number": received.number, "sha256": received.sha256, "at": time.time()}
+            os.write(self.log, orjson.dumps(line) + b"\n")
+
+
+def response(status: int, body: bytes, extra: str = "", length: int | None = None) -> bytes:
+    """An HTTP answer; `extra` holds whole header lines, `length` a content length that is not the body's."""
+    head = f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\nContent-Type: application/json\r\n{extra}"
+    return f"{head}Content-Length: {len(body) if length is None else length}\r\n\r\n".encode("latin-1") + body
+
+
+def error_body(text: str) -> bytes:
+    """An error document of OpenAI's form."""
+    return orjson.dumps({"error": {"message": text, "type": "server_error", "code": None}})
+
+
+def completion(text: str | None, received: Received, finish_reason: str = "stop") -> dict[str, Any]:
+    """A chat completion of OpenAI's form; token counts are words."""
+    tokens_in = sum(len(m["content"].split()) for m in received.body["messages"])
+    tokens_out = len((text or "").split())
+    return {
+        "id": f"chatcmpl-{received.number}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": received.body["model"],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}],
+        "usage": {"prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out},
+    }
+
+
+async def play(fault: Fault, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Do what the fault says; returns whether the connection goes on."""
+    whole = orjson.dumps(completion("a speech that will never be whole", received))
+    answers = {
+        "429-after": response(429, error_body(fault.text), f"Retry-After: {fault.retry_after}\r\n"),
+        "bad json": response(200, b'{"choices": [' + fault.text.encode()),
+        "empty text": response(200, orjson.dumps(completion(" \n", received))),
+        "length": response(200, orjson.dumps(completion(None, received, "length"))),
+        "wrong schema": response(200, orjson.dumps({"object": "list", "data": [fault.text]})),
+        "invalid utf-8": response(200, whole.replace(b"speech", b"spee\xff\xfeh")),
+    }
+    if fault.kind.isdigit():
+        location = f"Location: {fault.text}\r\n" if fault.kind.startswith("3") else ""
+        writer.write(response(int(fault.kind), error_body(fault.text), location))
+    elif fault.kind in answers:
+        writer.write(answers[fault.kind])
+    elif fault.kind == "huge":
+        writer.write(response(200, orjson.dumps(completion("x" * HUGE_BYTES, received))))
+    elif fault.kind == "truncated":
+        writer.write(response(200, whole[:-20], length=len(whole)))
+    elif fault.kind == "reset":
+        # With a linger of zero seconds the kernel sends RST instead of closing politely.
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+    elif fault.kind == "hang":
+        await reader.read()
+    elif fault.kind == "slow body":
+        writer.write(response(200, whole[:1], length=len(whole)))
+        for byte in whole[1:]:
+            await asyncio.sleep(0.05)
+            writer.write(bytes([byte]))
+            await writer.drain()
+    else:
+        raise ValueError(f"there is no fault {fault.kind!r}")
+    await writer.drain()
+    return fault.kind not in ("truncated", "reset", "hang", "slow body")
+
+
+@asynccontextmanager
+async def running(server: ChatServer) -> AsyncIterator[ChatServer]:
+    """Listen on a free port of 127.0.0.1; at the end all connections are cut."""
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, backlog=2048)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1"
+    try:
+        yield server
+    finally:
+        listener.close()
+        for writer in list(server.open):
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def chat_server(
+    reply: Callable[[dict[str, Any]], Answer], *, latency_s: float | Callable[[dict[str, Any]], float] = 0.0
+) -> AsyncIterator[ChatServer]:
+    """A server in this event loop.
+
+    `reply` gets the request's JSON body and returns the text of the reply, a whole JSON document, or a Fault; `latency_s` is the time in
+    seconds before it answers, or a function of the body.  Yields the server: `url`, `requests` (in order, with time), `connections_made`,
+    `open` (connections).
+    """
+    async with running(ChatServer(lambda received: reply(received.body), latency_s)) as server:
+        yield server
+
+
+@contextmanager
+def chat_process(*arguments: str) -> Iterator[str]:
+    """A server in a process of its own, started with these command-line arguments; yields its url."""
+    with subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+def numbered(received: Received) -> str:
+    """A valid debate reply that carries the request's number, which no other reply has."""
+    return f"<thoughts>private-{received.number}</thoughts>\n<speech>speech-{received.number}</speech>\n<rating>70</rating>"
+
+
+def repeatable(received: Received) -> str:
+    """A valid debate reply that depends on the request alone."""
+    word = received.sha256[:12]
+    return f"<thoughts>private-{word}</thoughts>\n<speech>speech-{word}</speech>\n<rating>{50 + int(word, 16) % 51}</rating>"
+
+
+async def serve_for(server: ChatServer, max_s: float) -> None:
+    """Print the server's address and serve until the time is up."""
+    async with running(server):
+        print(server.url, flush=True)
+        await asyncio.sleep(max_s)
+
+
+def main() -> None:
+    """Serve as the command line says.  A log that exists is continued, and so are its numbers."""
+    parser = argparse.ArgumentParser(description="A chat-completions server on 127.0.0.1; its address is the first line of the output.")
+    parser.add_argument("--latency", type=float, default=0.0, metavar="S", help="seconds before each answer")
+    parser.add_argument("--numbered", action="store_true", help="every reply carries a fresh number; otherwise it depends on the request")
+    parser.add_argument("--log", metavar="FILE", help="append a JSON line for each request received and each reply handed to the socket")
+    parser.add_argument("--max-s", type=float, default=120.0, metavar="S", help="stop by itself after this many seconds")
+    options = parser.parse_args()
+    log, first = None, 1
+    if options.log:
+        log = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        with open(options.log, "rb") as lines:
+            first += sum(1 for _ in lines)
+    asyncio.run(serve_for(ChatServer(numbered if options.numbered else repeatable, options.latency, log, first), options.max_s))
+
+
+if __name__ == "__main__":
+    main()
