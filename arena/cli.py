@@ -133,13 +133,14 @@ def show_status(words: argparse.Namespace) -> int:
 
     folding = fold(words.db, wait_s=0.5) if words.db.exists() else None
     counts = """
-        select s.study, s.simulated, s.origin, coalesce(max(r.planned), any_value(e.n)) as planned, any_value(e.done) as done,
-               any_value(e.failed) as failed, planned - done - failed as open, any_value(e.turns) as turns, max(r.started_at) as last_run
-        from studies s left join runs r using (study) left join (
-            select study, count(*) as n, count(*) filter (status = 'done') as done, count(*) filter (status = 'failed') as failed,
-                   sum(t.turns) as turns
-            from episodes left join (select episode, count(*) as turns from turns group by episode) t using (episode) group by study
-        ) e using (study) group by all order by s.study"""
+        with played as (
+            select study, count(*) as n, count(*) filter (status = 'done') as done, count(*) filter (status = 'failed') as failed
+            from episodes group by study),
+        said as (select study, count(*) as turns from turns join episodes using (episode) group by study),
+        started as (select study, arg_max(planned, started_at) as planned, max(started_at) as last_run from runs group by study)
+        select study, simulated, origin, greatest(s.planned, n) as planned, done, failed, greatest(s.planned, n) - done - failed as open,
+               turns, last_run
+        from studies left join played using (study) left join said using (study) left join started s using (study) order by study"""
     print_table(query(words.db, counts))
     missing = query(words.db, "from missing")
     if len(missing):

@@ -106,6 +106,8 @@ class Arena:
             began = time.monotonic()
             store.fold(self.path)
             known = store.known(self.path, study.name)
+            if known.origin not in (None, "played"):
+                raise StudyError(f"{self.path} holds a study {study.name!r} that was {known.origin}; give yours another name")
             if not which.accept_code_change:
                 check_code(all_plays, known)
             todo = chosen(all_plays, known, which)

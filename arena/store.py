@@ -319,8 +319,9 @@ class StoredTurn:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a store knows of a study: status and source hash by episode, and the turns of the episodes that are not done."""
+    """What a store knows of a study: its origin (None: it is new), status and source hash by episode, and the turns of what is not done."""
 
+    origin: str | None
     status: dict[str, str]
     code: dict[str, str | None]
     memo: dict[str, dict[tuple[str, int], StoredTurn]]
@@ -332,6 +333,7 @@ def known(path: Path, study: str) -> Known:
         episodes = con.execute(
             "select e.episode, e.status, p.code_hash from episodes e join plays p using (episode) where e.study = ?", [study]
         ).fetchall()
+        origin = con.execute("select origin from studies where study = ?", [study]).fetchone()
         memo: dict[str, dict[tuple[str, int], StoredTurn]] = {}
         for table in ("unfinished_turns", "turns"):
             cursor = con.execute(
@@ -342,7 +344,7 @@ def known(path: Path, study: str) -> Known:
                 row = dict(zip(names, values, strict=True))
                 stored = StoredTurn(turn_of(row), row, row["request_hash"], row["reask_prompt"], table == "turns")
                 memo.setdefault(row["episode"], {})[row["seat"], row["step"]] = stored
-        return Known({e: status for e, status, _ in episodes}, {e: code for e, _, code in episodes}, memo)
+        return Known(origin and origin[0], {e: status for e, status, _ in episodes}, {e: code for e, _, code in episodes}, memo)
 
 
 def turn_of(row: Mapping[str, Any]) -> Turn:

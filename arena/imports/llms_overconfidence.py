@@ -104,7 +104,7 @@ def summary_lines(imported: Imported) -> list[str]:
     if imported.copies:
         lines.append(f"counted once: {counted(len(imported.copies), 'further copy', 'further copies')} of the same file")
     if imported.passed_over:
-        lines.append(f"passed over {counted(len(imported.passed_over), 'file')} that are no debates")
+        lines.append(f"passed over {counted(len(imported.passed_over), 'file')} without debates")
     lines += [f"refused {name}: {reason}" for name, reason in imported.refused]
     return lines + ([f"not folded yet: {imported.put_off}"] if imported.put_off else [])
 

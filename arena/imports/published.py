@@ -161,6 +161,9 @@ def read_folder(folder: Path) -> Found:
         except StudyError as error:
             found.refused.append((name, writable(str(error))))
             continue
+        except RecursionError:
+            found.refused.append((name, "is nested too deeply to be a debate"))
+            continue
         if play is None:
             found.passed_over.append(name)
         elif play.episode in found.plays:
@@ -174,12 +177,15 @@ def files_below(folder: Path, found: Found) -> Iterator[Path]:
     """All files below a folder, each folder once however it is linked; a folder that cannot be opened is noted as refused."""
 
     def refuse(error: OSError) -> None:
+        """Note a folder that cannot be opened."""
         found.refused.append((writable(os.path.relpath(error.filename, folder)), f"cannot be opened: {error.strerror}"))
 
     entered: set[str] = set()
     for where, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
-        entered.add(os.path.realpath(where))
-        folders[:] = sorted(name for name in folders if name[0] != "." and os.path.realpath(os.path.join(where, name)) not in entered)
+        real = os.path.realpath(where)
+        folders[:] = [] if real in entered else sorted(name for name in folders if name[0] != ".")
+        files = [] if real in entered else files
+        entered.add(real)
         yield from (Path(where, name) for name in sorted(files) if name[0] != ".")
 
 
@@ -199,8 +205,6 @@ def parsed(file: Path) -> object:
         raise StudyError("is empty")
     try:
         return json.loads(text, parse_constant=no_number)
-    except RecursionError as error:
-        raise StudyError("is nested too deeply to be a debate") from error
     except ValueError as error:
         raise StudyError(f"is not JSON: {error}") from error
 

@@ -215,3 +215,14 @@ Arena({str(path)!r}, concurrency=1).run(study(agent(), subjects=20))
     assert 1 < kept < 120
     summary = Arena(path).run(study(agent(), subjects=20))
     assert (summary.done, summary.replies) == (20, 120 - kept)
+
+
+def test_an_imported_study_is_not_played_on(path: Path) -> None:
+    from arena.journal import line, write_journal
+    from arena.store import create, fold, journal_folder
+
+    create(path)
+    write_journal(journal_folder(path) / "i.jsonl", [line("studies", {"study": "talks", "origin": "imported from elsewhere"})])
+    fold(path)
+    with pytest.raises(StudyError, match="imported from elsewhere; give yours another name"):
+        Arena(path).run(study())

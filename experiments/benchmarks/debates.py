@@ -1,0 +1,55 @@
+"""How long 60 debates take beside what they must take: three calls deep at one second a call, everything in parallel.
+
+    python experiments/benchmarks/debates.py [--debates 60] [--latency 1] [--in-flight 400]
+
+A server of its own process on loopback answers after the latency.  The limit is max(call depth, calls / in flight) x latency; the wall
+time is that of `Arena.run`, with the store made, every reply fsynced, and the journal folded at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from loopback import chat_process  # noqa: E402
+from protocols.debate import THREE_SPEECHES, debate  # noqa: E402
+
+from agents import agent  # noqa: E402
+from arena import Arena, Arm, Study, Subject, against_itself  # noqa: E402
+
+
+def timed(path: Path, debates: int, latency_s: float, in_flight: int) -> tuple[float, float]:
+    """(wall seconds, processor seconds of this process) for the study."""
+    with chat_process("--latency", str(latency_s)) as url:
+        motions = [Subject(f"This house would hold debate number {n}.") for n in range(debates)]
+        study = Study("depth", [Arm("only", debate, list(against_itself([agent(f"http/any@{url}")])))], motions)
+        wall, cpu = time.perf_counter(), time.process_time()
+        summary = Arena(path, concurrency=in_flight).run(study)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    if (summary.done, summary.replies) != (debates, 6 * debates):
+        raise SystemExit(f"the study did not finish: {summary}")
+    return wall, cpu
+
+
+def main() -> int:
+    """Print one line of a table; exit status 1 above 1.3 times the limit."""
+    words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    words.add_argument("--debates", type=int, default=60)
+    words.add_argument("--latency", type=float, default=1.0)
+    words.add_argument("--in-flight", type=int, default=400)
+    chosen = words.parse_args()
+    limit = max(len(THREE_SPEECHES), 6 * chosen.debates / chosen.in_flight) * chosen.latency
+    with tempfile.TemporaryDirectory() as folder:
+        wall, cpu = timed(Path(folder) / "a.duckdb", chosen.debates, chosen.latency, chosen.in_flight)
+    print(f"{chosen.debates} debates: {wall:.2f} s, limit {limit:.2f} s, ratio {wall / limit:.2f}, processor {cpu:.2f} s")
+    return int(wall > 1.3 * limit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

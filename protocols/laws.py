@@ -1,0 +1,185 @@
+"""What every protocol must obey, whatever it is about; each law is checked by playing.
+
+    order       the same episode has the same transcript however long the models take
+    crash       stopped at any call and continued, it has the same transcript, and no stored reply is asked for again
+    privacy     nobody's private thoughts stand in a request to somebody else
+    silence     a reply in which nothing can be read gives NULL with a reason, never an error
+    mirror      both sides of a debate get the same words with the sides swapped
+
+The agents of the lineup answer by the request's seed or place, so that a repeated request has the same reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from arena.errors import StoreError
+from arena.run import Arena, Which
+from arena.store import Table
+from arena.study import Arm, Options, Protocol, Study
+from arena.types import Agent, Model, Reply, Request, Subject
+
+TRANSCRIPT = "select episode, seat, step, phase, text, reask_text, public, thoughts, confidence, request_hash from turns order by all"
+UNREADABLE = "…"
+
+
+class LawBroken(AssertionError):
+    """A protocol does not obey a law; the message says which and where."""
+
+
+class PowerCut(StoreError):
+    """What the law `crash` raises in a model: it stops the run and leaves the episode open."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A model that answers as another does, after `before(request)`; it notes what it was asked.  It goes by the other's name."""
+
+    model: Model
+    before: Callable[[Request], Awaitable[str | None]]
+    asked: list[Request] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The other's name, so that the episode's id is the same."""
+        return self.model.name
+
+    @property
+    def can(self) -> frozenset[str]:
+        """What the other can."""
+        return self.model.can
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the other is simulated."""
+        return self.model.simulated
+
+    async def __call__(self, request: Request) -> Reply:
+        """Note the request, let `before` wait, stop or answer, and otherwise pass it on."""
+        self.asked.append(request)
+        instead = await self.before(request)
+        return await self.model(request) if instead is None else Reply(instead)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A protocol with everything that is needed to play it once."""
+
+    protocol: Protocol
+    lineup: Mapping[str, Agent]
+    subject: Subject
+    options: Options
+    folder: Path
+
+    def play(self, store: str, before: Callable[[Request], Awaitable[str | None]]) -> tuple[list[Request], Table]:
+        """Play, or continue, in the store of this name; returns the requests of this run in order, and the transcript."""
+        asked: list[Request] = []
+        lineup = {seat: replace(agent, model=Observed(agent.model, before, asked)) for seat, agent in self.lineup.items()}
+        study = Study("laws", [Arm("law", self.protocol, [lineup], self.options)], [self.subject])
+        arena = Arena(self.folder / f"{store}.duckdb")
+        summary = arena.run(study, which=Which(retry_failed=True), watch=lambda tally: None)
+        if summary.failed:
+            raise LawBroken(f"{store}: the episode failed: {arena.sql('select error_kind, error from episodes').rows[0]}")
+        return asked, arena.sql(TRANSCRIPT)
+
+
+async def at_once(request: Request) -> None:
+    """Let the model answer without delay."""
+
+
+def check(protocol: Protocol, lineup: Mapping[str, Agent], subject: Subject, folder: Path, *, options: Options | None = None) -> None:
+    """Play the protocol in `folder` in every way that a law asks for.  Raises LawBroken at the first law that does not hold."""
+    case = Case(protocol, lineup, subject, options or {}, folder)
+    asked, transcript = case.play("plain", at_once)
+    if not asked:
+        raise LawBroken("the protocol asked nothing")
+    check_order(case, transcript)
+    check_crash(case, asked, transcript)
+    check_privacy(asked, transcript)
+    check_silence(case)
+    if set(lineup) == {"proposition", "opposition"} and (options or {}).get("schedule", "simultaneous") == "simultaneous":
+        check_mirror(case)
+
+
+def check_order(case: Case, transcript: Table) -> None:
+    """The law of order, under two shuffles of latencies."""
+    for shuffle in (1, 2):
+        draw = random.Random(shuffle)
+
+        async def late(request: Request, draw: random.Random = draw) -> None:
+            await asyncio.sleep(draw.uniform(0, 0.01))
+
+        if case.play(f"order{shuffle}", late)[1] != transcript:
+            raise LawBroken("order: the transcript depends on which reply comes first")
+
+
+def check_crash(case: Case, asked: list[Request], transcript: Table) -> None:
+    """The law of crash, at each call."""
+    for cut in range(len(asked)):
+        count = iter(range(len(asked) + 1))
+
+        async def cut_off(request: Request, count: object = count, cut: int = cut) -> None:
+            if next(count) == cut:  # type: ignore[call-overload]
+                raise PowerCut(f"cut at call {cut}")
+
+        stopped = 0
+        try:
+            case.play(f"crash{cut}", cut_off)
+        except PowerCut:
+            stored = Arena(case.folder / f"crash{cut}.duckdb").sql("select count(*) from calls where status = 'ok'").rows[0][0]
+            stopped = int(stored)
+        again, continued = case.play(f"crash{cut}", at_once)
+        if continued != transcript:
+            raise LawBroken(f"crash: cut at call {cut} and continued, the transcript differs")
+        if len(again) != len(asked) - stopped:
+            raise LawBroken(f"crash: cut at call {cut}, {stopped} of {len(asked)} replies were stored, but {len(again)} were asked for")
+
+
+def check_privacy(asked: list[Request], transcript: Table) -> None:
+    """The law of privacy, on everything that was asked."""
+    for turn in transcript.dicts():
+        if not turn["thoughts"]:
+            continue
+        for request in asked:
+            if request.place.seat != turn["seat"] and any(turn["thoughts"] in message.content for message in request.messages):
+                raise LawBroken(f"privacy: the thoughts of {turn['seat']} ({turn['phase']}) were sent to {request.place.seat}")
+
+
+def check_silence(case: Case) -> None:
+    """The law of silence: one seat after the other says nothing that can be read."""
+    for seat in case.lineup:
+
+        async def silent(request: Request, seat: str = seat) -> str | None:
+            return UNREADABLE if request.place.seat == seat else None
+
+        _, transcript = case.play(f"silence-{seat}", silent)
+        for turn in transcript.dicts():
+            if turn["seat"] == seat and turn["confidence"] is not None:
+                raise LawBroken(f"silence: a confidence of {turn['confidence']} was read out of {UNREADABLE!r}")
+
+
+def check_mirror(case: Case) -> None:
+    """The law of the mirror: with the same words from both sides, their prompts are each other's with the sides swapped."""
+
+    async def same_words(request: Request) -> str:
+        return f"<thoughts>mine</thoughts><speech>words of the {request.place.phase}</speech><rating>60</rating>"
+
+    asked, _ = case.play("mirror", same_words)
+    by_place = {(request.place.seat, request.place.step, request.place.ask): request.messages[-1].content for request in asked}
+    for (seat, step, ask), words in by_place.items():
+        if seat == "proposition" and ordered(swapped(words)) != ordered(by_place["opposition", step, ask]):
+            raise LawBroken(f"mirror: the prompts of step {step} treat the sides differently")
+
+
+def swapped(words: str) -> str:
+    """The text with the sides' names swapped."""
+    return "opposition".join(part.replace("opposition", "proposition") for part in words.split("proposition"))
+
+
+def ordered(words: str) -> list[str]:
+    """The lines in a fixed order, since a phase lists the proposition first for both readers."""
+    return sorted(words.lower().splitlines())
