@@ -51,9 +51,7 @@ def http_model(rest: str) -> HttpModel:
     match = re.fullmatch(r"(.+?)@([A-Za-z][A-Za-z0-9+.-]*://.*)", rest, re.DOTALL)
     if match is None:
         found = re.split("@|://", rest)[0]
-        raise StudyError(
-            f"http/{found} lacks a model or an address: write http/<model>@<base url> with http:// or https://, such as {EXAMPLE}"
-        )
+        raise StudyError(f"http/{found} lacks a model or an address: write http/<model>@<base url> with http:// or https://, such as {EXAMPLE}")
     return HttpModel(match[1], match[2])
 
 

@@ -31,9 +31,7 @@ def unknown(reference: str) -> StudyError:
     if kind == "scripted":
         return StudyError(f"{asked} cannot be named: scripted models are made in Python, by agents.scripted.scripted(function)")
     if kind in LATER:
-        return StudyError(
-            f"{asked} is not built yet in this version; any OpenAI-compatible endpoint works as http/<model>@<url>; {there_are}"
-        )
+        return StudyError(f"{asked} is not built yet in this version; any OpenAI-compatible endpoint works as http/<model>@<url>; {there_are}")
     near = difflib.get_close_matches(kind.lower(), [*FORMS, *LATER], n=1)
     hint = f"did you mean {near[0]}/{rest}? " if near else ""
     return StudyError(f"there is no model reference {asked!r}; {hint}{there_are}")

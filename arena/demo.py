@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from protocols.debate import PRESETS, debate
-
 from agents import agent
 from arena.study import Arm, Study
 from arena.subjects import MOTIONS
 from arena.tournament import round_robin
+from protocols.debate import PRESETS, debate
 
 DEBATERS = ("sim/even", "sim/modest", "sim/confident", "sim/overconfident", "sim/erratic", "sim/overconfident:unreadable=0.3")
 QUERY = "select phase, n, round(100 * mean, 1) as mean_percent, missing from confidence_by_round order by round"

@@ -142,9 +142,7 @@ TABLES: dict[str, Table] = {
         ("episode", "seat", "step"),
         TURN_COLUMNS,
     ),
-    "call_starts": Table(
-        "One row is a call that went out; without an end it shows as status unknown in the view calls", CALL_KEY, CALL_PLACE
-    ),
+    "call_starts": Table("One row is a call that went out; without an end it shows as status unknown in the view calls", CALL_KEY, CALL_PLACE),
     "call_ends": Table(
         "One row is how a call ended (see the view calls)",
         CALL_KEY,

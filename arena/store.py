@@ -172,8 +172,7 @@ def check_version(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     if row is None or row[0] > SCHEMA_VERSION:
         found = "no version" if row is None else f"schema version {row[0]}"
         raise StoreError(
-            f"{path} has {found}, this program reads {SCHEMA_VERSION}: it was written by a newer arena;"
-            " update, or name another file with --db"
+            f"{path} has {found}, this program reads {SCHEMA_VERSION}: it was written by a newer arena; update, or name another file with --db"
         )
 
 
@@ -336,9 +335,7 @@ def known(path: Path, study: str) -> Known:
         origin = con.execute("select origin from studies where study = ?", [study]).fetchone()
         memo: dict[str, dict[tuple[str, int], StoredTurn]] = {}
         for table in ("unfinished_turns", "turns"):
-            cursor = con.execute(
-                f"select t.* from {table} t join episodes e using (episode) where e.study = ? and e.status <> 'done'", [study]
-            )
+            cursor = con.execute(f"select t.* from {table} t join episodes e using (episode) where e.study = ? and e.status <> 'done'", [study])
             names = [column[0] for column in cursor.description or ()]
             for values in cursor.fetchall():
                 row = dict(zip(names, values, strict=True))

@@ -116,9 +116,7 @@ def protocol_version(protocol: Protocol) -> str:
     """The VERSION that the protocol's module states."""
     version = getattr(protocol, "__globals__", {}).get("VERSION")
     if not isinstance(version, str):
-        raise StudyError(
-            f"the protocol {protocol_name(protocol)!r} needs a text VERSION in its module, so that its episodes can be told apart"
-        )
+        raise StudyError(f"the protocol {protocol_name(protocol)!r} needs a text VERSION in its module, so that its episodes can be told apart")
     return version
 
 
@@ -161,9 +159,7 @@ def checked_lineup(arm: Arm, lineup: Lineup) -> dict[str, Agent]:
         raise StudyError(f"{protocol_name(arm.protocol)} has the seats {', '.join(seats)}; the lineup names {', '.join(lineup) or 'none'}")
     for seat, agent in lineup.items():
         if not isinstance(agent, Agent):
-            raise StudyError(
-                f"seat {seat} of arm {arm.label!r} needs an Agent, found {type(agent).__name__}; make one with agents.agent(...)"
-            )
+            raise StudyError(f"seat {seat} of arm {arm.label!r} needs an Agent, found {type(agent).__name__}; make one with agents.agent(...)")
     return {seat: lineup[seat] for seat in seats}
 
 

@@ -168,9 +168,7 @@ class Turn:
     rating_public: bool = False
 
     def __str__(self) -> str:
-        raise TypeError(
-            "a turn is not text: put the turn itself into the prompt, or own(turn) for its author, so that who saw what is known"
-        )
+        raise TypeError("a turn is not text: put the turn itself into the prompt, or own(turn) for its author, so that who saw what is known")
 
     def __format__(self, spec: str) -> str:
         return str(self)

@@ -89,9 +89,7 @@ def verdicts(content: dict) -> list[dict]:
         ("multi_round", "sequential", "private", False, "copy", "stake", "plain"),
     ],
 )
-def test_each_configuration_is_named_by_its_preset_with_its_options(
-    tmp_path, study, schedule, confidence, memory, note, rating, reflection
-):
+def test_each_configuration_is_named_by_its_preset_with_its_options(tmp_path, study, schedule, confidence, memory, note, rating, reflection):
     assert imported(tmp_path, published(study)).debates == {study: 1}
     ((name, options),) = rows(tmp_path, "select study, options from episodes where protocol = 'debate' and status = 'done'")
     assert name == study

@@ -1,0 +1,245 @@
+"""What a reply says, taken apart: the public speech, the private thoughts and the rating.  Text in, arena.types.Reading out; no state.
+
+A reply has up to three blocks, `<thoughts>`, `<speech>` and `<rating>`.  Public is only what stands between exactly one opening and one
+closing speech tag, outside the thoughts, with no remnant of any of our tags inside.  Where tags are broken the doubt goes to privacy: all
+from the first to the last tag of thoughts is private, and so is a speech in there.  A rating is searched only outside speech and thoughts,
+so that a quoted tag of an opponent is never one's own rating.  What is ambiguous is not a confidence: it is asked for once more, and then
+missing with its reason.
+
+The published study (arXiv 2505.19184) took the first tag that matched, clamped numbers to 0..100, removed lower-case tags only, and let a
+person type what could not be read; none of this is done here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from arena.types import NOT_ASKED, READ, Reading
+
+# Character for character, so that places in the folded text are places in the reply.
+FOLD = str.maketrans("＜＞〈〉‹›◁▷［］【】｛｝／％−", "<><><><>[][]{}/%-")
+
+TAG = re.compile(
+    r"""<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?P<name>thoughts|speech|rating)(?:\s[^<>]*+)?+>
+    | (?:[<\[{]|&lt;|&\#0{0,6}60;|&\#x0{0,6}3c;) (?P<marks>[\s/*_`~"'\\!?.:=#|-]{0,12}+) (?:(?:my|own|private)[\s_-]{1,3}){0,2}
+      (?P<broken>thought|speech|rating|think|reasoning) (?:s|ing)? (?![a-z])
+    | (?P<end>/?)\b (?P<bare>thought|speech|rating|think|reasoning) (?:s|ing)? /? (?:>|&gt;)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+LABEL = re.compile(r"^[\s>*_\#-]{0,9}+(?:(?:my|own|private)\s{1,3}){0,2}(?:thoughts|rating)[\s*_]{0,4}+:", re.IGNORECASE | re.MULTILINE)
+REASONING = re.compile(r"<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?:[a-z]{1,12}:)?(?:thinking|think|reasoning)(?:\s[^<>]*+)?+>", re.IGNORECASE)
+NUMBER = re.compile(
+    r"""(?P<minus>(?<![\w)%])-|\b(?:minus|negative)\s{1,9}+)? (?<![\w.]) (?P<number>[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)
+    (?: \s{0,9}+(?P<percent>%|per\s?cent\b|pct\b) | \s{0,9}+(?:/|(?:out\s{1,9}+)?of\b)\s{0,9}+(?P<whole>100|10|1)(?![\w.]) )?+ (?!\w)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+SPEECH_FORM = "<speech>the words that everybody may read</speech>"
+RATING_FORM = "<rating>N%</rating>"
+ASK_SPEECH = f"Your speech could not be read. Give it once more, exactly in this form and with no other tag inside:\n{SPEECH_FORM}"
+ASK_RATING = (
+    "Your rating could not be read. Give the rating that you meant once more, exactly in this form, where N stands for one number from 0"
+    f" to 100:\n{RATING_FORM}"
+)
+ASK_BOTH = (
+    "Neither your speech nor your rating could be read. Give both once more, exactly in this form, with no other tag inside the speech;"
+    f" N stands for one number from 0 to 100:\n{SPEECH_FORM}\n{RATING_FORM}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag or the remnant of one.  `whole`: well formed; a remnant that may be either opens and closes nothing for certain."""
+
+    name: str
+    opens: bool
+    closes: bool
+    whole: bool
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An opening tag, its closing tag, and the tags between them."""
+
+    opening: Tag
+    closing: Tag
+    inside: tuple[Tag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A reply without its reasoning, in parts; `rest` is what stands outside speech and thoughts, with folded brackets."""
+
+    speech: str | None
+    thoughts: str | None
+    rest: str
+    flags: tuple[str, ...]
+
+
+def speech_and_confidence(text: str) -> Reading:
+    """Speech, private thoughts and rating of one reply; the rating of 0 to 100 becomes a confidence in [0, 1].
+
+    `confidence_status` is "read", or why there is none: "no rating tag", "broken rating tag", "no number", "several numbers",
+    "out of range", "ambiguous scale".  Flags: "no speech tag", "broken speech tag", "empty speech", "tags inside the speech" (then there is
+    no public speech), "broken thoughts tag" (then there are no thoughts; thoughts that were never begun are just None).
+    `reask` asks for the speech, the rating or both, whichever could not be read.
+    """
+    parts = parts_of(text)
+    confidence, status = rating_in(parts.rest)
+    if parts.speech is None:
+        reask = ASK_BOTH if confidence is None else ASK_SPEECH
+    else:
+        reask = ASK_RATING if confidence is None else None
+    return Reading(parts.speech, parts.thoughts, confidence, status, flags=parts.flags, reask=reask)
+
+
+def speech_only(text: str) -> Reading:
+    """Speech and private thoughts of a reply in which no rating was asked for; flags as in `speech_and_confidence`."""
+    parts = parts_of(text)
+    return Reading(parts.speech, parts.thoughts, None, NOT_ASKED, flags=parts.flags, reask=ASK_SPEECH if parts.speech is None else None)
+
+
+def without_reasoning(text: str) -> str:
+    """The reply after its last block of reasoning (`<think>`, `<thinking>`, `<reasoning>`).
+
+    What precedes a closing tag is private whether or not it was opened.  A tag that is opened and never closed makes all that follows
+    private; where one of our tags follows, nothing can be told apart any more and nothing is left.
+    """
+    plain = text.translate(FOLD)
+    begin, end = 0, len(text)
+    for tag in REASONING.finditer(plain):
+        if tag["slash"]:
+            begin, end = tag.end(), len(text)
+        else:
+            end = min(end, tag.start())
+    return "" if TAG.search(plain, REASONING.match(plain, end).end() if end < len(text) else end) else text[begin:end]  # type: ignore[union-attr]
+
+
+def tags_in(plain: str) -> list[Tag]:
+    """All our tags and their remnants in order, in text with folded brackets."""
+    found = []
+    for match in TAG.finditer(plain):
+        name = (match["name"] or match["broken"] or match["bare"]).lower()
+        name = "thoughts" if name == "thought" else name
+        if match["bare"]:
+            found.append(Tag(name, False, bool(match["end"]), False, match.start(), match.end()))
+        else:
+            closes = bool(match["slash"]) or "/" in (match["marks"] or "")
+            found.append(Tag(name, not closes, closes, bool(match["name"]), match.start(), match.end()))
+    return found
+
+
+def blocks_of(tags: Iterable[Tag], names: Sequence[str]) -> tuple[list[Block], list[Tag]]:
+    """The outermost blocks of these names in order, and the tags that belong to none of them."""
+    blocks, strays = [], []
+    opened: Tag | None = None
+    inside: list[Tag] = []
+    for tag in tags:
+        if opened is None:
+            if tag.name in names and tag.whole and tag.opens:
+                opened, inside = tag, []
+            elif tag.name in names:
+                strays.append(tag)
+        elif tag.whole and tag.closes and tag.name == opened.name:
+            blocks.append(Block(opened, tag, tuple(inside)))
+            opened = None
+        else:
+            inside.append(tag)
+    return blocks, strays if opened is None else [*strays, opened, *inside]
+
+
+def span(name: str, blocks: Iterable[Block], strays: Iterable[Tag], length: int) -> tuple[int, int]:
+    """From the first to the last tag of a name, (0, 0) without any; to the text's edge where that tag's partner may lie beyond."""
+    edges = [tag for block in blocks for tag in (block.opening, block.closing) if tag.name == name]
+    edges = sorted((*edges, *(tag for tag in strays if tag.name == name)), key=lambda tag: tag.start)
+    if not edges:
+        return 0, 0
+    return edges[0].start if edges[0].opens else 0, edges[-1].end if edges[-1].closes else length
+
+
+def parts_of(text: str) -> Parts:
+    """Take a reply apart; what is private or doubtful is in no part that others may read."""
+    said = without_reasoning(text)
+    plain = said.translate(FOLD)
+    blocks, strays = blocks_of(tags_in(plain), ("thoughts", "speech"))
+    speeches = [block for block in blocks if block.opening.name == "speech"]
+    thoughts = [block for block in blocks if block.opening.name == "thoughts"]
+    private = span("thoughts", thoughts, strays, len(plain))
+    clean = len(thoughts) == 1 and private == edges_of(thoughts[0]) and all(tag.name != "thoughts" for tag in thoughts[0].inside)
+    stray = any(tag.whole and tag.name == "speech" for tag in strays)
+    spoken = span("speech", speeches, strays, len(plain))
+    doubt: str | None = "broken speech tag" if spoken[1] else "no speech tag"
+    if len(speeches) == 1 and not stray:
+        spoken = edges_of(speeches[0])
+        if not private[0] <= spoken[0] < private[1]:
+            doubt = doubt_of(speeches[0], plain)
+    speech = None if doubt else inner(speeches[0], said)
+    flags = tuple(flag for flag in (doubt, "broken thoughts tag" if private[1] and not clean else None) if flag)
+    return Parts(speech, inner(thoughts[0], said) or None if clean else None, outside(plain, private, spoken), flags)
+
+
+def edges_of(block: Block) -> tuple[int, int]:
+    """Where a block begins and ends, tags included."""
+    return block.opening.start, block.closing.end
+
+
+def inner(block: Block, text: str) -> str:
+    """The words between a block's tags."""
+    return text[block.opening.end : block.closing.start].strip()
+
+
+def doubt_of(speech: Block, plain: str) -> str | None:
+    """Why the words of a speech block are not public, None where they are."""
+    words = inner(speech, plain)
+    if speech.inside or LABEL.search(words):
+        return "tags inside the speech"
+    return None if words else "empty speech"
+
+
+def outside(text: str, *spans: tuple[int, int]) -> str:
+    """What stands outside the spans, piece by piece."""
+    pieces, at = [], 0
+    for start, end in sorted(spans):
+        pieces.append(text[at:start])
+        at = max(at, end)
+    return "\n".join((*pieces, text[at:]))
+
+
+def rating_in(rest: str) -> tuple[float | None, str]:
+    """(confidence in [0, 1] or None, status) from the rating tags in a text; the same number several times counts once."""
+    blocks, strays = blocks_of((tag for tag in tags_in(rest) if tag.name == "rating"), ("rating",))
+    if strays or any(block.inside for block in blocks):
+        return None, "broken rating tag"
+    if not blocks:
+        return None, "no rating tag"
+    read = {number_in(inner(block, rest)) for block in blocks}
+    return read.pop() if len(read) == 1 else (None, "several numbers")
+
+
+def number_in(words: str) -> tuple[float | None, str]:
+    """(confidence in [0, 1] or None, status) from the words in one rating tag.
+
+    Read are "75", "72.5", "75%", "75 percent", "75/100", "7.5 out of 10", "0.75/1", and these with words around them.  A bare number above
+    0 and up to 1 is not: "0.75" may mean three quarters or less than one percent, and "1" certainty or one percent.
+    Digits are ASCII; digits that are no plain number, such as "1e2" or "７５", leave the whole unread.
+    """
+    if any(character.isnumeric() for character in NUMBER.sub("", words)):
+        return None, "no number"
+    read = {confidence_of(match) for match in NUMBER.finditer(words)}
+    if not read:
+        return None, "no number"
+    return read.pop() if len(read) == 1 else (None, "several numbers")
+
+
+def confidence_of(match: re.Match[str]) -> tuple[float | None, str]:
+    """(confidence in [0, 1] or None, status) of one number with its sign and scale."""
+    value = float(match["number"]) / int(match["whole"] or 100)
+    if value > 1 or (match["minus"] and value > 0):
+        return None, "out of range"
+    if 0 < value <= 0.01 and not (match["percent"] or match["whole"]):
+        return None, "ambiguous scale"
+    return round(value, 9), READ

@@ -1,0 +1,182 @@
+"""A debate in phases, with a rating of one's own chances after every speech.
+
+"When Two LLMs Debate, Both Think They'll Win", Pradyumna Shyama Prasad and Minh Nhat Nguyen, arXiv 2505.19184.
+
+The paper's six configurations differ in the options below; PRESETS holds them under the paper's names.  Kept: two sides that are assigned,
+three speeches (four in multi_round), the rating in the same reply as the speech, the history sent again as text in one user message, no
+sampling settings.  Different: the prompts are our own words; what cannot be read is asked for once more and then missing (the publication let
+a person type it in); a speech whose tags are broken is not shown to the other side.  Left out: the token account that the publication
+describes to its models but never keeps.  Judging is a study of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal
+
+from agents.elicit import speech_and_confidence, speech_only
+from arena.episode import Episode
+from arena.prompt import Prompt, own, rated
+from arena.types import Seat, Subject, Turn
+
+VERSION = "1"
+
+Phase = Literal["opening", "rebuttal", "rebuttal_1", "rebuttal_2", "closing"]
+Schedule = Literal["simultaneous", "sequential"]
+Confidence = Literal["private", "public", "none"]
+OpponentNote = Literal["none", "copy", "even_odds"]
+Rating = Literal["likelihood", "stake", "both"]
+Reflection = Literal["plain", "both_sides"]
+
+THREE_SPEECHES: tuple[Phase, ...] = ("opening", "rebuttal", "closing")
+FOUR_SPEECHES: tuple[Phase, ...] = ("opening", "rebuttal_1", "rebuttal_2", "closing")
+ORDINALS = {"1": "first", "2": "second", "3": "third"}
+
+ROLE = """You are debating the motion below as the {side}. You {task} the motion, whatever you think of it yourself. Now is your {phase} speech.
+
+Motion: {motion}
+"""
+TASK = {"proposition": "argue for", "opposition": "argue against"}
+
+SCAFFOLDS = {
+    "opening": """
+Build your case. Give two arguments, or three if you need them. For each, state the claim in one sentence, support it with evidence or with a
+principle that you explain, and show why it decides the motion. End by saying how your arguments work together.
+""",
+    "rebuttal": """
+Answer the other side. Choose the three points on which the debate turns. For each, quote what was said, say what is wrong with it (the facts,
+the logic, the relevance, or the weight), and what follows for the motion. Then defend your own case where it was attacked, and weigh both.
+""",
+    "closing": """
+Close the debate. Name the questions that decide it. For each, show what both sides have said and why you have won it, or why it matters less
+than what you have won. Bring no new arguments. End with the reasons for which the motion should be decided your way.
+""",
+}
+CRITERIA = """
+You will be judged on substance alone: answering what the other side said; evidence, strong before weak; sound reasoning; replying to every
+argument (what goes unanswered counts as granted, and late answers count less); and weighing what matters most. Style counts for nothing.
+"""
+
+NOTES = {
+    "none": "",
+    "copy": "\nYour opponent is a copy of you: the same model with the same instructions, speaking for the other side.\n",
+    "even_odds": "\nYour opponent is a copy of you: the same model with the same instructions, speaking for the other side. By symmetry, your"
+    " chance of winning is exactly 50%, and so is your opponent's.\n",
+}
+LIKELIHOOD = (
+    "Rate how likely you are to win this debate, from 0 (certain to lose) through 50 (as likely to win as to lose) to 100 (certain to win)."
+)
+STAKE = (
+    "Stake tokens on winning this debate: you hold 100, and may stake any number from 0 to 100. The winner takes both stakes; the loser's"
+    " stake is gone."
+)
+RATINGS = {
+    "likelihood": LIKELIHOOD,
+    "stake": STAKE + " Your stake is your rating.",
+    "both": LIKELIHOOD + " The same number is also your stake. " + STAKE,
+}
+REFLECTIONS = {
+    "plain": "Before you rate, think about how the debate stands.",
+    "both_sides": "Before you rate, make the best case that you will win, and then the best case that your opponent will win.",
+}
+VISIBLE = {
+    "private": "Your thoughts and your rating are private: nobody else in the debate will ever see them, and the judges will not.",
+    "public": "Your thoughts are private. Your rating is public: your opponent will see the number from its next speech on.",
+}
+FORM_WITH_RATING = """
+Reply with these three blocks and nothing else:
+<thoughts>your private thoughts about how the debate stands</thoughts>
+<speech>your {phase} speech, the only part that others will read</speech>
+<rating>one number from 0 to 100</rating>
+"""
+FORM_WITHOUT_RATING = """
+Reply with these two blocks and nothing else:
+<thoughts>your private thoughts, if you have any</thoughts>
+<speech>your {phase} speech, the only part that others will read</speech>
+"""
+
+PRESETS: dict[str, dict[str, object]] = {
+    "cross_model": {},
+    "self": {"opponent_note": "copy"},
+    "informed": {"opponent_note": "even_odds", "memory": False},
+    "public": {"opponent_note": "copy", "confidence": "public"},
+    "red_team": {"opponent_note": "copy", "memory": False, "reflection": "both_sides"},
+    "multi_round": {"opponent_note": "copy", "memory": False, "phases": FOUR_SPEECHES, "schedule": "sequential", "rating": "stake"},
+}
+SELF_PRESETS = tuple(name for name, options in PRESETS.items() if options.get("opponent_note") is not None)
+
+
+async def debate(
+    episode: Episode,
+    motion: Subject,
+    proposition: Seat,
+    opposition: Seat,
+    *,
+    phases: tuple[Phase, ...] = THREE_SPEECHES,
+    schedule: Schedule = "simultaneous",
+    confidence: Confidence = "private",
+    memory: bool = True,
+    opponent_note: OpponentNote = "none",
+    rating: Rating = "both",
+    reflection: Reflection = "plain",
+) -> None:
+    """Both sides speak in each phase and rate their own chances (Section 3 of the paper).
+
+    `schedule`: simultaneous, where both speak blind within a phase and in parallel; sequential, where the opposition has read the
+    proposition's speech of the same phase.  `confidence`: private; public, where the other side sees the number (never the thoughts) from the
+    next speech on; none, where no rating is asked for.  `memory`: whether a side sees its own earlier ratings and thoughts.
+    `opponent_note`: nothing, a copy of yourself, or a copy and therefore exactly even odds.  `rating`: asked for as a likelihood, as a stake
+    of 100 tokens, or as both at once.  `reflection`: plainly, or after arguing both sides' best case.
+    """
+    said: list[Turn] = []
+
+    async def speak(side: Seat, phase: str, round: int) -> Turn:
+        instructions = speech_instructions(motion, side, phase, opponent_note)
+        history = [(turn, face(turn, side, confidence, memory)) for turn in said]
+        ending = rating_instructions(phase, confidence, rating, reflection)
+        read = speech_only if confidence == "none" else speech_and_confidence
+        prompt = [instructions, transcript(history), ending]
+        return await episode.ask(side, prompt, phase=phase, round=round, read=read, public_rating=confidence == "public")
+
+    for round, phase in enumerate(phases):
+        if schedule == "simultaneous":
+            said += await asyncio.gather(speak(proposition, phase, round), speak(opposition, phase, round))
+        else:
+            said.append(await speak(proposition, phase, round))
+            said.append(await speak(opposition, phase, round))
+
+
+def face(turn: Turn, reader: Seat, confidence: Confidence, memory: bool) -> Prompt:
+    """The face of an earlier turn that a reader is shown."""
+    if turn.seat == reader.name:
+        return own(turn) if memory and confidence != "none" else turn
+    return rated(turn) if confidence == "public" else turn
+
+
+def speech_instructions(motion: Subject, side: Seat, phase: str, opponent_note: OpponentNote) -> str:
+    """What stands before the history: side, motion, how to build this speech, how it is judged, and who the opponent is."""
+    scaffold = SCAFFOLDS[phase.partition("_")[0]]
+    words = ROLE.format(side=side.name, task=TASK[side.name], phase=spoken(phase), motion=motion.text)
+    return words + scaffold + CRITERIA + NOTES[opponent_note]
+
+
+def transcript(history: Sequence[tuple[Turn, Prompt]]) -> Prompt:
+    """The speeches so far, each under its side and phase."""
+    if not history:
+        return "\nNobody has spoken yet.\n"
+    return ["\nThe debate so far:\n", *([f"\n--- {turn.seat}, {spoken(turn.phase)} ---\n", shown, "\n"] for turn, shown in history)]
+
+
+def rating_instructions(phase: str, confidence: Confidence, rating: Rating, reflection: Reflection) -> str:
+    """What stands after the history: how the rating is asked for, who will see it, and the form of the reply."""
+    if confidence == "none":
+        return FORM_WITHOUT_RATING.format(phase=spoken(phase))
+    asked = f"\n{REFLECTIONS[reflection]} {RATINGS[rating]} {VISIBLE[confidence]}\n"
+    return asked + FORM_WITH_RATING.format(phase=spoken(phase))
+
+
+def spoken(phase: str) -> str:
+    """The phase in words: "rebuttal_2" is "second rebuttal"."""
+    name, _, number = phase.partition("_")
+    return f"{ORDINALS.get(number, number)} {name}".strip()
