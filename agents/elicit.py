@@ -32,7 +32,8 @@ LABEL = re.compile(r"^[\s>*_\#-]{0,9}+(?:(?:my|own|private)\s{1,3}){0,2}(?:thoug
 REASONING = re.compile(r"<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?:[a-z]{1,12}:)?(?:thinking|think|reasoning)(?:\s[^<>]*+)?+>", re.IGNORECASE)
 NUMBER = re.compile(
     r"""(?P<minus>(?<![\w)%])-|\b(?:minus|negative)\s{1,9}+)? (?<![\w.]) (?P<number>[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)
-    (?: \s{0,9}+(?P<percent>%|per\s?cent\b|pct\b) | \s{0,9}+(?:/|(?:out\s{1,9}+)?of\b)\s{0,9}+(?P<whole>100|10|1)(?![\w.]) )?+ (?!\w)""",
+    (?: \s{0,9}+(?P<percent>%|per\s?cent\b|pct\b) )?+
+    (?: \s{0,9}+(?:/|(?:out\s{1,9}+)?of\b)\s{0,9}+(?P<whole>100|10|1)(?!\w|\.\d) )?+ (?!\w)""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -110,13 +111,15 @@ def without_reasoning(text: str) -> str:
     private; where one of our tags follows, nothing can be told apart any more and nothing is left.
     """
     plain = text.translate(FOLD)
-    begin, end = 0, len(text)
+    begin, unclosed = 0, None
     for tag in REASONING.finditer(plain):
         if tag["slash"]:
-            begin, end = tag.end(), len(text)
-        else:
-            end = min(end, tag.start())
-    return "" if TAG.search(plain, REASONING.match(plain, end).end() if end < len(text) else end) else text[begin:end]  # type: ignore[union-attr]
+            begin, unclosed = tag.end(), None
+        elif unclosed is None:
+            unclosed = tag
+    if unclosed is None:
+        return text[begin:]
+    return "" if TAG.search(plain, unclosed.end()) else text[begin : unclosed.start()]
 
 
 def tags_in(plain: str) -> list[Tag]:

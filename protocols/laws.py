@@ -25,6 +25,7 @@ from arena.types import Agent, Model, Reply, Request, Subject
 
 TRANSCRIPT = "select episode, seat, step, phase, text, reask_text, public, thoughts, confidence, request_hash from turns order by all"
 UNREADABLE = "…"
+MIRRORED = (("proposition", "opposition"), ("argue for", "argue against"))
 
 
 class LawBroken(AssertionError):
@@ -176,8 +177,10 @@ def check_mirror(case: Case) -> None:
 
 
 def swapped(words: str) -> str:
-    """The text with the sides' names swapped."""
-    return "opposition".join(part.replace("opposition", "proposition") for part in words.split("proposition"))
+    """The text with the sides swapped."""
+    for one, other in MIRRORED:
+        words = other.join(part.replace(other, one) for part in words.split(one))
+    return words
 
 
 def ordered(words: str) -> list[str]:

@@ -2,7 +2,7 @@
 
     python experiments/benchmarks/crashes.py [--kills 40] [--seed 1]
 
-A server on loopback answers each request with a fresh number.  `arena run` plays 60 debates against it as a process of its own and is
+A server on loopback answers each request with a fresh number.  `arena run` plays 120 debates against it as a process of its own and is
 killed (SIGKILL) after a random time: while it starts, resumes, plays or folds.  The same command is given again until the study is done;
 then a new store is begun, until there were enough kills.  After every kill the turns are read: what stands there once must stand there
 unchanged for ever, and its request must never be sent again.  A second part plays one study against a server whose replies depend on the
@@ -29,7 +29,7 @@ from loopback import chat_process  # noqa: E402
 
 from arena.store import query  # noqa: E402
 
-DEBATES = 60
+DEBATES = 120
 CONCURRENCY = 16
 LATENCY_S = 0.04
 LONGEST_S = 2.0
