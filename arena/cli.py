@@ -163,7 +163,8 @@ def show_episode(words: argparse.Namespace) -> int:
         [words.episode],
     ).dicts()
     if len(found) != 1:
-        raise StudyError(f"{'several episodes begin' if found else 'no episode begins'} with {words.episode!r}; list them with `arena sql`")
+        how_many = "several episodes begin" if found else "no episode begins"
+        raise StudyError(f"{how_many} with {words.episode!r}; list them with: arena sql 'select episode, study, subject from episodes'")
     episode = found[0]
     print(f"{episode['episode']}  {episode['study']} / {episode['arm']}  {episode['protocol']}  {episode['status']}")
     if episode["error"]:
@@ -198,7 +199,7 @@ def run_sql(words: argparse.Namespace) -> int:
         case "json":
             print(json.dumps(table.dicts(), indent=1, default=str, ensure_ascii=False))
         case "csv":
-            writer = csv.writer(sys.stdout)
+            writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerows([table.columns, *table.rows])
         case "markdown":
             print_table(table, edge="| ", between=" | ", after=" |")
@@ -279,7 +280,6 @@ def export_tables(words: argparse.Namespace) -> int:
 def run_demo(words: argparse.Namespace) -> int:
     """arena demo"""
     from analysis.report import print_report, report
-
     from arena.demo import QUERY, study
     from arena.run import Arena
 
@@ -289,7 +289,9 @@ def run_demo(words: argparse.Namespace) -> int:
     print_report(report(words.db, "demo"))
     print(f'\n$ arena sql --db {words.db} "{QUERY}"')
     print_table(arena.sql(QUERY))
-    print(f"\nthe record is in {words.db}; next: arena show EPISODE, or a study of your own: experiments/two_llms_debate.py")
+    surest = "select episode from turns where phase = 'closing' group by episode order by min(confidence) desc nulls last, episode limit 1"
+    (episode,) = arena.sql(surest).rows[0]
+    print(f"\nthe record is in {words.db}; next, the debate whose sides were both surest: arena show {episode} --db {words.db}")
     return 0
 
 

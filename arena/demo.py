@@ -14,5 +14,5 @@ QUERY = "select phase, n, round(100 * mean, 1) as mean_percent, missing from con
 
 def study() -> Study:
     """The demonstration: 30 lineups x 6 motions = 180 debates."""
-    lineups = list(round_robin([agent(reference) for reference in DEBATERS]))
+    lineups = round_robin([agent(reference) for reference in DEBATERS])
     return Study("demo", [Arm("cross_model", debate, lineups, PRESETS["cross_model"])], MOTIONS)

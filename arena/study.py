@@ -36,6 +36,10 @@ class Arm:
     lineups: Iterable[Lineup]
     options: Options = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # Pairings come as generators, which could be read only once; a study is played again and again.
+        object.__setattr__(self, "lineups", tuple(self.lineups))
+
 
 @dataclass(frozen=True)
 class Study:

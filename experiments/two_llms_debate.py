@@ -41,7 +41,7 @@ def study(
     agents = [agent(reference) for reference in models]
     lineups = round_robin(agents) if preset == "cross_model" else against_itself(agents)
     subjects = read_motions(motions) if motions else MOTIONS
-    return Study(f"two_llms_debate_{preset}", [Arm(preset, debate, list(lineups), PRESETS[preset])], subjects, repeats)
+    return Study(f"two_llms_debate_{preset}", [Arm(preset, debate, lineups, PRESETS[preset])], subjects, repeats)
 
 
 if __name__ == "__main__":

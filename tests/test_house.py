@@ -23,7 +23,6 @@ PUBLIC = {
     "arena": "Arena Arm Study Summary Which Episode Agent Sampling Seat Subject Turn Verdict Answer Lineup ArenaError own rated motions "
     "MOTIONS round_robin against_itself",
     "agents": "agent model",
-    "protocols": "debate PRESETS",
 }
 
 

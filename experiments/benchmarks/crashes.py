@@ -40,7 +40,7 @@ from protocols.debate import debate
 
 def study(*, url: str, debates: int) -> Study:
     motions = [Subject(f"This house would count to {n}.") for n in range(debates)]
-    return Study("crashes", [Arm("only", debate, list(against_itself([agent(f"http/counter@{url}")])))], motions)
+    return Study("crashes", [Arm("only", debate, against_itself([agent(f"http/counter@{url}")]))], motions)
 """
 TRANSCRIPT = "select episode, seat, step, text, public, thoughts, confidence, seed, request_hash, prompt from turns order by all"
 

@@ -28,7 +28,7 @@ def timed(path: Path, debates: int, latency_s: float, in_flight: int) -> tuple[f
     """(wall seconds, processor seconds of this process) for the study."""
     with chat_process("--latency", str(latency_s)) as url:
         motions = [Subject(f"This house would hold debate number {n}.") for n in range(debates)]
-        study = Study("depth", [Arm("only", debate, list(against_itself([agent(f"http/any@{url}")])))], motions)
+        study = Study("depth", [Arm("only", debate, against_itself([agent(f"http/any@{url}")]))], motions)
         wall, cpu = time.perf_counter(), time.process_time()
         summary = Arena(path, concurrency=in_flight).run(study)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

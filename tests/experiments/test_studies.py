@@ -1,0 +1,78 @@
+"""The studies that users copy, and the benchmarks at a small size."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from arena.cli import main
+from arena.run import Arena
+from arena.study import plays
+from arena.studyfile import load_study
+
+ROOT = Path(__file__).resolve().parents[2]
+STUDY = ROOT / "experiments" / "two_llms_debate.py"
+
+
+def benchmark(name: str) -> ModuleType:
+    """A benchmark as a module."""
+    sys.path.insert(0, str(ROOT / "experiments" / "benchmarks"))
+    try:
+        return __import__(name)
+    finally:
+        sys.path.pop(0)
+
+
+def test_the_script_and_arena_run_play_the_same_episodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = subprocess.run([sys.executable, str(STUDY)], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert script.returncode == 0, script.stderr
+    assert "64.08" in script.stdout
+    assert "SIMULATED" in script.stdout
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", str(STUDY)]) == 0
+    assert Arena().sql("select count(*), count(distinct run) from runs").rows == ((1, 1),)
+
+
+@pytest.mark.parametrize("preset", ["cross_model", "self", "informed", "public", "red_team", "multi_round"])
+def test_every_preset_is_one_option_away(tmp_path: Path, preset: str) -> None:
+    (tmp_path / "my.jsonl").write_text('{"motion": "This house would write its own motions."}\n')
+    study = load_study(STUDY, [f"preset={preset}", "models=sim/even,sim/modest", f"motions={tmp_path / 'my.jsonl'}"])
+    assert study.name == f"two_llms_debate_{preset}"
+    assert len(plays(study)) == 2
+    assert Arena(tmp_path / "a.duckdb").run(study).done == 2
+
+
+def test_the_demonstration_ends_with_the_next_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo"]) == 0
+    out = capsys.readouterr().out
+    assert "180 of 180 episodes done" in out
+    assert "SIMULATED" in out
+    command = out.splitlines()[-1].partition("arena ")[2].split()
+    assert main(command) == 0
+    assert "Simulated closing speech" in capsys.readouterr().out
+
+
+def test_killed_runs_lose_nothing_and_ask_nothing_twice(tmp_path: Path) -> None:
+    crashes = benchmark("crashes")
+    counts = crashes.kill_and_continue(tmp_path, random.Random(7), kills=3)
+    assert counts.kills == 3
+    assert (counts.lost, counts.changed, counts.asked_again, counts.not_done) == (0, 0, 0, 0)
+    assert counts.turns == counts.stores * crashes.DEBATES * 6
+
+
+def test_a_killed_study_ends_like_one_that_was_left_alone(tmp_path: Path) -> None:
+    assert benchmark("crashes").equal_to_untouched(tmp_path, random.Random(3))
+
+
+def test_debates_in_parallel_take_three_calls_in_a_row(tmp_path: Path) -> None:
+    """The benchmark measures the ratio; here only that it is of the right size."""
+    wall, _ = benchmark("debates").timed(tmp_path / "a.duckdb", debates=10, latency_s=0.3, in_flight=60)
+    assert 0.9 <= wall < 3
