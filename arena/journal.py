@@ -43,7 +43,8 @@ def open_segment(path: Path) -> int:
     """Create a journal file and lock it for this process; returns its descriptor."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Waits only for somebody who looks, at this very moment, whether the new file is locked.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError as error:
         raise StoreError(f"cannot write the journal {path}: {error.strerror}") from error
     return descriptor

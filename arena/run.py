@@ -219,24 +219,21 @@ def chosen(all_plays: Sequence[Play], known: Known, which: Which) -> list[Play]:
 
 
 def opening_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int) -> Iterator[bytes]:
-    """The rows that a run begins with: the study, the run, and the subjects that it will play."""
+    """The rows that a run begins with: itself, and the subjects that it will play."""
     simulated = any(agent.model.simulated for play in todo for agent in play.lineup.values())
-    now = utc_now()
-    yield line(
-        "studies",
-        {
-            "study": study.name,
-            "created_at": now,
-            "git_commit": git_commit(),
-            "versions": versions(),
-            "simulated": simulated,
-            "origin": "played",
-        },
-    )
-    yield line(
-        "runs",
-        {"run": run_id, "study": study.name, "planned": planned, "host": socket.gethostname(), "pid": os.getpid(), "started_at": now},
-    )
+    row = {
+        "run": run_id,
+        "study": study.name,
+        "origin": "played",
+        "simulated": simulated,
+        "planned": planned,
+        "git_commit": git_commit(),
+        "versions": versions(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started_at": utc_now(),
+    }
+    yield line("runs", row)
     for subject in {subject_id(play.subject): play.subject for play in todo}.items():
         yield line("subjects", {"subject": subject[0], **row_of(subject[1])})
 

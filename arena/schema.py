@@ -59,25 +59,17 @@ class Table:
 
 
 TABLES: dict[str, Table] = {
-    "studies": Table(
-        "One row is a study",
-        ("study",),
-        {
-            "study": ("VARCHAR", "the study's name"),
-            "created_at": ("TIMESTAMP", "UTC, first run or import"),
-            "git_commit": ("VARCHAR", "commit of the working folder at the first run; NULL outside git"),
-            "versions": ("JSON", "versions of Python and of the packages that matter"),
-            "simulated": ("BOOLEAN", "whether simulated or scripted models spoke in it"),
-            "origin": ("VARCHAR", "played, or imported from where"),
-        },
-    ),
     "runs": Table(
-        "One row is one run of a study: a process that played it for a while",
+        "One row is one run of a study: a process that played it for a while, or an import",
         ("run",),
         {
             "run": ("VARCHAR", "id of the run; its journals carry it in their names"),
             "study": ("VARCHAR", "the study that was played"),
-            "planned": ("INTEGER", "how many episodes the study has"),
+            "origin": ("VARCHAR", "played, or imported from where"),
+            "simulated": ("BOOLEAN", "whether simulated or scripted models speak in it"),
+            "planned": ("INTEGER", "how many episodes the study has; NULL for imports"),
+            "git_commit": ("VARCHAR", "commit of the working folder; NULL outside git"),
+            "versions": ("JSON", "versions of Python and of the packages that matter"),
             "host": ("VARCHAR", "machine"),
             "pid": ("INTEGER", "process"),
             "started_at": ("TIMESTAMP", "UTC"),

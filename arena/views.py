@@ -1,6 +1,6 @@
 """The views of a store: questions that users ask, as SQL over the tables of schema.py.
 
-`episodes`, `calls`, `saw`, `cost` and `missing` show everything; the others read finished episodes only.
+`studies`, `episodes`, `calls`, `saw`, `cost` and `missing` show everything; the others read finished episodes only.
 Order matters, since later views read earlier ones.
 """
 
@@ -21,6 +21,19 @@ class View:
 
 
 VIEWS: dict[str, View] = {
+    "studies": View(
+        "One row is a study, out of its runs",
+        """
+        select study, min(started_at) as created_at, first(git_commit order by started_at) as git_commit,
+               first(versions order by started_at) as versions, bool_or(simulated) as simulated, first(origin order by started_at) as origin
+        from runs group by study order by created_at, study
+        """,
+        {
+            "study": "the study's name",
+            "created_at": "UTC, start of the first run, or the import",
+            "simulated": "whether simulated or scripted models spoke in any run of it",
+        },
+    ),
     "episodes": View(
         "One row is one play of a protocol, with its latest status",
         """

@@ -74,9 +74,9 @@ def import_llms_overconfidence(folder: Path, path: Path) -> Imported:
     if new:
         now = store.utc_now()
         names = sorted({play.study for play in new} - set(origins))
-        studies = [("studies", {"study": name, "created_at": now, "simulated": False, "origin": ORIGIN}) for name in names]
+        runs = [("runs", {"run": f"import-{name}", "study": name, "origin": ORIGIN, "simulated": False, "started_at": now}) for name in names]
         journal = f"{now:%Y%m%dT%H%M%S}-import-{digest(sorted(play.episode for play in new))[:6]}.jsonl"
-        write_journal(store.journal_folder(path) / journal, (line(table, row) for table, row in studies + rows))
+        write_journal(store.journal_folder(path) / journal, (line(table, row) for table, row in runs + rows))
     return Imported(
         debates=dict(sorted(Counter(play.study for play in new).items())),
         unfinished=sum(not play.finished() for play in new),

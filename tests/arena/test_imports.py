@@ -152,7 +152,7 @@ def test_only_public_debates_say_that_others_see_the_rating():
 
 def test_importing_twice_changes_nothing(tmp_path):
     first = imported(tmp_path, published("cross_model", votes=2))
-    before = {name: rows(tmp_path, f"from {name} order by all") for name in ("studies", "plays", "statuses", "turns", "verdicts", "seats")}
+    before = {name: rows(tmp_path, f"from {name} order by all") for name in ("runs", "plays", "statuses", "turns", "verdicts", "seats")}
     second = imported(tmp_path, published("cross_model", votes=2))
     assert (first.debates, first.verdicts, first.known) == ({"cross_model": 1}, 2, 0)
     assert (second.debates, second.verdicts, second.known, second.flags) == ({}, 0, 1, {})
@@ -184,7 +184,7 @@ def test_the_same_file_counts_once_and_other_content_under_its_name_is_another_d
 def test_an_import_into_a_played_study_of_the_same_name_is_refused(tmp_path):
     path = tmp_path / "arena.duckdb"
     store.create(path)
-    write_journal(store.journal_folder(path) / "0-run.jsonl", [line("studies", {"study": "self", "origin": "played"})])
+    write_journal(store.journal_folder(path) / "0-run.jsonl", [line("runs", {"run": "r", "study": "self", "origin": "played"})])
     with pytest.raises(StudyError, match="holds a study named 'self' that was played; import into another store"):
         imported(tmp_path, published())
     assert rows(tmp_path, "select count(*) from plays") == [(0,)]

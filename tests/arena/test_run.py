@@ -189,6 +189,15 @@ def test_simulated_words_are_marked(path: Path) -> None:
     assert Arena(path).sql("select study, simulated, origin from studies").rows == (("talks", True, "played"),)
 
 
+def test_one_simulated_run_marks_the_whole_study(path: Path) -> None:
+    real = agent("real")
+    object.__setattr__(real.model, "simulated", False)
+    Arena(path).run(study(real))
+    assert Arena(path).sql("select simulated from studies").rows == ((False,),)
+    Arena(path).run(study(real, agent(), repeats=1))
+    assert Arena(path).sql("select simulated from studies").rows == ((True,),)
+
+
 def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match="cannot write beside"):
@@ -222,7 +231,7 @@ def test_an_imported_study_is_not_played_on(path: Path) -> None:
     from arena.store import create, fold, journal_folder
 
     create(path)
-    write_journal(journal_folder(path) / "i.jsonl", [line("studies", {"study": "talks", "origin": "imported from elsewhere"})])
+    write_journal(journal_folder(path) / "i.jsonl", [line("runs", {"run": "i", "study": "talks", "origin": "imported from elsewhere"})])
     fold(path)
     with pytest.raises(StudyError, match="imported from elsewhere; give yours another name"):
         Arena(path).run(study())

@@ -150,7 +150,7 @@ def test_the_folded_record_equals_the_live_one(tmp_path: Path, monkeypatch: pyte
     with monkeypatch.context() as patch:
         patch.setattr(store, "fold", lambda *a, **k: store.Folding())
         Arena(path).run(study(agent(), subjects=3))
-    views = {name: query(path, f"from {name} order by all").rows for name in (*VIEWS, "turns", "seats", "subjects", "studies", "runs")}
+    views = {name: query(path, f"from {name} order by all").rows for name in (*VIEWS, "turns", "seats", "subjects", "runs")}
     assert fold(path).journals == 1
     for name, rows in views.items():
         assert query(path, f"from {name} order by all").rows == rows, name
