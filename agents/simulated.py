@@ -5,9 +5,9 @@ A rating in round r of an episode is
     round(100 * clip(0.5 + bias + drift * r + D + E, 0, 1)),   D ~ N(0, debate_sd), E ~ N(0, noise)
 
 where D is one draw for an episode, shared by everybody who sits in it (motions and days differ, so that a debate is a cluster), and E is drawn
-anew for each rating.  With probability `unreadable` a reply has no readable rating, at the re-ask again.  `strength` (in logits) is written
-into the speech, for simulated judges to read; it changes no rating.  Draws come from the request's seed and place and the profile's own
-`seed`: no clock, no global random.
+anew for each rating.  It is printed with a percent sign, which keeps 1 apart from certainty.  With probability `unreadable` a reply has no
+readable rating, at the re-ask again.  `strength` (in logits) is written into the speech, for simulated judges to read; it changes no rating.
+Draws come from the request's seed and place and the profile's own `seed` (which D does not depend on): no clock, no global random.
 
 Our own model, no paper's.  Whatever is played with it is marked as simulated in the store and in every report.
 """
@@ -65,9 +65,9 @@ class SimulatedDebater:
         """A speech that says it is simulated, and a rating drawn from the profile."""
         place, profile = request.place, self.profile
         draw = stream("rating", profile.seed, request.seed)
-        shared = stream("debate", profile.seed, place.episode).gauss(0, 1) * profile.debate_sd
+        shared = stream("debate", place.episode).gauss(0, 1) * profile.debate_sd
         level = 0.5 + profile.bias + profile.drift * place.round + shared + draw.gauss(0, 1) * profile.noise
-        rating = f"<rating>{printed(level)}</rating>" if draw.random() >= profile.unreadable else "(no rating)"
+        rating = f"<rating>{printed(level)}%</rating>" if draw.random() >= profile.unreadable else "(no rating)"
         speech = (
             f"Simulated {place.phase} speech of the {place.seat}, number {request.seed}: no language model said this."
             f" Its strength is {profile.strength:g} logits."
@@ -104,18 +104,21 @@ def normal_cdf(z: float) -> float:
 def parsed(profile: str) -> tuple[str, Profile]:
     """(canonical text, parameters) of "name:key=value:key=value"; what equals the named profile is left out of the text.
 
-    Raises StudyError for an unknown profile or parameter, something that is no number, or a number out of range.
+    Raises StudyError for an unknown profile or parameter, one given twice, something that is no number, or a number out of range.
     """
     name, *settings = profile.split(":")
     if name not in PROFILES:
         near = difflib.get_close_matches(name, PROFILES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise StudyError(f"there is no simulated profile {name!r}{hint} (there are {', '.join(PROFILES)}; for example {EXAMPLE})")
-    known = PROFILES[name]
+    given: dict[str, float | int] = {}
     for setting in settings:
         key, _, text = setting.partition("=")
-        known = replace(known, **{key: number(key, text)})
-    changed = [f"{f.name}={getattr(known, f.name):g}" for f in fields(Profile) if getattr(known, f.name) != getattr(PROFILES[name], f.name)]
+        if key in given:
+            raise StudyError(f"parameter {key} of a simulated debater is given twice in {profile!r}")
+        given[key] = number(key, text)
+    known = replace(PROFILES[name], **given)
+    changed = [f"{f.name}={getattr(known, f.name)!r}" for f in fields(Profile) if getattr(known, f.name) != getattr(PROFILES[name], f.name)]
     return ":".join([name, *changed]), known
 
 
@@ -129,7 +132,7 @@ def number(key: str, text: str) -> float | int:
             return int(text)
         value = float(text)
     except ValueError:
-        raise StudyError(f"parameter {key} of a simulated debater needs a number, found {text!r} (for example {EXAMPLE})") from None
+        raise StudyError(f"parameter {key} of a simulated debater needs a number, found {text[:40]!r} (for example {EXAMPLE})") from None
     low, high = BOUNDS[key]
     if not low <= value <= high:
         raise StudyError(f"parameter {key} of a simulated debater must lie between {low} and {high}, found {text}")

@@ -16,8 +16,11 @@ import sys
 from typing import Literal
 
 from agents import agent
-from arena import MOTIONS, Arena, Arm, Study, against_itself, round_robin
+from analysis.report import report
+from analysis.tables import print_report
+from arena import MOTIONS, Arena, ArenaError, Arm, Study, against_itself, round_robin
 from arena import motions as read_motions
+from arena.studyfile import load_study
 from protocols.debate import PRESETS, debate
 
 Preset = Literal["cross_model", "self", "informed", "public", "red_team", "multi_round"]
@@ -44,17 +47,30 @@ def study(
     return Study(f"two_llms_debate_{preset}", [Arm(preset, debate, lineups, PRESETS[preset])], subjects, repeats)
 
 
-if __name__ == "__main__":
-    from arena.studyfile import load_study
-
-    made = load_study(__file__, sys.argv[1:])
+def main(options: list[str]) -> int:
+    """Play the study with options such as "preset=informed"; print its report, and its means beside the paper's."""
+    made = load_study(__file__, options)
     arena = Arena()
-    print(arena.run(made))
+    summary = arena.run(made)
+    print(summary)
+    found = report(arena.path, made.name)[0]
+    print_report([found])
     preset = made.arms[0].label
-    print("\nmean confidence in percent  here   paper")
-    query = f"select phase, 100 * mean, n from confidence_by_round where study = '{made.name}' order by round"
-    for phase, mean, n in arena.sql(query):
-        paper = PAPER.get(preset, {}).get(phase)
-        print(f"  {phase:12} (n = {n:4})     {mean:6.2f}  {paper if paper is not None else '-':>6}")
-    if arena.sql(f"select simulated from studies where study = '{made.name}'").rows[0][0]:
-        print("SIMULATED: the left column shows what was put into simulated debaters.")
+    print("\nMean confidence in percent       here   paper")
+    for phase in found["phases"]:
+        here = "-" if phase["mean"] is None else f"{100 * phase['mean']:.2f}"
+        paper = PAPER.get(preset, {}).get(phase["phase"])
+        print(f"  {phase['phase']:12} (n = {phase['n']:4})  {here:>9}  {'-' if paper is None else f'{paper:.2f}':>6}")
+    if found["simulated"]:
+        print("SIMULATED: the left column shows what was put into simulated debaters; it cannot be compared with the paper's.")
+    else:
+        print("The paper's models, prompts, pairings and motions were others: see the head of this file.")
+    return 1 if summary.failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except ArenaError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

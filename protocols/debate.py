@@ -17,6 +17,7 @@ from typing import Literal
 
 from agents.elicit import speech_and_confidence, speech_only
 from arena.episode import Episode
+from arena.errors import StudyError
 from arena.prompt import Prompt, own, rated
 from arena.types import Seat, Subject, Turn
 
@@ -129,6 +130,8 @@ async def debate(
     `opponent_note`: nothing, a copy of yourself, or a copy and therefore exactly even odds.  `rating`: asked for as a likelihood, as a stake
     of 100 tokens, or as both at once.  `reflection`: plainly, or after arguing both sides' best case.
     """
+    if not phases:
+        raise StudyError("a debate needs at least one phase")
     said: list[Turn] = []
 
     async def speak(side: Seat, phase: str, round: int) -> Turn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import time
 
 import pytest
 
@@ -26,7 +27,7 @@ def replies(profile: str, count: int = 4000, round: int = 0) -> list[Reading]:
 
 
 @pytest.mark.parametrize("round", [0, 2])
-@pytest.mark.parametrize("profile", [*PROFILES, "even:bias=0.45:noise=0.3", "even:noise=0:debate_sd=0"])
+@pytest.mark.parametrize("profile", [*PROFILES, "even:bias=0.45:noise=0.3", "even:bias=-0.48:noise=0.02", "even:noise=0:debate_sd=0"])
 def test_the_expected_confidence_is_the_mean_of_what_is_printed(profile: str, round: int) -> None:
     said = [reading.confidence for reading in replies(profile, round=round) if reading.confidence is not None]
     error = statistics.stdev(said) / len(said) ** 0.5
@@ -50,6 +51,32 @@ def test_both_sides_of_an_episode_share_its_level() -> None:
     assert ratings[0] == ratings[1] != ratings[2] == ratings[3]
 
 
+def test_two_profiles_with_seeds_of_their_own_share_the_level_of_their_episode() -> None:
+    first, second = (replies(f"even:noise=0:debate_sd=0.2:seed={seed}", 20) for seed in (1, 2))
+    assert [a.confidence for a in first] == [b.confidence for b in second]
+
+
+def test_a_low_rating_is_read_and_not_taken_for_another_scale() -> None:
+    said = replies("even:bias=-0.48:noise=0.02", 500)
+    assert {reading.confidence_status for reading in said} == {"read"}
+    assert any(reading.confidence == 0.01 for reading in said)
+
+
+def test_the_parameters_come_out_of_many_replies() -> None:
+    profile = "even:bias=0.1:drift=0.05:noise=0.06:debate_sd=0.03"
+    first, third = ([float(reading.confidence or 0) for reading in replies(profile, round=round)] for round in (0, 2))
+    error = (0.06**2 + 0.03**2) ** 0.5 / 4000**0.5
+    assert abs(statistics.mean(first) - 0.6) < 4 * error
+    assert abs(statistics.mean(third) - statistics.mean(first) - 0.1) < 4 * 2**0.5 * error
+    assert abs(statistics.stdev(first) - (0.06**2 + 0.03**2) ** 0.5) < 0.003
+
+
+def test_a_reply_costs_little() -> None:
+    began = time.process_time()
+    replies("overconfident", 2000)
+    assert (time.process_time() - began) / 2000 < 200e-6
+
+
 def test_the_same_request_has_the_same_reply_and_the_seed_changes_it() -> None:
     assert replies("erratic", 20) == replies("erratic", 20)
     assert replies("erratic", 20) != replies("erratic:seed=1", 20)
@@ -67,6 +94,8 @@ def test_a_reference_names_only_what_differs_from_its_profile() -> None:
     assert simulated("confident").name == "sim/confident"
     assert simulated("confident:drift=0.04").name == "sim/confident"
     assert simulated("confident:noise=0.1:bias=0.2").name == simulated("confident:bias=0.2:noise=0.1").name
+    names = {simulated(f"even:{setting}").name for setting in ("seed=10000001", "seed=10000002", "bias=0.12345671", "bias=0.12345672")}
+    assert len(names) == 4
 
 
 @pytest.mark.parametrize(
@@ -80,6 +109,7 @@ def test_a_reference_names_only_what_differs_from_its_profile() -> None:
         ("even:noise=nan", "must lie between"),
         ("even:unreadable=2", "must lie between 0 and 1"),
         ("even:seed=0.5", "needs a number"),
+        ("even:bias=0.1:bias=0.2", "given twice"),
     ],
 )
 def test_a_wrong_profile_says_what_there_is(profile: str, words: str) -> None:

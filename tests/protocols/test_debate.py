@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,24 @@ MOTION = Subject("This house would test in both directions.")
 def marked(body: dict[str, Any]) -> str:
     """A reply whose every part carries a marker of its own: thoughts, speech, and a rating that no other reply has."""
     mark = hashlib.sha256(repr(sorted(body.items())).encode()).hexdigest()[:10]
-    rating = 20 + int(mark, 16) % 7000 / 100
-    return f"<thoughts>thinks-{mark}</thoughts>\n<speech>says-{mark}</speech>\n<rating>{rating:.2f}</rating>"
+    return f"<thoughts>thinks-{mark}</thoughts>\n<speech>says-{mark}</speech>\n<rating>{number(mark)}</rating>"
 
 
-async def played(path: Path, preset: str) -> tuple[Arena, ChatServer]:
+def number(mark: str) -> str:
+    """A rating between 20 and 90 with two decimals, neither of them 0."""
+    n = int(mark, 16)
+    return f"{20 + n % 70}.{1 + n // 70 % 9}{1 + n // 630 % 9}"
+
+
+def broken(body: dict[str, Any]) -> str:
+    """The same, but with a broken tag at the first ask."""
+    reply = marked(body)
+    return reply if len(body["messages"]) > 1 else reply.replace("</thoughts>", "<thoughts>")
+
+
+async def played(path: Path, preset: str, reply: Callable[[dict[str, Any]], str] = marked) -> tuple[Arena, ChatServer]:
     """One debate in a configuration, against a real server."""
-    async with chat_server(marked) as server:
+    async with chat_server(reply) as server:
         speaker = agent(f"http/any@{server.url}")
         study = Study("s", [Arm(preset, debate, [{"proposition": speaker, "opposition": speaker}], PRESETS[preset])], [MOTION])
         summary = await Arena(path).play(study)
@@ -61,21 +73,35 @@ async def test_each_side_sees_what_the_paper_says_and_nothing_private_of_the_oth
     seen = arena.sql("select reader, round, author, author_round, face from who_saw_what").rows
     assert len(seen) == len(set(seen))
     assert set(seen) == expected(preset)
-    turns = arena.sql("select seat, text, thoughts, confidence, public from turns").dicts()
-    assert len(turns) == len(server.requests) == (8 if preset == "multi_round" else 6)
-    for turn in turns:
+    assert len(server.requests) == len(arena.sql("from turns")) == (8 if preset == "multi_round" else 6)
+    check_that_private_words_stay_private(arena, server, preset)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+async def test_what_was_said_with_broken_tags_and_asked_again_stays_private_too(tmp_path: Path, preset: str) -> None:
+    arena, server = await played(tmp_path / "a.duckdb", preset, broken)
+    assert arena.sql("select distinct asks, public is null, confidence is null from turns").rows == ((2, False, False),)
+    assert set(arena.sql("select reader, round, author, author_round, face from who_saw_what").rows) == expected(preset)
+    check_that_private_words_stay_private(arena, server, preset)
+
+
+def check_that_private_words_stay_private(arena: Arena, server: ChatServer, preset: str) -> None:
+    """Search every request to the other side for the markers of each raw reply: a rating is there where it is public, thoughts never."""
+    last = max(arena.sql("select max(round) from turns").rows[0])
+    for turn in arena.sql("select seat, round, text, coalesce(reask_text, '') as again, confidence from turns").dicts():
         others = [words for seat, words in requests_by_seat(server) if seat != turn["seat"]]
-        rating = f"{100 * turn['confidence']:g}"
-        assert not any(turn["thoughts"] in words for words in others)
-        shown = any(re.search(rf"\[rating: {re.escape(rating)} out of 100\]", words) for words in others)
-        told_later = turn["public"] in "".join(others)
-        assert shown == (preset == "public" and told_later)
+        marks = set(re.findall("thinks-([0-9a-f]{10})", turn["text"] + turn["again"]))
+        assert len(marks) == 1 + bool(turn["again"])
+        assert not any(f"thinks-{mark}" in words for mark in marks for words in others)
+        told = {mark for mark in marks if any(number(mark) in words for words in others)}
+        public = {mark for mark in marks if number(mark) == f"{100 * turn['confidence']:.2f}"}
+        assert told == (public if preset == "public" and turn["round"] < last else set())
 
 
 def requests_by_seat(server: ChatServer) -> Iterator[tuple[str, str]]:
     """(seat, words) of every request that the server received."""
     for received in server.requests:
-        words = received.body["messages"][-1]["content"]
+        words = "\n".join(message["content"] for message in received.body["messages"])
         yield ("proposition" if "debating the motion below as the proposition" in words else "opposition"), words
 
 
@@ -160,12 +186,34 @@ def test_without_ratings_nobody_is_asked_for_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"schedule": "parallel"}, "'simultaneous' or 'sequential'"), ({"phases": ("opening", "finale")}, "phases"), ({"rounds": 3}, "no option")],
+    [
+        ({"schedule": "parallel"}, "'simultaneous' or 'sequential'"),
+        ({"phases": ("opening", "finale")}, "phases"),
+        ({"rounds": 3}, "no option"),
+        ({"memory": "perhaps"}, "memory"),
+    ],
 )
 def test_a_wrong_option_is_refused_before_anything_is_asked(options: dict[str, object], words: str) -> None:
     with pytest.raises(StudyError, match=words):
         plays(Study("s", [Arm("a", debate, list(round_robin(list(pair().values()))), options)], [MOTION]))
 
 
-def test_three_speeches_is_the_default() -> None:
-    assert THREE_SPEECHES == ("opening", "rebuttal", "closing")
+def test_a_debate_without_phases_fails_with_its_reason(tmp_path: Path) -> None:
+    arena = Arena(tmp_path / "a.duckdb")
+    assert arena.run(Study("s", [Arm("a", debate, [pair()], {"phases": ()})], [MOTION])).failed == 1
+    assert arena.sql("select error_kind, error from episodes").rows == (("StudyError", "a debate needs at least one phase"),)
+
+
+def test_both_sides_of_a_phase_are_asked_at_the_same_time(tmp_path: Path) -> None:
+    """Neither reply comes before both were asked; were they asked in turn, the first would wait for ever."""
+    asked: list[str] = []
+    both = asyncio.Barrier(2)
+
+    async def waiting(request: Request) -> str:
+        asked.append(request.place.phase)
+        await both.wait()
+        return reply(request)
+
+    lineup = {"proposition": scripted_agent("a", waiting), "opposition": scripted_agent("b", waiting)}
+    assert Arena(tmp_path / "a.duckdb").run(Study("s", [Arm("a", debate, [lineup])], [MOTION])).done == 1
+    assert asked == [phase for phase in THREE_SPEECHES for _ in range(2)]

@@ -1,0 +1,217 @@
+"""The report as plain tables, readable in a terminal of 80 columns and in a file.
+
+Confidences stand in percent.  What is undefined or not there is "-".  Names and reasons come from models and imports, so characters that
+could steer a terminal are replaced.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Json = dict[str, Any]
+WIDTH = 100
+
+
+def print_report(reports: Sequence[Json], file: TextIO | None = None) -> None:
+    """Print the objects of `analysis.report.report` as tables, to standard output or a file; the rules once, at the end."""
+    from rich.console import Console
+
+    console = Console(file=file, highlight=False, markup=False, emoji=False)
+    console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
+    if not reports:
+        say(console, "There are no debates in this store yet.")
+        return
+    for report in reports:
+        print_study(console, report)
+    say(console, "Rules")
+    for name, words in reports[0]["rules"].items():
+        say(console, f"  {name}: {words}")
+
+
+def print_study(console: Console, report: Json) -> None:
+    """One study: heading, then each finding that it has data for."""
+    print_heading(console, report)
+    if report["phases"]:
+        print_phases(console, report)
+        print_both(console, report)
+        print_models(console, report)
+        print_against_half(console, report)
+        print_calibration(console, report)
+    else:
+        block(console, notes=["No finished debate with a rating."])
+    print_arms(console, report.get("arms", []))
+    print_missing(console, report)
+
+
+def print_heading(console: Console, report: Json) -> None:
+    """Name, how many debates, and where they come from; simulated ones say so loudly."""
+    episodes = report["episodes"]
+    total = sum(episodes.values())
+    unfinished = [f"{episodes[status]:,} {status}" for status in ("failed", "open") if episodes[status]]
+    debates = f"{episodes['done']:,} of {total:,} debates ({', '.join(unfinished)})" if unfinished else f"{total:,} debates"
+    heading = f"{report['study']}: {debates}" + (f", {report['origin']}" if report["origin"] else "")
+    loud = "SIMULATED debaters spoke in this study: its numbers are no findings about language models"
+    lines = [heading, loud] if report["simulated"] else [heading]
+    for line in [*lines, "=" * min(console.width, max(map(len, lines)))]:
+        say(console, line)
+
+
+def print_phases(console: Console, report: Json) -> None:
+    """Mean confidence by phase, the flags, and the rise."""
+    rows = [[p["phase"], p["n"], percent(p["mean"], 2), interval(p, 2), percent(p["sd"], 2), p["missing"]] for p in report["phases"]]
+    notes = []
+    for phase in report["phases"]:
+        if phase["flagged"]:
+            notes.append(f"flagged and kept in, {phase['phase']}: " + ", ".join(f"{flag} {n}" for flag, n in phase["flagged"].items()))
+    rise = report["rise"]
+    if rise and rise["mean"] is not None:
+        notes.append(
+            f"From {rise['from']} to {rise['to']}: {100 * rise['mean']:+.2f} points (95% interval {interval(rise, 2)}),"
+            f" p {p_value(rise['p'])}; {percent(rise['share_up'])}% of {rise['n']} debaters rose, {percent(rise['share_down'])}% fell"
+            f" (published test, one-sided, debaters taken as independent: p {p_value(rise['p_paired_one_sided'])})."
+        )
+    headings = ["phase", "n", "mean", "95% interval", "sd", "missing"]
+    block(console, "Confidence of debaters, percent", headings, rows, notes)
+
+
+def print_both(console: Console, report: Json) -> None:
+    """In how many debates both sides were sure."""
+    rows = []
+    for both in report["both_by_phase"]:
+        counts = [both[name] for name in ("at_least_75", "above_75", "above_50")]
+        rows.append([both["phase"], both["debates"], *(share(count, both["debates"]) for count in counts)])
+    block(console, "Debates in which both sides are sure of winning", ["phase", "debates", "75% or more", "above 75%", "above 50%"], rows)
+
+
+def print_models(console: Console, report: Json) -> None:
+    """Each model's confidence in the first and last phase, its rise, and its win rate."""
+    first, last = report["phases"][0]["phase"], report["phases"][-1]["phase"]
+    rows = []
+    for model in report["models"]:
+        change = {"mean": model["rise"], "ci_low": model["rise_ci_low"], "ci_high": model["rise_ci_high"]}
+        row = [percent(model["first"]), percent(model["last"]), with_interval(change), percent(model["win_rate"])]
+        rows.append([model["model"], model["n"], *row])
+    block(console, "By model, percent", ["model", "n", first, last, "rise (95% interval)", "wins"], rows)
+
+
+def print_against_half(console: Console, report: Json) -> None:
+    """Debates of a model against itself: mean against 50%."""
+    rows = []
+    for row in report["against_half"] or []:
+        ours, published = [decimal(row["t"], 1), p_value(row["p"])], [decimal(row["t_one_sample"], 1), p_value(row["p_one_sample_one_sided"])]
+        rows.append([row["phase"], row["debates"], row["n"], percent(row["difference"], 2), *ours, *published])
+    headings = ["phase", "debates", "n", "above 50%", "t", "p", "published t", "its p"]
+    block(console, "A model against itself: points above the 50% that is possible", headings, rows)
+
+
+def print_calibration(console: Console, report: Json) -> None:
+    """Confidence against the jury's verdicts."""
+    rows = []
+    for row in report["calibration"]:
+        area = f"{decimal(row['auroc'], 3)} ({decimal(row['auroc_ci_low'], 2)} to {decimal(row['auroc_ci_high'], 2)})"
+        scores = [decimal(row[name], 4) for name in ("brier", "brier_of_half", "ece")]
+        rows.append([row["phase"], f"{row['n']} ({row['n_without_ties']})", *scores, area, percent(row["mean_minus_win_rate"])])
+    headings = ["phase", "n (no ties)", "Brier", "of 50%", "ECE", "AUROC (95% interval)", "mean-wins"]
+    notes = []
+    if report["outcomes"]:
+        outcomes, verdicts = report["outcomes"], report["outcomes"]["verdicts"]
+        notes.append(
+            f"Judged {outcomes['judged']}: proposition {outcomes['proposition']}, opposition {outcomes['opposition']}, ties {outcomes['tie']}"
+            f" (half a win each in Brier, left out of the rest); verdicts {verdicts['with_winner']}, abstained {verdicts['abstained']},"
+            f" unreadable {verdicts['missing']}."
+        )
+    block(console, "Confidence against the jury", headings, rows, notes)
+
+
+def print_arms(console: Console, arms: Sequence[Json]) -> None:
+    """One line for each arm: --json has all findings of each."""
+    rows = []
+    for arm in arms:
+        phases, both = arm["phases"], arm["both"]
+        means = [percent(phases[k]["mean"]) if phases else "-" for k in (0, -1)]
+        above = share(both["above_75"], both["debates"]) if both else "-"
+        rows.append([arm["arm"], arm["episodes"]["done"], *means, with_interval(arm["rise"]), above])
+    block(console, "By arm, percent", ["arm", "debates", "first", "last", "rise (95% interval)", "both above 75%"], rows)
+
+
+def print_missing(console: Console, report: Json) -> None:
+    """What is not there, and why."""
+    rows = [[row["what"], row["phase"] or "-", row["arm"] or "-", row["reason"] or "-", row["n"]] for row in report["missing"]]
+    notes = [] if rows else ["Nothing is missing."]
+    block(console, "Missing, and why" if rows else "", ["what", "phase", "arm", "reason", "n"], rows, notes, words=4)
+
+
+def block(
+    console: Console,
+    title: str = "",
+    headings: Sequence[str] = (),
+    rows: Sequence[Sequence[object]] = (),
+    notes: Sequence[str] = (),
+    *,
+    words: int = 1,
+) -> None:
+    """Print a table with notes below it; the first `words` columns hold words, the others numbers.  Nothing without rows and notes."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    if rows:
+        drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for number, heading in enumerate(headings):
+            drawn.add_column(Text(clean(heading)), justify="left" if number < words else "right", overflow="fold", no_wrap=number >= words)
+        for row in rows:
+            drawn.add_row(*(Text(clean(str(cell))) for cell in row))
+        say(console, title)
+        console.print(drawn)
+    for note in notes:
+        say(console, note)
+    if rows or notes:
+        console.print()
+
+
+def say(console: Console, words: str) -> None:
+    """Print a sentence, wrapped with its further lines indented."""
+    from rich.text import Text
+
+    lines = textwrap.wrap(clean(words), console.width, subsequent_indent="    ", break_on_hyphens=False)
+    console.print(Text("\n".join(lines)))
+
+
+def clean(text: str) -> str:
+    """The text without characters that could steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def decimal(value: float | None, digits: int) -> str:
+    """A number, or "-"."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as percent, without the sign, or "-"."""
+    return decimal(None if value is None else 100 * value, digits)
+
+
+def interval(row: Json, digits: int = 1) -> str:
+    """The interval of a row in percent, or "-"."""
+    return "-" if row["ci_low"] is None else f"{percent(row['ci_low'], digits)} to {percent(row['ci_high'], digits)}"
+
+
+def with_interval(row: Json | None) -> str:
+    """The mean of a row in points, signed, with its interval, or "-"."""
+    return "-" if row is None or row["mean"] is None else f"{100 * row['mean']:+.1f} ({interval(row)})"
+
+
+def share(count: int, whole: int) -> str:
+    """A count with its share in percent."""
+    return f"{count} ({100 * count / whole:.1f})" if whole else "0"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value, or "-"."""
+    return "-" if p is None else f"{p:.2g}"
