@@ -91,10 +91,9 @@ def speech_and_confidence(text: str) -> Reading:
     """
     parts = parts_of(text)
     confidence, status = rating_in(parts.rest)
+    reask = ASK_RATING if confidence is None else None
     if parts.speech is None:
         reask = ASK_BOTH if confidence is None else ASK_SPEECH
-    else:
-        reask = ASK_RATING if confidence is None else None
     return Reading(parts.speech, parts.thoughts, confidence, status, flags=parts.flags, reask=reask)
 
 

@@ -117,7 +117,7 @@ def parsed(profile: str) -> tuple[str, Profile]:
         if key in given:
             raise StudyError(f"parameter {key} of a simulated debater is given twice in {profile!r}")
         given[key] = number(key, text)
-    known = replace(PROFILES[name], **given)
+    known = replace(PROFILES[name], **given)  # type: ignore[arg-type]
     changed = [f"{f.name}={getattr(known, f.name)!r}" for f in fields(Profile) if getattr(known, f.name) != getattr(PROFILES[name], f.name)]
     return ":".join([name, *changed]), known
 

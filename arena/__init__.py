@@ -10,6 +10,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from arena.episode import Episode
+    from arena.errors import ArenaError
+    from arena.prompt import own, rated
+    from arena.run import Arena, Summary, Which
+    from arena.study import Arm, Lineup, Study
+    from arena.subjects import MOTIONS, motions
+    from arena.tournament import against_itself, round_robin
+    from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn, Verdict
 
 _HOME = {
     "Arena": "arena.run",
@@ -34,7 +45,29 @@ _HOME = {
     "Answer": "arena.types",
     "ArenaError": "arena.errors",
 }
-__all__ = sorted(_HOME)
+__all__ = [
+    "MOTIONS",
+    "Agent",
+    "Answer",
+    "Arena",
+    "ArenaError",
+    "Arm",
+    "Episode",
+    "Lineup",
+    "Sampling",
+    "Seat",
+    "Study",
+    "Subject",
+    "Summary",
+    "Turn",
+    "Verdict",
+    "Which",
+    "against_itself",
+    "motions",
+    "own",
+    "rated",
+    "round_robin",
+]
 
 
 def __getattr__(name: str) -> object:

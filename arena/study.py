@@ -144,7 +144,7 @@ def checked_options(arm: Arm) -> dict[str, object]:
     """The arm's options, checked against the protocol's annotations, without those that equal the defaults."""
     name = protocol_name(arm.protocol)
     _, known = parameters(arm.protocol)
-    hints = typing.get_type_hints(arm.protocol)
+    hints = typing.get_type_hints(arm.protocol, include_extras=True)
     checked = {}
     for option, value in arm.options.items():
         if option not in known:

@@ -133,6 +133,8 @@ class Reading:
     def filled_from(self, second: Reading) -> Reading:
         """This reading, with only what it lacks taken from the reply to the re-ask; what was readable stays."""
         rating = self if self.confidence is not None or self.confidence_status == NOT_ASKED else second
+        # A flag doubts the words that are kept: those of the reply that the speech was taken from, of both where there is none.
+        flags = self.flags if self.public is not None else second.flags if second.public is not None else self.flags + second.flags
         return replace(
             self,
             public=self.public if self.public is not None else second.public,
@@ -140,7 +142,7 @@ class Reading:
             confidence=rating.confidence,
             confidence_status=rating.confidence_status,
             answer=self.answer if self.answer is not None else second.answer,
-            flags=tuple(dict.fromkeys(self.flags + second.flags)),
+            flags=tuple(dict.fromkeys(flags)),
             reask=None,
         )
 

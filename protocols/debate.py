@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import MinLen
 
 from agents.elicit import speech_and_confidence, speech_only
 from arena.episode import Episode
-from arena.errors import StudyError
 from arena.prompt import Prompt, own, rated
 from arena.types import Seat, Subject, Turn
 
@@ -114,7 +115,7 @@ async def debate(
     proposition: Seat,
     opposition: Seat,
     *,
-    phases: tuple[Phase, ...] = THREE_SPEECHES,
+    phases: Annotated[tuple[Phase, ...], MinLen(1)] = THREE_SPEECHES,
     schedule: Schedule = "simultaneous",
     confidence: Confidence = "private",
     memory: bool = True,
@@ -130,8 +131,6 @@ async def debate(
     `opponent_note`: nothing, a copy of yourself, or a copy and therefore exactly even odds.  `rating`: asked for as a likelihood, as a stake
     of 100 tokens, or as both at once.  `reflection`: plainly, or after arguing both sides' best case.
     """
-    if not phases:
-        raise StudyError("a debate needs at least one phase")
     said: list[Turn] = []
 
     async def speak(side: Seat, phase: str, round: int) -> Turn:

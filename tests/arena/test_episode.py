@@ -69,6 +69,14 @@ async def test_seeds_and_streams_belong_to_the_episode(run: Run) -> None:
     assert episode.rng("order") is episode.rng("order") is not episode.rng("other")
 
 
+def test_a_flag_doubts_the_words_that_are_kept() -> None:
+    spoken = Reading("speech", confidence_status="no number", reask="?")
+    rated = Reading(None, confidence=0.7, confidence_status="read", flags=("no speech tag",), reask="?")
+    assert spoken.filled_from(rated).flags == ()
+    assert rated.filled_from(spoken).flags == ()
+    assert rated.filled_from(rated).flags == ("no speech tag",)
+
+
 def half_played(path: Path, agent_: object) -> None:
     """Play one episode whose opposition fails in the last round, so that five of six turns are stored."""
     summary = Arena(path).run(study(agent_, subjects=1))  # type: ignore[arg-type]

@@ -190,18 +190,13 @@ def test_without_ratings_nobody_is_asked_for_one(tmp_path: Path) -> None:
         ({"schedule": "parallel"}, "'simultaneous' or 'sequential'"),
         ({"phases": ("opening", "finale")}, "phases"),
         ({"rounds": 3}, "no option"),
+        ({"phases": ()}, "at least 1 item"),
         ({"memory": "perhaps"}, "memory"),
     ],
 )
 def test_a_wrong_option_is_refused_before_anything_is_asked(options: dict[str, object], words: str) -> None:
     with pytest.raises(StudyError, match=words):
         plays(Study("s", [Arm("a", debate, list(round_robin(list(pair().values()))), options)], [MOTION]))
-
-
-def test_a_debate_without_phases_fails_with_its_reason(tmp_path: Path) -> None:
-    arena = Arena(tmp_path / "a.duckdb")
-    assert arena.run(Study("s", [Arm("a", debate, [pair()], {"phases": ()})], [MOTION])).failed == 1
-    assert arena.sql("select error_kind, error from episodes").rows == (("StudyError", "a debate needs at least one phase"),)
 
 
 def test_both_sides_of_a_phase_are_asked_at_the_same_time(tmp_path: Path) -> None:
