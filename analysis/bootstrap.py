@@ -42,4 +42,5 @@ def bootstrap_interval(
 
 def means(values: Array) -> Array:
     """The statistic "mean": (draws, clusters, members) -> (draws,), nan left out."""
-    return np.nanmean(values, axis=(1, 2))
+    result: Array = np.nanmean(values, axis=(1, 2))
+    return result

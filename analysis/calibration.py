@@ -47,7 +47,8 @@ def bin_of(confidence: Array, *, bins: int = 10, edges: Edges = "right") -> NDAr
     nearest = np.round(place)
     place = np.where(np.abs(place - nearest) < 1e-9 * bins, nearest, place)
     index = np.ceil(place) - 1 if edges == "right" else np.floor(place)
-    return np.clip(index, 0, bins - 1).astype(np.int64)
+    result: NDArray[np.int64] = np.clip(index, 0, bins - 1).astype(np.int64)
+    return result
 
 
 def ece(confidence: Array, correct: Array, *, bins: int = 10, edges: Edges = "right") -> float:

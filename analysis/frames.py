@@ -26,12 +26,7 @@ SIDES = ("proposition", "opposition")
 EPISODES = """
     select study, arm, protocol = 'debate' as debate, status, count(*) as n from episodes group by all order by all
 """
-# A study's row is written by its first run; simulated debaters that came with a later one show by their model reference.
-STUDIES = """
-    select study, coalesce(simulated, false) or study in (
-        select p.study from plays p join seats s using (episode) where s.model like 'sim/%' or s.model like 'scripted%'), origin
-    from studies order by created_at, study
-"""
+STUDIES = "select study, coalesce(simulated, false), origin from studies order by created_at, study"
 DEBATES = """
     create temp table debate_rows as
     select e.study, e.arm, e.episode, p.model as proposition, o.model as opposition, v.confidence_sum, v.majority,
@@ -86,7 +81,7 @@ class Debates:
     def among(self, chosen: NDArray[np.bool_]) -> Debates:
         """The debates where the mask (G,) is true, with only those phases in which they were asked for a rating."""
         asked = self.asked[chosen]
-        phases = asked.any(axis=(0, 1))
+        phases: NDArray[np.bool_] = np.any(asked, axis=(0, 1))
         return Debates(
             tuple(phase for phase, kept in zip(self.phases, phases, strict=True) if kept),
             self.confidence[chosen][:, :, phases],

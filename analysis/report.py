@@ -118,9 +118,10 @@ def flagged(flags: tuple[Count, ...], phase: str) -> dict[str, int]:
 
 def model_rows(debates: Debates) -> list[Json]:
     """Confidence by phase and win rate for each model, by name; `n` counts the seats in which it was asked for a rating."""
-    names = sorted({str(name) for name in debates.model.flat if name is not None})
+    held_by = debates.model.ravel().tolist()
+    names = sorted({name for name in held_by if name is not None})
     code = {name: number for number, name in enumerate(names)}
-    codes = np.array([code.get(name, -1) for name in debates.model.flat], dtype=np.int64).reshape(debates.model.shape)
+    codes = np.array([code.get(name, -1) for name in held_by], dtype=np.int64).reshape(debates.model.shape)
     outcome = np.where(debates.against_itself()[:, None], np.nan, debates.outcome())
     rows = []
     for number, name in enumerate(names):

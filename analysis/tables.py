@@ -54,7 +54,7 @@ def print_heading(console: Console, report: Json) -> None:
     total = sum(episodes.values())
     unfinished = [f"{episodes[status]:,} {status}" for status in ("failed", "open") if episodes[status]]
     debates = f"{episodes['done']:,} of {total:,} debates ({', '.join(unfinished)})" if unfinished else f"{total:,} debates"
-    heading = f"{report['study']}: {debates}" + (f", {report['origin']}" if report["origin"] else "")
+    heading = f"{report['study']}: {'1 debate' if debates == '1 debates' else debates}" + (f", {report['origin']}" if report["origin"] else "")
     loud = "SIMULATED debaters spoke in this study: its numbers are no findings about language models"
     lines = [heading, loud] if report["simulated"] else [heading]
     for line in [*lines, "=" * min(console.width, max(map(len, lines)))]:
@@ -116,14 +116,14 @@ def print_calibration(console: Console, report: Json) -> None:
         area = f"{decimal(row['auroc'], 3)} ({decimal(row['auroc_ci_low'], 2)} to {decimal(row['auroc_ci_high'], 2)})"
         scores = [decimal(row[name], 4) for name in ("brier", "brier_of_half", "ece")]
         rows.append([row["phase"], f"{row['n']} ({row['n_without_ties']})", *scores, area, percent(row["mean_minus_win_rate"])])
-    headings = ["phase", "n (no ties)", "Brier", "of 50%", "ECE", "AUROC (95% interval)", "mean-wins"]
+    headings = ["phase", "n (no ties)", "Brier", "of 50%", "ECE", "AUROC (95% interval)", "gap"]
     notes = []
     if report["outcomes"]:
         outcomes, verdicts = report["outcomes"], report["outcomes"]["verdicts"]
         notes.append(
             f"Judged {outcomes['judged']}: proposition {outcomes['proposition']}, opposition {outcomes['opposition']}, ties {outcomes['tie']}"
             f" (half a win each in Brier, left out of the rest); verdicts {verdicts['with_winner']}, abstained {verdicts['abstained']},"
-            f" unreadable {verdicts['missing']}."
+            f" unreadable {verdicts['missing']}. gap: mean confidence minus share of wins, in points."
         )
     block(console, "Confidence against the jury", headings, rows, notes)
 

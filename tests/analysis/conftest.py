@@ -61,9 +61,8 @@ def add(tmp_path: Path) -> Add:
 
     def write(study: str, *debates: dict[str, Any], simulated: bool = False, fold: bool = True) -> Path:
         store.create(path)
-        rows: list[tuple[str, dict[str, Any]]] = [
-            ("studies", {"study": study, "created_at": NOW, "simulated": simulated, "origin": "played"}),
-        ]
+        run = {"run": f"run {next(number)}", "study": study, "started_at": NOW, "simulated": simulated, "origin": "played"}
+        rows: list[tuple[str, dict[str, Any]]] = [("runs", run)]
         for debate in debates:
             rows += debate_rows(f"{study}/{next(number)}", debate)
         write_journal(store.journal_folder(path) / f"{next(number)}.jsonl", [line(table, row) for table, row in rows])

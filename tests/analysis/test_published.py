@@ -99,7 +99,7 @@ def test_intervals_agree_with_the_bootstrap_over_debates(store: Path, cross: dic
     confidence = read(store, "cross_model")[0].debates.confidence
     for k, published in ((0, (0.715, 0.744)), (2, (0.812, 0.852))):
         drawn = bootstrap_interval(means, confidence[:, :, k])
-        assert drawn == pytest.approx(published, abs=0.001)
+        assert drawn == pytest.approx(published, abs=0.0015)
         assert drawn == pytest.approx((cross["phases"][k]["ci_low"], cross["phases"][k]["ci_high"]), abs=0.002)
 
 

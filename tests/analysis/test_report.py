@@ -34,10 +34,11 @@ def test_two_debates_by_hand(add: Add) -> None:
     assert found["both"] == {"phase": "closing", "debates": 2, "at_least_75": 1, "above_75": 1, "above_50": 2}
 
 
-def test_models_are_told_apart_and_win_half_of_a_tie(add: Add) -> None:
+def test_models_win_half_of_a_tie_and_nothing_against_themselves(add: Add) -> None:
     won = RISING | {"votes": [("proposition", 0.8)]}
     tied = RISING | {"votes": [("proposition", 0.8), ("opposition", 0.8)], "models": ("m/b", "m/a")}
-    first, second = report(add("s", won, tied, FALLING | {"models": ("m/a", "m/a")}))[0]["models"]
+    own = FALLING | {"votes": [("opposition", 0.8)], "models": ("m/a", "m/a")}
+    first, second = report(add("s", won, tied, own))[0]["models"]
     assert (first["model"], first["n"], first["win_rate"]) == ("m/a", 4, 0.75)
     assert (second["model"], second["n"], second["win_rate"]) == ("m/b", 2, 0.25)
     assert (first["first"], first["last"]) == pytest.approx(((60 + 50 + 80 + 70) / 400, (80 + 80 + 70 + 90) / 400))
