@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        """A command with the options that all have."""
         added = commands.add_parser(name, help=help, description=help)
         added.set_defaults(run=run)
         added.add_argument("--db", type=Path, default=Path("arena.duckdb"), metavar="FILE", help="the store (default: arena.duckdb)")

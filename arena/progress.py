@@ -47,6 +47,7 @@ def bar(label: str, out: TextIO) -> Iterator[Watch]:
         task = drawn.add_task(label, total=None, words="")
 
         def watch(tally: Tally) -> None:
+            """Redraw the bar."""
             seconds = time.monotonic() - began
             drawn.update(task, total=tally.planned, completed=tally.done + tally.failed, words=state(tally, seconds))
 
@@ -60,6 +61,7 @@ def plain(label: str, out: TextIO) -> Iterator[Watch]:
     due = [began + QUIET_S]
 
     def watch(tally: Tally) -> None:
+        """Print a line when one is due."""
         now = time.monotonic()
         if now >= due[0]:
             due[0] = now + PLAIN_EVERY_S

@@ -159,6 +159,7 @@ class Arena:
         loop = asyncio.new_event_loop()
 
         async def main() -> None:
+            """Play, and keep what came of it for the calling thread."""
             with progress(study.name) as shown:
                 task.append(asyncio.ensure_future(self.play(study, which=which, watch=watch or shown)))
                 try:
@@ -167,6 +168,7 @@ class Arena:
                     outcome.append(error)
 
         def on_thread() -> None:
+            """Run the loop to its end."""
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 runner.run(main())
 
@@ -261,6 +263,7 @@ async def play_side_by_side(run: Run, todo: Sequence[Play], known: Known, at_onc
     wrong_replays: list[ReplayError] = []
 
     async def worker() -> None:
+        """Play one episode after another until none is left."""
         for play in waiting:
             try:
                 await play_one(run, play, known)

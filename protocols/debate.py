@@ -134,6 +134,7 @@ async def debate(
     said: list[Turn] = []
 
     async def speak(side: Seat, phase: str, round: int) -> Turn:
+        """One speech with its rating, after what the side may see."""
         instructions = speech_instructions(motion, side, phase, opponent_note)
         history = [(turn, face(turn, side, confidence, memory)) for turn in said]
         ending = rating_instructions(phase, confidence, rating, reflection)

@@ -112,6 +112,7 @@ def check_order(case: Case, transcript: Table) -> None:
         draw = random.Random(shuffle)
 
         async def late(request: Request, draw: random.Random = draw) -> None:
+            """Answer after a random time."""
             await asyncio.sleep(draw.uniform(0, 0.01))
 
         if case.play(f"order{shuffle}", late)[1] != transcript:
@@ -124,6 +125,7 @@ def check_crash(case: Case, asked: list[Request], transcript: Table) -> None:
         count = iter(range(len(asked) + 1))
 
         async def cut_off(request: Request, count: object = count, cut: int = cut) -> None:
+            """Stop the run at the call in question."""
             if next(count) == cut:  # type: ignore[call-overload]
                 raise PowerCut(f"cut at call {cut}")
 
@@ -155,6 +157,7 @@ def check_silence(case: Case) -> None:
     for seat in case.lineup:
 
         async def silent(request: Request, seat: str = seat) -> str | None:
+            """Nothing readable from this seat."""
             return UNREADABLE if request.place.seat == seat else None
 
         _, transcript = case.play(f"silence-{seat}", silent)
@@ -167,6 +170,7 @@ def check_mirror(case: Case) -> None:
     """The law of the mirror: with the same words from both sides, their prompts are each other's with the sides swapped."""
 
     async def same_words(request: Request) -> str:
+        """The same reply from both sides."""
         return f"<thoughts>mine</thoughts><speech>words of the {request.place.phase}</speech><rating>60</rating>"
 
     asked, _ = case.play("mirror", same_words)
