@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from arena.episode import Episode
     from arena.errors import ArenaError
     from arena.prompt import own, rated
+    from arena.retry import Retry
     from arena.run import Arena, Summary, Which
     from arena.study import Arm, Lineup, Study
     from arena.subjects import MOTIONS, motions
@@ -29,6 +30,7 @@ _HOME = {
     "Arm": "arena.study",
     "Study": "arena.study",
     "Lineup": "arena.study",
+    "Retry": "arena.retry",
     "Episode": "arena.episode",
     "own": "arena.prompt",
     "rated": "arena.prompt",
@@ -54,6 +56,7 @@ __all__ = [
     "Arm",
     "Episode",
     "Lineup",
+    "Retry",
     "Sampling",
     "Seat",
     "Study",

@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("file", type=Path, help="a Python file with `def study(...) -> Study`")
     run.add_argument("-o", "--option", action="append", default=[], metavar="KEY=VALUE", help="an argument of its study function")
     run.add_argument("--concurrency", type=int, default=32, metavar="N", help="calls in flight (default: 32)")
+    run.add_argument("--attempts", type=int, default=5, metavar="N", help="requests for one call at most, the first included (default: 5)")
     run.add_argument("--limit", type=int, metavar="N", help="play at most N episodes")
     run.add_argument("--shard", type=shard, metavar="I/N", help="play the I-th of N shares (for several machines)")
     run.add_argument("--retry-failed", action="store_true", help="play failed episodes again")
@@ -108,11 +109,12 @@ def stop(signal_number: int, frame: object) -> NoReturn:
 
 def run_study(words: argparse.Namespace) -> int:
     """arena run"""
+    from arena.retry import Retry
     from arena.run import Arena, Which
     from arena.studyfile import load_study
 
     which = Which(words.limit, words.shard, words.retry_failed, words.accept_code_change)
-    arena = Arena(words.db, concurrency=words.concurrency)
+    arena = Arena(words.db, concurrency=words.concurrency, retry=Retry(attempts=words.attempts))
     summary = arena.run(load_study(words.file, words.option), which=which)
     print(summary)
     print_missing(words.db, summary.study)

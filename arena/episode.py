@@ -10,46 +10,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from arena.calls import Run, call
 from arena.errors import BusySeatError, ReplayError
-from arena.journal import Journal, line, row_of, writable
+from arena.journal import line, row_of, writable
 from arena.prompt import Part, Prompt, build
 from arena.store import StoredTurn, turn_of, utc_now
-from arena.types import Message, Place, Reading, Reply, Request, Seat, Turn
+from arena.types import Message, Place, Reading, Request, Seat, Turn
 
 Reader = Callable[[str], Reading]
-REPLY_FACTS = ("http_status", "tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning", "cost_usd", "cost_source", "finish_reason")
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a run has done so far, for progress and summary: counts of episodes, replies and calls."""
-
-    planned: int = 0
-    done: int = 0
-    failed: int = 0
-    replies: int = 0
-    replayed: int = 0
-    unreadable: int = 0
-    failed_calls: int = 0
-    in_flight: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What the episodes of one run share: its id, its journal, the places for calls in flight, and the tally."""
-
-    id: str
-    journal: Journal
-    slots: asyncio.Semaphore
-    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +137,7 @@ class Episode:
 
     async def _ask_first(self, step: Step, request: Request) -> Turn:
         started_at = utc_now()
-        reply, call_end = await self._call(step.seat, request)
+        reply, call_end = await call(self._run, step.seat.agent.model, request)
         row = {
             "episode": self.id,
             "seat": step.seat.name,
@@ -197,7 +172,7 @@ class Episode:
         if reading.reask is None:
             return await self._keep("turns", row, reading)
         again = (*request.messages, Message("assistant", row["text"]), Message("user", reading.reask))
-        reply, call_end = await self._call(step.seat, self._request(step, 1, again))
+        reply, call_end = await call(self._run, step.seat.agent.model, self._request(step, 1, again))
         second = step.read(reply.text)
         merged = reading.filled_from(second)
         if second.reask is not None:
@@ -221,47 +196,6 @@ class Episode:
         self._run.journal.append(*call_end, line(table, full))
         await self._run.journal.durable()
         return turn_of(full)
-
-    async def _call(self, seat: Seat, request: Request) -> tuple[Reply, bytes]:
-        """Send one request when its turn comes; returns the reply and the line that says how the call ended."""
-        run, place = self._run, request.place
-        queued = time.monotonic()
-        async with run.slots:
-            began = time.monotonic()
-            call: dict[str, object] = {
-                "episode": self.id,
-                "seat": place.seat,
-                "step": place.step,
-                "ask": place.ask,
-                "run": run.id,
-                "attempt": 0,
-                "started_at": utc_now(),
-            }
-            run.journal.append(line("call_starts", call))
-            run.tally.in_flight += 1
-            call["queued_s"] = round(began - queued, 6)
-            try:
-                reply = await seat.agent.model(request)
-            except BaseException as error:
-                run.tally.failed_calls += 1
-                run.journal.append(line("call_ends", {**call, **failure(error), "latency_s": round(time.monotonic() - began, 6)}))
-                raise
-            finally:
-                run.tally.in_flight -= 1
-        run.tally.replies += 1
-        facts = {name: value for name in REPLY_FACTS if (value := getattr(reply, name)) is not None}
-        return reply, line("call_ends", {**call, **facts, "status": "ok", "latency_s": round(time.monotonic() - began, 6)})
-
-
-def failure(error: BaseException) -> dict[str, object]:
-    """How a failed call stands in the store."""
-    status = "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
-    return {
-        "status": status,
-        "error_kind": type(error).__name__,
-        "error": writable(str(error)) or None,
-        "http_status": getattr(error, "http_status", None),
-    }
 
 
 def first_reading(stored: StoredTurn, read: Reader) -> Reading:

@@ -29,8 +29,10 @@ class ArenaError(Exception):
 class ModelError(ArenaError):
     """A model gave no usable reply.
 
-    `http_status` is the status of the HTTP answer, None where there was none.
+    `http_status` is the status of the HTTP answer, None where there was none.  `passing` says whether the same request may go well later.
     """
+
+    passing = False
 
     def __init__(self, message: str, *, http_status: int | None = None) -> None:
         super().__init__(message)
@@ -39,6 +41,8 @@ class ModelError(ArenaError):
 
 class RateLimited(ModelError):
     """The provider asked us to slow down; `retry_after_s` is its wish in seconds, where it gave one."""
+
+    passing = True
 
     def __init__(self, message: str, *, http_status: int | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(message, http_status=http_status)
@@ -56,13 +60,19 @@ class ContextOverflow(ModelError):
 class EmptyReply(ModelError):
     """The reply came without any text."""
 
+    passing = True
+
 
 class Unreachable(ModelError):
     """No connection, or it broke or timed out before the reply was whole."""
 
+    passing = True
+
 
 class BadReply(ModelError):
     """The answer is not in the expected format."""
+
+    passing = True
 
 
 class ProtocolError(ArenaError):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from arena.episode import Tally
+from arena.calls import Tally
 
 Watch = Callable[[Tally], None]
 QUIET_S = 2.0
@@ -24,6 +24,9 @@ def state(tally: Tally, seconds: float) -> str:
         words += f" · {tally.unreadable} unreadable"
     if tally.failed_calls:
         words += f" · {tally.failed_calls} failed calls"
+    if tally.waiting:
+        why, until = min(tally.waiting.values(), key=lambda waits: waits[1])
+        words += f" · {len(tally.waiting)} wait to try again ({why}), next in {max(0, until - time.monotonic()):.0f} s"
     return words
 
 

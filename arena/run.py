@@ -23,10 +23,12 @@ from importlib import metadata
 from pathlib import Path
 
 from arena import store
-from arena.episode import Episode, Run, Tally
+from arena.calls import Run, Tally
+from arena.episode import Episode
 from arena.errors import BudgetSpent, ReplayError, StoreError, StudyError
 from arena.journal import Journal, line, row_of, writable
 from arena.progress import Watch, progress
+from arena.retry import Retry
 from arena.store import Folding, Known, Table, utc_now
 from arena.study import Play, Study, code_hash, plays, protocol_name, protocol_version
 from arena.subjects import subject_id
@@ -80,19 +82,22 @@ class Which:
 
 
 EVERYTHING_OPEN = Which()
+DEFAULT_RETRY = Retry()
 
 
 class Arena:
     """A store and the means to play studies into it.
 
-    `path` is the DuckDB file; journals lie beside it in `<path>.journal/`.  `concurrency` bounds the calls in flight.
+    `path` is the DuckDB file; journals lie beside it in `<path>.journal/`.  `concurrency` bounds the calls in
+    flight; `retry` says how often and how long a failed call is tried again.
     """
 
-    def __init__(self, path: str | Path = "arena.duckdb", *, concurrency: int = 32) -> None:
+    def __init__(self, path: str | Path = "arena.duckdb", *, concurrency: int = 32, retry: Retry = DEFAULT_RETRY) -> None:
         if concurrency < 1:
             raise StudyError(f"concurrency must be at least 1, found {concurrency}")
         self.path = Path(path)
         self.concurrency = concurrency
+        self.retry = retry
 
     async def play(self, study: Study, *, which: Which = EVERYTHING_OPEN, watch: Watch | None = None) -> Summary:
         """Play what is open of a study and fold the record into the database.
@@ -132,7 +137,7 @@ class Arena:
         """Play the chosen episodes with a journal of their own; fold at the end, however it comes."""
         run_id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         journal = Journal(store.journal_folder(self.path), run_id)
-        run = Run(run_id, journal, asyncio.Semaphore(self.concurrency), tally)
+        run = Run(run_id, journal, asyncio.Semaphore(self.concurrency), self.retry, tally)
         watching = asyncio.create_task(watched(tally, watch)) if watch else None
         finished = False
         try:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from talks import agent, by_seed, rating, study
 
-from arena.episode import Episode, Run
-from arena.errors import BusySeatError, EmptyReply, ReplayError
+from arena.calls import Run
+from arena.episode import Episode
+from arena.errors import BusySeatError, Refused, ReplayError
 from arena.journal import Journal
 from arena.run import Arena, Which
 from arena.study import Arm, Study
@@ -85,7 +86,7 @@ def half_played(path: Path, agent_: object) -> None:
 
 def fails_late(request: Request) -> str:
     if request.place.seat == "opposition" and request.place.round == 2:
-        raise EmptyReply("nothing came")
+        raise Refused("nothing came")
     return by_seed(request)
 
 
@@ -100,7 +101,7 @@ def test_a_failing_seat_takes_no_reply_of_the_other_with_it(tmp_path: Path) -> N
     half_played(path, agent(reply=slow_proposition))
     assert Arena(path).sql("select count(*) from turns").rows == ((5,),)
     assert Arena(path).sql("select status, error_kind, count(*) from calls group by all order by all").rows == (
-        ("failed", "EmptyReply", 1),
+        ("failed", "Refused", 1),
         ("ok", None, 5),
     )
 
@@ -126,7 +127,7 @@ def test_a_replay_that_asks_something_else_is_named_and_leaves_the_episode_open(
 
     def reply(request: Request) -> str:
         if request.place.step == 1 and prompts[0] == "first":
-            raise EmptyReply("nothing")
+            raise Refused("nothing")
         return "words"
 
     moody.__globals__["VERSION"] = "1"
@@ -164,7 +165,7 @@ def test_a_stopped_re_ask_goes_on_with_the_re_ask(tmp_path: Path) -> None:
 
     def reply(request: Request) -> str:
         if request.place.ask == 1 and down[0]:
-            raise EmptyReply("nothing")
+            raise Refused("nothing")
         return "words" if request.place.ask == 0 else "|80"
 
     made = study(agent(reply=reply), subjects=1, rounds=1)

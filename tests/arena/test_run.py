@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from talks import agent, by_seed, study
 
-from arena.episode import Tally
-from arena.errors import EmptyReply, StoreError, StudyError
+from arena.calls import Tally
+from arena.errors import Refused, StoreError, StudyError
 from arena.run import Arena, Which
 from arena.study import Arm, Study
 from arena.types import Agent, Answer, Request, Subject, Verdict
@@ -30,18 +30,18 @@ def path(tmp_path: Path) -> Path:
 def test_a_failed_episode_is_a_row_and_the_others_go_on(path: Path) -> None:
     def reply(request: Request) -> str:
         if "number 1" in request.messages[0].content:
-            raise EmptyReply("nothing came")
+            raise Refused("nothing came")
         return by_seed(request)
 
     summary = Arena(path).run(study(agent(reply=reply), subjects=4))
     assert (summary.planned, summary.done, summary.failed, summary.open) == (4, 3, 1, 0)
-    assert Arena(path).sql("select error_kind, error from episodes where status = 'failed'").rows == (("EmptyReply", "nothing came"),)
-    assert Arena(path).sql("select what, reason, n from missing").rows == (("episode", "failed: EmptyReply", 1),)
+    assert Arena(path).sql("select error_kind, error from episodes where status = 'failed'").rows == (("Refused", "nothing came"),)
+    assert Arena(path).sql("select what, reason, n from missing").rows == (("episode", "failed: Refused", 1),)
 
 
 def test_failed_episodes_are_played_again_only_when_asked_for(path: Path) -> None:
     def reply(request: Request) -> str:
-        raise EmptyReply("nothing came")
+        raise Refused("nothing came")
 
     Arena(path).run(study(agent(reply=reply)))
     assert Arena(path).run(study(agent())).failed == 2
