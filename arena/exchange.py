@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 import duckdb
 
 from arena.errors import StoreError
 from arena.schema import JOURNALED, TABLES
-from arena.store import check_version, connect, journals, live, load_lines, new_rows, quoted, reading, unfolded
+from arena.store import check_version, journals, live, load_lines, new_rows, quoted, reading, unfolded, writing
 from arena.views import VIEWS
 
 INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns")
@@ -27,7 +26,7 @@ def merge(path: Path, other: Path) -> int:
     with reading(other) as con:
         check_version(con, other)
         pending = unfolded(con, journals(other))
-    with closing(connect(path, wait_s=10)) as con:
+    with writing(path, wait_s=10) as con:
         con.execute(f"attach {quoted(str(other))} as other (read_only)")
         con.execute("begin")
         load_lines(con, pending)

@@ -14,7 +14,6 @@ import platform
 import secrets
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 
 from arena import store
+from arena.blocking import run_blocking
 from arena.calls import Run, Tally
 from arena.episode import Episode
 from arena.errors import BudgetSpent, ReplayError, StoreError, StudyError
@@ -159,35 +159,8 @@ class Arena:
 
         Draws progress to standard error unless `watch` takes the tally.  Ctrl-C stops it within two seconds, with what was said kept.
         """
-        outcome: list[Summary | BaseException] = []
-        task: list[asyncio.Task[Summary]] = []
-        loop = asyncio.new_event_loop()
-
-        async def main() -> None:
-            """Play, and keep what came of it for the calling thread."""
-            with progress(study.name) as shown:
-                task.append(asyncio.ensure_future(self.play(study, which=which, watch=watch or shown)))
-                try:
-                    outcome.append(await task[0])
-                except BaseException as error:
-                    outcome.append(error)
-
-        def on_thread() -> None:
-            """Run the loop to its end."""
-            with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                runner.run(main())
-
-        thread = threading.Thread(target=on_thread, name="arena", daemon=True)
-        thread.start()
-        try:
-            thread.join()
-        except BaseException:
-            loop.call_soon_threadsafe(lambda: [t.cancel() for t in task])
-            thread.join()
-            raise
-        if isinstance(outcome[0], BaseException):
-            raise outcome[0]
-        return outcome[0]
+        with progress(study.name) as shown:
+            return run_blocking(lambda: self.play(study, which=which, watch=watch or shown))
 
     def sql(self, query: str) -> Table:
         """Run one SQL query over everything that was said, a running study included; the file is let go at once.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -25,6 +26,8 @@ from arena.types import NOT_ASKED, Turn
 from arena.views import VIEWS
 
 JSON_OBJECT_BYTES = 16 * 2**20
+# DuckDB opens a file once in a process; whoever comes second, in another thread, waits here.
+ONE_AT_A_TIME = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,8 @@ class Folding:
 
 
 def journal_folder(path: Path) -> Path:
-    """Where the journals of a store lie: beside the database."""
-    return path.with_name(path.name + ".journal")
+    """Where the journals of a store lie: beside the database, also where `path` is a link to it."""
+    return (real := path.resolve()).with_name(real.name + ".journal")
 
 
 def create(path: Path) -> None:
@@ -80,7 +83,7 @@ def create(path: Path) -> None:
         raise StoreError(f"cannot write beside {path}: {error.strerror}; name another store with --db") from error
     if not path.exists():
         try:
-            with closing(connect(draft, wait_s=0)) as con:
+            with writing(draft, wait_s=0) as con:
                 make_tables(con)
             with suppress(FileExistsError):
                 os.link(draft, path)
@@ -125,16 +128,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def connect(path: Path, *, wait_s: float) -> duckdb.DuckDBPyConnection:
-    """A writing connection; waits up to `wait_s` seconds for whoever holds the file.  Raises StoreError in plain words."""
-    con = duckdb.connect(":memory:")
-    try:
+@contextmanager
+def writing(path: Path, *, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that writes; waits up to `wait_s` seconds for whoever holds the file.  Raises StoreError in plain words."""
+    with ONE_AT_A_TIME, closing(duckdb.connect(":memory:")) as con:
         retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (storage_version 'latest')"), path, wait_s)
         con.execute("use store")
-    except BaseException:
-        con.close()
-        raise
-    return con
+        yield con
 
 
 def retry_locked(attach: Callable[[], object], path: Path, wait_s: float) -> None:
@@ -154,7 +154,7 @@ def retry_locked(attach: Callable[[], object], path: Path, wait_s: float) -> Non
             time.sleep(0.05)
         except duckdb.Error as error:
             if "already attached" in str(error) or "different configuration" in str(error):
-                raise StoreError(f"{path} is open in this process already; close that connection first") from error
+                raise StoreError(f"{path} is open in this process already: query it on that connection, or close it first") from error
             raise StoreError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
 
 
@@ -181,7 +181,7 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in memory with the store attached read-only as `store`; let go at the end of the block."""
     if not path.exists():
         raise StoreError(f"there is no store at {path}; run or import a study first, or name another file with --db")
-    with closing(duckdb.connect(":memory:")) as con:
+    with ONE_AT_A_TIME, closing(duckdb.connect(":memory:")) as con:
         retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (read_only)"), path, wait_s=10)
         yield con
 
@@ -280,7 +280,7 @@ def fold(path: Path, *, wait_s: float = 2.0) -> Folding:
             check_version(con, path)
             if not unfolded(con, closed):
                 return Folding()
-        with closing(connect(path, wait_s=wait_s)) as con:
+        with writing(path, wait_s=wait_s) as con:
             return fold_into(con, unfolded(con, closed))
     except StoreError as error:
         return Folding(put_off=str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -15,7 +16,7 @@ from arena.errors import StoreError
 from arena.journal import line, write_journal
 from arena.run import Arena
 from arena.schema import SCHEMA_VERSION, TABLES
-from arena.store import connect, create, fold, journal_folder, query
+from arena.store import create, fold, journal_folder, query, writing
 from arena.views import VIEWS
 
 PROMISED_TABLES = ["studies", "episodes", "seats", "subjects", "turns", "saw", "calls", "verdicts", "answers", "routes", "measures"]
@@ -112,7 +113,7 @@ def test_a_reader_who_keeps_the_file_delays_only_the_folding(path: Path) -> None
 
 
 def test_a_newer_store_is_refused_and_left_alone(path: Path) -> None:
-    with connect(path, wait_s=0) as con:
+    with writing(path, wait_s=0) as con:
         con.execute("update store_info set schema_version = ?", [SCHEMA_VERSION + 1])
     before = path.read_bytes()
     for use in (create, lambda p: query(p, "select 1"), fold):
@@ -155,3 +156,21 @@ def test_the_folded_record_equals_the_live_one(tmp_path: Path, monkeypatch: pyte
     for name, rows in views.items():
         assert query(path, f"from {name} order by all").rows == rows, name
     assert len(views["turns"]) == 18
+
+
+def test_threads_of_one_process_take_turns(path: Path) -> None:
+    put(path, "j0", "a")
+
+    def work(number: int) -> int:
+        put(path, f"j{number}", f"s{number}")
+        return fold(path).journals + len(query(path, "from subjects"))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert min(threads.map(work, range(1, 17))) > 0
+    assert len(subjects(path)) == 17
+
+
+def test_a_link_to_a_store_has_the_journals_of_the_store(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.duckdb").symlink_to(path)
+    put(tmp_path / "link.duckdb", "j1", "a")
+    assert subjects(path) == ["a"] == subjects(tmp_path / "link.duckdb")

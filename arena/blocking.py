@@ -1,0 +1,56 @@
+"""Run a coroutine to its end from blocking code, also where an event loop is running already (a notebook)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def run_blocking(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run `make()` on an event loop of its own, in a thread of its own, and return or raise what it does.
+
+    An exception that reaches the waiting thread (Ctrl-C) cancels the coroutine, waits until it has cleaned up, and goes on.
+    """
+    loop = asyncio.new_event_loop()
+    tasks: list[asyncio.Task[T]] = []
+    outcome: list[T | BaseException] = []
+
+    async def main() -> T:
+        """Note the task, so that it can be cancelled from outside."""
+        tasks.append(asyncio.ensure_future(make()))
+        return await tasks[0]
+
+    def on_thread() -> None:
+        """Run the loop, and keep what came of it for the waiting thread."""
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                outcome.append(runner.run(main()))
+        except BaseException as error:
+            outcome.append(error)
+
+    def cancel() -> None:
+        """Cancel the task; where it has not begun yet, as soon as it has."""
+        if tasks:
+            tasks[0].cancel()
+        else:
+            loop.call_soon(cancel)
+
+    thread = threading.Thread(target=on_thread, name="arena", daemon=True)
+    thread.start()
+    try:
+        # In short waits: a signal that another thread receives does not wake this one.
+        while thread.is_alive():
+            thread.join(0.2)
+    except BaseException:
+        with suppress(RuntimeError):  # the loop has ended by itself in the meantime
+            loop.call_soon_threadsafe(cancel)
+        thread.join()
+        raise
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]

@@ -1,0 +1,57 @@
+"""Blocking code and event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+
+import pytest
+
+from arena.blocking import run_blocking
+
+
+async def answer() -> int:
+    await asyncio.sleep(0)
+    return 42
+
+
+def test_it_returns_what_the_coroutine_returns() -> None:
+    assert run_blocking(answer) == 42
+
+
+async def test_it_works_beside_a_running_loop() -> None:
+    assert run_blocking(answer) == 42
+
+
+def test_it_raises_what_the_coroutine_raises() -> None:
+    async def fails() -> None:
+        raise ValueError("from inside")
+
+    with pytest.raises(ValueError, match="from inside"):
+        run_blocking(fails)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.1])
+def test_an_interrupt_cancels_waits_for_the_end_and_goes_on(after_s: float) -> None:
+    ended: list[str] = []
+
+    async def long() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.05)
+            ended.append("cleaned up")
+
+    def interrupt() -> None:
+        time.sleep(after_s)
+        signal.raise_signal(signal.SIGINT)
+
+    began = time.monotonic()
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_blocking(long)
+    assert time.monotonic() - began < 5
+    assert ended in (["cleaned up"], [])
+    assert ended == ["cleaned up"] or after_s == 0
