@@ -17,6 +17,8 @@ def run_blocking(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     An exception that reaches the waiting thread (Ctrl-C) cancels the coroutine, waits until it has cleaned up, and goes on.
     """
     loop = asyncio.new_event_loop()
+    # Not Thread.join: in Python 3.11 an interrupted join takes the thread for ended (bpo-46726).
+    done = threading.Event()
     tasks: list[asyncio.Task[T]] = []
     outcome: list[T | BaseException] = []
 
@@ -32,6 +34,8 @@ def run_blocking(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
                 outcome.append(runner.run(main()))
         except BaseException as error:
             outcome.append(error)
+        finally:
+            done.set()
 
     def cancel() -> None:
         """Cancel the task; where it has not begun yet, as soon as it has."""
@@ -40,16 +44,15 @@ def run_blocking(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         else:
             loop.call_soon(cancel)
 
-    thread = threading.Thread(target=on_thread, name="arena", daemon=True)
-    thread.start()
+    threading.Thread(target=on_thread, name="arena", daemon=True).start()
     try:
         # In short waits: a signal that another thread receives does not wake this one.
-        while thread.is_alive():
-            thread.join(0.2)
+        while not done.wait(0.2):
+            pass
     except BaseException:
         with suppress(RuntimeError):  # the loop has ended by itself in the meantime
             loop.call_soon_threadsafe(cancel)
-        thread.join()
+        done.wait()
         raise
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
