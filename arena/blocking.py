@@ -44,15 +44,17 @@ def run_blocking(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         else:
             loop.call_soon(cancel)
 
-    threading.Thread(target=on_thread, name="arena", daemon=True).start()
+    thread = threading.Thread(target=on_thread, name="arena", daemon=True)
     try:
+        thread.start()
         # In short waits: a signal that another thread receives does not wake this one.
         while not done.wait(0.2):
             pass
     except BaseException:
         with suppress(RuntimeError):  # the loop has ended by itself in the meantime
             loop.call_soon_threadsafe(cancel)
-        done.wait()
+        if thread.ident is not None:
+            done.wait()
         raise
     if isinstance(outcome[0], BaseException):
         raise outcome[0]

@@ -51,9 +51,10 @@ def test_an_interrupt_cancels_waits_for_the_end_and_goes_on(after_s: float) -> N
         signal.raise_signal(signal.SIGINT)
 
     began = time.monotonic()
-    threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
+        threading.Thread(target=interrupt).start()
         run_blocking(long)
+        time.sleep(5)
     assert time.monotonic() - began < 5
     assert begun[0] or not after_s
     assert ended == ["cleaned up"] * begun[0]
