@@ -33,13 +33,10 @@ def test_it_raises_what_the_coroutine_raises() -> None:
         run_blocking(fails)
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.1])
-def test_an_interrupt_cancels_waits_for_the_end_and_goes_on(after_s: float) -> None:
+def test_an_interrupt_cancels_waits_for_the_end_and_goes_on() -> None:
     ended: list[str] = []
-    begun = [0]
 
     async def long() -> None:
-        begun[0] = 1
         try:
             await asyncio.sleep(30)
         finally:
@@ -47,7 +44,7 @@ def test_an_interrupt_cancels_waits_for_the_end_and_goes_on(after_s: float) -> N
             ended.append("cleaned up")
 
     def interrupt() -> None:
-        time.sleep(after_s)
+        time.sleep(0.2)
         signal.raise_signal(signal.SIGINT)
 
     began = time.monotonic()
@@ -56,5 +53,4 @@ def test_an_interrupt_cancels_waits_for_the_end_and_goes_on(after_s: float) -> N
         run_blocking(long)
         time.sleep(5)
     assert time.monotonic() - began < 5
-    assert begun[0] or not after_s
-    assert ended == ["cleaned up"] * begun[0]
+    assert ended == ["cleaned up"]

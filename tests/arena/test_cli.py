@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from arena.cli import main, printable
+from arena.store import query
 
 STUDY = """
 import sys
@@ -166,7 +167,10 @@ def test_ctrl_c_stops_within_two_seconds_and_says_how_to_continue(here: Path, en
     write_study(body)
     command = [sys.executable, "-m", "arena.cli", "run", "s.py", "--db", "my store.duckdb"]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ})
-    time.sleep(1.5)
+    until = time.monotonic() + 20
+    while not (Path("my store.duckdb").exists() and len(query(Path("my store.duckdb"), "from turns"))):
+        assert time.monotonic() < until
+        time.sleep(0.05)
     run.send_signal(end)
     began = time.monotonic()
     _, err = run.communicate(timeout=20)
