@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.http import HttpModel, http_model, key_for, read_fault, read_reply, wait_asked
+from agents.http import HttpModel, http_model, key_for
+from agents.wire import read_fault, read_reply, wait_asked
 from arena.errors import BadReply, ContextOverflow, EmptyReply, ModelError, RateLimited, Refused, StudyError, Unreachable
 from arena.types import Message, Place, Request, Sampling
 from tests.loopback import ChatServer, Fault, chat_process, chat_server
