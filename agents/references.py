@@ -1,7 +1,7 @@
-"""From a written reference to a model or an agent: `http/<model>@<base url>`, `sim/<profile>`.
+"""From a written reference to a model or an agent: `openai/<model>`, `http/<model>@<base url>`, `sim/<profile>`.
 
-The form is LiteLLM's `<provider>/<model>`.  The providers' own SDKs, local weights and the toy model are not in this version; any
-OpenAI-compatible endpoint can be reached by `http/`.
+The form is LiteLLM's `<provider>/<model>`.  OpenAI and Anthropic are asked through their own SDKs.  Local weights and the toy model are not
+in this version; any OpenAI-compatible endpoint can be reached by `http/`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from arena.errors import StudyError
 from arena.types import Agent, Model, Sampling
 
 FORMS = {
+    "openai": "openai/<model>, such as openai/gpt-4o-mini",
+    "anthropic": "anthropic/<model>, such as anthropic/claude-sonnet-4-6",
     "http": "http/<model>@<base url>, such as http/llama-3.1-8b@http://127.0.0.1:8000/v1 (any OpenAI-compatible chat server)",
     "sim": "sim/<profile>, such as sim/overconfident (a simulated debater, no network)",
 }
-LATER = ("openai", "anthropic", "gemini", "vertex_ai", "azure", "bedrock", "mistral", "groq", "deepseek", "openrouter", "local", "toy")
+LATER = ("gemini", "vertex_ai", "azure", "bedrock", "mistral", "groq", "deepseek", "openrouter", "local", "toy")
 
 
 def unknown(reference: str) -> StudyError:
@@ -44,6 +46,14 @@ def model(reference: str) -> Model:
     or a key is missing.
     """
     kind, _, rest = reference.partition("/")
+    if kind == "openai" and rest:
+        from agents.openai_sdk import openai_model
+
+        return openai_model(rest)
+    if kind == "anthropic" and rest:
+        from agents.anthropic_sdk import anthropic_model
+
+        return anthropic_model(rest)
     if kind == "http":
         from agents.http import http_model
 
@@ -58,7 +68,12 @@ def model(reference: str) -> Model:
 def agent(reference: str, *, name: str | None = None, system: str = "", sampling: Sampling | None = None) -> Agent:
     """An agent that speaks with the model that a reference names.
 
-    `name` defaults to the reference without its address, `sampling` to the provider's own settings.  Raises StudyError as `model` does.
+    `name` defaults to the reference without its address, `sampling` to the provider's own settings.  Raises StudyError as `model` does,
+    and where the model is known not to take the sampling.
     """
-    speaker = model(reference)
-    return Agent(speaker.name if name is None else name, speaker, system, sampling or Sampling())
+    speaker, sampling = model(reference), sampling or Sampling()
+    objection = getattr(speaker, "objection", None)
+    why = objection(sampling) if objection else None
+    if why is not None:
+        raise StudyError(f"{speaker.name} cannot be sampled so: {why}")
+    return Agent(speaker.name if name is None else name, speaker, system, sampling)

@@ -228,7 +228,8 @@ def read_fault(status: int, headers: Mapping[str, str], body: bytes, *, asked: s
         why = f"check {variable}" if key else f"set {variable} (it is sent over https, and over http to private networks)"
         return Refused(f"{asked} wants another key: {found}; {why}", http_status=status)
     if status == 404:
-        return Refused(f"{asked} does not know the model or the path: {found}; most base urls end in /v1", http_status=status)
+        hint = "most base urls end in /v1" if variable == KEY_VARIABLE else "check the name of the model"
+        return Refused(f"{asked} does not know the model or the path: {found}; {hint}", http_status=status)
     if status == 408 or status >= 500:
         return Unreachable(f"{asked} failed: {found}; try again", http_status=status)
     return Refused(f"{asked} refused the request: {found}", http_status=status)
