@@ -133,6 +133,10 @@ class SdkModel:
     def __init__(self, name: str, model: str, api: Api, *, can: frozenset[str], timeout_s: float = TIMEOUT_S) -> None:
         if not model.isprintable() or model != model.strip() or not model:
             raise StudyError(f"{name!r} names no model: write {api.package}/<model>, with the name under which {api.package} knows it")
+        if "://" in model:
+            raise StudyError(
+                f"{name.partition('@')[0]} takes no address in its reference: set {api.address_variable}, or write http/<model>@<url>"
+            )
         check_installed(name, api.package)
         self._key = key_in(api.key_variable)
         if not self._key:

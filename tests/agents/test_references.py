@@ -47,7 +47,7 @@ def test_a_misspelling_is_met_with_the_right_spelling(wrong: str, right: str) ->
         model(wrong)
 
 
-@pytest.mark.parametrize("reference", ["openai/gpt-5-mini", "anthropic/claude", "gemini/pro", "local/folder", "toy/sum"])
+@pytest.mark.parametrize("reference", ["gemini/pro", "local/folder", "toy/sum"])
 def test_a_provider_of_later_versions_is_pointed_to_its_compatible_endpoint(reference: str) -> None:
     with pytest.raises(StudyError, match=rf"{reference} is not built yet in this version.*http/<model>@<url>"):
         model(reference)
