@@ -34,11 +34,12 @@ Key = str | tuple[str, ...] | None
 # How an answer ended, in the words of chat completions, Responses, Messages and Gemini.
 CUT_SHORT = ("length", "max_tokens", "max_output_tokens", "model_context_window_exceeded")
 DECLINED = ("content_filter", "refusal")
-# The wordings of OpenAI, vLLM (older and newer), llama.cpp (sometimes at status 500), llama-cpp-python, SGLang, TGI and Anthropic.
+# The wordings of OpenAI, vLLM (older and newer), llama.cpp (sometimes at status 500), llama-cpp-python, SGLang, TGI, Anthropic, Gemini and Bedrock.
 OVERFLOW = re.compile(
     r"context_length_exceeded|maximum context length|maximum model length|max_tokens must be at least 1, got -|exceed_context_size"
     r"|available context size|context size has been exceeded|exceed context window|model's context length"
-    r"|input length .{0,40}exceeds the maximum|inputs`? tokens \+ `?max_new_tokens|prompt is too long",
+    r"|input length .{0,40}exceeds the maximum|inputs`? tokens \+ `?max_new_tokens|prompt is too long"
+    r"|exceeds the context window|exceed context limit|input token count .{0,40}exceeds the maximum|input is too long for requested model",
     re.IGNORECASE,
 )
 

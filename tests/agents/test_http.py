@@ -151,6 +151,9 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
         (500, {"error": {"code": 500, "message": "Context size has been exceeded.", "type": "server_error"}}),
         (400, {"object": "error", "message": "The input (61709 tokens) is longer than the model's context length (40960 tokens)."}),
         (400, {"message": "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens).", "object": "error"}),
+        (400, {"error": {"message": "Your input exceeds the context window of this model. Please adjust your input and try again."}}),
+        (400, {"type": "error", "error": {"message": "input length and `max_tokens` exceed context limit: 199211 + 20000 > 200000"}}),
+        (400, {"error": {"code": 400, "message": "The input token count (1234567) exceeds the maximum number of tokens allowed (1048576)."}}),
         (422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 3000"}),
     ],
 )
