@@ -58,15 +58,15 @@ def model(reference: str) -> Model:
     or a key is missing.
     """
     kind, _, rest = reference.partition("/")
-    if kind == "openai" and rest:
+    if kind == "openai":
         from agents.openai_sdk import openai_model
 
         return openai_model(rest)
-    if kind == "anthropic" and rest:
+    if kind == "anthropic":
         from agents.anthropic_sdk import anthropic_model
 
         return anthropic_model(rest)
-    if kind in PROVIDERS and rest:
+    if kind in PROVIDERS:
         from agents.litellm_sdk import litellm_model
 
         return litellm_model(reference)

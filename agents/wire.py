@@ -34,7 +34,8 @@ Key = str | tuple[str, ...] | None
 # How an answer ended, in the words of chat completions, Responses, Messages and Gemini.
 CUT_SHORT = ("length", "max_tokens", "max_output_tokens", "model_context_window_exceeded")
 DECLINED = ("content_filter", "refusal")
-# The wordings of OpenAI, vLLM (older and newer), llama.cpp (sometimes at status 500), llama-cpp-python, SGLang, TGI, Anthropic, Gemini and Bedrock.
+# The wordings of OpenAI, vLLM (older and newer), llama.cpp (sometimes at status 500), llama-cpp-python, SGLang, TGI, Anthropic, Gemini,
+# Bedrock.
 OVERFLOW = re.compile(
     r"context_length_exceeded|maximum context length|maximum model length|max_tokens must be at least 1, got -|exceed_context_size"
     r"|available context size|context size has been exceeded|exceed context window|model's context length"

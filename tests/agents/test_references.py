@@ -68,6 +68,12 @@ def test_no_error_repeats_what_may_be_a_password(reference: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("reference", ["openai/", "anthropic", "gemini/", "gemini/ pro"])
+def test_a_provider_without_a_model_is_told_what_is_missing(reference: str) -> None:
+    with pytest.raises(StudyError, match=rf"names no model: write {reference.partition('/')[0]}/<model>"):
+        model(reference)
+
+
 def test_a_scripted_model_is_pointed_to_its_function() -> None:
     with pytest.raises(StudyError, match=r"agents\.scripted\.scripted"):
         model("scripted/x")
