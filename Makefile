@@ -1,20 +1,24 @@
 # `make demo` and `make test` do all the set-up on a machine with Python 3.11 or newer.
 PYTHON ?= python3
 VENV := .venv
-READY := $(VENV)/.ready
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint clean
+.PHONY: demo test clean
 
-demo: $(READY)
+demo: $(VENV)/.installed
 	$(VENV)/bin/arena demo
 
-test: $(READY)
+test: $(VENV)/.installed-for-tests
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/python -m pytest
 
-$(READY): pyproject.toml
+$(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.installed-for-tests: $(VENV)/.installed
+	$(PIP) -e '.[test]'
 	touch $@
 
 clean:

@@ -9,38 +9,31 @@ or plain http to this machine or a private network.  What servers write is not t
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import json
-import os
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 import aiohttp
 import orjson
 
-from arena.errors import BadReply, ContextOverflow, EmptyReply, ModelError, RateLimited, Refused, StudyError, Unreachable
+from agents.wire import (
+    CONNECT_S,
+    EXAMPLE,
+    KEEP_ALIVE_S,
+    KEY_VARIABLE,
+    MAX_ERROR_BYTES,
+    MAX_REPLY_BYTES,
+    TIMEOUT_S,
+    checked_address,
+    excerpt,
+    is_loopback,
+    is_private,
+    key_in,
+    read_fault,
+    read_reply,
+)
+from arena.errors import BadReply, ModelError, StudyError, Unreachable
 from arena.journal import writable
 from arena.types import Reply, Request
-
-KEY_VARIABLE = "ARENA_HTTP_API_KEY"
-EXAMPLE = "http/llama-3.1-8b@http://127.0.0.1:8000/v1"
-TIMEOUT_S = 600.0
-CONNECT_S = 30.0
-# uvicorn (vLLM, SGLang) and llama.cpp close an idle connection after 5 s; a request sent at that moment would be lost.
-KEEP_ALIVE_S = 4.0
-MAX_REPLY_BYTES = 8 * 2**20
-MAX_ERROR_BYTES = 64 * 2**10
-EXCERPT_CHARACTERS = 200
-# The wordings of OpenAI, vLLM (older and newer), llama.cpp (sometimes at status 500), llama-cpp-python, SGLang, TGI and Anthropic.
-OVERFLOW = re.compile(
-    r"context_length_exceeded|maximum context length|maximum model length|max_tokens must be at least 1, got -|exceed_context_size"
-    r"|available context size|context size has been exceeded|exceed context window|model's context length"
-    r"|input length .{0,40}exceeds the maximum|inputs`? tokens \+ `?max_new_tokens|prompt is too long",
-    re.IGNORECASE,
-)
 
 
 def http_model(rest: str) -> HttpModel:
@@ -55,180 +48,16 @@ def http_model(rest: str) -> HttpModel:
     return HttpModel(match[1], match[2])
 
 
-def is_private(host: str) -> bool:
-    """Whether a host is on this machine or, as far as its name or number tells, on a private network; no look-up is made."""
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." not in host or host.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa"))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its name or number."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def checked_address(name: str, base_url: str) -> SplitResult:
-    """The parts of a base url.  Raises StudyError, which never repeats the address where it may hold a secret."""
-    try:
-        url = urlsplit(base_url)
-        usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        usable = False
-    if not usable or re.search(r"[\s\x00-\x20\x7f\\]", base_url):
-        raise StudyError(f"the address of {name} is not usable: it must begin with http:// or https:// and have a host, as in {EXAMPLE}")
-    if "@" in url.netloc:
-        raise StudyError(f"the address of {name} holds a user name or a password; leave them out and put the key into {KEY_VARIABLE}")
-    if "?" in base_url or "#" in base_url:
-        raise StudyError(f"the address of {name} holds a query or a fragment; give only the base url, and put a key into {KEY_VARIABLE}")
-    return url
-
-
 def key_for(name: str, url: SplitResult) -> str | None:
     """The key to send to an address, or None.  Raises StudyError where one is needed and not set, or cannot stand in a header."""
-    key = os.environ.get(KEY_VARIABLE, "").strip()
+    key = key_in(KEY_VARIABLE)
     host = url.hostname or ""
     if not key and url.scheme == "https" and not is_loopback(host):
         raise StudyError(
             f"{name} at https://{host} needs a key, and {KEY_VARIABLE} is not set: run `export {KEY_VARIABLE}=...` first "
             "(any word will do where the server wants none)"
         )
-    if not (key.isascii() and key.isprintable()):
-        raise StudyError(f"{KEY_VARIABLE} holds characters that no key has, such as a line break: set it again")
     return key if key and (url.scheme == "https" or is_private(host)) else None
-
-
-def excerpt(text: str, key: str | None) -> str:
-    """The first 200 printable characters of what a server wrote, without the key."""
-    words = " ".join("".join(c if c.isprintable() else " " if c.isspace() else "" for c in text[:MAX_ERROR_BYTES]).split())
-    if key:
-        words = words.replace(key, "[key]")
-    return words if len(words) <= EXCERPT_CHARACTERS else words[: EXCERPT_CHARACTERS - 1] + "…"
-
-
-def wait_asked(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a Retry-After header asks for, >= 0, from a number or a date; None where there is none or it is neither."""
-    value = headers.get("Retry-After", "").strip()
-    try:
-        if re.fullmatch(r"\d{1,9}(\.\d*)?", value):
-            return float(value)
-        then = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-
-
-def document_of(body: bytes) -> object:
-    """The JSON of a body, None where it is not JSON in UTF-8 or is nested too deeply."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        # Slower, but takes lone surrogates and NaN, which some servers write.
-        return json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
-        return None
-
-
-def words_of(body: bytes) -> str:
-    """A body, or the beginning of a long one, as text."""
-    return body[:MAX_ERROR_BYTES].decode("utf-8", "replace")
-
-
-def complaint(document: object) -> str | None:
-    """The message and code of an error document, in the forms that servers use; None where it is not one."""
-    if not isinstance(document, dict):
-        return None
-    error = document.get("error", document if document.get("object") == "error" else document.get("detail"))
-    if isinstance(error, dict):
-        return " ".join(str(error[k]) for k in ("message", "type", "code") if error.get(k) not in (None, ""))
-    return None if error in (None, "") else str(error)
-
-
-def count(usage: object, *path: str) -> int | None:
-    """A token count in a usage document, None where it is absent or not a whole number from 0 on."""
-    for step in path:
-        usage = usage.get(step) if isinstance(usage, dict) else None
-    return usage if type(usage) is int and 0 <= usage < 2**63 else None
-
-
-def label(value: object, key: str | None) -> str | None:
-    """A short word that a server gave, such as a finish reason; None where there is none."""
-    return excerpt(value, key) or None if isinstance(value, str) else None
-
-
-def read_reply(body: bytes, *, asked: str, key: str | None = None, http_status: int = 200) -> Reply:
-    """The reply in the body of a successful answer.
-
-    `asked` names model and server in errors.  Counts that are absent or no whole numbers are None.  Raises BadReply where the body is not
-    UTF-8, not JSON or has no choices with a message, EmptyReply where the message has no text, ContextOverflow where it says so.
-    """
-    document = document_of(body)
-    if document is None:
-        raise BadReply(f"{asked} answered, but not with JSON in UTF-8: {excerpt(words_of(body), key)!r}", http_status=http_status)
-    try:
-        choice = document["choices"][0]  # type: ignore[index]
-        message = choice["message"]
-        text, thinking = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
-    except (LookupError, TypeError, AttributeError):
-        raise wrong_schema(document, body, asked=asked, key=key, http_status=http_status) from None
-    finish_reason = label(choice.get("finish_reason"), key)
-    if text is None or (isinstance(text, str) and not text.strip()):
-        spent = finish_reason == "length"
-        why = "it used up its tokens before it said anything; raise max_tokens" if spent else "try again, or take another model"
-        raise EmptyReply(f"{asked} answered without any text (finish reason {finish_reason}): {why}", http_status=http_status)
-    if not isinstance(text, str):
-        raise wrong_schema(document, body, asked=asked, key=key, http_status=http_status)
-    usage = document.get("usage")  # type: ignore[union-attr]
-    return Reply(
-        text=writable(text),
-        reasoning=writable(thinking) if thinking and isinstance(thinking, str) else None,
-        model_served=label(document.get("model"), key),  # type: ignore[union-attr]
-        finish_reason=finish_reason,
-        http_status=http_status,
-        tokens_in=count(usage, "prompt_tokens"),
-        tokens_cached=count(usage, "prompt_tokens_details", "cached_tokens"),
-        tokens_out=count(usage, "completion_tokens"),
-        tokens_reasoning=count(usage, "completion_tokens_details", "reasoning_tokens"),
-    )
-
-
-def wrong_schema(document: object, body: bytes, *, asked: str, key: str | None, http_status: int) -> ModelError:
-    """The error for a successful answer that is no chat completion: some servers report errors at status 200."""
-    said = complaint(document)
-    if said is not None and OVERFLOW.search(said):
-        return ContextOverflow(f"{asked}: the prompt does not fit the model: {excerpt(said, key)}", http_status=http_status)
-    found = excerpt(words_of(body) if said is None else said, key)
-    return BadReply(f"{asked} answered without choices[0].message.content: {found!r}; is this a chat server?", http_status=http_status)
-
-
-def read_fault(status: int, headers: Mapping[str, str], body: bytes, *, asked: str, key: str | None) -> ModelError:
-    """The error for an answer with a status that is not 2xx.
-
-    3xx is BadReply (redirects are not followed), 429 RateLimited, any wording of a full context ContextOverflow, 408 and 5xx Unreachable,
-    the rest Refused.  `headers` may hold Retry-After.
-    """
-    said = complaint(document_of(body)) or words_of(body)
-    found = f"status {status}: {excerpt(said, key)}"
-    if status < 400:
-        to = excerpt(headers.get("Location", "nowhere"), key)
-        return BadReply(f"{asked} redirects to {to} (status {status}), which is not followed: give the address itself", http_status=status)
-    if status == 429:
-        return RateLimited(f"{asked} asks to slow down: {found}", http_status=status, retry_after_s=wait_asked(headers))
-    if OVERFLOW.search(said):
-        return ContextOverflow(f"{asked}: the prompt does not fit the model: {found}; serve a longer context", http_status=status)
-    if status in (401, 403):
-        why = f"check {KEY_VARIABLE}" if key else f"set {KEY_VARIABLE} (it is sent over https, and over http to private networks)"
-        return Refused(f"{asked} wants another key: {found}; {why}", http_status=status)
-    if status == 404:
-        return Refused(f"{asked} does not know the model or the path: {found}; most base urls end in /v1", http_status=status)
-    if status == 408 or status >= 500:
-        return Unreachable(f"{asked} failed: {found}; try again", http_status=status)
-    return Refused(f"{asked} refused the request: {found}", http_status=status)
 
 
 async def read_up_to(content: aiohttp.StreamReader, limit: int) -> bytes:

@@ -1,7 +1,7 @@
-"""From a written reference to a model or an agent: `http/<model>@<base url>`, `sim/<profile>`.
+"""From a written reference to a model or an agent: `openai/<model>`, `gemini/<model>`, `http/<model>@<base url>`, `sim/<profile>`.
 
-The form is LiteLLM's `<provider>/<model>`.  The providers' own SDKs, local weights and the toy model are not in this version; any
-OpenAI-compatible endpoint can be reached by `http/`.
+The form is LiteLLM's `<provider>/<model>`.  OpenAI and Anthropic are asked through their own SDKs, the other providers through LiteLLM.
+Local weights and the toy model are not in this version; any OpenAI-compatible endpoint can be reached by `http/`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,24 @@ from arena.errors import StudyError
 from arena.types import Agent, Model, Sampling
 
 FORMS = {
+    "openai": "openai/<model>, such as openai/gpt-4o-mini",
+    "anthropic": "anthropic/<model>, such as anthropic/claude-sonnet-4-6",
+    "litellm": "<provider>/<model> of LiteLLM, such as gemini/gemini-2.5-flash",
     "http": "http/<model>@<base url>, such as http/llama-3.1-8b@http://127.0.0.1:8000/v1 (any OpenAI-compatible chat server)",
     "sim": "sim/<profile>, such as sim/overconfident (a simulated debater, no network)",
 }
-LATER = ("openai", "anthropic", "gemini", "vertex_ai", "azure", "bedrock", "mistral", "groq", "deepseek", "openrouter", "local", "toy")
+LATER = ("local", "toy")
+# The providers of chat models that LiteLLM 1.106 knows, written down since asking LiteLLM would import it.
+PROVIDERS = frozenset(
+    """
+    ai21 ai21_chat aiml amazon_nova azure azure_ai baseten bedrock bedrock_mantle bytez cerebras chutes clarifai cloudflare codestral cohere
+    cohere_chat cometapi compactifai dashscope databricks datarobot deepinfra deepseek docker_model_runner featherless_ai fireworks_ai
+    friendliai galadriel gemini gigachat github github_copilot gradient_ai groq heroku hosted_vllm huggingface hyperbolic inception lambda_ai
+    lemonade litellm_proxy llamafile lm_studio maritalk meta_llama minimax mistral moonshot morph nano-gpt nebius nlp_cloud novita nscale
+    nvidia_nim oci ollama ollama_chat oobabooga openrouter ovhcloud perplexity poe publicai replicate sagemaker sagemaker_chat sambanova
+    scaleway snowflake synthetic together_ai v0 vercel_ai_gateway vertex_ai vertex_ai_beta volcengine wandb watsonx xai xinference zai
+    """.split()  # noqa: SIM905
+)
 
 
 def unknown(reference: str) -> StudyError:
@@ -32,7 +46,7 @@ def unknown(reference: str) -> StudyError:
         return StudyError(f"{asked} cannot be named: scripted models are made in Python, by agents.scripted.scripted(function)")
     if kind in LATER:
         return StudyError(f"{asked} is not built yet in this version; any OpenAI-compatible endpoint works as http/<model>@<url>; {there_are}")
-    near = difflib.get_close_matches(kind.lower(), [*FORMS, *LATER], n=1)
+    near = difflib.get_close_matches(kind.lower(), sorted({*FORMS, *LATER, *PROVIDERS} - {"litellm"}), n=1)
     hint = f"did you mean {near[0]}/{rest}? " if near else ""
     return StudyError(f"there is no model reference {asked!r}; {hint}{there_are}")
 
@@ -44,6 +58,18 @@ def model(reference: str) -> Model:
     or a key is missing.
     """
     kind, _, rest = reference.partition("/")
+    if kind == "openai":
+        from agents.openai_sdk import openai_model
+
+        return openai_model(rest)
+    if kind == "anthropic":
+        from agents.anthropic_sdk import anthropic_model
+
+        return anthropic_model(rest)
+    if kind in PROVIDERS:
+        from agents.litellm_sdk import litellm_model
+
+        return litellm_model(reference)
     if kind == "http":
         from agents.http import http_model
 
@@ -58,7 +84,12 @@ def model(reference: str) -> Model:
 def agent(reference: str, *, name: str | None = None, system: str = "", sampling: Sampling | None = None) -> Agent:
     """An agent that speaks with the model that a reference names.
 
-    `name` defaults to the reference without its address, `sampling` to the provider's own settings.  Raises StudyError as `model` does.
+    `name` defaults to the reference without its address, `sampling` to the provider's own settings.  Raises StudyError as `model` does,
+    and where the model is known not to take the sampling.
     """
-    speaker = model(reference)
-    return Agent(speaker.name if name is None else name, speaker, system, sampling or Sampling())
+    speaker, sampling = model(reference), sampling or Sampling()
+    objection = getattr(speaker, "objection", None)
+    why = objection(sampling) if objection else None
+    if why is not None:
+        raise StudyError(f"{speaker.name} cannot be sampled so: {why}")
+    return Agent(speaker.name if name is None else name, speaker, system, sampling)

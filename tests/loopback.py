@@ -1,4 +1,4 @@
-"""A real chat-completions server on 127.0.0.1, for tests and benchmarks.
+"""A real server on 127.0.0.1 that speaks chat completions, Responses, Anthropic's Messages and Gemini, for tests and benchmarks.
 
 In a test: `async with chat_server(reply, latency_s=0.1) as server`, then `http/<any>@{server.url}`.  As a process of its own:
 `python tests/loopback.py --latency 1 --numbered --log FILE` prints its address on the first line of stdout.  HTTP/1.1 with keep-alive is
@@ -23,7 +23,6 @@ from typing import Any
 
 import orjson
 
-PATH = b"/v1/chat/completions"
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests", 500: "Internal Server Error"}
 HUGE_BYTES = 9 * 2**20
 
@@ -51,6 +50,7 @@ class Received:
     body: dict[str, Any]
     headers: dict[str, str]
     sha256: str
+    path: str = "/v1/chat/completions"
 
 
 Answer = str | dict[str, Any] | Fault
@@ -88,12 +88,13 @@ class ChatServer:
         request_line, *lines = (await reader.readuntil(b"\r\n\r\n"))[:-4].split(b"\r\n")
         headers = {k.decode("latin-1").lower(): v.strip().decode("latin-1") for k, _, v in (line.partition(b":") for line in lines)}
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
-        if request_line != b"POST " + PATH + b" HTTP/1.1":
-            writer.write(response(404, error_body("there is only POST /v1/chat/completions")))
+        method, _, path = request_line.decode("latin-1").removesuffix(" HTTP/1.1").partition(" ")
+        if method != "POST" or form_of(path) is None:
+            writer.write(response(404, error_body(f"there is only POST to {', '.join(FORMS)}")))
             await writer.drain()
             return True
         number = self.first + len(self.requests)
-        received = Received(number, time.monotonic(), orjson.loads(raw), headers, hashlib.sha256(raw).hexdigest())
+        received = Received(number, time.monotonic(), orjson.loads(raw), headers, hashlib.sha256(raw).hexdigest(), path)
         self.requests.append(received)
         self.note("request", received)
         latency_s = self.latency_s(received.body) if callable(self.latency_s) else self.latency_s
@@ -104,7 +105,7 @@ class ChatServer:
             return await play(answer, received, reader, writer)
         if writer.is_closing() or reader.at_eof():
             return False
-        writer.write(response(200, orjson.dumps(answer if isinstance(answer, dict) else completion(answer, received))))
+        writer.write(response(200, orjson.dumps(answer if isinstance(answer, dict) else spoken(answer, received))))
         await writer.drain()
         self.note("reply", received)
         return True
@@ -127,10 +128,61 @@ def error_body(text: str) -> bytes:
     return orjson.dumps({"error": {"message": text, "type": "server_error", "code": None}})
 
 
-def completion(text: str | None, received: Received, finish_reason: str = "stop") -> dict[str, Any]:
-    """A chat completion of OpenAI's form; token counts are words."""
-    tokens_in = sum(len(m["content"].split()) for m in received.body["messages"])
-    tokens_out = len((text or "").split())
+def form_of(path: str) -> Callable[..., dict[str, Any]] | None:
+    """The function that writes answers in the form of an API, found by the end of its path."""
+    return next((form for end, form in FORMS.items() if path.partition("?")[0].endswith(end)), None)
+
+
+def spoken(text: str | None, received: Received, *, cut: bool = False) -> dict[str, Any]:
+    """A whole answer in the form that was asked for; `cut`: all tokens were used up.  Token counts are words."""
+    body = received.body
+    said = [m["content"] for m in body.get("messages") or body.get("input") or ()]
+    said += [part["text"] for m in body.get("contents", ()) for part in m["parts"]]
+    form = form_of(received.path)
+    assert form is not None
+    return form(text, received, sum(len(words.split()) for words in said), len((text or "").split()), cut)
+
+
+def response_object(text: str | None, received: Received, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+    """An answer of OpenAI's Responses API."""
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed"}
+    return {
+        "id": f"resp_{received.number}",
+        "object": "response",
+        "created_at": int(time.time()),
+        "model": received.body["model"],
+        "status": "incomplete" if cut else "completed",
+        "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
+        "output": [] if text is None else [message | {"content": [{"type": "output_text", "text": text, "annotations": []}]}],
+        "usage": {"input_tokens": tokens_in, "output_tokens": tokens_out, "total_tokens": tokens_in + tokens_out},
+    }
+
+
+def message_object(text: str | None, received: Received, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+    """An answer of Anthropic's Messages API."""
+    return {
+        "id": f"msg_{received.number}",
+        "type": "message",
+        "role": "assistant",
+        "model": received.body["model"],
+        "content": [] if text is None else [{"type": "text", "text": text}],
+        "stop_reason": "max_tokens" if cut else "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": tokens_in, "output_tokens": tokens_out},
+    }
+
+
+def candidates(text: str | None, received: Received, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+    """An answer of Gemini's generateContent."""
+    content = {"role": "model", "parts": [] if text is None else [{"text": text}]}
+    usage = {"promptTokenCount": tokens_in, "candidatesTokenCount": tokens_out, "totalTokenCount": tokens_in + tokens_out}
+    finish = "MAX_TOKENS" if cut else "STOP"
+    return {"candidates": [{"content": content, "finishReason": finish, "index": 0}], "usageMetadata": usage, "modelVersion": "gemini-served"}
+
+
+def completion(text: str | None, received: Received, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+    """A chat completion of OpenAI's form."""
+    finish_reason = "length" if cut else "stop"
     return {
         "id": f"chatcmpl-{received.number}",
         "object": "chat.completion",
@@ -141,14 +193,22 @@ def completion(text: str | None, received: Received, finish_reason: str = "stop"
     }
 
 
+FORMS: dict[str, Callable[..., dict[str, Any]]] = {
+    "/chat/completions": completion,
+    "/responses": response_object,
+    "/messages": message_object,
+    ":generateContent": candidates,
+}
+
+
 async def play(fault: Fault, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """Do what the fault says; returns whether the connection goes on."""
-    whole = orjson.dumps(completion("a speech that will never be whole", received))
+    whole = orjson.dumps(spoken("a speech that will never be whole", received))
     answers = {
         "429-after": response(429, error_body(fault.text), f"Retry-After: {fault.retry_after}\r\n"),
         "bad json": response(200, b'{"choices": [' + fault.text.encode()),
-        "empty text": response(200, orjson.dumps(completion(" \n", received))),
-        "length": response(200, orjson.dumps(completion(None, received, "length"))),
+        "empty text": response(200, orjson.dumps(spoken(" \n", received))),
+        "length": response(200, orjson.dumps(spoken(None, received, cut=True))),
         "wrong schema": response(200, orjson.dumps({"object": "list", "data": [fault.text]})),
         "invalid utf-8": response(200, whole.replace(b"speech", b"spee\xff\xfeh")),
     }
@@ -158,7 +218,7 @@ async def play(fault: Fault, received: Received, reader: asyncio.StreamReader, w
     elif fault.kind in answers:
         writer.write(answers[fault.kind])
     elif fault.kind == "huge":
-        writer.write(response(200, orjson.dumps(completion("x" * HUGE_BYTES, received))))
+        writer.write(response(200, orjson.dumps(spoken("x" * HUGE_BYTES, received))))
     elif fault.kind == "truncated":
         writer.write(response(200, whole[:-20], length=len(whole)))
     elif fault.kind == "reset":

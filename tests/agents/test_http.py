@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,22 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.http import HttpModel, http_model, key_for, read_fault, read_reply, wait_asked
+from agents.http import HttpModel, http_model, key_for
+from agents.wire import read_fault, read_reply, wait_asked
 from arena.errors import BadReply, ContextOverflow, EmptyReply, ModelError, RateLimited, Refused, StudyError, Unreachable
-from arena.types import Message, Place, Request, Sampling
+from arena.types import Sampling
+from tests.lanes import FAULT_NAMES, FAULTS, KEY, ask, everything_said, no_connection_left
 from tests.loopback import ChatServer, Fault, chat_process, chat_server
-
-KEY = "sk-planted-0123456789abcdef"
 
 
 @pytest.fixture(autouse=True)
 def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ARENA_HTTP_API_KEY", raising=False)
-
-
-def ask(text: str = "motion", sampling: Sampling | None = None) -> Request:
-    messages = (Message("system", "be brief"), Message("user", text))
-    return Request(messages, sampling or Sampling(), 7, Place("episode", "proposition", 0, 0, "opening", 0))
 
 
 @asynccontextmanager
@@ -41,20 +35,6 @@ async def connected(server: ChatServer, timeout_s: float = 5.0) -> AsyncIterator
         yield model
     finally:
         await model.close()
-
-
-async def no_connection_left(server: ChatServer) -> bool:
-    for _ in range(200):
-        if not server.open:
-            return True
-        await asyncio.sleep(0.005)
-    return False
-
-
-def everything_said(error: BaseException | None) -> Iterator[str]:
-    while error is not None:
-        yield from (str(error), repr(error), repr(error.args), "".join(traceback.format_exception(error)))
-        error = error.__cause__ or error.__context__
 
 
 async def test_a_reply_is_read_with_all_its_counts() -> None:
@@ -91,31 +71,7 @@ async def test_only_settings_that_were_made_are_sent() -> None:
     assert server.requests[1].body == server.requests[0].body | settings
 
 
-FAULTS = [
-    (Fault("429"), RateLimited, 429),
-    (Fault("429-after"), RateLimited, 429),
-    (Fault("500"), Unreachable, 500),
-    (Fault("503"), Unreachable, 503),
-    (Fault("408"), Unreachable, 408),
-    (Fault("307", "/v1/elsewhere"), BadReply, 307),
-    (Fault("400"), Refused, 400),
-    (Fault("401"), Refused, 401),
-    (Fault("404"), Refused, 404),
-    (Fault("400", "This model's maximum context length is 4096 tokens"), ContextOverflow, 400),
-    (Fault("reset"), Unreachable, None),
-    (Fault("truncated"), Unreachable, 200),
-    (Fault("hang"), Unreachable, None),
-    (Fault("slow body"), Unreachable, 200),
-    (Fault("bad json"), BadReply, 200),
-    (Fault("wrong schema"), BadReply, 200),
-    (Fault("invalid utf-8"), BadReply, 200),
-    (Fault("huge"), BadReply, 200),
-    (Fault("empty text"), EmptyReply, 200),
-    (Fault("length"), EmptyReply, 200),
-]
-
-
-@pytest.mark.parametrize(("fault", "kind", "status"), FAULTS, ids=[f"{f.kind} {k.__name__}" for f, k, _ in FAULTS])
+@pytest.mark.parametrize(("fault", "kind", "status"), FAULTS, ids=FAULT_NAMES)
 async def test_each_fault_becomes_its_error_after_one_request(fault: Fault, kind: type[ModelError], status: int | None) -> None:
     async with chat_server(lambda body: fault) as server:
         async with connected(server, timeout_s=0.2) as model:
@@ -195,6 +151,9 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
         (500, {"error": {"code": 500, "message": "Context size has been exceeded.", "type": "server_error"}}),
         (400, {"object": "error", "message": "The input (61709 tokens) is longer than the model's context length (40960 tokens)."}),
         (400, {"message": "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens).", "object": "error"}),
+        (400, {"error": {"message": "Your input exceeds the context window of this model. Please adjust your input and try again."}}),
+        (400, {"type": "error", "error": {"message": "input length and `max_tokens` exceed context limit: 199211 + 20000 > 200000"}}),
+        (400, {"error": {"code": 400, "message": "The input token count (1234567) exceeds the maximum number of tokens allowed (1048576)."}}),
         (422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 3000"}),
     ],
 )

@@ -38,7 +38,13 @@ def test_an_unknown_reference_is_told_which_there_are(reference: str) -> None:
     assert repr(reference) in str(caught.value)
 
 
-SPELLINGS = [("htp/llama", "http/llama"), ("HTTP/llama", "http/llama"), ("opnai/gpt-5", "openai/gpt-5"), ("simm/x", "sim/x")]
+SPELLINGS = [
+    ("htp/llama", "http/llama"),
+    ("HTTP/llama", "http/llama"),
+    ("opnai/gpt-5", "openai/gpt-5"),
+    ("gemni/pro", "gemini/pro"),
+    ("simm/x", "sim/x"),
+]
 
 
 @pytest.mark.parametrize(("wrong", "right"), SPELLINGS)
@@ -47,17 +53,25 @@ def test_a_misspelling_is_met_with_the_right_spelling(wrong: str, right: str) ->
         model(wrong)
 
 
-@pytest.mark.parametrize("reference", ["openai/gpt-5-mini", "anthropic/claude", "gemini/pro", "local/folder", "toy/sum"])
+@pytest.mark.parametrize("reference", ["local/folder", "toy/sum"])
 def test_a_provider_of_later_versions_is_pointed_to_its_compatible_endpoint(reference: str) -> None:
     with pytest.raises(StudyError, match=rf"{reference} is not built yet in this version.*http/<model>@<url>"):
         model(reference)
 
 
-@pytest.mark.parametrize("reference", ["http://u:secret@h/v1", "htp/m@http://u:secret@h/v1", "openai/m@http://u:secret@h"])
+@pytest.mark.parametrize(
+    "reference", ["http://u:secret@h/v1", "htp/m@http://u:secret@h/v1", "openai/m@http://u:secret@h", "gemini/m@http://u:secret@h"]
+)
 def test_no_error_repeats_what_may_be_a_password(reference: str) -> None:
     with pytest.raises(StudyError) as caught:
         model(reference)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reference", ["openai/", "anthropic", "gemini/", "gemini/ pro"])
+def test_a_provider_without_a_model_is_told_what_is_missing(reference: str) -> None:
+    with pytest.raises(StudyError, match=rf"names no model: write {reference.partition('/')[0]}/<model>"):
+        model(reference)
 
 
 def test_a_scripted_model_is_pointed_to_its_function() -> None:
