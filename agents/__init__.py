@@ -16,3 +16,8 @@ def __getattr__(name: str) -> object:
     if name in __all__:
         return getattr(import_module("agents.references"), name)
     raise AttributeError(f"module 'agents' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The names that can be imported from here, for completion."""
+    return __all__

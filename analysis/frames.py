@@ -1,8 +1,8 @@
 """The only reader of the store: SQL in, arrays out, for the finished debates of each study.
 
 All frames are read over one connection, so they show one moment of a store that is being written, journals included.  A study's ratings
-lie in one block (debates, 2 sides, phases), so that everything that follows is arithmetic on axes.  Left out: texts, and protocols other
-than `debate`.
+lie in one block (debates, 2 sides, phases), so that everything that follows is arithmetic on axes.  A debate is an episode with the
+seats proposition and opposition, whatever its protocol.  Left out: texts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ Names = NDArray[np.object_]
 SIDES = ("proposition", "opposition")
 
 EPISODES = """
-    select study, arm, protocol = 'debate' as debate, status, count(*) as n from episodes group by all order by all
+    select study, arm, s.episode is not null as debate, status, count(*) as n
+    from episodes e left join seats s on s.episode = e.episode and s.seat = 'proposition' group by all order by all
 """
 STUDIES = "select study, coalesce(simulated, false), origin from studies order by created_at, study"
 DEBATES = """
@@ -36,19 +37,21 @@ DEBATES = """
     left join seats p on p.episode = e.episode and p.seat = 'proposition'
     left join seats o on o.episode = e.episode and o.seat = 'opposition'
     left join outcomes v on v.debate = e.episode
-    where e.protocol = 'debate' and e.status = 'done' and (e.study = $1 or $1 is null)
+    where p.episode is not null and o.episode is not null and e.status = 'done' and (e.study = $1 or $1 is null)
 """
 ROWS = "select arm, proposition, opposition, confidence_sum, majority, votes, abstained, missing, study from debate_rows order by row"
 SLOTS = """
+    create temp table turn_rows as
+    select d.study, d.arm, d.row, t.seat, t.round, t.confidence, t.confidence_status <> 'not asked' as asked,
+           t.phase || case when row_number() over same > 1 then ' #' || row_number() over same else '' end as phase
+    from turns t join debate_rows d using (episode)
+    window same as (partition by t.episode, t.seat, t.round, t.phase order by t.step);
     create temp table slot_rows as
-    select d.study, d.arm, t.round, t.phase, row_number() over () - 1 as slot
-    from turns t join debate_rows d using (episode) group by d.study, d.arm, t.round, t.phase
-    having bool_or(t.confidence_status <> 'not asked')
+    select study, arm, round, phase, row_number() over () - 1 as slot from turn_rows group by study, arm, round, phase having bool_or(asked)
 """
 TURNS = """
-    select d.row, (t.seat = 'opposition')::integer as side, s.slot, t.confidence, t.confidence_status <> 'not asked' as asked
-    from turns t join debate_rows d using (episode)
-    join slot_rows s on s.study = d.study and s.arm = d.arm and s.round = t.round and s.phase = t.phase
+    select t.row, (t.seat = 'opposition')::integer as side, s.slot, t.confidence, t.asked
+    from turn_rows t join slot_rows s using (study, arm, round, phase)
     where t.seat in ('proposition', 'opposition')
 """
 FLAGS = """

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 WIDTH = 100
+OF_JURIES = ("winner", "ties", "ece", "auroc")
 
 
 def print_report(reports: Sequence[Json], file: TextIO | None = None) -> None:
@@ -28,9 +29,11 @@ def print_report(reports: Sequence[Json], file: TextIO | None = None) -> None:
         return
     for report in reports:
         print_study(console, report)
+    judged = any(report["calibration"] for report in reports)
     say(console, "Rules")
     for name, words in reports[0]["rules"].items():
-        say(console, f"  {name}: {words}")
+        if judged or name not in OF_JURIES:
+            say(console, f"  {name}: {words}")
 
 
 def print_study(console: Console, report: Json) -> None:
@@ -76,7 +79,8 @@ def print_phases(console: Console, report: Json) -> None:
             f" (published test, one-sided, debaters taken as independent: p {p_value(rise['p_paired_one_sided'])})."
         )
     headings = ["phase", "n", "mean", "95% interval", "sd", "missing"]
-    block(console, "Confidence of debaters, percent", headings, rows, notes)
+    pooled = ", all arms together" if report.get("arms") else ""
+    block(console, f"Confidence of debaters, percent{pooled}", headings, rows, notes)
 
 
 def print_both(console: Console, report: Json) -> None:
@@ -95,8 +99,8 @@ def print_models(console: Console, report: Json) -> None:
     for model in report["models"]:
         change = {"mean": model["rise"], "ci_low": model["rise_ci_low"], "ci_high": model["rise_ci_high"]}
         row = [percent(model["first"]), percent(model["last"]), with_interval(change), percent(model["win_rate"])]
-        rows.append([model["model"], model["n"], *row])
-    block(console, "By model, percent", ["model", "n", first, last, "rise (95% interval)", "wins"], rows)
+        rows.append([model["model"], model["n"], *row, sum(phase["missing"] for phase in model["phases"])])
+    block(console, "By model, percent", ["model", "n", first, last, "rise (95% interval)", "wins", "missing"], rows)
 
 
 def print_against_half(console: Console, report: Json) -> None:

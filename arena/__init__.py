@@ -79,6 +79,10 @@ def __getattr__(name: str) -> object:
     return getattr(importlib.import_module(_HOME[name]), name)
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def _check_neighbours() -> None:
     """Another distribution, openai-agents, installs a package called `agents` too: say so instead of failing somewhere inside it."""
     found = importlib.util.find_spec("agents")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import os
 import shlex
 import signal
@@ -25,7 +26,8 @@ CELL = 72
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     top = argparse.ArgumentParser(prog="arena", description="Play debates and peer reasoning between models; every word goes to DuckDB.")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    top.add_argument("--version", action="store_true", help="print the version")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
         """A command with the options that all have."""
@@ -42,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--limit", type=int, metavar="N", help="play at most N episodes")
     run.add_argument("--shard", type=shard, metavar="I/N", help="play the I-th of N shares (for several machines)")
     run.add_argument("--retry-failed", action="store_true", help="play failed episodes again")
-    run.add_argument("--accept-code-change", action="store_true", help="continue half-played episodes with a changed protocol")
+    run.add_argument("--accept-code-change", action="store_true", help="continue half-played episodes although the protocol's file has changed")
 
     command("status", show_status, "what has been played, what is open, what is missing")
 
@@ -86,6 +88,13 @@ def shard(text: str) -> tuple[int, int]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; errors that have a known cause become one sentence and exit status 2."""
     words = parser().parse_args(arguments)
+    if words.version:
+        from importlib.metadata import version
+
+        print(version("peer-arena"))
+        return 0
+    if words.command is None:
+        parser().error("a command is needed; `arena --help` lists them")
     signal.signal(signal.SIGTERM, stop)
     try:
         return int(words.run(words))
@@ -100,6 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone (`| head`): nothing to say, and nothing may be said at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (OSError, UnicodeError) as error:
+        print(f"arena {words.command}: {error}", file=sys.stderr)
+        return 2
 
 
 def stop(signal_number: int, frame: object) -> NoReturn:
@@ -118,15 +130,22 @@ def run_study(words: argparse.Namespace) -> int:
     summary = arena.run(load_study(words.file, words.option), which=which)
     print(summary)
     print_missing(words.db, summary.study)
-    print(f"the record is in {words.db}; next: arena report --study {shlex.quote(summary.study)} --db {shlex.quote(str(words.db))}")
+    again = " --retry-failed" if summary.failed else ""
+    todo = f"continue with the same command{again}; " if summary.failed or summary.open else ""
+    print(f"the record is in {words.db}; {todo}next: arena report --study {shlex.quote(summary.study)} --db {shlex.quote(str(words.db))}")
     return 1 if summary.failed else 0
 
 
 def print_missing(path: Path, study: str) -> None:
-    """The reasons for what is missing in a study, one a line."""
+    """The reasons for what is missing in a study, one a line, and the errors of failed episodes in full."""
     from arena.store import query
 
-    for what, phase, reason, count in query(path, "select what, phase, reason, n from missing where study = ?", [study]):
+    failed = "select error_kind, error, count(*) from episodes where study = ? and status = 'failed' group by all order by 3 desc limit 5"
+    for kind, error, count in query(path, failed, [study]):
+        print(f"  failed: {count} x {kind}: {printable(error)}")
+    for what, phase, reason, count in query(
+        path, "select what, phase, reason, n from missing where study = ? and reason not like 'failed:%'", [study]
+    ):
         print(f"  missing: {count} x {what}{f' in {phase}' if phase else ''}: {printable(reason)}")
 
 
@@ -141,8 +160,8 @@ def show_status(words: argparse.Namespace) -> int:
             from episodes group by study),
         said as (select study, count(*) as turns from turns join episodes using (episode) group by study),
         started as (select study, arg_max(planned, started_at) as planned, max(started_at) as last_run from runs group by study)
-        select study, simulated, origin, greatest(s.planned, n) as planned, done, failed, greatest(s.planned, n) - done - failed as open,
-               turns, last_run
+        select study, simulated, origin, s.planned, coalesce(done, 0) as done, coalesce(failed, 0) as failed,
+               greatest(coalesce(s.planned, n), n) - coalesce(done, 0) - coalesce(failed, 0) as open, turns, last_run
         from studies left join played using (study) left join said using (study) left join started s using (study) order by study"""
     print_table(query(words.db, counts))
     missing = query(words.db, "from missing")
@@ -183,7 +202,7 @@ def show_episode(words: argparse.Namespace) -> int:
         print(f"\n=== {turn['seat']} ({printable(turn['model'] or '')}), {turn['phase']}")
         print(printable(turn["public"] if turn["public"] is not None else "[no readable speech]"))
         if not words.public:
-            rating = turn["confidence_status"] if turn["confidence"] is None else f"{100 * turn['confidence']:g}%"
+            rating = f"missing ({turn['confidence_status']})" if turn["confidence"] is None else f"{100 * turn['confidence']:g}%"
             print(f"--- private: rating {rating}" + (f"; thoughts: {printable(turn['thoughts'])}" if turn["thoughts"] else ""))
         if turn["flags"]:
             print(f"--- doubts: {', '.join(turn['flags'])}")
@@ -200,7 +219,8 @@ def run_sql(words: argparse.Namespace) -> int:
     table = Arena(words.db).sql(words.query)
     match words.format:
         case "json":
-            print(json.dumps(table.dicts(), indent=1, default=str, ensure_ascii=False))
+            rows = [{name: finite(value) for name, value in row.items()} for row in table.dicts()]
+            print(json.dumps(rows, indent=1, default=str, ensure_ascii=False))
         case "csv":
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerows([table.columns, *table.rows])
@@ -217,11 +237,19 @@ def print_table(table: object, edge: str = "", between: str = "  ", after: str =
 
     assert isinstance(table, Table)
     rows = [list(table.columns), *([cell(value) for value in row] for row in table)]
+    cut = any(text.endswith("…") and len(text) == CELL for row in rows for text in row)
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     for number, row in enumerate(rows):
         print((edge + between.join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + after).rstrip())
         if number == 0:
             print(edge + between.join("-" * width for width in widths) + after)
+    if cut:
+        print("long cells were cut; --format csv or json shows them whole", file=sys.stderr)
+
+
+def finite(value: object) -> object:
+    """The value as JSON has it, which knows no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def cell(value: object) -> str:
@@ -267,7 +295,11 @@ def merge_stores(words: argparse.Namespace) -> int:
 
     create(words.db)
     for other in words.stores:
-        print(f"{other}: {merge(words.db, other)} rows were new")
+        new, disputed = merge(words.db, other)
+        print(f"{other}: {new} rows were new")
+        if disputed:
+            print(f"{other}: {disputed} episodes were played otherwise there, and were left as they are here", file=sys.stderr)
+    print(f"the record is in {words.db}; next: arena status --db {shlex.quote(str(words.db))}")
     return 0
 
 

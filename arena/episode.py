@@ -11,20 +11,21 @@ import asyncio
 import hashlib
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from arena.calls import Run, call
-from arena.errors import BusySeatError, ReplayError
+from arena.errors import BusySeatError, LeakError, ProtocolError, ReplayError
 from arena.journal import line, row_of, writable
 from arena.prompt import Part, Prompt, build
 from arena.store import StoredTurn, turn_of, utc_now
 from arena.types import Message, Place, Reading, Request, Seat, Turn
 
 Reader = Callable[[str], Reading]
+SHORTEST_SECRET = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Episode:
         self._busy: set[str] = set()
         self._streams: dict[str, random.Random] = {}
         self._outstanding: set[asyncio.Task[Turn]] = set()
+        self._private: list[tuple[str, str]] = []
 
     def rng(self, name: str) -> random.Random:
         """The random stream of this name: the same draws in every replay of this episode."""
@@ -88,6 +90,7 @@ class Episode:
         if seat.name in self._busy:
             raise BusySeatError(f"{seat.name} was asked for {phase} while it is still speaking; give parallel voices seats of their own")
         messages, parts = build(prompt, seat, self.id)
+        self._check_pasted(parts, seat)
         step = Step(seat, self._steps[seat.name], phase, round, read, public_rating, parts, messages)
         self._steps[seat.name] += 1
         self._busy.add(seat.name)
@@ -96,6 +99,12 @@ class Episode:
         self._outstanding.add(task)
         task.add_done_callback(self._outstanding.discard)
         return await asyncio.shield(task)
+
+    def _check_pasted(self, parts: Sequence[Part], seat: Seat) -> None:
+        """Raise LeakError where a text holds what another seat said in private: pasted words leave no row in `saw`."""
+        for author, words in self._private:
+            if author != seat.name and any(part.text is not None and words in part.text for part in parts):
+                raise LeakError(f"private words of {author} stand as text in a prompt for {seat.name}; put the turn itself into the prompt")
 
     async def settle(self) -> None:
         """Wait until no ask is outstanding; their own errors have reached the protocol already or have lost their reader."""
@@ -109,6 +118,11 @@ class Episode:
         await self.settle()
 
     async def _take_turn(self, step: Step) -> Turn:
+        turn = await self._turn(step)
+        self._private += [(turn.seat, words) for words in (turn.thoughts, turn.text if turn.public != turn.text else None) if pastable(words)]
+        return turn
+
+    async def _turn(self, step: Step) -> Turn:
         try:
             request = self._request(step, 0, step.messages)
             stored = self._memo.get((step.seat.name, step.step))
@@ -126,7 +140,7 @@ class Episode:
         if stored.request_hash != asked:
             raise ReplayError(
                 f"episode {self.id}: {step.seat.name}'s step {step.step} ({step.phase}) is stored as the reply to another request;"
-                " the protocol, its prompts or the agent changed. Restore them, or give the study a new name"
+                " the protocol, its prompts or the agent changed. Restore them, or raise the protocol's VERSION to play anew"
             )
 
     def _request(self, step: Step, ask: int, messages: tuple[Message, ...]) -> Request:
@@ -182,6 +196,8 @@ class Episode:
 
     async def _keep(self, table: str, row: Mapping[str, Any], reading: Reading, *call_end: bytes) -> Turn:
         """Write a turn with the call that brought it, and return it when both are on disk."""
+        if reading.confidence is not None and not 0 <= reading.confidence <= 1:
+            raise ProtocolError(f"the reader of {row['seat']} gave a confidence of {reading.confidence}; it must lie in [0, 1], or be None")
         read = {
             "public": None if reading.public is None else writable(reading.public),
             "thoughts": None if reading.thoughts is None else writable(reading.thoughts),
@@ -196,6 +212,11 @@ class Episode:
         self._run.journal.append(*call_end, line(table, full))
         await self._run.journal.durable()
         return turn_of(full)
+
+
+def pastable(words: str | None) -> bool:
+    """Whether private words are long enough to be told from a coincidence."""
+    return words is not None and len(words) >= SHORTEST_SECRET
 
 
 def first_reading(stored: StoredTurn, read: Reader) -> Reading:

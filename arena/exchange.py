@@ -16,9 +16,23 @@ EXPORTED = (*(name for name in JOURNALED if name not in INTERNAL), *VIEWS)
 FORMATS = {"parquet": "format parquet, compression zstd", "jsonl": "format json", "csv": "format csv, header"}
 
 
-def merge(path: Path, other: Path) -> int:
-    """Take in another store with its journals: every row whose key is new here.  Returns how many rows were new.
+DISPUTED = """
+    create temp table disputed as
+    with theirs as (
+        select episode, seat, step, text from other.turns union select episode, seat, step, text from lines where t = 'turns'),
+    pairs as (
+        select episode, seat, step, h.text as here, o.text as there, h.episode is not null as is_here, o.episode is not null as is_there
+        from store.turns h full join theirs o using (episode, seat, step) where episode in (select episode from theirs))
+    select episode from pairs group by episode
+    having bool_or(is_here and is_there and here is distinct from there) or (bool_or(not is_here) and bool_or(not is_there))
+"""
 
+
+def merge(path: Path, other: Path) -> tuple[int, int]:
+    """Take in another store with its journals: every row whose key is new here.  Returns (new rows, disputed episodes).
+
+    An episode that both stores have played on in their own way is disputed: it stays as it is here, since a transcript made of both would
+    be one that never took place.
     Raises StoreError where either cannot be opened, or `other` was written by a newer program.
     """
     if path.resolve() == other.resolve():
@@ -30,13 +44,16 @@ def merge(path: Path, other: Path) -> int:
         con.execute(f"attach {quoted(str(other))} as other (read_only)")
         con.execute("begin")
         load_lines(con, pending)
+        con.execute(DISPUTED)
         new = 0
         for name in JOURNALED:
             columns, key = ", ".join(TABLES[name].columns), ", ".join(TABLES[name].key)
+            agreed = "where episode not in (from disputed)" if "episode" in TABLES[name].columns else ""
             for rows in (f"select {columns} from other.{name} anti join store.{name} using ({key})", new_rows(name)):
-                new += con.execute(f"insert into store.{name} by name {rows}").fetchall()[0][0]
+                new += con.execute(f"insert into store.{name} by name from ({rows}) {agreed}").fetchall()[0][0]
+        disputed = con.execute("select count(*) from disputed").fetchall()[0][0]
         con.execute("commit")
-        return new
+        return new, disputed
 
 
 def export(path: Path, folder: Path, kind: str) -> list[tuple[str, int]]:

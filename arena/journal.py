@@ -19,6 +19,7 @@ from pathlib import Path
 import orjson
 
 from arena.errors import StoreError
+from arena.schema import SCHEMA_VERSION
 
 SEGMENT_BYTES = 64 * 2**20
 GROUP_S = 0.002
@@ -39,12 +40,18 @@ def writable(text: str) -> str:
     return text
 
 
+def first_line() -> bytes:
+    """What a journal begins with: the schema that its lines follow."""
+    return line("journal", {"schema_version": SCHEMA_VERSION})
+
+
 def open_segment(path: Path) -> int:
-    """Create a journal file and lock it for this process; returns its descriptor."""
+    """Create a journal file, lock it for this process, and say which schema it follows; returns its descriptor."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         # Waits only for somebody who looks, at this very moment, whether the new file is locked.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.write(descriptor, first_line())
     except OSError as error:
         raise StoreError(f"cannot write the journal {path}: {error.strerror}") from error
     return descriptor
@@ -55,7 +62,7 @@ def write_journal(path: Path, lines: Iterable[bytes]) -> None:
     draft = path.with_suffix(".part")
     try:
         with draft.open("wb") as file:
-            file.writelines(lines)
+            file.writelines((first_line(), *lines))
             file.flush()
             os.fsync(file.fileno())
         draft.rename(path)
@@ -137,10 +144,14 @@ class Journal:
     def _rotate(self) -> None:
         """Go on in a new segment; the old one is whole and durable, so anybody may fold it."""
         os.fsync(self._descriptor)
-        os.close(self._descriptor)
-        self._segment += 1
+        full, self._segment = self._descriptor, self._segment + 1
+        try:
+            self._descriptor = open_segment(self._path())
+        except StoreError as error:
+            self._broken = error
+            return
+        os.close(full)
         self._segment_bytes = 0
-        self._descriptor = open_segment(self._path())
 
     def close(self) -> None:
         """Sync and let go; the journal can be folded from now on."""

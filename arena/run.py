@@ -10,15 +10,12 @@ import asyncio
 import fcntl
 import hashlib
 import os
-import platform
 import secrets
 import socket
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from arena import store
@@ -26,22 +23,24 @@ from arena.blocking import run_blocking
 from arena.calls import Run, Tally
 from arena.episode import Episode
 from arena.errors import BudgetSpent, ReplayError, StoreError, StudyError
-from arena.journal import Journal, line, row_of, writable
+from arena.journal import Journal
 from arena.progress import Watch, progress
 from arena.retry import Retry
+from arena.rows import entry_lines, failed_line, opening_lines, result_lines, status_line
 from arena.store import Folding, Known, Table, utc_now
-from arena.study import Play, Study, code_hash, plays, protocol_name, protocol_version
-from arena.subjects import subject_id
-from arena.types import Agent, Answer, Verdict
+from arena.study import Play, Study, code_hash, plays, protocol_name
 
 LEAVES_OPEN = (BudgetSpent, ReplayError, StoreError)
 QUICK_FOLD_BYTES = 16 * 2**20
-PACKAGES = ("peer-arena", "duckdb", "pydantic", "aiohttp")
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did.  Episodes are counted over the whole study: done, failed, open (not ended, or not started), of `planned`."""
+    """What a run did.  Episodes are counted over the whole study: done, failed, open (not ended, or not started), of `planned`.
+
+    `others`: episodes that the store holds under this study's name and that are no part of this plan.  `changed`: episodes that were done
+    with another source of their protocol than today's.
+    """
 
     study: str
     path: Path
@@ -52,6 +51,9 @@ class Summary:
     replayed: int
     unreadable: int
     seconds: float
+    others: int = 0
+    changed: int = 0
+    torn: int = 0
     put_off: str | None = None
 
     @property
@@ -68,6 +70,15 @@ class Summary:
             text += f", {self.replayed} turns taken from the store"
         if self.unreadable:
             text += f", {self.unreadable} turns unreadable after the re-ask"
+        if self.others:
+            text += (
+                f"\nnote: the study also holds {self.others} episodes that are not in this plan (other models, motions or options);"
+                " reports pool them. Give the study another name to keep them apart"
+            )
+        if self.changed:
+            text += f"\nnote: the protocol's source has changed since {self.changed} of these were played; raise its VERSION to play anew"
+        if self.torn:
+            text += f"\nnote: {self.torn} journal lines could not be read and were dropped: the torn end of a killed run, or a damaged disk"
         return text + (f"\nnot folded yet: {self.put_off}" if self.put_off else "")
 
 
@@ -79,6 +90,12 @@ class Which:
     shard: tuple[int, int] | None = None
     retry_failed: bool = False
     accept_code_change: bool = False
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise StudyError(f"--limit must be at least 1, found {self.limit}")
+        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
+            raise StudyError(f"--shard takes i/n with 1 <= i <= n, found {self.shard[0]}/{self.shard[1]}")
 
 
 EVERYTHING_OPEN = Which()
@@ -109,7 +126,7 @@ class Arena:
         store.create(self.path)
         with studying(self.path, study.name):
             began = time.monotonic()
-            store.fold(self.path)
+            leftovers = store.fold(self.path)
             known = store.known(self.path, study.name)
             if known.origin not in (None, "played"):
                 raise StudyError(f"{self.path} holds a study {study.name!r} that was {known.origin}; give yours another name")
@@ -130,6 +147,9 @@ class Arena:
                 replayed=tally.replayed,
                 unreadable=tally.unreadable,
                 seconds=time.monotonic() - began,
+                others=len(known.status.keys() - status.keys()),
+                changed=sum(known.code.get(play.episode) not in (None, code_hash(play.protocol)) for play in all_plays),
+                torn=leftovers.skipped + folding.skipped,
                 put_off=folding.put_off,
             )
 
@@ -147,8 +167,10 @@ class Arena:
         finally:
             if watching:
                 watching.cancel()
-            await close_models(todo)
-            journal.close()
+            try:
+                await close_models(todo)
+            finally:
+                journal.close()
             # A stopped run must let go within two seconds: a large journal is left to whoever opens the store next.
             if not finished and journal.bytes_written < QUICK_FOLD_BYTES:
                 store.fold(self.path, wait_s=0.5)
@@ -186,53 +208,12 @@ def check_code(all_plays: Sequence[Play], known: Known) -> None:
 
 def chosen(all_plays: Sequence[Play], known: Known, which: Which) -> list[Play]:
     """The episodes that this run plays."""
-    if which.limit is not None and which.limit < 1:
-        raise StudyError(f"--limit must be at least 1, found {which.limit}")
     skipped = {"done"} if which.retry_failed else {"done", "failed"}
     todo = [play for play in all_plays if known.status.get(play.episode) not in skipped]
     if which.shard is not None:
         part, of = which.shard
-        if not 1 <= part <= of:
-            raise StudyError(f"--shard takes i/n with 1 <= i <= n, found {part}/{of}")
         todo = [play for play in todo if int(play.episode, 16) % of == part - 1]
     return todo[: which.limit]
-
-
-def opening_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int) -> Iterator[bytes]:
-    """The rows that a run begins with: itself, and the subjects that it will play."""
-    simulated = any(agent.model.simulated for play in todo for agent in play.lineup.values())
-    row = {
-        "run": run_id,
-        "study": study.name,
-        "origin": "played",
-        "simulated": simulated,
-        "planned": planned,
-        "git_commit": git_commit(),
-        "versions": versions(),
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "started_at": utc_now(),
-    }
-    yield line("runs", row)
-    for subject in {subject_id(play.subject): play.subject for play in todo}.items():
-        yield line("subjects", {"subject": subject[0], **row_of(subject[1])})
-
-
-def git_commit() -> str | None:
-    """The commit of the working folder, None outside git."""
-    with suppress(OSError, subprocess.SubprocessError):
-        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
-        return found.stdout.strip() or None
-    return None
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a run depends on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
 
 
 async def play_side_by_side(run: Run, todo: Sequence[Play], known: Known, at_once: int) -> None:
@@ -268,20 +249,26 @@ async def play_one(run: Run, play: Play, known: Known) -> None:
     try:
         result = await play.protocol(episode, play.subject, **play.seats(), **play.options)
         await episode.settle()
-    except asyncio.CancelledError:
-        await episode.abandon()
-        raise
-    except Exception as error:
+        ending = [*result_lines(play, result), status_line(run.id, play, known, {"status": "done"})]
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and being_stopped():
+            await episode.abandon()
+            raise
         await episode.settle()
         if (stop := stopping(error)) is not None:
             raise stop from error
         run.tally.failed += 1
-        ending = {"status": "failed", "error_kind": type(error).__name__, "error": writable(str(error))}
-        run.journal.append(status_line(run, play, ending))
+        ending = [failed_line(run.id, play, known, error)]
     else:
         run.tally.done += 1
-        run.journal.append(*result_lines(play, result), status_line(run, play, {"status": "done"}))
+    run.journal.append(*ending)
     await run.journal.durable()
+
+
+def being_stopped() -> bool:
+    """Whether the run itself is being cancelled, rather than something that a protocol waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def stopping(error: BaseException) -> BaseException | None:
@@ -291,43 +278,6 @@ def stopping(error: BaseException) -> BaseException | None:
     if isinstance(error, BaseExceptionGroup):
         return next((found for part in error.exceptions if (found := stopping(part)) is not None), None)
     return None
-
-
-def entry_lines(play: Play) -> Iterator[bytes]:
-    """The rows that an episode begins with: itself and its seats."""
-    row = {
-        "episode": play.episode,
-        "study": play.study,
-        "arm": play.arm,
-        "protocol": protocol_name(play.protocol),
-        "version": protocol_version(play.protocol),
-        "code_hash": code_hash(play.protocol),
-        "options": play.options,
-        "subject": subject_id(play.subject),
-        "repeat": play.repeat,
-        "started_at": utc_now(),
-    }
-    yield line("plays", row)
-    for seat, agent in play.lineup.items():
-        yield line("seats", {"episode": play.episode, "seat": seat, **agent_row(agent)})
-
-
-def agent_row(agent: Agent) -> dict[str, object]:
-    """How an agent stands in the table `seats`."""
-    return {"agent": agent.name, "model": agent.model.name, "system": agent.system, "sampling": row_of(agent.sampling)}
-
-
-def result_lines(play: Play, result: Verdict | Answer | None) -> Iterator[bytes]:
-    """The row that a protocol's result makes, where it has one."""
-    if isinstance(result, Verdict):
-        yield line("verdicts", {"episode": play.episode, **row_of(result)})
-    elif isinstance(result, Answer):
-        yield line("answers", {"episode": play.episode, **row_of(result)})
-
-
-def status_line(run: Run, play: Play, ending: dict[str, str]) -> bytes:
-    """The row that ends an episode."""
-    return line("statuses", {"episode": play.episode, "run": run.id, **ending, "ended_at": utc_now()})
 
 
 async def watched(tally: Tally, watch: Watch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ from arena.types import NOT_ASKED, Turn
 from arena.views import VIEWS
 
 JSON_OBJECT_BYTES = 16 * 2**20
+OFFLINE: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+SCHEMA_OF_JOURNAL = re.compile(rb'\{"t":"journal","schema_version":(\d+)')
 # DuckDB opens a file once in a process; whoever comes second, in another thread, waits here.
 ONE_AT_A_TIME = threading.RLock()
 
@@ -74,7 +77,7 @@ def create(path: Path) -> None:
     Raises StoreError where the folder cannot be written, the file is no store, or its schema is newer than this program's.
     """
     folder = journal_folder(path)
-    draft = folder / f"new-{os.getpid()}.duckdb"
+    draft = folder / f"new-{os.getpid()}-{threading.get_ident()}.duckdb"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(b"")
@@ -85,10 +88,14 @@ def create(path: Path) -> None:
         try:
             with writing(draft, wait_s=0) as con:
                 make_tables(con)
+                con.execute("checkpoint")
             with suppress(FileExistsError):
                 os.link(draft, path)
+        except (duckdb.Error, OSError) as error:
+            raise StoreError(f"cannot make the store {path}: {str(error).splitlines()[0]}") from error
         finally:
-            draft.unlink(missing_ok=True)
+            for leftover in (draft, draft.with_name(draft.name + ".wal")):
+                leftover.unlink(missing_ok=True)
     with reading(path) as con:
         check_version(con, path)
 
@@ -131,8 +138,8 @@ def utc_now() -> datetime:
 @contextmanager
 def writing(path: Path, *, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that writes; waits up to `wait_s` seconds for whoever holds the file.  Raises StoreError in plain words."""
-    with ONE_AT_A_TIME, closing(duckdb.connect(":memory:")) as con:
-        retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (storage_version 'latest')"), path, wait_s)
+    with ONE_AT_A_TIME, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
+        retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (type duckdb, storage_version 'latest')"), path, wait_s)
         con.execute("use store")
         yield con
 
@@ -181,8 +188,8 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in memory with the store attached read-only as `store`; let go at the end of the block."""
     if not path.exists():
         raise StoreError(f"there is no store at {path}; run or import a study first, or name another file with --db")
-    with ONE_AT_A_TIME, closing(duckdb.connect(":memory:")) as con:
-        retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (read_only)"), path, wait_s=10)
+    with ONE_AT_A_TIME, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
+        retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (type duckdb, read_only)"), path, wait_s=10)
         yield con
 
 
@@ -203,11 +210,15 @@ def live(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def query(path: Path, sql: str, parameters: Sequence[Any] = ()) -> Table:
     """Run one query on folded and unfolded rows alike, read the result at once, and let the file go.
 
+    The query can read what is in the store and write nothing: neither there nor to other files.
     Raises StoreError with DuckDB's first lines where the query is wrong.
     """
     with live(path) as con:
+        con.execute("set enable_external_access = false; set lock_configuration = true")
         try:
             cursor = con.execute(sql, list(parameters))
+            if cursor is None:
+                raise StoreError("there is no query to run")
             rows = cursor.fetchall()
         except duckdb.Error as error:
             raise StoreError(f"the query failed: {str(error).strip()}") from error
@@ -249,10 +260,12 @@ def load_lines(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[in
 
 
 def longest_line(file: Path) -> tuple[int, int]:
-    """(bytes of the longest line, number of lines that are not blank)."""
+    """(bytes of the longest line, number of lines that are not blank); StoreError where the first names a newer schema."""
     longest = count = 0
     with file.open("rb") as lines:
         for line in lines:
+            if not count and (found := SCHEMA_OF_JOURNAL.match(line)) and int(found[1]) > SCHEMA_VERSION:
+                raise StoreError(f"the journal {file} was written by a newer arena (schema version {found[1].decode()}); update to read it")
             longest = max(longest, len(line))
             count += not line.isspace()
     return longest, count
@@ -282,8 +295,8 @@ def fold(path: Path, *, wait_s: float = 2.0) -> Folding:
                 return Folding()
         with writing(path, wait_s=wait_s) as con:
             return fold_into(con, unfolded(con, closed))
-    except StoreError as error:
-        return Folding(put_off=str(error))
+    except (StoreError, duckdb.Error, OSError) as error:
+        return Folding(put_off=str(error).splitlines()[0])
 
 
 def unfolded(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path]:
@@ -322,6 +335,7 @@ class Known:
 
     origin: str | None
     status: dict[str, str]
+    ended_at: dict[str, datetime]
     code: dict[str, str | None]
     memo: dict[str, dict[tuple[str, int], StoredTurn]]
 
@@ -330,7 +344,7 @@ def known(path: Path, study: str) -> Known:
     """What has been played of a study, in the database and in journals that could not be folded."""
     with live(path) as con:
         episodes = con.execute(
-            "select e.episode, e.status, p.code_hash from episodes e join plays p using (episode) where e.study = ?", [study]
+            "select e.episode, e.status, p.code_hash, e.ended_at from episodes e join plays p using (episode) where e.study = ?", [study]
         ).fetchall()
         origin = con.execute("select origin from studies where study = ?", [study]).fetchone()
         memo: dict[str, dict[tuple[str, int], StoredTurn]] = {}
@@ -341,7 +355,13 @@ def known(path: Path, study: str) -> Known:
                 row = dict(zip(names, values, strict=True))
                 stored = StoredTurn(turn_of(row), row, row["request_hash"], row["reask_prompt"], table == "turns")
                 memo.setdefault(row["episode"], {})[row["seat"], row["step"]] = stored
-        return Known(origin and origin[0], {e: status for e, status, _ in episodes}, {e: code for e, _, code in episodes}, memo)
+        return Known(
+            origin and origin[0],
+            {row[0]: row[1] for row in episodes},
+            {row[0]: row[3] for row in episodes if row[3] is not None},
+            {row[0]: row[2] for row in episodes},
+            memo,
+        )
 
 
 def turn_of(row: Mapping[str, Any]) -> Turn:

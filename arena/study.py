@@ -89,7 +89,7 @@ def plays(study: Study) -> list[Play]:
         raise StudyError(
             f"study {study.name!r} holds the same episode {count} times (arm {twin.arm!r}, {twin.subject.text[:60]!r},"
             f" {', '.join(agent.name for agent in twin.lineup.values())}); remove the duplicate, or use"
-            " repeats (agents are told apart by model, system prompt and sampling, not by name)"
+            " repeats (agents are told apart by model, system prompt and sampling, not by name or address)"
         )
     return found
 
@@ -98,6 +98,12 @@ def check_shape(study: Study) -> None:
     """Raise StudyError for an empty or misnamed study."""
     if not isinstance(study, Study):
         raise StudyError(f"a Study was expected, found {type(study).__name__}")
+    for part, kind in (("subjects", Subject), ("arms", Arm)):
+        given = getattr(study, part)
+        if isinstance(given, str) or not isinstance(given, Sequence) or not all(isinstance(item, kind) for item in given):
+            raise StudyError(f"the {part} of a study are a list of {kind.__name__}, found {given!r:.80}")
+    if not isinstance(study.name, str) or not isinstance(study.repeats, int):
+        raise StudyError(f"a study has a text as name and a whole number of repeats, found {study.name!r:.80} and {study.repeats!r:.80}")
     if not study.name.strip() or not study.name.isprintable():
         raise StudyError(f"a study needs a printable name, found {study.name!r}")
     if not study.arms:
@@ -178,4 +184,7 @@ def episode_id(study: str, arm: Arm, options: Options, subject: Subject, lineup:
         "seats": {seat: [agent.model.name, agent.system, agent.sampling] for seat, agent in lineup.items()},
         "repeat": repeat,
     }
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
+    try:
+        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
+    except TypeError as error:
+        raise StudyError(f"study {study!r:.80}: a motion, option or agent cannot be stored as JSON: {error}") from error

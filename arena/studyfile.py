@@ -28,7 +28,7 @@ def load_study(file: str | Path, options: Sequence[str] = ()) -> Study:
         made = make(**filled(make, options, path))
     except ArenaError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StudyError(f"{path}: study() failed with {type(error).__name__}: {error}") from error
     if not isinstance(made, Study):
         raise StudyError(f"{path}: study() must return a Study, it returned {type(made).__name__}")
@@ -48,7 +48,7 @@ def study_function(path: Path) -> typing.Callable[..., Study]:
         spec.loader.exec_module(module)
     except ArenaError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StudyError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
     make = getattr(module, "study", None)
     if not callable(make):

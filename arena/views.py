@@ -43,6 +43,8 @@ VIEWS: dict[str, View] = {
             from statuses qualify row_number() over (partition by episode order by ended_at desc) = 1) s using (episode)
         """,
         {
+            "repeat": "0 for the first play; NULL for imported debates",
+            "started_at": "UTC; for imports from the file's name, its zone unknown",
             "status": "done, failed, or open: started and not ended",
             "error_kind": "class of the error of a failed episode",
             "error": "the error in words",
@@ -79,9 +81,10 @@ VIEWS: dict[str, View] = {
     "confidence_by_round": View(
         "Stated confidence of debaters by study, arm and phase",
         f"""
-        select e.study, e.arm, t.round, t.phase, count(t.confidence) as n, avg(t.confidence) as mean, stddev_samp(t.confidence) as sd,
+        select e.study, e.arm, t.round, t.phase, count(t.confidence) as n, round(avg(t.confidence), 12) as mean,
+               round(stddev_samp(t.confidence), 12) as sd,
                count(*) filter (t.confidence is null and t.confidence_status <> 'not asked') as missing
-        from turns t {DONE} where e.protocol = 'debate' group by all order by all
+        from turns t {DONE} where t.seat in ('proposition', 'opposition') group by all order by all
         """,
         {"mean": "in [0, 1]", "sd": "sample standard deviation", "missing": "ratings that were asked for and could not be read"},
     ),
@@ -90,7 +93,7 @@ VIEWS: dict[str, View] = {
         f"""
         with pairs as (
             select e.study, e.arm, t.episode, t.round, t.phase, min(t.confidence) as lower
-            from turns t {DONE} where e.protocol = 'debate' group by all having count(t.confidence) = 2)
+            from turns t {DONE} where t.seat in ('proposition', 'opposition') group by all having count(t.confidence) = 2)
         select study, arm, round, phase, count(*) as debates, count(*) filter (lower >= 0.75) as at_least_75,
                count(*) filter (lower > 0.75) as above_75, count(*) filter (lower > 0.5) as above_50
         from pairs group by all order by all
@@ -111,12 +114,13 @@ VIEWS: dict[str, View] = {
                    count(*) filter (t.winner = 'opposition') as votes_opposition,
                    count(*) filter (t.winner = 'abstain') as abstained, count(*) filter (t.winner is null) as missing,
                    coalesce(sum(t.confidence) filter (t.winner = 'proposition'), 0) as sum_proposition,
-                   coalesce(sum(t.confidence) filter (t.winner = 'opposition'), 0) as sum_opposition
+                   coalesce(sum(t.confidence) filter (t.winner = 'opposition'), 0) as sum_opposition,
+                   count(*) filter (t.winner in ('proposition', 'opposition') and t.confidence is null) as without_confidence
             from verdicts t {DONE} join episodes d on d.episode = t.debate and d.status = 'done' group by all)
         select *,
                case when votes_proposition + votes_opposition = 0 then null when votes_proposition > votes_opposition then 'proposition'
                     when votes_proposition < votes_opposition then 'opposition' else 'tie' end as majority,
-               case when votes_proposition + votes_opposition = 0 then null
+               case when votes_proposition + votes_opposition = 0 or without_confidence > 0 then null
                     when round(sum_proposition - sum_opposition, 9) > 0 then 'proposition'
                     when round(sum_proposition - sum_opposition, 9) < 0 then 'opposition' else 'tie' end as confidence_sum
         from votes
@@ -125,7 +129,8 @@ VIEWS: dict[str, View] = {
             "study": "the study of the debate",
             "missing": "verdicts that could not be read",
             "majority": "winner by votes, or tie; NULL without a vote",
-            "confidence_sum": "winner by the larger sum of confidences, or tie; NULL without a vote",
+            "without_confidence": "votes whose confidence could not be read",
+            "confidence_sum": "winner by the larger sum of confidences, or tie; NULL without a vote, or where a vote has no confidence",
         },
     ),
     "leaderboard": View(
@@ -153,7 +158,8 @@ VIEWS: dict[str, View] = {
         "Calls, tokens and dollars by study, model, seat and phase, failed attempts included",
         """
         select e.study, s.model, c.seat, t.phase, count(*) as calls, count(*) filter (c.status = 'ok') as ok,
-               count(*) filter (c.status in ('failed', 'cancelled')) as failed, count(*) filter (c.status = 'unknown') as unknown,
+               count(*) filter (c.status = 'failed') as failed, count(*) filter (c.status = 'cancelled') as cancelled,
+               count(*) filter (c.status = 'unknown') as unknown,
                sum(c.tokens_in) as tokens_in, sum(c.tokens_out) as tokens_out, sum(c.cost_usd) as cost_usd,
                count(*) filter (c.cost_usd is null) as calls_of_unknown_cost
         from calls c left join episodes e using (episode) left join seats s using (episode, seat)
@@ -168,6 +174,10 @@ VIEWS: dict[str, View] = {
         select study, arm, 'episode' as what, null as phase,
                case status when 'open' then 'open' else 'failed: ' || error_kind end as reason, count(*) as n
         from episodes where status <> 'done' group by all
+        union all
+        select study, null, 'episode', null, 'not started', planned - coalesce(n, 0)
+        from (select study, arg_max(planned, started_at) as planned from runs group by study)
+        left join (select study, count(*) as n from episodes group by study) using (study) where planned > coalesce(n, 0)
         union all
         select e.study, e.arm, 'confidence', t.phase, t.confidence_status, count(*) from turns t {DONE}
         where t.confidence is null and t.confidence_status <> 'not asked' group by all

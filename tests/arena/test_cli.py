@@ -48,7 +48,9 @@ def test_run_plays_and_names_the_next_command(here: Path, capsys: pytest.Capture
 def test_a_failed_episode_gives_exit_status_1_and_its_reason(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     body = "return talks.study(talks.agent(reply=lambda request: 1 / 0), subjects=subjects)"
     assert main(["run", write_study(body)]) == 1
-    assert "missing: 2 x episode: failed: ZeroDivisionError" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "failed: 2 x ZeroDivisionError: division by zero (s.py, line" in out
+    assert "same command --retry-failed" in out
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_stores_of_two_machines_merge_into_one(here: Path, capsys: pytest.Captur
     capsys.readouterr()
     assert main(["merge", "1.duckdb", "2.duckdb", "--db", "all.duckdb"]) == 0
     assert main(["merge", "1.duckdb", "--db", "all.duckdb"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "1.duckdb: 0 rows were new"
+    assert capsys.readouterr().out.splitlines()[-2] == "1.duckdb: 0 rows were new"
     assert main(["run", "s.py", "-o", "subjects=6", "--db", "all.duckdb"]) == 0
     assert Arena("all.duckdb").sql("select count(*) from turns").rows == ((36,),)
 

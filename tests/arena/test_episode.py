@@ -10,7 +10,7 @@ from talks import agent, by_seed, rating, study
 
 from arena.calls import Run
 from arena.episode import Episode
-from arena.errors import BusySeatError, Refused, ReplayError
+from arena.errors import BusySeatError, LeakError, Refused, ReplayError
 from arena.journal import Journal
 from arena.run import Arena, Which
 from arena.study import Arm, Study
@@ -35,6 +35,17 @@ async def test_a_seat_can_be_asked_again_when_it_has_spoken(run: Run) -> None:
     turns = [await episode.ask(seat, "a", phase="x") for _ in range(3)]
     assert [turn.step for turn in turns] == [0, 1, 2]
     assert len({turn.text for turn in turns}) == 3
+
+
+@pytest.mark.parametrize("private", ["thoughts", "text"])
+async def test_private_words_that_are_pasted_as_text_are_a_leak(run: Run, private: str) -> None:
+    episode, pro, opp = Episode("e", run), Seat("proposition", agent()), Seat("opposition", agent())
+    turn = await episode.ask(pro, "speak", phase="x", read=rating)
+    pasted = f"they think: {getattr(turn, private)}"
+    assert (await episode.ask(pro, pasted, phase="y", read=rating)).public
+    with pytest.raises(LeakError, match="private words of proposition stand as text in a prompt for opposition"):
+        await episode.ask(opp, pasted, phase="y")
+    assert (await episode.ask(opp, f"they say: {turn.public}", phase="y")).public
 
 
 async def test_what_was_unreadable_is_asked_for_once_in_the_same_conversation(run: Run) -> None:

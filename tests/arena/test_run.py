@@ -235,3 +235,49 @@ def test_an_imported_study_is_not_played_on(path: Path) -> None:
     fold(path)
     with pytest.raises(StudyError, match="imported from elsewhere; give yours another name"):
         Arena(path).run(study())
+
+
+def test_episodes_outside_of_the_plan_are_named(path: Path) -> None:
+    Arena(path).run(study(agent("a")))
+    summary = Arena(path).run(study(agent("b")))
+    assert summary.others == 2
+    assert "the study also holds 2 episodes that are not in this plan" in str(summary)
+
+
+def test_a_clock_that_goes_back_does_not_bring_an_old_failure_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datetime import timedelta
+
+    from arena import rows
+    from arena.store import utc_now
+
+    def fail(request: Request) -> str:
+        raise Refused("no")
+
+    Arena(path).run(study(agent(reply=fail)))
+    monkeypatch.setattr(rows, "utc_now", lambda: utc_now() - timedelta(hours=1))
+    assert Arena(path).run(study(agent()), which=Which(retry_failed=True)).done == 2
+    assert Arena(path).sql("select distinct status from episodes").rows == (("done",),)
+
+
+def test_what_a_protocol_gets_wrong_fails_its_own_episode_with_file_and_line(path: Path) -> None:
+    async def cancelled(episode: object, subject: Subject, speaker: object) -> None:
+        raise asyncio.CancelledError
+
+    async def grouped(episode: object, subject: Subject, speaker: object) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.to_thread(int, "x"))
+
+    async def leaves(episode: object, subject: Subject, speaker: object) -> None:
+        raise SystemExit("bye")
+
+    async def answers_nonsense(episode: object, subject: Subject, speaker: object) -> Answer:
+        return Answer("solver", "\ud800")
+
+    arms = [Arm(f.__name__, f, [{"speaker": agent()}]) for f in (answers_nonsense, cancelled, grouped, leaves)]
+    summary = Arena(path).run(Study("s", arms, [Subject("m")]))
+    assert (summary.failed, summary.open) == (4, 0)
+    errors = dict(Arena(path).sql("select arm, error_kind || ': ' || error from episodes").rows)
+    assert errors["leaves"] == f"SystemExit: bye (test_run.py, line {leaves.__code__.co_firstlineno + 1})"
+    assert errors["grouped"].startswith("ValueError: invalid literal")
+    assert errors["cancelled"].startswith("CancelledError")
+    assert "TypeError" in errors["answers_nonsense"] or "JSON" in errors["answers_nonsense"]

@@ -174,3 +174,53 @@ def test_a_link_to_a_store_has_the_journals_of_the_store(path: Path, tmp_path: P
     (tmp_path / "link.duckdb").symlink_to(path)
     put(tmp_path / "link.duckdb", "j1", "a")
     assert subjects(path) == ["a"] == subjects(tmp_path / "link.duckdb")
+
+
+def test_a_query_can_change_nothing(path: Path, tmp_path: Path) -> None:
+    put(path, "j1", "a")
+    fold(path)
+    other = tmp_path / "other.csv"
+    for sql in (
+        f"copy (select 1) to '{other}'",
+        f"attach '{tmp_path / 'x.duckdb'}' as x",
+        "drop table store.subjects",
+        "delete from store.subjects",
+    ):
+        with pytest.raises(StoreError, match="the query failed"):
+            query(path, sql)
+    assert not other.exists()
+    assert subjects(path) == ["a"]
+    with pytest.raises(StoreError, match="no query"):
+        query(path, " -- nothing")
+
+
+def test_a_journal_of_a_newer_arena_is_left_alone(path: Path) -> None:
+    (journal_folder(path) / "j.jsonl").write_bytes(b'{"t":"journal","schema_version":99}\n{"t":"subjects","subject":"a"}\n')
+    assert "newer arena (schema version 99)" in str(fold(path).put_off)
+    with pytest.raises(StoreError, match="newer arena"):
+        subjects(path)
+
+
+def test_a_vote_without_confidence_decides_no_sum(path: Path) -> None:
+    votes = [("v1", "opposition", 0.9), ("v2", "proposition", None)]
+    lines = [line("plays", {"episode": e, "study": "s"}) for e in ("d", "v1", "v2")]
+    lines += [line("statuses", {"episode": e, "status": "done", "ended_at": "2026-01-01"}) for e in ("d", "v1", "v2")]
+    lines += [line("verdicts", {"episode": e, "debate": "d", "winner": w, "confidence": c, "status": "read"}) for e, w, c in votes]
+    write_journal(journal_folder(path) / "j.jsonl", lines)
+    fold(path)
+    assert query(path, "select majority, confidence_sum, without_confidence from outcomes").rows == (("tie", None, 1),)
+
+
+def test_a_disk_that_fills_while_the_store_is_made_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    for limit in (20_000, 60_000, 100_000, 200_000):
+        code = (
+            "import resource; from pathlib import Path; from arena.store import create;"
+            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); create(Path({str(path)!r}))"
+        )
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        assert "StoreError: cannot" in ended.stderr, (limit, ended.stderr)
+        assert not path.exists()
+        assert list(journal_folder(path).glob("new-*")) == []
+    create(path)
+    assert subjects(path) == []

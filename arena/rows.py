@@ -1,0 +1,119 @@
+"""What a run writes down besides calls and turns: the rows that studies and episodes begin and end with, as journal lines."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import subprocess
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from importlib import metadata
+from pathlib import Path
+
+from arena.errors import ArenaError
+from arena.journal import line, row_of, writable
+from arena.store import Known, utc_now
+from arena.study import Play, Study, code_hash, protocol_name, protocol_version
+from arena.subjects import subject_id
+from arena.types import Agent, Answer, Verdict
+
+PACKAGES = ("peer-arena", "duckdb", "pydantic", "aiohttp")
+
+
+def opening_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int) -> Iterator[bytes]:
+    """The rows that a run begins with: itself, and the subjects that it will play."""
+    simulated = any(agent.model.simulated for play in todo for agent in play.lineup.values())
+    row = {
+        "run": run_id,
+        "study": study.name,
+        "origin": "played",
+        "simulated": simulated,
+        "planned": planned,
+        "git_commit": git_commit(),
+        "versions": versions(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started_at": utc_now(),
+    }
+    yield line("runs", row)
+    for subject in {subject_id(play.subject): play.subject for play in todo}.items():
+        yield line("subjects", {"subject": subject[0], **row_of(subject[1])})
+
+
+def git_commit() -> str | None:
+    """The commit of the working folder, None outside git."""
+    with suppress(OSError, subprocess.SubprocessError):
+        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
+        return found.stdout.strip() or None
+    return None
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a run depends on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+def entry_lines(play: Play) -> Iterator[bytes]:
+    """The rows that an episode begins with: itself and its seats."""
+    row = {
+        "episode": play.episode,
+        "study": play.study,
+        "arm": play.arm,
+        "protocol": protocol_name(play.protocol),
+        "version": protocol_version(play.protocol),
+        "code_hash": code_hash(play.protocol),
+        "options": play.options,
+        "subject": subject_id(play.subject),
+        "repeat": play.repeat,
+        "started_at": utc_now(),
+    }
+    yield line("plays", row)
+    for seat, agent in play.lineup.items():
+        yield line("seats", {"episode": play.episode, "seat": seat, **agent_row(agent)})
+
+
+def agent_row(agent: Agent) -> dict[str, object]:
+    """How an agent stands in the table `seats`."""
+    return {"agent": agent.name, "model": agent.model.name, "system": agent.system, "sampling": row_of(agent.sampling)}
+
+
+def result_lines(play: Play, result: Verdict | Answer | None) -> Iterator[bytes]:
+    """The row that a protocol's result makes, where it has one."""
+    if isinstance(result, Verdict):
+        yield line("verdicts", {"episode": play.episode, **row_of(result)})
+    elif isinstance(result, Answer):
+        yield line("answers", {"episode": play.episode, **row_of(result)})
+
+
+def status_line(run_id: str, play: Play, known: Known, ending: dict[str, str]) -> bytes:
+    """The row that ends an episode: later than any earlier end of it, even where the clock went back."""
+    earlier, now = known.ended_at.get(play.episode), utc_now()
+    ended_at = now if earlier is None or now > earlier else earlier + timedelta(microseconds=1)
+    return line("statuses", {"episode": play.episode, "run": run_id, **ending, "ended_at": ended_at})
+
+
+def place_of(error: BaseException) -> str:
+    """File and line of an error that nobody raised on purpose: a bug in a protocol."""
+    if isinstance(error, ArenaError) or error.__traceback__ is None:
+        return ""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f" ({Path(frame.filename).name}, line {frame.lineno})"
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """The first error inside of what a task group raised."""
+    return first_cause(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+def failed_line(run_id: str, play: Play, known: Known, error: BaseException) -> bytes:
+    """The row that ends an episode with its error in words."""
+    cause = first_cause(error)
+    words = {"error_kind": type(cause).__name__, "error": writable(str(cause) + place_of(cause))}
+    return status_line(run_id, play, known, {"status": "failed", **words})
