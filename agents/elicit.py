@@ -13,6 +13,7 @@ person type what could not be read; none of this is done here.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,17 @@ TAG = re.compile(
     | (?P<end>/?)\b (?P<bare>thought|speech|rating|think|reasoning) (?:s|ing)? /? (?:>|&gt;)""",
     re.IGNORECASE | re.VERBOSE,
 )
-LABEL = re.compile(r"^[\s>*_\#-]{0,9}+(?:(?:my|own|private)\s{1,3}){0,2}(?:thoughts|rating)[\s*_]{0,4}+:", re.IGNORECASE | re.MULTILINE)
+LABEL = re.compile(
+    r"^[\s>*_\#(\d.-]{0,9}+(?:(?:my|own|private)\s{1,3}){0,2}(?:thoughts?|rating|confidence|bet)[\s*_]{0,4}+(?::|[-–—]\s)",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Tags that models use for emphasis and lists; any other tag in a speech may be somebody's name for private words.
+HARMLESS = frozenset(
+    "a b blockquote br cite code em h1 h2 h3 h4 h5 h6 hr i li ol p pre q s strong sub sup table tbody td th thead tr u ul".split()  # noqa: SIM905
+)
+FOREIGN = re.compile(r"<(?:!|[/|]?([a-z_][\w|-]{0,40}+))", re.IGNORECASE)
+FINAL = "<|channel|>final<|message|>"
+CHANNEL = re.compile(r"<\|(?:channel|begin_of_thought|start)\|>", re.IGNORECASE)
 REASONING = re.compile(r"<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?:[a-z]{1,12}:)?(?:thinking|think|reasoning)(?:\s[^<>]*+)?+>", re.IGNORECASE)
 NUMBER = re.compile(
     r"""(?P<minus>(?<![\w)%])-|\b(?:minus|negative)\s{1,9}+)? (?<![\w.]) (?P<number>[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)
@@ -36,6 +47,11 @@ NUMBER = re.compile(
     (?: \s{0,9}+(?:/|(?:out\s{1,9}+)?of\b)\s{0,9}+(?P<whole>100|10|1)(?!\w|\.\d) )?+ (?!\w)""",
     re.IGNORECASE | re.VERBOSE,
 )
+
+DASHES = str.maketrans("–‑﹣—", "----")
+EMPHASIS = re.compile(r"</?(?:b|i|em|strong|u)>", re.IGNORECASE)
+# "less than 50" names many numbers, and "not 75" none.
+BOUND = re.compile(r"[<>≤≥‰]|\b(?:less|more|fewer|under|over|above|below|least|most|not|mille)\b", re.IGNORECASE)
 
 SPEECH_FORM = "<speech>the words that everybody may read</speech>"
 RATING_FORM = "<rating>N%</rating>"
@@ -109,6 +125,9 @@ def without_reasoning(text: str) -> str:
     What precedes a closing tag is private whether or not it was opened.  A tag that is opened and never closed makes all that follows
     private; where one of our tags follows, nothing can be told apart any more and nothing is left.
     """
+    if CHANNEL.search(text):
+        # Raw channels of a server that does not part them: only a final message that is marked as such can be read.
+        return text.rpartition(FINAL)[2] if FINAL in text else ""
     plain = text.translate(FOLD)
     begin, unclosed = 0, None
     for tag in REASONING.finditer(plain):
@@ -197,7 +216,9 @@ def inner(block: Block, text: str) -> str:
 def doubt_of(speech: Block, plain: str) -> str | None:
     """Why the words of a speech block are not public, None where they are."""
     words = inner(speech, plain)
-    if speech.inside or LABEL.search(words):
+    bare = "".join(c for c in unicodedata.normalize("NFKC", words) if unicodedata.category(c) != "Cf")
+    foreign = any((match[1] or "").lower() not in HARMLESS for match in FOREIGN.finditer(bare))
+    if speech.inside or foreign or LABEL.search(bare) or any(tags_in(bare)):
         return "tags inside the speech"
     return None if words else "empty speech"
 
@@ -229,8 +250,11 @@ def number_in(words: str) -> tuple[float | None, str]:
     0 and up to 1 is not: "0.75" may mean three quarters or less than one percent, and "1" certainty or one percent.
     Digits are ASCII; digits that are no plain number, such as "1e2" or "７５", leave the whole unread.
     """
+    words = EMPHASIS.sub(" ", words.translate(DASHES))
     if any(character.isnumeric() for character in NUMBER.sub("", words)):
         return None, "no number"
+    if BOUND.search(words):
+        return None, "several numbers"
     read = {confidence_of(match) for match in NUMBER.finditer(words)}
     if not read:
         return None, "no number"

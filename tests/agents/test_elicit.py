@@ -299,3 +299,49 @@ def test_hostile_length_costs_time_in_proportion(piece: str) -> None:
     began = time.process_time()
     speech_and_confidence(text)
     assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize(
+    "private",
+    [
+        "<inner_thoughts>SECRET</inner_thoughts>",
+        "<confidence>90</confidence> SECRET",
+        "<bet_logic_private>SECRET",
+        "<scratchpad> SECRET",
+        "<tho\u200bughts> SECRET",
+        "<!-- SECRET -->",
+        "Private thought: SECRET",
+        "1. Thoughts: SECRET",
+        "(private thoughts: SECRET)",
+        "Private thoughts - SECRET",
+        "Confidence: 40% SECRET",
+        "Rating：70 SECRET",
+    ],
+)
+def test_other_names_for_private_words_keep_the_speech_private(private: str) -> None:
+    reading = speech_and_confidence(f"<thoughts>t</thoughts><speech>words\n{private}</speech><rating>70</rating>")
+    assert reading.public is None
+    assert reading.confidence == 0.7
+
+
+@pytest.mark.parametrize("words", ["a <b>bold</b> claim", "one<br/>two", "x < y and y > z", "I have no thoughts of yielding - none", "5 > 3"])
+def test_emphasis_and_comparisons_stay_in_the_speech(words: str) -> None:
+    assert speech_and_confidence(f"<speech>{words}</speech><rating>70</rating>").public == words
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "<|channel|>analysis<|message|>draft <speech>SECRET</speech><rating>9%</rating>",
+        "<|begin_of_thought|>draft <speech>SECRET</speech>",
+    ],
+)
+def test_raw_channels_of_reasoning_are_private(reply: str) -> None:
+    assert speech_and_confidence(reply).public is None
+    said = speech_and_confidence(f"{reply}<|channel|>final<|message|><speech>hear</speech><rating>60%</rating>")
+    assert (said.public, said.confidence) == ("hear", 0.6)
+
+
+@pytest.mark.parametrize("words", ["–20", "not 75", "<50", "less than 50", "at least 60", "75‰", "more than 80%"])
+def test_a_bound_or_a_negation_is_no_number(words: str) -> None:
+    assert speech_and_confidence(f"<speech>s</speech><rating>{words}</rating>").confidence is None
