@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from agents.sdk import Api, SdkModel
-from agents.wire import TIMEOUT_S, Key, count, json_reply, label, no_text, wrong_schema
+from agents.wire import TIMEOUT_S, Key, count, json_reply, label, no_text, without_key, wrong_schema
 from arena.journal import writable
 from arena.types import Reply, Request, Sampling
 
@@ -92,8 +92,8 @@ def read_message(body: bytes, *, asked: str, key: Key, http_status: int) -> Repl
     usage = document.get("usage")
     fresh, cached = count(usage, "input_tokens"), count(usage, "cache_read_input_tokens")
     return Reply(
-        text=writable(text),
-        reasoning=writable(reasoning) or None,
+        text=without_key(text, key),
+        reasoning=without_key(reasoning, key) or None,
         model_served=label(document.get("model"), key),
         finish_reason=finish_reason,
         http_status=http_status,

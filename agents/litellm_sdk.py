@@ -36,6 +36,7 @@ from agents.wire import (
     label,
     no_text,
     read_fault,
+    without_key,
 )
 from arena.errors import BadReply, ContextOverflow, ModelError, Refused, StudyError
 from arena.journal import writable
@@ -261,8 +262,8 @@ class LiteLLMModel:
         thoughts = getattr(choice.message, "reasoning_content", None)
         cost = self._cost(answer.usage) if told else None
         return Reply(
-            text=writable(text),
-            reasoning=writable(thoughts) if isinstance(thoughts, str) and thoughts else None,
+            text=without_key(text, self._key),
+            reasoning=without_key(thoughts, self._key) if isinstance(thoughts, str) and thoughts else None,
             model_served=label(answer.model, self._key),
             finish_reason=finish_reason,
             http_status=status,

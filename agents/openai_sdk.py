@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from agents.sdk import Api, SdkModel
-from agents.wire import TIMEOUT_S, Key, count, excerpt, json_reply, label, no_text, read_reply, wrong_schema
+from agents.wire import TIMEOUT_S, Key, count, excerpt, json_reply, label, no_text, read_reply, without_key, wrong_schema
 from arena.errors import ModelError, RateLimited, Refused, Unreachable
 from arena.journal import writable
 from arena.types import Reply, Request, Sampling
@@ -112,8 +112,8 @@ def read_response(body: bytes, *, asked: str, key: Key, http_status: int) -> Rep
     reasoning = [text for item in thoughts for field, kind in kinds for text in texts(item.get(field), kind, "text")]
     usage = document.get("usage")
     return Reply(
-        text=writable(text),
-        reasoning=writable("\n\n".join(reasoning)) or None,
+        text=without_key(text, key),
+        reasoning=without_key("\n\n".join(reasoning), key) or None,
         model_served=label(document.get("model"), key),
         finish_reason=finish_reason,
         http_status=http_status,

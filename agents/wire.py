@@ -87,11 +87,17 @@ def key_in(variable: str) -> str:
     return key
 
 
+def without_key(text: str, key: Key) -> str:
+    """The text as it can be written down: without the key, or each of several, which a server may echo."""
+    for secret in (key,) if isinstance(key, str) else key or ():
+        text = text.replace(secret, "[key]") if secret else text
+    return writable(text)
+
+
 def excerpt(text: str, key: Key) -> str:
     """The first 200 printable characters of what a server wrote, without the key, or each of several."""
     words = " ".join("".join(c if c.isprintable() else " " if c.isspace() else "" for c in text[:MAX_ERROR_BYTES]).split())
-    for secret in (key,) if isinstance(key, str) else key or ():
-        words = words.replace(secret, "[key]")
+    words = without_key(words, key)
     return words if len(words) <= EXCERPT_CHARACTERS else words[: EXCERPT_CHARACTERS - 1] + "…"
 
 
@@ -168,8 +174,8 @@ def read_reply(body: bytes, *, asked: str, key: Key = None, http_status: int = 2
         raise wrong_schema(document, body, asked=asked, key=key, http_status=http_status)
     usage = document.get("usage")  # type: ignore[union-attr]
     return Reply(
-        text=writable(text),
-        reasoning=writable(thinking) if thinking and isinstance(thinking, str) else None,
+        text=without_key(text, key),
+        reasoning=without_key(thinking, key) if thinking and isinstance(thinking, str) else None,
         model_served=label(document.get("model"), key),  # type: ignore[union-attr]
         finish_reason=finish_reason,
         http_status=http_status,

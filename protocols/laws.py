@@ -92,9 +92,13 @@ async def at_once(request: Request) -> None:
     """Let the model answer without delay."""
 
 
-def check(protocol: Protocol, lineup: Mapping[str, Agent], subject: Subject, folder: Path, *, options: Options | None = None) -> None:
-    """Play the protocol in `folder` in every way that a law asks for.  Raises LawBroken at the first law that does not hold."""
-    case = Case(protocol, lineup, subject, options or {}, folder)
+def check(protocol: Protocol, lineup: Mapping[str, Agent], subject: Subject, folder: Path | str, *, options: Options | None = None) -> None:
+    """Play the protocol in `folder`, which must be empty, in every way that a law asks for.  Raises LawBroken at the first that is broken."""
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    if any(place.glob("*.duckdb")):
+        raise ValueError(f"{place} holds stores already; name an empty folder")
+    case = Case(protocol, lineup, subject, options or {}, place)
     asked, transcript = case.play("plain", at_once)
     if not asked:
         raise LawBroken("the protocol asked nothing")

@@ -346,3 +346,9 @@ def test_the_numbered_server_never_repeats_a_number_and_logs_both_ends(tmp_path:
     assert len(set(texts)) == 10
     assert numbers["request"] == numbers["reply"]
     assert all(any(f"speech-{number}<" in text for text in texts) for number in numbers["reply"])
+
+
+def test_a_key_that_a_server_echoes_is_written_down_nowhere() -> None:
+    body = {"choices": [{"message": {"content": f"your key is {KEY}", "reasoning": f"{KEY}!"}}]}
+    reply = read_reply(json.dumps(body).encode(), asked="it", key=KEY)
+    assert (reply.text, reply.reasoning) == ("your key is [key]", "[key]!")
