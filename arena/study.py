@@ -72,6 +72,8 @@ class Play:
 def plays(study: Study) -> list[Play]:
     """All episodes of a study, whole repeats first.  Raises StudyError where the study cannot be played, before anything is started."""
     check_shape(study)
+    for arm in study.arms:
+        check_arm(arm)
     found = []
     arms = [(arm, checked_options(arm), [checked_lineup(arm, lineup) for lineup in arm.lineups]) for arm in study.arms]
     for arm, _, lineups in arms:
@@ -115,6 +117,18 @@ def check_shape(study: Study) -> None:
     twice = [label for label, count in Counter(arm.label for arm in study.arms).items() if count > 1]
     if twice:
         raise StudyError(f"study {study.name!r} has several arms labelled {twice[0]!r}")
+
+
+def check_arm(arm: Arm) -> None:
+    """Raise StudyError for an arm whose parts are of the wrong kind."""
+    if not isinstance(arm.label, str) or not callable(arm.protocol) or not isinstance(arm.options, Mapping):
+        raise StudyError(f"an arm has a text, a protocol function, lineups and a dictionary of options; found {arm!r:.120}")
+    for lineup in arm.lineups:
+        if not isinstance(lineup, Mapping):
+            raise StudyError(f"a lineup of arm {arm.label!r} is a dictionary from seats to agents, found {lineup!r:.80}")
+        for agent in lineup.values():
+            if isinstance(agent, Agent) and not (callable(agent.model) and hasattr(agent.model, "name") and isinstance(agent.system, str)):
+                raise StudyError(f"agent {agent.name!r} needs a model (see agents.model) and a text as system prompt, found {agent!r:.120}")
 
 
 def protocol_name(protocol: Protocol) -> str:
@@ -175,16 +189,16 @@ def checked_lineup(arm: Arm, lineup: Lineup) -> dict[str, Agent]:
 
 def episode_id(study: str, arm: Arm, options: Options, subject: Subject, lineup: Lineup, repeat: int) -> str:
     """20 hex digits of a sha256 over everything that defines the play."""
-    content = {
-        "study": study,
-        "arm": arm.label,
-        "protocol": [protocol_name(arm.protocol), protocol_version(arm.protocol)],
-        "options": options,
-        "subject": subject_id(subject),
-        "seats": {seat: [agent.model.name, agent.system, agent.sampling] for seat, agent in lineup.items()},
-        "repeat": repeat,
-    }
     try:
+        content = {
+            "study": study,
+            "arm": arm.label,
+            "protocol": [protocol_name(arm.protocol), protocol_version(arm.protocol)],
+            "options": options,
+            "subject": subject_id(subject),
+            "seats": {seat: [agent.model.name, agent.system, agent.sampling] for seat, agent in lineup.items()},
+            "repeat": repeat,
+        }
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
     except TypeError as error:
         raise StudyError(f"study {study!r:.80}: a motion, option or agent cannot be stored as JSON: {error}") from error

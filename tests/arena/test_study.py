@@ -63,6 +63,14 @@ unversioned.__globals__.pop("VERSION", None)
         (Study("s", [Arm("a", talk, [])], []), "list of motions or questions is empty"),
         (Study(" ", [Arm("a", talk, [])], [MOTION]), "printable name"),
         (arm(lineups=[]), "no lineups"),
+        (Study("s", arm().arms, "motion"), "subjects of a study are a list"),  # type: ignore[arg-type]
+        (Study("s", ["a"], [MOTION]), "arms of a study are a list of Arm"),  # type: ignore[list-item]
+        (Study("s", arm().arms, [MOTION], "2"), "whole number of repeats"),  # type: ignore[arg-type]
+        (Study("s", arm().arms, [Subject("\ud800")]), "cannot be stored as JSON"),
+        (arm(protocol=None), "a protocol function"),
+        (arm(options="fast"), "a dictionary of options"),
+        (arm(lineups=[[agent(), agent()]]), "dictionary from seats to agents"),
+        (arm(lineups=[{"proposition": Agent("x", "gpt"), "opposition": agent()}]), "needs a model"),  # type: ignore[arg-type]
         (arm(options={"round": 3}), "no option 'round'; it has rounds"),
         (arm(options={"rounds": "many"}), "option rounds of talk cannot be 'many'"),
         (arm(lineups=[{"proposition": agent()}]), "the lineup names proposition"),
