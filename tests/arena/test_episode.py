@@ -193,7 +193,7 @@ def test_order_of_arrival_changes_nothing(tmp_path: Path) -> None:
     for order in (1, -1):
 
         async def reply(request: Request, order: int = order) -> str:
-            await asyncio.sleep(0.001 * (1 + order * (hash((request.place.seat, request.place.step)) % 7) / 7))
+            await asyncio.sleep(0.001 * (1 + order * (request.seed % 7) / 7))
             return by_seed(request)
 
         path = tmp_path / f"{order}.duckdb"
