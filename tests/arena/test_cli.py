@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -163,12 +162,17 @@ def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+def heed_interrupts() -> None:
+    """A child of tests that run in the background with Ctrl-C ignored would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_stops_within_two_seconds_and_says_how_to_continue(here: Path, end: signal.Signals) -> None:
     body = "return talks.study(talks.agent(reply=talks.slowly), subjects=50)"
     write_study(body)
     command = [sys.executable, "-m", "arena.cli", "run", "s.py", "--db", "my store.duckdb"]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ})
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     until = time.monotonic() + 20
     while not (Path("my store.duckdb").exists() and len(query(Path("my store.duckdb"), "from turns"))):
         assert time.monotonic() < until
