@@ -15,9 +15,12 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from arena.errors import ArenaError, StudyError
+
+if TYPE_CHECKING:
+    from arena.estimate import Estimate
 
 FORMATS = ("table", "csv", "json", "markdown")
 CELL = 72
@@ -36,16 +39,7 @@ def parser() -> argparse.ArgumentParser:
         added.add_argument("--db", type=Path, default=Path("arena.duckdb"), metavar="FILE", help="the store (default: arena.duckdb)")
         return added
 
-    run = command("run", run_study, "play a study file, or continue it")
-    run.add_argument("file", type=Path, help="a Python file with `def study(...) -> Study`")
-    run.add_argument("-o", "--option", action="append", default=[], metavar="KEY=VALUE", help="an argument of its study function")
-    run.add_argument("--concurrency", type=int, default=32, metavar="N", help="calls in flight (default: 32)")
-    run.add_argument("--attempts", type=int, default=5, metavar="N", help="requests for one call at most, the first included (default: 5)")
-    run.add_argument("--limit", type=int, metavar="N", help="play at most N episodes")
-    run.add_argument("--shard", type=shard, metavar="I/N", help="play the I-th of N shares (for several machines)")
-    run.add_argument("--retry-failed", action="store_true", help="play failed episodes again")
-    run.add_argument("--accept-code-change", action="store_true", help="continue half-played episodes although the protocol's file has changed")
-
+    run_options(command("run", run_study, "play a study file, or continue it"))
     command("status", show_status, "what has been played, what is open, what is missing")
 
     show = command("show", show_episode, "read one episode")
@@ -74,6 +68,28 @@ def parser() -> argparse.ArgumentParser:
     demo = command("demo", run_demo, "a tournament of simulated debaters, its report, and a query")
     demo.set_defaults(db=Path("demo.duckdb"))
     return top
+
+
+def run_options(run: argparse.ArgumentParser) -> None:
+    """The options of `arena run`."""
+    run.add_argument("file", type=Path, help="a Python file with `def study(...) -> Study`")
+    run.add_argument("-o", "--option", action="append", default=[], metavar="KEY=VALUE", help="an argument of its study function")
+    run.add_argument("--concurrency", type=int, default=32, metavar="N", help="calls in flight (default: 32)")
+    run.add_argument("--attempts", type=int, default=5, metavar="N", help="requests for one call at most, the first included (default: 5)")
+    run.add_argument("--deadline", type=float, default=900, metavar="S", help="seconds for one call, attempts and waits in it (default: 900)")
+    run.add_argument(
+        "--limits", action="append", default=[], metavar="NAME:K=N", help="of a provider or model: openai:rpm=500,tpm=200000,in_flight=64"
+    )
+    run.add_argument("--budget-usd", type=float, metavar="X", help="what the study may cost, earlier runs included; exit status 3 when spent")
+    run.add_argument("--price", action="append", default=[], metavar="MODEL=IN,OUT", help="dollars per million tokens, where not known")
+    run.add_argument("--cache", action="store_true", help="take replies to identical requests from earlier studies of this store")
+    run.add_argument("--keys", type=Path, metavar="FILE", help="a file with lines NAME=value, as the environment would hold them")
+    run.add_argument("--dry-run", action="store_true", help="say what the study takes and may cost; ask nothing, write nothing")
+    run.add_argument("--reply-tokens", type=int, default=500, metavar="N", help="assumed length of a reply, for --dry-run (default: 500)")
+    run.add_argument("--limit", type=int, metavar="N", help="play at most N episodes")
+    run.add_argument("--shard", type=shard, metavar="I/N", help="play the I-th of N shares (for several machines)")
+    run.add_argument("--retry-failed", action="store_true", help="play failed episodes again")
+    run.add_argument("--accept-code-change", action="store_true", help="continue half-played episodes although the protocol's file has changed")
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -121,19 +137,64 @@ def stop(signal_number: int, frame: object) -> NoReturn:
 
 def run_study(words: argparse.Namespace) -> int:
     """arena run"""
+    from arena.limits import parse_limits
+    from arena.prices import parse_price
     from arena.retry import Retry
     from arena.run import Arena, Which
     from arena.studyfile import load_study
 
+    if words.keys is not None:
+        from agents.keys import load_keys
+
+        load_keys(words.keys)
     which = Which(words.limit, words.shard, words.retry_failed, words.accept_code_change)
-    arena = Arena(words.db, concurrency=words.concurrency, retry=Retry(attempts=words.attempts))
-    summary = arena.run(load_study(words.file, words.option), which=which)
+    arena = Arena(
+        words.db,
+        concurrency=words.concurrency,
+        limits=parse_limits(words.limits),
+        retry=Retry(attempts=words.attempts, deadline_s=words.deadline),
+        budget_usd=words.budget_usd,
+        prices=dict(parse_price(text) for text in words.price),
+        cache=words.cache,
+    )
+    study = load_study(words.file, words.option)
+    if words.dry_run:
+        print_estimate(study.name, arena.dry_run(study, which=which, reply_tokens=words.reply_tokens), words.reply_tokens)
+        return 0
+    summary = arena.run(study, which=which)
     print(summary)
     print_missing(words.db, summary.study)
     again = " --retry-failed" if summary.failed else ""
-    todo = f"continue with the same command{again}; " if summary.failed or summary.open else ""
+    how = "a larger --budget-usd" if summary.stopped else f"the same command{again}"
+    todo = f"continue with {how}; " if summary.failed or summary.open else ""
     print(f"the record is in {words.db}; {todo}next: arena report --study {shlex.quote(summary.study)} --db {shlex.quote(str(words.db))}")
-    return 1 if summary.failed else 0
+    return 3 if summary.stopped else 1 if summary.failed else 0
+
+
+def print_estimate(study: str, estimate: Estimate, reply_tokens: int) -> None:
+    """What a dry run found, as a table by model, with what it assumes."""
+    from arena.store import Table
+
+    print(f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls{', SIMULATED models only' if estimate.simulated else ''}")
+    columns = ("model", "calls", "tokens_in", "tokens_out", "usd", "usd_if_longest")
+    dollars = [(dollar(model.usd), dollar(model.usd_if_longest)) for model in estimate.models]
+    rows = [(m.model, m.calls, m.tokens_in, m.tokens_out, *usd) for m, usd in zip(estimate.models, dollars, strict=True)]
+    if rows:
+        total = ("all", estimate.calls, estimate.tokens_in, estimate.tokens_out, dollar(estimate.usd), dollar(estimate.usd_if_longest))
+        print_table(Table(columns, (*rows, total)))
+    if estimate.failed:
+        print(f"{estimate.failed} of {estimate.played} episodes could not be played with stand-ins, and are missing here: {estimate.why}")
+    if estimate.played < estimate.episodes:
+        print(f"{estimate.played} episodes, drawn at random, were played with stand-ins and scaled up")
+    print(
+        f"assumed: {reply_tokens} tokens a reply (--reply-tokens), 4 characters a token, no retries, nothing asked again; usd_if_longest: every"
+        " reply as long as its model may make it; unknown: no price (--price MODEL=IN,OUT), or no max_tokens"
+    )
+
+
+def dollar(amount: float | None) -> str:
+    """Dollars as they stand in a table."""
+    return "unknown" if amount is None else f"{amount:.4f}"
 
 
 def print_missing(path: Path, study: str) -> None:
