@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import fcntl
+import functools
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -28,7 +29,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 def line(table: str, row: Mapping[str, object]) -> bytes:
     """One journal line: a row of a table.  Values are what orjson takes: texts, numbers, dates, lists, dictionaries, dataclasses."""
-    return orjson.dumps({"t": table, **row}) + b"\n"
+    return orjson.dumps({"t": table, **row}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def writable(text: str) -> str:
@@ -163,5 +164,10 @@ class Journal:
 
 def row_of(data: object) -> dict[str, object]:
     """The fields of a frozen dataclass that are set, as a row: None and empty values are left out."""
-    fields = dataclasses.fields(data)  # type: ignore[arg-type]
-    return {f.name: value for f in fields if (value := getattr(data, f.name)) not in (None, ())}
+    return {name: value for name in names_of(type(data)) if (value := getattr(data, name)) not in (None, ())}
+
+
+@functools.cache
+def names_of(kind: type) -> tuple[str, ...]:
+    """The names of a dataclass's fields."""
+    return tuple(field.name for field in dataclasses.fields(kind))

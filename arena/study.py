@@ -58,7 +58,7 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One episode to be played; `options` holds only what differs from the protocol's defaults."""
+    """One episode to be played; `options` holds only what differs from the protocol's defaults, `identities` what tells the agents apart."""
 
     episode: str
     study: str
@@ -68,11 +68,12 @@ class Play:
     subject: Subject
     lineup: Lineup
     repeat: int
+    identities: orjson.Fragment
 
     @property
     def sample(self) -> str:
         """What tells the samples of this play from those of others, whatever their study: arm, subject, who sits where, repeat."""
-        return hashlib.sha256(orjson.dumps([self.arm, subject_id(self.subject), identities(self.lineup), self.repeat])).hexdigest()
+        return hashlib.sha256(orjson.dumps([self.arm, subject_id(self.subject), self.identities, self.repeat])).hexdigest()
 
     def seats(self) -> dict[str, Seat]:
         """The seats by name, as the protocol takes them."""
@@ -85,16 +86,16 @@ def plays(study: Study) -> list[Play]:
     for arm in study.arms:
         check_arm(arm)
     found = []
-    arms = [(arm, checked_options(arm), [checked_lineup(arm, lineup) for lineup in arm.lineups]) for arm in study.arms]
+    arms = [(arm, checked_options(arm), [identified(checked_lineup(arm, lineup), study) for lineup in arm.lineups]) for arm in study.arms]
     for arm, _, lineups in arms:
         if not lineups:
             raise StudyError(f"arm {arm.label!r} of study {study.name!r} has no lineups")
     for repeat in range(study.repeats):
         for arm, options, lineups in arms:
             for subject in study.subjects:
-                for lineup in lineups:
-                    key = episode_id(study.name, arm, options, subject, lineup, repeat)
-                    found.append(Play(key, study.name, arm.label, arm.protocol, options, subject, lineup, repeat))
+                for lineup, identities in lineups:
+                    key = episode_id(study.name, arm, options, subject, identities, repeat)
+                    found.append(Play(key, study.name, arm.label, arm.protocol, options, subject, lineup, repeat, identities))
     again, count = Counter(play.episode for play in found).most_common(1)[0]
     if count > 1:
         twin = next(play for play in found if play.episode == again)
@@ -199,12 +200,16 @@ def checked_lineup(arm: Arm, lineup: Lineup) -> dict[str, Agent]:
     return {seat: lineup[seat] for seat in seats}
 
 
-def identities(lineup: Lineup) -> dict[str, object]:
-    """What tells agents apart: model, system prompt and sampling; no name, address or key."""
-    return {seat: [agent.model.name, agent.system, orjson.Fragment(orjson.dumps(agent.sampling.content()))] for seat, agent in lineup.items()}
+def identified(lineup: Lineup, study: Study) -> tuple[Lineup, orjson.Fragment]:
+    """A lineup with what tells its agents apart, as JSON: model, system prompt and sampling; no name, address or key."""
+    who = {seat: [agent.model.name, agent.system, orjson.Fragment(orjson.dumps(agent.sampling.content()))] for seat, agent in lineup.items()}
+    try:
+        return lineup, orjson.Fragment(orjson.dumps(who, option=orjson.OPT_SORT_KEYS))
+    except TypeError as error:
+        raise StudyError(f"study {study.name!r:.80}: an agent cannot be stored as JSON: {error}") from error
 
 
-def episode_id(study: str, arm: Arm, options: Options, subject: Subject, lineup: Lineup, repeat: int) -> str:
+def episode_id(study: str, arm: Arm, options: Options, subject: Subject, identities: orjson.Fragment, repeat: int) -> str:
     """20 hex digits of a sha256 over everything that defines the play."""
     try:
         content = {
@@ -213,9 +218,9 @@ def episode_id(study: str, arm: Arm, options: Options, subject: Subject, lineup:
             "protocol": [protocol_name(arm.protocol), protocol_version(arm.protocol)],
             "options": options,
             "subject": subject_id(subject),
-            "seats": identities(lineup),
+            "seats": identities,
             "repeat": repeat,
         }
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
     except TypeError as error:
-        raise StudyError(f"study {study!r:.80}: a motion, option or agent cannot be stored as JSON: {error}") from error
+        raise StudyError(f"study {study!r:.80}: a motion or option cannot be stored as JSON: {error}") from error
