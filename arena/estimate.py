@@ -69,7 +69,7 @@ def total(parts: Sequence[float | None]) -> float | None:
 
 def described(expected: Estimate) -> str:
     """An estimate in one line."""
-    text = f"{expected.calls} calls, {expected.tokens_in} tokens in, {expected.tokens_out} out"
+    text = f"{expected.calls:,} calls, {expected.tokens_in:,} tokens in, {expected.tokens_out:,} out"
     text += ", price not known" if expected.usd is None else f", ${expected.usd:.4f}"
     if expected.usd_if_longest:
         text += f" (${expected.usd_if_longest:.4f} if all replies are as long as they may be)"

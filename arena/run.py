@@ -92,7 +92,7 @@ class Summary:
         if self.unreadable:
             text += f", {self.unreadable} turns unreadable after the re-ask"
         if self.expected is not None and self.calls:
-            text += f"\n{self.calls} calls, {self.tokens_in} tokens in, {self.tokens_out} out, ${self.cost_usd:.4f}"
+            text += f"\n{self.calls:,} calls, {self.tokens_in:,} tokens in, {self.tokens_out:,} out, ${self.cost_usd:.4f}"
             text += f" and {self.unpriced} calls of unknown cost" if self.unpriced else ""
             text += f"; expected were {described(self.expected)}"
         if self.stopped:

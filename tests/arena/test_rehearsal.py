@@ -43,7 +43,7 @@ async def test_an_estimate_is_stored_and_compared_with_what_was_spent(tmp_path: 
     assert summary.expected.calls == summary.calls == 18
     assert summary.expected.usd == pytest.approx(summary.cost_usd, rel=0.9)
     assert summary.expected.usd_if_longest >= summary.cost_usd
-    assert f"18 calls, {summary.tokens_in} tokens in" in str(summary)
+    assert f"18 calls, {summary.tokens_in:,} tokens in" in str(summary)
     assert "expected were 18 calls" in str(summary)
     assert arena.sql("select estimate->>'$.models[0].calls' from runs").rows == (("18",),)
 
