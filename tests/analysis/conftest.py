@@ -49,7 +49,7 @@ def debate_rows(name: str, debate: dict[str, Any]) -> list[tuple[str, dict[str, 
         why = "read" if winner else "no winner tag"
         rows.append(("plays", {"episode": judging, "study": study, "arm": "jury", "protocol": "judging"}))
         rows.append(("statuses", {"episode": judging, "status": "done", "ended_at": NOW}))
-        rows.append(("verdicts", {"episode": judging, "debate": name, "winner": winner, "confidence": confidence, "status": why}))
+        rows.append(("rulings", {"episode": judging, "debate": name, "winner": winner, "confidence": confidence, "status": why}))
     return rows
 
 
