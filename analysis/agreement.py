@@ -13,7 +13,6 @@ from math import nan
 import numpy as np
 
 from analysis.aggregation import Codes
-from analysis.bootstrap import bootstrap_interval
 from analysis.clusters import Array
 
 VALUES = (0.0, 0.5, 1.0)
@@ -46,20 +45,29 @@ def raw_agreement(counted: Array) -> tuple[Array, Array]:
     return np.divide(same, pairs, out=np.full(pairs.shape, nan), where=pairs > 0), pairs
 
 
-def krippendorff_alpha(counted: Array) -> Array:
-    """alpha of (..., units, values), shape (...); nan where no unit has two values, or only one value was ever given."""
-    each = counted.sum(axis=-1, keepdims=True)
-    pairable = np.where(each > 1, counted, 0.0)
-    size = pairable.sum(axis=-1)
-    different = np.square(size) - np.square(pairable).sum(axis=-1)
-    observed = np.divide(different, size - 1, out=np.zeros_like(size), where=size > 1).sum(axis=-1)
-    of_value = pairable.sum(axis=-2)
+def krippendorff_alpha(counted: Array, weight: Array | None = None) -> Array:
+    """alpha of (units, values), or one for each row of `weight` (..., units), which says how often each unit counts.
+
+    nan where no unit has two values, or only one value was ever given.
+    """
+    often = np.ones(len(counted)) if weight is None else weight
+    pairable = np.where(counted.sum(axis=1, keepdims=True) > 1, counted, 0.0)
+    size = pairable.sum(axis=1)
+    different = np.square(size) - np.square(pairable).sum(axis=1)
+    observed = often @ np.divide(different, size - 1, out=np.zeros_like(size), where=size > 1)
+    of_value = often @ pairable
     whole = of_value.sum(axis=-1)
     expected = np.divide(np.square(whole) - np.square(of_value).sum(axis=-1), whole - 1, out=np.zeros_like(whole), where=whole > 1)
     result: Array = 1 - np.divide(observed, expected, out=np.full(np.shape(expected), nan), where=expected > 0)
     return result
 
 
-def alpha_interval(counted: Array, *, seed: int = 0) -> tuple[float, float]:
-    """(low, high): 95% interval of alpha, units resampled; `counted` is (units, values)."""
-    return bootstrap_interval(krippendorff_alpha, counted, seed=seed)
+def alpha_interval(counted: Array, *, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """(low, high): 95% interval of alpha, units resampled; `counted` is (units, values).  nan where alpha is."""
+    if np.isnan(krippendorff_alpha(counted)):
+        return nan, nan
+    # Units with the same counts are one: how often it is drawn is all that a resample can change.
+    kinds, often = np.unique(counted, axis=0, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(len(counted), often / len(counted), size=resamples).astype(float)
+    low, high = np.nanquantile(krippendorff_alpha(kinds, drawn), (0.025, 0.975))
+    return float(low), float(high)

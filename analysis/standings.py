@@ -20,7 +20,7 @@ from analysis.aggregation import Votes, confidence_sum, majority, unanimous, vot
 from analysis.agreement import VALUES, alpha_interval, counts, krippendorff_alpha, raw_agreement
 from analysis.bias import EFFECTS, Readings, effects, longer_won, self_preference, share, surer_won
 from analysis.clusters import Array, Estimate
-from analysis.ranking import elo, rank, win_matrix
+from analysis.ranking import Ranking, elo, rank, win_matrix
 from analysis.report import plain
 from analysis.standings_tables import print_standings
 from analysis.verdicts import RELATIONS, Verdicts, judged_studies, read_verdicts
@@ -63,14 +63,15 @@ def standings(path: Path, study: str, *, jury: str | None = None, related: Relat
     chosen = np.ones(len(found.debate), dtype=bool) if related == "include" else found.related == 0
     cast = votes(*(column[chosen] for column in (found.debate, found.judge, found.repeat, found.winner, found.sure)))
     every = votes(found.debate, found.judge, found.repeat, found.winner, found.sure)
+    ranking = rank(*comparisons(found, cast), len(found.agents), seed=seed)
     result = plain(
         {
             "study": study,
             "jury": jury,
             "simulated": found.simulated,
             "debates": len(found.episode),
-            "contestants": contestant_rows(found, cast, seed),
-            "seat": seat_row(found, cast, seed),
+            "contestants": contestant_rows(found, cast, ranking, seed),
+            "seat": seat_row(ranking),
             "pairs": pair_rows(found, cast),
             "outcomes": outcome_row(found, cast),
             "judges": judge_rows(found, every),
@@ -102,11 +103,9 @@ def comparisons(found: Verdicts, cast: Votes) -> tuple[Any, Any, Any, Any]:
     return found.side[debate, 0], found.side[debate, 1], cast.winner[there], found.pair()[debate]
 
 
-def contestant_rows(found: Verdicts, cast: Votes, seed: int) -> list[Json]:
+def contestant_rows(found: Verdicts, cast: Votes, ranking: Ranking, seed: int) -> list[Json]:
     """One row for each contestant, the strongest first, those without a vote last."""
     agents = len(found.agents)
-    first, second, score, cluster = comparisons(found, cast)
-    ranking = rank(first, second, score, cluster, agents, seed=seed)
     by_majority, by_sum = majority(cast, len(found.episode)), confidence_sum(cast, len(found.episode))
     decided = ~np.isnan(by_majority) & ~found.against_itself()
     rating = elo(*found.side[decided].T, by_majority[decided], agents, shuffles=ELO_SHUFFLES, seed=seed)
@@ -127,10 +126,8 @@ def win_rate(found: Verdicts, winner: Array, agent: int) -> tuple[float, int]:
     return (float(won.mean()) if won.size else float("nan")), won.size
 
 
-def seat_row(found: Verdicts, cast: Votes, seed: int) -> Json:
+def seat_row(ranking: Ranking) -> Json:
     """The advantage of the proposition in logits, whoever sits there."""
-    first, second, score, cluster = comparisons(found, cast)
-    ranking = rank(first, second, score, cluster, len(found.agents), seed=seed)
     return {"proposition": ranking.first, "ci_low": ranking.first_low, "ci_high": ranking.first_high, "clusters": ranking.clusters}
 
 

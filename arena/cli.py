@@ -13,9 +13,9 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from arena.errors import ArenaError, StudyError
 
@@ -60,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("--study", help="one study only")
     report.add_argument("--json", action="store_true", help="as JSON: a list, or with --study one object")
 
+    ranks = command("rank", show_ranks, "who won a tournament, how certain that is, and what its judges favour")
+    ranks.add_argument("--study", help="the study whose debates were judged; without it, every one")
+    ranks.add_argument("--jury", help="only the verdicts of this judging study")
+    ranks.add_argument("--include-related", action="store_true", help="keep judges that are a contestant, or of its family")
+    ranks.add_argument("--json", action="store_true", help="as JSON: a list, or with --study one object")
+
     imports = command("import", import_published, "take in published debates")
     imports.add_argument("format", choices=["llms-overconfidence"])
     imports.add_argument("folder", type=Path, help="the folder with the publication's JSON files")
@@ -69,7 +75,8 @@ def parser() -> argparse.ArgumentParser:
 
     export = command("export", export_tables, "write the tables to files")
     export.add_argument("folder", type=Path, help="a new folder")
-    export.add_argument("--format", choices=["parquet", "jsonl", "csv"], default="parquet")
+    export.add_argument("--format", choices=["parquet", "jsonl", "csv", "pairwise"], default="parquet", help="pairwise: verdicts as a CSV")
+    export.add_argument("--include-related", action="store_true", help="pairwise: keep judges that are a contestant, or of its family")
 
     demo = command("demo", run_demo, "a tournament of simulated debaters, its report, and a query")
     demo.set_defaults(db=Path("demo.duckdb"))
@@ -123,17 +130,55 @@ def run_study(words: argparse.Namespace) -> int:
     """arena run"""
     from arena.retry import Retry
     from arena.run import Arena, Which
-    from arena.studyfile import load_study
+    from arena.stages import Stage, preflight, run_stages
+    from arena.studyfile import load_stages
 
     which = Which(words.limit, words.shard, words.retry_failed, words.accept_code_change)
     arena = Arena(words.db, concurrency=words.concurrency, retry=Retry(attempts=words.attempts))
-    summary = arena.run(load_study(words.file, words.option), which=which)
-    print(summary)
-    print_missing(words.db, summary.study)
-    again = " --retry-failed" if summary.failed else ""
-    todo = f"continue with the same command{again}; " if summary.failed or summary.open else ""
-    print(f"the record is in {words.db}; {todo}next: arena report --study {shlex.quote(summary.study)} --db {shlex.quote(str(words.db))}")
-    return 1 if summary.failed else 0
+    stages = load_stages(words.file, words.option)
+    if len(stages) > 1 or isinstance(stages[0], Stage):
+        planned = preflight(stages, words.db)
+        print("planned: " + ", then ".join(f"{study} {count:,} episodes" for study, count in planned.items()), flush=True)
+    summaries = run_stages(arena, stages, which=which, told=lambda summary: print(summary, flush=True))
+    latest = {summary.study: summary for summary in summaries}
+    for study in latest:
+        print_missing(words.db, study)
+    judged = print_leaderboards(words.db, latest)
+    failed, unfinished = (sum(getattr(summary, kind) for summary in latest.values()) for kind in ("failed", "open"))
+    again = " --retry-failed" if failed else ""
+    todo = f"continue with the same command{again}; " if failed or unfinished else ""
+    command, study = ("rank", judged[0]) if judged else ("report", summaries[0].study)
+    print(f"the record is in {words.db}; {todo}next: arena {command} --study {shlex.quote(study)} --db {shlex.quote(str(words.db))}")
+    return 1 if failed else 0
+
+
+def print_leaderboards(path: Path, juries: Collection[str]) -> list[str]:
+    """The standings of every study that one of these juries has judged; returns the names of those studies."""
+    from arena.store import query
+
+    if not len(query(path, "from rulings limit 1")):
+        return []
+    from analysis.standings import print_judged
+
+    return print_judged(path, juries)
+
+
+def show_ranks(words: argparse.Namespace) -> int:
+    """arena rank"""
+    from analysis.standings import print_standings, standings
+    from analysis.verdicts import judged_studies
+
+    related: Literal["exclude", "include"] = "include" if words.include_related else "exclude"
+    studies = [words.study] if words.study else judged_studies(words.db)
+    found = [standings(words.db, study, jury=words.jury, related=related) for study in studies]
+    if words.json:
+        print(json.dumps(found[0] if words.study else found, indent=1, ensure_ascii=False))
+        return 0
+    if not found:
+        print("There are no verdicts in this store yet: judge its debates with protocols.judging.jury.")
+    for standing in found:
+        print_standings(standing, rules=standing is found[-1])
+    return 0
 
 
 def print_missing(path: Path, study: str) -> None:
@@ -307,6 +352,14 @@ def export_tables(words: argparse.Namespace) -> int:
     """arena export"""
     from arena.exchange import export
 
+    if words.format == "pairwise":
+        from analysis.pairwise import export_pairwise
+        from analysis.verdicts import judged_studies
+
+        file = words.folder / "pairwise.csv"
+        wrote = export_pairwise(words.db, file, judged_studies(words.db), include_related=words.include_related)
+        print(f"{file}: {wrote.rows} rows; left out: {wrote.missing} missing verdicts, {wrote.related} by judges related to a contestant")
+        return 0
     for name, rows in export(words.db, words.folder, words.format):
         print(f"{words.folder / name}: {rows} rows")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,14 @@ def test_what_was_planted_in_judges_is_found(found: dict[str, Any]) -> None:
     assert loving["effects"]["family"]["ci_low"] > 1
     assert loving["own_family"]["ci_low"] > 0.1
     assert of(found, "fair")["effects"]["family"]["size"] is None
+
+
+def test_words_are_counted_as_between_spaces_and_line_breaks(add: Callable[..., Path]) -> None:
+    debate = {"ratings": [(60, 70, 80), (50, 60, 90)], "votes": [("proposition", 0.8)]}
+    path = add("s", debate | {"public": "One two\n\nthree\tfour  five. "})
+    found = read_verdicts(path, "s")
+    assert found.words.tolist() == [[15, 15]]
+    assert found.confidence.tolist() == [[0.8, 0.9]]
 
 
 def test_debates_against_oneself_are_judged_and_not_ranked(found: dict[str, Any]) -> None:
