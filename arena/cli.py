@@ -251,9 +251,10 @@ def show_episode(words: argparse.Namespace) -> int:
             print(f"--- private: rating {rating}" + (f"; thoughts: {printable(turn['thoughts'])}" if turn["thoughts"] else ""))
         if turn["flags"]:
             print(f"--- doubts: {', '.join(turn['flags'])}")
-    for verdict in query(words.db, "from verdicts where debate = ? order by judge, repeat", [episode["episode"]]).dicts():
+    for verdict in query(words.db, "from verdicts where debate = ? order by judge, repeat, seat_order", [episode["episode"]]).dicts():
         sure = "" if verdict["confidence"] is None else f" ({100 * verdict['confidence']:g}%)"
-        print(f"\n=== judge {printable(verdict['judge'])}: {verdict['winner'] or verdict['status']}{sure}")
+        order = f", sides {verdict['seat_order']}" if verdict["seat_order"] != "as played" else ""
+        print(f"\n=== judge {printable(verdict['judge'])}{order}: {printable(verdict['winner'] or verdict['status'])}{sure}")
     return 0
 
 
