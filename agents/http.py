@@ -1,9 +1,10 @@
 """Any OpenAI-compatible chat server over aiohttp: vLLM, SGLang, llama.cpp, proxies, and providers with such an endpoint.
 
 A reference is `http/<model>@<base url>`; the request goes to `<base url>/chat/completions`.  One call is one attempt on the wire: retries,
-rate limits and prices belong to other layers.  Left out: streaming, tools, pictures, several choices, redirects, proxies and cookies.
-A key comes from the environment (ARENA_HTTP_API_KEY) and goes nowhere but into the header of requests that nobody can overhear: https,
-or plain http to this machine or a private network.  What servers write is not trusted: it is cut, cleaned and freed of the key.
+rate limits and prices belong to other layers; what a provider itself says a call cost is kept.  Left out: streaming, tools, pictures, several
+choices, redirects, proxies and cookies.  A key comes from the environment (ARENA_HTTP_API_KEY) and goes nowhere but into the header of
+requests that nobody can overhear: https, or plain http to this machine or a private network.  What servers write is not trusted: it is cut,
+cleaned and freed of the key.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from urllib.parse import SplitResult
 import aiohttp
 import orjson
 
+from agents.sampling import out_of_range
 from agents.wire import (
     CONNECT_S,
     EXAMPLE,
@@ -31,9 +33,9 @@ from agents.wire import (
     read_fault,
     read_reply,
 )
-from arena.errors import BadReply, ModelError, StudyError, Unreachable
+from arena.errors import BadReply, ModelError, Refused, StudyError, Unreachable
 from arena.journal import writable
-from arena.types import Reply, Request
+from arena.types import Reply, Request, Sampling
 
 
 def http_model(rest: str) -> HttpModel:
@@ -70,23 +72,27 @@ async def read_up_to(content: aiohttp.StreamReader, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def request_body(model: str, request: Request) -> bytes:
-    """The JSON of a request: what the sampling leaves open is left out, so that the server's own settings hold."""
+def settings(request: Request) -> dict[str, object]:
+    """The settings of a request beside model and messages: what the sampling leaves open is left out, so that the server's own hold."""
     sampling = request.sampling
-    settings = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
-        "stop": list(sampling.stop) or None,
-    }
-    return orjson.dumps(
-        {
-            "model": model,
-            "messages": [{"role": m.role, "content": writable(m.content)} for m in request.messages],
-            "seed": request.seed,
-            **{name: value for name, value in settings.items() if value is not None},
-        }
-    )
+    sent: dict[str, object] = {"seed": request.seed}
+    if sampling.temperature is not None:
+        sent["temperature"] = sampling.temperature
+    if sampling.top_p is not None:
+        sent["top_p"] = sampling.top_p
+    if sampling.max_tokens is not None:
+        sent["max_tokens"] = sampling.max_tokens
+    if sampling.stop:
+        sent["stop"] = list(sampling.stop)
+    if sampling.logprobs is not None:
+        sent |= {"logprobs": True, "top_logprobs": sampling.logprobs}
+    return sent
+
+
+def request_body(model: str, request: Request) -> bytes:
+    """The JSON of a request."""
+    messages = [{"role": m.role, "content": writable(m.content)} for m in request.messages]
+    return orjson.dumps({"model": model, "messages": messages, **settings(request)})
 
 
 class HttpModel:
@@ -97,7 +103,8 @@ class HttpModel:
     """
 
     simulated = False
-    can = frozenset({"seed"})
+    can = frozenset({"seed", "logprobs"})
+    price = None
 
     def __init__(self, model: str, base_url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         if not model.isprintable() or model != model.strip() or not model:
@@ -113,6 +120,14 @@ class HttpModel:
 
     def __repr__(self) -> str:
         return f"<{self._asked}>"
+
+    def objection(self, sampling: Sampling) -> str | None:
+        """Why no server can be asked to sample so; what this one takes, only it knows."""
+        return out_of_range(sampling)
+
+    def sent(self, request: Request) -> dict[str, object]:
+        """The settings that go out beside model and messages, under the server's names."""
+        return settings(request)
 
     def _session(self) -> aiohttp.ClientSession:
         """The session of the running loop: connections cannot be shared between loops, and a model may be used by one run after another."""
@@ -137,6 +152,9 @@ class HttpModel:
         Raises RateLimited, Refused, ContextOverflow, EmptyReply, Unreachable or BadReply; never an error of aiohttp's, whose details hold
         the headers that were sent.
         """
+        why = out_of_range(request.sampling)
+        if why is not None:
+            raise Refused(f"{self._asked} was not asked: {why}", sent=False)
         status = None
         try:
             async with self._session().post(self._url, data=request_body(self._model, request), allow_redirects=False) as response:
@@ -169,7 +187,8 @@ class HttpModel:
         else:
             word = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
             why = f"broke the connection before its answer was whole ({word}): try again"
-        return Unreachable(f"{self._asked} {why}", http_status=status)
+        never = isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError)
+        return Unreachable(f"{self._asked} {why}", http_status=status, sent=not never)
 
     async def close(self) -> None:
         """Close the connections of the running loop; the model can be used again afterwards."""

@@ -3,9 +3,9 @@
 LiteLLM is kept to what it is asked for: one request on the wire for a call (its own second try after a lost connection, and redirects, are
 stopped where the request leaves), no list of prices from the network, no `.env` file, no loggers, callbacks or their worker, no dropping of
 parameters.  What its errors leave out or make up (every lost connection is "500") is read from the answer itself, which the same watch sees.
-Prices come from the map that LiteLLM ships; a price it does not have, or has as zero, is None.  LiteLLM says "stop" where a provider gives
-no finish reason, and the model that was asked where it does not name the one that served.  Keys: the variables that LiteLLM names, such as
-GEMINI_API_KEY; `<PROVIDER>_API_BASE` names another address.  The import takes seconds, and is made when a reference is read.
+LiteLLM says "stop" where a provider gives no finish reason, and the model that was asked where it does not name the one that served.  Keys:
+the variables that LiteLLM names, such as GEMINI_API_KEY; `<PROVIDER>_API_BASE` names another address.  The import takes seconds, and is made
+when a reference is read.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 from collections.abc import Coroutine
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import ModuleType
 from typing import Any
 
+from agents.prices import price_of_reference
+from agents.sampling import not_taken, out_of_range, without
 from agents.sdk import chain, check_installed, lost
 from agents.wire import (
     CONNECT_S,
@@ -29,6 +30,7 @@ from agents.wire import (
     OVERFLOW,
     TIMEOUT_S,
     Key,
+    billed,
     checked_address,
     count,
     excerpt,
@@ -36,14 +38,15 @@ from agents.wire import (
     label,
     no_text,
     read_fault,
+    stated_cost,
+    token_choices,
     without_key,
 )
 from arena.errors import BadReply, ContextOverflow, ModelError, Refused, StudyError
 from arena.journal import writable
+from arena.secrets import known_secrets
 from arena.types import Reply, Request, Sampling
 
-PRICES = "litellm price map"
-SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS")
 CONNECTION = {"TransportError", "ClientError", "Timeout", "TimeoutError"}
 
 
@@ -81,11 +84,8 @@ def litellm_library() -> ModuleType:
 
     GLOBAL_LOGGING_WORKER.ensure_initialized_and_enqueue = unlogged
     made = AsyncHTTPHandler.create_async_transport
-
-    def create_async_transport(ssl_context: object = None, ssl_verify: bool | None = None, shared_session: object = None) -> Any:
-        return watched(made(ssl_context=ssl_context, ssl_verify=ssl_verify, shared_session=shared_session))
-
-    AsyncHTTPHandler.create_async_transport = staticmethod(create_async_transport)
+    # What it is given differs from version to version.
+    AsyncHTTPHandler.create_async_transport = staticmethod(lambda *given, **named: watched(made(*given, **named)))
     # Some clients are made by the import itself, before they could be watched.
     litellm.in_memory_llm_clients_cache.flush_cache()
     return litellm
@@ -124,12 +124,6 @@ def litellm_model(reference: str, *, timeout_s: float = TIMEOUT_S) -> LiteLLMMod
     return LiteLLMModel(reference, timeout_s=timeout_s)
 
 
-def secrets() -> tuple[str, ...]:
-    """The values of all environment variables that may hold a key, the longest first."""
-    values = {value.strip() for name, value in os.environ.items() if SECRET.search(name.upper()) and len(value.strip()) >= 8}
-    return tuple(sorted(values, key=len, reverse=True))
-
-
 def address_in(variable: str, name: str) -> str | None:
     """The address that an environment variable holds, if any.  Raises StudyError where it is not usable, or would betray the key."""
     address = os.environ.get(variable, "").strip()
@@ -161,49 +155,73 @@ class LiteLLMModel:
         # Clouds (AWS_..., VERTEXAI_...) may have their keys elsewhere: their own libraries find them, or say so at the first call.
         if missing and all(name.endswith("_API_KEY") for name in missing):
             raise StudyError(f"{reference} needs a key: run `export {missing[-1]}=...` first (LiteLLM looks at {', '.join(missing)})")
-        self._key: Key = secrets()
+        self._key: Key = tuple(known_secrets())
         self._supported = frozenset(library.get_supported_openai_params(model=model, custom_llm_provider=provider) or ())
+        self.price = price_of_reference(reference)
+        # Nobody lets Claude be hotter than 1; what other models take, only their providers know.
+        self._hottest = 1.0 if "claude" in model else float("inf")
         info = library.model_cost.get(reference) or library.model_cost.get(model) or {}
-        self._priced = bool(info.get("input_cost_per_token")) and bool(info.get("output_cost_per_token"))
-        abilities = {"seed": "seed" in self._supported, "prefill": info.get("supports_assistant_prefill") is True}
+        abilities = {
+            "seed": "seed" in self._supported,
+            "logprobs": "logprobs" in self._supported,
+            "prefill": info.get("supports_assistant_prefill") is True,
+        }
         self.can = frozenset(name for name, has in abilities.items() if has)
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
 
+    def _not_taken(self, sampling: Sampling) -> dict[str, str]:
+        """The reason for each setting that LiteLLM's tables say the model does not take."""
+        names = {
+            "temperature": {"temperature"},
+            "top_p": {"top_p"},
+            "max_tokens": {"max_tokens", "max_completion_tokens"},
+            "stop": {"stop"},
+            "logprobs": {"top_logprobs" if sampling.logprobs else "logprobs"},
+        }
+        wrong = [name for name, any_of in names.items() if getattr(sampling, name) not in (None, ()) and not any_of & self._supported]
+        return dict.fromkeys(wrong, f"it does not take {', '.join(wrong)}, as LiteLLM's tables have it")
+
     def objection(self, sampling: Sampling) -> str | None:
         """Why the model cannot be sampled so, as far as LiteLLM's tables know; None where it can."""
-        asked = {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_tokens": sampling.max_tokens, "stop": sampling.stop or None}
-        wrong = [name for name, value in asked.items() if value is not None and name not in self._supported]
-        if "max_tokens" in wrong and "max_completion_tokens" in self._supported:
-            wrong.remove("max_tokens")
-        return f"it does not take {', '.join(wrong)}; leave that out" if wrong else None
+        return out_of_range(sampling, hottest=self._hottest) or not_taken(self._not_taken(sampling))
 
-    def _arguments(self, request: Request) -> dict[str, object]:
-        """The arguments of the call.  Raises Refused where the model is known not to take them."""
-        import httpx
+    def taken(self, sampling: Sampling) -> Sampling:
+        """The sampling without the settings that the model does not take."""
+        return without(sampling, self._not_taken(sampling))
 
+    def sent(self, request: Request) -> dict[str, object]:
+        """The settings that are given to LiteLLM beside model and messages, which it translates into the provider's."""
         sampling = request.sampling
-        why = self.objection(sampling)
-        if why is None and request.messages[-1].role == "assistant" and "prefill" not in self.can:
-            why = "it cannot go on with a reply that was begun for it (prefill)"
-        if why is not None:
-            raise Refused(f"{self.name} was not asked: {why}")
         settings = {
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
             "stop": list(sampling.stop) or None,
             "seed": request.seed if "seed" in self.can else None,
-            "api_base": self._base,
+            "logprobs": None if sampling.logprobs is None else True,
+            "top_logprobs": sampling.logprobs or None,
         }
+        return {name: value for name, value in settings.items() if value is not None}
+
+    def _arguments(self, request: Request) -> dict[str, object]:
+        """The arguments of the call.  Raises Refused where the model is known not to take them."""
+        import httpx
+
+        why = self.objection(request.sampling)
+        if why is None and request.messages[-1].role == "assistant" and "prefill" not in self.can:
+            why = "it cannot go on with a reply that was begun for it (prefill)"
+        if why is not None:
+            raise Refused(f"{self.name} was not asked: {why}", sent=False)
         return {
             "model": self.name,
             "messages": [{"role": m.role, "content": writable(m.content)} for m in request.messages],
             "timeout": httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s)),
             "num_retries": 0,
             "max_retries": 0,
-            **{name: value for name, value in settings.items() if value is not None},
+            **({} if self._base is None else {"api_base": self._base}),
+            **self.sent(request),
         }
 
     async def __call__(self, request: Request) -> Reply:
@@ -244,42 +262,43 @@ class LiteLLMModel:
         if OVERFLOW.search(said):
             return ContextOverflow(f"{self.name}: the prompt does not fit the model: {found}", http_status=status)
         if status is None:
-            return Refused(f"LiteLLM did not send the request to {self.name}: {found}")
+            return Refused(f"LiteLLM did not send the request to {self.name}: {found}", sent=False)
         return BadReply(f"{self.name} answered in a form that LiteLLM cannot read: {found}", http_status=status)
 
     def _read(self, answer: Any, status: int | None) -> Reply:
         """The reply in LiteLLM's answer.  Raises EmptyReply, Refused where the model declined, BadReply where the text is endless."""
         choice = answer.choices[0] if answer.choices else None
         text = choice.message.content if choice is not None else None
-        finish_reason = label(choice.finish_reason if choice is not None else None, self._key)
-        if not isinstance(text, str) or not text.strip():
-            raise no_text(self.name, finish_reason, http_status=status)
-        if len(text) > MAX_REPLY_BYTES:
-            raise BadReply(f"{self.name} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long", http_status=status)
         usage = answer.usage.model_dump() if getattr(answer, "usage", None) is not None else None
         # No prompt has no tokens: LiteLLM fills in zeros where the provider gave no counts.
-        told = usage if count(usage, "prompt_tokens") else None
-        thoughts = getattr(choice.message, "reasoning_content", None)
-        cost = self._cost(answer.usage) if told else None
-        return Reply(
-            text=without_key(text, self._key),
-            reasoning=without_key(thoughts, self._key) if isinstance(thoughts, str) and thoughts else None,
+        told, cost = usage if count(usage, "prompt_tokens") else None, stated_cost(usage)
+        reply = Reply(
+            text="",
             model_served=label(answer.model, self._key),
-            finish_reason=finish_reason,
+            finish_reason=label(choice.finish_reason if choice is not None else None, self._key),
             http_status=status,
             tokens_in=count(told, "prompt_tokens"),
             tokens_cached=count(told, "prompt_tokens_details", "cached_tokens"),
             tokens_out=count(told, "completion_tokens"),
             tokens_reasoning=count(told, "completion_tokens_details", "reasoning_tokens"),
             cost_usd=cost,
-            cost_source=None if cost is None else PRICES,
+            cost_source=None if cost is None else "provider",
         )
-
-    def _cost(self, usage: Any) -> float | None:
-        """Dollars for a call by LiteLLM's price map, None where it has no price."""
-        if not self._priced:
-            return None
-        return sum(litellm_library().cost_per_token(model=self.name, usage_object=usage)) or None
+        if not isinstance(text, str) or not text.strip():
+            raise no_text(self.name, reply)
+        if len(text) > MAX_REPLY_BYTES:
+            why = f"{self.name} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long"
+            raise BadReply(why, http_status=status, reply=billed(reply))
+        thoughts, tokens = getattr(choice.message, "reasoning_content", None), getattr(choice, "logprobs", None)
+        listed = (
+            tokens.model_dump().get("content") if hasattr(tokens, "model_dump") else tokens.get("content") if isinstance(tokens, dict) else None
+        )
+        return replace(
+            reply,
+            text=without_key(text, self._key),
+            reasoning=without_key(thoughts, self._key) if isinstance(thoughts, str) and thoughts else None,
+            logprobs=token_choices(listed, self._key),
+        )
 
     async def close(self) -> None:
         """Close the connections that LiteLLM keeps, those of its other models included; all can be used again afterwards."""

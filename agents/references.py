@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 
+from agents.sampling import out_of_range
 from arena.errors import StudyError
 from arena.types import Agent, Model, Sampling
 
@@ -85,15 +86,21 @@ def model(reference: str) -> Model:
     raise unknown(reference)
 
 
-def agent(reference: str, *, name: str | None = None, system: str = "", sampling: Sampling | None = None) -> Agent:
+def agent(
+    reference: str, *, name: str | None = None, system: str = "", sampling: Sampling | None = None, drop_unsupported: bool = False
+) -> Agent:
     """An agent that speaks with the model that a reference names.
 
-    `name` defaults to the reference without its address, `sampling` to the provider's own settings.  Raises StudyError as `model` does,
+    `name` defaults to the reference without its address, `sampling` to the provider's own settings; with `drop_unsupported` the agent gets
+    the sampling without the settings that its model does not take.  Raises StudyError as `model` does, where a setting is out of its range,
     and where the model is known not to take the sampling.
     """
     speaker, sampling = model(reference), sampling or Sampling()
-    objection = getattr(speaker, "objection", None)
-    why = objection(sampling) if objection else None
+    why = out_of_range(sampling)
+    if why is None and drop_unsupported and hasattr(speaker, "taken"):
+        sampling = speaker.taken(sampling)
+    if why is None and hasattr(speaker, "objection"):
+        why = speaker.objection(sampling)
     if why is not None:
         raise StudyError(f"{speaker.name} cannot be sampled so: {why}")
     return Agent(speaker.name if name is None else name, speaker, system, sampling)

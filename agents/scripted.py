@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from arena.journal import writable
+from arena.prices import Price
 from arena.types import Model, Reply, Request
 
 Script = Callable[[Request], str | Reply | Awaitable[str | Reply]]
@@ -24,6 +25,7 @@ class ScriptedModel:
     name: str
     reply: Script
     latency_s: Callable[[Request], float] | None = None
+    price: Price | None = None
     can: frozenset[str] = frozenset({"seed", "prefill"})
     simulated: bool = True
 
@@ -41,11 +43,13 @@ class ScriptedModel:
         raise TypeError(f"the function of {self.name} must return text or a Reply; it returned {type(answer).__name__}")
 
 
-def scripted(reply: Script, name: str = "scripted", *, latency_s: Callable[[Request], float] | None = None) -> Model:
+def scripted(
+    reply: Script, name: str = "scripted", *, latency_s: Callable[[Request], float] | None = None, price: Price | None = None
+) -> Model:
     """A model that answers with the text that `reply(request)` returns.
 
     `reply` may be async, may return a whole `Reply` (to script token counts or costs), and may raise a ModelError to play a fault.
-    `latency_s(request)` is the time in seconds, >= 0, that passes before each answer.  The model's name is "scripted/<name>", and it is
-    marked as simulated.  A call raises TypeError where the function returns anything else than text or a Reply.
+    `latency_s(request)` is the time in seconds, >= 0, that passes before each answer; `price` is what its tokens cost.  The model's name is
+    "scripted/<name>", and it is marked as simulated.  A call raises TypeError where the function returns anything else than text or a Reply.
     """
-    return ScriptedModel(f"scripted/{name}", reply, latency_s)
+    return ScriptedModel(f"scripted/{name}", reply, latency_s, price)

@@ -19,6 +19,8 @@ from operator import attrgetter
 from types import ModuleType
 from typing import Any, Protocol
 
+from agents.prices import price_of_reference, shortened
+from agents.sampling import not_taken, out_of_range, without
 from agents.wire import (
     CONNECT_S,
     KEEP_ALIVE_S,
@@ -48,17 +50,21 @@ class Reader(Protocol):
 class Api:
     """One API of one SDK.
 
-    `client` and `resource` are names in the package; `create` gets the arguments of the resource's `create`; `objection` says why a model
-    cannot be sampled so, None where it can or where only the provider knows.
+    `client` and `resource` are names in the package.  `settings` are those that go out beside model and messages, under the API's names, and
+    `arguments` what the resource's `create` takes with them.  `not_taken` has the reason for each setting that a model does not take, as far
+    as is known; `hottest` is the highest temperature, `longest_reply` the tokens of a reply at most where the sampling has no limit.
     """
 
     package: str
     client: str
     resource: str
     address: str
-    create: Callable[[str, Request], dict[str, object]]
+    settings: Callable[[Request], dict[str, object]]
+    arguments: Callable[[str, Request, dict[str, object]], dict[str, object]]
     read: Reader
-    objection: Callable[[str, Sampling], str | None]
+    not_taken: Callable[[str, Sampling], dict[str, str]]
+    hottest: float
+    longest_reply: int | None = None
 
     @property
     def key_variable(self) -> str:
@@ -118,7 +124,7 @@ def lost(asked: str, error: BaseException, *, timeout_s: float, key: Key, http_s
     else:
         last = list(chain(error))[-1]
         why = f"broke the connection before its answer was whole ({type(last).__name__}): try again"
-    return Unreachable(f"{asked} {why}", http_status=http_status)
+    return Unreachable(f"{asked} {why}", http_status=http_status, sent=not names & {"ConnectTimeout", "ConnectError"})
 
 
 class SdkModel:
@@ -145,7 +151,8 @@ class SdkModel:
         url = checked_address(f"{name} in {api.address_variable}", self._address, variable=api.key_variable)
         if url.scheme == "http" and not is_private(url.hostname or ""):
             raise StudyError(f"{api.address_variable} would send the key of {name} over http, where anybody can read it: use https")
-        self.name, self.can = name, can
+        self.name, self.can, self.longest_reply = name, can, api.longest_reply
+        self.price = shortened(price_of_reference(name), api.longest_reply)
         self._model, self._api, self._timeout_s = model, api, timeout_s
         self._asked = name if self._address == api.address else f"{name} at {url.scheme}://{url.netloc}"
         self._create = attrgetter(f"{api.resource}.with_streaming_response.create")
@@ -156,7 +163,15 @@ class SdkModel:
 
     def objection(self, sampling: Sampling) -> str | None:
         """Why the model cannot be sampled so; None where it can, or where only the provider knows."""
-        return self._api.objection(self._model, sampling)
+        return out_of_range(sampling, hottest=self._api.hottest) or not_taken(self._api.not_taken(self._model, sampling))
+
+    def taken(self, sampling: Sampling) -> Sampling:
+        """The sampling without the settings that the model does not take."""
+        return without(sampling, self._api.not_taken(self._model, sampling))
+
+    def sent(self, request: Request) -> dict[str, object]:
+        """The settings that go out beside model and messages, under the provider's names."""
+        return self._api.settings(request)
 
     def _client(self) -> Any:
         """The SDK's client of the running loop: connections cannot be shared between loops."""
@@ -180,8 +195,8 @@ class SdkModel:
         if why is None and request.messages[-1].role == "assistant" and "prefill" not in self.can:
             why = "it cannot go on with a reply that was begun for it (prefill)"
         if why is not None:
-            raise Refused(f"{self._asked} was not asked: {why}")
-        return self._api.create(self._model, request)
+            raise Refused(f"{self._asked} was not asked: {why}", sent=False)
+        return self._api.arguments(self._model, request, self.sent(request))
 
     async def __call__(self, request: Request) -> Reply:
         """Send the request once.

@@ -77,7 +77,7 @@ class SimulatedDebater:
 
     name: str
     profile: Profile
-    can: frozenset[str] = frozenset({"seed"})
+    can: frozenset[str] = frozenset({"seed", "same seed, same reply"})
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:

@@ -11,15 +11,17 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
 from arena.errors import BadReply, ContextOverflow, EmptyReply, ModelError, RateLimited, Refused, StudyError, Unreachable
 from arena.journal import writable
-from arena.types import Reply
+from arena.types import Alternative, Reply, TokenChoice
 
 KEY_VARIABLE = "ARENA_HTTP_API_KEY"
 EXAMPLE = "http/llama-3.1-8b@http://127.0.0.1:8000/v1"
@@ -30,6 +32,8 @@ KEEP_ALIVE_S = 4.0
 MAX_REPLY_BYTES = 8 * 2**20
 MAX_ERROR_BYTES = 64 * 2**10
 EXCERPT_CHARACTERS = 200
+# A log probability is at most 0, but for rounding.
+ROUNDING = 1e-4
 Key = str | tuple[str, ...] | None
 # How an answer ended, in the words of chat completions, Responses, Messages and Gemini.
 CUT_SHORT = ("length", "max_tokens", "max_output_tokens", "model_context_window_exceeded")
@@ -145,12 +149,89 @@ def count(usage: object, *path: str) -> int | None:
     """A token count in a usage document, None where it is absent or not a whole number from 0 on."""
     for step in path:
         usage = usage.get(step) if isinstance(usage, dict) else None
-    return usage if type(usage) is int and 0 <= usage < 2**63 else None
+    return usage if type(usage) is int and 0 <= usage < 2**53 else None
 
 
 def label(value: object, key: Key) -> str | None:
     """A short word that a server gave, such as a finish reason; None where there is none."""
-    return excerpt(value, key) or None if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return repeated_label(value, key) if len(value) <= 64 else excerpt(value, key) or None
+
+
+@lru_cache(maxsize=256)
+def repeated_label(value: str, key: Key) -> str | None:
+    """The label of a word that comes with every answer."""
+    return excerpt(value, key) or None
+
+
+def stated_cost(usage: object) -> float | None:
+    """Dollars that a provider says it charges for a call, in a usage document of OpenRouter's or Perplexity's form; None where it does not."""
+    cost = usage.get("cost") if isinstance(usage, dict) else None
+    cost = cost.get("total_cost") if isinstance(cost, dict) else cost
+    if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost < 1e9:
+        return None
+    # With a key of the user's own, OpenRouter charges a fee, and the provider behind it the rest.
+    details = usage.get("cost_details") if isinstance(usage, dict) and usage.get("is_byok") is True else None
+    behind = details.get("upstream_inference_cost") if isinstance(details, dict) else None
+    return float(cost) + (behind if isinstance(behind, int | float) and 0 <= behind < 1e9 else 0.0)
+
+
+def token_choices(found: object, key: Key) -> tuple[TokenChoice, ...] | None:
+    """The tokens in a list of chat completions' form, with their log probabilities.
+
+    None where there is no such list, one of them is no text with a finite number up to 0, or together they spell the key.
+    """
+    if not isinstance(found, list) or not found:
+        return None
+    choices = []
+    for piece in found:
+        chosen = alternative(piece, key)
+        beside = piece.get("top_logprobs") if isinstance(piece, dict) else None
+        others = [alternative(other, key) for other in beside] if isinstance(beside, list) else []
+        if chosen is None or None in others:
+            return None
+        choices.append(TokenChoice(chosen.token, chosen.logprob, tuple(other for other in others if other is not None)))
+    whole = "".join(choice.token for choice in choices)
+    return tuple(choices) if without_key(whole, key) == writable(whole) else None
+
+
+def alternative(piece: object, key: Key) -> Alternative | None:
+    """A token with its log probability, None where it is not one."""
+    token, logprob = (piece.get("token"), piece.get("logprob")) if isinstance(piece, dict) else (None, None)
+    if not isinstance(token, str) or isinstance(logprob, bool) or not isinstance(logprob, int | float) or not -1e300 < logprob <= ROUNDING:
+        return None
+    return Alternative(without_key(token, key), min(float(logprob), 0.0))
+
+
+def completed(
+    choice: Mapping[str, object], document: object, *, key: Key, http_status: int, text: str = "", reasoning: str | None = None
+) -> Reply:
+    """The reply of a chat completion: the words given, with what its document counts and is called."""
+    document = document if isinstance(document, dict) else {}
+    usage, tokens = document.get("usage"), choice.get("logprobs")
+    cost = stated_cost(usage)
+    return Reply(
+        text=text,
+        reasoning=reasoning,
+        model_served=label(document.get("model"), key),
+        finish_reason=label(choice.get("finish_reason"), key),
+        http_status=http_status,
+        tokens_in=count(usage, "prompt_tokens"),
+        tokens_cached=count(usage, "prompt_tokens_details", "cached_tokens"),
+        tokens_out=count(usage, "completion_tokens"),
+        tokens_reasoning=count(usage, "completion_tokens_details", "reasoning_tokens"),
+        cost_usd=cost,
+        cost_source=None if cost is None else "provider",
+        logprobs=token_choices(tokens.get("content"), key) if isinstance(tokens, dict) else None,
+    )
+
+
+def billed(reply: Reply) -> Reply | None:
+    """A reply without its words, for an error that is billed all the same; None where the provider counted nothing."""
+    if (reply.tokens_in, reply.tokens_out, reply.cost_usd) == (None, None, None):
+        return None
+    return replace(reply, text="", reasoning=None, logprobs=None)
 
 
 def read_reply(body: bytes, *, asked: str, key: Key = None, http_status: int = 200) -> Reply:
@@ -161,29 +242,16 @@ def read_reply(body: bytes, *, asked: str, key: Key = None, http_status: int = 2
     where the model declined.
     """
     document = json_reply(body, asked=asked, key=key, http_status=http_status)
-    try:
-        choice = document["choices"][0]  # type: ignore[index]
-        message = choice["message"]
-        text, thinking = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
-    except (LookupError, TypeError, AttributeError):
-        raise wrong_schema(document, body, asked=asked, key=key, http_status=http_status) from None
-    finish_reason = label(choice.get("finish_reason"), key)
-    if text is None or (isinstance(text, str) and not text.strip()):
-        raise no_text(asked, finish_reason, label(message.get("refusal"), key), http_status=http_status)
-    if not isinstance(text, str):
-        raise wrong_schema(document, body, asked=asked, key=key, http_status=http_status)
-    usage = document.get("usage")  # type: ignore[union-attr]
-    return Reply(
-        text=without_key(text, key),
-        reasoning=without_key(thinking, key) if thinking and isinstance(thinking, str) else None,
-        model_served=label(document.get("model"), key),  # type: ignore[union-attr]
-        finish_reason=finish_reason,
-        http_status=http_status,
-        tokens_in=count(usage, "prompt_tokens"),
-        tokens_cached=count(usage, "prompt_tokens_details", "cached_tokens"),
-        tokens_out=count(usage, "completion_tokens"),
-        tokens_reasoning=count(usage, "completion_tokens_details", "reasoning_tokens"),
-    )
+    choices = document.get("choices") if isinstance(document, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    message = choice.get("message")
+    if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
+        raise wrong_schema(document, body, asked=asked, key=key, reply=completed(choice, document, key=key, http_status=http_status))
+    text, thinking = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
+    if text is None or not text.strip():
+        raise no_text(asked, completed(choice, document, key=key, http_status=http_status), label(message.get("refusal"), key))
+    reasoning = without_key(thinking, key) if thinking and isinstance(thinking, str) else None
+    return completed(choice, document, key=key, http_status=http_status, text=without_key(text, key), reasoning=reasoning)
 
 
 def json_reply(body: bytes, *, asked: str, key: Key, http_status: int) -> object:
@@ -194,24 +262,24 @@ def json_reply(body: bytes, *, asked: str, key: Key, http_status: int) -> object
     return document
 
 
-def no_text(asked: str, finish_reason: str | None, refusal: str | None = None, *, http_status: int | None) -> ModelError:
+def no_text(asked: str, reply: Reply, refusal: str | None = None) -> ModelError:
     """The error for an answer without text: Refused where the model or a filter declined, else EmptyReply."""
+    finish_reason, status = reply.finish_reason, reply.http_status
     if refusal or finish_reason in DECLINED:
-        return Refused(f"{asked} declined to answer (finish reason {finish_reason}): {refusal or 'no reason given'}", http_status=http_status)
+        said = f"{asked} declined to answer (finish reason {finish_reason}): {refusal or 'no reason given'}"
+        return Refused(said, http_status=status, reply=billed(reply))
     spent = finish_reason in CUT_SHORT
     why = "it used up its tokens before it said anything; raise max_tokens" if spent else "try again, or take another model"
-    return EmptyReply(f"{asked} answered without any text (finish reason {finish_reason}): {why}", http_status=http_status)
+    return EmptyReply(f"{asked} answered without any text (finish reason {finish_reason}): {why}", http_status=status, reply=billed(reply))
 
 
-def wrong_schema(
-    document: object, body: bytes, *, asked: str, key: Key, http_status: int, lacks: str = "choices[0].message.content"
-) -> ModelError:
+def wrong_schema(document: object, body: bytes, *, asked: str, key: Key, reply: Reply, lacks: str = "choices[0].message.content") -> ModelError:
     """The error for a successful answer that has not the form of a reply: some servers report errors at status 200."""
-    said = complaint(document)
+    said, status = complaint(document), reply.http_status
     if said is not None and OVERFLOW.search(said):
-        return ContextOverflow(f"{asked}: the prompt does not fit the model: {excerpt(said, key)}", http_status=http_status)
+        return ContextOverflow(f"{asked}: the prompt does not fit the model: {excerpt(said, key)}", http_status=status, reply=billed(reply))
     found = excerpt(words_of(body) if said is None else said, key)
-    return BadReply(f"{asked} answered without {lacks}: {found!r}; is this a chat server?", http_status=http_status)
+    return BadReply(f"{asked} answered without {lacks}: {found!r}; is this a chat server?", http_status=status, reply=billed(reply))
 
 
 def read_fault(status: int, headers: Mapping[str, str], body: bytes, *, asked: str, key: Key, variable: str = KEY_VARIABLE) -> ModelError:

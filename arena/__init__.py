@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from arena.episode import Episode
     from arena.errors import ArenaError
+    from arena.estimate import Estimate
+    from arena.limits import Limit
+    from arena.prices import Price
     from arena.prompt import own, rated
     from arena.retry import Retry
     from arena.run import Arena, Summary, Which
@@ -33,6 +36,9 @@ _HOME = {
     "Lineup": "arena.study",
     "Retry": "arena.retry",
     "Episode": "arena.episode",
+    "Estimate": "arena.estimate",
+    "Limit": "arena.limits",
+    "Price": "arena.prices",
     "own": "arena.prompt",
     "rated": "arena.prompt",
     "motions": "arena.subjects",
@@ -61,7 +67,10 @@ __all__ = [
     "ArenaError",
     "Arm",
     "Episode",
+    "Estimate",
+    "Limit",
     "Lineup",
+    "Price",
     "Retry",
     "Sampling",
     "Seat",

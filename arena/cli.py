@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import math
 import os
 import shlex
 import signal
@@ -18,9 +17,9 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from arena.errors import ArenaError, StudyError
+from arena.terminal import finite, print_estimate, print_table, printable
 
 FORMATS = ("table", "csv", "json", "markdown")
-CELL = 72
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,16 +35,7 @@ def parser() -> argparse.ArgumentParser:
         added.add_argument("--db", type=Path, default=Path("arena.duckdb"), metavar="FILE", help="the store (default: arena.duckdb)")
         return added
 
-    run = command("run", run_study, "play a study file, or continue it")
-    run.add_argument("file", type=Path, help="a Python file with `def study(...) -> Study`")
-    run.add_argument("-o", "--option", action="append", default=[], metavar="KEY=VALUE", help="an argument of its study function")
-    run.add_argument("--concurrency", type=int, default=32, metavar="N", help="calls in flight (default: 32)")
-    run.add_argument("--attempts", type=int, default=5, metavar="N", help="requests for one call at most, the first included (default: 5)")
-    run.add_argument("--limit", type=int, metavar="N", help="play at most N episodes")
-    run.add_argument("--shard", type=shard, metavar="I/N", help="play the I-th of N shares (for several machines)")
-    run.add_argument("--retry-failed", action="store_true", help="play failed episodes again")
-    run.add_argument("--accept-code-change", action="store_true", help="continue half-played episodes although the protocol's file has changed")
-
+    run_options(command("run", run_study, "play a study file, or continue it"))
     command("status", show_status, "what has been played, what is open, what is missing")
 
     show = command("show", show_episode, "read one episode")
@@ -81,6 +71,28 @@ def parser() -> argparse.ArgumentParser:
     demo = command("demo", run_demo, "a tournament of simulated debaters, its report, and a query")
     demo.set_defaults(db=Path("demo.duckdb"))
     return top
+
+
+def run_options(run: argparse.ArgumentParser) -> None:
+    """The options of `arena run`."""
+    run.add_argument("file", type=Path, help="a Python file with `def study(...) -> Study`")
+    run.add_argument("-o", "--option", action="append", default=[], metavar="KEY=VALUE", help="an argument of its study function")
+    run.add_argument("--concurrency", type=int, default=32, metavar="N", help="calls in flight (default: 32)")
+    run.add_argument("--attempts", type=int, default=5, metavar="N", help="requests for one call at most, the first included (default: 5)")
+    run.add_argument("--deadline", type=float, default=900, metavar="S", help="seconds for one call, attempts and waits in it (default: 900)")
+    run.add_argument(
+        "--limits", action="append", default=[], metavar="NAME:K=N", help="of a provider or model: openai:rpm=500,tpm=200000,in_flight=64"
+    )
+    run.add_argument("--budget-usd", type=float, metavar="X", help="what the study may cost, earlier runs included; exit status 3 when spent")
+    run.add_argument("--price", action="append", default=[], metavar="MODEL=IN,OUT", help="dollars per million tokens, where not known")
+    run.add_argument("--cache", action="store_true", help="take replies to identical requests from earlier studies of this store")
+    run.add_argument("--keys", type=Path, metavar="FILE", help="a file with lines NAME=value, as the environment would hold them")
+    run.add_argument("--dry-run", action="store_true", help="say what the study takes and may cost; ask nothing, write nothing")
+    run.add_argument("--reply-tokens", type=int, default=500, metavar="N", help="assumed length of a reply, for --dry-run (default: 500)")
+    run.add_argument("--limit", type=int, metavar="N", help="play at most N episodes")
+    run.add_argument("--shard", type=shard, metavar="I/N", help="play the I-th of N shares (for several machines)")
+    run.add_argument("--retry-failed", action="store_true", help="play failed episodes again")
+    run.add_argument("--accept-code-change", action="store_true", help="continue half-played episodes although the protocol's file has changed")
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -128,28 +140,54 @@ def stop(signal_number: int, frame: object) -> NoReturn:
 
 def run_study(words: argparse.Namespace) -> int:
     """arena run"""
+    from arena.limits import parse_limits
+    from arena.prices import parse_price
     from arena.retry import Retry
     from arena.run import Arena, Which
-    from arena.stages import Stage, preflight, run_stages
+    from arena.stages import check_names, for_study, preflight, run_stages, written_now
+    from arena.study import Study
     from arena.studyfile import load_stages
 
+    if words.keys is not None:
+        from agents.keys import load_keys
+
+        load_keys(words.keys)
     which = Which(words.limit, words.shard, words.retry_failed, words.accept_code_change)
-    arena = Arena(words.db, concurrency=words.concurrency, retry=Retry(attempts=words.attempts))
+    arena = Arena(
+        words.db,
+        concurrency=words.concurrency,
+        limits=parse_limits(words.limits),
+        retry=Retry(attempts=words.attempts, deadline_s=words.deadline),
+        budget_usd=words.budget_usd,
+        prices=dict(parse_price(text) for text in words.price),
+        cache=words.cache,
+    )
     stages = load_stages(words.file, words.option)
-    if len(stages) > 1 or isinstance(stages[0], Stage):
+    if len(stages) > 1 or not isinstance(stages[0], Study):
         planned = preflight(stages, words.db)
         print("planned: " + ", then ".join(f"{study} {count:,} episodes" for study, count in planned.items()), flush=True)
+    if words.dry_run:
+        check_names(arena, stages)
+        for stage in stages:
+            study = written_now(stage, words.db)
+            if study is None:
+                print(f"{stage.name}: can be estimated when the stages before it have been played")
+            else:
+                print_estimate(
+                    study.name, for_study(arena, stages, study).dry_run(study, which=which, reply_tokens=words.reply_tokens), words.reply_tokens
+                )
+        return 0
     summaries = run_stages(arena, stages, which=which, told=lambda summary: print(summary, flush=True))
     latest = {summary.study: summary for summary in summaries}
     for study in latest:
         print_missing(words.db, study)
     judged = print_leaderboards(words.db, latest)
-    failed, unfinished = (sum(getattr(summary, kind) for summary in latest.values()) for kind in ("failed", "open"))
-    again = " --retry-failed" if failed else ""
-    todo = f"continue with the same command{again}; " if failed or unfinished else ""
+    stopped, failed, unfinished = (any(getattr(summary, what) for summary in latest.values()) for what in ("stopped", "failed", "open"))
+    how = "a larger --budget-usd" if stopped else f"the same command{' --retry-failed' if failed else ''}"
+    todo = f"continue with {how}; " if failed or unfinished else ""
     command, study = ("rank", judged[0]) if judged else ("report", summaries[0].study)
     print(f"the record is in {words.db}; {todo}next: arena {command} --study {shlex.quote(study)} --db {shlex.quote(str(words.db))}")
-    return 1 if failed else 0
+    return 3 if stopped else 1 if failed else 0
 
 
 def print_leaderboards(path: Path, juries: Collection[str]) -> list[str]:
@@ -275,40 +313,6 @@ def run_sql(words: argparse.Namespace) -> int:
         case _:
             print_table(table)
     return 0
-
-
-def print_table(table: object, edge: str = "", between: str = "  ", after: str = "") -> None:
-    """A table of rows for people: cells cut to one line, numbers short, nothing that could steer the terminal."""
-    from arena.store import Table
-
-    assert isinstance(table, Table)
-    rows = [list(table.columns), *([cell(value) for value in row] for row in table)]
-    cut = any(text.endswith("…") and len(text) == CELL for row in rows for text in row)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
-    for number, row in enumerate(rows):
-        print((edge + between.join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + after).rstrip())
-        if number == 0:
-            print(edge + between.join("-" * width for width in widths) + after)
-    if cut:
-        print("long cells were cut; --format csv or json shows them whole", file=sys.stderr)
-
-
-def finite(value: object) -> object:
-    """The value as JSON has it, which knows no NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def cell(value: object) -> str:
-    """One value as a short piece of a line."""
-    if value is None:
-        return "NULL"
-    text = f"{value:.6g}" if isinstance(value, float) else printable(str(value)).replace("\n", "⏎")
-    return text if len(text) <= CELL else text[: CELL - 1] + "…"
-
-
-def printable(text: str) -> str:
-    """Text of models without characters that could steer a terminal (escapes, controls, writing direction); line breaks stay."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def show_report(words: argparse.Namespace) -> int:

@@ -17,11 +17,12 @@ from typing import Any
 
 import orjson
 
-from arena.calls import Run, call
+from arena.calls import Run, call, reuse
 from arena.errors import BusySeatError, LeakError, ProtocolError, ReplayError
 from arena.journal import line, row_of, writable
+from arena.memo import StoredTurn, digest, reask_key, turn_of
 from arena.prompt import Part, Prompt, build
-from arena.store import StoredTurn, turn_of, utc_now
+from arena.store import utc_now
 from arena.types import Message, Place, Reading, Request, Seat, Turn
 
 Reader = Callable[[str], Reading]
@@ -47,21 +48,25 @@ def everything(text: str) -> Reading:
     return Reading(public=text)
 
 
-def digest(*words: object) -> bytes:
-    """sha256 over the words as JSON: the root of ids, seeds and random streams."""
-    return hashlib.sha256(orjson.dumps(words)).digest()
+def content(request: Request) -> bytes:
+    """Messages and sampling of a request as JSON, without its seed."""
+    return orjson.dumps((request.messages, request.sampling.content()))
 
 
-def request_hash(request: Request) -> str:
-    """What identifies a request when it is replayed: messages, sampling and seed, as 64 hex digits."""
-    return digest(request.messages, request.sampling, request.seed).hex()
+def request_hash(request: Request, content: bytes) -> str:
+    """What identifies a request when it is replayed: messages, sampling and seed, as 64 hex digits; `content` is the request's."""
+    return hashlib.sha256(b"%b,%d]" % (content[:-1], request.seed)).hexdigest()
 
 
 class Episode:
-    """One play of a protocol.  `id` is the episode's id; `ask` speaks, `rng` draws."""
+    """One play of a protocol.  `id` is the episode's id; `ask` speaks, `rng` draws.
 
-    def __init__(self, id: str, run: Run, memo: Mapping[tuple[str, int], StoredTurn] | None = None) -> None:
+    `memo` holds what is stored of it by (seat, step); `sample` tells its samples from those of other plays, whatever their study.
+    """
+
+    def __init__(self, id: str, run: Run, memo: Mapping[tuple[str, int], StoredTurn] | None = None, sample: str = "") -> None:
         self.id = id
+        self.sample = sample or id
         self._run = run
         self._memo = memo or {}
         self._steps: defaultdict[str, int] = defaultdict(int)
@@ -127,7 +132,7 @@ class Episode:
             request = self._request(step, 0, step.messages)
             stored = self._memo.get((step.seat.name, step.step))
             if stored is not None:
-                self._check_replay(step, stored, request_hash(request))
+                self._check_replay(step, stored, request_hash(request, content(request)))
                 if stored.finished:
                     self._run.tally.replayed += 1
                     return stored.turn
@@ -151,7 +156,10 @@ class Episode:
 
     async def _ask_first(self, step: Step, request: Request) -> Turn:
         started_at = utc_now()
-        reply, call_end = await call(self._run, step.seat.agent.model, request)
+        asked = content(request)
+        sample_key = hashlib.sha256(b"%b %a %a %d" % (asked, self.sample, step.seat.name, step.step)).hexdigest()
+        hit = self._run.cache.get(sample_key)
+        reply, call_end = await call(self._run, step.seat.agent.model, request) if hit is None else reuse(self._run, request, hit)
         row = {
             "episode": self.id,
             "seat": step.seat.name,
@@ -161,14 +169,16 @@ class Episode:
             "asks": 1,
             "text": writable(reply.text),
             "rating_public": step.rating_public,
-            "request_hash": request_hash(request),
+            "request_hash": request_hash(request, asked),
             "prompt": [row_of(part) for part in step.parts],
-            "seed": request.seed,
+            "seed": request.seed if hit is None else hit.seed,
             "model_served": reply.model_served,
             "token_ids": reply.token_ids,
             "reasoning": reply.reasoning,
             "started_at": started_at,
             "ended_at": utc_now(),
+            "logprobs": reply.logprobs,
+            "sample_key": sample_key,
         }
         try:
             reading = step.read(reply.text)
@@ -186,7 +196,9 @@ class Episode:
         if reading.reask is None:
             return await self._keep("turns", row, reading)
         again = (*request.messages, Message("assistant", row["text"]), Message("user", reading.reask))
-        reply, call_end = await call(self._run, step.seat.agent.model, self._request(step, 1, again))
+        request = self._request(step, 1, again)
+        hit = self._run.cache.get(reask_key(row["sample_key"] or "", row["text"], reading.reask)) if self._run.cache else None
+        reply, call_end = await call(self._run, step.seat.agent.model, request) if hit is None else reuse(self._run, request, hit)
         second = step.read(reply.text)
         merged = reading.filled_from(second)
         if second.reask is not None:

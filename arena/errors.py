@@ -21,6 +21,11 @@ Each message says what was asked, what was found and what to do.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from arena.types import Reply
+
 
 class ArenaError(Exception):
     """The root: everything that this project raises on purpose."""
@@ -30,13 +35,17 @@ class ModelError(ArenaError):
     """A model gave no usable reply.
 
     `http_status` is the status of the HTTP answer, None where there was none.  `passing` says whether the same request may go well later.
+    `reply` holds what the provider counted and will bill all the same (the tokens of a reply without text), None where it said nothing.
+    `sent` says whether the request may have reached the provider: what was never sent costs nothing.
     """
 
     passing = False
 
-    def __init__(self, message: str, *, http_status: int | None = None) -> None:
+    def __init__(self, message: str, *, http_status: int | None = None, reply: Reply | None = None, sent: bool = True) -> None:
         super().__init__(message)
         self.http_status = http_status
+        self.reply = reply
+        self.sent = sent
 
 
 class RateLimited(ModelError):
@@ -44,8 +53,8 @@ class RateLimited(ModelError):
 
     passing = True
 
-    def __init__(self, message: str, *, http_status: int | None = None, retry_after_s: float | None = None) -> None:
-        super().__init__(message, http_status=http_status)
+    def __init__(self, message: str, *, http_status: int | None = None, retry_after_s: float | None = None, reply: Reply | None = None) -> None:
+        super().__init__(message, http_status=http_status, reply=reply)
         self.retry_after_s = retry_after_s
 
 

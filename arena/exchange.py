@@ -8,7 +8,7 @@ import duckdb
 
 from arena.errors import StoreError
 from arena.schema import JOURNALED, TABLES
-from arena.store import check_version, journals, live, load_lines, new_rows, quoted, reading, unfolded, writing
+from arena.store import journals, live, load_lines, new_rows, quoted, reading, unfolded, writing
 from arena.views import VIEWS
 
 INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings")
@@ -38,7 +38,6 @@ def merge(path: Path, other: Path) -> tuple[int, int]:
     if path.resolve() == other.resolve():
         raise StoreError(f"{other} cannot be merged into itself")
     with reading(other) as con:
-        check_version(con, other)
         pending = unfolded(con, journals(other))
     with writing(path, wait_s=10) as con:
         con.execute(f"attach {quoted(str(other))} as other (read_only)")

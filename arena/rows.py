@@ -13,9 +13,12 @@ from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
 
+from arena.calls import Tally
 from arena.errors import ArenaError
 from arena.journal import line, row_of, writable
-from arena.store import Known, utc_now
+from arena.memo import Known
+from arena.secrets import without_secrets
+from arena.store import utc_now
 from arena.study import Play, Study, code_hash, protocol_name, protocol_version
 from arena.subjects import bare, subject_id
 from arena.types import Agent, Answer, Verdict
@@ -23,8 +26,8 @@ from arena.types import Agent, Answer, Verdict
 PACKAGES = ("peer-arena", "duckdb", "pydantic", "aiohttp")
 
 
-def opening_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int) -> Iterator[bytes]:
-    """The rows that a run begins with: itself, and the subjects that it will play."""
+def opening_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int, tally: Tally) -> Iterator[bytes]:
+    """The rows that a run begins with: itself with what it is expected to take and may cost, and the subjects that it will play."""
     simulated = any(agent.model.simulated for play in todo for agent in play.lineup.values())
     row = {
         "run": run_id,
@@ -37,6 +40,8 @@ def opening_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int)
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "started_at": utc_now(),
+        "estimate": tally.expected,
+        "budget_usd": tally.budget and tally.budget.limit_usd,
     }
     yield line("runs", row)
     for subject in {subject_id(play.subject): play.subject for play in todo}.items():
@@ -81,7 +86,15 @@ def entry_lines(play: Play) -> Iterator[bytes]:
 
 def agent_row(agent: Agent) -> dict[str, object]:
     """How an agent stands in the table `seats`."""
-    return {"agent": agent.name, "model": agent.model.name, "system": agent.system, "sampling": row_of(agent.sampling)}
+    can = agent.model.can
+    seeds = "honoured" if "same seed, same reply" in can else "sent" if "seed" in can else "not sent"
+    return {
+        "agent": agent.name,
+        "model": agent.model.name,
+        "system": agent.system,
+        "sampling": row_of(agent.sampling),
+        "seeds": seeds,
+    }
 
 
 def result_lines(play: Play, result: Verdict | Answer | None) -> Iterator[bytes]:
@@ -115,5 +128,5 @@ def first_cause(error: BaseException) -> BaseException:
 def failed_line(run_id: str, play: Play, known: Known, error: BaseException) -> bytes:
     """The row that ends an episode with its error in words."""
     cause = first_cause(error)
-    words = {"error_kind": type(cause).__name__, "error": writable(str(cause) + place_of(cause))}
+    words = {"error_kind": type(cause).__name__, "error": without_secrets(writable(str(cause) + place_of(cause)))}
     return status_line(run_id, play, known, {"status": "failed", **words})

@@ -13,25 +13,34 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from arena import store
+from arena import memo, preflight, store
 from arena.blocking import run_blocking
+from arena.budget import Budget
 from arena.calls import Run, Tally
 from arena.episode import Episode
 from arena.errors import BudgetSpent, ReplayError, StoreError, StudyError
+from arena.estimate import Estimate, described
 from arena.journal import Journal
+from arena.limits import Limits, Pace, limits_in_environment, merged
+from arena.memo import Known
+from arena.prices import Price
 from arena.progress import Watch, progress
+from arena.rehearsal import REPLY_TOKENS, estimated
 from arena.retry import Retry
 from arena.rows import entry_lines, failed_line, opening_lines, result_lines, status_line
-from arena.store import Folding, Known, Table, utc_now
-from arena.study import Play, Study, code_hash, plays, protocol_name
+from arena.store import Folding, Table, utc_now
+from arena.study import Play, Study, code_hash, plays
 
 LEAVES_OPEN = (BudgetSpent, ReplayError, StoreError)
 QUICK_FOLD_BYTES = 16 * 2**20
+QUICK_ESTIMATE = 100
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,9 @@ class Summary:
     """What a run did.  Episodes are counted over the whole study: done, failed, open (not ended, or not started), of `planned`.
 
     `others`: episodes that the store holds under this study's name and that are no part of this plan.  `changed`: episodes that were done
-    with another source of their protocol than today's.
+    with another source of their protocol than today's.  `calls` counts the attempts of this run, tokens and dollars are theirs, `unpriced` of
+    them have no known cost; `cached` replies came from earlier studies.  `expected` is what was estimated for them (None where all models
+    are simulated), `stopped` says why the run ended before its time (a spent budget).
     """
 
     study: str
@@ -55,6 +66,14 @@ class Summary:
     changed: int = 0
     torn: int = 0
     put_off: str | None = None
+    cached: int = 0
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+    expected: Estimate | None = None
+    stopped: str | None = None
 
     @property
     def open(self) -> int:
@@ -68,8 +87,16 @@ class Summary:
         )
         if self.replayed:
             text += f", {self.replayed} turns taken from the store"
+        if self.cached:
+            text += f", {self.cached} replies taken from earlier studies"
         if self.unreadable:
             text += f", {self.unreadable} turns unreadable after the re-ask"
+        if self.expected is not None and self.calls:
+            text += f"\n{self.calls} calls, {self.tokens_in} tokens in, {self.tokens_out} out, ${self.cost_usd:.4f}"
+            text += f" and {self.unpriced} calls of unknown cost" if self.unpriced else ""
+            text += f"; expected were {described(self.expected)}"
+        if self.stopped:
+            text += f"\nstopped: {self.stopped}"
         if self.others:
             text += (
                 f"\nnote: the study also holds {self.others} episodes that are not in this plan (other models, motions or options);"
@@ -105,33 +132,48 @@ DEFAULT_RETRY = Retry()
 class Arena:
     """A store and the means to play studies into it.
 
-    `path` is the DuckDB file; journals lie beside it in `<path>.journal/`.  `concurrency` bounds the calls in
-    flight; `retry` says how often and how long a failed call is tried again.
+    `path` is the DuckDB file; journals lie beside it in `<path>.journal/`.  `concurrency` bounds the calls in flight, `limits` those of a
+    provider or model ({"openai": Limit(rpm=500)}), beside the study's own and those of ARENA_LIMITS; `retry` says how often and how long a
+    failed call is tried again.  `budget_usd` is what a study may cost in all its runs; `prices` are those that are known by hand, by model.
+    `cache` takes replies to identical requests from earlier studies of the store.
     """
 
-    def __init__(self, path: str | Path = "arena.duckdb", *, concurrency: int = 32, retry: Retry = DEFAULT_RETRY) -> None:
+    def __init__(
+        self,
+        path: str | Path = "arena.duckdb",
+        *,
+        concurrency: int = 32,
+        limits: Limits = NOTHING,
+        retry: Retry = DEFAULT_RETRY,
+        budget_usd: float | None = None,
+        prices: Mapping[str, Price] = NOTHING,
+        cache: bool = False,
+    ) -> None:
         if concurrency < 1:
             raise StudyError(f"concurrency must be at least 1, found {concurrency}")
+        if budget_usd is not None:
+            Budget(budget_usd)
         self.path = Path(path)
         self.concurrency = concurrency
+        self.limits = limits
         self.retry = retry
+        self.budget_usd = budget_usd
+        self.prices = prices
+        self.cache = cache
 
     async def play(self, study: Study, *, which: Which = EVERYTHING_OPEN, watch: Watch | None = None) -> Summary:
         """Play what is open of a study and fold the record into the database.
 
-        `watch` is called with the tally ten times a second.  Raises StudyError before anything is started, StoreError where the disk or
-        the database fails, ReplayError (after the other episodes are played) where a stored turn answered another request.
+        `watch` is called with the tally ten times a second.  A spent budget ends the run: what is in flight is kept, the summary's `stopped`
+        says so, and a larger budget continues.  Raises StudyError before anything is started, StoreError where the disk or the database
+        fails, ReplayError (after the other episodes are played) where a stored turn answered another request.
         """
-        all_plays = plays(study)
+        all_plays = self._checked(study)
         store.create(self.path)
         with studying(self.path, study.name):
             began = time.monotonic()
             leftovers = store.fold(self.path)
-            known = store.known(self.path, study.name)
-            if known.origin not in (None, "played"):
-                raise StudyError(f"{self.path} holds a study {study.name!r} that was {known.origin}; give yours another name")
-            if not which.accept_code_change:
-                check_code(all_plays, known)
+            known = self._known(study, all_plays, which)
             todo = chosen(all_plays, known, which)
             tally = Tally(planned=len(todo))
             folding = await self._play_out(study, todo, known, tally, len(all_plays), watch) if todo else Folding()
@@ -151,17 +193,53 @@ class Arena:
                 changed=sum(known.code.get(play.episode) not in (None, code_hash(play.protocol)) for play in all_plays),
                 torn=leftovers.skipped + folding.skipped,
                 put_off=folding.put_off,
+                cached=tally.cached,
+                calls=tally.replies + tally.failed_calls,
+                tokens_in=tally.tokens_in,
+                tokens_out=tally.tokens_out,
+                cost_usd=tally.cost_usd,
+                unpriced=tally.unpriced,
+                expected=tally.expected,
+                stopped=tally.budget.closed if tally.budget else None,
             )
+
+    def _checked(self, study: Study) -> list[Play]:
+        """The plays of a study that may be played with this arena's limits, prices and budget; StudyError where it may not."""
+        all_plays = plays(study)
+        preflight.check_secrets(study, all_plays)
+        preflight.check_names({**study.limits, **self.limits}, all_plays, "limit")
+        preflight.check_names(self.prices, all_plays, "price")
+        if self.budget_usd is not None:
+            preflight.check_prices(all_plays, self.prices)
+        return all_plays
+
+    def _known(self, study: Study, all_plays: Sequence[Play], which: Which) -> Known:
+        """What the store holds of a study; StudyError where it cannot be played on."""
+        known = memo.known(self.path, study.name)
+        if known.origin not in (None, "played"):
+            raise StudyError(f"{self.path} holds a study {study.name!r} that was {known.origin}; give yours another name")
+        if not which.accept_code_change:
+            preflight.check_code(all_plays, known)
+        return known
 
     async def _play_out(self, study: Study, todo: Sequence[Play], known: Known, tally: Tally, planned: int, watch: Watch | None) -> Folding:
         """Play the chosen episodes with a journal of their own; fold at the end, however it comes."""
         run_id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        models = {agent.model.name: agent.model for agent in preflight.agents_of(todo)}
+        if not all(model.simulated for model in models.values()):
+            tally.expected = await estimated(todo, known, self.prices, at_most=QUICK_ESTIMATE)
+        if self.budget_usd is not None:
+            earlier = memo.spent(self.path, study.name)
+            tally.budget = Budget(self.budget_usd, earlier.usd)
+            tally.unpriced += earlier.unpriced
+        tally.pace = Pace(self.concurrency, merged(study.limits, limits_in_environment(), self.limits))
+        cache = memo.cached(self.path, study.name, models) if self.cache else {}
         journal = Journal(store.journal_folder(self.path), run_id)
-        run = Run(run_id, journal, asyncio.Semaphore(self.concurrency), self.retry, tally)
+        run = Run(run_id, journal, tally.pace, self.retry, tally, self.prices, tally.budget, cache)
         watching = asyncio.create_task(watched(tally, watch)) if watch else None
         finished = False
         try:
-            journal.append(*opening_lines(study, todo, run_id, planned))
+            journal.append(*opening_lines(study, todo, run_id, planned, tally))
             await play_side_by_side(run, todo, known, self.concurrency)
             finished = True
         finally:
@@ -175,6 +253,20 @@ class Arena:
             if not finished and journal.bytes_written < QUICK_FOLD_BYTES:
                 store.fold(self.path, wait_s=0.5)
         return await asyncio.to_thread(store.fold, self.path)
+
+    def dry_run(self, study: Study, *, which: Which = EVERYTHING_OPEN, reply_tokens: int = REPLY_TOKENS) -> Estimate:
+        """What is still to be played of a study would take, blocking; nothing is asked and nothing is written.
+
+        `reply_tokens` is the assumed length of a reply.  Raises StudyError as `play` does.
+        """
+        if reply_tokens < 1:
+            raise StudyError(f"a reply has at least 1 token, found {reply_tokens}")
+        all_plays = self._checked(study)
+        known = self._known(study, all_plays, which) if self.path.exists() else Known(None, {}, {}, {}, {})
+        todo = chosen(all_plays, known, which)
+        if not todo:
+            return Estimate(0, 0, ())
+        return run_blocking(lambda: estimated(todo, known, self.prices, reply_tokens=reply_tokens))
 
     def run(self, study: Study, *, which: Which = EVERYTHING_OPEN, watch: Watch | None = None) -> Summary:
         """The same as `play`, blocking, on an event loop of its own: also inside a notebook.
@@ -190,20 +282,6 @@ class Arena:
         Raises StoreError where there is no store, or the query is wrong.
         """
         return store.query(self.path, query)
-
-
-def check_code(all_plays: Sequence[Play], known: Known) -> None:
-    """Raise StudyError where a protocol's source changed under the same VERSION while some of its episodes are half played."""
-    now: dict[object, str] = {}
-    for play in all_plays:
-        if known.status.get(play.episode) != "open":
-            continue
-        code = now.setdefault(play.protocol, code_hash(play.protocol))
-        if known.code[play.episode] not in (None, code):
-            raise StudyError(
-                f"the source of {protocol_name(play.protocol)} changed while episodes of it are half played; restore it, raise its VERSION"
-                " (which starts new episodes), or pass --accept-code-change to continue with the new source"
-            )
 
 
 def chosen(all_plays: Sequence[Play], known: Known, which: Which) -> list[Play]:
@@ -228,6 +306,9 @@ async def play_side_by_side(run: Run, todo: Sequence[Play], known: Known, at_onc
                 await play_one(run, play, known)
             except ReplayError as error:
                 wrong_replays.append(error)
+            except BudgetSpent:
+                # The others end by themselves at their next call: what is in flight is paid for, and kept.
+                return
 
     workers = [asyncio.create_task(worker()) for _ in range(min(at_once, len(todo)))]
     try:
@@ -245,7 +326,7 @@ async def play_one(run: Run, play: Play, known: Known) -> None:
     """Play one episode to its end: done, or failed with the reason as a row.  What stops the whole run leaves it open."""
     if play.episode not in known.status:
         run.journal.append(*entry_lines(play))
-    episode = Episode(play.episode, run, known.memo.get(play.episode))
+    episode = Episode(play.episode, run, known.memo.get(play.episode), play.sample)
     try:
         result = await play.protocol(episode, play.subject, **play.seats(), **play.options)
         await episode.settle()

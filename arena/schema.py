@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
+LOGPROBS = "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
 PROMPT = "STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR)[]"
 TURN_COLUMNS = {
     "episode": ("VARCHAR", "the play this turn belongs to"),
@@ -36,6 +37,8 @@ TURN_COLUMNS = {
     "token_ids": ("INTEGER[]", "generated token ids (local models)"),
     "started_at": ("TIMESTAMP", "UTC; NULL for imports"),
     "ended_at": ("TIMESTAMP", "UTC; NULL for imports"),
+    "logprobs": (LOGPROBS, "generated tokens of the first reply with natural log probabilities, where they were asked for and served"),
+    "sample_key": ("VARCHAR", "sha256 of the first request without its seed, and of whose sample it is: what --cache looks for"),
 }
 CALL_KEY = ("episode", "seat", "step", "ask", "run", "attempt")
 CALL_PLACE = {
@@ -46,6 +49,8 @@ CALL_PLACE = {
     "run": ("VARCHAR", "the run that made the call"),
     "attempt": ("INTEGER", "0 for the first try of this ask within the run"),
     "started_at": ("TIMESTAMP", "UTC, when it was sent"),
+    "sent": ("JSON", "the settings that went out beside model and messages, in the provider's words; NULL where the model does not say"),
+    "worst_usd": ("DOUBLE", "dollars that the call could cost at most; NULL: no price, or no bound on the reply"),
 }
 
 
@@ -73,6 +78,8 @@ TABLES: dict[str, Table] = {
             "host": ("VARCHAR", "machine"),
             "pid": ("INTEGER", "process"),
             "started_at": ("TIMESTAMP", "UTC"),
+            "estimate": ("JSON", "what the run was expected to take, by model: calls, tokens, dollars; NULL where nothing could be said"),
+            "budget_usd": ("DOUBLE", "the budget that the run had; NULL: none"),
         },
     ),
     "plays": Table(
@@ -113,6 +120,7 @@ TABLES: dict[str, Table] = {
             "model": ("VARCHAR", "model reference, without address or key"),
             "system": ("VARCHAR", "the agent's system prompt; NULL where unknown"),
             "sampling": ("JSON", "sampling settings that were set; NULL where unknown"),
+            "seeds": ("VARCHAR", "honoured: same seed, same reply; sent: without that promise; not sent; NULL for imports"),
         },
     ),
     "subjects": Table(
@@ -140,7 +148,7 @@ TABLES: dict[str, Table] = {
         CALL_KEY,
         {
             **CALL_PLACE,
-            "status": ("VARCHAR", "ok, failed or cancelled"),
+            "status": ("VARCHAR", "ok, failed, cancelled, or cached: taken from an earlier study, nothing was sent"),
             "error_kind": ("VARCHAR", "class of the error; NULL when ok"),
             "error": ("VARCHAR", "the error in words; NULL when ok"),
             "http_status": ("INTEGER", "NULL where there was no HTTP answer"),
@@ -149,10 +157,11 @@ TABLES: dict[str, Table] = {
             "tokens_out": ("BIGINT", "generated tokens, reasoning included"),
             "tokens_reasoning": ("BIGINT", "generated reasoning tokens"),
             "cost_usd": ("DOUBLE", "dollars; NULL: unknown, not zero"),
-            "cost_source": ("VARCHAR", "provider or table; NULL: unknown"),
+            "cost_source": ("VARCHAR", "who says so: the provider, a table of prices, by hand, ...; NULL: unknown"),
             "latency_s": ("DOUBLE", "seconds from sending to the whole reply"),
             "queued_s": ("DOUBLE", "seconds the call waited for its turn"),
             "finish_reason": ("VARCHAR", "stop, length, ... in the provider's words"),
+            "cached_from": ("VARCHAR", "the episode that the reply was taken from; NULL where it was asked for"),
         },
     ),
     "rulings": Table(
@@ -217,4 +226,6 @@ TABLES: dict[str, Table] = {
         },
     ),
 }
+# What a table was called before, in stores and journals of older versions.
+FORMERLY = {"rulings": "verdicts"}
 JOURNALED = tuple(name for name in TABLES if name != "folded")

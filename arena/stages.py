@@ -7,23 +7,29 @@ twice.  A stage must give the same study again when the store has grown by its o
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from arena.errors import StoreError, StudyError
+from arena.memo import spent
 from arena.run import EVERYTHING_OPEN, Arena, Summary, Which
 from arena.study import Study, plays
+from arena.types import Agent
 
 Written = Callable[[Path], Study]
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A study to come: its name, the function that writes it down from the store, and the one that says how many episodes it will have."""
+    """A study to come: its name, the function that writes it down from the store, the one that says how many episodes it will have, and
+    whose agents will speak in it."""
 
     name: str
     write: Written
     expected: Callable[[Path], int]
+    agents: tuple[Agent, ...]
 
 
 Stages = Sequence[Study | Stage]
@@ -47,13 +53,16 @@ def run_stages(
 ) -> list[Summary]:
     """Play stages one after the other, up to one that leaves episodes open; returns their summaries, each also given to `told` at its end.
 
-    In async code: `for stage in stages: await arena.play(written(stage, arena.path))`.  Raises what `Arena.run` and the stages raise.
+    The arena's budget is for all of them together.  In async code: `for stage in stages: await arena.play(written(stage, arena.path))`.
+    Raises what `Arena.run` and the stages raise, and StudyError where a price or limit is for a model of no stage.
     """
+    check_names(arena, stages)
     summaries: list[Summary] = []
     for stage in stages:
         if summaries and summaries[-1].open:
             break
-        summaries.append(arena.run(written(stage, arena.path), which=which))
+        study = written(stage, arena.path)
+        summaries.append(for_study(arena, stages, study).run(study, which=which))
         if told is not None:
             told(summaries[-1])
     return summaries
@@ -62,3 +71,39 @@ def run_stages(
 def written(stage: Study | Stage, path: Path) -> Study:
     """The study itself, or the one that a stage writes down from the store."""
     return stage if isinstance(stage, Study) else stage.write(path)
+
+
+def written_now(stage: Study | Stage, path: Path) -> Study | None:
+    """The study of a stage as far as the store can tell today; None where it does not hold yet what the stage is written from."""
+    try:
+        return written(stage, path)
+    except (StudyError, StoreError):
+        return None
+
+
+def for_study(arena: Arena, stages: Stages, study: Study) -> Arena:
+    """The arena as it plays one study of these stages: with the limits and prices of its models, and with what is left of the budget."""
+    if len(stages) == 1:
+        return arena
+    mine, own = names_of(study), copy.copy(arena)
+    own.limits, own.prices = ({name: given for name, given in all.items() if name in mine} for all in (arena.limits, arena.prices))
+    if arena.budget_usd is not None:
+        others = {stage.name for stage in stages} - {study.name} if arena.path.exists() else set()
+        # A budget is more than nothing: where nothing is left, a billionth of a dollar lets calls through that cost none.
+        own.budget_usd = max(arena.budget_usd - sum(spent(arena.path, other).usd for other in others), 1e-9)
+    return own
+
+
+def names_of(stage: Study | Stage) -> set[str]:
+    """The models of a stage and their providers: what limits and prices may be given for."""
+    agents = stage.agents if isinstance(stage, Stage) else [agent for arm in stage.arms for lineup in arm.lineups for agent in lineup.values()]
+    models = {agent.model.name for agent in agents}
+    return models | {model.partition("/")[0] for model in models}
+
+
+def check_names(arena: Arena, stages: Stages) -> None:
+    """Raise StudyError where the arena has a limit or price for a name that is no model or provider of any stage."""
+    names = set().union(*(names_of(stage) for stage in stages))
+    for name in {**arena.limits, **arena.prices}:
+        if name not in names and len(stages) > 1:
+            raise StudyError(f"a limit or price is given for {name!r}, but the models of this tournament are {', '.join(sorted(names))}")

@@ -10,9 +10,10 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,8 +23,7 @@ from typing import Any
 import duckdb
 
 from arena.errors import StoreError
-from arena.schema import JOURNALED, SCHEMA_VERSION, TABLES
-from arena.types import NOT_ASKED, Turn
+from arena.schema import FORMERLY, JOURNALED, SCHEMA_VERSION, TABLES
 from arena.views import VIEWS
 
 JSON_OBJECT_BYTES = 16 * 2**20
@@ -96,8 +96,32 @@ def create(path: Path) -> None:
         finally:
             for leftover in (draft, draft.with_name(draft.name + ".wal")):
                 leftover.unlink(missing_ok=True)
-    with reading(path) as con:
-        check_version(con, path)
+    with reading(path):
+        pass
+
+
+def migrate(path: Path, version: int) -> None:
+    """Give a store of an older version the columns and views of this one, after a copy of it has been put beside it.
+
+    Raises StoreError where another process holds it.
+    """
+    backup = path.with_name(f"{path.name}.backup-v{version}")
+    with writing(path, wait_s=10) as con:
+        con.execute("checkpoint")
+        shutil.copyfile(path, backup)
+        con.execute("begin")
+        tables = {row[0] for row in con.execute("select table_name from duckdb_tables() where database_name = 'store'").fetchall()}
+        for name, table in TABLES.items():
+            if name not in tables and FORMERLY.get(name) in tables:
+                con.execute(f"alter table {FORMERLY[name]} rename to {name}")
+            there = {row[0] for row in con.execute(f"describe {name}").fetchall()}
+            for column, (kind, text) in table.columns.items():
+                if column not in there:
+                    con.execute(f"alter table {name} add column {column} {kind}")
+                    comment(con, "table", name, table.comment, {column: text})
+        make_views(con)
+        con.execute("update store_info set schema_version = ?", [SCHEMA_VERSION])
+        con.execute("commit")
 
 
 def make_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -109,13 +133,18 @@ def make_tables(con: duckdb.DuckDBPyConnection) -> None:
         columns = ", ".join(f"{column} {kind}" for column, (kind, _) in table.columns.items())
         con.execute(f"create table {name} ({columns})")
         comment(con, "table", name, table.comment, {column: text for column, (_, text) in table.columns.items()})
+    make_views(con)
+    con.execute("commit")
+
+
+def make_views(con: duckdb.DuckDBPyConnection) -> None:
+    """All views with their comments, in place of those that are there."""
     inherited = {column: text for table in TABLES.values() for column, (_, text) in table.columns.items()}
     for name, view in VIEWS.items():
-        con.execute(f"create view {name} as {view.sql}")
+        con.execute(f"create or replace view {name} as {view.sql}")
         names = [row[0] for row in con.execute(f"describe {name}").fetchall()]
         known = {column: inherited.get(column, column.replace("_", " ")) for column in names}
         comment(con, "view", name, view.comment, known | view.columns)
-    con.execute("commit")
 
 
 def comment(con: duckdb.DuckDBPyConnection, kind: str, name: str, text: str, columns: dict[str, str]) -> None:
@@ -170,8 +199,8 @@ def holder(message: str) -> str:
     return message.split("held in ")[-1].split(". ")[0] if "held in " in message else "unknown"
 
 
-def check_version(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Raise StoreError where the attached store is none of ours, or newer than this program."""
+def check_version(con: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """The schema version of the attached store.  Raises StoreError where it is none of ours, or newer than this program."""
     try:
         row = con.execute("select schema_version from store.store_info").fetchone()
     except duckdb.CatalogException as error:
@@ -181,15 +210,25 @@ def check_version(con: duckdb.DuckDBPyConnection, path: Path) -> None:
         raise StoreError(
             f"{path} has {found}, this program reads {SCHEMA_VERSION}: it was written by a newer arena; update, or name another file with --db"
         )
+    return int(row[0])
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in memory with the store attached read-only as `store`; let go at the end of the block."""
+    """A connection in memory with the store attached read-only as `store`; let go at the end of the block.
+
+    A store of an older version is brought up to date first.  Raises StoreError where it is no store, or a newer one.
+    """
     if not path.exists():
         raise StoreError(f"there is no store at {path}; run or import a study first, or name another file with --db")
     with ONE_AT_A_TIME, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
-        retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (type duckdb, read_only)"), path, wait_s=10)
+        attach = f"attach {quoted(str(path))} as store (type duckdb, read_only)"
+        retry_locked(lambda: con.execute(attach), path, wait_s=10)
+        version = check_version(con, path)
+        if version < SCHEMA_VERSION:
+            con.execute("detach store")
+            migrate(path, version)
+            retry_locked(lambda: con.execute(attach), path, wait_s=10)
         yield con
 
 
@@ -197,7 +236,6 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def live(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection on which every table and view of the store shows what is folded and what still lies in journals."""
     with reading(path) as con:
-        check_version(con, path)
         load_lines(con, unfolded(con, journals(path)))
         for name in JOURNALED:
             con.execute(f"create view {name} as from store.{name} union all by name {new_rows(name)}")
@@ -276,7 +314,7 @@ def new_rows(name: str) -> str:
     key = ", ".join(TABLES[name].key)
     return (
         f"select {', '.join(TABLES[name].columns)} from lines anti join store.{name} using ({key})"
-        f" where t = {quoted(name)} qualify row_number() over (partition by {key}) = 1"
+        f" where t in ({quoted(name)}, {quoted(FORMERLY.get(name, name))}) qualify row_number() over (partition by {key}) = 1"
     )
 
 
@@ -290,7 +328,6 @@ def fold(path: Path, *, wait_s: float = 2.0) -> Folding:
         return Folding()
     try:
         with reading(path) as con:
-            check_version(con, path)
             if not unfolded(con, closed):
                 return Folding()
         with writing(path, wait_s=wait_s) as con:
@@ -316,68 +353,3 @@ def fold_into(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> Folding:
         con.execute("insert into store.folded values (?, ?, ?, ?)", [file.name, size, lost, utc_now()])
     con.execute("commit")
     return Folding(len(files), sum(skipped))
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTurn:
-    """A turn that an earlier run has stored; not `finished`: its re-ask (`reask_prompt`) has no reply yet."""
-
-    turn: Turn
-    row: dict[str, Any]
-    request_hash: str | None
-    reask_prompt: str | None
-    finished: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a store knows of a study: its origin (None: it is new), status and source hash by episode, and the turns of what is not done."""
-
-    origin: str | None
-    status: dict[str, str]
-    ended_at: dict[str, datetime]
-    code: dict[str, str | None]
-    memo: dict[str, dict[tuple[str, int], StoredTurn]]
-
-
-def known(path: Path, study: str) -> Known:
-    """What has been played of a study, in the database and in journals that could not be folded."""
-    with live(path) as con:
-        episodes = con.execute(
-            "select e.episode, e.status, p.code_hash, e.ended_at from episodes e join plays p using (episode) where e.study = ?", [study]
-        ).fetchall()
-        origin = con.execute("select origin from studies where study = ?", [study]).fetchone()
-        memo: dict[str, dict[tuple[str, int], StoredTurn]] = {}
-        for table in ("unfinished_turns", "turns"):
-            cursor = con.execute(f"select t.* from {table} t join episodes e using (episode) where e.study = ? and e.status <> 'done'", [study])
-            names = [column[0] for column in cursor.description or ()]
-            for values in cursor.fetchall():
-                row = dict(zip(names, values, strict=True))
-                stored = StoredTurn(turn_of(row), row, row["request_hash"], row["reask_prompt"], table == "turns")
-                memo.setdefault(row["episode"], {})[row["seat"], row["step"]] = stored
-        return Known(
-            origin and origin[0],
-            {row[0]: row[1] for row in episodes},
-            {row[0]: row[3] for row in episodes if row[3] is not None},
-            {row[0]: row[2] for row in episodes},
-            memo,
-        )
-
-
-def turn_of(row: Mapping[str, Any]) -> Turn:
-    """The turn that a row of the table `turns` stands for."""
-    return Turn(
-        episode=row["episode"],
-        seat=row["seat"],
-        step=row["step"],
-        phase=row["phase"],
-        round=row["round"],
-        text=row["text"],
-        public=row["public"],
-        thoughts=row["thoughts"],
-        confidence=row["confidence"],
-        confidence_status=row["confidence_status"] or NOT_ASKED,
-        answer=row["answer"],
-        flags=tuple(row["flags"] or ()),
-        rating_public=bool(row["rating_public"]),
-    )

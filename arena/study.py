@@ -19,6 +19,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from arena.errors import StudyError
+from arena.limits import Limit, Limits
 from arena.subjects import subject_id
 from arena.types import Agent, Answer, Seat, Subject, Verdict
 
@@ -43,12 +44,16 @@ class Arm:
 
 @dataclass(frozen=True)
 class Study:
-    """Arms x subjects x lineups x repeats.  The name is the study's identity in a store."""
+    """Arms x subjects x lineups x repeats.  The name is the study's identity in a store.
+
+    `limits` bound how fast providers or models are called ({"openai": Limit(rpm=500)}); they are no part of any id.
+    """
 
     name: str
     arms: Sequence[Arm]
     subjects: Sequence[Subject]
     repeats: int = 1
+    limits: Limits = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,11 @@ class Play:
     subject: Subject
     lineup: Lineup
     repeat: int
+
+    @property
+    def sample(self) -> str:
+        """What tells the samples of this play from those of others, whatever their study: arm, subject, who sits where, repeat."""
+        return hashlib.sha256(orjson.dumps([self.arm, subject_id(self.subject), identities(self.lineup), self.repeat])).hexdigest()
 
     def seats(self) -> dict[str, Seat]:
         """The seats by name, as the protocol takes them."""
@@ -106,6 +116,8 @@ def check_shape(study: Study) -> None:
             raise StudyError(f"the {part} of a study are a list of {kind.__name__}, found {given!r:.80}")
     if not isinstance(study.name, str) or not isinstance(study.repeats, int):
         raise StudyError(f"a study has a text as name and a whole number of repeats, found {study.name!r:.80} and {study.repeats!r:.80}")
+    if not isinstance(study.limits, Mapping) or not all(isinstance(limit, Limit) for limit in study.limits.values()):
+        raise StudyError(f"the limits of a study are a dictionary from providers or models to Limit, found {study.limits!r:.80}")
     if not study.name.strip() or not study.name.isprintable():
         raise StudyError(f"a study needs a printable name, found {study.name!r}")
     if not study.arms:
@@ -187,6 +199,11 @@ def checked_lineup(arm: Arm, lineup: Lineup) -> dict[str, Agent]:
     return {seat: lineup[seat] for seat in seats}
 
 
+def identities(lineup: Lineup) -> dict[str, object]:
+    """What tells agents apart: model, system prompt and sampling; no name, address or key."""
+    return {seat: [agent.model.name, agent.system, orjson.Fragment(orjson.dumps(agent.sampling.content()))] for seat, agent in lineup.items()}
+
+
 def episode_id(study: str, arm: Arm, options: Options, subject: Subject, lineup: Lineup, repeat: int) -> str:
     """20 hex digits of a sha256 over everything that defines the play."""
     try:
@@ -196,7 +213,7 @@ def episode_id(study: str, arm: Arm, options: Options, subject: Subject, lineup:
             "protocol": [protocol_name(arm.protocol), protocol_version(arm.protocol)],
             "options": options,
             "subject": subject_id(subject),
-            "seats": {seat: [agent.model.name, agent.system, agent.sampling] for seat, agent in lineup.items()},
+            "seats": identities(lineup),
             "repeat": repeat,
         }
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]

@@ -157,7 +157,7 @@ def swiss_round(
             arms.append(Arm(f"round {round}", protocol, swiss(agents, earlier, seed=seed), options or {}))
         return Study(name, arms, subjects)
 
-    return Stage(name, write, partial(expected, number * 2 * (len(agents) // 2) * len(subjects)))
+    return Stage(name, write, partial(expected, number * 2 * (len(agents) // 2) * len(subjects)), tuple(agents))
 
 
 def expected(episodes: int, path: Path) -> int:

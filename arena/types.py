@@ -20,13 +20,20 @@ NOT_ASKED = "not asked"
 class Sampling:
     """How a model samples; None leaves a setting to the provider, as the debate paper did.
 
-    `temperature` >= 0, `top_p` in (0, 1], `max_tokens` counts generated tokens.
+    `temperature` >= 0, `top_p` in (0, 1], `max_tokens` counts generated tokens, reasoning included.  `logprobs` asks for the log probability
+    of every generated token, with so many alternatives (0 to 20) beside it.
     """
 
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    logprobs: int | None = None
+
+    def content(self) -> dict[str, object]:
+        """The settings as they go into ids and hashes: one that came later is left out where it is not set, so that old ids stay."""
+        fields: dict[str, object] = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens, "stop": self.stop}
+        return fields if self.logprobs is None else fields | {"logprobs": self.logprobs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +67,28 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """A token that could have stood in a place, with the natural logarithm of its probability (<= 0)."""
+
+    token: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenChoice:
+    """A generated token with its log probability (natural, <= 0), and the likeliest tokens in its place, itself included, as far as served."""
+
+    token: str
+    logprob: float
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a model answered.  Counts are tokens; None means that the provider did not say.
 
-    `reasoning` is reasoning text that the provider serves apart from `text`; `tokens_out` includes `tokens_reasoning`.
+    `reasoning` is reasoning text that the provider serves apart from `text`; `tokens_out` includes `tokens_reasoning`.  `cost_usd` is set
+    where the provider itself states it (`cost_source` is then "provider"); from prices it is computed by the arena.
     """
 
     text: str
@@ -78,14 +103,19 @@ class Reply:
     cost_usd: float | None = None
     cost_source: str | None = None
     token_ids: tuple[int, ...] | None = None
+    logprobs: tuple[TokenChoice, ...] | None = None
 
 
 class Model(Protocol):
     """Whoever can answer a request.
 
-    `name` is the reference without address or key, as it goes into episode ids; `can` names abilities ("seed", "prefill", "logprobs");
-    `simulated` marks models whose words come from a generator, so that every report can say so.  A model that holds connections may also
-    have `async def close()`, which the arena awaits at the end of a run.
+    `name` is the reference without address or key, as it goes into episode ids; `can` names abilities: "seed" (a seed is sent),
+    "same seed, same reply" (and kept to), "prefill", "logprobs"; `simulated` marks models whose words come from a generator, so that every
+    report can say so.
+
+    A model may also have: `async def close()`, which the arena awaits at the end of a run; `price`, an arena.prices.Price, None where it is
+    not known; `longest_reply`, the tokens that it asks for at most where the sampling has no limit; `sent(request)`, the settings that go
+    out beside the messages, under the provider's names for them, as the ledger keeps them.
     """
 
     name: str

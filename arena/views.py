@@ -58,7 +58,10 @@ VIEWS: dict[str, View] = {
         select s.*, 'unknown' as status from call_starts s
         anti join call_ends using (episode, seat, step, ask, run, attempt)
         """,
-        {"status": "ok, failed, cancelled, or unknown: it went out and no outcome has been kept (in flight, or the process died)"},
+        {
+            "status": "ok, failed, cancelled, cached (taken from an earlier study, nothing was sent), or unknown: it went out and no outcome"
+            " has been kept (in flight, or the process died)"
+        },
     ),
     "saw": View(
         "One row is a turn that stood in another turn's prompt, with the face that was shown",
@@ -167,18 +170,23 @@ VIEWS: dict[str, View] = {
         {"pairs": "debates that the judge decided in both orders"},
     ),
     "cost": View(
-        "Calls, tokens and dollars by study, model, seat and phase, failed attempts included",
+        "Attempts, tokens and dollars by study, model, seat and phase, failed attempts included",
         """
         select e.study, s.model, c.seat, t.phase, count(*) as calls, count(*) filter (c.status = 'ok') as ok,
                count(*) filter (c.status = 'failed') as failed, count(*) filter (c.status = 'cancelled') as cancelled,
-               count(*) filter (c.status = 'unknown') as unknown,
-               sum(c.tokens_in) as tokens_in, sum(c.tokens_out) as tokens_out, sum(c.cost_usd) as cost_usd,
-               count(*) filter (c.cost_usd is null) as calls_of_unknown_cost
+               count(*) filter (c.status = 'unknown') as unknown, count(*) filter (c.status = 'cached') as cached,
+               sum(c.tokens_in) as tokens_in, sum(c.tokens_cached) as tokens_cached, sum(c.tokens_out) as tokens_out,
+               sum(c.tokens_reasoning) as tokens_reasoning, sum(c.cost_usd) as cost_usd,
+               count(*) filter (c.cost_usd is null) as calls_of_unknown_cost, sum(coalesce(c.cost_usd, c.worst_usd)) as at_most_usd
         from calls c left join episodes e using (episode) left join seats s using (episode, seat)
-        left join turns t using (episode, seat, step)
+        left join (select episode, seat, step, phase from turns union all select episode, seat, step, phase from unfinished_turns
+                   anti join turns using (episode, seat, step)) t using (episode, seat, step)
         group by all order by all
         """,
-        {"cost_usd": "NULL where no call has a known cost; calls_of_unknown_cost are not in the sum"},
+        {
+            "cost_usd": "NULL where no call has a known cost; calls_of_unknown_cost are not in the sum",
+            "at_most_usd": "the same with calls of unknown cost at their worst case, as far as that is known",
+        },
     ),
     "missing": View(
         "What is not there, and why: episodes not finished, and values that are NULL in finished ones",

@@ -18,7 +18,7 @@ from typing import Literal
 from agents import agent
 from analysis.report import report
 from analysis.tables import print_report
-from arena import MOTIONS, Arena, ArenaError, Arm, Study, against_itself, round_robin
+from arena import MOTIONS, Arena, ArenaError, Arm, Sampling, Study, against_itself, round_robin
 from arena import motions as read_motions
 from arena.studyfile import load_study
 from protocols.debate import PRESETS, debate
@@ -39,9 +39,10 @@ def study(
     preset: Preset = "self",
     motions: str | None = None,
     repeats: int = 1,
+    max_tokens: int | None = None,
 ) -> Study:
-    """One configuration of the paper, with these models, on these motions."""
-    agents = [agent(reference) for reference in models]
+    """One configuration of the paper, with these models, on these motions; `max_tokens` bounds a reply (the paper set no bound)."""
+    agents = [agent(reference, sampling=Sampling(max_tokens=max_tokens)) for reference in models]
     lineups = round_robin(agents) if preset == "cross_model" else against_itself(agents)
     subjects = read_motions(motions) if motions else MOTIONS
     return Study(f"two_llms_debate_{preset}", [Arm(preset, debate, lineups, PRESETS[preset])], subjects, repeats)

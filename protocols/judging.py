@@ -136,7 +136,7 @@ def jury(
             )
         return Study(name, arms, debates, repeats)
 
-    return Stage(name, write, partial(expected, of, write, len(arms) * len(judges) * repeats))
+    return Stage(name, write, partial(expected, of, write, len(arms) * len(judges) * repeats), tuple(judges))
 
 
 def expected(of: Study | Stage | str, write: Written, readings: int, path: Path) -> int:

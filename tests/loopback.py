@@ -1,4 +1,4 @@
-"""A real server on 127.0.0.1 that speaks chat completions, Responses, Anthropic's Messages and Gemini, for tests and benchmarks.
+"""A real server on 127.0.0.1 that speaks chat completions, Responses, Anthropic's Messages, Gemini and Bedrock, for tests and benchmarks.
 
 In a test: `async with chat_server(reply, latency_s=0.1) as server`, then `http/<any>@{server.url}`.  As a process of its own:
 `python tests/loopback.py --latency 1 --numbered --log FILE` prints its address on the first line of stdout.  HTTP/1.1 with keep-alive is
@@ -59,13 +59,18 @@ Answering = Callable[[Received], Answer]
 
 @dataclass
 class ChatServer:
-    """A running server: its base url, what it received in order, how many connections are open and were ever made."""
+    """A running server: its base url, what it received in order, how many connections are open and were ever made.
+
+    `forgets`: nothing that was received is kept, so that a long benchmark does not slow it down.
+    """
 
     answer: Answering
     latency_s: float | Callable[[dict[str, Any]], float] = 0.0
     log: int | None = None
     first: int = 1
+    forgets: bool = False
     url: str = ""
+    count: int = 0
     requests: list[Received] = field(default_factory=list)
     connections_made: int = 0
     open: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -93,9 +98,11 @@ class ChatServer:
             writer.write(response(404, error_body(f"there is only POST to {', '.join(FORMS)}")))
             await writer.drain()
             return True
-        number = self.first + len(self.requests)
+        number = self.first + self.count
+        self.count += 1
         received = Received(number, time.monotonic(), orjson.loads(raw), headers, hashlib.sha256(raw).hexdigest(), path)
-        self.requests.append(received)
+        if not self.forgets:
+            self.requests.append(received)
         self.note("request", received)
         latency_s = self.latency_s(received.body) if callable(self.latency_s) else self.latency_s
         if latency_s:
@@ -136,7 +143,8 @@ def form_of(path: str) -> Callable[..., dict[str, Any]] | None:
 def spoken(text: str | None, received: Received, *, cut: bool = False) -> dict[str, Any]:
     """A whole answer in the form that was asked for; `cut`: all tokens were used up.  Token counts are words."""
     body = received.body
-    said = [m["content"] for m in body.get("messages") or body.get("input") or ()]
+    contents = [m["content"] for m in body.get("messages") or body.get("input") or ()]
+    said = [piece for content in contents for piece in ([content] if isinstance(content, str) else [part["text"] for part in content])]
     said += [part["text"] for m in body.get("contents", ()) for part in m["parts"]]
     form = form_of(received.path)
     assert form is not None
@@ -180,6 +188,13 @@ def candidates(text: str | None, received: Received, tokens_in: int, tokens_out:
     return {"candidates": [{"content": content, "finishReason": finish, "index": 0}], "usageMetadata": usage, "modelVersion": "gemini-served"}
 
 
+def conversed(text: str | None, received: Received, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+    """An answer of Bedrock's Converse."""
+    content = {"role": "assistant", "content": [] if text is None else [{"text": text}]}
+    usage = {"inputTokens": tokens_in, "outputTokens": tokens_out, "totalTokens": tokens_in + tokens_out}
+    return {"output": {"message": content}, "stopReason": "max_tokens" if cut else "end_turn", "usage": usage, "metrics": {"latencyMs": 1}}
+
+
 def completion(text: str | None, received: Received, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
     """A chat completion of OpenAI's form."""
     finish_reason = "length" if cut else "stop"
@@ -198,6 +213,7 @@ FORMS: dict[str, Callable[..., dict[str, Any]]] = {
     "/responses": response_object,
     "/messages": message_object,
     ":generateContent": candidates,
+    "/converse": conversed,
 }
 
 
@@ -292,6 +308,27 @@ def repeatable(received: Received) -> str:
     return f"<thoughts>private-{word}</thoughts>\n<speech>speech-{word}</speech>\n<rating>{50 + int(word, 16) % 51}</rating>"
 
 
+def echoing(received: Received) -> str:
+    """A valid debate reply of a hostile server: it repeats the key that it was sent, in public and in private."""
+    names = ("authorization", "x-api-key", "x-goog-api-key")
+    keys = " ".join(received.headers[name] for name in names if name in received.headers)
+    return f"<thoughts>I have {keys} and {received.path}</thoughts><speech>Your key is {keys}.</speech><rating>70</rating>"
+
+
+def of_length(words: int) -> Answering:
+    """Valid debate replies of about so many words that depend on the request alone, for benchmarks."""
+    sentence = "The motion stands because nobody has shown that it falls. "
+    speech = " ".join((sentence * words).split(" ")[: max(words - 7, 0)])
+
+    def answer(received: Received) -> str:
+        """One reply."""
+        word = received.sha256[:12]
+        rating = 50 + int(word, 16) % 51
+        return f"<thoughts>It stands well, {word}.</thoughts>\n<speech>{speech} {word}</speech>\n<rating>{rating}</rating>"
+
+    return answer
+
+
 async def serve_for(server: ChatServer, max_s: float) -> None:
     """Print the server's address and serve until the time is up."""
     async with running(server):
@@ -304,6 +341,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A chat-completions server on 127.0.0.1; its address is the first line of the output.")
     parser.add_argument("--latency", type=float, default=0.0, metavar="S", help="seconds before each answer")
     parser.add_argument("--numbered", action="store_true", help="every reply carries a fresh number; otherwise it depends on the request")
+    parser.add_argument("--echo-keys", action="store_true", help="every reply repeats the key that it was sent")
+    parser.add_argument("--words", type=int, metavar="N", help="replies of about N words; requests are forgotten at once (for benchmarks)")
     parser.add_argument("--log", metavar="FILE", help="append a JSON line for each request received and each reply handed to the socket")
     parser.add_argument("--max-s", type=float, default=120.0, metavar="S", help="stop by itself after this many seconds")
     options = parser.parse_args()
@@ -312,7 +351,8 @@ def main() -> None:
         log = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         with open(options.log, "rb") as lines:
             first += sum(1 for _ in lines)
-    asyncio.run(serve_for(ChatServer(numbered if options.numbered else repeatable, options.latency, log, first), options.max_s))
+    answer = numbered if options.numbered else echoing if options.echo_keys else of_length(options.words) if options.words else repeatable
+    asyncio.run(serve_for(ChatServer(answer, options.latency, log, first, forgets=bool(options.words)), options.max_s))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.anthropic_sdk import MAX_TOKENS, anthropic_model, read_message, version_of
-from arena.errors import ModelError, Refused
+from arena.errors import BadReply, EmptyReply, ModelError, Refused
 from arena.types import Sampling
 from tests.agents.test_sdk import connected
 from tests.lanes import KEY, ask
@@ -82,6 +82,19 @@ def test_a_model_that_declined_is_refused_with_its_reason() -> None:
     declined = message(content=[], stop_reason="refusal", stop_details={"type": "refusal", "category": "cyber"})
     with pytest.raises(Refused, match=r"declined.*cyber"):
         read_message(json.dumps(declined).encode(), asked="it", key=None, http_status=200)
+
+
+OF_NO_USE = [(message(content=[]), EmptyReply), (message(content=[], stop_reason="refusal"), Refused), (message(content=None), BadReply)]
+
+
+@pytest.mark.parametrize(("document", "kind"), OF_NO_USE)
+def test_an_answer_that_is_of_no_use_keeps_what_it_is_billed_for(document: dict[str, Any], kind: type[ModelError]) -> None:
+    with pytest.raises(kind) as caught:
+        read_message(json.dumps(document).encode(), asked="it", key=None, http_status=200)
+    reply = caught.value.reply
+    assert reply is not None
+    assert (reply.text, reply.model_served, reply.finish_reason, reply.http_status) == ("", "claude-served", document["stop_reason"], 200)
+    assert (reply.tokens_in, reply.tokens_cached, reply.tokens_out, reply.tokens_reasoning) == (40, 30, 9, 5)
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()

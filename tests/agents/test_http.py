@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.http import HttpModel, http_model, key_for
-from agents.wire import read_fault, read_reply, wait_asked
+from agents.wire import read_fault, read_reply, stated_cost, token_choices, wait_asked
 from arena.errors import BadReply, ContextOverflow, EmptyReply, ModelError, RateLimited, Refused, StudyError, Unreachable
-from arena.types import Sampling
+from arena.types import Alternative, Reply, Sampling, TokenChoice
 from tests.lanes import FAULT_NAMES, FAULTS, KEY, ask, everything_said, no_connection_left
 from tests.loopback import ChatServer, Fault, chat_process, chat_server
 
@@ -69,6 +69,80 @@ async def test_only_settings_that_were_made_are_sent() -> None:
     assert server.requests[0].body == {"model": "llama", "messages": messages, "seed": 7}
     settings = {"temperature": 0.0, "top_p": 0.9, "max_tokens": 50, "stop": ["END"]}
     assert server.requests[1].body == server.requests[0].body | settings
+
+
+SPOKEN = [
+    {"token": "Yes", "logprob": -0.25, "bytes": None, "top_logprobs": [{"token": "Yes", "logprob": -0.25}, {"token": "No", "logprob": -2}]}
+]
+
+
+async def test_log_probabilities_are_asked_for_and_read() -> None:
+    choice = {"message": {"content": "Yes"}, "finish_reason": "stop", "logprobs": {"content": SPOKEN}}
+    async with chat_server(lambda body: {"choices": [choice]}) as server, connected(server) as model:
+        reply = await model(ask(sampling=Sampling(logprobs=2)))
+    assert (server.requests[0].body["logprobs"], server.requests[0].body["top_logprobs"]) == (True, 2)
+    assert reply.logprobs == (TokenChoice("Yes", -0.25, (Alternative("Yes", -0.25), Alternative("No", -2.0))),)
+
+
+ODD_TOKENS = [None, {}, [], "x", [None], [{"token": 1, "logprob": -1}], [{"token": "a"}], [{"token": "a", "logprob": 0.5}]]
+ODD_TOKENS += [[{"token": "a", "logprob": value}] for value in (float("nan"), float("-inf"), True, "-1", -(10**400))]
+ODD_TOKENS += [
+    [{"token": "a", "logprob": -1, "top_logprobs": [{"token": "b", "logprob": 3}]}],
+    [{"token": KEY[:9], "logprob": -1}, {"token": KEY[9:], "logprob": -1}],
+]
+
+
+@pytest.mark.parametrize("found", ODD_TOKENS)
+def test_tokens_that_make_no_sense_or_spell_the_key_are_missing(found: object) -> None:
+    assert token_choices(found, KEY) is None
+
+
+def test_a_log_probability_that_was_rounded_above_zero_is_zero() -> None:
+    assert token_choices([{"token": "a\ud83d", "logprob": 1e-6}], None) == (TokenChoice("a\ufffd", 0.0),)
+
+
+COSTS = [
+    (0.0012, 0.0012),
+    (0, 0.0),
+    ({"total_cost": 0.005, "currency": "USD"}, 0.005),
+    *((odd, None) for odd in (None, -1, True, "0.1", float("nan"), float("inf"), 10**400, {}, {"total_cost": "1"}, [1])),
+]
+
+
+@pytest.mark.parametrize(("stated", "cost"), COSTS)
+def test_what_a_provider_says_a_call_cost_is_kept_and_nothing_else(stated: object, cost: float | None) -> None:
+    reply = read_reply(json.dumps({"choices": [{"message": {"content": "speech"}}], "usage": {"cost": stated}}).encode(), asked="it")
+    assert (reply.cost_usd, reply.cost_source) == (cost, None if cost is None else "provider")
+
+
+def test_with_a_key_of_ones_own_the_provider_behind_openrouter_is_paid_as_well() -> None:
+    usage = {"cost": 0.001, "cost_details": {"upstream_inference_cost": 0.02}}
+    assert (stated_cost(usage), stated_cost(usage | {"is_byok": True})) == (0.001, pytest.approx(0.021))
+
+
+BILLED = {"model": "m", "usage": {"prompt_tokens": 40, "completion_tokens": 9, "cost": 0.5}}
+NOT_USABLE_BUT_BILLED = [
+    ({"choices": [{"message": {"content": None}, "finish_reason": "length"}]}, EmptyReply),
+    ({"choices": [{"message": {"content": None, "refusal": "no"}}]}, Refused),
+    ({"choices": []}, BadReply),
+    ({"error": {"message": "the maximum context length is 5 tokens"}}, ContextOverflow),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind"), NOT_USABLE_BUT_BILLED)
+async def test_a_reply_that_is_of_no_use_keeps_what_it_is_billed_for(answer: dict[str, object], kind: type[ModelError]) -> None:
+    async with chat_server(lambda body: answer | BILLED) as server, connected(server) as model:
+        with pytest.raises(kind) as caught:
+            await model(ask())
+    finish = "length" if kind is EmptyReply else None
+    assert caught.value.reply == Reply("", None, "m", finish, 200, 40, None, 9, None, 0.5, "provider")
+
+
+async def test_a_fault_that_counted_nothing_is_not_billed() -> None:
+    async with chat_server(lambda body: {"choices": [], "usage": {}}) as server, connected(server) as model:
+        with pytest.raises(BadReply) as caught:
+            await model(ask())
+    assert caught.value.reply is None
 
 
 @pytest.mark.parametrize(("fault", "kind", "status"), FAULTS, ids=FAULT_NAMES)
@@ -186,7 +260,9 @@ async def test_lone_surrogates_go_neither_in_nor_out() -> None:
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
 MESSAGE = JSON | st.fixed_dictionaries({"content": JSON, "reasoning": JSON})
-CHOICE = st.fixed_dictionaries({}, optional={"message": MESSAGE, "finish_reason": JSON})
+TOKEN = st.fixed_dictionaries({"token": JSON, "logprob": JSON}, optional={"top_logprobs": JSON})
+LOGPROBS = JSON | st.fixed_dictionaries({"content": JSON | st.lists(TOKEN)})
+CHOICE = st.fixed_dictionaries({}, optional={"message": MESSAGE, "finish_reason": JSON, "logprobs": LOGPROBS})
 DOCUMENT = st.fixed_dictionaries({}, optional={"choices": JSON | st.lists(CHOICE), "usage": JSON, "model": JSON, "error": JSON})
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from agents.litellm_sdk import LiteLLMModel, litellm_library, litellm_model
 from agents.references import PROVIDERS, agent, model
-from arena.errors import ModelError, RateLimited, Refused, StudyError, Unreachable
-from arena.types import Sampling
+from arena.errors import EmptyReply, ModelError, RateLimited, Refused, StudyError, Unreachable
+from arena.types import Alternative, Sampling, TokenChoice
 from tests.lanes import FAULT_NAMES, FAULTS, KEY, ask, everything_said, no_connection_left
 from tests.loopback import ChatServer, Fault, chat_process, chat_server
 
@@ -70,7 +70,7 @@ async def test_only_settings_that_were_made_are_sent_in_geminis_own_form() -> No
     assert second["generationConfig"] == {"seed": 7, "temperature": 0.0, "top_p": 0.9, "max_output_tokens": 50, "stop_sequences": ["END"]}
 
 
-async def test_a_reply_is_read_with_its_reasoning_its_counts_and_its_price() -> None:
+async def test_a_reply_is_read_with_its_reasoning_and_its_counts() -> None:
     parts = [{"text": "hm", "thought": True}, {"text": "a spéech"}]
     usage = {"promptTokenCount": 40, "cachedContentTokenCount": 32, "candidatesTokenCount": 4, "thoughtsTokenCount": 5, "totalTokenCount": 49}
     candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "MAX_TOKENS"}
@@ -79,10 +79,84 @@ async def test_a_reply_is_read_with_its_reasoning_its_counts_and_its_price() -> 
         reply = await speaker(ask())
     assert (reply.text, reply.reasoning, reply.model_served, reply.finish_reason) == ("a spéech", "hm", "gemini-served", "length")
     assert (reply.tokens_in, reply.tokens_cached, reply.tokens_out, reply.tokens_reasoning) == (40, 32, 9, 5)
-    price = litellm_library().model_cost[GEMINI]
-    dollars = 8 * price["input_cost_per_token"] + 32 * price["cache_read_input_token_cost"] + 9 * price["output_cost_per_token"]
-    assert reply.cost_usd == pytest.approx(dollars)
-    assert (reply.cost_source, reply.http_status) == ("litellm price map", 200)
+    assert (reply.cost_usd, reply.cost_source, reply.http_status) == (None, None, 200)
+
+
+CHOICE = {"message": {"role": "assistant", "content": "Yes"}, "finish_reason": "stop"}
+
+
+async def test_what_openrouter_says_a_call_cost_and_its_log_probabilities_are_read() -> None:
+    tokens = [{"token": "Yes", "logprob": -0.5, "bytes": None, "top_logprobs": [{"token": "No", "logprob": -1.5, "bytes": None}]}]
+    usage = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4, "cost": 0.0012}
+    document = {"model": "m", "choices": [CHOICE | {"logprobs": {"content": tokens}}], "usage": usage}
+    async with chat_server(lambda body: document) as server, connected(OPENROUTER, server) as speaker:
+        reply = await speaker(ask(sampling=Sampling(logprobs=1)))
+    assert (server.requests[0].body["logprobs"], server.requests[0].body["top_logprobs"]) == (True, 1)
+    assert (reply.cost_usd, reply.cost_source) == (0.0012, "provider")
+    assert reply.logprobs == (TokenChoice("Yes", -0.5, (Alternative("No", -1.5),)),)
+
+
+async def test_geminis_log_probabilities_are_read() -> None:
+    result = {"chosenCandidates": [{"token": "Yes", "logProbability": -0.5}], "topCandidates": [{"candidates": []}]}
+    candidate = {"content": {"role": "model", "parts": [{"text": "Yes"}]}, "finishReason": "STOP", "logprobsResult": result}
+    document = {"candidates": [candidate], "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 1, "totalTokenCount": 4}}
+    async with chat_server(lambda body: document) as server, connected(GEMINI, server) as speaker:
+        reply = await speaker(ask(sampling=Sampling(logprobs=0)))
+    assert server.requests[0].body["generationConfig"] == {"seed": 7, "responseLogprobs": True}
+    assert reply.logprobs == (TokenChoice("Yes", -0.5),)
+
+
+OF_NO_USE = [
+    ({"promptFeedback": {"blockReason": "SAFETY"}}, Refused),
+    ({"candidates": [{"content": {"role": "model", "parts": []}, "finishReason": "MAX_TOKENS"}]}, EmptyReply),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind"), OF_NO_USE)
+async def test_an_answer_that_is_of_no_use_keeps_what_it_is_billed_for(answer: dict[str, object], kind: type[ModelError]) -> None:
+    document = answer | {"usageMetadata": {"promptTokenCount": 3, "thoughtsTokenCount": 5, "totalTokenCount": 8}}
+    async with chat_server(lambda body: document) as server, connected(GEMINI, server) as speaker:
+        with pytest.raises(kind) as caught:
+            await speaker(ask())
+    assert caught.value.reply is not None
+    assert (caught.value.reply.text, caught.value.reply.tokens_in) == ("", 3)
+
+
+BEDROCK = "bedrock/us.amazon.nova-pro-v1:0"
+
+
+@asynccontextmanager
+async def bedrock(server: ChatServer) -> AsyncIterator[LiteLLMModel]:
+    cloud = {"AWS_ACCESS_KEY_ID": "AKIAPLANTED012345678", "AWS_SECRET_ACCESS_KEY": KEY, "AWS_REGION_NAME": "us-east-1"}
+    with pytest.MonkeyPatch.context() as here:
+        for name, value in (cloud | {"AWS_BEDROCK_RUNTIME_ENDPOINT": server.url.removesuffix("/v1")}).items():
+            here.setenv(name, value)
+        speaker = litellm_model(BEDROCK)
+        try:
+            yield speaker
+        finally:
+            await speaker.close()
+
+
+async def test_bedrock_is_asked_over_its_own_api_and_has_a_price() -> None:
+    async with chat_server(lambda body: "a speech") as server, bedrock(server) as speaker:
+        reply = await speaker(ask(sampling=Sampling(max_tokens=50)))
+    assert (reply.text, reply.tokens_in, reply.tokens_out, reply.http_status) == ("a speech", 1, 2, 200)
+    assert server.requests[0].path.endswith("/converse")
+    assert server.requests[0].body["inferenceConfig"] == {"maxTokens": 50}
+    assert speaker.price is not None
+
+
+BEDROCK_FAULTS = [(Fault("429"), RateLimited), (Fault("500"), Unreachable), (Fault("reset"), Unreachable), (Fault("length"), EmptyReply)]
+
+
+@pytest.mark.parametrize(("fault", "kind"), BEDROCK_FAULTS)
+async def test_a_fault_of_bedrock_is_its_error_after_one_request_and_says_no_key(fault: Fault, kind: type[ModelError]) -> None:
+    async with chat_server(lambda body: fault) as server, bedrock(server) as speaker:
+        with pytest.raises(kind) as caught:
+            await speaker(ask())
+    assert len(server.requests) == 1
+    assert not any(KEY[:12] in words for words in everything_said(caught.value))
 
 
 async def test_counts_and_prices_that_nobody_gave_are_missing_and_not_zero() -> None:

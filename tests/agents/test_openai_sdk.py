@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.openai_sdk import openai_model, read_response
-from arena.errors import EmptyReply, ModelError, RateLimited, Refused, Unreachable
-from arena.types import Sampling
+from arena.errors import BadReply, EmptyReply, ModelError, RateLimited, Refused, Unreachable
+from arena.types import Sampling, TokenChoice
 from tests.agents.test_sdk import connected
 from tests.lanes import KEY, ask
 from tests.loopback import chat_server
@@ -27,9 +27,9 @@ CHATTING = "gpt-4o gpt-4.1-nano gpt-3.5-turbo gpt-5-chat-latest gpt-5.3-chat-lat
 REASONING = "gpt-5 gpt-5-mini gpt-5.6-sol gpt-5.2-pro gpt-6 gpt-10-mini o1 o3-mini o4-mini-2025-04-16 codex-mini-latest ft:o4-mini:a:b:c"
 
 
-@pytest.mark.parametrize(("names", "can"), [(CHATTING, {"seed"}), (REASONING, set())])
-def test_only_models_behind_chat_completions_take_a_seed(names: str, can: set[str]) -> None:
-    assert {name: set(openai_model(name).can) for name in names.split()} == {name: can for name in names.split()}
+@pytest.mark.parametrize(("names", "has"), [(CHATTING, True), (REASONING, False)])
+def test_only_models_behind_chat_completions_take_a_seed(names: str, has: bool) -> None:
+    assert {name: "seed" in openai_model(name).can for name in names.split()} == {name: has for name in names.split()}
 
 
 async def test_a_chat_completion_gets_the_settings_that_were_made_and_a_seed() -> None:
@@ -80,6 +80,42 @@ async def test_a_response_is_read_with_its_reasoning_and_all_its_counts() -> Non
     assert (reply.tokens_in, reply.tokens_cached, reply.tokens_out, reply.tokens_reasoning) == (40, 32, 9, 5)
 
 
+async def test_the_log_probabilities_of_a_response_are_asked_for_and_read() -> None:
+    tokens = [{"token": t, "logprob": -0.5, "bytes": [], "top_logprobs": []} for t in ("a ", "speech")]
+    message = {"type": "message", "content": [{"type": "output_text", "text": "a speech", "logprobs": tokens}]}
+    async with chat_server(lambda body: response(output=[message])) as server, connected("openai/gpt-5.2", server) as speaker:
+        reply = await speaker(ask(sampling=Sampling(logprobs=0)))
+    sent = {"top_logprobs": 0, "include": ["message.output_text.logprobs"]}
+    assert {name: server.requests[0].body[name] for name in sent} == sent
+    assert reply.logprobs == (TokenChoice("a ", -0.5), TokenChoice("speech", -0.5))
+
+
+async def test_the_log_probabilities_of_a_chat_completion_are_asked_for_and_read() -> None:
+    choice = {"message": {"content": "Yes", "reasoning_content": "hm"}, "logprobs": {"content": [{"token": "Yes", "logprob": -0.5}]}}
+    async with chat_server(lambda body: {"choices": [choice]}) as server, connected("openai/gpt-4o", server) as speaker:
+        reply = await speaker(ask(sampling=Sampling(logprobs=3)))
+    assert (server.requests[0].body["logprobs"], server.requests[0].body["top_logprobs"]) == (True, 3)
+    assert (reply.reasoning, reply.logprobs) == ("hm", (TokenChoice("Yes", -0.5),))
+
+
+OF_NO_USE = [
+    (response(output=[]), EmptyReply),
+    (response(output=[{"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}]), Refused),
+    (response(output=None), BadReply),
+    (response(status="failed", error={"code": "server_error", "message": "broken"}), Unreachable),
+]
+
+
+@pytest.mark.parametrize(("document", "kind"), OF_NO_USE)
+def test_a_response_that_is_of_no_use_keeps_what_it_is_billed_for(document: dict[str, Any], kind: type[ModelError]) -> None:
+    with pytest.raises(kind) as caught:
+        read_response(json.dumps(document).encode(), asked="it", key=None, http_status=200)
+    reply = caught.value.reply
+    assert reply is not None
+    assert (reply.text, reply.model_served, reply.finish_reason, reply.http_status) == ("", "gpt-5-served", document["status"], 200)
+    assert (reply.tokens_in, reply.tokens_cached, reply.tokens_out, reply.tokens_reasoning) == (40, 32, 9, 5)
+
+
 def test_no_lone_surrogate_comes_out_of_a_response() -> None:
     document = json.dumps(response("cut \ud83d", model="m\ud800")).encode()
     reply = read_response(document, asked="it", key=None, http_status=200)
@@ -110,7 +146,8 @@ def test_a_response_without_text_says_why() -> None:
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
-PIECE = st.fixed_dictionaries({"type": st.sampled_from(["output_text", "refusal", "summary_text"]), "text": JSON})
+KINDS = st.sampled_from(["output_text", "refusal", "summary_text"])
+PIECE = st.fixed_dictionaries({"type": KINDS, "text": JSON}, optional={"logprobs": JSON})
 ITEM = st.fixed_dictionaries({"type": st.sampled_from(["message", "reasoning"])}, optional={"content": JSON | st.lists(PIECE), "summary": JSON})
 DOCUMENT = st.fixed_dictionaries(
     {}, optional={"output": JSON | st.lists(ITEM), "usage": JSON, "model": JSON, "status": JSON, "error": JSON, "incomplete_details": JSON}

@@ -9,6 +9,7 @@ import pytest
 
 from agents.scripted import scripted
 from arena.errors import RateLimited
+from arena.prices import Price
 from arena.types import Message, Place, Reply, Request, Sampling
 
 
@@ -70,6 +71,11 @@ async def test_latencies_overlap_and_order_the_replies() -> None:
     await asyncio.gather(model(ask("slow")), model(ask("fast")), model(ask("slow")))
     assert said == ["fast", "slow", "slow"]
     assert 0.05 < time.monotonic() - started < 0.11
+
+
+def test_a_scripted_model_may_have_a_price() -> None:
+    assert getattr(scripted(lambda r: "speech", price=Price(1, 2)), "price", None) == Price(1, 2)
+    assert getattr(scripted(lambda r: "speech"), "price", 0) is None
 
 
 def test_a_scripted_model_is_named_and_marked_as_simulated() -> None:

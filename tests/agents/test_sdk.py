@@ -61,7 +61,7 @@ async def test_a_speech_comes_over_the_api_that_its_model_needs(reference: str) 
 @pytest.mark.parametrize("reference", APIS)
 @pytest.mark.parametrize(("fault", "kind", "status"), FAULTS, ids=FAULT_NAMES)
 async def test_each_fault_becomes_its_error_after_one_request(reference: str, fault: Fault, kind: type[ModelError], status: int | None) -> None:
-    timeout_s = 0.3 if fault.kind in ("hang", "slow body") else 20.0
+    timeout_s = 0.8 if fault.kind in ("hang", "slow body") else 20.0
     async with chat_server(lambda body: fault) as server:
         async with connected(reference, server, timeout_s) as speaker:
             with pytest.raises(ModelError) as caught:

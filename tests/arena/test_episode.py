@@ -12,6 +12,7 @@ from arena.calls import Run
 from arena.episode import Episode
 from arena.errors import BusySeatError, LeakError, Refused, ReplayError
 from arena.journal import Journal
+from arena.limits import Pace
 from arena.run import Arena, Which
 from arena.study import Arm, Study
 from arena.types import Reading, Request, Seat, Subject
@@ -21,7 +22,7 @@ VERSION = "1"
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run("r", Journal(tmp_path, "r"), asyncio.Semaphore(4))
+    return Run("r", Journal(tmp_path, "r"), Pace(4))
 
 
 async def test_one_seat_cannot_be_asked_twice_at_once(run: Run) -> None:

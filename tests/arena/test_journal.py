@@ -21,7 +21,7 @@ async def test_durable_returns_when_the_lines_are_in_the_file(tmp_path: Path) ->
     journal.append(line("subjects", {"subject": "a"}), line("subjects", {"subject": "b"}))
     await journal.durable()
     rows = [orjson.loads(text) for text in (tmp_path / "r-000.jsonl").read_bytes().splitlines()]
-    assert rows == [{"t": "journal", "schema_version": 1}, {"t": "subjects", "subject": "a"}, {"t": "subjects", "subject": "b"}]
+    assert rows == [{"t": "journal", "schema_version": 2}, {"t": "subjects", "subject": "a"}, {"t": "subjects", "subject": "b"}]
 
 
 async def test_many_waiters_share_few_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from agents import agent
-from arena import Arena, Study, Subject, run_stages, swiss_round
+from agents.scripted import scripted
+from arena import Agent, Arena, Arm, Limit, Price, Sampling, Study, Subject, against_itself, run_stages, swiss_round
+from arena.cli import main
 from arena.debates import results
+from arena.errors import StudyError
 from arena.run import Summary, Which
 from arena.stages import Stages, episodes_of, preflight
+from arena.types import Reply
 from protocols.debate import debate
 from protocols.judging import jury
 
@@ -107,3 +111,43 @@ def test_a_study_is_a_stage_of_itself(tmp_path: Path) -> None:
     assert not isinstance(study, Study)
     plain = study.write(tmp_path / "none.duckdb")
     assert episodes_of(plain, tmp_path / "none.duckdb") == episodes_of(study, tmp_path / "none.duckdb") == 8
+
+
+def priced(words: str, name: str) -> Agent:
+    """An agent whose calls cost a cent each."""
+    return Agent(name, scripted(lambda request: Reply(words, cost_usd=0.01, cost_source="test"), name=name), sampling=Sampling(max_tokens=1))
+
+
+def test_a_budget_is_for_all_stages_together(tmp_path: Path) -> None:
+    """Twelve speeches cost twelve cents, and the budget leaves three for the jury, which then waits for a larger one."""
+    speaker = priced("<speech>Words.</speech><rating>60%</rating>", "speaker")
+    played = Study("played", [Arm("only", debate, against_itself([speaker]))], MOTIONS)
+    judge = priced("<reasons>So.</reasons><winner>opposition</winner><rating>70%</rating>", "judge")
+    stages = [played, jury("jury", played, [judge], repeats=2)]
+    prices = {agent.model.name: Price(0.0, 10_000.0) for agent in (speaker, judge)}
+
+    def run(budget_usd: float) -> list[Summary]:
+        """Play with this budget."""
+        return run_stages(Arena(tmp_path / "a.duckdb", budget_usd=budget_usd, prices=prices, concurrency=1), stages)
+
+    first = run(0.15)
+    assert [(summary.done, summary.open) for summary in first] == [(2, 0), (3, 5)]
+    assert first[-1].stopped is not None
+    assert [(summary.done, summary.replies) for summary in run(0.15)] == [(2, 0), (3, 0)]
+    assert [(summary.done, summary.replies) for summary in run(0.20)] == [(2, 0), (8, 5)]
+
+
+def test_prices_and_limits_are_checked_against_all_stages(tmp_path: Path) -> None:
+    limits = {"sim/even:strength=1.5": Limit(rpm=100_000), "sim/judge:seed=1": Limit(in_flight=3), "sim": Limit(in_flight=9)}
+    assert [s.open for s in run_stages(Arena(tmp_path / "a.duckdb", limits=limits), swiss_stages(1))] == [0, 0]
+    with pytest.raises(StudyError, match="given for 'sim/jugde', but the models of this tournament are sim, sim/even"):
+        run_stages(Arena(tmp_path / "a.duckdb", limits={"sim/jugde": Limit(rpm=1)}), swiss_stages(1))
+
+
+def test_a_dry_run_estimates_what_can_be_written_and_plays_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = Path(__file__).resolve().parents[2] / "experiments" / "tournament.py"
+    assert main(["run", str(file), "--dry-run", "--db", str(tmp_path / "a.duckdb")]) == 0
+    out = capsys.readouterr().out
+    assert "tournament: 300 episodes to play, 1800 calls" in out
+    assert "tournament jury: can be estimated when the stages before it have been played" in out
+    assert not (tmp_path / "a.duckdb").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -13,8 +14,9 @@ from talks import agent, study
 
 from arena import store
 from arena.errors import StoreError
+from arena.exchange import merge
 from arena.journal import line, write_journal
-from arena.run import Arena
+from arena.run import Arena, Which
 from arena.schema import SCHEMA_VERSION, TABLES
 from arena.store import create, fold, journal_folder, query, writing
 from arena.views import VIEWS
@@ -224,3 +226,49 @@ def test_a_disk_that_fills_while_the_store_is_made_leaves_nothing(tmp_path: Path
         assert list(journal_folder(path).glob("new-*")) == []
     create(path)
     assert subjects(path) == []
+
+
+ADDED_IN_2 = {
+    "runs": ("estimate", "budget_usd"),
+    "seats": ("seeds",),
+    "turns": ("logprobs", "sample_key"),
+    "unfinished_turns": ("logprobs", "sample_key"),
+    "call_starts": ("sent", "worst_usd"),
+    "call_ends": ("sent", "worst_usd", "cached_from"),
+}
+
+
+def as_version_1(path: Path) -> None:
+    """Take from a store what version 2 added."""
+    with closing(duckdb.connect(str(path))) as con:
+        for (view,) in con.execute("select view_name from duckdb_views() where not internal").fetchall():
+            con.execute(f"drop view {view}")
+        for table, columns in ADDED_IN_2.items():
+            for column in columns:
+                con.execute(f"alter table {table} drop column {column}")
+        con.execute("alter table rulings rename to verdicts")
+        con.execute("create view cost as select 1 as calls")
+        con.execute("update store_info set schema_version = 1")
+
+
+def test_an_older_store_is_brought_up_to_date_after_a_copy_and_played_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    Arena(path).run(study(subjects=3), which=Which(limit=2))
+    as_version_1(path)
+    before = path.read_bytes()
+    summary = Arena(path).run(study(subjects=3))
+    assert (summary.done, summary.replies) == (3, 6)
+    assert (tmp_path / "a.duckdb.backup-v1").read_bytes() == before
+    assert Arena(path).sql("select count(*), count(sample_key) from turns").rows == ((18, 6),)
+    assert Arena(path).sql("select sum(calls) from cost").rows == ((18,),)
+    comments = "select count(*) from duckdb_columns() where database_name = 'store' and comment is null and table_name <> 'store_info'"
+    assert Arena(path).sql(comments).rows == ((0,),)
+
+
+def test_an_older_store_can_be_read_and_merged(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.duckdb", tmp_path / "new.duckdb"
+    Arena(old).run(study())
+    as_version_1(old)
+    Arena(new).run(study(agent("b")))
+    merge(new, old)
+    assert Arena(new).sql("select count(*) from turns").rows == ((24,),)

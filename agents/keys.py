@@ -1,0 +1,47 @@
+"""Keys from a file of NAME=value lines, for those who do not want them in their shell: they go into the environment and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from arena.errors import StudyError
+
+LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)", re.DOTALL)
+
+
+def load_keys(path: Path) -> list[str]:
+    """Put the keys of a file into the environment, where a name is not set already; returns the names in the file.
+
+    A line is NAME=value, with or without `export` before it and quotes around the value; empty lines and those that begin with # are
+    passed over.  Raises StudyError, which never repeats a value, where the file cannot be read, others than its owner can read it, or a
+    line is no such line; nothing is set then.
+    """
+    try:
+        with path.open("rb") as file:
+            mode, raw = stat.S_IMODE(os.fstat(file.fileno()).st_mode), file.read()
+    except OSError as error:
+        raise StudyError(f"the file of keys {path} cannot be read: {error.strerror}; give a file of NAME=value lines") from None
+    if mode & 0o077:
+        raise StudyError(f"the file of keys {path} can be read by others (mode {mode:o}): run `chmod 600 {path}` first")
+    found: dict[str, str] = {}
+    for number, line in enumerate(raw.decode("utf-8-sig", "replace").splitlines(), 1):
+        words = line.strip()
+        if not words or words.startswith("#"):
+            continue
+        match = LINE.fullmatch(words)
+        value = unquoted(match[2]) if match else ""
+        if match is None or not value or not (value.isascii() and value.isprintable()):
+            raise StudyError(f"line {number} of the file of keys {path} is not NAME=value, such as OPENAI_API_KEY=sk-...: correct it")
+        found[match[1]] = value
+    for name, value in found.items():
+        if not os.environ.get(name, "").strip():
+            os.environ[name] = value
+    return list(found)
+
+
+def unquoted(value: str) -> str:
+    """The value without the quotes around it."""
+    return value[1:-1] if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'" else value

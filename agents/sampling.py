@@ -1,0 +1,50 @@
+"""What a model takes of a sampling: values that no model takes, settings that this one does not, and the sampling without them.
+
+A value out of range is always an error.  A setting that a model does not take is one too, unless its user lets it be dropped: then the agent
+gets the sampling without it, so that ids, tables and the provider see the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from arena.types import Sampling
+
+MOST_LOGPROBS = 20
+UNSET = Sampling()
+
+
+def out_of_range(sampling: Sampling, *, hottest: float = float("inf")) -> str | None:
+    """What is wrong with the value of a setting, None where nothing is; `hottest` is the highest temperature that the model takes."""
+    temperature, top_p, logprobs = sampling.temperature, sampling.top_p, sampling.logprobs
+    if temperature is not None and not (is_number(temperature) and 0 <= temperature <= hottest and temperature < float("inf")):
+        to = "0 on" if hottest == float("inf") else f"0 to {hottest:g}"
+        return f"it takes a temperature from {to}, not {temperature!r}; choose another, or leave it out"
+    if top_p is not None and not (is_number(top_p) and 0 < top_p <= 1):
+        return f"it takes a top_p above 0 and up to 1, not {top_p!r}; choose another, or leave it out"
+    if sampling.max_tokens is not None and not (type(sampling.max_tokens) is int and sampling.max_tokens > 0):
+        return f"max_tokens is a whole number from 1 on, not {sampling.max_tokens!r}; choose another, or leave it out"
+    if not isinstance(sampling.stop, tuple) or not all(isinstance(word, str) and word for word in sampling.stop):
+        return f"stop is a tuple of words, none of them empty, not {sampling.stop!r}; write stop=('END',), or leave it out"
+    if logprobs is not None and not (type(logprobs) is int and 0 <= logprobs <= MOST_LOGPROBS):
+        return f"logprobs is a whole number from 0 to {MOST_LOGPROBS}, not {logprobs!r}; choose another, or leave it out"
+    return None
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number, which True and False are not here."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def not_taken(reasons: Mapping[str, str]) -> str | None:
+    """The sentence about settings that a model does not take, from the reason for each, None where there are none."""
+    if not reasons:
+        return None
+    whys = ", and ".join(dict.fromkeys(reasons.values()))
+    return f"{whys}; leave {' and '.join(reasons)} out, or allow it to be left out by agent(..., drop_unsupported=True)"
+
+
+def without(sampling: Sampling, reasons: Mapping[str, str]) -> Sampling:
+    """The sampling without some settings, which are left to the provider."""
+    return replace(sampling, **{name: getattr(UNSET, name) for name in reasons}) if reasons else sampling

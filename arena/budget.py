@@ -1,0 +1,86 @@
+"""A budget in dollars: the worst case of a call is reserved before it is sent, and what it cost is booked when it has ended.
+
+A call that does not fit waits, first come first served, while others are in flight, since most cost far less than their worst case.  When
+nothing is in flight and it still does not fit, the budget is spent: nothing is started any more, also nothing smaller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from arena.errors import BudgetSpent, StudyError
+
+
+class Budget:
+    """What a run may spend: `limit_usd` in all, of which `spent_usd` is spent (by earlier runs of the study, to begin with)."""
+
+    def __init__(self, limit_usd: float, spent_usd: float = 0.0) -> None:
+        if not 0 < limit_usd < float("inf"):
+            raise StudyError(f"a budget must be more than 0 dollars, found {limit_usd}")
+        self.limit_usd = limit_usd
+        self.spent_usd = spent_usd
+        self.reserved_usd = 0.0
+        self.closed: str | None = None
+        self._in_flight = 0
+        self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for others to end and free what was reserved for them."""
+        return len(self._waiting)
+
+    async def reserve(self, worst_usd: float) -> None:
+        """Reserve the worst case of a call.  Raises BudgetSpent where it does not fit; whoever reserves must settle."""
+        if self.closed is None and not self._waiting and self._fits(worst_usd):
+            self._take(worst_usd)
+            return
+        if self.closed is None:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((worst_usd, waiter))
+            self._let_through()
+            try:
+                await waiter
+                return
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                    self.settle(worst_usd, 0.0)
+                else:
+                    self._let_through()
+                raise
+        raise BudgetSpent(self.closed)
+
+    def settle(self, worst_usd: float, cost_usd: float) -> None:
+        """Book what a call cost, in place of what was reserved for it."""
+        self._in_flight -= 1
+        self.reserved_usd = self.reserved_usd - worst_usd if self._in_flight else 0.0
+        self.spent_usd += cost_usd
+        self._let_through()
+
+    def _fits(self, worst_usd: float) -> bool:
+        # A trillionth of a dollar is the rounding of sums, not money.
+        return self.spent_usd + self.reserved_usd + worst_usd <= self.limit_usd + 1e-12
+
+    def _take(self, worst_usd: float) -> None:
+        self._in_flight += 1
+        self.reserved_usd += worst_usd
+
+    def _let_through(self) -> None:
+        """Let those who wait go, in their order, as far as they fit; all are told where nothing can fit any more."""
+        while self._waiting:
+            worst_usd, waiter = self._waiting[0]
+            if waiter.done():
+                self._waiting.popleft()
+            elif self._fits(worst_usd) and self.closed is None:
+                self._waiting.popleft()
+                self._take(worst_usd)
+                waiter.set_result(None)
+            elif self._in_flight and self.closed is None:
+                return
+            else:
+                self.closed = self.closed or (
+                    f"the budget of ${self.limit_usd:g} is spent: ${self.spent_usd:.4f} so far, and the next call may cost"
+                    f" ${worst_usd:.4f}; what was said is kept, continue with a larger budget (or a smaller max_tokens)"
+                )
+                self._waiting.popleft()
+                waiter.set_exception(BudgetSpent(self.closed))
