@@ -62,7 +62,7 @@ class Result:
 
 def stored_debates(path: Path, study: str) -> tuple[StoredDebate, ...]:
     """The finished debates of a study, by episode.  Raises StudyError where there is none, naming the studies that have some."""
-    with live(path) as con:
+    with live(path, ("episodes",)) as con:
         rows = con.execute(SPEECHES, [study]).fetchall()
         others = con.execute(JUDGEABLE).fetchall() if not rows else []
     if not rows:
@@ -90,7 +90,7 @@ def results(path: Path, study: str, *, before: str | None = None) -> Mapping[str
     By the majority of all verdicts that were in by then; equal numbers, and none at all, are nobody's win.  So a round that has begun keeps
     the results that it was paired by, also where a verdict is repaired or a judge added later.
     """
-    with live(path) as con:
+    with live(path, ("episodes", "verdicts")) as con:
         rows = con.execute(RESULTS, {"study": study, "before": before}).fetchall()
     found: dict[str, list[Result]] = {}
     for arm, first, second, score in rows:
