@@ -216,8 +216,7 @@ def inner(block: Block, text: str) -> str:
 def doubt_of(speech: Block, plain: str) -> str | None:
     """Why the words of a speech block are not public, None where they are."""
     words = inner(speech, plain)
-    # ASCII is its own normal form and has no format characters; looking at each of its characters would take most of a reading's time.
-    bare = words if words.isascii() else "".join(c for c in unicodedata.normalize("NFKC", words) if unicodedata.category(c) != "Cf")
+    bare = "".join(c for c in unicodedata.normalize("NFKC", words) if unicodedata.category(c) != "Cf")
     foreign = any((match[1] or "").lower() not in HARMLESS for match in FOREIGN.finditer(bare))
     if speech.inside or foreign or LABEL.search(bare) or any(tags_in(bare)):
         return "tags inside the speech"
