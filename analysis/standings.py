@@ -67,7 +67,7 @@ def standings(path: Path, study: str, *, jury: str | None = None, related: Relat
     result = plain(
         {
             "study": study,
-            "jury": jury,
+            "juries": [{"jury": name, "verdicts": count} for name, count in found.juries],
             "simulated": found.simulated,
             "debates": len(found.episode),
             "contestants": contestant_rows(found, cast, ranking, seed),
@@ -88,12 +88,12 @@ def standings(path: Path, study: str, *, jury: str | None = None, related: Relat
 
 
 def print_judged(path: Path, juries: Collection[str]) -> list[str]:
-    """Print the standings of every study that one of these judging studies has judged; returns the names of those studies."""
-    judged = judged_studies(path, juries)
-    for study in judged:
+    """Print the standings of every study that one of these judging studies has judged, by its verdicts; returns the names of those studies."""
+    judged = [(study, jury) for study, by in judged_studies(path).items() for jury in by if jury in juries]
+    for study, jury in judged:
         print()
-        print_standings(standings(path, study), rules=False)
-    return judged
+        print_standings(standings(path, study, jury=jury), rules=False)
+    return [study for study, _ in judged]
 
 
 def comparisons(found: Verdicts, cast: Votes) -> tuple[Any, Any, Any, Any]:

@@ -41,6 +41,9 @@ def print_heading(console: Console, standings: Json) -> None:
     lines = [heading, loud] if standings["simulated"] else [heading]
     for line in [*lines, "=" * min(console.width, max(map(len, lines)))]:
         say(console, line)
+    if len(standings["juries"]) > 1:
+        pooled = ", ".join(f"{jury['jury']} ({jury['verdicts']:,})" for jury in standings["juries"])
+        say(console, f"Verdicts of several juries are pooled here: {pooled}; --jury shows one.")
     related = counts["judge_is_contestant"] + counts["judge_of_family"]
     if related:
         done = "left out of the leaderboard" if standings["related"] == "exclude" else "kept in the leaderboard"

@@ -6,7 +6,6 @@ number of words is read.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -45,6 +44,7 @@ DEBATES = """
     left join said ow on ow.episode = e.episode and ow.seat = 'opposition'
     where e.study = $study and e.status = 'done' order by e.started_at, e.episode
 """
+JURIES = "select study, count(*) from judged group by all order by all"
 READINGS = """
     select debate, judge, judge_model, seat_order, repeat, winner, confidence, status from judged order by debate, judge, seat_order, repeat
 """
@@ -58,7 +58,8 @@ JUDGED_STUDIES = """
 class Verdicts:
     """G debates, oldest first, and N readings of them by judges.
 
-    `agents`, `judges` are names, `orders` the seat orders, all coded by position; of `judges` `judge_models` are the models.
+    `juries` are the judging studies with their numbers of readings.  `agents`, `judges` are names, `orders` the seat orders, all coded by
+    position; of `judges`, `judge_models` are the models.
     Of debates: `episode` ids, `motion` codes (G,), `side` (G, 2) agents, `side_model` (G, 2) their models, `words` (G, 2) of all speeches,
     `confidence` (G, 2) last rating in [0, 1].
     Of readings, (N,): `debate`, `judge`, `order`, `repeat`, `winner` (1 proposition, 0 opposition, 0.5 abstained, nan missing), `sure` the
@@ -68,6 +69,7 @@ class Verdicts:
 
     study: str
     simulated: bool
+    juries: tuple[tuple[str, int], ...]
     agents: tuple[str, ...]
     judges: tuple[str, ...]
     judge_models: tuple[str, ...]
@@ -113,22 +115,23 @@ def read_verdicts(path: Path, study: str, jury: str | None = None) -> Verdicts:
         debates = con.execute(DEBATES, {"study": study}).fetchall()
         readings = con.execute(READINGS).fetchall()
         (simulated,) = con.execute(HEAD, {"study": study}).fetchall()[0]
+        juries = tuple(con.execute(JURIES).fetchall())
         others = con.execute(JUDGED_STUDIES).fetchall() if not readings else []
     if not readings:
         by_jury = f" by the jury {jury!r}" if jury else ""
         there_are = ", ".join(f"{name} ({count})" for name, count, _ in others) or "none"
         raise StudyError(f"{path} holds no verdict{by_jury} on debates of a study {study!r}; studies with verdicts: {there_are}")
-    return arrays(study, simulated, debates, readings)
+    return arrays((study, simulated, juries), debates, readings)
 
 
-def judged_studies(path: Path, juries: Collection[str] | None = None) -> list[str]:
-    """The names of all studies whose debates have verdicts, or of those that one of these juries has judged."""
-    with live(path) as con:
-        return [study for study, _, by in con.execute(JUDGED_STUDIES).fetchall() if juries is None or set(by) & set(juries)]
+def judged_studies(path: Path) -> dict[str, list[str]]:
+    """The studies whose debates have verdicts, by name, each with the studies that judged them."""
+    with live(path, ("episodes", "verdicts")) as con:
+        return {study: sorted(juries) for study, _, juries in con.execute(JUDGED_STUDIES).fetchall()}
 
 
-def arrays(study: str, simulated: bool, debates: list[tuple[Any, ...]], readings: list[tuple[Any, ...]]) -> Verdicts:
-    """The rows of both queries as arrays."""
+def arrays(head: tuple[str, bool, tuple[tuple[str, int], ...]], debates: list[tuple[Any, ...]], readings: list[tuple[Any, ...]]) -> Verdicts:
+    """The rows of both queries as arrays; `head` is (study, whether simulated, juries)."""
     agents = tuple(sorted({name for row in debates for name in row[2:4]}))
     models = {judge: model or judge for _, judge, model, *_ in readings}
     judges, orders = tuple(sorted(models)), tuple(sorted({row[3] for row in readings}))
@@ -141,8 +144,7 @@ def arrays(study: str, simulated: bool, debates: list[tuple[Any, ...]], readings
     worst = {key: max(RELATIONS.index(relation(key[0], model or "")) for model in key[1:]) for key in set(pairs)}
     motions = {subject: number for number, subject in enumerate(sorted({row[1] or "" for row in debates}))}
     return Verdicts(
-        study,
-        simulated,
+        *head,
         agents,
         judges,
         tuple(models[name] for name in judges),

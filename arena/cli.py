@@ -207,7 +207,7 @@ def show_ranks(words: argparse.Namespace) -> int:
     from analysis.verdicts import judged_studies
 
     related: Literal["exclude", "include"] = "include" if words.include_related else "exclude"
-    studies = [words.study] if words.study else judged_studies(words.db)
+    studies = [words.study] if words.study else list(judged_studies(words.db))
     found = [standings(words.db, study, jury=words.jury, related=related) for study in studies]
     if words.json:
         print(json.dumps(found[0] if words.study else found, indent=1, ensure_ascii=False))
@@ -362,7 +362,7 @@ def export_tables(words: argparse.Namespace) -> int:
         from analysis.verdicts import judged_studies
 
         file = words.folder / "pairwise.csv"
-        wrote = export_pairwise(words.db, file, judged_studies(words.db), include_related=words.include_related)
+        wrote = export_pairwise(words.db, file, list(judged_studies(words.db)), include_related=words.include_related)
         print(f"{file}: {wrote.rows} rows; left out: {wrote.missing} missing verdicts, {wrote.related} by judges related to a contestant")
         return 0
     for name, rows in export(words.db, words.folder, words.format):

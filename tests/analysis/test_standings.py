@@ -29,7 +29,7 @@ JUDGES = {
     "loving": "sim/judge:family=4:love=3.0",
     "mute": "sim/judge:unreadable=0.4",
 }
-KEYS = "study jury simulated debates contestants seat pairs outcomes judges agreement surer_side verdicts missing related rules"
+KEYS = "study juries simulated debates contestants seat pairs outcomes judges agreement surer_side verdicts missing related rules"
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +121,14 @@ def test_debates_against_oneself_are_judged_and_not_ranked(found: dict[str, Any]
 def test_one_jury_or_all(arena: Arena, found: dict[str, Any]) -> None:
     every = standings(arena.path, "cup")
     assert every["verdicts"]["all"] - found["verdicts"]["all"] == 7 * 8
-    assert judged_studies(arena.path) == judged_studies(arena.path, ["second jury"]) == ["cup"]
-    assert judged_studies(arena.path, ["third jury"]) == []
+    assert judged_studies(arena.path) == {"cup": ["cup jury", "second jury"]}
+    assert (every["juries"], found["juries"]) == (
+        [{"jury": "cup jury", "verdicts": 896}, {"jury": "second jury", "verdicts": 56}],
+        [{"jury": "cup jury", "verdicts": 896}],
+    )
+    out = io.StringIO()
+    print_standings(every, out)
+    assert "several juries are pooled here: cup jury (896), second jury (56)" in " ".join(out.getvalue().split())
 
 
 def test_the_tables_say_that_it_is_simulated_and_steer_no_terminal(found: dict[str, Any]) -> None:
