@@ -17,7 +17,7 @@ FORMS = {
     "anthropic": "anthropic/<model>, such as anthropic/claude-sonnet-4-6",
     "litellm": "<provider>/<model> of LiteLLM, such as gemini/gemini-2.5-flash",
     "http": "http/<model>@<base url>, such as http/llama-3.1-8b@http://127.0.0.1:8000/v1 (any OpenAI-compatible chat server)",
-    "sim": "sim/<profile>, such as sim/overconfident (a simulated debater, no network)",
+    "sim": "sim/<profile>, such as sim/overconfident (a simulated debater, no network) or sim/judge (a judge)",
 }
 LATER = ("local", "toy")
 # The providers of chat models that LiteLLM 1.106 knows, written down since asking LiteLLM would import it.
@@ -75,6 +75,10 @@ def model(reference: str) -> Model:
         from agents.http import http_model
 
         return http_model(rest)
+    if kind == "sim" and rest.partition(":")[0] == "judge":
+        from agents.simulated_judge import simulated_judge
+
+        return simulated_judge(rest)
     if kind == "sim":
         from agents.simulated import simulated
 

@@ -6,7 +6,8 @@ A rating in round r of an episode is
 
 where D is one draw for an episode, shared by everybody who sits in it (motions and days differ, so that a debate is a cluster), and E is drawn
 anew for each rating.  It is printed with a percent sign, which keeps 1 apart from certainty.  With probability `unreadable` a reply has no
-readable rating, at the re-ask again.  `strength` (in logits) is written into the speech, for simulated judges to read; it changes no rating.
+readable rating, at the re-ask again.  `strength` (in logits) is written into the speech, for simulated judges (simulated_judge.py) to read;
+it changes no rating.  So is `family`, by which such a judge knows its own, and up to `words` further words make a speech longer.
 Draws come from the request's seed and place and the profile's own `seed` (which D does not depend on): no clock, no global random.
 
 Our own model, no paper's.  Whatever is played with it is marked as simulated in the store and in every report.
@@ -18,10 +19,15 @@ import difflib
 import hashlib
 import math
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 from arena.errors import StudyError
 from arena.types import Reply, Request
+
+P = TypeVar("P")
+Bounds = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,8 @@ class Profile:
     """The parameters of a simulated debater.
 
     `bias`: mean of the first rating above 0.5, in [-0.5, 0.5].  `drift`: rise per round, in [-1, 1].  `noise`, `debate_sd`: standard
-    deviations, in [0, 1].  `unreadable`: probability, in [0, 1].  `strength`: logits.  `seed`: a whole number.
+    deviations, in [0, 1].  `unreadable`: probability, in [0, 1].  `strength`: logits.  `family`: a number, 0 for none.  `words`: the most
+    words that a speech is longer by, drawn evenly from 0 on.  `seed`: a whole number.
     """
 
     bias: float = 0.0
@@ -38,6 +45,8 @@ class Profile:
     debate_sd: float = 0.05
     unreadable: float = 0.0
     strength: float = 0.0
+    family: int = 0
+    words: int = 0
     seed: int = 0
 
 
@@ -48,7 +57,17 @@ PROFILES = {
     "overconfident": Profile(bias=0.23, drift=0.05),
     "erratic": Profile(bias=0.1, noise=0.2, unreadable=0.1),
 }
-BOUNDS = {"bias": (-0.5, 0.5), "drift": (-1, 1), "noise": (0, 1), "debate_sd": (0, 1), "unreadable": (0, 1), "strength": (-20, 20)}
+BOUNDS: Bounds = {
+    "bias": (-0.5, 0.5),
+    "drift": (-1, 1),
+    "noise": (0, 1),
+    "debate_sd": (0, 1),
+    "unreadable": (0, 1),
+    "strength": (-20, 20),
+    "family": (0, 999),
+    "words": (0, 2000),
+}
+JUDGE = "judge"
 EXAMPLE = "sim/overconfident or sim/even:bias=0.1:noise=0.05"
 
 
@@ -72,6 +91,10 @@ class SimulatedDebater:
             f"Simulated {place.phase} speech of the {place.seat}, number {request.seed}: no language model said this."
             f" Its strength is {profile.strength:g} logits."
         )
+        if profile.family:
+            speech += f" Its family is number {profile.family}."
+        if profile.words:
+            speech += " and so on" * round(stream("words", profile.seed, request.seed).randint(0, profile.words) / 3)
         return Reply(f"<thoughts>Simulated thoughts, number {request.seed}.</thoughts>\n<speech>{speech}</speech>\n{rating}")
 
 
@@ -87,7 +110,7 @@ def printed(level: float) -> int:
 
 def expected_confidence(profile: str, round: int) -> float:
     """The exact mean of the confidences in [0, 1] that a profile prints in a round (from 0), clipping and rounding included."""
-    known = parsed(profile)[1]
+    known = parsed(profile, PROFILES, BOUNDS)[1]
     mean = 0.5 + known.bias + known.drift * round
     sd = math.hypot(known.noise, known.debate_sd)
     if sd == 0:
@@ -101,45 +124,45 @@ def normal_cdf(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2))
 
 
-def parsed(profile: str) -> tuple[str, Profile]:
+def parsed(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tuple[str, P]:
     """(canonical text, parameters) of "name:key=value:key=value"; what equals the named profile is left out of the text.
 
     Raises StudyError for an unknown profile or parameter, one given twice, something that is no number, or a number out of range.
     """
     name, *settings = profile.split(":")
-    if name not in PROFILES:
-        near = difflib.get_close_matches(name, PROFILES, n=1)
+    if name not in profiles:
+        near = difflib.get_close_matches(name, [*profiles, JUDGE], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise StudyError(f"there is no simulated profile {name!r}{hint} (there are {', '.join(PROFILES)}; for example {EXAMPLE})")
+        raise StudyError(f"there is no simulated profile {name!r}{hint} (there are {', '.join([*profiles, JUDGE])}; for example {EXAMPLE})")
+    known: Any = profiles[name]
     given: dict[str, float | int] = {}
     for setting in settings:
         key, _, text = setting.partition("=")
         if key in given:
-            raise StudyError(f"parameter {key} of a simulated debater is given twice in {profile!r}")
-        given[key] = number(key, text)
-    known = replace(PROFILES[name], **given)  # type: ignore[arg-type]
-    changed = [f"{f.name}={getattr(known, f.name)!r}" for f in fields(Profile) if getattr(known, f.name) != getattr(PROFILES[name], f.name)]
-    return ":".join([name, *changed]), known
+            raise StudyError(f"parameter {key} of a simulated model is given twice in {profile!r}")
+        given[key] = number(key, text, known, bounds)
+    changed = replace(known, **given)
+    words = [f"{f.name}={getattr(changed, f.name)!r}" for f in fields(known) if getattr(changed, f.name) != getattr(known, f.name)]
+    return ":".join([name, *words]), changed
 
 
-def number(key: str, text: str) -> float | int:
-    """The value of a parameter, checked."""
-    kinds = {f.name for f in fields(Profile)}
+def number(key: str, text: str, profile: Any, bounds: Bounds) -> float | int:
+    """The value of a parameter of a profile, checked."""
+    kinds = {f.name: type(getattr(profile, f.name)) for f in fields(profile)}
     if key not in kinds:
-        raise StudyError(f"a simulated debater has no parameter {key!r}; it has {', '.join(sorted(kinds))} (for example {EXAMPLE})")
+        raise StudyError(f"a simulated model of this kind has no parameter {key!r}; it has {', '.join(sorted(kinds))} (for example {EXAMPLE})")
     try:
-        if key == "seed":
-            return int(text)
-        value = float(text)
+        value: float | int = kinds[key](text)
     except ValueError:
-        raise StudyError(f"parameter {key} of a simulated debater needs a number, found {text[:40]!r} (for example {EXAMPLE})") from None
-    low, high = BOUNDS[key]
+        whole = " without a point" if kinds[key] is int else ""
+        raise StudyError(f"parameter {key} of a simulated model needs a number{whole}, found {text[:40]!r} (for example {EXAMPLE})") from None
+    low, high = bounds.get(key, (-math.inf, math.inf))
     if not low <= value <= high:
-        raise StudyError(f"parameter {key} of a simulated debater must lie between {low} and {high}, found {text}")
+        raise StudyError(f"parameter {key} of a simulated model must lie between {low} and {high}, found {text}")
     return value
 
 
 def simulated(profile: str) -> SimulatedDebater:
     """The debater that `sim/<profile>` names, such as "overconfident" or "even:bias=0.1:noise=0.05".  Raises StudyError where it names none."""
-    name, known = parsed(profile)
+    name, known = parsed(profile, PROFILES, BOUNDS)
     return SimulatedDebater(f"sim/{name}", known)

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from arena.prompt import own, rated
     from arena.retry import Retry
     from arena.run import Arena, Summary, Which
+    from arena.stages import Stage, run_stages
     from arena.study import Arm, Lineup, Study
     from arena.subjects import MOTIONS, motions
-    from arena.tournament import against_itself, round_robin
+    from arena.tournament import against_itself, given_pairs, round_robin, swiss, swiss_round
     from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn, Verdict
 
 _HOME = {
@@ -42,7 +43,12 @@ _HOME = {
     "rated": "arena.prompt",
     "motions": "arena.subjects",
     "MOTIONS": "arena.subjects",
+    "Stage": "arena.stages",
+    "run_stages": "arena.stages",
+    "given_pairs": "arena.tournament",
     "round_robin": "arena.tournament",
+    "swiss": "arena.tournament",
+    "swiss_round": "arena.tournament",
     "against_itself": "arena.tournament",
     "Agent": "arena.types",
     "Sampling": "arena.types",
@@ -68,6 +74,7 @@ __all__ = [
     "Retry",
     "Sampling",
     "Seat",
+    "Stage",
     "Study",
     "Subject",
     "Summary",
@@ -75,10 +82,14 @@ __all__ = [
     "Verdict",
     "Which",
     "against_itself",
+    "given_pairs",
     "motions",
     "own",
     "rated",
     "round_robin",
+    "run_stages",
+    "swiss",
+    "swiss_round",
 ]
 
 

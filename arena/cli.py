@@ -8,22 +8,18 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import math
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import Literal, NoReturn
 
 from arena.errors import ArenaError, StudyError
-
-if TYPE_CHECKING:
-    from arena.estimate import Estimate
+from arena.terminal import finite, print_estimate, print_table, printable
 
 FORMATS = ("table", "csv", "json", "markdown")
-CELL = 72
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,6 +50,12 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("--study", help="one study only")
     report.add_argument("--json", action="store_true", help="as JSON: a list, or with --study one object")
 
+    ranks = command("rank", show_ranks, "who won a tournament, how certain that is, and what its judges favour")
+    ranks.add_argument("--study", help="the study whose debates were judged; without it, every one")
+    ranks.add_argument("--jury", help="only the verdicts of this judging study")
+    ranks.add_argument("--include-related", action="store_true", help="keep judges that are a contestant, or of its family")
+    ranks.add_argument("--json", action="store_true", help="as JSON: a list, or with --study one object")
+
     imports = command("import", import_published, "take in published debates")
     imports.add_argument("format", choices=["llms-overconfidence"])
     imports.add_argument("folder", type=Path, help="the folder with the publication's JSON files")
@@ -63,7 +65,8 @@ def parser() -> argparse.ArgumentParser:
 
     export = command("export", export_tables, "write the tables to files")
     export.add_argument("folder", type=Path, help="a new folder")
-    export.add_argument("--format", choices=["parquet", "jsonl", "csv"], default="parquet")
+    export.add_argument("--format", choices=["parquet", "jsonl", "csv", "pairwise"], default="parquet", help="pairwise: verdicts as a CSV")
+    export.add_argument("--include-related", action="store_true", help="pairwise: keep judges that are a contestant, or of its family")
 
     demo = command("demo", run_demo, "a tournament of simulated debaters, its report, and a query")
     demo.set_defaults(db=Path("demo.duckdb"))
@@ -141,7 +144,9 @@ def run_study(words: argparse.Namespace) -> int:
     from arena.prices import parse_price
     from arena.retry import Retry
     from arena.run import Arena, Which
-    from arena.studyfile import load_study
+    from arena.stages import check_names, for_study, preflight, run_stages, written_now
+    from arena.study import Study
+    from arena.studyfile import load_stages
 
     if words.keys is not None:
         from agents.keys import load_keys
@@ -157,44 +162,61 @@ def run_study(words: argparse.Namespace) -> int:
         prices=dict(parse_price(text) for text in words.price),
         cache=words.cache,
     )
-    study = load_study(words.file, words.option)
+    stages = load_stages(words.file, words.option)
+    if len(stages) > 1 or not isinstance(stages[0], Study):
+        planned = preflight(stages, words.db)
+        print("planned: " + ", then ".join(f"{study} {count:,} episodes" for study, count in planned.items()), flush=True)
     if words.dry_run:
-        print_estimate(study.name, arena.dry_run(study, which=which, reply_tokens=words.reply_tokens), words.reply_tokens)
+        check_names(arena, stages)
+        for stage in stages:
+            study = written_now(stage, words.db)
+            if study is None:
+                print(f"{stage.name}: can be estimated when the stages before it have been played")
+            else:
+                print_estimate(
+                    study.name, for_study(arena, stages, study).dry_run(study, which=which, reply_tokens=words.reply_tokens), words.reply_tokens
+                )
         return 0
-    summary = arena.run(study, which=which)
-    print(summary)
-    print_missing(words.db, summary.study)
-    again = " --retry-failed" if summary.failed else ""
-    how = "a larger --budget-usd" if summary.stopped else f"the same command{again}"
-    todo = f"continue with {how}; " if summary.failed or summary.open else ""
-    print(f"the record is in {words.db}; {todo}next: arena report --study {shlex.quote(summary.study)} --db {shlex.quote(str(words.db))}")
-    return 3 if summary.stopped else 1 if summary.failed else 0
+    summaries = run_stages(arena, stages, which=which, told=lambda summary: print(summary, flush=True))
+    latest = {summary.study: summary for summary in summaries}
+    for study in latest:
+        print_missing(words.db, study)
+    judged = print_leaderboards(words.db, latest)
+    stopped, failed, unfinished = (any(getattr(summary, what) for summary in latest.values()) for what in ("stopped", "failed", "open"))
+    how = "a larger --budget-usd" if stopped else f"the same command{' --retry-failed' if failed else ''}"
+    todo = f"continue with {how}; " if failed or unfinished else ""
+    command, study = ("rank", judged[0]) if judged else ("report", summaries[0].study)
+    print(f"the record is in {words.db}; {todo}next: arena {command} --study {shlex.quote(study)} --db {shlex.quote(str(words.db))}")
+    return 3 if stopped else 1 if failed else 0
 
 
-def print_estimate(study: str, estimate: Estimate, reply_tokens: int) -> None:
-    """What a dry run found, as a table by model, with what it assumes."""
-    from arena.store import Table
+def print_leaderboards(path: Path, juries: Collection[str]) -> list[str]:
+    """The standings of every study that one of these juries has judged; returns the names of those studies."""
+    from arena.store import query
 
-    print(f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls{', SIMULATED models only' if estimate.simulated else ''}")
-    columns = ("model", "calls", "tokens_in", "tokens_out", "usd", "usd_if_longest")
-    dollars = [(dollar(model.usd), dollar(model.usd_if_longest)) for model in estimate.models]
-    rows = [(m.model, m.calls, m.tokens_in, m.tokens_out, *usd) for m, usd in zip(estimate.models, dollars, strict=True)]
-    if rows:
-        total = ("all", estimate.calls, estimate.tokens_in, estimate.tokens_out, dollar(estimate.usd), dollar(estimate.usd_if_longest))
-        print_table(Table(columns, (*rows, total)))
-    if estimate.failed:
-        print(f"{estimate.failed} of {estimate.played} episodes could not be played with stand-ins, and are missing here: {estimate.why}")
-    if estimate.played < estimate.episodes:
-        print(f"{estimate.played} episodes, drawn at random, were played with stand-ins and scaled up")
-    print(
-        f"assumed: {reply_tokens} tokens a reply (--reply-tokens), 4 characters a token, no retries, nothing asked again; usd_if_longest: every"
-        " reply as long as its model may make it; unknown: no price (--price MODEL=IN,OUT), or no max_tokens"
-    )
+    if not len(query(path, "from rulings limit 1")):
+        return []
+    from analysis.standings import print_judged
+
+    return print_judged(path, juries)
 
 
-def dollar(amount: float | None) -> str:
-    """Dollars as they stand in a table."""
-    return "unknown" if amount is None else f"{amount:.4f}"
+def show_ranks(words: argparse.Namespace) -> int:
+    """arena rank"""
+    from analysis.standings import print_standings, standings
+    from analysis.verdicts import judged_studies
+
+    related: Literal["exclude", "include"] = "include" if words.include_related else "exclude"
+    studies = [words.study] if words.study else list(judged_studies(words.db))
+    found = [standings(words.db, study, jury=words.jury, related=related) for study in studies]
+    if words.json:
+        print(json.dumps(found[0] if words.study else found, indent=1, ensure_ascii=False))
+        return 0
+    if not found:
+        print("There are no verdicts in this store yet: judge its debates with protocols.judging.jury.")
+    for standing in found:
+        print_standings(standing, rules=standing is found[-1])
+    return 0
 
 
 def print_missing(path: Path, study: str) -> None:
@@ -267,9 +289,10 @@ def show_episode(words: argparse.Namespace) -> int:
             print(f"--- private: rating {rating}" + (f"; thoughts: {printable(turn['thoughts'])}" if turn["thoughts"] else ""))
         if turn["flags"]:
             print(f"--- doubts: {', '.join(turn['flags'])}")
-    for verdict in query(words.db, "from verdicts where debate = ? order by judge, repeat", [episode["episode"]]).dicts():
+    for verdict in query(words.db, "from verdicts where debate = ? order by judge, repeat, seat_order", [episode["episode"]]).dicts():
         sure = "" if verdict["confidence"] is None else f" ({100 * verdict['confidence']:g}%)"
-        print(f"\n=== judge {printable(verdict['judge'])}: {verdict['winner'] or verdict['status']}{sure}")
+        order = f", sides {verdict['seat_order']}" if verdict["seat_order"] != "as played" else ""
+        print(f"\n=== judge {printable(verdict['judge'])}{order}: {printable(verdict['winner'] or verdict['status'])}{sure}")
     return 0
 
 
@@ -290,40 +313,6 @@ def run_sql(words: argparse.Namespace) -> int:
         case _:
             print_table(table)
     return 0
-
-
-def print_table(table: object, edge: str = "", between: str = "  ", after: str = "") -> None:
-    """A table of rows for people: cells cut to one line, numbers short, nothing that could steer the terminal."""
-    from arena.store import Table
-
-    assert isinstance(table, Table)
-    rows = [list(table.columns), *([cell(value) for value in row] for row in table)]
-    cut = any(text.endswith("…") and len(text) == CELL for row in rows for text in row)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
-    for number, row in enumerate(rows):
-        print((edge + between.join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + after).rstrip())
-        if number == 0:
-            print(edge + between.join("-" * width for width in widths) + after)
-    if cut:
-        print("long cells were cut; --format csv or json shows them whole", file=sys.stderr)
-
-
-def finite(value: object) -> object:
-    """The value as JSON has it, which knows no NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def cell(value: object) -> str:
-    """One value as a short piece of a line."""
-    if value is None:
-        return "NULL"
-    text = f"{value:.6g}" if isinstance(value, float) else printable(str(value)).replace("\n", "⏎")
-    return text if len(text) <= CELL else text[: CELL - 1] + "…"
-
-
-def printable(text: str) -> str:
-    """Text of models without characters that could steer a terminal (escapes, controls, writing direction); line breaks stay."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def show_report(words: argparse.Namespace) -> int:
@@ -368,6 +357,14 @@ def export_tables(words: argparse.Namespace) -> int:
     """arena export"""
     from arena.exchange import export
 
+    if words.format == "pairwise":
+        from analysis.pairwise import export_pairwise
+        from analysis.verdicts import judged_studies
+
+        file = words.folder / "pairwise.csv"
+        wrote = export_pairwise(words.db, file, list(judged_studies(words.db)), include_related=words.include_related)
+        print(f"{file}: {wrote.rows} rows; left out: {wrote.missing} missing verdicts, {wrote.related} by judges related to a contestant")
+        return 0
     for name, rows in export(words.db, words.folder, words.format):
         print(f"{words.folder / name}: {rows} rows")
     return 0

@@ -53,9 +53,7 @@ class RateLimited(ModelError):
 
     passing = True
 
-    def __init__(
-        self, message: str, *, http_status: int | None = None, retry_after_s: float | None = None, reply: Reply | None = None
-    ) -> None:
+    def __init__(self, message: str, *, http_status: int | None = None, retry_after_s: float | None = None, reply: Reply | None = None) -> None:
         super().__init__(message, http_status=http_status, reply=reply)
         self.retry_after_s = retry_after_s
 

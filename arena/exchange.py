@@ -11,7 +11,7 @@ from arena.schema import JOURNALED, TABLES
 from arena.store import journals, live, load_lines, new_rows, quoted, reading, unfolded, writing
 from arena.views import VIEWS
 
-INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns")
+INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings")
 EXPORTED = (*(name for name in JOURNALED if name not in INTERNAL), *VIEWS)
 FORMATS = {"parquet": "format parquet, compression zstd", "jsonl": "format json", "csv": "format csv, header"}
 

@@ -39,7 +39,7 @@ class Known:
 
 def known(path: Path, study: str) -> Known:
     """What has been played of a study, in the database and in journals that could not be folded."""
-    with live(path) as con:
+    with live(path, ("studies", "episodes")) as con:
         episodes = con.execute(
             "select e.episode, e.status, p.code_hash, e.ended_at from episodes e join plays p using (episode) where e.study = ?", [study]
         ).fetchall()

@@ -20,7 +20,7 @@ from arena.memo import Known
 from arena.secrets import without_secrets
 from arena.store import utc_now
 from arena.study import Play, Study, code_hash, protocol_name, protocol_version
-from arena.subjects import subject_id
+from arena.subjects import bare, subject_id
 from arena.types import Agent, Answer, Verdict
 
 PACKAGES = ("peer-arena", "duckdb", "pydantic", "aiohttp")
@@ -45,7 +45,7 @@ def opening_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int,
     }
     yield line("runs", row)
     for subject in {subject_id(play.subject): play.subject for play in todo}.items():
-        yield line("subjects", {"subject": subject[0], **row_of(subject[1])})
+        yield line("subjects", {"subject": subject[0], **row_of(bare(subject[1]))})
 
 
 def git_commit() -> str | None:
@@ -100,7 +100,7 @@ def agent_row(agent: Agent) -> dict[str, object]:
 def result_lines(play: Play, result: Verdict | Answer | None) -> Iterator[bytes]:
     """The row that a protocol's result makes, where it has one."""
     if isinstance(result, Verdict):
-        yield line("verdicts", {"episode": play.episode, **row_of(result)})
+        yield line("rulings", {"episode": play.episode, **row_of(result), "repeat": play.repeat})
     elif isinstance(result, Answer):
         yield line("answers", {"episode": play.episode, **row_of(result)})
 

@@ -128,11 +128,11 @@ TABLES: dict[str, Table] = {
         ("subject",),
         {
             "subject": ("VARCHAR", "id: a hash of the content"),
-            "kind": ("VARCHAR", "motion or question"),
-            "text": ("VARCHAR", "the words"),
+            "kind": ("VARCHAR", "motion or question, or debate: one that is judged"),
+            "text": ("VARCHAR", "the words; for a debate its motion, its episode and a hash of its public words"),
             "gold": ("VARCHAR", "the right answer; NULL for motions"),
             "choices": ("VARCHAR[]", "the options of a multiple-choice question"),
-            "source": ("VARCHAR", "where it comes from"),
+            "source": ("VARCHAR", "where it comes from; for a debate its episode"),
             "licence": ("VARCHAR", "on what terms; NULL: unknown"),
         },
     ),
@@ -164,13 +164,13 @@ TABLES: dict[str, Table] = {
             "cached_from": ("VARCHAR", "the episode that the reply was taken from; NULL where it was asked for"),
         },
     ),
-    "verdicts": Table(
-        "One row is one judge's word on one debate; judging is an episode of its own",
+    "rulings": Table(
+        "One row is a judge's word on a debate as it was read (see the view verdicts)",
         ("episode",),
         {
             "episode": ("VARCHAR", "the judging"),
             "debate": ("VARCHAR", "the debate's episode"),
-            "judge": ("VARCHAR", "the judge's model reference"),
+            "judge": ("VARCHAR", "the judge: its agent's name, which is its model reference unless another was given"),
             "seat_order": ("VARCHAR", "in which order the judge read the sides"),
             "repeat": ("INTEGER", "0 for the judge's first reading"),
             "winner": ("VARCHAR", "proposition, opposition or abstain; NULL: see status"),
@@ -226,4 +226,6 @@ TABLES: dict[str, Table] = {
         },
     ),
 }
+# What a table was called before, in stores and journals of older versions.
+FORMERLY = {"rulings": "verdicts"}
 JOURNALED = tuple(name for name in TABLES if name != "folded")

@@ -12,30 +12,40 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from arena.errors import ArenaError, StudyError
+from arena.stages import Stage, Stages
 from arena.study import Study
 
 
 def load_study(file: str | Path, options: Sequence[str] = ()) -> Study:
-    """The study that a file describes, with `options` like "models=a,b" filled in.
+    """The one study that a file describes; raises StudyError as `load_stages`, and where there are several."""
+    made = load_stages(file, options)
+    if len(made) != 1 or not isinstance(made[0], Study):
+        raise StudyError(f"{file} describes {len(made)} stages, where one study was expected; run them by run_stages(arena, load_stages(...))")
+    return made[0]
 
-    Raises StudyError with one sentence for a missing file, a file without `def study(...) -> Study`, an unknown option, or a wrong type.
+
+def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:
+    """The study, or the studies in stages, that a file describes, with `options` like "models=a,b" filled in.
+
+    Raises StudyError with one sentence for a missing file, a file without a function `study`, an unknown option, or a wrong type.
     """
     path = Path(file)
     if not path.is_file():
         raise StudyError(f"there is no study file {path}")
     make = study_function(path)
     try:
-        made = make(**filled(make, options, path))
+        made: object = make(**filled(make, options, path))
     except ArenaError:
         raise
     except (Exception, SystemExit) as error:
         raise StudyError(f"{path}: study() failed with {type(error).__name__}: {error}") from error
-    if not isinstance(made, Study):
-        raise StudyError(f"{path}: study() must return a Study, it returned {type(made).__name__}")
-    return made
+    stages = [made] if isinstance(made, Study) else made
+    if not isinstance(stages, list | tuple) or not stages or not all(isinstance(stage, Study | Stage) for stage in stages):
+        raise StudyError(f"{path}: study() must return a Study, or a list of studies and stages; it returned {made!r:.80}")
+    return stages
 
 
-def study_function(path: Path) -> typing.Callable[..., Study]:
+def study_function(path: Path) -> typing.Callable[..., object]:
     """Run the file as a module (not as a program) and return its function `study`."""
     name = f"arena_study_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -56,7 +66,7 @@ def study_function(path: Path) -> typing.Callable[..., Study]:
     return make
 
 
-def filled(make: typing.Callable[..., Study], options: Sequence[str], path: Path) -> dict[str, object]:
+def filled(make: typing.Callable[..., object], options: Sequence[str], path: Path) -> dict[str, object]:
     """The arguments for `study`, read from "key=value" by its annotations; a list takes values between commas."""
     known = inspect.signature(make).parameters
     hints = typing.get_type_hints(make)

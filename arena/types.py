@@ -211,13 +211,13 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is debated or answered.  `kind` is "motion" or "question"; `gold` and `choices` belong to questions.
+    """What is debated, answered or judged.  `kind` is "motion", "question" or "debate"; `gold` and `choices` belong to questions.
 
     `source` and `licence` say where it comes from and on what terms, as far as known.
     """
 
     text: str
-    kind: Literal["motion", "question"] = "motion"
+    kind: Literal["motion", "question", "debate"] = "motion"
     gold: str | None = None
     choices: tuple[str, ...] = ()
     source: str | None = None
@@ -226,7 +226,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One judge's word on one debate; `winner` is a seat's name, "abstain", or None where it could not be read (`status` says why)."""
+    """One judge's word on one debate; `winner` is a seat's name, "abstain", or None where it could not be read (`status` says why).
+
+    The arena writes the repeat of the play in the place of `repeat`.
+    """
 
     debate: str
     judge: str

@@ -71,6 +71,18 @@ VIEWS: dict[str, View] = {
         """,
         {"face": "public; own: with private thoughts and rating; rated: public text and rating"},
     ),
+    "verdicts": View(
+        "One row is one judge's word on one debate, in one seat order and repeat; a judging that failed has a row too, without a winner",
+        """
+        select r.* from rulings r join episodes e on e.episode = r.episode and e.status = 'done'
+        union all by name
+        select e.episode, d.source as debate, s.agent as judge, coalesce(e.options->>'order', 'as played') as seat_order, e.repeat,
+               'failed: ' || e.error_kind as status
+        from episodes e join subjects d on d.subject = e.subject and d.kind = 'debate'
+        join seats s on s.episode = e.episode and s.seat = 'judge' where e.status = 'failed'
+        """,
+        {"repeat": "0 for the judge's first reading", "status": "read, or why not, or what is doubtful"},
+    ),
     "who_saw_what": View(
         "One row is a turn that a reader was shown: who read, when, whose turn, which face",
         f"""
@@ -110,7 +122,7 @@ VIEWS: dict[str, View] = {
     ),
     "outcomes": View(
         "One row is a judged debate: its votes, and the winner by majority and by the sum of the judges' confidences",
-        f"""
+        """
         with votes as (
             select d.study, t.debate,
                    count(*) filter (t.winner = 'proposition') as votes_proposition,
@@ -119,7 +131,7 @@ VIEWS: dict[str, View] = {
                    coalesce(sum(t.confidence) filter (t.winner = 'proposition'), 0) as sum_proposition,
                    coalesce(sum(t.confidence) filter (t.winner = 'opposition'), 0) as sum_opposition,
                    count(*) filter (t.winner in ('proposition', 'opposition') and t.confidence is null) as without_confidence
-            from verdicts t {DONE} join episodes d on d.episode = t.debate and d.status = 'done' group by all)
+            from verdicts t join episodes d on d.episode = t.debate and d.status = 'done' group by all)
         select *,
                case when votes_proposition + votes_opposition = 0 then null when votes_proposition > votes_opposition then 'proposition'
                     when votes_proposition < votes_opposition then 'opposition' else 'tie' end as majority,
@@ -130,7 +142,7 @@ VIEWS: dict[str, View] = {
         """,
         {
             "study": "the study of the debate",
-            "missing": "verdicts that could not be read",
+            "missing": "verdicts that could not be read, or failed",
             "majority": "winner by votes, or tie; NULL without a vote",
             "without_confidence": "votes whose confidence could not be read",
             "confidence_sum": "winner by the larger sum of confidences, or tie; NULL without a vote, or where a vote has no confidence",
@@ -147,10 +159,10 @@ VIEWS: dict[str, View] = {
     ),
     "flips": View(
         "How often a judge changed the winner when the sides stood in the other order",
-        f"""
+        """
         with pairs as (
             select t.judge, t.debate, t.repeat, count(distinct t.winner) as winners
-            from verdicts t {DONE} where t.winner in ('proposition', 'opposition')
+            from verdicts t where t.winner in ('proposition', 'opposition')
             group by all having count(distinct t.seat_order) = 2)
         select judge, count(*) as pairs, count(*) filter (winners = 2) as flips, flips / count(*) as flip_rate
         from pairs group by all order by all

@@ -22,7 +22,7 @@ ALLOWED = {
 PUBLIC = {
     "arena": "Arena Arm Study Summary Which Episode Agent Sampling Seat Subject Turn Verdict Answer Lineup Retry Limit Price Estimate "
     "ArenaError own rated motions "
-    "MOTIONS round_robin against_itself",
+    "MOTIONS round_robin against_itself given_pairs swiss swiss_round Stage run_stages",
     "agents": "agent model",
 }
 

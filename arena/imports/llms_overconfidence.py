@@ -80,7 +80,7 @@ def import_llms_overconfidence(folder: Path, path: Path) -> Imported:
     return Imported(
         debates=dict(sorted(Counter(play.study for play in new).items())),
         unfinished=sum(not play.finished() for play in new),
-        verdicts=sum(table == "verdicts" for table, _ in rows),
+        verdicts=sum(table == "rulings" for table, _ in rows),
         known=len(found.plays) - len(new),
         copies=tuple(found.copies),
         passed_over=tuple(found.passed_over),
@@ -130,7 +130,7 @@ def doubts(rows: list[Row]) -> Counter[str]:
             count.update(flag for flag in row["flags"] if not flag.startswith("amount"))
             if row["confidence_status"] != READ:
                 count[f"confidence {row['confidence_status']}"] += 1
-        elif table == "verdicts" and row["status"] != READ:
+        elif table == "rulings" and row["status"] != READ:
             count[f"verdict {row['status']}"] += 1
     return count
 
@@ -244,7 +244,7 @@ def judging_rows(play: Play) -> Iterator[Row]:
         episode = digest([SOURCE, "judging", play.episode, vote.model, repeat])
         yield "plays", play_row(play, episode, "jury", "judging", play.episode, repeat)
         yield "seats", {"episode": episode, "seat": "judge", "agent": judge, "model": judge}
-        yield "verdicts", verdict_row(vote, episode, play.episode, repeat)
+        yield "rulings", verdict_row(vote, episode, play.episode, repeat)
         yield "statuses", status_row(play, episode)
 
 

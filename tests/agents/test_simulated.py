@@ -8,7 +8,7 @@ import statistics
 import pytest
 
 from agents.elicit import speech_and_confidence
-from agents.simulated import PROFILES, expected_confidence, parsed, simulated
+from agents.simulated import PROFILES, expected_confidence, simulated
 from arena.errors import StudyError
 from arena.types import Message, Place, Reading, Request, Sampling
 
@@ -107,4 +107,4 @@ def test_a_reference_names_only_what_differs_from_its_profile() -> None:
 )
 def test_a_wrong_profile_says_what_there_is(profile: str, words: str) -> None:
     with pytest.raises(StudyError, match=words):
-        parsed(profile)
+        simulated(profile)

@@ -22,6 +22,7 @@ DEBATE = {
     "phases": ("opening", "rebuttal", "closing"),
     "status": "done",
     "votes": (),
+    "public": "Said.",
     "flags": (),
 }
 
@@ -36,9 +37,17 @@ def debate_rows(name: str, debate: dict[str, Any]) -> list[tuple[str, dict[str, 
     study = name.partition("/")[0]
     rows: list[tuple[str, dict[str, Any]]] = [("plays", {"episode": name, "study": study, "arm": play["arm"], "protocol": "debate"})]
     for side, model, own in zip(SIDES, play["models"], play["ratings"], strict=True):
-        rows.append(("seats", {"episode": name, "seat": side, "model": model}))
+        rows.append(("seats", {"episode": name, "seat": side, "agent": model, "model": model}))
         for step, (phase, rating) in enumerate(zip(play["phases"], own, strict=True)):
-            turn = {"episode": name, "seat": side, "step": step, "round": step, "phase": phase, "public": "Said.", "flags": play["flags"]}
+            turn = {
+                "episode": name,
+                "seat": side,
+                "step": step,
+                "round": step,
+                "phase": phase,
+                "public": play["public"],
+                "flags": play["flags"],
+            }
             number = None if isinstance(rating, str) else rating / 100
             why = rating.replace("none", "not asked") if isinstance(rating, str) else "read"
             rows.append(("turns", turn | {"confidence": number, "confidence_status": why}))
@@ -49,7 +58,8 @@ def debate_rows(name: str, debate: dict[str, Any]) -> list[tuple[str, dict[str, 
         why = "read" if winner else "no winner tag"
         rows.append(("plays", {"episode": judging, "study": study, "arm": "jury", "protocol": "judging"}))
         rows.append(("statuses", {"episode": judging, "status": "done", "ended_at": NOW}))
-        rows.append(("verdicts", {"episode": judging, "debate": name, "winner": winner, "confidence": confidence, "status": why}))
+        said = {"judge": f"judge {number}", "seat_order": "as played", "repeat": 0, "winner": winner, "confidence": confidence, "status": why}
+        rows.append(("rulings", {"episode": judging, "debate": name, **said}))
     return rows
 
 

@@ -11,6 +11,7 @@ import pytest
 from analysis.bootstrap import bootstrap_interval, means
 from analysis.frames import read
 from analysis.report import report
+from analysis.standings import standings
 from arena.imports import import_llms_overconfidence
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "llms_overconfidence"
@@ -120,3 +121,48 @@ def test_debates_against_oneself(store: Path) -> None:
     assert found["both"]["above_50"] / 60 == 0.95
     assert np.all([row["p"] < 1e-10 for row in found["against_half"]])
     assert all(model["win_rate"] is None for model in found["models"])
+
+
+@pytest.fixture(scope="module")
+def ranked(store: Path) -> dict[str, Any]:
+    return standings(store, "cross_model", related="include")
+
+
+def test_the_jury_counted_both_ways(ranked: dict[str, Any]) -> None:
+    outcomes = ranked["outcomes"]
+    assert outcomes["majority"] == {"proposition": 17, "opposition": 36, "tie": 7}
+    assert outcomes["confidence_sum"] == {"proposition": 21, "opposition": 38, "tie": 1}
+    assert (outcomes["judged"], outcomes["unanimous"]) == (60, 23)
+    assert ranked["verdicts"]["all"] == 357
+
+
+def test_each_judge(ranked: dict[str, Any]) -> None:
+    rows = [(row["judge"], f"{row['retest']:.3f}", f"{100 * row['proposition']['mean']:.0f}%") for row in ranked["judges"]]
+    assert rows == [("deepseek/deepseek-chat", "0.729", "50%"), ("google/gemini-pro-1.5", "0.949", "9%"), ("qwen/qwq-32b", "0.881", "45%")]
+    assert all(row["both_orders"] == 0 and row["flip_rate"] is None for row in ranked["judges"])
+
+
+def test_win_rates_of_the_ranking_are_the_published_ones(ranked: dict[str, Any]) -> None:
+    rates = {row["agent"]: row["win_rate_by_sum"] for row in ranked["contestants"]}
+    expected = [line.split() for line in BY_MODEL.strip().splitlines()]
+    assert len(rates) == 10
+    assert all(100 * rates[name] == pytest.approx(float(numbers[-1]), abs=0.051) for name, *numbers in expected)
+    assert ranked["contestants"][0]["agent"] == "anthropic/claude-3.7-sonnet"
+
+
+def test_the_opposition_was_favoured_and_the_order_cannot_be_told_from_the_side(ranked: dict[str, Any]) -> None:
+    """The order of the sides was fixed, so that the bias may be for the side or for who stands last."""
+    gemini = ranked["judges"][1]["effects"]
+    assert gemini["side"]["ci_high"] < -2
+    assert gemini["first"]["size"] is None
+    assert ranked["seat"]["ci_high"] < 0
+
+
+def test_related_judges_are_left_out_unless_asked_for(store: Path, ranked: dict[str, Any]) -> None:
+    """Both deepseek-chat and qwq debated, and all three judges have families in the debates."""
+    excluded = standings(store, "cross_model")
+    for found in (excluded, ranked):
+        assert (found["verdicts"]["judge_is_contestant"], found["verdicts"]["judge_of_family"]) == (48, 100)
+    assert ranked["verdicts"]["counted"] == 357
+    assert excluded["verdicts"]["counted"] == 357 - 148
+    assert excluded["judges"] == ranked["judges"]

@@ -52,9 +52,11 @@ def test_it_is_off_by_default_and_a_study_does_not_use_its_own(path: Path) -> No
 def test_repeated_samples_are_never_collapsed(path: Path) -> None:
     Arena(path).run(study(counting(), subjects=1, repeats=3))
     Arena(path, cache=True).run(renamed(study(counting(100), subjects=1, repeats=5), "again"))
-    openings = Arena(path).sql(
-        "select count(*), count(distinct (seat, text)) from turns join episodes using (episode) where step = 0 and study = 'again'"
-    ).rows[0]
+    openings = (
+        Arena(path)
+        .sql("select count(*), count(distinct (seat, text)) from turns join episodes using (episode) where step = 0 and study = 'again'")
+        .rows[0]
+    )
     assert openings == (10, 10)
 
 

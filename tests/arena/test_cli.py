@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from arena.cli import main, printable
+from arena.cli import main
 from arena.store import query
+from arena.terminal import printable
 
 STUDY = """
 import sys

@@ -75,7 +75,7 @@ def turn(content: dict, side: str = "proposition", phase: str = "opening") -> di
 
 def verdicts(content: dict) -> list[dict]:
     """The rows of the verdicts of a file."""
-    return [row for table, row in judging_rows(checked(STEM, content)) if table == "verdicts"]
+    return [row for table, row in judging_rows(checked(STEM, content)) if table == "rulings"]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_only_public_debates_say_that_others_see_the_rating():
 
 def test_importing_twice_changes_nothing(tmp_path):
     first = imported(tmp_path, published("cross_model", votes=2))
-    before = {name: rows(tmp_path, f"from {name} order by all") for name in ("runs", "plays", "statuses", "turns", "verdicts", "seats")}
+    before = {name: rows(tmp_path, f"from {name} order by all") for name in ("runs", "plays", "statuses", "turns", "rulings", "seats")}
     second = imported(tmp_path, published("cross_model", votes=2))
     assert (first.debates, first.verdicts, first.known) == ({"cross_model": 1}, 2, 0)
     assert (second.debates, second.verdicts, second.known, second.flags) == ({}, 0, 1, {})

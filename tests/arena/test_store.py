@@ -207,7 +207,7 @@ def test_a_vote_without_confidence_decides_no_sum(path: Path) -> None:
     votes = [("v1", "opposition", 0.9), ("v2", "proposition", None)]
     lines = [line("plays", {"episode": e, "study": "s"}) for e in ("d", "v1", "v2")]
     lines += [line("statuses", {"episode": e, "status": "done", "ended_at": "2026-01-01"}) for e in ("d", "v1", "v2")]
-    lines += [line("verdicts", {"episode": e, "debate": "d", "winner": w, "confidence": c, "status": "read"}) for e, w, c in votes]
+    lines += [line("rulings", {"episode": e, "debate": "d", "winner": w, "confidence": c, "status": "read"}) for e, w, c in votes]
     write_journal(journal_folder(path) / "j.jsonl", lines)
     fold(path)
     assert query(path, "select majority, confidence_sum, without_confidence from outcomes").rows == (("tie", None, 1),)
@@ -246,6 +246,7 @@ def as_version_1(path: Path) -> None:
         for table, columns in ADDED_IN_2.items():
             for column in columns:
                 con.execute(f"alter table {table} drop column {column}")
+        con.execute("alter table rulings rename to verdicts")
         con.execute("create view cost as select 1 as calls")
         con.execute("update store_info set schema_version = 1")
 

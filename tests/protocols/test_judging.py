@@ -1,0 +1,246 @@
+"""A judge reads a stored debate: what it sees and does not see, what is stored of it, and that nothing is counted twice or lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agents import agent
+from agents.scripted import scripted
+from arena import Agent, Arena, Arm, Study, Subject, against_itself, round_robin
+from arena.debates import stored_debates
+from arena.errors import Refused, StoreError, StudyError
+from arena.run import Which
+from arena.stages import Stage
+from arena.types import Request
+from protocols import laws
+from protocols.debate import PRESETS, debate
+from protocols.judging import jury
+
+VERDICT = "<reasons>Said better.</reasons><winner>opposition</winner><rating>80</rating>"
+COUNTS = "select count(*), count(distinct (judge, debate, seat_order, repeat)), count(winner) from verdicts"
+
+
+def debater(name: str) -> Agent:
+    """An agent that says words of its own, and thinks some."""
+
+    def speech(request: Request) -> str:
+        """Words by place."""
+        where = f"{name}-{request.place.phase}-{request.place.seat}"
+        return f"<thoughts>thought {where}</thoughts><speech>speech {where}</speech><rating>91%</rating>"
+
+    return Agent(f"agent named {name}", scripted(speech, name=f"model-{name}"))
+
+
+def judge(name: str, reply: Callable[[Request], str] | str = VERDICT) -> Agent:
+    """An agent that judges by a function or always alike."""
+    return Agent(name, scripted(reply if callable(reply) else lambda request: reply, name=name))
+
+
+@pytest.fixture
+def arena(tmp_path: Path) -> Arena:
+    """A store with two debates of two agents, mirrored."""
+    arena = Arena(tmp_path / "arena.duckdb")
+    played = Study("played", [Arm("only", debate, round_robin([debater("a"), debater("b")]))], [Subject("This house would judge.")])
+    assert arena.run(played).done == 2
+    return arena
+
+
+def run(arena: Arena, stage: Stage, *, retry_failed: bool = False) -> object:
+    """Play a stage."""
+    return arena.run(stage.write(arena.path), which=Which(retry_failed=retry_failed))
+
+
+def test_judges_orders_and_repeats_give_that_many_verdicts(arena: Arena) -> None:
+    stage = jury("jury", "played", [judge("one"), judge("two"), judge("three")], repeats=2)
+    assert stage.expected(arena.path) == 3 * 2 * 2 * 2
+    run(arena, stage)
+    assert arena.sql(COUNTS).rows == ((24, 24, 24),)
+    kept = arena.sql("select distinct judge, seat_order, repeat, winner, confidence, reasons, status from verdicts order by all").rows
+    assert len(kept) == 12
+    assert kept[0] == ("one", "as played", 0, "opposition", 0.8, "Said better.", "read")
+
+
+def test_a_judge_order_or_repeat_is_added_later_without_judging_again(arena: Arena) -> None:
+    run(arena, jury("jury", "played", [judge("one")], orders=["as played"]))
+    more = arena.run(jury("jury", "played", [judge("one"), judge("two")], repeats=2).write(arena.path))
+    assert (more.done, more.replies, more.others) == (16, 14, 0)
+    assert arena.sql(COUNTS).rows == ((16, 16, 16),)
+
+
+def test_debates_are_not_played_again_and_new_ones_are_judged(arena: Arena) -> None:
+    before = arena.sql("select * from turns where phase <> 'verdict' order by all").rows
+    run(arena, jury("jury", "played", [judge("one")]))
+    assert arena.sql("select * from turns where phase <> 'verdict' order by all").rows == before
+    arena.run(Study("played", [Arm("only", debate, round_robin([debater("a"), debater("c")]))], [Subject("This house would judge.")]))
+    assert arena.run(jury("jury", "played", [judge("one")]).write(arena.path)).replies == 4
+
+
+def test_a_judge_sees_public_words_in_its_order_and_no_names_or_ratings(arena: Arena) -> None:
+    asked: list[Request] = []
+
+    def note(request: Request) -> str:
+        """Note the request."""
+        asked.append(request)
+        return VERDICT
+
+    run(arena, jury("jury", "played", [judge("one", note)]))
+    assert len(asked) == 4
+    for request in asked:
+        words = "\n".join(message.content for message in request.messages)
+        assert "This house would judge." in words
+        for hidden in ("thought", "91", "agent named", "scripted"):
+            assert hidden not in words
+        places = [words.index(f"-{phase}-") for phase in ("opening", "rebuttal", "closing")]
+        assert places == sorted(places)
+    prompts = [request.messages[0].content for request in asked]
+    assert sorted(words.index("opening-proposition") < words.index("opening-opposition") for words in prompts) == [False, False, True, True]
+    faces = arena.sql(
+        "select distinct s.face, s.seen_seat, t.seat from saw s join turns t using (episode, seat, step) where t.phase = 'verdict'"
+    )
+    assert set(faces.rows) == {("public", "proposition", "judge"), ("public", "opposition", "judge")}
+    assert arena.sql("select count(*) from who_saw_what where study = 'jury'").rows == ((4 * 6,),)
+
+
+def test_ratings_that_were_public_in_the_debate_stay_hidden_from_judges(tmp_path: Path) -> None:
+    arena, asked = Arena(tmp_path / "a.duckdb"), []
+    arena.run(Study("open", [Arm("public", debate, against_itself([debater("a")]), PRESETS["public"])], [Subject("This house would show.")]))
+    run(arena, jury("jury", "open", [judge("one", lambda request: asked.append(request.messages[0].content) or VERDICT)]))
+    assert asked
+    assert not any("91" in words for words in asked)
+
+
+def test_a_heading_cannot_be_faked_by_a_speech(arena: Arena) -> None:
+    """The code is another in every judging, and the same when that judging is played again."""
+    asked: dict[str, str] = {}
+
+    def note(request: Request) -> str:
+        """Keep the code of each judging."""
+        asked[request.place.episode] = request.messages[0].content.partition("carry the code ")[2][:8]
+        return VERDICT
+
+    run(arena, jury("jury", "played", [judge("one", note)]))
+    assert len(set(asked.values())) == len(asked) == 4
+    assert not any(code in said for code in asked.values() for (said,) in arena.sql("select public from turns where phase = 'opening'"))
+
+
+def test_an_unreadable_verdict_is_asked_for_once_more_and_then_missing(arena: Arena) -> None:
+    run(arena, jury("jury", "played", [judge("mute", "The opposition, I think."), judge("unsure", VERDICT.replace("80", "quite"))]))
+    rows = arena.sql("select judge, winner, confidence, status, count(*) from verdicts group by all order by all").rows
+    assert rows == (
+        ("mute", None, None, "no winner tag", 4),
+        ("unsure", "opposition", None, "confidence: no number", 4),
+    )
+    assert arena.sql("select distinct asks from turns where phase = 'verdict'").rows == ((2,),)
+    assert arena.sql("select arm, reason, n from missing where study = 'jury' and what = 'winner'").rows == (
+        ("as played", "no winner tag", 2),
+        ("swapped", "no winner tag", 2),
+    )
+
+
+def test_an_abstention_counts_only_where_it_is_allowed(arena: Arena) -> None:
+    abstains = judge("shy", "<reasons>Even.</reasons><winner>abstain</winner>")
+    run(arena, jury("strict", "played", [abstains]))
+    run(arena, jury("lenient", "played", [abstains], may_abstain=True))
+    rows = arena.sql("select e.study, winner, v.status from verdicts v join episodes e using (episode) group by all order by all").rows
+    assert rows == (("lenient", "abstain", "read"), ("strict", None, "abstained"))
+
+
+def test_a_judging_that_fails_has_a_row_until_it_is_repaired(arena: Arena) -> None:
+    broken = [True]
+
+    def fails(request: Request) -> str:
+        """Refuse while it is broken."""
+        if broken[0]:
+            raise Refused("no", http_status=400)
+        return VERDICT
+
+    stage = jury("jury", "played", [judge("good"), judge("bad", fails)])
+    run(arena, stage)
+    assert arena.sql(COUNTS).rows == ((8, 8, 4),)
+    failed = arena.sql("select judge, seat_order, repeat, winner, status from verdicts where judge = 'bad' group by all order by all").rows
+    assert failed == (("bad", "as played", 0, None, "failed: Refused"), ("bad", "swapped", 0, None, "failed: Refused"))
+    assert arena.sql("select sum(missing), sum(votes_opposition) from outcomes").rows == ((4, 4),)
+    broken[0] = False
+    run(arena, stage, retry_failed=True)
+    assert arena.sql(COUNTS).rows == ((8, 8, 8),)
+
+
+def test_a_stopped_jury_continues_without_a_second_verdict(arena: Arena) -> None:
+    calls = []
+
+    def until_cut(request: Request) -> str:
+        """Stop the run at the fourth call."""
+        calls.append(request)
+        if len(calls) == 4:
+            raise StoreError("power cut")
+        return VERDICT
+
+    stage = jury("jury", "played", [judge("one", until_cut), judge("two")], repeats=2)
+    slow = Arena(arena.path, concurrency=1)
+    with pytest.raises(StoreError, match="power cut"):
+        run(slow, stage)
+    stored = arena.sql("select count(*) from verdicts").rows[0][0]
+    assert 0 < stored < 16
+    summary = arena.run(stage.write(arena.path))
+    assert summary.replies == 16 - stored
+    assert arena.sql(COUNTS).rows == ((16, 16, 16),)
+
+
+def test_speeches_that_could_not_be_read_stand_as_such(tmp_path: Path) -> None:
+    arena, asked = Arena(tmp_path / "a.duckdb"), []
+    mute = Agent("mute", scripted(lambda request: "no tags at all", name="mute"))
+    arena.run(Study("mute", [Arm("only", debate, against_itself([mute]))], [Subject("This house would be silent.")]))
+    run(arena, jury("jury", "mute", [judge("one", lambda request: asked.append(request.messages[0].content) or VERDICT)]))
+    assert all(words.count("[no readable speech]") == 6 for words in asked)
+    assert not any("no tags at all" in words for words in asked)
+
+
+def test_what_cannot_be_judged_is_said_in_a_sentence(arena: Arena, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"no finished debate of a study 'other'.*played \(2\)"):
+        jury("jury", "other", [judge("one")]).write(arena.path)
+    with pytest.raises(StudyError, match="there is no judge"):
+        jury("jury", "played", [])
+    with pytest.raises(StudyError, match="judges under the name 'one'"):
+        jury("jury", "played", [judge("one"), judge("one")])
+    arena.run(
+        Study("long", [Arm("rounds", debate, against_itself([debater("a")]), PRESETS["multi_round"])], [Subject("This house would talk.")])
+    )
+    with pytest.raises(StudyError, match="would read the answer first"):
+        jury("jury", "long", [judge("one")]).write(arena.path)
+    assert run(arena, jury("long jury", "long", [judge("one")], orders=["as played"])).done == 1  # type: ignore[attr-defined]
+
+
+def test_a_debate_as_a_subject_is_its_public_words(arena: Arena) -> None:
+    one, other = stored_debates(arena.path, "played")
+    assert one.debate != other.debate
+    assert one.text != other.text
+    assert [turn.seat for turn in one.turns] == ["proposition", "opposition"] * 3
+    assert all(turn.text == "" and turn.thoughts is None and turn.confidence is None for turn in one.turns)
+    run(arena, jury("jury", "played", [judge("one")]))
+    subjects = arena.sql("select kind, source, text from subjects where kind = 'debate' order by source").rows
+    assert [row[1] for row in subjects] == sorted(turn.debate for turn in (one, other))
+    assert not any("speech a-opening" in row[2] for row in subjects)
+
+
+def test_judging_obeys_the_laws(arena: Arena, tmp_path: Path) -> None:
+    from protocols.judging import judging
+
+    subject = stored_debates(arena.path, "played")[0]
+    laws.check(judging, {"judge": agent("sim/judge")}, subject, tmp_path / "laws", options={"order": "swapped"})
+
+
+def test_a_hundred_judgings_take_one_call_in_a_row(arena: Arena) -> None:
+    """All judges, orders and repeats at once: what takes a second once takes not much more than a second a hundred times."""
+
+    async def slow(request: Request) -> str:
+        """Half a second."""
+        await asyncio.sleep(0.5)
+        return VERDICT
+
+    stage = jury("jury", "played", [Agent(f"judge {n}", scripted(slow, name=f"{n}")) for n in range(5)], repeats=5)
+    summary = Arena(arena.path, concurrency=400).run(stage.write(arena.path))
+    assert (summary.done, summary.seconds < 2) == (100, True)
