@@ -39,7 +39,7 @@ from arena.study import Play, Study, code_hash, plays
 
 LEAVES_OPEN = (BudgetSpent, ReplayError, StoreError)
 QUICK_FOLD_BYTES = 16 * 2**20
-QUICK_ESTIMATE = 100
+QUICK_ESTIMATE = 30
 NOTHING: Mapping[str, Any] = {}
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from arena.errors import StoreError
 from arena.schema import FORMERLY, JOURNALED, SCHEMA_VERSION, TABLES
 from arena.views import VIEWS
 
+EPOCH = datetime(1970, 1, 1)
+SMALL_BYTES = 64 * 2**20
 JSON_OBJECT_BYTES = 16 * 2**20
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 SCHEMA_OF_JOURNAL = re.compile(rb'\{"t":"journal","schema_version":(\d+)')
@@ -161,7 +163,7 @@ def quoted(text: str) -> str:
 
 def utc_now() -> datetime:
     """Now in UTC, without a zone, as the tables keep it."""
-    return datetime.now(UTC).replace(tzinfo=None)
+    return EPOCH + timedelta(seconds=time.time())
 
 
 @contextmanager
@@ -348,11 +350,15 @@ def unfolded(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path
 
 def fold_into(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> Folding:
     """Insert the new rows of these journals, and note the journals, in one transaction."""
+    if sum(file.stat().st_size for file in files) < SMALL_BYTES:
+        # A second thread saves nothing here, and takes memory of its own.
+        con.execute("set threads = 1")
     con.execute("begin")
     sizes = [file.stat().st_size for file in files]
     skipped = load_lines(con, files)
-    for name in JOURNALED:
-        con.execute(f"insert into store.{name} by name {new_rows(name)}")
+    for (name,) in con.execute("select distinct t from lines").fetchall():
+        if name in JOURNALED:
+            con.execute(f"insert into store.{name} by name {new_rows(name)}")
     for file, size, lost in zip(files, sizes, skipped, strict=True):
         con.execute("insert into store.folded values (?, ?, ?, ?)", [file.name, size, lost, utc_now()])
     con.execute("commit")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from agents import elicit
 from agents.elicit import ASK_BOTH, ASK_RATING, ASK_SPEECH, number_in, speech_and_confidence, speech_only
 
 WELL = "<thoughts>I may lose</thoughts>\n<speech>Hear me</speech>\n<rating>{}</rating>"
@@ -345,3 +346,26 @@ def test_raw_channels_of_reasoning_are_private(reply: str) -> None:
 @pytest.mark.parametrize("words", ["–20", "not 75", "<50", "less than 50", "at least 60", "75‰", "more than 80%"])
 def test_a_bound_or_a_negation_is_no_number(words: str) -> None:
     assert speech_and_confidence(f"<speech>s</speech><rating>{words}</rating>").confidence is None
+
+
+PIECES_OF_TAGS = (
+    "< </ > /> thought thoughts speech rating think reasoning ing s / [ { &lt; &gt; &#60; my private_ ** 75 % é ＜ ＞ <speech> </speech>",
+    "<thoughts> </thoughts> <rating>70</rating> \u200b _ THOUGHT İ ſpeech <b> - rating: words",
+)
+BITS = st.lists(st.sampled_from([" ", "\n", *" ".join(PIECES_OF_TAGS).split(" ")]), max_size=12).map("".join)
+
+
+@given(BITS)
+def test_tags_are_those_that_the_whole_expression_finds(text: str) -> None:
+    assert [match.span() for match in elicit.matches_of_tag(text)] == [match.span() for match in elicit.TAG.finditer(text)]
+
+
+@given(BITS, BITS, st.sampled_from(["70", "7", "100", "101", "0", "1", "70%", "1%", "007", "-5", "７５", "7.5", " 70"]), st.booleans())
+def test_a_reply_in_the_form_that_was_asked_for_is_read_as_by_the_long_way(thoughts: str, speech: str, rating: str, plain: bool) -> None:
+    if plain:
+        thoughts, speech = "".join(c for c in thoughts if c.isalnum()), "".join(c for c in speech if c.isalnum() or c in " :\n")
+    text = f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n<rating>{rating}</rating>"
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr(elicit, "as_asked", lambda text: None)
+        the_long_way = speech_and_confidence(text)
+    assert speech_and_confidence(text) == the_long_way
