@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from arena.prices import Price
     from arena.prompt import own, rated
     from arena.retry import Retry
-    from arena.run import Arena, Summary, Which
+    from arena.run import Arena, Which
     from arena.stages import Stage, run_stages
     from arena.study import Arm, Lineup, Study
     from arena.subjects import MOTIONS, motions
+    from arena.summary import Summary
     from arena.tournament import against_itself, given_pairs, round_robin, swiss, swiss_round
     from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn, Verdict
 
 _HOME = {
     "Arena": "arena.run",
-    "Summary": "arena.run",
+    "Summary": "arena.summary",
     "Which": "arena.run",
     "Arm": "arena.study",
     "Study": "arena.study",

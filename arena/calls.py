@@ -27,8 +27,8 @@ REPLY_FACTS = ("http_status", "tokens_in", "tokens_cached", "tokens_out", "token
 class Tally:
     """What a run has done so far, for progress and summary: counts of episodes, replies and calls; tokens and dollars of all attempts.
 
-    `unpriced` counts attempts of unknown cost.  `waiting` holds for each call that waits to be tried again why it waits, for whom, and until
-    when (monotonic seconds).
+    `unpriced` counts attempts of unknown cost, `uncounted` those of earlier runs that no budget can count.  `waiting` holds for each call
+    that waits to be tried again why it waits, for whom, and until when (monotonic seconds).
     """
 
     planned: int = 0
@@ -44,6 +44,7 @@ class Tally:
     tokens_out: int = 0
     cost_usd: float = 0.0
     unpriced: int = 0
+    uncounted: int = 0
     waiting: dict[int, tuple[str, str, float]] = field(default_factory=dict)
     pace: Pace | None = None
     budget: Budget | None = None

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from arena.errors import StoreError, StudyError
 from arena.memo import spent
-from arena.run import EVERYTHING_OPEN, Arena, Summary, Which
+from arena.run import EVERYTHING_OPEN, Arena, Which
 from arena.study import Study, plays
+from arena.summary import Summary
 from arena.types import Agent
 
 Written = Callable[[Path], Study]
