@@ -302,7 +302,7 @@ def numbered(received: Received) -> str:
 def repeatable(received: Received) -> str:
     """A valid debate reply, or to a judge's prompt a valid verdict, that depends on the request alone."""
     word = received.sha256[:12]
-    if "<winner>" in received.body["messages"][-1]["content"]:
+    if b"<winner>" in orjson.dumps(received.body):
         winner = ("proposition", "opposition")[int(word, 16) % 2]
         return f"<reasons>reasons-{word}</reasons>\n<winner>{winner}</winner>\n<rating>{50 + int(word, 16) % 51}</rating>"
     return f"<thoughts>private-{word}</thoughts>\n<speech>speech-{word}</speech>\n<rating>{50 + int(word, 16) % 51}</rating>"
