@@ -69,7 +69,9 @@ def print_contestants(console: Console, standings: Json) -> None:
     ]
     counts, judges = standings["verdicts"], standings["judges"]
     flips, both = (sum(judge[name] for judge in judges) for name in ("flips", "both_orders"))
-    flipped = f"changed with the seat order in {flips:,} of {both:,} ({percent(flips / both)}%)" if both else "were asked for in one seat order"
+    flipped = "of no judge could be compared in both seat orders"
+    if both:
+        flipped = f"changed with the seat order in {flips:,} of {both:,} ({percent(flips / both)}%)"
     notes = [f"Verdicts {flipped}; missing {counts['missing']:,} of {counts['all']:,}; counted here {counts['counted']:,}."]
     notes += [f"{'; '.join(ways)}; unanimous {outcomes['unanimous']} of {outcomes['judged']} judged."]
     if seat["proposition"] is not None and seat["ci_low"] is not None:

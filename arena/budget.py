@@ -79,7 +79,7 @@ class Budget:
                 return
             else:
                 self.closed = self.closed or (
-                    f"the budget of ${self.limit_usd:g} is spent: ${self.spent_usd:.4f} so far, and the next call may cost"
+                    f"the budget of ${self.limit_usd:g} allows no further call: ${self.spent_usd:.4f} is spent, and the next call may cost"
                     f" ${worst_usd:.4f}; what was said is kept, continue with a larger budget (or a smaller max_tokens)"
                 )
                 self._waiting.popleft()

@@ -184,7 +184,7 @@ async def sent(entry: Entry, trials: Trials) -> tuple[Reply, bytes]:
         entry.begin()
         reply = await answered(model, request, run.retry.deadline_s - trials.elapsed_s)
     except BaseException as error:
-        run.tally.failed_calls += 1
+        run.tally.failed_calls += not isinstance(error, asyncio.CancelledError)
         if isinstance(error, ModelError):
             reply = error.reply
         if isinstance(error, RateLimited):

@@ -213,7 +213,7 @@ def show_ranks(words: argparse.Namespace) -> int:
         print(json.dumps(found[0] if words.study else found, indent=1, ensure_ascii=False))
         return 0
     if not found:
-        print("There are no verdicts in this store yet: judge its debates with protocols.judging.jury.")
+        print("There are no verdicts in this store yet: judge its debates with `arena run experiments/tournament.py -o judged=STUDY`.")
     for standing in found:
         print_standings(standing, rules=standing is found[-1])
     return 0

@@ -11,8 +11,9 @@ from typing import Any
 
 import orjson
 
+from arena.prices import Price, cost_usd
 from arena.store import live, query
-from arena.types import NOT_ASKED, Turn
+from arena.types import NOT_ASKED, Reply, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +89,30 @@ class Spent:
     unpriced: int
 
 
-def spent(path: Path, study: str) -> Spent:
-    """What the earlier runs of a study have cost, calls included whose outcome died with their process."""
+def spent(path: Path, study: str, prices: Mapping[str, Price]) -> Spent:
+    """What the earlier runs of a study have cost, calls included whose outcome died with their process.
+
+    `prices` (by model) are for calls that had no price when they were made: their stored tokens cost what they would today.
+    """
     rows = query(
         path,
-        "select coalesce(sum(coalesce(cost_usd, worst_usd)), 0), count(*) filter (cost_usd is null and worst_usd is null)"
-        " from calls join episodes using (episode) where study = ?",
+        """
+        with made as (
+            select s.model, tokens_in, tokens_cached, tokens_out, tokens_reasoning, coalesce(cost_usd, worst_usd) as usd
+            from calls join episodes using (episode) join seats s using (episode, seat) where study = ?)
+        select model, tokens_in, tokens_cached, tokens_out, tokens_reasoning, count(*), sum(usd)
+        from made group by 1, 2, 3, 4, 5, usd is null
+        """,
         [study],
     ).rows
-    return Spent(*rows[0])
+    usd, unpriced = 0.0, 0
+    for model, tokens_in, cached, out, reasoning, count, known_usd in rows:
+        reply = Reply("", tokens_in=tokens_in, tokens_cached=cached, tokens_out=out, tokens_reasoning=reasoning)
+        today = cost_usd(prices[model], reply) if known_usd is None and model in prices else None
+        if known_usd is None and today is None:
+            unpriced += count
+        usd += (today or 0.0) * count if known_usd is None else known_usd
+    return Spent(usd, unpriced)
 
 
 @dataclass(frozen=True, slots=True)

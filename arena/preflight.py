@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from arena.errors import StudyError
 from arena.limits import Limits
 from arena.memo import Known
-from arena.prices import EXAMPLE, Price, price_of, worst_case_usd
+from arena.prices import Price, price_of, worst_case_usd
 from arena.secrets import check_no_secret
 from arena.study import Play, Study, code_hash, protocol_name
 from arena.types import Agent, Place, Request
@@ -57,11 +57,11 @@ def check_prices(plays: Sequence[Play], prices: Mapping[str, Price]) -> None:
         if price is None and not agent.model.simulated:
             raise StudyError(
                 f"the price of {agent.model.name} is not known, so no budget can hold; give it by hand, in dollars per million tokens of"
-                f" prompts and replies: --price {EXAMPLE}"
+                f" prompts and replies: --price {agent.model.name}=IN,OUT"
             )
         nothing_said = Request((), agent.sampling, 0, Place("", "", 0, 0, "", 0))
         if price is not None and worst_case_usd(price, nothing_said) is None:
             raise StudyError(
-                f"nothing bounds the length of a reply of {agent.model.name}, so no budget can hold; set a limit, such as"
-                f" agent({agent.model.name!r}, sampling=Sampling(max_tokens=2000))"
+                f"nothing bounds the length of a reply of {agent.model.name}, so no budget can hold; give its agent a limit,"
+                " sampling=Sampling(max_tokens=2000) (-o max_tokens=2000 with the studies of this project)"
             )

@@ -18,10 +18,11 @@ PLAIN_EVERY_S = 5.0
 
 
 def state(tally: Tally, seconds: float) -> str:
-    """The tally in words: episodes done, failed and open, replies per second, what is in flight, unreadable, spent, and waiting for what."""
+    """The tally in words: episodes done, failed and open, what waits for what, replies per second, what is in flight, unreadable, spent."""
     ended = tally.done + tally.failed
     words = [
         f"{tally.done} done, {tally.failed} failed, {tally.planned - ended} open",
+        *waits(tally),
         f"{tally.replies / max(seconds, 0.1):.1f} replies/s",
         f"{tally.in_flight} in flight",
     ]
@@ -35,7 +36,7 @@ def state(tally: Tally, seconds: float) -> str:
         words.append(f"${tally.budget.spent_usd:.2f} of ${tally.budget.limit_usd:g}")
     elif tally.cost_usd:
         words.append(f"${tally.cost_usd:.2f}")
-    return " · ".join([*words, *waits(tally)])
+    return " · ".join(words)
 
 
 def waits(tally: Tally) -> Iterator[str]:

@@ -29,7 +29,7 @@ from arena.estimate import Estimate
 from arena.journal import Journal
 from arena.limits import Limits, Pace, limits_in_environment, merged
 from arena.memo import Known
-from arena.prices import Price
+from arena.prices import Price, price_of
 from arena.progress import Watch, progress
 from arena.rehearsal import REPLY_TOKENS, estimated
 from arena.retry import Retry
@@ -95,6 +95,8 @@ class Arena:
         self.budget_usd = budget_usd
         self.prices = prices
         self.cache = cache
+        # What stages of the same tournament have spent of the budget (stages.py).
+        self.elsewhere_usd = 0.0
 
     async def play(self, study: Study, *, which: Which = EVERYTHING_OPEN, watch: Watch | None = None) -> Summary:
         """Play what is open of a study and fold the record into the database.
@@ -165,8 +167,9 @@ class Arena:
         if not all(model.simulated for model in models.values()):
             tally.expected = await estimated(todo, known, self.prices, at_most=QUICK_ESTIMATE)
         if self.budget_usd is not None:
-            earlier = memo.spent(self.path, study.name)
-            tally.budget = Budget(self.budget_usd, earlier.usd)
+            prices = {name: price for name, model in models.items() if (price := price_of(model, self.prices))}
+            earlier = memo.spent(self.path, study.name, prices)
+            tally.budget = Budget(self.budget_usd, earlier.usd + self.elsewhere_usd)
             tally.uncounted = earlier.unpriced
         tally.pace = Pace(self.concurrency, merged(study.limits, limits_in_environment(), self.limits))
         cache = memo.cached(self.path, study.name, models) if self.cache else {}

@@ -90,8 +90,7 @@ def for_study(arena: Arena, stages: Stages, study: Study) -> Arena:
     own.limits, own.prices = ({name: given for name, given in all.items() if name in mine} for all in (arena.limits, arena.prices))
     if arena.budget_usd is not None:
         others = {stage.name for stage in stages} - {study.name} if arena.path.exists() else set()
-        # A budget is more than nothing: where nothing is left, a billionth of a dollar lets calls through that cost none.
-        own.budget_usd = max(arena.budget_usd - sum(spent(arena.path, other).usd for other in others), 1e-9)
+        own.elsewhere_usd = sum(spent(arena.path, other, arena.prices).usd for other in others)
     return own
 
 

@@ -59,8 +59,9 @@ class Summary:
         if self.unreadable:
             text += f", {self.unreadable} turns unreadable after the re-ask"
         if self.expected is not None and self.calls:
-            text += f"\n{self.calls:,} calls, {self.tokens_in:,} tokens in, {self.tokens_out:,} out, ${self.cost_usd:.4f}"
-            text += f" and {self.unpriced} calls of unknown cost" if self.unpriced else ""
+            text += f"\n{self.calls:,} calls, {self.tokens_in:,} tokens in, {self.tokens_out:,} out, "
+            text += "cost unknown" if self.unpriced == self.calls else f"${self.cost_usd:.4f}"
+            text += f" and {self.unpriced} calls of unknown cost" if 0 < self.unpriced < self.calls else ""
             text += f"; expected were {described(self.expected)}"
         if self.stopped:
             text += f"\nstopped: {self.stopped}"

@@ -14,7 +14,7 @@ With the simulated debaters nothing is found out: their strengths stand in their
 from __future__ import annotations
 
 from agents import agent
-from arena import MOTIONS, Arm, Stage, Study, Subject, round_robin, swiss_round
+from arena import MOTIONS, Arm, Sampling, Stage, Study, Subject, round_robin, swiss_round
 from arena import motions as read_motions
 from protocols.debate import debate
 from protocols.judging import jury
@@ -40,12 +40,15 @@ def study(
     rounds: int = 0,
     judged: str | None = None,
     repeats: int = 1,
+    max_tokens: int | None = None,
 ) -> list[Study | Stage]:
     """A round robin, `rounds` of a Swiss tournament, or debates of the stored study `judged`; then the jury, with so many `repeats`."""
-    jurors = [agent(reference) for reference in judges]
+    bound = Sampling(max_tokens=max_tokens)
+    jurors = [agent(reference, sampling=bound) for reference in judges]
     if judged:
         return [jury(f"{judged} jury", judged, jurors, repeats=repeats)]
-    debaters, subjects = [agent(reference) for reference in models], read_motions(motions) if motions else MOTIONS + FOUR_MORE
+    debaters = [agent(reference, sampling=bound) for reference in models]
+    subjects = read_motions(motions) if motions else MOTIONS + FOUR_MORE
     if not rounds:
         played = Study("tournament", [Arm("round robin", debate, round_robin(debaters))], subjects)
         return [played, jury("tournament jury", played, jurors, repeats=repeats)]

@@ -184,8 +184,8 @@ def test_the_progress_line_says_who_waits_for_what() -> None:
     waits = {n: ("a 429", "openai/gpt", time.monotonic() + 12.4 + n) for n in range(3)}
     tally = Tally(planned=9, done=2, failed=1, replies=30, unreadable=4, waiting=waits, pace=Pace(5), budget=Budget(20, 1.5))
     assert state(tally, 10) == (
-        "2 done, 1 failed, 6 open · 3.0 replies/s · 0 in flight · 4 unreadable · $1.50 of $20"
-        " · 3 calls wait for a 429 of openai/gpt, next in 12 s"
+        "2 done, 1 failed, 6 open · 3 calls wait for a 429 of openai/gpt, next in 12 s · 3.0 replies/s · 0 in flight · 4 unreadable"
+        " · $1.50 of $20"
     )
 
 
