@@ -21,6 +21,7 @@ import orjson
 
 from arena.errors import BadReply, ContextOverflow, EmptyReply, ModelError, RateLimited, Refused, StudyError, Unreachable
 from arena.journal import writable
+from arena.secrets import SHORTEST
 from arena.types import Alternative, Reply, TokenChoice
 
 KEY_VARIABLE = "ARENA_HTTP_API_KEY"
@@ -94,7 +95,8 @@ def key_in(variable: str) -> str:
 def without_key(text: str, key: Key) -> str:
     """The text as it can be written down: without the key, or each of several, which a server may echo."""
     for secret in (key,) if isinstance(key, str) else key or ():
-        text = text.replace(secret, "[key]") if secret else text
+        # A word as short as that is no secret (servers without keys take any), and may stand in any speech.
+        text = text.replace(secret, "[key]") if len(secret) >= SHORTEST else text
     return writable(text)
 
 
@@ -112,7 +114,7 @@ def wait_asked(headers: Mapping[str, str]) -> float | None:
         if re.fullmatch(r"\d{1,9}(\.\d*)?", value):
             return float(value)
         then = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 

@@ -12,13 +12,13 @@ import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from arena.calls import Run, call, reuse
-from arena.errors import BusySeatError, LeakError, ProtocolError, ReplayError
+from arena.errors import STOPPING, ArenaError, BusySeatError, LeakError, ProtocolError, ReplayError
 from arena.journal import line, row_of, writable
 from arena.memo import StoredTurn, digest, reask_key, turn_of
 from arena.prompt import Part, Prompt, build
@@ -74,6 +74,7 @@ class Episode:
         self._streams: dict[str, random.Random] = {}
         self._outstanding: set[asyncio.Task[Turn]] = set()
         self._private: list[tuple[str, str]] = []
+        self.stopped: ArenaError | None = None
 
     def rng(self, name: str) -> random.Random:
         """The random stream of this name: the same draws in every replay of this episode."""
@@ -123,7 +124,12 @@ class Episode:
         await self.settle()
 
     async def _take_turn(self, step: Step) -> Turn:
-        turn = await self._turn(step)
+        try:
+            turn = await self._turn(step)
+        except STOPPING as error:
+            # Remembered, since a protocol may swallow it, and must not end as if nothing had happened.
+            self.stopped = self.stopped or error
+            raise
         self._private += [(turn.seat, words) for words in (turn.thoughts, turn.text if turn.public != turn.text else None) if pastable(words)]
         return turn
 
@@ -158,7 +164,8 @@ class Episode:
         started_at = utc_now()
         asked = content(request)
         sample_key = hashlib.sha256(b"%b %a %a %d" % (asked, self.sample, step.seat.name, step.step)).hexdigest()
-        hit = self._run.cache.get(sample_key)
+        # Log probabilities are not kept for reuse: whoever asks for them asks anew.
+        hit = None if request.sampling.logprobs is not None else self._run.cache.get(sample_key)
         reply, call_end = await call(self._run, step.seat.agent.model, request) if hit is None else reuse(self._run, request, hit)
         row = {
             "episode": self.id,
@@ -181,7 +188,7 @@ class Episode:
             "sample_key": sample_key,
         }
         try:
-            reading = step.read(reply.text)
+            reading = self._reading(step, reply.text)
         except BaseException:
             # The reader is at fault, not the reply: keep the reply, so that a mended reader reads it again without asking.
             self._run.journal.append(call_end, line("unfinished_turns", row))
@@ -199,17 +206,32 @@ class Episode:
         request = self._request(step, 1, again)
         hit = self._run.cache.get(reask_key(row["sample_key"] or "", row["text"], reading.reask)) if self._run.cache else None
         reply, call_end = await call(self._run, step.seat.agent.model, request) if hit is None else reuse(self._run, request, hit)
-        second = step.read(reply.text)
+        try:
+            second = self._reading(step, reply.text)
+        except BaseException:
+            self._run.journal.append(call_end)
+            raise
         merged = reading.filled_from(second)
         if second.reask is not None:
             self._run.tally.unreadable += 1
         finished = {**row, "asks": 2, "reask_prompt": reading.reask, "reask_text": writable(reply.text), "ended_at": utc_now()}
         return await self._keep("turns", finished, merged, call_end)
 
+    def _reading(self, step: Step, text: str) -> Reading:
+        """What the step's reader finds in a reply; ProtocolError where that is no reading that can be stored."""
+        reading = step.read(text)
+        if not isinstance(reading, Reading):
+            raise ProtocolError(f"the reader of {step.seat.name} must return a Reading, found {type(reading).__name__}")
+        for name in ("public", "thoughts", "answer", "reask"):
+            if not isinstance(getattr(reading, name), str | None):
+                raise ProtocolError(f"the reader of {step.seat.name} gave no text as {name}: {getattr(reading, name)!r:.80}")
+        confidence = reading.confidence
+        if confidence is not None and not (isinstance(confidence, int | float) and 0 <= confidence <= 1):
+            raise ProtocolError(f"the reader of {step.seat.name} gave a confidence of {confidence!r:.40}; it must lie in [0, 1], or be None")
+        return reading if type(confidence) in (float, int, type(None)) else replace(reading, confidence=float(confidence))
+
     async def _keep(self, table: str, row: Mapping[str, Any], reading: Reading, *call_end: bytes) -> Turn:
         """Write a turn with the call that brought it, and return it when both are on disk."""
-        if reading.confidence is not None and not 0 <= reading.confidence <= 1:
-            raise ProtocolError(f"the reader of {row['seat']} gave a confidence of {reading.confidence}; it must lie in [0, 1], or be None")
         read = {
             "public": None if reading.public is None else writable(reading.public),
             "thoughts": None if reading.thoughts is None else writable(reading.thoughts),

@@ -108,5 +108,9 @@ class StoreError(ArenaError):
     """The database or a journal cannot be read or written."""
 
 
+# What stops a run rather than failing an episode, which stays open for the next run.
+STOPPING = (BudgetSpent, ReplayError, StoreError)
+
+
 class StudyError(ArenaError):
     """The study, its options, models or subjects are wrong; nothing was started."""

@@ -8,7 +8,7 @@ import duckdb
 
 from arena.errors import StoreError
 from arena.schema import JOURNALED, TABLES
-from arena.store import journals, live, load_lines, new_rows, quoted, reading, unfolded, writing
+from arena.store import journals, live, load_lines, new_rows, quoted, reading, unfolded, up_to_date, writing
 from arena.views import VIEWS
 
 INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings")
@@ -39,8 +39,8 @@ def merge(path: Path, other: Path) -> tuple[int, int]:
         raise StoreError(f"{other} cannot be merged into itself")
     with reading(other) as con:
         pending = unfolded(con, journals(other))
-    with writing(path, wait_s=10) as con:
-        con.execute(f"attach {quoted(str(other))} as other (read_only)")
+    with up_to_date(other) as theirs, writing(path, wait_s=10) as con:
+        con.execute(f"attach {quoted(str(theirs))} as other (read_only)")
         con.execute("begin")
         load_lines(con, pending)
         con.execute(DISPUTED)

@@ -57,8 +57,8 @@ def parse_limits(texts: Iterable[str]) -> dict[str, Limit]:
         for setting in settings.split(","):
             key, _, number = setting.partition("=")
             try:
-                values[key] = int(number) if number.isdigit() else float(number)
-            except ValueError:
+                values[key] = int(number) if number.isdigit() and len(number) < 16 else float(number)
+            except (ValueError, OverflowError):
                 values = {}
                 break
         if not name or not values or not set(values) <= set(known):
@@ -138,18 +138,23 @@ class TokenWindow:
 class Gate:
     """The entrance of one provider or model: a line, a window of requests, a window of tokens, and room for so many calls in flight."""
 
-    def __init__(self, name: str, limit: Limit, inside: int = 0) -> None:
+    def __init__(self, name: str, limit: Limit, counts: Counter[str]) -> None:
         self.name = name
         self.limit = limit
         self.line = asyncio.Lock()
         self.waiting = 0
-        self.inside = inside
+        self._counts = counts
         self.tokens = TokenWindow(limit.tpm) if limit.tpm else None
         self.window = Window(limit.rpm) if limit.rpm else None
         self.narrow: float | None = None
         self._wide = 0.0
         self._narrowed_at = 0.0
         self._left = asyncio.Event()
+
+    @property
+    def inside(self) -> int:
+        """How many calls are in flight, those included that went out before there was a gate."""
+        return self._counts[self.name]
 
     @property
     def full(self) -> bool:
@@ -161,9 +166,8 @@ class Gate:
         self._left.clear()
         await self._left.wait()
 
-    def leave(self) -> None:
-        """A call has left."""
-        self.inside -= 1
+    def somebody_leaves(self) -> None:
+        """A call has left: whoever stands first in the line may look again."""
         self._left.set()
 
     def wait_s(self, tokens: float) -> float:
@@ -212,32 +216,36 @@ class Pace:
         """The gates on the way to a model: its own, then its provider's; only a limit or a 429 makes one."""
         if model not in self._on_the_way:
             names = [name for name in (model, model.partition("/")[0]) if name in self._limits or name in self._gates]
-            self._on_the_way[model] = tuple(self._gates.setdefault(name, Gate(name, self._limits.get(name, Limit()))) for name in names)
+            self._on_the_way[model] = tuple(self._gate(name) for name in names)
         return self._on_the_way[model]
+
+    def _gate(self, name: str) -> Gate:
+        if name not in self._gates:
+            self._gates[name] = Gate(name, self._limits.get(name, Limit()), self._inside)
+        return self._gates[name]
 
     async def enter(self, model: str, request: Request) -> Place:
         """Wait until this call may go out, and take its place in flight; whoever enters must leave."""
         place = Place(model)
-        if not self.gates(model):
-            await self.slots.acquire()
-            # A 429 may have come while this call waited: then it has to stand in line with the others.
-            if self.gates(model):
-                self.slots.release()
-        if gates := self.gates(model):
-            await self._pass(gates, self._expected_tokens(model, request), place)
-        self._inside[model] += 1
+        tokens = self._expected_tokens(model, request) if self.gates(model) else 0.0
+        # A 429 may make a gate while this call waits before another: then it has to stand in that line too.
+        while not await self._pass(self.gates(model), tokens, place):
+            pass
         place.sent_at = time.monotonic()
         return place
 
-    async def _pass(self, gates: tuple[Gate, ...], tokens: float, place: Place) -> None:
-        """Stand in the lines, wait for room in all windows and in flight, then go: nothing is held while waiting."""
+    async def _pass(self, gates: tuple[Gate, ...], tokens: float, place: Place) -> bool:
+        """Stand in the lines, wait for room in all windows and in flight, then go: nothing is held while waiting.
+
+        False, and no place taken, where there are other gates on the way by now.
+        """
         for gate in gates:
             gate.waiting += 1
         async with AsyncExitStack() as lines:
             try:
                 for gate in gates:
                     await lines.enter_async_context(gate.line)
-                while True:
+                while gates:
                     if (wait_s := max(gate.wait_s(tokens) for gate in gates)) > 0:
                         await asyncio.sleep(wait_s)
                     elif crowded := [gate for gate in gates if gate.full]:
@@ -245,12 +253,16 @@ class Pace:
                     else:
                         break
                 await self.slots.acquire()
+                if self.gates(place.model) != gates:
+                    self.slots.release()
+                    return False
+                self._inside.update((place.model, place.model.partition("/")[0]))
                 for gate in gates:
-                    gate.inside += 1
                     if gate.window:
                         await gate.window.acquire()
                     if gate.tokens:
                         place.entries.append((gate.tokens, gate.tokens.take(tokens)))
+                return True
             finally:
                 for gate in gates:
                     gate.waiting -= 1
@@ -258,9 +270,9 @@ class Pace:
     def leave(self, place: Place, reply: Reply | None) -> None:
         """Give the place back; what the reply took, where that is known, corrects the windows and what is expected of the next."""
         self.slots.release()
-        self._inside[place.model] -= 1
+        self._inside.subtract((place.model, place.model.partition("/")[0]))
         for gate in self.gates(place.model):
-            gate.leave()
+            gate.somebody_leaves()
             if reply is not None:
                 gate.speed_up()
         if reply is None or reply.tokens_out is None:
@@ -278,11 +290,10 @@ class Pace:
 
     def slow_down(self, place: Place) -> None:
         """A 429 came for the call that has this place."""
-        model = place.model
-        if model not in self._gates:
-            self._gates[model] = Gate(model, self._limits.get(model, Limit()), self._inside[model])
-            self._on_the_way.pop(model, None)
-        self._gates[model].slow_down(place.sent_at)
+        if place.model not in self._gates:
+            self._gate(place.model)
+            self._on_the_way.pop(place.model, None)
+        self._gates[place.model].slow_down(place.sent_at)
 
     def words(self) -> list[str]:
         """What waits for which limit, and what was slowed down, for the progress line."""

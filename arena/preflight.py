@@ -10,7 +10,7 @@ from arena.memo import Known
 from arena.prices import Price, price_of, worst_case_usd
 from arena.secrets import check_no_secret
 from arena.study import Play, Study, code_hash, protocol_name
-from arena.types import Agent, Place, Request
+from arena.types import Agent, Place, Request, Subject
 
 
 def agents_of(plays: Sequence[Play]) -> list[Agent]:
@@ -35,10 +35,15 @@ def check_code(all_plays: Sequence[Play], known: Known) -> None:
 def check_secrets(study: Study, plays: Sequence[Play]) -> None:
     """Raise StudyError where a key stands in what would be stored of a study."""
     texts = {study.name, *(arm.label for arm in study.arms)}
-    texts |= {text for subject in study.subjects for text in (subject.text, subject.source or "", subject.gold or "")}
+    texts |= {text for subject in study.subjects for text in said_of(subject)}
     texts |= {text for agent in agents_of(plays) for text in (agent.name, agent.system, agent.model.name, *agent.sampling.stop)}
-    texts |= {str(value) for arm in study.arms for value in arm.options.values()}
+    texts |= {f"{name} {value}" for arm in study.arms for name, value in arm.options.items()}
     check_no_secret(texts, f"study {study.name!r}" if study.name.isprintable() else "the study")
+
+
+def said_of(subject: Subject) -> tuple[str, ...]:
+    """All texts of a subject."""
+    return (subject.text, subject.source or "", subject.licence or "", subject.gold or "", *map(str, subject.choices))
 
 
 def check_names(given: Limits | Mapping[str, Price], plays: Sequence[Play], what: str) -> None:

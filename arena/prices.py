@@ -89,6 +89,6 @@ def worst_case_usd(price: Price, request: Request) -> float | None:
         return None
     most = most_tokens(request.messages)
     dear = at_size(price, most)
-    per_in = max(price.tokens_in, dear.tokens_in)
+    per_in = max(price.tokens_in, dear.tokens_in, price.tokens_cached or 0, dear.tokens_cached or 0)
     per_out = max(price.tokens_out, dear.tokens_out, price.tokens_reasoning or 0, dear.tokens_reasoning or 0)
     return (most * per_in + longest * per_out) / 1e6

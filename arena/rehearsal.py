@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from arena.calls import Run
 from arena.episode import Episode, Reader, everything
-from arena.errors import ProtocolError
 from arena.estimate import Estimate, Expected, total
 from arena.limits import Pace
 from arena.memo import Known
@@ -88,18 +87,23 @@ class StandIn:
         )
 
 
+class Endless(BaseException):
+    """A protocol goes on and on; no Exception, so that one which tries again whatever happens does not catch it."""
+
+
 class Rehearsal(Episode):
     """An episode that takes what stand-ins say as readable, whatever the protocol's own reader thinks of it."""
 
     asked = 0
+    seated: Callable[[Agent], Agent]
 
     async def ask(
         self, seat: Seat, prompt: Prompt, *, phase: str, round: int = 0, read: Reader = everything, public_rating: bool = False
     ) -> Turn:
-        """As an episode does, but nothing is asked again; ProtocolError where the protocol finds no end."""
+        """As an episode does, but nothing is asked again; Endless where the protocol finds no end."""
         self.asked += 1
         if self.asked > MOST_TURNS:
-            raise ProtocolError(f"more than {MOST_TURNS} turns in one episode: does the protocol end when the models never agree?")
+            raise Endless(f"more than {MOST_TURNS} turns in one episode: does the protocol end when the models never agree?")
 
         def as_it_is(text: str) -> Reading:
             """What the reader finds, with the whole text in public where it finds no speech."""
@@ -108,6 +112,8 @@ class Rehearsal(Episode):
                 return found
             return replace(found, public=text if found.public is None else found.public, reask=None)
 
+        # Also where a protocol seats agents of its own: no model is asked here.
+        seat = Seat(seat.name, self.seated(seat.agent))
         return await super().ask(seat, prompt, phase=phase, round=round, read=as_it_is, public_rating=public_rating)
 
 
@@ -142,11 +148,14 @@ async def estimated(
     def seated(agent: Agent) -> Agent:
         """The agent with a stand-in for its model."""
         model = agent.model
+        if isinstance(model, StandIn):
+            return agent
         return replace(agent, model=stand_ins.setdefault(model.name, StandIn(model, price_of(model, prices), reply_tokens)))
 
     async def rehearse(play: Play) -> None:
         """Play one episode with stand-ins."""
         episode = Rehearsal(play.episode, run, known.memo.get(play.episode), play.sample)
+        episode.seated = seated
         seats = {name: Seat(name, seated(agent)) for name, agent in play.lineup.items()}
         await play.protocol(episode, play.subject, **seats, **play.options)
         await episode.settle()
@@ -156,7 +165,10 @@ async def estimated(
     _, late = await asyncio.wait(rehearsals, timeout=LONGEST_S)
     for task in late:
         task.cancel()
-    errors = [error for error in await asyncio.gather(*rehearsals, return_exceptions=True) if error is not None]
+    # Whoever does not heed that is left behind.
+    ended, deaf = await asyncio.wait(rehearsals, timeout=1)
+    errors = [asyncio.CancelledError() if task.cancelled() else task.exception() for task in rehearsals if task in ended]
+    errors = [error for error in errors if error is not None] + [asyncio.CancelledError()] * len(deaf)
     scale = len(todo) / len(played)
     return Estimate(
         len(todo),

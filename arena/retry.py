@@ -46,7 +46,7 @@ def wait_before_next(retry: Retry, failures: Sequence[ModelError], elapsed_s: fl
     alike = {(type(failure), failure.http_status, str(failure)) for failure in failures[-retry.identical :]}
     if not isinstance(last, RateLimited) and len(failures) >= retry.identical and len(alike) == 1:
         return None
-    wait_s = min(retry.longest_wait_s, retry.first_wait_s * 2 ** (len(failures) - 1)) * draw.uniform(0.5, 1)
+    wait_s = min(retry.longest_wait_s, retry.first_wait_s * 2 ** min(len(failures) - 1, 60)) * draw.uniform(0.5, 1)
     if isinstance(last, RateLimited) and last.retry_after_s is not None:
         wait_s = last.retry_after_s + min(1.0, wait_s)
     return wait_s if elapsed_s + wait_s < retry.deadline_s else None

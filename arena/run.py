@@ -24,7 +24,7 @@ from arena.blocking import run_blocking
 from arena.budget import Budget
 from arena.calls import Run, Tally
 from arena.episode import Episode
-from arena.errors import BudgetSpent, ReplayError, StoreError, StudyError
+from arena.errors import STOPPING, BudgetSpent, ReplayError, StudyError
 from arena.estimate import Estimate
 from arena.journal import Journal
 from arena.limits import Limits, Pace, limits_in_environment, merged
@@ -38,7 +38,6 @@ from arena.store import Folding, Table, utc_now
 from arena.study import Play, Study, code_hash, plays
 from arena.summary import Summary
 
-LEAVES_OPEN = (BudgetSpent, ReplayError, StoreError)
 QUICK_FOLD_BYTES = 16 * 2**20
 QUICK_ESTIMATE = 30
 NOTHING: Mapping[str, Any] = {}
@@ -86,6 +85,8 @@ class Arena:
     ) -> None:
         if concurrency < 1:
             raise StudyError(f"concurrency must be at least 1, found {concurrency}")
+        if not Path(path).name:
+            raise StudyError("a store needs a file name, such as arena.duckdb")
         if budget_usd is not None:
             Budget(budget_usd)
         self.path = Path(path)
@@ -145,6 +146,7 @@ class Arena:
         """The plays of a study that may be played with this arena's limits, prices and budget; StudyError where it may not."""
         all_plays = plays(study)
         preflight.check_secrets(study, all_plays)
+        limits_in_environment()
         preflight.check_names({**study.limits, **self.limits}, all_plays, "limit")
         preflight.check_names(self.prices, all_plays, "price")
         if self.budget_usd is not None:
@@ -198,8 +200,8 @@ class Arena:
 
         `reply_tokens` is the assumed length of a reply.  Raises StudyError as `play` does.
         """
-        if reply_tokens < 1:
-            raise StudyError(f"a reply has at least 1 token, found {reply_tokens}")
+        if not 1 <= reply_tokens <= 1_000_000:
+            raise StudyError(f"a reply has at least 1 token, and at most a million, found {reply_tokens}")
         all_plays = self._checked(study)
         known = self._known(study, all_plays, which) if self.path.exists() else Known(None, {}, {}, {}, {})
         todo = chosen(all_plays, known, which)
@@ -269,6 +271,8 @@ async def play_one(run: Run, play: Play, known: Known) -> None:
     try:
         result = await play.protocol(episode, play.subject, **play.seats(), **play.options)
         await episode.settle()
+        if episode.stopped is not None:
+            raise episode.stopped
         ending = [*result_lines(play, result), status_line(run.id, play, known, {"status": "done"})]
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError) and being_stopped():
@@ -293,7 +297,7 @@ def being_stopped() -> bool:
 
 def stopping(error: BaseException) -> BaseException | None:
     """The error that leaves an episode open, also where a task group wrapped it; None where the episode just failed."""
-    if isinstance(error, LEAVES_OPEN):
+    if isinstance(error, STOPPING):
         return error
     if isinstance(error, BaseExceptionGroup):
         return next((found for part in error.exceptions if (found := stopping(part)) is not None), None)

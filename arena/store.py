@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -98,32 +99,66 @@ def create(path: Path) -> None:
         finally:
             for leftover in (draft, draft.with_name(draft.name + ".wal")):
                 leftover.unlink(missing_ok=True)
-    with reading(path):
-        pass
+    if version_of(path) < SCHEMA_VERSION:
+        migrate(path)
 
 
-def migrate(path: Path, version: int) -> None:
-    """Give a store of an older version the columns and views of this one, after a copy of it has been put beside it.
+def migrate(path: Path) -> None:
+    """Give a store of an older version the tables, columns and views of this one, after a copy of it has been put beside it.
 
-    Raises StoreError where another process holds it.
+    Raises StoreError where another process holds it, or the copy cannot be written.
     """
-    backup = path.with_name(f"{path.name}.backup-v{version}")
-    with writing(path, wait_s=10) as con:
-        con.execute("checkpoint")
-        shutil.copyfile(path, backup)
-        con.execute("begin")
-        tables = {row[0] for row in con.execute("select table_name from duckdb_tables() where database_name = 'store'").fetchall()}
-        for name, table in TABLES.items():
-            if name not in tables and FORMERLY.get(name) in tables:
-                con.execute(f"alter table {FORMERLY[name]} rename to {name}")
-            there = {row[0] for row in con.execute(f"describe {name}").fetchall()}
-            for column, (kind, text) in table.columns.items():
-                if column not in there:
-                    con.execute(f"alter table {name} add column {column} {kind}")
-                    comment(con, "table", name, table.comment, {column: text})
-        make_views(con)
-        con.execute("update store_info set schema_version = ?", [SCHEMA_VERSION])
-        con.execute("commit")
+    with (journal_folder(path) / "migrate.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (version := version_of(path)) == SCHEMA_VERSION:
+            return
+        try:
+            with writing(path, wait_s=10) as con:
+                con.execute("checkpoint")
+                shutil.copyfile(path, path.with_name(f"{path.name}.backup-v{version}"))
+                bring_up_to_date(con)
+        except (duckdb.Error, OSError) as error:
+            raise StoreError(f"{path} cannot be brought up to date, and is as it was: {str(error).splitlines()[0]}") from error
+
+
+def version_of(path: Path) -> int:
+    """The schema version of a store.  Raises StoreError where it is none, or newer than this program."""
+    with ONE_AT_A_TIME, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
+        retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (type duckdb, read_only)"), path, wait_s=10)
+        return check_version(con, path)
+
+
+@contextmanager
+def up_to_date(path: Path) -> Iterator[Path]:
+    """The store, or for the length of the block a copy of it that has been brought up to date: to read changes nothing."""
+    if version_of(path) == SCHEMA_VERSION:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        for suffix in ("", ".wal"):
+            if (file := path.with_name(path.name + suffix)).exists():
+                shutil.copyfile(file, copy.with_name(copy.name + suffix))
+        with writing(copy, wait_s=0) as con:
+            bring_up_to_date(con)
+        yield copy
+
+
+def bring_up_to_date(con: duckdb.DuckDBPyConnection) -> None:
+    """Add to the attached store what it lacks, in one transaction."""
+    con.execute("begin")
+    tables = {row[0] for row in con.execute("select table_name from duckdb_tables() where database_name = 'store'").fetchall()}
+    for name, table in TABLES.items():
+        if name not in tables and FORMERLY.get(name) in tables:
+            con.execute(f"alter table {FORMERLY[name]} rename to {name}")
+        there = {row[0] for row in con.execute(f"describe {name}").fetchall()}
+        for column, (kind, text) in table.columns.items():
+            if column not in there:
+                con.execute(f"alter table {name} add column {column} {kind}")
+                comment(con, "table", name, table.comment, {column: text})
+    make_views(con)
+    con.execute("update store_info set schema_version = ?", [SCHEMA_VERSION])
+    con.execute("commit")
 
 
 def make_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -182,15 +217,13 @@ def retry_locked(attach: Callable[[], object], path: Path, wait_s: float) -> Non
         try:
             attach()
             return
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
-                raise StoreError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
-            if time.monotonic() >= until:
-                raise StoreError(
-                    f"{path} is held by another process: {holder(str(error))}; close it there, or query with `arena sql`"
-                ) from error
-            time.sleep(0.05)
         except duckdb.Error as error:
+            if "lock on" in str(error).lower():
+                if time.monotonic() >= until:
+                    who = holder(str(error))
+                    raise StoreError(f"{path} is held by another process: {who}; close it there, or query with `arena sql`") from error
+                time.sleep(0.05)
+                continue
             if "already attached" in str(error) or "different configuration" in str(error):
                 raise StoreError(f"{path} is open in this process already: query it on that connection, or close it first") from error
             raise StoreError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
@@ -219,19 +252,20 @@ def check_version(con: duckdb.DuckDBPyConnection, path: Path) -> int:
 def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in memory with the store attached read-only as `store`; let go at the end of the block.
 
-    A store of an older version is brought up to date first.  Raises StoreError where it is no store, or a newer one.
+    A store of an older version is read from a copy that has been brought up to date.  Raises StoreError where it is no store, or newer.
     """
     if not path.exists():
         raise StoreError(f"there is no store at {path}; run or import a study first, or name another file with --db")
     with ONE_AT_A_TIME, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
         attach = f"attach {quoted(str(path))} as store (type duckdb, read_only)"
         retry_locked(lambda: con.execute(attach), path, wait_s=10)
-        version = check_version(con, path)
-        if version < SCHEMA_VERSION:
-            con.execute("detach store")
-            migrate(path, version)
-            retry_locked(lambda: con.execute(attach), path, wait_s=10)
-        yield con
+        if check_version(con, path) == SCHEMA_VERSION:
+            yield con
+            return
+        con.execute("detach store")
+        with up_to_date(path) as copy:
+            con.execute(f"attach {quoted(str(copy))} as store (type duckdb, read_only)")
+            yield con
 
 
 @contextmanager
@@ -336,6 +370,8 @@ def fold(path: Path, *, wait_s: float = 2.0) -> Folding:
         with reading(path) as con:
             if not unfolded(con, closed):
                 return Folding()
+        if version_of(path) < SCHEMA_VERSION:
+            migrate(path)
         with writing(path, wait_s=wait_s) as con:
             return fold_into(con, unfolded(con, closed))
     except (StoreError, duckdb.Error, OSError) as error:
@@ -350,11 +386,10 @@ def unfolded(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path
 
 def fold_into(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> Folding:
     """Insert the new rows of these journals, and note the journals, in one transaction."""
-    if sum(file.stat().st_size for file in files) < SMALL_BYTES:
-        # A second thread saves nothing here, and takes memory of its own.
+    sizes = [file.stat().st_size for file in files]
+    if sum(sizes) < SMALL_BYTES:  # a second thread would save nothing, and takes memory of its own
         con.execute("set threads = 1")
     con.execute("begin")
-    sizes = [file.stat().st_size for file in files]
     skipped = load_lines(con, files)
     for (name,) in con.execute("select distinct t from lines").fetchall():
         if name in JOURNALED:

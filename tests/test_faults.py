@@ -64,7 +64,8 @@ def speaking_to(url: str, reference: str, timeout_s: float = 1.0) -> Iterator[Mo
             case "anthropic":
                 yield anthropic_model(name, timeout_s=timeout_s)
             case _:
-                yield litellm_model(reference, timeout_s=timeout_s)
+                # LiteLLM takes a while to read nine megabytes.
+                yield litellm_model(reference, timeout_s=max(timeout_s, 3.0))
 
 
 async def speak(episode: Any, motion: Subject, speaker: Any) -> None:

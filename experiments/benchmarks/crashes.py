@@ -128,9 +128,10 @@ def kill_and_continue(folder: Path, draw: random.Random, kills: int) -> Counts:
 
 
 def equal_to_untouched(folder: Path, draw: random.Random) -> bool:
-    """Whether a study that is killed until it is through has the transcript of one that is left alone."""
+    """Whether a study that is killed up to ten times has the transcript of one that is left alone."""
     with chat_process("--latency", str(LATENCY_S), "--max-s", "300") as url:
-        while killed(folder / "killed.duckdb", url, draw.uniform(0.3, LONGEST_S)):
+        waits = [draw.uniform(0.3, LONGEST_S) for _ in range(10)]
+        while killed(folder / "killed.duckdb", url, waits.pop() if waits else 300):
             pass
         killed(folder / "untouched.duckdb", url, 300)
     return query(folder / "killed.duckdb", TRANSCRIPT).rows == query(folder / "untouched.duckdb", TRANSCRIPT).rows

@@ -13,12 +13,13 @@ from loopback import Fault, Received, chat_server, spoken
 from talks import agent, by_seed, study
 
 from agents import agent as by_reference
-from arena import Arena, Price, Sampling
+from arena import Arena, Arm, Price, Sampling, Study, Subject
 from arena.budget import Budget
 from arena.errors import BudgetSpent, ModelError, StudyError
 from arena.retry import Retry
 from arena.types import Agent, Reply, Request
 
+VERSION = "1"
 PRICE = Price(0.0, 1_000_000.0)  # a dollar for each token of a reply
 
 
@@ -180,3 +181,16 @@ def test_calls_that_had_no_price_when_they_were_made_cost_what_their_tokens_cost
     summary = arena(path, 8).run(study(unpriced, subjects=2))
     assert (summary.stopped is not None, summary.uncounted) == (True, 0)
     assert summary.replies <= 2
+
+
+def test_a_protocol_that_swallows_the_end_of_the_budget_is_not_done(tmp_path: Path) -> None:
+    async def deaf(episode: object, motion: object, speaker: object) -> None:
+        for _ in range(3):
+            await asyncio.gather(episode.ask(speaker, motion.text, phase="x"), return_exceptions=True)  # type: ignore[attr-defined]
+
+    made = Study("deaf", [Arm("a", deaf, [{"speaker": dollars()}])], [Subject(f"m{n}") for n in range(6)])
+    summary = arena(tmp_path / "a.duckdb", 8, concurrency=2).run(made)
+    done = arena(tmp_path / "a.duckdb", 100).run(made)
+    assert summary.stopped is not None
+    assert summary.done < 6
+    assert (done.done, Arena(tmp_path / "a.duckdb").sql("select count(*) from turns").rows) == (6, ((18,),))

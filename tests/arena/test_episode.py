@@ -214,3 +214,20 @@ def test_saw_names_every_turn_in_a_prompt(tmp_path: Path) -> None:
         ("proposition", 1, "opposition", 0, "public"),
         ("proposition", 1, "proposition", 0, "own"),
     )
+
+
+@pytest.mark.parametrize("wrong", [None, "text", Reading("x", confidence=70), Reading(5)])  # type: ignore[arg-type]
+def test_what_a_wrong_reader_makes_of_a_reply_costs_no_second_call(tmp_path: Path, wrong: object) -> None:
+    """The reply is paid for: it is kept unread, and read again when the reader has been mended."""
+    read = [lambda text: wrong, rating]
+
+    async def speak(episode: Episode, motion: Subject, speaker: Seat) -> None:
+        await episode.ask(speaker, "p", phase="x", read=lambda text: read[0](text))  # type: ignore[arg-type,return-value]
+
+    made = Study("s", [Arm("a", speak, [{"speaker": agent()}])], [Subject("m")])
+    arena = Arena(tmp_path / "a.duckdb")
+    assert arena.run(made).failed == 1
+    del read[0]
+    summary = arena.run(made, which=Which(retry_failed=True))
+    assert (summary.done, summary.replies) == (1, 0)
+    assert arena.sql("select status, count(*) from calls group by all").rows == (("ok", 1),)

@@ -204,3 +204,24 @@ def test_faults_slow_nobody_to_a_halt(tmp_path: Path) -> None:
     summary = Arena(tmp_path / "a.duckdb", retry=Retry(first_wait_s=0.001)).run(study(agent(reply=stormy), subjects=60))
     assert (summary.done, summary.failed) == (60, 0)
     assert time.monotonic() - began < 20
+
+
+async def test_a_429_counts_for_those_who_wait_before_the_gate_of_their_provider(tmp_path: Path) -> None:
+    pace = Pace(64, {"m": Limit(in_flight=20)})
+    inside = most = 0
+
+    async def one(number: int) -> None:
+        nonlocal inside, most
+        place = await pace.enter("m/a", request())
+        inside += 1
+        most = max(most, inside if number > 40 else 0)
+        await asyncio.sleep(0.001)
+        inside -= 1
+        if number < 15:
+            pace.slow_down(place)
+        pace.leave(place, None)
+
+    await asyncio.wait_for(asyncio.gather(*(one(number) for number in range(200))), 20)
+    assert most <= 10
+    assert [gate.inside for gate in pace.gates("m/a")] == [0, 0]
+    assert len(pace.gates("m/a")) == 2

@@ -265,10 +265,14 @@ def test_an_older_store_is_brought_up_to_date_after_a_copy_and_played_on(tmp_pat
     assert Arena(path).sql(comments).rows == ((0,),)
 
 
-def test_an_older_store_can_be_read_and_merged(tmp_path: Path) -> None:
+def test_an_older_store_can_be_read_and_merged_and_stays_as_it_is(tmp_path: Path) -> None:
     old, new = tmp_path / "old.duckdb", tmp_path / "new.duckdb"
     Arena(old).run(study())
     as_version_1(old)
+    before = old.read_bytes()
     Arena(new).run(study(agent("b")))
     merge(new, old)
     assert Arena(new).sql("select count(*) from turns").rows == ((24,),)
+    assert Arena(old).sql("select count(*), count(sample_key) from turns").rows == ((12, 0),)
+    assert Arena(old).dry_run(study(repeats=2)).calls == 12
+    assert (old.read_bytes(), list(tmp_path.glob("*backup*"))) == (before, [])

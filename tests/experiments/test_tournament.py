@@ -151,7 +151,8 @@ def test_debates_and_their_jury_take_four_calls_in_a_row(tmp_path: Path) -> None
     """The benchmark measures the ratio; here only that it is of the right size, and that no call is made twice."""
     wall, _, calls = benchmark("tournament").timed(tmp_path / "a.duckdb", debates=6, readings=(3, 2), latency_s=0.3, in_flight=60)
     assert calls == 72
-    assert 1.2 <= wall < 4
+    # One call after another would take 21 seconds.
+    assert 1.2 <= wall < 10
 
 
 def test_intervals_hold_known_strengths_and_planted_biases() -> None:
