@@ -227,12 +227,23 @@ class Pace:
     async def enter(self, model: str, request: Request) -> Place:
         """Wait until this call may go out, and take its place in flight; whoever enters must leave."""
         place = Place(model)
-        tokens = self._expected_tokens(model, request) if self.gates(model) else 0.0
-        # A 429 may make a gate while this call waits before another: then it has to stand in that line too.
-        while not await self._pass(self.gates(model), tokens, place):
-            pass
+        # A 429 may make a gate while this call waits: then it has to stand in that line too.
+        while True:
+            gates = self.gates(model)
+            if not gates:
+                await self.slots.acquire()
+                if not self.gates(model):
+                    self._count(place, 1)
+                    break
+                self.slots.release()
+            elif await self._pass(gates, self._expected_tokens(model, request), place):
+                break
         place.sent_at = time.monotonic()
         return place
+
+    def _count(self, place: Place, change: int) -> None:
+        for name in {place.model, place.model.partition("/")[0]}:
+            self._inside[name] += change
 
     async def _pass(self, gates: tuple[Gate, ...], tokens: float, place: Place) -> bool:
         """Stand in the lines, wait for room in all windows and in flight, then go: nothing is held while waiting.
@@ -245,7 +256,7 @@ class Pace:
             try:
                 for gate in gates:
                     await lines.enter_async_context(gate.line)
-                while gates:
+                while True:
                     if (wait_s := max(gate.wait_s(tokens) for gate in gates)) > 0:
                         await asyncio.sleep(wait_s)
                     elif crowded := [gate for gate in gates if gate.full]:
@@ -256,7 +267,7 @@ class Pace:
                 if self.gates(place.model) != gates:
                     self.slots.release()
                     return False
-                self._inside.update((place.model, place.model.partition("/")[0]))
+                self._count(place, 1)
                 for gate in gates:
                     if gate.window:
                         await gate.window.acquire()
@@ -270,7 +281,7 @@ class Pace:
     def leave(self, place: Place, reply: Reply | None) -> None:
         """Give the place back; what the reply took, where that is known, corrects the windows and what is expected of the next."""
         self.slots.release()
-        self._inside.subtract((place.model, place.model.partition("/")[0]))
+        self._count(place, -1)
         for gate in self.gates(place.model):
             gate.somebody_leaves()
             if reply is not None:
