@@ -177,7 +177,7 @@ class Episode:
             "text": writable(reply.text),
             "rating_public": step.rating_public,
             "request_hash": request_hash(request, asked),
-            "prompt": [row_of(part) for part in step.parts],
+            "prompt": [row_of(part) if part.text is None else {"text": part.text} for part in step.parts],
             "seed": request.seed if hit is None else hit.seed,
             "model_served": reply.model_served,
             "token_ids": reply.token_ids,

@@ -23,7 +23,7 @@ from arena.errors import StoreError
 from arena.schema import SCHEMA_VERSION
 
 SEGMENT_BYTES = 64 * 2**20
-GROUP_S = 0.005
+GROUP_S = 0.008
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -6,7 +6,7 @@ private thoughts and the rating, for its author alone; `rated(turn)` adds the ra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from arena.errors import LeakError
@@ -24,6 +24,7 @@ class Shown:
 
 
 Prompt = str | Turn | Shown | Sequence["Prompt"]
+PIECES = (str, Shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,22 @@ def render(face: Face, public: str | None, thoughts: str | None, confidence: flo
     return words
 
 
-def shown_turns(prompt: Prompt) -> Iterator[str | Shown]:
-    """The prompt as a flat sequence of strings and shown turns; anything else is a TypeError."""
-    if isinstance(prompt, str | Shown):
-        yield prompt
+def shown_turns(prompt: Prompt) -> list[str | Shown]:
+    """The prompt as a flat list of strings and shown turns; anything else is a TypeError."""
+    flat: list[str | Shown] = []
+    flatten(prompt, flat)
+    return flat
+
+
+def flatten(prompt: Prompt, flat: list[str | Shown]) -> None:
+    """Append the pieces of a prompt to a list."""
+    if isinstance(prompt, PIECES):
+        flat.append(prompt)
     elif isinstance(prompt, Turn):
-        yield Shown(prompt, "public")
+        flat.append(Shown(prompt, "public"))
     elif isinstance(prompt, Iterable):
         for part in prompt:
-            yield from shown_turns(part)
+            flatten(part, flat)
     else:
         raise TypeError(f"a prompt is made of strings and turns; found {type(prompt).__name__}")
 

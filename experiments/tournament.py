@@ -44,10 +44,9 @@ def study(
 ) -> list[Study | Stage]:
     """A round robin, `rounds` of a Swiss tournament, or debates of the stored study `judged`; then the jury, with so many `repeats`."""
     bound = Sampling(max_tokens=max_tokens)
-    jurors = [agent(reference, sampling=bound) for reference in judges]
+    jurors, debaters = ([agent(reference, sampling=bound) for reference in names] for names in (judges, models))
     if judged:
         return [jury(f"{judged} jury", judged, jurors, repeats=repeats)]
-    debaters = [agent(reference, sampling=bound) for reference in models]
     subjects = read_motions(motions) if motions else MOTIONS + FOUR_MORE
     if not rounds:
         played = Study("tournament", [Arm("round robin", debate, round_robin(debaters))], subjects)
