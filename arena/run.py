@@ -39,7 +39,7 @@ from arena.study import Play, Study, code_hash, plays
 from arena.summary import Summary
 
 QUICK_FOLD_BYTES = 16 * 2**20
-QUICK_ESTIMATE = 30
+QUICK_ESTIMATE = 12
 NOTHING: Mapping[str, Any] = {}
 
 
