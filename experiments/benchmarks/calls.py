@@ -51,6 +51,7 @@ PROMPT = "{}\n\nGive two arguments and show why each of them decides the motion.
 
 Ask = Callable[[str], Awaitable[str]]
 Client = Callable[[str], AbstractAsyncContextManager[Ask]]
+Clock = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -165,9 +166,6 @@ async def inspect_client(url: str) -> AsyncIterator[Ask]:
             return (await model.generate(words)).completion
 
         yield ask
-
-
-Clock = tuple[float, float]
 
 
 def now() -> Clock:
@@ -325,8 +323,10 @@ def tables(costs: Costs) -> str:
         cells = [shown(costs, client, at, "call_ms", 2) for at in (load, MANY)]
         cells += [shown(costs, client, load, figure, digits) for figure, digits in (("whole_ms", 2), ("ready_s", 1), ("peak_mb", 0))]
         lines.append(f"| {name_of(client)} {costs[client, load][0].version} | {' | '.join(cells)} |")
-    lines += ["", f"| {DEBATES} debates: calls (all) | 32 in flight: wall s | CPU s | 400 in flight: wall s | CPU s | peak MB |", lines[1]]
-    for client in FAST:
+    fast = [client for client in FAST if (client, FULL) in costs]
+    if fast:
+        lines += ["", f"| {DEBATES} debates: calls (all) | 32 in flight: wall s | CPU s | 400 in flight: wall s | CPU s | peak MB |", lines[1]]
+    for client in fast:
         pairs = [(load, figure) for load in (SLOTS, FULL) for figure in ("wall_s", "cpu_s")]
         cells = [f"{shown(costs, client, load, f'calls_{figure}', 2)} ({shown(costs, client, load, figure, 2)})" for load, figure in pairs]
         lines.append(f"| {name_of(client)} | {' | '.join(cells)} | {shown(costs, client, FULL, 'peak_mb', 0)} |")
@@ -386,8 +386,7 @@ def main() -> int:
         clients.remove("inspect_ai")
     # Above a thousand calls in flight are as many open sockets, here and in the server.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard), hard))
     costs = rounds(chosen.rounds, turns(clients), chosen.folder, chosen.latency, chosen.inspect)
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine}; medians of {chosen.rounds} rounds; calls take {1000 * chosen.latency:g} ms.\n")
