@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -24,6 +25,7 @@ from arena.schema import SCHEMA_VERSION
 
 SEGMENT_BYTES = 64 * 2**20
 GROUP_S = 0.008
+LATER_S = 0.05
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -85,6 +87,7 @@ class Journal:
         self._waiting: list[asyncio.Future[None]] = []
         self._syncing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._later: list[bytes] = []
         self._descriptor = open_segment(self._path())
 
     def _path(self) -> Path:
@@ -97,7 +100,8 @@ class Journal:
         """
         if self._broken is not None:
             raise self._broken
-        block = b"".join(lines)
+        block = b"".join((*self._later, *lines))
+        self._later.clear()
         try:
             written = os.write(self._descriptor, block)
         except OSError as error:
@@ -107,6 +111,18 @@ class Journal:
         self.bytes_written += written
         self._segment_bytes += written
 
+    def later(self, *lines: bytes) -> None:
+        """Write lines with the next ones, or within LATER_S: for rows that a run writes again where a kill has taken them."""
+        if not self._later:
+            asyncio.get_running_loop().call_later(LATER_S, self._write_later)
+        self._later += lines
+
+    def _write_later(self) -> None:
+        # Whoever appends next is told that the disk takes no more.
+        with suppress(StoreError):
+            if self._later:
+                self.append()
+
     def _break(self, why: str) -> StoreError:
         self._broken = StoreError(
             f"the journal {self._path()} takes no more: {why}; free space and run the same command again, what was said so far is kept"
@@ -114,9 +130,11 @@ class Journal:
         return self._broken
 
     async def durable(self) -> None:
-        """Return when everything appended before is on disk."""
+        """Return when everything written before is on disk, also what was to be written later."""
         if self._broken is not None:
             raise self._broken
+        if self._later:
+            self.append()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         if self._syncing is None:
@@ -155,8 +173,9 @@ class Journal:
         self._segment_bytes = 0
 
     def close(self) -> None:
-        """Sync and let go; the journal can be folded from now on."""
+        """Write what is left, sync and let go; the journal can be folded from now on."""
         self._thread.shutdown(wait=True)
+        self._write_later()
         if self._broken is None:
             os.fsync(self._descriptor)
         os.close(self._descriptor)

@@ -34,6 +34,8 @@ class NoJournal:
     def append(self, *lines: bytes) -> None:
         """Forget the lines."""
 
+    later = append
+
     async def durable(self) -> None:
         """There is nothing to wait for."""
 

@@ -182,6 +182,7 @@ class Arena:
         try:
             journal.append(*opening_lines(study, todo, run_id, planned, tally))
             await play_side_by_side(run, todo, known, self.concurrency)
+            await journal.durable()
             finished = True
         finally:
             if watching:
@@ -266,7 +267,7 @@ async def play_side_by_side(run: Run, todo: Sequence[Play], known: Known, at_onc
 async def play_one(run: Run, play: Play, known: Known) -> None:
     """Play one episode to its end: done, or failed with the reason as a row.  What stops the whole run leaves it open."""
     if play.episode not in known.status:
-        run.journal.append(*entry_lines(play))
+        run.journal.later(*entry_lines(play))
     episode = Episode(play.episode, run, known.memo.get(play.episode), play.sample)
     try:
         result = await play.protocol(episode, play.subject, **play.seats(), **play.options)
@@ -285,8 +286,8 @@ async def play_one(run: Run, play: Play, known: Known) -> None:
         ending = [failed_line(run.id, play, known, error)]
     else:
         run.tally.done += 1
-    # Not waited for: a power cut that takes this line back leaves every turn, and the episode is replayed from them.
-    run.journal.append(*ending)
+    # Not waited for: where a kill takes this line, every turn is there, and the episode is replayed from them.
+    run.journal.later(*ending)
 
 
 def being_stopped() -> bool:

@@ -233,7 +233,7 @@ REFERENCES = {
 }
 SDK_OF = {"arena-openai": "openai", "arena-anthropic": "anthropic", "arena-litellm": "litellm"}
 FAST = ("aiohttp", "arena-http")
-FEW, MANY, SDK = Load(False, 2048, 64), Load(False, 3072, 1024), Load(False, 256, 64)
+FEW, MANY, SDK = Load(False, 2048, 64), Load(False, 3072, 1024), Load(False, 1024, 64)
 SLOTS, FULL = Load(True, DEBATES, 32), Load(True, DEBATES, 400)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from loopback import Fault, Received, chat_server, spoken
+from loopback import Fault, chat_server
 from talks import agent, by_seed, study
 
 from agents import agent as by_reference
@@ -91,9 +91,6 @@ async def test_a_reply_without_text_is_paid_and_an_error_status_is_not(tmp_path:
 
 
 async def test_a_provider_that_does_not_count_is_booked_at_its_worst_and_shown_as_unknown(tmp_path: Path) -> None:
-    def uncounted(received: Received) -> dict[str, object]:
-        return {key: value for key, value in spoken("words|70", received).items() if key != "usage"}
-
     async with chat_server(lambda body: {"choices": [{"message": {"content": "words|70"}}]}) as server:
         paid = by_reference(f"http/any@{server.url}", sampling=Sampling(max_tokens=1_000_000))
         made = Arena(tmp_path / "a.duckdb", prices={"http/any": Price(0.0, 1.0)}, budget_usd=3.5, concurrency=1)

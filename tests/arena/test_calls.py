@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from loopback import ChatServer, Fault, chat_server
 from talks import MOTION, rating, study
 from talks import agent as scripted_agent
@@ -20,20 +19,6 @@ from arena.types import Request
 
 VERSION = "1"
 QUICK = Retry(attempts=3, first_wait_s=0.01, longest_wait_s=0.02, identical=5)
-PASSING = {
-    "429": "RateLimited",
-    "429-after": "RateLimited",
-    "500": "Unreachable",
-    "503": "Unreachable",
-    "reset": "Unreachable",
-    "truncated": "Unreachable",
-    "bad json": "BadReply",
-    "empty text": "EmptyReply",
-    "wrong schema": "BadReply",
-    "huge": "BadReply",
-    "invalid utf-8": "BadReply",
-    "length": "EmptyReply",
-}
 
 
 async def speak(episode: Any, motion: Any, speaker: Any) -> None:
@@ -50,22 +35,6 @@ async def played(path: Path, reply: Callable[[dict[str, Any]], Any], retry: Retr
 
 def ledger(arena: Arena) -> list[tuple[object, ...]]:
     return list(arena.sql("select attempt, status, error_kind from calls order by attempt"))
-
-
-@pytest.mark.parametrize(("kind", "error"), PASSING.items())
-async def test_a_lasting_fault_takes_exactly_the_configured_requests(tmp_path: Path, kind: str, error: str) -> None:
-    arena, server = await played(tmp_path / "a.duckdb", lambda body: Fault(kind, retry_after="0"))
-    assert len(server.requests) == 3
-    assert ledger(arena) == [(n, "failed", error) for n in range(3)]
-    assert arena.sql("select status, error_kind from episodes").rows == (("failed", error),)
-
-
-@pytest.mark.parametrize("kind", PASSING)
-async def test_a_passing_fault_leaves_no_mark_on_the_transcript(tmp_path: Path, kind: str) -> None:
-    count = itertools.count()
-    arena, _ = await played(tmp_path / "a.duckdb", lambda body: Fault(kind, retry_after="0") if next(count) < 2 else "words|70")
-    assert arena.sql("select public, confidence, asks from turns").rows == (("words", 0.7, 1),)
-    assert [row[1] for row in ledger(arena)] == ["failed", "failed", "ok"]
 
 
 async def test_a_refusal_is_asked_once(tmp_path: Path) -> None:

@@ -94,3 +94,37 @@ def test_a_whole_journal_appears_at_once_or_not_at_all(tmp_path: Path) -> None:
 def test_writable_text_survives_json(text: str, kept: str) -> None:
     assert writable(text) == kept
     assert orjson.loads(line("subjects", {"text": writable(text)}))["text"] == kept
+
+
+async def test_lines_for_later_go_before_the_next_ones_or_by_themselves(tmp_path: Path) -> None:
+    journal, file = Journal(tmp_path, "r"), tmp_path / "r-000.jsonl"
+    journal.later(line("subjects", {"subject": "a"}))
+    assert file.read_bytes().count(b"\n") == 1
+    journal.append(line("subjects", {"subject": "b"}))
+    journal.later(line("subjects", {"subject": "c"}))
+    await asyncio.sleep(0.2)
+    journal.later(line("subjects", {"subject": "d"}))
+    await journal.durable()
+    journal.later(line("subjects", {"subject": "e"}))
+    journal.close()
+    assert [orjson.loads(text).get("subject") for text in file.read_bytes().splitlines()] == [None, "a", "b", "c", "d", "e"]
+
+
+def test_a_disk_that_takes_no_more_at_the_very_end_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ends of episodes are written later; where they cannot be, the run must not say that they are done."""
+    from talks import study
+
+    from arena.run import Arena
+
+    whole = os.write
+
+    def full(descriptor: int, block: bytes) -> int:
+        if b'"t":"statuses"' in block:
+            raise OSError(28, "No space left on device")
+        return whole(descriptor, block)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(StoreError, match="takes no more"):
+        Arena(tmp_path / "a.duckdb").run(study(subjects=1))
+    monkeypatch.undo()
+    assert Arena(tmp_path / "a.duckdb").run(study(subjects=1)).replies == 0
