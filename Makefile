@@ -17,8 +17,8 @@ $(VENV)/.installed: pyproject.toml
 	$(PIP) -e .
 	touch $@
 
-$(VENV)/.installed-for-tests: $(VENV)/.installed
-	$(PIP) -e '.[test]'
+$(VENV)/.installed-for-tests: $(VENV)/.installed constraints.txt
+	$(PIP) -c constraints.txt -e '.[test]'
 	touch $@
 
 clean:

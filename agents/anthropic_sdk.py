@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from agents.sampling import beyond
 from agents.sdk import Api, SdkModel
 from agents.wire import TIMEOUT_S, Key, count, json_reply, label, no_text, without_key, wrong_schema
 from arena.journal import writable
@@ -43,11 +44,11 @@ def version_of(model: str) -> tuple[int, int] | None:
 
 def not_taken(model: str, sampling: Sampling) -> dict[str, str]:
     """The reason for each setting that a model does not take: 4.7 and later no temperature and top_p, 4.1 to 4.6 not both, none logprobs."""
-    version, reasons = version_of(model), {}
+    version, reasons = version_of(model), beyond(sampling, "min_p", "options")
     if version is not None and version >= (4, 7):
-        for name in ("temperature", "top_p"):
+        for name in ("temperature", "top_p", "top_k"):
             if getattr(sampling, name) is not None:
-                reasons[name] = f"{model} takes neither temperature nor top_p"
+                reasons[name] = f"{model} takes neither temperature nor top_p nor top_k"
     elif version is not None and version >= (4, 1) and None not in (sampling.temperature, sampling.top_p):
         reasons["top_p"] = f"{model} takes a temperature or a top_p, not both"
     if sampling.logprobs is not None:
@@ -58,7 +59,12 @@ def not_taken(model: str, sampling: Sampling) -> dict[str, str]:
 def message_settings(request: Request) -> dict[str, object]:
     """The settings of a message; what a model does not take has been refused or dropped."""
     sampling = request.sampling
-    settings = {"temperature": sampling.temperature, "top_p": sampling.top_p, "stop_sequences": list(sampling.stop) or None}
+    settings = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_k": sampling.top_k,
+        "stop_sequences": list(sampling.stop) or None,
+    }
     limit = MAX_TOKENS if sampling.max_tokens is None else sampling.max_tokens
     return {"max_tokens": limit, **{name: value for name, value in settings.items() if value is not None}}
 
@@ -66,7 +72,7 @@ def message_settings(request: Request) -> dict[str, object]:
 def message_arguments(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
     """The arguments of a message.  System messages go apart, in their order; the SDK has no names for what new models do not take."""
     system = "\n\n".join(writable(message.content) for message in request.messages if message.role == "system")
-    odd = {name: settings[name] for name in ("temperature", "top_p") if name in settings}
+    odd = {name: settings[name] for name in ("temperature", "top_p", "top_k") if name in settings}
     apart = {"system": system or None, "extra_body": odd or None}
     return {
         "model": model,

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult
 import aiohttp
 import orjson
 
-from agents.sampling import out_of_range
+from agents.sampling import beyond, not_taken, out_of_range, without
 from agents.wire import (
     CONNECT_S,
     EXAMPLE,
@@ -82,6 +82,10 @@ def settings(request: Request) -> dict[str, object]:
         sent["top_p"] = sampling.top_p
     if sampling.max_tokens is not None:
         sent["max_tokens"] = sampling.max_tokens
+    if sampling.top_k is not None:
+        sent["top_k"] = sampling.top_k
+    if sampling.min_p is not None:
+        sent["min_p"] = sampling.min_p
     if sampling.stop:
         sent["stop"] = list(sampling.stop)
     if sampling.logprobs is not None:
@@ -123,7 +127,11 @@ class HttpModel:
 
     def objection(self, sampling: Sampling) -> str | None:
         """Why no server can be asked to sample so; what this one takes, only it knows."""
-        return out_of_range(sampling)
+        return out_of_range(sampling) or not_taken(beyond(sampling, "options"))
+
+    def taken(self, sampling: Sampling) -> Sampling:
+        """The sampling without what no server can be asked for."""
+        return without(sampling, beyond(sampling, "options"))
 
     def sent(self, request: Request) -> dict[str, object]:
         """The settings that go out beside model and messages, under the server's names."""
@@ -152,7 +160,7 @@ class HttpModel:
         Raises RateLimited, Refused, ContextOverflow, EmptyReply, Unreachable or BadReply; never an error of aiohttp's, whose details hold
         the headers that were sent.
         """
-        why = out_of_range(request.sampling)
+        why = self.objection(request.sampling)
         if why is not None:
             raise Refused(f"{self._asked} was not asked: {why}", sent=False)
         status = None

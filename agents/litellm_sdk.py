@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from agents.prices import price_of_reference
-from agents.sampling import not_taken, out_of_range, without
+from agents.sampling import beyond, not_taken, out_of_range, without
 from agents.sdk import chain, check_installed, lost
 from agents.wire import (
     CONNECT_S,
@@ -181,7 +181,9 @@ class LiteLLMModel:
             "logprobs": {"top_logprobs" if sampling.logprobs else "logprobs"},
         }
         wrong = [name for name, any_of in names.items() if getattr(sampling, name) not in (None, ()) and not any_of & self._supported]
-        return dict.fromkeys(wrong, f"it does not take {', '.join(wrong)}, as LiteLLM's tables have it")
+        known = dict.fromkeys(wrong, f"it does not take {', '.join(wrong)}, as LiteLLM's tables have it")
+        # LiteLLM passes top_k on to some providers, min_p to fewer, and its tables do not say to which.
+        return known | beyond(sampling, "top_k", "min_p", "options")
 
     def objection(self, sampling: Sampling) -> str | None:
         """Why the model cannot be sampled so, as far as LiteLLM's tables know; None where it can."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from agents.sampling import beyond
 from agents.sdk import Api, SdkModel
 from agents.wire import (
     TIMEOUT_S,
@@ -31,6 +32,8 @@ from arena.errors import ModelError, RateLimited, Refused, Unreachable
 from arena.journal import writable
 from arena.types import Reply, Request, Sampling
 
+# Settings that neither API has.
+NO_SETTINGS = ("top_k", "min_p", "options")
 REASONING = re.compile(r"(ft:)?(o\d|codex-|gpt-([5-9]|\d\d))(?!.*-(chat|search))")
 # Later versions take temperature, top_p and logprobs as long as their reasoning effort is "none", the default of some: the provider decides.
 NOT_SAMPLED = re.compile(r"(ft:)?(o\d|codex-|gpt-5(-mini|-nano)?($|-\d|:)|gpt-.*-(pro|codex))")
@@ -96,7 +99,7 @@ def response_arguments(model: str, request: Request, settings: dict[str, object]
 
 def not_taken(model: str, sampling: Sampling) -> dict[str, str]:
     """The reason for each setting that a reasoning model does not take: stop words, and the first ones no temperature, top_p and logprobs."""
-    reasons = {}
+    reasons = beyond(sampling, *NO_SETTINGS)
     if sampling.stop:
         reasons["stop"] = f"{model} is asked through the Responses API, which takes no stop words"
     if NOT_SAMPLED.match(model):
@@ -186,7 +189,7 @@ CHAT = Api(
     settings=chat_settings,
     arguments=chat_arguments,
     read=read_reply,
-    not_taken=lambda model, sampling: {},
+    not_taken=lambda model, sampling: beyond(sampling, *NO_SETTINGS),
     hottest=2,
 )
 RESPONSES = Api(

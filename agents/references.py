@@ -1,7 +1,7 @@
-"""From a written reference to a model or an agent: `openai/<model>`, `gemini/<model>`, `http/<model>@<base url>`, `sim/<profile>`.
+"""From a written reference to a model or an agent: `openai/<model>`, `gemini/<model>`, `http/<model>@<base url>`, `local/<folder or hub id>`.
 
-The form is LiteLLM's `<provider>/<model>`.  OpenAI and Anthropic are asked through their own SDKs, the other providers through LiteLLM.
-Local weights and the toy model are not in this version; any OpenAI-compatible endpoint can be reached by `http/`.
+The form is LiteLLM's `<provider>/<model>`.  OpenAI and Anthropic are asked through their own SDKs, the other providers through LiteLLM, models
+on this machine through torch and transformers.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ FORMS = {
     "anthropic": "anthropic/<model>, such as anthropic/claude-sonnet-4-6",
     "litellm": "<provider>/<model> of LiteLLM, such as gemini/gemini-2.5-flash",
     "http": "http/<model>@<base url>, such as http/llama-3.1-8b@http://127.0.0.1:8000/v1 (any OpenAI-compatible chat server)",
+    "local": "local/<folder or hub id>, such as local/Qwen/Qwen3-0.6B (weights on this machine; ?slots=, context=, dtype=, device= set how)",
+    "toy": "toy/sum (a tiny model that really adds three numbers, no download)",
     "sim": "sim/<profile>, such as sim/overconfident (a simulated debater, no network) or sim/judge (a judge)",
 }
-LATER = ("local", "toy")
 # The providers of chat models that LiteLLM 1.106 knows, written down since asking LiteLLM would import it.
 PROVIDERS = frozenset(
     """
@@ -45,9 +46,7 @@ def unknown(reference: str) -> StudyError:
         return StudyError(f"an address alone names no model; {there_are}")
     if kind == "scripted":
         return StudyError(f"{asked} cannot be named: scripted models are made in Python, by agents.scripted.scripted(function)")
-    if kind in LATER:
-        return StudyError(f"{asked} is not built yet in this version; any OpenAI-compatible endpoint works as http/<model>@<url>; {there_are}")
-    near = difflib.get_close_matches(kind.lower(), sorted({*FORMS, *LATER, *PROVIDERS} - {"litellm"}), n=1)
+    near = difflib.get_close_matches(kind.lower(), sorted({*FORMS, *PROVIDERS} - {"litellm"}), n=1)
     hint = f"did you mean {near[0]}/{rest}? " if near else ""
     return StudyError(f"there is no model reference {asked!r}; {hint}{there_are}")
 
@@ -75,6 +74,14 @@ def model(reference: str) -> Model:
         from agents.http import http_model
 
         return http_model(rest)
+    if kind == "local":
+        from agents.local.model import local_model
+
+        return local_model(rest)
+    if kind == "toy":
+        from agents.local.model import toy_model
+
+        return toy_model(rest)
     if kind == "sim" and rest.partition(":")[0] == "judge":
         from agents.simulated_judge import simulated_judge
 

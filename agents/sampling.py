@@ -29,7 +29,19 @@ def out_of_range(sampling: Sampling, *, hottest: float = float("inf")) -> str | 
         return f"stop is a tuple of words, none of them empty, not {sampling.stop!r}; write stop=('END',), or leave it out"
     if logprobs is not None and not (type(logprobs) is int and 0 <= logprobs <= MOST_LOGPROBS):
         return f"logprobs is a whole number from 0 to {MOST_LOGPROBS}, not {logprobs!r}; choose another, or leave it out"
+    if sampling.top_k is not None and not (type(sampling.top_k) is int and sampling.top_k > 0):
+        return f"top_k is a whole number from 1 on, not {sampling.top_k!r}; choose another, or leave it out"
+    if sampling.min_p is not None and not (is_number(sampling.min_p) and 0 <= sampling.min_p < 1):
+        return f"min_p is a number from 0 on and below 1, not {sampling.min_p!r}; choose another, or leave it out"
+    options = sampling.options
+    if not isinstance(options, tuple) or not all(isinstance(text, str) and text for text in options) or len(set(options)) != len(options):
+        return f"options is a tuple of texts, none of them empty or twice, not {options!r}; write options=('yes', 'no'), or leave it out"
     return None
+
+
+def beyond(sampling: Sampling, *names: str) -> dict[str, str]:
+    """The reason for each setting among `names` that was made, though the provider has no such setting."""
+    return {name: f"it takes no {name}" for name in names if getattr(sampling, name) not in (None, ())}
 
 
 def is_number(value: object) -> bool:

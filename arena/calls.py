@@ -20,7 +20,10 @@ from arena.secrets import without_secrets
 from arena.store import utc_now
 from arena.types import Model, Reply, Request
 
-REPLY_FACTS = ("http_status", "tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning", "finish_reason")
+REPLY_FACTS = (
+    *("http_status", "tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning", "finish_reason"),
+    *("tokens_prefilled", "decode_steps"),
+)
 
 
 @dataclass(slots=True)

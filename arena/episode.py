@@ -21,9 +21,9 @@ from arena.calls import Run, call, reuse
 from arena.errors import STOPPING, ArenaError, BusySeatError, LeakError, ProtocolError, ReplayError
 from arena.journal import line, row_of, writable
 from arena.memo import StoredTurn, digest, reask_key, turn_of
-from arena.prompt import Part, Prompt, build
+from arena.prompt import Built, Part, Prompt, build
 from arena.store import utc_now
-from arena.types import Message, Place, Reading, Request, Seat, Turn
+from arena.types import Message, Place, Reading, Request, Sampling, Seat, Spoken, Turn
 
 Reader = Callable[[str], Reading]
 SHORTEST_SECRET = 16
@@ -39,8 +39,8 @@ class Step:
     round: int
     read: Reader
     rating_public: bool
-    parts: tuple[Part, ...]
-    messages: tuple[Message, ...]
+    sampling: Sampling
+    built: Built
 
 
 def everything(text: str) -> Reading:
@@ -83,21 +83,37 @@ class Episode:
         return self._streams[name]
 
     async def ask(
-        self, seat: Seat, prompt: Prompt, *, phase: str, round: int = 0, read: Reader = everything, public_rating: bool = False
+        self,
+        seat: Seat,
+        prompt: Prompt,
+        *,
+        phase: str,
+        round: int = 0,
+        read: Reader = everything,
+        public_rating: bool = False,
+        prefill: Prompt = (),
+        sampling: Sampling | None = None,
     ) -> Turn:
         """Ask a seat for its next turn, or replay it where it is stored.
 
         `prompt` is text and turns (arena.prompt); `read` takes the reply apart, and what it could not read is asked for once more in the
-        same conversation.  `public_rating` says that the prompt tells the author that others will see the rating.
+        same conversation.  `public_rating` says that the prompt tells the author that others will see the rating.  `prefill` is what the
+        reply has begun with: the model goes on from there, and the turn's text is what it adds.  `sampling` is for this step, in the place
+        of the agent's.
 
         Raises BusySeatError where the seat is speaking already, LeakError where the prompt shows what is not the seat's to see,
-        ReplayError where a stored turn answered another request, ModelError where the model gave no usable reply.
+        ReplayError where a stored turn answered another request, ProtocolError where the model cannot go on from a prefill, ModelError where
+        the model gave no usable reply.
         """
         if seat.name in self._busy:
             raise BusySeatError(f"{seat.name} was asked for {phase} while it is still speaking; give parallel voices seats of their own")
-        messages, parts = build(prompt, seat, self.id)
-        self._check_pasted(parts, seat)
-        step = Step(seat, self._steps[seat.name], phase, round, read, public_rating, parts, messages)
+        built = build(prompt, seat, self.id, prefill)
+        self._check_pasted((*built.parts, *built.prefill), seat)
+        if built.prefill and "prefill" not in seat.agent.model.can:
+            raise ProtocolError(
+                f"{seat.name} was to go on from given words, which {seat.agent.model.name} cannot: use a local model, or a server with prefill"
+            )
+        step = Step(seat, self._steps[seat.name], phase, round, read, public_rating, sampling or seat.agent.sampling, built)
         self._steps[seat.name] += 1
         self._busy.add(seat.name)
         # A task of its own: when a protocol gives up on one ask because another failed, this reply is still paid for and must be kept.
@@ -135,7 +151,7 @@ class Episode:
 
     async def _turn(self, step: Step) -> Turn:
         try:
-            request = self._request(step, 0, step.messages)
+            request = self._request(step, 0, step.built.messages, step.built.spoken)
             stored = self._memo.get((step.seat.name, step.step))
             if stored is not None:
                 self._check_replay(step, stored, request_hash(request, content(request)))
@@ -154,11 +170,11 @@ class Episode:
                 " the protocol, its prompts or the agent changed. Restore them, or raise the protocol's VERSION to play anew"
             )
 
-    def _request(self, step: Step, ask: int, messages: tuple[Message, ...]) -> Request:
+    def _request(self, step: Step, ask: int, messages: tuple[Message, ...], spoken: tuple[Spoken, ...] = ()) -> Request:
         name = step.seat.name
         seed = int.from_bytes(digest(self.id, name, step.step, ask)[:4], "big") >> 1
         place = Place(self.id, name, step.step, ask, step.phase, step.round)
-        return Request(messages, step.seat.agent.sampling, seed, place)
+        return Request(messages, step.sampling, seed, place, spoken)
 
     async def _ask_first(self, step: Step, request: Request) -> Turn:
         started_at = utc_now()
@@ -177,9 +193,11 @@ class Episode:
             "text": writable(reply.text),
             "rating_public": step.rating_public,
             "request_hash": request_hash(request, asked),
-            "prompt": [row_of(part) if part.text is None else {"text": part.text} for part in step.parts],
+            "prompt": [part_row(part) for part in step.built.parts],
+            "prefill": [part_row(part) for part in step.built.prefill] or None,
             "seed": request.seed if hit is None else hit.seed,
             "model_served": reply.model_served,
+            "finish_reason": reply.finish_reason,
             "token_ids": reply.token_ids,
             "reasoning": reply.reasoning,
             "started_at": started_at,
@@ -187,6 +205,10 @@ class Episode:
             "logprobs": reply.logprobs,
             "sample_key": sample_key,
         }
+        if reply.measures:
+            key = {name: row[name] for name in ("episode", "seat", "step")}
+            measured = b"".join(line("measures", {**key, "name": name, "value": value}) for name, value in reply.measures.items())
+            call_end = measured + call_end
         try:
             reading = self._reading(step, reply.text)
         except BaseException:
@@ -202,7 +224,10 @@ class Episode:
         """Ask once for what was unreadable, and keep what was readable from the first reply."""
         if reading.reask is None:
             return await self._keep("turns", row, reading)
-        again = (*request.messages, Message("assistant", row["text"]), Message("user", reading.reask))
+        *before, last = request.messages
+        begun = last.content if last.role == "assistant" else ""
+        before = before if begun else [*before, last]
+        again = (*before, Message("assistant", begun + row["text"]), Message("user", reading.reask))
         request = self._request(step, 1, again)
         hit = self._run.cache.get(reask_key(row["sample_key"] or "", row["text"], reading.reask)) if self._run.cache else None
         reply, call_end = await call(self._run, step.seat.agent.model, request) if hit is None else reuse(self._run, request, hit)
@@ -246,6 +271,11 @@ class Episode:
         self._run.journal.append(*call_end, line(table, full))
         await self._run.journal.durable()
         return turn_of(full)
+
+
+def part_row(part: Part) -> dict[str, Any]:
+    """How a part of a prompt stands in the store."""
+    return row_of(part) if part.text is None else {"text": part.text}
 
 
 def pastable(words: str | None) -> bool:

@@ -78,6 +78,9 @@ def turn_of(row: Mapping[str, Any]) -> Turn:
         answer=row["answer"],
         flags=tuple(row["flags"] or ()),
         rating_public=bool(row["rating_public"]),
+        finish_reason=row["finish_reason"],
+        model_served=row["model_served"],
+        token_ids=None if row["token_ids"] is None else tuple(row["token_ids"]),
     )
 
 

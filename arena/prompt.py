@@ -2,6 +2,7 @@
 
 A prompt is a string, a turn, `own(turn)`, `rated(turn)`, or a sequence of these.  A turn shows its public face.  `own(turn)` adds the
 private thoughts and the rating, for its author alone; `rated(turn)` adds the rating, for others only where its author was told so.
+A prefill, which the reply is to go on from, also takes `verbatim(turn)`: the reply as it was generated, for its author alone.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from arena.errors import LeakError
-from arena.types import Face, Message, Seat, Turn
+from arena.types import Face, Message, Seat, Spoken, Turn
 
 NO_SPEECH = "[no readable speech]"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A turn with the face that is shown."""
+    """A turn with the face that is shown; of a verbatim one, the characters up to `end` (None: all)."""
 
     turn: Turn
     face: Face
+    end: int | None = None
 
 
 Prompt = str | Turn | Shown | Sequence["Prompt"]
@@ -36,6 +38,12 @@ class Part:
     seat: str | None = None
     step: int | None = None
     face: Face | None = None
+    end: int | None = None
+
+
+def verbatim(turn: Turn, end: int | None = None) -> Shown:
+    """The raw reply, or its first `end` characters: for prefills, so that its author goes on in the middle of a thought."""
+    return Shown(turn, "verbatim", end)
 
 
 def own(turn: Turn) -> Shown:
@@ -82,7 +90,7 @@ def check_face(shown: Shown, reader: str, episode: str) -> None:
     """Raise LeakError where `reader` (a seat's name in `episode`) must not see this face."""
     turn = shown.turn
     mine = turn.seat == reader and turn.episode == episode
-    if shown.face == "own" and not mine:
+    if shown.face in ("own", "verbatim") and not mine:
         raise LeakError(
             f"the private face of {turn!r} was about to be shown to {reader}; show the turn itself, or own(turn) to {turn.seat} alone"
         )
@@ -90,23 +98,51 @@ def check_face(shown: Shown, reader: str, episode: str) -> None:
         raise LeakError(f"the rating of {turn!r} was about to be shown to {reader}, but {turn.seat} was not asked with public_rating=True")
 
 
-def build(prompt: Prompt, seat: Seat, episode: str) -> tuple[tuple[Message, ...], tuple[Part, ...]]:
-    """The messages for a seat's model, and the parts to store.
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A prompt as messages, where in them stand tokens of a local model, and the parts of prompt and prefill to store."""
 
-    Returns (messages, parts): the agent's system prompt where it has one, then one user message.
+    messages: tuple[Message, ...]
+    spoken: tuple[Spoken, ...]
+    parts: tuple[Part, ...]
+    prefill: tuple[Part, ...]
+
+
+def build(prompt: Prompt, seat: Seat, episode: str, prefill: Prompt = ()) -> Built:
+    """The messages for a seat's model: the agent's system prompt where it has one, one user message, and the prefill where there is one.
+
     Raises LeakError where a face is not the reader's to see, TypeError for anything that is neither text nor turn.
     """
+    messages = [Message("system", seat.agent.system)] if seat.agent.system else []
+    words, parts, spoken = written(prompt, seat, episode, len(messages))
+    messages.append(Message("user", words))
+    begun, prefilled, spoken_before = written(prefill, seat, episode, len(messages), verbatim=True)
+    if begun:
+        messages.append(Message("assistant", begun))
+    return Built(tuple(messages), (*spoken, *spoken_before), parts, prefilled)
+
+
+def written(
+    prompt: Prompt, seat: Seat, episode: str, message: int, *, verbatim: bool = False
+) -> tuple[str, tuple[Part, ...], tuple[Spoken, ...]]:
+    """(words, parts, spoken) of a prompt that is to be the message of this number; `verbatim` faces stand in prefills only."""
     words: list[str] = []
     parts: list[Part] = []
+    spoken: list[Spoken] = []
+    length = 0
     for piece in shown_turns(prompt):
         if isinstance(piece, str):
-            words.append(piece)
+            text = piece
             parts.append(Part(text=piece))
-            continue
-        check_face(piece, seat.name, episode)
-        turn = piece.turn
-        words.append(render(piece.face, turn.public, turn.thoughts, turn.confidence))
-        parts.append(Part(episode=turn.episode, seat=turn.seat, step=turn.step, face=piece.face))
-    messages = [Message("system", seat.agent.system)] if seat.agent.system else []
-    messages.append(Message("user", "".join(words)))
-    return tuple(messages), tuple(parts)
+        else:
+            check_face(piece, seat.name, episode)
+            if piece.face == "verbatim" and not verbatim:
+                raise TypeError("verbatim(turn) goes into a prefill; in a prompt, put the turn itself or own(turn)")
+            turn = piece.turn
+            text = turn.text[: piece.end] if piece.face == "verbatim" else render(piece.face, turn.public, turn.thoughts, turn.confidence)
+            parts.append(Part(episode=turn.episode, seat=turn.seat, step=turn.step, face=piece.face, end=piece.end))
+            if turn.token_ids is not None and turn.text.startswith(text):
+                spoken.append(Spoken(message, length, length + len(text), turn.token_ids, turn.model_served))
+        words.append(text)
+        length += len(text)
+    return "".join(words), tuple(parts), tuple(spoken)

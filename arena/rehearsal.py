@@ -20,7 +20,7 @@ from arena.memo import Known
 from arena.prices import Price, cost_usd, price_of, worst_case_usd
 from arena.prompt import Prompt
 from arena.study import Play
-from arena.types import Agent, Model, Reading, Reply, Request, Seat, Turn
+from arena.types import Agent, Model, Reading, Reply, Request, Sampling, Seat, Turn
 
 REPLY_TOKENS = 500
 CHARACTERS_A_TOKEN = 4
@@ -100,7 +100,16 @@ class Rehearsal(Episode):
     seated: Callable[[Agent], Agent]
 
     async def ask(
-        self, seat: Seat, prompt: Prompt, *, phase: str, round: int = 0, read: Reader = everything, public_rating: bool = False
+        self,
+        seat: Seat,
+        prompt: Prompt,
+        *,
+        phase: str,
+        round: int = 0,
+        read: Reader = everything,
+        public_rating: bool = False,
+        prefill: Prompt = (),
+        sampling: Sampling | None = None,
     ) -> Turn:
         """As an episode does, but nothing is asked again; Endless where the protocol finds no end."""
         self.asked += 1
@@ -116,7 +125,16 @@ class Rehearsal(Episode):
 
         # Also where a protocol seats agents of its own: no model is asked here.
         seat = Seat(seat.name, self.seated(seat.agent))
-        return await super().ask(seat, prompt, phase=phase, round=round, read=as_it_is, public_rating=public_rating)
+        return await super().ask(
+            seat,
+            prompt,
+            phase=phase,
+            round=round,
+            read=as_it_is,
+            public_rating=public_rating,
+            prefill=prefill,
+            sampling=sampling,
+        )
 
 
 def stand_in_text(tokens: int) -> str:

@@ -23,7 +23,7 @@ from arena.study import Play, Study, code_hash, protocol_name, protocol_version
 from arena.subjects import bare, subject_id
 from arena.types import Agent, Answer, Verdict
 
-PACKAGES = ("peer-arena", "duckdb", "pydantic", "aiohttp")
+PACKAGES = ("peer-arena", "duckdb", "pydantic", "aiohttp", "openai", "anthropic", "litellm", "torch", "transformers")
 
 
 def opening_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int, tally: Tally) -> Iterator[bytes]:

@@ -164,6 +164,7 @@ class Arena:
 
     async def _play_out(self, study: Study, todo: Sequence[Play], known: Known, tally: Tally, planned: int, watch: Watch | None) -> Folding:
         """Play the chosen episodes with a journal of their own; fold at the end, however it comes."""
+        await open_models(todo)
         run_id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         models = {agent.model.name: agent.model for agent in preflight.agents_of(todo)}
         if not all(model.simulated for model in models.values()):
@@ -313,6 +314,17 @@ async def watched(tally: Tally, watch: Watch) -> None:
             await asyncio.sleep(0.1)
     finally:
         watch(tally)
+
+
+async def open_models(todo: Sequence[Play]) -> None:
+    """Let every model get ready that needs to, such as reading its weights; StudyError where one cannot, before the first call."""
+    try:
+        for model in {id(agent.model): agent.model for agent in preflight.agents_of(todo)}.values():
+            if (opening := getattr(model, "open", None)) is not None:
+                await opening()
+    except BaseException:
+        await close_models(todo)
+        raise
 
 
 async def close_models(todo: Sequence[Play]) -> None:

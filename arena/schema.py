@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 LOGPROBS = "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
 PROMPT = "STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR)[]"
+PREFILL = "STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR, \"end\" INTEGER)[]"
 TURN_COLUMNS = {
     "episode": ("VARCHAR", "the play this turn belongs to"),
     "seat": ("VARCHAR", "who spoke: a seat's name"),
@@ -39,6 +40,8 @@ TURN_COLUMNS = {
     "ended_at": ("TIMESTAMP", "UTC; NULL for imports"),
     "logprobs": (LOGPROBS, "generated tokens of the first reply with natural log probabilities, where they were asked for and served"),
     "sample_key": ("VARCHAR", "sha256 of the first request without its seed, and of whose sample it is: what --cache looks for"),
+    "finish_reason": ("VARCHAR", "how the first reply ended: stop, length, ... in the provider's words; NULL: not said"),
+    "prefill": (PREFILL, "what the reply was to go on from, in parts as in prompt, up to `end` characters of a turn; NULL where nothing"),
 }
 CALL_KEY = ("episode", "seat", "step", "ask", "run", "attempt")
 CALL_PLACE = {
@@ -161,6 +164,8 @@ TABLES: dict[str, Table] = {
             "latency_s": ("DOUBLE", "seconds from sending to the whole reply"),
             "queued_s": ("DOUBLE", "seconds the call waited for its turn"),
             "finish_reason": ("VARCHAR", "stop, length, ... in the provider's words"),
+            "tokens_prefilled": ("BIGINT", "prompt tokens that a local model really read; the others were kept from before"),
+            "decode_steps": ("BIGINT", "steps in which a local model decoded"),
             "cached_from": ("VARCHAR", "the episode that the reply was taken from; NULL where it was asked for"),
         },
     ),
@@ -205,7 +210,7 @@ TABLES: dict[str, Table] = {
         },
     ),
     "measures": Table(
-        "One row is a number read off token probabilities",
+        "One row is a number read off token probabilities, before temperature and filters (those of options: of these alone)",
         ("episode", "seat", "step", "name"),
         {
             "episode": ("VARCHAR", "the play"),

@@ -7,11 +7,12 @@ own (with private thoughts and rating) for its author alone, and the rated one (
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
-Face = Literal["public", "own", "rated"]
+Face = Literal["public", "own", "rated", "verbatim"]
 READ = "read"
 NOT_ASKED = "not asked"
 
@@ -21,7 +22,9 @@ class Sampling:
     """How a model samples; None leaves a setting to the provider, as the debate paper did.
 
     `temperature` >= 0, `top_p` in (0, 1], `max_tokens` counts generated tokens, reasoning included.  `logprobs` asks for the log probability
-    of every generated token, with so many alternatives (0 to 20) beside it.
+    of every generated token, with so many alternatives (0 to 20) beside it.  `top_k` >= 1 lets only the likeliest k tokens be drawn, `min_p`
+    in [0, 1) only those at least that likely, relative to the likeliest.  `options`: nothing is generated; the reply is the likeliest of
+    these texts as the reply's beginning, and the measures hold the probability of each.
     """
 
     temperature: float | None = None
@@ -29,11 +32,22 @@ class Sampling:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    options: tuple[str, ...] = ()
 
     def content(self) -> dict[str, object]:
         """The settings as they go into ids and hashes: one that came later is left out where it is not set, so that old ids stay."""
         fields: dict[str, object] = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens, "stop": self.stop}
-        return fields if self.logprobs is None else fields | {"logprobs": self.logprobs}
+        if self.logprobs is not None:
+            fields["logprobs"] = self.logprobs
+        if self.top_k is not None:
+            fields["top_k"] = self.top_k
+        if self.min_p is not None:
+            fields["min_p"] = self.min_p
+        if self.options:
+            fields["options"] = self.options
+        return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +71,31 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """A stretch of a message that a model generated itself: characters [start, end) of that message are the beginning of what the tokens say.
+
+    A local model that served it as `model` goes on from the tokens, since the text does not tell how it was cut into them.
+    """
+
+    message: int
+    start: int
+    end: int
+    token_ids: tuple[int, ...]
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What a model is asked: the messages (a last assistant message is a prefill), the sampling and a seed in [0, 2**31)."""
+    """What a model is asked: the messages (a last assistant message is a prefill), the sampling and a seed in [0, 2**31).
+
+    `spoken` says where in the messages stand tokens of a local model; it is no part of what identifies the request.
+    """
 
     messages: tuple[Message, ...]
     sampling: Sampling
     seed: int
     place: Place
+    spoken: tuple[Spoken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +120,8 @@ class Reply:
     """What a model answered.  Counts are tokens; None means that the provider did not say.
 
     `reasoning` is reasoning text that the provider serves apart from `text`; `tokens_out` includes `tokens_reasoning`.  `cost_usd` is set
-    where the provider itself states it (`cost_source` is then "provider"); from prices it is computed by the arena.
+    where the provider itself states it (`cost_source` is then "provider"); from prices it is computed by the arena.  `measures` are numbers
+    read off token probabilities, by name; local models also say how many prompt tokens they really read, and in how many steps they decoded.
     """
 
     text: str
@@ -104,18 +137,21 @@ class Reply:
     cost_source: str | None = None
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[TokenChoice, ...] | None = None
+    measures: Mapping[str, float] | None = None
+    tokens_prefilled: int | None = None
+    decode_steps: int | None = None
 
 
 class Model(Protocol):
     """Whoever can answer a request.
 
     `name` is the reference without address or key, as it goes into episode ids; `can` names abilities: "seed" (a seed is sent),
-    "same seed, same reply" (and kept to), "prefill", "logprobs"; `simulated` marks models whose words come from a generator, so that every
-    report can say so.
+    "same seed, same reply" (and kept to), "prefill", "logprobs", "measures", "options" (a reply is chosen among texts); `simulated` marks
+    models whose words come from a generator, so that every report can say so.
 
-    A model may also have: `async def close()`, which the arena awaits at the end of a run; `price`, an arena.prices.Price, None where it is
-    not known; `longest_reply`, the tokens that it asks for at most where the sampling has no limit; `sent(request)`, the settings that go
-    out beside the messages, under the provider's names for them, as the ledger keeps them.
+    A model may also have: `async def open()` and `async def close()`, which the arena awaits before the first call and at the end of a run;
+    `price`, an arena.prices.Price, None where it is not known; `longest_reply`, the tokens that it asks for at most where the sampling has
+    no limit; `sent(request)`, the settings that go out beside the messages, under the provider's names for them, as the ledger keeps them.
     """
 
     name: str
@@ -182,7 +218,8 @@ class Turn:
     """One finished step of a seat.  Put the turn itself into a prompt; its text never goes there by way of a format string.
 
     `text` is the raw reply, `public` what others may read (None: no readable speech), `thoughts` and `confidence` (in [0, 1]) the private
-    face, `rating_public` whether its author was told that others see the rating.
+    face, `rating_public` whether its author was told that others see the rating.  `finish_reason` is how the reply ended, in the provider's
+    words ("stop", "length", ...); `token_ids` are the tokens that a local model, `model_served`, generated.
     """
 
     episode: str
@@ -198,6 +235,9 @@ class Turn:
     answer: str | None = None
     flags: tuple[str, ...] = ()
     rating_public: bool = False
+    finish_reason: str | None = None
+    model_served: str | None = None
+    token_ids: tuple[int, ...] | None = None
 
     def __str__(self) -> str:
         raise TypeError("a turn is not text: put the turn itself into the prompt, or own(turn) for its author, so that who saw what is known")

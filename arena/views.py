@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+FACES = "public; own: with private thoughts and rating; rated: public text and rating; verbatim: the raw reply, as a prefill"
 DONE = "join episodes e on e.episode = t.episode and e.status = 'done'"
 
 
@@ -68,8 +69,11 @@ VIEWS: dict[str, View] = {
         """
         select episode, seat, step, part.episode as seen_episode, part.seat as seen_seat, part.step as seen_step, part.face as face
         from (select episode, seat, step, unnest(prompt) as part from turns) where part.face is not null
+        union all
+        select episode, seat, step, part.episode, part.seat, part.step, part.face
+        from (select episode, seat, step, unnest(prefill) as part from turns where prefill is not null) where part.face is not null
         """,
-        {"face": "public; own: with private thoughts and rating; rated: public text and rating"},
+        {"face": FACES},
     ),
     "verdicts": View(
         "One row is one judge's word on one debate, in one seat order and repeat; a judging that failed has a row too, without a winner",
@@ -91,7 +95,7 @@ VIEWS: dict[str, View] = {
         from saw s join turns t using (episode, seat, step) {DONE}
         join turns a on a.episode = s.seen_episode and a.seat = s.seen_seat and a.step = s.seen_step
         """,
-        {"face": "public; own: with private thoughts and rating; rated: public text and rating"},
+        {"face": FACES},
     ),
     "confidence_by_round": View(
         "Stated confidence of debaters by study, arm and phase",

@@ -148,7 +148,7 @@ async def test_a_fault_that_counted_nothing_is_not_billed() -> None:
 @pytest.mark.parametrize(("fault", "kind", "status"), FAULTS, ids=FAULT_NAMES)
 async def test_each_fault_becomes_its_error_after_one_request(fault: Fault, kind: type[ModelError], status: int | None) -> None:
     async with chat_server(lambda body: fault) as server:
-        async with connected(server, timeout_s=0.2) as model:
+        async with connected(server, timeout_s=1.0) as model:
             with pytest.raises(ModelError) as caught:
                 await model(ask())
         assert await no_connection_left(server)

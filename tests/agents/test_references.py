@@ -53,12 +53,6 @@ def test_a_misspelling_is_met_with_the_right_spelling(wrong: str, right: str) ->
         model(wrong)
 
 
-@pytest.mark.parametrize("reference", ["local/folder", "toy/sum"])
-def test_a_provider_of_later_versions_is_pointed_to_its_compatible_endpoint(reference: str) -> None:
-    with pytest.raises(StudyError, match=rf"{reference} is not built yet in this version.*http/<model>@<url>"):
-        model(reference)
-
-
 @pytest.mark.parametrize(
     "reference", ["http://u:secret@h/v1", "htp/m@http://u:secret@h/v1", "openai/m@http://u:secret@h", "gemini/m@http://u:secret@h"]
 )

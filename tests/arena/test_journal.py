@@ -13,6 +13,7 @@ import pytest
 from arena import journal as journal_module
 from arena.errors import StoreError
 from arena.journal import Journal, line, writable, write_journal
+from arena.schema import SCHEMA_VERSION
 from arena.store import is_open
 
 
@@ -21,7 +22,7 @@ async def test_durable_returns_when_the_lines_are_in_the_file(tmp_path: Path) ->
     journal.append(line("subjects", {"subject": "a"}), line("subjects", {"subject": "b"}))
     await journal.durable()
     rows = [orjson.loads(text) for text in (tmp_path / "r-000.jsonl").read_bytes().splitlines()]
-    assert rows == [{"t": "journal", "schema_version": 2}, {"t": "subjects", "subject": "a"}, {"t": "subjects", "subject": "b"}]
+    assert rows == [{"t": "journal", "schema_version": SCHEMA_VERSION}, {"t": "subjects", "subject": "a"}, {"t": "subjects", "subject": "b"}]
 
 
 async def test_many_waiters_share_few_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ TURN = Turn("e", "proposition", 0, "opening", 0, "raw", "hear me", "I may lose",
 
 
 def words(prompt: object, seat: Seat, episode: str = "e") -> str:
-    return build(prompt, seat, episode)[0][-1].content  # type: ignore[arg-type]
+    return build(prompt, seat, episode).messages[-1].content  # type: ignore[arg-type]
 
 
 def test_a_turn_shows_its_public_face_to_everybody() -> None:
@@ -55,7 +55,7 @@ def test_a_turn_cannot_slip_into_a_format_string() -> None:
 
 
 def test_parts_point_at_turns_and_hold_text_once() -> None:
-    _, parts = build(["a", own(TURN)], PRO, "e")
+    parts = build(["a", own(TURN)], PRO, "e").parts
     assert parts == (Part(text="a"), Part(episode="e", seat="proposition", step=0, face="own"))
 
 
@@ -66,5 +66,5 @@ def test_anything_else_in_a_prompt_is_named() -> None:
 
 def test_the_system_prompt_comes_first_where_there_is_one() -> None:
     seat = Seat("judge", type(PRO.agent)("j", PRO.agent.model, system="be fair"))
-    assert [message.role for message in build("x", seat, "e")[0]] == ["system", "user"]
-    assert [message.role for message in build("x", PRO, "e")[0]] == ["user"]
+    assert [message.role for message in build("x", seat, "e").messages] == ["system", "user"]
+    assert [message.role for message in build("x", PRO, "e").messages] == ["user"]

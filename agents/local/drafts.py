@@ -1,0 +1,153 @@
+"""What is asked of the engine, a reply in the making, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from array import array
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from agents.local.choosing import Choosing
+from agents.local.measures import summary
+from arena.errors import ContextOverflow, ModelError
+
+NO_ROW = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is asked of the engine: to go on from token ids with at most `longest` tokens.
+
+    A reply ends at one of `ends` (token ids, kept) or where one of `stop` stands in the text.  With `score_from` nothing is generated: the
+    reply's scores are the log probabilities of ids[score_from:] after what stands before each.  `alternatives`: how many of the likeliest
+    tokens to note for each token, None for none.  `group` moves in step; a lower `priority` goes first.
+    """
+
+    ids: tuple[int, ...]
+    longest: int
+    how: Choosing = field(default_factory=Choosing)
+    seed: int = 0
+    ends: frozenset[int] = frozenset()
+    stop: tuple[str, ...] = ()
+    alternatives: int | None = None
+    score_from: int | None = None
+    group: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A generated token with its log probability, and the likeliest tokens in its place with theirs (nats, before temperature)."""
+
+    token: int
+    logprob: float
+    alternatives: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What came of a job: the tokens generated, how they ended ("stop" or "length"), and what it took.
+
+    `prefilled` counts prompt tokens that were run through the model, `reused` those that were kept from before, `steps` decoding steps.
+    """
+
+    ids: tuple[int, ...]
+    finish: str
+    prefilled: int
+    reused: int
+    steps: int
+    measures: dict[str, float]
+    noted: tuple[Noted, ...] = ()
+    scores: tuple[float, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class Draft:
+    """A job on its way: what it has generated, where it is, and who waits for it."""
+
+    job: Job
+    future: asyncio.Future[Generated]
+    loop: asyncio.AbstractEventLoop
+    group: str
+    priority: int
+    came_at: float
+    draws: random.Random
+    ids: array[int]
+    row: int = NO_ROW
+    uniform: float | None = None
+    prefilled: int = 0
+    reused: int = 0
+    steps: int = 0
+    entropy_sum: float = 0.0
+    certainty_sum: float = 0.0
+    logprobs: array[float] = field(default_factory=lambda: array("f"))
+    noted: list[Noted] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    mishaps: int = 0
+    cancelled: bool = False
+
+    @property
+    def generated(self) -> array[int]:
+        """The tokens generated so far."""
+        return self.ids[len(self.job.ids) :]
+
+    def draw(self) -> float:
+        """The uniform number for the next token, the same one while that step is tried again."""
+        if self.uniform is None:
+            self.uniform = self.draws.random()
+        return self.uniform
+
+    @property
+    def ahead(self) -> int:
+        """How many tokens are to be read before the draft decodes, or its scores are known: all but the last."""
+        return len(self.ids) - 1
+
+    @property
+    def needed_from(self) -> int:
+        """The first position whose logits are needed, so that a kept prefix must end before it."""
+        return self.ahead if self.job.score_from is None else self.job.score_from - 1
+
+
+def note(logits: torch.Tensor, token: int, logprob: float, alternatives: int) -> Noted:
+    """A token with its likeliest alternatives, from logits [vocabulary]."""
+    value, index = (logits - torch.logsumexp(logits, -1)).topk(min(alternatives, len(logits)))
+    return Noted(token, min(logprob, 0.0), tuple(zip(index.tolist(), value.clamp(max=0).tolist(), strict=True)))
+
+
+def finished(draft: Draft, end: str) -> Generated:
+    """What is delivered for a draft."""
+    return Generated(
+        tuple(draft.generated),
+        end,
+        draft.prefilled,
+        draft.reused,
+        draft.steps,
+        summary(np.array(draft.logprobs, np.float32), draft.entropy_sum, draft.certainty_sum),
+        tuple(draft.noted),
+        tuple(draft.scores),
+    )
+
+
+def deliver(draft: Draft, outcome: Generated | ModelError) -> None:
+    """Hand the outcome to whoever waits, in their own event loop; nobody waits where it is closed or the request was cancelled."""
+
+    def hand_over() -> None:
+        if draft.future.done():
+            return
+        if isinstance(outcome, ModelError):
+            draft.future.set_exception(outcome)
+        else:
+            draft.future.set_result(outcome)
+
+    with suppress(RuntimeError):
+        draft.loop.call_soon_threadsafe(hand_over)
+
+
+def too_large(draft: Draft, error: BaseException) -> ContextOverflow:
+    """The error of a request that does not fit even when it is alone."""
+    found = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ContextOverflow(f"a draft of {len(draft.ids)} tokens does not fit the memory, even alone ({found}); take fewer or shorter rows")

@@ -1,0 +1,273 @@
+"""Models on this machine, by reference: `local/<folder or hub id>`, with settings after a question mark, and `toy/sum`.
+
+`local/Qwen/Qwen3-0.6B?slots=32&context=8192&dtype=bfloat16&device=cuda:1`: sequences at once, tokens of a sequence at most, number format,
+device; what is left out is chosen.  Weights are read when a run begins and stay; agents of the same reference share one engine.  A reply
+depends on model, prompt, sampling and seed, and on nothing else in the batch, but for ties closer than rounding: on a CPU in float32 they
+are rarer than one token in 10,000, on a GPU in bfloat16 they are not, so that seeds are promised on CPUs only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import threading
+import weakref
+from dataclasses import fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from agents.sampling import out_of_range
+from arena.errors import ContextOverflow, EmptyReply, Refused, StudyError
+from arena.prices import Price
+from arena.types import Alternative, Reply, Request, Sampling, TokenChoice
+
+if TYPE_CHECKING:
+    from agents.local.choosing import Choosing
+    from agents.local.drafts import Generated, Job
+    from agents.local.engine import Engine
+    from agents.local.loading import Loaded
+    from agents.local.prompts import Words
+
+LONGEST_REPLY = 4096
+DTYPES = ("float32", "bfloat16", "float16")
+ABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "options"})
+HONOURED = "same seed, same reply"
+THOUGHT = re.compile(r"\A\s*(?:<(think|thinking|reasoning)>)?(?P<thought>.*)</(?:think|thinking|reasoning)>\s*", re.DOTALL)
+TOY = Path(__file__).resolve().parents[1] / "toy" / "weights"
+# Every model that is in use, by its whole reference: the weights are read once.
+MODELS: weakref.WeakValueDictionary[str, LocalModel] = weakref.WeakValueDictionary()
+
+
+def local_model(reference: str) -> LocalModel:
+    """The model of a reference, given without its "local/"; nothing is read yet.
+
+    Raises StudyError where torch or transformers is missing, a setting is none, or the reference names a folder that holds no model.
+    """
+    where, _, query = reference.partition("?")
+    missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
+    if missing:
+        raise StudyError(f"local/{where} needs {' and '.join(missing)}: pip install 'peer-arena[local]'")
+    if not where:
+        raise StudyError("local/ names no model; give a folder or a hub id, such as local/Qwen/Qwen3-0.6B")
+    folder = Path(where).expanduser()
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise StudyError(f"the folder {folder} holds no model: it has no config.json")
+    looks_like_folder = where.startswith((".", "/", "~")) or where.count("/") != 1
+    if looks_like_folder and not folder.is_dir():
+        raise StudyError(f"there is no folder {folder}; a hub id has the form <organisation>/<model>")
+    name = f"local/{folder.resolve().name if looks_like_folder else where}"
+    return shared(f"local/{reference}", name, str(folder) if folder.is_dir() else where, query)
+
+
+def toy_model(reference: str) -> LocalModel:
+    """The toy model of a reference, given without its "toy/".  Raises StudyError where it is not "sum"."""
+    task, _, query = reference.partition("?")
+    if task != "sum":
+        raise StudyError(f"there is no toy/{task}; the toy is toy/sum, which adds three numbers")
+    return shared(f"toy/{reference}", "toy/sum", str(TOY), query)
+
+
+def shared(key: str, name: str, where: str, query: str) -> LocalModel:
+    """The model in use under this reference, or a new one."""
+    model = MODELS.get(key)
+    if model is None:
+        model = MODELS[key] = LocalModel(name, where, settings_of(name, query))
+    return model
+
+
+def settings_of(name: str, query: str) -> dict[str, str | int]:
+    """The settings that stand behind the question mark of a reference.  Raises StudyError for any other."""
+    given: dict[str, str | int] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        if key not in ("dtype", "device", "slots", "context"):
+            raise StudyError(f"{name} has no setting {key!r}: dtype, device, slots and context can be set")
+        if key in ("slots", "context") and not (value.isdecimal() and int(value) > 0):
+            raise StudyError(f"{key} of {name} is a whole number from 1 on, not {value!r}")
+        if key == "dtype" and value not in DTYPES:
+            raise StudyError(f"the dtype of {name} is one of {', '.join(DTYPES)}, not {value!r}")
+        given[key] = int(value) if key in ("slots", "context") else value
+    return given
+
+
+class LocalModel:
+    """A model on this machine; made by `local_model` or by its reference."""
+
+    simulated = False
+    price = Price(0.0, 0.0, longest_reply=LONGEST_REPLY, source="local")
+    longest_reply = LONGEST_REPLY
+
+    def __init__(self, name: str, where: str, settings: dict[str, str | int]) -> None:
+        self.name = name
+        self.can = ABILITIES
+        self.engine: Engine | None = None
+        self._where = where
+        self._settings = settings
+        self._loaded: Loaded | None = None
+        self._words: Words | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+    async def open(self) -> None:
+        """Read the weights where they are not in memory, and start the engine.  Raises StudyError where there is no such model."""
+        await asyncio.to_thread(self._open)
+
+    def _open(self) -> None:
+        with self._lock:
+            if self.engine is not None and self.engine.alive:
+                return
+            from agents.local.engine import Engine
+            from agents.local.loading import Settings, load, rows_for
+            from agents.local.prompts import Words
+
+            settings = Settings(**self._settings)
+            if self._loaded is None:
+                if sys.stderr.isatty():
+                    print(f"reading {self.name} …", file=sys.stderr)
+                self._loaded = load(self._where, settings)
+                self._words = Words(self._loaded.tokenizer)
+            chunk = 512 if self._loaded.device == "cpu" else 2048
+            self.engine = Engine(rows_for(self._loaded, settings), self._words.decode, chunk=chunk)
+            promised = {HONOURED} if (self._loaded.dtype, self._loaded.device) == ("float32", "cpu") else set()
+            self.can = ABILITIES | promised
+
+    async def close(self) -> None:
+        """Stop the engine and let go of its cache; the weights stay for the next run."""
+        engine, self.engine = self.engine, None
+        if engine is not None:
+            await asyncio.to_thread(engine.close)
+
+    def objection(self, sampling: Sampling) -> str | None:
+        """Why the model cannot be sampled so; None where it can."""
+        return out_of_range(sampling)
+
+    def sent(self, request: Request) -> dict[str, object]:
+        """The settings of a request as they take effect, with number format and device."""
+        if self._loaded is None:
+            return {"seed": request.seed}
+        how = self._how(request.sampling)
+        settings = {name.name: getattr(how, name.name) for name in fields(how)}
+        limit = {"max_tokens": request.sampling.max_tokens or LONGEST_REPLY, "stop": list(request.sampling.stop)}
+        options = {"options": list(request.sampling.options)} if request.sampling.options else {}
+        return {**settings, **limit, **options, "seed": request.seed, "dtype": self._loaded.dtype, "device": self._loaded.device}
+
+    def _how(self, sampling: Sampling) -> Choosing:
+        """How tokens are drawn: what the sampling leaves open is as the model's own generation_config.json has it."""
+        from agents.local.choosing import Choosing
+
+        own = self._loaded.model.generation_config
+        usual = Choosing(
+            (1.0 if own.temperature is None else own.temperature) if own.do_sample else 0.0, own.top_k or 0, own.top_p or 1.0, own.min_p or 0.0
+        )
+        return Choosing(
+            usual.temperature if sampling.temperature is None else sampling.temperature,
+            # A user who chooses a temperature has chosen the distribution; what narrows it is then said too, or off.
+            sampling.top_k or (usual.top_k if sampling.temperature is None else 0),
+            sampling.top_p or (usual.top_p if sampling.temperature is None else 1.0),
+            sampling.min_p or (usual.min_p if sampling.temperature is None else 0.0),
+        )
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer.
+
+        Raises ContextOverflow where the prompt does not fit, EmptyReply where nothing was said, Refused where a setting is out of range,
+        Unreachable where the engine has died (the next call starts another).
+        """
+        why = self.objection(request.sampling)
+        if why is not None:
+            raise Refused(f"{self.name} was not asked: {why}", sent=False)
+        if self.engine is None or not self.engine.alive:
+            await self.open()
+        ids = await asyncio.to_thread(self._words.ids, request, self.name)
+        if not ids:
+            raise Refused(f"{self.name} was asked nothing that it has tokens for", sent=False)
+        if request.sampling.options:
+            return await self._chosen(request, ids)
+        return self._reply(request, ids, await self.engine.generate(self._job(request, ids)))
+
+    def _job(self, request: Request, ids: tuple[int, ...]) -> Job:
+        from agents.local.drafts import Job
+
+        sampling, place = request.sampling, request.place
+        room = self.engine.capacity - len(ids)
+        if room < 1:
+            raise ContextOverflow(
+                f"the prompt of {len(ids)} tokens does not fit {self.name}, which has {self.engine.capacity}; set ?context= to more", sent=False
+            )
+        longest = min(sampling.max_tokens or LONGEST_REPLY, room)
+        stop, alternatives = tuple(sampling.stop), sampling.logprobs
+        how = self._how(sampling)
+        return Job(ids, longest, how, request.seed, self._loaded.ends, stop, alternatives, group=place.episode)
+
+    def _reply(self, request: Request, ids: tuple[int, ...], said: Generated) -> Reply:
+        """The reply in what was generated, its thoughts apart where they are marked as such and nobody asked for them."""
+        text, stop = self._words.decode_after(ids, said.ids), request.sampling.stop
+        ends = [at for word in stop if (at := text.find(word)) >= 0]
+        text = text[: min(ends)] if ends else text
+        begun = request.messages[-1].role == "assistant"
+        thought = None if begun or any("</" in word for word in stop) else THOUGHT.match(text)
+        reply = Reply(
+            text[thought.end() :] if thought else text,
+            thought["thought"].strip() if thought else None,
+            self.name,
+            said.finish,
+            tokens_in=len(ids),
+            tokens_cached=said.reused,
+            tokens_out=len(said.ids),
+            token_ids=None if thought else said.ids,
+            logprobs=self._choices(said) if request.sampling.logprobs is not None else None,
+            measures=said.measures,
+            tokens_prefilled=said.prefilled,
+            decode_steps=said.steps,
+        )
+        if not reply.text.strip() and not begun:
+            error = EmptyReply(f"{self.name} said nothing (finish reason {said.finish}); raise max_tokens, or ask otherwise", reply=reply)
+            # The same seed would bring the same silence.
+            error.passing = False
+            raise error
+        return reply
+
+    def _choices(self, said: Generated) -> tuple[TokenChoice, ...]:
+        word = self._words.decode
+        return tuple(
+            TokenChoice(word([one.token]), one.logprob, tuple(Alternative(word([token]), logprob) for token, logprob in one.alternatives))
+            for one in said.noted
+        )
+
+    async def _chosen(self, request: Request, ids: tuple[int, ...]) -> Reply:
+        """The likeliest of the options as the beginning of the reply; their probabilities, which sum to 1, are measures."""
+        from agents.local.drafts import Job
+
+        options = request.sampling.options
+        coded = [tuple(self._words.tokenizer(option, add_special_tokens=False).input_ids) for option in options]
+        if not all(coded):
+            raise Refused(f"{self.name} has no tokens for one of the options {options!r}", sent=False)
+        jobs = [Job((*ids, *code), 0, score_from=len(ids), group=request.place.episode) for code in coded]
+        scored = await asyncio.gather(*(self.engine.generate(job) for job in jobs))
+        return chosen_reply(self.name, options, ids, scored)
+
+
+def chosen_reply(name: str, options: tuple[str, ...], ids: tuple[int, ...], scored: list[Generated]) -> Reply:
+    """The reply to a request with options, from what scoring each of them gave."""
+    import numpy as np
+
+    total = np.array([sum(one.scores) for one in scored])
+    share = np.exp(total - total.max())
+    share /= share.sum()
+    measures = {f"logprob of {option}": float(value) for option, value in zip(options, total, strict=True)}
+    measures |= {f"probability of {option}": float(value) for option, value in zip(options, share, strict=True)}
+    return Reply(
+        options[int(total.argmax())],
+        model_served=name,
+        finish_reason="options",
+        tokens_in=len(ids),
+        tokens_cached=sum(one.reused for one in scored),
+        tokens_out=0,
+        measures=measures,
+        tokens_prefilled=sum(one.prefilled for one in scored),
+        decode_steps=0,
+    )

@@ -1,0 +1,115 @@
+"""Who is served next: groups in turn, rows with kept words left to those who will go on from them.  Pure bookkeeping, no tensors.
+
+A group is what moves in step: the seats of one episode.  Groups take turns, in the order in which they came; within a group those go first
+whose words are kept in a row already.  A group that holds no row yet waits until it can be admitted whole (or in waves of as many as there
+are rows), but no longer than WHOLE_S, since rows are idle meanwhile.  The rows of a group that is being played are not given to others while
+it goes on from them: taking them would only make both read their prompts again and again.  Whoever has waited longer than PATIENCE_S may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+PATIENCE_S = 30.0
+# How long a group counts as being played after its last reply: the protocol thinks, other models are asked.
+GRACE_S = 0.1
+WHOLE_S = 1.0
+
+
+class Waiting(Protocol):
+    """What waits: its group, a priority (lower goes first), and when it came (monotonic seconds)."""
+
+    group: str
+    priority: int
+    came_at: float
+
+
+@dataclass(slots=True)
+class Group:
+    """What a group has waiting and running; `wave` counts how often it began to ask again after a pause, `turn` orders the groups."""
+
+    turn: int
+    waiting: list[Waiting] = field(default_factory=list)
+    running: int = 0
+    wave: int = 0
+    last_seen: float = 0.0
+    blocked_at: float | None = None
+
+    def may_start(self, room: int, rows: int, now: float) -> bool:
+        """Whether a group that holds no row may take some: `room` are to be had, of `rows` in all."""
+        if room >= min(len(self.waiting), rows):
+            return True
+        self.blocked_at = now if self.blocked_at is None else self.blocked_at
+        return room > 0 and now - self.blocked_at >= WHOLE_S
+
+
+class Queue:
+    """The groups and what they have waiting."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, Group] = {}
+        self._turns = 0
+
+    def __len__(self) -> int:
+        return sum(len(group.waiting) for group in self.groups.values())
+
+    def add(self, one: Waiting, now: float) -> None:
+        """Let one wait at the end of its group."""
+        self._forget(now)
+        group = self.groups.get(one.group)
+        if group is None:
+            self._turns += 1
+            group = self.groups[one.group] = Group(self._turns)
+        if not group.waiting and not group.running:
+            group.wave += 1
+        group.waiting.append(one)
+        group.last_seen = now
+
+    def start(self, one: Waiting) -> None:
+        """One is no longer waiting but running."""
+        group = self.groups[one.group]
+        group.waiting.remove(one)
+        group.running += 1
+        group.blocked_at = None
+
+    def end(self, one: Waiting, now: float) -> None:
+        """One that was running is through."""
+        group = self.groups[one.group]
+        group.running -= 1
+        group.last_seen = now
+
+    def drop(self, one: Waiting) -> None:
+        """One that was waiting has given up."""
+        self.groups[one.group].waiting.remove(one)
+
+    def served(self, name: str) -> None:
+        """A group has had its turn and goes behind the others."""
+        self._turns += 1
+        self.groups[name].turn = self._turns
+
+    def in_turn(self) -> list[tuple[str, Group]]:
+        """The groups that have something waiting: by priority, then by turn."""
+        waiting = [(name, group) for name, group in self.groups.items() if group.waiting]
+        return sorted(waiting, key=lambda pair: (min(one.priority for one in pair[1].waiting), pair[1].turn))
+
+    def everyone(self) -> Iterator[Waiting]:
+        """All that wait."""
+        for group in self.groups.values():
+            yield from group.waiting
+
+    def wave(self, name: str) -> int:
+        """The group's wave; 0 for one that is forgotten."""
+        return self.groups[name].wave if name in self.groups else 0
+
+    def is_held(self, owner: str, wave: int, now: float) -> bool:
+        """Whether a row that `owner` left words in during its wave `wave` will probably be gone on from by that group."""
+        group = self.groups.get(owner)
+        if group is None or group.wave - wave > 1:
+            return False
+        return bool(group.waiting or group.running) or now - group.last_seen < GRACE_S
+
+    def _forget(self, now: float) -> None:
+        for name in [n for n, g in self.groups.items() if not g.waiting and not g.running and now - g.last_seen > PATIENCE_S]:
+            del self.groups[name]

@@ -1,0 +1,318 @@
+"""What the engine says in a batch is what the model says alone: whatever else runs, however it came, and when memory runs out."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tinies import KINDS, tiny
+
+from agents.local.choosing import Choosing
+from agents.local.drafts import Generated, Job
+from agents.local.engine import Engine
+from agents.local.loading import Loaded, Settings, load, rows_for
+from arena.errors import ContextOverflow, ModelError, Unreachable
+
+GREEDY, WARM = Choosing(0.0), Choosing(1.3)
+NEAR_TIE = 1e-4
+WORDS = 260
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load(str(tiny(tmp_path_factory.mktemp("tiny"))), Settings())
+
+
+def engine(loaded: Loaded, *, slots: int = 4, context: int = 128, chunk: int = 16) -> Engine:
+    return Engine(rows_for(loaded, Settings(slots=slots, context=context)), loaded.tokenizer.decode, chunk=chunk)
+
+
+async def said(made: Engine, jobs: list[Job]) -> list[Generated]:
+    """The replies to jobs that come all at once."""
+    try:
+        return list(await asyncio.gather(*map(made.generate, jobs)))
+    finally:
+        made.close()
+
+
+def alone(loaded: Loaded, job: Job) -> tuple[int, ...]:
+    """What transformers' own `generate` says."""
+    ids = torch.tensor([job.ids])
+    whole = loaded.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=job.longest, do_sample=False)
+    return tuple(whole[0, len(job.ids) :].tolist())
+
+
+def is_same_but_for_near_ties(loaded: Loaded, job: Job, ours: tuple[int, ...]) -> bool:
+    theirs = alone(loaded, job)
+    if ours == theirs:
+        return True
+    where = next(n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b)
+    with torch.inference_mode():
+        logits = loaded.model(torch.tensor([[*job.ids, *theirs[:where]]])).logits[0, -1]
+    return float((logits[ours[where]] - logits[theirs[where]]).abs()) < NEAR_TIE
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request of a random load: how much it shares with the others, and whether it gives up."""
+
+    shared: int
+    own: tuple[int, ...]
+    longest: int
+    group: int
+    wait_ms: int
+    gives_up: bool
+
+    def job(self, loaded: Loaded) -> Job:
+        common = random.Random(5).choices(range(WORDS), k=60)
+        return Job((*common[: self.shared], *self.own), self.longest, GREEDY, ends=loaded.ends, group=f"g{self.group}")
+
+
+LOADS = st.lists(
+    st.builds(
+        Asked,
+        shared=st.integers(0, 60),
+        own=st.lists(st.integers(0, WORDS - 1), min_size=1, max_size=30).map(tuple),
+        longest=st.integers(1, 12),
+        group=st.integers(0, 3),
+        wait_ms=st.integers(0, 20),
+        gives_up=st.booleans(),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(load_=LOADS, slots=st.integers(1, 5), chunk=st.sampled_from([3, 16, 64]))
+def test_greedy_replies_are_those_of_generate_alone(loaded: Loaded, load_: list[Asked], slots: int, chunk: int) -> None:
+    async def one(made: Engine, asked: Asked) -> Generated | None:
+        await asyncio.sleep(asked.wait_ms / 1000)
+        task = asyncio.ensure_future(made.generate(asked.job(loaded)))
+        if asked.gives_up:
+            await asyncio.sleep(0.003)
+            task.cancel()
+        return (await asyncio.gather(task, return_exceptions=True))[0]
+
+    async def all_of_them() -> list[Generated | None]:
+        made = engine(loaded, slots=slots, chunk=chunk)
+        try:
+            # Twice, so that the second time everything finds something kept.
+            return [await asyncio.gather(*(one(made, asked) for asked in load_)) for _ in range(2)][1]
+        finally:
+            made.close()
+
+    for asked, reply in zip(load_, asyncio.run(all_of_them()), strict=True):
+        if isinstance(reply, Generated):
+            assert is_same_but_for_near_ties(loaded, asked.job(loaded), reply.ids)
+        else:
+            assert asked.gives_up
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_every_kind_of_attention_says_what_it_says_alone(tmp_path: Path, kind: str) -> None:
+    one = load(str(tiny(tmp_path, kind)), Settings())
+    draw = random.Random(2)
+    common = draw.choices(range(WORDS), k=40)
+    jobs = [Job((*common[: draw.randrange(40)], *draw.choices(range(WORDS), k=9)), 10, GREEDY, ends=one.ends) for _ in range(7)]
+    for job, reply in zip(jobs, await said(engine(one, slots=3), jobs), strict=True):
+        assert is_same_but_for_near_ties(one, job, reply.ids)
+
+
+def test_what_cannot_be_kept_in_rows_takes_the_slower_path(tmp_path: Path) -> None:
+    kept = {kind: rows_for(load(str(tiny(tmp_path / kind, kind)), Settings()), Settings(context=128)).cuttable for kind in KINDS}
+    assert kept == dict.fromkeys(KINDS, True) | {"sliding": False, "hybrid": False, "mamba": False, "alibi": False}
+    window = load(str(tmp_path / "sliding"), Settings())
+    assert rows_for(window, Settings(context=16)).cuttable
+
+
+async def test_sampled_replies_are_the_same_alone_and_in_any_batch(loaded: Loaded) -> None:
+    how = (WARM, Choosing(0.8, top_k=20), Choosing(1.0, top_p=0.9), Choosing(1.2, min_p=0.02), GREEDY)
+    jobs = [Job(tuple(range(n, n + 20)), 16, how[n % 5], seed=n, ends=loaded.ends, group=str(n % 3)) for n in range(20)]
+    together = await said(engine(loaded, slots=7), jobs)
+    backwards = await said(engine(loaded, slots=3, chunk=64), jobs[::-1])
+    by_themselves = [(await said(engine(loaded, slots=1), [job]))[0] for job in jobs]
+    assert [one.ids for one in together] == [one.ids for one in by_themselves] == [one.ids for one in backwards[::-1]]
+    assert len({one.ids for one in together}) > 10
+
+
+async def test_samples_of_one_prompt_read_it_once(loaded: Loaded) -> None:
+    made = engine(loaded, slots=8, chunk=32)
+    jobs = [Job(tuple(range(100)), 5, WARM, seed=seed, ends=loaded.ends) for seed in range(16)]
+    replies = await said(made, jobs)
+    assert made.counts.prefilled == 99
+    assert sum(one.prefilled for one in replies) == 99
+    assert sum(one.reused for one in replies) == 15 * 99
+
+
+async def test_a_reply_that_is_continued_reads_only_what_is_new(loaded: Loaded) -> None:
+    made = engine(loaded)
+    first = await made.generate(Job(tuple(range(50)), 20, GREEDY))
+    again = await made.generate(Job((*range(50), *first.ids[:15], 7, 8, 9), 10, GREEDY))
+    made.close()
+    assert (again.reused, again.prefilled, len(again.ids)) == (65, 2, 10)
+
+
+async def test_cut_and_continued_text_is_that_of_a_fresh_reading(loaded: Loaded) -> None:
+    """Blocks of writing, cutting back and adding, on kept rows, against an engine that keeps nothing."""
+    texts = []
+    for fresh in (False, True):
+        made = engine(loaded, context=400)
+        ids = list(range(30))
+        for block in range(5):
+            if fresh:
+                made.close()
+                made = engine(loaded, context=400)
+            reply = await made.generate(Job(tuple(ids), 25, GREEDY))
+            ids = [*ids, *reply.ids[: 25 - block], 3, block, 4]
+        made.close()
+        texts.append(ids)
+    assert texts[0] == texts[1]
+
+
+async def test_stop_words_end_a_reply_wherever_they_are_cut(loaded: Loaded) -> None:
+    free = (await said(engine(loaded), [Job((1, 2, 3), 40, WARM, seed=4)]))[0]
+    text = loaded.tokenizer.decode(free.ids)
+    word = text[10:13]
+    stopped = (await said(engine(loaded), [Job((1, 2, 3), 40, WARM, seed=4, stop=(word, "never said"))]))[0]
+    assert stopped.finish == "stop"
+    assert word in loaded.tokenizer.decode(stopped.ids)
+    assert word not in loaded.tokenizer.decode(stopped.ids[:-1])
+
+
+async def test_a_prompt_that_can_never_fit_fails_alone(loaded: Loaded) -> None:
+    made = engine(loaded, context=32)
+    fits, too_long = await asyncio.gather(
+        made.generate(Job(tuple(range(20)), 5, GREEDY)), made.generate(Job(tuple(range(32)), 5, GREEDY)), return_exceptions=True
+    )
+    made.close()
+    assert len(fits.ids) == 5
+    assert isinstance(too_long, ContextOverflow)
+
+
+async def test_a_row_that_is_full_ends_its_reply(loaded: Loaded) -> None:
+    reply = (await said(engine(loaded, context=32), [Job(tuple(range(20)), 99, GREEDY)]))[0]
+    assert (reply.finish, len(reply.ids)) == ("length", 13)
+
+
+class Faulty:
+    """Rows whose forward pass runs out of memory at random, or always for long windows, or dies."""
+
+    def __init__(self, rows: object, fails: object) -> None:
+        self.rows, self.fails, self.cuttable = rows, fails, rows.cuttable
+        self.slots, self.capacity = rows.slots, rows.capacity
+        self.copy, self.swap, self.clear = rows.copy, rows.swap, rows.clear
+
+    def forward(self, first: int, ids: object, positions: object, keep: int = 1) -> torch.Tensor:
+        self.fails(ids, positions)
+        return self.rows.forward(first, ids, positions, keep)
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "hybrid"])
+async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_the_others(tmp_path: Path, kind: str) -> None:
+    one = load(str(tiny(tmp_path, kind)), Settings())
+    draw = random.Random(3)
+
+    def sometimes(ids: object, positions: object) -> None:
+        if draw.random() < 0.03:
+            raise torch.OutOfMemoryError("injected")
+
+    made = Engine(Faulty(rows_for(one, Settings(slots=16, context=96)), sometimes), one.tokenizer.decode, chunk=32)
+    agents = 200 if kind == "qwen3" else 40
+    jobs = [
+        Job(tuple(draw.choices(range(WORDS), k=draw.randrange(1, 50))), draw.randrange(1, 25), WARM, seed=n, ends=one.ends, group=str(n % 9))
+        for n in range(agents)
+    ]
+    tasks = [asyncio.create_task(made.generate(job)) for job in jobs]
+    gone = draw.sample(range(agents), agents // 5)
+    for number in gone:
+        await asyncio.sleep(0.002)
+        tasks[number].cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert made.counts.out_of_memory > 1
+    assert (made._seating.active, len(made._seating.queue)) == (0, 0)
+    made.close()
+    through = [(job, reply) for number, (job, reply) in enumerate(zip(jobs, outcomes, strict=True)) if number not in gone]
+    solo = await said(engine(one, slots=4, context=96), [job for job, _ in through])
+    assert [getattr(reply, "ids", reply) for _, reply in through] == [reply.ids for reply in solo]
+
+
+async def test_what_never_fits_the_memory_fails_and_the_others_go_on(loaded: Loaded) -> None:
+    def large(ids: object, positions: object) -> None:
+        if positions.max() >= 60:
+            raise torch.OutOfMemoryError("injected")
+
+    made = Engine(Faulty(rows_for(loaded, Settings(slots=4, context=96)), large), loaded.tokenizer.decode, chunk=32)
+    jobs = [Job(tuple(range(length)), 5, GREEDY, group=str(length)) for length in (10, 80, 20, 58, 30)]
+    outcomes = await asyncio.gather(*map(made.generate, jobs), return_exceptions=True)
+    made.close()
+    assert [type(one).__name__ for one in outcomes] == ["Generated", "ContextOverflow", "Generated", "ContextOverflow", "Generated"]
+
+
+async def test_a_dead_device_thread_says_so_to_everybody(loaded: Loaded) -> None:
+    def dies(ids: object, positions: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    made = Engine(Faulty(rows_for(loaded, Settings(slots=2, context=64)), dies), loaded.tokenizer.decode)
+    outcomes = await asyncio.gather(*(made.generate(Job((1, 2, 3), 5)) for _ in range(5)), return_exceptions=True)
+    assert {type(one) for one in outcomes} == {Unreachable}
+    assert "died of ZeroDivisionError: a bug" in str(outcomes[0])
+    with pytest.raises(Unreachable, match="died"):
+        await made.generate(Job((1, 2, 3), 5))
+    assert not made.alive
+
+
+async def test_closing_fails_what_waits_and_ends_the_thread(loaded: Loaded) -> None:
+    made = engine(loaded)
+    waiting = [asyncio.create_task(made.generate(Job((1, 2, 3), 10_000 if n else 5, WARM, seed=n))) for n in range(9)]
+    await asyncio.sleep(0.05)
+    await asyncio.to_thread(made.close)
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert any(isinstance(one, ModelError) and "closed" in str(one) for one in outcomes)
+    assert not made._thread.is_alive()
+
+
+async def test_the_event_loop_never_waits_for_the_device(loaded: Loaded) -> None:
+    made = engine(loaded, slots=2)
+    work = asyncio.gather(*(made.generate(Job(tuple(range(50)), 40, WARM, seed=n)) for n in range(10)))
+    longest = 0.0
+    while not work.done():
+        before = time.monotonic()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.monotonic() - before)
+    made.close()
+    assert longest < 0.5
+
+
+async def test_scores_are_the_log_probabilities_of_what_follows(loaded: Loaded) -> None:
+    prompt, options = tuple(range(40)), [(5,), (6, 7), (8, 9, 10)]
+    scored = await said(engine(loaded, chunk=16), [Job((*prompt, *option), 0, score_from=40) for option in options])
+    for option, one in zip(options, scored, strict=True):
+        with torch.inference_mode():
+            table = loaded.model(torch.tensor([[*prompt, *option]])).logits[0].double().log_softmax(-1)
+        wanted = [float(table[39 + n, token]) for n, token in enumerate(option)]
+        assert one.scores == pytest.approx(wanted, abs=1e-4)
+    assert sum(one.prefilled for one in scored) < 2 * 40
+
+
+async def test_memory_does_not_grow_with_the_length_of_a_reply(loaded: Loaded) -> None:
+    import tracemalloc
+
+    def grown() -> Iterator[int]:
+        for longest in (20, 400):
+            made = engine(loaded, slots=2, context=512)
+            tracemalloc.start()
+            asyncio.run(said(made, [Job((1, 2, 3), longest, GREEDY)]))
+            yield tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+
+    short, long = await asyncio.to_thread(lambda: list(grown()))
+    assert long - short < 380 * 64

@@ -1,0 +1,223 @@
+"""Local models behind the same seam as every other: references, studies, ledger, measures, thoughts that go on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from talks import MOTION
+from tinies import tiny, tokenizer
+
+from agents import agent, model
+from agents.local.model import LocalModel
+from arena import Arena, Arm, Study, Which
+from arena.errors import ContextOverflow, EmptyReply, Refused, StudyError
+from arena.prompt import verbatim
+from arena.types import Agent, Message, Place, Request, Sampling
+
+VERSION = "1"
+GREEDY = Sampling(temperature=0.0, max_tokens=12)
+PLACE = Place("e", "speaker", 0, 0, "p", 0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny(tmp_path_factory.mktemp("tiny"))
+
+
+def asked(text: str, sampling: Sampling = GREEDY, *, begun: str | None = None, seed: int = 1) -> Request:
+    messages = (Message("user", text),) + ((Message("assistant", begun),) if begun is not None else ())
+    return Request(messages, sampling, seed, PLACE)
+
+
+async def speak(episode: Any, motion: Any, speaker: Any) -> None:
+    await episode.ask(speaker, motion.text, phase="speech")
+
+
+async def think_on(episode: Any, motion: Any, speaker: Any) -> None:
+    thought: list[Any] = []
+    for part in range(4):
+        turn = await episode.ask(speaker, motion.text, phase="think", round=part, prefill=thought)
+        thought.append(verbatim(turn))
+
+
+def played(path: Path, protocol: Any, who: Agent, repeats: int = 1) -> Arena:
+    arena = Arena(path)
+    summary = arena.run(Study("s", [Arm("a", protocol, [{"speaker": who}])], [MOTION], repeats=repeats))
+    assert (summary.failed, summary.done) == (0, repeats)
+    return arena
+
+
+def test_a_study_of_a_local_model_is_recorded_like_any_other(tmp_path: Path, folder: Path) -> None:
+    arena = played(tmp_path / "a.duckdb", speak, agent(f"local/{folder}", sampling=Sampling(temperature=1.0, max_tokens=9)), repeats=3)
+    rows = arena.sql("select model_served, finish_reason, len(token_ids), text from turns").rows
+    assert {row[0] for row in rows} == {f"local/{folder.name}"}
+    assert len({row[3] for row in rows}) == 3
+    assert arena.sql("select distinct status, tokens_out = decode_steps, cost_usd, cost_source from calls").rows == (
+        ("ok", True, 0.0, "local"),
+    )
+    assert arena.sql("select sum(tokens_prefilled), sum(tokens_cached), any_value(tokens_in) from calls").rows == ((39, 78, 40),)
+    assert arena.sql("select distinct seeds from seats").rows == (("honoured",),)
+    sent = arena.sql("select sent->>'dtype', sent->>'device', (sent->>'temperature')::double from calls limit 1").rows
+    assert sent == (("float32", "cpu", 1.0),)
+    names = arena.sql("select name, count(*) from measures group by name order by name").rows
+    assert names == tuple((name, 3) for name in ("entropy_mean", "logprob_lowest_tenth", "logprob_mean", "logprob_sum", "self_certainty_mean"))
+
+
+def test_thinking_in_parts_says_what_thinking_at_once_says(tmp_path: Path, folder: Path) -> None:
+    parts = played(tmp_path / "a.duckdb", think_on, agent(f"local/{folder}", sampling=GREEDY))
+    whole = played(tmp_path / "b.duckdb", speak, agent(f"local/{folder}", sampling=replace(GREEDY, max_tokens=48)))
+    one = whole.sql("select text, token_ids from turns").rows[0]
+    four = parts.sql("select text, token_ids, finish_reason from turns order by step").rows
+    assert [token for row in four for token in row[1]] == one[1]
+    # A character may be cut in two where a part ends, so that only the tokens are all of it.
+    assert [row[0] for row in four] == [tokenizer().decode(row[1]) for row in four]
+    assert {row[2] for row in four} == {"length"}
+    assert parts.sql("select sum(tokens_prefilled) from calls").rows[0][0] <= whole.sql("select tokens_in from calls").rows[0][0] + 3
+    seen = parts.sql("select step, seen_step, face from saw order by all").rows
+    assert seen == ((1, 0, "verbatim"), (2, 0, "verbatim"), (2, 1, "verbatim"), (3, 0, "verbatim"), (3, 1, "verbatim"), (3, 2, "verbatim"))
+
+
+def test_a_thought_is_replayed_and_goes_on_from_the_stored_tokens(tmp_path: Path, folder: Path) -> None:
+    broken = [True]
+
+    async def breaks_off(episode: Any, motion: Any, speaker: Any) -> None:
+        thought: list[Any] = []
+        for part in range(4):
+            if part == 2 and broken and isinstance(speaker.agent.model, LocalModel):
+                raise RuntimeError(broken.pop())
+            turn = await episode.ask(speaker, motion.text, phase="think", round=part, prefill=thought)
+            thought.append(verbatim(turn))
+
+    who = agent(f"local/{folder}", sampling=GREEDY)
+    whole = played(tmp_path / "a.duckdb", think_on, who).sql("select token_ids from turns order by step").rows
+    arena, study = Arena(tmp_path / "b.duckdb"), Study("s", [Arm("a", breaks_off, [{"speaker": who}])], [MOTION])
+    assert arena.run(study).failed == 1
+    again = arena.run(study, which=Which(retry_failed=True, accept_code_change=True))
+    assert (again.done, again.replies, again.replayed) == (1, 2, 2)
+    assert arena.sql("select token_ids from turns order by step").rows == whole
+
+
+async def test_agents_of_one_reference_share_one_engine(folder: Path) -> None:
+    one, other = model(f"local/{folder}"), model(f"local/{folder}")
+    assert one is other
+    assert model(f"local/{folder}?slots=2") is not one
+    await one(asked("hello"))
+    assert one.engine is not None
+    await one.close()
+    assert one.engine is None
+    assert (await one(asked("hello"))).text == (await other(asked("hello"))).text
+    await one.close()
+
+
+async def test_options_are_chosen_by_their_probability(folder: Path) -> None:
+    one = model(f"local/{folder}")
+    assert isinstance(one, LocalModel)
+    reply = await one(asked("Is it true?", Sampling(options=("True", "False", "the"))))
+    shares = {name.removeprefix("probability of "): value for name, value in reply.measures.items() if name.startswith("probability")}
+    assert math.isclose(sum(shares.values()), 1.0)
+    assert reply.text == max(shares, key=shares.__getitem__)
+    ids = one._words.ids(asked("Is it true?"), one.name)
+    code = one._words.tokenizer("False").input_ids
+    with torch.inference_mode():
+        table = one._loaded.model(torch.tensor([[*ids, *code]])).logits[0].double().log_softmax(-1)
+    wanted = sum(float(table[len(ids) - 1 + n, token]) for n, token in enumerate(code))
+    assert reply.measures["logprob of False"] == pytest.approx(wanted, abs=1e-4)
+    await one.close()
+
+
+async def test_logprobs_come_with_alternatives(folder: Path) -> None:
+    one = model(f"local/{folder}")
+    reply = await one(asked("hello", replace(GREEDY, logprobs=3)))
+    await one.close()
+    assert len(reply.logprobs) == len(reply.token_ids)
+    for choice in reply.logprobs:
+        assert choice.logprob == pytest.approx(choice.alternatives[0].logprob, abs=1e-4)
+        assert len(choice.alternatives) == 3
+    assert sum(choice.logprob for choice in reply.logprobs) == pytest.approx(reply.measures["logprob_sum"], abs=1e-3)
+
+
+async def test_thoughts_in_tags_are_set_apart(folder: Path) -> None:
+    one = model(f"local/{folder}")
+    await one.open()
+    whole = await one(asked("hello", replace(GREEDY, max_tokens=30)))
+    for text, reasoning, rest in (("<think>so</think>\n\nyes", "so", "yes"), ("so\n</think>yes", "so", "yes"), ("yes", None, "yes")):
+        one._words.decode_after = lambda before, ids, text=text: text
+        reply = await one(asked("hello"))
+        assert (reply.reasoning, reply.text) == (reasoning, rest)
+        assert (await one(asked("hello", begun="<think>"))).text == text
+        assert (await one(asked("hello", replace(GREEDY, stop=("</think>",))))).text == text.partition("</think>")[0]
+    del one._words.decode_after
+    assert (await one(asked("hello", replace(GREEDY, max_tokens=30)))).text == whole.text
+    await one.close()
+
+
+async def test_a_reply_is_cut_before_its_stop_word(folder: Path) -> None:
+    one = model(f"local/{folder}")
+    free = (await one(asked("hello", replace(GREEDY, max_tokens=40)))).text
+    word = next(free[n : n + 2] for n in range(3, 30) if "\ufffd" not in free[n : n + 2])
+    reply = await one(asked("hello", replace(GREEDY, max_tokens=40, stop=(word,))))
+    await one.close()
+    assert (reply.text, reply.finish_reason) == (free[: free.index(word)], "stop")
+
+
+async def test_silence_and_prompts_that_do_not_fit_are_errors(folder: Path) -> None:
+    one = model(f"local/{folder}?context=64")
+    await one.open()
+    with pytest.raises(ContextOverflow, match="context"):
+        await one(asked("word " * 80))
+    with pytest.raises(Refused, match="max_tokens"):
+        await one(asked("hello", Sampling(max_tokens=0)))
+    one._words.decode_after = lambda before, ids: " "
+    with pytest.raises(EmptyReply) as silent:
+        await one(asked("hello"))
+    assert not silent.value.passing
+    assert (await one(asked("hello", begun="x"))).text == " "
+    await one.close()
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("local/", "names no model"),
+        ("local/./nowhere", "no folder"),
+        ("local/nowhere", "hub id"),
+        ("local/a/b?speed=9", "no setting 'speed'"),
+        ("local/a/b?slots=none", "whole number"),
+        ("local/a/b?dtype=int1", "dtype"),
+        ("toy/chess", "toy/sum"),
+    ],
+)
+def test_a_wrong_reference_is_one_clear_sentence(reference: str, words: str) -> None:
+    with pytest.raises(StudyError, match=words):
+        model(reference)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"config\.json"):
+        model(f"local/{tmp_path}")
+    (tmp_path / "config.json").write_text("{}")
+    study = Study("s", [Arm("a", speak, [{"speaker": agent(f"local/{tmp_path}")}])], [MOTION])
+    with pytest.raises(StudyError, match="cannot read a causal language model"):
+        Arena(tmp_path / "a.duckdb").run(study)
+
+
+def test_a_model_that_is_not_on_disk_with_the_network_closed_is_one_clear_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    study = Study("s", [Arm("a", speak, [{"speaker": agent("local/nobody/nothing-1b")}])], [MOTION])
+    with pytest.raises(StudyError, match="neither a folder nor in the hub's cache") as caught:
+        Arena(tmp_path / "a.duckdb").run(study)
+    assert "\n" not in str(caught.value)
+    assert Arena(tmp_path / "a.duckdb").sql("select count(*) from runs").rows == ((0,),)
+
+
+def test_naming_a_local_model_imports_nothing_heavy(folder: Path) -> None:
+    import subprocess
+    import sys
+
+    code = f"import sys; from agents import agent; agent('local/{folder}'); print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

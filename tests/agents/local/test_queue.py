@@ -1,0 +1,80 @@
+"""Whose turn it is: groups in turn, rows held for those who go on from them, and no one waits for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.local.queue import GRACE_S, PATIENCE_S, WHOLE_S, Queue
+
+
+@dataclass(eq=False)
+class One:
+    """Something that waits."""
+
+    group: str
+    priority: int = 0
+    came_at: float = 0.0
+
+
+def filled(*groups: str) -> Queue:
+    queue = Queue()
+    for group in groups:
+        queue.add(One(group), 0.0)
+    return queue
+
+
+def names(queue: Queue) -> list[str]:
+    return [name for name, _ in queue.in_turn()]
+
+
+def test_groups_take_turns() -> None:
+    queue = filled("a", "a", "b", "c")
+    assert names(queue) == ["a", "b", "c"]
+    queue.served("a")
+    assert names(queue) == ["b", "c", "a"]
+
+
+def test_a_lower_priority_goes_first() -> None:
+    queue = filled("a", "b")
+    queue.add(One("c", priority=-1), 0.0)
+    assert names(queue) == ["c", "a", "b"]
+
+
+def test_rows_are_held_for_a_group_while_it_is_played_and_a_moment_longer() -> None:
+    queue = filled("a")
+    one = queue.groups["a"].waiting[0]
+    queue.start(one)
+    assert queue.is_held("a", 1, 0.0)
+    queue.end(one, 5.0)
+    assert queue.is_held("a", 1, 5.0 + GRACE_S / 2)
+    assert not queue.is_held("a", 1, 5.0 + GRACE_S * 2)
+    assert not queue.is_held("never seen", 1, 5.0)
+
+
+def test_a_row_that_nobody_went_on_from_for_two_waves_is_given_up() -> None:
+    queue = filled("a")
+    for _ in range(2):
+        one = queue.groups["a"].waiting[0]
+        queue.start(one)
+        queue.end(one, 0.0)
+        queue.add(One("a"), 0.0)
+    assert queue.wave("a") == 3
+    assert (queue.is_held("a", 1, 0.0), queue.is_held("a", 2, 0.0)) == (False, True)
+
+
+def test_a_group_starts_whole_or_after_a_while() -> None:
+    queue = filled("a", "a", "a")
+    group = queue.groups["a"]
+    assert group.may_start(3, 4, 0.0)
+    assert not group.may_start(2, 4, 0.0)
+    assert group.may_start(2, 2, 0.0)
+    assert not group.may_start(2, 4, WHOLE_S / 2)
+    assert group.may_start(2, 4, WHOLE_S)
+    assert not group.may_start(0, 4, WHOLE_S)
+
+
+def test_groups_that_are_through_are_forgotten() -> None:
+    queue = filled("a")
+    queue.drop(queue.groups["a"].waiting[0])
+    queue.add(One("b"), 2 * PATIENCE_S)
+    assert set(queue.groups) == {"b"}
