@@ -74,7 +74,9 @@ class SlotLayer(CacheLayerMixin):
         self.values = value_states.new_zeros(slots, value_states.shape[1], length, value_states.shape[3])
         self.is_initialized = True
 
-    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, kwargs: object = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Write new keys and values [rows, heads, n, head size]; returns those of the window, up to its longest row."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)

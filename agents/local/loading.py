@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from logging import getLogger
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ CPU_CACHE_BYTES = 4 * 2**30
 SOON_READ_BYTES = 2**28
 # How far the logits of the batched path may lie from those of the model's own, in standard deviations of the logits.
 AGREES = {torch.float32: 1e-3, torch.bfloat16: 0.15, torch.float16: 0.05}
+LOG = getLogger("arena.local")
 SLIDING = ("sliding_attention", "chunked_attention")
 
 
@@ -111,8 +113,13 @@ def rows_for(loaded: Loaded, settings: Settings) -> Rows:
     room = cache_bytes(model) // (slots * bytes_a_token(model) or 1)
     context = settings.context or max(SHORTEST_ROW, min(longest, LONGEST_ROW, room))
     context = min(context, longest)
-    if can_be_kept_in_rows(config, context) and agrees(model, SlotRows(model, 2, 16)):
+    if not can_be_kept_in_rows(config, context):
+        why = "not all of its attention is full"
+    elif not agrees(model, SlotRows(model, 2, 16)):
+        why = "its logits differ when sequences are batched"
+    else:
         return SlotRows(model, slots, context)
+    LOG.warning("%s takes the slower path, one sequence after another: %s", type(model).__name__, why)
     return SoloRows(model, slots, context)
 
 
