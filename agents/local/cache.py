@@ -113,8 +113,8 @@ class SlotRows:
         self._layers = [SlotLayer(self._window) for _ in range(layers)]
         self._cache = Cache(layers=self._layers)
         self._options = forward_options(model, self._cache)
-        # Attention written out in Python adds its mask to the scores; torch's own takes one of yes and no.
-        self._additive = model.config._attn_implementation == "eager"
+        # Added to the scores, once for all layers: one of yes and no would be turned into this in each.
+        self._least = torch.finfo(model.dtype).min
 
     def forward(self, first: int, ids: np.ndarray, positions: np.ndarray, keep: int = 1) -> torch.Tensor:
         """Run tokens `ids` [rows, n] of the rows from `first` on through the model, at `positions` [rows, n], PADDING on the left.
@@ -126,9 +126,8 @@ class SlotRows:
         window.rows = torch.arange(first, window.last, device=self._device)[:, None]
         window.positions = self._tensor(np.where(positions == PADDING, self.capacity, positions))
         at = self._tensor(seen)
-        mask = torch.arange(window.longest, device=self._device) <= at[:, None, :, None]
-        if self._additive:
-            mask = torch.where(mask, 0.0, torch.finfo(self._model.dtype).min).to(self._model.dtype)
+        hidden = torch.arange(window.longest, device=self._device) > at[:, None, :, None]
+        mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=self._device).masked_fill_(hidden, self._least)
         return run(self._model, self._tensor(ids), mask, at, self._options, keep)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:

@@ -102,14 +102,9 @@ class Draft:
         return self.uniform
 
     @property
-    def ahead(self) -> int:
-        """How many tokens are to be read before the draft decodes, or its scores are known: all but the last."""
-        return len(self.ids) - 1
-
-    @property
     def needed_from(self) -> int:
-        """The first position whose logits are needed, so that a kept prefix must end before it."""
-        return self.ahead if self.job.score_from is None else self.job.score_from - 1
+        """The first position whose logits are needed, so that a kept beginning must end before it."""
+        return len(self.ids) - 1 if self.job.score_from is None else self.job.score_from - 1
 
 
 def note(logits: torch.Tensor, token: int, logprob: float, alternatives: int) -> Noted:

@@ -2,8 +2,7 @@
 
 A request becomes a draft, a reply in the making, in a row (seating.py says in which).  A step reads at most one chunk of prompts, then gives
 every decoding row its next token.  A prompt that begins like what a row holds goes on from there, so that n samples of one prompt read it
-once.  Everything but the last token of a prompt is read ahead; the last one is the first that decodes, so that all drawing happens in one
-place.
+once.
 
 What is left out: pages (a row is as long as the longest request), beams, speculative decoding, more than one device.
 """
@@ -24,7 +23,7 @@ import torch
 
 from agents.local.cache import PADDING, Rows
 from agents.local.choosing import choose
-from agents.local.drafts import Draft, Generated, Job, deliver, finished, note, too_large
+from agents.local.drafts import Draft, Generated, Job, Noted, deliver, finished, note, too_large
 from agents.local.measures import measure
 from agents.local.seating import Row, Seating
 from arena.errors import ContextOverflow, Unreachable
@@ -157,7 +156,7 @@ class Engine:
         """Read a chunk of the prompts that wait for it: those that came first, as many as fit the chunk when padded to the longest."""
         first, chosen, width = self._seating.decoding, [], 0
         for number in range(first, self._seating.active):
-            left = min(self._seating.table[number].draft.ahead - self._seating.table[number].filled, self.chunk)
+            left = min(self._seating.table[number].planned - self._seating.table[number].filled, self.chunk)
             if chosen and max(width, left) * (len(chosen) + 1) > self.chunk:
                 break
             chosen.append(left)
@@ -180,6 +179,9 @@ class Engine:
             positions[number, width - length :] = np.arange(row.filled, row.filled + length)
             keep = max(keep, min(length, row.filled + length - row.draft.needed_from))
         logits = self._rows.forward(first, ids, positions, keep)
+        read = [number for number, row in enumerate(rows) if row.filled + lengths[number] == row.planned]
+        speaks = [number for number in read if rows[number].draft.job.score_from is None]
+        drawn = self._drawn([rows[number] for number in speaks], logits[speaks, -1]) if speaks else None
         for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
             if row.draft.job.score_from is not None:
                 self._score(row, logits[number], length)
@@ -187,11 +189,13 @@ class Engine:
             row.draft.prefilled += length
             row.draft.mishaps = 0
             self.counts.prefilled += length
-        for draft in [row.draft for row in rows if row.filled >= row.draft.ahead]:
+        for draft in [rows[number].draft for number in read]:
             if draft.job.score_from is None:
                 self._seating.promote(draft.row)
             else:
                 deliver(self._seating.release(draft.row), finished(draft, "scored"))
+        if drawn is not None:
+            self._advance([rows[number] for number in speaks], *drawn)
 
     def _score(self, row: Row, logits: torch.Tensor, length: int) -> None:
         """Note the log probabilities of the tokens to score that follow the `length` positions just read; `logits` [keep, vocabulary] end
@@ -227,30 +231,39 @@ class Engine:
         ids = np.array([[row.tokens[row.filled]] for row in rows], np.int64)
         positions = np.array([[row.filled] for row in rows], np.int64)
         try:
-            logits = self._rows.forward(0, ids, positions)[:, -1]
-            chosen = choose(logits, [row.draft.job.how for row in rows], [row.draft.draw() for row in rows])
-            numbers = measure(logits, chosen).cpu().numpy().astype(np.float64)
+            drawn = self._drawn(rows, self._rows.forward(0, ids, positions)[:, -1])
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
             self._shrink_batch(error)
             return
-        noted = {row.draft.row: row.draft for row in rows if row.draft.job.alternatives is not None}
-        for number, draft in noted.items():
-            draft.noted.append(note(logits[number], int(chosen[number]), float(numbers[0, number]), draft.job.alternatives or 0))
+        for row in rows:
+            row.filled += 1
+            row.draft.steps += 1
+            row.draft.mishaps = 0
         self.counts.steps += 1
         self.counts.decoded += len(rows)
-        self._advance(rows, chosen.tolist(), numbers)
+        self._advance(rows, *drawn)
 
-    def _advance(self, rows: Sequence[Row], chosen: Sequence[int], numbers: np.ndarray) -> None:
-        """Give every decoding row its token; those that are through are delivered."""
+    def _drawn(self, rows: Sequence[Row], logits: torch.Tensor) -> tuple[list[int], np.ndarray, list[Noted | None]]:
+        """The next token of each row from its logits [rows, vocabulary], its measures [3, rows], and its alternatives where asked for."""
+        drafts = [row.draft for row in rows]
+        chosen = choose(logits, [draft.job.how for draft in drafts], [draft.draw() for draft in drafts])
+        numbers = measure(logits, chosen).cpu().numpy().astype(np.float64)
+        tokens = chosen.tolist()
+        wanted = [draft.job.alternatives for draft in drafts]
+        notes = [None if many is None else note(logits[n], tokens[n], float(numbers[0, n]), many) for n, many in enumerate(wanted)]
+        return tokens, numbers, notes
+
+    def _advance(self, rows: Sequence[Row], chosen: Sequence[int], numbers: np.ndarray, notes: Sequence[Noted | None]) -> None:
+        """Give each row its token; those that are through are delivered."""
         through = []
-        for row, token, logprob, entropy, certainty in zip(rows, chosen, *numbers.tolist(), strict=True):
+        for row, token, noted, logprob, entropy, certainty in zip(rows, chosen, notes, *numbers.tolist(), strict=True):
             draft = row.draft
-            row.filled += 1
-            draft.steps += 1
             draft.ids.append(token)
-            draft.uniform, draft.mishaps = None, 0
+            draft.uniform = None
+            if noted is not None:
+                draft.noted.append(noted)
             draft.logprobs.append(logprob)
             draft.entropy_sum += entropy
             draft.certainty_sum += certainty

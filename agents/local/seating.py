@@ -145,8 +145,6 @@ class Seating:
         self.queue.start(draft)
         self._swap(target, self.active)
         self.active += 1
-        if row.filled >= draft.ahead:
-            self.promote(draft.row)
 
     def _touch(self, row: Row) -> None:
         self._uses += 1
