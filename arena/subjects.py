@@ -1,4 +1,4 @@
-"""What is debated: motions from a file, and six of our own to start with.
+"""What is debated: motions from a file, and six of our own to start with.  (What is answered: arena/questions.py.)
 
 A file is JSON lines (one object a line), a JSON list, a Parquet table, or plain text (one motion a line).  Objects have `motion` (or
 `text`), and may have `source` and `licence`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import fields
 from pathlib import Path
+from typing import Literal
 
 import orjson
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
@@ -56,16 +57,8 @@ def motions(path: str | Path) -> tuple[Subject, ...]:
     Raises StudyError where the file is missing, empty, unreadable, or a row has no motion; the message names the row.
     """
     file = Path(path)
-    if not file.is_file():
-        raise StudyError(f"there is no file of motions at {file}")
-    try:
-        rows = read_rows(file)
-    except (UnicodeDecodeError, orjson.JSONDecodeError) as error:
-        raise StudyError(f"cannot read motions from {file}: {error}") from error
-    if not rows:
-        raise StudyError(f"{file} has no motions; give one object with a field `motion` on each line")
     found = []
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(read_rows(file, "motions"), 1):
         try:
             checked = MotionRow.model_validate(row)
         except ValidationError as error:
@@ -74,23 +67,42 @@ def motions(path: str | Path) -> tuple[Subject, ...]:
     return tuple(found)
 
 
-def read_rows(file: Path) -> list[object]:
-    """The rows of a file by its ending, not yet checked."""
-    match file.suffix.lower():
-        case ".parquet":
-            import duckdb
+def read_rows(file: Path, what: Literal["motions", "questions"]) -> list[object]:
+    """The rows of a file by its ending, not yet checked, one at least; a line of plain text is a row with the field `text`.
 
-            try:
-                cursor = duckdb.connect(":memory:").execute("from read_parquet(?)", [str(file)])
-            except duckdb.Error as error:
-                raise StudyError(f"cannot read motions from {file}: {str(error).splitlines()[0]}") from error
-            names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    Raises StudyError, which says `what` was looked for, where the file is missing, unreadable, of another format, or has no rows.
+    """
+    if not file.is_file():
+        raise StudyError(f"there is no file of {what} at {file}")
+    try:
+        rows = parquet_rows(file, what) if file.suffix.lower() == ".parquet" else text_rows(file)
+    except (UnicodeDecodeError, orjson.JSONDecodeError) as error:
+        raise StudyError(f"cannot read {what} from {file}: {error}") from error
+    if not rows:
+        raise StudyError(f"{file} has no {what}; give one object with a field `{what.removesuffix('s')}` on each line")
+    return rows
+
+
+def text_rows(file: Path) -> list[object]:
+    """The rows of a file of JSON, JSON lines or plain text."""
+    match file.suffix.lower():
         case ".json":
             rows = orjson.loads(file.read_bytes())
             return rows if isinstance(rows, list) else [rows]
         case ".jsonl" | ".ndjson":
             return [orjson.loads(text) for text in file.read_bytes().splitlines() if text.strip()]
         case ".txt":
-            return [{"motion": text} for text in file.read_text("utf-8").splitlines() if text.strip()]
+            return [{"text": text} for text in file.read_text("utf-8").splitlines() if text.strip()]
     raise StudyError(f"cannot tell the format of {file}: use .jsonl, .json, .parquet or .txt")
+
+
+def parquet_rows(file: Path, what: str) -> list[object]:
+    """The rows of a Parquet table, as mappings from column to value."""
+    import duckdb
+
+    try:
+        cursor = duckdb.connect(":memory:").execute("from read_parquet(?)", [str(file)])
+    except duckdb.Error as error:
+        raise StudyError(f"cannot read {what} from {file}: {str(error).splitlines()[0]}") from error
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

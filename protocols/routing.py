@@ -1,0 +1,82 @@
+"""Which peers' summaries a path reads: the routers of LeaP as pure functions.
+
+"Learning from Peers in Reasoning Models" (LeaP), Tongxu Luo et al., arXiv 2505.07787, section on routing; the semantics are those of the
+published code (tongxuluo/LeaP, commit 589ff64), which differs from the paper: similarity is the indel ratio and not equation 4, and the
+hybrid router lists a peer twice where it is among the most and the least similar.  Both similarities are here, `indel` by default.
+
+Different: a random router draws from the generator that it is given, and not from one that all paths of all questions share.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena.errors import StudyError
+
+ROUTERS = ("dispersed", "clustered", "hybrid", "random", "all")
+SIMILARITIES = ("indel", "levenshtein")
+BROADCAST = -1
+
+
+def route(summaries: Sequence[str], *, router: str, top_k: int, rng: random.Random | None = None, similarity: str = "indel") -> list[list[int]]:
+    """For each of N paths the indices of the peers whose summaries it reads, in the order in which they are shown; never itself.
+
+    `dispersed`: the `top_k` least similar, the least similar first; `clustered`: the `top_k` most similar, the most similar first; `hybrid`:
+    floor(k/2) of the former, then the rest of the latter, one peer twice where it is in both; `random`: `top_k` drawn from `rng` without
+    replacement, path by path; `all`: everybody by index, as any router does with `top_k=-1`.  Equal similarities: the lower index first.
+    Fewer peers than `top_k`: all that there are.  N = 0 gives [], N = 1 gives [[]].
+
+    Raises StudyError where router, similarity or top_k (-1, or 1 and more) is none of these, `random` has no `rng`, or rapidfuzz is missing.
+    Source: LeaP, arXiv 2505.07787, and its published code.
+    """
+    _check(router, top_k, rng, similarity)
+    paths = range(len(summaries))
+    peers = [[peer for peer in paths if peer != path] for path in paths]
+    if router == "all" or top_k == BROADCAST:
+        return peers
+    if router == "random":
+        assert rng is not None
+        return [rng.sample(others, min(top_k, len(others))) for others in peers]
+    alike = similarities(summaries, similarity=similarity)
+    # A stable sort keeps equal peers by index; a float that is negated orders the other way round and keeps ties ties.
+    lowest = [[int(peer) for peer in np.argsort(row, kind="stable") if peer != path] for path, row in enumerate(alike)]
+    highest = [[int(peer) for peer in np.argsort(-row, kind="stable") if peer != path] for path, row in enumerate(alike)]
+    low = {"dispersed": top_k, "clustered": 0, "hybrid": top_k // 2}[router]
+    return [least[:low] + most[: top_k - low] for least, most in zip(lowest, highest, strict=True)]
+
+
+def similarities(summaries: Sequence[str], *, similarity: str = "indel") -> NDArray[np.float64]:
+    """How alike each two of N summaries are: shape [N, N], in [0, 1], symmetric, 1 on the diagonal; by Unicode code points.
+
+    `indel`: 1 - (insertions and deletions) / (sum of the lengths), which is `ratio` of the package Levenshtein and what the published code
+    takes; `levenshtein`: 1 - (edits) / (the longer length), equation 4 of the paper.  Two empty summaries: 1.
+
+    Raises StudyError where the similarity is neither, or rapidfuzz is not installed.
+    """
+    if similarity not in SIMILARITIES:
+        raise StudyError(f"there is no similarity {similarity!r}; choose one of {', '.join(SIMILARITIES)}")
+    try:
+        from rapidfuzz.distance import Indel, Levenshtein
+        from rapidfuzz.process import cdist
+    except ImportError as error:
+        raise StudyError("routing by similarity needs the package rapidfuzz: pip install 'peer-arena[peers]'") from error
+    score = (Indel if similarity == "indel" else Levenshtein).normalized_similarity
+    texts = list(summaries)
+    # One and the same list twice: then only half of the pairs are computed.
+    return cdist(texts, texts, scorer=score, dtype=np.float64) if texts else np.zeros((0, 0))
+
+
+def _check(router: str, top_k: int, rng: random.Random | None, similarity: str) -> None:
+    """Raise StudyError for options that no router has, also where this router would not look at them."""
+    if router not in ROUTERS:
+        raise StudyError(f"there is no router {router!r}; choose one of {', '.join(ROUTERS)}")
+    if similarity not in SIMILARITIES:
+        raise StudyError(f"there is no similarity {similarity!r}; choose one of {', '.join(SIMILARITIES)}")
+    if top_k < 1 and top_k != BROADCAST:
+        raise StudyError(f"top_k is {top_k}; give how many peers a path reads (1 or more), or -1 for all of them")
+    if router == "random" and rng is None:
+        raise StudyError("the random router draws from a generator that you give; pass rng=episode.rng(...) or rng=random.Random(seed)")
