@@ -91,8 +91,8 @@ class SlotLayer(CacheLayerMixin):
         return self.window.longest, 0
 
     def get_seq_length(self) -> int:
-        """Rows differ in length, so there is no one length; positions are always given."""
-        return 0
+        """How many tokens stand before a single new one, where all rows are of one length; otherwise mask and positions are given."""
+        return self.window.longest - 1
 
     def get_max_length(self) -> int:
         """The longest that a row can be."""
@@ -126,6 +126,9 @@ class SlotRows:
         window.rows = torch.arange(first, window.last, device=self._device)[:, None]
         window.positions = self._tensor(np.where(positions == PADDING, self.capacity, positions))
         at = self._tensor(seen)
+        if ids.shape[1] == 1 and positions.min() == window.longest - 1:
+            # Samples of one prompt keep step: nothing is to be hidden, and attention without a mask is faster.
+            return run(self._model, self._tensor(ids), None, at, self._options, keep)
         hidden = torch.arange(window.longest, device=self._device) > at[:, None, :, None]
         mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=self._device).masked_fill_(hidden, self._least)
         return run(self._model, self._tensor(ids), mask, at, self._options, keep)

@@ -40,7 +40,7 @@ class Engine:
     `decode` turns token ids into text, for stop words.  `chunk` is how many prompt tokens are read between two decoding steps.
     """
 
-    def __init__(self, rows: Rows, decode: Callable[[Sequence[int]], str], *, chunk: int = 512) -> None:
+    def __init__(self, rows: Rows, decode: Callable[[Sequence[int]], str], *, chunk: int = 2048) -> None:
         self.chunk = chunk
         self._decode = decode
         self._pieces: dict[int, str] = {}

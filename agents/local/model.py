@@ -130,8 +130,7 @@ class LocalModel:
                     print(f"reading {self.name} …", file=sys.stderr)
                 self._loaded = load(self._where, settings)
                 self._words = Words(self._loaded.tokenizer)
-            chunk = 512 if self._loaded.device == "cpu" else 2048
-            self.engine = Engine(rows_for(self._loaded, settings), self._words.decode, chunk=chunk)
+            self.engine = Engine(rows_for(self._loaded, settings), self._words.decode)
             promised = {HONOURED} if (self._loaded.dtype, self._loaded.device) == ("float32", "cpu") else set()
             self.can = ABILITIES | promised
 
