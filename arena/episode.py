@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from arena.errors import STOPPING, ArenaError, BusySeatError, LeakError, Protoco
 from arena.journal import line, row_of, writable
 from arena.memo import StoredTurn, digest, reask_key, turn_of
 from arena.prompt import Built, Part, Prompt, build
+from arena.rows import agent_row
 from arena.store import utc_now
 from arena.types import Message, Place, Reading, Request, Sampling, Seat, Spoken, Turn
 
@@ -61,16 +62,25 @@ def request_hash(request: Request, content: bytes) -> str:
 class Episode:
     """One play of a protocol.  `id` is the episode's id; `ask` speaks, `rng` draws.
 
-    `memo` holds what is stored of it by (seat, step); `sample` tells its samples from those of other plays, whatever their study.
+    `memo` holds what is stored of it by (seat, step); `sample` tells its samples from those of other plays, whatever their study; `seated`
+    names the seats that are written down already.
     """
 
-    def __init__(self, id: str, run: Run, memo: Mapping[tuple[str, int], StoredTurn] | None = None, sample: str = "") -> None:
+    def __init__(
+        self,
+        id: str,
+        run: Run,
+        memo: Mapping[tuple[str, int], StoredTurn] | None = None,
+        sample: str = "",
+        seated: Iterable[str] = (),
+    ) -> None:
         self.id = id
         self.sample = sample or id
         self._run = run
         self._memo = memo or {}
         self._steps: defaultdict[str, int] = defaultdict(int)
         self._busy: set[str] = set()
+        self._seated = set(seated)
         self._streams: dict[str, random.Random] = {}
         self._outstanding: set[asyncio.Task[Turn]] = set()
         self._private: list[tuple[str, str]] = []
@@ -113,6 +123,10 @@ class Episode:
             raise ProtocolError(
                 f"{seat.name} was to go on from given words, which {seat.agent.model.name} cannot: use a local model, or a server with prefill"
             )
+        if seat.name not in self._seated:
+            # A seat that the protocol made itself: a path, a sample.  Written again in every replay, and kept once.
+            self._seated.add(seat.name)
+            self._run.journal.later(line("seats", {"episode": self.id, "seat": seat.name, **agent_row(seat.agent)}))
         step = Step(seat, self._steps[seat.name], phase, round, read, public_rating, sampling or seat.agent.sampling, built)
         self._steps[seat.name] += 1
         self._busy.add(seat.name)
@@ -121,6 +135,14 @@ class Episode:
         self._outstanding.add(task)
         task.add_done_callback(self._outstanding.discard)
         return await asyncio.shield(task)
+
+    def route(self, *, block: int, path: int, peer: int, rank: int, router: str, similarity: float | None = None) -> None:
+        """Write down that in a block the summary of `peer` was shown to `path` as its number `rank`; all counted from 0.
+
+        `similarity` of the two summaries is in [0, 1], None where the router uses none.
+        """
+        row = {"episode": self.id, "block": block, "path": path, "peer": peer, "rank": rank, "similarity": similarity, "router": router}
+        self._run.journal.later(line("routes", row))
 
     def _check_pasted(self, parts: Sequence[Part], seat: Seat) -> None:
         """Raise LeakError where a text holds what another seat said in private: pasted words leave no row in `saw`."""

@@ -174,7 +174,7 @@ async def estimated(
 
     async def rehearse(play: Play) -> None:
         """Play one episode with stand-ins."""
-        episode = Rehearsal(play.episode, run, known.memo.get(play.episode), play.sample)
+        episode = Rehearsal(play.episode, run, known.memo.get(play.episode), play.sample, play.lineup)
         episode.seated = seated
         seats = {name: Seat(name, seated(agent)) for name, agent in play.lineup.items()}
         await play.protocol(episode, play.subject, **seats, **play.options)

@@ -9,20 +9,23 @@ import subprocess
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
 
 from arena.calls import Tally
-from arena.errors import ArenaError
+from arena.errors import ArenaError, ProtocolError
+from arena.grading import Grade, grade_async
 from arena.journal import line, row_of, writable
 from arena.memo import Known
 from arena.secrets import without_secrets
 from arena.store import utc_now
-from arena.study import Play, Study, code_hash, protocol_name, protocol_version
+from arena.study import Play, Result, Study, code_hash, protocol_name, protocol_version
 from arena.subjects import bare, subject_id
 from arena.types import Agent, Answer, Verdict
 
+Graded = tuple[Answer, Grade]
 PACKAGES = ("peer-arena", "duckdb", "pydantic", "aiohttp", "openai", "anthropic", "litellm", "torch", "transformers")
 
 
@@ -97,12 +100,33 @@ def agent_row(agent: Agent) -> dict[str, object]:
     }
 
 
-def result_lines(play: Play, result: Verdict | Answer | None) -> Iterator[bytes]:
-    """The row that a protocol's result makes, where it has one."""
+def result_lines(play: Play, result: Verdict | Sequence[Graded] | None) -> Iterator[bytes]:
+    """The rows that a protocol's result makes, where it has one."""
     if isinstance(result, Verdict):
         yield line("rulings", {"episode": play.episode, **row_of(result), "repeat": play.repeat})
-    elif isinstance(result, Answer):
-        yield line("answers", {"episode": play.episode, **row_of(result)})
+        return
+    for answer, grade in result or ():
+        row = row_of(replace(answer, answer=None if answer.answer is None else writable(answer.answer), correct=grade.correct))
+        yield line("answers", {"episode": play.episode, **row, "status": grade.status, "canonical": grade.canonical})
+
+
+async def graded(play: Play, result: Result) -> Verdict | Sequence[Graded] | None:
+    """A protocol's result with its answers graded.  Raises ProtocolError where it is none."""
+    if result is None or isinstance(result, Verdict):
+        return result
+    answers = [result] if isinstance(result, Answer) else result
+    if not isinstance(answers, Sequence) or not all(isinstance(answer, Answer) for answer in answers):
+        raise ProtocolError(f"a protocol gives a Verdict, an Answer, a list of them, or None; found {result!r:.80}")
+    keys = [(answer.seat, answer.stage) for answer in answers]
+    if len(set(keys)) < len(keys) or sum(answer.final for answer in answers) > 1:
+        raise ProtocolError(f"two answers of one seat and stage, or two final ones, in {answers!r:.200}")
+    return [(answer, await grade_of(play, answer)) for answer in answers]
+
+
+async def grade_of(play: Play, answer: Answer) -> Grade:
+    """What an answer is worth: what the protocol says, else what the grader finds."""
+    grade = await grade_async(play.subject, answer.answer, by=play.grader)
+    return grade if answer.correct is None else replace(grade, correct=answer.correct, status="graded by the protocol")
 
 
 def status_line(run_id: str, play: Play, known: Known, ending: dict[str, str]) -> bytes:

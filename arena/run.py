@@ -33,7 +33,7 @@ from arena.prices import Price, price_of
 from arena.progress import Watch, progress
 from arena.rehearsal import REPLY_TOKENS, estimated
 from arena.retry import Retry
-from arena.rows import entry_lines, failed_line, opening_lines, result_lines, status_line
+from arena.rows import entry_lines, failed_line, graded, opening_lines, result_lines, status_line
 from arena.store import Folding, Table, utc_now
 from arena.study import Play, Study, code_hash, plays
 from arena.summary import Summary
@@ -269,13 +269,13 @@ async def play_one(run: Run, play: Play, known: Known) -> None:
     """Play one episode to its end: done, or failed with the reason as a row.  What stops the whole run leaves it open."""
     if play.episode not in known.status:
         run.journal.later(*entry_lines(play))
-    episode = Episode(play.episode, run, known.memo.get(play.episode), play.sample)
+    episode = Episode(play.episode, run, known.memo.get(play.episode), play.sample, play.lineup)
     try:
         result = await play.protocol(episode, play.subject, **play.seats(), **play.options)
         await episode.settle()
         if episode.stopped is not None:
             raise episode.stopped
-        ending = [*result_lines(play, result), status_line(run.id, play, known, {"status": "done"})]
+        ending = [*result_lines(play, await graded(play, result)), status_line(run.id, play, known, {"status": "done"})]
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError) and being_stopped():
             await episode.abandon()

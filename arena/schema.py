@@ -186,7 +186,7 @@ TABLES: dict[str, Table] = {
     ),
     "answers": Table(
         "One row is an answer to a question",
-        ("episode", "seat"),
+        ("episode", "seat", "stage"),
         {
             "episode": ("VARCHAR", "the play"),
             "seat": ("VARCHAR", "who answered"),
@@ -194,6 +194,9 @@ TABLES: dict[str, Table] = {
             "correct": ("BOOLEAN", "NULL: cannot be told"),
             "confidence": ("DOUBLE", "in [0, 1]; NULL where none"),
             "final": ("BOOLEAN", "whether it is the episode's answer"),
+            "stage": ("INTEGER", "0 for the seat's first answer in the episode, 1 for its second, ..."),
+            "status": ("VARCHAR", "graded, or why correct is NULL: no answer, no gold answer, no such option, ..."),
+            "canonical": ("VARCHAR", "the answer's value, by which votes are counted"),
         },
     ),
     "routes": Table(

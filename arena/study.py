@@ -19,11 +19,13 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from arena.errors import StudyError
+from arena.grading import Grader
 from arena.limits import Limit, Limits
 from arena.subjects import subject_id
 from arena.types import Agent, Answer, Seat, Subject, Verdict
 
-Protocol = Callable[..., Awaitable[Verdict | Answer | None]]
+Result = Verdict | Answer | Sequence[Answer] | None
+Protocol = Callable[..., Awaitable[Result]]
 Lineup = Mapping[str, Agent]
 Options = Mapping[str, object]
 
@@ -46,7 +48,8 @@ class Arm:
 class Study:
     """Arms x subjects x lineups x repeats.  The name is the study's identity in a store.
 
-    `limits` bound how fast providers or models are called ({"openai": Limit(rpm=500)}); they are no part of any id.
+    `limits` bound how fast providers or models are called ({"openai": Limit(rpm=500)}); `grader` says of an answer whether it is right (True,
+    False, or None where it cannot tell), in the place of arena.grading.  Both are no part of any id.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Study:
     subjects: Sequence[Subject]
     repeats: int = 1
     limits: Limits = field(default_factory=dict)
+    grader: Grader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Play:
     lineup: Lineup
     repeat: int
     identities: orjson.Fragment
+    grader: Grader | None = None
 
     @property
     def sample(self) -> str:
@@ -95,7 +100,7 @@ def plays(study: Study) -> list[Play]:
             for subject in study.subjects:
                 for lineup, identities in lineups:
                     key = episode_id(study.name, arm, options, subject, identities, repeat)
-                    found.append(Play(key, study.name, arm.label, arm.protocol, options, subject, lineup, repeat, identities))
+                    found.append(Play(key, study.name, arm.label, arm.protocol, options, subject, lineup, repeat, identities, study.grader))
     again, count = Counter(play.episode for play in found).most_common(1)[0]
     if count > 1:
         twin = next(play for play in found if play.episode == again)
@@ -119,6 +124,8 @@ def check_shape(study: Study) -> None:
         raise StudyError(f"a study has a text as name and a whole number of repeats, found {study.name!r:.80} and {study.repeats!r:.80}")
     if not isinstance(study.limits, Mapping) or not all(isinstance(limit, Limit) for limit in study.limits.values()):
         raise StudyError(f"the limits of a study are a dictionary from providers or models to Limit, found {study.limits!r:.80}")
+    if study.grader is not None and not callable(study.grader):
+        raise StudyError(f"the grader of a study is a function of subject and answer, found {study.grader!r:.80}")
     if not study.name.strip() or not study.name.isprintable():
         raise StudyError(f"a study needs a printable name, found {study.name!r}")
     if not study.arms:

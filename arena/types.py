@@ -283,10 +283,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer to a question; `correct` is None where it cannot be told."""
+    """An answer to a question, as it was read; the arena grades it, where `correct` is not set.
+
+    `confidence` in [0, 1]; `final`: whether it is the episode's answer, which one at most is.  Where a seat answers more than once, `stage`
+    counts its answers from 0, so that it can be seen who changed from right to wrong.
+    """
 
     seat: str
     answer: str | None
     correct: bool | None = None
     confidence: float | None = None
     final: bool = True
+    stage: int = 0

@@ -210,7 +210,8 @@ VIEWS: dict[str, View] = {
         union all
         select e.study, e.arm, 'winner', null, t.status, count(*) from verdicts t {DONE} where t.winner is null group by all
         union all
-        select e.study, e.arm, 'answer', null, 'unreadable', count(*) from answers t {DONE} where t.answer is null group by all
+        select e.study, e.arm, 'answer', null, coalesce(t.status, 'no answer'), count(*) from answers t {DONE}
+        where t.correct is null group by all
         order by all
         """,
         {"what": "episode, confidence, speech, winner or answer", "reason": "why it is missing", "n": "how many"},
