@@ -47,7 +47,8 @@ class Rows(Protocol):
 
 @dataclass(slots=True)
 class Window:
-    """Where the pass that is being made reads and writes: rows [first, last), written at `positions` [rows, n], read up to `longest`."""
+    """Where the pass that is being made reads and writes: rows [first, last), read up to `longest`, and written at `positions` [rows, n], or
+    all at the last of these where there are none."""
 
     slots: int
     capacity: int
@@ -81,8 +82,12 @@ class SlotLayer(CacheLayerMixin):
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         window = self.window
-        self.keys[window.rows, :, window.positions] = key_states.transpose(1, 2)
-        self.values[window.rows, :, window.positions] = value_states.transpose(1, 2)
+        if window.rows is None:
+            here = (slice(window.first, window.last), slice(None), slice(window.longest - 1, window.longest))
+            self.keys[here], self.values[here] = key_states, value_states
+        else:
+            self.keys[window.rows, :, window.positions] = key_states.transpose(1, 2)
+            self.values[window.rows, :, window.positions] = value_states.transpose(1, 2)
         seen = (slice(window.first, window.last), slice(None), slice(window.longest))
         return self.keys[seen], self.values[seen]
 
@@ -123,12 +128,13 @@ class SlotRows:
         """
         window, seen = self._window, np.maximum(positions, 0)
         window.first, window.last, window.longest = first, first + len(ids), int(seen.max()) + 1
+        if ids.shape[1] == 1 and positions.min() == window.longest - 1:
+            # Samples of one prompt keep step: nothing is to be hidden, and attention without a mask is faster.
+            window.rows = window.positions = None
+            return run(self._model, self._tensor(ids), None, self._tensor(seen[:1]), self._options, keep)
         window.rows = torch.arange(first, window.last, device=self._device)[:, None]
         window.positions = self._tensor(np.where(positions == PADDING, self.capacity, positions))
         at = self._tensor(seen)
-        if ids.shape[1] == 1 and positions.min() == window.longest - 1:
-            # Samples of one prompt keep step: nothing is to be hidden, and attention without a mask is faster.
-            return run(self._model, self._tensor(ids), None, at, self._options, keep)
         hidden = torch.arange(window.longest, device=self._device) > at[:, None, :, None]
         mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=self._device).masked_fill_(hidden, self._least)
         return run(self._model, self._tensor(ids), mask, at, self._options, keep)
