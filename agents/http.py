@@ -5,6 +5,9 @@ rate limits and prices belong to other layers; what a provider itself says a cal
 choices, redirects, proxies and cookies.  A key comes from the environment (ARENA_HTTP_API_KEY) and goes nowhere but into the header of
 requests that nobody can overhear: https, or plain http to this machine or a private network.  What servers write is not trusted: it is cut,
 cleaned and freed of the key.
+
+`vllm/<model>@<base url>` is the same for vLLM and SGLang, which go on with a last assistant message when they are told to
+(`continue_final_message`): what LeaP needs.  Serve reasoning models without a reasoning parser then, so that the thought is text.
 """
 
 from __future__ import annotations
@@ -38,16 +41,19 @@ from arena.journal import writable
 from arena.types import Reply, Request, Sampling
 
 
-def http_model(rest: str) -> HttpModel:
-    """The model of a reference, given without its "http/": `<model>@<base url>`.
+def http_model(rest: str, *, continues: bool = False) -> HttpModel:
+    """The model of a reference, given without its "http/" or "vllm/": `<model>@<base url>`; `continues`: the server goes on with begun replies.
 
     Raises StudyError where the model or the address is missing or not usable, or a key is needed and not set.
     """
     match = re.fullmatch(r"(.+?)@([A-Za-z][A-Za-z0-9+.-]*://.*)", rest, re.DOTALL)
     if match is None:
         found = re.split("@|://", rest)[0]
-        raise StudyError(f"http/{found} lacks a model or an address: write http/<model>@<base url> with http:// or https://, such as {EXAMPLE}")
-    return HttpModel(match[1], match[2])
+        kind = "vllm" if continues else "http"
+        raise StudyError(
+            f"{kind}/{found} lacks a model or an address: write {kind}/<model>@<base url> with http:// or https://, such as {EXAMPLE}"
+        )
+    return HttpModel(match[1], match[2], continues=continues)
 
 
 def key_for(name: str, url: SplitResult) -> str | None:
@@ -94,26 +100,28 @@ def settings(request: Request) -> dict[str, object]:
 
 
 def request_body(model: str, request: Request) -> bytes:
-    """The JSON of a request."""
+    """The JSON of a request; a last assistant message is gone on with, by the names that vLLM and SGLang have for it."""
     messages = [{"role": m.role, "content": writable(m.content)} for m in request.messages]
-    return orjson.dumps({"model": model, "messages": messages, **settings(request)})
+    begun = {"continue_final_message": True, "add_generation_prompt": False} if messages[-1]["role"] == "assistant" else {}
+    return orjson.dumps({"model": model, "messages": messages, **settings(request), **begun})
 
 
 class HttpModel:
     """A model behind an OpenAI-compatible server; `model` is the server's name for it, `base_url` what stands before /chat/completions.
 
-    `timeout_s` > 0 is the longest a call may take, the wait for a connection (at most 30 s) included.  The number of connections is not
-    limited here: the arena limits the calls in flight.  Raises StudyError where the address is not usable or a key is missing.
+    `continues`: whether the server goes on with a begun reply.  `timeout_s` > 0 is the longest a call may take, the wait for a connection (at
+    most 30 s) included.  The number of connections is not limited here: the arena limits the calls in flight.  Raises StudyError where the
+    address is not usable or a key is missing.
     """
 
     simulated = False
-    can = frozenset({"seed", "logprobs"})
     price = None
 
-    def __init__(self, model: str, base_url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, model: str, base_url: str, *, continues: bool = False, timeout_s: float = TIMEOUT_S) -> None:
         if not model.isprintable() or model != model.strip() or not model:
             raise StudyError(f"{model!r} is no model name: give the name under which the server knows it, as in {EXAMPLE}")
-        self.name = f"http/{model}"
+        self.name = f"vllm/{model}" if continues else f"http/{model}"
+        self.can = frozenset({"seed", "logprobs", *(("prefill",) if continues else ())})
         url = checked_address(self.name, base_url)
         self._model = model
         self._url = f"{base_url.rstrip('/')}/chat/completions"

@@ -17,9 +17,10 @@ FORMS = {
     "anthropic": "anthropic/<model>, such as anthropic/claude-sonnet-4-6",
     "litellm": "<provider>/<model> of LiteLLM, such as gemini/gemini-2.5-flash",
     "http": "http/<model>@<base url>, such as http/llama-3.1-8b@http://127.0.0.1:8000/v1 (any OpenAI-compatible chat server)",
+    "vllm": "vllm/<model>@<base url>, such as vllm/qwen3-8b@http://127.0.0.1:8000/v1 (a vLLM or SGLang server: goes on with begun replies)",
     "local": "local/<folder or hub id>, such as local/Qwen/Qwen3-0.6B (weights on this machine; ?slots=, context=, dtype=, device= set how)",
     "toy": "toy/sum (a tiny model that really adds three numbers, no download)",
-    "sim": "sim/<profile>, such as sim/overconfident (a simulated debater, no network) or sim/judge (a judge)",
+    "sim": "sim/<profile>, such as sim/overconfident (a simulated debater, no network), sim/judge (a judge) or sim/solver (of questions)",
 }
 # The providers of chat models that LiteLLM 1.106 knows, written down since asking LiteLLM would import it.
 PROVIDERS = frozenset(
@@ -70,10 +71,10 @@ def model(reference: str) -> Model:
         from agents.litellm_sdk import litellm_model
 
         return litellm_model(reference)
-    if kind == "http":
+    if kind in ("http", "vllm"):
         from agents.http import http_model
 
-        return http_model(rest)
+        return http_model(rest, continues=kind == "vllm")
     if kind == "local":
         from agents.local.model import local_model
 
@@ -86,6 +87,10 @@ def model(reference: str) -> Model:
         from agents.simulated_judge import simulated_judge
 
         return simulated_judge(rest)
+    if kind == "sim" and rest.partition(":")[0] == "solver":
+        from agents.simulated_solver import simulated_solver
+
+        return simulated_solver(rest)
     if kind == "sim":
         from agents.simulated import simulated
 

@@ -180,7 +180,7 @@ async def sent(entry: Entry, trials: Trials) -> tuple[Reply, bytes]:
     """Wait for a place in flight, send the request once, and write down how it ended."""
     run, model, request = entry.run, entry.model, entry.request
     queued = time.monotonic()
-    place = await run.pace.enter(model.name, request)
+    place = await run.pace.enter(model.name, request, counted=not getattr(model, "queues", False))
     reply: Reply | None = None
     run.tally.in_flight += 1
     try:

@@ -194,10 +194,11 @@ class Gate:
 
 @dataclass(slots=True)
 class Place:
-    """A call's place in flight: since when, and what it was expected to take of each window of tokens."""
+    """A call's place in flight: since when, whether it is one of the run's, and what it was expected to take of each window of tokens."""
 
     model: str
     sent_at: float = 0.0
+    counted: bool = True
     entries: list[tuple[TokenWindow, list[float]]] = field(default_factory=list)
 
 
@@ -224,22 +225,33 @@ class Pace:
             self._gates[name] = Gate(name, self._limits.get(name, Limit()), self._inside)
         return self._gates[name]
 
-    async def enter(self, model: str, request: Request) -> Place:
-        """Wait until this call may go out, and take its place in flight; whoever enters must leave."""
-        place = Place(model)
+    async def enter(self, model: str, request: Request, *, counted: bool = True) -> Place:
+        """Wait until this call may go out, and take its place in flight; whoever enters must leave.
+
+        Not `counted`: no place of the run's is taken, since the model has a queue of its own and needs to see who waits.
+        """
+        place = Place(model, counted=counted)
         # A 429 may make a gate while this call waits: then it has to stand in that line too.
         while True:
             gates = self.gates(model)
             if not gates:
-                await self.slots.acquire()
+                await self._take(place)
                 if not self.gates(model):
                     self._count(place, 1)
                     break
-                self.slots.release()
+                self._give_back(place)
             elif await self._pass(gates, self._expected_tokens(model, request), place):
                 break
         place.sent_at = time.monotonic()
         return place
+
+    async def _take(self, place: Place) -> None:
+        if place.counted:
+            await self.slots.acquire()
+
+    def _give_back(self, place: Place) -> None:
+        if place.counted:
+            self.slots.release()
 
     def _count(self, place: Place, change: int) -> None:
         for name in {place.model, place.model.partition("/")[0]}:
@@ -263,9 +275,9 @@ class Pace:
                         await crowded[0].somebody_left()
                     else:
                         break
-                await self.slots.acquire()
+                await self._take(place)
                 if self.gates(place.model) != gates:
-                    self.slots.release()
+                    self._give_back(place)
                     return False
                 self._count(place, 1)
                 for gate in gates:
@@ -280,7 +292,7 @@ class Pace:
 
     def leave(self, place: Place, reply: Reply | None) -> None:
         """Give the place back; what the reply took, where that is known, corrects the windows and what is expected of the next."""
-        self.slots.release()
+        self._give_back(place)
         self._count(place, -1)
         for gate in self.gates(place.model):
             gate.somebody_leaves()

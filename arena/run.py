@@ -287,6 +287,10 @@ async def play_one(run: Run, play: Play, known: Known) -> None:
         ending = [failed_line(run.id, play, known, error)]
     else:
         run.tally.done += 1
+    finally:
+        for agent in play.lineup.values():
+            if (over := getattr(agent.model, "ended", None)) is not None:
+                over(play.episode)
     # Not waited for: where a kill takes this line, every turn is there, and the episode is replayed from them.
     run.journal.later(*ending)
 

@@ -16,7 +16,8 @@ import threading
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -48,6 +49,7 @@ class Engine:
         self._seating = Seating(rows)
         self.counts = self._seating.counts
         self._inbox: deque[Draft] = deque()
+        self._over: deque[str] = deque()
         self._wake = threading.Condition()
         self._closing = False
         self._death: str | None = None
@@ -91,6 +93,22 @@ class Engine:
                 self._thread.start()
             self._wake.notify()
 
+    @contextmanager
+    def announced(self, group: str) -> Iterator[None]:
+        """While this lasts, a member of a group is about to ask, and the group is not admitted without it."""
+        on_their_way = self._seating.queue.on_their_way
+        on_their_way[group] += 1
+        try:
+            yield
+        finally:
+            on_their_way[group] -= 1
+            if not on_their_way[group]:
+                del on_their_way[group]
+
+    def over(self, group: str) -> None:
+        """Say that nothing more will come of a group, so that its rows can be given to others at once."""
+        self._over.append(group)
+
     def close(self) -> None:
         """Stop the device thread; what is still waiting fails.  Blocks until the step at hand is through."""
         with self._wake:
@@ -129,6 +147,8 @@ class Engine:
         now = time.monotonic()
         for draft in came:
             self._seating.queue.add(draft, now)
+        while self._over:
+            self._seating.queue.over(self._over.popleft())
         return not self._closing
 
     def _step(self) -> None:

@@ -96,6 +96,7 @@ class LocalModel:
     """A model on this machine; made by `local_model` or by its reference."""
 
     simulated = False
+    queues = True
     price = Price(0.0, 0.0, longest_reply=LONGEST_REPLY, source="local")
     longest_reply = LONGEST_REPLY
 
@@ -140,6 +141,11 @@ class LocalModel:
         if engine is not None:
             await asyncio.to_thread(engine.close)
 
+    def ended(self, episode: str) -> None:
+        """Let go of what was kept for an episode."""
+        if self.engine is not None:
+            self.engine.over(episode)
+
     def objection(self, sampling: Sampling) -> str | None:
         """Why the model cannot be sampled so; None where it can."""
         return out_of_range(sampling)
@@ -181,7 +187,8 @@ class LocalModel:
             raise Refused(f"{self.name} was not asked: {why}", sent=False)
         if self.engine is None or not self.engine.alive:
             await self.open()
-        ids = await asyncio.to_thread(self._words.ids, request, self.name)
+        with self.engine.announced(request.place.episode):
+            ids = await asyncio.to_thread(self._words.ids, request, self.name)
         if not ids:
             raise Refused(f"{self.name} was asked nothing that it has tokens for", sent=False)
         if request.sampling.options:

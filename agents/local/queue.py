@@ -2,20 +2,22 @@
 
 A group is what moves in step: the seats of one episode.  Groups take turns, in the order in which they came; within a group those go first
 whose words are kept in a row already.  A group that holds no row yet waits until it can be admitted whole (or in waves of as many as there
-are rows), but no longer than WHOLE_S, since rows are idle meanwhile.  The rows of a group that is being played are not given to others while
-it goes on from them: taking them would only make both read their prompts again and again.  Whoever has waited longer than PATIENCE_S may.
+are rows), unless the groups before it did not move in step.  The rows of a group that is being played are not given to others while it goes
+on from them: taking them would only make both read their prompts again and again.  Whoever has waited longer than PATIENCE_S may.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 PATIENCE_S = 30.0
-# How long a group counts as being played after its last reply: the protocol thinks, other models are asked.
-GRACE_S = 0.1
-WHOLE_S = 1.0
+# How long a group counts as being played after its last reply, where nobody says that it is over: other models may be asked meanwhile.
+GRACE_S = 2.0
+# The members of a group ask one after another, not at the same instant; those that are on their way are known besides.
+SETTLED_S = 0.01
 
 
 class Waiting(Protocol):
@@ -36,13 +38,21 @@ class Group:
     wave: int = 0
     last_seen: float = 0.0
     blocked_at: float | None = None
+    came_at: float = 0.0
+    widest: int = 0
+    width: int = 0
+    last_width: int = 0
 
-    def may_start(self, room: int, rows: int, now: float) -> bool:
-        """Whether a group that holds no row may take some: `room` are to be had, of `rows` in all."""
+    def is_complete(self, now: float) -> bool:
+        """Whether all of its members that will ask have done so, as far as can be told: as many as last time, or none for a moment."""
+        return 0 < self.last_width <= len(self.waiting) or now - self.came_at >= SETTLED_S
+
+    def may_start(self, room: int, rows: int, now: float, whole_s: float) -> bool:
+        """Whether a group that holds no row may take some: `room` are to be had, of `rows` in all.  After `whole_s` a part of them will do."""
         if room >= min(len(self.waiting), rows):
             return True
         self.blocked_at = now if self.blocked_at is None else self.blocked_at
-        return room > 0 and now - self.blocked_at >= WHOLE_S
+        return room > 0 and now - self.blocked_at >= whole_s
 
 
 class Queue:
@@ -50,6 +60,8 @@ class Queue:
 
     def __init__(self) -> None:
         self.groups: dict[str, Group] = {}
+        self.whole_s = PATIENCE_S
+        self.on_their_way: Counter[str] = Counter()
         self._turns = 0
 
     def __len__(self) -> int:
@@ -64,8 +76,11 @@ class Queue:
             group = self.groups[one.group] = Group(self._turns)
         if not group.waiting and not group.running:
             group.wave += 1
+            group.last_width, group.width = group.width, 0
         group.waiting.append(one)
-        group.last_seen = now
+        group.width += 1
+        group.widest = max(group.widest, group.width)
+        group.last_seen = group.came_at = now
 
     def start(self, one: Waiting) -> None:
         """One is no longer waiting but running."""
@@ -80,6 +95,19 @@ class Queue:
         group.running -= 1
         group.last_seen = now
 
+    def over(self, name: str) -> None:
+        """A group is over: nobody will go on from its rows.
+
+        What it did is what the next ones will do: one whose members came back moves in step, and would read everything again and again on
+        fewer rows than it has members; one whose members came once can be served bit by bit.
+        """
+        group = self.groups.get(name)
+        if group is None or group.waiting or group.running:
+            return
+        if group.widest > 1:
+            self.whole_s = PATIENCE_S if group.wave > 1 else 0.0
+        del self.groups[name]
+
     def drop(self, one: Waiting) -> None:
         """One that was waiting has given up."""
         self.groups[one.group].waiting.remove(one)
@@ -89,9 +117,12 @@ class Queue:
         self._turns += 1
         self.groups[name].turn = self._turns
 
-    def in_turn(self) -> list[tuple[str, Group]]:
-        """The groups that have something waiting: by priority, then by turn."""
+    def in_turn(self, now: float, *, busy: bool) -> list[tuple[str, Group]]:
+        """The groups that have something waiting: by priority, then by turn.  Where others wait or the engine is `busy`, a group goes in when
+        all of its members have come."""
         waiting = [(name, group) for name, group in self.groups.items() if group.waiting]
+        if busy or len(waiting) > 1:
+            waiting = [(name, group) for name, group in waiting if name not in self.on_their_way and group.is_complete(now)]
         return sorted(waiting, key=lambda pair: (min(one.priority for one in pair[1].waiting), pair[1].turn))
 
     def everyone(self) -> Iterator[Waiting]:

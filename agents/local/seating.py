@@ -45,6 +45,17 @@ class Counts:
     out_of_memory: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What rows hold of a draft: the row (`source`) with the longest usable beginning and how many tokens that is; whether some row is just
+    reading so much more of it that it pays to wait (`coming`); and for each row how many of its tokens are a beginning (`ready`)."""
+
+    source: int
+    tokens: int
+    coming: bool
+    ready: list[int]
+
+
 class Seating:
     """The rows of a cache and who sits in them."""
 
@@ -62,69 +73,82 @@ class Seating:
     def admit(self) -> None:
         """Seat whoever waits and finds a row."""
         now = time.monotonic()
-        for name, group in self.queue.in_turn():
+        groups = [(self._is_seated(name, group, now), name, group) for name, group in self.queue.in_turn(now, busy=self.active > 0)]
+        in_step = self.queue.whole_s > 0
+        if in_step:
+            # Who has begun goes on: a group that moves in step waits for its last member.
+            groups.sort(key=lambda each: not each[0])
+        for seated, name, group in groups:
             if self.active >= self.most_active:
                 return
             oldest = min(one.came_at for one in group.waiting)
             free = sum(self._may_take(row, name, oldest, now) for row in range(self.active, self.rows.slots))
             room = min(free, self.most_active - self.active)
-            seated = group.running > 0 or any(row.owner == name and self.queue.is_held(name, row.wave, now) for row in self.table)
-            if (room if seated else group.may_start(room, self.most_active, now)) and self._admit_group(group, now):
+            if in_step and not seated:
+                room -= sum(len(other.waiting) for begun, _, other in groups if begun)
+            if (room if seated else group.may_start(room, self.most_active, now, self.queue.whole_s)) and self._admit_group(group, now):
                 self.queue.served(name)
+                groups = [(begun or other is group, name_, other) for begun, name_, other in groups]
+
+    def _is_seated(self, name: str, group: Group, now: float) -> bool:
+        """Whether a group has begun: some of it is running, or left words in a row that it will go on from."""
+        return group.running > 0 or any(row.owner == name and self.queue.is_held(name, row.wave, now) for row in self.table)
 
     def _admit_group(self, group: Group, now: float) -> bool:
         """Admit what fits of a group; those that go on from words of their own go first.  True when anybody was admitted."""
         waiting = sorted(group.waiting[: 2 * self.rows.slots], key=lambda one: one.priority)
         if group.wave > 1:
-            waiting.sort(key=lambda one: (one.priority, -self._kept(one)[1]))
+            waiting.sort(key=lambda one: (one.priority, -self._kept(one).tokens))
         admitted = False
         for draft in waiting:
             if self.active >= self.most_active:
                 break
-            source, usable, coming = self._kept(draft)
-            if coming:
+            kept = self._kept(draft)
+            if kept.coming:
                 continue
-            target = self._target(draft, source, usable, now)
+            target = self._target(draft, kept, now)
             if target == NO_ROW:
                 break
-            self._seat(draft, source, usable, target)
+            self._seat(draft, kept.source, kept.tokens, target)
             admitted = True
         return admitted
 
-    def _kept(self, draft: Draft) -> tuple[int, int, bool]:
-        """(row, tokens, coming): the row that holds the longest usable beginning of a draft, how long it is, and whether some row is just
-        reading so much more of it that it pays to wait."""
+    def _kept(self, draft: Draft) -> Kept:
+        """Which row holds the longest usable beginning of a draft."""
         ids = np.array(draft.ids, np.int32)[: draft.needed_from]
         differs = self.tokens[:, : len(ids)] != ids
         first = np.where(differs.any(1), differs.argmax(1), len(ids)) if len(ids) else np.zeros(self.rows.slots, np.int64)
-        best, usable, longest = NO_ROW, 0, 0
-        for number, row in enumerate(self.table):
-            shared = min(int(first[row.home]), row.planned)
-            ready = min(shared, row.filled)
-            longest = max(longest, shared)
-            if ready > usable and (self.rows.cuttable or ready == row.filled):
-                best, usable = number, ready
-        if usable < SHORTEST_COPY:
-            best, usable = NO_ROW, 0
-        gain = longest - usable
-        worth = longest == len(ids) or 4 * gain >= len(ids)
-        return best, usable, self.rows.cuttable and longest >= SHORTEST_COPY and gain > 0 and worth
+        shared = [min(int(first[row.home]), row.planned) for row in self.table]
+        ready = [min(known, row.filled) for known, row in zip(shared, self.table, strict=True)]
+        usable = [n for n, row in enumerate(self.table) if ready[n] >= SHORTEST_COPY and (self.rows.cuttable or ready[n] == row.filled)]
+        # Of equal ones an idle row that holds no more: it can be gone on from in place, and takes nothing from a sibling.
+        source = max(usable, key=lambda n: (ready[n], self.table[n].draft is None, -self.table[n].filled), default=NO_ROW)
+        tokens = 0 if source == NO_ROW else ready[source]
+        gain = max(shared) - tokens
+        worth = max(shared) == len(ids) or 4 * gain >= len(ids)
+        coming = self.rows.cuttable and gain > 0 and worth and max(shared) >= SHORTEST_COPY
+        return Kept(source, tokens, coming, ready)
 
-    def _target(self, draft: Draft, source: int, usable: int, now: float) -> int:
-        """The idle row that a draft gets: the one it goes on from where little else would be lost, else an empty one, else the one
-        that was used least recently; NO_ROW where all are held by others."""
+    def _target(self, draft: Draft, kept: Kept, now: float) -> int:
+        """The idle row that a draft gets; NO_ROW where all are held by others.
+
+        It is the one that the draft goes on from where little else would be lost; else one that nobody will go on from, empty ones before
+        those used least recently; else, of those that its own group holds, the one that is most like it: what it left there itself.
+        """
         free = [row for row in range(self.active, self.rows.slots) if self._may_take(row, draft.group, draft.came_at, now)]
-        if source in free and 4 * (self.table[source].filled - usable) <= usable:
-            return source
-        others = [row for row in free if row != source]
-        if others:
-            return min(others, key=lambda row: (self.table[row].filled > 0, self.table[row].used))
-        return source if source in free else NO_ROW
+        if kept.source in free and 4 * (self.table[kept.source].filled - kept.tokens) <= kept.tokens:
+            return kept.source
+        given_up = [row for row in free if row != kept.source and not self._is_held(row, now)]
+        if given_up:
+            return min(given_up, key=lambda row: (self.table[row].filled > 0, self.table[row].used))
+        return max(free, key=lambda row: (kept.ready[row], -self.table[row].used), default=NO_ROW)
+
+    def _is_held(self, row: int, now: float) -> bool:
+        kept = self.table[row]
+        return kept.filled > 0 and self.queue.is_held(kept.owner, kept.wave, now)
 
     def _may_take(self, row: int, group: str, came_at: float, now: float) -> bool:
-        kept = self.table[row]
-        held = kept.filled > 0 and kept.owner != group and self.queue.is_held(kept.owner, kept.wave, now)
-        return not held or now - came_at > PATIENCE_S
+        return self.table[row].owner == group or not self._is_held(row, now) or now - came_at > PATIENCE_S
 
     def _seat(self, draft: Draft, source: int, usable: int, target: int) -> None:
         """Put a draft into a row, with the words that are kept, and the row to those whose prompts are being read."""

@@ -91,7 +91,7 @@ def by_engine(model: PreTrainedModel, load: Load, slots: int) -> list[tuple[int,
     async def replies() -> list[Generated]:
         """All of them, from an engine of their own."""
         engine = Engine(SlotRows(model, slots, 256), str)
-        jobs = [Job(tuple(ids), longest, GREEDY, group=str(n)) for n, (ids, longest) in enumerate(zip(load.prompts, load.longest, strict=True))]
+        jobs = [Job(tuple(ids), longest, GREEDY) for ids, longest in zip(load.prompts, load.longest, strict=True)]
         try:
             return list(await asyncio.gather(*map(engine.generate, jobs)))
         finally:

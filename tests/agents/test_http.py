@@ -76,6 +76,20 @@ SPOKEN = [
 ]
 
 
+async def test_a_begun_reply_is_gone_on_with_where_the_server_can() -> None:
+    async with chat_server(lambda body: " and so on") as server:
+        model = http_model(f"llama@{server.url}", continues=True)
+        await model(ask("question", begun="I think"))
+        await model(ask("question"))
+        await model.close()
+    begun, whole = (received.body for received in server.requests)
+    assert begun["messages"][-1] == {"role": "assistant", "content": "I think"}
+    assert (begun["continue_final_message"], begun["add_generation_prompt"]) == (True, False)
+    assert "continue_final_message" not in whole
+    assert (model.name, "prefill" in model.can) == ("vllm/llama", True)
+    assert "prefill" not in http_model(f"llama@{server.url}").can
+
+
 async def test_log_probabilities_are_asked_for_and_read() -> None:
     choice = {"message": {"content": "Yes"}, "finish_reason": "stop", "logprobs": {"content": SPOKEN}}
     async with chat_server(lambda body: {"choices": [choice]}) as server, connected(server) as model:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.local.queue import GRACE_S, PATIENCE_S, WHOLE_S, Queue
+import pytest
+
+from agents.local.queue import GRACE_S, PATIENCE_S, SETTLED_S, Queue
+
+LONG_S = 1.0
 
 
 @dataclass(eq=False)
@@ -24,7 +28,7 @@ def filled(*groups: str) -> Queue:
 
 
 def names(queue: Queue) -> list[str]:
-    return [name for name, _ in queue.in_turn()]
+    return [name for name, _ in queue.in_turn(1.0, busy=False)]
 
 
 def test_groups_take_turns() -> None:
@@ -32,6 +36,15 @@ def test_groups_take_turns() -> None:
     assert names(queue) == ["a", "b", "c"]
     queue.served("a")
     assert names(queue) == ["b", "c", "a"]
+
+
+def test_a_group_waits_for_its_members_where_others_wait() -> None:
+    queue = filled("a")
+    assert [name for name, _ in queue.in_turn(0.0, busy=False)] == ["a"]
+    assert queue.in_turn(0.0, busy=True) == []
+    queue.add(One("b"), 0.0)
+    assert queue.in_turn(SETTLED_S / 2, busy=False) == []
+    assert len(queue.in_turn(SETTLED_S, busy=False)) == 2
 
 
 def test_a_lower_priority_goes_first() -> None:
@@ -51,6 +64,17 @@ def test_rows_are_held_for_a_group_while_it_is_played_and_a_moment_longer() -> N
     assert not queue.is_held("never seen", 1, 5.0)
 
 
+def test_rows_of_a_group_that_is_over_are_held_no_longer() -> None:
+    queue = filled("a")
+    one = queue.groups["a"].waiting[0]
+    queue.over("a")
+    assert queue.is_held("a", 1, 0.0)
+    queue.start(one)
+    queue.end(one, 0.0)
+    queue.over("a")
+    assert not queue.is_held("a", 1, 0.0)
+
+
 def test_a_row_that_nobody_went_on_from_for_two_waves_is_given_up() -> None:
     queue = filled("a")
     for _ in range(2):
@@ -65,12 +89,26 @@ def test_a_row_that_nobody_went_on_from_for_two_waves_is_given_up() -> None:
 def test_a_group_starts_whole_or_after_a_while() -> None:
     queue = filled("a", "a", "a")
     group = queue.groups["a"]
-    assert group.may_start(3, 4, 0.0)
-    assert not group.may_start(2, 4, 0.0)
-    assert group.may_start(2, 2, 0.0)
-    assert not group.may_start(2, 4, WHOLE_S / 2)
-    assert group.may_start(2, 4, WHOLE_S)
-    assert not group.may_start(0, 4, WHOLE_S)
+    assert group.may_start(3, 4, 0.0, LONG_S)
+    assert not group.may_start(2, 4, 0.0, LONG_S)
+    assert group.may_start(2, 2, 0.0, LONG_S)
+    assert not group.may_start(2, 4, LONG_S / 2, LONG_S)
+    assert group.may_start(2, 4, LONG_S, LONG_S)
+    assert not group.may_start(0, 4, LONG_S, LONG_S)
+
+
+@pytest.mark.parametrize(("waves", "whole_s"), [(1, 0.0), (2, PATIENCE_S)])
+def test_what_a_group_did_is_expected_of_the_next(waves: int, whole_s: float) -> None:
+    queue = Queue()
+    for _ in range(waves):
+        members = [One("a"), One("a")]
+        for one in members:
+            queue.add(one, 0.0)
+        for one in members:
+            queue.start(one)
+            queue.end(one, 0.0)
+    queue.over("a")
+    assert queue.whole_s == whole_s
 
 
 def test_groups_that_are_through_are_forgotten() -> None:

@@ -1,0 +1,361 @@
+r"""Paths that think in parallel, and now and then tell each other how far they are.
+
+"Learning from Peers in Reasoning Models", Tongxu Luo et al., arXiv 2505.07787 (LeaP), after the published code.
+
+Every path thinks `think_tokens` at a time.  Between two turns comes a block: the path drops its last, mostly unfinished paragraph, is led into
+a summary of at most `summary_tokens`, is shown the summaries of `top_k` peers that a router chose (protocols/routing.py), and goes on with its
+own thought.  A path that ends by itself falls silent; who still thinks after the last turn is made to answer.  The thought is continued
+itself, by prefill, so that this needs a local model or a server that goes on from given words; `leap_segmented` is for the others.
+
+Kept: the order of steps, what is dropped, where the lead-in stands, how summaries are shown and numbered, which blocks there are (`part`),
+both variants (`communication="once"`: one block, then the first path goes on alone), routers and similarity of the code.  Different: the
+words are our own; a path has finished when it stops before its limit (in the code only where it closes its thought); only what a path wrote
+itself is read for its answer (the code's last box may be a peer's); words of the frame are taken out of summaries before peers see them; a
+finished path without a box is asked for its answer too; random choices are seeded.  Ours: the vote over the paths, since the code has none,
+and `finished="visible"`.  Left out: training (LeaP-T); `trained=True` plays a model that was trained so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+
+from agents.elicit_answers import answer as answer_in
+from arena.episode import Episode
+from arena.errors import ProtocolError, StudyError
+from arena.grading import LETTERS, canonical
+from arena.prompt import Prompt, Shown, own, verbatim
+from arena.types import Answer, Reading, Sampling, Seat, Subject, Turn
+from protocols.asking import put, winner
+from protocols.routing import route, similarities
+
+VERSION = "1"
+Router = Literal["dispersed", "clustered", "hybrid", "random", "all"]
+Similarity = Literal["indel", "levenshtein"]
+Count = Annotated[int, Ge(1)]
+
+PLAIN = "\nReason step by step, and put the final answer into \\boxed{}."
+TAGS = """
+Reason step by step, and put the final answer into \\boxed{}. You are one of several who work on this problem at the same time. From time to
+time you stop and say in a few words how far you are, between <summarize> and </summarize>. Then you may be told what others have found,
+between <comment> and </comment>. Others can be wrong, and so can you: compare, check where you differ, and go on with your own reasoning.
+For example:
+
+<summarize> In short, the first condition leaves only even numbers, and I have yet to use the second. </summarize>
+<comment> Peer 1: "In short, only multiples of four are left." </comment>
+That is narrower than what I have. Let me see whether the first condition really excludes the others.
+"""
+OPENING = (
+    "I will work on this step by step. Where I stop, I sum up between <summarize> and </summarize>; what peers have found comes between"
+    " <comment> and </comment>, and I check it against my own reasoning before I use it.\n\n"
+)
+TRIGGERS = (
+    "Before I go on, let me sum up where I am.",
+    "Let me stop here and put down what I have.",
+    "It is time to say how far I have come.",
+    "Let me look back at what I know by now.",
+    "Let me hold on and collect my results.",
+    "I should note what is settled so far.",
+    "Let me pause and state my progress.",
+)
+OPENINGS = (
+    "In short,",
+    "So far,",
+    "To sum up,",
+    "What I have is this:",
+    "My conclusion up to here:",
+    "Up to this point,",
+)
+REFLECT = "Let me compare what my peers say with what I have, and check where we differ before I go on."
+NO_COMMENTS = " <comment> No comments. </comment>\n\nNobody has anything to add, so let me go on by myself."
+CUE = "\n\nThere is no time left to think. From what I have, the answer is \\boxed{"
+CUE_CHOICE = "\n\nThere is no time left to think. From what I have, the best option is \\boxed{"
+SUMMARY_END = "</summarize>"
+FRAME = re.compile(r"</?\s*(?:summarize|comment|think|thinking|reasoning)\s*/?>|Peer \d+:", re.IGNORECASE)
+
+SEGMENT = """
+You are one of several who work on this problem at the same time, in several turns. Your reasoning so far:
+{own}
+What others have found so far (they can be wrong, and so can you):
+{peers}
+Go on with your reasoning for at most {words} words. Then sum up in a few sentences how far you are, between <summarize> and </summarize>.
+As soon as you are sure of the final answer, put it into \\boxed{{}}{last}.
+"""
+
+
+@dataclass
+class Path:
+    """A path on its way: its number and seat, what its reply has begun with so far, the lead into its last summary, and that summary."""
+
+    number: int
+    seat: Seat
+    context: list[str | Turn | Shown]
+    lead: tuple[str, str] = ("", "")
+    summary: Turn | None = None
+    finished: bool = False
+
+
+async def leap(
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    paths: Count = 4,
+    turns: Count = 5,
+    think_tokens: Count = 2048,
+    summary_tokens: Count = 256,
+    answer_tokens: Count = 256,
+    router: Router = "dispersed",
+    top_k: int = 2,
+    similarity: Similarity = "indel",
+    part: Sequence[int] = (),
+    communication: Literal["every", "once"] = "every",
+    finished: Literal["silent", "visible"] = "silent",
+    strip_lead: bool = False,
+    trained: bool = False,
+    opens: str = "",
+    closes: str = "</think>",
+) -> list[Answer]:
+    """Paths think, sum up, read their peers and think on; each gives an answer, and the most frequent one is the episode's.
+
+    `part` holds the turns (from 0) that a block follows, empty: every one but the last.  `finished="visible"`: peers still see the last
+    summary of a path that has finished.  `strip_lead`: summaries are compared without the lead-in drawn for them.  `opens` begins the thought
+    where the chat template does not, such as "<think>"; `closes` ends it.
+    """
+    check_prefill(solver)
+    task = put(question) + (PLAIN if trained else TAGS)
+    begun = opens + ("" if trained else OPENING)
+    team = [Path(number, Seat(f"path{number}", solver.agent), [begun] if begun else []) for number in range(paths)]
+    stops = (closes, "<summarize>") if trained else (closes,)
+    active = team
+    for turn in range(turns):
+        await think(episode, task, active, turn, replace(solver.agent.sampling, max_tokens=think_tokens, stop=stops))
+        if communication == "once" and turn == 0:
+            # The first chunks of this variant end nowhere: they are only there to be summed up.
+            for path in team:
+                path.finished = False
+        active = [path for path in active if not path.finished]
+        if not active or (turn == turns - 1 and turns > 1):
+            break
+        if turn == 0 if communication == "once" else turn in part or not part:
+            await summarise(episode, task, active, turn, replace(solver.agent.sampling, max_tokens=summary_tokens, stop=(SUMMARY_END, closes)))
+            peers = [path for path in (team if finished == "visible" else active) if path.summary is not None]
+            exchange(episode, peers, active, turn, router, top_k, similarity, strip_lead)
+        if communication == "once":
+            active = active[:1]
+    limit = replace(solver.agent.sampling, max_tokens=answer_tokens, stop=(SUMMARY_END, closes))
+    answering = team[:1] if communication == "once" else team
+    return voted(await asyncio.gather(*(answered(episode, task, question, path, limit, closes) for path in answering)), question, solver)
+
+
+def sized(calls: int) -> dict[str, object]:
+    """The options with which at most `calls` calls are made for a question: three turns, or two where there are few.
+
+    Every path thinks and sums up in each turn but the last, and gives an answer.  Raises StudyError for less than two paths of two turns.
+    """
+    turns = 3 if calls >= 12 else 2
+    if calls < 8:
+        raise StudyError(f"leap needs at least 8 calls a question (2 paths of 2 turns), found {calls}")
+    return {"paths": calls // (2 * turns), "turns": turns}
+
+
+def check_prefill(solver: Seat) -> None:
+    """Raise ProtocolError where the model cannot go on with its own thought."""
+    if "prefill" not in solver.agent.model.can:
+        raise ProtocolError(
+            f"{solver.agent.model.name} cannot go on with a begun reply, which LeaP needs; take a local model, or the protocol leap_segmented"
+        )
+
+
+async def think(episode: Episode, task: Prompt, active: Sequence[Path], turn: int, sampling: Sampling) -> None:
+    """Every path goes on with its thought; one that stops before its limit has finished."""
+    thoughts = await asyncio.gather(
+        *(episode.ask(path.seat, task, phase="think", round=turn, prefill=path.context, sampling=sampling) for path in active)
+    )
+    for path, thought in zip(active, thoughts, strict=True):
+        path.context.append(verbatim(thought))
+        path.finished = thought.finish_reason != "length"
+
+
+async def summarise(episode: Episode, task: Prompt, active: Sequence[Path], turn: int, sampling: Sampling) -> None:
+    """Every path drops its unfinished paragraph, is led into a summary, and writes it."""
+    draw = episode.rng("leads")
+    for path in active:
+        # Drawn for every path in the order of their numbers, whatever they go on to say.
+        path.lead = (draw.choice(TRIGGERS), draw.choice(OPENINGS))
+        path.context = without_last_paragraph(path.context)
+        path.context.append(("\n\n" if path.context else "") + f"{path.lead[0]}\n\n<summarize> {path.lead[1]} ")
+    summaries = await asyncio.gather(
+        *(
+            episode.ask(
+                path.seat, task, phase="summary", round=turn, prefill=path.context, sampling=sampling, read=partial(summed, path.lead[1])
+            )
+            for path in active
+        )
+    )
+    for path, summary in zip(active, summaries, strict=True):
+        path.summary = summary
+        begun = begun_end(summary.text)
+        path.context.append(verbatim(summary, len(summary.text) - begun))
+        path.context.append(SUMMARY_END if begun or summary.finish_reason != "length" else f"... {SUMMARY_END}")
+
+
+def summed(opening: str, text: str) -> Reading:
+    """What peers are shown of a summary: its opening and its words, without anything that belongs to the frame."""
+    words = FRAME.sub("", text[: len(text) - begun_end(text)])
+    return Reading(public=" ".join(f"{opening} {words}".split()).replace('"', "'"))
+
+
+def begun_end(text: str) -> int:
+    """How many characters at the end of a text are the beginning of the summary's end tag, at least two."""
+    return next((size for size in range(len(SUMMARY_END), 1, -1) if text.endswith(SUMMARY_END[:size])), 0)
+
+
+def without_last_paragraph(context: Sequence[str | Turn | Shown]) -> list[str | Turn | Shown]:
+    """What a reply has begun with, up to before its last blank line; nothing where there is none."""
+    kept = list(context)
+    while kept:
+        piece = kept.pop()
+        if isinstance(piece, Turn):
+            # A peer's summary, which never holds a blank line.
+            continue
+        text = piece if isinstance(piece, str) else piece.turn.text[: piece.end]
+        cut = text.rfind("\n\n")
+        if cut >= 0:
+            return [*kept, text[:cut] if isinstance(piece, str) else verbatim(piece.turn, cut)]
+    return kept
+
+
+def exchange(
+    episode: Episode,
+    peers: Sequence[Path],
+    active: Sequence[Path],
+    turn: int,
+    router: Router,
+    top_k: int,
+    similarity: Similarity,
+    strip_lead: bool,
+) -> None:
+    """Show every active path the summaries that the router chose for it, and lead it on; each summary shown is a row in `routes`."""
+    summaries = [compared(path, strip_lead) for path in peers]
+    rng = episode.rng("router") if router == "random" else None
+    alike = similarities(summaries, similarity=similarity) if router not in ("random", "all") else None
+    chosen = route(summaries, router=router, top_k=top_k, rng=rng, similarity=similarity)
+    for mine, path in enumerate(peers):
+        if path not in active:
+            continue
+        if not chosen[mine]:
+            path.context.append(NO_COMMENTS)
+            continue
+        path.context.append(" <comment> ")
+        for rank, index in enumerate(chosen[mine]):
+            path.context += [f'{"" if rank == 0 else chr(10)}Peer {rank + 1}: "', peers[index].summary, '"']
+            score = None if alike is None else float(alike[mine][index])
+            episode.route(block=turn, path=path.number, peer=peers[index].number, rank=rank, router=router, similarity=score)
+        path.context.append(f" </comment>\n\n{REFLECT}")
+
+
+def compared(path: Path, strip_lead: bool) -> str:
+    """The words of a path's summary that the router compares."""
+    shown = path.summary.public or ""
+    return shown.removeprefix(path.lead[1]).strip() if strip_lead else shown
+
+
+async def answered(episode: Episode, task: Prompt, question: Subject, path: Path, sampling: Sampling, closes: str) -> Answer:
+    """A path's answer: the last box that it wrote itself, else the one that it is made to fill."""
+    letters = LETTERS[: len(question.choices)]
+    own_words = "\n".join(piece.turn.text[: piece.end] for piece in path.context if isinstance(piece, Shown))
+    read = answer_in(own_words, letters=letters)
+    if path.finished and read.answer is not None:
+        return Answer(path.seat.name, read.answer, final=False)
+    cue = (closes if path.finished else "") + (CUE_CHOICE if letters else CUE)
+    forced = partial(in_box, letters)
+    said = await episode.ask(path.seat, task, phase="answer", prefill=[*path.context, cue], sampling=sampling, read=forced)
+    return Answer(path.seat.name, said.answer, final=False)
+
+
+def in_box(letters: str, text: str) -> Reading:
+    """What a path puts into the box that was opened for it, closed or not; punctuation alone is no answer."""
+    read = answer_in("\\boxed{" + text, letters=letters)
+    return replace(read, public=text, answer=read.answer if read.answer and any(map(str.isalnum, read.answer)) else None)
+
+
+def voted(answers: Sequence[Answer], question: Subject, solver: Seat) -> list[Answer]:
+    """The paths' answers, and the most frequent of them as the episode's (of several the first named), with its share as the confidence."""
+    values = [None if one.answer is None else canonical(one.answer, question.choices) for one in answers]
+    first, share = winner(values)
+    return [*answers, Answer(solver.name, None if first is None else answers[first].answer, confidence=share)]
+
+
+async def leap_segmented(
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    paths: Count = 4,
+    turns: Count = 5,
+    words: Count = 400,
+    router: Router = "dispersed",
+    top_k: int = 2,
+    similarity: Similarity = "indel",
+) -> list[Answer]:
+    """LeaP for models that cannot go on with a thought: each turn is a reply of its own, which ends with its summary.
+
+    A variant of ours, after section 4 of what chat APIs allow: visible reasoning in turns, peers' summaries in the next prompt.  What a model
+    thinks without showing it is not continued.
+    """
+    letters = LETTERS[: len(question.choices)]
+    team = [Path(number, Seat(f"path{number}", solver.agent), []) for number in range(paths)]
+    heard: list[list[Turn]] = [[] for _ in team]
+    active = team
+    for turn in range(turns):
+        last = " now, since this is your last turn" if turn == turns - 1 else ""
+        said = await asyncio.gather(
+            *(
+                episode.ask(
+                    path.seat,
+                    segment_prompt(question, path.context, heard[path.number], words, last),
+                    phase="segment",
+                    round=turn,
+                    read=partial(segment, letters),
+                )
+                for path in active
+            )
+        )
+        for path, reply in zip(active, said, strict=True):
+            path.context += [own(reply), "\n"]
+            path.summary, path.finished = reply, reply.answer is not None
+        active = [path for path in active if not path.finished]
+        if not active or last:
+            break
+        summaries = [path.summary.public or "" for path in active]
+        rng = episode.rng("router") if router == "random" else None
+        alike = similarities(summaries, similarity=similarity) if router not in ("random", "all") else None
+        for mine, chosen in enumerate(route(summaries, router=router, top_k=top_k, rng=rng, similarity=similarity)):
+            receiver = active[mine].number
+            heard[receiver] = [active[index].summary for index in chosen]
+            for rank, index in enumerate(chosen):
+                score = None if alike is None else float(alike[mine][index])
+                episode.route(block=turn, path=receiver, peer=active[index].number, rank=rank, router=router, similarity=score)
+    return voted([Answer(path.seat.name, path.summary.answer, final=False) for path in team], question, solver)
+
+
+def segment_prompt(question: Subject, own_turns: Prompt, peers: Sequence[Turn], words: int, last: str) -> Prompt:
+    """The question, a path's own turns, what peers have found, and what to do next."""
+    before, between, after = SEGMENT.format(own="\0", peers="\0", words=words, last=last).split("\0")
+    shown = [[f'Peer {number}: "', peer, '"\n'] for number, peer in enumerate(peers, 1)] or ["nothing yet"]
+    return [put(question), before, own_turns or "nothing yet", between, shown, after]
+
+
+def segment(letters: str, text: str) -> Reading:
+    """A turn's summary in public, its reasoning in private, and its answer where it gives one."""
+    reasoning, tag, rest = text.partition("<summarize>")
+    summary = rest.partition(SUMMARY_END)[0] if tag else text[-400:]
+    public = " ".join(FRAME.sub("", summary).split()).replace('"', "'")
+    return Reading(public=public, thoughts=reasoning.strip() or None, answer=answer_in(text, letters=letters).answer)
