@@ -1,8 +1,9 @@
 """How well stated confidence fits what happened: Brier score, ECE, AUROC, and mean confidence minus the share of wins.
 
 Brier (1950); expected calibration error as in Guo et al. (arXiv 1706.04599); AUROC as the Mann-Whitney statistic, with the interval of
-DeLong et al. (1988) for clusters (Obuchowski 1997).  Left out: ECE by equal mass and smooth ECE (bins of equal mass split the many equal
-confidences that models state), and an interval for ECE, whose bootstrap is biased upwards.
+DeLong et al. (1988) for clusters (Obuchowski 1997); AUPRC of right and of wrong answers as average precision, as Xiong et al. use it
+(arXiv 2306.13063); the area under accuracy and coverage, as arXiv 2502.01126 uses it.  Left out: ECE by equal mass and smooth ECE (bins of
+equal mass split the many equal confidences that models state), and intervals for ECE, whose bootstrap is biased upwards, and for the areas.
 
 `confidence` and `correct` are arrays of one shape; confidence in [0, 1], correct 0 or 1 (a half, for a tie, only in `brier`).  Nothing is
 dropped silently: a nan raises ValueError, except in the functions that say so.  What is undefined (no values, one class) is nan.
@@ -105,6 +106,47 @@ def placements(confidence: Array, correct: Array) -> tuple[Array, Array]:
 def share_below(values: Array, ordered: Array) -> Array:
     """For each value the share of the ordered ones that are smaller, equal ones counting a half."""
     return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * ordered.size)
+
+
+def average_precision(confidence: Array, correct: Array) -> float:
+    """Area under precision and recall in steps, in [0, 1]: the mean over right values of the share right among those at least as sure.
+
+    Equal confidences enter together (one threshold).  AUPRC-P of Xiong et al.; their AUPRC-N, of finding wrong answers by low confidence, is
+    `average_precision(1 - confidence, 1 - correct)`.  A random order gives about the share right.  nan without a right value.
+    """
+    check(confidence, correct)
+    x, y = confidence.ravel(), correct.ravel()
+    if not y.any():
+        return nan
+    _, size, right = groups(x, y)
+    precision = np.cumsum(right) / np.cumsum(size)
+    return float((precision * right).sum() / right.sum())
+
+
+def accuracy_coverage(confidence: Array, correct: Array) -> Array:
+    """(n,) the share right among the k surest, for k = 1 to n.
+
+    Equal confidences count with their expectation over random orders: within a tie each value is right with the tie's share.
+    """
+    check(confidence, correct)
+    _, size, right = groups(confidence.ravel(), correct.ravel())
+    expected: Array = np.cumsum(np.repeat(right / size, size))
+    return expected / np.arange(1, expected.size + 1)
+
+
+def selective_accuracy(confidence: Array, correct: Array) -> float:
+    """Area under accuracy and coverage, in [0, 1]: the mean of `accuracy_coverage`; one minus it is the area under risk and coverage.
+
+    It is the share right where all are equally sure, and nan without values.
+    """
+    found = accuracy_coverage(confidence, correct)
+    return float(found.mean()) if found.size else nan
+
+
+def groups(confidence: Array, correct: Array) -> tuple[Array, NDArray[np.int64], Array]:
+    """(confidences that occur, how many values each has, how many of them are right), the surest first; both (n,)."""
+    level, inverse, size = np.unique(-confidence, return_inverse=True, return_counts=True)
+    return -level, size, np.bincount(inverse.ravel(), weights=correct, minlength=size.size)
 
 
 def check(confidence: Array, correct: Array, *, ties: bool = False) -> None:

@@ -1,5 +1,7 @@
 """`arena report`: the findings of "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184), asked of every study in a store.
 
+Studies whose protocols answer questions have a section of their own, from answers_report.py.
+
 How sure debaters are by phase, how much that rises, how often both sides are sure of winning, by model, against 50% for debates against
 oneself, and against a jury's verdicts where there are any; with what is missing and what is doubtful, and the rules that decide numbers.
 Left out: the paper's fifth finding, that private reasoning does not fit the stated bet, for which it used another model's labels.
@@ -15,11 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from analysis.answers import Answered, read_answers
+from analysis.answers_report import RULES as ANSWER_RULES
+from analysis.answers_report import answers_report, only_answers
 from analysis.calibration import auroc, auroc_interval, brier, ece, overconfidence
 from analysis.clusters import Array, clustered_mean
 from analysis.frames import SIDES, Count, Debates, Record, read
 from analysis.overconfidence import against_half, both_sides, mean_confidence, rise
 from analysis.tables import print_report
+from arena.errors import StudyError
 
 __all__ = ["findings", "print_report", "report"]
 
@@ -41,16 +47,26 @@ RULES = {
 
 
 def report(path: Path, study: str | None = None) -> list[Json]:
-    """One JSON-ready object for every study in the store that has debates, or for the one named; confidences in [0, 1], undefined is None.
+    """One JSON-ready object for every study in the store that has debates or answers, or for the one named; undefined is None.
 
-    Raises StudyError, naming the studies there are, where `study` is unknown or has no debates, and StoreError where the store cannot be
-    read.
+    Confidences and shares are in [0, 1].  Studies with debates come first, each kind oldest first; those with answers have an entry
+    `answers`.  Raises StudyError, naming the studies there are, where `study` is unknown or has neither, and StoreError where the store
+    cannot be read.
     """
-    return [study_report(record) for record in read(path, study)]
+    answered = {record.study: record for record in read_answers(path, study)}
+    try:
+        records = read(path, study)
+    except StudyError as error:
+        if study not in answered:
+            others = ", ".join(record.study for record in read_answers(path))
+            raise StudyError(f"{error}; with answers: {others}" if others else str(error)) from error
+        records = []
+    debated = [study_report(record, answered.pop(record.study, None)) for record in records]
+    return debated + [plained(only_answers(record)) for record in answered.values()]
 
 
-def study_report(record: Record) -> Json:
-    """The findings of one study, and of each of its arms where it has more than one."""
+def study_report(record: Record, answered: Answered | None = None) -> Json:
+    """The findings of one study, of each of its arms where it has more than one, and of its answers where it has any."""
     arms = list(dict.fromkeys(count.arm for count in record.episodes))
     result = {
         "study": record.study,
@@ -61,9 +77,9 @@ def study_report(record: Record) -> Json:
     }
     if len(arms) > 1:
         result["arms"] = [{"arm": arm, **arm_findings(record, arm)} for arm in arms]
-    plained = plain(result)
-    assert isinstance(plained, dict)
-    return plained
+    if answered is not None:
+        result |= {"answers": answers_report(answered), "rules": RULES | ANSWER_RULES}
+    return plained(result)
 
 
 def arm_findings(record: Record, arm: str) -> Json:
@@ -205,6 +221,13 @@ def calibration_row(phase: str, confidence: Array, outcome: Array) -> Json:
         "mean_minus_win_rate_ci_low": excess.ci_low,
         "mean_minus_win_rate_ci_high": excess.ci_high,
     }
+
+
+def plained(report: Json) -> Json:
+    """A report as JSON has it: see `plain`."""
+    result = plain(report)
+    assert isinstance(result, dict)
+    return result
 
 
 def plain(value: object) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from analysis.tables import WIDTH, block, decimal, interval, percent, say
+from analysis.cells import WIDTH, block, decimal, interval, percent, say
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,20 +1,17 @@
-"""The report as plain tables, readable in a terminal of 80 columns and in a file.
-
-Confidences stand in percent.  What is undefined or not there is "-".  Names and reasons come from models and imports, so characters that
-could steer a terminal are replaced.
-"""
+"""The report as plain tables, readable in a terminal of 80 columns and in a file; its answers section is in answers_tables.py."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
+
+from analysis.answers_tables import print_answers
+from analysis.cells import WIDTH, block, decimal, interval, p_value, percent, say, share, with_interval
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Json = dict[str, Any]
-WIDTH = 100
 OF_JURIES = ("winner", "ties", "ece", "auroc")
 
 
@@ -29,16 +26,28 @@ def print_report(reports: Sequence[Json], file: TextIO | None = None) -> None:
         return
     for report in reports:
         print_study(console, report)
-    judged = any(report["calibration"] for report in reports)
+    judged = any(report.get("calibration") for report in reports)
+    rules = {name: words for report in reports for name, words in report["rules"].items()}
     say(console, "Rules")
-    for name, words in reports[0]["rules"].items():
+    for name, words in rules.items():
         if judged or name not in OF_JURIES:
             say(console, f"  {name}: {words}")
 
 
 def print_study(console: Console, report: Json) -> None:
     """One study: heading, then each finding that it has data for."""
-    print_heading(console, report)
+    if "phases" in report:
+        print_heading(console, report)
+        print_debates(console, report)
+    else:
+        print_heading(console, report, kind="play", who="models")
+    if "answers" in report:
+        print_answers(console, report)
+    print_missing(console, report)
+
+
+def print_debates(console: Console, report: Json) -> None:
+    """The findings about debates."""
     if report["phases"]:
         print_phases(console, report)
         print_both(console, report)
@@ -48,17 +57,17 @@ def print_study(console: Console, report: Json) -> None:
     else:
         block(console, notes=["No finished debate with a rating."])
     print_arms(console, report.get("arms", []))
-    print_missing(console, report)
 
 
-def print_heading(console: Console, report: Json) -> None:
-    """Name, how many debates, and where they come from; simulated ones say so loudly."""
+def print_heading(console: Console, report: Json, *, kind: str = "debate", who: str = "debaters") -> None:
+    """Name, how many debates or other plays, and where they come from; simulated ones say so loudly."""
     episodes = report["episodes"]
     total = sum(episodes.values())
     unfinished = [f"{episodes[status]:,} {status}" for status in ("failed", "open") if episodes[status]]
-    debates = f"{episodes['done']:,} of {total:,} debates ({', '.join(unfinished)})" if unfinished else f"{total:,} debates"
-    heading = f"{report['study']}: {'1 debate' if debates == '1 debates' else debates}" + (f", {report['origin']}" if report["origin"] else "")
-    loud = "SIMULATED debaters spoke in this study: its numbers are no findings about language models"
+    plays = f"{episodes['done']:,} of {total:,} {kind}s ({', '.join(unfinished)})" if unfinished else f"{total:,} {kind}s"
+    plays = f"1 {kind}" if plays == f"1 {kind}s" else plays
+    heading = f"{report['study']}: {plays}" + (f", {report['origin']}" if report["origin"] else "")
+    loud = f"SIMULATED {who} spoke in this study: its numbers are no findings about language models"
     lines = [heading, loud] if report["simulated"] else [heading]
     for line in [*lines, "=" * min(console.width, max(map(len, lines)))]:
         say(console, line)
@@ -148,74 +157,3 @@ def print_missing(console: Console, report: Json) -> None:
     rows = [[row["what"], row["phase"] or "-", row["arm"] or "-", row["reason"] or "-", row["n"]] for row in report["missing"]]
     notes = [] if rows else ["Nothing is missing."]
     block(console, "Missing, and why" if rows else "", ["what", "phase", "arm", "reason", "n"], rows, notes, words=4)
-
-
-def block(
-    console: Console,
-    title: str = "",
-    headings: Sequence[str] = (),
-    rows: Sequence[Sequence[object]] = (),
-    notes: Sequence[str] = (),
-    *,
-    words: int = 1,
-) -> None:
-    """Print a table with notes below it; the first `words` columns hold words, the others numbers.  Nothing without rows and notes."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    if rows:
-        drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for number, heading in enumerate(headings):
-            drawn.add_column(Text(clean(heading)), justify="left" if number < words else "right", overflow="fold", no_wrap=number >= words)
-        for row in rows:
-            drawn.add_row(*(Text(clean(str(cell))) for cell in row))
-        say(console, title)
-        console.print(drawn)
-    for note in notes:
-        say(console, note)
-    if rows or notes:
-        console.print()
-
-
-def say(console: Console, words: str) -> None:
-    """Print a sentence, wrapped with its further lines indented."""
-    from rich.text import Text
-
-    lines = textwrap.wrap(clean(words), console.width, subsequent_indent="    ", break_on_hyphens=False)
-    console.print(Text("\n".join(lines)))
-
-
-def clean(text: str) -> str:
-    """The text without characters that could steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def decimal(value: float | None, digits: int) -> str:
-    """A number, or "-"."""
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """A share as percent, without the sign, or "-"."""
-    return decimal(None if value is None else 100 * value, digits)
-
-
-def interval(row: Json, digits: int = 1) -> str:
-    """The interval of a row in percent, or "-"."""
-    return "-" if row["ci_low"] is None else f"{percent(row['ci_low'], digits)} to {percent(row['ci_high'], digits)}"
-
-
-def with_interval(row: Json | None) -> str:
-    """The mean of a row in points, signed, with its interval, or "-"."""
-    return "-" if row is None or row["mean"] is None else f"{100 * row['mean']:+.1f} ({interval(row)})"
-
-
-def share(count: int, whole: int) -> str:
-    """A count with its share in percent."""
-    return f"{count} ({100 * count / whole:.1f})" if whole else "0"
-
-
-def p_value(p: float | None) -> str:
-    """A p-value, or "-"."""
-    return "-" if p is None else f"{p:.2g}"

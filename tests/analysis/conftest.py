@@ -14,6 +14,7 @@ from arena import store
 from arena.journal import line, write_journal
 
 Add = Callable[..., Path]
+Answer = Callable[..., Path]
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 SIDES = ("proposition", "opposition")
 DEBATE = {
@@ -25,6 +26,52 @@ DEBATE = {
     "public": "Said.",
     "flags": (),
 }
+
+
+PLAY = {
+    "arm": "single",
+    "question": 0,
+    "repeat": 0,
+    "model": "m/a",
+    "status": "done",
+    "paths": (),
+    "final": ("4", True, None),
+    "calls": (),
+    "routes": 0,
+}
+
+
+def play_rows(study: str, play: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Rows of one play of a question, given as what differs from PLAY.
+
+    `paths` are (value, correct, confidence) of path0, path1, ..., or (seat, stage, value, correct, confidence); `final` is that of the
+    solver, or with seat and stage, or None where there is none; `calls` are (tokens in, tokens out, dollars), or with a status in front.
+    """
+    play = PLAY | play
+    episode = f"{study}/{play['arm']}/{play['model']}/{play['question']}/{play['repeat']}"
+    own = {name: play[name] for name in ("arm", "repeat")} | {"episode": episode, "study": study, "protocol": "solve"}
+    subject = f"question {play['question']}"
+    rows: list[tuple[str, dict[str, Any]]] = [
+        ("plays", own | {"subject": subject}),
+        ("subjects", {"subject": subject, "kind": "question", "text": subject, "gold": "4"}),
+        ("seats", {"episode": episode, "seat": "solver", "agent": play["model"], "model": play["model"]}),
+    ]
+    given = [(path if len(path) == 5 else (f"path{k}", 0, *path), False) for k, path in enumerate(play["paths"])]
+    if play["final"] is not None:
+        given.append((play["final"] if len(play["final"]) == 5 else ("solver", 0, *play["final"]), True))
+    for (seat, stage, value, correct, confidence), final in given if play["status"] == "done" else ():
+        answer = {"episode": episode, "seat": seat, "stage": stage, "answer": value, "canonical": value, "correct": correct}
+        status = "no answer" if correct is None else "graded"
+        rows.append(("answers", answer | {"confidence": confidence, "final": final, "status": status}))
+    for step, call in enumerate(play["calls"]):
+        status, tokens_in, tokens_out, cost_usd = call if len(call) == 4 else ("ok", *call)
+        place = {"episode": episode, "seat": "solver", "step": step, "ask": 0, "run": "r", "attempt": 0, "started_at": NOW}
+        rows.append(("call_ends", place | {"status": status, "tokens_in": tokens_in, "tokens_out": tokens_out, "cost_usd": cost_usd}))
+    for rank in range(play["routes"]):
+        rows.append(("routes", {"episode": episode, "block": 0, "path": 0, "peer": rank + 1, "rank": rank, "router": "random"}))
+    if play["status"] != "open":
+        rows.append(("statuses", {"episode": episode, "status": play["status"], "error_kind": "Refused", "ended_at": NOW}))
+    return rows
 
 
 def debate_rows(name: str, debate: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -78,6 +125,23 @@ def add(tmp_path: Path) -> Add:
         write_journal(store.journal_folder(path) / f"{next(number)}.jsonl", [line(table, row) for table, row in rows])
         if fold:
             store.fold(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def solve(tmp_path: Path) -> Answer:
+    """`solve("study", play, play, simulated=False)`: put plays of questions, each as in `play_rows`, into a store; returns its path."""
+    path = tmp_path / "arena.duckdb"
+    number = itertools.count()
+
+    def write(study: str, *plays: dict[str, Any], simulated: bool = False) -> Path:
+        store.create(path)
+        run = {"run": f"solving {next(number)}", "study": study, "started_at": NOW, "simulated": simulated, "origin": "played"}
+        rows = [("runs", run), *(row for play in plays for row in play_rows(study, play))]
+        write_journal(store.journal_folder(path) / f"solving {next(number)}.jsonl", [line(table, row) for table, row in rows])
+        store.fold(path)
         return path
 
     return write

@@ -70,3 +70,28 @@ def test_one_debate_has_no_interval() -> None:
 def test_samples_must_have_the_same_debates() -> None:
     with pytest.raises(ValueError, match="same number of clusters"):
         bootstrap_interval(means, np.zeros((3, 2)), np.zeros((4, 2)))
+
+
+@pytest.mark.parametrize(("chunk", "kept"), [(1000, 0), (1000, 10**6), (10**6, 10**6)])
+def test_ratios_are_those_of_the_rows_that_are_drawn(monkeypatch: pytest.MonkeyPatch, chunk: int, kept: int) -> None:
+    """Counting how often each row is drawn gives what gathering the rows gives, in pieces or at once, kept or drawn again."""
+    monkeypatch.setattr(bootstrap, "CHUNK_VALUES", chunk)
+    monkeypatch.setattr(bootstrap, "KEPT_VALUES", kept)
+    bootstrap.kept_draws.cache_clear()
+    rng = np.random.default_rng(6)
+    top, bottom = rng.random((40, 2)), rng.random((40, 2)) + 1
+    [one, two] = bootstrap.ratio_figures(top, bottom, resamples=300)
+    for k, found in enumerate((one, two)):
+        expected = bootstrap_interval(lambda a, b: a.sum(axis=(1, 2)) / b.sum(axis=(1, 2)), top[:, [k]], bottom[:, [k]], resamples=300)
+        assert (found.ci_low, found.ci_high) == pytest.approx(expected)
+        assert found.mean == pytest.approx(top[:, k].sum() / bottom[:, k].sum())
+
+
+def test_ratios_without_anything_below_are_undefined() -> None:
+    [found] = bootstrap.ratio_figures(np.zeros((3, 1)), np.zeros((3, 1)))
+    assert np.isnan([found.mean, found.ci_low, found.ci_high]).all()
+    [alone] = bootstrap.ratio_figures(np.ones((1, 1)), np.ones((1, 1)))
+    assert alone.mean == 1
+    assert np.isnan(alone.ci_low)
+    with pytest.raises(ValueError, match="clusters, K"):
+        bootstrap.ratio_draws(np.zeros((3, 1)), np.zeros((2, 1)))

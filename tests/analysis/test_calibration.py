@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.bootstrap import bootstrap_interval
-from analysis.calibration import Edges, auroc, auroc_interval, bin_of, brier, ece, overconfidence
+from analysis.calibration import (
+    Edges,
+    accuracy_coverage,
+    auroc,
+    auroc_interval,
+    average_precision,
+    bin_of,
+    brier,
+    ece,
+    overconfidence,
+    selective_accuracy,
+)
 from analysis.clusters import Array
 
 CONFIDENCE = np.array([0.9, 0.8, 0.8, 0.6])
@@ -136,3 +149,53 @@ def test_the_interval_of_auroc_stays_in_its_range_and_leaves_out_what_is_missing
     confidence = np.array([[0.9, 0.1], [0.8, 0.5], [0.2, 0.7], [0.9, np.nan]])
     low, high = auroc_interval(confidence, np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [np.nan, np.nan]]))
     assert 0 <= low < 7 / 9 < high <= 1
+
+
+def test_average_precision_by_hand_with_a_tie() -> None:
+    """Thresholds 0.9: 1 of 1; 0.8: 2 of 3; 0.6: 2 of 4.  Right values enter at the first and second: (1 + 2/3) / 2."""
+    assert average_precision(CONFIDENCE, CORRECT) == pytest.approx((1 + 2 / 3) / 2)
+    assert average_precision(1 - CONFIDENCE, 1 - CORRECT) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_average_precision_is_sklearns() -> None:
+    """The example of scikit-learn's documentation of average_precision_score, which gives 0.83."""
+    assert average_precision(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0.0, 0.0, 1.0, 1.0])) == pytest.approx(0.8333333333)
+
+
+@given(stated)
+def test_average_precision_is_the_sum_over_thresholds(values: list[tuple[int, int]]) -> None:
+    confidence, correct = split(values)
+    total, before = 0.0, 0.0
+    for threshold in sorted(set(confidence), reverse=True):
+        taken = correct[confidence >= threshold]
+        recall = taken.sum() / max(1, correct.sum())
+        total, before = total + (recall - before) * taken.mean(), recall
+    assert average_precision(confidence, correct) == pytest.approx(total if correct.any() else np.nan, nan_ok=True)
+
+
+def test_accuracy_coverage_by_hand_with_a_tie() -> None:
+    """1 of 1; of the two at 0.8 one is right, so 1.5 of 2 on average, and 2 of 3; then 2 of 4."""
+    assert accuracy_coverage(CONFIDENCE, CORRECT) == pytest.approx([1, 0.75, 2 / 3, 0.5])
+    assert selective_accuracy(CONFIDENCE, CORRECT) == pytest.approx((1 + 0.75 + 2 / 3 + 0.5) / 4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)), min_size=1, max_size=6))
+def test_ties_count_with_their_expectation(values: list[tuple[int, int]]) -> None:
+    """The mean over all orders that respect confidence."""
+    orders = [order for order in itertools.permutations(values) if all(a[0] >= b[0] for a, b in itertools.pairwise(order))]
+    areas = [np.mean(np.cumsum([y for _, y in order]) / np.arange(1, len(order) + 1)) for order in orders]
+    assert selective_accuracy(*split(values)) == pytest.approx(np.mean(areas))
+
+
+@given(stated)
+def test_areas_stay_in_range_and_end_at_the_share_right(values: list[tuple[int, int]]) -> None:
+    confidence, correct = split(values)
+    assert accuracy_coverage(confidence, correct)[-1] == pytest.approx(correct.mean())
+    assert 0 <= selective_accuracy(confidence, correct) <= 1
+    assert selective_accuracy(np.full(correct.shape, 0.5), correct) == pytest.approx(correct.mean())
+
+
+def test_areas_without_values_are_nan() -> None:
+    nothing = np.empty(0)
+    assert np.isnan([average_precision(nothing, nothing), selective_accuracy(nothing, nothing)]).all()
+    assert np.isnan(average_precision(np.array([0.5]), np.array([0.0])))
