@@ -68,6 +68,7 @@ BOUNDS: Bounds = {
     "words": (0, 2000),
 }
 JUDGE = "judge"
+SOLVER = "solver"
 EXAMPLE = "sim/overconfident or sim/even:bias=0.1:noise=0.05"
 
 
@@ -131,9 +132,10 @@ def parsed(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tuple[str
     """
     name, *settings = profile.split(":")
     if name not in profiles:
-        near = difflib.get_close_matches(name, [*profiles, JUDGE], n=1)
+        there_are = list(dict.fromkeys((*profiles, JUDGE, SOLVER)))
+        near = difflib.get_close_matches(name, there_are, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise StudyError(f"there is no simulated profile {name!r}{hint} (there are {', '.join([*profiles, JUDGE])}; for example {EXAMPLE})")
+        raise StudyError(f"there is no simulated profile {name!r}{hint} (there are {', '.join(there_are)}; for example {EXAMPLE})")
     known: Any = profiles[name]
     given: dict[str, float | int] = {}
     for setting in settings:

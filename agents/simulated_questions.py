@@ -1,0 +1,78 @@
+"""Questions for simulated solvers (simulated_solver.py): each states its number, difficulty and right answer, for the simulation to read.
+
+    Simulated question 17. Difficulty 0.42. Which whole number from 0 to 999 is meant? [right answer 57]
+
+Nothing can be found out from them: they are there to plan studies and to check protocols and analysis by what was put in.  The mistakes that
+can be made in a question (`mistakes_of`) follow from its number and its right answer, so that all simulated solvers make the same ones.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from arena.errors import StudyError
+from arena.types import Subject
+
+SOURCE = "peer-arena simulation"
+MOST = 100_000
+HIGHEST = 999
+MOST_MISTAKES = 9
+TEXT = "Simulated question {number}. Difficulty {difficulty}. Which whole number from 0 to 999 is meant? [right answer {right}]"
+QUESTION = re.compile(
+    r"Simulated question (?P<number>\d{1,6})\. Difficulty (?P<difficulty>-?\d{1,3}\.\d{1,6})\."
+    r" [^\[\]\n]{0,80}\[right answer (?P<right>\d{1,3})\]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedQuestion:
+    """What a simulated question says of itself: its number, its difficulty in logits, and its right answer, a whole number."""
+
+    number: int
+    difficulty: float
+    right: str
+
+
+def simulated_questions(n: int, *, seed: int = 0, spread: float = 1.0) -> tuple[Subject, ...]:
+    """`n` simulated questions with gold answers; their difficulties, in logits, are drawn from N(0, spread) and rounded to three decimals.
+
+    The same for the same seed; a longer draw begins with a shorter one.  Raises StudyError where `n` is not from 0 to 100,000, or `spread`
+    not from 0 to 20.
+    """
+    if not 0 <= n <= MOST:
+        raise StudyError(f"{n} simulated questions were asked for; there can be from 0 to {MOST:,}")
+    if not 0 <= spread <= 20:
+        raise StudyError(f"the spread of the difficulties is {spread}; it lies between 0 and 20 logits")
+    rng = random.Random(f"simulated questions {seed}")
+    # Both draws are made for each question in turn, so that a longer list begins with a shorter one.
+    drawn = [(rng.gauss(0, 1), rng.randint(0, HIGHEST)) for _ in range(n)]
+    return tuple(
+        Subject(
+            TEXT.format(number=number, difficulty=f"{min(max(spread * z, -99.0), 99.0):.3f}", right=right),
+            "question",
+            str(right),
+            (),
+            SOURCE,
+            "CC0-1.0",
+        )
+        for number, (z, right) in enumerate(drawn, 1)
+    )
+
+
+def question_in(text: str) -> SimulatedQuestion | None:
+    """The last simulated question in a text, None where there is none: what stands before it may be examples."""
+    last = None
+    for last in QUESTION.finditer(text):  # noqa: B007
+        pass
+    return None if last is None else SimulatedQuestion(int(last["number"]), float(last["difficulty"]), str(int(last["right"])))
+
+
+@lru_cache(maxsize=4096)
+def mistakes_of(question: SimulatedQuestion) -> tuple[str, ...]:
+    """The nine wrong answers that a question invites, the commonest first."""
+    rng = random.Random(f"mistakes in {question.number}, {question.right}")
+    drawn = rng.sample(range(HIGHEST + 1), MOST_MISTAKES + 1)
+    return tuple(str(wrong) for wrong in drawn if str(wrong) != question.right)[:MOST_MISTAKES]

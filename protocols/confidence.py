@@ -1,0 +1,190 @@
+r"""How sure is a model of its answer?  One protocol, with the ways of asking as an option.
+
+"Can LLMs Express Their Uncertainty?  An Empirical Evaluation of Confidence Elicitation in LLMs", Miao Xiong et al., arXiv 2306.13063:
+`vanilla`, `chain_of_thought`, `multi_step`, `top_k` and `self_probing`, and how several samples are made one.  `p_true` is P(True) of
+"Language Models (Mostly) Know What They Know", Saurav Kadavath et al., arXiv 2207.05221.
+
+Kept: what is asked for and how it is read; a probability beside each guess; a second session, which has seen nothing but question and possible
+answer, for `self_probing`; consistency and the weight share of confidences (not their mean) over samples.  Different: the words are ours; a
+percent sign is asked for, so that 1 is told from certainty; what cannot be read is asked for once more, then missing; `p_true` is zero-shot
+and normalised over True and False, which are the options of the reply.  Ours: the number of samples, and the agent's temperature where none is
+given (the released code took 5 samples at 0.7, and one at 0); ties go to the answer that came first; samples that cannot be read stay in the
+denominators.  Left out: misleading hints, prompts that vary, the ranking of pairs of guesses (all of them stand in `turns`), the mean over
+samples that list a guess, and few-shot examples and brainstorming before P(True).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
+
+from agents.elicit_confidence import StepScore, answer_and_confidence, answer_and_steps, confidence_only, top_guess, truth
+from arena.episode import Episode, Reader
+from arena.errors import ProtocolError, StudyError
+from arena.grading import LETTERS, canonical
+from arena.types import Answer, Sampling, Seat, Subject, Turn
+from protocols.asking import asked, at, form, put, reader, winner
+
+VERSION = "1"
+
+Strategy = Literal["vanilla", "chain_of_thought", "multi_step", "top_k", "self_probing", "p_true", "sequence_probability"]
+Aggregation = Literal["consistency", "average_confidence"]
+
+MEANING = "Your confidence says how likely it is that your answer is right, from 0% (certainly wrong) to 100% (certainly right)."
+ANSWER = "Answer: your answer in \\boxed{}"
+ANSWER_WITH_OPTIONS = "Answer: the letter of the option that you choose, in \\boxed{}"
+CLOSING = "{answer}\nConfidence: N%\n"
+VANILLA = (
+    "\nGive your answer and your confidence in it, and do not explain them. " + MEANING + " Reply with these two lines and nothing else:\n"
+)
+CHAIN = (
+    "\nThink step by step, and show your reasoning. Then give your answer and your confidence in it. "
+    + MEANING
+    + " End with these two lines:\n"
+)
+MULTI_STEP = (
+    "\nSolve this in steps, and number them. After each step, say on a line of its own how likely it is that this step is right, as in"
+    " `Confidence of step 1: N%`. Then give your answer and your confidence in the whole. " + MEANING + " End with these two lines:\n"
+)
+MULTI_STEP_CLOSING = "{answer}\nOverall confidence: N%\n"
+TOP_K = (
+    "\nGive your {k} best guesses, the likeliest first, and for each the probability, from 0 to 1, that it is right. Do not explain them, and"
+    " reply with these lines and nothing else:\n"
+)
+GUESSED = "G{rank}: guess number {rank}, nothing but the answer\nP{rank}: its probability\n"
+GUESSED_LETTER = "G{rank}: guess number {rank}, nothing but the letter of an option\nP{rank}: its probability\n"
+AT_ONCE = "\nGive your answer at once, without any reasoning.\n"
+POSSIBLE = "\nPossible answer: \\boxed{{{answer}}}\n"
+PROBE = (
+    "\nHow likely is it that this possible answer is right? Reason briefly about this answer, not about one that you would prefer. End with one"
+    " line, from 0% (certainly wrong) to 100% (certainly right):\nConfidence: N%\n"
+)
+TRUE_OR_FALSE = "\nIs the possible answer right? Reply with one word, True or False.\n"
+OPTIONS = ("True", "False")
+PROBED = ("self_probing", "p_true")
+# What a model must be able to do (Model.can), by strategy.
+NEEDS = {"p_true": "options", "sequence_probability": "measures"}
+
+
+async def confidence_elicitation(
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    strategy: Strategy = "vanilla",
+    samples: Annotated[int, Ge(1)] = 1,
+    aggregation: Aggregation = "consistency",
+    k: Annotated[int, Ge(1), Le(9)] = 4,
+    step_score: StepScore = "overall",
+    temperature: Annotated[float, Ge(0)] | None = None,
+) -> list[Answer]:
+    """The solver's answer with its confidence in [0, 1]; of several samples each has its own, and the last answer is made of all.
+
+    `strategy`: vanilla (answer and confidence at once); chain_of_thought; multi_step (each step with a confidence; `step_score`: the one that
+    is stated of the whole, or the product); top_k (`k` guesses, of which the first counts); self_probing (a second session rates the answer);
+    p_true (the probability that the model gives to "True", for models with "options"); sequence_probability (the probability of the whole
+    reply, its reasoning where the model thinks included, for models with "measures").  `aggregation`, of more than one sample: consistency
+    (the most frequent answer and its share) or average_confidence (the answer with the largest share of all confidence).
+    """
+    check(solver, strategy)
+    seats = [solver] if samples == 1 else [Seat(f"path{i}", solver.agent) for i in range(samples)]
+    probes = [Seat("probe" if samples == 1 else f"probe{i}", solver.agent) for i in range(samples)]
+    prompt, read = task(question, strategy, k), read_by(question, strategy, step_score)
+
+    async def answered(seat: Seat, probe: Seat) -> Answer:
+        """One sample's answer with its own confidence."""
+        said = await episode.ask(seat, prompt, phase="answer", read=read, sampling=at(seat.agent, temperature))
+        confidence = said.confidence
+        if strategy in PROBED:
+            confidence = None if said.answer is None else await probed(episode, question, said.answer, probe, strategy, temperature)
+        elif strategy == "sequence_probability":
+            confidence = probability(said)
+        return Answer(seat.name, said.answer, confidence=confidence, final=False)
+
+    said = await asyncio.gather(*(answered(seat, probe) for seat, probe in zip(seats, probes, strict=True)))
+    if samples == 1:
+        return [replace(said[0], final=True)]
+    return [*said, aggregated(said, question, solver, aggregation)]
+
+
+def check(solver: Seat, strategy: Strategy) -> None:
+    """Raise ProtocolError where the solver's model does not give the numbers that a strategy reads."""
+    ability = NEEDS.get(strategy)
+    if ability is not None and ability not in solver.agent.model.can:
+        raise ProtocolError(
+            f"{strategy} needs a model with {ability!r}, which {solver.agent.model.name} has not; take a local model, or another strategy"
+        )
+
+
+def task(question: Subject, strategy: Strategy, k: int) -> str:
+    """What the solver is asked."""
+    answer = ANSWER_WITH_OPTIONS if question.choices else ANSWER
+    match strategy:
+        case "vanilla":
+            return put(question) + VANILLA + CLOSING.format(answer=answer)
+        case "chain_of_thought":
+            return put(question) + CHAIN + CLOSING.format(answer=answer)
+        case "multi_step":
+            return put(question) + MULTI_STEP + MULTI_STEP_CLOSING.format(answer=answer)
+        case "top_k":
+            guessed = GUESSED_LETTER if question.choices else GUESSED
+            return put(question) + TOP_K.format(k=k) + "".join(guessed.format(rank=rank) for rank in range(1, k + 1))
+        case "sequence_probability":
+            return put(question) + AT_ONCE + form(question)
+        case _:
+            return asked(question)
+
+
+def read_by(question: Subject, strategy: Strategy, step_score: StepScore) -> Reader:
+    """How the solver's reply is read."""
+    letters = LETTERS[: len(question.choices)]
+    match strategy:
+        case "vanilla" | "chain_of_thought":
+            return partial(answer_and_confidence, letters=letters)
+        case "multi_step":
+            return partial(answer_and_steps, letters=letters, score=step_score)
+        case "top_k":
+            return partial(top_guess, letters=letters)
+        case _:
+            return reader(question)
+
+
+async def probed(episode: Episode, question: Subject, answer: str, probe: Seat, strategy: Strategy, temperature: float | None) -> float | None:
+    """The confidence of a second session, which is shown the question and a possible answer and nothing else; None where it gives none."""
+    prompt = put(question) + POSSIBLE.format(answer=answer)
+    if strategy == "self_probing":
+        said = await episode.ask(probe, prompt + PROBE, phase="probe", round=1, read=confidence_only, sampling=at(probe.agent, temperature))
+        return said.confidence
+    said = await episode.ask(probe, prompt + TRUE_OR_FALSE, phase="probe", round=1, read=truth, sampling=Sampling(options=OPTIONS))
+    return (said.measures or {}).get(f"probability of {OPTIONS[0]}")
+
+
+def probability(said: Turn) -> float | None:
+    """The probability of a whole reply, in [0, 1]; None where it was not measured."""
+    logprob = (said.measures or {}).get("logprob_sum")
+    return None if logprob is None else min(1.0, math.exp(logprob))
+
+
+def aggregated(said: Sequence[Answer], question: Subject, solver: Seat, aggregation: Aggregation) -> Answer:
+    """The answer of all samples: score(a) = count(a) / samples, or the sum of a's confidences / the sum of all.
+
+    Where no confidence above 0 can be weighed by, the answer is the most frequent one and has no confidence.
+    """
+    votes = [None if one.answer is None else canonical(one.answer, question.choices) for one in said]
+    weights = [one.confidence or 0.0 for one in said] if aggregation == "average_confidence" else [1.0] * len(said)
+    weighed = any(weight > 0 and vote is not None for weight, vote in zip(weights, votes, strict=True))
+    best, share = winner(votes, weights if weighed else None)
+    return Answer(solver.name, None if best is None else said[best].answer, confidence=share if weighed else None)
+
+
+def sized(calls: int) -> dict[str, object]:
+    """The options with which `calls` calls a question are made, re-asks apart.  Raises StudyError for fewer than one."""
+    if calls < 1:
+        raise StudyError(f"confidence_elicitation needs a sample; {calls} calls are too few")
+    return {"samples": calls}

@@ -1,0 +1,43 @@
+"""The study of confidence elicitation that users copy, as a script and from the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arena.cli import main
+from arena.run import Arena
+from arena.study import plays
+from arena.studyfile import load_study
+
+FILE = Path(__file__).resolve().parents[2] / "experiments" / "confidence_elicitation.py"
+
+
+def test_the_script_prints_what_was_put_in_beside_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = subprocess.run([sys.executable, str(FILE), "number=30"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert script.returncode == 0, script.stderr
+    table = [line.split() for line in script.stdout.splitlines() if " sim/solver" in line]
+    assert len(table) == 10
+    for _, _, n, missing, accuracy, confidence, _, _, put_in, put_in_confidence in table:
+        assert (n, missing) == ("30", "0")
+        assert abs(float(accuracy) - float(put_in)) < 4 * 0.5 / 30**0.5
+        assert abs(float(confidence) - float(put_in_confidence)) < 4 * 0.3 / 30**0.5
+    assert "SIMULATED" in script.stdout
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", str(FILE), "-o", "number=30"]) == 0
+    assert Arena().sql("select count(distinct run) from runs").rows == ((1,),)
+
+
+def test_samples_strategies_and_questions_are_one_option_away(tmp_path: Path) -> None:
+    (tmp_path / "my.jsonl").write_text('{"question": "What is 2 + 2?", "answer": "4"}\n')
+    options = ["models=sim/solver", f"questions={tmp_path / 'my.jsonl'}", "strategies=vanilla,top_k", "samples=5", "temperature=0.7"]
+    study = load_study(FILE, [*options, "aggregation=average_confidence"])
+    assert study.name == "confidence_elicitation_5_samples_average_confidence"
+    assert [arm.label for arm in study.arms] == ["vanilla", "top_k"]
+    assert len(plays(study)) == 2
+    assert Arena(tmp_path / "a.duckdb").run(study).done == 2
+    rows = Arena(tmp_path / "a.duckdb").sql("select count(*), count(answer), count(*) filter (final) from answers").rows
+    assert rows == ((12, 0, 2),)
