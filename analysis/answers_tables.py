@@ -100,10 +100,10 @@ def print_paths(console: Console, arms: Sequence[Json]) -> None:
         paths = arm["paths"]
         if paths:
             n = str(paths["n_max"]) if paths["n_min"] == paths["n_max"] else f"{paths['n_min']} to {paths['n_max']}"
-            shares = [f"{percent(paths[name]['mean'])} ({interval(paths[name])})" for name in ("pass_at_1", "cons_at_n", "any")]
+            shares = [f"{percent(paths[name]['mean'])} ({interval(paths[name], 0)})" for name in ("pass_at_1", "cons_at_n", "any")]
             lost = percent(paths["unreadable"] / paths["paths"])
             rows.append([arm["arm"], n, *shares, percent(arm["accuracy"]), lost])
-    headings = ["arm", "n", "Pass@1 (95%)", "Cons@n (95%)", "any right (95%)", "final", "unreadable"]
+    headings = ["arm", "n", "Pass@1 (95%)", "Cons@n (95%)", "any right (95%)", "final", "no answer"]
     block(console, "Paths, percent", headings, rows)
 
 

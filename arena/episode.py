@@ -20,6 +20,7 @@ import orjson
 from arena.calls import Run, call, reuse
 from arena.errors import STOPPING, ArenaError, BusySeatError, LeakError, ProtocolError, ReplayError
 from arena.journal import line, row_of, writable
+from arena.measures import measures_of
 from arena.memo import StoredTurn, digest, reask_key, turn_of
 from arena.prompt import Built, Part, Prompt, build
 from arena.rows import agent_row
@@ -226,16 +227,17 @@ class Episode:
             "ended_at": utc_now(),
             "logprobs": reply.logprobs,
             "sample_key": sample_key,
+            "measures": measures_of(reply) if hit is None else hit.measures,
         }
-        if reply.measures:
+        if row["measures"]:
             key = {name: row[name] for name in ("episode", "seat", "step")}
-            measured = b"".join(line("measures", {**key, "name": name, "value": value}) for name, value in reply.measures.items())
+            measured = b"".join(line("measures", {**key, "name": name, "value": value}) for name, value in row["measures"].items())
             call_end = measured + call_end
         try:
             reading = self._reading(step, reply.text)
         except BaseException:
             # The reader is at fault, not the reply: keep the reply, so that a mended reader reads it again without asking.
-            self._run.journal.append(call_end, line("unfinished_turns", row))
+            self._run.journal.append(call_end, turn_line("unfinished_turns", row))
             raise
         if reading.reask is None:
             return await self._keep("turns", row, reading, call_end)
@@ -290,9 +292,14 @@ class Episode:
         full = {**row, **read}
         if table == "unfinished_turns":
             full["reask_prompt"] = reading.reask
-        self._run.journal.append(*call_end, line(table, full))
+        self._run.journal.append(*call_end, turn_line(table, full))
         await self._run.journal.durable()
         return turn_of(full)
+
+
+def turn_line(table: str, row: Mapping[str, Any]) -> bytes:
+    """The journal line of a turn; its measures are rows of a table of their own."""
+    return line(table, {name: value for name, value in row.items() if name != "measures"})
 
 
 def part_row(part: Part) -> dict[str, Any]:

@@ -46,11 +46,20 @@ def known(path: Path, study: str) -> Known:
         ).fetchall()
         origin = con.execute("select origin from studies where study = ?", [study]).fetchone()
         memo: dict[str, dict[tuple[str, int], StoredTurn]] = {}
+        measured = con.execute(
+            "select m.episode, m.seat, m.step, m.name, m.value from measures m join episodes e using (episode)"
+            " where e.study = ? and e.status <> 'done' order by all",
+            [study],
+        ).fetchall()
+        measures: dict[tuple[str, str, int], dict[str, float]] = {}
+        for episode, seat, step, name, value in measured:
+            measures.setdefault((episode, seat, step), {})[name] = value
         for table in ("unfinished_turns", "turns"):
             cursor = con.execute(f"select t.* from {table} t join episodes e using (episode) where e.study = ? and e.status <> 'done'", [study])
             names = [column[0] for column in cursor.description or ()]
             for values in cursor.fetchall():
                 row = dict(zip(names, values, strict=True))
+                row["measures"] = measures.get((row["episode"], row["seat"], row["step"]))
                 stored = StoredTurn(turn_of(row), row, row["request_hash"], row["reask_prompt"], table == "turns")
                 memo.setdefault(row["episode"], {})[row["seat"], row["step"]] = stored
         return Known(
@@ -63,7 +72,7 @@ def known(path: Path, study: str) -> Known:
 
 
 def turn_of(row: Mapping[str, Any]) -> Turn:
-    """The turn that a row of the table `turns` stands for."""
+    """The turn that a row of the table `turns` stands for, with its `measures` by name."""
     return Turn(
         episode=row["episode"],
         seat=row["seat"],
@@ -81,6 +90,7 @@ def turn_of(row: Mapping[str, Any]) -> Turn:
         finish_reason=row["finish_reason"],
         model_served=row["model_served"],
         token_ids=None if row["token_ids"] is None else tuple(row["token_ids"]),
+        measures=row["measures"],
     )
 
 
@@ -120,13 +130,14 @@ def spent(path: Path, study: str, prices: Mapping[str, Price]) -> Spent:
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """A reply of an earlier study: its words, and the episode that it was given in."""
+    """A reply of an earlier study: its words and measures, and the episode that it was given in."""
 
     text: str
     reasoning: str | None
     model_served: str | None
     seed: int | None
     episode: str
+    measures: Mapping[str, float] | None = None
 
 
 def cached(path: Path, study: str, models: Iterable[str]) -> dict[str, Cached]:
@@ -138,15 +149,16 @@ def cached(path: Path, study: str, models: Iterable[str]) -> dict[str, Cached]:
     rows = query(
         path,
         """
-        select t.sample_key, t.text, t.reask_prompt, t.reask_text, t.reasoning, t.model_served, t.seed, t.episode
+        select t.sample_key, t.text, t.reask_prompt, t.reask_text, t.reasoning, t.model_served, t.seed, t.episode, m.measures
         from turns t join episodes e using (episode) join seats s using (episode, seat)
+        left join (select episode, seat, step, list((name, value)) as measures from measures group by all) m using (episode, seat, step)
         where t.sample_key is not null and e.study <> ? and e.status = 'done' and list_contains(?, s.model)
         qualify row_number() over (partition by t.sample_key order by t.started_at, t.episode) = 1
         """,
         [study, sorted(set(models))],
     )
-    for key, text, reask_prompt, reask_text, reasoning, model_served, seed, episode in rows:
-        found[key] = Cached(text, reasoning, model_served, seed, episode)
+    for key, text, reask_prompt, reask_text, reasoning, model_served, seed, episode, measures in rows:
+        found[key] = Cached(text, reasoning, model_served, seed, episode, dict(measures) if measures else None)
         if reask_text is not None:
             found[reask_key(key, text, reask_prompt)] = Cached(reask_text, None, None, None, episode)
     return found

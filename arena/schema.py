@@ -213,7 +213,7 @@ TABLES: dict[str, Table] = {
         },
     ),
     "measures": Table(
-        "One row is a number read off token probabilities, before temperature and filters (those of options: of these alone)",
+        "One row is a number read off token probabilities: of local models before temperature and filters, served_... as the provider has it",
         ("episode", "seat", "step", "name"),
         {
             "episode": ("VARCHAR", "the play"),

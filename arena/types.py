@@ -150,7 +150,8 @@ class Model(Protocol):
     models whose words come from a generator, so that every report can say so.
 
     A model may also have: `async def open()` and `async def close()`, which the arena awaits before the first call and at the end of a run;
-    `price`, an arena.prices.Price, None where it is not known; `longest_reply`, the tokens that it asks for at most where the sampling has
+    `ended(episode)`, which it calls when an episode is over or put off; `queues`, true where it has a queue of its own, so that its calls
+    take no place in flight; `price`, an arena.prices.Price, None where it is not known; `longest_reply`, the tokens that it asks for at most where the sampling has
     no limit; `sent(request)`, the settings that go out beside the messages, under the provider's names for them, as the ledger keeps them.
     """
 
@@ -219,7 +220,8 @@ class Turn:
 
     `text` is the raw reply, `public` what others may read (None: no readable speech), `thoughts` and `confidence` (in [0, 1]) the private
     face, `rating_public` whether its author was told that others see the rating.  `finish_reason` is how the reply ended, in the provider's
-    words ("stop", "length", ...); `token_ids` are the tokens that a local model, `model_served`, generated.
+    words ("stop", "length", ...); `token_ids` are the tokens that a local model, `model_served`, generated; `measures` are numbers read off
+    token probabilities, by name (arena/measures.py), None where there are none.  All are of the first reply, where there was a re-ask.
     """
 
     episode: str
@@ -238,6 +240,7 @@ class Turn:
     finish_reason: str | None = None
     model_served: str | None = None
     token_ids: tuple[int, ...] | None = None
+    measures: Mapping[str, float] | None = field(default=None, hash=False)
 
     def __str__(self) -> str:
         raise TypeError("a turn is not text: put the turn itself into the prompt, or own(turn) for its author, so that who saw what is known")

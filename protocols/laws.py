@@ -3,10 +3,12 @@
     order       the same episode has the same transcript however long the models take
     crash       stopped at any call and continued, it has the same transcript, and no stored reply is asked for again
     privacy     nobody's private thoughts stand in a request to somebody else
-    silence     a reply in which nothing can be read gives NULL with a reason, never an error
+    silence     a reply in which nothing can be read gives NULL with a reason, never an error; where nobody's can, there is no answer
     mirror      both sides of a debate get the same words with the sides swapped
+    gold        nobody is told the answer to a question
 
-The agents of the lineup answer by the request's seed or place, so that a repeated request has the same reply.
+With the transcript, the answers that a protocol gives are compared.  The agents of the lineup answer by the request's seed or place, so that a
+repeated request has the same reply.
 """
 
 from __future__ import annotations
@@ -23,8 +25,10 @@ from arena.store import Table
 from arena.study import Arm, Options, Protocol, Study
 from arena.types import Agent, Model, Reply, Request, Subject
 
-TRANSCRIPT = "select episode, seat, step, phase, text, reask_text, public, thoughts, confidence, request_hash from turns order by all"
+TRANSCRIPT = "select episode, seat, step, phase, text, reask_text, public, thoughts, confidence, answer, request_hash from turns order by all"
+ANSWERS = "select episode, seat, stage, answer, correct, confidence, final from answers order by all"
 UNREADABLE = "…"
+GOLD = "gold-7f3a9c"
 MIRRORED = (("proposition", "opposition"), ("argue for", "argue against"))
 
 
@@ -67,6 +71,14 @@ class Observed:
 
 
 @dataclass(frozen=True)
+class Played:
+    """What came of a play: its turns, and the answers that the protocol gave."""
+
+    turns: Table
+    answers: Table
+
+
+@dataclass(frozen=True)
 class Case:
     """A protocol with everything that is needed to play it once."""
 
@@ -76,8 +88,8 @@ class Case:
     options: Options
     folder: Path
 
-    def play(self, store: str, before: Callable[[Request], Awaitable[str | None]]) -> tuple[list[Request], Table]:
-        """Play, or continue, in the store of this name; returns the requests of this run in order, and the transcript."""
+    def play(self, store: str, before: Callable[[Request], Awaitable[str | None]]) -> tuple[list[Request], Played]:
+        """Play, or continue, in the store of this name; returns the requests of this run in order, and what came of it."""
         asked: list[Request] = []
         lineup = {seat: replace(agent, model=Observed(agent.model, before, asked)) for seat, agent in self.lineup.items()}
         study = Study("laws", [Arm("law", self.protocol, [lineup], self.options)], [self.subject])
@@ -85,7 +97,8 @@ class Case:
         summary = arena.run(study, which=Which(retry_failed=True), watch=lambda tally: None)
         if summary.failed:
             raise LawBroken(f"{store}: the episode failed: {arena.sql('select error_kind, error from episodes').rows[0]}")
-        return asked, arena.sql(TRANSCRIPT)
+        answers = arena.sql(ANSWERS) if self.subject.kind == "question" else Table((), ())
+        return asked, Played(arena.sql(TRANSCRIPT), answers)
 
 
 async def at_once(request: Request) -> None:
@@ -99,18 +112,20 @@ def check(protocol: Protocol, lineup: Mapping[str, Agent], subject: Subject, fol
     if any(place.glob("*.duckdb")):
         raise ValueError(f"{place} holds stores already; name an empty folder")
     case = Case(protocol, lineup, subject, options or {}, place)
-    asked, transcript = case.play("plain", at_once)
+    asked, played = case.play("plain", at_once)
     if not asked:
         raise LawBroken("the protocol asked nothing")
-    check_order(case, transcript)
-    check_crash(case, asked, transcript)
-    check_privacy(asked, transcript)
-    check_silence(case)
+    check_order(case, played)
+    check_crash(case, asked, played)
+    check_privacy(asked, played)
+    check_silence(case, played)
+    if subject.gold is not None and not subject.choices:
+        check_gold(case)
     if set(lineup) == {"proposition", "opposition"} and (options or {}).get("schedule", "simultaneous") == "simultaneous":
         check_mirror(case)
 
 
-def check_order(case: Case, transcript: Table) -> None:
+def check_order(case: Case, played: Played) -> None:
     """The law of order, under two shuffles of latencies."""
     for shuffle in (1, 2):
         draw = random.Random(shuffle)
@@ -119,11 +134,11 @@ def check_order(case: Case, transcript: Table) -> None:
             """Answer after a random time."""
             await asyncio.sleep(draw.uniform(0, 0.01))
 
-        if case.play(f"order{shuffle}", late)[1] != transcript:
+        if case.play(f"order{shuffle}", late)[1] != played:
             raise LawBroken("order: the transcript depends on which reply comes first")
 
 
-def check_crash(case: Case, asked: list[Request], transcript: Table) -> None:
+def check_crash(case: Case, asked: list[Request], played: Played) -> None:
     """The law of crash, at each call."""
     for cut in range(len(asked)):
         count = iter(range(len(asked) + 1))
@@ -140,15 +155,15 @@ def check_crash(case: Case, asked: list[Request], transcript: Table) -> None:
             stored = Arena(case.folder / f"crash{cut}.duckdb").sql("select count(*) from calls where status = 'ok'").rows[0][0]
             stopped = int(stored)
         again, continued = case.play(f"crash{cut}", at_once)
-        if continued != transcript:
+        if continued != played:
             raise LawBroken(f"crash: cut at call {cut} and continued, the transcript differs")
         if len(again) != len(asked) - stopped:
             raise LawBroken(f"crash: cut at call {cut}, {stopped} of {len(asked)} replies were stored, but {len(again)} were asked for")
 
 
-def check_privacy(asked: list[Request], transcript: Table) -> None:
+def check_privacy(asked: list[Request], played: Played) -> None:
     """The law of privacy, on everything that was asked."""
-    for turn in transcript.dicts():
+    for turn in played.turns.dicts():
         if not turn["thoughts"]:
             continue
         for request in asked:
@@ -156,18 +171,30 @@ def check_privacy(asked: list[Request], transcript: Table) -> None:
                 raise LawBroken(f"privacy: the thoughts of {turn['seat']} ({turn['phase']}) were sent to {request.place.seat}")
 
 
-def check_silence(case: Case) -> None:
-    """The law of silence: one seat after the other says nothing that can be read."""
-    for seat in case.lineup:
+def check_silence(case: Case, played: Played) -> None:
+    """The law of silence: nobody says anything that can be read, then one seat after the other, also those that the protocol made itself."""
+    everybody = sorted({*case.lineup, *(turn["seat"] for turn in played.turns.dicts())})
+    for silenced in ([], *([seat] for seat in everybody)):
 
-        async def silent(request: Request, seat: str = seat) -> str | None:
-            """Nothing readable from this seat."""
-            return UNREADABLE if request.place.seat == seat else None
+        async def silent(request: Request, silenced: list[str] = silenced) -> str | None:
+            """Nothing readable from this seat, or from any."""
+            return UNREADABLE if request.place.seat in (silenced or everybody) else None
 
-        _, transcript = case.play(f"silence-{seat}", silent)
-        for turn in transcript.dicts():
-            if turn["seat"] == seat and turn["confidence"] is not None:
-                raise LawBroken(f"silence: a confidence of {turn['confidence']} was read out of {UNREADABLE!r}")
+        _, without = case.play(f"silence-{'-'.join(silenced) or 'of all'}", silent)
+        for turn in without.turns.dicts():
+            if turn["seat"] in (silenced or everybody) and (turn["confidence"], turn["answer"]) != (None, None):
+                raise LawBroken(f"silence: {turn['answer']!r} ({turn['confidence']}) was read out of {UNREADABLE!r} of {turn['seat']}")
+        for given in without.answers.dicts():
+            if not silenced and (given["answer"], given["correct"], given["confidence"]) != (None, None, None):
+                raise LawBroken(f"silence: nobody said anything, but {given['seat']} is given the answer {given['answer']!r}")
+
+
+def check_gold(case: Case) -> None:
+    """The law of gold: with another answer as the right one, nobody reads it."""
+    asked, _ = replace(case, subject=replace(case.subject, gold=GOLD)).play("gold", at_once)
+    for request in asked:
+        if any(GOLD in message.content for message in request.messages):
+            raise LawBroken(f"gold: {request.place.seat} was told the answer in its step {request.place.step}")
 
 
 def check_mirror(case: Case) -> None:

@@ -270,7 +270,8 @@ def compared(path: Path, strip_lead: bool) -> str:
 async def answered(episode: Episode, task: Prompt, question: Subject, path: Path, sampling: Sampling, closes: str) -> Answer:
     """A path's answer: the last box that it wrote itself, else the one that it is made to fill."""
     letters = LETTERS[: len(question.choices)]
-    own_words = "\n".join(piece.turn.text[: piece.end] for piece in path.context if isinstance(piece, Shown))
+    # What others wrote is left out; a box may begin in one turn and end in the next.
+    own_words = "".join(piece.turn.text[: piece.end] if isinstance(piece, Shown) else "\n" for piece in path.context)
     read = answer_in(own_words, letters=letters)
     if path.finished and read.answer is not None:
         return Answer(path.seat.name, read.answer, final=False)

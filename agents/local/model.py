@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from agents.sampling import out_of_range
-from arena.errors import ContextOverflow, EmptyReply, Refused, StudyError
+from arena.errors import ContextOverflow, Refused, StudyError
 from arena.prices import Price
 from arena.types import Alternative, Reply, Request, Sampling, TokenChoice
 
@@ -179,8 +179,7 @@ class LocalModel:
     async def __call__(self, request: Request) -> Reply:
         """Answer.
 
-        Raises ContextOverflow where the prompt does not fit, EmptyReply where nothing was said, Refused where a setting is out of range,
-        Unreachable where the engine has died (the next call starts another).
+        Raises ContextOverflow where the prompt does not fit, Refused where a setting is out of range, Unreachable where the engine has died (the next call starts another).
         """
         why = self.objection(request.sampling)
         if why is not None:
@@ -210,13 +209,16 @@ class LocalModel:
         return Job(ids, longest, how, request.seed, self._loaded.ends, stop, alternatives, group=place.episode)
 
     def _reply(self, request: Request, ids: tuple[int, ...], said: Generated) -> Reply:
-        """The reply in what was generated, its thoughts apart where they are marked as such and nobody asked for them."""
+        """The reply in what was generated, its thoughts apart where they are marked as such and nobody asked for them.
+
+        A model that ends at once has said nothing, which is a reply like any other: asked again with the same seed, it would say the same.
+        """
         text, stop = self._words.decode_after(ids, said.ids), request.sampling.stop
         ends = [at for word in stop if (at := text.find(word)) >= 0]
         text = text[: min(ends)] if ends else text
         begun = request.messages[-1].role == "assistant"
         thought = None if begun or any("</" in word for word in stop) else THOUGHT.match(text)
-        reply = Reply(
+        return Reply(
             text[thought.end() :] if thought else text,
             thought["thought"].strip() if thought else None,
             self.name,
@@ -230,12 +232,6 @@ class LocalModel:
             tokens_prefilled=said.prefilled,
             decode_steps=said.steps,
         )
-        if not reply.text.strip() and not begun:
-            error = EmptyReply(f"{self.name} said nothing (finish reason {said.finish}); raise max_tokens, or ask otherwise", reply=reply)
-            # The same seed would bring the same silence.
-            error.passing = False
-            raise error
-        return reply
 
     def _choices(self, said: Generated) -> tuple[TokenChoice, ...]:
         word = self._words.decode

@@ -297,9 +297,14 @@ def limits_of_gpu(model: PreTrainedModel) -> None:
     for rows, context in ((1, 512), (16, 512), (64, 512)):
         cache = SlotRows(model, rows, context + 64)
         cache.forward(0, np.ones((rows, 1), np.int64), np.full((rows, 1), context))
-        took = gpu_seconds(lambda c=cache, r=rows, n=context: [c.forward(0, np.ones((r, 1), np.int64), np.full((r, 1), n)) for _ in range(20)]) / 20
+        took = (
+            gpu_seconds(lambda c=cache, r=rows, n=context: [c.forward(0, np.ones((r, 1), np.int64), np.full((r, 1), n)) for _ in range(20)])
+            / 20
+        )
         read = weights + rows * context * bytes_a_token(model)
-        print(f"decode, {rows:2} rows at {context}: {1e3 * took:.2f} ms a step, {100 * read / took / bandwidth:.0f}% of the bandwidth of a copy")
+        print(
+            f"decode, {rows:2} rows at {context}: {1e3 * took:.2f} ms a step, {100 * read / took / bandwidth:.0f}% of the bandwidth of a copy"
+        )
     cache = SlotRows(model, 1, 4096)
     took = gpu_seconds(lambda: cache.forward(0, np.ones((1, 4096), np.int64), np.arange(4096)[None]))
     flops = 2 * 4096 * sum(weight.numel() for weight in model.parameters())

@@ -178,6 +178,15 @@ def test_only_what_a_path_wrote_itself_is_read_for_its_answer(tmp_path: Path) ->
     assert answers == {"5"}
 
 
+def test_a_box_that_is_cut_by_the_end_of_a_turn_is_read_whole(tmp_path: Path) -> None:
+    def cut(request: Request) -> Reply:
+        first = request.place.round == 0
+        return Reply("So it is \\boxed{1", finish_reason="length") if first else Reply("23}.", finish_reason="stop")
+
+    arena = play(tmp_path / "a.duckdb", leap, cut, {**SMALL, "turns": 2, "part": [5]})
+    assert final(arena)[0] == "123"
+
+
 @pytest.mark.parametrize(("said", "answer"), [("4", "4"), ("4}", "4"), ("4} and more", "4"), ("…", None), ("", None)])
 def test_a_forced_answer_is_read_open_or_closed(tmp_path: Path, said: str, answer: str | None) -> None:
     def forced(request: Request) -> Reply:

@@ -1,0 +1,106 @@
+"""Many chains of thought, ranked by how certain the model was of its tokens: the most certain answer, or a vote weighted by rank.
+
+"Scalable Best-of-N Selection for Large Language Models via Self-Certainty", Zhewei Kang, Xuandong Zhao and Dawn Song, arXiv 2502.18581.
+
+Self-certainty is the mean over tokens of KL(U || p), from the whole distribution; local models measure it.  Kept from the released code: the
+best of n is the most certain answer that can be read; in the Borda vote the path of rank r, 1 the most certain, has the weight (n - r + 1)^p;
+a path that cannot be read keeps its rank and casts no vote; equal ones go to the lower index.  p = 0 is the majority, and the larger p, the
+nearer to the most certain.  Different: the formula of the paper, without the shift by one token of the released script.
+
+Ours: two stand-ins for servers that give log probabilities only.  `logprob_proxy` is the mean log probability of the tokens drawn;
+`top_k_proxy` the same divergence over the k likeliest tokens alone.  They are not the paper's, and are called proxies wherever they stand: in
+the phase of the paths, and as `served_...` in `measures`.  Also ours: the number of paths, and the confidence of a vote (its share of weight).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
+
+from arena.episode import Episode
+from arena.errors import ProtocolError, StudyError
+from arena.measures import SERVED_LOGPROB, TOP_K_PROXY
+from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn
+from protocols.asking import answers, sampled, votes, winner
+
+VERSION = "1"
+
+Score = Literal["self_certainty", "logprob_proxy", "top_k_proxy"]
+MEASURES: dict[Score, str] = {"self_certainty": "self_certainty_mean", "logprob_proxy": SERVED_LOGPROB, "top_k_proxy": TOP_K_PROXY}
+
+
+async def best_of_n(
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    paths: Annotated[int, Ge(1)] = 16,
+    power: Annotated[float, Ge(0), Le(100)] | None = None,
+    score: Score | None = None,
+    alternatives: Annotated[int, Ge(2), Le(20)] = 5,
+) -> list[Answer]:
+    """The most certain of `paths` answers, or with `power` the winner of their Borda vote.
+
+    `power`: p of the Borda weights (the released code has 0.5 as its default); None takes the most certain answer.  `score`: what paths are
+    ranked by; None is self_certainty where the model measures it, else logprob_proxy.  `alternatives`: the k of top_k_proxy.
+
+    Raises ProtocolError where the model gives nothing that the paths could be ranked by, or did not although it says that it does.
+    """
+    by = score_for(solver.agent, score)
+    said = await sampled(episode, question, solver, paths, phase=f"path, for {by}", sampling=sampling_for(solver.agent, by, alternatives))
+    check_measured(said, MEASURES[by], solver.agent)
+    ranking = most_certain_first(said, MEASURES[by])
+    if power is None:
+        best, share = next((i for i in ranking if said[i].answer is not None), None), None
+    else:
+        weights = [0.0] * paths
+        for rank, i in enumerate(ranking, 1):
+            weights[i] = ((paths - rank + 1) / paths) ** power
+        best, share = winner(votes(said, question), weights)
+    return [*answers(said), Answer(solver.name, None if best is None else said[best].answer, confidence=share)]
+
+
+def score_for(agent: Agent, score: Score | None) -> Score:
+    """What paths of this agent are ranked by.  Raises ProtocolError where its model does not give it."""
+    can = agent.model.can
+    chosen: Score = score or ("self_certainty" if "measures" in can else "logprob_proxy")
+    if ("measures" if chosen == "self_certainty" else "logprobs") not in can:
+        raise ProtocolError(
+            f"{agent.model.name} does not give what {chosen} is read off; rank its paths by"
+            + (" score='logprob_proxy'" if "logprobs" in can else " a model that gives token probabilities: a local one, or a server's")
+        )
+    return chosen
+
+
+def sampling_for(agent: Agent, score: Score, alternatives: int) -> Sampling | None:
+    """The agent's sampling with the log probabilities that a proxy needs; None, for the agent's own, where it needs none."""
+    if score == "self_certainty":
+        return None
+    needed = alternatives if score == "top_k_proxy" else 0
+    return replace(agent.sampling, logprobs=max(needed, agent.sampling.logprobs or 0))
+
+
+def check_measured(paths: Sequence[Turn], measure: str, agent: Agent) -> None:
+    """Raise ProtocolError where there are answers, and none of them has the measure: the first path would win for no reason."""
+    readable = [turn for turn in paths if turn.answer is not None]
+    if readable and not any(turn.measures and measure in turn.measures for turn in readable):
+        raise ProtocolError(f"{agent.model.name} was asked for token probabilities and gave none, so no path has a {measure}")
+
+
+def most_certain_first(paths: Sequence[Turn], measure: str) -> list[int]:
+    """The indices of the paths by falling measure, equal ones by index; those that have none come last."""
+
+    def certainty(i: int) -> float:
+        return float("-inf") if (found := paths[i].measures) is None else found.get(measure, float("-inf"))
+
+    return sorted(range(len(paths)), key=certainty, reverse=True)
+
+
+def sized(calls: int) -> dict[str, object]:
+    """The options with which `calls` calls a question are made.  Raises StudyError for fewer than one."""
+    if calls < 1:
+        raise StudyError(f"best_of_n needs a path; {calls} calls are too few")
+    return {"paths": calls}

@@ -1,0 +1,103 @@
+"""A fair comparison: the same question, the same agent, and the same budget a question for every protocol, in calls or in generated tokens.
+
+Every protocol of questions has in its module `sized(calls)`: the options with which it makes at most so many calls a question.  Papers compare
+at equal calls, where one long chain of thought counts as much as a short vote; equal tokens are the other reading.  Tokens of prompts are in
+neither: a protocol that shows replies to others reads far more than one that votes, and the table `calls` says how much.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from arena.blocking import run_blocking
+from arena.errors import StudyError
+from arena.estimate import Estimate
+from arena.memo import Known
+from arena.rehearsal import estimated
+from arena.study import Arm, Options, Protocol, Study, parameters, plays, protocol_name
+from arena.types import Agent, Subject
+
+PROTOCOLS = (
+    "single",
+    "self_consistency",
+    "self_agreement",
+    "self_aggregation",
+    "universal_self_consistency",
+    "society_of_minds",
+    "moa",
+)
+SHORT = 50
+
+
+def arms(solver: Agent, *, calls: int | None = None, tokens: int | None = None, protocols: Sequence[str | Protocol] = PROTOCOLS) -> list[Arm]:
+    """One arm for each protocol, with this agent in all seats and the same budget a question.
+
+    `calls`: the most that a protocol may make; each gets the options of its `sized(calls)`, else its own defaults.  `tokens`: the most that may
+    be generated in all; every call may generate tokens // (the calls that the protocol makes), set as the `max_tokens` of its agent.  Both may
+    be given.  `protocols` are functions, or names of modules here that hold a function of the same name ("leap"); `best_of_n` is not among the
+    usual ones, since not every model gives token probabilities.  A last call is greedy where the model takes a temperature.
+
+    Raises StudyError for neither budget, a budget that is too small for a protocol, what is no protocol of questions, and a protocol that
+    limits its calls by options of its own and would generate more: size it by these.
+    """
+    if calls is None and tokens is None:
+        raise StudyError("a fair comparison needs a budget a question; give calls=..., tokens=..., or both")
+    return [arm(solver, found(protocol), calls, tokens) for protocol in protocols]
+
+
+def arm(solver: Agent, protocol: Protocol, calls: int | None, tokens: int | None) -> Arm:
+    """The arm of one protocol within the budget."""
+    name = protocol_name(protocol)
+    seats, known = parameters(protocol)
+    options: dict[str, object] = {} if calls is None else dict(sizing(protocol)(calls))
+    if "final_temperature" in known and not takes_temperature(solver):
+        options["final_temperature"] = None
+    made = rehearsed(protocol, solver, options).calls
+    if calls is not None and made > calls:
+        raise StudyError(f"{name} makes {made} calls with the options of its sized({calls}): {options}; mend its `sized`")
+    if tokens is not None:
+        if tokens < made:
+            raise StudyError(f"{tokens} tokens are too few for the {made} calls of {name}; give more, or fewer calls")
+        solver = replace(solver, sampling=replace(solver.sampling, max_tokens=tokens // made))
+        if (longest := rehearsed(protocol, solver, options, tokens + 1).tokens_out) > tokens:
+            raise StudyError(f"{name} has limits of its own and may generate {longest:,} tokens a question, not {tokens:,}; set its options")
+    return Arm(name, protocol, [dict.fromkeys(seats, solver)], options)
+
+
+def found(protocol: str | Protocol) -> Protocol:
+    """The protocol of a name.  Raises StudyError where there is none."""
+    if not isinstance(protocol, str):
+        return protocol
+    try:
+        return getattr(importlib.import_module(f"protocols.{protocol}"), protocol)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise StudyError(f"there is no protocol {protocol!r} in protocols; the usual ones are {', '.join(PROTOCOLS)}") from error
+
+
+def sizing(protocol: Protocol) -> Callable[[int], Options]:
+    """The `sized` of the module that a protocol stands in.  Raises StudyError where it has none."""
+    sized = getattr(protocol, "__globals__", {}).get("sized")
+    if sized is None:
+        raise StudyError(f"the module of {protocol_name(protocol)} has no function `sized`, which gives its options for a number of calls")
+    return sized
+
+
+def rehearsed(protocol: Protocol, solver: Agent, options: Options, reply_tokens: int = SHORT) -> Estimate:
+    """What one question takes, found by playing the protocol once with stand-ins: no model is asked and nothing is written.
+
+    Their replies have `reply_tokens` tokens, or as many as a call may have.  Raises StudyError where it cannot be played so, with the reason.
+    """
+    seats, _ = parameters(protocol)
+    study = Study("budget", [Arm("budget", protocol, [dict.fromkeys(seats, solver)], options)], [Subject("How many calls?", "question")])
+    estimate = run_blocking(lambda: estimated(plays(study), Known(None, {}, {}, {}, {}), {}, reply_tokens=reply_tokens))
+    if estimate.failed:
+        raise StudyError(f"{protocol_name(protocol)} cannot be played by {solver.model.name}: {estimate.why}")
+    return estimate
+
+
+def takes_temperature(agent: Agent) -> bool:
+    """Whether a model takes a temperature of 0 beside the agent's sampling; it does where it says nothing against it."""
+    objection = getattr(agent.model, "objection", None)
+    return objection is None or objection(replace(agent.sampling, temperature=0.0)) is None

@@ -1,0 +1,55 @@
+"""Many chains of thought, and one more call that writes a new answer with all of them before it (generative self-aggregation, GSA).
+
+"LLMs Can Generate a Better Answer by Aggregating Their Own Responses", Zichong Li, Xinyu Feng, Yuheng Cai, Zixuan Zhang, Tianyi Liu,
+Chen Liang, Weizhu Chen, Haoyu Wang and Tuo Zhao, arXiv 2503.04104.
+
+Kept: the model neither judges nor picks nor corrects; it writes a whole solution of its own, from which the answer is read.  Different: the
+order of the replies is shuffled by the episode's seed and stands in the stored prompt.  Ours: the numbers of paths and temperatures, the words,
+and the confidence (the share of all paths whose answer, where it can be read, is the final one).  Left out: open-ended tasks without an
+answer to read; their text is in `turns`, but nothing here grades it.  The code is self_agreement's; the instruction is the difference.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge
+
+from arena.episode import Episode
+from arena.errors import StudyError
+from arena.types import Answer, Seat, Subject
+from protocols.asking import asked_once_more, sampled
+
+VERSION = "1"
+
+WRITE_ANEW = """
+With these replies as context, write a new and complete solution of your own that is better than each of them. Take up what is useful in any of
+them. Do not grade them, do not choose among them, and do not speak about them: solve the question.
+"""
+
+
+async def self_aggregation(
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    paths: Annotated[int, Ge(1)] = 3,
+    final_temperature: Annotated[float, Ge(0)] | None = 0.0,
+    shuffled: bool = True,
+) -> list[Answer]:
+    """A new answer of the solver, written with `paths` replies before it.
+
+    `final_temperature`: of the last call; None leaves it to the agent's sampling, as it is for models that refuse a temperature.
+    `shuffled`: whether the paths are read in a random order.
+    """
+    said = await sampled(episode, question, solver, paths)
+    return await asked_once_more(
+        episode, question, solver, said, WRITE_ANEW, phase="aggregation", final_temperature=final_temperature, shuffled=shuffled
+    )
+
+
+def sized(calls: int) -> dict[str, object]:
+    """The options with which `calls` calls a question are made, the last one included.  Raises StudyError for fewer than three."""
+    if calls < 3:
+        raise StudyError(f"self_aggregation needs two paths and one more call; {calls} calls are too few")
+    return {"paths": calls - 1}

@@ -1,0 +1,54 @@
+"""Many chains of thought, and one more call that says which answer most of them agree on.
+
+"Just Ask One More Time! Self-Agreement Improves Reasoning of Language Models in (Almost) All Scenarios", arXiv 2311.08154.
+
+Kept: the paths are sampled from one prompt, one further call reads all of them whole, and the final answer is read from that call alone, so
+that no path need be readable.  Different: the order in which the paths are read is shuffled by the episode's seed, since order is a bias, and
+stands in the stored prompt.  Ours: the number of paths, the words, the greedy last call as an option, and the confidence (the share of all
+paths whose answer, where it can be read, is the final one).  Left out: few-shot exemplars.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge
+
+from arena.episode import Episode
+from arena.errors import StudyError
+from arena.types import Answer, Seat, Subject
+from protocols.asking import asked_once_more, sampled
+
+VERSION = "1"
+
+AGREE = """
+Find out which answer most of these replies agree on, whatever the words in which they state it, and give that answer. Do not solve the
+question anew, and do not prefer a reply for its style or its length.
+"""
+
+
+async def self_agreement(
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    paths: Annotated[int, Ge(1)] = 10,
+    final_temperature: Annotated[float, Ge(0)] | None = 0.0,
+    shuffled: bool = True,
+) -> list[Answer]:
+    """The answer that most of `paths` replies agree on, as the solver itself finds it.
+
+    `final_temperature`: of the last call; None leaves it to the agent's sampling, for models that refuse a temperature.  `shuffled`: whether
+    the paths are read in a random order.
+    """
+    said = await sampled(episode, question, solver, paths)
+    return await asked_once_more(
+        episode, question, solver, said, AGREE, phase="agreement", final_temperature=final_temperature, shuffled=shuffled
+    )
+
+
+def sized(calls: int) -> dict[str, object]:
+    """The options with which `calls` calls a question are made, the last one included.  Raises StudyError for fewer than three."""
+    if calls < 3:
+        raise StudyError(f"self_agreement needs two paths and one more call; {calls} calls are too few")
+    return {"paths": calls - 1}

@@ -1,0 +1,36 @@
+"""Many chains of thought, and the answer that most of them give.
+
+"Self-Consistency Improves Chain of Thought Reasoning in Language Models", Xuezhi Wang et al., arXiv 2203.11171.
+
+Kept: independent paths from one prompt at the agent's temperature, and a majority of their answers.  Different: answers are counted by their
+value ("025" and "25" are one), equal counts go to the answer that came first, and a path whose answer cannot be read casts no vote.  The
+confidence, the share of all paths that give the answer, is the consistency of "Can LLMs Express Their Uncertainty?" (Xiong et al.).
+Left out: votes weighted by the probability of the path.  The number of paths is ours.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge
+
+from arena.episode import Episode
+from arena.errors import StudyError
+from arena.types import Answer, Seat, Subject
+from protocols.asking import answers, sampled, votes, winner
+
+VERSION = "1"
+
+
+async def self_consistency(episode: Episode, question: Subject, solver: Seat, *, paths: Annotated[int, Ge(1)] = 16) -> list[Answer]:
+    """The majority of `paths` answers, with its share as confidence."""
+    said = await sampled(episode, question, solver, paths)
+    best, share = winner(votes(said, question))
+    return [*answers(said), Answer(solver.name, None if best is None else said[best].answer, confidence=share)]
+
+
+def sized(calls: int) -> dict[str, object]:
+    """The options with which `calls` calls a question are made.  Raises StudyError for fewer than one."""
+    if calls < 1:
+        raise StudyError(f"self_consistency needs a path; {calls} calls are too few")
+    return {"paths": calls}

@@ -1,0 +1,73 @@
+"""Many chains of thought, and one more call that names the most consistent of them by its number.
+
+"Universal Self-Consistency for Large Language Model Generation", Xinyun Chen, Renat Aksitov, Uri Alon, Jie Ren, Kefan Xiao, Pengcheng Yin,
+Sushant Prakash, Charles Sutton, Xuezhi Wang and Denny Zhou, arXiv 2311.17311; details as in the released code of Self-Certainty (arXiv
+2502.18581), which has it as a baseline.
+
+Kept from that code: replies are numbered from 0; the last "Response k" that the pick names counts; where it names none, or one that is not
+there, Response 0 is taken, and where the reply that was taken cannot be read, the first one that can.  Different: the first of these failures
+is a flag of the pick's turn ("no response named", "no such response").  Ours: the number of paths, the words, the greedy pick and the order
+as options, and the confidence (the share of all paths that give the same answer).  Left out: open-ended tasks.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Annotated
+
+from annotated_types import Ge
+
+from arena.episode import Episode
+from arena.errors import StudyError
+from arena.types import Answer, Reading, Seat, Subject
+from protocols.asking import agreement, answers, at, in_order, listed, put, sampled
+
+VERSION = "1"
+
+PICK = """
+Compare these replies. Which of them is the most consistent with the others, so that most of them reach what it reaches? Say why in a few
+sentences, and end with one line that names it by its number, such as: The most consistent is Response N
+"""
+NAMED = re.compile(r"\bresponse[ \t*_`#:({\[]{0,6}([0-9]{1,9})", re.IGNORECASE)
+
+
+async def universal_self_consistency(
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    paths: Annotated[int, Ge(1)] = 8,
+    final_temperature: Annotated[float, Ge(0)] | None = 0.0,
+    shuffled: bool = False,
+) -> list[Answer]:
+    """The answer of the reply that the solver finds the most consistent of `paths`.
+
+    `final_temperature`: of the pick; None leaves it to the agent's sampling, for models that refuse a temperature.  `shuffled`: whether the
+    replies are numbered in a random order.
+    """
+    said = await sampled(episode, question, solver, paths)
+    order = in_order(episode, said, shuffled)
+    prompt = [put(question), listed(episode, order), PICK]
+    sampling = at(solver.agent, final_temperature)
+    pick = await episode.ask(solver, prompt, phase="pick", round=1, read=partial(named, count=paths), sampling=sampling)
+    taken = order[0 if pick.answer is None else int(pick.answer)]
+    given = taken.answer or next((turn.answer for turn in order if turn.answer is not None), None)
+    return [*answers(said), Answer(solver.name, given, confidence=agreement(given, said, question))]
+
+
+def named(text: str, *, count: int) -> Reading:
+    """The number of the last response, of `count`, that a pick names, as the reading's `answer`; None with a flag where it names none."""
+    numbers = [int(found[1]) for found in NAMED.finditer(text)]
+    if not numbers:
+        return Reading(text if text.strip() else None, flags=("no response named",))
+    if numbers[-1] >= count:
+        return Reading(text, flags=("no such response",))
+    return Reading(text, answer=str(numbers[-1]))
+
+
+def sized(calls: int) -> dict[str, object]:
+    """The options with which `calls` calls a question are made, the pick included.  Raises StudyError for fewer than three."""
+    if calls < 3:
+        raise StudyError(f"universal_self_consistency needs two paths and the pick; {calls} calls are too few")
+    return {"paths": calls - 1}
