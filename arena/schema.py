@@ -12,7 +12,7 @@ SCHEMA_VERSION = 3
 
 LOGPROBS = "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
 PROMPT = "STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR)[]"
-PREFILL = "STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR, \"end\" INTEGER)[]"
+PREFILL = 'STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR, "end" INTEGER)[]'
 TURN_COLUMNS = {
     "episode": ("VARCHAR", "the play this turn belongs to"),
     "seat": ("VARCHAR", "who spoke: a seat's name"),

@@ -151,8 +151,9 @@ class Model(Protocol):
 
     A model may also have: `async def open()` and `async def close()`, which the arena awaits before the first call and at the end of a run;
     `ended(episode)`, which it calls when an episode is over or put off; `queues`, true where it has a queue of its own, so that its calls
-    take no place in flight; `price`, an arena.prices.Price, None where it is not known; `longest_reply`, the tokens that it asks for at most where the sampling has
-    no limit; `sent(request)`, the settings that go out beside the messages, under the provider's names for them, as the ledger keeps them.
+    take no place in flight; `price`, an arena.prices.Price, None where it is not known; `longest_reply`, the tokens that it asks for at most
+    where the sampling has no limit; `sent(request)`, the settings that go out beside the messages, under the provider's names for them, as
+    the ledger keeps them.
     """
 
     name: str

@@ -179,7 +179,8 @@ class LocalModel:
     async def __call__(self, request: Request) -> Reply:
         """Answer.
 
-        Raises ContextOverflow where the prompt does not fit, Refused where a setting is out of range, Unreachable where the engine has died (the next call starts another).
+        Raises ContextOverflow where the prompt does not fit, Refused where a setting is out of range, Unreachable where the engine has died
+        (the next call starts another).
         """
         why = self.objection(request.sampling)
         if why is not None:

@@ -258,8 +258,9 @@ def leap_tokens(sizes: Leap) -> None:
     engine.close()
     forward = engine.counts.prefilled + engine.counts.decoded
     print(
-        f"LeaP {sizes.paths} x {sizes.think} x {sizes.blocks}: {forward:,} forward tokens, bound {sizes.bound:,} ({forward / sizes.bound:.4f} times),"
-        f" every prompt read again {sizes.read_again:,} ({sizes.read_again / forward:.2f} times more); {time.process_time() - before:.0f} CPU s"
+        f"LeaP {sizes.paths} x {sizes.think} x {sizes.blocks}: {forward:,} forward tokens, bound {sizes.bound:,}"
+        f" ({forward / sizes.bound:.4f} times), every prompt read again {sizes.read_again:,}"
+        f" ({sizes.read_again / forward:.2f} times more); {time.process_time() - before:.0f} CPU s"
     )
 
 
@@ -281,8 +282,8 @@ def measures(device: str, dtype: str, rounds: int) -> None:
             step.append(middle - before)
         share = statistics.median(a / b for a, b in zip(cost, step, strict=True))
         print(
-            f"measures, {rows:2} rows, vocabulary 151,936, 4 layers of 1024: {1e3 * statistics.median(cost):.2f} of {1e3 * statistics.median(step):.1f} ms"
-            f" a step ({100 * share:.1f}%)"
+            f"measures, {rows:2} rows, vocabulary 151,936, 4 layers of 1024: {1e3 * statistics.median(cost):.2f} of"
+            f" {1e3 * statistics.median(step):.1f} ms a step ({100 * share:.1f}%)"
         )
 
 
@@ -295,20 +296,14 @@ def limits_of_gpu(model: PreTrainedModel) -> None:
     square = torch.randn(8192, 8192, dtype=model.dtype, device=model.device)
     peak = 10 * 2 * 8192**3 / gpu_seconds(lambda: [square @ square for _ in range(10)])
     for rows, context in ((1, 512), (16, 512), (64, 512)):
-        cache = SlotRows(model, rows, context + 64)
-        cache.forward(0, np.ones((rows, 1), np.int64), np.full((rows, 1), context))
-        took = (
-            gpu_seconds(lambda c=cache, r=rows, n=context: [c.forward(0, np.ones((r, 1), np.int64), np.full((r, 1), n)) for _ in range(20)])
-            / 20
-        )
-        read = weights + rows * context * bytes_a_token(model)
-        print(
-            f"decode, {rows:2} rows at {context}: {1e3 * took:.2f} ms a step, {100 * read / took / bandwidth:.0f}% of the bandwidth of a copy"
-        )
+        cache, one = SlotRows(model, rows, context + 64), np.ones((rows, 1), np.int64)
+        took = gpu_seconds(lambda c=cache, ids=one, at=one * context: [c.forward(0, ids, at) for _ in range(20)]) / 20
+        share = (weights + rows * context * bytes_a_token(model)) / took / bandwidth
+        print(f"decode, {rows:2} rows at {context}: {1e3 * took:.2f} ms a step, {100 * share:.0f}% of the bandwidth of a copy")
     cache = SlotRows(model, 1, 4096)
     took = gpu_seconds(lambda: cache.forward(0, np.ones((1, 4096), np.int64), np.arange(4096)[None]))
-    flops = 2 * 4096 * sum(weight.numel() for weight in model.parameters())
-    print(f"prefill, 4096 tokens: {1e3 * took:.1f} ms, {100 * flops / took / peak:.0f}% of the arithmetic of a matrix product")
+    share = 2 * 4096 * sum(weight.numel() for weight in model.parameters()) / took / peak
+    print(f"prefill, 4096 tokens: {1e3 * took:.1f} ms, {100 * share:.0f}% of the arithmetic of a matrix product")
 
 
 def gpu_seconds(work: Callable[[], object]) -> float:

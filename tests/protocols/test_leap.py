@@ -43,7 +43,8 @@ def begun(arena: Arena, seat: str, phase: str, round: int = 0) -> str:
     """What a reply of a seat was begun with."""
     rows = arena.sql(
         f"""
-        select string_agg(coalesce(p.text, case p.face when 'verbatim' then a.text[:coalesce(p."end", len(a.text))] else a.public end), '' order by n)
+        select string_agg(coalesce(p.text, case p.face when 'verbatim' then a.text[:coalesce(p."end", len(a.text))] else a.public end), ''
+                          order by n)
         from (select episode, seat, step, phase, round, unnest(prefill) as p, generate_subscripts(prefill, 1) as n from turns) t
         left join turns a on a.episode = p.episode and a.seat = p.seat and a.step = p.step
         where t.seat = '{seat}' and t.phase = '{phase}' and t.round = {round}
@@ -59,7 +60,8 @@ def test_a_block_drops_the_last_paragraph_sums_up_and_shows_peers(tmp_path: Path
     assert "unfinished" not in summary
     assert re.search(r"\n\n<summarize> (" + "|".join(map(re.escape, OPENINGS)) + r") \Z", summary)
     onward = begun(arena, "path0", "think", 1)
-    assert re.search(r'path0 has 0 steps. </summarize> <comment> Peer 1: ".* path[12] has 0 steps."\nPeer 2: ".* path[12] has 0 steps."', onward)
+    peer = '".* path[12] has 0 steps."'
+    assert re.search(rf"path0 has 0 steps. </summarize> <comment> Peer 1: {peer}\nPeer 2: {peer}", onward)
     assert onward.endswith(f'" </comment>\n\n{REFLECT}')
     assert begun(arena, "path1", "answer").endswith(CUE)
     assert arena.sql("select count(*) from turns where phase = 'think'").rows == ((9,),)
