@@ -7,8 +7,9 @@ from pathlib import Path
 import duckdb
 
 from arena.errors import StoreError
+from arena.making import quoted
 from arena.schema import JOURNALED, TABLES
-from arena.store import journals, live, load_lines, new_rows, quoted, reading, unfolded, up_to_date, writing
+from arena.store import journals, live, load_lines, new_rows, reading, unfolded, up_to_date, writing
 from arena.views import VIEWS
 
 INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings")

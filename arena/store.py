@@ -24,13 +24,13 @@ from typing import Any
 import duckdb
 
 from arena.errors import StoreError
+from arena.making import OFFLINE, bring_up_to_date, empty_store, quoted
 from arena.schema import FORMERLY, JOURNALED, SCHEMA_VERSION, TABLES
 from arena.views import VIEWS
 
 EPOCH = datetime(1970, 1, 1)
 SMALL_BYTES = 64 * 2**20
 JSON_OBJECT_BYTES = 16 * 2**20
-OFFLINE: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 SCHEMA_OF_JOURNAL = re.compile(rb'\{"t":"journal","schema_version":(\d+)')
 # DuckDB opens a file once in a process; whoever comes second, in another thread, waits here.
 ONE_AT_A_TIME = threading.RLock()
@@ -89,16 +89,13 @@ def create(path: Path) -> None:
         raise StoreError(f"cannot write beside {path}: {error.strerror}; name another store with --db") from error
     if not path.exists():
         try:
-            with writing(draft, wait_s=0) as con:
-                make_tables(con)
-                con.execute("checkpoint")
+            draft.write_bytes(empty_store())
             with suppress(FileExistsError):
                 os.link(draft, path)
         except (duckdb.Error, OSError) as error:
             raise StoreError(f"cannot make the store {path}: {str(error).splitlines()[0]}") from error
         finally:
-            for leftover in (draft, draft.with_name(draft.name + ".wal")):
-                leftover.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
     if version_of(path) < SCHEMA_VERSION:
         migrate(path)
 
@@ -142,58 +139,6 @@ def up_to_date(path: Path) -> Iterator[Path]:
         with writing(copy, wait_s=0) as con:
             bring_up_to_date(con)
         yield copy
-
-
-def bring_up_to_date(con: duckdb.DuckDBPyConnection) -> None:
-    """Add to the attached store what it lacks, in one transaction."""
-    con.execute("begin")
-    tables = {row[0] for row in con.execute("select table_name from duckdb_tables() where database_name = 'store'").fetchall()}
-    for name, table in TABLES.items():
-        if name not in tables and FORMERLY.get(name) in tables:
-            con.execute(f"alter table {FORMERLY[name]} rename to {name}")
-        there = {row[0] for row in con.execute(f"describe {name}").fetchall()}
-        for column, (kind, text) in table.columns.items():
-            if column not in there:
-                con.execute(f"alter table {name} add column {column} {kind}")
-                comment(con, "table", name, table.comment, {column: text})
-    make_views(con)
-    con.execute("update store_info set schema_version = ?", [SCHEMA_VERSION])
-    con.execute("commit")
-
-
-def make_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """All base tables and views with their comments, in one transaction."""
-    con.execute("begin")
-    con.execute("create table store_info (schema_version integer, created_at timestamp)")
-    con.execute("insert into store_info values (?, ?)", [SCHEMA_VERSION, utc_now()])
-    for name, table in TABLES.items():
-        columns = ", ".join(f"{column} {kind}" for column, (kind, _) in table.columns.items())
-        con.execute(f"create table {name} ({columns})")
-        comment(con, "table", name, table.comment, {column: text for column, (_, text) in table.columns.items()})
-    make_views(con)
-    con.execute("commit")
-
-
-def make_views(con: duckdb.DuckDBPyConnection) -> None:
-    """All views with their comments, in place of those that are there."""
-    inherited = {column: text for table in TABLES.values() for column, (_, text) in table.columns.items()}
-    for name, view in VIEWS.items():
-        con.execute(f"create or replace view {name} as {view.sql}")
-        names = [row[0] for row in con.execute(f"describe {name}").fetchall()]
-        known = {column: inherited.get(column, column.replace("_", " ")) for column in names}
-        comment(con, "view", name, view.comment, known | view.columns)
-
-
-def comment(con: duckdb.DuckDBPyConnection, kind: str, name: str, text: str, columns: dict[str, str]) -> None:
-    """Attach comments to a table or view and to its columns."""
-    con.execute(f"comment on {kind} {name} is {quoted(text)}")
-    for column, words in columns.items():
-        con.execute(f"comment on column {name}.{column} is {quoted(words)}")
-
-
-def quoted(text: str) -> str:
-    """The text as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def utc_now() -> datetime:

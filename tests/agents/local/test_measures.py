@@ -16,8 +16,8 @@ def test_measures_are_those_of_a_float64_reference(spread: float) -> None:
     generator = torch.Generator().manual_seed(3)
     logits = torch.randn(37, 5000, generator=generator) * spread + 12
     chosen = torch.randint(0, 5000, (37,), generator=generator)
-    logprob, entropy, certainty = measure(logits, chosen).double()
     log_p = logits.double().log_softmax(-1)
+    logprob, entropy, certainty = measure(logits, chosen).double()
     rows = torch.arange(37)
     assert torch.allclose(logprob, log_p[rows, chosen], atol=1e-4, rtol=1e-5)
     assert torch.allclose(entropy, -(log_p.exp() * log_p).sum(-1), atol=1e-4)
