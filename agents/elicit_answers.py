@@ -79,13 +79,14 @@ def final_number(text: str) -> str | None:
 
 
 def answer(text: str, *, letters: str = "", last_number: bool = False, reask: str | None = None) -> Reading:
-    """A reply with the answer that it gives: a letter where `letters` are given, else the content of its last box.
+    """A reply with the answer that it gives: a letter where `letters` are given and it names one, else the content of its last box.
 
     With `last_number` a reply without a box is read as `final_number`.  `public` is the whole reply.  An answer that cannot be read is None,
     a flag says why ("no letter", "no box", "no number", or "answer too long" for more than 1,000 characters), and `reask`, where it is given,
     is asked once.  Give it to `episode.ask` as `read=answer` or `read=partial(answer, letters="ABCD")`.
     """
-    found = choice(text, letters) if letters else boxed(text)
+    # Somebody who writes an option's text instead of its letter has answered: the grader knows the texts.
+    found = (choice(text, letters) if letters else None) or boxed(text)
     flag = "no letter" if letters else "no box"
     if found is None and last_number and not letters:
         found, flag = final_number(text), "no number"

@@ -26,7 +26,6 @@ STEP = (
     "Step {step} of {steps}. #{mark} tends to {answer}. Here a paragraph stands where a model might think about {answer}; it holds no thought."
 )
 SUMMARY = " #{mark} tends to {answer}. The number {answer} fits so far, and each check of {answer} held.</summarize>"
-NO_QUESTION = "Simulated reply: no simulated question stands here, and no language model said this."
 NO_ANSWER = "Simulated reply without an answer: no language model said this."
 # The paragraphs of a thought that tends to an answer, the opening first.
 Thoughts = Callable[[str], list[str]]

@@ -37,7 +37,8 @@ from statistics import NormalDist
 
 from agents.simulated import SOLVER, Bounds, parsed, printed
 from agents.simulated_questions import MOST_MISTAKES, SimulatedQuestion, mistakes_of
-from agents.simulated_replies import NO_ANSWER, NO_QUESTION, OPENING, SUMMARY, Asked, asked_in, cut, ending_of, solved, thoughts, tokens
+from agents.simulated_replies import NO_ANSWER, OPENING, SUMMARY, Asked, asked_in, cut, ending_of, solved, thoughts, tokens
+from arena.errors import Refused
 from arena.types import Reply, Request
 
 FOUR = struct.Struct(">4Q")
@@ -113,10 +114,14 @@ class SimulatedSolver:
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:
-        """The reply, cut before a stop word and after the most tokens."""
+        """The reply, cut before a stop word and after the most tokens.  Raises Refused where no simulated question is asked."""
         asked = asked_in(request)
-        said = NO_QUESTION if asked is None else self._said(asked, request)
-        text, finish = cut(said, request.sampling)
+        if asked is None:
+            raise Refused(
+                f"{self.name} answers simulated questions alone (agents.simulated_questions), and there is none in what it was asked",
+                sent=False,
+            )
+        text, finish = cut(self._said(asked, request), request.sampling)
         read = sum(len(message.content) for message in request.messages)
         return Reply(text, model_served=self.name, finish_reason=finish, tokens_in=tokens(read), tokens_out=tokens(len(text)))
 

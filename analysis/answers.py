@@ -55,6 +55,11 @@ ANSWERS = """
            not final and stage = max(case when not final then stage end) over one as path
     from numbered window one as (partition by row, place) order by row, place, stage
 """
+# The same arm played with other options is another arm under the same name.
+POOLED = """
+    select study, arm, count(distinct coalesce(options::varchar, '')) as n
+    from episodes where status = 'done' group by all having n > 1 order by all
+"""
 MISSING = "select study, arm, what, phase, reason, n from missing order by all"
 
 
@@ -101,7 +106,10 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One study's plays of questions, `protocols` by arm, and counts: `episodes` by status (`what`), `missing` as the view lists them."""
+    """One study's plays of questions, `protocols` by arm, and counts: `episodes` by status (`what`), `missing` as the view lists them.
+
+    `pooled` names the arms that were played with several sets of options.
+    """
 
     study: str
     simulated: bool
@@ -114,6 +122,7 @@ class Answered:
     given: Given
     episodes: tuple[Count, ...]
     missing: tuple[Count, ...]
+    pooled: tuple[str, ...] = ()
 
 
 def read_answers(path: Path, study: str | None = None) -> list[Answered]:
@@ -130,12 +139,23 @@ def read_answers(path: Path, study: str | None = None) -> list[Answered]:
         con.execute(PLAYS, [study])
         plays, given = columns(con, PLAY_COLUMNS), columns(con, ANSWERS)
         missing = con.execute(MISSING).fetchall()
+        pooled = con.execute(POOLED).fetchall()
     found = []
     for name in names:
         arms = tuple(dict.fromkeys(arm for owner, arm, _, _ in counts if owner == name))
         own = tuple(Count(arm, status, None, None, n) for owner, arm, status, n in counts if owner == name)
         lacking = tuple(Count(arm, what, phase, reason, n) for owner, arm, what, phase, reason, n in missing if owner == name)
-        found.append(Answered(name, *known.get(name, (False, None)), arms, *of_study(name, arms, plays, given), own, lacking))
+        found.append(
+            Answered(
+                name,
+                *known.get(name, (False, None)),
+                arms,
+                *of_study(name, arms, plays, given),
+                own,
+                lacking,
+                tuple(arm for owner, arm, _ in pooled if owner == name),
+            )
+        )
     return found
 
 

@@ -60,6 +60,7 @@ def answers_report(record: Answered) -> Json:
         "by_model": model_rows(record) if several else [],
         "differences": difference_rows(plays, names, code),
         "budget": budget(plays, names, code),
+        "pooled": list(record.pooled),
     }
 
 

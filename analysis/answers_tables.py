@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Json = dict[str, Any]
-MOST_PAIRS = 15
+MOST_PAIRS = 45
 
 
 def print_answers(console: Console, report: Json) -> None:
@@ -21,6 +21,10 @@ def print_answers(console: Console, report: Json) -> None:
     left_out = f"; left out: {', '.join(unfinished)}" if unfinished else ""
     simulated = " of SIMULATED models" if report["simulated"] else ""
     say(console, f"Answers{simulated} to {counted(found['questions'], 'question')} in {counted(found['episodes']['done'], 'play')}{left_out}")
+    if found["pooled"]:
+        say(
+            console, f"POOLED: plays with different options of {', '.join(found['pooled'])}; give studies names of their own to keep them apart"
+        )
     console.print()
     print_accuracy(console, found)
     print_differences(console, found["differences"])
@@ -74,7 +78,7 @@ def print_spent(console: Console, found: Json) -> None:
     """Accuracy beside what a question took, and whether that was the same for all arms."""
     rows, unknown = [], []
     for row in found["arms"]:
-        tokens = [decimal(row[name], 1) for name in ("calls", "tokens_in", "tokens_out")]
+        tokens = [decimal(row[name], 1) for name in ("answered", "tokens_in", "tokens_out")]
         rows.append([row["arm"], percent(row["accuracy"]), *tokens, dollars(row["cost_usd"]), decimal(row["routes"], 1)])
         for name, words in (("tokens_out", "tokens"), ("cost_usd", "dollars")):
             if row[f"{name}_unknown"]:
@@ -84,7 +88,7 @@ def print_spent(console: Console, found: Json) -> None:
         notes = ["All arms had the same budget per question: calls with a reply, and generated tokens."]
     if unknown:
         notes.append(f"Unknown, and left out of the means: {'; '.join(unknown)}.")
-    headings = ["arm", "right", "calls", "tokens in", "generated", "dollars", "summaries"]
+    headings = ["arm", "right", "replies", "tokens in", "generated", "dollars", "summaries"]
     block(console, "What a question took, mean per play", headings, rows, notes)
 
 

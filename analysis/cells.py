@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Json = dict[str, Any]
 WIDTH = 100
+LONGEST_NAME = 18
 
 
 def block(
@@ -34,7 +35,10 @@ def block(
     if rows:
         drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for number, heading in enumerate(headings):
-            drawn.add_column(Text(clean(heading)), justify="left" if number < words else "right", overflow="fold", no_wrap=number >= words)
+            # A name is not broken in the middle where that can be helped.
+            longest = min(max(len(str(row[number])) for row in rows), LONGEST_NAME) if number == 0 else None
+            justify: Literal["left", "right"] = "left" if number < words else "right"
+            drawn.add_column(Text(clean(heading)), justify=justify, overflow="fold", no_wrap=number >= words, min_width=longest)
         for row in rows:
             drawn.add_row(*(Text(clean(str(cell))) for cell in row))
         say(console, title)

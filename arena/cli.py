@@ -77,7 +77,13 @@ def run_options(run: argparse.ArgumentParser) -> None:
     """The options of `arena run`."""
     run.add_argument("file", type=Path, help="a Python file with `def study(...) -> Study`")
     run.add_argument("-o", "--option", action="append", default=[], metavar="KEY=VALUE", help="an argument of its study function")
-    run.add_argument("--concurrency", type=int, default=32, metavar="N", help="calls in flight (default: 32)")
+    run.add_argument(
+        "--concurrency",
+        type=int,
+        default=32,
+        metavar="N",
+        help="episodes at once, and calls in flight; local models queue by themselves (default: 32)",
+    )
     run.add_argument("--attempts", type=int, default=5, metavar="N", help="requests for one call at most, the first included (default: 5)")
     run.add_argument("--deadline", type=float, default=900, metavar="S", help="seconds for one call, attempts and waits in it (default: 900)")
     run.add_argument(

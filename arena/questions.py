@@ -57,18 +57,18 @@ def questions(
     path: str | Path,
     *,
     question: str = "question",
-    gold: str = "answer",
+    gold: str | None = "answer",
     choices: str | None = None,
     source: str | None = None,
     licence: str | None = None,
     seed: int | None = 0,
 ) -> tuple[Subject, ...]:
-    """Questions from a .jsonl, .json, .parquet or .txt file, in the file's order; the names say which column holds what.
+    """Questions from a .jsonl, .json, .csv, .parquet or .txt file, in the file's order; the names say which column holds what.
 
     Unless named otherwise, the question stands in `question`, `problem` or `text`, the gold answer in `answer`, `gold` or `target`, the
     options in `choices` or `options` (a list, or a mapping from letter to text), and `source` (else the file's name) and `licence` in
     columns of these names.  A gold answer is text as it stands in the file ("025" keeps its zero), a number becomes text, of a worked
-    solution that ends in `#### 18` it is what follows (GSM8K); none is None.
+    solution that ends in `#### 18` it is what follows (GSM8K).  Every row has one, or nothing is graded: `gold=None`.
 
     With options, `Subject.choices` holds their texts and `gold` the letter of the right one, "A" for the first.  Their order depends on
     `seed`, question and texts alone, not on the file's order, which is kept with `seed=None` only.  In the file, a whole number is an index
@@ -87,7 +87,7 @@ def hub_questions(
     split: str = "test",
     subset: str | None = None,
     question: str = "question",
-    gold: str = "answer",
+    gold: str | None = "answer",
     choices: str | None = None,
     seed: int | None = 0,
 ) -> tuple[Subject, ...]:
@@ -110,11 +110,11 @@ def hub_questions(
     return _subjects(rows, dataset, _columns(question, gold, choices, None, None), dataset, seed)
 
 
-def _columns(question: str, gold: str, choices: str | None, source: str | None, licence: str | None) -> Columns:
+def _columns(question: str, gold: str | None, choices: str | None, source: str | None, licence: str | None) -> Columns:
     """The names to try: our own where the caller has left the defaults, else what it named."""
     return Columns(
         QUESTION if question == QUESTION[0] else (question,),
-        GOLD if gold == GOLD[0] else (gold,),
+        () if gold is None else GOLD if gold == GOLD[0] else (gold,),
         (choices,) if choices else CHOICES,
         (source,) if source else SOURCE,
         (licence,) if licence else LICENCE,
@@ -132,11 +132,15 @@ def _subjects(rows: Iterable[object], place: str, columns: Columns, source: str,
         known.update(row)
         checked = _checked(row, columns, where)
         try:
-            found.append(_subject(checked, source, seed))
+            made = _subject(checked, source, seed)
+            if made.gold is None and columns.gold:
+                tried = " or ".join(f"`{name}`" for name in columns.gold)
+                raise ValueError(f"no answer in the field {tried}; there are {', '.join(map(str, row))} (gold=None: nothing is to be graded)")
+            found.append(made)
         except ValueError as error:
             raise StudyError(f"{where}: {error}") from error
     for names in (columns.gold, columns.choices, columns.source, columns.licence):
-        if names not in (GOLD, CHOICES, SOURCE, LICENCE) and not known & set(names):
+        if names and names not in (GOLD, CHOICES, SOURCE, LICENCE) and not known & set(names):
             raise StudyError(f"{place}: no row has the column {names[0]!r} that you named; there are {', '.join(sorted(known))}")
     return tuple(found)
 

@@ -69,7 +69,9 @@ class StandIn:
         """Answer, and count."""
         self.calls += 1
         tokens_out = min(self.reply_tokens, request.sampling.max_tokens or self.reply_tokens)
-        reply = Reply(stand_in_text(tokens_out), tokens_in=tokens_of(request), tokens_out=tokens_out)
+        # Whoever has a limit is taken to reach it: protocols that go on with a thought would otherwise end with the first.
+        finish = "stop" if request.sampling.max_tokens is None else "length"
+        reply = Reply(stand_in_text(tokens_out), finish_reason=finish, tokens_in=tokens_of(request), tokens_out=tokens_out)
         self.tokens_in += reply.tokens_in or 0
         self.tokens_out += tokens_out
         self.usd.append(0.0 if self.model.simulated and self.price is None else self.price and cost_usd(self.price, reply))

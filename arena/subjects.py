@@ -6,6 +6,7 @@ A file is JSON lines (one object a line), a JSON list, a Parquet table, or plain
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from dataclasses import fields
 from pathlib import Path
@@ -91,9 +92,11 @@ def text_rows(file: Path) -> list[object]:
             return rows if isinstance(rows, list) else [rows]
         case ".jsonl" | ".ndjson":
             return [orjson.loads(text) for text in file.read_bytes().splitlines() if text.strip()]
+        case ".csv":
+            return list(csv.DictReader(file.read_text("utf-8-sig").splitlines(keepends=True)))
         case ".txt":
             return [{"text": text} for text in file.read_text("utf-8").splitlines() if text.strip()]
-    raise StudyError(f"cannot tell the format of {file}: use .jsonl, .json, .parquet or .txt")
+    raise StudyError(f"cannot tell the format of {file}: use .jsonl, .json, .csv, .parquet or .txt")
 
 
 def parquet_rows(file: Path, what: str) -> list[object]:

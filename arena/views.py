@@ -249,7 +249,7 @@ VIEWS: dict[str, View] = {
                coalesce(c.calls_of_unknown_cost, 0) as calls_of_unknown_cost
         from episodes e join given g using (episode)
         left join (from answers where final) f using (episode) left join seated s using (episode) left join spent c using (episode)
-        left join sent r using (episode) where e.status = 'done'
+        left join sent r using (episode) where e.status = 'done' and coalesce(f.status, '') <> 'no gold answer'
         """,
         {
             "models": "the models that sat in it, each once, by name",

@@ -105,14 +105,18 @@ def unreadable(where: str, error: BaseException) -> StudyError:
 
 
 def rows_for(loaded: Loaded, settings: Settings) -> Rows:
-    """The rows that a model gets: as many and as long as its memory allows and its positions go."""
+    """The rows that a model gets: as many and as long as its memory allows and its positions go.
+
+    Raises StudyError where longer rows are asked for than the model has positions.
+    """
     model = loaded.model
     config = model.config.get_text_config()
     slots = settings.slots or SLOTS
     longest = getattr(config, "max_position_embeddings", None) or LONGEST_ROW
     room = cache_bytes(model) // (slots * bytes_a_token(model) or 1)
-    context = settings.context or max(SHORTEST_ROW, min(longest, LONGEST_ROW, room))
-    context = min(context, longest)
+    if settings.context is not None and settings.context > longest:
+        raise StudyError(f"context={settings.context} is more than the {longest} positions that this model has; leave it out, or take less")
+    context = settings.context or min(longest, max(SHORTEST_ROW, min(LONGEST_ROW, room)))
     if not can_be_kept_in_rows(config, context):
         why = "not all of its attention is full"
     elif not agrees(model, SlotRows(model, 2, 16)):

@@ -202,7 +202,9 @@ class LocalModel:
         room = self.engine.capacity - len(ids)
         if room < 1:
             raise ContextOverflow(
-                f"the prompt of {len(ids)} tokens does not fit {self.name}, which has {self.engine.capacity}; set ?context= to more", sent=False
+                f"the prompt of {len(ids)} tokens does not fit {self.name}, whose sequences have {self.engine.capacity} here (?context= sets"
+                " that, up to the positions of the model); shorten the prompt or the protocol's turns",
+                sent=False,
             )
         longest = min(sampling.max_tokens or LONGEST_REPLY, room)
         stop, alternatives = tuple(sampling.stop), sampling.logprobs

@@ -21,7 +21,7 @@ from agents.simulated_replies import mark_of
 from agents.simulated_solver import chances, simulated_solver, solver_profile
 from agents.simulated_truth import expected_accuracy, expected_majority, expected_stated
 from arena import Arena, Arm, Study
-from arena.errors import StudyError
+from arena.errors import Refused, StudyError
 from arena.types import Message, Place, Reply, Request, Sampling, Subject
 
 [ONE] = simulated_questions(1)
@@ -284,12 +284,12 @@ def test_a_reply_ends_at_the_most_tokens_or_before_a_stop_word() -> None:
     assert reply(ONE.text, sampling=Sampling(max_tokens=20, stop=("Step 2",))).finish_reason == "length"
 
 
-def test_every_word_says_that_it_is_simulated_also_without_a_question() -> None:
-    solver = model("sim/solver")
-    assert solver.simulated
-    for words in ("What is 2 + 2?", ONE.text, ""):
-        assert "no language model said this" in reply(words).text
-    assert boxed(reply("What is 2 + 2?").text) is None
+def test_every_word_says_that_it_is_simulated_and_other_questions_are_refused() -> None:
+    assert model("sim/solver").simulated
+    assert "no language model said this" in reply(ONE.text).text
+    for words in ("What is 2 + 2?", ""):
+        with pytest.raises(Refused, match="simulated questions alone"):
+            reply(words)
 
 
 def test_questions_state_themselves_and_a_longer_list_begins_with_a_shorter_one() -> None:

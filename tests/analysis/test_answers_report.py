@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents.scripted import scripted
 from analysis.report import print_report, report
+from arena import Agent, Answer, Arena, Arm, Seat, Study, Subject
 from arena.cli import main
 from arena.errors import StudyError
 from arena.store import query
 
+VERSION = "1"
 Add = Callable[..., Path]
 RIGHT, WRONG, LOST = ("4", True, 0.9), ("5", False, 0.6), (None, None, None)
 KEYS = "study simulated origin episodes answers missing rules"
@@ -52,10 +55,23 @@ def test_the_keys_are_a_promise(solve: Add) -> None:
     [found] = report(solve("s", *two_arms()))
     assert sorted(found) == sorted(KEYS.split())
     assert found["episodes"] == {"done": 12, "failed": 0, "open": 0}
-    assert sorted(found["answers"]) == sorted(["questions", "episodes", "arms", "by_model", "differences", "budget"])
+    assert sorted(found["answers"]) == sorted(["questions", "episodes", "arms", "by_model", "differences", "budget", "pooled"])
     row = found["answers"]["arms"][0]
     assert sorted(row) == sorted([*ARM.split(), *SPENT.split(), "unreadable_because", "paths", "changes", "calibration"])
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_an_arm_that_was_played_with_other_options_is_called_pooled(tmp_path: Path) -> None:
+    async def guess(episode: object, question: Subject, solver: Seat, *, extra: int = 0) -> Answer:
+        said = await episode.ask(solver, question.text, phase="a")  # type: ignore[attr-defined]
+        return Answer(solver.name, said.text)
+
+    arena, lineup = Arena(tmp_path / "a.duckdb"), {"solver": Agent("s", scripted(lambda request: "4"))}
+    for extra in (0, 1):
+        assert not (extra and "POOLED" in printed(arena.path))
+        arena.run(Study("s", [Arm("a", guess, [lineup], {"extra": extra})], [Subject("2+2?", "question", "4")]), watch=lambda tally: None)
+    assert answers(arena.path)["pooled"] == ["a"]
+    assert "POOLED: plays with different options of a" in printed(arena.path)
 
 
 def test_accuracy_both_ways_by_hand_and_as_the_view_has_it(solve: Add) -> None:

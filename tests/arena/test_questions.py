@@ -35,14 +35,12 @@ def test_columns_are_found_by_their_usual_names(tmp_path: Path) -> None:
         tmp_path,
         {"question": "1+1?", "answer": 2, "source": "s", "licence": "MIT"},
         {"problem": " 24+1? ", "gold": "025"},
-        {"text": "No gold?", "target": None},
         {"question": "6*3?", "answer": "Six times three.\n#### 18"},
         {"question": "Sure?", "answer": True},
     )
     assert questions(file) == (
         Subject("1+1?", "question", "2", source="s", licence="MIT"),
         Subject("24+1?", "question", "025", source="q.jsonl"),
-        Subject("No gold?", "question", None, source="q.jsonl"),
         Subject("6*3?", "question", "18", source="q.jsonl"),
         Subject("Sure?", "question", "true", source="q.jsonl"),
     )
@@ -63,7 +61,9 @@ def test_questions_come_from_json_parquet_and_plain_lines(tmp_path: Path) -> Non
     (tmp_path / "q.txt").write_text("1+1?\n\n")
     assert questions(tmp_path / "q.json")[0].gold == "2"
     assert right(questions(tmp_path / "arc.parquet")[0]) == "2"
-    assert questions(tmp_path / "q.txt") == (Subject("1+1?", "question", None, source="q.txt"),)
+    assert questions(tmp_path / "q.txt", gold=None) == (Subject("1+1?", "question", None, source="q.txt"),)
+    (tmp_path / "q.csv").write_text('\ufeffquestion,answer\n"1+1, or?",2\n')
+    assert questions(tmp_path / "q.csv") == (Subject("1+1, or?", "question", "2", source="q.csv"),)
     with pytest.raises(StudyError, match=r"open\.parquet, row 1: the gold answer '2' is neither"):
         questions(tmp_path / "open.parquet")
 
@@ -85,11 +85,9 @@ OPTIONS = {"A": "iron", "B": "gold", "C": "lead", "D": "zinc"}
         (2, [7, 8, 9], "9"),
         ("2", ["1", "2", "3"], "2"),
         (2, ["1", "2", "3"], "3"),
-        (None, OPTIONS, None),
-        (" ", OPTIONS, None),
     ],
 )
-def test_gold_is_the_letter_of_the_right_option_wherever_that_went(tmp_path: Path, gold: object, choices: object, text: str | None) -> None:
+def test_gold_is_the_letter_of_the_right_option_wherever_that_went(tmp_path: Path, gold: object, choices: object, text: str) -> None:
     for seed in range(6):
         subject = questions(written(tmp_path, {"question": "Which?", "answer": gold, "choices": choices}), seed=seed)[0]
         assert right(subject) == text
@@ -146,7 +144,15 @@ def test_a_row_that_is_no_question_is_named(tmp_path: Path, row: object, words: 
         questions(written(tmp_path, {"question": "1+1?", "answer": "2"}, row))
 
 
-@pytest.mark.parametrize("name", ["gold", "choices", "source", "licence"])
+@pytest.mark.parametrize("row", [{"question": "1+1?", "anwser": 2}, {"question": "1+1?", "answer": None}, {"question": "1+1?", "answer": " "}])
+def test_a_question_without_an_answer_is_an_error_unless_nothing_is_to_be_graded(tmp_path: Path, row: dict[str, object]) -> None:
+    file = written(tmp_path, {"question": "2+2?", "answer": "4"}, row)
+    with pytest.raises(StudyError, match="row 2: no answer in the field `answer` or `gold` or `target`; there are question, an"):
+        questions(file)
+    assert [subject.gold for subject in questions(file, gold=None)] == [None, None]
+
+
+@pytest.mark.parametrize("name", ["choices", "source", "licence"])
 def test_a_named_column_that_no_row_has_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(StudyError, match="no row has the column 'anser' that you named; there are answer, question"):
         questions(written(tmp_path, {"question": "1+1?", "answer": "2"}), **{name: "anser"})  # type: ignore[arg-type]

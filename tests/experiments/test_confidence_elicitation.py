@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from agents.simulated_questions import simulated_questions
 from arena.cli import main
 from arena.run import Arena
 from arena.study import plays
@@ -32,7 +34,8 @@ def test_the_script_prints_what_was_put_in_beside_what_was_found(tmp_path: Path,
 
 
 def test_samples_strategies_and_questions_are_one_option_away(tmp_path: Path) -> None:
-    (tmp_path / "my.jsonl").write_text('{"question": "What is 2 + 2?", "answer": "4"}\n')
+    one = simulated_questions(1)[0]
+    (tmp_path / "my.jsonl").write_text(json.dumps({"question": one.text, "answer": one.gold}))
     options = ["models=sim/solver", f"questions={tmp_path / 'my.jsonl'}", "strategies=vanilla,top_k", "samples=5", "temperature=0.7"]
     study = load_study(FILE, [*options, "aggregation=average_confidence"])
     assert study.name == "confidence_elicitation_5_samples_average_confidence"
@@ -40,4 +43,4 @@ def test_samples_strategies_and_questions_are_one_option_away(tmp_path: Path) ->
     assert len(plays(study)) == 2
     assert Arena(tmp_path / "a.duckdb").run(study).done == 2
     rows = Arena(tmp_path / "a.duckdb").sql("select count(*), count(answer), count(*) filter (final) from answers").rows
-    assert rows == ((12, 0, 2),)
+    assert rows == ((12, 12, 2),)
