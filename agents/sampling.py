@@ -36,6 +36,10 @@ def out_of_range(sampling: Sampling, *, hottest: float = float("inf")) -> str | 
     options = sampling.options
     if not isinstance(options, tuple) or not all(isinstance(text, str) and text for text in options) or len(set(options)) != len(options):
         return f"options is a tuple of texts, none of them empty or twice, not {options!r}; write options=('yes', 'no'), or leave it out"
+    if any(one != other and other.startswith(one) for one in options for other in options):
+        return (
+            f"no option may begin with another, since it would be likelier by that alone: {options!r}; end them with a mark, or leave them out"
+        )
     return None
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 WIDTH = 100
-LONGEST_NAME = 18
+BETWEEN = 3
 
 
 def block(
@@ -34,11 +34,13 @@ def block(
 
     if rows:
         drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        widths = [max(len(str(row[number])) for row in (headings, *rows)) for number in range(len(headings))]
+        # A name is not broken in the middle where the numbers leave room for it.
+        room = console.width - sum(width + BETWEEN for width in widths[1:])
         for number, heading in enumerate(headings):
-            # A name is not broken in the middle where that can be helped.
-            longest = min(max(len(str(row[number])) for row in rows), LONGEST_NAME) if number == 0 else None
             justify: Literal["left", "right"] = "left" if number < words else "right"
-            drawn.add_column(Text(clean(heading)), justify=justify, overflow="fold", no_wrap=number >= words, min_width=longest)
+            least = max(1, min(widths[0], room)) if number == 0 else None
+            drawn.add_column(Text(clean(heading)), justify=justify, overflow="fold", no_wrap=number >= words, min_width=least)
         for row in rows:
             drawn.add_row(*(Text(clean(str(cell))) for cell in row))
         say(console, title)

@@ -91,12 +91,20 @@ def text_rows(file: Path) -> list[object]:
             rows = orjson.loads(file.read_bytes())
             return rows if isinstance(rows, list) else [rows]
         case ".jsonl" | ".ndjson":
-            return [orjson.loads(text) for text in file.read_bytes().splitlines() if text.strip()]
+            return [json_line(file, number, text) for number, text in enumerate(file.read_bytes().splitlines(), 1) if text.strip()]
         case ".csv":
             return list(csv.DictReader(file.read_text("utf-8-sig").splitlines(keepends=True)))
         case ".txt":
-            return [{"text": text} for text in file.read_text("utf-8").splitlines() if text.strip()]
+            return [{"text": text} for text in file.read_text("utf-8-sig").splitlines() if text.strip()]
     raise StudyError(f"cannot tell the format of {file}: use .jsonl, .json, .csv, .parquet or .txt")
+
+
+def json_line(file: Path, number: int, text: bytes) -> object:
+    """The value of one line.  Raises StudyError, which names the line."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise StudyError(f"cannot read line {number} of {file}: {str(error).partition(':')[0]}") from error
 
 
 def parquet_rows(file: Path, what: str) -> list[object]:

@@ -71,9 +71,11 @@ def study(
 
         subjects = sums(number)
     sizes = dict(TOY_SIZES if toy else PAPER_SIZES)
-    sizes |= {"turns": turns or sizes["turns"], "think_tokens": think_tokens or sizes["think_tokens"]}
+    sizes |= {name: given for name, given in (("turns", turns), ("think_tokens", think_tokens)) if given is not None}
     blocks = part if part is not None else [0] if toy else []
-    count = len([block for block in blocks if block < sizes["turns"] - 1]) if blocks else max(1, sizes["turns"] - 1)
+    # One turn alone is followed by a block as well; of more, all but the last can be.
+    followed = range(max(1, sizes["turns"] - 1))
+    count = len([turn for turn in followed if turn in blocks or not blocks])
     each = sizes["turns"] * sizes["think_tokens"] + count * sizes["summary_tokens"] + sizes["answer_tokens"]
     alone = replace(solver, sampling=replace(solver.sampling, max_tokens=each))
     arms = [Arm("independent", self_consistency, [{"solver": alone}], {"paths": paths})]

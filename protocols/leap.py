@@ -39,6 +39,7 @@ VERSION = "1"
 Router = Literal["dispersed", "clustered", "hybrid", "random", "all"]
 Similarity = Literal["indel", "levenshtein"]
 Count = Annotated[int, Ge(1)]
+Peers = Literal[-1] | Count
 
 PLAIN = "\nReason step by step, and put the final answer into \\boxed{}."
 TAGS = """
@@ -112,7 +113,7 @@ async def leap(
     summary_tokens: Count = 256,
     answer_tokens: Count = 256,
     router: Router = "dispersed",
-    top_k: int = 2,
+    top_k: Peers = 2,
     similarity: Similarity = "indel",
     part: Sequence[int] = (),
     communication: Literal["every", "once"] = "every",
@@ -124,9 +125,9 @@ async def leap(
 ) -> list[Answer]:
     """Paths think, sum up, read their peers and think on; each gives an answer, and the most frequent one is the episode's.
 
-    `part` holds the turns (from 0) that a block follows, empty: every one but the last.  `finished="visible"`: peers still see the last
-    summary of a path that has finished.  `strip_lead`: summaries are compared without the lead-in drawn for them.  `opens` begins the thought
-    where the chat template does not, such as "<think>"; `closes` ends it.
+    `top_k` -1 shows everybody.  `part` holds the turns (from 0) that a block follows, empty: every one but the last.  `finished="visible"`:
+    peers still see the last summary of a path that has finished.  `strip_lead`: summaries are compared without the lead-in drawn for them.
+    `opens` begins the thought where the chat template does not, such as "<think>"; `closes` ends it.
     """
     check_prefill(solver)
     task = put(question) + (PLAIN if trained else TAGS)
@@ -303,7 +304,7 @@ async def leap_segmented(
     turns: Count = 5,
     words: Count = 400,
     router: Router = "dispersed",
-    top_k: int = 2,
+    top_k: Peers = 2,
     similarity: Similarity = "indel",
 ) -> list[Answer]:
     """LeaP for models that cannot go on with a thought: each turn is a reply of its own, which ends with its summary.

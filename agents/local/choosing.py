@@ -61,7 +61,7 @@ def draw(weight: torch.Tensor, uniform: Sequence[float]) -> torch.Tensor:
     total = reached[:, -1:]
     below = torch.nextafter(total, torch.zeros_like(total))
     target = torch.minimum(torch.tensor(uniform, device=weight.device, dtype=weight.dtype)[:, None] * total, below)
-    return torch.searchsorted(reached, target, right=True)[:, 0]
+    return torch.searchsorted(reached, target, right=True)[:, 0].clamp_(max=weight.shape[-1] - 1)
 
 
 def choose_filtered(logits: torch.Tensor, how: Sequence[Choosing], uniform: Sequence[float]) -> torch.Tensor:

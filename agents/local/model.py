@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from agents.local.prompts import Words
 
 LONGEST_REPLY = 4096
+COLDEST, LEAST_MASS = 1e-4, 1e-6
+MOST = {"slots": 4096, "context": 2**24}
 DTYPES = ("float32", "bfloat16", "float16")
 ABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "options"})
 HONOURED = "same seed, same reply"
@@ -84,8 +86,8 @@ def settings_of(name: str, query: str) -> dict[str, str | int]:
     for key, value in parse_qsl(query, keep_blank_values=True):
         if key not in ("dtype", "device", "slots", "context"):
             raise StudyError(f"{name} has no setting {key!r}: dtype, device, slots and context can be set")
-        if key in ("slots", "context") and not (value.isdecimal() and int(value) > 0):
-            raise StudyError(f"{key} of {name} is a whole number from 1 on, not {value!r}")
+        if key in MOST and not (value.isdecimal() and len(value) < 12 and 0 < int(value) <= MOST[key]):
+            raise StudyError(f"{key} of {name} is a whole number from 1 to {MOST[key]}, not {value!r}")
         if key == "dtype" and value not in DTYPES:
             raise StudyError(f"the dtype of {name} is one of {', '.join(DTYPES)}, not {value!r}")
         given[key] = int(value) if key in ("slots", "context") else value
@@ -109,18 +111,24 @@ class LocalModel:
         self._loaded: Loaded | None = None
         self._words: Words | None = None
         self._lock = threading.Lock()
+        self._users = 0
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
 
     async def open(self) -> None:
-        """Read the weights where they are not in memory, and start the engine.  Raises StudyError where there is no such model."""
-        await asyncio.to_thread(self._open)
+        """Read the weights where they are not in memory, and start the engine, which serves every run that has opened it and not closed it.
 
-    def _open(self) -> None:
+        Raises StudyError where there is no such model.
+        """
+        await asyncio.to_thread(self._ready)
+        with self._lock:
+            self._users += 1
+
+    def _ready(self) -> Engine:
         with self._lock:
             if self.engine is not None and self.engine.alive:
-                return
+                return self.engine
             from agents.local.engine import Engine
             from agents.local.loading import Settings, load, rows_for
             from agents.local.prompts import Words
@@ -134,10 +142,15 @@ class LocalModel:
             self.engine = Engine(rows_for(self._loaded, settings), self._words.decode)
             promised = {HONOURED} if (self._loaded.dtype, self._loaded.device) == ("float32", "cpu") else set()
             self.can = ABILITIES | promised
+            return self.engine
 
     async def close(self) -> None:
-        """Stop the engine and let go of its cache; the weights stay for the next run."""
-        engine, self.engine = self.engine, None
+        """Stop the engine and let go of its cache, when nobody else has opened it; the weights stay for the next run."""
+        with self._lock:
+            self._users = max(0, self._users - 1)
+            if self._users:
+                return
+            engine, self.engine = self.engine, None
         if engine is not None:
             await asyncio.to_thread(engine.close)
 
@@ -168,11 +181,14 @@ class LocalModel:
         usual = Choosing(
             (1.0 if own.temperature is None else own.temperature) if own.do_sample else 0.0, own.top_k or 0, own.top_p or 1.0, own.min_p or 0.0
         )
+        size = self._loaded.model.config.get_text_config().vocab_size
+        temperature = usual.temperature if sampling.temperature is None else sampling.temperature
         return Choosing(
-            usual.temperature if sampling.temperature is None else sampling.temperature,
+            # What is colder than float32 can tell apart is the likeliest token.
+            temperature if temperature >= COLDEST else 0.0,
             # A user who chooses a temperature has chosen the distribution; what narrows it is then said too, or off.
-            sampling.top_k or (usual.top_k if sampling.temperature is None else 0),
-            sampling.top_p or (usual.top_p if sampling.temperature is None else 1.0),
+            min(sampling.top_k or (usual.top_k if sampling.temperature is None else 0), size),
+            max(sampling.top_p or (usual.top_p if sampling.temperature is None else 1.0), LEAST_MASS),
             sampling.min_p or (usual.min_p if sampling.temperature is None else 0.0),
         )
 
@@ -185,24 +201,23 @@ class LocalModel:
         why = self.objection(request.sampling)
         if why is not None:
             raise Refused(f"{self.name} was not asked: {why}", sent=False)
-        if self.engine is None or not self.engine.alive:
-            await self.open()
-        with self.engine.announced(request.place.episode):
+        engine = await asyncio.to_thread(self._ready) if self.engine is None or not self.engine.alive else self.engine
+        with engine.announced(request.place.episode):
             ids = await asyncio.to_thread(self._words.ids, request, self.name)
         if not ids:
             raise Refused(f"{self.name} was asked nothing that it has tokens for", sent=False)
         if request.sampling.options:
-            return await self._chosen(request, ids)
-        return self._reply(request, ids, await self.engine.generate(self._job(request, ids)))
+            return await self._chosen(engine, request, ids)
+        return self._reply(request, ids, await engine.generate(self._job(engine, request, ids)))
 
-    def _job(self, request: Request, ids: tuple[int, ...]) -> Job:
+    def _job(self, engine: Engine, request: Request, ids: tuple[int, ...]) -> Job:
         from agents.local.drafts import Job
 
         sampling, place = request.sampling, request.place
-        room = self.engine.capacity - len(ids)
+        room = engine.capacity - len(ids)
         if room < 1:
             raise ContextOverflow(
-                f"the prompt of {len(ids)} tokens does not fit {self.name}, whose sequences have {self.engine.capacity} here (?context= sets"
+                f"the prompt of {len(ids)} tokens does not fit {self.name}, whose sequences have {engine.capacity} here (?context= sets"
                 " that, up to the positions of the model); shorten the prompt or the protocol's turns",
                 sent=False,
             )
@@ -243,7 +258,7 @@ class LocalModel:
             for one in said.noted
         )
 
-    async def _chosen(self, request: Request, ids: tuple[int, ...]) -> Reply:
+    async def _chosen(self, engine: Engine, request: Request, ids: tuple[int, ...]) -> Reply:
         """The likeliest of the options as the beginning of the reply; their probabilities, which sum to 1, are measures."""
         from agents.local.drafts import Job
 
@@ -252,7 +267,7 @@ class LocalModel:
         if not all(coded):
             raise Refused(f"{self.name} has no tokens for one of the options {options!r}", sent=False)
         jobs = [Job((*ids, *code), 0, score_from=len(ids), group=request.place.episode) for code in coded]
-        scored = await asyncio.gather(*(self.engine.generate(job) for job in jobs))
+        scored = await asyncio.gather(*(engine.generate(job) for job in jobs))
         return chosen_reply(self.name, options, ids, scored)
 
 
@@ -269,7 +284,7 @@ def chosen_reply(name: str, options: tuple[str, ...], ids: tuple[int, ...], scor
         options[int(total.argmax())],
         model_served=name,
         finish_reason="options",
-        tokens_in=len(ids),
+        tokens_in=sum(one.reused + one.prefilled for one in scored),
         tokens_cached=sum(one.reused for one in scored),
         tokens_out=0,
         measures=measures,

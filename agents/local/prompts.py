@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from arena.journal import writable
 from arena.types import Message, Request, Spoken
 
 # Marks a place in a message while the chat template is applied; these two characters have no meaning in Unicode.
@@ -54,11 +55,12 @@ class Words:
 
     def ids(self, request: Request, served: str) -> tuple[int, ...]:
         """The tokens of a request's messages; a last assistant message is begun and not ended.  `served` is the name of this model."""
-        *history, last = request.messages
+        messages = [Message(message.role, writable(message.content)) for message in request.messages]
+        *history, last = messages
         begun = [last] if last.role == "assistant" else []
         said = [*history] if begun else [*history, last]
         spoken = [one for one in request.spoken if one.model == served] if self._pieces_add_up else []
-        stretches = [list(self._stretches(number, message, spoken)) for number, message in enumerate(request.messages)]
+        stretches = [list(self._stretches(number, message, spoken)) for number, message in enumerate(messages)]
         pieces = self._rendered(said, stretches[: len(said)])
         if begun:
             pieces += stretches[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -428,9 +429,13 @@ def test_the_numbered_server_never_repeats_a_number_and_logs_both_ends(tmp_path:
 
     log = tmp_path / "log.jsonl"
     texts: list[str] = []
-    for _ in range(2):
+    for served in (5, 10):
         with chat_process("--numbered", "--log", str(log), "--max-s", "20") as url:
             texts += asyncio.run(run(url))
+            # The server writes a reply down after it has sent it.
+            until = time.monotonic() + 10
+            while log.read_text().count('"reply"') < served and time.monotonic() < until:
+                time.sleep(0.01)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     numbers = {event: {line["number"] for line in lines if line["event"] == event} for event in ("request", "reply")}
     assert len(set(texts)) == 10

@@ -40,7 +40,7 @@ def test_motions_come_from_parquet_and_from_plain_lines(tmp_path: Path) -> None:
         ("m.jsonl", "", "has no motions"),
         ("m.jsonl", '{"motion": "A"}\n{"motion": ""}', "row 2"),
         ("m.jsonl", '{"title": "A"}', "row 1.*`motion`"),
-        ("m.jsonl", "[1, 2", "cannot read motions"),
+        ("m.jsonl", "[1, 2", "cannot read line 1 of .*m.jsonl"),
         ("m.json", "3", "row 1"),
         ("m.parquet", "x", "cannot read motions"),
         ("m.docx", "x", "use .jsonl"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,7 @@ async def test_prompts_that_do_not_fit_are_errors_and_silence_is_none(folder: Pa
         ("local/a/b?speed=9", "no setting 'speed'"),
         ("local/a/b?slots=none", "whole number"),
         ("local/a/b?dtype=int1", "dtype"),
+        ("toy/sum?slots=1000000000", "from 1 to 4096"),
         ("toy/chess", "toy/sum"),
     ],
 )
@@ -219,3 +221,42 @@ def test_naming_a_local_model_imports_nothing_heavy(folder: Path) -> None:
 
     code = f"import sys; from agents import agent; agent('local/{folder}'); print([m for m in ('torch', 'transformers') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+async def test_runs_that_overlap_share_an_engine_and_the_last_one_closes_it(folder: Path) -> None:
+    one = model(f"local/{folder}?slots=3")
+    await one.open()
+    await one.open()
+    engine = one.engine
+    await one.close()
+    assert one.engine is engine
+    assert (await one(asked("hello"))).text
+    await one.close()
+    assert one.engine is None
+
+
+def test_two_studies_at_once_do_not_stop_each_other(tmp_path: Path, folder: Path) -> None:
+    who = agent(f"local/{folder}?slots=2", sampling=Sampling(temperature=1.0, max_tokens=20))
+    with ThreadPoolExecutor(2) as threads:
+        arenas = list(threads.map(lambda n: played(tmp_path / f"{n}.duckdb", think_on, who, n), (1, 8)))
+    for arena in arenas:
+        assert arena.sql("select count(*) from calls where status <> 'ok'").rows == ((0,),)
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [Sampling(temperature=t) for t in (1e-300, 1e-38, 1e300)]
+    + [Sampling(top_p=1e-300, temperature=1.0), Sampling(top_k=10**30, temperature=1.0)],
+)
+async def test_no_legal_sampling_stops_the_engine(folder: Path, sampling: Sampling) -> None:
+    one = model(f"local/{folder}")
+    reply = await one(asked("hello", replace(sampling, max_tokens=4)))
+    assert reply.tokens_out
+    assert one.engine.alive
+    await one.close()
+
+
+async def test_a_lone_surrogate_is_no_error(folder: Path) -> None:
+    one = model(f"local/{folder}")
+    assert (await one(asked("\ud800 hello"))).tokens_out
+    await one.close()
