@@ -85,8 +85,10 @@ def answer(text: str, *, letters: str = "", last_number: bool = False, reask: st
     a flag says why ("no letter", "no box", "no number", or "answer too long" for more than 1,000 characters), and `reask`, where it is given,
     is asked once.  Give it to `episode.ask` as `read=answer` or `read=partial(answer, letters="ABCD")`.
     """
-    # Somebody who writes an option's text instead of its letter has answered: the grader knows the texts.
-    found = (choice(text, letters) if letters else None) or boxed(text)
+    found = choice(text, letters) if letters else boxed(text)
+    if letters and found is None and not re.fullmatch(r"[A-Za-z]", said := boxed(text) or ""):
+        # Somebody who writes an option's text instead of its letter has answered: the grader knows the texts.
+        found = said or None
     flag = "no letter" if letters else "no box"
     if found is None and last_number and not letters:
         found, flag = final_number(text), "no number"

@@ -204,3 +204,8 @@ def test_a_megabyte_of_hostile_text_is_read_in_seconds(text: str) -> None:
 def test_any_text_is_read_without_fail(text: str) -> None:
     assert choice(text, "AB") in ("A", "B", None)
     assert boxed(text) != ""
+
+
+@pytest.mark.parametrize(("said", "found"), [("\\boxed{Mercury}", "Mercury"), ("\\boxed{4}", "4"), ("\\boxed{D}", None), ("Mercury", None)])
+def test_the_text_of_an_option_in_the_box_is_an_answer_and_a_letter_that_there_is_not_is_none(said: str, found: str | None) -> None:
+    assert answer(said, letters="ABC").answer == found
