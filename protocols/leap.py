@@ -244,22 +244,41 @@ def exchange(
     strip_lead: bool,
 ) -> None:
     """Show every active path the summaries that the router chose for it, and lead it on; each summary shown is a row in `routes`."""
+    shown = routed(episode, peers, active, turn, router, top_k, similarity, strip_lead)
+    for path in active:
+        if not shown[path.number]:
+            path.context.append(NO_COMMENTS)
+            continue
+        path.context.append(" <comment> ")
+        for rank, peer in enumerate(shown[path.number]):
+            path.context += [f'{"" if rank == 0 else chr(10)}Peer {rank + 1}: "', peer.summary, '"']
+        path.context.append(f" </comment>\n\n{REFLECT}")
+
+
+def routed(
+    episode: Episode,
+    peers: Sequence[Path],
+    active: Sequence[Path],
+    turn: int,
+    router: Router,
+    top_k: int,
+    similarity: Similarity,
+    strip_lead: bool = False,
+) -> dict[int, list[Path]]:
+    """The peers whose summaries each active path is shown, in order, by its number; each of them is a row in `routes`."""
     summaries = [compared(path, strip_lead) for path in peers]
     rng = episode.rng("router") if router == "random" else None
     alike = similarities(summaries, similarity=similarity) if router not in ("random", "all") else None
     chosen = route(summaries, router=router, top_k=top_k, rng=rng, similarity=similarity)
+    shown: dict[int, list[Path]] = {}
     for mine, path in enumerate(peers):
         if path not in active:
             continue
-        if not chosen[mine]:
-            path.context.append(NO_COMMENTS)
-            continue
-        path.context.append(" <comment> ")
+        shown[path.number] = [peers[index] for index in chosen[mine]]
         for rank, index in enumerate(chosen[mine]):
-            path.context += [f'{"" if rank == 0 else chr(10)}Peer {rank + 1}: "', peers[index].summary, '"']
             score = None if alike is None else float(alike[mine][index])
             episode.route(block=turn, path=path.number, peer=peers[index].number, rank=rank, router=router, similarity=score)
-        path.context.append(f" </comment>\n\n{REFLECT}")
+    return shown
 
 
 def compared(path: Path, strip_lead: bool) -> str:
@@ -336,15 +355,8 @@ async def leap_segmented(
         active = [path for path in active if not path.finished]
         if not active or last:
             break
-        summaries = [path.summary.public or "" for path in active]
-        rng = episode.rng("router") if router == "random" else None
-        alike = similarities(summaries, similarity=similarity) if router not in ("random", "all") else None
-        for mine, chosen in enumerate(route(summaries, router=router, top_k=top_k, rng=rng, similarity=similarity)):
-            receiver = active[mine].number
-            heard[receiver] = [active[index].summary for index in chosen]
-            for rank, index in enumerate(chosen):
-                score = None if alike is None else float(alike[mine][index])
-                episode.route(block=turn, path=receiver, peer=active[index].number, rank=rank, router=router, similarity=score)
+        for number, others in routed(episode, active, active, turn, router, top_k, similarity).items():
+            heard[number] = [peer.summary for peer in others]
     return voted([Answer(path.seat.name, path.summary.answer, final=False) for path in team], question, solver)
 
 

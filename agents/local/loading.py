@@ -119,8 +119,8 @@ def rows_for(loaded: Loaded, settings: Settings) -> Rows:
     context = settings.context or min(longest, max(SHORTEST_ROW, min(LONGEST_ROW, room)))
     if not can_be_kept_in_rows(config, context):
         why = "not all of its attention is full"
-    elif not agrees(model, SlotRows(model, 2, 16)):
-        why = "its logits differ when sequences are batched"
+    elif (found := objection(model, SlotRows(model, 2, 16))) is not None:
+        why = found
     else:
         return SlotRows(model, slots, context)
     LOG.warning("%s takes the slower path, one sequence after another: %s", type(model).__name__, why)
@@ -138,8 +138,9 @@ def can_be_kept_in_rows(config: object, context: int) -> bool:
 
 
 @torch.inference_mode()
-def agrees(model: PreTrainedModel, rows: SlotRows) -> bool:
-    """Whether two padded chunks and a decoding step give the logits of the model alone: the proof that its attention heeds our mask."""
+def objection(model: PreTrainedModel, rows: SlotRows) -> str | None:
+    """Why sequences cannot be batched: None where two padded chunks and a decoding step give the logits of the model alone, which proves that
+    its attention heeds our mask."""
     size = model.config.get_text_config().vocab_size
     ids = np.random.default_rng(0).integers(0, size, (1, 12))
     alone = model(input_ids=torch.from_numpy(ids).to(model.device)).logits[0, -2:].float()
@@ -151,11 +152,13 @@ def agrees(model: PreTrainedModel, rows: SlotRows) -> bool:
         places = np.array([range(5, 11), [PADDING] * 4 + [9, 10]])
         ours.append(rows.forward(0, both, places)[:, -1])
         ours.append(rows.forward(0, np.repeat(ids[:, 11:], 2, axis=0), np.array([[11], [11]]))[:, -1])
-    except (TypeError, ValueError, IndexError, RuntimeError, AttributeError):
+    except torch.OutOfMemoryError:
+        raise
+    except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
         # A model that does not take a mask of four dimensions, or keeps something else than keys and values.
-        return False
+        return f"it cannot be given a mask for each sequence ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
     far = max(float((alone[step] - ours[step]).abs().max()) for step in range(2))
-    return far <= AGREES[model.dtype] * float(alone.std())
+    return None if far <= AGREES[model.dtype] * float(alone.std()) else "its logits differ when sequences are batched"
 
 
 def bytes_a_token(model: PreTrainedModel) -> int:
