@@ -49,9 +49,6 @@ def local_model(reference: str) -> LocalModel:
     Raises StudyError where torch or transformers is missing, a setting is none, or the reference names a folder that holds no model.
     """
     where, _, query = reference.partition("?")
-    missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
-    if missing:
-        raise StudyError(f"local/{where} needs {' and '.join(missing)}: pip install 'peer-arena[local]'")
     if not where:
         raise StudyError("local/ names no model; give a folder or a hub id, such as local/Qwen/Qwen3-0.6B")
     folder = Path(where).expanduser()
@@ -73,7 +70,10 @@ def toy_model(reference: str) -> LocalModel:
 
 
 def shared(key: str, name: str, where: str, query: str) -> LocalModel:
-    """The model in use under this reference, or a new one."""
+    """The model in use under this reference, or a new one.  Raises StudyError where torch or transformers is missing, or a setting is none."""
+    missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
+    if missing:
+        raise StudyError(f"{name} needs {' and '.join(missing)}: pip install 'peer-arena[local]' (pip install '.[local]' in a clone)")
     model = MODELS.get(key)
     if model is None:
         model = MODELS[key] = LocalModel(name, where, settings_of(name, query))

@@ -215,6 +215,13 @@ def test_a_model_that_is_not_on_disk_with_the_network_closed_is_one_clear_senten
     assert Arena(tmp_path / "a.duckdb").sql("select count(*) from runs").rows == ((0,),)
 
 
+@pytest.mark.parametrize("reference", ["toy/sum", "local/a/b"])
+def test_without_torch_one_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, reference: str) -> None:
+    monkeypatch.setattr("agents.local.model.find_spec", lambda package: None)
+    with pytest.raises(StudyError, match=r"needs torch and transformers: pip install 'peer-arena\[local\]'"):
+        model(reference + "?slots=77")
+
+
 def test_naming_a_local_model_imports_nothing_heavy(folder: Path) -> None:
     import subprocess
     import sys
