@@ -10,11 +10,12 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-for-tests
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/python -m tests.chromium
 	$(VENV)/bin/python -m pytest
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) -e .
+	$(PIP) -e '.[view]'
 	touch $@
 
 $(VENV)/.installed-for-tests: $(VENV)/.installed constraints.txt

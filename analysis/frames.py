@@ -30,7 +30,7 @@ EPISODES = """
 STUDIES = "select study, coalesce(simulated, false), origin from studies order by created_at, study"
 DEBATES = """
     create temp table debate_rows as
-    select e.study, e.arm, e.episode, p.model as proposition, o.model as opposition, v.confidence_sum, v.majority,
+    select e.study, e.arm, e.episode, e.subject, e.repeat, p.model as proposition, o.model as opposition, v.confidence_sum, v.majority,
            coalesce(v.votes_proposition + v.votes_opposition, 0) as votes, coalesce(v.abstained, 0) as abstained,
            coalesce(v.missing, 0) as missing, row_number() over (order by e.study, e.arm, e.episode) - 1 as row
     from episodes e
@@ -39,7 +39,10 @@ DEBATES = """
     left join outcomes v on v.debate = e.episode
     where p.episode is not null and o.episode is not null and e.status = 'done' and (e.study = $1 or $1 is null)
 """
-ROWS = "select arm, proposition, opposition, confidence_sum, majority, votes, abstained, missing, study from debate_rows order by row"
+ROWS = """
+    select arm, proposition, opposition, confidence_sum, majority, votes, abstained, missing, study, episode, subject, coalesce(repeat, 0)
+    from debate_rows order by row
+"""
 SLOTS = """
     create temp table turn_rows as
     select d.study, d.arm, d.row, t.seat, t.round, t.confidence, t.confidence_status <> 'not asked' as asked,
@@ -69,7 +72,7 @@ class Debates:
     `confidence` (G, 2, P) in [0, 1], nan where there is none; `asked` (G, 2, P), whether a rating was asked for; `arm` (G,) labels;
     `model` (G, 2) model references, None where unknown; `winner` (G,) "proposition", "opposition" or "tie" by the larger sum of the
     judges' confidences, and `majority` (G,) by their votes, None where not judged; `votes` (G, 3) judges' verdicts that named a winner,
-    abstained, could not be read.
+    abstained, could not be read; `episode` (G,) ids, `subject` (G,) ids of motions, None where unknown, and `repeat` (G,), 0 where unknown.
     """
 
     phases: tuple[str, ...]
@@ -80,6 +83,9 @@ class Debates:
     winner: Names
     majority: Names
     votes: NDArray[np.int64]
+    episode: Names
+    subject: Names
+    repeat: NDArray[np.int64]
 
     def among(self, chosen: NDArray[np.bool_]) -> Debates:
         """The debates where the mask (G,) is true, with only those phases in which they were asked for a rating."""
@@ -94,6 +100,9 @@ class Debates:
             self.winner[chosen],
             self.majority[chosen],
             self.votes[chosen],
+            self.episode[chosen],
+            self.subject[chosen],
+            self.repeat[chosen],
         )
 
     def against_itself(self) -> NDArray[np.bool_]:
@@ -175,7 +184,7 @@ def unknown(study: str, is_known: bool, others: list[str], path: Path) -> str:
 def read_debates(con: duckdb.DuckDBPyConnection, studies: list[str]) -> dict[str, Debates]:
     """The finished debates of each study, from the temporary tables debate_rows and slot_rows."""
     rows = con.execute(ROWS).fetchall()
-    columns = np.array(rows, dtype=object).reshape(len(rows), 9)
+    columns = np.array(rows, dtype=object).reshape(len(rows), 12)
     slots = con.execute("select study, arm, round, phase, slot from slot_rows order by all").fetchall()
     orders = {study: in_order([rest for owner, *rest in slots if owner == study]) for study in studies}
     place = np.zeros(len(slots), dtype=np.int64)
@@ -193,7 +202,8 @@ def read_debates(con: duckdb.DuckDBPyConnection, studies: list[str]) -> dict[str
         own = columns[:, 8] == study
         arm, model, winner, majority = columns[own, 0], columns[own, 1:3], columns[own, 3], columns[own, 4]
         ratings = confidence[own, :, : len(phases)], asked[own, :, : len(phases)]
-        found[study] = Debates(phases, *ratings, arm, model, winner, majority, columns[own, 5:8].astype(np.int64))
+        votes, repeat = columns[own, 5:8].astype(np.int64), columns[own, 11].astype(np.int64)
+        found[study] = Debates(phases, *ratings, arm, model, winner, majority, votes, columns[own, 9], columns[own, 10], repeat)
     return found
 
 

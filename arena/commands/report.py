@@ -1,0 +1,52 @@
+"""`arena report` and `arena rank`: what the record says."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Literal
+
+from arena.commands import Command
+
+
+def add(command: Command) -> None:
+    """The commands that report."""
+    report = command("report", show_report, "how sure the debaters were, and how right")
+    report.add_argument("--study", help="one study only")
+    report.add_argument("--json", action="store_true", help="as JSON: a list, or with --study one object")
+
+    ranks = command("rank", show_ranks, "who won a tournament, how certain that is, and what its judges favour")
+    ranks.add_argument("--study", help="the study whose debates were judged; without it, every one")
+    ranks.add_argument("--jury", help="only the verdicts of this judging study")
+    ranks.add_argument("--include-related", action="store_true", help="keep judges that are a contestant, or of its family")
+    ranks.add_argument("--json", action="store_true", help="as JSON: a list, or with --study one object")
+
+
+def show_report(words: argparse.Namespace) -> int:
+    """arena report"""
+    from analysis.report import print_report, report
+
+    reports = report(words.db, words.study)
+    if words.json:
+        print(json.dumps(reports[0] if words.study else reports, indent=1, ensure_ascii=False))
+    else:
+        print_report(reports)
+    return 0
+
+
+def show_ranks(words: argparse.Namespace) -> int:
+    """arena rank"""
+    from analysis.standings import print_standings, standings
+    from analysis.verdicts import judged_studies
+
+    related: Literal["exclude", "include"] = "include" if words.include_related else "exclude"
+    studies = [words.study] if words.study else list(judged_studies(words.db))
+    found = [standings(words.db, study, jury=words.jury, related=related) for study in studies]
+    if words.json:
+        print(json.dumps(found[0] if words.study else found, indent=1, ensure_ascii=False))
+        return 0
+    if not found:
+        print("There are no verdicts in this store yet: judge its debates with `arena run experiments/tournament.py -o judged=STUDY`.")
+    for standing in found:
+        print_standings(standing, rules=standing is found[-1])
+    return 0
