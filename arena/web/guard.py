@@ -1,0 +1,85 @@
+"""What stands between the viewer and everybody else: whose requests are answered, and what an answer may do in a browser.
+
+The server listens on loopback.  A page of another site can still make a browser on this machine send requests here; so the host's name must
+be a loopback one (against DNS rebinding), requests of other origins are refused, and whatever changes something needs the token of this
+start, which the address that `arena view` prints puts into a cookie.  Answers may load nothing from elsewhere and run no inline script.
+"""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HOSTS = ("127.0.0.1", "localhost", "::1")
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-cache",
+}
+COOKIE = "arena_token"
+
+
+class Guard:
+    """The application behind these checks; `token` is what a change needs."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self.app = app
+        self.token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse with 400, 403 or 405."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            """The answer with our headers."""
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        if refusal := self.refusal(scope, headers):
+            await refusal(scope, receive, guarded)
+        elif given := parse_qs(scope["query_string"].decode("latin-1")).get("token"):
+            # The token leaves the address bar, so that an address that is sent to somebody does not hold it.
+            answer = RedirectResponse(scope["path"], 303)
+            if hmac.compare_digest(given[0].encode(), self.token.encode()):
+                answer.set_cookie(COOKIE, self.token, httponly=True, samesite="strict", path="/")
+            await answer(scope, receive, guarded)
+        else:
+            scope["trusted"] = self.holds_token(headers)
+            await self.app(scope, receive, guarded)
+
+    def holds_token(self, headers: Headers) -> bool:
+        """Whether the request carries the token of this start."""
+        given = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        return hmac.compare_digest(given.encode(), self.token.encode())
+
+    def refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
+        """The answer to a request that must not be served; None where it may."""
+        host = urlsplit(f"//{headers.get('host', '')}").hostname
+        if host not in HOSTS:
+            return PlainTextResponse("this viewer answers to 127.0.0.1 and localhost only", 400)
+        if scope["method"] not in ("GET", "HEAD", "POST"):
+            return PlainTextResponse("only GET and POST", 405)
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+            return PlainTextResponse("requests of other sites are refused", 403)
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
+            return PlainTextResponse("requests of other sites are refused", 403)
+        if scope["method"] == "POST" and (origin is None or not self.holds_token(headers)):
+            return PlainTextResponse("this needs the token: open the address that `arena view` printed, and do it again", 403)
+        return None

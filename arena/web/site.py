@@ -1,0 +1,98 @@
+"""What pages are made with: the store they read, where their links lead, and whether private words stand in them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from arena.errors import StudyError
+from arena.store import journals, live
+
+Row = dict[str, Any]
+Ask = Callable[..., list[Row]]
+Query = Mapping[str, str]
+PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
+PER_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A store as pages.
+
+    `root` stands before every link: "/" for a server, "" or "../" for files.  `static`: links lead to files, and what only a server can do
+    (filters, SQL, other pages of a list) is left out.  `private`: whether thoughts and ratings that were private may be shown at all.
+    """
+
+    db: Path
+    root: str = "/"
+    static: bool = False
+    private: bool = True
+
+    def link(self, kind: str, name: str = "", query: Mapping[str, object] | None = None) -> str:
+        """The address of a page; `query` values that are None or empty are left out."""
+        asked = {key: str(value) for key, value in (query or {}).items() if value not in (None, "")}
+        if self.static:
+            return self.root + file_name(kind, name, asked)
+        address = self.root + quote(f"{kind}/{name}" if name else kind, safe="/")
+        return f"{address}?{urlencode(asked)}" if asked else address
+
+    @contextmanager
+    def store(self, views: Collection[str]) -> Iterator[Ask]:
+        """`ask(sql, parameters) -> rows` on one moment of the store, running studies included; `views` are those that are asked for."""
+        with live(self.db, views) as con:
+
+            def ask(sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+                """All rows of one query, by column name."""
+                cursor = con.execute(sql, list(parameters))
+                names = [column[0] for column in cursor.description or ()]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+            yield ask
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that can be rendered: its template, its title, and what stands in it.  `live`: it may change while it is looked at."""
+
+    template: str
+    title: str
+    content: Mapping[str, Any] = field(default_factory=dict)
+    live: bool = False
+
+
+def file_name(kind: str, name: str, query: Mapping[str, str]) -> str:
+    """The file of a page in a published folder: names that are no plain words end in a hash, so that no two pages share a file."""
+    if not kind:
+        return "index.html"
+    words = [name, *(query[key] for key in ("figure", "seat", "step") if key in query)]
+    if kind in ("figure.svg", "static"):
+        return f"{'/'.join(map(plain_name, words))}.svg" if kind == "figure.svg" else f"static/{name}"
+    return f"{kind}/{'-'.join(map(plain_name, words))}.html"
+
+
+def plain_name(name: str) -> str:
+    """The name where it can be a file's on any system, else its plain letters and a hash of all of it."""
+    if PLAIN.fullmatch(name):
+        return name
+    letters = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60].strip("_")
+    return f"{letters}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
+
+
+def stamp(db: Path) -> str:
+    """A word that changes whenever the store does, journals of running studies included."""
+    state = [db.stat() if db.exists() else None, *(file.stat() for file in journals(db))]
+    return hashlib.sha256(repr([(one.st_mtime_ns, one.st_size) if one else None for one in state]).encode()).hexdigest()[:16]
+
+
+def page_number(query: Query) -> int:
+    """The page of a list that is asked for, from 1.  Raises StudyError where it is no such number."""
+    text = query.get("page", "1")
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise StudyError(f"page must be a number from 1, found {text!r}")
+    return int(text)

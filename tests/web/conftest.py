@@ -1,0 +1,116 @@
+"""Stores as users have them, the viewer served over HTTP, and a real browser that complains about everything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from arena.cli import main
+from tests.chromium import chromium
+
+ROOT = Path(__file__).resolve().parents[2]
+PUBLISHED = ROOT.parent / "shared" / "data" / "llms_overconfidence"
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the published debates; skips where their folder is missing."""
+    if not PUBLISHED.exists():
+        pytest.skip("the published debates are not beside the checkout")
+    db = tmp_path_factory.mktemp("published") / "published.duckdb"
+    assert main(["import", "llms-overconfidence", str(PUBLISHED), "--db", str(db)]) in (0, 1)
+    return db
+
+
+@pytest.fixture(scope="session")
+def tournament(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a simulated tournament and its juries."""
+    db = tmp_path_factory.mktemp("tournament") / "cup.duckdb"
+    assert main(["run", str(ROOT / "experiments" / "tournament.py"), "--db", str(db)]) == 0
+    return db
+
+
+@pytest.fixture(scope="session")
+def peers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a LeaP run on the toy model, beside a vote."""
+    db = tmp_path_factory.mktemp("peers") / "leap.duckdb"
+    assert main(["run", str(ROOT / "experiments" / "leap.py"), "-o", "number=4", "-o", "paths=4", "--db", str(db)]) == 0
+    return db
+
+
+@dataclass(frozen=True)
+class Served:
+    """A viewer that runs: its address, and the address with the token."""
+
+    url: str
+    with_token: str
+
+
+@contextmanager
+def viewer(db: Path, *words: str) -> Iterator[Served]:
+    """`arena view` in a process of its own, for the length of the block."""
+    command = [sys.executable, "-m", "arena.cli", "view", "--db", str(db), "--port", "0", *words]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    try:
+        assert process.stdout is not None
+        printed = [process.stdout.readline() for _ in range(2)]
+        address = printed[1].strip()
+        yield Served(address.partition("/?")[0], address)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], Served]]:
+    """`serve(db)`: the viewer of a store, started once for the session."""
+    running: dict[Path, object] = {}
+    found: dict[Path, Served] = {}
+
+    def served(db: Path) -> Served:
+        if db not in found:
+            running[db] = viewer(db)
+            found[db] = running[db].__enter__()  # type: ignore[attr-defined]
+        return found[db]
+
+    yield served
+    for one in running.values():
+        one.__exit__(None, None, None)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; on a machine where tests must not be skipped (CI) a missing one fails."""
+    where = chromium()
+    assert where, "no Chromium: run `python -m tests.chromium`, which finds or installs one"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of 1280 x 900 whose console must stay silent and whose requests must all be answered by the viewer."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    complaints: list[str] = []
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(f"{message.text} ({message.location.get('url')})")
+
+    tab.on("console", said)
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    yield tab
+    context.close()
+    assert complaints == []
