@@ -66,6 +66,15 @@ class Page:
     live: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Bytes to be sent as they are; `download`: the name under which a browser keeps them, a plain file name."""
+
+    content: bytes
+    media_type: str
+    download: str = ""
+
+
 def file_name(kind: str, name: str, query: Mapping[str, str]) -> str:
     """The file of a page in a published folder: names that are no plain words end in a hash, so that no two pages share a file."""
     if not kind:
