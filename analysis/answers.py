@@ -40,7 +40,7 @@ PLAYS = """
 PLAY_COLUMNS = """
     select study, arm, protocol, coalesce(models, 'unknown') as models, subject, correct::double as correct, confidence, status,
            answered::double as answered, calls::double as calls, tokens_in::double as tokens_in, tokens_out::double as tokens_out, cost_usd,
-           routes::double as routes
+           routes::double as routes, episode, coalesce(repeat, 0) as repeat
     from play_rows order by row
 """
 # Seats in the order of their numbers: path2 before path10.
@@ -68,7 +68,7 @@ class Plays:
     """E finished plays of questions, all (E,); a code is a position in `arms`, `models`, `questions`.
 
     `correct` is 1 right, 0 wrong, nan unreadable (`status` says why), of the final answer; `confidence` in [0, 1] or nan.  `answered` are
-    calls with a reply, `calls` all attempts; tokens and dollars are nan where unknown.
+    calls with a reply, `calls` all attempts; tokens and dollars are nan where unknown.  `episode` and `subject` are ids; `repeat` from 0.
     """
 
     arm: Codes
@@ -83,6 +83,9 @@ class Plays:
     tokens_out: Array
     cost_usd: Array
     routes: Array
+    episode: NDArray[np.object_]
+    subject: NDArray[np.object_]
+    repeat: Codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,8 @@ def of_study(
     protocols = tuple(", ".join(sorted({str(name) for name in part["protocol"][arm == number].tolist()})) for number in range(len(arms)))
     numbers = (part[name] for name in ("correct", "confidence"))
     spent = (part[name] for name in ("answered", "calls", "tokens_in", "tokens_out", "cost_usd", "routes"))
-    rows = Plays(arm, model.astype(np.int64), question.astype(np.int64), *numbers, part["status"], *spent)
+    names = part["episode"], part["subject"], part["repeat"].astype(np.int64)
+    rows = Plays(arm, model.astype(np.int64), question.astype(np.int64), *numbers, part["status"], *spent, *names)
     said = {name: values[given["study"] == study] for name, values in given.items()}
     place = np.cumsum(own) - 1
     answers = Given(

@@ -1,7 +1,7 @@
 """The answers section of `arena report`: how often each arm was right, at what cost, who changed, and how well confidence fits.
 
 Every number is of finished plays; the rules that decide them are in RULES.  Left out: plots (the table of accuracy beside calls, tokens and
-dollars is what one would draw), and an adjustment of p for the number of pairs.
+dollars is what one would draw).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from analysis.calibration import auroc, auroc_interval, average_precision, brier
 from analysis.change import change
 from analysis.clusters import Array, clustered_mean
 from analysis.cost import TOLERANCE, mean_known, same_budget
+from analysis.multiplicity import holm
 
 Json = dict[str, Any]
 Mask = NDArray[np.bool_]
@@ -32,7 +33,8 @@ RULES = {
     "questions": "95% percentile intervals of 2,000 resamples of questions, with their repeats and paths. They speak of further questions of"
     " this kind; below 20 questions or so they are too narrow, and one without width says only that no resample differed.",
     "difference": "Over the questions that both arms have finished, resampled together. better and worse: questions with a larger and a"
-    " smaller share right; p: exact two-sided (McNemar's with one play per question) and its mid-p form, not adjusted for the number of pairs.",
+    " smaller share right; p: exact two-sided (McNemar's with one play per question) and its mid-p form;"
+    " Holm: the exact p adjusted for the number of pairs.",
     "paths": "Path answers, the last of each seat. Pass@1: share right, the mean over plays; Cons@n: the value with most votes, ties to the"
     " first path; any: at least one right. Unreadable ones are not right and cast no vote.",
     "change": "First to last: answers of one seat; path to final: a path's last answer and the play's. CL: right first answers that stay right;"
@@ -114,7 +116,7 @@ def model_rows(record: Answered) -> list[Json]:
 
 
 def difference_rows(plays: Plays, names: tuple[str, ...], code: Codes) -> list[Json]:
-    """Each two arms on their common questions, the later minus the earlier."""
+    """Each two arms on their common questions, the later minus the earlier; `p_holm` is `p_exact` adjusted for the number of pairs."""
     rows = []
     for earlier, later in combinations(range(len(names)), 2):
         one, other = code == later, code == earlier
@@ -122,7 +124,7 @@ def difference_rows(plays: Plays, names: tuple[str, ...], code: Codes) -> list[J
         tested = {"better": found.better, "worse": found.worse, "p_exact": found.p, "p_mid": found.p_mid}
         both = figure(found.all, "mean") | figure(found.readable, "of_readable", "of_readable_")
         rows.append({"arm": names[later], "against": names[earlier], "questions": found.questions, **both, **tested})
-    return rows
+    return [row | {"p_holm": float(p)} for row, p in zip(rows, holm([row["p_exact"] for row in rows]), strict=True)]
 
 
 def budget(plays: Plays, names: tuple[str, ...], code: Codes) -> Json | None:

@@ -65,12 +65,12 @@ def print_differences(console: Console, differences: Sequence[Json]) -> None:
     shown = differences if len(differences) <= MOST_PAIRS else [row for row in differences if row["against"] == differences[0]["against"]]
     rows = []
     for row in shown:
-        tested = [row["better"], row["worse"], p_value(row["p_exact"]), p_value(row["p_mid"])]
+        tested = [row["better"], row["worse"], p_value(row["p_exact"]), p_value(row["p_holm"])]
         rows.append([row["arm"], row["against"], row["questions"], with_interval(row), *tested])
     notes = [f"Of {len(differences)} pairs those with the first arm; --json has all."] if len(shown) < len(differences) else []
     if any(row["p_exact"] is None for row in shown):
         notes.append("No p where two arms have no common question, or did not play each equally often.")
-    headings = ["arm", "against", "questions", "points (95% interval)", "better", "worse", "exact p", "mid-p"]
+    headings = ["arm", "against", "questions", "points (95% interval)", "better", "worse", "exact p", "Holm"]
     block(console, "Difference of two arms on the same questions", headings, rows, notes, words=2)
 
 

@@ -46,6 +46,7 @@ ROWS = """
 SLOTS = """
     create temp table turn_rows as
     select d.study, d.arm, d.row, t.seat, t.round, t.confidence, t.confidence_status <> 'not asked' as asked,
+           coalesce(len(t.flags), 0) > 0 as flagged,
            t.phase || case when row_number() over same > 1 then ' #' || row_number() over same else '' end as phase
     from turns t join debate_rows d using (episode)
     window same as (partition by t.episode, t.seat, t.round, t.phase order by t.step);
@@ -53,7 +54,7 @@ SLOTS = """
     select study, arm, round, phase, row_number() over () - 1 as slot from turn_rows group by study, arm, round, phase having bool_or(asked)
 """
 TURNS = """
-    select t.row, (t.seat = 'opposition')::integer as side, s.slot, t.confidence, t.asked
+    select t.row, (t.seat = 'opposition')::integer as side, s.slot, t.confidence, t.asked, t.flagged
     from turn_rows t join slot_rows s using (study, arm, round, phase)
     where t.seat in ('proposition', 'opposition')
 """
@@ -69,15 +70,17 @@ MISSING = "select study, arm, what, phase, reason, n from missing order by all"
 class Debates:
     """G finished debates with two sides (proposition, opposition) and P phases in which ratings were asked for, in playing order.
 
-    `confidence` (G, 2, P) in [0, 1], nan where there is none; `asked` (G, 2, P), whether a rating was asked for; `arm` (G,) labels;
-    `model` (G, 2) model references, None where unknown; `winner` (G,) "proposition", "opposition" or "tie" by the larger sum of the
-    judges' confidences, and `majority` (G,) by their votes, None where not judged; `votes` (G, 3) judges' verdicts that named a winner,
-    abstained, could not be read; `episode` (G,) ids, `subject` (G,) ids of motions, None where unknown, and `repeat` (G,), 0 where unknown.
+    `confidence` (G, 2, P) in [0, 1], nan where there is none; `asked` (G, 2, P), whether a rating was asked for; `flagged` (G, 2, P),
+    whether its turn carries a flag, a doubt in words; `arm` (G,) labels; `model` (G, 2) model references, None where unknown; `winner`
+    (G,) "proposition", "opposition" or "tie" by the larger sum of the judges' confidences, and `majority` (G,) by their votes, None where
+    not judged; `votes` (G, 3) judges' verdicts that named a winner, abstained, could not be read; `episode` (G,) ids, `subject` (G,) ids
+    of motions, None where unknown, and `repeat` (G,), 0 where unknown.
     """
 
     phases: tuple[str, ...]
     confidence: Array
     asked: NDArray[np.bool_]
+    flagged: NDArray[np.bool_]
     arm: Names
     model: Names
     winner: Names
@@ -95,6 +98,7 @@ class Debates:
             tuple(phase for phase, kept in zip(self.phases, phases, strict=True) if kept),
             self.confidence[chosen][:, :, phases],
             asked[:, :, phases],
+            self.flagged[chosen][:, :, phases],
             self.arm[chosen],
             self.model[chosen],
             self.winner[chosen],
@@ -192,16 +196,16 @@ def read_debates(con: duckdb.DuckDBPyConnection, studies: list[str]) -> dict[str
         for slot, position in positions.items():
             place[slot] = position
     confidence = np.full((len(rows), 2, max((len(phases) for phases, _ in orders.values()), default=0)), np.nan)
-    asked = np.zeros(confidence.shape, dtype=bool)
+    asked, flagged = np.zeros(confidence.shape, dtype=bool), np.zeros(confidence.shape, dtype=bool)
     turns = con.execute(TURNS).fetchnumpy()
     where = turns["row"], turns["side"], place[turns["slot"]]
     confidence[where] = np.ma.filled(turns["confidence"].astype(np.float64), np.nan)
-    asked[where] = turns["asked"]
+    asked[where], flagged[where] = turns["asked"], turns["flagged"]
     found = {}
     for study, (phases, _) in orders.items():
         own = columns[:, 8] == study
         arm, model, winner, majority = columns[own, 0], columns[own, 1:3], columns[own, 3], columns[own, 4]
-        ratings = confidence[own, :, : len(phases)], asked[own, :, : len(phases)]
+        ratings = (block[own, :, : len(phases)] for block in (confidence, asked, flagged))
         votes, repeat = columns[own, 5:8].astype(np.int64), columns[own, 11].astype(np.int64)
         found[study] = Debates(phases, *ratings, arm, model, winner, majority, votes, columns[own, 9], columns[own, 10], repeat)
     return found

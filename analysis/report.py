@@ -3,7 +3,8 @@
 Studies whose protocols answer questions have a section of their own, from answers_report.py.
 
 How sure debaters are by phase, how much that rises, how often both sides are sure of winning, by model, against 50% for debates against
-oneself, and against a jury's verdicts where there are any; with what is missing and what is doubtful, and the rules that decide numbers.
+oneself, and against a jury's verdicts where there are any; with what is missing and what is doubtful, what a reviewer asks (robustness.py),
+and the rules that decide numbers.
 Left out: the paper's fifth finding, that private reasoning does not fit the stated bet, for which it used another model's labels.
 """
 
@@ -24,10 +25,12 @@ from analysis.calibration import auroc, auroc_interval, brier, ece, overconfiden
 from analysis.clusters import Array, clustered_mean
 from analysis.frames import SIDES, Count, Debates, Record, read
 from analysis.overconfidence import against_half, both_sides, mean_confidence, rise
+from analysis.robustness import DEFAULT, EQUIVALENCE_RULE, MIXED_RULE, Checks, adjusted, robustness
+from analysis.robustness import RULES as ROBUSTNESS_RULES
 from analysis.tables import print_report
 from arena.errors import StudyError
 
-__all__ = ["findings", "print_report", "report"]
+__all__ = ["Checks", "findings", "print_report", "report"]
 
 Json = dict[str, Any]
 RULES = {
@@ -46,12 +49,12 @@ RULES = {
 }
 
 
-def report(path: Path, study: str | None = None) -> list[Json]:
+def report(path: Path, study: str | None = None, checks: Checks = DEFAULT) -> list[Json]:
     """One JSON-ready object for every study in the store that has debates or answers, or for the one named; undefined is None.
 
     Confidences and shares are in [0, 1].  Studies with debates come first, each kind oldest first; those with answers have an entry
-    `answers`.  Raises StudyError, naming the studies there are, where `study` is unknown or has neither, and StoreError where the store
-    cannot be read.
+    `answers`.  `checks` says what the entry `robustness` holds.  Raises StudyError, naming the studies there are, where `study` is unknown
+    or has neither, and StoreError where the store cannot be read.
     """
     answered = {record.study: record for record in read_answers(path, study)}
     try:
@@ -61,34 +64,35 @@ def report(path: Path, study: str | None = None) -> list[Json]:
             others = ", ".join(record.study for record in read_answers(path))
             raise StudyError(f"{error}; with answers: {others}" if others else str(error)) from error
         records = []
-    debated = [study_report(record, answered.pop(record.study, None)) for record in records]
+    debated = [study_report(record, checks, answered.pop(record.study, None)) for record in records]
     return debated + [plained(only_answers(record)) for record in answered.values()]
 
 
-def study_report(record: Record, answered: Answered | None = None) -> Json:
+def study_report(record: Record, checks: Checks, answered: Answered | None = None) -> Json:
     """The findings of one study, of each of its arms where it has more than one, and of its answers where it has any."""
     arms = list(dict.fromkeys(count.arm for count in record.episodes))
     result = {
         "study": record.study,
         "simulated": record.simulated,
         "origin": record.origin,
-        **findings(record.debates, record.episodes, record.flags, record.missing),
-        "rules": RULES,
+        **findings(record.debates, record.episodes, record.flags, record.missing, checks),
     }
+    equivalence = EQUIVALENCE_RULE if result["against_half"] else {}
+    result["rules"] = RULES | ROBUSTNESS_RULES | equivalence | (MIXED_RULE if checks.mixed else {})
     if len(arms) > 1:
-        result["arms"] = [{"arm": arm, **arm_findings(record, arm)} for arm in arms]
+        result["arms"] = [{"arm": arm, **arm_findings(record, checks, arm)} for arm in arms]
     if answered is not None:
-        result |= {"answers": answers_report(answered), "rules": RULES | ANSWER_RULES}
+        result |= {"answers": answers_report(answered), "rules": result["rules"] | ANSWER_RULES}
     return plained(result)
 
 
-def arm_findings(record: Record, arm: str) -> Json:
+def arm_findings(record: Record, checks: Checks, arm: str) -> Json:
     """The findings of one arm."""
     episodes, flags, missing = (tuple(c for c in counts if c.arm == arm) for counts in (record.episodes, record.flags, record.missing))
-    return findings(record.debates.among(record.debates.arm == arm), episodes, flags, missing)
+    return findings(record.debates.among(record.debates.arm == arm), episodes, flags, missing, checks)
 
 
-def findings(debates: Debates, episodes: tuple[Count, ...], flags: tuple[Count, ...], missing: tuple[Count, ...]) -> Json:
+def findings(debates: Debates, episodes: tuple[Count, ...], flags: tuple[Count, ...], missing: tuple[Count, ...], checks: Checks) -> Json:
     """Everything that is asked of a set of debates, as a dictionary; nan where undefined."""
     status = Counter[str]()
     for count in episodes:
@@ -106,6 +110,7 @@ def findings(debates: Debates, episodes: tuple[Count, ...], flags: tuple[Count, 
         "against_half": against_half_rows(debates),
         "outcomes": outcome_counts(debates),
         "calibration": calibration_rows(debates),
+        "robustness": robustness(debates, checks),
         "missing": [asdict(count) for count in missing],
     }
 
@@ -133,7 +138,10 @@ def flagged(flags: tuple[Count, ...], phase: str) -> dict[str, int]:
 
 
 def model_rows(debates: Debates) -> list[Json]:
-    """Confidence by phase and win rate for each model, by name; `n` counts the seats in which it was asked for a rating."""
+    """Confidence by phase and win rate for each model, by name; `n` counts the seats in which it was asked for a rating.
+
+    `rise_p` is two-sided with debates as clusters, `rise_p_holm` the same adjusted for the number of models.
+    """
     held_by = debates.model.ravel().tolist()
     names = sorted({name for name in held_by if name is not None})
     code = {name: number for number, name in enumerate(names)}
@@ -154,17 +162,19 @@ def model_rows(debates: Debates) -> list[Json]:
                 "rise": change.mean if change else None,
                 "rise_ci_low": change.ci_low if change else None,
                 "rise_ci_high": change.ci_high if change else None,
+                "rise_p": change.p if change else None,
                 "win_rate": clustered_mean(np.where(held, outcome, np.nan)).mean,
                 "phases": phases,
             }
         )
-    return rows
+    return adjusted(rows, "rise_p", "rise_p_holm")
 
 
 def against_half_rows(debates: Debates) -> list[Json] | None:
     """The test against 50% by phase, over debates of a model against itself; None where there are none."""
     part = debates.among(debates.against_itself())
-    return [{"phase": phase, **asdict(against_half(part.confidence[:, :, k]))} for k, phase in enumerate(part.phases)] or None
+    rows = [{"phase": phase, **asdict(against_half(part.confidence[:, :, k]))} for k, phase in enumerate(part.phases)]
+    return adjusted(rows, "p", "p_holm") or None
 
 
 def outcome_counts(debates: Debates) -> Json | None:

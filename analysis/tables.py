@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from analysis.answers_tables import print_answers
 from analysis.cells import WIDTH, block, decimal, interval, p_value, percent, say, share, with_interval
+from analysis.robustness_tables import print_robustness
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,6 +55,7 @@ def print_debates(console: Console, report: Json) -> None:
         print_models(console, report)
         print_against_half(console, report)
         print_calibration(console, report)
+        print_robustness(console, report)
     else:
         block(console, notes=["No finished debate with a rating."])
     print_arms(console, report.get("arms", []))

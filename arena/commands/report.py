@@ -7,6 +7,7 @@ import json
 from typing import Literal
 
 from arena.commands import Command
+from arena.errors import StudyError
 
 
 def add(command: Command) -> None:
@@ -14,6 +15,9 @@ def add(command: Command) -> None:
     report = command("report", show_report, "how sure the debaters were, and how right")
     report.add_argument("--study", help="one study only")
     report.add_argument("--json", action="store_true", help="as JSON: a list, or with --study one object")
+    report.add_argument("--margin", type=float, default=5.0, metavar="POINTS", help="a mean this near to 50%% is as good as 50%% (default: 5)")
+    mixed = "fit a mixed-effects model too; with a number, on at most so many debates, drawn by seed"
+    report.add_argument("--mixed", nargs="?", type=int, const=0, metavar="DEBATES", help=mixed)
 
     ranks = command("rank", show_ranks, "who won a tournament, how certain that is, and what its judges favour")
     ranks.add_argument("--study", help="the study whose debates were judged; without it, every one")
@@ -24,9 +28,13 @@ def add(command: Command) -> None:
 
 def show_report(words: argparse.Namespace) -> int:
     """arena report"""
-    from analysis.report import print_report, report
+    from analysis.report import Checks, print_report, report
 
-    reports = report(words.db, words.study)
+    if not 0 < words.margin < 50:
+        raise StudyError(f"--margin must be above 0 and below 50 points, found {words.margin:g}")
+    if words.mixed is not None and words.mixed != 0 and words.mixed < 3:
+        raise StudyError(f"--mixed needs at least 3 debates, found {words.mixed}")
+    reports = report(words.db, words.study, Checks(words.margin / 100, words.mixed is not None, words.mixed or None))
     if words.json:
         print(json.dumps(reports[0] if words.study else reports, indent=1, ensure_ascii=False))
     else:

@@ -25,6 +25,8 @@ DEBATE = {
     "votes": (),
     "public": "Said.",
     "flags": (),
+    "subject": None,
+    "repeat": None,
 }
 
 
@@ -82,7 +84,8 @@ def debate_rows(name: str, debate: dict[str, Any]) -> list[tuple[str, dict[str, 
     """
     play = DEBATE | debate
     study = name.partition("/")[0]
-    rows: list[tuple[str, dict[str, Any]]] = [("plays", {"episode": name, "study": study, "arm": play["arm"], "protocol": "debate"})]
+    kept = {key: play[key] for key in ("arm", "subject", "repeat")}
+    rows: list[tuple[str, dict[str, Any]]] = [("plays", {"episode": name, "study": study, "protocol": "debate"} | kept)]
     for side, model, own in zip(SIDES, play["models"], play["ratings"], strict=True):
         rows.append(("seats", {"episode": name, "seat": side, "agent": model, "model": model}))
         for step, (phase, rating) in enumerate(zip(play["phases"], own, strict=True)):

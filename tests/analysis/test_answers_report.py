@@ -95,6 +95,15 @@ def test_arms_are_compared_question_by_question(solve: Add) -> None:
     assert (row["p_exact"], row["p_mid"]) == pytest.approx((10 / 16, 6 / 16))
 
 
+def test_the_pairs_of_arms_are_one_family(solve: Add) -> None:
+    """Six questions, one arm always wrong and two always right: p is 2 / 64 for two pairs of three, and 1 for the third."""
+    plays = [{"question": k, "arm": arm, "final": ("4", arm != "one", None)} for arm in ("one", "three", "two") for k in range(6)]
+    path = solve("s", *plays)
+    assert [row["p_exact"] for row in answers(path)["differences"]] == [1 / 32, 1 / 32, 1]
+    assert [row["p_holm"] for row in answers(path)["differences"]] == [3 / 32, 3 / 32, 1]
+    assert "0.094" in printed(path)
+
+
 def test_unequal_budgets_are_named(solve: Add) -> None:
     path = solve("s", *two_arms())
     budget = answers(path)["budget"]

@@ -13,7 +13,7 @@ from analysis.report import report
 Add = Callable[..., Path]
 RISING = {"ratings": [(60, 70, 80), (50, 60, 80)]}
 FALLING = {"ratings": [(80, 70, 70), (70, 80, 90)]}
-KEYS = "study simulated origin episodes phases rise both both_by_phase models against_half outcomes calibration missing rules"
+KEYS = "study simulated origin episodes phases rise both both_by_phase models against_half outcomes calibration robustness missing rules"
 
 
 def test_the_keys_are_a_promise(add: Add) -> None:
