@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from arena.commands import exchange, look, play, report, view
+from arena.commands import compare, exchange, look, play, power, report, sql, view
 from arena.errors import ArenaError
 
 
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         added.add_argument("--db", type=Path, default=Path("arena.duckdb"), metavar="FILE", help="the store (default: arena.duckdb)")
         return added
 
-    for module in (play, look, report, exchange, view):
+    for module in (play, look, sql, report, compare, power, exchange, view):
         module.add(command)
     return top
 

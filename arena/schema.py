@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 LOGPROBS = "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
 PROMPT = "STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR)[]"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 import tempfile
 import threading
@@ -19,44 +18,26 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
+from arena.canned import MADE, named_in, statement, with_what_they_read
 from arena.errors import StoreError
 from arena.making import OFFLINE, bring_up_to_date, empty_store, quoted
-from arena.schema import FORMERLY, JOURNALED, SCHEMA_VERSION, TABLES
+from arena.pending import attach_new_rows, load_lines, new_rows, tables_in_lines
+from arena.querying import UNLIMITED, QueryLimits, Table, answer, file_bytes
+from arena.schema import JOURNALED, SCHEMA_VERSION
 from arena.views import VIEWS
 
 EPOCH = datetime(1970, 1, 1)
-SMALL_BYTES = 64 * 2**20
-JSON_OBJECT_BYTES = 16 * 2**20
-SCHEMA_OF_JOURNAL = re.compile(rb'\{"t":"journal","schema_version":(\d+)')
+# Journals are folded this much at a time: each time costs some 40 ms, and all lines of it are in memory.
+FOLDED_TOGETHER = 80 * 2**20
+# Rows that are compressed together: few enough that a turn's row group, uncompressed, takes 100 MB.
+ROW_GROUP = 16_384
 # DuckDB opens a file once in a process; whoever comes second, in another thread, waits here.
 ONE_AT_A_TIME = threading.RLock()
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The result of a query: column names, and rows as tuples."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-
-    def dicts(self) -> list[dict[str, Any]]:
-        """The rows as dictionaries by column name."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        return iter(self.rows)
-
-    def __str__(self) -> str:
-        cells = [[str(c) for c in self.columns]] + [["" if v is None else str(v) for v in row] for row in self.rows]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
-        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +131,11 @@ def utc_now() -> datetime:
 def writing(path: Path, *, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that writes; waits up to `wait_s` seconds for whoever holds the file.  Raises StoreError in plain words."""
     with ONE_AT_A_TIME, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
-        retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (type duckdb, storage_version 'latest')"), path, wait_s)
+        retry_locked(
+            lambda: con.execute(f"attach {quoted(str(path))} as store (type duckdb, storage_version 'latest', row_group_size {ROW_GROUP})"),
+            path,
+            wait_s,
+        )
         con.execute("use store")
         yield con
 
@@ -215,37 +200,47 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def live(path: Path, views: Collection[str] = VIEWS.keys()) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection on which every table and view of the store shows what is folded and what still lies in journals.
+    """A connection on which every table of the store, and these views, show what is folded and what still lies in journals.
 
-    `views` are those that the reader needs: all of them take some 60 ms to make.
+    `views` are those that the reader needs, canned queries among them; what they read is made too.  Each takes some milliseconds to make.
     """
     with reading(path) as con:
-        load_lines(con, unfolded(con, journals(path)))
+        # Where a table has nothing unfolded, the plain table is read: what a query asks for one episode then skips the rest of it.
+        growing = attach_new_rows(con, path, unfolded(con, journals(path)))
         for name in JOURNALED:
-            con.execute(f"create view {name} as from store.{name} union all by name {new_rows(name)}")
+            con.execute(f"create view {name} as from store.{name}" + f" union all by name from pending.{name}" * (name in growing))
         con.execute("create view folded as from store.folded")
-        for name, view in VIEWS.items():
-            if name in views:
-                con.execute(f"create view {name} as {view.sql}")
+        for name in with_what_they_read(views):
+            con.execute(statement(name, MADE[name]))
         yield con
 
 
-def query(path: Path, sql: str, parameters: Sequence[Any] = ()) -> Table:
+def query(path: Path, sql: str, parameters: Sequence[Any] = (), *, limits: QueryLimits = UNLIMITED) -> Table:
     """Run one query on folded and unfolded rows alike, read the result at once, and let the file go.
 
-    The query can read what is in the store and write nothing: neither there nor to other files.
-    Raises StoreError with DuckDB's first lines where the query is wrong.
+    The query can read what is in the store and write nothing: neither there nor to other files.  Of several statements the last result is
+    given.  Raises StoreError with DuckDB's first lines where the query is wrong, and in plain words where it meets one of the limits.
     """
-    with live(path) as con:
-        con.execute("set enable_external_access = false; set lock_configuration = true")
+    return with_views(path, sql, lambda con: answer(con, sql, parameters, limits))
+
+
+def download(path: Path, sql: str, kind: str, *, limits: QueryLimits = UNLIMITED) -> bytes:
+    """The result of one query as the bytes of a file, of the kind csv, json or parquet; otherwise as `query`."""
+    return with_views(path, sql, lambda con: file_bytes(con, sql, kind, limits))
+
+
+def with_views(path: Path, sql: str, run: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
+    """Run something on a connection with the views that the query names, and with all of them where a name is not found among those."""
+    for views in (named_in(sql), tuple(MADE)):
         try:
-            cursor = con.execute(sql, list(parameters))
-            if cursor is None:
-                raise StoreError("there is no query to run")
-            rows = cursor.fetchall()
+            with live(path, views) as con:
+                return run(con)
         except duckdb.Error as error:
+            # With all names at hand, DuckDB can say which one was meant.
+            if isinstance(error, duckdb.CatalogException) and len(views) < len(MADE):
+                continue
             raise StoreError(f"the query failed: {str(error).strip()}") from error
-        return Table(tuple(column[0] for column in cursor.description or ()), tuple(rows))
+    raise AssertionError("the last try returns or raises")
 
 
 def journals(path: Path) -> list[Path]:
@@ -261,46 +256,6 @@ def is_open(journal: Path) -> bool:
         except OSError:
             return True
     return False
-
-
-def load_lines(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[int]:
-    """Read journal lines into the temporary table `lines`; returns for each file how many could not be read."""
-    columns: dict[str, str] = {"t": "VARCHAR"}
-    for name in JOURNALED:
-        columns |= {column: kind for column, (kind, _) in TABLES[name].columns.items()}
-    declared = ", ".join(f"{column}: {quoted(kind)}" for column, kind in columns.items())
-    con.execute("create temp table lines (" + ", ".join(f"{column} {kind}" for column, kind in columns.items()) + ")")
-    skipped = []
-    for file in files:
-        longest, count = longest_line(file)
-        read = con.execute(
-            f"insert into lines from (from read_json(?, format = 'newline_delimited', columns = {{{declared}}}, ignore_errors = true,"
-            f" maximum_object_size = {max(JSON_OBJECT_BYTES, longest + 1)})) where t is not null",
-            [str(file)],
-        ).fetchall()[0][0]
-        skipped.append(count - read)
-    return skipped
-
-
-def longest_line(file: Path) -> tuple[int, int]:
-    """(bytes of the longest line, number of lines that are not blank); StoreError where the first names a newer schema."""
-    longest = count = 0
-    with file.open("rb") as lines:
-        for line in lines:
-            if not count and (found := SCHEMA_OF_JOURNAL.match(line)) and int(found[1]) > SCHEMA_VERSION:
-                raise StoreError(f"the journal {file} was written by a newer arena (schema version {found[1].decode()}); update to read it")
-            longest = max(longest, len(line))
-            count += not line.isspace()
-    return longest, count
-
-
-def new_rows(name: str) -> str:
-    """SQL for the rows of a base table that stand in `lines` and not yet in the store: each key once."""
-    key = ", ".join(TABLES[name].key)
-    return (
-        f"select {', '.join(TABLES[name].columns)} from lines anti join store.{name} using ({key})"
-        f" where t in ({quoted(name)}, {quoted(FORMERLY.get(name, name))}) qualify row_number() over (partition by {key}) = 1"
-    )
 
 
 def fold(path: Path, *, wait_s: float = 2.0) -> Folding:
@@ -330,16 +285,35 @@ def unfolded(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path
 
 
 def fold_into(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> Folding:
-    """Insert the new rows of these journals, and note the journals, in one transaction."""
-    sizes = [file.stat().st_size for file in files]
-    if sum(sizes) < SMALL_BYTES:  # a second thread would save nothing, and takes memory of its own
-        con.execute("set threads = 1")
+    """Insert the new rows of these journals, some at a time, and note the journals, in one transaction."""
+    # A second thread would take memory of its own, and so would row groups that wait to be written together, or blocks that are written.
+    con.execute("set threads = 1; set write_buffer_row_group_count = 1; set memory_limit = '1GB'")
+    # Only a journal of several hundred MB, of an import say, needs more; its lines then wait on disk, and not in the current folder.
+    con.execute(f"set temp_directory = {quoted(str(Path(tempfile.gettempdir()) / f'arena-fold-{os.getpid()}'))}")
     con.execute("begin")
-    skipped = load_lines(con, files)
-    for (name,) in con.execute("select distinct t from lines").fetchall():
-        if name in JOURNALED:
+    skipped = 0
+    for group in together(files):
+        sizes = [file.stat().st_size for file in group]
+        lost = load_lines(con, group)
+        for name in tables_in_lines(con):
             con.execute(f"insert into store.{name} by name {new_rows(name)}")
-    for file, size, lost in zip(files, sizes, skipped, strict=True):
-        con.execute("insert into store.folded values (?, ?, ?, ?)", [file.name, size, lost, utc_now()])
+        for noted in zip(group, sizes, lost, strict=True):
+            con.execute("insert into store.folded values (?, ?, ?, ?)", [noted[0].name, *noted[1:], utc_now()])
+        skipped += sum(lost)
     con.execute("commit")
-    return Folding(len(files), sum(skipped))
+    return Folding(len(files), skipped)
+
+
+def together(files: Sequence[Path]) -> Iterator[list[Path]]:
+    """The files in groups of at most FOLDED_TOGETHER bytes, or of one file that is larger."""
+    group: list[Path] = []
+    room = FOLDED_TOGETHER
+    for file in files:
+        size = file.stat().st_size
+        if group and size > room:
+            yield group
+            group, room = [], FOLDED_TOGETHER
+        group.append(file)
+        room -= size
+    if group:
+        yield group

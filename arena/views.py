@@ -14,11 +14,23 @@ DONE = "join episodes e on e.episode = t.episode and e.status = 'done'"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One view: its comment, its SQL, and comments for the columns that need one."""
+    """One view: its comment, its SQL, and comments for the columns that need one.
+
+    With `parameters`, {name: comment}, it is a table macro: `from name(...)`.
+    """
 
     comment: str
     sql: str
     columns: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Canned:
+    """A question that researchers ask, in words, and the view that answers it."""
+
+    question: str
+    view: View
 
 
 VIEWS: dict[str, View] = {
@@ -73,7 +85,12 @@ VIEWS: dict[str, View] = {
         select episode, seat, step, part.episode, part.seat, part.step, part.face
         from (select episode, seat, step, unnest(prefill) as part from turns where prefill is not null) where part.face is not null
         """,
-        {"face": FACES},
+        {
+            "seen_episode": "the play of the turn that was shown",
+            "seen_seat": "whose turn was shown",
+            "seen_step": "its author's step",
+            "face": FACES,
+        },
     ),
     "verdicts": View(
         "One row is one judge's word on one debate, in one seat order and repeat; a judging that failed has a row too, without a winner",
@@ -95,7 +112,14 @@ VIEWS: dict[str, View] = {
         from saw s join turns t using (episode, seat, step) {DONE}
         join turns a on a.episode = s.seen_episode and a.seat = s.seen_seat and a.step = s.seen_step
         """,
-        {"face": FACES},
+        {
+            "reader": "the seat that was asked",
+            "author": "the seat whose turn it was shown",
+            "author_round": "position of the author's phase, from 0",
+            "author_phase": "the phase in which the author spoke",
+            "author_step": "the author's step",
+            "face": FACES,
+        },
     ),
     "confidence_by_round": View(
         "Stated confidence of debaters by study, arm and phase",
@@ -105,7 +129,12 @@ VIEWS: dict[str, View] = {
                count(*) filter (t.confidence is null and t.confidence_status <> 'not asked') as missing
         from turns t {DONE} where t.seat in ('proposition', 'opposition') group by all order by all
         """,
-        {"mean": "in [0, 1]", "sd": "sample standard deviation", "missing": "ratings that were asked for and could not be read"},
+        {
+            "n": "ratings",
+            "mean": "in [0, 1]",
+            "sd": "sample standard deviation",
+            "missing": "ratings that were asked for and could not be read",
+        },
     ),
     "both_sides": View(
         "In how many debates both sides were sure of winning, by study, arm and phase",
@@ -146,6 +175,11 @@ VIEWS: dict[str, View] = {
         """,
         {
             "study": "the study of the debate",
+            "votes_proposition": "votes for the proposition",
+            "votes_opposition": "votes for the opposition",
+            "abstained": "verdicts that name no side",
+            "sum_proposition": "sum of the confidences of the votes for the proposition",
+            "sum_opposition": "sum of the confidences of the votes for the opposition",
             "missing": "verdicts that could not be read, or failed",
             "majority": "winner by votes, or tie; NULL without a vote",
             "without_confidence": "votes whose confidence could not be read",
@@ -159,7 +193,7 @@ VIEWS: dict[str, View] = {
                sum(case o.confidence_sum when s.seat then 1 when 'tie' then 0.5 else 0 end) as wins, wins / count(*) as win_rate
         from outcomes o join seats s on s.episode = o.debate where o.confidence_sum is not null group by all order by o.study, win_rate desc
         """,
-        {"wins": "a tie counts one half", "win_rate": "in [0, 1]"},
+        {"debates": "judged debates in which it sat", "wins": "a tie counts one half", "win_rate": "in [0, 1]"},
     ),
     "flips": View(
         "How often a judge changed the winner when the sides stood in the other order",
@@ -171,7 +205,11 @@ VIEWS: dict[str, View] = {
         select judge, count(*) as pairs, count(*) filter (winners = 2) as flips, flips / count(*) as flip_rate
         from pairs group by all order by all
         """,
-        {"pairs": "debates that the judge decided in both orders"},
+        {
+            "pairs": "debates that the judge decided in both orders",
+            "flips": "of these, with another winner in the other order",
+            "flip_rate": "flips over pairs",
+        },
     ),
     "cost": View(
         "Attempts, tokens and dollars by study, model, seat and phase, failed attempts included",
@@ -188,7 +226,14 @@ VIEWS: dict[str, View] = {
         group by all order by all
         """,
         {
+            "calls": "attempts on the wire, and cached replies",
+            "ok": "attempts that were answered",
+            "failed": "attempts that failed",
+            "cancelled": "attempts that were stopped",
+            "unknown": "attempts that went out, and no outcome has been kept",
+            "cached": "replies taken from an earlier study, nothing was sent",
             "cost_usd": "NULL where no call has a known cost; calls_of_unknown_cost are not in the sum",
+            "calls_of_unknown_cost": "attempts that may have cost something that cost_usd does not hold",
             "at_most_usd": "the same with calls of unknown cost at their worst case, as far as that is known",
         },
     ),

@@ -1,17 +1,13 @@
-"""`arena status`, `arena show` and `arena sql`: reading the record."""
+"""`arena status` and `arena show`: reading the record."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import sys
 
 from arena.commands import Command
 from arena.errors import StudyError
-from arena.terminal import finite, print_table, printable
-
-FORMATS = ("table", "csv", "json", "markdown")
+from arena.terminal import print_table, printable
 
 
 def add(command: Command) -> None:
@@ -21,10 +17,6 @@ def add(command: Command) -> None:
     show = command("show", show_episode, "read one episode")
     show.add_argument("episode", help="its id, or the beginning of it")
     show.add_argument("--public", action="store_true", help="leave private thoughts and ratings out")
-
-    sql = command("sql", run_sql, "query everything that was said, a running study included")
-    sql.add_argument("query")
-    sql.add_argument("--format", choices=FORMATS, default="table")
 
 
 def show_status(words: argparse.Namespace) -> int:
@@ -88,23 +80,4 @@ def show_episode(words: argparse.Namespace) -> int:
         sure = "" if verdict["confidence"] is None else f" ({100 * verdict['confidence']:g}%)"
         order = f", sides {verdict['seat_order']}" if verdict["seat_order"] != "as played" else ""
         print(f"\n=== judge {printable(verdict['judge'])}{order}: {printable(verdict['winner'] or verdict['status'])}{sure}")
-    return 0
-
-
-def run_sql(words: argparse.Namespace) -> int:
-    """arena sql"""
-    from arena.run import Arena
-
-    table = Arena(words.db).sql(words.query)
-    match words.format:
-        case "json":
-            rows = [{name: finite(value) for name, value in row.items()} for row in table.dicts()]
-            print(json.dumps(rows, indent=1, default=str, ensure_ascii=False))
-        case "csv":
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerows([table.columns, *table.rows])
-        case "markdown":
-            print_table(table, edge="| ", between=" | ", after=" |")
-        case _:
-            print_table(table)
     return 0

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Literal
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
 
 from arena.commands import Command
 from arena.errors import StudyError
@@ -18,6 +22,8 @@ def add(command: Command) -> None:
     report.add_argument("--margin", type=float, default=5.0, metavar="POINTS", help="a mean this near to 50%% is as good as 50%% (default: 5)")
     mixed = "fit a mixed-effects model too; with a number, on at most so many debates, drawn by seed"
     report.add_argument("--mixed", nargs="?", type=int, const=0, metavar="DEBATES", help=mixed)
+    report.add_argument("--html", type=Path, metavar="FILE", help="as one HTML page with figures, that needs nothing else")
+    report.add_argument("--figures", type=Path, metavar="DIR", help="write the figures as PNG and SVG, fit for a column of a paper")
 
     ranks = command("rank", show_ranks, "who won a tournament, how certain that is, and what its judges favour")
     ranks.add_argument("--study", help="the study whose debates were judged; without it, every one")
@@ -37,9 +43,32 @@ def show_report(words: argparse.Namespace) -> int:
     reports = report(words.db, words.study, Checks(words.margin / 100, words.mixed is not None, words.mixed or None))
     if words.json:
         print(json.dumps(reports[0] if words.study else reports, indent=1, ensure_ascii=False))
+    elif words.html or words.figures:
+        write_reports(words, reports)
     else:
         print_report(reports)
     return 0
+
+
+def write_reports(words: argparse.Namespace, reports: list[dict[str, Any]]) -> None:
+    """Write the report as a page, its figures as files, or both, and say where they are."""
+    try:
+        import altair  # noqa: F401
+        import jinja2  # noqa: F401
+        import vl_convert  # noqa: F401
+    except ImportError as error:
+        raise StudyError(f"figures need {error.name}: pip install '.[view]'") from error
+    from analysis.report_page import page, write_figures, write_whole
+
+    if words.figures:
+        for file in write_figures(words.figures, words.db, [report["study"] for report in reports]):
+            print(file, flush=True)
+    if words.html:
+        print(f"drawing the figures of {len(reports)} {'study' if len(reports) == 1 else 'studies'} …", file=sys.stderr)
+        given = [f"--{name}={getattr(words, name)}" for name in ("db", "study", "margin", "mixed", "html") if getattr(words, name) is not None]
+        content = page(words.db, reports, command=shlex.join(["arena", "report", *given]), made=datetime.now(UTC)).encode()
+        write_whole(words.html, content)
+        print(f"the report is in {words.html} ({len(content) / 1000:,.0f} kB); any browser shows it")
 
 
 def show_ranks(words: argparse.Namespace) -> int:

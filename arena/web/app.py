@@ -7,17 +7,21 @@ import secrets
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from arena.errors import ArenaError, StoreError
+from arena.saved import MAX_BYTES, save
 from arena.web.guard import Guard
 from arena.web.pages import FILES, PAGES
+from arena.web.pages.sql import FROM_ELSEWHERE
 from arena.web.site import Document, Page, Query, Site, stamp
 from arena.web.words import render
 
@@ -33,6 +37,7 @@ def application(db: Path, token: str | None = None) -> Guard:
     kept = lru_cache(maxsize=KEPT)(lambda make, name, query, trusted, moment: made(site, make, name, query, trusted))
     kinds = [*PAGES, *FILES]
     routes: list[Route | Mount] = [Route(address, serve(site, make, kept), methods=["GET"]) for _, address, make in kinds]
+    routes.append(Route("/sql/save", saving(site), methods=["POST"]))
     routes.append(Mount("/static", StaticFiles(directory=STATIC)))
     return Guard(Starlette(routes=routes), token or secrets.token_urlsafe(24))
 
@@ -41,7 +46,11 @@ def serve(site: Site, make: Make, kept: Callable[..., Made]) -> Callable[[Reques
     """The handler of one kind of address: 304 where the reader's copy still holds, else what is made once for every state of the store."""
 
     async def handler(request: Request) -> Response:
-        name, query = str(request.path_params.get("name", "")), tuple(sorted(request.query_params.items()))
+        name, given = str(request.path_params.get("name", "")), dict(request.query_params)
+        if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            # A page of somebody else has led the reader here; the page of SQL then waits for a word of the reader's own.
+            given["from"] = FROM_ELSEWHERE
+        query = tuple(sorted(given.items()))
         moment, trusted = stamp(site.db), bool(request.scope.get("trusted"))
         etag = f'"{hashlib.sha256(repr((moment, trusted, name, query)).encode()).hexdigest()[:20]}"'
         if request.headers.get("if-none-match") == etag:
@@ -53,6 +62,32 @@ def serve(site: Site, make: Make, kept: Callable[..., Made]) -> Callable[[Reques
         return Response(document.content, status, headers, document.media_type)
 
     return handler
+
+
+def saving(site: Site) -> Callable[[Request], Awaitable[Response]]:
+    """The handler that saves a query beside the store, and leads back to it; the guard has asked for the token."""
+
+    async def handler(request: Request) -> Response:
+        given = parse_qs((await body(request)).decode("utf-8", "replace"))
+        text, name = (given.get(what, [""])[0] for what in ("q", "name"))
+        try:
+            await run_in_threadpool(save, site.db, name, text, replace="replace" in given)
+        except ArenaError as error:
+            page = render(site, Page("error.html", "Not saved", {"words": str(error)}))
+            return Response(page.encode(), 400, media_type="text/html; charset=utf-8")
+        return RedirectResponse(site.link("sql", "", {"q": text, "saved": name}), 303)
+
+    return handler
+
+
+async def body(request: Request) -> bytes:
+    """What a form has sent, up to what a query may be and as much again for its encoding."""
+    sent = bytearray()
+    async for piece in request.stream():
+        sent += piece
+        if len(sent) > 4 * MAX_BYTES:
+            raise HTTPException(413, "too much")
+    return bytes(sent)
 
 
 def made(site: Site, make: Make, name: str, query: tuple[tuple[str, str], ...], trusted: bool) -> Made:

@@ -23,7 +23,8 @@ CONTENT_SECURITY_POLICY = (
 HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # With no-referrer a browser would not say whose a form is: its Origin would be "null".
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-cache",
@@ -70,16 +71,23 @@ class Guard:
 
     def refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
         """The answer to a request that must not be served; None where it may."""
-        host = urlsplit(f"//{headers.get('host', '')}").hostname
-        if host not in HOSTS:
+        if host_of(f"//{headers.get('host', '')}") not in HOSTS:
             return PlainTextResponse("this viewer answers to 127.0.0.1 and localhost only", 400)
         if scope["method"] not in ("GET", "HEAD", "POST"):
             return PlainTextResponse("only GET and POST", 405)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and (host_of(origin) is None or urlsplit(origin).netloc != headers.get("host")):
             return PlainTextResponse("requests of other sites are refused", 403)
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
             return PlainTextResponse("requests of other sites are refused", 403)
         if scope["method"] == "POST" and (origin is None or not self.holds_token(headers)):
             return PlainTextResponse("this needs the token: open the address that `arena view` printed, and do it again", 403)
+        return None
+
+
+def host_of(address: str) -> str | None:
+    """The host that an address names; None where it names none, or is no address at all."""
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
         return None

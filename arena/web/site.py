@@ -11,14 +11,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import duckdb
+
 from arena.errors import StudyError
+from arena.saved import saved_folder
 from arena.store import journals, live
 
 Row = dict[str, Any]
 Ask = Callable[..., list[Row]]
 Query = Mapping[str, str]
-PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
+Target = tuple[str, str, tuple[tuple[str, str], ...]]
+PLAIN = re.compile(r"[a-z0-9_-]{1,80}")
 PER_PAGE = 50
+# What of a query names a page rather than what is asked of it.
+NAMING = ("figure", "seat", "step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +33,23 @@ class Site:
 
     `root` stands before every link: "/" for a server, "" or "../" for files.  `static`: links lead to files, and what only a server can do
     (filters, SQL, other pages of a list) is left out.  `private`: whether thoughts and ratings that were private may be shown at all.
+    `only`: the studies that are shown, all where it is empty.  For publishing, `linked` takes what links lead to, as (kind, name, query), and
+    `held` is asked in the place of a connection of each page's own.
     """
 
     db: Path
     root: str = "/"
     static: bool = False
     private: bool = True
+    only: tuple[str, ...] = ()
+    linked: set[Target] | None = field(default=None, compare=False)
+    held: Ask | None = field(default=None, compare=False)
 
     def link(self, kind: str, name: str = "", query: Mapping[str, object] | None = None) -> str:
         """The address of a page; `query` values that are None or empty are left out."""
         asked = {key: str(value) for key, value in (query or {}).items() if value not in (None, "")}
+        if self.linked is not None:
+            self.linked.add((kind, name, tuple(sorted(asked.items()))))
         if self.static:
             return self.root + file_name(kind, name, asked)
         address = self.root + quote(f"{kind}/{name}" if name else kind, safe="/")
@@ -45,15 +58,26 @@ class Site:
     @contextmanager
     def store(self, views: Collection[str]) -> Iterator[Ask]:
         """`ask(sql, parameters) -> rows` on one moment of the store, running studies included; `views` are those that are asked for."""
+        if self.held is not None:
+            yield self.held
+            return
         with live(self.db, views) as con:
+            yield asking(con)
 
-            def ask(sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-                """All rows of one query, by column name."""
-                cursor = con.execute(sql, list(parameters))
-                names = [column[0] for column in cursor.description or ()]
-                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-            yield ask
+def asking(con: duckdb.DuckDBPyConnection) -> Ask:
+    """The function `ask` of a connection."""
+
+    def ask(sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
+        """All rows of one query, by column name; of named parameters those count that the query names."""
+        if isinstance(parameters, Mapping):
+            cursor = con.execute(sql, {name: value for name, value in parameters.items() if re.search(rf"\${name}\b", sql)})
+        else:
+            cursor = con.execute(sql, list(parameters))
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    return ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +100,20 @@ class Document:
 
 
 def file_name(kind: str, name: str, query: Mapping[str, str]) -> str:
-    """The file of a page in a published folder: names that are no plain words end in a hash, so that no two pages share a file."""
+    """The file of a page in a published folder: kind/name.html, with what else was asked for behind the name.
+
+    Names that are no plain words end in a hash, and a point stands in none, so that no two pages share a file, on systems too that do not
+    tell small letters from capitals.  Pictures and texts lie in a folder with the pages of that kind: figure.svg is figure/....svg.
+    """
+    if kind == "static":
+        return f"static/{name}"
+    words = [plain_name(name)] if name else []
+    words += [plain_name(query[key]) for key in NAMING if key in query]
+    words += [f"{key}={plain_name(value)}" for key, value in sorted(query.items()) if key not in NAMING]
+    folder, _, ending = kind.partition(".")
     if not kind:
-        return "index.html"
-    words = [name, *(query[key] for key in ("figure", "seat", "step") if key in query)]
-    if kind in ("figure.svg", "static"):
-        return f"{'/'.join(map(plain_name, words))}.svg" if kind == "figure.svg" else f"static/{name}"
-    return f"{kind}/{'-'.join(map(plain_name, words))}.html"
+        return f"{'.'.join(['index', *words])}.html"
+    return f"{folder}/{'.'.join(words) or 'index'}.{ending or 'html'}"
 
 
 def plain_name(name: str) -> str:
@@ -94,8 +125,8 @@ def plain_name(name: str) -> str:
 
 
 def stamp(db: Path) -> str:
-    """A word that changes whenever the store does, journals of running studies included."""
-    state = [db.stat() if db.exists() else None, *(file.stat() for file in journals(db))]
+    """A word that changes whenever the store does, journals of running studies and saved queries included."""
+    state = [db.stat() if db.exists() else None, *(file.stat() for file in (*journals(db), *saved_folder(db).glob("*.sql")))]
     return hashlib.sha256(repr([(one.st_mtime_ns, one.st_size) if one else None for one in state]).encode()).hexdigest()[:16]
 
 

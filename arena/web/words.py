@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ LONGEST = 40_000
 NONE = Markup('<span class="none">–</span>')
 
 
+def is_plain(c: str) -> bool:
+    """Whether a character only shows itself: what can be printed, ends of lines, tabs, and spaces of any width."""
+    return c.isprintable() or c in "\n\t" or unicodedata.category(c) == "Zs"
+
+
 def shown(text: object, longest: int = LONGEST) -> Markup:
     """Text as HTML that only shows it: controls, escapes and marks of writing direction stand as their code points."""
     if text is None:
@@ -24,15 +30,23 @@ def shown(text: object, longest: int = LONGEST) -> Markup:
     pieces: list[str] = []
     plain: list[str] = []
     for c in whole[:longest]:
-        if c.isprintable() or c in "\n\t":
+        if is_plain(c):
             plain.append(c)
         else:
-            pieces += [escape("".join(plain)), Markup('<span class="control" title="a control character">U+%04X</span>') % ord(c)]
+            pieces += [escape("".join(plain)), Markup(f'<span class="control" title="a control character">U+{ord(c):04X}</span>')]
             plain = []
     pieces.append(escape("".join(plain)))
     if len(whole) > longest:
         pieces.append(Markup('<span class="cut">… {:,} more characters</span>').format(len(whole) - longest))
     return Markup("").join(pieces)
+
+
+def brief(text: object, longest: int = 100) -> Markup:
+    """The beginning of a text, on one line, for lists whose links lead to the whole."""
+    if text is None:
+        return NONE
+    line = " ".join(str(text)[: 4 * longest].split())
+    return shown(line if len(line) <= longest else line[: longest - 1].rstrip() + "…")
 
 
 def percent(value: float | None, digits: int = 0) -> Markup | str:
@@ -69,7 +83,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {"shown": shown, "percent": percent, "number": number, "dollars": dollars, "seconds": seconds}
+    env.filters |= {"shown": shown, "brief": brief, "percent": percent, "number": number, "dollars": dollars, "seconds": seconds}
     return env
 
 

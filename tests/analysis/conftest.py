@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 
-from arena import store
+from agents import agent
+from arena import Arena, Arm, Study, Subject, against_itself, round_robin, run_stages, store
+from arena.cli import main
 from arena.journal import line, write_journal
+from protocols.debate import FOUR_SPEECHES
+from protocols.debate import debate as debating
+from protocols.judging import jury
 
 Add = Callable[..., Path]
 Answer = Callable[..., Path]
@@ -148,3 +153,20 @@ def solve(tmp_path: Path) -> Answer:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def cup(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a simulated study "it's a cup", three models in two arms and a jury, and one of questions, self_agreement."""
+    path = tmp_path_factory.mktemp("cup") / "arena.duckdb"
+    arena = Arena(path, concurrency=64)
+    models = [agent(name) for name in ("sim/modest", "sim/confident", "sim/overconfident:unreadable=0.2")]
+    arms = [
+        Arm("plain", debating, [*round_robin(models), *against_itself(models[:1])]),
+        Arm("rounds", debating, round_robin(models[:2]), {"phases": FOUR_SPEECHES}),
+    ]
+    played = Study("it's a cup", arms, [Subject(f"This house would count to {n}.") for n in range(4)])
+    run_stages(arena, [played, jury("cup jury", played, [agent("sim/judge:seed=1"), agent("sim/judge:seed=2")])])
+    solving = Path(__file__).resolve().parents[2] / "experiments" / "self_agreement.py"
+    assert main(["run", str(solving), "--db", str(path), "-o", "number=8", "-o", "calls=5"]) == 0
+    return path

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from talks import agent, study
 
-from arena import store
+from arena import pending, store
 from arena.errors import StoreError
 from arena.exchange import merge
 from arena.journal import line, write_journal
@@ -83,6 +83,83 @@ def test_a_torn_last_line_is_dropped_and_counted(path: Path) -> None:
     folding = fold(path)
     assert (folding.journals, folding.skipped) == (1, 1)
     assert subjects(path) == ["a"]
+
+
+def grow(file: Path, *subjects: str, torn: bytes = b"") -> None:
+    """What a run appends to its journal."""
+    with file.open("ab") as journal:
+        journal.writelines([*(line("subjects", {"subject": s, "kind": "motion", "text": s}) for s in subjects), torn])
+
+
+def test_a_process_that_reads_again_sees_what_a_journal_has_grown_by(path: Path) -> None:
+    journal = put(path, "j1", "a", "b")
+    assert subjects(path) == ["a", "b"]
+    grow(journal, "b", "c")
+    put(path, "j2", "d", "a")
+    assert subjects(path) == ["a", "b", "c", "d"]
+
+
+def test_half_a_line_is_read_when_its_other_half_is_there(path: Path) -> None:
+    whole = line("subjects", {"subject": "b", "kind": "motion", "text": "b"})
+    journal = put(path, "j1", "a", torn=whole[:30])
+    assert subjects(path) == ["a"]
+    grow(journal, torn=whole[30:])
+    assert subjects(path) == ["a", "b"]
+
+
+def test_a_journal_is_parsed_once_however_often_a_process_reads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    load = pending.load_lines
+    monkeypatch.setattr(pending, "load_lines", lambda con, files: sizes.extend(f.stat().st_size for f in files) or load(con, files))
+    journal = put(path, "j1", *"abc")
+    assert subjects(path) == subjects(path) == ["a", "b", "c"]
+    grow(journal, "d")
+    assert subjects(path) == ["a", "b", "c", "d"]
+    assert sum(sizes) == journal.stat().st_size
+
+
+def test_what_is_folded_between_two_readings_is_not_read_twice(path: Path) -> None:
+    put(path, "j1", "a", "b")
+    assert subjects(path) == ["a", "b"]
+    fold(path)
+    assert subjects(path) == ["a", "b"]
+    journal = put(path, "j2", "b", "c")
+    assert subjects(path) == ["a", "b", "c"]
+    journal.unlink()
+    assert subjects(path) == ["a", "b"]
+
+
+def test_a_long_line_of_a_running_study_is_read_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pending, "PIECE_BYTES", 100)
+    put(path, "j1", "a", "x" * 1000, "b")
+    assert subjects(path) == ["a", "b", "x" * 1000]
+
+
+def test_journals_that_are_folded_in_groups_count_one_by_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "FOLDED_TOGETHER", 200)
+    for number in range(5):
+        put(path, f"j{number}", "a", f"only {number}", torn=b"{" * (number == 3))
+    assert fold(path) == store.Folding(5, 1)
+    assert subjects(path) == ["a", *(f"only {number}" for number in range(5))]
+    assert query(path, "select journal, skipped from folded order by 1").rows == tuple((f"j{n}.jsonl", int(n == 3)) for n in range(5))
+
+
+def test_a_fold_that_fails_leaves_nothing_of_any_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "FOLDED_TOGETHER", 1)
+    put(path, "j1", "a")
+    newer = put(path, "j2")
+    newer.write_bytes(line("journal", {"schema_version": SCHEMA_VERSION + 1}))
+    assert "newer arena" in str(fold(path).put_off)
+    newer.unlink()
+    assert query(path, "select count(*) from folded").rows == ((0,),)
+    assert subjects(path) == ["a"]
+
+
+def test_long_texts_are_kept_as_zstd(path: Path) -> None:
+    with duckdb.connect(str(path), read_only=True) as con:
+        [(made,)] = con.execute("select sql from duckdb_tables() where table_name = 'turns'").fetchall()
+    assert len(query(path, "from turns")) == 0
+    assert all(f"{column} VARCHAR USING COMPRESSION ZSTD" in made.replace(chr(34), "") for column in ("text", "public", "thoughts"))
 
 
 def test_a_long_line_is_read_whole(path: Path) -> None:

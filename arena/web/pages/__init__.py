@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from arena.web.pages.call import call, text
+from arena.web.pages.compare import compare
+from arena.web.pages.figure import figure, picture_png, picture_svg
+from arena.web.pages.sql import picture, sql, taken
 from arena.web.pages.studies import studies
 from arena.web.pages.study import study
+from arena.web.pages.transcript import transcript
 from arena.web.site import Document, Page, Query, Site
 
 PageFunction = Callable[[Site, str, Query], Page]
@@ -16,5 +21,19 @@ FileFunction = Callable[[Site, str, Query], Document]
 PAGES: tuple[tuple[str, str, PageFunction], ...] = (
     ("", "/", studies),
     ("study", "/study/{name:path}", study),
+    ("figure", "/figure/{name:path}", figure),
+    ("call", "/call/{name:path}", call),
+    ("debate", "/debate/{name:path}", transcript),
+    ("question", "/question/{name:path}", transcript),
+    ("sql", "/sql", sql),
+    ("compare", "/compare", compare),
 )
-FILES: tuple[tuple[str, str, FileFunction], ...] = ()
+FILES: tuple[tuple[str, str, FileFunction], ...] = (
+    ("figure.svg", "/figure.svg/{name:path}", picture_svg),
+    ("figure.png", "/figure.png/{name:path}", picture_png),
+    ("text", "/text/{name:path}", text),
+    ("sql.svg", "/sql.svg", picture),
+    ("sql.csv", "/sql.csv", taken("csv")),
+    ("sql.json", "/sql.json", taken("json")),
+    ("sql.parquet", "/sql.parquet", taken("parquet")),
+)

@@ -1,0 +1,101 @@
+"""One finding as a picture: large, with the numbers behind it, its SQL, and files to take away; and the picture itself, for every page."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from arena.errors import StudyError
+from arena.terminal import printable
+from arena.web.site import Document, Page, Query, Site
+
+if TYPE_CHECKING:
+    from analysis.figures import Figure
+
+FILTERS = ("arm", "model", "subject", "phase", "outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure that studies of some kind have: its name in analysis/figures.py, whether it needs a jury's verdicts, and whether its marks are
+    ratings of single debaters."""
+
+    name: str
+    title: str
+    kinds: tuple[str, ...]
+    judged: bool = False
+    single: bool = False
+
+
+PICTURES = (
+    Picture("confidence", "Confidence by phase", ("debates",)),
+    Picture("both_sides", "Both sides at once", ("debates",), single=True),
+    Picture("rise", "Rise by model", ("debates",)),
+    Picture("confidence_by_model", "Confidence by model", ("debates",)),
+    Picture("reliability", "Confidence against the jury", ("debates",), judged=True),
+    Picture("leaderboard", "Who won", ("debates",), judged=True),
+    Picture("strength", "Strength", ("debates",), judged=True),
+    Picture("accuracy", "Accuracy against tokens", ("questions",)),
+    Picture("answer_reliability", "Confidence against accuracy", ("questions",)),
+    Picture("missing", "What is missing", ("debates", "questions")),
+)
+NOTHING = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 360 300" font-family="sans-serif" font-size="13" fill="#565d66">{}</svg>"""
+
+
+NAMES = tuple(picture.name for picture in PICTURES)
+
+
+def pictures(kind: str, judged: bool, private: bool = True) -> list[Picture]:
+    """The figures of a study of this kind; those of single ratings only where what is private may be shown."""
+    fitting = (picture for picture in PICTURES if kind in picture.kinds and (judged or not picture.judged))
+    return [picture for picture in fitting if private or not picture.single]
+
+
+def filters(query: Query) -> dict[str, str | None]:
+    """What of a study is asked for, by the names of analysis.figures.Where; None: everything."""
+    return {what: query.get(what) or None for what in FILTERS}
+
+
+def figure(site: Site, name: str, query: Query) -> Page:
+    """The page of a figure.  Raises StudyError where the study or the figure is unknown, or the study has nothing to show in it."""
+    from markupsafe import Markup
+
+    from analysis.figures import svg
+
+    found = drawn(site, name, query, links=True)
+    # The picture is ours: drawn from numbers and names, which the renderer escapes; points link to debates by addresses that we build.
+    content = {"study": name, "figure": found, "picture": Markup(svg(found.chart)), "chosen": {k: v for k, v in filters(query).items() if v}}
+    return Page("figure.html", found.title, content)
+
+
+def picture_svg(site: Site, name: str, query: Query) -> Document:
+    """The figure as SVG, or the sentence that says why there is nothing to draw."""
+    from markupsafe import Markup, escape
+
+    from analysis.figures import svg
+
+    try:
+        drawing = svg(drawn(site, name, query, links=False).chart)
+    except StudyError as error:
+        if query.get("figure") not in NAMES:
+            raise
+        lines = textwrap.wrap(printable(str(error)), 52)[:8]
+        texts = [Markup('<text x="12" y="{}">{}</text>').format(24 + 19 * k, escape(line)) for k, line in enumerate(lines)]
+        drawing = NOTHING.format(Markup("").join(texts))
+    return Document(drawing.encode(), "image/svg+xml")
+
+
+def picture_png(site: Site, name: str, query: Query) -> Document:
+    """The figure as PNG, at the resolution of print."""
+    from analysis.figures import png, svg
+
+    found = drawn(site, name, query, links=False)
+    return Document(png(svg(found.chart)), "image/png", f"{found.name}.png")
+
+
+def drawn(site: Site, name: str, query: Query, *, links: bool) -> Figure:
+    """The figure that the query asks for, of the study of that name; with `links`, its points lead to debates, where a server answers."""
+    from analysis.figures import Where, figure
+
+    return figure(site.db, name, query.get("figure", ""), where=Where(**filters(query)), links=links and not site.static, singles=site.private)
