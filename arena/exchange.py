@@ -8,8 +8,9 @@ import duckdb
 
 from arena.errors import StoreError
 from arena.making import quoted
+from arena.pending import by_table, new_rows, rows_of
 from arena.schema import JOURNALED, TABLES
-from arena.store import journals, live, load_lines, new_rows, reading, unfolded, up_to_date, writing
+from arena.store import journals, live, reading, unfolded, up_to_date, writing
 from arena.views import VIEWS
 
 INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings")
@@ -20,7 +21,7 @@ FORMATS = {"parquet": "format parquet, compression zstd", "jsonl": "format json"
 DISPUTED = """
     create temp table disputed as
     with theirs as (
-        select episode, seat, step, text from other.turns union select episode, seat, step, text from lines where t = 'turns'),
+        {theirs}),
     pairs as (
         select episode, seat, step, h.text as here, o.text as there, h.episode is not null as is_here, o.episode is not null as is_there
         from store.turns h full join theirs o using (episode, seat, step) where episode in (select episode from theirs))
@@ -40,16 +41,19 @@ def merge(path: Path, other: Path) -> tuple[int, int]:
         raise StoreError(f"{other} cannot be merged into itself")
     with reading(other) as con:
         pending = unfolded(con, journals(other))
-    with up_to_date(other) as theirs, writing(path, wait_s=10) as con:
+    with up_to_date(other) as theirs, by_table(pending) as (parts, _), writing(path, wait_s=10) as con:
         con.execute(f"attach {quoted(str(theirs))} as other (read_only)")
         con.execute("begin")
-        load_lines(con, pending)
-        con.execute(DISPUTED)
+        said = ["from other.turns", *(f"from ({rows_of(name, part)})" for name, part in parts.items() if name == "turns")]
+        con.execute(DISPUTED.format(theirs=" union ".join(f"select episode, seat, step, text {rows}" for rows in said)))
         new = 0
         for name in JOURNALED:
             columns, key = ", ".join(TABLES[name].columns), ", ".join(TABLES[name].key)
             agreed = "where episode not in (from disputed)" if "episode" in TABLES[name].columns else ""
-            for rows in (f"select {columns} from other.{name} anti join store.{name} using ({key})", new_rows(name)):
+            found = [f"select {columns} from other.{name} anti join store.{name} using ({key})"]
+            if name in parts:
+                found.append(new_rows(name, parts[name]))
+            for rows in found:
                 new += con.execute(f"insert into store.{name} by name from ({rows}) {agreed}").fetchall()[0][0]
         disputed = con.execute("select count(*) from disputed").fetchall()[0][0]
         con.execute("commit")

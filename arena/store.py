@@ -25,14 +25,15 @@ import duckdb
 from arena.canned import MADE, named_in, statement, with_what_they_read
 from arena.errors import StoreError
 from arena.making import OFFLINE, bring_up_to_date, empty_store, quoted
-from arena.pending import attach_new_rows, load_lines, new_rows, tables_in_lines
+from arena.pending import attach_new_rows, insert_new
 from arena.querying import UNLIMITED, QueryLimits, Table, answer, file_bytes
 from arena.schema import JOURNALED, SCHEMA_VERSION
+from arena.scratch import scratch
 from arena.views import VIEWS
 
 EPOCH = datetime(1970, 1, 1)
-# Journals are folded this much at a time: each time costs some 40 ms, and all lines of it are in memory.
-FOLDED_TOGETHER = 80 * 2**20
+# Journals are folded this much at a time: each time costs 80 ms and a look at all keys, while all turns of it are in memory.
+FOLDED_TOGETHER = 256 * 2**20
 # Rows that are compressed together: few enough that a turn's row group, uncompressed, takes 100 MB.
 ROW_GROUP = 16_384
 # DuckDB opens a file once in a process; whoever comes second, in another thread, waits here.
@@ -101,9 +102,18 @@ def migrate(path: Path) -> None:
 
 def version_of(path: Path) -> int:
     """The schema version of a store.  Raises StoreError where it is none, or newer than this program."""
+    with attached(path) as con:
+        return check_version(con, path)
+
+
+@contextmanager
+def attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in memory with the store, of whatever version, attached read-only as `store`; let go at the end of the block."""
+    if not path.exists():
+        raise StoreError(f"there is no store at {path}; run or import a study first, or name another file with --db")
     with ONE_AT_A_TIME, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
         retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (type duckdb, read_only)"), path, wait_s=10)
-        return check_version(con, path)
+        yield con
 
 
 @contextmanager
@@ -184,11 +194,7 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     A store of an older version is read from a copy that has been brought up to date.  Raises StoreError where it is no store, or newer.
     """
-    if not path.exists():
-        raise StoreError(f"there is no store at {path}; run or import a study first, or name another file with --db")
-    with ONE_AT_A_TIME, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
-        attach = f"attach {quoted(str(path))} as store (type duckdb, read_only)"
-        retry_locked(lambda: con.execute(attach), path, wait_s=10)
+    with attached(path) as con:
         if check_version(con, path) == SCHEMA_VERSION:
             yield con
             return
@@ -267,10 +273,11 @@ def fold(path: Path, *, wait_s: float = 2.0) -> Folding:
     if not closed:
         return Folding()
     try:
-        with reading(path) as con:
-            if not unfolded(con, closed):
-                return Folding()
-        if version_of(path) < SCHEMA_VERSION:
+        with attached(path) as con:
+            version, todo = check_version(con, path), unfolded(con, closed)
+        if not todo:
+            return Folding()
+        if version < SCHEMA_VERSION:
             migrate(path)
         with writing(path, wait_s=wait_s) as con:
             return fold_into(con, unfolded(con, closed))
@@ -289,14 +296,12 @@ def fold_into(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> Folding:
     # A second thread would take memory of its own, and so would row groups that wait to be written together, or blocks that are written.
     con.execute("set threads = 1; set write_buffer_row_group_count = 1; set memory_limit = '1GB'")
     # Only a journal of several hundred MB, of an import say, needs more; its lines then wait on disk, and not in the current folder.
-    con.execute(f"set temp_directory = {quoted(str(Path(tempfile.gettempdir()) / f'arena-fold-{os.getpid()}'))}")
+    con.execute(f"set temp_directory = {quoted(str(scratch() / 'spilled'))}")
     con.execute("begin")
     skipped = 0
     for group in together(files):
         sizes = [file.stat().st_size for file in group]
-        lost = load_lines(con, group)
-        for name in tables_in_lines(con):
-            con.execute(f"insert into store.{name} by name {new_rows(name)}")
+        _, lost = insert_new(con, group, "store", beside=("store",))
         for noted in zip(group, sizes, lost, strict=True):
             con.execute("insert into store.folded values (?, ?, ?, ?)", [noted[0].name, *noted[1:], utc_now()])
         skipped += sum(lost)

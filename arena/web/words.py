@@ -14,6 +14,8 @@ from markupsafe import Markup, escape
 from arena.web.site import Page, Site
 
 LONGEST = 40_000
+# What almost every text holds beside what can be printed.
+PLAIN_BREAKS = {ord(c): None for c in "\n\t"}
 NONE = Markup('<span class="none">–</span>')
 
 
@@ -27,6 +29,8 @@ def shown(text: object, longest: int = LONGEST) -> Markup:
     if text is None:
         return NONE
     whole = str(text)
+    if len(whole) <= longest and whole.translate(PLAIN_BREAKS).isprintable():
+        return escape(whole)
     pieces: list[str] = []
     plain: list[str] = []
     for c in whole[:longest]:

@@ -18,6 +18,7 @@ from arena.exchange import merge
 from arena.journal import line, write_journal
 from arena.run import Arena, Which
 from arena.schema import SCHEMA_VERSION, TABLES
+from arena.scratch import scratch
 from arena.store import create, fold, journal_folder, query, writing
 from arena.views import VIEWS
 
@@ -109,8 +110,13 @@ def test_half_a_line_is_read_when_its_other_half_is_there(path: Path) -> None:
 
 def test_a_journal_is_parsed_once_however_often_a_process_reads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    load = pending.load_lines
-    monkeypatch.setattr(pending, "load_lines", lambda con, files: sizes.extend(f.stat().st_size for f in files) or load(con, files))
+    insert = pending.insert_new
+
+    def watched(con: duckdb.DuckDBPyConnection, files: list[Path], into: str, *, beside: tuple[str, ...]) -> tuple[set[str], list[int]]:
+        sizes.extend(file.stat().st_size for file in files)
+        return insert(con, files, into, beside=beside)
+
+    monkeypatch.setattr(pending, "insert_new", watched)
     journal = put(path, "j1", *"abc")
     assert subjects(path) == subjects(path) == ["a", "b", "c"]
     grow(journal, "d")
@@ -142,6 +148,55 @@ def test_journals_that_are_folded_in_groups_count_one_by_one(path: Path, monkeyp
     assert fold(path) == store.Folding(5, 1)
     assert subjects(path) == ["a", *(f"only {number}" for number in range(5))]
     assert query(path, "select journal, skipped from folded order by 1").rows == tuple((f"j{n}.jsonl", int(n == 3)) for n in range(5))
+
+
+def test_each_journal_of_a_group_has_its_own_count_of_unreadable_lines(path: Path) -> None:
+    put(path, "j1", "a", "a", torn=b'{"t":"subjects","subject":"torn')
+    put(path, "j2", "a", "b")
+    put(path, "j3", "b", torn=b'{"t":"turns","episode":\n\n \n{"subject":"no table"}\n[1]\n{"t":null}\n{"t":"of a later arena"}\n\xff')
+    assert fold(path) == store.Folding(3, 6)
+    assert query(path, "select skipped from folded order by journal").rows == ((1,), (0,), (5,))
+    assert subjects(path) == ["a", "b"]
+
+
+def test_a_line_that_is_written_in_another_way_is_a_row_too(path: Path) -> None:
+    put(
+        path,
+        "j1",
+        torn=b'{ "t": "subjects", "subject": "a" }\r\n{"subject":"b","t":"subjects"}\n{"t":"subjects" ,"subject":"c"}\n{"t":"nothing"}',
+    )
+    assert subjects(path) == ["a", "b", "c"]
+    assert fold(path) == store.Folding(1, 0)
+    assert subjects(path) == ["a", "b", "c"]
+
+
+def test_the_first_of_two_lines_with_one_key_counts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [line("subjects", {"subject": "a", "text": text}) for text in ("first", "second", "third")]
+    write_journal(journal_folder(path) / "j1.jsonl", rows[:2])
+    write_journal(journal_folder(path) / "j2.jsonl", rows[2:])
+    for together in (1, store.FOLDED_TOGETHER):
+        monkeypatch.setattr(store, "FOLDED_TOGETHER", together)
+        assert query(path, "select text from subjects").rows == (("first",),)
+        fold(path)
+
+
+def test_rows_under_a_tables_former_name_are_folded(path: Path) -> None:
+    lines = [
+        line(table, {"episode": episode, "winner": "abstain"}) for table, episode in (("verdicts", "e1"), ("rulings", "e2"), ("verdicts", "e2"))
+    ]
+    write_journal(journal_folder(path) / "j1.jsonl", lines)
+    assert query(path, "select episode from rulings order by 1").rows == (("e1",), ("e2",))
+    fold(path)
+    assert query(path, "select episode from rulings order by 1").rows == (("e1",), ("e2",))
+
+
+def test_what_waits_on_disk_while_it_is_folded_is_removed(path: Path) -> None:
+    put(path, "j1", "a")
+    fold(path)
+    put(path, "j2", "b", torn=b"{")
+    assert (subjects(path), fold(path).skipped) == (["a", "b"], 1)
+    pending.PARSED.clear()
+    assert [file for file in scratch().iterdir() if file.is_dir()] == []
 
 
 def test_a_fold_that_fails_leaves_nothing_of_any_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def tournament(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def peers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a LeaP run on the toy model, beside a vote."""
     db = tmp_path_factory.mktemp("peers") / "leap.duckdb"
-    assert main(["run", str(ROOT / "experiments" / "leap.py"), "-o", "number=4", "-o", "paths=4", "--db", str(db)]) == 0
+    assert main(["run", str(ROOT / "experiments" / "leap.py"), "-o", "number=2", "-o", "paths=3", "--db", str(db)]) == 0
     return db
 
 
@@ -86,7 +86,7 @@ def serve() -> Iterator[Callable[[Path], Served]]:
         one.__exit__(None, None, None)  # type: ignore[attr-defined]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium; on a machine where tests must not be skipped (CI) a missing one fails."""
     where = chromium()

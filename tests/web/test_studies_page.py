@@ -17,6 +17,14 @@ from arena.store import query
 from tests.web.conftest import ROOT, Served, viewer
 
 Serve = Callable[[Path], Served]
+EMPTY = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+@pytest.fixture
+def plain(page: Page) -> Page:
+    """A page whose figures are not drawn, for claims about what stands around them."""
+    page.route("**/figure.svg/**", lambda route: route.fulfill(body=EMPTY, content_type="image/svg+xml"))
+    return page
 
 
 def test_the_first_page_lists_the_studies(page: Page, serve: Serve, tournament: Path) -> None:
@@ -36,51 +44,51 @@ def test_an_empty_store_says_what_to_do(page: Page, tmp_path: Path) -> None:
         expect(page.locator("main")).to_contain_text("There is nothing in this store yet")
 
 
-def test_a_study_shows_its_numbers(page: Page, serve: Serve, published: Path) -> None:
-    page.goto(f"{serve(published).url}/study/cross_model")
-    row = page.get_by_role("region", name="Confidence by phase").get_by_role("row", name=re.compile("closing"))
+def test_a_study_shows_its_numbers(plain: Page, serve: Serve, published: Path) -> None:
+    plain.goto(f"{serve(published).url}/study/cross_model")
+    row = plain.get_by_role("region", name="Confidence by phase").get_by_role("row", name=re.compile("closing"))
     (mean,) = query(published, "select mean from confidence_by_round where study = 'cross_model' and phase = 'closing'").rows[0]
     expect(row).to_contain_text(f"{100 * mean:.1f}%")
     expect(row).to_contain_text("83.3%")
 
 
-def test_the_list_begins_with_the_debate_whose_sides_are_surest(page: Page, serve: Serve, published: Path) -> None:
-    page.goto(f"{serve(published).url}/study/cross_model")
+def test_the_list_begins_with_the_debate_whose_sides_are_surest(plain: Page, serve: Serve, published: Path) -> None:
+    plain.goto(f"{serve(published).url}/study/cross_model")
     surest = (
         "select episode from side_confidence where study = 'cross_model' and phase = 'closing' order by least(proposition, opposition) desc"
     )
     (lowest,) = query(published, f"select max(least(proposition, opposition)) from ({surest.replace('select episode', 'select *')})").rows[0]
-    first = page.get_by_role("region", name="List").get_by_role("row").nth(1)
+    first = plain.get_by_role("region", name="List").get_by_role("row").nth(1)
     shown = [int(number) for number in re.findall(r"→ (\d+)%", first.inner_text())]
     assert min(shown) == round(100 * lowest)
 
 
-def test_filters_narrow_the_list_and_stand_in_the_address(page: Page, serve: Serve, published: Path) -> None:
-    page.goto(f"{serve(published).url}/study/cross_model")
-    page.get_by_label("Model").select_option("openai/o3-mini")
-    page.get_by_label("Winner").select_option("opposition")
-    page.get_by_role("button", name="Show").click()
-    assert "model=openai%2Fo3-mini" in page.url
-    assert "outcome=opposition" in page.url
-    rows = page.get_by_role("region", name="List").get_by_role("row").all_inner_texts()[1:]
+def test_filters_narrow_the_list_and_stand_in_the_address(plain: Page, serve: Serve, published: Path) -> None:
+    plain.goto(f"{serve(published).url}/study/cross_model")
+    plain.get_by_label("Model").select_option("openai/o3-mini")
+    plain.get_by_label("Winner").select_option("opposition")
+    plain.get_by_role("button", name="Show").click()
+    assert "model=openai%2Fo3-mini" in plain.url
+    assert "outcome=opposition" in plain.url
+    rows = plain.get_by_role("region", name="List").get_by_role("row").all_inner_texts()[1:]
     assert rows
     assert all("openai/o3-mini" in row for row in rows)
 
 
-def test_long_lists_are_paged_on_the_server(page: Page, serve: Serve, tournament: Path) -> None:
-    page.goto(f"{serve(tournament).url}/study/tournament")
-    expect(page.get_by_role("region", name="List").get_by_role("row")).to_have_count(51)
-    page.get_by_role("link", name="next ›").click()
-    expect(page.get_by_text("page 2 of 6, 300 debates")).to_be_visible()
+def test_long_lists_are_paged_on_the_server(plain: Page, serve: Serve, tournament: Path) -> None:
+    plain.goto(f"{serve(tournament).url}/study/tournament")
+    expect(plain.get_by_role("region", name="List").get_by_role("row")).to_have_count(51)
+    plain.get_by_role("link", name="next ›").click()
+    expect(plain.get_by_text("page 2 of 6, 300 debates")).to_be_visible()
 
 
-def test_a_study_of_questions_lists_its_plays(page: Page, serve: Serve, peers: Path) -> None:
+def test_a_study_of_questions_lists_its_plays(plain: Page, serve: Serve, peers: Path) -> None:
     (study,) = query(peers, "select study from studies limit 1").rows[0]
-    page.goto(f"{serve(peers).url}/study/{study}")
-    expect(page.get_by_role("region", name="Accuracy by arm").get_by_role("row")).not_to_have_count(1)
-    page.get_by_label("Answer").select_option("right")
-    page.get_by_role("button", name="Show").click()
-    rows = page.get_by_role("region", name="List").get_by_role("row").all_inner_texts()[1:]
+    plain.goto(f"{serve(peers).url}/study/{study}")
+    expect(plain.get_by_role("region", name="Accuracy by arm").get_by_role("row")).not_to_have_count(1)
+    plain.get_by_label("Answer").select_option("right")
+    plain.get_by_role("button", name="Show").click()
+    rows = plain.get_by_role("region", name="List").get_by_role("row").all_inner_texts()[1:]
     assert all("✓ right" in row for row in rows)
 
 
@@ -109,13 +117,13 @@ def test_pages_pass_axe(page: Page, serve: Serve, tournament: Path, address: str
     assert Axe().run(page).response["violations"] == []
 
 
-def test_the_page_of_a_running_study_follows_it(page: Page, tmp_path: Path) -> None:
+def test_the_page_of_a_running_study_follows_it(plain: Page, tmp_path: Path) -> None:
     code = (
         "import asyncio\nfrom agents.scripted import scripted\nfrom arena import Agent, Arm, Study, Subject\n"
         "from protocols.debate import debate\n"
         "async def slow(request):\n    await asyncio.sleep(0.1)\n    return '<speech>Said.</speech><rating>70%</rating>'\n"
         "def study() -> Study:\n    one = Agent('slow', scripted(slow))\n"
-        "    motions = [Subject(f'This house would wait {n}.') for n in range(30)]\n"
+        "    motions = [Subject(f'This house would wait {n}.') for n in range(12)]\n"
         "    return Study('slow', [Arm('only', debate, [{'proposition': one, 'opposition': one}])], motions)\n"
     )
     (tmp_path / "slow.py").write_text(code)
@@ -126,10 +134,44 @@ def test_the_page_of_a_running_study_follows_it(page: Page, tmp_path: Path) -> N
         while not (tmp_path / "arena.duckdb").exists():
             assert run.poll() is None
         with viewer(tmp_path / "arena.duckdb") as served:
-            page.goto(f"{served.url}/study/slow")
-            expect(page.get_by_text("Follows the run")).to_be_visible()
-            expect(page.get_by_text("The run has ended")).to_be_visible(timeout=60_000)
-            expect(page.locator(".facts")).to_contain_text("30 done")
+            plain.goto(f"{served.url}/study/slow")
+            expect(plain.get_by_text("Follows the run")).to_be_visible()
+            expect(plain.get_by_text("The run has ended")).to_be_visible(timeout=60_000)
+            expect(plain.locator(".facts")).to_contain_text("12 done")
     finally:
         run.terminate()
         run.wait(10)
+
+
+def test_three_clicks_lead_from_the_first_page_to_the_debate_that_drives_the_finding(page: Page, serve: Serve, tournament: Path) -> None:
+    page.goto(serve(tournament).with_token)
+    page.get_by_role("link", name="tournament", exact=True).click()
+    pictures = page.get_by_role("img").all()
+    assert len(pictures) == 8
+    assert all(picture.evaluate("one => one.decode().then(() => one.naturalWidth)") > 100 for picture in pictures)
+    page.get_by_role("link", name="Both sides at once").click()
+    page.locator(".drawing a").first.click(force=True)
+    assert "/debate/" in page.url
+    expect(page.get_by_role("heading", name="Speeches")).to_be_visible()
+
+
+def test_a_figure_shows_the_numbers_of_its_sql(page: Page, serve: Serve, tournament: Path) -> None:
+    page.goto(f"{serve(tournament).url}/figure/tournament?figure=confidence")
+    (mean,) = query(tournament, "select mean from confidence_by_round where study = 'tournament' and phase = 'closing'").rows[0]
+    expect(page.locator(".drawing svg")).to_contain_text(f"{100 * mean:.1f}")
+    expect(page.get_by_role("region", name="The numbers behind it")).to_contain_text(f"{mean:.4f}")
+    page.get_by_text("SQL", exact=True).last.click()
+    page.get_by_role("link", name="Open it, change it, take it away").click()
+    expect(page.locator("main")).to_contain_text(f"{mean:.9f}"[:6])
+    assert Axe().run(page).response["violations"] == []
+
+
+def test_the_keyboard_alone_reaches_a_debate(plain: Page, serve: Serve, tournament: Path) -> None:
+    plain.goto(f"{serve(tournament).url}/study/tournament")
+    first = plain.get_by_role("region", name="List").get_by_role("link").first
+    for _ in range(60):
+        plain.keyboard.press("Tab")
+        if first.evaluate("one => one === document.activeElement"):
+            break
+    plain.keyboard.press("Enter")
+    plain.wait_for_url("**/debate/**")
