@@ -81,7 +81,7 @@ wanted as (
     union all select 'episode', null, true, reason from missing, range(n) where study = {study} and reason = 'not started' and {whole}
     union all select 'confidence', phase, confidence is null, confidence_status from turns join done using (episode)
     where confidence_status <> 'not asked'
-    union all select 'speech', phase, public is null, 'no readable speech' from turns join done using (episode)
+    union all select 'speech', phase, public_status <> 'read', public_status from turns join done using (episode)
     union all select 'winner', null, winner is null, status from verdicts join done using (episode)
     union all select 'answer', null, correct is null, coalesce(status, 'no answer') from answers join done using (episode))
 select what, phase, reason, count(*) as n, first(total) as of, n / of as share

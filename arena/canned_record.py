@@ -114,7 +114,7 @@ RECORD: dict[str, Canned] = {
                        count(*) filter (status = 'unknown') as unknown from calls group by episode, seat, step)
             select e.study, e.arm, s.model, t.phase, count(*) as turns, sum(c.attempts) as calls, sum(c.failed) as failed,
                    sum(c.unknown) as unknown, round(avg(c.attempts), 12) as attempts_per_turn, max(c.attempts) as most_attempts,
-                   count(*) filter (t.asks > 1) as asked_again, count(*) filter (t.public is null) as no_speech,
+                   count(*) filter (t.asks > 1) as asked_again, count(*) filter (t.public_status <> 'read') as no_speech,
                    count(*) filter (t.confidence is null and t.confidence_status <> 'not asked') as no_confidence
             from turns t join tried c using (episode, seat, step) {DONE} left join seats s on s.episode = t.episode and s.seat = t.seat
             group by e.study, e.arm, s.model, t.phase order by all

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from arena.canned import MADE, statement
-from arena.schema import FORMERLY, SCHEMA_VERSION, TABLES
+from arena.schema import DERIVED, FORMERLY, SCHEMA_VERSION, TABLES
 from arena.views import View
 
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
@@ -43,6 +43,8 @@ def bring_up_to_date(con: duckdb.DuckDBPyConnection) -> None:
         for column, (kind, text) in table.columns.items():
             if column not in there:
                 con.execute(f"alter table {name} add column {column} {kind}")
+                if column in DERIVED:
+                    con.execute(f"update {name} set {column} = {DERIVED[column]}")
                 comment(con, "table", name, table.comment, {column: text})
     make_views(con)
     con.execute("update store_info set schema_version = ?", [SCHEMA_VERSION])

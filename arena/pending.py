@@ -21,7 +21,7 @@ import orjson
 
 from arena.errors import StoreError
 from arena.making import quoted
-from arena.schema import FORMERLY, JOURNALED, SCHEMA_VERSION, TABLES
+from arena.schema import DERIVED, FORMERLY, JOURNALED, SCHEMA_VERSION, TABLES
 from arena.scratch import scratch
 
 JSON_OBJECT_BYTES = 16 * 2**20
@@ -154,10 +154,12 @@ def table_of(text: bytes) -> str | None:
 
 def rows_of(name: str, part: Part) -> str:
     """SQL for the rows of a base table in the file with its lines, without those that cannot be read."""
-    columns = "t: 'VARCHAR'" + "".join(f", {column}: {quoted(kind)}" for column, (kind, _) in TABLES[name].columns.items())
+    written = {column: kind for column, (kind, _) in TABLES[name].columns.items() if column not in DERIVED}
+    columns = "t: 'VARCHAR'" + "".join(f", {column}: {quoted(kind)}" for column, kind in written.items())
+    chosen = ", ".join(f"{DERIVED[column]} as {column}" if column in DERIVED else column for column in TABLES[name].columns)
     longest = max(JSON_OBJECT_BYTES, part.longest + 1)
     return (
-        f"select {', '.join(TABLES[name].columns)} from read_json({quoted(str(part.file))}, format = 'newline_delimited',"
+        f"select {chosen} from read_json({quoted(str(part.file))}, format = 'newline_delimited',"
         f" columns = {{{columns}}}, ignore_errors = true, maximum_object_size = {longest}) where t is not null"
     )
 

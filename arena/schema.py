@@ -41,6 +41,8 @@ TURN_COLUMNS = {
     "logprobs": (LOGPROBS, "generated tokens of the first reply with natural log probabilities, where they were asked for and served"),
     "sample_key": ("VARCHAR", "sha256 of the first request without its seed, and of whose sample it is: what --cache looks for"),
     "finish_reason": ("VARCHAR", "how the first reply ended: stop, length, ... in the provider's words; NULL: not said"),
+    # Derived where lines are read, so that whoever counts what is missing need not read all texts for it.
+    "public_status": ("VARCHAR", "read, or why there is no public text"),
     "prefill": (PREFILL, "what the reply was to go on from, in parts as in prompt, up to `end` characters of a turn; NULL where nothing"),
 }
 CALL_KEY = ("episode", "seat", "step", "ask", "run", "attempt")
@@ -234,6 +236,8 @@ TABLES: dict[str, Table] = {
         },
     ),
 }
+# A column that no journal holds, as SQL over the columns of its line.
+DERIVED = {"public_status": "if(public is null, 'no readable speech', 'read')"}
 # What a table was called before, in stores and journals of older versions.
 FORMERLY = {"rulings": "verdicts"}
 JOURNALED = tuple(name for name in TABLES if name != "folded")

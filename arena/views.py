@@ -251,7 +251,7 @@ VIEWS: dict[str, View] = {
         select e.study, e.arm, 'confidence', t.phase, t.confidence_status, count(*) from turns t {DONE}
         where t.confidence is null and t.confidence_status <> 'not asked' group by all
         union all
-        select e.study, e.arm, 'speech', t.phase, 'no readable speech', count(*) from turns t {DONE} where t.public is null group by all
+        select e.study, e.arm, 'speech', t.phase, t.public_status, count(*) from turns t {DONE} where t.public_status <> 'read' group by all
         union all
         select e.study, e.arm, 'winner', null, t.status, count(*) from verdicts t {DONE} where t.winner is null group by all
         union all

@@ -408,3 +408,16 @@ def test_an_older_store_can_be_read_and_merged_and_stays_as_it_is(tmp_path: Path
     assert Arena(old).sql("select count(*), count(sample_key) from turns").rows == ((12, 0),)
     assert Arena(old).dry_run(study(repeats=2)).calls == 12
     assert (old.read_bytes(), list(tmp_path.glob("*backup*"))) == (before, [])
+
+
+def test_why_there_is_no_public_text_is_known_without_reading_it(path: Path) -> None:
+    turns = [("e", "a", 0, "Said."), ("e", "a", 1, None)]
+    rows = [line("turns", {"episode": e, "seat": s, "step": k, "public": public}) for e, s, k, public in turns]
+    write_journal(journal_folder(path) / "j.jsonl", rows)
+    why = [("read",), ("no readable speech",)]
+    assert list(query(path, "select public_status from turns order by step")) == why
+    fold(path)
+    assert list(query(path, "select public_status from turns order by step")) == why
+    with writing(path, wait_s=0) as con:
+        con.execute("alter table turns drop column public_status; update store_info set schema_version = 3")
+    assert list(query(path, "select public_status from turns order by step")) == why
