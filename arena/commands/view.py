@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from arena.commands import Command
@@ -55,7 +56,9 @@ def run_view(words: argparse.Namespace) -> int:
 
             webbrowser.open(address)
         config = uvicorn.Config(application(words.db, token), log_level="warning", lifespan="off", ws="none", server_header=False)
-        uvicorn.Server(config).run(sockets=[listener])
+        # Ctrl-C is how it is meant to end: nothing was stopped that could be continued.
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 

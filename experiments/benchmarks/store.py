@@ -5,7 +5,7 @@
 Journals of made-up debates are written as runs write them (made_up.py), folded, and folded again under other names, which must add
 nothing.  Then each question is asked in a process of its own: `first` is the process's first answer, with imports and opening, `again` the
 median of five more.  The disk's cache is as warm for one as for the other.  What is in --folder already is used again.
-`--live` is another benchmark: a simulated study, alone and while a process reads its status and one debate every second.
+`--live` is another benchmark: a simulated study, alone and while the viewer's page of it follows.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import sqlite3
 import statistics
 import subprocess
@@ -45,10 +46,6 @@ DEBATE = {
     "verdicts": "select judge, winner, confidence, reasons from rulings where debate = ?",
 }
 SAW = "select seat, step, seen_seat, seen_step, face from saw where episode = ?"
-POLL = (
-    "select study, status, count(*), (select count(*) from turns) from episodes group by all",
-    "select seat, phase, public, confidence from turns where episode = (select min(episode) from plays) order by round, seat",
-)
 STUDY = """
 from agents import agent
 from arena import Arm, Study, Subject, against_itself
@@ -56,7 +53,7 @@ from protocols.debate import debate
 
 def study(*, debates: int) -> Study:
     motions = [Subject(f"This house would count to {n}.") for n in range(debates)]
-    return Study("read while it runs", [Arm("only", debate, against_itself([agent("sim/confident:words=200")]))], motions)
+    return Study("live", [Arm("only", debate, against_itself([agent("sim/confident:words=200")]))], motions)
 """
 
 
@@ -297,19 +294,36 @@ def fetched(urlopen: Callable[..., Any], address: str, number: int) -> float:
 
 
 def poll(path: Path) -> None:
-    """Read status and one debate once a second until somebody ends it; prints [turns there, seconds, processor] of each poll."""
-    from arena.store import query
+    """Do as the viewer's page of a running study does, until somebody ends it: ask a second after the last answer.
 
+    Starts `arena view` and prints [seconds of the answer, seconds that what was shown before had grown old by then] of each page.
+    """
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    command = [sys.executable, "-m", "arena.cli", "view", "--db", str(path), "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGTERM, lambda number, frame: (server.terminate(), sys.exit(0)))
+    assert server.stdout is not None
+    address = [server.stdout.readline() for _ in range(2)][1].strip().partition("/?")[0] + "/study/live"
+    etag, shown = "", None
     while True:
-        wall, cpu = time.perf_counter(), time.process_time()
-        status, _ = query(path, POLL[0]).rows, query(path, POLL[1]).rows
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        print(json.dumps([status[0][3] if status else 0, wall, cpu]), flush=True)
-        time.sleep(max(0.0, 1 - wall))
+        began = time.perf_counter()
+        try:
+            with urlopen(Request(address, headers={"if-none-match": etag}), timeout=30) as answer:
+                etag = answer.headers["etag"]
+                answer.read()
+        except HTTPError as error:
+            if error.code != 304:
+                raise
+        ended = time.perf_counter()
+        print(json.dumps([ended - began, ended - (shown or began)]), flush=True)
+        shown = began
+        time.sleep(1)
 
 
 def played(folder: Path, debates: int, read: bool) -> tuple[float, float, list[list[float]]]:
-    """(wall seconds, processor seconds, polls) of a study in a process of its own, with or without a reader."""
+    """(wall seconds, processor seconds, polls) of a study in a process of its own, with or without the viewer."""
     (folder / "s.py").write_text(STUDY)
     path = folder / "a.duckdb"
     command = [sys.executable, "-m", "arena.cli", "run", "s.py", "-o", f"debates={debates}", "--db", str(path)]
@@ -330,7 +344,7 @@ def played(folder: Path, debates: int, read: bool) -> tuple[float, float, list[l
 
 
 def live(debates: int, times: int = 5) -> None:
-    """Print what a study takes alone and with a reader, in turns, and what a poll takes as the journal grows."""
+    """Print what a study takes alone and with the viewer open on its page, in turns, and how far behind the page is."""
     rows: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     for number in range(2 * times):
         with tempfile.TemporaryDirectory() as folder:
@@ -338,13 +352,11 @@ def live(debates: int, times: int = 5) -> None:
             wall, cpu, polls = played(Path(folder), debates, read)
             rows[read].append((wall, cpu))
             if polls:
-                print(
-                    "polls: "
-                    + ", ".join(f"{turns:.0f} turns {1000 * wall:.0f} ms ({1000 * cpu:.0f} ms of processor)" for turns, wall, cpu in polls)
-                )
+                answers, old = zip(*polls, strict=True)
+                print(f"{len(polls)} pages, {statistics.median(answers):.2f} s each; at most {max(old):.2f} s behind")
     for read, found in rows.items():
         wall, cpu = (statistics.median(column) for column in zip(*found, strict=True))
-        print(f"{'with a reader' if read else 'alone'}: {wall:.2f} s, {cpu:.2f} s of processor (medians of {times})")
+        print(f"{'with the viewer' if read else 'alone'}: {wall:.2f} s, {cpu:.2f} s of processor (medians of {times})")
 
 
 def main() -> int:

@@ -105,7 +105,7 @@ def test_every_figure_says_what_it_shows_and_is_drawn(cup: Path) -> None:
     drawn = {each.name: each for study in (CUP, "self_agreement") for each in figures(cup, study)}
     assert set(drawn) == set(NAMES)
     for each in drawn.values():
-        assert each.chart.to_dict()["title"]["text"] == each.title
+        assert each.chart["title"]["text"] == each.title
         assert "SIMULATED" in each.caption
         picture = svg(each.chart)
         assert "SIMULATED" in "".join(ElementTree.fromstring(picture).itertext())

@@ -63,7 +63,7 @@ SIDES = [
 
 
 def test_lines_of_two_groups_differ_in_colour_shape_and_dash() -> None:
-    spec = plots.confidence_by_side(SIDES, lines(3), WORDS).to_dict()
+    spec = plots.confidence_by_side(SIDES, lines(3), WORDS)
     means = [mark for mark in marks(spec, "line") if "strokeDash" in mark]
     points = list(marks(spec, "point"))
     assert len({mark["color"] for mark in means}) == len({tuple(mark["strokeDash"]) for mark in means}) == 2
@@ -84,7 +84,7 @@ def test_many_single_debaters_are_paler_than_few() -> None:
     pale, strong = (
         next(
             mark["opacity"]
-            for mark in marks(plots.confidence([phase("opening", 0.6), phase("closing", 0.7)], lines(n), WORDS).to_dict(), "line")
+            for mark in marks(plots.confidence([phase("opening", 0.6), phase("closing", 0.7)], lines(n), WORDS), "line")
         )
         for n in (300, 3)
     )
@@ -93,7 +93,7 @@ def test_many_single_debaters_are_paler_than_few() -> None:
 
 def test_a_single_phase_shows_debaters_as_ticks() -> None:
     one = [line for line in lines(4) if line["phase"] == "opening"]
-    spec = plots.confidence([phase("opening", 0.6)], one, WORDS).to_dict()
+    spec = plots.confidence([phase("opening", 0.6)], one, WORDS)
     assert len(list(marks(spec, "tick"))) == 1
 
 
@@ -117,7 +117,7 @@ def test_tokens_over_orders_of_magnitude_lie_on_a_scale_of_powers() -> None:
         rows = [
             {"name": name, "accuracy": 0.5, "ci_low": 0.4, "ci_high": 0.6, "tokens_out": tokens} for name, tokens in (("a", 50.0), ("b", most))
         ]
-        spec = plots_answers.accuracy([row | {"tokens_out_ci_low": None, "tokens_out_ci_high": None} for row in rows], WORDS).to_dict()
+        spec = plots_answers.accuracy([row | {"tokens_out_ci_low": None, "tokens_out_ci_high": None} for row in rows], WORDS)
         return str(spec["layer"][0]["encoding"]["x"]["scale"]["type"])
 
     assert (scale(100.0), scale(5000.0)) == ("linear", "log")
@@ -136,7 +136,7 @@ def test_more_arms_than_colours_still_differ() -> None:
         }
         for n in range(14)
     ]
-    encoding = plots_answers.accuracy(rows, WORDS).to_dict()["layer"][2]["encoding"]
+    encoding = plots_answers.accuracy(rows, WORDS)["layer"][2]["encoding"]
     looks = list(zip(encoding["color"]["scale"]["range"], encoding["shape"]["scale"]["range"], strict=True))
     assert len(set(looks)) == 14
 

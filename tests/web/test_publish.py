@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -39,6 +41,15 @@ def private(planted: Path) -> Path:
     folder = planted.parent / "private"
     publish(planted, folder, private=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def without_calls(planted: Path) -> tuple[Path, str]:
+    """The store published without pages of calls, and what the command printed."""
+    folder, printed = planted.parent / "without_calls", StringIO()
+    with redirect_stdout(printed):
+        assert main(["publish", str(folder), "--db", str(planted), "--no-calls"]) == 0
+    return folder, printed.getvalue()
 
 
 def words_of(folder: Path) -> str:
@@ -94,11 +105,10 @@ def targets(file: Path) -> list[tuple[Path, str]]:
     return [((file.parent / unquote(part.path)).resolve() if part.path else file, unquote(part.fragment)) for part in parts]
 
 
-@pytest.mark.parametrize("words", [{}, {"private": True}, {"calls": False}, {"studies": ["planted"]}])
-def test_no_link_is_broken(planted: Path, tmp_path: Path, words: dict[str, object]) -> None:
-    folder = tmp_path / "site"
-    publish(planted, folder, **words)  # type: ignore[arg-type]
-    pages = list(folder.rglob("*.html"))
+@pytest.mark.parametrize("which", ["public", "private", "without_calls"])
+def test_no_link_is_broken(request: pytest.FixtureRequest, which: str) -> None:
+    folder = request.getfixturevalue(which)
+    pages = list((folder[0] if which == "without_calls" else folder).rglob("*.html"))
     broken = [
         (file.name, target.name, fragment)
         for file in pages
@@ -129,17 +139,16 @@ def test_other_studies_are_left_out_and_links_to_them_become_words(planted: Path
         publish(planted, tmp_path / "site", studies=["none"])
 
 
-def test_pages_of_calls_can_be_left_out_and_that_is_said(planted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["publish", str(tmp_path / "site"), "--db", str(planted), "--no-calls"]) == 0
-    assert not (tmp_path / "site" / "call").exists()
-    assert re.search(r"pages of \d+ turns were left out", capsys.readouterr().out)
+def test_pages_of_calls_can_be_left_out_and_that_is_said(without_calls: tuple[Path, str]) -> None:
+    assert not (without_calls[0] / "call").exists()
+    assert re.search(r"pages of \d+ turns were left out", without_calls[1])
+    assert "few" not in without_calls[1]
 
 
-def test_a_study_of_few_ratings_is_named(planted: Path, tmp_path: Path) -> None:
+def test_a_study_of_few_ratings_is_named(tmp_path: Path) -> None:
     few = tmp_path / "few.duckdb"
     assert main(["run", "experiments/two_llms_debate.py", "-o", "preset=self", "--limit", "2", "--db", str(few)]) == 0
-    assert publish(few, tmp_path / "site").few == ("two_llms_debate_self",)
-    assert publish(planted, tmp_path / "other").few == ()
+    assert publish(few, tmp_path / "site", calls=False).few == ("two_llms_debate_self",)
 
 
 def test_a_folder_with_other_files_is_refused_and_left_alone(planted: Path, tmp_path: Path) -> None:
@@ -151,7 +160,7 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(planted: Path, tmp_
 
 def test_publishing_again_replaces_the_pages_and_a_stopped_one_changes_nothing(planted: Path, tmp_path: Path) -> None:
     folder = tmp_path / "site"
-    publish(planted, folder, private=True)
+    publish(planted, folder, private=True, calls=False)
     before = words_of(folder)
 
     def stop(written: int, known: int) -> None:
@@ -163,7 +172,7 @@ def test_publishing_again_replaces_the_pages_and_a_stopped_one_changes_nothing(p
         publish(planted, folder, watch=stop)
     assert words_of(folder) == before
     assert [one.name for one in tmp_path.iterdir()] == ["site"]
-    publish(planted, folder)
+    publish(planted, folder, calls=False)
     assert not any(word in words_of(folder) for word in PRIVATE)
 
 

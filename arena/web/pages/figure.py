@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.errors import StudyError
 from arena.terminal import printable
-from arena.web.site import Document, Page, Query, Site
+from arena.web.site import Document, Page, Query, Site, stamp
 
 if TYPE_CHECKING:
     from analysis.figures import Figure
@@ -96,6 +98,13 @@ def picture_png(site: Site, name: str, query: Query) -> Document:
 
 def drawn(site: Site, name: str, query: Query, *, links: bool) -> Figure:
     """The figure that the query asks for, of the study of that name; with `links`, its points lead to debates, where a server answers."""
+    asked = tuple(sorted((what, value) for what, value in filters(query).items() if value is not None))
+    return kept(site.db, stamp(site.db), name, query.get("figure", ""), asked, links and not site.static, site.private)
+
+
+@lru_cache(maxsize=4)
+def kept(db: Path, moment: str, study: str, name: str, where: tuple[tuple[str, str], ...], links: bool, singles: bool) -> Figure:
+    """A figure for one state of the store, kept for its page, its picture and its files, which are asked for one after another."""
     from analysis.figures import Where, figure
 
-    return figure(site.db, name, query.get("figure", ""), where=Where(**filters(query)), links=links and not site.static, singles=site.private)
+    return figure(db, study, name, where=Where(**dict(where)), links=links, singles=singles)
