@@ -1,7 +1,6 @@
 """The answers section of `arena report`: how often each arm was right, at what cost, who changed, and how well confidence fits.
 
-Every number is of finished plays; the rules that decide them are in RULES.  Left out: plots (the table of accuracy beside calls, tokens and
-dollars is what one would draw).
+Every number is of finished plays; the rules that decide them are in RULES.  Pictures are in plots_answers.py.
 """
 
 from __future__ import annotations

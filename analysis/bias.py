@@ -128,7 +128,7 @@ def effects(readings: Readings) -> Effects:
     of_cluster = sparse.csr_array((readings.winner - chance, (row.ravel(), np.arange(len(design)))), shape=(clusters, len(design)))
     influence = of_cluster @ design
     spread = influence.T @ influence * (clusters / max(clusters - 1, 1))
-    error = np.sqrt(np.diag(inverse @ spread @ inverse))[agents:].reshape(judges, len(EFFECTS))
+    error = np.sqrt(np.maximum(np.diag(inverse @ spread @ inverse), 0))[agents:].reshape(judges, len(EFFECTS))
     size = at[agents:].reshape(judges, len(EFFECTS))
     limits = np.array([student_interval(float(s), float(e), clusters) for s, e in zip(size.ravel(), error.ravel(), strict=True)])
     low, high = limits.T.reshape(2, judges, len(EFFECTS))

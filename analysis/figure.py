@@ -5,6 +5,7 @@ Left out: filters that are expressions.  Whoever needs one has SQL.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,6 +20,12 @@ from arena.errors import StudyError
 OUTCOMES = (*SIDES, "tie", "not judged")
 ANSWER_OUTCOMES = ("right", "wrong", "cannot be told")
 LOUD = "SIMULATED: no finding about language models"
+# A mean of fewer debates, or questions, than this says much of each private rating in it, and is not published.
+FEW = 5
+
+
+class TooFew(StudyError):
+    """Nothing may be drawn, since every number would be made of private ratings of fewer than FEW debates or questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class Figure:
 
     `name` is that of its file and address; `caption` says what is shown, in which units, of how many, with which interval, what is missing,
     and SIMULATED where that is so; `rows` are the numbers behind, JSON-ready, shares in [0, 1]; `sql` is a query over the store's views that
-    gives the counts and means among them, under the same names.
+    gives the counts and means among them, under the same names; `left_out` counts the rows that are withheld (see `Source.enough`).
     """
 
     name: str
@@ -36,6 +43,7 @@ class Figure:
     rows: tuple[Row, ...]
     sql: str
     chart: Chart
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,8 @@ class Where:
 class Source:
     """The study that a figure is of: its name, whether models in it were simulated, the filter, and whether marks link to debates.
 
-    `unused` names what of the filter the figure does not go by; `singles` says whether marks may be ratings of single debaters.
+    `unused` names what of the filter the figure does not go by; `singles` says whether marks may be ratings of single debaters, or made of
+    few of them.
     """
 
     study: str
@@ -92,6 +101,21 @@ class Source:
         found += [f"The filter by {left} is not applied here."] if left else []
         found += ["SIMULATED models spoke in this study: its numbers are no findings about language models."] if self.simulated else []
         return clean(" ".join(sentence for sentence in found if sentence))
+
+    def enough(self, rows: Sequence[Row], sizes: Sequence[int], unit: str = "debates") -> tuple[list[Row], str]:
+        """The rows that may be shown, and the sentence that says how many may not.
+
+        Without `singles`, a row made of ratings of some debates (or what `unit` says), but fewer than FEW, is left out; `sizes` says of how
+        many each is.  Raises TooFew where no row with a rating remains.
+        """
+        if self.singles:
+            return list(rows), ""
+        kept = [row for row, size in zip(rows, sizes, strict=True) if not 0 < size < FEW]
+        left = len(rows) - len(kept)
+        groups = "1 group" if left == 1 else f"{left:,} groups"
+        if left and max(sizes) < FEW:
+            raise TooFew(f"nothing to draw: in each group of the study {self.study!r} are private ratings of fewer than {FEW} {unit}")
+        return kept, f"Left out, since they would tell of single private ratings: {groups} of fewer than {FEW} {unit}." if left else ""
 
     def nothing(self, what: str) -> StudyError:
         """The error that says that there is nothing to draw."""

@@ -46,7 +46,8 @@ UNUSED = {
 def figure(path: Path, study: str, name: str, *, where: Where = EVERYTHING, links: bool = False, singles: bool = True) -> Figure:
     """One figure of a study, of the debates that `where` keeps; with `links`, marks that are debates link to /debate/<episode>.
 
-    Without `singles` no mark is a single debater's rating, which may have been private; what such marks alone make up is not drawn.
+    Without `singles` no mark is a single rating, which may have been private, and no number is made of those of fewer than FEW debates or
+    questions: such rows are left out, and what they alone make up is not drawn (TooFew).  The difference of two means may still tell of few.
     Raises StudyError where the study or the name is unknown, or where there is nothing to draw, and StoreError where the store cannot be
     read.
     """
@@ -61,7 +62,7 @@ def figure(path: Path, study: str, name: str, *, where: Where = EVERYTHING, link
         answered = read_answers(path, study)
         if not answered:
             raise StudyError(f"the study {study!r} has no answers, or is not in {path}")
-        return of_answers(answered[0], name, where)
+        return of_answers(answered[0], name, where, singles)
     known = query(path, "select coalesce(simulated, false) from studies where study = ?", [study]).rows
     if not known:
         raise StudyError(f"there is no study {study!r} in {path}")
@@ -107,9 +108,9 @@ def of_record(record: Record, name: str, source: Source) -> Figure:
     return OF_DEBATES[name](source, debates)
 
 
-def of_answers(answered: Answered, name: str, where: Where) -> Figure:
+def of_answers(answered: Answered, name: str, where: Where, singles: bool = True) -> Figure:
     """A figure about answers."""
-    return OF_ANSWERS[name](Source(answered.study, answered.simulated, where, unused=UNUSED[name]), answered)
+    return OF_ANSWERS[name](Source(answered.study, answered.simulated, where, unused=UNUSED[name], singles=singles), answered)
 
 
 def of_store(path: Path, name: str, source: Source) -> Figure:

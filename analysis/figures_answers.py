@@ -74,15 +74,16 @@ def accuracy(source: Source, record: Answered) -> Figure:
 
 def reliability(source: Source, record: Answered) -> Figure:
     """Share right against stated confidence of final answers, for each arm and lineup of models."""
-    rows, left, plays = [], 0, record.plays
+    every, left, plays = [], 0, record.plays
     for arm, models, mask in groups(record, source):
         there = mask & ~np.isnan(plays.confidence) & ~np.isnan(plays.correct)
         if there.any():
             wide = (by_question(values[there], plays.question[there]) for values in (plays.confidence, plays.correct))
-            rows += [{"arm": arm, "models": models, **row} for row in bin_rows(*wide, "questions")]
+            every += [{"arm": arm, "models": models, **row} for row in bin_rows(*wide, "questions")]
             left += int((mask & ~there).sum())
-    if not rows:
+    if not every:
         raise source.nothing("answers with a stated confidence")
+    rows, withheld = source.enough(every, [row["questions"] for row in every], "questions")
     size = Counter[tuple[str, str]]()
     for row in rows:
         size[row["arm"], row["models"]] += row["n"]
@@ -98,9 +99,11 @@ def reliability(source: Source, record: Answered) -> Figure:
         " intervals with questions as clusters. Dashed: stated confidence is right.",
         some,
         f"Left out: {counted(left, 'play')} of these arms without confidence, or unreadable.",
+        withheld,
     )
     sql = queries.ANSWER_RELIABILITY.format(conditions=queries.answered(source.study, source.where))
-    return Figure("answer_reliability", title, caption, tuple(rows), sql, plots_answers.reliability(shown, words, won="right, percent"))
+    chart = plots_answers.reliability(shown, words, won="right, percent")
+    return Figure("answer_reliability", title, caption, tuple(rows), sql, chart, len(every) - len(rows))
 
 
 def missing(source: Source, path: Path) -> Figure:

@@ -19,7 +19,7 @@ from analysis import plots, plots_answers
 from analysis.bias import share
 from analysis.calibration import bin_of
 from analysis.clusters import Array, clustered_mean
-from analysis.figure import Figure, Source, jsonable, literal, place
+from analysis.figure import Figure, Source, Where, jsonable, literal, place
 from analysis.frames import SIDES, Debates
 from analysis.overconfidence import both_sides, rise
 from analysis.plots_style import Row, address, cut, distinct, short
@@ -36,53 +36,62 @@ PHASE_LETTERS, PANEL_LETTERS = 18, 27
 
 def confidence(source: Source, debates: Debates) -> Figure:
     """Mean confidence by phase, over single debaters."""
-    rows = rated(source, debates, np.ones(debates.model.shape, dtype=bool))
-    check(source, rows)
+    every = rated(source, debates, np.ones(debates.model.shape, dtype=bool))
+    check(source, every)
+    rows, withheld = source.enough(every, [row["debates"] for row in every])
     labels = {row["phase"]: f"{name}\nn = {row['n']:,}" for row, name in zip(rows, phase_names(rows).values(), strict=True)}
     lines, drawn = single(source, debates, lambda row, side: "", labels)
     title = "How sure of winning debaters are"
     chart = plots.confidence([row | {"phase": labels[row["phase"]]} for row in rows], lines, source.words(title, sized(debates)))
-    caption = source.caption(f"Mean stated confidence of winning by phase, percent. {INTERVAL}", drawn, lacking(rows))
-    return Figure("confidence", title, caption, tuple(rows), rating_query(source, debates, ""), chart)
+    caption = source.caption(f"Mean stated confidence of winning by phase, percent. {INTERVAL}", drawn, withheld, lacking(every))
+    return Figure("confidence", title, caption, tuple(rows), rating_query(source, debates, ""), chart, len(every) - len(rows))
 
 
 def confidence_by_side(source: Source, debates: Debates) -> Figure:
     """The same for proposition and opposition."""
-    rows = []
+    every = []
     for side, name in enumerate(SIDES):
         mask = np.zeros(debates.model.shape, dtype=bool)
         mask[:, side] = True
-        rows += [{"seat": name, **row} for row in rated(source, debates, mask)]
-    check(source, rows)
+        every += [{"seat": name, **row} for row in rated(source, debates, mask)]
+    check(source, every)
+    rows, withheld = source.enough(every, [row["debates"] for row in every])
     labels = phase_names(rows)
     lines, drawn = single(source, debates, lambda row, side: SIDES[side], labels)
     title = "How sure each side is of winning"
     shown = [row | {"phase": labels[row["phase"]], "group": row["seat"]} for row in rows]
-    caption = source.caption(f"Mean stated confidence of winning by phase and side, percent. {INTERVAL}", drawn, sizes(rows), lacking(rows))
+    caption = source.caption(
+        f"Mean stated confidence of winning by phase and side, percent. {INTERVAL}", drawn, withheld, sizes(rows), lacking(every)
+    )
     chart = plots.confidence_by_side(shown, lines, source.words(title, sized(debates)))
-    return Figure("confidence_by_side", title, caption, tuple(rows), rating_query(source, debates, "seat, "), chart)
+    return Figure("confidence_by_side", title, caption, tuple(rows), rating_query(source, debates, "seat, "), chart, len(every) - len(rows))
 
 
 def confidence_by_model(source: Source, debates: Debates) -> Figure:
     """The same for each model, the surest at the end first."""
     every = [{"model": name, **row} for name, mask in held(debates) for row in rated(source, debates, mask)]
     check(source, every)
-    rows = [row for row in every if row["n"] or row["missing"]]  # a model need not be in every arm, nor an arm have every phase
+    shown, withheld = source.enough(every, [row["debates"] for row in every])
+    rows = [row for row in shown if row["n"] or row["missing"]]  # a model need not be in every arm, nor an arm have every phase
     last = {row["model"]: -1.0 if row["mean"] is None else row["mean"] for row in rows}
     names = sorted(last, key=lambda name: (-last[name], name))
     rows.sort(key=lambda row: names.index(row["model"]))
     most = {name: max(row["n"] for row in rows if row["model"] == name) for name in names}
     panels = [name for name in names if name in sorted(names, key=lambda name: (-most[name], name))[:MOST_PANELS]]
-    labels, titles = phase_names(every), short(panels, letters=PANEL_LETTERS)
-    shown = [row | {"phase": labels[row["phase"]], "group": titles[row["model"]]} for row in rows if row["model"] in titles]
+    labels, titles = phase_names(shown), short(panels, letters=PANEL_LETTERS)
+    panelled = [row | {"phase": labels[row["phase"]], "group": titles[row["model"]]} for row in rows if row["model"] in titles]
     lines, drawn = single(source, debates, lambda row, side: titles.get(debates.model[row, side]), labels)
     title = "How sure each model is of winning"
     left = f"The {MOST_PANELS} models with most ratings of {len(names)} are drawn." if len(panels) < len(names) else ""
     caption = source.caption(
-        f"Mean stated confidence of winning by phase and model, percent; n: ratings a phase at most. {INTERVAL}", drawn, left, lacking(rows)
+        f"Mean stated confidence of winning by phase and model, percent; n: ratings a phase at most. {INTERVAL}",
+        drawn,
+        left,
+        withheld,
+        lacking(every),
     )
-    chart = plots.confidence_by_model(shown, lines, source.words(title, sized(debates)), phases=list(labels.values()))
-    return Figure("confidence_by_model", title, caption, tuple(rows), rating_query(source, debates, "model, "), chart)
+    chart = plots.confidence_by_model(panelled, lines, source.words(title, sized(debates)), phases=list(labels.values()))
+    return Figure("confidence_by_model", title, caption, tuple(rows), rating_query(source, debates, "model, "), chart, len(every) - len(shown))
 
 
 def reliability(source: Source, debates: Debates) -> Figure:
@@ -90,9 +99,10 @@ def reliability(source: Source, debates: Debates) -> Figure:
     at = place(debates, source.where)
     phase, stated, outcome = debates.phases[at], debates.confidence[:, :, at], debates.outcome()
     decided = ~np.isnan(stated) & ((outcome == 0) | (outcome == 1))
-    rows = bin_rows(np.where(decided, stated, np.nan), np.where(decided, outcome, np.nan), "debates")
-    if not rows:
+    every = bin_rows(np.where(decided, stated, np.nan), np.where(decided, outcome, np.nan), "debates")
+    if not every:
         raise source.nothing("ratings in judged debates with a winner")
+    rows, withheld = source.enough(every, [row["debates"] for row in every])
     title = "Stated confidence against the jury"
     words = source.words(title, f"{counted(int(decided.sum()), 'rating')} in {cut(phase, PHASE_LETTERS)}")
     chart = plots_answers.reliability([row | {"group": ""} for row in rows], words, won="won, percent")
@@ -101,9 +111,10 @@ def reliability(source: Source, debates: Debates) -> Figure:
         f"Share of debates won (by the larger sum of the judges' confidences) against confidence stated in {phase}, percent, by bins of 10"
         f" points that are closed on the right; below, ratings by bin. {INTERVAL} Dashed: stated confidence is right.",
         f"Left out: {counted(judged[0], 'tie')}, {counted(judged[1], 'debate')} without a winner.",
+        withheld,
     )
     query = queries.ratings(source.study, source.where, debates.phases) + queries.RELIABILITY.format(phase=literal(phase))
-    return Figure("reliability", title, caption, tuple(rows), query, chart)
+    return Figure("reliability", title, caption, tuple(rows), query, chart, len(every) - len(rows))
 
 
 def bin_rows(stated: Array, outcome: Array, unit: str) -> list[Row]:
@@ -135,11 +146,13 @@ def sides(source: Source, debates: Debates) -> Figure:
     if not sum(row["debates"] for row in rows):
         raise source.nothing("debates in which both sides gave a rating")
     labels, points = phase_names(rows), []
-    both = np.flatnonzero(~np.isnan(debates.confidence[:, :, columns]).any(axis=(1, 2)))
+    paired = ~np.isnan(debates.confidence[:, :, columns]).any(axis=1)
+    both = np.flatnonzero(paired.any(axis=1))
     drawn = chosen(both)
     spread = np.random.default_rng(SEED).uniform(-0.009, 0.009, (len(drawn), len(columns), 2))
     for number, row in enumerate(drawn.tolist()):
-        for column, k in enumerate(columns):
+        for column in np.flatnonzero(paired[row]).tolist():
+            k = columns[column]
             x, y = np.clip(debates.confidence[row, :, k] + spread[number, column], 0, 1).tolist()
             point = {"phase": labels[debates.phases[k]], "proposition": x, "opposition": y}
             points.append(point | ({"href": address(debates.episode[row])} if source.links else {}))
@@ -150,7 +163,7 @@ def sides(source: Source, debates: Debates) -> Figure:
     caption = source.caption(
         f"Confidence of winning stated by the proposition and the opposition of the same debate, percent. Each dot is a debate, moved by less"
         f" than one point so that equal ones can be seen ({some}). Shaded: both above 50% ({shares}), where one must be wrong.",
-        f"Left out: {counted(len(debates.arm) - len(both), 'debate')} without both ratings.",
+        f"Left out: {counted(len(debates.arm) - len(both), 'debate')} without both ratings in any phase shown.",
     )
     wanted = queries.BOTH_SIDES.format(phases=", ".join(literal(row["phase"]) for row in rows))
     query = queries.ratings(source.study, source.where, debates.phases) + wanted
@@ -163,7 +176,7 @@ def rises(source: Source, debates: Debates) -> Figure:
     if at == 0:
         raise source.nothing("two phases with ratings")
     first, last = debates.confidence[:, :, 0], debates.confidence[:, :, at]
-    rows, left = [], 0
+    every, of, left = [], [], 0
     for name, mask in held(debates):
         pair = mask & ~np.isnan(first) & ~np.isnan(last)
         left += int((mask & debates.asked[:, :, [0, at]].any(axis=2) & ~pair).sum())
@@ -171,9 +184,11 @@ def rises(source: Source, debates: Debates) -> Figure:
             found = rise(*(np.where(pair, values, np.nan) for values in (first, last)))
             means = {"first": float(first[pair].mean()), "last": float(last[pair].mean()), "rise": found.mean}
             limits = {"ci_low": found.ci_low, "ci_high": found.ci_high, "share_up": found.share_up}
-            rows.append(jsonable({"model": name, "n": found.n, **means, **limits}))
-    if not rows:
+            every.append(jsonable({"model": name, "n": found.n, **means, **limits}))
+            of.append(int(pair.any(axis=1).sum()))
+    if not every:
         raise source.nothing("debaters with a rating in both phases")
+    rows, withheld = source.enough(every, of)
     rows.sort(key=lambda row: (-row["rise"], row["model"]))
     begun, ended = debates.phases[0], debates.phases[at]
     title = "How much surer each model becomes"
@@ -182,9 +197,10 @@ def rises(source: Source, debates: Debates) -> Figure:
     caption = source.caption(
         f"Mean rise of stated confidence from {begun} to {ended}, percentage points; n: debaters with both ratings. {INTERVAL}",
         f"Left out: {counted(left, 'debater')} without both.",
+        withheld,
     )
     query = queries.ratings(source.study, source.where, debates.phases) + queries.RISE.format(first=literal(begun), last=literal(ended))
-    return Figure("rise", title, caption, tuple(rows), query, chart)
+    return Figure("rise", title, caption, tuple(rows), query, chart, len(every) - len(rows))
 
 
 def leaderboard(source: Source, debates: Debates) -> Figure:
@@ -238,7 +254,7 @@ def strength(source: Source, path: Path) -> Figure:
         f" family, and left out, {found['verdicts']['judge_is_contestant'] + found['verdicts']['judge_of_family']:,}. The query counts single"
         " readings; strengths are fitted to votes, which several readings of a judge make.",
     )
-    return Figure("strength", title, caption, tuple(rows), queries.debates(source.study, source.where) + queries.STRENGTH, chart)
+    return Figure("strength", title, caption, tuple(rows), queries.debates(source.study, Where()) + queries.STRENGTH, chart)
 
 
 def held(debates: Debates) -> list[tuple[str, Mask]]:

@@ -63,6 +63,10 @@ FLAGS = """
         select d.study, d.arm, t.phase, unnest(t.flags) as flag from turns t join debate_rows d using (episode))
     group by all order by all
 """
+JUDGED_BY_SIMULATED = """
+    select distinct d.study from rulings r join plays j on j.episode = r.episode join plays d on d.episode = r.debate
+    join studies s on s.study = j.study where s.simulated
+"""
 MISSING = "select study, arm, what, phase, reason, n from missing order by all"
 
 
@@ -139,6 +143,7 @@ class Record:
     """All that the analysis reads of one study: its finished debates as arrays, and counts of what is flagged, missing or not finished.
 
     `episodes` counts debates by status (`what`), `flags` turns of finished debates, `missing` what the view `missing` lists.
+    `judges_simulated`: whether any verdict on its debates is of a simulated judge's study.
     """
 
     study: str
@@ -148,6 +153,7 @@ class Record:
     episodes: tuple[Count, ...]
     flags: tuple[Count, ...]
     missing: tuple[Count, ...]
+    judges_simulated: bool
 
 
 def read(path: Path, study: str | None = None) -> list[Record]:
@@ -166,6 +172,7 @@ def read(path: Path, study: str | None = None) -> list[Record]:
         con.execute(SLOTS)
         debates = read_debates(con, chosen)
         flags, missing = con.execute(FLAGS).fetchall(), con.execute(MISSING).fetchall()
+        simulated_juries = {name for (name,) in con.execute(JUDGED_BY_SIMULATED).fetchall()}
     return [
         Record(
             name,
@@ -174,6 +181,7 @@ def read(path: Path, study: str | None = None) -> list[Record]:
             tuple(Count(arm, status, None, None, n) for owner, arm, debate, status, n in episodes if owner == name and debate),
             tuple(Count(arm, flag, phase, None, n) for owner, arm, phase, flag, n in flags if owner == name),
             tuple(Count(arm, what, phase, reason, n) for owner, arm, what, phase, reason, n in missing if owner == name),
+            name in simulated_juries,
         )
         for name in chosen
     ]

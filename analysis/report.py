@@ -41,7 +41,8 @@ RULES = {
     " which takes debaters as independent.",
     "both": "Over debates where both sides gave a rating: at_least_75 is 75% or more on both sides, above_75 and above_50 strictly more.",
     "models": "A model against itself has no win rate.",
-    "winner": "The side with the larger sum of its judges' confidences; equal sums are a tie.",
+    "winner": "The side with the larger sum of its judges' confidences; equal sums are a tie. Every readable verdict counts here; `arena rank`"
+    " leaves out judges that are a contestant, or of its family.",
     "ties": "A tie is half a win for both sides in brier, brier_of_half and win rates; ECE, AUROC, mean_minus_win_rate and"
     " brier_without_ties leave ties out.",
     "ece": "10 bins of equal width, closed on the right: a stated 80% lies in the bin of 70 to 80%. ece_left_closed puts it in 80 to 90%.",
@@ -74,6 +75,7 @@ def study_report(record: Record, checks: Checks, answered: Answered | None = Non
     result = {
         "study": record.study,
         "simulated": record.simulated,
+        "judges_simulated": record.judges_simulated,
         "origin": record.origin,
         **findings(record.debates, record.episodes, record.flags, record.missing, checks),
     }

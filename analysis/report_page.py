@@ -171,21 +171,27 @@ def write_whole(target: Path, content: bytes) -> None:
 
 
 def write_figures(folder: Path, path: Path, studies: Sequence[str]) -> Iterator[Path]:
-    """Write every figure of the studies as PNG, 300 dots an inch at 8.5 cm, and as SVG; gives each file, <study>-<figure>, once written.
-
-    What a file name cannot hold everywhere becomes "_", and two studies that would share a name get numbers.
-    """
+    """Write every figure of the studies as PNG, 300 dots an inch at 8.5 cm, and as SVG; gives each file, <study>-<figure>, once written."""
     folder.mkdir(parents=True, exist_ok=True)
-    taken = set[str]()
-    for study in studies:
-        stem, count = UNSAFE.sub("_", study)[:80].lstrip(".-") or "study", 2
-        base = stem
-        while base.lower() in taken:
-            base, count = f"{stem}_{count}", count + 1
-        taken.add(base.lower())
+    for study, stem in zip(studies, file_stems(studies), strict=True):
         for figure in figures(path, study):
             drawing = svg(figure.chart)
             for ending, content in (("png", png(drawing)), ("svg", drawing.encode())):
-                file = folder / f"{base}-{figure.name}.{ending}"
+                file = folder / f"{stem}-{figure.name}.{ending}"
                 write_whole(file, content)
                 yield file
+
+
+def file_stems(studies: Sequence[str]) -> list[str]:
+    """What the names of each study's files begin with.
+
+    What a file name cannot hold everywhere becomes "_", and studies that would share a name, were it but for capitals, get numbers.
+    """
+    stems: dict[str, str] = {}  # by how they look to a system that does not tell capitals
+    for study in studies:
+        base, count = UNSAFE.sub("_", study)[:80].lstrip(".-") or "study", 2
+        stem = base
+        while stem.lower() in stems:
+            stem, count = f"{base}_{count}", count + 1
+        stems[stem.lower()] = stem
+    return list(stems.values())

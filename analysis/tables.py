@@ -133,6 +133,8 @@ def print_calibration(console: Console, report: Json) -> None:
         rows.append([row["phase"], f"{row['n']} ({row['n_without_ties']})", *scores, area, percent(row["mean_minus_win_rate"])])
     headings = ["phase", "n (no ties)", "Brier", "of 50%", "ECE", "AUROC (95% interval)", "gap"]
     notes = []
+    if report.get("judges_simulated") and not report["simulated"]:
+        notes.append("SIMULATED judges gave verdicts on these debates: what is compared with them is no finding about language models.")
     if report["outcomes"]:
         outcomes, verdicts = report["outcomes"], report["outcomes"]["verdicts"]
         notes.append(

@@ -10,6 +10,7 @@ from arena.canned import CANNED, MADE, signature
 from arena.errors import StoreError
 from arena.saved import saved
 from arena.schema import TABLES
+from arena.terminal import printable
 
 WORD = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -37,6 +38,14 @@ def sql_of(path: Path, words: str) -> str:
     raise StoreError(f"there is no table, view or saved query {name!r}; {hint}")
 
 
+def is_name(path: Path, words: str) -> bool:
+    """Whether a text is nothing but a name that can be asked for as it stands."""
+    try:
+        return WORD.fullmatch(words.strip()) is not None and sql_of(path, words) != words
+    except StoreError:
+        return False
+
+
 def listed(path: Path) -> list[tuple[str, str]]:
     """(how it is called, the question it answers) of every canned query, and then of those saved beside the store."""
     canned = [(signature(name, canned.view), canned.question) for name, canned in CANNED.items()]
@@ -47,4 +56,4 @@ def list_lines(path: Path) -> list[str]:
     """The list as lines for people."""
     rows = listed(path)
     width = max(len(call) for call, _ in rows)
-    return [f"{call:<{width}}  {question}" for call, question in rows]
+    return [printable(f"{call:<{width}}  {question}") for call, question in rows]

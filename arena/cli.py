@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from arena.commands import compare, exchange, look, play, power, report, sql, view
 from arena.errors import ArenaError
+from arena.terminal import printable
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,18 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(words.run(words))
     except ArenaError as error:
-        print(f"arena {words.command}: {error}", file=sys.stderr)
+        print(f"arena {words.command}: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         given = list(sys.argv[1:] if arguments is None else arguments)
-        print(f"\nstopped; what was said is kept. Continue with\n  {shlex.join(['arena', *given])}", file=sys.stderr)
+        kept = f"; what was said is kept. Continue with\n  {shlex.join(['arena', *given])}" if words.command in ("run", "demo") else ""
+        print(f"\nstopped{kept}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nothing to say, and nothing may be said at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (OSError, UnicodeError) as error:
-        print(f"arena {words.command}: {error}", file=sys.stderr)
+        print(f"arena {words.command}: {printable(str(error))}", file=sys.stderr)
         return 2
 
 

@@ -22,7 +22,7 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.lexers import Lexer, PygmentsLexer
 
-from arena.byname import list_lines, sql_of
+from arena.byname import is_name, list_lines, sql_of
 from arena.documented import Documented, detail_lines, documented, one, overview_lines
 from arena.errors import StoreError
 from arena.querying import Table
@@ -73,7 +73,7 @@ def run_prompt(path: Path, format: str = "table") -> int:
         history=history(),
         completer=SqlCompleter(documented()),
         lexer=lexer(),
-        multiline=Condition(lambda: not is_finished(get_app().current_buffer.text)),
+        multiline=Condition(lambda: not (is_finished(text := get_app().current_buffer.text) or is_name(path, text))),
         prompt_continuation="   ...> ",
     )
     while True:
@@ -87,7 +87,7 @@ def run_prompt(path: Path, format: str = "table") -> int:
             if not heed(session, line.strip()):
                 return 0
         except StoreError as error:
-            print(one_sentence(str(error)))
+            print(printable(one_sentence(str(error))))
         except KeyboardInterrupt:
             print("stopped")
 
@@ -97,7 +97,8 @@ def greet(path: Path) -> None:
     studies = query(path, "select study, simulated from studies").rows
     names = ", ".join(printable(study) + (" (SIMULATED)" if simulated else "") for study, simulated in studies) or "nothing yet"
     print(f"{path}: {names}")
-    print(f"End a query with a semicolon; .help lists commands, .list questions that can be asked by name. For example:\n{EXAMPLES}")
+    print("End a query with a semicolon, a lone name with Enter; .help lists commands, .list questions that can be asked by name.")
+    print(f"For example:\n{EXAMPLES}")
 
 
 def heed(session: Session, line: str) -> bool:

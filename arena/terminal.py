@@ -17,7 +17,7 @@ def print_table(table: object, edge: str = "", between: str = "  ", after: str =
     from arena.store import Table
 
     assert isinstance(table, Table)
-    rows = [list(table.columns), *([cell(value) for value in row] for row in table)]
+    rows = [[cell(value) for value in row] for row in (table.columns, *table)]
     cut = any(text.endswith("…") and len(text) == CELL for row in rows for text in row)
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     for number, row in enumerate(rows):
@@ -29,8 +29,16 @@ def print_table(table: object, edge: str = "", between: str = "  ", after: str =
 
 
 def finite(value: object) -> object:
-    """The value as JSON has it, which knows no NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """The value as JSON has it, which knows no NaN, and no keys but texts; what stands in lists and structs too."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case list() | tuple():
+            return [finite(one) for one in value]
+        case dict():
+            return {str(key): finite(one) for key, one in value.items()}
+        case _:
+            return value
 
 
 def cell(value: object) -> str:

@@ -143,7 +143,11 @@ def run_demo(words: argparse.Namespace) -> int:
     print_report(report(words.db, "demo"))
     print(f'\n$ arena sql --db {words.db} "{QUERY}"')
     print_table(arena.sql(QUERY))
-    surest = "select episode from turns where phase = 'closing' group by episode order by min(confidence) desc nulls last, episode limit 1"
+    surest = """
+        select episode from turns where phase = 'closing' group by episode having count(confidence) = 2
+        order by min(confidence) desc, episode limit 1"""
     (episode,) = arena.sql(surest).rows[0]
-    print(f"\nthe record is in {words.db}; next, the debate whose sides were both surest: arena show {episode} --db {words.db}")
+    db = shlex.quote(str(words.db))
+    print(f"\nthe record is in {words.db}; next, look at it in a browser: arena view --db {db}")
+    print(f"or read the debate whose sides were both surest: arena show {episode} --db {db}")
     return 0

@@ -53,7 +53,6 @@ def show_report(words: argparse.Namespace) -> int:
 def write_reports(words: argparse.Namespace, reports: list[dict[str, Any]]) -> None:
     """Write the report as a page, its figures as files, or both, and say where they are."""
     try:
-        import altair  # noqa: F401
         import jinja2  # noqa: F401
         import vl_convert  # noqa: F401
     except ImportError as error:

@@ -52,7 +52,11 @@ def run_query(path: Path, text: str, format: str, output: Path | None) -> None:
 
     sql = sql_of(path, text)
     if output is None:
-        print_result(query(path, sql), format)
+        table = query(path, sql)
+        print_result(table, format)
+        # Who reads csv or json knows what was asked; a table is copied into a talk.
+        if format == "table" and "study" not in table.columns and query(path, "from studies where simulated limit 1").rows:
+            print("SIMULATED studies are in this store", file=sys.stderr)
         return
     kind = output.suffix.lower().removeprefix(".")
     content = download(path, sql, kind)

@@ -26,7 +26,7 @@ def add(command: Command) -> None:
     view.add_argument("--open", action="store_true", help="open a browser")
 
     publish = command("publish", run_publish, "write the pages to a folder, for any web host; without what was private")
-    publish.add_argument("folder", type=Path, metavar="DIR", help="a new folder, or one that was published before, which is replaced")
+    publish.add_argument("folder", type=Path, metavar="DIR", help="a new folder, or one that was published before, whose pages are replaced")
     publish.add_argument("--study", action="append", default=[], metavar="STUDY", help="only this one; may be given several times")
     publish.add_argument("--private", action="store_true", help="with private thoughts, ratings, raw replies and reasoning")
     calls = publish.add_mutually_exclusive_group()
@@ -77,7 +77,10 @@ def run_publish(words: argparse.Namespace) -> int:
     if found.calls_left_out:
         print(f"the pages of {found.calls_left_out:,} turns were left out; --calls writes them too")
     if found.few:
-        print(f"few debates, so that their means tell much of single private ratings: {', '.join(found.few)}")
+        print(f"numbers made of private ratings of too few debates or questions were left out, as the pages say: {', '.join(found.few)}")
+    if found.tagged and not words.private:
+        speeches = "1 speech holds" if found.tagged == 1 else f"{found.tagged:,} speeches hold"
+        print(f"{speeches} a private tag: these are words that were said in public, and are published as they were said")
     print(f"look at them with: python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(words.folder))}")
     return 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -19,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from arena.errors import ArenaError, StoreError
 from arena.saved import MAX_BYTES, save
+from arena.web.asked import BusyError
 from arena.web.guard import Guard
 from arena.web.pages import FILES, PAGES
 from arena.web.pages.sql import FROM_ELSEWHERE
@@ -26,7 +26,9 @@ from arena.web.site import Document, Page, Query, Site, stamp
 from arena.web.words import render
 
 STATIC = Path(__file__).with_name("static")
-KEPT = 64
+# Pages that are kept, and the bytes of the largest of them: a file that was taken away is not asked for again.
+KEPT, LARGEST_KEPT = 64, 2**20
+HTML = "text/html; charset=utf-8"
 Make = Callable[[Site, str, Query], Page | Document]
 Made = tuple[int, Document]
 
@@ -34,12 +36,41 @@ Made = tuple[int, Document]
 def application(db: Path, token: str | None = None) -> Guard:
     """The viewer of a store, to be served on loopback; `token` is what changes need, drawn where none is given."""
     site = Site(db)
-    kept = lru_cache(maxsize=KEPT)(lambda make, name, query, trusted, moment: made(site, make, name, query, trusted))
+    kept = keeping(site)
     kinds = [*PAGES, *FILES]
     routes: list[Route | Mount] = [Route(address, serve(site, make, kept), methods=["GET"]) for _, address, make in kinds]
     routes.append(Route("/sql/save", saving(site), methods=["POST"]))
     routes.append(Mount("/static", StaticFiles(directory=STATIC)))
-    return Guard(Starlette(routes=routes), token or secrets.token_urlsafe(24))
+
+    async def broken(request: Request, error: Exception) -> Response:
+        """The page of an error that nobody has thought of; the server prints where it was."""
+        words = "This page could not be made: there is a fault in the program. The terminal of arena view says where."
+        page = render(site, Page("error.html", "Something went wrong", {"words": words}))
+        return Response(page.encode(), 500, media_type=HTML)
+
+    return Guard(Starlette(routes=routes, exception_handlers={Exception: broken}), token or secrets.token_urlsafe(24))
+
+
+def keeping(site: Site) -> Callable[..., Made]:
+    """The function that makes what is asked for, and gives it again as long as the store is the same; the latest KEPT small ones."""
+    found: dict[tuple[object, ...], Made] = {}
+
+    def kept(make: Make, name: str, query: tuple[tuple[str, str], ...], trusted: bool, moment: str) -> Made:
+        """(HTTP status, document)."""
+        key = (make, name, query, trusted, moment)
+        if (before := found.get(key)) is not None:
+            return before
+        try:
+            now = made(site, make, name, query, trusted)
+        except BusyError as error:
+            return 503, Document(render(site, Page("error.html", "Busy", {"words": str(error)})).encode(), HTML)
+        if len(now[1].content) <= LARGEST_KEPT:
+            found[key] = now
+            for oldest in list(found)[:-KEPT]:
+                found.pop(oldest, None)
+        return now
+
+    return kept
 
 
 def serve(site: Site, make: Make, kept: Callable[..., Made]) -> Callable[[Request], Awaitable[Response]]:
@@ -74,7 +105,7 @@ def saving(site: Site) -> Callable[[Request], Awaitable[Response]]:
             await run_in_threadpool(save, site.db, name, text, replace="replace" in given)
         except ArenaError as error:
             page = render(site, Page("error.html", "Not saved", {"words": str(error)}))
-            return Response(page.encode(), 400, media_type="text/html; charset=utf-8")
+            return Response(page.encode(), 400, media_type=HTML)
         return RedirectResponse(site.link("sql", "", {"q": text, "saved": name}), 303)
 
     return handler
@@ -97,7 +128,9 @@ def made(site: Site, make: Make, name: str, query: tuple[tuple[str, str], ...], 
         found = make(site, name, dict(query))
         if isinstance(found, Document):
             return status, found
+    except BusyError:
+        raise
     except ArenaError as error:
         status = 503 if isinstance(error, StoreError) else 404
         found = Page("error.html", "Not found" if status == 404 else "Cannot be read", {"words": str(error)})
-    return status, Document(render(site, found, {"trusted": trusted}).encode(), "text/html; charset=utf-8")
+    return status, Document(render(site, found, {"trusted": trusted}).encode(), HTML)

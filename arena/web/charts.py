@@ -20,6 +20,7 @@ from arena.web.site import Query
 MARKS = ("bar", "line", "point")
 MOST_MARKS = 5_000
 MOST_BARS = 60
+MOST_NAMES = 60
 MOST_COLOURS = 7
 
 
@@ -83,7 +84,7 @@ def counted(table: Table, name: str) -> bool:
 
 def finite_or_none(value: Any) -> bool:
     """Whether a value is no infinity and no nan."""
-    return value is None or math.isfinite(value)
+    return value is None or finite(value)
 
 
 def usual(kind_of_x: str, table: Table, x: str, colour: str | None) -> str:
@@ -91,7 +92,7 @@ def usual(kind_of_x: str, table: Table, x: str, colour: str | None) -> str:
     if kind_of_x != "text":
         return "line" if kind_of_x == "time" else "point"
     places = [table.columns.index(name) for name in (x, colour) if name is not None]
-    spots = {tuple(row[i] for i in places) for row in table.rows}
+    spots = {tuple(str(row[i]) for i in places) for row in table.rows}  # lists and structs cannot stand in a set
     return "bar" if len(spots) == len(table) <= MOST_BARS else "point"
 
 
@@ -101,12 +102,13 @@ def different(table: Table, name: str) -> int:
     return len({str(row[place]) for row in table.rows})
 
 
-def drawing(table: Table, chosen: Chosen, simulated: bool) -> str:
-    """The chart as SVG; `simulated` puts that word on it.  Rows beyond MOST_MARKS and rows without a number are left out, and counted."""
-    import altair as alt
+def drawing(table: Table, chosen: Chosen, simulated: bool, said: str = "") -> str:
+    """The chart as SVG; `simulated` puts that word on it, `said` a note.
 
+    Rows beyond MOST_MARKS, of names beyond MOST_NAMES, and without a number are left out, and counted.
+    """
     from analysis.figure import LOUD
-    from analysis.plots_style import COLOURS, Words, distinct, finished, svg, values
+    from analysis.plots_style import COLOURS, Words, distinct, finished, layer, svg
 
     places = {
         what: table.columns.index(name) for what, name in (("x", chosen.x), ("y", chosen.y), ("colour", chosen.colour)) if name is not None
@@ -117,27 +119,31 @@ def drawing(table: Table, chosen: Chosen, simulated: bool) -> str:
         {what: plain(row[place], what == "colour" or (what == "x" and what_x == "text")) for what, place in places.items()}
         for row in drawn[:MOST_MARKS]
     ]
-    names = distinct(list(dict.fromkeys(row["x"] for row in rows))) if what_x == "text" else {}
-    shown = [{**row, "x": names.get(row["x"], row["x"])} for row in rows]
+    found = list(dict.fromkeys(row["x"] for row in rows)) if what_x == "text" else []
+    names = distinct(found[:MOST_NAMES])
+    shown = [{**row, "x": names.get(row["x"], row["x"])} for row in rows if not found or row["x"] in names]
     type_of_x = {"text": "nominal", "time": "temporal"}.get(what_x, "quantitative")
-    chart = alt.Chart(values(shown))
-    marked = {"bar": chart.mark_bar, "line": chart.mark_line, "point": chart.mark_point}[chosen.mark]
-    encoded = {
-        "x": alt.X("x", type=type_of_x, title=chosen.x, sort=None, axis=alt.Axis(labelAngle=-40) if what_x == "text" else alt.Axis()),
-        "y": alt.Y("y", type="quantitative", title=chosen.y, scale=alt.Scale(zero=chosen.mark == "bar")),
-    }
+    along = {"field": "x", "type": type_of_x, "title": chosen.x, "sort": None, "axis": {"labelAngle": -40} if what_x == "text" else {}}
+    up = {"field": "y", "type": "quantitative", "title": chosen.y, "scale": {"zero": chosen.mark == "bar"}}
+    encoded: dict[str, Any] = {"x": along, "y": up}
     if chosen.colour is not None:
-        encoded["color"] = alt.Color("colour", type="nominal", sort=None, scale=alt.Scale(range=list(COLOURS)))
+        colour = {"field": "colour", "type": "nominal", "sort": None}
+        encoded["color"] = {**colour, "scale": {"range": list(COLOURS)}}
         if chosen.mark == "bar":
-            encoded["xOffset"] = alt.XOffset("colour", type="nominal", sort=None)
+            encoded["xOffset"] = colour
     left_out = len(table) - len(shown)
-    notes = ([f"{left_out:,} of {len(table):,} rows left out"] if left_out else []) + ([LOUD] if simulated else [])
-    return svg(finished(marked().encode(**encoded), Words(f"{chosen.y} by {chosen.x}", tuple(notes))))
+    notes = [f"{left_out:,} of {len(table):,} rows left out"] if left_out else []
+    notes += [f"the first {MOST_NAMES} of {len(found):,} names"] if len(found) > MOST_NAMES else []
+    notes += [LOUD] * simulated + [said] * bool(said)
+    return svg(finished(layer(shown, {"type": chosen.mark}, encoded), Words(f"{chosen.y} by {chosen.x}", tuple(notes))))
 
 
 def finite(value: Any) -> bool:
     """Whether a value is a number that can be drawn."""
-    return value is not None and math.isfinite(value)
+    try:
+        return value is not None and math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def plain(value: Any, text: bool) -> str | float | None:

@@ -56,7 +56,8 @@ class Guard:
             await refusal(scope, receive, guarded)
         elif given := parse_qs(scope["query_string"].decode("latin-1")).get("token"):
             # The token leaves the address bar, so that an address that is sent to somebody does not hold it.
-            answer = RedirectResponse(scope["path"], 303)
+            # It leads to a path of ours: two slashes at the beginning would name another host.
+            answer = RedirectResponse("/" + scope["path"].lstrip("/\\"), 303)
             if hmac.compare_digest(given[0].encode(), self.token.encode()):
                 answer.set_cookie(COOKIE, self.token, httponly=True, samesite="strict", path="/")
             await answer(scope, receive, guarded)

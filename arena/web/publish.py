@@ -2,23 +2,28 @@
 
 Without what is private, these stand in no byte that is written: private thoughts, raw replies that were not public as a whole, reasoning,
 re-asks, faces of a turn that its author alone was shown, words of errors, and single ratings that were private, in words, tables and
-pictures.  Means, shares and counts over a study stay, since they are its findings.  A mean of few says much about each: what is published of
-a study with fewer than FEW finished debates is for its author to judge, and `Published.few` names such studies.
+pictures.  Means, shares and counts over a study stay, since they are its findings, but no number is made of private ratings of fewer than FEW
+(analysis/figure.py) debates or questions: pages say how many they leave out.  What that does not keep: the difference of two published
+means (all but one group) may still tell of a few, and so does a mean whose deviation is 0.  Speeches are published as they were said, a
+private tag in one included.
 
-A folder is written under another name and moved into place whole.  What only a server can do (SQL, comparisons, filters) is left out; a link
-to a page that is not published becomes its words.
+Pages are written into a draft beside the folder and moved in when all are there.  The marker lists them: only these are ever replaced or
+removed.  What only a server can do (SQL, comparisons, filters) is left out; a link to a page that is not published becomes its words.
 """
 
 from __future__ import annotations
 
+import glob
 import html
 import json
 import os
 import re
 import shutil
+import socket
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -26,16 +31,20 @@ from urllib.parse import unquote
 import duckdb
 
 from arena.errors import ArenaError, StudyError
+from arena.saved import saved_folder
 from arena.schema import JOURNALED
-from arena.store import live, query
+from arena.store import journal_folder, live, query
+from arena.terminal import printable
 from arena.web.pages import FILES, PAGES
-from arena.web.site import Document, Site, Target, asking, file_name
+from arena.web.site import Document, Page, Site, Target, asking, file_name
 from arena.web.words import render
 
 MARKER = ".arena-published"
+OWNER = ".owner"
+OLD_S = 24 * 3600.0
+NAMED = 3
 STATIC = Path(__file__).with_name("static")
 MOST_CALLS = 5_000
-FEW = 5
 LARGE_BYTES = 256 * 2**20
 OF_STUDIES = ("study", "figure", "figure.svg")
 OF_EPISODES = ("debate", "question", "call")
@@ -44,21 +53,21 @@ LINK = re.compile(r'<a\s(?P<before>[^>]*?)href="(?P<href>[^"]*)"[^>]*>(?P<words>
 MARK = re.compile(r'="/debate/([^"]+)"')
 EPISODES = "select episode, study from plays"
 TURNS = "select study, count(*) as n from turns join plays using (episode) group by study"
-SMALL = """
-    select study from episodes join turns using (episode)
-    where status = 'done' and confidence is not null and not coalesce(rating_public, false)
-    group by study having count(distinct episode) < ? order by study
+TAGGED = """
+    select study, count(*) as n from turns join plays using (episode) where list_contains(flags, 'private tag in speech') group by study
 """
 Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was written: pages (pictures included), turns whose call pages were left out (0: none), and studies of few private ratings."""
+    """What was written: pages (pictures included), turns whose call pages were left out (0: none), the studies of which numbers were left
+    out, being made of few private ratings, and how many speeches carry the flag that a private tag stands in them."""
 
     pages: int
     calls_left_out: int
     few: tuple[str, ...]
+    tagged: int
 
 
 @dataclass(slots=True)
@@ -74,6 +83,7 @@ class Crawl:
     seen: set[Target] = field(default_factory=set)
     linkers: dict[Target, list[str]] = field(default_factory=dict)
     missing: set[Target] = field(default_factory=set)
+    few: set[str] = field(default_factory=set)
     written: int = 0
 
     def allowed(self, target: Target) -> bool:
@@ -89,14 +99,14 @@ class Crawl:
 def publish(
     db: Path, folder: Path, *, studies: Sequence[str] = (), private: bool = False, calls: bool | None = None, watch: Watch | None = None
 ) -> Published:
-    """Write the pages of a store to a folder that is new, empty, or was published before and is replaced.
+    """Write the pages of a store to a folder that is new, or holds nothing but pages of an earlier publication, which are replaced.
 
     `studies` are those that are published, all where it is empty; `calls`: whether each turn gets its page (None: up to MOST_CALLS turns);
-    `watch(written, known)` is called after each page.  Raises StudyError for an unknown study, for a folder that holds something else, or
-    one that cannot be written, StoreError where the store cannot be read.
+    `watch(written, known)` is called after each page.  Raises StudyError for an unknown study, for a folder that holds something else (see
+    `check_folder`), or one that cannot be written, StoreError where the store cannot be read.
     """
     target = folder.resolve()
-    check_folder(target)
+    check_folder(target, db)
     known = [row[0] for row in query(db, "select study from studies order by study")]
     for study in studies:
         if study not in known:
@@ -104,8 +114,8 @@ def publish(
     chosen = frozenset(studies or known)
     turns = sum(n for study, n in query(db, TURNS) if study in chosen)
     with_calls = turns <= MOST_CALLS if calls is None else calls
-    few = () if private else tuple(row[0] for row in query(db, SMALL, [FEW]) if row[0] in chosen)
-    with draft_of(target) as draft:
+    tagged = sum(n for study, n in query(db, TAGGED) if study in chosen)
+    with draft_of(target, db) as draft:
         site = Site(db, "", static=True, private=private, only=tuple(sorted(studies)))
         crawl = Crawl(site, draft, chosen, dict(query(db, EPISODES).rows), with_calls)
         follow(crawl, watch)
@@ -113,32 +123,114 @@ def publish(
             without_missing(crawl, name)
         shutil.copytree(STATIC, draft / "static", ignore=shutil.ignore_patterns("*.js"))
         (draft / MARKER).write_text(json.dumps({"store": db.name, "pages": crawl.written}) + "\n")
-    return Published(crawl.written, 0 if with_calls else turns, few)
+    return Published(crawl.written, 0 if with_calls else turns, tuple(sorted(crawl.few)), tagged)
 
 
-def check_folder(folder: Path) -> None:
-    """Raise StudyError where a folder holds something that was not published: it would be lost."""
+def check_folder(folder: Path, db: Path) -> set[str]:
+    """The files of a folder that an earlier publication has written, by their paths in it.
+
+    Raises StudyError where it holds anything else, which would be in the way or be lost, and where it holds the store or lies in it.  What
+    begins with a point (.git), and CNAME, is never ours: it stays.
+    """
+    for own in (db.resolve(), journal_folder(db), saved_folder(db)):
+        if folder == own or folder in own.parents or own in folder.parents:
+            raise StudyError(f"{folder} holds files of the store, or lies among them ({own}); name a folder of its own for the pages")
     if folder.exists() and not folder.is_dir():
         raise StudyError(f"{folder} is a file; name a folder that is new, or was published before")
-    if folder.is_dir() and not (folder / MARKER).exists() and any(folder.iterdir()):
-        raise StudyError(f"{folder} holds files that arena publish has not written; name a folder that is new, or was published before")
+    here = files_of(folder)
+    ours = here & listed(folder)
+    foreign = sorted(path for path in here - ours if path != "CNAME" and not any(part.startswith(".") for part in path.split("/")))
+    if foreign:
+        some = ", ".join(map(printable, foreign[:NAMED])) + (f" and {len(foreign) - NAMED:,} more" if len(foreign) > NAMED else "")
+        raise StudyError(f"{folder} holds files that arena publish has not written: {some}; move them away, or name another folder")
+    return ours
+
+
+def files_of(folder: Path) -> set[str]:
+    """All files below a folder, by their paths in it; a link is a file, wherever it leads."""
+    found = set()
+    for parent, folders, files in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
+        found |= {Path(parent, name).relative_to(folder).as_posix() for name in [*files, *links]}
+    return found
+
+
+def listed(folder: Path) -> set[str]:
+    """What the marker of a folder lists, itself included; nothing where there is none that can be read."""
+    try:
+        files = json.loads((folder / MARKER).read_text("utf-8"))["files"]
+        return {MARKER, *(file for file in files if isinstance(file, str))}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 @contextmanager
-def draft_of(folder: Path) -> Iterator[Path]:
-    """A folder beside this one, which takes its place when the block has gone well and is gone when it has not."""
-    draft, old = (folder.with_name(f".{folder.name}.{what}-{os.getpid()}") for what in ("new", "old"))
+def draft_of(folder: Path, db: Path) -> Iterator[Path]:
+    """A folder beside this one, whose files take their places in it when the block has gone well; it is gone when it has not."""
+    clear_drafts(folder)
+    draft = folder.with_name(f".{folder.name}.new-{os.getpid()}")
     try:
         draft.mkdir(parents=True)
+        (draft / OWNER).write_text(socket.gethostname())
         yield draft
-        if folder.exists():
-            folder.rename(old)
-        draft.rename(folder)
+        (draft / OWNER).unlink()
+        move_in(draft, folder, check_folder(folder, db))
     except OSError as error:
         raise StudyError(f"cannot write {folder}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+
+
+def clear_drafts(folder: Path) -> None:
+    """Remove what killed publications into this folder have left beside it: of dead processes of this machine, of others' after a day."""
+    for draft in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
+        pid, owner = draft.name.rpartition("-")[2], draft / OWNER
+        if not pid.isascii() or not pid.isdecimal() or draft.is_symlink() or not draft.is_dir():
+            continue
+        here = not owner.exists() or owner.read_text("utf-8", "replace") == socket.gethostname()
+        if not lives(int(pid)) if here else time.time() - draft.stat().st_mtime > OLD_S:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def lives(pid: int) -> bool:
+    """Whether another process of this machine has that number."""
+    if pid == os.getpid():
+        return False  # left by an earlier one of the same number: ours is not there yet
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def move_in(draft: Path, folder: Path, old: set[str]) -> None:
+    """Put the files of a draft into the folder and remove those `old` ones that are no longer written.
+
+    What is in the folder stands in a marker at every moment, so that after a stop in between it can be published again.
+    """
+    new = files_of(draft)
+    marker = json.loads((draft / MARKER).read_text("utf-8"))
+    folder.mkdir(parents=True, exist_ok=True)
+    mark(folder, marker | {"files": sorted((old | new) - {MARKER})})
+    gone = old - new
+    for file in gone:
+        (folder / file).unlink(missing_ok=True)
+    for file in new - {MARKER}:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(draft / file, folder / file)
+    for parent in {(folder / file).parent for file in gone} - {folder}:
+        with suppress(OSError):
+            parent.rmdir()
+    mark(folder, marker | {"files": sorted(new - {MARKER})})
+
+
+def mark(folder: Path, marker: Mapping[str, object]) -> None:
+    """Write the marker, whole or not at all."""
+    half = folder / f"{MARKER}.new"
+    half.write_text(json.dumps(marker, indent=0) + "\n", "utf-8")
+    half.replace(folder / MARKER)
 
 
 def follow(crawl: Crawl, watch: Watch | None) -> None:
@@ -189,10 +281,14 @@ def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None
     try:
         found = MAKERS[kind](here, name, dict(asked))
         content = found.content if isinstance(found, Document) else with_marks(here, render(here, found, {"trusted": False})).encode()
-    except ArenaError:
+        if isinstance(found, Page) and found.content.get("left_out"):
+            crawl.few.add(name)
+    except ArenaError as error:
         if not kind:
             raise
         crawl.missing.add(target)
+        if kind == "figure" and too_few(error):
+            crawl.few.add(name)
         return
     path = crawl.folder / file
     path.parent.mkdir(exist_ok=True)
@@ -203,6 +299,13 @@ def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None
         meet(crawl, other)
     if watch:
         watch(crawl.written, crawl.written + len(crawl.waiting))
+
+
+def too_few(error: ArenaError) -> bool:
+    """Whether a figure was not drawn since all its numbers would be made of few private ratings."""
+    from analysis.figure import TooFew
+
+    return isinstance(error, TooFew)
 
 
 def with_marks(site: Site, page: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from analysis import plots, plots_answers
-from analysis.plots_style import COLOURS, DASHES, SHAPES, Words, address, cut, distinct, png, short, svg
+from analysis.plots_style import COLOURS, DASHES, GRAMMAR, SHAPES, Words, address, cut, distinct, png, short, svg
 
 HOSTILE = "<script>alert(1)</script>&\"'\u202e\u2066\x00"
 WORDS = Words("How sure", ("a study",))
@@ -62,6 +62,36 @@ SIDES = [
 ]
 
 
+ARM = {"ci_low": 0.4, "ci_high": 0.6, "tokens_out": 50.0, "tokens_out_ci_low": 40.0, "tokens_out_ci_high": None}
+BINS = [{"group": group, "confidence": 0.7, "share": 0.5, "ci_low": -0.1, "ci_high": 1.1, "n": 9, "up_to": 0.7} for group in "ab"]
+LINKED = [line | {"href": address("e")} for line in lines(3, "proposition")]
+SPREAD = {"phase": "closing", "proposition": 0.6, "opposition": 0.7, "href": address("e")}
+CHARTS = {
+    "confidence": plots.confidence(SIDES[:2], LINKED, WORDS),
+    "confidence_by_side": plots.confidence_by_side(SIDES, LINKED, WORDS),
+    "confidence_by_model": plots.confidence_by_model(SIDES, LINKED, WORDS, phases=["opening", "closing"]),
+    "both_sides": plots.both_sides([{"phase": "closing", "above_50": 1, "debates": 1}], [SPREAD], WORDS),
+    "estimates": plots.estimates(ESTIMATES, WORDS, axis="points", zero=0, domain=(0, 100)),
+    "reliability": plots_answers.reliability(BINS[:1], WORDS, won="won"),
+    "reliability of groups": plots_answers.reliability(BINS, WORDS, won="won"),
+    "accuracy": plots_answers.accuracy([ARM | {"name": "a", "accuracy": 0.5}], WORDS),
+    "missing": plots_answers.missing([{"name": "answer", "share": 0.5, "n": 1, "of": 2}], WORDS),
+}
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_kind_of_chart_is_valid_vega_lite(name: str) -> None:
+    import altair
+
+    altair.Chart.from_dict(CHARTS[name])  # raises where an entry is unknown, or its value none that it can have
+    assert ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2]) == GRAMMAR
+
+
+def test_intervals_are_drawn_as_far_as_the_panel_goes() -> None:
+    bars = CHARTS["reliability"]["vconcat"][0]["layer"][1]["data"]["values"]
+    assert [(bar["low"], bar["high"]) for bar in bars] == [(0, 100)]
+
+
 def test_lines_of_two_groups_differ_in_colour_shape_and_dash() -> None:
     spec = plots.confidence_by_side(SIDES, lines(3), WORDS)
     means = [mark for mark in marks(spec, "line") if "strokeDash" in mark]
@@ -82,10 +112,7 @@ def test_names_at_the_ends_of_lines_do_not_lie_on_each_other() -> None:
 
 def test_many_single_debaters_are_paler_than_few() -> None:
     pale, strong = (
-        next(
-            mark["opacity"]
-            for mark in marks(plots.confidence([phase("opening", 0.6), phase("closing", 0.7)], lines(n), WORDS), "line")
-        )
+        next(mark["strokeOpacity"] for mark in marks(plots.confidence([phase("opening", 0.6), phase("closing", 0.7)], lines(n), WORDS), "line"))
         for n in (300, 3)
     )
     assert pale < strong

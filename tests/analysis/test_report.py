@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from analysis.report import report
+from analysis.report import print_report, report
 
 Add = Callable[..., Path]
 RISING = {"ratings": [(60, 70, 80), (50, 60, 80)]}
 FALLING = {"ratings": [(80, 70, 70), (70, 80, 90)]}
-KEYS = "study simulated origin episodes phases rise both both_by_phase models against_half outcomes calibration robustness missing rules"
+KEYS = (
+    "study simulated judges_simulated origin episodes phases rise both both_by_phase models against_half outcomes calibration robustness"
+    " missing rules"
+)
 
 
 def test_the_keys_are_a_promise(add: Add) -> None:
@@ -23,6 +27,18 @@ def test_the_keys_are_a_promise(add: Add) -> None:
     assert set(found["phases"][0]) == {"phase", "n", "debates", "mean", "sd", "ci_low", "ci_high", "missing", "flagged"}
     assert {"mean", "p", "share_up", "share_down"} < set(found["rise"])
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_real_debates_with_simulated_judges_say_so_where_judges_count(add: Add) -> None:
+    judged = RISING | {"votes": (("proposition", 0.7),)}
+    path = add("s", judged, FALLING)
+    assert report(path)[0]["judges_simulated"] is False
+    path = add("s", judged, simulated=True)
+    [found] = report(path)
+    printed = StringIO()
+    print_report([found | {"simulated": False}], printed)
+    assert found["judges_simulated"] is True
+    assert "SIMULATED judges gave verdicts" in printed.getvalue()
 
 
 def test_two_debates_by_hand(add: Add) -> None:

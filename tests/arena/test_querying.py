@@ -123,6 +123,23 @@ def test_rows_beyond_the_limit_are_cut_and_the_result_says_so(path: Path) -> Non
     assert download(path, "from range(1000)", "csv", limits=QueryLimits(rows=2)) == b"range\n0\n1\n"
 
 
+def test_cells_beyond_the_limit_are_cut_however_large_they_are(path: Path) -> None:
+    few = QueryLimits(rows=9_000, cells_mb=1)
+    for sql, least in (("select repeat('x', 400000) from range(9)", 2), ("select range(20000) from range(99)", 1), ("from range(8000)", 8000)):
+        found = query(path, sql, limits=few)
+        assert (len(found), found.cut) == (least, least < 8000), sql
+
+
+def test_json_knows_no_nan_and_texts_keep_the_word(path: Path) -> None:
+    content = download(path, "select 'nan'::double a, ['-inf'::double, 1] b, 'x\",NaN' c, 1 a", "json")
+    assert json.loads(content, parse_constant=pytest.fail) == [{"a": None, "b": [None, 1.0], "c": 'x",NaN', "a_1": 1}]
+
+
+@pytest.mark.parametrize("columns", ["1 a, 2 a, 3 a", "1 a, 2 A, 3 a_1", "1 a, 2 a_1, 3 a, 4 A"])
+def test_columns_of_one_name_are_told_apart_as_in_a_file(path: Path, columns: str) -> None:
+    assert query(path, f"select {columns}").dicts() == json.loads(download(path, f"select {columns}", "json"))
+
+
 def test_a_result_is_downloaded_with_its_nested_types(path: Path) -> None:
     assert download(path, LISTS, "csv") == b"a,l,s,n,d\n1,\"[1, 2]\",\"{'x': 1, 'y': z}\",,2026-01-02\n"
     row = {"a": 1, "l": [1, 2], "s": {"x": 1, "y": "z"}, "n": None, "d": "2026-01-02"}

@@ -50,6 +50,26 @@ def test_a_lone_word_is_the_name_of_a_table_or_view(here: Path, capsys: Capsys, 
     assert ask(capsys, "sql", name, "--format", "csv") == ask(capsys, "sql", f"from {bare}", "--format", "csv")
 
 
+def test_stored_text_cannot_steer_the_terminal(here: Path, capsys: Capsys) -> None:
+    save(Path("arena.duckdb"), "evil", "-- \x1b[31mRed?\nselect 1")
+    shown = ask(capsys, "sql", "--list") + ask(capsys, "sql", 'select 1 as "\x1b[31m"')
+    shown += ask(capsys, "sql", 'select 1 as "\x1b[31m"', "--format", "markdown")
+    shown += refused(capsys, "sql", "select ('\x1b[31m' || seat)::integer from turns") + refused(capsys, "sql", 'from "\x1b[31m"')
+    assert "\x1b" not in shown
+    assert shown.count("\N{REPLACEMENT CHARACTER}[31m") >= 5
+
+
+def test_json_holds_every_column_and_no_nan(here: Path, capsys: Capsys) -> None:
+    shown = ask(capsys, "sql", "select 1 a, 2 a, ['nan'::double] b, map {date '2020-01-01': 1} m", "--format", "json")
+    assert json.loads(shown, parse_constant=pytest.fail) == [{"a": 1, "a_1": 2, "b": [None], "m": {"2020-01-01": 1}}]
+
+
+def test_a_table_without_studies_says_that_there_are_simulated_ones(here: Path, capsys: Capsys) -> None:
+    for words, said in ((["select 1"], True), (["select study from turns"], False), (["select 1", "--format", "csv"], False)):
+        main(["sql", *words])
+        assert ("SIMULATED studies are in this store" in capsys.readouterr().err) == said
+
+
 def test_an_unknown_name_gets_the_nearest_and_a_macro_its_arguments(here: Path, capsys: Capsys) -> None:
     assert "did you mean vote_splits?" in refused(capsys, "sql", "vote_split")
     assert "--list" in refused(capsys, "sql", "zzzzzzzz")

@@ -88,6 +88,10 @@ def test_a_query_may_take_several_lines(type_in: Callable[[str], str]) -> None:
     assert shown.count("\n  ") == 3
 
 
+def test_a_lone_name_runs_with_enter(path: Path, type_in: Callable[[str], str]) -> None:
+    assert type_in(f"both_sides{ENTER}").splitlines()[-5].startswith("study,arm,round,phase")
+
+
 def test_ctrl_c_drops_the_line_and_ctrl_d_leaves(type_in: Callable[[str], str]) -> None:
     shown = type_in(f"select 'never'{CTRL_C}select 'this' as a;{ENTER}")
     assert shown.endswith("a\nthis\n1 row\n")

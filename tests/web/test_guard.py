@@ -127,6 +127,13 @@ def test_a_query_is_saved_under_a_plain_name_or_not_at_all(ask: Callable[..., An
     assert {file.name for file in store.parent.rglob("*.sql")} <= {"mine.sql"}
 
 
+@pytest.mark.parametrize("path", ["//evil.example/", "/%5Cevil.example/", "///evil.example", "/%2F/evil.example"])
+def test_the_token_leads_to_no_other_host(ask: Callable[..., Answer], path: str) -> None:
+    answer = ask(f"{path}?token=x")
+    assert answer.status == 303
+    assert answer.headers["location"].startswith("/evil.example")
+
+
 def test_a_form_that_is_too_large_is_refused(ask: Callable[..., Answer], served: Served) -> None:
     headers = {**FORM, "origin": served.url, "cookie": f"arena_token={token_of(served)}"}
     assert ask("/sql/save", "POST", headers, "name=big&q=" + "x" * 5_000_000).status == 413

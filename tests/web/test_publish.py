@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import html
+import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from playwright.sync_api import Page
 
+from arena import store
 from arena.cli import main
 from arena.errors import StudyError
+from arena.journal import line, write_journal
+from arena.web import publish as publishing
 from arena.web.publish import publish
 from arena.web.site import Site, file_name
+from tests.analysis.conftest import NOW, debate_rows, play_rows
 from tests.web.planted import MOTIONS, PRIVATE, plant, rating_of
 
 EVERY_RATING = [rating_of(number, seat, step) for number in range(len(MOTIONS)) for seat in ("proposition", "opposition") for step in range(3)]
@@ -145,17 +157,184 @@ def test_pages_of_calls_can_be_left_out_and_that_is_said(without_calls: tuple[Pa
     assert "few" not in without_calls[1]
 
 
-def test_a_study_of_few_ratings_is_named(tmp_path: Path) -> None:
-    few = tmp_path / "few.duckdb"
-    assert main(["run", "experiments/two_llms_debate.py", "-o", "preset=self", "--limit", "2", "--db", str(few)]) == 0
-    assert publish(few, tmp_path / "site", calls=False).few == ("two_llms_debate_self",)
+def written_store(db: Path, debates: Sequence[dict[str, Any]] = (), plays: Sequence[dict[str, Any]] = ()) -> Path:
+    """A store with these debates in the study "d", and these plays of questions in "q"."""
+    db.parent.mkdir(parents=True, exist_ok=True)
+    store.create(db)
+    rows: list[tuple[str, dict[str, Any]]] = [("runs", {"run": study, "study": study, "started_at": NOW, "origin": "played"}) for study in "dq"]
+    rows += [row for number, debate in enumerate(debates) for row in debate_rows(f"d/{number}", debate)]
+    rows += [row for play in plays for row in play_rows("q", play)]
+    write_journal(store.journal_folder(db) / "1.jsonl", [line(table, row) for table, row in rows])
+    store.fold(db)
+    return db
 
 
-def test_a_folder_with_other_files_is_refused_and_left_alone(planted: Path, tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(StudyError, match="has not written"):
-        publish(planted, tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
+def rated(*steps: float, **differs: Any) -> dict[str, Any]:
+    """A judged debate in which both sides give these ratings, the opposition one point more."""
+    return {"ratings": [steps, tuple(step + 1 for step in steps)], "votes": [("proposition", 0.9)], **differs}
+
+
+USUAL = [rated(70, 75, 80)] * 12
+LONE = {
+    "model": rated(61.37, 63.59, 66.83, models=("m/lone", "m/a")),
+    "arm": rated(61.37, 63.59, 66.83, arm="lone"),
+    "bin": rated(61.37, 63.59, 66.83),
+    "phase": rated(61.37, 63.59, 66.83, phases=("lone 1", "lone 2", "lone 3")),
+}
+
+
+def forms(ratings: Sequence[float]) -> set[str]:
+    """How ratings in percent are written on pages."""
+    return {form.format(rating, rating / 100) for rating in ratings for form in ("{0:g}", "{1:.4f}", "{0:.1f}%", "{0:.0f}%")}
+
+
+@pytest.mark.parametrize("what", LONE)
+def test_no_rating_of_a_group_of_one_debate_is_published(tmp_path: Path, what: str) -> None:
+    db = written_store(tmp_path / "few.duckdb", [*USUAL, LONE[what]])
+    found = publish(db, tmp_path / "site", calls=False)
+    seen = set(re.findall(r"\d+(?:\.\d+)?%?", words_of(tmp_path / "site")))
+    ratings = [rating for own in LONE[what]["ratings"] for rating in own]
+    assert not seen & forms([*ratings, *(sum(pair) / 2 for pair in zip(*LONE[what]["ratings"], strict=True))])
+    assert found.few == ("d",)
+    assert "fewer than 5 debates" in words_of(tmp_path / "site" / "figure")
+    for name in ("rise", "confidence_by_model"):
+        assert not re.search(r">m/lone|>lone<", (tmp_path / "site" / "figure" / f"d.{name}.svg").read_text())
+
+
+def test_what_is_published_of_few_debates_and_questions_does_not_hang_on_their_ratings(tmp_path: Path) -> None:
+    sites = []
+    for more in (0, 7):
+        debates = [rated(51 + n + more, 61 + n + more, 71 + n + more) for n in range(4)]
+        plays = [{"question": n, "final": ("4", n > 1, (90 + more - 5 * n) / 100), "calls": [(5, 7, 0.1)]} for n in range(4)]
+        found = publish(written_store(tmp_path / str(more) / "few.duckdb", debates, plays), tmp_path / str(more) / "site", studies=["d"])
+        assert found.few == ("d",)
+        found = publish(tmp_path / str(more) / "few.duckdb", tmp_path / str(more) / "figures", studies=["q"])
+        assert found.few == ("q",)
+        sites.append([words_of(tmp_path / str(more) / "site"), words_of(tmp_path / str(more) / "figures" / "figure")])
+    assert sites[0] == sites[1]
+    assert "Who won" in sites[0][0]
+    assert "Right answers" in sites[0][1]
+
+
+def test_groups_of_five_are_published(tmp_path: Path) -> None:
+    found = publish(written_store(tmp_path / "five.duckdb", [rated(70, 75, 80)] * 5), tmp_path / "site", calls=False)
+    assert found.few == ()
+    assert {f"d.{name}.html" for name in ("confidence", "rise", "reliability")} <= {
+        one.name for one in (tmp_path / "site" / "figure").iterdir()
+    }
+
+
+def test_speeches_with_a_private_tag_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db = written_store(tmp_path / "tags.duckdb", [rated(70, 75, 80, flags=["private tag in speech"]), rated(70, 75, 80)])
+    assert main(["publish", str(tmp_path / "site"), "--db", str(db)]) == 0
+    assert "6 speeches hold a private tag" in capsys.readouterr().out
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A store of one debate in a folder of its own."""
+    return written_store(tmp_path / "stores" / "small.duckdb", [rated(70, 75, 80, votes=())])
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(small: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(StudyError, match=r"has not written: thesis\.tex;"):
+        publish(small, folder)
+    assert [file.name for file in folder.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("name", ["notes.md", "debate/store.duckdb", "mine/link"])
+def test_a_file_put_among_published_ones_is_never_lost(small: Path, tmp_path: Path, name: str) -> None:
+    publish(small, tmp_path / "site")
+    put = tmp_path / "site" / name
+    put.parent.mkdir(exist_ok=True)
+    put.symlink_to(tmp_path) if name.endswith("link") else put.write_text("mine")
+    before = words_of(tmp_path / "site")
+    with pytest.raises(StudyError, match=f"has not written: {name};"):
+        publish(small, tmp_path / "site")
+    assert words_of(tmp_path / "site") == before
+    assert (tmp_path / "stores" / "small.duckdb").exists()
+
+
+def test_a_checkout_for_pages_keeps_its_own_files(small: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    for name in (".git/HEAD", ".nojekyll", "CNAME"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("mine")
+    publish(small, folder, calls=True)
+    assert (folder / "call").exists()
+    publish(small, folder, calls=False)
+    assert not (folder / "call").exists()
+    assert [(folder / name).read_text() for name in (".git/HEAD", ".nojekyll", "CNAME")] == ["mine"] * 3
+
+
+def test_a_marker_cannot_name_files_elsewhere_or_be_without_a_list(small: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    publish(small, folder)
+    (tmp_path / "mine").write_text("mine")
+    marker = json.loads((folder / ".arena-published").read_text())
+    (folder / ".arena-published").write_text(json.dumps(marker | {"files": [*marker["files"], "../mine", str(tmp_path / "mine")]}))
+    publish(small, folder)
+    assert (tmp_path / "mine").read_text() == "mine"
+    (folder / ".arena-published").write_text('{"store": "small.duckdb", "pages": 3}')
+    with pytest.raises(StudyError, match="has not written: call/"):
+        publish(small, folder)
+
+
+@pytest.mark.parametrize("place", [".", "..", "small.duckdb.journal", "small.duckdb.queries/pages", "small.duckdb"])
+def test_a_folder_of_the_stores_own_files_is_refused(small: Path, place: str) -> None:
+    before = sorted(small.parent.rglob("*"))
+    with pytest.raises(StudyError, match="of the store"):
+        publish(small, small.parent / place)
+    assert sorted(small.parent.rglob("*")) == before
+
+
+def test_a_stop_while_files_are_moved_in_can_be_published_again(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "site"
+    publish(small, folder, private=True)
+    moved, move = [], publishing.shutil.move
+
+    def stop(source: Path, target: Path) -> None:
+        """Ctrl-C at the third file."""
+        moved.append(move(source, target))
+        if len(moved) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing.shutil, "move", stop)
+        with pytest.raises(KeyboardInterrupt):
+            publish(small, folder, calls=False)
+    publish(small, folder, calls=False)
+    publish(small, tmp_path / "new", calls=False)
+    assert words_of(folder) == words_of(tmp_path / "new")
+
+
+def test_drafts_of_killed_publications_are_removed_and_those_of_others_are_not(small: Path, tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
+        gone.wait()
+    kept = [tmp_path / name for name in (f".site.new-{os.getppid()}", f".other.new-{gone.pid}", ".site.new-notes")]
+    for draft in (tmp_path / f".site.new-{gone.pid}", tmp_path / f".site.new-{os.getpid()}", *kept):
+        (draft / "debate").mkdir(parents=True)
+    publish(small, tmp_path / "site")
+    assert sorted(tmp_path.glob(".*.new-*")) == sorted(kept)
+
+
+@pytest.mark.parametrize("words", [["publish", "site"], ["view", "--port", "0"]])
+def test_a_stopped_look_does_not_speak_of_runs(planted: Path, tmp_path: Path, words: list[str]) -> None:
+    command = [sys.executable, "-m", "arena.cli", *words, "--db", str(planted)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        while words[0] == "publish" and not list(tmp_path.glob(".site.new-*/index.html")):
+            time.sleep(0.01)
+        if words[0] == "view":
+            assert process.stdout is not None
+            process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)
+    assert "Continue with" not in "".join(said)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_publishing_again_replaces_the_pages_and_a_stopped_one_changes_nothing(planted: Path, tmp_path: Path) -> None:

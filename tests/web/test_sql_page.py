@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
+import time
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock
 from urllib.parse import quote
 
 import duckdb
@@ -16,13 +23,17 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from arena.canned import CANNED
-from arena.errors import StudyError
-from arena.querying import Table
+from arena.errors import StoreError, StudyError
+from arena.querying import QueryLimits, Table
 from arena.saved import saved, saved_folder
+from arena.scratch import scratch
 from arena.store import query
+from arena.web import asked
+from arena.web.app import application
+from arena.web.asked import BusyError, asked_file, asked_table
 from arena.web.charts import choose, drawing
 from arena.web.pages import PAGES
-from arena.web.pages.sql import canned_queries, example_arguments
+from arena.web.pages.sql import canned_queries, example_arguments, unsaid
 from arena.web.site import Site
 from arena.web.words import render
 from tests.web.conftest import Served
@@ -159,6 +170,71 @@ def test_a_chart_that_cannot_be_is_said() -> None:
         choose(table, {"chart": "pie"})
     with pytest.raises(StudyError, match="y must be one of b"):
         choose(table, {"y": "a"})
+
+
+@pytest.mark.parametrize(
+    "q", ["[1,2] as a, 1 as b", "{'a':[{'b':1}]} s, 1 b", "map {[1]:2} m, 1 n", "map {date '2020-01-01':1} m", "['nan'::double] a"]
+)
+def test_nested_values_are_shown_and_drawn(tournament: Path, q: str) -> None:
+    assert "1 rows" in made(tournament, q=f"select {q}")
+
+
+def test_many_names_are_not_all_drawn() -> None:
+    table = Table(("name", "y"), tuple((f"n{i}", i) for i in range(3_000)))
+    chosen = choose(table, {})
+    assert chosen is not None
+    svg = drawing(table, chosen, simulated=False)
+    assert "2,940 of 3,000 rows left out" in svg
+    assert "the first 60 of 3,000 names" in svg
+
+
+def test_a_slow_query_holds_up_no_page_and_a_third_is_told_so(tournament: Path) -> None:
+    slow = "select sum(sin(a.range * b.range)) from range(10000000) a, range(1000000) b"
+    with ThreadPoolExecutor(2) as threads, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("arena.web.asked.PATIENCE_S", 0.05)
+        running = [threads.submit(asked_table, tournament, slow, QueryLimits(seconds=3)) for _ in range(2)]
+        while asked.PLACES._value:
+            time.sleep(0.01)
+        assert len(query(tournament, "from studies")) > 0
+        assert {future.done() for future in running} == {False}
+        with pytest.raises(BusyError, match="two queries are running"):
+            sql(Site(tournament), "", {"q": "select 1"})
+        assert all("took longer than 3 s" in str(future.exception()) for future in running)
+    assert asked_table(tournament, "select [date '2020-01-01'], 1.5::decimal(9,1)", QueryLimits()).rows == (
+        ([date(2020, 1, 1)], Decimal("1.5")),
+    )
+
+
+def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(tournament: Path) -> None:
+    with pytest.raises(StoreError, match="larger than 64 MB"):
+        asked_file(tournament, "select repeat('x', 100000) from range(100000)", "csv", QueryLimits())
+    assert [file.name for file in scratch().iterdir()] == ["owner.lock"]
+
+
+def test_a_fault_in_a_page_is_a_sentence_with_our_headers(tournament: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arena.web.app.made", lambda *given: 1 / 0)
+    sent: list[dict[str, Any]] = []
+    scope = {"type": "http", "method": "GET", "path": "/sql", "query_string": b"", "headers": [(b"host", b"localhost")], "root_path": ""}
+
+    async def keep(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    answering = application(tournament)(scope, AsyncMock(return_value={"type": "http.request"}), keep)
+    # In a thread, since Playwright runs a loop in this one; the error is for the server, which prints it.
+    with ThreadPoolExecutor(1) as thread, pytest.raises(ZeroDivisionError):
+        thread.submit(asyncio.run, answering).result()
+    assert sent[0]["status"] == 500
+    assert b"content-security-policy" in dict(sent[0]["headers"])
+    assert b"fault in the program" in sent[1]["body"]
+    assert b"ZeroDivision" not in sent[1]["body"]
+
+
+def test_a_result_that_does_not_say_which_rows_are_simulated_says_that(tournament: Path) -> None:
+    mixed = {"real": False, "made-up": True}
+    assert unsaid(Table(("n",), ((1,),)), mixed)
+    assert unsaid(Table(("study",), (("other",),)), mixed)
+    assert not unsaid(Table(("study",), (("real",),)), mixed)
+    assert not unsaid(Table(("n",), ((1,),)), {"made-up": True})
 
 
 def test_a_picture_holds_hostile_names_as_text_and_counts_what_it_leaves_out() -> None:

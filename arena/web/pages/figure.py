@@ -67,7 +67,10 @@ def figure(site: Site, name: str, query: Query) -> Page:
 
     found = drawn(site, name, query, links=True)
     # The picture is ours: drawn from numbers and names, which the renderer escapes; points link to debates by addresses that we build.
-    content = {"study": name, "figure": found, "picture": Markup(svg(found.chart)), "chosen": {k: v for k, v in filters(query).items() if v}}
+    # Hundreds of them would stand in the way of the keyboard, which has the list of debates.
+    picture = Markup(svg(found.chart).replace("<a ", '<a tabindex="-1" '))
+    chosen = {what: value for what, value in filters(query).items() if value}
+    content = {"study": name, "figure": found, "picture": picture, "chosen": chosen, "left_out": found.left_out}
     return Page("figure.html", found.title, content)
 
 

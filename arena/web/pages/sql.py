@@ -1,14 +1,15 @@
 """SQL over the store: a box, the result as a table and as a chart, files to take away, what there is to ask about, and queries to start from.
 
 Whoever can make a browser open an address could make it run a query here.  So a query can only read the store (`arena/querying.py`), takes
-a bounded time and memory, and one that another site has led to is put into the box and waits there until its reader runs it.
+a bounded time and memory in a process of its own (`arena/web/asked.py`), and one that another site has led to is put into the box and waits
+there until its reader runs it.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,12 +20,13 @@ from arena.errors import ArenaError, StoreError, StudyError
 from arena.querying import QueryLimits, Table
 from arena.saved import saved
 from arena.schema import TABLES
-from arena.store import download, query
+from arena.terminal import finite
+from arena.web.asked import BusyError, asked_file, asked_table
 from arena.web.charts import MARKS, choose, drawing
 from arena.web.site import Ask, Document, Page, Query, Row, Site, page_number, stamp
 
 ROWS = 100
-SHOWN = QueryLimits(seconds=10, rows=10_000, memory_mb=256)
+SHOWN = QueryLimits(seconds=10, rows=10_000, memory_mb=256, cells_mb=16)
 TAKEN = QueryLimits(seconds=10, rows=100_000, memory_mb=512)
 LONGEST_QUERY = 30_000
 CUT, LEAST_WHOLE, ALL_WHOLE = 200, 2_000, 1_000_000
@@ -59,11 +61,12 @@ def sql(site: Site, name: str, query: Query) -> Page:
         if text and not held:
             result = run(site, text)
             chosen = choose(result.table, query)
+    except BusyError:
+        raise  # what is true of this moment alone is no page to be kept
     except ArenaError as error:
         complaint = str(error)
     with site.store(("studies",)) as ask:
-        simulated = [row["study"] for row in ask("select study from studies where simulated order by study")]
-        studies = ask("select count(*) as n from studies")[0]["n"]
+        studies = {row["study"]: bool(row["simulated"]) for row in ask("select study, simulated from studies order by study")}
         described, mine = schema(ask), saved(site.db)
         examples = example_arguments(ask)
     rows = cells(result.table.rows[ROWS * (page - 1) : ROWS * page]) if result else []
@@ -72,11 +75,8 @@ def sql(site: Site, name: str, query: Query) -> Page:
     content |= {"page": page, "pages": -(-len(result.table) // ROWS) if result else 0, "first": ROWS * (page - 1), "asked": asked}
     content |= {"chosen": chosen, "marks": MARKS, "kinds": tuple(MEDIA), "limits": TAKEN, "tables": described, "saved": mine, "cut": CUT}
     content |= {"canned": canned_queries(examples), "query_of": start_of, "longest": LONGEST_QUERY, "just_saved": query.get("saved", "")}
-    content |= {
-        "simulated": simulated,
-        "all_simulated": len(simulated) == studies,
-        "loud": result is not None and loud(result.table, simulated, studies),
-    }
+    content |= {"cells_mb": SHOWN.cells_mb, "simulated": [study for study, simulated in studies.items() if simulated]}
+    content |= {"loud": result is not None and loud(result.table, studies), "unsaid": result is not None and unsaid(result.table, studies)}
     return Page("sql.html", "SQL", content)
 
 
@@ -87,11 +87,11 @@ def run(site: Site, text: str) -> Result:
 
 @lru_cache(maxsize=2)
 def kept(db: Path, moment: str, text: str) -> Result:
-    """What `run` keeps: few, since results can be large.  Raises StoreError where the query is too long, wrong, or meets a limit."""
+    """What `run` keeps: few, of at most SHOWN.cells_mb each.  Raises StoreError where the query is too long, wrong, or meets a limit."""
     if len(text) > LONGEST_QUERY:
         raise StoreError(f"a query of {len(text):,} characters is too long for this page ({LONGEST_QUERY:,}); run it with arena sql")
     began = time.perf_counter()
-    return Result(query(db, text, limits=SHOWN), time.perf_counter() - began)
+    return Result(asked_table(db, text, SHOWN), time.perf_counter() - began)
 
 
 def picture(site: Site, name: str, query: Query) -> Document:
@@ -103,8 +103,9 @@ def picture(site: Site, name: str, query: Query) -> Document:
         raise StudyError("there is nothing to draw: a chart takes a column of numbers, and another column to put them along")
     with site.store(("studies",)) as ask:
         studies = ask("select study, simulated from studies")
-    simulated = [row["study"] for row in studies if row["simulated"]]
-    return Document(drawing(result.table, chosen, loud(result.table, simulated, len(studies))).encode(), "image/svg+xml")
+    simulated = {row["study"]: bool(row["simulated"]) for row in studies}
+    said = "some studies of this store are SIMULATED" if unsaid(result.table, simulated) else ""
+    return Document(drawing(result.table, chosen, loud(result.table, simulated), said).encode(), "image/svg+xml")
 
 
 def taken(kind: str) -> Callable[[Site, str, Query], Document]:
@@ -113,7 +114,7 @@ def taken(kind: str) -> Callable[[Site, str, Query], Document]:
     def document(site: Site, name: str, query: Query) -> Document:
         """The result as a file.  Raises StoreError where the query is wrong or meets a limit."""
         refuse_strangers(query)
-        return Document(download(site.db, query.get("q", "").strip(), kind, limits=TAKEN), MEDIA[kind], f"result.{kind}")
+        return Document(asked_file(site.db, query.get("q", "").strip(), kind, TAKEN), MEDIA[kind], f"result.{kind}")
 
     return document
 
@@ -124,12 +125,22 @@ def refuse_strangers(query: Query) -> None:
         raise StudyError("another site has led here, and a query of others is not run unseen; open the page SQL, look at it, and run it there")
 
 
-def loud(table: Table, simulated: Sequence[str], studies: int) -> bool:
+def loud(table: Table, studies: Mapping[str, bool]) -> bool:
     """Whether simulated studies stand in a result, as far as can be told: there are no others, or it names one in the column study."""
-    if not simulated or "study" not in table.columns:
-        return bool(simulated) and len(simulated) == studies
-    place, names = table.columns.index("study"), set(simulated)
-    return any(row[place] in names for row in table.rows)
+    if not any(studies.values()) or "study" not in table.columns:
+        return bool(studies) and all(studies.values())
+    place = table.columns.index("study")
+    return any(isinstance(row[place], str) and studies.get(row[place], False) for row in table.rows)
+
+
+def unsaid(table: Table, studies: Mapping[str, bool]) -> bool:
+    """Whether some studies are simulated, and a result does not say in a column study which of its rows are of those."""
+    if not any(studies.values()) or all(studies.values()):
+        return False
+    if "study" not in table.columns:
+        return True
+    place = table.columns.index("study")
+    return not all(isinstance(row[place], str) and row[place] in studies for row in table.rows)
 
 
 def sentences(complaint: str) -> tuple[str, str]:
@@ -156,7 +167,7 @@ def words(value: Any) -> str | None:
         case float():
             return f"{value:.6g}"
         case list() | dict() | tuple():
-            return json.dumps(value, default=str, ensure_ascii=False)
+            return json.dumps(finite(value), default=str, ensure_ascii=False)
         case _:
             return str(value)
 

@@ -25,7 +25,9 @@ HOLDS = """
     select coalesce((select 'debates' from seats join plays using (episode) where study = $study and seat = 'proposition' limit 1),
                     (select 'questions' from plays join subjects using (subject) where study = $study and kind = 'question' limit 1),
                     'plays') as kind,
-           exists (from rulings r join plays p on p.episode = r.debate where p.study = $study) as judged
+           exists (from rulings r join plays p on p.episode = r.debate where p.study = $study) as judged,
+           exists (from rulings r join plays p on p.episode = r.debate join plays j on j.episode = r.episode
+                   join runs on runs.study = j.study and runs.simulated where p.study = $study) as judges_simulated
 """
 CHOICES = {
     "arm": "select distinct arm as value, arm as words from plays where study = $study and ($all or protocol <> 'judging') order by 1",
@@ -43,11 +45,15 @@ OUTCOMES = {
 }
 # What is shown above the list: as SQL that a reader can take away, since the study's name is written out in it.
 SUMMARIES = {
-    "debates": "select arm, phase, n, mean, sd, missing from confidence_by_round where study = {study} order by arm, round",
+    "debates": "select arm, round, phase, n, mean, sd, missing from confidence_by_round where study = {study} order by arm, round",
     "questions": "select arm, models, questions, episodes, accuracy, accuracy_of_readable, unreadable, accuracy_of_paths, calls_per_question,"
     " tokens_out_per_question, cost_usd_per_question from accuracy where study = {study} order by accuracy desc",
     "plays": "select arm, status, count(*) as n from episodes where study = {study} group by all order by all",
 }
+RATED = """
+    select arm, round, phase, count(distinct episode) as debates from turns join episodes using (episode)
+    where study = $study and status = 'done' and seat in ('proposition', 'opposition') and confidence is not null group by all
+"""
 MISSING = "select arm, what, phase, reason, n from missing where study = {study} order by n desc limit 50"
 DEBATES = """
     with mine as (
@@ -84,8 +90,10 @@ QUESTIONS = """
     order by {order}, q.episode limit $limit offset $offset
 """
 PLAYS = """
-    select e.episode, e.arm, e.protocol, e.status, e.repeat, s.text, count(*) over () as total
-    from episodes e left join subjects s using (subject)
+    select e.episode, e.arm, e.protocol, e.status, e.repeat, coalesce(m.text, s.text) as text, r.judge, r.winner, r.confidence,
+           count(*) over () as total
+    from episodes e left join subjects s using (subject) left join rulings r using (episode)
+    left join plays d on d.episode = r.debate left join subjects m on m.subject = d.subject
     where e.study = $study and ($arm is null or e.arm = $arm) and ($subject is null or e.subject = $subject)
       and ($model is null or exists (from seats where seats.episode = e.episode and model = $model))
       and ($phase is null or true) and ($outcome is null or true)
@@ -103,10 +111,12 @@ WINNERS = """
            as winner
     from votes
 """
+# A debate with one rating alone has no surer side.
+SUREST = "least(proposition_last + 0 * opposition_last, opposition_last + 0 * proposition_last) desc nulls last"
 LISTS = {"debates": DEBATES, "questions": QUESTIONS, "plays": PLAYS}
 SORTS = {
     "debates": {
-        "surest": ("both sides surest", "least(proposition_last, opposition_last) desc nulls last"),
+        "surest": ("both sides surest", SUREST),
         "rise": ("largest rise", "proposition_last - proposition_first + opposition_last - opposition_first desc nulls last"),
         "fall": ("largest fall", "proposition_last - proposition_first + opposition_last - opposition_first nulls last"),
         "missing": ("most missing", "rated.missing desc nulls last"),
@@ -141,13 +151,25 @@ def study(site: Site, name: str, query: Query) -> Page:
         rows = listed(ask, kind, sort, judged, {"study": name, **chosen, "limit": limit, "offset": offset})
         summary, missing = (sql.format(study=quoted(name)) for sql in (SUMMARIES[kind], MISSING))
         content = {"summary": ask(summary), "missing": ask(missing), "options": options(ask, name, kind, judged)}
-        content |= {"cost": ask(COST, {"study": name})[0], **progress(ask, name)}
+        content |= {"cost": ask(COST, {"study": name})[0], "left_out": 0, **progress(ask, name)}
+        if kind == "debates" and not site.private:
+            content |= withheld(content["summary"], ask(RATED, {"study": name}))
     total = rows[0]["total"] if rows else 0
-    content |= {"study": found[0], "kind": kind, "pictures": pictures(kind, judged, site.private), "sql": (summary, missing)}
+    shown = [one for one in pictures(kind, judged, site.private) if one.name != "missing" or content["missing"]]
+    content |= {"study": found[0] | {"judges_simulated": holds["judges_simulated"]}, "kind": kind, "pictures": shown, "sql": (summary, missing)}
     content |= {"rows": rows, "total": total, "page": page, "pages": -(-total // PER_PAGE)}
     content |= {"sort": sort, "sorts": {key: words for key, (words, _) in SORTS[kind].items()}}
     content |= {"chosen": {what: value for what, value in chosen.items() if value is not None}}
     return Page("study.html", name, content, live=content["planned"] > content["ended"])
+
+
+def withheld(rows: list[Row], rated: list[Row]) -> dict[str, Any]:
+    """The rows of the Numbers table (`summary`) without means of too few private ratings, how many lost theirs (`left_out`), and `few`."""
+    from analysis.figure import FEW
+
+    small = {(row["arm"], row["round"], row["phase"]) for row in rated if row["debates"] < FEW}
+    shown = [row | {"mean": None, "sd": None} if (row["arm"], row["round"], row["phase"]) in small else row for row in rows]
+    return {"summary": shown, "left_out": len(small), "few": FEW}
 
 
 def progress(ask: Ask, study: str) -> dict[str, Any]:
