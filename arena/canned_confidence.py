@@ -83,11 +83,12 @@ CONFIDENCE: dict[str, Canned] = {
         "How sure of winning is each model in each phase?",
         View(
             "Stated confidence of debaters by study, arm, model and phase",
-            """
-            select study, arm, model, round, phase, count(confidence) as n, round(avg(confidence), 12) as mean,
-                   round(stddev_samp(confidence), 12) as sd,
-                   count(*) filter (confidence is null and confidence_status <> 'not asked') as missing
-            from speeches group by all order by all
+            f"""
+            select e.study, e.arm, s.model, t.round, t.phase, count(t.confidence) as n, round(avg(t.confidence), 12) as mean,
+                   round(stddev_samp(t.confidence), 12) as sd,
+                   count(*) filter (t.confidence is null and t.confidence_status <> 'not asked') as missing
+            from turns t {DONE} join seats s on s.episode = t.episode and s.seat = t.seat
+            where t.seat in ('proposition', 'opposition') group by all order by all
             """,
             N_RATED | {"sd": "sample standard deviation", "missing": "ratings that were asked for and could not be read"},
         ),

@@ -53,7 +53,9 @@ VIEWS: dict[str, View] = {
         select p.episode, p.study, p.arm, p.protocol, p.version, p.options, p.subject, p.repeat,
                coalesce(s.status, 'open') as status, s.error_kind, s.error, p.started_at, s.ended_at
         from plays p left join (
-            from statuses qualify row_number() over (partition by episode order by ended_at desc) = 1) s using (episode)
+            select episode, arg_max(status, ended_at) as status, arg_max_null(error_kind, ended_at) as error_kind,
+                   arg_max_null(error, ended_at) as error, max(ended_at) as ended_at
+            from statuses group by episode) s using (episode)
         """,
         {
             "repeat": "0 for the first play; NULL for imported debates",

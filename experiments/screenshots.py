@@ -25,7 +25,7 @@ def take(page: Page, address: str) -> None:
     page.get_by_role("link", name="demo", exact=True).click()
     page.wait_for_load_state("networkidle")
     page.screenshot(path=FOLDER / "study.png")
-    page.get_by_role("link", name="Confidence by phase").click()
+    page.get_by_role("link", name="Confidence by phase", exact=True).click()
     page.wait_for_load_state("networkidle")
     page.screenshot(path=FOLDER / "figure.png")
     page.go_back()

@@ -147,9 +147,9 @@ def test_three_clicks_lead_from_the_first_page_to_the_debate_that_drives_the_fin
     page.goto(serve(tournament).with_token)
     page.get_by_role("link", name="tournament", exact=True).click()
     pictures = page.get_by_role("img").all()
-    assert len(pictures) == 8
+    assert len(pictures) == 7
     assert all(picture.evaluate("one => one.decode().then(() => one.naturalWidth)") > 100 for picture in pictures)
-    page.get_by_role("link", name="Both sides at once").click()
+    page.get_by_role("link", name="Both sides at once", exact=True).click()
     page.locator(".drawing a").first.click(force=True)
     assert "/debate/" in page.url
     expect(page.get_by_role("heading", name="Speeches")).to_be_visible()
