@@ -156,12 +156,17 @@ def number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else clean(str(value))
 
 
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file so that it is there as a whole or not at all; raises StudyError where its place is a folder, or in none."""
+def check_place(target: Path) -> None:
+    """Raise StudyError where a file cannot be: its place is a folder, or in none."""
     if target.is_dir():
         raise StudyError(f"{target} is a folder; name a file in it")
     if not target.parent.is_dir():
         raise StudyError(f"there is no folder {target.parent} for {target.name}; make it first")
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file so that it is there as a whole or not at all; raises StudyError as `check_place`."""
+    check_place(target)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)

@@ -57,8 +57,10 @@ def write_reports(words: argparse.Namespace, reports: list[dict[str, Any]]) -> N
         import vl_convert  # noqa: F401
     except ImportError as error:
         raise StudyError(f"figures need {error.name}: pip install '.[view]'") from error
-    from analysis.report_page import page, write_figures, write_whole
+    from analysis.report_page import check_place, page, write_figures, write_whole
 
+    if words.html:
+        check_place(words.html)
     if words.figures:
         for file in write_figures(words.figures, words.db, [report["study"] for report in reports]):
             print(file, flush=True)

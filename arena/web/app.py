@@ -18,11 +18,10 @@ from starlette.staticfiles import StaticFiles
 
 from arena.errors import ArenaError, StoreError
 from arena.saved import MAX_BYTES, save
-from arena.web.asked import BusyError
 from arena.web.guard import Guard
 from arena.web.pages import FILES, PAGES
 from arena.web.pages.sql import FROM_ELSEWHERE
-from arena.web.site import Document, Page, Query, Site, stamp
+from arena.web.site import Document, Page, Query, Site, running, stamp
 from arena.web.words import render
 
 STATIC = Path(__file__).with_name("static")
@@ -60,11 +59,9 @@ def keeping(site: Site) -> Callable[..., Made]:
         key = (make, name, query, trusted, moment)
         if (before := found.get(key)) is not None:
             return before
-        try:
-            now = made(site, make, name, query, trusted)
-        except BusyError as error:
-            return 503, Document(render(site, Page("error.html", "Busy", {"words": str(error)})).encode(), HTML)
-        if len(now[1].content) <= LARGEST_KEPT:
+        now = made(site, make, name, query, trusted)
+        # An error may pass while the store stays the same: it is busy, or somebody holds it.
+        if now[0] == 200 and len(now[1].content) <= LARGEST_KEPT:
             found[key] = now
             for oldest in list(found)[:-KEPT]:
                 found.pop(oldest, None)
@@ -124,13 +121,13 @@ async def body(request: Request) -> bytes:
 def made(site: Site, make: Make, name: str, query: tuple[tuple[str, str], ...], trusted: bool) -> Made:
     """(HTTP status, document): what was asked for, or a page that says in a sentence why it is not there."""
     status = 200
+    # Before the store is read, so that the last page of a run has its last words.
+    following = running(site.db)
     try:
         found = make(site, name, dict(query))
         if isinstance(found, Document):
             return status, found
-    except BusyError:
-        raise
     except ArenaError as error:
         status = 503 if isinstance(error, StoreError) else 404
         found = Page("error.html", "Not found" if status == 404 else "Cannot be read", {"words": str(error)})
-    return status, Document(render(site, found, {"trusted": trusted}).encode(), HTML)
+    return status, Document(render(site, found, trusted=trusted, running=following).encode(), HTML)

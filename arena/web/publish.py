@@ -280,7 +280,7 @@ def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None
     file = file_name(kind, name, dict(asked))
     try:
         found = MAKERS[kind](here, name, dict(asked))
-        content = found.content if isinstance(found, Document) else with_marks(here, render(here, found, {"trusted": False})).encode()
+        content = found.content if isinstance(found, Document) else with_marks(here, render(here, found)).encode()
         if isinstance(found, Page) and found.content.get("left_out"):
             crawl.few.add(name)
     except ArenaError as error:

@@ -15,7 +15,7 @@ import duckdb
 
 from arena.errors import StudyError
 from arena.saved import saved_folder
-from arena.store import journals, live
+from arena.store import is_open, journals, live
 
 Row = dict[str, Any]
 Ask = Callable[..., list[Row]]
@@ -82,7 +82,7 @@ def asking(con: duckdb.DuckDBPyConnection) -> Ask:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page that can be rendered: its template, its title, and what stands in it.  `live`: it may change while it is looked at."""
+    """A page that can be rendered: its template, its title, and what stands in it.  `live`: it changes while a run goes on."""
 
     template: str
     title: str
@@ -128,6 +128,11 @@ def stamp(db: Path) -> str:
     """A word that changes whenever the store does, journals of running studies and saved queries included."""
     state = [db.stat() if db.exists() else None, *(file.stat() for file in (*journals(db), *saved_folder(db).glob("*.sql")))]
     return hashlib.sha256(repr([(one.st_mtime_ns, one.st_size) if one else None for one in state]).encode()).hexdigest()[:16]
+
+
+def running(db: Path) -> bool:
+    """Whether a living run writes into the store, so that pages of what is unfinished may change."""
+    return any(is_open(journal) for journal in journals(db))
 
 
 def page_number(query: Query) -> int:

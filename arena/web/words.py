@@ -6,7 +6,6 @@ import functools
 import math
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -91,7 +90,7 @@ def environment() -> Environment:
     return env
 
 
-def render(site: Site, page: Page, more: dict[str, Any] | None = None) -> str:
-    """A page as HTML."""
+def render(site: Site, page: Page, *, trusted: bool = False, running: bool = False) -> str:
+    """A page as HTML; `trusted`: whether its reader may change something, `running`: whether a run was writing when it was made."""
     template = environment().get_template(page.template)
-    return template.render(site=site, title=page.title, live=page.live and not site.static, **(page.content), **(more or {}))
+    return template.render(site=site, title=page.title, trusted=trusted, live=page.live and running, **page.content)

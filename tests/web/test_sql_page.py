@@ -43,7 +43,7 @@ sql = dict((kind, make) for kind, _, make in PAGES)["sql"]
 
 def made(db: Path, **words: str) -> str:
     """The page as HTML, for a reader with the token."""
-    return render(Site(db), sql(Site(db), "", words), {"trusted": True})
+    return render(Site(db), sql(Site(db), "", words), trusted=True)
 
 
 def fetched(address: str) -> tuple[bytes, dict[str, str]]:

@@ -13,6 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from arena.cli import main
 from arena.store import query
 from tests.web.conftest import ROOT, Served, viewer
 
@@ -89,10 +90,24 @@ def test_a_study_of_questions_lists_its_plays(plain: Page, serve: Serve, peers: 
     plain.get_by_label("Answer").select_option("right")
     plain.get_by_role("button", name="Show").click()
     rows = plain.get_by_role("region", name="List").get_by_role("row").all_inner_texts()[1:]
+    assert rows
     assert all("✓ right" in row for row in rows)
 
 
-@pytest.mark.parametrize("address", ["/study/none", "/study/tournament?page=0", "/study/tournament?sort=x", "/figure/tournament?figure=x"])
+def test_winners_in_the_list_are_those_of_the_view(plain: Page, serve: Serve, tournament: Path) -> None:
+    winners = dict(query(tournament, "select debate, coalesce(confidence_sum, 'not judged') from outcomes").rows)
+    plain.goto(f"{serve(tournament).url}/study/tournament")
+    rows = plain.get_by_role("region", name="List").get_by_role("row").all()[1:]
+    told = {row.get_by_role("link").get_attribute("href").rpartition("/")[2]: row.get_by_role("cell").nth(4).inner_text() for row in rows}
+    assert len(told) == 50
+    assert told == {episode: winners[episode] for episode in told}
+    assert len(set(told.values())) > 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/study/none", "/study/tournament?page=99", "/study/tournament?page=0", "/study/tournament?sort=x", "/figure/tournament?figure=x"],
+)
 def test_what_is_not_there_is_said_in_a_sentence(browser: Browser, serve: Serve, tournament: Path, address: str) -> None:
     tab = browser.new_page()
     answer = tab.goto(serve(tournament).url + address)
@@ -115,6 +130,15 @@ def test_studies_are_readable_without_javascript(browser: Browser, serve: Serve,
 def test_pages_pass_axe(page: Page, serve: Serve, tournament: Path, address: str) -> None:
     page.goto(serve(tournament).url + address)
     assert Axe().run(page).response["violations"] == []
+
+
+def test_a_study_that_was_stopped_is_not_followed(plain: Page, tmp_path: Path) -> None:
+    db = tmp_path / "stopped.duckdb"
+    assert main(["run", str(ROOT / "experiments" / "two_llms_debate.py"), "-o", "preset=self", "--limit", "1", "--db", str(db)]) == 0
+    with viewer(db) as served:
+        plain.goto(f"{served.url}/study/two_llms_debate_self")
+        expect(plain.locator(".facts")).to_contain_text("1 of 36")
+        expect(plain.get_by_text("Follows the run")).to_have_count(0)
 
 
 def test_the_page_of_a_running_study_follows_it(plain: Page, tmp_path: Path) -> None:

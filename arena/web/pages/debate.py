@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from arena.making import quoted
 from arena.prompt import NO_SPEECH
+from arena.terminal import printable
 from arena.types import NOT_ASKED
 from arena.web.pages.turns import (
     SIDES,
@@ -43,7 +45,8 @@ JUDGINGS = """
         using (episode)
     order by judge, repeat, seat_order, p.episode
 """
-VERDICTS = "select judge, seat_order, repeat, winner, confidence, status, reasons from verdicts where debate = '{episode}' order by all"
+VERDICTS = "select judge, seat_order, repeat, winner, confidence, status, reasons from verdicts where debate = {episode} order by all"
+RATED = "select round, phase, seat, confidence, confidence_status from turns where episode = {episode} order by round, seat desc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,8 @@ def debate_page(site: Site, ask: Ask, episode: Row, query: Query) -> Page:
         "flips": {(one.judge, one.repeat) for one in readings if flipped(one, readings)},
         "outcome": outcome(readings) if episode["status"] == "done" and any(one.counts for one in readings) else None,
         "no_speech": NO_SPEECH,
-        "sql": VERDICTS.format(episode=episode["episode"].replace("'", "''")),
+        "rated_sql": RATED.format(episode=quoted(episode["episode"])),
+        "sql": VERDICTS.format(episode=quoted(episode["episode"])),
     }
     return Page("debate.html", plain(episode["text"] or f"debate {episode['episode']}", 120), content, live=episode["status"] == "open")
 
@@ -135,8 +139,7 @@ def debate_page(site: Site, ask: Ask, episode: Row, query: Query) -> Page:
 def plain(text: str, longest: int) -> str:
     """The beginning of a text for places that can mark nothing up: titles of windows, and words in pictures."""
     line = " ".join(text[: 4 * longest].split())
-    line = line if len(line) <= longest else line[: longest - 1] + "…"
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    return printable(line if len(line) <= longest else line[: longest - 1] + "…")
 
 
 def rating(turns: Sequence[Said]) -> Said | None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from arena.canned import CANNED, MADE, signature
 from arena.errors import ArenaError, StoreError, StudyError
+from arena.making import quoted
 from arena.querying import QueryLimits, Table
 from arena.saved import saved
 from arena.schema import TABLES
@@ -203,7 +204,7 @@ def example_arguments(ask: Ask) -> dict[str, str]:
     found = ask("select episode, seat, step, (select model from seats s where s.episode = t.episode limit 1) as model from turns t limit 1")
     row = found[0] if found else {"episode": "", "seat": "", "step": 0, "model": ""}
     text = {"id": row["episode"], "reader": row["seat"], "words_of_model": row["model"] or ""}
-    return {name: "'" + value.replace("'", "''") + "'" for name, value in text.items()} | {"reader_step": str(row["step"])}
+    return {name: quoted(value) for name, value in text.items()} | {"reader_step": str(row["step"])}
 
 
 def canned_queries(examples: dict[str, str]) -> list[tuple[str, str]]:

@@ -27,5 +27,5 @@ def studies(site: Site, name: str, query: Query) -> Page:
     with site.store(("studies", "missing")) as ask:
         rows = [row for row in ask(STUDIES) if not site.only or row["study"] in site.only]
         missing = {row["study"]: row["n"] for row in ask(MISSING)}
-    running = any(row["done"] + row["failed"] < row["planned"] for row in rows)
-    return Page("studies.html", "Studies", {"rows": rows, "missing": missing, "db": str(site.db.name)}, live=running)
+    unfinished = any(row["done"] + row["failed"] < row["planned"] for row in rows)
+    return Page("studies.html", "Studies", {"rows": rows, "missing": missing, "db": str(site.db.name)}, live=unfinished)

@@ -154,10 +154,12 @@ def study(site: Site, name: str, query: Query) -> Page:
         content |= {"cost": ask(COST, {"study": name})[0], "left_out": 0, **progress(ask, name)}
         if kind == "debates" and not site.private:
             content |= withheld(content["summary"], ask(RATED, {"study": name}))
+    if not rows and page > 1:
+        raise StudyError(f"this list has no page {page}; it begins with page 1")
     total = rows[0]["total"] if rows else 0
     shown = [one for one in pictures(kind, judged, site.private) if one.name != "missing" or content["missing"]]
     content |= {"study": found[0] | {"judges_simulated": holds["judges_simulated"]}, "kind": kind, "pictures": shown, "sql": (summary, missing)}
-    content |= {"rows": rows, "total": total, "page": page, "pages": -(-total // PER_PAGE)}
+    content |= {"most_options": MOST_OPTIONS, "rows": rows, "total": total, "page": page, "pages": -(-total // PER_PAGE)}
     content |= {"sort": sort, "sorts": {key: words for key, (words, _) in SORTS[kind].items()}}
     content |= {"chosen": {what: value for what, value in chosen.items() if value is not None}}
     return Page("study.html", name, content, live=content["planned"] > content["ended"])
@@ -196,7 +198,8 @@ def listed(ask: Ask, kind: str, sort: str, judged: bool, asked: Row) -> list[Row
 
 
 def options(ask: Ask, study: str, kind: str, judged: bool) -> dict[str, list[tuple[str, str]]]:
-    """What the list can be filtered by, each as (value, words); what has one value only is left out."""
+    """What the list can be filtered by, each as (value, words); what has one value only is left out, and of many the first MOST_OPTIONS
+    are offered, which the page says."""
     found = {
         what: [
             (row["value"], row["words"])
