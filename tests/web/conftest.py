@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -20,30 +21,38 @@ ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT.parent / "shared" / "data" / "llms_overconfidence"
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
+    """The store that a command makes, made by whichever worker of this test run comes first; nobody writes into it afterwards."""
+    workers = "PYTEST_XDIST_WORKER" in os.environ
+    folder = (factory.getbasetemp().parent if workers else factory.getbasetemp()) / "stores"
+    folder.mkdir(exist_ok=True)
+    db = folder / f"{name}.duckdb"
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (done := folder / f"{name}.done").exists():
+            assert main([*words, "--db", str(db)]) == 0
+            done.touch()
+    return db
+
+
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the published debates; skips where their folder is missing."""
     if not PUBLISHED.exists():
         pytest.skip("the published debates are not beside the checkout")
-    db = tmp_path_factory.mktemp("published") / "published.duckdb"
-    assert main(["import", "llms-overconfidence", str(PUBLISHED), "--db", str(db)]) == 0
-    return db
+    return made_once(tmp_path_factory, "published", "import", "llms-overconfidence", str(PUBLISHED))
 
 
 @pytest.fixture(scope="session")
 def tournament(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a simulated tournament and its juries."""
-    db = tmp_path_factory.mktemp("tournament") / "cup.duckdb"
-    assert main(["run", str(ROOT / "experiments" / "tournament.py"), "--db", str(db)]) == 0
-    return db
+    return made_once(tmp_path_factory, "cup", "run", str(ROOT / "experiments" / "tournament.py"))
 
 
 @pytest.fixture(scope="session")
 def peers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a LeaP run on the toy model, beside a vote."""
-    db = tmp_path_factory.mktemp("peers") / "leap.duckdb"
-    assert main(["run", str(ROOT / "experiments" / "leap.py"), "-o", "number=2", "-o", "paths=3", "--db", str(db)]) == 0
-    return db
+    return made_once(tmp_path_factory, "leap", "run", str(ROOT / "experiments" / "leap.py"), "-o", "number=2", "-o", "paths=3")
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,10 @@ def test_an_open_debate_is_followed(tmp_path: Path) -> None:
     assert "what has been said so far" in made(db, "e")
 
 
+def test_a_debate_that_has_ended_is_not_followed(tmp_path: Path) -> None:
+    assert "data-live" not in made(written(tmp_path / "a.duckdb", play("e", "motion", SIDES)), "e")
+
+
 def test_an_id_may_be_short_but_not_ambiguous(tmp_path: Path) -> None:
     rows = [*play("abc1", "motion", SIDES), *play("abc12", "motion", SIDES), *play("abd", "motion", SIDES)]
     db = written(tmp_path / "a.duckdb", rows)

@@ -137,7 +137,7 @@ def test_a_study_that_was_stopped_is_not_followed(plain: Page, tmp_path: Path) -
     assert main(["run", str(ROOT / "experiments" / "two_llms_debate.py"), "-o", "preset=self", "--limit", "1", "--db", str(db)]) == 0
     with viewer(db) as served:
         plain.goto(f"{served.url}/study/two_llms_debate_self")
-        expect(plain.locator(".facts")).to_contain_text("1 of 36")
+        expect(plain.locator(".facts")).to_contain_text("1 of 18")
         expect(plain.get_by_text("Follows the run")).to_have_count(0)
 
 

@@ -47,4 +47,4 @@ def turn(episode: str, seat: str, step: int, **columns: object) -> tuple[str, di
 def made(db: Path, episode: str, *, private: bool = True, **query: str) -> str:
     """The page of an episode as HTML, as a server would send it."""
     site = Site(db, private=private)
-    return render(site, transcript(site, episode, query))
+    return render(site, transcript(site, episode, query), running=True)
