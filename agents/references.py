@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 
-from agents.sampling import out_of_range
+from agents.providers.sampling import out_of_range
 from arena.errors import StudyError
 from arena.types import Agent, Model, Sampling
 
@@ -60,19 +60,19 @@ def model(reference: str) -> Model:
     """
     kind, _, rest = reference.partition("/")
     if kind == "openai":
-        from agents.openai_sdk import openai_model
+        from agents.providers.openai_sdk import openai_model
 
         return openai_model(rest)
     if kind == "anthropic":
-        from agents.anthropic_sdk import anthropic_model
+        from agents.providers.anthropic_sdk import anthropic_model
 
         return anthropic_model(rest)
     if kind in PROVIDERS:
-        from agents.litellm_sdk import litellm_model
+        from agents.providers.litellm_sdk import litellm_model
 
         return litellm_model(reference)
     if kind in ("http", "vllm"):
-        from agents.http import http_model
+        from agents.providers.http import http_model
 
         return http_model(rest, continues=kind == "vllm")
     if kind == "local":
@@ -84,15 +84,15 @@ def model(reference: str) -> Model:
 
         return toy_model(rest)
     if kind == "sim" and rest.partition(":")[0] == "judge":
-        from agents.simulated_judge import simulated_judge
+        from agents.simulated.judge import simulated_judge
 
         return simulated_judge(rest)
     if kind == "sim" and rest.partition(":")[0] == "solver":
-        from agents.simulated_solver import simulated_solver
+        from agents.simulated.solver import simulated_solver
 
         return simulated_solver(rest)
     if kind == "sim":
-        from agents.simulated import simulated
+        from agents.simulated.debater import simulated
 
         return simulated(rest)
     raise unknown(reference)

@@ -11,8 +11,8 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from arena.journal import writable
-from arena.prices import Price
+from arena.calls.prices import Price
+from arena.text import writable
 from arena.types import Model, Reply, Request
 
 Script = Callable[[Request], str | Reply | Awaitable[str | Reply]]

@@ -13,44 +13,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from arena.episode import Episode
+    from arena.calls.estimate import Estimate
+    from arena.calls.prices import Price
+    from arena.calls.rate_limits import Limit
+    from arena.calls.retry import Retry
     from arena.errors import ArenaError
-    from arena.estimate import Estimate
-    from arena.limits import Limit
-    from arena.prices import Price
-    from arena.prompt import own, rated
-    from arena.retry import Retry
-    from arena.run import Arena, Which
-    from arena.stages import Stage, run_stages
-    from arena.study import Arm, Lineup, Study
-    from arena.subjects import MOTIONS, motions
-    from arena.summary import Summary
-    from arena.tournament import against_itself, given_pairs, round_robin, swiss, swiss_round
+    from arena.play.episode import Episode
+    from arena.play.prompt import own, rated
+    from arena.play.run import Arena, Which
+    from arena.play.summary import Summary
+    from arena.studies.motions import MOTIONS, motions
+    from arena.studies.study import Arm, Lineup, Study
+    from arena.tournaments.pairings import against_itself, given_pairs, round_robin, swiss, swiss_round
+    from arena.tournaments.stages import Stage, run_stages
     from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn, Verdict
 
 _HOME = {
-    "Arena": "arena.run",
-    "Summary": "arena.summary",
-    "Which": "arena.run",
-    "Arm": "arena.study",
-    "Study": "arena.study",
-    "Lineup": "arena.study",
-    "Retry": "arena.retry",
-    "Episode": "arena.episode",
-    "Estimate": "arena.estimate",
-    "Limit": "arena.limits",
-    "Price": "arena.prices",
-    "own": "arena.prompt",
-    "rated": "arena.prompt",
-    "motions": "arena.subjects",
-    "MOTIONS": "arena.subjects",
-    "Stage": "arena.stages",
-    "run_stages": "arena.stages",
-    "given_pairs": "arena.tournament",
-    "round_robin": "arena.tournament",
-    "swiss": "arena.tournament",
-    "swiss_round": "arena.tournament",
-    "against_itself": "arena.tournament",
+    "Arena": "arena.play.run",
+    "Summary": "arena.play.summary",
+    "Which": "arena.play.run",
+    "Arm": "arena.studies.study",
+    "Study": "arena.studies.study",
+    "Lineup": "arena.studies.study",
+    "Retry": "arena.calls.retry",
+    "Episode": "arena.play.episode",
+    "Estimate": "arena.calls.estimate",
+    "Limit": "arena.calls.rate_limits",
+    "Price": "arena.calls.prices",
+    "own": "arena.play.prompt",
+    "rated": "arena.play.prompt",
+    "motions": "arena.studies.motions",
+    "MOTIONS": "arena.studies.motions",
+    "Stage": "arena.tournaments.stages",
+    "run_stages": "arena.tournaments.stages",
+    "given_pairs": "arena.tournaments.pairings",
+    "round_robin": "arena.tournaments.pairings",
+    "swiss": "arena.tournaments.pairings",
+    "swiss_round": "arena.tournaments.pairings",
+    "against_itself": "arena.tournaments.pairings",
     "Agent": "arena.types",
     "Sampling": "arena.types",
     "Seat": "arena.types",

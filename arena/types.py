@@ -222,7 +222,7 @@ class Turn:
     `text` is the raw reply, `public` what others may read (None: no readable speech), `thoughts` and `confidence` (in [0, 1]) the private
     face, `rating_public` whether its author was told that others see the rating.  `finish_reason` is how the reply ended, in the provider's
     words ("stop", "length", ...); `token_ids` are the tokens that a local model, `model_served`, generated; `measures` are numbers read off
-    token probabilities, by name (arena/measures.py), None where there are none.  All are of the first reply, where there was a re-ask.
+    token probabilities, by name (arena/calls/token_measures.py), None where there are none.  All are of the first reply, where there was a re-ask.
     """
 
     episode: str

@@ -28,13 +28,13 @@ from collections import defaultdict
 import numpy as np
 
 from agents import agent
-from agents.simulated_questions import simulated_questions
-from agents.simulated_truth import expected_accuracy, expected_stated
-from analysis.calibration import auroc, ece
+from agents.simulated.questions import simulated_questions
+from agents.simulated.truth import expected_accuracy, expected_stated
+from analysis.statistics.calibration import auroc, ece
 from arena import Arena, ArenaError, Arm, Sampling, Study
-from arena.questions import questions as read_questions
-from arena.study import plays
-from arena.studyfile import load_study
+from arena.studies.questions import questions as read_questions
+from arena.studies.study import plays
+from arena.tournaments.study_file import load_study
 from protocols.confidence import Aggregation, Strategy, confidence_elicitation
 
 ASKED: list[Strategy] = ["vanilla", "chain_of_thought", "multi_step", "top_k", "self_probing"]

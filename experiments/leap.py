@@ -27,10 +27,10 @@ import sys
 from dataclasses import replace
 
 from agents import agent
-from analysis.report import print_report, report
+from analysis.reports.debates import print_report, report
 from arena import Arena, ArenaError, Arm, Sampling, Study
-from arena.questions import questions as read_questions
-from arena.studyfile import load_study
+from arena.studies.questions import questions as read_questions
+from arena.tournaments.study_file import load_study
 from protocols.leap import Router, leap, leap_segmented
 from protocols.self_consistency import self_consistency
 

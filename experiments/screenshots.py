@@ -37,7 +37,7 @@ def take(page: Page, address: str) -> None:
 def main() -> None:
     """Play, serve, click, and stop what was started."""
     FOLDER.mkdir(exist_ok=True)
-    arena = [sys.executable, "-m", "arena.cli"]
+    arena = [sys.executable, "-m", "arena"]
     with tempfile.TemporaryDirectory() as folder:
         db = Path(folder) / "demo.duckdb"
         subprocess.run([*arena, "demo", "--db", str(db)], check=True, stdout=subprocess.DEVNULL)

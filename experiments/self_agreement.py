@@ -19,11 +19,11 @@ from __future__ import annotations
 import sys
 
 from agents import agent
-from agents.simulated_questions import simulated_questions
-from analysis.report import print_report, report
+from agents.simulated.questions import simulated_questions
+from analysis.reports.debates import print_report, report
 from arena import Arena, ArenaError, Sampling, Study
-from arena.questions import questions as read_questions
-from arena.studyfile import load_study
+from arena.studies.questions import questions as read_questions
+from arena.tournaments.study_file import load_study
 from protocols import budget
 
 COMPARED = ["single", "self_consistency", "self_agreement", "self_aggregation", "universal_self_consistency", "society_of_minds", "moa"]

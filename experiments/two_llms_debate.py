@@ -16,11 +16,11 @@ import sys
 from typing import Literal
 
 from agents import agent
-from analysis.report import report
-from analysis.tables import print_report
+from analysis.reports.debates import report
+from analysis.reports.tables.debates import print_report
 from arena import MOTIONS, Arena, ArenaError, Arm, Sampling, Study, against_itself, round_robin
 from arena import motions as read_motions
-from arena.studyfile import load_study
+from arena.tournaments.study_file import load_study
 from protocols.debate import PRESETS, debate
 
 Preset = Literal["cross_model", "self", "informed", "public", "red_team", "multi_round"]

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from agents.elicit_answers import answer
-from arena.episode import Episode, Reader
-from arena.grading import LETTERS, canonical
-from arena.prompt import Prompt
+from arena.grading.grade import LETTERS, canonical
+from arena.play.episode import Episode, Reader
+from arena.play.prompt import Prompt
 from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn
+from protocols.parsing.answers import answer
 
 STEPS = "\nThink step by step, and show your reasoning.\n"
 FORM = "End your reply with your answer in \\boxed{}, and put nothing else into the box.\n"

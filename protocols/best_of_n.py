@@ -20,9 +20,9 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from arena.episode import Episode
+from arena.calls.token_measures import SERVED_LOGPROB, TOP_K_PROXY
 from arena.errors import ProtocolError, StudyError
-from arena.measures import SERVED_LOGPROB, TOP_K_PROXY
+from arena.play.episode import Episode
 from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn
 from protocols.asking import answers, sampled, votes, winner
 

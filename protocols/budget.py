@@ -11,12 +11,12 @@ import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from arena.blocking import run_blocking
+from arena.calls.estimate import Estimate
 from arena.errors import StudyError
-from arena.estimate import Estimate
-from arena.memo import Known
-from arena.rehearsal import estimated
-from arena.study import Arm, Options, Protocol, Study, parameters, plays, protocol_name
+from arena.play.dry_run import estimated
+from arena.play.sync import run_blocking
+from arena.store.replay import Known
+from arena.studies.study import Arm, Options, Protocol, Study, parameters, plays, protocol_name
 from arena.types import Agent, Subject
 
 PROTOCOLS = (

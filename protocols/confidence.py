@@ -24,12 +24,12 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from agents.elicit_confidence import StepScore, answer_and_confidence, answer_and_steps, confidence_only, top_guess, truth
-from arena.episode import Episode, Reader
 from arena.errors import ProtocolError, StudyError
-from arena.grading import LETTERS, canonical
+from arena.grading.grade import LETTERS, canonical
+from arena.play.episode import Episode, Reader
 from arena.types import Answer, Sampling, Seat, Subject, Turn
 from protocols.asking import asked, at, form, put, reader, winner
+from protocols.parsing.confidence import StepScore, answer_and_confidence, answer_and_steps, confidence_only, top_guess, truth
 
 VERSION = "1"
 

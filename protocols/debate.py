@@ -17,10 +17,10 @@ from typing import Annotated, Literal
 
 from annotated_types import MinLen
 
-from agents.elicit import speech_and_confidence, speech_only
-from arena.episode import Episode
-from arena.prompt import Prompt, own, rated
+from arena.play.episode import Episode
+from arena.play.prompt import Prompt, own, rated
 from arena.types import Seat, Subject, Turn
+from protocols.parsing.tags import speech_and_confidence, speech_only
 
 VERSION = "1"
 

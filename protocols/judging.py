@@ -19,15 +19,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from agents.elicit import verdict
-from arena.debates import StoredDebate, stored_debates
-from arena.episode import Episode
 from arena.errors import StudyError
-from arena.prompt import Prompt
-from arena.stages import Stage, Written, episodes_of
-from arena.study import Arm, Study
-from arena.tournament import check_names
+from arena.play.episode import Episode
+from arena.play.prompt import Prompt
+from arena.studies.study import Arm, Study
+from arena.tournaments.pairings import check_names
+from arena.tournaments.stages import Stage, Written, episodes_of
+from arena.tournaments.stored_debates import StoredDebate, stored_debates
 from arena.types import NOT_ASKED, READ, Agent, Seat, Turn, Verdict
+from protocols.parsing.tags import verdict
 
 VERSION = "1"
 

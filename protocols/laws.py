@@ -20,9 +20,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from arena.errors import StoreError
-from arena.run import Arena, Which
-from arena.store import Table
-from arena.study import Arm, Options, Protocol, Study
+from arena.play.run import Arena, Which
+from arena.store.database import Table
+from arena.studies.study import Arm, Options, Protocol, Study
 from arena.types import Agent, Model, Reply, Request, Subject
 
 TRANSCRIPT = "select episode, seat, step, phase, text, reask_text, public, thoughts, confidence, answer, request_hash from turns order by all"

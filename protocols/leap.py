@@ -26,13 +26,13 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from agents.elicit_answers import answer as answer_in
-from arena.episode import Episode
 from arena.errors import ProtocolError, StudyError
-from arena.grading import LETTERS, canonical
-from arena.prompt import Prompt, Shown, own, verbatim
+from arena.grading.grade import LETTERS, canonical
+from arena.play.episode import Episode
+from arena.play.prompt import Prompt, Shown, own, verbatim
 from arena.types import Answer, Reading, Sampling, Seat, Subject, Turn
 from protocols.asking import put, winner
+from protocols.parsing.answers import answer as answer_in
 from protocols.routing import route, similarities
 
 VERSION = "1"

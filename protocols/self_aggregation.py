@@ -15,8 +15,8 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from arena.episode import Episode
 from arena.errors import StudyError
+from arena.play.episode import Episode
 from arena.types import Answer, Seat, Subject
 from protocols.asking import asked_once_more, sampled
 

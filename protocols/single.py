@@ -8,8 +8,8 @@ step, in our own words.  Left out: the few-shot exemplars of the paper, since th
 
 from __future__ import annotations
 
-from arena.episode import Episode
 from arena.errors import StudyError
+from arena.play.episode import Episode
 from arena.types import Answer, Seat, Subject
 from protocols.asking import asked, reader
 

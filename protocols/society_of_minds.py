@@ -17,9 +17,9 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from arena.episode import Episode
 from arena.errors import StudyError
-from arena.prompt import Prompt
+from arena.play.episode import Episode
+from arena.play.prompt import Prompt
 from arena.types import Answer, Seat, Subject, Turn
 from protocols.asking import answers, asked, form, listed, put, reader, votes, winner
 

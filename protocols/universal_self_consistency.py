@@ -18,8 +18,8 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from arena.episode import Episode
 from arena.errors import StudyError
+from arena.play.episode import Episode
 from arena.types import Answer, Reading, Seat, Subject
 from protocols.asking import agreement, answers, at, in_order, listed, put, sampled
 

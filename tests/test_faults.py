@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import ChatServer, Fault, chat_server, repeatable
-from talks import rating
 
-from agents.anthropic_sdk import anthropic_model
-from agents.http import http_model
-from agents.litellm_sdk import litellm_model
-from agents.openai_sdk import openai_model
+from agents.providers.anthropic_sdk import anthropic_model
+from agents.providers.http import http_model
+from agents.providers.litellm_sdk import litellm_model
+from agents.providers.openai_sdk import openai_model
 from arena import Agent, Arena, Arm, Retry, Study, Subject
 from arena.types import Model
 from protocols.debate import debate
+from tests.fake_agents import rating
+from tests.fake_server import ChatServer, Fault, chat_server, repeatable
 
 VERSION = "1"
 LANES = ["http/any", "openai/gpt-4o-mini", "openai/gpt-5-mini", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-flash", "openrouter/a/b"]

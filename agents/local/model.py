@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from agents.sampling import out_of_range
+from agents.providers.sampling import out_of_range
+from arena.calls.prices import Price
 from arena.errors import ContextOverflow, Refused, StudyError
-from arena.prices import Price
 from arena.types import Alternative, Reply, Request, Sampling, TokenChoice
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
-from arena.journal import writable
+from arena.text import writable
 from arena.types import Message, Request, Spoken
 
 # Marks a place in a message while the chat template is applied; these two characters have no meaning in Unicode.

@@ -19,11 +19,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from arena import store
 from arena.errors import StudyError
 from arena.imports.published import OPTIONS, PHASES, SIDES, SOURCE, Bet, Found, Play, Vote, digest, read_folder
-from arena.journal import line, row_of, writable, write_journal
-from arena.subjects import subject_id
+from arena.store import database
+from arena.store.journal import line, row_of, write_journal
+from arena.studies.motions import subject_id
+from arena.text import utc_now, writable
 from arena.types import READ, Subject
 
 ORIGIN = f"imported from {SOURCE}"
@@ -63,20 +64,20 @@ def import_llms_overconfidence(folder: Path, path: Path) -> Imported:
     found = read_folder(folder)
     if not found.plays:
         raise StudyError(f"nothing to import from {folder}: {why_nothing(found)}")
-    store.create(path)
-    origins = dict(store.query(path, "select study, origin from studies"))
-    taken = {episode for (episode,) in store.query(path, "select episode from plays")}
+    database.create(path)
+    origins = dict(database.query(path, "select study, origin from studies"))
+    taken = {episode for (episode,) in database.query(path, "select episode from plays")}
     new = [play for play in found.plays.values() if play.episode not in taken]
     for study in {play.study for play in new}:
         if origins.get(study, ORIGIN) != ORIGIN:
             raise StudyError(f"{path} holds a study named {study!r} that was {origins[study]}; import into another store with --db")
     rows = [row for play in new for row in (*debate_rows(play), *judging_rows(play))]
     if new:
-        now = store.utc_now()
+        now = utc_now()
         names = sorted({play.study for play in new} - set(origins))
         runs = [("runs", {"run": f"import-{name}", "study": name, "origin": ORIGIN, "simulated": False, "started_at": now}) for name in names]
         journal = f"{now:%Y%m%dT%H%M%S}-import-{digest(sorted(play.episode for play in new))[:6]}.jsonl"
-        write_journal(store.journal_folder(path) / journal, (line(table, row) for table, row in runs + rows))
+        write_journal(database.journal_folder(path) / journal, (line(table, row) for table, row in runs + rows))
     return Imported(
         debates=dict(sorted(Counter(play.study for play in new).items())),
         unfinished=sum(not play.finished() for play in new),
@@ -86,7 +87,7 @@ def import_llms_overconfidence(folder: Path, path: Path) -> Imported:
         passed_over=tuple(found.passed_over),
         refused=tuple(found.refused),
         flags=dict(sorted(doubts(rows).items())),
-        put_off=store.fold(path).put_off,
+        put_off=database.fold(path).put_off,
     )
 
 

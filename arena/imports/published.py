@@ -19,7 +19,7 @@ from typing import Annotated, Literal, NoReturn
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from arena.errors import StudyError
-from arena.journal import writable
+from arena.text import writable
 
 SOURCE = "llms-overconfidence"
 SIDES = ("proposition", "opposition")

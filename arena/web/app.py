@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from arena.errors import ArenaError, StoreError
-from arena.saved import MAX_BYTES, save
+from arena.store.saved_queries import MAX_BYTES, save
 from arena.web.guard import Guard
 from arena.web.pages import FILES, PAGES
 from arena.web.pages.sql import FROM_ELSEWHERE

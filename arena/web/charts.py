@@ -1,7 +1,7 @@
 """A chart of a query's result: one column along, one up, a mark that fits what the columns hold.
 
 For a first look, on the page of SQL: bars, points or a line, at most one further column as colour.  What a paper needs (intervals, small
-panels, captions) is in `analysis/plots.py`; looks are that module's.  Left out: sums over rows.  A query says better what is added up.
+panels, captions) is in `analysis/figures/charts/debates.py`; looks are that module's.  Left out: sums over rows.  A query says better what is added up.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from arena.errors import StudyError
-from arena.querying import Table
+from arena.store.query import Table
 from arena.web.site import Query
 
 MARKS = ("bar", "line", "point")
@@ -107,8 +107,8 @@ def drawing(table: Table, chosen: Chosen, simulated: bool, said: str = "") -> st
 
     Rows beyond MOST_MARKS, of names beyond MOST_NAMES, and without a number are left out, and counted.
     """
-    from analysis.figure import LOUD
-    from analysis.plots_style import COLOURS, Words, distinct, finished, layer, svg
+    from analysis.figures.charts.style import COLOURS, Words, distinct, finished, layer, svg
+    from analysis.figures.figure import LOUD
 
     places = {
         what: table.columns.index(name) for what, name in (("x", chosen.x), ("y", chosen.y), ("colour", chosen.colour)) if name is not None

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
-from arena.episode import content, request_hash
 from arena.errors import LeakError, StudyError
-from arena.memo import turn_of
-from arena.prompt import Prompt, Shown, build, written
+from arena.play.episode import content, request_hash
+from arena.play.prompt import Prompt, Shown, build, written
+from arena.store.replay import turn_of
 from arena.types import Agent, Face, Message, Model, Place, Request, Sampling, Seat, Turn
 from arena.web.site import Ask, Row
 

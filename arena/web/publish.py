@@ -3,7 +3,7 @@
 Without what is private, these stand in no byte that is written: private thoughts, raw replies that were not public as a whole, reasoning,
 re-asks, faces of a turn that its author alone was shown, words of errors, and single ratings that were private, in words, tables and
 pictures.  Means, shares and counts over a study stay, since they are its findings, but no number is made of private ratings of fewer than FEW
-(analysis/figure.py) debates or questions: pages say how many they leave out.  What that does not keep: the difference of two published
+(analysis/figures/figure.py) debates or questions: pages say how many they leave out.  What that does not keep: the difference of two published
 means (all but one group) may still tell of a few, and so does a mean whose deviation is 0.  Speeches are published as they were said, a
 private tag in one included.
 
@@ -31,10 +31,10 @@ from urllib.parse import unquote
 import duckdb
 
 from arena.errors import ArenaError, StudyError
-from arena.saved import saved_folder
-from arena.schema import JOURNALED
-from arena.store import journal_folder, live, query
-from arena.terminal import printable
+from arena.store.database import journal_folder, live, query
+from arena.store.saved_queries import saved_folder
+from arena.store.schema import JOURNALED
+from arena.text import printable
 from arena.web.pages import FILES, PAGES
 from arena.web.site import Document, Page, Site, Target, asking, file_name
 from arena.web.words import render
@@ -303,7 +303,7 @@ def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None
 
 def too_few(error: ArenaError) -> bool:
     """Whether a figure was not drawn since all its numbers would be made of few private ratings."""
-    from analysis.figure import TooFew
+    from analysis.figures.figure import TooFew
 
     return isinstance(error, TooFew)
 

@@ -14,8 +14,8 @@ from urllib.parse import quote, urlencode
 import duckdb
 
 from arena.errors import StudyError
-from arena.saved import saved_folder
-from arena.store import is_open, journals, live
+from arena.store.database import is_open, journals, live
+from arena.store.saved_queries import saved_folder
 
 Row = dict[str, Any]
 Ask = Callable[..., list[Row]]

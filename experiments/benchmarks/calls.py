@@ -38,7 +38,7 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
 VERSION = "1"
 WORDS = 150
@@ -240,7 +240,7 @@ SLOTS, FULL = Load(True, DEBATES, 32), Load(True, DEBATES, 400)
 def measure(client: str, store: Path, url: str, load: Load) -> Cost:
     """Measure one client in this process, which does nothing else."""
     began = time.process_time()
-    for package in ("arena.run", "agents.http", "protocols.debate") if client in REFERENCES else (client,):
+    for package in ("arena.play.run", "agents.providers.http", "protocols.debate") if client in REFERENCES else (client,):
         __import__(package)
     work = partial(arena, REFERENCES[client], store, url) if client in REFERENCES else partial(bare, BARE[client], url)
     work(Load(load.debates, 4, 8))
@@ -281,7 +281,7 @@ Costs = dict[tuple[str, Load], list[Cost]]
 
 def rounds(number: int, order: Sequence[tuple[str, Load]], folder: Path, latency_s: float, inspect: str | None) -> Costs:
     """Measure all clients in turns, so many rounds, against two servers that differ in their latency."""
-    from loopback import chat_process
+    from tests.fake_server import chat_process
 
     costs: Costs = {}
     common = ("--words", str(WORDS), "--max-s", str(SERVER_S))

@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from agents import agent
-from agents.simulated import expected_confidence
-from analysis.report import report
+from agents.simulated.debater import expected_confidence
+from analysis.reports.debates import report
 from arena import Arena, ArenaError, Arm, Study, Subject, against_itself
 from protocols.debate import THREE_SPEECHES, debate
 

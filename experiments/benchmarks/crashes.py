@@ -23,11 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT))
 
-from loopback import chat_process  # noqa: E402
-
-from arena.store import query  # noqa: E402
+from arena.store.database import query  # noqa: E402
+from tests.fake_server import chat_process  # noqa: E402
 
 DEBATES = 120
 CONCURRENCY = 16
@@ -70,7 +69,7 @@ def start(path: Path, url: str) -> subprocess.Popen[str]:
     """`arena run` as a process of its own."""
     study = path.parent / "study.py"
     study.write_text(STUDY)
-    command = [sys.executable, "-m", "arena.cli", "run", str(study), "-o", f"url={url}", "-o", f"debates={DEBATES}"]
+    command = [sys.executable, "-m", "arena", "run", str(study), "-o", f"url={url}", "-o", f"debates={DEBATES}"]
     command += ["--db", str(path), "--concurrency", str(CONCURRENCY)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 

@@ -15,13 +15,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from loopback import chat_process  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from agents import agent  # noqa: E402
 from arena import Arena, Arm, Study, Subject, against_itself  # noqa: E402
 from protocols.debate import THREE_SPEECHES, debate  # noqa: E402
+from tests.fake_server import chat_process  # noqa: E402
 
 
 def timed(path: Path, debates: int, latency_s: float, in_flight: int) -> tuple[float, float]:

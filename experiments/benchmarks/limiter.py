@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from asyncio_throttle import Throttler
 
-from arena.limits import Limit, Pace
+from arena.calls.rate_limits import Limit, Pace
 from arena.types import Place, Request, Sampling
 
 REQUEST = Request((), Sampling(), 0, Place("", "", 0, 0, "", 0))
@@ -72,7 +72,7 @@ async def measure(name: str, enter: Callable[[], Awaitable[object]], waiters: in
 async def compare(waiters: int, per_second: int, seconds: float) -> list[Measured]:
     """Our gates and the bare library, one after the other."""
     pace = Pace(waiters, {"p": Limit(rpm=60 * per_second)})
-    ours = await measure("arena.limits", lambda: pace.enter("p/model", REQUEST), waiters, seconds)
+    ours = await measure("arena.calls.ledger.rate_limits", lambda: pace.enter("p/model", REQUEST), waiters, seconds)
     return [ours, await measure("asyncio-throttle alone", Throttler(per_second, 1.0).acquire, waiters, seconds)]
 
 

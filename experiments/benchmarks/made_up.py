@@ -20,9 +20,9 @@ import numpy as np
 
 from agents import agent
 from arena import Seat, Subject
-from arena.journal import SEGMENT_BYTES, line, row_of, write_journal
-from arena.store import journal_folder
-from arena.subjects import subject_id
+from arena.store.database import journal_folder
+from arena.store.journal import SEGMENT_BYTES, line, row_of, write_journal
+from arena.studies.motions import subject_id
 from protocols.debate import THREE_SPEECHES, rating_instructions, speech_instructions
 from protocols.judging import EITHER, FORM, RUBRIC, SCHEDULES, TASK
 

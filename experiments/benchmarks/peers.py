@@ -16,17 +16,16 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from loopback import chat_process  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from agents import agent  # noqa: E402
-from agents.simulated_questions import simulated_questions  # noqa: E402
+from agents.simulated.questions import simulated_questions  # noqa: E402
 from agents.toy.problems import sums  # noqa: E402
-from analysis.report import report  # noqa: E402
+from analysis.reports.debates import report  # noqa: E402
 from arena import Arena, Arm, Sampling, Study  # noqa: E402
 from protocols.self_consistency import self_consistency  # noqa: E402
 from protocols.single import single  # noqa: E402
+from tests.fake_server import chat_process  # noqa: E402
 
 
 def simulated(folder: Path, questions: int, paths: int) -> None:

@@ -30,9 +30,9 @@ from pathlib import Path
 from scipy.stats import t as student
 
 from agents import agent
-from analysis.report import report
+from analysis.reports.debates import report
 from arena import Arena, Arm, Study, Subject, against_itself
-from arena.cli import main as arena_command
+from arena.cli.main import main as arena_command
 from protocols.debate import debate
 
 LEVEL, MARGIN, PHASES = 0.05, 0.05, 3

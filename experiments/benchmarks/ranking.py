@@ -3,7 +3,7 @@
     python experiments/benchmarks/ranking.py [--tournaments 200] [--models 8] [--motions 20] [--judges 3] [--played 1]
 
 Mirrored round robins of models 0.4 logits apart; every judge reads every debate in both seat orders.  Verdicts are drawn by the formula of
-agents/simulated_judge.py; with probability 0.3 by a draw that all readings of a debate share, so that intervals which take verdicts as
+agents/simulated/judge.py; with probability 0.3 by a draw that all readings of a debate share, so that intervals which take verdicts as
 independent are too narrow.  First, fair judges: Kendall's tau of the order, and how many 95% intervals hold the true strengths.  Second, one
 judge each with a bias for the opposition, for who is read first, for the longer side and for its own family beside a fair one: how many
 intervals hold what was planted, and how often it is told from nothing.  `--played` tournaments of fair judges are really played and judged,
@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 
 from agents import agent
-from agents.simulated_judge import JudgeProfile
-from analysis.aggregation import votes
-from analysis.bias import EFFECTS, Readings, effects, self_preference
-from analysis.clusters import Array
-from analysis.ranking import rank
-from analysis.standings import standings
+from agents.simulated.judge import JudgeProfile
+from analysis.reports.standings import standings
+from analysis.statistics.aggregation import votes
+from analysis.statistics.clustered import Array
+from analysis.statistics.judge_bias import EFFECTS, Readings, effects, self_preference
+from analysis.statistics.ranking import rank
 from arena import Arena, Arm, Study, Subject, round_robin, run_stages
 from protocols.debate import debate
 from protocols.judging import jury

@@ -76,21 +76,21 @@ def asks(folder: Path) -> dict[str, Callable[[], object]]:
 
 def query(folder: Path, sql: str) -> object:
     """The rows of a query of the store."""
-    from arena.store import query
+    from arena.store.database import query
 
     return query(folder / "a.duckdb", sql).rows
 
 
 def report_of(folder: Path) -> object:
     """The whole report, without figures."""
-    from analysis.report import report
+    from analysis.reports.debates import report
 
     return report(folder / "a.duckdb")
 
 
 def debate_in_store(folder: Path, episode: str) -> object:
     """One debate with its seats, turns, calls, verdicts and who saw what, on one connection, as the viewer reads it."""
-    from arena.store import live
+    from arena.store.database import live
 
     with live(folder / "a.duckdb", ("saw",)) as con:
         return {name: con.execute(sql, [episode]).fetchall() for name, sql in (DEBATE | {"saw": SAW}).items()}
@@ -153,7 +153,7 @@ def in_a_process(folder: Path, name: str, repeats: int = 5) -> dict[str, Any]:
 
 def folded(folder: Path) -> dict[str, float]:
     """Fold the journals beside the store: seconds of wall and processor, peak memory."""
-    from arena.store import fold
+    from arena.store.database import fold
 
     wall, cpu = time.perf_counter(), time.process_time()
     folding = fold(folder / "a.duckdb")
@@ -168,7 +168,7 @@ def made(folder: Path, turns: int) -> dict[str, Any]:
     import made_up
     import other_stores
 
-    from arena.store import create, journal_folder, journals
+    from arena.store.database import create, journal_folder, journals
 
     note, path = folder / "made.json", folder / "a.duckdb"
     if note.exists():
@@ -200,8 +200,8 @@ def made(folder: Path, turns: int) -> dict[str, Any]:
 
 def counts(path: Path) -> dict[str, tuple[Any, ...]]:
     """The number of rows of every base table."""
-    from arena.schema import JOURNALED
-    from arena.store import query
+    from arena.store.database import query
+    from arena.store.schema import JOURNALED
 
     return {name: query(path, f"select count(*) from {name}").rows[0] for name in JOURNALED}
 
@@ -265,7 +265,7 @@ def viewer(folder: Path) -> str:
     from urllib.request import urlopen
 
     study, episode = "made up 01", (folder / "episode").read_text()
-    command = [sys.executable, "-m", "arena.cli", "view", "--db", str(folder / "a.duckdb"), "--port", "8399"]
+    command = [sys.executable, "-m", "arena", "view", "--db", str(folder / "a.duckdb"), "--port", "8399"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
@@ -301,7 +301,7 @@ def poll(path: Path) -> None:
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
-    command = [sys.executable, "-m", "arena.cli", "view", "--db", str(path), "--port", "0"]
+    command = [sys.executable, "-m", "arena", "view", "--db", str(path), "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     signal.signal(signal.SIGTERM, lambda number, frame: (server.terminate(), sys.exit(0)))
     assert server.stdout is not None
@@ -326,7 +326,7 @@ def played(folder: Path, debates: int, read: bool) -> tuple[float, float, list[l
     """(wall seconds, processor seconds, polls) of a study in a process of its own, with or without the viewer."""
     (folder / "s.py").write_text(STUDY)
     path = folder / "a.duckdb"
-    command = [sys.executable, "-m", "arena.cli", "run", "s.py", "-o", f"debates={debates}", "--db", str(path)]
+    command = [sys.executable, "-m", "arena", "run", "s.py", "-o", f"debates={debates}", "--db", str(path)]
     began = time.perf_counter()
     run = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while read and not path.exists():

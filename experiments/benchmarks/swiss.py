@@ -23,11 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT))
 
-from loopback import chat_process  # noqa: E402
-
-from arena.store import query  # noqa: E402
+from arena.store.database import query  # noqa: E402
+from tests.fake_server import chat_process  # noqa: E402
 
 LATENCY_S = 0.15
 CONCURRENCY = 32
@@ -60,7 +59,7 @@ def ended(folder: Path, path: Path, url: str, after_s: float) -> bool:
     """Start or continue the tournament; False where it had to be killed after this time."""
     models = ",".join(f"http/model{number}@{url}" for number in range(MODELS))
     judges = ",".join(f"http/judge{number}@{url}" for number in range(2))
-    command = [sys.executable, "-m", "arena.cli", "run", str(ROOT / "experiments" / "tournament.py"), "-o", f"rounds={ROUNDS}"]
+    command = [sys.executable, "-m", "arena", "run", str(ROOT / "experiments" / "tournament.py"), "-o", f"rounds={ROUNDS}"]
     command += ["-o", f"models={models}", "-o", f"judges={judges}", "-o", f"motions={folder / 'motions.txt'}"]
     command += ["--db", str(path), "--concurrency", str(CONCURRENCY)]
     run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

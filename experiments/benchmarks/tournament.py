@@ -16,14 +16,13 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from loopback import chat_process  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from agents import agent  # noqa: E402
 from arena import Arena, Arm, Study, Subject, given_pairs, run_stages  # noqa: E402
 from protocols.debate import THREE_SPEECHES, debate  # noqa: E402
 from protocols.judging import jury  # noqa: E402
+from tests.fake_server import chat_process  # noqa: E402
 
 SPEECHES = 2 * len(THREE_SPEECHES)
 DEPTH = len(THREE_SPEECHES) + 1

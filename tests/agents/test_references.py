@@ -27,7 +27,7 @@ def test_an_agent_is_named_after_its_reference_unless_told_otherwise() -> None:
 
 
 def test_a_simulated_model_is_marked_as_simulated() -> None:
-    pytest.importorskip("agents.simulated", reason="the simulated debaters are not in this tree")
+    pytest.importorskip("agents.simulated.debater", reason="the simulated debaters are not in this tree")
     assert model("sim/overconfident").simulated
 
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from agents.scripted import scripted
+from arena.calls.prices import Price
 from arena.errors import RateLimited
-from arena.prices import Price
 from arena.types import Message, Place, Reply, Request, Sampling
 
 

@@ -14,12 +14,12 @@ import pytest
 import torch
 
 import agents.toy
-from agents.toy.evaluate import LEAD, Toy, answer, comments, greedy, instructed
 from agents.toy.language import BREAK, ids, tokenizer
-from agents.toy.lessons import STEPS, lesson, read, take_over, think, weighted
 from agents.toy.problems import is_held_out, sums
-from agents.toy.train import save, train
 from arena.errors import StudyError
+from experiments.toy.evaluate import LEAD, Toy, answer, comments, greedy, instructed
+from experiments.toy.lessons import STEPS, lesson, read, take_over, think, weighted
+from experiments.toy.train import save, train
 
 WEIGHTS = Path(agents.toy.__file__).parent / "weights"
 THOUGHT = BREAK.join(think((37, 48, 25), {}, 0, STEPS))

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from agents import agent
-from arena import Arena, Arm, Study, Subject, against_itself, round_robin, run_stages, store
-from arena.cli import main
-from arena.journal import line, write_journal
+from arena import Arena, Arm, Study, Subject, against_itself, round_robin, run_stages
+from arena.cli.main import main
+from arena.store import database
+from arena.store.journal import line, write_journal
 from protocols.debate import FOUR_SPEECHES
 from protocols.debate import debate as debating
 from protocols.judging import jury
@@ -125,14 +126,14 @@ def add(tmp_path: Path) -> Add:
     number = itertools.count()
 
     def write(study: str, *debates: dict[str, Any], simulated: bool = False, fold: bool = True) -> Path:
-        store.create(path)
+        database.create(path)
         run = {"run": f"run {next(number)}", "study": study, "started_at": NOW, "simulated": simulated, "origin": "played"}
         rows: list[tuple[str, dict[str, Any]]] = [("runs", run)]
         for debate in debates:
             rows += debate_rows(f"{study}/{next(number)}", debate)
-        write_journal(store.journal_folder(path) / f"{next(number)}.jsonl", [line(table, row) for table, row in rows])
+        write_journal(database.journal_folder(path) / f"{next(number)}.jsonl", [line(table, row) for table, row in rows])
         if fold:
-            store.fold(path)
+            database.fold(path)
         return path
 
     return write
@@ -145,11 +146,11 @@ def solve(tmp_path: Path) -> Answer:
     number = itertools.count()
 
     def write(study: str, *plays: dict[str, Any], simulated: bool = False) -> Path:
-        store.create(path)
+        database.create(path)
         run = {"run": f"solving {next(number)}", "study": study, "started_at": NOW, "simulated": simulated, "origin": "played"}
         rows = [("runs", run), *(row for play in plays for row in play_rows(study, play))]
-        write_journal(store.journal_folder(path) / f"solving {next(number)}.jsonl", [line(table, row) for table, row in rows])
-        store.fold(path)
+        write_journal(database.journal_folder(path) / f"solving {next(number)}.jsonl", [line(table, row) for table, row in rows])
+        database.fold(path)
         return path
 
     return write

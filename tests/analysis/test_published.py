@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.bootstrap import bootstrap_interval, means
-from analysis.frames import read
-from analysis.report import report
-from analysis.standings import standings
+from analysis.read.debates import read
+from analysis.reports.debates import report
+from analysis.reports.standings import standings
+from analysis.statistics.bootstrap import bootstrap_interval, means
 from arena.imports import import_llms_overconfidence
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "llms_overconfidence"
@@ -106,7 +106,7 @@ def test_intervals_agree_with_the_bootstrap_over_debates(store: Path, cross: dic
 
 def test_against_half_as_published(cross: dict[str, Any], store: Path) -> None:
     """The published opening test of the cross-model debates, t = 31.7 with p = 4.1e-60, is the one-sided one-sample test."""
-    from analysis.overconfidence import against_half
+    from analysis.statistics.overconfidence import against_half
 
     found = against_half(read(store, "cross_model")[0].debates.confidence[:, :, 0])
     assert (f"{found.t_one_sample:.1f}", f"{found.p_one_sample_one_sided:.1e}") == ("31.7", "4.1e-60")

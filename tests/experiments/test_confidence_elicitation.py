@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.simulated_questions import simulated_questions
-from arena.cli import main
-from arena.run import Arena
-from arena.study import plays
-from arena.studyfile import load_study
+from agents.simulated.questions import simulated_questions
+from arena.cli.main import main
+from arena.play.run import Arena
+from arena.studies.study import plays
+from arena.tournaments.study_file import load_study
 
 FILE = Path(__file__).resolve().parents[2] / "experiments" / "confidence_elicitation.py"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.simulated import expected_confidence
-from analysis.report import report
+from agents.simulated.debater import expected_confidence
+from analysis.reports.debates import report
 from experiments.benchmarks.coverage import covered
 
 

@@ -10,10 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from arena.cli import main
-from arena.run import Arena
-from arena.study import plays
-from arena.studyfile import load_study
+from arena.cli.main import main
+from arena.play.run import Arena
+from arena.studies.study import plays
+from arena.tournaments.study_file import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = ROOT / "experiments" / "two_llms_debate.py"

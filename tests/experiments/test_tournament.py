@@ -13,9 +13,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from arena.cli import main
-from arena.run import Arena
-from arena.studyfile import load_stages, load_study
+from arena.cli.main import main
+from arena.play.run import Arena
+from arena.tournaments.study_file import load_stages, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "experiments" / "tournament.py"

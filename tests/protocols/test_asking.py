@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from solving import CHOICE, QUESTION
 
 from arena.types import Subject, Turn
 from protocols.asking import agreement, asked, reader, votes, winner
+from tests.question_agents import CHOICE, QUESTION
 
 
 def turn(answer: str | None) -> Turn:

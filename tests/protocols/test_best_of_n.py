@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from solving import QUESTION, box, by_seed, final, measured, play
 
 from arena import Arena, Arm, Study
 from arena.types import Agent, Alternative, Reply, Request, TokenChoice
 from protocols import laws
 from protocols.best_of_n import best_of_n
+from tests.question_agents import QUESTION, box, by_seed, final, measured, play
 
 
 def certain(*said: tuple[object, float | None], can: str = "measures") -> Agent:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from solving import QUESTION, by_seed, measured
 
 from agents.scripted import scripted
 from arena import Agent, Arena, Sampling, Study
@@ -14,6 +13,7 @@ from arena.errors import StudyError
 from arena.types import Answer, Reply, Request, Seat, Subject
 from protocols import budget
 from protocols.budget import PROTOCOLS, arms, found, rehearsed, sizing
+from tests.question_agents import QUESTION, by_seed, measured
 
 EVERY = (*PROTOCOLS, "best_of_n")
 FEWEST = {"single": 1, "self_consistency": 1, "best_of_n": 1, "society_of_minds": 4}
@@ -70,7 +70,7 @@ def test_no_call_of_an_arm_may_generate_more_than_its_share(tmp_path: Path) -> N
 
 def test_a_model_that_refuses_a_temperature_is_not_asked_for_one() -> None:
     pytest.importorskip("openai")
-    from agents.openai_sdk import openai_model
+    from agents.providers.openai_sdk import openai_model
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_API_KEY", "sk-none")

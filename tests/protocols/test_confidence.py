@@ -11,11 +11,11 @@ import pytest
 
 from agents import agent
 from agents.scripted import ScriptedModel, scripted
-from agents.simulated_questions import simulated_questions
-from agents.simulated_truth import expected_accuracy, expected_stated
+from agents.simulated.questions import simulated_questions
+from agents.simulated.truth import expected_accuracy, expected_stated
 from arena import Agent, Answer, Arena, Arm, Seat, Study, Subject
 from arena.errors import StudyError
-from arena.study import plays
+from arena.studies.study import plays
 from arena.types import Reply, Request
 from protocols import laws
 from protocols.confidence import aggregated, confidence_elicitation, sized

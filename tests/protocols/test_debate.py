@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import ChatServer, chat_server
-from talks import agent as scripted_agent
 
 from agents import agent
 from arena import Arena, Arm, Study, Subject, round_robin
 from arena.errors import LeakError, StudyError
-from arena.study import plays
+from arena.studies.study import plays
 from arena.types import Agent, Request
 from protocols import laws
 from protocols.debate import FOUR_SPEECHES, PRESETS, SELF_PRESETS, THREE_SPEECHES, debate
+from tests.fake_agents import agent as scripted_agent
+from tests.fake_server import ChatServer, chat_server
 
 MOTION = Subject("This house would test in both directions.")
 
@@ -140,7 +140,7 @@ def test_the_debate_obeys_the_laws(tmp_path: Path, options: dict[str, object]) -
 
 def test_a_broken_law_is_found(tmp_path: Path) -> None:
     async def gossip(episode: Any, motion: Subject, proposition: Any, opposition: Any) -> None:
-        from agents.elicit import speech_and_confidence
+        from protocols.parsing.tags import speech_and_confidence
 
         said = await episode.ask(proposition, "speak", phase="opening", read=speech_and_confidence)
         await episode.ask(opposition, f"they think {said.thoughts}", phase="opening", read=speech_and_confidence)

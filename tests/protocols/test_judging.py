@@ -11,10 +11,10 @@ import pytest
 from agents import agent
 from agents.scripted import scripted
 from arena import Agent, Arena, Arm, Study, Subject, against_itself, round_robin
-from arena.debates import stored_debates
 from arena.errors import Refused, StoreError, StudyError
-from arena.run import Which
-from arena.stages import Stage
+from arena.play.run import Which
+from arena.tournaments.stages import Stage
+from arena.tournaments.stored_debates import stored_debates
 from arena.types import Request
 from protocols import laws
 from protocols.debate import PRESETS, debate

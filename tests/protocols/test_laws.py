@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from solving import CHOICE, QUESTION, by_seed
 
 from agents.scripted import scripted
 from arena.types import Agent, Answer, Seat, Subject
 from protocols import laws
 from protocols.asking import asked, reader
+from tests.question_agents import CHOICE, QUESTION, by_seed
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "1"

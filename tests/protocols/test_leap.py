@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from solving import CHOICE, QUESTION, final, others, play
 
 from agents import agent
 from agents.local import seating
@@ -22,6 +21,7 @@ from arena.errors import StudyError, Unreachable
 from arena.types import Agent, Reply, Request, Sampling, Subject
 from protocols import laws
 from protocols.leap import CUE, NO_COMMENTS, OPENINGS, REFLECT, leap, leap_segmented, sized
+from tests.question_agents import CHOICE, QUESTION, final, others, play
 
 SMALL = {"paths": 3, "turns": 3, "think_tokens": 30, "summary_tokens": 10, "answer_tokens": 6, "top_k": 2}
 TOY = {"paths": 4, "turns": 3, "think_tokens": 24, "summary_tokens": 16, "answer_tokens": 8, "top_k": 2}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from solving import QUESTION, box, by_seed, final, others, play
-
 from agents.scripted import scripted
 from arena.types import Agent, Request
 from protocols import laws
 from protocols.moa import moa
+from tests.question_agents import QUESTION, box, by_seed, final, others, play
 
 
 def script(request: Request) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from solving import CHOICE, QUESTION, box, by_seed, final, paths, play, shown
-
 from agents.scripted import scripted
 from arena.types import Agent
 from protocols import laws
 from protocols.self_aggregation import self_aggregation
+from tests.question_agents import CHOICE, QUESTION, box, by_seed, final, paths, play, shown
 
 
 def test_the_new_answer_may_be_one_that_no_path_gave(tmp_path: Path) -> None:

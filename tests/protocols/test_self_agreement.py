@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from solving import QUESTION, box, by_seat, by_seed, final, others, paths, play, shown
 
 from agents.scripted import scripted
 from arena import Arena, Arm, Study
@@ -14,6 +13,7 @@ from arena.types import Agent, Request, Sampling, Subject
 from protocols import laws
 from protocols.self_aggregation import WRITE_ANEW, self_aggregation
 from protocols.self_agreement import AGREE, self_agreement
+from tests.question_agents import QUESTION, box, by_seat, by_seed, final, others, paths, play, shown
 
 BOTH = pytest.mark.parametrize("protocol", [self_agreement, self_aggregation])
 

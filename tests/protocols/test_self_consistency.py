@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from solving import CHOICE, QUESTION, by_seed, final, others, paths, play
 
 from agents import agent
 from agents.scripted import scripted
@@ -15,6 +14,7 @@ from arena.types import Agent
 from protocols import laws
 from protocols.self_consistency import self_consistency
 from protocols.single import single
+from tests.question_agents import CHOICE, QUESTION, by_seed, final, others, paths, play
 
 
 def test_the_majority_wins_by_value_and_its_share_is_the_confidence(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from solving import CHOICE, QUESTION, box, by_seat, by_seed, final, others, play
 
 from agents.scripted import scripted
 from arena.errors import StudyError
 from arena.types import Agent
 from protocols import laws
 from protocols.single import single, sized
+from tests.question_agents import CHOICE, QUESTION, box, by_seat, by_seed, final, others, play
 
 
 def test_it_asks_once_and_reads_the_answer(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from solving import QUESTION, box, by_seed, final, others, play
 
 from agents.scripted import scripted
 from arena.types import Agent, Request
 from protocols import laws
 from protocols.society_of_minds import REVISE, society_of_minds
+from tests.question_agents import QUESTION, box, by_seed, final, others, play
 
 SAID = {"agent0": ["5", "4"], "agent1": ["4", "4"], "agent2": ["6", "6"]}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from solving import QUESTION, box, by_seat, by_seed, final, paths, play, shown
 
 from agents.scripted import scripted
 from arena.types import Agent
 from protocols import laws
 from protocols.universal_self_consistency import PICK, named, universal_self_consistency
+from tests.question_agents import QUESTION, box, by_seat, by_seed, final, paths, play, shown
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.errors import StudyError
-from arena.prompt import NO_SPEECH
+from arena.play.prompt import NO_SPEECH
 from arena.types import Message
 from arena.web.prompts import Asked, Piece, asked
 from arena.web.site import Ask, Document, Page, Query, Row, Site

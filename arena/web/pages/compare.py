@@ -1,6 +1,6 @@
 """Two studies side by side: what changed from the first to the second, in paired tests, and each pair of plays with links to both.
 
-The comparison is `analysis/comparison.py`'s, as `arena compare` prints it; here it stands with the pairs behind it, all or those that differ.
+The comparison is `analysis/reports/comparison.py`'s, as `arena compare` prints it; here it stands with the pairs behind it, all or those that differ.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from arena.errors import StudyError
 from arena.web.site import PER_PAGE, Page, Query, Row, Site, page_number, stamp
 
 if TYPE_CHECKING:
-    from analysis.comparison import Pair
+    from analysis.reports.comparison import Pair
 
 WAYS = {"models": "same subject and same models in the seats", "subject": "same subject, whatever the models"}
 
@@ -64,7 +64,7 @@ def compare(site: Site, name: str, query: Query) -> Page:
 @lru_cache(maxsize=8)
 def kept(db: Path, moment: str, a: str, b: str, by: str) -> tuple[Mapping[str, Any], list[Pair]]:
     """The comparison and its pairs, kept for as long as the store is the same: it takes seconds.  Raises StudyError as `compare` does."""
-    from analysis.comparison import compare, pairs
+    from analysis.reports.comparison import compare, pairs
 
     way = "subject" if by == "subject" else "models"
     return compare(db, a, b, by=way), pairs(db, a, b, by=way)

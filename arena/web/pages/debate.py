@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from arena.making import quoted
-from arena.prompt import NO_SPEECH
-from arena.terminal import printable
+from arena.play.prompt import NO_SPEECH
+from arena.store.migrations import quoted
+from arena.text import printable
 from arena.types import NOT_ASKED
 from arena.web.pages.turns import (
     SIDES,

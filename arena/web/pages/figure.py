@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.errors import StudyError
-from arena.terminal import printable
+from arena.text import printable
 from arena.web.site import Document, Page, Query, Site, stamp
 
 if TYPE_CHECKING:
-    from analysis.figures import Figure
+    from analysis.figures.registry import Figure
 
 FILTERS = ("arm", "model", "subject", "phase", "outcome")
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure that studies of some kind have: its name in analysis/figures.py, whether it needs a jury's verdicts, and whether its marks are
+    """A figure that studies of some kind have: its name in analysis/figures/registry.py, whether it needs a jury's verdicts, and whether its marks are
     ratings of single debaters."""
 
     name: str
@@ -63,7 +63,7 @@ def figure(site: Site, name: str, query: Query) -> Page:
     """The page of a figure.  Raises StudyError where the study or the figure is unknown, or the study has nothing to show in it."""
     from markupsafe import Markup
 
-    from analysis.figures import svg
+    from analysis.figures.registry import svg
 
     found = drawn(site, name, query, links=True)
     # The picture is ours: drawn from numbers and names, which the renderer escapes; points link to debates by addresses that we build.
@@ -78,7 +78,7 @@ def picture_svg(site: Site, name: str, query: Query) -> Document:
     """The figure as SVG, or the sentence that says why there is nothing to draw."""
     from markupsafe import Markup, escape
 
-    from analysis.figures import svg
+    from analysis.figures.registry import svg
 
     try:
         drawing = svg(drawn(site, name, query, links=False).chart)
@@ -93,7 +93,7 @@ def picture_svg(site: Site, name: str, query: Query) -> Document:
 
 def picture_png(site: Site, name: str, query: Query) -> Document:
     """The figure as PNG, at the resolution of print."""
-    from analysis.figures import png, svg
+    from analysis.figures.registry import png, svg
 
     found = drawn(site, name, query, links=False)
     return Document(png(svg(found.chart)), "image/png", f"{found.name}.png")
@@ -108,6 +108,6 @@ def drawn(site: Site, name: str, query: Query, *, links: bool) -> Figure:
 @lru_cache(maxsize=4)
 def kept(db: Path, moment: str, study: str, name: str, where: tuple[tuple[str, str], ...], links: bool, singles: bool) -> Figure:
     """A figure for one state of the store, kept for its page, its picture and its files, which are asked for one after another."""
-    from analysis.figures import Where, figure
+    from analysis.figures.registry import Where, figure
 
     return figure(db, study, name, where=Where(**dict(where)), links=links, singles=singles)

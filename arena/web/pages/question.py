@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from arena.errors import StudyError
-from arena.prompt import NO_SPEECH
+from arena.play.prompt import NO_SPEECH
 from arena.web.pages.debate import plain
 from arena.web.pages.routes import Route, drawing
 from arena.web.pages.turns import (

@@ -1,7 +1,7 @@
 """SQL over the store: a box, the result as a table and as a chart, files to take away, what there is to ask about, and queries to start from.
 
-Whoever can make a browser open an address could make it run a query here.  So a query can only read the store (`arena/querying.py`), takes
-a bounded time and memory in a process of its own (`arena/web/asked.py`), and one that another site has led to is put into the box and waits
+Whoever can make a browser open an address could make it run a query here.  So a query can only read the store (`arena/store/query.py`), takes
+a bounded time and memory in a process of its own (`arena/web/query_worker.py`), and one that another site has led to is put into the box and waits
 there until its reader runs it.
 """
 
@@ -15,15 +15,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from arena.canned import CANNED, MADE, signature
 from arena.errors import ArenaError, StoreError, StudyError
-from arena.making import quoted
-from arena.querying import QueryLimits, Table
-from arena.saved import saved
-from arena.schema import TABLES
-from arena.terminal import finite
-from arena.web.asked import BusyError, asked_file, asked_table
+from arena.store.migrations import quoted
+from arena.store.query import QueryLimits, Table
+from arena.store.saved_queries import saved
+from arena.store.schema import TABLES
+from arena.store.views.registry import CANNED, MADE, signature
+from arena.text import finite
 from arena.web.charts import MARKS, choose, drawing
+from arena.web.query_worker import BusyError, asked_file, asked_table
 from arena.web.site import Ask, Document, Page, Query, Row, Site, page_number, stamp
 
 ROWS = 100

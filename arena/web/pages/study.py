@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from arena.errors import StudyError
-from arena.making import quoted
+from arena.store.migrations import quoted
 from arena.web.pages.figure import filters, pictures
 from arena.web.site import PER_PAGE, Ask, Page, Query, Row, Site, page_number
 
@@ -167,7 +167,7 @@ def study(site: Site, name: str, query: Query) -> Page:
 
 def withheld(rows: list[Row], rated: list[Row]) -> dict[str, Any]:
     """The rows of the Numbers table (`summary`) without means of too few private ratings, how many lost theirs (`left_out`), and `few`."""
-    from analysis.figure import FEW
+    from analysis.figures.figure import FEW
 
     small = {(row["arm"], row["round"], row["phase"]) for row in rated if row["debates"] < FEW}
     shown = [row | {"mean": None, "sd": None} if (row["arm"], row["round"], row["phase"]) in small else row for row in rows]

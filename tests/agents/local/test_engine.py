@@ -13,13 +13,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tinies import KINDS, tiny
 
 from agents.local.choosing import Choosing
 from agents.local.drafts import Generated, Job
 from agents.local.engine import Engine
 from agents.local.loading import Loaded, Settings, load, rows_for
 from arena.errors import ContextOverflow, ModelError, Unreachable
+from tests.tiny_models import KINDS, tiny
 
 GREEDY, WARM = Choosing(0.0), Choosing(1.3)
 NEAR_TIE = 1e-4

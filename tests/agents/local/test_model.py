@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 import torch
-from talks import MOTION
-from tinies import tiny, tokenizer
 
 from agents import agent, model
 from agents.local.model import LocalModel
 from arena import Arena, Arm, Study, Which
 from arena.errors import ContextOverflow, Refused, StudyError
-from arena.prompt import verbatim
+from arena.play.prompt import verbatim
 from arena.types import Agent, Message, Place, Request, Sampling
+from tests.fake_agents import MOTION
+from tests.tiny_models import tiny, tokenizer
 
 VERSION = "1"
 GREEDY = Sampling(temperature=0.0, max_tokens=12)

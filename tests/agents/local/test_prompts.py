@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tinies import tokenizer
 
 from agents.local.prompts import Words
 from arena.types import Message, Place, Request, Sampling, Spoken
+from tests.tiny_models import tokenizer
 
 WORDS = Words(tokenizer())
 PLACE = Place("e", "s", 0, 0, "p", 0)

@@ -1,0 +1,1 @@
+"""Simulated debaters, judges and solvers, whose parameters are known."""

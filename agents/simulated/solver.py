@@ -1,0 +1,203 @@
+"""Simulated solvers from a generative model with known parameters: to run protocols offline, and to check what is found by what was put in.
+
+A solver reads a simulated question (simulated_questions.py) of difficulty d, and the answers that its prompt or prefill shows.  It gives the
+answer a with a chance in proportion to
+
+    own(a) * exp(peer_weight * peers who say a),    own(right) = 1 / (1 + exp(d - ability))
+
+and own(wrong) is what is left: the share `concentration` of it for the commonest mistake, the rest evenly for the other `distractors` - 1.
+With probability `shared` a sample decides by a draw that all samples of the question share, else by one of its own, so that errors go together
+and chances stay as they are (the correlation of two samples being right is shared ** 2).  A sample is a seat of an episode: asked again, it
+answers alike until it hears of other answers.  Answers that are no candidates of the question move nobody.  Peers of the same seed share the
+draw too, so that the chances above, for given words of peers, are shares that can be found only with shared=0 or with other peers.
+
+It states the confidence 100 * clip(c + bias + discrimination * (right - c) + N(0, noise), 0, 1), where c is its chance to be right after what
+it has heard and `right` is 1 or 0: clipping apart, the mean exceeds accuracy by `bias`, and is `discrimination` higher where it is right.
+
+By the words of the prompt it knows what is asked: "most agreed", "most of these replies agree" or "most consistent" (the commonest answer that
+is shown, the first of equals; under headings "Response 0", "Response 1", ..., where no \\boxed{} is asked for, its number); "possible answer"
+(how likely that one is right); "G1", "G2", ... (guesses with probabilities); "confidence" (a last line with a percentage).  A prefill that ends
+inside of <summarize> is ended by a summary; any other is gone on with where it stopped.  With probability `slip` another answer is taken than
+the commonest; with `unreadable` a reply has neither answer nor confidence, at the re-ask again.
+
+Temperature changes nothing.  A token is four characters.  Our own model, no paper's, and marked as simulated wherever it is shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import struct
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
+
+from agents.simulated.debater import SOLVER, Bounds, parsed, printed
+from agents.simulated.questions import MOST_MISTAKES, SimulatedQuestion, mistakes_of
+from agents.simulated.replies import NO_ANSWER, OPENING, SUMMARY, Asked, asked_in, cut, ending_of, solved, thoughts, tokens
+from arena.errors import Refused
+from arena.types import Reply, Request
+
+FOUR = struct.Struct(">4Q")
+NORMAL = NormalDist()
+AGREED = re.compile(r"most (?:agreed|consistent)|most of (?:these|the|them)\b[^.\n]{0,40}\bagree", re.IGNORECASE)
+POSSIBLE = re.compile(r"possible answer[\s:]{0,4}\\boxed\{(\d{1,3})\}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class SolverProfile:
+    """The parameters of a simulated solver.
+
+    `ability`, `peer_weight`: logits.  `shared`, `concentration`, `slip`, `unreadable`: in [0, 1].  `distractors`: the mistakes it can make, 1
+    to 9.  `bias` in [-1, 1], `discrimination` in [0, 1] and `noise` (a standard deviation, in [0, 1]): of the stated confidence.  `steps`:
+    paragraphs of its thoughts, 1 to 64.  `seed`: a whole number; solvers with the same seed have the shared draws in common.
+    """
+
+    ability: float = 0.0
+    shared: float = 0.3
+    distractors: int = 4
+    concentration: float = 0.5
+    bias: float = 0.15
+    discrimination: float = 0.1
+    noise: float = 0.15
+    peer_weight: float = 1.0
+    slip: float = 0.05
+    unreadable: float = 0.0
+    steps: int = 4
+    seed: int = 0
+
+
+SHARES = dict.fromkeys(("shared", "concentration", "discrimination", "noise", "slip", "unreadable"), (0.0, 1.0))
+BOUNDS: Bounds = SHARES | {
+    "ability": (-20.0, 20.0),
+    "distractors": (1, MOST_MISTAKES),
+    "bias": (-1.0, 1.0),
+    "peer_weight": (-20.0, 20.0),
+    "steps": (1, 64),
+}
+
+
+def solver_profile(profile: str) -> SolverProfile:
+    """The parameters that `sim/solver:...` gives, without its "sim/".  Raises StudyError for unknown parameters or values."""
+    return parsed(profile, {SOLVER: SolverProfile()}, BOUNDS)[1]
+
+
+def chances(profile: SolverProfile, question: SimulatedQuestion, heard: Mapping[str, int] | None = None) -> dict[str, float]:
+    """The chance of each candidate, the right answer first, then the mistakes; they sum to 1.
+
+    `heard` counts the peers that say an answer.
+    """
+    right = 1 / (1 + math.exp(question.difficulty - profile.ability))
+    first, *others = mistakes_of(question)[: profile.distractors]
+    common = profile.concentration if others else 1.0
+    own = {question.right: right, first: (1 - right) * common}
+    own |= {mistake: (1 - right) * (1 - common) / len(others) for mistake in others}
+    if not heard or not profile.peer_weight:
+        return own
+    weight = {answer: profile.peer_weight * heard.get(answer, 0) for answer in own}
+    highest = max(weight.values())
+    tilted = {answer: share * math.exp(weight[answer] - highest) for answer, share in own.items()}
+    total = sum(tilted.values())
+    return {answer: share / total for answer, share in tilted.items()} if total > 0 else own
+
+
+@dataclass(frozen=True)
+class SimulatedSolver:
+    """A model that solves simulated questions as a profile says; made by `simulated_solver`."""
+
+    name: str
+    profile: SolverProfile
+    can: frozenset[str] = frozenset({"seed", "same seed, same reply", "prefill"})
+    simulated: bool = True
+
+    async def __call__(self, request: Request) -> Reply:
+        """The reply, cut before a stop word and after the most tokens.  Raises Refused where no simulated question is asked."""
+        asked = asked_in(request)
+        if asked is None:
+            raise Refused(
+                f"{self.name} answers simulated questions alone (agents.simulated_questions), and there is none in what it was asked",
+                sent=False,
+            )
+        text, finish = cut(self._said(asked, request), request.sampling)
+        read = sum(len(message.content) for message in request.messages)
+        return Reply(text, model_served=self.name, finish_reason=finish, tokens_in=tokens(read), tokens_out=tokens(len(text)))
+
+    def _said(self, asked: Asked, request: Request) -> str:
+        """The whole reply, by what is asked."""
+        unread, slip, which, sure = uniforms("reply", self.profile.seed, request.seed)
+        if unread < self.profile.unreadable:
+            return NO_ANSWER
+        noise = NORMAL.inv_cdf(sure) * self.profile.noise
+        possible = POSSIBLE.search(asked.words)
+        if possible is not None:
+            level = self._level(asked.question, str(int(possible[1])), chances(self.profile, asked.question)) + noise
+            return f"{OPENING.format(mark=asked.mark)}\n\nConfidence: {printed(level)}%"
+        if asked.said and AGREED.search(asked.words):
+            return self._agreed(asked, noise, which if slip < self.profile.slip else None)
+        chance = chances(self.profile, asked.question, asked.heard)
+        answer = candidate(chance, self._place(request, asked.question))
+        if asked.sums_up:
+            return SUMMARY.format(mark=asked.mark, answer=answer)
+        if asked.begun.rstrip().endswith(r"\boxed{"):
+            return f"{answer}}}."
+        level = self._level(asked.question, answer, chance) + noise
+        # The steps are as sure as makes their product the confidence of the whole.
+        each = printed(min(max(level, 0.0), 1.0) ** (1 / self.profile.steps)) if "onfidence of step" in asked.words else None
+        ending = ending_of(asked, answer, level, chance)
+        return solved(asked, lambda said: thoughts(asked.mark, self.profile.steps, said, each), answer, ending, request.sampling)
+
+    def _place(self, request: Request, question: SimulatedQuestion) -> float:
+        """The number in (0, 1) that decides a sample: its own, or the one that all samples of the question share."""
+        shares, own, *_ = uniforms("sample", self.profile.seed, request.place.episode, request.place.seat)
+        return shared_draw(self.profile.seed, question) if shares < self.profile.shared else own
+
+    def _level(self, question: SimulatedQuestion, answer: str, chance: Mapping[str, float]) -> float:
+        """The confidence that is stated for an answer, without noise and before clipping."""
+        right = chance[question.right]
+        return right + self.profile.bias + self.profile.discrimination * ((answer == question.right) - right)
+
+    def _agreed(self, asked: Asked, noise: float, which: float | None) -> str:
+        """The answer that most agree on, or the number of the first response that gives it; where the solver slips, another: number `which`
+        in [0, 1) of them.
+        """
+        responses = asked.responses
+        given = list(responses.values()) or list({who: answer for _, who, answer in asked.said}.values())
+        [(answer, _)] = Counter(given).most_common(1)
+        others = sorted(set(given) - {answer})
+        if which is not None and others:
+            answer = others[int(which * len(others))]
+        if responses and r"\boxed{}" not in asked.words:
+            number = next(number for number, response in responses.items() if response == answer)
+            return f"{OPENING.format(mark=asked.mark)}\n\nThe most consistent is Response {number}."
+        level = self._level(asked.question, answer, chances(self.profile, asked.question, asked.heard)) + noise
+        return f"{OPENING.format(mark=asked.mark)}\n\n{ending_of(asked, answer, level, {})}"
+
+
+def uniforms(*words: object) -> tuple[float, ...]:
+    """Four numbers in (0, 1) that belong to these words: cheaper than a random stream, where no more are needed."""
+    # 52 bits of each, in the middle of its step: never 0, never 1.
+    return tuple(((number >> 12) + 0.5) * 2**-52 for number in FOUR.unpack(hashlib.sha256(repr(words).encode()).digest()))
+
+
+@lru_cache(maxsize=4096)
+def shared_draw(seed: int, question: SimulatedQuestion) -> float:
+    """The number in (0, 1) that all samples of a question have in common."""
+    return uniforms("shared", seed, question.number, question.difficulty, question.right)[0]
+
+
+def candidate(chance: Mapping[str, float], place: float) -> str:
+    """The candidate at a place in [0, 1) of the cumulative chances: the right answer where the place is below its chance."""
+    for answer, share in chance.items():
+        place -= share
+        if place < 0:
+            return answer
+    return next(iter(chance))
+
+
+def simulated_solver(profile: str) -> SimulatedSolver:
+    """The solver that `sim/solver:...` names, given without its "sim/".  Raises StudyError for unknown parameters or values."""
+    name, known = parsed(profile, {SOLVER: SolverProfile()}, BOUNDS)
+    return SimulatedSolver(f"sim/{name}", known)

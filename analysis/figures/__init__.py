@@ -1,0 +1,1 @@
+"""Figures: rows, a chart of them, and the query that gives the same numbers."""

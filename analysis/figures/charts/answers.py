@@ -1,0 +1,146 @@
+"""The figures that set what was stated or spent against what was right, and what is missing: reliability, accuracy and cost, gaps.
+
+In the manner of plots.py: rows hold shares in [0, 1], figures show percent.  Left out: accuracy against dollars, which are unknown for most
+local models; the rows have calls and tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from analysis.figures.charts.debates import DASHED, PERCENTS, SMALL, STEP, WHOLE, hundred, panel_title
+from analysis.figures.charts.style import BLUE, COLOURS, FAINT, INK, QUIET, SHAPES, Chart, Row, Words, finished, layer, nominal, quantitative
+from analysis.statistics.clustered import Array
+
+WIDE = 279
+NEAR = 0.03  # of the width of a panel
+MANY = 12  # times as many tokens: from there on the axis counts in powers
+
+
+def reliability(rows: Sequence[Row], words: Words, *, won: str) -> Chart:
+    """Share right or won against stated confidence by bin, with intervals, around the diagonal; below it how many values a bin holds.
+
+    `rows`: group, confidence, share, ci_low, ci_high, n, up_to (the bin's right edge); several groups have a panel each, without counts.
+    """
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    if len(groups) == 1:
+        above = {"layer": diagonal(rows, title=won, below=False), "width": WIDE, "height": 180}
+        under = {"layer": counts(rows), "width": WIDE, "height": 42}
+        return finished({"vconcat": [above, under], "spacing": 6}, words, fit=False)
+    panels = []
+    for place, group in enumerate(groups):
+        below, left = place >= len(groups) - 2, place % 2 == 0
+        mine = [row for row in rows if row["group"] == group]
+        size = {"percent": 92, "x": 3, "n": f"n = {sum(row['n'] for row in mine):,}"}
+        mark = {"type": "text", "align": "left", "fontSize": 8.5, "color": QUIET}
+        said = layer([size], mark, {"x": quantitative("x"), "y": quantitative("percent"), "text": nominal("n")})
+        layers = [*diagonal(mine, title=won if left else None, below=below), said]
+        panels.append({"layer": layers, "width": SMALL, "height": 92, "title": panel_title(group)})
+    return finished({"concat": panels, "columns": 2, "spacing": 8}, words, fit=False)
+
+
+def diagonal(rows: Sequence[Row], *, title: str | None, below: bool) -> list[Chart]:
+    """One panel of `reliability`: points with their intervals around the diagonal."""
+    shown = [row | {"x": hundred(row["confidence"]), "percent": hundred(row["share"])} for row in rows]
+    under = {"values": PERCENTS, "title": "stated confidence, percent" if below else None, "labels": below}
+    beside = {"values": PERCENTS, "title": title, "labels": title is not None, "labelFlush": True}
+    x, y = quantitative("x", scale=WHOLE, axis=under), quantitative("percent", scale=WHOLE, axis=beside)
+    # Intervals of few values can leave [0, 1]: they are drawn as far as the panel goes, and stand whole in the table.
+    bars = [row | {"low": max(0, 100 * row["ci_low"]), "high": min(100, 100 * row["ci_high"])} for row in shown if row["ci_low"] is not None]
+    point = {"type": "point", "color": BLUE, "filled": True, "size": 36, "opacity": 1}
+    return [
+        layer([{"x": 0, "percent": 0}, {"x": 100, "percent": 100}], {"type": "line", **DASHED}, {"x": x, "y": y}),
+        layer(bars, {"type": "rule", "color": BLUE, "strokeWidth": 1.4}, {"x": x, "y": quantitative("low"), "y2": {"field": "high"}}),
+        layer(shown, point, {"x": x, "y": y}),
+    ]
+
+
+def counts(rows: Sequence[Row]) -> list[Chart]:
+    """How many values lie in each bin, as bars with numbers."""
+    shown = [{"left": 100 * row["up_to"] - 9.6, "right": 100 * row["up_to"] - 0.4, "n": row["n"], "label": f"{row['n']:,}"} for row in rows]
+    middle = [row | {"at": (row["left"] + row["right"]) / 2} for row in shown]
+    beside = {"title": "n", "titleAngle": 0, "titleAlign": "right", "labels": False, "ticks": False, "grid": False, "domain": False}
+    under = {"values": PERCENTS, "title": "stated confidence, percent", "grid": False}
+    x, y = quantitative("left", scale=WHOLE, axis=under), quantitative("n", axis=beside)
+    text = {"type": "text", "dy": -5, "fontSize": 8, "color": INK}
+    return [
+        layer(middle, {"type": "rect", "color": FAINT}, {"x": x, "x2": {"field": "right"}, "y": y, "y2": {"datum": 0}}),
+        layer(middle, text, {"x": quantitative("at", scale=WHOLE), "y": y, "text": nominal("label")}),
+    ]
+
+
+def accuracy(rows: Sequence[Row], words: Words) -> Chart:
+    """Accuracy against generated tokens per question, with intervals both ways; told apart by colour and shape, the best first.
+
+    `rows`: name, accuracy, ci_low, ci_high, tokens_out, tokens_out_ci_low, tokens_out_ci_high; arms of unknown tokens are left out.
+    """
+    known = sorted((row for row in rows if row["tokens_out"] is not None and row["accuracy"] is not None), key=lambda row: -row["accuracy"])
+    shown = [row | {"percent": hundred(row["accuracy"]), "low": hundred(row["ci_low"]), "high": hundred(row["ci_high"])} for row in known]
+    names = [row["name"] for row in shown]
+    wide = max(row["tokens_out"] for row in shown) > MANY * max(min(row["tokens_out"] for row in shown), 1e-9)
+    placed = side_by_side(shown, np.log if wide else np.asarray, np.exp if wide else np.asarray)
+    under = {"title": "generated tokens a question, mean", "tickCount": 5, "format": ",~r", "grid": False}
+    x = quantitative("at", scale={"type": "log" if wide else "linear", "zero": False, "nice": True, "padding": 14}, axis=under)
+    ends = [value for row in shown for value in (row["percent"], row["low"], row["high"]) if value is not None]
+    domain = [max(0, 5 * math.floor(min(ends) / 5 - 0.2)), min(100, 5 * math.ceil(max(ends) / 5 + 0.2))]
+    y, low = (
+        quantitative(entry, scale={"domain": domain}, axis={"title": "right answers, percent", "tickCount": 5}) for entry in ("percent", "low")
+    )
+    # Seven of each: the eighth arm has the first colour with another shape.
+    look = [(COLOURS[place % 7], SHAPES[(place + place // 7) % 7]) for place in range(len(names))]
+    legend = {"columns": 2 if max(map(len, names)) < 28 else 1, "orient": "bottom", "symbolOpacity": 1}
+    keyed = nominal("name") | {"scale": {"domain": names, "range": [colour for colour, _ in look]}, "legend": legend}
+    shaped = nominal("name") | {"scale": {"domain": names, "range": [form for _, form in look]}, "legend": legend}
+    bar = {"type": "rule", "strokeWidth": 1.2}
+    upright = [row for row in placed if row["low"] is not None]
+    across = [row for row in placed if row["from"] is not None]
+    point = {"type": "point", "filled": True, "size": 44, "opacity": 1}
+    layers = [
+        layer(upright, bar, {"x": x, "y": low, "y2": {"field": "high"}, "color": keyed}),
+        layer(across, bar, {"x": quantitative("from"), "x2": {"field": "to"}, "y": y, "color": keyed}),
+        layer(placed, point, {"x": x, "y": y, "color": keyed, "shape": shaped}),
+    ]
+    return finished({"layer": layers, "height": 230 + 12 * len(names)}, words)
+
+
+def side_by_side(rows: Sequence[Row], scale: Callable[..., Array], back: Callable[..., Array]) -> list[Row]:
+    """The rows with `at`, `from` and `to`: tokens and their interval, with arms of nearly the same tokens moved apart along the axis.
+
+    `scale` takes tokens to where they lie along the axis, `back` the other way.
+    """
+    place = scale(np.array([row["tokens_out"] for row in rows], dtype=np.float64))
+    span = float(np.ptp(place)) or max(float(np.abs(place).max()) * 0.1, 1.0)
+    order = np.argsort(place, kind="stable")
+    # A group begins where the next arm is further off than two marks side by side.
+    group = np.cumsum(np.diff(place[order], prepend=place[order[0]]) > NEAR * span)
+    moved = np.empty(len(rows))
+    for number in range(int(group.max()) + 1):
+        mine = order[group == number]
+        moved[mine] = place[mine].mean() + NEAR * span * (np.arange(len(mine)) - (len(mine) - 1) / 2) if len(mine) > 1 else place[mine]
+    shift = moved - place
+    found = []
+    for row, by in zip(rows, shift.tolist(), strict=True):
+        ends = {"at": row["tokens_out"], "from": row["tokens_out_ci_low"], "to": row["tokens_out_ci_high"]}
+        found.append(row | {name: None if value is None else float(back(scale(value) + by)) for name, value in ends.items()})
+    return found
+
+
+def missing(rows: Sequence[Row], words: Words) -> Chart:
+    """What is missing as a share of what could be there, one bar for each reason, with the counts at its end.
+
+    `rows`: name (what, phase and reason), share, n, of.
+    """
+    shown = [row | {"percent": 100 * row["share"], "label": f"{row['n']:,} of {row['of']:,}"} for row in rows]
+    names = [row["name"] for row in shown]
+    longest = max(row["percent"] for row in shown)
+    y = nominal("name") | {"sort": names, "title": None, "axis": {"ticks": False, "labelLimit": 190}}
+    x = quantitative("percent", scale={"domain": [0, longest * 1.6 or 1]}, axis={"title": "missing, percent", "tickCount": 4})
+    text = {"type": "text", "align": "left", "dx": 4, "fontSize": 9, "color": INK}
+    layers = [
+        layer(shown, {"type": "bar", "color": BLUE, "height": 9}, {"x": x, "y": y}),
+        layer(shown, text, {"x": x, "y": y, "text": nominal("label")}),
+    ]
+    return finished({"layer": layers, "height": STEP * len(rows)}, words)

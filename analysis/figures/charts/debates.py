@@ -1,0 +1,214 @@
+"""The figures about debates, each a pure function of rows to a chart: confidence by phase, both sides at once, and estimates by name.
+
+A chart is a specification in Vega-Lite (https://vega.github.io/vega-lite/docs).  Rows hold shares and confidences in [0, 1], as reports do;
+figures show percent.  What an interval is, and what is missing, is for the caption to say (figures.py).  Left out: densities and box plots
+(a debate has two ratings a phase, and models state round numbers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.figures.charts.style import (
+    BLUE,
+    COLOURS,
+    DASHES,
+    FAINT,
+    INK,
+    QUIET,
+    SHAPES,
+    Chart,
+    Row,
+    Words,
+    finished,
+    layer,
+    nominal,
+    quantitative,
+)
+
+PERCENTS = [0, 25, 50, 75, 100]
+WHOLE: Chart = {"domain": [0, 100]}
+DASHED: Chart = {"color": QUIET, "strokeDash": [3, 3], "strokeWidth": 0.8}
+PANEL, ROOM = 280, 68
+SMALL, SQUARE, HIGH = 129, 130, 190
+STEP = 17
+DODGE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """What all layers of a panel share: phases along x, percent along y."""
+
+    x: Chart
+    y: Chart
+
+
+def axes(phases: Sequence[str], *, below: bool = True, left: bool = True, padding: float = 0.4, title: str = "confidence, percent") -> Axes:
+    """The axes of a panel, with or without their words; a phase may have several lines."""
+    lines = "split(datum.label, '\\n')"
+    under = {"title": None, "labelAngle": 0, "labels": below, "labelExpr": lines, "labelLimit": 110, "grid": False}
+    beside = {"values": PERCENTS, "title": title if left else None, "labels": left, "labelFlush": True}
+    x = nominal("phase") | {"sort": list(phases), "scale": {"type": "point", "padding": padding}, "axis": under}
+    return Axes(x, quantitative("percent", scale=WHOLE, axis=beside))
+
+
+def panel_title(text: str) -> Chart:
+    """The title of a small panel: the name of its group."""
+    return {"text": text, "fontSize": 9, "fontWeight": "normal", "frame": "group", "offset": 3, "limit": SMALL + 14}
+
+
+def phases_of(rows: Sequence[Row]) -> list[str]:
+    """The phases in their order."""
+    return list(dict.fromkeys(row["phase"] for row in rows))
+
+
+def confidence(rows: Sequence[Row], lines: Sequence[Row], words: Words) -> Chart:
+    """Mean confidence by phase with its interval, over single debaters as thin lines.
+
+    `rows`: phase, mean, ci_low, ci_high, n; `lines`: debater, phase, confidence, and href where marks link.
+    """
+    shared = axes(phases_of(rows))
+    return finished({"layer": [half(), *debaters(lines, shared), *means(rows, shared)], "height": HIGH}, words)
+
+
+def confidence_by_side(rows: Sequence[Row], lines: Sequence[Row], words: Words) -> Chart:
+    """As `confidence`, with a line for each value of the entry `group`, told apart by colour, shape and dash, and named at its end."""
+    phases = phases_of(rows)
+    # As wide as the longer name of a side to the right of the last phase, in steps between phases.
+    shared, layers = axes(phases, padding=ROOM * (len(phases) - 1) / (PANEL - 2 * ROOM)), []
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    for place, group in enumerate(groups):
+        mine = [row for row in rows if row["group"] == group]
+        layers += means(mine, shared, place, offset=DODGE * (2 * place - len(groups) + 1), labels=False)
+    layers.append(ends([row for row in rows if row["phase"] == phases[-1]], groups, shared))
+    return finished({"layer": [half(), *debaters(lines, shared), *layers], "height": HIGH}, words)
+
+
+def ends(rows: Sequence[Row], groups: Sequence[str], shared: Axes) -> Chart:
+    """The names of lines at their ends, moved apart where they would lie on each other."""
+    shown, floor = [], -100.0
+    for row in sorted((row for row in rows if row["mean"] is not None), key=lambda row: row["mean"]):
+        floor = max(100 * row["mean"], floor + 7)
+        colour = COLOURS[groups.index(row["group"]) % len(COLOURS)]
+        shown.append({"phase": row["phase"], "percent": floor, "label": row["group"], "colour": colour})
+    mark = {"type": "text", "align": "left", "dx": 12, "fontSize": 9, "fontWeight": "bold"}
+    colours = nominal("colour") | {"scale": None, "legend": None}
+    return layer(shown, mark, {"x": shared.x, "y": shared.y, "text": nominal("label"), "color": colours})
+
+
+def confidence_by_model(rows: Sequence[Row], lines: Sequence[Row], words: Words, *, phases: Sequence[str]) -> Chart:
+    """As `confidence`, with a small panel for each value of the entry `group`, in the order of the rows; `phases` in playing order."""
+    panels = []
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    for place, group in enumerate(groups):
+        shared = axes(phases, below=place >= len(groups) - 2, left=place % 2 == 0, title="percent")
+        mine, own = ([row for row in some if row["group"] == group] for some in (rows, lines))
+        size = {"percent": 9, "n": f"n = {max(row['n'] for row in mine):,}"}
+        mark = {"type": "text", "align": "right", "dx": -3, "fontSize": 8.5, "color": QUIET}
+        said = layer([size], mark, {"x": {"value": "width"}, "y": shared.y, "text": nominal("n")})
+        layers = [half(), *debaters(own, shared), *means(mine, shared, labels=False), said]
+        panels.append({"layer": layers, "width": SMALL, "height": 62, "title": panel_title(group)})
+    return finished({"concat": panels, "columns": 2, "spacing": 8}, words, fit=False)
+
+
+def half() -> Chart:
+    """The line at 50%: one side of each debate must lose, so that the two cannot be surer on average and right."""
+    return layer([{"percent": 50}], {"type": "rule", **DASHED}, {"y": quantitative("percent")})
+
+
+def debaters(lines: Sequence[Row], shared: Axes) -> list[Chart]:
+    """Single debaters as thin lines, or as ticks where there is one phase; nothing without any."""
+    if not lines:
+        return []
+    rows = [line | {"percent": 100 * line["confidence"]} for line in lines]
+    # Many lines are paler each, so that they show where most of them run, and the means stay in front.
+    strong = min(0.6, max(0.16, 24 / len({line["debater"] for line in lines})))
+    encoding = {"x": shared.x, "y": shared.y} | ({"href": nominal("href")} if "href" in lines[0] else {})
+    if len({line["phase"] for line in lines}) == 1:
+        return [layer(rows, {"type": "tick", "color": FAINT, "thickness": 1, "width": 24, "opacity": strong}, encoding)]
+    # Not "opacity": for that, a PNG is painted line by line on a sheet of its own, which takes five times as long.
+    mark = {"type": "line", "color": FAINT, "strokeWidth": 0.6, "strokeOpacity": strong}
+    return [layer(rows, mark, encoding | {"detail": nominal("debater")})]
+
+
+def means(rows: Sequence[Row], shared: Axes, group: int | None = None, *, offset: int = 0, labels: bool = True) -> list[Chart]:
+    """Means with their intervals, joined by a line; the colour, shape and dash are those of the number of a group, or of a single one."""
+    colour = INK if group is None else COLOURS[group % len(COLOURS)]
+    shape, dash = SHAPES[(group or 0) % len(SHAPES)], DASHES[(group or 0) % len(DASHES)]
+    drawn = [row | {"percent": hundred(row["mean"]), "low": hundred(row["ci_low"]), "high": hundred(row["ci_high"])} for row in rows]
+    known = [row | {"label": f"{row['percent']:.1f}"} for row in drawn if row["percent"] is not None]
+    at = {"x": shared.x, "y": shared.y}
+    line = {"type": "line", "color": colour, "strokeWidth": 1.4, "strokeDash": dash, "xOffset": offset}
+    bar = {"type": "rule", "color": colour, "strokeWidth": 1.4, "xOffset": offset, "x2Offset": offset}
+    point = {"type": "point", "color": colour, "filled": True, "opacity": 1, "size": 34, "shape": shape, "xOffset": offset}
+    layers = [
+        layer(known, line, at),
+        layer(known, bar, {"x": shared.x, "y": quantitative("low"), "y2": {"field": "high"}}),
+        layer(known, point, at),
+    ]
+    if labels:
+        text = {"type": "text", "dx": 7, "dy": -9, "align": "left", "fontSize": 9, "fontWeight": "bold"}
+        halo = {"stroke": "white", "strokeWidth": 3}  # since thin lines run below
+        layers += [layer(known, text | look, at | {"text": nominal("label")}) for look in (halo, {"color": colour})]
+    return layers
+
+
+def hundred(value: float | None) -> float | None:
+    """A share in percent, None where there is none."""
+    return None if value is None else 100 * value
+
+
+def both_sides(rows: Sequence[Row], points: Sequence[Row], words: Words) -> Chart:
+    """The two ratings of each debate against each other, a panel for each phase, the corner where both are above 50% shaded.
+
+    `rows`: phase, debates, above_50; `points`: phase, proposition, opposition, and href where marks link.
+    """
+    panels = []
+    for place, row in enumerate(rows):
+        mine = [point for point in points if point["phase"] == row["phase"]]
+        panels.append(corner_panel(row, mine, left=place == 0))
+    return finished({"hconcat": panels, "spacing": 14}, words, fit=False)
+
+
+def corner_panel(row: Row, points: Sequence[Row], *, left: bool) -> Chart:
+    """One phase of `both_sides`."""
+    low = quantitative("low", scale=WHOLE)
+    shade = layer(
+        [{"low": 50, "high": 100}],
+        {"type": "rect", "color": "#ececec"},
+        {"x": low, "x2": {"field": "high"}, "y": low, "y2": {"field": "high"}},
+    )
+    drawn = [point | {side: 100 * point[side] for side in ("proposition", "opposition")} for point in points]
+    under = {"values": PERCENTS, "title": "proposition, percent", "grid": False}
+    beside = {"values": PERCENTS, "title": "opposition, percent" if left else None, "labels": left, "labelFlush": True}
+    at = {"x": quantitative("proposition", scale=WHOLE, axis=under), "y": quantitative("opposition", scale=WHOLE, axis=beside)}
+    linked = {"href": nominal("href")} if points and "href" in points[0] else {}
+    dots = layer(drawn, {"type": "point", "color": BLUE, "filled": True, "size": 12, "opacity": 0.55}, at | linked)
+    counted = f"both above 50: {row['above_50']:,} of {row['debates']:,}"
+    title = {"text": row["phase"], "subtitle": counted, "fontSize": 9.5, "subtitleColor": INK, "frame": "group", "offset": 4, "limit": SQUARE}
+    return {"layer": [shade, dots], "width": SQUARE, "height": SQUARE, "title": title}
+
+
+def estimates(rows: Sequence[Row], words: Words, *, axis: str, zero: float, domain: tuple[float, float] | None = None) -> Chart:
+    """Estimates with their intervals, one below the other in the order of the rows, around a line at `zero`.
+
+    `rows`: name, value, low, high (in the units of the axis; None where undefined) and label, which stands at the right.  Intervals are
+    drawn as far as a given domain goes, and stand whole in the table.
+    """
+    names = [row["name"] for row in rows]
+    y = nominal("name") | {"sort": names, "title": None, "axis": {"ticks": False, "domain": False, "labelLimit": 150}}
+    scale = {"zero": False, "nice": True} if domain is None else {"domain": list(domain)}
+    x = quantitative("value", scale=scale, axis={"title": axis, "tickCount": 5})
+    least, most = (-float("inf"), float("inf")) if domain is None else domain
+    bars = [row | {"low": max(least, row["low"]), "high": min(most, row["high"])} for row in rows if row["low"] is not None]
+    dots = [row for row in rows if row["value"] is not None]
+    point = {"type": "point", "color": BLUE, "filled": True, "size": 36, "opacity": 1}
+    label = {"type": "text", "align": "left", "dx": 6, "fontSize": 9, "color": QUIET}
+    layers = [
+        layer([{"value": zero}], {"type": "rule", **DASHED}, {"x": x}),
+        layer(bars, {"type": "rule", "color": BLUE, "strokeWidth": 1.6}, {"y": y, "x": quantitative("low"), "x2": {"field": "high"}}),
+        layer(dots, point, {"y": y, "x": x}),
+        layer(rows, label, {"y": y, "x": {"value": "width"}, "text": nominal("label")}),
+    ]
+    return finished({"layer": layers, "height": STEP * len(rows)}, words)

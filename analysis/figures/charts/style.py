@@ -1,0 +1,185 @@
+"""How every figure looks: fit for a column of a paper (8.5 cm), readable in grey and by the colour-blind, the same on every machine.
+
+Colours are those of Okabe and Ito (2008, "Color Universal Design"); whatever differs by colour differs by shape or dash too.  The font is
+Liberation Sans, which the converter ships; browsers that lack it take Arial, of the same widths.  Nothing here is drawn that holds no
+information: no box, and no grid but where values are read off.  Left out: interaction, since the figures are made for paper.
+
+Text of users and models (names of studies, models, phases, reasons) enters a chart as data or as plain titles, never as an expression.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from analysis.reports.tables.formatting import clean
+from arena.text import printable
+
+Row = dict[str, Any]
+# A specification in Vega-Lite, or a part of one.  Plain dicts: altair, which writes the same, copies each layer many times over.
+Chart = dict[str, Any]
+
+WIDTH = 321  # 8.5 cm in pixels of a browser, of which 96 make an inch
+DPI = 300
+GRAMMAR = "6.4"  # of Vega-Lite
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+INK, QUIET, FAINT, LINE = "#1a1a1a", "#555555", "#9a9a9a", "#cfcfcf"
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, BLACK, ORANGE, SKY)
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
+DASHES: tuple[list[int], ...] = ([1, 0], [5, 3], [2, 2], [7, 2, 2, 2])
+# The converter would put its own address before a relative link; ours goes in front, and out again in `svg`.
+ORIGIN = "https://store.invalid"
+GEOMETRY, DECIMALS = re.compile(r' (?:d|transform)="[^"]*"'), re.compile(r"\d+\.\d{3,}")
+# What the converter writes and nobody sees: outlines without a colour, and roles without a name, which a reader aloud would stumble over.
+UNSEEN = re.compile(
+    r'<path class="(?:background|foreground)" aria-hidden="true" d="[^"]*"(?: pointer-events="none")?(?: display="none")?/>'
+    r'|(?: role="graphics-\w+")? aria-roledescription="[^"]*"| aria-label="[^"]*"'
+)
+LETTERS = 62  # of a line of notes
+NAME_LETTERS = 40
+STYLE: Chart = {
+    "font": FONT,
+    "aria": False,
+    "view": {"stroke": None},
+    "title": {
+        "anchor": "start",
+        "frame": "bounds",
+        "fontSize": 11,
+        "color": INK,
+        "subtitleFontSize": 9,
+        "subtitleColor": QUIET,
+        "subtitlePadding": 2,
+        "offset": 8,
+    },
+    "axis": {
+        "labelFontSize": 9,
+        "titleFontSize": 9.5,
+        "titleFontWeight": "normal",
+        "labelColor": INK,
+        "titleColor": INK,
+        "domainColor": QUIET,
+        "tickColor": QUIET,
+        "tickSize": 3,
+        "gridColor": "#ebebeb",
+        "titlePadding": 4,
+        "labelPadding": 3,
+        "labelLimit": 150,
+    },
+    # A label stands at its tick, also at the ends; on x this would make a figure wider than its column.
+    "axisY": {"labelFlush": False},
+    "legend": {
+        "title": None,
+        "orient": "top",
+        "labelFontSize": 9,
+        "labelColor": INK,
+        "labelLimit": 200,
+        "symbolSize": 40,
+        "offset": 4,
+        "padding": 0,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The title of a figure, and the lines below it."""
+
+    title: str
+    notes: tuple[str, ...] = ()
+
+
+def layer(rows: Sequence[Row], mark: Chart, encoding: Chart) -> Chart:
+    """Rows drawn as marks: each channel of the encoding (x, y, text, ...) says which entry of a row it shows."""
+    return {"data": {"values": list(rows)}, "mark": mark, "encoding": encoding}
+
+
+def quantitative(entry: str, *, scale: Chart | None = None, axis: Chart | None = None) -> Chart:
+    """A channel that shows an entry that is a number."""
+    given = {"scale": scale, "axis": axis}
+    return {"field": entry, "type": "quantitative"} | {key: value for key, value in given.items() if value is not None}
+
+
+def nominal(entry: str) -> Chart:
+    """A channel that shows an entry that is a text."""
+    return {"field": entry, "type": "nominal"}
+
+
+def harmless(value: object) -> object:
+    """The value with all its text made printable, line breaks apart: the converter takes the whole process down at a NUL."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {key: harmless(inner) for key, inner in value.items()}
+    return [harmless(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def finished(chart: Chart, words: Words, *, fit: bool = True) -> Chart:
+    """The chart with its title and the common style; `fit` makes a single panel with its labels as wide as a column."""
+    notes = [cut(note, LETTERS) for note in words.notes]
+    # A space keeps the converter from treating no subtitle and an empty one differently.
+    title = {"text": clean(words.title), "subtitle": notes or [" "]}
+    sized = {"width": WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}} if fit else {}
+    return sized | chart | {"title": title, "padding": 2, "background": "white", "config": STYLE}
+
+
+def cut(text: str, letters: int) -> str:
+    """The text without what could steer a reader, and no longer than so many letters."""
+    plain = clean(text)
+    return plain if len(plain) <= letters else plain[: letters - 1] + "…"
+
+
+def short(names: Sequence[str], *, letters: int = NAME_LETTERS) -> dict[str, str]:
+    """Each name of a model as it stands in a figure, by name: without the provider before its first "/" where that is enough."""
+    tails = {name: name.partition("/")[2] or name for name in names}
+    often = Counter(tails.values())
+    return distinct(names, [tail if often[tail] == 1 else name for name, tail in tails.items()], letters=letters)
+
+
+def distinct(names: Sequence[str], words: Sequence[str] | None = None, *, letters: int = NAME_LETTERS) -> dict[str, str]:
+    """Each name as it stands in a figure, by name: harmless, cut in the middle where it is long, and with a number where two look alike."""
+    wanted = {name: middle(text, letters) for name, text in zip(names, names if words is None else words, strict=True)}
+    often, seen, shown = Counter(wanted.values()), Counter[str](), {}
+    for name, text in wanted.items():
+        seen[text] += 1
+        shown[name] = text if often[text] == 1 else f"{text} ({seen[text]})"
+    return shown
+
+
+def middle(text: str, letters: int) -> str:
+    """The text without what could steer a reader, its middle left out where it is long: models differ at the end of their names."""
+    plain = clean(text)
+    return plain if len(plain) <= letters else f"{plain[: letters // 2 - 1]}…{plain[-(letters // 2) :]}"
+
+
+def address(episode: str) -> str:
+    """Where a mark that is a debate links to: the viewer's page of the episode, its id quoted."""
+    return f"{ORIGIN}/debate/{quote(episode, safe='')}"
+
+
+def svg(chart: Chart) -> str:
+    """The chart as SVG, `WIDTH` pixels wide: text stays text, nothing is loaded, and links are as `address` was given them."""
+    import vl_convert
+
+    drawn = vl_convert.vegalite_to_svg(json.dumps(harmless(chart), allow_nan=False), vl_version=GRAMMAR)
+    return GEOMETRY.sub(rounded, UNSEEN.sub("", drawn)).replace(f'="{ORIGIN}/', '="/')
+
+
+def rounded(geometry: re.Match[str]) -> str:
+    """An attribute that draws, with its numbers to a hundredth of a pixel: half the file, and no difference on paper."""
+    return DECIMALS.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), geometry[0])
+
+
+def png(drawing: str, scale: float = DPI / 96) -> bytes:
+    """An SVG as PNG with `scale` pixels for each of its own: by default 300 to the inch where it is 8.5 cm wide, as the file says."""
+    import vl_convert
+
+    # The converter counts 72 pixels to the inch at scale 1, browsers 96.
+    drawn: bytes = vl_convert.svg_to_png(drawing, scale=0.75, ppi=96 * scale)
+    return drawn

@@ -1,0 +1,1 @@
+"""Read the store into arrays; nothing else in analysis opens it."""

@@ -1,0 +1,27 @@
+"""The result of a query as people and programs take it: a table, csv, json or markdown."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+
+from arena.cli.terminal import print_table
+from arena.store.query import Table
+from arena.text import finite
+
+FORMATS = ("table", "csv", "json", "markdown")
+
+
+def print_result(table: Table, format: str) -> None:
+    """Print a result in one of FORMATS; csv and json hold every cell whole, the others are for eyes."""
+    match format:
+        case "json":
+            rows = [{name: finite(value) for name, value in row.items()} for row in table.dicts()]
+            print(json.dumps(rows, indent=1, default=str, ensure_ascii=False))
+        case "csv":
+            csv.writer(sys.stdout, lineterminator="\n").writerows([table.columns, *table.rows])
+        case "markdown":
+            print_table(table, edge="| ", between=" | ", after=" |")
+        case _:
+            print_table(table)

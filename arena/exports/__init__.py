@@ -1,0 +1,1 @@
+"""The record in the formats of others: tables as Parquet, verdicts as pairwise CSV."""

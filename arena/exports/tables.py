@@ -1,0 +1,37 @@
+"""Write the tables and views that users read to files, one each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from arena.errors import StoreError
+from arena.store.database import live
+from arena.store.migrations import quoted
+from arena.store.schema import JOURNALED
+from arena.store.views.base import VIEWS
+
+INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings")
+EXPORTED = (*(name for name in JOURNALED if name not in INTERNAL), *VIEWS)
+FORMATS = {"parquet": "format parquet, compression zstd", "jsonl": "format json", "csv": "format csv, header"}
+
+
+def export(path: Path, folder: Path, kind: str) -> list[tuple[str, int]]:
+    """Write every table and view that users read, one file each, into a new folder; returns (file name, rows).
+
+    `kind` is parquet, jsonl or csv.  Raises StoreError where the folder is not empty or cannot be written.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise StoreError(f"{folder} exists and is not empty; name a new folder")
+    written = []
+    with live(path) as con:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in EXPORTED:
+                file = folder / f"{name}.{kind}"
+                rows = con.execute(f"copy (from {name}) to {quoted(str(file))} ({FORMATS[kind]})").fetchall()[0][0]
+                written.append((file.name, rows))
+        except (OSError, duckdb.IOException) as error:
+            raise StoreError(f"cannot write to {folder}: {error}") from error
+    return written

@@ -1,0 +1,1 @@
+"""Compare answers with the right ones, by rule or by math-verify."""

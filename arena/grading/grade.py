@@ -1,0 +1,270 @@
+r"""Is an answer right?  Letters and integers by rule, other mathematics by math-verify, words by their letters.
+
+Source: the grader of "Learning from Peers in Reasoning Models" (arXiv 2505.07787) and what is wrong with it: it took `x+1` for `x+1+y`
+(substrings), `3, 4` for 34 (commas removed), and `0.25`, `\text{204}`, `m+n=204`, `2{,}304`, `321_{10}` and `110/2` for wrong.
+
+The rules, in this order.  Options: a letter alone ("B", "(b)", `\text{B}`) or the text of an option; identical options are equally right.
+Numbers: an integer, decimal, fraction or mixed number, bare or in dollars, a box or `\text{}`; with leading zeros, a sign, a currency sign,
+commas between groups of three digits and a full stop at the end; in an answer also `m+n=204`, `204\text{ minutes}`, `73^\circ`, `321_{10}`.
+Two integers are the same or not, and equal fractions are the same.  Mathematics that is no such number goes to math-verify, which leaves
+out units and percent signs (5 m is 5 km, 50% is 50) and takes 0.333333 for 1/3.  Where the gold answer is words, the answer must be these
+words, apart from case, white space, punctuation and a leading article.
+
+What cannot be told is None with a reason, never wrong: no answer, one of more than 1,000 characters, one that no comparison survives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import string
+import unicodedata
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+
+from arena.errors import StudyError
+from arena.grading.math_verify import compare
+from arena.types import Subject
+
+LONGEST = 1000
+LETTERS = string.ascii_uppercase
+GRADED = "graded"
+
+# "Right", "wrong", or None where it cannot be told.
+Grader = Callable[[Subject, str], bool | None]
+
+# Full-width characters as ours, the minus sign as a hyphen; other digits than ours stay what they are.
+WIDE = {0xFF01 + n: 0x21 + n for n in range(94)} | {ord("−"): "-", 0x3000: " "}
+WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
+COMMAND = re.compile(r"\\(?:boxed|fbox|text|textbf|textrm|textit|mathrm|mathbf|mbox)\s*(?=\{)|(?=\{)")
+THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|\\,|\\!|,\\!)(?=[0-9]{3}(?![0-9]))")
+DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
+FRACTION = r"\\[dtc]?frac\s* (?:\{\s*(?P<minus>-?)(?P<top>[0-9]+)\s*\}|(?P<digit>[0-9])) \s* (?:\{\s*(?P<bottom>[0-9]+)\s*\}|(?P<last>[0-9]))"
+NUMBER = re.compile(
+    rf"""(?P<sign>[-+]?) \s* (?:\\?\$)? \s* (?:
+        (?P<whole>{DIGITS})(?P<decimals>\.[0-9]*)? | (?P<point>\.[0-9]+)
+        | (?:(?P<mixed>[0-9]+)\s+)? (?P<over>{DIGITS}) \s*/\s* (?P<under>{DIGITS}) | (?P<units>[0-9]*) \s* {FRACTION}
+    )""",
+    re.VERBOSE,
+)
+MAGNITUDES = {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+MAGNITUDE = re.compile(rf"(?<=[0-9])\s*(?:\\(?:text|mathrm)\s*\{{)?\s*({'|'.join(MAGNITUDES)})\b\s*\}}?")
+LEFT_SIDE = re.compile(r"[A-Za-z_+(){}\\ ]*[A-Za-z}][)}\s]*(?<!\\neq)(?<!\\ne)\s*=\s*(?=[^=]*\Z)")
+# Words in \text{} that make another number of it, or no number.
+NO_UNIT = rf"(?![^{{}}]*\b(?:{'|'.join(MAGNITUDES)}|half|percent|squared|cubed|factorial|or|and|not|more|less)\b)"
+UNIT = re.compile(
+    rf"(?<=[0-9}}])\s*(?:\\[,;: ]|~)?\s*(?:\\(?:text|mathrm)\s*\{{{NO_UNIT}[A-Za-z .]*\}}|\^\s*\{{?\s*\\circ\s*\}}?|°|_\s*\{{?10\}}?)\Z"
+)
+SPACING = re.compile(r"(?:\\[,;:! ]|\\(?:left|right|displaystyle)(?![A-Za-z])|~|\s)+")
+TEXT = re.compile(r"\\(?:text|textbf|textrm|mbox)\s*\{([^{}]*)\}")
+FUNCTIONS = frozenset("sin cos tan cot sec csc log ln exp min max gcd lcm mod det sqrt pi arcsin arccos arctan sinh cosh tanh".split())  # noqa: SIM905
+BETWEEN = re.compile(r"\s*([-+*/^_=<>|,()])\s*")
+WORD = re.compile(r"(?:(?<=\s)|\A)[A-Za-z]{2,}(?=[\s.,;:!?]|\Z)|[A-Za-z]{4,}")
+SIGNS = re.compile(r"[0-9\\^_=+*/<>|√π∞]|\A-|(?<=\b[A-Za-z])-(?=[A-Za-z]\b)")
+APART = re.compile(r"[0-9][\s~]+[0-9]+(?!\s*/|[0-9])")
+PUNCTUATION = re.compile(r"[.,;:!?\"'`()\[\]{}«»“”‘’…_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What an answer is worth: `correct`, None where it cannot be told; `status`, "graded" or why not; `canonical`, its value for votes."""
+
+    correct: bool | None
+    status: str
+    canonical: str | None
+
+
+def grade(subject: Subject, answer: str | None, *, by: Grader | None = None) -> Grade:
+    """Grade what was read out of a reply against `subject.gold` by the rules above, or by a function of your own.
+
+    `by` gets the subject and any answer that is not blank, of any length, and says True, False, or None where it cannot tell.
+    `status` is "graded", "no answer", "no gold answer", "no such option", "longer than 1,000 characters", "braces do not match", "numbers side
+    by side", "not told" (by your function), or, of math-verify, "the comparison took too long" or "the comparison broke down".
+
+    Blocks while math-verify works, 3 s at most and a few milliseconds as a rule; in async code take `grade_async`.  Raises StudyError where
+    the gold answer of a question with options names none of them, and where math-verify is needed and not installed.
+    """
+    found = _by_rule(subject, answer, by)
+    return found if isinstance(found, Grade) else found()
+
+
+async def grade_async(subject: Subject, answer: str | None, *, by: Grader | None = None) -> Grade:
+    """`grade` for async code: what takes time (math-verify, or your function) is done in a thread, one after another."""
+    found = _by_rule(subject, answer, by)
+    return found if isinstance(found, Grade) else await asyncio.get_running_loop().run_in_executor(_THREAD, found)
+
+
+# A thread of its own: hostile answers may take seconds each, and the loop's own threads also resolve the names of servers.
+_THREAD = ThreadPoolExecutor(1, "grading")
+
+
+def canonical(answer: str, choices: Sequence[str] = ()) -> str:
+    r"""The value by which votes for answers are counted: "025", "25.0" and `\boxed{25}` are "25", "0.5" and `\frac{1}{2}` are "1/2".
+
+    With `choices` the letter of an option, the first of identical ones.  Other mathematics without white space, words as they are compared.
+    It does not know the gold answer, so that right answers gain no votes by it.  `\sqrt2` and `2^{1/2}` are two values here.
+    An answer of more than 1,000 characters is its own value.
+    """
+    if len(answer) > LONGEST:
+        return answer
+    if choices and (letter := _letter(answer, choices)) is not None:
+        return letter
+    text = _bare(answer)
+    number = _number(text, loose=True)
+    if number is not None:
+        return str(number)
+    return _compact(text) if _is_mathematics(text) else _words(text)
+
+
+def _by_rule(subject: Subject, answer: str | None, by: Grader | None) -> Grade | Callable[[], Grade]:
+    """The grade, or the function that finds it where that takes time."""
+    if answer is None or not answer.strip():
+        return Grade(None, "no answer", None)
+    vote = canonical(answer, subject.choices) if len(answer) <= LONGEST else None
+    if by is not None:
+        return partial(_by_function, by, subject, answer, vote)
+    if subject.gold is None or not subject.gold.strip():
+        return Grade(None, "no gold answer", vote)
+    if vote is None:
+        return Grade(None, f"longer than {LONGEST:,} characters", None)
+    if subject.choices:
+        return _by_letter(subject, answer, vote)
+    gold, text = _bare(subject.gold), _bare(answer)
+    right, given = _number(gold, loose=False), _number(text, loose=True)
+    if right is not None and given is not None and (right == given or right.denominator == given.denominator == 1):
+        return Grade(right == given, GRADED, vote)
+    if not _is_mathematics(gold):
+        return Grade(_words(gold) == _words(text), GRADED, vote)
+    if _compact(gold) == _compact(text):
+        return Grade(True, GRADED, vote)
+    if APART.search(text):
+        return Grade(None, "numbers side by side", vote)
+    closed = _closed(text)
+    return Grade(None, "braces do not match", vote) if closed is None else partial(_by_mathematics, gold, closed, vote)
+
+
+def _by_function(by: Grader, subject: Subject, answer: str, vote: str | None) -> Grade:
+    """What the user's function says."""
+    correct = by(subject, answer)
+    return Grade(correct, GRADED if correct is not None else "not told", vote)
+
+
+def _by_letter(subject: Subject, answer: str, vote: str) -> Grade:
+    """An answer to a question with options."""
+    right = _letter(subject.gold or "", subject.choices)
+    if right is None:
+        raise StudyError(f"the gold answer {subject.gold!r} names none of the {len(subject.choices)} options of {subject.text[:80]!r}")
+    given = _letter(answer, subject.choices)
+    return Grade(None, "no such option", vote) if given is None else Grade(given == right, GRADED, vote)
+
+
+def _by_mathematics(gold: str, answer: str, vote: str) -> Grade:
+    """What math-verify says; a gold answer that it cannot read is compared as words."""
+    said = compare(_multiplied(gold), _multiplied(answer))
+    if said == "unread":
+        return Grade(_words(gold) == _words(answer), GRADED, vote)
+    return Grade(said == "equal", GRADED, vote) if said in ("equal", "different") else Grade(None, said, vote)
+
+
+def _letter(answer: str, choices: Sequence[str]) -> str | None:
+    """The letter of the option that an answer names by letter or text, of identical ones the first; None where it names none, or two."""
+    text = _bare(answer)
+    letter = re.fullmatch(r"\(?\s*([A-Za-z])\s*[).:]*", text)
+    if letter is not None and LETTERS.index(letter[1].upper()) < len(choices):
+        named = {choices[LETTERS.index(letter[1].upper())]}
+    else:
+        named = {choice for choice in choices if canonical(choice) == canonical(answer)}
+    return LETTERS[list(choices).index(named.pop())] if len(named) == 1 else None
+
+
+def _bare(answer: str) -> str:
+    """A text without invisible characters, and without what stands around the whole of it."""
+    text = "".join(" " if c.isspace() else c for c in answer.translate(WIDE) if unicodedata.category(c) != "Cf").strip()
+    for _ in range(20):  # wrappers in wrappers, but not a thousand of them
+        text, before = _inside(text), text
+        if text == before:
+            break
+    return text
+
+
+def _inside(text: str) -> str:
+    """A text without its outermost wrapper or its full stop; the text itself where it has neither."""
+    for opening, closing in WRAPPERS:
+        inner = text[len(opening) : -len(closing)]
+        if inner and text.startswith(opening) and text.endswith(closing) and opening not in inner and closing not in inner:
+            return inner.strip()
+    command = COMMAND.match(text)
+    if command is not None and (inside := _until_partner(text, command.end())) is not None:
+        return inside.strip()
+    return text[:-1].rstrip() if text.endswith(".") and text.strip(". ") else text
+
+
+def _until_partner(text: str, opening: int) -> str | None:
+    """What stands in the braces that open here and close with the text's end, or never; None where they close before, or hold nothing."""
+    depth = 0
+    for match in re.finditer(r"\\.|([{}])", text[opening:]):
+        depth += {"{": 1, "}": -1}.get(match[1] or "", 0)
+        if match[1] and depth == 0:
+            return text[opening + 1 : -1] or None if opening + match.end() == len(text) else None
+    return text[opening + 1 :] or None
+
+
+def _closed(text: str) -> str | None:
+    """A text with the braces closed that an answer which was cut off left open; None where one closes that was never opened."""
+    depth = 0
+    for match in re.finditer(r"\\.|([{}])", text):
+        depth += {"{": 1, "}": -1}.get(match[1] or "", 0)
+        if depth < 0:
+            return None
+    return text + "}" * depth
+
+
+def _number(text: str, *, loose: bool) -> Fraction | None:
+    """The value of a bare text that is a plain number, else None; `loose` also without a left side, a unit, degrees or the base ten."""
+    text = THOUSANDS.sub(",", text)
+    if loose:
+        text = UNIT.sub("", LEFT_SIDE.sub("", text, count=1) if LEFT_SIDE.match(text) else text)
+        text = _bare(text) if text[:1] in "$\\" else text
+    found = NUMBER.fullmatch(text.strip())
+    if found is None:
+        return None
+    part = {name: (value or "").replace(",", "") for name, value in found.groupdict().items()}
+    sign = -1 if (part["sign"] == "-") != (part["minus"] == "-") else 1
+    under = part["under"] or part["bottom"] or part["last"]
+    if not under:
+        return sign * Fraction((part["whole"] or "0") + (part["decimals"].rstrip(".") or part["point"]))
+    mixed, over = part["mixed"] or part["units"], part["over"] or part["top"] or part["digit"]
+    if int(under) == 0 or (mixed and part["minus"]):
+        return None
+    return sign * (int(mixed or 0) + Fraction(int(over), int(under)))
+
+
+def _compact(text: str) -> str:
+    """A bare text of mathematics without white space, but where that parts two numbers."""
+    spaced = SPACING.sub(" ", re.sub(r"\\[dt]frac", r"\\frac", text))
+    return re.sub(r"(?<![0-9]) | (?![0-9])", "", spaced)
+
+
+def _multiplied(text: str) -> str:
+    r"""A text with magnitudes in figures, since math-verify takes `\text{ million}` for a unit."""
+    return MAGNITUDE.sub(lambda match: rf" \times {MAGNITUDES[match[1]]} ", text)
+
+
+def _is_mathematics(text: str) -> bool:
+    """Is a bare text an expression?  It has a digit, a command or a sign of mathematics, and no word outside of `\\text{}`."""
+    outside = BETWEEN.sub(r"\1", TEXT.sub(" ", text))
+    if not SIGNS.search(outside) or re.search(r"(?<![\\A-Za-z])[A-Za-z][0-9]", outside):
+        return False
+    plain = re.sub(r"\\[A-Za-z]+", " ", outside)
+    return all(word in FUNCTIONS for word in WORD.findall(plain))
+
+
+def _words(text: str) -> str:
+    """A text as words are compared: small letters, single spaces, no punctuation, no leading article; itself where nothing would be left."""
+    # Not NFKC, which makes 52 of a five squared.
+    text = unicodedata.normalize("NFC", TEXT.sub(r" \1 ", text)).casefold()
+    plain = re.sub(r"(?<=\w)[-–—](?=\w)", " ", PUNCTUATION.sub("", text))
+    return re.sub(r"\A(?:the|an|a) (?=\S)", "", " ".join(plain.split())) or text.strip()

@@ -1,0 +1,1 @@
+"""Play a study: episodes, prompts, runs, dry runs and their summaries."""

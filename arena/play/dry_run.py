@@ -1,0 +1,202 @@
+"""What a study will take, before a model is asked: the protocol itself, played with stand-ins for the models.
+
+A stand-in answers every request with a reply of an assumed length, in the form that the debates of this project ask for; what a protocol
+cannot read out of it is taken as it is and not asked again.  So calls are counted exactly as long as a protocol does not decide by what is
+said.  Tokens are four characters each.  Not in it: retries, re-asks, and what is served from a cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from arena.calls.estimate import Estimate, Expected, total
+from arena.calls.ledger import Run
+from arena.calls.prices import Price, cost_usd, price_of, worst_case_usd
+from arena.calls.rate_limits import Pace
+from arena.play.episode import Episode, Reader, everything
+from arena.play.prompt import Prompt
+from arena.store.replay import Known
+from arena.studies.study import Play
+from arena.types import Agent, Model, Reading, Reply, Request, Sampling, Seat, Turn
+
+REPLY_TOKENS = 500
+CHARACTERS_A_TOKEN = 4
+MOST_TURNS = 2000
+LONGEST_S = 20.0
+
+
+class NoJournal:
+    """Takes the lines of a play that is none, and keeps nothing."""
+
+    def append(self, *lines: bytes) -> None:
+        """Forget the lines."""
+
+    later = append
+
+    async def durable(self) -> None:
+        """There is nothing to wait for."""
+
+
+@dataclass
+class StandIn:
+    """In the place of a model: answers by itself, and counts what the model would have been asked."""
+
+    model: Model
+    price: Price | None
+    reply_tokens: int
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    usd: list[float | None] = field(default_factory=list)
+    usd_if_longest: list[float | None] = field(default_factory=list)
+
+    simulated = True
+
+    @property
+    def name(self) -> str:
+        """The model's, so that requests and ids are the same."""
+        return self.model.name
+
+    @property
+    def can(self) -> frozenset[str]:
+        """What the model can."""
+        return self.model.can
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer, and count."""
+        self.calls += 1
+        tokens_out = min(self.reply_tokens, request.sampling.max_tokens or self.reply_tokens)
+        # Whoever has a limit is taken to reach it: protocols that go on with a thought would otherwise end with the first.
+        finish = "stop" if request.sampling.max_tokens is None else "length"
+        reply = Reply(stand_in_text(tokens_out), finish_reason=finish, tokens_in=tokens_of(request), tokens_out=tokens_out)
+        self.tokens_in += reply.tokens_in or 0
+        self.tokens_out += tokens_out
+        self.usd.append(0.0 if self.model.simulated and self.price is None else self.price and cost_usd(self.price, reply))
+        self.usd_if_longest.append(0.0 if self.model.simulated and self.price is None else self.price and worst_case_usd(self.price, request))
+        return reply
+
+    def expected(self, scale: float) -> Expected:
+        """What was counted, times `scale`."""
+        usd, longest = total(self.usd), total(self.usd_if_longest)
+        return Expected(
+            self.name,
+            round(self.calls * scale),
+            round(self.tokens_in * scale),
+            round(self.tokens_out * scale),
+            None if usd is None else usd * scale,
+            None if longest is None else longest * scale,
+        )
+
+
+class Endless(BaseException):
+    """A protocol goes on and on; no Exception, so that one which tries again whatever happens does not catch it."""
+
+
+class Rehearsal(Episode):
+    """An episode that takes what stand-ins say as readable, whatever the protocol's own reader thinks of it."""
+
+    asked = 0
+    seated: Callable[[Agent], Agent]
+
+    async def ask(
+        self,
+        seat: Seat,
+        prompt: Prompt,
+        *,
+        phase: str,
+        round: int = 0,
+        read: Reader = everything,
+        public_rating: bool = False,
+        prefill: Prompt = (),
+        sampling: Sampling | None = None,
+    ) -> Turn:
+        """As an episode does, but nothing is asked again; Endless where the protocol finds no end."""
+        self.asked += 1
+        if self.asked > MOST_TURNS:
+            raise Endless(f"more than {MOST_TURNS} turns in one episode: does the protocol end when the models never agree?")
+
+        def as_it_is(text: str) -> Reading:
+            """What the reader finds, with the whole text in public where it finds no speech."""
+            found = read(text)
+            if found.reask is None:
+                return found
+            return replace(found, public=text if found.public is None else found.public, reask=None)
+
+        # Also where a protocol seats agents of its own: no model is asked here.
+        seat = Seat(seat.name, self.seated(seat.agent))
+        return await super().ask(
+            seat,
+            prompt,
+            phase=phase,
+            round=round,
+            read=as_it_is,
+            public_rating=public_rating,
+            prefill=prefill,
+            sampling=sampling,
+        )
+
+
+def stand_in_text(tokens: int) -> str:
+    """A reply of about so many tokens: a third of it private thoughts, the rest a speech, and a rating."""
+    words = tokens * CHARACTERS_A_TOKEN
+    return f"<thoughts>{'word ' * (words // 15)}</thoughts>\n<speech>{'word ' * (words * 2 // 15)}</speech>\n<rating>60</rating>"
+
+
+def tokens_of(request: Request) -> int:
+    """About how many tokens the prompt has."""
+    return sum(len(message.content) for message in request.messages) // CHARACTERS_A_TOKEN
+
+
+def reason(error: BaseException) -> str:
+    """Why a rehearsal failed, in words."""
+    if isinstance(error, asyncio.CancelledError):
+        return f"not through after {LONGEST_S:g} s"
+    return f"{type(error).__name__}: {error}"
+
+
+async def estimated(
+    todo: Sequence[Play], known: Known, prices: Mapping[str, Price], *, reply_tokens: int = REPLY_TOKENS, at_most: int = 1000
+) -> Estimate:
+    """What the episodes `todo` will take, with what is `known` of them left out; at most so many are played, and scaled up.
+
+    `prices` are those given by hand.  A protocol that fails on stand-ins is counted in `failed`, and its calls are missing.
+    """
+    played = list(todo) if len(todo) <= at_most else random.Random(1).sample(list(todo), at_most)
+    stand_ins: dict[str, StandIn] = {}
+
+    def seated(agent: Agent) -> Agent:
+        """The agent with a stand-in for its model."""
+        model = agent.model
+        if isinstance(model, StandIn):
+            return agent
+        return replace(agent, model=stand_ins.setdefault(model.name, StandIn(model, price_of(model, prices), reply_tokens)))
+
+    async def rehearse(play: Play) -> None:
+        """Play one episode with stand-ins."""
+        episode = Rehearsal(play.episode, run, known.memo.get(play.episode), play.sample, play.lineup)
+        episode.seated = seated
+        seats = {name: Seat(name, seated(agent)) for name, agent in play.lineup.items()}
+        await play.protocol(episode, play.subject, **seats, **play.options)
+        await episode.settle()
+
+    run = Run("estimate", NoJournal(), Pace(len(todo) + 1))
+    rehearsals = [asyncio.create_task(rehearse(play)) for play in played]
+    _, late = await asyncio.wait(rehearsals, timeout=LONGEST_S)
+    for task in late:
+        task.cancel()
+    # Whoever does not heed that is left behind.
+    ended, deaf = await asyncio.wait(rehearsals, timeout=1)
+    errors = [asyncio.CancelledError() if task.cancelled() else task.exception() for task in rehearsals if task in ended]
+    errors = [error for error in errors if error is not None] + [asyncio.CancelledError()] * len(deaf)
+    scale = len(todo) / len(played)
+    return Estimate(
+        len(todo),
+        len(played),
+        tuple(stand_in.expected(scale) for _, stand_in in sorted(stand_ins.items())),
+        all(agent.model.simulated for play in todo for agent in play.lineup.values()),
+        len(errors),
+        reason(errors[0]) if errors else None,
+    )

@@ -1,0 +1,79 @@
+"""What a run did, as numbers and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from arena.calls.estimate import Estimate, described
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did.  Episodes are counted over the whole study: done, failed, open (not ended, or not started), of `planned`.
+
+    `others`: episodes that the store holds under this study's name and that are no part of this plan.  `changed`: episodes that were done
+    with another source of their protocol than today's.  `calls` counts the attempts of this run, tokens and dollars are theirs, `unpriced` of
+    them have no known cost; `cached` replies came from earlier studies.  `expected` is what was estimated for them (None where all models
+    are simulated), `stopped` says why the run ended before its time (a spent budget), `uncounted` earlier calls are in no budget, since they
+    have neither a cost nor a worst case.
+    """
+
+    study: str
+    path: Path
+    planned: int
+    done: int
+    failed: int
+    replies: int
+    replayed: int
+    unreadable: int
+    seconds: float
+    others: int = 0
+    changed: int = 0
+    torn: int = 0
+    put_off: str | None = None
+    cached: int = 0
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+    expected: Estimate | None = None
+    stopped: str | None = None
+    uncounted: int = 0
+
+    @property
+    def open(self) -> int:
+        """Episodes that are still to be played."""
+        return self.planned - self.done - self.failed
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.study}: {self.done} of {self.planned} episodes done, {self.failed} failed, {self.open} open;"
+            f" {self.replies} replies in {self.seconds:.1f} s"
+        )
+        if self.replayed:
+            text += f", {self.replayed} turns taken from the store"
+        if self.cached:
+            text += f", {self.cached} replies taken from earlier studies"
+        if self.unreadable:
+            text += f", {self.unreadable} turns unreadable after the re-ask"
+        if self.expected is not None and self.calls:
+            text += f"\n{self.calls:,} calls, {self.tokens_in:,} tokens in, {self.tokens_out:,} out, "
+            text += "cost unknown" if self.unpriced == self.calls else f"${self.cost_usd:.4f}"
+            text += f" and {self.unpriced} calls of unknown cost" if 0 < self.unpriced < self.calls else ""
+            text += f"; expected were {described(self.expected)}"
+        if self.stopped:
+            text += f"\nstopped: {self.stopped}"
+        if self.uncounted:
+            text += f"\nnote: {self.uncounted} earlier calls of this study have no known cost, and are not counted in the budget"
+        if self.others:
+            text += (
+                f"\nnote: the study also holds {self.others} episodes that are not in this plan (other models, motions or options);"
+                " reports pool them. Give the study another name to keep them apart"
+            )
+        if self.changed:
+            text += f"\nnote: the protocol's source has changed since {self.changed} of these were played; raise its VERSION to play anew"
+        if self.torn:
+            text += f"\nnote: {self.torn} journal lines could not be read and were dropped: the torn end of a killed run, or a damaged disk"
+        return text + (f"\nnot folded yet: {self.put_off}" if self.put_off else "")

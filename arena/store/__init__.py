@@ -1,0 +1,1 @@
+"""The record: tables, journals, folding, views and queries over a DuckDB file."""

@@ -1,0 +1,59 @@
+"""What can be asked for by its name alone: tables, views, canned queries, and the queries that a user saved beside the store."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+from arena.errors import StoreError
+from arena.store.saved_queries import saved
+from arena.store.schema import TABLES
+from arena.store.views.registry import CANNED, MADE, signature
+from arena.text import printable
+
+WORD = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def sql_of(path: Path, words: str) -> str:
+    """The SQL that is meant: a lone word is the name of a table, view or saved query; everything else is SQL already.
+
+    Raises StoreError where nothing has that name, naming the nearest, or where it is a macro, which takes arguments.
+    """
+    name = words.strip().rstrip(";").strip()
+    if not WORD.fullmatch(name):
+        return words
+    lower = name.lower()
+    if lower in MADE and MADE[lower].parameters:
+        view = MADE[lower]
+        each = "; ".join(f"{parameter}: {comment}" for parameter, comment in view.parameters.items())
+        raise StoreError(f"{lower} takes arguments: from {signature(lower, view)} ({each})")
+    if lower in MADE or lower in TABLES:
+        return f"from {lower}"
+    own = saved(path)
+    if name in own:
+        return own[name].sql
+    near = difflib.get_close_matches(lower, [*MADE, *TABLES, *own], 3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`arena sql --list` lists them"
+    raise StoreError(f"there is no table, view or saved query {name!r}; {hint}")
+
+
+def is_name(path: Path, words: str) -> bool:
+    """Whether a text is nothing but a name that can be asked for as it stands."""
+    try:
+        return WORD.fullmatch(words.strip()) is not None and sql_of(path, words) != words
+    except StoreError:
+        return False
+
+
+def listed(path: Path) -> list[tuple[str, str]]:
+    """(how it is called, the question it answers) of every canned query, and then of those saved beside the store."""
+    canned = [(signature(name, canned.view), canned.question) for name, canned in CANNED.items()]
+    return canned + [(name, query.question or "(saved; its first line is no comment)") for name, query in saved(path).items()]
+
+
+def list_lines(path: Path) -> list[str]:
+    """The list as lines for people."""
+    rows = listed(path)
+    width = max(len(call) for call, _ in rows)
+    return [printable(f"{call:<{width}}  {question}") for call, question in rows]

@@ -1,0 +1,1 @@
+"""The views and canned questions that SQL users read."""

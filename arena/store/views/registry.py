@@ -1,0 +1,66 @@
+"""Canned queries: what researchers ask of such a record, each question in words beside the view or table macro that answers it.
+
+The questions are those of arXiv 2505.19184's debates, and what one asks of any record of model calls.  Views that answer one already are
+listed here too.  Tests, intervals and pictures are for `arena report`; these are sums, shares and means that one can read and change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from arena.store.views.base import VIEWS, Canned, View
+from arena.store.views.confidence import CONFIDENCE
+from arena.store.views.judges import JUDGES
+from arena.store.views.record import RECORD
+
+ASKED_ALREADY = {
+    "confidence_by_round": "How sure of winning are debaters in each phase, by configuration?",
+    "both_sides": "In how many debates are both sides sure of winning, above 75% say?",
+    "outcomes": "Who won each judged debate, by majority and by the sum of the judges' confidences?",
+    "leaderboard": "Which models win most?",
+    "flips": "How often does a judge change the winner when the sides stand in the other order?",
+    "cost": "What was spent on which model, seat and phase?",
+    "missing": "What is missing, and why?",
+    "accuracy": "What share of questions is answered right, and at what cost?",
+    "paths": "What did each path answer, and does the final answer agree?",
+    "question_plays": "What came of each play of a question?",
+    "who_saw_what": "Who was shown which words of whom?",
+}
+CANNED: dict[str, Canned] = {name: Canned(question, VIEWS[name]) for name, question in ASKED_ALREADY.items()} | CONFIDENCE | JUDGES | RECORD
+
+# Everything that is made in a store, in an order in which each reads only earlier ones.
+MADE: dict[str, View] = VIEWS | {name: canned.view for name, canned in CANNED.items()}
+READS = {name: set(re.findall(r"\b(?:from|join)\s+(\w+)", view.sql)) & MADE.keys() for name, view in MADE.items()}
+# Whoever looks at the catalogue, or names a view in a text that is put together, is to find all of them.
+CATALOGUE = re.compile(
+    r"duckdb_\w+|information_schema|pg_\w+|sqlite_master|\bshow\b|\bdescribe\b|\bdesc\b|\bpragma\b|\bsummarize\b|\bquery(_table)?\s*\(", re.I
+)
+
+
+def signature(name: str, view: View) -> str:
+    """How a view or macro is called: its name, with its parameters where it has some."""
+    return f"{name}({', '.join(view.parameters)})" if view.parameters else name
+
+
+def statement(name: str, view: View) -> str:
+    """The SQL that makes a view or macro, in place of one that is there."""
+    if view.parameters:
+        return f"create or replace macro {signature(name, view)} as table {view.sql}"
+    return f"create or replace view {name} as {view.sql}"
+
+
+def named_in(sql: str) -> tuple[str, ...]:
+    """The views and macros that a query may need: those that its text names, and all of them where it looks at the catalogue."""
+    return tuple(MADE) if CATALOGUE.search(sql) else with_what_they_read(re.findall(r"\w+", sql.lower()))
+
+
+def with_what_they_read(names: Iterable[str]) -> tuple[str, ...]:
+    """These views and macros with all that they read, in the order in which they can be made; other names are left out."""
+    needed: set[str] = set()
+    waiting = set(names) & MADE.keys()
+    while waiting:
+        name = waiting.pop()
+        needed.add(name)
+        waiting |= READS[name] - needed
+    return tuple(name for name in MADE if name in needed)

@@ -1,0 +1,233 @@
+"""A study as data: arms (a protocol with its options and lineups) over subjects, repeated.
+
+The id of an episode is a hash of everything that defines the play, so that the same study again continues, and one more repeat is one
+more episode.  Addresses, keys and options at their defaults are no part of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import typing
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from arena.calls.rate_limits import Limit, Limits
+from arena.errors import StudyError
+from arena.grading.grade import Grader
+from arena.studies.motions import subject_id
+from arena.types import Agent, Answer, Seat, Subject, Verdict
+
+Result = Verdict | Answer | Sequence[Answer] | None
+Protocol = Callable[..., Awaitable[Result]]
+Lineup = Mapping[str, Agent]
+Options = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One condition of a study: a protocol, who sits where in it, and its options."""
+
+    label: str
+    protocol: Protocol
+    lineups: Iterable[Lineup]
+    options: Options = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Pairings come as generators, which could be read only once; a study is played again and again.
+        object.__setattr__(self, "lineups", tuple(self.lineups))
+
+
+@dataclass(frozen=True)
+class Study:
+    """Arms x subjects x lineups x repeats.  The name is the study's identity in a store.
+
+    `limits` bound how fast providers or models are called ({"openai": Limit(rpm=500)}); `grader` says of an answer whether it is right (True,
+    False, or None where it cannot tell), in the place of arena.grading.  Both are no part of any id.
+    """
+
+    name: str
+    arms: Sequence[Arm]
+    subjects: Sequence[Subject]
+    repeats: int = 1
+    limits: Limits = field(default_factory=dict)
+    grader: Grader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One episode to be played; `options` holds only what differs from the protocol's defaults, `identities` what tells the agents apart."""
+
+    episode: str
+    study: str
+    arm: str
+    protocol: Protocol
+    options: Options
+    subject: Subject
+    lineup: Lineup
+    repeat: int
+    identities: orjson.Fragment
+    grader: Grader | None = None
+
+    @property
+    def sample(self) -> str:
+        """What tells the samples of this play from those of others, whatever their study: arm, subject, who sits where, repeat."""
+        return hashlib.sha256(orjson.dumps([self.arm, subject_id(self.subject), self.identities, self.repeat])).hexdigest()
+
+    def seats(self) -> dict[str, Seat]:
+        """The seats by name, as the protocol takes them."""
+        return {name: Seat(name, agent) for name, agent in self.lineup.items()}
+
+
+def plays(study: Study) -> list[Play]:
+    """All episodes of a study, whole repeats first.  Raises StudyError where the study cannot be played, before anything is started."""
+    check_shape(study)
+    for arm in study.arms:
+        check_arm(arm)
+    found = []
+    arms = [(arm, checked_options(arm), [identified(checked_lineup(arm, lineup), study) for lineup in arm.lineups]) for arm in study.arms]
+    for arm, _, lineups in arms:
+        if not lineups:
+            raise StudyError(f"arm {arm.label!r} of study {study.name!r} has no lineups")
+    for repeat in range(study.repeats):
+        for arm, options, lineups in arms:
+            for subject in study.subjects:
+                for lineup, identities in lineups:
+                    key = episode_id(study.name, arm, options, subject, identities, repeat)
+                    found.append(Play(key, study.name, arm.label, arm.protocol, options, subject, lineup, repeat, identities, study.grader))
+    again, count = Counter(play.episode for play in found).most_common(1)[0]
+    if count > 1:
+        twin = next(play for play in found if play.episode == again)
+        raise StudyError(
+            f"study {study.name!r} holds the same episode {count} times (arm {twin.arm!r}, {twin.subject.text[:60]!r},"
+            f" {', '.join(agent.name for agent in twin.lineup.values())}); remove the duplicate, or use"
+            " repeats (agents are told apart by model, system prompt and sampling, not by name or address)"
+        )
+    return found
+
+
+def check_shape(study: Study) -> None:
+    """Raise StudyError for an empty or misnamed study."""
+    if not isinstance(study, Study):
+        raise StudyError(f"a Study was expected, found {type(study).__name__}")
+    for part, kind in (("subjects", Subject), ("arms", Arm)):
+        given = getattr(study, part)
+        if isinstance(given, str) or not isinstance(given, Sequence) or not all(isinstance(item, kind) for item in given):
+            raise StudyError(f"the {part} of a study are a list of {kind.__name__}, found {given!r:.80}")
+    if not isinstance(study.name, str) or not isinstance(study.repeats, int):
+        raise StudyError(f"a study has a text as name and a whole number of repeats, found {study.name!r:.80} and {study.repeats!r:.80}")
+    if not isinstance(study.limits, Mapping) or not all(isinstance(limit, Limit) for limit in study.limits.values()):
+        raise StudyError(f"the limits of a study are a dictionary from providers or models to Limit, found {study.limits!r:.80}")
+    if study.grader is not None and not callable(study.grader):
+        raise StudyError(f"the grader of a study is a function of subject and answer, found {study.grader!r:.80}")
+    if not study.name.strip() or not study.name.isprintable():
+        raise StudyError(f"a study needs a printable name, found {study.name!r}")
+    if not study.arms:
+        raise StudyError(f"study {study.name!r} has no arms")
+    if not study.subjects:
+        raise StudyError(f"study {study.name!r} has no subjects: the list of motions or questions is empty")
+    if study.repeats < 1:
+        raise StudyError(f"study {study.name!r}: repeats must be at least 1, found {study.repeats}")
+    twice = [label for label, count in Counter(arm.label for arm in study.arms).items() if count > 1]
+    if twice:
+        raise StudyError(f"study {study.name!r} has several arms labelled {twice[0]!r}")
+
+
+def check_arm(arm: Arm) -> None:
+    """Raise StudyError for an arm whose parts are of the wrong kind."""
+    if not isinstance(arm.label, str) or not callable(arm.protocol) or not isinstance(arm.options, Mapping):
+        raise StudyError(f"an arm has a text, a protocol function, lineups and a dictionary of options; found {arm!r:.120}")
+    for lineup in arm.lineups:
+        if not isinstance(lineup, Mapping):
+            raise StudyError(f"a lineup of arm {arm.label!r} is a dictionary from seats to agents, found {lineup!r:.80}")
+        for agent in lineup.values():
+            if isinstance(agent, Agent) and not (callable(agent.model) and hasattr(agent.model, "name") and isinstance(agent.system, str)):
+                raise StudyError(f"agent {agent.name!r} needs a model (see agents.model) and a text as system prompt, found {agent!r:.120}")
+
+
+def protocol_name(protocol: Protocol) -> str:
+    """The protocol's name in ids and tables: the function's."""
+    return getattr(protocol, "__name__", type(protocol).__name__)
+
+
+def protocol_version(protocol: Protocol) -> str:
+    """The VERSION that the protocol's module states."""
+    version = getattr(protocol, "__globals__", {}).get("VERSION")
+    if not isinstance(version, str):
+        raise StudyError(f"the protocol {protocol_name(protocol)!r} needs a text VERSION in its module, so that its episodes can be told apart")
+    return version
+
+
+@functools.cache
+def code_hash(protocol: Protocol) -> str:
+    """sha256 of the source file in which the protocol stands (in a notebook: of the function's source)."""
+    file = Path(inspect.getfile(protocol))
+    source = file.read_bytes() if file.is_file() else inspect.getsource(protocol).encode()
+    return hashlib.sha256(source).hexdigest()
+
+
+def parameters(protocol: Protocol) -> tuple[list[str], dict[str, inspect.Parameter]]:
+    """(names of the seats, options by name): positional parameters after episode and subject, and the keyword-only ones."""
+    signature = inspect.signature(protocol)
+    seats = [name for name, p in signature.parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD][2:]
+    options = {name: p for name, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY}
+    return seats, options
+
+
+def checked_options(arm: Arm) -> dict[str, object]:
+    """The arm's options, checked against the protocol's annotations, without those that equal the defaults."""
+    name = protocol_name(arm.protocol)
+    _, known = parameters(arm.protocol)
+    hints = typing.get_type_hints(arm.protocol, include_extras=True)
+    checked = {}
+    for option, value in arm.options.items():
+        if option not in known:
+            raise StudyError(f"{name} has no option {option!r}; it has {', '.join(known) or 'none'}")
+        try:
+            checked[option] = TypeAdapter(hints.get(option, object)).validate_python(value)
+        except ValidationError as error:
+            raise StudyError(f"option {option} of {name} cannot be {value!r}: {error.errors()[0]['msg']}") from error
+    return {option: value for option, value in checked.items() if value != known[option].default}
+
+
+def checked_lineup(arm: Arm, lineup: Lineup) -> dict[str, Agent]:
+    """The lineup in the protocol's order of seats; StudyError where a seat is missing, unknown, or not taken by an agent."""
+    seats, _ = parameters(arm.protocol)
+    if set(lineup) != set(seats):
+        raise StudyError(f"{protocol_name(arm.protocol)} has the seats {', '.join(seats)}; the lineup names {', '.join(lineup) or 'none'}")
+    for seat, agent in lineup.items():
+        if not isinstance(agent, Agent):
+            raise StudyError(f"seat {seat} of arm {arm.label!r} needs an Agent, found {type(agent).__name__}; make one with agents.agent(...)")
+    return {seat: lineup[seat] for seat in seats}
+
+
+def identified(lineup: Lineup, study: Study) -> tuple[Lineup, orjson.Fragment]:
+    """A lineup with what tells its agents apart, as JSON: model, system prompt and sampling; no name, address or key."""
+    who = {seat: [agent.model.name, agent.system, orjson.Fragment(orjson.dumps(agent.sampling.content()))] for seat, agent in lineup.items()}
+    try:
+        return lineup, orjson.Fragment(orjson.dumps(who, option=orjson.OPT_SORT_KEYS))
+    except TypeError as error:
+        raise StudyError(f"study {study.name!r:.80}: an agent cannot be stored as JSON: {error}") from error
+
+
+def episode_id(study: str, arm: Arm, options: Options, subject: Subject, identities: orjson.Fragment, repeat: int) -> str:
+    """20 hex digits of a sha256 over everything that defines the play."""
+    try:
+        content = {
+            "study": study,
+            "arm": arm.label,
+            "protocol": [protocol_name(arm.protocol), protocol_version(arm.protocol)],
+            "options": options,
+            "subject": subject_id(subject),
+            "seats": identities,
+            "repeat": repeat,
+        }
+        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
+    except TypeError as error:
+        raise StudyError(f"study {study!r:.80}: a motion or option cannot be stored as JSON: {error}") from error

@@ -1,0 +1,174 @@
+"""Who debates whom: pairings as pure functions that yield lineups, each pair in both seats unless told otherwise.
+
+A round robin takes n(n-1)/2 pairs; a Swiss tournament of r rounds r n/2, and lets equals meet.  Which motions are debated is the study's
+affair: every lineup debates all of its subjects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+
+from arena.errors import StudyError
+from arena.studies.study import Arm, Lineup, Options, Protocol, Study
+from arena.tournaments.stages import Stage
+from arena.tournaments.stored_debates import Result, results
+from arena.types import Agent, Subject
+
+SEARCH_STEPS = 10_000
+
+
+def round_robin(agents: Sequence[Agent], *, mirrored: bool = True) -> Iterator[Lineup]:
+    """Every agent against every other; `mirrored` plays each pair a second time with the seats swapped.
+
+    n agents give n(n-1)/2 lineups, twice as many when mirrored.  Raises StudyError with fewer than two agents.
+    """
+    if len(agents) < 2:
+        raise StudyError(f"a round robin needs at least two agents, found {len(agents)}; for a model against itself use against_itself")
+    yield from given_pairs(combinations(agents, 2), mirrored=mirrored)
+
+
+def given_pairs(pairs: Iterable[tuple[Agent, Agent]], *, mirrored: bool = True) -> Iterator[Lineup]:
+    """The given pairs, the first of each as the proposition; `mirrored` plays each a second time with the seats swapped."""
+    for first, second in pairs:
+        yield {"proposition": first, "opposition": second}
+        if mirrored:
+            yield {"proposition": second, "opposition": first}
+
+
+def against_itself(agents: Sequence[Agent]) -> Iterator[Lineup]:
+    """Every agent on both sides: the self-debates of the paper's configurations self, informed, public, red_team and multi_round."""
+    for agent in agents:
+        yield {"proposition": agent, "opposition": agent}
+
+
+def swiss(agents: Sequence[Agent], rounds: Sequence[Iterable[Result]], *, seed: int = 0, mirrored: bool = True) -> Iterator[Lineup]:
+    """The next round of a Swiss tournament: agents with equal points meet, and nobody meets the same opponent again if it can be helped.
+
+    `rounds` are the results of the rounds so far, oldest first (none: the first round, drawn by `seed`).  A round is worth the share of its
+    debates that an agent won, a tie half; sitting out is worth one point, as in chess.  With an odd number the lowest agent that has sat out
+    least sits out.  Pairs are adjacent in the standings (Monrad); equal points are ordered by `seed`.  The same arguments, in any order of
+    agents, give the same pairs.  Raises StudyError with fewer than two agents, or two of one name.
+    """
+    check_names(agents, "contestant")
+    if len(agents) < 2:
+        raise StudyError(f"a Swiss tournament needs at least two agents, found {len(agents)}")
+    by_name = {agent.name: agent for agent in agents}
+    points, met, sat_out = standings(list(by_name), rounds)
+    order = sorted(by_name, key=lambda name: (-round(points[name], 9), drawn(seed, len(rounds), name)))
+    if len(order) % 2:
+        # The last of those with the fewest rounds out: min() keeps the first it finds.
+        order.remove(min(reversed(order), key=lambda name: sat_out[name]))
+    yield from given_pairs(((by_name[one], by_name[other]) for one, other in paired(order, met)), mirrored=mirrored)
+
+
+def standings(names: Sequence[str], rounds: Sequence[Iterable[Result]]) -> tuple[dict[str, float], Counter[frozenset[str]], Counter[str]]:
+    """(points by name, how often each pair has met, how often each name sat out) after these rounds."""
+    points = dict.fromkeys(names, 0.0)
+    met: Counter[frozenset[str]] = Counter()
+    sat_out: Counter[str] = Counter()
+    for results_of_round in rounds:
+        won: dict[str, list[float]] = defaultdict(list)
+        pairs = set()
+        for result in results_of_round:
+            won[result.first].append(result.score)
+            won[result.second].append(1 - result.score)
+            pairs.add(frozenset((result.first, result.second)))
+        met.update(pairs)
+        for name in names:
+            points[name] += sum(won[name]) / len(won[name]) if won[name] else 1.0
+            sat_out[name] += not won[name]
+    return points, met, sat_out
+
+
+def drawn(seed: int, number: int, name: str) -> bytes:
+    """Where a name stands among equals in this round: a draw that hangs on nothing else."""
+    return hashlib.sha256(repr((seed, number, name)).encode()).digest()
+
+
+def paired(order: Sequence[str], met: Counter[frozenset[str]]) -> list[tuple[str, str]]:
+    """Pair the standings from the top, each with the next below it that it has not met; where a short search finds no such pairing, those
+    meet again who have met least."""
+    steps = iter(range(SEARCH_STEPS))
+
+    def search(left: tuple[str, ...]) -> list[tuple[str, str]] | None:
+        """A pairing of those left in which nobody meets again, or None."""
+        if not left:
+            return []
+        top, rest = left[0], left[1:]
+        for number, other in enumerate(rest):
+            if next(steps, None) is None:
+                return None
+            if not met[frozenset((top, other))] and (below := search(rest[:number] + rest[number + 1 :])) is not None:
+                return [(top, other), *below]
+        return None
+
+    found = search(tuple(order))
+    return least_met(order, met) if found is None else found
+
+
+def least_met(order: Sequence[str], met: Counter[frozenset[str]]) -> list[tuple[str, str]]:
+    """Adjacent pairs of the standings, with partners exchanged between two pairs as long as fewer then meet again."""
+    pairs = list(zip(order[::2], order[1::2], strict=True))
+
+    def again(*exchanged: tuple[str, str]) -> int:
+        """How much these pairs repeat what has been."""
+        return sum(met[frozenset(pair)] ** 2 for pair in exchanged)
+
+    changed = True
+    while changed:
+        changed = False
+        for one, other in combinations(range(len(pairs)), 2):
+            (a, b), (c, d) = now = pairs[one], pairs[other]
+            best = min((now, ((a, c), (b, d)), ((a, d), (b, c))), key=lambda option: again(*option))
+            if again(*best) < again(*now):
+                (pairs[one], pairs[other]), changed = best, True
+    return pairs
+
+
+def swiss_round(
+    name: str,
+    number: int,
+    protocol: Protocol,
+    agents: Sequence[Agent],
+    subjects: Sequence[Subject],
+    *,
+    options: Options | None = None,
+    seed: int = 0,
+) -> Stage:
+    """The stage that plays rounds 1 to `number` of a Swiss tournament: those that were played are there already, so it adds the last.
+
+    Put the stage that judges the study `name` between two rounds.  Rounds are arms of one study, every lineup debates all subjects, and
+    pairings follow from the verdicts that were in when a round began, so that a stop, a repaired verdict or a later judge changes none.
+    Raises StudyError as `swiss` does, when it is written down.
+    """
+
+    def write(path: Path) -> Study:
+        """The rounds up to this one, and any later one that has begun: then this stage has been played, and its study is whole."""
+        begun = len(results(path, name)) if path.exists() else 0
+        arms = []
+        for round in range(1, max(number, begun) + 1):
+            so_far = results(path, name, before=f"round {round}") if round > 1 else {}
+            earlier = [so_far.get(f"round {past}", ()) for past in range(1, round)]
+            arms.append(Arm(f"round {round}", protocol, swiss(agents, earlier, seed=seed), options or {}))
+        return Study(name, arms, subjects)
+
+    return Stage(name, write, partial(expected, number * 2 * (len(agents) // 2) * len(subjects)), tuple(agents))
+
+
+def expected(episodes: int, path: Path) -> int:
+    """The number of episodes, whatever the store holds."""
+    return episodes
+
+
+def check_names(agents: Sequence[Agent], what: str) -> None:
+    """Raise StudyError where there are none, or two share a name, under which their results would be pooled."""
+    if not agents:
+        raise StudyError(f"there is no {what}; name at least one")
+    twice = [name for name, count in Counter(agent.name for agent in agents).items() if count > 1]
+    if twice:
+        raise StudyError(f"two agents are {what}s under the name {twice[0]!r}; give each a name of its own, agent(reference, name=...)")

@@ -1,0 +1,109 @@
+"""Studies in stages: what comes next is written down when the store holds what came before.
+
+A jury can be written down only when there are debates, and a Swiss round only when the last one has been judged.  A stage is a function from
+the store to a study, so that everything which holds of studies holds of stages: to run them again is to continue, and nothing is asked
+twice.  A stage must give the same study again when the store has grown by its own episodes and by those of later stages.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from arena.calls.spending import spent
+from arena.errors import StoreError, StudyError
+from arena.play.run import EVERYTHING_OPEN, Arena, Which
+from arena.play.summary import Summary
+from arena.studies.study import Study, plays
+from arena.types import Agent
+
+Written = Callable[[Path], Study]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A study to come: its name, the function that writes it down from the store, the one that says how many episodes it will have, and
+    whose agents will speak in it."""
+
+    name: str
+    write: Written
+    expected: Callable[[Path], int]
+    agents: tuple[Agent, ...]
+
+
+Stages = Sequence[Study | Stage]
+
+
+def episodes_of(stage: Study | Stage, path: Path) -> int:
+    """How many episodes a study has, or a stage will have when all before it is done."""
+    return len(plays(stage)) if isinstance(stage, Study) else stage.expected(path)
+
+
+def preflight(stages: Stages, path: Path) -> dict[str, int]:
+    """How many episodes each study will have when all is done, by name; stages of one study, such as Swiss rounds, grow it."""
+    found: dict[str, int] = {}
+    for stage in stages:
+        found[stage.name] = max(found.get(stage.name, 0), episodes_of(stage, path))
+    return found
+
+
+def run_stages(
+    arena: Arena, stages: Stages, *, which: Which = EVERYTHING_OPEN, told: Callable[[Summary], object] | None = None
+) -> list[Summary]:
+    """Play stages one after the other, up to one that leaves episodes open; returns their summaries, each also given to `told` at its end.
+
+    The arena's budget is for all of them together.  In async code: `for stage in stages: await arena.play(written(stage, arena.path))`.
+    Raises what `Arena.run` and the stages raise, and StudyError where a price or limit is for a model of no stage.
+    """
+    check_names(arena, stages)
+    summaries: list[Summary] = []
+    for stage in stages:
+        if summaries and summaries[-1].open:
+            break
+        study = written(stage, arena.path)
+        summaries.append(for_study(arena, stages, study).run(study, which=which))
+        if told is not None:
+            told(summaries[-1])
+    return summaries
+
+
+def written(stage: Study | Stage, path: Path) -> Study:
+    """The study itself, or the one that a stage writes down from the store."""
+    return stage if isinstance(stage, Study) else stage.write(path)
+
+
+def written_now(stage: Study | Stage, path: Path) -> Study | None:
+    """The study of a stage as far as the store can tell today; None where it does not hold yet what the stage is written from."""
+    try:
+        return written(stage, path)
+    except (StudyError, StoreError):
+        return None
+
+
+def for_study(arena: Arena, stages: Stages, study: Study) -> Arena:
+    """The arena as it plays one study of these stages: with the limits and prices of its models, and with what is left of the budget."""
+    if len(stages) == 1:
+        return arena
+    mine, own = names_of(study), copy.copy(arena)
+    own.limits, own.prices = ({name: given for name, given in all.items() if name in mine} for all in (arena.limits, arena.prices))
+    if arena.budget_usd is not None:
+        others = {stage.name for stage in stages} - {study.name} if arena.path.exists() else set()
+        own.elsewhere_usd = sum(spent(arena.path, other, arena.prices).usd for other in others)
+    return own
+
+
+def names_of(stage: Study | Stage) -> set[str]:
+    """The models of a stage and their providers: what limits and prices may be given for."""
+    agents = stage.agents if isinstance(stage, Stage) else [agent for arm in stage.arms for lineup in arm.lineups for agent in lineup.values()]
+    models = {agent.model.name for agent in agents}
+    return models | {model.partition("/")[0] for model in models}
+
+
+def check_names(arena: Arena, stages: Stages) -> None:
+    """Raise StudyError where the arena has a limit or price for a name that is no model or provider of any stage."""
+    names = set().union(*(names_of(stage) for stage in stages))
+    for name in {**arena.limits, **arena.prices}:
+        if name not in names and len(stages) > 1:
+            raise StudyError(f"a limit or price is given for {name!r}, but the models of this tournament are {', '.join(sorted(names))}")

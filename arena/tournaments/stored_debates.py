@@ -1,0 +1,98 @@
+"""Stored debates as something to judge, and what has come of them: how play reads what was played before.
+
+A debate is a finished episode with the seats proposition and opposition, whatever its protocol.  Judges get public words only: the raw
+replies, the private thoughts, the ratings and the agents' names are not even read here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from arena.errors import StudyError
+from arena.store.database import live
+from arena.types import Subject, Turn
+
+SPEECHES = """
+    select e.episode, m.text as motion, e.options->>'schedule' as schedule, t.seat, t.step, t.phase, t.round, t.public
+    from episodes e join turns t using (episode) left join subjects m using (subject)
+    where e.study = ? and e.status = 'done' and t.seat in ('proposition', 'opposition')
+    order by e.episode, t.round, t.seat desc, t.step
+"""
+JUDGEABLE = "select study, count(*) from episodes join seats using (episode) where seat = 'proposition' and status = 'done' group by all"
+RESULTS = """
+    with cutoff as (select min(started_at) as began from plays where study = $study and arm = $before),
+    votes as (
+        select v.debate, count(*) filter (v.winner = 'proposition') as pro, count(*) filter (v.winner = 'opposition') as con
+        from verdicts v join episodes j on j.episode = v.episode
+        where j.ended_at <= coalesce((select began from cutoff), j.ended_at) group by all)
+    select e.arm, p.agent, o.agent, case when pro > con then 1.0 when pro < con then 0.0 else 0.5 end::double
+    from episodes e join seats p on p.episode = e.episode and p.seat = 'proposition'
+    join seats o on o.episode = e.episode and o.seat = 'opposition' left join votes on votes.debate = e.episode
+    where e.study = $study order by e.arm, e.episode
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDebate(Subject):
+    """A debate to be judged: `debate` is its episode, `motion` what it was about, `turns` the public face of its speeches.
+
+    The speeches stand round by round, the proposition's first; `sequential` says that the opposition had heard the proposition's speech of
+    the same round.  As a subject it is its motion with the episode and a hash of all that a judge may read.
+    """
+
+    debate: str = ""
+    motion: str = ""
+    turns: tuple[Turn, ...] = ()
+    sequential: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one debate: the names of both agents, and 1 where the first won, 0 where the second did, 0.5 where nobody did."""
+
+    first: str
+    second: str
+    score: float
+
+
+def stored_debates(path: Path, study: str) -> tuple[StoredDebate, ...]:
+    """The finished debates of a study, by episode.  Raises StudyError where there is none, naming the studies that have some."""
+    with live(path, ("episodes",)) as con:
+        rows = con.execute(SPEECHES, [study]).fetchall()
+        others = con.execute(JUDGEABLE).fetchall() if not rows else []
+    if not rows:
+        there_are = ", ".join(f"{name} ({count})" for name, count in sorted(others)) or "none"
+        raise StudyError(f"{path} holds no finished debate of a study {study!r} to judge; studies with finished debates: {there_are}")
+    speeches: dict[str, list[Turn]] = {}
+    about: dict[str, tuple[str, bool]] = {}
+    for episode, motion, schedule, seat, step, phase, round, public in rows:
+        about[episode] = motion or "", schedule == "sequential"
+        speeches.setdefault(episode, []).append(Turn(episode, seat, step, phase, round, text="", public=public))
+    return tuple(stored_debate(episode, *about[episode], tuple(turns)) for episode, turns in speeches.items())
+
+
+def stored_debate(episode: str, motion: str, sequential: bool, turns: tuple[Turn, ...]) -> StoredDebate:
+    """One debate as a subject."""
+    words = [motion, [(turn.seat, turn.step, turn.phase, turn.public) for turn in turns]]
+    digest = hashlib.sha256(orjson.dumps(words)).hexdigest()[:20]
+    text = f"{motion}\n(debate {episode}, public words {digest})"
+    return StoredDebate(text, "debate", source=episode, debate=episode, motion=motion, turns=turns, sequential=sequential)
+
+
+def results(path: Path, study: str, *, before: str | None = None) -> Mapping[str, tuple[Result, ...]]:
+    """The results of a study's debates by arm, as they stood when the arm `before` began; as they stand without one, or before it begins.
+
+    By the majority of all verdicts that were in by then; equal numbers, and none at all, are nobody's win.  So a round that has begun keeps
+    the results that it was paired by, also where a verdict is repaired or a judge added later.
+    """
+    with live(path, ("episodes", "verdicts")) as con:
+        rows = con.execute(RESULTS, {"study": study, "before": before}).fetchall()
+    found: dict[str, list[Result]] = {}
+    for arm, first, second, score in rows:
+        found.setdefault(arm, []).append(Result(first, second, score))
+    return {arm: tuple(listed) for arm, listed in found.items()}

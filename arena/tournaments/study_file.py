@@ -1,0 +1,86 @@
+"""A study is a Python file: load it, fill the annotated arguments of its `study` function from the command line, and call it."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from arena.errors import ArenaError, StudyError
+from arena.studies.study import Study
+from arena.tournaments.stages import Stage, Stages
+
+
+def load_study(file: str | Path, options: Sequence[str] = ()) -> Study:
+    """The one study that a file describes; raises StudyError as `load_stages`, and where there are several."""
+    made = load_stages(file, options)
+    if len(made) != 1 or not isinstance(made[0], Study):
+        raise StudyError(f"{file} describes {len(made)} stages, where one study was expected; run them by run_stages(arena, load_stages(...))")
+    return made[0]
+
+
+def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:
+    """The study, or the studies in stages, that a file describes, with `options` like "models=a,b" filled in.
+
+    Raises StudyError with one sentence for a missing file, a file without a function `study`, an unknown option, or a wrong type.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise StudyError(f"there is no study file {path}")
+    make = study_function(path)
+    try:
+        made: object = make(**filled(make, options, path))
+    except ArenaError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise StudyError(f"{path}: study() failed with {type(error).__name__}: {error}") from error
+    stages = [made] if isinstance(made, Study) else made
+    if not isinstance(stages, list | tuple) or not stages or not all(isinstance(stage, Study | Stage) for stage in stages):
+        raise StudyError(f"{path}: study() must return a Study, or a list of studies and stages; it returned {made!r:.80}")
+    return stages
+
+
+def study_function(path: Path) -> typing.Callable[..., object]:
+    """Run the file as a module (not as a program) and return its function `study`."""
+    name = f"arena_study_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise StudyError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except ArenaError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise StudyError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+    make = getattr(module, "study", None)
+    if not callable(make):
+        raise StudyError(f"{path} has no function `study`; a study file holds `def study(...) -> Study`")
+    return make
+
+
+def filled(make: typing.Callable[..., object], options: Sequence[str], path: Path) -> dict[str, object]:
+    """The arguments for `study`, read from "key=value" by its annotations; a list takes values between commas."""
+    known = inspect.signature(make).parameters
+    hints = typing.get_type_hints(make)
+    values: dict[str, object] = {}
+    for option in options:
+        key, equals, text = option.partition("=")
+        if not equals:
+            raise StudyError(f"an option is written key=value, found {option!r}")
+        if key not in known:
+            raise StudyError(f"{path} has no option {key!r}; it has {', '.join(known) or 'none'}")
+        kind = hints.get(key, str)
+        value: object = [part for part in text.split(",") if part] if typing.get_origin(kind) in (list, tuple) else text
+        try:
+            values[key] = TypeAdapter(kind).validate_python(value)
+        except ValidationError as error:
+            raise StudyError(f"option {key} cannot be {text!r}: {error.errors()[0]['msg']}") from error
+    return values

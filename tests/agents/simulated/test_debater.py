@@ -1,0 +1,110 @@
+"""Simulated debaters: what goes in comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+
+import pytest
+
+from agents.simulated.debater import PROFILES, expected_confidence, simulated
+from arena.errors import StudyError
+from arena.types import Message, Place, Reading, Request, Sampling
+from protocols.parsing.tags import speech_and_confidence
+
+
+def replies(profile: str, count: int = 4000, round: int = 0) -> list[Reading]:
+    """Readings of so many first ratings, each of an episode of its own."""
+    model = simulated(profile)
+
+    async def all_of_them() -> list[Reading]:
+        places = [Place(f"e{n}", "proposition", round, 0, "opening", round) for n in range(count)]
+        requests = [Request((Message("user", "x"),), Sampling(), n, place) for n, place in enumerate(places)]
+        return [speech_and_confidence((await model(request)).text) for request in requests]
+
+    return asyncio.run(all_of_them())
+
+
+@pytest.mark.parametrize("round", [0, 2])
+@pytest.mark.parametrize("profile", [*PROFILES, "even:bias=0.45:noise=0.3", "even:bias=-0.48:noise=0.02", "even:noise=0:debate_sd=0"])
+def test_the_expected_confidence_is_the_mean_of_what_is_printed(profile: str, round: int) -> None:
+    said = [reading.confidence for reading in replies(profile, round=round) if reading.confidence is not None]
+    error = statistics.stdev(said) / len(said) ** 0.5
+    assert abs(statistics.mean(said) - expected_confidence(profile, round)) <= 4 * error + 1e-12
+
+
+def test_unreadable_replies_come_at_their_rate() -> None:
+    missing = sum(reading.confidence is None for reading in replies("even:unreadable=0.3"))
+    assert abs(missing / 4000 - 0.3) < 4 * (0.3 * 0.7 / 4000) ** 0.5
+
+
+def test_both_sides_of_an_episode_share_its_level() -> None:
+    model = simulated("even:noise=0:debate_sd=0.2")
+
+    async def said(episode: str, seat: str) -> str:
+        place = Place(episode, seat, 0, 0, "opening", 0)
+        text = (await model(Request((), Sampling(), hash(seat) % 1000, place))).text
+        return text[text.index("<rating>") :]
+
+    ratings = [asyncio.run(said(e, s)) for e in ("e1", "e2") for s in ("proposition", "opposition")]
+    assert ratings[0] == ratings[1] != ratings[2] == ratings[3]
+
+
+def test_two_profiles_with_seeds_of_their_own_share_the_level_of_their_episode() -> None:
+    first, second = (replies(f"even:noise=0:debate_sd=0.2:seed={seed}", 20) for seed in (1, 2))
+    assert [a.confidence for a in first] == [b.confidence for b in second]
+
+
+def test_a_low_rating_is_read_and_not_taken_for_another_scale() -> None:
+    said = replies("even:bias=-0.48:noise=0.02", 500)
+    assert {reading.confidence_status for reading in said} == {"read"}
+    assert any(reading.confidence == 0.01 for reading in said)
+
+
+def test_the_parameters_come_out_of_many_replies() -> None:
+    profile = "even:bias=0.1:drift=0.05:noise=0.06:debate_sd=0.03"
+    first, third = ([float(reading.confidence or 0) for reading in replies(profile, round=round)] for round in (0, 2))
+    error = (0.06**2 + 0.03**2) ** 0.5 / 4000**0.5
+    assert abs(statistics.mean(first) - 0.6) < 4 * error
+    assert abs(statistics.mean(third) - statistics.mean(first) - 0.1) < 4 * 2**0.5 * error
+    assert abs(statistics.stdev(first) - (0.06**2 + 0.03**2) ** 0.5) < 0.003
+
+
+def test_the_same_request_has_the_same_reply_and_the_seed_changes_it() -> None:
+    assert replies("erratic", 20) == replies("erratic", 20)
+    assert replies("erratic", 20) != replies("erratic:seed=1", 20)
+
+
+def test_every_word_says_that_it_is_simulated() -> None:
+    model = simulated("overconfident:strength=1.5")
+    reading = replies("overconfident:strength=1.5", 1)[0]
+    assert model.simulated
+    assert "no language model said this" in str(reading.public)
+    assert "Its strength is 1.5 logits" in str(reading.public)
+
+
+def test_a_reference_names_only_what_differs_from_its_profile() -> None:
+    assert simulated("confident").name == "sim/confident"
+    assert simulated("confident:drift=0.04").name == "sim/confident"
+    assert simulated("confident:noise=0.1:bias=0.2").name == simulated("confident:bias=0.2:noise=0.1").name
+    names = {simulated(f"even:{setting}").name for setting in ("seed=10000001", "seed=10000002", "bias=0.12345671", "bias=0.12345672")}
+    assert len(names) == 4
+
+
+@pytest.mark.parametrize(
+    ("profile", "words"),
+    [
+        ("confidant", "did you mean 'confident'"),
+        ("", "there is no simulated profile ''"),
+        ("even:bais=0.1", "no parameter 'bais'"),
+        ("even:bias=much", "needs a number, found 'much'"),
+        ("even:bias", "needs a number"),
+        ("even:noise=nan", "must lie between"),
+        ("even:unreadable=2", "must lie between 0 and 1"),
+        ("even:seed=0.5", "needs a number"),
+        ("even:bias=0.1:bias=0.2", "given twice"),
+    ],
+)
+def test_a_wrong_profile_says_what_there_is(profile: str, words: str) -> None:
+    with pytest.raises(StudyError, match=words):
+        simulated(profile)

@@ -1,0 +1,178 @@
+"""Standings of a small tournament that is really played and judged, by simulated models: counts against SQL, flags, tables, and the CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents import agent
+from analysis.read.verdicts import judged_studies, read_verdicts
+from analysis.reports.standings import print_standings, standings
+from analysis.statistics.ranking import bradley_terry
+from arena import Arena, Arm, Study, Subject, against_itself, round_robin, run_stages
+from arena.errors import StoreError, StudyError
+from arena.exports.pairwise import COLUMNS, export_pairwise
+from protocols.debate import debate
+from protocols.judging import jury
+
+MODELS = {"weak": "sim/confident:strength=-1.0:words=90", "kin": "sim/modest:family=4", "strong\x1b[2J": "sim/even:strength=1.0:words=90"}
+JUDGES = {
+    "fair": "sim/judge:seed=1",
+    "first": "sim/judge:first=2.0",
+    "loving": "sim/judge:family=4:love=3.0",
+    "mute": "sim/judge:unreadable=0.4",
+}
+KEYS = "study juries simulated debates contestants seat pairs outcomes judges agreement surer_side verdicts missing related rules"
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Arena:
+    """Three contestants, mirrored on eight motions, and against themselves on the side; four judges in both orders, twice."""
+    arena = Arena(tmp_path_factory.mktemp("standings") / "a.duckdb", concurrency=64)
+    models = [agent(reference, name=name) for name, reference in MODELS.items()]
+    lineups = [*round_robin(models), *against_itself(models[:1])]
+    played = Study("cup", [Arm("all", debate, lineups)], [Subject(f"This house would count to {n}.") for n in range(8)])
+    jurors = [agent(reference, name=name) for name, reference in JUDGES.items()]
+    run_stages(arena, [played, jury("cup jury", played, jurors, repeats=2)])
+    run_stages(arena, [jury("second jury", "cup", jurors[:1], orders=["as played"])])
+    return arena
+
+
+@pytest.fixture(scope="module")
+def found(arena: Arena) -> dict[str, Any]:
+    return standings(arena.path, "cup", jury="cup jury")
+
+
+def of(found: dict[str, Any], judge: str) -> dict[str, Any]:
+    """The row of one judge."""
+    return next(row for row in found["judges"] if row["judge"] == judge)
+
+
+def test_the_keys_are_a_promise_and_the_whole_is_json(found: dict[str, Any]) -> None:
+    assert sorted(found) == sorted(KEYS.split())
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert {"agent", "strength", "ci_low", "ci_high", "elo", "win_rate", "votes", "debates"} < set(found["contestants"][0])
+
+
+def test_the_strongest_comes_first_with_its_interval(found: dict[str, Any]) -> None:
+    assert [row["agent"] for row in found["contestants"]] == list(MODELS)[::-1]
+    assert all(row["ci_low"] < row["strength"] < row["ci_high"] for row in found["contestants"])
+    assert sum(row["strength"] for row in found["contestants"]) == pytest.approx(0, abs=1e-9)
+
+
+def test_flips_are_those_of_the_view(arena: Arena, found: dict[str, Any]) -> None:
+    view = arena.sql(
+        "with two as (select judge, debate, v.repeat, count(distinct winner) as n from verdicts v join episodes e using (episode)"
+        " where e.study = 'cup jury' and winner <> 'abstain' group by all having count(*) = 2)"
+        " select judge, count(*), count(*) filter (n = 2) from two group by all"
+    )
+    assert {judge: (both, flips) for judge, both, flips in view} == {
+        row["judge"]: (row["both_orders"], row["flips"]) for row in found["judges"]
+    }
+    assert of(found, "first")["flip_rate"] > of(found, "fair")["flip_rate"] + 0.1
+
+
+def test_missing_verdicts_are_counted_with_their_reason(arena: Arena, found: dict[str, Any]) -> None:
+    missing = arena.sql("select count(*) from verdicts where winner is null").rows[0][0]
+    assert missing > 20
+    assert found["missing"] == [{"reason": "no winner tag", "n": missing}]
+    assert found["verdicts"]["missing"] == of(found, "mute")["missing"] == missing
+    assert found["verdicts"]["all"] == (6 + 1) * 8 * 4 * 2 * 2
+
+
+def test_judges_of_their_family_are_flagged_and_left_out(arena: Arena, found: dict[str, Any]) -> None:
+    """The loving judge read 4 of 7 lineups with its kin in them: 4 x 8 debates, both orders, twice."""
+    assert found["verdicts"]["judge_of_family"] == 4 * 8 * 2 * 2
+    included = standings(arena.path, "cup", jury="cup jury", related="include")
+    kin = [next(row["win_rate"] for row in one["contestants"] if row["agent"] == "kin") for one in (found, included)]
+    assert kin[1] > kin[0]
+    assert included["verdicts"]["counted"] - found["verdicts"]["counted"] == 128
+
+
+def test_what_was_planted_in_judges_is_found(found: dict[str, Any]) -> None:
+    first, loving = of(found, "first")["effects"]["first"], of(found, "loving")
+    assert first["ci_low"] < 2.0 < first["ci_high"]
+    assert loving["effects"]["family"]["ci_low"] > 1
+    assert loving["own_family"]["ci_low"] > 0.1
+    assert of(found, "fair")["effects"]["family"]["size"] is None
+
+
+def test_words_are_counted_as_between_spaces_and_line_breaks(add: Callable[..., Path]) -> None:
+    debate = {"ratings": [(60, 70, 80), (50, 60, 90)], "votes": [("proposition", 0.8)]}
+    path = add("s", debate | {"public": "One two\n\nthree\tfour  five. "})
+    found = read_verdicts(path, "s")
+    assert found.words.tolist() == [[15, 15]]
+    assert found.confidence.tolist() == [[0.8, 0.9]]
+
+
+def test_debates_against_oneself_are_judged_and_not_ranked(found: dict[str, Any]) -> None:
+    assert found["debates"] == 7 * 8
+    assert sum(row["votes"] for row in found["pairs"] if row["agent"] == row["against"]) == 0
+    assert all(row["debates"] <= 4 * 8 for row in found["contestants"])
+
+
+def test_one_jury_or_all(arena: Arena, found: dict[str, Any]) -> None:
+    every = standings(arena.path, "cup")
+    assert every["verdicts"]["all"] - found["verdicts"]["all"] == 7 * 8
+    assert judged_studies(arena.path) == {"cup": ["cup jury", "second jury"]}
+    assert (every["juries"], found["juries"]) == (
+        [{"jury": "cup jury", "verdicts": 896}, {"jury": "second jury", "verdicts": 56}],
+        [{"jury": "cup jury", "verdicts": 896}],
+    )
+    out = io.StringIO()
+    print_standings(every, out)
+    assert "several juries are pooled here: cup jury (896), second jury (56)" in " ".join(out.getvalue().split())
+
+
+def test_the_tables_say_that_it_is_simulated_and_steer_no_terminal(found: dict[str, Any]) -> None:
+    out = io.StringIO()
+    print_standings(found, out)
+    text = out.getvalue()
+    assert "SIMULATED" in text
+    assert "\x1b" not in text
+    assert "changed with the seat order in" in text
+    assert "no winner tag" in text
+    assert max(map(len, text.splitlines())) <= 100
+    for words in ("Leaderboard", "Krippendorff", "who is read first", "its own family", "left out of the leaderboard"):
+        assert words in " ".join(text.split())
+
+
+def test_the_pairwise_file_gives_the_same_strengths(arena: Arena, tmp_path: Path) -> None:
+    """In a fit without a prior, over judges that miss nothing; a flip is a win for each, as an abstention is half a win for both."""
+    file = tmp_path / "new" / "pairwise.csv"
+    wrote = export_pairwise(arena.path, file, ["cup"])
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["judge"] in ("fair", "first") and row["study"] == "cup"]
+    assert tuple(rows[0]) == COLUMNS
+    assert {row["winner"] for row in rows} == {"model_a", "model_b"}
+    names = sorted(MODELS)
+    first, second = (np.array([names.index(row[key]) for row in rows]) for key in ("model_a", "model_b"))
+    score = np.array([float(row["winner"] == "model_a") for row in rows])
+    verdicts = read_verdicts(arena.path, "cup")
+    kept = np.isin(verdicts.judge, [verdicts.judges.index(name) for name in ("fair", "first")]) & ~verdicts.against_itself()[verdicts.debate]
+    side = verdicts.side[verdicts.debate[kept]]
+    ours = bradley_terry(side[:, 0], side[:, 1], verdicts.winner[kept], 3)
+    assert bradley_terry(first, second, score, 3).strength == pytest.approx(ours.strength, abs=1e-9)
+    assert (wrote.related, wrote.missing > 0) == (128, True)
+    assert export_pairwise(arena.path, tmp_path / "all.csv", ["cup"], include_related=True).rows == wrote.rows + 128
+
+
+def test_an_export_replaces_nothing(arena: Arena, tmp_path: Path) -> None:
+    (tmp_path / "pairwise.csv").write_text("mine")
+    with pytest.raises(StoreError, match="cannot write"):
+        export_pairwise(arena.path, tmp_path / "pairwise.csv", ["cup"])
+    assert (tmp_path / "pairwise.csv").read_text() == "mine"
+
+
+def test_a_study_without_verdicts_says_which_have_some(arena: Arena) -> None:
+    with pytest.raises(StudyError, match=r"no verdict on debates of a study 'cup jury'; studies with verdicts: cup \("):
+        standings(arena.path, "cup jury")
+    with pytest.raises(StudyError, match="no verdict by the jury 'third'"):
+        standings(arena.path, "cup", jury="third")

@@ -1,0 +1,90 @@
+"""What a study is expected to take: from the protocol itself, before a model is asked, and compared with what it took."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agents import agent as by_reference
+from arena import Arena, Arm, Price, Sampling, Study, Subject
+from arena.errors import StudyError
+from protocols.debate import PRESETS, debate
+from tests.fake_agents import MOTION, agent, rating, study
+from tests.fake_server import chat_server
+
+VERSION = "1"
+REPLY = "<thoughts>t</thoughts><speech>" + "word " * 300 + "</speech><rating>70</rating>"
+
+
+def debates(*agents: object, motions: int = 3, preset: str = "self") -> Study:
+    lineups = [{"proposition": one, "opposition": one} for one in agents]
+    return Study("d", [Arm(preset, debate, lineups, PRESETS[preset])], [Subject(f"Motion {n}.") for n in range(motions)])
+
+
+@pytest.mark.parametrize(("preset", "calls"), [("self", 6), ("multi_round", 8), ("public", 6)])
+def test_calls_are_counted_by_playing_and_nothing_is_asked_or_written(tmp_path: Path, preset: str, calls: int) -> None:
+    def never(request: object) -> str:
+        raise AssertionError("a model was asked")
+
+    estimate = Arena(tmp_path / "a.duckdb").dry_run(debates(agent("a", never), agent("b", never), preset=preset))
+    assert (estimate.episodes, estimate.calls, estimate.failed, estimate.simulated) == (6, 6 * calls, 0, True)
+    assert [(m.model, m.calls) for m in estimate.models] == [("scripted/a", 3 * calls), ("scripted/b", 3 * calls)]
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_an_estimate_is_stored_and_compared_with_what_was_spent(tmp_path: Path) -> None:
+    async with chat_server(lambda body: REPLY) as server:
+        paid = by_reference(f"http/any@{server.url}", sampling=Sampling(max_tokens=1000))
+        arena = Arena(tmp_path / "a.duckdb", prices={"http/any": Price(1.0, 2.0)})
+        summary = await arena.play(debates(paid))
+    assert summary.expected is not None
+    assert summary.expected.calls == summary.calls == 18
+    assert summary.expected.usd == pytest.approx(summary.cost_usd, rel=0.9)
+    assert summary.expected.usd_if_longest >= summary.cost_usd
+    assert f"18 calls, {summary.tokens_in:,} tokens in" in str(summary)
+    assert "expected were 18 calls" in str(summary)
+    assert arena.sql("select estimate->>'$.models[0].calls' from runs").rows == (("18",),)
+
+
+def test_what_is_stored_is_left_out(tmp_path: Path) -> None:
+    from arena import Which
+
+    arena = Arena(tmp_path / "a.duckdb")
+    arena.run(study(subjects=4), which=Which(limit=3))
+    assert arena.dry_run(study(subjects=4)).calls == 6
+    arena.run(study(subjects=4))
+    assert (arena.dry_run(study(subjects=4)).calls, arena.dry_run(study(subjects=4)).models) == (0, ())
+
+
+def test_prices_bounds_and_lengths_show_in_dollars(tmp_path: Path) -> None:
+    made = debates(replace(agent(), sampling=Sampling(max_tokens=2000)), motions=1)
+    arena = Arena(tmp_path / "a.duckdb", prices={"scripted/echo": Price(0.0, 1000.0)})
+    short, long = arena.dry_run(made, reply_tokens=100), arena.dry_run(made, reply_tokens=1000)
+    assert (short.usd, long.usd) == (pytest.approx(0.6), pytest.approx(6.0))
+    assert short.usd_if_longest == long.usd_if_longest == pytest.approx(12.0)
+    assert long.tokens_in > short.tokens_in
+    with pytest.raises(StudyError, match="at least 1 token"):
+        arena.dry_run(made, reply_tokens=0)
+
+
+def test_a_large_study_is_estimated_from_a_sample(tmp_path: Path) -> None:
+    estimate = Arena(tmp_path / "a.duckdb").dry_run(debates(agent(), motions=1500))
+    assert (estimate.episodes, estimate.played, estimate.calls) == (1500, 1000, 9000)
+
+
+def test_a_protocol_that_never_ends_or_breaks_is_said_and_not_hung_on(tmp_path: Path) -> None:
+    async def until_agreed(episode: object, motion: object, speaker: object) -> None:
+        while (await episode.ask(speaker, motion.text, phase="x", read=rating)).answer != "yes":  # type: ignore[attr-defined]
+            pass
+
+    async def breaks(episode: object, motion: object, speaker: object) -> None:
+        await episode.ask(speaker, motion.text, phase="x", read=rating)  # type: ignore[attr-defined]
+        raise ValueError("no vote")
+
+    arms = [Arm("e", until_agreed, [{"speaker": agent()}]), Arm("b", breaks, [{"speaker": agent("b")}])]
+    estimate = Arena(tmp_path / "a.duckdb").dry_run(Study("s", arms, [MOTION]))
+    assert estimate.failed == 2
+    assert estimate.why is not None
+    assert estimate.why.startswith("Endless: more than 2000 turns in one episode")

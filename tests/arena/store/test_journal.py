@@ -1,0 +1,131 @@
+"""The journal: durable lines, rotation, and a disk that takes no more."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+
+import orjson
+import pytest
+
+from arena.errors import StoreError
+from arena.store import journal as journal_module
+from arena.store.database import is_open
+from arena.store.journal import Journal, line, write_journal
+from arena.store.schema import SCHEMA_VERSION
+from arena.text import writable
+
+
+async def test_durable_returns_when_the_lines_are_in_the_file(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "r")
+    journal.append(line("subjects", {"subject": "a"}), line("subjects", {"subject": "b"}))
+    await journal.durable()
+    rows = [orjson.loads(text) for text in (tmp_path / "r-000.jsonl").read_bytes().splitlines()]
+    assert rows == [{"t": "journal", "schema_version": SCHEMA_VERSION}, {"t": "subjects", "subject": "a"}, {"t": "subjects", "subject": "b"}]
+
+
+async def test_many_waiters_share_few_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    syncs: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (syncs.append(fd), fsync(fd)))
+    journal = Journal(tmp_path, "r")
+    await asyncio.gather(*(journal.durable() for _ in range(200)))
+    assert 1 <= len(syncs) <= 3
+
+
+async def test_a_journal_is_open_for_as_long_as_its_run(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "r")
+    assert is_open(tmp_path / "r-000.jsonl")
+    journal.close()
+    assert not is_open(tmp_path / "r-000.jsonl")
+
+
+async def test_a_full_segment_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 150)
+    journal = Journal(tmp_path, "r")
+    for number in range(5):
+        journal.append(line("subjects", {"subject": str(number), "text": "x" * 60}))
+        await journal.durable()
+    journal.close()
+    files = sorted(tmp_path.glob("*.jsonl"))
+    assert [file.name for file in files] == ["r-000.jsonl", "r-001.jsonl", "r-002.jsonl"]
+    assert sum(file.read_bytes().count(b'"t":"subjects"') for file in files) == 5
+
+
+async def test_after_a_failed_write_nothing_more_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path, "r")
+
+    def full(descriptor: int, block: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(StoreError, match="No space left on device; free space"):
+            journal.append(b"{}\n")
+    with pytest.raises(StoreError, match="No space left"):
+        journal.append(b"{}\n")
+    with pytest.raises(StoreError, match="No space left"):
+        await journal.durable()
+
+
+async def test_a_failed_sync_acknowledges_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path, "r")
+
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    journal.append(b"{}\n")
+    with pytest.raises(StoreError, match="Input/output error"):
+        await journal.durable()
+
+
+def test_a_whole_journal_appears_at_once_or_not_at_all(tmp_path: Path) -> None:
+    def lines() -> object:
+        yield line("subjects", {"subject": "a"})
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StoreError):
+        write_journal(tmp_path / "i.jsonl", lines())  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("text", "kept"), [("plain", "plain"), ("é\ud800", "é\ufffd"), ("\x00\u2028", "\x00\u2028")])
+def test_writable_text_survives_json(text: str, kept: str) -> None:
+    assert writable(text) == kept
+    assert orjson.loads(line("subjects", {"text": writable(text)}))["text"] == kept
+
+
+async def test_lines_for_later_go_before_the_next_ones_or_by_themselves(tmp_path: Path) -> None:
+    journal, file = Journal(tmp_path, "r"), tmp_path / "r-000.jsonl"
+    journal.later(line("subjects", {"subject": "a"}))
+    assert file.read_bytes().count(b"\n") == 1
+    journal.append(line("subjects", {"subject": "b"}))
+    journal.later(line("subjects", {"subject": "c"}))
+    await asyncio.sleep(0.2)
+    journal.later(line("subjects", {"subject": "d"}))
+    await journal.durable()
+    journal.later(line("subjects", {"subject": "e"}))
+    journal.close()
+    assert [orjson.loads(text).get("subject") for text in file.read_bytes().splitlines()] == [None, "a", "b", "c", "d", "e"]
+
+
+def test_a_disk_that_takes_no_more_at_the_very_end_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ends of episodes are written later; where they cannot be, the run must not say that they are done."""
+    from arena.play.run import Arena
+    from tests.fake_agents import study
+
+    whole = os.write
+
+    def full(descriptor: int, block: bytes) -> int:
+        if b'"t":"statuses"' in block:
+            raise OSError(28, "No space left on device")
+        return whole(descriptor, block)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(StoreError, match="takes no more"):
+        Arena(tmp_path / "a.duckdb").run(study(subjects=1))
+    monkeypatch.undo()
+    assert Arena(tmp_path / "a.duckdb").run(study(subjects=1)).replies == 0

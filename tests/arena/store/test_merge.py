@@ -1,0 +1,50 @@
+"""Merging stores: what agrees is joined, what was played otherwise is left as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arena.errors import Refused, StoreError
+from arena.play.run import Arena, Which
+from arena.store.database import create
+from arena.store.merge import merge
+from arena.types import Request
+from tests.fake_agents import agent, study
+
+TURNS = "select seat, step, text from turns order by all"
+
+
+def half(request: Request) -> str:
+    if request.place.step == 1:
+        raise Refused("enough")
+    return f"A {request.seed}|50"
+
+
+def test_the_rest_of_an_episode_that_was_begun_here_is_taken_in(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
+    for path in (ours, theirs):
+        Arena(path).run(study(agent(reply=half), subjects=1))
+    Arena(theirs).run(study(agent(reply=lambda r: f"A {r.seed}|50"), subjects=1), which=Which(retry_failed=True))
+    new, disputed = merge(ours, theirs)
+    assert new > 0
+    assert disputed == 0
+    assert Arena(ours).sql(TURNS) == Arena(theirs).sql(TURNS)
+    assert Arena(ours).sql("select status from episodes").rows == (("done",),)
+    assert merge(ours, theirs) == (0, 0)
+
+
+def test_two_plays_of_one_episode_never_become_a_third(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
+    Arena(ours).run(study(agent(reply=half), subjects=1))
+    Arena(theirs).run(study(agent(reply=lambda r: f"B {r.seed}|50"), subjects=1))
+    before = Arena(ours).sql(TURNS)
+    assert merge(ours, theirs)[1] == 1
+    assert Arena(ours).sql(TURNS) == before
+
+
+def test_a_store_is_not_merged_into_itself(tmp_path: Path) -> None:
+    create(tmp_path / "a.duckdb")
+    with pytest.raises(StoreError, match="into itself"):
+        merge(tmp_path / "a.duckdb", tmp_path / "a.duckdb")

@@ -1,0 +1,126 @@
+"""Stores as users have them, the viewer served over HTTP, and a real browser that complains about everything."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from arena.cli.main import main
+from tests.chromium import chromium
+
+ROOT = Path(__file__).resolve().parents[3]
+PUBLISHED = ROOT.parent / "shared" / "data" / "llms_overconfidence"
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
+    """The store that a command makes, made by whichever worker of this test run comes first; nobody writes into it afterwards."""
+    workers = "PYTEST_XDIST_WORKER" in os.environ
+    folder = (factory.getbasetemp().parent if workers else factory.getbasetemp()) / "stores"
+    folder.mkdir(exist_ok=True)
+    db = folder / f"{name}.duckdb"
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (done := folder / f"{name}.done").exists():
+            assert main([*words, "--db", str(db)]) == 0
+            done.touch()
+    return db
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the published debates; skips where their folder is missing."""
+    if not PUBLISHED.exists():
+        pytest.skip("the published debates are not beside the checkout")
+    return made_once(tmp_path_factory, "published", "import", "llms-overconfidence", str(PUBLISHED))
+
+
+@pytest.fixture(scope="session")
+def tournament(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a simulated tournament and its juries."""
+    return made_once(tmp_path_factory, "cup", "run", str(ROOT / "experiments" / "tournament.py"))
+
+
+@pytest.fixture(scope="session")
+def peers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a LeaP run on the toy model, beside a vote."""
+    return made_once(tmp_path_factory, "leap", "run", str(ROOT / "experiments" / "leap.py"), "-o", "number=2", "-o", "paths=3")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A viewer that runs: its address, and the address with the token."""
+
+    url: str
+    with_token: str
+
+
+@contextmanager
+def viewer(db: Path, *words: str) -> Iterator[Served]:
+    """`arena view` in a process of its own, for the length of the block."""
+    command = [sys.executable, "-m", "arena", "view", "--db", str(db), "--port", "0", *words]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    try:
+        assert process.stdout is not None
+        printed = [process.stdout.readline() for _ in range(2)]
+        address = printed[1].strip()
+        yield Served(address.partition("/?")[0], address)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], Served]]:
+    """`serve(db)`: the viewer of a store, started once for the session."""
+    running: dict[Path, object] = {}
+    found: dict[Path, Served] = {}
+
+    def served(db: Path) -> Served:
+        if db not in found:
+            running[db] = viewer(db)
+            found[db] = running[db].__enter__()  # type: ignore[attr-defined]
+        return found[db]
+
+    yield served
+    for one in running.values():
+        one.__exit__(None, None, None)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; on a machine where tests must not be skipped (CI) a missing one fails."""
+    where = chromium()
+    assert where, "no Chromium: run `python -m tests.chromium`, which finds or installs one"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of 1280 x 900 whose console must stay silent and whose requests must all be answered by the viewer."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    complaints: list[str] = []
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(f"{message.text} ({message.location.get('url')})")
+
+    tab.on("console", said)
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    # A request that the reader left behind by going on to another page is no fault.
+    tab.on("requestfailed", lambda request: request.failure != "net::ERR_ABORTED" and complaints.append(f"failed: {request.url}"))
+    yield tab
+    context.close()
+    assert complaints == []
