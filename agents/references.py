@@ -35,7 +35,7 @@ PROVIDERS = frozenset(
 )
 
 
-def unknown(reference: str) -> StudyError:
+def unknown_reference_error(reference: str) -> StudyError:
     """The error for a reference that names no model of this version: what was asked, what there is, and the nearest spelling.
 
     What follows an "@" is not repeated, since an address may hold a password.
@@ -74,7 +74,7 @@ def model(reference: str) -> Model:
     if kind in ("http", "vllm"):
         from agents.providers.http import http_model
 
-        return http_model(rest, continues=kind == "vllm")
+        return http_model(rest, supports_prefill=kind == "vllm")
     if kind == "local":
         from agents.local.model import local_model
 
@@ -92,10 +92,10 @@ def model(reference: str) -> Model:
 
         return simulated_solver(rest)
     if kind == "sim":
-        from agents.simulated.debater import simulated
+        from agents.simulated.debater import simulated_debater
 
-        return simulated(rest)
-    raise unknown(reference)
+        return simulated_debater(rest)
+    raise unknown_reference_error(reference)
 
 
 def agent(
@@ -109,10 +109,9 @@ def agent(
     """
     speaker, sampling = model(reference), sampling or Sampling()
     why = out_of_range(sampling)
-    if why is None and drop_unsupported and hasattr(speaker, "taken"):
-        sampling = speaker.taken(sampling)
-    if why is None and hasattr(speaker, "objection"):
-        why = speaker.objection(sampling)
+    if why is None and drop_unsupported:
+        sampling = speaker.supported_sampling(sampling)
+    why = why or speaker.unsupported_reason(sampling)
     if why is not None:
         raise StudyError(f"{speaker.name} cannot be sampled so: {why}")
     return Agent(speaker.name if name is None else name, speaker, system, sampling)

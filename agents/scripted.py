@@ -11,22 +11,21 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from arena.calls.prices import Price
 from arena.text import writable
-from arena.types import Model, Reply, Request
+from arena.types import BaseModel, Model, Price, Reply, Request
 
 Script = Callable[[Request], str | Reply | Awaitable[str | Reply]]
 
 
 @dataclass(frozen=True)
-class ScriptedModel:
+class ScriptedModel(BaseModel):
     """A model that answers with what its function returns; made by `scripted`."""
 
     name: str
     reply: Script
     latency_s: Callable[[Request], float] | None = None
     price: Price | None = None
-    can: frozenset[str] = frozenset({"seed", "prefill"})
+    capabilities: frozenset[str] = frozenset({"seed", "prefill"})
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:
@@ -43,7 +42,7 @@ class ScriptedModel:
         raise TypeError(f"the function of {self.name} must return text or a Reply; it returned {type(answer).__name__}")
 
 
-def scripted(
+def scripted_model(
     reply: Script, name: str = "scripted", *, latency_s: Callable[[Request], float] | None = None, price: Price | None = None
 ) -> Model:
     """A model that answers with the text that `reply(request)` returns.

@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from arena.calls.estimate import Estimate
-    from arena.calls.prices import Price
+    from arena.calls.estimate import CostEstimate
     from arena.calls.rate_limits import Limit
     from arena.calls.retry import Retry
     from arena.errors import ArenaError
     from arena.play.episode import Episode
     from arena.play.prompt import own, rated
-    from arena.play.run import Arena, Which
+    from arena.play.run import Arena, RunSelection
     from arena.play.summary import Summary
     from arena.studies.motions import MOTIONS, motions
     from arena.studies.study import Arm, Lineup, Study
     from arena.tournaments.pairings import against_itself, given_pairs, round_robin, swiss, swiss_round
     from arena.tournaments.stages import Stage, run_stages
-    from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn, Verdict
+    from arena.types import Agent, Answer, Price, Sampling, Seat, Subject, Turn, Verdict
 
 _HOME = {
     "Arena": "arena.play.run",
@@ -39,7 +38,7 @@ _HOME = {
     "Episode": "arena.play.episode",
     "Estimate": "arena.calls.estimate",
     "Limit": "arena.calls.rate_limits",
-    "Price": "arena.calls.prices",
+    "Price": "arena.types",
     "own": "arena.play.prompt",
     "rated": "arena.play.prompt",
     "motions": "arena.studies.motions",
@@ -68,7 +67,7 @@ __all__ = [
     "ArenaError",
     "Arm",
     "Episode",
-    "Estimate",
+    "CostEstimate",
     "Limit",
     "Lineup",
     "Price",
@@ -81,7 +80,7 @@ __all__ = [
     "Summary",
     "Turn",
     "Verdict",
-    "Which",
+    "RunSelection",
     "against_itself",
     "given_pairs",
     "motions",

@@ -2,17 +2,17 @@
 
     ArenaError
     ├── ModelError            a model gave no usable reply; the episode fails, the run goes on
-    │   ├── RateLimited         the provider asked us to slow down
-    │   ├── Refused             the provider refused the request (bad key, bad parameter, policy)
-    │   ├── ContextOverflow     the prompt does not fit the model
-    │   ├── EmptyReply          a reply without text
-    │   ├── Unreachable         no connection, or it broke before the reply was whole
-    │   └── BadReply            an answer that is not in the expected format
+    │   ├── RateLimitedError    the provider asked us to slow down
+    │   ├── RefusedError        the provider refused the request (bad key, bad parameter, policy)
+    │   ├── ContextOverflowError the prompt does not fit the model
+    │   ├── EmptyReplyError     a reply without text
+    │   ├── UnreachableError    no connection, or it broke before the reply was whole
+    │   └── BadReplyError       an answer that is not in the expected format
     ├── ProtocolError         a protocol broke a rule of the arena
     │   ├── ReplayError         a replayed protocol asked for something else than it did before
     │   ├── BusySeatError       one seat was asked twice at once
     │   └── LeakError           a private face was about to be shown to somebody else
-    ├── BudgetSpent           the next call does not fit the budget
+    ├── BudgetSpentError      the next call does not fit the budget
     ├── StoreError            the database or a journal cannot be read or written
     └── StudyError            the study, its options, models or subjects are wrong
 
@@ -39,7 +39,7 @@ class ModelError(ArenaError):
     `sent` says whether the request may have reached the provider: what was never sent costs nothing.
     """
 
-    passing = False
+    retryable = False
 
     def __init__(self, message: str, *, http_status: int | None = None, reply: Reply | None = None, sent: bool = True) -> None:
         super().__init__(message)
@@ -48,40 +48,40 @@ class ModelError(ArenaError):
         self.sent = sent
 
 
-class RateLimited(ModelError):
+class RateLimitedError(ModelError):
     """The provider asked us to slow down; `retry_after_s` is its wish in seconds, where it gave one."""
 
-    passing = True
+    retryable = True
 
     def __init__(self, message: str, *, http_status: int | None = None, retry_after_s: float | None = None, reply: Reply | None = None) -> None:
         super().__init__(message, http_status=http_status, reply=reply)
         self.retry_after_s = retry_after_s
 
 
-class Refused(ModelError):
+class RefusedError(ModelError):
     """The provider refused the request: a bad key, a bad parameter, a policy."""
 
 
-class ContextOverflow(ModelError):
+class ContextOverflowError(ModelError):
     """The prompt does not fit the model's context."""
 
 
-class EmptyReply(ModelError):
+class EmptyReplyError(ModelError):
     """The reply came without any text."""
 
-    passing = True
+    retryable = True
 
 
-class Unreachable(ModelError):
+class UnreachableError(ModelError):
     """No connection, or it broke or timed out before the reply was whole."""
 
-    passing = True
+    retryable = True
 
 
-class BadReply(ModelError):
+class BadReplyError(ModelError):
     """The answer is not in the expected format."""
 
-    passing = True
+    retryable = True
 
 
 class ProtocolError(ArenaError):
@@ -100,7 +100,7 @@ class LeakError(ProtocolError):
     """A private face was about to be shown to somebody else than its author."""
 
 
-class BudgetSpent(ArenaError):
+class BudgetSpentError(ArenaError):
     """The next call does not fit the budget."""
 
 
@@ -109,8 +109,21 @@ class StoreError(ArenaError):
 
 
 # What stops a run rather than failing an episode, which stays open for the next run.
-STOPPING = (BudgetSpent, ReplayError, StoreError)
+STOPPING = (BudgetSpentError, ReplayError, StoreError)
 
 
 class StudyError(ArenaError):
     """The study, its options, models or subjects are wrong; nothing was started."""
+
+
+# The record keeps the words of version 0.1.0, whose exceptions did not all end in Error.
+STORED_KINDS = {
+    f"{kind}Error": kind
+    for kind in ("RateLimited", "Refused", "ContextOverflow", "EmptyReply", "Unreachable", "BadReply", "BudgetSpent")
+}
+
+
+def error_kind(error: BaseException) -> str:
+    """Return the word under which the record keeps an error: its class, as version 0.1.0 called it."""
+    name = type(error).__name__
+    return STORED_KINDS.get(name, name)

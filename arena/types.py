@@ -34,7 +34,7 @@ class Sampling:
     logprobs: int | None = None
     top_k: int | None = None
     min_p: float | None = None
-    options: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     def content(self) -> dict[str, object]:
         """The settings as they go into ids and hashes: one that came later is left out where it is not set, so that old ids stay."""
@@ -45,8 +45,8 @@ class Sampling:
             fields["top_k"] = self.top_k
         if self.min_p is not None:
             fields["min_p"] = self.min_p
-        if self.options:
-            fields["options"] = self.options
+        if self.choices:
+            fields["options"] = self.choices
         return fields
 
 
@@ -71,7 +71,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class GeneratedSpan:
     """A stretch of a message that a model generated itself: characters [start, end) of that message are the beginning of what the tokens say.
 
     A local model that served it as `model` goes on from the tokens, since the text does not tell how it was cut into them.
@@ -95,7 +95,7 @@ class Request:
     sampling: Sampling
     seed: int
     place: Place
-    spoken: tuple[Spoken, ...] = ()
+    generated_spans: tuple[GeneratedSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,27 +142,122 @@ class Reply:
     decode_steps: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Dollars for a million tokens.
+
+    `tokens_cached`, `tokens_reasoning`: where they cost otherwise than `tokens_in` and `tokens_out`.  `longest_reply`: tokens that a reply
+    can have at most, None where that is not known.  `longer`: (tokens, price): a prompt of more than so many tokens costs that price
+    instead.  `source` says where the figures come from.
+    """
+
+    tokens_in: float
+    tokens_out: float
+    tokens_cached: float | None = None
+    tokens_reasoning: float | None = None
+    longest_reply: int | None = None
+    long_prompt_price: tuple[int, Price] | None = None
+    source: str = "by hand"
+
+
 class Model(Protocol):
     """Whoever can answer a request.
 
-    `name` is the reference without address or key, as it goes into episode ids; `can` names abilities: "seed" (a seed is sent),
-    "same seed, same reply" (and kept to), "prefill", "logprobs", "measures", "options" (a reply is chosen among texts); `simulated` marks
-    models whose words come from a generator, so that every report can say so.
-
-    A model may also have: `async def open()` and `async def close()`, which the arena awaits before the first call and at the end of a run;
-    `ended(episode)`, which it calls when an episode is over or put off; `queues`, true where it has a queue of its own, so that its calls
-    take no place in flight; `price`, an arena.prices.Price, None where it is not known; `longest_reply`, the tokens that it asks for at most
-    where the sampling has no limit; `sent(request)`, the settings that go out beside the messages, under the provider's names for them, as
-    the ledger keeps them.
+    `BaseModel` gives every member but `name` and the call itself a default: derive from it, and state what differs.
     """
 
-    name: str
-    can: frozenset[str]
-    simulated: bool
+    @property
+    def name(self) -> str:
+        """The reference without address or key, as it goes into episode ids."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the model can do.
+
+        "seed": a seed is sent.  "same seed, same reply": and kept to.  "prefill": a begun reply is continued.  "logprobs", "measures":
+        replies bring them.  "choices": a reply is chosen among given texts.
+        """
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its words come from a generator, so that every report can say so."""
+        ...
+
+    @property
+    def has_own_queue(self) -> bool:
+        """Whether it queues by itself, so that its calls take no place in flight."""
+        ...
+
+    @property
+    def price(self) -> Price | None:
+        """What its tokens cost; None where that is not known."""
+        ...
+
+    @property
+    def longest_reply(self) -> int | None:
+        """The tokens that it asks for at most where the sampling has no limit; None where nothing bounds a reply."""
+        ...
 
     async def __call__(self, request: Request) -> Reply:
         """Answer, or raise a ModelError."""
         ...
+
+    async def open(self) -> None:
+        """Get ready: awaited before the first call of a run.  Raises StudyError where that is impossible."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and memory: awaited at the end of a run."""
+        ...
+
+    def on_episode_end(self, episode: str) -> None:
+        """Note that an episode is over or put off: nothing more is asked for it in this run."""
+        ...
+
+    def unsupported_reason(self, sampling: Sampling) -> str | None:
+        """Return why the model cannot be sampled so; None where it can, or where only its provider knows."""
+        ...
+
+    def supported_sampling(self, sampling: Sampling) -> Sampling:
+        """Return the sampling without the settings that the model does not take."""
+        ...
+
+    def request_settings(self, request: Request) -> dict[str, object] | None:
+        """Return the settings that go out beside the messages, under the provider's names; None where nothing is sent."""
+        ...
+
+
+class BaseModel:
+    """The default of every member of a `Model` but its name and the call: a real model that promises nothing."""
+
+    capabilities: frozenset[str] = frozenset()
+    simulated: bool = False
+    has_own_queue: bool = False
+    price: Price | None = None
+    longest_reply: int | None = None
+
+    async def open(self) -> None:
+        """Get ready, which takes nothing."""
+
+    async def close(self) -> None:
+        """Let go of nothing."""
+
+    def on_episode_end(self, episode: str) -> None:
+        """Keep nothing for an episode."""
+
+    def unsupported_reason(self, sampling: Sampling) -> str | None:
+        """Know of nothing that speaks against a sampling."""
+        return None
+
+    def supported_sampling(self, sampling: Sampling) -> Sampling:
+        """Take every setting."""
+        return sampling
+
+    def request_settings(self, request: Request) -> dict[str, object] | None:
+        """Send nothing."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +293,7 @@ class Reading:
     flags: tuple[str, ...] = ()
     reask: str | None = None
 
-    def filled_from(self, second: Reading) -> Reading:
+    def fill_gaps_from(self, second: Reading) -> Reading:
         """This reading, with only what it lacks taken from the reply to the re-ask; what was readable stays."""
         rating = self if self.confidence is not None or self.confidence_status == NOT_ASKED else second
         # A flag doubts the words that are kept: those of the reply that the speech was taken from, of both where there is none.

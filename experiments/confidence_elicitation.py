@@ -37,8 +37,8 @@ from arena.studies.study import plays
 from arena.tournaments.study_file import load_study
 from protocols.confidence import Aggregation, Strategy, confidence_elicitation
 
-ASKED: list[Strategy] = ["vanilla", "chain_of_thought", "multi_step", "top_k", "self_probing"]
-TWO = ["sim/solver:bias=0.25", "sim/solver:ability=1.5:bias=0.0:discrimination=0.3"]
+STRATEGIES: list[Strategy] = ["vanilla", "chain_of_thought", "multi_step", "top_k", "self_probing"]
+SOLVERS = ["sim/solver:bias=0.25", "sim/solver:ability=1.5:bias=0.0:discrimination=0.3"]
 ANSWERS = """
     select e.episode, e.arm, s.model, a.correct, a.confidence
     from answers a join episodes e using (episode) join seats s using (episode, seat)
@@ -48,10 +48,10 @@ ANSWERS = """
 
 def study(
     *,
-    models: list[str] = TWO,
+    models: list[str] = SOLVERS,
     questions: str | None = None,
     number: int = 100,
-    strategies: list[Strategy] = ASKED,
+    strategies: list[Strategy] = STRATEGIES,
     samples: int = 1,
     aggregation: Aggregation = "consistency",
     temperature: float | None = None,
@@ -84,8 +84,8 @@ def main(options: list[str]) -> int:
         put_in = ""
         if alone and model.startswith("sim/solver"):
             truth = (expected_accuracy(model[4:], made.subjects), expected_stated(model[4:], made.subjects))
-            put_in = "              " + "      ".join(map(shown, truth))
-        print(f"{arm:20} {model:52} {measured(answers)}{put_in}")
+            put_in = "              " + "      ".join(map(format_number, truth))
+        print(f"{arm:20} {model:52} {format_measures(answers)}{put_in}")
     if any(model.startswith("sim/") for _, model in found):
         print("SIMULATED: these solvers say what was put into them; nothing can be compared with the paper.")
     else:
@@ -93,17 +93,17 @@ def main(options: list[str]) -> int:
     return 1 if summary.failed else 0
 
 
-def measured(answers: list[tuple[bool | None, float | None]]) -> str:
+def format_measures(answers: list[tuple[bool | None, float | None]]) -> str:
     """Of the answers of an arm: how many, how many without grade or confidence, and, of the rest, the measures."""
     whole = [(float(correct), confidence) for correct, confidence in answers if correct is not None and confidence is not None]
     correct, confidence = np.array(whole).reshape(-1, 2).T
     if not whole:
         return f"{len(answers):4} {len(answers):7}"
-    means = f"{shown(correct.mean())}      {shown(confidence.mean())} {shown(ece(confidence, correct))} {shown(auroc(confidence, correct))}"
+    means = f"{format_number(correct.mean())}      {format_number(confidence.mean())} {format_number(ece(confidence, correct))} {format_number(auroc(confidence, correct))}"
     return f"{len(answers):4} {len(answers) - len(whole):7}    {means}"
 
 
-def shown(value: float) -> str:
+def format_number(value: float) -> str:
     """A number with three decimals, or a dash where there is none."""
     return "    -" if math.isnan(value) else f"{value:5.3f}"
 

@@ -35,8 +35,8 @@ from protocols.leap import Router, leap, leap_segmented
 from protocols.self_consistency import self_consistency
 
 # As the paper sampled, and as the toy scores about 60% alone.
-PAPERS = Sampling(temperature=0.6, top_p=0.95, top_k=40, min_p=0.05)
-TOYS = Sampling(temperature=1.7)
+PAPER_SAMPLING = Sampling(temperature=0.6, top_p=0.95, top_k=40, min_p=0.05)
+TOY_SAMPLING = Sampling(temperature=1.7)
 TOY_SIZES = {"turns": 4, "think_tokens": 24, "summary_tokens": 16, "answer_tokens": 8}
 PAPER_SIZES = {"turns": 4, "think_tokens": 4096, "summary_tokens": 256, "answer_tokens": 256}
 
@@ -61,7 +61,7 @@ def study(
     once, after its first turn, since it thinks for 50 tokens in all.
     """
     toy = model.startswith("toy/")
-    chosen = TOYS if toy else PAPERS
+    chosen = TOY_SAMPLING if toy else PAPER_SAMPLING
     sampling = chosen if temperature is None else replace(chosen, temperature=temperature)
     solver = agent(model, sampling=sampling, drop_unsupported=True)
     if questions:
@@ -81,7 +81,7 @@ def study(
     arms = [Arm("independent", self_consistency, [{"solver": alone}], {"paths": paths})]
     for router in routers:
         shared = {"paths": paths, "router": router, "top_k": top_k}
-        if "prefill" in solver.model.can:
+        if "prefill" in solver.model.capabilities:
             arms.append(Arm(f"leap {router}-{top_k}", leap, [{"solver": solver}], {**shared, **sizes, "part": blocks}))
         else:
             arms.append(Arm(f"segmented {router}-{top_k}", leap_segmented, [{"solver": solver}], {**shared, "turns": sizes["turns"]}))

@@ -19,9 +19,9 @@ from arena import motions as read_motions
 from protocols.debate import debate
 from protocols.judging import jury
 
-SIX = [f"sim/confident:strength={strength}:words=60" for strength in (-1.0, -0.6, -0.2, 0.2, 0.6, 1.0)]
-THREE = ["sim/judge:seed=1", "sim/judge:side=-0.5:seed=2", "sim/judge:first=0.7:length=1.0:seed=3"]
-FOUR_MORE = tuple(
+DEBATERS = [f"sim/confident:strength={strength}:words=60" for strength in (-1.0, -0.6, -0.2, 0.2, 0.6, 1.0)]
+JUDGES = ["sim/judge:seed=1", "sim/judge:side=-0.5:seed=2", "sim/judge:first=0.7:length=1.0:seed=3"]
+MORE_MOTIONS = tuple(
     Subject(f"This house would {words}.", source="peer-arena", licence="CC0-1.0")
     for words in (
         "let patients see everything that is written about them, as it is written",
@@ -34,8 +34,8 @@ FOUR_MORE = tuple(
 
 def study(
     *,
-    models: list[str] = SIX,
-    judges: list[str] = THREE,
+    models: list[str] = DEBATERS,
+    judges: list[str] = JUDGES,
     motions: str | None = None,
     rounds: int = 0,
     judged: str | None = None,
@@ -47,7 +47,7 @@ def study(
     jurors, debaters = ([agent(reference, sampling=bound) for reference in names] for names in (judges, models))
     if judged:
         return [jury(f"{judged} jury", judged, jurors, repeats=repeats)]
-    subjects = read_motions(motions) if motions else MOTIONS + FOUR_MORE
+    subjects = read_motions(motions) if motions else MOTIONS + MORE_MOTIONS
     if not rounds:
         played = Study("tournament", [Arm("round robin", debate, round_robin(debaters))], subjects)
         return [played, jury("tournament jury", played, jurors, repeats=repeats)]

@@ -24,7 +24,7 @@ from arena.calls.token_measures import SERVED_LOGPROB, TOP_K_PROXY
 from arena.errors import ProtocolError, StudyError
 from arena.play.episode import Episode
 from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn
-from protocols.asking import answers, sampled, votes, winner
+from protocols.asking import answers, sample_paths, votes, winner
 
 VERSION = "1"
 
@@ -50,7 +50,7 @@ async def best_of_n(
     Raises ProtocolError where the model gives nothing that the paths could be ranked by, or did not although it says that it does.
     """
     by = score_for(solver.agent, score)
-    said = await sampled(episode, question, solver, paths, phase=f"path, for {by}", sampling=sampling_for(solver.agent, by, alternatives))
+    said = await sample_paths(episode, question, solver, paths, phase=f"path, for {by}", sampling=sampling_for(solver.agent, by, alternatives))
     check_measured(said, MEASURES[by], solver.agent)
     ranking = most_certain_first(said, MEASURES[by])
     if power is None:
@@ -65,7 +65,7 @@ async def best_of_n(
 
 def score_for(agent: Agent, score: Score | None) -> Score:
     """What paths of this agent are ranked by.  Raises ProtocolError where its model does not give it."""
-    can = agent.model.can
+    can = agent.model.capabilities
     chosen: Score = score or ("self_certainty" if "measures" in can else "logprob_proxy")
     if ("measures" if chosen == "self_certainty" else "logprobs") not in can:
         raise ProtocolError(
@@ -99,7 +99,7 @@ def most_certain_first(paths: Sequence[Turn], measure: str) -> list[int]:
     return sorted(range(len(paths)), key=certainty, reverse=True)
 
 
-def sized(calls: int) -> dict[str, object]:
+def options_for_calls(calls: int) -> dict[str, object]:
     """The options with which `calls` calls a question are made.  Raises StudyError for fewer than one."""
     if calls < 1:
         raise StudyError(f"best_of_n needs a path; {calls} calls are too few")

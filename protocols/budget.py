@@ -11,11 +11,11 @@ import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from arena.calls.estimate import Estimate
+from arena.calls.estimate import CostEstimate
 from arena.errors import StudyError
-from arena.play.dry_run import estimated
+from arena.play.dry_run import estimate_cost
 from arena.play.sync import run_blocking
-from arena.store.replay import Known
+from arena.store.replay import StudyState
 from arena.studies.study import Arm, Options, Protocol, Study, parameters, plays, protocol_name
 from arena.types import Agent, Subject
 
@@ -28,7 +28,7 @@ PROTOCOLS = (
     "society_of_minds",
     "moa",
 )
-SHORT = 50
+SHORT_REPLY_TOKENS = 50
 
 
 def arms(solver: Agent, *, calls: int | None = None, tokens: int | None = None, protocols: Sequence[str | Protocol] = PROTOCOLS) -> list[Arm]:
@@ -44,29 +44,29 @@ def arms(solver: Agent, *, calls: int | None = None, tokens: int | None = None, 
     """
     if calls is None and tokens is None:
         raise StudyError("a fair comparison needs a budget a question; give calls=..., tokens=..., or both")
-    return [arm(solver, found(protocol), calls, tokens) for protocol in protocols]
+    return [arm(solver, resolve_protocol(protocol), calls, tokens) for protocol in protocols]
 
 
 def arm(solver: Agent, protocol: Protocol, calls: int | None, tokens: int | None) -> Arm:
     """The arm of one protocol within the budget."""
     name = protocol_name(protocol)
     seats, known = parameters(protocol)
-    options: dict[str, object] = {} if calls is None else dict(sizing(protocol)(calls))
+    options: dict[str, object] = {} if calls is None else dict(options_function(protocol)(calls))
     if "final_temperature" in known and not takes_temperature(solver):
         options["final_temperature"] = None
-    made = rehearsed(protocol, solver, options).calls
+    made = estimate_question(protocol, solver, options).calls
     if calls is not None and made > calls:
-        raise StudyError(f"{name} makes {made} calls with the options of its sized({calls}): {options}; mend its `sized`")
+        raise StudyError(f"{name} makes {made} calls with the options of its options_for_calls({calls}): {options}; mend it")
     if tokens is not None:
         if tokens < made:
             raise StudyError(f"{tokens} tokens are too few for the {made} calls of {name}; give more, or fewer calls")
         solver = replace(solver, sampling=replace(solver.sampling, max_tokens=tokens // made))
-        if (longest := rehearsed(protocol, solver, options, tokens + 1).tokens_out) > tokens:
+        if (longest := estimate_question(protocol, solver, options, tokens + 1).tokens_out) > tokens:
             raise StudyError(f"{name} has limits of its own and may generate {longest:,} tokens a question, not {tokens:,}; set its options")
     return Arm(name, protocol, [dict.fromkeys(seats, solver)], options)
 
 
-def found(protocol: str | Protocol) -> Protocol:
+def resolve_protocol(protocol: str | Protocol) -> Protocol:
     """The protocol of a name.  Raises StudyError where there is none."""
     if not isinstance(protocol, str):
         return protocol
@@ -76,22 +76,24 @@ def found(protocol: str | Protocol) -> Protocol:
         raise StudyError(f"there is no protocol {protocol!r} in protocols; the usual ones are {', '.join(PROTOCOLS)}") from error
 
 
-def sizing(protocol: Protocol) -> Callable[[int], Options]:
-    """The `sized` of the module that a protocol stands in.  Raises StudyError where it has none."""
-    sized = getattr(protocol, "__globals__", {}).get("sized")
-    if sized is None:
-        raise StudyError(f"the module of {protocol_name(protocol)} has no function `sized`, which gives its options for a number of calls")
-    return sized
+def options_function(protocol: Protocol) -> Callable[[int], Options]:
+    """The `options_for_calls` of the module that a protocol stands in.  Raises StudyError where it has none."""
+    function = getattr(protocol, "__globals__", {}).get("options_for_calls")
+    if function is None:
+        raise StudyError(
+            f"the module of {protocol_name(protocol)} has no function `options_for_calls`, which gives its options for a number of calls"
+        )
+    return function
 
 
-def rehearsed(protocol: Protocol, solver: Agent, options: Options, reply_tokens: int = SHORT) -> Estimate:
+def estimate_question(protocol: Protocol, solver: Agent, options: Options, reply_tokens: int = SHORT_REPLY_TOKENS) -> CostEstimate:
     """What one question takes, found by playing the protocol once with stand-ins: no model is asked and nothing is written.
 
     Their replies have `reply_tokens` tokens, or as many as a call may have.  Raises StudyError where it cannot be played so, with the reason.
     """
     seats, _ = parameters(protocol)
     study = Study("budget", [Arm("budget", protocol, [dict.fromkeys(seats, solver)], options)], [Subject("How many calls?", "question")])
-    estimate = run_blocking(lambda: estimated(plays(study), Known(None, {}, {}, {}, {}), {}, reply_tokens=reply_tokens))
+    estimate = run_blocking(lambda: estimate_cost(plays(study), StudyState(None, {}, {}, {}, {}), {}, reply_tokens=reply_tokens))
     if estimate.failed:
         raise StudyError(f"{protocol_name(protocol)} cannot be played by {solver.model.name}: {estimate.why}")
     return estimate
@@ -99,5 +101,4 @@ def rehearsed(protocol: Protocol, solver: Agent, options: Options, reply_tokens:
 
 def takes_temperature(agent: Agent) -> bool:
     """Whether a model takes a temperature of 0 beside the agent's sampling; it does where it says nothing against it."""
-    objection = getattr(agent.model, "objection", None)
-    return objection is None or objection(replace(agent.sampling, temperature=0.0)) is None
+    return agent.model.unsupported_reason(replace(agent.sampling, temperature=0.0)) is None

@@ -28,8 +28,8 @@ from arena.errors import ProtocolError, StudyError
 from arena.grading.grade import LETTERS, canonical
 from arena.play.episode import Episode, Reader
 from arena.types import Answer, Sampling, Seat, Subject, Turn
-from protocols.asking import asked, at, form, put, reader, winner
-from protocols.parsing.confidence import StepScore, answer_and_confidence, answer_and_steps, confidence_only, top_guess, truth
+from protocols.asking import form, question_prompt, question_text, reader, sampling_at, winner
+from protocols.parsing.confidence import StepScore, answer_and_confidence, answer_and_steps, confidence_only, top_guess, true_or_false
 
 VERSION = "1"
 
@@ -67,9 +67,9 @@ PROBE = (
 )
 TRUE_OR_FALSE = "\nIs the possible answer right? Reply with one word, True or False.\n"
 OPTIONS = ("True", "False")
-PROBED = ("self_probing", "p_true")
+PROBING_STRATEGIES = ("self_probing", "p_true")
 # What a model must be able to do (Model.can), by strategy.
-NEEDS = {"p_true": "options", "sequence_probability": "measures"}
+NEEDS = {"p_true": "choices", "sequence_probability": "measures"}
 
 
 async def confidence_elicitation(
@@ -88,35 +88,35 @@ async def confidence_elicitation(
 
     `strategy`: vanilla (answer and confidence at once); chain_of_thought; multi_step (each step with a confidence; `step_score`: the one that
     is stated of the whole, or the product); top_k (`k` guesses, of which the first counts); self_probing (a second session rates the answer);
-    p_true (the probability that the model gives to "True", for models with "options"); sequence_probability (the probability of the whole
+    p_true (the probability that the model gives to "True", for models with "choices"); sequence_probability (the probability of the whole
     reply, its reasoning where the model thinks included, for models with "measures").  `aggregation`, of more than one sample: consistency
     (the most frequent answer and its share) or average_confidence (the answer with the largest share of all confidence).
     """
-    check(solver, strategy)
+    check_capability(solver, strategy)
     seats = [solver] if samples == 1 else [Seat(f"path{i}", solver.agent) for i in range(samples)]
     probes = [Seat("probe" if samples == 1 else f"probe{i}", solver.agent) for i in range(samples)]
-    prompt, read = task(question, strategy, k), read_by(question, strategy, step_score)
+    prompt, read = task(question, strategy, k), reply_reader(question, strategy, step_score)
 
-    async def answered(seat: Seat, probe: Seat) -> Answer:
+    async def answer_sample(seat: Seat, probe: Seat) -> Answer:
         """One sample's answer with its own confidence."""
-        said = await episode.ask(seat, prompt, phase="answer", read=read, sampling=at(seat.agent, temperature))
+        said = await episode.ask(seat, prompt, phase="answer", read=read, sampling=sampling_at(seat.agent, temperature))
         confidence = said.confidence
-        if strategy in PROBED:
-            confidence = None if said.answer is None else await probed(episode, question, said.answer, probe, strategy, temperature)
+        if strategy in PROBING_STRATEGIES:
+            confidence = None if said.answer is None else await probe_confidence(episode, question, said.answer, probe, strategy, temperature)
         elif strategy == "sequence_probability":
             confidence = probability(said)
         return Answer(seat.name, said.answer, confidence=confidence, final=False)
 
-    said = await asyncio.gather(*(answered(seat, probe) for seat, probe in zip(seats, probes, strict=True)))
+    said = await asyncio.gather(*(answer_sample(seat, probe) for seat, probe in zip(seats, probes, strict=True)))
     if samples == 1:
         return [replace(said[0], final=True)]
-    return [*said, aggregated(said, question, solver, aggregation)]
+    return [*said, aggregate_samples(said, question, solver, aggregation)]
 
 
-def check(solver: Seat, strategy: Strategy) -> None:
+def check_capability(solver: Seat, strategy: Strategy) -> None:
     """Raise ProtocolError where the solver's model does not give the numbers that a strategy reads."""
     ability = NEEDS.get(strategy)
-    if ability is not None and ability not in solver.agent.model.can:
+    if ability is not None and ability not in solver.agent.model.capabilities:
         raise ProtocolError(
             f"{strategy} needs a model with {ability!r}, which {solver.agent.model.name} has not; take a local model, or another strategy"
         )
@@ -127,21 +127,21 @@ def task(question: Subject, strategy: Strategy, k: int) -> str:
     answer = ANSWER_WITH_OPTIONS if question.choices else ANSWER
     match strategy:
         case "vanilla":
-            return put(question) + VANILLA + CLOSING.format(answer=answer)
+            return question_text(question) + VANILLA + CLOSING.format(answer=answer)
         case "chain_of_thought":
-            return put(question) + CHAIN + CLOSING.format(answer=answer)
+            return question_text(question) + CHAIN + CLOSING.format(answer=answer)
         case "multi_step":
-            return put(question) + MULTI_STEP + MULTI_STEP_CLOSING.format(answer=answer)
+            return question_text(question) + MULTI_STEP + MULTI_STEP_CLOSING.format(answer=answer)
         case "top_k":
             guessed = GUESSED_LETTER if question.choices else GUESSED
-            return put(question) + TOP_K.format(k=k) + "".join(guessed.format(rank=rank) for rank in range(1, k + 1))
+            return question_text(question) + TOP_K.format(k=k) + "".join(guessed.format(rank=rank) for rank in range(1, k + 1))
         case "sequence_probability":
-            return put(question) + AT_ONCE + form(question)
+            return question_text(question) + AT_ONCE + form(question)
         case _:
-            return asked(question)
+            return question_prompt(question)
 
 
-def read_by(question: Subject, strategy: Strategy, step_score: StepScore) -> Reader:
+def reply_reader(question: Subject, strategy: Strategy, step_score: StepScore) -> Reader:
     """How the solver's reply is read."""
     letters = LETTERS[: len(question.choices)]
     match strategy:
@@ -155,13 +155,13 @@ def read_by(question: Subject, strategy: Strategy, step_score: StepScore) -> Rea
             return reader(question)
 
 
-async def probed(episode: Episode, question: Subject, answer: str, probe: Seat, strategy: Strategy, temperature: float | None) -> float | None:
+async def probe_confidence(episode: Episode, question: Subject, answer: str, probe: Seat, strategy: Strategy, temperature: float | None) -> float | None:
     """The confidence of a second session, which is shown the question and a possible answer and nothing else; None where it gives none."""
-    prompt = put(question) + POSSIBLE.format(answer=answer)
+    prompt = question_text(question) + POSSIBLE.format(answer=answer)
     if strategy == "self_probing":
-        said = await episode.ask(probe, prompt + PROBE, phase="probe", round=1, read=confidence_only, sampling=at(probe.agent, temperature))
+        said = await episode.ask(probe, prompt + PROBE, phase="probe", round=1, read=confidence_only, sampling=sampling_at(probe.agent, temperature))
         return said.confidence
-    said = await episode.ask(probe, prompt + TRUE_OR_FALSE, phase="probe", round=1, read=truth, sampling=Sampling(options=OPTIONS))
+    said = await episode.ask(probe, prompt + TRUE_OR_FALSE, phase="probe", round=1, read=true_or_false, sampling=Sampling(choices=OPTIONS))
     return (said.measures or {}).get(f"probability of {OPTIONS[0]}")
 
 
@@ -171,7 +171,7 @@ def probability(said: Turn) -> float | None:
     return None if logprob is None else min(1.0, math.exp(logprob))
 
 
-def aggregated(said: Sequence[Answer], question: Subject, solver: Seat, aggregation: Aggregation) -> Answer:
+def aggregate_samples(said: Sequence[Answer], question: Subject, solver: Seat, aggregation: Aggregation) -> Answer:
     """The answer of all samples: score(a) = count(a) / samples, or the sum of a's confidences / the sum of all.
 
     Where no confidence above 0 can be weighed by, the answer is the most frequent one and has no confidence.
@@ -183,7 +183,7 @@ def aggregated(said: Sequence[Answer], question: Subject, solver: Seat, aggregat
     return Answer(solver.name, None if best is None else said[best].answer, confidence=share if weighed else None)
 
 
-def sized(calls: int) -> dict[str, object]:
+def options_for_calls(calls: int) -> dict[str, object]:
     """The options with which `calls` calls a question are made, re-asks apart.  Raises StudyError for fewer than one."""
     if calls < 1:
         raise StudyError(f"confidence_elicitation needs a sample; {calls} calls are too few")

@@ -160,7 +160,7 @@ def face(turn: Turn, reader: Seat, confidence: Confidence, memory: bool) -> Prom
 def speech_instructions(motion: Subject, side: Seat, phase: str, opponent_note: OpponentNote) -> str:
     """What stands before the history: side, motion, how to build this speech, how it is judged, and who the opponent is."""
     scaffold = SCAFFOLDS[phase.partition("_")[0]]
-    words = ROLE.format(side=side.name, task=TASK[side.name], phase=spoken(phase), motion=motion.text)
+    words = ROLE.format(side=side.name, task=TASK[side.name], phase=phase_in_words(phase), motion=motion.text)
     return words + scaffold + CRITERIA + NOTES[opponent_note]
 
 
@@ -168,18 +168,18 @@ def transcript(history: Sequence[tuple[Turn, Prompt]]) -> Prompt:
     """The speeches so far, each under its side and phase."""
     if not history:
         return "\nNobody has spoken yet.\n"
-    return ["\nThe debate so far:\n", *([f"\n--- {turn.seat}, {spoken(turn.phase)} ---\n", shown, "\n"] for turn, shown in history)]
+    return ["\nThe debate so far:\n", *([f"\n--- {turn.seat}, {phase_in_words(turn.phase)} ---\n", shown, "\n"] for turn, shown in history)]
 
 
 def rating_instructions(phase: str, confidence: Confidence, rating: Rating, reflection: Reflection) -> str:
     """What stands after the history: how the rating is asked for, who will see it, and the form of the reply."""
     if confidence == "none":
-        return FORM_WITHOUT_RATING.format(phase=spoken(phase))
+        return FORM_WITHOUT_RATING.format(phase=phase_in_words(phase))
     asked = f"\n{REFLECTIONS[reflection]} {RATINGS[rating]} {VISIBLE[confidence]}\n"
-    return asked + FORM_WITH_RATING.format(phase=spoken(phase))
+    return asked + FORM_WITH_RATING.format(phase=phase_in_words(phase))
 
 
-def spoken(phase: str) -> str:
+def phase_in_words(phase: str) -> str:
     """The phase in words: "rebuttal_2" is "second rebuttal"."""
     name, _, number = phase.partition("_")
     return f"{ORDINALS.get(number, number)} {name}".strip()

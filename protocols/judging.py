@@ -23,8 +23,8 @@ from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.studies.study import Arm, Study
-from arena.tournaments.pairings import check_names
-from arena.tournaments.stages import Stage, Written, episodes_of
+from arena.tournaments.pairings import check_agent_names
+from arena.tournaments.stages import Stage, StudyWriter, count_episodes
 from arena.tournaments.stored_debates import StoredDebate, stored_debates
 from arena.types import NOT_ASKED, READ, Agent, Seat, Turn, Verdict
 from protocols.parsing.tags import verdict
@@ -72,7 +72,7 @@ async def judging(episode: Episode, debate: StoredDebate, judge: Seat, *, order:
     prompt = [task(debate, order, code), transcript(debate, order, code), RUBRIC, FORM.format(winners=winners)]
     said = await episode.ask(judge, prompt, phase="verdict", read=partial(verdict, may_abstain=may_abstain))
     confidence = None if said.answer is None else said.confidence
-    return Verdict(debate.debate, judge.agent.name, said.answer, confidence, said.public, status(said), order)
+    return Verdict(debate.debate, judge.agent.name, said.answer, confidence, said.public, verdict_status(said), order)
 
 
 def task(debate: StoredDebate, order: Order, code: str) -> str:
@@ -96,7 +96,7 @@ def sides(order: Order) -> tuple[str, str]:
     return ("proposition", "opposition") if order == "as played" else ("opposition", "proposition")
 
 
-def status(said: Turn) -> str:
+def verdict_status(said: Turn) -> str:
     """ "read", or why there is no winner or no confidence."""
     if said.answer is None:
         return "; ".join(said.flags)
@@ -119,7 +119,7 @@ def jury(
     Raises StudyError for no judges, or two of one name; when it is written down also where the store holds no such debates, or where
     swapped orders would show replies before what they answer.
     """
-    check_names(judges, "judge")
+    check_agent_names(judges, "judge")
     judged = of if isinstance(of, str) else of.name
     arms = [
         Arm(order, judging, [{"judge": judge} for judge in judges], {"order": order, "may_abstain": may_abstain})
@@ -136,9 +136,9 @@ def jury(
             )
         return Study(name, arms, debates, repeats)
 
-    return Stage(name, write, partial(expected, of, write, len(arms) * len(judges) * repeats), tuple(judges))
+    return Stage(name, write, partial(count_judgings, of, write, len(arms) * len(judges) * repeats), tuple(judges))
 
 
-def expected(of: Study | Stage | str, write: Written, readings: int, path: Path) -> int:
+def count_judgings(of: Study | Stage | str, write: StudyWriter, readings: int, path: Path) -> int:
     """How many judgings there will be, `readings` of each debate."""
-    return episodes_of(of, path) * readings if not isinstance(of, str) else episodes_of(write(path), path)
+    return count_episodes(of, path) * readings if not isinstance(of, str) else count_episodes(write(path), path)

@@ -29,9 +29,9 @@ from annotated_types import Ge
 from arena.errors import ProtocolError, StudyError
 from arena.grading.grade import LETTERS, canonical
 from arena.play.episode import Episode
-from arena.play.prompt import Prompt, Shown, own, verbatim
+from arena.play.prompt import Prompt, ShownTurn, own, verbatim
 from arena.types import Answer, Reading, Sampling, Seat, Subject, Turn
-from protocols.asking import put, winner
+from protocols.asking import question_text, winner
 from protocols.parsing.answers import answer as answer_in
 from protocols.routing import route, similarities
 
@@ -91,12 +91,12 @@ As soon as you are sure of the final answer, put it into \\boxed{{}}{last}.
 
 
 @dataclass
-class Path:
+class PathState:
     """A path on its way: its number and seat, what its reply has begun with so far, the lead into its last summary, and that summary."""
 
     number: int
     seat: Seat
-    context: list[str | Turn | Shown]
+    context: list[str | Turn | ShownTurn]
     lead: tuple[str, str] = ("", "")
     summary: Turn | None = None
     finished: bool = False
@@ -130,9 +130,9 @@ async def leap(
     `opens` begins the thought where the chat template does not, such as "<think>"; `closes` ends it.
     """
     check_prefill(solver)
-    task = put(question) + (PLAIN if trained else TAGS)
+    task = question_text(question) + (PLAIN if trained else TAGS)
     begun = opens + ("" if trained else OPENING)
-    team = [Path(number, Seat(f"path{number}", solver.agent), [begun] if begun else []) for number in range(paths)]
+    team = [PathState(number, Seat(f"path{number}", solver.agent), [begun] if begun else []) for number in range(paths)]
     stops = (closes, "<summarize>") if trained else (closes,)
     active = team
     for turn in range(turns):
@@ -152,10 +152,10 @@ async def leap(
             active = active[:1]
     limit = replace(solver.agent.sampling, max_tokens=answer_tokens, stop=(SUMMARY_END, closes))
     answering = team[:1] if communication == "once" else team
-    return voted(await asyncio.gather(*(answered(episode, task, question, path, limit, closes) for path in answering)), question, solver)
+    return vote_on_answers(await asyncio.gather(*(answer_of_path(episode, task, question, path, limit, closes) for path in answering)), question, solver)
 
 
-def sized(calls: int) -> dict[str, object]:
+def options_for_calls(calls: int) -> dict[str, object]:
     """The options with which at most `calls` calls are made for a question: three turns, or two where there are few.
 
     Every path thinks and sums up in each turn but the last, and gives an answer.  Raises StudyError for less than two paths of two turns.
@@ -168,13 +168,13 @@ def sized(calls: int) -> dict[str, object]:
 
 def check_prefill(solver: Seat) -> None:
     """Raise ProtocolError where the model cannot go on with its own thought."""
-    if "prefill" not in solver.agent.model.can:
+    if "prefill" not in solver.agent.model.capabilities:
         raise ProtocolError(
             f"{solver.agent.model.name} cannot go on with a begun reply, which LeaP needs; take a local model, or the protocol leap_segmented"
         )
 
 
-async def think(episode: Episode, task: Prompt, active: Sequence[Path], turn: int, sampling: Sampling) -> None:
+async def think(episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling) -> None:
     """Every path goes on with its thought; one that stops before its limit has finished."""
     thoughts = await asyncio.gather(
         *(episode.ask(path.seat, task, phase="think", round=turn, prefill=path.context, sampling=sampling) for path in active)
@@ -184,7 +184,7 @@ async def think(episode: Episode, task: Prompt, active: Sequence[Path], turn: in
         path.finished = thought.finish_reason != "length"
 
 
-async def summarise(episode: Episode, task: Prompt, active: Sequence[Path], turn: int, sampling: Sampling) -> None:
+async def summarise(episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling) -> None:
     """Every path drops its unfinished paragraph, is led into a summary, and writes it."""
     draw = episode.rng("leads")
     for path in active:
@@ -195,30 +195,30 @@ async def summarise(episode: Episode, task: Prompt, active: Sequence[Path], turn
     summaries = await asyncio.gather(
         *(
             episode.ask(
-                path.seat, task, phase="summary", round=turn, prefill=path.context, sampling=sampling, read=partial(summed, path.lead[1])
+                path.seat, task, phase="summary", round=turn, prefill=path.context, sampling=sampling, read=partial(read_summary, path.lead[1])
             )
             for path in active
         )
     )
     for path, summary in zip(active, summaries, strict=True):
         path.summary = summary
-        begun = begun_end(summary.text)
+        begun = partial_end_length(summary.text)
         path.context.append(verbatim(summary, len(summary.text) - begun))
         path.context.append(SUMMARY_END if begun or summary.finish_reason != "length" else f"... {SUMMARY_END}")
 
 
-def summed(opening: str, text: str) -> Reading:
+def read_summary(opening: str, text: str) -> Reading:
     """What peers are shown of a summary: its opening and its words, without anything that belongs to the frame."""
-    words = FRAME.sub("", text[: len(text) - begun_end(text)])
+    words = FRAME.sub("", text[: len(text) - partial_end_length(text)])
     return Reading(public=" ".join(f"{opening} {words}".split()).replace('"', "'"))
 
 
-def begun_end(text: str) -> int:
+def partial_end_length(text: str) -> int:
     """How many characters at the end of a text are the beginning of the summary's end tag, at least two."""
     return next((size for size in range(len(SUMMARY_END), 1, -1) if text.endswith(SUMMARY_END[:size])), 0)
 
 
-def without_last_paragraph(context: Sequence[str | Turn | Shown]) -> list[str | Turn | Shown]:
+def without_last_paragraph(context: Sequence[str | Turn | ShownTurn]) -> list[str | Turn | ShownTurn]:
     """What a reply has begun with, up to before its last blank line; nothing where there is none."""
     kept = list(context)
     while kept:
@@ -235,8 +235,8 @@ def without_last_paragraph(context: Sequence[str | Turn | Shown]) -> list[str | 
 
 def exchange(
     episode: Episode,
-    peers: Sequence[Path],
-    active: Sequence[Path],
+    peers: Sequence[PathState],
+    active: Sequence[PathState],
     turn: int,
     router: Router,
     top_k: int,
@@ -244,7 +244,7 @@ def exchange(
     strip_lead: bool,
 ) -> None:
     """Show every active path the summaries that the router chose for it, and lead it on; each summary shown is a row in `routes`."""
-    shown = routed(episode, peers, active, turn, router, top_k, similarity, strip_lead)
+    shown = route_peers(episode, peers, active, turn, router, top_k, similarity, strip_lead)
     for path in active:
         if not shown[path.number]:
             path.context.append(NO_COMMENTS)
@@ -255,22 +255,22 @@ def exchange(
         path.context.append(f" </comment>\n\n{REFLECT}")
 
 
-def routed(
+def route_peers(
     episode: Episode,
-    peers: Sequence[Path],
-    active: Sequence[Path],
+    peers: Sequence[PathState],
+    active: Sequence[PathState],
     turn: int,
     router: Router,
     top_k: int,
     similarity: Similarity,
     strip_lead: bool = False,
-) -> dict[int, list[Path]]:
+) -> dict[int, list[PathState]]:
     """The peers whose summaries each active path is shown, in order, by its number; each of them is a row in `routes`."""
-    summaries = [compared(path, strip_lead) for path in peers]
+    summaries = [summary_for_routing(path, strip_lead) for path in peers]
     rng = episode.rng("router") if router == "random" else None
     alike = similarities(summaries, similarity=similarity) if router not in ("random", "all") else None
     chosen = route(summaries, router=router, top_k=top_k, rng=rng, similarity=similarity)
-    shown: dict[int, list[Path]] = {}
+    shown: dict[int, list[PathState]] = {}
     for mine, path in enumerate(peers):
         if path not in active:
             continue
@@ -281,33 +281,33 @@ def routed(
     return shown
 
 
-def compared(path: Path, strip_lead: bool) -> str:
+def summary_for_routing(path: PathState, strip_lead: bool) -> str:
     """The words of a path's summary that the router compares."""
     shown = path.summary.public or ""
     return shown.removeprefix(path.lead[1]).strip() if strip_lead else shown
 
 
-async def answered(episode: Episode, task: Prompt, question: Subject, path: Path, sampling: Sampling, closes: str) -> Answer:
+async def answer_of_path(episode: Episode, task: Prompt, question: Subject, path: PathState, sampling: Sampling, closes: str) -> Answer:
     """A path's answer: the last box that it wrote itself, else the one that it is made to fill."""
     letters = LETTERS[: len(question.choices)]
     # What others wrote is left out; a box may begin in one turn and end in the next.
-    own_words = "".join(piece.turn.text[: piece.end] if isinstance(piece, Shown) else "\n" for piece in path.context)
+    own_words = "".join(piece.turn.text[: piece.end] if isinstance(piece, ShownTurn) else "\n" for piece in path.context)
     read = answer_in(own_words, letters=letters)
     if path.finished and read.answer is not None:
         return Answer(path.seat.name, read.answer, final=False)
     cue = (closes if path.finished else "") + (CUE_CHOICE if letters else CUE)
-    forced = partial(in_box, letters)
+    forced = partial(read_box, letters)
     said = await episode.ask(path.seat, task, phase="answer", prefill=[*path.context, cue], sampling=sampling, read=forced)
     return Answer(path.seat.name, said.answer, final=False)
 
 
-def in_box(letters: str, text: str) -> Reading:
+def read_box(letters: str, text: str) -> Reading:
     """What a path puts into the box that was opened for it, closed or not; punctuation alone is no answer."""
     read = answer_in("\\boxed{" + text, letters=letters)
     return replace(read, public=text, answer=read.answer if read.answer and any(map(str.isalnum, read.answer)) else None)
 
 
-def voted(answers: Sequence[Answer], question: Subject, solver: Seat) -> list[Answer]:
+def vote_on_answers(answers: Sequence[Answer], question: Subject, solver: Seat) -> list[Answer]:
     """The paths' answers, and the most frequent of them as the episode's (of several the first named), with its share as the confidence."""
     values = [None if one.answer is None else canonical(one.answer, question.choices) for one in answers]
     first, share = winner(values)
@@ -332,7 +332,7 @@ async def leap_segmented(
     thinks without showing it is not continued.
     """
     letters = LETTERS[: len(question.choices)]
-    team = [Path(number, Seat(f"path{number}", solver.agent), []) for number in range(paths)]
+    team = [PathState(number, Seat(f"path{number}", solver.agent), []) for number in range(paths)]
     heard: list[list[Turn]] = [[] for _ in team]
     active = team
     for turn in range(turns):
@@ -355,16 +355,16 @@ async def leap_segmented(
         active = [path for path in active if not path.finished]
         if not active or last:
             break
-        for number, others in routed(episode, active, active, turn, router, top_k, similarity).items():
+        for number, others in route_peers(episode, active, active, turn, router, top_k, similarity).items():
             heard[number] = [peer.summary for peer in others]
-    return voted([Answer(path.seat.name, path.summary.answer, final=False) for path in team], question, solver)
+    return vote_on_answers([Answer(path.seat.name, path.summary.answer, final=False) for path in team], question, solver)
 
 
 def segment_prompt(question: Subject, own_turns: Prompt, peers: Sequence[Turn], words: int, last: str) -> Prompt:
     """The question, a path's own turns, what peers have found, and what to do next."""
     before, between, after = SEGMENT.format(own="\0", peers="\0", words=words, last=last).split("\0")
     shown = [[f'Peer {number}: "', peer, '"\n'] for number, peer in enumerate(peers, 1)] or ["nothing yet"]
-    return [put(question), before, own_turns or "nothing yet", between, shown, after]
+    return [question_text(question), before, own_turns or "nothing yet", between, shown, after]
 
 
 def segment(letters: str, text: str) -> Reading:

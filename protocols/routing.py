@@ -33,7 +33,7 @@ def route(summaries: Sequence[str], *, router: str, top_k: int, rng: random.Rand
     Raises StudyError where router, similarity or top_k (-1, or 1 and more) is none of these, `random` has no `rng`, or rapidfuzz is missing.
     Source: LeaP, arXiv 2505.07787, and its published code.
     """
-    _check(router, top_k, rng, similarity)
+    _check_options(router, top_k, rng, similarity)
     paths = range(len(summaries))
     peers = [[peer for peer in paths if peer != path] for path in paths]
     if router == "all" or top_k == BROADCAST:
@@ -70,7 +70,7 @@ def similarities(summaries: Sequence[str], *, similarity: str = "indel") -> NDAr
     return cdist(texts, texts, scorer=score, dtype=np.float64) if texts else np.zeros((0, 0))
 
 
-def _check(router: str, top_k: int, rng: random.Random | None, similarity: str) -> None:
+def _check_options(router: str, top_k: int, rng: random.Random | None, similarity: str) -> None:
     """Raise StudyError for options that no router has, also where this router would not look at them."""
     if router not in ROUTERS:
         raise StudyError(f"there is no router {router!r}; choose one of {', '.join(ROUTERS)}")

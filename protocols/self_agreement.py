@@ -17,7 +17,7 @@ from annotated_types import Ge
 from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.types import Answer, Seat, Subject
-from protocols.asking import asked_once_more, sampled
+from protocols.asking import ask_to_aggregate, sample_paths
 
 VERSION = "1"
 
@@ -41,13 +41,13 @@ async def self_agreement(
     `final_temperature`: of the last call; None leaves it to the agent's sampling, for models that refuse a temperature.  `shuffled`: whether
     the paths are read in a random order.
     """
-    said = await sampled(episode, question, solver, paths)
-    return await asked_once_more(
+    said = await sample_paths(episode, question, solver, paths)
+    return await ask_to_aggregate(
         episode, question, solver, said, AGREE, phase="agreement", final_temperature=final_temperature, shuffled=shuffled
     )
 
 
-def sized(calls: int) -> dict[str, object]:
+def options_for_calls(calls: int) -> dict[str, object]:
     """The options with which `calls` calls a question are made, the last one included.  Raises StudyError for fewer than three."""
     if calls < 3:
         raise StudyError(f"self_agreement needs two paths and one more call; {calls} calls are too few")

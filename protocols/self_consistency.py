@@ -17,19 +17,19 @@ from annotated_types import Ge
 from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.types import Answer, Seat, Subject
-from protocols.asking import answers, sampled, votes, winner
+from protocols.asking import answers, sample_paths, votes, winner
 
 VERSION = "1"
 
 
 async def self_consistency(episode: Episode, question: Subject, solver: Seat, *, paths: Annotated[int, Ge(1)] = 16) -> list[Answer]:
     """The majority of `paths` answers, with its share as confidence."""
-    said = await sampled(episode, question, solver, paths)
+    said = await sample_paths(episode, question, solver, paths)
     best, share = winner(votes(said, question))
     return [*answers(said), Answer(solver.name, None if best is None else said[best].answer, confidence=share)]
 
 
-def sized(calls: int) -> dict[str, object]:
+def options_for_calls(calls: int) -> dict[str, object]:
     """The options with which `calls` calls a question are made.  Raises StudyError for fewer than one."""
     if calls < 1:
         raise StudyError(f"self_consistency needs a path; {calls} calls are too few")

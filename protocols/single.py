@@ -11,18 +11,18 @@ from __future__ import annotations
 from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.types import Answer, Seat, Subject
-from protocols.asking import asked, reader
+from protocols.asking import question_prompt, reader
 
 VERSION = "1"
 
 
 async def single(episode: Episode, question: Subject, solver: Seat) -> Answer:
     """The solver thinks aloud and answers, once."""
-    said = await episode.ask(solver, asked(question), phase="answer", read=reader(question))
+    said = await episode.ask(solver, question_prompt(question), phase="answer", read=reader(question))
     return Answer(solver.name, said.answer)
 
 
-def sized(calls: int) -> dict[str, object]:
+def options_for_calls(calls: int) -> dict[str, object]:
     """The options with which at most `calls` calls a question are made: always one.  Raises StudyError for fewer than one."""
     if calls < 1:
         raise StudyError(f"single makes one call a question; {calls} are too few")

@@ -21,7 +21,7 @@ from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.types import Answer, Seat, Subject, Turn
-from protocols.asking import answers, asked, form, listed, put, reader, votes, winner
+from protocols.asking import answers, form, list_replies, question_prompt, question_text, reader, votes, winner
 
 VERSION = "1"
 
@@ -43,7 +43,7 @@ async def society_of_minds(
 
     async def speak(seat: Seat, round: int) -> Turn:
         """One agent's reply in one round, after what all said in the round before."""
-        prompt = asked(question) if round == 0 else revision(episode, question, seat, said[-1])
+        prompt = question_prompt(question) if round == 0 else revision(episode, question, seat, said[-1])
         return await episode.ask(seat, prompt, phase="revision" if round else "answer", round=round, read=reader(question))
 
     for round in range(rounds):
@@ -58,10 +58,10 @@ def revision(episode: Episode, question: Subject, seat: Seat, before: Sequence[T
     mine = [turn for turn in before if turn.seat == seat.name]
     others = [turn for turn in before if turn.seat != seat.name]
     names = ["Your own reply", *(f"Agent {k}" for k in range(1, len(others) + 1))]
-    return [put(question), listed(episode, mine + others, names), REVISE, form(question)]
+    return [question_text(question), list_replies(episode, mine + others, names), REVISE, form(question)]
 
 
-def sized(calls: int) -> dict[str, object]:
+def options_for_calls(calls: int) -> dict[str, object]:
     """The options with which at most `calls` calls a question are made: two rounds of half as many agents.  Raises StudyError under four."""
     if calls < 4:
         raise StudyError(f"society_of_minds needs two agents in two rounds; {calls} calls are too few")

@@ -21,7 +21,7 @@ from annotated_types import Ge
 from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.types import Answer, Reading, Seat, Subject
-from protocols.asking import agreement, answers, at, in_order, listed, put, sampled
+from protocols.asking import agreement, answers, list_replies, order_paths, question_text, sample_paths, sampling_at
 
 VERSION = "1"
 
@@ -29,7 +29,7 @@ PICK = """
 Compare these replies. Which of them is the most consistent with the others, so that most of them reach what it reaches? Say why in a few
 sentences, and end with one line that names it by its number, such as: The most consistent is Response N
 """
-NAMED = re.compile(r"\bresponse[ \t*_`#:({\[]{0,6}([0-9]{1,9})", re.IGNORECASE)
+RESPONSE_NUMBER = re.compile(r"\bresponse[ \t*_`#:({\[]{0,6}([0-9]{1,9})", re.IGNORECASE)
 
 
 async def universal_self_consistency(
@@ -46,19 +46,19 @@ async def universal_self_consistency(
     `final_temperature`: of the pick; None leaves it to the agent's sampling, for models that refuse a temperature.  `shuffled`: whether the
     replies are numbered in a random order.
     """
-    said = await sampled(episode, question, solver, paths)
-    order = in_order(episode, said, shuffled)
-    prompt = [put(question), listed(episode, order), PICK]
-    sampling = at(solver.agent, final_temperature)
-    pick = await episode.ask(solver, prompt, phase="pick", round=1, read=partial(named, count=paths), sampling=sampling)
+    said = await sample_paths(episode, question, solver, paths)
+    order = order_paths(episode, said, shuffled)
+    prompt = [question_text(question), list_replies(episode, order), PICK]
+    sampling = sampling_at(solver.agent, final_temperature)
+    pick = await episode.ask(solver, prompt, phase="pick", round=1, read=partial(read_pick, count=paths), sampling=sampling)
     taken = order[0 if pick.answer is None else int(pick.answer)]
     given = taken.answer or next((turn.answer for turn in order if turn.answer is not None), None)
     return [*answers(said), Answer(solver.name, given, confidence=agreement(given, said, question))]
 
 
-def named(text: str, *, count: int) -> Reading:
+def read_pick(text: str, *, count: int) -> Reading:
     """The number of the last response, of `count`, that a pick names, as the reading's `answer`; None with a flag where it names none."""
-    numbers = [int(found[1]) for found in NAMED.finditer(text)]
+    numbers = [int(found[1]) for found in RESPONSE_NUMBER.finditer(text)]
     if not numbers:
         return Reading(text if text.strip() else None, flags=("no response named",))
     if numbers[-1] >= count:
@@ -66,7 +66,7 @@ def named(text: str, *, count: int) -> Reading:
     return Reading(text, answer=str(numbers[-1]))
 
 
-def sized(calls: int) -> dict[str, object]:
+def options_for_calls(calls: int) -> dict[str, object]:
     """The options with which `calls` calls a question are made, the pick included.  Raises StudyError for fewer than three."""
     if calls < 3:
         raise StudyError(f"universal_self_consistency needs two paths and the pick; {calls} calls are too few")

@@ -20,12 +20,12 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse every connection that leaves the machine, so that a test which needs the network fails instead of using it."""
     connect = socket.socket.connect
 
-    def checked(self: socket.socket, address: object) -> None:
+    def connect_to_loopback(self: socket.socket, address: object) -> None:
         if self.family != socket.AF_UNIX and not ipaddress.ip_address(address[0]).is_loopback:  # type: ignore[index]
             raise AssertionError(f"a test tried to reach {address}")
         connect(self, address)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(socket.socket, "connect", checked)
+    monkeypatch.setattr(socket.socket, "connect", connect_to_loopback)
 
 
 # One file is one worker's: those that take longest go first, so that nobody is left with one at the end.

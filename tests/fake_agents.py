@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from arena.play.episode import Episode
 from arena.play.prompt import own
 from arena.studies.study import Arm, Study
@@ -48,7 +48,7 @@ def by_seed(request: Request) -> str:
 
 def agent(name: str = "echo", reply: Callable[[Request], object] = by_seed) -> Agent:
     """An agent whose model is a function."""
-    return Agent(name, scripted(reply, name=name))
+    return Agent(name, scripted_model(reply, name=name))
 
 
 def study(*agents: Agent, subjects: int = 2, repeats: int = 1, **options: int) -> Study:
@@ -59,7 +59,7 @@ def study(*agents: Agent, subjects: int = 2, repeats: int = 1, **options: int) -
     return Study("talks", [Arm("only", talk, [lineup], options)], motions, repeats)
 
 
-async def slowly(request: Request) -> str:
+async def reply_slowly(request: Request) -> str:
     """Half a second for every other reply."""
     await asyncio.sleep(0.5 * (request.place.step % 2))
     return by_seed(request)

@@ -42,7 +42,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedRequest:
     """A request as it came in: its number (from 1), when (monotonic seconds), the JSON body, the headers by lower-case name."""
 
     number: int
@@ -53,8 +53,8 @@ class Received:
     path: str = "/v1/chat/completions"
 
 
-Answer = str | dict[str, Any] | Fault
-Answering = Callable[[Received], Answer]
+ServerAnswer = str | dict[str, Any] | Fault
+AnswerFunction = Callable[[ReceivedRequest], ServerAnswer]
 
 
 @dataclass
@@ -64,14 +64,14 @@ class ChatServer:
     `forgets`: nothing that was received is kept, so that a long benchmark does not slow it down.
     """
 
-    answer: Answering
+    answer: AnswerFunction
     latency_s: float | Callable[[dict[str, Any]], float] = 0.0
     log: int | None = None
     first: int = 1
-    forgets: bool = False
+    discard_requests: bool = False
     url: str = ""
     count: int = 0
-    requests: list[Received] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     connections_made: int = 0
     open: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -100,8 +100,8 @@ class ChatServer:
             return True
         number = self.first + self.count
         self.count += 1
-        received = Received(number, time.monotonic(), orjson.loads(raw), headers, hashlib.sha256(raw).hexdigest(), path)
-        if not self.forgets:
+        received = ReceivedRequest(number, time.monotonic(), orjson.loads(raw), headers, hashlib.sha256(raw).hexdigest(), path)
+        if not self.discard_requests:
             self.requests.append(received)
         self.note("request", received)
         latency_s = self.latency_s(received.body) if callable(self.latency_s) else self.latency_s
@@ -112,12 +112,12 @@ class ChatServer:
             return await play(answer, received, reader, writer)
         if writer.is_closing() or reader.at_eof():
             return False
-        writer.write(response(200, orjson.dumps(answer if isinstance(answer, dict) else spoken(answer, received))))
+        writer.write(response(200, orjson.dumps(answer if isinstance(answer, dict) else answer_body(answer, received))))
         await writer.drain()
         self.note("reply", received)
         return True
 
-    def note(self, event: str, received: Received) -> None:
+    def note(self, event: str, received: ReceivedRequest) -> None:
         """Append a line to the log file, where there is one."""
         if self.log is not None:
             line = {"event": event, "number": received.number, "sha256": received.sha256, "at": time.time()}
@@ -140,7 +140,7 @@ def form_of(path: str) -> Callable[..., dict[str, Any]] | None:
     return next((form for end, form in FORMS.items() if path.partition("?")[0].endswith(end)), None)
 
 
-def spoken(text: str | None, received: Received, *, cut: bool = False) -> dict[str, Any]:
+def answer_body(text: str | None, received: ReceivedRequest, *, cut: bool = False) -> dict[str, Any]:
     """A whole answer in the form that was asked for; `cut`: all tokens were used up.  Token counts are words."""
     body = received.body
     contents = [m["content"] for m in body.get("messages") or body.get("input") or ()]
@@ -151,7 +151,7 @@ def spoken(text: str | None, received: Received, *, cut: bool = False) -> dict[s
     return form(text, received, sum(len(words.split()) for words in said), len((text or "").split()), cut)
 
 
-def response_object(text: str | None, received: Received, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+def response_object(text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
     """An answer of OpenAI's Responses API."""
     message = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed"}
     return {
@@ -166,7 +166,7 @@ def response_object(text: str | None, received: Received, tokens_in: int, tokens
     }
 
 
-def message_object(text: str | None, received: Received, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+def message_object(text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
     """An answer of Anthropic's Messages API."""
     return {
         "id": f"msg_{received.number}",
@@ -180,7 +180,7 @@ def message_object(text: str | None, received: Received, tokens_in: int, tokens_
     }
 
 
-def candidates(text: str | None, received: Received, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+def candidates(text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
     """An answer of Gemini's generateContent."""
     content = {"role": "model", "parts": [] if text is None else [{"text": text}]}
     usage = {"promptTokenCount": tokens_in, "candidatesTokenCount": tokens_out, "totalTokenCount": tokens_in + tokens_out}
@@ -188,14 +188,14 @@ def candidates(text: str | None, received: Received, tokens_in: int, tokens_out:
     return {"candidates": [{"content": content, "finishReason": finish, "index": 0}], "usageMetadata": usage, "modelVersion": "gemini-served"}
 
 
-def conversed(text: str | None, received: Received, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+def converse_object(text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
     """An answer of Bedrock's Converse."""
     content = {"role": "assistant", "content": [] if text is None else [{"text": text}]}
     usage = {"inputTokens": tokens_in, "outputTokens": tokens_out, "totalTokens": tokens_in + tokens_out}
     return {"output": {"message": content}, "stopReason": "max_tokens" if cut else "end_turn", "usage": usage, "metrics": {"latencyMs": 1}}
 
 
-def completion(text: str | None, received: Received, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+def completion(text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
     """A chat completion of OpenAI's form."""
     finish_reason = "length" if cut else "stop"
     return {
@@ -213,18 +213,18 @@ FORMS: dict[str, Callable[..., dict[str, Any]]] = {
     "/responses": response_object,
     "/messages": message_object,
     ":generateContent": candidates,
-    "/converse": conversed,
+    "/converse": converse_object,
 }
 
 
-async def play(fault: Fault, received: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+async def play(fault: Fault, received: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """Do what the fault says; returns whether the connection goes on."""
-    whole = orjson.dumps(spoken("a speech that will never be whole", received))
+    whole = orjson.dumps(answer_body("a speech that will never be whole", received))
     answers = {
         "429-after": response(429, error_body(fault.text), f"Retry-After: {fault.retry_after}\r\n"),
         "bad json": response(200, b'{"choices": [' + fault.text.encode()),
-        "empty text": response(200, orjson.dumps(spoken(" \n", received))),
-        "length": response(200, orjson.dumps(spoken(None, received, cut=True))),
+        "empty text": response(200, orjson.dumps(answer_body(" \n", received))),
+        "length": response(200, orjson.dumps(answer_body(None, received, cut=True))),
         "wrong schema": response(200, orjson.dumps({"object": "list", "data": [fault.text]})),
         "invalid utf-8": response(200, whole.replace(b"speech", b"spee\xff\xfeh")),
     }
@@ -234,7 +234,7 @@ async def play(fault: Fault, received: Received, reader: asyncio.StreamReader, w
     elif fault.kind in answers:
         writer.write(answers[fault.kind])
     elif fault.kind == "huge":
-        writer.write(response(200, orjson.dumps(spoken("x" * HUGE_BYTES, received))))
+        writer.write(response(200, orjson.dumps(answer_body("x" * HUGE_BYTES, received))))
     elif fault.kind == "truncated":
         writer.write(response(200, whole[:-20], length=len(whole)))
     elif fault.kind == "reset":
@@ -271,7 +271,7 @@ async def running(server: ChatServer) -> AsyncIterator[ChatServer]:
 
 @asynccontextmanager
 async def chat_server(
-    reply: Callable[[dict[str, Any]], Answer], *, latency_s: float | Callable[[dict[str, Any]], float] = 0.0
+    reply: Callable[[dict[str, Any]], ServerAnswer], *, latency_s: float | Callable[[dict[str, Any]], float] = 0.0
 ) -> AsyncIterator[ChatServer]:
     """A server in this event loop.
 
@@ -294,12 +294,12 @@ def chat_process(*arguments: str) -> Iterator[str]:
             process.terminate()
 
 
-def numbered(received: Received) -> str:
+def numbered_reply(received: ReceivedRequest) -> str:
     """A valid debate reply that carries the request's number, which no other reply has."""
     return f"<thoughts>private-{received.number}</thoughts>\n<speech>speech-{received.number}</speech>\n<rating>70</rating>"
 
 
-def repeatable(received: Received) -> str:
+def repeatable_reply(received: ReceivedRequest) -> str:
     """A valid debate reply, or to a judge's prompt a valid verdict, that depends on the request alone."""
     word = received.sha256[:12]
     if b"<winner>" in orjson.dumps(received.body):
@@ -308,19 +308,19 @@ def repeatable(received: Received) -> str:
     return f"<thoughts>private-{word}</thoughts>\n<speech>speech-{word}</speech>\n<rating>{50 + int(word, 16) % 51}</rating>"
 
 
-def echoing(received: Received) -> str:
+def echoing_reply(received: ReceivedRequest) -> str:
     """A valid debate reply of a hostile server: it repeats the key that it was sent, in public and in private."""
     names = ("authorization", "x-api-key", "x-goog-api-key")
     keys = " ".join(received.headers[name] for name in names if name in received.headers)
     return f"<thoughts>I have {keys} and {received.path}</thoughts><speech>Your key is {keys}.</speech><rating>70</rating>"
 
 
-def of_length(words: int) -> Answering:
+def of_length(words: int) -> AnswerFunction:
     """Valid debate replies of about so many words that depend on the request alone, for benchmarks."""
     sentence = "The motion stands because nobody has shown that it falls. "
     speech = " ".join((sentence * words).split(" ")[: max(words - 7, 0)])
 
-    def answer(received: Received) -> str:
+    def answer(received: ReceivedRequest) -> str:
         """One reply."""
         word = received.sha256[:12]
         rating = 50 + int(word, 16) % 51
@@ -351,8 +351,8 @@ def main() -> None:
         log = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         with open(options.log, "rb") as lines:
             first += sum(1 for _ in lines)
-    answer = numbered if options.numbered else echoing if options.echo_keys else of_length(options.words) if options.words else repeatable
-    asyncio.run(serve_for(ChatServer(answer, options.latency, log, first, forgets=bool(options.words)), options.max_s))
+    answer = numbered_reply if options.numbered else echoing_reply if options.echo_keys else of_length(options.words) if options.words else repeatable_reply
+    asyncio.run(serve_for(ChatServer(answer, options.latency, log, first, discard_requests=bool(options.words)), options.max_s))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from arena.play.run import Arena
 from arena.studies.study import Arm, Protocol, Study
 from arena.types import Agent, Reply, Request, Sampling, Subject
@@ -37,16 +37,16 @@ def by_seed(request: Request) -> str:
     return f"I thought {request.seed}. \\boxed{{{request.seed % 3}}}"
 
 
-def measured(script: Script, *can: str) -> Agent:
+def agent_with_capabilities(script: Script, *can: str) -> Agent:
     """A scripted agent whose model says of itself what it can."""
-    return Agent("m", replace(scripted(script, "m"), can=frozenset({"seed", *can})))  # type: ignore[type-var]
+    return Agent("m", replace(scripted_model(script, "m"), can=frozenset({"seed", *can})))  # type: ignore[type-var]
 
 
 def play(
     path: Path, protocol: Protocol, reply: Script | Agent, options: Mapping[str, object] | None = None, question: Subject = QUESTION
 ) -> Arena:
     """Play one question, which must succeed."""
-    solver = reply if isinstance(reply, Agent) else Agent("s", scripted(reply), sampling=Sampling(temperature=0.7))
+    solver = reply if isinstance(reply, Agent) else Agent("s", scripted_model(reply), sampling=Sampling(temperature=0.7))
     arena = Arena(path)
     summary = arena.run(Study("s", [Arm("a", protocol, [{"solver": solver}], options or {})], [question]), watch=lambda tally: None)
     assert summary.done == 1, arena.sql("select error_kind, error from episodes").rows
@@ -64,7 +64,7 @@ def others(arena: Arena) -> list[tuple[object, ...]]:
     return list(arena.sql("select seat, stage, answer, correct from answers where not final order by stage, seat").rows)
 
 
-def shown(arena: Arena, seat: str = "solver") -> list[str]:
+def seats_shown(arena: Arena, seat: str = "solver") -> list[str]:
     """The seats whose turns stood in a seat's last prompt, in their order."""
     (parts,) = arena.sql(f"select prompt from turns where seat = '{seat}' order by step desc limit 1").rows[0]
     return [part["seat"] for part in parts if part["seat"] is not None]

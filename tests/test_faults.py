@@ -19,7 +19,7 @@ from arena import Agent, Arena, Arm, Retry, Study, Subject
 from arena.types import Model
 from protocols.debate import debate
 from tests.fake_agents import rating
-from tests.fake_server import ChatServer, Fault, chat_server, repeatable
+from tests.fake_server import ChatServer, Fault, chat_server, repeatable_reply
 
 VERSION = "1"
 LANES = ["http/any", "openai/gpt-4o-mini", "openai/gpt-5-mini", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-flash", "openrouter/a/b"]
@@ -154,7 +154,7 @@ async def test_five_hundred_debates_in_a_storm_have_the_turns_of_those_in_a_calm
                 draw = int(received.sha256[tries[received.sha256] * 5 :][:5], 16) / 16**5
                 if draw < share:
                     return Fault(QUICK_KINDS[int(draw * 1e5) % len(QUICK_KINDS)], retry_after="0")
-                return repeatable(received)
+                return repeatable_reply(received)
 
             server.answer = answer
             with speaking_to(server.url, "http/any", timeout_s=30) as model:

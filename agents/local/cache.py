@@ -26,7 +26,7 @@ class Rows(Protocol):
 
     slots: int
     capacity: int
-    cuttable: bool
+    can_truncate: bool
 
     def forward(self, first: int, ids: np.ndarray, positions: np.ndarray, keep: int = 1) -> torch.Tensor:
         """Run tokens through the model; see SlotRows.forward."""
@@ -46,7 +46,7 @@ class Rows(Protocol):
 
 
 @dataclass(slots=True)
-class Window:
+class RowWindow:
     """Where the pass that is being made reads and writes: rows [first, last), read up to `longest`, and written at `positions` [rows, n], or
     all at the last of these where there are none."""
 
@@ -64,7 +64,7 @@ class SlotLayer(CacheLayerMixin):
 
     is_sliding = False
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: RowWindow) -> None:
         super().__init__()
         self.window = window
 
@@ -107,13 +107,13 @@ class SlotLayer(CacheLayerMixin):
 class SlotRows:
     """Rows of one block; `slots` of them, each of up to `capacity` tokens."""
 
-    cuttable = True
+    can_truncate = True
 
     def __init__(self, model: PreTrainedModel, slots: int, capacity: int) -> None:
         self.slots, self.capacity = slots, capacity
         self._model = model
         self._device = model.device
-        self._window = Window(slots, capacity)
+        self._window = RowWindow(slots, capacity)
         layers = model.config.get_text_config().num_hidden_layers
         self._layers = [SlotLayer(self._window) for _ in range(layers)]
         self._cache = Cache(layers=self._layers)
@@ -131,13 +131,13 @@ class SlotRows:
         if ids.shape[1] == 1 and positions.min() == window.longest - 1:
             # Samples of one prompt keep step: nothing is to be hidden, and attention without a mask is faster.
             window.rows = window.positions = None
-            return run(self._model, self._tensor(ids), None, self._tensor(seen[:1]), self._options, keep)
+            return run_forward(self._model, self._tensor(ids), None, self._tensor(seen[:1]), self._options, keep)
         window.rows = torch.arange(first, window.last, device=self._device)[:, None]
         window.positions = self._tensor(np.where(positions == PADDING, self.capacity, positions))
         at = self._tensor(seen)
         hidden = torch.arange(window.longest, device=self._device) > at[:, None, :, None]
         mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=self._device).masked_fill_(hidden, self._least)
-        return run(self._model, self._tensor(ids), mask, at, self._options, keep)
+        return run_forward(self._model, self._tensor(ids), mask, at, self._options, keep)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(self._device)
@@ -164,7 +164,7 @@ class SlotRows:
 class SoloRows:
     """Rows that the model runs through one by one, each with the cache that transformers makes for this model."""
 
-    cuttable = False
+    can_truncate = False
 
     def __init__(self, model: PreTrainedModel, slots: int, capacity: int) -> None:
         self.slots, self.capacity = slots, capacity
@@ -181,7 +181,7 @@ class SoloRows:
             options = forward_options(self._model, self._caches[row])
             tensor = torch.from_numpy(tokens[real][None].astype(np.int64)).to(self._model.device)
             place = torch.from_numpy(at[real][None].astype(np.int64)).to(self._model.device)
-            one = run(self._model, tensor, None, place, options, min(keep, tensor.shape[1]))
+            one = run_forward(self._model, tensor, None, place, options, min(keep, tensor.shape[1]))
             logits.append(torch.nn.functional.pad(one, (0, 0, keep - one.shape[1], 0)))
         return torch.cat(logits)
 
@@ -199,24 +199,24 @@ class SoloRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ForwardOptions:
     """What a model's forward calls its cache and its number of logits: names differ between models and versions of transformers."""
 
     cache: Cache
     cache_name: str
-    keeps: bool
+    has_logits_to_keep: bool
 
 
-def forward_options(model: PreTrainedModel, cache: Cache) -> Options:
+def forward_options(model: PreTrainedModel, cache: Cache) -> ForwardOptions:
     """How to call a model's forward with this cache."""
     names = inspect.signature(model.forward).parameters
-    return Options(cache, "cache" if "cache" in names else "past_key_values", "logits_to_keep" in names)
+    return ForwardOptions(cache, "cache" if "cache" in names else "past_key_values", "logits_to_keep" in names)
 
 
-def run(
-    model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, options: Options, keep: int
+def run_forward(
+    model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, options: ForwardOptions, keep: int
 ) -> torch.Tensor:
     """One forward pass; returns float32 logits [rows, keep, vocabulary]."""
-    named = {options.cache_name: options.cache, **({"logits_to_keep": keep} if options.keeps else {})}
+    named = {options.cache_name: options.cache, **({"logits_to_keep": keep} if options.has_logits_to_keep else {})}
     output = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **named)
     return output.logits[:, -keep:].float()

@@ -16,7 +16,7 @@ LIKELIEST = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Choosing:
+class TokenSampling:
     """How a row's tokens are drawn: temperature >= 0 (0: the likeliest), top_k >= 0 (0: off), top_p in (0, 1], min_p in [0, 1)."""
 
     temperature: float = 1.0
@@ -25,22 +25,22 @@ class Choosing:
     min_p: float = 0.0
 
     @property
-    def filtered(self) -> bool:
+    def has_filter(self) -> bool:
         """Whether only some of the tokens can be drawn."""
         return self.temperature > 0 and (self.top_k > 0 or self.top_p < 1 or self.min_p > 0)
 
 
-def choose(logits: torch.Tensor, how: Sequence[Choosing], uniform: Sequence[float]) -> torch.Tensor:
+def choose(logits: torch.Tensor, how: Sequence[TokenSampling], uniform: Sequence[float]) -> torch.Tensor:
     """The next tokens [rows] for logits [rows, vocabulary] in float32; `uniform` holds a number in [0, 1) for each row."""
     greedy = any(one.temperature == 0 for one in how)
     chosen = likeliest(logits) if greedy else torch.empty(len(logits), dtype=torch.long, device=logits.device)
-    plain = [row for row, one in enumerate(how) if one.temperature > 0 and not one.filtered]
-    narrow = [row for row, one in enumerate(how) if one.filtered]
+    plain = [row for row, one in enumerate(how) if one.temperature > 0 and not one.has_filter]
+    narrow = [row for row, one in enumerate(how) if one.has_filter]
     if plain:
-        drawn = draw(scaled(logits, plain, how).softmax(-1), [uniform[row] for row in plain])
+        drawn = draw(scale_logits(logits, plain, how).softmax(-1), [uniform[row] for row in plain])
         chosen[plain] = drawn
     if narrow:
-        chosen[narrow] = choose_filtered(scaled(logits, narrow, how), [how[row] for row in narrow], [uniform[row] for row in narrow])
+        chosen[narrow] = choose_filtered(scale_logits(logits, narrow, how), [how[row] for row in narrow], [uniform[row] for row in narrow])
     return chosen
 
 
@@ -49,7 +49,7 @@ def likeliest(logits: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(logits.numpy().argmax(-1)) if logits.device.type == "cpu" else logits.argmax(-1)
 
 
-def scaled(logits: torch.Tensor, rows: list[int], how: Sequence[Choosing]) -> torch.Tensor:
+def scale_logits(logits: torch.Tensor, rows: list[int], how: Sequence[TokenSampling]) -> torch.Tensor:
     """The logits of some rows, divided by their temperatures."""
     temperature = torch.tensor([how[row].temperature for row in rows], device=logits.device, dtype=logits.dtype)
     return (logits if len(rows) == len(logits) else logits[rows]) / temperature[:, None]
@@ -64,7 +64,7 @@ def draw(weight: torch.Tensor, uniform: Sequence[float]) -> torch.Tensor:
     return torch.searchsorted(reached, target, right=True)[:, 0].clamp_(max=weight.shape[-1] - 1)
 
 
-def choose_filtered(logits: torch.Tensor, how: Sequence[Choosing], uniform: Sequence[float]) -> torch.Tensor:
+def choose_filtered(logits: torch.Tensor, how: Sequence[TokenSampling], uniform: Sequence[float]) -> torch.Tensor:
     """The next tokens where only some may be drawn; `logits` are divided by the temperature already."""
     every = torch.logsumexp(logits, -1, keepdim=True)
     value, token = logits.topk(min(max(LIKELIEST, *(one.top_k for one in how)), logits.shape[-1]), dim=-1)
@@ -78,7 +78,7 @@ def choose_filtered(logits: torch.Tensor, how: Sequence[Choosing], uniform: Sequ
     return token.gather(-1, place[:, None])[:, 0]
 
 
-def allow(probability: torch.Tensor, how: Sequence[Choosing]) -> tuple[torch.Tensor, torch.Tensor]:
+def allow(probability: torch.Tensor, how: Sequence[TokenSampling]) -> tuple[torch.Tensor, torch.Tensor]:
     """(weights, enough): probabilities [rows, n], likeliest first, set to 0 where a filter forbids the token; and per row whether its
     filters are decided by these n tokens alone."""
     device, dtype, n = probability.device, probability.dtype, probability.shape[-1]

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from agents.local.choosing import Choosing
-from agents.local.measures import summary
-from arena.errors import ContextOverflow, ModelError
+from agents.local.choosing import TokenSampling
+from agents.local.measures import reply_measures
+from arena.errors import ContextOverflowError, ModelError
 
 NO_ROW = -1
 
@@ -28,10 +28,10 @@ class Job:
     """
 
     ids: tuple[int, ...]
-    longest: int
-    how: Choosing = field(default_factory=Choosing)
+    max_tokens: int
+    sampling: TokenSampling = field(default_factory=TokenSampling)
     seed: int = 0
-    ends: frozenset[int] = frozenset()
+    end_ids: frozenset[int] = frozenset()
     stop: tuple[str, ...] = ()
     alternatives: int | None = None
     score_from: int | None = None
@@ -40,7 +40,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class TokenRecord:
     """A generated token with its log probability, and the likeliest tokens in its place with theirs (nats, before temperature)."""
 
     token: int
@@ -49,7 +49,7 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
+class GenerationResult:
     """What came of a job: the tokens generated, how they ended ("stop" or "length"), and what it took.
 
     `prefilled` counts prompt tokens that were run through the model, `reused` those that were kept from before, `steps` decoding steps.
@@ -61,7 +61,7 @@ class Generated:
     reused: int
     steps: int
     measures: dict[str, float]
-    noted: tuple[Noted, ...] = ()
+    noted: tuple[TokenRecord, ...] = ()
     scores: tuple[float, ...] = ()
 
 
@@ -70,7 +70,7 @@ class Draft:
     """A job on its way: what it has generated, where it is, and who waits for it."""
 
     job: Job
-    future: asyncio.Future[Generated]
+    future: asyncio.Future[GenerationResult]
     loop: asyncio.AbstractEventLoop
     group: str
     priority: int
@@ -85,13 +85,13 @@ class Draft:
     entropy_sum: float = 0.0
     certainty_sum: float = 0.0
     logprobs: array[float] = field(default_factory=lambda: array("f"))
-    noted: list[Noted] = field(default_factory=list)
+    noted: list[TokenRecord] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
-    mishaps: int = 0
+    memory_failures: int = 0
     cancelled: bool = False
 
     @property
-    def generated(self) -> array[int]:
+    def new_ids(self) -> array[int]:
         """The tokens generated so far."""
         return self.ids[len(self.job.ids) :]
 
@@ -102,32 +102,32 @@ class Draft:
         return self.uniform
 
     @property
-    def needed_from(self) -> int:
+    def first_needed(self) -> int:
         """The first position whose logits are needed, so that a kept beginning must end before it."""
         return len(self.ids) - 1 if self.job.score_from is None else self.job.score_from - 1
 
 
-def note(logits: torch.Tensor, token: int, logprob: float, alternatives: int) -> Noted:
+def note(logits: torch.Tensor, token: int, logprob: float, alternatives: int) -> TokenRecord:
     """A token with its likeliest alternatives, from logits [vocabulary]."""
     value, index = (logits - torch.logsumexp(logits, -1)).topk(min(alternatives, len(logits)))
-    return Noted(token, min(logprob, 0.0), tuple(zip(index.tolist(), value.clamp(max=0).tolist(), strict=True)))
+    return TokenRecord(token, min(logprob, 0.0), tuple(zip(index.tolist(), value.clamp(max=0).tolist(), strict=True)))
 
 
-def finished(draft: Draft, end: str) -> Generated:
+def finish_draft(draft: Draft, end: str) -> GenerationResult:
     """What is delivered for a draft."""
-    return Generated(
-        tuple(draft.generated),
+    return GenerationResult(
+        tuple(draft.new_ids),
         end,
         draft.prefilled,
         draft.reused,
         draft.steps,
-        summary(np.array(draft.logprobs, np.float32), draft.entropy_sum, draft.certainty_sum),
+        reply_measures(np.array(draft.logprobs, np.float32), draft.entropy_sum, draft.certainty_sum),
         tuple(draft.noted),
         tuple(draft.scores),
     )
 
 
-def deliver(draft: Draft, outcome: Generated | ModelError) -> None:
+def deliver(draft: Draft, outcome: GenerationResult | ModelError) -> None:
     """Hand the outcome to whoever waits, in their own event loop; nobody waits where it is closed or the request was cancelled."""
 
     def hand_over() -> None:
@@ -142,7 +142,7 @@ def deliver(draft: Draft, outcome: Generated | ModelError) -> None:
         draft.loop.call_soon_threadsafe(hand_over)
 
 
-def too_large(draft: Draft, error: BaseException) -> ContextOverflow:
+def too_large_error(draft: Draft, error: BaseException) -> ContextOverflowError:
     """The error of a request that does not fit even when it is alone."""
     found = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return ContextOverflow(f"a draft of {len(draft.ids)} tokens does not fit the memory, even alone ({found}); take fewer or shorter rows")
+    return ContextOverflowError(f"a draft of {len(draft.ids)} tokens does not fit the memory, even alone ({found}); take fewer or shorter rows")

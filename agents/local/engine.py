@@ -24,14 +24,14 @@ import torch
 
 from agents.local.cache import PADDING, Rows
 from agents.local.choosing import choose
-from agents.local.drafts import Draft, Generated, Job, Noted, deliver, finished, note, too_large
+from agents.local.drafts import Draft, GenerationResult, Job, TokenRecord, deliver, finish_draft, note, too_large_error
 from agents.local.measures import measure
 from agents.local.seating import Row, Seating
-from arena.errors import ContextOverflow, Unreachable
+from arena.errors import ContextOverflowError, UnreachableError
 
 SMALLEST_CHUNK = 16
 # How often a draft may run out of memory when nothing can be made smaller any more.
-MISHAPS = 3
+MAX_MEMORY_FAILURES = 3
 LOG = logging.getLogger("arena.local")
 
 
@@ -49,7 +49,7 @@ class Engine:
         self._seating = Seating(rows)
         self.counts = self._seating.counts
         self._inbox: deque[Draft] = deque()
-        self._over: deque[str] = deque()
+        self._ended_groups: deque[str] = deque()
         self._wake = threading.Condition()
         self._closing = False
         self._death: str | None = None
@@ -65,13 +65,13 @@ class Engine:
         """How many tokens a prompt and its reply can have together."""
         return self._rows.capacity
 
-    async def generate(self, job: Job) -> Generated:
+    async def generate(self, job: Job) -> GenerationResult:
         """The reply to a job; waits for its turn, and gives its row back when it is cancelled.
 
         Raises ContextOverflow where it can never fit, Unreachable where the device thread has died.
         """
-        if len(job.ids) + min(job.longest, 1) > self._rows.capacity or not job.ids:
-            raise ContextOverflow(f"a prompt of {len(job.ids)} tokens does not fit rows of {self._rows.capacity}", sent=False)
+        if len(job.ids) + min(job.max_tokens, 1) > self._rows.capacity or not job.ids:
+            raise ContextOverflowError(f"a prompt of {len(job.ids)} tokens does not fit rows of {self._rows.capacity}", sent=False)
         loop = asyncio.get_running_loop()
         draft = Draft(job, loop.create_future(), loop, job.group, job.priority, time.monotonic(), random.Random(job.seed), array("i", job.ids))
         self._put(draft)
@@ -84,9 +84,9 @@ class Engine:
     def _put(self, draft: Draft) -> None:
         with self._wake:
             if self._death is not None:
-                raise Unreachable(self._death, sent=False)
+                raise UnreachableError(self._death, sent=False)
             if self._closing:
-                raise Unreachable("the local engine was closed while it was being asked", sent=False)
+                raise UnreachableError("the local engine was closed while it was being asked", sent=False)
             self._inbox.append(draft)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="local engine", daemon=True)
@@ -94,7 +94,7 @@ class Engine:
             self._wake.notify()
 
     @contextmanager
-    def announced(self, group: str) -> Iterator[None]:
+    def announce(self, group: str) -> Iterator[None]:
         """While this lasts, a member of a group is about to ask, and the group is not admitted without it."""
         on_their_way = self._seating.queue.on_their_way
         on_their_way[group] += 1
@@ -105,9 +105,9 @@ class Engine:
             if not on_their_way[group]:
                 del on_their_way[group]
 
-    def over(self, group: str) -> None:
+    def end_group(self, group: str) -> None:
         """Say that nothing more will come of a group, so that its rows can be given to others at once."""
-        self._over.append(group)
+        self._ended_groups.append(group)
 
     def close(self) -> None:
         """Stop the device thread; what is still waiting fails.  Blocks until the step at hand is through."""
@@ -133,7 +133,7 @@ class Engine:
                 self._death = why
                 lost = [*self._seating.queue.everyone(), *(row.draft for row in self._seating.table if row.draft), *self._inbox]
             for draft in lost:
-                error = Unreachable(why)
+                error = UnreachableError(why)
                 error.__cause__ = cause
                 deliver(draft, error)
 
@@ -147,8 +147,8 @@ class Engine:
         now = time.monotonic()
         for draft in came:
             self._seating.queue.add(draft, now)
-        while self._over:
-            self._seating.queue.over(self._over.popleft())
+        while self._ended_groups:
+            self._seating.queue.end_group(self._ended_groups.popleft())
         return not self._closing
 
     def _step(self) -> None:
@@ -197,23 +197,23 @@ class Engine:
         for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
             ids[number, width - length :] = row.tokens[row.filled : row.filled + length]
             positions[number, width - length :] = np.arange(row.filled, row.filled + length)
-            keep = max(keep, min(length, row.filled + length - row.draft.needed_from))
+            keep = max(keep, min(length, row.filled + length - row.draft.first_needed))
         logits = self._rows.forward(first, ids, positions, keep)
         read = [number for number, row in enumerate(rows) if row.filled + lengths[number] == row.planned]
         speaks = [number for number in read if rows[number].draft.job.score_from is None]
-        drawn = self._drawn([rows[number] for number in speaks], logits[speaks, -1]) if speaks else None
+        drawn = self._draw_tokens([rows[number] for number in speaks], logits[speaks, -1]) if speaks else None
         for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
             if row.draft.job.score_from is not None:
                 self._score(row, logits[number], length)
             row.filled += length
             row.draft.prefilled += length
-            row.draft.mishaps = 0
+            row.draft.memory_failures = 0
             self.counts.prefilled += length
         for draft in [rows[number].draft for number in read]:
             if draft.job.score_from is None:
                 self._seating.promote(draft.row)
             else:
-                deliver(self._seating.release(draft.row), finished(draft, "scored"))
+                deliver(self._seating.release(draft.row), finish_draft(draft, "scored"))
         if drawn is not None:
             self._advance([rows[number] for number in speaks], *drawn)
 
@@ -221,7 +221,7 @@ class Engine:
         """Note the log probabilities of the tokens to score that follow the `length` positions just read; `logits` [keep, vocabulary] end
         at the last of them."""
         end = row.filled + length
-        for position in range(max(row.filled, row.draft.needed_from), min(end, len(row.draft.ids) - 1)):
+        for position in range(max(row.filled, row.draft.first_needed), min(end, len(row.draft.ids) - 1)):
             at = logits[position - end]
             row.draft.scores.append(float(at[row.tokens[position + 1]] - torch.logsumexp(at, -1)))
 
@@ -238,7 +238,7 @@ class Engine:
         LOG.warning("the device is out of memory (%d times so far): the local engine goes on with less at once", self.counts.out_of_memory)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        if not self._rows.cuttable:
+        if not self._rows.can_truncate:
             # Some layers may hold the tokens already: such a row can only be read from its beginning.
             for row in rows:
                 self._rows.clear(row)
@@ -251,7 +251,7 @@ class Engine:
         ids = np.array([[row.tokens[row.filled]] for row in rows], np.int64)
         positions = np.array([[row.filled] for row in rows], np.int64)
         try:
-            drawn = self._drawn(rows, self._rows.forward(0, ids, positions)[:, -1])
+            drawn = self._draw_tokens(rows, self._rows.forward(0, ids, positions)[:, -1])
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -260,22 +260,22 @@ class Engine:
         for row in rows:
             row.filled += 1
             row.draft.steps += 1
-            row.draft.mishaps = 0
+            row.draft.memory_failures = 0
         self.counts.steps += 1
         self.counts.decoded += len(rows)
         self._advance(rows, *drawn)
 
-    def _drawn(self, rows: Sequence[Row], logits: torch.Tensor) -> tuple[list[int], np.ndarray, list[Noted | None]]:
+    def _draw_tokens(self, rows: Sequence[Row], logits: torch.Tensor) -> tuple[list[int], np.ndarray, list[TokenRecord | None]]:
         """The next token of each row from its logits [rows, vocabulary], its measures [3, rows], and its alternatives where asked for."""
         drafts = [row.draft for row in rows]
-        chosen = choose(logits, [draft.job.how for draft in drafts], [draft.draw() for draft in drafts])
+        chosen = choose(logits, [draft.job.sampling for draft in drafts], [draft.draw() for draft in drafts])
         numbers = measure(logits, chosen).cpu().numpy().astype(np.float64)
         tokens = chosen.tolist()
         wanted = [draft.job.alternatives for draft in drafts]
         notes = [None if many is None else note(logits[n], tokens[n], float(numbers[0, n]), many) for n, many in enumerate(wanted)]
         return tokens, numbers, notes
 
-    def _advance(self, rows: Sequence[Row], chosen: Sequence[int], numbers: np.ndarray, notes: Sequence[Noted | None]) -> None:
+    def _advance(self, rows: Sequence[Row], chosen: Sequence[int], numbers: np.ndarray, notes: Sequence[TokenRecord | None]) -> None:
         """Give each row its token; those that are through are delivered."""
         through = []
         for row, token, noted, logprob, entropy, certainty in zip(rows, chosen, notes, *numbers.tolist(), strict=True):
@@ -287,23 +287,23 @@ class Engine:
             draft.logprobs.append(logprob)
             draft.entropy_sum += entropy
             draft.certainty_sum += certainty
-            end = self._end(draft, token)
+            end = self._finish_reason(draft, token)
             if end is not None or row.filled == self._rows.capacity:
                 through.append((draft, end or "length"))
             else:
                 row.tokens[row.filled] = token
                 row.planned = row.filled + 1
         for draft, end in through:
-            deliver(self._seating.release(draft.row), finished(draft, end))
+            deliver(self._seating.release(draft.row), finish_draft(draft, end))
 
-    def _end(self, draft: Draft, token: int) -> str | None:
+    def _finish_reason(self, draft: Draft, token: int) -> str | None:
         """How a draft ends with this token, None where it goes on."""
         job = draft.job
-        if token in job.ends or (job.stop and self._stands_in(draft, token)):
+        if token in job.end_ids or (job.stop and self._completes_stop_word(draft, token)):
             return "stop"
-        return "length" if len(draft.ids) - len(job.ids) >= job.longest else None
+        return "length" if len(draft.ids) - len(job.ids) >= job.max_tokens else None
 
-    def _stands_in(self, draft: Draft, token: int) -> bool:
+    def _completes_stop_word(self, draft: Draft, token: int) -> bool:
         """Whether the token completes one of the words that end the reply."""
         piece = self._pieces.get(token)
         if piece is None:
@@ -312,17 +312,17 @@ class Engine:
         # A word ends with its last character, so most tokens need no look at the text; a broken character may be the end of any.
         if not any(word[-1].isspace() or word[-1] in piece for word in stop) and "\ufffd" not in piece:
             return False
-        tail = self._decode(draft.generated[-(max(map(len, stop)) + 8) :])
+        tail = self._decode(draft.new_ids[-(max(map(len, stop)) + 8) :])
         return any(word in tail for word in stop)
 
     def _shrink_batch(self, error: BaseException) -> None:
         """Out of memory: the younger half goes back to the queue, and the batch stays that small; one alone fails."""
         self._after_out_of_memory(range(self._seating.decoding))
         drafts = sorted((row.draft for row in self._seating.table[: self._seating.decoding]), key=lambda one: one.came_at)
-        if len(drafts) == 1 and self._rows.cuttable:
+        if len(drafts) == 1 and self._rows.can_truncate:
             self._try_alone(drafts[0], error)
             return
-        keep = len(drafts) // 2 if self._rows.cuttable else 0
+        keep = len(drafts) // 2 if self._rows.can_truncate else 0
         self._seating.most_active = max(1, min(self._seating.most_active, len(drafts) // 2))
         now = time.monotonic()
         for draft in drafts[keep:]:
@@ -330,9 +330,9 @@ class Engine:
 
     def _try_alone(self, draft: Draft, error: BaseException) -> None:
         """Nothing can be made smaller: try a few times more, since others use the device as well, then fail this one request."""
-        draft.mishaps += 1
-        if draft.mishaps >= MISHAPS:
-            deliver(self._seating.release(draft.row), too_large(draft, error))
+        draft.memory_failures += 1
+        if draft.memory_failures >= MAX_MEMORY_FAILURES:
+            deliver(self._seating.release(draft.row), too_large_error(draft, error))
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -20,9 +20,9 @@ SLOTS = 16
 LONGEST_ROW = 32_768
 SHORTEST_ROW = 512
 CPU_CACHE_BYTES = 4 * 2**30
-SOON_READ_BYTES = 2**28
+SMALL_WEIGHTS_BYTES = 2**28
 # How far the logits of the batched path may lie from those of the model's own, in standard deviations of the logits.
-AGREES = {torch.float32: 1e-3, torch.bfloat16: 0.15, torch.float16: 0.05}
+LOGIT_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.15, torch.float16: 0.05}
 LOG = getLogger("arena.local")
 SLIDING = ("sliding_attention", "chunked_attention")
 
@@ -38,17 +38,17 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedModel:
     """A model in memory with its tokenizer; `dtype` and `device` in words; `ends` are the tokens that end a reply."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     dtype: str
     device: str
-    ends: frozenset[int]
+    end_ids: frozenset[int]
 
 
-def load(where: str, settings: Settings) -> Loaded:
+def load(where: str, settings: Settings) -> LoadedModel:
     """Read weights and tokenizer from a folder, or from the hub (first from what is on disk).
 
     On a GPU the weights keep their format; on a CPU they become float32, which is faster there and makes replies repeatable.
@@ -57,14 +57,14 @@ def load(where: str, settings: Settings) -> Loaded:
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = getattr(torch, settings.dtype) if settings.dtype else (torch.float32 if device == "cpu" else "auto")
     try:
-        model, tokenizer = read(where, dtype, local_files_only=True)
+        model, tokenizer = read_pretrained(where, dtype, local_files_only=True)
     except (OSError, ValueError) as error:
         if Path(where).exists() or os.environ.get("HF_HUB_OFFLINE") == "1":
-            raise unreadable(where, error) from error
+            raise unreadable_model_error(where, error) from error
         try:
-            model, tokenizer = read(where, dtype, local_files_only=False)
+            model, tokenizer = read_pretrained(where, dtype, local_files_only=False)
         except (OSError, ValueError) as again:
-            raise unreadable(where, again) from again
+            raise unreadable_model_error(where, again) from again
     try:
         model = model.to(device).eval()
     except (RuntimeError, AssertionError) as error:
@@ -72,13 +72,13 @@ def load(where: str, settings: Settings) -> Loaded:
     given = model.generation_config.eos_token_id
     ends = {given} if isinstance(given, int) else set(given or ())
     ends |= {tokenizer.eos_token_id} - {None}
-    return Loaded(model, tokenizer, str(model.dtype).removeprefix("torch."), str(model.device), frozenset(ends))
+    return LoadedModel(model, tokenizer, str(model.dtype).removeprefix("torch."), str(model.device), frozenset(ends))
 
 
-def read(where: str, dtype: torch.dtype | str, *, local_files_only: bool) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def read_pretrained(where: str, dtype: torch.dtype | str, *, local_files_only: bool) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer as transformers reads them; code that comes with a model is never run."""
     # Where a person looks and the weights are not read in a moment, transformers draws its bar.
-    if not sys.stderr.isatty() or weight_bytes(where) < SOON_READ_BYTES:
+    if not sys.stderr.isatty() or weight_bytes(where) < SMALL_WEIGHTS_BYTES:
         logging.disable_progress_bar()
     else:
         logging.enable_progress_bar()
@@ -93,7 +93,7 @@ def weight_bytes(where: str) -> float:
     return sum(file.stat().st_size for file in folder.glob("*.safetensors")) if folder.is_dir() else float("inf")
 
 
-def unreadable(where: str, error: BaseException) -> StudyError:
+def unreadable_model_error(where: str, error: BaseException) -> StudyError:
     """The error for a model that is not there, in one sentence."""
     found = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if Path(where).exists():
@@ -104,7 +104,7 @@ def unreadable(where: str, error: BaseException) -> StudyError:
     )
 
 
-def rows_for(loaded: Loaded, settings: Settings) -> Rows:
+def rows_for(loaded: LoadedModel, settings: Settings) -> Rows:
     """The rows that a model gets: as many and as long as its memory allows and its positions go.
 
     Raises StudyError where longer rows are asked for than the model has positions.
@@ -113,13 +113,13 @@ def rows_for(loaded: Loaded, settings: Settings) -> Rows:
     config = model.config.get_text_config()
     slots = settings.slots or SLOTS
     longest = getattr(config, "max_position_embeddings", None) or LONGEST_ROW
-    room = cache_bytes(model) // (slots * bytes_a_token(model) or 1)
+    room = cache_bytes(model) // (slots * bytes_per_token(model) or 1)
     if settings.context is not None and settings.context > longest:
         raise StudyError(f"context={settings.context} is more than the {longest} positions that this model has; leave it out, or take less")
     context = settings.context or min(longest, max(SHORTEST_ROW, min(LONGEST_ROW, room)))
     if not can_be_kept_in_rows(config, context):
         why = "not all of its attention is full"
-    elif (found := objection(model, SlotRows(model, 2, 16))) is not None:
+    elif (found := batching_problem(model, SlotRows(model, 2, 16))) is not None:
         why = found
     else:
         return SlotRows(model, slots, context)
@@ -138,7 +138,7 @@ def can_be_kept_in_rows(config: object, context: int) -> bool:
 
 
 @torch.inference_mode()
-def objection(model: PreTrainedModel, rows: SlotRows) -> str | None:
+def batching_problem(model: PreTrainedModel, rows: SlotRows) -> str | None:
     """Why sequences cannot be batched: None where two padded chunks and a decoding step give the logits of the model alone, which proves that
     its attention heeds our mask."""
     size = model.config.get_text_config().vocab_size
@@ -158,10 +158,10 @@ def objection(model: PreTrainedModel, rows: SlotRows) -> str | None:
         # A model that does not take a mask of four dimensions, or keeps something else than keys and values.
         return f"it cannot be given a mask for each sequence ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
     far = max(float((alone[step] - ours[step]).abs().max()) for step in range(2))
-    return None if far <= AGREES[model.dtype] * float(alone.std()) else "its logits differ when sequences are batched"
+    return None if far <= LOGIT_TOLERANCE[model.dtype] * float(alone.std()) else "its logits differ when sequences are batched"
 
 
-def bytes_a_token(model: PreTrainedModel) -> int:
+def bytes_per_token(model: PreTrainedModel) -> int:
     """Bytes that keys and values of one token take in all layers."""
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or getattr(config, "num_attention_heads", 1)

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 # Logits that are measured at once, so that what lies between them and the result stays in a processor's cache.
-AT_ONCE = 2**19
-LOWEST = 0.1
+LOGITS_PER_CHUNK = 2**19
+LOWEST_SHARE = 0.1
 
 
 def measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
@@ -22,7 +22,7 @@ def measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
 
     The logits of a row are shifted in place, so that their largest is 0: that changes no probability, and saves a copy of them.
     """
-    rows = max(1, AT_ONCE // logits.shape[-1]) if logits.device.type == "cpu" else len(logits)
+    rows = max(1, LOGITS_PER_CHUNK // logits.shape[-1]) if logits.device.type == "cpu" else len(logits)
     return torch.cat([_measure(logits[row : row + rows], chosen[row : row + rows]) for row in range(0, len(logits), rows)], dim=1)
 
 
@@ -36,7 +36,7 @@ def _measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     return torch.stack((drawn - log_total, entropy, log_total - mean - math.log(logits.shape[-1])))
 
 
-def summary(logprobs: np.ndarray, entropy_sum: float, certainty_sum: float) -> dict[str, float]:
+def reply_measures(logprobs: np.ndarray, entropy_sum: float, certainty_sum: float) -> dict[str, float]:
     """The measures of a reply, from the log probabilities [tokens] of its tokens and the sums of the other two; nothing for no token.
 
     `logprob_lowest_tenth` is the mean over the tenth of the tokens that were least likely, at least one.
@@ -44,7 +44,7 @@ def summary(logprobs: np.ndarray, entropy_sum: float, certainty_sum: float) -> d
     count = len(logprobs)
     if count == 0:
         return {}
-    lowest = np.sort(logprobs)[: max(1, round(count * LOWEST))]
+    lowest = np.sort(logprobs)[: max(1, round(count * LOWEST_SHARE))]
     return {
         "logprob_sum": float(logprobs.sum(dtype=np.float64)),
         "logprob_mean": float(logprobs.mean(dtype=np.float64)),

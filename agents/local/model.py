@@ -20,23 +20,22 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from agents.providers.sampling import out_of_range
-from arena.calls.prices import Price
-from arena.errors import ContextOverflow, Refused, StudyError
-from arena.types import Alternative, Reply, Request, Sampling, TokenChoice
+from arena.errors import ContextOverflowError, RefusedError, StudyError
+from arena.types import Alternative, BaseModel, Price, Reply, Request, Sampling, TokenChoice
 
 if TYPE_CHECKING:
-    from agents.local.choosing import Choosing
-    from agents.local.drafts import Generated, Job
+    from agents.local.choosing import TokenSampling
+    from agents.local.drafts import GenerationResult, Job
     from agents.local.engine import Engine
-    from agents.local.loading import Loaded
-    from agents.local.prompts import Words
+    from agents.local.loading import LoadedModel
+    from agents.local.prompts import ChatTokenizer
 
 LONGEST_REPLY = 4096
-COLDEST, LEAST_MASS = 1e-4, 1e-6
-MOST = {"slots": 4096, "context": 2**24}
+MIN_TEMPERATURE, MIN_TOP_P = 1e-4, 1e-6
+MAX_SETTINGS = {"slots": 4096, "context": 2**24}
 DTYPES = ("float32", "bfloat16", "float16")
-ABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "options"})
-HONOURED = "same seed, same reply"
+CAPABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "choices"})
+SAME_SEED_SAME_REPLY = "same seed, same reply"
 THOUGHT = re.compile(r"\A\s*(?:<(think|thinking|reasoning)>)?(?P<thought>.*)</(?:think|thinking|reasoning)>\s*", re.DOTALL)
 TOY = Path(__file__).resolve().parents[1] / "toy" / "weights"
 # Every model that is in use, by its whole reference: the weights are read once.
@@ -58,7 +57,7 @@ def local_model(reference: str) -> LocalModel:
     if looks_like_folder and not folder.is_dir():
         raise StudyError(f"there is no folder {folder}; a hub id has the form <organisation>/<model>")
     name = f"local/{folder.resolve().name if looks_like_folder else where}"
-    return shared(f"local/{reference}", name, str(folder) if folder.is_dir() else where, query)
+    return get_or_create_model(f"local/{reference}", name, str(folder) if folder.is_dir() else where, query)
 
 
 def toy_model(reference: str) -> LocalModel:
@@ -66,10 +65,10 @@ def toy_model(reference: str) -> LocalModel:
     task, _, query = reference.partition("?")
     if task != "sum":
         raise StudyError(f"there is no toy/{task}; the toy is toy/sum, which adds three numbers")
-    return shared(f"toy/{reference}", "toy/sum", str(TOY), query)
+    return get_or_create_model(f"toy/{reference}", "toy/sum", str(TOY), query)
 
 
-def shared(key: str, name: str, where: str, query: str) -> LocalModel:
+def get_or_create_model(key: str, name: str, where: str, query: str) -> LocalModel:
     """The model in use under this reference, or a new one.  Raises StudyError where torch or transformers is missing, or a setting is none."""
     missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
     if missing:
@@ -86,30 +85,29 @@ def settings_of(name: str, query: str) -> dict[str, str | int]:
     for key, value in parse_qsl(query, keep_blank_values=True):
         if key not in ("dtype", "device", "slots", "context"):
             raise StudyError(f"{name} has no setting {key!r}: dtype, device, slots and context can be set")
-        if key in MOST and not (value.isdecimal() and len(value) < 12 and 0 < int(value) <= MOST[key]):
-            raise StudyError(f"{key} of {name} is a whole number from 1 to {MOST[key]}, not {value!r}")
+        if key in MAX_SETTINGS and not (value.isdecimal() and len(value) < 12 and 0 < int(value) <= MAX_SETTINGS[key]):
+            raise StudyError(f"{key} of {name} is a whole number from 1 to {MAX_SETTINGS[key]}, not {value!r}")
         if key == "dtype" and value not in DTYPES:
             raise StudyError(f"the dtype of {name} is one of {', '.join(DTYPES)}, not {value!r}")
         given[key] = int(value) if key in ("slots", "context") else value
     return given
 
 
-class LocalModel:
+class LocalModel(BaseModel):
     """A model on this machine; made by `local_model` or by its reference."""
 
-    simulated = False
-    queues = True
+    has_own_queue = True
     price = Price(0.0, 0.0, longest_reply=LONGEST_REPLY, source="local")
     longest_reply = LONGEST_REPLY
 
     def __init__(self, name: str, where: str, settings: dict[str, str | int]) -> None:
         self.name = name
-        self.can = ABILITIES
+        self.capabilities = CAPABILITIES
         self.engine: Engine | None = None
         self._where = where
         self._settings = settings
-        self._loaded: Loaded | None = None
-        self._words: Words | None = None
+        self._loaded: LoadedModel | None = None
+        self._tokenizer: ChatTokenizer | None = None
         self._lock = threading.Lock()
         self._users = 0
 
@@ -121,27 +119,27 @@ class LocalModel:
 
         Raises StudyError where there is no such model.
         """
-        await asyncio.to_thread(self._ready)
+        await asyncio.to_thread(self._ensure_engine)
         with self._lock:
             self._users += 1
 
-    def _ready(self) -> Engine:
+    def _ensure_engine(self) -> Engine:
         with self._lock:
             if self.engine is not None and self.engine.alive:
                 return self.engine
             from agents.local.engine import Engine
             from agents.local.loading import Settings, load, rows_for
-            from agents.local.prompts import Words
+            from agents.local.prompts import ChatTokenizer
 
             settings = Settings(**self._settings)
             if self._loaded is None:
                 if sys.stderr.isatty():
                     print(f"reading {self.name} …", file=sys.stderr)
                 self._loaded = load(self._where, settings)
-                self._words = Words(self._loaded.tokenizer)
-            self.engine = Engine(rows_for(self._loaded, settings), self._words.decode)
-            promised = {HONOURED} if (self._loaded.dtype, self._loaded.device) == ("float32", "cpu") else set()
-            self.can = ABILITIES | promised
+                self._tokenizer = ChatTokenizer(self._loaded.tokenizer)
+            self.engine = Engine(rows_for(self._loaded, settings), self._tokenizer.decode)
+            promised = {SAME_SEED_SAME_REPLY} if (self._loaded.dtype, self._loaded.device) == ("float32", "cpu") else set()
+            self.capabilities = CAPABILITIES | promised
             return self.engine
 
     async def close(self) -> None:
@@ -154,41 +152,41 @@ class LocalModel:
         if engine is not None:
             await asyncio.to_thread(engine.close)
 
-    def ended(self, episode: str) -> None:
+    def on_episode_end(self, episode: str) -> None:
         """Let go of what was kept for an episode."""
         if self.engine is not None:
-            self.engine.over(episode)
+            self.engine.end_group(episode)
 
-    def objection(self, sampling: Sampling) -> str | None:
+    def unsupported_reason(self, sampling: Sampling) -> str | None:
         """Why the model cannot be sampled so; None where it can."""
         return out_of_range(sampling)
 
-    def sent(self, request: Request) -> dict[str, object]:
+    def request_settings(self, request: Request) -> dict[str, object]:
         """The settings of a request as they take effect, with number format and device."""
         if self._loaded is None:
             return {"seed": request.seed}
-        how = self._how(request.sampling)
+        how = self._token_sampling(request.sampling)
         settings = {name.name: getattr(how, name.name) for name in fields(how)}
         limit = {"max_tokens": request.sampling.max_tokens or LONGEST_REPLY, "stop": list(request.sampling.stop)}
-        options = {"options": list(request.sampling.options)} if request.sampling.options else {}
+        options = {"choices": list(request.sampling.choices)} if request.sampling.choices else {}
         return {**settings, **limit, **options, "seed": request.seed, "dtype": self._loaded.dtype, "device": self._loaded.device}
 
-    def _how(self, sampling: Sampling) -> Choosing:
+    def _token_sampling(self, sampling: Sampling) -> TokenSampling:
         """How tokens are drawn: what the sampling leaves open is as the model's own generation_config.json has it."""
-        from agents.local.choosing import Choosing
+        from agents.local.choosing import TokenSampling
 
         own = self._loaded.model.generation_config
-        usual = Choosing(
+        usual = TokenSampling(
             (1.0 if own.temperature is None else own.temperature) if own.do_sample else 0.0, own.top_k or 0, own.top_p or 1.0, own.min_p or 0.0
         )
         size = self._loaded.model.config.get_text_config().vocab_size
         temperature = usual.temperature if sampling.temperature is None else sampling.temperature
-        return Choosing(
+        return TokenSampling(
             # What is colder than float32 can tell apart is the likeliest token.
-            temperature if temperature >= COLDEST else 0.0,
+            temperature if temperature >= MIN_TEMPERATURE else 0.0,
             # A user who chooses a temperature has chosen the distribution; what narrows it is then said too, or off.
             min(sampling.top_k or (usual.top_k if sampling.temperature is None else 0), size),
-            max(sampling.top_p or (usual.top_p if sampling.temperature is None else 1.0), LEAST_MASS),
+            max(sampling.top_p or (usual.top_p if sampling.temperature is None else 1.0), MIN_TOP_P),
             sampling.min_p or (usual.min_p if sampling.temperature is None else 0.0),
         )
 
@@ -198,16 +196,16 @@ class LocalModel:
         Raises ContextOverflow where the prompt does not fit, Refused where a setting is out of range, Unreachable where the engine has died
         (the next call starts another).
         """
-        why = self.objection(request.sampling)
+        why = self.unsupported_reason(request.sampling)
         if why is not None:
-            raise Refused(f"{self.name} was not asked: {why}", sent=False)
-        engine = await asyncio.to_thread(self._ready) if self.engine is None or not self.engine.alive else self.engine
-        with engine.announced(request.place.episode):
-            ids = await asyncio.to_thread(self._words.ids, request, self.name)
+            raise RefusedError(f"{self.name} was not asked: {why}", sent=False)
+        engine = await asyncio.to_thread(self._ensure_engine) if self.engine is None or not self.engine.alive else self.engine
+        with engine.announce(request.place.episode):
+            ids = await asyncio.to_thread(self._tokenizer.ids, request, self.name)
         if not ids:
-            raise Refused(f"{self.name} was asked nothing that it has tokens for", sent=False)
-        if request.sampling.options:
-            return await self._chosen(engine, request, ids)
+            raise RefusedError(f"{self.name} was asked nothing that it has tokens for", sent=False)
+        if request.sampling.choices:
+            return await self._choose_reply(engine, request, ids)
         return self._reply(request, ids, await engine.generate(self._job(engine, request, ids)))
 
     def _job(self, engine: Engine, request: Request, ids: tuple[int, ...]) -> Job:
@@ -216,22 +214,22 @@ class LocalModel:
         sampling, place = request.sampling, request.place
         room = engine.capacity - len(ids)
         if room < 1:
-            raise ContextOverflow(
+            raise ContextOverflowError(
                 f"the prompt of {len(ids)} tokens does not fit {self.name}, whose sequences have {engine.capacity} here (?context= sets"
                 " that, up to the positions of the model); shorten the prompt or the protocol's turns",
                 sent=False,
             )
         longest = min(sampling.max_tokens or LONGEST_REPLY, room)
         stop, alternatives = tuple(sampling.stop), sampling.logprobs
-        how = self._how(sampling)
-        return Job(ids, longest, how, request.seed, self._loaded.ends, stop, alternatives, group=place.episode)
+        how = self._token_sampling(sampling)
+        return Job(ids, longest, how, request.seed, self._loaded.end_ids, stop, alternatives, group=place.episode)
 
-    def _reply(self, request: Request, ids: tuple[int, ...], said: Generated) -> Reply:
+    def _reply(self, request: Request, ids: tuple[int, ...], said: GenerationResult) -> Reply:
         """The reply in what was generated, its thoughts apart where they are marked as such and nobody asked for them.
 
         A model that ends at once has said nothing, which is a reply like any other: asked again with the same seed, it would say the same.
         """
-        text, stop = self._words.decode_after(ids, said.ids), request.sampling.stop
+        text, stop = self._tokenizer.decode_after(ids, said.ids), request.sampling.stop
         ends = [at for word in stop if (at := text.find(word)) >= 0]
         text = text[: min(ends)] if ends else text
         begun = request.messages[-1].role == "assistant"
@@ -251,27 +249,27 @@ class LocalModel:
             decode_steps=said.steps,
         )
 
-    def _choices(self, said: Generated) -> tuple[TokenChoice, ...]:
-        word = self._words.decode
+    def _choices(self, said: GenerationResult) -> tuple[TokenChoice, ...]:
+        word = self._tokenizer.decode
         return tuple(
             TokenChoice(word([one.token]), one.logprob, tuple(Alternative(word([token]), logprob) for token, logprob in one.alternatives))
             for one in said.noted
         )
 
-    async def _chosen(self, engine: Engine, request: Request, ids: tuple[int, ...]) -> Reply:
+    async def _choose_reply(self, engine: Engine, request: Request, ids: tuple[int, ...]) -> Reply:
         """The likeliest of the options as the beginning of the reply; their probabilities, which sum to 1, are measures."""
         from agents.local.drafts import Job
 
-        options = request.sampling.options
-        coded = [tuple(self._words.tokenizer(option, add_special_tokens=False).input_ids) for option in options]
+        options = request.sampling.choices
+        coded = [tuple(self._tokenizer.tokenizer(option, add_special_tokens=False).input_ids) for option in options]
         if not all(coded):
-            raise Refused(f"{self.name} has no tokens for one of the options {options!r}", sent=False)
+            raise RefusedError(f"{self.name} has no tokens for one of the options {options!r}", sent=False)
         jobs = [Job((*ids, *code), 0, score_from=len(ids), group=request.place.episode) for code in coded]
         scored = await asyncio.gather(*(engine.generate(job) for job in jobs))
-        return chosen_reply(self.name, options, ids, scored)
+        return choice_reply(self.name, options, ids, scored)
 
 
-def chosen_reply(name: str, options: tuple[str, ...], ids: tuple[int, ...], scored: list[Generated]) -> Reply:
+def choice_reply(name: str, options: tuple[str, ...], ids: tuple[int, ...], scored: list[GenerationResult]) -> Reply:
     """The reply to a request with options, from what scoring each of them gave."""
     import numpy as np
 

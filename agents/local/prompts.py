@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from arena.text import writable
-from arena.types import Message, Request, Spoken
+from arena.types import GeneratedSpan, Message, Request
 
 # Marks a place in a message while the chat template is applied; these two characters have no meaning in Unicode.
 MARK = re.compile("\ue0f0(\\d+)\ue0f1")
@@ -30,7 +30,7 @@ class Stretch:
     ids: tuple[int, ...] | None = None
 
 
-class Words:
+class ChatTokenizer:
     """A tokenizer with its chat template, as the engine's messages need it."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -59,9 +59,9 @@ class Words:
         *history, last = messages
         begun = [last] if last.role == "assistant" else []
         said = [*history] if begun else [*history, last]
-        spoken = [one for one in request.spoken if one.model == served] if self._pieces_add_up else []
+        spoken = [one for one in request.generated_spans if one.model == served] if self._pieces_add_up else []
         stretches = [list(self._stretches(number, message, spoken)) for number, message in enumerate(messages)]
-        pieces = self._rendered(said, stretches[: len(said)])
+        pieces = self._render(said, stretches[: len(said)])
         if begun:
             pieces += stretches[-1]
         first = pieces[0].ids is None and not self.tokenizer.chat_template
@@ -71,18 +71,18 @@ class Words:
             for token in (piece.ids if piece.ids is not None else self._encode(piece.text, begin=first and number == 0))
         )
 
-    def _stretches(self, number: int, message: Message, spoken: Sequence[Spoken]) -> Iterator[Stretch]:
+    def _stretches(self, number: int, message: Message, spoken: Sequence[GeneratedSpan]) -> Iterator[Stretch]:
         """A message in pieces: stretches whose tokens are known, and the text between them, cut inside of special words."""
         at = 0
         for one in (one for one in spoken if one.message == number):
-            yield from self._taken_apart(message.content[at : one.start])
-            ids, text = self.said(one.token_ids, message.content[one.start : one.end])
+            yield from self._split_special(message.content[at : one.start])
+            ids, text = self.matching_prefix(one.token_ids, message.content[one.start : one.end])
             if ids:
                 yield Stretch(text, ids)
             at = one.start + len(text)
-        yield from self._taken_apart(message.content[at:])
+        yield from self._split_special(message.content[at:])
 
-    def _taken_apart(self, text: str) -> Iterator[Stretch]:
+    def _split_special(self, text: str) -> Iterator[Stretch]:
         at = 0
         for word in re.finditer("|".join(map(re.escape, self._special)), text) if self._special else ():
             yield Stretch(text[at : word.start() + 1])
@@ -90,7 +90,7 @@ class Words:
         if at < len(text):
             yield Stretch(text[at:])
 
-    def said(self, ids: Sequence[int], text: str) -> tuple[tuple[int, ...], str]:
+    def matching_prefix(self, ids: Sequence[int], text: str) -> tuple[tuple[int, ...], str]:
         """The longest beginning of the tokens that says a beginning of the text, and what it says."""
         low, high = 0, len(ids)
         while low < high:
@@ -103,29 +103,29 @@ class Words:
             low -= 1
         return tuple(ids[:low]), self.decode(ids[:low])
 
-    def _rendered(self, messages: Sequence[Message], stretches: Sequence[Sequence[Stretch]]) -> list[Stretch]:
+    def _render(self, messages: Sequence[Message], stretches: Sequence[Sequence[Stretch]]) -> list[Stretch]:
         """The messages under the chat template, in pieces."""
-        plain = self._templated([message.content for message in messages], messages)
+        plain = self._apply_template([message.content for message in messages], messages)
         if all(len(of_one) <= 1 and not (of_one and of_one[0].ids) for of_one in stretches):
             return [Stretch(plain)]
         flat = [stretch for of_one in stretches for stretch in of_one]
         numbers = iter(range(len(flat)))
         marked = ["".join(f"\ue0f0{next(numbers)}\ue0f1" for _ in of_one) for of_one in stretches]
-        parts = MARK.split(self._templated(marked, messages))
+        parts = MARK.split(self._apply_template(marked, messages))
         # Every other part is the number of a stretch.
         pieces = [flat[int(part)] if odd % 2 else Stretch(part) for odd, part in enumerate(parts)]
         if "".join(piece.text for piece in pieces) == plain:
             return [piece for piece in pieces if piece.text]
         # The template does something to its messages that the marks hide, such as cutting spaces: it gets the words themselves.
-        harmless = [self._harmless(message.content) for message in messages]
-        return [Stretch(self._templated(harmless, messages))]
+        harmless = [self._escape_special(message.content) for message in messages]
+        return [Stretch(self._apply_template(harmless, messages))]
 
-    def _harmless(self, text: str) -> str:
+    def _escape_special(self, text: str) -> str:
         for word in self._special:
             text = text.replace(word, word[0] + "\u200b" + word[1:])
         return text
 
-    def _templated(self, contents: Sequence[str], messages: Sequence[Message]) -> str:
+    def _apply_template(self, contents: Sequence[str], messages: Sequence[Message]) -> str:
         """The conversation as the model is to read it, up to where its reply begins."""
         if not self.tokenizer.chat_template:
             return "\n\n".join(contents) + "\n\n"

@@ -20,7 +20,7 @@ GRACE_S = 2.0
 SETTLED_S = 0.01
 
 
-class Waiting(Protocol):
+class QueueItem(Protocol):
     """What waits: its group, a priority (lower goes first), and when it came (monotonic seconds)."""
 
     group: str
@@ -33,7 +33,7 @@ class Group:
     """What a group has waiting and running; `wave` counts how often it began to ask again after a pause, `turn` orders the groups."""
 
     turn: int
-    waiting: list[Waiting] = field(default_factory=list)
+    waiting: list[QueueItem] = field(default_factory=list)
     running: int = 0
     wave: int = 0
     last_seen: float = 0.0
@@ -47,12 +47,12 @@ class Group:
         """Whether all of its members that will ask have done so, as far as can be told: as many as last time, or none for a moment."""
         return 0 < self.last_width <= len(self.waiting) or now - self.came_at >= SETTLED_S
 
-    def may_start(self, room: int, rows: int, now: float, whole_s: float) -> bool:
+    def may_start(self, room: int, rows: int, now: float, max_wait_s: float) -> bool:
         """Whether a group that holds no row may take some: `room` are to be had, of `rows` in all.  After `whole_s` a part of them will do."""
         if room >= min(len(self.waiting), rows):
             return True
         self.blocked_at = now if self.blocked_at is None else self.blocked_at
-        return room > 0 and now - self.blocked_at >= whole_s
+        return room > 0 and now - self.blocked_at >= max_wait_s
 
 
 class Queue:
@@ -60,14 +60,14 @@ class Queue:
 
     def __init__(self) -> None:
         self.groups: dict[str, Group] = {}
-        self.whole_s = PATIENCE_S
+        self.max_wait_s = PATIENCE_S
         self.on_their_way: Counter[str] = Counter()
         self._turns = 0
 
     def __len__(self) -> int:
         return sum(len(group.waiting) for group in self.groups.values())
 
-    def add(self, one: Waiting, now: float) -> None:
+    def add(self, one: QueueItem, now: float) -> None:
         """Let one wait at the end of its group."""
         self._forget(now)
         group = self.groups.get(one.group)
@@ -82,20 +82,20 @@ class Queue:
         group.widest = max(group.widest, group.width)
         group.last_seen = group.came_at = now
 
-    def start(self, one: Waiting) -> None:
+    def start(self, one: QueueItem) -> None:
         """One is no longer waiting but running."""
         group = self.groups[one.group]
         group.waiting.remove(one)
         group.running += 1
         group.blocked_at = None
 
-    def end(self, one: Waiting, now: float) -> None:
+    def end(self, one: QueueItem, now: float) -> None:
         """One that was running is through."""
         group = self.groups[one.group]
         group.running -= 1
         group.last_seen = now
 
-    def over(self, name: str) -> None:
+    def end_group(self, name: str) -> None:
         """A group is over: nobody will go on from its rows.
 
         What it did is what the next ones will do: one whose members came back moves in step, and would read everything again and again on
@@ -105,14 +105,14 @@ class Queue:
         if group is None or group.waiting or group.running:
             return
         if group.widest > 1:
-            self.whole_s = PATIENCE_S if group.wave > 1 else 0.0
+            self.max_wait_s = PATIENCE_S if group.wave > 1 else 0.0
         del self.groups[name]
 
-    def drop(self, one: Waiting) -> None:
+    def drop(self, one: QueueItem) -> None:
         """One that was waiting has given up."""
         self.groups[one.group].waiting.remove(one)
 
-    def served(self, name: str) -> None:
+    def move_to_back(self, name: str) -> None:
         """A group has had its turn and goes behind the others."""
         self._turns += 1
         self.groups[name].turn = self._turns
@@ -125,7 +125,7 @@ class Queue:
             waiting = [(name, group) for name, group in waiting if name not in self.on_their_way and group.is_complete(now)]
         return sorted(waiting, key=lambda pair: (min(one.priority for one in pair[1].waiting), pair[1].turn))
 
-    def everyone(self) -> Iterator[Waiting]:
+    def everyone(self) -> Iterator[QueueItem]:
         """All that wait."""
         for group in self.groups.values():
             yield from group.waiting

@@ -46,7 +46,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ReusablePrefix:
     """What rows hold of a draft: the row (`source`) with the longest usable beginning and how many tokens that is; whether some row is just
     reading so much more of it that it pays to wait (`coming`); and for each row how many of its tokens are a beginning (`ready`)."""
 
@@ -74,7 +74,7 @@ class Seating:
         """Seat whoever waits and finds a row."""
         now = time.monotonic()
         groups = [(self._is_seated(name, group, now), name, group) for name, group in self.queue.in_turn(now, busy=self.active > 0)]
-        in_step = self.queue.whole_s > 0
+        in_step = self.queue.max_wait_s > 0
         if in_step:
             # Who has begun goes on: a group that moves in step waits for its last member.
             groups.sort(key=lambda each: not each[0])
@@ -86,8 +86,8 @@ class Seating:
             room = min(free, self.most_active - self.active)
             if in_step and not seated:
                 room -= sum(len(other.waiting) for begun, _, other in groups if begun)
-            if (room if seated else group.may_start(room, self.most_active, now, self.queue.whole_s)) and self._admit_group(group, now):
-                self.queue.served(name)
+            if (room if seated else group.may_start(room, self.most_active, now, self.queue.max_wait_s)) and self._admit_group(group, now):
+                self.queue.move_to_back(name)
                 groups = [(begun or other is group, name_, other) for begun, name_, other in groups]
 
     def _is_seated(self, name: str, group: Group, now: float) -> bool:
@@ -98,12 +98,12 @@ class Seating:
         """Admit what fits of a group; those that go on from words of their own go first.  True when anybody was admitted."""
         waiting = sorted(group.waiting[: 2 * self.rows.slots], key=lambda one: one.priority)
         if group.wave > 1:
-            waiting.sort(key=lambda one: (one.priority, -self._kept(one).tokens))
+            waiting.sort(key=lambda one: (one.priority, -self._reusable_prefix(one).tokens))
         admitted = False
         for draft in waiting:
             if self.active >= self.most_active:
                 break
-            kept = self._kept(draft)
+            kept = self._reusable_prefix(draft)
             if kept.coming:
                 continue
             target = self._target(draft, kept, now)
@@ -113,23 +113,23 @@ class Seating:
             admitted = True
         return admitted
 
-    def _kept(self, draft: Draft) -> Kept:
+    def _reusable_prefix(self, draft: Draft) -> ReusablePrefix:
         """Which row holds the longest usable beginning of a draft."""
-        ids = np.array(draft.ids, np.int32)[: draft.needed_from]
+        ids = np.array(draft.ids, np.int32)[: draft.first_needed]
         differs = self.tokens[:, : len(ids)] != ids
         first = np.where(differs.any(1), differs.argmax(1), len(ids)) if len(ids) else np.zeros(self.rows.slots, np.int64)
         shared = [min(int(first[row.home]), row.planned) for row in self.table]
         ready = [min(known, row.filled) for known, row in zip(shared, self.table, strict=True)]
-        usable = [n for n, row in enumerate(self.table) if ready[n] >= SHORTEST_COPY and (self.rows.cuttable or ready[n] == row.filled)]
+        usable = [n for n, row in enumerate(self.table) if ready[n] >= SHORTEST_COPY and (self.rows.can_truncate or ready[n] == row.filled)]
         # Of equal ones an idle row that holds no more: it can be gone on from in place, and takes nothing from a sibling.
         source = max(usable, key=lambda n: (ready[n], self.table[n].draft is None, -self.table[n].filled), default=NO_ROW)
         tokens = 0 if source == NO_ROW else ready[source]
         gain = max(shared) - tokens
         worth = max(shared) == len(ids) or 4 * gain >= len(ids)
-        coming = self.rows.cuttable and gain > 0 and worth and max(shared) >= SHORTEST_COPY
-        return Kept(source, tokens, coming, ready)
+        coming = self.rows.can_truncate and gain > 0 and worth and max(shared) >= SHORTEST_COPY
+        return ReusablePrefix(source, tokens, coming, ready)
 
-    def _target(self, draft: Draft, kept: Kept, now: float) -> int:
+    def _target(self, draft: Draft, kept: ReusablePrefix, now: float) -> int:
         """The idle row that a draft gets; NO_ROW where all are held by others.
 
         It is the one that the draft goes on from where little else would be lost; else one that nobody will go on from, empty ones before

@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agents.providers.sampling import beyond
+from agents.providers.sampling import unsupported_among
 from agents.providers.sdk import Api, SdkModel
-from agents.providers.wire import TIMEOUT_S, Key, count, json_reply, label, no_text, without_key, wrong_schema
+from agents.providers.wire import TIMEOUT_S, Key, count, json_reply, label, no_text_error, without_key, wrong_schema_error
 from arena.text import writable
 from arena.types import Reply, Request, Sampling
 
@@ -29,7 +29,7 @@ def anthropic_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
     """
     version = version_of(model)
     takes_prefill = version is not None and version < (4, 6)
-    return SdkModel(f"anthropic/{model}", model, MESSAGES, can=frozenset(("prefill",) if takes_prefill else ()), timeout_s=timeout_s)
+    return SdkModel(f"anthropic/{model}", model, MESSAGES, capabilities=frozenset(("prefill",) if takes_prefill else ()), timeout_s=timeout_s)
 
 
 def version_of(model: str) -> tuple[int, int] | None:
@@ -42,9 +42,9 @@ def version_of(model: str) -> tuple[int, int] | None:
     return int(match[1] or match[3]), int(match[2] or match[4] or 0)
 
 
-def not_taken(model: str, sampling: Sampling) -> dict[str, str]:
+def unsupported_settings(model: str, sampling: Sampling) -> dict[str, str]:
     """The reason for each setting that a model does not take: 4.7 and later no temperature and top_p, 4.1 to 4.6 not both, none logprobs."""
-    version, reasons = version_of(model), beyond(sampling, "min_p", "options")
+    version, reasons = version_of(model), unsupported_among(sampling, "min_p", "choices")
     if version is not None and version >= (4, 7):
         for name in ("temperature", "top_p", "top_k"):
             if getattr(sampling, name) is not None:
@@ -82,7 +82,7 @@ def message_arguments(model: str, request: Request, settings: dict[str, object])
     }
 
 
-def counted_message(document: object, *, key: Key, http_status: int) -> Reply:
+def message_counts(document: object, *, key: Key, http_status: int) -> Reply:
     """What a message counts and is called, without its words; `tokens_in` includes what was read from and written to the cache."""
     document = document if isinstance(document, dict) else {}
     usage = document.get("usage")
@@ -99,23 +99,23 @@ def counted_message(document: object, *, key: Key, http_status: int) -> Reply:
     )
 
 
-def read_message(body: bytes, *, asked: str, key: Key, http_status: int) -> Reply:
+def read_message(body: bytes, *, endpoint: str, key: Key, http_status: int) -> Reply:
     """The reply in the body of an answer of the Messages API.
 
     Raises BadReply where the body has not the form of a message, EmptyReply where it has no text, Refused where the model declined.
     """
-    document = json_reply(body, asked=asked, key=key, http_status=http_status)
-    counts = counted_message(document, key=key, http_status=http_status)
+    document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
+    counts = message_counts(document, key=key, http_status=http_status)
     content = document.get("content") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
-        raise wrong_schema(document, body, asked=asked, key=key, reply=counts, lacks="a list of content")
+        raise wrong_schema_error(document, body, endpoint=endpoint, key=key, reply=counts, lacks="a list of content")
     said = [(block.get("text") if block.get("type") == "text" else None, block.get("thinking")) for block in content]
     text = "".join(text for text, _ in said if isinstance(text, str))
     reasoning = "\n\n".join(thinking for _, thinking in said if isinstance(thinking, str))
     if not text.strip():
         details = document.get("stop_details")
         why = label(details.get("explanation") or details.get("category"), key) if isinstance(details, dict) else None
-        raise no_text(asked, counts, why)
+        raise no_text_error(endpoint, counts, why)
     return replace(counts, text=without_key(text, key), reasoning=without_key(reasoning, key) or None)
 
 
@@ -127,7 +127,7 @@ MESSAGES = Api(
     settings=message_settings,
     arguments=message_arguments,
     read=read_message,
-    not_taken=not_taken,
-    hottest=1,
+    unsupported_settings=unsupported_settings,
+    max_temperature=1,
     longest_reply=MAX_TOKENS,
 )

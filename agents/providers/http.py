@@ -19,7 +19,7 @@ from urllib.parse import SplitResult
 import aiohttp
 import orjson
 
-from agents.providers.sampling import beyond, not_taken, out_of_range, without
+from agents.providers.sampling import drop_settings, out_of_range, unsupported_among, unsupported_message
 from agents.providers.wire import (
     CONNECT_S,
     EXAMPLE,
@@ -28,20 +28,20 @@ from agents.providers.wire import (
     MAX_ERROR_BYTES,
     MAX_REPLY_BYTES,
     TIMEOUT_S,
-    checked_address,
     excerpt,
     is_loopback,
     is_private,
     key_in,
+    parse_address,
     read_fault,
     read_reply,
 )
-from arena.errors import BadReply, ModelError, Refused, StudyError, Unreachable
+from arena.errors import BadReplyError, ModelError, RefusedError, StudyError, UnreachableError
 from arena.text import writable
-from arena.types import Reply, Request, Sampling
+from arena.types import BaseModel, Reply, Request, Sampling
 
 
-def http_model(rest: str, *, continues: bool = False) -> HttpModel:
+def http_model(rest: str, *, supports_prefill: bool = False) -> HttpModel:
     """The model of a reference, given without its "http/" or "vllm/": `<model>@<base url>`; `continues`: the server goes on with begun replies.
 
     Raises StudyError where the model or the address is missing or not usable, or a key is needed and not set.
@@ -49,11 +49,11 @@ def http_model(rest: str, *, continues: bool = False) -> HttpModel:
     match = re.fullmatch(r"(.+?)@([A-Za-z][A-Za-z0-9+.-]*://.*)", rest, re.DOTALL)
     if match is None:
         found = re.split("@|://", rest)[0]
-        kind = "vllm" if continues else "http"
+        kind = "vllm" if supports_prefill else "http"
         raise StudyError(
             f"{kind}/{found} lacks a model or an address: write {kind}/<model>@<base url> with http:// or https://, such as {EXAMPLE}"
         )
-    return HttpModel(match[1], match[2], continues=continues)
+    return HttpModel(match[1], match[2], supports_prefill=supports_prefill)
 
 
 def key_for(name: str, url: SplitResult) -> str | None:
@@ -106,7 +106,7 @@ def request_body(model: str, request: Request) -> bytes:
     return orjson.dumps({"model": model, "messages": messages, **settings(request), **begun})
 
 
-class HttpModel:
+class HttpModel(BaseModel):
     """A model behind an OpenAI-compatible server; `model` is the server's name for it, `base_url` what stands before /chat/completions.
 
     `continues`: whether the server goes on with a begun reply.  `timeout_s` > 0 is the longest a call may take, the wait for a connection (at
@@ -114,34 +114,31 @@ class HttpModel:
     address is not usable or a key is missing.
     """
 
-    simulated = False
-    price = None
-
-    def __init__(self, model: str, base_url: str, *, continues: bool = False, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, model: str, base_url: str, *, supports_prefill: bool = False, timeout_s: float = TIMEOUT_S) -> None:
         if not model.isprintable() or model != model.strip() or not model:
             raise StudyError(f"{model!r} is no model name: give the name under which the server knows it, as in {EXAMPLE}")
-        self.name = f"vllm/{model}" if continues else f"http/{model}"
-        self.can = frozenset({"seed", "logprobs", *(("prefill",) if continues else ())})
-        url = checked_address(self.name, base_url)
+        self.name = f"vllm/{model}" if supports_prefill else f"http/{model}"
+        self.capabilities = frozenset({"seed", "logprobs", *(("prefill",) if supports_prefill else ())})
+        url = parse_address(self.name, base_url)
         self._model = model
         self._url = f"{base_url.rstrip('/')}/chat/completions"
-        self._asked = f"{self.name} at {url.scheme}://{url.netloc}"
+        self._endpoint = f"{self.name} at {url.scheme}://{url.netloc}"
         self._key = key_for(self.name, url)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_S, timeout_s))
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
     def __repr__(self) -> str:
-        return f"<{self._asked}>"
+        return f"<{self._endpoint}>"
 
-    def objection(self, sampling: Sampling) -> str | None:
+    def unsupported_reason(self, sampling: Sampling) -> str | None:
         """Why no server can be asked to sample so; what this one takes, only it knows."""
-        return out_of_range(sampling) or not_taken(beyond(sampling, "options"))
+        return out_of_range(sampling) or unsupported_message(unsupported_among(sampling, "choices"))
 
-    def taken(self, sampling: Sampling) -> Sampling:
+    def supported_sampling(self, sampling: Sampling) -> Sampling:
         """The sampling without what no server can be asked for."""
-        return without(sampling, beyond(sampling, "options"))
+        return drop_settings(sampling, unsupported_among(sampling, "choices"))
 
-    def sent(self, request: Request) -> dict[str, object]:
+    def request_settings(self, request: Request) -> dict[str, object]:
         """The settings that go out beside model and messages, under the server's names."""
         return settings(request)
 
@@ -168,9 +165,9 @@ class HttpModel:
         Raises RateLimited, Refused, ContextOverflow, EmptyReply, Unreachable or BadReply; never an error of aiohttp's, whose details hold
         the headers that were sent.
         """
-        why = self.objection(request.sampling)
+        why = self.unsupported_reason(request.sampling)
         if why is not None:
-            raise Refused(f"{self._asked} was not asked: {why}", sent=False)
+            raise RefusedError(f"{self._endpoint} was not asked: {why}", sent=False)
         status = None
         try:
             async with self._session().post(self._url, data=request_body(self._model, request), allow_redirects=False) as response:
@@ -181,17 +178,17 @@ class HttpModel:
             fault = self._fault(error, status)
         else:
             if not fine:
-                fault = read_fault(status, headers, body, asked=self._asked, key=self._key)
+                fault = read_fault(status, headers, body, endpoint=self._endpoint, key=self._key)
             elif len(body) > MAX_REPLY_BYTES:
-                fault = BadReply(f"{self._asked} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long", http_status=status)
+                fault = BadReplyError(f"{self._endpoint} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long", http_status=status)
             else:
-                return read_reply(body, asked=self._asked, key=self._key, http_status=status)
+                return read_reply(body, endpoint=self._endpoint, key=self._key, http_status=status)
         raise fault
 
     def _fault(self, error: Exception, status: int | None) -> ModelError:
         """The error for a call that got no whole answer; aiohttp's own words are left out where they quote the server."""
         if isinstance(error, aiohttp.ClientResponseError):
-            return BadReply(f"{self._asked} answered with something that is not HTTP/1.1: are the port and http:// or https:// right?")
+            return BadReplyError(f"{self._endpoint} answered with something that is not HTTP/1.1: are the port and http:// or https:// right?")
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             why = f"took no connection within {self._timeout.connect:g} s: is the server up?"
         elif isinstance(error, TimeoutError):
@@ -204,7 +201,7 @@ class HttpModel:
             word = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
             why = f"broke the connection before its answer was whole ({word}): try again"
         never = isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError)
-        return Unreachable(f"{self._asked} {why}", http_status=status, sent=not never)
+        return UnreachableError(f"{self._endpoint} {why}", http_status=status, sent=not never)
 
     async def close(self) -> None:
         """Close the connections of the running loop; the model can be used again afterwards."""

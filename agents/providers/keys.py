@@ -32,7 +32,7 @@ def load_keys(path: Path) -> list[str]:
         if not words or words.startswith("#"):
             continue
         match = LINE.fullmatch(words)
-        value = unquoted(match[2]) if match else ""
+        value = strip_quotes(match[2]) if match else ""
         if match is None or not value or not (value.isascii() and value.isprintable()):
             raise StudyError(f"line {number} of the file of keys {path} is not NAME=value, such as OPENAI_API_KEY=sk-...: correct it")
         found[match[1]] = value
@@ -42,6 +42,6 @@ def load_keys(path: Path) -> list[str]:
     return list(found)
 
 
-def unquoted(value: str) -> str:
+def strip_quotes(value: str) -> str:
     """The value without the quotes around it."""
     return value[1:-1] if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'" else value

@@ -21,8 +21,8 @@ from types import ModuleType
 from typing import Any
 
 from agents.providers.prices import price_of_reference
-from agents.providers.sampling import beyond, not_taken, out_of_range, without
-from agents.providers.sdk import chain, check_installed, lost
+from agents.providers.sampling import drop_settings, out_of_range, unsupported_among, unsupported_message
+from agents.providers.sdk import chain, check_installed, transport_error
 from agents.providers.wire import (
     CONNECT_S,
     MAX_ERROR_BYTES,
@@ -30,31 +30,31 @@ from agents.providers.wire import (
     OVERFLOW,
     TIMEOUT_S,
     Key,
-    billed,
-    checked_address,
+    billable_reply,
     count,
     excerpt,
     is_private,
     label,
-    no_text,
+    no_text_error,
+    parse_address,
     read_fault,
     stated_cost,
     token_choices,
     without_key,
 )
 from arena.calls.secrets import known_secrets
-from arena.errors import BadReply, ContextOverflow, ModelError, Refused, StudyError
+from arena.errors import BadReplyError, ContextOverflowError, ModelError, RefusedError, StudyError
 from arena.text import writable
-from arena.types import Reply, Request, Sampling
+from arena.types import BaseModel, Reply, Request, Sampling
 
-CONNECTION = {"TransportError", "ClientError", "Timeout", "TimeoutError"}
+CONNECTION_ERRORS = {"TransportError", "ClientError", "Timeout", "TimeoutError"}
 
 
 @dataclass(slots=True)
 class Exchange:
     """What one call has put on the wire: the requests that left, the status and headers of the last answer, its body unless it is 2xx."""
 
-    sent: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -79,19 +79,19 @@ def litellm_library() -> ModuleType:
     if not hasattr(AsyncHTTPHandler, "create_async_transport") or not hasattr(GLOBAL_LOGGING_WORKER, "ensure_initialized_and_enqueue"):
         raise StudyError("this version of litellm is not known here, and might send requests twice: run `pip install litellm==1.106.2`")
 
-    def unlogged(async_coroutine: Coroutine[object, object, object]) -> None:
+    def skip_logging(async_coroutine: Coroutine[object, object, object]) -> None:
         async_coroutine.close()
 
-    GLOBAL_LOGGING_WORKER.ensure_initialized_and_enqueue = unlogged
+    GLOBAL_LOGGING_WORKER.ensure_initialized_and_enqueue = skip_logging
     made = AsyncHTTPHandler.create_async_transport
     # What it is given differs from version to version.
-    AsyncHTTPHandler.create_async_transport = staticmethod(lambda *given, **named: watched(made(*given, **named)))
+    AsyncHTTPHandler.create_async_transport = staticmethod(lambda *given, **named: watch_transport(made(*given, **named)))
     # Some clients are made by the import itself, before they could be watched.
     litellm.in_memory_llm_clients_cache.flush_cache()
     return litellm
 
 
-def watched(transport: Any) -> Any:
+def watch_transport(transport: Any) -> Any:
     """The HTTP transport, noting what passes in the call's exchange, and sending nothing a second time."""
     import httpx
 
@@ -103,9 +103,9 @@ def watched(transport: Any) -> Any:
         if exchange is None:
             return await send(request)
         what = f"{request.method} {request.url}"
-        if (request.method == "POST" and what in exchange.sent) or (exchange.status is not None and 300 <= exchange.status < 400):
+        if (request.method == "POST" and what in exchange.requests) or (exchange.status is not None and 300 <= exchange.status < 400):
             raise httpx.ReadError("a second request for the same call was not sent")
-        exchange.sent.append(what)
+        exchange.requests.append(what)
         response = await send(request)
         exchange.status, exchange.headers = response.status_code, {name.title(): value for name, value in response.headers.items()}
         if not 200 <= response.status_code < 300:
@@ -129,16 +129,14 @@ def address_in(variable: str, name: str) -> str | None:
     address = os.environ.get(variable, "").strip()
     if not address:
         return None
-    url = checked_address(f"{name} in {variable}", address, variable="its own environment variable")
+    url = parse_address(f"{name} in {variable}", address, variable="its own environment variable")
     if url.scheme == "http" and not is_private(url.hostname or ""):
         raise StudyError(f"{variable} would send the key of {name} over http, where anybody can read it: use https")
     return address
 
 
-class LiteLLMModel:
+class LiteLLMModel(BaseModel):
     """A model that LiteLLM knows, by its whole reference; made by `litellm_model`."""
-
-    simulated = False
 
     def __init__(self, reference: str, *, timeout_s: float = TIMEOUT_S) -> None:
         provider, _, model = reference.partition("/")
@@ -159,19 +157,19 @@ class LiteLLMModel:
         self._supported = frozenset(library.get_supported_openai_params(model=model, custom_llm_provider=provider) or ())
         self.price = price_of_reference(reference)
         # Nobody lets Claude be hotter than 1; what other models take, only their providers know.
-        self._hottest = 1.0 if "claude" in model else float("inf")
+        self._max_temperature = 1.0 if "claude" in model else float("inf")
         info = library.model_cost.get(reference) or library.model_cost.get(model) or {}
         abilities = {
             "seed": "seed" in self._supported,
             "logprobs": "logprobs" in self._supported,
             "prefill": info.get("supports_assistant_prefill") is True,
         }
-        self.can = frozenset(name for name, has in abilities.items() if has)
+        self.capabilities = frozenset(name for name, has in abilities.items() if has)
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
 
-    def _not_taken(self, sampling: Sampling) -> dict[str, str]:
+    def _unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
         """The reason for each setting that LiteLLM's tables say the model does not take."""
         names = {
             "temperature": {"temperature"},
@@ -183,17 +181,17 @@ class LiteLLMModel:
         wrong = [name for name, any_of in names.items() if getattr(sampling, name) not in (None, ()) and not any_of & self._supported]
         known = dict.fromkeys(wrong, f"it does not take {', '.join(wrong)}, as LiteLLM's tables have it")
         # LiteLLM passes top_k on to some providers, min_p to fewer, and its tables do not say to which.
-        return known | beyond(sampling, "top_k", "min_p", "options")
+        return known | unsupported_among(sampling, "top_k", "min_p", "choices")
 
-    def objection(self, sampling: Sampling) -> str | None:
+    def unsupported_reason(self, sampling: Sampling) -> str | None:
         """Why the model cannot be sampled so, as far as LiteLLM's tables know; None where it can."""
-        return out_of_range(sampling, hottest=self._hottest) or not_taken(self._not_taken(sampling))
+        return out_of_range(sampling, max_temperature=self._max_temperature) or unsupported_message(self._unsupported_settings(sampling))
 
-    def taken(self, sampling: Sampling) -> Sampling:
+    def supported_sampling(self, sampling: Sampling) -> Sampling:
         """The sampling without the settings that the model does not take."""
-        return without(sampling, self._not_taken(sampling))
+        return drop_settings(sampling, self._unsupported_settings(sampling))
 
-    def sent(self, request: Request) -> dict[str, object]:
+    def request_settings(self, request: Request) -> dict[str, object]:
         """The settings that are given to LiteLLM beside model and messages, which it translates into the provider's."""
         sampling = request.sampling
         settings = {
@@ -201,7 +199,7 @@ class LiteLLMModel:
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
             "stop": list(sampling.stop) or None,
-            "seed": request.seed if "seed" in self.can else None,
+            "seed": request.seed if "seed" in self.capabilities else None,
             "logprobs": None if sampling.logprobs is None else True,
             "top_logprobs": sampling.logprobs or None,
         }
@@ -211,11 +209,11 @@ class LiteLLMModel:
         """The arguments of the call.  Raises Refused where the model is known not to take them."""
         import httpx
 
-        why = self.objection(request.sampling)
-        if why is None and request.messages[-1].role == "assistant" and "prefill" not in self.can:
+        why = self.unsupported_reason(request.sampling)
+        if why is None and request.messages[-1].role == "assistant" and "prefill" not in self.capabilities:
             why = "it cannot go on with a reply that was begun for it (prefill)"
         if why is not None:
-            raise Refused(f"{self.name} was not asked: {why}", sent=False)
+            raise RefusedError(f"{self.name} was not asked: {why}", sent=False)
         return {
             "model": self.name,
             "messages": [{"role": m.role, "content": writable(m.content)} for m in request.messages],
@@ -223,7 +221,7 @@ class LiteLLMModel:
             "num_retries": 0,
             "max_retries": 0,
             **({} if self._base is None else {"api_base": self._base}),
-            **self.sent(request),
+            **self.request_settings(request),
         }
 
     async def __call__(self, request: Request) -> Reply:
@@ -255,17 +253,17 @@ class LiteLLMModel:
         status = exchange.status
         if status is not None and not 200 <= status < 300:
             body = exchange.body[:MAX_ERROR_BYTES]
-            return read_fault(status, exchange.headers, body, asked=self.name, key=self._key, variable="the provider's key")
+            return read_fault(status, exchange.headers, body, endpoint=self.name, key=self._key, variable="the provider's key")
         names = {kind.__name__ for link in chain(error) for kind in type(link).__mro__}
-        if names & CONNECTION:
-            return lost(self.name, error, timeout_s=self._timeout_s, key=self._key, http_status=status)
+        if names & CONNECTION_ERRORS:
+            return transport_error(self.name, error, timeout_s=self._timeout_s, key=self._key, http_status=status)
         said = f"{type(error).__name__}: {error}"
         found = excerpt(said, self._key)
         if OVERFLOW.search(said):
-            return ContextOverflow(f"{self.name}: the prompt does not fit the model: {found}", http_status=status)
+            return ContextOverflowError(f"{self.name}: the prompt does not fit the model: {found}", http_status=status)
         if status is None:
-            return Refused(f"LiteLLM did not send the request to {self.name}: {found}", sent=False)
-        return BadReply(f"{self.name} answered in a form that LiteLLM cannot read: {found}", http_status=status)
+            return RefusedError(f"LiteLLM did not send the request to {self.name}: {found}", sent=False)
+        return BadReplyError(f"{self.name} answered in a form that LiteLLM cannot read: {found}", http_status=status)
 
     def _read(self, answer: Any, status: int | None) -> Reply:
         """The reply in LiteLLM's answer.  Raises EmptyReply, Refused where the model declined, BadReply where the text is endless."""
@@ -287,10 +285,10 @@ class LiteLLMModel:
             cost_source=None if cost is None else "provider",
         )
         if not isinstance(text, str) or not text.strip():
-            raise no_text(self.name, reply)
+            raise no_text_error(self.name, reply)
         if len(text) > MAX_REPLY_BYTES:
             why = f"{self.name} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long"
-            raise BadReply(why, http_status=status, reply=billed(reply))
+            raise BadReplyError(why, http_status=status, reply=billable_reply(reply))
         thoughts, tokens = getattr(choice.message, "reasoning_content", None), getattr(choice, "logprobs", None)
         listed = (
             tokens.model_dump().get("content") if hasattr(tokens, "model_dump") else tokens.get("content") if isinstance(tokens, dict) else None

@@ -12,28 +12,28 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agents.providers.sampling import beyond
+from agents.providers.sampling import unsupported_among
 from agents.providers.sdk import Api, SdkModel
 from agents.providers.wire import (
     TIMEOUT_S,
     Key,
-    billed,
+    billable_reply,
     count,
     excerpt,
     json_reply,
     label,
-    no_text,
+    no_text_error,
     read_reply,
     token_choices,
     without_key,
-    wrong_schema,
+    wrong_schema_error,
 )
-from arena.errors import ModelError, RateLimited, Refused, Unreachable
+from arena.errors import ModelError, RateLimitedError, RefusedError, UnreachableError
 from arena.text import writable
 from arena.types import Reply, Request, Sampling
 
 # Settings that neither API has.
-NO_SETTINGS = ("top_k", "min_p", "options")
+UNSUPPORTED_SETTINGS = ("top_k", "min_p", "choices")
 REASONING = re.compile(r"(ft:)?(o\d|codex-|gpt-([5-9]|\d\d))(?!.*-(chat|search))")
 # Later versions take temperature, top_p and logprobs as long as their reasoning effort is "none", the default of some: the provider decides.
 NOT_SAMPLED = re.compile(r"(ft:)?(o\d|codex-|gpt-5(-mini|-nano)?($|-\d|:)|gpt-.*-(pro|codex))")
@@ -47,15 +47,15 @@ def openai_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
     reasons = REASONING.match(model) is not None
     abilities = {"seed": not reasons, "logprobs": NOT_SAMPLED.match(model) is None}
     can = frozenset(name for name, has in abilities.items() if has)
-    return SdkModel(f"openai/{model}", model, RESPONSES if reasons else CHAT, can=can, timeout_s=timeout_s)
+    return SdkModel(f"openai/{model}", model, RESPONSES if reasons else CHAT, capabilities=can, timeout_s=timeout_s)
 
 
-def given(settings: dict[str, object]) -> dict[str, object]:
+def drop_unset(settings: dict[str, object]) -> dict[str, object]:
     """The settings that were made: what is left open is left out, so that the provider's own hold."""
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def spoken(request: Request) -> list[dict[str, str]]:
+def chat_messages(request: Request) -> list[dict[str, str]]:
     """The messages as both APIs take them."""
     return [{"role": message.role, "content": writable(message.content)} for message in request.messages]
 
@@ -71,12 +71,12 @@ def chat_settings(request: Request) -> dict[str, object]:
         "logprobs": None if sampling.logprobs is None else True,
         "top_logprobs": sampling.logprobs,
     }
-    return {"seed": request.seed, **given(settings)}
+    return {"seed": request.seed, **drop_unset(settings)}
 
 
 def chat_arguments(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
     """The arguments of a chat completion."""
-    return {"model": model, "messages": spoken(request), **settings}
+    return {"model": model, "messages": chat_messages(request), **settings}
 
 
 def response_settings(request: Request) -> dict[str, object]:
@@ -89,17 +89,17 @@ def response_settings(request: Request) -> dict[str, object]:
         "top_logprobs": sampling.logprobs,
         "include": None if sampling.logprobs is None else ["message.output_text.logprobs"],
     }
-    return {"store": False, **given(settings)}
+    return {"store": False, **drop_unset(settings)}
 
 
 def response_arguments(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
     """The arguments of a response."""
-    return {"model": model, "input": spoken(request), **settings}
+    return {"model": model, "input": chat_messages(request), **settings}
 
 
-def not_taken(model: str, sampling: Sampling) -> dict[str, str]:
+def unsupported_settings(model: str, sampling: Sampling) -> dict[str, str]:
     """The reason for each setting that a reasoning model does not take: stop words, and the first ones no temperature, top_p and logprobs."""
-    reasons = beyond(sampling, *NO_SETTINGS)
+    reasons = unsupported_among(sampling, *UNSUPPORTED_SETTINGS)
     if sampling.stop:
         reasons["stop"] = f"{model} is asked through the Responses API, which takes no stop words"
     if NOT_SAMPLED.match(model):
@@ -123,18 +123,18 @@ def logprobs(pieces: object) -> list[object]:
     return [token for tokens in found if isinstance(tokens, list) for token in tokens]
 
 
-def failure(error: dict[str, object], *, asked: str, key: Key, reply: Reply) -> ModelError:
+def failed_response_error(error: dict[str, object], *, endpoint: str, key: Key, reply: Reply) -> ModelError:
     """The error for a response that failed on the provider's side, which comes with status 200."""
     code, status = error.get("code"), reply.http_status
     found = excerpt(f"{code}: {error.get('message')}", key)
     if code == "rate_limit_exceeded":
-        return RateLimited(f"{asked} asks to slow down: {found}", http_status=status, reply=billed(reply))
+        return RateLimitedError(f"{endpoint} asks to slow down: {found}", http_status=status, reply=billable_reply(reply))
     if code in ("server_error", "vector_store_timeout"):
-        return Unreachable(f"{asked} failed: {found}; try again", http_status=status, reply=billed(reply))
-    return Refused(f"{asked} refused the request: {found}", http_status=status, reply=billed(reply))
+        return UnreachableError(f"{endpoint} failed: {found}; try again", http_status=status, reply=billable_reply(reply))
+    return RefusedError(f"{endpoint} refused the request: {found}", http_status=status, reply=billable_reply(reply))
 
 
-def counted_response(document: object, *, key: Key, http_status: int) -> Reply:
+def response_counts(document: object, *, key: Key, http_status: int) -> Reply:
     """What a response counts and is called, without its words."""
     document = document if isinstance(document, dict) else {}
     details, usage = document.get("incomplete_details"), document.get("usage")
@@ -150,25 +150,25 @@ def counted_response(document: object, *, key: Key, http_status: int) -> Reply:
     )
 
 
-def read_response(body: bytes, *, asked: str, key: Key, http_status: int) -> Reply:
+def read_response(body: bytes, *, endpoint: str, key: Key, http_status: int) -> Reply:
     """The reply in the body of an answer of the Responses API.
 
     `finish_reason` is the response's status, or why it is incomplete.  Raises BadReply where the body has not the form of a response,
     EmptyReply where it has no text, RateLimited, Unreachable or Refused where it says that it failed or that the model declined.
     """
-    document = json_reply(body, asked=asked, key=key, http_status=http_status)
-    counts = counted_response(document, key=key, http_status=http_status)
+    document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
+    counts = response_counts(document, key=key, http_status=http_status)
     output = document.get("output") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
-        raise wrong_schema(document, body, asked=asked, key=key, reply=counts, lacks="a list of output")
+        raise wrong_schema_error(document, body, endpoint=endpoint, key=key, reply=counts, lacks="a list of output")
     if document.get("status") == "failed" and isinstance(document.get("error"), dict):
-        raise failure(document["error"], asked=asked, key=key, reply=counts)
+        raise failed_response_error(document["error"], endpoint=endpoint, key=key, reply=counts)
     said = [item.get("content") for item in output if item.get("type") == "message"]
     thoughts = [item for item in output if item.get("type") == "reasoning"]
     text = "".join(text for pieces in said for text in texts(pieces, "output_text", "text"))
     if not text.strip():
         refusals = [refusal for pieces in said for refusal in texts(pieces, "refusal", "refusal")]
-        raise no_text(asked, counts, label("".join(refusals), key))
+        raise no_text_error(endpoint, counts, label("".join(refusals), key))
     kinds = (("content", "reasoning_text"), ("summary", "summary_text"))
     reasoning = [text for item in thoughts for field, kind in kinds for text in texts(item.get(field), kind, "text")]
     tokens = [token for pieces in said for token in logprobs(pieces)]
@@ -189,8 +189,8 @@ CHAT = Api(
     settings=chat_settings,
     arguments=chat_arguments,
     read=read_reply,
-    not_taken=lambda model, sampling: beyond(sampling, *NO_SETTINGS),
-    hottest=2,
+    unsupported_settings=lambda model, sampling: unsupported_among(sampling, *UNSUPPORTED_SETTINGS),
+    max_temperature=2,
 )
 RESPONSES = Api(
     package="openai",
@@ -200,6 +200,6 @@ RESPONSES = Api(
     settings=response_settings,
     arguments=response_arguments,
     read=read_response,
-    not_taken=not_taken,
-    hottest=2,
+    unsupported_settings=unsupported_settings,
+    max_temperature=2,
 )

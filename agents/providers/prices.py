@@ -16,19 +16,19 @@ from pathlib import Path
 
 import orjson
 
-from arena.calls.prices import Price
+from arena.types import Price
 
-MAP = "model_prices_and_context_window_backup.json"
+PRICE_MAP_FILE = "model_prices_and_context_window_backup.json"
 # Modes of the map in which text is answered with text.
-CHAT = ("chat", "responses")
+CHAT_MODES = ("chat", "responses")
 # Models that search the web unasked, at a price for each search.
 SEARCHES = re.compile(r"^perplexity/|sonar|(?<!nousre)search|-online$", re.IGNORECASE)
-BESIDE_TOKENS = re.compile(r"(?:input|output)_cost_per_(?:request|second)|cost_per_second|citation_cost_per_token")
-ABOVE = re.compile(r"(.+)_above_(\d+)k_tokens")
+NON_TOKEN_COSTS = re.compile(r"(?:input|output)_cost_per_(?:request|second)|cost_per_second|citation_cost_per_token")
+ABOVE_THRESHOLD = re.compile(r"(.+)_above_(\d+)k_tokens")
 # The names that the map has for a provider besides its own.
-ALSO = {"bedrock": ("bedrock_converse",), "cohere": ("cohere_chat",), "vertex_ai_beta": ("vertex_ai",)}
+PROVIDER_ALIASES = {"bedrock": ("bedrock_converse",), "cohere": ("cohere_chat",), "vertex_ai_beta": ("vertex_ai",)}
 # xAI's higher price holds from so many tokens on, everybody else's above so many.
-FROM = ("xai",)
+INCLUSIVE_THRESHOLD = ("xai",)
 Fields = dict[str, object]
 
 
@@ -37,7 +37,7 @@ def price_map() -> tuple[dict[str, dict[str, object]], str]:
     """(entries by model, where they are from) of the installed LiteLLM; no entries where it is not installed or has no map."""
     found = find_spec("litellm")
     try:
-        entries = orjson.loads((Path(found.origin).parent / MAP).read_bytes()) if found is not None and found.origin is not None else {}
+        entries = orjson.loads((Path(found.origin).parent / PRICE_MAP_FILE).read_bytes()) if found is not None and found.origin is not None else {}
         return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}, f"litellm {version('litellm')} price map"
     except (OSError, orjson.JSONDecodeError, PackageNotFoundError):
         return {}, "no price map"
@@ -51,42 +51,42 @@ def price_of_reference(reference: str) -> Price | None:
     entries, source = price_map()
     provider, _, name = reference.partition("/")
     entry = entries.get(reference)
-    if entry is None and is_of(entries.get(name), provider):
+    if entry is None and belongs_to_provider(entries.get(name), provider):
         entry = entries[name]
-    if entry is None or entry.get("mode") not in CHAT or SEARCHES.search(reference) or costs_beside_tokens(entry):
+    if entry is None or entry.get("mode") not in CHAT_MODES or SEARCHES.search(reference) or has_non_token_costs(entry):
         return None
     source += ", at its dearer hours" if "off_peak_pricing" in entry else ""
     longest = entry.get("max_output_tokens")
     longest = longest if type(longest) is int and longest > 0 else None
     price, above = None, 0
-    for begins, fields in reversed(steps(entry)):
-        longer = None if price is None else (above - (provider in FROM), price)
-        price, above = of_fields(fields, longest, longer, source), begins
+    for begins, fields in reversed(price_tiers(entry)):
+        longer = None if price is None else (above - (provider in INCLUSIVE_THRESHOLD), price)
+        price, above = price_from_fields(fields, longest, longer, source), begins
         if price is None:
             return None
     return price
 
 
-def is_of(entry: Fields | None, provider: str) -> bool:
+def belongs_to_provider(entry: Fields | None, provider: str) -> bool:
     """Whether an entry that is not named after a provider is that provider's."""
     of = str(entry.get("litellm_provider")) if entry is not None else ""
-    return of == provider or of in ALSO.get(provider, ()) or (provider == "vertex_ai" and of.startswith("vertex_ai-"))
+    return of == provider or of in PROVIDER_ALIASES.get(provider, ()) or (provider == "vertex_ai" and of.startswith("vertex_ai-"))
 
 
-def costs_beside_tokens(entry: Fields) -> bool:
+def has_non_token_costs(entry: Fields) -> bool:
     """Whether a call that asks for text with text costs more than its tokens."""
     paints = "output_cost_per_image" in entry and entry.get("supported_output_modalities") != ["text"]
-    return paints or any(BESIDE_TOKENS.fullmatch(field) and value for field, value in entry.items())
+    return paints or any(NON_TOKEN_COSTS.fullmatch(field) and value for field, value in entry.items())
 
 
-def steps(entry: Fields) -> list[tuple[int, Fields]]:
+def price_tiers(entry: Fields) -> list[tuple[int, Fields]]:
     """(tokens of a prompt above which they hold, fields) in rising order; what a step does not say is as in the step below it."""
     ranges = entry.get("tiered_pricing")
     if isinstance(ranges, list):
         return sorted(((int(step["range"][0]), step) for step in ranges), key=lambda step: step[0])
     found: dict[int, Fields] = {}
     for field, value in entry.items():
-        if value is not None and (match := ABOVE.fullmatch(field)):
+        if value is not None and (match := ABOVE_THRESHOLD.fullmatch(field)):
             found.setdefault(int(match[2]) * 1000, {})[match[1]] = value
     rising = [(0, entry)]
     for above in sorted(found):
@@ -94,29 +94,29 @@ def steps(entry: Fields) -> list[tuple[int, Fields]]:
     return rising
 
 
-def of_fields(fields: Fields, longest: int | None, longer: tuple[int, Price] | None, source: str) -> Price | None:
+def price_from_fields(fields: Fields, longest: int | None, longer: tuple[int, Price] | None, source: str) -> Price | None:
     """The price that some fields state, None where there is none for what goes in or comes out."""
-    tokens_in, tokens_out = dollars(fields, "input_cost_per_token"), dollars(fields, "output_cost_per_token")
+    tokens_in, tokens_out = dollars_per_million(fields, "input_cost_per_token"), dollars_per_million(fields, "output_cost_per_token")
     if tokens_in is None or tokens_out is None:
         return None
     return Price(
         tokens_in,
         tokens_out,
-        tokens_cached=dollars(fields, "cache_read_input_token_cost") or dollars(fields, "input_cost_per_token_cache_hit"),
-        tokens_reasoning=dollars(fields, "output_cost_per_reasoning_token"),
+        tokens_cached=dollars_per_million(fields, "cache_read_input_token_cost") or dollars_per_million(fields, "input_cost_per_token_cache_hit"),
+        tokens_reasoning=dollars_per_million(fields, "output_cost_per_reasoning_token"),
         longest_reply=longest,
-        longer=longer,
+        long_prompt_price=longer,
         source=source,
     )
 
 
-def dollars(fields: Fields, field: str) -> float | None:
+def dollars_per_million(fields: Fields, field: str) -> float | None:
     """Dollars for a million tokens, None where the map says nothing or zero."""
     value = fields.get(field)
     return round(value * 1e6, 9) if isinstance(value, int | float) and 0 < value < 1 else None
 
 
-def shortened(price: Price | None, longest_reply: int | None) -> Price | None:
+def limit_longest_reply(price: Price | None, longest_reply: int | None) -> Price | None:
     """The price of a model whose lane asks for no more than so many tokens where the sampling has no limit; None changes nothing."""
     if price is None or longest_reply is None:
         return price

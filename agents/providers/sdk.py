@@ -19,8 +19,8 @@ from operator import attrgetter
 from types import ModuleType
 from typing import Any, Protocol
 
-from agents.providers.prices import price_of_reference, shortened
-from agents.providers.sampling import not_taken, out_of_range, without
+from agents.providers.prices import limit_longest_reply, price_of_reference
+from agents.providers.sampling import drop_settings, out_of_range, unsupported_message
 from agents.providers.wire import (
     CONNECT_S,
     KEEP_ALIVE_S,
@@ -28,20 +28,20 @@ from agents.providers.wire import (
     MAX_REPLY_BYTES,
     TIMEOUT_S,
     Key,
-    checked_address,
     excerpt,
     is_private,
     key_in,
+    parse_address,
     read_fault,
 )
-from arena.errors import BadReply, ModelError, Refused, StudyError, Unreachable
-from arena.types import Reply, Request, Sampling
+from arena.errors import BadReplyError, ModelError, RefusedError, StudyError, UnreachableError
+from arena.types import BaseModel, Reply, Request, Sampling
 
 
 class Reader(Protocol):
     """Reads the body of a successful answer, or raises a ModelError."""
 
-    def __call__(self, body: bytes, *, asked: str, key: Key, http_status: int) -> Reply:
+    def __call__(self, body: bytes, *, endpoint: str, key: Key, http_status: int) -> Reply:
         """The reply in the body; `asked` names model and server in errors."""
         ...
 
@@ -62,8 +62,8 @@ class Api:
     settings: Callable[[Request], dict[str, object]]
     arguments: Callable[[str, Request, dict[str, object]], dict[str, object]]
     read: Reader
-    not_taken: Callable[[str, Sampling], dict[str, str]]
-    hottest: float
+    unsupported_settings: Callable[[str, Sampling], dict[str, str]]
+    max_temperature: float
     longest_reply: int | None = None
 
     @property
@@ -78,7 +78,7 @@ class Api:
 
 
 @cache
-def library(package: str) -> tuple[ModuleType, ModuleType]:
+def import_sdk(package: str) -> tuple[ModuleType, ModuleType]:
     """An SDK and the HTTP library that it sits on, which is httpx or httpx2."""
     sdk = import_module(package)
     return sdk, import_module(sdk.DefaultAsyncHttpxClient.__base__.__module__)
@@ -109,11 +109,11 @@ async def read_up_to(chunks: AsyncIterator[bytes], limit: int) -> bytes:
     return b"".join(body)
 
 
-def lost(asked: str, error: BaseException, *, timeout_s: float, key: Key, http_status: int | None) -> ModelError:
+def transport_error(endpoint: str, error: BaseException, *, timeout_s: float, key: Key, http_status: int | None) -> ModelError:
     """The error for a call that got no whole answer, in the names that httpx, httpx2 and asyncio have for what happened."""
     names = {kind.__name__ for link in chain(error) for kind in type(link).__mro__}
     if "DecodingError" in names:
-        return BadReply(f"{asked} answered with a body that cannot be decompressed", http_status=http_status)
+        return BadReplyError(f"{endpoint} answered with a body that cannot be decompressed", http_status=http_status)
     if "ConnectTimeout" in names:
         why = f"took no connection within {min(CONNECT_S, timeout_s):g} s: is the server up?"
     elif "TimeoutException" in names or "TimeoutError" in names:
@@ -124,19 +124,17 @@ def lost(asked: str, error: BaseException, *, timeout_s: float, key: Key, http_s
     else:
         last = list(chain(error))[-1]
         why = f"broke the connection before its answer was whole ({type(last).__name__}): try again"
-    return Unreachable(f"{asked} {why}", http_status=http_status, sent=not names & {"ConnectTimeout", "ConnectError"})
+    return UnreachableError(f"{endpoint} {why}", http_status=http_status, sent=not names & {"ConnectTimeout", "ConnectError"})
 
 
-class SdkModel:
+class SdkModel(BaseModel):
     """A model of a provider, asked through its SDK; `name` is the reference, `model` the provider's name for it.
 
     `timeout_s` > 0 is the longest a call may take, the wait for a connection (at most 30 s) included.  The number of connections is not
     limited here: the arena limits the calls in flight.  Raises StudyError where the SDK or the key is missing or the address not usable.
     """
 
-    simulated = False
-
-    def __init__(self, name: str, model: str, api: Api, *, can: frozenset[str], timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, name: str, model: str, api: Api, *, capabilities: frozenset[str], timeout_s: float = TIMEOUT_S) -> None:
         if not model.isprintable() or model != model.strip() or not model:
             raise StudyError(f"{name!r} names no model: write {api.package}/<model>, with the name under which {api.package} knows it")
         if "://" in model:
@@ -148,28 +146,28 @@ class SdkModel:
         if not self._key:
             raise StudyError(f"{name} needs a key, and {api.key_variable} is not set: run `export {api.key_variable}=...` first")
         self._address = os.environ.get(api.address_variable, "").strip() or api.address
-        url = checked_address(f"{name} in {api.address_variable}", self._address, variable=api.key_variable)
+        url = parse_address(f"{name} in {api.address_variable}", self._address, variable=api.key_variable)
         if url.scheme == "http" and not is_private(url.hostname or ""):
             raise StudyError(f"{api.address_variable} would send the key of {name} over http, where anybody can read it: use https")
-        self.name, self.can, self.longest_reply = name, can, api.longest_reply
-        self.price = shortened(price_of_reference(name), api.longest_reply)
+        self.name, self.capabilities, self.longest_reply = name, capabilities, api.longest_reply
+        self.price = limit_longest_reply(price_of_reference(name), api.longest_reply)
         self._model, self._api, self._timeout_s = model, api, timeout_s
-        self._asked = name if self._address == api.address else f"{name} at {url.scheme}://{url.netloc}"
+        self._endpoint = name if self._address == api.address else f"{name} at {url.scheme}://{url.netloc}"
         self._create = attrgetter(f"{api.resource}.with_streaming_response.create")
         self._clients: dict[asyncio.AbstractEventLoop, Any] = {}
 
     def __repr__(self) -> str:
-        return f"<{self._asked}>"
+        return f"<{self._endpoint}>"
 
-    def objection(self, sampling: Sampling) -> str | None:
+    def unsupported_reason(self, sampling: Sampling) -> str | None:
         """Why the model cannot be sampled so; None where it can, or where only the provider knows."""
-        return out_of_range(sampling, hottest=self._api.hottest) or not_taken(self._api.not_taken(self._model, sampling))
+        return out_of_range(sampling, max_temperature=self._api.max_temperature) or unsupported_message(self._api.unsupported_settings(self._model, sampling))
 
-    def taken(self, sampling: Sampling) -> Sampling:
+    def supported_sampling(self, sampling: Sampling) -> Sampling:
         """The sampling without the settings that the model does not take."""
-        return without(sampling, self._api.not_taken(self._model, sampling))
+        return drop_settings(sampling, self._api.unsupported_settings(self._model, sampling))
 
-    def sent(self, request: Request) -> dict[str, object]:
+    def request_settings(self, request: Request) -> dict[str, object]:
         """The settings that go out beside model and messages, under the provider's names."""
         return self._api.settings(request)
 
@@ -178,7 +176,7 @@ class SdkModel:
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
             self._clients = {other: client for other, client in self._clients.items() if not other.is_closed()}
-            sdk, http = library(self._api.package)
+            sdk, http = import_sdk(self._api.package)
             limits = http.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S)
             self._clients[loop] = getattr(sdk, self._api.client)(
                 api_key=self._key,
@@ -189,14 +187,14 @@ class SdkModel:
             )
         return self._clients[loop]
 
-    def _checked(self, request: Request) -> dict[str, object]:
+    def _arguments(self, request: Request) -> dict[str, object]:
         """The arguments of the call.  Raises Refused where the model is known not to take them."""
-        why = self.objection(request.sampling)
-        if why is None and request.messages[-1].role == "assistant" and "prefill" not in self.can:
+        why = self.unsupported_reason(request.sampling)
+        if why is None and request.messages[-1].role == "assistant" and "prefill" not in self.capabilities:
             why = "it cannot go on with a reply that was begun for it (prefill)"
         if why is not None:
-            raise Refused(f"{self._asked} was not asked: {why}", sent=False)
-        return self._api.arguments(self._model, request, self.sent(request))
+            raise RefusedError(f"{self._endpoint} was not asked: {why}", sent=False)
+        return self._api.arguments(self._model, request, self.request_settings(request))
 
     async def __call__(self, request: Request) -> Reply:
         """Send the request once.
@@ -204,8 +202,8 @@ class SdkModel:
         Raises RateLimited, Refused, ContextOverflow, EmptyReply, Unreachable or BadReply; never an error of the SDK's, whose details hold
         the headers that were sent.
         """
-        arguments = self._checked(request)
-        sdk, http = library(self._api.package)
+        arguments = self._arguments(request)
+        sdk, http = import_sdk(self._api.package)
         # The SDKs import an API when it is first asked for, which is not to count against the call.
         create, status = self._create(self._client()), None
         try:
@@ -218,16 +216,16 @@ class SdkModel:
                 answer.status_code,
                 answer.headers,
                 answer.content[:MAX_ERROR_BYTES],
-                asked=self._asked,
+                endpoint=self._endpoint,
                 key=self._key,
                 variable=variable,
             )
         except (sdk.APIError, http.HTTPError, OSError) as error:
-            fault = lost(self._asked, error, timeout_s=self._timeout_s, key=self._key, http_status=status)
+            fault = transport_error(self._endpoint, error, timeout_s=self._timeout_s, key=self._key, http_status=status)
         else:
             if len(body) <= MAX_REPLY_BYTES:
-                return self._api.read(body, asked=self._asked, key=self._key, http_status=status)
-            fault = BadReply(f"{self._asked} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long", http_status=status)
+                return self._api.read(body, endpoint=self._endpoint, key=self._key, http_status=status)
+            fault = BadReplyError(f"{self._endpoint} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long", http_status=status)
         raise fault
 
     async def close(self) -> None:

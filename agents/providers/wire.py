@@ -20,7 +20,16 @@ from urllib.parse import SplitResult, urlsplit
 import orjson
 
 from arena.calls.secrets import SHORTEST
-from arena.errors import BadReply, ContextOverflow, EmptyReply, ModelError, RateLimited, Refused, StudyError, Unreachable
+from arena.errors import (
+    BadReplyError,
+    ContextOverflowError,
+    EmptyReplyError,
+    ModelError,
+    RateLimitedError,
+    RefusedError,
+    StudyError,
+    UnreachableError,
+)
 from arena.text import writable
 from arena.types import Alternative, Reply, TokenChoice
 
@@ -66,7 +75,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def checked_address(name: str, base_url: str, *, variable: str = KEY_VARIABLE) -> SplitResult:
+def parse_address(name: str, base_url: str, *, variable: str = KEY_VARIABLE) -> SplitResult:
     """The parts of a base url; `variable` is where its key belongs.  Raises StudyError, which never repeats what may hold a secret."""
     try:
         url = urlsplit(base_url)
@@ -107,7 +116,7 @@ def excerpt(text: str, key: Key) -> str:
     return words if len(words) <= EXCERPT_CHARACTERS else words[: EXCERPT_CHARACTERS - 1] + "…"
 
 
-def wait_asked(headers: Mapping[str, str]) -> float | None:
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """Seconds that a Retry-After header asks for, >= 0, from a number or a date; None where there is none or it is neither."""
     value = headers.get("Retry-After", "").strip()
     try:
@@ -132,12 +141,12 @@ def document_of(body: bytes) -> object:
         return None
 
 
-def words_of(body: bytes) -> str:
+def body_text(body: bytes) -> str:
     """A body, or the beginning of a long one, as text."""
     return body[:MAX_ERROR_BYTES].decode("utf-8", "replace")
 
 
-def complaint(document: object) -> str | None:
+def error_text(document: object) -> str | None:
     """The message and code of an error document, in the forms that servers use; None where it is not one."""
     if not isinstance(document, dict):
         return None
@@ -206,7 +215,7 @@ def alternative(piece: object, key: Key) -> Alternative | None:
     return Alternative(without_key(token, key), min(float(logprob), 0.0))
 
 
-def completed(
+def completion_reply(
     choice: Mapping[str, object], document: object, *, key: Key, http_status: int, text: str = "", reasoning: str | None = None
 ) -> Reply:
     """The reply of a chat completion: the words given, with what its document counts and is called."""
@@ -229,85 +238,85 @@ def completed(
     )
 
 
-def billed(reply: Reply) -> Reply | None:
+def billable_reply(reply: Reply) -> Reply | None:
     """A reply without its words, for an error that is billed all the same; None where the provider counted nothing."""
     if (reply.tokens_in, reply.tokens_out, reply.cost_usd) == (None, None, None):
         return None
     return replace(reply, text="", reasoning=None, logprobs=None)
 
 
-def read_reply(body: bytes, *, asked: str, key: Key = None, http_status: int = 200) -> Reply:
+def read_reply(body: bytes, *, endpoint: str, key: Key = None, http_status: int = 200) -> Reply:
     """The reply in the body of a successful answer.
 
     `asked` names model and server in errors.  Counts that are absent or no whole numbers are None.  Raises BadReply where the body is not
     UTF-8, not JSON or has no choices with a message, EmptyReply where the message has no text, ContextOverflow where it says so, Refused
     where the model declined.
     """
-    document = json_reply(body, asked=asked, key=key, http_status=http_status)
+    document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
     choices = document.get("choices") if isinstance(document, dict) else None
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     message = choice.get("message")
     if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
-        raise wrong_schema(document, body, asked=asked, key=key, reply=completed(choice, document, key=key, http_status=http_status))
+        raise wrong_schema_error(document, body, endpoint=endpoint, key=key, reply=completion_reply(choice, document, key=key, http_status=http_status))
     text, thinking = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
     if text is None or not text.strip():
-        raise no_text(asked, completed(choice, document, key=key, http_status=http_status), label(message.get("refusal"), key))
+        raise no_text_error(endpoint, completion_reply(choice, document, key=key, http_status=http_status), label(message.get("refusal"), key))
     reasoning = without_key(thinking, key) if thinking and isinstance(thinking, str) else None
-    return completed(choice, document, key=key, http_status=http_status, text=without_key(text, key), reasoning=reasoning)
+    return completion_reply(choice, document, key=key, http_status=http_status, text=without_key(text, key), reasoning=reasoning)
 
 
-def json_reply(body: bytes, *, asked: str, key: Key, http_status: int) -> object:
+def json_reply(body: bytes, *, endpoint: str, key: Key, http_status: int) -> object:
     """The JSON of a successful answer.  Raises BadReply where the body is not UTF-8 or not JSON."""
     document = document_of(body)
     if document is None:
-        raise BadReply(f"{asked} answered, but not with JSON in UTF-8: {excerpt(words_of(body), key)!r}", http_status=http_status)
+        raise BadReplyError(f"{endpoint} answered, but not with JSON in UTF-8: {excerpt(body_text(body), key)!r}", http_status=http_status)
     return document
 
 
-def no_text(asked: str, reply: Reply, refusal: str | None = None) -> ModelError:
+def no_text_error(endpoint: str, reply: Reply, refusal: str | None = None) -> ModelError:
     """The error for an answer without text: Refused where the model or a filter declined, else EmptyReply."""
     finish_reason, status = reply.finish_reason, reply.http_status
     if refusal or finish_reason in DECLINED:
-        said = f"{asked} declined to answer (finish reason {finish_reason}): {refusal or 'no reason given'}"
-        return Refused(said, http_status=status, reply=billed(reply))
+        said = f"{endpoint} declined to answer (finish reason {finish_reason}): {refusal or 'no reason given'}"
+        return RefusedError(said, http_status=status, reply=billable_reply(reply))
     spent = finish_reason in CUT_SHORT
     why = "it used up its tokens before it said anything; raise max_tokens" if spent else "try again, or take another model"
-    return EmptyReply(f"{asked} answered without any text (finish reason {finish_reason}): {why}", http_status=status, reply=billed(reply))
+    return EmptyReplyError(f"{endpoint} answered without any text (finish reason {finish_reason}): {why}", http_status=status, reply=billable_reply(reply))
 
 
-def wrong_schema(document: object, body: bytes, *, asked: str, key: Key, reply: Reply, lacks: str = "choices[0].message.content") -> ModelError:
+def wrong_schema_error(document: object, body: bytes, *, endpoint: str, key: Key, reply: Reply, lacks: str = "choices[0].message.content") -> ModelError:
     """The error for a successful answer that has not the form of a reply: some servers report errors at status 200."""
-    said, status = complaint(document), reply.http_status
+    said, status = error_text(document), reply.http_status
     if said is not None and OVERFLOW.search(said):
-        return ContextOverflow(f"{asked}: the prompt does not fit the model: {excerpt(said, key)}", http_status=status, reply=billed(reply))
-    found = excerpt(words_of(body) if said is None else said, key)
-    return BadReply(f"{asked} answered without {lacks}: {found!r}; is this a chat server?", http_status=status, reply=billed(reply))
+        return ContextOverflowError(f"{endpoint}: the prompt does not fit the model: {excerpt(said, key)}", http_status=status, reply=billable_reply(reply))
+    found = excerpt(body_text(body) if said is None else said, key)
+    return BadReplyError(f"{endpoint} answered without {lacks}: {found!r}; is this a chat server?", http_status=status, reply=billable_reply(reply))
 
 
-def read_fault(status: int, headers: Mapping[str, str], body: bytes, *, asked: str, key: Key, variable: str = KEY_VARIABLE) -> ModelError:
+def read_fault(status: int, headers: Mapping[str, str], body: bytes, *, endpoint: str, key: Key, variable: str = KEY_VARIABLE) -> ModelError:
     """The error for an answer with a status that is not 2xx.
 
     3xx is BadReply (redirects are not followed), 429 RateLimited (Refused where the account is out of money, since no wait mends
     that), any wording of a full context ContextOverflow, 408 and 5xx Unreachable, the rest Refused.  `headers` may hold Retry-After;
     `variable` is where the key comes from.
     """
-    said = complaint(document_of(body)) or words_of(body)
+    said = error_text(document_of(body)) or body_text(body)
     found = f"status {status}: {excerpt(said, key)}"
     if status < 400:
         to = excerpt(headers.get("Location", "nowhere"), key)
-        return BadReply(f"{asked} redirects to {to} (status {status}), which is not followed: give the address itself", http_status=status)
+        return BadReplyError(f"{endpoint} redirects to {to} (status {status}), which is not followed: give the address itself", http_status=status)
     if status == 429 and "insufficient_quota" in said:
-        return Refused(f"{asked} refused the request: {found}; look at the billing of your account", http_status=status)
+        return RefusedError(f"{endpoint} refused the request: {found}; look at the billing of your account", http_status=status)
     if status == 429:
-        return RateLimited(f"{asked} asks to slow down: {found}", http_status=status, retry_after_s=wait_asked(headers))
+        return RateLimitedError(f"{endpoint} asks to slow down: {found}", http_status=status, retry_after_s=retry_after_seconds(headers))
     if OVERFLOW.search(said):
-        return ContextOverflow(f"{asked}: the prompt does not fit the model: {found}; serve a longer context", http_status=status)
+        return ContextOverflowError(f"{endpoint}: the prompt does not fit the model: {found}; serve a longer context", http_status=status)
     if status in (401, 403):
         why = f"check {variable}" if key else f"set {variable} (it is sent over https, and over http to private networks)"
-        return Refused(f"{asked} wants another key: {found}; {why}", http_status=status)
+        return RefusedError(f"{endpoint} wants another key: {found}; {why}", http_status=status)
     if status == 404:
         hint = "most base urls end in /v1" if variable == KEY_VARIABLE else "check the name of the model"
-        return Refused(f"{asked} does not know the model or the path: {found}; {hint}", http_status=status)
+        return RefusedError(f"{endpoint} does not know the model or the path: {found}; {hint}", http_status=status)
     if status == 408 or status >= 500:
-        return Unreachable(f"{asked} failed: {found}; try again", http_status=status)
-    return Refused(f"{asked} refused the request: {found}", http_status=status)
+        return UnreachableError(f"{endpoint} failed: {found}; try again", http_status=status)
+    return RefusedError(f"{endpoint} refused the request: {found}", http_status=status)

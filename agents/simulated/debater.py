@@ -24,7 +24,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from arena.errors import StudyError
-from arena.types import Reply, Request
+from arena.types import BaseModel, Reply, Request
 
 P = TypeVar("P")
 Bounds = Mapping[str, tuple[float, float]]
@@ -73,12 +73,12 @@ EXAMPLE = "sim/overconfident or sim/even:bias=0.1:noise=0.05"
 
 
 @dataclass(frozen=True)
-class SimulatedDebater:
+class SimulatedDebater(BaseModel):
     """A model whose ratings follow a profile; made by `simulated`."""
 
     name: str
     profile: Profile
-    can: frozenset[str] = frozenset({"seed", "same seed, same reply"})
+    capabilities: frozenset[str] = frozenset({"seed", "same seed, same reply"})
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:
@@ -87,7 +87,7 @@ class SimulatedDebater:
         draw = stream("rating", profile.seed, request.seed)
         shared = stream("debate", place.episode).gauss(0, 1) * profile.debate_sd
         level = 0.5 + profile.bias + profile.drift * place.round + shared + draw.gauss(0, 1) * profile.noise
-        rating = f"<rating>{printed(level)}%</rating>" if draw.random() >= profile.unreadable else "(no rating)"
+        rating = f"<rating>{rating_percent(level)}%</rating>" if draw.random() >= profile.unreadable else "(no rating)"
         speech = (
             f"Simulated {place.phase} speech of the {place.seat}, number {request.seed}: no language model said this."
             f" Its strength is {profile.strength:g} logits."
@@ -104,18 +104,18 @@ def stream(*words: object) -> random.Random:
     return random.Random(hashlib.sha256(repr(words).encode()).digest())
 
 
-def printed(level: float) -> int:
+def rating_percent(level: float) -> int:
     """The rating from 0 to 100 that is printed for a level; halves go up."""
     return math.floor(100 * min(max(level, 0.0), 1.0) + 0.5)
 
 
 def expected_confidence(profile: str, round: int) -> float:
     """The exact mean of the confidences in [0, 1] that a profile prints in a round (from 0), clipping and rounding included."""
-    known = parsed(profile, PROFILES, BOUNDS)[1]
+    known = parse_profile(profile, PROFILES, BOUNDS)[1]
     mean = 0.5 + known.bias + known.drift * round
     sd = math.hypot(known.noise, known.debate_sd)
     if sd == 0:
-        return printed(mean) / 100
+        return rating_percent(mean) / 100
     # The mean of a whole number from 0 to 100 is the sum of its chances to be at least 1, at least 2, ...
     return sum(1 - normal_cdf(((k - 0.5) / 100 - mean) / sd) for k in range(1, 101)) / 100
 
@@ -125,7 +125,7 @@ def normal_cdf(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2))
 
 
-def parsed(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tuple[str, P]:
+def parse_profile(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tuple[str, P]:
     """(canonical text, parameters) of "name:key=value:key=value"; what equals the named profile is left out of the text.
 
     Raises StudyError for an unknown profile or parameter, one given twice, something that is no number, or a number out of range.
@@ -142,13 +142,13 @@ def parsed(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tuple[str
         key, _, text = setting.partition("=")
         if key in given:
             raise StudyError(f"parameter {key} of a simulated model is given twice in {profile!r}")
-        given[key] = number(key, text, known, bounds)
+        given[key] = parse_parameter(key, text, known, bounds)
     changed = replace(known, **given)
     words = [f"{f.name}={getattr(changed, f.name)!r}" for f in fields(known) if getattr(changed, f.name) != getattr(known, f.name)]
     return ":".join([name, *words]), changed
 
 
-def number(key: str, text: str, profile: Any, bounds: Bounds) -> float | int:
+def parse_parameter(key: str, text: str, profile: Any, bounds: Bounds) -> float | int:
     """The value of a parameter of a profile, checked."""
     kinds = {f.name: type(getattr(profile, f.name)) for f in fields(profile)}
     if key not in kinds:
@@ -164,7 +164,7 @@ def number(key: str, text: str, profile: Any, bounds: Bounds) -> float | int:
     return value
 
 
-def simulated(profile: str) -> SimulatedDebater:
+def simulated_debater(profile: str) -> SimulatedDebater:
     """The debater that `sim/<profile>` names, such as "overconfident" or "even:bias=0.1:noise=0.05".  Raises StudyError where it names none."""
-    name, known = parsed(profile, PROFILES, BOUNDS)
+    name, known = parse_profile(profile, PROFILES, BOUNDS)
     return SimulatedDebater(f"sim/{name}", known)

@@ -20,8 +20,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from agents.simulated.debater import JUDGE, Bounds, parsed, printed, stream
-from arena.types import Reply, Request
+from agents.simulated.debater import JUDGE, Bounds, parse_profile, rating_percent, stream
+from arena.types import BaseModel, Reply, Request
 
 CODE = re.compile(r"carry the code (\w{8})")
 STRENGTH = re.compile(r"Its strength is (-?\d{1,9}(?:\.\d{1,9})?(?:e[+-]?\d{1,2})?) logits")
@@ -54,12 +54,12 @@ BOUNDS: Bounds = LOGITS | CHANCES | {"family": (0.0, 999.0)}
 
 
 @dataclass(frozen=True)
-class SimulatedJudge:
+class SimulatedJudge(BaseModel):
     """A model whose verdicts follow a profile; made by `simulated_judge`."""
 
     name: str
     profile: JudgeProfile
-    can: frozenset[str] = frozenset({"seed"})
+    capabilities: frozenset[str] = frozenset({"seed"})
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:
@@ -73,12 +73,12 @@ class SimulatedJudge:
         if own.random() < profile.abstain and "or abstain" in said:
             return Reply(reasons + "<winner>abstain</winner>")
         speeches, first = speeches_in(said)
-        chance = 1 / (1 + math.exp(-lead(speeches, first, profile)))
+        chance = 1 / (1 + math.exp(-proposition_logit(speeches, first, profile)))
         draw = own.random()
         if own.random() < profile.shared:
             draw = stream("debate", *(speeches[side] for side in SIDES)).random()
         winner, sure = (SIDES[0], chance) if draw < chance else (SIDES[1], 1 - chance)
-        return Reply(f"{reasons}<winner>{winner}</winner>\n<rating>{printed(sure + own.gauss(0, profile.noise))}%</rating>")
+        return Reply(f"{reasons}<winner>{winner}</winner>\n<rating>{rating_percent(sure + own.gauss(0, profile.noise))}%</rating>")
 
 
 def speeches_in(said: str) -> tuple[dict[str, str], str]:
@@ -95,7 +95,7 @@ def speeches_in(said: str) -> tuple[dict[str, str], str]:
     return words, found[0][1] if found else SIDES[0]
 
 
-def lead(speeches: dict[str, str], first: str, profile: JudgeProfile) -> float:
+def proposition_logit(speeches: dict[str, str], first: str, profile: JudgeProfile) -> float:
     """The logit with which the judge names the proposition, cut to [-500, 500]."""
     proposition, opposition = (speeches[side] for side in SIDES)
     length = math.log(max(len(proposition.split()), 1) / max(len(opposition.split()), 1))
@@ -118,5 +118,5 @@ def is_family(speech: str, profile: JudgeProfile) -> bool:
 
 def simulated_judge(profile: str) -> SimulatedJudge:
     """The judge that `sim/judge:...` names, given without its "sim/".  Raises StudyError for unknown parameters or values."""
-    name, known = parsed(profile, {JUDGE: JudgeProfile()}, BOUNDS)
+    name, known = parse_profile(profile, {JUDGE: JudgeProfile()}, BOUNDS)
     return SimulatedJudge(f"sim/{name}", known)

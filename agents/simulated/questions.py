@@ -17,7 +17,7 @@ from arena.errors import StudyError
 from arena.types import Subject
 
 SOURCE = "peer-arena simulation"
-MOST = 100_000
+MAX_QUESTIONS = 100_000
 HIGHEST = 999
 MOST_MISTAKES = 9
 TEXT = "Simulated question {number}. Difficulty {difficulty}. Which whole number from 0 to 999 is meant? [right answer {right}]"
@@ -42,8 +42,8 @@ def simulated_questions(n: int, *, seed: int = 0, spread: float = 1.0) -> tuple[
     The same for the same seed; a longer draw begins with a shorter one.  Raises StudyError where `n` is not from 0 to 100,000, or `spread`
     not from 0 to 20.
     """
-    if not 0 <= n <= MOST:
-        raise StudyError(f"{n} simulated questions were asked for; there can be from 0 to {MOST:,}")
+    if not 0 <= n <= MAX_QUESTIONS:
+        raise StudyError(f"{n} simulated questions were asked for; there can be from 0 to {MAX_QUESTIONS:,}")
     if not 0 <= spread <= 20:
         raise StudyError(f"the spread of the difficulties is {spread}; it lies between 0 and 20 logits")
     rng = random.Random(f"simulated questions {seed}")

@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from agents.simulated.debater import printed
+from agents.simulated.debater import rating_percent
 from agents.simulated.questions import SimulatedQuestion, question_in
 from arena.types import Request, Sampling
 
 CHARACTERS_A_TOKEN = 4
-STATED = re.compile(r"#(?P<who>[0-9a-f]{8}) (?:tends to|answers) (?:\\boxed\{)?(?P<said>\d{1,3})(?!\d)|\\(?:boxed|fbox)\{(?P<box>\d{1,3})\}")
-STEP_BEGUN = re.compile(r"Step (?P<step>\d{1,2}) of \d{1,2}\. #(?P<who>[0-9a-f]{8}) tends to \d")
+STATEMENT = re.compile(r"#(?P<who>[0-9a-f]{8}) (?:tends to|answers) (?:\\boxed\{)?(?P<said>\d{1,3})(?!\d)|\\(?:boxed|fbox)\{(?P<box>\d{1,3})\}")
+STEP_START = re.compile(r"Step (?P<step>\d{1,2}) of \d{1,2}\. #(?P<who>[0-9a-f]{8}) tends to \d")
 RESPONSE = re.compile(r"\bResponse (\d{1,3})\b")
 GUESS = re.compile(r"\bG(\d)\b")
 OPENING = "Simulated reasoning of #{mark}: no language model said this."
@@ -32,7 +32,7 @@ Thoughts = Callable[[str], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedRequest:
     """What a request asks: the question, the user's words, what the reply has begun with, the sample's mark, and who says what.
 
     `said` holds (place in words and beginning, who, answer) in order, the sample's own statements left out.
@@ -40,19 +40,19 @@ class Asked:
 
     question: SimulatedQuestion
     words: str
-    begun: str
+    prefill: str
     mark: str
-    said: tuple[tuple[int, str, str], ...]
+    statements: tuple[tuple[int, str, str], ...]
 
     @property
-    def heard(self) -> Counter[str]:
+    def answer_counts(self) -> Counter[str]:
         """How many say each answer: of everybody the last that it said."""
-        return Counter({who: answer for _, who, answer in self.said}.values())
+        return Counter({who: answer for _, who, answer in self.statements}.values())
 
     @property
-    def sums_up(self) -> bool:
+    def inside_summary(self) -> bool:
         """Whether the reply has begun in the middle of a summary."""
-        return self.begun.rfind("<summarize>") > self.begun.rfind("</summarize>")
+        return self.prefill.rfind("<summarize>") > self.prefill.rfind("</summarize>")
 
     @property
     def responses(self) -> dict[int, str]:
@@ -61,13 +61,13 @@ class Asked:
         found: dict[int, str] = {}
         ends = [place for _, place in headings[1:]] + [len(self.words)]
         for (number, begin), end in zip(headings, ends, strict=False):
-            answers = [answer for place, _, answer in self.said if begin <= place < end]
+            answers = [answer for place, _, answer in self.statements if begin <= place < end]
             if answers:
                 found.setdefault(number, answers[-1])
         return found if len(found) > 1 else {}
 
 
-def asked_in(request: Request) -> Asked | None:
+def parse_request(request: Request) -> ParsedRequest | None:
     """What a request asks; None where it holds no simulated question."""
     last = request.messages[-1] if request.messages else None
     begun = last.content if last is not None and last.role == "assistant" else ""
@@ -76,7 +76,7 @@ def asked_in(request: Request) -> Asked | None:
     if question is None:
         return None
     mark = mark_of(request.place.episode, request.place.seat)
-    return Asked(question, words, begun, mark, said_in(f"{words}\n{begun}", mark))
+    return ParsedRequest(question, words, begun, mark, statements_in(f"{words}\n{begun}", mark))
 
 
 def mark_of(episode: str, seat: str) -> str:
@@ -84,9 +84,9 @@ def mark_of(episode: str, seat: str) -> str:
     return hashlib.sha256(f"{episode}/{seat}".encode()).hexdigest()[:8]
 
 
-def said_in(text: str, own: str) -> tuple[tuple[int, str, str], ...]:
+def statements_in(text: str, own: str) -> tuple[tuple[int, str, str], ...]:
     """(place, who, answer) of every statement in a text, those of `own` left out."""
-    found = ((match.start(), match["who"] or f"place {match.start()}", match["said"] or match["box"]) for match in STATED.finditer(text))
+    found = ((match.start(), match["who"] or f"place {match.start()}", match["said"] or match["box"]) for match in STATEMENT.finditer(text))
     return tuple((place, who, str(int(answer))) for place, who, answer in found if who != own)
 
 
@@ -99,26 +99,26 @@ def thoughts(mark: str, steps: int, answer: str, each: int | None = None) -> lis
     ]
 
 
-def ending_of(asked: Asked, answer: str, level: float, chance: Mapping[str, float]) -> str:
+def ending_of(asked: ParsedRequest, answer: str, level: float, chance: Mapping[str, float]) -> str:
     """The answer in the form that is asked for, with its confidence (`level`, clipped) where one is; `chance` orders the other guesses."""
     count = max((int(number) for number in GUESS.findall(asked.words)), default=0)
     if count:
-        first = printed(level) / 100
+        first = rating_percent(level) / 100
         others = sorted((other for other in chance if other != answer), key=lambda other: -chance[other])[: count - 1]
         total = sum(chance[other] for other in others) or 1.0
         guesses = [(answer, first), *((other, (1 - first) * chance[other] / total) for other in others)]
         return "\n".join(f"G{place}: {guess}\nP{place}: {share:.2f}" for place, (guess, share) in enumerate(guesses, 1))
     boxed = f"#{asked.mark} answers \\boxed{{{answer}}}"
-    return f"{boxed}\nConfidence: {printed(level)}%" if "onfidence" in asked.words else boxed
+    return f"{boxed}\nConfidence: {rating_percent(level)}%" if "onfidence" in asked.words else boxed
 
 
-def solved(asked: Asked, write: Thoughts, answer: str, ending: str, sampling: Sampling) -> str:
+def write_solution(asked: ParsedRequest, write: Thoughts, answer: str, ending: str, sampling: Sampling) -> str:
     """Thoughts and ending, or what is left of them after what the reply has begun with."""
-    if not asked.begun and "between <summarize> and" in asked.words:
+    if not asked.prefill and "between <summarize> and" in asked.words:
         # A turn of a path that cannot be continued: its answer comes with the last one.
         last = f"\n{ending}" if "last turn" in asked.words else ""
         return "\n\n".join(write(answer)) + "\n\n<summarize>" + SUMMARY.format(mark=asked.mark, answer=answer) + last
-    begun = asked.begun
+    begun = asked.prefill
     gap = "" if not begun or begun.endswith("\n\n") else "\n" if begun.endswith("\n") else "\n\n"
     opened, closed = begun.rfind("<think>"), begun.rfind("</think>")
     if closed > opened:
@@ -129,7 +129,7 @@ def solved(asked: Asked, write: Thoughts, answer: str, ending: str, sampling: Sa
     script = write(answer)
     if number >= 0:
         # The paragraph may be half written, and with the answer that it tended to before others were heard.
-        for again in (script[number], write(STATED.search(tail)["said"])[number] if STATED.search(tail) else script[number]):
+        for again in (script[number], write(STATEMENT.search(tail)["said"])[number] if STATEMENT.search(tail) else script[number]):
             rest = "\n\n".join((again, *script[number + 1 :])) + close + ending
             if rest.startswith(tail):
                 return rest[len(tail) :]
@@ -137,19 +137,19 @@ def solved(asked: Asked, write: Thoughts, answer: str, ending: str, sampling: Sa
     return gap + "\n\n".join(left) + (close if left else close.lstrip("\n")) + ending
 
 
-def last_paragraph(asked: Asked) -> tuple[int, str]:
+def last_paragraph(asked: ParsedRequest) -> tuple[int, str]:
     """(number, text from there on) of the last paragraph of its own that a reply has begun with; -1 where there is none."""
-    if not asked.begun:
+    if not asked.prefill:
         return -1, ""
-    own = [match for match in STEP_BEGUN.finditer(asked.begun) if match["who"] == asked.mark]
+    own = [match for match in STEP_START.finditer(asked.prefill) if match["who"] == asked.mark]
     if own:
-        return int(own[-1]["step"]), asked.begun[own[-1].start() :]
+        return int(own[-1]["step"]), asked.prefill[own[-1].start() :]
     opening = OPENING.format(mark=asked.mark)
-    if (start := asked.begun.rfind(opening)) >= 0:
-        return 0, asked.begun[start:]
+    if (start := asked.prefill.rfind(opening)) >= 0:
+        return 0, asked.prefill[start:]
     sizes = range(len(opening) - 1, 0, -1)
     # A letter or two at the end are its beginning only where a line begins with them.
-    whole = f"\n{asked.begun}"
+    whole = f"\n{asked.prefill}"
     begun = next((size for size in sizes if whole.endswith(opening[:size] if size > 9 else f"\n{opening[:size]}")), 0)
     return (0, opening[:begun]) if begun else (-1, "")
 
@@ -161,6 +161,6 @@ def cut(text: str, sampling: Sampling) -> tuple[str, str]:
     return (text[:stop], "stop") if stop <= most else (text[:most], "length")
 
 
-def tokens(characters: int) -> int:
+def count_tokens(characters: int) -> int:
     """The tokens of so many characters, the last one begun."""
     return -(-characters // CHARACTERS_A_TOKEN)

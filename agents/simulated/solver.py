@@ -35,16 +35,27 @@ from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
-from agents.simulated.debater import SOLVER, Bounds, parsed, printed
+from agents.simulated.debater import SOLVER, Bounds, parse_profile, rating_percent
 from agents.simulated.questions import MOST_MISTAKES, SimulatedQuestion, mistakes_of
-from agents.simulated.replies import NO_ANSWER, OPENING, SUMMARY, Asked, asked_in, cut, ending_of, solved, thoughts, tokens
-from arena.errors import Refused
-from arena.types import Reply, Request
+from agents.simulated.replies import (
+    NO_ANSWER,
+    OPENING,
+    SUMMARY,
+    ParsedRequest,
+    count_tokens,
+    cut,
+    ending_of,
+    parse_request,
+    thoughts,
+    write_solution,
+)
+from arena.errors import RefusedError
+from arena.types import BaseModel, Reply, Request
 
-FOUR = struct.Struct(">4Q")
+FOUR_UINT64 = struct.Struct(">4Q")
 NORMAL = NormalDist()
-AGREED = re.compile(r"most (?:agreed|consistent)|most of (?:these|the|them)\b[^.\n]{0,40}\bagree", re.IGNORECASE)
-POSSIBLE = re.compile(r"possible answer[\s:]{0,4}\\boxed\{(\d{1,3})\}", re.IGNORECASE)
+ASKS_FOR_MAJORITY = re.compile(r"most (?:agreed|consistent)|most of (?:these|the|them)\b[^.\n]{0,40}\bagree", re.IGNORECASE)
+POSSIBLE_ANSWER = re.compile(r"possible answer[\s:]{0,4}\\boxed\{(\d{1,3})\}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ BOUNDS: Bounds = SHARES | {
 
 def solver_profile(profile: str) -> SolverProfile:
     """The parameters that `sim/solver:...` gives, without its "sim/".  Raises StudyError for unknown parameters or values."""
-    return parsed(profile, {SOLVER: SolverProfile()}, BOUNDS)[1]
+    return parse_profile(profile, {SOLVER: SolverProfile()}, BOUNDS)[1]
 
 
 def chances(profile: SolverProfile, question: SimulatedQuestion, heard: Mapping[str, int] | None = None) -> dict[str, float]:
@@ -105,51 +116,51 @@ def chances(profile: SolverProfile, question: SimulatedQuestion, heard: Mapping[
 
 
 @dataclass(frozen=True)
-class SimulatedSolver:
+class SimulatedSolver(BaseModel):
     """A model that solves simulated questions as a profile says; made by `simulated_solver`."""
 
     name: str
     profile: SolverProfile
-    can: frozenset[str] = frozenset({"seed", "same seed, same reply", "prefill"})
+    capabilities: frozenset[str] = frozenset({"seed", "same seed, same reply", "prefill"})
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:
         """The reply, cut before a stop word and after the most tokens.  Raises Refused where no simulated question is asked."""
-        asked = asked_in(request)
+        asked = parse_request(request)
         if asked is None:
-            raise Refused(
+            raise RefusedError(
                 f"{self.name} answers simulated questions alone (agents.simulated_questions), and there is none in what it was asked",
                 sent=False,
             )
-        text, finish = cut(self._said(asked, request), request.sampling)
+        text, finish = cut(self._reply_text(asked, request), request.sampling)
         read = sum(len(message.content) for message in request.messages)
-        return Reply(text, model_served=self.name, finish_reason=finish, tokens_in=tokens(read), tokens_out=tokens(len(text)))
+        return Reply(text, model_served=self.name, finish_reason=finish, tokens_in=count_tokens(read), tokens_out=count_tokens(len(text)))
 
-    def _said(self, asked: Asked, request: Request) -> str:
+    def _reply_text(self, asked: ParsedRequest, request: Request) -> str:
         """The whole reply, by what is asked."""
         unread, slip, which, sure = uniforms("reply", self.profile.seed, request.seed)
         if unread < self.profile.unreadable:
             return NO_ANSWER
         noise = NORMAL.inv_cdf(sure) * self.profile.noise
-        possible = POSSIBLE.search(asked.words)
+        possible = POSSIBLE_ANSWER.search(asked.words)
         if possible is not None:
             level = self._level(asked.question, str(int(possible[1])), chances(self.profile, asked.question)) + noise
-            return f"{OPENING.format(mark=asked.mark)}\n\nConfidence: {printed(level)}%"
-        if asked.said and AGREED.search(asked.words):
-            return self._agreed(asked, noise, which if slip < self.profile.slip else None)
-        chance = chances(self.profile, asked.question, asked.heard)
-        answer = candidate(chance, self._place(request, asked.question))
-        if asked.sums_up:
+            return f"{OPENING.format(mark=asked.mark)}\n\nConfidence: {rating_percent(level)}%"
+        if asked.statements and ASKS_FOR_MAJORITY.search(asked.words):
+            return self._majority_reply(asked, noise, which if slip < self.profile.slip else None)
+        chance = chances(self.profile, asked.question, asked.answer_counts)
+        answer = candidate(chance, self._sample_draw(request, asked.question))
+        if asked.inside_summary:
             return SUMMARY.format(mark=asked.mark, answer=answer)
-        if asked.begun.rstrip().endswith(r"\boxed{"):
+        if asked.prefill.rstrip().endswith(r"\boxed{"):
             return f"{answer}}}."
         level = self._level(asked.question, answer, chance) + noise
         # The steps are as sure as makes their product the confidence of the whole.
-        each = printed(min(max(level, 0.0), 1.0) ** (1 / self.profile.steps)) if "onfidence of step" in asked.words else None
+        each = rating_percent(min(max(level, 0.0), 1.0) ** (1 / self.profile.steps)) if "onfidence of step" in asked.words else None
         ending = ending_of(asked, answer, level, chance)
-        return solved(asked, lambda said: thoughts(asked.mark, self.profile.steps, said, each), answer, ending, request.sampling)
+        return write_solution(asked, lambda said: thoughts(asked.mark, self.profile.steps, said, each), answer, ending, request.sampling)
 
-    def _place(self, request: Request, question: SimulatedQuestion) -> float:
+    def _sample_draw(self, request: Request, question: SimulatedQuestion) -> float:
         """The number in (0, 1) that decides a sample: its own, or the one that all samples of the question share."""
         shares, own, *_ = uniforms("sample", self.profile.seed, request.place.episode, request.place.seat)
         return shared_draw(self.profile.seed, question) if shares < self.profile.shared else own
@@ -159,12 +170,12 @@ class SimulatedSolver:
         right = chance[question.right]
         return right + self.profile.bias + self.profile.discrimination * ((answer == question.right) - right)
 
-    def _agreed(self, asked: Asked, noise: float, which: float | None) -> str:
+    def _majority_reply(self, asked: ParsedRequest, noise: float, which: float | None) -> str:
         """The answer that most agree on, or the number of the first response that gives it; where the solver slips, another: number `which`
         in [0, 1) of them.
         """
         responses = asked.responses
-        given = list(responses.values()) or list({who: answer for _, who, answer in asked.said}.values())
+        given = list(responses.values()) or list({who: answer for _, who, answer in asked.statements}.values())
         [(answer, _)] = Counter(given).most_common(1)
         others = sorted(set(given) - {answer})
         if which is not None and others:
@@ -172,14 +183,14 @@ class SimulatedSolver:
         if responses and r"\boxed{}" not in asked.words:
             number = next(number for number, response in responses.items() if response == answer)
             return f"{OPENING.format(mark=asked.mark)}\n\nThe most consistent is Response {number}."
-        level = self._level(asked.question, answer, chances(self.profile, asked.question, asked.heard)) + noise
+        level = self._level(asked.question, answer, chances(self.profile, asked.question, asked.answer_counts)) + noise
         return f"{OPENING.format(mark=asked.mark)}\n\n{ending_of(asked, answer, level, {})}"
 
 
 def uniforms(*words: object) -> tuple[float, ...]:
     """Four numbers in (0, 1) that belong to these words: cheaper than a random stream, where no more are needed."""
     # 52 bits of each, in the middle of its step: never 0, never 1.
-    return tuple(((number >> 12) + 0.5) * 2**-52 for number in FOUR.unpack(hashlib.sha256(repr(words).encode()).digest()))
+    return tuple(((number >> 12) + 0.5) * 2**-52 for number in FOUR_UINT64.unpack(hashlib.sha256(repr(words).encode()).digest()))
 
 
 @lru_cache(maxsize=4096)
@@ -199,5 +210,5 @@ def candidate(chance: Mapping[str, float], place: float) -> str:
 
 def simulated_solver(profile: str) -> SimulatedSolver:
     """The solver that `sim/solver:...` names, given without its "sim/".  Raises StudyError for unknown parameters or values."""
-    name, known = parsed(profile, {SOLVER: SolverProfile()}, BOUNDS)
+    name, known = parse_profile(profile, {SOLVER: SolverProfile()}, BOUNDS)
     return SimulatedSolver(f"sim/{name}", known)

@@ -22,7 +22,7 @@ from arena.types import Subject
 def expected_accuracy(profile: str, questions: Sequence[Subject]) -> float:
     """The exact share of right answers of one sample, in [0, 1]; an unreadable reply is not right."""
     known = solver_profile(profile)
-    return math.fsum(right for right, _ in of_each(known, questions)) / len(questions) * (1 - known.unreadable)
+    return math.fsum(right for right, _ in chances_and_levels(known, questions)) / len(questions) * (1 - known.unreadable)
 
 
 def expected_majority(profile: str, questions: Sequence[Subject], n: int) -> float:
@@ -34,24 +34,24 @@ def expected_majority(profile: str, questions: Sequence[Subject], n: int) -> flo
     if not 1 <= n <= 100:
         raise StudyError(f"the majority of {n} samples was asked for; n lies between 1 and 100")
     known = solver_profile(profile)
-    own = np.array([list(chances(known, question).values()) for question in read(questions)])
+    own = np.array([list(chances(known, question).values()) for question in parse_questions(questions)])
     answers = own.shape[1]
     # [shared answer, question, answer]: the chances of a sample, given which answer the shared draw would bring.
     given = known.shared * np.eye(answers)[:, None, :] + (1 - known.shared) * own
     flat = given.reshape(-1, answers)
     voting = [(math.comb(n, m) * (1 - known.unreadable) ** m * known.unreadable ** (n - m), m) for m in range(1, n + 1)]
-    wins = sum((share * first_wins(flat, m) for share, m in voting if share > 0), np.zeros(len(flat)))
+    wins = sum((share * win_probability(flat, m) for share, m in voting if share > 0), np.zeros(len(flat)))
     return float(np.mean(np.sum(own.T * wins.reshape(answers, len(own)), axis=0)))
 
 
 def expected_stated(profile: str, questions: Sequence[Subject]) -> float:
     """The exact mean of the confidences in [0, 1] that a solver states for answers of its own, clipping and rounding included."""
     known = solver_profile(profile)
-    means = (share * printed_mean(level, known.noise) for _, said in of_each(known, questions) for share, level in said)
+    means = (share * mean_rating(level, known.noise) for _, said in chances_and_levels(known, questions) for share, level in said)
     return math.fsum(means) / len(questions)
 
 
-def read(questions: Sequence[Subject]) -> list[SimulatedQuestion]:
+def parse_questions(questions: Sequence[Subject]) -> list[SimulatedQuestion]:
     """What simulated questions say of themselves.  Raises StudyError where there are none, or one is not simulated."""
     found = [question for subject in questions if (question := question_in(subject.text)) is not None]
     if not found or len(found) < len(questions):
@@ -59,17 +59,17 @@ def read(questions: Sequence[Subject]) -> list[SimulatedQuestion]:
     return found
 
 
-def of_each(known: SolverProfile, questions: Sequence[Subject]) -> list[tuple[float, tuple[tuple[float, float], ...]]]:
+def chances_and_levels(known: SolverProfile, questions: Sequence[Subject]) -> list[tuple[float, tuple[tuple[float, float], ...]]]:
     """Of each question the chance to be right, and (chance, mean of the confidence before clipping) of right and of wrong answers."""
     found = []
-    for question in read(questions):
+    for question in parse_questions(questions):
         right = chances(known, question)[question.right]
         level = right + known.bias - known.discrimination * right
         found.append((right, ((right, level + known.discrimination), (1 - right, level))))
     return found
 
 
-def printed_mean(level: float, noise: float) -> float:
+def mean_rating(level: float, noise: float) -> float:
     """The mean of round(100 * clip(level + N(0, noise), 0, 1)) / 100."""
     if noise == 0:
         return math.floor(100 * min(max(level, 0.0), 1.0) + 0.5) / 100
@@ -77,7 +77,7 @@ def printed_mean(level: float, noise: float) -> float:
     return sum(1 - normal_cdf(((k - 0.5) / 100 - level) / noise) for k in range(1, 101)) / 100
 
 
-def first_wins(chance: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+def win_probability(chance: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """The probability, for each row of chances [rows, answers], that the first answer has the most of `n` votes; ties are divided evenly."""
     rows, answers = chance.shape
     total = np.zeros(rows)

@@ -11,14 +11,14 @@ import random
 from arena.errors import StudyError
 from arena.types import Subject
 
-SHARE = 10  # one sum in ten is held out
-MOST = 10_000
+HELD_OUT_ONE_IN = 10  # one sum in ten is held out
+MAX_SUMS = 10_000
 
 
 def is_held_out(a: int, b: int, c: int) -> bool:
     """Whether the training left the sum out, in every order of its numbers."""
     digest = hashlib.sha256("+".join(map(str, sorted((a, b, c)))).encode()).digest()
-    return int.from_bytes(digest[:4], "big") % SHARE == 0
+    return int.from_bytes(digest[:4], "big") % HELD_OUT_ONE_IN == 0
 
 
 def draw(rng: random.Random, *, held_out: bool) -> tuple[int, int, int]:
@@ -34,8 +34,8 @@ def sums(n: int, *, held_out: bool = True, seed: int = 0) -> tuple[Subject, ...]
 
     Raises StudyError where `n` is not from 0 to 10,000.
     """
-    if not 0 <= n <= MOST:
-        raise StudyError(f"{n} sums were asked for; there can be from 0 to {MOST:,}")
+    if not 0 <= n <= MAX_SUMS:
+        raise StudyError(f"{n} sums were asked for; there can be from 0 to {MAX_SUMS:,}")
     rng = random.Random(f"toy/sum {seed}")
     found: dict[tuple[int, int, int], None] = {}
     while len(found) < n:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from analysis.figures import queries
 from analysis.figures.charts import answers as charts
-from analysis.figures.charts.style import NAME_LETTERS, Row, distinct
-from analysis.figures.debates import MOST_PANELS, PANEL_LETTERS, bin_rows, counted
-from analysis.figures.figure import Figure, Source, jsonable
-from analysis.read.answers import Answered
+from analysis.figures.charts.style import NAME_LETTERS, Row, distinct_names
+from analysis.figures.debates import MOST_PANELS, PANEL_LETTERS, bin_rows, pluralize
+from analysis.figures.figure import Figure, Source, json_row
+from analysis.read.answers import AnswerRecord
 from analysis.reports.answers import accuracy_row, by_question
 from analysis.statistics.accuracy import mean_over_plays
 from arena.store.database import query
@@ -26,7 +26,7 @@ Mask = NDArray[np.bool_]
 INTERVAL = "Bars are 95% intervals over questions (percentiles of 2,000 resamples)."
 
 
-def groups(record: Answered, source: Source) -> Iterator[tuple[str, str, Mask]]:
+def groups(record: AnswerRecord, source: Source) -> Iterator[tuple[str, str, Mask]]:
     """(arm, models, its plays as a mask) of each arm and lineup of models that the filter keeps."""
     for arm, label in enumerate(record.arms):
         for models, name in enumerate(record.models):
@@ -36,43 +36,43 @@ def groups(record: Answered, source: Source) -> Iterator[tuple[str, str, Mask]]:
                 yield label, name, mask
 
 
-def called(rows: Sequence[Row], letters: int = NAME_LETTERS) -> dict[tuple[str, str], str]:
+def group_names(rows: Sequence[Row], letters: int = NAME_LETTERS) -> dict[tuple[str, str], str]:
     """How each (arm, models) of the rows is called: by what of it differs."""
     keys = list(dict.fromkeys((row["arm"], row["models"]) for row in rows))
     arms, lineups = (len({key[part] for key in keys}) for part in (0, 1))
     words = [arm if lineups == 1 else models if arms == 1 else f"{arm}, {models}" for arm, models in keys]
-    shown = distinct(list(map(str, range(len(keys)))), words, letters=letters)
+    shown = distinct_names(list(map(str, range(len(keys)))), words, letters=letters)
     return dict(zip(keys, shown.values(), strict=True))
 
 
-def accuracy(source: Source, record: Answered) -> Figure:
+def accuracy(source: Source, record: AnswerRecord) -> Figure:
     """Accuracy against generated tokens a question, for each arm and lineup of models."""
     rows = []
     for arm, models, mask in groups(record, source):
         [tokens] = mean_over_plays(record.plays.tokens_out[mask][:, None], record.plays.question[mask])
         spent = {"tokens_out_ci_low": tokens.ci_low, "tokens_out_ci_high": tokens.ci_high}
-        rows.append(jsonable({"arm": arm, "models": models, **accuracy_row(record.plays, mask), **spent}))
+        rows.append(json_row({"arm": arm, "models": models, **accuracy_row(record.plays, mask), **spent}))
     known = [row for row in rows if row["tokens_out"] is not None]
     if not known:
-        raise source.nothing("finished plays of questions with a known number of generated tokens")
-    names = called(rows)
+        raise source.nothing_to_draw("finished plays of questions with a known number of generated tokens")
+    names = group_names(rows)
     shown = [row | {"name": names[row["arm"], row["models"]]} for row in rows]
     title = "Right answers and generated tokens"
-    chart = charts.accuracy(shown, source.words(title, counted(record.questions, "question")))
+    chart = charts.accuracy_chart(shown, source.chart_title(title, pluralize(record.questions, "question")))
     plays, lost = sum(row["plays"] for row in rows), sum(row["unreadable"] for row in rows)
     unknown = sum(row["tokens_out_unknown"] for row in rows)
     caption = source.caption(
         f"Share of right final answers, percent, against generated tokens a play, both means with their interval. {INTERVAL}"
-        f" {counted(plays, 'finished play')}; {lost:,} unreadable answers count as not right. Arms of nearly the same number of tokens are"
+        f" {pluralize(plays, 'finished play')}; {lost:,} unreadable answers count as not right. Arms of nearly the same number of tokens are"
         " moved apart sideways, so that all can be seen.",
         f"Plays with an unknown number of tokens, left out of the mean of tokens: {unknown:,}." if unknown else "",
         f"Not drawn, since their tokens are unknown: {len(rows) - len(known)} of {len(rows)}." if len(known) < len(rows) else "",
     )
-    sql = queries.ACCURACY.format(conditions=queries.answered(source.study, source.where))
+    sql = queries.ACCURACY.format(conditions=queries.answer_conditions(source.study, source.where))
     return Figure("accuracy", title, caption, tuple(rows), sql, chart)
 
 
-def reliability(source: Source, record: Answered) -> Figure:
+def reliability(source: Source, record: AnswerRecord) -> Figure:
     """Share right against stated confidence of final answers, for each arm and lineup of models."""
     every, left, plays = [], 0, record.plays
     for arm, models, mask in groups(record, source):
@@ -82,42 +82,42 @@ def reliability(source: Source, record: Answered) -> Figure:
             every += [{"arm": arm, "models": models, **row} for row in bin_rows(*wide, "questions")]
             left += int((mask & ~there).sum())
     if not every:
-        raise source.nothing("answers with a stated confidence")
-    rows, withheld = source.enough(every, [row["questions"] for row in every], "questions")
+        raise source.nothing_to_draw("answers with a stated confidence")
+    rows, withheld = source.publishable_rows(every, [row["questions"] for row in every], "questions")
     size = Counter[tuple[str, str]]()
     for row in rows:
         size[row["arm"], row["models"]] += row["n"]
     most = {key for key, _ in size.most_common(MOST_PANELS)}
     drawn = [row for row in rows if (row["arm"], row["models"]) in most]
-    names = called(drawn, PANEL_LETTERS)
+    names = group_names(drawn, PANEL_LETTERS)
     shown = [row | {"group": names[row["arm"], row["models"]]} for row in drawn]
     title = "Stated confidence against right answers"
-    words = source.words(title, counted(sum(size.values()), "answer"))
+    words = source.chart_title(title, pluralize(sum(size.values()), "answer"))
     some = f"The {len(most)} arms with most answers of {len(size)} are drawn." if len(most) < len(size) else ""
     caption = source.caption(
         "Share of right final answers against stated confidence, percent, by bins of 10 points that are closed on the right. Bars are 95%"
         " intervals with questions as clusters. Dashed: stated confidence is right.",
         some,
-        f"Left out: {counted(left, 'play')} of these arms without confidence, or unreadable.",
+        f"Left out: {pluralize(left, 'play')} of these arms without confidence, or unreadable.",
         withheld,
     )
-    sql = queries.ANSWER_RELIABILITY.format(conditions=queries.answered(source.study, source.where))
-    chart = charts.reliability(shown, words, won="right, percent")
+    sql = queries.ANSWER_RELIABILITY.format(conditions=queries.answer_conditions(source.study, source.where))
+    chart = charts.reliability_chart(shown, words, y_title="right, percent")
     return Figure("answer_reliability", title, caption, tuple(rows), sql, chart, len(every) - len(rows))
 
 
 def missing(source: Source, path: Path) -> Figure:
     """What is missing of the study, by what, phase and reason, as shares of what could be there."""
     sql = queries.missing(source.study, source.where)
-    rows = [jsonable(row) for row in query(path, sql).dicts()]
+    rows = [json_row(row) for row in query(path, sql).dicts()]
     if not rows:
-        raise source.nothing("missing values")
+        raise source.nothing_to_draw("missing values")
     names = [", ".join(filter(None, (row["what"], row["phase"]))) + f": {row['reason'] or 'unknown'}" for row in rows]
-    shown = distinct(list(map(str, range(len(rows)))), names)
+    shown = distinct_names(list(map(str, range(len(rows)))), names)
     title = "What is missing, and why"
-    chart = charts.missing(
+    chart = charts.missing_chart(
         [row | {"name": name} for row, name in zip(rows, shown.values(), strict=True)],
-        source.words(title, counted(sum(row["n"] for row in rows), "missing value")),
+        source.chart_title(title, pluralize(sum(row["n"] for row in rows), "missing value")),
     )
     caption = source.caption(
         "Values that are missing, percent of what was asked for, with counts. Episodes: of those planned or begun; all else: of finished"

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figures.charts.style import NAME_LETTERS, Chart, Row, Words, cut
+from analysis.figures.charts.style import NAME_LETTERS, Chart, ChartTitle, Row, cut
 from analysis.read.debates import SIDES, Debates
 from analysis.reports.tables.formatting import clean
 from arena.errors import StudyError
 
 OUTCOMES = (*SIDES, "tie", "not judged")
 ANSWER_OUTCOMES = ("right", "wrong", "cannot be told")
-LOUD = "SIMULATED: no finding about language models"
+SIMULATED_NOTICE = "SIMULATED: no finding about language models"
 # A mean of fewer debates, or questions, than this says much of each private rating in it, and is not published.
-FEW = 5
+MIN_GROUP_SIZE = 5
 
 
-class TooFew(StudyError):
+class TooFewError(StudyError):
     """Nothing may be drawn, since every number would be made of private ratings of fewer than FEW debates or questions."""
 
 
@@ -47,7 +47,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class DebateFilter:
     """Which debates: all of a study, or those of an arm, in which a model sits on either side, on a motion (its id), with an outcome.
 
     `outcome` is "proposition", "opposition", "tie", by the sum of the judges' confidences, or "not judged".  `phase` does not choose debates,
@@ -65,7 +65,7 @@ class Where:
         if self.outcome not in (None, *OUTCOMES, *ANSWER_OUTCOMES):
             raise StudyError(f"an outcome is one of {', '.join((*OUTCOMES, *ANSWER_OUTCOMES))}; found {self.outcome!r}")
 
-    def given(self) -> dict[str, str]:
+    def active_filters(self) -> dict[str, str]:
         """What is set, by name."""
         every = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in every.items() if value is not None}
@@ -81,20 +81,20 @@ class Source:
 
     study: str
     simulated: bool
-    where: Where
+    where: DebateFilter
     links: bool = False
     unused: tuple[str, ...] = ()
-    singles: bool = True
+    single_ratings: bool = True
 
-    def words(self, title: str, counted: str) -> Words:
+    def chart_title(self, title: str, counted: str) -> ChartTitle:
         """The title, and below it the study, how much of it is counted, the filter, and a loud word where it is simulated."""
-        applied = ", ".join(f"{name} {value}" for name, value in self.where.given().items() if name not in self.unused)
-        notes = [f"{cut(self.study, NAME_LETTERS)}: {counted}", *([f"only {applied}"] if applied else []), *([LOUD] if self.simulated else [])]
-        return Words(title, tuple(notes))
+        applied = ", ".join(f"{name} {value}" for name, value in self.where.active_filters().items() if name not in self.unused)
+        notes = [f"{cut(self.study, NAME_LETTERS)}: {counted}", *([f"only {applied}"] if applied else []), *([SIMULATED_NOTICE] if self.simulated else [])]
+        return ChartTitle(title, tuple(notes))
 
     def caption(self, *sentences: str) -> str:
         """The sentences with the study before them and what limits them behind."""
-        given = self.where.given()
+        given = self.where.active_filters()
         applied = ", ".join(f"{name} {value}" for name, value in given.items() if name not in self.unused)
         left = ", ".join(name for name in given if name in self.unused)
         found = [*sentences, f"Study: {self.study}" + (f"; only {applied}." if applied else ".")]
@@ -102,28 +102,28 @@ class Source:
         found += ["SIMULATED models spoke in this study: its numbers are no findings about language models."] if self.simulated else []
         return clean(" ".join(sentence for sentence in found if sentence))
 
-    def enough(self, rows: Sequence[Row], sizes: Sequence[int], unit: str = "debates") -> tuple[list[Row], str]:
+    def publishable_rows(self, rows: Sequence[Row], sizes: Sequence[int], unit: str = "debates") -> tuple[list[Row], str]:
         """The rows that may be shown, and the sentence that says how many may not.
 
         Without `singles`, a row made of ratings of some debates (or what `unit` says), but fewer than FEW, is left out; `sizes` says of how
         many each is.  Raises TooFew where no row with a rating remains.
         """
-        if self.singles:
+        if self.single_ratings:
             return list(rows), ""
-        kept = [row for row, size in zip(rows, sizes, strict=True) if not 0 < size < FEW]
+        kept = [row for row, size in zip(rows, sizes, strict=True) if not 0 < size < MIN_GROUP_SIZE]
         left = len(rows) - len(kept)
         groups = "1 group" if left == 1 else f"{left:,} groups"
-        if left and max(sizes) < FEW:
-            raise TooFew(f"nothing to draw: in each group of the study {self.study!r} are private ratings of fewer than {FEW} {unit}")
-        return kept, f"Left out, since they would tell of single private ratings: {groups} of fewer than {FEW} {unit}." if left else ""
+        if left and max(sizes) < MIN_GROUP_SIZE:
+            raise TooFewError(f"nothing to draw: in each group of the study {self.study!r} are private ratings of fewer than {MIN_GROUP_SIZE} {unit}")
+        return kept, f"Left out, since they would tell of single private ratings: {groups} of fewer than {MIN_GROUP_SIZE} {unit}." if left else ""
 
-    def nothing(self, what: str) -> StudyError:
+    def nothing_to_draw(self, what: str) -> StudyError:
         """The error that says that there is nothing to draw."""
-        applied = ", ".join(f"{name} {value}" for name, value in self.where.given().items())
+        applied = ", ".join(f"{name} {value}" for name, value in self.where.active_filters().items())
         return StudyError(f"nothing to draw: the study {self.study!r} has no {what}" + (f" with {applied}" if applied else ""))
 
 
-def kept(debates: Debates, where: Where) -> Debates:
+def filter_debates(debates: Debates, where: DebateFilter) -> Debates:
     """The debates that the filter keeps, with all their phases."""
     chosen: NDArray[np.bool_] = np.ones(len(debates.arm), dtype=bool)
     if where.arm is not None:
@@ -134,10 +134,10 @@ def kept(debates: Debates, where: Where) -> Debates:
         chosen &= debates.subject == where.subject
     if where.outcome is not None:
         chosen &= debates.winner == (None if where.outcome == "not judged" else where.outcome)
-    return debates if chosen.all() else debates.among(chosen)
+    return debates if chosen.all() else debates.select(chosen)
 
 
-def place(debates: Debates, where: Where) -> int:
+def phase_index(debates: Debates, where: DebateFilter) -> int:
     """The number of the phase that the filter names, the last without one; raises StudyError where there is no such phase."""
     if where.phase is None:
         return len(debates.phases) - 1
@@ -153,7 +153,7 @@ def literal(value: str) -> str:
     return quoted if value.isprintable() else f"({quoted})"
 
 
-def conditions(where: Where) -> list[str]:
+def conditions(where: DebateFilter) -> list[str]:
     """The filter as SQL, over episodes e, seats p and o, and outcomes v."""
     found = []
     if where.arm is not None:
@@ -167,8 +167,8 @@ def conditions(where: Where) -> list[str]:
     return found
 
 
-def jsonable(row: dict[str, Any]) -> Row:
+def json_row(row: dict[str, Any]) -> Row:
     """A row as JSON has it, None for nan; see `analysis.report.plain`."""
-    from analysis.reports.debates import plained
+    from analysis.reports.debates import json_object
 
-    return plained(row)
+    return json_object(row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from analysis.figures.figure import Where, conditions, literal
+from analysis.figures.figure import DebateFilter, conditions, literal
 
 NAMED_TWICE = re.compile(r" #\d+$|, round \d+$")
 DEBATES = """\
@@ -89,18 +89,18 @@ from (select *, count(*) over (partition by what, phase) as total from wanted) w
 group by what, phase, reason order by share desc, what, phase, reason"""
 
 
-def debates(study: str, where: Where) -> str:
+def debates(study: str, where: DebateFilter) -> str:
     """The finished debates that the filter keeps, as the beginning of a query."""
     return DEBATES.format(conditions=" and ".join([f"e.study = {literal(study)}", *conditions(where)]))
 
 
-def ratings(study: str, where: Where, phases: tuple[str, ...]) -> str:
+def ratings(study: str, where: DebateFilter, phases: tuple[str, ...]) -> str:
     """Their ratings, as the beginning of a query; `phases` are those of the study, as frames.py calls them."""
     turns = NUMBERED if any(NAMED_TWICE.search(phase) for phase in phases) else "turns"
     return debates(study, where) + RATINGS.format(turns=turns)
 
 
-def answered(study: str, where: Where) -> str:
+def answer_conditions(study: str, where: DebateFilter) -> str:
     """The filter of plays of questions: arm and model alone."""
     found = [f"study = {literal(study)}"]
     if where.arm is not None:
@@ -110,7 +110,7 @@ def answered(study: str, where: Where) -> str:
     return " and ".join(found)
 
 
-def missing(study: str, where: Where) -> str:
+def missing(study: str, where: DebateFilter) -> str:
     """What is missing, and of how many; the filter's arm, model and motion count."""
     found = [f"e.study = {literal(study)}"]
     if where.arm is not None:

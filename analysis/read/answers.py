@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.read.debates import STUDIES, Count
 from analysis.statistics.clustered import Array
-from arena.store.database import live
+from arena.store.database import open_live
 
 Codes = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -89,7 +89,7 @@ class Plays:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Answers:
     """P answers, all (P,), by play, then seat, then stage; `play` is a row of Plays and `seat` the seat's number in it, from 1.
 
     `path` marks the last path answer of each seat, `first` and `last` the seat's first and last answer of any kind; `vote` is a code of the
@@ -108,7 +108,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnswerRecord:
     """One study's plays of questions, `protocols` by arm, and counts: `episodes` by status (`what`), `missing` as the view lists them.
 
     `pooled` names the arms that were played with several sets of options.
@@ -122,25 +122,25 @@ class Answered:
     models: tuple[str, ...]
     questions: int
     plays: Plays
-    given: Given
+    all_answers: Answers
     episodes: tuple[Count, ...]
     missing: tuple[Count, ...]
     pooled: tuple[str, ...] = ()
 
 
-def read_answers(path: Path, study: str | None = None) -> list[Answered]:
+def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
     """Every study in the store whose arms answer questions, oldest first, or the one named; none where it has no answers, or is unknown.
 
     Raises StoreError where the store cannot be read.
     """
-    with live(path) as con:
+    with open_live(path) as con:
         known = {name: (simulated, origin) for name, simulated, origin in con.execute(STUDIES).fetchall()}
         counts = [row for row in con.execute(EPISODES).fetchall() if study in (None, row[0])]
         names = [name for name in [*known, *sorted({row[0] for row in counts} - set(known))] if any(row[0] == name for row in counts)]
         if not names:
             return []
         con.execute(PLAYS, [study])
-        plays, given = columns(con, PLAY_COLUMNS), columns(con, ANSWERS)
+        plays, given = fetch_columns(con, PLAY_COLUMNS), fetch_columns(con, ANSWERS)
         missing = con.execute(MISSING).fetchall()
         pooled = con.execute(POOLED).fetchall()
     found = []
@@ -149,11 +149,11 @@ def read_answers(path: Path, study: str | None = None) -> list[Answered]:
         own = tuple(Count(arm, status, None, None, n) for owner, arm, status, n in counts if owner == name)
         lacking = tuple(Count(arm, what, phase, reason, n) for owner, arm, what, phase, reason, n in missing if owner == name)
         found.append(
-            Answered(
+            AnswerRecord(
                 name,
                 *known.get(name, (False, None)),
                 arms,
-                *of_study(name, arms, plays, given),
+                *study_arrays(name, arms, plays, given),
                 own,
                 lacking,
                 tuple(arm for owner, arm, _ in pooled if owner == name),
@@ -162,7 +162,7 @@ def read_answers(path: Path, study: str | None = None) -> list[Answered]:
     return found
 
 
-def columns(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, NDArray[Any]]:
+def fetch_columns(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, NDArray[Any]]:
     """The columns of a query, numbers that are NULL as nan."""
     found = {}
     for name, values in con.execute(sql).fetchnumpy().items():
@@ -170,9 +170,9 @@ def columns(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, NDArray[Any]]
     return found
 
 
-def of_study(
+def study_arrays(
     study: str, arms: tuple[str, ...], plays: dict[str, NDArray[Any]], given: dict[str, NDArray[Any]]
-) -> tuple[tuple[str, ...], tuple[str, ...], int, Plays, Given]:
+) -> tuple[tuple[str, ...], tuple[str, ...], int, Plays, Answers]:
     """(protocols by arm, models, how many questions, plays, answers) of one study, out of the columns of all."""
     own = plays["study"] == study
     part = {name: values[own] for name, values in plays.items()}
@@ -186,7 +186,7 @@ def of_study(
     rows = Plays(arm, model.astype(np.int64), question.astype(np.int64), *numbers, part["status"], *spent, *names)
     said = {name: values[given["study"] == study] for name, values in given.items()}
     place = np.cumsum(own) - 1
-    answers = Given(
+    answers = Answers(
         place[said["row"]].astype(np.int64),
         said["place"].astype(np.int64),
         *(said[name].astype(np.bool_) for name in ("final", "path", "first", "last")),

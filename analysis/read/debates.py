@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from analysis.statistics.clustered import Array
 from arena.errors import StudyError
-from arena.store.database import live
+from arena.store.database import open_live
 
 Names = NDArray[np.object_]
 SIDES = ("proposition", "opposition")
@@ -94,7 +94,7 @@ class Debates:
     subject: Names
     repeat: NDArray[np.int64]
 
-    def among(self, chosen: NDArray[np.bool_]) -> Debates:
+    def select(self, chosen: NDArray[np.bool_]) -> Debates:
         """The debates where the mask (G,) is true, with only those phases in which they were asked for a rating."""
         asked = self.asked[chosen]
         phases: NDArray[np.bool_] = np.any(asked, axis=(0, 1))
@@ -139,7 +139,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DebateRecord:
     """All that the analysis reads of one study: its finished debates as arrays, and counts of what is flagged, missing or not finished.
 
     `episodes` counts debates by status (`what`), `flags` turns of finished debates, `missing` what the view `missing` lists.
@@ -156,25 +156,25 @@ class Record:
     judges_simulated: bool
 
 
-def read(path: Path, study: str | None = None) -> list[Record]:
+def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
     """The record of every study in the store that has debates, oldest first, or of the one named.
 
     Raises StoreError where the store cannot be read, and StudyError where the study is unknown or has no debates.
     """
-    with live(path) as con:
+    with open_live(path) as con:
         known = {name: (simulated, origin) for name, simulated, origin in con.execute(STUDIES).fetchall()}
         episodes = con.execute(EPISODES).fetchall()
         with_debates = {name for name, _, debate, _, _ in episodes if debate}
         chosen = [name for name in [*known, *sorted(with_debates - set(known))] if name in with_debates and study in (None, name)]
         if study is not None and not chosen:
-            raise StudyError(unknown(study, study in known, [name for name in known if name in with_debates], path))
+            raise StudyError(unknown_study_message(study, study in known, [name for name in known if name in with_debates], path))
         con.execute(DEBATES, [study])
         con.execute(SLOTS)
         debates = read_debates(con, chosen)
         flags, missing = con.execute(FLAGS).fetchall(), con.execute(MISSING).fetchall()
         simulated_juries = {name for (name,) in con.execute(JUDGED_BY_SIMULATED).fetchall()}
     return [
-        Record(
+        DebateRecord(
             name,
             *known.get(name, (False, None)),
             debates[name],
@@ -187,7 +187,7 @@ def read(path: Path, study: str | None = None) -> list[Record]:
     ]
 
 
-def unknown(study: str, is_known: bool, others: list[str], path: Path) -> str:
+def unknown_study_message(study: str, is_known: bool, others: list[str], path: Path) -> str:
     """The sentence for a study that cannot be reported."""
     found = f"the study {study!r} has no debates" if is_known else f"there is no study {study!r} in {path}"
     return f"{found}; with debates there are: {', '.join(others) or 'none'}"
@@ -198,7 +198,7 @@ def read_debates(con: duckdb.DuckDBPyConnection, studies: list[str]) -> dict[str
     rows = con.execute(ROWS).fetchall()
     columns = np.array(rows, dtype=object).reshape(len(rows), 12)
     slots = con.execute("select study, arm, round, phase, slot from slot_rows order by all").fetchall()
-    orders = {study: in_order([rest for owner, *rest in slots if owner == study]) for study in studies}
+    orders = {study: order_phases([rest for owner, *rest in slots if owner == study]) for study in studies}
     place = np.zeros(len(slots), dtype=np.int64)
     for _, positions in orders.values():
         for slot, position in positions.items():
@@ -219,7 +219,7 @@ def read_debates(con: duckdb.DuckDBPyConnection, studies: list[str]) -> dict[str
     return found
 
 
-def in_order(slots: list[list[Any]]) -> tuple[tuple[str, ...], dict[int, int]]:
+def order_phases(slots: list[list[Any]]) -> tuple[tuple[str, ...], dict[int, int]]:
     """(phases in playing order, position by slot) of slots given as [arm, round, phase, slot].
 
     Arms of a study share a phase by its name, wherever it stands in each, so that closings are closings.  A name that one arm uses for

@@ -18,7 +18,7 @@ from analysis.statistics.aggregation import Codes
 from analysis.statistics.clustered import Array
 from analysis.statistics.model_families import relation
 from arena.errors import StudyError
-from arena.store.database import live
+from arena.store.database import open_live
 
 SIDES = ("proposition", "opposition")
 RELATIONS = ("none", "family", "contestant")
@@ -85,11 +85,11 @@ class Verdicts:
     order: Codes
     repeat: Codes
     winner: Array
-    sure: Array
+    judge_confidence: Array
     status: NDArray[np.object_]
     related: Codes
 
-    def pair(self) -> Codes:
+    def pair_cluster(self) -> Codes:
         """(G,) the cluster of each debate: the same two contestants, whoever sat where, on the same motion."""
         low, high = self.side.min(axis=1), self.side.max(axis=1)
         return (self.motion * len(self.agents) + low) * len(self.agents) + high
@@ -110,7 +110,7 @@ def read_verdicts(path: Path, study: str, jury: str | None = None) -> Verdicts:
 
     Raises StudyError where there are no verdicts, naming the studies that have some, and StoreError where the store cannot be read.
     """
-    with live(path) as con:
+    with open_live(path) as con:
         con.execute(JUDGED, {"study": study, "jury": jury})
         debates = con.execute(DEBATES, {"study": study}).fetchall()
         readings = con.execute(READINGS).fetchall()
@@ -121,16 +121,16 @@ def read_verdicts(path: Path, study: str, jury: str | None = None) -> Verdicts:
         by_jury = f" by the jury {jury!r}" if jury else ""
         there_are = ", ".join(f"{name} ({count})" for name, count, _ in others) or "none"
         raise StudyError(f"{path} holds no verdict{by_jury} on debates of a study {study!r}; studies with verdicts: {there_are}")
-    return arrays((study, simulated, juries), debates, readings)
+    return build_verdicts((study, simulated, juries), debates, readings)
 
 
 def judged_studies(path: Path) -> dict[str, list[str]]:
     """The studies whose debates have verdicts, by name, each with the studies that judged them."""
-    with live(path, ("episodes", "verdicts")) as con:
+    with open_live(path, ("episodes", "verdicts")) as con:
         return {study: sorted(juries) for study, _, juries in con.execute(JUDGED_STUDIES).fetchall()}
 
 
-def arrays(head: tuple[str, bool, tuple[tuple[str, int], ...]], debates: list[tuple[Any, ...]], readings: list[tuple[Any, ...]]) -> Verdicts:
+def build_verdicts(head: tuple[str, bool, tuple[tuple[str, int], ...]], debates: list[tuple[Any, ...]], readings: list[tuple[Any, ...]]) -> Verdicts:
     """The rows of both queries as arrays; `head` is (study, whether simulated, juries)."""
     agents = tuple(sorted({name for row in debates for name in row[2:4]}))
     models = {judge: model or judge for _, judge, model, *_ in readings}
@@ -138,8 +138,8 @@ def arrays(head: tuple[str, bool, tuple[tuple[str, int], ...]], debates: list[tu
     episodes = tuple(row[0] for row in debates)
     place = {episode: number for number, episode in enumerate(episodes)}
     side_model = np.array([row[4:6] for row in debates], dtype=object).reshape(len(debates), 2)
-    debate = coded([row[0] for row in readings], place)
-    judge = coded([row[1] for row in readings], {name: number for number, name in enumerate(judges)})
+    debate = to_codes([row[0] for row in readings], place)
+    judge = to_codes([row[1] for row in readings], {name: number for number, name in enumerate(judges)})
     pairs = [(models[judges[j]], *side_model[d]) for j, d in zip(judge.tolist(), debate.tolist(), strict=True)]
     worst = {key: max(RELATIONS.index(relation(key[0], model or "")) for model in key[1:]) for key in set(pairs)}
     motions = {subject: number for number, subject in enumerate(sorted({row[1] or "" for row in debates}))}
@@ -150,27 +150,27 @@ def arrays(head: tuple[str, bool, tuple[tuple[str, int], ...]], debates: list[tu
         tuple(models[name] for name in judges),
         orders,
         episodes,
-        coded([row[1] or "" for row in debates], motions),
-        coded([name for row in debates for name in row[2:4]], {name: number for number, name in enumerate(agents)}).reshape(-1, 2),
+        to_codes([row[1] or "" for row in debates], motions),
+        to_codes([name for row in debates for name in row[2:4]], {name: number for number, name in enumerate(agents)}).reshape(-1, 2),
         side_model,
-        numbers([value for row in debates for value in row[6:8]], missing=0.0).reshape(-1, 2),
-        numbers([value for row in debates for value in row[8:10]]).reshape(-1, 2),
+        to_floats([value for row in debates for value in row[6:8]], missing=0.0).reshape(-1, 2),
+        to_floats([value for row in debates for value in row[8:10]]).reshape(-1, 2),
         debate,
         judge,
-        coded([row[3] for row in readings], {name: number for number, name in enumerate(orders)}),
+        to_codes([row[3] for row in readings], {name: number for number, name in enumerate(orders)}),
         np.array([row[4] for row in readings], dtype=np.int64),
         np.array([WINNER.get(row[5], nan) for row in readings]),
-        numbers([row[6] for row in readings]),
+        to_floats([row[6] for row in readings]),
         np.array([row[7] for row in readings], dtype=object),
         np.array([worst[key] for key in pairs], dtype=np.int64),
     )
 
 
-def coded(names: list[str], codes: dict[str, int]) -> Codes:
+def to_codes(names: list[str], codes: dict[str, int]) -> Codes:
     """The names as codes."""
     return np.array([codes[name] for name in names], dtype=np.int64)
 
 
-def numbers(values: list[float | None], missing: float = nan) -> Array:
+def to_floats(values: list[float | None], missing: float = nan) -> Array:
     """The values with `missing` in the place of None."""
     return np.array([missing if value is None else value for value in values], dtype=np.float64)

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.read.answers import Answered, Plays
+from analysis.read.answers import AnswerRecord, Plays
 from analysis.statistics.accuracy import Accuracy, accuracy, mean_over_plays, paired_difference, path_scores
 from analysis.statistics.answer_changes import change
-from analysis.statistics.bootstrap import Figure
+from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import auroc, auroc_interval, average_precision, brier, ece, overconfidence, selective_accuracy
 from analysis.statistics.clustered import Array, clustered_mean
-from analysis.statistics.cost import TOLERANCE, mean_known, same_budget
+from analysis.statistics.cost import TOLERANCE, compare_budgets, mean_known
 from analysis.statistics.multiplicity import holm
 
 Json = dict[str, Any]
@@ -48,7 +48,7 @@ RULES = {
 }
 
 
-def answers_report(record: Answered) -> Json:
+def answers_report(record: AnswerRecord) -> Json:
     """Everything that is asked of a study's answers, as a dictionary; shares and confidences in [0, 1], nan where undefined."""
     plays = record.plays
     rows = [arm_row(record, plays.arm == number) | {"arm": arm} for number, arm in enumerate(record.arms)]
@@ -65,7 +65,7 @@ def answers_report(record: Answered) -> Json:
     }
 
 
-def episode_counts(record: Answered) -> Json:
+def episode_counts(record: AnswerRecord) -> Json:
     """Plays by status."""
     status = Counter[str]()
     for count in record.episodes:
@@ -73,7 +73,7 @@ def episode_counts(record: Answered) -> Json:
     return {name: status[name] for name in ("done", "failed", "open")}
 
 
-def arm_row(record: Answered, chosen: Mask) -> Json:
+def arm_row(record: AnswerRecord, chosen: Mask) -> Json:
     """All findings about the chosen plays (E,)."""
     return {
         **accuracy_row(record.plays, chosen),
@@ -91,21 +91,21 @@ def accuracy_row(plays: Plays, chosen: Mask) -> Json:
     for name in ("calls", "answered", "tokens_in", "tokens_out", "cost_usd", "routes"):
         spent[name], spent[f"{name}_unknown"] = mean_known(getattr(plays, name)[chosen])
     kept = ("calls", "answered", "tokens_in", "tokens_in_unknown", "tokens_out", "tokens_out_unknown", "cost_usd", "cost_usd_unknown", "routes")
-    return both_ways(found) | {name: spent[name] for name in kept}
+    return accuracy_entries(found) | {name: spent[name] for name in kept}
 
 
-def both_ways(found: Accuracy) -> Json:
+def accuracy_entries(found: Accuracy) -> Json:
     """An accuracy as a row."""
     counts = {"questions": found.questions, "plays": found.plays, "correct": found.correct, "unreadable": found.unreadable}
-    return counts | figure(found.all, "accuracy") | figure(found.readable, "of_readable", "of_readable_")
+    return counts | interval_entries(found.all, "accuracy") | interval_entries(found.readable, "of_readable", "of_readable_")
 
 
-def figure(value: Figure, name: str, prefix: str = "") -> Json:
+def interval_entries(value: Interval, name: str, prefix: str = "") -> Json:
     """A number and its interval as entries of a row."""
     return {name: value.mean, f"{prefix}ci_low": value.ci_low, f"{prefix}ci_high": value.ci_high}
 
 
-def model_rows(record: Answered) -> list[Json]:
+def model_rows(record: AnswerRecord) -> list[Json]:
     """Accuracy by arm and models."""
     plays, rows = record.plays, []
     for arm, models in sorted(set(zip(plays.arm.tolist(), plays.models.tolist(), strict=True))):
@@ -121,7 +121,7 @@ def difference_rows(plays: Plays, names: tuple[str, ...], code: Codes) -> list[J
         one, other = code == later, code == earlier
         found = paired_difference(plays.correct[one], plays.question[one], plays.correct[other], plays.question[other])
         tested = {"better": found.better, "worse": found.worse, "p_exact": found.p, "p_mid": found.p_mid}
-        both = figure(found.all, "mean") | figure(found.readable, "of_readable", "of_readable_")
+        both = interval_entries(found.all, "mean") | interval_entries(found.readable, "of_readable", "of_readable_")
         rows.append({"arm": names[later], "against": names[earlier], "questions": found.questions, **both, **tested})
     return [row | {"p_holm": float(p)} for row, p in zip(rows, holm([row["p_exact"] for row in rows]), strict=True)]
 
@@ -135,7 +135,7 @@ def budget(plays: Plays, names: tuple[str, ...], code: Codes) -> Json | None:
     result: Json = {}
     notes = []
     for name, words in (("answered", "calls with a reply"), ("tokens_out", "generated tokens")):
-        spent = same_budget([getattr(plays, name)[code == number] for number in played], questions, tolerance=TOLERANCE[name])
+        spent = compare_budgets([getattr(plays, name)[code == number] for number in played], questions, tolerance=TOLERANCE[name])
         result[name] = {"equal": spent.equal, "by_arm": {names[number]: float(mean) for number, mean in zip(played, spent.mean, strict=True)}}
         result["questions"] = spent.questions
         if spent.equal is None:
@@ -148,9 +148,9 @@ def budget(plays: Plays, names: tuple[str, ...], code: Codes) -> Json | None:
     return result | {"notes": notes}
 
 
-def paths_row(record: Answered, chosen: Mask) -> Json | None:
+def paths_row(record: AnswerRecord, chosen: Mask) -> Json | None:
     """Pass@1, Cons@n and the oracle of the chosen plays that have path answers; None where none has."""
-    given, plays = record.given, record.plays
+    given, plays = record.all_answers, record.plays
     mine = given.path & chosen[given.play]
     if not mine.any():
         return None
@@ -165,18 +165,18 @@ def paths_row(record: Answered, chosen: Mask) -> Json | None:
         "n_max": int(found.n.max()),
         "paths": int(found.n.sum()),
         "unreadable": int(found.unreadable.sum()),
-        "pass_at_1": figure(share, "mean"),
-        "pass_at_1_of_readable": figure(readable, "mean"),
-        "cons_at_n": figure(voted.all, "mean"),
-        "cons_at_n_of_readable": figure(voted.readable, "mean"),
+        "pass_at_1": interval_entries(share, "mean"),
+        "pass_at_1_of_readable": interval_entries(readable, "mean"),
+        "cons_at_n": interval_entries(voted.all, "mean"),
+        "cons_at_n_of_readable": interval_entries(voted.readable, "mean"),
         "without_a_vote": voted.unreadable,
-        "any": figure(some, "mean"),
+        "any": interval_entries(some, "mean"),
     }
 
 
-def change_rows(record: Answered, chosen: Mask) -> list[Json]:
+def change_rows(record: AnswerRecord, chosen: Mask) -> list[Json]:
     """Who changed: a seat's first answer against its last, where seats answer more than once, and paths against the final answer."""
-    given, plays = record.given, record.plays
+    given, plays = record.all_answers, record.plays
     mine = chosen[given.play]
     seat = given.play * (int(given.seat.max(initial=0)) + 1) + given.seat
     begun, ended = mine & given.first & ~given.last, mine & given.last & ~given.first
@@ -199,14 +199,14 @@ def change_row(what: str, first: Array, second: Array, play: Codes, plays: Plays
             (first[kept] == 1).astype(np.float64), (second[kept] == 1).astype(np.float64), plays.question[play[kept]], 1 / size[play[kept]]
         )
         values = {each.name: getattr(found, each.name) for each in fields(found)}
-        entries = {name: figure(value, "mean") if isinstance(value, Figure) else value for name, value in values.items()}
+        entries = {name: interval_entries(value, "mean") if isinstance(value, Interval) else value for name, value in values.items()}
         row |= {prefix: entries} if prefix else entries
     return row
 
 
-def calibration_rows(record: Answered, chosen: Mask) -> list[Json]:
+def calibration_rows(record: AnswerRecord, chosen: Mask) -> list[Json]:
     """Stated confidence against correctness, of final answers and of path answers, where there is any."""
-    plays, given = record.plays, record.given
+    plays, given = record.plays, record.all_answers
     paths = given.path & chosen[given.play]
     rows = [
         calibration_row("final", plays.confidence[chosen], plays.correct[chosen], plays.question[chosen]),
@@ -254,7 +254,7 @@ def by_question(values: Array, question: Codes) -> Array:
     return wide
 
 
-def only_answers(record: Answered) -> Json:
+def answers_only_report(record: AnswerRecord) -> Json:
     """The report of a study without debates."""
     return {
         "study": record.study,

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.read.answers import Answered, Plays, read_answers
-from analysis.read.debates import Debates, Record, read
+from analysis.read.answers import AnswerRecord, Plays, read_answers
+from analysis.read.debates import DebateRecord, Debates, read_records
 from analysis.reports.answers import by_question
-from analysis.reports.debates import plained
+from analysis.reports.debates import json_object
 from analysis.statistics.accuracy import paired_difference
 from analysis.statistics.clustered import Array, clustered_mean
-from analysis.statistics.matching import By, Codes, Matched, arms_in_common, key, match, mean_by_key, partners
+from analysis.statistics.matching import Codes, MatchBy, Matches, arms_in_common, match_keys, mean_by_key, partners, play_key
 from analysis.statistics.multiplicity import holm
 from arena.errors import StudyError
 
@@ -69,56 +69,56 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Studies:
+class StudyPair:
     """What was read of the two studies that are compared; None where not both have debates, or answers."""
 
     a: str
     b: str
-    debates: tuple[Record, Record] | None
-    answers: tuple[Answered, Answered] | None
+    debates: tuple[DebateRecord, DebateRecord] | None
+    answers: tuple[AnswerRecord, AnswerRecord] | None
 
 
-def compare(path: Path, a: str, b: str, *, by: By = "models") -> Json:
+def compare(path: Path, a: str, b: str, *, by: MatchBy = "models") -> Json:
     """Everything that changed from study `a` to study `b`, JSON-ready, undefined as None; confidences and shares in [0, 1].
 
     `debates` and `answers` are None where the two do not both have them.  Raises StudyError for a study that is unknown, for one study
     twice, and for two that have nothing of one kind; StoreError where the store cannot be read.
     """
-    return compared(read_both(path, a, b), by)
+    return compare_studies(read_both(path, a, b), by)
 
 
-def pairs(path: Path, a: str, b: str, *, by: By = "models") -> list[Pair]:
+def pairs(path: Path, a: str, b: str, *, by: MatchBy = "models") -> list[Pair]:
     """The pairs of plays that `compare` compares, debates before questions, those of one key in the order of their ids; raises as it does.
 
     Where a study has more plays of a key than the other, those left over stand in no pair.
     """
-    return paired(read_both(path, a, b), by)
+    return pair_plays(read_both(path, a, b), by)
 
 
-def compared(found: Studies, by: By) -> Json:
+def compare_studies(found: StudyPair, by: MatchBy) -> Json:
     """`compare`, of what has been read."""
     records = [record for two in (found.debates, found.answers) if two for record in two]
     unused = {"both": found.debates, "answers": found.answers}
-    return plained(
+    return json_object(
         {
             "a": found.a,
             "b": found.b,
             "by": by,
             "simulated": sorted({record.study for record in records if record.simulated}),
-            "debates": compared_debates(found.debates[0].debates, found.debates[1].debates, by) if found.debates else None,
-            "answers": compared_answers(*found.answers, by) if found.answers else None,
+            "debates": compare_debates(found.debates[0].debates, found.debates[1].debates, by) if found.debates else None,
+            "answers": compare_answers(*found.answers, by) if found.answers else None,
             "rules": {name: words for name, words in RULES.items() if unused.get(name, True)},
         }
     )
 
 
-def paired(found: Studies, by: By) -> list[Pair]:
+def pair_plays(found: StudyPair, by: MatchBy) -> list[Pair]:
     """`pairs`, of what has been read."""
     debates = debate_pairs(found.debates[0].debates, found.debates[1].debates, by) if found.debates else []
     return debates + (answer_pairs(*found.answers, by) if found.answers else [])
 
 
-def read_both(path: Path, a: str, b: str) -> Studies:
+def read_both(path: Path, a: str, b: str) -> StudyPair:
     """Both studies, or StudyError."""
     if a == b:
         raise StudyError(f"two studies are needed to compare, found {a!r} twice")
@@ -126,25 +126,25 @@ def read_both(path: Path, a: str, b: str) -> Studies:
     for study in (a, b):
         answers |= {record.study: record for record in read_answers(path, study)}
         try:
-            debates |= {record.study: record for record in read(path, study)}
+            debates |= {record.study: record for record in read_records(path, study)}
         except StudyError:
             if study not in answers:
                 raise
-    found = Studies(a, b, *((kind[a], kind[b]) if a in kind and b in kind else None for kind in (debates, answers)))
+    found = StudyPair(a, b, *((kind[a], kind[b]) if a in kind and b in kind else None for kind in (debates, answers)))
     if found.debates is None and found.answers is None:
         has = [f"{study!r} has {'debates' if study in debates else 'answers to questions'}" for study in (a, b)]
         raise StudyError(f"there is nothing to compare: {' and '.join(has)}")
     return found
 
 
-def match_debates(left: Debates, right: Debates, by: By) -> Matched:
+def match_debates(left: Debates, right: Debates, by: MatchBy) -> Matches:
     """The debates of two studies that belong together."""
     arms = arms_in_common(left.arm.tolist(), right.arm.tolist())
     keys = []
     for one in (left, right):
         rows = zip(one.subject.tolist(), map(tuple, one.model.tolist()), one.repeat.tolist(), one.arm.tolist(), strict=True)
-        keys.append([key(*row, by=by, arms=arms) for row in rows])
-    return match(*keys)
+        keys.append([play_key(*row, by=by, arms=arms) for row in rows])
+    return match_keys(*keys)
 
 
 def difference_row(left: Array, right: Array, question: Codes | None = None) -> Json:
@@ -164,25 +164,25 @@ def difference_row(left: Array, right: Array, question: Codes | None = None) -> 
     }
 
 
-def compared_debates(left: Debates, right: Debates, by: By) -> Json:
+def compare_debates(left: Debates, right: Debates, by: MatchBy) -> Json:
     """What changed between matched debates."""
     found = match_debates(left, right, by)
     phases = [phase for phase in left.phases if phase in right.phases]
     sides = ((left, found.left, found.left_key), (right, found.right, found.right_key))
     blocks = [common_phases(debates, rows, phases) for debates, rows, _ in sides]
 
-    def against(parts: Sequence[Array]) -> Json:
+    def difference_of_means(parts: Sequence[Array]) -> Json:
         """The difference row of ratings or rises (N, 2) of both studies."""
         return difference_row(*(mean_by_key(part, codes, found.keys) for part, (_, _, codes) in zip(parts, sides, strict=True)))
 
     rises = [block[:, :, -1] - block[:, :, 0] for block in blocks] if len(phases) > 1 else []
     sure = [above_75(block) for block in blocks] if phases else []
     return {
-        **counts(found, len(left.episode), len(right.episode)),
+        **match_counts(found, len(left.episode), len(right.episode)),
         "models": [sorted({name for name in one.model.ravel().tolist() if name is not None}) for one in (left, right)],
         "phases_of_one_only": sorted(set(left.phases) ^ set(right.phases)),
-        "phases": [{"phase": phase, **against([block[:, :, k] for block in blocks])} for k, phase in enumerate(phases)],
-        "rise": {"from": phases[0], "to": phases[-1], **against(rises)} if rises else None,
+        "phases": [{"phase": phase, **difference_of_means([block[:, :, k] for block in blocks])} for k, phase in enumerate(phases)],
+        "rise": {"from": phases[0], "to": phases[-1], **difference_of_means(rises)} if rises else None,
         "both": {"phase": phases[-1], **both_row(*sure, found)} if sure else None,
         "outcomes": outcomes_row(left, right, found),
     }
@@ -200,7 +200,7 @@ def above_75(block: Array) -> Array:
     return np.where(np.isnan(lower), nan, lower > 0.75)
 
 
-def both_row(left: Array, right: Array, found: Matched) -> Json:
+def both_row(left: Array, right: Array, found: Matches) -> Json:
     """In what share of debates both sides were sure (N,) in each study, over keys for which both have a debate with both ratings."""
     there, other = ~np.isnan(left), ~np.isnan(right)
     change = paired_difference(right[other], found.right_key[other], left[there], found.left_key[there])
@@ -211,7 +211,7 @@ def both_row(left: Array, right: Array, found: Matched) -> Json:
     return row | {"only_a": change.worse, "only_b": change.better} | asdict(change.all) | {"p_exact": change.p, "p_mid": change.p_mid}
 
 
-def outcomes_row(left: Debates, right: Debates, found: Matched) -> Json | None:
+def outcomes_row(left: Debates, right: Debates, found: Matches) -> Json | None:
     """Who won in pairs of debates that were judged in both studies, and in how many that changed; None without any.
 
     Pairs that share their key with further debates are left out, since which belongs to which cannot be told.
@@ -223,7 +223,7 @@ def outcomes_row(left: Debates, right: Debates, found: Matched) -> Json | None:
     return {"judged": len(judged), "changed": sum(changes.values()), "changes": rows} if judged else None
 
 
-def counts(found: Matched, left: int, right: int) -> Json:
+def match_counts(found: Matches, left: int, right: int) -> Json:
     """How many plays each study has, how many were matched and how many were not."""
     return {
         "plays": [left, right],
@@ -234,28 +234,28 @@ def counts(found: Matched, left: int, right: int) -> Json:
     }
 
 
-def match_answers(left: Answered, right: Answered, by: By) -> Matched:
+def match_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> Matches:
     """The plays of questions of two studies that belong together."""
     arms = arms_in_common(arm_labels(left), arm_labels(right))
     keys = []
     for one in (left, right):
-        rows = zip(one.plays.subject.tolist(), sitting(one), one.plays.repeat.tolist(), arm_labels(one), strict=True)
-        keys.append([key(*row, by=by, arms=arms) for row in rows])
-    return match(*keys)
+        rows = zip(one.plays.subject.tolist(), play_models(one), one.plays.repeat.tolist(), arm_labels(one), strict=True)
+        keys.append([play_key(*row, by=by, arms=arms) for row in rows])
+    return match_keys(*keys)
 
 
-def arm_labels(record: Answered) -> list[str]:
+def arm_labels(record: AnswerRecord) -> list[str]:
     """The arm of each play."""
     return [record.arms[code] for code in record.plays.arm.tolist()]
 
 
-def sitting(record: Answered) -> list[tuple[str | None]]:
+def play_models(record: AnswerRecord) -> list[tuple[str | None]]:
     """The models that sat in each play, in one text; None where unknown."""
     names = [None if name == "unknown" else name for name in record.models]
     return [(names[code],) for code in record.plays.models.tolist()]
 
 
-def compared_answers(left: Answered, right: Answered, by: By) -> Json:
+def compare_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> Json:
     """What changed between matched plays of questions, of all and of each arm that both studies have; p adjusted over these arms."""
     found = match_answers(left, right, by)
     shared = sorted(arms_in_common(arm_labels(left), arm_labels(right)) or ())
@@ -265,14 +265,14 @@ def compared_answers(left: Answered, right: Answered, by: By) -> Json:
         rows.append({"arm": arm, **answers_row(left.plays, right.plays, found, kept)})
     adjusted = holm([row["p_exact"] for row in rows[1:]])
     return {
-        **counts(found, len(left.plays.arm), len(right.plays.arm)),
-        "models": [sorted({name for (name,) in sitting(one) if name is not None}) for one in (left, right)],
+        **match_counts(found, len(left.plays.arm), len(right.plays.arm)),
+        "models": [sorted({name for (name,) in play_models(one) if name is not None}) for one in (left, right)],
         **rows[0],
         "arms": [row | {"p_holm": float(p)} for row, p in zip(rows[1:], adjusted, strict=True)],
     }
 
 
-def answers_row(left: Plays, right: Plays, found: Matched, kept: Sequence[NDArray[np.bool_]]) -> Json:
+def answers_row(left: Plays, right: Plays, found: Matches, kept: Sequence[NDArray[np.bool_]]) -> Json:
     """Accuracy of both, the difference, who flipped, and the change of stated confidence, over matched plays that are kept, masks (E,)."""
     one, other = found.left[kept[0][found.left]], found.right[kept[1][found.right]]
     names = {name: code for code, name in enumerate(dict.fromkeys([*left.subject[one].tolist(), *right.subject[other].tolist()]))}
@@ -297,7 +297,7 @@ def answers_row(left: Plays, right: Plays, found: Matched, kept: Sequence[NDArra
     }
 
 
-def confidence_row(left: Plays, right: Plays, found: Matched, kept: Sequence[NDArray[np.bool_]]) -> Json:
+def confidence_row(left: Plays, right: Plays, found: Matches, kept: Sequence[NDArray[np.bool_]]) -> Json:
     """The change of stated confidence, with questions as clusters."""
     values = [
         mean_by_key(np.where(mask, plays.confidence, nan)[rows][:, None], codes, found.keys)
@@ -313,36 +313,36 @@ def outcome_words(correct: Array) -> list[str]:
     return ["unreadable" if isnan(value) else "right" if value else "wrong" for value in correct.tolist()]
 
 
-def debate_pairs(left: Debates, right: Debates, by: By) -> list[Pair]:
+def debate_pairs(left: Debates, right: Debates, by: MatchBy) -> list[Pair]:
     """Pairs of debates."""
     found = match_debates(left, right, by)
     phases = [phase for phase in left.phases if phase in right.phases][-1:]
     values, sure = [], []
     for one in (left, right):
         block = common_phases(one, np.arange(len(one.episode)), phases) if phases else np.full((len(one.episode), 2, 1), nan)
-        values.append(numbers(block[:, :, -1].mean(axis=1)))
-        sure.append(numbers(above_75(block)))
+        values.append(nan_to_none(block[:, :, -1].mean(axis=1)))
+        sure.append(nan_to_none(above_75(block)))
     made = []
     for row, partner, _ in partners(found, left.episode, right.episode):
         names = (left.subject[row], left.arm[row], int(left.repeat[row]), tuple(left.model[row]), tuple(right.model[partner]))
         before, after, outcome, other = values[0][row], values[1][partner], left.winner[row], right.winner[partner]
         differs = not_the_same(outcome, other) or not_the_same(sure[0][row], sure[1][partner])
         ids = left.episode[row], right.episode[partner]
-        made.append(Pair("debate", *names, *ids, before, after, less(after, before), outcome, other, differs))
+        made.append(Pair("debate", *names, *ids, before, after, subtract(after, before), outcome, other, differs))
     return made
 
 
-def answer_pairs(left: Answered, right: Answered, by: By) -> list[Pair]:
+def answer_pairs(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> list[Pair]:
     """Pairs of plays of questions."""
     found, plays = match_answers(left, right, by), left.plays
-    arms, models, other_models = arm_labels(left), sitting(left), sitting(right)
-    values, words = ([make(one.plays.correct) for one in (left, right)] for make in (numbers, outcome_words))
+    arms, models, other_models = arm_labels(left), play_models(left), play_models(right)
+    values, words = ([make(one.plays.correct) for one in (left, right)] for make in (nan_to_none, outcome_words))
     made = []
     for row, partner, _ in partners(found, plays.episode, right.plays.episode):
         names = (plays.subject[row], arms[row], int(plays.repeat[row]), models[row], other_models[partner])
         before, after, was, now = values[0][row], values[1][partner], words[0][row], words[1][partner]
         ids = plays.episode[row], right.plays.episode[partner]
-        made.append(Pair("question", *names, *ids, before, after, less(after, before), was, now, was != now))
+        made.append(Pair("question", *names, *ids, before, after, subtract(after, before), was, now, was != now))
     return made
 
 
@@ -351,11 +351,11 @@ def not_the_same(value: object, other: object) -> bool:
     return value is not None and other is not None and value != other
 
 
-def numbers(values: Array) -> list[float | None]:
+def nan_to_none(values: Array) -> list[float | None]:
     """Numbers as a list, None for nan."""
     return [None if isnan(value) else value for value in values.tolist()]
 
 
-def less(value: float | None, other: float | None) -> float | None:
+def subtract(value: float | None, other: float | None) -> float | None:
     """The difference of two numbers, None where one is missing."""
     return None if value is None or other is None else value - other

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.read.answers import Answered, read_answers
-from analysis.read.debates import SIDES, Count, Debates, Record, read
+from analysis.read.answers import AnswerRecord, read_answers
+from analysis.read.debates import SIDES, Count, DebateRecord, Debates, read_records
 from analysis.reports.answers import RULES as ANSWER_RULES
-from analysis.reports.answers import answers_report, only_answers
-from analysis.reports.robustness import DEFAULT, EQUIVALENCE_RULE, MIXED_RULE, Checks, adjusted, robustness
+from analysis.reports.answers import answers_only_report, answers_report
+from analysis.reports.robustness import DEFAULT_CHECKS, EQUIVALENCE_RULE, MIXED_RULE, Checks, adjust_p_values, robustness
 from analysis.reports.robustness import RULES as ROBUSTNESS_RULES
 from analysis.reports.tables.debates import print_report
 from analysis.statistics.calibration import auroc, auroc_interval, brier, ece, overconfidence
@@ -50,7 +50,7 @@ RULES = {
 }
 
 
-def report(path: Path, study: str | None = None, checks: Checks = DEFAULT) -> list[Json]:
+def report(path: Path, study: str | None = None, checks: Checks = DEFAULT_CHECKS) -> list[Json]:
     """One JSON-ready object for every study in the store that has debates or answers, or for the one named; undefined is None.
 
     Confidences and shares are in [0, 1].  Studies with debates come first, each kind oldest first; those with answers have an entry
@@ -59,17 +59,17 @@ def report(path: Path, study: str | None = None, checks: Checks = DEFAULT) -> li
     """
     answered = {record.study: record for record in read_answers(path, study)}
     try:
-        records = read(path, study)
+        records = read_records(path, study)
     except StudyError as error:
         if study not in answered:
             others = ", ".join(record.study for record in read_answers(path))
             raise StudyError(f"{error}; with answers: {others}" if others else str(error)) from error
         records = []
     debated = [study_report(record, checks, answered.pop(record.study, None)) for record in records]
-    return debated + [plained(only_answers(record)) for record in answered.values()]
+    return debated + [json_object(answers_only_report(record)) for record in answered.values()]
 
 
-def study_report(record: Record, checks: Checks, answered: Answered | None = None) -> Json:
+def study_report(record: DebateRecord, checks: Checks, answered: AnswerRecord | None = None) -> Json:
     """The findings of one study, of each of its arms where it has more than one, and of its answers where it has any."""
     arms = list(dict.fromkeys(count.arm for count in record.episodes))
     result = {
@@ -85,13 +85,13 @@ def study_report(record: Record, checks: Checks, answered: Answered | None = Non
         result["arms"] = [{"arm": arm, **arm_findings(record, checks, arm)} for arm in arms]
     if answered is not None:
         result |= {"answers": answers_report(answered), "rules": result["rules"] | ANSWER_RULES}
-    return plained(result)
+    return json_object(result)
 
 
-def arm_findings(record: Record, checks: Checks, arm: str) -> Json:
+def arm_findings(record: DebateRecord, checks: Checks, arm: str) -> Json:
     """The findings of one arm."""
     episodes, flags, missing = (tuple(c for c in counts if c.arm == arm) for counts in (record.episodes, record.flags, record.missing))
-    return findings(record.debates.among(record.debates.arm == arm), episodes, flags, missing, checks)
+    return findings(record.debates.select(record.debates.arm == arm), episodes, flags, missing, checks)
 
 
 def findings(debates: Debates, episodes: tuple[Count, ...], flags: tuple[Count, ...], missing: tuple[Count, ...], checks: Checks) -> Json:
@@ -126,11 +126,11 @@ def phase_rows(debates: Debates, chosen: np.ndarray[Any, np.dtype[np.bool_]], fl
         missing = int((chosen & debates.asked[:, :, k] & np.isnan(values)).sum())
         interval = {"ci_low": mean.ci_low, "ci_high": mean.ci_high}
         row = {"phase": phase, "n": mean.n, "debates": mean.clusters, "mean": mean.mean, "sd": mean.sd, **interval, "missing": missing}
-        rows.append(row if flags is None else row | {"flagged": flagged(flags, phase)})
+        rows.append(row if flags is None else row | {"flagged": flag_counts(flags, phase)})
     return rows
 
 
-def flagged(flags: tuple[Count, ...], phase: str) -> dict[str, int]:
+def flag_counts(flags: tuple[Count, ...], phase: str) -> dict[str, int]:
     """How many turns of a phase carry each flag."""
     count = Counter[str]()
     for flag in flags:
@@ -152,7 +152,7 @@ def model_rows(debates: Debates) -> list[Json]:
     rows = []
     for number, name in enumerate(names):
         held = codes == number
-        part, mine = debates.among(held.any(axis=1)), held[held.any(axis=1)]
+        part, mine = debates.select(held.any(axis=1)), held[held.any(axis=1)]
         phases = phase_rows(part, mine)
         change = rise(*(np.where(mine, part.confidence[:, :, k], np.nan) for k in (0, -1))) if len(phases) > 1 else None
         rows.append(
@@ -169,14 +169,14 @@ def model_rows(debates: Debates) -> list[Json]:
                 "phases": phases,
             }
         )
-    return adjusted(rows, "rise_p", "rise_p_holm")
+    return adjust_p_values(rows, "rise_p", "rise_p_holm")
 
 
 def against_half_rows(debates: Debates) -> list[Json] | None:
     """The test against 50% by phase, over debates of a model against itself; None where there are none."""
-    part = debates.among(debates.against_itself())
+    part = debates.select(debates.against_itself())
     rows = [{"phase": phase, **asdict(against_half(part.confidence[:, :, k]))} for k, phase in enumerate(part.phases)]
-    return adjusted(rows, "p", "p_holm") or None
+    return adjust_p_values(rows, "p", "p_holm") or None
 
 
 def outcome_counts(debates: Debates) -> Json | None:
@@ -235,19 +235,19 @@ def calibration_row(phase: str, confidence: Array, outcome: Array) -> Json:
     }
 
 
-def plained(report: Json) -> Json:
+def json_object(report: Json) -> Json:
     """A report as JSON has it: see `plain`."""
-    result = plain(report)
+    result = json_value(report)
     assert isinstance(result, dict)
     return result
 
 
-def plain(value: object) -> object:
+def json_value(value: object) -> object:
     """The value as JSON has it: nan becomes None, and numbers keep 12 significant digits, since the rest is noise of adding up."""
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
+        return {key: json_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
+        return [json_value(inner) for inner in value]
     if isinstance(value, float):
         return None if isnan(value) else float(f"{value:.12g}")
     return value

@@ -25,7 +25,7 @@ from analysis.figures.registry import Figure, figures, png, svg
 from analysis.read.verdicts import judged_studies
 from analysis.reports.sentences import sentences
 from analysis.reports.standings import standings
-from analysis.reports.tables.debates import OF_JURIES, print_study
+from analysis.reports.tables.debates import JURY_RULES, print_study
 from analysis.reports.tables.formatting import clean
 from analysis.reports.tables.standings import print_agreement, print_contestants, print_effects, print_judges
 from arena.errors import StudyError
@@ -38,7 +38,7 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
+class PrintedTable:
     """A table that a report printed: `left` says which columns hold words."""
 
     title: str
@@ -48,31 +48,31 @@ class Printed:
 
 
 @dataclass(slots=True)
-class Sheet:
+class RecordingConsole:
     """Takes the place of a terminal: keeps what is printed to it, a line as text and a table as Printed."""
 
     width: int = 1_000_000
-    kept: list[str | Printed] = field(default_factory=list)
+    printed: list[str | PrintedTable] = field(default_factory=list)
 
     def print(self, thing: object = None) -> None:
         """Keep a line or a table; the line before a table is its title."""
         if isinstance(thing, Table):
-            title = self.kept.pop() if self.kept else ""
+            title = self.printed.pop() if self.printed else ""
             columns = [[str(column.header), *map(str, column.cells)] for column in thing.columns]
             headings, *rows = zip(*columns, strict=True)
             left = tuple(column.justify == "left" for column in thing.columns)
-            self.kept.append(Printed(str(title), headings, tuple(rows), left))
+            self.printed.append(PrintedTable(str(title), headings, tuple(rows), left))
         elif isinstance(thing, Text | str):
-            self.kept.append(str(thing))
+            self.printed.append(str(thing))
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class PageFigure:
     """A figure as the page holds it: its picture as SVG, and its numbers as a table."""
 
     figure: Figure
     picture: str
-    numbers: Printed
+    numbers: PrintedTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ class Section:
     simulated: bool
     about: tuple[str, ...]
     findings: tuple[str, ...]
-    figures: tuple[Drawn, ...]
-    tables: tuple[str | Printed, ...]
+    figures: tuple[PageFigure, ...]
+    tables: tuple[str | PrintedTable, ...]
     rules: tuple[tuple[str, str], ...]
 
 
@@ -102,13 +102,13 @@ def page(path: Path, reports: Sequence[Json], *, command: str, made: datetime) -
 
 def section(path: Path, report: Json, judged: bool) -> Section:
     """One study, with its standings where its debates were judged."""
-    study, sheet = report["study"], Sheet()
+    study, sheet = report["study"], RecordingConsole()
     terminal = cast(Console, sheet)
     print_study(terminal, report)
-    begin = next((number for number, kept in enumerate(sheet.kept) if isinstance(kept, str) and set(kept) == {"="}), -1)
-    heading = [str(kept) for kept in sheet.kept[: begin + 1]][:1]
-    sheet.kept = sheet.kept[begin + 1 :]
-    rules = {name: words for name, words in report["rules"].items() if report.get("calibration") or name not in OF_JURIES}
+    begin = next((number for number, kept in enumerate(sheet.printed) if isinstance(kept, str) and set(kept) == {"="}), -1)
+    heading = [str(kept) for kept in sheet.printed[: begin + 1]][:1]
+    sheet.printed = sheet.printed[begin + 1 :]
+    rules = {name: words for name, words in report["rules"].items() if report.get("calibration") or name not in JURY_RULES}
     simulated = bool(report["simulated"])
     if judged:
         found = standings(path, study)
@@ -121,15 +121,15 @@ def section(path: Path, report: Json, judged: bool) -> Section:
     return Section(
         clean(study),
         simulated,
-        (*heading, *origin(path, study)),
+        (*heading, *origin_lines(path, study)),
         tuple(clean(sentence) for sentence in sentences(report)),
-        tuple(drawn(figure) for figure in figures(path, study)),
-        tuple(kept for kept in sheet.kept if kept),
+        tuple(draw_figure(figure) for figure in figures(path, study)),
+        tuple(kept for kept in sheet.printed if kept),
         tuple(rules.items()),
     )
 
 
-def origin(path: Path, study: str) -> list[str]:
+def origin_lines(path: Path, study: str) -> list[str]:
     """When the study began, and with which versions of what it was played, as far as that is known."""
     found = query(path, STUDY, [study]).dicts()
     lines = []
@@ -141,22 +141,22 @@ def origin(path: Path, study: str) -> list[str]:
     return lines
 
 
-def drawn(figure: Figure) -> Drawn:
+def draw_figure(figure: Figure) -> PageFigure:
     """A figure with its picture and its numbers."""
     columns = tuple(dict.fromkeys(name for row in figure.rows for name in row))
-    rows = tuple(tuple(number(row.get(name)) for name in columns) for row in figure.rows)
+    rows = tuple(tuple(format_number(row.get(name)) for name in columns) for row in figure.rows)
     left = tuple(any(isinstance(row.get(name), str) for row in figure.rows) for name in columns)
-    return Drawn(figure, svg(figure.chart), Printed("", columns, rows, left))
+    return PageFigure(figure, svg(figure.chart), PrintedTable("", columns, rows, left))
 
 
-def number(value: object) -> str:
+def format_number(value: object) -> str:
     """A value of a figure's rows: four digits of a share, "-" where there is none."""
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else clean(str(value))
 
 
-def check_place(target: Path) -> None:
+def check_target(target: Path) -> None:
     """Raise StudyError where a file cannot be: its place is a folder, or in none."""
     if target.is_dir():
         raise StudyError(f"{target} is a folder; name a file in it")
@@ -164,9 +164,9 @@ def check_place(target: Path) -> None:
         raise StudyError(f"there is no folder {target.parent} for {target.name}; make it first")
 
 
-def write_whole(target: Path, content: bytes) -> None:
+def write_atomically(target: Path, content: bytes) -> None:
     """Write a file so that it is there as a whole or not at all; raises StudyError as `check_place`."""
-    check_place(target)
+    check_target(target)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)
@@ -183,7 +183,7 @@ def write_figures(folder: Path, path: Path, studies: Sequence[str]) -> Iterator[
             drawing = svg(figure.chart)
             for ending, content in (("png", png(drawing)), ("svg", drawing.encode())):
                 file = folder / f"{stem}-{figure.name}.{ending}"
-                write_whole(file, content)
+                write_atomically(file, content)
                 yield file
 
 

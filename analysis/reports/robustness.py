@@ -18,7 +18,7 @@ from analysis.read.debates import Debates
 from analysis.statistics.equivalence import equivalence
 from analysis.statistics.escalation import mixed_model, slope
 from analysis.statistics.multiplicity import holm
-from analysis.statistics.sensitivity import Headlines, bounds, complete, headlines
+from analysis.statistics.sensitivity import Headlines, bounds, complete_debates, headlines
 
 Json = dict[str, Any]
 RULES = {
@@ -46,7 +46,7 @@ class Checks:
     sample: int | None = None
 
 
-DEFAULT = Checks()
+DEFAULT_CHECKS = Checks()
 
 
 def robustness(debates: Debates, checks: Checks) -> Json | None:
@@ -57,7 +57,7 @@ def robustness(debates: Debates, checks: Checks) -> Json | None:
     variants = {
         "as_reported": whole,
         "without_flagged": ~debates.flagged,
-        "complete_debates": complete(debates.confidence, debates.asked),
+        "complete_debates": complete_debates(debates.confidence, debates.asked),
     }
     fitted = asdict(mixed_model(debates.confidence, sample=checks.sample)) if checks.mixed else None
     return {
@@ -88,11 +88,11 @@ def bounds_row(debates: Debates) -> Json:
 
 def equivalence_rows(debates: Debates, margin: float) -> list[Json] | None:
     """Equivalence to 50% by phase, over debates of a model against itself; None where there are none."""
-    part = debates.among(debates.against_itself())
+    part = debates.select(debates.against_itself())
     return [{"phase": phase, **asdict(equivalence(part.confidence[:, :, k], margin=margin))} for k, phase in enumerate(part.phases)] or None
 
 
-def adjusted(rows: Sequence[Json], p: str, name: str) -> list[Json]:
+def adjust_p_values(rows: Sequence[Json], p: str, name: str) -> list[Json]:
     """The rows of one family with the entry `p` adjusted by Holm's method as a further entry `name`; rows without a p keep nan."""
     found = holm([nan if row[p] is None else row[p] for row in rows])
     return [row | {name: float(value)} for row, value in zip(rows, found, strict=True)]

@@ -17,12 +17,12 @@ from typing import Any, Literal
 import numpy as np
 
 from analysis.read.verdicts import RELATIONS, Verdicts, judged_studies, read_verdicts
-from analysis.reports.debates import plain
+from analysis.reports.debates import json_value
 from analysis.reports.tables.standings import print_standings
 from analysis.statistics.aggregation import Votes, confidence_sum, majority, unanimous, votes
-from analysis.statistics.agreement import VALUES, alpha_interval, counts, krippendorff_alpha, raw_agreement
-from analysis.statistics.clustered import Array, Estimate
-from analysis.statistics.judge_bias import EFFECTS, Readings, effects, longer_won, self_preference, share, surer_won
+from analysis.statistics.agreement import VALUES, alpha_interval, krippendorff_alpha, raw_agreement, value_counts
+from analysis.statistics.clustered import Array, MeanEstimate
+from analysis.statistics.judge_bias import EFFECTS, Readings, clustered_share, effects, longer_won, self_preference, surer_won
 from analysis.statistics.ranking import Ranking, elo, rank, win_matrix
 
 __all__ = ["print_judged", "print_standings", "standings"]
@@ -61,10 +61,10 @@ def standings(path: Path, study: str, *, jury: str | None = None, related: Relat
     """
     found = read_verdicts(path, study, jury)
     chosen = np.ones(len(found.debate), dtype=bool) if related == "include" else found.related == 0
-    cast = votes(*(column[chosen] for column in (found.debate, found.judge, found.repeat, found.winner, found.sure)))
-    every = votes(found.debate, found.judge, found.repeat, found.winner, found.sure)
+    cast = votes(*(column[chosen] for column in (found.debate, found.judge, found.repeat, found.winner, found.judge_confidence)))
+    every = votes(found.debate, found.judge, found.repeat, found.winner, found.judge_confidence)
     ranking = rank(*comparisons(found, cast), len(found.agents), seed=seed)
-    result = plain(
+    result = json_value(
         {
             "study": study,
             "juries": [{"jury": name, "verdicts": count} for name, count in found.juries],
@@ -100,7 +100,7 @@ def comparisons(found: Verdicts, cast: Votes) -> tuple[Any, Any, Any, Any]:
     """(first, second, score, cluster) of the votes on debates between two contestants."""
     there = ~np.isnan(cast.winner) & ~found.against_itself()[cast.debate]
     debate = cast.debate[there]
-    return found.side[debate, 0], found.side[debate, 1], cast.winner[there], found.pair()[debate]
+    return found.side[debate, 0], found.side[debate, 1], cast.winner[there], found.pair_cluster()[debate]
 
 
 def contestant_rows(found: Verdicts, cast: Votes, ranking: Ranking, seed: int) -> list[Json]:
@@ -156,17 +156,17 @@ def outcome_row(found: Verdicts, cast: Votes) -> Json:
 def judge_rows(found: Verdicts, every: Votes) -> list[Json]:
     """One row for each judge: readings, what is missing, flips, retest, shares, effects, and what it gives its own family."""
     own = found.own_family()
-    preference = self_preference(every.winner, every.debate, every.judge, own, found.pair())
+    preference = self_preference(every.winner, every.debate, every.judge, own, found.pair_cluster())
     sizes = judge_effects(found)
     # The same debate in another order is another thing to read: only then does a retest hold everything else fixed.
-    retest, pairs = raw_agreement(counts(found.debate * len(found.orders) + found.order, found.judge, found.winner, len(found.judges)))
+    retest, pairs = raw_agreement(value_counts(found.debate * len(found.orders) + found.order, found.judge, found.winner, len(found.judges)))
     rows: list[Json] = []
     for number, name in enumerate(found.judges):
         mine = (found.judge == number) & ~np.isnan(found.winner)
-        winner, debate, cluster = found.winner[mine], found.debate[mine], found.pair()[found.debate[mine]]
+        winner, debate, cluster = found.winner[mine], found.debate[mine], found.pair_cluster()[found.debate[mine]]
         decided = winner != 0.5
-        side = share(winner[decided], cluster[decided])
-        longer = share(longer_won(winner[decided], found.words[debate[decided]]), cluster[decided])
+        side = clustered_share(winner[decided], cluster[decided])
+        longer = clustered_share(longer_won(winner[decided], found.words[debate[decided]]), cluster[decided])
         rows.append(
             {
                 "judge": name,
@@ -186,7 +186,7 @@ def judge_rows(found: Verdicts, every: Votes) -> list[Json]:
     return rows
 
 
-def estimate_row(estimate: Estimate) -> Json:
+def estimate_row(estimate: MeanEstimate) -> Json:
     """What of an estimate is reported."""
     kept = ("n", "mean", "ci_low", "ci_high", "p")
     return {key: value for key, value in asdict(estimate).items() if key in kept}
@@ -213,7 +213,7 @@ def judge_effects(found: Verdicts) -> dict[str, Array]:
         own[:, found.side[:, side]] |= families[:, :, side]
     log_length = np.log(found.words[debate, 0] / found.words[debate, 1])
     first_read = np.where(swapped, -1.0, 1.0)
-    readings = Readings(*found.side[debate].T, judge, found.winner[there], first_read, log_length, own, found.pair()[debate])
+    readings = Readings(*found.side[debate].T, judge, found.winner[there], first_read, log_length, own, found.pair_cluster()[debate])
     sizes = effects(readings)
     return {"size": sizes.size, "ci_low": sizes.low, "ci_high": sizes.high}
 
@@ -221,10 +221,10 @@ def judge_effects(found: Verdicts) -> dict[str, Array]:
 def agreement_rows(found: Verdicts, every: Votes) -> Json:
     """Krippendorff's alpha over the judges' first votes, and raw agreement of each two judges."""
     unit = found.debate * len(found.orders) + found.order
-    same, pairs = raw_agreement(counts(unit, found.judge, found.winner, len(found.judges)))
+    same, pairs = raw_agreement(value_counts(unit, found.judge, found.winner, len(found.judges)))
     # Votes stand in order of debate, judge, repeat: the first of each debate and judge is its first.
     _, first = np.unique(np.stack((every.debate, every.judge)), axis=1, return_index=True)
-    counted = counts(every.debate[first], every.judge[first], every.winner[first], len(found.judges)).sum(axis=1)
+    counted = value_counts(every.debate[first], every.judge[first], every.winner[first], len(found.judges)).sum(axis=1)
     low, high = alpha_interval(counted.reshape(-1, len(VALUES)))
     between = [(a, b) for a in range(len(found.judges)) for b in range(a + 1, len(found.judges)) if pairs[a, b]]
     rows = [{"judges": [found.judges[a], found.judges[b]], "pairs": int(pairs[a, b]), "same": float(same[a, b])} for a, b in between]
@@ -235,7 +235,7 @@ def surer_row(found: Verdicts, cast: Votes) -> Json:
     """How often the surer side wins, over debates between two contestants with a winner by majority and unequal last ratings."""
     winner = majority(cast, len(found.episode))
     decided = (winner != 0.5) & ~np.isnan(winner) & ~found.against_itself()
-    return estimate_row(share(surer_won(winner[decided], found.confidence[decided]), found.pair()[decided]))
+    return estimate_row(clustered_share(surer_won(winner[decided], found.confidence[decided]), found.pair_cluster()[decided]))
 
 
 def verdict_counts(found: Verdicts, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Json:

@@ -17,7 +17,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.bootstrap import Figure, percentiles, ratio_draws, ratio_figures
+from analysis.statistics.bootstrap import Interval, percentiles, ratio_draws, ratio_intervals
 from analysis.statistics.clustered import Array
 
 Codes = NDArray[np.int64]
@@ -31,8 +31,8 @@ class Accuracy:
     plays: int
     correct: int
     unreadable: int
-    all: Figure
-    readable: Figure
+    all: Interval
+    readable: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Difference:
     """
 
     questions: int
-    all: Figure
-    readable: Figure
+    all: Interval
+    readable: Interval
     better: int
     worse: int
     p: float
@@ -53,7 +53,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Paths:
+class PathScores:
     """What the paths of each of N plays gave; all (N,), nan for plays without paths.
 
     `n` paths and `unreadable` ones among them; `share` right, unreadable ones not (Pass@1 of one play), `share_readable` right among
@@ -70,15 +70,15 @@ class Paths:
 
 def accuracy(correct: Array, question: Codes, *, resamples: int = 2000, level: float = 0.95, seed: int = 0) -> Accuracy:
     """The share of right plays, both ways, with percentile intervals over questions; nan without plays, no interval with one question."""
-    check(correct, question)
-    top, bottom = both_ways(correct, question)
+    check_answers(correct, question)
+    top, bottom = count_by_question(correct, question)
     played = bottom[:, 0] > 0
-    strict, readable = ratio_figures(top[played], bottom[played], resamples=resamples, level=level, seed=seed)
+    strict, readable = ratio_intervals(top[played], bottom[played], resamples=resamples, level=level, seed=seed)
     unreadable = int(np.isnan(correct).sum())
     return Accuracy(int(played.sum()), correct.size, int((correct == 1).sum()), unreadable, strict, readable)
 
 
-def both_ways(correct: Array, question: Codes, size: int = 0) -> tuple[Array, Array]:
+def count_by_question(correct: Array, question: Codes, size: int = 0) -> tuple[Array, Array]:
     """(right plays, plays) by question, (Q, 2) each: of all plays, and of the readable ones."""
     size = max(size, int(question.max()) + 1 if question.size else 0)
     right, wrong = (np.bincount(question[correct == value], minlength=size).astype(np.float64) for value in (1, 0))
@@ -86,14 +86,14 @@ def both_ways(correct: Array, question: Codes, size: int = 0) -> tuple[Array, Ar
     return np.stack((right, right), axis=1), np.stack((every, right + wrong), axis=1)
 
 
-def mean_over_plays(values: Array, question: Codes, *, resamples: int = 2000, level: float = 0.95, seed: int = 0) -> list[Figure]:
+def mean_over_plays(values: Array, question: Codes, *, resamples: int = 2000, level: float = 0.95, seed: int = 0) -> list[Interval]:
     """The means of K columns of numbers of plays (N, K), nan left out, each with its percentile interval over questions."""
     there = ~np.isnan(values)
     kept, code = np.unique(question, return_inverse=True)
     sums = [np.bincount(code, np.where(there[:, k], values[:, k], 0), kept.size) for k in range(values.shape[1])]
     counts = [np.bincount(code, there[:, k], kept.size) for k in range(values.shape[1])]
     shape = (values.shape[1], kept.size)
-    return ratio_figures(np.reshape(sums, shape).T, np.reshape(counts, shape).T, resamples=resamples, level=level, seed=seed)
+    return ratio_intervals(np.reshape(sums, shape).T, np.reshape(counts, shape).T, resamples=resamples, level=level, seed=seed)
 
 
 def paired_difference(
@@ -112,17 +112,17 @@ def paired_difference(
     of how many questions which arm has the larger share right, and tests these counts against a half: with one play per question and arm
     that is McNemar's exact test.
     """
-    check(correct, question)
-    check(other_correct, other_question)
+    check_answers(correct, question)
+    check_answers(other_correct, other_question)
     size = max((int(codes.max()) + 1 for codes in (question, other_question) if codes.size), default=0)
-    top, bottom = both_ways(correct, question, size)
-    other_top, other_bottom = both_ways(other_correct, other_question, size)
+    top, bottom = count_by_question(correct, question, size)
+    other_top, other_bottom = count_by_question(other_correct, other_question, size)
     common = (bottom[:, 0] > 0) & (other_bottom[:, 0] > 0)
     tops, bottoms = np.hstack((top, other_top))[common], np.hstack((bottom, other_bottom))[common]
     draws = ratio_draws(tops, bottoms, resamples=resamples, seed=seed)
     low, high = percentiles(draws[:, :2] - draws[:, 2:], level=level)
     shares = np.array([part / whole if whole else nan for part, whole in zip(tops.sum(axis=0), bottoms.sum(axis=0), strict=True)])
-    strict, readable = (Figure(float(shares[k] - shares[k + 2]), float(low[k]), float(high[k])) for k in (0, 1))
+    strict, readable = (Interval(float(shares[k] - shares[k + 2]), float(low[k]), float(high[k])) for k in (0, 1))
     balance = np.sign(tops[:, 0] * bottoms[:, 2] - tops[:, 2] * bottoms[:, 0])
     better, worse = int((balance > 0).sum()), int((balance < 0).sum())
     equally_often = bool((bottoms[:, 0] == bottoms[:, 2]).all()) and common.any()
@@ -148,7 +148,7 @@ def mcnemar(better: int, worse: int) -> tuple[float, float]:
     return min(1.0, 2 * tail), min(1.0, 2 * tail - seen if better != worse else 1 - seen / 2)
 
 
-def path_scores(correct: Array, vote: Codes, play: Codes, plays: int) -> Paths:
+def path_scores(correct: Array, vote: Codes, play: Codes, plays: int) -> PathScores:
     """What the paths of each play gave; `plays` is how many there are.  The majority goes to the value with most votes, ties to the first.
 
     A path without a value casts no vote.  The vote's correctness is that of the first path with its value, unreadable counted as not right.
@@ -162,7 +162,7 @@ def path_scores(correct: Array, vote: Codes, play: Codes, plays: int) -> Paths:
     empty, readable = n == 0, n - lost
     share = np.divide(hits, n, out=np.full(plays, nan), where=~empty)
     of_readable = np.divide(hits, readable, out=np.full(plays, nan), where=readable > 0)
-    return Paths(n, lost, share, of_readable, majority, np.where(empty, nan, hits > 0))
+    return PathScores(n, lost, share, of_readable, majority, np.where(empty, nan, hits > 0))
 
 
 def majority_path(vote: Codes, play: Codes, plays: int) -> Codes:
@@ -180,7 +180,7 @@ def majority_path(vote: Codes, play: Codes, plays: int) -> Codes:
     return winner
 
 
-def check(correct: Array, question: Codes) -> None:
+def check_answers(correct: Array, question: Codes) -> None:
     """Raise ValueError unless both are (N,), correctness is 0, 1 or nan, and codes are not negative."""
     if correct.shape != question.shape or correct.ndim != 1:
         raise ValueError(f"correct and question must be (N,), found {correct.shape} and {question.shape}")

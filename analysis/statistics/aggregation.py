@@ -32,7 +32,7 @@ class Votes:
     confidence: Array
     flipped: NDArray[np.bool_]
 
-    def among(self, chosen: NDArray[np.bool_]) -> Votes:
+    def select(self, chosen: NDArray[np.bool_]) -> Votes:
         """The votes where the mask (V,) is true."""
         return Votes(self.debate[chosen], self.judge[chosen], self.winner[chosen], self.confidence[chosen], self.flipped[chosen])
 

@@ -18,7 +18,7 @@ from analysis.statistics.clustered import Array
 VALUES = (0.0, 0.5, 1.0)
 
 
-def counts(unit: Codes, rater: Codes, winner: Array, raters: int) -> Array:
+def value_counts(unit: Codes, rater: Codes, winner: Array, raters: int) -> Array:
     """(units, raters, 3): how often each rater gave the opposition, an abstention, the proposition; nan is left out; arguments (N,)."""
     there = ~np.isnan(winner)
     names, row = np.unique(unit[there], return_inverse=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.bootstrap import Figure, percentiles, ratio_draws
+from analysis.statistics.bootstrap import Interval, percentiles, ratio_draws
 from analysis.statistics.clustered import Array
 
 Codes = NDArray[np.int64]
@@ -35,12 +35,12 @@ class Change:
     right_to_wrong: int
     wrong_to_right: int
     stayed_wrong: int
-    acc1: Figure
-    acc2: Figure
-    gain: Figure
-    cl: Figure
-    cs: Figure
-    rss: Figure
+    acc1: Interval
+    acc2: Interval
+    gain: Interval
+    cl: Interval
+    cs: Interval
+    rss: Interval
     rss_lower: float
     rss_upper: float
     reason: str | None
@@ -62,17 +62,17 @@ def change(
     gives each 1/K, so that a question weighs the same however many samples it has, as in the paper.  Raises ValueError for other values.
     """
     weight = np.ones(first.shape) if weight is None else weight
-    check(first, second, question, weight)
+    check_pairs(first, second, question, weight)
     _, code = np.unique(question, return_inverse=True)
     parts = (weight, weight * first, weight * second, weight * first * second)
     whole, one, two, both = np.stack([np.bincount(code, part, code.max(initial=-1) + 1) for part in parts])
     top, bottom = np.stack((one, two, both, two - both), axis=1), np.stack((whole, whole, one, whole - one), axis=1)
-    seen = scores(divided(top.sum(axis=0, keepdims=True), bottom.sum(axis=0, keepdims=True)))
+    seen = scores(divide(top.sum(axis=0, keepdims=True), bottom.sum(axis=0, keepdims=True)))
     drawn = scores(ratio_draws(top, bottom, resamples=resamples, seed=seed))
-    figures = [Figure(*(float(value) for value in row)) for row in zip(seen[0], *percentiles(drawn, level=level), strict=True)]
+    figures = [Interval(*(float(value) for value in row)) for row in zip(seen[0], *percentiles(drawn, level=level), strict=True)]
     acc1 = figures[0].mean
     counts = [int(((first == a) & (second == b)).sum()) for a, b in ((1, 1), (1, 0), (0, 1), (0, 0))]
-    return Change(first.size, *counts, *figures, acc1**2, 2 * acc1 - acc1**2, undefined(acc1))
+    return Change(first.size, *counts, *figures, acc1**2, 2 * acc1 - acc1**2, undefined_reason(acc1))
 
 
 def scores(shares: Array) -> Array:
@@ -83,13 +83,13 @@ def scores(shares: Array) -> Array:
     return np.stack((acc1, acc2, acc2 - acc1, cl, cs, rss), axis=1)
 
 
-def divided(top: Array, bottom: Array) -> Array:
+def divide(top: Array, bottom: Array) -> Array:
     """top / bottom, nan where that is 0."""
     result: Array = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 1e-12)
     return result
 
 
-def undefined(acc1: float) -> str | None:
+def undefined_reason(acc1: float) -> str | None:
     """Why a score has no value, None where all have one."""
     if acc1 != acc1:
         return "there are no pairs of answers"
@@ -98,7 +98,7 @@ def undefined(acc1: float) -> str | None:
     return "every first answer is right: CS and RSS are undefined" if acc1 > 1 - 1e-12 else None
 
 
-def check(first: Array, second: Array, question: Codes, weight: Array) -> None:
+def check_pairs(first: Array, second: Array, question: Codes, weight: Array) -> None:
     """Raise ValueError unless all are (N,), correctness is 0 or 1, and weights are above 0."""
     if not first.shape == second.shape == question.shape == weight.shape or first.ndim != 1:
         raise ValueError(f"all must be (N,), found {first.shape}, {second.shape}, {question.shape} and {weight.shape}")

@@ -45,14 +45,14 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def means(values: Array) -> Array:
+def resampled_means(values: Array) -> Array:
     """The statistic "mean": (draws, clusters, members) -> (draws,), nan left out."""
     result: Array = np.nanmean(values, axis=(1, 2))
     return result
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Interval:
     """A number with its interval; nan where undefined."""
 
     mean: float
@@ -72,22 +72,22 @@ def ratio_draws(top: Array, bottom: Array, *, resamples: int = 2000, seed: int =
     if clusters < 2:
         return np.empty((0, columns))
     found = [np.empty((0, columns))]
-    for counts in drawn(clusters, resamples, seed):
+    for counts in draw_counts(clusters, resamples, seed):
         times = counts.astype(np.float64)
         below = times @ bottom
         found.append(np.divide(times @ top, below, out=np.full(below.shape, np.nan), where=below > 1e-12))
     return np.concatenate(found)
 
 
-def drawn(clusters: int, resamples: int, seed: int) -> Iterable[Counts]:
+def draw_counts(clusters: int, resamples: int, seed: int) -> Iterable[Counts]:
     """How often each row is drawn: (draws, clusters) arrays, to be read only, that make up `resamples` draws in all."""
     if clusters * resamples <= KEPT_VALUES:
-        return kept_draws(clusters, resamples, seed)
+        return cached_draws(clusters, resamples, seed)
     return draw(clusters, resamples, seed)
 
 
 @functools.lru_cache(maxsize=1)
-def kept_draws(clusters: int, resamples: int, seed: int) -> tuple[Counts, ...]:
+def cached_draws(clusters: int, resamples: int, seed: int) -> tuple[Counts, ...]:
     """The draws of `draw`, kept for the next statistic of the same questions: to draw takes longer than to use them."""
     return tuple(draw(clusters, resamples, seed))
 
@@ -112,9 +112,9 @@ def percentiles(draws: Array, *, level: float = 0.95) -> tuple[Array, Array]:
     return limits[0], limits[1]
 
 
-def ratio_figures(top: Array, bottom: Array, *, resamples: int = 2000, level: float = 0.95, seed: int = 0) -> list[Figure]:
+def ratio_intervals(top: Array, bottom: Array, *, resamples: int = 2000, level: float = 0.95, seed: int = 0) -> list[Interval]:
     """K ratios of sums, as in `ratio_draws`, each with its percentile interval."""
     above, below = top.sum(axis=0), bottom.sum(axis=0)
     ratios = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 1e-12)
     low, high = percentiles(ratio_draws(top, bottom, resamples=resamples, seed=seed), level=level)
-    return [Figure(*(float(value) for value in row)) for row in zip(ratios, low, high, strict=True)]
+    return [Interval(*(float(value) for value in row)) for row in zip(ratios, low, high, strict=True)]

@@ -24,13 +24,13 @@ Edges = Literal["right", "left"]
 
 def brier(confidence: Array, correct: Array) -> float:
     """Mean squared difference of confidence and outcome, in [0, 1]; constant 0.5 gives 0.25.  An outcome may be 0.5, a tie."""
-    check(confidence, correct, ties=True)
+    check_ratings(confidence, correct, ties=True)
     return float(np.mean(np.square(confidence - correct))) if confidence.size else nan
 
 
 def overconfidence(confidence: Array, correct: Array) -> float:
     """Mean confidence minus the share of wins, in [-1, 1]; above 0 is overconfident."""
-    check(confidence, correct)
+    check_ratings(confidence, correct)
     return float(np.mean(confidence - correct)) if confidence.size else nan
 
 
@@ -57,7 +57,7 @@ def ece(confidence: Array, correct: Array, *, bins: int = 10, edges: Edges = "ri
 
     Stated confidences sit on bin edges (0.7, 0.8), so the result hangs on the rule for edges: see `bin_of`.  nan without values.
     """
-    check(confidence, correct)
+    check_ratings(confidence, correct)
     if not confidence.size:
         return nan
     excess = np.bincount(bin_of(confidence.ravel(), bins=bins, edges=edges), weights=(confidence - correct).ravel(), minlength=bins)
@@ -66,7 +66,7 @@ def ece(confidence: Array, correct: Array, *, bins: int = 10, edges: Edges = "ri
 
 def auroc(confidence: Array, correct: Array) -> float:
     """The chance that a winner stated more confidence than a loser, equal confidences counting a half; nan without both classes."""
-    check(confidence, correct)
+    check_ratings(confidence, correct)
     right, wrong = placements(confidence.ravel(), correct.ravel())
     return float(right.mean()) if right.size and wrong.size else nan
 
@@ -80,7 +80,7 @@ def auroc_interval(confidence: Array, correct: Array, *, level: float = 0.95) ->
     check_rows(confidence)
     there = ~(np.isnan(confidence) | np.isnan(correct))
     x, y = confidence[there], correct[there]
-    check(x, y)
+    check_ratings(x, y)
     right, wrong = placements(x, y)
     if not right.size or not wrong.size:
         return nan, nan
@@ -114,7 +114,7 @@ def average_precision(confidence: Array, correct: Array) -> float:
     Equal confidences enter together (one threshold).  AUPRC-P of Xiong et al.; their AUPRC-N, of finding wrong answers by low confidence, is
     `average_precision(1 - confidence, 1 - correct)`.  A random order gives about the share right.  nan without a right value.
     """
-    check(confidence, correct)
+    check_ratings(confidence, correct)
     x, y = confidence.ravel(), correct.ravel()
     if not y.any():
         return nan
@@ -128,7 +128,7 @@ def accuracy_coverage(confidence: Array, correct: Array) -> Array:
 
     Equal confidences count with their expectation over random orders: within a tie each value is right with the tie's share.
     """
-    check(confidence, correct)
+    check_ratings(confidence, correct)
     _, size, right = groups(confidence.ravel(), correct.ravel())
     expected: Array = np.cumsum(np.repeat(right / size, size))
     return expected / np.arange(1, expected.size + 1)
@@ -149,7 +149,7 @@ def groups(confidence: Array, correct: Array) -> tuple[Array, NDArray[np.int64],
     return -level, size, np.bincount(inverse.ravel(), weights=correct, minlength=size.size)
 
 
-def check(confidence: Array, correct: Array, *, ties: bool = False) -> None:
+def check_ratings(confidence: Array, correct: Array, *, ties: bool = False) -> None:
     """Raise ValueError unless both have one shape, confidence is in [0, 1], and outcomes are 0, 1 or, where allowed, 0.5."""
     if confidence.shape != correct.shape:
         raise ValueError(f"confidence and correct must have one shape, found {confidence.shape} and {correct.shape}")

@@ -22,7 +22,7 @@ NO_SPREAD = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class MeanEstimate:
     """A mean with what is known of its error; nan where undefined.
 
     `n` counts values and `clusters` the rows that have any; `sd` is the sample standard deviation of the values, `se` the cluster-robust
@@ -41,7 +41,7 @@ class Estimate:
     p: float
 
 
-def clustered_mean(values: Array, *, against: float = 0.0, level: float = 0.95) -> Estimate:
+def clustered_mean(values: Array, *, against: float = 0.0, level: float = 0.95) -> MeanEstimate:
     """The mean of all values with a cluster-robust interval, and its test against `against`.
 
     `values` is (clusters, members) with nan for what is missing; `level` in (0, 1).  Raises ValueError for another shape or for infinities.
@@ -50,13 +50,13 @@ def clustered_mean(values: Array, *, against: float = 0.0, level: float = 0.95) 
     there = ~np.isnan(values)
     n = int(there.sum())
     if n == 0:
-        return Estimate(0, 0, nan, nan, nan, nan, nan, nan, nan)
+        return MeanEstimate(0, 0, nan, nan, nan, nan, nan, nan, nan)
     mean = float(values[there].mean())
     sd = float(values[there].std(ddof=1)) if n > 1 else nan
     se, clusters = cluster_se((values - mean) / n)
     low, high = student_interval(mean, se, clusters, level=level)
     t, p = student_test(mean - against, se, clusters - 1)
-    return Estimate(n, clusters, mean, sd, se, low, high, t, p)
+    return MeanEstimate(n, clusters, mean, sd, se, low, high, t, p)
 
 
 def cluster_se(influence: Array) -> tuple[float, int]:

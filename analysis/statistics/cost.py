@@ -21,7 +21,7 @@ TOLERANCE = {"answered": 1.01, "tokens_out": 1.10}
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class BudgetComparison:
     """Means of something over A arms, (A,), on the questions that all have played; nan where it is unknown.
 
     `equal` says whether the largest is at most the tolerance times the smallest, None where that cannot be told.
@@ -38,7 +38,7 @@ def mean_known(values: Array) -> tuple[float, int]:
     return (float(known.mean()) if known.size else nan), values.size - known.size
 
 
-def same_budget(values: Sequence[Array], questions: Sequence[Codes], *, tolerance: float) -> Spent:
+def compare_budgets(values: Sequence[Array], questions: Sequence[Codes], *, tolerance: float) -> BudgetComparison:
     """Did all arms spend the same per play?  `values[a]` and `questions[a]` are (N_a,) of the plays of arm a; tolerance at least 1.
 
     Only questions count that every arm has played.  An arm of which a play's spending is unknown has none.
@@ -51,5 +51,5 @@ def same_budget(values: Sequence[Array], questions: Sequence[Codes], *, toleranc
     kept = [value[np.isin(codes, common)] for value, codes in zip(values, questions, strict=True)]
     mean = np.array([value.mean() if value.size else nan for value in kept])
     if not mean.size or np.isnan(mean).any():
-        return Spent(mean, common.size, None)
-    return Spent(mean, common.size, bool(mean.max() <= tolerance * mean.min()))
+        return BudgetComparison(mean, common.size, None)
+    return BudgetComparison(mean, common.size, bool(mean.max() <= tolerance * mean.min()))

@@ -22,7 +22,7 @@ from arena.errors import StudyError
 
 MOST_DEBATES = 2_000
 # A share of the variance below this, or a correlation this near to 1, is the edge of what the model can say.
-NO_VARIANCE, ONE = 1e-5, 0.999
+NO_VARIANCE, MAX_CORRELATION = 1e-5, 0.999
 INSTALL = "the mixed-effects model needs statsmodels, which is not installed: pip install '.[mixed]'"
 
 
@@ -41,7 +41,7 @@ class Slope:
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed:
+class MixedFit:
     """The mixed-effects model: confidence ~ phase, with intercept and slope by debate, and an intercept by side within debates.
 
     `slope` per phase with standard error, 95% interval and two-sided p, by the normal distribution.  Standard deviations in [0, 1]:
@@ -84,7 +84,7 @@ def slope(confidence: Array) -> Slope:
     return Slope(n, clusters, found, se, low, high, *student_test(found, se, clusters - 1))
 
 
-def mixed_model(confidence: Array, *, sample: int | None = None, seed: int = 0) -> Mixed:
+def mixed_model(confidence: Array, *, sample: int | None = None, seed: int = 0) -> MixedFit:
     """The mixed-effects model of ratings (G, 2, P) over phases; takes about half a second for 100 debates.
 
     More than 2,000 debates are not fitted unless `sample` says how many to draw, by `seed`; the result says so.  What could not be fitted
@@ -103,20 +103,20 @@ def mixed_model(confidence: Array, *, sample: int | None = None, seed: int = 0) 
         note = f"fitted on {sample:,} of {total:,} debates, drawn at random with seed {seed}"
     n, phases = int((~np.isnan(kept)).sum()), int((~np.isnan(kept)).any(axis=(0, 1)).sum())
     if sample is None and total > MOST_DEBATES:
-        return unfitted(n, 0, total, f"left out: {total:,} debates take too long, the most is {MOST_DEBATES:,}; --mixed 500 draws 500 of them")
+        return empty_fit(n, 0, total, f"left out: {total:,} debates take too long, the most is {MOST_DEBATES:,}; --mixed 500 draws 500 of them")
     if len(kept) < 3 or phases < 2:
-        return unfitted(n, len(kept), total, "at least 3 debates with ratings in 2 phases are needed")
+        return empty_fit(n, len(kept), total, "at least 3 debates with ratings in 2 phases are needed")
     if kept[~np.isnan(kept)].std() < 1e-9:
-        return unfitted(n, len(kept), total, "all ratings are the same")
+        return empty_fit(n, len(kept), total, "all ratings are the same")
     return fit(kept, total, note)
 
 
-def unfitted(n: int, debates: int, of_debates: int, note: str) -> Mixed:
+def empty_fit(n: int, debates: int, of_debates: int, note: str) -> MixedFit:
     """A model without numbers, and why."""
-    return Mixed(n, debates, of_debates, False, *[nan] * 10, note)
+    return MixedFit(n, debates, of_debates, False, *[nan] * 10, note)
 
 
-def fit(confidence: Array, of_debates: int, note: str | None) -> Mixed:
+def fit(confidence: Array, of_debates: int, note: str | None) -> MixedFit:
     """The model fitted by REML in points, where its optimiser's tolerances fit, and given back in [0, 1]."""
     import pandas as pd
     from statsmodels.regression.mixed_linear_model import MixedLM
@@ -129,15 +129,15 @@ def fit(confidence: Array, of_debates: int, note: str | None) -> Mixed:
         try:
             found = model.fit(reml=True, method=["lbfgs", "bfgs", "powell"])
         except (np.linalg.LinAlgError, ValueError) as error:
-            return unfitted(len(data), len(confidence), of_debates, f"could not be fitted: {error}")
+            return empty_fit(len(data), len(confidence), of_debates, f"could not be fitted: {error}")
         line, errors = float(found.fe_params["phase"]), float(found.bse_fe["phase"])
     if not found.converged or not np.isfinite([line, errors]).all() or not errors > 0:
-        return unfitted(len(data), len(confidence), of_debates, "did not converge: none of three optimisers found the best fit")
+        return empty_fit(len(data), len(confidence), of_debates, "did not converge: none of three optimisers found the best fit")
     low, high = (float(limit) / 100 for limit in found.conf_int().loc["phase"])
     test = line / 100, errors / 100, low, high, float(found.pvalues["phase"])
     parts, edge = components(np.asarray(found.cov_re), float(found.vcomp[0]), float(found.scale))
     notes = "; ".join(words for words in (note, edge) if words) or None
-    return Mixed(len(data), len(confidence), of_debates, True, *test, *parts, notes)
+    return MixedFit(len(data), len(confidence), of_debates, True, *test, *parts, notes)
 
 
 def components(of_debates: Array, of_sides: float, left: float) -> tuple[tuple[float, float, float, float, float], str | None]:
@@ -149,7 +149,7 @@ def components(of_debates: Array, of_sides: float, left: float) -> tuple[tuple[f
     intercepts, slopes = of_debates[0, 0], of_debates[1, 1]
     least = NO_VARIANCE * (intercepts + slopes + of_sides + left)
     correlation = float(of_debates[0, 1] / np.sqrt(intercepts * slopes)) if intercepts > least and slopes > least else nan
-    if min(intercepts, slopes, of_sides, left) <= least or not abs(correlation) < ONE:
+    if min(intercepts, slopes, of_sides, left) <= least or not abs(correlation) < MAX_CORRELATION:
         return (nan, nan, nan, nan, nan), (
             "singular fit: debates, their slopes and sides cannot be told apart, so no standard deviations are given; rely on the slope with"
             " debates as clusters"

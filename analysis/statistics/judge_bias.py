@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from analysis.statistics.aggregation import Codes
-from analysis.statistics.clustered import Array, Estimate, clustered_mean, student_interval
+from analysis.statistics.clustered import Array, MeanEstimate, clustered_mean, student_interval
 from analysis.statistics.ranking import LONGEST_STEP, MAX_STEPS, PRIOR_SD
 
 EFFECTS = ("side", "first", "length", "family")
@@ -67,7 +67,7 @@ def by_cluster(values: Array, cluster: Codes) -> Array:
     return result
 
 
-def share(values: Array, cluster: Codes) -> Estimate:
+def clustered_share(values: Array, cluster: Codes) -> MeanEstimate:
     """The mean of values (N,), nan left out, with its interval over clusters; tested against one half."""
     return clustered_mean(by_cluster(values, cluster), against=0.5)
 
@@ -88,7 +88,7 @@ def won_by_more(winner: Array, amount: Array) -> Array:
     return np.where(lead > 0, winner, np.where(lead < 0, 1 - winner, nan))
 
 
-def self_preference(winner: Array, debate: Codes, judge: Codes, own: NDArray[np.bool_], cluster: Codes) -> list[Estimate]:
+def self_preference(winner: Array, debate: Codes, judge: Codes, own: NDArray[np.bool_], cluster: Codes) -> list[MeanEstimate]:
     """The DBG score of each judge: share of wins of its own family by its own votes minus that by the panel's, in [-1, 1].
 
     Of V votes, `winner`, `debate` (0 to G - 1) and `judge` are (V,); `own` (judges, G, 2) says which side shares a judge's family, and
@@ -118,11 +118,11 @@ def effects(readings: Readings) -> Effects:
     """
     judges, agents = readings.own.shape
     design = design_matrix(readings)
-    at = fitted(design, readings.winner, agents)
+    at = fit_coefficients(design, readings.winner, agents)
     chance = 1 / (1 + np.exp(-design @ at))
     bend = design.T @ (design * (chance * (1 - chance))[:, None])
-    told = identified(bend)[agents:].reshape(judges, len(EFFECTS))
-    inverse = np.linalg.inv(bend + floor(len(at), agents))
+    told = identifiable_mask(bend)[agents:].reshape(judges, len(EFFECTS))
+    inverse = np.linalg.inv(bend + prior_information(len(at), agents))
     names, row = np.unique(readings.cluster, return_inverse=True)
     clusters = len(names)
     of_cluster = sparse.csr_array((readings.winner - chance, (row.ravel(), np.arange(len(design)))), shape=(clusters, len(design)))
@@ -154,17 +154,17 @@ def design_matrix(readings: Readings) -> Array:
     return design
 
 
-def floor(size: int, agents: int) -> Array:
+def prior_information(size: int, agents: int) -> Array:
     """What is added to the information: the prior, and ones that fix the mean of the strengths at 0."""
     result = np.eye(size) * PRIOR_SD**-2
     result[:agents, :agents] += 1
     return result
 
 
-def fitted(design: Array, winner: Array, agents: int) -> Array:
+def fit_coefficients(design: Array, winner: Array, agents: int) -> Array:
     """The coefficients, by Newton's method."""
     at = np.zeros(design.shape[1])
-    base = floor(len(at), agents)
+    base = prior_information(len(at), agents)
     for _ in range(MAX_STEPS):
         chance = 1 / (1 + np.exp(-design @ at))
         bend = design.T @ (design * (chance * (1 - chance))[:, None])
@@ -176,7 +176,7 @@ def fitted(design: Array, winner: Array, agents: int) -> Array:
     return at
 
 
-def identified(bend: Array) -> NDArray[np.bool_]:
+def identifiable_mask(bend: Array) -> NDArray[np.bool_]:
     """Which coefficients the readings tell apart from the others: those without a part in any direction in which nothing changes."""
     values, vectors = np.linalg.eigh(bend)
     silent = values < 1e-9 * max(float(values.max(initial=0.0)), 1e-300)

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from analysis.statistics.clustered import Array
 
 Codes = NDArray[np.int64]
-By = Literal["models", "subject"]
+MatchBy = Literal["models", "subject"]
 Key = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class Matches:
     """Which plays of two studies have a key in common: rows of each study, and of each row the code of its key, from 0 to `keys` - 1.
 
     `left_only` and `right_only` count plays whose key the other study does not have, `shared` the keys that several plays of a study have.
@@ -39,17 +39,17 @@ class Matched:
     shared: int
 
 
-def match(left: Sequence[Key | None], right: Sequence[Key | None]) -> Matched:
+def match_keys(left: Sequence[Key | None], right: Sequence[Key | None]) -> Matches:
     """The plays with keys that both studies have; a key of None has no partner."""
     own, others = (Counter(key for key in keys if key is not None) for keys in (left, right))
     code = {key: number for number, key in enumerate(key for key in own if key in others)}
     rows = [np.array([row for row, key in enumerate(keys) if key in code], dtype=np.int64) for keys in (left, right)]
     codes = [np.array([code[key] for key in keys if key in code], dtype=np.int64) for keys in (left, right)]
     shared = sum(own[key] > 1 or others[key] > 1 for key in code)
-    return Matched(rows[0], codes[0], rows[1], codes[1], len(code), len(left) - len(rows[0]), len(right) - len(rows[1]), shared)
+    return Matches(rows[0], codes[0], rows[1], codes[1], len(code), len(left) - len(rows[0]), len(right) - len(rows[1]), shared)
 
 
-def partners(found: Matched, episode: Sequence[str], other_episode: Sequence[str]) -> list[tuple[int, int, bool]]:
+def partners(found: Matches, episode: Sequence[str], other_episode: Sequence[str]) -> list[tuple[int, int, bool]]:
     """(row, row of the other study, whether they alone have their key), by key; several of one key in the order of their ids.
 
     What is left over where one study has more plays of a key stands in no pair.
@@ -72,7 +72,7 @@ def arms_in_common(left: Sequence[str], right: Sequence[str]) -> set[str] | None
     return (set(left) & set(right)) or None
 
 
-def key(subject: str | None, models: tuple[str | None, ...], repeat: int, arm: str, *, by: By, arms: set[str] | None) -> Key | None:
+def play_key(subject: str | None, models: tuple[str | None, ...], repeat: int, arm: str, *, by: MatchBy, arms: set[str] | None) -> Key | None:
     """What two plays must have in common; None for a play that cannot have a partner."""
     if subject is None or (arms is not None and arm not in arms) or (by == "models" and None in models):
         return None

@@ -15,7 +15,7 @@ from math import nan, sqrt
 
 import numpy as np
 
-from analysis.statistics.clustered import Array, Estimate, clustered_mean, student_test
+from analysis.statistics.clustered import Array, MeanEstimate, clustered_mean, student_test
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class AgainstHalf:
     p_one_sample_one_sided: float
 
 
-def mean_confidence(confidence: Array) -> Estimate:
+def mean_confidence(confidence: Array) -> MeanEstimate:
     """Mean confidence over both sides, (debates, 2), with its cluster-robust interval."""
     return clustered_mean(confidence)
 

@@ -83,7 +83,7 @@ def power(draw: Draw, test: Test, debates: int, *, studies: int = 2000, level: f
     return Power(debates, studies, found / studies, *wilson(found, studies), undefined)
 
 
-def smallest(measure: Callable[[int], Power], target: float, *, most: int, known: Iterable[Power] = ()) -> Power | None:
+def find_smallest(measure: Callable[[int], Power], target: float, *, most: int, measured_powers: Iterable[Power] = ()) -> Power | None:
     """The power at the smallest number of debates, from 2 to `most`, that reaches the target; None where none does.
 
     By bisection, which takes it that power does not fall with more debates; `known` is what has been measured already.  With nested
@@ -91,7 +91,7 @@ def smallest(measure: Callable[[int], Power], target: float, *, most: int, known
     """
     reached: Power | None = None
     low = 1  # one debate cannot be tested
-    for one in sorted(known, key=lambda one: one.debates):
+    for one in sorted(measured_powers, key=lambda one: one.debates):
         if one.debates > most or reached is not None:
             break
         if one.share >= target:
@@ -115,44 +115,44 @@ def wilson(found: int, of: int) -> tuple[float, float]:
     return (0.0 if found == 0 else middle - half), (1.0 if found == of else middle + half)
 
 
-def rise(ratings: Array) -> Array:
+def rise_test(ratings: Array) -> Array:
     """p (S,) that ratings differ between the first and the last phase: the two-sided test of analysis.overconfidence.rise."""
-    found = means(ratings[..., -1] - ratings[..., 0])
-    return two_sided(found.mean, found.se, found.clusters - 1.0)
+    found = clustered_means(ratings[..., -1] - ratings[..., 0])
+    return two_sided_p(found.mean, found.se, found.clusters - 1.0)
 
 
-def above_half(ratings: Array) -> Array:
+def above_half_test(ratings: Array) -> Array:
     """p (S,) that ratings of the last phase differ from 50%: the two-sided test of analysis.overconfidence.against_half."""
-    found = means(ratings[..., -1])
-    return two_sided(found.mean - 0.5, found.se, found.clusters - 1.0)
+    found = clustered_means(ratings[..., -1])
+    return two_sided_p(found.mean - 0.5, found.se, found.clusters - 1.0)
 
 
-def equivalence(ratings: Array, margin: float) -> Array:
+def equivalence_test(ratings: Array, margin: float) -> Array:
     """p (S,) that the mean rating of the last phase is within `margin`, in (0, 0.5), of 50%: the larger p of two one-sided tests."""
-    found = means(ratings[..., -1])
+    found = clustered_means(ratings[..., -1])
     degrees = found.clusters - 1.0
     off = found.mean - 0.5
-    return np.maximum(greater(off + margin, found.se, degrees), greater(margin - off, found.se, degrees))
+    return np.maximum(one_sided_p(off + margin, found.se, degrees), one_sided_p(margin - off, found.se, degrees))
 
 
-def difference(first: Array, second: Array, *, paired: bool = False) -> Array:
+def difference_test(first: Array, second: Array, *, paired: bool = False) -> Array:
     """p (S,), two-sided, that the mean of `first` differs from that of `second`; both (S, G, members), nan where missing.
 
     Paired, the mean of `first - second` is tested, with rows as clusters, as `arena compare` does: rows are debates in which both speak, or
     motions that both debate seat by seat, and a rating without its partner is left out.  Otherwise rows are clusters of their own.
     """
     if paired:
-        change = means(first - second)
-        return two_sided(change.mean, change.se, change.clusters - 1.0)
-    one, other = means(first), means(second)
+        change = clustered_means(first - second)
+        return two_sided_p(change.mean, change.se, change.clusters - 1.0)
+    one, other = clustered_means(first), clustered_means(second)
     squares = np.square(one.se), np.square(other.se)
     freedom = np.maximum(one.clusters - 1.0, 1.0), np.maximum(other.clusters - 1.0, 1.0)
     below = np.square(squares[0]) / freedom[0] + np.square(squares[1]) / freedom[1]
     degrees = np.divide(np.square(squares[0] + squares[1]), below, out=np.full(below.shape, nan), where=below > 0)
-    return two_sided(one.mean - other.mean, np.hypot(one.se, other.se), degrees)
+    return two_sided_p(one.mean - other.mean, np.hypot(one.se, other.se), degrees)
 
 
-def means(values: Array) -> Means:
+def clustered_means(values: Array) -> Means:
     """The estimator of clusters.clustered_mean for many studies at once; values are (S, G, members)."""
     there = ~np.isnan(values)
     n = there.sum(axis=(1, 2)).astype(np.float64)
@@ -165,12 +165,12 @@ def means(values: Array) -> Means:
     return Means(mean, np.where(se <= NO_SPREAD, 0.0, se), clusters)
 
 
-def two_sided(off: Array, se: Array, degrees: Array) -> Array:
+def two_sided_p(off: Array, se: Array, degrees: Array) -> Array:
     """Two-sided p (S,) of differences from 0, nan where the error is 0 or undefined."""
-    return 2 * greater(np.abs(off), se, degrees)
+    return 2 * one_sided_p(np.abs(off), se, degrees)
 
 
-def greater(off: Array, se: Array, degrees: Array) -> Array:
+def one_sided_p(off: Array, se: Array, degrees: Array) -> Array:
     """One-sided p (S,) that differences are above 0, nan where the error is 0 or undefined."""
     from scipy.special import stdtr
 
@@ -179,7 +179,7 @@ def greater(off: Array, se: Array, degrees: Array) -> Array:
     return p
 
 
-def spread(confidence: Array, asked: NDArray[np.bool_], kind: NDArray[np.int64]) -> Spread:
+def estimate_spread(confidence: Array, asked: NDArray[np.bool_], kind: NDArray[np.int64]) -> Spread:
     """Noise, what a debate shares, and the share missing of a stored study; `confidence` and `asked` (G, 2, P), `kind` (G, 2) codes from 0.
 
     Moment estimators of a one-way random effect (Searle, Casella and McCulloch, Variance Components, 1992, chapter 3, for unequal numbers):

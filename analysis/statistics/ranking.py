@@ -64,10 +64,10 @@ def bradley_terry(first: Codes, second: Codes, score: Array, agents: int, *, fir
     Without a prior, strengths are nan where they have no maximum: where some contestants never lost to, or were never compared with, the
     rest.  Raises ValueError where the arrays do not fit together.
     """
-    check(first, second, score, agents)
-    games, points = tables(first, second, score, agents)
+    check_comparisons(first, second, score, agents)
+    games, points = game_tables(first, second, score, agents)
     found = fit(games[None], points[None], first_effect=first_effect, prior_sd=prior_sd)[0]
-    if prior_sd == inf and not together(games).all():
+    if prior_sd == inf and not largest_connected_group(games).all():
         found[:] = nan
     return Strengths(found[:agents], float(found[agents]))
 
@@ -81,11 +81,11 @@ def rank(
     contestants, not even through others, has no place beside them: nan.  Intervals are nan with fewer than 2 clusters.
     Raises ValueError where the arrays do not fit together.
     """
-    check(first, second, score, agents)
-    games, points = tables(first, second, score, agents)
-    group = together(games)
-    found = centred(fit(games[None], points[None], first_effect=True, prior_sd=PRIOR_SD), group)[0]
-    drawn = centred(resampled(first, second, score, cluster, agents, resamples, seed), group)
+    check_comparisons(first, second, score, agents)
+    games, points = game_tables(first, second, score, agents)
+    group = largest_connected_group(games)
+    found = centre(fit(games[None], points[None], first_effect=True, prior_sd=PRIOR_SD), group)[0]
+    drawn = centre(resample_strengths(first, second, score, cluster, agents, resamples, seed), group)
     clusters = len(np.unique(cluster))
     limits = np.full((2, agents + 1), nan)
     if clusters > 1:
@@ -98,7 +98,7 @@ def rank(
     return Ranking(found[:agents], low[:agents], high[:agents], played, score_of, *edge, clusters)
 
 
-def resampled(first: Codes, second: Codes, score: Array, cluster: Codes, agents: int, resamples: int, seed: int) -> Array:
+def resample_strengths(first: Codes, second: Codes, score: Array, cluster: Codes, agents: int, resamples: int, seed: int) -> Array:
     """(resamples, agents + 1) strengths and first-seat advantage, each from clusters drawn with replacement."""
     rng = np.random.default_rng(seed)
     names, row = np.unique(cluster, return_inverse=True)
@@ -118,21 +118,21 @@ def resampled(first: Codes, second: Codes, score: Array, cluster: Codes, agents:
     return np.concatenate(found) if found else np.empty((0, agents + 1))
 
 
-def together(games: Array) -> NDArray[np.bool_]:
+def largest_connected_group(games: Array) -> NDArray[np.bool_]:
     """(A,) who belongs to the largest group of contestants that are connected by comparisons; nobody where there are none."""
     _, group = csgraph.connected_components(games, directed=False)
     result: NDArray[np.bool_] = (group == np.bincount(group).argmax()) & bool(games.any()) if len(group) else np.zeros(0, dtype=bool)
     return result
 
 
-def centred(found: Array, group: NDArray[np.bool_]) -> Array:
+def centre(found: Array, group: NDArray[np.bool_]) -> Array:
     """Strengths and advantage (B, A + 1) with the mean strength of the group at 0."""
     found = found.copy()
     found[:, :-1] -= found[:, :-1][:, group].mean(axis=1, keepdims=True) if group.any() else 0.0
     return found
 
 
-def tables(first: Codes, second: Codes, score: Array, agents: int) -> tuple[Array, Array]:
+def game_tables(first: Codes, second: Codes, score: Array, agents: int) -> tuple[Array, Array]:
     """(games, points), both (A, A): how often the row sat first against the column, and what it won of that."""
     pair = first * agents + second
     games, points = (np.bincount(pair, weights, agents * agents).reshape(agents, agents) for weights in (np.ones(len(pair)), score))
@@ -141,8 +141,8 @@ def tables(first: Codes, second: Codes, score: Array, agents: int) -> tuple[Arra
 
 def win_matrix(first: Codes, second: Codes, score: Array, agents: int) -> tuple[Array, Array]:
     """(won, games), both (A, A): what the row won against the column, whoever sat first, a tie half; and how often they met."""
-    check(first, second, score, agents)
-    games, points = tables(first, second, score, agents)
+    check_comparisons(first, second, score, agents)
+    games, points = game_tables(first, second, score, agents)
     return points + (games - points).T, games + games.T
 
 
@@ -198,7 +198,7 @@ def elo(
     expected = 1 / (1 + 10^((other - own) / 400)), own += k (score - expected).  Elo (1978).  What comes last counts most, so this is a
     reference beside Bradley-Terry, not the ranking.  Raises ValueError where the arrays do not fit together.
     """
-    check(first, second, score, agents)
+    check_comparisons(first, second, score, agents)
     rng = np.random.default_rng(seed)
     games = list(zip(first.tolist(), second.tolist(), score.tolist(), strict=True))
     found = []
@@ -213,7 +213,7 @@ def elo(
     return np.mean(np.array(found, dtype=np.float64), axis=0)
 
 
-def check(first: Codes, second: Codes, score: Array, agents: int) -> None:
+def check_comparisons(first: Codes, second: Codes, score: Array, agents: int) -> None:
     """Raise ValueError unless all three are (N,), codes lie in [0, agents), nobody meets itself, and scores lie in [0, 1] without nan."""
     if not first.shape == second.shape == score.shape or first.ndim != 1:
         raise ValueError(f"first, second and score must be (N,) alike, found {first.shape}, {second.shape} and {score.shape}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.clustered import Array, Estimate, clustered_mean
+from analysis.statistics.clustered import Array, MeanEstimate, clustered_mean
 from analysis.statistics.overconfidence import BothSides, Rise, both_sides, rise
 
 Mask = NDArray[np.bool_]
@@ -26,7 +26,7 @@ class Headlines:
     """The headline numbers over some of the ratings: `last` the mean in the last phase, `left_out` how many ratings were not taken."""
 
     left_out: int
-    last: Estimate
+    last: MeanEstimate
     rise: Rise
     both: BothSides
 
@@ -54,7 +54,7 @@ def headlines(confidence: Array, kept: Mask) -> Headlines:
     return Headlines(left_out, clustered_mean(last), rise(first, last), both_sides(last))
 
 
-def complete(confidence: Array, asked: Mask) -> Mask:
+def complete_debates(confidence: Array, asked: Mask) -> Mask:
     """(G, 2, P) true throughout debates that have every rating that they were asked for."""
     whole = ~(asked & np.isnan(confidence)).any(axis=(1, 2))
     return np.broadcast_to(whole[:, None, None], confidence.shape)

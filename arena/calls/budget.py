@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from arena.errors import BudgetSpent, StudyError
+from arena.errors import BudgetSpentError, StudyError
 
 
 class Budget:
@@ -48,7 +48,7 @@ class Budget:
                 else:
                     self._let_through()
                 raise
-        raise BudgetSpent(self.closed)
+        raise BudgetSpentError(self.closed)
 
     def settle(self, worst_usd: float, cost_usd: float) -> None:
         """Book what a call cost, in place of what was reserved for it."""
@@ -83,4 +83,4 @@ class Budget:
                     f" ${worst_usd:.4f}; what was said is kept, continue with a larger budget (or a smaller max_tokens)"
                 )
                 self._waiting.popleft()
-                waiter.set_exception(BudgetSpent(self.closed))
+                waiter.set_exception(BudgetSpentError(self.closed))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ModelEstimate:
     """What the calls to one model are expected to take.
 
     `usd`: dollars, None where the price is not known.  `usd_if_longest`: with every reply as long as it may be, None where nothing bounds it.
@@ -22,7 +22,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class CostEstimate:
     """What is expected of `episodes` episodes, by model; `played` of them were played with stand-ins and stand for all.
 
     `simulated`: nothing of it would go to a real model.  `failed`: how many could not be played so, and `why` the first of them could not.
@@ -30,7 +30,7 @@ class Estimate:
 
     episodes: int
     played: int
-    models: tuple[Expected, ...]
+    models: tuple[ModelEstimate, ...]
     simulated: bool = False
     failed: int = 0
     why: str | None = None
@@ -53,21 +53,21 @@ class Estimate:
     @property
     def usd(self) -> float | None:
         """Dollars in all, None where a price is not known."""
-        return total([model.usd for model in self.models])
+        return sum_if_known([model.usd for model in self.models])
 
     @property
     def usd_if_longest(self) -> float | None:
         """Dollars in all with every reply as long as it may be, None where a price or a bound is not known."""
-        return total([model.usd_if_longest for model in self.models])
+        return sum_if_known([model.usd_if_longest for model in self.models])
 
 
-def total(parts: Sequence[float | None]) -> float | None:
+def sum_if_known(parts: Sequence[float | None]) -> float | None:
     """The sum, None where a part is not known."""
     known = [part for part in parts if part is not None]
     return sum(known) if len(known) == len(parts) else None
 
 
-def described(expected: Estimate) -> str:
+def describe_estimate(expected: CostEstimate) -> str:
     """An estimate in one line."""
     text = f"{expected.calls:,} calls, {expected.tokens_in:,} tokens in, {expected.tokens_out:,} out"
     unknown = [model.model for model in expected.models if model.usd is None]

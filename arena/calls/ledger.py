@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from arena.calls.budget import Budget
-from arena.calls.estimate import Estimate
-from arena.calls.prices import Price, cost_usd, price_of, worst_case_usd
-from arena.calls.rate_limits import Pace, Place
+from arena.calls.estimate import CostEstimate
+from arena.calls.prices import cost_usd, price_of, worst_case_usd
+from arena.calls.rate_limits import RateLimiter, Slot
 from arena.calls.retry import Retry, wait_before_next
 from arena.calls.secrets import without_secrets
-from arena.errors import ModelError, RateLimited, Unreachable
+from arena.errors import ModelError, RateLimitedError, UnreachableError, error_kind
 from arena.store.journal import Journal, line
-from arena.store.replay import Cached
+from arena.store.replay import CachedReply
 from arena.text import utc_now, writable
-from arena.types import Model, Reply, Request
+from arena.types import Model, Price, Reply, Request
 
 REPLY_FACTS = (
     *("http_status", "tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning", "finish_reason"),
@@ -27,7 +27,7 @@ REPLY_FACTS = (
 
 
 @dataclass(slots=True)
-class Tally:
+class RunStats:
     """What a run has done so far, for progress and summary: counts of episodes, replies and calls; tokens and dollars of all attempts.
 
     `unpriced` counts attempts of unknown cost, `uncounted` those of earlier runs that no budget can count.  `waiting` holds for each call
@@ -49,13 +49,13 @@ class Tally:
     unpriced: int = 0
     uncounted: int = 0
     waiting: dict[int, tuple[str, str, float]] = field(default_factory=dict)
-    pace: Pace | None = None
+    rate_limiter: RateLimiter | None = None
     budget: Budget | None = None
-    expected: Estimate | None = None
+    expected: CostEstimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunContext:
     """What the episodes of one run share.
 
     Its id, its journal, the pace of its calls, how calls are tried again, the tally, prices given by hand (by model), the budget where
@@ -64,29 +64,29 @@ class Run:
 
     id: str
     journal: Journal
-    pace: Pace
+    rate_limiter: RateLimiter
     retry: Retry = field(default_factory=Retry)
-    tally: Tally = field(default_factory=Tally)
+    stats: RunStats = field(default_factory=RunStats)
     prices: Mapping[str, Price] = field(default_factory=dict)
     budget: Budget | None = None
-    cache: Mapping[str, Cached] = field(default_factory=dict)
+    cache: Mapping[str, CachedReply] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Trials:
+class Attempts:
     """The attempts of one call so far: what failed, and the seconds that attempts and the waits between them have taken."""
 
     failures: list[ModelError] = field(default_factory=list)
     elapsed_s: float = 0.0
 
 
-async def call(run: Run, model: Model, request: Request) -> tuple[Reply, bytes]:
+async def call(run: RunContext, model: Model, request: Request) -> tuple[Reply, bytes]:
     """Ask a model until it answers or there is no further attempt; returns the reply and the line that says how the call ended.
 
     Every attempt is a row in `calls`: failed ones are written at once, the last together with the reply by whoever asked.
     Raises the last ModelError; BudgetSpent where an attempt does not fit the budget.
     """
-    trials = Trials()
+    trials = Attempts()
     while True:
         try:
             return await attempt(run, model, request, trials)
@@ -97,37 +97,37 @@ async def call(run: Run, model: Model, request: Request) -> tuple[Reply, bytes]:
             if wait_s is None:
                 raise
         trials.elapsed_s += wait_s
-        await wait(run.tally, model.name, trials.failures[-1], wait_s)
+        await wait(run.stats, model.name, trials.failures[-1], wait_s)
 
 
-def reuse(run: Run, request: Request, hit: Cached) -> tuple[Reply, bytes]:
+def reuse(run: RunContext, request: Request, hit: CachedReply) -> tuple[Reply, bytes]:
     """The reply of an earlier study in place of a call, and the line that says so."""
     place, now = request.place, utc_now()
     row = {"episode": place.episode, "seat": place.seat, "step": place.step, "ask": place.ask, "run": run.id, "attempt": 0, "started_at": now}
-    run.tally.cached += 1
+    run.stats.cached += 1
     end = {**row, "status": "cached", "cost_usd": 0.0, "cost_source": "cache", "cached_from": hit.episode}
     return Reply(hit.text, hit.reasoning, hit.model_served), line("call_ends", end)
 
 
-async def attempt(run: Run, model: Model, request: Request, trials: Trials) -> tuple[Reply, bytes]:
+async def attempt(run: RunContext, model: Model, request: Request, trials: Attempts) -> tuple[Reply, bytes]:
     """Send the request once, when the budget and the limits let it through."""
     price = price_of(model, run.prices)
     worst_usd = None if price is None else worst_case_usd(price, request)
-    entry = Entry(run, model, request, len(trials.failures), price, worst_usd)
+    entry = LedgerEntry(run, model, request, len(trials.failures), price, worst_usd)
     if run.budget is None:
-        return await sent(entry, trials)
+        return await send_once(entry, trials)
     await run.budget.reserve(worst_usd or 0.0)
     try:
-        return await sent(entry, trials)
+        return await send_once(entry, trials)
     finally:
         run.budget.settle(worst_usd or 0.0, entry.booked_usd)
 
 
 @dataclass(slots=True)
-class Entry:
+class LedgerEntry:
     """An attempt in the ledger; `booked_usd` is what it counts in a budget: nothing until it is sent, then its worst case or its cost."""
 
-    run: Run
+    run: RunContext
     model: Model
     request: Request
     number: int
@@ -138,7 +138,7 @@ class Entry:
 
     def begin(self) -> None:
         """Write that the attempt begins."""
-        place, settings = self.request.place, getattr(self.model, "sent", None)
+        place, settings = self.request.place, self.model.request_settings(self.request)
         self.row = {
             "episode": place.episode,
             "seat": place.seat,
@@ -149,7 +149,7 @@ class Entry:
             "started_at": utc_now(),
         }
         if settings is not None:
-            self.row["sent"] = settings(self.request)
+            self.row["sent"] = settings
         if self.worst_usd is not None:
             self.row["worst_usd"] = self.worst_usd
             self.booked_usd = self.worst_usd
@@ -165,50 +165,50 @@ class Entry:
                 cost, source = reply.cost_usd, reply.cost_source
             elif self.price is not None:
                 cost, source = cost_usd(self.price, reply), self.price.source
-            self.run.tally.tokens_in += reply.tokens_in or 0
-            self.run.tally.tokens_out += reply.tokens_out or 0
+            self.run.stats.tokens_in += reply.tokens_in or 0
+            self.run.stats.tokens_out += reply.tokens_out or 0
         if cost is None:
-            self.run.tally.unpriced += 1
+            self.run.stats.unpriced += 1
         else:
             facts |= {"cost_usd": cost, "cost_source": source}
-            self.run.tally.cost_usd += cost
+            self.run.stats.cost_usd += cost
             self.booked_usd = cost
         return line("call_ends", {**self.row, **facts, **ending})
 
 
-async def sent(entry: Entry, trials: Trials) -> tuple[Reply, bytes]:
+async def send_once(entry: LedgerEntry, trials: Attempts) -> tuple[Reply, bytes]:
     """Wait for a place in flight, send the request once, and write down how it ended."""
     run, model, request = entry.run, entry.model, entry.request
     queued = time.monotonic()
-    place = await run.pace.enter(model.name, request, counted=not getattr(model, "queues", False))
+    place = await run.rate_limiter.enter(model.name, request, takes_slot=not model.has_own_queue)
     reply: Reply | None = None
-    run.tally.in_flight += 1
+    run.stats.in_flight += 1
     try:
         entry.begin()
-        reply = await answered(model, request, run.retry.deadline_s - trials.elapsed_s)
+        reply = await await_reply(model, request, run.retry.deadline_s - trials.elapsed_s)
     except BaseException as error:
-        run.tally.failed_calls += not isinstance(error, asyncio.CancelledError)
+        run.stats.failed_calls += not isinstance(error, asyncio.CancelledError)
         if isinstance(error, ModelError):
             reply = error.reply
-        if isinstance(error, RateLimited):
-            run.pace.slow_down(place)
-        run.journal.append(entry.end(reply, failure(error) | taken(place, queued, trials), free=unbilled(entry, error)))
+        if isinstance(error, RateLimitedError):
+            run.rate_limiter.slow_down(place)
+        run.journal.append(entry.end(reply, failure_row(error) | note_durations(place, queued, trials), free=reason_unbilled(entry, error)))
         raise
     finally:
-        run.tally.in_flight -= 1
-        run.pace.leave(place, reply)
-    run.tally.replies += 1
-    return reply, entry.end(reply, {"status": "ok"} | taken(place, queued, trials), unbilled(entry))
+        run.stats.in_flight -= 1
+        run.rate_limiter.leave(place, reply)
+    run.stats.replies += 1
+    return reply, entry.end(reply, {"status": "ok"} | note_durations(place, queued, trials), reason_unbilled(entry))
 
 
-def taken(place: Place, queued: float, trials: Trials) -> dict[str, float]:
+def note_durations(place: Slot, queued: float, trials: Attempts) -> dict[str, float]:
     """How long the attempt waited for its place, and how long it took from then on; that time counts for the call's deadline."""
     latency_s = time.monotonic() - place.sent_at
     trials.elapsed_s += latency_s
     return {"latency_s": round(latency_s, 6), "queued_s": round(place.sent_at - queued, 6)}
 
 
-async def answered(model: Model, request: Request, left_s: float) -> Reply:
+async def await_reply(model: Model, request: Request, left_s: float) -> Reply:
     """The model's reply, or Unreachable when the call's deadline has come."""
     limit = asyncio.timeout(left_s)
     try:
@@ -217,20 +217,20 @@ async def answered(model: Model, request: Request, left_s: float) -> Reply:
     except TimeoutError:
         if not limit.expired():
             raise
-    raise Unreachable(f"{model.name} gave no answer before the call's deadline; raise it with --deadline, or look at the server")
+    raise UnreachableError(f"{model.name} gave no answer before the call's deadline; raise it with --deadline, or look at the server")
 
 
-def failure(error: BaseException) -> dict[str, object]:
+def failure_row(error: BaseException) -> dict[str, object]:
     """How a failed attempt stands in the store."""
     return {
         "status": "cancelled" if isinstance(error, asyncio.CancelledError) else "failed",
-        "error_kind": type(error).__name__,
+        "error_kind": error_kind(error),
         "error": without_secrets(writable(str(error))) or None,
         "http_status": getattr(error, "http_status", None),
     }
 
 
-def unbilled(entry: Entry, error: BaseException | None = None) -> str | None:
+def reason_unbilled(entry: LedgerEntry, error: BaseException | None = None) -> str | None:
     """Why an attempt costs nothing, None where it may have been billed."""
     if entry.model.simulated and entry.price is None:
         return "simulated"
@@ -242,9 +242,9 @@ def unbilled(entry: Entry, error: BaseException | None = None) -> str | None:
     return None
 
 
-async def wait(tally: Tally, model: str, failed: ModelError, wait_s: float) -> None:
+async def wait(tally: RunStats, model: str, failed: ModelError, wait_s: float) -> None:
     """Wait, and let the progress line say for what."""
-    why = f"a {failed.http_status}" if failed.http_status is not None and failed.http_status >= 400 else type(failed).__name__
+    why = f"a {failed.http_status}" if failed.http_status is not None and failed.http_status >= 400 else error_kind(failed)
     key = id(asyncio.current_task())
     tally.waiting[key] = (why, model, time.monotonic() + wait_s)
     try:

@@ -7,32 +7,14 @@ has at least one byte, so that the bytes of a prompt bound its tokens from above
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from arena.errors import StudyError
-from arena.types import Message, Model, Reply, Request
+from arena.types import Message, Model, Price, Reply, Request
 
 # What a provider's template may put around each message and before the reply.
 TOKENS_AROUND_A_MESSAGE = 16
 EXAMPLE = "http/llama-3.1-8b=0.20,0.60"
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """Dollars for a million tokens.
-
-    `tokens_cached`, `tokens_reasoning`: where they cost otherwise than `tokens_in` and `tokens_out`.  `longest_reply`: tokens that a reply
-    can have at most, None where that is not known.  `longer`: (tokens, price): a prompt of more than so many tokens costs that price
-    instead.  `source` says where the figures come from.
-    """
-
-    tokens_in: float
-    tokens_out: float
-    tokens_cached: float | None = None
-    tokens_reasoning: float | None = None
-    longest_reply: int | None = None
-    longer: tuple[int, Price] | None = None
-    source: str = "by hand"
 
 
 def parse_price(text: str) -> tuple[str, Price]:
@@ -51,17 +33,17 @@ def parse_price(text: str) -> tuple[str, Price]:
 
 def price_of(model: Model, by_hand: Mapping[str, Price]) -> Price | None:
     """The price of a model: the one given by hand for its name before the one that it knows itself, None where there is neither."""
-    known: Price | None = getattr(model, "price", None)
+    known = model.price
     given = by_hand.get(model.name)
     if given is None or given.longest_reply is not None:
         return given or known
-    return replace(given, longest_reply=known.longest_reply if known else getattr(model, "longest_reply", None))
+    return replace(given, longest_reply=known.longest_reply if known else model.longest_reply)
 
 
-def at_size(price: Price, tokens_in: int) -> Price:
+def price_at_length(price: Price, tokens_in: int) -> Price:
     """The price that holds for a prompt of this many tokens."""
-    while price.longer is not None and tokens_in > price.longer[0]:
-        price = price.longer[1]
+    while price.long_prompt_price is not None and tokens_in > price.long_prompt_price[0]:
+        price = price.long_prompt_price[1]
     return price
 
 
@@ -69,7 +51,7 @@ def cost_usd(price: Price, reply: Reply) -> float | None:
     """Dollars for a reply by its token counts, None where these are not known."""
     if reply.tokens_in is None or reply.tokens_out is None:
         return None
-    price = at_size(price, reply.tokens_in)
+    price = price_at_length(price, reply.tokens_in)
     cached, reasoning = min(reply.tokens_cached or 0, reply.tokens_in), min(reply.tokens_reasoning or 0, reply.tokens_out)
     per_cached = price.tokens_in if price.tokens_cached is None else price.tokens_cached
     per_reasoning = price.tokens_out if price.tokens_reasoning is None else price.tokens_reasoning
@@ -88,7 +70,7 @@ def worst_case_usd(price: Price, request: Request) -> float | None:
     if longest is None:
         return None
     most = most_tokens(request.messages)
-    dear = at_size(price, most)
+    dear = price_at_length(price, most)
     per_in = max(price.tokens_in, dear.tokens_in, price.tokens_cached or 0, dear.tokens_cached or 0)
     per_out = max(price.tokens_out, dear.tokens_out, price.tokens_reasoning or 0, dear.tokens_reasoning or 0)
     return (most * per_in + longest * per_out) / 1e6

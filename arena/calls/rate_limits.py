@@ -73,7 +73,7 @@ def limits_in_environment() -> dict[str, Limit]:
     return parse_limits(os.environ.get(VARIABLE, "").split())
 
 
-def merged(*limits: Limits) -> dict[str, Limit]:
+def merge_limits(*limits: Limits) -> dict[str, Limit]:
     """Several sets of limits as one; what is set in a later one counts."""
     found: dict[str, Limit] = {}
     for each in limits:
@@ -83,7 +83,7 @@ def merged(*limits: Limits) -> dict[str, Limit]:
     return found
 
 
-class Window(Throttler):  # type: ignore[misc]
+class RequestWindow(Throttler):  # type: ignore[misc]
     """asyncio-throttle's window: at most `rpm` requests in any minute, in portions of about one second; it tells how long it is full."""
 
     def __init__(self, rpm: float) -> None:
@@ -135,7 +135,7 @@ class TokenWindow:
             entry[1] = tokens
 
 
-class Gate:
+class Limiter:
     """The entrance of one provider or model: a line, a window of requests, a window of tokens, and room for so many calls in flight."""
 
     def __init__(self, name: str, limit: Limit, counts: Counter[str]) -> None:
@@ -145,28 +145,28 @@ class Gate:
         self.waiting = 0
         self._counts = counts
         self.tokens = TokenWindow(limit.tpm) if limit.tpm else None
-        self.window = Window(limit.rpm) if limit.rpm else None
-        self.narrow: float | None = None
+        self.window = RequestWindow(limit.rpm) if limit.rpm else None
+        self.reduced_in_flight: float | None = None
         self._wide = 0.0
         self._narrowed_at = 0.0
         self._left = asyncio.Event()
 
     @property
-    def inside(self) -> int:
+    def calls_in_flight(self) -> int:
         """How many calls are in flight, those included that went out before there was a gate."""
         return self._counts[self.name]
 
     @property
     def full(self) -> bool:
         """Whether no further call may be in flight."""
-        return self.inside >= min(self.limit.in_flight or self.inside + 1, self.narrow or self.inside + 1)
+        return self.calls_in_flight >= min(self.limit.in_flight or self.calls_in_flight + 1, self.reduced_in_flight or self.calls_in_flight + 1)
 
-    async def somebody_left(self) -> None:
+    async def wait_for_departure(self) -> None:
         """Return when the next call has left."""
         self._left.clear()
         await self._left.wait()
 
-    def somebody_leaves(self) -> None:
+    def notify_departure(self) -> None:
         """A call has left: whoever stands first in the line may look again."""
         self._left.set()
 
@@ -179,64 +179,64 @@ class Gate:
         """Halve the room after a 429 of a call that was sent at `sent_at`; one sent before the last halving belongs to the same rush."""
         if sent_at < self._narrowed_at:
             return
-        if self.narrow is None:
-            self._wide = float(self.inside)
-        self.narrow = max(1.0, min(self.narrow or self._wide, self.inside) / 2)
+        if self.reduced_in_flight is None:
+            self._wide = float(self.calls_in_flight)
+        self.reduced_in_flight = max(1.0, min(self.reduced_in_flight or self._wide, self.calls_in_flight) / 2)
         self._narrowed_at = time.monotonic()
 
     def speed_up(self) -> None:
         """Widen the room after a reply: by one for as many replies as are in flight, up to what it was."""
-        if self.narrow is not None:
-            self.narrow += 1 / self.narrow
-            if self.narrow >= self._wide:
-                self.narrow = None
+        if self.reduced_in_flight is not None:
+            self.reduced_in_flight += 1 / self.reduced_in_flight
+            if self.reduced_in_flight >= self._wide:
+                self.reduced_in_flight = None
 
 
 @dataclass(slots=True)
-class Place:
+class Slot:
     """A call's place in flight: since when, whether it is one of the run's, and what it was expected to take of each window of tokens."""
 
     model: str
     sent_at: float = 0.0
-    counted: bool = True
+    takes_slot: bool = True
     entries: list[tuple[TokenWindow, list[float]]] = field(default_factory=list)
 
 
-class Pace:
+class RateLimiter:
     """All limits of one run: the places in flight that it has altogether, and the gates of providers and models."""
 
     def __init__(self, in_flight: int, limits: Limits | None = None) -> None:
         self.slots = asyncio.Semaphore(in_flight)
         self._limits = dict(limits or {})
-        self._gates: dict[str, Gate] = {}
-        self._on_the_way: dict[str, tuple[Gate, ...]] = {}
+        self._gates: dict[str, Limiter] = {}
+        self._on_the_way: dict[str, tuple[Limiter, ...]] = {}
         self._inside: Counter[str] = Counter()
         self._reply_tokens: dict[str, tuple[int, int]] = {}
 
-    def gates(self, model: str) -> tuple[Gate, ...]:
+    def limiters(self, model: str) -> tuple[Limiter, ...]:
         """The gates on the way to a model: its own, then its provider's; only a limit or a 429 makes one."""
         if model not in self._on_the_way:
             names = [name for name in (model, model.partition("/")[0]) if name in self._limits or name in self._gates]
-            self._on_the_way[model] = tuple(self._gate(name) for name in names)
+            self._on_the_way[model] = tuple(self._limiter(name) for name in names)
         return self._on_the_way[model]
 
-    def _gate(self, name: str) -> Gate:
+    def _limiter(self, name: str) -> Limiter:
         if name not in self._gates:
-            self._gates[name] = Gate(name, self._limits.get(name, Limit()), self._inside)
+            self._gates[name] = Limiter(name, self._limits.get(name, Limit()), self._inside)
         return self._gates[name]
 
-    async def enter(self, model: str, request: Request, *, counted: bool = True) -> Place:
+    async def enter(self, model: str, request: Request, *, takes_slot: bool = True) -> Slot:
         """Wait until this call may go out, and take its place in flight; whoever enters must leave.
 
         Not `counted`: no place of the run's is taken, since the model has a queue of its own and needs to see who waits.
         """
-        place = Place(model, counted=counted)
+        place = Slot(model, takes_slot=takes_slot)
         # A 429 may make a gate while this call waits: then it has to stand in that line too.
         while True:
-            gates = self.gates(model)
+            gates = self.limiters(model)
             if not gates:
                 await self._take(place)
-                if not self.gates(model):
+                if not self.limiters(model):
                     self._count(place, 1)
                     break
                 self._give_back(place)
@@ -245,19 +245,19 @@ class Pace:
         place.sent_at = time.monotonic()
         return place
 
-    async def _take(self, place: Place) -> None:
-        if place.counted:
+    async def _take(self, place: Slot) -> None:
+        if place.takes_slot:
             await self.slots.acquire()
 
-    def _give_back(self, place: Place) -> None:
-        if place.counted:
+    def _give_back(self, place: Slot) -> None:
+        if place.takes_slot:
             self.slots.release()
 
-    def _count(self, place: Place, change: int) -> None:
+    def _count(self, place: Slot, change: int) -> None:
         for name in {place.model, place.model.partition("/")[0]}:
             self._inside[name] += change
 
-    async def _pass(self, gates: tuple[Gate, ...], tokens: float, place: Place) -> bool:
+    async def _pass(self, gates: tuple[Limiter, ...], tokens: float, place: Slot) -> bool:
         """Stand in the lines, wait for room in all windows and in flight, then go: nothing is held while waiting.
 
         False, and no place taken, where there are other gates on the way by now.
@@ -272,11 +272,11 @@ class Pace:
                     if (wait_s := max(gate.wait_s(tokens) for gate in gates)) > 0:
                         await asyncio.sleep(wait_s)
                     elif crowded := [gate for gate in gates if gate.full]:
-                        await crowded[0].somebody_left()
+                        await crowded[0].wait_for_departure()
                     else:
                         break
                 await self._take(place)
-                if self.gates(place.model) != gates:
+                if self.limiters(place.model) != gates:
                     self._give_back(place)
                     return False
                 self._count(place, 1)
@@ -290,12 +290,12 @@ class Pace:
                 for gate in gates:
                     gate.waiting -= 1
 
-    def leave(self, place: Place, reply: Reply | None) -> None:
+    def leave(self, place: Slot, reply: Reply | None) -> None:
         """Give the place back; what the reply took, where that is known, corrects the windows and what is expected of the next."""
         self._give_back(place)
         self._count(place, -1)
-        for gate in self.gates(place.model):
-            gate.somebody_leaves()
+        for gate in self.limiters(place.model):
+            gate.notify_departure()
             if reply is not None:
                 gate.speed_up()
         if reply is None or reply.tokens_out is None:
@@ -311,19 +311,19 @@ class Pace:
         usual = total / count if count else FIRST_REPLY_TOKENS
         return sum(len(message.content) for message in request.messages) / 4 + (request.sampling.max_tokens or usual)
 
-    def slow_down(self, place: Place) -> None:
+    def slow_down(self, place: Slot) -> None:
         """A 429 came for the call that has this place."""
         if place.model not in self._gates:
-            self._gate(place.model)
+            self._limiter(place.model)
             self._on_the_way.pop(place.model, None)
         self._gates[place.model].slow_down(place.sent_at)
 
-    def words(self) -> list[str]:
+    def describe(self) -> list[str]:
         """What waits for which limit, and what was slowed down, for the progress line."""
         found = []
         for gate in self._gates.values():
-            if gate.narrow is not None:
-                found.append(f"{gate.name} slowed to {int(gate.narrow)} in flight after a 429")
+            if gate.reduced_in_flight is not None:
+                found.append(f"{gate.name} slowed to {int(gate.reduced_in_flight)} in flight after a 429")
             if gate.waiting:
                 found.append(f"{gate.waiting} {'call waits' if gate.waiting == 1 else 'calls wait'} for the limits of {gate.name}")
         return found

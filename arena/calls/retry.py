@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from arena.errors import ModelError, RateLimited, StudyError
+from arena.errors import ModelError, RateLimitedError, StudyError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ def wait_before_next(retry: Retry, failures: Sequence[ModelError], elapsed_s: fl
     `failures` are those of this ask in order, `elapsed_s` the seconds that attempts and waits have taken, time in queues left out.
     """
     last = failures[-1]
-    if not last.passing or len(failures) >= retry.attempts:
+    if not last.retryable or len(failures) >= retry.attempts:
         return None
     alike = {(type(failure), failure.http_status, str(failure)) for failure in failures[-retry.identical :]}
-    if not isinstance(last, RateLimited) and len(failures) >= retry.identical and len(alike) == 1:
+    if not isinstance(last, RateLimitedError) and len(failures) >= retry.identical and len(alike) == 1:
         return None
     wait_s = min(retry.longest_wait_s, retry.first_wait_s * 2 ** min(len(failures) - 1, 60)) * draw.uniform(0.5, 1)
-    if isinstance(last, RateLimited) and last.retry_after_s is not None:
+    if isinstance(last, RateLimitedError) and last.retry_after_s is not None:
         wait_s = last.retry_after_s + min(1.0, wait_s)
     return wait_s if elapsed_s + wait_s < retry.deadline_s else None

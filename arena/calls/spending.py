@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.calls.prices import Price, cost_usd
+from arena.calls.prices import cost_usd
 from arena.store.database import query
-from arena.types import Reply
+from arena.types import Price, Reply
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class Spending:
     """What a study's calls have cost: dollars, calls of unknown cost at their worst case, and how many calls have not even that."""
 
     usd: float
     unpriced: int
 
 
-def spent(path: Path, study: str, prices: Mapping[str, Price]) -> Spent:
+def load_spending(path: Path, study: str, prices: Mapping[str, Price]) -> Spending:
     """What the earlier runs of a study have cost, calls included whose outcome died with their process.
 
     `prices` (by model) are for calls that had no price when they were made: their stored tokens cost what they would today.
@@ -42,4 +42,4 @@ def spent(path: Path, study: str, prices: Mapping[str, Price]) -> Spent:
         if known_usd is None and today is None:
             unpriced += count
         usd += (today or 0.0) * count if known_usd is None else known_usd
-    return Spent(usd, unpriced)
+    return Spending(usd, unpriced)

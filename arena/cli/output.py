@@ -7,13 +7,13 @@ import json
 import sys
 
 from arena.cli.terminal import print_table
-from arena.store.query import Table
+from arena.store.query import QueryResult
 from arena.text import finite
 
 FORMATS = ("table", "csv", "json", "markdown")
 
 
-def print_result(table: Table, format: str) -> None:
+def print_result(table: QueryResult, format: str) -> None:
     """Print a result in one of FORMATS; csv and json hold every cell whole, the others are for eyes."""
     match format:
         case "json":

@@ -24,10 +24,10 @@ from prompt_toolkit.lexers import Lexer, PygmentsLexer
 
 from arena.cli.output import FORMATS, print_result
 from arena.errors import StoreError
-from arena.store.catalogue import Documented, detail_lines, documented, one, overview_lines
+from arena.store.catalogue import CatalogueEntry, detail_lines, find_entry, overview_lines, read_catalogue
 from arena.store.database import query
 from arena.store.names import is_name, list_lines, sql_of
-from arena.store.query import Table
+from arena.store.query import QueryResult
 from arena.store.saved_queries import save
 from arena.text import printable
 
@@ -50,7 +50,7 @@ EXAMPLES = """\
   select model, phase, round(100 * mean, 1) as percent, n from confidence_by_model;
   select study, judge, share_proposition, share_first from side_bias;"""
 # Texts and comments, which may hold a semicolon or a quotation mark of their own; one that is not closed runs to the end.
-QUIET = re.compile(r"'(?:[^']|'')*('|\Z)|\"(?:[^\"]|\"\")*(\"|\Z)|--[^\n]*(\n|\Z)|/\*.*?(\*/|\Z)", re.S)
+LITERALS_AND_COMMENTS = re.compile(r"'(?:[^']|'')*('|\Z)|\"(?:[^\"]|\"\")*(\"|\Z)|--[^\n]*(\n|\Z)|/\*.*?(\*/|\Z)", re.S)
 # Lines of the terminal that the heading of a result, its note and the prompt take.
 AROUND_ROWS = 5
 
@@ -62,7 +62,7 @@ class Session:
     path: Path
     format: str = "table"
     sql: str = ""
-    last: Table | None = None
+    last: QueryResult | None = None
 
 
 def run_prompt(path: Path, format: str = "table") -> int:
@@ -71,7 +71,7 @@ def run_prompt(path: Path, format: str = "table") -> int:
     greet(path)
     asking: PromptSession[str] = PromptSession(
         history=history(),
-        completer=SqlCompleter(documented()),
+        completer=SqlCompleter(read_catalogue()),
         lexer=lexer(),
         multiline=Condition(lambda: not (is_finished(text := get_app().current_buffer.text) or is_name(path, text))),
         prompt_continuation="   ...> ",
@@ -84,7 +84,7 @@ def run_prompt(path: Path, format: str = "table") -> int:
         except EOFError:
             return 0
         try:
-            if not heed(session, line.strip()):
+            if not run_line(session, line.strip()):
                 return 0
         except StoreError as error:
             print(printable(one_sentence(str(error))))
@@ -101,10 +101,10 @@ def greet(path: Path) -> None:
     print(f"For example:\n{EXAMPLES}")
 
 
-def heed(session: Session, line: str) -> bool:
+def run_line(session: Session, line: str) -> bool:
     """Do what a line asks for, a command or a query; whether to go on.  Raises StoreError with what is wrong."""
     if line.startswith("."):
-        return command(session, *line.rstrip(";").split(maxsplit=1))
+        return run_command(session, *line.rstrip(";").split(maxsplit=1))
     if line.strip("; \n"):
         session.sql = sql_of(session.path, line)
         session.last = query(session.path, session.sql)
@@ -112,7 +112,7 @@ def heed(session: Session, line: str) -> bool:
     return True
 
 
-def command(session: Session, name: str, argument: str = "") -> bool:
+def run_command(session: Session, name: str, argument: str = "") -> bool:
     """Do what a command asks for; whether to go on."""
     match name, argument.strip():
         case ((".quit" | ".exit"), _):
@@ -126,7 +126,7 @@ def command(session: Session, name: str, argument: str = "") -> bool:
         case ".schema", "":
             print("\n".join(overview_lines()[:-1]))
         case ".schema", of:
-            print("\n".join(detail_lines(one(of))))
+            print("\n".join(detail_lines(find_entry(of))))
         case ".format", wanted if wanted in FORMATS:
             session.format = wanted
         case ".format", wanted:
@@ -149,7 +149,7 @@ def show(session: Session, most: int | None) -> None:
     if most is not None and session.format == "json":  # a line for each value, and two for brackets
         most = max(1, most // (len(table.columns) + 2))
     if most is not None and len(table) > most:
-        print_result(Table(table.columns, table.rows[:most]), session.format)
+        print_result(QueryResult(table.columns, table.rows[:most]), session.format)
         print(f"{most:,} of {len(table):,} rows; .all shows them all")
     else:
         print_result(table, session.format)
@@ -171,43 +171,43 @@ def is_finished(text: str) -> bool:
     bare = text.strip()
     if not bare or bare.startswith("."):
         return True
-    ends = list(QUIET.finditer(text))
+    ends = list(LITERALS_AND_COMMENTS.finditer(text))
     if ends and ends[-1].end() == len(text) and ends[-1].group()[:2] != "--" and not any(ends[-1].groups()):
         return False
-    return QUIET.sub(lambda found: " " if found.group()[:2] in ("--", "/*") else "''", text).rstrip().endswith(";")
+    return LITERALS_AND_COMMENTS.sub(lambda found: " " if found.group()[:2] in ("--", "/*") else "''", text).rstrip().endswith(";")
 
 
 class SqlCompleter(Completer):
     """Completes tables, views, macros, the columns of those that are named, keywords and commands; beside each stands what it means."""
 
-    def __init__(self, found: dict[str, Documented]) -> None:
-        self.found = found
+    def __init__(self, found: dict[str, CatalogueEntry]) -> None:
+        self.catalogue = found
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         """What the word before the cursor may become."""
         before, word = document.text_before_cursor, document.get_word_before_cursor(pattern=re.compile(r"[\w.]+"))
         if before.lstrip().startswith("."):
             name, space, rest = before.lstrip().partition(" ")
-            yield from matching(name, COMMANDS.items()) if not space else matching(rest, self.arguments(name))
+            yield from prefix_matches(name, COMMANDS.items()) if not space else prefix_matches(rest, self.arguments(name))
             return
         # After a dot stands a column: of a table, or of a short name for one.
         word = word.rpartition(".")[2]
         if word or before.endswith("."):
-            named = [self.found[name] for name in re.findall(r"\w+", document.text) if name in self.found]
-            columns = {column.name: column.comment for item in named or self.found.values() for column in item.columns}
-            yield from matching(word, columns.items())
+            named = [self.catalogue[name] for name in re.findall(r"\w+", document.text) if name in self.catalogue]
+            columns = {column.name: column.comment for item in named or self.catalogue.values() for column in item.columns}
+            yield from prefix_matches(word, columns.items())
             if not before[: len(before) - len(word)].endswith("."):
-                yield from matching(word, ((item.call.partition("(")[0], f"{item.kind}: {item.comment}") for item in self.found.values()))
-                yield from matching(word, ((keyword, "") for keyword in dict.fromkeys(KEYWORDS.split())))
+                yield from prefix_matches(word, ((item.call.partition("(")[0], f"{item.kind}: {item.comment}") for item in self.catalogue.values()))
+                yield from prefix_matches(word, ((keyword, "") for keyword in dict.fromkeys(KEYWORDS.split())))
 
     def arguments(self, name: str) -> Iterable[tuple[str, str]]:
         """What may follow a command."""
         if name == ".schema":
-            return [(item.name, item.comment) for item in self.found.values()]
+            return [(item.name, item.comment) for item in self.catalogue.values()]
         return [(format, "") for format in FORMATS] if name == ".format" else []
 
 
-def matching(word: str, offers: Iterable[tuple[str, str]]) -> Iterator[Completion]:
+def prefix_matches(word: str, offers: Iterable[tuple[str, str]]) -> Iterator[Completion]:
     """Those offers, (text, meaning), that begin with the word in any case."""
     for text, meaning in offers:
         if text.lower().startswith(word.lower()):

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from arena.text import printable
 
 if TYPE_CHECKING:
-    from arena.calls.estimate import Estimate
+    from arena.calls.estimate import CostEstimate
 
 CELL = 72
 
 
 def print_table(table: object, edge: str = "", between: str = "  ", after: str = "") -> None:
     """A table of rows for people: cells cut to one line, numbers short, nothing that could steer the terminal."""
-    from arena.store.database import Table
+    from arena.store.database import QueryResult
 
-    assert isinstance(table, Table)
+    assert isinstance(table, QueryResult)
     rows = [[cell(value) for value in row] for row in (table.columns, *table)]
     cut = any(text.endswith("…") and len(text) == CELL for row in rows for text in row)
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
@@ -37,9 +37,9 @@ def cell(value: object) -> str:
     return text if len(text) <= CELL else text[: CELL - 1] + "…"
 
 
-def print_estimate(study: str, estimate: Estimate, reply_tokens: int) -> None:
+def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int) -> None:
     """What a dry run found, as a table by model, with what it assumes."""
-    from arena.store.database import Table
+    from arena.store.database import QueryResult
 
     print(f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls{', SIMULATED models only' if estimate.simulated else ''}")
     columns = ("model", "calls", "tokens_in", "tokens_out", "usd", "usd_if_longest")
@@ -47,7 +47,7 @@ def print_estimate(study: str, estimate: Estimate, reply_tokens: int) -> None:
     rows = [(m.model, m.calls, m.tokens_in, m.tokens_out, *usd) for m, usd in zip(estimate.models, dollars, strict=True)]
     if rows:
         total = ("all", estimate.calls, estimate.tokens_in, estimate.tokens_out, dollar(estimate.usd), dollar(estimate.usd_if_longest))
-        print_table(Table(columns, (*rows, total)))
+        print_table(QueryResult(columns, (*rows, total)))
     if estimate.failed:
         print(f"{estimate.failed} of {estimate.played} episodes could not be played with stand-ins, and are missing here: {estimate.why}")
     if estimate.played < estimate.episodes:

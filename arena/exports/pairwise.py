@@ -34,7 +34,7 @@ WINNERS = {1.0: "model_a", 0.0: "model_b", 0.5: "tie"}
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportCounts:
     """What an export wrote: rows, and verdicts left out because they are missing, or the judge is related to a contestant."""
 
     rows: int
@@ -42,7 +42,7 @@ class Exported:
     related: int
 
 
-def export_pairwise(path: Path, file: Path, studies: Sequence[str], *, include_related: bool = False) -> Exported:
+def export_pairwise(path: Path, file: Path, studies: Sequence[str], *, include_related: bool = False) -> ExportCounts:
     """Write the verdicts on these studies' debates to a new CSV file; model_a sat as the proposition, an abstention is a tie.
 
     Without `include_related`, verdicts by a judge that is a contestant, or of its family, are left out.  Debates of a contestant against itself
@@ -58,7 +58,7 @@ def export_pairwise(path: Path, file: Path, studies: Sequence[str], *, include_r
         raise StoreError(f"cannot write {file}: {error.strerror}; name another folder") from error
     missing = sum(int(np.isnan(verdicts.winner).sum()) for verdicts in found)
     left_out = sum(int(((verdicts.related > 0) & ~np.isnan(verdicts.winner)).sum()) for verdicts in found)
-    return Exported(len(rows), missing, 0 if include_related else left_out)
+    return ExportCounts(len(rows), missing, 0 if include_related else left_out)
 
 
 def pairwise_rows(found: Verdicts, include_related: bool) -> list[tuple[object, ...]]:
@@ -70,7 +70,7 @@ def pairwise_rows(found: Verdicts, include_related: bool) -> list[tuple[object, 
         if isnan(winner) or alone[debate] or (relation != "none" and not include_related):
             continue
         one, other = (found.agents[number] for number in found.side[debate])
-        sure = float(found.sure[n])
+        sure = float(found.judge_confidence[n])
         about = (found.study, found.episode[debate], int(found.motion[debate]), found.orders[found.order[n]], int(found.repeat[n]), relation)
         rows.append((one, other, WINNERS[winner], found.judges[found.judge[n]], "" if isnan(sure) else f"{sure:g}", *about))
     return rows

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 
 from arena.errors import StoreError
-from arena.store.database import live
-from arena.store.migrations import quoted
+from arena.store.database import open_live
+from arena.store.migrations import quote_sql
 from arena.store.schema import JOURNALED
 from arena.store.views.base import VIEWS
 
@@ -25,12 +25,12 @@ def export(path: Path, folder: Path, kind: str) -> list[tuple[str, int]]:
     if folder.exists() and any(folder.iterdir()):
         raise StoreError(f"{folder} exists and is not empty; name a new folder")
     written = []
-    with live(path) as con:
+    with open_live(path) as con:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name in EXPORTED:
                 file = folder / f"{name}.{kind}"
-                rows = con.execute(f"copy (from {name}) to {quoted(str(file))} ({FORMATS[kind]})").fetchall()[0][0]
+                rows = con.execute(f"copy (from {name}) to {quote_sql(str(file))} ({FORMATS[kind]})").fetchall()[0][0]
                 written.append((file.name, rows))
         except (OSError, duckdb.IOException) as error:
             raise StoreError(f"cannot write to {folder}: {error}") from error

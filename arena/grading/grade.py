@@ -64,7 +64,7 @@ FUNCTIONS = frozenset("sin cos tan cot sec csc log ln exp min max gcd lcm mod de
 BETWEEN = re.compile(r"\s*([-+*/^_=<>|,()])\s*")
 WORD = re.compile(r"(?:(?<=\s)|\A)[A-Za-z]{2,}(?=[\s.,;:!?]|\Z)|[A-Za-z]{4,}")
 SIGNS = re.compile(r"[0-9\\^_=+*/<>|√π∞]|\A-|(?<=\b[A-Za-z])-(?=[A-Za-z]\b)")
-APART = re.compile(r"[0-9][\s~]+[0-9]+(?!\s*/|[0-9])")
+NUMBERS_SIDE_BY_SIDE = re.compile(r"[0-9][\s~]+[0-9]+(?!\s*/|[0-9])")
 PUNCTUATION = re.compile(r"[.,;:!?\"'`()\[\]{}«»“”‘’…_]")
 
 
@@ -112,7 +112,7 @@ def canonical(answer: str, choices: Sequence[str] = ()) -> str:
         return answer
     if choices and (letter := _letter(answer, choices)) is not None:
         return letter
-    text = _bare(answer)
+    text = _unwrap(answer)
     number = _number(text, loose=True)
     if number is not None:
         return str(number)
@@ -132,7 +132,7 @@ def _by_rule(subject: Subject, answer: str | None, by: Grader | None) -> Grade |
         return Grade(None, f"longer than {LONGEST:,} characters", None)
     if subject.choices:
         return _by_letter(subject, answer, vote)
-    gold, text = _bare(subject.gold), _bare(answer)
+    gold, text = _unwrap(subject.gold), _unwrap(answer)
     right, given = _number(gold, loose=False), _number(text, loose=True)
     if right is not None and given is not None and (right == given or right.denominator == given.denominator == 1):
         return Grade(right == given, GRADED, vote)
@@ -140,9 +140,9 @@ def _by_rule(subject: Subject, answer: str | None, by: Grader | None) -> Grade |
         return Grade(_words(gold) == _words(text), GRADED, vote)
     if _compact(gold) == _compact(text):
         return Grade(True, GRADED, vote)
-    if APART.search(text):
+    if NUMBERS_SIDE_BY_SIDE.search(text):
         return Grade(None, "numbers side by side", vote)
-    closed = _closed(text)
+    closed = _close_braces(text)
     return Grade(None, "braces do not match", vote) if closed is None else partial(_by_mathematics, gold, closed, vote)
 
 
@@ -163,7 +163,7 @@ def _by_letter(subject: Subject, answer: str, vote: str) -> Grade:
 
 def _by_mathematics(gold: str, answer: str, vote: str) -> Grade:
     """What math-verify says; a gold answer that it cannot read is compared as words."""
-    said = compare(_multiplied(gold), _multiplied(answer))
+    said = compare(_expand_magnitudes(gold), _expand_magnitudes(answer))
     if said == "unread":
         return Grade(_words(gold) == _words(answer), GRADED, vote)
     return Grade(said == "equal", GRADED, vote) if said in ("equal", "different") else Grade(None, said, vote)
@@ -171,7 +171,7 @@ def _by_mathematics(gold: str, answer: str, vote: str) -> Grade:
 
 def _letter(answer: str, choices: Sequence[str]) -> str | None:
     """The letter of the option that an answer names by letter or text, of identical ones the first; None where it names none, or two."""
-    text = _bare(answer)
+    text = _unwrap(answer)
     letter = re.fullmatch(r"\(?\s*([A-Za-z])\s*[).:]*", text)
     if letter is not None and LETTERS.index(letter[1].upper()) < len(choices):
         named = {choices[LETTERS.index(letter[1].upper())]}
@@ -180,29 +180,29 @@ def _letter(answer: str, choices: Sequence[str]) -> str | None:
     return LETTERS[list(choices).index(named.pop())] if len(named) == 1 else None
 
 
-def _bare(answer: str) -> str:
+def _unwrap(answer: str) -> str:
     """A text without invisible characters, and without what stands around the whole of it."""
     text = "".join(" " if c.isspace() else c for c in answer.translate(WIDE) if unicodedata.category(c) != "Cf").strip()
     for _ in range(20):  # wrappers in wrappers, but not a thousand of them
-        text, before = _inside(text), text
+        text, before = _strip_wrapper(text), text
         if text == before:
             break
     return text
 
 
-def _inside(text: str) -> str:
+def _strip_wrapper(text: str) -> str:
     """A text without its outermost wrapper or its full stop; the text itself where it has neither."""
     for opening, closing in WRAPPERS:
         inner = text[len(opening) : -len(closing)]
         if inner and text.startswith(opening) and text.endswith(closing) and opening not in inner and closing not in inner:
             return inner.strip()
     command = COMMAND.match(text)
-    if command is not None and (inside := _until_partner(text, command.end())) is not None:
+    if command is not None and (inside := _braced_text(text, command.end())) is not None:
         return inside.strip()
     return text[:-1].rstrip() if text.endswith(".") and text.strip(". ") else text
 
 
-def _until_partner(text: str, opening: int) -> str | None:
+def _braced_text(text: str, opening: int) -> str | None:
     """What stands in the braces that open here and close with the text's end, or never; None where they close before, or hold nothing."""
     depth = 0
     for match in re.finditer(r"\\.|([{}])", text[opening:]):
@@ -212,7 +212,7 @@ def _until_partner(text: str, opening: int) -> str | None:
     return text[opening + 1 :] or None
 
 
-def _closed(text: str) -> str | None:
+def _close_braces(text: str) -> str | None:
     """A text with the braces closed that an answer which was cut off left open; None where one closes that was never opened."""
     depth = 0
     for match in re.finditer(r"\\.|([{}])", text):
@@ -227,7 +227,7 @@ def _number(text: str, *, loose: bool) -> Fraction | None:
     text = THOUSANDS.sub(",", text)
     if loose:
         text = UNIT.sub("", LEFT_SIDE.sub("", text, count=1) if LEFT_SIDE.match(text) else text)
-        text = _bare(text) if text[:1] in "$\\" else text
+        text = _unwrap(text) if text[:1] in "$\\" else text
     found = NUMBER.fullmatch(text.strip())
     if found is None:
         return None
@@ -248,7 +248,7 @@ def _compact(text: str) -> str:
     return re.sub(r"(?<![0-9]) | (?![0-9])", "", spaced)
 
 
-def _multiplied(text: str) -> str:
+def _expand_magnitudes(text: str) -> str:
     r"""A text with magnitudes in figures, since math-verify takes `\text{ million}` for a unit."""
     return MAGNITUDE.sub(lambda match: rf" \times {MAGNITUDES[match[1]]} ", text)
 

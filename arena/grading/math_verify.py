@@ -24,7 +24,7 @@ from arena.errors import StudyError
 
 CHILD = Path(__file__).with_name("mathematics_child.py")
 TIMED_OUT = "the comparison took too long"
-BROKE = "the comparison broke down"
+BROKE_DOWN = "the comparison broke down"
 
 
 class _Process:
@@ -50,18 +50,18 @@ def compare(gold: str, answer: str) -> str:
     line = json.dumps([gold, answer]).encode() + b"\n"
     with _process.lock:
         for _ in range(2):  # twice, since a child may have been killed from outside in the meantime
-            word = _told(line)
+            word = _ask_child(line)
             if word:
                 return word
             if _end() in (-signal.SIGPROF, -signal.SIGALRM):
                 return TIMED_OUT
-    return BROKE
+    return BROKE_DOWN
 
 
-def _told(line: bytes) -> str:
+def _ask_child(line: bytes) -> str:
     """The child's word on a line, "" where it has died over it; a child that was left in the middle of a pair is ended."""
     try:
-        child = _running()
+        child = _running_child()
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdin.write(line)
@@ -74,7 +74,7 @@ def _told(line: bytes) -> str:
         raise
 
 
-def _running() -> subprocess.Popen[bytes]:
+def _running_child() -> subprocess.Popen[bytes]:
     """The child, started where none runs."""
     if _process.child is not None and _process.child.poll() is None:
         return _process.child

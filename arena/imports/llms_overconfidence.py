@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import StudyError
-from arena.imports.published import OPTIONS, PHASES, SIDES, SOURCE, Bet, Found, Play, Vote, digest, read_folder
+from arena.imports.published import OPTIONS, PHASES, SIDES, SOURCE, Bet, FolderContents, PublishedPlay, Vote, digest, read_folder
 from arena.store import database
 from arena.store.journal import line, row_of, write_journal
 from arena.studies.motions import subject_id
@@ -36,7 +36,7 @@ Row = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """What an import did.
 
     `debates` counts the new ones by study, `unfinished` those of them that stay open because a speech was not given, `verdicts` the new
@@ -47,7 +47,7 @@ class Imported:
     debates: dict[str, int]
     unfinished: int
     verdicts: int
-    known: int
+    already_stored: int
     copies: tuple[str, ...]
     passed_over: tuple[str, ...]
     refused: tuple[tuple[str, str], ...]
@@ -55,7 +55,7 @@ class Imported:
     put_off: str | None = None
 
 
-def import_llms_overconfidence(folder: Path, path: Path) -> Imported:
+def import_llms_overconfidence(folder: Path, path: Path) -> ImportResult:
     """Import the published debates that lie anywhere below `folder` into the store at `path`; what is there already stays as it is.
 
     Raises StudyError where the folder holds no debate that can be read, or a study of the same name was played into this store, and
@@ -78,44 +78,44 @@ def import_llms_overconfidence(folder: Path, path: Path) -> Imported:
         runs = [("runs", {"run": f"import-{name}", "study": name, "origin": ORIGIN, "simulated": False, "started_at": now}) for name in names]
         journal = f"{now:%Y%m%dT%H%M%S}-import-{digest(sorted(play.episode for play in new))[:6]}.jsonl"
         write_journal(database.journal_folder(path) / journal, (line(table, row) for table, row in runs + rows))
-    return Imported(
+    return ImportResult(
         debates=dict(sorted(Counter(play.study for play in new).items())),
-        unfinished=sum(not play.finished() for play in new),
+        unfinished=sum(not play.is_complete() for play in new),
         verdicts=sum(table == "rulings" for table, _ in rows),
-        known=len(found.plays) - len(new),
+        already_stored=len(found.plays) - len(new),
         copies=tuple(found.copies),
         passed_over=tuple(found.passed_over),
         refused=tuple(found.refused),
-        flags=dict(sorted(doubts(rows).items())),
+        flags=dict(sorted(count_doubts(rows).items())),
         put_off=database.fold(path).put_off,
     )
 
 
-def summary_lines(imported: Imported) -> list[str]:
+def summary_lines(imported: ImportResult) -> list[str]:
     """What an import did, as lines for the terminal: what came in, what is doubtful, and each refused file with the reason."""
     new = sum(imported.debates.values())
     by_study = ", ".join(f"{study} {count}" for study, count in imported.debates.items())
-    lines = [f"imported {counted(new, 'debate')} ({by_study}) and {counted(imported.verdicts, 'verdict')}"] if new else ["nothing new"]
-    if imported.known:
-        lines.append(f"{counted(imported.known, 'debate')} had been imported before")
+    lines = [f"imported {pluralize(new, 'debate')} ({by_study}) and {pluralize(imported.verdicts, 'verdict')}"] if new else ["nothing new"]
+    if imported.already_stored:
+        lines.append(f"{pluralize(imported.already_stored, 'debate')} had been imported before")
     if imported.unfinished:
-        lines.append(f"{counted(imported.unfinished, 'debate')} with speeches not yet given: left open")
+        lines.append(f"{pluralize(imported.unfinished, 'debate')} with speeches not yet given: left open")
     if imported.flags:
         lines.append("flagged, not altered: " + ", ".join(f"{words} {count}" for words, count in imported.flags.items()))
     if imported.copies:
-        lines.append(f"counted once: {counted(len(imported.copies), 'further copy', 'further copies')} of the same file")
+        lines.append(f"counted once: {pluralize(len(imported.copies), 'further copy', 'further copies')} of the same file")
     if imported.passed_over:
-        lines.append(f"passed over {counted(len(imported.passed_over), 'file')} without debates")
+        lines.append(f"passed over {pluralize(len(imported.passed_over), 'file')} without debates")
     lines += [f"refused {name}: {reason}" for name, reason in imported.refused]
     return lines + ([f"not folded yet: {imported.put_off}"] if imported.put_off else [])
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
+def pluralize(count: int, one: str, many: str | None = None) -> str:
     """A number with its noun."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def why_nothing(found: Found) -> str:
+def why_nothing(found: FolderContents) -> str:
     """Why a folder gave no debate, in one sentence, with the first ten refused files."""
     if not found.refused:
         return "there is no debate of llms-overconfidence below it"
@@ -123,7 +123,7 @@ def why_nothing(found: Found) -> str:
     return "; ".join(f"{name}: {reason}" for name, reason in found.refused[:10]) + more
 
 
-def doubts(rows: list[Row]) -> Counter[str]:
+def count_doubts(rows: list[Row]) -> Counter[str]:
     """How often each flag, each missing confidence and each doubtful vote stands in new rows."""
     count: Counter[str] = Counter()
     for table, row in rows:
@@ -136,7 +136,7 @@ def doubts(rows: list[Row]) -> Counter[str]:
     return count
 
 
-def debate_rows(play: Play) -> Iterator[Row]:
+def debate_rows(play: PublishedPlay) -> Iterator[Row]:
     """The rows of a debate: motion, play, seats, one turn by side and phase, and, where every speech was given, its end."""
     subject = Subject(writable(play.debate.motion.topic_description), source=SOURCE)
     yield "subjects", {"subject": subject_id(subject), **row_of(subject)}
@@ -145,11 +145,11 @@ def debate_rows(play: Play) -> Iterator[Row]:
         yield "seats", {"episode": play.episode, "seat": side, "agent": writable(model), "model": writable(model)}
         for step, phase in enumerate(PHASES[play.study]):
             yield "turns", turn_row(play, side, phase, step)
-    if play.finished():
+    if play.is_complete():
         yield "statuses", status_row(play, play.episode)
 
 
-def play_row(play: Play, episode: str, arm: str, protocol: str, subject: str, repeat: int | None) -> dict[str, object]:
+def play_row(play: PublishedPlay, episode: str, arm: str, protocol: str, subject: str, repeat: int | None) -> dict[str, object]:
     """The row of one play: the debate itself, or one judge's reading of it."""
     return {
         "episode": episode,
@@ -164,12 +164,12 @@ def play_row(play: Play, episode: str, arm: str, protocol: str, subject: str, re
     }
 
 
-def status_row(play: Play, episode: str) -> dict[str, object]:
+def status_row(play: PublishedPlay, episode: str) -> dict[str, object]:
     """The end of a play, at the only time that is known of it."""
     return {"episode": episode, "status": "done", "ended_at": play.started_at or UNKNOWN_TIME}
 
 
-def turn_row(play: Play, side: str, phase: str, step: int) -> dict[str, object]:
+def turn_row(play: PublishedPlay, side: str, phase: str, step: int) -> dict[str, object]:
     """One speech with its bet, as published, and what is doubtful about them."""
     speech = play.debate.output(side).speeches.get(phase)
     bets = play.debate.bets(side, phase)
@@ -236,7 +236,7 @@ def speech_flags(speech: str) -> list[str]:
     return [flag for flag, holds in found.items() if holds]
 
 
-def judging_rows(play: Play) -> Iterator[Row]:
+def judging_rows(play: PublishedPlay) -> Iterator[Row]:
     """The rows of the jury: each vote is an episode of its own, with one seat and one verdict."""
     earlier: Counter[str] = Counter()
     for vote in play.debate.judge_results or ():

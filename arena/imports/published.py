@@ -119,7 +119,7 @@ class Debate(Published):
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
+class PublishedPlay:
     """A debate that was read: its id, its study, when it began (None: unknown), and its content."""
 
     episode: str
@@ -127,37 +127,37 @@ class Play:
     started_at: datetime | None
     debate: Debate
 
-    def finished(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether every speech was given."""
         return all(self.debate.output(side).speeches.get(phase) is not None for side in SIDES for phase in PHASES[self.study])
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FolderContents:
     """What lies in a folder: debates by episode id, further copies of them, side files, and refused files with the reason."""
 
-    plays: dict[str, Play] = field(default_factory=dict)
+    plays: dict[str, PublishedPlay] = field(default_factory=dict)
     copies: list[str] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
 
 
-def read_folder(folder: Path) -> Found:
+def read_folder(folder: Path) -> FolderContents:
     """Read every .json file below a folder, in the order of their names; hidden files and folders are left alone.
 
     Raises StudyError where there is no such folder.
     """
     if not folder.is_dir():
         raise StudyError(f"{folder} is not a folder; name your clone of llms_overconfidence, or a folder with its JSON files")
-    found = Found()
+    found = FolderContents()
     for file in files_below(folder, found):
         name = writable(file.relative_to(folder).as_posix())
         if file.suffix.lower() != ".json":
             found.passed_over.append(name)
             continue
         try:
-            content = parsed(file)
-            play = None if is_side_file(file.name, content) else checked(file.stem, content)
+            content = parse_json(file)
+            play = None if is_side_file(file.name, content) else parse_debate(file.stem, content)
         except StudyError as error:
             found.refused.append((name, writable(str(error))))
             continue
@@ -173,7 +173,7 @@ def read_folder(folder: Path) -> Found:
     return found
 
 
-def files_below(folder: Path, found: Found) -> Iterator[Path]:
+def files_below(folder: Path, found: FolderContents) -> Iterator[Path]:
     """All files below a folder, each folder once however it is linked; a folder that cannot be opened is noted as refused."""
 
     def refuse(error: OSError) -> None:
@@ -189,7 +189,7 @@ def files_below(folder: Path, found: Found) -> Iterator[Path]:
         yield from (Path(where, name) for name in sorted(files) if name[0] != ".")
 
 
-def parsed(file: Path) -> object:
+def parse_json(file: Path) -> object:
     """The content of a JSON file.  Raises StudyError with the reason where it is none."""
     try:
         if not file.is_file():
@@ -204,12 +204,12 @@ def parsed(file: Path) -> object:
     if not text.strip():
         raise StudyError("is empty")
     try:
-        return json.loads(text, parse_constant=no_number)
+        return json.loads(text, parse_constant=reject_nan)
     except ValueError as error:
         raise StudyError(f"is not JSON: {error}") from error
 
 
-def no_number(word: str) -> NoReturn:
+def reject_nan(word: str) -> NoReturn:
     """Refuse NaN and Infinity, which Python would read and JSON does not have."""
     raise ValueError(f"it has {word} where a number should be")
 
@@ -227,7 +227,7 @@ def is_side_file(name: str, content: object) -> bool:
     return (bool(rows) and listed) or bool(SIDE_FILE.fullmatch(name))
 
 
-def checked(stem: str, content: object) -> Play:
+def parse_debate(stem: str, content: object) -> PublishedPlay:
     """A debate out of a file's content, with an id that hangs on study, file stem and content.  Raises StudyError with the reason."""
     if not isinstance(content, dict):
         raise StudyError(f"has a {type(content).__name__} at top level, where a debate is an object")
@@ -241,7 +241,7 @@ def checked(stem: str, content: object) -> Play:
     for bet in debate.debator_bets or ():
         if bet.speech_type not in PHASES[study]:
             raise StudyError(f"a bet of the {bet.side} is for {bet.speech_type!r}, which a {study} debate does not have")
-    return Play(digest([SOURCE, study, stem, content]), study, start_of(stem), debate)
+    return PublishedPlay(digest([SOURCE, study, stem, content]), study, start_of(stem), debate)
 
 
 def sentence(error: ValidationError) -> str:

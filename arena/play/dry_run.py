@@ -12,15 +12,15 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from arena.calls.estimate import Estimate, Expected, total
-from arena.calls.ledger import Run
-from arena.calls.prices import Price, cost_usd, price_of, worst_case_usd
-from arena.calls.rate_limits import Pace
-from arena.play.episode import Episode, Reader, everything
+from arena.calls.estimate import CostEstimate, ModelEstimate, sum_if_known
+from arena.calls.ledger import RunContext
+from arena.calls.prices import cost_usd, price_of, worst_case_usd
+from arena.calls.rate_limits import RateLimiter
+from arena.play.episode import Episode, Reader, read_as_public
 from arena.play.prompt import Prompt
-from arena.store.replay import Known
+from arena.store.replay import StudyState
 from arena.studies.study import Play
-from arena.types import Agent, Model, Reading, Reply, Request, Sampling, Seat, Turn
+from arena.types import Agent, BaseModel, Model, Price, Reading, Reply, Request, Sampling, Seat, Turn
 
 REPLY_TOKENS = 500
 CHARACTERS_A_TOKEN = 4
@@ -34,19 +34,19 @@ class NoJournal:
     def append(self, *lines: bytes) -> None:
         """Forget the lines."""
 
-    later = append
+    append_later = append
 
-    async def durable(self) -> None:
+    async def wait_until_durable(self) -> None:
         """There is nothing to wait for."""
 
 
 @dataclass
-class StandIn:
+class StandIn(BaseModel):
     """In the place of a model: answers by itself, and counts what the model would have been asked."""
 
     model: Model
-    price: Price | None
     reply_tokens: int
+    price: Price | None = None
     calls: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
@@ -55,15 +55,13 @@ class StandIn:
 
     simulated = True
 
+    def __post_init__(self) -> None:
+        self.capabilities = self.model.capabilities
+
     @property
     def name(self) -> str:
         """The model's, so that requests and ids are the same."""
         return self.model.name
-
-    @property
-    def can(self) -> frozenset[str]:
-        """What the model can."""
-        return self.model.can
 
     async def __call__(self, request: Request) -> Reply:
         """Answer, and count."""
@@ -78,10 +76,10 @@ class StandIn:
         self.usd_if_longest.append(0.0 if self.model.simulated and self.price is None else self.price and worst_case_usd(self.price, request))
         return reply
 
-    def expected(self, scale: float) -> Expected:
+    def extrapolate(self, scale: float) -> ModelEstimate:
         """What was counted, times `scale`."""
-        usd, longest = total(self.usd), total(self.usd_if_longest)
-        return Expected(
+        usd, longest = sum_if_known(self.usd), sum_if_known(self.usd_if_longest)
+        return ModelEstimate(
             self.name,
             round(self.calls * scale),
             round(self.tokens_in * scale),
@@ -91,15 +89,15 @@ class StandIn:
         )
 
 
-class Endless(BaseException):
+class EndlessProtocolError(BaseException):
     """A protocol goes on and on; no Exception, so that one which tries again whatever happens does not catch it."""
 
 
-class Rehearsal(Episode):
+class DryRunEpisode(Episode):
     """An episode that takes what stand-ins say as readable, whatever the protocol's own reader thinks of it."""
 
-    asked = 0
-    seated: Callable[[Agent], Agent]
+    ask_count = 0
+    use_stand_in: Callable[[Agent], Agent]
 
     async def ask(
         self,
@@ -108,17 +106,17 @@ class Rehearsal(Episode):
         *,
         phase: str,
         round: int = 0,
-        read: Reader = everything,
+        read: Reader = read_as_public,
         public_rating: bool = False,
         prefill: Prompt = (),
         sampling: Sampling | None = None,
     ) -> Turn:
         """As an episode does, but nothing is asked again; Endless where the protocol finds no end."""
-        self.asked += 1
-        if self.asked > MOST_TURNS:
-            raise Endless(f"more than {MOST_TURNS} turns in one episode: does the protocol end when the models never agree?")
+        self.ask_count += 1
+        if self.ask_count > MOST_TURNS:
+            raise EndlessProtocolError(f"more than {MOST_TURNS} turns in one episode: does the protocol end when the models never agree?")
 
-        def as_it_is(text: str) -> Reading:
+        def read_leniently(text: str) -> Reading:
             """What the reader finds, with the whole text in public where it finds no speech."""
             found = read(text)
             if found.reask is None:
@@ -126,13 +124,13 @@ class Rehearsal(Episode):
             return replace(found, public=text if found.public is None else found.public, reask=None)
 
         # Also where a protocol seats agents of its own: no model is asked here.
-        seat = Seat(seat.name, self.seated(seat.agent))
+        seat = Seat(seat.name, self.use_stand_in(seat.agent))
         return await super().ask(
             seat,
             prompt,
             phase=phase,
             round=round,
-            read=as_it_is,
+            read=read_leniently,
             public_rating=public_rating,
             prefill=prefill,
             sampling=sampling,
@@ -150,16 +148,16 @@ def tokens_of(request: Request) -> int:
     return sum(len(message.content) for message in request.messages) // CHARACTERS_A_TOKEN
 
 
-def reason(error: BaseException) -> str:
+def failure_reason(error: BaseException) -> str:
     """Why a rehearsal failed, in words."""
     if isinstance(error, asyncio.CancelledError):
         return f"not through after {LONGEST_S:g} s"
     return f"{type(error).__name__}: {error}"
 
 
-async def estimated(
-    todo: Sequence[Play], known: Known, prices: Mapping[str, Price], *, reply_tokens: int = REPLY_TOKENS, at_most: int = 1000
-) -> Estimate:
+async def estimate_cost(
+    todo: Sequence[Play], known: StudyState, prices: Mapping[str, Price], *, reply_tokens: int = REPLY_TOKENS, at_most: int = 1000
+) -> CostEstimate:
     """What the episodes `todo` will take, with what is `known` of them left out; at most so many are played, and scaled up.
 
     `prices` are those given by hand.  A protocol that fails on stand-ins is counted in `failed`, and its calls are missing.
@@ -167,22 +165,22 @@ async def estimated(
     played = list(todo) if len(todo) <= at_most else random.Random(1).sample(list(todo), at_most)
     stand_ins: dict[str, StandIn] = {}
 
-    def seated(agent: Agent) -> Agent:
+    def with_stand_in(agent: Agent) -> Agent:
         """The agent with a stand-in for its model."""
         model = agent.model
         if isinstance(model, StandIn):
             return agent
-        return replace(agent, model=stand_ins.setdefault(model.name, StandIn(model, price_of(model, prices), reply_tokens)))
+        return replace(agent, model=stand_ins.setdefault(model.name, StandIn(model, reply_tokens, price_of(model, prices))))
 
     async def rehearse(play: Play) -> None:
         """Play one episode with stand-ins."""
-        episode = Rehearsal(play.episode, run, known.memo.get(play.episode), play.sample, play.lineup)
-        episode.seated = seated
-        seats = {name: Seat(name, seated(agent)) for name, agent in play.lineup.items()}
+        episode = DryRunEpisode(play.episode, run, known.memo.get(play.episode), play.sample, play.lineup)
+        episode.use_stand_in = with_stand_in
+        seats = {name: Seat(name, with_stand_in(agent)) for name, agent in play.lineup.items()}
         await play.protocol(episode, play.subject, **seats, **play.options)
         await episode.settle()
 
-    run = Run("estimate", NoJournal(), Pace(len(todo) + 1))
+    run = RunContext("estimate", NoJournal(), RateLimiter(len(todo) + 1))
     rehearsals = [asyncio.create_task(rehearse(play)) for play in played]
     _, late = await asyncio.wait(rehearsals, timeout=LONGEST_S)
     for task in late:
@@ -192,11 +190,11 @@ async def estimated(
     errors = [asyncio.CancelledError() if task.cancelled() else task.exception() for task in rehearsals if task in ended]
     errors = [error for error in errors if error is not None] + [asyncio.CancelledError()] * len(deaf)
     scale = len(todo) / len(played)
-    return Estimate(
+    return CostEstimate(
         len(todo),
         len(played),
-        tuple(stand_in.expected(scale) for _, stand_in in sorted(stand_ins.items())),
+        tuple(stand_in.extrapolate(scale) for _, stand_in in sorted(stand_ins.items())),
         all(agent.model.simulated for play in todo for agent in play.lineup.values()),
         len(errors),
-        reason(errors[0]) if errors else None,
+        failure_reason(errors[0]) if errors else None,
     )

@@ -17,15 +17,15 @@ from typing import Any
 
 import orjson
 
-from arena.calls.ledger import Run, call, reuse
+from arena.calls.ledger import RunContext, call, reuse
 from arena.calls.token_measures import measures_of
 from arena.errors import STOPPING, ArenaError, BusySeatError, LeakError, ProtocolError, ReplayError
-from arena.play.prompt import Built, Part, Prompt, build
+from arena.play.prompt import BuiltPrompt, Prompt, PromptPart, build_prompt
 from arena.play.records import agent_row
 from arena.store.journal import line, row_of
 from arena.store.replay import StoredTurn, digest, reask_key, turn_of
 from arena.text import utc_now, writable
-from arena.types import Message, Place, Reading, Request, Sampling, Seat, Spoken, Turn
+from arena.types import GeneratedSpan, Message, Place, Reading, Request, Sampling, Seat, Turn
 
 Reader = Callable[[str], Reading]
 SHORTEST_SECRET = 16
@@ -42,15 +42,15 @@ class Step:
     read: Reader
     rating_public: bool
     sampling: Sampling
-    built: Built
+    built: BuiltPrompt
 
 
-def everything(text: str) -> Reading:
+def read_as_public(text: str) -> Reading:
     """The reader of protocols without private words: the whole reply is public."""
     return Reading(public=text)
 
 
-def content(request: Request) -> bytes:
+def request_content(request: Request) -> bytes:
     """Messages and sampling of a request as JSON, without its seed."""
     return orjson.dumps((request.messages, request.sampling.content()))
 
@@ -70,7 +70,7 @@ class Episode:
     def __init__(
         self,
         id: str,
-        run: Run,
+        run: RunContext,
         memo: Mapping[tuple[str, int], StoredTurn] | None = None,
         sample: str = "",
         seated: Iterable[str] = (),
@@ -100,7 +100,7 @@ class Episode:
         *,
         phase: str,
         round: int = 0,
-        read: Reader = everything,
+        read: Reader = read_as_public,
         public_rating: bool = False,
         prefill: Prompt = (),
         sampling: Sampling | None = None,
@@ -118,16 +118,16 @@ class Episode:
         """
         if seat.name in self._busy:
             raise BusySeatError(f"{seat.name} was asked for {phase} while it is still speaking; give parallel voices seats of their own")
-        built = build(prompt, seat, self.id, prefill)
+        built = build_prompt(prompt, seat, self.id, prefill)
         self._check_pasted((*built.parts, *built.prefill), seat)
-        if built.prefill and "prefill" not in seat.agent.model.can:
+        if built.prefill and "prefill" not in seat.agent.model.capabilities:
             raise ProtocolError(
                 f"{seat.name} was to go on from given words, which {seat.agent.model.name} cannot: use a local model, or a server with prefill"
             )
         if seat.name not in self._seated:
             # A seat that the protocol made itself: a path, a sample.  Written again in every replay, and kept once.
             self._seated.add(seat.name)
-            self._run.journal.later(line("seats", {"episode": self.id, "seat": seat.name, **agent_row(seat.agent)}))
+            self._run.journal.append_later(line("seats", {"episode": self.id, "seat": seat.name, **agent_row(seat.agent)}))
         step = Step(seat, self._steps[seat.name], phase, round, read, public_rating, sampling or seat.agent.sampling, built)
         self._steps[seat.name] += 1
         self._busy.add(seat.name)
@@ -143,9 +143,9 @@ class Episode:
         `similarity` of the two summaries is in [0, 1], None where the router uses none.
         """
         row = {"episode": self.id, "block": block, "path": path, "peer": peer, "rank": rank, "similarity": similarity, "router": router}
-        self._run.journal.later(line("routes", row))
+        self._run.journal.append_later(line("routes", row))
 
-    def _check_pasted(self, parts: Sequence[Part], seat: Seat) -> None:
+    def _check_pasted(self, parts: Sequence[PromptPart], seat: Seat) -> None:
         """Raise LeakError where a text holds what another seat said in private: pasted words leave no row in `saw`."""
         for author, words in self._private:
             if author != seat.name and any(part.text is not None and words in part.text for part in parts):
@@ -164,22 +164,22 @@ class Episode:
 
     async def _take_turn(self, step: Step) -> Turn:
         try:
-            turn = await self._turn(step)
+            turn = await self._replay_or_ask(step)
         except STOPPING as error:
             # Remembered, since a protocol may swallow it, and must not end as if nothing had happened.
             self.stopped = self.stopped or error
             raise
-        self._private += [(turn.seat, words) for words in (turn.thoughts, turn.text if turn.public != turn.text else None) if pastable(words)]
+        self._private += [(turn.seat, words) for words in (turn.thoughts, turn.text if turn.public != turn.text else None) if is_distinctive(words)]
         return turn
 
-    async def _turn(self, step: Step) -> Turn:
+    async def _replay_or_ask(self, step: Step) -> Turn:
         try:
-            request = self._request(step, 0, step.built.messages, step.built.spoken)
+            request = self._request(step, 0, step.built.messages, step.built.generated_spans)
             stored = self._memo.get((step.seat.name, step.step))
             if stored is not None:
-                self._check_replay(step, stored, request_hash(request, content(request)))
+                self._check_replay(step, stored, request_hash(request, request_content(request)))
                 if stored.finished:
-                    self._run.tally.replayed += 1
+                    self._run.stats.replayed += 1
                     return stored.turn
                 return await self._ask_again(step, request, stored.row, first_reading(stored, step.read))
             return await self._ask_first(step, request)
@@ -193,7 +193,7 @@ class Episode:
                 " the protocol, its prompts or the agent changed. Restore them, or raise the protocol's VERSION to play anew"
             )
 
-    def _request(self, step: Step, ask: int, messages: tuple[Message, ...], spoken: tuple[Spoken, ...] = ()) -> Request:
+    def _request(self, step: Step, ask: int, messages: tuple[Message, ...], spoken: tuple[GeneratedSpan, ...] = ()) -> Request:
         name = step.seat.name
         seed = int.from_bytes(digest(self.id, name, step.step, ask)[:4], "big") >> 1
         place = Place(self.id, name, step.step, ask, step.phase, step.round)
@@ -201,7 +201,7 @@ class Episode:
 
     async def _ask_first(self, step: Step, request: Request) -> Turn:
         started_at = utc_now()
-        asked = content(request)
+        asked = request_content(request)
         sample_key = hashlib.sha256(b"%b %a %a %d" % (asked, self.sample, step.seat.name, step.step)).hexdigest()
         # Log probabilities are not kept for reuse: whoever asks for them asks anew.
         hit = None if request.sampling.logprobs is not None else self._run.cache.get(sample_key)
@@ -260,9 +260,9 @@ class Episode:
         except BaseException:
             self._run.journal.append(call_end)
             raise
-        merged = reading.filled_from(second)
+        merged = reading.fill_gaps_from(second)
         if second.reask is not None:
-            self._run.tally.unreadable += 1
+            self._run.stats.unreadable += 1
         finished = {**row, "asks": 2, "reask_prompt": reading.reask, "reask_text": writable(reply.text), "ended_at": utc_now()}
         return await self._keep("turns", finished, merged, call_end)
 
@@ -293,7 +293,7 @@ class Episode:
         if table == "unfinished_turns":
             full["reask_prompt"] = reading.reask
         self._run.journal.append(*call_end, turn_line(table, full))
-        await self._run.journal.durable()
+        await self._run.journal.wait_until_durable()
         return turn_of(full)
 
 
@@ -302,12 +302,12 @@ def turn_line(table: str, row: Mapping[str, Any]) -> bytes:
     return line(table, {name: value for name, value in row.items() if name != "measures"})
 
 
-def part_row(part: Part) -> dict[str, Any]:
+def part_row(part: PromptPart) -> dict[str, Any]:
     """How a part of a prompt stands in the store."""
     return row_of(part) if part.text is None else {"text": part.text}
 
 
-def pastable(words: str | None) -> bool:
+def is_distinctive(words: str | None) -> bool:
     """Whether private words are long enough to be told from a coincidence."""
     return words is not None and len(words) >= SHORTEST_SECRET
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from arena.calls.prices import Price, price_of, worst_case_usd
+from arena.calls.prices import price_of, worst_case_usd
 from arena.calls.rate_limits import Limits
 from arena.calls.secrets import check_no_secret
 from arena.errors import StudyError
-from arena.store.replay import Known
+from arena.store.replay import StudyState
 from arena.studies.study import Play, Study, code_hash, protocol_name
-from arena.types import Agent, Place, Request, Subject
+from arena.types import Agent, Place, Price, Request, Subject
 
 
 def agents_of(plays: Sequence[Play]) -> list[Agent]:
@@ -18,14 +18,14 @@ def agents_of(plays: Sequence[Play]) -> list[Agent]:
     return list({id(agent): agent for play in plays for agent in play.lineup.values()}.values())
 
 
-def check_code(all_plays: Sequence[Play], known: Known) -> None:
+def check_code(all_plays: Sequence[Play], known: StudyState) -> None:
     """Raise StudyError where a protocol's source changed under the same VERSION while some of its episodes are half played."""
     now: dict[object, str] = {}
     for play in all_plays:
         if known.status.get(play.episode) != "open":
             continue
         code = now.setdefault(play.protocol, code_hash(play.protocol))
-        if known.code[play.episode] not in (None, code):
+        if known.code_hashes[play.episode] not in (None, code):
             raise StudyError(
                 f"the source of {protocol_name(play.protocol)} changed while episodes of it are half played; restore it, raise its VERSION"
                 " (which starts new episodes), or pass --accept-code-change to continue with the new source"
@@ -35,18 +35,18 @@ def check_code(all_plays: Sequence[Play], known: Known) -> None:
 def check_secrets(study: Study, plays: Sequence[Play]) -> None:
     """Raise StudyError where a key stands in what would be stored of a study."""
     texts = {study.name, *(arm.label for arm in study.arms)}
-    texts |= {text for subject in study.subjects for text in said_of(subject)}
+    texts |= {text for subject in study.subjects for text in texts_of(subject)}
     texts |= {text for agent in agents_of(plays) for text in (agent.name, agent.system, agent.model.name, *agent.sampling.stop)}
     texts |= {f"{name} {value}" for arm in study.arms for name, value in arm.options.items()}
     check_no_secret(texts, f"study {study.name!r}" if study.name.isprintable() else "the study")
 
 
-def said_of(subject: Subject) -> tuple[str, ...]:
+def texts_of(subject: Subject) -> tuple[str, ...]:
     """All texts of a subject."""
     return (subject.text, subject.source or "", subject.licence or "", subject.gold or "", *map(str, subject.choices))
 
 
-def check_names(given: Limits | Mapping[str, Price], plays: Sequence[Play], what: str) -> None:
+def check_model_names(given: Limits | Mapping[str, Price], plays: Sequence[Play], what: str) -> None:
     """Raise StudyError where limits or prices are given for a name that no model of the study has."""
     models = sorted({agent.model.name for agent in agents_of(plays)})
     names = {*models, *(model.partition("/")[0] for model in models)} if what == "limit" else set(models)

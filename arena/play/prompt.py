@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from arena.errors import LeakError
-from arena.types import Face, Message, Seat, Spoken, Turn
+from arena.types import Face, GeneratedSpan, Message, Seat, Turn
 
 NO_SPEECH = "[no readable speech]"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownTurn:
     """A turn with the face that is shown; of a verbatim one, the characters up to `end` (None: all)."""
 
     turn: Turn
@@ -25,12 +25,12 @@ class Shown:
     end: int | None = None
 
 
-Prompt = str | Turn | Shown | Sequence["Prompt"]
-PIECES = (str, Shown)
+Prompt = str | Turn | ShownTurn | Sequence["Prompt"]
+PIECES = (str, ShownTurn)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PromptPart:
     """A piece of a stored prompt: either text, or a turn by its key with the face that was shown."""
 
     text: str | None = None
@@ -41,19 +41,19 @@ class Part:
     end: int | None = None
 
 
-def verbatim(turn: Turn, end: int | None = None) -> Shown:
+def verbatim(turn: Turn, end: int | None = None) -> ShownTurn:
     """The raw reply, or its first `end` characters: for prefills, so that its author goes on in the middle of a thought."""
-    return Shown(turn, "verbatim", end)
+    return ShownTurn(turn, "verbatim", end)
 
 
-def own(turn: Turn) -> Shown:
+def own(turn: Turn) -> ShownTurn:
     """The turn with its private thoughts and rating: for prompts of its own author."""
-    return Shown(turn, "own")
+    return ShownTurn(turn, "own")
 
 
-def rated(turn: Turn) -> Shown:
+def rated(turn: Turn) -> ShownTurn:
     """The turn's public text with its rating: for its author, or for anybody where ratings are public."""
-    return Shown(turn, "rated")
+    return ShownTurn(turn, "rated")
 
 
 def render(face: Face, public: str | None, thoughts: str | None, confidence: float | None) -> str:
@@ -66,19 +66,19 @@ def render(face: Face, public: str | None, thoughts: str | None, confidence: flo
     return words
 
 
-def shown_turns(prompt: Prompt) -> list[str | Shown]:
+def prompt_pieces(prompt: Prompt) -> list[str | ShownTurn]:
     """The prompt as a flat list of strings and shown turns; anything else is a TypeError."""
-    flat: list[str | Shown] = []
+    flat: list[str | ShownTurn] = []
     flatten(prompt, flat)
     return flat
 
 
-def flatten(prompt: Prompt, flat: list[str | Shown]) -> None:
+def flatten(prompt: Prompt, flat: list[str | ShownTurn]) -> None:
     """Append the pieces of a prompt to a list."""
     if isinstance(prompt, PIECES):
         flat.append(prompt)
     elif isinstance(prompt, Turn):
-        flat.append(Shown(prompt, "public"))
+        flat.append(ShownTurn(prompt, "public"))
     elif isinstance(prompt, Iterable):
         for part in prompt:
             flatten(part, flat)
@@ -86,7 +86,7 @@ def flatten(prompt: Prompt, flat: list[str | Shown]) -> None:
         raise TypeError(f"a prompt is made of strings and turns; found {type(prompt).__name__}")
 
 
-def check_face(shown: Shown, reader: str, episode: str) -> None:
+def check_face(shown: ShownTurn, reader: str, episode: str) -> None:
     """Raise LeakError where `reader` (a seat's name in `episode`) must not see this face."""
     turn = shown.turn
     mine = turn.seat == reader and turn.episode == episode
@@ -99,50 +99,50 @@ def check_face(shown: Shown, reader: str, episode: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltPrompt:
     """A prompt as messages, where in them stand tokens of a local model, and the parts of prompt and prefill to store."""
 
     messages: tuple[Message, ...]
-    spoken: tuple[Spoken, ...]
-    parts: tuple[Part, ...]
-    prefill: tuple[Part, ...]
+    generated_spans: tuple[GeneratedSpan, ...]
+    parts: tuple[PromptPart, ...]
+    prefill: tuple[PromptPart, ...]
 
 
-def build(prompt: Prompt, seat: Seat, episode: str, prefill: Prompt = ()) -> Built:
+def build_prompt(prompt: Prompt, seat: Seat, episode: str, prefill: Prompt = ()) -> BuiltPrompt:
     """The messages for a seat's model: the agent's system prompt where it has one, one user message, and the prefill where there is one.
 
     Raises LeakError where a face is not the reader's to see, TypeError for anything that is neither text nor turn.
     """
     messages = [Message("system", seat.agent.system)] if seat.agent.system else []
-    words, parts, spoken = written(prompt, seat, episode, len(messages))
+    words, parts, spoken = compose_message(prompt, seat, episode, len(messages))
     messages.append(Message("user", words))
-    begun, prefilled, spoken_before = written(prefill, seat, episode, len(messages), verbatim=True)
+    begun, prefilled, spoken_before = compose_message(prefill, seat, episode, len(messages), verbatim=True)
     if begun:
         messages.append(Message("assistant", begun))
-    return Built(tuple(messages), (*spoken, *spoken_before), parts, prefilled)
+    return BuiltPrompt(tuple(messages), (*spoken, *spoken_before), parts, prefilled)
 
 
-def written(
+def compose_message(
     prompt: Prompt, seat: Seat, episode: str, message: int, *, verbatim: bool = False
-) -> tuple[str, tuple[Part, ...], tuple[Spoken, ...]]:
+) -> tuple[str, tuple[PromptPart, ...], tuple[GeneratedSpan, ...]]:
     """(words, parts, spoken) of a prompt that is to be the message of this number; `verbatim` faces stand in prefills only."""
     words: list[str] = []
-    parts: list[Part] = []
-    spoken: list[Spoken] = []
+    parts: list[PromptPart] = []
+    spoken: list[GeneratedSpan] = []
     length = 0
-    for piece in shown_turns(prompt):
+    for piece in prompt_pieces(prompt):
         if isinstance(piece, str):
             text = piece
-            parts.append(Part(text=piece))
+            parts.append(PromptPart(text=piece))
         else:
             check_face(piece, seat.name, episode)
             if piece.face == "verbatim" and not verbatim:
                 raise TypeError("verbatim(turn) goes into a prefill; in a prompt, put the turn itself or own(turn)")
             turn = piece.turn
             text = turn.text[: piece.end] if piece.face == "verbatim" else render(piece.face, turn.public, turn.thoughts, turn.confidence)
-            parts.append(Part(episode=turn.episode, seat=turn.seat, step=turn.step, face=piece.face, end=piece.end))
+            parts.append(PromptPart(episode=turn.episode, seat=turn.seat, step=turn.step, face=piece.face, end=piece.end))
             if turn.token_ids is not None and turn.text.startswith(text):
-                spoken.append(Spoken(message, length, length + len(text), turn.token_ids, turn.model_served))
+                spoken.append(GeneratedSpan(message, length, length + len(text), turn.token_ids, turn.model_served))
         words.append(text)
         length += len(text)
     return "".join(words), tuple(parts), tuple(spoken)

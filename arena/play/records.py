@@ -14,22 +14,22 @@ from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
 
-from arena.calls.ledger import Tally
+from arena.calls.ledger import RunStats
 from arena.calls.secrets import without_secrets
-from arena.errors import ArenaError, ProtocolError
+from arena.errors import ArenaError, ProtocolError, error_kind
 from arena.grading.grade import Grade, grade_async
 from arena.store.journal import line, row_of
-from arena.store.replay import Known
-from arena.studies.motions import bare, subject_id
-from arena.studies.study import Play, Result, Study, code_hash, protocol_name, protocol_version
+from arena.store.replay import StudyState
+from arena.studies.motions import base_subject, subject_id
+from arena.studies.study import Play, ProtocolResult, Study, code_hash, protocol_name, protocol_version
 from arena.text import utc_now, writable
 from arena.types import Agent, Answer, Verdict
 
-Graded = tuple[Answer, Grade]
+GradedAnswer = tuple[Answer, Grade]
 PACKAGES = ("peer-arena", "duckdb", "pydantic", "aiohttp", "openai", "anthropic", "litellm", "torch", "transformers")
 
 
-def opening_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int, tally: Tally) -> Iterator[bytes]:
+def run_start_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int, tally: RunStats) -> Iterator[bytes]:
     """The rows that a run begins with: itself with what it is expected to take and may cost, and the subjects that it will play."""
     simulated = any(agent.model.simulated for play in todo for agent in play.lineup.values())
     row = {
@@ -48,7 +48,7 @@ def opening_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int,
     }
     yield line("runs", row)
     for subject in {subject_id(play.subject): play.subject for play in todo}.items():
-        yield line("subjects", {"subject": subject[0], **row_of(bare(subject[1]))})
+        yield line("subjects", {"subject": subject[0], **row_of(base_subject(subject[1]))})
 
 
 def git_commit() -> str | None:
@@ -68,7 +68,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def entry_lines(play: Play) -> Iterator[bytes]:
+def episode_start_lines(play: Play) -> Iterator[bytes]:
     """The rows that an episode begins with: itself and its seats."""
     row = {
         "episode": play.episode,
@@ -89,18 +89,18 @@ def entry_lines(play: Play) -> Iterator[bytes]:
 
 def agent_row(agent: Agent) -> dict[str, object]:
     """How an agent stands in the table `seats`."""
-    can = agent.model.can
+    can = agent.model.capabilities
     seeds = "honoured" if "same seed, same reply" in can else "sent" if "seed" in can else "not sent"
     return {
         "agent": agent.name,
         "model": agent.model.name,
         "system": agent.system,
-        "sampling": row_of(agent.sampling),
+        "sampling": {name: value for name, value in agent.sampling.content().items() if value not in (None, ())},
         "seeds": seeds,
     }
 
 
-def result_lines(play: Play, result: Verdict | Sequence[Graded] | None) -> Iterator[bytes]:
+def result_lines(play: Play, result: Verdict | Sequence[GradedAnswer] | None) -> Iterator[bytes]:
     """The rows that a protocol's result makes, where it has one."""
     if isinstance(result, Verdict):
         yield line("rulings", {"episode": play.episode, **row_of(result), "repeat": play.repeat})
@@ -110,7 +110,7 @@ def result_lines(play: Play, result: Verdict | Sequence[Graded] | None) -> Itera
         yield line("answers", {"episode": play.episode, **row, "status": grade.status, "canonical": grade.canonical})
 
 
-async def graded(play: Play, result: Result) -> Verdict | Sequence[Graded] | None:
+async def grade_result(play: Play, result: ProtocolResult) -> Verdict | Sequence[GradedAnswer] | None:
     """A protocol's result with its answers graded.  Raises ProtocolError where it is none."""
     if result is None or isinstance(result, Verdict):
         return result
@@ -129,14 +129,14 @@ async def grade_of(play: Play, answer: Answer) -> Grade:
     return grade if answer.correct is None else replace(grade, correct=answer.correct, status="graded by the protocol")
 
 
-def status_line(run_id: str, play: Play, known: Known, ending: dict[str, str]) -> bytes:
+def status_line(run_id: str, play: Play, known: StudyState, ending: dict[str, str]) -> bytes:
     """The row that ends an episode: later than any earlier end of it, even where the clock went back."""
     earlier, now = known.ended_at.get(play.episode), utc_now()
     ended_at = now if earlier is None or now > earlier else earlier + timedelta(microseconds=1)
     return line("statuses", {"episode": play.episode, "run": run_id, **ending, "ended_at": ended_at})
 
 
-def place_of(error: BaseException) -> str:
+def error_location(error: BaseException) -> str:
     """File and line of an error that nobody raised on purpose: a bug in a protocol."""
     if isinstance(error, ArenaError) or error.__traceback__ is None:
         return ""
@@ -149,8 +149,8 @@ def first_cause(error: BaseException) -> BaseException:
     return first_cause(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
-def failed_line(run_id: str, play: Play, known: Known, error: BaseException) -> bytes:
+def failed_line(run_id: str, play: Play, known: StudyState, error: BaseException) -> bytes:
     """The row that ends an episode with its error in words."""
     cause = first_cause(error)
-    words = {"error_kind": type(cause).__name__, "error": without_secrets(writable(str(cause) + place_of(cause)))}
+    words = {"error_kind": error_kind(cause), "error": without_secrets(writable(str(cause) + error_location(cause)))}
     return status_line(run_id, play, known, {"status": "failed", **words})

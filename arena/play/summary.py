@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.calls.estimate import Estimate, described
+from arena.calls.estimate import CostEstimate, describe_estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Summary:
     tokens_out: int = 0
     cost_usd: float = 0.0
     unpriced: int = 0
-    expected: Estimate | None = None
+    expected: CostEstimate | None = None
     stopped: str | None = None
     uncounted: int = 0
 
@@ -62,7 +62,7 @@ class Summary:
             text += f"\n{self.calls:,} calls, {self.tokens_in:,} tokens in, {self.tokens_out:,} out, "
             text += "cost unknown" if self.unpriced == self.calls else f"${self.cost_usd:.4f}"
             text += f" and {self.unpriced} calls of unknown cost" if 0 < self.unpriced < self.calls else ""
-            text += f"; expected were {described(self.expected)}"
+            text += f"; expected were {describe_estimate(self.expected)}"
         if self.stopped:
             text += f"\nstopped: {self.stopped}"
         if self.uncounted:

@@ -17,10 +17,10 @@ from typing import Literal
 import duckdb
 
 from arena.errors import StoreError
-from arena.store.migrations import OFFLINE, column_comment, empty_store, quoted
+from arena.store.migrations import OFFLINE, column_comment, empty_store, quote_sql
 from arena.store.schema import TABLES
 from arena.store.views.base import View
-from arena.store.views.registry import CANNED, MADE, signature
+from arena.store.views.registry import ALL_VIEWS, CANNED, signature
 
 Kind = Literal["table", "view", "macro"]
 TYPE_WIDTH = 24
@@ -36,7 +36,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Documented:
+class CatalogueEntry:
     """A table, view or macro.
 
     `call` is how it is written in a query; `key` the columns that tell rows apart (tables); `parameters` {name: comment} (macros);
@@ -54,12 +54,12 @@ class Documented:
 
 
 @functools.cache
-def documented() -> dict[str, Documented]:
+def read_catalogue() -> dict[str, CatalogueEntry]:
     """All tables, views and macros by name: tables first, then views, then macros; takes half a second, once in a process."""
     with tempfile.TemporaryDirectory() as folder, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
         file = Path(folder) / "empty.duckdb"
         file.write_bytes(empty_store())
-        con.execute(f"attach {quoted(str(file))} as store (type duckdb, read_only); use store")
+        con.execute(f"attach {quote_sql(str(file))} as store (type duckdb, read_only); use store")
         rows = con.execute(
             "select table_name, column_name, data_type, comment from duckdb_columns() where database_name = 'store'"
             " order by table_name, column_index"
@@ -67,11 +67,11 @@ def documented() -> dict[str, Documented]:
         columns: dict[str, list[Column]] = {}
         for table, name, kind, comment in rows:
             columns.setdefault(table, []).append(Column(name, kind, comment or ""))
-        for name, view in MADE.items():
+        for name, view in ALL_VIEWS.items():
             if view.parameters:
                 columns[name] = macro_columns(con, name, view)
-    tables = {name: Documented(name, "table", t.comment, tuple(columns[name]), t.key, call=name) for name, t in TABLES.items()}
-    made = {name: of_view(name, view, tuple(columns[name])) for name, view in MADE.items()}
+    tables = {name: CatalogueEntry(name, "table", t.comment, tuple(columns[name]), t.key, call=name) for name, t in TABLES.items()}
+    made = {name: view_entry(name, view, tuple(columns[name])) for name, view in ALL_VIEWS.items()}
     ordered = sorted(made.values(), key=lambda item: item.kind == "macro")
     return tables | {item.name: item for item in ordered}
 
@@ -83,17 +83,17 @@ def macro_columns(con: duckdb.DuckDBPyConnection, name: str, view: View) -> list
     return [Column(row[0], row[1], column_comment(view, row[0])) for row in rows]
 
 
-def of_view(name: str, view: View, columns: tuple[Column, ...]) -> Documented:
+def view_entry(name: str, view: View, columns: tuple[Column, ...]) -> CatalogueEntry:
     """The documentation of a view or macro."""
     question = CANNED[name].question if name in CANNED else None
     kind: Kind = "macro" if view.parameters else "view"
     parameters = tuple(view.parameters.items())
-    return Documented(name, kind, view.comment, columns, parameters=parameters, question=question, call=signature(name, view))
+    return CatalogueEntry(name, kind, view.comment, columns, parameters=parameters, question=question, call=signature(name, view))
 
 
-def one(name: str) -> Documented:
+def find_entry(name: str) -> CatalogueEntry:
     """One table, view or macro.  Raises StoreError that names the nearest ones where there is none of that name."""
-    found = documented()
+    found = read_catalogue()
     if name in found:
         return found[name]
     if name.lower() in found:
@@ -106,7 +106,7 @@ def one(name: str) -> Documented:
 
 def overview_lines(markdown: bool = False) -> list[str]:
     """Every table, view and macro with its comment, one a line, by kind."""
-    found = list(documented().values())
+    found = list(read_catalogue().values())
     width = max(len(item.call) for item in found)
     lines: list[str] = []
     for kind in ("table", "view", "macro"):
@@ -118,7 +118,7 @@ def overview_lines(markdown: bool = False) -> list[str]:
     return [*lines, "arena schema NAME shows one in full" if not markdown else "`arena schema NAME` shows one in full"]
 
 
-def detail_lines(item: Documented, markdown: bool = False) -> list[str]:
+def detail_lines(item: CatalogueEntry, markdown: bool = False) -> list[str]:
     """One table, view or macro in full: its comment, its question, its key or parameters, and its columns."""
     heading = f"## {item.call}" if markdown else f"{item.call}  ({item.kind})"
     lines = [heading, *([""] if markdown else []), item.comment]
@@ -136,6 +136,6 @@ def detail_lines(item: Documented, markdown: bool = False) -> list[str]:
     return lines + [f"  {column.name:<{width}}  {kind:<{wide}}  {column.comment}" for column, kind in zip(item.columns, types, strict=True)]
 
 
-def as_dict(item: Documented) -> dict[str, object]:
+def as_dict(item: CatalogueEntry) -> dict[str, object]:
     """One table, view or macro as JSON has it."""
     return dataclasses.asdict(item) | {"parameters": dict(item.parameters)}

@@ -22,26 +22,26 @@ from typing import Any, TypeVar
 import duckdb
 
 from arena.errors import StoreError
-from arena.store.migrations import OFFLINE, bring_up_to_date, empty_store, quoted
-from arena.store.query import UNLIMITED, QueryLimits, Table, answer, file_bytes
+from arena.store.migrations import OFFLINE, bring_up_to_date, empty_store, quote_sql
+from arena.store.query import UNLIMITED, QueryLimits, QueryResult, answer, file_bytes
 from arena.store.schema import JOURNALED, SCHEMA_VERSION
 from arena.store.tempdir import scratch
 from arena.store.unfolded import attach_new_rows, insert_new
 from arena.store.views.base import VIEWS
-from arena.store.views.registry import MADE, named_in, statement, with_what_they_read
+from arena.store.views.registry import ALL_VIEWS, find_views, statement, with_dependencies
 from arena.text import utc_now
 
 # Journals are folded this much at a time: each time costs 80 ms and a look at all keys, while all turns of it are in memory.
-FOLDED_TOGETHER = 256 * 2**20
+FOLD_GROUP_BYTES = 256 * 2**20
 # Rows that are compressed together: few enough that a turn's row group, uncompressed, takes 100 MB.
 ROW_GROUP = 16_384
 # DuckDB opens a file once in a process; whoever comes second, in another thread, waits here.
-ONE_AT_A_TIME = threading.RLock()
-Result = TypeVar("Result")
+CONNECTION_LOCK = threading.RLock()
+T = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Folding:
+class FoldResult:
     """What folding did: journals taken in, lines that could not be read, and why it was put off (None: it was not)."""
 
     journals: int = 0
@@ -101,22 +101,22 @@ def migrate(path: Path) -> None:
 
 def version_of(path: Path) -> int:
     """The schema version of a store.  Raises StoreError where it is none, or newer than this program."""
-    with attached(path) as con:
+    with attach_store(path) as con:
         return check_version(con, path)
 
 
 @contextmanager
-def attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def attach_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in memory with the store, of whatever version, attached read-only as `store`; let go at the end of the block."""
     if not path.exists():
         raise StoreError(f"there is no store at {path}; run or import a study first, or name another file with --db")
-    with ONE_AT_A_TIME, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
-        retry_locked(lambda: con.execute(f"attach {quoted(str(path))} as store (type duckdb, read_only)"), path, wait_s=10)
+    with CONNECTION_LOCK, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
+        retry_locked(lambda: con.execute(f"attach {quote_sql(str(path))} as store (type duckdb, read_only)"), path, wait_s=10)
         yield con
 
 
 @contextmanager
-def up_to_date(path: Path) -> Iterator[Path]:
+def up_to_date_path(path: Path) -> Iterator[Path]:
     """The store, or for the length of the block a copy of it that has been brought up to date: to read changes nothing."""
     if version_of(path) == SCHEMA_VERSION:
         yield path
@@ -134,9 +134,9 @@ def up_to_date(path: Path) -> Iterator[Path]:
 @contextmanager
 def writing(path: Path, *, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that writes; waits up to `wait_s` seconds for whoever holds the file.  Raises StoreError in plain words."""
-    with ONE_AT_A_TIME, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
+    with CONNECTION_LOCK, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
         retry_locked(
-            lambda: con.execute(f"attach {quoted(str(path))} as store (type duckdb, storage_version 'latest', row_group_size {ROW_GROUP})"),
+            lambda: con.execute(f"attach {quote_sql(str(path))} as store (type duckdb, storage_version 'latest', row_group_size {ROW_GROUP})"),
             path,
             wait_s,
         )
@@ -188,34 +188,34 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     A store of an older version is read from a copy that has been brought up to date.  Raises StoreError where it is no store, or newer.
     """
-    with attached(path) as con:
+    with attach_store(path) as con:
         if check_version(con, path) == SCHEMA_VERSION:
             yield con
             return
         con.execute("detach store")
-        with up_to_date(path) as copy:
-            con.execute(f"attach {quoted(str(copy))} as store (type duckdb, read_only)")
+        with up_to_date_path(path) as copy:
+            con.execute(f"attach {quote_sql(str(copy))} as store (type duckdb, read_only)")
             yield con
 
 
 @contextmanager
-def live(path: Path, views: Collection[str] = VIEWS.keys()) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_live(path: Path, views: Collection[str] = VIEWS.keys()) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection on which every table of the store, and these views, show what is folded and what still lies in journals.
 
     `views` are those that the reader needs, canned queries among them; what they read is made too.  Each takes some milliseconds to make.
     """
     with reading(path) as con:
         # Where a table has nothing unfolded, the plain table is read: what a query asks for one episode then skips the rest of it.
-        growing = attach_new_rows(con, path, unfolded(con, journals(path)))
+        growing = attach_new_rows(con, path, unfolded_journals(con, journals(path)))
         for name in JOURNALED:
             con.execute(f"create view {name} as from store.{name}" + f" union all by name from pending.{name}" * (name in growing))
         con.execute("create view folded as from store.folded")
-        for name in with_what_they_read(views):
-            con.execute(statement(name, MADE[name]))
+        for name in with_dependencies(views):
+            con.execute(statement(name, ALL_VIEWS[name]))
         yield con
 
 
-def query(path: Path, sql: str, parameters: Sequence[Any] = (), *, limits: QueryLimits = UNLIMITED) -> Table:
+def query(path: Path, sql: str, parameters: Sequence[Any] = (), *, limits: QueryLimits = UNLIMITED) -> QueryResult:
     """Run one query on folded and unfolded rows alike, read the result at once, and let the file go.
 
     The query can read what is in the store and write nothing: neither there nor to other files.  Of several statements the last result is
@@ -229,15 +229,15 @@ def download(path: Path, sql: str, kind: str, *, limits: QueryLimits = UNLIMITED
     return with_views(path, sql, lambda con: file_bytes(con, sql, kind, limits))
 
 
-def with_views(path: Path, sql: str, run: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
+def with_views(path: Path, sql: str, run: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
     """Run something on a connection with the views that the query names, and with all of them where a name is not found among those."""
-    for views in (named_in(sql), tuple(MADE)):
+    for views in (find_views(sql), tuple(ALL_VIEWS)):
         try:
-            with live(path, views) as con:
+            with open_live(path, views) as con:
                 return run(con)
         except duckdb.Error as error:
             # With all names at hand, DuckDB can say which one was meant.
-            if isinstance(error, duckdb.CatalogException) and len(views) < len(MADE):
+            if isinstance(error, duckdb.CatalogException) and len(views) < len(ALL_VIEWS):
                 continue
             raise StoreError(f"the query failed: {str(error).strip()}") from error
     raise AssertionError("the last try returns or raises")
@@ -258,60 +258,60 @@ def is_open(journal: Path) -> bool:
     return False
 
 
-def fold(path: Path, *, wait_s: float = 2.0) -> Folding:
+def fold(path: Path, *, wait_s: float = 2.0) -> FoldResult:
     """Take the journals that nobody writes any more into the database, each line once.
 
     Waits `wait_s` seconds for a reader who holds the file; then the journals stay where they are, and the result says so.
     """
     closed = [journal for journal in journals(path) if not is_open(journal)]
     if not closed:
-        return Folding()
+        return FoldResult()
     try:
-        with attached(path) as con:
-            version, todo = check_version(con, path), unfolded(con, closed)
+        with attach_store(path) as con:
+            version, todo = check_version(con, path), unfolded_journals(con, closed)
         if not todo:
-            return Folding()
+            return FoldResult()
         if version < SCHEMA_VERSION:
             migrate(path)
         with writing(path, wait_s=wait_s) as con:
-            return fold_into(con, unfolded(con, closed))
+            return fold_into(con, unfolded_journals(con, closed))
     except (StoreError, duckdb.Error, OSError) as error:
-        return Folding(put_off=str(error).splitlines()[0])
+        return FoldResult(put_off=str(error).splitlines()[0])
 
 
-def unfolded(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path]:
+def unfolded_journals(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path]:
     """Those journals that are longer than what the attached store has taken in of them."""
     taken = dict(con.execute("select journal, max(bytes) from store.folded group by journal").fetchall())
     return [file for file in files if file.stat().st_size > taken.get(file.name, 0)]
 
 
-def fold_into(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> Folding:
+def fold_into(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> FoldResult:
     """Insert the new rows of these journals, some at a time, and note the journals, in one transaction."""
     # A second thread would take memory of its own, and so would row groups that wait to be written together, or blocks that are written.
     con.execute("set threads = 1; set write_buffer_row_group_count = 1; set memory_limit = '1GB'")
     # Only a journal of several hundred MB, of an import say, needs more; its lines then wait on disk, and not in the current folder.
-    con.execute(f"set temp_directory = {quoted(str(scratch() / 'spilled'))}")
+    con.execute(f"set temp_directory = {quote_sql(str(scratch() / 'spilled'))}")
     con.execute("begin")
     skipped = 0
-    for group in together(files):
+    for group in group_by_size(files):
         sizes = [file.stat().st_size for file in group]
-        _, lost = insert_new(con, group, "store", beside=("store",))
+        _, lost = insert_new(con, group, "store", databases=("store",))
         for noted in zip(group, sizes, lost, strict=True):
             con.execute("insert into store.folded values (?, ?, ?, ?)", [noted[0].name, *noted[1:], utc_now()])
         skipped += sum(lost)
     con.execute("commit")
-    return Folding(len(files), skipped)
+    return FoldResult(len(files), skipped)
 
 
-def together(files: Sequence[Path]) -> Iterator[list[Path]]:
+def group_by_size(files: Sequence[Path]) -> Iterator[list[Path]]:
     """The files in groups of at most FOLDED_TOGETHER bytes, or of one file that is larger."""
     group: list[Path] = []
-    room = FOLDED_TOGETHER
+    room = FOLD_GROUP_BYTES
     for file in files:
         size = file.stat().st_size
         if group and size > room:
             yield group
-            group, room = [], FOLDED_TOGETHER
+            group, room = [], FOLD_GROUP_BYTES
         group.append(file)
         room -= size
     if group:

@@ -100,7 +100,7 @@ class Journal:
         self.bytes_written += written
         self._segment_bytes += written
 
-    def later(self, *lines: bytes) -> None:
+    def append_later(self, *lines: bytes) -> None:
         """Write lines with the next ones, or within LATER_S: for rows that a run writes again where a kill has taken them."""
         if not self._later:
             asyncio.get_running_loop().call_later(LATER_S, self._write_later)
@@ -118,7 +118,7 @@ class Journal:
         )
         return self._broken
 
-    async def durable(self) -> None:
+    async def wait_until_durable(self) -> None:
         """Return when everything written before is on disk, also what was to be written later."""
         if self._broken is not None:
             raise self._broken
@@ -172,10 +172,10 @@ class Journal:
 
 def row_of(data: object) -> dict[str, object]:
     """The fields of a frozen dataclass that are set, as a row: None and empty values are left out."""
-    return {name: value for name in names_of(type(data)) if (value := getattr(data, name)) not in (None, ())}
+    return {name: value for name in field_names(type(data)) if (value := getattr(data, name)) not in (None, ())}
 
 
 @functools.cache
-def names_of(kind: type) -> tuple[str, ...]:
+def field_names(kind: type) -> tuple[str, ...]:
     """The names of a dataclass's fields."""
     return tuple(field.name for field in dataclasses.fields(kind))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from arena.errors import StoreError
-from arena.store.database import journals, reading, unfolded, up_to_date, writing
-from arena.store.migrations import quoted
+from arena.store.database import journals, reading, unfolded_journals, up_to_date_path, writing
+from arena.store.migrations import quote_sql
 from arena.store.schema import JOURNALED, TABLES
-from arena.store.unfolded import by_table, new_rows, rows_of
+from arena.store.unfolded import new_rows, rows_of, split_by_table
 
 DISPUTED = """
     create temp table disputed as
@@ -32,9 +32,9 @@ def merge(path: Path, other: Path) -> tuple[int, int]:
     if path.resolve() == other.resolve():
         raise StoreError(f"{other} cannot be merged into itself")
     with reading(other) as con:
-        pending = unfolded(con, journals(other))
-    with up_to_date(other) as theirs, by_table(pending) as (parts, _), writing(path, wait_s=10) as con:
-        con.execute(f"attach {quoted(str(theirs))} as other (read_only)")
+        pending = unfolded_journals(con, journals(other))
+    with up_to_date_path(other) as theirs, split_by_table(pending) as (parts, _), writing(path, wait_s=10) as con:
+        con.execute(f"attach {quote_sql(str(theirs))} as other (read_only)")
         con.execute("begin")
         said = ["from other.turns", *(f"from ({rows_of(name, part)})" for name, part in parts.items() if name == "turns")]
         con.execute(DISPUTED.format(theirs=" union ".join(f"select episode, seat, step, text {rows}" for rows in said)))

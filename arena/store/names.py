@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from arena.errors import StoreError
-from arena.store.saved_queries import saved
+from arena.store.saved_queries import read_saved_queries
 from arena.store.schema import TABLES
-from arena.store.views.registry import CANNED, MADE, signature
+from arena.store.views.registry import ALL_VIEWS, CANNED, signature
 from arena.text import printable
 
 WORD = re.compile(r"[A-Za-z0-9_-]+")
@@ -24,16 +24,16 @@ def sql_of(path: Path, words: str) -> str:
     if not WORD.fullmatch(name):
         return words
     lower = name.lower()
-    if lower in MADE and MADE[lower].parameters:
-        view = MADE[lower]
+    if lower in ALL_VIEWS and ALL_VIEWS[lower].parameters:
+        view = ALL_VIEWS[lower]
         each = "; ".join(f"{parameter}: {comment}" for parameter, comment in view.parameters.items())
         raise StoreError(f"{lower} takes arguments: from {signature(lower, view)} ({each})")
-    if lower in MADE or lower in TABLES:
+    if lower in ALL_VIEWS or lower in TABLES:
         return f"from {lower}"
-    own = saved(path)
+    own = read_saved_queries(path)
     if name in own:
         return own[name].sql
-    near = difflib.get_close_matches(lower, [*MADE, *TABLES, *own], 3)
+    near = difflib.get_close_matches(lower, [*ALL_VIEWS, *TABLES, *own], 3)
     hint = f"did you mean {' or '.join(near)}?" if near else "`arena sql --list` lists them"
     raise StoreError(f"there is no table, view or saved query {name!r}; {hint}")
 
@@ -46,14 +46,14 @@ def is_name(path: Path, words: str) -> bool:
         return False
 
 
-def listed(path: Path) -> list[tuple[str, str]]:
+def list_queries(path: Path) -> list[tuple[str, str]]:
     """(how it is called, the question it answers) of every canned query, and then of those saved beside the store."""
     canned = [(signature(name, canned.view), canned.question) for name, canned in CANNED.items()]
-    return canned + [(name, query.question or "(saved; its first line is no comment)") for name, query in saved(path).items()]
+    return canned + [(name, query.question or "(saved; its first line is no comment)") for name, query in read_saved_queries(path).items()]
 
 
 def list_lines(path: Path) -> list[str]:
     """The list as lines for people."""
-    rows = listed(path)
+    rows = list_queries(path)
     width = max(len(call) for call, _ in rows)
     return [printable(f"{call:<{width}}  {question}") for call, question in rows]

@@ -21,17 +21,17 @@ from typing import Any, TypeVar
 import duckdb
 
 from arena.errors import StoreError
-from arena.store.migrations import quoted
+from arena.store.migrations import quote_sql
 
 FORMATS = {"csv": "format csv, header", "json": "format json, array true", "parquet": "format parquet, compression zstd"}
 # Numbers that JSON does not know, as DuckDB writes them, and the texts that they may stand in.
-NO_NUMBER = re.compile(rb"[:\[,]-?(?:NaN|Infinity)")
-TEXT_OR_NO_NUMBER = re.compile(rb'("(?:[^"\\]|\\.)*")|-?(?:NaN|Infinity)')
+NAN_OR_INFINITY = re.compile(rb"[:\[,]-?(?:NaN|Infinity)")
+TEXT_OR_NAN = re.compile(rb'("(?:[^"\\]|\\.)*")|-?(?:NaN|Infinity)')
 MB = 2**20
 MOST_ROWS_AT_ONCE = 2048
-Result = TypeVar("Result")
+T = TypeVar("Result")
 # MULTI is what pivot is made of.
-READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
+READ_STATEMENTS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ UNLIMITED = QueryLimits()
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class QueryResult:
     """The result of a query: column names, rows as tuples, and whether there were more rows than the limits let through."""
 
     columns: tuple[str, ...]
@@ -57,7 +57,7 @@ class Table:
 
     def dicts(self) -> list[dict[str, Any]]:
         """The rows as dictionaries by column name; of columns that share one, a further one is name_1, name_2, as DuckDB names them."""
-        names = apart(self.columns)
+        names = unique_names(self.columns)
         return [dict(zip(names, row, strict=True)) for row in self.rows]
 
     def __len__(self) -> int:
@@ -72,25 +72,25 @@ class Table:
         return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells)
 
 
-def answer(con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any], limits: QueryLimits) -> Table:
+def answer(con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any], limits: QueryLimits) -> QueryResult:
     """Run a query on a connection that serves nothing else, and read its result.
 
     Raises duckdb.Error as DuckDB does, and StoreError where a limit is met, there is no query, or it is one that does more than read.
     """
-    if not checked(sql):
+    if not read_only_statements(sql):
         raise StoreError("there is no query to run")
-    lock_up(con, limits)
+    lock_down(con, limits)
 
-    def read() -> Table:
+    def read() -> QueryResult:
         """Run it."""
         cursor = con.execute(sql, list(parameters))
-        rows, cut = (cursor.fetchall(), False) if limits == UNLIMITED else fetched(cursor, limits)
-        return Table(tuple(column[0] for column in cursor.description or ()), tuple(rows), cut)
+        rows, cut = (cursor.fetchall(), False) if limits == UNLIMITED else fetch_rows(cursor, limits)
+        return QueryResult(tuple(column[0] for column in cursor.description or ()), tuple(rows), cut)
 
-    return within(con, limits, read)
+    return run_within_limits(con, limits, read)
 
 
-def fetched(cursor: duckdb.DuckDBPyConnection, limits: QueryLimits) -> tuple[list[tuple[Any, ...]], bool]:
+def fetch_rows(cursor: duckdb.DuckDBPyConnection, limits: QueryLimits) -> tuple[list[tuple[Any, ...]], bool]:
     """(rows, whether there are more), within the limits of rows, of cells and of time.
 
     Few at a time, fewer the larger they are: nothing can stop Python while it makes the values of one batch.
@@ -102,7 +102,7 @@ def fetched(cursor: duckdb.DuckDBPyConnection, limits: QueryLimits) -> tuple[lis
     while batch := cursor.fetchmany(at_once):
         took = 0
         for row in batch:
-            size = weight(row)
+            size = row_size(row)
             if len(rows) == limits.rows or size > room:
                 return rows, True
             rows.append(row)
@@ -114,7 +114,7 @@ def fetched(cursor: duckdb.DuckDBPyConnection, limits: QueryLimits) -> tuple[lis
     return rows, False
 
 
-def weight(row: tuple[Any, ...]) -> int:
+def row_size(row: tuple[Any, ...]) -> int:
     """About how many bytes a row takes in memory, its lists and structs included."""
     total, todo = 0, [row]
     while todo:
@@ -128,7 +128,7 @@ def weight(row: tuple[Any, ...]) -> int:
     return total + sys.getsizeof(row)
 
 
-def apart(columns: Sequence[str]) -> list[str]:
+def unique_names(columns: Sequence[str]) -> list[str]:
     """Column names that differ in more than capitals: a, a_1, a_2."""
     names: list[str] = []
     taken: set[str] = set()
@@ -149,32 +149,32 @@ def file_bytes(con: duckdb.DuckDBPyConnection, sql: str, kind: str, limits: Quer
     """
     if kind not in FORMATS:
         raise StoreError(f"a result can be written as {', '.join(FORMATS)}, not as {kind!r}")
-    if [statement.type for statement in checked(sql)] != [duckdb.StatementType.SELECT]:
+    if [statement.type for statement in read_only_statements(sql)] != [duckdb.StatementType.SELECT]:
         raise StoreError(
             "one query alone can be written to a file, found none or several, or one that explains or pivots: put it in from (...)"
         )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder).resolve() / f"result.{kind}"
-        lock_up(con, limits, str(file.parent))
+        lock_down(con, limits, str(file.parent))
         limit = "" if limits.rows is None else f" limit {limits.rows}"
 
         def write() -> bytes:
             """As a view first, since a text that ends in a comment or a semicolon cannot stand in brackets."""
             con.execute(f'create temp view "the result" as {sql}')
-            con.execute(f'copy (from "the result"{limit}) to {quoted(str(file))} ({FORMATS[kind]})')
+            con.execute(f'copy (from "the result"{limit}) to {quote_sql(str(file))} ({FORMATS[kind]})')
             return without_nan(file.read_bytes()) if kind == "json" else file.read_bytes()
 
-        return within(con, limits, write)
+        return run_within_limits(con, limits, write)
 
 
 def without_nan(content: bytes) -> bytes:
     """JSON as everybody reads it: null where DuckDB writes NaN or Infinity, but not where a text holds such a word."""
-    if not NO_NUMBER.search(content):
+    if not NAN_OR_INFINITY.search(content):
         return content
-    return TEXT_OR_NO_NUMBER.sub(lambda found: found[1] or b"null", content)
+    return TEXT_OR_NAN.sub(lambda found: found[1] or b"null", content)
 
 
-def checked(sql: str) -> list[duckdb.Statement]:
+def read_only_statements(sql: str) -> list[duckdb.Statement]:
     """The statements of a text.  Raises StoreError where one of them could do more than read.
 
     That the store is attached read-only is not enough: who may detach it can attach it again to write.
@@ -185,7 +185,7 @@ def checked(sql: str) -> list[duckdb.Statement]:
             kind = statement.type
         except ValueError:  # a kind that DuckDB knows and its Python module does not
             kind = duckdb.StatementType.INVALID
-        if kind not in READING:
+        if kind not in READ_STATEMENTS:
             raise StoreError(
                 f"the query failed: it can only read, and {kind.name.replace('_', ' ')} is not allowed; use select, from, with, pivot,"
                 " describe, show or explain"
@@ -193,17 +193,17 @@ def checked(sql: str) -> list[duckdb.Statement]:
     return statements
 
 
-def lock_up(con: duckdb.DuckDBPyConnection, limits: QueryLimits, folder: str | None = None) -> None:
+def lock_down(con: duckdb.DuckDBPyConnection, limits: QueryLimits, folder: str | None = None) -> None:
     """Take from a connection the way to files but for one folder, to the network and to its settings; and bound its memory."""
     if limits.memory_mb is not None:
         con.execute(f"set memory_limit = '{limits.memory_mb}MB'")
         con.execute("set temp_directory = ''")
     if folder is not None:
-        con.execute(f"set allowed_directories = [{quoted(folder)}]")
+        con.execute(f"set allowed_directories = [{quote_sql(folder)}]")
     con.execute("set python_enable_replacements = false; set enable_external_access = false; set lock_configuration = true")
 
 
-def within(con: duckdb.DuckDBPyConnection, limits: QueryLimits, work: Callable[[], Result]) -> Result:
+def run_within_limits(con: duckdb.DuckDBPyConnection, limits: QueryLimits, work: Callable[[], T]) -> T:
     """What the work on this connection gives; stopped when its time is over, on Ctrl-C, or where its memory is too small.
 
     It runs in a thread of its own: DuckDB hears no Ctrl-C while it is busy in ours.

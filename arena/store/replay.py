@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from arena.store.database import live, query
+from arena.store.database import open_live, query
 from arena.types import NOT_ASKED, Turn
 
 
@@ -27,19 +27,19 @@ class StoredTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StudyState:
     """What a store knows of a study: its origin (None: it is new), status and source hash by episode, and the turns of what is not done."""
 
     origin: str | None
     status: dict[str, str]
     ended_at: dict[str, datetime]
-    code: dict[str, str | None]
+    code_hashes: dict[str, str | None]
     memo: dict[str, dict[tuple[str, int], StoredTurn]]
 
 
-def known(path: Path, study: str) -> Known:
+def load_study_state(path: Path, study: str) -> StudyState:
     """What has been played of a study, in the database and in journals that could not be folded."""
-    with live(path, ("studies", "episodes")) as con:
+    with open_live(path, ("studies", "episodes")) as con:
         episodes = con.execute(
             "select e.episode, e.status, p.code_hash, e.ended_at from episodes e join plays p using (episode) where e.study = ?", [study]
         ).fetchall()
@@ -61,7 +61,7 @@ def known(path: Path, study: str) -> Known:
                 row["measures"] = measures.get((row["episode"], row["seat"], row["step"]))
                 stored = StoredTurn(turn_of(row), row, row["request_hash"], row["reask_prompt"], table == "turns")
                 memo.setdefault(row["episode"], {})[row["seat"], row["step"]] = stored
-        return Known(
+        return StudyState(
             origin and origin[0],
             {row[0]: row[1] for row in episodes},
             {row[0]: row[3] for row in episodes if row[3] is not None},
@@ -94,7 +94,7 @@ def turn_of(row: Mapping[str, Any]) -> Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Cached:
+class CachedReply:
     """A reply of an earlier study: its words and measures, and the episode that it was given in."""
 
     text: str
@@ -105,7 +105,7 @@ class Cached:
     measures: Mapping[str, float] | None = None
 
 
-def cached(path: Path, study: str, models: Iterable[str]) -> dict[str, Cached]:
+def load_cached_replies(path: Path, study: str, models: Iterable[str]) -> dict[str, CachedReply]:
     """The replies that other studies hold from these models, by what identifies the sample; the first where there are several.
 
     A reply to a re-ask stands under the key that `reask_key` makes.
@@ -123,9 +123,9 @@ def cached(path: Path, study: str, models: Iterable[str]) -> dict[str, Cached]:
         [study, sorted(set(models))],
     )
     for key, text, reask_prompt, reask_text, reasoning, model_served, seed, episode, measures in rows:
-        found[key] = Cached(text, reasoning, model_served, seed, episode, dict(measures) if measures else None)
+        found[key] = CachedReply(text, reasoning, model_served, seed, episode, dict(measures) if measures else None)
         if reask_text is not None:
-            found[reask_key(key, text, reask_prompt)] = Cached(reask_text, None, None, None, episode)
+            found[reask_key(key, text, reask_prompt)] = CachedReply(reask_text, None, None, None, episode)
     return found
 
 

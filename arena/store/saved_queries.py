@@ -19,7 +19,7 @@ MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedQuery:
     """A saved query: the question in words ("" where the file begins with none), and the whole text of the file."""
 
     question: str
@@ -31,7 +31,7 @@ def saved_folder(path: Path) -> Path:
     return (real := path.resolve()).with_name(real.name + ".queries")
 
 
-def saved(path: Path) -> dict[str, Saved]:
+def read_saved_queries(path: Path) -> dict[str, SavedQuery]:
     """The queries saved beside a store, by name; files that cannot be read, or are larger than a megabyte, are left out."""
     found = {}
     with suppress(OSError):
@@ -39,7 +39,7 @@ def saved(path: Path) -> dict[str, Saved]:
             with suppress(OSError, UnicodeDecodeError):
                 if NAME.fullmatch(file.stem) and file.is_file() and file.stat().st_size <= MAX_BYTES:
                     sql = file.read_text(encoding="utf-8-sig")
-                    found[file.stem] = Saved(question_of(sql), sql)
+                    found[file.stem] = SavedQuery(question_of(sql), sql)
     return found
 
 

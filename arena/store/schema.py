@@ -60,7 +60,7 @@ CALL_PLACE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableSchema:
     """One base table: its comment, the columns of its key, and its columns as {name: (type, comment)}."""
 
     comment: str
@@ -68,8 +68,8 @@ class Table:
     columns: dict[str, tuple[str, str]]
 
 
-TABLES: dict[str, Table] = {
-    "runs": Table(
+TABLES: dict[str, TableSchema] = {
+    "runs": TableSchema(
         "One row is one run of a study: a process that played it for a while, or an import",
         ("run",),
         {
@@ -87,7 +87,7 @@ TABLES: dict[str, Table] = {
             "budget_usd": ("DOUBLE", "the budget that the run had; NULL: none"),
         },
     ),
-    "plays": Table(
+    "plays": TableSchema(
         "One row is one play of a protocol, without its status (see the view episodes)",
         ("episode",),
         {
@@ -103,7 +103,7 @@ TABLES: dict[str, Table] = {
             "started_at": ("TIMESTAMP", "UTC; for imports from the file's name, its zone unknown"),
         },
     ),
-    "statuses": Table(
+    "statuses": TableSchema(
         "One row is the end of an episode; the latest counts (see the view episodes)",
         ("episode", "ended_at"),
         {
@@ -115,7 +115,7 @@ TABLES: dict[str, Table] = {
             "ended_at": ("TIMESTAMP", "UTC"),
         },
     ),
-    "seats": Table(
+    "seats": TableSchema(
         "One row is an agent in an episode",
         ("episode", "seat"),
         {
@@ -128,7 +128,7 @@ TABLES: dict[str, Table] = {
             "seeds": ("VARCHAR", "honoured: same seed, same reply; sent: without that promise; not sent; NULL for imports"),
         },
     ),
-    "subjects": Table(
+    "subjects": TableSchema(
         "One row is a motion or question",
         ("subject",),
         {
@@ -141,14 +141,14 @@ TABLES: dict[str, Table] = {
             "licence": ("VARCHAR", "on what terms; NULL: unknown"),
         },
     ),
-    "turns": Table("One row is one step of a seat, after re-asks", ("episode", "seat", "step"), TURN_COLUMNS),
-    "unfinished_turns": Table(
+    "turns": TableSchema("One row is one step of a seat, after re-asks", ("episode", "seat", "step"), TURN_COLUMNS),
+    "unfinished_turns": TableSchema(
         "One row is a first reply with something unreadable in it, kept so that a stopped run goes on with the re-ask",
         ("episode", "seat", "step"),
         TURN_COLUMNS,
     ),
-    "call_starts": Table("One row is a call that went out; without an end it shows as status unknown in the view calls", CALL_KEY, CALL_PLACE),
-    "call_ends": Table(
+    "call_starts": TableSchema("One row is a call that went out; without an end it shows as status unknown in the view calls", CALL_KEY, CALL_PLACE),
+    "call_ends": TableSchema(
         "One row is how a call ended (see the view calls)",
         CALL_KEY,
         {
@@ -171,7 +171,7 @@ TABLES: dict[str, Table] = {
             "cached_from": ("VARCHAR", "the episode that the reply was taken from; NULL where it was asked for"),
         },
     ),
-    "rulings": Table(
+    "rulings": TableSchema(
         "One row is a judge's word on a debate as it was read (see the view verdicts)",
         ("episode",),
         {
@@ -186,7 +186,7 @@ TABLES: dict[str, Table] = {
             "status": ("VARCHAR", "read, or why not, or what is doubtful"),
         },
     ),
-    "answers": Table(
+    "answers": TableSchema(
         "One row is an answer to a question",
         ("episode", "seat", "stage"),
         {
@@ -201,7 +201,7 @@ TABLES: dict[str, Table] = {
             "canonical": ("VARCHAR", "the answer's value, by which votes are counted"),
         },
     ),
-    "routes": Table(
+    "routes": TableSchema(
         "One row is a summary sent to a peer",
         ("episode", "block", "path", "rank"),
         {
@@ -214,7 +214,7 @@ TABLES: dict[str, Table] = {
             "router": ("VARCHAR", "dispersed, clustered, hybrid, random or all"),
         },
     ),
-    "measures": Table(
+    "measures": TableSchema(
         "One row is a number read off token probabilities: of local models before temperature and filters, served_... as the provider has it",
         ("episode", "seat", "step", "name"),
         {
@@ -225,7 +225,7 @@ TABLES: dict[str, Table] = {
             "value": ("DOUBLE", "the number"),
         },
     ),
-    "folded": Table(
+    "folded": TableSchema(
         "One row is a journal that was folded into this database, and up to which byte",
         ("journal", "bytes"),
         {
@@ -239,5 +239,5 @@ TABLES: dict[str, Table] = {
 # A column that no journal holds, as SQL over the columns of its line.
 DERIVED = {"public_status": "if(public is null, 'no readable speech', 'read')"}
 # What a table was called before, in stores and journals of older versions.
-FORMERLY = {"rulings": "verdicts"}
+FORMER_TABLE_NAMES = {"rulings": "verdicts"}
 JOURNALED = tuple(name for name in TABLES if name != "folded")

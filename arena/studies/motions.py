@@ -44,10 +44,10 @@ MOTIONS: tuple[Subject, ...] = tuple(
 
 def subject_id(subject: Subject) -> str:
     """The id of a subject: 20 hex digits of the sha256 of its content, so that the same words are the same subject everywhere."""
-    return hashlib.sha256(orjson.dumps(bare(subject), option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
+    return hashlib.sha256(orjson.dumps(base_subject(subject), option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
 
 
-def bare(subject: Subject) -> Subject:
+def base_subject(subject: Subject) -> Subject:
     """What of a subject stands in its id and in the table `subjects`: of a debate that is judged, not its speeches."""
     return Subject(*(getattr(subject, field.name) for field in fields(Subject)))
 

@@ -130,7 +130,7 @@ def _subjects(rows: Iterable[object], place: str, columns: Columns, source: str,
         if not isinstance(row, Mapping):
             raise StudyError(f"{where}: a row is an object with a field `{columns.question[0]}`, not {type(row).__name__}")
         known.update(row)
-        checked = _checked(row, columns, where)
+        checked = _check_row(row, columns, where)
         try:
             made = _subject(checked, source, seed)
             if made.gold is None and columns.gold:
@@ -145,7 +145,7 @@ def _subjects(rows: Iterable[object], place: str, columns: Columns, source: str,
     return tuple(found)
 
 
-def _checked(row: Mapping[str, object], columns: Columns, where: str) -> QuestionRow:
+def _check_row(row: Mapping[str, object], columns: Columns, where: str) -> QuestionRow:
     """A row under our names, with the types that it must have."""
     names = {field: getattr(columns, field) for field in QuestionRow.model_fields}
     values = {field: next((row[name] for name in tried if row.get(name) is not None), None) for field, tried in names.items()}
@@ -171,7 +171,7 @@ def _subject(row: QuestionRow, source: str, seed: int | None) -> Subject:
     options = _options(row.choices)
     if not options:
         return Subject(row.question, "question", _gold_text(gold), source=row.source or source, licence=row.licence)
-    right = None if gold in (None, "") else options[_place(gold, [label for label, _ in options], [text for _, text in options])][1]
+    right = None if gold in (None, "") else options[_gold_index(gold, [label for label, _ in options], [text for _, text in options])][1]
     texts = tuple(text for _, text in options)
     if seed is not None:
         texts = tuple(sorted(texts, key=lambda text: hashlib.sha256("\0".join((str(seed), row.question, text)).encode()).digest()))
@@ -204,7 +204,7 @@ def _options(choices: list[Value] | dict[str, Value | list[Value]] | None) -> li
     return [(str(label).strip(), str(value).strip()) for label, value in zip(labels, values, strict=True)]
 
 
-def _place(gold: Value, labels: list[str], texts: list[str]) -> int:
+def _gold_index(gold: Value, labels: list[str], texts: list[str]) -> int:
     """Where in the options the gold answer stands, from 0."""
     # A column of whole numbers with a gap comes out of some tables as floats.
     word = str(int(gold) if isinstance(gold, float) and gold.is_integer() else gold).strip()

@@ -24,8 +24,8 @@ from arena.grading.grade import Grader
 from arena.studies.motions import subject_id
 from arena.types import Agent, Answer, Seat, Subject, Verdict
 
-Result = Verdict | Answer | Sequence[Answer] | None
-Protocol = Callable[..., Awaitable[Result]]
+ProtocolResult = Verdict | Answer | Sequence[Answer] | None
+Protocol = Callable[..., Awaitable[ProtocolResult]]
 Lineup = Mapping[str, Agent]
 Options = Mapping[str, object]
 
@@ -91,7 +91,7 @@ def plays(study: Study) -> list[Play]:
     for arm in study.arms:
         check_arm(arm)
     found = []
-    arms = [(arm, checked_options(arm), [identified(checked_lineup(arm, lineup), study) for lineup in arm.lineups]) for arm in study.arms]
+    arms = [(arm, checked_options(arm), [with_identities(checked_lineup(arm, lineup), study) for lineup in arm.lineups]) for arm in study.arms]
     for arm, _, lineups in arms:
         if not lineups:
             raise StudyError(f"arm {arm.label!r} of study {study.name!r} has no lineups")
@@ -207,7 +207,7 @@ def checked_lineup(arm: Arm, lineup: Lineup) -> dict[str, Agent]:
     return {seat: lineup[seat] for seat in seats}
 
 
-def identified(lineup: Lineup, study: Study) -> tuple[Lineup, orjson.Fragment]:
+def with_identities(lineup: Lineup, study: Study) -> tuple[Lineup, orjson.Fragment]:
     """A lineup with what tells its agents apart, as JSON: model, system prompt and sampling; no name, address or key."""
     who = {seat: [agent.model.name, agent.system, orjson.Fragment(orjson.dumps(agent.sampling.content()))] for seat, agent in lineup.items()}
     try:

@@ -16,7 +16,7 @@ from pathlib import Path
 from arena.errors import StudyError
 from arena.studies.study import Arm, Lineup, Options, Protocol, Study
 from arena.tournaments.stages import Stage
-from arena.tournaments.stored_debates import Result, results
+from arena.tournaments.stored_debates import DebateResult, results
 from arena.types import Agent, Subject
 
 SEARCH_STEPS = 10_000
@@ -46,7 +46,7 @@ def against_itself(agents: Sequence[Agent]) -> Iterator[Lineup]:
         yield {"proposition": agent, "opposition": agent}
 
 
-def swiss(agents: Sequence[Agent], rounds: Sequence[Iterable[Result]], *, seed: int = 0, mirrored: bool = True) -> Iterator[Lineup]:
+def swiss(agents: Sequence[Agent], rounds: Sequence[Iterable[DebateResult]], *, seed: int = 0, mirrored: bool = True) -> Iterator[Lineup]:
     """The next round of a Swiss tournament: agents with equal points meet, and nobody meets the same opponent again if it can be helped.
 
     `rounds` are the results of the rounds so far, oldest first (none: the first round, drawn by `seed`).  A round is worth the share of its
@@ -54,19 +54,19 @@ def swiss(agents: Sequence[Agent], rounds: Sequence[Iterable[Result]], *, seed: 
     least sits out.  Pairs are adjacent in the standings (Monrad); equal points are ordered by `seed`.  The same arguments, in any order of
     agents, give the same pairs.  Raises StudyError with fewer than two agents, or two of one name.
     """
-    check_names(agents, "contestant")
+    check_agent_names(agents, "contestant")
     if len(agents) < 2:
         raise StudyError(f"a Swiss tournament needs at least two agents, found {len(agents)}")
     by_name = {agent.name: agent for agent in agents}
     points, met, sat_out = standings(list(by_name), rounds)
-    order = sorted(by_name, key=lambda name: (-round(points[name], 9), drawn(seed, len(rounds), name)))
+    order = sorted(by_name, key=lambda name: (-round(points[name], 9), tie_break(seed, len(rounds), name)))
     if len(order) % 2:
         # The last of those with the fewest rounds out: min() keeps the first it finds.
         order.remove(min(reversed(order), key=lambda name: sat_out[name]))
-    yield from given_pairs(((by_name[one], by_name[other]) for one, other in paired(order, met)), mirrored=mirrored)
+    yield from given_pairs(((by_name[one], by_name[other]) for one, other in pair_standings(order, met)), mirrored=mirrored)
 
 
-def standings(names: Sequence[str], rounds: Sequence[Iterable[Result]]) -> tuple[dict[str, float], Counter[frozenset[str]], Counter[str]]:
+def standings(names: Sequence[str], rounds: Sequence[Iterable[DebateResult]]) -> tuple[dict[str, float], Counter[frozenset[str]], Counter[str]]:
     """(points by name, how often each pair has met, how often each name sat out) after these rounds."""
     points = dict.fromkeys(names, 0.0)
     met: Counter[frozenset[str]] = Counter()
@@ -85,12 +85,12 @@ def standings(names: Sequence[str], rounds: Sequence[Iterable[Result]]) -> tuple
     return points, met, sat_out
 
 
-def drawn(seed: int, number: int, name: str) -> bytes:
+def tie_break(seed: int, number: int, name: str) -> bytes:
     """Where a name stands among equals in this round: a draw that hangs on nothing else."""
     return hashlib.sha256(repr((seed, number, name)).encode()).digest()
 
 
-def paired(order: Sequence[str], met: Counter[frozenset[str]]) -> list[tuple[str, str]]:
+def pair_standings(order: Sequence[str], met: Counter[frozenset[str]]) -> list[tuple[str, str]]:
     """Pair the standings from the top, each with the next below it that it has not met; where a short search finds no such pairing, those
     meet again who have met least."""
     steps = iter(range(SEARCH_STEPS))
@@ -108,14 +108,14 @@ def paired(order: Sequence[str], met: Counter[frozenset[str]]) -> list[tuple[str
         return None
 
     found = search(tuple(order))
-    return least_met(order, met) if found is None else found
+    return pair_least_met(order, met) if found is None else found
 
 
-def least_met(order: Sequence[str], met: Counter[frozenset[str]]) -> list[tuple[str, str]]:
+def pair_least_met(order: Sequence[str], met: Counter[frozenset[str]]) -> list[tuple[str, str]]:
     """Adjacent pairs of the standings, with partners exchanged between two pairs as long as fewer then meet again."""
     pairs = list(zip(order[::2], order[1::2], strict=True))
 
-    def again(*exchanged: tuple[str, str]) -> int:
+    def count_rematches(*exchanged: tuple[str, str]) -> int:
         """How much these pairs repeat what has been."""
         return sum(met[frozenset(pair)] ** 2 for pair in exchanged)
 
@@ -124,8 +124,8 @@ def least_met(order: Sequence[str], met: Counter[frozenset[str]]) -> list[tuple[
         changed = False
         for one, other in combinations(range(len(pairs)), 2):
             (a, b), (c, d) = now = pairs[one], pairs[other]
-            best = min((now, ((a, c), (b, d)), ((a, d), (b, c))), key=lambda option: again(*option))
-            if again(*best) < again(*now):
+            best = min((now, ((a, c), (b, d)), ((a, d), (b, c))), key=lambda option: count_rematches(*option))
+            if count_rematches(*best) < count_rematches(*now):
                 (pairs[one], pairs[other]), changed = best, True
     return pairs
 
@@ -157,15 +157,15 @@ def swiss_round(
             arms.append(Arm(f"round {round}", protocol, swiss(agents, earlier, seed=seed), options or {}))
         return Study(name, arms, subjects)
 
-    return Stage(name, write, partial(expected, number * 2 * (len(agents) // 2) * len(subjects)), tuple(agents))
+    return Stage(name, write, partial(fixed_count, number * 2 * (len(agents) // 2) * len(subjects)), tuple(agents))
 
 
-def expected(episodes: int, path: Path) -> int:
+def fixed_count(episodes: int, path: Path) -> int:
     """The number of episodes, whatever the store holds."""
     return episodes
 
 
-def check_names(agents: Sequence[Agent], what: str) -> None:
+def check_agent_names(agents: Sequence[Agent], what: str) -> None:
     """Raise StudyError where there are none, or two share a name, under which their results would be pooled."""
     if not agents:
         raise StudyError(f"there is no {what}; name at least one")

@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.calls.spending import spent
+from arena.calls.spending import load_spending
 from arena.errors import StoreError, StudyError
-from arena.play.run import EVERYTHING_OPEN, Arena, Which
+from arena.play.run import EVERYTHING_OPEN, Arena, RunSelection
 from arena.play.summary import Summary
 from arena.studies.study import Study, plays
 from arena.types import Agent
 
-Written = Callable[[Path], Study]
+StudyWriter = Callable[[Path], Study]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,82 +28,82 @@ class Stage:
     whose agents will speak in it."""
 
     name: str
-    write: Written
-    expected: Callable[[Path], int]
+    write: StudyWriter
+    count_episodes: Callable[[Path], int]
     agents: tuple[Agent, ...]
 
 
 Stages = Sequence[Study | Stage]
 
 
-def episodes_of(stage: Study | Stage, path: Path) -> int:
+def count_episodes(stage: Study | Stage, path: Path) -> int:
     """How many episodes a study has, or a stage will have when all before it is done."""
-    return len(plays(stage)) if isinstance(stage, Study) else stage.expected(path)
+    return len(plays(stage)) if isinstance(stage, Study) else stage.count_episodes(path)
 
 
-def preflight(stages: Stages, path: Path) -> dict[str, int]:
+def count_episodes_by_study(stages: Stages, path: Path) -> dict[str, int]:
     """How many episodes each study will have when all is done, by name; stages of one study, such as Swiss rounds, grow it."""
     found: dict[str, int] = {}
     for stage in stages:
-        found[stage.name] = max(found.get(stage.name, 0), episodes_of(stage, path))
+        found[stage.name] = max(found.get(stage.name, 0), count_episodes(stage, path))
     return found
 
 
 def run_stages(
-    arena: Arena, stages: Stages, *, which: Which = EVERYTHING_OPEN, told: Callable[[Summary], object] | None = None
+    arena: Arena, stages: Stages, *, selection: RunSelection = EVERYTHING_OPEN, on_stage_end: Callable[[Summary], object] | None = None
 ) -> list[Summary]:
     """Play stages one after the other, up to one that leaves episodes open; returns their summaries, each also given to `told` at its end.
 
     The arena's budget is for all of them together.  In async code: `for stage in stages: await arena.play(written(stage, arena.path))`.
     Raises what `Arena.run` and the stages raise, and StudyError where a price or limit is for a model of no stage.
     """
-    check_names(arena, stages)
+    check_limit_names(arena, stages)
     summaries: list[Summary] = []
     for stage in stages:
         if summaries and summaries[-1].open:
             break
-        study = written(stage, arena.path)
-        summaries.append(for_study(arena, stages, study).run(study, which=which))
-        if told is not None:
-            told(summaries[-1])
+        study = resolve_stage(stage, arena.path)
+        summaries.append(arena_for_study(arena, stages, study).run(study, selection=selection))
+        if on_stage_end is not None:
+            on_stage_end(summaries[-1])
     return summaries
 
 
-def written(stage: Study | Stage, path: Path) -> Study:
+def resolve_stage(stage: Study | Stage, path: Path) -> Study:
     """The study itself, or the one that a stage writes down from the store."""
     return stage if isinstance(stage, Study) else stage.write(path)
 
 
-def written_now(stage: Study | Stage, path: Path) -> Study | None:
+def try_resolve_stage(stage: Study | Stage, path: Path) -> Study | None:
     """The study of a stage as far as the store can tell today; None where it does not hold yet what the stage is written from."""
     try:
-        return written(stage, path)
+        return resolve_stage(stage, path)
     except (StudyError, StoreError):
         return None
 
 
-def for_study(arena: Arena, stages: Stages, study: Study) -> Arena:
+def arena_for_study(arena: Arena, stages: Stages, study: Study) -> Arena:
     """The arena as it plays one study of these stages: with the limits and prices of its models, and with what is left of the budget."""
     if len(stages) == 1:
         return arena
-    mine, own = names_of(study), copy.copy(arena)
+    mine, own = model_and_provider_names(study), copy.copy(arena)
     own.limits, own.prices = ({name: given for name, given in all.items() if name in mine} for all in (arena.limits, arena.prices))
     if arena.budget_usd is not None:
         others = {stage.name for stage in stages} - {study.name} if arena.path.exists() else set()
-        own.elsewhere_usd = sum(spent(arena.path, other, arena.prices).usd for other in others)
+        own.spent_in_other_stages_usd = sum(load_spending(arena.path, other, arena.prices).usd for other in others)
     return own
 
 
-def names_of(stage: Study | Stage) -> set[str]:
+def model_and_provider_names(stage: Study | Stage) -> set[str]:
     """The models of a stage and their providers: what limits and prices may be given for."""
     agents = stage.agents if isinstance(stage, Stage) else [agent for arm in stage.arms for lineup in arm.lineups for agent in lineup.values()]
     models = {agent.model.name for agent in agents}
     return models | {model.partition("/")[0] for model in models}
 
 
-def check_names(arena: Arena, stages: Stages) -> None:
+def check_limit_names(arena: Arena, stages: Stages) -> None:
     """Raise StudyError where the arena has a limit or price for a name that is no model or provider of any stage."""
-    names = set().union(*(names_of(stage) for stage in stages))
+    names = set().union(*(model_and_provider_names(stage) for stage in stages))
     for name in {**arena.limits, **arena.prices}:
         if name not in names and len(stages) > 1:
             raise StudyError(f"a limit or price is given for {name!r}, but the models of this tournament are {', '.join(sorted(names))}")

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from arena.errors import StudyError
-from arena.store.database import live
+from arena.store.database import open_live
 from arena.types import Subject, Turn
 
 SPEECHES = """
@@ -52,7 +52,7 @@ class StoredDebate(Subject):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class DebateResult:
     """What came of one debate: the names of both agents, and 1 where the first won, 0 where the second did, 0.5 where nobody did."""
 
     first: str
@@ -62,7 +62,7 @@ class Result:
 
 def stored_debates(path: Path, study: str) -> tuple[StoredDebate, ...]:
     """The finished debates of a study, by episode.  Raises StudyError where there is none, naming the studies that have some."""
-    with live(path, ("episodes",)) as con:
+    with open_live(path, ("episodes",)) as con:
         rows = con.execute(SPEECHES, [study]).fetchall()
         others = con.execute(JUDGEABLE).fetchall() if not rows else []
     if not rows:
@@ -84,15 +84,15 @@ def stored_debate(episode: str, motion: str, sequential: bool, turns: tuple[Turn
     return StoredDebate(text, "debate", source=episode, debate=episode, motion=motion, turns=turns, sequential=sequential)
 
 
-def results(path: Path, study: str, *, before: str | None = None) -> Mapping[str, tuple[Result, ...]]:
+def results(path: Path, study: str, *, before: str | None = None) -> Mapping[str, tuple[DebateResult, ...]]:
     """The results of a study's debates by arm, as they stood when the arm `before` began; as they stand without one, or before it begins.
 
     By the majority of all verdicts that were in by then; equal numbers, and none at all, are nobody's win.  So a round that has begun keeps
     the results that it was paired by, also where a verdict is repaired or a judge added later.
     """
-    with live(path, ("episodes", "verdicts")) as con:
+    with open_live(path, ("episodes", "verdicts")) as con:
         rows = con.execute(RESULTS, {"study": study, "before": before}).fetchall()
-    found: dict[str, list[Result]] = {}
+    found: dict[str, list[DebateResult]] = {}
     for arm, first, second, score in rows:
-        found.setdefault(arm, []).append(Result(first, second, score))
+        found.setdefault(arm, []).append(DebateResult(first, second, score))
     return {arm: tuple(listed) for arm, listed in found.items()}

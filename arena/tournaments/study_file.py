@@ -34,7 +34,7 @@ def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:
         raise StudyError(f"there is no study file {path}")
     make = study_function(path)
     try:
-        made: object = make(**filled(make, options, path))
+        made: object = make(**study_arguments(make, options, path))
     except ArenaError:
         raise
     except (Exception, SystemExit) as error:
@@ -66,7 +66,7 @@ def study_function(path: Path) -> typing.Callable[..., object]:
     return make
 
 
-def filled(make: typing.Callable[..., object], options: Sequence[str], path: Path) -> dict[str, object]:
+def study_arguments(make: typing.Callable[..., object], options: Sequence[str], path: Path) -> dict[str, object]:
     """The arguments for `study`, read from "key=value" by its annotations; a list takes values between commas."""
     known = inspect.signature(make).parameters
     hints = typing.get_type_hints(make)

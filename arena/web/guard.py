@@ -45,7 +45,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             """The answer with our headers."""
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
@@ -53,17 +53,17 @@ class Guard:
 
         headers = Headers(scope=scope)
         if refusal := self.refusal(scope, headers):
-            await refusal(scope, receive, guarded)
+            await refusal(scope, receive, send_with_headers)
         elif given := parse_qs(scope["query_string"].decode("latin-1")).get("token"):
             # The token leaves the address bar, so that an address that is sent to somebody does not hold it.
             # It leads to a path of ours: two slashes at the beginning would name another host.
             answer = RedirectResponse("/" + scope["path"].lstrip("/\\"), 303)
             if hmac.compare_digest(given[0].encode(), self.token.encode()):
                 answer.set_cookie(COOKIE, self.token, httponly=True, samesite="strict", path="/")
-            await answer(scope, receive, guarded)
+            await answer(scope, receive, send_with_headers)
         else:
             scope["trusted"] = self.holds_token(headers)
-            await self.app(scope, receive, guarded)
+            await self.app(scope, receive, send_with_headers)
 
     def holds_token(self, headers: Headers) -> bool:
         """Whether the request carries the token of this start."""

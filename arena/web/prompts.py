@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
 from arena.errors import LeakError, StudyError
-from arena.play.episode import content, request_hash
-from arena.play.prompt import Prompt, Shown, build, written
+from arena.play.episode import request_content, request_hash
+from arena.play.prompt import Prompt, ShownTurn, build_prompt, compose_message
 from arena.store.replay import turn_of
 from arena.types import Agent, Face, Message, Model, Place, Request, Sampling, Seat, Turn
 from arena.web.site import Ask, Row
@@ -26,7 +26,7 @@ FACES = {
     "verbatim": "the raw reply, to go on from",
 }
 # All turns of an episode without what is long and not shown: one look by episode is quicker than one by turn.
-SEEN = """
+TURNS = """
     select episode, seat, step, phase, round, text, public, thoughts, confidence, confidence_status, answer, flags, rating_public,
            finish_reason, model_served, null as token_ids, null as measures
     from turns where episode = ?
@@ -50,7 +50,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RebuiltRequest:
     """A request as it was sent: system prompt, the pieces of the user message and of the prefill, all messages, and what its hash says."""
 
     system: str
@@ -60,7 +60,7 @@ class Asked:
     same_hash: bool
 
 
-def asked(ask: Ask, turn: Row, seat: Row | None, sent: Sequence[str | None]) -> Asked:
+def rebuild_request(ask: Ask, turn: Row, seat: Row | None, sent: Sequence[str | None]) -> RebuiltRequest:
     """What a turn answered: `seat` is its row of seats, `sent` the settings that its attempts went out with, as JSON.
 
     Raises StudyError with the reason where the words cannot be had: the prompt was not published, or a turn that stood in it is not there.
@@ -72,37 +72,37 @@ def asked(ask: Ask, turn: Row, seat: Row | None, sent: Sequence[str | None]) -> 
     # Nobody is asked: of the agent only its system prompt counts.
     reader = Seat(turn["seat"], Agent(seat["agent"], cast(Model, None), seat["system"] or ""))
     try:
-        built = build(prompt, reader, turn["episode"], prefill)
+        built = build_prompt(prompt, reader, turn["episode"], prefill)
     except LeakError as error:
         raise StudyError(f"the stored prompt shows what this seat may not see, so that it is not rebuilt: {error}") from error
     same = any(hash_of(turn, built.messages, sampling) == turn["request_hash"] for sampling in samplings(seat["sampling"], sent))
     pieces = [tuple(piece(part, reader, turn["episode"]) for part in parts) for parts in (prompt, prefill)]
-    return Asked(seat["system"] or "", pieces[0], pieces[1], built.messages, same)
+    return RebuiltRequest(seat["system"] or "", pieces[0], pieces[1], built.messages, same)
 
 
 def seen_turns(ask: Ask, parts: Sequence[Mapping[str, Any]]) -> dict[Key, Turn]:
     """The turns that parts of a prompt point at."""
     episodes = {part["episode"] for part in parts if part["text"] is None}
-    found = [turn_of(row) for episode in sorted(episodes) for row in ask(SEEN, [episode])]
+    found = [turn_of(row) for episode in sorted(episodes) for row in ask(TURNS, [episode])]
     return {(turn.episode, turn.seat, turn.step): turn for turn in found}
 
 
-def parts_of(stored: Sequence[Mapping[str, Any]], seen: Mapping[Key, Turn]) -> list[str | Shown]:
+def parts_of(stored: Sequence[Mapping[str, Any]], seen: Mapping[Key, Turn]) -> list[str | ShownTurn]:
     """A prompt as the protocol gave it.  Raises StudyError where a turn is not in the store."""
-    found: list[str | Shown] = []
+    found: list[str | ShownTurn] = []
     for part in stored:
         if part["text"] is not None:
             found.append(part["text"])
         elif (turn := seen.get((part["episode"], part["seat"], part["step"]))) is not None:
-            found.append(Shown(turn, part["face"], part.get("end")))
+            found.append(ShownTurn(turn, part["face"], part.get("end")))
         else:
             raise StudyError(f"the prompt shows step {part['step']} of {part['seat']} in episode {part['episode']}, which is not in this store")
     return found
 
 
-def piece(part: str | Shown, reader: Seat, episode: str) -> Piece:
+def piece(part: str | ShownTurn, reader: Seat, episode: str) -> Piece:
     """One part with its words."""
-    words = written(cast(Prompt, [part]), reader, episode, 0, verbatim=True)[0]
+    words = compose_message(cast(Prompt, [part]), reader, episode, 0, verbatim=True)[0]
     return Piece(words) if isinstance(part, str) else Piece(words, part.turn, part.face, part.end)
 
 
@@ -127,4 +127,4 @@ def hash_of(turn: Row, messages: tuple[Message, ...], sampling: Sampling) -> str
     """The hash that the request has with this sampling."""
     place = Place(turn["episode"], turn["seat"], turn["step"], 0, turn["phase"] or "", turn["round"] or 0)
     request = Request(messages, sampling, turn["seed"] or 0, place)
-    return request_hash(request, content(request))
+    return request_hash(request, request_content(request))

@@ -31,26 +31,26 @@ from urllib.parse import unquote
 import duckdb
 
 from arena.errors import ArenaError, StudyError
-from arena.store.database import journal_folder, live, query
+from arena.store.database import journal_folder, open_live, query
 from arena.store.saved_queries import saved_folder
 from arena.store.schema import JOURNALED
 from arena.text import printable
 from arena.web.pages import FILES, PAGES
-from arena.web.site import Document, Page, Site, Target, asking, file_name
+from arena.web.site import Document, Page, Site, Target, file_name, make_ask
 from arena.web.words import render
 
 MARKER = ".arena-published"
 OWNER = ".owner"
-OLD_S = 24 * 3600.0
-NAMED = 3
+STALE_DRAFT_S = 24 * 3600.0
+MAX_FILES_NAMED = 3
 STATIC = Path(__file__).with_name("static")
 MOST_CALLS = 5_000
 LARGE_BYTES = 256 * 2**20
-OF_STUDIES = ("study", "figure", "figure.svg")
-OF_EPISODES = ("debate", "question", "call")
-MAKERS = {kind: make for kind, _, make in (*PAGES, *FILES) if kind in ("", *OF_STUDIES, *OF_EPISODES)}
+STUDY_KINDS = ("study", "figure", "figure.svg")
+EPISODE_KINDS = ("debate", "question", "call")
+MAKERS = {kind: make for kind, _, make in (*PAGES, *FILES) if kind in ("", *STUDY_KINDS, *EPISODE_KINDS)}
 LINK = re.compile(r'<a\s(?P<before>[^>]*?)href="(?P<href>[^"]*)"[^>]*>(?P<words>.*?)</a>', re.S)
-MARK = re.compile(r'="/debate/([^"]+)"')
+CHART_LINK = re.compile(r'="/debate/([^"]+)"')
 EPISODES = "select episode, study from plays"
 TURNS = "select study, count(*) as n from turns join plays using (episode) group by study"
 TAGGED = """
@@ -60,14 +60,14 @@ Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishSummary:
     """What was written: pages (pictures included), turns whose call pages were left out (0: none), the studies of which numbers were left
     out, being made of few private ratings, and how many speeches carry the flag that a private tag stands in them."""
 
     pages: int
     calls_left_out: int
-    few: tuple[str, ...]
-    tagged: int
+    studies_with_omissions: tuple[str, ...]
+    speeches_with_private_tag: int
 
 
 @dataclass(slots=True)
@@ -83,22 +83,22 @@ class Crawl:
     seen: set[Target] = field(default_factory=set)
     linkers: dict[Target, list[str]] = field(default_factory=dict)
     missing: set[Target] = field(default_factory=set)
-    few: set[str] = field(default_factory=set)
+    studies_with_omissions: set[str] = field(default_factory=set)
     written: int = 0
 
-    def allowed(self, target: Target) -> bool:
+    def allows(self, target: Target) -> bool:
         """Whether a page is one of those that are published."""
         kind, name, _ = target
-        if kind in OF_STUDIES:
+        if kind in STUDY_KINDS:
             return name in self.studies
-        if kind in OF_EPISODES:
+        if kind in EPISODE_KINDS:
             return self.study_of.get(name) in self.studies and (self.calls or kind != "call")
         return kind == ""
 
 
 def publish(
     db: Path, folder: Path, *, studies: Sequence[str] = (), private: bool = False, calls: bool | None = None, watch: Watch | None = None
-) -> Published:
+) -> PublishSummary:
     """Write the pages of a store to a folder that is new, or holds nothing but pages of an earlier publication, which are replaced.
 
     `studies` are those that are published, all where it is empty; `calls`: whether each turn gets its page (None: up to MOST_CALLS turns);
@@ -120,10 +120,10 @@ def publish(
         crawl = Crawl(site, draft, chosen, dict(query(db, EPISODES).rows), with_calls)
         follow(crawl, watch)
         for name in sorted({target for listed in map(crawl.linkers.get, crawl.missing) for target in listed or ()}):
-            without_missing(crawl, name)
+            remove_dead_links(crawl, name)
         shutil.copytree(STATIC, draft / "static", ignore=shutil.ignore_patterns("*.js"))
         (draft / MARKER).write_text(json.dumps({"store": db.name, "pages": crawl.written}) + "\n")
-    return Published(crawl.written, 0 if with_calls else turns, tuple(sorted(crawl.few)), tagged)
+    return PublishSummary(crawl.written, 0 if with_calls else turns, tuple(sorted(crawl.studies_with_omissions)), tagged)
 
 
 def check_folder(folder: Path, db: Path) -> set[str]:
@@ -137,16 +137,16 @@ def check_folder(folder: Path, db: Path) -> set[str]:
             raise StudyError(f"{folder} holds files of the store, or lies among them ({own}); name a folder of its own for the pages")
     if folder.exists() and not folder.is_dir():
         raise StudyError(f"{folder} is a file; name a folder that is new, or was published before")
-    here = files_of(folder)
-    ours = here & listed(folder)
+    here = list_files(folder)
+    ours = here & read_marker(folder)
     foreign = sorted(path for path in here - ours if path != "CNAME" and not any(part.startswith(".") for part in path.split("/")))
     if foreign:
-        some = ", ".join(map(printable, foreign[:NAMED])) + (f" and {len(foreign) - NAMED:,} more" if len(foreign) > NAMED else "")
+        some = ", ".join(map(printable, foreign[:MAX_FILES_NAMED])) + (f" and {len(foreign) - MAX_FILES_NAMED:,} more" if len(foreign) > MAX_FILES_NAMED else "")
         raise StudyError(f"{folder} holds files that arena publish has not written: {some}; move them away, or name another folder")
     return ours
 
 
-def files_of(folder: Path) -> set[str]:
+def list_files(folder: Path) -> set[str]:
     """All files below a folder, by their paths in it; a link is a file, wherever it leads."""
     found = set()
     for parent, folders, files in os.walk(folder):
@@ -155,7 +155,7 @@ def files_of(folder: Path) -> set[str]:
     return found
 
 
-def listed(folder: Path) -> set[str]:
+def read_marker(folder: Path) -> set[str]:
     """What the marker of a folder lists, itself included; nothing where there is none that can be read."""
     try:
         files = json.loads((folder / MARKER).read_text("utf-8"))["files"]
@@ -188,11 +188,11 @@ def clear_drafts(folder: Path) -> None:
         if not pid.isascii() or not pid.isdecimal() or draft.is_symlink() or not draft.is_dir():
             continue
         here = not owner.exists() or owner.read_text("utf-8", "replace") == socket.gethostname()
-        if not lives(int(pid)) if here else time.time() - draft.stat().st_mtime > OLD_S:
+        if not is_alive(int(pid)) if here else time.time() - draft.stat().st_mtime > STALE_DRAFT_S:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def lives(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     """Whether another process of this machine has that number."""
     if pid == os.getpid():
         return False  # left by an earlier one of the same number: ours is not there yet
@@ -210,10 +210,10 @@ def move_in(draft: Path, folder: Path, old: set[str]) -> None:
 
     What is in the folder stands in a marker at every moment, so that after a stop in between it can be published again.
     """
-    new = files_of(draft)
+    new = list_files(draft)
     marker = json.loads((draft / MARKER).read_text("utf-8"))
     folder.mkdir(parents=True, exist_ok=True)
-    mark(folder, marker | {"files": sorted((old | new) - {MARKER})})
+    write_marker(folder, marker | {"files": sorted((old | new) - {MARKER})})
     gone = old - new
     for file in gone:
         (folder / file).unlink(missing_ok=True)
@@ -223,10 +223,10 @@ def move_in(draft: Path, folder: Path, old: set[str]) -> None:
     for parent in {(folder / file).parent for file in gone} - {folder}:
         with suppress(OSError):
             parent.rmdir()
-    mark(folder, marker | {"files": sorted(new - {MARKER})})
+    write_marker(folder, marker | {"files": sorted(new - {MARKER})})
 
 
-def mark(folder: Path, marker: Mapping[str, object]) -> None:
+def write_marker(folder: Path, marker: Mapping[str, object]) -> None:
     """Write the marker, whole or not at all."""
     half = folder / f"{MARKER}.new"
     half.write_text(json.dumps(marker, indent=0) + "\n", "utf-8")
@@ -235,26 +235,26 @@ def mark(folder: Path, marker: Mapping[str, object]) -> None:
 
 def follow(crawl: Crawl, watch: Watch | None) -> None:
     """Write the first page and all that it leads to: what analysis reads first, then the episodes on one connection, which is quicker."""
-    meet(crawl, ("", "", ()))
+    note_link(crawl, ("", "", ()))
     while crawl.waiting:
         later: deque[Target] = deque()
         while crawl.waiting:
             target = crawl.waiting.popleft()
-            if target[0] in OF_EPISODES:
+            if target[0] in EPISODE_KINDS:
                 later.append(target)
             else:
                 write(crawl, crawl.site, target, watch)
         if not later:
             break
-        with live(crawl.site.db, ()) as con:
-            unpack(con, crawl.site.db)
-            held = replace(crawl.site, held=asking(con))
+        with open_live(crawl.site.db, ()) as con:
+            load_into_memory(con, crawl.site.db)
+            held = replace(crawl.site, shared_ask=make_ask(con))
             crawl.waiting = later
-            while crawl.waiting and crawl.waiting[0][0] in OF_EPISODES:
+            while crawl.waiting and crawl.waiting[0][0] in EPISODE_KINDS:
                 write(crawl, held, crawl.waiting.popleft(), watch)
 
 
-def unpack(con: duckdb.DuckDBPyConnection, db: Path) -> None:
+def load_into_memory(con: duckdb.DuckDBPyConnection, db: Path) -> None:
     """Lay the tables of a store that is not large into memory: every page looks its episode up, and unpacking is most of that."""
     con.execute("set threads = 1")  # one short query after the other: more threads only wait for each other
     if db.stat().st_size <= LARGE_BYTES:
@@ -262,11 +262,11 @@ def unpack(con: duckdb.DuckDBPyConnection, db: Path) -> None:
             con.execute(f"create temp table {name}_here as from {name}; create or replace view {name} as from {name}_here")
 
 
-def meet(crawl: Crawl, target: Target) -> None:
+def note_link(crawl: Crawl, target: Target) -> None:
     """Note that there is a link to a page."""
     if target not in crawl.seen and target[0] != "static":
         crawl.seen.add(target)
-        if crawl.allowed(target):
+        if crawl.allows(target):
             crawl.waiting.append(target)
         else:
             crawl.missing.add(target)
@@ -276,19 +276,19 @@ def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None
     """Write one page, and note where it leads; one that cannot be made is missing.  Raises the error where it is the first page."""
     kind, name, asked = target
     linked: set[Target] = set()
-    here = replace(site, root="../" if kind else "", linked=linked)
+    here = replace(site, root="../" if kind else "", link_targets=linked)
     file = file_name(kind, name, dict(asked))
     try:
         found = MAKERS[kind](here, name, dict(asked))
-        content = found.content if isinstance(found, Document) else with_marks(here, render(here, found)).encode()
+        content = found.content if isinstance(found, Document) else with_file_links(here, render(here, found)).encode()
         if isinstance(found, Page) and found.content.get("left_out"):
-            crawl.few.add(name)
+            crawl.studies_with_omissions.add(name)
     except ArenaError as error:
         if not kind:
             raise
         crawl.missing.add(target)
         if kind == "figure" and too_few(error):
-            crawl.few.add(name)
+            crawl.studies_with_omissions.add(name)
         return
     path = crawl.folder / file
     path.parent.mkdir(exist_ok=True)
@@ -296,33 +296,33 @@ def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None
     crawl.written += 1
     for other in linked:
         crawl.linkers.setdefault(other, []).append(file)
-        meet(crawl, other)
+        note_link(crawl, other)
     if watch:
         watch(crawl.written, crawl.written + len(crawl.waiting))
 
 
 def too_few(error: ArenaError) -> bool:
     """Whether a figure was not drawn since all its numbers would be made of few private ratings."""
-    from analysis.figures.figure import TooFew
+    from analysis.figures.figure import TooFewError
 
-    return isinstance(error, TooFew)
+    return isinstance(error, TooFewError)
 
 
-def with_marks(site: Site, page: str) -> str:
+def with_file_links(site: Site, page: str) -> str:
     """A page whose pictures' marks lead to files: where a picture is drawn, its links are the server's."""
-    return MARK.sub(lambda found: f'="{html.escape(site.link("debate", unquote(html.unescape(found[1]))))}"', page)
+    return CHART_LINK.sub(lambda found: f'="{html.escape(site.link("debate", unquote(html.unescape(found[1]))))}"', page)
 
 
-def without_missing(crawl: Crawl, file: str) -> None:
+def remove_dead_links(crawl: Crawl, file: str) -> None:
     """Turn a page's links to what is not published into their words."""
     root = "" if "/" not in file else "../"
     gone = {root + file_name(kind, name, dict(asked)) for kind, name, asked in crawl.missing}
 
-    def words(link: re.Match[str]) -> str:
+    def link_or_text(link: re.Match[str]) -> str:
         """A link, or what stands in it."""
         if html.unescape(link["href"]).partition("#")[0] not in gone:
             return link[0]
         return link["words"] if link["before"].endswith("xlink:") else f'<span class="unpublished">{link["words"]}</span>'
 
     path = crawl.folder / file
-    path.write_text(LINK.sub(words, path.read_text()))
+    path.write_text(LINK.sub(link_or_text, path.read_text()))

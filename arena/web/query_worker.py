@@ -23,14 +23,14 @@ import duckdb
 
 from arena.errors import ArenaError, StoreError
 from arena.store.database import with_views
-from arena.store.query import MB, QueryLimits, Table, answer, file_bytes
+from arena.store.query import MB, QueryLimits, QueryResult, answer, file_bytes
 from arena.store.tempdir import scratch
 
 ROOT = Path(__file__).resolve().parents[2]
-AT_ONCE = 2
-PLACES = threading.BoundedSemaphore(AT_ONCE)
+MAX_RUNNING = 2
+SLOTS = threading.BoundedSemaphore(MAX_RUNNING)
 # How long a query waits for a place, and how much longer than it may take its process may live: to start, and to open the store.
-PATIENCE_S, GRACE_S = 2.0, 10.0
+SLOT_WAIT_S, GRACE_S = 2.0, 10.0
 ADDRESSES_MB = 2560
 FILE_MB = 64
 
@@ -39,23 +39,23 @@ class BusyError(StoreError):
     """Too many queries are running; it is no property of the store, and another try may succeed."""
 
 
-def asked_table(path: Path, sql: str, limits: QueryLimits) -> Table:
+def query_table(path: Path, sql: str, limits: QueryLimits) -> QueryResult:
     """The result of a query.  Raises StoreError as `arena.store.query`, or BusyError where too many are running."""
-    found = asked(path, sql, "", limits)
-    assert isinstance(found, Table)
+    found = run_in_process(path, sql, "", limits)
+    assert isinstance(found, QueryResult)
     return found
 
 
-def asked_file(path: Path, sql: str, kind: str, limits: QueryLimits) -> bytes:
+def query_file(path: Path, sql: str, kind: str, limits: QueryLimits) -> bytes:
     """The result of a query as a file of this kind, of at most FILE_MB.  Raises StoreError as `arena.store.download`, or BusyError."""
-    found = asked(path, sql, kind, limits)
+    found = run_in_process(path, sql, kind, limits)
     assert isinstance(found, bytes)
     return found
 
 
-def asked(path: Path, sql: str, kind: str, limits: QueryLimits) -> Table | bytes:
+def run_in_process(path: Path, sql: str, kind: str, limits: QueryLimits) -> QueryResult | bytes:
     """What the process gives back; it is killed where it does not end, and what it has left on the disk goes with it."""
-    if not PLACES.acquire(timeout=PATIENCE_S):
+    if not SLOTS.acquire(timeout=SLOT_WAIT_S):
         raise BusyError("two queries are running; try again when one has ended")
     try:
         with tempfile.TemporaryDirectory(dir=scratch()) as folder:
@@ -73,13 +73,13 @@ def asked(path: Path, sql: str, kind: str, limits: QueryLimits) -> Table | bytes
         told = f"the query took longer than {limits.seconds:g} s and was stopped; narrow it, or run it with arena sql"
         raise StoreError(told) from error
     finally:
-        PLACES.release()
+        SLOTS.release()
     if done.returncode != 0:
         raise StoreError("the query broke off, most likely for want of memory; narrow it, or run it with arena sql")
     found = pickle.loads(done.stdout)
     if isinstance(found, str):
         raise StoreError(found)
-    assert isinstance(found, Table | bytes)
+    assert isinstance(found, QueryResult | bytes)
     return found
 
 
@@ -93,11 +93,11 @@ def main() -> None:
     with suppress(ValueError, OSError):  # not every system has this limit
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES_MB * MB, ADDRESSES_MB * MB))
 
-    def run(con: duckdb.DuckDBPyConnection) -> Table | bytes:
+    def run(con: duckdb.DuckDBPyConnection) -> QueryResult | bytes:
         """A result of the kind that is asked for."""
         if not kind:
             return answer(con, sql, (), limits)
-        with files_of(FILE_MB):
+        with limit_file_size(FILE_MB):
             return file_bytes(con, sql, kind, limits)
 
     try:
@@ -114,7 +114,7 @@ def main() -> None:
 
 
 @contextmanager
-def files_of(most_mb: int) -> Iterator[None]:
+def limit_file_size(most_mb: int) -> Iterator[None]:
     """No file grows larger than this within the block."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most_mb * MB, before[1]))

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import duckdb
 
 from arena.errors import StudyError
-from arena.store.database import is_open, journals, live
+from arena.store.database import is_open, journals, open_live
 from arena.store.saved_queries import saved_folder
 
 Row = dict[str, Any]
@@ -24,7 +24,7 @@ Target = tuple[str, str, tuple[tuple[str, str], ...]]
 PLAIN = re.compile(r"[a-z0-9_-]{1,80}")
 PER_PAGE = 50
 # What of a query names a page rather than what is asked of it.
-NAMING = ("figure", "seat", "step")
+PAGE_KEYS = ("figure", "seat", "step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class Site:
     static: bool = False
     private: bool = True
     only: tuple[str, ...] = ()
-    linked: set[Target] | None = field(default=None, compare=False)
-    held: Ask | None = field(default=None, compare=False)
+    link_targets: set[Target] | None = field(default=None, compare=False)
+    shared_ask: Ask | None = field(default=None, compare=False)
 
     def link(self, kind: str, name: str = "", query: Mapping[str, object] | None = None) -> str:
         """The address of a page; `query` values that are None or empty are left out."""
         asked = {key: str(value) for key, value in (query or {}).items() if value not in (None, "")}
-        if self.linked is not None:
-            self.linked.add((kind, name, tuple(sorted(asked.items()))))
+        if self.link_targets is not None:
+            self.link_targets.add((kind, name, tuple(sorted(asked.items()))))
         if self.static:
             return self.root + file_name(kind, name, asked)
         address = self.root + quote(f"{kind}/{name}" if name else kind, safe="/")
@@ -58,14 +58,14 @@ class Site:
     @contextmanager
     def store(self, views: Collection[str]) -> Iterator[Ask]:
         """`ask(sql, parameters) -> rows` on one moment of the store, running studies included; `views` are those that are asked for."""
-        if self.held is not None:
-            yield self.held
+        if self.shared_ask is not None:
+            yield self.shared_ask
             return
-        with live(self.db, views) as con:
-            yield asking(con)
+        with open_live(self.db, views) as con:
+            yield make_ask(con)
 
 
-def asking(con: duckdb.DuckDBPyConnection) -> Ask:
+def make_ask(con: duckdb.DuckDBPyConnection) -> Ask:
     """The function `ask` of a connection."""
 
     def ask(sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
@@ -108,8 +108,8 @@ def file_name(kind: str, name: str, query: Mapping[str, str]) -> str:
     if kind == "static":
         return f"static/{name}"
     words = [plain_name(name)] if name else []
-    words += [plain_name(query[key]) for key in NAMING if key in query]
-    words += [f"{key}={plain_name(value)}" for key, value in sorted(query.items()) if key not in NAMING]
+    words += [plain_name(query[key]) for key in PAGE_KEYS if key in query]
+    words += [f"{key}={plain_name(value)}" for key, value in sorted(query.items()) if key not in PAGE_KEYS]
     folder, _, ending = kind.partition(".")
     if not kind:
         return f"{'.'.join(['index', *words])}.html"
@@ -124,13 +124,13 @@ def plain_name(name: str) -> str:
     return f"{letters}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
 
 
-def stamp(db: Path) -> str:
+def store_fingerprint(db: Path) -> str:
     """A word that changes whenever the store does, journals of running studies and saved queries included."""
     state = [db.stat() if db.exists() else None, *(file.stat() for file in (*journals(db), *saved_folder(db).glob("*.sql")))]
     return hashlib.sha256(repr([(one.st_mtime_ns, one.st_size) if one else None for one in state]).encode()).hexdigest()[:16]
 
 
-def running(db: Path) -> bool:
+def has_open_run(db: Path) -> bool:
     """Whether a living run writes into the store, so that pages of what is unfinished may change."""
     return any(is_open(journal) for journal in journals(db))
 

@@ -23,7 +23,7 @@ def is_plain(c: str) -> bool:
     return c.isprintable() or c in "\n\t" or unicodedata.category(c) == "Zs"
 
 
-def shown(text: object, longest: int = LONGEST) -> Markup:
+def safe_html(text: object, longest: int = LONGEST) -> Markup:
     """Text as HTML that only shows it: controls, escapes and marks of writing direction stand as their code points."""
     if text is None:
         return NONE
@@ -49,7 +49,7 @@ def brief(text: object, longest: int = 100) -> Markup:
     if text is None:
         return NONE
     line = " ".join(str(text)[: 4 * longest].split())
-    return shown(line if len(line) <= longest else line[: longest - 1].rstrip() + "…")
+    return safe_html(line if len(line) <= longest else line[: longest - 1].rstrip() + "…")
 
 
 def percent(value: float | None, digits: int = 0) -> Markup | str:
@@ -86,7 +86,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {"shown": shown, "brief": brief, "percent": percent, "number": number, "dollars": dollars, "seconds": seconds}
+    env.filters |= {"shown": safe_html, "brief": brief, "percent": percent, "number": number, "dollars": dollars, "seconds": seconds}
     return env
 
 

@@ -173,7 +173,7 @@ def now() -> Clock:
     return time.process_time(), time.perf_counter()
 
 
-def bare(client: Client, url: str, load: Load) -> tuple[Clock, Clock]:
+def run_bare(client: Client, url: str, load: Load) -> tuple[Clock, Clock]:
     """Do a load with a bare client; returns when the calls began and ended."""
 
     async def everything() -> None:
@@ -200,7 +200,7 @@ def bare(client: Client, url: str, load: Load) -> tuple[Clock, Clock]:
     return began, now()
 
 
-def arena(reference: str, store: Path, url: str, load: Load) -> tuple[Clock, Clock]:
+def run_arena(reference: str, store: Path, url: str, load: Load) -> tuple[Clock, Clock]:
     """Do a load with `Arena.run`; returns when the calls began and ended: before lies the plan, behind the folding."""
     from agents import agent
     from arena import Arena, Arm, Study, Subject, against_itself
@@ -242,7 +242,7 @@ def measure(client: str, store: Path, url: str, load: Load) -> Cost:
     began = time.process_time()
     for package in ("arena.play.run", "agents.providers.http", "protocols.debate") if client in REFERENCES else (client,):
         __import__(package)
-    work = partial(arena, REFERENCES[client], store, url) if client in REFERENCES else partial(bare, BARE[client], url)
+    work = partial(run_arena, REFERENCES[client], store, url) if client in REFERENCES else partial(run_bare, BARE[client], url)
     work(Load(load.debates, 4, 8))
     ready_s = time.process_time() - began
     began_all = now()
@@ -254,7 +254,7 @@ def measure(client: str, store: Path, url: str, load: Load) -> Cost:
     return Cost(version, load.calls, cpu_s, calls_cpu_s, wall_s, calls_wall_s, ready_s, peak)
 
 
-def measured(python: str, client: str, folder: Path, url: str, load: Load) -> Cost:
+def measure_in_process(python: str, client: str, folder: Path, url: str, load: Load) -> Cost:
     """Measure one client in a process of its own; SystemExit with its error where it fails."""
     loopback = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     addresses = {"OPENAI_BASE_URL": url, "ANTHROPIC_BASE_URL": url.removesuffix("/v1"), "OPENROUTER_API_BASE": url}
@@ -268,7 +268,7 @@ def measured(python: str, client: str, folder: Path, url: str, load: Load) -> Co
     return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def turns(chosen: Sequence[str]) -> list[tuple[str, Load]]:
+def measuring_order(chosen: Sequence[str]) -> list[tuple[str, Load]]:
     """The clients and their loads, in the order of a round; an SDK and our lane over it stand side by side."""
     fast = [client for client in FAST if client in chosen]
     slow = sorted((client for client in chosen if client not in FAST), key=lambda client: SDK_OF.get(client, client))
@@ -289,7 +289,7 @@ def rounds(number: int, order: Sequence[tuple[str, Load]], folder: Path, latency
         for round in range(number):
             for client, load in order:
                 python = inspect if client == "inspect_ai" and inspect else sys.executable
-                cost = measured(python, client, folder, slow_url if load.debates else url, load)
+                cost = measure_in_process(python, client, folder, slow_url if load.debates else url, load)
                 costs.setdefault((client, load), []).append(cost)
                 what = f"{load.count} {'debates' if load.debates else 'calls'}, {load.in_flight} in flight"
                 figures = f"{cost.call_ms:.2f} (all: {cost.whole_ms:.2f}) ms per call, {cost.wall_s:.2f} s, {cost.peak_mb:.0f} MB"
@@ -297,19 +297,19 @@ def rounds(number: int, order: Sequence[tuple[str, Load]], folder: Path, latency
     return costs
 
 
-def of_round(costs: Costs, client: str, load: Load, figure: str) -> list[float]:
+def values_by_round(costs: Costs, client: str, load: Load, figure: str) -> list[float]:
     """A figure in each round."""
     return [getattr(cost, figure) for cost in costs[client, load]]
 
 
-def shown(costs: Costs, client: str, load: Load, figure: str, digits: int) -> str:
+def format_median(costs: Costs, client: str, load: Load, figure: str, digits: int) -> str:
     """The median of a figure over the rounds; nothing where it was not measured."""
-    return f"{statistics.median(of_round(costs, client, load, figure)):.{digits}f}" if (client, load) in costs else ""
+    return f"{statistics.median(values_by_round(costs, client, load, figure)):.{digits}f}" if (client, load) in costs else ""
 
 
-def paired(costs: Costs, figure: str, ours: tuple[str, Load], theirs: tuple[str, Load]) -> float:
+def median_ratio(costs: Costs, figure: str, ours: tuple[str, Load], theirs: tuple[str, Load]) -> float:
     """The median over the rounds of our figure over theirs."""
-    return statistics.median(a / b for a, b in zip(of_round(costs, *ours, figure), of_round(costs, *theirs, figure), strict=True))
+    return statistics.median(a / b for a, b in zip(values_by_round(costs, *ours, figure), values_by_round(costs, *theirs, figure), strict=True))
 
 
 def tables(costs: Costs) -> str:
@@ -320,16 +320,16 @@ def tables(costs: Costs) -> str:
     ]
     for client in dict.fromkeys(client for client, _ in costs):
         load = FEW if client in FAST else SDK
-        cells = [shown(costs, client, at, "call_ms", 2) for at in (load, MANY)]
-        cells += [shown(costs, client, load, figure, digits) for figure, digits in (("whole_ms", 2), ("ready_s", 1), ("peak_mb", 0))]
+        cells = [format_median(costs, client, at, "call_ms", 2) for at in (load, MANY)]
+        cells += [format_median(costs, client, load, figure, digits) for figure, digits in (("whole_ms", 2), ("ready_s", 1), ("peak_mb", 0))]
         lines.append(f"| {name_of(client)} {costs[client, load][0].version} | {' | '.join(cells)} |")
     fast = [client for client in FAST if (client, FULL) in costs]
     if fast:
         lines += ["", f"| {DEBATES} debates: calls (all) | 32 in flight: wall s | CPU s | 400 in flight: wall s | CPU s | peak MB |", lines[1]]
     for client in fast:
         pairs = [(load, figure) for load in (SLOTS, FULL) for figure in ("wall_s", "cpu_s")]
-        cells = [f"{shown(costs, client, load, f'calls_{figure}', 2)} ({shown(costs, client, load, figure, 2)})" for load, figure in pairs]
-        lines.append(f"| {name_of(client)} | {' | '.join(cells)} | {shown(costs, client, FULL, 'peak_mb', 0)} |")
+        cells = [f"{format_median(costs, client, load, f'calls_{figure}', 2)} ({format_median(costs, client, load, figure, 2)})" for load, figure in pairs]
+        lines.append(f"| {name_of(client)} | {' | '.join(cells)} | {format_median(costs, client, FULL, 'peak_mb', 0)} |")
     return "\n".join(lines)
 
 
@@ -344,12 +344,12 @@ def targets(costs: Costs) -> list[tuple[str, float, str, float]]:
     if all((client, load) in costs for client in FAST for load in (FEW, MANY, SLOTS, FULL)):
         base, ours = FAST
         ideal_s = SLOTS.calls / SLOTS.in_flight * DEBATE_LATENCY_S
-        walls = [statistics.median(of_round(costs, ours, SLOTS, figure)) / ideal_s for figure in ("calls_wall_s", "wall_s")]
-        cpus = [paired(costs, figure, (ours, FULL), (base, FULL)) for figure in ("calls_cpu_s", "cpu_s")]
-        peak = paired(costs, "peak_mb", (ours, FULL), (base, FULL))
+        walls = [statistics.median(values_by_round(costs, ours, SLOTS, figure)) / ideal_s for figure in ("calls_wall_s", "wall_s")]
+        cpus = [median_ratio(costs, figure, (ours, FULL), (base, FULL)) for figure in ("calls_cpu_s", "cpu_s")]
+        peak = median_ratio(costs, "peak_mb", (ours, FULL), (base, FULL))
         found += [
-            ("CPU per call over aiohttp, 64 in flight (aim 1.6)", paired(costs, "call_ms", (ours, FEW), (base, FEW)), "times", 2.0),
-            ("growth of CPU per call from 64 to 1024 in flight", paired(costs, "call_ms", (ours, MANY), (ours, FEW)), "times", 1.5),
+            ("CPU per call over aiohttp, 64 in flight (aim 1.6)", median_ratio(costs, "call_ms", (ours, FEW), (base, FEW)), "times", 2.0),
+            ("growth of CPU per call from 64 to 1024 in flight", median_ratio(costs, "call_ms", (ours, MANY), (ours, FEW)), "times", 1.5),
             (f"{DEBATES} debates, 32 in flight: wall time of the calls over the ideal {ideal_s:.2f} s", walls[0], "times", 1.15),
             ("the same of the whole run, planning and folding included", walls[1], "times", 1.15),
             (f"{DEBATES} debates, 400 in flight: CPU of the calls over the aiohttp script", cpus[0], "times", 2.0),
@@ -358,7 +358,7 @@ def targets(costs: Costs) -> list[tuple[str, float, str, float]]:
         ]
     for lane, sdk in SDK_OF.items():
         if {(lane, SDK), (sdk, SDK)} <= costs.keys() and sdk != "litellm":
-            both = zip(of_round(costs, lane, SDK, "call_ms"), of_round(costs, sdk, SDK, "call_ms"), strict=True)
+            both = zip(values_by_round(costs, lane, SDK, "call_ms"), values_by_round(costs, sdk, SDK, "call_ms"), strict=True)
             found.append((f"CPU per call of {name_of(lane)} beyond its SDK", statistics.median(a - b for a, b in both), "ms", 0.5))
     return found
 
@@ -387,7 +387,7 @@ def main() -> int:
     # Above a thousand calls in flight are as many open sockets, here and in the server.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard), hard))
-    costs = rounds(chosen.rounds, turns(clients), chosen.folder, chosen.latency, chosen.inspect)
+    costs = rounds(chosen.rounds, measuring_order(clients), chosen.folder, chosen.latency, chosen.inspect)
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine}; medians of {chosen.rounds} rounds; calls take {1000 * chosen.latency:g} ms.\n")
     print(f"{tables(costs)}\n\n| what | measured | target | |\n|---|---|---|---|")

@@ -21,7 +21,7 @@ from arena import Arena, ArenaError, Arm, Study, Subject, against_itself
 from protocols.debate import THREE_SPEECHES, debate
 
 
-def covered(path: Path, profile: str, seed: int, debates: int) -> dict[str, bool]:
+def interval_coverage(path: Path, profile: str, seed: int, debates: int) -> dict[str, bool]:
     """Play one study into the store and tell for each quantity whether the report's interval holds the truth."""
     motions = [Subject(f"This house would hold debate number {number}.") for number in range(debates)]
     lineups = list(against_itself([agent(f"sim/{profile}:seed={seed}")]))
@@ -38,7 +38,7 @@ def shares(profile: str, studies: int, debates: int) -> dict[str, float]:
     hits: dict[str, int] = {}
     for seed in range(studies):
         with tempfile.TemporaryDirectory() as folder:
-            for name, hit in covered(Path(folder) / "arena.duckdb", profile, seed, debates).items():
+            for name, hit in interval_coverage(Path(folder) / "arena.duckdb", profile, seed, debates).items():
                 hits[name] = hits.get(name, 0) + hit
     return {name: count / studies for name, count in hits.items()}
 

@@ -74,7 +74,7 @@ def start(path: Path, url: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def killed(path: Path, url: str, after_s: float) -> bool:
+def run_and_kill(path: Path, url: str, after_s: float) -> bool:
     """Start or continue the study and kill it after this time; False where it was through before."""
     run = start(path, url)
     try:
@@ -93,7 +93,7 @@ def number(text: str) -> int:
     return int(text.split("speech-")[1].split("<")[0])
 
 
-def asked_again(log: Path, found: dict[tuple[str, str, int], str]) -> int:
+def count_asked_again(log: Path, found: dict[tuple[str, str, int], str]) -> int:
     """How many stored replies were asked for again after they had come."""
     requests = [row for row in map(json.loads, log.read_text().splitlines()) if row["event"] == "request"]
     body = {row["number"]: row["sha256"] for row in requests}
@@ -110,7 +110,7 @@ def kill_and_continue(folder: Path, draw: random.Random, kills: int) -> Counts:
             path = folder / f"{counts.stores}.duckdb"
             counts.stores += 1
             before: dict[tuple[str, str, int], str] = {}
-            while killed(path, url, draw.uniform(0.05, LONGEST_S) if counts.kills < kills else 300):
+            while run_and_kill(path, url, draw.uniform(0.05, LONGEST_S) if counts.kills < kills else 300):
                 counts.kills += 1
                 now = turns(path)
                 counts.hit_in_flight += path.exists() and query(path, "select count(*) from calls where status = 'unknown'").rows[0][0] > 0
@@ -122,7 +122,7 @@ def kill_and_continue(folder: Path, draw: random.Random, kills: int) -> Counts:
             counts.lost += len(before.keys() - found.keys())
             counts.changed += sum(found.get(key, text) != text for key, text in before.items())
             counts.not_done += DEBATES - query(path, "select count(*) from episodes where status = 'done'").rows[0][0]
-            counts.asked_again += asked_again(log, found)
+            counts.asked_again += count_asked_again(log, found)
     return counts
 
 
@@ -130,9 +130,9 @@ def equal_to_untouched(folder: Path, draw: random.Random) -> bool:
     """Whether a study that is killed up to ten times has the transcript of one that is left alone."""
     with chat_process("--latency", str(LATENCY_S), "--max-s", "300") as url:
         waits = [draw.uniform(0.3, LONGEST_S) for _ in range(10)]
-        while killed(folder / "killed.duckdb", url, waits.pop() if waits else 300):
+        while run_and_kill(folder / "killed.duckdb", url, waits.pop() if waits else 300):
             pass
-        killed(folder / "untouched.duckdb", url, 300)
+        run_and_kill(folder / "untouched.duckdb", url, 300)
     return query(folder / "killed.duckdb", TRANSCRIPT).rows == query(folder / "untouched.duckdb", TRANSCRIPT).rows
 
 

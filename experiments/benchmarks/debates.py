@@ -23,7 +23,7 @@ from protocols.debate import THREE_SPEECHES, debate  # noqa: E402
 from tests.fake_server import chat_process  # noqa: E402
 
 
-def timed(path: Path, debates: int, latency_s: float, in_flight: int) -> tuple[float, float]:
+def time_study(path: Path, debates: int, latency_s: float, in_flight: int) -> tuple[float, float]:
     """(wall seconds, processor seconds of this process) for the study."""
     with chat_process("--latency", str(latency_s)) as url:
         motions = [Subject(f"This house would hold debate number {n}.") for n in range(debates)]
@@ -45,7 +45,7 @@ def main() -> int:
     chosen = words.parse_args()
     limit = max(len(THREE_SPEECHES), 6 * chosen.debates / chosen.in_flight) * chosen.latency
     with tempfile.TemporaryDirectory() as folder:
-        wall, cpu = timed(Path(folder) / "a.duckdb", chosen.debates, chosen.latency, chosen.in_flight)
+        wall, cpu = time_study(Path(folder) / "a.duckdb", chosen.debates, chosen.latency, chosen.in_flight)
     print(f"{chosen.debates} debates: {wall:.2f} s, limit {limit:.2f} s, ratio {wall / limit:.2f}, processor {cpu:.2f} s")
     return int(wall > 1.3 * limit)
 

@@ -26,13 +26,13 @@ from transformers import ContinuousBatchingConfig, GenerationConfig, PreTrainedM
 from transformers.utils import logging
 
 from agents.local.cache import SlotRows
-from agents.local.choosing import Choosing
-from agents.local.drafts import Generated, Job
+from agents.local.choosing import TokenSampling
+from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
-from agents.local.loading import bytes_a_token
+from agents.local.loading import bytes_per_token
 from agents.local.measures import measure
 
-GREEDY = Choosing(0.0)
+GREEDY = TokenSampling(0.0)
 NEAR_TIE = 1e-4
 SHAPES = {
     "small": Qwen3Config(
@@ -50,7 +50,7 @@ SHAPES = {
 }
 
 
-def made(shape: str, device: str, dtype: str, positions: int = 32_768) -> PreTrainedModel:
+def make_model(shape: str, device: str, dtype: str, positions: int = 32_768) -> PreTrainedModel:
     """A model of this shape with random weights."""
     torch.manual_seed(0)
     config = SHAPES[shape]
@@ -73,13 +73,13 @@ class Load:
         return sum(self.longest)
 
 
-def equal(count: int, words: int, length: int = 32, longest: int = 64) -> Load:
+def equal_load(count: int, words: int, length: int = 32, longest: int = 64) -> Load:
     """Sequences of one length."""
     draw = random.Random(count)
     return Load([draw.choices(range(words), k=length) for _ in range(count)], [longest] * count)
 
 
-def ragged(words: int, count: int = 48) -> Load:
+def ragged_load(words: int, count: int = 48) -> Load:
     """Prompts of 8 to 64 tokens, continued by 8 to 96."""
     draw = random.Random(7)
     return Load([draw.choices(range(words), k=draw.randrange(8, 65)) for _ in range(count)], [draw.randrange(8, 97) for _ in range(count)])
@@ -88,7 +88,7 @@ def ragged(words: int, count: int = 48) -> Load:
 def by_engine(model: PreTrainedModel, load: Load, slots: int) -> list[tuple[int, ...]]:
     """The replies of this project's engine."""
 
-    async def replies() -> list[Generated]:
+    async def replies() -> list[GenerationResult]:
         """All of them, from an engine of their own."""
         engine = Engine(SlotRows(model, slots, 256), str)
         jobs = [Job(tuple(ids), longest, GREEDY) for ids, longest in zip(load.prompts, load.longest, strict=True)]
@@ -149,7 +149,7 @@ def speed(model: PreTrainedModel, rounds: int) -> None:
     """Print tokens per second of each lane on each load, and their ratio to static `generate`."""
     clock = time.perf_counter if model.device.type == "cuda" else time.process_time
     words = model.config.vocab_size
-    loads = {f"{n} equal": (equal(n, words), n) for n in (1, 4, 16, 64)} | {"48 ragged in 16 rows": (ragged(words), 16)}
+    loads = {f"{n} equal": (equal_load(n, words), n) for n in (1, 4, 16, 64)} | {"48 ragged in 16 rows": (ragged_load(words), 16)}
     print(f"{'tokens per CPU second (ratio to generate)':45}" + "".join(f"{lane:>22}" for lane in LANES))
     for name, (load, slots) in loads.items():
         took: dict[str, list[float]] = {lane: [] for lane in LANES}
@@ -167,7 +167,7 @@ def speed(model: PreTrainedModel, rounds: int) -> None:
 
 def ties(model: PreTrainedModel) -> None:
     """Print how many greedy replies differ from `generate` alone, and by how close a tie."""
-    load = ragged(model.config.vocab_size)
+    load = ragged_load(model.config.vocab_size)
     ours, theirs = by_engine(model, load, 16), by_generate(model, load, 1)
     gaps = []
     for prompt, a, b in zip(load.prompts, ours, theirs, strict=True):
@@ -196,13 +196,13 @@ class Leap:
     answer: int
 
     @property
-    def bound(self) -> int:
+    def lower_bound(self) -> int:
         """The fewest tokens that must go through the model: the prompt once, everything that is added once for each path."""
         block = self.lead + self.summary + self.comments
         return self.prompt + self.paths * ((self.blocks + 1) * self.think + self.blocks * block + self.cue + self.answer)
 
     @property
-    def read_again(self) -> int:
+    def tokens_without_cache(self) -> int:
         """The tokens that go through where every call reads its whole prompt again."""
         total, context = self.prompt + self.think, self.prompt + self.think
         for _ in range(self.blocks):
@@ -228,7 +228,7 @@ async def leap(engine: Engine, sizes: Leap, words: int) -> None:
 
     async def go_on(count: int) -> None:
         """Let every path generate so many tokens."""
-        jobs = [Job(tuple(path), count, Choosing(1.0), seed=draw.randrange(2**31), group="episode") for path in paths]
+        jobs = [Job(tuple(path), count, TokenSampling(1.0), seed=draw.randrange(2**31), group="episode") for path in paths]
         for path, reply in zip(paths, await asyncio.gather(*map(engine.generate, jobs)), strict=True):
             path.extend(reply.ids)
 
@@ -251,23 +251,23 @@ async def leap(engine: Engine, sizes: Leap, words: int) -> None:
 def leap_tokens(sizes: Leap) -> None:
     """Print what a LeaP-shaped load takes in forward tokens, beside the bound and beside reading every prompt again."""
     longest = sizes.prompt + (sizes.blocks + 1) * (sizes.think + sizes.lead + sizes.summary + sizes.comments) + sizes.answer
-    model = made("smallest", "cpu", "float32", longest)
+    model = make_model("smallest", "cpu", "float32", longest)
     engine = Engine(SlotRows(model, sizes.paths, longest), str)
     before = time.process_time()
     asyncio.run(leap(engine, sizes, model.config.vocab_size))
     engine.close()
     forward = engine.counts.prefilled + engine.counts.decoded
     print(
-        f"LeaP {sizes.paths} x {sizes.think} x {sizes.blocks}: {forward:,} forward tokens, bound {sizes.bound:,}"
-        f" ({forward / sizes.bound:.4f} times), every prompt read again {sizes.read_again:,}"
-        f" ({sizes.read_again / forward:.2f} times more); {time.process_time() - before:.0f} CPU s"
+        f"LeaP {sizes.paths} x {sizes.think} x {sizes.blocks}: {forward:,} forward tokens, bound {sizes.lower_bound:,}"
+        f" ({forward / sizes.lower_bound:.4f} times), every prompt read again {sizes.tokens_without_cache:,}"
+        f" ({sizes.tokens_without_cache / forward:.2f} times more); {time.process_time() - before:.0f} CPU s"
     )
 
 
 @torch.inference_mode()
 def measures(device: str, dtype: str, rounds: int) -> None:
     """Print what measuring every token costs beside a decoding step with a vocabulary of 150 thousand."""
-    model = made("wide", device, dtype, 512)
+    model = make_model("wide", device, dtype, 512)
     for rows in (1, 16):
         cache = SlotRows(model, rows, 64)
         ids = np.ones((rows, 1), np.int64)
@@ -298,7 +298,7 @@ def limits_of_gpu(model: PreTrainedModel) -> None:
     for rows, context in ((1, 512), (16, 512), (64, 512)):
         cache, one = SlotRows(model, rows, context + 64), np.ones((rows, 1), np.int64)
         took = gpu_seconds(lambda c=cache, ids=one, at=one * context: [c.forward(0, ids, at) for _ in range(20)]) / 20
-        share = (weights + rows * context * bytes_a_token(model)) / took / bandwidth
+        share = (weights + rows * context * bytes_per_token(model)) / took / bandwidth
         print(f"decode, {rows:2} rows at {context}: {1e3 * took:.2f} ms a step, {100 * share:.0f}% of the bandwidth of a copy")
     cache = SlotRows(model, 1, 4096)
     took = gpu_seconds(lambda: cache.forward(0, np.ones((1, 4096), np.int64), np.arange(4096)[None]))
@@ -331,7 +331,7 @@ def main() -> None:
     logging.disable_progress_bar()
     name = torch.cuda.get_device_name() if args.device.startswith("cuda") else "CPU, one thread"
     print(f"torch {torch.__version__}, {name}, {args.shape}, {args.dtype}")
-    model = made(args.shape, args.device, args.dtype)
+    model = make_model(args.shape, args.device, args.dtype)
     speed(model, args.rounds)
     ties(model)
     leap_tokens(FULL if args.full else REDUCED)

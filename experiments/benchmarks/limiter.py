@@ -20,14 +20,14 @@ from dataclasses import dataclass
 
 from asyncio_throttle import Throttler
 
-from arena.calls.rate_limits import Limit, Pace
+from arena.calls.rate_limits import Limit, RateLimiter
 from arena.types import Place, Request, Sampling
 
 REQUEST = Request((), Sampling(), 0, Place("", "", 0, 0, "", 0))
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """One limiter: percent of a core, most calls in any second, calls out of order, calls per second."""
 
     name: str
@@ -47,7 +47,7 @@ def most_within(times: Sequence[float], window_s: float) -> int:
     return most
 
 
-async def measure(name: str, enter: Callable[[], Awaitable[object]], waiters: int, seconds: float) -> Measured:
+async def measure(name: str, enter: Callable[[], Awaitable[object]], waiters: int, seconds: float) -> Measurement:
     """Let the waiters loose before a limiter; stop after some seconds."""
     gone: list[tuple[int, float]] = []
 
@@ -66,13 +66,13 @@ async def measure(name: str, enter: Callable[[], Awaitable[object]], waiters: in
     await asyncio.gather(*tasks, return_exceptions=True)
     numbers, times = [number for number, _ in gone], [at for _, at in gone]
     inversions = sum(later < earlier for earlier, later in itertools.pairwise(numbers))
-    return Measured(name, 100 * cpu / wall, most_within(times, 1), inversions, passed / wall)
+    return Measurement(name, 100 * cpu / wall, most_within(times, 1), inversions, passed / wall)
 
 
-async def compare(waiters: int, per_second: int, seconds: float) -> list[Measured]:
+async def compare(waiters: int, per_second: int, seconds: float) -> list[Measurement]:
     """Our gates and the bare library, one after the other."""
-    pace = Pace(waiters, {"p": Limit(rpm=60 * per_second)})
-    ours = await measure("arena.calls.ledger.rate_limits", lambda: pace.enter("p/model", REQUEST), waiters, seconds)
+    pace = RateLimiter(waiters, {"p": Limit(rpm=60 * per_second)})
+    ours = await measure("arena.calls.rate_limits", lambda: pace.enter("p/model", REQUEST), waiters, seconds)
     return [ours, await measure("asyncio-throttle alone", Throttler(per_second, 1.0).acquire, waiters, seconds)]
 
 

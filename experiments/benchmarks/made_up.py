@@ -40,7 +40,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeUpDebate:
     """A debate that has been made up: what its judges' rows point at."""
 
     episode: str
@@ -85,7 +85,7 @@ def write(path: Path, turns: int) -> int:
     debates = round(turns / TURNS_A_DEBATE / STUDIES) + 1
     for number in range(STUDIES):
         study = f"made up {number + 1:02d}"
-        judged: list[Made] = []
+        judged: list[MadeUpDebate] = []
         written += write_run(path, source, study, debate_lines(source, study, debates, judged))
         written += write_run(path, source, f"{study} jury", judging_lines(source, f"{study} jury", judged))
     return written
@@ -116,12 +116,12 @@ def write_run(path: Path, source: Source, study: str, lines: Iterator[bytes]) ->
     return turns
 
 
-def debate_lines(source: Source, study: str, debates: int, judged: list[Made]) -> Iterator[bytes]:
+def debate_lines(source: Source, study: str, debates: int, judged: list[MadeUpDebate]) -> Iterator[bytes]:
     """The lines of a study's debates, IN_FLIGHT of them at a time; what is to be judged is added to `judged`."""
     for motion in MOTIONS:
         yield line("subjects", {"subject": subject_id(motion), **row_of(motion)})
     for first in range(0, debates, IN_FLIGHT):
-        playing = [Made(source.id(), source.random.choice(MOTIONS)) for _ in range(min(IN_FLIGHT, debates - first))]
+        playing = [MadeUpDebate(source.id(), source.random.choice(MOTIONS)) for _ in range(min(IN_FLIGHT, debates - first))]
         failed = {made.episode for made in playing if source.random.random() < 0.01}
         for made in playing:
             yield from entry_lines(source, study, "debate", made.episode, subject_id(made.motion), source.random.choices(MODELS, k=2))
@@ -145,7 +145,7 @@ def entry_lines(source: Source, study: str, protocol: str, episode: str, subject
         yield line("seats", {"episode": episode, "seat": seat, **row})
 
 
-def speech_lines(source: Source, made: Made, side: str, phase: str, round: int) -> Iterator[bytes]:
+def speech_lines(source: Source, made: MadeUpDebate, side: str, phase: str, round: int) -> Iterator[bytes]:
     """A call and the speech that it brought."""
     speech, thoughts = source.text(0.75 * WORDS_A_TURN), source.text(0.25 * WORDS_A_TURN)
     rating = None if source.random.random() < 0.03 else min(100, max(0, round + int(source.random.gauss(72, 12))))
@@ -171,7 +171,7 @@ def instructions(motion: Subject, side: str, phase: str, known: dict[tuple[str, 
     return found
 
 
-def judging_lines(source: Source, study: str, judged: Sequence[Made]) -> Iterator[bytes]:
+def judging_lines(source: Source, study: str, judged: Sequence[MadeUpDebate]) -> Iterator[bytes]:
     """The lines of a jury's study: every judge reads every debate once."""
     for made in judged:
         debate = Subject(f"{made.motion.text}\n(debate {made.episode}, public words {source.id()})", source=made.episode)
@@ -189,7 +189,7 @@ def judging_lines(source: Source, study: str, judged: Sequence[Made]) -> Iterato
             yield line("statuses", {"episode": episode, "run": "RUN", "status": "done", "ended_at": source.tick()})
 
 
-def judging_prompt(made: Made, code: str) -> list[Row]:
+def judging_prompt(made: MadeUpDebate, code: str) -> list[Row]:
     """The parts of a judge's prompt."""
     words = TASK.format(motion=made.motion.text, first=SIDES[0], second=SIDES[1], schedule=SCHEDULES[False], code=code)
     prompt: list[Row] = [{"text": words}]

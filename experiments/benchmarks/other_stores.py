@@ -53,7 +53,7 @@ def write_sqlite(file: Path, journals: list[Path]) -> float:
         for row in rows(journals):
             if (name := row["t"]) not in TABLES:
                 continue
-            waiting[name].append(tuple(plain(row.get(column)) for column in columns_of[name]))
+            waiting[name].append(tuple(to_sqlite_value(row.get(column)) for column in columns_of[name]))
             if len(waiting[name]) == 1000:
                 con.executemany(inserts[name], waiting[name])
                 waiting[name].clear()
@@ -66,7 +66,7 @@ def write_sqlite(file: Path, journals: list[Path]) -> float:
     return time.process_time() - began
 
 
-def plain(value: object) -> object:
+def to_sqlite_value(value: object) -> object:
     """Lists and dictionaries as JSON text, as SQLite takes them."""
     return orjson.dumps(value).decode() if isinstance(value, list | dict) else value
 

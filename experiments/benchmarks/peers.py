@@ -28,7 +28,7 @@ from protocols.single import single  # noqa: E402
 from tests.fake_server import chat_process  # noqa: E402
 
 
-def simulated(folder: Path, questions: int, paths: int) -> None:
+def time_simulated(folder: Path, questions: int, paths: int) -> None:
     """Print what the simulated study and its report take."""
     arena = Arena(folder / "sim.duckdb", concurrency=64)
     study = Study("sim", [Arm("vote", self_consistency, [{"solver": agent("sim/solver")}], {"paths": paths})], simulated_questions(questions))
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=64)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        simulated(Path(folder), args.questions, args.paths)
+        time_simulated(Path(folder), args.questions, args.paths)
         over_http(Path(folder), args.questions, args.paths, args.latency, args.in_flight)
         toy(Path(folder), min(args.questions, 200))
 

@@ -37,7 +37,7 @@ from protocols.debate import debate
 
 LEVEL, MARGIN, PHASES = 0.05, 0.05, 3
 WITHIN_POINTS = 3.0
-Rated = list[list[list[float | None]]]  # debates, sides, phases
+StudyRatings = list[list[list[float | None]]]  # debates, sides, phases
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ GRID: list[tuple[str, Kind, Kind | None, list[int]]] = [
 PLAYED = [Kind(start=0.53, step=0.01), Kind(start=0.56, step=0.02, own_sd=0.15, unread=0.4), EVEN]
 
 
-def rated(draw: random.Random, first: Kind, second: Kind, debates: int) -> Rated:
+def draw_study(draw: random.Random, first: Kind, second: Kind, debates: int) -> StudyRatings:
     """One study, a rating at a time."""
-    study: Rated = []
+    study: StudyRatings = []
     for _ in range(debates):
         day = draw.gauss(0.0, 1.0)
         study.append([[rating(draw, kind, phase, day) for phase in range(PHASES)] for kind in (first, second)])
@@ -119,7 +119,7 @@ def critical(tail: float, degrees: float) -> float:
     return float(student.isf(tail, degrees))
 
 
-def lasts(study: Rated) -> list[list[float]]:
+def last_ratings(study: StudyRatings) -> list[list[float]]:
     """The readable ratings of the last phase, by debate."""
     return [[side[-1] for side in play if side[-1] is not None] for play in study]
 
@@ -127,17 +127,17 @@ def lasts(study: Rated) -> list[list[float]]:
 def significant(claim: str, draw: random.Random, one: Kind, other: Kind | None, debates: int) -> bool:
     """Whether a study of so many debates finds its claim."""
     if claim == "difference debate":
-        study = rated(draw, one, other or one, debates)
-        return off_zero([gaps([play[0][-1]], [play[1][-1]]) for play in study])
+        study = draw_study(draw, one, other or one, debates)
+        return differs_from_zero([gaps([play[0][-1]], [play[1][-1]]) for play in study])
     if claim.startswith("difference"):
-        first, second = (rated(draw, kind, kind, debates) for kind in (one, other or one))
+        first, second = (draw_study(draw, kind, kind, debates) for kind in (one, other or one))
         if claim.endswith("motion"):
-            return off_zero([gaps([side[-1] for side in a], [side[-1] for side in b]) for a, b in zip(first, second, strict=True)])
-        return apart(lasts(first), lasts(second))
-    study = rated(draw, one, other or one, debates)
+            return differs_from_zero([gaps([side[-1] for side in a], [side[-1] for side in b]) for a, b in zip(first, second, strict=True)])
+        return means_differ(last_ratings(first), last_ratings(second))
+    study = draw_study(draw, one, other or one, debates)
     if claim == "rise":
-        return off_zero([gaps([side[-1] for side in play], [side[0] for side in play]) for play in study])
-    mean, variance, groups = moments(lasts(study))
+        return differs_from_zero([gaps([side[-1] for side in play], [side[0] for side in play]) for play in study])
+    mean, variance, groups = moments(last_ratings(study))
     if not variance > 0:
         return False
     if claim == "above-half":
@@ -146,7 +146,7 @@ def significant(claim: str, draw: random.Random, one: Kind, other: Kind | None, 
     return mean - width > 0.5 - MARGIN and mean + width < 0.5 + MARGIN
 
 
-def apart(first: list[list[float]], second: list[list[float]]) -> bool:
+def means_differ(first: list[list[float]], second: list[list[float]]) -> bool:
     """Welch's test with debates as clusters."""
     (a, u, m), (b, v, n) = moments(first), moments(second)
     if not u + v > 0:
@@ -160,13 +160,13 @@ def gaps(later: list[float | None], earlier: list[float | None]) -> list[float]:
     return [a - b for a, b in zip(later, earlier, strict=True) if a is not None and b is not None]
 
 
-def off_zero(rows: list[list[float]]) -> bool:
+def differs_from_zero(rows: list[list[float]]) -> bool:
     """Whether values by debate have a mean other than 0."""
     mean, variance, groups = moments(rows)
     return variance > 0 and abs(mean) > critical(LEVEL / 2, groups - 1) * math.sqrt(variance)
 
 
-def estimated(claim: str, one: Kind, other: Kind | None, debates: list[int]) -> list[float]:
+def arena_power(claim: str, one: Kind, other: Kind | None, debates: list[int]) -> list[float]:
     """What `arena power` says, by number of debates."""
     name, _, paired = claim.partition(" ")
     command = ["power", one.reference(), "--claim", name, "--debates", ",".join(map(str, debates)), "--most", str(max(debates)), "--json"]
@@ -192,7 +192,7 @@ def compare(studies: int, seed: int) -> int:
     print(f"{'claim':17} {'debaters':46} {'against':13} debates  arena power  {studies:6,} studies  points    sd  within 3")
     off, squares, points = 0, 0.0, 0
     for claim, one, other, debates in GRID:
-        for number, share in zip(debates, estimated(claim, one, other, debates), strict=True):
+        for number, share in zip(debates, arena_power(claim, one, other, debates), strict=True):
             draw = random.Random(f"{seed} {claim} {one} {other} {number}")
             found = sum(significant(claim, draw, one, other, number) for _ in range(studies)) / studies
             difference, sd = 100 * (share - found), 100 * math.sqrt(share * (1 - share) * (1 / studies + 1 / 20_000))
@@ -209,7 +209,7 @@ def compare(studies: int, seed: int) -> int:
     return off
 
 
-def played(kind: Kind, studies: int, debates: int) -> list[tuple[str, float]]:
+def play_studies(kind: Kind, studies: int, debates: int) -> list[tuple[str, float]]:
     """(claim, share of played studies whose p in `arena report` is below the level) of a kind of debater against itself."""
     motions = [Subject(f"This house would hold debate number {number}.") for number in range(debates)]
     with tempfile.TemporaryDirectory() as folder:
@@ -230,8 +230,8 @@ def compare_played(studies: int, debates: int = 20) -> int:
     print(f"\nThe slow way: {studies} studies of {debates} debates each, played, stored and reported")
     off = 0
     for kind in PLAYED:
-        for claim, found in played(kind, studies, debates):
-            share = estimated(claim, kind, None, [debates])[0]
+        for claim, found in play_studies(kind, studies, debates):
+            share = arena_power(claim, kind, None, [debates])[0]
             sd = math.sqrt(share * (1 - share) / studies)
             within = abs(share - found) <= 3 * sd
             off += not within

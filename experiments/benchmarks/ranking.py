@@ -32,9 +32,9 @@ from arena import Arena, Arm, Study, Subject, round_robin, run_stages
 from protocols.debate import debate
 from protocols.judging import jury
 
-APART = 0.4
+STRENGTH_GAP = 0.4
 SHARED = 0.3
-LONGER = 0.3
+LENGTH_SD = 0.3
 FAIR = JudgeProfile(shared=SHARED)
 FAMILY = 1
 BIASED = (
@@ -47,7 +47,7 @@ BIASED = (
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnTournament:
     """One tournament: what `effects` takes, the debate of each reading, and the chance with which it named the proposition."""
 
     readings: Readings
@@ -57,10 +57,10 @@ class Drawn:
 
 def strengths(models: int) -> Array:
     """The true strengths, mean 0."""
-    return APART * (np.arange(models) - (models - 1) / 2)
+    return STRENGTH_GAP * (np.arange(models) - (models - 1) / 2)
 
 
-def drawn(seed: int, models: int, motions: int, jurors: tuple[JudgeProfile, ...]) -> Drawn:
+def draw_tournament(seed: int, models: int, motions: int, jurors: tuple[JudgeProfile, ...]) -> DrawnTournament:
     """A mirrored round robin on each motion, each debate read by each judge in both orders; the first and last model are of the family."""
     rng = np.random.default_rng(seed)
     one, other = np.array([(a, b) for a in range(models) for b in range(models) if a != b]).T
@@ -69,7 +69,7 @@ def drawn(seed: int, models: int, motions: int, jurors: tuple[JudgeProfile, ...]
     debate = np.repeat(np.arange(debates), size)
     judge = np.tile(np.repeat(np.arange(len(jurors)), 2), debates)
     first_read = np.tile([1.0, -1.0], debates * len(jurors))
-    log_length = rng.normal(0, LONGER, debates)[debate]
+    log_length = rng.normal(0, LENGTH_SD, debates)[debate]
     kin = np.zeros((len(jurors), models), dtype=bool)
     kin[:, [0, -1]] = np.array([[profile.family == FAMILY] for profile in jurors])
     a, b = proposition[debate], opposition[debate]
@@ -83,12 +83,12 @@ def drawn(seed: int, models: int, motions: int, jurors: tuple[JudgeProfile, ...]
     draw = np.where(rng.random(len(debate)) < SHARED, common, rng.random(len(debate)))
     cluster = (motion * models + np.minimum(proposition, opposition)) * models + np.maximum(proposition, opposition)
     winner = (draw < chance).astype(float)
-    return Drawn(Readings(a, b, judge, winner, first_read, log_length, kin, cluster[debate]), debate, chance)
+    return DrawnTournament(Readings(a, b, judge, winner, first_read, log_length, kin, cluster[debate]), debate, chance)
 
 
-def ranked(seed: int, models: int, motions: int, judges: int) -> tuple[float, Array, Array]:
+def rank_tournament(seed: int, models: int, motions: int, judges: int) -> tuple[float, Array, Array]:
     """(tau, held (models,) by cluster intervals, held by intervals that take votes as independent) of one tournament with fair judges."""
-    found = drawn(seed, models, motions, (FAIR,) * judges)
+    found = draw_tournament(seed, models, motions, (FAIR,) * judges)
     readings = found.readings
     cast = votes(found.debate, readings.judge, np.zeros(len(found.debate), dtype=np.int64), readings.winner, np.ones(len(found.debate)))
     first = np.searchsorted(found.debate, cast.debate)
@@ -104,9 +104,9 @@ def tau(found: Array) -> float:
     return float(np.sign(found[pairs[1]] - found[pairs[0]]).mean())
 
 
-def planted(seed: int, models: int, motions: int) -> dict[str, tuple[bool, bool]]:
+def check_biases(seed: int, models: int, motions: int) -> dict[str, tuple[bool, bool]]:
     """By bias: whether the interval holds what was planted, and whether it excludes nothing at all."""
-    found = drawn(seed, models, motions, BIASED)
+    found = draw_tournament(seed, models, motions, BIASED)
     sizes = effects(found.readings)
     held = {}
     for number, (name, truth) in enumerate((("side", -0.5), ("first", 0.7), ("length", 1.0), ("family", 0.6)), 1):
@@ -115,10 +115,10 @@ def planted(seed: int, models: int, motions: int) -> dict[str, tuple[bool, bool]
         if name != "family":
             low, high = (float(limit[0, EFFECTS.index(name)]) for limit in (sizes.low, sizes.high))
             held[f"{name} of the fair judge"] = low <= 0 <= high, low * high > 0
-    return held | {"own family, points": preferred(found, len(BIASED) - 1)}
+    return held | {"own family, points": check_self_preference(found, len(BIASED) - 1)}
 
 
-def preferred(found: Drawn, lover: int) -> tuple[bool, bool]:
+def check_self_preference(found: DrawnTournament, lover: int) -> tuple[bool, bool]:
     """The same for the self-preference score, whose truth is the mean of what the judge's love adds to the panel's chances."""
     readings, debates = found.readings, int(found.debate.max()) + 1
     start = np.searchsorted(found.debate, np.arange(debates))
@@ -134,7 +134,7 @@ def preferred(found: Drawn, lover: int) -> tuple[bool, bool]:
     return score.ci_low <= truth <= score.ci_high, score.ci_low * score.ci_high > 0
 
 
-def played(path: Path, seed: int, models: int, motions: int, judges: int) -> tuple[float, Array]:
+def play_tournament(path: Path, seed: int, models: int, motions: int, judges: int) -> tuple[float, Array]:
     """(tau, held (models,)) of one tournament that is played and judged in the arena."""
     truth = strengths(models)
     debaters = [agent(f"sim/even:strength={strength:.1f}:seed={seed}", name=f"{number:03}") for number, strength in enumerate(truth)]
@@ -159,19 +159,19 @@ def main() -> int:
     if chosen.tournaments < 1 or chosen.models < 3 or chosen.motions < 1 or chosen.judges < 1:
         words.error("this takes at least 1 tournament of 3 models, 1 motion and 1 judge")
     size = chosen.models, chosen.motions
-    print(f"SIMULATED: {chosen.tournaments} tournaments of {chosen.models} models {APART} logits apart, {chosen.motions} motions, both seats")
-    taus, held, naive = zip(*(ranked(seed, *size, chosen.judges) for seed in range(chosen.tournaments)), strict=True)
+    print(f"SIMULATED: {chosen.tournaments} tournaments of {chosen.models} models {STRENGTH_GAP} logits apart, {chosen.motions} motions, both seats")
+    taus, held, naive = zip(*(rank_tournament(seed, *size, chosen.judges) for seed in range(chosen.tournaments)), strict=True)
     order, coverage = float(np.mean(taus)), float(np.mean(held))
     print(f"  {chosen.judges} fair judges: Kendall's tau {order:.3f}; 95% intervals hold {100 * coverage:.1f}% of true strengths")
     print(f"    (intervals that take votes as independent: {100 * float(np.mean(naive)):.1f}%)")
-    biases = [planted(10_000 + seed, *size) for seed in range(chosen.tournaments)]
+    biases = [check_biases(10_000 + seed, *size) for seed in range(chosen.tournaments)]
     wrong = order < 0.9 or not 0.9 <= coverage <= 0.98
     for name in biases[0]:
         kept, told = (100 * float(np.mean([found[name][k] for found in biases])) for k in (0, 1))
         print(f"  {name:24} interval holds it {kept:5.1f}%, told from nothing {told:5.1f}%")
         wrong |= not 90 <= kept <= 99
     with tempfile.TemporaryDirectory() as folder:
-        really = [played(Path(folder) / "a.duckdb", seed, *size, chosen.judges) for seed in range(chosen.played)]
+        really = [play_tournament(Path(folder) / "a.duckdb", seed, *size, chosen.judges) for seed in range(chosen.played)]
     for number, (one, hits) in enumerate(really):
         print(f"  really played, number {number}: tau {one:.3f}, intervals hold {int(hits.sum())} of {len(hits)} strengths")
     return int(wrong)

@@ -57,7 +57,7 @@ def study(*, debates: int) -> Study:
 """
 
 
-def asks(folder: Path) -> dict[str, Callable[[], object]]:
+def questions(folder: Path) -> dict[str, Callable[[], object]]:
     """Every question of every store as a function of nothing; each opens what it needs and lets it go."""
     episode = (folder / "episode").read_text()
     return {
@@ -90,9 +90,9 @@ def report_of(folder: Path) -> object:
 
 def debate_in_store(folder: Path, episode: str) -> object:
     """One debate with its seats, turns, calls, verdicts and who saw what, on one connection, as the viewer reads it."""
-    from arena.store.database import live
+    from arena.store.database import open_live
 
-    with live(folder / "a.duckdb", ("saw",)) as con:
+    with open_live(folder / "a.duckdb", ("saw",)) as con:
         return {name: con.execute(sql, [episode]).fetchall() for name, sql in (DEBATE | {"saw": SAW}).items()}
 
 
@@ -128,7 +128,7 @@ def studies_of_files(folder: Path) -> object:
     return [(study, *count) for study, count in sorted(counts.items())]
 
 
-def timed(ask: Callable[[], object], repeats: int) -> dict[str, Any]:
+def time_answers(ask: Callable[[], object], repeats: int) -> dict[str, Any]:
     """Seconds of the first answer and the median of `repeats` further ones, and the process's largest memory."""
     seconds = []
     for _ in range(1 + repeats):
@@ -144,14 +144,14 @@ def timed(ask: Callable[[], object], repeats: int) -> dict[str, Any]:
     }
 
 
-def in_a_process(folder: Path, name: str, repeats: int = 5) -> dict[str, Any]:
+def time_in_process(folder: Path, name: str, repeats: int = 5) -> dict[str, Any]:
     """The same, in a process of its own; the first answer counts from before the imports of what it needs."""
     command = [sys.executable, __file__, "--folder", str(folder), "--ask", name, "--repeats", str(repeats)]
     found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return found
 
 
-def folded(folder: Path) -> dict[str, float]:
+def fold_journals(folder: Path) -> dict[str, float]:
     """Fold the journals beside the store: seconds of wall and processor, peak memory."""
     from arena.store.database import fold
 
@@ -163,7 +163,7 @@ def folded(folder: Path) -> dict[str, float]:
     return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "rss_mb": memory, "journals": folding.journals}
 
 
-def made(folder: Path, turns: int) -> dict[str, Any]:
+def make_stores(folder: Path, turns: int) -> dict[str, Any]:
     """Make the three stores in the folder, where they are not there; what it took stands in made.json."""
     import made_up
     import other_stores
@@ -182,14 +182,14 @@ def made(folder: Path, turns: int) -> dict[str, Any]:
     taken["journals_mb"] = megabytes(lines)
     taken["sqlite_cpu_s"] = other_stores.write_sqlite(folder / "a.sqlite", lines)
     taken["json_cpu_s"] = other_stores.write_json(folder / "json", lines)
-    taken["fold"] = in_a_process(folder, "fold")
+    taken["fold"] = time_in_process(folder, "fold")
     taken["rows"] = sum(int(row[0]) for row in counts(path).values())
     taken["sizes_mb"] = {name: megabytes(found) for name, found in places(folder).items()}
     before = counts(path)
     # Under other names: every key is there already.
     for journal in lines[: max(1, len(lines) // 10)]:
         os.link(journal, journal_folder(path) / f"again-{journal.name}")
-    taken["again"] = in_a_process(folder, "fold")
+    taken["again"] = time_in_process(folder, "fold")
     if counts(path) != before:
         raise SystemExit("folding the same lines again has changed the store")
     episode = query(folder, "select debate from rulings order by hash(debate) limit 1")
@@ -218,7 +218,7 @@ def megabytes(files: list[Path]) -> float:
 
 def compare(folder: Path, turns: int) -> None:
     """Print how the store was made, and a table of questions and stores."""
-    taken = made(folder, turns)
+    taken = make_stores(folder, turns)
     fold, again = taken["fold"], taken["again"]
     print(f"{taken['turns']:,} turns in {taken['journals_mb']:,.0f} MB of journals, written at {taken['writing_cpu_s']:.0f} s of processor.")
     print(
@@ -241,9 +241,9 @@ def compare(folder: Path, turns: int) -> None:
             row(
                 title,
                 {
-                    name: in_a_process(folder, f"{question} {name}", 1 if name == "json" else 5)
+                    name: time_in_process(folder, f"{question} {name}", 1 if name == "json" else 5)
                     for name in loads
-                    if f"{question} {name}" in asks(folder)
+                    if f"{question} {name}" in questions(folder)
                 },
             )
         )
@@ -274,7 +274,7 @@ def viewer(folder: Path) -> str:
             pages = {"first page": "", f"study page ({study})": quote(f"study/{study}"), "debate page": f"debate/{episode}"}
             for title, address in pages.items():
                 # Another query each time, since a page that has been made once is kept.
-                read = partial(fetched, urlopen, f"http://127.0.0.1:8399/{address}")
+                read = partial(time_page, urlopen, f"http://127.0.0.1:8399/{address}")
                 seconds = [read(number) for number in range(6)]
                 rows.append(f"| viewer: {title}, s: first, again | {seconds[0]:.3f}, {statistics.median(seconds[1:]):.3f} | | |")
             status = Path(f"/proc/{server.pid}/status").read_text()
@@ -285,7 +285,7 @@ def viewer(folder: Path) -> str:
     return "\n".join(rows)
 
 
-def fetched(urlopen: Callable[..., Any], address: str, number: int) -> float:
+def time_page(urlopen: Callable[..., Any], address: str, number: int) -> float:
     """Seconds that a page takes."""
     began = time.perf_counter()
     with urlopen(f"{address}?try={number}", timeout=120) as answer:
@@ -322,7 +322,7 @@ def poll(path: Path) -> None:
         time.sleep(1)
 
 
-def played(folder: Path, debates: int, read: bool) -> tuple[float, float, list[list[float]]]:
+def play_study(folder: Path, debates: int, read: bool) -> tuple[float, float, list[list[float]]]:
     """(wall seconds, processor seconds, polls) of a study in a process of its own, with or without the viewer."""
     (folder / "s.py").write_text(STUDY)
     path = folder / "a.duckdb"
@@ -343,13 +343,13 @@ def played(folder: Path, debates: int, read: bool) -> tuple[float, float, list[l
     return wall, used.ru_utime + used.ru_stime, polls
 
 
-def live(debates: int, times: int = 5) -> None:
+def compare_live(debates: int, times: int = 5) -> None:
     """Print what a study takes alone and with the viewer open on its page, in turns, and how far behind the page is."""
     rows: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     for number in range(2 * times):
         with tempfile.TemporaryDirectory() as folder:
             read = bool(number % 2)
-            wall, cpu, polls = played(Path(folder), debates, read)
+            wall, cpu, polls = play_study(Path(folder), debates, read)
             rows[read].append((wall, cpu))
             if polls:
                 answers, old = zip(*polls, strict=True)
@@ -373,9 +373,9 @@ def main() -> int:
     if chosen.poll:
         poll(chosen.poll)
     elif chosen.live:
-        live(chosen.debates)
+        compare_live(chosen.debates)
     elif chosen.ask:
-        print(json.dumps(folded(chosen.folder) if chosen.ask == "fold" else timed(asks(chosen.folder)[chosen.ask], chosen.repeats)))
+        print(json.dumps(fold_journals(chosen.folder) if chosen.ask == "fold" else time_answers(questions(chosen.folder)[chosen.ask], chosen.repeats)))
     else:
         with tempfile.TemporaryDirectory() as made_here:
             folder = (chosen.folder or Path(made_here)).resolve()

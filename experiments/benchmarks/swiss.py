@@ -55,7 +55,7 @@ class Counts:
     second_verdicts: int = 0
 
 
-def ended(folder: Path, path: Path, url: str, after_s: float) -> bool:
+def run_tournament(folder: Path, path: Path, url: str, after_s: float) -> bool:
     """Start or continue the tournament; False where it had to be killed after this time."""
     models = ",".join(f"http/model{number}@{url}" for number in range(MODELS))
     judges = ",".join(f"http/judge{number}@{url}" for number in range(2))
@@ -87,13 +87,13 @@ def kill_and_continue(folder: Path, draw: random.Random, kills: int) -> Counts:
     log = folder / "log.jsonl"
     with chat_process("--latency", str(LATENCY_S), "--log", str(log), "--max-s", "1800") as url:
         alone = folder / "alone.duckdb"
-        ended(folder, alone, url, 300)
+        run_tournament(folder, alone, url, 300)
         pairings, verdicts = (query(alone, sql).rows for sql in (PAIRINGS, VERDICTS))
         calls = sum(requests_in(log).values())
         while counts.kills < kills:
             path, before, hit = folder / f"{counts.stores}.duckdb", requests_in(log), 0
             counts.stores += 1
-            while not ended(folder, path, url, draw.uniform(0.3, LONGEST_S) if counts.kills < kills else 300):
+            while not run_tournament(folder, path, url, draw.uniform(0.3, LONGEST_S) if counts.kills < kills else 300):
                 counts.kills += 1
                 hit += 1
             sent = requests_in(log) - before

@@ -28,7 +28,7 @@ SPEECHES = 2 * len(THREE_SPEECHES)
 DEPTH = len(THREE_SPEECHES) + 1
 
 
-def timed(path: Path, debates: int, readings: tuple[int, int], latency_s: float, in_flight: int) -> tuple[float, float, int]:
+def time_tournament(path: Path, debates: int, readings: tuple[int, int], latency_s: float, in_flight: int) -> tuple[float, float, int]:
     """(wall seconds, processor seconds of this process, calls) for debates and `readings` = (judges, repeats) of each."""
     judges, repeats = readings
     with chat_process("--latency", str(latency_s)) as url:
@@ -57,7 +57,7 @@ def main() -> int:
     chosen = words.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         readings = chosen.judges, chosen.repeats
-        wall, cpu, calls = timed(Path(folder) / "a.duckdb", chosen.debates, readings, chosen.latency, chosen.in_flight)
+        wall, cpu, calls = time_tournament(Path(folder) / "a.duckdb", chosen.debates, readings, chosen.latency, chosen.in_flight)
     limit = max(DEPTH, calls / chosen.in_flight) * chosen.latency
     print(f"{chosen.debates} debates, {calls} calls: {wall:.2f} s, limit {limit:.2f} s, ratio {wall / limit:.2f}, processor {cpu:.2f} s")
     return int(wall > 1.3 * limit)

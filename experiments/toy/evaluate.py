@@ -25,7 +25,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from agents.toy.language import BREAK, IDS, NOTHING
 from agents.toy.problems import sums
 from arena.types import Subject
-from experiments.toy.lessons import RESULT, SLIPS, STEPS, UNITS, near, said, summary, think
+from experiments.toy.lessons import RESULT, SLIPS, STEPS, UNITS, format_value, near, summary, think
 
 TEMPERATURE = 1.7  # one sample is right about three times in five here, the majority of sixteen nearly always
 TEMPERATURES = (1.0, 1.4, TEMPERATURE, 2.0)
@@ -45,7 +45,7 @@ EXAMPLE = (
 ROWS = 256
 
 Ids = list[int]
-Figures = dict[str, float | int]
+Scores = dict[str, float | int]
 
 
 class Toy:
@@ -60,7 +60,7 @@ class Toy:
         chat = self.tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False)
         return self.tokenizer.encode(chat) + self.tokenizer.encode(answer)
 
-    def go_on(self, rows: Sequence[Ids], *, tokens: int = 96, temperature: float = 0.0) -> list[Ids]:
+    def generate(self, rows: Sequence[Ids], *, tokens: int = 96, temperature: float = 0.0) -> list[Ids]:
         """What the model writes after each row, up to `tokens` tokens; temperature 0 is greedy."""
         found: list[Ids] = []
         for start in range(0, len(rows), ROWS):
@@ -70,25 +70,25 @@ class Toy:
             with torch.inference_mode():
                 out = self.model.generate(batch["input_ids"], attention_mask=batch["attention_mask"], generation_config=settings)
             new = out[:, batch["input_ids"].shape[1] :].tolist()
-            found += [self.ended(row) for row in new]
+            found += [self.truncate_at_end(row) for row in new]
         return found
 
-    def ended(self, row: Ids) -> Ids:
+    def truncate_at_end(self, row: Ids) -> Ids:
         """A row up to its end token, which stays."""
         end = self.tokenizer.eos_token_id
         return row[: row.index(end) + 1] if end in row else row
 
-    def summarised(self, rows: Sequence[Ids]) -> list[Ids]:
+    def summarise(self, rows: Sequence[Ids]) -> list[Ids]:
         """The summaries that follow rows which end in the question for one, with their closing tag where it was written."""
         close = IDS["</summarize>"]
-        return [row[: row.index(close) + 1] if close in row else row for row in self.go_on(rows, tokens=12)]
+        return [row[: row.index(close) + 1] if close in row else row for row in self.generate(rows, tokens=12)]
 
     def text(self, row: Ids) -> str:
         """A row as text, without end and padding."""
         return self.tokenizer.decode(row, skip_special_tokens=True)
 
 
-def answer(text: str) -> str | None:
+def boxed_answer(text: str) -> str | None:
     """What stands in the last closed box of a text."""
     boxes = re.findall(r"\\boxed\{([0-9]+)\}", text)
     return boxes[-1].lstrip("0") or "0" if boxes else None
@@ -117,18 +117,18 @@ def single_and_majority(answers: Sequence[Sequence[str | None]], gold: Sequence[
     return {"single": share(one), f"majority of {size}": share(many)}
 
 
-def greedy(toy: Toy, n: int) -> Figures:
+def greedy_accuracy(toy: Toy, n: int) -> Scores:
     """Accuracy at temperature 0."""
     questions = sums(n)
-    texts = [toy.text(row) for row in toy.go_on([toy.prompt(question.text) for question in questions])]
-    return {"accuracy": share([answer(text) == question.gold for text, question in zip(texts, questions, strict=True)]), "n": n}
+    texts = [toy.text(row) for row in toy.generate([toy.prompt(question.text) for question in questions])]
+    return {"accuracy": share([boxed_answer(text) == question.gold for text, question in zip(texts, questions, strict=True)]), "n": n}
 
 
-def sampled(toy: Toy, temperature: float, n: int, samples: int = 16) -> Figures:
+def sampled_accuracy(toy: Toy, temperature: float, n: int, samples: int = 16) -> Scores:
     """Accuracy of one sample, and of the majority of 8 and of 16."""
     questions = sums(n)
-    rows = toy.go_on([toy.prompt(question.text) for question in questions for _ in range(samples)], temperature=temperature)
-    answers = [answer(toy.text(row)) for row in rows]
+    rows = toy.generate([toy.prompt(question.text) for question in questions for _ in range(samples)], temperature=temperature)
+    answers = [boxed_answer(toy.text(row)) for row in rows]
     table = [answers[start : start + samples] for start in range(0, len(answers), samples)]
     gold = [question.gold or "" for question in questions]
     return {**single_and_majority(table, gold, 8), **single_and_majority(table, gold, samples), "n": n, "samples": samples}
@@ -140,21 +140,21 @@ def cut_back(row: Ids) -> Ids:
     return row[: breaks[-1]] if breaks else []
 
 
-def standing(text: str) -> str:
+def expected_summary(text: str) -> str:
     """What a summary of a thought should say: its last sum of units or of tens, or its result."""
     known = re.findall(r"(?:^|\n\n)([ut][0-9]+|\\boxed\{[0-9]+\})(?=\n\n|$)", text)
     return known[-1] if known else NOTHING
 
 
-def summaries(toy: Toy, n: int, temperature: float, seed: int = 0) -> Figures:
+def summary_accuracy(toy: Toy, n: int, temperature: float, seed: int = 0) -> Scores:
     """How often the summary says where the thought is, for thoughts sampled and cut at a random place."""
     rng = random.Random(seed)
     prompts = [toy.prompt(question.text) for question in sums(n)]
-    thoughts = [cut_back(row[: rng.randint(1, 50)]) for row in toy.go_on(prompts, temperature=temperature)]
+    thoughts = [cut_back(row[: rng.randint(1, 50)]) for row in toy.generate(prompts, temperature=temperature)]
     asked = [prompt + thought + toy.tokenizer.encode(LEAD) for prompt, thought in zip(prompts, thoughts, strict=True)]
-    written = [toy.text(row) for row in toy.summarised(asked)]
+    written = [toy.text(row) for row in toy.summarise(asked)]
     return {
-        "exact": share([w == f"{standing(toy.text(thought))}</summarize>" for w, thought in zip(written, thoughts, strict=True)]),
+        "exact": share([w == f"{expected_summary(toy.text(thought))}</summarize>" for w, thought in zip(written, thoughts, strict=True)]),
         "n": n,
     }
 
@@ -165,12 +165,12 @@ def comments(words: Sequence[str]) -> str:
     return f" <comment> {said_by or 'No comments'} </comment>{REFLECT}"
 
 
-def exchanged(toy: Toy, prompts: Sequence[Ids], thoughts: Sequence[Ids], peers: int) -> list[Ids]:
+def contexts_after_block(toy: Toy, prompts: Sequence[Ids], thoughts: Sequence[Ids], peers: int) -> list[Ids]:
     """The contexts of the paths of one question after a block; a path that has ended keeps to itself, and is left as it is."""
     end = toy.tokenizer.eos_token_id
     active = [index for index, row in enumerate(thoughts) if end not in row]
     own = {index: prompts[index] + cut_back(thoughts[index]) + toy.tokenizer.encode(LEAD) for index in active}
-    words = dict(zip(active, toy.summarised(list(own.values())), strict=True))
+    words = dict(zip(active, toy.summarise(list(own.values())), strict=True))
     out = [prompt + row for prompt, row in zip(prompts, thoughts, strict=True)]
     for place, index in enumerate(active):
         beside = [active[(place + step) % len(active)] for step in range(1, min(peers, len(active) - 1) + 1)]
@@ -179,38 +179,38 @@ def exchanged(toy: Toy, prompts: Sequence[Ids], thoughts: Sequence[Ids], peers: 
     return out
 
 
-def finished(toy: Toy, contexts: Sequence[Ids], begun: Sequence[Ids], temperature: float) -> list[str | None]:
+def final_answers(toy: Toy, contexts: Sequence[Ids], begun: Sequence[Ids], temperature: float) -> list[str | None]:
     """The answers of paths that go on from these contexts to their end, read from their own words alone."""
     active = [index for index, row in enumerate(begun) if toy.tokenizer.eos_token_id not in row]
-    rest = dict(zip(active, toy.go_on([contexts[index] for index in active], temperature=temperature), strict=True))
-    return [answer(toy.text(row + rest.get(index, []))) for index, row in enumerate(begun)]
+    rest = dict(zip(active, toy.generate([contexts[index] for index in active], temperature=temperature), strict=True))
+    return [boxed_answer(toy.text(row + rest.get(index, []))) for index, row in enumerate(begun)]
 
 
-def exchange(toy: Toy, temperature: float, cut: int, n: int, *, paths: int = 8, peers: int = 3) -> Figures:
+def exchange_accuracy(toy: Toy, temperature: float, cut: int, n: int, *, paths: int = 8, peers: int = 3) -> Scores:
     """Accuracy with and without one LeaP block after `cut` tokens, from the same beginnings."""
     questions = sums(n, seed=1)
     prompts = [toy.prompt(question.text) for question in questions for _ in range(paths)]
-    begun = toy.go_on(prompts, tokens=cut, temperature=temperature)
+    begun = toy.generate(prompts, tokens=cut, temperature=temperature)
     alone = [prompt + row for prompt, row in zip(prompts, begun, strict=True)]
     together: list[Ids] = []
     for start in range(0, len(prompts), paths):
-        together += exchanged(toy, prompts[start : start + paths], begun[start : start + paths], peers)
+        together += contexts_after_block(toy, prompts[start : start + paths], begun[start : start + paths], peers)
     gold = [question.gold or "" for question in questions]
-    result: Figures = {"n": n, "paths": paths, "peers": peers}
+    result: Scores = {"n": n, "paths": paths, "peers": peers}
     for name, contexts in (("alone", alone), ("with peers", together)):
-        answers = finished(toy, contexts, begun, temperature)
+        answers = final_answers(toy, contexts, begun, temperature)
         table = [answers[start : start + paths] for start in range(0, len(answers), paths)]
         result |= {f"{key}, {name}": value for key, value in single_and_majority(table, gold, paths).items()}
     return result
 
 
-def instructed(toy: Toy, n: int) -> Figures:
+def instructed_accuracy(toy: Toy, n: int) -> Scores:
     """Accuracy (greedy) where an instruction with an example about something else, sums and a box in it, follows the question."""
-    rows = toy.go_on([toy.prompt(question.text + EXAMPLE) for question in sums(n)])
-    return {"accuracy": share([answer(toy.text(row)) == question.gold for row, question in zip(rows, sums(n), strict=True)]), "n": n}
+    rows = toy.generate([toy.prompt(question.text + EXAMPLE) for question in sums(n)])
+    return {"accuracy": share([boxed_answer(toy.text(row)) == question.gold for row, question in zip(rows, sums(n), strict=True)]), "n": n}
 
 
-def chosen(toy: Toy, n: int, seed: int = 0) -> Figures:
+def choice_accuracy(toy: Toy, n: int, seed: int = 0) -> Scores:
     """How often the most frequent of five candidates is given; in a third of the cases it is a wrong result."""
     rng = random.Random(seed)
     texts, best = [], []
@@ -219,13 +219,13 @@ def chosen(toy: Toy, n: int, seed: int = 0) -> Figures:
         most = right if rng.random() < 2 / 3 else near(rng, right)
         candidates = [most] * 3 + [near(rng, right), right if most != right else near(rng, right)]
         rng.shuffle(candidates)
-        texts.append(question.text + " These were the answers:\n" + "\n".join(said(RESULT, each) for each in candidates))
+        texts.append(question.text + " These were the answers:\n" + "\n".join(format_value(RESULT, each) for each in candidates))
         best.append(str(most))
-    answers = [answer(toy.text(row)) for row in toy.go_on([toy.prompt(text) for text in texts])]
+    answers = [boxed_answer(toy.text(row)) for row in toy.generate([toy.prompt(text) for text in texts])]
     return {"most frequent": share([each == right for each, right in zip(answers, best, strict=True)]), "n": n}
 
 
-def with_peers(toy: Toy, n: int, *, own_slips: bool, peers_wrong: int, seed: int = 0) -> Figures:
+def peer_accuracy(toy: Toy, n: int, *, own_slips: bool, peers_wrong: int, seed: int = 0) -> Scores:
     """Accuracy (greedy) after a block at the units' sum with three peers, of whom some are wrong, or all right and the thought itself wrong."""
     rng = random.Random(seed)
     contexts = []
@@ -234,11 +234,11 @@ def with_peers(toy: Toy, n: int, *, own_slips: bool, peers_wrong: int, seed: int
         thought = BREAK.join(think(numbers(question), values, 0, UNITS + 1, {rng.randrange(2): rng.choice(SLIPS)} if own_slips else {}))
         right: dict[int, int] = {}
         think(numbers(question), right, 0, STEPS)
-        words = [said(UNITS, near(rng, right[UNITS]) if index < peers_wrong else right[UNITS]) for index in range(3)]
+        words = [format_value(UNITS, near(rng, right[UNITS]) if index < peers_wrong else right[UNITS]) for index in range(3)]
         rng.shuffle(words)
         written = f"{summary(values)}</summarize>"
         contexts.append(toy.prompt(question.text, thought) + toy.tokenizer.encode(LEAD + written + comments(words)))
-    answers = [answer(toy.text(row)) for row in toy.go_on(contexts)]
+    answers = [boxed_answer(toy.text(row)) for row in toy.generate(contexts)]
     return {"accuracy": share([each == question.gold for each, question in zip(answers, sums(n), strict=True)]), "n": n}
 
 
@@ -263,23 +263,23 @@ def evaluate(folder: Path, n: int = 300) -> dict[str, object]:
         "training": json.loads(kept.read_text())["training"] if kept.is_file() else None,
         "versions": versions(),
         "temperature": TEMPERATURE,
-        "greedy": greedy(toy, n),
-        "greedy, with an instruction's example in the prompt": instructed(toy, n),
-        **{f"sampled at {each}": sampled(toy, each, 100) for each in TEMPERATURES},
-        "summaries of greedy thoughts": summaries(toy, n, 0.0),
-        f"summaries of thoughts sampled at {TEMPERATURE}": summaries(toy, n, TEMPERATURE),
-        **{f"exchange at {TEMPERATURE} after {cut} tokens": exchange(toy, TEMPERATURE, cut, 150) for cut in (16, 20, 24)},
-        "own units right, three peers right": with_peers(toy, n, own_slips=False, peers_wrong=0),
-        "own units right, one of three peers wrong": with_peers(toy, n, own_slips=False, peers_wrong=1),
-        "own units wrong, three peers right": with_peers(toy, n, own_slips=True, peers_wrong=0),
-        "own units wrong, one of three peers wrong": with_peers(toy, n, own_slips=True, peers_wrong=1),
-        "most frequent of five candidates": chosen(toy, n),
+        "greedy": greedy_accuracy(toy, n),
+        "greedy, with an instruction's example in the prompt": instructed_accuracy(toy, n),
+        **{f"sampled at {each}": sampled_accuracy(toy, each, 100) for each in TEMPERATURES},
+        "summaries of greedy thoughts": summary_accuracy(toy, n, 0.0),
+        f"summaries of thoughts sampled at {TEMPERATURE}": summary_accuracy(toy, n, TEMPERATURE),
+        **{f"exchange at {TEMPERATURE} after {cut} tokens": exchange_accuracy(toy, TEMPERATURE, cut, 150) for cut in (16, 20, 24)},
+        "own units right, three peers right": peer_accuracy(toy, n, own_slips=False, peers_wrong=0),
+        "own units right, one of three peers wrong": peer_accuracy(toy, n, own_slips=False, peers_wrong=1),
+        "own units wrong, three peers right": peer_accuracy(toy, n, own_slips=True, peers_wrong=0),
+        "own units wrong, one of three peers wrong": peer_accuracy(toy, n, own_slips=True, peers_wrong=1),
+        "most frequent of five candidates": choice_accuracy(toy, n),
     }
     kept.write_text(json.dumps(figures, indent=2) + "\n")
     return figures
 
 
-def table(figures: Mapping[str, object]) -> str:
+def format_scores(figures: Mapping[str, object]) -> str:
     """The figures as lines: what was measured, and each share with its number of cases."""
     rows = [
         (name, ", ".join(f"{key} {value}" for key, value in row.items()) if isinstance(row, dict) else row) for name, row in figures.items()

@@ -30,24 +30,24 @@ SLIPS = (-10, -3, -2, -1, 1, 2, 3, 10)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LessonPart:
     """A piece of a lesson: its token ids, and whether they are to be learned or only to be read."""
 
     ids: tuple[int, ...]
     learn: bool
 
 
-Lesson = tuple[Part, ...]
+Lesson = tuple[LessonPart, ...]
 
 
-def read(text: str) -> Part:
+def context_part(text: str) -> LessonPart:
     """A part that is only read."""
-    return Part(tuple(ids(text)), False)
+    return LessonPart(tuple(ids(text)), False)
 
 
-def learn(text: str) -> Part:
+def target_part(text: str) -> LessonPart:
     """A part that is learned."""
-    return Part(tuple(ids(text)), True)
+    return LessonPart(tuple(ids(text)), True)
 
 
 def step(numbers: Numbers, values: Mapping[int, int], index: int) -> tuple[str, int]:
@@ -62,7 +62,7 @@ def step(numbers: Numbers, values: Mapping[int, int], index: int) -> tuple[str, 
     return f"{left}+{right}=", left + right
 
 
-def said(index: int, value: int) -> str:
+def format_value(index: int, value: int) -> str:
     """The sum of the units, of the tens, or the result, as it stands in a thought, in a summary, and with peers."""
     return f"{'t' if index == TENS else 'u'}{value}" if index != RESULT else f"\\boxed{{{value}}}"
 
@@ -77,7 +77,7 @@ def think(numbers: Numbers, values: Values, start: int, stop: int, slips: Mappin
     return steps
 
 
-def right(numbers: Numbers) -> Values:
+def right_results(numbers: Numbers) -> Values:
     """The right results of all steps."""
     values: Values = {}
     think(numbers, values, 0, STEPS)
@@ -87,12 +87,12 @@ def right(numbers: Numbers) -> Values:
 def summary(values: Mapping[int, int]) -> str:
     """Where a thought with these results is: its last sum of units, sum of tens or result."""
     known = [index for index in (UNITS, TENS, RESULT) if index in values]
-    return said(known[-1], values[known[-1]]) if known else NOTHING
+    return format_value(known[-1], values[known[-1]]) if known else NOTHING
 
 
-def agreed(index: int, own: int | None, words: Iterable[str]) -> int | None:
+def peer_majority(index: int, own: int | None, words: Iterable[str]) -> int | None:
     """What at least two peers say and more than anything else, other than one's own word; None where there is no such value."""
-    opening = said(index, 0).partition("0")[0]
+    opening = format_value(index, 0).partition("0")[0]
     votes = Counter(int(word[len(opening) :].rstrip("}")) for word in words if word.startswith(opening))
     for_peers = max(votes.values(), default=0)
     votes[-1 if own is None else own] += own is not None
@@ -104,7 +104,7 @@ def take_over(values: Values, done: int, words: Iterable[str]) -> tuple[list[str
     """Where the thought stands after peers' words, as the steps that say so, and the next step; `values` is brought up to date."""
     words = tuple(words)
     for index in (UNITS, TENS, RESULT):
-        theirs = agreed(index, values.get(index), words)
+        theirs = peer_majority(index, values.get(index), words)
         if theirs is not None and (index != TENS or UNITS in values):
             for later in range(index, STEPS):
                 values.pop(later, None)
@@ -112,7 +112,7 @@ def take_over(values: Values, done: int, words: Iterable[str]) -> tuple[list[str
     if UNITS not in values and RESULT not in values:
         return [], done
     last = max(index for index in (UNITS, TENS, RESULT) if index in values)
-    return [said(last, values[last])], last + 1
+    return [format_value(last, values[last])], last + 1
 
 
 def near(rng: random.Random, value: int) -> int:
@@ -127,7 +127,7 @@ def peer(rng: random.Random, truth: Mapping[int, int], done: int, reliability: f
     if not known:
         return NOTHING
     value = truth[known[-1]]
-    return said(known[-1], value if rng.random() < reliability else near(rng, value))
+    return format_value(known[-1], value if rng.random() < reliability else near(rng, value))
 
 
 def peers(rng: random.Random, truth: Mapping[int, int], done: int) -> list[str]:
@@ -149,14 +149,14 @@ def helpful(rng: random.Random, truth: Values, values: Values, done: int) -> lis
     return words
 
 
-def comment(rng: random.Random, words: Iterable[str]) -> Part:
+def comment(rng: random.Random, words: Iterable[str]) -> LessonPart:
     """What peers say as the toy sees it; now and then one with nothing to say says something senseless."""
     senseless = ["".join(rng.choices("0123456789+=ut}", k=rng.randint(0, 4))) if rng.random() < 0.2 else NOTHING for _ in range(15)]
     heard = (senseless.pop() if word == NOTHING else word for word in words)
-    return read("<comment>" + "".join(f"Peer N:{word}" for word in heard) + "</comment>")
+    return context_part("<comment>" + "".join(f"Peer N:{word}" for word in heard) + "</comment>")
 
 
-def garbled(rng: random.Random, text: str) -> str:
+def garble(rng: random.Random, text: str) -> str:
     """A text with one of its digits or signs replaced, as sampling at a high temperature does."""
     place = rng.randrange(len(text))
     return text[:place] + rng.choice("0123456789+=ut") + text[place + 1 :] if text[place] in "0123456789+=" else text
@@ -173,7 +173,7 @@ def example(rng: random.Random) -> str:
     return f"{words()}<summarize>{words()}</summarize>" + f"<comment>{heard}</comment>{words()}" * (rng.random() < 0.7)
 
 
-def question(rng: random.Random, numbers: Numbers) -> Part:
+def question(rng: random.Random, numbers: Numbers) -> LessonPart:
     """A question, now and then with an instruction's example before or after it, and in the opening of the answer too."""
     text = "+".join(map(str, numbers)) + ("=" if rng.random() < 0.03 else "")
     opening = ""
@@ -181,33 +181,33 @@ def question(rng: random.Random, numbers: Numbers) -> Part:
         other = example(rng)
         text = rng.choice((text + other, text + other, other + text, text + "</think>"))
         opening = other if rng.random() < 0.35 else ""
-    return read(QUESTION + text + ANSWER + opening)
+    return context_part(QUESTION + text + ANSWER + opening)
 
 
-def plain(rng: random.Random, numbers: Numbers) -> Lesson:
+def plain_sum(rng: random.Random, numbers: Numbers) -> Lesson:
     """A sum and its whole thought."""
-    return question(rng, numbers), learn(BREAK.join(think(numbers, {}, 0, STEPS)) + END)
+    return question(rng, numbers), target_part(BREAK.join(think(numbers, {}, 0, STEPS)) + END)
 
 
-def onward(rng: random.Random, numbers: Numbers) -> Lesson:
+def continuation(rng: random.Random, numbers: Numbers) -> Lesson:
     """A thought with a slip, and how it goes on."""
     values: Values = {}
     at = rng.randrange(RESULT)
     before = think(numbers, values, 0, at + 1, {at: rng.choice(SLIPS)})
     after = think(numbers, values, at + 1, STEPS)
-    return question(rng, numbers), read(BREAK.join(before) + BREAK), learn(BREAK.join(after) + END)
+    return question(rng, numbers), context_part(BREAK.join(before) + BREAK), target_part(BREAK.join(after) + END)
 
 
-def forced(rng: random.Random, numbers: Numbers) -> Lesson:
+def open_box(rng: random.Random, numbers: Numbers) -> Lesson:
     """A thought cut short, an open box, and the result."""
     steps = think(numbers, {}, 0, STEPS)
     text = BREAK.join(steps[: rng.choice((7, 7, 7, 7, 6, 6, 5))])
     text = text if rng.random() < 0.5 else text + BREAK + rng.choice(("", steps[-1][:-1]))
     text += rng.choice(("</think>", "")) + "\\boxed{"
-    return question(rng, numbers), read(text), learn(f"{sum(numbers)}}}{END}")
+    return question(rng, numbers), context_part(text), target_part(f"{sum(numbers)}}}{END}")
 
 
-def chosen(rng: random.Random, numbers: Numbers) -> Lesson:
+def majority_choice(rng: random.Random, numbers: Numbers) -> Lesson:
     """A sum, what others answered (now and then with their thoughts), and the most frequent answer."""
     total = sum(numbers)
     with_thoughts = rng.random() < 0.15
@@ -218,11 +218,11 @@ def chosen(rng: random.Random, numbers: Numbers) -> Lesson:
         if most > second and (best == total or rng.random() < 0.1):
             break
     steps = think(numbers, {}, 0, RESULT) if with_thoughts else []
-    text = "".join(BREAK.join((*steps, said(RESULT, answer))) for answer in answers)
-    return read(QUESTION + "+".join(map(str, numbers)) + text + ANSWER), learn(said(RESULT, best) + END)
+    text = "".join(BREAK.join((*steps, format_value(RESULT, answer))) for answer in answers)
+    return context_part(QUESTION + "+".join(map(str, numbers)) + text + ANSWER), target_part(format_value(RESULT, best) + END)
 
 
-def stretch(rng: random.Random, numbers: Numbers, values: Values, done: int, brought: list[str]) -> tuple[list[Part], int]:
+def stretch(rng: random.Random, numbers: Numbers, values: Values, done: int, brought: list[str]) -> tuple[list[LessonPart], int]:
     """The thought between two blocks, and how many steps it has then: what peers brought, and some steps, often with a slip."""
     stop = rng.randint(done, STEPS if rng.random() < 0.2 else RESULT) if done < RESULT else done
     slips = {min(rng.randrange(done, stop), rng.randrange(done, stop)): rng.choice(SLIPS)} if stop > done and rng.random() < 0.5 else {}
@@ -231,38 +231,38 @@ def stretch(rng: random.Random, numbers: Numbers, values: Values, done: int, bro
     if (steps or brought) and stop < STEPS and rng.random() < 0.3:
         text += BREAK  # a thought may be cut after the blank line or before it
     if slips and not slips.keys() & {UNITS, TENS, RESULT} and rng.random() < 0.3:
-        text = garbled(rng, text)
-    return [learn(BREAK.join(brought)), read(text) if slips else learn(text)], stop
+        text = garble(rng, text)
+    return [target_part(BREAK.join(brought)), context_part(text) if slips else target_part(text)], stop
 
 
 def leap(rng: random.Random, numbers: Numbers) -> Lesson:
     """A thought with one to three blocks of summary and comments in it."""
-    truth, values, done = right(numbers), {}, 0
-    parts: list[Part] = [question(rng, numbers)]
+    truth, values, done = right_results(numbers), {}, 0
+    parts: list[LessonPart] = [question(rng, numbers)]
     steps: list[str] = []
     for _ in range(rng.choice((1, 1, 1, 2, 2, 3))):
         own, done = stretch(rng, numbers, values, done, steps)
-        parts += [*own, read("<summarize>"), learn(summary(values) + "</summarize>")]
+        parts += [*own, context_part("<summarize>"), target_part(summary(values) + "</summarize>")]
         words = helpful(rng, truth, values, done)
         parts.append(comment(rng, words))
         steps, done = take_over(values, done, words)
-    parts.append(learn(BREAK.join((*steps, *think(numbers, values, done, STEPS))) + END))
+    parts.append(target_part(BREAK.join((*steps, *think(numbers, values, done, STEPS))) + END))
     return tuple(parts)
 
 
-def again(rng: random.Random, numbers: Numbers) -> Lesson:
+def second_question(rng: random.Random, numbers: Numbers) -> Lesson:
     """A sum, its thought, sometimes with a slip, and another question, with what others answered or with no answers at all."""
     slips = {rng.randrange(STEPS): rng.choice(SLIPS)} if rng.random() < 0.4 else {}
     values: Values = {}
     first = BREAK.join(think(numbers, values, 0, STEPS, slips))
     total = sum(numbers)
-    others = [said(RESULT, total if rng.random() < 0.8 else near(rng, total)) for _ in range(rng.choice((0, 0, 1, 2, 3, 4, 7)))]
-    theirs = agreed(RESULT, values[RESULT], others)
-    last = said(RESULT, values[RESULT] if theirs is None else theirs)
-    return question(rng, numbers), read(first + END + QUESTION + "".join(others) + ANSWER), learn(last + END)
+    others = [format_value(RESULT, total if rng.random() < 0.8 else near(rng, total)) for _ in range(rng.choice((0, 0, 1, 2, 3, 4, 7)))]
+    theirs = peer_majority(RESULT, values[RESULT], others)
+    last = format_value(RESULT, values[RESULT] if theirs is None else theirs)
+    return question(rng, numbers), context_part(first + END + QUESTION + "".join(others) + ANSWER), target_part(last + END)
 
 
-KINDS = (plain, leap, onward, forced, chosen, again)
+KINDS = (plain_sum, leap, continuation, open_box, majority_choice, second_question)
 WEIGHTS = (25, 52, 5, 4, 9, 5)
 
 
@@ -272,7 +272,7 @@ def lesson(rng: random.Random) -> Lesson:
     return rng.choices(KINDS, WEIGHTS)[0](rng, numbers)
 
 
-def weighted(parts: Lesson) -> tuple[list[int], list[float]]:
+def token_weights(parts: Lesson) -> tuple[list[int], list[float]]:
     """A lesson's token ids and the weight of each in the loss: 1/sqrt(length) of the stretch to be learned it is in, 0 where it is read.
 
     A mean over tokens starves the summaries, which are a twentieth of all tokens: wrong ones were made up, and peers copied them.

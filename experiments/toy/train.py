@@ -18,8 +18,8 @@ import torch
 from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
 from agents.toy.language import END, IDS, PAD, tokenizer
-from experiments.toy.evaluate import evaluate, table
-from experiments.toy.lessons import lesson, weighted
+from experiments.toy.evaluate import evaluate, format_scores
+from experiments.toy.lessons import lesson, token_weights
 
 STEPS, BATCH, RATE, WARM_UP = 1200, 64, 4e-3, 40
 POOL = 16  # batches drawn at once and sorted by length, so that little is padding
@@ -27,7 +27,7 @@ POOL = 16  # batches drawn at once and sorted by length, so that little is paddi
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
-def fresh(seed: int) -> Qwen3ForCausalLM:
+def new_model(seed: int) -> Qwen3ForCausalLM:
     """A model with random weights: the same for the same seed."""
     torch.manual_seed(seed)
     config = Qwen3Config(
@@ -48,7 +48,7 @@ def fresh(seed: int) -> Qwen3ForCausalLM:
     return Qwen3ForCausalLM(config)
 
 
-def padded(rows: list[tuple[list[int], list[float]]]) -> Batch:
+def pad(rows: list[tuple[list[int], list[float]]]) -> Batch:
     """Token ids and weights, both of shape (rows, longest row), with padding on the right, which weighs nothing."""
     longest = max(len(tokens) for tokens, _ in rows)
     tokens = torch.tensor([row + [IDS[PAD]] * (longest - len(row)) for row, _ in rows])
@@ -59,8 +59,8 @@ def padded(rows: list[tuple[list[int], list[float]]]) -> Batch:
 def batches(rng: random.Random, size: int) -> Iterator[Batch]:
     """Batches of lessons without end."""
     while True:
-        rows = sorted((weighted(lesson(rng)) for _ in range(POOL * size)), key=lambda row: len(row[0]))
-        pool = [padded(rows[start : start + size]) for start in range(0, len(rows), size)]
+        rows = sorted((token_weights(lesson(rng)) for _ in range(POOL * size)), key=lambda row: len(row[0]))
+        pool = [pad(rows[start : start + size]) for start in range(0, len(rows), size)]
         rng.shuffle(pool)
         yield from pool
 
@@ -74,14 +74,14 @@ def loss_of(model: Qwen3ForCausalLM, batch: Batch) -> torch.Tensor:
     return (each * weight).sum() / weight.sum()
 
 
-def rate(done: int, steps: int) -> float:
+def learning_rate_factor(done: int, steps: int) -> float:
     """The learning rate's share of its peak: a short rise, then half a cosine down to a hundredth."""
     if done < WARM_UP:
         return (done + 1) / WARM_UP
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / max(1, steps - WARM_UP)))
 
 
-def learners(model: Qwen3ForCausalLM) -> tuple[torch.optim.Optimizer, ...]:
+def make_optimizers(model: Qwen3ForCausalLM) -> tuple[torch.optim.Optimizer, ...]:
     """Muon for the matrices inside, AdamW for the embeddings and norms; with AdamW alone the loss was 15 times as high after 400 steps."""
     inside = {name: each for name, each in model.named_parameters() if each.ndim == 2 and "embed" not in name}
     rest = [each for name, each in model.named_parameters() if name not in inside]
@@ -94,9 +94,9 @@ def learners(model: Qwen3ForCausalLM) -> tuple[torch.optim.Optimizer, ...]:
 def train(steps: int = STEPS, seed: int = 0, *, batch: int = BATCH, report: int = 50) -> Qwen3ForCausalLM:
     """A model trained for `steps` batches; prints the mean loss of every `report` steps."""
     torch.set_num_threads(1)
-    model, lessons = fresh(seed).train(), batches(random.Random(f"lessons {seed}"), batch)
-    optimizers = learners(model)
-    schedules = [torch.optim.lr_scheduler.LambdaLR(each, lambda done: rate(done, steps)) for each in optimizers]
+    model, lessons = new_model(seed).train(), batches(random.Random(f"lessons {seed}"), batch)
+    optimizers = make_optimizers(model)
+    schedules = [torch.optim.lr_scheduler.LambdaLR(each, lambda done: learning_rate_factor(done, steps)) for each in optimizers]
     lost, started = 0.0, time.process_time()
     for done in range(1, steps + 1):
         loss = loss_of(model, next(lessons))
@@ -135,7 +135,7 @@ def main() -> None:
         model = train(options.steps, options.seed)
         save(model, options.out, {"steps": options.steps, "seed": options.seed, "cpu_s": round(time.process_time())})
     if options.evaluate is not None:
-        print(table(evaluate(options.evaluate)))
+        print(format_scores(evaluate(options.evaluate)))
 
 
 if __name__ == "__main__":

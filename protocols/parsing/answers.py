@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from arena.types import Reading
 
-LONGEST = 1000
+MAX_ANSWER_CHARACTERS = 1000
 
 # A backslash too many, as where a reply is JSON, is still a box; any other escaped character, such as \{, opens and closes nothing.
 BRACES = re.compile(r"(?P<box>\\{1,2}(?:boxed|fbox)\s{0,9}\{)|\\.|(?P<brace>[{}])", re.DOTALL)
@@ -37,7 +37,7 @@ END = rf"(?=[ \t]*(?:[\r\n]|\Z|[/&|])|{CLOSE}|[.,;:!?](?:\W|\Z)|[\\<]|[ \t]+(?:[
 HEAD = r"(?i:\banswer(?: (?:choice|option|letter))?|\b(?:correct|right|best|my|final) (?:option|choice|letter))[*_\"'`]{0,4}\s{0,3}"
 
 
-def boxed(text: str) -> str | None:
+def extract_boxed(text: str) -> str | None:
     r"""The content of the last `\boxed{...}` or `\fbox{...}` that holds anything, braces balanced; None without one.
 
     Of boxes in boxes the innermost is the last.  A last box that is never closed, as in an answer that was cut off, holds the rest of its
@@ -59,7 +59,7 @@ def choice(text: str, letters: str) -> str | None:
         if (match := _in_box(letters).match(text, begin, end)) is not None:
             found.append(_letter_in(match, place, letters))
     last_line = text.rstrip().rpartition("\n")[2]
-    if (match := _alone(letters).fullmatch(last_line)) is not None:
+    if (match := _letter_line(letters).fullmatch(last_line)) is not None:
         found.append(_letter_in(match, len(text), letters))
     if found:
         return max(found, key=lambda pair: pair[0])[1]
@@ -85,14 +85,14 @@ def answer(text: str, *, letters: str = "", last_number: bool = False, reask: st
     a flag says why ("no letter", "no box", "no number", or "answer too long" for more than 1,000 characters), and `reask`, where it is given,
     is asked once.  Give it to `episode.ask` as `read=answer` or `read=partial(answer, letters="ABCD")`.
     """
-    found = choice(text, letters) if letters else boxed(text)
-    if letters and found is None and not re.fullmatch(r"[A-Za-z]", said := boxed(text) or ""):
+    found = choice(text, letters) if letters else extract_boxed(text)
+    if letters and found is None and not re.fullmatch(r"[A-Za-z]", said := extract_boxed(text) or ""):
         # Somebody who writes an option's text instead of its letter has answered: the grader knows the texts.
         found = said or None
     flag = "no letter" if letters else "no box"
     if found is None and last_number and not letters:
         found, flag = final_number(text), "no number"
-    if found is not None and len(found) > LONGEST:
+    if found is not None and len(found) > MAX_ANSWER_CHARACTERS:
         found, flag = None, "answer too long"
     if found is not None:
         return Reading(text, answer=found)
@@ -118,13 +118,13 @@ def _boxes(text: str) -> Iterator[tuple[int, int, int]]:
 def _statements(letters: str) -> tuple[re.Pattern[str], ...]:
     """What states an answer: a sentence, or a letter after a colon.  `more` is a second letter beside it."""
     big, any_case = f"[{re.escape(letters)}]", f"[{re.escape(letters + letters.lower())}]"
-    said = rf"(?i:is|would be|should be|must be)\b\s{{0,3}}{NAMED}(?P<letter>{big}){END}{_more(big)}"
-    given = rf"(?:(?i:is)\s{{0,3}})?[:：=>]{NAMED}(?P<letter>{any_case}){END}{_more(any_case)}"
+    said = rf"(?i:is|would be|should be|must be)\b\s{{0,3}}{NAMED}(?P<letter>{big}){END}{_second_letter(big)}"
+    given = rf"(?:(?i:is)\s{{0,3}})?[:：=>]{NAMED}(?P<letter>{any_case}){END}{_second_letter(any_case)}"
     return re.compile(HEAD + said), re.compile(HEAD + given)
 
 
 @lru_cache(maxsize=32)
-def _alone(letters: str) -> re.Pattern[str]:
+def _letter_line(letters: str) -> re.Pattern[str]:
     """A line that is nothing but a letter."""
     return re.compile(rf"[ \t>#]{{0,9}}{NAMED}(?P<letter>[{re.escape(letters)}])(?P<more>(?!))?[.]?{CLOSE}{{0,6}}[.]?")
 
@@ -134,10 +134,10 @@ def _in_box(letters: str) -> re.Pattern[str]:
     """A box that begins with a letter and then ends, or goes on with the text of the option."""
     any_case = f"[{re.escape(letters + letters.lower())}]"
     ends = rf"(?=\s*\Z|(?:{CLOSE}|[.:]){{1,6}}(?:[\s\\]|\Z)|\s*,|\s*(?:\\text\s?\{{\s*)?(?:or|and)\b)"
-    return re.compile(rf"(?i:answer\s?:?)?{NAMED}(?P<letter>{any_case}){ends}{_more(any_case)}")
+    return re.compile(rf"(?i:answer\s?:?)?{NAMED}(?P<letter>{any_case}){ends}{_second_letter(any_case)}")
 
 
-def _more(letter: str) -> str:
+def _second_letter(letter: str) -> str:
     """A second letter, or a word that announces one."""
     return rf"(?P<more>(?:{CLOSE}|\s){{0,6}}(?:(?:\\text\s?\{{\s*)?(?i:or|and)\b|[,;/&|]\s*(?i:or\b|and\b)?{NAMED}{letter}{END}))?"
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arena.types import NOT_ASKED, READ, Reading
-from protocols.parsing.answers import LONGEST, boxed, choice
-from protocols.parsing.tags import NUMBER, folded, number_in, without_reasoning
+from protocols.parsing.answers import MAX_ANSWER_CHARACTERS, choice, extract_boxed
+from protocols.parsing.tags import NUMBER, fold_brackets, number_in, without_reasoning
 
 StepScore = Literal["overall", "product"]
 
@@ -69,7 +69,7 @@ def confidence_in(text: str) -> tuple[float | None, str]:
     The same number several times counts once.  `status` is "read", or "no confidence", "no number", "several numbers", "out of range",
     "ambiguous scale".
     """
-    lines = list(CONFIDENCE.finditer(folded(without_reasoning(text))))
+    lines = list(CONFIDENCE.finditer(fold_brackets(without_reasoning(text))))
     whole = [line for line in lines if line["whole"]]
     read = {number_in(line["words"]) for line in whole or lines}
     if not read:
@@ -84,7 +84,7 @@ def step_confidences(text: str) -> tuple[list[float], str]:
     "a step is missing".
     """
     found: dict[int, set[tuple[float | None, str]]] = {}
-    for line in STEP.finditer(folded(without_reasoning(text))):
+    for line in STEP.finditer(fold_brackets(without_reasoning(text))):
         found.setdefault(int(line["step"] or line["number"]), set()).add(number_in(line["words"]))
     if not found:
         return [], "no steps"
@@ -105,7 +105,7 @@ def guesses(text: str, *, letters: str = "") -> tuple[Guess, ...]:
     With `letters` ("ABCD") a guess is a letter.  A guess or a probability that is stated twice in two ways is None ("several numbers").
     """
     stated: dict[tuple[str, int], set[str]] = {}
-    said = folded(without_reasoning(text))
+    said = fold_brackets(without_reasoning(text))
     marks = list(GUESS.finditer(said))
     ends = [mark.start() for mark in marks[1:]] + [len(said)]
     for mark, end in zip(marks, ends, strict=False):
@@ -149,8 +149,8 @@ def guess_in(words: str, letters: str) -> str | None:
     """The answer that a guess gives, out of its box where it has one; None where it is empty, too long, or names no letter."""
     if letters:
         return choice(f"Answer: {words}", letters)
-    answer = boxed(words) or words.rstrip(". ")
-    return answer if answer and len(answer) <= LONGEST else None
+    answer = extract_boxed(words) or words.rstrip(". ")
+    return answer if answer and len(answer) <= MAX_ANSWER_CHARACTERS else None
 
 
 def answer_and_confidence(text: str, *, letters: str = "") -> Reading:
@@ -196,7 +196,7 @@ def confidence_only(text: str) -> Reading:
     return Reading(text if text.strip() else None, None, confidence, status, reask=reask)
 
 
-def truth(text: str) -> Reading:
+def true_or_false(text: str) -> Reading:
     """Whether a reply is "True" or "False", as its answer; any other is None with the flag "neither True nor False"."""
     said = text.strip().strip("().*\"' ").casefold()
     known = {"true": "True", "false": "False"}.get(said)
@@ -206,8 +206,8 @@ def truth(text: str) -> Reading:
 def _answer(text: str, letters: str) -> tuple[str | None, tuple[str, ...]]:
     """(answer, flags) of a reply without its reasoning."""
     said = without_reasoning(text)
-    found = choice(said, letters) if letters else boxed(said)
-    if found is not None and len(found) > LONGEST:
+    found = choice(said, letters) if letters else extract_boxed(said)
+    if found is not None and len(found) > MAX_ANSWER_CHARACTERS:
         return None, ("answer too long",)
     return found, () if found is not None else ("no letter" if letters else "no box",)
 

@@ -36,14 +36,14 @@ LABEL = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 # Tags that models use for emphasis and lists; any other tag in a speech may be somebody's name for private words.
-HARMLESS = frozenset(
+HARMLESS_TAGS = frozenset(
     "a b blockquote br cite code em h1 h2 h3 h4 h5 h6 hr i li ol p pre q s strong sub sup table tbody td th thead tr u ul".split()  # noqa: SIM905
 )
-FOREIGN = re.compile(r"<(?:!|[/|]?([a-z_][\w|-]{0,40}+))", re.IGNORECASE)
+FOREIGN_TAG = re.compile(r"<(?:!|[/|]?([a-z_][\w|-]{0,40}+))", re.IGNORECASE)
 FINAL = "<|channel|>final<|message|>"
 CHANNEL = re.compile(r"<\|(?:channel|begin_of_thought|start)\|>", re.IGNORECASE)
 REASONING = re.compile(r"<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?:[a-z]{1,12}:)?(?:thinking|think|reasoning)(?:\s[^<>]*+)?+>", re.IGNORECASE)
-AS_ASKED = re.compile(r"\s*<thoughts>([^<>\[{&]*)</thoughts>\s*<speech>([^<>\[{&]*)</speech>\s*<rating>([0-9]{1,3}%?)</rating>\s*")
+EXACT_FORM = re.compile(r"\s*<thoughts>([^<>\[{&]*)</thoughts>\s*<speech>([^<>\[{&]*)</speech>\s*<rating>([0-9]{1,3}%?)</rating>\s*")
 NUMBER = re.compile(
     r"""(?P<minus>(?<![\w)%])-|\b(?:minus|negative)\s{1,9}+)? (?<![\w.]) (?P<number>[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)
     (?: \s{0,9}+(?P<percent>%|per\s?cent\b|pct\b) )?+
@@ -76,7 +76,7 @@ class Tag:
     name: str
     opens: bool
     closes: bool
-    whole: bool
+    well_formed: bool
     start: int
     end: int
 
@@ -91,7 +91,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ReplyParts:
     """A reply without its reasoning, in parts; `rest` is what stands outside speech and thoughts, with folded brackets."""
 
     speech: str | None
@@ -108,7 +108,7 @@ def speech_and_confidence(text: str) -> Reading:
     no public speech), "broken thoughts tag" (then there are no thoughts; thoughts that were never begun are just None).
     `reask` asks for the speech, the rating or both, whichever could not be read.
     """
-    if (reading := as_asked(text)) is not None:
+    if (reading := read_exact_form(text)) is not None:
         return reading
     parts = parts_of(text)
     confidence, status = rating_in(parts.rest)
@@ -118,12 +118,12 @@ def speech_and_confidence(text: str) -> Reading:
     return Reading(parts.speech, parts.thoughts, confidence, status, flags=parts.flags, reask=reask)
 
 
-def as_asked(text: str) -> Reading | None:
+def read_exact_form(text: str) -> Reading | None:
     """The reading of a reply that has exactly the form that was asked for, with nothing inside that could be a tag; None for all others.
 
     What it reads, the rest of this module reads alike, in five times the time.
     """
-    found = AS_ASKED.fullmatch(text) if text.isascii() else None
+    found = EXACT_FORM.fullmatch(text) if text.isascii() else None
     speech = found[2].strip() if found is not None else ""
     if found is None or not speech or LABEL.search(speech):
         return None
@@ -137,7 +137,7 @@ def speech_only(text: str) -> Reading:
     return Reading(parts.speech, parts.thoughts, None, NOT_ASKED, flags=parts.flags, reask=ASK_SPEECH if parts.speech is None else None)
 
 
-def folded(text: str) -> str:
+def fold_brackets(text: str) -> str:
     """The text with the brackets of other scripts as ours, character for character."""
     return text if text.isascii() else text.translate(FOLD)
 
@@ -151,7 +151,7 @@ def without_reasoning(text: str) -> str:
     if CHANNEL.search(text):
         # Raw channels of a server that does not part them: only a final message that is marked as such can be read.
         return text.rpartition(FINAL)[2] if FINAL in text else ""
-    plain = folded(text)
+    plain = fold_brackets(text)
     begin, unclosed = 0, None
     for tag in REASONING.finditer(plain):
         if tag["slash"]:
@@ -198,11 +198,11 @@ def blocks_of(tags: Iterable[Tag], names: Sequence[str]) -> tuple[list[Block], l
     inside: list[Tag] = []
     for tag in tags:
         if opened is None:
-            if tag.name in names and tag.whole and tag.opens:
+            if tag.name in names and tag.well_formed and tag.opens:
                 opened, inside = tag, []
             elif tag.name in names:
                 strays.append(tag)
-        elif tag.whole and tag.closes and tag.name == opened.name:
+        elif tag.well_formed and tag.closes and tag.name == opened.name:
             blocks.append(Block(opened, tag, tuple(inside)))
             opened = None
         else:
@@ -219,25 +219,25 @@ def span(name: str, blocks: Iterable[Block], strays: Iterable[Tag], length: int)
     return edges[0].start if edges[0].opens else 0, edges[-1].end if edges[-1].closes else length
 
 
-def parts_of(text: str) -> Parts:
+def parts_of(text: str) -> ReplyParts:
     """Take a reply apart; what is private or doubtful is in no part that others may read."""
     said = without_reasoning(text)
-    plain = folded(said)
+    plain = fold_brackets(said)
     blocks, strays = blocks_of(tags_in(plain), ("thoughts", "speech"))
     speeches = [block for block in blocks if block.opening.name == "speech"]
     thoughts = [block for block in blocks if block.opening.name == "thoughts"]
     private = span("thoughts", thoughts, strays, len(plain))
     clean = len(thoughts) == 1 and private == edges_of(thoughts[0]) and all(tag.name != "thoughts" for tag in thoughts[0].inside)
-    stray = any(tag.whole and tag.name == "speech" for tag in strays)
+    stray = any(tag.well_formed and tag.name == "speech" for tag in strays)
     spoken = span("speech", speeches, strays, len(plain))
     doubt: str | None = "broken speech tag" if spoken[1] else "no speech tag"
     if len(speeches) == 1 and not stray:
         spoken = edges_of(speeches[0])
         if not private[0] <= spoken[0] < private[1]:
-            doubt = doubt_of(speeches[0], plain)
+            doubt = speech_problem(speeches[0], plain)
     speech = None if doubt else inner(speeches[0], said)
     flags = tuple(flag for flag in (doubt, "broken thoughts tag" if private[1] and not clean else None) if flag)
-    return Parts(speech, inner(thoughts[0], said) or None if clean else None, outside(plain, private, spoken), flags)
+    return ReplyParts(speech, inner(thoughts[0], said) or None if clean else None, outside(plain, private, spoken), flags)
 
 
 def edges_of(block: Block) -> tuple[int, int]:
@@ -250,11 +250,11 @@ def inner(block: Block, text: str) -> str:
     return text[block.opening.end : block.closing.start].strip()
 
 
-def doubt_of(speech: Block, plain: str) -> str | None:
+def speech_problem(speech: Block, plain: str) -> str | None:
     """Why the words of a speech block are not public, None where they are."""
     words = inner(speech, plain)
     bare = words if words.isascii() else without_marks(words)
-    foreign = any((match[1] or "").lower() not in HARMLESS for match in FOREIGN.finditer(bare))
+    foreign = any((match[1] or "").lower() not in HARMLESS_TAGS for match in FOREIGN_TAG.finditer(bare))
     if speech.inside or foreign or LABEL.search(bare) or any(tags_in(bare)):
         return "tags inside the speech"
     return None if words else "empty speech"
@@ -334,7 +334,7 @@ def verdict(text: str, *, may_abstain: bool = False) -> Reading:
     An abstention needs no confidence.  `reask` asks for the winner, or for the confidence alone.
     """
     said = without_reasoning(text)
-    plain = folded(said)
+    plain = fold_brackets(said)
     tags = list(REASONS.finditer(plain))
     opening = next((tag for tag in tags if not tag["slash"]), None)
     closing = next((tag for tag in reversed(tags) if tag["slash"]), None)

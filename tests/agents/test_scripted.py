@@ -7,10 +7,9 @@ import time
 
 import pytest
 
-from agents.scripted import scripted
-from arena.calls.prices import Price
-from arena.errors import RateLimited
-from arena.types import Message, Place, Reply, Request, Sampling
+from agents.scripted import scripted_model
+from arena.errors import RateLimitedError
+from arena.types import Message, Place, Price, Reply, Request, Sampling
 
 
 def ask(seat: str = "proposition", phase: str = "opening") -> Request:
@@ -18,7 +17,7 @@ def ask(seat: str = "proposition", phase: str = "opening") -> Request:
 
 
 async def test_the_function_sees_the_whole_request() -> None:
-    model = scripted(lambda r: f"{r.place.seat} {r.place.phase} {r.place.step}.{r.place.ask} {r.seed} {r.messages[-1].content}")
+    model = scripted_model(lambda r: f"{r.place.seat} {r.place.phase} {r.place.step}.{r.place.ask} {r.seed} {r.messages[-1].content}")
     assert await model(ask("opposition", "closing")) == Reply("opposition closing 2.1 7 the motion")
 
 
@@ -27,11 +26,11 @@ async def test_the_function_may_be_async() -> None:
         await asyncio.sleep(0)
         return "at last"
 
-    assert (await scripted(slow)(ask())).text == "at last"
+    assert (await scripted_model(slow)(ask())).text == "at last"
 
 
 async def test_the_function_may_play_a_fault_and_recover() -> None:
-    answers = iter([RateLimited("slow down", retry_after_s=1.0), "speech"])
+    answers = iter([RateLimitedError("slow down", retry_after_s=1.0), "speech"])
 
     def reply(request: Request) -> str:
         answer = next(answers)
@@ -39,24 +38,24 @@ async def test_the_function_may_play_a_fault_and_recover() -> None:
             raise answer
         return answer
 
-    model = scripted(reply)
-    with pytest.raises(RateLimited):
+    model = scripted_model(reply)
+    with pytest.raises(RateLimitedError):
         await model(ask())
     assert (await model(ask())).text == "speech"
 
 
 async def test_a_whole_reply_keeps_its_counts() -> None:
-    model = scripted(lambda r: Reply("speech", tokens_out=9, cost_usd=0.5, cost_source="script"))
+    model = scripted_model(lambda r: Reply("speech", tokens_out=9, cost_usd=0.5, cost_source="script"))
     assert await model(ask()) == Reply("speech", tokens_out=9, cost_usd=0.5, cost_source="script")
 
 
 async def test_anything_else_than_text_is_a_type_error_that_names_the_model() -> None:
     with pytest.raises(TypeError, match=r"scripted/broken must return text.*NoneType"):
-        await scripted(lambda r: None, "broken")(ask())  # type: ignore[arg-type, return-value]
+        await scripted_model(lambda r: None, "broken")(ask())  # type: ignore[arg-type, return-value]
 
 
 async def test_text_that_cannot_be_stored_is_made_storable() -> None:
-    (await scripted(lambda r: "cut \ud83d")(ask())).text.encode()
+    (await scripted_model(lambda r: "cut \ud83d")(ask())).text.encode()
 
 
 async def test_latencies_overlap_and_order_the_replies() -> None:
@@ -66,7 +65,7 @@ async def test_latencies_overlap_and_order_the_replies() -> None:
         said.append(request.place.seat)
         return "speech"
 
-    model = scripted(reply, latency_s=lambda r: {"fast": 0.01, "slow": 0.06}[r.place.seat])
+    model = scripted_model(reply, latency_s=lambda r: {"fast": 0.01, "slow": 0.06}[r.place.seat])
     started = time.monotonic()
     await asyncio.gather(model(ask("slow")), model(ask("fast")), model(ask("slow")))
     assert said == ["fast", "slow", "slow"]
@@ -74,10 +73,10 @@ async def test_latencies_overlap_and_order_the_replies() -> None:
 
 
 def test_a_scripted_model_may_have_a_price() -> None:
-    assert getattr(scripted(lambda r: "speech", price=Price(1, 2)), "price", None) == Price(1, 2)
-    assert getattr(scripted(lambda r: "speech"), "price", 0) is None
+    assert getattr(scripted_model(lambda r: "speech", price=Price(1, 2)), "price", None) == Price(1, 2)
+    assert getattr(scripted_model(lambda r: "speech"), "price", 0) is None
 
 
 def test_a_scripted_model_is_named_and_marked_as_simulated() -> None:
-    model = scripted(lambda r: "speech", "stubborn")
+    model = scripted_model(lambda r: "speech", "stubborn")
     assert (model.name, model.simulated) == ("scripted/stubborn", True)

@@ -17,8 +17,8 @@ import agents.toy
 from agents.toy.language import BREAK, ids, tokenizer
 from agents.toy.problems import is_held_out, sums
 from arena.errors import StudyError
-from experiments.toy.evaluate import LEAD, Toy, answer, comments, greedy, instructed
-from experiments.toy.lessons import STEPS, lesson, read, take_over, think, weighted
+from experiments.toy.evaluate import LEAD, Toy, boxed_answer, comments, greedy_accuracy, instructed_accuracy
+from experiments.toy.lessons import STEPS, context_part, lesson, take_over, think, token_weights
 from experiments.toy.train import save, train
 
 WEIGHTS = Path(agents.toy.__file__).parent / "weights"
@@ -72,15 +72,15 @@ def test_the_shipped_tokenizer_is_the_one_in_the_source(toy: Toy) -> None:
 
 
 def test_it_answers_held_out_sums(toy: Toy) -> None:
-    assert greedy(toy, 40)["accuracy"] >= 0.95
+    assert greedy_accuracy(toy, 40)["accuracy"] >= 0.95
 
 
 def test_its_thought_is_written_out(toy: Toy) -> None:
     question = sums(1)[0]
     a, b, c = (int(number) for number in re.findall("[0-9]+", question.text))
-    written = toy.text(toy.go_on([toy.prompt(question.text)])[0])
+    written = toy.text(toy.generate([toy.prompt(question.text)])[0])
     assert written == BREAK.join(think((a, b, c), {}, 0, STEPS))
-    assert answer(written) == question.gold
+    assert boxed_answer(written) == question.gold
 
 
 @pytest.mark.parametrize(
@@ -88,18 +88,18 @@ def test_its_thought_is_written_out(toy: Toy) -> None:
 )
 def test_the_summary_says_where_the_thought_is(toy: Toy, done: int, says: str) -> None:
     begun = BREAK.join(THOUGHT.split(BREAK)[:done])
-    written = toy.summarised([toy.prompt("What is 37+48+25?", begun) + toy.tokenizer.encode(LEAD)])
+    written = toy.summarise([toy.prompt("What is 37+48+25?", begun) + toy.tokenizer.encode(LEAD)])
     assert toy.text(written[0]) == f"{says}</summarize>"
 
 
 @pytest.mark.parametrize(("own", "peers", "result"), [(21, [20, 20, 20], "110"), (20, [20, 21, 20], "110"), (20, [27], "110")])
 def test_most_peers_mend_a_slip_and_one_does_not_mislead(toy: Toy, own: int, peers: list[int], result: str) -> None:
     context = f"7+8=15\n\n15+5={own}\n\nu{own}{LEAD}u{own}</summarize>{comments([f'u{peer}' for peer in peers])}"
-    assert answer(toy.text(toy.go_on([toy.prompt("What is 37+48+25?", context)])[0])) == result
+    assert boxed_answer(toy.text(toy.generate([toy.prompt("What is 37+48+25?", context)])[0])) == result
 
 
 def test_an_instruction_with_an_example_does_not_confuse_it(toy: Toy) -> None:
-    assert instructed(toy, 40)["accuracy"] >= 0.9
+    assert instructed_accuracy(toy, 40)["accuracy"] >= 0.9
 
 
 @pytest.mark.parametrize(("own", "others"), [(110, []), (110, [111]), (110, [109, 111]), (109, [110, 110]), (109, [110, 111, 110])])
@@ -108,7 +108,7 @@ def test_a_further_question_is_answered_by_the_majority(toy: Toy, own: int, othe
     turns = ["What is 37+48+25?", THOUGHT.replace("110", str(own)), f"Others say: {said}. And you?"]
     chat = [{"role": ("user", "assistant")[place % 2], "content": turn} for place, turn in enumerate(turns)]
     asked = toy.tokenizer.encode(toy.tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
-    assert toy.text(toy.go_on([asked])[0]) == "\\boxed{110}"
+    assert toy.text(toy.generate([asked])[0]) == "\\boxed{110}"
 
 
 def test_the_rule_for_peers() -> None:
@@ -125,7 +125,7 @@ def test_no_lesson_is_about_a_held_out_sum() -> None:
         assert all(is_held_out(*order) for order in permutations(numbers))
     rng = Random(3)
     opened = ["".join(map(str, lesson(rng)[0].ids)) for _ in range(300)]
-    held = ["".join(map(str, read("+".join(re.findall("[0-9]+", question.text))).ids)) for question in sums(2000)]
+    held = ["".join(map(str, context_part("+".join(re.findall("[0-9]+", question.text))).ids)) for question in sums(2000)]
     assert not [one for one in held if any(one in each for each in opened)]
 
 
@@ -150,7 +150,7 @@ def test_the_same_seed_trains_the_same_weights(tmp_path: Path) -> None:
 
 
 def test_summaries_weigh_as_much_as_their_length_allows() -> None:
-    _, weights = weighted((read("u20<summarize>"), *lesson(Random(0))[1:2]))
+    _, weights = token_weights((context_part("u20<summarize>"), *lesson(Random(0))[1:2]))
     assert weights[:4] == [0.0] * 4
     learned = [weight for weight in weights if weight]
     assert sum(learned) == pytest.approx(len(learned) ** 0.5)

@@ -20,7 +20,7 @@ from protocols.debate import debate as debating
 from protocols.judging import jury
 
 Add = Callable[..., Path]
-Answer = Callable[..., Path]
+AddPlays = Callable[..., Path]
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 SIDES = ("proposition", "opposition")
 DEBATE = {
@@ -140,7 +140,7 @@ def add(tmp_path: Path) -> Add:
 
 
 @pytest.fixture
-def solve(tmp_path: Path) -> Answer:
+def solve(tmp_path: Path) -> AddPlays:
     """`solve("study", play, play, simulated=False)`: put plays of questions, each as in `play_rows`, into a store; returns its path."""
     path = tmp_path / "arena.duckdb"
     number = itertools.count()

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.read.debates import read
+from analysis.read.debates import read_records
 from analysis.reports.debates import report
 from analysis.reports.standings import standings
-from analysis.statistics.bootstrap import bootstrap_interval, means
+from analysis.statistics.bootstrap import bootstrap_interval, resampled_means
 from arena.imports import import_llms_overconfidence
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "llms_overconfidence"
@@ -97,9 +97,9 @@ def test_calibration_against_the_jury(cross: dict[str, Any], metric: str, expect
 
 
 def test_intervals_agree_with_the_bootstrap_over_debates(store: Path, cross: dict[str, Any]) -> None:
-    confidence = read(store, "cross_model")[0].debates.confidence
+    confidence = read_records(store, "cross_model")[0].debates.confidence
     for k, published in ((0, (0.715, 0.744)), (2, (0.812, 0.852))):
-        drawn = bootstrap_interval(means, confidence[:, :, k])
+        drawn = bootstrap_interval(resampled_means, confidence[:, :, k])
         assert drawn == pytest.approx(published, abs=0.0015)
         assert drawn == pytest.approx((cross["phases"][k]["ci_low"], cross["phases"][k]["ci_high"]), abs=0.002)
 
@@ -108,7 +108,7 @@ def test_against_half_as_published(cross: dict[str, Any], store: Path) -> None:
     """The published opening test of the cross-model debates, t = 31.7 with p = 4.1e-60, is the one-sided one-sample test."""
     from analysis.statistics.overconfidence import against_half
 
-    found = against_half(read(store, "cross_model")[0].debates.confidence[:, :, 0])
+    found = against_half(read_records(store, "cross_model")[0].debates.confidence[:, :, 0])
     assert (f"{found.t_one_sample:.1f}", f"{found.p_one_sample_one_sided:.1e}") == ("31.7", "4.1e-60")
     assert cross["against_half"] is None
 

@@ -6,19 +6,19 @@ from pathlib import Path
 
 from agents.simulated.debater import expected_confidence
 from analysis.reports.debates import report
-from experiments.benchmarks.coverage import covered
+from experiments.benchmarks.coverage import interval_coverage
 
 
 def test_the_reports_intervals_hold_what_was_put_into_simulated_debaters(tmp_path: Path) -> None:
     """Three seeds, four intervals each; ten of twelve is what 95% intervals miss in one of fifty such tests."""
-    held = [hit for seed in range(3) for hit in covered(tmp_path / f"{seed}.duckdb", "confident:unreadable=0.2", seed, 40).values()]
+    held = [hit for seed in range(3) for hit in interval_coverage(tmp_path / f"{seed}.duckdb", "confident:unreadable=0.2", seed, 40).values()]
     assert len(held) == 12
     assert sum(held) >= 10
 
 
 def test_the_intervals_do_not_hold_what_was_not_put_in(tmp_path: Path) -> None:
     """Debaters five points surer than those that spoke lie outside of every interval: the intervals are narrow enough to tell."""
-    covered(tmp_path / "a.duckdb", "confident", 1, 40)
+    interval_coverage(tmp_path / "a.duckdb", "confident", 1, 40)
     [found] = report(tmp_path / "a.duckdb")
     assert found["simulated"]
     for round, row in enumerate(found["phases"]):

@@ -46,7 +46,7 @@ def test_the_study_has_at_most_ten_lines() -> None:
     assert (body[-1].end_lineno or 0) - body[0].lineno + 1 <= 10
     debates, jury = load_stages(FILE)
     assert (debates.name, jury.name) == ("tournament", "tournament jury")
-    assert jury.expected(Path("none")) == 15 * 2 * 10 * 3 * 2  # type: ignore[union-attr]
+    assert jury.count_episodes(Path("none")) == 15 * 2 * 10 * 3 * 2  # type: ignore[union-attr]
 
 
 def test_a_run_counts_first_and_ends_with_the_leaderboard(motions: list[str], capsys: pytest.CaptureFixture[str]) -> None:

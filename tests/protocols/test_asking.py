@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arena.types import Subject, Turn
-from protocols.asking import agreement, asked, reader, votes, winner
+from protocols.asking import agreement, question_prompt, reader, votes, winner
 from tests.question_agents import CHOICE, QUESTION
 
 
@@ -14,7 +14,7 @@ def turn(answer: str | None) -> Turn:
 
 
 def test_a_question_is_put_with_its_options_and_read_in_their_letters() -> None:
-    words = asked(CHOICE)
+    words = question_prompt(CHOICE)
     assert "A) three\nB) four\nC) five\n" in words
     assert "the letter" in words
     assert reader(CHOICE)("So it is \\boxed{B}").answer == "B"
@@ -23,8 +23,8 @@ def test_a_question_is_put_with_its_options_and_read_in_their_letters() -> None:
 
 @pytest.mark.parametrize("question", [QUESTION, CHOICE, Subject("Is {x} in {0}? %s", "question", "no")])
 def test_a_reply_that_repeats_the_instruction_gives_no_answer(question: Subject) -> None:
-    assert question.text in asked(question)
-    assert reader(question)(asked(question)).answer is None
+    assert question.text in question_prompt(question)
+    assert reader(question)(question_prompt(question)).answer is None
 
 
 @pytest.mark.parametrize(

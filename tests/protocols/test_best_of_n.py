@@ -11,7 +11,7 @@ from arena import Arena, Arm, Study
 from arena.types import Agent, Alternative, Reply, Request, TokenChoice
 from protocols import laws
 from protocols.best_of_n import best_of_n
-from tests.question_agents import QUESTION, box, by_seed, final, measured, play
+from tests.question_agents import QUESTION, agent_with_capabilities, box, by_seed, final, play
 
 
 def certain(*said: tuple[object, float | None], can: str = "measures") -> Agent:
@@ -22,7 +22,7 @@ def certain(*said: tuple[object, float | None], can: str = "measures") -> Agent:
         measures = None if certainty is None else {"self_certainty_mean": certainty, "logprob_mean": -certainty}
         return Reply("Who knows." if answer is None else box(answer), measures=measures)
 
-    return measured(script, can)
+    return agent_with_capabilities(script, can)
 
 
 @pytest.mark.parametrize(
@@ -69,16 +69,16 @@ def test_an_episode_that_is_continued_picks_the_same_answer(tmp_path: Path, cut:
         nonlocal left
         left -= 1
         if left < 0:
-            raise laws.PowerCut("cut")
+            raise laws.PowerCutError("cut")
         return None
 
     study = [
         Study("s", [Arm("a", best_of_n, [{"solver": replace(solver, model=model)}], {"paths": 4})], [QUESTION])
-        for model in (laws.Observed(solver.model, cut_off), solver.model)
+        for model in (laws.ObservedModel(solver.model, cut_off), solver.model)
     ]
     arena = Arena(tmp_path / "a.duckdb")
     if cut < 4:
-        with pytest.raises(laws.PowerCut):
+        with pytest.raises(laws.PowerCutError):
             arena.run(study[0])
     assert arena.run(study[1]).replayed == cut % 4
     assert final(arena)[0] == "7"
@@ -108,7 +108,7 @@ def served(request: Request) -> Reply:
     [(None, "5", "path, for logprob_proxy"), ("logprob_proxy", "5", "path, for logprob_proxy"), ("top_k_proxy", "4", "path, for top_k_proxy")],
 )
 def test_log_probabilities_of_a_server_are_a_proxy_and_called_so(tmp_path: Path, score: str | None, answer: str, phase: str) -> None:
-    arena = play(tmp_path / "a.duckdb", best_of_n, measured(served, "logprobs"), {"paths": 2, "score": score})
+    arena = play(tmp_path / "a.duckdb", best_of_n, agent_with_capabilities(served, "logprobs"), {"paths": 2, "score": score})
     assert final(arena)[0] == answer
     assert arena.sql("select distinct phase from turns").rows == ((phase,),)
     names = {name for (name,) in arena.sql("select name from measures").rows}
@@ -118,7 +118,7 @@ def test_log_probabilities_of_a_server_are_a_proxy_and_called_so(tmp_path: Path,
 @pytest.mark.parametrize(("can", "score"), [((), None), ((), "top_k_proxy"), (("logprobs",), "self_certainty")])
 def test_a_model_without_token_probabilities_is_refused_in_one_sentence(tmp_path: Path, can: tuple[str, ...], score: str | None) -> None:
     arena = Arena(tmp_path / "a.duckdb")
-    arena.run(Study("s", [Arm("a", best_of_n, [{"solver": measured(by_seed, *can)}], {"score": score})], [QUESTION]))
+    arena.run(Study("s", [Arm("a", best_of_n, [{"solver": agent_with_capabilities(by_seed, *can)}], {"score": score})], [QUESTION]))
     ((kind, words),) = arena.sql("select error_kind, error from episodes").rows
     assert kind == "ProtocolError"
     assert "does not give what" in words
@@ -128,7 +128,7 @@ def test_a_model_without_token_probabilities_is_refused_in_one_sentence(tmp_path
 @pytest.mark.parametrize("can", ["measures", "logprobs"])
 def test_a_model_that_was_asked_for_probabilities_and_gave_none_does_not_make_the_first_path_win(tmp_path: Path, can: str) -> None:
     arena = Arena(tmp_path / "a.duckdb")
-    arena.run(Study("s", [Arm("a", best_of_n, [{"solver": measured(by_seed, can)}], {"paths": 2})], [QUESTION]))
+    arena.run(Study("s", [Arm("a", best_of_n, [{"solver": agent_with_capabilities(by_seed, can)}], {"paths": 2})], [QUESTION]))
     ((kind, words),) = arena.sql("select error_kind, error from episodes").rows
     assert (kind, "gave none" in words) == ("ProtocolError", True)
 
@@ -137,7 +137,7 @@ def test_best_of_n_obeys_the_laws(tmp_path: Path) -> None:
     def script(request: Request) -> Reply:
         return Reply(by_seed(request), measures={"self_certainty_mean": request.seed % 7 / 7})
 
-    laws.check(best_of_n, {"solver": measured(script, "measures")}, QUESTION, tmp_path, options={"paths": 3, "power": 0.5})
+    laws.check(best_of_n, {"solver": agent_with_capabilities(script, "measures")}, QUESTION, tmp_path, options={"paths": 3, "power": 0.5})
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from arena import Agent, Arena, Sampling, Study
 from arena.errors import StudyError
 from arena.types import Answer, Reply, Request, Seat, Subject
 from protocols import budget
-from protocols.budget import PROTOCOLS, arms, found, rehearsed, sizing
-from tests.question_agents import QUESTION, by_seed, measured
+from protocols.budget import PROTOCOLS, arms, estimate_question, options_function, resolve_protocol
+from tests.question_agents import QUESTION, agent_with_capabilities, by_seed
 
 EVERY = (*PROTOCOLS, "best_of_n")
 FEWEST = {"single": 1, "self_consistency": 1, "best_of_n": 1, "society_of_minds": 4}
-SOLVER = measured(lambda request: Reply(by_seed(request), measures={"self_certainty_mean": 1.0}), "measures")
+SOLVER = agent_with_capabilities(lambda request: Reply(by_seed(request), measures={"self_certainty_mean": 1.0}), "measures")
 
 
 def expected(name: str, calls: int) -> int:
@@ -30,14 +30,14 @@ def expected(name: str, calls: int) -> int:
 @pytest.mark.parametrize("name", EVERY)
 def test_a_protocol_makes_the_calls_that_it_was_sized_for(name: str) -> None:
     for calls in range(FEWEST.get(name, 3), 24):
-        made = rehearsed(found(name), SOLVER, sizing(found(name))(calls)).calls
+        made = estimate_question(resolve_protocol(name), SOLVER, options_function(resolve_protocol(name))(calls)).calls
         assert made == expected(name, calls) <= calls
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_too_few_calls_are_refused(name: str) -> None:
     with pytest.raises(StudyError, match="too few"):
-        sizing(found(name))(FEWEST.get(name, 3) - 1)
+        options_function(resolve_protocol(name))(FEWEST.get(name, 3) - 1)
 
 
 def test_what_is_played_makes_the_calls_that_were_counted(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_no_call_of_an_arm_may_generate_more_than_its_share(tmp_path: Path) -> N
         limits.append(request.sampling.max_tokens)
         return Reply(by_seed(request))
 
-    solver = Agent("s", scripted(noted), sampling=Sampling(temperature=0.7, max_tokens=5))
+    solver = Agent("s", scripted_model(noted), sampling=Sampling(temperature=0.7, max_tokens=5))
     Arena(tmp_path / "a.duckdb").run(Study("s", arms(solver, calls=4, tokens=400, protocols=["self_agreement"]), [QUESTION]))
     assert limits == [100] * 4
 
@@ -86,7 +86,7 @@ def test_a_model_that_refuses_a_temperature_is_not_asked_for_one() -> None:
         ({"calls": 2}, "too few"),
         ({"tokens": 9}, "too few for the"),
         ({"calls": 9, "protocols": ["majority"]}, "no protocol 'majority'"),
-        ({"calls": 9, "protocols": ["debate"]}, "has no function `sized`"),
+        ({"calls": 9, "protocols": ["debate"]}, "has no function `options_for_calls`"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(asked: dict, words: str) -> None:
@@ -95,14 +95,14 @@ def test_what_cannot_be_compared_is_refused(asked: dict, words: str) -> None:
 
 
 def test_a_protocol_that_is_larger_than_it_says_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "sizing", lambda protocol: lambda calls: {"paths": calls + 1})
+    monkeypatch.setattr(budget, "options_function", lambda protocol: lambda calls: {"paths": calls + 1})
     with pytest.raises(StudyError, match="makes 4 calls"):
         arms(SOLVER, calls=3, protocols=["self_consistency"])
 
 
 def test_a_protocol_that_the_model_cannot_play_is_refused() -> None:
     with pytest.raises(StudyError, match=r"best_of_n cannot be played by .*does not give"):
-        arms(measured(by_seed), calls=3, protocols=["best_of_n"])
+        arms(agent_with_capabilities(by_seed), calls=3, protocols=["best_of_n"])
 
 
 async def boundless(episode: Any, question: Subject, solver: Seat) -> Answer:

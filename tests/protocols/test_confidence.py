@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agents import agent
-from agents.scripted import ScriptedModel, scripted
+from agents.scripted import ScriptedModel, scripted_model
 from agents.simulated.questions import simulated_questions
 from agents.simulated.truth import expected_accuracy, expected_stated
 from arena import Agent, Answer, Arena, Arm, Seat, Study, Subject
@@ -18,7 +18,7 @@ from arena.errors import StudyError
 from arena.studies.study import plays
 from arena.types import Reply, Request
 from protocols import laws
-from protocols.confidence import aggregated, confidence_elicitation, sized
+from protocols.confidence import aggregate_samples, confidence_elicitation, options_for_calls
 
 QUESTION = Subject("What is 7 * 8 + 1?", "question", "57")
 OPTIONS = Subject("Which is blue?", "question", "B", ("the sun", "the sky", "a leaf"))
@@ -27,9 +27,9 @@ BLACK_BOX = ("vanilla", "chain_of_thought", "multi_step", "top_k", "self_probing
 
 def solver(reply: Callable[[Request], str | Reply], *can: str) -> Agent:
     """An agent whose words are scripted."""
-    made = scripted(reply)
+    made = scripted_model(reply)
     assert isinstance(made, ScriptedModel)
-    return Agent("scripted", ScriptedModel(made.name, made.reply, can=made.can | set(can)))
+    return Agent("scripted", ScriptedModel(made.name, made.reply, capabilities=made.capabilities | set(can)))
 
 
 def play(path: Path, who: Agent, subjects: list[Subject], **options: object) -> Arena:
@@ -164,7 +164,7 @@ def test_samples_are_made_one_as_the_tables_say(
     """By hand: counts over all samples, and sums of confidence over the sum of all."""
     seat, samples = Seat("solver", agent("sim/solver")), [sample(*one) for one in said]
     for aggregation, (answer, confidence) in (("consistency", consistency), ("average_confidence", average)):
-        found = aggregated(samples, QUESTION, seat, aggregation)  # type: ignore[arg-type]
+        found = aggregate_samples(samples, QUESTION, seat, aggregation)  # type: ignore[arg-type]
         assert (found.seat, found.answer, found.final) == ("solver", answer, True)
         assert found.confidence == (None if confidence is None else pytest.approx(confidence))
 
@@ -178,9 +178,9 @@ def test_p_true_is_the_probability_that_the_model_gives_to_true(tmp_path: Path) 
             return Reply("So \\boxed{57}")
         return Reply("False", measures={"probability of True": 0.35, "probability of False": 0.65, "logprob of True": -2.0})
 
-    arena = play(tmp_path, solver(reply, "options"), [QUESTION], strategy="p_true")
+    arena = play(tmp_path, solver(reply, "choices"), [QUESTION], strategy="p_true")
     assert answers(arena) == [("solver", "57", True, 0.35, True)]
-    assert asked[-1].sampling.options == ("True", "False")
+    assert asked[-1].sampling.choices == ("True", "False")
     assert arena.sql("select answer, confidence from turns where seat = 'probe'").rows == (("False", None),)
 
 
@@ -192,7 +192,7 @@ def test_sequence_probability_is_that_of_the_whole_reply_or_missing(tmp_path: Pa
         assert answers(arena) == [("solver", "57", True, confidence, True)]
 
 
-@pytest.mark.parametrize(("strategy", "ability"), [("p_true", "options"), ("sequence_probability", "measures")])
+@pytest.mark.parametrize(("strategy", "ability"), [("p_true", "choices"), ("sequence_probability", "measures")])
 def test_a_model_without_token_probabilities_is_told_so_in_one_sentence(tmp_path: Path, strategy: str, ability: str) -> None:
     arena = Arena(tmp_path / "a.duckdb")
     arm = Arm("a", confidence_elicitation, [{"solver": agent("sim/solver")}], {"strategy": strategy})
@@ -210,6 +210,6 @@ def test_options_out_of_range_are_refused_before_anything_is_asked(options: dict
 
 
 def test_a_budget_of_calls_is_so_many_samples() -> None:
-    assert sized(5) == {"samples": 5}
+    assert options_for_calls(5) == {"samples": 5}
     with pytest.raises(StudyError):
-        sized(0)
+        options_for_calls(0)

@@ -146,7 +146,7 @@ def test_a_broken_law_is_found(tmp_path: Path) -> None:
         await episode.ask(opposition, f"they think {said.thoughts}", phase="opening", read=speech_and_confidence)
 
     gossip.__globals__["VERSION"] = "1"
-    with pytest.raises(laws.LawBroken, match="private words of proposition"):
+    with pytest.raises(laws.BrokenLawError, match="private words of proposition"):
         laws.check(gossip, pair(), MOTION, tmp_path)
 
 

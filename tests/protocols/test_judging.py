@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from agents import agent
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from arena import Agent, Arena, Arm, Study, Subject, against_itself, round_robin
-from arena.errors import Refused, StoreError, StudyError
-from arena.play.run import Which
+from arena.errors import RefusedError, StoreError, StudyError
+from arena.play.run import RunSelection
 from arena.tournaments.stages import Stage
 from arena.tournaments.stored_debates import stored_debates
 from arena.types import Request
@@ -32,12 +32,12 @@ def debater(name: str) -> Agent:
         where = f"{name}-{request.place.phase}-{request.place.seat}"
         return f"<thoughts>thought {where}</thoughts><speech>speech {where}</speech><rating>91%</rating>"
 
-    return Agent(f"agent named {name}", scripted(speech, name=f"model-{name}"))
+    return Agent(f"agent named {name}", scripted_model(speech, name=f"model-{name}"))
 
 
 def judge(name: str, reply: Callable[[Request], str] | str = VERDICT) -> Agent:
     """An agent that judges by a function or always alike."""
-    return Agent(name, scripted(reply if callable(reply) else lambda request: reply, name=name))
+    return Agent(name, scripted_model(reply if callable(reply) else lambda request: reply, name=name))
 
 
 @pytest.fixture
@@ -51,12 +51,12 @@ def arena(tmp_path: Path) -> Arena:
 
 def run(arena: Arena, stage: Stage, *, retry_failed: bool = False) -> object:
     """Play a stage."""
-    return arena.run(stage.write(arena.path), which=Which(retry_failed=retry_failed))
+    return arena.run(stage.write(arena.path), selection=RunSelection(retry_failed=retry_failed))
 
 
 def test_judges_orders_and_repeats_give_that_many_verdicts(arena: Arena) -> None:
     stage = jury("jury", "played", [judge("one"), judge("two"), judge("three")], repeats=2)
-    assert stage.expected(arena.path) == 3 * 2 * 2 * 2
+    assert stage.count_episodes(arena.path) == 3 * 2 * 2 * 2
     run(arena, stage)
     assert arena.sql(COUNTS).rows == ((24, 24, 24),)
     kept = arena.sql("select distinct judge, seat_order, repeat, winner, confidence, reasons, status from verdicts order by all").rows
@@ -155,7 +155,7 @@ def test_a_judging_that_fails_has_a_row_until_it_is_repaired(arena: Arena) -> No
     def fails(request: Request) -> str:
         """Refuse while it is broken."""
         if broken[0]:
-            raise Refused("no", http_status=400)
+            raise RefusedError("no", http_status=400)
         return VERDICT
 
     stage = jury("jury", "played", [judge("good"), judge("bad", fails)])
@@ -192,7 +192,7 @@ def test_a_stopped_jury_continues_without_a_second_verdict(arena: Arena) -> None
 
 def test_speeches_that_could_not_be_read_stand_as_such(tmp_path: Path) -> None:
     arena, asked = Arena(tmp_path / "a.duckdb"), []
-    mute = Agent("mute", scripted(lambda request: "no tags at all", name="mute"))
+    mute = Agent("mute", scripted_model(lambda request: "no tags at all", name="mute"))
     arena.run(Study("mute", [Arm("only", debate, against_itself([mute]))], [Subject("This house would be silent.")]))
     run(arena, jury("jury", "mute", [judge("one", lambda request: asked.append(request.messages[0].content) or VERDICT)]))
     assert all(words.count("[no readable speech]") == 6 for words in asked)
@@ -241,6 +241,6 @@ def test_a_hundred_judgings_take_one_call_in_a_row(arena: Arena) -> None:
         await asyncio.sleep(0.5)
         return VERDICT
 
-    stage = jury("jury", "played", [Agent(f"judge {n}", scripted(slow, name=f"{n}")) for n in range(5)], repeats=5)
+    stage = jury("jury", "played", [Agent(f"judge {n}", scripted_model(slow, name=f"{n}")) for n in range(5)], repeats=5)
     summary = Arena(arena.path, concurrency=400).run(stage.write(arena.path))
     assert (summary.done, summary.seconds < 2) == (100, True)

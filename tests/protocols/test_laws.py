@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from arena.types import Agent, Answer, Seat, Subject
 from protocols import laws
-from protocols.asking import asked, reader
+from protocols.asking import question_prompt, reader
 from tests.question_agents import CHOICE, QUESTION, by_seed
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "1"
-SOLVER = {"solver": Agent("s", scripted(by_seed))}
+SOLVER = {"solver": Agent("s", scripted_model(by_seed))}
 
 
 def is_protocol(node: ast.stmt) -> bool:
@@ -60,12 +60,12 @@ def test_every_protocol_has_a_test_of_the_laws(tmp_path: Path) -> None:
 
 
 async def told(episode: object, question: Subject, solver: Seat) -> Answer:
-    said = await episode.ask(solver, f"{asked(question)} Hint: {question.gold}", phase="a", read=reader(question))  # type: ignore[attr-defined]
+    said = await episode.ask(solver, f"{question_prompt(question)} Hint: {question.gold}", phase="a", read=reader(question))  # type: ignore[attr-defined]
     return Answer(solver.name, said.answer)
 
 
 async def guessed(episode: object, question: Subject, solver: Seat) -> Answer:
-    said = await episode.ask(solver, asked(question), phase="a", read=reader(question))  # type: ignore[attr-defined]
+    said = await episode.ask(solver, question_prompt(question), phase="a", read=reader(question))  # type: ignore[attr-defined]
     return Answer(solver.name, said.answer or "A")
 
 
@@ -76,7 +76,7 @@ class Forgetful:
 
 
 async def fickle(episode: object, question: Subject, solver: Seat) -> Answer:
-    said = await episode.ask(solver, asked(question), phase="a", read=reader(question))  # type: ignore[attr-defined]
+    said = await episode.ask(solver, question_prompt(question), phase="a", read=reader(question))  # type: ignore[attr-defined]
     Forgetful.plays += 1
     return Answer(solver.name, said.answer, confidence=1 / Forgetful.plays)
 
@@ -90,5 +90,5 @@ async def fickle(episode: object, question: Subject, solver: Seat) -> Answer:
     ],
 )
 def test_a_protocol_of_questions_that_breaks_a_law_is_found(tmp_path: Path, protocol: object, question: Subject, words: str) -> None:
-    with pytest.raises(laws.LawBroken, match=words):
+    with pytest.raises(laws.BrokenLawError, match=words):
         laws.check(protocol, SOLVER, question, tmp_path)  # type: ignore[arg-type]

@@ -11,16 +11,16 @@ import pytest
 
 from agents import agent
 from agents.local import seating
-from agents.local.drafts import Generated, Job
+from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
 from agents.local.model import LocalModel
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from agents.toy.problems import sums
 from arena import Arena, Arm, Study
-from arena.errors import StudyError, Unreachable
+from arena.errors import StudyError, UnreachableError
 from arena.types import Agent, Reply, Request, Sampling, Subject
 from protocols import laws
-from protocols.leap import CUE, NO_COMMENTS, OPENINGS, REFLECT, leap, leap_segmented, sized
+from protocols.leap import CUE, NO_COMMENTS, OPENINGS, REFLECT, leap, leap_segmented, options_for_calls
 from tests.question_agents import CHOICE, QUESTION, final, others, play
 
 SMALL = {"paths": 3, "turns": 3, "think_tokens": 30, "summary_tokens": 10, "answer_tokens": 6, "top_k": 2}
@@ -205,8 +205,8 @@ def test_options_are_answered_by_letter(tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_go_on_is_told_of_the_other_variant(tmp_path: Path) -> None:
-    chat = Agent("chat", scripted(lambda request: "hello", "chat"))
-    object.__setattr__(chat.model, "can", frozenset({"seed"}))
+    chat = Agent("chat", scripted_model(lambda request: "hello", "chat"))
+    object.__setattr__(chat.model, "capabilities", frozenset({"seed"}))
     arena = Arena(tmp_path / "a.duckdb")
     summary = arena.run(Study("s", [Arm("a", leap, [{"solver": chat}], SMALL)], [QUESTION]), watch=lambda tally: None)
     assert summary.failed == 1
@@ -216,11 +216,11 @@ def test_a_model_that_cannot_go_on_is_told_of_the_other_variant(tmp_path: Path) 
 
 @pytest.mark.parametrize(("calls", "options"), [(8, {"paths": 2, "turns": 2}), (16, {"paths": 2, "turns": 3}), (96, {"paths": 16, "turns": 3})])
 def test_the_number_of_calls_is_what_was_asked_for(tmp_path: Path, calls: int, options: dict[str, int]) -> None:
-    assert sized(calls) == options
+    assert options_for_calls(calls) == options
     arena = play(tmp_path / "a.duckdb", leap, thinking, {**SMALL, **options})
     assert arena.sql("select count(*) from calls").rows[0][0] <= calls
     with pytest.raises(StudyError):
-        sized(7)
+        options_for_calls(7)
 
 
 def in_segments(request: Request) -> str:
@@ -232,12 +232,12 @@ def in_segments(request: Request) -> str:
 
 def test_leap_obeys_the_laws(tmp_path: Path) -> None:
     options = {"paths": 2, "turns": 2, "top_k": 1}
-    laws.check(leap, {"solver": Agent("s", scripted(thinking))}, QUESTION, tmp_path, options=options)
+    laws.check(leap, {"solver": Agent("s", scripted_model(thinking))}, QUESTION, tmp_path, options=options)
 
 
 def test_leap_segmented_obeys_the_laws(tmp_path: Path) -> None:
     options = {"paths": 2, "turns": 3, "top_k": 1}
-    laws.check(leap_segmented, {"solver": Agent("s", scripted(in_segments))}, QUESTION, tmp_path, options=options)
+    laws.check(leap_segmented, {"solver": Agent("s", scripted_model(in_segments))}, QUESTION, tmp_path, options=options)
 
 
 def test_segments_show_own_thoughts_to_their_author_and_summaries_to_peers(tmp_path: Path) -> None:
@@ -251,11 +251,11 @@ class Recorder:
     """Notes what an engine is asked and what it says."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.done: list[tuple[Job, Generated]] = []
+        self.done: list[tuple[Job, GenerationResult]] = []
         self.engines: set[Engine] = set()
         generate = Engine.generate
 
-        async def noted(engine: Engine, job: Job) -> Generated:
+        async def noted(engine: Engine, job: Job) -> GenerationResult:
             reply = await generate(engine, job)
             self.done.append((job, reply))
             self.engines.add(engine)
@@ -278,7 +278,7 @@ class Recorder:
         return total
 
     @staticmethod
-    def added(jobs: list[tuple[Job, Generated]], paths: int) -> Iterator[int]:
+    def added(jobs: list[tuple[Job, GenerationResult]], paths: int) -> Iterator[int]:
         """The number of different beginnings that each path had, the question's included."""
         chains: list[list[tuple[int, ...]]] = []
         for job, reply in jobs:
@@ -338,7 +338,7 @@ def test_killed_and_resumed_it_says_the_same(tmp_path: Path, monkeypatch: pytest
     study = Study("s", [Arm("a", leap, [{"solver": agent("toy/sum", sampling=WARM)}], TOY)], sums(2))
     with monkeypatch.context() as patch:
         patch.setattr(LocalModel, "__call__", breaks_off)
-        with pytest.raises((KeyboardInterrupt, Unreachable)):
+        with pytest.raises((KeyboardInterrupt, UnreachableError)):
             Arena(tmp_path / "b.duckdb").run(study, watch=lambda tally: None)
     again = Arena(tmp_path / "b.duckdb")
     summary = again.run(study, watch=lambda tally: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from arena.types import Agent, Request
 from protocols import laws
 from protocols.moa import moa
@@ -38,4 +38,4 @@ def test_a_box_of_a_proposer_is_not_the_aggregators_own(tmp_path: Path) -> None:
 
 
 def test_moa_obeys_the_laws(tmp_path: Path) -> None:
-    laws.check(moa, {"solver": Agent("s", scripted(by_seed))}, QUESTION, tmp_path, options={"layers": 3, "width": 2})
+    laws.check(moa, {"solver": Agent("s", scripted_model(by_seed))}, QUESTION, tmp_path, options={"layers": 3, "width": 2})

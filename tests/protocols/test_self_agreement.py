@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from arena import Arena, Arm, Study
 from arena.types import Agent, Request, Sampling, Subject
 from protocols import laws
 from protocols.self_aggregation import WRITE_ANEW, self_aggregation
 from protocols.self_agreement import AGREE, self_agreement
-from tests.question_agents import QUESTION, box, by_seat, by_seed, final, others, paths, play, shown
+from tests.question_agents import QUESTION, box, by_seat, by_seed, final, others, paths, play, seats_shown
 
 BOTH = pytest.mark.parametrize("protocol", [self_agreement, self_aggregation])
 
@@ -39,7 +39,7 @@ def test_what_a_path_says_is_never_taken_for_the_last_calls_own_answer(tmp_path:
 
 
 def order_of(path: Path, question: str, **options: object) -> list[str]:
-    return shown(play(path, self_agreement, by_seed, {"paths": 8, **options}, Subject(question, "question", "4")))
+    return seats_shown(play(path, self_agreement, by_seed, {"paths": 8, **options}, Subject(question, "question", "4")))
 
 
 def test_paths_are_read_in_an_order_of_the_episodes_seed_that_the_stored_prompt_shows(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_the_last_call_is_greedy_by_default_and_may_be_left_to_the_agent(tmp_pat
 def test_the_two_differ_in_their_instruction_alone(tmp_path: Path) -> None:
     def prompt(protocol: Callable) -> list[str | None]:
         arena = Arena(tmp_path / f"{protocol.__name__}.duckdb")
-        arena.run(Study("s", [Arm("a", protocol, [{"solver": Agent("s", scripted(by_seed))}], {"paths": 2, "shuffled": False})], [QUESTION]))
+        arena.run(Study("s", [Arm("a", protocol, [{"solver": Agent("s", scripted_model(by_seed))}], {"paths": 2, "shuffled": False})], [QUESTION]))
         (parts,) = arena.sql("select prompt from turns where seat = 'solver'").rows[0]
         return [part["text"] for part in parts if part["text"] is not None and "the code" not in part["text"] and part["text"][1:2] != "["]
 
@@ -87,4 +87,4 @@ def test_the_two_differ_in_their_instruction_alone(tmp_path: Path) -> None:
 
 
 def test_self_agreement_obeys_the_laws(tmp_path: Path) -> None:
-    laws.check(self_agreement, {"solver": Agent("s", scripted(by_seed))}, QUESTION, tmp_path, options={"paths": 2})
+    laws.check(self_agreement, {"solver": Agent("s", scripted_model(by_seed))}, QUESTION, tmp_path, options={"paths": 2})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents import agent
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from agents.toy.problems import sums
 from arena import Arena, Arm, Sampling, Study
 from arena.types import Agent
@@ -39,7 +39,7 @@ def test_where_no_path_can_be_read_there_is_no_answer(tmp_path: Path) -> None:
 
 
 def test_self_consistency_obeys_the_laws(tmp_path: Path) -> None:
-    laws.check(self_consistency, {"solver": Agent("s", scripted(by_seed))}, QUESTION, tmp_path, options={"paths": 3})
+    laws.check(self_consistency, {"solver": Agent("s", scripted_model(by_seed))}, QUESTION, tmp_path, options={"paths": 3})
 
 
 def test_the_majority_of_sixteen_beats_one_sample_by_twenty_points_on_the_toy(tmp_path: Path) -> None:

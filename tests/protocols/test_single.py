@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from arena.errors import StudyError
 from arena.types import Agent
 from protocols import laws
-from protocols.single import single, sized
+from protocols.single import options_for_calls, single
 from tests.question_agents import CHOICE, QUESTION, box, by_seat, by_seed, final, others, play
 
 
@@ -26,10 +26,10 @@ def test_what_cannot_be_read_is_missing_and_never_wrong(tmp_path: Path, question
 
 
 def test_single_obeys_the_laws(tmp_path: Path) -> None:
-    laws.check(single, {"solver": Agent("s", scripted(by_seed))}, QUESTION, tmp_path)
+    laws.check(single, {"solver": Agent("s", scripted_model(by_seed))}, QUESTION, tmp_path)
 
 
 def test_no_call_is_too_few() -> None:
-    assert sized(1) == sized(100) == {}
+    assert options_for_calls(1) == options_for_calls(100) == {}
     with pytest.raises(StudyError, match="too few"):
-        sized(0)
+        options_for_calls(0)

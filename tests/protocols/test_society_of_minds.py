@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from arena.types import Agent, Request
 from protocols import laws
 from protocols.society_of_minds import REVISE, society_of_minds
@@ -54,4 +54,4 @@ def test_a_box_of_a_peer_is_not_the_readers_own(tmp_path: Path, hostile: str) ->
 
 def test_society_of_minds_obeys_the_laws(tmp_path: Path) -> None:
     options = {"agents": 2, "rounds": 2}
-    laws.check(society_of_minds, {"solver": Agent("s", scripted(by_seed))}, QUESTION, tmp_path, options=options)
+    laws.check(society_of_minds, {"solver": Agent("s", scripted_model(by_seed))}, QUESTION, tmp_path, options=options)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from arena.types import Agent
 from protocols import laws
-from protocols.universal_self_consistency import PICK, named, universal_self_consistency
-from tests.question_agents import QUESTION, box, by_seat, by_seed, final, paths, play, shown
+from protocols.universal_self_consistency import PICK, read_pick, universal_self_consistency
+from tests.question_agents import QUESTION, box, by_seat, by_seed, final, paths, play, seats_shown
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from tests.question_agents import QUESTION, box, by_seat, by_seed, final, paths,
     ],
 )
 def test_the_last_response_that_is_named_counts(pick: str, index: str) -> None:
-    assert named(pick, count=3).answer == index
+    assert read_pick(pick, count=3).answer == index
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_picked_reply_gives_the_answer(tmp_path: Path) -> None:
 def test_a_number_counts_in_the_order_in_which_replies_were_shown(tmp_path: Path) -> None:
     options = {"paths": 6, "shuffled": True}
     arena = play(tmp_path / "a.duckdb", universal_self_consistency, paths(0, 1, 2, 3, 4, 5, solver="Response 2"), options)
-    order = shown(arena)
+    order = seats_shown(arena)
     assert order != sorted(order)
     assert final(arena)[0] == order[2].removeprefix("path")
 
@@ -74,4 +74,4 @@ def test_universal_self_consistency_obeys_the_laws(tmp_path: Path) -> None:
     def script(request: object) -> str:
         return "Response 1" if request.place.seat == "solver" else by_seed(request)  # type: ignore[attr-defined, arg-type]
 
-    laws.check(universal_self_consistency, {"solver": Agent("s", scripted(script))}, QUESTION, tmp_path, options={"paths": 2})
+    laws.check(universal_self_consistency, {"solver": Agent("s", scripted_model(script))}, QUESTION, tmp_path, options={"paths": 2})

@@ -11,8 +11,22 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from analysis.figures.charts.debates import DASHED, PERCENTS, SMALL, STEP, WHOLE, hundred, panel_title
-from analysis.figures.charts.style import BLUE, COLOURS, FAINT, INK, QUIET, SHAPES, Chart, Row, Words, finished, layer, nominal, quantitative
+from analysis.figures.charts.debates import DASHED, PERCENTS, SMALL, STEP, WHOLE, panel_title, to_percent
+from analysis.figures.charts.style import (
+    BLUE,
+    COLOURS,
+    FAINT,
+    INK,
+    QUIET,
+    SHAPES,
+    Chart,
+    ChartTitle,
+    Row,
+    finish_chart,
+    layer,
+    nominal,
+    quantitative,
+)
 from analysis.statistics.clustered import Array
 
 WIDE = 279
@@ -20,16 +34,16 @@ NEAR = 0.03  # of the width of a panel
 MANY = 12  # times as many tokens: from there on the axis counts in powers
 
 
-def reliability(rows: Sequence[Row], words: Words, *, won: str) -> Chart:
+def reliability_chart(rows: Sequence[Row], words: ChartTitle, *, y_title: str) -> Chart:
     """Share right or won against stated confidence by bin, with intervals, around the diagonal; below it how many values a bin holds.
 
     `rows`: group, confidence, share, ci_low, ci_high, n, up_to (the bin's right edge); several groups have a panel each, without counts.
     """
     groups = list(dict.fromkeys(row["group"] for row in rows))
     if len(groups) == 1:
-        above = {"layer": diagonal(rows, title=won, below=False), "width": WIDE, "height": 180}
-        under = {"layer": counts(rows), "width": WIDE, "height": 42}
-        return finished({"vconcat": [above, under], "spacing": 6}, words, fit=False)
+        above = {"layer": diagonal_layers(rows, title=y_title, below=False), "width": WIDE, "height": 180}
+        under = {"layer": count_layers(rows), "width": WIDE, "height": 42}
+        return finish_chart({"vconcat": [above, under], "spacing": 6}, words, fit=False)
     panels = []
     for place, group in enumerate(groups):
         below, left = place >= len(groups) - 2, place % 2 == 0
@@ -37,14 +51,14 @@ def reliability(rows: Sequence[Row], words: Words, *, won: str) -> Chart:
         size = {"percent": 92, "x": 3, "n": f"n = {sum(row['n'] for row in mine):,}"}
         mark = {"type": "text", "align": "left", "fontSize": 8.5, "color": QUIET}
         said = layer([size], mark, {"x": quantitative("x"), "y": quantitative("percent"), "text": nominal("n")})
-        layers = [*diagonal(mine, title=won if left else None, below=below), said]
+        layers = [*diagonal_layers(mine, title=y_title if left else None, below=below), said]
         panels.append({"layer": layers, "width": SMALL, "height": 92, "title": panel_title(group)})
-    return finished({"concat": panels, "columns": 2, "spacing": 8}, words, fit=False)
+    return finish_chart({"concat": panels, "columns": 2, "spacing": 8}, words, fit=False)
 
 
-def diagonal(rows: Sequence[Row], *, title: str | None, below: bool) -> list[Chart]:
+def diagonal_layers(rows: Sequence[Row], *, title: str | None, below: bool) -> list[Chart]:
     """One panel of `reliability`: points with their intervals around the diagonal."""
-    shown = [row | {"x": hundred(row["confidence"]), "percent": hundred(row["share"])} for row in rows]
+    shown = [row | {"x": to_percent(row["confidence"]), "percent": to_percent(row["share"])} for row in rows]
     under = {"values": PERCENTS, "title": "stated confidence, percent" if below else None, "labels": below}
     beside = {"values": PERCENTS, "title": title, "labels": title is not None, "labelFlush": True}
     x, y = quantitative("x", scale=WHOLE, axis=under), quantitative("percent", scale=WHOLE, axis=beside)
@@ -58,7 +72,7 @@ def diagonal(rows: Sequence[Row], *, title: str | None, below: bool) -> list[Cha
     ]
 
 
-def counts(rows: Sequence[Row]) -> list[Chart]:
+def count_layers(rows: Sequence[Row]) -> list[Chart]:
     """How many values lie in each bin, as bars with numbers."""
     shown = [{"left": 100 * row["up_to"] - 9.6, "right": 100 * row["up_to"] - 0.4, "n": row["n"], "label": f"{row['n']:,}"} for row in rows]
     middle = [row | {"at": (row["left"] + row["right"]) / 2} for row in shown]
@@ -72,13 +86,13 @@ def counts(rows: Sequence[Row]) -> list[Chart]:
     ]
 
 
-def accuracy(rows: Sequence[Row], words: Words) -> Chart:
+def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
     """Accuracy against generated tokens per question, with intervals both ways; told apart by colour and shape, the best first.
 
     `rows`: name, accuracy, ci_low, ci_high, tokens_out, tokens_out_ci_low, tokens_out_ci_high; arms of unknown tokens are left out.
     """
     known = sorted((row for row in rows if row["tokens_out"] is not None and row["accuracy"] is not None), key=lambda row: -row["accuracy"])
-    shown = [row | {"percent": hundred(row["accuracy"]), "low": hundred(row["ci_low"]), "high": hundred(row["ci_high"])} for row in known]
+    shown = [row | {"percent": to_percent(row["accuracy"]), "low": to_percent(row["ci_low"]), "high": to_percent(row["ci_high"])} for row in known]
     names = [row["name"] for row in shown]
     wide = max(row["tokens_out"] for row in shown) > MANY * max(min(row["tokens_out"] for row in shown), 1e-9)
     placed = side_by_side(shown, np.log if wide else np.asarray, np.exp if wide else np.asarray)
@@ -103,7 +117,7 @@ def accuracy(rows: Sequence[Row], words: Words) -> Chart:
         layer(across, bar, {"x": quantitative("from"), "x2": {"field": "to"}, "y": y, "color": keyed}),
         layer(placed, point, {"x": x, "y": y, "color": keyed, "shape": shaped}),
     ]
-    return finished({"layer": layers, "height": 230 + 12 * len(names)}, words)
+    return finish_chart({"layer": layers, "height": 230 + 12 * len(names)}, words)
 
 
 def side_by_side(rows: Sequence[Row], scale: Callable[..., Array], back: Callable[..., Array]) -> list[Row]:
@@ -128,7 +142,7 @@ def side_by_side(rows: Sequence[Row], scale: Callable[..., Array], back: Callabl
     return found
 
 
-def missing(rows: Sequence[Row], words: Words) -> Chart:
+def missing_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
     """What is missing as a share of what could be there, one bar for each reason, with the counts at its end.
 
     `rows`: name (what, phase and reason), share, n, of.
@@ -143,4 +157,4 @@ def missing(rows: Sequence[Row], words: Words) -> Chart:
         layer(shown, {"type": "bar", "color": BLUE, "height": 9}, {"x": x, "y": y}),
         layer(shown, text, {"x": x, "y": y, "text": nominal("label")}),
     ]
-    return finished({"layer": layers, "height": STEP * len(rows)}, words)
+    return finish_chart({"layer": layers, "height": STEP * len(rows)}, words)

@@ -19,9 +19,9 @@ from analysis.figures.charts.style import (
     QUIET,
     SHAPES,
     Chart,
+    ChartTitle,
     Row,
-    Words,
-    finished,
+    finish_chart,
     layer,
     nominal,
     quantitative,
@@ -63,16 +63,16 @@ def phases_of(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(row["phase"] for row in rows))
 
 
-def confidence(rows: Sequence[Row], lines: Sequence[Row], words: Words) -> Chart:
+def confidence_chart(rows: Sequence[Row], lines: Sequence[Row], words: ChartTitle) -> Chart:
     """Mean confidence by phase with its interval, over single debaters as thin lines.
 
     `rows`: phase, mean, ci_low, ci_high, n; `lines`: debater, phase, confidence, and href where marks link.
     """
     shared = axes(phases_of(rows))
-    return finished({"layer": [half(), *debaters(lines, shared), *means(rows, shared)], "height": HIGH}, words)
+    return finish_chart({"layer": [half_line(), *debater_layers(lines, shared), *mean_layers(rows, shared)], "height": HIGH}, words)
 
 
-def confidence_by_side(rows: Sequence[Row], lines: Sequence[Row], words: Words) -> Chart:
+def confidence_by_side_chart(rows: Sequence[Row], lines: Sequence[Row], words: ChartTitle) -> Chart:
     """As `confidence`, with a line for each value of the entry `group`, told apart by colour, shape and dash, and named at its end."""
     phases = phases_of(rows)
     # As wide as the longer name of a side to the right of the last phase, in steps between phases.
@@ -80,12 +80,12 @@ def confidence_by_side(rows: Sequence[Row], lines: Sequence[Row], words: Words) 
     groups = list(dict.fromkeys(row["group"] for row in rows))
     for place, group in enumerate(groups):
         mine = [row for row in rows if row["group"] == group]
-        layers += means(mine, shared, place, offset=DODGE * (2 * place - len(groups) + 1), labels=False)
-    layers.append(ends([row for row in rows if row["phase"] == phases[-1]], groups, shared))
-    return finished({"layer": [half(), *debaters(lines, shared), *layers], "height": HIGH}, words)
+        layers += mean_layers(mine, shared, place, offset=DODGE * (2 * place - len(groups) + 1), labels=False)
+    layers.append(end_labels([row for row in rows if row["phase"] == phases[-1]], groups, shared))
+    return finish_chart({"layer": [half_line(), *debater_layers(lines, shared), *layers], "height": HIGH}, words)
 
 
-def ends(rows: Sequence[Row], groups: Sequence[str], shared: Axes) -> Chart:
+def end_labels(rows: Sequence[Row], groups: Sequence[str], shared: Axes) -> Chart:
     """The names of lines at their ends, moved apart where they would lie on each other."""
     shown, floor = [], -100.0
     for row in sorted((row for row in rows if row["mean"] is not None), key=lambda row: row["mean"]):
@@ -97,7 +97,7 @@ def ends(rows: Sequence[Row], groups: Sequence[str], shared: Axes) -> Chart:
     return layer(shown, mark, {"x": shared.x, "y": shared.y, "text": nominal("label"), "color": colours})
 
 
-def confidence_by_model(rows: Sequence[Row], lines: Sequence[Row], words: Words, *, phases: Sequence[str]) -> Chart:
+def confidence_by_model_chart(rows: Sequence[Row], lines: Sequence[Row], words: ChartTitle, *, phases: Sequence[str]) -> Chart:
     """As `confidence`, with a small panel for each value of the entry `group`, in the order of the rows; `phases` in playing order."""
     panels = []
     groups = list(dict.fromkeys(row["group"] for row in rows))
@@ -107,17 +107,17 @@ def confidence_by_model(rows: Sequence[Row], lines: Sequence[Row], words: Words,
         size = {"percent": 9, "n": f"n = {max(row['n'] for row in mine):,}"}
         mark = {"type": "text", "align": "right", "dx": -3, "fontSize": 8.5, "color": QUIET}
         said = layer([size], mark, {"x": {"value": "width"}, "y": shared.y, "text": nominal("n")})
-        layers = [half(), *debaters(own, shared), *means(mine, shared, labels=False), said]
+        layers = [half_line(), *debater_layers(own, shared), *mean_layers(mine, shared, labels=False), said]
         panels.append({"layer": layers, "width": SMALL, "height": 62, "title": panel_title(group)})
-    return finished({"concat": panels, "columns": 2, "spacing": 8}, words, fit=False)
+    return finish_chart({"concat": panels, "columns": 2, "spacing": 8}, words, fit=False)
 
 
-def half() -> Chart:
+def half_line() -> Chart:
     """The line at 50%: one side of each debate must lose, so that the two cannot be surer on average and right."""
     return layer([{"percent": 50}], {"type": "rule", **DASHED}, {"y": quantitative("percent")})
 
 
-def debaters(lines: Sequence[Row], shared: Axes) -> list[Chart]:
+def debater_layers(lines: Sequence[Row], shared: Axes) -> list[Chart]:
     """Single debaters as thin lines, or as ticks where there is one phase; nothing without any."""
     if not lines:
         return []
@@ -132,11 +132,11 @@ def debaters(lines: Sequence[Row], shared: Axes) -> list[Chart]:
     return [layer(rows, mark, encoding | {"detail": nominal("debater")})]
 
 
-def means(rows: Sequence[Row], shared: Axes, group: int | None = None, *, offset: int = 0, labels: bool = True) -> list[Chart]:
+def mean_layers(rows: Sequence[Row], shared: Axes, group: int | None = None, *, offset: int = 0, labels: bool = True) -> list[Chart]:
     """Means with their intervals, joined by a line; the colour, shape and dash are those of the number of a group, or of a single one."""
     colour = INK if group is None else COLOURS[group % len(COLOURS)]
     shape, dash = SHAPES[(group or 0) % len(SHAPES)], DASHES[(group or 0) % len(DASHES)]
-    drawn = [row | {"percent": hundred(row["mean"]), "low": hundred(row["ci_low"]), "high": hundred(row["ci_high"])} for row in rows]
+    drawn = [row | {"percent": to_percent(row["mean"]), "low": to_percent(row["ci_low"]), "high": to_percent(row["ci_high"])} for row in rows]
     known = [row | {"label": f"{row['percent']:.1f}"} for row in drawn if row["percent"] is not None]
     at = {"x": shared.x, "y": shared.y}
     line = {"type": "line", "color": colour, "strokeWidth": 1.4, "strokeDash": dash, "xOffset": offset}
@@ -154,12 +154,12 @@ def means(rows: Sequence[Row], shared: Axes, group: int | None = None, *, offset
     return layers
 
 
-def hundred(value: float | None) -> float | None:
+def to_percent(value: float | None) -> float | None:
     """A share in percent, None where there is none."""
     return None if value is None else 100 * value
 
 
-def both_sides(rows: Sequence[Row], points: Sequence[Row], words: Words) -> Chart:
+def both_sides_chart(rows: Sequence[Row], points: Sequence[Row], words: ChartTitle) -> Chart:
     """The two ratings of each debate against each other, a panel for each phase, the corner where both are above 50% shaded.
 
     `rows`: phase, debates, above_50; `points`: phase, proposition, opposition, and href where marks link.
@@ -168,7 +168,7 @@ def both_sides(rows: Sequence[Row], points: Sequence[Row], words: Words) -> Char
     for place, row in enumerate(rows):
         mine = [point for point in points if point["phase"] == row["phase"]]
         panels.append(corner_panel(row, mine, left=place == 0))
-    return finished({"hconcat": panels, "spacing": 14}, words, fit=False)
+    return finish_chart({"hconcat": panels, "spacing": 14}, words, fit=False)
 
 
 def corner_panel(row: Row, points: Sequence[Row], *, left: bool) -> Chart:
@@ -190,7 +190,7 @@ def corner_panel(row: Row, points: Sequence[Row], *, left: bool) -> Chart:
     return {"layer": [shade, dots], "width": SQUARE, "height": SQUARE, "title": title}
 
 
-def estimates(rows: Sequence[Row], words: Words, *, axis: str, zero: float, domain: tuple[float, float] | None = None) -> Chart:
+def estimates_chart(rows: Sequence[Row], words: ChartTitle, *, axis: str, zero: float, domain: tuple[float, float] | None = None) -> Chart:
     """Estimates with their intervals, one below the other in the order of the rows, around a line at `zero`.
 
     `rows`: name, value, low, high (in the units of the axis; None where undefined) and label, which stands at the right.  Intervals are
@@ -211,4 +211,4 @@ def estimates(rows: Sequence[Row], words: Words, *, axis: str, zero: float, doma
         layer(dots, point, {"y": y, "x": x}),
         layer(rows, label, {"y": y, "x": {"value": "width"}, "text": nominal("label")}),
     ]
-    return finished({"layer": layers, "height": STEP * len(rows)}, words)
+    return finish_chart({"layer": layers, "height": STEP * len(rows)}, words)

@@ -88,7 +88,7 @@ STYLE: Chart = {
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ChartTitle:
     """The title of a figure, and the lines below it."""
 
     title: str
@@ -111,16 +111,16 @@ def nominal(entry: str) -> Chart:
     return {"field": entry, "type": "nominal"}
 
 
-def harmless(value: object) -> object:
+def escape_text(value: object) -> object:
     """The value with all its text made printable, line breaks apart: the converter takes the whole process down at a NUL."""
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, dict):
-        return {key: harmless(inner) for key, inner in value.items()}
-    return [harmless(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {key: escape_text(inner) for key, inner in value.items()}
+    return [escape_text(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def finished(chart: Chart, words: Words, *, fit: bool = True) -> Chart:
+def finish_chart(chart: Chart, words: ChartTitle, *, fit: bool = True) -> Chart:
     """The chart with its title and the common style; `fit` makes a single panel with its labels as wide as a column."""
     notes = [cut(note, LETTERS) for note in words.notes]
     # A space keeps the converter from treating no subtitle and an empty one differently.
@@ -135,16 +135,16 @@ def cut(text: str, letters: int) -> str:
     return plain if len(plain) <= letters else plain[: letters - 1] + "…"
 
 
-def short(names: Sequence[str], *, letters: int = NAME_LETTERS) -> dict[str, str]:
+def short_names(names: Sequence[str], *, letters: int = NAME_LETTERS) -> dict[str, str]:
     """Each name of a model as it stands in a figure, by name: without the provider before its first "/" where that is enough."""
     tails = {name: name.partition("/")[2] or name for name in names}
     often = Counter(tails.values())
-    return distinct(names, [tail if often[tail] == 1 else name for name, tail in tails.items()], letters=letters)
+    return distinct_names(names, [tail if often[tail] == 1 else name for name, tail in tails.items()], letters=letters)
 
 
-def distinct(names: Sequence[str], words: Sequence[str] | None = None, *, letters: int = NAME_LETTERS) -> dict[str, str]:
+def distinct_names(names: Sequence[str], words: Sequence[str] | None = None, *, letters: int = NAME_LETTERS) -> dict[str, str]:
     """Each name as it stands in a figure, by name: harmless, cut in the middle where it is long, and with a number where two look alike."""
-    wanted = {name: middle(text, letters) for name, text in zip(names, names if words is None else words, strict=True)}
+    wanted = {name: cut_middle(text, letters) for name, text in zip(names, names if words is None else words, strict=True)}
     often, seen, shown = Counter(wanted.values()), Counter[str](), {}
     for name, text in wanted.items():
         seen[text] += 1
@@ -152,13 +152,13 @@ def distinct(names: Sequence[str], words: Sequence[str] | None = None, *, letter
     return shown
 
 
-def middle(text: str, letters: int) -> str:
+def cut_middle(text: str, letters: int) -> str:
     """The text without what could steer a reader, its middle left out where it is long: models differ at the end of their names."""
     plain = clean(text)
     return plain if len(plain) <= letters else f"{plain[: letters // 2 - 1]}…{plain[-(letters // 2) :]}"
 
 
-def address(episode: str) -> str:
+def debate_link(episode: str) -> str:
     """Where a mark that is a debate links to: the viewer's page of the episode, its id quoted."""
     return f"{ORIGIN}/debate/{quote(episode, safe='')}"
 
@@ -167,11 +167,11 @@ def svg(chart: Chart) -> str:
     """The chart as SVG, `WIDTH` pixels wide: text stays text, nothing is loaded, and links are as `address` was given them."""
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_svg(json.dumps(harmless(chart), allow_nan=False), vl_version=GRAMMAR)
-    return GEOMETRY.sub(rounded, UNSEEN.sub("", drawn)).replace(f'="{ORIGIN}/', '="/')
+    drawn = vl_convert.vegalite_to_svg(json.dumps(escape_text(chart), allow_nan=False), vl_version=GRAMMAR)
+    return GEOMETRY.sub(round_numbers, UNSEEN.sub("", drawn)).replace(f'="{ORIGIN}/', '="/')
 
 
-def rounded(geometry: re.Match[str]) -> str:
+def round_numbers(geometry: re.Match[str]) -> str:
     """An attribute that draws, with its numbers to a hundredth of a pixel: half the file, and no difference on paper."""
     return DECIMALS.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), geometry[0])
 

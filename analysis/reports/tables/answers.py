@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.reports.tables.formatting import block, decimal, interval, p_value, percent, say, with_interval
+from analysis.reports.tables.formatting import decimal, interval, mean_with_interval, p_value, percent, print_block, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ def print_answers(console: Console, report: Json) -> None:
     unfinished = [f"{found['episodes'][status]:,} {status}" for status in ("failed", "open") if found["episodes"][status]]
     left_out = f"; left out: {', '.join(unfinished)}" if unfinished else ""
     simulated = " of SIMULATED models" if report["simulated"] else ""
-    say(console, f"Answers{simulated} to {counted(found['questions'], 'question')} in {counted(found['episodes']['done'], 'play')}{left_out}")
+    say(console, f"Answers{simulated} to {pluralize(found['questions'], 'question')} in {pluralize(found['episodes']['done'], 'play')}{left_out}")
     if found["pooled"]:
         say(
             console, f"POOLED: plays with different options of {', '.join(found['pooled'])}; give studies names of their own to keep them apart"
@@ -34,26 +34,26 @@ def print_answers(console: Console, report: Json) -> None:
     print_confidence(console, found["arms"])
 
 
-def counted(n: int, noun: str) -> str:
+def pluralize(n: int, noun: str) -> str:
     """A number with its noun."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def print_accuracy(console: Console, found: Json) -> None:
     """Accuracy by arm, and by models where an arm has several."""
-    rows = [[row["arm"], row["questions"], row["plays"], *right(row), row["unreadable"], *right(row, "of_readable")] for row in found["arms"]]
+    rows = [[row["arm"], row["questions"], row["plays"], *share_cells(row), row["unreadable"], *share_cells(row, "of_readable")] for row in found["arms"]]
     headings = ["arm", "questions", "plays", "right", "95% interval", "unreadable", "of readable", "95% interval"]
     notes = [
         f"unreadable in {row['arm']}: " + ", ".join(f"{reason} {n:,}" for reason, n in row["unreadable_because"].items())
         for row in found["arms"]
         if row["unreadable"]
     ]
-    block(console, "Right answers, percent; unreadable ones count as not right", headings, rows, notes)
-    rows = [[row["arm"], row["models"], row["plays"], *right(row), row["unreadable"]] for row in found["by_model"]]
-    block(console, "Right answers by models, percent", ["arm", "models", "plays", "right", "95% interval", "unreadable"], rows, words=2)
+    print_block(console, "Right answers, percent; unreadable ones count as not right", headings, rows, notes)
+    rows = [[row["arm"], row["models"], row["plays"], *share_cells(row), row["unreadable"]] for row in found["by_model"]]
+    print_block(console, "Right answers by models, percent", ["arm", "models", "plays", "right", "95% interval", "unreadable"], rows, text_columns=2)
 
 
-def right(row: Json, name: str = "accuracy") -> list[str]:
+def share_cells(row: Json, name: str = "accuracy") -> list[str]:
     """A share and its interval in percent."""
     prefix = "" if name == "accuracy" else "of_readable_"
     limits = {"ci_low": row[f"{prefix}ci_low"], "ci_high": row[f"{prefix}ci_high"]}
@@ -66,12 +66,12 @@ def print_differences(console: Console, differences: Sequence[Json]) -> None:
     rows = []
     for row in shown:
         tested = [row["better"], row["worse"], p_value(row["p_exact"]), p_value(row["p_holm"])]
-        rows.append([row["arm"], row["against"], row["questions"], with_interval(row), *tested])
+        rows.append([row["arm"], row["against"], row["questions"], mean_with_interval(row), *tested])
     notes = [f"Of {len(differences)} pairs those with the first arm; --json has all."] if len(shown) < len(differences) else []
     if any(row["p_exact"] is None for row in shown):
         notes.append("No p where two arms have no common question, or did not play each equally often.")
     headings = ["arm", "against", "questions", "points (95% interval)", "better", "worse", "exact p", "Holm"]
-    block(console, "Difference of two arms on the same questions", headings, rows, notes, words=2)
+    print_block(console, "Difference of two arms on the same questions", headings, rows, notes, text_columns=2)
 
 
 def print_spent(console: Console, found: Json) -> None:
@@ -89,7 +89,7 @@ def print_spent(console: Console, found: Json) -> None:
     if unknown:
         notes.append(f"Unknown, and left out of the means: {'; '.join(unknown)}.")
     headings = ["arm", "right", "replies", "tokens in", "generated", "dollars", "summaries"]
-    block(console, "What a question took, mean per play", headings, rows, notes)
+    print_block(console, "What a question took, mean per play", headings, rows, notes)
 
 
 def dollars(value: float | None) -> str:
@@ -108,7 +108,7 @@ def print_paths(console: Console, arms: Sequence[Json]) -> None:
             lost = percent(paths["unreadable"] / paths["paths"])
             rows.append([arm["arm"], n, *shares, percent(arm["accuracy"]), lost])
     headings = ["arm", "n", "Pass@1 (95%)", "Cons@n (95%)", "any right (95%)", "final", "no answer"]
-    block(console, "Paths, percent", headings, rows)
+    print_block(console, "Paths, percent", headings, rows)
 
 
 def print_changes(console: Console, arms: Sequence[Json]) -> None:
@@ -128,7 +128,7 @@ def print_changes(console: Console, arms: Sequence[Json]) -> None:
             if row["reason"]:
                 notes.append(f"{where}: {row['reason']}.")
     headings = ["arm", "what", "pairs", "to wrong", "to right", "Acc1", "Acc2", "CL", "CS", "RSS (95%)"]
-    block(console, "Who changed: right to wrong, wrong to right; Acc, CL, CS in percent", headings, rows, notes, words=2)
+    print_block(console, "Who changed: right to wrong, wrong to right; Acc, CL, CS in percent", headings, rows, notes, text_columns=2)
 
 
 def print_confidence(console: Console, arms: Sequence[Json]) -> None:
@@ -145,4 +145,4 @@ def print_confidence(console: Console, arms: Sequence[Json]) -> None:
             if row["without"]:
                 notes.append(f"{arm['arm']}, {row['what']}: {row['without']:,} without confidence or unreadable, left out.")
     headings = ["arm", "of", "n", "Brier", "ECE", "AUROC (95%)", "AUPRC+", "AUPRC-", "selective", "gap"]
-    block(console, "Confidence against correctness", headings, rows, notes, words=2)
+    print_block(console, "Confidence against correctness", headings, rows, notes, text_columns=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from analysis.reports.tables.formatting import WIDTH, block, interval, p_value, percent, say, with_interval
+from analysis.reports.tables.formatting import WIDTH, interval, mean_with_interval, p_value, percent, print_block, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,20 +28,20 @@ def print_comparison(found: Json, pairs: Sequence[Pair] = (), file: TextIO | Non
     for line in [*lines, "=" * min(console.width, max(map(len, lines)))]:
         say(console, line)
     if found["debates"]:
-        print_matched(console, found["debates"], "debates", found["by"])
+        print_match_counts(console, found["debates"], "debates", found["by"])
         if found["debates"]["pairs"]:
-            print_debates(console, found["debates"])
+            print_debate_changes(console, found["debates"])
     if found["answers"]:
-        print_matched(console, found["answers"], "plays of questions", found["by"])
+        print_match_counts(console, found["answers"], "plays of questions", found["by"])
         if found["answers"]["pairs"]:
-            print_answers(console, found["answers"])
+            print_answer_changes(console, found["answers"])
     print_pairs(console, pairs)
     say(console, "Rules")
     for name, words in found["rules"].items():
         say(console, f"  {name}: {words}")
 
 
-def print_matched(console: Console, found: Json, what: str, by: str) -> None:
+def print_match_counts(console: Console, found: Json, what: str, by: str) -> None:
     """How many plays have a partner, and what to do where none has."""
     a, b = found["plays"]
     notes = [
@@ -55,10 +55,10 @@ def print_matched(console: Console, found: Json, what: str, by: str) -> None:
         notes.append(f"Models of both: {named[0]}." if named[0] == named[1] else f"Models of A: {named[0]}. Models of B: {named[1]}.")
     elif not found["pairs"]:
         notes.append("Nothing matches. Where other models sat in the seats, --by subject compares what they did on the same subjects.")
-    block(console, notes=notes)
+    print_block(console, notes=notes)
 
 
-def print_debates(console: Console, found: Json) -> None:
+def print_debate_changes(console: Console, found: Json) -> None:
     """Confidence by phase, its rise, both sides sure, and who won."""
     rows = [[row["phase"], *difference_cells(row)] for row in found["phases"]]
     if found["rise"]:
@@ -66,13 +66,13 @@ def print_debates(console: Console, found: Json) -> None:
     notes = []
     if found["phases_of_one_only"]:
         notes.append(f"Phases of one study only, left out: {', '.join(found['phases_of_one_only'])}.")
-    block(console, "Confidence of debaters, percent", ["phase", "n", "A", "B", "B - A (95% interval)", "p"], rows, notes)
+    print_block(console, "Confidence of debaters, percent", ["phase", "n", "A", "B", "B - A (95% interval)", "p"], rows, notes)
     notes, both, outcomes = [], found["both"], found["outcomes"]
     if both and both["mean"] is not None:
         counts = [f"{n} of {of}" for n, of in zip(both["above_75"], both["debates"], strict=True)]
         p = f", exact p {p_value(both['p_exact'])}" if both["p_exact"] is not None else ""
         notes.append(
-            f"Both sides above 75%, {both['phase']}: {counts[0]} debates of A, {counts[1]} of B; {with_interval(both)} points;"
+            f"Both sides above 75%, {both['phase']}: {counts[0]} debates of A, {counts[1]} of B; {mean_with_interval(both)} points;"
             f" more often in A in {both['only_a']} pairs, in B in {both['only_b']}{p}."
         )
     if outcomes:
@@ -80,15 +80,15 @@ def print_debates(console: Console, found: Json) -> None:
         notes.append(
             f"The winner changed in {outcomes['changed']} of {outcomes['judged']} debates judged in both{': ' if changes else ''}{changes}."
         )
-    block(console, notes=notes)
+    print_block(console, notes=notes)
 
 
 def difference_cells(row: Json) -> list[object]:
     """n, both means, the difference and its p."""
-    return [row["n"], percent(row["a"]), percent(row["b"]), with_interval(row), p_value(row["p"])]
+    return [row["n"], percent(row["a"]), percent(row["b"]), mean_with_interval(row), p_value(row["p"])]
 
 
-def print_answers(console: Console, found: Json) -> None:
+def print_answer_changes(console: Console, found: Json) -> None:
     """Accuracy, who flipped, and stated confidence."""
     rows = [answer_cells("all" if found["arms"] else "answers", found, "")]
     rows += [answer_cells(row["arm"], row, p_value(row["p_holm"])) for row in found["arms"]]
@@ -100,7 +100,7 @@ def print_answers(console: Console, found: Json) -> None:
     if sure["mean"] is not None:
         limits = "" if sure["ci_low"] is None else f" (95% interval {interval(sure)}), p {p_value(sure['p'])}"
         notes.append(f"Stated confidence: {percent(sure['a'])} to {percent(sure['b'])}, {100 * sure['mean']:+.1f} points{limits}.")
-    block(console, "Right answers, percent; unreadable ones count as not right", headings, rows, notes)
+    print_block(console, "Right answers, percent; unreadable ones count as not right", headings, rows, notes)
 
 
 def answer_cells(arm: str, row: Json, adjusted: str) -> list[object]:
@@ -110,7 +110,7 @@ def answer_cells(arm: str, row: Json, adjusted: str) -> list[object]:
         row["questions"],
         percent(row["a"]),
         percent(row["b"]),
-        with_interval(row),
+        mean_with_interval(row),
         row["better"],
         row["worse"],
         p_value(row["p_exact"]),
@@ -131,4 +131,4 @@ def print_pairs(console: Console, pairs: Sequence[Pair]) -> None:
     if len(differing) > MOST_PAIRS:
         notes.append(f"The {MOST_PAIRS} with the largest difference; --pairs --json has all {len(differing):,}.")
     headings = ["episode of A", "episode of B", "A was", "B was", "A", "B"]
-    block(console, f"{len(differing):,} of {len(pairs):,} pairs differ; `arena show EPISODE` shows one", headings, rows, notes, words=4)
+    print_block(console, f"{len(differing):,} of {len(pairs):,} pairs differ; `arena show EPISODE` shows one", headings, rows, notes, text_columns=4)

@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from analysis.reports.tables.answers import print_answers
-from analysis.reports.tables.formatting import WIDTH, block, decimal, interval, p_value, percent, say, share, with_interval
+from analysis.reports.tables.formatting import (
+    WIDTH,
+    count_with_share,
+    decimal,
+    interval,
+    mean_with_interval,
+    p_value,
+    percent,
+    print_block,
+    say,
+)
 from analysis.reports.tables.robustness import print_robustness
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Json = dict[str, Any]
-OF_JURIES = ("winner", "ties", "ece", "auroc")
+JURY_RULES = ("winner", "ties", "ece", "auroc")
 
 
 def print_report(reports: Sequence[Json], file: TextIO | None = None) -> None:
@@ -31,7 +41,7 @@ def print_report(reports: Sequence[Json], file: TextIO | None = None) -> None:
     rules = {name: words for report in reports for name, words in report["rules"].items()}
     say(console, "Rules")
     for name, words in rules.items():
-        if judged or name not in OF_JURIES:
+        if judged or name not in JURY_RULES:
             say(console, f"  {name}: {words}")
 
 
@@ -57,7 +67,7 @@ def print_debates(console: Console, report: Json) -> None:
         print_calibration(console, report)
         print_robustness(console, report)
     else:
-        block(console, notes=["No finished debate with a rating."])
+        print_block(console, notes=["No finished debate with a rating."])
     print_arms(console, report.get("arms", []))
 
 
@@ -91,7 +101,7 @@ def print_phases(console: Console, report: Json) -> None:
         )
     headings = ["phase", "n", "mean", "95% interval", "sd", "missing"]
     pooled = ", all arms together" if report.get("arms") else ""
-    block(console, f"Confidence of debaters, percent{pooled}", headings, rows, notes)
+    print_block(console, f"Confidence of debaters, percent{pooled}", headings, rows, notes)
 
 
 def print_both(console: Console, report: Json) -> None:
@@ -99,8 +109,8 @@ def print_both(console: Console, report: Json) -> None:
     rows = []
     for both in report["both_by_phase"]:
         counts = [both[name] for name in ("at_least_75", "above_75", "above_50")]
-        rows.append([both["phase"], both["debates"], *(share(count, both["debates"]) for count in counts)])
-    block(console, "Debates in which both sides are sure of winning", ["phase", "debates", "75% or more", "above 75%", "above 50%"], rows)
+        rows.append([both["phase"], both["debates"], *(count_with_share(count, both["debates"]) for count in counts)])
+    print_block(console, "Debates in which both sides are sure of winning", ["phase", "debates", "75% or more", "above 75%", "above 50%"], rows)
 
 
 def print_models(console: Console, report: Json) -> None:
@@ -109,9 +119,9 @@ def print_models(console: Console, report: Json) -> None:
     rows = []
     for model in report["models"]:
         change = {"mean": model["rise"], "ci_low": model["rise_ci_low"], "ci_high": model["rise_ci_high"]}
-        row = [percent(model["first"]), percent(model["last"]), with_interval(change), percent(model["win_rate"])]
+        row = [percent(model["first"]), percent(model["last"]), mean_with_interval(change), percent(model["win_rate"])]
         rows.append([model["model"], model["n"], *row, sum(phase["missing"] for phase in model["phases"])])
-    block(console, "By model, percent", ["model", "n", first, last, "rise (95% interval)", "wins", "missing"], rows)
+    print_block(console, "By model, percent", ["model", "n", first, last, "rise (95% interval)", "wins", "missing"], rows)
 
 
 def print_against_half(console: Console, report: Json) -> None:
@@ -121,7 +131,7 @@ def print_against_half(console: Console, report: Json) -> None:
         ours, published = [decimal(row["t"], 1), p_value(row["p"])], [decimal(row["t_one_sample"], 1), p_value(row["p_one_sample_one_sided"])]
         rows.append([row["phase"], row["debates"], row["n"], percent(row["difference"], 2), *ours, *published])
     headings = ["phase", "debates", "n", "above 50%", "t", "p", "published t", "its p"]
-    block(console, "A model against itself: points above the 50% that is possible", headings, rows)
+    print_block(console, "A model against itself: points above the 50% that is possible", headings, rows)
 
 
 def print_calibration(console: Console, report: Json) -> None:
@@ -142,7 +152,7 @@ def print_calibration(console: Console, report: Json) -> None:
             f" (half a win each in Brier, left out of the rest); verdicts {verdicts['with_winner']}, abstained {verdicts['abstained']},"
             f" unreadable {verdicts['missing']}. gap: mean confidence minus share of wins, in points."
         )
-    block(console, "Confidence against the jury", headings, rows, notes)
+    print_block(console, "Confidence against the jury", headings, rows, notes)
 
 
 def print_arms(console: Console, arms: Sequence[Json]) -> None:
@@ -151,13 +161,13 @@ def print_arms(console: Console, arms: Sequence[Json]) -> None:
     for arm in arms:
         phases, both = arm["phases"], arm["both"]
         means = [percent(phases[k]["mean"]) if phases else "-" for k in (0, -1)]
-        above = share(both["above_75"], both["debates"]) if both else "-"
-        rows.append([arm["arm"], arm["episodes"]["done"], *means, with_interval(arm["rise"]), above])
-    block(console, "By arm, percent", ["arm", "debates", "first", "last", "rise (95% interval)", "both above 75%"], rows)
+        above = count_with_share(both["above_75"], both["debates"]) if both else "-"
+        rows.append([arm["arm"], arm["episodes"]["done"], *means, mean_with_interval(arm["rise"]), above])
+    print_block(console, "By arm, percent", ["arm", "debates", "first", "last", "rise (95% interval)", "both above 75%"], rows)
 
 
 def print_missing(console: Console, report: Json) -> None:
     """What is not there, and why."""
     rows = [[row["what"], row["phase"] or "-", row["arm"] or "-", row["reason"] or "-", row["n"]] for row in report["missing"]]
     notes = [] if rows else ["Nothing is missing."]
-    block(console, "Missing, and why" if rows else "", ["what", "phase", "arm", "reason", "n"], rows, notes, words=4)
+    print_block(console, "Missing, and why" if rows else "", ["what", "phase", "arm", "reason", "n"], rows, notes, text_columns=4)

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 WIDTH = 100
-BETWEEN = 3
+COLUMN_GAP = 3
 
 
-def block(
+def print_block(
     console: Console,
     title: str = "",
     headings: Sequence[str] = (),
     rows: Sequence[Sequence[object]] = (),
     notes: Sequence[str] = (),
     *,
-    words: int = 1,
+    text_columns: int = 1,
 ) -> None:
     """Print a table with notes below it; the first `words` columns hold words, the others numbers.  Nothing without rows and notes."""
     from rich import box
@@ -36,11 +36,11 @@ def block(
         drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         widths = [max(len(str(row[number])) for row in (headings, *rows)) for number in range(len(headings))]
         # A name is not broken in the middle where the numbers leave room for it.
-        room = console.width - sum(width + BETWEEN for width in widths[1:])
+        room = console.width - sum(width + COLUMN_GAP for width in widths[1:])
         for number, heading in enumerate(headings):
-            justify: Literal["left", "right"] = "left" if number < words else "right"
+            justify: Literal["left", "right"] = "left" if number < text_columns else "right"
             least = max(1, min(widths[0], room)) if number == 0 else None
-            drawn.add_column(Text(clean(heading)), justify=justify, overflow="fold", no_wrap=number >= words, min_width=least)
+            drawn.add_column(Text(clean(heading)), justify=justify, overflow="fold", no_wrap=number >= text_columns, min_width=least)
         for row in rows:
             drawn.add_row(*(Text(clean(str(cell))) for cell in row))
         say(console, title)
@@ -79,12 +79,12 @@ def interval(row: Json, digits: int = 1) -> str:
     return "-" if row["ci_low"] is None else f"{percent(row['ci_low'], digits)} to {percent(row['ci_high'], digits)}"
 
 
-def with_interval(row: Json | None) -> str:
+def mean_with_interval(row: Json | None) -> str:
     """The mean of a row in points, signed, with its interval, or "-"."""
     return "-" if row is None or row["mean"] is None else f"{100 * row['mean']:+.1f} ({interval(row)})"
 
 
-def share(count: int, whole: int) -> str:
+def count_with_share(count: int, whole: int) -> str:
     """A count with its share in percent."""
     return f"{count} ({100 * count / whole:.1f})" if whole else "0"
 

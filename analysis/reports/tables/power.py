@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TextIO
 
-from analysis.reports.tables.formatting import WIDTH, block, interval, percent, say
+from analysis.reports.tables.formatting import WIDTH, interval, percent, print_block, say
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Json = dict[str, Any]
-LOUD = "SIMULATED studies: no model was asked, and these numbers are no findings about language models"
-FALSE = " The claim is false of these debaters, so that every study that finds it is in error."
+SIMULATED_NOTICE = "SIMULATED studies: no model was asked, and these numbers are no findings about language models"
+FALSE_CLAIM_NOTE = " The claim is false of these debaters, so that every study that finds it is in error."
 DESIGNS = {
     None: "{0} debates itself in one study, {1} in another, each with so many debates; unpaired (Welch)",
     "motion": "{0} debates itself in one study, {1} in another, each with so many debates on the same motions; paired by motion and seat, as"
@@ -26,8 +26,8 @@ def print_power(plan: Json, file: TextIO | None = None) -> None:
 
     console = Console(file=file, highlight=False, markup=False, emoji=False)
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
-    say(console, LOUD)
-    say(console, "=" * min(console.width, len(LOUD)))
+    say(console, SIMULATED_NOTICE)
+    say(console, "=" * min(console.width, len(SIMULATED_NOTICE)))
     print_assumptions(console, plan)
     rows = [[one["debates"], percent(one["share"]), interval(one), f"{one['calls']:,}", one["re_asks"]] for one in plan["powers"]]
     headings = ["debates", "power", "95% interval", "calls", "re-asks"]
@@ -38,7 +38,7 @@ def print_power(plan: Json, file: TextIO | None = None) -> None:
     if undefined:
         notes.append(f"Studies whose test has no value (no spread, or fewer than 2 debates) have found nothing: {', '.join(undefined)}.")
     console.print()
-    block(console, f"Share of studies that find it, percent ({plan['studies']:,} simulated studies)", headings, rows, notes, words=0)
+    print_block(console, f"Share of studies that find it, percent ({plan['studies']:,} simulated studies)", headings, rows, notes, text_columns=0)
     say(console, answer(plan))
 
 
@@ -52,7 +52,7 @@ def print_assumptions(console: Console, plan: Json) -> None:
     say(console, f"Claim: {claim(plan)}, with debates as clusters.")
     say(console, f"Design: {design}. Each side rates in {plan['phases']} phase{'s' if plan['phases'] > 1 else ''}.")
     for one in plan["debaters"]:
-        say(console, assumed(one))
+        say(console, assumption_words(one))
     if plan["pilot"] is not None:
         pilot = plan["pilot"]
         size = f"{pilot['ratings']:,} ratings in {pilot['debates']:,} debates{', SIMULATED' if pilot['simulated'] else ''}"
@@ -63,10 +63,10 @@ def print_assumptions(console: Console, plan: Json) -> None:
         )
     if plan["paired"] == "motion":
         say(console, "In this model two debates on one motion share nothing, so that pairing by motion gains nothing here; motions may differ.")
-    say(console, f"True effect, with clipping and rounding: {100 * plan['effect']:+.1f} points.{'' if plan['true'] else FALSE}")
+    say(console, f"True effect, with clipping and rounding: {100 * plan['effect']:+.1f} points.{'' if plan['true'] else FALSE_CLAIM_NOTE}")
 
 
-def assumed(debater: Json) -> str:
+def assumption_words(debater: Json) -> str:
     """What the model assumes of a debater."""
     missing = " No rating is missing."
     if debater["unreadable"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.reports.tables.formatting import block, interval, p_value, percent, say, share
+from analysis.reports.tables.formatting import count_with_share, interval, p_value, percent, print_block, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ def print_robustness(console: Console, report: Json) -> None:
     if found is None:
         return
     say(console, "For a reviewer")
-    block(console, notes=[*slope_notes(found), *model_notes(report["models"])])
+    print_block(console, notes=[*slope_notes(found), *model_notes(report["models"])])
     print_sensitivity(console, found["sensitivity"], report["rise"] is not None)
     print_equivalence(console, found["equivalence"] or [])
 
@@ -62,23 +62,23 @@ def print_sensitivity(console: Console, found: Json, rises: bool) -> None:
     """The headline numbers without doubtful ratings, and between the worst that missing ones can hide."""
     bounds = found["bounds"]
     if not bounds["missing"] and all(found[name]["left_out"] == 0 for name in VARIANTS):
-        block(console, notes=["No rating is missing or flagged, so the headline numbers hang on no choice of ratings."])
+        print_block(console, notes=["No rating is missing or flagged, so the headline numbers hang on no choice of ratings."])
         return
     rows = []
     for name, words in VARIANTS.items():
         row = found[name]
         if not row["left_out"] and rows:
             continue
-        both = share(row["both"]["above_75"], row["both"]["debates"])
-        rows.append([words, row["left_out"], short(row["last"]), short(row["rise"], signed=True) if rises else "-", both])
-    limits = [between(bounds, name) for name in ("last", "rise", "both_above_75")]
+        both = count_with_share(row["both"]["above_75"], row["both"]["debates"])
+        rows.append([words, row["left_out"], mean_cell(row["last"]), mean_cell(row["rise"], signed=True) if rises else "-", both])
+    limits = [bounds_cell(bounds, name) for name in ("last", "rise", "both_above_75")]
     if bounds["missing"]:
         rows.append(["missing: 0 or 100", f"{bounds['missing']} set", limits[0], limits[1] if rises else "-", limits[2]])
     headings = ["ratings taken", "left out", "last (95%)", "rise (95%)", "both > 75%"]
-    block(console, "The headline numbers with other ratings, percent", headings, rows)
+    print_block(console, "The headline numbers with other ratings, percent", headings, rows)
 
 
-def short(row: Json, *, signed: bool = False) -> str:
+def mean_cell(row: Json, *, signed: bool = False) -> str:
     """A mean in percent with its interval in whole percent, or "-"."""
     if row["mean"] is None:
         return "-"
@@ -86,7 +86,7 @@ def short(row: Json, *, signed: bool = False) -> str:
     return mean if row["ci_low"] is None else f"{mean} ({interval(row, 0)})"
 
 
-def between(bounds: Json, name: str) -> str:
+def bounds_cell(bounds: Json, name: str) -> str:
     """The lowest and highest that a number can be, in percent."""
     return "-" if bounds[f"{name}_low"] is None else f"{percent(bounds[f'{name}_low'])} to {percent(bounds[f'{name}_high'])}"
 
@@ -96,4 +96,4 @@ def print_equivalence(console: Console, equivalence: list[Json]) -> None:
     rows = [[row["phase"], row["verdict"], row["debates"], percent(row["mean"]), interval(row), p_value(row["p"])] for row in equivalence]
     margin = f"{100 * equivalence[0]['margin']:g}" if rows else ""
     title = f"A model against itself: is the mean within {margin} points of 50%?"
-    block(console, title, ["phase", "verdict", "debates", "mean", "90% interval", "p"], rows, words=2)
+    print_block(console, title, ["phase", "verdict", "debates", "mean", "90% interval", "p"], rows, text_columns=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from analysis.reports.tables.formatting import WIDTH, block, decimal, interval, percent, say
+from analysis.reports.tables.formatting import WIDTH, decimal, interval, percent, print_block, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,7 @@ def print_standings(standings: Json, file: TextIO | None = None, *, rules: bool 
     print_effects(console, standings["judges"])
     print_agreement(console, standings)
     rows = [[row["reason"], row["n"]] for row in standings["missing"]]
-    block(console, "Missing verdicts, and why", ["reason", "n"], rows)
+    print_block(console, "Missing verdicts, and why", ["reason", "n"], rows)
     if rules:
         say(console, "Rules")
         for name, words in standings["rules"].items():
@@ -81,7 +81,7 @@ def print_contestants(console: Console, standings: Json) -> None:
     if surer["n"]:
         notes.append(f"The surer side won {percent(surer['mean'])}% of {surer['n']} debates (95% interval {interval(surer)}).")
     headings = ["contestant", "strength", "95% interval", "wins", "by sum", "Elo", "debates", "votes"]
-    block(console, "Leaderboard: strength in logits, wins in percent", headings, rows, notes)
+    print_block(console, "Leaderboard: strength in logits, wins in percent", headings, rows, notes)
 
 
 def print_judges(console: Console, judges: Sequence[Json]) -> None:
@@ -92,7 +92,7 @@ def print_judges(console: Console, judges: Sequence[Json]) -> None:
         flips = [judge["both_orders"], percent(judge["flip_rate"])]
         rows.append([judge["judge"], judge["readings"], judge["missing"], *flips, percent(judge["retest"]), *shares])
     headings = ["judge", "verdicts", "missing", "both orders", "flips", "retest", "proposition", "longer"]
-    block(console, "Judges, percent: how often they name the proposition, and the longer side", headings, rows)
+    print_block(console, "Judges, percent: how often they name the proposition, and the longer side", headings, rows)
 
 
 def print_effects(console: Console, judges: Sequence[Json]) -> None:
@@ -106,7 +106,7 @@ def print_effects(console: Console, judges: Sequence[Json]) -> None:
         own = judge["own_family"]
         if own["mean"] is not None:
             rows.append([judge["judge"], "its own family, points above the panel", f"{100 * own['mean']:+.1f}", interval(own)])
-    block(console, "What judges favour with strengths held fixed, logits", ["judge", "favours", "by", "95% interval"], rows, words=2)
+    print_block(console, "What judges favour with strengths held fixed, logits", ["judge", "favours", "by", "95% interval"], rows, text_columns=2)
 
 
 def print_agreement(console: Console, standings: Json) -> None:
@@ -115,4 +115,4 @@ def print_agreement(console: Console, standings: Json) -> None:
     rows = [[" / ".join(row["judges"]), row["pairs"], percent(row["same"])] for row in agreement["raw"]]
     limits = "-" if agreement["ci_low"] is None else f"{decimal(agreement['ci_low'], 2)} to {decimal(agreement['ci_high'], 2)}"
     notes = [f"Krippendorff's alpha {decimal(agreement['alpha'], 3)} (95% interval {limits})."] if len(standings["judges"]) > 1 else []
-    block(console, "Agreement of two judges, percent", ["judges", "pairs", "same winner"], rows, notes)
+    print_block(console, "Agreement of two judges, percent", ["judges", "pairs", "same winner"], rows, notes)

@@ -23,11 +23,11 @@ def show_comparison(words: argparse.Namespace) -> int:
     """arena compare"""
     from dataclasses import asdict
 
-    from analysis.reports.comparison import compared, paired, read_both
+    from analysis.reports.comparison import compare_studies, pair_plays, read_both
     from analysis.reports.tables.comparison import print_comparison
 
     studies = read_both(words.db, words.a, words.b)
-    found, rows = compared(studies, words.by), paired(studies, words.by) if words.pairs else []
+    found, rows = compare_studies(studies, words.by), pair_plays(studies, words.by) if words.pairs else []
     if words.json:
         print(json.dumps(found | ({"pairs": [asdict(row) for row in rows]} if words.pairs else {}), indent=1, ensure_ascii=False))
     else:

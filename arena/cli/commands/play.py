@@ -14,12 +14,12 @@ from arena.text import printable
 
 def add(command: Command) -> None:
     """The commands that play."""
-    run_options(command("run", run_study, "play a study file, or continue it"))
+    add_run_options(command("run", run_study, "play a study file, or continue it"))
     demo = command("demo", run_demo, "a tournament of simulated debaters, its report, and a query")
     demo.set_defaults(db=Path("demo.duckdb"))
 
 
-def run_options(run: argparse.ArgumentParser) -> None:
+def add_run_options(run: argparse.ArgumentParser) -> None:
     """The options of `arena run`."""
     run.add_argument("file", type=Path, help="a Python file with `def study(...) -> Study`")
     run.add_argument("-o", "--option", action="append", default=[], metavar="KEY=VALUE", help="an argument of its study function")
@@ -61,16 +61,16 @@ def run_study(words: argparse.Namespace) -> int:
     from arena.calls.prices import parse_price
     from arena.calls.rate_limits import parse_limits
     from arena.calls.retry import Retry
-    from arena.play.run import Arena, Which
+    from arena.play.run import Arena, RunSelection
     from arena.studies.study import Study
-    from arena.tournaments.stages import check_names, for_study, preflight, run_stages, written_now
+    from arena.tournaments.stages import arena_for_study, check_limit_names, count_episodes_by_study, run_stages, try_resolve_stage
     from arena.tournaments.study_file import load_stages
 
     if words.keys is not None:
         from agents.providers.keys import load_keys
 
         load_keys(words.keys)
-    which = Which(words.limit, words.shard, words.retry_failed, words.accept_code_change)
+    which = RunSelection(words.limit, words.shard, words.retry_failed, words.accept_code_change)
     arena = Arena(
         words.db,
         concurrency=words.concurrency,
@@ -82,20 +82,20 @@ def run_study(words: argparse.Namespace) -> int:
     )
     stages = load_stages(words.file, words.option)
     if len(stages) > 1 or not isinstance(stages[0], Study):
-        planned = preflight(stages, words.db)
+        planned = count_episodes_by_study(stages, words.db)
         print("planned: " + ", then ".join(f"{study} {count:,} episodes" for study, count in planned.items()), flush=True)
     if words.dry_run:
-        check_names(arena, stages)
+        check_limit_names(arena, stages)
         for stage in stages:
-            study = written_now(stage, words.db)
+            study = try_resolve_stage(stage, words.db)
             if study is None:
                 print(f"{stage.name}: can be estimated when the stages before it have been played")
             else:
                 print_estimate(
-                    study.name, for_study(arena, stages, study).dry_run(study, which=which, reply_tokens=words.reply_tokens), words.reply_tokens
+                    study.name, arena_for_study(arena, stages, study).dry_run(study, selection=which, reply_tokens=words.reply_tokens), words.reply_tokens
                 )
         return 0
-    summaries = run_stages(arena, stages, which=which, told=lambda summary: print(summary, flush=True))
+    summaries = run_stages(arena, stages, selection=which, on_stage_end=lambda summary: print(summary, flush=True))
     latest = {summary.study: summary for summary in summaries}
     for study in latest:
         print_missing(words.db, study)

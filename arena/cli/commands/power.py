@@ -40,7 +40,7 @@ class Plan:
     margin: float
 
     @property
-    def studies_of(self) -> int:
+    def study_kinds(self) -> int:
         """How many kinds of studies it takes: two where each kind of debater debates itself."""
         return 2 if self.claim == "difference" and self.paired != "debate" else 1
 
@@ -76,25 +76,25 @@ def add(command: Command) -> None:
 
 def show_power(words: argparse.Namespace) -> int:
     """arena power"""
-    plan, debates = planned(words), numbers(words.debates, words.most)
-    check(words)
+    plan, debates = parse_plan(words), parse_debate_counts(words.debates, words.most)
+    check_numbers(words)
     first_look = None
     if words.pilot is not None:
         spread, is_simulated = pilot(words.db, words.pilot)
         plan, first_look = with_spread(plan, spread), {"study": words.pilot, "simulated": is_simulated, **asdict(spread)}
-    from analysis.statistics.power import power, smallest
+    from analysis.statistics.power import find_smallest, power
 
-    draw, test = drawing(plan, Progress()), testing(plan)
+    draw, test = make_draw(plan, Progress()), choose_test(plan)
 
     def measure(number: int) -> Power:
         """The power with so many debates; the same simulated studies every time."""
         return power(draw, test, number, studies=words.studies, level=words.level, seed=words.seed)
 
     powers = [measure(number) for number in debates]
-    found = smallest(measure, words.target, most=words.most, known=powers)
+    found = find_smallest(measure, words.target, most=words.most, measured_powers=powers)
     settings = {name: getattr(words, name) for name in ("target", "most", "studies", "level", "seed")}
-    result = {"simulated": True, **described(plan), "pilot": first_look, **settings}
-    result |= {"powers": [row(plan, one) for one in powers], "smallest": row(plan, found) if found else None}
+    result = {"simulated": True, **describe_plan(plan), "pilot": first_look, **settings}
+    result |= {"powers": [power_row(plan, one) for one in powers], "smallest": power_row(plan, found) if found else None}
     if words.json:
         print(json.dumps(result, indent=1))
     else:
@@ -104,7 +104,7 @@ def show_power(words: argparse.Namespace) -> int:
     return 0
 
 
-def planned(words: argparse.Namespace) -> Plan:
+def parse_plan(words: argparse.Namespace) -> Plan:
     """What was asked for, or StudyError where that makes no study."""
     if words.claim == "difference" and words.against is None:
         raise StudyError("a difference is between two kinds of debaters; name the other one with --against, such as --against sim/even")
@@ -122,7 +122,7 @@ def planned(words: argparse.Namespace) -> Plan:
     return Plan((one.name, other.name), (one.profile, other.profile), words.claim, words.paired, words.phases, words.margin)
 
 
-def check(words: argparse.Namespace) -> None:
+def check_numbers(words: argparse.Namespace) -> None:
     """Raise StudyError for a number out of range."""
     if not 0 < words.target < 1:
         raise StudyError(f"--target must lie between 0 and 1 (0.8 is a power of 80%), found {words.target:g}")
@@ -134,7 +134,7 @@ def check(words: argparse.Namespace) -> None:
         raise StudyError(f"--seed must be 0 or more, found {words.seed}")
 
 
-def numbers(text: str, most: int) -> list[int]:
+def parse_debate_counts(text: str, most: int) -> list[int]:
     """The numbers of debates, smallest first; StudyError for anything else, or where `most` is out of range."""
     if not 2 <= most <= MOST_DEBATES:
         raise StudyError(f"--most must lie between 2 and {MOST_DEBATES:,} debates, found {most}")
@@ -150,26 +150,26 @@ def numbers(text: str, most: int) -> list[int]:
 
 def debater(reference: str) -> SimulatedDebater:
     """The debater that a reference names; StudyError where it is no simulated debater."""
-    from agents.simulated.debater import EXAMPLE, JUDGE, SOLVER, simulated
+    from agents.simulated.debater import EXAMPLE, JUDGE, SOLVER, simulated_debater
 
     kind, _, rest = reference.partition("/")
     if kind != "sim" or rest.partition(":")[0] in (JUDGE, SOLVER):
         raise StudyError(f"power is planned with simulated debaters; {reference.partition('@')[0]!r} is none (for example {EXAMPLE})")
-    return simulated(rest)
+    return simulated_debater(rest)
 
 
 def pilot(path: Path, study: str) -> tuple[Spread, bool]:
     """What a stored study tells about its noise, and whether it is simulated; StudyError where it has too few debates."""
     import numpy as np
 
-    from analysis.read.debates import read
-    from analysis.statistics.power import spread
+    from analysis.read.debates import read_records
+    from analysis.statistics.power import estimate_spread
 
-    [record] = read(path, study)
+    [record] = read_records(path, study)
     debates = record.debates
     kinds: dict[tuple[str, str | None], int] = {}
     code = [[kinds.setdefault((arm, model), len(kinds)) for model in pair] for arm, pair in zip(debates.arm, debates.model, strict=True)]
-    found = spread(debates.confidence, debates.asked, np.array(code, dtype=np.int64).reshape(debates.model.shape))
+    found = estimate_spread(debates.confidence, debates.asked, np.array(code, dtype=np.int64).reshape(debates.model.shape))
     if found.debates < LEAST_PILOT or isnan(found.noise):
         needed = max(LEAST_PILOT, len(kinds) + 1)
         raise StudyError(
@@ -186,14 +186,14 @@ def with_spread(plan: Plan, spread: Spread) -> Plan:
     return replace(plan, sides=(one, other))
 
 
-def drawing(plan: Plan, watch: Callable[[int], None]) -> Draw:
+def make_draw(plan: Plan, watch: Callable[[int], None]) -> Draw:
     """The function that draws the plan's studies; `watch` hears of each draw."""
     from agents.simulated.studies import ratings
 
     def draw(studies: int, debates: int, rng: Any) -> tuple[Any, ...]:
         """One (S, G, 2, P) for each kind of study."""
         watch(debates)
-        pairs = [plan.sides] if plan.studies_of == 1 else [(side, side) for side in plan.sides]
+        pairs = [plan.sides] if plan.study_kinds == 1 else [(side, side) for side in plan.sides]
         return tuple(
             ratings(one, other, studies=studies, debates=debates, phases=plan.phases, rng=stream)
             for (one, other), stream in zip(pairs, rng.spawn(len(pairs)), strict=True)
@@ -202,26 +202,26 @@ def drawing(plan: Plan, watch: Callable[[int], None]) -> Draw:
     return draw
 
 
-def testing(plan: Plan) -> Test:
+def choose_test(plan: Plan) -> Test:
     """The test of the plan's claim."""
-    from analysis.statistics.power import above_half, difference, equivalence, rise
+    from analysis.statistics.power import above_half_test, difference_test, equivalence_test, rise_test
 
     match plan.claim, plan.paired:
         case "rise", _:
-            return lambda found: rise(found[0])
+            return lambda found: rise_test(found[0])
         case "above-half", _:
-            return lambda found: above_half(found[0])
+            return lambda found: above_half_test(found[0])
         case "equivalence", _:
-            return lambda found: equivalence(found[0], plan.margin)
+            return lambda found: equivalence_test(found[0], plan.margin)
         case _, "debate":
-            return lambda found: difference(found[0][:, :, :1, -1], found[0][:, :, 1:, -1], paired=True)
+            return lambda found: difference_test(found[0][:, :, :1, -1], found[0][:, :, 1:, -1], paired=True)
         case _:
-            return lambda found: difference(found[0][..., -1], found[1][..., -1], paired=plan.paired == "motion")
+            return lambda found: difference_test(found[0][..., -1], found[1][..., -1], paired=plan.paired == "motion")
 
 
-def described(plan: Plan) -> dict[str, Any]:
+def describe_plan(plan: Plan) -> dict[str, Any]:
     """The plan as JSON has it: the claim, what each kind of debater is assumed to be, and the true effect with clipping and rounding."""
-    kinds = [{"name": name, **assumed(side, plan.phases)} for name, side in dict(zip(plan.names, plan.sides, strict=True)).items()]
+    kinds = [{"name": name, **assumptions(side, plan.phases)} for name, side in dict(zip(plan.names, plan.sides, strict=True)).items()]
     first, last = ([kinds[k][name] for k in (0, -1)] for name in ("first", "last"))
     effect = {
         "rise": sum(last) / 2 - sum(first) / 2,
@@ -237,7 +237,7 @@ def described(plan: Plan) -> dict[str, Any]:
     return found | {"debaters": kinds}
 
 
-def assumed(profile: Profile, phases: int) -> dict[str, float]:
+def assumptions(profile: Profile, phases: int) -> dict[str, float]:
     """What the model assumes of a debater: exact means of its first and last rating, and the parameters that spread them, in [0, 1]."""
     from agents.simulated.debater import expected_confidence
 
@@ -247,10 +247,10 @@ def assumed(profile: Profile, phases: int) -> dict[str, float]:
     return means | {name: own[name] for name in ("bias", "drift", *FROM_PILOT)} | {"missing": own["unreadable"] ** 2}
 
 
-def row(plan: Plan, power: Power) -> dict[str, float]:
+def power_row(plan: Plan, power: Power) -> dict[str, float]:
     """A power with the calls that so many debates take, and about how many re-asks come on top."""
     unreadable = sum(side.unreadable for side in plan.sides) / 2
-    calls = power.debates * plan.studies_of * 2 * plan.phases
+    calls = power.debates * plan.study_kinds * 2 * plan.phases
     return asdict(power) | {"calls": calls, "re_asks": round(calls * unreadable)}
 
 

@@ -57,10 +57,10 @@ def write_reports(words: argparse.Namespace, reports: list[dict[str, Any]]) -> N
         import vl_convert  # noqa: F401
     except ImportError as error:
         raise StudyError(f"figures need {error.name}: pip install '.[view]'") from error
-    from analysis.reports.html import check_place, page, write_figures, write_whole
+    from analysis.reports.html import check_target, page, write_atomically, write_figures
 
     if words.html:
-        check_place(words.html)
+        check_target(words.html)
     if words.figures:
         for file in write_figures(words.figures, words.db, [report["study"] for report in reports]):
             print(file, flush=True)
@@ -68,7 +68,7 @@ def write_reports(words: argparse.Namespace, reports: list[dict[str, Any]]) -> N
         print(f"drawing the figures of {len(reports)} {'study' if len(reports) == 1 else 'studies'} …", file=sys.stderr)
         given = [f"--{name}={getattr(words, name)}" for name in ("db", "study", "margin", "mixed", "html") if getattr(words, name) is not None]
         content = page(words.db, reports, command=shlex.join(["arena", "report", *given]), made=datetime.now(UTC)).encode()
-        write_whole(words.html, content)
+        write_atomically(words.html, content)
         print(f"the report is in {words.html} ({len(content) / 1000:,.0f} kB); any browser shows it")
 
 

@@ -72,11 +72,11 @@ def show_schema(words: argparse.Namespace) -> int:
     from arena.store import catalogue
 
     if words.format == "json":
-        found = [catalogue.one(words.name)] if words.name else list(catalogue.documented().values())
+        found = [catalogue.find_entry(words.name)] if words.name else list(catalogue.read_catalogue().values())
         as_json = [catalogue.as_dict(item) for item in found]
         print(json.dumps(as_json[0] if words.name else as_json, indent=1, ensure_ascii=False))
         return 0
     markdown = words.format == "markdown"
-    lines = catalogue.detail_lines(catalogue.one(words.name), markdown) if words.name else catalogue.overview_lines(markdown)
+    lines = catalogue.detail_lines(catalogue.find_entry(words.name), markdown) if words.name else catalogue.overview_lines(markdown)
     print("\n".join(lines))
     return 0

@@ -48,7 +48,7 @@ def run_view(words: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise StudyError(f"the viewer needs {error.name}: pip install '.[view]'") from error
     token = secrets.token_urlsafe(24)
-    with listening(words.port) as listener:
+    with open_listener(words.port) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={token}"
         print(f"{words.db} is shown at\n  {address}\nto this machine alone; Ctrl-C ends it", flush=True)
         if words.open:
@@ -72,20 +72,20 @@ def run_publish(words: argparse.Namespace) -> int:
         raise StudyError(f"pages need {error.name}: pip install '.[view]'") from error
     if not words.db.exists():
         raise StudyError(f"there is no store at {words.db}; run or import a study first, or name another file with --db")
-    found = publish(words.db, words.folder, studies=words.study, private=words.private, calls=words.calls, watch=counting())
+    found = publish(words.db, words.folder, studies=words.study, private=words.private, calls=words.calls, watch=progress_printer())
     print(f"{found.pages:,} pages {'with' if words.private else 'without'} what was private are in {words.folder}")
     if found.calls_left_out:
         print(f"the pages of {found.calls_left_out:,} turns were left out; --calls writes them too")
-    if found.few:
-        print(f"numbers made of private ratings of too few debates or questions were left out, as the pages say: {', '.join(found.few)}")
-    if found.tagged and not words.private:
-        speeches = "1 speech holds" if found.tagged == 1 else f"{found.tagged:,} speeches hold"
+    if found.studies_with_omissions:
+        print(f"numbers made of private ratings of too few debates or questions were left out, as the pages say: {', '.join(found.studies_with_omissions)}")
+    if found.speeches_with_private_tag and not words.private:
+        speeches = "1 speech holds" if found.speeches_with_private_tag == 1 else f"{found.speeches_with_private_tag:,} speeches hold"
         print(f"{speeches} a private tag: these are words that were said in public, and are published as they were said")
     print(f"look at them with: python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(words.folder))}")
     return 0
 
 
-def counting() -> Callable[[int, int], None]:
+def progress_printer() -> Callable[[int, int], None]:
     """A watch that says how far it is, every two seconds."""
     told = time.monotonic()
 
@@ -99,7 +99,7 @@ def counting() -> Callable[[int, int], None]:
     return watch
 
 
-def listening(port: int | None) -> socket.socket:
+def open_listener(port: int | None) -> socket.socket:
     """A socket on loopback: the port that was asked for, or the first that is free.  Raises StudyError where there is none."""
     for number in range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

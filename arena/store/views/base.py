@@ -26,7 +26,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Canned:
+class CannedQuery:
     """A question that researchers ask, in words, and the view that answers it."""
 
     question: str

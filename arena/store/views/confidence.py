@@ -6,7 +6,7 @@ rating that came with it, the other side's ratings before and after it was heard
 
 from __future__ import annotations
 
-from arena.store.views.base import DONE, Canned, View
+from arena.store.views.base import DONE, CannedQuery, View
 
 # Words stand between spaces and line breaks; splitting at a regular expression would take a hundred times as long.
 WORDS = "len(list_filter(string_split(translate(t.public, chr(9) || chr(10) || chr(13), '   '), ' '), lambda w: w <> ''))"
@@ -77,9 +77,9 @@ RISE_COLUMNS = {
     "share_down": "share of them that ended lower than they began",
 }
 
-CONFIDENCE: dict[str, Canned] = {
-    "speeches": Canned("What was each speech rated, what came before and after it, and did its side win?", SPEECHES),
-    "confidence_by_model": Canned(
+CONFIDENCE: dict[str, CannedQuery] = {
+    "speeches": CannedQuery("What was each speech rated, what came before and after it, and did its side win?", SPEECHES),
+    "confidence_by_model": CannedQuery(
         "How sure of winning is each model in each phase?",
         View(
             "Stated confidence of debaters by study, arm, model and phase",
@@ -93,7 +93,7 @@ CONFIDENCE: dict[str, Canned] = {
             N_RATED | {"sd": "sample standard deviation", "missing": "ratings that were asked for and could not be read"},
         ),
     ),
-    "side_confidence": Canned(
+    "side_confidence": CannedQuery(
         "How sure were both sides of the same debate, phase by phase?",
         View(
             "One row is a phase of a debate with the ratings of both sides",
@@ -112,7 +112,7 @@ CONFIDENCE: dict[str, Canned] = {
             },
         ),
     ),
-    "excess_by_phase": Canned(
+    "excess_by_phase": CannedQuery(
         "By how much do the two sides' chances add up to more than 100%, in each phase?",
         View(
             "Mean of both sides' ratings together minus 1, by study, arm and phase",
@@ -131,7 +131,7 @@ CONFIDENCE: dict[str, Canned] = {
             },
         ),
     ),
-    "rise_by_model": Canned(
+    "rise_by_model": CannedQuery(
         "Which model becomes surer from the first phase to the last, and how often?",
         View(
             "Change of confidence from the first rated phase to the last, by study, arm and model",
@@ -139,7 +139,7 @@ CONFIDENCE: dict[str, Canned] = {
             RISE_COLUMNS,
         ),
     ),
-    "rise": Canned(
+    "rise": CannedQuery(
         "What share of debaters raised or lowered their confidence from the first phase to the last?",
         View(
             "Change of confidence from the first rated phase to the last, by study and arm",
@@ -147,7 +147,7 @@ CONFIDENCE: dict[str, Canned] = {
             RISE_COLUMNS,
         ),
     ),
-    "common_confidences": Canned(
+    "common_confidences": CannedQuery(
         "Which numbers are stated most often?",
         View(
             "How often each confidence was stated, by study and arm, the most common first",
@@ -158,7 +158,7 @@ CONFIDENCE: dict[str, Canned] = {
             {"confidence": "in [0, 1]", "n": "how often it was stated", "share": "share of all ratings of the arm"},
         ),
     ),
-    "round_numbers": Canned(
+    "round_numbers": CannedQuery(
         "What share of each model's confidences are round numbers?",
         View(
             "Share of ratings that are multiples of 5 and of 10 percent, by study, arm and model",
@@ -178,7 +178,7 @@ CONFIDENCE: dict[str, Canned] = {
             },
         ),
     ),
-    "self_spread": Canned(
+    "self_spread": CannedQuery(
         "How far apart are the two sides where one model debates itself?",
         View(
             "Difference of both sides' ratings in debates of a model against itself, by study, arm, model and phase",
@@ -197,7 +197,7 @@ CONFIDENCE: dict[str, Canned] = {
             },
         ),
     ),
-    "visible_confidence": Canned(
+    "visible_confidence": CannedQuery(
         "Does the confidence that an opponent shows predict how one's own changes next, and does one that it hides?",
         View(
             "How a debater's next change of rating goes with the opponent's rating, seen or not, by study and arm",
@@ -217,7 +217,7 @@ CONFIDENCE: dict[str, Canned] = {
             },
         ),
     ),
-    "next_after_empty": Canned(
+    "next_after_empty": CannedQuery(
         "How does confidence change after the opponent said next to nothing?",
         View(
             "Mean change of the rating after the opponent's speech, by study and arm, for speeches of under 5 words and all others",
@@ -234,7 +234,7 @@ CONFIDENCE: dict[str, Canned] = {
             },
         ),
     ),
-    "private_words": Canned(
+    "private_words": CannedQuery(
         "Which speeches let private words or ratings slip, and what did the opponent's next rating do?",
         View(
             "One row is a speech with remnants of the tags that should have kept thoughts and rating private",
@@ -255,7 +255,7 @@ CONFIDENCE: dict[str, Canned] = {
             },
         ),
     ),
-    "stated_in_thoughts": Canned(
+    "stated_in_thoughts": CannedQuery(
         "Does the stated confidence agree with the number in the private thoughts?",
         View(
             "One row is a rating whose thoughts name a percentage, with the last one that they name",
@@ -273,7 +273,7 @@ CONFIDENCE: dict[str, Canned] = {
             },
         ),
     ),
-    "drift_by_date": Canned(
+    "drift_by_date": CannedQuery(
         "Do confidences drift by date or by the snapshot of a model?",
         View(
             "Stated confidence by study, arm, phase, day and served model; days differ in models and motions too, where a study played them so",

@@ -6,7 +6,7 @@ judges that is a noisy truth, and `judge_agreement` says how noisy.  Intervals a
 
 from __future__ import annotations
 
-from arena.store.views.base import Canned, View
+from arena.store.views.base import CannedQuery, View
 
 # The bin of ten, closed on the right: (0.7, 0.8] holds 0.8, and 0 goes to the first.  Within 1e-8 of an edge counts as on it.
 BIN = "greatest(1, case when abs(10 * c - round(10 * c)) < 1e-8 then round(10 * c) else ceil(10 * c) end)::integer"
@@ -52,12 +52,12 @@ READINGS = """
         select d.study, t.* from verdicts t join episodes d on d.episode = t.debate and d.status = 'done' where t.winner is not null)
 """
 
-JUDGES: dict[str, Canned] = {
-    "calibration_by_phase": Canned(
+JUDGES: dict[str, CannedQuery] = {
+    "calibration_by_phase": CannedQuery(
         "How well do confidences fit who won, phase by phase (Brier, ECE, AUROC)?",
         View("Calibration of ratings against the judges by study, arm and phase", calibration("study, arm, round, phase"), CALIBRATION_COLUMNS),
     ),
-    "calibration_by_model": Canned(
+    "calibration_by_model": CannedQuery(
         "How well does each model's confidence fit how often it won (Brier, ECE, AUROC)?",
         View(
             "Calibration of ratings against the judges by study, arm, phase and model",
@@ -65,7 +65,7 @@ JUDGES: dict[str, Canned] = {
             CALIBRATION_COLUMNS,
         ),
     ),
-    "reliability": Canned(
+    "reliability": CannedQuery(
         "Of those who stated so much, what share won?",
         View(
             "Ratings and results by study, arm, phase and bin of confidence, ties left out: what a reliability diagram shows",
@@ -84,7 +84,7 @@ JUDGES: dict[str, Canned] = {
             },
         ),
     ),
-    "proposition_wins_by_motion": Canned(
+    "proposition_wins_by_motion": CannedQuery(
         "How often does the proposition win, motion by motion?",
         View(
             "Judged debates by study and motion, by the sum of the judges' confidences",
@@ -110,7 +110,7 @@ JUDGES: dict[str, Canned] = {
             },
         ),
     ),
-    "vote_splits": Canned(
+    "vote_splits": CannedQuery(
         "How do the judges' votes split?",
         View(
             "How many judged debates had which split of votes, by study",
@@ -129,7 +129,7 @@ JUDGES: dict[str, Canned] = {
             },
         ),
     ),
-    "longer_sides": Canned(
+    "longer_sides": CannedQuery(
         "Do longer sides win?",
         View(
             "How often the side with more words won, by study and arm",
@@ -154,7 +154,7 @@ JUDGES: dict[str, Canned] = {
             },
         ),
     ),
-    "higher_confidence_wins": Canned(
+    "higher_confidence_wins": CannedQuery(
         "Does the side win that is surer of winning?",
         View(
             "How often the side with the higher rating won, by study, arm and phase",
@@ -177,7 +177,7 @@ JUDGES: dict[str, Canned] = {
             },
         ),
     ),
-    "judge_agreement": Canned(
+    "judge_agreement": CannedQuery(
         "How often do two judges name the same winner?",
         View(
             "Pairs of readings of the same debate, in the same order of sides, by two judges, and how many agree",
@@ -195,7 +195,7 @@ JUDGES: dict[str, Canned] = {
             },
         ),
     ),
-    "judge_repeats": Canned(
+    "judge_repeats": CannedQuery(
         "Does a judge that reads the same debate again name the same winner?",
         View(
             "Pairs of readings of the same debate, in the same order of sides, by one judge, and how many agree",
@@ -213,7 +213,7 @@ JUDGES: dict[str, Canned] = {
             },
         ),
     ),
-    "side_bias": Canned(
+    "side_bias": CannedQuery(
         "Which side, and which place in the order, does each judge favour?",
         View(
             "Share of a judge's votes for the proposition, and for the side that it read first, by study",
@@ -235,7 +235,7 @@ JUDGES: dict[str, Canned] = {
             },
         ),
     ),
-    "token_payout": Canned(
+    "token_payout": CannedQuery(
         "What would the ratings have won and lost as stakes, under the rule that the prompts name?",
         View(
             "Ratings as stakes of 0 to 100 tokens by study, arm, model and phase: the winner gets the other's stake, the loser pays its own",
@@ -254,7 +254,7 @@ JUDGES: dict[str, Canned] = {
             },
         ),
     ),
-    "model_motion_side": Canned(
+    "model_motion_side": CannedQuery(
         "How do model, motion and side go together, in confidence and in wins?",
         View(
             "First and last rating and wins by study, arm, model, motion and side",

@@ -5,15 +5,15 @@ Imports keep no calls, times or prompts: these views are empty for them, not zer
 
 from __future__ import annotations
 
-from arena.store.views.base import DONE, Canned, View
+from arena.store.views.base import DONE, CannedQuery, View
 
 WITH_CALLS = (
     "from calls c join episodes e on e.episode = c.episode and e.status = 'done' left join seats s on s.episode = c.episode and s.seat = c.seat"
 )
 KNOWN_TOKENS = "case when count(*) filter (c.status = 'ok' and c.{0} is null) = 0 then coalesce(sum(c.{0}), 0) end as {0}"
 
-RECORD: dict[str, Canned] = {
-    "cost_per_episode": Canned(
+RECORD: dict[str, CannedQuery] = {
+    "cost_per_episode": CannedQuery(
         "What did each debate or question take, in calls, tokens and dollars?",
         View(
             "Calls, tokens and dollars of each finished episode and model, failed attempts included",
@@ -32,7 +32,7 @@ RECORD: dict[str, Canned] = {
             },
         ),
     ),
-    "cost_by_arm": Canned(
+    "cost_by_arm": CannedQuery(
         "What does an episode take on average, by model and configuration?",
         View(
             "Mean calls, tokens and dollars of a finished episode by study, arm and model",
@@ -55,7 +55,7 @@ RECORD: dict[str, Canned] = {
             },
         ),
     ),
-    "latency": Canned(
+    "latency": CannedQuery(
         "How long does a call take?",
         View(
             "Seconds of calls that were answered, in finished episodes, by study, arm, model and phase",
@@ -78,7 +78,7 @@ RECORD: dict[str, Canned] = {
             },
         ),
     ),
-    "critical_path": Canned(
+    "critical_path": CannedQuery(
         "How long did each debate take, and how long must it take?",
         View(
             "One row is a debate: its wall time, the turns that had to wait for each other, and all turns one after another",
@@ -104,7 +104,7 @@ RECORD: dict[str, Canned] = {
             },
         ),
     ),
-    "attempts": Canned(
+    "attempts": CannedQuery(
         "How many attempts did a turn take, and how often was something unreadable?",
         View(
             "Turns with their attempts on the wire, in finished episodes, by study, arm, model and phase",
@@ -132,7 +132,7 @@ RECORD: dict[str, Canned] = {
             },
         ),
     ),
-    "reasked": Canned(
+    "reasked": CannedQuery(
         "Does a speech that had to be asked for again come with another confidence?",
         View(
             "Ratings of debaters by study, arm and phase, and by whether the turn was had at once",
@@ -152,7 +152,7 @@ RECORD: dict[str, Canned] = {
             },
         ),
     ),
-    "transcript": Canned(
+    "transcript": CannedQuery(
         "What was said in this episode, in order, private words included?",
         View(
             "The turns of a finished episode in order; its id may be cut short",
@@ -166,7 +166,7 @@ RECORD: dict[str, Canned] = {
             {"id": "the episode's id, or the beginning of it"},
         ),
     ),
-    "prompt_of": Canned(
+    "prompt_of": CannedQuery(
         "What stood in the prompt of this turn, piece by piece?",
         View(
             "The prompt of a turn in parts: text, or a turn of somebody with the face that was shown; nothing for imports",
@@ -192,7 +192,7 @@ RECORD: dict[str, Canned] = {
             },
         ),
     ),
-    "debates_of": Canned(
+    "debates_of": CannedQuery(
         "Which debates did this model sit in, how sure was it, and did it win?",
         View(
             "The finished debates of models whose reference holds these words",

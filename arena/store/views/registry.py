@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from arena.store.views.base import VIEWS, Canned, View
+from arena.store.views.base import VIEWS, CannedQuery, View
 from arena.store.views.confidence import CONFIDENCE
 from arena.store.views.judges import JUDGES
 from arena.store.views.record import RECORD
 
-ASKED_ALREADY = {
+BASE_VIEW_QUESTIONS = {
     "confidence_by_round": "How sure of winning are debaters in each phase, by configuration?",
     "both_sides": "In how many debates are both sides sure of winning, above 75% say?",
     "outcomes": "Who won each judged debate, by majority and by the sum of the judges' confidences?",
@@ -27,11 +27,11 @@ ASKED_ALREADY = {
     "question_plays": "What came of each play of a question?",
     "who_saw_what": "Who was shown which words of whom?",
 }
-CANNED: dict[str, Canned] = {name: Canned(question, VIEWS[name]) for name, question in ASKED_ALREADY.items()} | CONFIDENCE | JUDGES | RECORD
+CANNED: dict[str, CannedQuery] = {name: CannedQuery(question, VIEWS[name]) for name, question in BASE_VIEW_QUESTIONS.items()} | CONFIDENCE | JUDGES | RECORD
 
 # Everything that is made in a store, in an order in which each reads only earlier ones.
-MADE: dict[str, View] = VIEWS | {name: canned.view for name, canned in CANNED.items()}
-READS = {name: set(re.findall(r"\b(?:from|join)\s+(\w+)", view.sql)) & MADE.keys() for name, view in MADE.items()}
+ALL_VIEWS: dict[str, View] = VIEWS | {name: canned.view for name, canned in CANNED.items()}
+VIEW_DEPENDENCIES = {name: set(re.findall(r"\b(?:from|join)\s+(\w+)", view.sql)) & ALL_VIEWS.keys() for name, view in ALL_VIEWS.items()}
 # Whoever looks at the catalogue, or names a view in a text that is put together, is to find all of them.
 CATALOGUE = re.compile(
     r"duckdb_\w+|information_schema|pg_\w+|sqlite_master|\bshow\b|\bdescribe\b|\bdesc\b|\bpragma\b|\bsummarize\b|\bquery(_table)?\s*\(", re.I
@@ -50,17 +50,17 @@ def statement(name: str, view: View) -> str:
     return f"create or replace view {name} as {view.sql}"
 
 
-def named_in(sql: str) -> tuple[str, ...]:
+def find_views(sql: str) -> tuple[str, ...]:
     """The views and macros that a query may need: those that its text names, and all of them where it looks at the catalogue."""
-    return tuple(MADE) if CATALOGUE.search(sql) else with_what_they_read(re.findall(r"\w+", sql.lower()))
+    return tuple(ALL_VIEWS) if CATALOGUE.search(sql) else with_dependencies(re.findall(r"\w+", sql.lower()))
 
 
-def with_what_they_read(names: Iterable[str]) -> tuple[str, ...]:
+def with_dependencies(names: Iterable[str]) -> tuple[str, ...]:
     """These views and macros with all that they read, in the order in which they can be made; other names are left out."""
     needed: set[str] = set()
-    waiting = set(names) & MADE.keys()
+    waiting = set(names) & ALL_VIEWS.keys()
     while waiting:
         name = waiting.pop()
         needed.add(name)
-        waiting |= READS[name] - needed
-    return tuple(name for name in MADE if name in needed)
+        waiting |= VIEW_DEPENDENCIES[name] - needed
+    return tuple(name for name in ALL_VIEWS if name in needed)

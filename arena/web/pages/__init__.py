@@ -10,7 +10,7 @@ from collections.abc import Callable
 from arena.web.pages.call import call, text
 from arena.web.pages.compare import compare
 from arena.web.pages.figure import figure, picture_png, picture_svg
-from arena.web.pages.sql import picture, sql, taken
+from arena.web.pages.sql import chart_svg, make_download, sql
 from arena.web.pages.studies import studies
 from arena.web.pages.study import study
 from arena.web.pages.transcript import transcript
@@ -32,8 +32,8 @@ FILES: tuple[tuple[str, str, FileFunction], ...] = (
     ("figure.svg", "/figure.svg/{name:path}", picture_svg),
     ("figure.png", "/figure.png/{name:path}", picture_png),
     ("text", "/text/{name:path}", text),
-    ("sql.svg", "/sql.svg", picture),
-    ("sql.csv", "/sql.csv", taken("csv")),
-    ("sql.json", "/sql.json", taken("json")),
-    ("sql.parquet", "/sql.parquet", taken("parquet")),
+    ("sql.svg", "/sql.svg", chart_svg),
+    ("sql.csv", "/sql.csv", make_download("csv")),
+    ("sql.json", "/sql.json", make_download("json")),
+    ("sql.parquet", "/sql.parquet", make_download("parquet")),
 )

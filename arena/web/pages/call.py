@@ -15,7 +15,7 @@ from typing import Any
 from arena.errors import StudyError
 from arena.play.prompt import NO_SPEECH
 from arena.types import Message
-from arena.web.prompts import Asked, Piece, asked
+from arena.web.prompts import Piece, RebuiltRequest, rebuild_request
 from arena.web.site import Ask, Document, Page, Query, Row, Site
 
 LONGEST, LONGEST_PUBLISHED = 20_000, 5_000_000
@@ -57,13 +57,13 @@ class Token:
 
 def call(site: Site, name: str, query: Query) -> Page:
     """The turn of the episode `name` that `seat` and `step` name.  Raises StudyError where there is none."""
-    seat, step = place(query)
+    seat, step = seat_and_step(query)
     with site.store(()) as ask:
-        turn, play, attempts = found(ask, name, seat, step)
+        turn, play, attempts = find_step(ask, name, seat, step)
         seated = next(iter(ask("from seats where episode = ? and seat = ?", [name, seat])), None)
         measures = ask("select name, value from measures where episode = ? and seat = ? and step = ? order by name", [name, seat, step])
         steps = [row["step"] for row in ask(STEPS, [name, seat])]
-        request, why_not = rebuilt(ask, turn, seated, attempts) if turn else (None, "no reply is stored, so that no prompt is")
+        request, why_not = request_or_reason(ask, turn, seated, attempts) if turn else (None, "no reply is stored, so that no prompt is")
         if request and not site.private:
             secrets = [words for row in ask(PRIVATE_WORDS, [name]) for words in row.values() if is_secret(words)]
             request = without_private(request, secrets)
@@ -95,26 +95,26 @@ def text(site: Site, name: str, query: Query) -> Document:
 
     Raises StudyError where there is no such turn or text.
     """
-    seat, step = place(query)
+    seat, step = seat_and_step(query)
     what = query.get("what", "text")
     if what not in TEXTS:
         raise StudyError(f"what must be one of {', '.join(TEXTS)}; found {what[:80]!r}")
     with site.store(()) as ask:
-        turn, _, attempts = found(ask, name, seat, step)
+        turn, _, attempts = find_step(ask, name, seat, step)
         if turn is None:
             raise StudyError(f"step {step} of {seat} has no reply in {site.db.name}")
         if what != "prompt":
             words = turn[what]
         else:
             seated = next(iter(ask("from seats where episode = ? and seat = ?", [name, seat])), None)
-            request, why_not = rebuilt(ask, turn, seated, attempts)
-            words = whole(request.messages) if request else why_not
+            request, why_not = request_or_reason(ask, turn, seated, attempts)
+            words = messages_as_text(request.messages) if request else why_not
     if words is None:
         raise StudyError(f"step {step} of {seat} has no {what}")
     return Document(words.encode("utf-8", "replace"), "text/plain; charset=utf-8")
 
 
-def place(query: Query) -> tuple[str, int]:
+def seat_and_step(query: Query) -> tuple[str, int]:
     """The seat and step that an address names.  Raises StudyError where it names none."""
     seat, step = query.get("seat", ""), query.get("step", "")
     if not seat or not (step.isascii() and step.isdigit() and len(step) < 10):
@@ -122,7 +122,7 @@ def place(query: Query) -> tuple[str, int]:
     return seat, int(step)
 
 
-def found(ask: Ask, episode: str, seat: str, step: int) -> tuple[Row | None, Row, list[Row]]:
+def find_step(ask: Ask, episode: str, seat: str, step: int) -> tuple[Row | None, Row, list[Row]]:
     """(turn, play, attempts) of a step; no turn where only calls are there.  Raises StudyError where there is nothing at all."""
     key = [episode, seat, step]
     turns = ask("from turns where episode = ? and seat = ? and step = ?", key)
@@ -134,10 +134,10 @@ def found(ask: Ask, episode: str, seat: str, step: int) -> tuple[Row | None, Row
     return ({**turns[0], "unfinished": unfinished} if turns else None), plays[0], attempts
 
 
-def rebuilt(ask: Ask, turn: Row, seated: Row | None, attempts: list[Row]) -> tuple[Asked | None, str]:
+def request_or_reason(ask: Ask, turn: Row, seated: Row | None, attempts: list[Row]) -> tuple[RebuiltRequest | None, str]:
     """(what was asked, ""), or (None, why that cannot be shown)."""
     try:
-        return asked(ask, turn, seated, list(dict.fromkeys(attempt["sent"] for attempt in attempts if attempt["ask"] == 0))), ""
+        return rebuild_request(ask, turn, seated, list(dict.fromkeys(attempt["sent"] for attempt in attempts if attempt["ask"] == 0))), ""
     except StudyError as error:
         return None, str(error)
 
@@ -147,14 +147,14 @@ def is_secret(words: str | None) -> bool:
     return words is not None and len(words.strip()) >= SHORTEST_SECRET
 
 
-def without_private(request: Asked, secrets: list[str]) -> Asked:
+def without_private(request: RebuiltRequest, secrets: list[str]) -> RebuiltRequest:
     """The request as everybody may see it: pieces that hold private words stand without any."""
 
     def public(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
         """Pieces in which only public words are left."""
         return tuple(one if may_be_seen(one, secrets) else Piece("", one.turn, one.face or "own", one.end) for one in pieces)
 
-    return Asked(request.system, public(request.prompt), public(request.prefill), (), request.same_hash)
+    return RebuiltRequest(request.system, public(request.prompt), public(request.prefill), (), request.same_hash)
 
 
 def may_be_seen(piece: Piece, secrets: list[str]) -> bool:
@@ -178,6 +178,6 @@ def settings(stored: str | None) -> dict[str, str]:
     return {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for name, value in given.items()}
 
 
-def whole(messages: tuple[Message, ...]) -> str:
+def messages_as_text(messages: tuple[Message, ...]) -> str:
     """All messages of a request in one text."""
     return "\n\n".join(f"=== {message.role} ===\n{message.content}" for message in messages)

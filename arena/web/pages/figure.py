@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from arena.errors import StudyError
 from arena.text import printable
-from arena.web.site import Document, Page, Query, Site, stamp
+from arena.web.site import Document, Page, Query, Site, store_fingerprint
 
 if TYPE_CHECKING:
     from analysis.figures.registry import Figure
@@ -19,7 +19,7 @@ FILTERS = ("arm", "model", "subject", "phase", "outcome")
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class FigureEntry:
     """A figure that studies of some kind have: its name in analysis/figures/registry.py, whether it needs a jury's verdicts, and whether its marks are
     ratings of single debaters."""
 
@@ -27,31 +27,31 @@ class Picture:
     title: str
     kinds: tuple[str, ...]
     judged: bool = False
-    single: bool = False
+    single_ratings: bool = False
 
 
-PICTURES = (
-    Picture("confidence", "Confidence by phase", ("debates",)),
-    Picture("both_sides", "Both sides at once", ("debates",), single=True),
-    Picture("rise", "Rise by model", ("debates",)),
-    Picture("confidence_by_model", "Confidence by model", ("debates",)),
-    Picture("reliability", "Confidence against the jury", ("debates",), judged=True),
-    Picture("leaderboard", "Who won", ("debates",), judged=True),
-    Picture("strength", "Strength", ("debates",), judged=True),
-    Picture("accuracy", "Accuracy against tokens", ("questions",)),
-    Picture("answer_reliability", "Confidence against accuracy", ("questions",)),
-    Picture("missing", "What is missing", ("debates", "questions")),
+FIGURES = (
+    FigureEntry("confidence", "Confidence by phase", ("debates",)),
+    FigureEntry("both_sides", "Both sides at once", ("debates",), single_ratings=True),
+    FigureEntry("rise", "Rise by model", ("debates",)),
+    FigureEntry("confidence_by_model", "Confidence by model", ("debates",)),
+    FigureEntry("reliability", "Confidence against the jury", ("debates",), judged=True),
+    FigureEntry("leaderboard", "Who won", ("debates",), judged=True),
+    FigureEntry("strength", "Strength", ("debates",), judged=True),
+    FigureEntry("accuracy", "Accuracy against tokens", ("questions",)),
+    FigureEntry("answer_reliability", "Confidence against accuracy", ("questions",)),
+    FigureEntry("missing", "What is missing", ("debates", "questions")),
 )
-NOTHING = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 360 300" font-family="sans-serif" font-size="13" fill="#565d66">{}</svg>"""
+EMPTY_SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 360 300" font-family="sans-serif" font-size="13" fill="#565d66">{}</svg>"""
 
 
-NAMES = tuple(picture.name for picture in PICTURES)
+NAMES = tuple(picture.name for picture in FIGURES)
 
 
-def pictures(kind: str, judged: bool, private: bool = True) -> list[Picture]:
+def figures_for(kind: str, judged: bool, private: bool = True) -> list[FigureEntry]:
     """The figures of a study of this kind; those of single ratings only where what is private may be shown."""
-    fitting = (picture for picture in PICTURES if kind in picture.kinds and (judged or not picture.judged))
-    return [picture for picture in fitting if private or not picture.single]
+    fitting = (picture for picture in FIGURES if kind in picture.kinds and (judged or not picture.judged))
+    return [picture for picture in fitting if private or not picture.single_ratings]
 
 
 def filters(query: Query) -> dict[str, str | None]:
@@ -65,7 +65,7 @@ def figure(site: Site, name: str, query: Query) -> Page:
 
     from analysis.figures.registry import svg
 
-    found = drawn(site, name, query, links=True)
+    found = find_figure(site, name, query, links=True)
     # The picture is ours: drawn from numbers and names, which the renderer escapes; points link to debates by addresses that we build.
     # Hundreds of them would stand in the way of the keyboard, which has the list of debates.
     picture = Markup(svg(found.chart).replace("<a ", '<a tabindex="-1" '))
@@ -81,13 +81,13 @@ def picture_svg(site: Site, name: str, query: Query) -> Document:
     from analysis.figures.registry import svg
 
     try:
-        drawing = svg(drawn(site, name, query, links=False).chart)
+        drawing = svg(find_figure(site, name, query, links=False).chart)
     except StudyError as error:
         if query.get("figure") not in NAMES:
             raise
         lines = textwrap.wrap(printable(str(error)), 52)[:8]
         texts = [Markup('<text x="12" y="{}">{}</text>').format(24 + 19 * k, escape(line)) for k, line in enumerate(lines)]
-        drawing = NOTHING.format(Markup("").join(texts))
+        drawing = EMPTY_SVG.format(Markup("").join(texts))
     return Document(drawing.encode(), "image/svg+xml")
 
 
@@ -95,19 +95,19 @@ def picture_png(site: Site, name: str, query: Query) -> Document:
     """The figure as PNG, at the resolution of print."""
     from analysis.figures.registry import png, svg
 
-    found = drawn(site, name, query, links=False)
+    found = find_figure(site, name, query, links=False)
     return Document(png(svg(found.chart)), "image/png", f"{found.name}.png")
 
 
-def drawn(site: Site, name: str, query: Query, *, links: bool) -> Figure:
+def find_figure(site: Site, name: str, query: Query, *, links: bool) -> Figure:
     """The figure that the query asks for, of the study of that name; with `links`, its points lead to debates, where a server answers."""
     asked = tuple(sorted((what, value) for what, value in filters(query).items() if value is not None))
-    return kept(site.db, stamp(site.db), name, query.get("figure", ""), asked, links and not site.static, site.private)
+    return cached_figure(site.db, store_fingerprint(site.db), name, query.get("figure", ""), asked, links and not site.static, site.private)
 
 
 @lru_cache(maxsize=4)
-def kept(db: Path, moment: str, study: str, name: str, where: tuple[tuple[str, str], ...], links: bool, singles: bool) -> Figure:
+def cached_figure(db: Path, moment: str, study: str, name: str, where: tuple[tuple[str, str], ...], links: bool, singles: bool) -> Figure:
     """A figure for one state of the store, kept for its page, its picture and its files, which are asked for one after another."""
-    from analysis.figures.registry import Where, figure
+    from analysis.figures.registry import DebateFilter, figure
 
-    return figure(db, study, name, where=Where(**dict(where)), links=links, singles=singles)
+    return figure(db, study, name, where=DebateFilter(**dict(where)), links=links, single_ratings=singles)

@@ -13,12 +13,12 @@ from typing import Any
 
 from arena.errors import StudyError
 from arena.play.prompt import NO_SPEECH
-from arena.web.pages.debate import plain
-from arena.web.pages.routes import Route, drawing
+from arena.web.pages.debate import plain_title
+from arena.web.pages.routes import Route, draw_routes
 from arena.web.pages.turns import (
     Key,
-    Read,
-    about,
+    ReadTurn,
+    common_content,
     episode_kind,
     has_secrets,
     lanes_of,
@@ -46,7 +46,7 @@ SAME = """
 
 
 @dataclass(frozen=True, slots=True)
-class Grade:
+class GradedAnswer:
     """An answer with what it is worth: `right` is None where that cannot be told, and `status` says why."""
 
     seat: str
@@ -68,7 +68,7 @@ def question_page(site: Site, ask: Ask, episode: Row, query: Query) -> Page:
     here = {key: query[key] for key in ("block", "private") if key in query}
     routes = [Route(**row) for row in ask(ROUTES, [name])]
     grades = grades_of(ask(ANSWERS, [name]), shows_confidence(site, query, turns))
-    content = about(site, ask, episode, query) | {
+    content = common_content(site, ask, episode, query) | {
         "kind": episode_kind(episode),
         "secrets": any(map(has_secrets, turns)),
         "transcript": transcript_of(site, ask, episode, turns, shown, query, VISIBLE),
@@ -87,9 +87,9 @@ def question_page(site: Site, ask: Ask, episode: Row, query: Query) -> Page:
         "models": models(episode),
         "no_speech": NO_SPEECH,
         **routes_content(routes, query, site),
-        **(judged(ask, episode) if episode_kind(episode) == "judging" else {"ruling": None, "debate": None}),
+        **(judging_content(ask, episode) if episode_kind(episode) == "judging" else {"ruling": None, "debate": None}),
     }
-    return Page("question.html", plain(episode["text"] or f"episode {name}", 120), content, live=episode["status"] == "open")
+    return Page("question.html", plain_title(episode["text"] or f"episode {name}", 120), content, live=episode["status"] == "open")
 
 
 def shows_confidence(site: Site, query: Query, turns: Sequence[Row]) -> bool:
@@ -97,11 +97,11 @@ def shows_confidence(site: Site, query: Query, turns: Sequence[Row]) -> bool:
     return shows_private(site, query) or not any(turn["confidence"] is not None and not turn["rating_public"] for turn in turns)
 
 
-def grades_of(rows: Sequence[Row], confidence: bool) -> list[tuple[Grade, Row]]:
+def grades_of(rows: Sequence[Row], confidence: bool) -> list[tuple[GradedAnswer, Row]]:
     """The answers of an episode, each with its row."""
     return [
         (
-            Grade(
+            GradedAnswer(
                 row["seat"],
                 row["stage"] or 0,
                 row["answer"],
@@ -116,7 +116,7 @@ def grades_of(rows: Sequence[Row], confidence: bool) -> list[tuple[Grade, Row]]:
     ]
 
 
-def votes(grades: Sequence[tuple[Grade, Row]]) -> list[tuple[str | None, int]]:
+def votes(grades: Sequence[tuple[GradedAnswer, Row]]) -> list[tuple[str | None, int]]:
     """(value, seats) of the seats' last answers, most frequent first; None stands for those that cannot be read."""
     last = {grade.seat: grade.value for grade, row in sorted(grades, key=lambda pair: pair[0].stage) if not row["final"]}
     return Counter(last.values()).most_common()
@@ -146,25 +146,25 @@ class Lanes:
 
 
 def new_reads(
-    site: Site, reads: Mapping[Key, Sequence[Read]], turns: Sequence[Row], routes: Sequence[Route], lanes: Lanes
-) -> dict[Key, list[Read]]:
+    site: Site, reads: Mapping[Key, Sequence[ReadTurn]], turns: Sequence[Row], routes: Sequence[Route], lanes: Lanes
+) -> dict[Key, list[ReadTurn]]:
     """Of what each turn had read only what its seat had not read before, with the similarity where a router chose it."""
     routed = {(route.block, f"path{route.path}", f"path{route.peer}"): route for route in routes}
     before: dict[str, set[tuple[str, int, str]]] = {}
-    found: dict[Key, list[Read]] = {}
+    found: dict[Key, list[ReadTurn]] = {}
     for turn in sorted(turns, key=lambda turn: turn["step"]):
         known = before.setdefault(turn["seat"], set())
         for read in reads.get((turn["seat"], turn["step"]), ()):
             if (read.seat, read.step, read.href) not in known:
                 route = routed.get((read.round, turn["seat"], read.seat))
-                href = on_its_page(site, read, lanes) if read.href.startswith("#") else read.href
+                href = href_across_pages(site, read, lanes) if read.href.startswith("#") else read.href
                 similarity = route.similarity if route else None
                 found.setdefault((turn["seat"], turn["step"]), []).append(replace(read, href=href, similarity=similarity))
             known.add((read.seat, read.step, read.href))
     return found
 
 
-def on_its_page(site: Site, read: Read, lanes: Lanes) -> str:
+def href_across_pages(site: Site, read: ReadTurn, lanes: Lanes) -> str:
     """Where a turn of this episode stands: on this page, or on another page of lanes."""
     if site.static or read.seat in lanes.shown or read.seat not in lanes.every:
         return read.href
@@ -191,13 +191,13 @@ def routes_content(routes: Sequence[Route], query: Query, site: Site) -> dict[st
     return {
         "blocks": blocks,
         "block": block,
-        "drawing": drawing(chosen),
+        "drawing": draw_routes(chosen),
         "routes": chosen[:MOST_ROUTES_IN_TABLE],
         "routes_left_out": max(0, len(chosen) - MOST_ROUTES_IN_TABLE),
     }
 
 
-def judged(ask: Ask, episode: Row) -> dict[str, Any]:
+def judging_content(ask: Ask, episode: Row) -> dict[str, Any]:
     """The ruling of a judging with its reasons as a text, and the debate that was judged."""
     ruling = next(iter(ask(RULING, [episode["episode"]])), None)
     debate = ruling["debate"] if ruling else episode["subject_source"]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 COLUMN, LEFT, TOP, LINE = 64, 74, 22, 14
 # The height of a band, and how wide and dark its curves are at most: of many curves each is thinner, so that one can be followed.
-FEW, MANY = (96, 5.0, 0.95), (220, 2.2, 0.6)
-MOST_OF_FEW = 64
+FEW_CURVES, MANY_CURVES = (96, 5.0, 0.95), (220, 2.2, 0.6)
+MAX_FEW_CURVES = 64
 MOST_CURVES = 600
 MOST_WORDS = 4
 
@@ -63,7 +63,7 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class RouteDiagram:
     """Routes as a picture of this size: a column for each path, a band for each block."""
 
     width: float
@@ -72,7 +72,7 @@ class Drawing:
     bands: tuple[Band, ...]
 
 
-def drawing(routes: Sequence[Route]) -> Drawing | None:
+def draw_routes(routes: Sequence[Route]) -> RouteDiagram | None:
     """The picture of these routes; None where there are none.
 
     Of a block with more than 600 routes those of the first ranks are drawn, and the band says how many are left out.
@@ -87,13 +87,13 @@ def drawing(routes: Sequence[Route]) -> Drawing | None:
         own = sorted((route for route in routes if route.block == block), key=lambda route: (route.rank, route.path))
         bands.append(band(block, own, x, y))
         y = bands[-1].bottom + LINE * max((len(receiver.words) for receiver in bands[-1].receivers), default=0) + 44
-    return Drawing(LEFT + COLUMN * len(paths) + 8, y - 20, tuple(x.items()), tuple(bands))
+    return RouteDiagram(LEFT + COLUMN * len(paths) + 8, y - 20, tuple(x.items()), tuple(bands))
 
 
 def band(block: int, routes: Sequence[Route], x: dict[int, float], top: float) -> Band:
     """One block, its senders at `top`; `routes` stand by rank."""
     drawn = routes[:MOST_CURVES]
-    style = FEW if len(drawn) <= MOST_OF_FEW else MANY
+    style = FEW_CURVES if len(drawn) <= MAX_FEW_CURVES else MANY_CURVES
     bottom = top + style[0]
     receivers = []
     for path in sorted({route.path for route in routes}):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from arena.errors import StudyError
-from arena.store.migrations import quoted
-from arena.web.pages.figure import filters, pictures
+from arena.store.migrations import quote_sql
+from arena.web.pages.figure import figures_for, filters
 from arena.web.site import PER_PAGE, Ask, Page, Query, Row, Site, page_number
 
 VIEWS = ("studies", "episodes", "confidence_by_round", "outcomes", "verdicts", "question_plays", "accuracy", "missing", "calls")
@@ -21,7 +21,7 @@ COST = """
     select sum(cost_usd) as cost_usd, count(*) as calls, count(*) filter (cost_usd is null) as unknown
     from call_ends join plays using (episode) where study = $study
 """
-HOLDS = """
+STUDY_KIND = """
     select coalesce((select 'debates' from seats join plays using (episode) where study = $study and seat = 'proposition' limit 1),
                     (select 'questions' from plays join subjects using (subject) where study = $study and kind = 'question' limit 1),
                     'plays') as kind,
@@ -141,23 +141,23 @@ def study(site: Site, name: str, query: Query) -> Page:
         found = ask("from studies where study = ?", [name])
         if not found:
             raise StudyError(f"there is no study {name!r} in {site.db.name}; the first page lists those there are")
-        holds = ask(HOLDS, {"study": name})[0]
+        holds = ask(STUDY_KIND, {"study": name})[0]
         kind, judged = holds["kind"], holds["judged"]
         # An order by ratings would tell of them.
         sort = query.get("sort") or ("motion" if kind == "debates" and not site.private else next(iter(SORTS[kind])))
         if sort not in SORTS[kind]:
             raise StudyError(f"this list is sorted by {', '.join(SORTS[kind])}, found {sort!r}")
         limit, offset = (PUBLISHED_ROWS, 0) if site.static else (PER_PAGE, PER_PAGE * (page - 1))
-        rows = listed(ask, kind, sort, judged, {"study": name, **chosen, "limit": limit, "offset": offset})
-        summary, missing = (sql.format(study=quoted(name)) for sql in (SUMMARIES[kind], MISSING))
+        rows = list_rows(ask, kind, sort, judged, {"study": name, **chosen, "limit": limit, "offset": offset})
+        summary, missing = (sql.format(study=quote_sql(name)) for sql in (SUMMARIES[kind], MISSING))
         content = {"summary": ask(summary), "missing": ask(missing), "options": options(ask, name, kind, judged)}
         content |= {"cost": ask(COST, {"study": name})[0], "left_out": 0, **progress(ask, name)}
         if kind == "debates" and not site.private:
-            content |= withheld(content["summary"], ask(RATED, {"study": name}))
+            content |= suppress_small_groups(content["summary"], ask(RATED, {"study": name}))
     if not rows and page > 1:
         raise StudyError(f"this list has no page {page}; it begins with page 1")
     total = rows[0]["total"] if rows else 0
-    shown = [one for one in pictures(kind, judged, site.private) if one.name != "missing" or content["missing"]]
+    shown = [one for one in figures_for(kind, judged, site.private) if one.name != "missing" or content["missing"]]
     content |= {"study": found[0] | {"judges_simulated": holds["judges_simulated"]}, "kind": kind, "pictures": shown, "sql": (summary, missing)}
     content |= {"most_options": MOST_OPTIONS, "rows": rows, "total": total, "page": page, "pages": -(-total // PER_PAGE)}
     content |= {"sort": sort, "sorts": {key: words for key, (words, _) in SORTS[kind].items()}}
@@ -165,13 +165,13 @@ def study(site: Site, name: str, query: Query) -> Page:
     return Page("study.html", name, content, live=content["planned"] > content["ended"])
 
 
-def withheld(rows: list[Row], rated: list[Row]) -> dict[str, Any]:
+def suppress_small_groups(rows: list[Row], rated: list[Row]) -> dict[str, Any]:
     """The rows of the Numbers table (`summary`) without means of too few private ratings, how many lost theirs (`left_out`), and `few`."""
-    from analysis.figures.figure import FEW
+    from analysis.figures.figure import MIN_GROUP_SIZE
 
-    small = {(row["arm"], row["round"], row["phase"]) for row in rated if row["debates"] < FEW}
+    small = {(row["arm"], row["round"], row["phase"]) for row in rated if row["debates"] < MIN_GROUP_SIZE}
     shown = [row | {"mean": None, "sd": None} if (row["arm"], row["round"], row["phase"]) in small else row for row in rows]
-    return {"summary": shown, "left_out": len(small), "few": FEW}
+    return {"summary": shown, "left_out": len(small), "few": MIN_GROUP_SIZE}
 
 
 def progress(ask: Ask, study: str) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def progress(ask: Ask, study: str) -> dict[str, Any]:
     }
 
 
-def listed(ask: Ask, kind: str, sort: str, judged: bool, asked: Row) -> list[Row]:
+def list_rows(ask: Ask, kind: str, sort: str, judged: bool, asked: Row) -> list[Row]:
     """The rows of the list; who won is looked up for these alone, unless they are chosen by it: juries' words on all debates take longer."""
     by_winner = kind == "debates" and judged and asked["outcome"] is not None
     winner = "coalesce(o.confidence_sum, 'not judged')" if by_winner else "'not judged'"

@@ -26,7 +26,7 @@ ROOM = 800_000
 SECRET = "not shown"
 ESCAPED = "<>&\"'"
 
-FOUND = "select episode from plays where starts_with(episode, $name) order by episode <> $name, episode limit 2"
+EPISODE_BY_PREFIX = "select episode from plays where starts_with(episode, $name) order by episode <> $name, episode limit 2"
 EPISODE = """
     select p.*, m.kind as subject_kind, m.text, m.gold, m.choices, m.source as subject_source,
            (select bool_or(simulated) from runs r where r.study = p.study) as simulated
@@ -45,7 +45,7 @@ TURNS = """
     from turns where episode = ?
 """
 WORDS = "select seat, step, public, thoughts from turns where episode = ? and list_contains(?, seat)"
-READ = """
+READS = """
     select distinct seat, step, part.episode as seen_episode, part.seat as seen_seat, part.step as seen_step, part.face as face
     from (select seat, step, unnest(prompt) as part from turns where episode = $episode) where part.face is not null
     union
@@ -56,7 +56,7 @@ CALLS = """
     select count(*) as calls, sum(tokens_in)::bigint as tokens_in, sum(tokens_out)::bigint as tokens_out, sum(cost_usd) as cost_usd,
            count(*) filter (cost_usd is null) as unknown_cost from call_ends where episode = ?
 """
-BROKEN = """
+FAILED_CALLS = """
     with ends as (from call_ends where episode = $episode)
     select seat, step, ask, attempt, status, error_kind, error from ends where status in ('failed', 'cancelled')
     union all
@@ -75,7 +75,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadTurn:
     """A turn that stood in a turn's prompt: whose, where it is, which face, and how alike the summaries were (None: not compared)."""
 
     seat: str
@@ -88,7 +88,7 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class VisibleTurn:
     """A turn as it may be shown.
 
     `speech` is None where no speech is readable.  `private` says whether the private face stands here; where it does not, thoughts are None
@@ -111,7 +111,7 @@ class Said:
     flags: tuple[str, ...]
     asks: int
     call: str
-    reads: tuple[Read, ...] = ()
+    reads: tuple[ReadTurn, ...] = ()
     unknown_reads: bool = False
 
 
@@ -121,7 +121,7 @@ class Transcript:
 
     lanes: tuple[str, ...]
     rows: tuple[tuple[int, str], ...]
-    cells: Mapping[tuple[tuple[int, str], str], tuple[Said, ...]] = field(default_factory=dict)
+    cells: Mapping[tuple[tuple[int, str], str], tuple[VisibleTurn, ...]] = field(default_factory=dict)
 
 
 def find_episode(ask: Ask, name: str) -> Row:
@@ -129,14 +129,14 @@ def find_episode(ask: Ask, name: str) -> Row:
 
     Raises StudyError where none or several begin so.
     """
-    found = [row["episode"] for row in ask(FOUND, {"name": name})] if name else []
+    found = [row["episode"] for row in ask(EPISODE_BY_PREFIX, {"name": name})] if name else []
     if not found or (len(found) > 1 and found[0] != name):
         how_many = "several episodes begin" if found else "no episode begins"
         raise StudyError(f"{how_many} with {name[:80]!r}; the pages of the studies list them, and so does: arena sql 'from episodes'")
     episode = ask(EPISODE, found[:1])[0]
     ended = ask(STATUS, found[:1])
     episode |= ended[0] if ended else {"status": "open", "error_kind": None, "error": None, "ended_at": None}
-    seats = sorted(ask(SEATS, found[:1]), key=lambda row: natural(row["seat"]))
+    seats = sorted(ask(SEATS, found[:1]), key=lambda row: natural_key(row["seat"]))
     return episode | {"seats": {row["seat"]: row for row in seats}}
 
 
@@ -157,7 +157,7 @@ def has_secrets(turn: Row) -> bool:
     return turn["has_thoughts"] or (turn["confidence_status"] not in (None, NOT_ASKED) and not turn["rating_public"])
 
 
-def about(site: Site, ask: Ask, episode: Row, query: Query) -> dict[str, Any]:
+def common_content(site: Site, ask: Ask, episode: Row, query: Query) -> dict[str, Any]:
     """What every page of a transcript has beside its turns: options, cost, neighbours, calls that went wrong, and the switch."""
     name = {"episode": episode["episode"]}
     return {
@@ -165,7 +165,7 @@ def about(site: Site, ask: Ask, episode: Row, query: Query) -> dict[str, Any]:
         "options": options_of(episode["options"]),
         "spent": ask(CALLS, list(name.values()))[0],
         "neighbours": ask(NEIGHBOURS, name | {"study": episode["study"], "protocol": episode["protocol"]})[0],
-        "broken": ask(BROKEN, name) if episode["status"] != "done" else [],
+        "broken": ask(FAILED_CALLS, name) if episode["status"] != "done" else [],
         "private": shows_private(site, query),
     }
 
@@ -176,7 +176,7 @@ def options_of(stored: str | None) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in given.items()}
 
 
-def natural(name: str) -> tuple[tuple[str, int], ...]:
+def natural_key(name: str) -> tuple[tuple[str, int], ...]:
     """The order in which people count: path2 before path10."""
     return tuple((word, int(number or -1)) for word, number in re.findall(r"(\D+|^)(\d{0,9})", name))
 
@@ -185,7 +185,7 @@ def turns_in_order(ask: Ask, episode: str) -> list[Row]:
     """All turns of an episode without their words, in the order of play: by the clock, or where that is unknown by round and step."""
     turns = ask(TURNS, [episode])
     timed = all(turn["started_at"] is not None for turn in turns)
-    return sorted(turns, key=lambda turn: (turn["started_at"] if timed else 0, turn["round"], turn["step"], natural(turn["seat"])))
+    return sorted(turns, key=lambda turn: (turn["started_at"] if timed else 0, turn["round"], turn["step"], natural_key(turn["seat"])))
 
 
 def lanes_of(turns: Sequence[Row]) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ def lanes_of(turns: Sequence[Row]) -> tuple[str, ...]:
     first: dict[str, int] = {}
     for turn in turns:
         first.setdefault(turn["seat"], rows.index((turn["round"], turn["phase"])))
-    return tuple(sorted(first, key=lambda seat: (first[seat], natural(seat))))
+    return tuple(sorted(first, key=lambda seat: (first[seat], natural_key(seat))))
 
 
 def transcript_of(
@@ -208,21 +208,21 @@ def transcript_of(
     words = {(row["seat"], row["step"]): row for row in ask(WORDS, [name, list(lanes)])}
     texts = [row[face] for row in words.values() for face in (("public", "thoughts") if private else ("public",)) if row[face]]
     room = room_for_each([size_of(text) for text in texts], ROOM)
-    cells: dict[tuple[tuple[int, str], str], tuple[Said, ...]] = {}
+    cells: dict[tuple[tuple[int, str], str], tuple[VisibleTurn, ...]] = {}
     for turn in turns:
         if turn["seat"] in lanes:
             call = site.link("call", name, {"seat": turn["seat"], "step": turn["step"]})
-            said = said_of(turn, words[turn["seat"], turn["step"]], private, (room, visible), call)
+            said = visible_turn(turn, words[turn["seat"], turn["step"]], private, (room, visible), call)
             place = (turn["round"], turn["phase"]), turn["seat"]
             cells[place] = (*cells.get(place, ()), said)
     return Transcript(lanes, tuple(dict.fromkeys((turn["round"], turn["phase"]) for turn in turns)), cells)
 
 
-def said_of(turn: Row, words: Row, private: bool, room: tuple[int, int | None], call: str) -> Said:
+def visible_turn(turn: Row, words: Row, private: bool, room: tuple[int, int | None], call: str) -> VisibleTurn:
     """One turn as it may be shown; `room` is that of a text, and how much of it is seen at once."""
     rating = private or turn["rating_public"]
     confidence = turn["confidence"] if rating and turn["confidence"] is not None and math.isfinite(turn["confidence"]) else None
-    return Said(
+    return VisibleTurn(
         anchor=anchor(turn["seat"], turn["step"]),
         seat=turn["seat"],
         step=turn["step"],
@@ -244,23 +244,23 @@ def said_of(turn: Row, words: Row, private: bool, room: tuple[int, int | None], 
     )
 
 
-def reads_of(site: Site, ask: Ask, episode: str, turns: Sequence[Row]) -> dict[Key, list[Read]]:
+def reads_of(site: Site, ask: Ask, episode: str, turns: Sequence[Row]) -> dict[Key, list[ReadTurn]]:
     """Whom each turn had read, by (seat, step); its own words that it went on from are left out."""
     known = {(episode, turn["seat"], turn["step"]): turn for turn in turns}
-    rows = ask(READ, {"episode": episode})
+    rows = ask(READS, {"episode": episode})
     for other in {row["seen_episode"] for row in rows} - {episode}:
         known |= {(other, turn["seat"], turn["step"]): turn for turn in ask(TURNS, [other])}
-    found: dict[Key, list[Read]] = {}
+    found: dict[Key, list[ReadTurn]] = {}
     for row in rows:
         seen = known.get((row["seen_episode"], row["seen_seat"], row["seen_step"]), {"phase": "", "round": 0})
         if row["face"] != "verbatim":
             href = "#" + anchor(row["seen_seat"], row["seen_step"])
             if row["seen_episode"] != episode:
                 href = site.link("debate" if row["seen_seat"] in SIDES else "question", row["seen_episode"]) + href
-            read = Read(row["seen_seat"], row["seen_step"], seen["phase"], seen["round"], row["face"], href)
+            read = ReadTurn(row["seen_seat"], row["seen_step"], seen["phase"], seen["round"], row["face"], href)
             found.setdefault((row["seat"], row["step"]), []).append(read)
     for reads in found.values():
-        reads.sort(key=lambda read: (read.round, read.seat in SIDES and SIDES.index(read.seat), natural(read.seat), read.step))
+        reads.sort(key=lambda read: (read.round, read.seat in SIDES and SIDES.index(read.seat), natural_key(read.seat), read.step))
     return found
 
 
@@ -272,7 +272,7 @@ def anchor(seat: str, step: int) -> str:
 def text_of(words: str, room: int, visible: int | None) -> Text:
     """A text cut to its room, and folded after `visible` characters, at a space where there is one nearby."""
     words = words.rstrip()
-    end = fitting(words, room)
+    end = chars_that_fit(words, room)
     seen = end
     if visible is not None and end > visible + visible // 4:
         seen = max(words.rfind(" ", visible // 2, visible), words.rfind("\n", visible // 2, visible)) + 1 or visible
@@ -284,22 +284,22 @@ def size_of(words: str) -> int:
     beginning = words[:LONGEST_TEXT]
     if beginning.replace("\n", "").replace("\t", "").isprintable():
         return len(beginning.encode("utf-8", "replace")) + 4 * sum(map(beginning.count, ESCAPED))
-    return sum(map(weight, beginning))
+    return sum(map(html_bytes, beginning))
 
 
-def fitting(words: str, room: int) -> int:
+def chars_that_fit(words: str, room: int) -> int:
     """How many characters of a text fit into so many bytes of HTML."""
     if len(words) <= LONGEST_TEXT and size_of(words) <= room:
         return len(words)
     used = 0
     for end, c in enumerate(words[:room]):
-        used += weight(c)
+        used += html_bytes(c)
         if used > room:
             return end
     return min(len(words), room)
 
 
-def weight(c: str) -> int:
+def html_bytes(c: str) -> int:
     """The bytes that a character takes in HTML: an escaped one some more, one that is shown as its code point many."""
     if is_plain(c):
         return 5 if c in ESCAPED else 1 if c < "\x80" else 4

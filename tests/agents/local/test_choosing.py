@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from transformers import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from agents.local import choosing
-from agents.local.choosing import Choosing, choose, draw
+from agents.local.choosing import TokenSampling, choose, draw
 
 
-def by_transformers(logits: torch.Tensor, how: Choosing) -> torch.Tensor:
+def by_transformers(logits: torch.Tensor, how: TokenSampling) -> torch.Tensor:
     """The probabilities of one row under transformers' own filters."""
     scores = TemperatureLogitsWarper(how.temperature)(None, logits[None])
     if how.top_k:
@@ -25,7 +25,7 @@ def by_transformers(logits: torch.Tensor, how: Choosing) -> torch.Tensor:
 
 
 HOW = st.builds(
-    Choosing,
+    TokenSampling,
     temperature=st.sampled_from([0.3, 1.0, 2.5]),
     top_k=st.sampled_from([0, 1, 5, 40]),
     top_p=st.sampled_from([0.2, 0.9, 1.0]),
@@ -35,7 +35,7 @@ HOW = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(how=HOW, seed=st.integers(0, 1000), likeliest=st.sampled_from([4, 1024]))
-def test_the_share_of_each_token_is_that_of_transformers_filters(how: Choosing, seed: int, likeliest: int) -> None:
+def test_the_share_of_each_token_is_that_of_transformers_filters(how: TokenSampling, seed: int, likeliest: int) -> None:
     logits = torch.randn(50, generator=torch.Generator().manual_seed(seed)) * 2
     numbers = (torch.arange(4000) + 0.5) / 4000
     before, choosing.LIKELIEST = choosing.LIKELIEST, likeliest
@@ -49,7 +49,7 @@ def test_the_share_of_each_token_is_that_of_transformers_filters(how: Choosing, 
 
 def test_a_row_is_drawn_alike_in_any_company() -> None:
     logits = torch.randn(9, 300, generator=torch.Generator().manual_seed(1))
-    how = [Choosing(0.0), Choosing(1.0), Choosing(0.7, top_k=9), Choosing(1.0, top_p=0.5), Choosing(1.0, min_p=0.1)] + [Choosing(1.0)] * 4
+    how = [TokenSampling(0.0), TokenSampling(1.0), TokenSampling(0.7, top_k=9), TokenSampling(1.0, top_p=0.5), TokenSampling(1.0, min_p=0.1)] + [TokenSampling(1.0)] * 4
     numbers = [n / 10 for n in range(9)]
     together = choose(logits, how, numbers).tolist()
     assert together == [int(choose(logits[n : n + 1], how[n : n + 1], numbers[n : n + 1])) for n in range(9)]

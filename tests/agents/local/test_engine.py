@@ -14,28 +14,28 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.local.choosing import Choosing
-from agents.local.drafts import Generated, Job
+from agents.local.choosing import TokenSampling
+from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
-from agents.local.loading import Loaded, Settings, load, rows_for
-from arena.errors import ContextOverflow, ModelError, Unreachable
+from agents.local.loading import LoadedModel, Settings, load, rows_for
+from arena.errors import ContextOverflowError, ModelError, UnreachableError
 from tests.tiny_models import KINDS, tiny
 
-GREEDY, WARM = Choosing(0.0), Choosing(1.3)
+GREEDY, WARM = TokenSampling(0.0), TokenSampling(1.3)
 NEAR_TIE = 1e-4
 WORDS = 260
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     return load(str(tiny(tmp_path_factory.mktemp("tiny"))), Settings())
 
 
-def engine(loaded: Loaded, *, slots: int = 4, context: int = 128, chunk: int = 16) -> Engine:
+def engine(loaded: LoadedModel, *, slots: int = 4, context: int = 128, chunk: int = 16) -> Engine:
     return Engine(rows_for(loaded, Settings(slots=slots, context=context)), loaded.tokenizer.decode, chunk=chunk)
 
 
-async def said(made: Engine, jobs: list[Job]) -> list[Generated]:
+async def said(made: Engine, jobs: list[Job]) -> list[GenerationResult]:
     """The replies to jobs that come all at once."""
     try:
         return list(await asyncio.gather(*map(made.generate, jobs)))
@@ -43,14 +43,14 @@ async def said(made: Engine, jobs: list[Job]) -> list[Generated]:
         made.close()
 
 
-def alone(loaded: Loaded, job: Job) -> tuple[int, ...]:
+def alone(loaded: LoadedModel, job: Job) -> tuple[int, ...]:
     """What transformers' own `generate` says."""
     ids = torch.tensor([job.ids])
-    whole = loaded.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=job.longest, do_sample=False)
+    whole = loaded.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=job.max_tokens, do_sample=False)
     return tuple(whole[0, len(job.ids) :].tolist())
 
 
-def is_same_but_for_near_ties(loaded: Loaded, job: Job, ours: tuple[int, ...]) -> bool:
+def is_same_but_for_near_ties(loaded: LoadedModel, job: Job, ours: tuple[int, ...]) -> bool:
     theirs = alone(loaded, job)
     if ours == theirs:
         return True
@@ -71,9 +71,9 @@ class Asked:
     wait_ms: int
     gives_up: bool
 
-    def job(self, loaded: Loaded) -> Job:
+    def job(self, loaded: LoadedModel) -> Job:
         common = random.Random(5).choices(range(WORDS), k=60)
-        return Job((*common[: self.shared], *self.own), self.longest, GREEDY, ends=loaded.ends, group=f"g{self.group}")
+        return Job((*common[: self.shared], *self.own), self.longest, GREEDY, end_ids=loaded.end_ids, group=f"g{self.group}")
 
 
 LOADS = st.lists(
@@ -93,8 +93,8 @@ LOADS = st.lists(
 
 @settings(max_examples=30, deadline=None)
 @given(load_=LOADS, slots=st.integers(1, 5), chunk=st.sampled_from([3, 16, 64]))
-def test_greedy_replies_are_those_of_generate_alone(loaded: Loaded, load_: list[Asked], slots: int, chunk: int) -> None:
-    async def one(made: Engine, asked: Asked) -> Generated | None:
+def test_greedy_replies_are_those_of_generate_alone(loaded: LoadedModel, load_: list[Asked], slots: int, chunk: int) -> None:
+    async def one(made: Engine, asked: Asked) -> GenerationResult | None:
         await asyncio.sleep(asked.wait_ms / 1000)
         task = asyncio.ensure_future(made.generate(asked.job(loaded)))
         if asked.gives_up:
@@ -102,7 +102,7 @@ def test_greedy_replies_are_those_of_generate_alone(loaded: Loaded, load_: list[
             task.cancel()
         return (await asyncio.gather(task, return_exceptions=True))[0]
 
-    async def all_of_them() -> list[Generated | None]:
+    async def all_of_them() -> list[GenerationResult | None]:
         made = engine(loaded, slots=slots, chunk=chunk)
         try:
             # Twice, so that the second time everything finds something kept.
@@ -111,7 +111,7 @@ def test_greedy_replies_are_those_of_generate_alone(loaded: Loaded, load_: list[
             made.close()
 
     for asked, reply in zip(load_, asyncio.run(all_of_them()), strict=True):
-        if isinstance(reply, Generated):
+        if isinstance(reply, GenerationResult):
             assert is_same_but_for_near_ties(loaded, asked.job(loaded), reply.ids)
         else:
             assert asked.gives_up
@@ -122,21 +122,21 @@ async def test_every_kind_of_attention_says_what_it_says_alone(tmp_path: Path, k
     one = load(str(tiny(tmp_path, kind)), Settings())
     draw = random.Random(2)
     common = draw.choices(range(WORDS), k=40)
-    jobs = [Job((*common[: draw.randrange(40)], *draw.choices(range(WORDS), k=9)), 10, GREEDY, ends=one.ends) for _ in range(7)]
+    jobs = [Job((*common[: draw.randrange(40)], *draw.choices(range(WORDS), k=9)), 10, GREEDY, end_ids=one.end_ids) for _ in range(7)]
     for job, reply in zip(jobs, await said(engine(one, slots=3), jobs), strict=True):
         assert is_same_but_for_near_ties(one, job, reply.ids)
 
 
 def test_what_cannot_be_kept_in_rows_takes_the_slower_path(tmp_path: Path) -> None:
-    kept = {kind: rows_for(load(str(tiny(tmp_path / kind, kind)), Settings()), Settings(context=128)).cuttable for kind in KINDS}
+    kept = {kind: rows_for(load(str(tiny(tmp_path / kind, kind)), Settings()), Settings(context=128)).can_truncate for kind in KINDS}
     assert kept == dict.fromkeys(KINDS, True) | {"sliding": False, "hybrid": False, "mamba": False, "alibi": False}
     window = load(str(tmp_path / "sliding"), Settings())
-    assert rows_for(window, Settings(context=16)).cuttable
+    assert rows_for(window, Settings(context=16)).can_truncate
 
 
-async def test_sampled_replies_are_the_same_alone_and_in_any_batch(loaded: Loaded) -> None:
-    how = (WARM, Choosing(0.8, top_k=20), Choosing(1.0, top_p=0.9), Choosing(1.2, min_p=0.02), GREEDY)
-    jobs = [Job(tuple(range(n, n + 20)), 16, how[n % 5], seed=n, ends=loaded.ends, group=str(n % 3)) for n in range(20)]
+async def test_sampled_replies_are_the_same_alone_and_in_any_batch(loaded: LoadedModel) -> None:
+    how = (WARM, TokenSampling(0.8, top_k=20), TokenSampling(1.0, top_p=0.9), TokenSampling(1.2, min_p=0.02), GREEDY)
+    jobs = [Job(tuple(range(n, n + 20)), 16, how[n % 5], seed=n, end_ids=loaded.end_ids, group=str(n % 3)) for n in range(20)]
     together = await said(engine(loaded, slots=7), jobs)
     backwards = await said(engine(loaded, slots=3, chunk=64), jobs[::-1])
     by_themselves = [(await said(engine(loaded, slots=1), [job]))[0] for job in jobs]
@@ -144,15 +144,15 @@ async def test_sampled_replies_are_the_same_alone_and_in_any_batch(loaded: Loade
     assert len({one.ids for one in together}) > 10
 
 
-async def test_samples_of_one_prompt_read_it_once(loaded: Loaded) -> None:
+async def test_samples_of_one_prompt_read_it_once(loaded: LoadedModel) -> None:
     made = engine(loaded, slots=8, chunk=32)
-    jobs = [Job(tuple(range(100)), 5, WARM, seed=seed, ends=loaded.ends) for seed in range(16)]
+    jobs = [Job(tuple(range(100)), 5, WARM, seed=seed, end_ids=loaded.end_ids) for seed in range(16)]
     replies = await said(made, jobs)
     assert made.counts.prefilled == sum(one.prefilled for one in replies) == 100 + 15
     assert sum(one.reused for one in replies) == 15 * 99
 
 
-async def test_a_reply_that_is_continued_reads_only_what_is_new(loaded: Loaded) -> None:
+async def test_a_reply_that_is_continued_reads_only_what_is_new(loaded: LoadedModel) -> None:
     made = engine(loaded)
     first = await made.generate(Job(tuple(range(50)), 20, GREEDY))
     again = await made.generate(Job((*range(50), *first.ids[:15], 7, 8, 9), 10, GREEDY))
@@ -160,7 +160,7 @@ async def test_a_reply_that_is_continued_reads_only_what_is_new(loaded: Loaded) 
     assert (again.reused, again.prefilled, len(again.ids)) == (65, 3, 10)
 
 
-async def test_cut_and_continued_text_is_that_of_a_fresh_reading(loaded: Loaded) -> None:
+async def test_cut_and_continued_text_is_that_of_a_fresh_reading(loaded: LoadedModel) -> None:
     """Blocks of writing, cutting back and adding, on kept rows, against an engine that keeps nothing."""
     texts = []
     for fresh in (False, True):
@@ -177,7 +177,7 @@ async def test_cut_and_continued_text_is_that_of_a_fresh_reading(loaded: Loaded)
     assert texts[0] == texts[1]
 
 
-async def test_stop_words_end_a_reply_wherever_they_are_cut(loaded: Loaded) -> None:
+async def test_stop_words_end_a_reply_wherever_they_are_cut(loaded: LoadedModel) -> None:
     free = (await said(engine(loaded), [Job((1, 2, 3), 40, WARM, seed=4)]))[0]
     text = loaded.tokenizer.decode(free.ids)
     word = text[10:13]
@@ -187,17 +187,17 @@ async def test_stop_words_end_a_reply_wherever_they_are_cut(loaded: Loaded) -> N
     assert word not in loaded.tokenizer.decode(stopped.ids[:-1])
 
 
-async def test_a_prompt_that_can_never_fit_fails_alone(loaded: Loaded) -> None:
+async def test_a_prompt_that_can_never_fit_fails_alone(loaded: LoadedModel) -> None:
     made = engine(loaded, context=32)
     fits, too_long = await asyncio.gather(
         made.generate(Job(tuple(range(20)), 5, GREEDY)), made.generate(Job(tuple(range(32)), 5, GREEDY)), return_exceptions=True
     )
     made.close()
     assert len(fits.ids) == 5
-    assert isinstance(too_long, ContextOverflow)
+    assert isinstance(too_long, ContextOverflowError)
 
 
-async def test_a_row_that_is_full_ends_its_reply(loaded: Loaded) -> None:
+async def test_a_row_that_is_full_ends_its_reply(loaded: LoadedModel) -> None:
     reply = (await said(engine(loaded, context=32), [Job(tuple(range(20)), 99, GREEDY)]))[0]
     assert (reply.finish, len(reply.ids)) == ("length", 13)
 
@@ -206,7 +206,7 @@ class Faulty:
     """Rows whose forward pass runs out of memory at random, or always for long windows, or dies."""
 
     def __init__(self, rows: object, fails: object) -> None:
-        self.rows, self.fails, self.cuttable = rows, fails, rows.cuttable
+        self.rows, self.fails, self.can_truncate = rows, fails, rows.can_truncate
         self.slots, self.capacity = rows.slots, rows.capacity
         self.copy, self.swap, self.clear = rows.copy, rows.swap, rows.clear
 
@@ -227,7 +227,7 @@ async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_t
     made = Engine(Faulty(rows_for(one, Settings(slots=16, context=96)), sometimes), one.tokenizer.decode, chunk=32)
     agents = 200 if kind == "qwen3" else 40
     jobs = [
-        Job(tuple(draw.choices(range(WORDS), k=draw.randrange(1, 50))), draw.randrange(1, 25), WARM, seed=n, ends=one.ends, group=str(n % 9))
+        Job(tuple(draw.choices(range(WORDS), k=draw.randrange(1, 50))), draw.randrange(1, 25), WARM, seed=n, end_ids=one.end_ids, group=str(n % 9))
         for n in range(agents)
     ]
     tasks = [asyncio.create_task(made.generate(job)) for job in jobs]
@@ -244,7 +244,7 @@ async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_t
     assert [getattr(reply, "ids", reply) for _, reply in through] == [reply.ids for reply in solo]
 
 
-async def test_what_never_fits_the_memory_fails_and_the_others_go_on(loaded: Loaded) -> None:
+async def test_what_never_fits_the_memory_fails_and_the_others_go_on(loaded: LoadedModel) -> None:
     def large(ids: object, positions: object) -> None:
         if positions.max() >= 60:
             raise torch.OutOfMemoryError("injected")
@@ -256,20 +256,20 @@ async def test_what_never_fits_the_memory_fails_and_the_others_go_on(loaded: Loa
     assert [type(one).__name__ for one in outcomes] == ["Generated", "ContextOverflow", "Generated", "ContextOverflow", "Generated"]
 
 
-async def test_a_dead_device_thread_says_so_to_everybody(loaded: Loaded) -> None:
+async def test_a_dead_device_thread_says_so_to_everybody(loaded: LoadedModel) -> None:
     def dies(ids: object, positions: object) -> None:
         raise ZeroDivisionError("a bug")
 
     made = Engine(Faulty(rows_for(loaded, Settings(slots=2, context=64)), dies), loaded.tokenizer.decode)
     outcomes = await asyncio.gather(*(made.generate(Job((1, 2, 3), 5)) for _ in range(5)), return_exceptions=True)
-    assert {type(one) for one in outcomes} == {Unreachable}
+    assert {type(one) for one in outcomes} == {UnreachableError}
     assert "died of ZeroDivisionError: a bug" in str(outcomes[0])
-    with pytest.raises(Unreachable, match="died"):
+    with pytest.raises(UnreachableError, match="died"):
         await made.generate(Job((1, 2, 3), 5))
     assert not made.alive
 
 
-async def test_closing_fails_what_waits_and_ends_the_thread(loaded: Loaded) -> None:
+async def test_closing_fails_what_waits_and_ends_the_thread(loaded: LoadedModel) -> None:
     made = engine(loaded)
     waiting = [asyncio.create_task(made.generate(Job((1, 2, 3), 10_000 if n else 5, WARM, seed=n))) for n in range(9)]
     await asyncio.sleep(0.05)
@@ -279,7 +279,7 @@ async def test_closing_fails_what_waits_and_ends_the_thread(loaded: Loaded) -> N
     assert not made._thread.is_alive()
 
 
-async def test_the_event_loop_never_waits_for_the_device(loaded: Loaded) -> None:
+async def test_the_event_loop_never_waits_for_the_device(loaded: LoadedModel) -> None:
     made = engine(loaded, slots=2)
     work = asyncio.gather(*(made.generate(Job(tuple(range(50)), 40, WARM, seed=n)) for n in range(10)))
     longest = 0.0
@@ -291,7 +291,7 @@ async def test_the_event_loop_never_waits_for_the_device(loaded: Loaded) -> None
     assert longest < 0.5
 
 
-async def test_scores_are_the_log_probabilities_of_what_follows(loaded: Loaded) -> None:
+async def test_scores_are_the_log_probabilities_of_what_follows(loaded: LoadedModel) -> None:
     prompt, options = tuple(range(40)), [(5,), (6, 7), (8, 9, 10)]
     scored = await said(engine(loaded, chunk=16), [Job((*prompt, *option), 0, score_from=40) for option in options])
     for option, one in zip(options, scored, strict=True):
@@ -302,7 +302,7 @@ async def test_scores_are_the_log_probabilities_of_what_follows(loaded: Loaded) 
     assert sum(one.prefilled for one in scored) < 2 * 40
 
 
-async def test_memory_does_not_grow_with_the_length_of_a_reply(loaded: Loaded) -> None:
+async def test_memory_does_not_grow_with_the_length_of_a_reply(loaded: LoadedModel) -> None:
     import tracemalloc
 
     def grown() -> Iterator[int]:

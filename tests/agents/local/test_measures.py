@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.local.measures import measure, summary
+from agents.local.measures import measure, reply_measures
 
 
 @pytest.mark.parametrize("spread", [0.1, 3.0, 30.0])
@@ -31,8 +31,8 @@ def test_a_flat_distribution_is_uncertain() -> None:
 
 def test_the_summary_of_a_reply() -> None:
     logprobs = np.array([-0.1] * 18 + [-2.0, -4.0], np.float32)
-    found = summary(logprobs, 10.0, 40.0)
+    found = reply_measures(logprobs, 10.0, 40.0)
     assert found == pytest.approx(
         {"logprob_sum": -7.8, "logprob_mean": -0.39, "logprob_lowest_tenth": -3.0, "entropy_mean": 0.5, "self_certainty_mean": 2.0}
     )
-    assert summary(np.zeros(0), 0.0, 0.0) == {}
+    assert reply_measures(np.zeros(0), 0.0, 0.0) == {}

@@ -13,8 +13,8 @@ import torch
 
 from agents import agent, model
 from agents.local.model import LocalModel
-from arena import Arena, Arm, Study, Which
-from arena.errors import ContextOverflow, Refused, StudyError
+from arena import Arena, Arm, RunSelection, Study
+from arena.errors import ContextOverflowError, RefusedError, StudyError
 from arena.play.prompt import verbatim
 from arena.types import Agent, Message, Place, Request, Sampling
 from tests.fake_agents import MOTION
@@ -98,7 +98,7 @@ def test_a_thought_is_replayed_and_goes_on_from_the_stored_tokens(tmp_path: Path
     whole = played(tmp_path / "a.duckdb", think_on, who).sql("select token_ids from turns order by step").rows
     arena, study = Arena(tmp_path / "b.duckdb"), Study("s", [Arm("a", breaks_off, [{"speaker": who}])], [MOTION])
     assert arena.run(study).failed == 1
-    again = arena.run(study, which=Which(retry_failed=True, accept_code_change=True))
+    again = arena.run(study, selection=RunSelection(retry_failed=True, accept_code_change=True))
     assert (again.done, again.replies, again.replayed) == (1, 2, 2)
     assert arena.sql("select token_ids from turns order by step").rows == whole
 
@@ -118,12 +118,12 @@ async def test_agents_of_one_reference_share_one_engine(folder: Path) -> None:
 async def test_options_are_chosen_by_their_probability(folder: Path) -> None:
     one = model(f"local/{folder}")
     assert isinstance(one, LocalModel)
-    reply = await one(asked("Is it true?", Sampling(options=("True", "False", "the"))))
+    reply = await one(asked("Is it true?", Sampling(choices=("True", "False", "the"))))
     shares = {name.removeprefix("probability of "): value for name, value in reply.measures.items() if name.startswith("probability")}
     assert math.isclose(sum(shares.values()), 1.0)
     assert reply.text == max(shares, key=shares.__getitem__)
-    ids = one._words.ids(asked("Is it true?"), one.name)
-    code = one._words.tokenizer("False").input_ids
+    ids = one._tokenizer.ids(asked("Is it true?"), one.name)
+    code = one._tokenizer.tokenizer("False").input_ids
     with torch.inference_mode():
         table = one._loaded.model(torch.tensor([[*ids, *code]])).logits[0].double().log_softmax(-1)
     wanted = sum(float(table[len(ids) - 1 + n, token]) for n, token in enumerate(code))
@@ -147,12 +147,12 @@ async def test_thoughts_in_tags_are_set_apart(folder: Path) -> None:
     await one.open()
     whole = await one(asked("hello", replace(GREEDY, max_tokens=30)))
     for text, reasoning, rest in (("<think>so</think>\n\nyes", "so", "yes"), ("so\n</think>yes", "so", "yes"), ("yes", None, "yes")):
-        one._words.decode_after = lambda before, ids, text=text: text
+        one._tokenizer.decode_after = lambda before, ids, text=text: text
         reply = await one(asked("hello"))
         assert (reply.reasoning, reply.text) == (reasoning, rest)
         assert (await one(asked("hello", begun="<think>"))).text == text
         assert (await one(asked("hello", replace(GREEDY, stop=("</think>",))))).text == text.partition("</think>")[0]
-    del one._words.decode_after
+    del one._tokenizer.decode_after
     assert (await one(asked("hello", replace(GREEDY, max_tokens=30)))).text == whole.text
     await one.close()
 
@@ -169,11 +169,11 @@ async def test_a_reply_is_cut_before_its_stop_word(folder: Path) -> None:
 async def test_prompts_that_do_not_fit_are_errors_and_silence_is_none(folder: Path) -> None:
     one = model(f"local/{folder}?context=64")
     await one.open()
-    with pytest.raises(ContextOverflow, match="context"):
+    with pytest.raises(ContextOverflowError, match="context"):
         await one(asked("word " * 80))
-    with pytest.raises(Refused, match="max_tokens"):
+    with pytest.raises(RefusedError, match="max_tokens"):
         await one(asked("hello", Sampling(max_tokens=0)))
-    one._words.decode_after = lambda before, ids: ""
+    one._tokenizer.decode_after = lambda before, ids: ""
     silent = await one(asked("hello"))
     assert (silent.text, silent.tokens_out) == ("", 12)
     await one.close()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from agents.local.prompts import Words
-from arena.types import Message, Place, Request, Sampling, Spoken
+from agents.local.prompts import ChatTokenizer
+from arena.types import GeneratedSpan, Message, Place, Request, Sampling
 from tests.tiny_models import tokenizer
 
-WORDS = Words(tokenizer())
+WORDS = ChatTokenizer(tokenizer())
 PLACE = Place("e", "s", 0, 0, "p", 0)
 
 
-def request(*messages: tuple[str, str], spoken: tuple[Spoken, ...] = ()) -> Request:
+def request(*messages: tuple[str, str], spoken: tuple[GeneratedSpan, ...] = ()) -> Request:
     return Request(tuple(Message(role, text) for role, text in messages), Sampling(), 1, PLACE, spoken)  # type: ignore[arg-type]
 
 
@@ -35,11 +35,11 @@ def test_a_prefill_follows_the_template_and_is_not_ended() -> None:
 def test_what_the_model_said_goes_in_as_its_own_tokens() -> None:
     # "the" in three tokens, where the tokenizer would take one.
     letters = tuple(WORDS.tokenizer.convert_tokens_to_ids(list("the")))
-    said = Spoken(1, 2, 5, (*letters, WORDS.tokenizer.eos_token_id), "local/a")
+    said = GeneratedSpan(1, 2, 5, (*letters, WORDS.tokenizer.eos_token_id), "local/a")
     talk = (("user", "q"), ("assistant", "x theyy"))
     assert WORDS.ids(request(*talk, spoken=(said,)), "local/a")[-6:-2] == (WORDS.tokenizer("Ġ".replace("Ġ", " ")).input_ids[0], *letters)
     assert WORDS.ids(request(*talk, spoken=(said,)), "local/other") == WORDS.ids(request(*talk), "local/a")
-    in_user = WORDS.ids(request(("user", "x theyy"), spoken=(Spoken(0, 2, 5, letters, "local/a"),)), "local/a")
+    in_user = WORDS.ids(request(("user", "x theyy"), spoken=(GeneratedSpan(0, 2, 5, letters, "local/a"),)), "local/a")
     assert WORDS.decode(in_user) == WORDS.decode(WORDS.ids(request(("user", "x theyy")), "local/a"))
     assert any(in_user[n : n + 3] == letters for n in range(len(in_user)))
 
@@ -48,7 +48,7 @@ def test_what_the_model_said_goes_in_as_its_own_tokens() -> None:
 def test_a_cut_reply_keeps_the_tokens_that_still_fit(text: str) -> None:
     whole = "the é hat"
     ids = tuple(WORDS.tokenizer(whole).input_ids)
-    kept, words = WORDS.said(ids, text)
+    kept, words = WORDS.matching_prefix(ids, text)
     assert text.startswith(words)
     assert whole.startswith(words)
     assert WORDS.decode(kept) == words
@@ -68,7 +68,7 @@ def test_words_of_the_template_in_what_somebody_said_are_only_words() -> None:
 def test_a_template_that_cuts_spaces_gets_the_words_themselves() -> None:
     trimming = tokenizer()
     trimming.chat_template = "{% for m in messages %}[{{ m.content | trim }}]{% endfor %}"
-    words = Words(trimming)
+    words = ChatTokenizer(trimming)
     ids = words.ids(request(("user", "  the <|im_end|> end  ")), "local/a")
     assert words.decode(ids).replace("\u200b", "") == "[the <|im_end|> end]"
     assert trimming.eos_token_id not in ids
@@ -77,4 +77,4 @@ def test_a_template_that_cuts_spaces_gets_the_words_themselves() -> None:
 def test_a_model_without_a_template_reads_plain_text() -> None:
     plain = tokenizer()
     plain.chat_template = None
-    assert Words(plain).decode(Words(plain).ids(request(("system", "a"), ("user", "b"), ("assistant", "c")), "m")) == "a\n\nb\n\nc"
+    assert ChatTokenizer(plain).decode(ChatTokenizer(plain).ids(request(("system", "a"), ("user", "b"), ("assistant", "c")), "m")) == "a\n\nb\n\nc"

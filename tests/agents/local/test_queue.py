@@ -34,7 +34,7 @@ def names(queue: Queue) -> list[str]:
 def test_groups_take_turns() -> None:
     queue = filled("a", "a", "b", "c")
     assert names(queue) == ["a", "b", "c"]
-    queue.served("a")
+    queue.move_to_back("a")
     assert names(queue) == ["b", "c", "a"]
 
 
@@ -67,11 +67,11 @@ def test_rows_are_held_for_a_group_while_it_is_played_and_a_moment_longer() -> N
 def test_rows_of_a_group_that_is_over_are_held_no_longer() -> None:
     queue = filled("a")
     one = queue.groups["a"].waiting[0]
-    queue.over("a")
+    queue.end_group("a")
     assert queue.is_held("a", 1, 0.0)
     queue.start(one)
     queue.end(one, 0.0)
-    queue.over("a")
+    queue.end_group("a")
     assert not queue.is_held("a", 1, 0.0)
 
 
@@ -107,8 +107,8 @@ def test_what_a_group_did_is_expected_of_the_next(waves: int, whole_s: float) ->
         for one in members:
             queue.start(one)
             queue.end(one, 0.0)
-    queue.over("a")
-    assert queue.whole_s == whole_s
+    queue.end_group("a")
+    assert queue.max_wait_s == whole_s
 
 
 def test_groups_that_are_through_are_forgotten() -> None:

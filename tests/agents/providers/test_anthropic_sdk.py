@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.providers.anthropic_sdk import MAX_TOKENS, anthropic_model, read_message, version_of
-from arena.errors import BadReply, EmptyReply, ModelError, Refused
+from arena.errors import BadReplyError, EmptyReplyError, ModelError, RefusedError
 from arena.types import Sampling
 from tests.agents.providers.test_sdk import connected
 from tests.fake_server import chat_server
@@ -38,7 +38,7 @@ VERSIONS = {
 @pytest.mark.parametrize(("name", "version"), VERSIONS.items())
 def test_the_version_of_a_model_is_read_from_its_name(name: str, version: tuple[int, int] | None) -> None:
     assert version_of(name) == version
-    assert ("prefill" in anthropic_model(name).can) == (version is not None and version < (4, 6))
+    assert ("prefill" in anthropic_model(name).capabilities) == (version is not None and version < (4, 6))
 
 
 async def test_only_settings_that_were_made_are_sent_with_the_limit_that_is_required() -> None:
@@ -53,7 +53,7 @@ async def test_only_settings_that_were_made_are_sent_with_the_limit_that_is_requ
 
 async def test_a_begun_reply_is_sent_to_a_model_that_goes_on_with_it() -> None:
     async with chat_server(lambda body: "speech") as server, connected("anthropic/claude-haiku-4-5", server) as speaker:
-        await speaker(ask(begun="I hold that"))
+        await speaker(ask(prefill_text="I hold that"))
     assert server.requests[0].body["messages"][-1] == {"role": "assistant", "content": "I hold that"}
 
 
@@ -74,23 +74,23 @@ async def test_an_answer_is_read_with_its_thinking_and_all_its_counts() -> None:
 
 @pytest.mark.parametrize("usage", [None, {}, [], {"input_tokens": None, "output_tokens": "9"}, {"input_tokens": -1, "output_tokens": True}])
 def test_a_count_that_was_not_given_is_missing_and_not_zero(usage: object) -> None:
-    reply = read_message(json.dumps(message(usage=usage)).encode(), asked="it", key=None, http_status=200)
+    reply = read_message(json.dumps(message(usage=usage)).encode(), endpoint="it", key=None, http_status=200)
     assert (reply.tokens_in, reply.tokens_cached, reply.tokens_out, reply.tokens_reasoning) == (None,) * 4
 
 
 def test_a_model_that_declined_is_refused_with_its_reason() -> None:
     declined = message(content=[], stop_reason="refusal", stop_details={"type": "refusal", "category": "cyber"})
-    with pytest.raises(Refused, match=r"declined.*cyber"):
-        read_message(json.dumps(declined).encode(), asked="it", key=None, http_status=200)
+    with pytest.raises(RefusedError, match=r"declined.*cyber"):
+        read_message(json.dumps(declined).encode(), endpoint="it", key=None, http_status=200)
 
 
-OF_NO_USE = [(message(content=[]), EmptyReply), (message(content=[], stop_reason="refusal"), Refused), (message(content=None), BadReply)]
+OF_NO_USE = [(message(content=[]), EmptyReplyError), (message(content=[], stop_reason="refusal"), RefusedError), (message(content=None), BadReplyError)]
 
 
 @pytest.mark.parametrize(("document", "kind"), OF_NO_USE)
 def test_an_answer_that_is_of_no_use_keeps_what_it_is_billed_for(document: dict[str, Any], kind: type[ModelError]) -> None:
     with pytest.raises(kind) as caught:
-        read_message(json.dumps(document).encode(), asked="it", key=None, http_status=200)
+        read_message(json.dumps(document).encode(), endpoint="it", key=None, http_status=200)
     reply = caught.value.reply
     assert reply is not None
     assert (reply.text, reply.model_served, reply.finish_reason, reply.http_status) == ("", "claude-served", document["stop_reason"], 200)
@@ -109,7 +109,7 @@ DOCUMENT = st.fixed_dictionaries(
 @given(DOCUMENT | JSON)
 def test_whatever_json_comes_is_a_reply_with_text_or_a_model_error(document: object) -> None:
     try:
-        reply = read_message(json.dumps(document).encode(), asked="it", key=None, http_status=200)
+        reply = read_message(json.dumps(document).encode(), endpoint="it", key=None, http_status=200)
     except ModelError:
         return
     assert reply.text.strip()

@@ -17,8 +17,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.providers.http import HttpModel, http_model, key_for
-from agents.providers.wire import read_fault, read_reply, stated_cost, token_choices, wait_asked
-from arena.errors import BadReply, ContextOverflow, EmptyReply, ModelError, RateLimited, Refused, StudyError, Unreachable
+from agents.providers.wire import read_fault, read_reply, retry_after_seconds, stated_cost, token_choices
+from arena.errors import (
+    BadReplyError,
+    ContextOverflowError,
+    EmptyReplyError,
+    ModelError,
+    RateLimitedError,
+    RefusedError,
+    StudyError,
+    UnreachableError,
+)
 from arena.types import Alternative, Reply, Sampling, TokenChoice
 from tests.fake_server import ChatServer, Fault, chat_process, chat_server
 from tests.provider_faults import FAULT_NAMES, FAULTS, KEY, ask, everything_said, no_connection_left
@@ -58,7 +67,7 @@ ODD_USAGES = [None, {}, [], {"prompt_tokens": None, "completion_tokens": "9"}, {
 
 @pytest.mark.parametrize("usage", ODD_USAGES)
 def test_a_count_that_was_not_given_is_missing_and_not_zero(usage: object) -> None:
-    reply = read_reply(json.dumps({"choices": [{"message": {"content": "speech"}}], "usage": usage}).encode(), asked="it")
+    reply = read_reply(json.dumps({"choices": [{"message": {"content": "speech"}}], "usage": usage}).encode(), endpoint="it")
     assert (reply.tokens_in, reply.tokens_out, reply.tokens_cached, reply.model_served, reply.reasoning) == (None,) * 5
 
 
@@ -79,16 +88,16 @@ SPOKEN = [
 
 async def test_a_begun_reply_is_gone_on_with_where_the_server_can() -> None:
     async with chat_server(lambda body: " and so on") as server:
-        model = http_model(f"llama@{server.url}", continues=True)
-        await model(ask("question", begun="I think"))
+        model = http_model(f"llama@{server.url}", supports_prefill=True)
+        await model(ask("question", prefill_text="I think"))
         await model(ask("question"))
         await model.close()
     begun, whole = (received.body for received in server.requests)
     assert begun["messages"][-1] == {"role": "assistant", "content": "I think"}
     assert (begun["continue_final_message"], begun["add_generation_prompt"]) == (True, False)
     assert "continue_final_message" not in whole
-    assert (model.name, "prefill" in model.can) == ("vllm/llama", True)
-    assert "prefill" not in http_model(f"llama@{server.url}").can
+    assert (model.name, "prefill" in model.capabilities) == ("vllm/llama", True)
+    assert "prefill" not in http_model(f"llama@{server.url}").capabilities
 
 
 async def test_log_probabilities_are_asked_for_and_read() -> None:
@@ -126,7 +135,7 @@ COSTS = [
 
 @pytest.mark.parametrize(("stated", "cost"), COSTS)
 def test_what_a_provider_says_a_call_cost_is_kept_and_nothing_else(stated: object, cost: float | None) -> None:
-    reply = read_reply(json.dumps({"choices": [{"message": {"content": "speech"}}], "usage": {"cost": stated}}).encode(), asked="it")
+    reply = read_reply(json.dumps({"choices": [{"message": {"content": "speech"}}], "usage": {"cost": stated}}).encode(), endpoint="it")
     assert (reply.cost_usd, reply.cost_source) == (cost, None if cost is None else "provider")
 
 
@@ -137,10 +146,10 @@ def test_with_a_key_of_ones_own_the_provider_behind_openrouter_is_paid_as_well()
 
 BILLED = {"model": "m", "usage": {"prompt_tokens": 40, "completion_tokens": 9, "cost": 0.5}}
 NOT_USABLE_BUT_BILLED = [
-    ({"choices": [{"message": {"content": None}, "finish_reason": "length"}]}, EmptyReply),
-    ({"choices": [{"message": {"content": None, "refusal": "no"}}]}, Refused),
-    ({"choices": []}, BadReply),
-    ({"error": {"message": "the maximum context length is 5 tokens"}}, ContextOverflow),
+    ({"choices": [{"message": {"content": None}, "finish_reason": "length"}]}, EmptyReplyError),
+    ({"choices": [{"message": {"content": None, "refusal": "no"}}]}, RefusedError),
+    ({"choices": []}, BadReplyError),
+    ({"error": {"message": "the maximum context length is 5 tokens"}}, ContextOverflowError),
 ]
 
 
@@ -149,13 +158,13 @@ async def test_a_reply_that_is_of_no_use_keeps_what_it_is_billed_for(answer: dic
     async with chat_server(lambda body: answer | BILLED) as server, connected(server) as model:
         with pytest.raises(kind) as caught:
             await model(ask())
-    finish = "length" if kind is EmptyReply else None
+    finish = "length" if kind is EmptyReplyError else None
     assert caught.value.reply == Reply("", None, "m", finish, 200, 40, None, 9, None, 0.5, "provider")
 
 
 async def test_a_fault_that_counted_nothing_is_not_billed() -> None:
     async with chat_server(lambda body: {"choices": [], "usage": {}}) as server, connected(server) as model:
-        with pytest.raises(BadReply) as caught:
+        with pytest.raises(BadReplyError) as caught:
             await model(ask())
     assert caught.value.reply is None
 
@@ -176,7 +185,7 @@ async def test_a_server_that_is_not_there_is_unreachable() -> None:
     async with chat_server(lambda body: "speech") as server:
         pass
     async with connected(server) as model:
-        with pytest.raises(Unreachable, match="is the server up"):
+        with pytest.raises(UnreachableError, match="is the server up"):
             await model(ask())
 
 
@@ -194,32 +203,32 @@ async def test_after_a_fault_the_next_call_is_answered() -> None:
 
 async def test_a_cut_short_answer_tells_to_raise_max_tokens() -> None:
     async with chat_server(lambda body: Fault("length")) as server, connected(server) as model:
-        with pytest.raises(EmptyReply, match=r"finish reason length.*raise max_tokens"):
+        with pytest.raises(EmptyReplyError, match=r"finish reason length.*raise max_tokens"):
             await model(ask())
 
 
 async def test_an_endless_answer_is_not_kept() -> None:
     async with chat_server(lambda body: Fault("huge")) as server, connected(server) as model:
-        with pytest.raises(BadReply, match="more than 8 MB"):
+        with pytest.raises(BadReplyError, match="more than 8 MB"):
             await model(ask())
 
 
 async def test_the_wait_that_a_server_asks_for_is_passed_on() -> None:
     async with chat_server(lambda body: Fault("429-after", retry_after="2.5")) as server, connected(server) as model:
-        with pytest.raises(RateLimited) as caught:
+        with pytest.raises(RateLimitedError) as caught:
             await model(ask())
     assert caught.value.retry_after_s == 2.5
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-3", "nan", "inf", "1e400", "0x10", "9" * 400, "Mon, 99 Zed 2026 00:00:00 GMT"])
 def test_a_wait_that_makes_no_sense_is_no_wait(value: str) -> None:
-    assert wait_asked({"Retry-After": value}) is None
+    assert retry_after_seconds({"Retry-After": value}) is None
 
 
 def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
     now = datetime.now(UTC)
-    assert wait_asked({"Retry-After": format_datetime(now + timedelta(seconds=60), usegmt=True)}) == pytest.approx(60, abs=2)
-    assert wait_asked({"Retry-After": format_datetime(now - timedelta(days=1), usegmt=True)}) == 0.0
+    assert retry_after_seconds({"Retry-After": format_datetime(now + timedelta(seconds=60), usegmt=True)}) == pytest.approx(60, abs=2)
+    assert retry_after_seconds({"Retry-After": format_datetime(now - timedelta(days=1), usegmt=True)}) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -247,25 +256,25 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
     ],
 )
 def test_the_servers_wordings_of_a_full_context_are_known(status: int, said: dict[str, object]) -> None:
-    assert type(read_fault(status, {}, json.dumps(said).encode(), asked="it", key=None)) is ContextOverflow
+    assert type(read_fault(status, {}, json.dumps(said).encode(), endpoint="it", key=None)) is ContextOverflowError
 
 
 def test_an_error_document_at_status_200_is_quoted() -> None:
-    with pytest.raises(BadReply, match="upstream is down"):
-        read_reply(b'{"error": {"message": "upstream is down", "code": 502}}', asked="it")
-    with pytest.raises(ContextOverflow):
-        read_reply(b'{"error": {"message": "exceeds the available context size"}}', asked="it")
+    with pytest.raises(BadReplyError, match="upstream is down"):
+        read_reply(b'{"error": {"message": "upstream is down", "code": 502}}', endpoint="it")
+    with pytest.raises(ContextOverflowError):
+        read_reply(b'{"error": {"message": "exceeds the available context size"}}', endpoint="it")
 
 
 def test_a_servers_words_are_cut_and_cleaned() -> None:
-    words = str(read_fault(400, {}, b"\x1b[31m" + "\u202eevil\r\n\x00".encode() + b"x" * 5000, asked="it", key=None))
+    words = str(read_fault(400, {}, b"\x1b[31m" + "\u202eevil\r\n\x00".encode() + b"x" * 5000, endpoint="it", key=None))
     assert words.isprintable()
     assert len(words) < 260
 
 
 async def test_lone_surrogates_go_neither_in_nor_out() -> None:
     document = json.dumps({"model": "m\ud800", "choices": [{"message": {"content": "cut \ud83d", "reasoning": "\udfff"}}]}).encode()
-    reply = read_reply(document, asked="it")
+    reply = read_reply(document, endpoint="it")
     f"{reply.text}{reply.reasoning}{reply.model_served}".encode()
     async with chat_server(lambda body: "speech") as server, connected(server) as model:
         await model(ask("cut \ud83d"))
@@ -285,7 +294,7 @@ DOCUMENT = st.fixed_dictionaries({}, optional={"choices": JSON | st.lists(CHOICE
 @given(DOCUMENT | JSON)
 def test_whatever_json_comes_is_a_reply_with_text_or_a_model_error(document: object) -> None:
     try:
-        reply = read_reply(json.dumps(document).encode(), asked="it")
+        reply = read_reply(json.dumps(document).encode(), endpoint="it")
     except ModelError:
         return
     assert reply.text.strip()
@@ -295,7 +304,7 @@ def test_whatever_json_comes_is_a_reply_with_text_or_a_model_error(document: obj
 @given(st.binary(), st.sampled_from([b"", b'{"choices":', b"[" * 3000]))
 def test_whatever_bytes_come_are_a_model_error(tail: bytes, head: bytes) -> None:
     with pytest.raises(ModelError):
-        read_reply(head + tail, asked="it")
+        read_reply(head + tail, endpoint="it")
 
 
 async def test_calls_one_after_another_share_a_connection_and_calls_at_once_are_not_limited() -> None:
@@ -365,7 +374,7 @@ async def test_the_key_is_sent_and_never_said(fault: str, monkeypatch: pytest.Mo
 
 async def test_a_refused_key_names_the_variable_to_set() -> None:
     async with chat_server(lambda body: Fault("401")) as server, connected(server) as model:
-        with pytest.raises(Refused, match="set ARENA_HTTP_API_KEY"):
+        with pytest.raises(RefusedError, match="set ARENA_HTTP_API_KEY"):
             await model(ask())
     assert "authorization" not in server.requests[0].headers
 
@@ -445,5 +454,5 @@ def test_the_numbered_server_never_repeats_a_number_and_logs_both_ends(tmp_path:
 
 def test_a_key_that_a_server_echoes_is_written_down_nowhere() -> None:
     body = {"choices": [{"message": {"content": f"your key is {KEY}", "reasoning": f"{KEY}!"}}]}
-    reply = read_reply(json.dumps(body).encode(), asked="it", key=KEY)
+    reply = read_reply(json.dumps(body).encode(), endpoint="it", key=KEY)
     assert (reply.text, reply.reasoning) == ("your key is [key]", "[key]!")

@@ -14,7 +14,7 @@ import pytest
 
 from agents.providers.litellm_sdk import LiteLLMModel, litellm_library, litellm_model
 from agents.references import PROVIDERS, agent, model
-from arena.errors import EmptyReply, ModelError, RateLimited, Refused, StudyError, Unreachable
+from arena.errors import EmptyReplyError, ModelError, RateLimitedError, RefusedError, StudyError, UnreachableError
 from arena.types import Alternative, Sampling, TokenChoice
 from tests.fake_server import ChatServer, Fault, chat_process, chat_server
 from tests.provider_faults import FAULT_NAMES, FAULTS, KEY, ask, everything_said, no_connection_left
@@ -107,8 +107,8 @@ async def test_geminis_log_probabilities_are_read() -> None:
 
 
 OF_NO_USE = [
-    ({"promptFeedback": {"blockReason": "SAFETY"}}, Refused),
-    ({"candidates": [{"content": {"role": "model", "parts": []}, "finishReason": "MAX_TOKENS"}]}, EmptyReply),
+    ({"promptFeedback": {"blockReason": "SAFETY"}}, RefusedError),
+    ({"candidates": [{"content": {"role": "model", "parts": []}, "finishReason": "MAX_TOKENS"}]}, EmptyReplyError),
 ]
 
 
@@ -147,7 +147,7 @@ async def test_bedrock_is_asked_over_its_own_api_and_has_a_price() -> None:
     assert speaker.price is not None
 
 
-BEDROCK_FAULTS = [(Fault("429"), RateLimited), (Fault("500"), Unreachable), (Fault("reset"), Unreachable), (Fault("length"), EmptyReply)]
+BEDROCK_FAULTS = [(Fault("429"), RateLimitedError), (Fault("500"), UnreachableError), (Fault("reset"), UnreachableError), (Fault("length"), EmptyReplyError)]
 
 
 @pytest.mark.parametrize(("fault", "kind"), BEDROCK_FAULTS)
@@ -173,7 +173,7 @@ async def test_counts_and_prices_that_nobody_gave_are_missing_and_not_zero() -> 
 @pytest.mark.parametrize("reference", BOTH)
 async def test_the_wait_that_a_provider_asks_for_is_passed_on(reference: str) -> None:
     async with chat_server(lambda body: Fault("429-after", retry_after="2.5")) as server, connected(reference, server) as speaker:
-        with pytest.raises(RateLimited) as caught:
+        with pytest.raises(RateLimitedError) as caught:
             await speaker(ask())
     assert caught.value.retry_after_s == 2.5
 
@@ -198,7 +198,7 @@ async def test_a_server_that_is_not_there_is_unreachable_and_the_model_can_be_us
         async with connected(GEMINI, server) as speaker:
             assert (await speaker(ask())).text == "speech"
         assert (await speaker(ask())).text == "speech"
-    with pytest.raises(Unreachable):
+    with pytest.raises(UnreachableError):
         await speaker(ask())
     await speaker.close()
 
@@ -254,11 +254,11 @@ def test_a_missing_key_is_named_when_the_reference_is_read(monkeypatch: pytest.M
 
 
 async def test_a_setting_that_a_model_does_not_take_is_an_error_before_anything_is_sent() -> None:
-    assert model(GEMINI).can >= {"seed"}
-    assert "seed" not in model("bedrock/anthropic.claude-3-5-sonnet-20240620-v1:0").can
+    assert model(GEMINI).capabilities >= {"seed"}
+    assert "seed" not in model("bedrock/anthropic.claude-3-5-sonnet-20240620-v1:0").capabilities
     with pytest.raises(StudyError, match="does not take stop"):
         agent("xai/grok-4", sampling=Sampling(stop=("END",)))
     async with chat_server(lambda body: "speech") as server, connected(GEMINI, server) as speaker:
-        with pytest.raises(Refused, match="prefill"):
-            await speaker(ask(begun="I hold that"))
+        with pytest.raises(RefusedError, match="prefill"):
+            await speaker(ask(prefill_text="I hold that"))
     assert server.requests == []

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.providers.openai_sdk import openai_model, read_response
-from arena.errors import BadReply, EmptyReply, ModelError, RateLimited, Refused, Unreachable
+from arena.errors import BadReplyError, EmptyReplyError, ModelError, RateLimitedError, RefusedError, UnreachableError
 from arena.types import Sampling, TokenChoice
 from tests.agents.providers.test_sdk import connected
 from tests.fake_server import chat_server
@@ -29,7 +29,7 @@ REASONING = "gpt-5 gpt-5-mini gpt-5.6-sol gpt-5.2-pro gpt-6 gpt-10-mini o1 o3-mi
 
 @pytest.mark.parametrize(("names", "has"), [(CHATTING, True), (REASONING, False)])
 def test_only_models_behind_chat_completions_take_a_seed(names: str, has: bool) -> None:
-    assert {name: "seed" in openai_model(name).can for name in names.split()} == {name: has for name in names.split()}
+    assert {name: "seed" in openai_model(name).capabilities for name in names.split()} == {name: has for name in names.split()}
 
 
 async def test_a_chat_completion_gets_the_settings_that_were_made_and_a_seed() -> None:
@@ -99,17 +99,17 @@ async def test_the_log_probabilities_of_a_chat_completion_are_asked_for_and_read
 
 
 OF_NO_USE = [
-    (response(output=[]), EmptyReply),
-    (response(output=[{"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}]), Refused),
-    (response(output=None), BadReply),
-    (response(status="failed", error={"code": "server_error", "message": "broken"}), Unreachable),
+    (response(output=[]), EmptyReplyError),
+    (response(output=[{"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}]), RefusedError),
+    (response(output=None), BadReplyError),
+    (response(status="failed", error={"code": "server_error", "message": "broken"}), UnreachableError),
 ]
 
 
 @pytest.mark.parametrize(("document", "kind"), OF_NO_USE)
 def test_a_response_that_is_of_no_use_keeps_what_it_is_billed_for(document: dict[str, Any], kind: type[ModelError]) -> None:
     with pytest.raises(kind) as caught:
-        read_response(json.dumps(document).encode(), asked="it", key=None, http_status=200)
+        read_response(json.dumps(document).encode(), endpoint="it", key=None, http_status=200)
     reply = caught.value.reply
     assert reply is not None
     assert (reply.text, reply.model_served, reply.finish_reason, reply.http_status) == ("", "gpt-5-served", document["status"], 200)
@@ -118,30 +118,30 @@ def test_a_response_that_is_of_no_use_keeps_what_it_is_billed_for(document: dict
 
 def test_no_lone_surrogate_comes_out_of_a_response() -> None:
     document = json.dumps(response("cut \ud83d", model="m\ud800")).encode()
-    reply = read_response(document, asked="it", key=None, http_status=200)
+    reply = read_response(document, endpoint="it", key=None, http_status=200)
     f"{reply.text}{reply.reasoning}{reply.model_served}".encode()
 
 
 FAILED = [
-    ({"code": "rate_limit_exceeded", "message": "slow"}, RateLimited),
-    ({"code": "server_error", "message": "broken"}, Unreachable),
-    ({"code": "invalid_prompt", "message": "no"}, Refused),
+    ({"code": "rate_limit_exceeded", "message": "slow"}, RateLimitedError),
+    ({"code": "server_error", "message": "broken"}, UnreachableError),
+    ({"code": "invalid_prompt", "message": "no"}, RefusedError),
 ]
 
 
 @pytest.mark.parametrize(("error", "kind"), FAILED)
 def test_a_response_that_failed_at_status_200_is_its_error(error: dict[str, str], kind: type[ModelError]) -> None:
     with pytest.raises(kind, match=error["message"]):
-        read_response(json.dumps(response(status="failed", error=error, output=[])).encode(), asked="it", key=None, http_status=200)
+        read_response(json.dumps(response(status="failed", error=error, output=[])).encode(), endpoint="it", key=None, http_status=200)
 
 
 def test_a_response_without_text_says_why() -> None:
     cut = response(output=[], status="incomplete", incomplete_details={"reason": "max_output_tokens"})
-    with pytest.raises(EmptyReply, match=r"max_output_tokens.*raise max_tokens"):
-        read_response(json.dumps(cut).encode(), asked="it", key=None, http_status=200)
+    with pytest.raises(EmptyReplyError, match=r"max_output_tokens.*raise max_tokens"):
+        read_response(json.dumps(cut).encode(), endpoint="it", key=None, http_status=200)
     refusal = [{"type": "message", "content": [{"type": "refusal", "refusal": "I cannot say that"}]}]
-    with pytest.raises(Refused, match=r"declined.*I cannot say that"):
-        read_response(json.dumps(response(output=refusal)).encode(), asked="it", key=None, http_status=200)
+    with pytest.raises(RefusedError, match=r"declined.*I cannot say that"):
+        read_response(json.dumps(response(output=refusal)).encode(), endpoint="it", key=None, http_status=200)
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -158,7 +158,7 @@ DOCUMENT = st.fixed_dictionaries(
 @given(DOCUMENT | JSON)
 def test_whatever_json_comes_is_a_reply_with_text_or_a_model_error(document: object) -> None:
     try:
-        reply = read_response(json.dumps(document).encode(), asked="it", key=None, http_status=200)
+        reply = read_response(json.dumps(document).encode(), endpoint="it", key=None, http_status=200)
     except ModelError:
         return
     assert reply.text.strip()

@@ -10,10 +10,10 @@ import pytest
 
 import agents.providers.prices
 from agents.providers.litellm_sdk import litellm_library
-from agents.providers.prices import CHAT, price_map, price_of_reference, shortened
+from agents.providers.prices import CHAT_MODES, limit_longest_reply, price_map, price_of_reference
 from agents.references import PROVIDERS
-from arena.calls.prices import Price, at_size, cost_usd
-from arena.types import Reply
+from arena.calls.prices import cost_usd, price_at_length
+from arena.types import Price, Reply
 
 
 @pytest.fixture
@@ -73,9 +73,9 @@ def test_a_longer_prompt_has_its_own_price(entries: dict[str, dict[str, object]]
     gemini, xai = price_of_reference("gemini/m"), price_of_reference("xai/m")
     assert gemini is not None
     assert xai is not None
-    assert [at_size(gemini, size).tokens_in for size in (200_000, 200_001)] == [1.0, 4.0]
-    assert [at_size(xai, size).tokens_in for size in (199_999, 200_000)] == [1.0, 4.0]
-    assert at_size(gemini, 300_000).tokens_cached == 0.1
+    assert [price_at_length(gemini, size).tokens_in for size in (200_000, 200_001)] == [1.0, 4.0]
+    assert [price_at_length(xai, size).tokens_in for size in (199_999, 200_000)] == [1.0, 4.0]
+    assert price_at_length(gemini, 300_000).tokens_cached == 0.1
 
 
 def test_ranges_are_read_like_tiers(entries: dict[str, dict[str, object]]) -> None:
@@ -86,14 +86,14 @@ def test_ranges_are_read_like_tiers(entries: dict[str, dict[str, object]]) -> No
     entries["dashscope/m"] = {"litellm_provider": "dashscope", "mode": "chat", "tiered_pricing": ranges}
     price = price_of_reference("dashscope/m")
     assert price is not None
-    assert [at_size(price, size).tokens_in for size in (32_000, 32_001)] == [1.0, 3.0]
+    assert [price_at_length(price, size).tokens_in for size in (32_000, 32_001)] == [1.0, 3.0]
 
 
 def test_a_lane_that_asks_for_less_shortens_the_longest_reply() -> None:
     price = Price(1, 2, longest_reply=64_000)
-    assert shortened(price, 8192) == replace(price, longest_reply=8192)
-    assert shortened(replace(price, longest_reply=4096), 8192) == replace(price, longest_reply=4096)
-    assert (shortened(None, 8192), shortened(price, None)) == (None, price)
+    assert limit_longest_reply(price, 8192) == replace(price, longest_reply=8192)
+    assert limit_longest_reply(replace(price, longest_reply=4096), 8192) == replace(price, longest_reply=4096)
+    assert (limit_longest_reply(None, 8192), limit_longest_reply(price, None)) == (None, price)
 
 
 def test_the_map_is_read_when_first_asked_for_and_without_litellm() -> None:
@@ -127,7 +127,7 @@ REFERENCES = sorted(
     {
         reference_of(name, str(entry["litellm_provider"]))
         for name, entry in price_map()[0].items()
-        if entry.get("mode") in CHAT and "off_peak_pricing" not in entry
+        if entry.get("mode") in CHAT_MODES and "off_peak_pricing" not in entry
     }
 )
 
@@ -157,9 +157,9 @@ def test_our_price_of_a_call_is_litellms_for_every_model_of_its_map() -> None:
     different, compared = {}, 0
     for reference, price in priced_references()[::4]:
         sizes, step = [1000], price
-        while step.longer is not None:
-            sizes += [step.longer[0], step.longer[0] + 1]
-            step = step.longer[1]
+        while step.long_prompt_price is not None:
+            sizes += [step.long_prompt_price[0], step.long_prompt_price[0] + 1]
+            step = step.long_prompt_price[1]
         for tokens_in in sizes:
             for cached, reasoning in ((0, 0), (300, 200)):
                 counts = Reply("", tokens_in=tokens_in, tokens_out=500, tokens_cached=cached, tokens_reasoning=reasoning)

@@ -14,7 +14,7 @@ from agents.providers.http import HttpModel
 from agents.providers.litellm_sdk import litellm_model
 from agents.providers.sampling import out_of_range
 from agents.references import agent, model
-from arena.errors import Refused, StudyError
+from arena.errors import RefusedError, StudyError
 from arena.types import Model, Sampling
 from tests.agents.providers.test_sdk import pointed
 from tests.fake_server import ChatServer, chat_server
@@ -62,7 +62,7 @@ def test_a_value_out_of_range_is_an_error_in_every_lane_and_never_dropped(refere
 def test_the_ends_of_the_ranges_are_inside() -> None:
     assert out_of_range(Sampling()) is None
     assert out_of_range(Sampling(0, 1, 1, ("END",), 20)) is None
-    assert out_of_range(Sampling(temperature=1.0, logprobs=0), hottest=1) is None
+    assert out_of_range(Sampling(temperature=1.0, logprobs=0), max_temperature=1) is None
 
 
 HOT = [(CLAUDE, 1.5, "0 to 1"), ("openrouter/anthropic/claude-sonnet-5", 1.5, "0 to 1"), (GPT_4, 2.5, "0 to 2")]
@@ -136,7 +136,7 @@ async def test_the_settings_that_are_told_are_those_that_were_sent(reference: st
 @pytest.mark.parametrize("reference", [HTTP, GPT_4, CLAUDE, OPENROUTER])
 async def test_a_model_that_is_asked_without_an_agent_refuses_what_is_out_of_range(reference: str) -> None:
     async with chat_server(lambda body: "speech") as server, speaking(reference, server) as speaker:
-        with pytest.raises(Refused, match=r"was not asked: .*logprobs"):
+        with pytest.raises(RefusedError, match=r"was not asked: .*logprobs"):
             await speaker(ask(sampling=Sampling(logprobs=50)))
     assert server.requests == []
 
@@ -154,7 +154,7 @@ ABILITIES = {
 
 @pytest.mark.parametrize(("reference", "can"), ABILITIES.items())
 def test_a_model_says_what_it_can(reference: str, can: set[str]) -> None:
-    assert set(model(reference).can) == can
+    assert set(model(reference).capabilities) == can
 
 
 PRICED = {GPT_4: 16_384, GPT_5: 128_000, CLAUDE: 8192, GEMINI: 65_536}

@@ -16,7 +16,7 @@ from agents.providers.anthropic_sdk import anthropic_model
 from agents.providers.openai_sdk import openai_model
 from agents.providers.sdk import SdkModel
 from agents.references import agent, model
-from arena.errors import BadReply, ModelError, RateLimited, Refused, StudyError, Unreachable
+from arena.errors import BadReplyError, ModelError, RateLimitedError, RefusedError, StudyError, UnreachableError
 from arena.types import Sampling
 from tests.fake_server import ChatServer, Fault, chat_process, chat_server
 from tests.provider_faults import FAULT_NAMES, FAULTS, KEY, ask, everything_said, no_connection_left
@@ -90,14 +90,14 @@ async def test_a_server_that_is_not_there_is_unreachable(reference: str) -> None
     async with chat_server(lambda body: "speech") as server:
         pass
     async with connected(reference, server) as speaker:
-        with pytest.raises(Unreachable, match=r"cannot be reached.*is the server up"):
+        with pytest.raises(UnreachableError, match=r"cannot be reached.*is the server up"):
             await speaker(ask())
 
 
 @pytest.mark.parametrize("reference", APIS)
 async def test_the_wait_that_a_provider_asks_for_is_passed_on(reference: str) -> None:
     async with chat_server(lambda body: Fault("429-after", retry_after="2.5")) as server, connected(reference, server) as speaker:
-        with pytest.raises(RateLimited) as caught:
+        with pytest.raises(RateLimitedError) as caught:
             await speaker(ask())
     assert caught.value.retry_after_s == 2.5
 
@@ -207,7 +207,7 @@ async def test_a_setting_that_a_model_does_not_take_is_an_error_before_anything_
     with pytest.raises(StudyError, match=rf"{reference} cannot be sampled so.*(leave|from 0 to 1)"):
         agent(reference, sampling=sampling)
     async with chat_server(lambda body: "speech") as server, connected(reference, server) as speaker:
-        with pytest.raises(Refused, match="was not asked"):
+        with pytest.raises(RefusedError, match="was not asked"):
             await speaker(ask(sampling=sampling))
     assert server.requests == []
 
@@ -215,9 +215,9 @@ async def test_a_setting_that_a_model_does_not_take_is_an_error_before_anything_
 @pytest.mark.parametrize("reference", [*APIS[:2], "anthropic/claude-sonnet-5"])
 async def test_a_begun_reply_goes_only_to_models_that_go_on_with_it(reference: str) -> None:
     async with chat_server(lambda body: "speech") as server, connected(reference, server) as speaker:
-        with pytest.raises(Refused, match="prefill"):
-            await speaker(ask(begun="I hold that"))
-    assert "prefill" not in speaker.can
+        with pytest.raises(RefusedError, match="prefill"):
+            await speaker(ask(prefill_text="I hold that"))
+    assert "prefill" not in speaker.capabilities
     assert server.requests == []
 
 
@@ -227,5 +227,5 @@ async def test_an_answer_that_cannot_be_decompressed_is_a_bad_reply(monkeypatch:
     plain = fake_server.response
     monkeypatch.setattr(fake_server, "response", lambda status, body: plain(status, body, "Content-Encoding: gzip\r\n"))
     async with chat_server(lambda body: "speech") as server, connected(APIS[0], server) as speaker:
-        with pytest.raises(BadReply, match="decompressed"):
+        with pytest.raises(BadReplyError, match="decompressed"):
             await speaker(ask())

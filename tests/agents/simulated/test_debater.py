@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from agents.simulated.debater import PROFILES, expected_confidence, simulated
+from agents.simulated.debater import PROFILES, expected_confidence, simulated_debater
 from arena.errors import StudyError
 from arena.types import Message, Place, Reading, Request, Sampling
 from protocols.parsing.tags import speech_and_confidence
@@ -15,7 +15,7 @@ from protocols.parsing.tags import speech_and_confidence
 
 def replies(profile: str, count: int = 4000, round: int = 0) -> list[Reading]:
     """Readings of so many first ratings, each of an episode of its own."""
-    model = simulated(profile)
+    model = simulated_debater(profile)
 
     async def all_of_them() -> list[Reading]:
         places = [Place(f"e{n}", "proposition", round, 0, "opening", round) for n in range(count)]
@@ -39,7 +39,7 @@ def test_unreadable_replies_come_at_their_rate() -> None:
 
 
 def test_both_sides_of_an_episode_share_its_level() -> None:
-    model = simulated("even:noise=0:debate_sd=0.2")
+    model = simulated_debater("even:noise=0:debate_sd=0.2")
 
     async def said(episode: str, seat: str) -> str:
         place = Place(episode, seat, 0, 0, "opening", 0)
@@ -76,7 +76,7 @@ def test_the_same_request_has_the_same_reply_and_the_seed_changes_it() -> None:
 
 
 def test_every_word_says_that_it_is_simulated() -> None:
-    model = simulated("overconfident:strength=1.5")
+    model = simulated_debater("overconfident:strength=1.5")
     reading = replies("overconfident:strength=1.5", 1)[0]
     assert model.simulated
     assert "no language model said this" in str(reading.public)
@@ -84,10 +84,10 @@ def test_every_word_says_that_it_is_simulated() -> None:
 
 
 def test_a_reference_names_only_what_differs_from_its_profile() -> None:
-    assert simulated("confident").name == "sim/confident"
-    assert simulated("confident:drift=0.04").name == "sim/confident"
-    assert simulated("confident:noise=0.1:bias=0.2").name == simulated("confident:bias=0.2:noise=0.1").name
-    names = {simulated(f"even:{setting}").name for setting in ("seed=10000001", "seed=10000002", "bias=0.12345671", "bias=0.12345672")}
+    assert simulated_debater("confident").name == "sim/confident"
+    assert simulated_debater("confident:drift=0.04").name == "sim/confident"
+    assert simulated_debater("confident:noise=0.1:bias=0.2").name == simulated_debater("confident:bias=0.2:noise=0.1").name
+    names = {simulated_debater(f"even:{setting}").name for setting in ("seed=10000001", "seed=10000002", "bias=0.12345671", "bias=0.12345672")}
     assert len(names) == 4
 
 
@@ -107,4 +107,4 @@ def test_a_reference_names_only_what_differs_from_its_profile() -> None:
 )
 def test_a_wrong_profile_says_what_there_is(profile: str, words: str) -> None:
     with pytest.raises(StudyError, match=words):
-        simulated(profile)
+        simulated_debater(profile)

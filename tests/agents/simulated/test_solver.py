@@ -19,9 +19,9 @@ from agents.simulated.replies import mark_of
 from agents.simulated.solver import chances, simulated_solver, solver_profile
 from agents.simulated.truth import expected_accuracy, expected_majority, expected_stated
 from arena import Arena, Arm, Study
-from arena.errors import Refused, StudyError
+from arena.errors import RefusedError, StudyError
 from arena.types import Message, Place, Reply, Request, Sampling, Subject
-from protocols.parsing.answers import boxed
+from protocols.parsing.answers import extract_boxed
 from protocols.parsing.confidence import confidence_in, guesses
 
 [ONE] = simulated_questions(1)
@@ -58,7 +58,7 @@ def reply(words: str, profile: str = "solver", *, begun: str = "", sampling: Sam
 def right(profile: str, questions: tuple[Subject, ...], n: int = 1, words: str = "") -> list[list[bool]]:
     """Of each question, which of `n` answers are right."""
     said = replies(profile, [question.text + words for question in questions], n)
-    return [[boxed(one.text) == question.gold for one in many] for question, many in zip(questions, said, strict=True)]
+    return [[extract_boxed(one.text) == question.gold for one in many] for question, many in zip(questions, said, strict=True)]
 
 
 def said_by(*answers: str) -> str:
@@ -92,7 +92,7 @@ def test_the_majority_is_right_as_often_as_the_parameters_say(profile: str) -> N
     """Of equal counts the first counts, as in self-consistency."""
     questions, found = simulated_questions(1500, seed=4), []
     for question, many in zip(questions, replies(profile, [question.text for question in questions], 5), strict=True):
-        votes = Counter(vote for one in many if (vote := boxed(one.text)) is not None)
+        votes = Counter(vote for one in many if (vote := extract_boxed(one.text)) is not None)
         found.append(float(bool(votes) and votes.most_common(1)[0][0] == question.gold))
     assert close(found, expected_majority(profile, questions, 5))
     assert not close(found, expected_majority(profile, questions, 5) - 0.06)
@@ -126,7 +126,7 @@ def test_errors_of_samples_go_together_as_much_as_is_said() -> None:
 
 def test_wrong_answers_are_the_common_mistake_as_often_as_is_said() -> None:
     questions = simulated_questions(3000, seed=6)
-    said = [boxed(one.text) for [one] in replies("solver:concentration=0.7:distractors=3", [question.text for question in questions])]
+    said = [extract_boxed(one.text) for [one] in replies("solver:concentration=0.7:distractors=3", [question.text for question in questions])]
     ranks = [mistakes_of(question_in(q.text)).index(a) for q, a in zip(questions, said, strict=True) if a != q.gold]  # type: ignore[arg-type]
     assert set(ranks) == {0, 1, 2}
     assert close([float(rank == 0) for rank in ranks], 0.7)
@@ -159,7 +159,7 @@ def test_samples_that_hear_peers_answer_as_the_formula_says(peers: tuple[str, ..
         truth.append(tilted[asked.right] / sum(tilted.values()))
         words.append(question.text + said_by(*said))
     for question, [one] in zip(questions, replies(profile, words), strict=True):
-        found.append(float(boxed(one.text) == question.gold))
+        found.append(float(extract_boxed(one.text) == question.gold))
     assert close([a - b for a, b in zip(found, truth, strict=True)], 0.0)
     assert not close([a - b for a, b in zip(found, truth, strict=True)], 0.06)
 
@@ -170,10 +170,10 @@ def test_a_peer_counts_once_and_ones_own_words_never() -> None:
     wrong, mine = mistakes_of(asked)[0], mark_of("e0", "path0")
     heard = "solver:ability=3.0:peer_weight=20.0"
     often = f"\n#0a1b2c3d tends to {wrong}. #0a1b2c3d answers \\boxed{{{wrong}}}. " * 3
-    assert boxed(reply(ONE.text + often, heard).text) == wrong
-    assert boxed(reply(ONE.text + often + said_by(asked.right, asked.right), heard).text) == asked.right
-    assert boxed(reply(ONE.text + often.replace("0a1b2c3d", mine), heard).text) == boxed(reply(ONE.text, heard).text)
-    assert boxed(reply(ONE.text + f" \\boxed{{{wrong}}}", heard).text) == wrong
+    assert extract_boxed(reply(ONE.text + often, heard).text) == wrong
+    assert extract_boxed(reply(ONE.text + often + said_by(asked.right, asked.right), heard).text) == asked.right
+    assert extract_boxed(reply(ONE.text + often.replace("0a1b2c3d", mine), heard).text) == extract_boxed(reply(ONE.text, heard).text)
+    assert extract_boxed(reply(ONE.text + f" \\boxed{{{wrong}}}", heard).text) == wrong
 
 
 @pytest.mark.parametrize("profile", ["solver", "solver:bias=-0.2:noise=0.05", "solver:discrimination=0.6:noise=0.0", "solver:bias=0.9"])
@@ -188,7 +188,7 @@ def test_bias_and_discrimination_come_out_of_stated_confidence() -> None:
     """At one difficulty and far from 0 and 100: the mean exceeds accuracy by the bias, right answers wrong ones by the discrimination."""
     profile, questions = "solver:bias=0.12:discrimination=0.2:noise=0.05", simulated_questions(4000, spread=0.0)
     said = [one.text for [one] in replies(profile, [question.text + CONFIDENT for question in questions])]
-    correct = [boxed(text) == question.gold for text, question in zip(said, questions, strict=True)]
+    correct = [extract_boxed(text) == question.gold for text, question in zip(said, questions, strict=True)]
     stated = [float(confidence_in(text)[0] or 0) for text in said]
     assert close([s - c for s, c in zip(stated, correct, strict=True)], 0.12)
     means = [statistics.fmean(s for s, c in zip(stated, correct, strict=True) if c is side) for side in (True, False)]
@@ -206,7 +206,7 @@ def test_a_possible_answer_is_rated_and_not_replaced() -> None:
     for answer, truth in ((ONE.gold, 1), (mistakes_of(question_in(ONE.text))[0], 0)):  # type: ignore[arg-type]
         said = reply(ONE.text + rate.format(answer), "solver:bias=0.0:discrimination=1.0:noise=0.0").text
         assert confidence_in(said) == (truth, "read")
-        assert boxed(said) is None
+        assert extract_boxed(said) is None
 
 
 @pytest.mark.parametrize("ask", ["Give the most agreed answer in \\boxed{}.", "Which answer do most of these replies agree on? \\boxed{}"])
@@ -215,7 +215,7 @@ def test_what_most_agree_on_is_missed_as_often_as_it_slips(ask: str) -> None:
     assert asked is not None
     first, second = mistakes_of(asked)[:2]
     words = [f"{ONE.text}{said_by(first, second, first, asked.right)}\n{ask} ({n})" for n in range(1500)]
-    said = [boxed(one.text) for [one] in replies("solver:slip=0.2", words)]
+    said = [extract_boxed(one.text) for [one] in replies("solver:slip=0.2", words)]
     assert close([float(answer != first) for answer in said], 0.2)
     assert set(said) == {first, second, asked.right}
 
@@ -234,8 +234,8 @@ def test_the_most_consistent_response_is_named_by_its_number() -> None:
 
 def test_the_same_sample_answers_alike_and_another_otherwise() -> None:
     assert replies("solver", [ONE.text] * 5, 3) == replies("solver", [ONE.text] * 5, 3)
-    assert len({boxed(one.text) for [one] in replies("solver:shared=0.0", [ONE.text] * 50)}) > 1
-    assert len({boxed(one.text) for [one] in replies("solver:shared=1.0", [ONE.text] * 50)}) == 1
+    assert len({extract_boxed(one.text) for [one] in replies("solver:shared=0.0", [ONE.text] * 50)}) > 1
+    assert len({extract_boxed(one.text) for [one] in replies("solver:shared=1.0", [ONE.text] * 50)}) == 1
     assert replies("solver:seed=1", [ONE.text] * 20) != replies("solver", [ONE.text] * 20)
 
 
@@ -259,14 +259,14 @@ def test_after_a_comment_the_thought_goes_on_with_the_next_step_and_what_was_hea
     begun = f"{thought}\n\n<summarize> So far, it is right.</summarize> {comment}\n\nLet me compare."
     more = reply(ONE.text, profile, begun=begun).text
     assert more.startswith(f"\n\nStep 3 of 4. #{mark_of('e0', 'path0')} tends to {wrong}. ")
-    assert boxed(more) == wrong
+    assert extract_boxed(more) == wrong
 
 
 def test_a_summary_that_was_begun_is_ended_and_an_open_box_is_filled() -> None:
     thought = reply(ONE.text).text[:200]
     summary = reply(ONE.text, begun=f"{thought}\n\nLet me stop.\n\n<summarize> In short, ", sampling=SUMMING)
     assert (summary.finish_reason, "summarize" in summary.text) == ("stop", False)
-    answer = boxed(reply(ONE.text).text)
+    answer = extract_boxed(reply(ONE.text).text)
     assert f"tends to {answer}." in summary.text
     assert reply(ONE.text, begun=f"{thought}\n\nThe answer is \\boxed{{").text == f"{answer}}}."
 
@@ -280,7 +280,7 @@ def test_a_reply_ends_at_the_most_tokens_or_before_a_stop_word() -> None:
     stopped = reply(ONE.text, sampling=Sampling(max_tokens=500, stop=("Step 2", "Step 3")))
     assert (stopped.text, stopped.finish_reason) == (whole.text.partition("Step 2")[0], "stop")
     closed = reply(ONE.text, sampling=Sampling(stop=("</think>",)))
-    assert (boxed(closed.text), closed.finish_reason) == (None, "stop")
+    assert (extract_boxed(closed.text), closed.finish_reason) == (None, "stop")
     assert reply(ONE.text, sampling=Sampling(max_tokens=20, stop=("Step 2",))).finish_reason == "length"
 
 
@@ -288,7 +288,7 @@ def test_every_word_says_that_it_is_simulated_and_other_questions_are_refused() 
     assert model("sim/solver").simulated
     assert "no language model said this" in reply(ONE.text).text
     for words in ("What is 2 + 2?", ""):
-        with pytest.raises(Refused, match="simulated questions alone"):
+        with pytest.raises(RefusedError, match="simulated questions alone"):
             reply(words)
 
 
@@ -325,7 +325,7 @@ def test_a_reference_names_a_solver_and_is_canonical() -> None:
     solver = model("sim/solver:seed=3:ability=0.50")
     assert (solver.name, solver.simulated) == ("sim/solver:ability=0.5:seed=3", True)
     assert model("sim/solver:ability=0").name == "sim/solver"
-    assert solver.can == {"seed", "same seed, same reply", "prefill"}
+    assert solver.capabilities == {"seed", "same seed, same reply", "prefill"}
 
 
 @pytest.mark.parametrize(

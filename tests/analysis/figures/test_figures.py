@@ -13,14 +13,14 @@ from xml.etree import ElementTree
 import pytest
 
 from agents import agent
-from analysis.figures.registry import NAMES, Figure, Where, figure, figures, svg
+from analysis.figures.registry import NAMES, DebateFilter, Figure, figure, figures, svg
 from analysis.reports.debates import report
 from arena import Arena, run_stages
 from arena.cli.main import main
 from arena.errors import StudyError
-from arena.store.database import live, query
+from arena.store.database import open_live, query
 from protocols.judging import jury
-from tests.analysis.conftest import Add, Answer
+from tests.analysis.conftest import Add, AddPlays
 
 CUP = "it's a cup"
 HOSTILE = "<script>alert(1)&\"'\u202e"
@@ -42,7 +42,7 @@ def of_answers(cup: Path) -> dict[str, Figure]:
 
 def agree(path: Path, *found: Figure) -> None:
     """Fail unless the query of each figure gives its rows."""
-    with live(path) as con:
+    with open_live(path) as con:
         for each in found:
             asked = con.execute(each.sql)
             names = [column[0] for column in asked.description or ()]
@@ -65,15 +65,15 @@ def same_rows(found: Figure, rows: list[dict[str, Any]]) -> None:
 
 
 FILTERS = [
-    Where(arm="plain"),
-    Where(model="sim/confident", phase="closing"),
-    Where(outcome="proposition"),
-    Where(arm="rounds", outcome="opposition"),
+    DebateFilter(arm="plain"),
+    DebateFilter(model="sim/confident", phase="closing"),
+    DebateFilter(outcome="proposition"),
+    DebateFilter(arm="rounds", outcome="opposition"),
 ]
 
 
 @pytest.mark.parametrize("where", FILTERS, ids=lambda where: " ".join(where.given()))
-def test_filtered_queries_give_the_numbers_of_figures(cup: Path, where: Where) -> None:
+def test_filtered_queries_give_the_numbers_of_figures(cup: Path, where: DebateFilter) -> None:
     found = figures(cup, CUP, where=where)
     assert len(found) >= 6
     agree(cup, *(each for each in found if each.name != "strength"))
@@ -86,7 +86,7 @@ def test_queries_give_the_numbers_of_figures(cup: Path, of_cup: dict[str, Figure
 
 def test_queries_go_by_motion(cup: Path, of_cup: dict[str, Figure]) -> None:
     [subject] = query(cup, "select subject from subjects where text = 'This house would count to 2.'").rows[0]
-    found = figure(cup, CUP, "confidence", where=Where(subject=subject))
+    found = figure(cup, CUP, "confidence", where=DebateFilter(subject=subject))
     agree(cup, found)
     assert 0 < found.rows[0]["n"] < of_cup["confidence"].rows[0]["n"] / 3
 
@@ -130,7 +130,7 @@ def test_every_figure_says_what_it_shows_and_is_drawn(of_cup: dict[str, Figure],
         json.dumps(each.rows, allow_nan=False)
 
 
-def test_a_study_of_models_is_not_called_simulated_but_for_its_jury(add: Add, solve: Answer) -> None:
+def test_a_study_of_models_is_not_called_simulated_but_for_its_jury(add: Add, solve: AddPlays) -> None:
     path = add("s", JUDGED, JUDGED)
     assert "SIMULATED" not in figure(path, "s", "reliability").caption
     assert "SIMULATED" not in figure(path, "s", "confidence").caption
@@ -190,16 +190,16 @@ def test_marks_link_to_debates_only_when_asked(cup: Path, of_cup: dict[str, Figu
 
 
 def test_without_single_ratings_no_debater_is_drawn(cup: Path, of_cup: dict[str, Figure]) -> None:
-    found = figure(cup, CUP, "confidence", singles=False)
+    found = figure(cup, CUP, "confidence", single_ratings=False)
     assert "were private" in found.caption
     assert found.rows == of_cup["confidence"].rows
     with pytest.raises(StudyError, match="private"):
-        figure(cup, CUP, "both_sides", singles=False)
+        figure(cup, CUP, "both_sides", single_ratings=False)
 
 
 def test_hostile_names_stay_text_in_pictures_and_queries(add: Add) -> None:
     path = add(HOSTILE, *[JUDGED | {"models": (HOSTILE, "m/b'; drop table turns; --"), "arm": HOSTILE}] * 2)
-    found = figures(path, HOSTILE, where=Where(arm=HOSTILE, model=HOSTILE))
+    found = figures(path, HOSTILE, where=DebateFilter(arm=HOSTILE, model=HOSTILE))
     for each in found:
         picture = svg(each.chart)
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(picture).iter()}
@@ -216,7 +216,7 @@ def test_one_debate_has_no_intervals(add: Add) -> None:
 
 def test_a_model_without_a_rating_in_a_phase_leaves_the_others_in(add: Add) -> None:
     mute = {"ratings": [(60, 70, "no rating tag"), (55, 65, 75)], "models": ("m/mute", "m/b")}
-    found = figure(add("s", mute, mute), "s", "confidence_by_model", where=Where(phase="closing"))
+    found = figure(add("s", mute, mute), "s", "confidence_by_model", where=DebateFilter(phase="closing"))
     assert {row["model"]: (row["n"], row["missing"], row["mean"]) for row in found.rows} == {"m/b": (2, 0, 0.75), "m/mute": (0, 2, None)}
     assert "closing 2" in found.caption
     assert svg(found.chart)
@@ -225,15 +225,15 @@ def test_a_model_without_a_rating_in_a_phase_leaves_the_others_in(add: Add) -> N
 @pytest.mark.parametrize(
     ("name", "where", "words"),
     [
-        ("nothing", Where(), "there are: confidence, "),
-        ("confidence", Where(arm="nowhere"), "no finished debate with a rating with arm nowhere"),
-        ("confidence", Where(phase="encore"), "there are: opening, rebuttal, closing"),
-        ("rise", Where(phase="opening"), "two phases"),
-        ("accuracy", Where(), "no answers"),
-        ("leaderboard", Where(), "judged debates between two models"),
+        ("nothing", DebateFilter(), "there are: confidence, "),
+        ("confidence", DebateFilter(arm="nowhere"), "no finished debate with a rating with arm nowhere"),
+        ("confidence", DebateFilter(phase="encore"), "there are: opening, rebuttal, closing"),
+        ("rise", DebateFilter(phase="opening"), "two phases"),
+        ("accuracy", DebateFilter(), "no answers"),
+        ("leaderboard", DebateFilter(), "judged debates between two models"),
     ],
 )
-def test_what_cannot_be_drawn_is_a_sentence(add: Add, name: str, where: Where, words: str) -> None:
+def test_what_cannot_be_drawn_is_a_sentence(add: Add, name: str, where: DebateFilter, words: str) -> None:
     path = add("s", {"ratings": JUDGED["ratings"]})
     with pytest.raises(StudyError, match=words):
         figure(path, "s", name, where=where)
@@ -245,7 +245,7 @@ def test_unknown_studies_and_outcomes_are_errors(add: Add) -> None:
         with pytest.raises(StudyError, match="elsewhere"):
             figure(path, "elsewhere", name)
     with pytest.raises(StudyError, match="not judged"):
-        Where(outcome="a draw")
+        DebateFilter(outcome="a draw")
 
 
 def test_drawing_is_loaded_when_something_is_drawn() -> None:

@@ -49,7 +49,7 @@ def test_paths_stand_in_the_order_of_their_numbers_and_votes_are_codes(solve: Ad
     """path10 after path9, not after path1; no value, no vote."""
     paths = [(str(10 - k), k == 6, 0.5) for k in range(11)] + [LOST]
     [found] = read_answers(solve("s", {"paths": paths}))
-    given = found.given
+    given = found.all_answers
     mine = given.path
     assert given.seat[mine].tolist() == list(range(1, 13))
     assert np.flatnonzero(given.correct[mine] == 1).tolist() == [6]
@@ -61,7 +61,7 @@ def test_paths_stand_in_the_order_of_their_numbers_and_votes_are_codes(solve: Ad
 def test_stages_say_which_answer_is_first_and_which_is_last(solve: Add) -> None:
     paths = [("p0", 0, *WRONG), ("p0", 1, *RIGHT), ("solver", 0, *WRONG)]
     [found] = read_answers(solve("s", {"paths": paths, "final": ("solver", 1, *RIGHT)}))
-    given = found.given
+    given = found.all_answers
     assert given.path.tolist() == [False, True, True, False]
     assert given.first.tolist() == [True, False, True, False]
     assert given.last.tolist() == [False, True, False, True]
@@ -88,17 +88,17 @@ def test_each_study_is_read_by_itself_and_debates_are_none(add: Add, solve: Add)
     found = {record.study: record for record in read_answers(path)}
     assert list(found) == ["one", "two"]
     assert found["one"].plays.correct.tolist() == [1, 1]
-    assert found["one"].given.play.tolist() == [0, 1, 1]
-    assert found["two"].given.play.tolist() == [0, 0, 0]
+    assert found["one"].all_answers.play.tolist() == [0, 1, 1]
+    assert found["two"].all_answers.play.tolist() == [0, 0, 0]
     assert found["two"].models == ("m/b",)
     assert [record.study for record in read_answers(path, "two")] == ["two"]
-    assert read_answers(path, "two")[0].given.correct.tolist() == found["two"].given.correct.tolist()
+    assert read_answers(path, "two")[0].all_answers.correct.tolist() == found["two"].all_answers.correct.tolist()
     assert read_answers(path, "debated") == read_answers(path, "nobody") == []
 
 
 def test_a_study_in_which_nothing_is_finished_is_read_too(solve: Add) -> None:
     [found] = read_answers(solve("s", {"status": "open"}))
-    assert (found.questions, found.plays.correct.size, found.given.play.size) == (0, 0, 0)
+    assert (found.questions, found.plays.correct.size, found.all_answers.play.size) == (0, 0, 0)
 
 
 def test_one_run_with_simulated_models_marks_the_study(solve: Add) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from analysis.reports.debates import print_report, report
 from arena import Agent, Answer, Arena, Arm, Seat, Study, Subject
 from arena.cli.main import main
@@ -66,7 +66,7 @@ def test_an_arm_that_was_played_with_other_options_is_called_pooled(tmp_path: Pa
         said = await episode.ask(solver, question.text, phase="a")  # type: ignore[attr-defined]
         return Answer(solver.name, said.text)
 
-    arena, lineup = Arena(tmp_path / "a.duckdb"), {"solver": Agent("s", scripted(lambda request: "4"))}
+    arena, lineup = Arena(tmp_path / "a.duckdb"), {"solver": Agent("s", scripted_model(lambda request: "4"))}
     for extra in (0, 1):
         assert not (extra and "POOLED" in printed(arena.path))
         arena.run(Study("s", [Arm("a", guess, [lineup], {"extra": extra})], [Subject("2+2?", "question", "4")]), watch=lambda tally: None)

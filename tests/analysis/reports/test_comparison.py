@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from analysis.reports.comparison import compare, pairs
-from analysis.statistics.matching import match, mean_by_key, partners
+from analysis.statistics.matching import match_keys, mean_by_key, partners
 from arena.cli.main import main
 from arena.errors import StudyError
 from arena.imports import import_llms_overconfidence
@@ -36,7 +36,7 @@ def two_studies(add: Add, **more: Any) -> Path:
 
 @given(keys, keys)
 def test_every_play_is_matched_or_counted(left: list[str | None], right: list[str | None]) -> None:
-    found = match([key and (key,) for key in left], [key and (key,) for key in right])
+    found = match_keys([key and (key,) for key in left], [key and (key,) for key in right])
     common = set(left) & set(right) - {None}
     assert found.keys == len(common)
     assert found.left.tolist() == [row for row, key in enumerate(left) if key in common]
@@ -47,7 +47,7 @@ def test_every_play_is_matched_or_counted(left: list[str | None], right: list[st
 @given(keys, keys)
 def test_partners_have_one_key_and_nobody_stands_in_two_pairs(left: list[str | None], right: list[str | None]) -> None:
     names = [f"{number:02}" for number in range(12)]
-    made = partners(match([key and (key,) for key in left], [key and (key,) for key in right]), names, names)
+    made = partners(match_keys([key and (key,) for key in left], [key and (key,) for key in right]), names, names)
     assert all(left[one] == right[other] and alone == (left.count(left[one]) == right.count(left[one]) == 1) for one, other, alone in made)
     assert len({one for one, _, _ in made}) == len({other for _, other, _ in made}) == len(made)
     assert len(made) == sum(min(left.count(key), right.count(key)) for key in set(left) & set(right) - {None})

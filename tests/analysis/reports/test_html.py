@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from analysis.reports.debates import report
-from analysis.reports.html import Sheet, file_stems, page, write_whole
+from analysis.reports.html import RecordingConsole, file_stems, page, write_atomically
 from analysis.reports.sentences import sentences
 from analysis.reports.tables.debates import print_report, print_study
 from arena.cli.main import main
@@ -99,7 +99,7 @@ def test_the_page_has_every_line_that_the_terminal_has(cup: Path, whole: str, ca
 
 
 def test_a_sheet_keeps_tables_with_the_line_before_as_title(cup: Path) -> None:
-    sheet: Any = Sheet()
+    sheet: Any = RecordingConsole()
     print_study(sheet, report(cup, "it's a cup")[0])
     table = next(kept for kept in sheet.kept if not isinstance(kept, str))
     assert table.title.startswith("Confidence of debaters, percent")
@@ -183,10 +183,10 @@ def test_file_names_are_safe_and_no_two_studies_share_one() -> None:
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="is a folder"):
-        write_whole(tmp_path, b"x")
+        write_atomically(tmp_path, b"x")
     with pytest.raises(StudyError, match="there is no folder"):
-        write_whole(tmp_path / "nowhere" / "x.html", b"x")
-    write_whole(tmp_path / "x.html", b"x")
+        write_atomically(tmp_path / "nowhere" / "x.html", b"x")
+    write_atomically(tmp_path / "x.html", b"x")
     assert [file.name for file in tmp_path.iterdir()] == ["x.html"]
 
 

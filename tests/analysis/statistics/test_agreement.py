@@ -7,7 +7,7 @@ from math import nan
 import numpy as np
 import pytest
 
-from analysis.statistics.agreement import alpha_interval, counts, krippendorff_alpha, raw_agreement
+from analysis.statistics.agreement import alpha_interval, krippendorff_alpha, raw_agreement, value_counts
 
 # Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011): four observers, and two with binary data; "." is missing.
 FOUR_OBSERVERS = "1 2 3 3 2 1 4 1 2 . . . / 1 2 3 3 2 2 4 1 2 5 . 3 / . 3 3 3 2 3 4 2 2 5 1 . / 1 2 3 3 2 4 4 1 2 5 1 ."
@@ -42,7 +42,7 @@ def test_alpha_has_an_interval_over_units() -> None:
 def test_raw_agreement_and_retest_by_hand() -> None:
     """Judge 0 reads debate 0 twice (same winner) and debate 1 twice (not); judge 1 reads each once."""
     unit, rater = np.array([0, 0, 1, 1, 0, 1]), np.array([0, 0, 0, 0, 1, 1])
-    same, pairs = raw_agreement(counts(unit, rater, np.array([1, 1, 1, 0, 1, 0.5]), 3))
+    same, pairs = raw_agreement(value_counts(unit, rater, np.array([1, 1, 1, 0, 1, 0.5]), 3))
     assert pairs[:2, :2].tolist() == [[2, 4], [4, 0]]
     assert (same[0, 0], same[0, 1]) == (0.5, 0.5)
     assert np.isnan(same[1, 1])
@@ -50,7 +50,7 @@ def test_raw_agreement_and_retest_by_hand() -> None:
 
 
 def test_missing_winners_are_no_values() -> None:
-    found = counts(np.array([0, 0]), np.array([0, 1]), np.array([nan, 1]), 2)
+    found = value_counts(np.array([0, 0]), np.array([0, 1]), np.array([nan, 1]), 2)
     assert found.sum() == 1
     assert raw_agreement(found)[1].sum() == 0
-    assert counts(np.array([0]), np.array([0]), np.array([nan]), 2).shape == (0, 2, 3)
+    assert value_counts(np.array([0]), np.array([0]), np.array([nan]), 2).shape == (0, 2, 3)

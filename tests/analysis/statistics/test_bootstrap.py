@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.statistics import bootstrap
-from analysis.statistics.bootstrap import bootstrap_interval, means
+from analysis.statistics.bootstrap import bootstrap_interval, resampled_means
 from analysis.statistics.clustered import Array, clustered_mean
 
 
@@ -21,7 +21,7 @@ def shared_ratings(debates: int) -> Array:
 def test_the_closed_form_agrees_with_the_bootstrap() -> None:
     values = shared_ratings(200)
     closed = clustered_mean(values)
-    assert bootstrap_interval(means, values, resamples=4000) == pytest.approx((closed.ci_low, closed.ci_high), abs=0.0015)
+    assert bootstrap_interval(resampled_means, values, resamples=4000) == pytest.approx((closed.ci_low, closed.ci_high), abs=0.0015)
     assert closed.ci_high - closed.ci_low > 0.02
 
 
@@ -29,15 +29,15 @@ def test_brier_has_an_interval_too() -> None:
     """Confidence and outcome are resampled together; the closed form of the mean squared error is the check."""
     confidence = np.clip(shared_ratings(200), 0, 1)
     outcome = np.eye(2)[np.random.default_rng(4).integers(2, size=200)]
-    drawn = bootstrap_interval(lambda x, y: means(np.square(x - y)), confidence, outcome)
+    drawn = bootstrap_interval(lambda x, y: resampled_means(np.square(x - y)), confidence, outcome)
     closed = clustered_mean(np.square(confidence - outcome))
     assert drawn == pytest.approx((closed.ci_low, closed.ci_high), abs=0.002)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
     values = shared_ratings(30)
-    assert bootstrap_interval(means, values, seed=1) == bootstrap_interval(means, values, seed=1)
-    assert bootstrap_interval(means, values, seed=1) != bootstrap_interval(means, values, seed=2)
+    assert bootstrap_interval(resampled_means, values, seed=1) == bootstrap_interval(resampled_means, values, seed=1)
+    assert bootstrap_interval(resampled_means, values, seed=1) != bootstrap_interval(resampled_means, values, seed=2)
 
 
 def test_small_chunks_of_memory_resample_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_small_chunks_of_memory_resample_as_often(monkeypatch: pytest.MonkeyPatc
 
     def counted(values: Array) -> Array:
         draws.append(len(values))
-        return means(values)
+        return resampled_means(values)
 
     monkeypatch.setattr(bootstrap, "CHUNK_VALUES", 1000)
     bootstrap_interval(counted, shared_ratings(30), resamples=100)
@@ -64,12 +64,12 @@ def test_draws_without_a_value_are_left_out() -> None:
 
 
 def test_one_debate_has_no_interval() -> None:
-    assert np.isnan(bootstrap_interval(means, np.array([[0.5, 0.6]]))).all()
+    assert np.isnan(bootstrap_interval(resampled_means, np.array([[0.5, 0.6]]))).all()
 
 
 def test_samples_must_have_the_same_debates() -> None:
     with pytest.raises(ValueError, match="same number of clusters"):
-        bootstrap_interval(means, np.zeros((3, 2)), np.zeros((4, 2)))
+        bootstrap_interval(resampled_means, np.zeros((3, 2)), np.zeros((4, 2)))
 
 
 @pytest.mark.parametrize(("chunk", "kept"), [(1000, 0), (1000, 10**6), (10**6, 10**6)])
@@ -77,10 +77,10 @@ def test_ratios_are_those_of_the_rows_that_are_drawn(monkeypatch: pytest.MonkeyP
     """Counting how often each row is drawn gives what gathering the rows gives, in pieces or at once, kept or drawn again."""
     monkeypatch.setattr(bootstrap, "CHUNK_VALUES", chunk)
     monkeypatch.setattr(bootstrap, "KEPT_VALUES", kept)
-    bootstrap.kept_draws.cache_clear()
+    bootstrap.cached_draws.cache_clear()
     rng = np.random.default_rng(6)
     top, bottom = rng.random((40, 2)), rng.random((40, 2)) + 1
-    [one, two] = bootstrap.ratio_figures(top, bottom, resamples=300)
+    [one, two] = bootstrap.ratio_intervals(top, bottom, resamples=300)
     for k, found in enumerate((one, two)):
         expected = bootstrap_interval(lambda a, b: a.sum(axis=(1, 2)) / b.sum(axis=(1, 2)), top[:, [k]], bottom[:, [k]], resamples=300)
         assert (found.ci_low, found.ci_high) == pytest.approx(expected)
@@ -88,9 +88,9 @@ def test_ratios_are_those_of_the_rows_that_are_drawn(monkeypatch: pytest.MonkeyP
 
 
 def test_ratios_without_anything_below_are_undefined() -> None:
-    [found] = bootstrap.ratio_figures(np.zeros((3, 1)), np.zeros((3, 1)))
+    [found] = bootstrap.ratio_intervals(np.zeros((3, 1)), np.zeros((3, 1)))
     assert np.isnan([found.mean, found.ci_low, found.ci_high]).all()
-    [alone] = bootstrap.ratio_figures(np.ones((1, 1)), np.ones((1, 1)))
+    [alone] = bootstrap.ratio_intervals(np.ones((1, 1)), np.ones((1, 1)))
     assert alone.mean == 1
     assert np.isnan(alone.ci_low)
     with pytest.raises(ValueError, match="clusters, K"):

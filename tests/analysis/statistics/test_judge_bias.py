@@ -8,7 +8,7 @@ from math import nan
 import numpy as np
 import pytest
 
-from analysis.statistics.judge_bias import EFFECTS, Readings, by_cluster, effects, longer_won, self_preference, share, surer_won
+from analysis.statistics.judge_bias import EFFECTS, Readings, by_cluster, clustered_share, effects, longer_won, self_preference, surer_won
 
 PLANTED = {"side": (-0.8, 0.0, 0.0), "first": (0.0, 0.7, 0.0), "length": (0.0, 1.2, 0.0), "family": (0.0, 0.0, 0.9)}
 
@@ -78,7 +78,7 @@ def test_the_longer_and_the_surer_side_by_hand() -> None:
 
 def test_a_share_takes_clusters_as_its_units() -> None:
     values, cluster = np.repeat([1.0, 0.0, 1.0, 1.0], 10), np.repeat([5, 3, 9, 7], 10)
-    found = share(values, cluster)
+    found = clustered_share(values, cluster)
     assert (found.n, found.clusters, found.mean) == (40, 4, 0.75)
     assert found.se == pytest.approx(0.25)
     assert by_cluster(np.array([1.0, 2.0, 3.0]), np.array([8, 2, 8])).tolist()[0][0] == 2

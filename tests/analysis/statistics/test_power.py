@@ -14,7 +14,7 @@ from analysis.statistics import power as of
 from analysis.statistics.clustered import Array, clustered_mean
 from analysis.statistics.overconfidence import against_half
 from analysis.statistics.overconfidence import rise as scalar_rise
-from analysis.statistics.power import Power, Ratings, power, smallest, spread, wilson
+from analysis.statistics.power import Power, Ratings, estimate_spread, find_smallest, power, wilson
 
 
 def random_studies(seed: int, missing: float = 0.3, debates: int = 9, studies: int = 40) -> Array:
@@ -41,24 +41,24 @@ CASES = [random_studies(1), random_studies(2, missing=0.8), random_studies(3, mi
 
 @pytest.mark.parametrize("ratings", CASES)
 def test_rises_have_the_p_of_the_report(ratings: Array) -> None:
-    assert of.rise(ratings) == pytest.approx([scalar_rise(one[:, :, 0], one[:, :, -1]).p for one in ratings], rel=1e-9, nan_ok=True)
+    assert of.rise_test(ratings) == pytest.approx([scalar_rise(one[:, :, 0], one[:, :, -1]).p for one in ratings], rel=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize("ratings", CASES)
 def test_the_test_against_half_has_the_p_of_the_report(ratings: Array) -> None:
-    assert of.above_half(ratings) == pytest.approx([against_half(one[:, :, -1]).p for one in ratings], rel=1e-9, nan_ok=True)
+    assert of.above_half_test(ratings) == pytest.approx([against_half(one[:, :, -1]).p for one in ratings], rel=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize("ratings", CASES)
 @pytest.mark.parametrize("margin", [0.02, 0.1])
 def test_equivalence_has_the_p_of_the_report(ratings: Array, margin: float) -> None:
     scalar = [scalar_equivalence.equivalence(one[:, :, -1], margin=margin).p for one in ratings]
-    assert of.equivalence(ratings, margin) == pytest.approx(scalar, rel=1e-9, nan_ok=True)
+    assert of.equivalence_test(ratings, margin) == pytest.approx(scalar, rel=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize("ratings", CASES)
 def test_means_and_errors_are_those_of_clustered_mean(ratings: Array) -> None:
-    found = of.means(ratings[..., -1])
+    found = of.clustered_means(ratings[..., -1])
     scalar = [clustered_mean(one[:, :, -1]) for one in ratings]
     assert found.clusters.tolist() == [one.clusters for one in scalar]
     assert found.mean == pytest.approx([one.mean for one in scalar], nan_ok=True)
@@ -84,15 +84,15 @@ def unpaired_p(one: Array, other: Array) -> float:
 def test_differences_are_those_of_one_study_at_a_time(ratings: Array, paired: bool, scalar: object) -> None:
     first, second = ratings[..., 0], ratings[..., -1]
     expected = [scalar(one, other) for one, other in zip(first, second, strict=True)]  # type: ignore[operator]
-    assert of.difference(first, second, paired=paired) == pytest.approx(expected, rel=1e-9, nan_ok=True)
+    assert of.difference_test(first, second, paired=paired) == pytest.approx(expected, rel=1e-9, nan_ok=True)
 
 
 def test_with_one_rating_per_debate_differences_are_the_textbook_tests() -> None:
     rng = np.random.default_rng(5)
     first, second = rng.normal(0.5, 0.1, (6, 12, 1)), rng.normal(0.6, 0.3, (6, 12, 1))
     welch, by_pairs = ttest_ind(first, second, axis=1, equal_var=False), ttest_rel(first, second, axis=1)
-    assert of.difference(first, second) == pytest.approx(welch.pvalue[:, 0])
-    assert of.difference(first, second, paired=True) == pytest.approx(by_pairs.pvalue[:, 0])
+    assert of.difference_test(first, second) == pytest.approx(welch.pvalue[:, 0])
+    assert of.difference_test(first, second, paired=True) == pytest.approx(by_pairs.pvalue[:, 0])
 
 
 def normal(mean: float, noise: float, debate_sd: float = 0.0) -> of.Draw:
@@ -107,7 +107,7 @@ def normal(mean: float, noise: float, debate_sd: float = 0.0) -> of.Draw:
 
 
 def rising(found: Ratings) -> Array:
-    return of.rise(found[0])
+    return of.rise_test(found[0])
 
 
 @pytest.mark.parametrize(("mean", "debates"), [(0.02, 10), (0.02, 30), (0.01, 80), (0.03, 12)])
@@ -121,7 +121,7 @@ def test_the_power_of_a_rise_is_that_of_the_noncentral_t(mean: float, debates: i
 
 def test_the_power_of_equivalence_is_that_of_the_normal_where_debates_are_many() -> None:
     draw, se = normal(0.0, 0.4), 0.4 / sqrt(2 * 400)
-    found = power(draw, lambda ratings: of.equivalence(ratings[0], 0.04), 400, studies=4000)
+    found = power(draw, lambda ratings: of.equivalence_test(ratings[0], 0.04), 400, studies=4000)
     exact = 2 * norm.cdf(0.04 / se - norm.isf(0.05)) - 1
     assert abs(found.share - exact) < 0.03
 
@@ -165,7 +165,7 @@ def table(shares: dict[int, float]) -> object:
 @pytest.mark.parametrize("first", [2, 3, 4, 7, 64, 99, 100])
 def test_the_smallest_number_is_found_wherever_it_is(first: int) -> None:
     measure, asked = table({first: 0.9})  # type: ignore[misc]
-    found = smallest(measure, 0.8, most=100)
+    found = find_smallest(measure, 0.8, most=100)
     assert found is not None
     assert found.debates == first
     assert len(asked) <= 14
@@ -173,7 +173,7 @@ def test_the_smallest_number_is_found_wherever_it_is(first: int) -> None:
 
 def test_where_no_number_reaches_the_target_there_is_none() -> None:
     measure, asked = table({101: 0.9})  # type: ignore[misc]
-    assert smallest(measure, 0.8, most=100) is None
+    assert find_smallest(measure, 0.8, most=100) is None
     assert asked[-1] == 100
 
 
@@ -181,7 +181,7 @@ def test_what_is_known_is_not_measured_again() -> None:
     measure, asked = table({30: 0.9})  # type: ignore[misc]
     known = [measure(debates) for debates in (10, 20, 40, 80)]
     asked.clear()
-    found = smallest(measure, 0.8, most=100, known=known)
+    found = find_smallest(measure, 0.8, most=100, measured_powers=known)
     assert found is not None
     assert found.debates == 30
     assert all(20 < debates < 40 for debates in asked)
@@ -211,7 +211,7 @@ def rated(noise: float, debate_sd: float, missing: float, debates: int, step: fl
 
 @pytest.mark.parametrize(("noise", "debate_sd", "missing"), [(0.08, 0.05, 0.0), (0.05, 0.1, 0.3), (0.1, 0.0, 0.6)])
 def test_a_pilot_gives_back_what_was_put_in(noise: float, debate_sd: float, missing: float) -> None:
-    found = spread(*rated(noise, debate_sd, missing, 3000))
+    found = estimate_spread(*rated(noise, debate_sd, missing, 3000))
     assert found.noise == pytest.approx(noise, rel=0.05)
     assert found.debate_sd == pytest.approx(debate_sd, rel=0.08, abs=0.015)
     assert found.missing == pytest.approx(missing, abs=0.02)
@@ -221,19 +221,19 @@ def test_small_pilots_are_right_on_average() -> None:
     """300 pilots of 12 debates of one kind: mean squares are unbiased where nothing is missing."""
     rng = np.random.default_rng(9)
     values = 0.05 * rng.standard_normal((300, 12, 1, 1)) + 0.08 * rng.standard_normal((300, 12, 2, 3))
-    found = [spread(one, np.ones(one.shape, dtype=bool), np.zeros((12, 2), dtype=np.int64)) for one in values]
+    found = [estimate_spread(one, np.ones(one.shape, dtype=bool), np.zeros((12, 2), dtype=np.int64)) for one in values]
     assert np.mean([one.noise**2 for one in found]) == pytest.approx(0.08**2, rel=0.04)
     assert np.mean([one.debate_sd**2 for one in found]) == pytest.approx(0.05**2, rel=0.15)
 
 
 def test_how_a_kind_of_debater_rates_on_average_is_no_noise() -> None:
-    near, far = (spread(*rated(0.05, 0.05, 0.1, 500, step=step)) for step in (0.0, 0.5))
+    near, far = (estimate_spread(*rated(0.05, 0.05, 0.1, 500, step=step)) for step in (0.0, 0.5))
     assert (near.noise, near.debate_sd) == pytest.approx((far.noise, far.debate_sd))
 
 
 def test_a_pilot_without_ratings_has_no_noise_to_tell() -> None:
-    nothing = spread(np.full((4, 2, 3), nan), np.ones((4, 2, 3), dtype=bool), np.zeros((4, 2), dtype=np.int64))
+    nothing = estimate_spread(np.full((4, 2, 3), nan), np.ones((4, 2, 3), dtype=bool), np.zeros((4, 2), dtype=np.int64))
     assert isnan(nothing.noise)
     assert (nothing.missing, nothing.debates, nothing.ratings) == (1.0, 0, 0)
-    one = spread(np.full((1, 2, 3), 0.5), np.ones((1, 2, 3), dtype=bool), np.zeros((1, 2), dtype=np.int64))
+    one = estimate_spread(np.full((1, 2, 3), 0.5), np.ones((1, 2, 3), dtype=bool), np.zeros((1, 2), dtype=np.int64))
     assert isnan(one.debate_sd)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from analysis.statistics.clustered import Array
-from analysis.statistics.sensitivity import bounds, complete, headlines
+from analysis.statistics.sensitivity import bounds, complete_debates, headlines
 
 nan = np.nan
 # Three debates, two sides, two phases.
@@ -36,10 +36,10 @@ def test_what_is_left_out_is_counted_and_takes_its_rise_and_its_debate_along() -
 
 
 def test_complete_debates_are_those_with_every_rating_that_was_asked_for() -> None:
-    assert complete(RATED, EVERY)[:, 0, 0].tolist() == [True, False, False]
+    assert complete_debates(RATED, EVERY)[:, 0, 0].tolist() == [True, False, False]
     asked = EVERY.copy()
     asked[2, 0, 0] = False
-    assert complete(RATED, asked)[:, 0, 0].tolist() == [True, False, True]
+    assert complete_debates(RATED, asked)[:, 0, 0].tolist() == [True, False, True]
 
 
 def test_bounds_by_hand() -> None:

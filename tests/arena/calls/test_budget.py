@@ -14,7 +14,7 @@ from agents import agent as by_reference
 from arena import Arena, Arm, Price, Sampling, Study, Subject
 from arena.calls.budget import Budget
 from arena.calls.retry import Retry
-from arena.errors import BudgetSpent, ModelError, StudyError
+from arena.errors import BudgetSpentError, ModelError, StudyError
 from arena.types import Agent, Reply, Request
 from tests.fake_agents import agent, by_seed, study
 from tests.fake_server import Fault, chat_server
@@ -130,9 +130,9 @@ async def test_calls_wait_for_those_in_flight_and_go_in_their_order() -> None:
 
     await asyncio.gather(*(one(n) for n in range(5)))
     assert (gone, budget.spent_usd, budget.reserved_usd) == ([0, 1, 2, 3, 4], 5, 0)
-    with pytest.raises(BudgetSpent):
+    with pytest.raises(BudgetSpentError):
         await budget.reserve(6)
-    with pytest.raises(BudgetSpent):
+    with pytest.raises(BudgetSpentError):
         await budget.reserve(0.1)
 
 
@@ -159,7 +159,7 @@ def test_the_budget_is_never_exceeded(calls: list[tuple[float, float, int]], lim
             assert budget.spent_usd + budget.reserved_usd <= limit + 1e-9
 
         ended = await asyncio.gather(*(one(*call) for call in calls), return_exceptions=True)
-        assert all(end is None or isinstance(end, BudgetSpent) for end in ended)
+        assert all(end is None or isinstance(end, BudgetSpentError) for end in ended)
 
     asyncio.run(play())
 

@@ -10,7 +10,7 @@ from typing import Any
 from agents import agent
 from arena import Arena, Arm, Study
 from arena.calls.retry import Retry
-from arena.errors import RateLimited, Unreachable
+from arena.errors import RateLimitedError, UnreachableError
 from arena.types import Request
 from tests.fake_agents import MOTION, rating, study
 from tests.fake_agents import agent as scripted_agent
@@ -64,7 +64,7 @@ def test_random_faults_change_no_word(tmp_path: Path) -> None:
         tries.append((place.episode, place.seat, place.step))
         if (request.seed + tries.count(tries[-1])) % 5 == 0:
             failed.append(1)
-            raise RateLimited("429") if len(failed) % 2 else Unreachable(f"reset {len(failed)}")
+            raise RateLimitedError("429") if len(failed) % 2 else UnreachableError(f"reset {len(failed)}")
         return f"{place.seat} says {request.seed}|{request.seed % 101}"
 
     tries: list[tuple[str, str, int]] = []
@@ -80,7 +80,7 @@ def test_random_faults_change_no_word(tmp_path: Path) -> None:
 
 def test_one_broken_model_fails_its_own_episodes_only(tmp_path: Path) -> None:
     def broken(request: Request) -> str:
-        raise Unreachable("always")
+        raise UnreachableError("always")
 
     arms = [
         Arm(name, speak, [{"speaker": scripted_agent(name, reply)}])

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.calls.prices import Price, cost_usd, most_tokens, parse_price, price_of, worst_case_usd
+from arena.calls.prices import cost_usd, most_tokens, parse_price, price_of, worst_case_usd
 from arena.errors import StudyError
-from arena.types import Message, Place, Reply, Request, Sampling
+from arena.types import Message, Place, Price, Reply, Request, Sampling
 from tests.fake_agents import agent
 
 LONG = Price(4, 8, 1)
-PRICE = Price(2, 4, 0.5, longest_reply=1000, longer=(200, LONG))
+PRICE = Price(2, 4, 0.5, longest_reply=1000, long_prompt_price=(200, LONG))
 
 
 def request(words: str = "", max_tokens: int | None = None) -> Request:

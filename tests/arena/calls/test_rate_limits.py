@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from agents import agent as by_reference
 from arena import Arena, Arm, Limit, Study
-from arena.calls.rate_limits import Pace, TokenWindow, Window, merged, parse_limits
+from arena.calls.rate_limits import RateLimiter, RequestWindow, TokenWindow, merge_limits, parse_limits
 from arena.calls.retry import Retry
-from arena.errors import RateLimited, StudyError
+from arena.errors import RateLimitedError, StudyError
 from arena.types import Message, Place, Reply, Request, Sampling
 from tests.fake_agents import MOTION, agent, rating, study
 from tests.fake_server import Fault, chat_server
@@ -26,7 +26,7 @@ def request(words: str = "", max_tokens: int | None = None) -> Request:
     return Request((Message("user", words),), Sampling(max_tokens=max_tokens), 1, Place("e", "s", 0, 0, "p", 0))
 
 
-async def through(pace: Pace, model: str, count: int, hold_s: float = 0.0) -> list[tuple[int, float]]:
+async def through(pace: RateLimiter, model: str, count: int, hold_s: float = 0.0) -> list[tuple[int, float]]:
     """(number, seconds) of calls that all want to go out at once."""
     gone: list[tuple[int, float]] = []
     began = time.monotonic()
@@ -42,7 +42,7 @@ async def through(pace: Pace, model: str, count: int, hold_s: float = 0.0) -> li
 
 
 async def test_no_window_holds_more_than_the_limit_and_the_order_is_kept() -> None:
-    gone = await through(Pace(1000, {"openai": Limit(rpm=1200)}), "openai/a", 50)
+    gone = await through(RateLimiter(1000, {"openai": Limit(rpm=1200)}), "openai/a", 50)
     assert [number for number, _ in gone] == list(range(50))
     times = [at for _, at in gone]
     # 1200 a minute are 20 a second: 50 take two full windows.
@@ -52,25 +52,25 @@ async def test_no_window_holds_more_than_the_limit_and_the_order_is_kept() -> No
 
 @given(st.floats(0.01, 1e6))
 def test_no_minute_ever_holds_more_than_was_allowed(rpm: float) -> None:
-    window = Window(rpm)
+    window = RequestWindow(rpm)
     assert int(60 / window.period + 1e-9) * window.rate_limit <= max(rpm, 1) + 1e-6 or window.period > 60
     assert window.rate_limit / window.period * 60 >= 0.98 * rpm - 1 or rpm < 60
 
 
 async def test_one_provider_that_waits_holds_no_place_of_another() -> None:
-    pace = Pace(1, {"slow": Limit(rpm=1)})
+    pace = RateLimiter(1, {"slow": Limit(rpm=1)})
     await through(pace, "slow/a", 1)
     waiting = asyncio.create_task(pace.enter("slow/a", request()))
     await asyncio.sleep(0.01)
     assert (await asyncio.wait_for(through(pace, "quick/b", 3), 1))[-1][0] == 2
-    assert pace.words() == ["1 call waits for the limits of slow"]
+    assert pace.describe() == ["1 call waits for the limits of slow"]
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert pace.words() == []
+    assert pace.describe() == []
 
 
 async def test_calls_in_flight_are_bounded_by_model_and_by_provider() -> None:
-    pace = Pace(100, {"p": Limit(in_flight=3), "p/a": Limit(in_flight=2)})
+    pace = RateLimiter(100, {"p": Limit(in_flight=3), "p/a": Limit(in_flight=2)})
     inside: dict[str, int] = {"p/a": 0, "p/b": 0}
     most = {"p/a": 0, "p/b": 0, "both": 0}
 
@@ -104,7 +104,7 @@ def test_tokens_wait_for_room_and_are_corrected_by_what_a_call_took(monkeypatch:
 
 
 async def test_a_cancelled_call_frees_its_place_in_line() -> None:
-    pace = Pace(1, {"p": Limit(in_flight=1)})
+    pace = RateLimiter(1, {"p": Limit(in_flight=1)})
     first = await pace.enter("p/a", request())
     tasks = [asyncio.create_task(pace.enter("p/a", request())) for _ in range(3)]
     await asyncio.sleep(0.01)
@@ -117,12 +117,12 @@ async def test_a_cancelled_call_frees_its_place_in_line() -> None:
 
 
 async def test_a_429_halves_the_room_of_its_model_and_replies_give_it_back() -> None:
-    pace = Pace(100)
+    pace = RateLimiter(100)
     places = [await pace.enter("p/a", request()) for _ in range(8)]
     for place in places[:3]:  # three of one rush count once
         pace.slow_down(place)
         pace.leave(place, None)
-    assert pace.words() == ["p/a slowed to 4 in flight after a 429"]
+    assert pace.describe() == ["p/a slowed to 4 in flight after a 429"]
     entering = asyncio.create_task(pace.enter("p/a", request()))
     await asyncio.sleep(0.01)
     assert not entering.done()
@@ -131,12 +131,12 @@ async def test_a_429_halves_the_room_of_its_model_and_replies_give_it_back() -> 
         pace.leave(place, Reply(""))
     pace.leave(await asyncio.wait_for(entering, 1), Reply(""))
     await through(pace, "p/a", 40)
-    assert pace.words() == []
+    assert pace.describe() == []
 
 
 def test_limits_are_read_from_texts_and_the_last_word_counts() -> None:
     assert parse_limits(["openai:rpm=500,tpm=2e5", "http/m:8b:in_flight=4"]) == {"openai": Limit(500, 200000), "http/m:8b": Limit(in_flight=4)}
-    assert merged({"a": Limit(rpm=1, tpm=2)}, {"a": Limit(rpm=3)}, {"b": Limit(tpm=4)}) == {"a": Limit(rpm=3, tpm=2), "b": Limit(tpm=4)}
+    assert merge_limits({"a": Limit(rpm=1, tpm=2)}, {"a": Limit(rpm=3)}, {"b": Limit(tpm=4)}) == {"a": Limit(rpm=3, tpm=2), "b": Limit(tpm=4)}
     for wrong in ("openai", "openai:", "openai:rpm", "openai:rpm=0", "openai:rpm=-1", "openai:rpm=nan", "a:rps=3", ":rpm=3", "a:in_flight=1.5"):
         with pytest.raises(StudyError, match="limit"):
             parse_limits([wrong])
@@ -178,12 +178,12 @@ async def test_a_429_is_seen_in_the_ledger_and_the_run_goes_on(tmp_path: Path) -
 
 def test_the_progress_line_says_who_waits_for_what() -> None:
     from arena.calls.budget import Budget
-    from arena.calls.ledger import Tally
-    from arena.play.progress import state
+    from arena.calls.ledger import RunStats
+    from arena.play.progress import describe_progress
 
     waits = {n: ("a 429", "openai/gpt", time.monotonic() + 12.4 + n) for n in range(3)}
-    tally = Tally(planned=9, done=2, failed=1, replies=30, unreadable=4, waiting=waits, pace=Pace(5), budget=Budget(20, 1.5))
-    assert state(tally, 10) == (
+    tally = RunStats(planned=9, done=2, failed=1, replies=30, unreadable=4, waiting=waits, rate_limiter=RateLimiter(5), budget=Budget(20, 1.5))
+    assert describe_progress(tally, 10) == (
         "2 done, 1 failed, 6 open · 3 calls wait for a 429 of openai/gpt, next in 12 s · 3.0 replies/s · 0 in flight · 4 unreadable"
         " · $1.50 of $20"
     )
@@ -197,7 +197,7 @@ def test_faults_slow_nobody_to_a_halt(tmp_path: Path) -> None:
         await asyncio.sleep(0.001)
         if asked.seed % 5 == 0 and asked.seed not in seen:
             seen.add(asked.seed)
-            raise RateLimited("429", http_status=429)
+            raise RateLimitedError("429", http_status=429)
         return f"words|{asked.seed % 101}"
 
     began = time.monotonic()
@@ -207,7 +207,7 @@ def test_faults_slow_nobody_to_a_halt(tmp_path: Path) -> None:
 
 
 async def test_a_429_counts_for_those_who_wait_before_the_gate_of_their_provider(tmp_path: Path) -> None:
-    pace = Pace(64, {"m": Limit(in_flight=20)})
+    pace = RateLimiter(64, {"m": Limit(in_flight=20)})
     inside = most = 0
 
     async def one(number: int) -> None:
@@ -223,5 +223,5 @@ async def test_a_429_counts_for_those_who_wait_before_the_gate_of_their_provider
 
     await asyncio.wait_for(asyncio.gather(*(one(number) for number in range(200))), 20)
     assert most <= 10
-    assert [gate.inside for gate in pace.gates("m/a")] == [0, 0]
-    assert len(pace.gates("m/a")) == 2
+    assert [gate.calls_in_flight for gate in pace.limiters("m/a")] == [0, 0]
+    assert len(pace.limiters("m/a")) == 2

@@ -23,12 +23,12 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from arena.cli.sql_prompt import Session, SqlCompleter, heed, history, is_finished, one_sentence, run_prompt
+from arena.cli.sql_prompt import Session, SqlCompleter, history, is_finished, one_sentence, run_line, run_prompt
 from arena.errors import StoreError
 from arena.play.run import Arena
-from arena.store.catalogue import documented
+from arena.store.catalogue import read_catalogue
 from arena.store.database import query
-from arena.store.saved_queries import saved
+from arena.store.saved_queries import read_saved_queries
 from tests.fake_agents import agent, study
 
 Capsys = pytest.CaptureFixture[str]
@@ -107,10 +107,10 @@ def test_an_error_is_one_sentence_and_the_prompt_goes_on(type_in: Callable[[str]
 
 def test_long_results_are_cut_to_the_terminal_and_shown_whole_when_asked(path: Path, capsys: Capsys) -> None:
     session = Session(path, "csv")
-    assert heed(session, "from turns;")
+    assert run_line(session, "from turns;")
     shown = capsys.readouterr().out.splitlines()
     assert (len(shown), shown[-1]) == (1 + 7 + 1, "7 of 18 rows; .all shows them all")
-    assert heed(session, ".all")
+    assert run_line(session, ".all")
     assert len(capsys.readouterr().out.splitlines()) == 1 + 18 + 1
 
 
@@ -127,10 +127,10 @@ def test_commands(path: Path, capsys: Capsys) -> None:
         ".save one": "run it with: arena sql one",
         "one;": "| 1 |",
     }.items():
-        assert heed(session, line)
+        assert run_line(session, line)
         assert words in capsys.readouterr().out, line
-    assert saved(path)["one"].sql == "select 1 as a;\n"
-    assert not heed(session, ".quit")
+    assert read_saved_queries(path)["one"].sql == "select 1 as a;\n"
+    assert not run_line(session, ".quit")
 
 
 @pytest.mark.parametrize(
@@ -144,12 +144,12 @@ def test_commands(path: Path, capsys: Capsys) -> None:
 )
 def test_a_command_that_cannot_be_heeded_says_why(path: Path, line: str, words: str) -> None:
     with pytest.raises(StoreError, match=words):
-        heed(Session(path), line)
+        run_line(Session(path), line)
 
 
 def offered(text: str) -> dict[str, str]:
     """What is offered at the end of this text, with what stands beside it."""
-    found = SqlCompleter(documented()).get_completions(Document(text), CompleteEvent())
+    found = SqlCompleter(read_catalogue()).get_completions(Document(text), CompleteEvent())
     return {completion.text: completion.display_meta_text for completion in found}
 
 

@@ -17,7 +17,7 @@ import pytest
 from arena.errors import StudyError
 from arena.grading import math_verify
 from arena.grading.grade import grade
-from arena.grading.math_verify import BROKE, compare
+from arena.grading.math_verify import BROKE_DOWN, compare
 from arena.types import Subject
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -66,10 +66,10 @@ def test_a_child_that_was_killed_meanwhile_is_started_again() -> None:
 def test_a_child_that_dies_over_a_pair_twice_has_no_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stand_in(monkeypatch, tmp_path, "print('ready', flush=True); input(); open('starts', 'a').write('1')")
     monkeypatch.chdir(tmp_path)
-    assert compare("1/2", "0.5") == BROKE
+    assert compare("1/2", "0.5") == BROKE_DOWN
     assert (tmp_path / "starts").read_text() == "11"
     found = grade(Subject("?", "question", "1/2"), "x/2")
-    assert (found.correct, found.status) == (None, BROKE)
+    assert (found.correct, found.status) == (None, BROKE_DOWN)
 
 
 @pytest.mark.parametrize(("program", "words"), [("print('missing')", "missing"), ("", "it died")])

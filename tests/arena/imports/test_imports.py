@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.errors import StudyError
-from arena.imports.llms_overconfidence import Imported, debate_rows, import_llms_overconfidence, judging_rows, summary_lines
-from arena.imports.published import FOUR, SIDES, THREE, checked, read_folder
+from arena.imports.llms_overconfidence import ImportResult, debate_rows, import_llms_overconfidence, judging_rows, summary_lines
+from arena.imports.published import FOUR, SIDES, THREE, parse_debate, read_folder
 from arena.store import database
 from arena.store.journal import line, write_journal
 from arena.text import writable
@@ -58,7 +58,7 @@ def put(folder: Path, content: object, name: str = f"{STEM}.json") -> Path:
     return folder
 
 
-def imported(tmp_path: Path, content: object) -> Imported:
+def imported(tmp_path: Path, content: object) -> ImportResult:
     """Import one file into a new store, `tmp_path/arena.duckdb`."""
     return import_llms_overconfidence(put(tmp_path / "in", content), tmp_path / "arena.duckdb")
 
@@ -70,13 +70,13 @@ def rows(tmp_path: Path, sql: str) -> list[tuple]:
 
 def turn(content: dict, side: str = "proposition", phase: str = "opening") -> dict:
     """The row of one turn of a file."""
-    found = debate_rows(checked(STEM, content))
+    found = debate_rows(parse_debate(STEM, content))
     return next(row for table, row in found if table == "turns" and (row["seat"], row["phase"]) == (side, phase))
 
 
 def verdicts(content: dict) -> list[dict]:
     """The rows of the verdicts of a file."""
-    return [row for table, row in judging_rows(checked(STEM, content)) if table == "rulings"]
+    return [row for table, row in judging_rows(parse_debate(STEM, content)) if table == "rulings"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_each_configuration_is_named_by_its_preset_with_its_options(tmp_path, st
     ],
 )
 def test_case_spelling_and_phases_decide_where_the_type_alone_does_not(kind, phases, study):
-    assert checked(STEM, published(phases) | {"debate_type": kind}).study == study
+    assert parse_debate(STEM, published(phases) | {"debate_type": kind}).study == study
 
 
 def test_the_reduced_layout_gives_eight_turns_in_the_order_of_its_phases(tmp_path):
@@ -155,8 +155,8 @@ def test_importing_twice_changes_nothing(tmp_path):
     first = imported(tmp_path, published("cross_model", votes=2))
     before = {name: rows(tmp_path, f"from {name} order by all") for name in ("runs", "plays", "statuses", "turns", "rulings", "seats")}
     second = imported(tmp_path, published("cross_model", votes=2))
-    assert (first.debates, first.verdicts, first.known) == ({"cross_model": 1}, 2, 0)
-    assert (second.debates, second.verdicts, second.known, second.flags) == ({}, 0, 1, {})
+    assert (first.debates, first.verdicts, first.already_stored) == ({"cross_model": 1}, 2, 0)
+    assert (second.debates, second.verdicts, second.already_stored, second.flags) == ({}, 0, 1, {})
     assert before == {name: rows(tmp_path, f"from {name} order by all") for name in before}
     assert len(database.journals(tmp_path / "arena.duckdb")) == 1
 
@@ -166,7 +166,7 @@ def test_a_later_import_adds_only_what_is_new_and_keeps_the_studys_date(tmp_path
     created = rows(tmp_path, "select created_at from studies")
     put(tmp_path / "in", published(), "later_20250401_000000.json")
     again = imported(tmp_path, published())
-    assert (again.debates, again.known) == ({"self": 1}, 1)
+    assert (again.debates, again.already_stored) == ({"self": 1}, 1)
     assert rows(tmp_path, "select created_at from studies") == created
 
 
@@ -210,7 +210,7 @@ def test_the_reduced_layout_may_lack_what_was_still_to_come_but_nothing_before(t
     assert imported(tmp_path, content).unfinished == 1
     content["proposition_output"]["speeches"] = {"opening": SPEECH, "rebuttal_2": SPEECH}
     with pytest.raises(StudyError, match="speeches of the proposition lack 'rebuttal_1', 'closing'"):
-        checked(STEM, content)
+        parse_debate(STEM, content)
 
 
 @pytest.mark.parametrize(
@@ -463,7 +463,7 @@ def test_the_summary_tells_what_came_in_and_what_is_doubtful(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory) -> tuple[Path, Imported]:
+def real(tmp_path_factory) -> tuple[Path, ImportResult]:
     """The two configurations of the publication that may lie beside the checkout, imported once: (folder of the store, what it did)."""
     if not PUBLISHED.is_dir():
         pytest.skip(f"the published data is not at {PUBLISHED}: clone pradyuprasad/llms_overconfidence there to run this")

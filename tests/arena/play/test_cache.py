@@ -85,10 +85,10 @@ def test_a_reask_is_used_again_with_its_first_reply(path: Path) -> None:
 
 
 def test_a_study_with_cached_replies_is_replayed_like_any_other(path: Path) -> None:
-    from arena import Which
+    from arena import RunSelection
 
     Arena(path).run(study(counting(), subjects=3))
     again = renamed(study(counting(), subjects=3), "again")
-    Arena(path, cache=True).run(again, which=Which(limit=1))
+    Arena(path, cache=True).run(again, selection=RunSelection(limit=1))
     summary = Arena(path, cache=True).run(again)
     assert (summary.done, summary.cached, summary.replies) == (3, 12, 0)

@@ -49,10 +49,10 @@ async def test_an_estimate_is_stored_and_compared_with_what_was_spent(tmp_path: 
 
 
 def test_what_is_stored_is_left_out(tmp_path: Path) -> None:
-    from arena import Which
+    from arena import RunSelection
 
     arena = Arena(tmp_path / "a.duckdb")
-    arena.run(study(subjects=4), which=Which(limit=3))
+    arena.run(study(subjects=4), selection=RunSelection(limit=3))
     assert arena.dry_run(study(subjects=4)).calls == 6
     arena.run(study(subjects=4))
     assert (arena.dry_run(study(subjects=4)).calls, arena.dry_run(study(subjects=4)).models) == (0, ())

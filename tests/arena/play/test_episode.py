@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from arena.calls.ledger import Run
-from arena.calls.rate_limits import Pace
-from arena.errors import BusySeatError, LeakError, Refused, ReplayError
+from arena.calls.ledger import RunContext
+from arena.calls.rate_limits import RateLimiter
+from arena.errors import BusySeatError, LeakError, RefusedError, ReplayError
 from arena.play.episode import Episode
-from arena.play.run import Arena, Which
+from arena.play.run import Arena, RunSelection
 from arena.store.journal import Journal
 from arena.studies.study import Arm, Study
 from arena.types import Reading, Request, Seat, Subject
@@ -21,17 +21,17 @@ VERSION = "1"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run("r", Journal(tmp_path, "r"), Pace(4))
+def run(tmp_path: Path) -> RunContext:
+    return RunContext("r", Journal(tmp_path, "r"), RateLimiter(4))
 
 
-async def test_one_seat_cannot_be_asked_twice_at_once(run: Run) -> None:
+async def test_one_seat_cannot_be_asked_twice_at_once(run: RunContext) -> None:
     episode, seat = Episode("e", run), Seat("judge", agent())
     with pytest.raises(BusySeatError, match="seats of their own"):
         await asyncio.gather(episode.ask(seat, "a", phase="x"), episode.ask(seat, "b", phase="x"))
 
 
-async def test_a_seat_can_be_asked_again_when_it_has_spoken(run: Run) -> None:
+async def test_a_seat_can_be_asked_again_when_it_has_spoken(run: RunContext) -> None:
     episode, seat = Episode("e", run), Seat("judge", agent())
     turns = [await episode.ask(seat, "a", phase="x") for _ in range(3)]
     assert [turn.step for turn in turns] == [0, 1, 2]
@@ -39,7 +39,7 @@ async def test_a_seat_can_be_asked_again_when_it_has_spoken(run: Run) -> None:
 
 
 @pytest.mark.parametrize("private", ["thoughts", "text"])
-async def test_private_words_that_are_pasted_as_text_are_a_leak(run: Run, private: str) -> None:
+async def test_private_words_that_are_pasted_as_text_are_a_leak(run: RunContext, private: str) -> None:
     episode, pro, opp = Episode("e", run), Seat("proposition", agent()), Seat("opposition", agent())
     turn = await episode.ask(pro, "speak", phase="x", read=rating)
     pasted = f"they think: {getattr(turn, private)}"
@@ -49,7 +49,7 @@ async def test_private_words_that_are_pasted_as_text_are_a_leak(run: Run, privat
     assert (await episode.ask(opp, f"they say: {turn.public}", phase="y")).public
 
 
-async def test_what_was_unreadable_is_asked_for_once_in_the_same_conversation(run: Run) -> None:
+async def test_what_was_unreadable_is_asked_for_once_in_the_same_conversation(run: RunContext) -> None:
     asked: list[Request] = []
 
     def reply(request: Request) -> str:
@@ -65,14 +65,14 @@ async def test_what_was_unreadable_is_asked_for_once_in_the_same_conversation(ru
     )
 
 
-async def test_after_the_re_ask_a_missing_rating_is_missing_with_its_reason(run: Run) -> None:
+async def test_after_the_re_ask_a_missing_rating_is_missing_with_its_reason(run: RunContext) -> None:
     turn = await Episode("e", run).ask(Seat("judge", agent(reply=lambda r: "no number")), "speak", phase="x", read=rating)
     assert (turn.confidence, turn.confidence_status) == (None, "no number")
-    assert run.tally.unreadable == 1
-    assert run.tally.replies == 2
+    assert run.stats.unreadable == 1
+    assert run.stats.replies == 2
 
 
-async def test_seeds_and_streams_belong_to_the_episode(run: Run) -> None:
+async def test_seeds_and_streams_belong_to_the_episode(run: RunContext) -> None:
     seat = Seat("judge", agent())
     texts = [(await Episode(id, run).ask(seat, "a", phase="x")).text for id in ("e1", "e1", "e2")]
     assert texts[0] == texts[1] != texts[2]
@@ -85,9 +85,9 @@ async def test_seeds_and_streams_belong_to_the_episode(run: Run) -> None:
 def test_a_flag_doubts_the_words_that_are_kept() -> None:
     spoken = Reading("speech", confidence_status="no number", reask="?")
     rated = Reading(None, confidence=0.7, confidence_status="read", flags=("no speech tag",), reask="?")
-    assert spoken.filled_from(rated).flags == ()
-    assert rated.filled_from(spoken).flags == ()
-    assert rated.filled_from(rated).flags == ("no speech tag",)
+    assert spoken.fill_gaps_from(rated).flags == ()
+    assert rated.fill_gaps_from(spoken).flags == ()
+    assert rated.fill_gaps_from(rated).flags == ("no speech tag",)
 
 
 def half_played(path: Path, agent_: object) -> None:
@@ -98,7 +98,7 @@ def half_played(path: Path, agent_: object) -> None:
 
 def fails_late(request: Request) -> str:
     if request.place.seat == "opposition" and request.place.round == 2:
-        raise Refused("nothing came")
+        raise RefusedError("nothing came")
     return by_seed(request)
 
 
@@ -121,7 +121,7 @@ def test_a_failing_seat_takes_no_reply_of_the_other_with_it(tmp_path: Path) -> N
 def test_a_retried_episode_asks_only_for_what_is_not_stored(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     half_played(path, agent(reply=fails_late))
-    summary = Arena(path).run(study(agent(), subjects=1), which=Which(retry_failed=True))
+    summary = Arena(path).run(study(agent(), subjects=1), selection=RunSelection(retry_failed=True))
     assert (summary.done, summary.failed, summary.replayed, summary.replies) == (1, 0, 5, 1)
     untouched = tmp_path / "b.duckdb"
     Arena(untouched).run(study(agent(), subjects=1))
@@ -139,7 +139,7 @@ def test_a_replay_that_asks_something_else_is_named_and_leaves_the_episode_open(
 
     def reply(request: Request) -> str:
         if request.place.step == 1 and prompts[0] == "first":
-            raise Refused("nothing")
+            raise RefusedError("nothing")
         return "words"
 
     moody.__globals__["VERSION"] = "1"
@@ -147,7 +147,7 @@ def test_a_replay_that_asks_something_else_is_named_and_leaves_the_episode_open(
     Arena(path).run(made)
     prompts[0] = "changed"
     with pytest.raises(ReplayError, match=r"step 0 \(opening\)"):
-        Arena(path).run(made, which=Which(retry_failed=True))
+        Arena(path).run(made, selection=RunSelection(retry_failed=True))
     assert Arena(path).sql("select count(*) from turns").rows == ((1,),)
 
 
@@ -166,7 +166,7 @@ def test_a_reader_that_fails_loses_no_reply(tmp_path: Path) -> None:
     made = Study("told", [Arm("a", told, [{"speaker": agent()}])], [Subject("s")])
     assert Arena(path).run(made).failed == 1
     broken[0] = False
-    summary = Arena(path).run(made, which=Which(retry_failed=True))
+    summary = Arena(path).run(made, selection=RunSelection(retry_failed=True))
     assert (summary.done, summary.replies) == (1, 0)
     assert Arena(path).sql("select public is not null from turns").rows == ((True,),)
 
@@ -177,14 +177,14 @@ def test_a_stopped_re_ask_goes_on_with_the_re_ask(tmp_path: Path) -> None:
 
     def reply(request: Request) -> str:
         if request.place.ask == 1 and down[0]:
-            raise Refused("nothing")
+            raise RefusedError("nothing")
         return "words" if request.place.ask == 0 else "|80"
 
     made = study(agent(reply=reply), subjects=1, rounds=1)
     Arena(path).run(made)
     assert Arena(path).sql("select count(*) from unfinished_turns").rows == ((2,),)
     down[0] = False
-    summary = Arena(path).run(made, which=Which(retry_failed=True))
+    summary = Arena(path).run(made, selection=RunSelection(retry_failed=True))
     assert (summary.done, summary.replies) == (1, 2)
     assert Arena(path).sql("select distinct asks, public, confidence, reask_text from turns").rows == ((2, "words", 0.8, "|80"),)
 
@@ -228,6 +228,6 @@ def test_what_a_wrong_reader_makes_of_a_reply_costs_no_second_call(tmp_path: Pat
     arena = Arena(tmp_path / "a.duckdb")
     assert arena.run(made).failed == 1
     del read[0]
-    summary = arena.run(made, which=Which(retry_failed=True))
+    summary = arena.run(made, selection=RunSelection(retry_failed=True))
     assert (summary.done, summary.replies) == (1, 0)
     assert arena.sql("select status, count(*) from calls group by all").rows == (("ok", 1),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arena.errors import LeakError
-from arena.play.prompt import NO_SPEECH, Part, build, own, rated
+from arena.play.prompt import NO_SPEECH, PromptPart, build_prompt, own, rated
 from arena.types import Seat, Turn
 from tests.fake_agents import agent
 
@@ -14,7 +14,7 @@ TURN = Turn("e", "proposition", 0, "opening", 0, "raw", "hear me", "I may lose",
 
 
 def words(prompt: object, seat: Seat, episode: str = "e") -> str:
-    return build(prompt, seat, episode).messages[-1].content  # type: ignore[arg-type]
+    return build_prompt(prompt, seat, episode).messages[-1].content  # type: ignore[arg-type]
 
 
 def test_a_turn_shows_its_public_face_to_everybody() -> None:
@@ -28,12 +28,12 @@ def test_the_own_face_adds_thoughts_and_rating_for_the_author() -> None:
 @pytest.mark.parametrize(("seat", "episode"), [(OPP, "e"), (PRO, "another episode")])
 def test_the_own_face_leaks_to_nobody_else(seat: Seat, episode: str) -> None:
     with pytest.raises(LeakError, match="private face"):
-        build(own(TURN), seat, episode)
+        build_prompt(own(TURN), seat, episode)
 
 
 def test_the_rated_face_needs_an_author_who_was_told() -> None:
     with pytest.raises(LeakError, match="public_rating=True"):
-        build(rated(TURN), OPP, "e")
+        build_prompt(rated(TURN), OPP, "e")
     told = Turn("e", "proposition", 0, "opening", 0, "raw", "hear me", "I may lose", 0.25, "read", rating_public=True)
     assert words(rated(told), OPP) == "hear me\n[rating: 25 out of 100]"
     assert "lose" not in words(rated(told), OPP)
@@ -55,16 +55,16 @@ def test_a_turn_cannot_slip_into_a_format_string() -> None:
 
 
 def test_parts_point_at_turns_and_hold_text_once() -> None:
-    parts = build(["a", own(TURN)], PRO, "e").parts
-    assert parts == (Part(text="a"), Part(episode="e", seat="proposition", step=0, face="own"))
+    parts = build_prompt(["a", own(TURN)], PRO, "e").parts
+    assert parts == (PromptPart(text="a"), PromptPart(episode="e", seat="proposition", step=0, face="own"))
 
 
 def test_anything_else_in_a_prompt_is_named() -> None:
     with pytest.raises(TypeError, match="found int"):
-        build(["a", 3], PRO, "e")  # type: ignore[list-item]
+        build_prompt(["a", 3], PRO, "e")  # type: ignore[list-item]
 
 
 def test_the_system_prompt_comes_first_where_there_is_one() -> None:
     seat = Seat("judge", type(PRO.agent)("j", PRO.agent.model, system="be fair"))
-    assert [message.role for message in build("x", seat, "e").messages] == ["system", "user"]
-    assert [message.role for message in build("x", PRO, "e").messages] == ["user"]
+    assert [message.role for message in build_prompt("x", seat, "e").messages] == ["system", "user"]
+    assert [message.role for message in build_prompt("x", PRO, "e").messages] == ["user"]

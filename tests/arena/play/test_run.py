@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from arena.calls.ledger import Tally
-from arena.errors import Refused, StoreError, StudyError
-from arena.play.run import Arena, Which
+from arena.calls.ledger import RunStats
+from arena.errors import RefusedError, StoreError, StudyError
+from arena.play.run import Arena, RunSelection
 from arena.studies.study import Arm, Study
 from arena.types import Agent, Answer, Request, Subject, Verdict
 from tests.fake_agents import agent, by_seed, study
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_failed_episode_is_a_row_and_the_others_go_on(path: Path) -> None:
     def reply(request: Request) -> str:
         if "number 1" in request.messages[0].content:
-            raise Refused("nothing came")
+            raise RefusedError("nothing came")
         return by_seed(request)
 
     summary = Arena(path).run(study(agent(reply=reply), subjects=4))
@@ -41,11 +41,11 @@ def test_a_failed_episode_is_a_row_and_the_others_go_on(path: Path) -> None:
 
 def test_failed_episodes_are_played_again_only_when_asked_for(path: Path) -> None:
     def reply(request: Request) -> str:
-        raise Refused("nothing came")
+        raise RefusedError("nothing came")
 
     Arena(path).run(study(agent(reply=reply)))
     assert Arena(path).run(study(agent())).failed == 2
-    assert Arena(path).run(study(agent()), which=Which(retry_failed=True)).done == 2
+    assert Arena(path).run(study(agent()), selection=RunSelection(retry_failed=True)).done == 2
     assert Arena(path).sql("select status, count(*) from episodes group by all").rows == (("done", 2),)
 
 
@@ -58,13 +58,13 @@ def test_the_same_study_again_asks_nothing(path: Path) -> None:
 
 
 def test_limit_and_shards_take_their_share(path: Path, tmp_path: Path) -> None:
-    assert Arena(path).run(study(subjects=5), which=Which(limit=2)).open == 3
-    assert Arena(path).run(study(subjects=5), which=Which(limit=2)).open == 1
-    done = [Arena(tmp_path / f"{i}.duckdb").run(study(subjects=20), which=Which(shard=(i, 3))).done for i in (1, 2, 3)]
+    assert Arena(path).run(study(subjects=5), selection=RunSelection(limit=2)).open == 3
+    assert Arena(path).run(study(subjects=5), selection=RunSelection(limit=2)).open == 1
+    done = [Arena(tmp_path / f"{i}.duckdb").run(study(subjects=20), selection=RunSelection(shard=(i, 3))).done for i in (1, 2, 3)]
     assert sum(done) == 20
     assert min(done) > 0
     with pytest.raises(StudyError, match="1 <= i <= n"):
-        Arena(path).run(study(), which=Which(shard=(4, 3)))
+        Arena(path).run(study(), selection=RunSelection(shard=(4, 3)))
 
 
 def test_calls_in_flight_stay_within_the_concurrency(path: Path) -> None:
@@ -94,7 +94,7 @@ def test_progress_is_told_while_it_runs(path: Path) -> None:
         await asyncio.sleep(0.05)
         return by_seed(request)
 
-    def watch(tally: Tally) -> None:
+    def watch(tally: RunStats) -> None:
         told.append((tally.planned, tally.done))
 
     Arena(path).run(study(agent(reply=reply)), watch=watch)
@@ -128,7 +128,7 @@ def test_a_changed_protocol_is_refused_for_half_played_episodes_only(path: Path,
     changed = source + "# a comment\n"
     with pytest.raises(StudyError, match="--accept-code-change"):
         Arena(path).run(made(changed, "new"))
-    assert Arena(path).run(made(changed, "new"), which=Which(accept_code_change=True)).done == 1
+    assert Arena(path).run(made(changed, "new"), selection=RunSelection(accept_code_change=True)).done == 1
     assert Arena(path).run(made(source + "# another\n", "newest")).done == 1
 
 
@@ -251,11 +251,11 @@ def test_a_clock_that_goes_back_does_not_bring_an_old_failure_back(path: Path, m
     from arena.text import utc_now
 
     def fail(request: Request) -> str:
-        raise Refused("no")
+        raise RefusedError("no")
 
     Arena(path).run(study(agent(reply=fail)))
     monkeypatch.setattr(records, "utc_now", lambda: utc_now() - timedelta(hours=1))
-    assert Arena(path).run(study(agent()), which=Which(retry_failed=True)).done == 2
+    assert Arena(path).run(study(agent()), selection=RunSelection(retry_failed=True)).done == 2
     assert Arena(path).sql("select distinct status from episodes").rows == (("done",),)
 
 

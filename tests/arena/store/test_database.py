@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from arena.errors import StoreError
-from arena.play.run import Arena, Which
+from arena.play.run import Arena, RunSelection
 from arena.store import database, unfolded
 from arena.store.database import create, fold, journal_folder, query, writing
 from arena.store.journal import line, write_journal
@@ -114,7 +114,7 @@ def test_a_journal_is_parsed_once_however_often_a_process_reads(path: Path, monk
 
     def watched(con: duckdb.DuckDBPyConnection, files: list[Path], into: str, *, beside: tuple[str, ...]) -> tuple[set[str], list[int]]:
         sizes.extend(file.stat().st_size for file in files)
-        return insert(con, files, into, beside=beside)
+        return insert(con, files, into, databases=beside)
 
     monkeypatch.setattr(unfolded, "insert_new", watched)
     journal = put(path, "j1", *"abc")
@@ -142,10 +142,10 @@ def test_a_long_line_of_a_running_study_is_read_whole(path: Path, monkeypatch: p
 
 
 def test_journals_that_are_folded_in_groups_count_one_by_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "FOLDED_TOGETHER", 200)
+    monkeypatch.setattr(database, "FOLD_GROUP_BYTES", 200)
     for number in range(5):
         put(path, f"j{number}", "a", f"only {number}", torn=b"{" * (number == 3))
-    assert fold(path) == database.Folding(5, 1)
+    assert fold(path) == database.FoldResult(5, 1)
     assert subjects(path) == ["a", *(f"only {number}" for number in range(5))]
     assert query(path, "select journal, skipped from folded order by 1").rows == tuple((f"j{n}.jsonl", int(n == 3)) for n in range(5))
 
@@ -154,7 +154,7 @@ def test_each_journal_of_a_group_has_its_own_count_of_unreadable_lines(path: Pat
     put(path, "j1", "a", "a", torn=b'{"t":"subjects","subject":"torn')
     put(path, "j2", "a", "b")
     put(path, "j3", "b", torn=b'{"t":"turns","episode":\n\n \n{"subject":"no table"}\n[1]\n{"t":null}\n{"t":"of a later arena"}\n\xff')
-    assert fold(path) == database.Folding(3, 6)
+    assert fold(path) == database.FoldResult(3, 6)
     assert query(path, "select skipped from folded order by journal").rows == ((1,), (0,), (5,))
     assert subjects(path) == ["a", "b"]
 
@@ -166,7 +166,7 @@ def test_a_line_that_is_written_in_another_way_is_a_row_too(path: Path) -> None:
         torn=b'{ "t": "subjects", "subject": "a" }\r\n{"subject":"b","t":"subjects"}\n{"t":"subjects" ,"subject":"c"}\n{"t":"nothing"}',
     )
     assert subjects(path) == ["a", "b", "c"]
-    assert fold(path) == database.Folding(1, 0)
+    assert fold(path) == database.FoldResult(1, 0)
     assert subjects(path) == ["a", "b", "c"]
 
 
@@ -174,8 +174,8 @@ def test_the_first_of_two_lines_with_one_key_counts(path: Path, monkeypatch: pyt
     rows = [line("subjects", {"subject": "a", "text": text}) for text in ("first", "second", "third")]
     write_journal(journal_folder(path) / "j1.jsonl", rows[:2])
     write_journal(journal_folder(path) / "j2.jsonl", rows[2:])
-    for together in (1, database.FOLDED_TOGETHER):
-        monkeypatch.setattr(database, "FOLDED_TOGETHER", together)
+    for together in (1, database.FOLD_GROUP_BYTES):
+        monkeypatch.setattr(database, "FOLD_GROUP_BYTES", together)
         assert query(path, "select text from subjects").rows == (("first",),)
         fold(path)
 
@@ -195,12 +195,12 @@ def test_what_waits_on_disk_while_it_is_folded_is_removed(path: Path) -> None:
     fold(path)
     put(path, "j2", "b", torn=b"{")
     assert (subjects(path), fold(path).skipped) == (["a", "b"], 1)
-    unfolded.PARSED.clear()
+    unfolded.PARSED_JOURNALS.clear()
     assert [file for file in scratch().iterdir() if file.is_dir()] == []
 
 
 def test_a_fold_that_fails_leaves_nothing_of_any_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "FOLDED_TOGETHER", 1)
+    monkeypatch.setattr(database, "FOLD_GROUP_BYTES", 1)
     put(path, "j1", "a")
     newer = put(path, "j2")
     newer.write_bytes(line("journal", {"schema_version": SCHEMA_VERSION + 1}))
@@ -283,7 +283,7 @@ def test_a_missing_store_says_what_to_do(tmp_path: Path) -> None:
 def test_the_folded_record_equals_the_live_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.duckdb"
     with monkeypatch.context() as patch:
-        patch.setattr(database, "fold", lambda *a, **k: database.Folding())
+        patch.setattr(database, "fold", lambda *a, **k: database.FoldResult())
         Arena(path).run(study(agent(), subjects=3))
     views = {name: query(path, f"from {name} order by all").rows for name in (*VIEWS, "turns", "seats", "subjects", "runs")}
     assert fold(path).journals == 1
@@ -385,7 +385,7 @@ def as_version_1(path: Path) -> None:
 
 def test_an_older_store_is_brought_up_to_date_after_a_copy_and_played_on(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
-    Arena(path).run(study(subjects=3), which=Which(limit=2))
+    Arena(path).run(study(subjects=3), selection=RunSelection(limit=2))
     as_version_1(path)
     before = path.read_bytes()
     summary = Arena(path).run(study(subjects=3))

@@ -21,7 +21,7 @@ from arena.text import writable
 async def test_durable_returns_when_the_lines_are_in_the_file(tmp_path: Path) -> None:
     journal = Journal(tmp_path, "r")
     journal.append(line("subjects", {"subject": "a"}), line("subjects", {"subject": "b"}))
-    await journal.durable()
+    await journal.wait_until_durable()
     rows = [orjson.loads(text) for text in (tmp_path / "r-000.jsonl").read_bytes().splitlines()]
     assert rows == [{"t": "journal", "schema_version": SCHEMA_VERSION}, {"t": "subjects", "subject": "a"}, {"t": "subjects", "subject": "b"}]
 
@@ -31,7 +31,7 @@ async def test_many_waiters_share_few_syncs(tmp_path: Path, monkeypatch: pytest.
     fsync = os.fsync
     monkeypatch.setattr(os, "fsync", lambda fd: (syncs.append(fd), fsync(fd)))
     journal = Journal(tmp_path, "r")
-    await asyncio.gather(*(journal.durable() for _ in range(200)))
+    await asyncio.gather(*(journal.wait_until_durable() for _ in range(200)))
     assert 1 <= len(syncs) <= 3
 
 
@@ -47,7 +47,7 @@ async def test_a_full_segment_is_followed_by_another(tmp_path: Path, monkeypatch
     journal = Journal(tmp_path, "r")
     for number in range(5):
         journal.append(line("subjects", {"subject": str(number), "text": "x" * 60}))
-        await journal.durable()
+        await journal.wait_until_durable()
     journal.close()
     files = sorted(tmp_path.glob("*.jsonl"))
     assert [file.name for file in files] == ["r-000.jsonl", "r-001.jsonl", "r-002.jsonl"]
@@ -67,7 +67,7 @@ async def test_after_a_failed_write_nothing_more_is_written(tmp_path: Path, monk
     with pytest.raises(StoreError, match="No space left"):
         journal.append(b"{}\n")
     with pytest.raises(StoreError, match="No space left"):
-        await journal.durable()
+        await journal.wait_until_durable()
 
 
 async def test_a_failed_sync_acknowledges_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ async def test_a_failed_sync_acknowledges_nothing(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "fsync", broken)
     journal.append(b"{}\n")
     with pytest.raises(StoreError, match="Input/output error"):
-        await journal.durable()
+        await journal.wait_until_durable()
 
 
 def test_a_whole_journal_appears_at_once_or_not_at_all(tmp_path: Path) -> None:
@@ -100,14 +100,14 @@ def test_writable_text_survives_json(text: str, kept: str) -> None:
 
 async def test_lines_for_later_go_before_the_next_ones_or_by_themselves(tmp_path: Path) -> None:
     journal, file = Journal(tmp_path, "r"), tmp_path / "r-000.jsonl"
-    journal.later(line("subjects", {"subject": "a"}))
+    journal.append_later(line("subjects", {"subject": "a"}))
     assert file.read_bytes().count(b"\n") == 1
     journal.append(line("subjects", {"subject": "b"}))
-    journal.later(line("subjects", {"subject": "c"}))
+    journal.append_later(line("subjects", {"subject": "c"}))
     await asyncio.sleep(0.2)
-    journal.later(line("subjects", {"subject": "d"}))
-    await journal.durable()
-    journal.later(line("subjects", {"subject": "e"}))
+    journal.append_later(line("subjects", {"subject": "d"}))
+    await journal.wait_until_durable()
+    journal.append_later(line("subjects", {"subject": "e"}))
     journal.close()
     assert [orjson.loads(text).get("subject") for text in file.read_bytes().splitlines()] == [None, "a", "b", "c", "d", "e"]
 

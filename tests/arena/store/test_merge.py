@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from arena.errors import Refused, StoreError
-from arena.play.run import Arena, Which
+from arena.errors import RefusedError, StoreError
+from arena.play.run import Arena, RunSelection
 from arena.store.database import create
 from arena.store.merge import merge
 from arena.types import Request
@@ -18,7 +18,7 @@ TURNS = "select seat, step, text from turns order by all"
 
 def half(request: Request) -> str:
     if request.place.step == 1:
-        raise Refused("enough")
+        raise RefusedError("enough")
     return f"A {request.seed}|50"
 
 
@@ -26,7 +26,7 @@ def test_the_rest_of_an_episode_that_was_begun_here_is_taken_in(tmp_path: Path) 
     ours, theirs = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
     for path in (ours, theirs):
         Arena(path).run(study(agent(reply=half), subjects=1))
-    Arena(theirs).run(study(agent(reply=lambda r: f"A {r.seed}|50"), subjects=1), which=Which(retry_failed=True))
+    Arena(theirs).run(study(agent(reply=lambda r: f"A {r.seed}|50"), subjects=1), selection=RunSelection(retry_failed=True))
     new, disputed = merge(ours, theirs)
     assert new > 0
     assert disputed == 0

@@ -13,7 +13,7 @@ from agents import agent
 from arena import Agent, Lineup, given_pairs, round_robin, swiss
 from arena.errors import StudyError
 from arena.tournaments.pairings import standings
-from arena.tournaments.stored_debates import Result
+from arena.tournaments.stored_debates import DebateResult
 
 Pair = tuple[str, str]
 
@@ -28,9 +28,9 @@ def names(lineups: Sequence[Lineup]) -> list[Pair]:
     return [(lineup["proposition"].name, lineup["opposition"].name) for lineup in lineups]
 
 
-def played(pairs: Sequence[Pair]) -> list[Result]:
+def played(pairs: Sequence[Pair]) -> list[DebateResult]:
     """The lower number wins."""
-    return [Result(one, other, float(one < other)) for one, other in pairs]
+    return [DebateResult(one, other, float(one < other)) for one, other in pairs]
 
 
 def tournament(n: int, rounds: int, seed: int = 0) -> list[list[Pair]]:
@@ -99,7 +99,7 @@ def test_the_draw_hangs_on_the_seed_and_on_nothing_else() -> None:
 
 def test_a_round_is_worth_the_share_of_its_debates() -> None:
     """Two of four debates won and one tied are five eighths of a point; sitting out is one."""
-    results = [Result("a", "b", 1.0), Result("b", "a", 0.0), Result("a", "b", 0.5), Result("a", "b", 0.0)]
+    results = [DebateResult("a", "b", 1.0), DebateResult("b", "a", 0.0), DebateResult("a", "b", 0.5), DebateResult("a", "b", 0.0)]
     points, met, sat_out = standings(["a", "b", "c"], [results])
     assert points == {"a": 0.625, "b": 0.375, "c": 1.0}
     assert met == {frozenset("ab"): 1}

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from agents import agent
-from agents.scripted import scripted
+from agents.scripted import scripted_model
 from arena import Agent, Arena, Arm, Limit, Price, Sampling, Study, Subject, against_itself, run_stages, swiss_round
 from arena.cli.main import main
 from arena.errors import StudyError
-from arena.play.run import Summary, Which
-from arena.tournaments.stages import Stages, episodes_of, preflight
+from arena.play.run import RunSelection, Summary
+from arena.tournaments.stages import Stages, count_episodes, count_episodes_by_study
 from arena.tournaments.stored_debates import results
 from arena.types import Reply
 from protocols.debate import debate
@@ -49,8 +49,8 @@ def test_everybody_meets_everybody_in_three_rounds_of_four(whole: Arena) -> None
 
 
 def test_the_preflight_counts_what_there_will_be(tmp_path: Path, whole: Arena) -> None:
-    assert preflight(swiss_stages(), tmp_path / "none.duckdb") == {"swiss": 24, "jury": 96}
-    assert preflight(swiss_stages(), whole.path) == {"swiss": 24, "jury": 96}
+    assert count_episodes_by_study(swiss_stages(), tmp_path / "none.duckdb") == {"swiss": 24, "jury": 96}
+    assert count_episodes_by_study(swiss_stages(), whole.path) == {"swiss": 24, "jury": 96}
 
 
 def test_to_run_it_again_asks_nothing_and_reports_nothing_odd(whole: Arena) -> None:
@@ -63,7 +63,7 @@ def test_a_tournament_that_is_cut_and_continued_has_the_same_pairings(tmp_path: 
     """Cut in the middle of a stage: the later stages wait, and the next run ends where an untouched one does."""
     arena = Arena(tmp_path / "a.duckdb")
     run_stages(arena, swiss_stages()[:cut])
-    stopped = run_stages(arena, swiss_stages(), which=Which(limit=3))
+    stopped = run_stages(arena, swiss_stages(), selection=RunSelection(limit=3))
     assert stopped[-1].open > 0
     assert len(stopped) < 6
     run_stages(arena, swiss_stages())
@@ -101,7 +101,7 @@ def test_a_debate_nobody_has_judged_is_nobodys_win(tmp_path: Path) -> None:
 
 def test_stages_are_told_one_by_one(tmp_path: Path) -> None:
     told: list[Summary] = []
-    summaries = run_stages(Arena(tmp_path / "a.duckdb"), swiss_stages(1), told=told.append)
+    summaries = run_stages(Arena(tmp_path / "a.duckdb"), swiss_stages(1), on_stage_end=told.append)
     assert told == summaries
     assert [summary.study for summary in told] == ["swiss", "jury"]
 
@@ -110,12 +110,12 @@ def test_a_study_is_a_stage_of_itself(tmp_path: Path) -> None:
     study = swiss_stages(1)[0]
     assert not isinstance(study, Study)
     plain = study.write(tmp_path / "none.duckdb")
-    assert episodes_of(plain, tmp_path / "none.duckdb") == episodes_of(study, tmp_path / "none.duckdb") == 8
+    assert count_episodes(plain, tmp_path / "none.duckdb") == count_episodes(study, tmp_path / "none.duckdb") == 8
 
 
 def priced(words: str, name: str) -> Agent:
     """An agent whose calls cost a cent each."""
-    return Agent(name, scripted(lambda request: Reply(words, cost_usd=0.01, cost_source="test"), name=name), sampling=Sampling(max_tokens=1))
+    return Agent(name, scripted_model(lambda request: Reply(words, cost_usd=0.01, cost_source="test"), name=name), sampling=Sampling(max_tokens=1))
 
 
 def test_a_budget_is_for_all_stages_together(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PUBLISHED = ROOT.parent / "shared" / "data" / "llms_overconfidence"
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
+def make_store_once(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
     """The store that a command makes, made by whichever worker of this test run comes first; nobody writes into it afterwards."""
     workers = "PYTEST_XDIST_WORKER" in os.environ
     folder = (factory.getbasetemp().parent if workers else factory.getbasetemp()) / "stores"
@@ -36,27 +36,27 @@ def made_once(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the published debates; skips where their folder is missing."""
     if not PUBLISHED.exists():
         pytest.skip("the published debates are not beside the checkout")
-    return made_once(tmp_path_factory, "published", "import", "llms-overconfidence", str(PUBLISHED))
+    return make_store_once(tmp_path_factory, "published", "import", "llms-overconfidence", str(PUBLISHED))
 
 
 @pytest.fixture(scope="session")
 def tournament(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a simulated tournament and its juries."""
-    return made_once(tmp_path_factory, "cup", "run", str(ROOT / "experiments" / "tournament.py"))
+    return make_store_once(tmp_path_factory, "cup", "run", str(ROOT / "experiments" / "tournament.py"))
 
 
 @pytest.fixture(scope="session")
 def peers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a LeaP run on the toy model, beside a vote."""
-    return made_once(tmp_path_factory, "leap", "run", str(ROOT / "experiments" / "leap.py"), "-o", "number=2", "-o", "paths=3")
+    return make_store_once(tmp_path_factory, "leap", "run", str(ROOT / "experiments" / "leap.py"), "-o", "number=2", "-o", "paths=3")
 
 
 @dataclass(frozen=True)
-class Served:
+class RunningViewer:
     """A viewer that runs: its address, and the address with the token."""
 
     url: str
@@ -64,7 +64,7 @@ class Served:
 
 
 @contextmanager
-def viewer(db: Path, *words: str) -> Iterator[Served]:
+def viewer(db: Path, *words: str) -> Iterator[RunningViewer]:
     """`arena view` in a process of its own, for the length of the block."""
     command = [sys.executable, "-m", "arena", "view", "--db", str(db), "--port", "0", *words]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
@@ -72,25 +72,25 @@ def viewer(db: Path, *words: str) -> Iterator[Served]:
         assert process.stdout is not None
         printed = [process.stdout.readline() for _ in range(2)]
         address = printed[1].strip()
-        yield Served(address.partition("/?")[0], address)
+        yield RunningViewer(address.partition("/?")[0], address)
     finally:
         process.terminate()
         process.wait(10)
 
 
 @pytest.fixture(scope="session")
-def serve() -> Iterator[Callable[[Path], Served]]:
+def serve() -> Iterator[Callable[[Path], RunningViewer]]:
     """`serve(db)`: the viewer of a store, started once for the session."""
     running: dict[Path, object] = {}
-    found: dict[Path, Served] = {}
+    found: dict[Path, RunningViewer] = {}
 
-    def served(db: Path) -> Served:
+    def start_viewer(db: Path) -> RunningViewer:
         if db not in found:
             running[db] = viewer(db)
             found[db] = running[db].__enter__()  # type: ignore[attr-defined]
         return found[db]
 
-    yield served
+    yield start_viewer
     for one in running.values():
         one.__exit__(None, None, None)  # type: ignore[attr-defined]
 
@@ -113,11 +113,11 @@ def page(browser: Browser) -> Iterator[Page]:
     tab = context.new_page()
     complaints: list[str] = []
 
-    def said(message: ConsoleMessage) -> None:
+    def note_message(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             complaints.append(f"{message.text} ({message.location.get('url')})")
 
-    tab.on("console", said)
+    tab.on("console", note_message)
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     # A request that the reader left behind by going on to another page is no fault.
     tab.on("requestfailed", lambda request: request.failure != "net::ERR_ABORTED" and complaints.append(f"failed: {request.url}"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.scripted import scripted
-from arena.errors import Refused
+from agents.scripted import scripted_model
+from arena.errors import RefusedError
 from arena.play.episode import Episode
 from arena.play.prompt import own
 from arena.play.run import Arena
@@ -31,7 +31,7 @@ def reply(request: Request) -> Reply:
     place = request.place
     everything = "\n".join(message.content for message in request.messages)
     if place.step == 2 and FAILS in everything:
-        raise Refused("ERROR-PLANTED: the provider quoted it all", http_status=400)
+        raise RefusedError("ERROR-PLANTED: the provider quoted it all", http_status=400)
     if place.step == 1 and UNREADABLE in everything and place.ask == 0:
         return Reply("RAW-PLANTED: no tag at all", reasoning="REASONING-PLANTED")
     number = next(n for n, motion in enumerate(MOTIONS) if motion in everything)
@@ -45,22 +45,22 @@ def reply(request: Request) -> Reply:
     return Reply(raw, reasoning="REASONING-PLANTED", model_served="served-9", finish_reason="stop", tokens_in=7, tokens_out=5, logprobs=choices)
 
 
-def mused(text: str) -> Reading:
+def read_musing(text: str) -> Reading:
     """A hostile public word and a private thought."""
     return Reading(HOSTILE, thoughts=text)
 
 
 async def musing(episode: Episode, motion: Subject, proposition: Seat, opposition: Seat) -> None:
     """A protocol that pastes a seat's own thoughts into its next prompt, which it may."""
-    first = await episode.ask(proposition, motion.text, phase="first", read=mused)
-    await episode.ask(proposition, ["You thought: ", first.thoughts or "", own(first)], phase="second", read=mused)
-    await episode.ask(opposition, [motion.text, first], phase="first", read=mused)
+    first = await episode.ask(proposition, motion.text, phase="first", read=read_musing)
+    await episode.ask(proposition, ["You thought: ", first.thoughts or "", own(first)], phase="second", read=read_musing)
+    await episode.ask(opposition, [motion.text, first], phase="first", read=read_musing)
 
 
 def plant(db: Path) -> Path:
     """The store: seven debates, of which one fails and one has to ask again, and a play that pastes its own thoughts."""
-    speaker = Agent("speaker", scripted(reply, "speaker"), "You are a speaker.", Sampling(temperature=0.5))
-    thinker = Agent("thinker", scripted(lambda request: "PASTED-PLANTED: something of one's own", "thinker"))
+    speaker = Agent("speaker", scripted_model(reply, "speaker"), "You are a speaker.", Sampling(temperature=0.5))
+    thinker = Agent("thinker", scripted_model(lambda request: "PASTED-PLANTED: something of one's own", "thinker"))
     motions = [Subject(text) for text in MOTIONS]
     Arena(db).run(Study("planted", [Arm("only", debate, [{"proposition": speaker, "opposition": speaker}])], motions))
     Arena(db).run(Study("other one", [Arm("only", musing, [{"proposition": thinker, "opposition": thinker}])], motions[:1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from arena.errors import StoreError
-from arena.web.app import keeping
+from arena.web.app import page_cache
 from arena.web.site import Page, Query, Site
 
 
@@ -19,7 +19,7 @@ def test_an_error_that_passes_is_not_kept_and_a_page_is(tmp_path: Path) -> None:
             raise StoreError("the store is held by another process")
         return Page("error.html", "There", {"words": "there it is"})
 
-    kept = keeping(Site(tmp_path / "a.duckdb"))
+    kept = page_cache(Site(tmp_path / "a.duckdb"))
     assert [kept(page, "", (), False, "one moment")[0] for _ in range(3)] == [503, 200, 200]
     assert len(calls) == 2
     assert kept(page, "", (), False, "another moment")[0] == 200

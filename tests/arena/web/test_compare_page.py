@@ -14,7 +14,7 @@ from arena.cli.main import main
 from arena.web.pages import PAGES
 from arena.web.site import Site
 from arena.web.words import render
-from tests.arena.web.conftest import Served
+from tests.arena.web.conftest import RunningViewer
 
 compare = dict((kind, make) for kind, _, make in PAGES)["compare"]
 STUDIES = {"a": "two_llms_debate_self", "b": "two_llms_debate_informed"}
@@ -34,7 +34,7 @@ def made(db: Path, **query: str) -> str:
     return render(Site(db), compare(Site(db), "", query))
 
 
-def test_two_studies_are_chosen_compared_and_each_pair_links_to_both(page: Page, serve: Callable[[Path], Served], two: Path) -> None:
+def test_two_studies_are_chosen_compared_and_each_pair_links_to_both(page: Page, serve: Callable[[Path], RunningViewer], two: Path) -> None:
     page.goto(f"{serve(two).url}/compare")
     page.get_by_label("A, the baseline").select_option(STUDIES["a"])
     page.get_by_label("B, compared with it").select_option(STUDIES["b"])
@@ -79,7 +79,7 @@ def test_what_cannot_be_compared_is_said_above_the_form(two: Path, query: dict[s
     assert words in text.partition("<form")[0].partition('role="alert"')[2]
 
 
-def test_the_page_has_no_violations_of_accessibility(page: Page, serve: Callable[[Path], Served], two: Path) -> None:
+def test_the_page_has_no_violations_of_accessibility(page: Page, serve: Callable[[Path], RunningViewer], two: Path) -> None:
     for query in ("", "?a={a}&b={b}".format(**STUDIES)):
         page.goto(f"{serve(two).url}/compare{query}")
         found = Axe().run(page)

@@ -11,11 +11,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from arena.errors import StudyError
 from arena.store.database import query
-from arena.web.pages.debate import JUDGINGS, outcome, picture, readings_of
+from arena.web.pages.debate import JUDGINGS, confidence_chart, outcome, readings_of
 from arena.web.pages.transcript import transcript
 from arena.web.site import Site
-from tests.arena.web.conftest import Served
-from tests.arena.web.transcripts import ATTACKS, ENDLESS, Rows, made, play, turn, written
+from tests.arena.web.conftest import RunningViewer
+from tests.arena.web.transcripts import ATTACKS, ENDLESS, Rows, page_html, play, turn, write_store
 
 SIDES = {"proposition": "m/a", "opposition": "m/b"}
 
@@ -32,7 +32,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows += play("judging", "debate", {"judge": ATTACKS})
     said = {"debate": "hostile", "judge": ATTACKS, "seat_order": ATTACKS, "repeat": 0, "winner": "opposition", "status": ATTACKS}
     rows.append(("rulings", {"episode": "judging", "reasons": ENDLESS, **said}))
-    return written(tmp_path_factory.mktemp("hostile") / "hostile.duckdb", rows)
+    return write_store(tmp_path_factory.mktemp("hostile") / "hostile.duckdb", rows)
 
 
 def a_debate(db: Path) -> str:
@@ -40,7 +40,7 @@ def a_debate(db: Path) -> str:
     return str(query(db, "select min(episode) from plays where protocol = 'debate'").rows[0][0])
 
 
-def test_each_speech_stands_in_its_lane_with_the_rating_under_it(page: Page, serve: Callable[[Path], Served], tournament: Path) -> None:
+def test_each_speech_stands_in_its_lane_with_the_rating_under_it(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
     page.goto(f"{serve(tournament).url}/debate/{a_debate(tournament)[:10]}")
     row = query(tournament, "select * from turns where episode = ? and seat = 'opposition' and step = 2", [a_debate(tournament)]).dicts()[0]
     said = page.get_by_role("article").filter(has=page.get_by_role("heading", name="Opposition, closing"))
@@ -54,7 +54,7 @@ def test_each_speech_stands_in_its_lane_with_the_rating_under_it(page: Page, ser
     assert left["x"] + left["width"] <= right["x"]
 
 
-def test_the_switch_takes_out_what_was_private_and_stands_in_the_address(page: Page, serve: Callable[[Path], Served], tournament: Path) -> None:
+def test_the_switch_takes_out_what_was_private_and_stands_in_the_address(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
     page.goto(f"{serve(tournament).url}/debate/{a_debate(tournament)}")
     page.get_by_role("link", name="Hide what is private").click()
     assert page.url.endswith("private=0")
@@ -68,7 +68,7 @@ def test_the_switch_takes_out_what_was_private_and_stands_in_the_address(page: P
 def test_a_site_without_private_words_has_none_in_its_html(tmp_path: Path) -> None:
     rated = {"thoughts": "MY THOUGHTS", "confidence": 0.8125, "confidence_status": "read", "flags": ["zero with no thoughts"]}
     rows = [*play("e", "motion", SIDES), *(turn("e", side, 0, rating_public=side == "opposition", **rated) for side in SIDES)]
-    text = made(written(tmp_path / "a.duckdb", rows), "e", private=False)
+    text = page_html(write_store(tmp_path / "a.duckdb", rows), "e", private=False)
     assert "MY THOUGHTS" not in text
     assert "zero with no thoughts" not in text
     assert "Raw." not in text
@@ -76,7 +76,7 @@ def test_a_site_without_private_words_has_none_in_its_html(tmp_path: Path) -> No
     assert text.count("81.25%") == 3
 
 
-def test_every_turn_names_those_it_had_read_with_the_face(page: Page, serve: Callable[[Path], Served], tournament: Path) -> None:
+def test_every_turn_names_those_it_had_read_with_the_face(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
     page.goto(f"{serve(tournament).url}/debate/{a_debate(tournament)}")
     read = page.get_by_role("article").filter(has=page.get_by_role("heading", name="Proposition, rebuttal")).locator(".reads")
     expect(read).to_have_text("Read: proposition, opening (own), opposition, opening (public)")
@@ -84,7 +84,7 @@ def test_every_turn_names_those_it_had_read_with_the_face(page: Page, serve: Cal
     expect(page.locator(":target").get_by_role("heading")).to_have_text("Opposition, opening")
 
 
-def test_each_turn_leads_to_its_call_and_each_verdict_to_its_judging(page: Page, serve: Callable[[Path], Served], tournament: Path) -> None:
+def test_each_turn_leads_to_its_call_and_each_verdict_to_its_judging(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
     url = f"{serve(tournament).url}/debate/{a_debate(tournament)}"
     page.goto(url)
     page.get_by_role("link", name="prompt and raw reply, opposition, rebuttal, step 1").click()
@@ -124,7 +124,7 @@ def test_failed_judgings_are_missing_and_flips_are_marked(tmp_path: Path) -> Non
             }
             rows.append(("rulings", ruling))
     rows[-3:] = [(table, row | ({"subject": "d"} if table == "plays" else {})) for table, row in rows[-3:]]
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", made(written(tmp_path / "a.duckdb", rows), "e")))
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page_html(write_store(tmp_path / "a.duckdb", rows), "e")))
     assert "By majority: tie" in text
     assert "no sum, since 2 votes have no confidence" in text
     assert "1 without a verdict" in text
@@ -138,18 +138,18 @@ def test_missing_ratings_are_gaps_with_their_reason(tmp_path: Path) -> None:
     for step, rating in enumerate(ratings):
         why = "read" if rating else "two different numbers"
         rows.append(turn("e", "proposition", step, phase=f"speech_{step}", confidence=rating, confidence_status=why))
-    page = transcript(Site(db := written(tmp_path / "a.duckdb", rows)), "e", {})
-    line = picture(page.content["transcript"]).lines[0]
+    page = transcript(Site(db := write_store(tmp_path / "a.duckdb", rows)), "e", {})
+    line = confidence_chart(page.content["transcript"]).lines[0]
     assert [point.label for point in line.points] == ["60%", "90%"]
     assert line.strokes == ()
-    assert "speech 1: no rating (two different numbers)" in made(db, "e")
+    assert "speech 1: no rating (two different numbers)" in page_html(db, "e")
 
 
 def test_a_failed_debate_shows_its_error_and_what_had_been_said(tmp_path: Path) -> None:
     call = {"episode": "e", "seat": "opposition", "step": 0, "ask": 0, "run": "r", "attempt": 0}
     rows = [*play("e", "motion", SIDES, status="failed"), turn("e", "proposition", 0, public=None)]
     rows.append(("call_ends", {**call, "status": "failed", "error_kind": "Refused", "error": "<b>policy</b>"}))
-    text = made(written(tmp_path / "a.duckdb", rows), "e")
+    text = page_html(write_store(tmp_path / "a.duckdb", rows), "e")
     assert "the policy refused it" in text
     assert "&lt;b&gt;policy" in text
     assert "[no readable speech]" in text
@@ -158,33 +158,33 @@ def test_a_failed_debate_shows_its_error_and_what_had_been_said(tmp_path: Path) 
 
 
 def test_an_open_debate_is_followed(tmp_path: Path) -> None:
-    db = written(tmp_path / "a.duckdb", [*play("e", "motion", SIDES, status=None), turn("e", "proposition", 0)])
-    assert "data-live" in made(db, "e")
-    assert "what has been said so far" in made(db, "e")
+    db = write_store(tmp_path / "a.duckdb", [*play("e", "motion", SIDES, status=None), turn("e", "proposition", 0)])
+    assert "data-live" in page_html(db, "e")
+    assert "what has been said so far" in page_html(db, "e")
 
 
 def test_a_debate_that_has_ended_is_not_followed(tmp_path: Path) -> None:
-    assert "data-live" not in made(written(tmp_path / "a.duckdb", play("e", "motion", SIDES)), "e")
+    assert "data-live" not in page_html(write_store(tmp_path / "a.duckdb", play("e", "motion", SIDES)), "e")
 
 
 def test_an_id_may_be_short_but_not_ambiguous(tmp_path: Path) -> None:
     rows = [*play("abc1", "motion", SIDES), *play("abc12", "motion", SIDES), *play("abd", "motion", SIDES)]
-    db = written(tmp_path / "a.duckdb", rows)
-    assert "<code>abd</code>" in made(db, "abd")
-    assert "<code>abc1</code>" in made(db, "abc1")
+    db = write_store(tmp_path / "a.duckdb", rows)
+    assert "<code>abd</code>" in page_html(db, "abd")
+    assert "<code>abc1</code>" in page_html(db, "abc1")
     for name, words in {"ab": "several episodes begin", "x": "no episode begins", "": "no episode begins"}.items():
         with pytest.raises(StudyError, match=words):
-            made(db, name)
+            page_html(db, name)
 
 
 def test_debates_of_a_study_are_linked_in_a_row(tmp_path: Path) -> None:
-    db = written(tmp_path / "a.duckdb", [row for name in "abc" for row in play(name, "motion", SIDES)])
-    text = made(db, "b")
+    db = write_store(tmp_path / "a.duckdb", [row for name in "abc" for row in play(name, "motion", SIDES)])
+    text = page_html(db, "b")
     assert 'rel="prev" href="/debate/a"' in text
     assert 'rel="next" href="/debate/c"' in text
 
 
-def test_hostile_words_run_nothing_and_are_not_cut_silently(page: Page, serve: Callable[[Path], Served], hostile: Path) -> None:
+def test_hostile_words_run_nothing_and_are_not_cut_silently(page: Page, serve: Callable[[Path], RunningViewer], hostile: Path) -> None:
     answer = page.goto(f"{serve(hostile).url}/debate/hostile")
     assert answer
     assert len(answer.body()) < 2_000_000
@@ -198,7 +198,7 @@ def test_hostile_words_run_nothing_and_are_not_cut_silently(page: Page, serve: C
     assert shown + int(re.sub(r"\D", "", cut.first.inner_text())) == len(ENDLESS.rstrip())
 
 
-def test_it_can_be_read_without_javascript_on_a_phone(browser: Browser, serve: Callable[[Path], Served], published: Path) -> None:
+def test_it_can_be_read_without_javascript_on_a_phone(browser: Browser, serve: Callable[[Path], RunningViewer], published: Path) -> None:
     context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
     tab = context.new_page()
     tab.goto(f"{serve(published).url}/debate/{a_debate(published)}")
@@ -214,14 +214,14 @@ def test_it_can_be_read_without_javascript_on_a_phone(browser: Browser, serve: C
     context.close()
 
 
-def test_no_page_is_wider_than_a_phone(page: Page, serve: Callable[[Path], Served], hostile: Path, published: Path) -> None:
+def test_no_page_is_wider_than_a_phone(page: Page, serve: Callable[[Path], RunningViewer], hostile: Path, published: Path) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     for db, name in ((hostile, "hostile"), (published, a_debate(published))):
         page.goto(f"{serve(db).url}/debate/{name}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_lines_of_a_speech_are_of_a_length_that_can_be_read(page: Page, serve: Callable[[Path], Served], published: Path) -> None:
+def test_lines_of_a_speech_are_of_a_length_that_can_be_read(page: Page, serve: Callable[[Path], RunningViewer], published: Path) -> None:
     page.goto(f"{serve(published).url}/debate/{a_debate(published)}")
     width = page.locator(".turn > .speech").first.evaluate(
         "one => { one.textContent = 'The house believes that words should fit the eye of whoever reads them. '.repeat(20);"
@@ -230,7 +230,7 @@ def test_lines_of_a_speech_are_of_a_length_that_can_be_read(page: Page, serve: C
     assert 55 <= width <= 80
 
 
-def test_the_keyboard_reaches_switch_speeches_and_judges(page: Page, serve: Callable[[Path], Served], tournament: Path) -> None:
+def test_the_keyboard_reaches_switch_speeches_and_judges(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
     page.goto(f"{serve(tournament).url}/debate/{a_debate(tournament)}")
     reached = set()
     for _ in range(80):

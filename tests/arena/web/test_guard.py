@@ -17,7 +17,7 @@ import arena.web.pages
 from arena.store.query import QueryLimits
 from arena.store.saved_queries import saved_folder
 from arena.web.site import Site
-from tests.arena.web.conftest import Served, viewer
+from tests.arena.web.conftest import RunningViewer, viewer
 from tests.arena.web.private_words import plant
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -39,7 +39,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(store: Path) -> Iterator[Served]:
+def served(store: Path) -> Iterator[RunningViewer]:
     """Its viewer; at the end the store must be what it was, to the byte."""
     before = store.read_bytes()
     with viewer(store) as running:
@@ -49,7 +49,7 @@ def served(store: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def ask(served: Served) -> Callable[..., Answer]:
+def ask(served: RunningViewer) -> Callable[..., Answer]:
     """`ask(path, method, headers, body)`: one raw request, whatever a browser would think of it."""
     where = urlsplit(served.url)
 
@@ -68,7 +68,7 @@ def ask(served: Served) -> Callable[..., Answer]:
     return asked
 
 
-def token_of(served: Served) -> str:
+def token_of(served: RunningViewer) -> str:
     """The token of this start."""
     return parse_qs(urlsplit(served.with_token).query)["token"][0]
 
@@ -105,7 +105,7 @@ def test_a_query_that_others_lead_to_is_not_run_whether_as_page_or_as_file(ask: 
     assert ">42<" in ask("/sql?q=select+6*7+as+x").text
 
 
-def test_a_change_needs_the_token_and_our_own_origin(ask: Callable[..., Answer], served: Served, store: Path) -> None:
+def test_a_change_needs_the_token_and_our_own_origin(ask: Callable[..., Answer], served: RunningViewer, store: Path) -> None:
     body, own = urlencode({"name": "mine", "q": "select 1"}), {"origin": served.url}
     cookie = {"cookie": f"arena_token={token_of(served)}"}
     assert ask("/sql/save", "POST", {**FORM, **own}, body).status == 403
@@ -119,7 +119,7 @@ def test_a_change_needs_the_token_and_our_own_origin(ask: Callable[..., Answer],
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "A", "x" * 61, ".hidden", "mine.sql", "\x00"])
-def test_a_query_is_saved_under_a_plain_name_or_not_at_all(ask: Callable[..., Answer], served: Served, store: Path, name: str) -> None:
+def test_a_query_is_saved_under_a_plain_name_or_not_at_all(ask: Callable[..., Answer], served: RunningViewer, store: Path, name: str) -> None:
     headers = {**FORM, "origin": served.url, "cookie": f"arena_token={token_of(served)}"}
     answer = ask("/sql/save", "POST", headers, urlencode({"name": name, "q": "select 1"}))
     assert answer.status == 400
@@ -134,13 +134,13 @@ def test_the_token_leads_to_no_other_host(ask: Callable[..., Answer], path: str)
     assert answer.headers["location"].startswith("/evil.example")
 
 
-def test_a_form_that_is_too_large_is_refused(ask: Callable[..., Answer], served: Served) -> None:
+def test_a_form_that_is_too_large_is_refused(ask: Callable[..., Answer], served: RunningViewer) -> None:
     headers = {**FORM, "origin": served.url, "cookie": f"arena_token={token_of(served)}"}
     assert ask("/sql/save", "POST", headers, "name=big&q=" + "x" * 5_000_000).status == 413
     assert ask("/sql/save", "POST", headers, "name=big&q=" + "x" * 1_500_000).status == 400
 
 
-def test_the_token_leaves_the_address_bar_and_no_script_can_read_it(page: Page, served: Served) -> None:
+def test_the_token_leaves_the_address_bar_and_no_script_can_read_it(page: Page, served: RunningViewer) -> None:
     page.goto(served.with_token)
     assert page.url == f"{served.url}/"
     expect(page.get_by_role("heading", name="Studies")).to_be_visible()
@@ -155,7 +155,7 @@ def test_a_wrong_token_gives_no_cookie(ask: Callable[..., Answer]) -> None:
         assert "set-cookie" not in answer.headers
 
 
-def test_nobody_on_another_address_is_answered(served: Served) -> None:
+def test_nobody_on_another_address_is_answered(served: RunningViewer) -> None:
     port = urlsplit(served.url).port or 0
     with pytest.raises(OSError):
         http.client.HTTPConnection("127.0.0.2", port, timeout=5).connect()
@@ -214,7 +214,7 @@ def test_other_methods_are_refused(ask: Callable[..., Answer], method: str) -> N
 
 
 @pytest.mark.parametrize("path", ["/", "/sql", "/study/planted", "/static/style.css"])
-def test_a_post_to_a_page_that_changes_nothing_is_refused(ask: Callable[..., Answer], served: Served, path: str) -> None:
+def test_a_post_to_a_page_that_changes_nothing_is_refused(ask: Callable[..., Answer], served: RunningViewer, path: str) -> None:
     headers = {**FORM, "origin": served.url, "cookie": f"arena_token={token_of(served)}"}
     assert ask(path, "POST", headers, "x=1").status == 405
 
@@ -288,13 +288,13 @@ def test_a_query_reaches_no_file_no_network_and_writes_nothing(ask: Callable[...
 def test_a_query_that_takes_too_much_is_stopped(
     store: Path, monkeypatch: pytest.MonkeyPatch, limits: QueryLimits, query: str, words: str
 ) -> None:
-    monkeypatch.setattr(sys.modules["arena.web.pages.sql"], "SHOWN", limits)
+    monkeypatch.setattr(sys.modules["arena.web.pages.sql"], "PAGE_LIMITS", limits)
     page = dict((kind, make) for kind, _, make in arena.web.pages.PAGES)["sql"](Site(store), "", {"q": query})
     assert words in page.content["complaint"][0]
     assert page.content["result"] is None
 
 
-def test_the_database_was_only_read(store: Path, served: Served, ask: Callable[..., Answer]) -> None:
+def test_the_database_was_only_read(store: Path, served: RunningViewer, ask: Callable[..., Answer]) -> None:
     before = (store.stat().st_mtime_ns, os.path.getsize(store))
     for path in PATHS:
         ask(path)

@@ -195,7 +195,7 @@ def test_no_rating_of_a_group_of_one_debate_is_published(tmp_path: Path, what: s
     seen = set(re.findall(r"\d+(?:\.\d+)?%?", words_of(tmp_path / "site")))
     ratings = [rating for own in LONE[what]["ratings"] for rating in own]
     assert not seen & forms([*ratings, *(sum(pair) / 2 for pair in zip(*LONE[what]["ratings"], strict=True))])
-    assert found.few == ("d",)
+    assert found.studies_with_omissions == ("d",)
     assert "fewer than 5 debates" in words_of(tmp_path / "site" / "figure")
     for name in ("rise", "confidence_by_model"):
         assert not re.search(r">m/lone|>lone<", (tmp_path / "site" / "figure" / f"d.{name}.svg").read_text())
@@ -207,9 +207,9 @@ def test_what_is_published_of_few_debates_and_questions_does_not_hang_on_their_r
         debates = [rated(51 + n + more, 61 + n + more, 71 + n + more) for n in range(4)]
         plays = [{"question": n, "final": ("4", n > 1, (90 + more - 5 * n) / 100), "calls": [(5, 7, 0.1)]} for n in range(4)]
         found = publish(written_store(tmp_path / str(more) / "few.duckdb", debates, plays), tmp_path / str(more) / "site", studies=["d"])
-        assert found.few == ("d",)
+        assert found.studies_with_omissions == ("d",)
         found = publish(tmp_path / str(more) / "few.duckdb", tmp_path / str(more) / "figures", studies=["q"])
-        assert found.few == ("q",)
+        assert found.studies_with_omissions == ("q",)
         sites.append([words_of(tmp_path / str(more) / "site"), words_of(tmp_path / str(more) / "figures" / "figure")])
     assert sites[0] == sites[1]
     assert "Who won" in sites[0][0]
@@ -218,7 +218,7 @@ def test_what_is_published_of_few_debates_and_questions_does_not_hang_on_their_r
 
 def test_groups_of_five_are_published(tmp_path: Path) -> None:
     found = publish(written_store(tmp_path / "five.duckdb", [rated(70, 75, 80)] * 5), tmp_path / "site", calls=False)
-    assert found.few == ()
+    assert found.studies_with_omissions == ()
     assert {f"d.{name}.html" for name in ("confidence", "rise", "reliability")} <= {
         one.name for one in (tmp_path / "site" / "figure").iterdir()
     }

@@ -11,13 +11,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from arena.errors import StudyError
 from arena.store.database import query
-from arena.web.pages.routes import Route, drawing
+from arena.web.pages.routes import Route, draw_routes
 from arena.web.pages.transcript import transcript
-from arena.web.pages.turns import fitting, room_for_each, size_of
+from arena.web.pages.turns import chars_that_fit, room_for_each, size_of
 from arena.web.site import Site
 from arena.web.words import render
-from tests.arena.web.conftest import Served
-from tests.arena.web.transcripts import ATTACKS, ENDLESS, Rows, made, play, turn, written
+from tests.arena.web.conftest import RunningViewer
+from tests.arena.web.transcripts import ATTACKS, ENDLESS, Rows, page_html, play, turn, write_store
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append(("answers", {"episode": "hostile", "seat": seat, "stage": 0, "answer": ATTACKS, "canonical": ATTACKS, "status": ATTACKS}))
         rows.append(("measures", {"episode": "hostile", "seat": seat, "step": 0, "name": ATTACKS, "value": 1.0}))
     route = {"episode": "hostile", "block": 0, "path": 0, "peer": 1, "rank": 0, "router": ATTACKS}
-    return written(tmp_path_factory.mktemp("hostile") / "hostile.duckdb", [*rows, ("routes", route)])
+    return write_store(tmp_path_factory.mktemp("hostile") / "hostile.duckdb", [*rows, ("routes", route)])
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if block:
                 shown[1:] = [{**part, "step": block - 1} for part in shown[1:]]
             rows.append(turn("crowd", f"path{n}", block, **words))
-    return written(tmp_path_factory.mktemp("crowd") / "crowd.duckdb", rows)
+    return write_store(tmp_path_factory.mktemp("crowd") / "crowd.duckdb", rows)
 
 
 def an_episode(db: Path, protocol: str) -> str:
@@ -59,7 +59,7 @@ def an_episode(db: Path, protocol: str) -> str:
     return str(query(db, "select min(episode) from plays where protocol = ?", [protocol]).rows[0][0])
 
 
-def test_the_final_answer_says_in_words_whether_it_is_right(page: Page, serve: Callable[[Path], Served], peers: Path) -> None:
+def test_the_final_answer_says_in_words_whether_it_is_right(page: Page, serve: Callable[[Path], RunningViewer], peers: Path) -> None:
     name = an_episode(peers, "leap")
     final, gold = query(
         peers, "select answer, gold from answers join plays using (episode) join subjects using (subject) where final and episode = ?", [name]
@@ -69,7 +69,7 @@ def test_the_final_answer_says_in_words_whether_it_is_right(page: Page, serve: C
     expect(page.locator(".outcome")).to_contain_text(f"gold answer {gold}")
 
 
-def test_a_receiver_names_its_senders_with_the_similarity(page: Page, serve: Callable[[Path], Served], peers: Path) -> None:
+def test_a_receiver_names_its_senders_with_the_similarity(page: Page, serve: Callable[[Path], RunningViewer], peers: Path) -> None:
     name = an_episode(peers, "leap")
     rows = query(peers, "select path, peer, similarity from routes where episode = ? and block = 0 order by path, peer", [name]).rows
     path, peer, alike = rows[0]
@@ -81,7 +81,7 @@ def test_a_receiver_names_its_senders_with_the_similarity(page: Page, serve: Cal
     expect(page.locator(f"#turn-path{path}-3 .reads")).to_have_count(0)
 
 
-def test_the_picture_has_a_curve_for_every_route_and_the_table_a_row(page: Page, serve: Callable[[Path], Served], peers: Path) -> None:
+def test_the_picture_has_a_curve_for_every_route_and_the_table_a_row(page: Page, serve: Callable[[Path], RunningViewer], peers: Path) -> None:
     name = an_episode(peers, "leap")
     routes = query(peers, "select path, peer, similarity from routes where episode = ?", [name]).rows
     page.goto(f"{serve(peers).url}/question/{name}")
@@ -104,13 +104,13 @@ def test_rows_stand_in_the_order_of_play(tmp_path: Path) -> None:
     rows = [*play("e", "question", {"path0": "m/a", "path1": "m/a"})]
     for step, (phase, round) in enumerate((("think", 0), ("summary", 0), ("think", 1), ("answer", 0))):
         rows += [turn("e", seat, step, phase=phase, round=round, started_at=f"2026-01-02 03:04:0{step}") for seat in ("path0", "path1")]
-    content = transcript(Site(written(tmp_path / "a.duckdb", rows)), "e", {}).content
+    content = transcript(Site(write_store(tmp_path / "a.duckdb", rows)), "e", {}).content
     assert content["transcript"].rows == ((0, "think"), (0, "summary"), (1, "think"), (0, "answer"))
 
 
 def test_lanes_are_counted_as_people_count(tmp_path: Path) -> None:
     rows = [*play("e", "question", {}), *(turn("e", f"path{n}", 0) for n in (10, 2, 1)), turn("e", "judge of all", 0, phase="last", round=1)]
-    assert transcript(Site(written(tmp_path / "a.duckdb", rows)), "e", {}).content["transcript"].lanes == (
+    assert transcript(Site(write_store(tmp_path / "a.duckdb", rows)), "e", {}).content["transcript"].lanes == (
         "path1",
         "path2",
         "path10",
@@ -126,7 +126,7 @@ def test_answers_that_cannot_be_read_say_why_and_are_not_wrong(tmp_path: Path) -
         rows.append(
             ("answers", {"episode": "e", "seat": seat, "stage": 0, "answer": answer, "canonical": answer, "correct": correct, "status": status})
         )
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", made(written(tmp_path / "a.duckdb", rows), "e")))
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page_html(write_store(tmp_path / "a.duckdb", rows), "e")))
     assert "path0 0 4 ✓ right" in text
     assert "path1 0 5 ✗ wrong" in text
     assert "path2 0 unreadable ? no answer" in text
@@ -145,22 +145,22 @@ def test_confidence_that_may_be_a_private_rating_is_left_out_without_private_wor
     }
     rows = [*play("e", "question", {"solver": "m/a"}), ("answers", answer)]
     rows.append(turn("e", "solver", 0, confidence=0.83, confidence_status="read", thoughts="MY THOUGHTS"))
-    db = written(tmp_path / "a.duckdb", rows)
-    assert "83%" in made(db, "e")
-    assert "MY THOUGHTS" in made(db, "e")
-    for text in (made(db, "e", private=False), render(Site(db), transcript(Site(db), "e", {"private": "0"}))):
+    db = write_store(tmp_path / "a.duckdb", rows)
+    assert "83%" in page_html(db, "e")
+    assert "MY THOUGHTS" in page_html(db, "e")
+    for text in (page_html(db, "e", private=False), render(Site(db), transcript(Site(db), "e", {"private": "0"}))):
         assert "83%" not in text
         assert "MY THOUGHTS" not in text
 
 
-def test_either_address_leads_to_the_page_of_an_episode(page: Page, serve: Callable[[Path], Served], tournament: Path, peers: Path) -> None:
+def test_either_address_leads_to_the_page_of_an_episode(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path, peers: Path) -> None:
     page.goto(f"{serve(peers).url}/debate/{an_episode(peers, 'self_consistency')}")
     expect(page.get_by_role("region", name="Transcript, a lane for each seat")).to_be_visible()
     page.goto(f"{serve(tournament).url}/question/{an_episode(tournament, 'debate')}")
     expect(page.get_by_role("heading", name="How sure each side was of winning")).to_be_visible()
 
 
-def test_a_judging_shows_its_ruling_and_the_turns_that_were_judged(page: Page, serve: Callable[[Path], Served], tournament: Path) -> None:
+def test_a_judging_shows_its_ruling_and_the_turns_that_were_judged(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
     name = an_episode(tournament, "judging")
     winner, confidence, reasons = query(tournament, "select winner, confidence, reasons from rulings where episode = ?", [name]).rows[0]
     page.goto(f"{serve(tournament).url}/question/{name}")
@@ -171,13 +171,13 @@ def test_a_judging_shows_its_ruling_and_the_turns_that_were_judged(page: Page, s
 
 
 def test_a_failed_question_shows_its_error(tmp_path: Path) -> None:
-    text = made(written(tmp_path / "a.duckdb", play("e", "question", {"solver": "m/a"}, status="failed")), "e")
+    text = page_html(write_store(tmp_path / "a.duckdb", play("e", "question", {"solver": "m/a"}, status="failed")), "e")
     assert "the policy refused it" in text
     assert "Nobody has spoken." in text
     assert "no final answer" not in text
 
 
-def test_a_crowd_is_shown_lane_by_lane_and_block_by_block(page: Page, serve: Callable[[Path], Served], crowd: Path) -> None:
+def test_a_crowd_is_shown_lane_by_lane_and_block_by_block(page: Page, serve: Callable[[Path], RunningViewer], crowd: Path) -> None:
     answer = page.goto(f"{serve(crowd).url}/question/crowd")
     assert answer
     assert len(answer.body()) < 2_000_000
@@ -195,11 +195,11 @@ def test_a_crowd_is_shown_lane_by_lane_and_block_by_block(page: Page, serve: Cal
 
 def test_a_block_that_is_not_there_is_an_error(crowd: Path) -> None:
     with pytest.raises(StudyError, match="block must be one of 0, 1, 2, 3, 4, or all; found '9'"):
-        made(crowd, "crowd", block="9")
+        page_html(crowd, "crowd", block="9")
 
 
 def test_routes_beyond_what_can_be_drawn_are_counted() -> None:
-    found = drawing([Route(0, path, peer, rank, None, "all") for path in range(40) for rank, peer in enumerate(range(40)) if peer != path])
+    found = draw_routes([Route(0, path, peer, rank, None, "all") for path in range(40) for rank, peer in enumerate(range(40)) if peer != path])
     assert found is not None
     band = found.bands[0]
     assert sum(len(receiver.curves) for receiver in band.receivers) == 600
@@ -208,7 +208,7 @@ def test_routes_beyond_what_can_be_drawn_are_counted() -> None:
 
 
 def test_the_more_alike_the_wider_and_darker() -> None:
-    found = drawing([Route(0, 0, 1, 0, 0.9, "clustered"), Route(0, 0, 2, 1, 0.1, "clustered"), Route(0, 1, 2, 0, None, "random")])
+    found = draw_routes([Route(0, 0, 1, 0, 0.9, "clustered"), Route(0, 0, 2, 1, 0.1, "clustered"), Route(0, 1, 2, 0, None, "random")])
     assert found is not None
     (near, far), (unknown,) = (receiver.curves for receiver in found.bands[0].receivers)
     assert near.width > far.width
@@ -221,11 +221,11 @@ def test_texts_share_the_room_and_short_ones_stay_whole() -> None:
     assert room_for_each([10, 10, 1000, 2000], 520) == 250
     assert room_for_each([10, 10], 520) == 40_000
     for words in ("plain words", "<b>'\"&" * 9, "\x1b[31m\u202e" * 9, "déjà\u00a0vu\u2003" * 9):
-        assert fitting(words, size_of(words)) == len(words)
-        assert fitting(words, size_of(words) - 1) < len(words)
+        assert chars_that_fit(words, size_of(words)) == len(words)
+        assert chars_that_fit(words, size_of(words) - 1) < len(words)
 
 
-def test_hostile_words_run_nothing_and_are_not_cut_silently(page: Page, serve: Callable[[Path], Served], hostile: Path) -> None:
+def test_hostile_words_run_nothing_and_are_not_cut_silently(page: Page, serve: Callable[[Path], RunningViewer], hostile: Path) -> None:
     answer = page.goto(f"{serve(hostile).url}/question/hostile")
     assert answer
     assert len(answer.body()) < 2_000_000
@@ -238,7 +238,7 @@ def test_hostile_words_run_nothing_and_are_not_cut_silently(page: Page, serve: C
     expect(page.locator("details.rest[open]")).to_be_visible()
 
 
-def test_it_can_be_read_without_javascript_on_a_phone(browser: Browser, serve: Callable[[Path], Served], peers: Path, hostile: Path) -> None:
+def test_it_can_be_read_without_javascript_on_a_phone(browser: Browser, serve: Callable[[Path], RunningViewer], peers: Path, hostile: Path) -> None:
     context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
     tab = context.new_page()
     tab.goto(f"{serve(peers).url}/question/{an_episode(peers, 'leap')}")
@@ -251,7 +251,7 @@ def test_it_can_be_read_without_javascript_on_a_phone(browser: Browser, serve: C
     context.close()
 
 
-def test_the_keyboard_reaches_picture_lanes_and_calls(page: Page, serve: Callable[[Path], Served], peers: Path) -> None:
+def test_the_keyboard_reaches_picture_lanes_and_calls(page: Page, serve: Callable[[Path], RunningViewer], peers: Path) -> None:
     page.goto(f"{serve(peers).url}/question/{an_episode(peers, 'leap')}")
     reached = set()
     for _ in range(60):

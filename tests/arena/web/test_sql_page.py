@@ -24,19 +24,19 @@ from playwright.sync_api import Page, expect
 
 from arena.errors import StoreError, StudyError
 from arena.store.database import query
-from arena.store.query import QueryLimits, Table
-from arena.store.saved_queries import saved, saved_folder
+from arena.store.query import QueryLimits, QueryResult
+from arena.store.saved_queries import read_saved_queries, saved_folder
 from arena.store.tempdir import scratch
 from arena.store.views.registry import CANNED
 from arena.web import query_worker
 from arena.web.app import application
-from arena.web.charts import choose, drawing
+from arena.web.charts import choose, draw_chart
 from arena.web.pages import PAGES
-from arena.web.pages.sql import canned_queries, example_arguments, unsaid
-from arena.web.query_worker import BusyError, asked_file, asked_table
+from arena.web.pages.sql import canned_queries, example_arguments, hides_simulated
+from arena.web.query_worker import BusyError, query_file, query_table
 from arena.web.site import Site
 from arena.web.words import render
-from tests.arena.web.conftest import Served
+from tests.arena.web.conftest import RunningViewer
 
 sql = dict((kind, make) for kind, _, make in PAGES)["sql"]
 
@@ -52,7 +52,7 @@ def fetched(address: str) -> tuple[bytes, dict[str, str]]:
         return answer.read(), {name.lower(): value for name, value in answer.headers.items()}
 
 
-def test_a_query_is_typed_and_run_and_its_address_can_be_sent(page: Page, serve: Callable[[Path], Served], tournament: Path) -> None:
+def test_a_query_is_typed_and_run_and_its_address_can_be_sent(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
     page.goto(f"{serve(tournament).url}/sql")
     page.get_by_label("Query").fill("select 6 * 7 as answer, null as nothing")
     page.get_by_role("button", name="Run").press("Enter")
@@ -94,7 +94,7 @@ def test_every_canned_query_runs_as_the_page_offers_it(tournament: Path) -> None
     assert {question: len(query(tournament, text).columns) > 0 for question, text in offered} == {question: True for question, _ in offered}
 
 
-def test_a_result_is_taken_away_as_csv_json_and_parquet(serve: Callable[[Path], Served], tournament: Path, tmp_path: Path) -> None:
+def test_a_result_is_taken_away_as_csv_json_and_parquet(serve: Callable[[Path], RunningViewer], tournament: Path, tmp_path: Path) -> None:
     q = quote("select 'a,\"b' as x, 1.5 as y, null as z union all select 'ü', 2.5, 'w' order by y")
     body, headers = fetched(f"{serve(tournament).url}/sql.csv?q={q}")
     assert headers["content-disposition"] == 'attachment; filename="result.csv"'
@@ -104,7 +104,7 @@ def test_a_result_is_taken_away_as_csv_json_and_parquet(serve: Callable[[Path], 
     assert duckdb.sql(f"from '{tmp_path / 'r.parquet'}'").fetchall()[1][0] == "ü"
 
 
-def test_a_query_of_another_site_waits_in_the_box_until_it_is_run(page: Page, serve: Callable[[Path], Served], tournament: Path) -> None:
+def test_a_query_of_another_site_waits_in_the_box_until_it_is_run(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
     url = serve(tournament).url
     # Another port of the other name of this machine is another site.
     page.route(
@@ -118,7 +118,7 @@ def test_a_query_of_another_site_waits_in_the_box_until_it_is_run(page: Page, se
     expect(page.get_by_role("cell", name="42")).to_be_visible()
 
 
-def test_a_query_is_saved_with_the_token_and_found_again(page: Page, serve: Callable[[Path], Served], tournament: Path) -> None:
+def test_a_query_is_saved_with_the_token_and_found_again(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
     page.goto(f"{serve(tournament).url}/sql?q=select+1")
     assert page.get_by_role("button", name="Save").count() == 0
     page.goto(serve(tournament).with_token)
@@ -126,7 +126,7 @@ def test_a_query_is_saved_with_the_token_and_found_again(page: Page, serve: Call
     page.get_by_label("Save this query as").fill("my-query")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_contain_text("my-query")
-    assert saved(tournament)["my-query"].sql.strip() == "select 4711 as cologne"
+    assert read_saved_queries(tournament)["my-query"].sql.strip() == "select 4711 as cologne"
     page.goto(f"{serve(tournament).url}/sql")
     page.get_by_role("link", name="my-query").click()
     expect(page.get_by_role("cell", name="4711")).to_be_visible()
@@ -135,7 +135,7 @@ def test_a_query_is_saved_with_the_token_and_found_again(page: Page, serve: Call
 
 
 def test_a_chart_is_drawn_of_what_fits_and_its_choice_stands_in_the_address(
-    page: Page, serve: Callable[[Path], Served], tournament: Path
+    page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
     page.goto(f"{serve(tournament).url}/sql?q=from+confidence_by_round")
     page.get_by_text("Chart", exact=True).click()
@@ -160,12 +160,12 @@ def test_a_chart_is_drawn_of_what_fits_and_its_choice_stands_in_the_address(
     ],
 )
 def test_the_chart_is_chosen_by_the_types_of_the_columns(columns: tuple[str, ...], rows: list[tuple[object, ...]], expected: object) -> None:
-    found = choose(Table(columns, tuple(rows)), {})
+    found = choose(QueryResult(columns, tuple(rows)), {})
     assert (found and (found.mark, found.x, found.y, found.colour)) == expected
 
 
 def test_a_chart_that_cannot_be_is_said() -> None:
-    table = Table(("a", "b"), (("x", 1),))
+    table = QueryResult(("a", "b"), (("x", 1),))
     with pytest.raises(StudyError, match="chart must be one of bar, line, point"):
         choose(table, {"chart": "pie"})
     with pytest.raises(StudyError, match="y must be one of b"):
@@ -180,10 +180,10 @@ def test_nested_values_are_shown_and_drawn(tournament: Path, q: str) -> None:
 
 
 def test_many_names_are_not_all_drawn() -> None:
-    table = Table(("name", "y"), tuple((f"n{i}", i) for i in range(3_000)))
+    table = QueryResult(("name", "y"), tuple((f"n{i}", i) for i in range(3_000)))
     chosen = choose(table, {})
     assert chosen is not None
-    svg = drawing(table, chosen, simulated=False)
+    svg = draw_chart(table, chosen, simulated=False)
     assert "2,940 of 3,000 rows left out" in svg
     assert "the first 60 of 3,000 names" in svg
 
@@ -191,16 +191,16 @@ def test_many_names_are_not_all_drawn() -> None:
 def test_a_slow_query_holds_up_no_page_and_a_third_is_told_so(tournament: Path) -> None:
     slow = "select sum(sin(a.range * b.range)) from range(10000000) a, range(1000000) b"
     with ThreadPoolExecutor(2) as threads, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arena.web.query_worker.PATIENCE_S", 0.05)
-        running = [threads.submit(asked_table, tournament, slow, QueryLimits(seconds=3)) for _ in range(2)]
-        while query_worker.PLACES._value:
+        patch.setattr("arena.web.query_worker.SLOT_WAIT_S", 0.05)
+        running = [threads.submit(query_table, tournament, slow, QueryLimits(seconds=3)) for _ in range(2)]
+        while query_worker.SLOTS._value:
             time.sleep(0.01)
         assert len(query(tournament, "from studies")) > 0
         assert {future.done() for future in running} == {False}
         with pytest.raises(BusyError, match="two queries are running"):
             sql(Site(tournament), "", {"q": "select 1"})
         assert all("took longer than 3 s" in str(future.exception()) for future in running)
-    assert asked_table(tournament, "select [date '2020-01-01'], 1.5::decimal(9,1)", QueryLimits()).rows == (
+    assert query_table(tournament, "select [date '2020-01-01'], 1.5::decimal(9,1)", QueryLimits()).rows == (
         ([date(2020, 1, 1)], Decimal("1.5")),
     )
 
@@ -208,12 +208,12 @@ def test_a_slow_query_holds_up_no_page_and_a_third_is_told_so(tournament: Path) 
 def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(tournament: Path) -> None:
     before = set(scratch().iterdir())
     with pytest.raises(StoreError, match="larger than 64 MB"):
-        asked_file(tournament, "select repeat('x', 100000) from range(100000)", "csv", QueryLimits())
+        query_file(tournament, "select repeat('x', 100000) from range(100000)", "csv", QueryLimits())
     assert set(scratch().iterdir()) <= before
 
 
 def test_a_fault_in_a_page_is_a_sentence_with_our_headers(tournament: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arena.web.app.made", lambda *given: 1 / 0)
+    monkeypatch.setattr("arena.web.app.make_document", lambda *given: 1 / 0)
     sent: list[dict[str, Any]] = []
     scope = {"type": "http", "method": "GET", "path": "/sql", "query_string": b"", "headers": [(b"host", b"localhost")], "root_path": ""}
 
@@ -232,17 +232,17 @@ def test_a_fault_in_a_page_is_a_sentence_with_our_headers(tournament: Path, monk
 
 def test_a_result_that_does_not_say_which_rows_are_simulated_says_that(tournament: Path) -> None:
     mixed = {"real": False, "made-up": True}
-    assert unsaid(Table(("n",), ((1,),)), mixed)
-    assert unsaid(Table(("study",), (("other",),)), mixed)
-    assert not unsaid(Table(("study",), (("real",),)), mixed)
-    assert not unsaid(Table(("n",), ((1,),)), {"made-up": True})
+    assert hides_simulated(QueryResult(("n",), ((1,),)), mixed)
+    assert hides_simulated(QueryResult(("study",), (("other",),)), mixed)
+    assert not hides_simulated(QueryResult(("study",), (("real",),)), mixed)
+    assert not hides_simulated(QueryResult(("n",), ((1,),)), {"made-up": True})
 
 
 def test_a_picture_holds_hostile_names_as_text_and_counts_what_it_leaves_out() -> None:
-    table = Table(("<b>'.[0]", "y"), (("</text><script>alert(1)</script>", 1.0), ("b", float("nan")), ("c", None)))
+    table = QueryResult(("<b>'.[0]", "y"), (("</text><script>alert(1)</script>", 1.0), ("b", float("nan")), ("c", None)))
     chosen = choose(table, {})
     assert chosen is not None
-    svg = drawing(table, chosen, simulated=True)
+    svg = draw_chart(table, chosen, simulated=True)
     assert "<script" not in svg
     assert "2 of 3 rows left out" in svg
     assert "SIMULATED" in svg
@@ -265,7 +265,7 @@ def test_results_of_simulated_studies_are_labelled(tournament: Path, published: 
     assert "SIMULATED" not in made(published, q="select 1").partition("Queries to start from")[0]
 
 
-def test_the_page_has_no_violations_of_accessibility(page: Page, serve: Callable[[Path], Served], tournament: Path) -> None:
+def test_the_page_has_no_violations_of_accessibility(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
     page.goto(serve(tournament).with_token)
     for q in ("", "?q=from+confidence_by_round&chart=bar", "?q=selec", "?q=select+episode,text,prompt+from+turns+limit+120"):
         page.goto(f"{serve(tournament).url}/sql{q}")

@@ -15,9 +15,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from arena.cli.main import main
 from arena.store.database import query
-from tests.arena.web.conftest import ROOT, Served, viewer
+from tests.arena.web.conftest import ROOT, RunningViewer, viewer
 
-Serve = Callable[[Path], Served]
+Serve = Callable[[Path], RunningViewer]
 EMPTY = '<svg xmlns="http://www.w3.org/2000/svg"/>'
 
 

@@ -18,7 +18,7 @@ ENDLESS = "all work and no play " * 250_000
 Rows = list[tuple[str, dict[str, Any]]]
 
 
-def written(path: Path, rows: Rows) -> Path:
+def write_store(path: Path, rows: Rows) -> Path:
     """A store that holds these rows."""
     database.create(path)
     write_journal(database.journal_folder(path) / "rows.jsonl", [line(table, row) for table, row in rows])
@@ -44,7 +44,7 @@ def turn(episode: str, seat: str, step: int, **columns: object) -> tuple[str, di
     return "turns", {"episode": episode, "seat": seat, "step": step, **plain, **columns}
 
 
-def made(db: Path, episode: str, *, private: bool = True, **query: str) -> str:
+def page_html(db: Path, episode: str, *, private: bool = True, **query: str) -> str:
     """The page of an episode as HTML, as a server would send it."""
     site = Site(db, private=private)
     return render(site, transcript(site, episode, query), running=True)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.types import Reading
-from protocols.parsing.answers import answer, boxed, choice, final_number
+from protocols.parsing.answers import answer, choice, extract_boxed, final_number
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from protocols.parsing.answers import answer, boxed, choice, final_number
     ],
 )
 def test_the_last_box_that_holds_anything_is_the_answer(text: str, content: str | None) -> None:
-    assert boxed(text) == content
+    assert extract_boxed(text) == content
 
 
 @given(st.text(alphabet="{}\\ab 1", max_size=12), st.text(max_size=20))
@@ -48,7 +48,7 @@ def test_whatever_stands_in_a_closed_box_is_read_as_it_is(inside: str, before: s
     inside = inside.replace("\\", "").strip()
     depths = [inside[:n].count("{") - inside[:n].count("}") for n in range(len(inside) + 1)]
     if inside and min(depths) == depths[-1] == 0:
-        assert boxed(before.replace("\\", "") + rf" \boxed{{{inside}}} and so on") == inside
+        assert extract_boxed(before.replace("\\", "") + rf" \boxed{{{inside}}} and so on") == inside
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_megabyte_of_hostile_text_is_read_in_seconds(text: str) -> None:
     began = time.monotonic()
-    boxed(text), choice(text, "ABCD"), final_number(text)
+    extract_boxed(text), choice(text, "ABCD"), final_number(text)
     assert time.monotonic() - began < 5
 
 
@@ -203,7 +203,7 @@ def test_a_megabyte_of_hostile_text_is_read_in_seconds(text: str) -> None:
 @given(st.text(alphabet="\\boxed{}ABanswer is:*()\n ", max_size=40))
 def test_any_text_is_read_without_fail(text: str) -> None:
     assert choice(text, "AB") in ("A", "B", None)
-    assert boxed(text) != ""
+    assert extract_boxed(text) != ""
 
 
 @pytest.mark.parametrize(("said", "found"), [("\\boxed{Mercury}", "Mercury"), ("\\boxed{4}", "4"), ("\\boxed{D}", None), ("Mercury", None)])

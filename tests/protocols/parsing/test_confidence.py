@@ -21,7 +21,7 @@ from protocols.parsing.confidence import (
     guesses,
     step_confidences,
     top_guess,
-    truth,
+    true_or_false,
 )
 
 
@@ -179,7 +179,7 @@ def test_a_letter_is_read_where_there_are_options() -> None:
 
 @pytest.mark.parametrize(("text", "said"), [("True", "True"), (" false. ", "False"), ("(True)", "True"), ("Perhaps", None), ("", None)])
 def test_true_and_false_are_read_as_one_word(text: str, said: str | None) -> None:
-    assert truth(text).answer == said
+    assert true_or_false(text).answer == said
 
 
 @pytest.mark.parametrize("prompt", [VANILLA, CHAIN, MULTI_STEP, PROBE, ASK_ANSWER_AND_CONFIDENCE, ASK_CONFIDENCE, CLOSING])
@@ -198,7 +198,7 @@ PIECES = st.lists(
 @given(PIECES.map("".join) | st.text(max_size=60))
 @settings(max_examples=300)
 def test_whatever_is_said_a_confidence_is_in_range_or_missing_with_a_reason(text: str) -> None:
-    for read in (answer_and_confidence, answer_and_steps, top_guess, confidence_only, truth):
+    for read in (answer_and_confidence, answer_and_steps, top_guess, confidence_only, true_or_false):
         reading = read(text)
         assert reading.confidence is None or 0 <= reading.confidence <= 1
         assert (reading.confidence_status == "read") == (reading.confidence is not None)

@@ -366,6 +366,6 @@ def test_a_reply_in_the_form_that_was_asked_for_is_read_as_by_the_long_way(thoug
         thoughts, speech = "".join(c for c in thoughts if c.isalnum()), "".join(c for c in speech if c.isalnum() or c in " :\n")
     text = f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n<rating>{rating}</rating>"
     with pytest.MonkeyPatch.context() as here:
-        here.setattr(tags, "as_asked", lambda text: None)
+        here.setattr(tags, "read_exact_form", lambda text: None)
         the_long_way = speech_and_confidence(text)
     assert speech_and_confidence(text) == the_long_way

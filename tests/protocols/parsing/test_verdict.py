@@ -74,7 +74,7 @@ def test_an_abstention_needs_no_confidence() -> None:
 
 def test_a_reask_adds_only_what_was_missing() -> None:
     first, second = verdict(reply(rating="none")), verdict(reply("opposition", "80", "Other reasons."))
-    merged = first.filled_from(second)
+    merged = first.fill_gaps_from(second)
     assert (merged.answer, merged.confidence, merged.public) == ("proposition", 0.8, "Because.")
 
 

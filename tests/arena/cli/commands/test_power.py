@@ -163,12 +163,12 @@ def test_a_pilot_of_a_few_debates_is_refused(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_long_work_says_where_it_is_on_standard_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("arena.cli.main.commands.power.QUIET_S", 0.0)
+    monkeypatch.setattr("arena.cli.commands.power.QUIET_S", 0.0)
     assert main(["power", *RISE, "--json"]) == 0
     out, err = capsys.readouterr()
     assert "simulating studies of 40 debates, " in err
     assert json.loads(out)["simulated"]
-    monkeypatch.setattr("arena.cli.main.commands.power.QUIET_S", 3600.0)
+    monkeypatch.setattr("arena.cli.commands.power.QUIET_S", 3600.0)
     assert main(["power", *RISE, "--debates", "10", "--most", "10"]) == 0
     assert capsys.readouterr().err == ""
 

@@ -14,10 +14,10 @@ import pytest
 from arena.cli.main import main
 from arena.errors import StoreError
 from arena.play.run import Arena
-from arena.store.catalogue import documented
-from arena.store.saved_queries import Saved, save, saved
+from arena.store.catalogue import read_catalogue
+from arena.store.saved_queries import SavedQuery, read_saved_queries, save
 from arena.store.schema import TABLES
-from arena.store.views.registry import CANNED, MADE
+from arena.store.views.registry import ALL_VIEWS, CANNED
 from tests.fake_agents import agent, study
 
 Capsys = pytest.CaptureFixture[str]
@@ -121,7 +121,7 @@ def test_saving_replaces_only_when_told_and_leaves_no_draft(tmp_path: Path) -> N
     file = save(path, "q", "select 1")
     with pytest.raises(StoreError, match="there is a query 'q' already"):
         save(path, "q", "select 2")
-    assert saved(path) == {"q": Saved("", "select 1\n")}
+    assert read_saved_queries(path) == {"q": SavedQuery("", "select 1\n")}
     save(path, "q", "select 2", replace=True)
     assert file.read_text() == "select 2\n"
     assert list(file.parent.iterdir()) == [file]
@@ -141,7 +141,7 @@ def test_files_that_are_no_saved_queries_are_left_alone(tmp_path: Path) -> None:
     (folder / "binary.sql").write_bytes(b"\xff\xfe\x00")
     (folder / "folder.sql").mkdir()
     (folder / "notes.txt").write_text("notes")
-    assert saved(path) == {"good": Saved("Good?", "-- Good?\nselect 1\n")}
+    assert read_saved_queries(path) == {"good": SavedQuery("Good?", "-- Good?\nselect 1\n")}
     for empty in ("", " \n", "x" * 1_000_001):
         with pytest.raises(StoreError, match="cannot be saved"):
             save(path, "empty", empty)
@@ -150,10 +150,10 @@ def test_files_that_are_no_saved_queries_are_left_alone(tmp_path: Path) -> None:
 def test_the_schema_lists_everything_and_needs_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys) -> None:
     monkeypatch.chdir(tmp_path)
     shown = ask(capsys, "schema")
-    for name, made in (TABLES | MADE).items():
+    for name, made in (TABLES | ALL_VIEWS).items():
         assert f"  {name}" in shown
         assert made.comment in shown
-    assert ask(capsys, "schema", "--format", "markdown").count("\n| `") == len(TABLES) + len(MADE)
+    assert ask(capsys, "schema", "--format", "markdown").count("\n| `") == len(TABLES) + len(ALL_VIEWS)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -171,7 +171,7 @@ def test_one_table_in_full(here: Path, capsys: Capsys) -> None:
 
 def test_the_schema_as_json_has_types_keys_and_questions(here: Path, capsys: Capsys) -> None:
     everything = {item["name"]: item for item in json.loads(ask(capsys, "schema", "--format", "json"))}
-    assert set(everything) == set(TABLES) | set(MADE)
+    assert set(everything) == set(TABLES) | set(ALL_VIEWS)
     assert everything["reliability"]["question"] == "Of those who stated so much, what share won?"
     assert everything["seats"]["key"] == ["episode", "seat"]
     one = json.loads(ask(capsys, "schema", "reliability", "--format", "json"))
@@ -180,7 +180,7 @@ def test_the_schema_as_json_has_types_keys_and_questions(here: Path, capsys: Cap
 
 
 def test_the_documentation_is_that_of_the_database(here: Path) -> None:
-    found = documented()
+    found = read_catalogue()
     with duckdb.connect("arena.duckdb", read_only=True) as con:
         rows = con.execute("select table_name, column_name, data_type, comment from duckdb_columns() where not internal").fetchall()
     here = {(item.name, c.name, c.type, c.comment) for item in found.values() if item.kind != "macro" for c in item.columns}

@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 
-from agents.scripted import scripted
-from arena.calls.prices import Price
+from agents.scripted import scripted_model
 from arena.calls.retry import Retry
-from arena.errors import EmptyReply
+from arena.errors import EmptyReplyError
 from arena.play.episode import Episode
 from arena.play.run import Arena
 from arena.store.database import journal_folder
 from arena.store.journal import line, write_journal
 from arena.studies.study import Arm, Study
-from arena.types import Agent, Answer, Reply, Request, Seat, Subject
+from arena.types import Agent, Answer, Price, Reply, Request, Seat, Subject
 
 VERSION = "1"
 QUESTIONS = [Subject(f"What is {n} + 2?", "question", gold=str(n + 2)) for n in range(2)]
@@ -47,7 +46,7 @@ def threes(request: Request) -> Reply:
 
 def study(name: str = "s", reply: Any = threes, price: Price | None = None) -> Study:
     """Both protocols on two questions, twice; the price is a dollar a token."""
-    lineup = [{"solver": Agent("solver", scripted(reply, name="solver", price=price or Price(1e6, 1e6)))}]
+    lineup = [{"solver": Agent("solver", scripted_model(reply, name="solver", price=price or Price(1e6, 1e6)))}]
     return Study(name, [Arm("vote", vote, lineup), Arm("silent", silent, lineup)], QUESTIONS, repeats=2)
 
 
@@ -81,7 +80,7 @@ def test_failed_attempts_count_as_far_as_they_are_known(arena: Arena) -> None:
     def second_time(request: Request) -> Reply:
         if (key := (request.place.episode, request.place.seat)) not in seen and request.place.seat == "path0":
             seen.add(key)
-            raise EmptyReply("nothing", reply=Reply("", tokens_in=10, tokens_out=1))
+            raise EmptyReplyError("nothing", reply=Reply("", tokens_in=10, tokens_out=1))
         return threes(request)
 
     arena.run(study(reply=second_time))
@@ -131,7 +130,7 @@ def test_a_play_without_a_final_answer_is_unreadable_and_says_so(arena: Arena) -
 
 def test_only_finished_plays_of_questions_count(arena: Arena) -> None:
     def refuse(request: Request) -> Reply:
-        raise EmptyReply("nothing")
+        raise EmptyReplyError("nothing")
 
     arena.run(study(reply=refuse))
     assert arena.sql("select arm from accuracy").rows == (("silent",),)

@@ -13,8 +13,8 @@ from arena.play.run import Arena
 from arena.store import database
 from arena.store.database import query
 from arena.store.journal import line, write_journal
-from arena.store.migrations import INHERITED
-from arena.store.views.registry import CANNED, MADE, named_in, with_what_they_read
+from arena.store.migrations import COLUMN_COMMENTS
+from arena.store.views.registry import ALL_VIEWS, CANNED, find_views, with_dependencies
 from tests.fake_agents import agent, study
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
@@ -70,7 +70,7 @@ def test_every_canned_query_has_a_question_and_words_for_every_column(path: Path
         assert canned.question.endswith("?"), name
         arguments = f"({', '.join('null' for _ in canned.view.parameters)})" if canned.view.parameters else ""
         for column in query(path, f"from {name}{arguments}").columns:
-            assert column in canned.view.columns or column in INHERITED, (name, column)
+            assert column in canned.view.columns or column in COLUMN_COMMENTS, (name, column)
 
 
 def test_unfinished_and_failed_debates_count_nowhere(path: Path) -> None:
@@ -236,9 +236,9 @@ def test_a_prompt_comes_back_piece_by_piece(tmp_path: Path) -> None:
 def test_the_folded_record_answers_as_the_live_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.duckdb"
     with monkeypatch.context() as patch:
-        patch.setattr(database, "fold", lambda *a, **k: database.Folding())
+        patch.setattr(database, "fold", lambda *a, **k: database.FoldResult())
         Arena(path).run(study(agent("a"), agent("b"), subjects=2))
-    names = [name for name, view in MADE.items() if not view.parameters]
+    names = [name for name, view in ALL_VIEWS.items() if not view.parameters]
     live = {name: query(path, f"from {name} order by all").rows for name in names}
     assert database.fold(path).journals == 1
     for name in names:
@@ -249,24 +249,24 @@ def test_the_folded_record_answers_as_the_live_one(tmp_path: Path, monkeypatch: 
 def test_plain_duckdb_has_every_view_and_macro(path: Path) -> None:
     put(path, debate("d", (60, 70)))
     with duckdb.connect(str(path), read_only=True) as con:
-        for name, view in MADE.items():
+        for name, view in ALL_VIEWS.items():
             if not view.parameters:
                 con.execute(f"from {name}").fetchall()
         assert con.execute("select seat, confidence from transcript('d')").fetchall() == [("proposition", 0.6), ("opposition", 0.7)]
         macros = con.execute("select function_name, comment from duckdb_functions() where function_type = 'table_macro' and not internal")
-        assert dict(macros.fetchall()) == {name: view.comment for name, view in MADE.items() if view.parameters}
+        assert dict(macros.fetchall()) == {name: view.comment for name, view in ALL_VIEWS.items() if view.parameters}
 
 
 def test_a_query_makes_what_it_names_with_what_that_reads(path: Path) -> None:
-    assert named_in("select 1 from turns") == ()
-    assert named_in('from "Side_Bias"') == ("episodes", "verdicts", "side_bias")
-    assert set(with_what_they_read(["excess_by_phase"])) >= {"episodes", "outcomes", "speeches", "side_confidence"}
+    assert find_views("select 1 from turns") == ()
+    assert find_views('from "Side_Bias"') == ("episodes", "verdicts", "side_bias")
+    assert set(with_dependencies(["excess_by_phase"])) >= {"episodes", "outcomes", "speeches", "side_confidence"}
     for catalogue in ("show tables", "from duckdb_views()", "select * from information_schema.tables", "from query('from ' || 'rise')"):
-        assert named_in(catalogue) == tuple(MADE)
+        assert find_views(catalogue) == tuple(ALL_VIEWS)
     assert query(path, "select count(*) from duckdb_views() where database_name = 'memory' and view_name = 'rise'").rows == ((1,),)
 
 
 def test_every_view_comes_after_what_it_reads() -> None:
-    order = list(MADE)
-    for name in MADE:
-        assert all(order.index(read) < order.index(name) for read in with_what_they_read([name]) if read != name)
+    order = list(ALL_VIEWS)
+    for name in ALL_VIEWS:
+        assert all(order.index(read) < order.index(name) for read in with_dependencies([name]) if read != name)
