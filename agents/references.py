@@ -46,7 +46,9 @@ def unknown_reference_error(reference: str) -> StudyError:
     if kind in ("http:", "https:"):
         return StudyError(f"an address alone names no model; {there_are}")
     if kind == "scripted":
-        return StudyError(f"{asked} cannot be named: scripted models are made in Python, by agents.scripted.scripted(function)")
+        return StudyError(
+            f"{asked} cannot be named: scripted models are made in Python, by agents.scripted.scripted(function)"
+        )
     near = difflib.get_close_matches(kind.lower(), sorted({*FORMS, *PROVIDERS} - {"litellm"}), n=1)
     hint = f"did you mean {near[0]}/{rest}? " if near else ""
     return StudyError(f"there is no model reference {asked!r}; {hint}{there_are}")
@@ -99,7 +101,12 @@ def model(reference: str) -> Model:
 
 
 def agent(
-    reference: str, *, name: str | None = None, system: str = "", sampling: Sampling | None = None, drop_unsupported: bool = False
+    reference: str,
+    *,
+    name: str | None = None,
+    system: str = "",
+    sampling: Sampling | None = None,
+    drop_unsupported: bool = False,
 ) -> Agent:
     """An agent that speaks with the model that a reference names.
 

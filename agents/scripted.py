@@ -39,11 +39,17 @@ class ScriptedModel(BaseModel):
             return Reply(writable(answer))
         if isinstance(answer, Reply):
             return replace(answer, text=writable(answer.text))
-        raise TypeError(f"the function of {self.name} must return text or a Reply; it returned {type(answer).__name__}")
+        raise TypeError(
+            f"the function of {self.name} must return text or a Reply; it returned {type(answer).__name__}"
+        )
 
 
 def scripted_model(
-    reply: Script, name: str = "scripted", *, latency_s: Callable[[Request], float] | None = None, price: Price | None = None
+    reply: Script,
+    name: str = "scripted",
+    *,
+    latency_s: Callable[[Request], float] | None = None,
+    price: Price | None = None,
 ) -> Model:
     """A model that answers with the text that `reply(request)` returns.
 

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from arena.play.summary import Summary
     from arena.studies.motions import MOTIONS, motions
     from arena.studies.study import Arm, Lineup, Study
-    from arena.tournaments.pairings import against_itself, given_pairs, round_robin, swiss, swiss_round
+    from arena.tournaments.pairings import (
+        against_itself,
+        given_pairs,
+        round_robin,
+        swiss,
+        swiss_round,
+    )
     from arena.tournaments.stages import Stage, run_stages
     from arena.types import Agent, Answer, Price, Sampling, Seat, Subject, Turn, Verdict
 

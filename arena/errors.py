@@ -41,7 +41,14 @@ class ModelError(ArenaError):
 
     retryable = False
 
-    def __init__(self, message: str, *, http_status: int | None = None, reply: Reply | None = None, sent: bool = True) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        http_status: int | None = None,
+        reply: Reply | None = None,
+        sent: bool = True,
+    ) -> None:
         super().__init__(message)
         self.http_status = http_status
         self.reply = reply
@@ -53,7 +60,14 @@ class RateLimitedError(ModelError):
 
     retryable = True
 
-    def __init__(self, message: str, *, http_status: int | None = None, retry_after_s: float | None = None, reply: Reply | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        http_status: int | None = None,
+        retry_after_s: float | None = None,
+        reply: Reply | None = None,
+    ) -> None:
         super().__init__(message, http_status=http_status, reply=reply)
         self.retry_after_s = retry_after_s
 
@@ -119,7 +133,15 @@ class StudyError(ArenaError):
 # The record keeps the words of version 0.1.0, whose exceptions did not all end in Error.
 STORED_KINDS = {
     f"{kind}Error": kind
-    for kind in ("RateLimited", "Refused", "ContextOverflow", "EmptyReply", "Unreachable", "BadReply", "BudgetSpent")
+    for kind in (
+        "RateLimited",
+        "Refused",
+        "ContextOverflow",
+        "EmptyReply",
+        "Unreachable",
+        "BadReply",
+        "BudgetSpent",
+    )
 }
 
 

@@ -27,7 +27,9 @@ def writable(text: str) -> str:
 
 def printable(text: str) -> str:
     """Text of models without characters that could steer a terminal (escapes, controls, writing direction); line breaks stay."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
 def finite(value: object) -> object:

@@ -38,7 +38,12 @@ class Sampling:
 
     def content(self) -> dict[str, object]:
         """The settings as they go into ids and hashes: one that came later is left out where it is not set, so that old ids stay."""
-        fields: dict[str, object] = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens, "stop": self.stop}
+        fields: dict[str, object] = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            "stop": self.stop,
+        }
         if self.logprobs is not None:
             fields["logprobs"] = self.logprobs
         if self.top_k is not None:
@@ -295,9 +300,17 @@ class Reading:
 
     def fill_gaps_from(self, second: Reading) -> Reading:
         """This reading, with only what it lacks taken from the reply to the re-ask; what was readable stays."""
-        rating = self if self.confidence is not None or self.confidence_status == NOT_ASKED else second
+        rating = (
+            self if self.confidence is not None or self.confidence_status == NOT_ASKED else second
+        )
         # A flag doubts the words that are kept: those of the reply that the speech was taken from, of both where there is none.
-        flags = self.flags if self.public is not None else second.flags if second.public is not None else self.flags + second.flags
+        flags = (
+            self.flags
+            if self.public is not None
+            else second.flags
+            if second.public is not None
+            else self.flags + second.flags
+        )
         return replace(
             self,
             public=self.public if self.public is not None else second.public,
@@ -339,7 +352,9 @@ class Turn:
     measures: Mapping[str, float] | None = field(default=None, hash=False)
 
     def __str__(self) -> str:
-        raise TypeError("a turn is not text: put the turn itself into the prompt, or own(turn) for its author, so that who saw what is known")
+        raise TypeError(
+            "a turn is not text: put the turn itself into the prompt, or own(turn) for its author, so that who saw what is known"
+        )
 
     def __format__(self, spec: str) -> str:
         return str(self)

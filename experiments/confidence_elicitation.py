@@ -59,10 +59,16 @@ def study(
     max_tokens: int | None = None,
 ) -> Study:
     """Every strategy is an arm; `questions` is a file, else there are `number` simulated ones.  `temperature` None is the provider's own."""
-    lineups = [{"solver": agent(reference, sampling=Sampling(max_tokens=max_tokens))} for reference in models]
+    lineups = [
+        {"solver": agent(reference, sampling=Sampling(max_tokens=max_tokens))}
+        for reference in models
+    ]
     subjects = read_questions(questions) if questions else simulated_questions(number)
     options = {"samples": samples, "aggregation": aggregation, "temperature": temperature}
-    arms = [Arm(strategy, confidence_elicitation, lineups, {"strategy": strategy, **options}) for strategy in strategies]
+    arms = [
+        Arm(strategy, confidence_elicitation, lineups, {"strategy": strategy, **options})
+        for strategy in strategies
+    ]
     several = f"_{samples}_samples_{aggregation}" if samples > 1 else ""
     return Study(f"confidence_elicitation{several}", arms, subjects, repeats)
 
@@ -79,23 +85,36 @@ def main(options: list[str]) -> int:
         if episode in planned:
             found[arm, model].append((correct, confidence))
     alone = all(arm.options["samples"] == 1 for arm in made.arms)
-    print(f"\n{'strategy':20} {'model':52}    n missing accuracy confidence   ECE AUROC{'   put in: accuracy confidence' if alone else ''}")
+    print(
+        f"\n{'strategy':20} {'model':52}    n missing accuracy confidence   ECE AUROC{'   put in: accuracy confidence' if alone else ''}"
+    )
     for (arm, model), answers in sorted(found.items()):
         put_in = ""
         if alone and model.startswith("sim/solver"):
-            truth = (expected_accuracy(model[4:], made.subjects), expected_stated(model[4:], made.subjects))
+            truth = (
+                expected_accuracy(model[4:], made.subjects),
+                expected_stated(model[4:], made.subjects),
+            )
             put_in = "              " + "      ".join(map(format_number, truth))
         print(f"{arm:20} {model:52} {format_measures(answers)}{put_in}")
     if any(model.startswith("sim/") for _, model in found):
-        print("SIMULATED: these solvers say what was put into them; nothing can be compared with the paper.")
+        print(
+            "SIMULATED: these solvers say what was put into them; nothing can be compared with the paper."
+        )
     else:
-        print("The paper (AUROC 0.522 verbalised, 0.605 white box) had other models, questions and prompts: see the head of this file.")
+        print(
+            "The paper (AUROC 0.522 verbalised, 0.605 white box) had other models, questions and prompts: see the head of this file."
+        )
     return 1 if summary.failed else 0
 
 
 def format_measures(answers: list[tuple[bool | None, float | None]]) -> str:
     """Of the answers of an arm: how many, how many without grade or confidence, and, of the rest, the measures."""
-    whole = [(float(correct), confidence) for correct, confidence in answers if correct is not None and confidence is not None]
+    whole = [
+        (float(correct), confidence)
+        for correct, confidence in answers
+        if correct is not None and confidence is not None
+    ]
     correct, confidence = np.array(whole).reshape(-1, 2).T
     if not whole:
         return f"{len(answers):4} {len(answers):7}"

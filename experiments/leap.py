@@ -71,20 +71,42 @@ def study(
 
         subjects = sums(number)
     sizes = dict(TOY_SIZES if toy else PAPER_SIZES)
-    sizes |= {name: given for name, given in (("turns", turns), ("think_tokens", think_tokens)) if given is not None}
+    sizes |= {
+        name: given
+        for name, given in (("turns", turns), ("think_tokens", think_tokens))
+        if given is not None
+    }
     blocks = part if part is not None else [0] if toy else []
     # One turn alone is followed by a block as well; of more, all but the last can be.
     followed = range(max(1, sizes["turns"] - 1))
     count = len([turn for turn in followed if turn in blocks or not blocks])
-    each = sizes["turns"] * sizes["think_tokens"] + count * sizes["summary_tokens"] + sizes["answer_tokens"]
+    each = (
+        sizes["turns"] * sizes["think_tokens"]
+        + count * sizes["summary_tokens"]
+        + sizes["answer_tokens"]
+    )
     alone = replace(solver, sampling=replace(solver.sampling, max_tokens=each))
     arms = [Arm("independent", self_consistency, [{"solver": alone}], {"paths": paths})]
     for router in routers:
         shared = {"paths": paths, "router": router, "top_k": top_k}
         if "prefill" in solver.model.capabilities:
-            arms.append(Arm(f"leap {router}-{top_k}", leap, [{"solver": solver}], {**shared, **sizes, "part": blocks}))
+            arms.append(
+                Arm(
+                    f"leap {router}-{top_k}",
+                    leap,
+                    [{"solver": solver}],
+                    {**shared, **sizes, "part": blocks},
+                )
+            )
         else:
-            arms.append(Arm(f"segmented {router}-{top_k}", leap_segmented, [{"solver": solver}], {**shared, "turns": sizes["turns"]}))
+            arms.append(
+                Arm(
+                    f"segmented {router}-{top_k}",
+                    leap_segmented,
+                    [{"solver": solver}],
+                    {**shared, "turns": sizes["turns"]},
+                )
+            )
     return Study("leap", arms, subjects, repeats)
 
 

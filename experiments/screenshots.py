@@ -41,12 +41,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         db = Path(folder) / "demo.duckdb"
         subprocess.run([*arena, "demo", "--db", str(db)], check=True, stdout=subprocess.DEVNULL)
-        viewer = subprocess.Popen([*arena, "view", "--db", str(db), "--port", "0"], stdout=subprocess.PIPE, text=True)
+        viewer = subprocess.Popen(
+            [*arena, "view", "--db", str(db), "--port", "0"], stdout=subprocess.PIPE, text=True
+        )
         try:
             assert viewer.stdout is not None
             address = [viewer.stdout.readline() for _ in range(2)][1].strip()
             with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+                browser = playwright.chromium.launch(
+                    executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+                )
                 take(browser.new_page(viewport=SIZE), address)
                 browser.close()
         finally:

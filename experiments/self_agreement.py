@@ -26,7 +26,15 @@ from arena.studies.questions import questions as read_questions
 from arena.tournaments.study_file import load_study
 from protocols import budget
 
-COMPARED = ["single", "self_consistency", "self_agreement", "self_aggregation", "universal_self_consistency", "society_of_minds", "moa"]
+COMPARED = [
+    "single",
+    "self_consistency",
+    "self_agreement",
+    "self_aggregation",
+    "universal_self_consistency",
+    "society_of_minds",
+    "moa",
+]
 
 
 def study(
@@ -47,7 +55,11 @@ def study(
     """
     toy = model.startswith("toy/")
     warm = (1.7 if toy else 0.7) if temperature is None else temperature
-    solver = agent(model, sampling=Sampling(temperature=warm, max_tokens=100 if toy else None), drop_unsupported=True)
+    solver = agent(
+        model,
+        sampling=Sampling(temperature=warm, max_tokens=100 if toy else None),
+        drop_unsupported=True,
+    )
     if questions:
         subjects = read_questions(questions)
     elif toy:
@@ -56,7 +68,12 @@ def study(
         subjects = sums(number)
     else:
         subjects = simulated_questions(number)
-    return Study("self_agreement", budget.arms(solver, calls=calls or None, tokens=tokens, protocols=protocols), subjects, repeats)
+    return Study(
+        "self_agreement",
+        budget.arms(solver, calls=calls or None, tokens=tokens, protocols=protocols),
+        subjects,
+        repeats,
+    )
 
 
 def main(options: list[str]) -> int:

@@ -19,7 +19,9 @@ from arena import motions as read_motions
 from protocols.debate import debate
 from protocols.judging import jury
 
-DEBATERS = [f"sim/confident:strength={strength}:words=60" for strength in (-1.0, -0.6, -0.2, 0.2, 0.6, 1.0)]
+DEBATERS = [
+    f"sim/confident:strength={strength}:words=60" for strength in (-1.0, -0.6, -0.2, 0.2, 0.6, 1.0)
+]
 JUDGES = ["sim/judge:seed=1", "sim/judge:side=-0.5:seed=2", "sim/judge:first=0.7:length=1.0:seed=3"]
 MORE_MOTIONS = tuple(
     Subject(f"This house would {words}.", source="peer-arena", licence="CC0-1.0")
@@ -44,12 +46,20 @@ def study(
 ) -> list[Study | Stage]:
     """A round robin, `rounds` of a Swiss tournament, or debates of the stored study `judged`; then the jury, with so many `repeats`."""
     bound = Sampling(max_tokens=max_tokens)
-    jurors, debaters = ([agent(reference, sampling=bound) for reference in names] for names in (judges, models))
+    jurors, debaters = (
+        [agent(reference, sampling=bound) for reference in names] for names in (judges, models)
+    )
     if judged:
         return [jury(f"{judged} jury", judged, jurors, repeats=repeats)]
     subjects = read_motions(motions) if motions else MOTIONS + MORE_MOTIONS
     if not rounds:
         played = Study("tournament", [Arm("round robin", debate, round_robin(debaters))], subjects)
         return [played, jury("tournament jury", played, jurors, repeats=repeats)]
-    numbered = [swiss_round("swiss", number, debate, debaters, subjects) for number in range(1, rounds + 1)]
-    return [stage for played in numbered for stage in (played, jury("swiss jury", played, jurors, repeats=repeats))]
+    numbered = [
+        swiss_round("swiss", number, debate, debaters, subjects) for number in range(1, rounds + 1)
+    ]
+    return [
+        stage
+        for played in numbered
+        for stage in (played, jury("swiss jury", played, jurors, repeats=repeats))
+    ]

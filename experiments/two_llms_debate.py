@@ -45,7 +45,12 @@ def study(
     agents = [agent(reference, sampling=Sampling(max_tokens=max_tokens)) for reference in models]
     lineups = round_robin(agents) if preset == "cross_model" else against_itself(agents)
     subjects = read_motions(motions) if motions else MOTIONS
-    return Study(f"two_llms_debate_{preset}", [Arm(preset, debate, lineups, PRESETS[preset])], subjects, repeats)
+    return Study(
+        f"two_llms_debate_{preset}",
+        [Arm(preset, debate, lineups, PRESETS[preset])],
+        subjects,
+        repeats,
+    )
 
 
 def main(options: list[str]) -> int:
@@ -61,11 +66,17 @@ def main(options: list[str]) -> int:
     for phase in found["phases"]:
         here = "-" if phase["mean"] is None else f"{100 * phase['mean']:.2f}"
         paper = PAPER.get(preset, {}).get(phase["phase"])
-        print(f"  {phase['phase']:12} (n = {phase['n']:4})  {here:>9}  {'-' if paper is None else f'{paper:.2f}':>6}")
+        print(
+            f"  {phase['phase']:12} (n = {phase['n']:4})  {here:>9}  {'-' if paper is None else f'{paper:.2f}':>6}"
+        )
     if found["simulated"]:
-        print("SIMULATED: the left column shows what was put into simulated debaters; it cannot be compared with the paper's.")
+        print(
+            "SIMULATED: the left column shows what was put into simulated debaters; it cannot be compared with the paper's."
+        )
     else:
-        print("The paper's models, prompts, pairings and motions were others: see the head of this file.")
+        print(
+            "The paper's models, prompts, pairings and motions were others: see the head of this file."
+        )
     return 1 if summary.failed else 0
 
 

@@ -35,7 +35,13 @@ def question_text(question: Subject) -> str:
     """The question, with its options by letter where it has some."""
     if not question.choices:
         return f"{question.text}\n"
-    return question.text + OPTIONS + "".join(f"{letter}) {text}\n" for letter, text in zip(LETTERS, question.choices, strict=False))
+    return (
+        question.text
+        + OPTIONS
+        + "".join(
+            f"{letter}) {text}\n" for letter, text in zip(LETTERS, question.choices, strict=False)
+        )
+    )
 
 
 def form(question: Subject) -> str:
@@ -54,12 +60,23 @@ def reader(question: Subject) -> Reader:
 
 
 async def sample_paths(
-    episode: Episode, question: Subject, solver: Seat, paths: int, *, phase: str = "path", sampling: Sampling | None = None
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    paths: int,
+    *,
+    phase: str = "path",
+    sampling: Sampling | None = None,
 ) -> list[Turn]:
     """So many independent answers of the solver's agent, in parallel, from the seats path0, path1, ...; `sampling` in place of the agent's."""
     seats = [Seat(f"path{i}", solver.agent) for i in range(paths)]
     read = reader(question)
-    return await asyncio.gather(*(episode.ask(seat, question_prompt(question), phase=phase, read=read, sampling=sampling) for seat in seats))
+    return await asyncio.gather(
+        *(
+            episode.ask(seat, question_prompt(question), phase=phase, read=read, sampling=sampling)
+            for seat in seats
+        )
+    )
 
 
 async def ask_to_aggregate(
@@ -81,8 +98,13 @@ async def ask_to_aggregate(
     order = order_paths(episode, paths, shuffled)
     prompt = [question_text(question), list_replies(episode, order), instruction, form(question)]
     sampling = sampling_at(solver.agent, final_temperature)
-    last = await episode.ask(solver, prompt, phase=phase, round=1, read=reader(question), sampling=sampling)
-    return [*answers(paths), Answer(solver.name, last.answer, confidence=agreement(last.answer, paths, question))]
+    last = await episode.ask(
+        solver, prompt, phase=phase, round=1, read=reader(question), sampling=sampling
+    )
+    return [
+        *answers(paths),
+        Answer(solver.name, last.answer, confidence=agreement(last.answer, paths, question)),
+    ]
 
 
 def order_paths(episode: Episode, paths: Sequence[Turn], shuffled: bool) -> list[Turn]:
@@ -116,10 +138,14 @@ def answers(turns: Sequence[Turn]) -> list[Answer]:
 
 def votes(turns: Sequence[Turn], question: Subject) -> list[str | None]:
     """The value that each turn votes for; None, which is no vote, where no answer can be read."""
-    return [None if turn.answer is None else canonical(turn.answer, question.choices) for turn in turns]
+    return [
+        None if turn.answer is None else canonical(turn.answer, question.choices) for turn in turns
+    ]
 
 
-def winner(votes: Sequence[str | None], weights: Sequence[float] | None = None) -> tuple[int | None, float | None]:
+def winner(
+    votes: Sequence[str | None], weights: Sequence[float] | None = None
+) -> tuple[int | None, float | None]:
     """(index, share): the first voter for the value with most votes (ties: the value that was named first), and its share of all weight.
 
     Those who cast no vote count in the share's denominator.  (None, None) where nobody voted.

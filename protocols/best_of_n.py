@@ -29,7 +29,11 @@ from protocols.asking import answers, sample_paths, votes, winner
 VERSION = "1"
 
 Score = Literal["self_certainty", "logprob_proxy", "top_k_proxy"]
-MEASURES: dict[Score, str] = {"self_certainty": "self_certainty_mean", "logprob_proxy": SERVED_LOGPROB, "top_k_proxy": TOP_K_PROXY}
+MEASURES: dict[Score, str] = {
+    "self_certainty": "self_certainty_mean",
+    "logprob_proxy": SERVED_LOGPROB,
+    "top_k_proxy": TOP_K_PROXY,
+}
 
 
 async def best_of_n(
@@ -50,7 +54,14 @@ async def best_of_n(
     Raises ProtocolError where the model gives nothing that the paths could be ranked by, or did not although it says that it does.
     """
     by = score_for(solver.agent, score)
-    said = await sample_paths(episode, question, solver, paths, phase=f"path, for {by}", sampling=sampling_for(solver.agent, by, alternatives))
+    said = await sample_paths(
+        episode,
+        question,
+        solver,
+        paths,
+        phase=f"path, for {by}",
+        sampling=sampling_for(solver.agent, by, alternatives),
+    )
     check_measured(said, MEASURES[by], solver.agent)
     ranking = most_certain_first(said, MEASURES[by])
     if power is None:
@@ -60,7 +71,10 @@ async def best_of_n(
         for rank, i in enumerate(ranking, 1):
             weights[i] = ((paths - rank + 1) / paths) ** power
         best, share = winner(votes(said, question), weights)
-    return [*answers(said), Answer(solver.name, None if best is None else said[best].answer, confidence=share)]
+    return [
+        *answers(said),
+        Answer(solver.name, None if best is None else said[best].answer, confidence=share),
+    ]
 
 
 def score_for(agent: Agent, score: Score | None) -> Score:
@@ -70,7 +84,11 @@ def score_for(agent: Agent, score: Score | None) -> Score:
     if ("measures" if chosen == "self_certainty" else "logprobs") not in can:
         raise ProtocolError(
             f"{agent.model.name} does not give what {chosen} is read off; rank its paths by"
-            + (" score='logprob_proxy'" if "logprobs" in can else " a model that gives token probabilities: a local one, or a server's")
+            + (
+                " score='logprob_proxy'"
+                if "logprobs" in can
+                else " a model that gives token probabilities: a local one, or a server's"
+            )
         )
     return chosen
 
@@ -87,14 +105,20 @@ def check_measured(paths: Sequence[Turn], measure: str, agent: Agent) -> None:
     """Raise ProtocolError where there are answers, and none of them has the measure: the first path would win for no reason."""
     readable = [turn for turn in paths if turn.answer is not None]
     if readable and not any(turn.measures and measure in turn.measures for turn in readable):
-        raise ProtocolError(f"{agent.model.name} was asked for token probabilities and gave none, so no path has a {measure}")
+        raise ProtocolError(
+            f"{agent.model.name} was asked for token probabilities and gave none, so no path has a {measure}"
+        )
 
 
 def most_certain_first(paths: Sequence[Turn], measure: str) -> list[int]:
     """The indices of the paths by falling measure, equal ones by index; those that have none come last."""
 
     def certainty(i: int) -> float:
-        return float("-inf") if (found := paths[i].measures) is None else found.get(measure, float("-inf"))
+        return (
+            float("-inf")
+            if (found := paths[i].measures) is None
+            else found.get(measure, float("-inf"))
+        )
 
     return sorted(range(len(paths)), key=certainty, reverse=True)
 

@@ -31,7 +31,13 @@ PROTOCOLS = (
 SHORT_REPLY_TOKENS = 50
 
 
-def arms(solver: Agent, *, calls: int | None = None, tokens: int | None = None, protocols: Sequence[str | Protocol] = PROTOCOLS) -> list[Arm]:
+def arms(
+    solver: Agent,
+    *,
+    calls: int | None = None,
+    tokens: int | None = None,
+    protocols: Sequence[str | Protocol] = PROTOCOLS,
+) -> list[Arm]:
     """One arm for each protocol, with this agent in all seats and the same budget a question.
 
     `calls`: the most that a protocol may make; each gets the options of its `sized(calls)`, else its own defaults.  `tokens`: the most that may
@@ -43,7 +49,9 @@ def arms(solver: Agent, *, calls: int | None = None, tokens: int | None = None, 
     limits its calls by options of its own and would generate more: size it by these.
     """
     if calls is None and tokens is None:
-        raise StudyError("a fair comparison needs a budget a question; give calls=..., tokens=..., or both")
+        raise StudyError(
+            "a fair comparison needs a budget a question; give calls=..., tokens=..., or both"
+        )
     return [arm(solver, resolve_protocol(protocol), calls, tokens) for protocol in protocols]
 
 
@@ -56,13 +64,21 @@ def arm(solver: Agent, protocol: Protocol, calls: int | None, tokens: int | None
         options["final_temperature"] = None
     made = estimate_question(protocol, solver, options).calls
     if calls is not None and made > calls:
-        raise StudyError(f"{name} makes {made} calls with the options of its options_for_calls({calls}): {options}; mend it")
+        raise StudyError(
+            f"{name} makes {made} calls with the options of its options_for_calls({calls}): {options}; mend it"
+        )
     if tokens is not None:
         if tokens < made:
-            raise StudyError(f"{tokens} tokens are too few for the {made} calls of {name}; give more, or fewer calls")
+            raise StudyError(
+                f"{tokens} tokens are too few for the {made} calls of {name}; give more, or fewer calls"
+            )
         solver = replace(solver, sampling=replace(solver.sampling, max_tokens=tokens // made))
-        if (longest := estimate_question(protocol, solver, options, tokens + 1).tokens_out) > tokens:
-            raise StudyError(f"{name} has limits of its own and may generate {longest:,} tokens a question, not {tokens:,}; set its options")
+        if (
+            longest := estimate_question(protocol, solver, options, tokens + 1).tokens_out
+        ) > tokens:
+            raise StudyError(
+                f"{name} has limits of its own and may generate {longest:,} tokens a question, not {tokens:,}; set its options"
+            )
     return Arm(name, protocol, [dict.fromkeys(seats, solver)], options)
 
 
@@ -73,7 +89,9 @@ def resolve_protocol(protocol: str | Protocol) -> Protocol:
     try:
         return getattr(importlib.import_module(f"protocols.{protocol}"), protocol)
     except (ModuleNotFoundError, AttributeError) as error:
-        raise StudyError(f"there is no protocol {protocol!r} in protocols; the usual ones are {', '.join(PROTOCOLS)}") from error
+        raise StudyError(
+            f"there is no protocol {protocol!r} in protocols; the usual ones are {', '.join(PROTOCOLS)}"
+        ) from error
 
 
 def options_function(protocol: Protocol) -> Callable[[int], Options]:
@@ -86,16 +104,28 @@ def options_function(protocol: Protocol) -> Callable[[int], Options]:
     return function
 
 
-def estimate_question(protocol: Protocol, solver: Agent, options: Options, reply_tokens: int = SHORT_REPLY_TOKENS) -> CostEstimate:
+def estimate_question(
+    protocol: Protocol, solver: Agent, options: Options, reply_tokens: int = SHORT_REPLY_TOKENS
+) -> CostEstimate:
     """What one question takes, found by playing the protocol once with stand-ins: no model is asked and nothing is written.
 
     Their replies have `reply_tokens` tokens, or as many as a call may have.  Raises StudyError where it cannot be played so, with the reason.
     """
     seats, _ = parameters(protocol)
-    study = Study("budget", [Arm("budget", protocol, [dict.fromkeys(seats, solver)], options)], [Subject("How many calls?", "question")])
-    estimate = run_blocking(lambda: estimate_cost(plays(study), StudyState(None, {}, {}, {}, {}), {}, reply_tokens=reply_tokens))
+    study = Study(
+        "budget",
+        [Arm("budget", protocol, [dict.fromkeys(seats, solver)], options)],
+        [Subject("How many calls?", "question")],
+    )
+    estimate = run_blocking(
+        lambda: estimate_cost(
+            plays(study), StudyState(None, {}, {}, {}, {}), {}, reply_tokens=reply_tokens
+        )
+    )
     if estimate.failed:
-        raise StudyError(f"{protocol_name(protocol)} cannot be played by {solver.model.name}: {estimate.why}")
+        raise StudyError(
+            f"{protocol_name(protocol)} cannot be played by {solver.model.name}: {estimate.why}"
+        )
     return estimate
 
 

@@ -29,11 +29,26 @@ from arena.grading.grade import LETTERS, canonical
 from arena.play.episode import Episode, Reader
 from arena.types import Answer, Sampling, Seat, Subject, Turn
 from protocols.asking import form, question_prompt, question_text, reader, sampling_at, winner
-from protocols.parsing.confidence import StepScore, answer_and_confidence, answer_and_steps, confidence_only, top_guess, true_or_false
+from protocols.parsing.confidence import (
+    StepScore,
+    answer_and_confidence,
+    answer_and_steps,
+    confidence_only,
+    top_guess,
+    true_or_false,
+)
 
 VERSION = "1"
 
-Strategy = Literal["vanilla", "chain_of_thought", "multi_step", "top_k", "self_probing", "p_true", "sequence_probability"]
+Strategy = Literal[
+    "vanilla",
+    "chain_of_thought",
+    "multi_step",
+    "top_k",
+    "self_probing",
+    "p_true",
+    "sequence_probability",
+]
 Aggregation = Literal["consistency", "average_confidence"]
 
 MEANING = "Your confidence says how likely it is that your answer is right, from 0% (certainly wrong) to 100% (certainly right)."
@@ -41,7 +56,9 @@ ANSWER = "Answer: your answer in \\boxed{}"
 ANSWER_WITH_OPTIONS = "Answer: the letter of the option that you choose, in \\boxed{}"
 CLOSING = "{answer}\nConfidence: N%\n"
 VANILLA = (
-    "\nGive your answer and your confidence in it, and do not explain them. " + MEANING + " Reply with these two lines and nothing else:\n"
+    "\nGive your answer and your confidence in it, and do not explain them. "
+    + MEANING
+    + " Reply with these two lines and nothing else:\n"
 )
 CHAIN = (
     "\nThink step by step, and show your reasoning. Then give your answer and your confidence in it. "
@@ -50,7 +67,9 @@ CHAIN = (
 )
 MULTI_STEP = (
     "\nSolve this in steps, and number them. After each step, say on a line of its own how likely it is that this step is right, as in"
-    " `Confidence of step 1: N%`. Then give your answer and your confidence in the whole. " + MEANING + " End with these two lines:\n"
+    " `Confidence of step 1: N%`. Then give your answer and your confidence in the whole. "
+    + MEANING
+    + " End with these two lines:\n"
 )
 MULTI_STEP_CLOSING = "{answer}\nOverall confidence: N%\n"
 TOP_K = (
@@ -58,7 +77,9 @@ TOP_K = (
     " reply with these lines and nothing else:\n"
 )
 GUESSED = "G{rank}: guess number {rank}, nothing but the answer\nP{rank}: its probability\n"
-GUESSED_LETTER = "G{rank}: guess number {rank}, nothing but the letter of an option\nP{rank}: its probability\n"
+GUESSED_LETTER = (
+    "G{rank}: guess number {rank}, nothing but the letter of an option\nP{rank}: its probability\n"
+)
 AT_ONCE = "\nGive your answer at once, without any reasoning.\n"
 POSSIBLE = "\nPossible answer: \\boxed{{{answer}}}\n"
 PROBE = (
@@ -99,15 +120,25 @@ async def confidence_elicitation(
 
     async def answer_sample(seat: Seat, probe: Seat) -> Answer:
         """One sample's answer with its own confidence."""
-        said = await episode.ask(seat, prompt, phase="answer", read=read, sampling=sampling_at(seat.agent, temperature))
+        said = await episode.ask(
+            seat, prompt, phase="answer", read=read, sampling=sampling_at(seat.agent, temperature)
+        )
         confidence = said.confidence
         if strategy in PROBING_STRATEGIES:
-            confidence = None if said.answer is None else await probe_confidence(episode, question, said.answer, probe, strategy, temperature)
+            confidence = (
+                None
+                if said.answer is None
+                else await probe_confidence(
+                    episode, question, said.answer, probe, strategy, temperature
+                )
+            )
         elif strategy == "sequence_probability":
             confidence = probability(said)
         return Answer(seat.name, said.answer, confidence=confidence, final=False)
 
-    said = await asyncio.gather(*(answer_sample(seat, probe) for seat, probe in zip(seats, probes, strict=True)))
+    said = await asyncio.gather(
+        *(answer_sample(seat, probe) for seat, probe in zip(seats, probes, strict=True))
+    )
     if samples == 1:
         return [replace(said[0], final=True)]
     return [*said, aggregate_samples(said, question, solver, aggregation)]
@@ -134,7 +165,11 @@ def task(question: Subject, strategy: Strategy, k: int) -> str:
             return question_text(question) + MULTI_STEP + MULTI_STEP_CLOSING.format(answer=answer)
         case "top_k":
             guessed = GUESSED_LETTER if question.choices else GUESSED
-            return question_text(question) + TOP_K.format(k=k) + "".join(guessed.format(rank=rank) for rank in range(1, k + 1))
+            return (
+                question_text(question)
+                + TOP_K.format(k=k)
+                + "".join(guessed.format(rank=rank) for rank in range(1, k + 1))
+            )
         case "sequence_probability":
             return question_text(question) + AT_ONCE + form(question)
         case _:
@@ -155,13 +190,34 @@ def reply_reader(question: Subject, strategy: Strategy, step_score: StepScore) -
             return reader(question)
 
 
-async def probe_confidence(episode: Episode, question: Subject, answer: str, probe: Seat, strategy: Strategy, temperature: float | None) -> float | None:
+async def probe_confidence(
+    episode: Episode,
+    question: Subject,
+    answer: str,
+    probe: Seat,
+    strategy: Strategy,
+    temperature: float | None,
+) -> float | None:
     """The confidence of a second session, which is shown the question and a possible answer and nothing else; None where it gives none."""
     prompt = question_text(question) + POSSIBLE.format(answer=answer)
     if strategy == "self_probing":
-        said = await episode.ask(probe, prompt + PROBE, phase="probe", round=1, read=confidence_only, sampling=sampling_at(probe.agent, temperature))
+        said = await episode.ask(
+            probe,
+            prompt + PROBE,
+            phase="probe",
+            round=1,
+            read=confidence_only,
+            sampling=sampling_at(probe.agent, temperature),
+        )
         return said.confidence
-    said = await episode.ask(probe, prompt + TRUE_OR_FALSE, phase="probe", round=1, read=true_or_false, sampling=Sampling(choices=OPTIONS))
+    said = await episode.ask(
+        probe,
+        prompt + TRUE_OR_FALSE,
+        phase="probe",
+        round=1,
+        read=true_or_false,
+        sampling=Sampling(choices=OPTIONS),
+    )
     return (said.measures or {}).get(f"probability of {OPTIONS[0]}")
 
 
@@ -171,16 +227,30 @@ def probability(said: Turn) -> float | None:
     return None if logprob is None else min(1.0, math.exp(logprob))
 
 
-def aggregate_samples(said: Sequence[Answer], question: Subject, solver: Seat, aggregation: Aggregation) -> Answer:
+def aggregate_samples(
+    said: Sequence[Answer], question: Subject, solver: Seat, aggregation: Aggregation
+) -> Answer:
     """The answer of all samples: score(a) = count(a) / samples, or the sum of a's confidences / the sum of all.
 
     Where no confidence above 0 can be weighed by, the answer is the most frequent one and has no confidence.
     """
-    votes = [None if one.answer is None else canonical(one.answer, question.choices) for one in said]
-    weights = [one.confidence or 0.0 for one in said] if aggregation == "average_confidence" else [1.0] * len(said)
-    weighed = any(weight > 0 and vote is not None for weight, vote in zip(weights, votes, strict=True))
+    votes = [
+        None if one.answer is None else canonical(one.answer, question.choices) for one in said
+    ]
+    weights = (
+        [one.confidence or 0.0 for one in said]
+        if aggregation == "average_confidence"
+        else [1.0] * len(said)
+    )
+    weighed = any(
+        weight > 0 and vote is not None for weight, vote in zip(weights, votes, strict=True)
+    )
     best, share = winner(votes, weights if weighed else None)
-    return Answer(solver.name, None if best is None else said[best].answer, confidence=share if weighed else None)
+    return Answer(
+        solver.name,
+        None if best is None else said[best].answer,
+        confidence=share if weighed else None,
+    )
 
 
 def options_for_calls(calls: int) -> dict[str, object]:

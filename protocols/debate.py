@@ -66,9 +66,7 @@ NOTES = {
     "even_odds": "\nYour opponent is a copy of you: the same model with the same instructions, speaking for the other side. By symmetry, your"
     " chance of winning is exactly 50%, and so is your opponent's.\n",
 }
-LIKELIHOOD = (
-    "Rate how likely you are to win this debate, from 0 (certain to lose) through 50 (as likely to win as to lose) to 100 (certain to win)."
-)
+LIKELIHOOD = "Rate how likely you are to win this debate, from 0 (certain to lose) through 50 (as likely to win as to lose) to 100 (certain to win)."
 STAKE = (
     "Stake tokens on winning this debate: you hold 100, and may stake any number from 0 to 100. The winner takes both stakes; the loser's"
     " stake is gone."
@@ -104,9 +102,17 @@ PRESETS: dict[str, dict[str, object]] = {
     "informed": {"opponent_note": "even_odds", "memory": False},
     "public": {"opponent_note": "copy", "confidence": "public"},
     "red_team": {"opponent_note": "copy", "memory": False, "reflection": "both_sides"},
-    "multi_round": {"opponent_note": "copy", "memory": False, "phases": FOUR_SPEECHES, "schedule": "sequential", "rating": "stake"},
+    "multi_round": {
+        "opponent_note": "copy",
+        "memory": False,
+        "phases": FOUR_SPEECHES,
+        "schedule": "sequential",
+        "rating": "stake",
+    },
 }
-SELF_PRESETS = tuple(name for name, options in PRESETS.items() if options.get("opponent_note") is not None)
+SELF_PRESETS = tuple(
+    name for name, options in PRESETS.items() if options.get("opponent_note") is not None
+)
 
 
 async def debate(
@@ -140,11 +146,15 @@ async def debate(
         ending = rating_instructions(phase, confidence, rating, reflection)
         read = speech_only if confidence == "none" else speech_and_confidence
         prompt = [instructions, transcript(history), ending]
-        return await episode.ask(side, prompt, phase=phase, round=round, read=read, public_rating=confidence == "public")
+        return await episode.ask(
+            side, prompt, phase=phase, round=round, read=read, public_rating=confidence == "public"
+        )
 
     for round, phase in enumerate(phases):
         if schedule == "simultaneous":
-            said += await asyncio.gather(speak(proposition, phase, round), speak(opposition, phase, round))
+            said += await asyncio.gather(
+                speak(proposition, phase, round), speak(opposition, phase, round)
+            )
         else:
             said.append(await speak(proposition, phase, round))
             said.append(await speak(opposition, phase, round))
@@ -157,10 +167,14 @@ def face(turn: Turn, reader: Seat, confidence: Confidence, memory: bool) -> Prom
     return rated(turn) if confidence == "public" else turn
 
 
-def speech_instructions(motion: Subject, side: Seat, phase: str, opponent_note: OpponentNote) -> str:
+def speech_instructions(
+    motion: Subject, side: Seat, phase: str, opponent_note: OpponentNote
+) -> str:
     """What stands before the history: side, motion, how to build this speech, how it is judged, and who the opponent is."""
     scaffold = SCAFFOLDS[phase.partition("_")[0]]
-    words = ROLE.format(side=side.name, task=TASK[side.name], phase=phase_in_words(phase), motion=motion.text)
+    words = ROLE.format(
+        side=side.name, task=TASK[side.name], phase=phase_in_words(phase), motion=motion.text
+    )
     return words + scaffold + CRITERIA + NOTES[opponent_note]
 
 
@@ -168,10 +182,18 @@ def transcript(history: Sequence[tuple[Turn, Prompt]]) -> Prompt:
     """The speeches so far, each under its side and phase."""
     if not history:
         return "\nNobody has spoken yet.\n"
-    return ["\nThe debate so far:\n", *([f"\n--- {turn.seat}, {phase_in_words(turn.phase)} ---\n", shown, "\n"] for turn, shown in history)]
+    return [
+        "\nThe debate so far:\n",
+        *(
+            [f"\n--- {turn.seat}, {phase_in_words(turn.phase)} ---\n", shown, "\n"]
+            for turn, shown in history
+        ),
+    ]
 
 
-def rating_instructions(phase: str, confidence: Confidence, rating: Rating, reflection: Reflection) -> str:
+def rating_instructions(
+    phase: str, confidence: Confidence, rating: Rating, reflection: Reflection
+) -> str:
     """What stands after the history: how the rating is asked for, who will see it, and the form of the reply."""
     if confidence == "none":
         return FORM_WITHOUT_RATING.format(phase=phase_in_words(phase))

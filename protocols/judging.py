@@ -64,21 +64,49 @@ EITHER = "proposition or opposition"
 OR_ABSTAIN = "proposition, opposition, or abstain where neither won"
 
 
-async def judging(episode: Episode, debate: StoredDebate, judge: Seat, *, order: Order = "as played", may_abstain: bool = False) -> Verdict:
+async def judging(
+    episode: Episode,
+    debate: StoredDebate,
+    judge: Seat,
+    *,
+    order: Order = "as played",
+    may_abstain: bool = False,
+) -> Verdict:
     """One judge reads one debate once, the sides in one order, and gives a verdict; what is unreadable is None with the reason."""
     # No speech can hold the code of the headings, since it is drawn for this judging.
     code = f"{episode.rng('headings').getrandbits(32):08x}"
     winners = OR_ABSTAIN if may_abstain else EITHER
-    prompt = [task(debate, order, code), transcript(debate, order, code), RUBRIC, FORM.format(winners=winners)]
-    said = await episode.ask(judge, prompt, phase="verdict", read=partial(verdict, may_abstain=may_abstain))
+    prompt = [
+        task(debate, order, code),
+        transcript(debate, order, code),
+        RUBRIC,
+        FORM.format(winners=winners),
+    ]
+    said = await episode.ask(
+        judge, prompt, phase="verdict", read=partial(verdict, may_abstain=may_abstain)
+    )
     confidence = None if said.answer is None else said.confidence
-    return Verdict(debate.debate, judge.agent.name, said.answer, confidence, said.public, verdict_status(said), order)
+    return Verdict(
+        debate.debate,
+        judge.agent.name,
+        said.answer,
+        confidence,
+        said.public,
+        verdict_status(said),
+        order,
+    )
 
 
 def task(debate: StoredDebate, order: Order, code: str) -> str:
     """What stands before the transcript."""
     first, second = sides(order)
-    return TASK.format(motion=debate.motion, first=first, second=second, schedule=SCHEDULES[debate.sequential], code=code)
+    return TASK.format(
+        motion=debate.motion,
+        first=first,
+        second=second,
+        schedule=SCHEDULES[debate.sequential],
+        code=code,
+    )
 
 
 def transcript(debate: StoredDebate, order: Order, code: str) -> Prompt:
@@ -87,7 +115,9 @@ def transcript(debate: StoredDebate, order: Order, code: str) -> Prompt:
     speeches = []
     for _, together in groupby(debate.turns, key=lambda turn: turn.round):
         for turn in sorted(together, key=lambda turn: place(turn.seat)):
-            speeches.append([f"\n[{code}] {turn.seat}, {turn.phase.replace('_', ' ')}\n", turn, "\n"])
+            speeches.append(
+                [f"\n[{code}] {turn.seat}, {turn.phase.replace('_', ' ')}\n", turn, "\n"]
+            )
     return speeches
 
 
@@ -100,7 +130,11 @@ def verdict_status(said: Turn) -> str:
     """ "read", or why there is no winner or no confidence."""
     if said.answer is None:
         return "; ".join(said.flags)
-    return READ if said.confidence_status in (READ, NOT_ASKED) else f"confidence: {said.confidence_status}"
+    return (
+        READ
+        if said.confidence_status in (READ, NOT_ASKED)
+        else f"confidence: {said.confidence_status}"
+    )
 
 
 def jury(
@@ -122,7 +156,12 @@ def jury(
     check_agent_names(judges, "judge")
     judged = of if isinstance(of, str) else of.name
     arms = [
-        Arm(order, judging, [{"judge": judge} for judge in judges], {"order": order, "may_abstain": may_abstain})
+        Arm(
+            order,
+            judging,
+            [{"judge": judge} for judge in judges],
+            {"order": order, "may_abstain": may_abstain},
+        )
         for order in dict.fromkeys(orders)
     ]
 
@@ -136,9 +175,18 @@ def jury(
             )
         return Study(name, arms, debates, repeats)
 
-    return Stage(name, write, partial(count_judgings, of, write, len(arms) * len(judges) * repeats), tuple(judges))
+    return Stage(
+        name,
+        write,
+        partial(count_judgings, of, write, len(arms) * len(judges) * repeats),
+        tuple(judges),
+    )
 
 
 def count_judgings(of: Study | Stage | str, write: StudyWriter, readings: int, path: Path) -> int:
     """How many judgings there will be, `readings` of each debate."""
-    return count_episodes(of, path) * readings if not isinstance(of, str) else count_episodes(write(path), path)
+    return (
+        count_episodes(of, path) * readings
+        if not isinstance(of, str)
+        else count_episodes(write(path), path)
+    )

@@ -26,7 +26,9 @@ from arena.studies.study import Arm, Options, Protocol, Study
 from arena.types import Agent, BaseModel, Model, Reply, Request, Subject
 
 TRANSCRIPT = "select episode, seat, step, phase, text, reask_text, public, thoughts, confidence, answer, request_hash from turns order by all"
-ANSWERS = "select episode, seat, stage, answer, correct, confidence, final from answers order by all"
+ANSWERS = (
+    "select episode, seat, stage, answer, correct, confidence, final from answers order by all"
+)
 UNREADABLE = "…"
 GOLD = "gold-7f3a9c"
 MIRRORED = (("proposition", "opposition"), ("argue for", "argue against"))
@@ -81,15 +83,24 @@ class Case:
     options: Options
     folder: Path
 
-    def play(self, store: str, before: Callable[[Request], Awaitable[str | None]]) -> tuple[list[Request], PlayResult]:
+    def play(
+        self, store: str, before: Callable[[Request], Awaitable[str | None]]
+    ) -> tuple[list[Request], PlayResult]:
         """Play, or continue, in the store of this name; returns the requests of this run in order, and what came of it."""
         asked: list[Request] = []
-        lineup = {seat: replace(agent, model=ObservedModel(agent.model, before, asked)) for seat, agent in self.lineup.items()}
+        lineup = {
+            seat: replace(agent, model=ObservedModel(agent.model, before, asked))
+            for seat, agent in self.lineup.items()
+        }
         study = Study("laws", [Arm("law", self.protocol, [lineup], self.options)], [self.subject])
         arena = Arena(self.folder / f"{store}.duckdb")
-        summary = arena.run(study, selection=RunSelection(retry_failed=True), watch=lambda tally: None)
+        summary = arena.run(
+            study, selection=RunSelection(retry_failed=True), watch=lambda tally: None
+        )
         if summary.failed:
-            raise BrokenLawError(f"{store}: the episode failed: {arena.sql('select error_kind, error from episodes').rows[0]}")
+            raise BrokenLawError(
+                f"{store}: the episode failed: {arena.sql('select error_kind, error from episodes').rows[0]}"
+            )
         answers = arena.sql(ANSWERS) if self.subject.kind == "question" else QueryResult((), ())
         return asked, PlayResult(arena.sql(TRANSCRIPT), answers)
 
@@ -98,7 +109,14 @@ async def answer_at_once(request: Request) -> None:
     """Let the model answer without delay."""
 
 
-def check(protocol: Protocol, lineup: Mapping[str, Agent], subject: Subject, folder: Path | str, *, options: Options | None = None) -> None:
+def check(
+    protocol: Protocol,
+    lineup: Mapping[str, Agent],
+    subject: Subject,
+    folder: Path | str,
+    *,
+    options: Options | None = None,
+) -> None:
     """Play the protocol in `folder`, which must be empty, in every way that a law asks for.  Raises LawBroken at the first that is broken."""
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
@@ -114,7 +132,10 @@ def check(protocol: Protocol, lineup: Mapping[str, Agent], subject: Subject, fol
     check_silence(case, played)
     if subject.gold is not None and not subject.choices:
         check_gold(case)
-    if set(lineup) == {"proposition", "opposition"} and (options or {}).get("schedule", "simultaneous") == "simultaneous":
+    if (
+        set(lineup) == {"proposition", "opposition"}
+        and (options or {}).get("schedule", "simultaneous") == "simultaneous"
+    ):
         check_mirror(case)
 
 
@@ -145,13 +166,19 @@ def check_crash(case: Case, asked: list[Request], played: PlayResult) -> None:
         try:
             case.play(f"crash{cut}", cut_off)
         except PowerCutError:
-            stored = Arena(case.folder / f"crash{cut}.duckdb").sql("select count(*) from calls where status = 'ok'").rows[0][0]
+            stored = (
+                Arena(case.folder / f"crash{cut}.duckdb")
+                .sql("select count(*) from calls where status = 'ok'")
+                .rows[0][0]
+            )
             stopped = int(stored)
         again, continued = case.play(f"crash{cut}", answer_at_once)
         if continued != played:
             raise BrokenLawError(f"crash: cut at call {cut} and continued, the transcript differs")
         if len(again) != len(asked) - stopped:
-            raise BrokenLawError(f"crash: cut at call {cut}, {stopped} of {len(asked)} replies were stored, but {len(again)} were asked for")
+            raise BrokenLawError(
+                f"crash: cut at call {cut}, {stopped} of {len(asked)} replies were stored, but {len(again)} were asked for"
+            )
 
 
 def check_privacy(asked: list[Request], played: PlayResult) -> None:
@@ -160,8 +187,12 @@ def check_privacy(asked: list[Request], played: PlayResult) -> None:
         if not turn["thoughts"]:
             continue
         for request in asked:
-            if request.place.seat != turn["seat"] and any(turn["thoughts"] in message.content for message in request.messages):
-                raise BrokenLawError(f"privacy: the thoughts of {turn['seat']} ({turn['phase']}) were sent to {request.place.seat}")
+            if request.place.seat != turn["seat"] and any(
+                turn["thoughts"] in message.content for message in request.messages
+            ):
+                raise BrokenLawError(
+                    f"privacy: the thoughts of {turn['seat']} ({turn['phase']}) were sent to {request.place.seat}"
+                )
 
 
 def check_silence(case: Case, played: PlayResult) -> None:
@@ -175,11 +206,22 @@ def check_silence(case: Case, played: PlayResult) -> None:
 
         _, without = case.play(f"silence-{'-'.join(silenced) or 'of all'}", silent)
         for turn in without.turns.dicts():
-            if turn["seat"] in (silenced or everybody) and (turn["confidence"], turn["answer"]) != (None, None):
-                raise BrokenLawError(f"silence: {turn['answer']!r} ({turn['confidence']}) was read out of {UNREADABLE!r} of {turn['seat']}")
+            if turn["seat"] in (silenced or everybody) and (turn["confidence"], turn["answer"]) != (
+                None,
+                None,
+            ):
+                raise BrokenLawError(
+                    f"silence: {turn['answer']!r} ({turn['confidence']}) was read out of {UNREADABLE!r} of {turn['seat']}"
+                )
         for given in without.answers.dicts():
-            if not silenced and (given["answer"], given["correct"], given["confidence"]) != (None, None, None):
-                raise BrokenLawError(f"silence: nobody said anything, but {given['seat']} is given the answer {given['answer']!r}")
+            if not silenced and (given["answer"], given["correct"], given["confidence"]) != (
+                None,
+                None,
+                None,
+            ):
+                raise BrokenLawError(
+                    f"silence: nobody said anything, but {given['seat']} is given the answer {given['answer']!r}"
+                )
 
 
 def check_gold(case: Case) -> None:
@@ -187,7 +229,9 @@ def check_gold(case: Case) -> None:
     asked, _ = replace(case, subject=replace(case.subject, gold=GOLD)).play("gold", answer_at_once)
     for request in asked:
         if any(GOLD in message.content for message in request.messages):
-            raise BrokenLawError(f"gold: {request.place.seat} was told the answer in its step {request.place.step}")
+            raise BrokenLawError(
+                f"gold: {request.place.seat} was told the answer in its step {request.place.step}"
+            )
 
 
 def check_mirror(case: Case) -> None:
@@ -198,9 +242,14 @@ def check_mirror(case: Case) -> None:
         return f"<thoughts>mine</thoughts><speech>words of the {request.place.phase}</speech><rating>60</rating>"
 
     asked, _ = case.play("mirror", same_words)
-    by_place = {(request.place.seat, request.place.step, request.place.ask): request.messages[-1].content for request in asked}
+    by_place = {
+        (request.place.seat, request.place.step, request.place.ask): request.messages[-1].content
+        for request in asked
+    }
     for (seat, step, ask), words in by_place.items():
-        if seat == "proposition" and sort_lines(swap_sides(words)) != sort_lines(by_place["opposition", step, ask]):
+        if seat == "proposition" and sort_lines(swap_sides(words)) != sort_lines(
+            by_place["opposition", step, ask]
+        ):
             raise BrokenLawError(f"mirror: the prompts of step {step} treat the sides differently")
 
 

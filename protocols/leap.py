@@ -73,12 +73,18 @@ OPENINGS = (
     "My conclusion up to here:",
     "Up to this point,",
 )
-REFLECT = "Let me compare what my peers say with what I have, and check where we differ before I go on."
-NO_COMMENTS = " <comment> No comments. </comment>\n\nNobody has anything to add, so let me go on by myself."
+REFLECT = (
+    "Let me compare what my peers say with what I have, and check where we differ before I go on."
+)
+NO_COMMENTS = (
+    " <comment> No comments. </comment>\n\nNobody has anything to add, so let me go on by myself."
+)
 CUE = "\n\nThere is no time left to think. From what I have, the answer is \\boxed{"
 CUE_CHOICE = "\n\nThere is no time left to think. From what I have, the best option is \\boxed{"
 SUMMARY_END = "</summarize>"
-FRAME = re.compile(r"</?\s*(?:summarize|comment|think|thinking|reasoning)\s*/?>|Peer \d+:", re.IGNORECASE)
+FRAME = re.compile(
+    r"</?\s*(?:summarize|comment|think|thinking|reasoning)\s*/?>|Peer \d+:", re.IGNORECASE
+)
 
 SEGMENT = """
 You are one of several who work on this problem at the same time, in several turns. Your reasoning so far:
@@ -132,11 +138,20 @@ async def leap(
     check_prefill(solver)
     task = question_text(question) + (PLAIN if trained else TAGS)
     begun = opens + ("" if trained else OPENING)
-    team = [PathState(number, Seat(f"path{number}", solver.agent), [begun] if begun else []) for number in range(paths)]
+    team = [
+        PathState(number, Seat(f"path{number}", solver.agent), [begun] if begun else [])
+        for number in range(paths)
+    ]
     stops = (closes, "<summarize>") if trained else (closes,)
     active = team
     for turn in range(turns):
-        await think(episode, task, active, turn, replace(solver.agent.sampling, max_tokens=think_tokens, stop=stops))
+        await think(
+            episode,
+            task,
+            active,
+            turn,
+            replace(solver.agent.sampling, max_tokens=think_tokens, stop=stops),
+        )
         if communication == "once" and turn == 0:
             # The first chunks of this variant end nowhere: they are only there to be summed up.
             for path in team:
@@ -145,14 +160,32 @@ async def leap(
         if not active or (turn == turns - 1 and turns > 1):
             break
         if turn == 0 if communication == "once" else turn in part or not part:
-            await summarise(episode, task, active, turn, replace(solver.agent.sampling, max_tokens=summary_tokens, stop=(SUMMARY_END, closes)))
-            peers = [path for path in (team if finished == "visible" else active) if path.summary is not None]
+            await summarise(
+                episode,
+                task,
+                active,
+                turn,
+                replace(
+                    solver.agent.sampling, max_tokens=summary_tokens, stop=(SUMMARY_END, closes)
+                ),
+            )
+            peers = [
+                path
+                for path in (team if finished == "visible" else active)
+                if path.summary is not None
+            ]
             exchange(episode, peers, active, turn, router, top_k, similarity, strip_lead)
         if communication == "once":
             active = active[:1]
     limit = replace(solver.agent.sampling, max_tokens=answer_tokens, stop=(SUMMARY_END, closes))
     answering = team[:1] if communication == "once" else team
-    return vote_on_answers(await asyncio.gather(*(answer_of_path(episode, task, question, path, limit, closes) for path in answering)), question, solver)
+    return vote_on_answers(
+        await asyncio.gather(
+            *(answer_of_path(episode, task, question, path, limit, closes) for path in answering)
+        ),
+        question,
+        solver,
+    )
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
@@ -162,7 +195,9 @@ def options_for_calls(calls: int) -> dict[str, object]:
     """
     turns = 3 if calls >= 12 else 2
     if calls < 8:
-        raise StudyError(f"leap needs at least 8 calls a question (2 paths of 2 turns), found {calls}")
+        raise StudyError(
+            f"leap needs at least 8 calls a question (2 paths of 2 turns), found {calls}"
+        )
     return {"paths": calls // (2 * turns), "turns": turns}
 
 
@@ -174,28 +209,45 @@ def check_prefill(solver: Seat) -> None:
         )
 
 
-async def think(episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling) -> None:
+async def think(
+    episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling
+) -> None:
     """Every path goes on with its thought; one that stops before its limit has finished."""
     thoughts = await asyncio.gather(
-        *(episode.ask(path.seat, task, phase="think", round=turn, prefill=path.context, sampling=sampling) for path in active)
+        *(
+            episode.ask(
+                path.seat, task, phase="think", round=turn, prefill=path.context, sampling=sampling
+            )
+            for path in active
+        )
     )
     for path, thought in zip(active, thoughts, strict=True):
         path.context.append(verbatim(thought))
         path.finished = thought.finish_reason != "length"
 
 
-async def summarise(episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling) -> None:
+async def summarise(
+    episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling
+) -> None:
     """Every path drops its unfinished paragraph, is led into a summary, and writes it."""
     draw = episode.rng("leads")
     for path in active:
         # Drawn for every path in the order of their numbers, whatever they go on to say.
         path.lead = (draw.choice(TRIGGERS), draw.choice(OPENINGS))
         path.context = without_last_paragraph(path.context)
-        path.context.append(("\n\n" if path.context else "") + f"{path.lead[0]}\n\n<summarize> {path.lead[1]} ")
+        path.context.append(
+            ("\n\n" if path.context else "") + f"{path.lead[0]}\n\n<summarize> {path.lead[1]} "
+        )
     summaries = await asyncio.gather(
         *(
             episode.ask(
-                path.seat, task, phase="summary", round=turn, prefill=path.context, sampling=sampling, read=partial(read_summary, path.lead[1])
+                path.seat,
+                task,
+                phase="summary",
+                round=turn,
+                prefill=path.context,
+                sampling=sampling,
+                read=partial(read_summary, path.lead[1]),
             )
             for path in active
         )
@@ -204,7 +256,9 @@ async def summarise(episode: Episode, task: Prompt, active: Sequence[PathState],
         path.summary = summary
         begun = partial_end_length(summary.text)
         path.context.append(verbatim(summary, len(summary.text) - begun))
-        path.context.append(SUMMARY_END if begun or summary.finish_reason != "length" else f"... {SUMMARY_END}")
+        path.context.append(
+            SUMMARY_END if begun or summary.finish_reason != "length" else f"... {SUMMARY_END}"
+        )
 
 
 def read_summary(opening: str, text: str) -> Reading:
@@ -215,10 +269,14 @@ def read_summary(opening: str, text: str) -> Reading:
 
 def partial_end_length(text: str) -> int:
     """How many characters at the end of a text are the beginning of the summary's end tag, at least two."""
-    return next((size for size in range(len(SUMMARY_END), 1, -1) if text.endswith(SUMMARY_END[:size])), 0)
+    return next(
+        (size for size in range(len(SUMMARY_END), 1, -1) if text.endswith(SUMMARY_END[:size])), 0
+    )
 
 
-def without_last_paragraph(context: Sequence[str | Turn | ShownTurn]) -> list[str | Turn | ShownTurn]:
+def without_last_paragraph(
+    context: Sequence[str | Turn | ShownTurn],
+) -> list[str | Turn | ShownTurn]:
     """What a reply has begun with, up to before its last blank line; nothing where there is none."""
     kept = list(context)
     while kept:
@@ -268,7 +326,9 @@ def route_peers(
     """The peers whose summaries each active path is shown, in order, by its number; each of them is a row in `routes`."""
     summaries = [summary_for_routing(path, strip_lead) for path in peers]
     rng = episode.rng("router") if router == "random" else None
-    alike = similarities(summaries, similarity=similarity) if router not in ("random", "all") else None
+    alike = (
+        similarities(summaries, similarity=similarity) if router not in ("random", "all") else None
+    )
     chosen = route(summaries, router=router, top_k=top_k, rng=rng, similarity=similarity)
     shown: dict[int, list[PathState]] = {}
     for mine, path in enumerate(peers):
@@ -277,7 +337,14 @@ def route_peers(
         shown[path.number] = [peers[index] for index in chosen[mine]]
         for rank, index in enumerate(chosen[mine]):
             score = None if alike is None else float(alike[mine][index])
-            episode.route(block=turn, path=path.number, peer=peers[index].number, rank=rank, router=router, similarity=score)
+            episode.route(
+                block=turn,
+                path=path.number,
+                peer=peers[index].number,
+                rank=rank,
+                router=router,
+                similarity=score,
+            )
     return shown
 
 
@@ -287,31 +354,57 @@ def summary_for_routing(path: PathState, strip_lead: bool) -> str:
     return shown.removeprefix(path.lead[1]).strip() if strip_lead else shown
 
 
-async def answer_of_path(episode: Episode, task: Prompt, question: Subject, path: PathState, sampling: Sampling, closes: str) -> Answer:
+async def answer_of_path(
+    episode: Episode,
+    task: Prompt,
+    question: Subject,
+    path: PathState,
+    sampling: Sampling,
+    closes: str,
+) -> Answer:
     """A path's answer: the last box that it wrote itself, else the one that it is made to fill."""
     letters = LETTERS[: len(question.choices)]
     # What others wrote is left out; a box may begin in one turn and end in the next.
-    own_words = "".join(piece.turn.text[: piece.end] if isinstance(piece, ShownTurn) else "\n" for piece in path.context)
+    own_words = "".join(
+        piece.turn.text[: piece.end] if isinstance(piece, ShownTurn) else "\n"
+        for piece in path.context
+    )
     read = answer_in(own_words, letters=letters)
     if path.finished and read.answer is not None:
         return Answer(path.seat.name, read.answer, final=False)
     cue = (closes if path.finished else "") + (CUE_CHOICE if letters else CUE)
     forced = partial(read_box, letters)
-    said = await episode.ask(path.seat, task, phase="answer", prefill=[*path.context, cue], sampling=sampling, read=forced)
+    said = await episode.ask(
+        path.seat,
+        task,
+        phase="answer",
+        prefill=[*path.context, cue],
+        sampling=sampling,
+        read=forced,
+    )
     return Answer(path.seat.name, said.answer, final=False)
 
 
 def read_box(letters: str, text: str) -> Reading:
     """What a path puts into the box that was opened for it, closed or not; punctuation alone is no answer."""
     read = answer_in("\\boxed{" + text, letters=letters)
-    return replace(read, public=text, answer=read.answer if read.answer and any(map(str.isalnum, read.answer)) else None)
+    return replace(
+        read,
+        public=text,
+        answer=read.answer if read.answer and any(map(str.isalnum, read.answer)) else None,
+    )
 
 
 def vote_on_answers(answers: Sequence[Answer], question: Subject, solver: Seat) -> list[Answer]:
     """The paths' answers, and the most frequent of them as the episode's (of several the first named), with its share as the confidence."""
-    values = [None if one.answer is None else canonical(one.answer, question.choices) for one in answers]
+    values = [
+        None if one.answer is None else canonical(one.answer, question.choices) for one in answers
+    ]
     first, share = winner(values)
-    return [*answers, Answer(solver.name, None if first is None else answers[first].answer, confidence=share)]
+    return [
+        *answers,
+        Answer(solver.name, None if first is None else answers[first].answer, confidence=share),
+    ]
 
 
 async def leap_segmented(
@@ -355,15 +448,27 @@ async def leap_segmented(
         active = [path for path in active if not path.finished]
         if not active or last:
             break
-        for number, others in route_peers(episode, active, active, turn, router, top_k, similarity).items():
+        for number, others in route_peers(
+            episode, active, active, turn, router, top_k, similarity
+        ).items():
             heard[number] = [peer.summary for peer in others]
-    return vote_on_answers([Answer(path.seat.name, path.summary.answer, final=False) for path in team], question, solver)
+    return vote_on_answers(
+        [Answer(path.seat.name, path.summary.answer, final=False) for path in team],
+        question,
+        solver,
+    )
 
 
-def segment_prompt(question: Subject, own_turns: Prompt, peers: Sequence[Turn], words: int, last: str) -> Prompt:
+def segment_prompt(
+    question: Subject, own_turns: Prompt, peers: Sequence[Turn], words: int, last: str
+) -> Prompt:
     """The question, a path's own turns, what peers have found, and what to do next."""
-    before, between, after = SEGMENT.format(own="\0", peers="\0", words=words, last=last).split("\0")
-    shown = [[f'Peer {number}: "', peer, '"\n'] for number, peer in enumerate(peers, 1)] or ["nothing yet"]
+    before, between, after = SEGMENT.format(own="\0", peers="\0", words=words, last=last).split(
+        "\0"
+    )
+    shown = [[f'Peer {number}: "', peer, '"\n'] for number, peer in enumerate(peers, 1)] or [
+        "nothing yet"
+    ]
     return [question_text(question), before, own_turns or "nothing yet", between, shown, after]
 
 
@@ -372,4 +477,8 @@ def segment(letters: str, text: str) -> Reading:
     reasoning, tag, rest = text.partition("<summarize>")
     summary = rest.partition(SUMMARY_END)[0] if tag else text[-400:]
     public = " ".join(FRAME.sub("", summary).split()).replace('"', "'")
-    return Reading(public=public, thoughts=reasoning.strip() or None, answer=answer_in(text, letters=letters).answer)
+    return Reading(
+        public=public,
+        thoughts=reasoning.strip() or None,
+        answer=answer_in(text, letters=letters).answer,
+    )

@@ -21,7 +21,15 @@ from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.types import Answer, Seat, Subject, Turn
-from protocols.asking import agreement, answers, form, list_replies, question_prompt, question_text, reader
+from protocols.asking import (
+    agreement,
+    answers,
+    form,
+    list_replies,
+    question_prompt,
+    question_text,
+    reader,
+)
 
 VERSION = "1"
 
@@ -33,23 +41,48 @@ MAX_LAYERS = 4
 
 
 async def moa(
-    episode: Episode, question: Subject, solver: Seat, *, layers: Annotated[int, Ge(2)] = MAX_LAYERS, width: Annotated[int, Ge(1)] = 3
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    layers: Annotated[int, Ge(2)] = MAX_LAYERS,
+    width: Annotated[int, Ge(1)] = 3,
 ) -> list[Answer]:
     """The solver's answer after `layers` - 1 layers of `width` proposers; the proposers' answers of layer l have the stage l, from 0."""
     proposers = [Seat(f"proposer{i}", solver.agent) for i in range(width)]
     read = reader(question)
     said: list[list[Turn]] = []
     for layer in range(layers - 1):
-        prompt = combination_prompt(episode, question, said[-1]) if said else question_prompt(question)
-        said.append(await asyncio.gather(*(episode.ask(seat, prompt, phase="proposal", round=layer, read=read) for seat in proposers)))
-    last = await episode.ask(solver, combination_prompt(episode, question, said[-1]), phase="aggregation", round=layers - 1, read=read)
+        prompt = (
+            combination_prompt(episode, question, said[-1]) if said else question_prompt(question)
+        )
+        said.append(
+            await asyncio.gather(
+                *(
+                    episode.ask(seat, prompt, phase="proposal", round=layer, read=read)
+                    for seat in proposers
+                )
+            )
+        )
+    last = await episode.ask(
+        solver,
+        combination_prompt(episode, question, said[-1]),
+        phase="aggregation",
+        round=layers - 1,
+        read=read,
+    )
     final = Answer(solver.name, last.answer, confidence=agreement(last.answer, said[-1], question))
     return [*(each for turns in said for each in answers(turns)), final]
 
 
 def combination_prompt(episode: Episode, question: Subject, before: Sequence[Turn]) -> Prompt:
     """What stands before everybody after the first layer: the question, the replies of the layer before, and to combine them."""
-    return [question_text(question), list_replies(episode, before, [f"Model {k}" for k in range(1, len(before) + 1)]), COMBINE, form(question)]
+    return [
+        question_text(question),
+        list_replies(episode, before, [f"Model {k}" for k in range(1, len(before) + 1)]),
+        COMBINE,
+        form(question),
+    ]
 
 
 def options_for_calls(calls: int) -> dict[str, object]:

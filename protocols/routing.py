@@ -22,7 +22,14 @@ SIMILARITIES = ("indel", "levenshtein")
 BROADCAST = -1
 
 
-def route(summaries: Sequence[str], *, router: str, top_k: int, rng: random.Random | None = None, similarity: str = "indel") -> list[list[int]]:
+def route(
+    summaries: Sequence[str],
+    *,
+    router: str,
+    top_k: int,
+    rng: random.Random | None = None,
+    similarity: str = "indel",
+) -> list[list[int]]:
     """For each of N paths the indices of the peers whose summaries it reads, in the order in which they are shown; never itself.
 
     `dispersed`: the `top_k` least similar, the least similar first; `clustered`: the `top_k` most similar, the most similar first; `hybrid`:
@@ -43,8 +50,14 @@ def route(summaries: Sequence[str], *, router: str, top_k: int, rng: random.Rand
         return [rng.sample(others, min(top_k, len(others))) for others in peers]
     alike = similarities(summaries, similarity=similarity)
     # A stable sort keeps equal peers by index; a float that is negated orders the other way round and keeps ties ties.
-    lowest = [[int(peer) for peer in np.argsort(row, kind="stable") if peer != path] for path, row in enumerate(alike)]
-    highest = [[int(peer) for peer in np.argsort(-row, kind="stable") if peer != path] for path, row in enumerate(alike)]
+    lowest = [
+        [int(peer) for peer in np.argsort(row, kind="stable") if peer != path]
+        for path, row in enumerate(alike)
+    ]
+    highest = [
+        [int(peer) for peer in np.argsort(-row, kind="stable") if peer != path]
+        for path, row in enumerate(alike)
+    ]
     low = {"dispersed": top_k, "clustered": 0, "hybrid": top_k // 2}[router]
     return [least[:low] + most[: top_k - low] for least, most in zip(lowest, highest, strict=True)]
 
@@ -58,12 +71,16 @@ def similarities(summaries: Sequence[str], *, similarity: str = "indel") -> NDAr
     Raises StudyError where the similarity is neither, or rapidfuzz is not installed.
     """
     if similarity not in SIMILARITIES:
-        raise StudyError(f"there is no similarity {similarity!r}; choose one of {', '.join(SIMILARITIES)}")
+        raise StudyError(
+            f"there is no similarity {similarity!r}; choose one of {', '.join(SIMILARITIES)}"
+        )
     try:
         from rapidfuzz.distance import Indel, Levenshtein
         from rapidfuzz.process import cdist
     except ImportError as error:
-        raise StudyError("routing by similarity needs the package rapidfuzz: pip install 'peer-arena[peers]'") from error
+        raise StudyError(
+            "routing by similarity needs the package rapidfuzz: pip install 'peer-arena[peers]'"
+        ) from error
     score = (Indel if similarity == "indel" else Levenshtein).normalized_similarity
     texts = list(summaries)
     # One and the same list twice: then only half of the pairs are computed.
@@ -75,8 +92,14 @@ def _check_options(router: str, top_k: int, rng: random.Random | None, similarit
     if router not in ROUTERS:
         raise StudyError(f"there is no router {router!r}; choose one of {', '.join(ROUTERS)}")
     if similarity not in SIMILARITIES:
-        raise StudyError(f"there is no similarity {similarity!r}; choose one of {', '.join(SIMILARITIES)}")
+        raise StudyError(
+            f"there is no similarity {similarity!r}; choose one of {', '.join(SIMILARITIES)}"
+        )
     if top_k < 1 and top_k != BROADCAST:
-        raise StudyError(f"top_k is {top_k}; give how many peers a path reads (1 or more), or -1 for all of them")
+        raise StudyError(
+            f"top_k is {top_k}; give how many peers a path reads (1 or more), or -1 for all of them"
+        )
     if router == "random" and rng is None:
-        raise StudyError("the random router draws from a generator that you give; pass rng=episode.rng(...) or rng=random.Random(seed)")
+        raise StudyError(
+            "the random router draws from a generator that you give; pass rng=episode.rng(...) or rng=random.Random(seed)"
+        )

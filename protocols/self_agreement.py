@@ -43,12 +43,21 @@ async def self_agreement(
     """
     said = await sample_paths(episode, question, solver, paths)
     return await ask_to_aggregate(
-        episode, question, solver, said, AGREE, phase="agreement", final_temperature=final_temperature, shuffled=shuffled
+        episode,
+        question,
+        solver,
+        said,
+        AGREE,
+        phase="agreement",
+        final_temperature=final_temperature,
+        shuffled=shuffled,
     )
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
     """The options with which `calls` calls a question are made, the last one included.  Raises StudyError for fewer than three."""
     if calls < 3:
-        raise StudyError(f"self_agreement needs two paths and one more call; {calls} calls are too few")
+        raise StudyError(
+            f"self_agreement needs two paths and one more call; {calls} calls are too few"
+        )
     return {"paths": calls - 1}

@@ -22,11 +22,16 @@ from protocols.asking import answers, sample_paths, votes, winner
 VERSION = "1"
 
 
-async def self_consistency(episode: Episode, question: Subject, solver: Seat, *, paths: Annotated[int, Ge(1)] = 16) -> list[Answer]:
+async def self_consistency(
+    episode: Episode, question: Subject, solver: Seat, *, paths: Annotated[int, Ge(1)] = 16
+) -> list[Answer]:
     """The majority of `paths` answers, with its share as confidence."""
     said = await sample_paths(episode, question, solver, paths)
     best, share = winner(votes(said, question))
-    return [*answers(said), Answer(solver.name, None if best is None else said[best].answer, confidence=share)]
+    return [
+        *answers(said),
+        Answer(solver.name, None if best is None else said[best].answer, confidence=share),
+    ]
 
 
 def options_for_calls(calls: int) -> dict[str, object]:

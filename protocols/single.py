@@ -18,7 +18,9 @@ VERSION = "1"
 
 async def single(episode: Episode, question: Subject, solver: Seat) -> Answer:
     """The solver thinks aloud and answers, once."""
-    said = await episode.ask(solver, question_prompt(question), phase="answer", read=reader(question))
+    said = await episode.ask(
+        solver, question_prompt(question), phase="answer", read=reader(question)
+    )
     return Answer(solver.name, said.answer)
 
 

@@ -21,7 +21,16 @@ from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.types import Answer, Seat, Subject, Turn
-from protocols.asking import answers, form, list_replies, question_prompt, question_text, reader, votes, winner
+from protocols.asking import (
+    answers,
+    form,
+    list_replies,
+    question_prompt,
+    question_text,
+    reader,
+    votes,
+    winner,
+)
 
 VERSION = "1"
 
@@ -32,7 +41,12 @@ what holds, and correct what does not. Then give your reply, with its reasoning,
 
 
 async def society_of_minds(
-    episode: Episode, question: Subject, solver: Seat, *, agents: Annotated[int, Ge(2)] = 3, rounds: Annotated[int, Ge(1)] = 2
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    agents: Annotated[int, Ge(2)] = 3,
+    rounds: Annotated[int, Ge(1)] = 2,
 ) -> list[Answer]:
     """The majority of `agents` copies of the solver after `rounds` rounds, of which the first is alone.
 
@@ -43,8 +57,16 @@ async def society_of_minds(
 
     async def speak(seat: Seat, round: int) -> Turn:
         """One agent's reply in one round, after what all said in the round before."""
-        prompt = question_prompt(question) if round == 0 else revision(episode, question, seat, said[-1])
-        return await episode.ask(seat, prompt, phase="revision" if round else "answer", round=round, read=reader(question))
+        prompt = (
+            question_prompt(question) if round == 0 else revision(episode, question, seat, said[-1])
+        )
+        return await episode.ask(
+            seat,
+            prompt,
+            phase="revision" if round else "answer",
+            round=round,
+            read=reader(question),
+        )
 
     for round in range(rounds):
         said.append(await asyncio.gather(*(speak(seat, round) for seat in seats)))
@@ -58,11 +80,18 @@ def revision(episode: Episode, question: Subject, seat: Seat, before: Sequence[T
     mine = [turn for turn in before if turn.seat == seat.name]
     others = [turn for turn in before if turn.seat != seat.name]
     names = ["Your own reply", *(f"Agent {k}" for k in range(1, len(others) + 1))]
-    return [question_text(question), list_replies(episode, mine + others, names), REVISE, form(question)]
+    return [
+        question_text(question),
+        list_replies(episode, mine + others, names),
+        REVISE,
+        form(question),
+    ]
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
     """The options with which at most `calls` calls a question are made: two rounds of half as many agents.  Raises StudyError under four."""
     if calls < 4:
-        raise StudyError(f"society_of_minds needs two agents in two rounds; {calls} calls are too few")
+        raise StudyError(
+            f"society_of_minds needs two agents in two rounds; {calls} calls are too few"
+        )
     return {"agents": calls // 2, "rounds": 2}

@@ -21,7 +21,15 @@ from annotated_types import Ge
 from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.types import Answer, Reading, Seat, Subject
-from protocols.asking import agreement, answers, list_replies, order_paths, question_text, sample_paths, sampling_at
+from protocols.asking import (
+    agreement,
+    answers,
+    list_replies,
+    order_paths,
+    question_text,
+    sample_paths,
+    sampling_at,
+)
 
 VERSION = "1"
 
@@ -50,7 +58,14 @@ async def universal_self_consistency(
     order = order_paths(episode, said, shuffled)
     prompt = [question_text(question), list_replies(episode, order), PICK]
     sampling = sampling_at(solver.agent, final_temperature)
-    pick = await episode.ask(solver, prompt, phase="pick", round=1, read=partial(read_pick, count=paths), sampling=sampling)
+    pick = await episode.ask(
+        solver,
+        prompt,
+        phase="pick",
+        round=1,
+        read=partial(read_pick, count=paths),
+        sampling=sampling,
+    )
     taken = order[0 if pick.answer is None else int(pick.answer)]
     given = taken.answer or next((turn.answer for turn in order if turn.answer is not None), None)
     return [*answers(said), Answer(solver.name, given, confidence=agreement(given, said, question))]
@@ -69,5 +84,7 @@ def read_pick(text: str, *, count: int) -> Reading:
 def options_for_calls(calls: int) -> dict[str, object]:
     """The options with which `calls` calls a question are made, the pick included.  Raises StudyError for fewer than three."""
     if calls < 3:
-        raise StudyError(f"universal_self_consistency needs two paths and the pick; {calls} calls are too few")
+        raise StudyError(
+            f"universal_self_consistency needs two paths and the pick; {calls} calls are too few"
+        )
     return {"paths": calls - 1}

@@ -41,7 +41,10 @@ def main() -> int:
         try:
             install()
         except (OSError, subprocess.CalledProcessError) as error:
-            print(f"{error}\nno Chromium here: install the package chromium, or run `playwright install chromium`", file=sys.stderr)
+            print(
+                f"{error}\nno Chromium here: install the package chromium, or run `playwright install chromium`",
+                file=sys.stderr,
+            )
             return 1
     found = chromium()
     print(f"the viewer is tested with {found}")

@@ -29,7 +29,14 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # One file is one worker's: those that take longest go first, so that nobody is left with one at the end.
-LONGEST = ("test_readme.py", "test_engine.py", "test_publish.py", "test_faults.py", "test_studies_page.py", "test_sql_page.py")
+LONGEST = (
+    "test_readme.py",
+    "test_engine.py",
+    "test_publish.py",
+    "test_faults.py",
+    "test_studies_page.py",
+    "test_sql_page.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

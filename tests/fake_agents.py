@@ -19,11 +19,15 @@ def rating(text: str) -> Reading:
     """The reader of these tests: "words|70" is a public text with a confidence; without a number it asks again."""
     words, _, number = text.partition("|")
     if not number:
-        return Reading(words, thoughts=f"secret {words}", confidence_status="no number", reask="the number?")
+        return Reading(
+            words, thoughts=f"secret {words}", confidence_status="no number", reask="the number?"
+        )
     return Reading(words or None, f"secret {words}", int(number) / 100, "read")
 
 
-async def talk(episode: Episode, motion: Subject, proposition: Seat, opposition: Seat, *, rounds: int = 3) -> None:
+async def talk(
+    episode: Episode, motion: Subject, proposition: Seat, opposition: Seat, *, rounds: int = 3
+) -> None:
     """Both speak in parallel in each round, and see what was said before; their own private words only they."""
     said = []
     for round in range(rounds):

@@ -23,7 +23,13 @@ from typing import Any
 
 import orjson
 
-REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests", 500: "Internal Server Error"}
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+}
 HUGE_BYTES = 9 * 2**20
 
 
@@ -91,7 +97,10 @@ class ChatServer:
     async def serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; returns whether the connection goes on."""
         request_line, *lines = (await reader.readuntil(b"\r\n\r\n"))[:-4].split(b"\r\n")
-        headers = {k.decode("latin-1").lower(): v.strip().decode("latin-1") for k, _, v in (line.partition(b":") for line in lines)}
+        headers = {
+            k.decode("latin-1").lower(): v.strip().decode("latin-1")
+            for k, _, v in (line.partition(b":") for line in lines)
+        }
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
         method, _, path = request_line.decode("latin-1").removesuffix(" HTTP/1.1").partition(" ")
         if method != "POST" or form_of(path) is None:
@@ -100,7 +109,14 @@ class ChatServer:
             return True
         number = self.first + self.count
         self.count += 1
-        received = ReceivedRequest(number, time.monotonic(), orjson.loads(raw), headers, hashlib.sha256(raw).hexdigest(), path)
+        received = ReceivedRequest(
+            number,
+            time.monotonic(),
+            orjson.loads(raw),
+            headers,
+            hashlib.sha256(raw).hexdigest(),
+            path,
+        )
         if not self.discard_requests:
             self.requests.append(received)
         self.note("request", received)
@@ -112,7 +128,12 @@ class ChatServer:
             return await play(answer, received, reader, writer)
         if writer.is_closing() or reader.at_eof():
             return False
-        writer.write(response(200, orjson.dumps(answer if isinstance(answer, dict) else answer_body(answer, received))))
+        writer.write(
+            response(
+                200,
+                orjson.dumps(answer if isinstance(answer, dict) else answer_body(answer, received)),
+            )
+        )
         await writer.drain()
         self.note("reply", received)
         return True
@@ -120,14 +141,22 @@ class ChatServer:
     def note(self, event: str, received: ReceivedRequest) -> None:
         """Append a line to the log file, where there is one."""
         if self.log is not None:
-            line = {"event": event, "number": received.number, "sha256": received.sha256, "at": time.time()}
+            line = {
+                "event": event,
+                "number": received.number,
+                "sha256": received.sha256,
+                "at": time.time(),
+            }
             os.write(self.log, orjson.dumps(line) + b"\n")
 
 
 def response(status: int, body: bytes, extra: str = "", length: int | None = None) -> bytes:
     """An HTTP answer; `extra` holds whole header lines, `length` a content length that is not the body's."""
     head = f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\nContent-Type: application/json\r\n{extra}"
-    return f"{head}Content-Length: {len(body) if length is None else length}\r\n\r\n".encode("latin-1") + body
+    return (
+        f"{head}Content-Length: {len(body) if length is None else length}\r\n\r\n".encode("latin-1")
+        + body
+    )
 
 
 def error_body(text: str) -> bytes:
@@ -140,18 +169,28 @@ def form_of(path: str) -> Callable[..., dict[str, Any]] | None:
     return next((form for end, form in FORMS.items() if path.partition("?")[0].endswith(end)), None)
 
 
-def answer_body(text: str | None, received: ReceivedRequest, *, cut: bool = False) -> dict[str, Any]:
+def answer_body(
+    text: str | None, received: ReceivedRequest, *, cut: bool = False
+) -> dict[str, Any]:
     """A whole answer in the form that was asked for; `cut`: all tokens were used up.  Token counts are words."""
     body = received.body
     contents = [m["content"] for m in body.get("messages") or body.get("input") or ()]
-    said = [piece for content in contents for piece in ([content] if isinstance(content, str) else [part["text"] for part in content])]
+    said = [
+        piece
+        for content in contents
+        for piece in ([content] if isinstance(content, str) else [part["text"] for part in content])
+    ]
     said += [part["text"] for m in body.get("contents", ()) for part in m["parts"]]
     form = form_of(received.path)
     assert form is not None
-    return form(text, received, sum(len(words.split()) for words in said), len((text or "").split()), cut)
+    return form(
+        text, received, sum(len(words.split()) for words in said), len((text or "").split()), cut
+    )
 
 
-def response_object(text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+def response_object(
+    text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool
+) -> dict[str, Any]:
     """An answer of OpenAI's Responses API."""
     message = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed"}
     return {
@@ -161,12 +200,20 @@ def response_object(text: str | None, received: ReceivedRequest, tokens_in: int,
         "model": received.body["model"],
         "status": "incomplete" if cut else "completed",
         "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
-        "output": [] if text is None else [message | {"content": [{"type": "output_text", "text": text, "annotations": []}]}],
-        "usage": {"input_tokens": tokens_in, "output_tokens": tokens_out, "total_tokens": tokens_in + tokens_out},
+        "output": []
+        if text is None
+        else [message | {"content": [{"type": "output_text", "text": text, "annotations": []}]}],
+        "usage": {
+            "input_tokens": tokens_in,
+            "output_tokens": tokens_out,
+            "total_tokens": tokens_in + tokens_out,
+        },
     }
 
 
-def message_object(text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+def message_object(
+    text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool
+) -> dict[str, Any]:
     """An answer of Anthropic's Messages API."""
     return {
         "id": f"msg_{received.number}",
@@ -180,22 +227,45 @@ def message_object(text: str | None, received: ReceivedRequest, tokens_in: int, 
     }
 
 
-def candidates(text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+def candidates(
+    text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool
+) -> dict[str, Any]:
     """An answer of Gemini's generateContent."""
     content = {"role": "model", "parts": [] if text is None else [{"text": text}]}
-    usage = {"promptTokenCount": tokens_in, "candidatesTokenCount": tokens_out, "totalTokenCount": tokens_in + tokens_out}
+    usage = {
+        "promptTokenCount": tokens_in,
+        "candidatesTokenCount": tokens_out,
+        "totalTokenCount": tokens_in + tokens_out,
+    }
     finish = "MAX_TOKENS" if cut else "STOP"
-    return {"candidates": [{"content": content, "finishReason": finish, "index": 0}], "usageMetadata": usage, "modelVersion": "gemini-served"}
+    return {
+        "candidates": [{"content": content, "finishReason": finish, "index": 0}],
+        "usageMetadata": usage,
+        "modelVersion": "gemini-served",
+    }
 
 
-def converse_object(text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+def converse_object(
+    text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool
+) -> dict[str, Any]:
     """An answer of Bedrock's Converse."""
     content = {"role": "assistant", "content": [] if text is None else [{"text": text}]}
-    usage = {"inputTokens": tokens_in, "outputTokens": tokens_out, "totalTokens": tokens_in + tokens_out}
-    return {"output": {"message": content}, "stopReason": "max_tokens" if cut else "end_turn", "usage": usage, "metrics": {"latencyMs": 1}}
+    usage = {
+        "inputTokens": tokens_in,
+        "outputTokens": tokens_out,
+        "totalTokens": tokens_in + tokens_out,
+    }
+    return {
+        "output": {"message": content},
+        "stopReason": "max_tokens" if cut else "end_turn",
+        "usage": usage,
+        "metrics": {"latencyMs": 1},
+    }
 
 
-def completion(text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool) -> dict[str, Any]:
+def completion(
+    text: str | None, received: ReceivedRequest, tokens_in: int, tokens_out: int, cut: bool
+) -> dict[str, Any]:
     """A chat completion of OpenAI's form."""
     finish_reason = "length" if cut else "stop"
     return {
@@ -203,8 +273,18 @@ def completion(text: str | None, received: ReceivedRequest, tokens_in: int, toke
         "object": "chat.completion",
         "created": int(time.time()),
         "model": received.body["model"],
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}],
-        "usage": {"prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out},
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text},
+                "finish_reason": finish_reason,
+            }
+        ],
+        "usage": {
+            "prompt_tokens": tokens_in,
+            "completion_tokens": tokens_out,
+            "total_tokens": tokens_in + tokens_out,
+        },
     }
 
 
@@ -217,7 +297,12 @@ FORMS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 
-async def play(fault: Fault, received: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+async def play(
+    fault: Fault,
+    received: ReceivedRequest,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> bool:
     """Do what the fault says; returns whether the connection goes on."""
     whole = orjson.dumps(answer_body("a speech that will never be whole", received))
     answers = {
@@ -239,7 +324,9 @@ async def play(fault: Fault, received: ReceivedRequest, reader: asyncio.StreamRe
         writer.write(response(200, whole[:-20], length=len(whole)))
     elif fault.kind == "reset":
         # With a linger of zero seconds the kernel sends RST instead of closing politely.
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
         writer.transport.abort()
     elif fault.kind == "hang":
         await reader.read()
@@ -271,7 +358,9 @@ async def running(server: ChatServer) -> AsyncIterator[ChatServer]:
 
 @asynccontextmanager
 async def chat_server(
-    reply: Callable[[dict[str, Any]], ServerAnswer], *, latency_s: float | Callable[[dict[str, Any]], float] = 0.0
+    reply: Callable[[dict[str, Any]], ServerAnswer],
+    *,
+    latency_s: float | Callable[[dict[str, Any]], float] = 0.0,
 ) -> AsyncIterator[ChatServer]:
     """A server in this event loop.
 
@@ -286,7 +375,9 @@ async def chat_server(
 @contextmanager
 def chat_process(*arguments: str) -> Iterator[str]:
     """A server in a process of its own, started with these command-line arguments; yields its url."""
-    with subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()
@@ -338,21 +429,59 @@ async def serve_for(server: ChatServer, max_s: float) -> None:
 
 def main() -> None:
     """Serve as the command line says.  A log that exists is continued, and so are its numbers."""
-    parser = argparse.ArgumentParser(description="A chat-completions server on 127.0.0.1; its address is the first line of the output.")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="S", help="seconds before each answer")
-    parser.add_argument("--numbered", action="store_true", help="every reply carries a fresh number; otherwise it depends on the request")
-    parser.add_argument("--echo-keys", action="store_true", help="every reply repeats the key that it was sent")
-    parser.add_argument("--words", type=int, metavar="N", help="replies of about N words; requests are forgotten at once (for benchmarks)")
-    parser.add_argument("--log", metavar="FILE", help="append a JSON line for each request received and each reply handed to the socket")
-    parser.add_argument("--max-s", type=float, default=120.0, metavar="S", help="stop by itself after this many seconds")
+    parser = argparse.ArgumentParser(
+        description="A chat-completions server on 127.0.0.1; its address is the first line of the output."
+    )
+    parser.add_argument(
+        "--latency", type=float, default=0.0, metavar="S", help="seconds before each answer"
+    )
+    parser.add_argument(
+        "--numbered",
+        action="store_true",
+        help="every reply carries a fresh number; otherwise it depends on the request",
+    )
+    parser.add_argument(
+        "--echo-keys", action="store_true", help="every reply repeats the key that it was sent"
+    )
+    parser.add_argument(
+        "--words",
+        type=int,
+        metavar="N",
+        help="replies of about N words; requests are forgotten at once (for benchmarks)",
+    )
+    parser.add_argument(
+        "--log",
+        metavar="FILE",
+        help="append a JSON line for each request received and each reply handed to the socket",
+    )
+    parser.add_argument(
+        "--max-s",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="stop by itself after this many seconds",
+    )
     options = parser.parse_args()
     log, first = None, 1
     if options.log:
         log = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         with open(options.log, "rb") as lines:
             first += sum(1 for _ in lines)
-    answer = numbered_reply if options.numbered else echoing_reply if options.echo_keys else of_length(options.words) if options.words else repeatable_reply
-    asyncio.run(serve_for(ChatServer(answer, options.latency, log, first, discard_requests=bool(options.words)), options.max_s))
+    answer = (
+        numbered_reply
+        if options.numbered
+        else echoing_reply
+        if options.echo_keys
+        else of_length(options.words)
+        if options.words
+        else repeatable_reply
+    )
+    asyncio.run(
+        serve_for(
+            ChatServer(answer, options.latency, log, first, discard_requests=bool(options.words)),
+            options.max_s,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,15 @@ import asyncio
 import traceback
 from collections.abc import Iterator
 
-from arena.errors import BadReplyError, ContextOverflowError, EmptyReplyError, ModelError, RateLimitedError, RefusedError, UnreachableError
+from arena.errors import (
+    BadReplyError,
+    ContextOverflowError,
+    EmptyReplyError,
+    ModelError,
+    RateLimitedError,
+    RefusedError,
+    UnreachableError,
+)
 from arena.types import Message, Place, Request, Sampling
 from tests.fake_server import ChatServer, Fault
 
@@ -37,11 +45,15 @@ FAULTS: list[tuple[Fault, type[ModelError], int | None]] = [
 FAULT_NAMES = [f"{fault.kind} {kind.__name__}" for fault, kind, _ in FAULTS]
 
 
-def ask(text: str = "motion", sampling: Sampling | None = None, *, prefill_text: str | None = None) -> Request:
+def ask(
+    text: str = "motion", sampling: Sampling | None = None, *, prefill_text: str | None = None
+) -> Request:
     """A request with a system message and, where `begun` is given, a prefill."""
     prefill = () if prefill_text is None else (Message("assistant", prefill_text),)
     messages = (Message("system", "be brief"), Message("user", text), *prefill)
-    return Request(messages, sampling or Sampling(), 7, Place("episode", "proposition", 0, 0, "opening", 0))
+    return Request(
+        messages, sampling or Sampling(), 7, Place("episode", "proposition", 0, 0, "opening", 0)
+    )
 
 
 async def no_connection_left(server: ChatServer) -> bool:
@@ -56,5 +68,10 @@ async def no_connection_left(server: ChatServer) -> bool:
 def everything_said(error: BaseException | None) -> Iterator[str]:
     """All that anybody could print of an error and of those it came from."""
     while error is not None:
-        yield from (str(error), repr(error), repr(error.args), "".join(traceback.format_exception(error)))
+        yield from (
+            str(error),
+            repr(error),
+            repr(error.args),
+            "".join(traceback.format_exception(error)),
+        )
         error = error.__cause__ or error.__context__

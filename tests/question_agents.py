@@ -28,7 +28,10 @@ def by_seat(replies: Mapping[str, str], otherwise: str = "I cannot tell.") -> Sc
 
 def paths(*answers: object, solver: str = "I cannot tell.") -> Script:
     """A script with these answers of path0, path1, ... (None: nothing readable), and this reply of the solver itself."""
-    said = {f"path{i}": "I cannot tell." if answer is None else box(answer) for i, answer in enumerate(answers)}
+    said = {
+        f"path{i}": "I cannot tell." if answer is None else box(answer)
+        for i, answer in enumerate(answers)
+    }
     return by_seat({**said, "solver": solver})
 
 
@@ -43,12 +46,23 @@ def agent_with_capabilities(script: Script, *can: str) -> Agent:
 
 
 def play(
-    path: Path, protocol: Protocol, reply: Script | Agent, options: Mapping[str, object] | None = None, question: Subject = QUESTION
+    path: Path,
+    protocol: Protocol,
+    reply: Script | Agent,
+    options: Mapping[str, object] | None = None,
+    question: Subject = QUESTION,
 ) -> Arena:
     """Play one question, which must succeed."""
-    solver = reply if isinstance(reply, Agent) else Agent("s", scripted_model(reply), sampling=Sampling(temperature=0.7))
+    solver = (
+        reply
+        if isinstance(reply, Agent)
+        else Agent("s", scripted_model(reply), sampling=Sampling(temperature=0.7))
+    )
     arena = Arena(path)
-    summary = arena.run(Study("s", [Arm("a", protocol, [{"solver": solver}], options or {})], [question]), watch=lambda tally: None)
+    summary = arena.run(
+        Study("s", [Arm("a", protocol, [{"solver": solver}], options or {})], [question]),
+        watch=lambda tally: None,
+    )
     assert summary.done == 1, arena.sql("select error_kind, error from episodes").rows
     return arena
 
@@ -61,10 +75,16 @@ def final(arena: Arena) -> tuple[object, ...]:
 
 def others(arena: Arena) -> list[tuple[object, ...]]:
     """(seat, stage, answer, correct) of the answers that are not final."""
-    return list(arena.sql("select seat, stage, answer, correct from answers where not final order by stage, seat").rows)
+    return list(
+        arena.sql(
+            "select seat, stage, answer, correct from answers where not final order by stage, seat"
+        ).rows
+    )
 
 
 def seats_shown(arena: Arena, seat: str = "solver") -> list[str]:
     """The seats whose turns stood in a seat's last prompt, in their order."""
-    (parts,) = arena.sql(f"select prompt from turns where seat = '{seat}' order by step desc limit 1").rows[0]
+    (parts,) = arena.sql(
+        f"select prompt from turns where seat = '{seat}' order by step desc limit 1"
+    ).rows[0]
     return [part["seat"] for part in parts if part["seat"] is not None]

@@ -22,7 +22,14 @@ from tests.fake_agents import rating
 from tests.fake_server import ChatServer, Fault, chat_server, repeatable_reply
 
 VERSION = "1"
-LANES = ["http/any", "openai/gpt-4o-mini", "openai/gpt-5-mini", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-flash", "openrouter/a/b"]
+LANES = [
+    "http/any",
+    "openai/gpt-4o-mini",
+    "openai/gpt-5-mini",
+    "anthropic/claude-haiku-4-5",
+    "gemini/gemini-2.5-flash",
+    "openrouter/a/b",
+]
 KINDS = {
     "429": "RateLimited",
     "429-after": "RateLimited",
@@ -48,7 +55,12 @@ def speaking_to(url: str, reference: str, timeout_s: float = 1.0) -> Iterator[Mo
     kind, _, name = reference.partition("/")
     bare = url.removesuffix("/v1")
     with pytest.MonkeyPatch.context() as here:
-        for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"):
+        for variable in (
+            "OPENAI_API_KEY",
+            "ANTHROPIC_API_KEY",
+            "GEMINI_API_KEY",
+            "OPENROUTER_API_KEY",
+        ):
             here.setenv(variable, "sk-planted-0123456789abcdef")
         here.setenv("OPENAI_BASE_URL", url)
         here.setenv("ANTHROPIC_BASE_URL", bare)
@@ -72,7 +84,9 @@ async def speak(episode: Any, motion: Subject, speaker: Any) -> None:
     await episode.ask(speaker, motion.text, phase="speech", read=rating)
 
 
-async def played(path: Path, reference: str, reply: Callable[[str], Any]) -> tuple[Arena, ChatServer, Counter[str]]:
+async def played(
+    path: Path, reference: str, reply: Callable[[str], Any]
+) -> tuple[Arena, ChatServer, Counter[str]]:
     """One speech on each fault's name, from a server that answers by the name in the prompt; with the requests for each."""
     asked: Counter[str] = Counter()
 
@@ -85,65 +99,115 @@ async def played(path: Path, reference: str, reply: Callable[[str], Any]) -> tup
         with speaking_to(server.url, reference) as model:
             motions = [Subject(f"[{kind}]") for kind in (*KINDS, "sound")]
             arena = Arena(path, retry=QUICK)
-            await arena.play(Study("s", [Arm("a", speak, [{"speaker": Agent("a", model)}])], motions))
+            await arena.play(
+                Study("s", [Arm("a", speak, [{"speaker": Agent("a", model)}])], motions)
+            )
     return arena, server, asked
 
 
 @pytest.mark.parametrize("reference", LANES)
-async def test_a_lasting_fault_takes_the_configured_requests_and_is_a_row_of_its_kind(tmp_path: Path, reference: str) -> None:
+async def test_a_lasting_fault_takes_the_configured_requests_and_is_a_row_of_its_kind(
+    tmp_path: Path, reference: str
+) -> None:
     arena, _, asked = await played(
-        tmp_path / "a.duckdb", reference, lambda kind: "words|70" if kind == "sound" else Fault(kind, retry_after="0")
+        tmp_path / "a.duckdb",
+        reference,
+        lambda kind: "words|70" if kind == "sound" else Fault(kind, retry_after="0"),
     )
     assert asked == dict.fromkeys(KINDS, 3) | {"sound": 1}
-    rows = arena.sql("select s.text, c.attempt, c.error_kind from calls c join episodes e using (episode) join subjects s using (subject)")
+    rows = arena.sql(
+        "select s.text, c.attempt, c.error_kind from calls c join episodes e using (episode) join subjects s using (subject)"
+    )
     found = defaultdict(list)
     for text, attempt, kind in sorted(rows):
         found[text[1:-1]].append((attempt, kind))
-    assert found == {kind: [(n, error) for n in range(3)] for kind, error in KINDS.items()} | {"sound": [(0, None)]}
-    ended = arena.sql("select s.text, e.status, e.error_kind from episodes e join subjects s using (subject)").rows
+    assert found == {kind: [(n, error) for n in range(3)] for kind, error in KINDS.items()} | {
+        "sound": [(0, None)]
+    }
+    ended = arena.sql(
+        "select s.text, e.status, e.error_kind from episodes e join subjects s using (subject)"
+    ).rows
     failed = {kind: ("failed", error) for kind, error in KINDS.items()}
-    assert {text[1:-1]: (status, kind) for text, status, kind in ended} == failed | {"sound": ("done", None)}
+    assert {text[1:-1]: (status, kind) for text, status, kind in ended} == failed | {
+        "sound": ("done", None)
+    }
 
 
 @pytest.mark.parametrize("reference", LANES)
-async def test_a_passing_fault_loses_no_reply_and_leaves_no_mark_on_the_turn(tmp_path: Path, reference: str) -> None:
+async def test_a_passing_fault_loses_no_reply_and_leaves_no_mark_on_the_turn(
+    tmp_path: Path, reference: str
+) -> None:
     tries: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
     arena, _, asked = await played(
         tmp_path / "a.duckdb",
         reference,
-        lambda kind: Fault(kind, retry_after="0") if kind != "sound" and next(tries[kind]) < 2 else "words|70",
+        lambda kind: (
+            Fault(kind, retry_after="0")
+            if kind != "sound" and next(tries[kind]) < 2
+            else "words|70"
+        ),
     )
     assert asked == dict.fromkeys(KINDS, 3) | {"sound": 1}
-    assert arena.sql("select status, count(*) from episodes group by all").rows == (("done", len(KINDS) + 1),)
-    assert arena.sql("select public, confidence, asks, count(*) from turns group by all").rows == (("words", 0.7, 1, len(KINDS) + 1),)
+    assert arena.sql("select status, count(*) from episodes group by all").rows == (
+        ("done", len(KINDS) + 1),
+    )
+    assert arena.sql("select public, confidence, asks, count(*) from turns group by all").rows == (
+        ("words", 0.7, 1, len(KINDS) + 1),
+    )
 
 
 @pytest.mark.parametrize("reference", LANES)
-async def test_a_server_that_is_not_there_is_tried_as_often_and_costs_nothing(tmp_path: Path, reference: str) -> None:
+async def test_a_server_that_is_not_there_is_tried_as_often_and_costs_nothing(
+    tmp_path: Path, reference: str
+) -> None:
     async with chat_server(lambda body: "words|70") as server:
         pass
     with speaking_to(server.url, reference) as model:
         arena = Arena(tmp_path / "a.duckdb", retry=QUICK)
-        await arena.play(Study("s", [Arm("a", speak, [{"speaker": Agent("a", model)}])], [Subject("[sound]")]))
-    assert list(arena.sql("select attempt, error_kind, cost_usd from calls order by attempt")) == [(n, "Unreachable", 0.0) for n in range(3)]
+        await arena.play(
+            Study("s", [Arm("a", speak, [{"speaker": Agent("a", model)}])], [Subject("[sound]")])
+        )
+    assert list(arena.sql("select attempt, error_kind, cost_usd from calls order by attempt")) == [
+        (n, "Unreachable", 0.0) for n in range(3)
+    ]
 
 
 @pytest.mark.parametrize("reference", ["http/any", "openai/gpt-4o-mini"])
-async def test_a_call_ends_at_its_deadline_however_slow_the_server_is(tmp_path: Path, reference: str) -> None:
+async def test_a_call_ends_at_its_deadline_however_slow_the_server_is(
+    tmp_path: Path, reference: str
+) -> None:
     async with chat_server(lambda body: Fault("hang")) as server:
         with speaking_to(server.url, reference, timeout_s=60) as model:
             arena = Arena(tmp_path / "a.duckdb", retry=Retry(attempts=3, deadline_s=0.5))
-            await arena.play(Study("s", [Arm("a", speak, [{"speaker": Agent("a", model)}])], [Subject("[sound]")]))
+            await arena.play(
+                Study(
+                    "s", [Arm("a", speak, [{"speaker": Agent("a", model)}])], [Subject("[sound]")]
+                )
+            )
     ((kind, error, latency_s),) = arena.sql("select error_kind, error, latency_s from calls")
     assert (kind, "deadline" in error, 0.4 < latency_s < 5) == ("Unreachable", True, True)
 
 
-QUICK_KINDS = ("429-after", "500", "503", "reset", "truncated", "bad json", "empty text", "wrong schema", "invalid utf-8")
+QUICK_KINDS = (
+    "429-after",
+    "500",
+    "503",
+    "reset",
+    "truncated",
+    "bad json",
+    "empty text",
+    "wrong schema",
+    "invalid utf-8",
+)
 
 
-async def test_five_hundred_debates_in_a_storm_have_the_turns_of_those_in_a_calm(tmp_path: Path) -> None:
+async def test_five_hundred_debates_in_a_storm_have_the_turns_of_those_in_a_calm(
+    tmp_path: Path,
+) -> None:
     """A fifth of all calls fails, at random and in nine ways; with eight attempts a call, not a word differs."""
-    words = "select episode, seat, step, text, public, confidence, request_hash from turns order by all"
+    words = (
+        "select episode, seat, step, text, public, confidence, request_hash from turns order by all"
+    )
     transcripts, failures = [], []
     for name, share in (("storm", 0.2), ("calm", 0.0)):
         tries: Counter[str] = Counter()
@@ -160,7 +224,11 @@ async def test_five_hundred_debates_in_a_storm_have_the_turns_of_those_in_a_calm
             with speaking_to(server.url, "http/any", timeout_s=30) as model:
                 motions = [Subject(f"This house would weather storm {n}.") for n in range(500)]
                 sides = {"proposition": Agent("a", model), "opposition": Agent("a", model)}
-                arena = Arena(tmp_path / f"{name}.duckdb", retry=Retry(attempts=8, first_wait_s=0.01, longest_wait_s=0.1), concurrency=128)
+                arena = Arena(
+                    tmp_path / f"{name}.duckdb",
+                    retry=Retry(attempts=8, first_wait_s=0.01, longest_wait_s=0.1),
+                    concurrency=128,
+                )
                 summary = await arena.play(Study("weather", [Arm("a", debate, [sides])], motions))
         assert (summary.done, summary.failed) == (500, 0)
         transcripts.append(arena.sql(words).rows)

@@ -41,7 +41,11 @@ def name_of(file: Path) -> str:
     return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-TREES = {name_of(file): ast.parse(file.read_text()) for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))}
+TREES = {
+    name_of(file): ast.parse(file.read_text())
+    for package in PACKAGES
+    for file in sorted((ROOT / package).rglob("*.py"))
+}
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -50,10 +54,17 @@ def imports(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in TREES else node.module for alias in node.names)
+            yield from (
+                f"{node.module}.{alias.name}"
+                if f"{node.module}.{alias.name}" in TREES
+                else node.module
+                for alias in node.names
+            )
 
 
-GRAPH = {name: {module for module in imports(tree) if module in TREES} for name, tree in TREES.items()}
+GRAPH = {
+    name: {module for module in imports(tree) if module in TREES} for name, tree in TREES.items()
+}
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -73,7 +84,14 @@ def test_every_module_imports_from_its_own_room_and_the_ones_below() -> None:
         for name, targets in GRAPH.items()
         for target in targets
         if name not in DOOR
-        and (target in DOOR or (room(name) != room(target) and LEVEL[room(name)] <= LEVEL[room(target)] and LEVEL[room(name)] > 0))
+        and (
+            target in DOOR
+            or (
+                room(name) != room(target)
+                and LEVEL[room(name)] <= LEVEL[room(target)]
+                and LEVEL[room(name)] > 0
+            )
+        )
     ]
     assert wrong == []
 
@@ -104,8 +122,12 @@ def test_every_module_and_public_function_is_documented() -> None:
     bare = [name for name, tree in TREES.items() if not ast.get_docstring(tree)]
     for name, tree in TREES.items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
-                inner = any(node in ast.walk(outer) and node is not outer for outer in functions(tree))
+            if isinstance(
+                node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+            ) and not node.name.startswith("_"):
+                inner = any(
+                    node in ast.walk(outer) and node is not outer for outer in functions(tree)
+                )
                 if not inner and not ast.get_docstring(node):
                     bare.append(f"{name}.{node.name}")
     assert bare == []
@@ -116,7 +138,10 @@ def test_every_function_is_typed_and_takes_named_arguments() -> None:
     for name, tree in TREES.items():
         for function in functions(tree):
             every = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
-            typed = all(a.annotation for a in every if a.arg not in ("self", "cls")) and function.returns is not None
+            typed = (
+                all(a.annotation for a in every if a.arg not in ("self", "cls"))
+                and function.returns is not None
+            )
             if not typed or function.args.kwarg is not None:
                 wrong.append(f"{name}.{function.name}")
     assert wrong == []
@@ -128,18 +153,27 @@ def test_except_exception_stands_once_in_the_play() -> None:
         name
         for name, tree in TREES.items()
         for node in ast.walk(tree)
-        if isinstance(node, ast.ExceptHandler) and (node.type is None or "Exception" in ast.unparse(node.type).strip("()").split(", "))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or "Exception" in ast.unparse(node.type).strip("()").split(", "))
     ]
     assert [name for name in found if name != "arena.tournaments.study_file"] == ["arena.play.run"]
 
 
 def test_sizes_are_printed() -> None:
-    lengths = [(f.end_lineno or 0) - f.lineno + 1 for tree in TREES.values() for f in functions(tree)]
-    files = {name_of(file): len(file.read_text().splitlines()) for package in PACKAGES for file in (ROOT / package).rglob("*.py")}
+    lengths = [
+        (f.end_lineno or 0) - f.lineno + 1 for tree in TREES.values() for f in functions(tree)
+    ]
+    files = {
+        name_of(file): len(file.read_text().splitlines())
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("*.py")
+    }
     tests = sum(len(file.read_text().splitlines()) for file in (ROOT / "tests").rglob("*.py"))
     longest = max(files, key=lambda name: files[name])
     ninety = statistics.quantiles(lengths, n=10)[-1]
-    print(f"\nfunctions: p90 {ninety:.0f}, longest {max(lengths)}; longest file {longest} ({files[longest]} lines)")
+    print(
+        f"\nfunctions: p90 {ninety:.0f}, longest {max(lengths)}; longest file {longest} ({files[longest]} lines)"
+    )
     print(f"tests/source: {tests}/{sum(files.values())} lines")
     assert max(files.values()) <= 400
     assert max(lengths) <= 60

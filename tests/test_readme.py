@@ -12,14 +12,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCK = re.compile(r"(<!-- not run: (?P<why>[^>]+) -->\n)?```(?P<kind>python|console)\n(?P<code>.*?)```", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- not run: (?P<why>[^>]+) -->\n)?```(?P<kind>python|console)\n(?P<code>.*?)```", re.DOTALL
+)
 BLOCKS = list(BLOCK.finditer(README))
 
 
 def run(command: list[str], folder: Path) -> str:
     """Run a command with our `arena` on the path; fail with what it printed."""
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    ended = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+    )
     assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
     return ended.stdout
 
@@ -38,7 +45,9 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             outputs[block["code"]] = run([sys.executable, f"example{number}.py"], folder)
         else:
             commands = [line[2:] for line in block["code"].splitlines() if line.startswith("$ ")]
-            outputs[block["code"]] = "".join(run(["bash", "-ec", command], folder) for command in commands)
+            outputs[block["code"]] = "".join(
+                run(["bash", "-ec", command], folder) for command in commands
+            )
     return outputs
 
 

@@ -15,18 +15,38 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 SPECIAL = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
-SIZES = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 512, "initializer_range": 0.25}
+SIZES = {
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 512,
+    "initializer_range": 0.25,
+}
 GROUPED = {**SIZES, "intermediate_size": 96, "num_key_value_heads": 2, "head_dim": 12}
 KINDS: dict[str, tuple[str, dict[str, object]]] = {
     "qwen3": ("qwen3", GROUPED),
     "llama": ("llama", GROUPED),
-    "gpt2": ("gpt2", {"n_embd": 48, "n_layer": 2, "n_head": 4, "n_positions": 512, "initializer_range": 0.25}),
+    "gpt2": (
+        "gpt2",
+        {"n_embd": 48, "n_layer": 2, "n_head": 4, "n_positions": 512, "initializer_range": 0.25},
+    ),
     "gpt_neox": ("gpt_neox", {**SIZES, "intermediate_size": 96}),
     "sliding": ("mistral", {**GROUPED, "sliding_window": 16}),
-    "hybrid": ("gemma3_text", {**GROUPED, "sliding_window": 16, "layer_types": ["sliding_attention", "full_attention"]}),
+    "hybrid": (
+        "gemma3_text",
+        {**GROUPED, "sliding_window": 16, "layer_types": ["sliding_attention", "full_attention"]},
+    ),
     "mamba": (
         "mamba2",
-        {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "num_heads": 4, "head_dim": 16, "n_groups": 1, "chunk_size": 8},
+        {
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "state_size": 8,
+            "num_heads": 4,
+            "head_dim": 16,
+            "n_groups": 1,
+            "chunk_size": 8,
+        },
     ),
     "experts": ("mixtral", {**GROUPED, "num_local_experts": 4, "sliding_window": None}),
     "alibi": ("bloom", {"hidden_size": 48, "n_layer": 2, "n_head": 4, "initializer_range": 0.25}),
@@ -41,18 +61,29 @@ def tokenizer() -> PreTrainedTokenizerFast:
     made = Tokenizer(models.BPE({word: number for number, word in enumerate(words)}, merges))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     made.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(tokenizer_object=made, pad_token=SPECIAL[0], eos_token=SPECIAL[2], additional_special_tokens=SPECIAL[1:])
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        pad_token=SPECIAL[0],
+        eos_token=SPECIAL[2],
+        additional_special_tokens=SPECIAL[1:],
+    )
     fast.chat_template = TEMPLATE
     return fast
 
 
-def tiny(folder: Path, kind: str = "qwen3", *, seed: int = 0, template: bool = True, **changes: object) -> Path:
+def tiny(
+    folder: Path, kind: str = "qwen3", *, seed: int = 0, template: bool = True, **changes: object
+) -> Path:
     """Write a tiny model of this kind into a folder; `changes` go into its configuration."""
     words = tokenizer()
     if not template:
         words.chat_template = None
     name, sizes = KINDS[kind]
-    ends = {"bos_token_id": None, "eos_token_id": words.eos_token_id, "pad_token_id": words.pad_token_id}
+    ends = {
+        "bos_token_id": None,
+        "eos_token_id": words.eos_token_id,
+        "pad_token_id": words.pad_token_id,
+    }
     config = CONFIG_MAPPING[name](**{"vocab_size": len(words), **ends, **sizes, **changes})
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()

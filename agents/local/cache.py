@@ -28,7 +28,9 @@ class Rows(Protocol):
     capacity: int
     can_truncate: bool
 
-    def forward(self, first: int, ids: np.ndarray, positions: np.ndarray, keep: int = 1) -> torch.Tensor:
+    def forward(
+        self, first: int, ids: np.ndarray, positions: np.ndarray, keep: int = 1
+    ) -> torch.Tensor:
         """Run tokens through the model; see SlotRows.forward."""
         ...
 
@@ -72,18 +74,28 @@ class SlotLayer(CacheLayerMixin):
         """Make room: zeros, since what is masked is still multiplied, and garbage may be NaN."""
         slots, length = self.window.slots, self.window.capacity + 1
         self.keys = key_states.new_zeros(slots, key_states.shape[1], length, key_states.shape[3])
-        self.values = value_states.new_zeros(slots, value_states.shape[1], length, value_states.shape[3])
+        self.values = value_states.new_zeros(
+            slots, value_states.shape[1], length, value_states.shape[3]
+        )
         self.is_initialized = True
 
     def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, kwargs: object = None
+        self,
+        key_states: torch.Tensor,
+        value_states: torch.Tensor,
+        *args: object,
+        kwargs: object = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Write new keys and values [rows, heads, n, head size]; returns those of the window, up to its longest row."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         window = self.window
         if window.rows is None:
-            here = (slice(window.first, window.last), slice(None), slice(window.longest - 1, window.longest))
+            here = (
+                slice(window.first, window.last),
+                slice(None),
+                slice(window.longest - 1, window.longest),
+            )
             self.keys[here], self.values[here] = key_states, value_states
         else:
             self.keys[window.rows, :, window.positions] = key_states.transpose(1, 2)
@@ -121,7 +133,9 @@ class SlotRows:
         # Added to the scores, once for all layers: one of yes and no would be turned into this in each.
         self._least = torch.finfo(model.dtype).min
 
-    def forward(self, first: int, ids: np.ndarray, positions: np.ndarray, keep: int = 1) -> torch.Tensor:
+    def forward(
+        self, first: int, ids: np.ndarray, positions: np.ndarray, keep: int = 1
+    ) -> torch.Tensor:
         """Run tokens `ids` [rows, n] of the rows from `first` on through the model, at `positions` [rows, n], PADDING on the left.
 
         Returns float32 logits [rows, keep, vocabulary] of the last `keep` columns.
@@ -131,12 +145,16 @@ class SlotRows:
         if ids.shape[1] == 1 and positions.min() == window.longest - 1:
             # Samples of one prompt keep step: nothing is to be hidden, and attention without a mask is faster.
             window.rows = window.positions = None
-            return run_forward(self._model, self._tensor(ids), None, self._tensor(seen[:1]), self._options, keep)
+            return run_forward(
+                self._model, self._tensor(ids), None, self._tensor(seen[:1]), self._options, keep
+            )
         window.rows = torch.arange(first, window.last, device=self._device)[:, None]
         window.positions = self._tensor(np.where(positions == PADDING, self.capacity, positions))
         at = self._tensor(seen)
         hidden = torch.arange(window.longest, device=self._device) > at[:, None, :, None]
-        mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=self._device).masked_fill_(hidden, self._least)
+        mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=self._device).masked_fill_(
+            hidden, self._least
+        )
         return run_forward(self._model, self._tensor(ids), mask, at, self._options, keep)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
@@ -158,7 +176,12 @@ class SlotRows:
         """Nothing to let go: the room stays."""
 
     def _blocks(self) -> list[torch.Tensor]:
-        return [block for layer in self._layers if layer.is_initialized for block in (layer.keys, layer.values)]
+        return [
+            block
+            for layer in self._layers
+            if layer.is_initialized
+            for block in (layer.keys, layer.values)
+        ]
 
 
 class SoloRows:
@@ -171,7 +194,9 @@ class SoloRows:
         self._model = model
         self._caches: list[DynamicCache | None] = [None] * slots
 
-    def forward(self, first: int, ids: np.ndarray, positions: np.ndarray, keep: int = 1) -> torch.Tensor:
+    def forward(
+        self, first: int, ids: np.ndarray, positions: np.ndarray, keep: int = 1
+    ) -> torch.Tensor:
         """Run tokens through the model; as SlotRows.forward."""
         logits = []
         for row, (tokens, at) in enumerate(zip(ids, positions, strict=True), first):
@@ -210,13 +235,25 @@ class ForwardOptions:
 def forward_options(model: PreTrainedModel, cache: Cache) -> ForwardOptions:
     """How to call a model's forward with this cache."""
     names = inspect.signature(model.forward).parameters
-    return ForwardOptions(cache, "cache" if "cache" in names else "past_key_values", "logits_to_keep" in names)
+    return ForwardOptions(
+        cache, "cache" if "cache" in names else "past_key_values", "logits_to_keep" in names
+    )
 
 
 def run_forward(
-    model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, options: ForwardOptions, keep: int
+    model: PreTrainedModel,
+    ids: torch.Tensor,
+    mask: torch.Tensor | None,
+    positions: torch.Tensor,
+    options: ForwardOptions,
+    keep: int,
 ) -> torch.Tensor:
     """One forward pass; returns float32 logits [rows, keep, vocabulary]."""
-    named = {options.cache_name: options.cache, **({"logits_to_keep": keep} if options.has_logits_to_keep else {})}
-    output = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **named)
+    named = {
+        options.cache_name: options.cache,
+        **({"logits_to_keep": keep} if options.has_logits_to_keep else {}),
+    }
+    output = model(
+        input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **named
+    )
     return output.logits[:, -keep:].float()

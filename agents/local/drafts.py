@@ -110,7 +110,11 @@ class Draft:
 def note(logits: torch.Tensor, token: int, logprob: float, alternatives: int) -> TokenRecord:
     """A token with its likeliest alternatives, from logits [vocabulary]."""
     value, index = (logits - torch.logsumexp(logits, -1)).topk(min(alternatives, len(logits)))
-    return TokenRecord(token, min(logprob, 0.0), tuple(zip(index.tolist(), value.clamp(max=0).tolist(), strict=True)))
+    return TokenRecord(
+        token,
+        min(logprob, 0.0),
+        tuple(zip(index.tolist(), value.clamp(max=0).tolist(), strict=True)),
+    )
 
 
 def finish_draft(draft: Draft, end: str) -> GenerationResult:
@@ -121,7 +125,9 @@ def finish_draft(draft: Draft, end: str) -> GenerationResult:
         draft.prefilled,
         draft.reused,
         draft.steps,
-        reply_measures(np.array(draft.logprobs, np.float32), draft.entropy_sum, draft.certainty_sum),
+        reply_measures(
+            np.array(draft.logprobs, np.float32), draft.entropy_sum, draft.certainty_sum
+        ),
         tuple(draft.noted),
         tuple(draft.scores),
     )
@@ -145,4 +151,6 @@ def deliver(draft: Draft, outcome: GenerationResult | ModelError) -> None:
 def too_large_error(draft: Draft, error: BaseException) -> ContextOverflowError:
     """The error of a request that does not fit even when it is alone."""
     found = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return ContextOverflowError(f"a draft of {len(draft.ids)} tokens does not fit the memory, even alone ({found}); take fewer or shorter rows")
+    return ContextOverflowError(
+        f"a draft of {len(draft.ids)} tokens does not fit the memory, even alone ({found}); take fewer or shorter rows"
+    )

@@ -24,7 +24,16 @@ import torch
 
 from agents.local.cache import PADDING, Rows
 from agents.local.choosing import choose
-from agents.local.drafts import Draft, GenerationResult, Job, TokenRecord, deliver, finish_draft, note, too_large_error
+from agents.local.drafts import (
+    Draft,
+    GenerationResult,
+    Job,
+    TokenRecord,
+    deliver,
+    finish_draft,
+    note,
+    too_large_error,
+)
 from agents.local.measures import measure
 from agents.local.seating import Row, Seating
 from arena.errors import ContextOverflowError, UnreachableError
@@ -41,7 +50,9 @@ class Engine:
     `decode` turns token ids into text, for stop words.  `chunk` is how many prompt tokens are read between two decoding steps.
     """
 
-    def __init__(self, rows: Rows, decode: Callable[[Sequence[int]], str], *, chunk: int = 2048) -> None:
+    def __init__(
+        self, rows: Rows, decode: Callable[[Sequence[int]], str], *, chunk: int = 2048
+    ) -> None:
         self.chunk = chunk
         self._decode = decode
         self._pieces: dict[int, str] = {}
@@ -71,9 +82,21 @@ class Engine:
         Raises ContextOverflow where it can never fit, Unreachable where the device thread has died.
         """
         if len(job.ids) + min(job.max_tokens, 1) > self._rows.capacity or not job.ids:
-            raise ContextOverflowError(f"a prompt of {len(job.ids)} tokens does not fit rows of {self._rows.capacity}", sent=False)
+            raise ContextOverflowError(
+                f"a prompt of {len(job.ids)} tokens does not fit rows of {self._rows.capacity}",
+                sent=False,
+            )
         loop = asyncio.get_running_loop()
-        draft = Draft(job, loop.create_future(), loop, job.group, job.priority, time.monotonic(), random.Random(job.seed), array("i", job.ids))
+        draft = Draft(
+            job,
+            loop.create_future(),
+            loop,
+            job.group,
+            job.priority,
+            time.monotonic(),
+            random.Random(job.seed),
+            array("i", job.ids),
+        )
         self._put(draft)
         try:
             return await draft.future
@@ -86,10 +109,14 @@ class Engine:
             if self._death is not None:
                 raise UnreachableError(self._death, sent=False)
             if self._closing:
-                raise UnreachableError("the local engine was closed while it was being asked", sent=False)
+                raise UnreachableError(
+                    "the local engine was closed while it was being asked", sent=False
+                )
             self._inbox.append(draft)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="local engine", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._serve, name="local engine", daemon=True
+                )
                 self._thread.start()
             self._wake.notify()
 
@@ -131,7 +158,11 @@ class Engine:
         finally:
             with self._wake:
                 self._death = why
-                lost = [*self._seating.queue.everyone(), *(row.draft for row in self._seating.table if row.draft), *self._inbox]
+                lost = [
+                    *self._seating.queue.everyone(),
+                    *(row.draft for row in self._seating.table if row.draft),
+                    *self._inbox,
+                ]
             for draft in lost:
                 error = UnreachableError(why)
                 error.__cause__ = cause
@@ -140,7 +171,12 @@ class Engine:
     def _take_in(self) -> bool:
         """Let what came wait in the queue; sleeps while there is nothing to do.  False when the engine is to stop."""
         with self._wake:
-            while not self._closing and not self._inbox and not self._seating.active and not len(self._seating.queue):
+            while (
+                not self._closing
+                and not self._inbox
+                and not self._seating.active
+                and not len(self._seating.queue)
+            ):
                 self._wake.wait()
             came = list(self._inbox)
             self._inbox.clear()
@@ -176,7 +212,9 @@ class Engine:
         """Read a chunk of the prompts that wait for it: those that came first, as many as fit the chunk when padded to the longest."""
         first, chosen, width = self._seating.decoding, [], 0
         for number in range(first, self._seating.active):
-            left = min(self._seating.table[number].planned - self._seating.table[number].filled, self.chunk)
+            left = min(
+                self._seating.table[number].planned - self._seating.table[number].filled, self.chunk
+            )
             if chosen and max(width, left) * (len(chosen) + 1) > self.chunk:
                 break
             chosen.append(left)
@@ -199,9 +237,15 @@ class Engine:
             positions[number, width - length :] = np.arange(row.filled, row.filled + length)
             keep = max(keep, min(length, row.filled + length - row.draft.first_needed))
         logits = self._rows.forward(first, ids, positions, keep)
-        read = [number for number, row in enumerate(rows) if row.filled + lengths[number] == row.planned]
+        read = [
+            number for number, row in enumerate(rows) if row.filled + lengths[number] == row.planned
+        ]
         speaks = [number for number in read if rows[number].draft.job.score_from is None]
-        drawn = self._draw_tokens([rows[number] for number in speaks], logits[speaks, -1]) if speaks else None
+        drawn = (
+            self._draw_tokens([rows[number] for number in speaks], logits[speaks, -1])
+            if speaks
+            else None
+        )
         for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
             if row.draft.job.score_from is not None:
                 self._score(row, logits[number], length)
@@ -221,7 +265,9 @@ class Engine:
         """Note the log probabilities of the tokens to score that follow the `length` positions just read; `logits` [keep, vocabulary] end
         at the last of them."""
         end = row.filled + length
-        for position in range(max(row.filled, row.draft.first_needed), min(end, len(row.draft.ids) - 1)):
+        for position in range(
+            max(row.filled, row.draft.first_needed), min(end, len(row.draft.ids) - 1)
+        ):
             at = logits[position - end]
             row.draft.scores.append(float(at[row.tokens[position + 1]] - torch.logsumexp(at, -1)))
 
@@ -235,7 +281,10 @@ class Engine:
 
     def _after_out_of_memory(self, rows: Iterable[int]) -> None:
         self.counts.out_of_memory += 1
-        LOG.warning("the device is out of memory (%d times so far): the local engine goes on with less at once", self.counts.out_of_memory)
+        LOG.warning(
+            "the device is out of memory (%d times so far): the local engine goes on with less at once",
+            self.counts.out_of_memory,
+        )
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         if not self._rows.can_truncate:
@@ -265,20 +314,35 @@ class Engine:
         self.counts.decoded += len(rows)
         self._advance(rows, *drawn)
 
-    def _draw_tokens(self, rows: Sequence[Row], logits: torch.Tensor) -> tuple[list[int], np.ndarray, list[TokenRecord | None]]:
+    def _draw_tokens(
+        self, rows: Sequence[Row], logits: torch.Tensor
+    ) -> tuple[list[int], np.ndarray, list[TokenRecord | None]]:
         """The next token of each row from its logits [rows, vocabulary], its measures [3, rows], and its alternatives where asked for."""
         drafts = [row.draft for row in rows]
-        chosen = choose(logits, [draft.job.sampling for draft in drafts], [draft.draw() for draft in drafts])
+        chosen = choose(
+            logits, [draft.job.sampling for draft in drafts], [draft.draw() for draft in drafts]
+        )
         numbers = measure(logits, chosen).cpu().numpy().astype(np.float64)
         tokens = chosen.tolist()
         wanted = [draft.job.alternatives for draft in drafts]
-        notes = [None if many is None else note(logits[n], tokens[n], float(numbers[0, n]), many) for n, many in enumerate(wanted)]
+        notes = [
+            None if many is None else note(logits[n], tokens[n], float(numbers[0, n]), many)
+            for n, many in enumerate(wanted)
+        ]
         return tokens, numbers, notes
 
-    def _advance(self, rows: Sequence[Row], chosen: Sequence[int], numbers: np.ndarray, notes: Sequence[TokenRecord | None]) -> None:
+    def _advance(
+        self,
+        rows: Sequence[Row],
+        chosen: Sequence[int],
+        numbers: np.ndarray,
+        notes: Sequence[TokenRecord | None],
+    ) -> None:
         """Give each row its token; those that are through are delivered."""
         through = []
-        for row, token, noted, logprob, entropy, certainty in zip(rows, chosen, notes, *numbers.tolist(), strict=True):
+        for row, token, noted, logprob, entropy, certainty in zip(
+            rows, chosen, notes, *numbers.tolist(), strict=True
+        ):
             draft = row.draft
             draft.ids.append(token)
             draft.uniform = None
@@ -310,7 +374,10 @@ class Engine:
             piece = self._pieces[token] = self._decode([token])
         stop = draft.job.stop
         # A word ends with its last character, so most tokens need no look at the text; a broken character may be the end of any.
-        if not any(word[-1].isspace() or word[-1] in piece for word in stop) and "\ufffd" not in piece:
+        if (
+            not any(word[-1].isspace() or word[-1] in piece for word in stop)
+            and "\ufffd" not in piece
+        ):
             return False
         tail = self._decode(draft.new_ids[-(max(map(len, stop)) + 8) :])
         return any(word in tail for word in stop)
@@ -318,7 +385,10 @@ class Engine:
     def _shrink_batch(self, error: BaseException) -> None:
         """Out of memory: the younger half goes back to the queue, and the batch stays that small; one alone fails."""
         self._after_out_of_memory(range(self._seating.decoding))
-        drafts = sorted((row.draft for row in self._seating.table[: self._seating.decoding]), key=lambda one: one.came_at)
+        drafts = sorted(
+            (row.draft for row in self._seating.table[: self._seating.decoding]),
+            key=lambda one: one.came_at,
+        )
         if len(drafts) == 1 and self._rows.can_truncate:
             self._try_alone(drafts[0], error)
             return
@@ -337,4 +407,6 @@ class Engine:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the device, or the machine, has no memory left."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+    return isinstance(
+        error, torch.OutOfMemoryError | MemoryError
+    ) or "can't allocate memory" in str(error)

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from agents.local.cache import PADDING, Rows, SlotRows, SoloRows
@@ -55,7 +60,11 @@ def load(where: str, settings: Settings) -> LoadedModel:
     Raises StudyError where there is no such model, or it cannot be fetched.
     """
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = getattr(torch, settings.dtype) if settings.dtype else (torch.float32 if device == "cpu" else "auto")
+    dtype = (
+        getattr(torch, settings.dtype)
+        if settings.dtype
+        else (torch.float32 if device == "cpu" else "auto")
+    )
     try:
         model, tokenizer = read_pretrained(where, dtype, local_files_only=True)
     except (OSError, ValueError) as error:
@@ -68,14 +77,24 @@ def load(where: str, settings: Settings) -> LoadedModel:
     try:
         model = model.to(device).eval()
     except (RuntimeError, AssertionError) as error:
-        raise StudyError(f"local/{where} cannot be put on {device}: {str(error).splitlines()[0]}") from error
+        raise StudyError(
+            f"local/{where} cannot be put on {device}: {str(error).splitlines()[0]}"
+        ) from error
     given = model.generation_config.eos_token_id
     ends = {given} if isinstance(given, int) else set(given or ())
     ends |= {tokenizer.eos_token_id} - {None}
-    return LoadedModel(model, tokenizer, str(model.dtype).removeprefix("torch."), str(model.device), frozenset(ends))
+    return LoadedModel(
+        model,
+        tokenizer,
+        str(model.dtype).removeprefix("torch."),
+        str(model.device),
+        frozenset(ends),
+    )
 
 
-def read_pretrained(where: str, dtype: torch.dtype | str, *, local_files_only: bool) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def read_pretrained(
+    where: str, dtype: torch.dtype | str, *, local_files_only: bool
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer as transformers reads them; code that comes with a model is never run."""
     # Where a person looks and the weights are not read in a moment, transformers draws its bar.
     if not sys.stderr.isatty() or weight_bytes(where) < SMALL_WEIGHTS_BYTES:
@@ -83,14 +102,20 @@ def read_pretrained(where: str, dtype: torch.dtype | str, *, local_files_only: b
     else:
         logging.enable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local_files_only)
-    model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype, local_files_only=local_files_only)
+    model = AutoModelForCausalLM.from_pretrained(
+        where, dtype=dtype, local_files_only=local_files_only
+    )
     return model, tokenizer
 
 
 def weight_bytes(where: str) -> float:
     """How large the weights of a folder are; infinite where it is no folder."""
     folder = Path(where)
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors")) if folder.is_dir() else float("inf")
+    return (
+        sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+        if folder.is_dir()
+        else float("inf")
+    )
 
 
 def unreadable_model_error(where: str, error: BaseException) -> StudyError:
@@ -115,7 +140,9 @@ def rows_for(loaded: LoadedModel, settings: Settings) -> Rows:
     longest = getattr(config, "max_position_embeddings", None) or LONGEST_ROW
     room = cache_bytes(model) // (slots * bytes_per_token(model) or 1)
     if settings.context is not None and settings.context > longest:
-        raise StudyError(f"context={settings.context} is more than the {longest} positions that this model has; leave it out, or take less")
+        raise StudyError(
+            f"context={settings.context} is more than the {longest} positions that this model has; leave it out, or take less"
+        )
     context = settings.context or min(longest, max(SHORTEST_ROW, min(LONGEST_ROW, room)))
     if not can_be_kept_in_rows(config, context):
         why = "not all of its attention is full"
@@ -123,7 +150,9 @@ def rows_for(loaded: LoadedModel, settings: Settings) -> Rows:
         why = found
     else:
         return SlotRows(model, slots, context)
-    LOG.warning("%s takes the slower path, one sequence after another: %s", type(model).__name__, why)
+    LOG.warning(
+        "%s takes the slower path, one sequence after another: %s", type(model).__name__, why
+    )
     return SoloRows(model, slots, context)
 
 
@@ -133,7 +162,11 @@ def can_be_kept_in_rows(config: object, context: int) -> bool:
     window = getattr(config, "sliding_window", None)
     if kinds - {"full_attention", *SLIDING}:
         return False
-    slides = bool(kinds & set(SLIDING)) if kinds else getattr(config, "use_sliding_window", True) and window is not None
+    slides = (
+        bool(kinds & set(SLIDING))
+        if kinds
+        else getattr(config, "use_sliding_window", True) and window is not None
+    )
     return not slides or (window or 0) >= context
 
 
@@ -148,23 +181,33 @@ def batching_problem(model: PreTrainedModel, rows: SlotRows) -> str | None:
     try:
         rows.forward(0, ids[:, :5], np.arange(5)[None])
         rows.forward(1, ids[:, :9], np.arange(9)[None])
-        both = np.concatenate((ids[:, 5:11], np.concatenate((np.zeros((1, 4), np.int64), ids[:, 9:11]), axis=1)))
+        both = np.concatenate(
+            (ids[:, 5:11], np.concatenate((np.zeros((1, 4), np.int64), ids[:, 9:11]), axis=1))
+        )
         places = np.array([range(5, 11), [PADDING] * 4 + [9, 10]])
         ours.append(rows.forward(0, both, places)[:, -1])
-        ours.append(rows.forward(0, np.repeat(ids[:, 11:], 2, axis=0), np.array([[11], [11]]))[:, -1])
+        ours.append(
+            rows.forward(0, np.repeat(ids[:, 11:], 2, axis=0), np.array([[11], [11]]))[:, -1]
+        )
     except torch.OutOfMemoryError:
         raise
     except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
         # A model that does not take a mask of four dimensions, or keeps something else than keys and values.
         return f"it cannot be given a mask for each sequence ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
     far = max(float((alone[step] - ours[step]).abs().max()) for step in range(2))
-    return None if far <= LOGIT_TOLERANCE[model.dtype] * float(alone.std()) else "its logits differ when sequences are batched"
+    return (
+        None
+        if far <= LOGIT_TOLERANCE[model.dtype] * float(alone.std())
+        else "its logits differ when sequences are batched"
+    )
 
 
 def bytes_per_token(model: PreTrainedModel) -> int:
     """Bytes that keys and values of one token take in all layers."""
     config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or getattr(config, "num_attention_heads", 1)
+    heads = getattr(config, "num_key_value_heads", None) or getattr(
+        config, "num_attention_heads", 1
+    )
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
 

@@ -22,8 +22,16 @@ def measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
 
     The logits of a row are shifted in place, so that their largest is 0: that changes no probability, and saves a copy of them.
     """
-    rows = max(1, LOGITS_PER_CHUNK // logits.shape[-1]) if logits.device.type == "cpu" else len(logits)
-    return torch.cat([_measure(logits[row : row + rows], chosen[row : row + rows]) for row in range(0, len(logits), rows)], dim=1)
+    rows = (
+        max(1, LOGITS_PER_CHUNK // logits.shape[-1]) if logits.device.type == "cpu" else len(logits)
+    )
+    return torch.cat(
+        [
+            _measure(logits[row : row + rows], chosen[row : row + rows])
+            for row in range(0, len(logits), rows)
+        ],
+        dim=1,
+    )
 
 
 def _measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
@@ -36,7 +44,9 @@ def _measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     return torch.stack((drawn - log_total, entropy, log_total - mean - math.log(logits.shape[-1])))
 
 
-def reply_measures(logprobs: np.ndarray, entropy_sum: float, certainty_sum: float) -> dict[str, float]:
+def reply_measures(
+    logprobs: np.ndarray, entropy_sum: float, certainty_sum: float
+) -> dict[str, float]:
     """The measures of a reply, from the log probabilities [tokens] of its tokens and the sums of the other two; nothing for no token.
 
     `logprob_lowest_tenth` is the mean over the tenth of the tokens that were least likely, at least one.

@@ -36,7 +36,10 @@ MAX_SETTINGS = {"slots": 4096, "context": 2**24}
 DTYPES = ("float32", "bfloat16", "float16")
 CAPABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "choices"})
 SAME_SEED_SAME_REPLY = "same seed, same reply"
-THOUGHT = re.compile(r"\A\s*(?:<(think|thinking|reasoning)>)?(?P<thought>.*)</(?:think|thinking|reasoning)>\s*", re.DOTALL)
+THOUGHT = re.compile(
+    r"\A\s*(?:<(think|thinking|reasoning)>)?(?P<thought>.*)</(?:think|thinking|reasoning)>\s*",
+    re.DOTALL,
+)
 TOY = Path(__file__).resolve().parents[1] / "toy" / "weights"
 # Every model that is in use, by its whole reference: the weights are read once.
 MODELS: weakref.WeakValueDictionary[str, LocalModel] = weakref.WeakValueDictionary()
@@ -49,15 +52,21 @@ def local_model(reference: str) -> LocalModel:
     """
     where, _, query = reference.partition("?")
     if not where:
-        raise StudyError("local/ names no model; give a folder or a hub id, such as local/Qwen/Qwen3-0.6B")
+        raise StudyError(
+            "local/ names no model; give a folder or a hub id, such as local/Qwen/Qwen3-0.6B"
+        )
     folder = Path(where).expanduser()
     if folder.is_dir() and not (folder / "config.json").is_file():
         raise StudyError(f"the folder {folder} holds no model: it has no config.json")
     looks_like_folder = where.startswith((".", "/", "~")) or where.count("/") != 1
     if looks_like_folder and not folder.is_dir():
-        raise StudyError(f"there is no folder {folder}; a hub id has the form <organisation>/<model>")
+        raise StudyError(
+            f"there is no folder {folder}; a hub id has the form <organisation>/<model>"
+        )
     name = f"local/{folder.resolve().name if looks_like_folder else where}"
-    return get_or_create_model(f"local/{reference}", name, str(folder) if folder.is_dir() else where, query)
+    return get_or_create_model(
+        f"local/{reference}", name, str(folder) if folder.is_dir() else where, query
+    )
 
 
 def toy_model(reference: str) -> LocalModel:
@@ -72,7 +81,9 @@ def get_or_create_model(key: str, name: str, where: str, query: str) -> LocalMod
     """The model in use under this reference, or a new one.  Raises StudyError where torch or transformers is missing, or a setting is none."""
     missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
     if missing:
-        raise StudyError(f"{name} needs {' and '.join(missing)}: pip install 'peer-arena[local]' (pip install '.[local]' in a clone)")
+        raise StudyError(
+            f"{name} needs {' and '.join(missing)}: pip install 'peer-arena[local]' (pip install '.[local]' in a clone)"
+        )
     model = MODELS.get(key)
     if model is None:
         model = MODELS[key] = LocalModel(name, where, settings_of(name, query))
@@ -84,9 +95,15 @@ def settings_of(name: str, query: str) -> dict[str, str | int]:
     given: dict[str, str | int] = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
         if key not in ("dtype", "device", "slots", "context"):
-            raise StudyError(f"{name} has no setting {key!r}: dtype, device, slots and context can be set")
-        if key in MAX_SETTINGS and not (value.isdecimal() and len(value) < 12 and 0 < int(value) <= MAX_SETTINGS[key]):
-            raise StudyError(f"{key} of {name} is a whole number from 1 to {MAX_SETTINGS[key]}, not {value!r}")
+            raise StudyError(
+                f"{name} has no setting {key!r}: dtype, device, slots and context can be set"
+            )
+        if key in MAX_SETTINGS and not (
+            value.isdecimal() and len(value) < 12 and 0 < int(value) <= MAX_SETTINGS[key]
+        ):
+            raise StudyError(
+                f"{key} of {name} is a whole number from 1 to {MAX_SETTINGS[key]}, not {value!r}"
+            )
         if key == "dtype" and value not in DTYPES:
             raise StudyError(f"the dtype of {name} is one of {', '.join(DTYPES)}, not {value!r}")
         given[key] = int(value) if key in ("slots", "context") else value
@@ -138,7 +155,11 @@ class LocalModel(BaseModel):
                 self._loaded = load(self._where, settings)
                 self._tokenizer = ChatTokenizer(self._loaded.tokenizer)
             self.engine = Engine(rows_for(self._loaded, settings), self._tokenizer.decode)
-            promised = {SAME_SEED_SAME_REPLY} if (self._loaded.dtype, self._loaded.device) == ("float32", "cpu") else set()
+            promised = (
+                {SAME_SEED_SAME_REPLY}
+                if (self._loaded.dtype, self._loaded.device) == ("float32", "cpu")
+                else set()
+            )
             self.capabilities = CAPABILITIES | promised
             return self.engine
 
@@ -167,9 +188,19 @@ class LocalModel(BaseModel):
             return {"seed": request.seed}
         how = self._token_sampling(request.sampling)
         settings = {name.name: getattr(how, name.name) for name in fields(how)}
-        limit = {"max_tokens": request.sampling.max_tokens or LONGEST_REPLY, "stop": list(request.sampling.stop)}
+        limit = {
+            "max_tokens": request.sampling.max_tokens or LONGEST_REPLY,
+            "stop": list(request.sampling.stop),
+        }
         options = {"choices": list(request.sampling.choices)} if request.sampling.choices else {}
-        return {**settings, **limit, **options, "seed": request.seed, "dtype": self._loaded.dtype, "device": self._loaded.device}
+        return {
+            **settings,
+            **limit,
+            **options,
+            "seed": request.seed,
+            "dtype": self._loaded.dtype,
+            "device": self._loaded.device,
+        }
 
     def _token_sampling(self, sampling: Sampling) -> TokenSampling:
         """How tokens are drawn: what the sampling leaves open is as the model's own generation_config.json has it."""
@@ -177,7 +208,10 @@ class LocalModel(BaseModel):
 
         own = self._loaded.model.generation_config
         usual = TokenSampling(
-            (1.0 if own.temperature is None else own.temperature) if own.do_sample else 0.0, own.top_k or 0, own.top_p or 1.0, own.min_p or 0.0
+            (1.0 if own.temperature is None else own.temperature) if own.do_sample else 0.0,
+            own.top_k or 0,
+            own.top_p or 1.0,
+            own.min_p or 0.0,
         )
         size = self._loaded.model.config.get_text_config().vocab_size
         temperature = usual.temperature if sampling.temperature is None else sampling.temperature
@@ -186,7 +220,9 @@ class LocalModel(BaseModel):
             temperature if temperature >= MIN_TEMPERATURE else 0.0,
             # A user who chooses a temperature has chosen the distribution; what narrows it is then said too, or off.
             min(sampling.top_k or (usual.top_k if sampling.temperature is None else 0), size),
-            max(sampling.top_p or (usual.top_p if sampling.temperature is None else 1.0), MIN_TOP_P),
+            max(
+                sampling.top_p or (usual.top_p if sampling.temperature is None else 1.0), MIN_TOP_P
+            ),
             sampling.min_p or (usual.min_p if sampling.temperature is None else 0.0),
         )
 
@@ -199,7 +235,11 @@ class LocalModel(BaseModel):
         why = self.unsupported_reason(request.sampling)
         if why is not None:
             raise RefusedError(f"{self.name} was not asked: {why}", sent=False)
-        engine = await asyncio.to_thread(self._ensure_engine) if self.engine is None or not self.engine.alive else self.engine
+        engine = (
+            await asyncio.to_thread(self._ensure_engine)
+            if self.engine is None or not self.engine.alive
+            else self.engine
+        )
         with engine.announce(request.place.episode):
             ids = await asyncio.to_thread(self._tokenizer.ids, request, self.name)
         if not ids:
@@ -222,7 +262,16 @@ class LocalModel(BaseModel):
         longest = min(sampling.max_tokens or LONGEST_REPLY, room)
         stop, alternatives = tuple(sampling.stop), sampling.logprobs
         how = self._token_sampling(sampling)
-        return Job(ids, longest, how, request.seed, self._loaded.end_ids, stop, alternatives, group=place.episode)
+        return Job(
+            ids,
+            longest,
+            how,
+            request.seed,
+            self._loaded.end_ids,
+            stop,
+            alternatives,
+            group=place.episode,
+        )
 
     def _reply(self, request: Request, ids: tuple[int, ...], said: GenerationResult) -> Reply:
         """The reply in what was generated, its thoughts apart where they are marked as such and nobody asked for them.
@@ -252,7 +301,11 @@ class LocalModel(BaseModel):
     def _choices(self, said: GenerationResult) -> tuple[TokenChoice, ...]:
         word = self._tokenizer.decode
         return tuple(
-            TokenChoice(word([one.token]), one.logprob, tuple(Alternative(word([token]), logprob) for token, logprob in one.alternatives))
+            TokenChoice(
+                word([one.token]),
+                one.logprob,
+                tuple(Alternative(word([token]), logprob) for token, logprob in one.alternatives),
+            )
             for one in said.noted
         )
 
@@ -261,23 +314,38 @@ class LocalModel(BaseModel):
         from agents.local.drafts import Job
 
         options = request.sampling.choices
-        coded = [tuple(self._tokenizer.tokenizer(option, add_special_tokens=False).input_ids) for option in options]
+        coded = [
+            tuple(self._tokenizer.tokenizer(option, add_special_tokens=False).input_ids)
+            for option in options
+        ]
         if not all(coded):
-            raise RefusedError(f"{self.name} has no tokens for one of the options {options!r}", sent=False)
-        jobs = [Job((*ids, *code), 0, score_from=len(ids), group=request.place.episode) for code in coded]
+            raise RefusedError(
+                f"{self.name} has no tokens for one of the options {options!r}", sent=False
+            )
+        jobs = [
+            Job((*ids, *code), 0, score_from=len(ids), group=request.place.episode)
+            for code in coded
+        ]
         scored = await asyncio.gather(*(engine.generate(job) for job in jobs))
         return choice_reply(self.name, options, ids, scored)
 
 
-def choice_reply(name: str, options: tuple[str, ...], ids: tuple[int, ...], scored: list[GenerationResult]) -> Reply:
+def choice_reply(
+    name: str, options: tuple[str, ...], ids: tuple[int, ...], scored: list[GenerationResult]
+) -> Reply:
     """The reply to a request with options, from what scoring each of them gave."""
     import numpy as np
 
     total = np.array([sum(one.scores) for one in scored])
     share = np.exp(total - total.max())
     share /= share.sum()
-    measures = {f"logprob of {option}": float(value) for option, value in zip(options, total, strict=True)}
-    measures |= {f"probability of {option}": float(value) for option, value in zip(options, share, strict=True)}
+    measures = {
+        f"logprob of {option}": float(value) for option, value in zip(options, total, strict=True)
+    }
+    measures |= {
+        f"probability of {option}": float(value)
+        for option, value in zip(options, share, strict=True)
+    }
     return Reply(
         options[int(total.argmax())],
         model_served=name,

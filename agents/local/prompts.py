@@ -35,16 +35,26 @@ class ChatTokenizer:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
-        self._special = tuple(sorted((word for word in tokenizer.all_special_tokens if len(word) > 1), key=len, reverse=True))
+        self._special = tuple(
+            sorted(
+                (word for word in tokenizer.all_special_tokens if len(word) > 1),
+                key=len,
+                reverse=True,
+            )
+        )
         self._silent = frozenset(tokenizer.all_special_ids)
-        self._pieces_add_up = self.decode([*self._encode("a"), *self._encode("b")]) == self.decode(self._encode("ab"))
+        self._pieces_add_up = self.decode([*self._encode("a"), *self._encode("b")]) == self.decode(
+            self._encode("ab")
+        )
 
     def _encode(self, text: str, *, begin: bool = False) -> list[int]:
         return self.tokenizer(text, add_special_tokens=begin).input_ids if text else []
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of tokens, without special ones."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return self.tokenizer.decode(
+            list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
 
     def decode_after(self, before: Sequence[int], ids: Sequence[int]) -> str:
         """The text that tokens add to what stands before them: some tokenizers drop a space where a text begins."""
@@ -55,12 +65,21 @@ class ChatTokenizer:
 
     def ids(self, request: Request, served: str) -> tuple[int, ...]:
         """The tokens of a request's messages; a last assistant message is begun and not ended.  `served` is the name of this model."""
-        messages = [Message(message.role, writable(message.content)) for message in request.messages]
+        messages = [
+            Message(message.role, writable(message.content)) for message in request.messages
+        ]
         *history, last = messages
         begun = [last] if last.role == "assistant" else []
         said = [*history] if begun else [*history, last]
-        spoken = [one for one in request.generated_spans if one.model == served] if self._pieces_add_up else []
-        stretches = [list(self._stretches(number, message, spoken)) for number, message in enumerate(messages)]
+        spoken = (
+            [one for one in request.generated_spans if one.model == served]
+            if self._pieces_add_up
+            else []
+        )
+        stretches = [
+            list(self._stretches(number, message, spoken))
+            for number, message in enumerate(messages)
+        ]
         pieces = self._render(said, stretches[: len(said)])
         if begun:
             pieces += stretches[-1]
@@ -68,10 +87,16 @@ class ChatTokenizer:
         return tuple(
             token
             for number, piece in enumerate(pieces)
-            for token in (piece.ids if piece.ids is not None else self._encode(piece.text, begin=first and number == 0))
+            for token in (
+                piece.ids
+                if piece.ids is not None
+                else self._encode(piece.text, begin=first and number == 0)
+            )
         )
 
-    def _stretches(self, number: int, message: Message, spoken: Sequence[GeneratedSpan]) -> Iterator[Stretch]:
+    def _stretches(
+        self, number: int, message: Message, spoken: Sequence[GeneratedSpan]
+    ) -> Iterator[Stretch]:
         """A message in pieces: stretches whose tokens are known, and the text between them, cut inside of special words."""
         at = 0
         for one in (one for one in spoken if one.message == number):
@@ -84,7 +109,9 @@ class ChatTokenizer:
 
     def _split_special(self, text: str) -> Iterator[Stretch]:
         at = 0
-        for word in re.finditer("|".join(map(re.escape, self._special)), text) if self._special else ():
+        for word in (
+            re.finditer("|".join(map(re.escape, self._special)), text) if self._special else ()
+        ):
             yield Stretch(text[at : word.start() + 1])
             at = word.start() + 1
         if at < len(text):
@@ -95,7 +122,9 @@ class ChatTokenizer:
         low, high = 0, len(ids)
         while low < high:
             middle = (low + high + 1) // 2
-            low, high = (middle, high) if len(self.decode(ids[:middle])) <= len(text) else (low, middle - 1)
+            low, high = (
+                (middle, high) if len(self.decode(ids[:middle])) <= len(text) else (low, middle - 1)
+            )
         while low and not text.startswith(self.decode(ids[:low])):
             low -= 1
         # The token that ended the reply says nothing, and would end it again.
@@ -103,7 +132,9 @@ class ChatTokenizer:
             low -= 1
         return tuple(ids[:low]), self.decode(ids[:low])
 
-    def _render(self, messages: Sequence[Message], stretches: Sequence[Sequence[Stretch]]) -> list[Stretch]:
+    def _render(
+        self, messages: Sequence[Message], stretches: Sequence[Sequence[Stretch]]
+    ) -> list[Stretch]:
         """The messages under the chat template, in pieces."""
         plain = self._apply_template([message.content for message in messages], messages)
         if all(len(of_one) <= 1 and not (of_one and of_one[0].ids) for of_one in stretches):
@@ -129,12 +160,19 @@ class ChatTokenizer:
         """The conversation as the model is to read it, up to where its reply begins."""
         if not self.tokenizer.chat_template:
             return "\n\n".join(contents) + "\n\n"
-        turns = [{"role": message.role, "content": content} for message, content in zip(messages, contents, strict=True)]
+        turns = [
+            {"role": message.role, "content": content}
+            for message, content in zip(messages, contents, strict=True)
+        ]
         try:
-            return self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+            return self.tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True
+            )
         except TemplateError:
             # Some models know no system message.
             if turns[0]["role"] != "system" or len(turns) < 2:
                 raise
             turns[1]["content"] = f"{turns[0]['content']}\n\n{turns[1]['content']}"
-            return self.tokenizer.apply_chat_template(turns[1:], tokenize=False, add_generation_prompt=True)
+            return self.tokenizer.apply_chat_template(
+                turns[1:], tokenize=False, add_generation_prompt=True
+            )

@@ -122,8 +122,14 @@ class Queue:
         all of its members have come."""
         waiting = [(name, group) for name, group in self.groups.items() if group.waiting]
         if busy or len(waiting) > 1:
-            waiting = [(name, group) for name, group in waiting if name not in self.on_their_way and group.is_complete(now)]
-        return sorted(waiting, key=lambda pair: (min(one.priority for one in pair[1].waiting), pair[1].turn))
+            waiting = [
+                (name, group)
+                for name, group in waiting
+                if name not in self.on_their_way and group.is_complete(now)
+            ]
+        return sorted(
+            waiting, key=lambda pair: (min(one.priority for one in pair[1].waiting), pair[1].turn)
+        )
 
     def everyone(self) -> Iterator[QueueItem]:
         """All that wait."""
@@ -142,5 +148,9 @@ class Queue:
         return bool(group.waiting or group.running) or now - group.last_seen < GRACE_S
 
     def _forget(self, now: float) -> None:
-        for name in [n for n, g in self.groups.items() if not g.waiting and not g.running and now - g.last_seen > PATIENCE_S]:
+        for name in [
+            n
+            for n, g in self.groups.items()
+            if not g.waiting and not g.running and now - g.last_seen > PATIENCE_S
+        ]:
             del self.groups[name]

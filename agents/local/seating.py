@@ -73,7 +73,10 @@ class Seating:
     def admit(self) -> None:
         """Seat whoever waits and finds a row."""
         now = time.monotonic()
-        groups = [(self._is_seated(name, group, now), name, group) for name, group in self.queue.in_turn(now, busy=self.active > 0)]
+        groups = [
+            (self._is_seated(name, group, now), name, group)
+            for name, group in self.queue.in_turn(now, busy=self.active > 0)
+        ]
         in_step = self.queue.max_wait_s > 0
         if in_step:
             # Who has begun goes on: a group that moves in step waits for its last member.
@@ -82,17 +85,26 @@ class Seating:
             if self.active >= self.most_active:
                 return
             oldest = min(one.came_at for one in group.waiting)
-            free = sum(self._may_take(row, name, oldest, now) for row in range(self.active, self.rows.slots))
+            free = sum(
+                self._may_take(row, name, oldest, now)
+                for row in range(self.active, self.rows.slots)
+            )
             room = min(free, self.most_active - self.active)
             if in_step and not seated:
                 room -= sum(len(other.waiting) for begun, _, other in groups if begun)
-            if (room if seated else group.may_start(room, self.most_active, now, self.queue.max_wait_s)) and self._admit_group(group, now):
+            if (
+                room
+                if seated
+                else group.may_start(room, self.most_active, now, self.queue.max_wait_s)
+            ) and self._admit_group(group, now):
                 self.queue.move_to_back(name)
                 groups = [(begun or other is group, name_, other) for begun, name_, other in groups]
 
     def _is_seated(self, name: str, group: Group, now: float) -> bool:
         """Whether a group has begun: some of it is running, or left words in a row that it will go on from."""
-        return group.running > 0 or any(row.owner == name and self.queue.is_held(name, row.wave, now) for row in self.table)
+        return group.running > 0 or any(
+            row.owner == name and self.queue.is_held(name, row.wave, now) for row in self.table
+        )
 
     def _admit_group(self, group: Group, now: float) -> bool:
         """Admit what fits of a group; those that go on from words of their own go first.  True when anybody was admitted."""
@@ -117,12 +129,24 @@ class Seating:
         """Which row holds the longest usable beginning of a draft."""
         ids = np.array(draft.ids, np.int32)[: draft.first_needed]
         differs = self.tokens[:, : len(ids)] != ids
-        first = np.where(differs.any(1), differs.argmax(1), len(ids)) if len(ids) else np.zeros(self.rows.slots, np.int64)
+        first = (
+            np.where(differs.any(1), differs.argmax(1), len(ids))
+            if len(ids)
+            else np.zeros(self.rows.slots, np.int64)
+        )
         shared = [min(int(first[row.home]), row.planned) for row in self.table]
         ready = [min(known, row.filled) for known, row in zip(shared, self.table, strict=True)]
-        usable = [n for n, row in enumerate(self.table) if ready[n] >= SHORTEST_COPY and (self.rows.can_truncate or ready[n] == row.filled)]
+        usable = [
+            n
+            for n, row in enumerate(self.table)
+            if ready[n] >= SHORTEST_COPY and (self.rows.can_truncate or ready[n] == row.filled)
+        ]
         # Of equal ones an idle row that holds no more: it can be gone on from in place, and takes nothing from a sibling.
-        source = max(usable, key=lambda n: (ready[n], self.table[n].draft is None, -self.table[n].filled), default=NO_ROW)
+        source = max(
+            usable,
+            key=lambda n: (ready[n], self.table[n].draft is None, -self.table[n].filled),
+            default=NO_ROW,
+        )
         tokens = 0 if source == NO_ROW else ready[source]
         gain = max(shared) - tokens
         worth = max(shared) == len(ids) or 4 * gain >= len(ids)
@@ -135,8 +159,15 @@ class Seating:
         It is the one that the draft goes on from where little else would be lost; else one that nobody will go on from, empty ones before
         those used least recently; else, of those that its own group holds, the one that is most like it: what it left there itself.
         """
-        free = [row for row in range(self.active, self.rows.slots) if self._may_take(row, draft.group, draft.came_at, now)]
-        if kept.source in free and 4 * (self.table[kept.source].filled - kept.tokens) <= kept.tokens:
+        free = [
+            row
+            for row in range(self.active, self.rows.slots)
+            if self._may_take(row, draft.group, draft.came_at, now)
+        ]
+        if (
+            kept.source in free
+            and 4 * (self.table[kept.source].filled - kept.tokens) <= kept.tokens
+        ):
             return kept.source
         given_up = [row for row in free if row != kept.source and not self._is_held(row, now)]
         if given_up:
@@ -148,7 +179,11 @@ class Seating:
         return kept.filled > 0 and self.queue.is_held(kept.owner, kept.wave, now)
 
     def _may_take(self, row: int, group: str, came_at: float, now: float) -> bool:
-        return self.table[row].owner == group or not self._is_held(row, now) or now - came_at > PATIENCE_S
+        return (
+            self.table[row].owner == group
+            or not self._is_held(row, now)
+            or now - came_at > PATIENCE_S
+        )
 
     def _seat(self, draft: Draft, source: int, usable: int, target: int) -> None:
         """Put a draft into a row, with the words that are kept, and the row to those whose prompts are being read."""

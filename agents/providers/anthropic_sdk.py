@@ -14,12 +14,23 @@ from dataclasses import replace
 
 from agents.providers.sampling import unsupported_among
 from agents.providers.sdk import Api, SdkModel
-from agents.providers.wire import TIMEOUT_S, Key, count, json_reply, label, no_text_error, without_key, wrong_schema_error
+from agents.providers.wire import (
+    TIMEOUT_S,
+    Key,
+    count,
+    json_reply,
+    label,
+    no_text_error,
+    without_key,
+    wrong_schema_error,
+)
 from arena.text import writable
 from arena.types import Reply, Request, Sampling
 
 MAX_TOKENS = 8192
-CLAUDE = re.compile(r"claude-(?:(?:opus|sonnet|haiku)-(\d+)(?:-(\d)(?!\d))?|(\d)(?:-(\d)(?!\d))?-|(fable|mythos))")
+CLAUDE = re.compile(
+    r"claude-(?:(?:opus|sonnet|haiku)-(\d+)(?:-(\d)(?!\d))?|(\d)(?:-(\d)(?!\d))?-|(fable|mythos))"
+)
 
 
 def anthropic_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
@@ -29,7 +40,13 @@ def anthropic_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
     """
     version = version_of(model)
     takes_prefill = version is not None and version < (4, 6)
-    return SdkModel(f"anthropic/{model}", model, MESSAGES, capabilities=frozenset(("prefill",) if takes_prefill else ()), timeout_s=timeout_s)
+    return SdkModel(
+        f"anthropic/{model}",
+        model,
+        MESSAGES,
+        capabilities=frozenset(("prefill",) if takes_prefill else ()),
+        timeout_s=timeout_s,
+    )
 
 
 def version_of(model: str) -> tuple[int, int] | None:
@@ -49,7 +66,11 @@ def unsupported_settings(model: str, sampling: Sampling) -> dict[str, str]:
         for name in ("temperature", "top_p", "top_k"):
             if getattr(sampling, name) is not None:
                 reasons[name] = f"{model} takes neither temperature nor top_p nor top_k"
-    elif version is not None and version >= (4, 1) and None not in (sampling.temperature, sampling.top_p):
+    elif (
+        version is not None
+        and version >= (4, 1)
+        and None not in (sampling.temperature, sampling.top_p)
+    ):
         reasons["top_p"] = f"{model} takes a temperature or a top_p, not both"
     if sampling.logprobs is not None:
         reasons["logprobs"] = f"{model} gives no logprobs"
@@ -66,17 +87,28 @@ def message_settings(request: Request) -> dict[str, object]:
         "stop_sequences": list(sampling.stop) or None,
     }
     limit = MAX_TOKENS if sampling.max_tokens is None else sampling.max_tokens
-    return {"max_tokens": limit, **{name: value for name, value in settings.items() if value is not None}}
+    return {
+        "max_tokens": limit,
+        **{name: value for name, value in settings.items() if value is not None},
+    }
 
 
-def message_arguments(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
+def message_arguments(
+    model: str, request: Request, settings: dict[str, object]
+) -> dict[str, object]:
     """The arguments of a message.  System messages go apart, in their order; the SDK has no names for what new models do not take."""
-    system = "\n\n".join(writable(message.content) for message in request.messages if message.role == "system")
+    system = "\n\n".join(
+        writable(message.content) for message in request.messages if message.role == "system"
+    )
     odd = {name: settings[name] for name in ("temperature", "top_p", "top_k") if name in settings}
     apart = {"system": system or None, "extra_body": odd or None}
     return {
         "model": model,
-        "messages": [{"role": m.role, "content": writable(m.content)} for m in request.messages if m.role != "system"],
+        "messages": [
+            {"role": m.role, "content": writable(m.content)}
+            for m in request.messages
+            if m.role != "system"
+        ],
         **{name: value for name, value in settings.items() if name not in odd},
         **{name: value for name, value in apart.items() if value is not None},
     }
@@ -92,7 +124,9 @@ def message_counts(document: object, *, key: Key, http_status: int) -> Reply:
         model_served=label(document.get("model"), key),
         finish_reason=label(document.get("stop_reason"), key),
         http_status=http_status,
-        tokens_in=None if fresh is None else fresh + (cached or 0) + (count(usage, "cache_creation_input_tokens") or 0),
+        tokens_in=None
+        if fresh is None
+        else fresh + (cached or 0) + (count(usage, "cache_creation_input_tokens") or 0),
         tokens_cached=cached,
         tokens_out=count(usage, "output_tokens"),
         tokens_reasoning=count(usage, "output_tokens_details", "thinking_tokens"),
@@ -107,16 +141,31 @@ def read_message(body: bytes, *, endpoint: str, key: Key, http_status: int) -> R
     document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
     counts = message_counts(document, key=key, http_status=http_status)
     content = document.get("content") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
-        raise wrong_schema_error(document, body, endpoint=endpoint, key=key, reply=counts, lacks="a list of content")
-    said = [(block.get("text") if block.get("type") == "text" else None, block.get("thinking")) for block in content]
+    if (
+        not isinstance(document, dict)
+        or not isinstance(content, list)
+        or not all(isinstance(block, dict) for block in content)
+    ):
+        raise wrong_schema_error(
+            document, body, endpoint=endpoint, key=key, reply=counts, lacks="a list of content"
+        )
+    said = [
+        (block.get("text") if block.get("type") == "text" else None, block.get("thinking"))
+        for block in content
+    ]
     text = "".join(text for text, _ in said if isinstance(text, str))
     reasoning = "\n\n".join(thinking for _, thinking in said if isinstance(thinking, str))
     if not text.strip():
         details = document.get("stop_details")
-        why = label(details.get("explanation") or details.get("category"), key) if isinstance(details, dict) else None
+        why = (
+            label(details.get("explanation") or details.get("category"), key)
+            if isinstance(details, dict)
+            else None
+        )
         raise no_text_error(endpoint, counts, why)
-    return replace(counts, text=without_key(text, key), reasoning=without_key(reasoning, key) or None)
+    return replace(
+        counts, text=without_key(text, key), reasoning=without_key(reasoning, key) or None
+    )
 
 
 MESSAGES = Api(

@@ -19,7 +19,12 @@ from urllib.parse import SplitResult
 import aiohttp
 import orjson
 
-from agents.providers.sampling import drop_settings, out_of_range, unsupported_among, unsupported_message
+from agents.providers.sampling import (
+    drop_settings,
+    out_of_range,
+    unsupported_among,
+    unsupported_message,
+)
 from agents.providers.wire import (
     CONNECT_S,
     EXAMPLE,
@@ -102,7 +107,11 @@ def settings(request: Request) -> dict[str, object]:
 def request_body(model: str, request: Request) -> bytes:
     """The JSON of a request; a last assistant message is gone on with, by the names that vLLM and SGLang have for it."""
     messages = [{"role": m.role, "content": writable(m.content)} for m in request.messages]
-    begun = {"continue_final_message": True, "add_generation_prompt": False} if messages[-1]["role"] == "assistant" else {}
+    begun = (
+        {"continue_final_message": True, "add_generation_prompt": False}
+        if messages[-1]["role"] == "assistant"
+        else {}
+    )
     return orjson.dumps({"model": model, "messages": messages, **settings(request), **begun})
 
 
@@ -114,11 +123,22 @@ class HttpModel(BaseModel):
     address is not usable or a key is missing.
     """
 
-    def __init__(self, model: str, base_url: str, *, supports_prefill: bool = False, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        model: str,
+        base_url: str,
+        *,
+        supports_prefill: bool = False,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
         if not model.isprintable() or model != model.strip() or not model:
-            raise StudyError(f"{model!r} is no model name: give the name under which the server knows it, as in {EXAMPLE}")
+            raise StudyError(
+                f"{model!r} is no model name: give the name under which the server knows it, as in {EXAMPLE}"
+            )
         self.name = f"vllm/{model}" if supports_prefill else f"http/{model}"
-        self.capabilities = frozenset({"seed", "logprobs", *(("prefill",) if supports_prefill else ())})
+        self.capabilities = frozenset(
+            {"seed", "logprobs", *(("prefill",) if supports_prefill else ())}
+        )
         url = parse_address(self.name, base_url)
         self._model = model
         self._url = f"{base_url.rstrip('/')}/chat/completions"
@@ -146,7 +166,9 @@ class HttpModel(BaseModel):
         """The session of the running loop: connections cannot be shared between loops, and a model may be used by one run after another."""
         loop = asyncio.get_running_loop()
         if loop not in self._sessions:
-            self._sessions = {other: session for other, session in self._sessions.items() if not other.is_closed()}
+            self._sessions = {
+                other: session for other, session in self._sessions.items() if not other.is_closed()
+            }
             headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
             if self._key:
                 headers["Authorization"] = f"Bearer {self._key}"
@@ -170,17 +192,24 @@ class HttpModel(BaseModel):
             raise RefusedError(f"{self._endpoint} was not asked: {why}", sent=False)
         status = None
         try:
-            async with self._session().post(self._url, data=request_body(self._model, request), allow_redirects=False) as response:
+            async with self._session().post(
+                self._url, data=request_body(self._model, request), allow_redirects=False
+            ) as response:
                 status, headers = response.status, response.headers
                 fine = 200 <= status < 300
-                body = await read_up_to(response.content, MAX_REPLY_BYTES if fine else MAX_ERROR_BYTES)
+                body = await read_up_to(
+                    response.content, MAX_REPLY_BYTES if fine else MAX_ERROR_BYTES
+                )
         except (aiohttp.ClientError, OSError) as error:
             fault = self._fault(error, status)
         else:
             if not fine:
                 fault = read_fault(status, headers, body, endpoint=self._endpoint, key=self._key)
             elif len(body) > MAX_REPLY_BYTES:
-                fault = BadReplyError(f"{self._endpoint} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long", http_status=status)
+                fault = BadReplyError(
+                    f"{self._endpoint} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long",
+                    http_status=status,
+                )
             else:
                 return read_reply(body, endpoint=self._endpoint, key=self._key, http_status=status)
         raise fault
@@ -188,11 +217,15 @@ class HttpModel(BaseModel):
     def _fault(self, error: Exception, status: int | None) -> ModelError:
         """The error for a call that got no whole answer; aiohttp's own words are left out where they quote the server."""
         if isinstance(error, aiohttp.ClientResponseError):
-            return BadReplyError(f"{self._endpoint} answered with something that is not HTTP/1.1: are the port and http:// or https:// right?")
+            return BadReplyError(
+                f"{self._endpoint} answered with something that is not HTTP/1.1: are the port and http:// or https:// right?"
+            )
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             why = f"took no connection within {self._timeout.connect:g} s: is the server up?"
         elif isinstance(error, TimeoutError):
-            why = f"gave no whole answer within {self._timeout.total:g} s: it is overloaded, or hangs"
+            why = (
+                f"gave no whole answer within {self._timeout.total:g} s: it is overloaded, or hangs"
+            )
         elif isinstance(error, aiohttp.ClientConnectorCertificateError):
             why = f"has a certificate that is not trusted: {excerpt(str(error.certificate_error), self._key)}"
         elif isinstance(error, aiohttp.ClientConnectorError):

@@ -23,9 +23,13 @@ def load_keys(path: Path) -> list[str]:
         with path.open("rb") as file:
             mode, raw = stat.S_IMODE(os.fstat(file.fileno()).st_mode), file.read()
     except OSError as error:
-        raise StudyError(f"the file of keys {path} cannot be read: {error.strerror}; give a file of NAME=value lines") from None
+        raise StudyError(
+            f"the file of keys {path} cannot be read: {error.strerror}; give a file of NAME=value lines"
+        ) from None
     if mode & 0o077:
-        raise StudyError(f"the file of keys {path} can be read by others (mode {mode:o}): run `chmod 600 {path}` first")
+        raise StudyError(
+            f"the file of keys {path} can be read by others (mode {mode:o}): run `chmod 600 {path}` first"
+        )
     found: dict[str, str] = {}
     for number, line in enumerate(raw.decode("utf-8-sig", "replace").splitlines(), 1):
         words = line.strip()
@@ -34,7 +38,9 @@ def load_keys(path: Path) -> list[str]:
         match = LINE.fullmatch(words)
         value = strip_quotes(match[2]) if match else ""
         if match is None or not value or not (value.isascii() and value.isprintable()):
-            raise StudyError(f"line {number} of the file of keys {path} is not NAME=value, such as OPENAI_API_KEY=sk-...: correct it")
+            raise StudyError(
+                f"line {number} of the file of keys {path} is not NAME=value, such as OPENAI_API_KEY=sk-...: correct it"
+            )
         found[match[1]] = value
     for name, value in found.items():
         if not os.environ.get(name, "").strip():

@@ -21,7 +21,12 @@ from types import ModuleType
 from typing import Any
 
 from agents.providers.prices import price_of_reference
-from agents.providers.sampling import drop_settings, out_of_range, unsupported_among, unsupported_message
+from agents.providers.sampling import (
+    drop_settings,
+    out_of_range,
+    unsupported_among,
+    unsupported_message,
+)
 from agents.providers.sdk import chain, check_installed, transport_error
 from agents.providers.wire import (
     CONNECT_S,
@@ -76,8 +81,12 @@ def litellm_library() -> ModuleType:
     litellm.suppress_debug_info, litellm.drop_params, litellm.num_retries = True, False, 0
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).disabled = True
-    if not hasattr(AsyncHTTPHandler, "create_async_transport") or not hasattr(GLOBAL_LOGGING_WORKER, "ensure_initialized_and_enqueue"):
-        raise StudyError("this version of litellm is not known here, and might send requests twice: run `pip install litellm==1.106.2`")
+    if not hasattr(AsyncHTTPHandler, "create_async_transport") or not hasattr(
+        GLOBAL_LOGGING_WORKER, "ensure_initialized_and_enqueue"
+    ):
+        raise StudyError(
+            "this version of litellm is not known here, and might send requests twice: run `pip install litellm==1.106.2`"
+        )
 
     def skip_logging(async_coroutine: Coroutine[object, object, object]) -> None:
         async_coroutine.close()
@@ -85,7 +94,9 @@ def litellm_library() -> ModuleType:
     GLOBAL_LOGGING_WORKER.ensure_initialized_and_enqueue = skip_logging
     made = AsyncHTTPHandler.create_async_transport
     # What it is given differs from version to version.
-    AsyncHTTPHandler.create_async_transport = staticmethod(lambda *given, **named: watch_transport(made(*given, **named)))
+    AsyncHTTPHandler.create_async_transport = staticmethod(
+        lambda *given, **named: watch_transport(made(*given, **named))
+    )
     # Some clients are made by the import itself, before they could be watched.
     litellm.in_memory_llm_clients_cache.flush_cache()
     return litellm
@@ -103,11 +114,16 @@ def watch_transport(transport: Any) -> Any:
         if exchange is None:
             return await send(request)
         what = f"{request.method} {request.url}"
-        if (request.method == "POST" and what in exchange.requests) or (exchange.status is not None and 300 <= exchange.status < 400):
+        if (request.method == "POST" and what in exchange.requests) or (
+            exchange.status is not None and 300 <= exchange.status < 400
+        ):
             raise httpx.ReadError("a second request for the same call was not sent")
         exchange.requests.append(what)
         response = await send(request)
-        exchange.status, exchange.headers = response.status_code, {name.title(): value for name, value in response.headers.items()}
+        exchange.status, exchange.headers = (
+            response.status_code,
+            {name.title(): value for name, value in response.headers.items()},
+        )
         if not 200 <= response.status_code < 300:
             exchange.body = await response.aread()
         return response
@@ -131,7 +147,9 @@ def address_in(variable: str, name: str) -> str | None:
         return None
     url = parse_address(f"{name} in {variable}", address, variable="its own environment variable")
     if url.scheme == "http" and not is_private(url.hostname or ""):
-        raise StudyError(f"{variable} would send the key of {name} over http, where anybody can read it: use https")
+        raise StudyError(
+            f"{variable} would send the key of {name} over http, where anybody can read it: use https"
+        )
     return address
 
 
@@ -141,20 +159,28 @@ class LiteLLMModel(BaseModel):
     def __init__(self, reference: str, *, timeout_s: float = TIMEOUT_S) -> None:
         provider, _, model = reference.partition("/")
         if not model or not reference.isprintable() or model != model.strip():
-            raise StudyError(f"{reference!r} names no model: write {provider}/<model>, with the name under which {provider} knows it")
+            raise StudyError(
+                f"{reference!r} names no model: write {provider}/<model>, with the name under which {provider} knows it"
+            )
         check_installed(reference, "litellm")
         if "://" in model:
             variable = f"{provider.upper()}_API_BASE"
-            raise StudyError(f"{reference.partition('@')[0]} takes no address in its reference: set {variable}, or write http/<model>@<url>")
+            raise StudyError(
+                f"{reference.partition('@')[0]} takes no address in its reference: set {variable}, or write http/<model>@<url>"
+            )
         self.name, self._timeout_s = reference, timeout_s
         self._base = address_in(f"{provider.upper()}_API_BASE", reference)
         library = litellm_library()
         missing = library.validate_environment(model=reference)["missing_keys"]
         # Clouds (AWS_..., VERTEXAI_...) may have their keys elsewhere: their own libraries find them, or say so at the first call.
         if missing and all(name.endswith("_API_KEY") for name in missing):
-            raise StudyError(f"{reference} needs a key: run `export {missing[-1]}=...` first (LiteLLM looks at {', '.join(missing)})")
+            raise StudyError(
+                f"{reference} needs a key: run `export {missing[-1]}=...` first (LiteLLM looks at {', '.join(missing)})"
+            )
         self._key: Key = tuple(known_secrets())
-        self._supported = frozenset(library.get_supported_openai_params(model=model, custom_llm_provider=provider) or ())
+        self._supported = frozenset(
+            library.get_supported_openai_params(model=model, custom_llm_provider=provider) or ()
+        )
         self.price = price_of_reference(reference)
         # Nobody lets Claude be hotter than 1; what other models take, only their providers know.
         self._max_temperature = 1.0 if "claude" in model else float("inf")
@@ -178,14 +204,22 @@ class LiteLLMModel(BaseModel):
             "stop": {"stop"},
             "logprobs": {"top_logprobs" if sampling.logprobs else "logprobs"},
         }
-        wrong = [name for name, any_of in names.items() if getattr(sampling, name) not in (None, ()) and not any_of & self._supported]
-        known = dict.fromkeys(wrong, f"it does not take {', '.join(wrong)}, as LiteLLM's tables have it")
+        wrong = [
+            name
+            for name, any_of in names.items()
+            if getattr(sampling, name) not in (None, ()) and not any_of & self._supported
+        ]
+        known = dict.fromkeys(
+            wrong, f"it does not take {', '.join(wrong)}, as LiteLLM's tables have it"
+        )
         # LiteLLM passes top_k on to some providers, min_p to fewer, and its tables do not say to which.
         return known | unsupported_among(sampling, "top_k", "min_p", "choices")
 
     def unsupported_reason(self, sampling: Sampling) -> str | None:
         """Why the model cannot be sampled so, as far as LiteLLM's tables know; None where it can."""
-        return out_of_range(sampling, max_temperature=self._max_temperature) or unsupported_message(self._unsupported_settings(sampling))
+        return out_of_range(sampling, max_temperature=self._max_temperature) or unsupported_message(
+            self._unsupported_settings(sampling)
+        )
 
     def supported_sampling(self, sampling: Sampling) -> Sampling:
         """The sampling without the settings that the model does not take."""
@@ -210,13 +244,19 @@ class LiteLLMModel(BaseModel):
         import httpx
 
         why = self.unsupported_reason(request.sampling)
-        if why is None and request.messages[-1].role == "assistant" and "prefill" not in self.capabilities:
+        if (
+            why is None
+            and request.messages[-1].role == "assistant"
+            and "prefill" not in self.capabilities
+        ):
             why = "it cannot go on with a reply that was begun for it (prefill)"
         if why is not None:
             raise RefusedError(f"{self.name} was not asked: {why}", sent=False)
         return {
             "model": self.name,
-            "messages": [{"role": m.role, "content": writable(m.content)} for m in request.messages],
+            "messages": [
+                {"role": m.role, "content": writable(m.content)} for m in request.messages
+            ],
             "timeout": httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s)),
             "num_retries": 0,
             "max_retries": 0,
@@ -253,17 +293,32 @@ class LiteLLMModel(BaseModel):
         status = exchange.status
         if status is not None and not 200 <= status < 300:
             body = exchange.body[:MAX_ERROR_BYTES]
-            return read_fault(status, exchange.headers, body, endpoint=self.name, key=self._key, variable="the provider's key")
+            return read_fault(
+                status,
+                exchange.headers,
+                body,
+                endpoint=self.name,
+                key=self._key,
+                variable="the provider's key",
+            )
         names = {kind.__name__ for link in chain(error) for kind in type(link).__mro__}
         if names & CONNECTION_ERRORS:
-            return transport_error(self.name, error, timeout_s=self._timeout_s, key=self._key, http_status=status)
+            return transport_error(
+                self.name, error, timeout_s=self._timeout_s, key=self._key, http_status=status
+            )
         said = f"{type(error).__name__}: {error}"
         found = excerpt(said, self._key)
         if OVERFLOW.search(said):
-            return ContextOverflowError(f"{self.name}: the prompt does not fit the model: {found}", http_status=status)
+            return ContextOverflowError(
+                f"{self.name}: the prompt does not fit the model: {found}", http_status=status
+            )
         if status is None:
-            return RefusedError(f"LiteLLM did not send the request to {self.name}: {found}", sent=False)
-        return BadReplyError(f"{self.name} answered in a form that LiteLLM cannot read: {found}", http_status=status)
+            return RefusedError(
+                f"LiteLLM did not send the request to {self.name}: {found}", sent=False
+            )
+        return BadReplyError(
+            f"{self.name} answered in a form that LiteLLM cannot read: {found}", http_status=status
+        )
 
     def _read(self, answer: Any, status: int | None) -> Reply:
         """The reply in LiteLLM's answer.  Raises EmptyReply, Refused where the model declined, BadReply where the text is endless."""
@@ -289,14 +344,23 @@ class LiteLLMModel(BaseModel):
         if len(text) > MAX_REPLY_BYTES:
             why = f"{self.name} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long"
             raise BadReplyError(why, http_status=status, reply=billable_reply(reply))
-        thoughts, tokens = getattr(choice.message, "reasoning_content", None), getattr(choice, "logprobs", None)
+        thoughts, tokens = (
+            getattr(choice.message, "reasoning_content", None),
+            getattr(choice, "logprobs", None),
+        )
         listed = (
-            tokens.model_dump().get("content") if hasattr(tokens, "model_dump") else tokens.get("content") if isinstance(tokens, dict) else None
+            tokens.model_dump().get("content")
+            if hasattr(tokens, "model_dump")
+            else tokens.get("content")
+            if isinstance(tokens, dict)
+            else None
         )
         return replace(
             reply,
             text=without_key(text, self._key),
-            reasoning=without_key(thoughts, self._key) if isinstance(thoughts, str) and thoughts else None,
+            reasoning=without_key(thoughts, self._key)
+            if isinstance(thoughts, str) and thoughts
+            else None,
             logprobs=token_choices(listed, self._key),
         )
 

@@ -47,7 +47,13 @@ def openai_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
     reasons = REASONING.match(model) is not None
     abilities = {"seed": not reasons, "logprobs": NOT_SAMPLED.match(model) is None}
     can = frozenset(name for name, has in abilities.items() if has)
-    return SdkModel(f"openai/{model}", model, RESPONSES if reasons else CHAT, capabilities=can, timeout_s=timeout_s)
+    return SdkModel(
+        f"openai/{model}",
+        model,
+        RESPONSES if reasons else CHAT,
+        capabilities=can,
+        timeout_s=timeout_s,
+    )
 
 
 def drop_unset(settings: dict[str, object]) -> dict[str, object]:
@@ -57,7 +63,9 @@ def drop_unset(settings: dict[str, object]) -> dict[str, object]:
 
 def chat_messages(request: Request) -> list[dict[str, str]]:
     """The messages as both APIs take them."""
-    return [{"role": message.role, "content": writable(message.content)} for message in request.messages]
+    return [
+        {"role": message.role, "content": writable(message.content)} for message in request.messages
+    ]
 
 
 def chat_settings(request: Request) -> dict[str, object]:
@@ -92,7 +100,9 @@ def response_settings(request: Request) -> dict[str, object]:
     return {"store": False, **drop_unset(settings)}
 
 
-def response_arguments(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
+def response_arguments(
+    model: str, request: Request, settings: dict[str, object]
+) -> dict[str, object]:
     """The arguments of a response."""
     return {"model": model, "input": chat_messages(request), **settings}
 
@@ -105,7 +115,9 @@ def unsupported_settings(model: str, sampling: Sampling) -> dict[str, str]:
     if NOT_SAMPLED.match(model):
         for name in ("temperature", "top_p", "logprobs"):
             if getattr(sampling, name) is not None:
-                reasons[name] = f"{model} is a reasoning model, which takes neither temperature nor top_p nor logprobs"
+                reasons[name] = (
+                    f"{model} is a reasoning model, which takes neither temperature nor top_p nor logprobs"
+                )
     return reasons
 
 
@@ -113,25 +125,45 @@ def texts(pieces: object, kind: str, field: str) -> list[str]:
     """The texts of one kind in a list of pieces."""
     if not isinstance(pieces, list):
         return []
-    found = [piece.get(field) for piece in pieces if isinstance(piece, dict) and piece.get("type") == kind]
+    found = [
+        piece.get(field)
+        for piece in pieces
+        if isinstance(piece, dict) and piece.get("type") == kind
+    ]
     return [text for text in found if isinstance(text, str)]
 
 
 def logprobs(pieces: object) -> list[object]:
     """The tokens of the texts in a list of pieces, as far as they were served."""
-    found = [piece.get("logprobs") for piece in pieces if isinstance(piece, dict)] if isinstance(pieces, list) else []
+    found = (
+        [piece.get("logprobs") for piece in pieces if isinstance(piece, dict)]
+        if isinstance(pieces, list)
+        else []
+    )
     return [token for tokens in found if isinstance(tokens, list) for token in tokens]
 
 
-def failed_response_error(error: dict[str, object], *, endpoint: str, key: Key, reply: Reply) -> ModelError:
+def failed_response_error(
+    error: dict[str, object], *, endpoint: str, key: Key, reply: Reply
+) -> ModelError:
     """The error for a response that failed on the provider's side, which comes with status 200."""
     code, status = error.get("code"), reply.http_status
     found = excerpt(f"{code}: {error.get('message')}", key)
     if code == "rate_limit_exceeded":
-        return RateLimitedError(f"{endpoint} asks to slow down: {found}", http_status=status, reply=billable_reply(reply))
+        return RateLimitedError(
+            f"{endpoint} asks to slow down: {found}",
+            http_status=status,
+            reply=billable_reply(reply),
+        )
     if code in ("server_error", "vector_store_timeout"):
-        return UnreachableError(f"{endpoint} failed: {found}; try again", http_status=status, reply=billable_reply(reply))
-    return RefusedError(f"{endpoint} refused the request: {found}", http_status=status, reply=billable_reply(reply))
+        return UnreachableError(
+            f"{endpoint} failed: {found}; try again",
+            http_status=status,
+            reply=billable_reply(reply),
+        )
+    return RefusedError(
+        f"{endpoint} refused the request: {found}", http_status=status, reply=billable_reply(reply)
+    )
 
 
 def response_counts(document: object, *, key: Key, http_status: int) -> Reply:
@@ -141,7 +173,11 @@ def response_counts(document: object, *, key: Key, http_status: int) -> Reply:
     return Reply(
         text="",
         model_served=label(document.get("model"), key),
-        finish_reason=label((details.get("reason") if isinstance(details, dict) else None) or document.get("status"), key),
+        finish_reason=label(
+            (details.get("reason") if isinstance(details, dict) else None)
+            or document.get("status"),
+            key,
+        ),
         http_status=http_status,
         tokens_in=count(usage, "input_tokens"),
         tokens_cached=count(usage, "input_tokens_details", "cached_tokens"),
@@ -159,8 +195,14 @@ def read_response(body: bytes, *, endpoint: str, key: Key, http_status: int) -> 
     document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
     counts = response_counts(document, key=key, http_status=http_status)
     output = document.get("output") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
-        raise wrong_schema_error(document, body, endpoint=endpoint, key=key, reply=counts, lacks="a list of output")
+    if (
+        not isinstance(document, dict)
+        or not isinstance(output, list)
+        or not all(isinstance(item, dict) for item in output)
+    ):
+        raise wrong_schema_error(
+            document, body, endpoint=endpoint, key=key, reply=counts, lacks="a list of output"
+        )
     if document.get("status") == "failed" and isinstance(document.get("error"), dict):
         raise failed_response_error(document["error"], endpoint=endpoint, key=key, reply=counts)
     said = [item.get("content") for item in output if item.get("type") == "message"]
@@ -170,7 +212,12 @@ def read_response(body: bytes, *, endpoint: str, key: Key, http_status: int) -> 
         refusals = [refusal for pieces in said for refusal in texts(pieces, "refusal", "refusal")]
         raise no_text_error(endpoint, counts, label("".join(refusals), key))
     kinds = (("content", "reasoning_text"), ("summary", "summary_text"))
-    reasoning = [text for item in thoughts for field, kind in kinds for text in texts(item.get(field), kind, "text")]
+    reasoning = [
+        text
+        for item in thoughts
+        for field, kind in kinds
+        for text in texts(item.get(field), kind, "text")
+    ]
     tokens = [token for pieces in said for token in logprobs(pieces)]
     return replace(
         counts,

@@ -23,10 +23,16 @@ PRICE_MAP_FILE = "model_prices_and_context_window_backup.json"
 CHAT_MODES = ("chat", "responses")
 # Models that search the web unasked, at a price for each search.
 SEARCHES = re.compile(r"^perplexity/|sonar|(?<!nousre)search|-online$", re.IGNORECASE)
-NON_TOKEN_COSTS = re.compile(r"(?:input|output)_cost_per_(?:request|second)|cost_per_second|citation_cost_per_token")
+NON_TOKEN_COSTS = re.compile(
+    r"(?:input|output)_cost_per_(?:request|second)|cost_per_second|citation_cost_per_token"
+)
 ABOVE_THRESHOLD = re.compile(r"(.+)_above_(\d+)k_tokens")
 # The names that the map has for a provider besides its own.
-PROVIDER_ALIASES = {"bedrock": ("bedrock_converse",), "cohere": ("cohere_chat",), "vertex_ai_beta": ("vertex_ai",)}
+PROVIDER_ALIASES = {
+    "bedrock": ("bedrock_converse",),
+    "cohere": ("cohere_chat",),
+    "vertex_ai_beta": ("vertex_ai",),
+}
 # xAI's higher price holds from so many tokens on, everybody else's above so many.
 INCLUSIVE_THRESHOLD = ("xai",)
 Fields = dict[str, object]
@@ -37,8 +43,14 @@ def price_map() -> tuple[dict[str, dict[str, object]], str]:
     """(entries by model, where they are from) of the installed LiteLLM; no entries where it is not installed or has no map."""
     found = find_spec("litellm")
     try:
-        entries = orjson.loads((Path(found.origin).parent / PRICE_MAP_FILE).read_bytes()) if found is not None and found.origin is not None else {}
-        return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}, f"litellm {version('litellm')} price map"
+        entries = (
+            orjson.loads((Path(found.origin).parent / PRICE_MAP_FILE).read_bytes())
+            if found is not None and found.origin is not None
+            else {}
+        )
+        return {
+            name: entry for name, entry in entries.items() if isinstance(entry, dict)
+        }, f"litellm {version('litellm')} price map"
     except (OSError, orjson.JSONDecodeError, PackageNotFoundError):
         return {}, "no price map"
 
@@ -53,7 +65,12 @@ def price_of_reference(reference: str) -> Price | None:
     entry = entries.get(reference)
     if entry is None and belongs_to_provider(entries.get(name), provider):
         entry = entries[name]
-    if entry is None or entry.get("mode") not in CHAT_MODES or SEARCHES.search(reference) or has_non_token_costs(entry):
+    if (
+        entry is None
+        or entry.get("mode") not in CHAT_MODES
+        or SEARCHES.search(reference)
+        or has_non_token_costs(entry)
+    ):
         return None
     source += ", at its dearer hours" if "off_peak_pricing" in entry else ""
     longest = entry.get("max_output_tokens")
@@ -70,13 +87,21 @@ def price_of_reference(reference: str) -> Price | None:
 def belongs_to_provider(entry: Fields | None, provider: str) -> bool:
     """Whether an entry that is not named after a provider is that provider's."""
     of = str(entry.get("litellm_provider")) if entry is not None else ""
-    return of == provider or of in PROVIDER_ALIASES.get(provider, ()) or (provider == "vertex_ai" and of.startswith("vertex_ai-"))
+    return (
+        of == provider
+        or of in PROVIDER_ALIASES.get(provider, ())
+        or (provider == "vertex_ai" and of.startswith("vertex_ai-"))
+    )
 
 
 def has_non_token_costs(entry: Fields) -> bool:
     """Whether a call that asks for text with text costs more than its tokens."""
-    paints = "output_cost_per_image" in entry and entry.get("supported_output_modalities") != ["text"]
-    return paints or any(NON_TOKEN_COSTS.fullmatch(field) and value for field, value in entry.items())
+    paints = "output_cost_per_image" in entry and entry.get("supported_output_modalities") != [
+        "text"
+    ]
+    return paints or any(
+        NON_TOKEN_COSTS.fullmatch(field) and value for field, value in entry.items()
+    )
 
 
 def price_tiers(entry: Fields) -> list[tuple[int, Fields]]:
@@ -90,19 +115,27 @@ def price_tiers(entry: Fields) -> list[tuple[int, Fields]]:
             found.setdefault(int(match[2]) * 1000, {})[match[1]] = value
     rising = [(0, entry)]
     for above in sorted(found):
-        rising.append((above, rising[-1][1] | {"output_cost_per_reasoning_token": None} | found[above]))
+        rising.append(
+            (above, rising[-1][1] | {"output_cost_per_reasoning_token": None} | found[above])
+        )
     return rising
 
 
-def price_from_fields(fields: Fields, longest: int | None, longer: tuple[int, Price] | None, source: str) -> Price | None:
+def price_from_fields(
+    fields: Fields, longest: int | None, longer: tuple[int, Price] | None, source: str
+) -> Price | None:
     """The price that some fields state, None where there is none for what goes in or comes out."""
-    tokens_in, tokens_out = dollars_per_million(fields, "input_cost_per_token"), dollars_per_million(fields, "output_cost_per_token")
+    tokens_in, tokens_out = (
+        dollars_per_million(fields, "input_cost_per_token"),
+        dollars_per_million(fields, "output_cost_per_token"),
+    )
     if tokens_in is None or tokens_out is None:
         return None
     return Price(
         tokens_in,
         tokens_out,
-        tokens_cached=dollars_per_million(fields, "cache_read_input_token_cost") or dollars_per_million(fields, "input_cost_per_token_cache_hit"),
+        tokens_cached=dollars_per_million(fields, "cache_read_input_token_cost")
+        or dollars_per_million(fields, "input_cost_per_token_cache_hit"),
         tokens_reasoning=dollars_per_million(fields, "output_cost_per_reasoning_token"),
         longest_reply=longest,
         long_prompt_price=longer,

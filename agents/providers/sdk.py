@@ -87,7 +87,9 @@ def import_sdk(package: str) -> tuple[ModuleType, ModuleType]:
 def check_installed(name: str, package: str) -> None:
     """Raise StudyError where a package is not installed; it is not imported."""
     if find_spec(package) is None:
-        raise StudyError(f"{name} needs the package {package}, which is not installed: run `pip install 'peer-arena[api]'`")
+        raise StudyError(
+            f"{name} needs the package {package}, which is not installed: run `pip install 'peer-arena[api]'`"
+        )
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -109,11 +111,15 @@ async def read_up_to(chunks: AsyncIterator[bytes], limit: int) -> bytes:
     return b"".join(body)
 
 
-def transport_error(endpoint: str, error: BaseException, *, timeout_s: float, key: Key, http_status: int | None) -> ModelError:
+def transport_error(
+    endpoint: str, error: BaseException, *, timeout_s: float, key: Key, http_status: int | None
+) -> ModelError:
     """The error for a call that got no whole answer, in the names that httpx, httpx2 and asyncio have for what happened."""
     names = {kind.__name__ for link in chain(error) for kind in type(link).__mro__}
     if "DecodingError" in names:
-        return BadReplyError(f"{endpoint} answered with a body that cannot be decompressed", http_status=http_status)
+        return BadReplyError(
+            f"{endpoint} answered with a body that cannot be decompressed", http_status=http_status
+        )
     if "ConnectTimeout" in names:
         why = f"took no connection within {min(CONNECT_S, timeout_s):g} s: is the server up?"
     elif "TimeoutException" in names or "TimeoutError" in names:
@@ -124,7 +130,11 @@ def transport_error(endpoint: str, error: BaseException, *, timeout_s: float, ke
     else:
         last = list(chain(error))[-1]
         why = f"broke the connection before its answer was whole ({type(last).__name__}): try again"
-    return UnreachableError(f"{endpoint} {why}", http_status=http_status, sent=not names & {"ConnectTimeout", "ConnectError"})
+    return UnreachableError(
+        f"{endpoint} {why}",
+        http_status=http_status,
+        sent=not names & {"ConnectTimeout", "ConnectError"},
+    )
 
 
 class SdkModel(BaseModel):
@@ -134,9 +144,19 @@ class SdkModel(BaseModel):
     limited here: the arena limits the calls in flight.  Raises StudyError where the SDK or the key is missing or the address not usable.
     """
 
-    def __init__(self, name: str, model: str, api: Api, *, capabilities: frozenset[str], timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        name: str,
+        model: str,
+        api: Api,
+        *,
+        capabilities: frozenset[str],
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
         if not model.isprintable() or model != model.strip() or not model:
-            raise StudyError(f"{name!r} names no model: write {api.package}/<model>, with the name under which {api.package} knows it")
+            raise StudyError(
+                f"{name!r} names no model: write {api.package}/<model>, with the name under which {api.package} knows it"
+            )
         if "://" in model:
             raise StudyError(
                 f"{name.partition('@')[0]} takes no address in its reference: set {api.address_variable}, or write http/<model>@<url>"
@@ -144,15 +164,23 @@ class SdkModel(BaseModel):
         check_installed(name, api.package)
         self._key = key_in(api.key_variable)
         if not self._key:
-            raise StudyError(f"{name} needs a key, and {api.key_variable} is not set: run `export {api.key_variable}=...` first")
+            raise StudyError(
+                f"{name} needs a key, and {api.key_variable} is not set: run `export {api.key_variable}=...` first"
+            )
         self._address = os.environ.get(api.address_variable, "").strip() or api.address
-        url = parse_address(f"{name} in {api.address_variable}", self._address, variable=api.key_variable)
+        url = parse_address(
+            f"{name} in {api.address_variable}", self._address, variable=api.key_variable
+        )
         if url.scheme == "http" and not is_private(url.hostname or ""):
-            raise StudyError(f"{api.address_variable} would send the key of {name} over http, where anybody can read it: use https")
+            raise StudyError(
+                f"{api.address_variable} would send the key of {name} over http, where anybody can read it: use https"
+            )
         self.name, self.capabilities, self.longest_reply = name, capabilities, api.longest_reply
         self.price = limit_longest_reply(price_of_reference(name), api.longest_reply)
         self._model, self._api, self._timeout_s = model, api, timeout_s
-        self._endpoint = name if self._address == api.address else f"{name} at {url.scheme}://{url.netloc}"
+        self._endpoint = (
+            name if self._address == api.address else f"{name} at {url.scheme}://{url.netloc}"
+        )
         self._create = attrgetter(f"{api.resource}.with_streaming_response.create")
         self._clients: dict[asyncio.AbstractEventLoop, Any] = {}
 
@@ -161,7 +189,9 @@ class SdkModel(BaseModel):
 
     def unsupported_reason(self, sampling: Sampling) -> str | None:
         """Why the model cannot be sampled so; None where it can, or where only the provider knows."""
-        return out_of_range(sampling, max_temperature=self._api.max_temperature) or unsupported_message(self._api.unsupported_settings(self._model, sampling))
+        return out_of_range(
+            sampling, max_temperature=self._api.max_temperature
+        ) or unsupported_message(self._api.unsupported_settings(self._model, sampling))
 
     def supported_sampling(self, sampling: Sampling) -> Sampling:
         """The sampling without the settings that the model does not take."""
@@ -175,9 +205,13 @@ class SdkModel(BaseModel):
         """The SDK's client of the running loop: connections cannot be shared between loops."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            self._clients = {other: client for other, client in self._clients.items() if not other.is_closed()}
+            self._clients = {
+                other: client for other, client in self._clients.items() if not other.is_closed()
+            }
             sdk, http = import_sdk(self._api.package)
-            limits = http.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S)
+            limits = http.Limits(
+                max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S
+            )
             self._clients[loop] = getattr(sdk, self._api.client)(
                 api_key=self._key,
                 base_url=self._address,
@@ -190,7 +224,11 @@ class SdkModel(BaseModel):
     def _arguments(self, request: Request) -> dict[str, object]:
         """The arguments of the call.  Raises Refused where the model is known not to take them."""
         why = self.unsupported_reason(request.sampling)
-        if why is None and request.messages[-1].role == "assistant" and "prefill" not in self.capabilities:
+        if (
+            why is None
+            and request.messages[-1].role == "assistant"
+            and "prefill" not in self.capabilities
+        ):
             why = "it cannot go on with a reply that was begun for it (prefill)"
         if why is not None:
             raise RefusedError(f"{self._endpoint} was not asked: {why}", sent=False)
@@ -221,11 +259,18 @@ class SdkModel(BaseModel):
                 variable=variable,
             )
         except (sdk.APIError, http.HTTPError, OSError) as error:
-            fault = transport_error(self._endpoint, error, timeout_s=self._timeout_s, key=self._key, http_status=status)
+            fault = transport_error(
+                self._endpoint, error, timeout_s=self._timeout_s, key=self._key, http_status=status
+            )
         else:
             if len(body) <= MAX_REPLY_BYTES:
-                return self._api.read(body, endpoint=self._endpoint, key=self._key, http_status=status)
-            fault = BadReplyError(f"{self._endpoint} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long", http_status=status)
+                return self._api.read(
+                    body, endpoint=self._endpoint, key=self._key, http_status=status
+                )
+            fault = BadReplyError(
+                f"{self._endpoint} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long",
+                http_status=status,
+            )
         raise fault
 
     async def close(self) -> None:

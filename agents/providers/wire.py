@@ -64,7 +64,9 @@ def is_private(host: str) -> bool:
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
-        return "." not in host or host.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa"))
+        return "." not in host or host.endswith(
+            (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+        )
 
 
 def is_loopback(host: str) -> bool:
@@ -87,9 +89,13 @@ def parse_address(name: str, base_url: str, *, variable: str = KEY_VARIABLE) -> 
             f"the address of {name} is not usable: it must begin with http:// or https:// and have a host, such as http://127.0.0.1:8000/v1"
         )
     if "@" in url.netloc:
-        raise StudyError(f"the address of {name} holds a user name or a password; leave them out and put the key into {variable}")
+        raise StudyError(
+            f"the address of {name} holds a user name or a password; leave them out and put the key into {variable}"
+        )
     if "?" in base_url or "#" in base_url:
-        raise StudyError(f"the address of {name} holds a query or a fragment; give only the base url, and put a key into {variable}")
+        raise StudyError(
+            f"the address of {name} holds a query or a fragment; give only the base url, and put a key into {variable}"
+        )
     return url
 
 
@@ -97,7 +103,9 @@ def key_in(variable: str) -> str:
     """The key that an environment variable holds, "" where it is not set.  Raises StudyError where it cannot stand in a header."""
     key = os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
-        raise StudyError(f"{variable} holds characters that no key has, such as a line break: set it again")
+        raise StudyError(
+            f"{variable} holds characters that no key has, such as a line break: set it again"
+        )
     return key
 
 
@@ -111,7 +119,11 @@ def without_key(text: str, key: Key) -> str:
 
 def excerpt(text: str, key: Key) -> str:
     """The first 200 printable characters of what a server wrote, without the key, or each of several."""
-    words = " ".join("".join(c if c.isprintable() else " " if c.isspace() else "" for c in text[:MAX_ERROR_BYTES]).split())
+    words = " ".join(
+        "".join(
+            c if c.isprintable() else " " if c.isspace() else "" for c in text[:MAX_ERROR_BYTES]
+        ).split()
+    )
     words = without_key(words, key)
     return words if len(words) <= EXCERPT_CHARACTERS else words[: EXCERPT_CHARACTERS - 1] + "…"
 
@@ -150,9 +162,13 @@ def error_text(document: object) -> str | None:
     """The message and code of an error document, in the forms that servers use; None where it is not one."""
     if not isinstance(document, dict):
         return None
-    error = document.get("error", document if document.get("object") == "error" else document.get("detail"))
+    error = document.get(
+        "error", document if document.get("object") == "error" else document.get("detail")
+    )
     if isinstance(error, dict):
-        return " ".join(str(error[k]) for k in ("message", "type", "code") if error.get(k) not in (None, ""))
+        return " ".join(
+            str(error[k]) for k in ("message", "type", "code") if error.get(k) not in (None, "")
+        )
     return None if error in (None, "") else str(error)
 
 
@@ -183,7 +199,11 @@ def stated_cost(usage: object) -> float | None:
     if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost < 1e9:
         return None
     # With a key of the user's own, OpenRouter charges a fee, and the provider behind it the rest.
-    details = usage.get("cost_details") if isinstance(usage, dict) and usage.get("is_byok") is True else None
+    details = (
+        usage.get("cost_details")
+        if isinstance(usage, dict) and usage.get("is_byok") is True
+        else None
+    )
     behind = details.get("upstream_inference_cost") if isinstance(details, dict) else None
     return float(cost) + (behind if isinstance(behind, int | float) and 0 <= behind < 1e9 else 0.0)
 
@@ -202,21 +222,38 @@ def token_choices(found: object, key: Key) -> tuple[TokenChoice, ...] | None:
         others = [alternative(other, key) for other in beside] if isinstance(beside, list) else []
         if chosen is None or None in others:
             return None
-        choices.append(TokenChoice(chosen.token, chosen.logprob, tuple(other for other in others if other is not None)))
+        choices.append(
+            TokenChoice(
+                chosen.token, chosen.logprob, tuple(other for other in others if other is not None)
+            )
+        )
     whole = "".join(choice.token for choice in choices)
     return tuple(choices) if without_key(whole, key) == writable(whole) else None
 
 
 def alternative(piece: object, key: Key) -> Alternative | None:
     """A token with its log probability, None where it is not one."""
-    token, logprob = (piece.get("token"), piece.get("logprob")) if isinstance(piece, dict) else (None, None)
-    if not isinstance(token, str) or isinstance(logprob, bool) or not isinstance(logprob, int | float) or not -1e300 < logprob <= ROUNDING:
+    token, logprob = (
+        (piece.get("token"), piece.get("logprob")) if isinstance(piece, dict) else (None, None)
+    )
+    if (
+        not isinstance(token, str)
+        or isinstance(logprob, bool)
+        or not isinstance(logprob, int | float)
+        or not -1e300 < logprob <= ROUNDING
+    ):
         return None
     return Alternative(without_key(token, key), min(float(logprob), 0.0))
 
 
 def completion_reply(
-    choice: Mapping[str, object], document: object, *, key: Key, http_status: int, text: str = "", reasoning: str | None = None
+    choice: Mapping[str, object],
+    document: object,
+    *,
+    key: Key,
+    http_status: int,
+    text: str = "",
+    reasoning: str | None = None,
 ) -> Reply:
     """The reply of a chat completion: the words given, with what its document counts and is called."""
     document = document if isinstance(document, dict) else {}
@@ -254,22 +291,47 @@ def read_reply(body: bytes, *, endpoint: str, key: Key = None, http_status: int 
     """
     document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
     choices = document.get("choices") if isinstance(document, dict) else None
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    choice = (
+        choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    )
     message = choice.get("message")
     if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
-        raise wrong_schema_error(document, body, endpoint=endpoint, key=key, reply=completion_reply(choice, document, key=key, http_status=http_status))
-    text, thinking = message.get("content"), message.get("reasoning_content") or message.get("reasoning")
+        raise wrong_schema_error(
+            document,
+            body,
+            endpoint=endpoint,
+            key=key,
+            reply=completion_reply(choice, document, key=key, http_status=http_status),
+        )
+    text, thinking = (
+        message.get("content"),
+        message.get("reasoning_content") or message.get("reasoning"),
+    )
     if text is None or not text.strip():
-        raise no_text_error(endpoint, completion_reply(choice, document, key=key, http_status=http_status), label(message.get("refusal"), key))
+        raise no_text_error(
+            endpoint,
+            completion_reply(choice, document, key=key, http_status=http_status),
+            label(message.get("refusal"), key),
+        )
     reasoning = without_key(thinking, key) if thinking and isinstance(thinking, str) else None
-    return completion_reply(choice, document, key=key, http_status=http_status, text=without_key(text, key), reasoning=reasoning)
+    return completion_reply(
+        choice,
+        document,
+        key=key,
+        http_status=http_status,
+        text=without_key(text, key),
+        reasoning=reasoning,
+    )
 
 
 def json_reply(body: bytes, *, endpoint: str, key: Key, http_status: int) -> object:
     """The JSON of a successful answer.  Raises BadReply where the body is not UTF-8 or not JSON."""
     document = document_of(body)
     if document is None:
-        raise BadReplyError(f"{endpoint} answered, but not with JSON in UTF-8: {excerpt(body_text(body), key)!r}", http_status=http_status)
+        raise BadReplyError(
+            f"{endpoint} answered, but not with JSON in UTF-8: {excerpt(body_text(body), key)!r}",
+            http_status=http_status,
+        )
     return document
 
 
@@ -280,20 +342,52 @@ def no_text_error(endpoint: str, reply: Reply, refusal: str | None = None) -> Mo
         said = f"{endpoint} declined to answer (finish reason {finish_reason}): {refusal or 'no reason given'}"
         return RefusedError(said, http_status=status, reply=billable_reply(reply))
     spent = finish_reason in CUT_SHORT
-    why = "it used up its tokens before it said anything; raise max_tokens" if spent else "try again, or take another model"
-    return EmptyReplyError(f"{endpoint} answered without any text (finish reason {finish_reason}): {why}", http_status=status, reply=billable_reply(reply))
+    why = (
+        "it used up its tokens before it said anything; raise max_tokens"
+        if spent
+        else "try again, or take another model"
+    )
+    return EmptyReplyError(
+        f"{endpoint} answered without any text (finish reason {finish_reason}): {why}",
+        http_status=status,
+        reply=billable_reply(reply),
+    )
 
 
-def wrong_schema_error(document: object, body: bytes, *, endpoint: str, key: Key, reply: Reply, lacks: str = "choices[0].message.content") -> ModelError:
+def wrong_schema_error(
+    document: object,
+    body: bytes,
+    *,
+    endpoint: str,
+    key: Key,
+    reply: Reply,
+    lacks: str = "choices[0].message.content",
+) -> ModelError:
     """The error for a successful answer that has not the form of a reply: some servers report errors at status 200."""
     said, status = error_text(document), reply.http_status
     if said is not None and OVERFLOW.search(said):
-        return ContextOverflowError(f"{endpoint}: the prompt does not fit the model: {excerpt(said, key)}", http_status=status, reply=billable_reply(reply))
+        return ContextOverflowError(
+            f"{endpoint}: the prompt does not fit the model: {excerpt(said, key)}",
+            http_status=status,
+            reply=billable_reply(reply),
+        )
     found = excerpt(body_text(body) if said is None else said, key)
-    return BadReplyError(f"{endpoint} answered without {lacks}: {found!r}; is this a chat server?", http_status=status, reply=billable_reply(reply))
+    return BadReplyError(
+        f"{endpoint} answered without {lacks}: {found!r}; is this a chat server?",
+        http_status=status,
+        reply=billable_reply(reply),
+    )
 
 
-def read_fault(status: int, headers: Mapping[str, str], body: bytes, *, endpoint: str, key: Key, variable: str = KEY_VARIABLE) -> ModelError:
+def read_fault(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    endpoint: str,
+    key: Key,
+    variable: str = KEY_VARIABLE,
+) -> ModelError:
     """The error for an answer with a status that is not 2xx.
 
     3xx is BadReply (redirects are not followed), 429 RateLimited (Refused where the account is out of money, since no wait mends
@@ -304,19 +398,42 @@ def read_fault(status: int, headers: Mapping[str, str], body: bytes, *, endpoint
     found = f"status {status}: {excerpt(said, key)}"
     if status < 400:
         to = excerpt(headers.get("Location", "nowhere"), key)
-        return BadReplyError(f"{endpoint} redirects to {to} (status {status}), which is not followed: give the address itself", http_status=status)
+        return BadReplyError(
+            f"{endpoint} redirects to {to} (status {status}), which is not followed: give the address itself",
+            http_status=status,
+        )
     if status == 429 and "insufficient_quota" in said:
-        return RefusedError(f"{endpoint} refused the request: {found}; look at the billing of your account", http_status=status)
+        return RefusedError(
+            f"{endpoint} refused the request: {found}; look at the billing of your account",
+            http_status=status,
+        )
     if status == 429:
-        return RateLimitedError(f"{endpoint} asks to slow down: {found}", http_status=status, retry_after_s=retry_after_seconds(headers))
+        return RateLimitedError(
+            f"{endpoint} asks to slow down: {found}",
+            http_status=status,
+            retry_after_s=retry_after_seconds(headers),
+        )
     if OVERFLOW.search(said):
-        return ContextOverflowError(f"{endpoint}: the prompt does not fit the model: {found}; serve a longer context", http_status=status)
+        return ContextOverflowError(
+            f"{endpoint}: the prompt does not fit the model: {found}; serve a longer context",
+            http_status=status,
+        )
     if status in (401, 403):
-        why = f"check {variable}" if key else f"set {variable} (it is sent over https, and over http to private networks)"
+        why = (
+            f"check {variable}"
+            if key
+            else f"set {variable} (it is sent over https, and over http to private networks)"
+        )
         return RefusedError(f"{endpoint} wants another key: {found}; {why}", http_status=status)
     if status == 404:
-        hint = "most base urls end in /v1" if variable == KEY_VARIABLE else "check the name of the model"
-        return RefusedError(f"{endpoint} does not know the model or the path: {found}; {hint}", http_status=status)
+        hint = (
+            "most base urls end in /v1"
+            if variable == KEY_VARIABLE
+            else "check the name of the model"
+        )
+        return RefusedError(
+            f"{endpoint} does not know the model or the path: {found}; {hint}", http_status=status
+        )
     if status == 408 or status >= 500:
         return UnreachableError(f"{endpoint} failed: {found}; try again", http_status=status)
     return RefusedError(f"{endpoint} refused the request: {found}", http_status=status)

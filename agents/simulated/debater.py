@@ -86,8 +86,18 @@ class SimulatedDebater(BaseModel):
         place, profile = request.place, self.profile
         draw = stream("rating", profile.seed, request.seed)
         shared = stream("debate", place.episode).gauss(0, 1) * profile.debate_sd
-        level = 0.5 + profile.bias + profile.drift * place.round + shared + draw.gauss(0, 1) * profile.noise
-        rating = f"<rating>{rating_percent(level)}%</rating>" if draw.random() >= profile.unreadable else "(no rating)"
+        level = (
+            0.5
+            + profile.bias
+            + profile.drift * place.round
+            + shared
+            + draw.gauss(0, 1) * profile.noise
+        )
+        rating = (
+            f"<rating>{rating_percent(level)}%</rating>"
+            if draw.random() >= profile.unreadable
+            else "(no rating)"
+        )
         speech = (
             f"Simulated {place.phase} speech of the {place.seat}, number {request.seed}: no language model said this."
             f" Its strength is {profile.strength:g} logits."
@@ -95,8 +105,12 @@ class SimulatedDebater(BaseModel):
         if profile.family:
             speech += f" Its family is number {profile.family}."
         if profile.words:
-            speech += " and so on" * round(stream("words", profile.seed, request.seed).randint(0, profile.words) / 3)
-        return Reply(f"<thoughts>Simulated thoughts, number {request.seed}.</thoughts>\n<speech>{speech}</speech>\n{rating}")
+            speech += " and so on" * round(
+                stream("words", profile.seed, request.seed).randint(0, profile.words) / 3
+            )
+        return Reply(
+            f"<thoughts>Simulated thoughts, number {request.seed}.</thoughts>\n<speech>{speech}</speech>\n{rating}"
+        )
 
 
 def stream(*words: object) -> random.Random:
@@ -135,7 +149,9 @@ def parse_profile(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tu
         there_are = list(dict.fromkeys((*profiles, JUDGE, SOLVER)))
         near = difflib.get_close_matches(name, there_are, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise StudyError(f"there is no simulated profile {name!r}{hint} (there are {', '.join(there_are)}; for example {EXAMPLE})")
+        raise StudyError(
+            f"there is no simulated profile {name!r}{hint} (there are {', '.join(there_are)}; for example {EXAMPLE})"
+        )
     known: Any = profiles[name]
     given: dict[str, float | int] = {}
     for setting in settings:
@@ -144,7 +160,11 @@ def parse_profile(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tu
             raise StudyError(f"parameter {key} of a simulated model is given twice in {profile!r}")
         given[key] = parse_parameter(key, text, known, bounds)
     changed = replace(known, **given)
-    words = [f"{f.name}={getattr(changed, f.name)!r}" for f in fields(known) if getattr(changed, f.name) != getattr(known, f.name)]
+    words = [
+        f"{f.name}={getattr(changed, f.name)!r}"
+        for f in fields(known)
+        if getattr(changed, f.name) != getattr(known, f.name)
+    ]
     return ":".join([name, *words]), changed
 
 
@@ -152,15 +172,21 @@ def parse_parameter(key: str, text: str, profile: Any, bounds: Bounds) -> float 
     """The value of a parameter of a profile, checked."""
     kinds = {f.name: type(getattr(profile, f.name)) for f in fields(profile)}
     if key not in kinds:
-        raise StudyError(f"a simulated model of this kind has no parameter {key!r}; it has {', '.join(sorted(kinds))} (for example {EXAMPLE})")
+        raise StudyError(
+            f"a simulated model of this kind has no parameter {key!r}; it has {', '.join(sorted(kinds))} (for example {EXAMPLE})"
+        )
     try:
         value: float | int = kinds[key](text)
     except ValueError:
         whole = " without a point" if kinds[key] is int else ""
-        raise StudyError(f"parameter {key} of a simulated model needs a number{whole}, found {text[:40]!r} (for example {EXAMPLE})") from None
+        raise StudyError(
+            f"parameter {key} of a simulated model needs a number{whole}, found {text[:40]!r} (for example {EXAMPLE})"
+        ) from None
     low, high = bounds.get(key, (-math.inf, math.inf))
     if not low <= value <= high:
-        raise StudyError(f"parameter {key} of a simulated model must lie between {low} and {high}, found {text}")
+        raise StudyError(
+            f"parameter {key} of a simulated model must lie between {low} and {high}, found {text}"
+        )
     return value
 
 

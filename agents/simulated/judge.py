@@ -78,7 +78,9 @@ class SimulatedJudge(BaseModel):
         if own.random() < profile.shared:
             draw = stream("debate", *(speeches[side] for side in SIDES)).random()
         winner, sure = (SIDES[0], chance) if draw < chance else (SIDES[1], 1 - chance)
-        return Reply(f"{reasons}<winner>{winner}</winner>\n<rating>{rating_percent(sure + own.gauss(0, profile.noise))}%</rating>")
+        return Reply(
+            f"{reasons}<winner>{winner}</winner>\n<rating>{rating_percent(sure + own.gauss(0, profile.noise))}%</rating>"
+        )
 
 
 def speeches_in(said: str) -> tuple[dict[str, str], str]:
@@ -90,7 +92,11 @@ def speeches_in(said: str) -> tuple[dict[str, str], str]:
     heading = re.compile(rf"^\[{code[1]}\] (proposition|opposition), .*$", re.MULTILINE)
     found = list(heading.finditer(said))
     for number, match in enumerate(found):
-        end = found[number + 1].start() if number + 1 < len(found) else said.find("\nEnd of the transcript.", match.end())
+        end = (
+            found[number + 1].start()
+            if number + 1 < len(found)
+            else said.find("\nEnd of the transcript.", match.end())
+        )
         words[match[1]] += said[match.end() : end]
     return words, found[0][1] if found else SIDES[0]
 
@@ -100,7 +106,12 @@ def proposition_logit(speeches: dict[str, str], first: str, profile: JudgeProfil
     proposition, opposition = (speeches[side] for side in SIDES)
     length = math.log(max(len(proposition.split()), 1) / max(len(opposition.split()), 1))
     kin = is_family(proposition, profile) - is_family(opposition, profile)
-    own_biases = profile.side + profile.first * (1 if first == SIDES[0] else -1) + profile.length * length + profile.love * kin
+    own_biases = (
+        profile.side
+        + profile.first * (1 if first == SIDES[0] else -1)
+        + profile.length * length
+        + profile.love * kin
+    )
     return min(max(strength_in(proposition) - strength_in(opposition) + own_biases, -500.0), 500.0)
 
 

@@ -43,15 +43,21 @@ def simulated_questions(n: int, *, seed: int = 0, spread: float = 1.0) -> tuple[
     not from 0 to 20.
     """
     if not 0 <= n <= MAX_QUESTIONS:
-        raise StudyError(f"{n} simulated questions were asked for; there can be from 0 to {MAX_QUESTIONS:,}")
+        raise StudyError(
+            f"{n} simulated questions were asked for; there can be from 0 to {MAX_QUESTIONS:,}"
+        )
     if not 0 <= spread <= 20:
-        raise StudyError(f"the spread of the difficulties is {spread}; it lies between 0 and 20 logits")
+        raise StudyError(
+            f"the spread of the difficulties is {spread}; it lies between 0 and 20 logits"
+        )
     rng = random.Random(f"simulated questions {seed}")
     # Both draws are made for each question in turn, so that a longer list begins with a shorter one.
     drawn = [(rng.gauss(0, 1), rng.randint(0, HIGHEST)) for _ in range(n)]
     return tuple(
         Subject(
-            TEXT.format(number=number, difficulty=f"{min(max(spread * z, -99.0), 99.0):.3f}", right=right),
+            TEXT.format(
+                number=number, difficulty=f"{min(max(spread * z, -99.0), 99.0):.3f}", right=right
+            ),
             "question",
             str(right),
             (),
@@ -67,7 +73,13 @@ def question_in(text: str) -> SimulatedQuestion | None:
     last = None
     for last in QUESTION.finditer(text):  # noqa: B007
         pass
-    return None if last is None else SimulatedQuestion(int(last["number"]), float(last["difficulty"]), str(int(last["right"])))
+    return (
+        None
+        if last is None
+        else SimulatedQuestion(
+            int(last["number"]), float(last["difficulty"]), str(int(last["right"]))
+        )
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -17,14 +17,14 @@ from agents.simulated.questions import SimulatedQuestion, question_in
 from arena.types import Request, Sampling
 
 CHARACTERS_A_TOKEN = 4
-STATEMENT = re.compile(r"#(?P<who>[0-9a-f]{8}) (?:tends to|answers) (?:\\boxed\{)?(?P<said>\d{1,3})(?!\d)|\\(?:boxed|fbox)\{(?P<box>\d{1,3})\}")
+STATEMENT = re.compile(
+    r"#(?P<who>[0-9a-f]{8}) (?:tends to|answers) (?:\\boxed\{)?(?P<said>\d{1,3})(?!\d)|\\(?:boxed|fbox)\{(?P<box>\d{1,3})\}"
+)
 STEP_START = re.compile(r"Step (?P<step>\d{1,2}) of \d{1,2}\. #(?P<who>[0-9a-f]{8}) tends to \d")
 RESPONSE = re.compile(r"\bResponse (\d{1,3})\b")
 GUESS = re.compile(r"\bG(\d)\b")
 OPENING = "Simulated reasoning of #{mark}: no language model said this."
-STEP = (
-    "Step {step} of {steps}. #{mark} tends to {answer}. Here a paragraph stands where a model might think about {answer}; it holds no thought."
-)
+STEP = "Step {step} of {steps}. #{mark} tends to {answer}. Here a paragraph stands where a model might think about {answer}; it holds no thought."
 SUMMARY = " #{mark} tends to {answer}. The number {answer} fits so far, and each check of {answer} held.</summarize>"
 NO_ANSWER = "Simulated reply without an answer: no language model said this."
 # The paragraphs of a thought that tends to an answer, the opening first.
@@ -71,7 +71,9 @@ def parse_request(request: Request) -> ParsedRequest | None:
     """What a request asks; None where it holds no simulated question."""
     last = request.messages[-1] if request.messages else None
     begun = last.content if last is not None and last.role == "assistant" else ""
-    words = "\n".join(message.content for message in request.messages if message.role != "assistant")
+    words = "\n".join(
+        message.content for message in request.messages if message.role != "assistant"
+    )
     question = question_in(words)
     if question is None:
         return None
@@ -86,7 +88,10 @@ def mark_of(episode: str, seat: str) -> str:
 
 def statements_in(text: str, own: str) -> tuple[tuple[int, str, str], ...]:
     """(place, who, answer) of every statement in a text, those of `own` left out."""
-    found = ((match.start(), match["who"] or f"place {match.start()}", match["said"] or match["box"]) for match in STATEMENT.finditer(text))
+    found = (
+        (match.start(), match["who"] or f"place {match.start()}", match["said"] or match["box"])
+        for match in STATEMENT.finditer(text)
+    )
     return tuple((place, who, str(int(answer))) for place, who, answer in found if who != own)
 
 
@@ -95,7 +100,10 @@ def thoughts(mark: str, steps: int, answer: str, each: int | None = None) -> lis
     rated = "" if each is None else "\nConfidence of step {step}: {each}%"
     return [
         OPENING.format(mark=mark),
-        *((STEP + rated).format(step=step, steps=steps, mark=mark, answer=answer, each=each) for step in range(1, steps + 1)),
+        *(
+            (STEP + rated).format(step=step, steps=steps, mark=mark, answer=answer, each=each)
+            for step in range(1, steps + 1)
+        ),
     ]
 
 
@@ -104,20 +112,35 @@ def ending_of(asked: ParsedRequest, answer: str, level: float, chance: Mapping[s
     count = max((int(number) for number in GUESS.findall(asked.words)), default=0)
     if count:
         first = rating_percent(level) / 100
-        others = sorted((other for other in chance if other != answer), key=lambda other: -chance[other])[: count - 1]
+        others = sorted(
+            (other for other in chance if other != answer), key=lambda other: -chance[other]
+        )[: count - 1]
         total = sum(chance[other] for other in others) or 1.0
-        guesses = [(answer, first), *((other, (1 - first) * chance[other] / total) for other in others)]
-        return "\n".join(f"G{place}: {guess}\nP{place}: {share:.2f}" for place, (guess, share) in enumerate(guesses, 1))
+        guesses = [
+            (answer, first),
+            *((other, (1 - first) * chance[other] / total) for other in others),
+        ]
+        return "\n".join(
+            f"G{place}: {guess}\nP{place}: {share:.2f}"
+            for place, (guess, share) in enumerate(guesses, 1)
+        )
     boxed = f"#{asked.mark} answers \\boxed{{{answer}}}"
     return f"{boxed}\nConfidence: {rating_percent(level)}%" if "onfidence" in asked.words else boxed
 
 
-def write_solution(asked: ParsedRequest, write: Thoughts, answer: str, ending: str, sampling: Sampling) -> str:
+def write_solution(
+    asked: ParsedRequest, write: Thoughts, answer: str, ending: str, sampling: Sampling
+) -> str:
     """Thoughts and ending, or what is left of them after what the reply has begun with."""
     if not asked.prefill and "between <summarize> and" in asked.words:
         # A turn of a path that cannot be continued: its answer comes with the last one.
         last = f"\n{ending}" if "last turn" in asked.words else ""
-        return "\n\n".join(write(answer)) + "\n\n<summarize>" + SUMMARY.format(mark=asked.mark, answer=answer) + last
+        return (
+            "\n\n".join(write(answer))
+            + "\n\n<summarize>"
+            + SUMMARY.format(mark=asked.mark, answer=answer)
+            + last
+        )
     begun = asked.prefill
     gap = "" if not begun or begun.endswith("\n\n") else "\n" if begun.endswith("\n") else "\n\n"
     opened, closed = begun.rfind("<think>"), begun.rfind("</think>")
@@ -129,7 +152,12 @@ def write_solution(asked: ParsedRequest, write: Thoughts, answer: str, ending: s
     script = write(answer)
     if number >= 0:
         # The paragraph may be half written, and with the answer that it tended to before others were heard.
-        for again in (script[number], write(STATEMENT.search(tail)["said"])[number] if STATEMENT.search(tail) else script[number]):
+        for again in (
+            script[number],
+            write(STATEMENT.search(tail)["said"])[number]
+            if STATEMENT.search(tail)
+            else script[number],
+        ):
             rest = "\n\n".join((again, *script[number + 1 :])) + close + ending
             if rest.startswith(tail):
                 return rest[len(tail) :]
@@ -150,7 +178,14 @@ def last_paragraph(asked: ParsedRequest) -> tuple[int, str]:
     sizes = range(len(opening) - 1, 0, -1)
     # A letter or two at the end are its beginning only where a line begins with them.
     whole = f"\n{asked.prefill}"
-    begun = next((size for size in sizes if whole.endswith(opening[:size] if size > 9 else f"\n{opening[:size]}")), 0)
+    begun = next(
+        (
+            size
+            for size in sizes
+            if whole.endswith(opening[:size] if size > 9 else f"\n{opening[:size]}")
+        ),
+        0,
+    )
     return (0, opening[:begun]) if begun else (-1, "")
 
 

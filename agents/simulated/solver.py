@@ -54,7 +54,9 @@ from arena.types import BaseModel, Reply, Request
 
 FOUR_UINT64 = struct.Struct(">4Q")
 NORMAL = NormalDist()
-ASKS_FOR_MAJORITY = re.compile(r"most (?:agreed|consistent)|most of (?:these|the|them)\b[^.\n]{0,40}\bagree", re.IGNORECASE)
+ASKS_FOR_MAJORITY = re.compile(
+    r"most (?:agreed|consistent)|most of (?:these|the|them)\b[^.\n]{0,40}\bagree", re.IGNORECASE
+)
 POSSIBLE_ANSWER = re.compile(r"possible answer[\s:]{0,4}\\boxed\{(\d{1,3})\}", re.IGNORECASE)
 
 
@@ -81,7 +83,9 @@ class SolverProfile:
     seed: int = 0
 
 
-SHARES = dict.fromkeys(("shared", "concentration", "discrimination", "noise", "slip", "unreadable"), (0.0, 1.0))
+SHARES = dict.fromkeys(
+    ("shared", "concentration", "discrimination", "noise", "slip", "unreadable"), (0.0, 1.0)
+)
 BOUNDS: Bounds = SHARES | {
     "ability": (-20.0, 20.0),
     "distractors": (1, MOST_MISTAKES),
@@ -96,7 +100,9 @@ def solver_profile(profile: str) -> SolverProfile:
     return parse_profile(profile, {SOLVER: SolverProfile()}, BOUNDS)[1]
 
 
-def chances(profile: SolverProfile, question: SimulatedQuestion, heard: Mapping[str, int] | None = None) -> dict[str, float]:
+def chances(
+    profile: SolverProfile, question: SimulatedQuestion, heard: Mapping[str, int] | None = None
+) -> dict[str, float]:
     """The chance of each candidate, the right answer first, then the mistakes; they sum to 1.
 
     `heard` counts the peers that say an answer.
@@ -134,7 +140,13 @@ class SimulatedSolver(BaseModel):
             )
         text, finish = cut(self._reply_text(asked, request), request.sampling)
         read = sum(len(message.content) for message in request.messages)
-        return Reply(text, model_served=self.name, finish_reason=finish, tokens_in=count_tokens(read), tokens_out=count_tokens(len(text)))
+        return Reply(
+            text,
+            model_served=self.name,
+            finish_reason=finish,
+            tokens_in=count_tokens(read),
+            tokens_out=count_tokens(len(text)),
+        )
 
     def _reply_text(self, asked: ParsedRequest, request: Request) -> str:
         """The whole reply, by what is asked."""
@@ -144,7 +156,12 @@ class SimulatedSolver(BaseModel):
         noise = NORMAL.inv_cdf(sure) * self.profile.noise
         possible = POSSIBLE_ANSWER.search(asked.words)
         if possible is not None:
-            level = self._level(asked.question, str(int(possible[1])), chances(self.profile, asked.question)) + noise
+            level = (
+                self._level(
+                    asked.question, str(int(possible[1])), chances(self.profile, asked.question)
+                )
+                + noise
+            )
             return f"{OPENING.format(mark=asked.mark)}\n\nConfidence: {rating_percent(level)}%"
         if asked.statements and ASKS_FOR_MAJORITY.search(asked.words):
             return self._majority_reply(asked, noise, which if slip < self.profile.slip else None)
@@ -156,26 +173,46 @@ class SimulatedSolver(BaseModel):
             return f"{answer}}}."
         level = self._level(asked.question, answer, chance) + noise
         # The steps are as sure as makes their product the confidence of the whole.
-        each = rating_percent(min(max(level, 0.0), 1.0) ** (1 / self.profile.steps)) if "onfidence of step" in asked.words else None
+        each = (
+            rating_percent(min(max(level, 0.0), 1.0) ** (1 / self.profile.steps))
+            if "onfidence of step" in asked.words
+            else None
+        )
         ending = ending_of(asked, answer, level, chance)
-        return write_solution(asked, lambda said: thoughts(asked.mark, self.profile.steps, said, each), answer, ending, request.sampling)
+        return write_solution(
+            asked,
+            lambda said: thoughts(asked.mark, self.profile.steps, said, each),
+            answer,
+            ending,
+            request.sampling,
+        )
 
     def _sample_draw(self, request: Request, question: SimulatedQuestion) -> float:
         """The number in (0, 1) that decides a sample: its own, or the one that all samples of the question share."""
-        shares, own, *_ = uniforms("sample", self.profile.seed, request.place.episode, request.place.seat)
+        shares, own, *_ = uniforms(
+            "sample", self.profile.seed, request.place.episode, request.place.seat
+        )
         return shared_draw(self.profile.seed, question) if shares < self.profile.shared else own
 
-    def _level(self, question: SimulatedQuestion, answer: str, chance: Mapping[str, float]) -> float:
+    def _level(
+        self, question: SimulatedQuestion, answer: str, chance: Mapping[str, float]
+    ) -> float:
         """The confidence that is stated for an answer, without noise and before clipping."""
         right = chance[question.right]
-        return right + self.profile.bias + self.profile.discrimination * ((answer == question.right) - right)
+        return (
+            right
+            + self.profile.bias
+            + self.profile.discrimination * ((answer == question.right) - right)
+        )
 
     def _majority_reply(self, asked: ParsedRequest, noise: float, which: float | None) -> str:
         """The answer that most agree on, or the number of the first response that gives it; where the solver slips, another: number `which`
         in [0, 1) of them.
         """
         responses = asked.responses
-        given = list(responses.values()) or list({who: answer for _, who, answer in asked.statements}.values())
+        given = list(responses.values()) or list(
+            {who: answer for _, who, answer in asked.statements}.values()
+        )
         [(answer, _)] = Counter(given).most_common(1)
         others = sorted(set(given) - {answer})
         if which is not None and others:
@@ -183,14 +220,22 @@ class SimulatedSolver(BaseModel):
         if responses and r"\boxed{}" not in asked.words:
             number = next(number for number, response in responses.items() if response == answer)
             return f"{OPENING.format(mark=asked.mark)}\n\nThe most consistent is Response {number}."
-        level = self._level(asked.question, answer, chances(self.profile, asked.question, asked.answer_counts)) + noise
+        level = (
+            self._level(
+                asked.question, answer, chances(self.profile, asked.question, asked.answer_counts)
+            )
+            + noise
+        )
         return f"{OPENING.format(mark=asked.mark)}\n\n{ending_of(asked, answer, level, {})}"
 
 
 def uniforms(*words: object) -> tuple[float, ...]:
     """Four numbers in (0, 1) that belong to these words: cheaper than a random stream, where no more are needed."""
     # 52 bits of each, in the middle of its step: never 0, never 1.
-    return tuple(((number >> 12) + 0.5) * 2**-52 for number in FOUR_UINT64.unpack(hashlib.sha256(repr(words).encode()).digest()))
+    return tuple(
+        ((number >> 12) + 0.5) * 2**-52
+        for number in FOUR_UINT64.unpack(hashlib.sha256(repr(words).encode()).digest())
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -17,7 +17,13 @@ from agents.simulated.debater import Profile
 
 
 def ratings(
-    proposition: Profile, opposition: Profile, *, studies: int, debates: int, phases: int, rng: np.random.Generator
+    proposition: Profile,
+    opposition: Profile,
+    *,
+    studies: int,
+    debates: int,
+    phases: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """(studies, debates, 2, phases): ratings in [0, 1] of debates between two profiles, nan where missing after the re-ask.
 
@@ -30,10 +36,15 @@ def ratings(
     shape = (debates, studies, 2, phases)
     sides = (proposition, opposition)
     bias, drift, noise, debate_sd, unreadable = (
-        np.array([getattr(side, name) for side in sides])[:, None] for name in ("bias", "drift", "noise", "debate_sd", "unreadable")
+        np.array([getattr(side, name) for side in sides])[:, None]
+        for name in ("bias", "drift", "noise", "debate_sd", "unreadable")
     )
     level = 0.5 + bias + drift * np.arange(phases)  # (2, phases)
-    drawn = level + noise * own.standard_normal(shape) + debate_sd * shared.standard_normal((debates, studies, 1, 1))
+    drawn = (
+        level
+        + noise * own.standard_normal(shape)
+        + debate_sd * shared.standard_normal((debates, studies, 1, 1))
+    )
     printed = np.floor(100 * np.clip(drawn, 0, 1) + 0.5) / 100
     if unreadable.any():
         printed[reading.random(shape) < unreadable**2] = np.nan

@@ -22,7 +22,11 @@ from arena.types import Subject
 def expected_accuracy(profile: str, questions: Sequence[Subject]) -> float:
     """The exact share of right answers of one sample, in [0, 1]; an unreadable reply is not right."""
     known = solver_profile(profile)
-    return math.fsum(right for right, _ in chances_and_levels(known, questions)) / len(questions) * (1 - known.unreadable)
+    return (
+        math.fsum(right for right, _ in chances_and_levels(known, questions))
+        / len(questions)
+        * (1 - known.unreadable)
+    )
 
 
 def expected_majority(profile: str, questions: Sequence[Subject], n: int) -> float:
@@ -34,32 +38,49 @@ def expected_majority(profile: str, questions: Sequence[Subject], n: int) -> flo
     if not 1 <= n <= 100:
         raise StudyError(f"the majority of {n} samples was asked for; n lies between 1 and 100")
     known = solver_profile(profile)
-    own = np.array([list(chances(known, question).values()) for question in parse_questions(questions)])
+    own = np.array(
+        [list(chances(known, question).values()) for question in parse_questions(questions)]
+    )
     answers = own.shape[1]
     # [shared answer, question, answer]: the chances of a sample, given which answer the shared draw would bring.
     given = known.shared * np.eye(answers)[:, None, :] + (1 - known.shared) * own
     flat = given.reshape(-1, answers)
-    voting = [(math.comb(n, m) * (1 - known.unreadable) ** m * known.unreadable ** (n - m), m) for m in range(1, n + 1)]
-    wins = sum((share * win_probability(flat, m) for share, m in voting if share > 0), np.zeros(len(flat)))
+    voting = [
+        (math.comb(n, m) * (1 - known.unreadable) ** m * known.unreadable ** (n - m), m)
+        for m in range(1, n + 1)
+    ]
+    wins = sum(
+        (share * win_probability(flat, m) for share, m in voting if share > 0), np.zeros(len(flat))
+    )
     return float(np.mean(np.sum(own.T * wins.reshape(answers, len(own)), axis=0)))
 
 
 def expected_stated(profile: str, questions: Sequence[Subject]) -> float:
     """The exact mean of the confidences in [0, 1] that a solver states for answers of its own, clipping and rounding included."""
     known = solver_profile(profile)
-    means = (share * mean_rating(level, known.noise) for _, said in chances_and_levels(known, questions) for share, level in said)
+    means = (
+        share * mean_rating(level, known.noise)
+        for _, said in chances_and_levels(known, questions)
+        for share, level in said
+    )
     return math.fsum(means) / len(questions)
 
 
 def parse_questions(questions: Sequence[Subject]) -> list[SimulatedQuestion]:
     """What simulated questions say of themselves.  Raises StudyError where there are none, or one is not simulated."""
-    found = [question for subject in questions if (question := question_in(subject.text)) is not None]
+    found = [
+        question for subject in questions if (question := question_in(subject.text)) is not None
+    ]
     if not found or len(found) < len(questions):
-        raise StudyError(f"{len(questions) - len(found)} of {len(questions)} questions are not simulated: nothing can be expected of them")
+        raise StudyError(
+            f"{len(questions) - len(found)} of {len(questions)} questions are not simulated: nothing can be expected of them"
+        )
     return found
 
 
-def chances_and_levels(known: SolverProfile, questions: Sequence[Subject]) -> list[tuple[float, tuple[tuple[float, float], ...]]]:
+def chances_and_levels(
+    known: SolverProfile, questions: Sequence[Subject]
+) -> list[tuple[float, tuple[tuple[float, float], ...]]]:
     """Of each question the chance to be right, and (chance, mean of the confidence before clipping) of right and of wrong answers."""
     found = []
     for question in parse_questions(questions):

@@ -19,7 +19,17 @@ from transformers import PreTrainedTokenizerFast
 PAD, END, QUESTION, ANSWER = "<|pad|>", "<|end|>", "<|question|>", "<|answer|>"
 NOTHING = "nothing is known yet"
 BREAK = "\n\n"
-WORDS = ("<summarize>", "</summarize>", "<comment>", "</comment>", "</think>", "Peer N:", NOTHING, "\\boxed{", BREAK)
+WORDS = (
+    "<summarize>",
+    "</summarize>",
+    "<comment>",
+    "</comment>",
+    "</think>",
+    "Peer N:",
+    NOTHING,
+    "\\boxed{",
+    BREAK,
+)
 VOCABULARY = (PAD, END, QUESTION, ANSWER, *WORDS, *"}+=ut0123456789")
 IDS = {token: index for index, token in enumerate(VOCABULARY)}
 

@@ -40,4 +40,7 @@ def sums(n: int, *, held_out: bool = True, seed: int = 0) -> tuple[Subject, ...]
     found: dict[tuple[int, int, int], None] = {}
     while len(found) < n:
         found[draw(rng, held_out=held_out)] = None
-    return tuple(Subject(f"What is {a}+{b}+{c}?", "question", str(a + b + c), (), "toy/sum", "CC0-1.0") for a, b, c in found)
+    return tuple(
+        Subject(f"What is {a}+{b}+{c}?", "question", str(a + b + c), (), "toy/sum", "CC0-1.0")
+        for a, b, c in found
+    )

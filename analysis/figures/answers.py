@@ -40,7 +40,9 @@ def group_names(rows: Sequence[Row], letters: int = NAME_LETTERS) -> dict[tuple[
     """How each (arm, models) of the rows is called: by what of it differs."""
     keys = list(dict.fromkeys((row["arm"], row["models"]) for row in rows))
     arms, lineups = (len({key[part] for key in keys}) for part in (0, 1))
-    words = [arm if lineups == 1 else models if arms == 1 else f"{arm}, {models}" for arm, models in keys]
+    words = [
+        arm if lineups == 1 else models if arms == 1 else f"{arm}, {models}" for arm, models in keys
+    ]
     shown = distinct_names(list(map(str, range(len(keys)))), words, letters=letters)
     return dict(zip(keys, shown.values(), strict=True))
 
@@ -49,24 +51,36 @@ def accuracy(source: Source, record: AnswerRecord) -> Figure:
     """Accuracy against generated tokens a question, for each arm and lineup of models."""
     rows = []
     for arm, models, mask in groups(record, source):
-        [tokens] = mean_over_plays(record.plays.tokens_out[mask][:, None], record.plays.question[mask])
+        [tokens] = mean_over_plays(
+            record.plays.tokens_out[mask][:, None], record.plays.question[mask]
+        )
         spent = {"tokens_out_ci_low": tokens.ci_low, "tokens_out_ci_high": tokens.ci_high}
-        rows.append(json_row({"arm": arm, "models": models, **accuracy_row(record.plays, mask), **spent}))
+        rows.append(
+            json_row({"arm": arm, "models": models, **accuracy_row(record.plays, mask), **spent})
+        )
     known = [row for row in rows if row["tokens_out"] is not None]
     if not known:
-        raise source.nothing_to_draw("finished plays of questions with a known number of generated tokens")
+        raise source.nothing_to_draw(
+            "finished plays of questions with a known number of generated tokens"
+        )
     names = group_names(rows)
     shown = [row | {"name": names[row["arm"], row["models"]]} for row in rows]
     title = "Right answers and generated tokens"
-    chart = charts.accuracy_chart(shown, source.chart_title(title, pluralize(record.questions, "question")))
+    chart = charts.accuracy_chart(
+        shown, source.chart_title(title, pluralize(record.questions, "question"))
+    )
     plays, lost = sum(row["plays"] for row in rows), sum(row["unreadable"] for row in rows)
     unknown = sum(row["tokens_out_unknown"] for row in rows)
     caption = source.caption(
         f"Share of right final answers, percent, against generated tokens a play, both means with their interval. {INTERVAL}"
         f" {pluralize(plays, 'finished play')}; {lost:,} unreadable answers count as not right. Arms of nearly the same number of tokens are"
         " moved apart sideways, so that all can be seen.",
-        f"Plays with an unknown number of tokens, left out of the mean of tokens: {unknown:,}." if unknown else "",
-        f"Not drawn, since their tokens are unknown: {len(rows) - len(known)} of {len(rows)}." if len(known) < len(rows) else "",
+        f"Plays with an unknown number of tokens, left out of the mean of tokens: {unknown:,}."
+        if unknown
+        else "",
+        f"Not drawn, since their tokens are unknown: {len(rows) - len(known)} of {len(rows)}."
+        if len(known) < len(rows)
+        else "",
     )
     sql = queries.ACCURACY.format(conditions=queries.answer_conditions(source.study, source.where))
     return Figure("accuracy", title, caption, tuple(rows), sql, chart)
@@ -78,12 +92,17 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
     for arm, models, mask in groups(record, source):
         there = mask & ~np.isnan(plays.confidence) & ~np.isnan(plays.correct)
         if there.any():
-            wide = (by_question(values[there], plays.question[there]) for values in (plays.confidence, plays.correct))
+            wide = (
+                by_question(values[there], plays.question[there])
+                for values in (plays.confidence, plays.correct)
+            )
             every += [{"arm": arm, "models": models, **row} for row in bin_rows(*wide, "questions")]
             left += int((mask & ~there).sum())
     if not every:
         raise source.nothing_to_draw("answers with a stated confidence")
-    rows, withheld = source.publishable_rows(every, [row["questions"] for row in every], "questions")
+    rows, withheld = source.publishable_rows(
+        every, [row["questions"] for row in every], "questions"
+    )
     size = Counter[tuple[str, str]]()
     for row in rows:
         size[row["arm"], row["models"]] += row["n"]
@@ -93,7 +112,11 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
     shown = [row | {"group": names[row["arm"], row["models"]]} for row in drawn]
     title = "Stated confidence against right answers"
     words = source.chart_title(title, pluralize(sum(size.values()), "answer"))
-    some = f"The {len(most)} arms with most answers of {len(size)} are drawn." if len(most) < len(size) else ""
+    some = (
+        f"The {len(most)} arms with most answers of {len(size)} are drawn."
+        if len(most) < len(size)
+        else ""
+    )
     caption = source.caption(
         "Share of right final answers against stated confidence, percent, by bins of 10 points that are closed on the right. Bars are 95%"
         " intervals with questions as clusters. Dashed: stated confidence is right.",
@@ -101,9 +124,13 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
         f"Left out: {pluralize(left, 'play')} of these arms without confidence, or unreadable.",
         withheld,
     )
-    sql = queries.ANSWER_RELIABILITY.format(conditions=queries.answer_conditions(source.study, source.where))
+    sql = queries.ANSWER_RELIABILITY.format(
+        conditions=queries.answer_conditions(source.study, source.where)
+    )
     chart = charts.reliability_chart(shown, words, y_title="right, percent")
-    return Figure("answer_reliability", title, caption, tuple(rows), sql, chart, len(every) - len(rows))
+    return Figure(
+        "answer_reliability", title, caption, tuple(rows), sql, chart, len(every) - len(rows)
+    )
 
 
 def missing(source: Source, path: Path) -> Figure:
@@ -112,7 +139,10 @@ def missing(source: Source, path: Path) -> Figure:
     rows = [json_row(row) for row in query(path, sql).dicts()]
     if not rows:
         raise source.nothing_to_draw("missing values")
-    names = [", ".join(filter(None, (row["what"], row["phase"]))) + f": {row['reason'] or 'unknown'}" for row in rows]
+    names = [
+        ", ".join(filter(None, (row["what"], row["phase"]))) + f": {row['reason'] or 'unknown'}"
+        for row in rows
+    ]
     shown = distinct_names(list(map(str, range(len(rows)))), names)
     title = "What is missing, and why"
     chart = charts.missing_chart(

@@ -40,12 +40,32 @@ def confidence(source: Source, debates: Debates) -> Figure:
     every = confidence_rows(source, debates, np.ones(debates.model.shape, dtype=bool))
     check_any_rating(source, every)
     rows, withheld = source.publishable_rows(every, [row["debates"] for row in every])
-    labels = {row["phase"]: f"{name}\nn = {row['n']:,}" for row, name in zip(rows, phase_names(rows).values(), strict=True)}
+    labels = {
+        row["phase"]: f"{name}\nn = {row['n']:,}"
+        for row, name in zip(rows, phase_names(rows).values(), strict=True)
+    }
     lines, drawn = debater_lines(source, debates, lambda row, side: "", labels)
     title = "How sure of winning debaters are"
-    chart = charts.confidence_chart([row | {"phase": labels[row["phase"]]} for row in rows], lines, source.chart_title(title, debate_count_words(debates)))
-    caption = source.caption(f"Mean stated confidence of winning by phase, percent. {INTERVAL}", drawn, withheld, missing_sentence(every))
-    return Figure("confidence", title, caption, tuple(rows), rating_query(source, debates, ""), chart, len(every) - len(rows))
+    chart = charts.confidence_chart(
+        [row | {"phase": labels[row["phase"]]} for row in rows],
+        lines,
+        source.chart_title(title, debate_count_words(debates)),
+    )
+    caption = source.caption(
+        f"Mean stated confidence of winning by phase, percent. {INTERVAL}",
+        drawn,
+        withheld,
+        missing_sentence(every),
+    )
+    return Figure(
+        "confidence",
+        title,
+        caption,
+        tuple(rows),
+        rating_query(source, debates, ""),
+        chart,
+        len(every) - len(rows),
+    )
 
 
 def confidence_by_side(source: Source, debates: Debates) -> Figure:
@@ -62,28 +82,62 @@ def confidence_by_side(source: Source, debates: Debates) -> Figure:
     title = "How sure each side is of winning"
     shown = [row | {"phase": labels[row["phase"]], "group": row["seat"]} for row in rows]
     caption = source.caption(
-        f"Mean stated confidence of winning by phase and side, percent. {INTERVAL}", drawn, withheld, size_sentence(rows), missing_sentence(every)
+        f"Mean stated confidence of winning by phase and side, percent. {INTERVAL}",
+        drawn,
+        withheld,
+        size_sentence(rows),
+        missing_sentence(every),
     )
-    chart = charts.confidence_by_side_chart(shown, lines, source.chart_title(title, debate_count_words(debates)))
-    return Figure("confidence_by_side", title, caption, tuple(rows), rating_query(source, debates, "seat, "), chart, len(every) - len(rows))
+    chart = charts.confidence_by_side_chart(
+        shown, lines, source.chart_title(title, debate_count_words(debates))
+    )
+    return Figure(
+        "confidence_by_side",
+        title,
+        caption,
+        tuple(rows),
+        rating_query(source, debates, "seat, "),
+        chart,
+        len(every) - len(rows),
+    )
 
 
 def confidence_by_model(source: Source, debates: Debates) -> Figure:
     """The same for each model, the surest at the end first."""
-    every = [{"model": name, **row} for name, mask in model_seats(debates) for row in confidence_rows(source, debates, mask)]
+    every = [
+        {"model": name, **row}
+        for name, mask in model_seats(debates)
+        for row in confidence_rows(source, debates, mask)
+    ]
     check_any_rating(source, every)
     shown, withheld = source.publishable_rows(every, [row["debates"] for row in every])
-    rows = [row for row in shown if row["n"] or row["missing"]]  # a model need not be in every arm, nor an arm have every phase
+    rows = [
+        row for row in shown if row["n"] or row["missing"]
+    ]  # a model need not be in every arm, nor an arm have every phase
     last = {row["model"]: -1.0 if row["mean"] is None else row["mean"] for row in rows}
     names = sorted(last, key=lambda name: (-last[name], name))
     rows.sort(key=lambda row: names.index(row["model"]))
     most = {name: max(row["n"] for row in rows if row["model"] == name) for name in names}
-    panels = [name for name in names if name in sorted(names, key=lambda name: (-most[name], name))[:MOST_PANELS]]
+    panels = [
+        name
+        for name in names
+        if name in sorted(names, key=lambda name: (-most[name], name))[:MOST_PANELS]
+    ]
     labels, titles = phase_names(shown), short_names(panels, letters=PANEL_LETTERS)
-    panelled = [row | {"phase": labels[row["phase"]], "group": titles[row["model"]]} for row in rows if row["model"] in titles]
-    lines, drawn = debater_lines(source, debates, lambda row, side: titles.get(debates.model[row, side]), labels)
+    panelled = [
+        row | {"phase": labels[row["phase"]], "group": titles[row["model"]]}
+        for row in rows
+        if row["model"] in titles
+    ]
+    lines, drawn = debater_lines(
+        source, debates, lambda row, side: titles.get(debates.model[row, side]), labels
+    )
     title = "How sure each model is of winning"
-    left = f"The {MOST_PANELS} models with most ratings of {len(names)} are drawn." if len(panels) < len(names) else ""
+    left = (
+        f"The {MOST_PANELS} models with most ratings of {len(names)} are drawn."
+        if len(panels) < len(names)
+        else ""
+    )
     caption = source.caption(
         f"Mean stated confidence of winning by phase and model, percent; n: ratings a phase at most. {INTERVAL}",
         drawn,
@@ -91,8 +145,21 @@ def confidence_by_model(source: Source, debates: Debates) -> Figure:
         withheld,
         missing_sentence(every),
     )
-    chart = charts.confidence_by_model_chart(panelled, lines, source.chart_title(title, debate_count_words(debates)), phases=list(labels.values()))
-    return Figure("confidence_by_model", title, caption, tuple(rows), rating_query(source, debates, "model, "), chart, len(every) - len(shown))
+    chart = charts.confidence_by_model_chart(
+        panelled,
+        lines,
+        source.chart_title(title, debate_count_words(debates)),
+        phases=list(labels.values()),
+    )
+    return Figure(
+        "confidence_by_model",
+        title,
+        caption,
+        tuple(rows),
+        rating_query(source, debates, "model, "),
+        chart,
+        len(every) - len(shown),
+    )
 
 
 def reliability(source: Source, debates: Debates) -> Figure:
@@ -100,13 +167,19 @@ def reliability(source: Source, debates: Debates) -> Figure:
     at = phase_index(debates, source.where)
     phase, stated, outcome = debates.phases[at], debates.confidence[:, :, at], debates.outcome()
     decided = ~np.isnan(stated) & ((outcome == 0) | (outcome == 1))
-    every = bin_rows(np.where(decided, stated, np.nan), np.where(decided, outcome, np.nan), "debates")
+    every = bin_rows(
+        np.where(decided, stated, np.nan), np.where(decided, outcome, np.nan), "debates"
+    )
     if not every:
         raise source.nothing_to_draw("ratings in judged debates with a winner")
     rows, withheld = source.publishable_rows(every, [row["debates"] for row in every])
     title = "Stated confidence against the jury"
-    words = source.chart_title(title, f"{pluralize(int(decided.sum()), 'rating')} in {cut(phase, PHASE_LETTERS)}")
-    chart = answer_charts.reliability_chart([row | {"group": ""} for row in rows], words, y_title="won, percent")
+    words = source.chart_title(
+        title, f"{pluralize(int(decided.sum()), 'rating')} in {cut(phase, PHASE_LETTERS)}"
+    )
+    chart = answer_charts.reliability_chart(
+        [row | {"group": ""} for row in rows], words, y_title="won, percent"
+    )
     judged = int((outcome == 0.5)[:, 0].sum()), int(np.isnan(outcome)[:, 0].sum())
     caption = source.caption(
         f"Share of debates won (by the larger sum of the judges' confidences) against confidence stated in {phase}, percent, by bins of 10"
@@ -114,7 +187,9 @@ def reliability(source: Source, debates: Debates) -> Figure:
         f"Left out: {pluralize(judged[0], 'tie')}, {pluralize(judged[1], 'debate')} without a winner.",
         withheld,
     )
-    query = queries.ratings(source.study, source.where, debates.phases) + queries.RELIABILITY.format(phase=literal(phase))
+    query = queries.ratings(
+        source.study, source.where, debates.phases
+    ) + queries.RELIABILITY.format(phase=literal(phase))
     return Figure("reliability", title, caption, tuple(rows), query, chart, len(every) - len(rows))
 
 
@@ -133,17 +208,31 @@ def bin_rows(stated: Array, outcome: Array, unit: str) -> list[Row]:
         found = clustered_mean(np.where(mine, outcome, np.nan)[chosen])
         size = {"n": found.n, unit: found.clusters, "confidence": float(stated[mine].mean())}
         limits = {"share": found.mean, "ci_low": found.ci_low, "ci_high": found.ci_high}
-        rows.append(json_row({"above": round(number / 10, 1), "up_to": round((number + 1) / 10, 1), **size, **limits}))
+        rows.append(
+            json_row(
+                {
+                    "above": round(number / 10, 1),
+                    "up_to": round((number + 1) / 10, 1),
+                    **size,
+                    **limits,
+                }
+            )
+        )
     return rows
 
 
 def sides(source: Source, debates: Debates) -> Figure:
     """The two ratings of each debate in the first and the last phase."""
     if not source.single_ratings:
-        raise StudyError("this figure is made of ratings of single debaters, and those were private")
+        raise StudyError(
+            "this figure is made of ratings of single debaters, and those were private"
+        )
     at = phase_index(debates, source.where)
     columns = [at] if source.where.phase or at == 0 else [0, at]
-    rows = [{"phase": debates.phases[k], **asdict(both_sides(debates.confidence[:, :, k]))} for k in columns]
+    rows = [
+        {"phase": debates.phases[k], **asdict(both_sides(debates.confidence[:, :, k]))}
+        for k in columns
+    ]
     if not sum(row["debates"] for row in rows):
         raise source.nothing_to_draw("debates in which both sides gave a rating")
     labels, points = phase_names(rows), []
@@ -156,10 +245,20 @@ def sides(source: Source, debates: Debates) -> Figure:
             k = columns[column]
             x, y = np.clip(debates.confidence[row, :, k] + spread[number, column], 0, 1).tolist()
             point = {"phase": labels[debates.phases[k]], "proposition": x, "opposition": y}
-            points.append(point | ({"href": debate_link(debates.episode[row])} if source.links else {}))
+            points.append(
+                point | ({"href": debate_link(debates.episode[row])} if source.links else {})
+            )
     title = "How sure the two sides of one debate are"
-    chart = charts.both_sides_chart([row | {"phase": labels[row["phase"]]} for row in rows], points, source.chart_title(title, debate_count_words(debates)))
-    some = f"{len(drawn):,} debates drawn at random of {len(both):,}" if len(drawn) < len(both) else f"{pluralize(len(both), 'debate')}"
+    chart = charts.both_sides_chart(
+        [row | {"phase": labels[row["phase"]]} for row in rows],
+        points,
+        source.chart_title(title, debate_count_words(debates)),
+    )
+    some = (
+        f"{len(drawn):,} debates drawn at random of {len(both):,}"
+        if len(drawn) < len(both)
+        else f"{pluralize(len(both), 'debate')}"
+    )
     shares = "; ".join(f"{row['phase']} {row['above_50']:,} of {row['debates']:,}" for row in rows)
     caption = source.caption(
         f"Confidence of winning stated by the proposition and the opposition of the same debate, percent. Each dot is a debate, moved by less"
@@ -183,7 +282,11 @@ def rises(source: Source, debates: Debates) -> Figure:
         left += int((mask & debates.asked[:, :, [0, at]].any(axis=2) & ~pair).sum())
         if pair.any():
             found = rise(*(np.where(pair, values, np.nan) for values in (first, last)))
-            means = {"first": float(first[pair].mean()), "last": float(last[pair].mean()), "rise": found.mean}
+            means = {
+                "first": float(first[pair].mean()),
+                "last": float(last[pair].mean()),
+                "rise": found.mean,
+            }
             limits = {"ci_low": found.ci_low, "ci_high": found.ci_high, "share_up": found.share_up}
             every.append(json_row({"model": name, "n": found.n, **means, **limits}))
             of.append(int(pair.any(axis=1).sum()))
@@ -194,13 +297,20 @@ def rises(source: Source, debates: Debates) -> Figure:
     begun, ended = debates.phases[0], debates.phases[at]
     title = "How much surer each model becomes"
     axis = f"rise from {cut(begun, PHASE_LETTERS)} to {cut(ended, PHASE_LETTERS)}, points"
-    chart = charts.estimates_chart(estimate_rows(rows, "model", "rise", "n"), source.chart_title(title, debate_count_words(debates)), axis=axis, zero=0)
+    chart = charts.estimates_chart(
+        estimate_rows(rows, "model", "rise", "n"),
+        source.chart_title(title, debate_count_words(debates)),
+        axis=axis,
+        zero=0,
+    )
     caption = source.caption(
         f"Mean rise of stated confidence from {begun} to {ended}, percentage points; n: debaters with both ratings. {INTERVAL}",
         f"Left out: {pluralize(left, 'debater')} without both.",
         withheld,
     )
-    query = queries.ratings(source.study, source.where, debates.phases) + queries.RISE.format(first=literal(begun), last=literal(ended))
+    query = queries.ratings(source.study, source.where, debates.phases) + queries.RISE.format(
+        first=literal(begun), last=literal(ended)
+    )
     return Figure("rise", title, caption, tuple(rows), query, chart, len(every) - len(rows))
 
 
@@ -216,19 +326,30 @@ def leaderboard(source: Source, debates: Debates) -> Figure:
     for name, mask in model_seats(part):
         found = clustered_share(won[mask], cluster[mask.any(axis=1)])
         counts = {"debates": found.n, "wins": float(won[mask].sum()), "win_rate": found.mean}
-        rows.append(json_row({"model": name, **counts, "ci_low": found.ci_low, "ci_high": found.ci_high}))
+        rows.append(
+            json_row({"model": name, **counts, "ci_low": found.ci_low, "ci_high": found.ci_high})
+        )
     rows.sort(key=lambda row: (-row["win_rate"], row["model"]))
     title = "How often each model won"
     words = source.chart_title(title, pluralize(int(played.sum()), "judged debate"))
     shown = estimate_rows(rows, "model", "win_rate", "debates")
-    chart = charts.estimates_chart(shown, words, axis="debates won, percent", zero=50, domain=(0, 100))
+    chart = charts.estimates_chart(
+        shown, words, axis="debates won, percent", zero=50, domain=(0, 100)
+    )
     ties = int((won == 0.5)[:, 0].sum())
     caption = source.caption(
         "Share of debates against other models that each won, percent, by the larger sum of the judges' confidences, a tie as half a win"
         f" ({pluralize(ties, 'tie')}); n: debates. Bars are 95% intervals with the debates of one pair on one motion as clusters.",
         f"Left out: {pluralize(len(debates.arm) - int(played.sum()), 'debate')} not judged, or of a model against itself.",
     )
-    return Figure("leaderboard", title, caption, tuple(rows), queries.debates(source.study, source.where) + queries.LEADERBOARD, chart)
+    return Figure(
+        "leaderboard",
+        title,
+        caption,
+        tuple(rows),
+        queries.debates(source.study, source.where) + queries.LEADERBOARD,
+        chart,
+    )
 
 
 def strength(source: Source, path: Path) -> Figure:
@@ -242,11 +363,19 @@ def strength(source: Source, path: Path) -> Figure:
     title = "How strong each contestant is"
     called = short_names([row["agent"] for row in rows])
     shown = [
-        {"name": called[row["agent"]], "value": row["strength"], "low": row["ci_low"], "high": row["ci_high"], "label": f"n = {row['votes']:,}"}
+        {
+            "name": called[row["agent"]],
+            "value": row["strength"],
+            "low": row["ci_low"],
+            "high": row["ci_high"],
+            "label": f"n = {row['votes']:,}",
+        }
         for row in rows
     ]
     source = replace(source, simulated=found["simulated"])
-    words = source.chart_title(title, f"{found['debates']:,} debates, {found['verdicts']['counted']:,} verdicts")
+    words = source.chart_title(
+        title, f"{found['debates']:,} debates, {found['verdicts']['counted']:,} verdicts"
+    )
     chart = charts.estimates_chart(shown, words, axis="strength, logits", zero=0)
     caption = source.caption(
         "Bradley-Terry strength in logits, with mean 0: a contestant wins against one d below it with the chance 1 / (1 + exp(-d)), as this"
@@ -255,7 +384,14 @@ def strength(source: Source, path: Path) -> Figure:
         f" family, and left out, {found['verdicts']['judge_is_contestant'] + found['verdicts']['judge_of_family']:,}. The query counts single"
         " readings; strengths are fitted to votes, which several readings of a judge make.",
     )
-    return Figure("strength", title, caption, tuple(rows), queries.debates(source.study, DebateFilter()) + queries.STRENGTH, chart)
+    return Figure(
+        "strength",
+        title,
+        caption,
+        tuple(rows),
+        queries.debates(source.study, DebateFilter()) + queries.STRENGTH,
+        chart,
+    )
 
 
 def model_seats(debates: Debates) -> list[tuple[str, Mask]]:
@@ -277,7 +413,12 @@ def check_any_rating(source: Source, rows: Sequence[Row]) -> None:
         raise source.nothing_to_draw("finished debate with a rating")
 
 
-def debater_lines(source: Source, debates: Debates, group: Callable[[int, int], str | None], labels: dict[str, str]) -> tuple[list[Row], str]:
+def debater_lines(
+    source: Source,
+    debates: Debates,
+    group: Callable[[int, int], str | None],
+    labels: dict[str, str],
+) -> tuple[list[Row], str]:
     """(points of single debaters, what was drawn in words): at most MOST_DRAWN of those with a rating in two phases, or in the one shown.
 
     `group` names the group of a debater by its debate and side, None where it is not drawn.
@@ -295,8 +436,20 @@ def debater_lines(source: Source, debates: Debates, group: Callable[[int, int], 
             value = float(debates.confidence[row, side, k])
             if value == value:
                 name = labels[debates.phases[k]]
-                points.append({"debater": f"{row}/{side}", "group": group(row, side), "phase": name, "confidence": value, **link})
-    drawn = f"{MOST_DRAWN} debaters drawn at random of {len(pool):,}" if len(pool) > MOST_DRAWN else f"all {len(pool):,} debaters"
+                points.append(
+                    {
+                        "debater": f"{row}/{side}",
+                        "group": group(row, side),
+                        "phase": name,
+                        "confidence": value,
+                        **link,
+                    }
+                )
+    drawn = (
+        f"{MOST_DRAWN} debaters drawn at random of {len(pool):,}"
+        if len(pool) > MOST_DRAWN
+        else f"all {len(pool):,} debaters"
+    )
     return points, f"Thin lines: {drawn}."
 
 
@@ -309,8 +462,14 @@ def sample_rows(pool: NDArray[Any]) -> NDArray[Any]:
 
 def pairs_on_motions(debates: Debates) -> NDArray[np.int64]:
     """(G,) codes of pairs of models on a motion, whoever sits where; a debate without a known motion stands alone."""
-    motion = [episode if subject is None else subject for episode, subject in zip(debates.episode, debates.subject, strict=True)]
-    keys = [(*sorted(map(str, pair)), what) for pair, what in zip(debates.model.tolist(), motion, strict=True)]
+    motion = [
+        episode if subject is None else subject
+        for episode, subject in zip(debates.episode, debates.subject, strict=True)
+    ]
+    keys = [
+        (*sorted(map(str, pair)), what)
+        for pair, what in zip(debates.model.tolist(), motion, strict=True)
+    ]
     code = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return np.array([code[key] for key in keys], dtype=np.int64)
 
@@ -321,7 +480,8 @@ def estimate_rows(rows: Sequence[Row], name: str, value: str, size: str) -> list
     found = []
     for row in rows:
         numbers = {
-            key: None if row[entry] is None else 100 * row[entry] for key, entry in (("value", value), ("low", "ci_low"), ("high", "ci_high"))
+            key: None if row[entry] is None else 100 * row[entry]
+            for key, entry in (("value", value), ("low", "ci_low"), ("high", "ci_high"))
         }
         found.append({"name": called[row[name]], **numbers, "label": f"n = {row[size]:,}"})
     return found
@@ -338,7 +498,9 @@ def rating_query(source: Source, debates: Debates, by: str) -> str:
     phase = f" where phase = {literal(source.where.phase)}" if source.where.phase else ""
     known = "model is not null" if by.startswith("model") else ""
     condition = phase + (f" and {known}" if phase and known else f" where {known}" if known else "")
-    return queries.ratings(source.study, source.where, debates.phases) + queries.CONFIDENCE.format(by=by, phase=condition)
+    return queries.ratings(source.study, source.where, debates.phases) + queries.CONFIDENCE.format(
+        by=by, phase=condition
+    )
 
 
 def pluralize(n: int, noun: str) -> str:
@@ -358,6 +520,9 @@ def size_sentence(rows: Sequence[Row]) -> str:
 
 def missing_sentence(rows: Sequence[Row]) -> str:
     """How many ratings are missing, by phase."""
-    missing = {phase: sum(row["missing"] for row in rows if row["phase"] == phase) for phase in dict.fromkeys(row["phase"] for row in rows)}
+    missing = {
+        phase: sum(row["missing"] for row in rows if row["phase"] == phase)
+        for phase in dict.fromkeys(row["phase"] for row in rows)
+    }
     some = ", ".join(f"{phase} {n:,}" for phase, n in missing.items() if n)
     return f"Asked for and missing: {some}." if some else "No rating that was asked for is missing."

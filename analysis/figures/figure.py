@@ -63,7 +63,9 @@ class DebateFilter:
 
     def __post_init__(self) -> None:
         if self.outcome not in (None, *OUTCOMES, *ANSWER_OUTCOMES):
-            raise StudyError(f"an outcome is one of {', '.join((*OUTCOMES, *ANSWER_OUTCOMES))}; found {self.outcome!r}")
+            raise StudyError(
+                f"an outcome is one of {', '.join((*OUTCOMES, *ANSWER_OUTCOMES))}; found {self.outcome!r}"
+            )
 
     def active_filters(self) -> dict[str, str]:
         """What is set, by name."""
@@ -88,21 +90,39 @@ class Source:
 
     def chart_title(self, title: str, counted: str) -> ChartTitle:
         """The title, and below it the study, how much of it is counted, the filter, and a loud word where it is simulated."""
-        applied = ", ".join(f"{name} {value}" for name, value in self.where.active_filters().items() if name not in self.unused)
-        notes = [f"{cut(self.study, NAME_LETTERS)}: {counted}", *([f"only {applied}"] if applied else []), *([SIMULATED_NOTICE] if self.simulated else [])]
+        applied = ", ".join(
+            f"{name} {value}"
+            for name, value in self.where.active_filters().items()
+            if name not in self.unused
+        )
+        notes = [
+            f"{cut(self.study, NAME_LETTERS)}: {counted}",
+            *([f"only {applied}"] if applied else []),
+            *([SIMULATED_NOTICE] if self.simulated else []),
+        ]
         return ChartTitle(title, tuple(notes))
 
     def caption(self, *sentences: str) -> str:
         """The sentences with the study before them and what limits them behind."""
         given = self.where.active_filters()
-        applied = ", ".join(f"{name} {value}" for name, value in given.items() if name not in self.unused)
+        applied = ", ".join(
+            f"{name} {value}" for name, value in given.items() if name not in self.unused
+        )
         left = ", ".join(name for name in given if name in self.unused)
         found = [*sentences, f"Study: {self.study}" + (f"; only {applied}." if applied else ".")]
         found += [f"The filter by {left} is not applied here."] if left else []
-        found += ["SIMULATED models spoke in this study: its numbers are no findings about language models."] if self.simulated else []
+        found += (
+            [
+                "SIMULATED models spoke in this study: its numbers are no findings about language models."
+            ]
+            if self.simulated
+            else []
+        )
         return clean(" ".join(sentence for sentence in found if sentence))
 
-    def publishable_rows(self, rows: Sequence[Row], sizes: Sequence[int], unit: str = "debates") -> tuple[list[Row], str]:
+    def publishable_rows(
+        self, rows: Sequence[Row], sizes: Sequence[int], unit: str = "debates"
+    ) -> tuple[list[Row], str]:
         """The rows that may be shown, and the sentence that says how many may not.
 
         Without `singles`, a row made of ratings of some debates (or what `unit` says), but fewer than FEW, is left out; `sizes` says of how
@@ -114,13 +134,25 @@ class Source:
         left = len(rows) - len(kept)
         groups = "1 group" if left == 1 else f"{left:,} groups"
         if left and max(sizes) < MIN_GROUP_SIZE:
-            raise TooFewError(f"nothing to draw: in each group of the study {self.study!r} are private ratings of fewer than {MIN_GROUP_SIZE} {unit}")
-        return kept, f"Left out, since they would tell of single private ratings: {groups} of fewer than {MIN_GROUP_SIZE} {unit}." if left else ""
+            raise TooFewError(
+                f"nothing to draw: in each group of the study {self.study!r} are private ratings of fewer than {MIN_GROUP_SIZE} {unit}"
+            )
+        return (
+            kept,
+            f"Left out, since they would tell of single private ratings: {groups} of fewer than {MIN_GROUP_SIZE} {unit}."
+            if left
+            else "",
+        )
 
     def nothing_to_draw(self, what: str) -> StudyError:
         """The error that says that there is nothing to draw."""
-        applied = ", ".join(f"{name} {value}" for name, value in self.where.active_filters().items())
-        return StudyError(f"nothing to draw: the study {self.study!r} has no {what}" + (f" with {applied}" if applied else ""))
+        applied = ", ".join(
+            f"{name} {value}" for name, value in self.where.active_filters().items()
+        )
+        return StudyError(
+            f"nothing to draw: the study {self.study!r} has no {what}"
+            + (f" with {applied}" if applied else "")
+        )
 
 
 def filter_debates(debates: Debates, where: DebateFilter) -> Debates:
@@ -142,13 +174,18 @@ def phase_index(debates: Debates, where: DebateFilter) -> int:
     if where.phase is None:
         return len(debates.phases) - 1
     if where.phase not in debates.phases:
-        raise StudyError(f"there is no rating in a phase {where.phase!r} here; there are: {', '.join(debates.phases) or 'none'}")
+        raise StudyError(
+            f"there is no rating in a phase {where.phase!r} here; there are: {', '.join(debates.phases) or 'none'}"
+        )
     return debates.phases.index(where.phase)
 
 
 def literal(value: str) -> str:
     """A text as SQL writes it; what a reader could not see (controls, writing direction) stands as its number."""
-    parts = [part if part.isprintable() else f"' || chr({ord(part)}) || '" for part in value.replace("'", "''")]
+    parts = [
+        part if part.isprintable() else f"' || chr({ord(part)}) || '"
+        for part in value.replace("'", "''")
+    ]
     quoted = f"'{''.join(parts)}'"
     return quoted if value.isprintable() else f"({quoted})"
 
@@ -163,7 +200,11 @@ def conditions(where: DebateFilter) -> list[str]:
     if where.subject is not None:
         found.append(f"e.subject = {literal(where.subject)}")
     if where.outcome is not None:
-        found.append("v.confidence_sum is null" if where.outcome == "not judged" else f"v.confidence_sum = {literal(where.outcome)}")
+        found.append(
+            "v.confidence_sum is null"
+            if where.outcome == "not judged"
+            else f"v.confidence_sum = {literal(where.outcome)}"
+        )
     return found
 
 

@@ -91,7 +91,9 @@ group by what, phase, reason order by share desc, what, phase, reason"""
 
 def debates(study: str, where: DebateFilter) -> str:
     """The finished debates that the filter keeps, as the beginning of a query."""
-    return DEBATES.format(conditions=" and ".join([f"e.study = {literal(study)}", *conditions(where)]))
+    return DEBATES.format(
+        conditions=" and ".join([f"e.study = {literal(study)}", *conditions(where)])
+    )
 
 
 def ratings(study: str, where: DebateFilter, phases: tuple[str, ...]) -> str:
@@ -116,7 +118,11 @@ def missing(study: str, where: DebateFilter) -> str:
     if where.arm is not None:
         found.append(f"e.arm = {literal(where.arm)}")
     if where.model is not None:
-        found.append(f"e.episode in (select episode from seats where model = {literal(where.model)})")
+        found.append(
+            f"e.episode in (select episode from seats where model = {literal(where.model)})"
+        )
     if where.subject is not None:
         found.append(f"e.subject = {literal(where.subject)}")
-    return MISSING.format(conditions=" and ".join(found), study=literal(study), whole=str(len(found) == 1).lower())
+    return MISSING.format(
+        conditions=" and ".join(found), study=literal(study), whole=str(len(found) == 1).lower()
+    )

@@ -10,13 +10,30 @@ from pathlib import Path
 from analysis.figures import answers as answer_figures
 from analysis.figures import debates as debate_figures
 from analysis.figures.charts.style import png, svg
-from analysis.figures.figure import ANSWER_OUTCOMES, OUTCOMES, DebateFilter, Figure, Source, filter_debates
+from analysis.figures.figure import (
+    ANSWER_OUTCOMES,
+    OUTCOMES,
+    DebateFilter,
+    Figure,
+    Source,
+    filter_debates,
+)
 from analysis.read.answers import AnswerRecord, read_answers
 from analysis.read.debates import DebateRecord, read_records
 from arena.errors import StudyError
 from arena.store.database import query
 
-__all__ = ["ANSWER_OUTCOMES", "NAMES", "OUTCOMES", "Figure", "DebateFilter", "figure", "figures", "png", "svg"]
+__all__ = [
+    "ANSWER_OUTCOMES",
+    "NAMES",
+    "OUTCOMES",
+    "Figure",
+    "DebateFilter",
+    "figure",
+    "figures",
+    "png",
+    "svg",
+]
 
 EVERYTHING = DebateFilter()
 DEBATE_FIGURES = {
@@ -28,7 +45,10 @@ DEBATE_FIGURES = {
     "reliability": debate_figures.reliability,
     "leaderboard": debate_figures.leaderboard,
 }
-ANSWER_FIGURES = {"accuracy": answer_figures.accuracy, "answer_reliability": answer_figures.reliability}
+ANSWER_FIGURES = {
+    "accuracy": answer_figures.accuracy,
+    "answer_reliability": answer_figures.reliability,
+}
 STORE_FIGURES = {"strength": debate_figures.strength, "missing": answer_figures.missing}
 NAMES = (*DEBATE_FIGURES, "strength", *ANSWER_FIGURES, "missing")
 JURY_FIGURES = ("reliability", "leaderboard")
@@ -44,7 +64,15 @@ UNUSED = {
 }
 
 
-def figure(path: Path, study: str, name: str, *, where: DebateFilter = EVERYTHING, links: bool = False, single_ratings: bool = True) -> Figure:
+def figure(
+    path: Path,
+    study: str,
+    name: str,
+    *,
+    where: DebateFilter = EVERYTHING,
+    links: bool = False,
+    single_ratings: bool = True,
+) -> Figure:
     """One figure of a study, of the debates that `where` keeps; with `links`, marks that are debates link to /debate/<episode>.
 
     Without `singles` no mark is a single rating, which may have been private, and no number is made of those of fewer than FEW debates or
@@ -58,19 +86,27 @@ def figure(path: Path, study: str, name: str, *, where: DebateFilter = EVERYTHIN
         [record] = read_records(path, study)
         hangs = name in JURY_FIGURES or where.outcome is not None
         jury = hangs and not record.simulated and simulated_jury(path, study)
-        return debate_figure(record, name, Source(study, record.simulated or jury, where, links, single_ratings=single_ratings))
+        return debate_figure(
+            record,
+            name,
+            Source(study, record.simulated or jury, where, links, single_ratings=single_ratings),
+        )
     if name in ANSWER_FIGURES:
         answered = read_answers(path, study)
         if not answered:
             raise StudyError(f"the study {study!r} has no answers, or is not in {path}")
         return answer_figure(answered[0], name, where, single_ratings)
-    known = query(path, "select coalesce(simulated, false) from studies where study = ?", [study]).rows
+    known = query(
+        path, "select coalesce(simulated, false) from studies where study = ?", [study]
+    ).rows
     if not known:
         raise StudyError(f"there is no study {study!r} in {path}")
     return store_figure(path, name, Source(study, bool(known[0][0]), where, unused=UNUSED[name]))
 
 
-def figures(path: Path, study: str, *, where: DebateFilter = EVERYTHING, links: bool = False) -> list[Figure]:
+def figures(
+    path: Path, study: str, *, where: DebateFilter = EVERYTHING, links: bool = False
+) -> list[Figure]:
     """All figures of a study that have something to show, in the order of NAMES; errors as in `figure`, but for those without."""
     answered = next(iter(read_answers(path, study)), None)
     record = None
@@ -86,11 +122,17 @@ def figures(path: Path, study: str, *, where: DebateFilter = EVERYTHING, links: 
         try:
             if name in DEBATE_FIGURES and record is not None:
                 hangs = name in JURY_FIGURES or where.outcome is not None
-                found.append(debate_figure(record, name, Source(study, jury if hangs else played, where, links)))
+                found.append(
+                    debate_figure(
+                        record, name, Source(study, jury if hangs else played, where, links)
+                    )
+                )
             elif name in ANSWER_FIGURES and answered is not None:
                 found.append(answer_figure(answered, name, where))
             elif name in STORE_FIGURES:
-                found.append(store_figure(path, name, Source(study, played, where, unused=UNUSED[name])))
+                found.append(
+                    store_figure(path, name, Source(study, played, where, unused=UNUSED[name]))
+                )
         except StudyError:
             continue  # nothing to draw
     return found
@@ -109,9 +151,20 @@ def debate_figure(record: DebateRecord, name: str, source: Source) -> Figure:
     return DEBATE_FIGURES[name](source, debates)
 
 
-def answer_figure(answered: AnswerRecord, name: str, where: DebateFilter, single_ratings: bool = True) -> Figure:
+def answer_figure(
+    answered: AnswerRecord, name: str, where: DebateFilter, single_ratings: bool = True
+) -> Figure:
     """A figure about answers."""
-    return ANSWER_FIGURES[name](Source(answered.study, answered.simulated, where, unused=UNUSED[name], single_ratings=single_ratings), answered)
+    return ANSWER_FIGURES[name](
+        Source(
+            answered.study,
+            answered.simulated,
+            where,
+            unused=UNUSED[name],
+            single_ratings=single_ratings,
+        ),
+        answered,
+    )
 
 
 def store_figure(path: Path, name: str, source: Source) -> Figure:

@@ -134,9 +134,15 @@ def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
     Raises StoreError where the store cannot be read.
     """
     with open_live(path) as con:
-        known = {name: (simulated, origin) for name, simulated, origin in con.execute(STUDIES).fetchall()}
+        known = {
+            name: (simulated, origin) for name, simulated, origin in con.execute(STUDIES).fetchall()
+        }
         counts = [row for row in con.execute(EPISODES).fetchall() if study in (None, row[0])]
-        names = [name for name in [*known, *sorted({row[0] for row in counts} - set(known))] if any(row[0] == name for row in counts)]
+        names = [
+            name
+            for name in [*known, *sorted({row[0] for row in counts} - set(known))]
+            if any(row[0] == name for row in counts)
+        ]
         if not names:
             return []
         con.execute(PLAYS, [study])
@@ -146,8 +152,14 @@ def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
     found = []
     for name in names:
         arms = tuple(dict.fromkeys(arm for owner, arm, _, _ in counts if owner == name))
-        own = tuple(Count(arm, status, None, None, n) for owner, arm, status, n in counts if owner == name)
-        lacking = tuple(Count(arm, what, phase, reason, n) for owner, arm, what, phase, reason, n in missing if owner == name)
+        own = tuple(
+            Count(arm, status, None, None, n) for owner, arm, status, n in counts if owner == name
+        )
+        lacking = tuple(
+            Count(arm, what, phase, reason, n)
+            for owner, arm, what, phase, reason, n in missing
+            if owner == name
+        )
         found.append(
             AnswerRecord(
                 name,
@@ -166,12 +178,17 @@ def fetch_columns(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, NDArray
     """The columns of a query, numbers that are NULL as nan."""
     found = {}
     for name, values in con.execute(sql).fetchnumpy().items():
-        found[name] = np.ma.filled(values, np.nan) if values.dtype.kind == "f" else np.ma.getdata(values)
+        found[name] = (
+            np.ma.filled(values, np.nan) if values.dtype.kind == "f" else np.ma.getdata(values)
+        )
     return found
 
 
 def study_arrays(
-    study: str, arms: tuple[str, ...], plays: dict[str, NDArray[Any]], given: dict[str, NDArray[Any]]
+    study: str,
+    arms: tuple[str, ...],
+    plays: dict[str, NDArray[Any]],
+    given: dict[str, NDArray[Any]],
 ) -> tuple[tuple[str, ...], tuple[str, ...], int, Plays, Answers]:
     """(protocols by arm, models, how many questions, plays, answers) of one study, out of the columns of all."""
     own = plays["study"] == study
@@ -179,11 +196,25 @@ def study_arrays(
     models, model = np.unique(part["models"].astype(str), return_inverse=True)
     questions, question = np.unique(part["subject"].astype(str), return_inverse=True)
     arm = np.array([arms.index(label) for label in part["arm"].tolist()], dtype=np.int64)
-    protocols = tuple(", ".join(sorted({str(name) for name in part["protocol"][arm == number].tolist()})) for number in range(len(arms)))
+    protocols = tuple(
+        ", ".join(sorted({str(name) for name in part["protocol"][arm == number].tolist()}))
+        for number in range(len(arms))
+    )
     numbers = (part[name] for name in ("correct", "confidence"))
-    spent = (part[name] for name in ("answered", "calls", "tokens_in", "tokens_out", "cost_usd", "routes"))
+    spent = (
+        part[name]
+        for name in ("answered", "calls", "tokens_in", "tokens_out", "cost_usd", "routes")
+    )
     names = part["episode"], part["subject"], part["repeat"].astype(np.int64)
-    rows = Plays(arm, model.astype(np.int64), question.astype(np.int64), *numbers, part["status"], *spent, *names)
+    rows = Plays(
+        arm,
+        model.astype(np.int64),
+        question.astype(np.int64),
+        *numbers,
+        part["status"],
+        *spent,
+        *names,
+    )
     said = {name: values[given["study"] == study] for name, values in given.items()}
     place = np.cumsum(own) - 1
     answers = Answers(

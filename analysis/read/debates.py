@@ -115,7 +115,9 @@ class Debates:
 
     def against_itself(self) -> NDArray[np.bool_]:
         """(G,) whether both seats were held by the same model."""
-        same: NDArray[np.bool_] = (self.model[:, 0] == self.model[:, 1]) & (self.model[:, 0] != None)  # noqa: E711
+        same: NDArray[np.bool_] = (self.model[:, 0] == self.model[:, 1]) & (
+            self.model[:, 0] != None
+        )  # noqa: E711
         return same
 
     def outcome(self) -> Array:
@@ -162,12 +164,22 @@ def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
     Raises StoreError where the store cannot be read, and StudyError where the study is unknown or has no debates.
     """
     with open_live(path) as con:
-        known = {name: (simulated, origin) for name, simulated, origin in con.execute(STUDIES).fetchall()}
+        known = {
+            name: (simulated, origin) for name, simulated, origin in con.execute(STUDIES).fetchall()
+        }
         episodes = con.execute(EPISODES).fetchall()
         with_debates = {name for name, _, debate, _, _ in episodes if debate}
-        chosen = [name for name in [*known, *sorted(with_debates - set(known))] if name in with_debates and study in (None, name)]
+        chosen = [
+            name
+            for name in [*known, *sorted(with_debates - set(known))]
+            if name in with_debates and study in (None, name)
+        ]
         if study is not None and not chosen:
-            raise StudyError(unknown_study_message(study, study in known, [name for name in known if name in with_debates], path))
+            raise StudyError(
+                unknown_study_message(
+                    study, study in known, [name for name in known if name in with_debates], path
+                )
+            )
         con.execute(DEBATES, [study])
         con.execute(SLOTS)
         debates = read_debates(con, chosen)
@@ -178,9 +190,21 @@ def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
             name,
             *known.get(name, (False, None)),
             debates[name],
-            tuple(Count(arm, status, None, None, n) for owner, arm, debate, status, n in episodes if owner == name and debate),
-            tuple(Count(arm, flag, phase, None, n) for owner, arm, phase, flag, n in flags if owner == name),
-            tuple(Count(arm, what, phase, reason, n) for owner, arm, what, phase, reason, n in missing if owner == name),
+            tuple(
+                Count(arm, status, None, None, n)
+                for owner, arm, debate, status, n in episodes
+                if owner == name and debate
+            ),
+            tuple(
+                Count(arm, flag, phase, None, n)
+                for owner, arm, phase, flag, n in flags
+                if owner == name
+            ),
+            tuple(
+                Count(arm, what, phase, reason, n)
+                for owner, arm, what, phase, reason, n in missing
+                if owner == name
+            ),
             name in simulated_juries,
         )
         for name in chosen
@@ -189,7 +213,11 @@ def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
 
 def unknown_study_message(study: str, is_known: bool, others: list[str], path: Path) -> str:
     """The sentence for a study that cannot be reported."""
-    found = f"the study {study!r} has no debates" if is_known else f"there is no study {study!r} in {path}"
+    found = (
+        f"the study {study!r} has no debates"
+        if is_known
+        else f"there is no study {study!r} in {path}"
+    )
     return f"{found}; with debates there are: {', '.join(others) or 'none'}"
 
 
@@ -197,13 +225,19 @@ def read_debates(con: duckdb.DuckDBPyConnection, studies: list[str]) -> dict[str
     """The finished debates of each study, from the temporary tables debate_rows and slot_rows."""
     rows = con.execute(ROWS).fetchall()
     columns = np.array(rows, dtype=object).reshape(len(rows), 12)
-    slots = con.execute("select study, arm, round, phase, slot from slot_rows order by all").fetchall()
-    orders = {study: order_phases([rest for owner, *rest in slots if owner == study]) for study in studies}
+    slots = con.execute(
+        "select study, arm, round, phase, slot from slot_rows order by all"
+    ).fetchall()
+    orders = {
+        study: order_phases([rest for owner, *rest in slots if owner == study]) for study in studies
+    }
     place = np.zeros(len(slots), dtype=np.int64)
     for _, positions in orders.values():
         for slot, position in positions.items():
             place[slot] = position
-    confidence = np.full((len(rows), 2, max((len(phases) for phases, _ in orders.values()), default=0)), np.nan)
+    confidence = np.full(
+        (len(rows), 2, max((len(phases) for phases, _ in orders.values()), default=0)), np.nan
+    )
     asked, flagged = np.zeros(confidence.shape, dtype=bool), np.zeros(confidence.shape, dtype=bool)
     turns = con.execute(TURNS).fetchnumpy()
     where = turns["row"], turns["side"], place[turns["slot"]]
@@ -212,10 +246,26 @@ def read_debates(con: duckdb.DuckDBPyConnection, studies: list[str]) -> dict[str
     found = {}
     for study, (phases, _) in orders.items():
         own = columns[:, 8] == study
-        arm, model, winner, majority = columns[own, 0], columns[own, 1:3], columns[own, 3], columns[own, 4]
+        arm, model, winner, majority = (
+            columns[own, 0],
+            columns[own, 1:3],
+            columns[own, 3],
+            columns[own, 4],
+        )
         ratings = (block[own, :, : len(phases)] for block in (confidence, asked, flagged))
         votes, repeat = columns[own, 5:8].astype(np.int64), columns[own, 11].astype(np.int64)
-        found[study] = Debates(phases, *ratings, arm, model, winner, majority, votes, columns[own, 9], columns[own, 10], repeat)
+        found[study] = Debates(
+            phases,
+            *ratings,
+            arm,
+            model,
+            winner,
+            majority,
+            votes,
+            columns[own, 9],
+            columns[own, 10],
+            repeat,
+        )
     return found
 
 
@@ -226,7 +276,10 @@ def order_phases(slots: list[list[Any]]) -> tuple[tuple[str, ...], dict[int, int
     several rounds gets the round added.
     """
     uses = Counter((arm, phase) for arm, _, phase, _ in slots)
-    label = {slot: phase if uses[arm, phase] == 1 else f"{phase}, round {round}" for arm, round, phase, slot in slots}
+    label = {
+        slot: phase if uses[arm, phase] == 1 else f"{phase}, round {round}"
+        for arm, round, phase, slot in slots
+    }
     latest: dict[str, int] = {}
     for _, round, _, slot in slots:
         latest[label[slot]] = max(round, latest.get(label[slot], 0))

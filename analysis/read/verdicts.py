@@ -101,7 +101,10 @@ class Verdicts:
 
     def own_family(self) -> NDArray[np.bool_]:
         """(judges, G, 2) whether a judge is the same model as a side, or of its family."""
-        cells = [[[relation(judge, model) != "none" for model in pair] for pair in self.side_model] for judge in self.judge_models]
+        cells = [
+            [[relation(judge, model) != "none" for model in pair] for pair in self.side_model]
+            for judge in self.judge_models
+        ]
         return np.array(cells, dtype=bool).reshape(len(self.judges), len(self.episode), 2)
 
 
@@ -120,17 +123,25 @@ def read_verdicts(path: Path, study: str, jury: str | None = None) -> Verdicts:
     if not readings:
         by_jury = f" by the jury {jury!r}" if jury else ""
         there_are = ", ".join(f"{name} ({count})" for name, count, _ in others) or "none"
-        raise StudyError(f"{path} holds no verdict{by_jury} on debates of a study {study!r}; studies with verdicts: {there_are}")
+        raise StudyError(
+            f"{path} holds no verdict{by_jury} on debates of a study {study!r}; studies with verdicts: {there_are}"
+        )
     return build_verdicts((study, simulated, juries), debates, readings)
 
 
 def judged_studies(path: Path) -> dict[str, list[str]]:
     """The studies whose debates have verdicts, by name, each with the studies that judged them."""
     with open_live(path, ("episodes", "verdicts")) as con:
-        return {study: sorted(juries) for study, _, juries in con.execute(JUDGED_STUDIES).fetchall()}
+        return {
+            study: sorted(juries) for study, _, juries in con.execute(JUDGED_STUDIES).fetchall()
+        }
 
 
-def build_verdicts(head: tuple[str, bool, tuple[tuple[str, int], ...]], debates: list[tuple[Any, ...]], readings: list[tuple[Any, ...]]) -> Verdicts:
+def build_verdicts(
+    head: tuple[str, bool, tuple[tuple[str, int], ...]],
+    debates: list[tuple[Any, ...]],
+    readings: list[tuple[Any, ...]],
+) -> Verdicts:
     """The rows of both queries as arrays; `head` is (study, whether simulated, juries)."""
     agents = tuple(sorted({name for row in debates for name in row[2:4]}))
     models = {judge: model or judge for _, judge, model, *_ in readings}
@@ -139,10 +150,20 @@ def build_verdicts(head: tuple[str, bool, tuple[tuple[str, int], ...]], debates:
     place = {episode: number for number, episode in enumerate(episodes)}
     side_model = np.array([row[4:6] for row in debates], dtype=object).reshape(len(debates), 2)
     debate = to_codes([row[0] for row in readings], place)
-    judge = to_codes([row[1] for row in readings], {name: number for number, name in enumerate(judges)})
-    pairs = [(models[judges[j]], *side_model[d]) for j, d in zip(judge.tolist(), debate.tolist(), strict=True)]
-    worst = {key: max(RELATIONS.index(relation(key[0], model or "")) for model in key[1:]) for key in set(pairs)}
-    motions = {subject: number for number, subject in enumerate(sorted({row[1] or "" for row in debates}))}
+    judge = to_codes(
+        [row[1] for row in readings], {name: number for number, name in enumerate(judges)}
+    )
+    pairs = [
+        (models[judges[j]], *side_model[d])
+        for j, d in zip(judge.tolist(), debate.tolist(), strict=True)
+    ]
+    worst = {
+        key: max(RELATIONS.index(relation(key[0], model or "")) for model in key[1:])
+        for key in set(pairs)
+    }
+    motions = {
+        subject: number for number, subject in enumerate(sorted({row[1] or "" for row in debates}))
+    }
     return Verdicts(
         *head,
         agents,
@@ -151,13 +172,18 @@ def build_verdicts(head: tuple[str, bool, tuple[tuple[str, int], ...]], debates:
         orders,
         episodes,
         to_codes([row[1] or "" for row in debates], motions),
-        to_codes([name for row in debates for name in row[2:4]], {name: number for number, name in enumerate(agents)}).reshape(-1, 2),
+        to_codes(
+            [name for row in debates for name in row[2:4]],
+            {name: number for number, name in enumerate(agents)},
+        ).reshape(-1, 2),
         side_model,
         to_floats([value for row in debates for value in row[6:8]], missing=0.0).reshape(-1, 2),
         to_floats([value for row in debates for value in row[8:10]]).reshape(-1, 2),
         debate,
         judge,
-        to_codes([row[3] for row in readings], {name: number for number, name in enumerate(orders)}),
+        to_codes(
+            [row[3] for row in readings], {name: number for number, name in enumerate(orders)}
+        ),
         np.array([row[4] for row in readings], dtype=np.int64),
         np.array([WINNER.get(row[5], nan) for row in readings]),
         to_floats([row[6] for row in readings]),

@@ -15,10 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.read.answers import AnswerRecord, Plays
-from analysis.statistics.accuracy import Accuracy, accuracy, mean_over_plays, paired_difference, path_scores
+from analysis.statistics.accuracy import (
+    Accuracy,
+    accuracy,
+    mean_over_plays,
+    paired_difference,
+    path_scores,
+)
 from analysis.statistics.answer_changes import change
 from analysis.statistics.bootstrap import Interval
-from analysis.statistics.calibration import auroc, auroc_interval, average_precision, brier, ece, overconfidence, selective_accuracy
+from analysis.statistics.calibration import (
+    auroc,
+    auroc_interval,
+    average_precision,
+    brier,
+    ece,
+    overconfidence,
+    selective_accuracy,
+)
 from analysis.statistics.clustered import Array, clustered_mean
 from analysis.statistics.cost import TOLERANCE, compare_budgets, mean_known
 from analysis.statistics.multiplicity import holm
@@ -51,13 +65,23 @@ RULES = {
 def answers_report(record: AnswerRecord) -> Json:
     """Everything that is asked of a study's answers, as a dictionary; shares and confidences in [0, 1], nan where undefined."""
     plays = record.plays
-    rows = [arm_row(record, plays.arm == number) | {"arm": arm} for number, arm in enumerate(record.arms)]
-    names, code = (record.arms, plays.arm) if len(record.arms) > 1 else (record.models, plays.models)
-    several = len(record.models) > 1 and any(np.unique(plays.models[plays.arm == k]).size > 1 for k in range(len(record.arms)))
+    rows = [
+        arm_row(record, plays.arm == number) | {"arm": arm}
+        for number, arm in enumerate(record.arms)
+    ]
+    names, code = (
+        (record.arms, plays.arm) if len(record.arms) > 1 else (record.models, plays.models)
+    )
+    several = len(record.models) > 1 and any(
+        np.unique(plays.models[plays.arm == k]).size > 1 for k in range(len(record.arms))
+    )
     return {
         "questions": record.questions,
         "episodes": episode_counts(record),
-        "arms": [{"arm": row["arm"], "protocol": protocol, **row} for row, protocol in zip(rows, record.protocols, strict=True)],
+        "arms": [
+            {"arm": row["arm"], "protocol": protocol, **row}
+            for row, protocol in zip(rows, record.protocols, strict=True)
+        ],
         "by_model": model_rows(record) if several else [],
         "differences": difference_rows(plays, names, code),
         "budget": budget(plays, names, code),
@@ -77,7 +101,11 @@ def arm_row(record: AnswerRecord, chosen: Mask) -> Json:
     """All findings about the chosen plays (E,)."""
     return {
         **accuracy_row(record.plays, chosen),
-        "unreadable_because": dict(Counter(record.plays.status[chosen & np.isnan(record.plays.correct)].tolist()).most_common()),
+        "unreadable_because": dict(
+            Counter(
+                record.plays.status[chosen & np.isnan(record.plays.correct)].tolist()
+            ).most_common()
+        ),
         "paths": paths_row(record, chosen),
         "changes": change_rows(record, chosen),
         "calibration": calibration_rows(record, chosen),
@@ -90,14 +118,33 @@ def accuracy_row(plays: Plays, chosen: Mask) -> Json:
     spent: Json = {}
     for name in ("calls", "answered", "tokens_in", "tokens_out", "cost_usd", "routes"):
         spent[name], spent[f"{name}_unknown"] = mean_known(getattr(plays, name)[chosen])
-    kept = ("calls", "answered", "tokens_in", "tokens_in_unknown", "tokens_out", "tokens_out_unknown", "cost_usd", "cost_usd_unknown", "routes")
+    kept = (
+        "calls",
+        "answered",
+        "tokens_in",
+        "tokens_in_unknown",
+        "tokens_out",
+        "tokens_out_unknown",
+        "cost_usd",
+        "cost_usd_unknown",
+        "routes",
+    )
     return accuracy_entries(found) | {name: spent[name] for name in kept}
 
 
 def accuracy_entries(found: Accuracy) -> Json:
     """An accuracy as a row."""
-    counts = {"questions": found.questions, "plays": found.plays, "correct": found.correct, "unreadable": found.unreadable}
-    return counts | interval_entries(found.all, "accuracy") | interval_entries(found.readable, "of_readable", "of_readable_")
+    counts = {
+        "questions": found.questions,
+        "plays": found.plays,
+        "correct": found.correct,
+        "unreadable": found.unreadable,
+    }
+    return (
+        counts
+        | interval_entries(found.all, "accuracy")
+        | interval_entries(found.readable, "of_readable", "of_readable_")
+    )
 
 
 def interval_entries(value: Interval, name: str, prefix: str = "") -> Json:
@@ -110,7 +157,13 @@ def model_rows(record: AnswerRecord) -> list[Json]:
     plays, rows = record.plays, []
     for arm, models in sorted(set(zip(plays.arm.tolist(), plays.models.tolist(), strict=True))):
         chosen = (plays.arm == arm) & (plays.models == models)
-        rows.append({"arm": record.arms[arm], "models": record.models[models], **accuracy_row(plays, chosen)})
+        rows.append(
+            {
+                "arm": record.arms[arm],
+                "models": record.models[models],
+                **accuracy_row(plays, chosen),
+            }
+        )
     return rows
 
 
@@ -119,11 +172,31 @@ def difference_rows(plays: Plays, names: tuple[str, ...], code: Codes) -> list[J
     rows = []
     for earlier, later in combinations(range(len(names)), 2):
         one, other = code == later, code == earlier
-        found = paired_difference(plays.correct[one], plays.question[one], plays.correct[other], plays.question[other])
-        tested = {"better": found.better, "worse": found.worse, "p_exact": found.p, "p_mid": found.p_mid}
-        both = interval_entries(found.all, "mean") | interval_entries(found.readable, "of_readable", "of_readable_")
-        rows.append({"arm": names[later], "against": names[earlier], "questions": found.questions, **both, **tested})
-    return [row | {"p_holm": float(p)} for row, p in zip(rows, holm([row["p_exact"] for row in rows]), strict=True)]
+        found = paired_difference(
+            plays.correct[one], plays.question[one], plays.correct[other], plays.question[other]
+        )
+        tested = {
+            "better": found.better,
+            "worse": found.worse,
+            "p_exact": found.p,
+            "p_mid": found.p_mid,
+        }
+        both = interval_entries(found.all, "mean") | interval_entries(
+            found.readable, "of_readable", "of_readable_"
+        )
+        rows.append(
+            {
+                "arm": names[later],
+                "against": names[earlier],
+                "questions": found.questions,
+                **both,
+                **tested,
+            }
+        )
+    return [
+        row | {"p_holm": float(p)}
+        for row, p in zip(rows, holm([row["p_exact"] for row in rows]), strict=True)
+    ]
 
 
 def budget(plays: Plays, names: tuple[str, ...], code: Codes) -> Json | None:
@@ -135,16 +208,35 @@ def budget(plays: Plays, names: tuple[str, ...], code: Codes) -> Json | None:
     result: Json = {}
     notes = []
     for name, words in (("answered", "calls with a reply"), ("tokens_out", "generated tokens")):
-        spent = compare_budgets([getattr(plays, name)[code == number] for number in played], questions, tolerance=TOLERANCE[name])
-        result[name] = {"equal": spent.equal, "by_arm": {names[number]: float(mean) for number, mean in zip(played, spent.mean, strict=True)}}
+        spent = compare_budgets(
+            [getattr(plays, name)[code == number] for number in played],
+            questions,
+            tolerance=TOLERANCE[name],
+        )
+        result[name] = {
+            "equal": spent.equal,
+            "by_arm": {
+                names[number]: float(mean) for number, mean in zip(played, spent.mean, strict=True)
+            },
+        }
         result["questions"] = spent.questions
         if spent.equal is None:
-            unknown = [names[number] for number, mean in zip(played, spent.mean, strict=True) if mean != mean]
-            notes.append(f"Whether the arms had the same {words} per question cannot be told: unknown for {', '.join(unknown)}.")
+            unknown = [
+                names[number]
+                for number, mean in zip(played, spent.mean, strict=True)
+                if mean != mean
+            ]
+            notes.append(
+                f"Whether the arms had the same {words} per question cannot be told: unknown for {', '.join(unknown)}."
+            )
         elif not spent.equal:
-            least, most = (played[int(found)] for found in (spent.mean.argmin(), spent.mean.argmax()))
+            least, most = (
+                played[int(found)] for found in (spent.mean.argmin(), spent.mean.argmax())
+            )
             low, high = spent.mean.min(), spent.mean.max()
-            notes.append(f"NOT THE SAME BUDGET: {words} per question from {low:,.1f} ({names[least]}) to {high:,.1f} ({names[most]}).")
+            notes.append(
+                f"NOT THE SAME BUDGET: {words} per question from {low:,.1f} ({names[least]}) to {high:,.1f} ({names[most]})."
+            )
     return result | {"notes": notes}
 
 
@@ -157,7 +249,9 @@ def paths_row(record: AnswerRecord, chosen: Mask) -> Json | None:
     found = path_scores(given.correct[mine], given.vote[mine], given.play[mine], chosen.size)
     there = found.n > 0
     question = plays.question[there]
-    share, readable, some = mean_over_plays(np.stack((found.share, found.share_readable, found.any), axis=1)[there], question)
+    share, readable, some = mean_over_plays(
+        np.stack((found.share, found.share_readable, found.any), axis=1)[there], question
+    )
     voted = accuracy(found.majority[there], question)
     return {
         "plays": int(there.sum()),
@@ -181,11 +275,23 @@ def change_rows(record: AnswerRecord, chosen: Mask) -> list[Json]:
     seat = given.play * (int(given.seat.max(initial=0)) + 1) + given.seat
     begun, ended = mine & given.first & ~given.last, mine & given.last & ~given.first
     assert (seat[begun] == seat[ended]).all()
-    rows = [change_row("first to last", given.correct[begun], given.correct[ended], given.play[begun], plays)]
+    rows = [
+        change_row(
+            "first to last", given.correct[begun], given.correct[ended], given.play[begun], plays
+        )
+    ]
     # A final answer that is the seat's own later one is a pair of the kind above.
     alone = np.isin(seat, seat[given.final & ~given.first], invert=True)
     paths = mine & given.path & alone
-    rows.append(change_row("path to final", given.correct[paths], plays.correct[given.play[paths]], given.play[paths], plays))
+    rows.append(
+        change_row(
+            "path to final",
+            given.correct[paths],
+            plays.correct[given.play[paths]],
+            given.play[paths],
+            plays,
+        )
+    )
     return [row for row in rows if row["pairs"]]
 
 
@@ -196,10 +302,16 @@ def change_row(what: str, first: Array, second: Array, play: Codes, plays: Plays
     for prefix, kept in (("", np.ones(first.size, dtype=bool)), ("of_readable", readable)):
         size = np.bincount(play[kept], minlength=len(plays.question))
         found = change(
-            (first[kept] == 1).astype(np.float64), (second[kept] == 1).astype(np.float64), plays.question[play[kept]], 1 / size[play[kept]]
+            (first[kept] == 1).astype(np.float64),
+            (second[kept] == 1).astype(np.float64),
+            plays.question[play[kept]],
+            1 / size[play[kept]],
         )
         values = {each.name: getattr(found, each.name) for each in fields(found)}
-        entries = {name: interval_entries(value, "mean") if isinstance(value, Interval) else value for name, value in values.items()}
+        entries = {
+            name: interval_entries(value, "mean") if isinstance(value, Interval) else value
+            for name, value in values.items()
+        }
         row |= {prefix: entries} if prefix else entries
     return row
 
@@ -209,8 +321,15 @@ def calibration_rows(record: AnswerRecord, chosen: Mask) -> list[Json]:
     plays, given = record.plays, record.all_answers
     paths = given.path & chosen[given.play]
     rows = [
-        calibration_row("final", plays.confidence[chosen], plays.correct[chosen], plays.question[chosen]),
-        calibration_row("paths", given.confidence[paths], given.correct[paths], plays.question[given.play[paths]]),
+        calibration_row(
+            "final", plays.confidence[chosen], plays.correct[chosen], plays.question[chosen]
+        ),
+        calibration_row(
+            "paths",
+            given.confidence[paths],
+            given.correct[paths],
+            plays.question[given.play[paths]],
+        ),
     ]
     return [row for row in rows if row["n"]]
 

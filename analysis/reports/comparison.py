@@ -25,7 +25,16 @@ from analysis.reports.answers import by_question
 from analysis.reports.debates import json_object
 from analysis.statistics.accuracy import paired_difference
 from analysis.statistics.clustered import Array, clustered_mean
-from analysis.statistics.matching import Codes, MatchBy, Matches, arms_in_common, match_keys, mean_by_key, partners, play_key
+from analysis.statistics.matching import (
+    Codes,
+    MatchBy,
+    Matches,
+    arms_in_common,
+    match_keys,
+    mean_by_key,
+    partners,
+    play_key,
+)
 from analysis.statistics.multiplicity import holm
 from arena.errors import StudyError
 
@@ -105,7 +114,9 @@ def compare_studies(found: StudyPair, by: MatchBy) -> Json:
             "b": found.b,
             "by": by,
             "simulated": sorted({record.study for record in records if record.simulated}),
-            "debates": compare_debates(found.debates[0].debates, found.debates[1].debates, by) if found.debates else None,
+            "debates": compare_debates(found.debates[0].debates, found.debates[1].debates, by)
+            if found.debates
+            else None,
             "answers": compare_answers(*found.answers, by) if found.answers else None,
             "rules": {name: words for name, words in RULES.items() if unused.get(name, True)},
         }
@@ -114,7 +125,11 @@ def compare_studies(found: StudyPair, by: MatchBy) -> Json:
 
 def pair_plays(found: StudyPair, by: MatchBy) -> list[Pair]:
     """`pairs`, of what has been read."""
-    debates = debate_pairs(found.debates[0].debates, found.debates[1].debates, by) if found.debates else []
+    debates = (
+        debate_pairs(found.debates[0].debates, found.debates[1].debates, by)
+        if found.debates
+        else []
+    )
     return debates + (answer_pairs(*found.answers, by) if found.answers else [])
 
 
@@ -130,9 +145,16 @@ def read_both(path: Path, a: str, b: str) -> StudyPair:
         except StudyError:
             if study not in answers:
                 raise
-    found = StudyPair(a, b, *((kind[a], kind[b]) if a in kind and b in kind else None for kind in (debates, answers)))
+    found = StudyPair(
+        a,
+        b,
+        *((kind[a], kind[b]) if a in kind and b in kind else None for kind in (debates, answers)),
+    )
     if found.debates is None and found.answers is None:
-        has = [f"{study!r} has {'debates' if study in debates else 'answers to questions'}" for study in (a, b)]
+        has = [
+            f"{study!r} has {'debates' if study in debates else 'answers to questions'}"
+            for study in (a, b)
+        ]
         raise StudyError(f"there is nothing to compare: {' and '.join(has)}")
     return found
 
@@ -142,7 +164,13 @@ def match_debates(left: Debates, right: Debates, by: MatchBy) -> Matches:
     arms = arms_in_common(left.arm.tolist(), right.arm.tolist())
     keys = []
     for one in (left, right):
-        rows = zip(one.subject.tolist(), map(tuple, one.model.tolist()), one.repeat.tolist(), one.arm.tolist(), strict=True)
+        rows = zip(
+            one.subject.tolist(),
+            map(tuple, one.model.tolist()),
+            one.repeat.tolist(),
+            one.arm.tolist(),
+            strict=True,
+        )
         keys.append([play_key(*row, by=by, arms=arms) for row in rows])
     return match_keys(*keys)
 
@@ -152,7 +180,10 @@ def difference_row(left: Array, right: Array, question: Codes | None = None) -> 
     change = right - left
     there = ~np.isnan(change)
     found = clustered_mean(change if question is None else by_question(change[:, 0], question))
-    means = {name: float(values[there].mean()) if there.any() else nan for name, values in (("a", left), ("b", right))}
+    means = {
+        name: float(values[there].mean()) if there.any() else nan
+        for name, values in (("a", left), ("b", right))
+    }
     return {
         "n": found.n,
         "clusters": found.clusters,
@@ -173,16 +204,29 @@ def compare_debates(left: Debates, right: Debates, by: MatchBy) -> Json:
 
     def difference_of_means(parts: Sequence[Array]) -> Json:
         """The difference row of ratings or rises (N, 2) of both studies."""
-        return difference_row(*(mean_by_key(part, codes, found.keys) for part, (_, _, codes) in zip(parts, sides, strict=True)))
+        return difference_row(
+            *(
+                mean_by_key(part, codes, found.keys)
+                for part, (_, _, codes) in zip(parts, sides, strict=True)
+            )
+        )
 
     rises = [block[:, :, -1] - block[:, :, 0] for block in blocks] if len(phases) > 1 else []
     sure = [above_75(block) for block in blocks] if phases else []
     return {
         **match_counts(found, len(left.episode), len(right.episode)),
-        "models": [sorted({name for name in one.model.ravel().tolist() if name is not None}) for one in (left, right)],
+        "models": [
+            sorted({name for name in one.model.ravel().tolist() if name is not None})
+            for one in (left, right)
+        ],
         "phases_of_one_only": sorted(set(left.phases) ^ set(right.phases)),
-        "phases": [{"phase": phase, **difference_of_means([block[:, :, k] for block in blocks])} for k, phase in enumerate(phases)],
-        "rise": {"from": phases[0], "to": phases[-1], **difference_of_means(rises)} if rises else None,
+        "phases": [
+            {"phase": phase, **difference_of_means([block[:, :, k] for block in blocks])}
+            for k, phase in enumerate(phases)
+        ],
+        "rise": {"from": phases[0], "to": phases[-1], **difference_of_means(rises)}
+        if rises
+        else None,
         "both": {"phase": phases[-1], **both_row(*sure, found)} if sure else None,
         "outcomes": outcomes_row(left, right, found),
     }
@@ -203,12 +247,29 @@ def above_75(block: Array) -> Array:
 def both_row(left: Array, right: Array, found: Matches) -> Json:
     """In what share of debates both sides were sure (N,) in each study, over keys for which both have a debate with both ratings."""
     there, other = ~np.isnan(left), ~np.isnan(right)
-    change = paired_difference(right[other], found.right_key[other], left[there], found.left_key[there])
-    shares = [mean_by_key(values[:, None], codes, found.keys)[:, 0] for values, codes in ((left, found.left_key), (right, found.right_key))]
+    change = paired_difference(
+        right[other], found.right_key[other], left[there], found.left_key[there]
+    )
+    shares = [
+        mean_by_key(values[:, None], codes, found.keys)[:, 0]
+        for values, codes in ((left, found.left_key), (right, found.right_key))
+    ]
     common = ~np.isnan(shares[0] + shares[1])
-    counted = [values[there & common[codes]] for values, there, codes in ((left, there, found.left_key), (right, other, found.right_key))]
-    row = {"pairs": change.questions, "debates": [values.size for values in counted], "above_75": [int(values.sum()) for values in counted]}
-    return row | {"only_a": change.worse, "only_b": change.better} | asdict(change.all) | {"p_exact": change.p, "p_mid": change.p_mid}
+    counted = [
+        values[there & common[codes]]
+        for values, there, codes in ((left, there, found.left_key), (right, other, found.right_key))
+    ]
+    row = {
+        "pairs": change.questions,
+        "debates": [values.size for values in counted],
+        "above_75": [int(values.sum()) for values in counted],
+    }
+    return (
+        row
+        | {"only_a": change.worse, "only_b": change.better}
+        | asdict(change.all)
+        | {"p_exact": change.p, "p_mid": change.p_mid}
+    )
 
 
 def outcomes_row(left: Debates, right: Debates, found: Matches) -> Json | None:
@@ -216,11 +277,21 @@ def outcomes_row(left: Debates, right: Debates, found: Matches) -> Json | None:
 
     Pairs that share their key with further debates are left out, since which belongs to which cannot be told.
     """
-    winners = [(left.winner[one], right.winner[other]) for one, other, alone in partners(found, left.episode, right.episode) if alone]
-    judged = [(before, after) for before, after in winners if before is not None and after is not None]
+    winners = [
+        (left.winner[one], right.winner[other])
+        for one, other, alone in partners(found, left.episode, right.episode)
+        if alone
+    ]
+    judged = [
+        (before, after) for before, after in winners if before is not None and after is not None
+    ]
     changes = Counter((before, after) for before, after in judged if before != after)
     rows = [{"a": before, "b": after, "n": n} for (before, after), n in sorted(changes.items())]
-    return {"judged": len(judged), "changed": sum(changes.values()), "changes": rows} if judged else None
+    return (
+        {"judged": len(judged), "changed": sum(changes.values()), "changes": rows}
+        if judged
+        else None
+    )
 
 
 def match_counts(found: Matches, left: int, right: int) -> Json:
@@ -239,7 +310,13 @@ def match_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> Match
     arms = arms_in_common(arm_labels(left), arm_labels(right))
     keys = []
     for one in (left, right):
-        rows = zip(one.plays.subject.tolist(), play_models(one), one.plays.repeat.tolist(), arm_labels(one), strict=True)
+        rows = zip(
+            one.plays.subject.tolist(),
+            play_models(one),
+            one.plays.repeat.tolist(),
+            arm_labels(one),
+            strict=True,
+        )
         keys.append([play_key(*row, by=by, arms=arms) for row in rows])
     return match_keys(*keys)
 
@@ -261,28 +338,56 @@ def compare_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> Jso
     shared = sorted(arms_in_common(arm_labels(left), arm_labels(right)) or ())
     rows = []
     for arm in (None, *shared) if len(shared) > 1 else (None,):
-        kept = [record.plays.arm == record.arms.index(arm) if arm else np.ones(record.plays.arm.size, dtype=bool) for record in (left, right)]
+        kept = [
+            record.plays.arm == record.arms.index(arm)
+            if arm
+            else np.ones(record.plays.arm.size, dtype=bool)
+            for record in (left, right)
+        ]
         rows.append({"arm": arm, **answers_row(left.plays, right.plays, found, kept)})
     adjusted = holm([row["p_exact"] for row in rows[1:]])
     return {
         **match_counts(found, len(left.plays.arm), len(right.plays.arm)),
-        "models": [sorted({name for (name,) in play_models(one) if name is not None}) for one in (left, right)],
+        "models": [
+            sorted({name for (name,) in play_models(one) if name is not None})
+            for one in (left, right)
+        ],
         **rows[0],
         "arms": [row | {"p_holm": float(p)} for row, p in zip(rows[1:], adjusted, strict=True)],
     }
 
 
-def answers_row(left: Plays, right: Plays, found: Matches, kept: Sequence[NDArray[np.bool_]]) -> Json:
+def answers_row(
+    left: Plays, right: Plays, found: Matches, kept: Sequence[NDArray[np.bool_]]
+) -> Json:
     """Accuracy of both, the difference, who flipped, and the change of stated confidence, over matched plays that are kept, masks (E,)."""
     one, other = found.left[kept[0][found.left]], found.right[kept[1][found.right]]
-    names = {name: code for code, name in enumerate(dict.fromkeys([*left.subject[one].tolist(), *right.subject[other].tolist()]))}
-    codes = [np.array([names[name] for name in plays.subject[rows].tolist()], dtype=np.int64) for plays, rows in ((left, one), (right, other))]
+    names = {
+        name: code
+        for code, name in enumerate(
+            dict.fromkeys([*left.subject[one].tolist(), *right.subject[other].tolist()])
+        )
+    }
+    codes = [
+        np.array([names[name] for name in plays.subject[rows].tolist()], dtype=np.int64)
+        for plays, rows in ((left, one), (right, other))
+    ]
     correct, other_correct = left.correct[one], right.correct[other]
     difference = paired_difference(other_correct, codes[1], correct, codes[0])
-    alone = [(row, partner) for row, partner, only in partners(found, left.episode, right.episode) if only and kept[0][row]]
-    before, after = (outcome_words(plays.correct[[pair[k] for pair in alone]]) for k, plays in ((0, left), (1, right)))
+    alone = [
+        (row, partner)
+        for row, partner, only in partners(found, left.episode, right.episode)
+        if only and kept[0][row]
+    ]
+    before, after = (
+        outcome_words(plays.correct[[pair[k] for pair in alone]])
+        for k, plays in ((0, left), (1, right))
+    )
     flips = Counter(zip(before, after, strict=True))
-    accuracy = {name: float((values == 1).mean()) if values.size else nan for name, values in (("a", correct), ("b", other_correct))}
+    accuracy = {
+        name: float((values == 1).mean()) if values.size else nan
+        for name, values in (("a", correct), ("b", other_correct))
+    }
     return {
         "plays_compared": [one.size, other.size],
         "questions": difference.questions,
@@ -292,16 +397,23 @@ def answers_row(left: Plays, right: Plays, found: Matches, kept: Sequence[NDArra
         "worse": difference.worse,
         "p_exact": difference.p,
         "p_mid": difference.p_mid,
-        "flips": [{"a": was, "b": now, "n": n} for (was, now), n in sorted(flips.items()) if was != now],
+        "flips": [
+            {"a": was, "b": now, "n": n} for (was, now), n in sorted(flips.items()) if was != now
+        ],
         "confidence": confidence_row(left, right, found, kept),
     }
 
 
-def confidence_row(left: Plays, right: Plays, found: Matches, kept: Sequence[NDArray[np.bool_]]) -> Json:
+def confidence_row(
+    left: Plays, right: Plays, found: Matches, kept: Sequence[NDArray[np.bool_]]
+) -> Json:
     """The change of stated confidence, with questions as clusters."""
     values = [
         mean_by_key(np.where(mask, plays.confidence, nan)[rows][:, None], codes, found.keys)
-        for plays, mask, rows, codes in ((left, kept[0], found.left, found.left_key), (right, kept[1], found.right, found.right_key))
+        for plays, mask, rows, codes in (
+            (left, kept[0], found.left, found.left_key),
+            (right, kept[1], found.right, found.right_key),
+        )
     ]
     question = np.zeros(found.keys, dtype=np.int64)
     question[found.left_key] = left.question[found.left]
@@ -310,7 +422,10 @@ def confidence_row(left: Plays, right: Plays, found: Matches, kept: Sequence[NDA
 
 def outcome_words(correct: Array) -> list[str]:
     """Right, wrong or unreadable."""
-    return ["unreadable" if isnan(value) else "right" if value else "wrong" for value in correct.tolist()]
+    return [
+        "unreadable" if isnan(value) else "right" if value else "wrong"
+        for value in correct.tolist()
+    ]
 
 
 def debate_pairs(left: Debates, right: Debates, by: MatchBy) -> list[Pair]:
@@ -319,16 +434,43 @@ def debate_pairs(left: Debates, right: Debates, by: MatchBy) -> list[Pair]:
     phases = [phase for phase in left.phases if phase in right.phases][-1:]
     values, sure = [], []
     for one in (left, right):
-        block = common_phases(one, np.arange(len(one.episode)), phases) if phases else np.full((len(one.episode), 2, 1), nan)
+        block = (
+            common_phases(one, np.arange(len(one.episode)), phases)
+            if phases
+            else np.full((len(one.episode), 2, 1), nan)
+        )
         values.append(nan_to_none(block[:, :, -1].mean(axis=1)))
         sure.append(nan_to_none(above_75(block)))
     made = []
     for row, partner, _ in partners(found, left.episode, right.episode):
-        names = (left.subject[row], left.arm[row], int(left.repeat[row]), tuple(left.model[row]), tuple(right.model[partner]))
-        before, after, outcome, other = values[0][row], values[1][partner], left.winner[row], right.winner[partner]
+        names = (
+            left.subject[row],
+            left.arm[row],
+            int(left.repeat[row]),
+            tuple(left.model[row]),
+            tuple(right.model[partner]),
+        )
+        before, after, outcome, other = (
+            values[0][row],
+            values[1][partner],
+            left.winner[row],
+            right.winner[partner],
+        )
         differs = not_the_same(outcome, other) or not_the_same(sure[0][row], sure[1][partner])
         ids = left.episode[row], right.episode[partner]
-        made.append(Pair("debate", *names, *ids, before, after, subtract(after, before), outcome, other, differs))
+        made.append(
+            Pair(
+                "debate",
+                *names,
+                *ids,
+                before,
+                after,
+                subtract(after, before),
+                outcome,
+                other,
+                differs,
+            )
+        )
     return made
 
 
@@ -336,13 +478,38 @@ def answer_pairs(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> list[P
     """Pairs of plays of questions."""
     found, plays = match_answers(left, right, by), left.plays
     arms, models, other_models = arm_labels(left), play_models(left), play_models(right)
-    values, words = ([make(one.plays.correct) for one in (left, right)] for make in (nan_to_none, outcome_words))
+    values, words = (
+        [make(one.plays.correct) for one in (left, right)] for make in (nan_to_none, outcome_words)
+    )
     made = []
     for row, partner, _ in partners(found, plays.episode, right.plays.episode):
-        names = (plays.subject[row], arms[row], int(plays.repeat[row]), models[row], other_models[partner])
-        before, after, was, now = values[0][row], values[1][partner], words[0][row], words[1][partner]
+        names = (
+            plays.subject[row],
+            arms[row],
+            int(plays.repeat[row]),
+            models[row],
+            other_models[partner],
+        )
+        before, after, was, now = (
+            values[0][row],
+            values[1][partner],
+            words[0][row],
+            words[1][partner],
+        )
         ids = plays.episode[row], right.plays.episode[partner]
-        made.append(Pair("question", *names, *ids, before, after, subtract(after, before), was, now, was != now))
+        made.append(
+            Pair(
+                "question",
+                *names,
+                *ids,
+                before,
+                after,
+                subtract(after, before),
+                was,
+                now,
+                was != now,
+            )
+        )
     return made
 
 

@@ -22,7 +22,14 @@ from analysis.read.answers import AnswerRecord, read_answers
 from analysis.read.debates import SIDES, Count, DebateRecord, Debates, read_records
 from analysis.reports.answers import RULES as ANSWER_RULES
 from analysis.reports.answers import answers_only_report, answers_report
-from analysis.reports.robustness import DEFAULT_CHECKS, EQUIVALENCE_RULE, MIXED_RULE, Checks, adjust_p_values, robustness
+from analysis.reports.robustness import (
+    DEFAULT_CHECKS,
+    EQUIVALENCE_RULE,
+    MIXED_RULE,
+    Checks,
+    adjust_p_values,
+    robustness,
+)
 from analysis.reports.robustness import RULES as ROBUSTNESS_RULES
 from analysis.reports.tables.debates import print_report
 from analysis.statistics.calibration import auroc, auroc_interval, brier, ece, overconfidence
@@ -63,13 +70,17 @@ def report(path: Path, study: str | None = None, checks: Checks = DEFAULT_CHECKS
     except StudyError as error:
         if study not in answered:
             others = ", ".join(record.study for record in read_answers(path))
-            raise StudyError(f"{error}; with answers: {others}" if others else str(error)) from error
+            raise StudyError(
+                f"{error}; with answers: {others}" if others else str(error)
+            ) from error
         records = []
     debated = [study_report(record, checks, answered.pop(record.study, None)) for record in records]
     return debated + [json_object(answers_only_report(record)) for record in answered.values()]
 
 
-def study_report(record: DebateRecord, checks: Checks, answered: AnswerRecord | None = None) -> Json:
+def study_report(
+    record: DebateRecord, checks: Checks, answered: AnswerRecord | None = None
+) -> Json:
     """The findings of one study, of each of its arms where it has more than one, and of its answers where it has any."""
     arms = list(dict.fromkeys(count.arm for count in record.episodes))
     result = {
@@ -90,22 +101,42 @@ def study_report(record: DebateRecord, checks: Checks, answered: AnswerRecord | 
 
 def arm_findings(record: DebateRecord, checks: Checks, arm: str) -> Json:
     """The findings of one arm."""
-    episodes, flags, missing = (tuple(c for c in counts if c.arm == arm) for counts in (record.episodes, record.flags, record.missing))
-    return findings(record.debates.select(record.debates.arm == arm), episodes, flags, missing, checks)
+    episodes, flags, missing = (
+        tuple(c for c in counts if c.arm == arm)
+        for counts in (record.episodes, record.flags, record.missing)
+    )
+    return findings(
+        record.debates.select(record.debates.arm == arm), episodes, flags, missing, checks
+    )
 
 
-def findings(debates: Debates, episodes: tuple[Count, ...], flags: tuple[Count, ...], missing: tuple[Count, ...], checks: Checks) -> Json:
+def findings(
+    debates: Debates,
+    episodes: tuple[Count, ...],
+    flags: tuple[Count, ...],
+    missing: tuple[Count, ...],
+    checks: Checks,
+) -> Json:
     """Everything that is asked of a set of debates, as a dictionary; nan where undefined."""
     status = Counter[str]()
     for count in episodes:
         status[count.what] += count.n
     first, last = debates.confidence[:, :, :1], debates.confidence[:, :, -1:]
     enough = len(debates.phases) > 1
-    both = [{"phase": phase, **asdict(both_sides(debates.confidence[:, :, k]))} for k, phase in enumerate(debates.phases)]
+    both = [
+        {"phase": phase, **asdict(both_sides(debates.confidence[:, :, k]))}
+        for k, phase in enumerate(debates.phases)
+    ]
     return {
         "episodes": {name: status[name] for name in ("done", "failed", "open")},
         "phases": phase_rows(debates, np.ones(debates.model.shape, dtype=bool), flags),
-        "rise": {"from": debates.phases[0], "to": debates.phases[-1], **asdict(rise(first[:, :, 0], last[:, :, 0]))} if enough else None,
+        "rise": {
+            "from": debates.phases[0],
+            "to": debates.phases[-1],
+            **asdict(rise(first[:, :, 0], last[:, :, 0])),
+        }
+        if enough
+        else None,
         "both": both[-1] if both else None,
         "both_by_phase": both,
         "models": model_rows(debates),
@@ -117,7 +148,11 @@ def findings(debates: Debates, episodes: tuple[Count, ...], flags: tuple[Count, 
     }
 
 
-def phase_rows(debates: Debates, chosen: np.ndarray[Any, np.dtype[np.bool_]], flags: tuple[Count, ...] | None = None) -> list[Json]:
+def phase_rows(
+    debates: Debates,
+    chosen: np.ndarray[Any, np.dtype[np.bool_]],
+    flags: tuple[Count, ...] | None = None,
+) -> list[Json]:
     """Mean confidence by phase over the chosen seats, a mask (G, 2); with `flags`, how many turns carry each."""
     rows: list[Json] = []
     for k, phase in enumerate(debates.phases):
@@ -125,7 +160,15 @@ def phase_rows(debates: Debates, chosen: np.ndarray[Any, np.dtype[np.bool_]], fl
         mean = mean_confidence(values)
         missing = int((chosen & debates.asked[:, :, k] & np.isnan(values)).sum())
         interval = {"ci_low": mean.ci_low, "ci_high": mean.ci_high}
-        row = {"phase": phase, "n": mean.n, "debates": mean.clusters, "mean": mean.mean, "sd": mean.sd, **interval, "missing": missing}
+        row = {
+            "phase": phase,
+            "n": mean.n,
+            "debates": mean.clusters,
+            "mean": mean.mean,
+            "sd": mean.sd,
+            **interval,
+            "missing": missing,
+        }
         rows.append(row if flags is None else row | {"flagged": flag_counts(flags, phase)})
     return rows
 
@@ -147,14 +190,20 @@ def model_rows(debates: Debates) -> list[Json]:
     held_by = debates.model.ravel().tolist()
     names = sorted({name for name in held_by if name is not None})
     code = {name: number for number, name in enumerate(names)}
-    codes = np.array([code.get(name, -1) for name in held_by], dtype=np.int64).reshape(debates.model.shape)
+    codes = np.array([code.get(name, -1) for name in held_by], dtype=np.int64).reshape(
+        debates.model.shape
+    )
     outcome = np.where(debates.against_itself()[:, None], np.nan, debates.outcome())
     rows = []
     for number, name in enumerate(names):
         held = codes == number
         part, mine = debates.select(held.any(axis=1)), held[held.any(axis=1)]
         phases = phase_rows(part, mine)
-        change = rise(*(np.where(mine, part.confidence[:, :, k], np.nan) for k in (0, -1))) if len(phases) > 1 else None
+        change = (
+            rise(*(np.where(mine, part.confidence[:, :, k], np.nan) for k in (0, -1)))
+            if len(phases) > 1
+            else None
+        )
         rows.append(
             {
                 "model": name,
@@ -175,7 +224,10 @@ def model_rows(debates: Debates) -> list[Json]:
 def against_half_rows(debates: Debates) -> list[Json] | None:
     """The test against 50% by phase, over debates of a model against itself; None where there are none."""
     part = debates.select(debates.against_itself())
-    rows = [{"phase": phase, **asdict(against_half(part.confidence[:, :, k]))} for k, phase in enumerate(part.phases)]
+    rows = [
+        {"phase": phase, **asdict(against_half(part.confidence[:, :, k]))}
+        for k, phase in enumerate(part.phases)
+    ]
     return adjust_p_values(rows, "p", "p_holm") or None
 
 
@@ -193,7 +245,11 @@ def outcome_counts(debates: Debates) -> Json | None:
         "judged": int((debates.votes.sum(axis=1) > 0).sum()),
         **count(debates.winner),
         "majority": count(debates.majority),
-        "verdicts": {"with_winner": int(votes[0]), "abstained": int(votes[1]), "missing": int(votes[2])},
+        "verdicts": {
+            "with_winner": int(votes[0]),
+            "abstained": int(votes[1]),
+            "missing": int(votes[2]),
+        },
     }
 
 
@@ -202,7 +258,10 @@ def calibration_rows(debates: Debates) -> list[Json]:
     outcome = debates.outcome()
     if np.isnan(outcome).all():
         return []
-    return [calibration_row(phase, debates.confidence[:, :, k], outcome) for k, phase in enumerate(debates.phases)]
+    return [
+        calibration_row(phase, debates.confidence[:, :, k], outcome)
+        for k, phase in enumerate(debates.phases)
+    ]
 
 
 def calibration_row(phase: str, confidence: Array, outcome: Array) -> Json:
@@ -210,7 +269,10 @@ def calibration_row(phase: str, confidence: Array, outcome: Array) -> Json:
     judged = ~(np.isnan(confidence) | np.isnan(outcome))
     decided = judged & (outcome != 0.5)
     x, y = np.where(decided, confidence, np.nan), np.where(decided, outcome, np.nan)
-    squared, excess = clustered_mean(np.where(judged, np.square(confidence - outcome), np.nan)), clustered_mean(x - y)
+    squared, excess = (
+        clustered_mean(np.where(judged, np.square(confidence - outcome), np.nan)),
+        clustered_mean(x - y),
+    )
     auroc_low, auroc_high = auroc_interval(x, y)
     x, y = x[decided], y[decided]
     return {

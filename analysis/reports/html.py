@@ -27,7 +27,12 @@ from analysis.reports.sentences import sentences
 from analysis.reports.standings import standings
 from analysis.reports.tables.debates import JURY_RULES, print_study
 from analysis.reports.tables.formatting import clean
-from analysis.reports.tables.standings import print_agreement, print_contestants, print_effects, print_judges
+from analysis.reports.tables.standings import (
+    print_agreement,
+    print_contestants,
+    print_effects,
+    print_judges,
+)
 from arena.errors import StudyError
 from arena.store.database import query
 
@@ -94,9 +99,14 @@ def page(path: Path, reports: Sequence[Json], *, command: str, made: datetime) -
 
     judged = judged_studies(path)
     sections = [section(path, report, report["study"] in judged) for report in reports]
-    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
     return environment.get_template("report.html").render(
-        sections=sections, command=clean(command), made=f"{made:%Y-%m-%d %H:%M} UTC", version=version("peer-arena")
+        sections=sections,
+        command=clean(command),
+        made=f"{made:%Y-%m-%d %H:%M} UTC",
+        version=version("peer-arena"),
     )
 
 
@@ -105,10 +115,21 @@ def section(path: Path, report: Json, judged: bool) -> Section:
     study, sheet = report["study"], RecordingConsole()
     terminal = cast(Console, sheet)
     print_study(terminal, report)
-    begin = next((number for number, kept in enumerate(sheet.printed) if isinstance(kept, str) and set(kept) == {"="}), -1)
+    begin = next(
+        (
+            number
+            for number, kept in enumerate(sheet.printed)
+            if isinstance(kept, str) and set(kept) == {"="}
+        ),
+        -1,
+    )
     heading = [str(kept) for kept in sheet.printed[: begin + 1]][:1]
     sheet.printed = sheet.printed[begin + 1 :]
-    rules = {name: words for name, words in report["rules"].items() if report.get("calibration") or name not in JURY_RULES}
+    rules = {
+        name: words
+        for name, words in report["rules"].items()
+        if report.get("calibration") or name not in JURY_RULES
+    }
     simulated = bool(report["simulated"])
     if judged:
         found = standings(path, study)
@@ -116,7 +137,10 @@ def section(path: Path, report: Json, judged: bool) -> Section:
             part(terminal, found)
         for part in (print_judges, print_effects):
             part(terminal, found["judges"])
-        rules |= {f"{name} (judges)" if name in rules else name: words for name, words in found["rules"].items()}
+        rules |= {
+            f"{name} (judges)" if name in rules else name: words
+            for name, words in found["rules"].items()
+        }
         simulated = simulated or found["simulated"]
     return Section(
         clean(study),
@@ -137,7 +161,13 @@ def origin_lines(path: Path, study: str) -> list[str]:
         lines.append(f"First run, or import: {row['created_at']:%Y-%m-%d %H:%M} UTC")
         lines += [f"Git commit: {clean(str(row['git_commit']))}"] if row["git_commit"] else []
         versions = json.loads(row["versions"] or "{}")
-        lines += [f"Played with {clean(', '.join(f'{name} {number}' for name, number in versions.items()))}"] if versions else []
+        lines += (
+            [
+                f"Played with {clean(', '.join(f'{name} {number}' for name, number in versions.items()))}"
+            ]
+            if versions
+            else []
+        )
     return lines
 
 

@@ -65,7 +65,10 @@ def robustness(debates: Debates, checks: Checks) -> Json | None:
         "mixed": fitted,
         "sensitivity": {
             "phase": debates.phases[-1],
-            **{name: headline_row(headlines(debates.confidence, kept)) for name, kept in variants.items()},
+            **{
+                name: headline_row(headlines(debates.confidence, kept))
+                for name, kept in variants.items()
+            },
             "bounds": bounds_row(debates),
         },
         "equivalence": equivalence_rows(debates, checks.margin),
@@ -74,22 +77,36 @@ def robustness(debates: Debates, checks: Checks) -> Json | None:
 
 def headline_row(found: Headlines) -> Json:
     """The headline numbers of some ratings as a row."""
-    last = {name: getattr(found.last, name) for name in ("n", "clusters", "mean", "ci_low", "ci_high")}
-    return {"left_out": found.left_out, "last": last, "rise": asdict(found.rise), "both": asdict(found.both)}
+    last = {
+        name: getattr(found.last, name) for name in ("n", "clusters", "mean", "ci_low", "ci_high")
+    }
+    return {
+        "left_out": found.left_out,
+        "last": last,
+        "rise": asdict(found.rise),
+        "both": asdict(found.both),
+    }
 
 
 def bounds_row(debates: Debates) -> Json:
     """The bounds as a row."""
     found = bounds(debates.confidence, debates.asked)
     pairs = {"last": found.last, "rise": found.rise, "both_above_75": found.both}
-    limits = {f"{name}_{end}": value for name, pair in pairs.items() for end, value in zip(("low", "high"), pair, strict=True)}
+    limits = {
+        f"{name}_{end}": value
+        for name, pair in pairs.items()
+        for end, value in zip(("low", "high"), pair, strict=True)
+    }
     return {"missing": found.missing, "debates": found.debates, **limits}
 
 
 def equivalence_rows(debates: Debates, margin: float) -> list[Json] | None:
     """Equivalence to 50% by phase, over debates of a model against itself; None where there are none."""
     part = debates.select(debates.against_itself())
-    return [{"phase": phase, **asdict(equivalence(part.confidence[:, :, k], margin=margin))} for k, phase in enumerate(part.phases)] or None
+    return [
+        {"phase": phase, **asdict(equivalence(part.confidence[:, :, k], margin=margin))}
+        for k, phase in enumerate(part.phases)
+    ] or None
 
 
 def adjust_p_values(rows: Sequence[Json], p: str, name: str) -> list[Json]:

@@ -24,20 +24,34 @@ def debate_sentences(report: Json) -> list[str]:
     first, last, both = report["phases"][0], report["phases"][-1], report["both"]
     stated = f"Debaters were {mean_words(first)} sure of winning in {first['phase']}"
     stated += f", and {mean_words(last)} in {last['phase']}" if len(report["phases"]) > 1 else ""
-    found = [f"{stated}. One side of each debate must lose, so that both sides together can be right at 50% on average."]
+    found = [
+        f"{stated}. One side of each debate must lose, so that both sides together can be right at 50% on average."
+    ]
     rise = report["rise"]
     if rise and rise["mean"] is not None:
         moved = f"{percent(rise['share_up'])}% of {rise['n']:,} debaters rose, {percent(rise['share_down'])}% fell"
-        found.append(f"From {rise['from']} to {rise['to']} confidence changed by {points(rise['mean'])}{interval_words(rise)}: {moved}.")
+        found.append(
+            f"From {rise['from']} to {rise['to']} confidence changed by {points(rise['mean'])}{interval_words(rise)}: {moved}."
+        )
     if both and both["debates"]:
-        above = " and ".join(f"{both[f'above_{n}']:,} ({percent(both[f'above_{n}'] / both['debates'])}%) above {n}%" for n in (75, 50))
-        found.append(f"In {both['phase']}, of {both['debates']:,} debates with both ratings, both sides were in {above}.")
+        above = " and ".join(
+            f"{both[f'above_{n}']:,} ({percent(both[f'above_{n}'] / both['debates'])}%) above {n}%"
+            for n in (75, 50)
+        )
+        found.append(
+            f"In {both['phase']}, of {both['debates']:,} debates with both ratings, both sides were in {above}."
+        )
     for row in (report["against_half"] or [])[-1:]:
         if row["mean"] is not None:
-            found.append(f"Against itself, a model was {mean_words(row)} sure in {row['phase']}: {points(row['difference'])} from 50%.")
+            found.append(
+                f"Against itself, a model was {mean_words(row)} sure in {row['phase']}: {points(row['difference'])} from 50%."
+            )
     for row in report["calibration"][-1:]:
         if row["mean_minus_win_rate"] is not None:
-            gap = {"ci_low": row["mean_minus_win_rate_ci_low"], "ci_high": row["mean_minus_win_rate_ci_high"]}
+            gap = {
+                "ci_low": row["mean_minus_win_rate_ci_low"],
+                "ci_high": row["mean_minus_win_rate_ci_high"],
+            }
             found.append(
                 f"Against the jury, confidence in {row['phase']} lay {points(row['mean_minus_win_rate'])}{interval_words(gap)} from the share of"
                 f" debates won; its Brier score is {row['brier']:.3f}, where always saying 50% gives {row['brier_of_half']:.3f}."
@@ -47,10 +61,16 @@ def debate_sentences(report: Json) -> list[str]:
 
 def answer_sentences(answers: Json) -> list[str]:
     """The arms with the most and the fewest right answers, the largest difference, and whether their budgets were equal."""
-    arms = sorted((arm for arm in answers["arms"] if arm["accuracy"] is not None), key=lambda arm: -arm["accuracy"])
+    arms = sorted(
+        (arm for arm in answers["arms"] if arm["accuracy"] is not None),
+        key=lambda arm: -arm["accuracy"],
+    )
     if not arms:
         return []
-    found = [f"{arms[0]['arm']} was right in {accuracy_words(arms[0])}" + (f"; {arms[-1]['arm']} in {accuracy_words(arms[-1])}." if len(arms) > 1 else ".")]
+    found = [
+        f"{arms[0]['arm']} was right in {accuracy_words(arms[0])}"
+        + (f"; {arms[-1]['arm']} in {accuracy_words(arms[-1])}." if len(arms) > 1 else ".")
+    ]
     pair = {arms[0]["arm"], arms[-1]["arm"]}
     for row in answers["differences"]:
         if {row["arm"], row["against"]} == pair and row["mean"] is not None:
@@ -66,7 +86,11 @@ def missing_sentences(report: Json) -> list[str]:
         count[row["what"]] = count.get(row["what"], 0) + row["n"]
     if not count:
         return ["Nothing is missing."]
-    return ["Missing: " + ", ".join(f"{what} {n:,}" for what, n in sorted(count.items())) + "; the reasons stand below."]
+    return [
+        "Missing: "
+        + ", ".join(f"{what} {n:,}" for what, n in sorted(count.items()))
+        + "; the reasons stand below."
+    ]
 
 
 def mean_words(row: Json) -> str:

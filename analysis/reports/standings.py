@@ -20,9 +20,23 @@ from analysis.read.verdicts import RELATIONS, Verdicts, judged_studies, read_ver
 from analysis.reports.debates import json_value
 from analysis.reports.tables.standings import print_standings
 from analysis.statistics.aggregation import Votes, confidence_sum, majority, unanimous, votes
-from analysis.statistics.agreement import VALUES, alpha_interval, krippendorff_alpha, raw_agreement, value_counts
+from analysis.statistics.agreement import (
+    VALUES,
+    alpha_interval,
+    krippendorff_alpha,
+    raw_agreement,
+    value_counts,
+)
 from analysis.statistics.clustered import Array, MeanEstimate
-from analysis.statistics.judge_bias import EFFECTS, Readings, clustered_share, effects, longer_won, self_preference, surer_won
+from analysis.statistics.judge_bias import (
+    EFFECTS,
+    Readings,
+    clustered_share,
+    effects,
+    longer_won,
+    self_preference,
+    surer_won,
+)
 from analysis.statistics.ranking import Ranking, elo, rank, win_matrix
 
 __all__ = ["print_judged", "print_standings", "standings"]
@@ -53,7 +67,9 @@ RULES = {
 }
 
 
-def standings(path: Path, study: str, *, jury: str | None = None, related: Related = "exclude", seed: int = 0) -> Json:
+def standings(
+    path: Path, study: str, *, jury: str | None = None, related: Related = "exclude", seed: int = 0
+) -> Json:
     """Everything above as one JSON-ready object; shares and confidences in [0, 1], undefined is None.
 
     `jury` names the judging study where only its verdicts count.  Raises StudyError where there are no verdicts, naming the studies that
@@ -61,7 +77,18 @@ def standings(path: Path, study: str, *, jury: str | None = None, related: Relat
     """
     found = read_verdicts(path, study, jury)
     chosen = np.ones(len(found.debate), dtype=bool) if related == "include" else found.related == 0
-    cast = votes(*(column[chosen] for column in (found.debate, found.judge, found.repeat, found.winner, found.judge_confidence)))
+    cast = votes(
+        *(
+            column[chosen]
+            for column in (
+                found.debate,
+                found.judge,
+                found.repeat,
+                found.winner,
+                found.judge_confidence,
+            )
+        )
+    )
     every = votes(found.debate, found.judge, found.repeat, found.winner, found.judge_confidence)
     ranking = rank(*comparisons(found, cast), len(found.agents), seed=seed)
     result = json_value(
@@ -78,7 +105,9 @@ def standings(path: Path, study: str, *, jury: str | None = None, related: Relat
             "agreement": agreement_rows(found, every),
             "surer_side": surer_row(found, cast),
             "verdicts": verdict_counts(found, chosen),
-            "missing": [{"reason": reason, "n": n} for reason, n in missing_counts(found).most_common()],
+            "missing": [
+                {"reason": reason, "n": n} for reason, n in missing_counts(found).most_common()
+            ],
             "related": related,
             "rules": RULES,
         }
@@ -89,7 +118,9 @@ def standings(path: Path, study: str, *, jury: str | None = None, related: Relat
 
 def print_judged(path: Path, juries: Collection[str]) -> list[str]:
     """Print the standings of every study that one of these judging studies has judged, by its verdicts; returns the names of those studies."""
-    judged = [(study, jury) for study, by in judged_studies(path).items() for jury in by if jury in juries]
+    judged = [
+        (study, jury) for study, by in judged_studies(path).items() for jury in by if jury in juries
+    ]
     for study, jury in judged:
         print()
         print_standings(standings(path, study, jury=jury), rules=False)
@@ -100,42 +131,83 @@ def comparisons(found: Verdicts, cast: Votes) -> tuple[Any, Any, Any, Any]:
     """(first, second, score, cluster) of the votes on debates between two contestants."""
     there = ~np.isnan(cast.winner) & ~found.against_itself()[cast.debate]
     debate = cast.debate[there]
-    return found.side[debate, 0], found.side[debate, 1], cast.winner[there], found.pair_cluster()[debate]
+    return (
+        found.side[debate, 0],
+        found.side[debate, 1],
+        cast.winner[there],
+        found.pair_cluster()[debate],
+    )
 
 
 def contestant_rows(found: Verdicts, cast: Votes, ranking: Ranking, seed: int) -> list[Json]:
     """One row for each contestant, the strongest first, those without a vote last."""
     agents = len(found.agents)
-    by_majority, by_sum = majority(cast, len(found.episode)), confidence_sum(cast, len(found.episode))
+    by_majority, by_sum = (
+        majority(cast, len(found.episode)),
+        confidence_sum(cast, len(found.episode)),
+    )
     decided = ~np.isnan(by_majority) & ~found.against_itself()
-    rating = elo(*found.side[decided].T, by_majority[decided], agents, shuffles=ELO_SHUFFLES, seed=seed)
+    rating = elo(
+        *found.side[decided].T, by_majority[decided], agents, shuffles=ELO_SHUFFLES, seed=seed
+    )
     rows: list[Json] = []
     for number, name in enumerate(found.agents):
-        own = {"strength": ranking.strength[number], "ci_low": ranking.low[number], "ci_high": ranking.high[number]}
+        own = {
+            "strength": ranking.strength[number],
+            "ci_low": ranking.low[number],
+            "ci_high": ranking.high[number],
+        }
         wins, debates = win_rate(found, by_majority, number)
         wins_by_sum, _ = win_rate(found, by_sum, number)
-        rates = {"votes": int(ranking.games[number]), "debates": debates, "win_rate": wins, "win_rate_by_sum": wins_by_sum}
-        rows.append({"agent": name, **{key: float(value) for key, value in own.items()}, "elo": float(rating[number]), **rates})
+        rates = {
+            "votes": int(ranking.games[number]),
+            "debates": debates,
+            "win_rate": wins,
+            "win_rate_by_sum": wins_by_sum,
+        }
+        rows.append(
+            {
+                "agent": name,
+                **{key: float(value) for key, value in own.items()},
+                "elo": float(rating[number]),
+                **rates,
+            }
+        )
     return sorted(rows, key=lambda row: (isnan(row["strength"]), -row["strength"], row["agent"]))
 
 
 def win_rate(found: Verdicts, winner: Array, agent: int) -> tuple[float, int]:
     """(share of decided debates against others that a contestant won, how many there are)."""
     other = ~found.against_itself() & ~np.isnan(winner)
-    won = np.concatenate((winner[other & (found.side[:, 0] == agent)], 1 - winner[other & (found.side[:, 1] == agent)]))
+    won = np.concatenate(
+        (
+            winner[other & (found.side[:, 0] == agent)],
+            1 - winner[other & (found.side[:, 1] == agent)],
+        )
+    )
     return (float(won.mean()) if won.size else float("nan")), won.size
 
 
 def seat_row(ranking: Ranking) -> Json:
     """The advantage of the proposition in logits, whoever sits there."""
-    return {"proposition": ranking.first, "ci_low": ranking.first_low, "ci_high": ranking.first_high, "clusters": ranking.clusters}
+    return {
+        "proposition": ranking.first,
+        "ci_low": ranking.first_low,
+        "ci_high": ranking.first_high,
+        "clusters": ranking.clusters,
+    }
 
 
 def pair_rows(found: Verdicts, cast: Votes) -> list[Json]:
     """The win matrix as rows: what each contestant won of its votes against each other."""
     won, games = win_matrix(*comparisons(found, cast)[:3], len(found.agents))
     return [
-        {"agent": found.agents[a], "against": found.agents[b], "votes": int(games[a, b]), "won": float(won[a, b])}
+        {
+            "agent": found.agents[a],
+            "against": found.agents[b],
+            "votes": int(games[a, b]),
+            "won": float(won[a, b]),
+        }
         for a, b in np.argwhere(games > 0).tolist()
     ]
 
@@ -146,11 +218,18 @@ def outcome_row(found: Verdicts, cast: Votes) -> Json:
 
     def count(winner: Array) -> Json:
         """Debates by winner."""
-        return {name: int((winner == value).sum()) for name, value in (("proposition", 1.0), ("opposition", 0.0), ("tie", 0.5))}
+        return {
+            name: int((winner == value).sum())
+            for name, value in (("proposition", 1.0), ("opposition", 0.0), ("tie", 0.5))
+        }
 
     by_majority = majority(cast, size)
     ways = {"majority": count(by_majority), "confidence_sum": count(confidence_sum(cast, size))}
-    return {"judged": int((~np.isnan(by_majority)).sum()), **ways, "unanimous": int(unanimous(cast, size).sum())}
+    return {
+        "judged": int((~np.isnan(by_majority)).sum()),
+        **ways,
+        "unanimous": int(unanimous(cast, size).sum()),
+    }
 
 
 def judge_rows(found: Verdicts, every: Votes) -> list[Json]:
@@ -159,14 +238,27 @@ def judge_rows(found: Verdicts, every: Votes) -> list[Json]:
     preference = self_preference(every.winner, every.debate, every.judge, own, found.pair_cluster())
     sizes = judge_effects(found)
     # The same debate in another order is another thing to read: only then does a retest hold everything else fixed.
-    retest, pairs = raw_agreement(value_counts(found.debate * len(found.orders) + found.order, found.judge, found.winner, len(found.judges)))
+    retest, pairs = raw_agreement(
+        value_counts(
+            found.debate * len(found.orders) + found.order,
+            found.judge,
+            found.winner,
+            len(found.judges),
+        )
+    )
     rows: list[Json] = []
     for number, name in enumerate(found.judges):
         mine = (found.judge == number) & ~np.isnan(found.winner)
-        winner, debate, cluster = found.winner[mine], found.debate[mine], found.pair_cluster()[found.debate[mine]]
+        winner, debate, cluster = (
+            found.winner[mine],
+            found.debate[mine],
+            found.pair_cluster()[found.debate[mine]],
+        )
         decided = winner != 0.5
         side = clustered_share(winner[decided], cluster[decided])
-        longer = clustered_share(longer_won(winner[decided], found.words[debate[decided]]), cluster[decided])
+        longer = clustered_share(
+            longer_won(winner[decided], found.words[debate[decided]]), cluster[decided]
+        )
         rows.append(
             {
                 "judge": name,
@@ -179,7 +271,10 @@ def judge_rows(found: Verdicts, every: Votes) -> list[Json]:
                 "retest_pairs": int(pairs[number, number]),
                 "proposition": estimate_row(side),
                 "longer": estimate_row(longer),
-                "effects": {effect: {key: float(value[number, k]) for key, value in sizes.items()} for k, effect in enumerate(EFFECTS)},
+                "effects": {
+                    effect: {key: float(value[number, k]) for key, value in sizes.items()}
+                    for k, effect in enumerate(EFFECTS)
+                },
                 "own_family": estimate_row(preference[number]),
             }
         )
@@ -195,16 +290,29 @@ def estimate_row(estimate: MeanEstimate) -> Json:
 def flip_row(found: Verdicts, judge: int) -> Json:
     """Of a judge's debates that it decided in both orders, by repeat: how many, how many differently, and the share."""
     mine = (found.judge == judge) & ~np.isnan(found.winner) & (found.winner != 0.5)
-    _, row, size = np.unique(np.stack((found.debate[mine], found.repeat[mine])), axis=1, return_inverse=True, return_counts=True)
+    _, row, size = np.unique(
+        np.stack((found.debate[mine], found.repeat[mine])),
+        axis=1,
+        return_inverse=True,
+        return_counts=True,
+    )
     named = np.bincount(row.ravel(), found.winner[mine], len(size))
     both = size > 1
     flips = int((both & (named > 0) & (named < size)).sum())
-    return {"both_orders": int(both.sum()), "flips": flips, "flip_rate": flips / int(both.sum()) if both.any() else float("nan")}
+    return {
+        "both_orders": int(both.sum()),
+        "flips": flips,
+        "flip_rate": flips / int(both.sum()) if both.any() else float("nan"),
+    }
 
 
 def judge_effects(found: Verdicts) -> dict[str, Array]:
     """The effects of `analysis.bias.effects` over all readings of debates between two contestants; {size, ci_low, ci_high} (judges, 4)."""
-    there = ~np.isnan(found.winner) & ~found.against_itself()[found.debate] & (found.words[found.debate] > 0).all(axis=1)
+    there = (
+        ~np.isnan(found.winner)
+        & ~found.against_itself()[found.debate]
+        & (found.words[found.debate] > 0).all(axis=1)
+    )
     debate, judge = found.debate[there], found.judge[there]
     swapped = np.array([order == "swapped" for order in found.orders])[found.order[there]]
     own = np.zeros((len(found.judges), len(found.agents)), dtype=bool)
@@ -213,7 +321,15 @@ def judge_effects(found: Verdicts) -> dict[str, Array]:
         own[:, found.side[:, side]] |= families[:, :, side]
     log_length = np.log(found.words[debate, 0] / found.words[debate, 1])
     first_read = np.where(swapped, -1.0, 1.0)
-    readings = Readings(*found.side[debate].T, judge, found.winner[there], first_read, log_length, own, found.pair_cluster()[debate])
+    readings = Readings(
+        *found.side[debate].T,
+        judge,
+        found.winner[there],
+        first_read,
+        log_length,
+        own,
+        found.pair_cluster()[debate],
+    )
     sizes = effects(readings)
     return {"size": sizes.size, "ci_low": sizes.low, "ci_high": sizes.high}
 
@@ -224,18 +340,41 @@ def agreement_rows(found: Verdicts, every: Votes) -> Json:
     same, pairs = raw_agreement(value_counts(unit, found.judge, found.winner, len(found.judges)))
     # Votes stand in order of debate, judge, repeat: the first of each debate and judge is its first.
     _, first = np.unique(np.stack((every.debate, every.judge)), axis=1, return_index=True)
-    counted = value_counts(every.debate[first], every.judge[first], every.winner[first], len(found.judges)).sum(axis=1)
+    counted = value_counts(
+        every.debate[first], every.judge[first], every.winner[first], len(found.judges)
+    ).sum(axis=1)
     low, high = alpha_interval(counted.reshape(-1, len(VALUES)))
-    between = [(a, b) for a in range(len(found.judges)) for b in range(a + 1, len(found.judges)) if pairs[a, b]]
-    rows = [{"judges": [found.judges[a], found.judges[b]], "pairs": int(pairs[a, b]), "same": float(same[a, b])} for a, b in between]
-    return {"alpha": float(krippendorff_alpha(counted)), "ci_low": low, "ci_high": high, "raw": rows}
+    between = [
+        (a, b)
+        for a in range(len(found.judges))
+        for b in range(a + 1, len(found.judges))
+        if pairs[a, b]
+    ]
+    rows = [
+        {
+            "judges": [found.judges[a], found.judges[b]],
+            "pairs": int(pairs[a, b]),
+            "same": float(same[a, b]),
+        }
+        for a, b in between
+    ]
+    return {
+        "alpha": float(krippendorff_alpha(counted)),
+        "ci_low": low,
+        "ci_high": high,
+        "raw": rows,
+    }
 
 
 def surer_row(found: Verdicts, cast: Votes) -> Json:
     """How often the surer side wins, over debates between two contestants with a winner by majority and unequal last ratings."""
     winner = majority(cast, len(found.episode))
     decided = (winner != 0.5) & ~np.isnan(winner) & ~found.against_itself()
-    return estimate_row(clustered_share(surer_won(winner[decided], found.confidence[decided]), found.pair_cluster()[decided]))
+    return estimate_row(
+        clustered_share(
+            surer_won(winner[decided], found.confidence[decided]), found.pair_cluster()[decided]
+        )
+    )
 
 
 def verdict_counts(found: Verdicts, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Json:

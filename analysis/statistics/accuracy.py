@@ -68,32 +68,52 @@ class PathScores:
     any: Array
 
 
-def accuracy(correct: Array, question: Codes, *, resamples: int = 2000, level: float = 0.95, seed: int = 0) -> Accuracy:
+def accuracy(
+    correct: Array, question: Codes, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
+) -> Accuracy:
     """The share of right plays, both ways, with percentile intervals over questions; nan without plays, no interval with one question."""
     check_answers(correct, question)
     top, bottom = count_by_question(correct, question)
     played = bottom[:, 0] > 0
-    strict, readable = ratio_intervals(top[played], bottom[played], resamples=resamples, level=level, seed=seed)
+    strict, readable = ratio_intervals(
+        top[played], bottom[played], resamples=resamples, level=level, seed=seed
+    )
     unreadable = int(np.isnan(correct).sum())
-    return Accuracy(int(played.sum()), correct.size, int((correct == 1).sum()), unreadable, strict, readable)
+    return Accuracy(
+        int(played.sum()), correct.size, int((correct == 1).sum()), unreadable, strict, readable
+    )
 
 
 def count_by_question(correct: Array, question: Codes, size: int = 0) -> tuple[Array, Array]:
     """(right plays, plays) by question, (Q, 2) each: of all plays, and of the readable ones."""
     size = max(size, int(question.max()) + 1 if question.size else 0)
-    right, wrong = (np.bincount(question[correct == value], minlength=size).astype(np.float64) for value in (1, 0))
+    right, wrong = (
+        np.bincount(question[correct == value], minlength=size).astype(np.float64)
+        for value in (1, 0)
+    )
     every = np.bincount(question, minlength=size).astype(np.float64)
     return np.stack((right, right), axis=1), np.stack((every, right + wrong), axis=1)
 
 
-def mean_over_plays(values: Array, question: Codes, *, resamples: int = 2000, level: float = 0.95, seed: int = 0) -> list[Interval]:
+def mean_over_plays(
+    values: Array, question: Codes, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
+) -> list[Interval]:
     """The means of K columns of numbers of plays (N, K), nan left out, each with its percentile interval over questions."""
     there = ~np.isnan(values)
     kept, code = np.unique(question, return_inverse=True)
-    sums = [np.bincount(code, np.where(there[:, k], values[:, k], 0), kept.size) for k in range(values.shape[1])]
+    sums = [
+        np.bincount(code, np.where(there[:, k], values[:, k], 0), kept.size)
+        for k in range(values.shape[1])
+    ]
     counts = [np.bincount(code, there[:, k], kept.size) for k in range(values.shape[1])]
     shape = (values.shape[1], kept.size)
-    return ratio_intervals(np.reshape(sums, shape).T, np.reshape(counts, shape).T, resamples=resamples, level=level, seed=seed)
+    return ratio_intervals(
+        np.reshape(sums, shape).T,
+        np.reshape(counts, shape).T,
+        resamples=resamples,
+        level=level,
+        seed=seed,
+    )
 
 
 def paired_difference(
@@ -114,15 +134,24 @@ def paired_difference(
     """
     check_answers(correct, question)
     check_answers(other_correct, other_question)
-    size = max((int(codes.max()) + 1 for codes in (question, other_question) if codes.size), default=0)
+    size = max(
+        (int(codes.max()) + 1 for codes in (question, other_question) if codes.size), default=0
+    )
     top, bottom = count_by_question(correct, question, size)
     other_top, other_bottom = count_by_question(other_correct, other_question, size)
     common = (bottom[:, 0] > 0) & (other_bottom[:, 0] > 0)
     tops, bottoms = np.hstack((top, other_top))[common], np.hstack((bottom, other_bottom))[common]
     draws = ratio_draws(tops, bottoms, resamples=resamples, seed=seed)
     low, high = percentiles(draws[:, :2] - draws[:, 2:], level=level)
-    shares = np.array([part / whole if whole else nan for part, whole in zip(tops.sum(axis=0), bottoms.sum(axis=0), strict=True)])
-    strict, readable = (Interval(float(shares[k] - shares[k + 2]), float(low[k]), float(high[k])) for k in (0, 1))
+    shares = np.array(
+        [
+            part / whole if whole else nan
+            for part, whole in zip(tops.sum(axis=0), bottoms.sum(axis=0), strict=True)
+        ]
+    )
+    strict, readable = (
+        Interval(float(shares[k] - shares[k + 2]), float(low[k]), float(high[k])) for k in (0, 1)
+    )
     balance = np.sign(tops[:, 0] * bottoms[:, 2] - tops[:, 2] * bottoms[:, 0])
     better, worse = int((balance > 0).sum()), int((balance < 0).sum())
     equally_often = bool((bottoms[:, 0] == bottoms[:, 2]).all()) and common.any()
@@ -154,9 +183,14 @@ def path_scores(correct: Array, vote: Codes, play: Codes, plays: int) -> PathSco
     A path without a value casts no vote.  The vote's correctness is that of the first path with its value, unreadable counted as not right.
     """
     if not correct.shape == vote.shape == play.shape:
-        raise ValueError(f"correct, vote and play must have one shape, found {correct.shape}, {vote.shape} and {play.shape}")
+        raise ValueError(
+            f"correct, vote and play must have one shape, found {correct.shape}, {vote.shape} and {play.shape}"
+        )
     right, unreadable = correct == 1, np.isnan(correct)
-    n, hits, lost = (np.bincount(play[chosen], minlength=plays) for chosen in (np.ones(play.size, dtype=bool), right, unreadable))
+    n, hits, lost = (
+        np.bincount(play[chosen], minlength=plays)
+        for chosen in (np.ones(play.size, dtype=bool), right, unreadable)
+    )
     first = majority_path(vote, play, plays)
     majority = np.where(first >= 0, right[first] if right.size else False, nan).astype(np.float64)
     empty, readable = n == 0, n - lost
@@ -183,7 +217,9 @@ def majority_path(vote: Codes, play: Codes, plays: int) -> Codes:
 def check_answers(correct: Array, question: Codes) -> None:
     """Raise ValueError unless both are (N,), correctness is 0, 1 or nan, and codes are not negative."""
     if correct.shape != question.shape or correct.ndim != 1:
-        raise ValueError(f"correct and question must be (N,), found {correct.shape} and {question.shape}")
+        raise ValueError(
+            f"correct and question must be (N,), found {correct.shape} and {question.shape}"
+        )
     if not (np.isin(correct, (0, 1)) | np.isnan(correct)).all():
         raise ValueError("correct must be 1 right, 0 wrong, or nan where unreadable")
     if question.size and question.min() < 0:

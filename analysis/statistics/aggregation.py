@@ -34,7 +34,13 @@ class Votes:
 
     def select(self, chosen: NDArray[np.bool_]) -> Votes:
         """The votes where the mask (V,) is true."""
-        return Votes(self.debate[chosen], self.judge[chosen], self.winner[chosen], self.confidence[chosen], self.flipped[chosen])
+        return Votes(
+            self.debate[chosen],
+            self.judge[chosen],
+            self.winner[chosen],
+            self.confidence[chosen],
+            self.flipped[chosen],
+        )
 
 
 def votes(debate: Codes, judge: Codes, repeat: Codes, winner: Array, confidence: Array) -> Votes:
@@ -43,7 +49,11 @@ def votes(debate: Codes, judge: Codes, repeat: Codes, winner: Array, confidence:
     keys, row = np.unique(key, axis=0, return_inverse=True)
     row, count = row.ravel(), len(keys)
     size = np.bincount(row, minlength=count)
-    mean, low, high = np.bincount(row, winner, count) / size, np.full(count, np.inf), np.full(count, -np.inf)
+    mean, low, high = (
+        np.bincount(row, winner, count) / size,
+        np.full(count, np.inf),
+        np.full(count, -np.inf),
+    )
     np.fmin.at(low, row, winner)
     np.fmax.at(high, row, winner)
     agreed = low == high
@@ -73,7 +83,9 @@ def confidence_sum(cast: Votes, debates: int) -> Array:
     """
     there = ~np.isnan(cast.winner)
     sign = 2 * cast.winner[there] - 1
-    lead = np.bincount(cast.debate[there], np.where(sign == 0, 0.0, sign * cast.confidence[there]), debates)
+    lead = np.bincount(
+        cast.debate[there], np.where(sign == 0, 0.0, sign * cast.confidence[there]), debates
+    )
     any_vote = np.bincount(cast.debate[there], minlength=debates) > 0
     return np.where(any_vote & ~np.isnan(lead), (np.sign(np.round(lead, 9)) + 1) / 2, nan)
 

@@ -24,7 +24,11 @@ def value_counts(unit: Codes, rater: Codes, winner: Array, raters: int) -> Array
     names, row = np.unique(unit[there], return_inverse=True)
     value = np.round(2 * winner[there]).astype(np.int64)
     shape = len(names), raters, len(VALUES)
-    flat = np.ravel_multi_index((row.ravel(), rater[there], value), shape) if len(names) else np.empty(0, dtype=np.int64)
+    flat = (
+        np.ravel_multi_index((row.ravel(), rater[there], value), shape)
+        if len(names)
+        else np.empty(0, dtype=np.int64)
+    )
     return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).astype(float)
 
 
@@ -57,8 +61,15 @@ def krippendorff_alpha(counted: Array, weight: Array | None = None) -> Array:
     observed = often @ np.divide(different, size - 1, out=np.zeros_like(size), where=size > 1)
     of_value = often @ pairable
     whole = of_value.sum(axis=-1)
-    expected = np.divide(np.square(whole) - np.square(of_value).sum(axis=-1), whole - 1, out=np.zeros_like(whole), where=whole > 1)
-    result: Array = 1 - np.divide(observed, expected, out=np.full(np.shape(expected), nan), where=expected > 0)
+    expected = np.divide(
+        np.square(whole) - np.square(of_value).sum(axis=-1),
+        whole - 1,
+        out=np.zeros_like(whole),
+        where=whole > 1,
+    )
+    result: Array = 1 - np.divide(
+        observed, expected, out=np.full(np.shape(expected), nan), where=expected > 0
+    )
     return result
 
 
@@ -68,6 +79,10 @@ def alpha_interval(counted: Array, *, resamples: int = 2000, seed: int = 0) -> t
         return nan, nan
     # Units with the same counts are one: how often it is drawn is all that a resample can change.
     kinds, often = np.unique(counted, axis=0, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(counted), often / len(counted), size=resamples).astype(float)
+    drawn = (
+        np.random.default_rng(seed)
+        .multinomial(len(counted), often / len(counted), size=resamples)
+        .astype(float)
+    )
     low, high = np.nanquantile(krippendorff_alpha(kinds, drawn), (0.025, 0.975))
     return float(low), float(high)

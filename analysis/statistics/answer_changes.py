@@ -65,14 +65,26 @@ def change(
     check_pairs(first, second, question, weight)
     _, code = np.unique(question, return_inverse=True)
     parts = (weight, weight * first, weight * second, weight * first * second)
-    whole, one, two, both = np.stack([np.bincount(code, part, code.max(initial=-1) + 1) for part in parts])
-    top, bottom = np.stack((one, two, both, two - both), axis=1), np.stack((whole, whole, one, whole - one), axis=1)
+    whole, one, two, both = np.stack(
+        [np.bincount(code, part, code.max(initial=-1) + 1) for part in parts]
+    )
+    top, bottom = (
+        np.stack((one, two, both, two - both), axis=1),
+        np.stack((whole, whole, one, whole - one), axis=1),
+    )
     seen = scores(divide(top.sum(axis=0, keepdims=True), bottom.sum(axis=0, keepdims=True)))
     drawn = scores(ratio_draws(top, bottom, resamples=resamples, seed=seed))
-    figures = [Interval(*(float(value) for value in row)) for row in zip(seen[0], *percentiles(drawn, level=level), strict=True)]
+    figures = [
+        Interval(*(float(value) for value in row))
+        for row in zip(seen[0], *percentiles(drawn, level=level), strict=True)
+    ]
     acc1 = figures[0].mean
-    counts = [int(((first == a) & (second == b)).sum()) for a, b in ((1, 1), (1, 0), (0, 1), (0, 0))]
-    return Change(first.size, *counts, *figures, acc1**2, 2 * acc1 - acc1**2, undefined_reason(acc1))
+    counts = [
+        int(((first == a) & (second == b)).sum()) for a, b in ((1, 1), (1, 0), (0, 1), (0, 0))
+    ]
+    return Change(
+        first.size, *counts, *figures, acc1**2, 2 * acc1 - acc1**2, undefined_reason(acc1)
+    )
 
 
 def scores(shares: Array) -> Array:
@@ -101,8 +113,12 @@ def undefined_reason(acc1: float) -> str | None:
 def check_pairs(first: Array, second: Array, question: Codes, weight: Array) -> None:
     """Raise ValueError unless all are (N,), correctness is 0 or 1, and weights are above 0."""
     if not first.shape == second.shape == question.shape == weight.shape or first.ndim != 1:
-        raise ValueError(f"all must be (N,), found {first.shape}, {second.shape}, {question.shape} and {weight.shape}")
+        raise ValueError(
+            f"all must be (N,), found {first.shape}, {second.shape}, {question.shape} and {weight.shape}"
+        )
     if not (np.isin(first, (0, 1)) & np.isin(second, (0, 1))).all():
-        raise ValueError("answers must be 1 right or 0 not right; decide what unreadable ones are, and count them")
+        raise ValueError(
+            "answers must be 1 right or 0 not right; decide what unreadable ones are, and count them"
+        )
     if not (weight > 0).all():
         raise ValueError("weights must be above 0")

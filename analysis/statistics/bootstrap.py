@@ -21,7 +21,11 @@ KEPT_VALUES = 40_000_000  # 80 MB
 
 
 def bootstrap_interval(
-    statistic: Callable[..., Array], *samples: Array, resamples: int = 2000, level: float = 0.95, seed: int = 0
+    statistic: Callable[..., Array],
+    *samples: Array,
+    resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """(low, high): the percentile interval of a statistic under resampling of rows, the same interval for the same seed.
 
@@ -31,7 +35,9 @@ def bootstrap_interval(
     """
     sizes = {len(sample) for sample in samples}
     if len(sizes) != 1:
-        raise ValueError(f"samples must have the same number of clusters, found {sorted(sizes) or 'none'}")
+        raise ValueError(
+            f"samples must have the same number of clusters, found {sorted(sizes) or 'none'}"
+        )
     clusters = sizes.pop()
     if clusters < 2:
         return float("nan"), float("nan")
@@ -67,7 +73,9 @@ def ratio_draws(top: Array, bottom: Array, *, resamples: int = 2000, seed: int =
     the same seed; as sums need only how often each is drawn, thousands of clusters take a fraction of a second.  (0, K) with fewer than 2.
     """
     if top.shape != bottom.shape or top.ndim != 2:
-        raise ValueError(f"top and bottom must be (clusters, K), found {top.shape} and {bottom.shape}")
+        raise ValueError(
+            f"top and bottom must be (clusters, K), found {top.shape} and {bottom.shape}"
+        )
     clusters, columns = top.shape
     if clusters < 2:
         return np.empty((0, columns))
@@ -75,7 +83,9 @@ def ratio_draws(top: Array, bottom: Array, *, resamples: int = 2000, seed: int =
     for counts in draw_counts(clusters, resamples, seed):
         times = counts.astype(np.float64)
         below = times @ bottom
-        found.append(np.divide(times @ top, below, out=np.full(below.shape, np.nan), where=below > 1e-12))
+        found.append(
+            np.divide(times @ top, below, out=np.full(below.shape, np.nan), where=below > 1e-12)
+        )
     return np.concatenate(found)
 
 
@@ -99,7 +109,11 @@ def draw(clusters: int, resamples: int, seed: int) -> Iterator[Counts]:
     for start in range(0, resamples, step):
         draws = min(step, resamples - start)
         rows = rng.integers(clusters, size=(draws, clusters)) + clusters * np.arange(draws)[:, None]
-        yield np.bincount(rows.ravel(), minlength=draws * clusters).reshape(draws, clusters).astype(np.uint16)
+        yield (
+            np.bincount(rows.ravel(), minlength=draws * clusters)
+            .reshape(draws, clusters)
+            .astype(np.uint16)
+        )
 
 
 def percentiles(draws: Array, *, level: float = 0.95) -> tuple[Array, Array]:
@@ -112,9 +126,13 @@ def percentiles(draws: Array, *, level: float = 0.95) -> tuple[Array, Array]:
     return limits[0], limits[1]
 
 
-def ratio_intervals(top: Array, bottom: Array, *, resamples: int = 2000, level: float = 0.95, seed: int = 0) -> list[Interval]:
+def ratio_intervals(
+    top: Array, bottom: Array, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
+) -> list[Interval]:
     """K ratios of sums, as in `ratio_draws`, each with its percentile interval."""
     above, below = top.sum(axis=0), bottom.sum(axis=0)
     ratios = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 1e-12)
     low, high = percentiles(ratio_draws(top, bottom, resamples=resamples, seed=seed), level=level)
-    return [Interval(*(float(value) for value in row)) for row in zip(ratios, low, high, strict=True)]
+    return [
+        Interval(*(float(value) for value in row)) for row in zip(ratios, low, high, strict=True)
+    ]

@@ -60,7 +60,11 @@ def ece(confidence: Array, correct: Array, *, bins: int = 10, edges: Edges = "ri
     check_ratings(confidence, correct)
     if not confidence.size:
         return nan
-    excess = np.bincount(bin_of(confidence.ravel(), bins=bins, edges=edges), weights=(confidence - correct).ravel(), minlength=bins)
+    excess = np.bincount(
+        bin_of(confidence.ravel(), bins=bins, edges=edges),
+        weights=(confidence - correct).ravel(),
+        minlength=bins,
+    )
     return float(np.abs(excess).sum() / confidence.size)
 
 
@@ -71,7 +75,9 @@ def auroc(confidence: Array, correct: Array) -> float:
     return float(right.mean()) if right.size and wrong.size else nan
 
 
-def auroc_interval(confidence: Array, correct: Array, *, level: float = 0.95) -> tuple[float, float]:
+def auroc_interval(
+    confidence: Array, correct: Array, *, level: float = 0.95
+) -> tuple[float, float]:
     """(low, high) around the AUROC, with rows as clusters; both (clusters, members), a nan in either leaves the value out.
 
     Each value's influence is its placement among the other class (DeLong), summed within its cluster (Obuchowski); Student's t with
@@ -105,7 +111,9 @@ def placements(confidence: Array, correct: Array) -> tuple[Array, Array]:
 
 def share_below(values: Array, ordered: Array) -> Array:
     """For each value the share of the ordered ones that are smaller, equal ones counting a half."""
-    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * ordered.size)
+    return (
+        np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")
+    ) / (2 * ordered.size)
 
 
 def average_precision(confidence: Array, correct: Array) -> float:
@@ -152,8 +160,14 @@ def groups(confidence: Array, correct: Array) -> tuple[Array, NDArray[np.int64],
 def check_ratings(confidence: Array, correct: Array, *, ties: bool = False) -> None:
     """Raise ValueError unless both have one shape, confidence is in [0, 1], and outcomes are 0, 1 or, where allowed, 0.5."""
     if confidence.shape != correct.shape:
-        raise ValueError(f"confidence and correct must have one shape, found {confidence.shape} and {correct.shape}")
+        raise ValueError(
+            f"confidence and correct must have one shape, found {confidence.shape} and {correct.shape}"
+        )
     if not ((confidence >= 0) & (confidence <= 1)).all():
-        raise ValueError("confidence must be in [0, 1] and not nan; leave out what is missing, and count it")
+        raise ValueError(
+            "confidence must be in [0, 1] and not nan; leave out what is missing, and count it"
+        )
     if not np.isin(correct, (0, 0.5, 1) if ties else (0, 1)).all():
-        raise ValueError(f"outcomes must be 0 or 1{' or 0.5' if ties else ''}, not nan; leave out what was not judged, and count it")
+        raise ValueError(
+            f"outcomes must be 0 or 1{' or 0.5' if ties else ''}, not nan; leave out what was not judged, and count it"
+        )

@@ -74,7 +74,9 @@ def cluster_se(influence: Array) -> tuple[float, int]:
     return (se if se > NO_SPREAD else 0.0), clusters
 
 
-def student_interval(estimate: float, se: float, clusters: int, *, level: float = 0.95) -> tuple[float, float]:
+def student_interval(
+    estimate: float, se: float, clusters: int, *, level: float = 0.95
+) -> tuple[float, float]:
     """(low, high) around an estimate by Student's t with clusters - 1 degrees of freedom; nan with fewer than 2 clusters."""
     if clusters < 2:
         return nan, nan
@@ -84,7 +86,9 @@ def student_interval(estimate: float, se: float, clusters: int, *, level: float 
     return estimate - width, estimate + width
 
 
-def student_test(difference: float, se: float, degrees: int, *, one_sided: bool = False) -> tuple[float, float]:
+def student_test(
+    difference: float, se: float, degrees: int, *, one_sided: bool = False
+) -> tuple[float, float]:
     """(t, p) of a difference from 0; one-sided asks whether it is greater.  nan where the error is 0 or undefined."""
     if not se > 0 or degrees < 1:
         return nan, nan
@@ -97,6 +101,8 @@ def student_test(difference: float, se: float, degrees: int, *, one_sided: bool 
 def check_rows(values: Array) -> None:
     """Raise ValueError unless the array is (clusters, members) without infinities."""
     if values.ndim != 2:
-        raise ValueError(f"values must be (clusters, members), found the shape {values.shape}; one row is one debate")
+        raise ValueError(
+            f"values must be (clusters, members), found the shape {values.shape}; one row is one debate"
+        )
     if np.isinf(values).any():
         raise ValueError("values must be finite, or nan where missing")

@@ -38,7 +38,9 @@ def mean_known(values: Array) -> tuple[float, int]:
     return (float(known.mean()) if known.size else nan), values.size - known.size
 
 
-def compare_budgets(values: Sequence[Array], questions: Sequence[Codes], *, tolerance: float) -> BudgetComparison:
+def compare_budgets(
+    values: Sequence[Array], questions: Sequence[Codes], *, tolerance: float
+) -> BudgetComparison:
     """Did all arms spend the same per play?  `values[a]` and `questions[a]` are (N_a,) of the plays of arm a; tolerance at least 1.
 
     Only questions count that every arm has played.  An arm of which a play's spending is unknown has none.

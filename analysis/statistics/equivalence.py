@@ -35,13 +35,17 @@ class Equivalence:
     verdict: str
 
 
-def equivalence(confidence: Array, *, value: float = 0.5, margin: float = 0.05, alpha: float = 0.05) -> Equivalence:
+def equivalence(
+    confidence: Array, *, value: float = 0.5, margin: float = 0.05, alpha: float = 0.05
+) -> Equivalence:
     """The test of ratings (debates, members), nan where missing, against `value` within `margin`; all in [0, 1].
 
     Raises ValueError for a margin that is not above 0, or an `alpha` outside (0, 0.5).
     """
     if not margin > 0 or not 0 < alpha < 0.5:
-        raise ValueError(f"the margin must be above 0 and alpha in (0, 0.5), found {margin} and {alpha}")
+        raise ValueError(
+            f"the margin must be above 0 and alpha in (0, 0.5), found {margin} and {alpha}"
+        )
     mean = clustered_mean(confidence, against=value, level=1 - 2 * alpha)
     difference = mean.mean - value
     _, above = student_test(difference + margin, mean.se, mean.clusters - 1, one_sided=True)
@@ -56,4 +60,6 @@ def equivalence(confidence: Array, *, value: float = 0.5, margin: float = 0.05, 
     else:
         beyond = mean.ci_low > value + margin or mean.ci_high < value - margin
         verdict = "different" if beyond else "undecided"
-    return Equivalence(mean.n, mean.clusters, mean.mean, difference, margin, mean.ci_low, mean.ci_high, p, verdict)
+    return Equivalence(
+        mean.n, mean.clusters, mean.mean, difference, margin, mean.ci_low, mean.ci_high, p, verdict
+    )

@@ -23,7 +23,9 @@ from arena.errors import StudyError
 MOST_DEBATES = 2_000
 # A share of the variance below this, or a correlation this near to 1, is the edge of what the model can say.
 NO_VARIANCE, MAX_CORRELATION = 1e-5, 0.999
-INSTALL = "the mixed-effects model needs statsmodels, which is not installed: pip install '.[mixed]'"
+INSTALL = (
+    "the mixed-effects model needs statsmodels, which is not installed: pip install '.[mixed]'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,16 @@ def mixed_model(confidence: Array, *, sample: int | None = None, seed: int = 0) 
         note = f"fitted on {sample:,} of {total:,} debates, drawn at random with seed {seed}"
     n, phases = int((~np.isnan(kept)).sum()), int((~np.isnan(kept)).any(axis=(0, 1)).sum())
     if sample is None and total > MOST_DEBATES:
-        return empty_fit(n, 0, total, f"left out: {total:,} debates take too long, the most is {MOST_DEBATES:,}; --mixed 500 draws 500 of them")
+        return empty_fit(
+            n,
+            0,
+            total,
+            f"left out: {total:,} debates take too long, the most is {MOST_DEBATES:,}; --mixed 500 draws 500 of them",
+        )
     if len(kept) < 3 or phases < 2:
-        return empty_fit(n, len(kept), total, "at least 3 debates with ratings in 2 phases are needed")
+        return empty_fit(
+            n, len(kept), total, "at least 3 debates with ratings in 2 phases are needed"
+        )
     if kept[~np.isnan(kept)].std() < 1e-9:
         return empty_fit(n, len(kept), total, "all ratings are the same")
     return fit(kept, total, note)
@@ -122,17 +131,37 @@ def fit(confidence: Array, of_debates: int, note: str | None) -> MixedFit:
     from statsmodels.regression.mixed_linear_model import MixedLM
 
     where = np.nonzero(~np.isnan(confidence))
-    data = pd.DataFrame({"points": 100 * confidence[where], "debate": where[0], "side": where[1], "phase": where[2].astype(np.float64)})
+    data = pd.DataFrame(
+        {
+            "points": 100 * confidence[where],
+            "debate": where[0],
+            "side": where[1],
+            "phase": where[2].astype(np.float64),
+        }
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they say is read off the result
-        model = MixedLM.from_formula("points ~ phase", data, groups="debate", re_formula="~phase", vc_formula={"side": "0 + C(side)"})
+        model = MixedLM.from_formula(
+            "points ~ phase",
+            data,
+            groups="debate",
+            re_formula="~phase",
+            vc_formula={"side": "0 + C(side)"},
+        )
         try:
             found = model.fit(reml=True, method=["lbfgs", "bfgs", "powell"])
         except (np.linalg.LinAlgError, ValueError) as error:
-            return empty_fit(len(data), len(confidence), of_debates, f"could not be fitted: {error}")
+            return empty_fit(
+                len(data), len(confidence), of_debates, f"could not be fitted: {error}"
+            )
         line, errors = float(found.fe_params["phase"]), float(found.bse_fe["phase"])
     if not found.converged or not np.isfinite([line, errors]).all() or not errors > 0:
-        return empty_fit(len(data), len(confidence), of_debates, "did not converge: none of three optimisers found the best fit")
+        return empty_fit(
+            len(data),
+            len(confidence),
+            of_debates,
+            "did not converge: none of three optimisers found the best fit",
+        )
     low, high = (float(limit) / 100 for limit in found.conf_int().loc["phase"])
     test = line / 100, errors / 100, low, high, float(found.pvalues["phase"])
     parts, edge = components(np.asarray(found.cov_re), float(found.vcomp[0]), float(found.scale))
@@ -140,7 +169,9 @@ def fit(confidence: Array, of_debates: int, note: str | None) -> MixedFit:
     return MixedFit(len(data), len(confidence), of_debates, True, *test, *parts, notes)
 
 
-def components(of_debates: Array, of_sides: float, left: float) -> tuple[tuple[float, float, float, float, float], str | None]:
+def components(
+    of_debates: Array, of_sides: float, left: float
+) -> tuple[tuple[float, float, float, float, float], str | None]:
     """(standard deviations of Mixed, in its order and in [0, 1]; a note) from variances in points; nan on the edge of the model.
 
     On the edge a variance is 0 or a correlation 1: the model has more parts than the data can tell apart.  The slope stands, for it does
@@ -148,11 +179,17 @@ def components(of_debates: Array, of_sides: float, left: float) -> tuple[tuple[f
     """
     intercepts, slopes = of_debates[0, 0], of_debates[1, 1]
     least = NO_VARIANCE * (intercepts + slopes + of_sides + left)
-    correlation = float(of_debates[0, 1] / np.sqrt(intercepts * slopes)) if intercepts > least and slopes > least else nan
+    correlation = (
+        float(of_debates[0, 1] / np.sqrt(intercepts * slopes))
+        if intercepts > least and slopes > least
+        else nan
+    )
     if min(intercepts, slopes, of_sides, left) <= least or not abs(correlation) < MAX_CORRELATION:
         return (nan, nan, nan, nan, nan), (
             "singular fit: debates, their slopes and sides cannot be told apart, so no standard deviations are given; rely on the slope with"
             " debates as clusters"
         )
-    sd_debate, sd_slope, sd_side, sd_residual = (float(np.sqrt(part)) / 100 for part in (intercepts, slopes, of_sides, left))
+    sd_debate, sd_slope, sd_side, sd_residual = (
+        float(np.sqrt(part)) / 100 for part in (intercepts, slopes, of_sides, left)
+    )
     return (sd_debate, sd_slope, correlation, sd_side, sd_residual), None

@@ -88,7 +88,9 @@ def won_by_more(winner: Array, amount: Array) -> Array:
     return np.where(lead > 0, winner, np.where(lead < 0, 1 - winner, nan))
 
 
-def self_preference(winner: Array, debate: Codes, judge: Codes, own: NDArray[np.bool_], cluster: Codes) -> list[MeanEstimate]:
+def self_preference(
+    winner: Array, debate: Codes, judge: Codes, own: NDArray[np.bool_], cluster: Codes
+) -> list[MeanEstimate]:
     """The DBG score of each judge: share of wins of its own family by its own votes minus that by the panel's, in [-1, 1].
 
     Of V votes, `winner`, `debate` (0 to G - 1) and `judge` are (V,); `own` (judges, G, 2) says which side shares a judge's family, and
@@ -107,7 +109,9 @@ def self_preference(winner: Array, debate: Codes, judge: Codes, own: NDArray[np.
         one = own[number, :, 0] != own[number, :, 1]
         both = one & (size[number] > 0) & (panel_size > 0)
         lead = total[number, both] / size[number, both] - panel_total[both] / panel_size[both]
-        found.append(clustered_mean(by_cluster(np.where(own[number, both, 0], lead, -lead), cluster[both])))
+        found.append(
+            clustered_mean(by_cluster(np.where(own[number, both, 0], lead, -lead), cluster[both]))
+        )
     return found
 
 
@@ -125,12 +129,22 @@ def effects(readings: Readings) -> Effects:
     inverse = np.linalg.inv(bend + prior_information(len(at), agents))
     names, row = np.unique(readings.cluster, return_inverse=True)
     clusters = len(names)
-    of_cluster = sparse.csr_array((readings.winner - chance, (row.ravel(), np.arange(len(design)))), shape=(clusters, len(design)))
+    of_cluster = sparse.csr_array(
+        (readings.winner - chance, (row.ravel(), np.arange(len(design)))),
+        shape=(clusters, len(design)),
+    )
     influence = of_cluster @ design
     spread = influence.T @ influence * (clusters / max(clusters - 1, 1))
-    error = np.sqrt(np.maximum(np.diag(inverse @ spread @ inverse), 0))[agents:].reshape(judges, len(EFFECTS))
+    error = np.sqrt(np.maximum(np.diag(inverse @ spread @ inverse), 0))[agents:].reshape(
+        judges, len(EFFECTS)
+    )
     size = at[agents:].reshape(judges, len(EFFECTS))
-    limits = np.array([student_interval(float(s), float(e), clusters) for s, e in zip(size.ravel(), error.ravel(), strict=True)])
+    limits = np.array(
+        [
+            student_interval(float(s), float(e), clusters)
+            for s, e in zip(size.ravel(), error.ravel(), strict=True)
+        ]
+    )
     low, high = limits.T.reshape(2, judges, len(EFFECTS))
     return Effects(*(np.where(told, value, nan) for value in (size, low, high)))
 
@@ -142,9 +156,14 @@ def design_matrix(readings: Readings) -> Array:
     design = np.zeros((len(rows), agents + judges * len(EFFECTS)))
     design[rows, readings.proposition] = 1
     design[rows, readings.opposition] = -1
-    family = readings.own[readings.judge, readings.proposition].astype(float) - readings.own[readings.judge, readings.opposition]
+    family = (
+        readings.own[readings.judge, readings.proposition].astype(float)
+        - readings.own[readings.judge, readings.opposition]
+    )
     column = agents + readings.judge * len(EFFECTS)
-    for number, values in enumerate((np.ones(len(rows)), readings.first_read, readings.log_length, family)):
+    for number, values in enumerate(
+        (np.ones(len(rows)), readings.first_read, readings.log_length, family)
+    ):
         design[rows, column + number] = values
     for judge in range(judges):
         mine = readings.judge == judge

@@ -32,9 +32,13 @@ FAMILIES = {
     "falcon": r"falcon",
 }
 # A name is a word or the beginning of one ("llama3"), never the middle ("graphic" is no phi).
-FAMILY_PATTERNS = {family: re.compile(rf"(?<![a-z0-9])(?:{names})(?![a-z])") for family, names in FAMILIES.items()}
+FAMILY_PATTERNS = {
+    family: re.compile(rf"(?<![a-z0-9])(?:{names})(?![a-z])") for family, names in FAMILIES.items()
+}
 # Who serves a model is not who made it.
-SERVED_BY = re.compile(r"^(?:azure|azure_ai|bedrock|vertex_ai|openrouter|http|local|together_ai|fireworks_ai|groq|nvidia_nim|github)/")
+SERVED_BY = re.compile(
+    r"^(?:azure|azure_ai|bedrock|vertex_ai|openrouter|http|local|together_ai|fireworks_ai|groq|nvidia_nim|github)/"
+)
 VARIANT = re.compile(r":(?:free|beta|nitro|floor|extended|online|thinking|exacto)$")
 SIMULATED = re.compile(r"^sim/.*:family=([0-9]+)")
 
@@ -44,7 +48,15 @@ def families(model: str) -> frozenset[str]:
     if (planted := SIMULATED.search(model)) is not None:
         return frozenset({f"sim-{planted[1]}"})
     name = base_name(model)
-    known = {family for family, names in FAMILY_PATTERNS.items() if names.search(SERVED_BY.sub("", name))} if not name.startswith("sim/") else set()
+    known = (
+        {
+            family
+            for family, names in FAMILY_PATTERNS.items()
+            if names.search(SERVED_BY.sub("", name))
+        }
+        if not name.startswith("sim/")
+        else set()
+    )
     return frozenset(known or {name})
 
 
@@ -57,6 +69,8 @@ def base_name(model: str) -> str:
 def relation(judge: str, contestant: str) -> Relation:
     """What a judge is to a contestant, both model references: the same model ("contestant"), of one family, or neither."""
     one, other = (base_name(model) for model in (judge, contestant))
-    if one == other or (not one.startswith("sim/") and one.rpartition("/")[2] == other.rpartition("/")[2]):
+    if one == other or (
+        not one.startswith("sim/") and one.rpartition("/")[2] == other.rpartition("/")[2]
+    ):
         return "contestant"
     return "family" if families(judge) & families(contestant) else "none"

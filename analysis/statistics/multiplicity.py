@@ -22,8 +22,12 @@ def holm(p: Sequence[float] | Array) -> Array:
     values = np.asarray(p, dtype=np.float64).reshape(-1)
     made = np.flatnonzero(~np.isnan(values))
     if ((values[made] < 0) | (values[made] > 1)).any():
-        raise ValueError(f"p-values must lie in [0, 1], found {values[made].min()} to {values[made].max()}")
+        raise ValueError(
+            f"p-values must lie in [0, 1], found {values[made].min()} to {values[made].max()}"
+        )
     adjusted = np.full(values.shape, np.nan)
     order = made[np.argsort(values[made], kind="stable")]
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(values[order] * np.arange(order.size, 0, -1)))
+    adjusted[order] = np.minimum(
+        1, np.maximum.accumulate(values[order] * np.arange(order.size, 0, -1))
+    )
     return adjusted

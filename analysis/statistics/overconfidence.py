@@ -81,7 +81,16 @@ def rise(first: Array, last: Array) -> Rise:
     _, p_published = independent_test(change)
     moved = change[~np.isnan(change)]
     up, down = (float(np.mean(moved > 0)), float(np.mean(moved < 0))) if moved.size else (nan, nan)
-    return Rise(estimate.n, estimate.mean, estimate.ci_low, estimate.ci_high, estimate.p, p_published, up, down)
+    return Rise(
+        estimate.n,
+        estimate.mean,
+        estimate.ci_low,
+        estimate.ci_high,
+        estimate.p,
+        p_published,
+        up,
+        down,
+    )
 
 
 def both_sides(confidence: Array) -> BothSides:
@@ -90,14 +99,27 @@ def both_sides(confidence: Array) -> BothSides:
     The paper's abstract says "both 75% or more" for the published 61.7%, which counts strictly more than 75%; so both are here.
     """
     lower = confidence[~np.isnan(confidence).any(axis=1)].min(axis=1)
-    return BothSides(len(lower), int((lower >= 0.75).sum()), int((lower > 0.75).sum()), int((lower > 0.5).sum()))
+    return BothSides(
+        len(lower), int((lower >= 0.75).sum()), int((lower > 0.75).sum()), int((lower > 0.5).sum())
+    )
 
 
 def against_half(confidence: Array) -> AgainstHalf:
     """Confidence of both sides of debates against oneself, (debates, 2), tested against 50%."""
     mean = clustered_mean(confidence, against=0.5)
     t, p = independent_test(confidence - 0.5)
-    return AgainstHalf(mean.n, mean.clusters, mean.mean, mean.mean - 0.5, mean.ci_low, mean.ci_high, mean.t, mean.p, t, p)
+    return AgainstHalf(
+        mean.n,
+        mean.clusters,
+        mean.mean,
+        mean.mean - 0.5,
+        mean.ci_low,
+        mean.ci_high,
+        mean.t,
+        mean.p,
+        t,
+        p,
+    )
 
 
 def independent_test(values: Array) -> tuple[float, float]:

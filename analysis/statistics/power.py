@@ -68,7 +68,9 @@ class Spread:
     ratings: int
 
 
-def power(draw: Draw, test: Test, debates: int, *, studies: int = 2000, level: float = 0.05, seed: int = 0) -> Power:
+def power(
+    draw: Draw, test: Test, debates: int, *, studies: int = 2000, level: float = 0.05, seed: int = 0
+) -> Power:
     """The share of `studies` simulated studies of so many debates whose p is below `level`; the same for the same seed.
 
     `draw(studies, debates, rng)` gives ratings, one (S, G, 2, P) for each kind of study that `test` compares.  Where the first debates of
@@ -83,7 +85,13 @@ def power(draw: Draw, test: Test, debates: int, *, studies: int = 2000, level: f
     return Power(debates, studies, found / studies, *wilson(found, studies), undefined)
 
 
-def find_smallest(measure: Callable[[int], Power], target: float, *, most: int, measured_powers: Iterable[Power] = ()) -> Power | None:
+def find_smallest(
+    measure: Callable[[int], Power],
+    target: float,
+    *,
+    most: int,
+    measured_powers: Iterable[Power] = (),
+) -> Power | None:
     """The power at the smallest number of debates, from 2 to `most`, that reaches the target; None where none does.
 
     By bisection, which takes it that power does not fall with more debates; `known` is what has been measured already.  With nested
@@ -132,7 +140,9 @@ def equivalence_test(ratings: Array, margin: float) -> Array:
     found = clustered_means(ratings[..., -1])
     degrees = found.clusters - 1.0
     off = found.mean - 0.5
-    return np.maximum(one_sided_p(off + margin, found.se, degrees), one_sided_p(margin - off, found.se, degrees))
+    return np.maximum(
+        one_sided_p(off + margin, found.se, degrees), one_sided_p(margin - off, found.se, degrees)
+    )
 
 
 def difference_test(first: Array, second: Array, *, paired: bool = False) -> Array:
@@ -148,7 +158,9 @@ def difference_test(first: Array, second: Array, *, paired: bool = False) -> Arr
     squares = np.square(one.se), np.square(other.se)
     freedom = np.maximum(one.clusters - 1.0, 1.0), np.maximum(other.clusters - 1.0, 1.0)
     below = np.square(squares[0]) / freedom[0] + np.square(squares[1]) / freedom[1]
-    degrees = np.divide(np.square(squares[0] + squares[1]), below, out=np.full(below.shape, nan), where=below > 0)
+    degrees = np.divide(
+        np.square(squares[0] + squares[1]), below, out=np.full(below.shape, nan), where=below > 0
+    )
     return two_sided_p(one.mean - other.mean, np.hypot(one.se, other.se), degrees)
 
 
@@ -199,9 +211,17 @@ def estimate_spread(confidence: Array, asked: NDArray[np.bool_], kind: NDArray[n
     if between < 1 or within < 1:
         return Spread(nan, nan, missing, debates, ratings)
     left = np.zeros(confidence.shape)
-    left[there] = confidence[there] - (np.bincount(cell, confidence[there]) / np.bincount(cell))[cell]
+    left[there] = (
+        confidence[there] - (np.bincount(cell, confidence[there]) / np.bincount(cell))[cell]
+    )
     sums, n = left.sum(axis=(1, 2))[n > 0], n[n > 0]
     ms_between = float((np.square(sums) / n).sum()) / between
     ms_within = (float(np.square(left).sum()) - float((np.square(sums) / n).sum())) / within
     effective = (ratings - float(np.square(n).sum()) / ratings) / (debates - 1)
-    return Spread(sqrt(max(ms_within, 0.0)), sqrt(max((ms_between - ms_within) / effective, 0.0)), missing, debates, ratings)
+    return Spread(
+        sqrt(max(ms_within, 0.0)),
+        sqrt(max((ms_between - ms_within) / effective, 0.0)),
+        missing,
+        debates,
+        ratings,
+    )

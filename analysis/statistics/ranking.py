@@ -58,7 +58,15 @@ class Ranking:
     clusters: int
 
 
-def bradley_terry(first: Codes, second: Codes, score: Array, agents: int, *, first_effect: bool = True, prior_sd: float = inf) -> Strengths:
+def bradley_terry(
+    first: Codes,
+    second: Codes,
+    score: Array,
+    agents: int,
+    *,
+    first_effect: bool = True,
+    prior_sd: float = inf,
+) -> Strengths:
     """The most likely strengths, with `first_effect` also the advantage of sitting first; `prior_sd` draws both towards 0, in logits.
 
     Without a prior, strengths are nan where they have no maximum: where some contestants never lost to, or were never compared with, the
@@ -73,7 +81,15 @@ def bradley_terry(first: Codes, second: Codes, score: Array, agents: int, *, fir
 
 
 def rank(
-    first: Codes, second: Codes, score: Array, cluster: Codes, agents: int, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
+    first: Codes,
+    second: Codes,
+    score: Array,
+    cluster: Codes,
+    agents: int,
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> Ranking:
     """Strengths with percentile intervals under resampling of clusters, `cluster` (N,) any whole numbers; the same for the same seed.
 
@@ -85,20 +101,32 @@ def rank(
     games, points = game_tables(first, second, score, agents)
     group = largest_connected_group(games)
     found = centre(fit(games[None], points[None], first_effect=True, prior_sd=PRIOR_SD), group)[0]
-    drawn = centre(resample_strengths(first, second, score, cluster, agents, resamples, seed), group)
+    drawn = centre(
+        resample_strengths(first, second, score, cluster, agents, resamples, seed), group
+    )
     clusters = len(np.unique(cluster))
     limits = np.full((2, agents + 1), nan)
     if clusters > 1:
         limits = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
     played = games.sum(axis=0) + games.sum(axis=1)
     won = points.sum(axis=1) + (games - points).sum(axis=0)
-    found, low, high = (np.where(np.append(group, group.any()), row, nan) for row in (found, *limits))
+    found, low, high = (
+        np.where(np.append(group, group.any()), row, nan) for row in (found, *limits)
+    )
     score_of = np.divide(won, played, out=np.full(agents, nan), where=played > 0)
     edge = float(found[agents]), float(low[agents]), float(high[agents])
     return Ranking(found[:agents], low[:agents], high[:agents], played, score_of, *edge, clusters)
 
 
-def resample_strengths(first: Codes, second: Codes, score: Array, cluster: Codes, agents: int, resamples: int, seed: int) -> Array:
+def resample_strengths(
+    first: Codes,
+    second: Codes,
+    score: Array,
+    cluster: Codes,
+    agents: int,
+    resamples: int,
+    seed: int,
+) -> Array:
     """(resamples, agents + 1) strengths and first-seat advantage, each from clusters drawn with replacement."""
     rng = np.random.default_rng(seed)
     names, row = np.unique(cluster, return_inverse=True)
@@ -111,7 +139,12 @@ def resample_strengths(first: Codes, second: Codes, score: Array, cluster: Codes
     found = []
     for start in range(0, resamples, step):
         draws = min(step, resamples - start)
-        weight = np.stack([np.bincount(rng.integers(shape[0], size=shape[0]), minlength=shape[0]) for _ in range(draws)]).astype(float)
+        weight = np.stack(
+            [
+                np.bincount(rng.integers(shape[0], size=shape[0]), minlength=shape[0])
+                for _ in range(draws)
+            ]
+        ).astype(float)
         square = draws, agents, agents
         drawn = [np.asarray((part.T @ weight.T).T).reshape(square) for part in (games, points)]
         found.append(fit(drawn[0], drawn[1], first_effect=True, prior_sd=PRIOR_SD))
@@ -121,7 +154,11 @@ def resample_strengths(first: Codes, second: Codes, score: Array, cluster: Codes
 def largest_connected_group(games: Array) -> NDArray[np.bool_]:
     """(A,) who belongs to the largest group of contestants that are connected by comparisons; nobody where there are none."""
     _, group = csgraph.connected_components(games, directed=False)
-    result: NDArray[np.bool_] = (group == np.bincount(group).argmax()) & bool(games.any()) if len(group) else np.zeros(0, dtype=bool)
+    result: NDArray[np.bool_] = (
+        (group == np.bincount(group).argmax()) & bool(games.any())
+        if len(group)
+        else np.zeros(0, dtype=bool)
+    )
     return result
 
 
@@ -135,7 +172,10 @@ def centre(found: Array, group: NDArray[np.bool_]) -> Array:
 def game_tables(first: Codes, second: Codes, score: Array, agents: int) -> tuple[Array, Array]:
     """(games, points), both (A, A): how often the row sat first against the column, and what it won of that."""
     pair = first * agents + second
-    games, points = (np.bincount(pair, weights, agents * agents).reshape(agents, agents) for weights in (np.ones(len(pair)), score))
+    games, points = (
+        np.bincount(pair, weights, agents * agents).reshape(agents, agents)
+        for weights in (np.ones(len(pair)), score)
+    )
     return games.astype(float), points
 
 
@@ -157,13 +197,21 @@ def fit(games: Array, points: Array, *, first_effect: bool, prior_sd: float) -> 
     floor += ridge * np.eye(agents + 1)
     floor[agents, agents] += 0.0 if first_effect else 1.0
     for _ in range(MAX_STEPS):
-        chance = 1 / (1 + np.exp(-(at[:, :agents, None] - at[:, None, :agents] + at[:, agents, None, None])))
+        chance = 1 / (
+            1 + np.exp(-(at[:, :agents, None] - at[:, None, :agents] + at[:, agents, None, None]))
+        )
         slope, bend = derivatives(games, points, chance, first_effect)
         slope -= ridge * at
         # A contestant without a comparison has no bend of its own; the tiny number keeps the equations solvable.
-        step = np.linalg.solve(bend + floor + 1e-12 * np.eye(agents + 1), slope[:, :, None])[:, :, 0]
+        step = np.linalg.solve(bend + floor + 1e-12 * np.eye(agents + 1), slope[:, :, None])[
+            :, :, 0
+        ]
         longest = np.abs(step).max(axis=1, keepdims=True)
-        at = np.clip(at + step * np.minimum(1.0, LONGEST_STEP / np.maximum(longest, 1e-300)), -2 * MAX_LOGITS, 2 * MAX_LOGITS)
+        at = np.clip(
+            at + step * np.minimum(1.0, LONGEST_STEP / np.maximum(longest, 1e-300)),
+            -2 * MAX_LOGITS,
+            2 * MAX_LOGITS,
+        )
         if longest.max(initial=0.0) < 1e-10:
             break
     at[:, :agents] -= at[:, :agents].mean(axis=1, keepdims=True)
@@ -174,7 +222,9 @@ def fit(games: Array, points: Array, *, first_effect: bool, prior_sd: float) -> 
     return at
 
 
-def derivatives(games: Array, points: Array, chance: Array, first_effect: bool) -> tuple[Array, Array]:
+def derivatives(
+    games: Array, points: Array, chance: Array, first_effect: bool
+) -> tuple[Array, Array]:
     """(slope (B, A + 1), bend (B, A + 1, A + 1)) of the log-likelihood; the bend is the information, minus the second derivative."""
     draws, agents = games.shape[:2]
     excess, weight = points - games * chance, games * chance * (1 - chance)
@@ -185,13 +235,23 @@ def derivatives(games: Array, points: Array, chance: Array, first_effect: bool) 
     bend[:, diagonal, diagonal] += weight.sum(axis=2) + weight.sum(axis=1)
     if first_effect:
         slope[:, agents] = excess.sum(axis=(1, 2))
-        bend[:, agents, :agents] = bend[:, :agents, agents] = weight.sum(axis=2) - weight.sum(axis=1)
+        bend[:, agents, :agents] = bend[:, :agents, agents] = weight.sum(axis=2) - weight.sum(
+            axis=1
+        )
         bend[:, agents, agents] = weight.sum(axis=(1, 2))
     return slope, bend
 
 
 def elo(
-    first: Codes, second: Codes, score: Array, agents: int, *, k: float = 32.0, start: float = 1000.0, shuffles: int = 0, seed: int = 0
+    first: Codes,
+    second: Codes,
+    score: Array,
+    agents: int,
+    *,
+    k: float = 32.0,
+    start: float = 1000.0,
+    shuffles: int = 0,
+    seed: int = 0,
 ) -> Array:
     """(A,) Elo ratings after the comparisons in the order given, or the mean over so many seeded shuffles of it.
 
@@ -216,10 +276,18 @@ def elo(
 def check_comparisons(first: Codes, second: Codes, score: Array, agents: int) -> None:
     """Raise ValueError unless all three are (N,), codes lie in [0, agents), nobody meets itself, and scores lie in [0, 1] without nan."""
     if not first.shape == second.shape == score.shape or first.ndim != 1:
-        raise ValueError(f"first, second and score must be (N,) alike, found {first.shape}, {second.shape} and {score.shape}")
-    if first.size and not (min(first.min(), second.min()) >= 0 and max(first.max(), second.max()) < agents):
+        raise ValueError(
+            f"first, second and score must be (N,) alike, found {first.shape}, {second.shape} and {score.shape}"
+        )
+    if first.size and not (
+        min(first.min(), second.min()) >= 0 and max(first.max(), second.max()) < agents
+    ):
         raise ValueError(f"contestants must be coded 0 to {agents - 1}")
     if (first == second).any():
-        raise ValueError("a contestant cannot be ranked against itself; leave debates of a model against itself out")
+        raise ValueError(
+            "a contestant cannot be ranked against itself; leave debates of a model against itself out"
+        )
     if not ((score >= 0) & (score <= 1)).all():
-        raise ValueError("scores must lie in [0, 1] and not be nan; leave out what was not judged, and count it")
+        raise ValueError(
+            "scores must lie in [0, 1] and not be nan; leave out what was not judged, and count it"
+        )

@@ -75,7 +75,10 @@ def bounds(confidence: Array, asked: Mask) -> Bounds:
     return Bounds(
         int(used.sum()),
         (average(low[:, :, -1][asked[:, :, -1]]), average(high[:, :, -1][asked[:, :, -1]])),
-        (average((low[:, :, -1] - high[:, :, 0])[ends]), average((high[:, :, -1] - low[:, :, 0])[ends])),
+        (
+            average((low[:, :, -1] - high[:, :, 0])[ends]),
+            average((high[:, :, -1] - low[:, :, 0])[ends]),
+        ),
         int(both.sum()),
         (average(sure_low), average(sure_high)),
     )

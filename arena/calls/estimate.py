@@ -69,9 +69,17 @@ def sum_if_known(parts: Sequence[float | None]) -> float | None:
 
 def describe_estimate(expected: CostEstimate) -> str:
     """An estimate in one line."""
-    text = f"{expected.calls:,} calls, {expected.tokens_in:,} tokens in, {expected.tokens_out:,} out"
+    text = (
+        f"{expected.calls:,} calls, {expected.tokens_in:,} tokens in, {expected.tokens_out:,} out"
+    )
     unknown = [model.model for model in expected.models if model.usd is None]
-    text += f", price of {', '.join(unknown)} not known" if unknown else f", ${expected.usd or 0:.4f}"
+    text += (
+        f", price of {', '.join(unknown)} not known" if unknown else f", ${expected.usd or 0:.4f}"
+    )
     if expected.usd_if_longest:
         text += f" (${expected.usd_if_longest:.4f} if all replies are as long as they may be)"
-    return text + (f"; {expected.failed} episodes could not be estimated ({expected.why})" if expected.failed else "")
+    return text + (
+        f"; {expected.failed} episodes could not be estimated ({expected.why})"
+        if expected.failed
+        else ""
+    )

@@ -21,7 +21,14 @@ from arena.text import utc_now, writable
 from arena.types import Model, Price, Reply, Request
 
 REPLY_FACTS = (
-    *("http_status", "tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning", "finish_reason"),
+    *(
+        "http_status",
+        "tokens_in",
+        "tokens_cached",
+        "tokens_out",
+        "tokens_reasoning",
+        "finish_reason",
+    ),
     *("tokens_prefilled", "decode_steps"),
 )
 
@@ -103,13 +110,29 @@ async def call(run: RunContext, model: Model, request: Request) -> tuple[Reply, 
 def reuse(run: RunContext, request: Request, hit: CachedReply) -> tuple[Reply, bytes]:
     """The reply of an earlier study in place of a call, and the line that says so."""
     place, now = request.place, utc_now()
-    row = {"episode": place.episode, "seat": place.seat, "step": place.step, "ask": place.ask, "run": run.id, "attempt": 0, "started_at": now}
+    row = {
+        "episode": place.episode,
+        "seat": place.seat,
+        "step": place.step,
+        "ask": place.ask,
+        "run": run.id,
+        "attempt": 0,
+        "started_at": now,
+    }
     run.stats.cached += 1
-    end = {**row, "status": "cached", "cost_usd": 0.0, "cost_source": "cache", "cached_from": hit.episode}
+    end = {
+        **row,
+        "status": "cached",
+        "cost_usd": 0.0,
+        "cost_source": "cache",
+        "cached_from": hit.episode,
+    }
     return Reply(hit.text, hit.reasoning, hit.model_served), line("call_ends", end)
 
 
-async def attempt(run: RunContext, model: Model, request: Request, trials: Attempts) -> tuple[Reply, bytes]:
+async def attempt(
+    run: RunContext, model: Model, request: Request, trials: Attempts
+) -> tuple[Reply, bytes]:
     """Send the request once, when the budget and the limits let it through."""
     price = price_of(model, run.prices)
     worst_usd = None if price is None else worst_case_usd(price, request)
@@ -155,12 +178,16 @@ class LedgerEntry:
             self.booked_usd = self.worst_usd
         self.run.journal.append(line("call_starts", self.row))
 
-    def end(self, reply: Reply | None, ending: Mapping[str, object], free: str | None = None) -> bytes:
+    def end(
+        self, reply: Reply | None, ending: Mapping[str, object], free: str | None = None
+    ) -> bytes:
         """The line that says how the attempt ended, with what it cost as far as that is known; `free` says why it cost nothing."""
         facts: dict[str, object] = {}
         cost, source = (None, None) if free is None else (0.0, free)
         if reply is not None:
-            facts = {name: value for name in REPLY_FACTS if (value := getattr(reply, name)) is not None}
+            facts = {
+                name: value for name in REPLY_FACTS if (value := getattr(reply, name)) is not None
+            }
             if reply.cost_usd is not None:
                 cost, source = reply.cost_usd, reply.cost_source
             elif self.price is not None:
@@ -192,13 +219,21 @@ async def send_once(entry: LedgerEntry, trials: Attempts) -> tuple[Reply, bytes]
             reply = error.reply
         if isinstance(error, RateLimitedError):
             run.rate_limiter.slow_down(place)
-        run.journal.append(entry.end(reply, failure_row(error) | note_durations(place, queued, trials), free=reason_unbilled(entry, error)))
+        run.journal.append(
+            entry.end(
+                reply,
+                failure_row(error) | note_durations(place, queued, trials),
+                free=reason_unbilled(entry, error),
+            )
+        )
         raise
     finally:
         run.stats.in_flight -= 1
         run.rate_limiter.leave(place, reply)
     run.stats.replies += 1
-    return reply, entry.end(reply, {"status": "ok"} | note_durations(place, queued, trials), reason_unbilled(entry))
+    return reply, entry.end(
+        reply, {"status": "ok"} | note_durations(place, queued, trials), reason_unbilled(entry)
+    )
 
 
 def note_durations(place: Slot, queued: float, trials: Attempts) -> dict[str, float]:
@@ -217,7 +252,9 @@ async def await_reply(model: Model, request: Request, left_s: float) -> Reply:
     except TimeoutError:
         if not limit.expired():
             raise
-    raise UnreachableError(f"{model.name} gave no answer before the call's deadline; raise it with --deadline, or look at the server")
+    raise UnreachableError(
+        f"{model.name} gave no answer before the call's deadline; raise it with --deadline, or look at the server"
+    )
 
 
 def failure_row(error: BaseException) -> dict[str, object]:
@@ -244,7 +281,11 @@ def reason_unbilled(entry: LedgerEntry, error: BaseException | None = None) -> s
 
 async def wait(tally: RunStats, model: str, failed: ModelError, wait_s: float) -> None:
     """Wait, and let the progress line say for what."""
-    why = f"a {failed.http_status}" if failed.http_status is not None and failed.http_status >= 400 else error_kind(failed)
+    why = (
+        f"a {failed.http_status}"
+        if failed.http_status is not None and failed.http_status >= 400
+        else error_kind(failed)
+    )
     key = id(asyncio.current_task())
     tally.waiting[key] = (why, model, time.monotonic() + wait_s)
     try:

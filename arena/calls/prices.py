@@ -52,25 +52,43 @@ def cost_usd(price: Price, reply: Reply) -> float | None:
     if reply.tokens_in is None or reply.tokens_out is None:
         return None
     price = price_at_length(price, reply.tokens_in)
-    cached, reasoning = min(reply.tokens_cached or 0, reply.tokens_in), min(reply.tokens_reasoning or 0, reply.tokens_out)
+    cached, reasoning = (
+        min(reply.tokens_cached or 0, reply.tokens_in),
+        min(reply.tokens_reasoning or 0, reply.tokens_out),
+    )
     per_cached = price.tokens_in if price.tokens_cached is None else price.tokens_cached
     per_reasoning = price.tokens_out if price.tokens_reasoning is None else price.tokens_reasoning
     fresh, spoken = reply.tokens_in - cached, reply.tokens_out - reasoning
-    return (fresh * price.tokens_in + cached * per_cached + spoken * price.tokens_out + reasoning * per_reasoning) / 1e6
+    return (
+        fresh * price.tokens_in
+        + cached * per_cached
+        + spoken * price.tokens_out
+        + reasoning * per_reasoning
+    ) / 1e6
 
 
 def most_tokens(messages: Sequence[Message]) -> int:
     """A number of tokens that a prompt cannot exceed, whatever the tokenizer."""
-    return sum(len(message.content.encode("utf-8", "replace")) + TOKENS_AROUND_A_MESSAGE for message in messages) + TOKENS_AROUND_A_MESSAGE
+    return (
+        sum(
+            len(message.content.encode("utf-8", "replace")) + TOKENS_AROUND_A_MESSAGE
+            for message in messages
+        )
+        + TOKENS_AROUND_A_MESSAGE
+    )
 
 
 def worst_case_usd(price: Price, request: Request) -> float | None:
     """Dollars that a call can cost at most, None where neither the sampling nor the price bounds the length of the reply."""
-    longest = price.longest_reply if request.sampling.max_tokens is None else request.sampling.max_tokens
+    longest = (
+        price.longest_reply if request.sampling.max_tokens is None else request.sampling.max_tokens
+    )
     if longest is None:
         return None
     most = most_tokens(request.messages)
     dear = price_at_length(price, most)
     per_in = max(price.tokens_in, dear.tokens_in, price.tokens_cached or 0, dear.tokens_cached or 0)
-    per_out = max(price.tokens_out, dear.tokens_out, price.tokens_reasoning or 0, dear.tokens_reasoning or 0)
+    per_out = max(
+        price.tokens_out, dear.tokens_out, price.tokens_reasoning or 0, dear.tokens_reasoning or 0
+    )
     return (most * per_in + longest * per_out) / 1e6

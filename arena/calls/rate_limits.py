@@ -38,8 +38,12 @@ class Limit:
 
     def __post_init__(self) -> None:
         for name, value in ((f.name, getattr(self, f.name)) for f in fields(self)):
-            if value is not None and not (isinstance(value, int | float) and 0 < value < float("inf")):
-                raise StudyError(f"the limit {name} must be a number above 0, found {value!r}; leave it out where there is none")
+            if value is not None and not (
+                isinstance(value, int | float) and 0 < value < float("inf")
+            ):
+                raise StudyError(
+                    f"the limit {name} must be a number above 0, found {value!r}; leave it out where there is none"
+                )
         if self.in_flight is not None and self.in_flight != int(self.in_flight):
             raise StudyError(f"the limit in_flight counts calls, found {self.in_flight!r}")
 
@@ -57,13 +61,17 @@ def parse_limits(texts: Iterable[str]) -> dict[str, Limit]:
         for setting in settings.split(","):
             key, _, number = setting.partition("=")
             try:
-                values[key] = int(number) if number.isdigit() and len(number) < 16 else float(number)
+                values[key] = (
+                    int(number) if number.isdigit() and len(number) < 16 else float(number)
+                )
             except (ValueError, OverflowError):
                 values = {}
                 break
         if not name or not values or not set(values) <= set(known):
             form = ",".join(f"{key}=N" for key in known)
-            raise StudyError(f"a limit is written PROVIDER:{form} (or MODEL:...), such as {EXAMPLE}; found {text!r}")
+            raise StudyError(
+                f"a limit is written PROVIDER:{form} (or MODEL:...), such as {EXAMPLE}; found {text!r}"
+            )
         found[name] = replace(found.get(name, Limit()), **values)  # type: ignore[arg-type]
     return found
 
@@ -78,7 +86,11 @@ def merge_limits(*limits: Limits) -> dict[str, Limit]:
     found: dict[str, Limit] = {}
     for each in limits:
         for name, limit in each.items():
-            given = {f.name: value for f in fields(limit) if (value := getattr(limit, f.name)) is not None}
+            given = {
+                f.name: value
+                for f in fields(limit)
+                if (value := getattr(limit, f.name)) is not None
+            }
             found[name] = replace(found.get(name, Limit()), **given)
     return found
 
@@ -88,7 +100,9 @@ class RequestWindow(Throttler):  # type: ignore[misc]
 
     def __init__(self, rpm: float) -> None:
         portion = max(1, int(rpm // MINUTE_S))
-        super().__init__(rate_limit=portion, period=MINUTE_S / (rpm // portion) if rpm >= 1 else MINUTE_S / rpm)
+        super().__init__(
+            rate_limit=portion, period=MINUTE_S / (rpm // portion) if rpm >= 1 else MINUTE_S / rpm
+        )
 
     def wait_s(self) -> float:
         """Seconds until there is room, 0 where there is."""
@@ -159,7 +173,10 @@ class Limiter:
     @property
     def full(self) -> bool:
         """Whether no further call may be in flight."""
-        return self.calls_in_flight >= min(self.limit.in_flight or self.calls_in_flight + 1, self.reduced_in_flight or self.calls_in_flight + 1)
+        return self.calls_in_flight >= min(
+            self.limit.in_flight or self.calls_in_flight + 1,
+            self.reduced_in_flight or self.calls_in_flight + 1,
+        )
 
     async def wait_for_departure(self) -> None:
         """Return when the next call has left."""
@@ -181,7 +198,9 @@ class Limiter:
             return
         if self.reduced_in_flight is None:
             self._wide = float(self.calls_in_flight)
-        self.reduced_in_flight = max(1.0, min(self.reduced_in_flight or self._wide, self.calls_in_flight) / 2)
+        self.reduced_in_flight = max(
+            1.0, min(self.reduced_in_flight or self._wide, self.calls_in_flight) / 2
+        )
         self._narrowed_at = time.monotonic()
 
     def speed_up(self) -> None:
@@ -216,7 +235,11 @@ class RateLimiter:
     def limiters(self, model: str) -> tuple[Limiter, ...]:
         """The gates on the way to a model: its own, then its provider's; only a limit or a 429 makes one."""
         if model not in self._on_the_way:
-            names = [name for name in (model, model.partition("/")[0]) if name in self._limits or name in self._gates]
+            names = [
+                name
+                for name in (model, model.partition("/")[0])
+                if name in self._limits or name in self._gates
+            ]
             self._on_the_way[model] = tuple(self._limiter(name) for name in names)
         return self._on_the_way[model]
 
@@ -309,7 +332,9 @@ class RateLimiter:
         """Tokens that a call may take: four characters of a prompt are about one, and a reply is as long as usual where it has no limit."""
         count, total = self._reply_tokens.get(model, (0, 0))
         usual = total / count if count else FIRST_REPLY_TOKENS
-        return sum(len(message.content) for message in request.messages) / 4 + (request.sampling.max_tokens or usual)
+        return sum(len(message.content) for message in request.messages) / 4 + (
+            request.sampling.max_tokens or usual
+        )
 
     def slow_down(self, place: Slot) -> None:
         """A 429 came for the call that has this place."""
@@ -323,7 +348,11 @@ class RateLimiter:
         found = []
         for gate in self._gates.values():
             if gate.reduced_in_flight is not None:
-                found.append(f"{gate.name} slowed to {int(gate.reduced_in_flight)} in flight after a 429")
+                found.append(
+                    f"{gate.name} slowed to {int(gate.reduced_in_flight)} in flight after a 429"
+                )
             if gate.waiting:
-                found.append(f"{gate.waiting} {'call waits' if gate.waiting == 1 else 'calls wait'} for the limits of {gate.name}")
+                found.append(
+                    f"{gate.waiting} {'call waits' if gate.waiting == 1 else 'calls wait'} for the limits of {gate.name}"
+                )
         return found

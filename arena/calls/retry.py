@@ -32,10 +32,14 @@ class Retry:
         if self.attempts < 1:
             raise StudyError(f"a call needs at least 1 attempt, found {self.attempts}")
         if not self.deadline_s > 0:
-            raise StudyError(f"the deadline of a call must be more than 0 seconds, found {self.deadline_s}")
+            raise StudyError(
+                f"the deadline of a call must be more than 0 seconds, found {self.deadline_s}"
+            )
 
 
-def wait_before_next(retry: Retry, failures: Sequence[ModelError], elapsed_s: float, draw: random.Random) -> float | None:
+def wait_before_next(
+    retry: Retry, failures: Sequence[ModelError], elapsed_s: float, draw: random.Random
+) -> float | None:
     """Seconds to wait before the next attempt, or None where there is none.
 
     `failures` are those of this ask in order, `elapsed_s` the seconds that attempts and waits have taken, time in queues left out.
@@ -43,10 +47,19 @@ def wait_before_next(retry: Retry, failures: Sequence[ModelError], elapsed_s: fl
     last = failures[-1]
     if not last.retryable or len(failures) >= retry.attempts:
         return None
-    alike = {(type(failure), failure.http_status, str(failure)) for failure in failures[-retry.identical :]}
-    if not isinstance(last, RateLimitedError) and len(failures) >= retry.identical and len(alike) == 1:
+    alike = {
+        (type(failure), failure.http_status, str(failure))
+        for failure in failures[-retry.identical :]
+    }
+    if (
+        not isinstance(last, RateLimitedError)
+        and len(failures) >= retry.identical
+        and len(alike) == 1
+    ):
         return None
-    wait_s = min(retry.longest_wait_s, retry.first_wait_s * 2 ** min(len(failures) - 1, 60)) * draw.uniform(0.5, 1)
+    wait_s = min(
+        retry.longest_wait_s, retry.first_wait_s * 2 ** min(len(failures) - 1, 60)
+    ) * draw.uniform(0.5, 1)
     if isinstance(last, RateLimitedError) and last.retry_after_s is not None:
         wait_s = last.retry_after_s + min(1.0, wait_s)
     return wait_s if elapsed_s + wait_s < retry.deadline_s else None

@@ -15,7 +15,11 @@ SHORTEST = 8
 def known_secrets() -> list[str]:
     """The values of all environment variables that may hold a key, the longest first; names of files are none."""
     values = {value.strip() for name, value in os.environ.items() if NAME.search(name.upper())}
-    return sorted((value for value in values if len(value) >= SHORTEST and not os.path.exists(value)), key=len, reverse=True)
+    return sorted(
+        (value for value in values if len(value) >= SHORTEST and not os.path.exists(value)),
+        key=len,
+        reverse=True,
+    )
 
 
 def without_secrets(text: str) -> str:
@@ -30,4 +34,6 @@ def check_no_secret(texts: Iterable[str], what: str) -> None:
     secrets = known_secrets()
     for text in texts:
         if any(secret in text for secret in secrets):
-            raise StudyError(f"{what} holds the value of a key of the environment, and would be stored; keys belong into the environment alone")
+            raise StudyError(
+                f"{what} holds the value of a key of the environment, and would be stored; keys belong into the environment alone"
+            )

@@ -37,7 +37,13 @@ def load_spending(path: Path, study: str, prices: Mapping[str, Price]) -> Spendi
     ).rows
     usd, unpriced = 0.0, 0
     for model, tokens_in, cached, out, reasoning, count, known_usd in rows:
-        reply = Reply("", tokens_in=tokens_in, tokens_cached=cached, tokens_out=out, tokens_reasoning=reasoning)
+        reply = Reply(
+            "",
+            tokens_in=tokens_in,
+            tokens_cached=cached,
+            tokens_out=out,
+            tokens_reasoning=reasoning,
+        )
         today = cost_usd(prices[model], reply) if known_usd is None and model in prices else None
         if known_usd is None and today is None:
             unpriced += count

@@ -30,11 +30,16 @@ def measures_of(reply: Reply) -> Mapping[str, float] | None:
     if all(len(choice.alternatives) > 1 for choice in reply.logprobs):
         found[TOP_K_PROXY] = fmean(divergence(choice.alternatives) for choice in reply.logprobs)
     # An infinite number, of a token that was given no probability, could not be stored as JSON.
-    return {**{name: value for name, value in found.items() if math.isfinite(value)}, **(reply.measures or {})} or None
+    return {
+        **{name: value for name, value in found.items() if math.isfinite(value)},
+        **(reply.measures or {}),
+    } or None
 
 
 def divergence(alternatives: tuple[Alternative, ...]) -> float:
     """KL(U || p) in nats (>= 0) of k alternatives alone: p is their probability given that it is one of them, U is uniform over them."""
     highest = max(each.logprob for each in alternatives)
-    log_total = highest + math.log(math.fsum(math.exp(each.logprob - highest) for each in alternatives))
+    log_total = highest + math.log(
+        math.fsum(math.exp(each.logprob - highest) for each in alternatives)
+    )
     return log_total - fmean(each.logprob for each in alternatives) - math.log(len(alternatives))

@@ -8,7 +8,14 @@ from arena.studies.study import Arm, Study
 from arena.tournaments.pairings import round_robin
 from protocols.debate import PRESETS, debate
 
-DEBATERS = ("sim/even", "sim/modest", "sim/confident", "sim/overconfident", "sim/erratic", "sim/overconfident:unreadable=0.3")
+DEBATERS = (
+    "sim/even",
+    "sim/modest",
+    "sim/confident",
+    "sim/overconfident",
+    "sim/erratic",
+    "sim/overconfident:unreadable=0.3",
+)
 QUERY = "select phase, n, round(100 * mean, 1) as mean_percent, missing from confidence_by_round order by round"
 
 

@@ -22,15 +22,26 @@ from arena.text import printable
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    top = argparse.ArgumentParser(prog="arena", description="Play debates and peer reasoning between models; every word goes to DuckDB.")
+    top = argparse.ArgumentParser(
+        prog="arena",
+        description="Play debates and peer reasoning between models; every word goes to DuckDB.",
+    )
     top.add_argument("--version", action="store_true", help="print the version")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], help: str
+    ) -> argparse.ArgumentParser:
         """A command with the options that all have."""
         added = commands.add_parser(name, help=help, description=help)
         added.set_defaults(run=run)
-        added.add_argument("--db", type=Path, default=Path("arena.duckdb"), metavar="FILE", help="the store (default: arena.duckdb)")
+        added.add_argument(
+            "--db",
+            type=Path,
+            default=Path("arena.duckdb"),
+            metavar="FILE",
+            help="the store (default: arena.duckdb)",
+        )
         return added
 
     for module in (play, status, sql, report, compare, power, exchange, view):
@@ -56,7 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         given = list(sys.argv[1:] if arguments is None else arguments)
-        kept = f"; what was said is kept. Continue with\n  {shlex.join(['arena', *given])}" if words.command in ("run", "demo") else ""
+        kept = (
+            f"; what was said is kept. Continue with\n  {shlex.join(['arena', *given])}"
+            if words.command in ("run", "demo")
+            else ""
+        )
         print(f"\nstopped{kept}", file=sys.stderr)
         return 130
     except BrokenPipeError:

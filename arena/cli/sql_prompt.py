@@ -24,7 +24,13 @@ from prompt_toolkit.lexers import Lexer, PygmentsLexer
 
 from arena.cli.output import FORMATS, print_result
 from arena.errors import StoreError
-from arena.store.catalogue import CatalogueEntry, detail_lines, find_entry, overview_lines, read_catalogue
+from arena.store.catalogue import (
+    CatalogueEntry,
+    detail_lines,
+    find_entry,
+    overview_lines,
+    read_catalogue,
+)
 from arena.store.database import query
 from arena.store.names import is_name, list_lines, sql_of
 from arena.store.query import QueryResult
@@ -50,7 +56,9 @@ EXAMPLES = """\
   select model, phase, round(100 * mean, 1) as percent, n from confidence_by_model;
   select study, judge, share_proposition, share_first from side_bias;"""
 # Texts and comments, which may hold a semicolon or a quotation mark of their own; one that is not closed runs to the end.
-LITERALS_AND_COMMENTS = re.compile(r"'(?:[^']|'')*('|\Z)|\"(?:[^\"]|\"\")*(\"|\Z)|--[^\n]*(\n|\Z)|/\*.*?(\*/|\Z)", re.S)
+LITERALS_AND_COMMENTS = re.compile(
+    r"'(?:[^']|'')*('|\Z)|\"(?:[^\"]|\"\")*(\"|\Z)|--[^\n]*(\n|\Z)|/\*.*?(\*/|\Z)", re.S
+)
 # Lines of the terminal that the heading of a result, its note and the prompt take.
 AROUND_ROWS = 5
 
@@ -73,7 +81,9 @@ def run_prompt(path: Path, format: str = "table") -> int:
         history=history(),
         completer=SqlCompleter(read_catalogue()),
         lexer=lexer(),
-        multiline=Condition(lambda: not (is_finished(text := get_app().current_buffer.text) or is_name(path, text))),
+        multiline=Condition(
+            lambda: not (is_finished(text := get_app().current_buffer.text) or is_name(path, text))
+        ),
         prompt_continuation="   ...> ",
     )
     while True:
@@ -95,9 +105,16 @@ def run_prompt(path: Path, format: str = "table") -> int:
 def greet(path: Path) -> None:
     """Say which store this is, what is in it, and how to begin."""
     studies = query(path, "select study, simulated from studies").rows
-    names = ", ".join(printable(study) + (" (SIMULATED)" if simulated else "") for study, simulated in studies) or "nothing yet"
+    names = (
+        ", ".join(
+            printable(study) + (" (SIMULATED)" if simulated else "") for study, simulated in studies
+        )
+        or "nothing yet"
+    )
     print(f"{path}: {names}")
-    print("End a query with a semicolon, a lone name with Enter; .help lists commands, .list questions that can be asked by name.")
+    print(
+        "End a query with a semicolon, a lone name with Enter; .help lists commands, .list questions that can be asked by name."
+    )
     print(f"For example:\n{EXAMPLES}")
 
 
@@ -136,7 +153,9 @@ def run_command(session: Session, name: str, argument: str = "") -> bool:
         case ".save", chosen:
             if not session.sql:
                 raise StoreError("there is no query to save yet")
-            print(f"saved as {save(session.path, chosen, session.sql)}; run it with: arena sql {chosen}")
+            print(
+                f"saved as {save(session.path, chosen, session.sql)}; run it with: arena sql {chosen}"
+            )
         case _:
             raise StoreError(f"there is no command {name}; .help lists them")
     return True
@@ -163,7 +182,9 @@ def rows_that_fit() -> int:
 
 def one_sentence(error: str) -> str:
     """An error of DuckDB in one sentence with its hint, without the query's text that it repeats."""
-    return " ".join(line.strip() for line in re.split(r"\n+LINE \d+:", error)[0].splitlines() if line.strip())
+    return " ".join(
+        line.strip() for line in re.split(r"\n+LINE \d+:", error)[0].splitlines() if line.strip()
+    )
 
 
 def is_finished(text: str) -> bool:
@@ -172,9 +193,20 @@ def is_finished(text: str) -> bool:
     if not bare or bare.startswith("."):
         return True
     ends = list(LITERALS_AND_COMMENTS.finditer(text))
-    if ends and ends[-1].end() == len(text) and ends[-1].group()[:2] != "--" and not any(ends[-1].groups()):
+    if (
+        ends
+        and ends[-1].end() == len(text)
+        and ends[-1].group()[:2] != "--"
+        and not any(ends[-1].groups())
+    ):
         return False
-    return LITERALS_AND_COMMENTS.sub(lambda found: " " if found.group()[:2] in ("--", "/*") else "''", text).rstrip().endswith(";")
+    return (
+        LITERALS_AND_COMMENTS.sub(
+            lambda found: " " if found.group()[:2] in ("--", "/*") else "''", text
+        )
+        .rstrip()
+        .endswith(";")
+    )
 
 
 class SqlCompleter(Completer):
@@ -183,22 +215,47 @@ class SqlCompleter(Completer):
     def __init__(self, found: dict[str, CatalogueEntry]) -> None:
         self.catalogue = found
 
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterator[Completion]:
         """What the word before the cursor may become."""
-        before, word = document.text_before_cursor, document.get_word_before_cursor(pattern=re.compile(r"[\w.]+"))
+        before, word = (
+            document.text_before_cursor,
+            document.get_word_before_cursor(pattern=re.compile(r"[\w.]+")),
+        )
         if before.lstrip().startswith("."):
             name, space, rest = before.lstrip().partition(" ")
-            yield from prefix_matches(name, COMMANDS.items()) if not space else prefix_matches(rest, self.arguments(name))
+            yield from (
+                prefix_matches(name, COMMANDS.items())
+                if not space
+                else prefix_matches(rest, self.arguments(name))
+            )
             return
         # After a dot stands a column: of a table, or of a short name for one.
         word = word.rpartition(".")[2]
         if word or before.endswith("."):
-            named = [self.catalogue[name] for name in re.findall(r"\w+", document.text) if name in self.catalogue]
-            columns = {column.name: column.comment for item in named or self.catalogue.values() for column in item.columns}
+            named = [
+                self.catalogue[name]
+                for name in re.findall(r"\w+", document.text)
+                if name in self.catalogue
+            ]
+            columns = {
+                column.name: column.comment
+                for item in named or self.catalogue.values()
+                for column in item.columns
+            }
             yield from prefix_matches(word, columns.items())
             if not before[: len(before) - len(word)].endswith("."):
-                yield from prefix_matches(word, ((item.call.partition("(")[0], f"{item.kind}: {item.comment}") for item in self.catalogue.values()))
-                yield from prefix_matches(word, ((keyword, "") for keyword in dict.fromkeys(KEYWORDS.split())))
+                yield from prefix_matches(
+                    word,
+                    (
+                        (item.call.partition("(")[0], f"{item.kind}: {item.comment}")
+                        for item in self.catalogue.values()
+                    ),
+                )
+                yield from prefix_matches(
+                    word, ((keyword, "") for keyword in dict.fromkeys(KEYWORDS.split()))
+                )
 
     def arguments(self, name: str) -> Iterable[tuple[str, str]]:
         """What may follow a command."""

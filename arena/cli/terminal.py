@@ -22,7 +22,13 @@ def print_table(table: object, edge: str = "", between: str = "  ", after: str =
     cut = any(text.endswith("…") and len(text) == CELL for row in rows for text in row)
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     for number, row in enumerate(rows):
-        print((edge + between.join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + after).rstrip())
+        print(
+            (
+                edge
+                + between.join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+                + after
+            ).rstrip()
+        )
         if number == 0:
             print(edge + between.join("-" * width for width in widths) + after)
     if cut:
@@ -41,17 +47,33 @@ def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int) -> Non
     """What a dry run found, as a table by model, with what it assumes."""
     from arena.store.database import QueryResult
 
-    print(f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls{', SIMULATED models only' if estimate.simulated else ''}")
+    print(
+        f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls{', SIMULATED models only' if estimate.simulated else ''}"
+    )
     columns = ("model", "calls", "tokens_in", "tokens_out", "usd", "usd_if_longest")
     dollars = [(dollar(model.usd), dollar(model.usd_if_longest)) for model in estimate.models]
-    rows = [(m.model, m.calls, m.tokens_in, m.tokens_out, *usd) for m, usd in zip(estimate.models, dollars, strict=True)]
+    rows = [
+        (m.model, m.calls, m.tokens_in, m.tokens_out, *usd)
+        for m, usd in zip(estimate.models, dollars, strict=True)
+    ]
     if rows:
-        total = ("all", estimate.calls, estimate.tokens_in, estimate.tokens_out, dollar(estimate.usd), dollar(estimate.usd_if_longest))
+        total = (
+            "all",
+            estimate.calls,
+            estimate.tokens_in,
+            estimate.tokens_out,
+            dollar(estimate.usd),
+            dollar(estimate.usd_if_longest),
+        )
         print_table(QueryResult(columns, (*rows, total)))
     if estimate.failed:
-        print(f"{estimate.failed} of {estimate.played} episodes could not be played with stand-ins, and are missing here: {estimate.why}")
+        print(
+            f"{estimate.failed} of {estimate.played} episodes could not be played with stand-ins, and are missing here: {estimate.why}"
+        )
     if estimate.played < estimate.episodes:
-        print(f"{estimate.played} episodes, drawn at random, were played with stand-ins and scaled up")
+        print(
+            f"{estimate.played} episodes, drawn at random, were played with stand-ins and scaled up"
+        )
     print(
         f"assumed: {reply_tokens} tokens a reply (--reply-tokens), 4 characters a token, no retries, nothing asked again; usd_if_longest: every"
         " reply as long as its model may make it; unknown: no price (--price MODEL=IN,OUT), or no max_tokens"

@@ -42,7 +42,9 @@ class ExportCounts:
     related: int
 
 
-def export_pairwise(path: Path, file: Path, studies: Sequence[str], *, include_related: bool = False) -> ExportCounts:
+def export_pairwise(
+    path: Path, file: Path, studies: Sequence[str], *, include_related: bool = False
+) -> ExportCounts:
     """Write the verdicts on these studies' debates to a new CSV file; model_a sat as the proposition, an abstention is a tie.
 
     Without `include_related`, verdicts by a judge that is a contestant, or of its family, are left out.  Debates of a contestant against itself
@@ -57,7 +59,9 @@ def export_pairwise(path: Path, file: Path, studies: Sequence[str], *, include_r
     except OSError as error:
         raise StoreError(f"cannot write {file}: {error.strerror}; name another folder") from error
     missing = sum(int(np.isnan(verdicts.winner).sum()) for verdicts in found)
-    left_out = sum(int(((verdicts.related > 0) & ~np.isnan(verdicts.winner)).sum()) for verdicts in found)
+    left_out = sum(
+        int(((verdicts.related > 0) & ~np.isnan(verdicts.winner)).sum()) for verdicts in found
+    )
     return ExportCounts(len(rows), missing, 0 if include_related else left_out)
 
 
@@ -71,6 +75,22 @@ def pairwise_rows(found: Verdicts, include_related: bool) -> list[tuple[object, 
             continue
         one, other = (found.agents[number] for number in found.side[debate])
         sure = float(found.judge_confidence[n])
-        about = (found.study, found.episode[debate], int(found.motion[debate]), found.orders[found.order[n]], int(found.repeat[n]), relation)
-        rows.append((one, other, WINNERS[winner], found.judges[found.judge[n]], "" if isnan(sure) else f"{sure:g}", *about))
+        about = (
+            found.study,
+            found.episode[debate],
+            int(found.motion[debate]),
+            found.orders[found.order[n]],
+            int(found.repeat[n]),
+            relation,
+        )
+        rows.append(
+            (
+                one,
+                other,
+                WINNERS[winner],
+                found.judges[found.judge[n]],
+                "" if isnan(sure) else f"{sure:g}",
+                *about,
+            )
+        )
     return rows

@@ -14,7 +14,11 @@ from arena.store.views.base import VIEWS
 
 INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings")
 EXPORTED = (*(name for name in JOURNALED if name not in INTERNAL), *VIEWS)
-FORMATS = {"parquet": "format parquet, compression zstd", "jsonl": "format json", "csv": "format csv, header"}
+FORMATS = {
+    "parquet": "format parquet, compression zstd",
+    "jsonl": "format json",
+    "csv": "format csv, header",
+}
 
 
 def export(path: Path, folder: Path, kind: str) -> list[tuple[str, int]]:
@@ -30,7 +34,9 @@ def export(path: Path, folder: Path, kind: str) -> list[tuple[str, int]]:
             folder.mkdir(parents=True, exist_ok=True)
             for name in EXPORTED:
                 file = folder / f"{name}.{kind}"
-                rows = con.execute(f"copy (from {name}) to {quote_sql(str(file))} ({FORMATS[kind]})").fetchall()[0][0]
+                rows = con.execute(
+                    f"copy (from {name}) to {quote_sql(str(file))} ({FORMATS[kind]})"
+                ).fetchall()[0][0]
                 written.append((file.name, rows))
         except (OSError, duckdb.IOException) as error:
             raise StoreError(f"cannot write to {folder}: {error}") from error

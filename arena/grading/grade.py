@@ -39,7 +39,9 @@ Grader = Callable[[Subject, str], bool | None]
 # Full-width characters as ours, the minus sign as a hyphen; other digits than ours stay what they are.
 WIDE = {0xFF01 + n: 0x21 + n for n in range(94)} | {ord("−"): "-", 0x3000: " "}
 WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
-COMMAND = re.compile(r"\\(?:boxed|fbox|text|textbf|textrm|textit|mathrm|mathbf|mbox)\s*(?=\{)|(?=\{)")
+COMMAND = re.compile(
+    r"\\(?:boxed|fbox|text|textbf|textrm|textit|mathrm|mathbf|mbox)\s*(?=\{)|(?=\{)"
+)
 THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|\\,|\\!|,\\!)(?=[0-9]{3}(?![0-9]))")
 DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
 FRACTION = r"\\[dtc]?frac\s* (?:\{\s*(?P<minus>-?)(?P<top>[0-9]+)\s*\}|(?P<digit>[0-9])) \s* (?:\{\s*(?P<bottom>[0-9]+)\s*\}|(?P<last>[0-9]))"
@@ -50,8 +52,17 @@ NUMBER = re.compile(
     )""",
     re.VERBOSE,
 )
-MAGNITUDES = {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-MAGNITUDE = re.compile(rf"(?<=[0-9])\s*(?:\\(?:text|mathrm)\s*\{{)?\s*({'|'.join(MAGNITUDES)})\b\s*\}}?")
+MAGNITUDES = {
+    "dozen": 12,
+    "hundred": 100,
+    "thousand": 10**3,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
+MAGNITUDE = re.compile(
+    rf"(?<=[0-9])\s*(?:\\(?:text|mathrm)\s*\{{)?\s*({'|'.join(MAGNITUDES)})\b\s*\}}?"
+)
 LEFT_SIDE = re.compile(r"[A-Za-z_+(){}\\ ]*[A-Za-z}][)}\s]*(?<!\\neq)(?<!\\ne)\s*=\s*(?=[^=]*\Z)")
 # Words in \text{} that make another number of it, or no number.
 NO_UNIT = rf"(?![^{{}}]*\b(?:{'|'.join(MAGNITUDES)}|half|percent|squared|cubed|factorial|or|and|not|more|less)\b)"
@@ -60,7 +71,9 @@ UNIT = re.compile(
 )
 SPACING = re.compile(r"(?:\\[,;:! ]|\\(?:left|right|displaystyle)(?![A-Za-z])|~|\s)+")
 TEXT = re.compile(r"\\(?:text|textbf|textrm|mbox)\s*\{([^{}]*)\}")
-FUNCTIONS = frozenset("sin cos tan cot sec csc log ln exp min max gcd lcm mod det sqrt pi arcsin arccos arctan sinh cosh tanh".split())  # noqa: SIM905
+FUNCTIONS = frozenset(
+    "sin cos tan cot sec csc log ln exp min max gcd lcm mod det sqrt pi arcsin arccos arctan sinh cosh tanh".split()
+)  # noqa: SIM905
 BETWEEN = re.compile(r"\s*([-+*/^_=<>|,()])\s*")
 WORD = re.compile(r"(?:(?<=\s)|\A)[A-Za-z]{2,}(?=[\s.,;:!?]|\Z)|[A-Za-z]{4,}")
 SIGNS = re.compile(r"[0-9\\^_=+*/<>|√π∞]|\A-|(?<=\b[A-Za-z])-(?=[A-Za-z]\b)")
@@ -94,7 +107,11 @@ def grade(subject: Subject, answer: str | None, *, by: Grader | None = None) -> 
 async def grade_async(subject: Subject, answer: str | None, *, by: Grader | None = None) -> Grade:
     """`grade` for async code: what takes time (math-verify, or your function) is done in a thread, one after another."""
     found = _by_rule(subject, answer, by)
-    return found if isinstance(found, Grade) else await asyncio.get_running_loop().run_in_executor(_THREAD, found)
+    return (
+        found
+        if isinstance(found, Grade)
+        else await asyncio.get_running_loop().run_in_executor(_THREAD, found)
+    )
 
 
 # A thread of its own: hostile answers may take seconds each, and the loop's own threads also resolve the names of servers.
@@ -119,7 +136,9 @@ def canonical(answer: str, choices: Sequence[str] = ()) -> str:
     return _compact(text) if _is_mathematics(text) else _words(text)
 
 
-def _by_rule(subject: Subject, answer: str | None, by: Grader | None) -> Grade | Callable[[], Grade]:
+def _by_rule(
+    subject: Subject, answer: str | None, by: Grader | None
+) -> Grade | Callable[[], Grade]:
     """The grade, or the function that finds it where that takes time."""
     if answer is None or not answer.strip():
         return Grade(None, "no answer", None)
@@ -134,7 +153,11 @@ def _by_rule(subject: Subject, answer: str | None, by: Grader | None) -> Grade |
         return _by_letter(subject, answer, vote)
     gold, text = _unwrap(subject.gold), _unwrap(answer)
     right, given = _number(gold, loose=False), _number(text, loose=True)
-    if right is not None and given is not None and (right == given or right.denominator == given.denominator == 1):
+    if (
+        right is not None
+        and given is not None
+        and (right == given or right.denominator == given.denominator == 1)
+    ):
         return Grade(right == given, GRADED, vote)
     if not _is_mathematics(gold):
         return Grade(_words(gold) == _words(text), GRADED, vote)
@@ -143,7 +166,11 @@ def _by_rule(subject: Subject, answer: str | None, by: Grader | None) -> Grade |
     if NUMBERS_SIDE_BY_SIDE.search(text):
         return Grade(None, "numbers side by side", vote)
     closed = _close_braces(text)
-    return Grade(None, "braces do not match", vote) if closed is None else partial(_by_mathematics, gold, closed, vote)
+    return (
+        Grade(None, "braces do not match", vote)
+        if closed is None
+        else partial(_by_mathematics, gold, closed, vote)
+    )
 
 
 def _by_function(by: Grader, subject: Subject, answer: str, vote: str | None) -> Grade:
@@ -156,9 +183,15 @@ def _by_letter(subject: Subject, answer: str, vote: str) -> Grade:
     """An answer to a question with options."""
     right = _letter(subject.gold or "", subject.choices)
     if right is None:
-        raise StudyError(f"the gold answer {subject.gold!r} names none of the {len(subject.choices)} options of {subject.text[:80]!r}")
+        raise StudyError(
+            f"the gold answer {subject.gold!r} names none of the {len(subject.choices)} options of {subject.text[:80]!r}"
+        )
     given = _letter(answer, subject.choices)
-    return Grade(None, "no such option", vote) if given is None else Grade(given == right, GRADED, vote)
+    return (
+        Grade(None, "no such option", vote)
+        if given is None
+        else Grade(given == right, GRADED, vote)
+    )
 
 
 def _by_mathematics(gold: str, answer: str, vote: str) -> Grade:
@@ -166,7 +199,11 @@ def _by_mathematics(gold: str, answer: str, vote: str) -> Grade:
     said = compare(_expand_magnitudes(gold), _expand_magnitudes(answer))
     if said == "unread":
         return Grade(_words(gold) == _words(answer), GRADED, vote)
-    return Grade(said == "equal", GRADED, vote) if said in ("equal", "different") else Grade(None, said, vote)
+    return (
+        Grade(said == "equal", GRADED, vote)
+        if said in ("equal", "different")
+        else Grade(None, said, vote)
+    )
 
 
 def _letter(answer: str, choices: Sequence[str]) -> str | None:
@@ -182,7 +219,9 @@ def _letter(answer: str, choices: Sequence[str]) -> str | None:
 
 def _unwrap(answer: str) -> str:
     """A text without invisible characters, and without what stands around the whole of it."""
-    text = "".join(" " if c.isspace() else c for c in answer.translate(WIDE) if unicodedata.category(c) != "Cf").strip()
+    text = "".join(
+        " " if c.isspace() else c for c in answer.translate(WIDE) if unicodedata.category(c) != "Cf"
+    ).strip()
     for _ in range(20):  # wrappers in wrappers, but not a thousand of them
         text, before = _strip_wrapper(text), text
         if text == before:
@@ -194,7 +233,13 @@ def _strip_wrapper(text: str) -> str:
     """A text without its outermost wrapper or its full stop; the text itself where it has neither."""
     for opening, closing in WRAPPERS:
         inner = text[len(opening) : -len(closing)]
-        if inner and text.startswith(opening) and text.endswith(closing) and opening not in inner and closing not in inner:
+        if (
+            inner
+            and text.startswith(opening)
+            and text.endswith(closing)
+            and opening not in inner
+            and closing not in inner
+        ):
             return inner.strip()
     command = COMMAND.match(text)
     if command is not None and (inside := _braced_text(text, command.end())) is not None:
@@ -235,7 +280,9 @@ def _number(text: str, *, loose: bool) -> Fraction | None:
     sign = -1 if (part["sign"] == "-") != (part["minus"] == "-") else 1
     under = part["under"] or part["bottom"] or part["last"]
     if not under:
-        return sign * Fraction((part["whole"] or "0") + (part["decimals"].rstrip(".") or part["point"]))
+        return sign * Fraction(
+            (part["whole"] or "0") + (part["decimals"].rstrip(".") or part["point"])
+        )
     mixed, over = part["mixed"] or part["units"], part["over"] or part["top"] or part["digit"]
     if int(under) == 0 or (mixed and part["minus"]):
         return None

@@ -46,7 +46,9 @@ def compare(gold: str, answer: str) -> str:
     first time, a second for the start).  From any thread; pairs wait for each other.  Raises StudyError where math-verify is not installed.
     """
     if importlib.util.find_spec("math_verify") is None:
-        raise StudyError(f"grading {gold[:40]!r} needs the package math-verify: pip install 'peer-arena[peers]'")
+        raise StudyError(
+            f"grading {gold[:40]!r} needs the package math-verify: pip install 'peer-arena[peers]'"
+        )
     line = json.dumps([gold, answer]).encode() + b"\n"
     with _process.lock:
         for _ in range(2):  # twice, since a child may have been killed from outside in the meantime
@@ -82,7 +84,9 @@ def _running_child() -> subprocess.Popen[bytes]:
     # -P: the folder of the script holds a types.py, which must not stand for Python's.  A session of its own: Ctrl-C is not for the child.
     command = [sys.executable, "-P", str(CHILD)]
     pipe = subprocess.PIPE
-    _process.child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True)
+    _process.child = subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     assert _process.child.stdout is not None
     greeting = _process.child.stdout.readline().strip()
     if greeting != b"ready":

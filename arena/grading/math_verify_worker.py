@@ -37,7 +37,13 @@ def main() -> None:
     def value(text: str) -> list[object]:
         """What math-verify makes of a text, [] where it makes nothing of it."""
         boxed = f"\\boxed{{{text}}}"
-        return parse(boxed, latex, fallback_mode="no_fallback", extraction_mode="first_match", parsing_timeout=None)
+        return parse(
+            boxed,
+            latex,
+            fallback_mode="no_fallback",
+            extraction_mode="first_match",
+            parsing_timeout=None,
+        )
 
     value("1")
     print("ready", flush=True)
@@ -47,7 +53,13 @@ def main() -> None:
         signal.setitimer(signal.ITIMER_PROF, CPU_S)
         signal.setitimer(signal.ITIMER_REAL, WALL_S)
         right = value(gold)
-        word = "unread" if not right else "equal" if verify(right, value(answer), timeout_seconds=None) else "different"
+        word = (
+            "unread"
+            if not right
+            else "equal"
+            if verify(right, value(answer), timeout_seconds=None)
+            else "different"
+        )
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         print(word, flush=True)

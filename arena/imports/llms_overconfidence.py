@@ -20,7 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import StudyError
-from arena.imports.published import OPTIONS, PHASES, SIDES, SOURCE, Bet, FolderContents, PublishedPlay, Vote, digest, read_folder
+from arena.imports.published import (
+    OPTIONS,
+    PHASES,
+    SIDES,
+    SOURCE,
+    Bet,
+    FolderContents,
+    PublishedPlay,
+    Vote,
+    digest,
+    read_folder,
+)
 from arena.store import database
 from arena.store.journal import line, row_of, write_journal
 from arena.studies.motions import subject_id
@@ -70,14 +81,33 @@ def import_llms_overconfidence(folder: Path, path: Path) -> ImportResult:
     new = [play for play in found.plays.values() if play.episode not in taken]
     for study in {play.study for play in new}:
         if origins.get(study, ORIGIN) != ORIGIN:
-            raise StudyError(f"{path} holds a study named {study!r} that was {origins[study]}; import into another store with --db")
+            raise StudyError(
+                f"{path} holds a study named {study!r} that was {origins[study]}; import into another store with --db"
+            )
     rows = [row for play in new for row in (*debate_rows(play), *judging_rows(play))]
     if new:
         now = utc_now()
         names = sorted({play.study for play in new} - set(origins))
-        runs = [("runs", {"run": f"import-{name}", "study": name, "origin": ORIGIN, "simulated": False, "started_at": now}) for name in names]
-        journal = f"{now:%Y%m%dT%H%M%S}-import-{digest(sorted(play.episode for play in new))[:6]}.jsonl"
-        write_journal(database.journal_folder(path) / journal, (line(table, row) for table, row in runs + rows))
+        runs = [
+            (
+                "runs",
+                {
+                    "run": f"import-{name}",
+                    "study": name,
+                    "origin": ORIGIN,
+                    "simulated": False,
+                    "started_at": now,
+                },
+            )
+            for name in names
+        ]
+        journal = (
+            f"{now:%Y%m%dT%H%M%S}-import-{digest(sorted(play.episode for play in new))[:6]}.jsonl"
+        )
+        write_journal(
+            database.journal_folder(path) / journal,
+            (line(table, row) for table, row in runs + rows),
+        )
     return ImportResult(
         debates=dict(sorted(Counter(play.study for play in new).items())),
         unfinished=sum(not play.is_complete() for play in new),
@@ -95,15 +125,28 @@ def summary_lines(imported: ImportResult) -> list[str]:
     """What an import did, as lines for the terminal: what came in, what is doubtful, and each refused file with the reason."""
     new = sum(imported.debates.values())
     by_study = ", ".join(f"{study} {count}" for study, count in imported.debates.items())
-    lines = [f"imported {pluralize(new, 'debate')} ({by_study}) and {pluralize(imported.verdicts, 'verdict')}"] if new else ["nothing new"]
+    lines = (
+        [
+            f"imported {pluralize(new, 'debate')} ({by_study}) and {pluralize(imported.verdicts, 'verdict')}"
+        ]
+        if new
+        else ["nothing new"]
+    )
     if imported.already_stored:
         lines.append(f"{pluralize(imported.already_stored, 'debate')} had been imported before")
     if imported.unfinished:
-        lines.append(f"{pluralize(imported.unfinished, 'debate')} with speeches not yet given: left open")
+        lines.append(
+            f"{pluralize(imported.unfinished, 'debate')} with speeches not yet given: left open"
+        )
     if imported.flags:
-        lines.append("flagged, not altered: " + ", ".join(f"{words} {count}" for words, count in imported.flags.items()))
+        lines.append(
+            "flagged, not altered: "
+            + ", ".join(f"{words} {count}" for words, count in imported.flags.items())
+        )
     if imported.copies:
-        lines.append(f"counted once: {pluralize(len(imported.copies), 'further copy', 'further copies')} of the same file")
+        lines.append(
+            f"counted once: {pluralize(len(imported.copies), 'further copy', 'further copies')} of the same file"
+        )
     if imported.passed_over:
         lines.append(f"passed over {pluralize(len(imported.passed_over), 'file')} without debates")
     lines += [f"refused {name}: {reason}" for name, reason in imported.refused]
@@ -140,16 +183,32 @@ def debate_rows(play: PublishedPlay) -> Iterator[Row]:
     """The rows of a debate: motion, play, seats, one turn by side and phase, and, where every speech was given, its end."""
     subject = Subject(writable(play.debate.motion.topic_description), source=SOURCE)
     yield "subjects", {"subject": subject_id(subject), **row_of(subject)}
-    yield "plays", play_row(play, play.episode, "published", "debate", subject_id(subject), None) | {"options": OPTIONS[play.study]}
-    for side, model in zip(SIDES, (play.debate.proposition_model, play.debate.opposition_model), strict=True):
-        yield "seats", {"episode": play.episode, "seat": side, "agent": writable(model), "model": writable(model)}
+    yield (
+        "plays",
+        play_row(play, play.episode, "published", "debate", subject_id(subject), None)
+        | {"options": OPTIONS[play.study]},
+    )
+    for side, model in zip(
+        SIDES, (play.debate.proposition_model, play.debate.opposition_model), strict=True
+    ):
+        yield (
+            "seats",
+            {
+                "episode": play.episode,
+                "seat": side,
+                "agent": writable(model),
+                "model": writable(model),
+            },
+        )
         for step, phase in enumerate(PHASES[play.study]):
             yield "turns", turn_row(play, side, phase, step)
     if play.is_complete():
         yield "statuses", status_row(play, play.episode)
 
 
-def play_row(play: PublishedPlay, episode: str, arm: str, protocol: str, subject: str, repeat: int | None) -> dict[str, object]:
+def play_row(
+    play: PublishedPlay, episode: str, arm: str, protocol: str, subject: str, repeat: int | None
+) -> dict[str, object]:
     """The row of one play: the debate itself, or one judge's reading of it."""
     return {
         "episode": episode,
@@ -251,7 +310,9 @@ def judging_rows(play: PublishedPlay) -> Iterator[Row]:
 
 def verdict_row(vote: Vote, episode: str, debate: str, repeat: int) -> dict[str, object]:
     """One vote as published; a winner or confidence that is none is NULL, and the status says so, or what is doubtful."""
-    winner = vote.winner.lower() if vote.winner is not None and vote.winner.lower() in SIDES else None
+    winner = (
+        vote.winner.lower() if vote.winner is not None and vote.winner.lower() in SIDES else None
+    )
     in_range = vote.confidence is not None and 0 <= vote.confidence <= 100
     wrong = [] if winner else [f"winner {str(vote.winner)[:40]!r} is neither side"]
     if vote.confidence is None:
@@ -286,4 +347,6 @@ def text_doubts(vote: Vote) -> list[str]:
         found.append("no confidence tag in the text")
     elif vote.confidence is not None and float(confidences[-1]) != vote.confidence:
         found.append(f"the text says {confidences[-1][:40]}")
-    return found + ([f"longer than {LONG_REASONS:,} characters"] if len(vote.logic) > LONG_REASONS else [])
+    return found + (
+        [f"longer than {LONG_REASONS:,} characters"] if len(vote.logic) > LONG_REASONS else []
+    )

@@ -40,7 +40,8 @@ OPTIONS: dict[str, dict[str, object]] = {
     "informed": SELF | {"memory": False, "opponent_note": "even_odds"},
     "public": SELF | {"confidence": "public"},
     "red_team": SELF | {"memory": False, "reflection": "both_sides"},
-    "multi_round": SELF | {"phases": FOUR, "schedule": "sequential", "memory": False, "rating": "stake"},
+    "multi_round": SELF
+    | {"phases": FOUR, "schedule": "sequential", "memory": False, "rating": "stake"},
 }
 PHASES = {study: FOUR if study == "multi_round" else THREE for study in OPTIONS}
 STUDY_OF_TYPE = {
@@ -52,11 +53,20 @@ STUDY_OF_TYPE = {
     "readteam_debate": "red_team",
     "redteam_debate": "red_team",
 }
-SIDE_FILE = re.compile(r"(topic_list|debate_models|judge_models|private_bet_experiment_pairings|bet_analysis_results_.*)\.json", re.I)
-SIDE_KEYS = ({"topic_description"}, {"proposition", "opposition", "topic"}, {"debate_id", "raw_bet_amount"})
+SIDE_FILE = re.compile(
+    r"(topic_list|debate_models|judge_models|private_bet_experiment_pairings|bet_analysis_results_.*)\.json",
+    re.I,
+)
+SIDE_KEYS = (
+    {"topic_description"},
+    {"proposition", "opposition", "topic"},
+    {"debate_id", "raw_bet_amount"},
+)
 MAX_FILE_BYTES = 64 * 2**20
 
-Speech = Annotated[str | None, BeforeValidator(lambda value: None if type(value) is int and value == -1 else value)]
+Speech = Annotated[
+    str | None, BeforeValidator(lambda value: None if type(value) is int and value == -1 else value)
+]
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -115,7 +125,9 @@ class Debate(Published):
 
     def bets(self, side: str, phase: str) -> list[Bet]:
         """A side's bets in a phase: one, unless it was lost or stored twice."""
-        return [bet for bet in self.debator_bets or () if (bet.side, bet.speech_type) == (side, phase)]
+        return [
+            bet for bet in self.debator_bets or () if (bet.side, bet.speech_type) == (side, phase)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +141,11 @@ class PublishedPlay:
 
     def is_complete(self) -> bool:
         """Whether every speech was given."""
-        return all(self.debate.output(side).speeches.get(phase) is not None for side in SIDES for phase in PHASES[self.study])
+        return all(
+            self.debate.output(side).speeches.get(phase) is not None
+            for side in SIDES
+            for phase in PHASES[self.study]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +164,9 @@ def read_folder(folder: Path) -> FolderContents:
     Raises StudyError where there is no such folder.
     """
     if not folder.is_dir():
-        raise StudyError(f"{folder} is not a folder; name your clone of llms_overconfidence, or a folder with its JSON files")
+        raise StudyError(
+            f"{folder} is not a folder; name your clone of llms_overconfidence, or a folder with its JSON files"
+        )
     found = FolderContents()
     for file in files_below(folder, found):
         name = writable(file.relative_to(folder).as_posix())
@@ -178,7 +196,12 @@ def files_below(folder: Path, found: FolderContents) -> Iterator[Path]:
 
     def refuse(error: OSError) -> None:
         """Note a folder that cannot be opened."""
-        found.refused.append((writable(os.path.relpath(error.filename, folder)), f"cannot be opened: {error.strerror}"))
+        found.refused.append(
+            (
+                writable(os.path.relpath(error.filename, folder)),
+                f"cannot be opened: {error.strerror}",
+            )
+        )
 
     entered: set[str] = set()
     for where, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
@@ -223,14 +246,18 @@ def is_side_file(name: str, content: object) -> bool:
         listed = all(isinstance(row, list) and len(row) == 2 for row in rows)
     else:
         rows = content if isinstance(content, list) else []
-        listed = any(all(isinstance(row, dict) and keys <= row.keys() for row in rows) for keys in SIDE_KEYS)
+        listed = any(
+            all(isinstance(row, dict) and keys <= row.keys() for row in rows) for keys in SIDE_KEYS
+        )
     return (bool(rows) and listed) or bool(SIDE_FILE.fullmatch(name))
 
 
 def parse_debate(stem: str, content: object) -> PublishedPlay:
     """A debate out of a file's content, with an id that hangs on study, file stem and content.  Raises StudyError with the reason."""
     if not isinstance(content, dict):
-        raise StudyError(f"has a {type(content).__name__} at top level, where a debate is an object")
+        raise StudyError(
+            f"has a {type(content).__name__} at top level, where a debate is an object"
+        )
     try:
         debate = Debate.model_validate(content)
     except ValidationError as error:
@@ -240,7 +267,9 @@ def parse_debate(stem: str, content: object) -> PublishedPlay:
         check_side(debate, side, study)
     for bet in debate.debator_bets or ():
         if bet.speech_type not in PHASES[study]:
-            raise StudyError(f"a bet of the {bet.side} is for {bet.speech_type!r}, which a {study} debate does not have")
+            raise StudyError(
+                f"a bet of the {bet.side} is for {bet.speech_type!r}, which a {study} debate does not have"
+            )
     return PublishedPlay(digest([SOURCE, study, stem, content]), study, start_of(stem), debate)
 
 
@@ -251,7 +280,11 @@ def sentence(error: ValidationError) -> str:
     if faults[0]["type"] == "missing":
         words = f"lacks {where!r}"
     else:
-        message = "should be an object" if faults[0]["type"] == "model_type" else faults[0]["msg"].removeprefix("Input ")
+        message = (
+            "should be an object"
+            if faults[0]["type"] == "model_type"
+            else faults[0]["msg"].removeprefix("Input ")
+        )
         words = f"{where} {message}, found {repr(faults[0]['input'])[:40]}"
     return words + (f" (and {len(faults) - 1} more)" if len(faults) > 1 else "")
 
@@ -260,7 +293,9 @@ def study_of(debate: Debate) -> str:
     """The study that a debate belongs to; where the type says only 'against itself', its phases decide between self and multi_round."""
     kind = debate.debate_type.casefold()
     if kind not in STUDY_OF_TYPE:
-        raise StudyError(f"debate_type {debate.debate_type[:40]!r} is none of the published configurations")
+        raise StudyError(
+            f"debate_type {debate.debate_type[:40]!r} is none of the published configurations"
+        )
     if kind not in ("private_same_debator", "private_self_bet"):
         return STUDY_OF_TYPE[kind]
     phases = {phase for side in SIDES for phase in debate.output(side).speeches}
@@ -279,7 +314,9 @@ def check_side(debate: Debate, side: str, study: str) -> None:
         raise StudyError(f"{side}_output is of side {output.side[:40]!r}")
     unknown = [phase for phase in output.speeches if phase not in phases]
     if unknown:
-        raise StudyError(f"speeches of the {side} have {unknown[0][:40]!r}, which a {study} debate does not have")
+        raise StudyError(
+            f"speeches of the {side} have {unknown[0][:40]!r}, which a {study} debate does not have"
+        )
     lacking = tuple(phase for phase in phases if phase not in output.speeches)
     still_to_come = study == "multi_round" and lacking == phases[len(phases) - len(lacking) :]
     if lacking and not still_to_come:

@@ -20,7 +20,18 @@ from arena.play.episode import Episode, Reader, read_as_public
 from arena.play.prompt import Prompt
 from arena.store.replay import StudyState
 from arena.studies.study import Play
-from arena.types import Agent, BaseModel, Model, Price, Reading, Reply, Request, Sampling, Seat, Turn
+from arena.types import (
+    Agent,
+    BaseModel,
+    Model,
+    Price,
+    Reading,
+    Reply,
+    Request,
+    Sampling,
+    Seat,
+    Turn,
+)
 
 REPLY_TOKENS = 500
 CHARACTERS_A_TOKEN = 4
@@ -69,11 +80,24 @@ class StandIn(BaseModel):
         tokens_out = min(self.reply_tokens, request.sampling.max_tokens or self.reply_tokens)
         # Whoever has a limit is taken to reach it: protocols that go on with a thought would otherwise end with the first.
         finish = "stop" if request.sampling.max_tokens is None else "length"
-        reply = Reply(stand_in_text(tokens_out), finish_reason=finish, tokens_in=tokens_of(request), tokens_out=tokens_out)
+        reply = Reply(
+            stand_in_text(tokens_out),
+            finish_reason=finish,
+            tokens_in=tokens_of(request),
+            tokens_out=tokens_out,
+        )
         self.tokens_in += reply.tokens_in or 0
         self.tokens_out += tokens_out
-        self.usd.append(0.0 if self.model.simulated and self.price is None else self.price and cost_usd(self.price, reply))
-        self.usd_if_longest.append(0.0 if self.model.simulated and self.price is None else self.price and worst_case_usd(self.price, request))
+        self.usd.append(
+            0.0
+            if self.model.simulated and self.price is None
+            else self.price and cost_usd(self.price, reply)
+        )
+        self.usd_if_longest.append(
+            0.0
+            if self.model.simulated and self.price is None
+            else self.price and worst_case_usd(self.price, request)
+        )
         return reply
 
     def extrapolate(self, scale: float) -> ModelEstimate:
@@ -114,7 +138,9 @@ class DryRunEpisode(Episode):
         """As an episode does, but nothing is asked again; Endless where the protocol finds no end."""
         self.ask_count += 1
         if self.ask_count > MOST_TURNS:
-            raise EndlessProtocolError(f"more than {MOST_TURNS} turns in one episode: does the protocol end when the models never agree?")
+            raise EndlessProtocolError(
+                f"more than {MOST_TURNS} turns in one episode: does the protocol end when the models never agree?"
+            )
 
         def read_leniently(text: str) -> Reading:
             """What the reader finds, with the whole text in public where it finds no speech."""
@@ -156,7 +182,12 @@ def failure_reason(error: BaseException) -> str:
 
 
 async def estimate_cost(
-    todo: Sequence[Play], known: StudyState, prices: Mapping[str, Price], *, reply_tokens: int = REPLY_TOKENS, at_most: int = 1000
+    todo: Sequence[Play],
+    known: StudyState,
+    prices: Mapping[str, Price],
+    *,
+    reply_tokens: int = REPLY_TOKENS,
+    at_most: int = 1000,
 ) -> CostEstimate:
     """What the episodes `todo` will take, with what is `known` of them left out; at most so many are played, and scaled up.
 
@@ -170,11 +201,18 @@ async def estimate_cost(
         model = agent.model
         if isinstance(model, StandIn):
             return agent
-        return replace(agent, model=stand_ins.setdefault(model.name, StandIn(model, reply_tokens, price_of(model, prices))))
+        return replace(
+            agent,
+            model=stand_ins.setdefault(
+                model.name, StandIn(model, reply_tokens, price_of(model, prices))
+            ),
+        )
 
     async def rehearse(play: Play) -> None:
         """Play one episode with stand-ins."""
-        episode = DryRunEpisode(play.episode, run, known.memo.get(play.episode), play.sample, play.lineup)
+        episode = DryRunEpisode(
+            play.episode, run, known.memo.get(play.episode), play.sample, play.lineup
+        )
         episode.use_stand_in = with_stand_in
         seats = {name: Seat(name, with_stand_in(agent)) for name, agent in play.lineup.items()}
         await play.protocol(episode, play.subject, **seats, **play.options)
@@ -187,8 +225,14 @@ async def estimate_cost(
         task.cancel()
     # Whoever does not heed that is left behind.
     ended, deaf = await asyncio.wait(rehearsals, timeout=1)
-    errors = [asyncio.CancelledError() if task.cancelled() else task.exception() for task in rehearsals if task in ended]
-    errors = [error for error in errors if error is not None] + [asyncio.CancelledError()] * len(deaf)
+    errors = [
+        asyncio.CancelledError() if task.cancelled() else task.exception()
+        for task in rehearsals
+        if task in ended
+    ]
+    errors = [error for error in errors if error is not None] + [asyncio.CancelledError()] * len(
+        deaf
+    )
     scale = len(todo) / len(played)
     return CostEstimate(
         len(todo),

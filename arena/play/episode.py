@@ -117,7 +117,9 @@ class Episode:
         the model gave no usable reply.
         """
         if seat.name in self._busy:
-            raise BusySeatError(f"{seat.name} was asked for {phase} while it is still speaking; give parallel voices seats of their own")
+            raise BusySeatError(
+                f"{seat.name} was asked for {phase} while it is still speaking; give parallel voices seats of their own"
+            )
         built = build_prompt(prompt, seat, self.id, prefill)
         self._check_pasted((*built.parts, *built.prefill), seat)
         if built.prefill and "prefill" not in seat.agent.model.capabilities:
@@ -127,8 +129,19 @@ class Episode:
         if seat.name not in self._seated:
             # A seat that the protocol made itself: a path, a sample.  Written again in every replay, and kept once.
             self._seated.add(seat.name)
-            self._run.journal.append_later(line("seats", {"episode": self.id, "seat": seat.name, **agent_row(seat.agent)}))
-        step = Step(seat, self._steps[seat.name], phase, round, read, public_rating, sampling or seat.agent.sampling, built)
+            self._run.journal.append_later(
+                line("seats", {"episode": self.id, "seat": seat.name, **agent_row(seat.agent)})
+            )
+        step = Step(
+            seat,
+            self._steps[seat.name],
+            phase,
+            round,
+            read,
+            public_rating,
+            sampling or seat.agent.sampling,
+            built,
+        )
         self._steps[seat.name] += 1
         self._busy.add(seat.name)
         # A task of its own: when a protocol gives up on one ask because another failed, this reply is still paid for and must be kept.
@@ -137,19 +150,40 @@ class Episode:
         task.add_done_callback(self._outstanding.discard)
         return await asyncio.shield(task)
 
-    def route(self, *, block: int, path: int, peer: int, rank: int, router: str, similarity: float | None = None) -> None:
+    def route(
+        self,
+        *,
+        block: int,
+        path: int,
+        peer: int,
+        rank: int,
+        router: str,
+        similarity: float | None = None,
+    ) -> None:
         """Write down that in a block the summary of `peer` was shown to `path` as its number `rank`; all counted from 0.
 
         `similarity` of the two summaries is in [0, 1], None where the router uses none.
         """
-        row = {"episode": self.id, "block": block, "path": path, "peer": peer, "rank": rank, "similarity": similarity, "router": router}
+        row = {
+            "episode": self.id,
+            "block": block,
+            "path": path,
+            "peer": peer,
+            "rank": rank,
+            "similarity": similarity,
+            "router": router,
+        }
         self._run.journal.append_later(line("routes", row))
 
     def _check_pasted(self, parts: Sequence[PromptPart], seat: Seat) -> None:
         """Raise LeakError where a text holds what another seat said in private: pasted words leave no row in `saw`."""
         for author, words in self._private:
-            if author != seat.name and any(part.text is not None and words in part.text for part in parts):
-                raise LeakError(f"private words of {author} stand as text in a prompt for {seat.name}; put the turn itself into the prompt")
+            if author != seat.name and any(
+                part.text is not None and words in part.text for part in parts
+            ):
+                raise LeakError(
+                    f"private words of {author} stand as text in a prompt for {seat.name}; put the turn itself into the prompt"
+                )
 
     async def settle(self) -> None:
         """Wait until no ask is outstanding; their own errors have reached the protocol already or have lost their reader."""
@@ -169,7 +203,11 @@ class Episode:
             # Remembered, since a protocol may swallow it, and must not end as if nothing had happened.
             self.stopped = self.stopped or error
             raise
-        self._private += [(turn.seat, words) for words in (turn.thoughts, turn.text if turn.public != turn.text else None) if is_distinctive(words)]
+        self._private += [
+            (turn.seat, words)
+            for words in (turn.thoughts, turn.text if turn.public != turn.text else None)
+            if is_distinctive(words)
+        ]
         return turn
 
     async def _replay_or_ask(self, step: Step) -> Turn:
@@ -181,7 +219,9 @@ class Episode:
                 if stored.finished:
                     self._run.stats.replayed += 1
                     return stored.turn
-                return await self._ask_again(step, request, stored.row, first_reading(stored, step.read))
+                return await self._ask_again(
+                    step, request, stored.row, first_reading(stored, step.read)
+                )
             return await self._ask_first(step, request)
         finally:
             self._busy.discard(step.seat.name)
@@ -193,7 +233,13 @@ class Episode:
                 " the protocol, its prompts or the agent changed. Restore them, or raise the protocol's VERSION to play anew"
             )
 
-    def _request(self, step: Step, ask: int, messages: tuple[Message, ...], spoken: tuple[GeneratedSpan, ...] = ()) -> Request:
+    def _request(
+        self,
+        step: Step,
+        ask: int,
+        messages: tuple[Message, ...],
+        spoken: tuple[GeneratedSpan, ...] = (),
+    ) -> Request:
         name = step.seat.name
         seed = int.from_bytes(digest(self.id, name, step.step, ask)[:4], "big") >> 1
         place = Place(self.id, name, step.step, ask, step.phase, step.round)
@@ -202,10 +248,16 @@ class Episode:
     async def _ask_first(self, step: Step, request: Request) -> Turn:
         started_at = utc_now()
         asked = request_content(request)
-        sample_key = hashlib.sha256(b"%b %a %a %d" % (asked, self.sample, step.seat.name, step.step)).hexdigest()
+        sample_key = hashlib.sha256(
+            b"%b %a %a %d" % (asked, self.sample, step.seat.name, step.step)
+        ).hexdigest()
         # Log probabilities are not kept for reuse: whoever asks for them asks anew.
         hit = None if request.sampling.logprobs is not None else self._run.cache.get(sample_key)
-        reply, call_end = await call(self._run, step.seat.agent.model, request) if hit is None else reuse(self._run, request, hit)
+        reply, call_end = (
+            await call(self._run, step.seat.agent.model, request)
+            if hit is None
+            else reuse(self._run, request, hit)
+        )
         row = {
             "episode": self.id,
             "seat": step.seat.name,
@@ -231,7 +283,10 @@ class Episode:
         }
         if row["measures"]:
             key = {name: row[name] for name in ("episode", "seat", "step")}
-            measured = b"".join(line("measures", {**key, "name": name, "value": value}) for name, value in row["measures"].items())
+            measured = b"".join(
+                line("measures", {**key, "name": name, "value": value})
+                for name, value in row["measures"].items()
+            )
             call_end = measured + call_end
         try:
             reading = self._reading(step, reply.text)
@@ -244,7 +299,9 @@ class Episode:
         await self._keep("unfinished_turns", row, reading, call_end)
         return await self._ask_again(step, request, row, reading)
 
-    async def _ask_again(self, step: Step, request: Request, row: Mapping[str, Any], reading: Reading) -> Turn:
+    async def _ask_again(
+        self, step: Step, request: Request, row: Mapping[str, Any], reading: Reading
+    ) -> Turn:
         """Ask once for what was unreadable, and keep what was readable from the first reply."""
         if reading.reask is None:
             return await self._keep("turns", row, reading)
@@ -253,8 +310,16 @@ class Episode:
         before = before if begun else [*before, last]
         again = (*before, Message("assistant", begun + row["text"]), Message("user", reading.reask))
         request = self._request(step, 1, again)
-        hit = self._run.cache.get(reask_key(row["sample_key"] or "", row["text"], reading.reask)) if self._run.cache else None
-        reply, call_end = await call(self._run, step.seat.agent.model, request) if hit is None else reuse(self._run, request, hit)
+        hit = (
+            self._run.cache.get(reask_key(row["sample_key"] or "", row["text"], reading.reask))
+            if self._run.cache
+            else None
+        )
+        reply, call_end = (
+            await call(self._run, step.seat.agent.model, request)
+            if hit is None
+            else reuse(self._run, request, hit)
+        )
         try:
             second = self._reading(step, reply.text)
         except BaseException:
@@ -263,23 +328,43 @@ class Episode:
         merged = reading.fill_gaps_from(second)
         if second.reask is not None:
             self._run.stats.unreadable += 1
-        finished = {**row, "asks": 2, "reask_prompt": reading.reask, "reask_text": writable(reply.text), "ended_at": utc_now()}
+        finished = {
+            **row,
+            "asks": 2,
+            "reask_prompt": reading.reask,
+            "reask_text": writable(reply.text),
+            "ended_at": utc_now(),
+        }
         return await self._keep("turns", finished, merged, call_end)
 
     def _reading(self, step: Step, text: str) -> Reading:
         """What the step's reader finds in a reply; ProtocolError where that is no reading that can be stored."""
         reading = step.read(text)
         if not isinstance(reading, Reading):
-            raise ProtocolError(f"the reader of {step.seat.name} must return a Reading, found {type(reading).__name__}")
+            raise ProtocolError(
+                f"the reader of {step.seat.name} must return a Reading, found {type(reading).__name__}"
+            )
         for name in ("public", "thoughts", "answer", "reask"):
             if not isinstance(getattr(reading, name), str | None):
-                raise ProtocolError(f"the reader of {step.seat.name} gave no text as {name}: {getattr(reading, name)!r:.80}")
+                raise ProtocolError(
+                    f"the reader of {step.seat.name} gave no text as {name}: {getattr(reading, name)!r:.80}"
+                )
         confidence = reading.confidence
-        if confidence is not None and not (isinstance(confidence, int | float) and 0 <= confidence <= 1):
-            raise ProtocolError(f"the reader of {step.seat.name} gave a confidence of {confidence!r:.40}; it must lie in [0, 1], or be None")
-        return reading if type(confidence) in (float, int, type(None)) else replace(reading, confidence=float(confidence))
+        if confidence is not None and not (
+            isinstance(confidence, int | float) and 0 <= confidence <= 1
+        ):
+            raise ProtocolError(
+                f"the reader of {step.seat.name} gave a confidence of {confidence!r:.40}; it must lie in [0, 1], or be None"
+            )
+        return (
+            reading
+            if type(confidence) in (float, int, type(None))
+            else replace(reading, confidence=float(confidence))
+        )
 
-    async def _keep(self, table: str, row: Mapping[str, Any], reading: Reading, *call_end: bytes) -> Turn:
+    async def _keep(
+        self, table: str, row: Mapping[str, Any], reading: Reading, *call_end: bytes
+    ) -> Turn:
         """Write a turn with the call that brought it, and return it when both are on disk."""
         read = {
             "public": None if reading.public is None else writable(reading.public),
@@ -317,4 +402,12 @@ def first_reading(stored: StoredTurn, read: Reader) -> Reading:
     turn = stored.turn
     if stored.reask_prompt is None:
         return read(turn.text)
-    return Reading(turn.public, turn.thoughts, turn.confidence, turn.confidence_status, turn.answer, turn.flags, stored.reask_prompt)
+    return Reading(
+        turn.public,
+        turn.thoughts,
+        turn.confidence,
+        turn.confidence_status,
+        turn.answer,
+        turn.flags,
+        stored.reask_prompt,
+    )

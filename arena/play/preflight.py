@@ -36,23 +36,41 @@ def check_secrets(study: Study, plays: Sequence[Play]) -> None:
     """Raise StudyError where a key stands in what would be stored of a study."""
     texts = {study.name, *(arm.label for arm in study.arms)}
     texts |= {text for subject in study.subjects for text in texts_of(subject)}
-    texts |= {text for agent in agents_of(plays) for text in (agent.name, agent.system, agent.model.name, *agent.sampling.stop)}
+    texts |= {
+        text
+        for agent in agents_of(plays)
+        for text in (agent.name, agent.system, agent.model.name, *agent.sampling.stop)
+    }
     texts |= {f"{name} {value}" for arm in study.arms for name, value in arm.options.items()}
     check_no_secret(texts, f"study {study.name!r}" if study.name.isprintable() else "the study")
 
 
 def texts_of(subject: Subject) -> tuple[str, ...]:
     """All texts of a subject."""
-    return (subject.text, subject.source or "", subject.licence or "", subject.gold or "", *map(str, subject.choices))
+    return (
+        subject.text,
+        subject.source or "",
+        subject.licence or "",
+        subject.gold or "",
+        *map(str, subject.choices),
+    )
 
 
-def check_model_names(given: Limits | Mapping[str, Price], plays: Sequence[Play], what: str) -> None:
+def check_model_names(
+    given: Limits | Mapping[str, Price], plays: Sequence[Play], what: str
+) -> None:
     """Raise StudyError where limits or prices are given for a name that no model of the study has."""
     models = sorted({agent.model.name for agent in agents_of(plays)})
-    names = {*models, *(model.partition("/")[0] for model in models)} if what == "limit" else set(models)
+    names = (
+        {*models, *(model.partition("/")[0] for model in models)}
+        if what == "limit"
+        else set(models)
+    )
     for name in given:
         if name not in names:
-            raise StudyError(f"a {what} is given for {name!r}, but the models of this study are {', '.join(models)}")
+            raise StudyError(
+                f"a {what} is given for {name!r}, but the models of this study are {', '.join(models)}"
+            )
 
 
 def check_prices(plays: Sequence[Play], prices: Mapping[str, Price]) -> None:

@@ -55,7 +55,11 @@ def waits(tally: RunStats) -> Iterator[str]:
 
 def estimate_line(tally: RunStats) -> str | None:
     """What the run is expected to take, None where that was not estimated."""
-    return None if tally.expected is None else f"{tally.planned} episodes to play, expected: {describe_estimate(tally.expected)}"
+    return (
+        None
+        if tally.expected is None
+        else f"{tally.planned} episodes to play, expected: {describe_estimate(tally.expected)}"
+    )
 
 
 @contextmanager
@@ -73,8 +77,14 @@ def bar(label: str, out: TextIO) -> Iterator[Watch]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     began = time.monotonic()
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TextColumn("{task.fields[words]}", markup=False))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(file=out), transient=False) as drawn:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[words]}", markup=False),
+    )
+    with Progress(
+        *columns, TimeElapsedColumn(), console=Console(file=out), transient=False
+    ) as drawn:
         task = drawn.add_task(label, total=None, words="")
         said: list[bool] = []
 
@@ -84,7 +94,12 @@ def bar(label: str, out: TextIO) -> Iterator[Watch]:
                 drawn.console.print(f"{label}: {preflight}", markup=False, highlight=False)
             said[:] = [True]
             seconds = time.monotonic() - began
-            drawn.update(task, total=tally.planned, completed=tally.done + tally.failed, words=describe_progress(tally, seconds))
+            drawn.update(
+                task,
+                total=tally.planned,
+                completed=tally.done + tally.failed,
+                words=describe_progress(tally, seconds),
+            )
 
         yield watch
 

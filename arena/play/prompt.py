@@ -62,7 +62,11 @@ def render(face: Face, public: str | None, thoughts: str | None, confidence: flo
     if face == "own" and thoughts:
         words += f"\n[private thoughts: {thoughts}]"
     if face in ("own", "rated"):
-        words += "\n[rating: none could be read]" if confidence is None else f"\n[rating: {100 * confidence:g} out of 100]"
+        words += (
+            "\n[rating: none could be read]"
+            if confidence is None
+            else f"\n[rating: {100 * confidence:g} out of 100]"
+        )
     return words
 
 
@@ -95,7 +99,9 @@ def check_face(shown: ShownTurn, reader: str, episode: str) -> None:
             f"the private face of {turn!r} was about to be shown to {reader}; show the turn itself, or own(turn) to {turn.seat} alone"
         )
     if shown.face == "rated" and not (mine or turn.rating_public):
-        raise LeakError(f"the rating of {turn!r} was about to be shown to {reader}, but {turn.seat} was not asked with public_rating=True")
+        raise LeakError(
+            f"the rating of {turn!r} was about to be shown to {reader}, but {turn.seat} was not asked with public_rating=True"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,9 @@ def build_prompt(prompt: Prompt, seat: Seat, episode: str, prefill: Prompt = ())
     messages = [Message("system", seat.agent.system)] if seat.agent.system else []
     words, parts, spoken = compose_message(prompt, seat, episode, len(messages))
     messages.append(Message("user", words))
-    begun, prefilled, spoken_before = compose_message(prefill, seat, episode, len(messages), verbatim=True)
+    begun, prefilled, spoken_before = compose_message(
+        prefill, seat, episode, len(messages), verbatim=True
+    )
     if begun:
         messages.append(Message("assistant", begun))
     return BuiltPrompt(tuple(messages), (*spoken, *spoken_before), parts, prefilled)
@@ -137,12 +145,30 @@ def compose_message(
         else:
             check_face(piece, seat.name, episode)
             if piece.face == "verbatim" and not verbatim:
-                raise TypeError("verbatim(turn) goes into a prefill; in a prompt, put the turn itself or own(turn)")
+                raise TypeError(
+                    "verbatim(turn) goes into a prefill; in a prompt, put the turn itself or own(turn)"
+                )
             turn = piece.turn
-            text = turn.text[: piece.end] if piece.face == "verbatim" else render(piece.face, turn.public, turn.thoughts, turn.confidence)
-            parts.append(PromptPart(episode=turn.episode, seat=turn.seat, step=turn.step, face=piece.face, end=piece.end))
+            text = (
+                turn.text[: piece.end]
+                if piece.face == "verbatim"
+                else render(piece.face, turn.public, turn.thoughts, turn.confidence)
+            )
+            parts.append(
+                PromptPart(
+                    episode=turn.episode,
+                    seat=turn.seat,
+                    step=turn.step,
+                    face=piece.face,
+                    end=piece.end,
+                )
+            )
             if turn.token_ids is not None and turn.text.startswith(text):
-                spoken.append(GeneratedSpan(message, length, length + len(text), turn.token_ids, turn.model_served))
+                spoken.append(
+                    GeneratedSpan(
+                        message, length, length + len(text), turn.token_ids, turn.model_served
+                    )
+                )
         words.append(text)
         length += len(text)
     return "".join(words), tuple(parts), tuple(spoken)

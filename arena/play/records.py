@@ -21,15 +21,34 @@ from arena.grading.grade import Grade, grade_async
 from arena.store.journal import line, row_of
 from arena.store.replay import StudyState
 from arena.studies.motions import base_subject, subject_id
-from arena.studies.study import Play, ProtocolResult, Study, code_hash, protocol_name, protocol_version
+from arena.studies.study import (
+    Play,
+    ProtocolResult,
+    Study,
+    code_hash,
+    protocol_name,
+    protocol_version,
+)
 from arena.text import utc_now, writable
 from arena.types import Agent, Answer, Verdict
 
 GradedAnswer = tuple[Answer, Grade]
-PACKAGES = ("peer-arena", "duckdb", "pydantic", "aiohttp", "openai", "anthropic", "litellm", "torch", "transformers")
+PACKAGES = (
+    "peer-arena",
+    "duckdb",
+    "pydantic",
+    "aiohttp",
+    "openai",
+    "anthropic",
+    "litellm",
+    "torch",
+    "transformers",
+)
 
 
-def run_start_lines(study: Study, todo: Sequence[Play], run_id: str, planned: int, tally: RunStats) -> Iterator[bytes]:
+def run_start_lines(
+    study: Study, todo: Sequence[Play], run_id: str, planned: int, tally: RunStats
+) -> Iterator[bytes]:
     """The rows that a run begins with: itself with what it is expected to take and may cost, and the subjects that it will play."""
     simulated = any(agent.model.simulated for play in todo for agent in play.lineup.values())
     row = {
@@ -54,7 +73,9 @@ def run_start_lines(study: Study, todo: Sequence[Play], run_id: str, planned: in
 def git_commit() -> str | None:
     """The commit of the working folder, None outside git."""
     with suppress(OSError, subprocess.SubprocessError):
-        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
         return found.stdout.strip() or None
     return None
 
@@ -90,12 +111,18 @@ def episode_start_lines(play: Play) -> Iterator[bytes]:
 def agent_row(agent: Agent) -> dict[str, object]:
     """How an agent stands in the table `seats`."""
     can = agent.model.capabilities
-    seeds = "honoured" if "same seed, same reply" in can else "sent" if "seed" in can else "not sent"
+    seeds = (
+        "honoured" if "same seed, same reply" in can else "sent" if "seed" in can else "not sent"
+    )
     return {
         "agent": agent.name,
         "model": agent.model.name,
         "system": agent.system,
-        "sampling": {name: value for name, value in agent.sampling.content().items() if value not in (None, ())},
+        "sampling": {
+            name: value
+            for name, value in agent.sampling.content().items()
+            if value not in (None, ())
+        },
         "seeds": seeds,
     }
 
@@ -106,34 +133,57 @@ def result_lines(play: Play, result: Verdict | Sequence[GradedAnswer] | None) ->
         yield line("rulings", {"episode": play.episode, **row_of(result), "repeat": play.repeat})
         return
     for answer, grade in result or ():
-        row = row_of(replace(answer, answer=None if answer.answer is None else writable(answer.answer), correct=grade.correct))
-        yield line("answers", {"episode": play.episode, **row, "status": grade.status, "canonical": grade.canonical})
+        row = row_of(
+            replace(
+                answer,
+                answer=None if answer.answer is None else writable(answer.answer),
+                correct=grade.correct,
+            )
+        )
+        yield line(
+            "answers",
+            {"episode": play.episode, **row, "status": grade.status, "canonical": grade.canonical},
+        )
 
 
-async def grade_result(play: Play, result: ProtocolResult) -> Verdict | Sequence[GradedAnswer] | None:
+async def grade_result(
+    play: Play, result: ProtocolResult
+) -> Verdict | Sequence[GradedAnswer] | None:
     """A protocol's result with its answers graded.  Raises ProtocolError where it is none."""
     if result is None or isinstance(result, Verdict):
         return result
     answers = [result] if isinstance(result, Answer) else result
-    if not isinstance(answers, Sequence) or not all(isinstance(answer, Answer) for answer in answers):
-        raise ProtocolError(f"a protocol gives a Verdict, an Answer, a list of them, or None; found {result!r:.80}")
+    if not isinstance(answers, Sequence) or not all(
+        isinstance(answer, Answer) for answer in answers
+    ):
+        raise ProtocolError(
+            f"a protocol gives a Verdict, an Answer, a list of them, or None; found {result!r:.80}"
+        )
     keys = [(answer.seat, answer.stage) for answer in answers]
     if len(set(keys)) < len(keys) or sum(answer.final for answer in answers) > 1:
-        raise ProtocolError(f"two answers of one seat and stage, or two final ones, in {answers!r:.200}")
+        raise ProtocolError(
+            f"two answers of one seat and stage, or two final ones, in {answers!r:.200}"
+        )
     return [(answer, await grade_of(play, answer)) for answer in answers]
 
 
 async def grade_of(play: Play, answer: Answer) -> Grade:
     """What an answer is worth: what the protocol says, else what the grader finds."""
     grade = await grade_async(play.subject, answer.answer, by=play.grader)
-    return grade if answer.correct is None else replace(grade, correct=answer.correct, status="graded by the protocol")
+    return (
+        grade
+        if answer.correct is None
+        else replace(grade, correct=answer.correct, status="graded by the protocol")
+    )
 
 
 def status_line(run_id: str, play: Play, known: StudyState, ending: dict[str, str]) -> bytes:
     """The row that ends an episode: later than any earlier end of it, even where the clock went back."""
     earlier, now = known.ended_at.get(play.episode), utc_now()
     ended_at = now if earlier is None or now > earlier else earlier + timedelta(microseconds=1)
-    return line("statuses", {"episode": play.episode, "run": run_id, **ending, "ended_at": ended_at})
+    return line(
+        "statuses", {"episode": play.episode, "run": run_id, **ending, "ended_at": ended_at}
+    )
 
 
 def error_location(error: BaseException) -> str:
@@ -152,5 +202,8 @@ def first_cause(error: BaseException) -> BaseException:
 def failed_line(run_id: str, play: Play, known: StudyState, error: BaseException) -> bytes:
     """The row that ends an episode with its error in words."""
     cause = first_cause(error)
-    words = {"error_kind": error_kind(cause), "error": without_secrets(writable(str(cause) + error_location(cause)))}
+    words = {
+        "error_kind": error_kind(cause),
+        "error": without_secrets(writable(str(cause) + error_location(cause))),
+    }
     return status_line(run_id, play, known, {"status": "failed", **words})

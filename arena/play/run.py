@@ -31,7 +31,14 @@ from arena.play import preflight
 from arena.play.dry_run import REPLY_TOKENS, estimate_cost
 from arena.play.episode import Episode
 from arena.play.progress import Watch, progress
-from arena.play.records import episode_start_lines, failed_line, grade_result, result_lines, run_start_lines, status_line
+from arena.play.records import (
+    episode_start_lines,
+    failed_line,
+    grade_result,
+    result_lines,
+    run_start_lines,
+    status_line,
+)
 from arena.play.summary import Summary
 from arena.play.sync import run_blocking
 from arena.store import database, replay
@@ -60,7 +67,9 @@ class RunSelection:
         if self.limit is not None and self.limit < 1:
             raise StudyError(f"--limit must be at least 1, found {self.limit}")
         if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
-            raise StudyError(f"--shard takes i/n with 1 <= i <= n, found {self.shard[0]}/{self.shard[1]}")
+            raise StudyError(
+                f"--shard takes i/n with 1 <= i <= n, found {self.shard[0]}/{self.shard[1]}"
+            )
 
 
 EVERYTHING_OPEN = RunSelection()
@@ -103,7 +112,9 @@ class Arena:
         # What stages of the same tournament have spent of the budget (stages.py).
         self.spent_in_other_stages_usd = 0.0
 
-    async def play(self, study: Study, *, selection: RunSelection = EVERYTHING_OPEN, watch: Watch | None = None) -> Summary:
+    async def play(
+        self, study: Study, *, selection: RunSelection = EVERYTHING_OPEN, watch: Watch | None = None
+    ) -> Summary:
         """Play what is open of a study and fold the record into the database.
 
         `watch` is called with the tally ten times a second.  A spent budget ends the run: what is in flight is kept, the summary's `stopped`
@@ -118,7 +129,11 @@ class Arena:
             known = self._load_state(study, all_plays, selection)
             todo = select_plays(all_plays, known, selection)
             tally = RunStats(planned=len(todo))
-            folding = await self._play_and_fold(study, todo, known, tally, len(all_plays), watch) if todo else FoldResult()
+            folding = (
+                await self._play_and_fold(study, todo, known, tally, len(all_plays), watch)
+                if todo
+                else FoldResult()
+            )
             status = {play.episode: known.status.get(play.episode, "open") for play in all_plays}
             again = sum(status[play.episode] == "failed" for play in todo)
             return Summary(
@@ -132,7 +147,10 @@ class Arena:
                 unreadable=tally.unreadable,
                 seconds=time.monotonic() - began,
                 others=len(known.status.keys() - status.keys()),
-                changed=sum(known.code_hashes.get(play.episode) not in (None, code_hash(play.protocol)) for play in all_plays),
+                changed=sum(
+                    known.code_hashes.get(play.episode) not in (None, code_hash(play.protocol))
+                    for play in all_plays
+                ),
                 torn=leftovers.skipped + folding.skipped,
                 put_off=folding.put_off,
                 cached=tally.cached,
@@ -157,16 +175,28 @@ class Arena:
             preflight.check_prices(all_plays, self.prices)
         return all_plays
 
-    def _load_state(self, study: Study, all_plays: Sequence[Play], selection: RunSelection) -> StudyState:
+    def _load_state(
+        self, study: Study, all_plays: Sequence[Play], selection: RunSelection
+    ) -> StudyState:
         """What the store holds of a study; StudyError where it cannot be played on."""
         known = replay.load_study_state(self.path, study.name)
         if known.origin not in (None, "played"):
-            raise StudyError(f"{self.path} holds a study {study.name!r} that was {known.origin}; give yours another name")
+            raise StudyError(
+                f"{self.path} holds a study {study.name!r} that was {known.origin}; give yours another name"
+            )
         if not selection.accept_code_change:
             preflight.check_code(all_plays, known)
         return known
 
-    async def _play_and_fold(self, study: Study, todo: Sequence[Play], known: StudyState, tally: RunStats, planned: int, watch: Watch | None) -> FoldResult:
+    async def _play_and_fold(
+        self,
+        study: Study,
+        todo: Sequence[Play],
+        known: StudyState,
+        tally: RunStats,
+        planned: int,
+        watch: Watch | None,
+    ) -> FoldResult:
         """Play the chosen episodes with a journal of their own; fold at the end, however it comes."""
         await open_models(todo)
         run_id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
@@ -174,14 +204,22 @@ class Arena:
         if not all(model.simulated for model in models.values()):
             tally.expected = await estimate_cost(todo, known, self.prices, at_most=QUICK_ESTIMATE)
         if self.budget_usd is not None:
-            prices = {name: price for name, model in models.items() if (price := price_of(model, self.prices))}
+            prices = {
+                name: price
+                for name, model in models.items()
+                if (price := price_of(model, self.prices))
+            }
             earlier = load_spending(self.path, study.name, prices)
             tally.budget = Budget(self.budget_usd, earlier.usd + self.spent_in_other_stages_usd)
             tally.uncounted = earlier.unpriced
-        tally.rate_limiter = RateLimiter(self.concurrency, merge_limits(study.limits, limits_in_environment(), self.limits))
+        tally.rate_limiter = RateLimiter(
+            self.concurrency, merge_limits(study.limits, limits_in_environment(), self.limits)
+        )
         cache = replay.load_cached_replies(self.path, study.name, models) if self.cache else {}
         journal = Journal(database.journal_folder(self.path), run_id)
-        run = RunContext(run_id, journal, tally.rate_limiter, self.retry, tally, self.prices, tally.budget, cache)
+        run = RunContext(
+            run_id, journal, tally.rate_limiter, self.retry, tally, self.prices, tally.budget, cache
+        )
         watching = asyncio.create_task(notify_watcher(tally, watch)) if watch else None
         finished = False
         try:
@@ -201,21 +239,37 @@ class Arena:
                 database.fold(self.path, wait_s=0.5)
         return await asyncio.to_thread(database.fold, self.path)
 
-    def dry_run(self, study: Study, *, selection: RunSelection = EVERYTHING_OPEN, reply_tokens: int = REPLY_TOKENS) -> CostEstimate:
+    def dry_run(
+        self,
+        study: Study,
+        *,
+        selection: RunSelection = EVERYTHING_OPEN,
+        reply_tokens: int = REPLY_TOKENS,
+    ) -> CostEstimate:
         """What is still to be played of a study would take, blocking; nothing is asked and nothing is written.
 
         `reply_tokens` is the assumed length of a reply.  Raises StudyError as `play` does.
         """
         if not 1 <= reply_tokens <= 1_000_000:
-            raise StudyError(f"a reply has at least 1 token, and at most a million, found {reply_tokens}")
+            raise StudyError(
+                f"a reply has at least 1 token, and at most a million, found {reply_tokens}"
+            )
         all_plays = self._prepare_plays(study)
-        known = self._load_state(study, all_plays, selection) if self.path.exists() else StudyState(None, {}, {}, {}, {})
+        known = (
+            self._load_state(study, all_plays, selection)
+            if self.path.exists()
+            else StudyState(None, {}, {}, {}, {})
+        )
         todo = select_plays(all_plays, known, selection)
         if not todo:
             return CostEstimate(0, 0, ())
-        return run_blocking(lambda: estimate_cost(todo, known, self.prices, reply_tokens=reply_tokens))
+        return run_blocking(
+            lambda: estimate_cost(todo, known, self.prices, reply_tokens=reply_tokens)
+        )
 
-    def run(self, study: Study, *, selection: RunSelection = EVERYTHING_OPEN, watch: Watch | None = None) -> Summary:
+    def run(
+        self, study: Study, *, selection: RunSelection = EVERYTHING_OPEN, watch: Watch | None = None
+    ) -> Summary:
         """The same as `play`, blocking, on an event loop of its own: also inside a notebook.
 
         Draws progress to standard error unless `watch` takes the tally.  Ctrl-C stops it within two seconds, with what was said kept.
@@ -231,7 +285,9 @@ class Arena:
         return database.query(self.path, query)
 
 
-def select_plays(all_plays: Sequence[Play], known: StudyState, selection: RunSelection) -> list[Play]:
+def select_plays(
+    all_plays: Sequence[Play], known: StudyState, selection: RunSelection
+) -> list[Play]:
     """The episodes that this run plays."""
     skipped = {"done"} if selection.retry_failed else {"done", "failed"}
     todo = [play for play in all_plays if known.status.get(play.episode) not in skipped]
@@ -241,7 +297,9 @@ def select_plays(all_plays: Sequence[Play], known: StudyState, selection: RunSel
     return todo[: selection.limit]
 
 
-async def play_concurrently(run: RunContext, todo: Sequence[Play], known: StudyState, at_once: int) -> None:
+async def play_concurrently(
+    run: RunContext, todo: Sequence[Play], known: StudyState, at_once: int
+) -> None:
     """Play episodes, `at_once` at a time, oldest first; a replay that went wrong is raised when the others are through."""
     waiting = iter(todo)
     wrong_replays: list[ReplayError] = []
@@ -266,7 +324,9 @@ async def play_concurrently(run: RunContext, todo: Sequence[Play], known: StudyS
         await asyncio.gather(*workers, return_exceptions=True)
         raise
     if wrong_replays:
-        raise ReplayError(f"{wrong_replays[0]} ({len(wrong_replays)} of {len(todo)} episodes; they stay open)")
+        raise ReplayError(
+            f"{wrong_replays[0]} ({len(wrong_replays)} of {len(todo)} episodes; they stay open)"
+        )
 
 
 async def play_one(run: RunContext, play: Play, known: StudyState) -> None:
@@ -279,7 +339,10 @@ async def play_one(run: RunContext, play: Play, known: StudyState) -> None:
         await episode.settle()
         if episode.stopped is not None:
             raise episode.stopped
-        ending = [*result_lines(play, await grade_result(play, result)), status_line(run.id, play, known, {"status": "done"})]
+        ending = [
+            *result_lines(play, await grade_result(play, result)),
+            status_line(run.id, play, known, {"status": "done"}),
+        ]
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError) and is_run_cancelled():
             await episode.abandon()
@@ -309,7 +372,10 @@ def stopping_error(error: BaseException) -> BaseException | None:
     if isinstance(error, STOPPING):
         return error
     if isinstance(error, BaseExceptionGroup):
-        return next((found for part in error.exceptions if (found := stopping_error(part)) is not None), None)
+        return next(
+            (found for part in error.exceptions if (found := stopping_error(part)) is not None),
+            None,
+        )
     return None
 
 
@@ -354,6 +420,8 @@ def lock_study(path: Path, study: str) -> Iterator[None]:
                 f" follow it with `arena status --db {path}`"
             ) from None
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {utc_now():%Y-%m-%d %H:%M:%S} UTC")
+        file.write(
+            f"process {os.getpid()} on {socket.gethostname()} since {utc_now():%Y-%m-%d %H:%M:%S} UTC"
+        )
         file.flush()
         yield

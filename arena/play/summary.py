@@ -59,9 +59,15 @@ class Summary:
         if self.unreadable:
             text += f", {self.unreadable} turns unreadable after the re-ask"
         if self.expected is not None and self.calls:
-            text += f"\n{self.calls:,} calls, {self.tokens_in:,} tokens in, {self.tokens_out:,} out, "
+            text += (
+                f"\n{self.calls:,} calls, {self.tokens_in:,} tokens in, {self.tokens_out:,} out, "
+            )
             text += "cost unknown" if self.unpriced == self.calls else f"${self.cost_usd:.4f}"
-            text += f" and {self.unpriced} calls of unknown cost" if 0 < self.unpriced < self.calls else ""
+            text += (
+                f" and {self.unpriced} calls of unknown cost"
+                if 0 < self.unpriced < self.calls
+                else ""
+            )
             text += f"; expected were {describe_estimate(self.expected)}"
         if self.stopped:
             text += f"\nstopped: {self.stopped}"

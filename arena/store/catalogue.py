@@ -56,7 +56,10 @@ class CatalogueEntry:
 @functools.cache
 def read_catalogue() -> dict[str, CatalogueEntry]:
     """All tables, views and macros by name: tables first, then views, then macros; takes half a second, once in a process."""
-    with tempfile.TemporaryDirectory() as folder, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(duckdb.connect(":memory:", config=OFFLINE)) as con,
+    ):
         file = Path(folder) / "empty.duckdb"
         file.write_bytes(empty_store())
         con.execute(f"attach {quote_sql(str(file))} as store (type duckdb, read_only); use store")
@@ -70,7 +73,10 @@ def read_catalogue() -> dict[str, CatalogueEntry]:
         for name, view in ALL_VIEWS.items():
             if view.parameters:
                 columns[name] = macro_columns(con, name, view)
-    tables = {name: CatalogueEntry(name, "table", t.comment, tuple(columns[name]), t.key, call=name) for name, t in TABLES.items()}
+    tables = {
+        name: CatalogueEntry(name, "table", t.comment, tuple(columns[name]), t.key, call=name)
+        for name, t in TABLES.items()
+    }
     made = {name: view_entry(name, view, tuple(columns[name])) for name, view in ALL_VIEWS.items()}
     ordered = sorted(made.values(), key=lambda item: item.kind == "macro")
     return tables | {item.name: item for item in ordered}
@@ -88,7 +94,15 @@ def view_entry(name: str, view: View, columns: tuple[Column, ...]) -> CatalogueE
     question = CANNED[name].question if name in CANNED else None
     kind: Kind = "macro" if view.parameters else "view"
     parameters = tuple(view.parameters.items())
-    return CatalogueEntry(name, kind, view.comment, columns, parameters=parameters, question=question, call=signature(name, view))
+    return CatalogueEntry(
+        name,
+        kind,
+        view.comment,
+        columns,
+        parameters=parameters,
+        question=question,
+        call=signature(name, view),
+    )
 
 
 def find_entry(name: str) -> CatalogueEntry:
@@ -112,10 +126,22 @@ def overview_lines(markdown: bool = False) -> list[str]:
     for kind in ("table", "view", "macro"):
         some = [item for item in found if item.kind == kind]
         if markdown:
-            lines += [f"## {kind}s", "", "| name | what it is |", "|---|---|", *(f"| `{item.call}` | {item.comment} |" for item in some), ""]
+            lines += [
+                f"## {kind}s",
+                "",
+                "| name | what it is |",
+                "|---|---|",
+                *(f"| `{item.call}` | {item.comment} |" for item in some),
+                "",
+            ]
         else:
             lines += [f"{kind}s", *(f"  {item.call:<{width}}  {item.comment}" for item in some), ""]
-    return [*lines, "arena schema NAME shows one in full" if not markdown else "`arena schema NAME` shows one in full"]
+    return [
+        *lines,
+        "arena schema NAME shows one in full"
+        if not markdown
+        else "`arena schema NAME` shows one in full",
+    ]
 
 
 def detail_lines(item: CatalogueEntry, markdown: bool = False) -> list[str]:
@@ -128,12 +154,20 @@ def detail_lines(item: CatalogueEntry, markdown: bool = False) -> list[str]:
     lines.append("")
     if markdown:
         lines += ["| column | type | what it is |", "|---|---|---|"]
-        return lines + [f"| `{column.name}` | {column.type} | {column.comment} |" for column in item.columns]
+        return lines + [
+            f"| `{column.name}` | {column.type} | {column.comment} |" for column in item.columns
+        ]
     width = max(len(column.name) for column in item.columns)
     # The longest types are those of nested columns, which would push all comments off the screen.
-    types = [column.type if len(column.type) <= TYPE_WIDTH else column.type[: TYPE_WIDTH - 1] + "…" for column in item.columns]
+    types = [
+        column.type if len(column.type) <= TYPE_WIDTH else column.type[: TYPE_WIDTH - 1] + "…"
+        for column in item.columns
+    ]
     wide = max(map(len, types))
-    return lines + [f"  {column.name:<{width}}  {kind:<{wide}}  {column.comment}" for column, kind in zip(item.columns, types, strict=True)]
+    return lines + [
+        f"  {column.name:<{width}}  {kind:<{wide}}  {column.comment}"
+        for column, kind in zip(item.columns, types, strict=True)
+    ]
 
 
 def as_dict(item: CatalogueEntry) -> dict[str, object]:

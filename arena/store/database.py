@@ -67,14 +67,18 @@ def create(path: Path) -> None:
         draft.write_bytes(b"")
         draft.unlink()
     except OSError as error:
-        raise StoreError(f"cannot write beside {path}: {error.strerror}; name another store with --db") from error
+        raise StoreError(
+            f"cannot write beside {path}: {error.strerror}; name another store with --db"
+        ) from error
     if not path.exists():
         try:
             draft.write_bytes(empty_store())
             with suppress(FileExistsError):
                 os.link(draft, path)
         except (duckdb.Error, OSError) as error:
-            raise StoreError(f"cannot make the store {path}: {str(error).splitlines()[0]}") from error
+            raise StoreError(
+                f"cannot make the store {path}: {str(error).splitlines()[0]}"
+            ) from error
         finally:
             draft.unlink(missing_ok=True)
     if version_of(path) < SCHEMA_VERSION:
@@ -96,7 +100,9 @@ def migrate(path: Path) -> None:
                 shutil.copyfile(path, path.with_name(f"{path.name}.backup-v{version}"))
                 bring_up_to_date(con)
         except (duckdb.Error, OSError) as error:
-            raise StoreError(f"{path} cannot be brought up to date, and is as it was: {str(error).splitlines()[0]}") from error
+            raise StoreError(
+                f"{path} cannot be brought up to date, and is as it was: {str(error).splitlines()[0]}"
+            ) from error
 
 
 def version_of(path: Path) -> int:
@@ -109,9 +115,15 @@ def version_of(path: Path) -> int:
 def attach_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in memory with the store, of whatever version, attached read-only as `store`; let go at the end of the block."""
     if not path.exists():
-        raise StoreError(f"there is no store at {path}; run or import a study first, or name another file with --db")
+        raise StoreError(
+            f"there is no store at {path}; run or import a study first, or name another file with --db"
+        )
     with CONNECTION_LOCK, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
-        retry_locked(lambda: con.execute(f"attach {quote_sql(str(path))} as store (type duckdb, read_only)"), path, wait_s=10)
+        retry_locked(
+            lambda: con.execute(f"attach {quote_sql(str(path))} as store (type duckdb, read_only)"),
+            path,
+            wait_s=10,
+        )
         yield con
 
 
@@ -136,7 +148,9 @@ def writing(path: Path, *, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]
     """A connection that writes; waits up to `wait_s` seconds for whoever holds the file.  Raises StoreError in plain words."""
     with CONNECTION_LOCK, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
         retry_locked(
-            lambda: con.execute(f"attach {quote_sql(str(path))} as store (type duckdb, storage_version 'latest', row_group_size {ROW_GROUP})"),
+            lambda: con.execute(
+                f"attach {quote_sql(str(path))} as store (type duckdb, storage_version 'latest', row_group_size {ROW_GROUP})"
+            ),
             path,
             wait_s,
         )
@@ -155,11 +169,15 @@ def retry_locked(attach: Callable[[], object], path: Path, wait_s: float) -> Non
             if "lock on" in str(error).lower():
                 if time.monotonic() >= until:
                     who = holder(str(error))
-                    raise StoreError(f"{path} is held by another process: {who}; close it there, or query with `arena sql`") from error
+                    raise StoreError(
+                        f"{path} is held by another process: {who}; close it there, or query with `arena sql`"
+                    ) from error
                 time.sleep(0.05)
                 continue
             if "already attached" in str(error) or "different configuration" in str(error):
-                raise StoreError(f"{path} is open in this process already: query it on that connection, or close it first") from error
+                raise StoreError(
+                    f"{path} is open in this process already: query it on that connection, or close it first"
+                ) from error
             raise StoreError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
 
 
@@ -173,7 +191,9 @@ def check_version(con: duckdb.DuckDBPyConnection, path: Path) -> int:
     try:
         row = con.execute("select schema_version from store.store_info").fetchone()
     except duckdb.CatalogException as error:
-        raise StoreError(f"{path} is a database, but not an arena store; name another file with --db") from error
+        raise StoreError(
+            f"{path} is a database, but not an arena store; name another file with --db"
+        ) from error
     if row is None or row[0] > SCHEMA_VERSION:
         found = "no version" if row is None else f"schema version {row[0]}"
         raise StoreError(
@@ -199,7 +219,9 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def open_live(path: Path, views: Collection[str] = VIEWS.keys()) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_live(
+    path: Path, views: Collection[str] = VIEWS.keys()
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection on which every table of the store, and these views, show what is folded and what still lies in journals.
 
     `views` are those that the reader needs, canned queries among them; what they read is made too.  Each takes some milliseconds to make.
@@ -208,14 +230,19 @@ def open_live(path: Path, views: Collection[str] = VIEWS.keys()) -> Iterator[duc
         # Where a table has nothing unfolded, the plain table is read: what a query asks for one episode then skips the rest of it.
         growing = attach_new_rows(con, path, unfolded_journals(con, journals(path)))
         for name in JOURNALED:
-            con.execute(f"create view {name} as from store.{name}" + f" union all by name from pending.{name}" * (name in growing))
+            con.execute(
+                f"create view {name} as from store.{name}"
+                + f" union all by name from pending.{name}" * (name in growing)
+            )
         con.execute("create view folded as from store.folded")
         for name in with_dependencies(views):
             con.execute(statement(name, ALL_VIEWS[name]))
         yield con
 
 
-def query(path: Path, sql: str, parameters: Sequence[Any] = (), *, limits: QueryLimits = UNLIMITED) -> QueryResult:
+def query(
+    path: Path, sql: str, parameters: Sequence[Any] = (), *, limits: QueryLimits = UNLIMITED
+) -> QueryResult:
     """Run one query on folded and unfolded rows alike, read the result at once, and let the file go.
 
     The query can read what is in the store and write nothing: neither there nor to other files.  Of several statements the last result is
@@ -281,7 +308,9 @@ def fold(path: Path, *, wait_s: float = 2.0) -> FoldResult:
 
 def unfolded_journals(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path]:
     """Those journals that are longer than what the attached store has taken in of them."""
-    taken = dict(con.execute("select journal, max(bytes) from store.folded group by journal").fetchall())
+    taken = dict(
+        con.execute("select journal, max(bytes) from store.folded group by journal").fetchall()
+    )
     return [file for file in files if file.stat().st_size > taken.get(file.name, 0)]
 
 
@@ -297,7 +326,10 @@ def fold_into(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> FoldResu
         sizes = [file.stat().st_size for file in group]
         _, lost = insert_new(con, group, "store", databases=("store",))
         for noted in zip(group, sizes, lost, strict=True):
-            con.execute("insert into store.folded values (?, ?, ?, ?)", [noted[0].name, *noted[1:], utc_now()])
+            con.execute(
+                "insert into store.folded values (?, ?, ?, ?)",
+                [noted[0].name, *noted[1:], utc_now()],
+            )
         skipped += sum(lost)
     con.execute("commit")
     return FoldResult(len(files), skipped)

@@ -135,7 +135,9 @@ class Journal:
             await asyncio.sleep(GROUP_S)
             group, self._waiting = self._waiting, []
             try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, os.fsync, self._descriptor)
+                await asyncio.get_running_loop().run_in_executor(
+                    self._thread, os.fsync, self._descriptor
+                )
             except OSError as error:
                 self._break(error.strerror or str(error))
             for waiter in group:
@@ -172,7 +174,11 @@ class Journal:
 
 def row_of(data: object) -> dict[str, object]:
     """The fields of a frozen dataclass that are set, as a row: None and empty values are left out."""
-    return {name: value for name in field_names(type(data)) if (value := getattr(data, name)) not in (None, ())}
+    return {
+        name: value
+        for name in field_names(type(data))
+        if (value := getattr(data, name)) not in (None, ())
+    }
 
 
 @functools.cache

@@ -33,20 +33,35 @@ def merge(path: Path, other: Path) -> tuple[int, int]:
         raise StoreError(f"{other} cannot be merged into itself")
     with reading(other) as con:
         pending = unfolded_journals(con, journals(other))
-    with up_to_date_path(other) as theirs, split_by_table(pending) as (parts, _), writing(path, wait_s=10) as con:
+    with (
+        up_to_date_path(other) as theirs,
+        split_by_table(pending) as (parts, _),
+        writing(path, wait_s=10) as con,
+    ):
         con.execute(f"attach {quote_sql(str(theirs))} as other (read_only)")
         con.execute("begin")
-        said = ["from other.turns", *(f"from ({rows_of(name, part)})" for name, part in parts.items() if name == "turns")]
-        con.execute(DISPUTED.format(theirs=" union ".join(f"select episode, seat, step, text {rows}" for rows in said)))
+        said = [
+            "from other.turns",
+            *(f"from ({rows_of(name, part)})" for name, part in parts.items() if name == "turns"),
+        ]
+        con.execute(
+            DISPUTED.format(
+                theirs=" union ".join(f"select episode, seat, step, text {rows}" for rows in said)
+            )
+        )
         new = 0
         for name in JOURNALED:
             columns, key = ", ".join(TABLES[name].columns), ", ".join(TABLES[name].key)
-            agreed = "where episode not in (from disputed)" if "episode" in TABLES[name].columns else ""
+            agreed = (
+                "where episode not in (from disputed)" if "episode" in TABLES[name].columns else ""
+            )
             found = [f"select {columns} from other.{name} anti join store.{name} using ({key})"]
             if name in parts:
                 found.append(new_rows(name, parts[name]))
             for rows in found:
-                new += con.execute(f"insert into store.{name} by name from ({rows}) {agreed}").fetchall()[0][0]
+                new += con.execute(
+                    f"insert into store.{name} by name from ({rows}) {agreed}"
+                ).fetchall()[0][0]
         disputed = con.execute("select count(*) from disputed").fetchall()[0][0]
         con.execute("commit")
         return new, disputed

@@ -13,10 +13,15 @@ from arena.store.schema import DERIVED, FORMER_TABLE_NAMES, SCHEMA_VERSION, TABL
 from arena.store.views.base import View
 from arena.store.views.registry import ALL_VIEWS, statement
 
-OFFLINE: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
 # What DuckDB would choose for texts of some thousand characters takes twice the room of zstd, and more time to fold.
 LONG_TEXT_COLUMNS = {"text", "reasoning", "reask_text", "public", "thoughts", "reasons"}
-COLUMN_COMMENTS = {column: text for table in TABLES.values() for column, (_, text) in table.columns.items()}
+COLUMN_COMMENTS = {
+    column: text for table in TABLES.values() for column, (_, text) in table.columns.items()
+}
 
 
 @functools.cache
@@ -25,7 +30,9 @@ def empty_store() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "empty.duckdb"
         with closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
-            con.execute(f"attach {quote_sql(str(file))} as store (type duckdb, storage_version 'latest')")
+            con.execute(
+                f"attach {quote_sql(str(file))} as store (type duckdb, storage_version 'latest')"
+            )
             con.execute("use store")
             make_tables(con)
             con.execute("checkpoint")
@@ -35,7 +42,12 @@ def empty_store() -> bytes:
 def bring_up_to_date(con: duckdb.DuckDBPyConnection) -> None:
     """Add to the attached store what it lacks, in one transaction."""
     con.execute("begin")
-    tables = {row[0] for row in con.execute("select table_name from duckdb_tables() where database_name = 'store'").fetchall()}
+    tables = {
+        row[0]
+        for row in con.execute(
+            "select table_name from duckdb_tables() where database_name = 'store'"
+        ).fetchall()
+    }
     for name, table in TABLES.items():
         if name not in tables and FORMER_TABLE_NAMES.get(name) in tables:
             con.execute(f"alter table {FORMER_TABLE_NAMES[name]} rename to {name}")
@@ -57,9 +69,18 @@ def make_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("create table store_info (schema_version integer)")
     con.execute("insert into store_info values (?)", [SCHEMA_VERSION])
     for name, table in TABLES.items():
-        columns = ", ".join(f"{column} {kind}{' using compression zstd' * (column in LONG_TEXT_COLUMNS)}" for column, (kind, _) in table.columns.items())
+        columns = ", ".join(
+            f"{column} {kind}{' using compression zstd' * (column in LONG_TEXT_COLUMNS)}"
+            for column, (kind, _) in table.columns.items()
+        )
         con.execute(f"create table {name} ({columns})")
-        comment(con, "table", name, table.comment, {column: text for column, (_, text) in table.columns.items()})
+        comment(
+            con,
+            "table",
+            name,
+            table.comment,
+            {column: text for column, (_, text) in table.columns.items()},
+        )
     make_views(con)
     con.execute("commit")
 
@@ -69,13 +90,21 @@ def make_views(con: duckdb.DuckDBPyConnection) -> None:
     for name, view in ALL_VIEWS.items():
         con.execute(statement(name, view))
     # Asking once is a third of the time of asking for each view.
-    found = con.execute("select table_name, list(column_name) from duckdb_columns() where database_name = 'store' group by all").fetchall()
+    found = con.execute(
+        "select table_name, list(column_name) from duckdb_columns() where database_name = 'store' group by all"
+    ).fetchall()
     columns = dict(found)
     for name, view in ALL_VIEWS.items():
         if view.parameters:
             con.execute(f"comment on macro table {name} is {quote_sql(view.comment)}")
         else:
-            comment(con, "view", name, view.comment, {column: column_comment(view, column) for column in columns[name]})
+            comment(
+                con,
+                "view",
+                name,
+                view.comment,
+                {column: column_comment(view, column) for column in columns[name]},
+            )
 
 
 def column_comment(view: View, column: str) -> str:
@@ -83,9 +112,14 @@ def column_comment(view: View, column: str) -> str:
     return view.columns.get(column) or COLUMN_COMMENTS[column]
 
 
-def comment(con: duckdb.DuckDBPyConnection, kind: str, name: str, text: str, columns: dict[str, str]) -> None:
+def comment(
+    con: duckdb.DuckDBPyConnection, kind: str, name: str, text: str, columns: dict[str, str]
+) -> None:
     """Attach comments to a table or view and to its columns."""
-    said = [f"comment on column {name}.{column} is {quote_sql(words)}" for column, words in columns.items()]
+    said = [
+        f"comment on column {name}.{column} is {quote_sql(words)}"
+        for column, words in columns.items()
+    ]
     con.execute("; ".join([f"comment on {kind} {name} is {quote_sql(text)}", *said]))
 
 

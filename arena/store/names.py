@@ -26,7 +26,9 @@ def sql_of(path: Path, words: str) -> str:
     lower = name.lower()
     if lower in ALL_VIEWS and ALL_VIEWS[lower].parameters:
         view = ALL_VIEWS[lower]
-        each = "; ".join(f"{parameter}: {comment}" for parameter, comment in view.parameters.items())
+        each = "; ".join(
+            f"{parameter}: {comment}" for parameter, comment in view.parameters.items()
+        )
         raise StoreError(f"{lower} takes arguments: from {signature(lower, view)} ({each})")
     if lower in ALL_VIEWS or lower in TABLES:
         return f"from {lower}"
@@ -49,7 +51,10 @@ def is_name(path: Path, words: str) -> bool:
 def list_queries(path: Path) -> list[tuple[str, str]]:
     """(how it is called, the question it answers) of every canned query, and then of those saved beside the store."""
     canned = [(signature(name, canned.view), canned.question) for name, canned in CANNED.items()]
-    return canned + [(name, query.question or "(saved; its first line is no comment)") for name, query in read_saved_queries(path).items()]
+    return canned + [
+        (name, query.question or "(saved; its first line is no comment)")
+        for name, query in read_saved_queries(path).items()
+    ]
 
 
 def list_lines(path: Path) -> list[str]:

@@ -23,7 +23,11 @@ import duckdb
 from arena.errors import StoreError
 from arena.store.migrations import quote_sql
 
-FORMATS = {"csv": "format csv, header", "json": "format json, array true", "parquet": "format parquet, compression zstd"}
+FORMATS = {
+    "csv": "format csv, header",
+    "json": "format json, array true",
+    "parquet": "format parquet, compression zstd",
+}
 # Numbers that JSON does not know, as DuckDB writes them, and the texts that they may stand in.
 NAN_OR_INFINITY = re.compile(rb"[:\[,]-?(?:NaN|Infinity)")
 TEXT_OR_NAN = re.compile(rb'("(?:[^"\\]|\\.)*")|-?(?:NaN|Infinity)')
@@ -31,7 +35,11 @@ MB = 2**20
 MOST_ROWS_AT_ONCE = 2048
 T = TypeVar("Result")
 # MULTI is what pivot is made of.
-READ_STATEMENTS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
+READ_STATEMENTS = (
+    duckdb.StatementType.SELECT,
+    duckdb.StatementType.EXPLAIN,
+    duckdb.StatementType.MULTI,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +75,19 @@ class QueryResult:
         return iter(self.rows)
 
     def __str__(self) -> str:
-        cells = [[str(c) for c in self.columns]] + [["" if v is None else str(v) for v in row] for row in self.rows]
+        cells = [[str(c) for c in self.columns]] + [
+            ["" if v is None else str(v) for v in row] for row in self.rows
+        ]
         widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
-        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+        return "\n".join(
+            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        )
 
 
-def answer(con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any], limits: QueryLimits) -> QueryResult:
+def answer(
+    con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any], limits: QueryLimits
+) -> QueryResult:
     """Run a query on a connection that serves nothing else, and read its result.
 
     Raises duckdb.Error as DuckDB does, and StoreError where a limit is met, there is no query, or it is one that does more than read.
@@ -84,13 +99,19 @@ def answer(con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any], 
     def read() -> QueryResult:
         """Run it."""
         cursor = con.execute(sql, list(parameters))
-        rows, cut = (cursor.fetchall(), False) if limits == UNLIMITED else fetch_rows(cursor, limits)
-        return QueryResult(tuple(column[0] for column in cursor.description or ()), tuple(rows), cut)
+        rows, cut = (
+            (cursor.fetchall(), False) if limits == UNLIMITED else fetch_rows(cursor, limits)
+        )
+        return QueryResult(
+            tuple(column[0] for column in cursor.description or ()), tuple(rows), cut
+        )
 
     return run_within_limits(con, limits, read)
 
 
-def fetch_rows(cursor: duckdb.DuckDBPyConnection, limits: QueryLimits) -> tuple[list[tuple[Any, ...]], bool]:
+def fetch_rows(
+    cursor: duckdb.DuckDBPyConnection, limits: QueryLimits
+) -> tuple[list[tuple[Any, ...]], bool]:
     """(rows, whether there are more), within the limits of rows, of cells and of time.
 
     Few at a time, fewer the larger they are: nothing can stop Python while it makes the values of one batch.
@@ -161,7 +182,9 @@ def file_bytes(con: duckdb.DuckDBPyConnection, sql: str, kind: str, limits: Quer
         def write() -> bytes:
             """As a view first, since a text that ends in a comment or a semicolon cannot stand in brackets."""
             con.execute(f'create temp view "the result" as {sql}')
-            con.execute(f'copy (from "the result"{limit}) to {quote_sql(str(file))} ({FORMATS[kind]})')
+            con.execute(
+                f'copy (from "the result"{limit}) to {quote_sql(str(file))} ({FORMATS[kind]})'
+            )
             return without_nan(file.read_bytes()) if kind == "json" else file.read_bytes()
 
         return run_within_limits(con, limits, write)
@@ -193,17 +216,23 @@ def read_only_statements(sql: str) -> list[duckdb.Statement]:
     return statements
 
 
-def lock_down(con: duckdb.DuckDBPyConnection, limits: QueryLimits, folder: str | None = None) -> None:
+def lock_down(
+    con: duckdb.DuckDBPyConnection, limits: QueryLimits, folder: str | None = None
+) -> None:
     """Take from a connection the way to files but for one folder, to the network and to its settings; and bound its memory."""
     if limits.memory_mb is not None:
         con.execute(f"set memory_limit = '{limits.memory_mb}MB'")
         con.execute("set temp_directory = ''")
     if folder is not None:
         con.execute(f"set allowed_directories = [{quote_sql(folder)}]")
-    con.execute("set python_enable_replacements = false; set enable_external_access = false; set lock_configuration = true")
+    con.execute(
+        "set python_enable_replacements = false; set enable_external_access = false; set lock_configuration = true"
+    )
 
 
-def run_within_limits(con: duckdb.DuckDBPyConnection, limits: QueryLimits, work: Callable[[], T]) -> T:
+def run_within_limits(
+    con: duckdb.DuckDBPyConnection, limits: QueryLimits, work: Callable[[], T]
+) -> T:
     """What the work on this connection gives; stopped when its time is over, on Ctrl-C, or where its memory is too small.
 
     It runs in a thread of its own: DuckDB hears no Ctrl-C while it is busy in ours.

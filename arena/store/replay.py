@@ -41,7 +41,8 @@ def load_study_state(path: Path, study: str) -> StudyState:
     """What has been played of a study, in the database and in journals that could not be folded."""
     with open_live(path, ("studies", "episodes")) as con:
         episodes = con.execute(
-            "select e.episode, e.status, p.code_hash, e.ended_at from episodes e join plays p using (episode) where e.study = ?", [study]
+            "select e.episode, e.status, p.code_hash, e.ended_at from episodes e join plays p using (episode) where e.study = ?",
+            [study],
         ).fetchall()
         origin = con.execute("select origin from studies where study = ?", [study]).fetchone()
         memo: dict[str, dict[tuple[str, int], StoredTurn]] = {}
@@ -54,12 +55,17 @@ def load_study_state(path: Path, study: str) -> StudyState:
         for episode, seat, step, name, value in measured:
             measures.setdefault((episode, seat, step), {})[name] = value
         for table in ("unfinished_turns", "turns"):
-            cursor = con.execute(f"select t.* from {table} t join episodes e using (episode) where e.study = ? and e.status <> 'done'", [study])
+            cursor = con.execute(
+                f"select t.* from {table} t join episodes e using (episode) where e.study = ? and e.status <> 'done'",
+                [study],
+            )
             names = [column[0] for column in cursor.description or ()]
             for values in cursor.fetchall():
                 row = dict(zip(names, values, strict=True))
                 row["measures"] = measures.get((row["episode"], row["seat"], row["step"]))
-                stored = StoredTurn(turn_of(row), row, row["request_hash"], row["reask_prompt"], table == "turns")
+                stored = StoredTurn(
+                    turn_of(row), row, row["request_hash"], row["reask_prompt"], table == "turns"
+                )
                 memo.setdefault(row["episode"], {})[row["seat"], row["step"]] = stored
         return StudyState(
             origin and origin[0],
@@ -122,10 +128,24 @@ def load_cached_replies(path: Path, study: str, models: Iterable[str]) -> dict[s
         """,
         [study, sorted(set(models))],
     )
-    for key, text, reask_prompt, reask_text, reasoning, model_served, seed, episode, measures in rows:
-        found[key] = CachedReply(text, reasoning, model_served, seed, episode, dict(measures) if measures else None)
+    for (
+        key,
+        text,
+        reask_prompt,
+        reask_text,
+        reasoning,
+        model_served,
+        seed,
+        episode,
+        measures,
+    ) in rows:
+        found[key] = CachedReply(
+            text, reasoning, model_served, seed, episode, dict(measures) if measures else None
+        )
         if reask_text is not None:
-            found[reask_key(key, text, reask_prompt)] = CachedReply(reask_text, None, None, None, episode)
+            found[reask_key(key, text, reask_prompt)] = CachedReply(
+                reask_text, None, None, None, episode
+            )
     return found
 
 

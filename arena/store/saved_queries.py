@@ -37,7 +37,11 @@ def read_saved_queries(path: Path) -> dict[str, SavedQuery]:
     with suppress(OSError):
         for file in sorted(saved_folder(path).glob("*.sql")):
             with suppress(OSError, UnicodeDecodeError):
-                if NAME.fullmatch(file.stem) and file.is_file() and file.stat().st_size <= MAX_BYTES:
+                if (
+                    NAME.fullmatch(file.stem)
+                    and file.is_file()
+                    and file.stat().st_size <= MAX_BYTES
+                ):
                     sql = file.read_text(encoding="utf-8-sig")
                     found[file.stem] = SavedQuery(question_of(sql), sql)
     return found
@@ -50,10 +54,14 @@ def save(path: Path, name: str, sql: str, *, replace: bool = False) -> Path:
     that name already and `replace` is not given, or the folder cannot be written.
     """
     if not NAME.fullmatch(name):
-        raise StoreError(f"a query cannot be saved as {name[:80]!r}: a name has 1 to 60 of the characters a-z, 0-9, _ and -")
+        raise StoreError(
+            f"a query cannot be saved as {name[:80]!r}: a name has 1 to 60 of the characters a-z, 0-9, _ and -"
+        )
     content = sql.strip().encode("utf-8", "replace") + b"\n"
     if not sql.strip() or len(content) > MAX_BYTES:
-        raise StoreError(f"a query of {len(content) - 1} bytes cannot be saved: it has at least 1 and at most a million")
+        raise StoreError(
+            f"a query of {len(content) - 1} bytes cannot be saved: it has at least 1 and at most a million"
+        )
     folder = saved_folder(path)
     file, draft = folder / f"{name}.sql", folder / f".{name}-{os.getpid()}.part"
     try:
@@ -64,7 +72,9 @@ def save(path: Path, name: str, sql: str, *, replace: bool = False) -> Path:
         else:
             os.link(draft, file)
     except FileExistsError as error:
-        raise StoreError(f"there is a query {name!r} already, {file}; choose another name, or replace it") from error
+        raise StoreError(
+            f"there is a query {name!r} already, {file}; choose another name, or replace it"
+        ) from error
     except OSError as error:
         raise StoreError(f"cannot save the query to {folder}: {error.strerror}") from error
     finally:

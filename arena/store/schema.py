@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 SCHEMA_VERSION = 4
 
-LOGPROBS = "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
+LOGPROBS = (
+    "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
+)
 PROMPT = "STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR)[]"
 PREFILL = 'STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR, "end" INTEGER)[]'
 TURN_COLUMNS = {
@@ -22,7 +24,10 @@ TURN_COLUMNS = {
     "asks": ("INTEGER", "1, or 2 where something was unreadable and asked again"),
     "text": ("VARCHAR", "the raw reply to the first ask"),
     "reasoning": ("VARCHAR", "reasoning text that the provider served apart; NULL where none"),
-    "reask_prompt": ("VARCHAR", "what was asked again in the same conversation; NULL where nothing was"),
+    "reask_prompt": (
+        "VARCHAR",
+        "what was asked again in the same conversation; NULL where nothing was",
+    ),
     "reask_text": ("VARCHAR", "the raw reply to that; NULL where nothing was asked again"),
     "public": ("VARCHAR", "what others may read; NULL: no readable speech"),
     "thoughts": ("VARCHAR", "private thoughts; NULL where none were given"),
@@ -31,19 +36,37 @@ TURN_COLUMNS = {
     "rating_public": ("BOOLEAN", "whether the author was told that others see the rating"),
     "answer": ("VARCHAR", "the answer read out of the reply; NULL where none"),
     "flags": ("VARCHAR[]", "doubts about this turn, in words"),
-    "request_hash": ("VARCHAR", "sha256 of the first request (messages, sampling, seed); NULL for imports"),
-    "prompt": (PROMPT, "the user message in parts: text, or a turn by its key and face; NULL for imports"),
+    "request_hash": (
+        "VARCHAR",
+        "sha256 of the first request (messages, sampling, seed); NULL for imports",
+    ),
+    "prompt": (
+        PROMPT,
+        "the user message in parts: text, or a turn by its key and face; NULL for imports",
+    ),
     "seed": ("BIGINT", "seed of the first ask; NULL for imports"),
     "model_served": ("VARCHAR", "the model's name as the provider gave it"),
     "token_ids": ("INTEGER[]", "generated token ids (local models)"),
     "started_at": ("TIMESTAMP", "UTC; NULL for imports"),
     "ended_at": ("TIMESTAMP", "UTC; NULL for imports"),
-    "logprobs": (LOGPROBS, "generated tokens of the first reply with natural log probabilities, where they were asked for and served"),
-    "sample_key": ("VARCHAR", "sha256 of the first request without its seed, and of whose sample it is: what --cache looks for"),
-    "finish_reason": ("VARCHAR", "how the first reply ended: stop, length, ... in the provider's words; NULL: not said"),
+    "logprobs": (
+        LOGPROBS,
+        "generated tokens of the first reply with natural log probabilities, where they were asked for and served",
+    ),
+    "sample_key": (
+        "VARCHAR",
+        "sha256 of the first request without its seed, and of whose sample it is: what --cache looks for",
+    ),
+    "finish_reason": (
+        "VARCHAR",
+        "how the first reply ended: stop, length, ... in the provider's words; NULL: not said",
+    ),
     # Derived where lines are read, so that whoever counts what is missing need not read all texts for it.
     "public_status": ("VARCHAR", "read, or why there is no public text"),
-    "prefill": (PREFILL, "what the reply was to go on from, in parts as in prompt, up to `end` characters of a turn; NULL where nothing"),
+    "prefill": (
+        PREFILL,
+        "what the reply was to go on from, in parts as in prompt, up to `end` characters of a turn; NULL where nothing",
+    ),
 }
 CALL_KEY = ("episode", "seat", "step", "ask", "run", "attempt")
 CALL_PLACE = {
@@ -54,8 +77,14 @@ CALL_PLACE = {
     "run": ("VARCHAR", "the run that made the call"),
     "attempt": ("INTEGER", "0 for the first try of this ask within the run"),
     "started_at": ("TIMESTAMP", "UTC, when it was sent"),
-    "sent": ("JSON", "the settings that went out beside model and messages, in the provider's words; NULL where the model does not say"),
-    "worst_usd": ("DOUBLE", "dollars that the call could cost at most; NULL: no price, or no bound on the reply"),
+    "sent": (
+        "JSON",
+        "the settings that went out beside model and messages, in the provider's words; NULL where the model does not say",
+    ),
+    "worst_usd": (
+        "DOUBLE",
+        "dollars that the call could cost at most; NULL: no price, or no bound on the reply",
+    ),
 }
 
 
@@ -83,7 +112,10 @@ TABLES: dict[str, TableSchema] = {
             "host": ("VARCHAR", "machine"),
             "pid": ("INTEGER", "process"),
             "started_at": ("TIMESTAMP", "UTC"),
-            "estimate": ("JSON", "what the run was expected to take, by model: calls, tokens, dollars; NULL where nothing could be said"),
+            "estimate": (
+                "JSON",
+                "what the run was expected to take, by model: calls, tokens, dollars; NULL where nothing could be said",
+            ),
             "budget_usd": ("DOUBLE", "the budget that the run had; NULL: none"),
         },
     ),
@@ -125,7 +157,10 @@ TABLES: dict[str, TableSchema] = {
             "model": ("VARCHAR", "model reference, without address or key"),
             "system": ("VARCHAR", "the agent's system prompt; NULL where unknown"),
             "sampling": ("JSON", "sampling settings that were set; NULL where unknown"),
-            "seeds": ("VARCHAR", "honoured: same seed, same reply; sent: without that promise; not sent; NULL for imports"),
+            "seeds": (
+                "VARCHAR",
+                "honoured: same seed, same reply; sent: without that promise; not sent; NULL for imports",
+            ),
         },
     ),
     "subjects": TableSchema(
@@ -134,26 +169,38 @@ TABLES: dict[str, TableSchema] = {
         {
             "subject": ("VARCHAR", "id: a hash of the content"),
             "kind": ("VARCHAR", "motion or question, or debate: one that is judged"),
-            "text": ("VARCHAR", "the words; for a debate its motion, its episode and a hash of its public words"),
+            "text": (
+                "VARCHAR",
+                "the words; for a debate its motion, its episode and a hash of its public words",
+            ),
             "gold": ("VARCHAR", "the right answer; NULL for motions"),
             "choices": ("VARCHAR[]", "the options of a multiple-choice question"),
             "source": ("VARCHAR", "where it comes from; for a debate its episode"),
             "licence": ("VARCHAR", "on what terms; NULL: unknown"),
         },
     ),
-    "turns": TableSchema("One row is one step of a seat, after re-asks", ("episode", "seat", "step"), TURN_COLUMNS),
+    "turns": TableSchema(
+        "One row is one step of a seat, after re-asks", ("episode", "seat", "step"), TURN_COLUMNS
+    ),
     "unfinished_turns": TableSchema(
         "One row is a first reply with something unreadable in it, kept so that a stopped run goes on with the re-ask",
         ("episode", "seat", "step"),
         TURN_COLUMNS,
     ),
-    "call_starts": TableSchema("One row is a call that went out; without an end it shows as status unknown in the view calls", CALL_KEY, CALL_PLACE),
+    "call_starts": TableSchema(
+        "One row is a call that went out; without an end it shows as status unknown in the view calls",
+        CALL_KEY,
+        CALL_PLACE,
+    ),
     "call_ends": TableSchema(
         "One row is how a call ended (see the view calls)",
         CALL_KEY,
         {
             **CALL_PLACE,
-            "status": ("VARCHAR", "ok, failed, cancelled, or cached: taken from an earlier study, nothing was sent"),
+            "status": (
+                "VARCHAR",
+                "ok, failed, cancelled, or cached: taken from an earlier study, nothing was sent",
+            ),
             "error_kind": ("VARCHAR", "class of the error; NULL when ok"),
             "error": ("VARCHAR", "the error in words; NULL when ok"),
             "http_status": ("INTEGER", "NULL where there was no HTTP answer"),
@@ -162,13 +209,22 @@ TABLES: dict[str, TableSchema] = {
             "tokens_out": ("BIGINT", "generated tokens, reasoning included"),
             "tokens_reasoning": ("BIGINT", "generated reasoning tokens"),
             "cost_usd": ("DOUBLE", "dollars; NULL: unknown, not zero"),
-            "cost_source": ("VARCHAR", "who says so: the provider, a table of prices, by hand, ...; NULL: unknown"),
+            "cost_source": (
+                "VARCHAR",
+                "who says so: the provider, a table of prices, by hand, ...; NULL: unknown",
+            ),
             "latency_s": ("DOUBLE", "seconds from sending to the whole reply"),
             "queued_s": ("DOUBLE", "seconds the call waited for its turn"),
             "finish_reason": ("VARCHAR", "stop, length, ... in the provider's words"),
-            "tokens_prefilled": ("BIGINT", "prompt tokens that a local model really read; the others were kept from before"),
+            "tokens_prefilled": (
+                "BIGINT",
+                "prompt tokens that a local model really read; the others were kept from before",
+            ),
             "decode_steps": ("BIGINT", "steps in which a local model decoded"),
-            "cached_from": ("VARCHAR", "the episode that the reply was taken from; NULL where it was asked for"),
+            "cached_from": (
+                "VARCHAR",
+                "the episode that the reply was taken from; NULL where it was asked for",
+            ),
         },
     ),
     "rulings": TableSchema(
@@ -177,7 +233,10 @@ TABLES: dict[str, TableSchema] = {
         {
             "episode": ("VARCHAR", "the judging"),
             "debate": ("VARCHAR", "the debate's episode"),
-            "judge": ("VARCHAR", "the judge: its agent's name, which is its model reference unless another was given"),
+            "judge": (
+                "VARCHAR",
+                "the judge: its agent's name, which is its model reference unless another was given",
+            ),
             "seat_order": ("VARCHAR", "in which order the judge read the sides"),
             "repeat": ("INTEGER", "0 for the judge's first reading"),
             "winner": ("VARCHAR", "proposition, opposition or abstain; NULL: see status"),
@@ -196,8 +255,14 @@ TABLES: dict[str, TableSchema] = {
             "correct": ("BOOLEAN", "NULL: cannot be told"),
             "confidence": ("DOUBLE", "in [0, 1]; NULL where none"),
             "final": ("BOOLEAN", "whether it is the episode's answer"),
-            "stage": ("INTEGER", "0 for the seat's first answer in the episode, 1 for its second, ..."),
-            "status": ("VARCHAR", "graded, or why correct is NULL: no answer, no gold answer, no such option, ..."),
+            "stage": (
+                "INTEGER",
+                "0 for the seat's first answer in the episode, 1 for its second, ...",
+            ),
+            "status": (
+                "VARCHAR",
+                "graded, or why correct is NULL: no answer, no gold answer, no such option, ...",
+            ),
             "canonical": ("VARCHAR", "the answer's value, by which votes are counted"),
         },
     ),
@@ -210,7 +275,10 @@ TABLES: dict[str, TableSchema] = {
             "path": ("INTEGER", "the receiver"),
             "peer": ("INTEGER", "the sender"),
             "rank": ("INTEGER", "order in which it was shown, from 0"),
-            "similarity": ("DOUBLE", "of the two summaries, in [0, 1]; NULL where the router uses none"),
+            "similarity": (
+                "DOUBLE",
+                "of the two summaries, in [0, 1]; NULL where the router uses none",
+            ),
             "router": ("VARCHAR", "dispersed, clustered, hybrid, random or all"),
         },
     ),

@@ -31,7 +31,11 @@ COPIED_BYTES = 2**20
 SCHEMA_OF_JOURNAL = re.compile(rb'\{"t":"journal","schema_version":(\d+)')
 BEGINNING = b'{"t":"'
 # How the lines of a table begin, also under its former name.
-TABLE_OF = {BEGINNING + called.encode(): name for name in JOURNALED for called in (name, FORMER_TABLE_NAMES.get(name, name))}
+TABLE_OF = {
+    BEGINNING + called.encode(): name
+    for name in JOURNALED
+    for called in (name, FORMER_TABLE_NAMES.get(name, name))
+}
 
 
 @dataclass(slots=True)
@@ -48,7 +52,9 @@ class ParsedJournals:
     """What this process has parsed of a store's journals: into which file, how far each journal, and what the store was like then."""
 
     stamp: tuple[tuple[int, int, int], ...]
-    folder: tempfile.TemporaryDirectory[str] = field(default_factory=lambda: tempfile.TemporaryDirectory(dir=scratch()))
+    folder: tempfile.TemporaryDirectory[str] = field(
+        default_factory=lambda: tempfile.TemporaryDirectory(dir=scratch())
+    )
     bytes_parsed: dict[Path, int] = field(default_factory=dict)
     tables: set[str] = field(default_factory=set)
 
@@ -61,7 +67,9 @@ class ParsedJournals:
 PARSED_JOURNALS: dict[Path, ParsedJournals] = {}
 
 
-def insert_new(con: duckdb.DuckDBPyConnection, journals: Sequence[Path], into: str, *, databases: Sequence[str]) -> tuple[set[str], list[int]]:
+def insert_new(
+    con: duckdb.DuckDBPyConnection, journals: Sequence[Path], into: str, *, databases: Sequence[str]
+) -> tuple[set[str], list[int]]:
     """Insert into an attached database the rows of journals that the databases `beside` have not: each key once, the first row of it.
 
     Returns the tables of which there were lines, and for each journal how many lines could not be read.
@@ -69,13 +77,17 @@ def insert_new(con: duckdb.DuckDBPyConnection, journals: Sequence[Path], into: s
     unsure = []
     with split_by_table(journals) as (parts, skipped):
         for name, part in parts.items():
-            new = con.execute(f"insert into {into}.{name} by name {new_rows(name, part, databases=databases)}").fetchall()[0][0]
+            new = con.execute(
+                f"insert into {into}.{name} by name {new_rows(name, part, databases=databases)}"
+            ).fetchall()[0][0]
             if new < part.lines and unreadable(con, name, part):
                 unsure.append(name)
     if unsure:
         for number, journal in enumerate(journals):
             with split_by_table([journal]) as (alone, _):
-                skipped[number] += sum(unreadable(con, name, alone[name]) for name in unsure if name in alone)
+                skipped[number] += sum(
+                    unreadable(con, name, alone[name]) for name in unsure if name in alone
+                )
     return set(parts), skipped
 
 
@@ -140,7 +152,9 @@ def read_pieces(journal: Path) -> Iterator[list[bytes]]:
 def check_schema(journal: Path, first: bytes) -> None:
     """Raises StoreError where a journal's first line names a newer schema."""
     if (found := SCHEMA_OF_JOURNAL.match(first)) and int(found[1]) > SCHEMA_VERSION:
-        raise StoreError(f"the journal {journal} was written by a newer arena (schema version {found[1].decode()}); update to read it")
+        raise StoreError(
+            f"the journal {journal} was written by a newer arena (schema version {found[1].decode()}); update to read it"
+        )
 
 
 def table_of(text: bytes) -> str | None:
@@ -154,9 +168,16 @@ def table_of(text: bytes) -> str | None:
 
 def rows_of(name: str, part: TableLines) -> str:
     """SQL for the rows of a base table in the file with its lines, without those that cannot be read."""
-    written = {column: kind for column, (kind, _) in TABLES[name].columns.items() if column not in DERIVED}
-    columns = "t: 'VARCHAR'" + "".join(f", {column}: {quote_sql(kind)}" for column, kind in written.items())
-    chosen = ", ".join(f"{DERIVED[column]} as {column}" if column in DERIVED else column for column in TABLES[name].columns)
+    written = {
+        column: kind for column, (kind, _) in TABLES[name].columns.items() if column not in DERIVED
+    }
+    columns = "t: 'VARCHAR'" + "".join(
+        f", {column}: {quote_sql(kind)}" for column, kind in written.items()
+    )
+    chosen = ", ".join(
+        f"{DERIVED[column]} as {column}" if column in DERIVED else column
+        for column in TABLES[name].columns
+    )
     longest = max(JSON_OBJECT_BYTES, part.longest + 1)
     return (
         f"select {chosen} from read_json({quote_sql(str(part.file))}, format = 'newline_delimited',"
@@ -186,7 +207,11 @@ def attach_new_rows(con: duckdb.DuckDBPyConnection, path: Path, files: Sequence[
         PARSED_JOURNALS.pop(path, None)
         return set()
     parsed = PARSED_JOURNALS.get(path)
-    if parsed is None or parsed.stamp != stamp(path) or any(parsed.bytes_parsed[file] > size(file, files) for file in parsed.bytes_parsed):
+    if (
+        parsed is None
+        or parsed.stamp != stamp(path)
+        or any(parsed.bytes_parsed[file] > size(file, files) for file in parsed.bytes_parsed)
+    ):
         parsed = PARSED_JOURNALS[path] = ParsedJournals(stamp(path))
     # Uncompressed, since the rows are read a few times and thrown away; in small groups, since the last one is written again each time.
     con.execute("set force_compression = 'uncompressed'")
@@ -194,7 +219,12 @@ def attach_new_rows(con: duckdb.DuckDBPyConnection, path: Path, files: Sequence[
     if grown:
         con.execute(f"attach {quote_sql(str(parsed.file))} as pending (row_group_size 2048)")
         if not parsed.bytes_parsed:
-            con.execute("; ".join(f"create table if not exists pending.{name} ({column_definitions(name)})" for name in JOURNALED))
+            con.execute(
+                "; ".join(
+                    f"create table if not exists pending.{name} ({column_definitions(name)})"
+                    for name in JOURNALED
+                )
+            )
         for file in grown:
             insert_growth(con, parsed, file)
         con.execute("detach pending")

@@ -24,7 +24,9 @@ class MotionRow(BaseModel):
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
-    text: str = Field(min_length=1, validation_alias=AliasChoices("motion", "text", "topic_description"))
+    text: str = Field(
+        min_length=1, validation_alias=AliasChoices("motion", "text", "topic_description")
+    )
     source: str | None = None
     licence: str | None = Field(default=None, validation_alias=AliasChoices("licence", "license"))
 
@@ -44,7 +46,9 @@ MOTIONS: tuple[Subject, ...] = tuple(
 
 def subject_id(subject: Subject) -> str:
     """The id of a subject: 20 hex digits of the sha256 of its content, so that the same words are the same subject everywhere."""
-    return hashlib.sha256(orjson.dumps(base_subject(subject), option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
+    return hashlib.sha256(
+        orjson.dumps(base_subject(subject), option=orjson.OPT_SORT_KEYS)
+    ).hexdigest()[:20]
 
 
 def base_subject(subject: Subject) -> Subject:
@@ -63,8 +67,12 @@ def motions(path: str | Path) -> tuple[Subject, ...]:
         try:
             checked = MotionRow.model_validate(row)
         except ValidationError as error:
-            raise StudyError(f"{file}, row {number}: {error.errors()[0]['msg']}; a row needs a text in the field `motion`") from error
-        found.append(Subject(checked.text, source=checked.source or file.name, licence=checked.licence))
+            raise StudyError(
+                f"{file}, row {number}: {error.errors()[0]['msg']}; a row needs a text in the field `motion`"
+            ) from error
+        found.append(
+            Subject(checked.text, source=checked.source or file.name, licence=checked.licence)
+        )
     return tuple(found)
 
 
@@ -80,7 +88,9 @@ def read_rows(file: Path, what: Literal["motions", "questions"]) -> list[object]
     except (UnicodeDecodeError, orjson.JSONDecodeError) as error:
         raise StudyError(f"cannot read {what} from {file}: {error}") from error
     if not rows:
-        raise StudyError(f"{file} has no {what}; give one object with a field `{what.removesuffix('s')}` on each line")
+        raise StudyError(
+            f"{file} has no {what}; give one object with a field `{what.removesuffix('s')}` on each line"
+        )
     return rows
 
 
@@ -91,11 +101,17 @@ def text_rows(file: Path) -> list[object]:
             rows = orjson.loads(file.read_bytes())
             return rows if isinstance(rows, list) else [rows]
         case ".jsonl" | ".ndjson":
-            return [json_line(file, number, text) for number, text in enumerate(file.read_bytes().splitlines(), 1) if text.strip()]
+            return [
+                json_line(file, number, text)
+                for number, text in enumerate(file.read_bytes().splitlines(), 1)
+                if text.strip()
+            ]
         case ".csv":
             return list(csv.DictReader(file.read_text("utf-8-sig").splitlines(keepends=True)))
         case ".txt":
-            return [{"text": text} for text in file.read_text("utf-8-sig").splitlines() if text.strip()]
+            return [
+                {"text": text} for text in file.read_text("utf-8-sig").splitlines() if text.strip()
+            ]
     raise StudyError(f"cannot tell the format of {file}: use .jsonl, .json, .csv, .parquet or .txt")
 
 
@@ -104,7 +120,9 @@ def json_line(file: Path, number: int, text: bytes) -> object:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise StudyError(f"cannot read line {number} of {file}: {str(error).partition(':')[0]}") from error
+        raise StudyError(
+            f"cannot read line {number} of {file}: {str(error).partition(':')[0]}"
+        ) from error
 
 
 def parquet_rows(file: Path, what: str) -> list[object]:

@@ -99,18 +99,24 @@ def hub_questions(
     try:
         from datasets import load_dataset
     except ImportError as error:
-        raise StudyError(f"reading {dataset} from the hub needs the package datasets: pip install 'peer-arena[hub]'") from error
+        raise StudyError(
+            f"reading {dataset} from the hub needs the package datasets: pip install 'peer-arena[hub]'"
+        ) from error
     name, _, revision = dataset.partition("@")
     try:
         rows = list(load_dataset(name, subset, split=split, revision=revision or None))
     except (OSError, ValueError) as error:
-        raise StudyError(f"cannot read the split {split!r} of {dataset} from the hub: {str(error).splitlines()[0]}") from error
+        raise StudyError(
+            f"cannot read the split {split!r} of {dataset} from the hub: {str(error).splitlines()[0]}"
+        ) from error
     if not rows:
         raise StudyError(f"the split {split!r} of {dataset} has no questions")
     return _subjects(rows, dataset, _columns(question, gold, choices, None, None), dataset, seed)
 
 
-def _columns(question: str, gold: str | None, choices: str | None, source: str | None, licence: str | None) -> Columns:
+def _columns(
+    question: str, gold: str | None, choices: str | None, source: str | None, licence: str | None
+) -> Columns:
     """The names to try: our own where the caller has left the defaults, else what it named."""
     return Columns(
         QUESTION if question == QUESTION[0] else (question,),
@@ -121,42 +127,57 @@ def _columns(question: str, gold: str | None, choices: str | None, source: str |
     )
 
 
-def _subjects(rows: Iterable[object], place: str, columns: Columns, source: str, seed: int | None) -> tuple[Subject, ...]:
+def _subjects(
+    rows: Iterable[object], place: str, columns: Columns, source: str, seed: int | None
+) -> tuple[Subject, ...]:
     """Check the rows of a file or data set, one after another."""
     known: set[str] = set()
     found = []
     for number, row in enumerate(rows, 1):
         where = f"{place}, row {number}"
         if not isinstance(row, Mapping):
-            raise StudyError(f"{where}: a row is an object with a field `{columns.question[0]}`, not {type(row).__name__}")
+            raise StudyError(
+                f"{where}: a row is an object with a field `{columns.question[0]}`, not {type(row).__name__}"
+            )
         known.update(row)
         checked = _check_row(row, columns, where)
         try:
             made = _subject(checked, source, seed)
             if made.gold is None and columns.gold:
                 tried = " or ".join(f"`{name}`" for name in columns.gold)
-                raise ValueError(f"no answer in the field {tried}; there are {', '.join(map(str, row))} (gold=None: nothing is to be graded)")
+                raise ValueError(
+                    f"no answer in the field {tried}; there are {', '.join(map(str, row))} (gold=None: nothing is to be graded)"
+                )
             found.append(made)
         except ValueError as error:
             raise StudyError(f"{where}: {error}") from error
     for names in (columns.gold, columns.choices, columns.source, columns.licence):
         if names and names not in (GOLD, CHOICES, SOURCE, LICENCE) and not known & set(names):
-            raise StudyError(f"{place}: no row has the column {names[0]!r} that you named; there are {', '.join(sorted(known))}")
+            raise StudyError(
+                f"{place}: no row has the column {names[0]!r} that you named; there are {', '.join(sorted(known))}"
+            )
     return tuple(found)
 
 
 def _check_row(row: Mapping[str, object], columns: Columns, where: str) -> QuestionRow:
     """A row under our names, with the types that it must have."""
     names = {field: getattr(columns, field) for field in QuestionRow.model_fields}
-    values = {field: next((row[name] for name in tried if row.get(name) is not None), None) for field, tried in names.items()}
+    values = {
+        field: next((row[name] for name in tried if row.get(name) is not None), None)
+        for field, tried in names.items()
+    }
     if values["question"] is None:
         tried = " or ".join(f"`{name}`" for name in columns.question)
-        raise StudyError(f"{where}: no question in the field {tried}; there are {', '.join(map(str, row))}")
+        raise StudyError(
+            f"{where}: no question in the field {tried}; there are {', '.join(map(str, row))}"
+        )
     try:
         return QuestionRow.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise StudyError(f"{where}: {first['msg']} in what stands for `{first['loc'][0]}`, {str(first['input'])[:80]!r}") from error
+        raise StudyError(
+            f"{where}: {first['msg']} in what stands for `{first['loc'][0]}`, {str(first['input'])[:80]!r}"
+        ) from error
 
 
 def _subject(row: QuestionRow, source: str, seed: int | None) -> Subject:
@@ -170,11 +191,30 @@ def _subject(row: QuestionRow, source: str, seed: int | None) -> Subject:
         gold = None
     options = _options(row.choices)
     if not options:
-        return Subject(row.question, "question", _gold_text(gold), source=row.source or source, licence=row.licence)
-    right = None if gold in (None, "") else options[_gold_index(gold, [label for label, _ in options], [text for _, text in options])][1]
+        return Subject(
+            row.question,
+            "question",
+            _gold_text(gold),
+            source=row.source or source,
+            licence=row.licence,
+        )
+    right = (
+        None
+        if gold in (None, "")
+        else options[
+            _gold_index(gold, [label for label, _ in options], [text for _, text in options])
+        ][1]
+    )
     texts = tuple(text for _, text in options)
     if seed is not None:
-        texts = tuple(sorted(texts, key=lambda text: hashlib.sha256("\0".join((str(seed), row.question, text)).encode()).digest()))
+        texts = tuple(
+            sorted(
+                texts,
+                key=lambda text: hashlib.sha256(
+                    "\0".join((str(seed), row.question, text)).encode()
+                ).digest(),
+            )
+        )
     letter = None if right is None else LETTERS[texts.index(right)]
     return Subject(row.question, "question", letter, texts, row.source or source, row.licence)
 
@@ -182,7 +222,9 @@ def _subject(row: QuestionRow, source: str, seed: int | None) -> Subject:
 def _gold_text(gold: Value) -> str | None:
     """A gold answer as text; None where there is none."""
     if isinstance(gold, float) and abs(gold) >= 2**53:
-        raise ValueError(f"the gold answer {gold!r} is a number too large to be read exactly; write it as text")
+        raise ValueError(
+            f"the gold answer {gold!r} is a number too large to be read exactly; write it as text"
+        )
     text = "" if gold is None else str(gold).lower() if isinstance(gold, bool) else str(gold)
     return text.rpartition("####")[2].strip() or None
 
@@ -197,11 +239,21 @@ def _options(choices: list[Value] | dict[str, Value | list[Value]] | None) -> li
         labels, values = list(choices), list(choices.values())
     else:
         labels, values = list(LETTERS[: len(choices)]), choices
-    if not isinstance(labels, list) or not isinstance(values, list) or len(labels) != len(values) or not 2 <= len(values) <= len(LETTERS):
-        raise ValueError(f"options must be a list or a mapping from letter to text, of 2 to {len(LETTERS)}")
+    if (
+        not isinstance(labels, list)
+        or not isinstance(values, list)
+        or len(labels) != len(values)
+        or not 2 <= len(values) <= len(LETTERS)
+    ):
+        raise ValueError(
+            f"options must be a list or a mapping from letter to text, of 2 to {len(LETTERS)}"
+        )
     if any(value is None or isinstance(value, list) or not str(value).strip() for value in values):
         raise ValueError("an option has no text")
-    return [(str(label).strip(), str(value).strip()) for label, value in zip(labels, values, strict=True)]
+    return [
+        (str(label).strip(), str(value).strip())
+        for label, value in zip(labels, values, strict=True)
+    ]
 
 
 def _gold_index(gold: Value, labels: list[str], texts: list[str]) -> int:
@@ -210,12 +262,21 @@ def _gold_index(gold: Value, labels: list[str], texts: list[str]) -> int:
     word = str(int(gold) if isinstance(gold, float) and gold.is_integer() else gold).strip()
     label = labels.index(word) if word in labels else None
     text = texts.index(word) if word in texts else None
-    if isinstance(gold, str) and label is not None and text is not None and texts[label] != texts[text]:
-        raise ValueError(f"the gold answer {word!r} is the label of one option and the text of another; give its index, from 0")
+    if (
+        isinstance(gold, str)
+        and label is not None
+        and text is not None
+        and texts[label] != texts[text]
+    ):
+        raise ValueError(
+            f"the gold answer {word!r} is the label of one option and the text of another; give its index, from 0"
+        )
     if label is not None:
         return label
     if isinstance(gold, str) and text is not None:
         return text
     if word.isascii() and word.isdecimal() and int(word) < len(texts):
         return int(word)
-    raise ValueError(f"the gold answer {word[:80]!r} is neither a label ({', '.join(labels)}) nor the text of an option, nor an index from 0")
+    raise ValueError(
+        f"the gold answer {word[:80]!r} is neither a label ({', '.join(labels)}) nor the text of an option, nor an index from 0"
+    )

@@ -78,7 +78,9 @@ class Play:
     @property
     def sample(self) -> str:
         """What tells the samples of this play from those of others, whatever their study: arm, subject, who sits where, repeat."""
-        return hashlib.sha256(orjson.dumps([self.arm, subject_id(self.subject), self.identities, self.repeat])).hexdigest()
+        return hashlib.sha256(
+            orjson.dumps([self.arm, subject_id(self.subject), self.identities, self.repeat])
+        ).hexdigest()
 
     def seats(self) -> dict[str, Seat]:
         """The seats by name, as the protocol takes them."""
@@ -91,7 +93,14 @@ def plays(study: Study) -> list[Play]:
     for arm in study.arms:
         check_arm(arm)
     found = []
-    arms = [(arm, checked_options(arm), [with_identities(checked_lineup(arm, lineup), study) for lineup in arm.lineups]) for arm in study.arms]
+    arms = [
+        (
+            arm,
+            checked_options(arm),
+            [with_identities(checked_lineup(arm, lineup), study) for lineup in arm.lineups],
+        )
+        for arm in study.arms
+    ]
     for arm, _, lineups in arms:
         if not lineups:
             raise StudyError(f"arm {arm.label!r} of study {study.name!r} has no lineups")
@@ -100,7 +109,20 @@ def plays(study: Study) -> list[Play]:
             for subject in study.subjects:
                 for lineup, identities in lineups:
                     key = episode_id(study.name, arm, options, subject, identities, repeat)
-                    found.append(Play(key, study.name, arm.label, arm.protocol, options, subject, lineup, repeat, identities, study.grader))
+                    found.append(
+                        Play(
+                            key,
+                            study.name,
+                            arm.label,
+                            arm.protocol,
+                            options,
+                            subject,
+                            lineup,
+                            repeat,
+                            identities,
+                            study.grader,
+                        )
+                    )
     again, count = Counter(play.episode for play in found).most_common(1)[0]
     if count > 1:
         twin = next(play for play in found if play.episode == again)
@@ -118,37 +140,69 @@ def check_shape(study: Study) -> None:
         raise StudyError(f"a Study was expected, found {type(study).__name__}")
     for part, kind in (("subjects", Subject), ("arms", Arm)):
         given = getattr(study, part)
-        if isinstance(given, str) or not isinstance(given, Sequence) or not all(isinstance(item, kind) for item in given):
-            raise StudyError(f"the {part} of a study are a list of {kind.__name__}, found {given!r:.80}")
+        if (
+            isinstance(given, str)
+            or not isinstance(given, Sequence)
+            or not all(isinstance(item, kind) for item in given)
+        ):
+            raise StudyError(
+                f"the {part} of a study are a list of {kind.__name__}, found {given!r:.80}"
+            )
     if not isinstance(study.name, str) or not isinstance(study.repeats, int):
-        raise StudyError(f"a study has a text as name and a whole number of repeats, found {study.name!r:.80} and {study.repeats!r:.80}")
-    if not isinstance(study.limits, Mapping) or not all(isinstance(limit, Limit) for limit in study.limits.values()):
-        raise StudyError(f"the limits of a study are a dictionary from providers or models to Limit, found {study.limits!r:.80}")
+        raise StudyError(
+            f"a study has a text as name and a whole number of repeats, found {study.name!r:.80} and {study.repeats!r:.80}"
+        )
+    if not isinstance(study.limits, Mapping) or not all(
+        isinstance(limit, Limit) for limit in study.limits.values()
+    ):
+        raise StudyError(
+            f"the limits of a study are a dictionary from providers or models to Limit, found {study.limits!r:.80}"
+        )
     if study.grader is not None and not callable(study.grader):
-        raise StudyError(f"the grader of a study is a function of subject and answer, found {study.grader!r:.80}")
+        raise StudyError(
+            f"the grader of a study is a function of subject and answer, found {study.grader!r:.80}"
+        )
     if not study.name.strip() or not study.name.isprintable():
         raise StudyError(f"a study needs a printable name, found {study.name!r}")
     if not study.arms:
         raise StudyError(f"study {study.name!r} has no arms")
     if not study.subjects:
-        raise StudyError(f"study {study.name!r} has no subjects: the list of motions or questions is empty")
+        raise StudyError(
+            f"study {study.name!r} has no subjects: the list of motions or questions is empty"
+        )
     if study.repeats < 1:
         raise StudyError(f"study {study.name!r}: repeats must be at least 1, found {study.repeats}")
-    twice = [label for label, count in Counter(arm.label for arm in study.arms).items() if count > 1]
+    twice = [
+        label for label, count in Counter(arm.label for arm in study.arms).items() if count > 1
+    ]
     if twice:
         raise StudyError(f"study {study.name!r} has several arms labelled {twice[0]!r}")
 
 
 def check_arm(arm: Arm) -> None:
     """Raise StudyError for an arm whose parts are of the wrong kind."""
-    if not isinstance(arm.label, str) or not callable(arm.protocol) or not isinstance(arm.options, Mapping):
-        raise StudyError(f"an arm has a text, a protocol function, lineups and a dictionary of options; found {arm!r:.120}")
+    if (
+        not isinstance(arm.label, str)
+        or not callable(arm.protocol)
+        or not isinstance(arm.options, Mapping)
+    ):
+        raise StudyError(
+            f"an arm has a text, a protocol function, lineups and a dictionary of options; found {arm!r:.120}"
+        )
     for lineup in arm.lineups:
         if not isinstance(lineup, Mapping):
-            raise StudyError(f"a lineup of arm {arm.label!r} is a dictionary from seats to agents, found {lineup!r:.80}")
+            raise StudyError(
+                f"a lineup of arm {arm.label!r} is a dictionary from seats to agents, found {lineup!r:.80}"
+            )
         for agent in lineup.values():
-            if isinstance(agent, Agent) and not (callable(agent.model) and hasattr(agent.model, "name") and isinstance(agent.system, str)):
-                raise StudyError(f"agent {agent.name!r} needs a model (see agents.model) and a text as system prompt, found {agent!r:.120}")
+            if isinstance(agent, Agent) and not (
+                callable(agent.model)
+                and hasattr(agent.model, "name")
+                and isinstance(agent.system, str)
+            ):
+                raise StudyError(
+                    f"agent {agent.name!r} needs a model (see agents.model) and a text as system prompt, found {agent!r:.120}"
+                )
 
 
 def protocol_name(protocol: Protocol) -> str:
@@ -160,7 +214,9 @@ def protocol_version(protocol: Protocol) -> str:
     """The VERSION that the protocol's module states."""
     version = getattr(protocol, "__globals__", {}).get("VERSION")
     if not isinstance(version, str):
-        raise StudyError(f"the protocol {protocol_name(protocol)!r} needs a text VERSION in its module, so that its episodes can be told apart")
+        raise StudyError(
+            f"the protocol {protocol_name(protocol)!r} needs a text VERSION in its module, so that its episodes can be told apart"
+        )
     return version
 
 
@@ -175,7 +231,9 @@ def code_hash(protocol: Protocol) -> str:
 def parameters(protocol: Protocol) -> tuple[list[str], dict[str, inspect.Parameter]]:
     """(names of the seats, options by name): positional parameters after episode and subject, and the keyword-only ones."""
     signature = inspect.signature(protocol)
-    seats = [name for name, p in signature.parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD][2:]
+    seats = [name for name, p in signature.parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD][
+        2:
+    ]
     options = {name: p for name, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY}
     return seats, options
 
@@ -188,11 +246,15 @@ def checked_options(arm: Arm) -> dict[str, object]:
     checked = {}
     for option, value in arm.options.items():
         if option not in known:
-            raise StudyError(f"{name} has no option {option!r}; it has {', '.join(known) or 'none'}")
+            raise StudyError(
+                f"{name} has no option {option!r}; it has {', '.join(known) or 'none'}"
+            )
         try:
             checked[option] = TypeAdapter(hints.get(option, object)).validate_python(value)
         except ValidationError as error:
-            raise StudyError(f"option {option} of {name} cannot be {value!r}: {error.errors()[0]['msg']}") from error
+            raise StudyError(
+                f"option {option} of {name} cannot be {value!r}: {error.errors()[0]['msg']}"
+            ) from error
     return {option: value for option, value in checked.items() if value != known[option].default}
 
 
@@ -200,23 +262,43 @@ def checked_lineup(arm: Arm, lineup: Lineup) -> dict[str, Agent]:
     """The lineup in the protocol's order of seats; StudyError where a seat is missing, unknown, or not taken by an agent."""
     seats, _ = parameters(arm.protocol)
     if set(lineup) != set(seats):
-        raise StudyError(f"{protocol_name(arm.protocol)} has the seats {', '.join(seats)}; the lineup names {', '.join(lineup) or 'none'}")
+        raise StudyError(
+            f"{protocol_name(arm.protocol)} has the seats {', '.join(seats)}; the lineup names {', '.join(lineup) or 'none'}"
+        )
     for seat, agent in lineup.items():
         if not isinstance(agent, Agent):
-            raise StudyError(f"seat {seat} of arm {arm.label!r} needs an Agent, found {type(agent).__name__}; make one with agents.agent(...)")
+            raise StudyError(
+                f"seat {seat} of arm {arm.label!r} needs an Agent, found {type(agent).__name__}; make one with agents.agent(...)"
+            )
     return {seat: lineup[seat] for seat in seats}
 
 
 def with_identities(lineup: Lineup, study: Study) -> tuple[Lineup, orjson.Fragment]:
     """A lineup with what tells its agents apart, as JSON: model, system prompt and sampling; no name, address or key."""
-    who = {seat: [agent.model.name, agent.system, orjson.Fragment(orjson.dumps(agent.sampling.content()))] for seat, agent in lineup.items()}
+    who = {
+        seat: [
+            agent.model.name,
+            agent.system,
+            orjson.Fragment(orjson.dumps(agent.sampling.content())),
+        ]
+        for seat, agent in lineup.items()
+    }
     try:
         return lineup, orjson.Fragment(orjson.dumps(who, option=orjson.OPT_SORT_KEYS))
     except TypeError as error:
-        raise StudyError(f"study {study.name!r:.80}: an agent cannot be stored as JSON: {error}") from error
+        raise StudyError(
+            f"study {study.name!r:.80}: an agent cannot be stored as JSON: {error}"
+        ) from error
 
 
-def episode_id(study: str, arm: Arm, options: Options, subject: Subject, identities: orjson.Fragment, repeat: int) -> str:
+def episode_id(
+    study: str,
+    arm: Arm,
+    options: Options,
+    subject: Subject,
+    identities: orjson.Fragment,
+    repeat: int,
+) -> str:
     """20 hex digits of a sha256 over everything that defines the play."""
     try:
         content = {
@@ -230,4 +312,6 @@ def episode_id(study: str, arm: Arm, options: Options, subject: Subject, identit
         }
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
     except TypeError as error:
-        raise StudyError(f"study {study!r:.80}: a motion or option cannot be stored as JSON: {error}") from error
+        raise StudyError(
+            f"study {study!r:.80}: a motion or option cannot be stored as JSON: {error}"
+        ) from error

@@ -28,7 +28,9 @@ def round_robin(agents: Sequence[Agent], *, mirrored: bool = True) -> Iterator[L
     n agents give n(n-1)/2 lineups, twice as many when mirrored.  Raises StudyError with fewer than two agents.
     """
     if len(agents) < 2:
-        raise StudyError(f"a round robin needs at least two agents, found {len(agents)}; for a model against itself use against_itself")
+        raise StudyError(
+            f"a round robin needs at least two agents, found {len(agents)}; for a model against itself use against_itself"
+        )
     yield from given_pairs(combinations(agents, 2), mirrored=mirrored)
 
 
@@ -46,7 +48,13 @@ def against_itself(agents: Sequence[Agent]) -> Iterator[Lineup]:
         yield {"proposition": agent, "opposition": agent}
 
 
-def swiss(agents: Sequence[Agent], rounds: Sequence[Iterable[DebateResult]], *, seed: int = 0, mirrored: bool = True) -> Iterator[Lineup]:
+def swiss(
+    agents: Sequence[Agent],
+    rounds: Sequence[Iterable[DebateResult]],
+    *,
+    seed: int = 0,
+    mirrored: bool = True,
+) -> Iterator[Lineup]:
     """The next round of a Swiss tournament: agents with equal points meet, and nobody meets the same opponent again if it can be helped.
 
     `rounds` are the results of the rounds so far, oldest first (none: the first round, drawn by `seed`).  A round is worth the share of its
@@ -59,14 +67,21 @@ def swiss(agents: Sequence[Agent], rounds: Sequence[Iterable[DebateResult]], *, 
         raise StudyError(f"a Swiss tournament needs at least two agents, found {len(agents)}")
     by_name = {agent.name: agent for agent in agents}
     points, met, sat_out = standings(list(by_name), rounds)
-    order = sorted(by_name, key=lambda name: (-round(points[name], 9), tie_break(seed, len(rounds), name)))
+    order = sorted(
+        by_name, key=lambda name: (-round(points[name], 9), tie_break(seed, len(rounds), name))
+    )
     if len(order) % 2:
         # The last of those with the fewest rounds out: min() keeps the first it finds.
         order.remove(min(reversed(order), key=lambda name: sat_out[name]))
-    yield from given_pairs(((by_name[one], by_name[other]) for one, other in pair_standings(order, met)), mirrored=mirrored)
+    yield from given_pairs(
+        ((by_name[one], by_name[other]) for one, other in pair_standings(order, met)),
+        mirrored=mirrored,
+    )
 
 
-def standings(names: Sequence[str], rounds: Sequence[Iterable[DebateResult]]) -> tuple[dict[str, float], Counter[frozenset[str]], Counter[str]]:
+def standings(
+    names: Sequence[str], rounds: Sequence[Iterable[DebateResult]]
+) -> tuple[dict[str, float], Counter[frozenset[str]], Counter[str]]:
     """(points by name, how often each pair has met, how often each name sat out) after these rounds."""
     points = dict.fromkeys(names, 0.0)
     met: Counter[frozenset[str]] = Counter()
@@ -103,7 +118,10 @@ def pair_standings(order: Sequence[str], met: Counter[frozenset[str]]) -> list[t
         for number, other in enumerate(rest):
             if next(steps, None) is None:
                 return None
-            if not met[frozenset((top, other))] and (below := search(rest[:number] + rest[number + 1 :])) is not None:
+            if (
+                not met[frozenset((top, other))]
+                and (below := search(rest[:number] + rest[number + 1 :])) is not None
+            ):
                 return [(top, other), *below]
         return None
 
@@ -124,7 +142,10 @@ def pair_least_met(order: Sequence[str], met: Counter[frozenset[str]]) -> list[t
         changed = False
         for one, other in combinations(range(len(pairs)), 2):
             (a, b), (c, d) = now = pairs[one], pairs[other]
-            best = min((now, ((a, c), (b, d)), ((a, d), (b, c))), key=lambda option: count_rematches(*option))
+            best = min(
+                (now, ((a, c), (b, d)), ((a, d), (b, c))),
+                key=lambda option: count_rematches(*option),
+            )
             if count_rematches(*best) < count_rematches(*now):
                 (pairs[one], pairs[other]), changed = best, True
     return pairs
@@ -154,10 +175,17 @@ def swiss_round(
         for round in range(1, max(number, begun) + 1):
             so_far = results(path, name, before=f"round {round}") if round > 1 else {}
             earlier = [so_far.get(f"round {past}", ()) for past in range(1, round)]
-            arms.append(Arm(f"round {round}", protocol, swiss(agents, earlier, seed=seed), options or {}))
+            arms.append(
+                Arm(f"round {round}", protocol, swiss(agents, earlier, seed=seed), options or {})
+            )
         return Study(name, arms, subjects)
 
-    return Stage(name, write, partial(fixed_count, number * 2 * (len(agents) // 2) * len(subjects)), tuple(agents))
+    return Stage(
+        name,
+        write,
+        partial(fixed_count, number * 2 * (len(agents) // 2) * len(subjects)),
+        tuple(agents),
+    )
 
 
 def fixed_count(episodes: int, path: Path) -> int:
@@ -171,4 +199,6 @@ def check_agent_names(agents: Sequence[Agent], what: str) -> None:
         raise StudyError(f"there is no {what}; name at least one")
     twice = [name for name, count in Counter(agent.name for agent in agents).items() if count > 1]
     if twice:
-        raise StudyError(f"two agents are {what}s under the name {twice[0]!r}; give each a name of its own, agent(reference, name=...)")
+        raise StudyError(
+            f"two agents are {what}s under the name {twice[0]!r}; give each a name of its own, agent(reference, name=...)"
+        )

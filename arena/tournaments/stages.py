@@ -50,7 +50,11 @@ def count_episodes_by_study(stages: Stages, path: Path) -> dict[str, int]:
 
 
 def run_stages(
-    arena: Arena, stages: Stages, *, selection: RunSelection = EVERYTHING_OPEN, on_stage_end: Callable[[Summary], object] | None = None
+    arena: Arena,
+    stages: Stages,
+    *,
+    selection: RunSelection = EVERYTHING_OPEN,
+    on_stage_end: Callable[[Summary], object] | None = None,
 ) -> list[Summary]:
     """Play stages one after the other, up to one that leaves episodes open; returns their summaries, each also given to `told` at its end.
 
@@ -87,16 +91,25 @@ def arena_for_study(arena: Arena, stages: Stages, study: Study) -> Arena:
     if len(stages) == 1:
         return arena
     mine, own = model_and_provider_names(study), copy.copy(arena)
-    own.limits, own.prices = ({name: given for name, given in all.items() if name in mine} for all in (arena.limits, arena.prices))
+    own.limits, own.prices = (
+        {name: given for name, given in all.items() if name in mine}
+        for all in (arena.limits, arena.prices)
+    )
     if arena.budget_usd is not None:
         others = {stage.name for stage in stages} - {study.name} if arena.path.exists() else set()
-        own.spent_in_other_stages_usd = sum(load_spending(arena.path, other, arena.prices).usd for other in others)
+        own.spent_in_other_stages_usd = sum(
+            load_spending(arena.path, other, arena.prices).usd for other in others
+        )
     return own
 
 
 def model_and_provider_names(stage: Study | Stage) -> set[str]:
     """The models of a stage and their providers: what limits and prices may be given for."""
-    agents = stage.agents if isinstance(stage, Stage) else [agent for arm in stage.arms for lineup in arm.lineups for agent in lineup.values()]
+    agents = (
+        stage.agents
+        if isinstance(stage, Stage)
+        else [agent for arm in stage.arms for lineup in arm.lineups for agent in lineup.values()]
+    )
     models = {agent.model.name for agent in agents}
     return models | {model.partition("/")[0] for model in models}
 
@@ -106,4 +119,6 @@ def check_limit_names(arena: Arena, stages: Stages) -> None:
     names = set().union(*(model_and_provider_names(stage) for stage in stages))
     for name in {**arena.limits, **arena.prices}:
         if name not in names and len(stages) > 1:
-            raise StudyError(f"a limit or price is given for {name!r}, but the models of this tournament are {', '.join(sorted(names))}")
+            raise StudyError(
+                f"a limit or price is given for {name!r}, but the models of this tournament are {', '.join(sorted(names))}"
+            )

@@ -67,24 +67,42 @@ def stored_debates(path: Path, study: str) -> tuple[StoredDebate, ...]:
         others = con.execute(JUDGEABLE).fetchall() if not rows else []
     if not rows:
         there_are = ", ".join(f"{name} ({count})" for name, count in sorted(others)) or "none"
-        raise StudyError(f"{path} holds no finished debate of a study {study!r} to judge; studies with finished debates: {there_are}")
+        raise StudyError(
+            f"{path} holds no finished debate of a study {study!r} to judge; studies with finished debates: {there_are}"
+        )
     speeches: dict[str, list[Turn]] = {}
     about: dict[str, tuple[str, bool]] = {}
     for episode, motion, schedule, seat, step, phase, round, public in rows:
         about[episode] = motion or "", schedule == "sequential"
-        speeches.setdefault(episode, []).append(Turn(episode, seat, step, phase, round, text="", public=public))
-    return tuple(stored_debate(episode, *about[episode], tuple(turns)) for episode, turns in speeches.items())
+        speeches.setdefault(episode, []).append(
+            Turn(episode, seat, step, phase, round, text="", public=public)
+        )
+    return tuple(
+        stored_debate(episode, *about[episode], tuple(turns)) for episode, turns in speeches.items()
+    )
 
 
-def stored_debate(episode: str, motion: str, sequential: bool, turns: tuple[Turn, ...]) -> StoredDebate:
+def stored_debate(
+    episode: str, motion: str, sequential: bool, turns: tuple[Turn, ...]
+) -> StoredDebate:
     """One debate as a subject."""
     words = [motion, [(turn.seat, turn.step, turn.phase, turn.public) for turn in turns]]
     digest = hashlib.sha256(orjson.dumps(words)).hexdigest()[:20]
     text = f"{motion}\n(debate {episode}, public words {digest})"
-    return StoredDebate(text, "debate", source=episode, debate=episode, motion=motion, turns=turns, sequential=sequential)
+    return StoredDebate(
+        text,
+        "debate",
+        source=episode,
+        debate=episode,
+        motion=motion,
+        turns=turns,
+        sequential=sequential,
+    )
 
 
-def results(path: Path, study: str, *, before: str | None = None) -> Mapping[str, tuple[DebateResult, ...]]:
+def results(
+    path: Path, study: str, *, before: str | None = None
+) -> Mapping[str, tuple[DebateResult, ...]]:
     """The results of a study's debates by arm, as they stood when the arm `before` began; as they stand without one, or before it begins.
 
     By the majority of all verdicts that were in by then; equal numbers, and none at all, are nobody's win.  So a round that has begun keeps

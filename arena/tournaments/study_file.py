@@ -20,7 +20,9 @@ def load_study(file: str | Path, options: Sequence[str] = ()) -> Study:
     """The one study that a file describes; raises StudyError as `load_stages`, and where there are several."""
     made = load_stages(file, options)
     if len(made) != 1 or not isinstance(made[0], Study):
-        raise StudyError(f"{file} describes {len(made)} stages, where one study was expected; run them by run_stages(arena, load_stages(...))")
+        raise StudyError(
+            f"{file} describes {len(made)} stages, where one study was expected; run them by run_stages(arena, load_stages(...))"
+        )
     return made[0]
 
 
@@ -40,8 +42,14 @@ def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:
     except (Exception, SystemExit) as error:
         raise StudyError(f"{path}: study() failed with {type(error).__name__}: {error}") from error
     stages = [made] if isinstance(made, Study) else made
-    if not isinstance(stages, list | tuple) or not stages or not all(isinstance(stage, Study | Stage) for stage in stages):
-        raise StudyError(f"{path}: study() must return a Study, or a list of studies and stages; it returned {made!r:.80}")
+    if (
+        not isinstance(stages, list | tuple)
+        or not stages
+        or not all(isinstance(stage, Study | Stage) for stage in stages)
+    ):
+        raise StudyError(
+            f"{path}: study() must return a Study, or a list of studies and stages; it returned {made!r:.80}"
+        )
     return stages
 
 
@@ -62,11 +70,15 @@ def study_function(path: Path) -> typing.Callable[..., object]:
         raise StudyError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
     make = getattr(module, "study", None)
     if not callable(make):
-        raise StudyError(f"{path} has no function `study`; a study file holds `def study(...) -> Study`")
+        raise StudyError(
+            f"{path} has no function `study`; a study file holds `def study(...) -> Study`"
+        )
     return make
 
 
-def study_arguments(make: typing.Callable[..., object], options: Sequence[str], path: Path) -> dict[str, object]:
+def study_arguments(
+    make: typing.Callable[..., object], options: Sequence[str], path: Path
+) -> dict[str, object]:
     """The arguments for `study`, read from "key=value" by its annotations; a list takes values between commas."""
     known = inspect.signature(make).parameters
     hints = typing.get_type_hints(make)
@@ -78,9 +90,15 @@ def study_arguments(make: typing.Callable[..., object], options: Sequence[str], 
         if key not in known:
             raise StudyError(f"{path} has no option {key!r}; it has {', '.join(known) or 'none'}")
         kind = hints.get(key, str)
-        value: object = [part for part in text.split(",") if part] if typing.get_origin(kind) in (list, tuple) else text
+        value: object = (
+            [part for part in text.split(",") if part]
+            if typing.get_origin(kind) in (list, tuple)
+            else text
+        )
         try:
             values[key] = TypeAdapter(kind).validate_python(value)
         except ValidationError as error:
-            raise StudyError(f"option {key} cannot be {text!r}: {error.errors()[0]['msg']}") from error
+            raise StudyError(
+                f"option {key} cannot be {text!r}: {error.errors()[0]['msg']}"
+            ) from error
     return values

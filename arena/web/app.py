@@ -37,7 +37,9 @@ def application(db: Path, token: str | None = None) -> Guard:
     site = Site(db)
     kept = page_cache(site)
     kinds = [*PAGES, *FILES]
-    routes: list[Route | Mount] = [Route(address, serve(site, make, kept), methods=["GET"]) for _, address, make in kinds]
+    routes: list[Route | Mount] = [
+        Route(address, serve(site, make, kept), methods=["GET"]) for _, address, make in kinds
+    ]
     routes.append(Route("/sql/save", save_handler(site), methods=["POST"]))
     routes.append(Mount("/static", StaticFiles(directory=STATIC)))
 
@@ -47,14 +49,19 @@ def application(db: Path, token: str | None = None) -> Guard:
         page = render(site, Page("error.html", "Something went wrong", {"words": words}))
         return Response(page.encode(), 500, media_type=HTML)
 
-    return Guard(Starlette(routes=routes, exception_handlers={Exception: answer_fault}), token or secrets.token_urlsafe(24))
+    return Guard(
+        Starlette(routes=routes, exception_handlers={Exception: answer_fault}),
+        token or secrets.token_urlsafe(24),
+    )
 
 
 def page_cache(site: Site) -> Callable[..., StatusAndDocument]:
     """The function that makes what is asked for, and gives it again as long as the store is the same; the latest KEPT small ones."""
     found: dict[tuple[object, ...], StatusAndDocument] = {}
 
-    def get_or_make(make: PageMaker, name: str, query: tuple[tuple[str, str], ...], trusted: bool, moment: str) -> StatusAndDocument:
+    def get_or_make(
+        make: PageMaker, name: str, query: tuple[tuple[str, str], ...], trusted: bool, moment: str
+    ) -> StatusAndDocument:
         """(HTTP status, document)."""
         key = (make, name, query, trusted, moment)
         if (before := found.get(key)) is not None:
@@ -70,7 +77,9 @@ def page_cache(site: Site) -> Callable[..., StatusAndDocument]:
     return get_or_make
 
 
-def serve(site: Site, make: PageMaker, cache: Callable[..., StatusAndDocument]) -> Callable[[Request], Awaitable[Response]]:
+def serve(
+    site: Site, make: PageMaker, cache: Callable[..., StatusAndDocument]
+) -> Callable[[Request], Awaitable[Response]]:
     """The handler of one kind of address: 304 where the reader's copy still holds, else what is made once for every state of the store."""
 
     async def handler(request: Request) -> Response:
@@ -118,7 +127,9 @@ async def body(request: Request) -> bytes:
     return bytes(sent)
 
 
-def make_document(site: Site, make: PageMaker, name: str, query: tuple[tuple[str, str], ...], trusted: bool) -> StatusAndDocument:
+def make_document(
+    site: Site, make: PageMaker, name: str, query: tuple[tuple[str, str], ...], trusted: bool
+) -> StatusAndDocument:
     """(HTTP status, document): what was asked for, or a page that says in a sentence why it is not there."""
     status = 200
     # Before the store is read, so that the last page of a run has its last words.
@@ -129,5 +140,7 @@ def make_document(site: Site, make: PageMaker, name: str, query: tuple[tuple[str
             return status, found
     except ArenaError as error:
         status = 503 if isinstance(error, StoreError) else 404
-        found = Page("error.html", "Not found" if status == 404 else "Cannot be read", {"words": str(error)})
+        found = Page(
+            "error.html", "Not found" if status == 404 else "Cannot be read", {"words": str(error)}
+        )
     return status, Document(render(site, found, trusted=trusted, running=following).encode(), HTML)

@@ -41,7 +41,9 @@ def column_kind(values: Sequence[Any]) -> str:
     there = [value for value in values if value is not None]
     if not there:
         return "nothing"
-    if all(isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in there):
+    if all(
+        isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in there
+    ):
         return "number"
     return "time" if all(isinstance(value, date) for value in there) else "text"
 
@@ -51,19 +53,33 @@ def choose(table: QueryResult, query: Query) -> ChartSpec | None:
 
     Raises StudyError where the query names a mark or a column that there is not.
     """
-    kinds = {name: column_kind([row[i] for row in table.rows]) for i, name in enumerate(table.columns)}
+    kinds = {
+        name: column_kind([row[i] for row in table.rows]) for i, name in enumerate(table.columns)
+    }
     numbers = tuple(name for name, what in kinds.items() if what == "number")
     asked = {what: query.get(what) or None for what in ("chart", "x", "y")}
     for what, allowed in (("chart", MARKS), ("x", table.columns), ("y", numbers)):
         if asked[what] is not None and asked[what] not in allowed:
-            raise StudyError(f"{what} must be one of {', '.join(allowed) or 'none'}; found {asked[what]!r:.80}")
+            raise StudyError(
+                f"{what} must be one of {', '.join(allowed) or 'none'}; found {asked[what]!r:.80}"
+            )
     # Along: phases, else time, else the first names that differ.  Up: measured numbers before counted ones.
-    along = sorted((name for name, what in kinds.items() if what in ("text", "time")), key=lambda name: precedence(name, kinds[name], table))
+    along = sorted(
+        (name for name, what in kinds.items() if what in ("text", "time")),
+        key=lambda name: precedence(name, kinds[name], table),
+    )
     x = asked["x"] or next(iter(along), None) or (numbers[0] if len(numbers) > 1 else None)
-    y = asked["y"] or next((name for name in sorted(numbers, key=lambda name: is_whole(table, name)) if name != x), None)
+    y = asked["y"] or next(
+        (name for name in sorted(numbers, key=lambda name: is_whole(table, name)) if name != x),
+        None,
+    )
     if x is None or y is None:
         return None
-    colours = [name for name in along if name != x and kinds[name] == "text" and 1 < count_distinct(table, name) <= MOST_COLOURS]
+    colours = [
+        name
+        for name in along
+        if name != x and kinds[name] == "text" and 1 < count_distinct(table, name) <= MOST_COLOURS
+    ]
     colour = max(colours, key=lambda name: count_distinct(table, name), default=None)
     mark = asked["chart"] or default_mark(kinds[x], table, x, colour)
     return ChartSpec(mark, x, y, colour, table.columns, numbers)
@@ -79,7 +95,11 @@ def precedence(name: str, what: str, table: QueryResult) -> int:
 def is_whole(table: QueryResult, name: str) -> bool:
     """Whether all numbers of a column are whole: counts, and places such as rounds."""
     place = table.columns.index(name)
-    return all(row[place] is None or row[place] == int(row[place]) for row in table.rows if is_finite_or_none(row[place]))
+    return all(
+        row[place] is None or row[place] == int(row[place])
+        for row in table.rows
+        if is_finite_or_none(row[place])
+    )
 
 
 def is_finite_or_none(value: Any) -> bool:
@@ -92,7 +112,9 @@ def default_mark(kind_of_x: str, table: QueryResult, x: str, colour: str | None)
     if kind_of_x != "text":
         return "line" if kind_of_x == "time" else "point"
     places = [table.columns.index(name) for name in (x, colour) if name is not None]
-    spots = {tuple(str(row[i]) for i in places) for row in table.rows}  # lists and structs cannot stand in a set
+    spots = {
+        tuple(str(row[i]) for i in places) for row in table.rows
+    }  # lists and structs cannot stand in a set
     return "bar" if len(spots) == len(table) <= MOST_BARS else "point"
 
 
@@ -107,24 +129,53 @@ def draw_chart(table: QueryResult, chosen: ChartSpec, simulated: bool, said: str
 
     Rows beyond MOST_MARKS, of names beyond MOST_NAMES, and without a number are left out, and counted.
     """
-    from analysis.figures.charts.style import COLOURS, ChartTitle, distinct_names, finish_chart, layer, svg
+    from analysis.figures.charts.style import (
+        COLOURS,
+        ChartTitle,
+        distinct_names,
+        finish_chart,
+        layer,
+        svg,
+    )
     from analysis.figures.figure import SIMULATED_NOTICE
 
     places = {
-        what: table.columns.index(name) for what, name in (("x", chosen.x), ("y", chosen.y), ("colour", chosen.colour)) if name is not None
+        what: table.columns.index(name)
+        for what, name in (("x", chosen.x), ("y", chosen.y), ("colour", chosen.colour))
+        if name is not None
     }
     what_x = column_kind([row[places["x"]] for row in table.rows])
-    drawn = [row for row in table.rows if row[places["x"]] is not None and is_finite(row[places["y"]])]
+    drawn = [
+        row for row in table.rows if row[places["x"]] is not None and is_finite(row[places["y"]])
+    ]
     rows = [
-        {what: chart_value(row[place], what == "colour" or (what == "x" and what_x == "text")) for what, place in places.items()}
+        {
+            what: chart_value(row[place], what == "colour" or (what == "x" and what_x == "text"))
+            for what, place in places.items()
+        }
         for row in drawn[:MOST_MARKS]
     ]
     found = list(dict.fromkeys(row["x"] for row in rows)) if what_x == "text" else []
     names = distinct_names(found[:MOST_NAMES])
-    shown = [{**row, "x": names.get(row["x"], row["x"])} for row in rows if not found or row["x"] in names]
+    shown = [
+        {**row, "x": names.get(row["x"], row["x"])}
+        for row in rows
+        if not found or row["x"] in names
+    ]
     type_of_x = {"text": "nominal", "time": "temporal"}.get(what_x, "quantitative")
-    along = {"field": "x", "type": type_of_x, "title": chosen.x, "sort": None, "axis": {"labelAngle": -40} if what_x == "text" else {}}
-    up = {"field": "y", "type": "quantitative", "title": chosen.y, "scale": {"zero": chosen.mark == "bar"}}
+    along = {
+        "field": "x",
+        "type": type_of_x,
+        "title": chosen.x,
+        "sort": None,
+        "axis": {"labelAngle": -40} if what_x == "text" else {},
+    }
+    up = {
+        "field": "y",
+        "type": "quantitative",
+        "title": chosen.y,
+        "scale": {"zero": chosen.mark == "bar"},
+    }
     encoded: dict[str, Any] = {"x": along, "y": up}
     if chosen.colour is not None:
         colour = {"field": "colour", "type": "nominal", "sort": None}
@@ -135,7 +186,12 @@ def draw_chart(table: QueryResult, chosen: ChartSpec, simulated: bool, said: str
     notes = [f"{left_out:,} of {len(table):,} rows left out"] if left_out else []
     notes += [f"the first {MOST_NAMES} of {len(found):,} names"] if len(found) > MOST_NAMES else []
     notes += [SIMULATED_NOTICE] * simulated + [said] * bool(said)
-    return svg(finish_chart(layer(shown, {"type": chosen.mark}, encoded), ChartTitle(f"{chosen.y} by {chosen.x}", tuple(notes))))
+    return svg(
+        finish_chart(
+            layer(shown, {"type": chosen.mark}, encoded),
+            ChartTitle(f"{chosen.y} by {chosen.x}", tuple(notes)),
+        )
+    )
 
 
 def is_finite(value: Any) -> bool:

@@ -77,12 +77,20 @@ class Guard:
         if scope["method"] not in ("GET", "HEAD", "POST"):
             return PlainTextResponse("only GET and POST", 405)
         origin = headers.get("origin")
-        if origin is not None and (host_of(origin) is None or urlsplit(origin).netloc != headers.get("host")):
+        if origin is not None and (
+            host_of(origin) is None or urlsplit(origin).netloc != headers.get("host")
+        ):
             return PlainTextResponse("requests of other sites are refused", 403)
-        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
+        if (
+            headers.get("sec-fetch-site") in ("cross-site", "same-site")
+            and headers.get("sec-fetch-mode") != "navigate"
+        ):
             return PlainTextResponse("requests of other sites are refused", 403)
         if scope["method"] == "POST" and (origin is None or not self.holds_token(headers)):
-            return PlainTextResponse("this needs the token: open the address that `arena view` printed, and do it again", 403)
+            return PlainTextResponse(
+                "this needs the token: open the address that `arena view` printed, and do it again",
+                403,
+            )
         return None
 
 

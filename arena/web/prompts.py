@@ -60,7 +60,9 @@ class RebuiltRequest:
     same_hash: bool
 
 
-def rebuild_request(ask: Ask, turn: Row, seat: Row | None, sent: Sequence[str | None]) -> RebuiltRequest:
+def rebuild_request(
+    ask: Ask, turn: Row, seat: Row | None, sent: Sequence[str | None]
+) -> RebuiltRequest:
     """What a turn answered: `seat` is its row of seats, `sent` the settings that its attempts went out with, as JSON.
 
     Raises StudyError with the reason where the words cannot be had: the prompt was not published, or a turn that stood in it is not there.
@@ -74,9 +76,16 @@ def rebuild_request(ask: Ask, turn: Row, seat: Row | None, sent: Sequence[str | 
     try:
         built = build_prompt(prompt, reader, turn["episode"], prefill)
     except LeakError as error:
-        raise StudyError(f"the stored prompt shows what this seat may not see, so that it is not rebuilt: {error}") from error
-    same = any(hash_of(turn, built.messages, sampling) == turn["request_hash"] for sampling in samplings(seat["sampling"], sent))
-    pieces = [tuple(piece(part, reader, turn["episode"]) for part in parts) for parts in (prompt, prefill)]
+        raise StudyError(
+            f"the stored prompt shows what this seat may not see, so that it is not rebuilt: {error}"
+        ) from error
+    same = any(
+        hash_of(turn, built.messages, sampling) == turn["request_hash"]
+        for sampling in samplings(seat["sampling"], sent)
+    )
+    pieces = [
+        tuple(piece(part, reader, turn["episode"]) for part in parts) for parts in (prompt, prefill)
+    ]
     return RebuiltRequest(seat["system"] or "", pieces[0], pieces[1], built.messages, same)
 
 
@@ -87,7 +96,9 @@ def seen_turns(ask: Ask, parts: Sequence[Mapping[str, Any]]) -> dict[Key, Turn]:
     return {(turn.episode, turn.seat, turn.step): turn for turn in found}
 
 
-def parts_of(stored: Sequence[Mapping[str, Any]], seen: Mapping[Key, Turn]) -> list[str | ShownTurn]:
+def parts_of(
+    stored: Sequence[Mapping[str, Any]], seen: Mapping[Key, Turn]
+) -> list[str | ShownTurn]:
     """A prompt as the protocol gave it.  Raises StudyError where a turn is not in the store."""
     found: list[str | ShownTurn] = []
     for part in stored:
@@ -96,7 +107,9 @@ def parts_of(stored: Sequence[Mapping[str, Any]], seen: Mapping[Key, Turn]) -> l
         elif (turn := seen.get((part["episode"], part["seat"], part["step"]))) is not None:
             found.append(ShownTurn(turn, part["face"], part.get("end")))
         else:
-            raise StudyError(f"the prompt shows step {part['step']} of {part['seat']} in episode {part['episode']}, which is not in this store")
+            raise StudyError(
+                f"the prompt shows step {part['step']} of {part['seat']} in episode {part['episode']}, which is not in this store"
+            )
     return found
 
 
@@ -120,11 +133,19 @@ def samplings(stored: str | None, sent: Sequence[str | None]) -> Iterator[Sampli
 def sampling_of(stored: Mapping[str, Any]) -> Sampling:
     """The sampling that a row of seats keeps as JSON."""
     names = {field.name for field in fields(Sampling)}
-    return Sampling(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items() if name in names})
+    return Sampling(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in stored.items()
+            if name in names
+        }
+    )
 
 
 def hash_of(turn: Row, messages: tuple[Message, ...], sampling: Sampling) -> str:
     """The hash that the request has with this sampling."""
-    place = Place(turn["episode"], turn["seat"], turn["step"], 0, turn["phase"] or "", turn["round"] or 0)
+    place = Place(
+        turn["episode"], turn["seat"], turn["step"], 0, turn["phase"] or "", turn["round"] or 0
+    )
     request = Request(messages, sampling, turn["seed"] or 0, place)
     return request_hash(request, request_content(request))

@@ -48,7 +48,9 @@ MOST_CALLS = 5_000
 LARGE_BYTES = 256 * 2**20
 STUDY_KINDS = ("study", "figure", "figure.svg")
 EPISODE_KINDS = ("debate", "question", "call")
-MAKERS = {kind: make for kind, _, make in (*PAGES, *FILES) if kind in ("", *STUDY_KINDS, *EPISODE_KINDS)}
+MAKERS = {
+    kind: make for kind, _, make in (*PAGES, *FILES) if kind in ("", *STUDY_KINDS, *EPISODE_KINDS)
+}
 LINK = re.compile(r'<a\s(?P<before>[^>]*?)href="(?P<href>[^"]*)"[^>]*>(?P<words>.*?)</a>', re.S)
 CHART_LINK = re.compile(r'="/debate/([^"]+)"')
 EPISODES = "select episode, study from plays"
@@ -97,7 +99,13 @@ class Crawl:
 
 
 def publish(
-    db: Path, folder: Path, *, studies: Sequence[str] = (), private: bool = False, calls: bool | None = None, watch: Watch | None = None
+    db: Path,
+    folder: Path,
+    *,
+    studies: Sequence[str] = (),
+    private: bool = False,
+    calls: bool | None = None,
+    watch: Watch | None = None,
 ) -> PublishSummary:
     """Write the pages of a store to a folder that is new, or holds nothing but pages of an earlier publication, which are replaced.
 
@@ -110,7 +118,9 @@ def publish(
     known = [row[0] for row in query(db, "select study from studies order by study")]
     for study in studies:
         if study not in known:
-            raise StudyError(f"there is no study {study!r} in {db.name}; there are: {', '.join(known) or 'none'}")
+            raise StudyError(
+                f"there is no study {study!r} in {db.name}; there are: {', '.join(known) or 'none'}"
+            )
     chosen = frozenset(studies or known)
     turns = sum(n for study, n in query(db, TURNS) if study in chosen)
     with_calls = turns <= MOST_CALLS if calls is None else calls
@@ -119,11 +129,18 @@ def publish(
         site = Site(db, "", static=True, private=private, only=tuple(sorted(studies)))
         crawl = Crawl(site, draft, chosen, dict(query(db, EPISODES).rows), with_calls)
         follow(crawl, watch)
-        for name in sorted({target for listed in map(crawl.linkers.get, crawl.missing) for target in listed or ()}):
+        for name in sorted(
+            {target for listed in map(crawl.linkers.get, crawl.missing) for target in listed or ()}
+        ):
             remove_dead_links(crawl, name)
         shutil.copytree(STATIC, draft / "static", ignore=shutil.ignore_patterns("*.js"))
         (draft / MARKER).write_text(json.dumps({"store": db.name, "pages": crawl.written}) + "\n")
-    return PublishSummary(crawl.written, 0 if with_calls else turns, tuple(sorted(crawl.studies_with_omissions)), tagged)
+    return PublishSummary(
+        crawl.written,
+        0 if with_calls else turns,
+        tuple(sorted(crawl.studies_with_omissions)),
+        tagged,
+    )
 
 
 def check_folder(folder: Path, db: Path) -> set[str]:
@@ -134,15 +151,27 @@ def check_folder(folder: Path, db: Path) -> set[str]:
     """
     for own in (db.resolve(), journal_folder(db), saved_folder(db)):
         if folder == own or folder in own.parents or own in folder.parents:
-            raise StudyError(f"{folder} holds files of the store, or lies among them ({own}); name a folder of its own for the pages")
+            raise StudyError(
+                f"{folder} holds files of the store, or lies among them ({own}); name a folder of its own for the pages"
+            )
     if folder.exists() and not folder.is_dir():
         raise StudyError(f"{folder} is a file; name a folder that is new, or was published before")
     here = list_files(folder)
     ours = here & read_marker(folder)
-    foreign = sorted(path for path in here - ours if path != "CNAME" and not any(part.startswith(".") for part in path.split("/")))
+    foreign = sorted(
+        path
+        for path in here - ours
+        if path != "CNAME" and not any(part.startswith(".") for part in path.split("/"))
+    )
     if foreign:
-        some = ", ".join(map(printable, foreign[:MAX_FILES_NAMED])) + (f" and {len(foreign) - MAX_FILES_NAMED:,} more" if len(foreign) > MAX_FILES_NAMED else "")
-        raise StudyError(f"{folder} holds files that arena publish has not written: {some}; move them away, or name another folder")
+        some = ", ".join(map(printable, foreign[:MAX_FILES_NAMED])) + (
+            f" and {len(foreign) - MAX_FILES_NAMED:,} more"
+            if len(foreign) > MAX_FILES_NAMED
+            else ""
+        )
+        raise StudyError(
+            f"{folder} holds files that arena publish has not written: {some}; move them away, or name another folder"
+        )
     return ours
 
 
@@ -256,10 +285,14 @@ def follow(crawl: Crawl, watch: Watch | None) -> None:
 
 def load_into_memory(con: duckdb.DuckDBPyConnection, db: Path) -> None:
     """Lay the tables of a store that is not large into memory: every page looks its episode up, and unpacking is most of that."""
-    con.execute("set threads = 1")  # one short query after the other: more threads only wait for each other
+    con.execute(
+        "set threads = 1"
+    )  # one short query after the other: more threads only wait for each other
     if db.stat().st_size <= LARGE_BYTES:
         for name in JOURNALED:
-            con.execute(f"create temp table {name}_here as from {name}; create or replace view {name} as from {name}_here")
+            con.execute(
+                f"create temp table {name}_here as from {name}; create or replace view {name} as from {name}_here"
+            )
 
 
 def note_link(crawl: Crawl, target: Target) -> None:
@@ -280,7 +313,11 @@ def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None
     file = file_name(kind, name, dict(asked))
     try:
         found = MAKERS[kind](here, name, dict(asked))
-        content = found.content if isinstance(found, Document) else with_file_links(here, render(here, found)).encode()
+        content = (
+            found.content
+            if isinstance(found, Document)
+            else with_file_links(here, render(here, found)).encode()
+        )
         if isinstance(found, Page) and found.content.get("left_out"):
             crawl.studies_with_omissions.add(name)
     except ArenaError as error:
@@ -310,7 +347,10 @@ def too_few(error: ArenaError) -> bool:
 
 def with_file_links(site: Site, page: str) -> str:
     """A page whose pictures' marks lead to files: where a picture is drawn, its links are the server's."""
-    return CHART_LINK.sub(lambda found: f'="{html.escape(site.link("debate", unquote(html.unescape(found[1]))))}"', page)
+    return CHART_LINK.sub(
+        lambda found: f'="{html.escape(site.link("debate", unquote(html.unescape(found[1]))))}"',
+        page,
+    )
 
 
 def remove_dead_links(crawl: Crawl, file: str) -> None:
@@ -322,7 +362,11 @@ def remove_dead_links(crawl: Crawl, file: str) -> None:
         """A link, or what stands in it."""
         if html.unescape(link["href"]).partition("#")[0] not in gone:
             return link[0]
-        return link["words"] if link["before"].endswith("xlink:") else f'<span class="unpublished">{link["words"]}</span>'
+        return (
+            link["words"]
+            if link["before"].endswith("xlink:")
+            else f'<span class="unpublished">{link["words"]}</span>'
+        )
 
     path = crawl.folder / file
     path.write_text(LINK.sub(link_or_text, path.read_text()))

@@ -61,7 +61,12 @@ def run_in_process(path: Path, sql: str, kind: str, limits: QueryLimits) -> Quer
         with tempfile.TemporaryDirectory(dir=scratch()) as folder:
             paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
             # glibc sets 64 MB of addresses aside for every thread, unless it is told.
-            environment = {**os.environ, "PYTHONPATH": paths, "TMPDIR": folder, "MALLOC_ARENA_MAX": "2"}
+            environment = {
+                **os.environ,
+                "PYTHONPATH": paths,
+                "TMPDIR": folder,
+                "MALLOC_ARENA_MAX": "2",
+            }
             done = subprocess.run(
                 [sys.executable, "-P", "-m", "arena.web.query_worker"],
                 input=pickle.dumps((path, sql, kind, limits)),
@@ -75,7 +80,9 @@ def run_in_process(path: Path, sql: str, kind: str, limits: QueryLimits) -> Quer
     finally:
         SLOTS.release()
     if done.returncode != 0:
-        raise StoreError("the query broke off, most likely for want of memory; narrow it, or run it with arena sql")
+        raise StoreError(
+            "the query broke off, most likely for want of memory; narrow it, or run it with arena sql"
+        )
     found = pickle.loads(done.stdout)
     if isinstance(found, str):
         raise StoreError(found)

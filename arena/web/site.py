@@ -71,7 +71,14 @@ def make_ask(con: duckdb.DuckDBPyConnection) -> Ask:
     def ask(sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
         """All rows of one query, by column name; of named parameters those count that the query names."""
         if isinstance(parameters, Mapping):
-            cursor = con.execute(sql, {name: value for name, value in parameters.items() if re.search(rf"\${name}\b", sql)})
+            cursor = con.execute(
+                sql,
+                {
+                    name: value
+                    for name, value in parameters.items()
+                    if re.search(rf"\${name}\b", sql)
+                },
+            )
         else:
             cursor = con.execute(sql, list(parameters))
         names = [column[0] for column in cursor.description or ()]
@@ -109,7 +116,9 @@ def file_name(kind: str, name: str, query: Mapping[str, str]) -> str:
         return f"static/{name}"
     words = [plain_name(name)] if name else []
     words += [plain_name(query[key]) for key in PAGE_KEYS if key in query]
-    words += [f"{key}={plain_name(value)}" for key, value in sorted(query.items()) if key not in PAGE_KEYS]
+    words += [
+        f"{key}={plain_name(value)}" for key, value in sorted(query.items()) if key not in PAGE_KEYS
+    ]
     folder, _, ending = kind.partition(".")
     if not kind:
         return f"{'.'.join(['index', *words])}.html"
@@ -126,8 +135,13 @@ def plain_name(name: str) -> str:
 
 def store_fingerprint(db: Path) -> str:
     """A word that changes whenever the store does, journals of running studies and saved queries included."""
-    state = [db.stat() if db.exists() else None, *(file.stat() for file in (*journals(db), *saved_folder(db).glob("*.sql")))]
-    return hashlib.sha256(repr([(one.st_mtime_ns, one.st_size) if one else None for one in state]).encode()).hexdigest()[:16]
+    state = [
+        db.stat() if db.exists() else None,
+        *(file.stat() for file in (*journals(db), *saved_folder(db).glob("*.sql"))),
+    ]
+    return hashlib.sha256(
+        repr([(one.st_mtime_ns, one.st_size) if one else None for one in state]).encode()
+    ).hexdigest()[:16]
 
 
 def has_open_run(db: Path) -> bool:

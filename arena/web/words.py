@@ -36,11 +36,16 @@ def safe_html(text: object, longest: int = LONGEST) -> Markup:
         if is_plain(c):
             plain.append(c)
         else:
-            pieces += [escape("".join(plain)), Markup(f'<span class="control" title="a control character">U+{ord(c):04X}</span>')]
+            pieces += [
+                escape("".join(plain)),
+                Markup(f'<span class="control" title="a control character">U+{ord(c):04X}</span>'),
+            ]
             plain = []
     pieces.append(escape("".join(plain)))
     if len(whole) > longest:
-        pieces.append(Markup('<span class="cut">… {:,} more characters</span>').format(len(whole) - longest))
+        pieces.append(
+            Markup('<span class="cut">… {:,} more characters</span>').format(len(whole) - longest)
+        )
     return Markup("").join(pieces)
 
 
@@ -86,11 +91,20 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {"shown": safe_html, "brief": brief, "percent": percent, "number": number, "dollars": dollars, "seconds": seconds}
+    env.filters |= {
+        "shown": safe_html,
+        "brief": brief,
+        "percent": percent,
+        "number": number,
+        "dollars": dollars,
+        "seconds": seconds,
+    }
     return env
 
 
 def render(site: Site, page: Page, *, trusted: bool = False, running: bool = False) -> str:
     """A page as HTML; `trusted`: whether its reader may change something, `running`: whether a run was writing when it was made."""
     template = environment().get_template(page.template)
-    return template.render(site=site, title=page.title, trusted=trusted, live=page.live and running, **page.content)
+    return template.render(
+        site=site, title=page.title, trusted=trusted, live=page.live and running, **page.content
+    )

@@ -46,8 +46,14 @@ DEBATES, DEBATE_LATENCY_S = 200, 0.1
 LONGEST_S, SERVER_S = 120, 1800
 OPEN_FILES = 8192
 # A motion with its background, so that the prompt of an opening speech has 1.8 kB; the bare clients send as many characters.
-MOTION = "This house would count to {}. " + "The house means a count aloud, in order and without a pause, by one person. " * 4
-PROMPT = "{}\n\nGive two arguments and show why each of them decides the motion. " + "Weigh what matters most, and end with it. " * 33
+MOTION = (
+    "This house would count to {}. "
+    + "The house means a count aloud, in order and without a pause, by one person. " * 4
+)
+PROMPT = (
+    "{}\n\nGive two arguments and show why each of them decides the motion. "
+    + "Weigh what matters most, and end with it. " * 33
+)
 
 Ask = Callable[[str], Awaitable[str]]
 Client = Callable[[str], AbstractAsyncContextManager[Ask]]
@@ -98,10 +104,14 @@ async def aiohttp_client(url: str) -> AsyncIterator[Ask]:
     import aiohttp
     import orjson
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers={"Content-Type": "application/json"}) as session:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), headers={"Content-Type": "application/json"}
+    ) as session:
 
         async def ask(words: str) -> str:
-            body = orjson.dumps({"model": "any", "messages": [{"role": "user", "content": words}], "seed": 1})
+            body = orjson.dumps(
+                {"model": "any", "messages": [{"role": "user", "content": words}], "seed": 1}
+            )
             async with session.post(f"{url}/chat/completions", data=body) as response:
                 response.raise_for_status()
                 return orjson.loads(await response.read())["choices"][0]["message"]["content"]
@@ -117,7 +127,9 @@ async def openai_client(url: str) -> AsyncIterator[Ask]:
     async with AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client:
 
         async def ask(words: str) -> str:
-            answer = await client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": words}], seed=1)
+            answer = await client.chat.completions.create(
+                model="gpt-4o-mini", messages=[{"role": "user", "content": words}], seed=1
+            )
             return answer.choices[0].message.content or ""
 
         yield ask
@@ -128,10 +140,14 @@ async def anthropic_client(url: str) -> AsyncIterator[Ask]:
     """The SDK of Anthropic as its README shows it, without retries."""
     from anthropic import AsyncAnthropic
 
-    async with AsyncAnthropic(base_url=url.removesuffix("/v1"), api_key="none", max_retries=0) as client:
+    async with AsyncAnthropic(
+        base_url=url.removesuffix("/v1"), api_key="none", max_retries=0
+    ) as client:
 
         async def ask(words: str) -> str:
-            answer = await client.messages.create(model="claude-any", max_tokens=1024, messages=[{"role": "user", "content": words}])
+            answer = await client.messages.create(
+                model="claude-any", max_tokens=1024, messages=[{"role": "user", "content": words}]
+            )
             return getattr(answer.content[0], "text", "")
 
         yield ask
@@ -147,7 +163,12 @@ async def litellm_client(url: str) -> AsyncIterator[Ask]:
     async def ask(words: str) -> str:
         messages = [{"role": "user", "content": words}]
         answer = await litellm.acompletion(
-            model="openrouter/any/model", messages=messages, api_base=url, api_key="none", num_retries=0, max_retries=0
+            model="openrouter/any/model",
+            messages=messages,
+            api_base=url,
+            api_key="none",
+            num_retries=0,
+            max_retries=0,
         )
         return answer.choices[0].message.content
 
@@ -160,7 +181,9 @@ async def inspect_client(url: str) -> AsyncIterator[Ask]:
     from inspect_ai.model import GenerateConfig, get_model
 
     config = GenerateConfig(max_retries=0, max_connections=100_000, seed=1)
-    async with get_model("openai-api/loop/any", base_url=url, api_key="none", config=config) as model:
+    async with get_model(
+        "openai-api/loop/any", base_url=url, api_key="none", config=config
+    ) as model:
 
         async def ask(words: str) -> str:
             return (await model.generate(words)).completion
@@ -207,12 +230,18 @@ def run_arena(reference: str, store: Path, url: str, load: Load) -> tuple[Clock,
     from protocols.debate import debate
 
     speaker = agent(reference.format(url=url))
-    options, episodes = ({}, load.count) if load.debates else ({"phases": ("opening",)}, load.count // 2)
+    options, episodes = (
+        ({}, load.count) if load.debates else ({"phases": ("opening",)}, load.count // 2)
+    )
     motions = [Subject(MOTION.format(number)) for number in range(episodes)]
-    study = Study(f"{load.calls} calls", [Arm("only", debate, against_itself([speaker]), options)], motions)
+    study = Study(
+        f"{load.calls} calls", [Arm("only", debate, against_itself([speaker]), options)], motions
+    )
     seen: list[Clock] = []
     # The arena calls `watch` when the first call is about to start, and last when all are through and before it folds.
-    summary = Arena(store, concurrency=load.in_flight).run(study, watch=lambda tally: seen.append(now()))
+    summary = Arena(store, concurrency=load.in_flight).run(
+        study, watch=lambda tally: seen.append(now())
+    )
     if (summary.done, summary.replies) != (episodes, load.calls):
         raise SystemExit(f"the study did not finish: {summary}")
     return seen[0], seen[-1]
@@ -240,29 +269,62 @@ SLOTS, FULL = Load(True, DEBATES, 32), Load(True, DEBATES, 400)
 def measure(client: str, store: Path, url: str, load: Load) -> Cost:
     """Measure one client in this process, which does nothing else."""
     began = time.process_time()
-    for package in ("arena.play.run", "agents.providers.http", "protocols.debate") if client in REFERENCES else (client,):
+    for package in (
+        ("arena.play.run", "agents.providers.http", "protocols.debate")
+        if client in REFERENCES
+        else (client,)
+    ):
         __import__(package)
-    work = partial(run_arena, REFERENCES[client], store, url) if client in REFERENCES else partial(run_bare, BARE[client], url)
+    work = (
+        partial(run_arena, REFERENCES[client], store, url)
+        if client in REFERENCES
+        else partial(run_bare, BARE[client], url)
+    )
     work(Load(load.debates, 4, 8))
     ready_s = time.process_time() - began
     began_all = now()
     first, last = work(load)
-    (cpu_s, wall_s), (calls_cpu_s, calls_wall_s) = ([b - a for a, b in zip(*pair, strict=True)] for pair in ((began_all, now()), (first, last)))
+    (cpu_s, wall_s), (calls_cpu_s, calls_wall_s) = (
+        [b - a for a, b in zip(*pair, strict=True)] for pair in ((began_all, now()), (first, last))
+    )
     # ru_maxrss is in kB, on macOS in bytes.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        2**20 if sys.platform == "darwin" else 2**10
+    )
     version = metadata.version("peer-arena" if client in REFERENCES else client)
     return Cost(version, load.calls, cpu_s, calls_cpu_s, wall_s, calls_wall_s, ready_s, peak)
 
 
 def measure_in_process(python: str, client: str, folder: Path, url: str, load: Load) -> Cost:
     """Measure one client in a process of its own; SystemExit with its error where it fails."""
-    loopback = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    addresses = {"OPENAI_BASE_URL": url, "ANTHROPIC_BASE_URL": url.removesuffix("/v1"), "OPENROUTER_API_BASE": url}
+    loopback = {
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    }
+    addresses = {
+        "OPENAI_BASE_URL": url,
+        "ANTHROPIC_BASE_URL": url.removesuffix("/v1"),
+        "OPENROUTER_API_BASE": url,
+    }
     keys = {f"{name}_API_KEY": "none" for name in ("OPENAI", "ANTHROPIC", "OPENROUTER")}
     environment = os.environ | loopback | addresses | keys
     with tempfile.TemporaryDirectory(dir=folder) as made:
-        job = json.dumps({"client": client, "store": str(Path(made) / "a.duckdb"), "url": url, "load": asdict(load)})
-        done = subprocess.run([python, __file__, "--job", job], env=environment, capture_output=True, text=True, timeout=LONGEST_S)
+        job = json.dumps(
+            {
+                "client": client,
+                "store": str(Path(made) / "a.duckdb"),
+                "url": url,
+                "load": asdict(load),
+            }
+        )
+        done = subprocess.run(
+            [python, __file__, "--job", job],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_S,
+        )
     if done.returncode:
         raise SystemExit(f"{client} failed: {done.stderr[-2000:]}")
     return Cost(**json.loads(done.stdout.splitlines()[-1]))
@@ -271,29 +333,49 @@ def measure_in_process(python: str, client: str, folder: Path, url: str, load: L
 def measuring_order(chosen: Sequence[str]) -> list[tuple[str, Load]]:
     """The clients and their loads, in the order of a round; an SDK and our lane over it stand side by side."""
     fast = [client for client in FAST if client in chosen]
-    slow = sorted((client for client in chosen if client not in FAST), key=lambda client: SDK_OF.get(client, client))
-    order = [(client, load) for load in (FEW, MANY) for client in fast] + [(client, SDK) for client in slow]
+    slow = sorted(
+        (client for client in chosen if client not in FAST),
+        key=lambda client: SDK_OF.get(client, client),
+    )
+    order = [(client, load) for load in (FEW, MANY) for client in fast] + [
+        (client, SDK) for client in slow
+    ]
     return order + [(client, load) for load in (SLOTS, FULL) for client in fast]
 
 
 Costs = dict[tuple[str, Load], list[Cost]]
 
 
-def rounds(number: int, order: Sequence[tuple[str, Load]], folder: Path, latency_s: float, inspect: str | None) -> Costs:
+def rounds(
+    number: int,
+    order: Sequence[tuple[str, Load]],
+    folder: Path,
+    latency_s: float,
+    inspect: str | None,
+) -> Costs:
     """Measure all clients in turns, so many rounds, against two servers that differ in their latency."""
     from tests.fake_server import chat_process
 
     costs: Costs = {}
     common = ("--words", str(WORDS), "--max-s", str(SERVER_S))
-    with chat_process("--latency", str(latency_s), *common) as url, chat_process("--latency", str(DEBATE_LATENCY_S), *common) as slow_url:
+    with (
+        chat_process("--latency", str(latency_s), *common) as url,
+        chat_process("--latency", str(DEBATE_LATENCY_S), *common) as slow_url,
+    ):
         for round in range(number):
             for client, load in order:
                 python = inspect if client == "inspect_ai" and inspect else sys.executable
-                cost = measure_in_process(python, client, folder, slow_url if load.debates else url, load)
+                cost = measure_in_process(
+                    python, client, folder, slow_url if load.debates else url, load
+                )
                 costs.setdefault((client, load), []).append(cost)
                 what = f"{load.count} {'debates' if load.debates else 'calls'}, {load.in_flight} in flight"
                 figures = f"{cost.call_ms:.2f} (all: {cost.whole_ms:.2f}) ms per call, {cost.wall_s:.2f} s, {cost.peak_mb:.0f} MB"
-                print(f"round {round + 1} of {number}: {client}, {what}: {figures}", file=sys.stderr, flush=True)
+                print(
+                    f"round {round + 1} of {number}: {client}, {what}: {figures}",
+                    file=sys.stderr,
+                    flush=True,
+                )
     return costs
 
 
@@ -304,12 +386,25 @@ def values_by_round(costs: Costs, client: str, load: Load, figure: str) -> list[
 
 def format_median(costs: Costs, client: str, load: Load, figure: str, digits: int) -> str:
     """The median of a figure over the rounds; nothing where it was not measured."""
-    return f"{statistics.median(values_by_round(costs, client, load, figure)):.{digits}f}" if (client, load) in costs else ""
+    return (
+        f"{statistics.median(values_by_round(costs, client, load, figure)):.{digits}f}"
+        if (client, load) in costs
+        else ""
+    )
 
 
-def median_ratio(costs: Costs, figure: str, ours: tuple[str, Load], theirs: tuple[str, Load]) -> float:
+def median_ratio(
+    costs: Costs, figure: str, ours: tuple[str, Load], theirs: tuple[str, Load]
+) -> float:
     """The median over the rounds of our figure over theirs."""
-    return statistics.median(a / b for a, b in zip(values_by_round(costs, *ours, figure), values_by_round(costs, *theirs, figure), strict=True))
+    return statistics.median(
+        a / b
+        for a, b in zip(
+            values_by_round(costs, *ours, figure),
+            values_by_round(costs, *theirs, figure),
+            strict=True,
+        )
+    )
 
 
 def tables(costs: Costs) -> str:
@@ -321,15 +416,29 @@ def tables(costs: Costs) -> str:
     for client in dict.fromkeys(client for client, _ in costs):
         load = FEW if client in FAST else SDK
         cells = [format_median(costs, client, at, "call_ms", 2) for at in (load, MANY)]
-        cells += [format_median(costs, client, load, figure, digits) for figure, digits in (("whole_ms", 2), ("ready_s", 1), ("peak_mb", 0))]
-        lines.append(f"| {name_of(client)} {costs[client, load][0].version} | {' | '.join(cells)} |")
+        cells += [
+            format_median(costs, client, load, figure, digits)
+            for figure, digits in (("whole_ms", 2), ("ready_s", 1), ("peak_mb", 0))
+        ]
+        lines.append(
+            f"| {name_of(client)} {costs[client, load][0].version} | {' | '.join(cells)} |"
+        )
     fast = [client for client in FAST if (client, FULL) in costs]
     if fast:
-        lines += ["", f"| {DEBATES} debates: calls (all) | 32 in flight: wall s | CPU s | 400 in flight: wall s | CPU s | peak MB |", lines[1]]
+        lines += [
+            "",
+            f"| {DEBATES} debates: calls (all) | 32 in flight: wall s | CPU s | 400 in flight: wall s | CPU s | peak MB |",
+            lines[1],
+        ]
     for client in fast:
         pairs = [(load, figure) for load in (SLOTS, FULL) for figure in ("wall_s", "cpu_s")]
-        cells = [f"{format_median(costs, client, load, f'calls_{figure}', 2)} ({format_median(costs, client, load, figure, 2)})" for load, figure in pairs]
-        lines.append(f"| {name_of(client)} | {' | '.join(cells)} | {format_median(costs, client, FULL, 'peak_mb', 0)} |")
+        cells = [
+            f"{format_median(costs, client, load, f'calls_{figure}', 2)} ({format_median(costs, client, load, figure, 2)})"
+            for load, figure in pairs
+        ]
+        lines.append(
+            f"| {name_of(client)} | {' | '.join(cells)} | {format_median(costs, client, FULL, 'peak_mb', 0)} |"
+        )
     return "\n".join(lines)
 
 
@@ -344,22 +453,64 @@ def targets(costs: Costs) -> list[tuple[str, float, str, float]]:
     if all((client, load) in costs for client in FAST for load in (FEW, MANY, SLOTS, FULL)):
         base, ours = FAST
         ideal_s = SLOTS.calls / SLOTS.in_flight * DEBATE_LATENCY_S
-        walls = [statistics.median(values_by_round(costs, ours, SLOTS, figure)) / ideal_s for figure in ("calls_wall_s", "wall_s")]
-        cpus = [median_ratio(costs, figure, (ours, FULL), (base, FULL)) for figure in ("calls_cpu_s", "cpu_s")]
+        walls = [
+            statistics.median(values_by_round(costs, ours, SLOTS, figure)) / ideal_s
+            for figure in ("calls_wall_s", "wall_s")
+        ]
+        cpus = [
+            median_ratio(costs, figure, (ours, FULL), (base, FULL))
+            for figure in ("calls_cpu_s", "cpu_s")
+        ]
         peak = median_ratio(costs, "peak_mb", (ours, FULL), (base, FULL))
         found += [
-            ("CPU per call over aiohttp, 64 in flight (aim 1.6)", median_ratio(costs, "call_ms", (ours, FEW), (base, FEW)), "times", 2.0),
-            ("growth of CPU per call from 64 to 1024 in flight", median_ratio(costs, "call_ms", (ours, MANY), (ours, FEW)), "times", 1.5),
-            (f"{DEBATES} debates, 32 in flight: wall time of the calls over the ideal {ideal_s:.2f} s", walls[0], "times", 1.15),
+            (
+                "CPU per call over aiohttp, 64 in flight (aim 1.6)",
+                median_ratio(costs, "call_ms", (ours, FEW), (base, FEW)),
+                "times",
+                2.0,
+            ),
+            (
+                "growth of CPU per call from 64 to 1024 in flight",
+                median_ratio(costs, "call_ms", (ours, MANY), (ours, FEW)),
+                "times",
+                1.5,
+            ),
+            (
+                f"{DEBATES} debates, 32 in flight: wall time of the calls over the ideal {ideal_s:.2f} s",
+                walls[0],
+                "times",
+                1.15,
+            ),
             ("the same of the whole run, planning and folding included", walls[1], "times", 1.15),
-            (f"{DEBATES} debates, 400 in flight: CPU of the calls over the aiohttp script", cpus[0], "times", 2.0),
+            (
+                f"{DEBATES} debates, 400 in flight: CPU of the calls over the aiohttp script",
+                cpus[0],
+                "times",
+                2.0,
+            ),
             ("the same of the whole run, planning and folding included", cpus[1], "times", 2.0),
-            (f"{DEBATES} debates, 400 in flight: peak memory over the aiohttp script", peak, "times", 2.0),
+            (
+                f"{DEBATES} debates, 400 in flight: peak memory over the aiohttp script",
+                peak,
+                "times",
+                2.0,
+            ),
         ]
     for lane, sdk in SDK_OF.items():
         if {(lane, SDK), (sdk, SDK)} <= costs.keys() and sdk != "litellm":
-            both = zip(values_by_round(costs, lane, SDK, "call_ms"), values_by_round(costs, sdk, SDK, "call_ms"), strict=True)
-            found.append((f"CPU per call of {name_of(lane)} beyond its SDK", statistics.median(a - b for a, b in both), "ms", 0.5))
+            both = zip(
+                values_by_round(costs, lane, SDK, "call_ms"),
+                values_by_round(costs, sdk, SDK, "call_ms"),
+                strict=True,
+            )
+            found.append(
+                (
+                    f"CPU per call of {name_of(lane)} beyond its SDK",
+                    statistics.median(a - b for a, b in both),
+                    "ms",
+                    0.5,
+                )
+            )
     return found
 
 
@@ -375,25 +526,44 @@ def main() -> int:
     chosen = words.parse_args()
     if chosen.job:
         job = json.loads(chosen.job)
-        print(json.dumps(asdict(measure(job["client"], Path(job["store"]), job["url"], Load(**job["load"])))))
+        print(
+            json.dumps(
+                asdict(measure(job["client"], Path(job["store"]), job["url"], Load(**job["load"])))
+            )
+        )
         return 0
     everyone = [*BARE, *REFERENCES]
-    clients = chosen.only.split(",") if chosen.only else [client for client in everyone if client != "arena-litellm"]
+    clients = (
+        chosen.only.split(",")
+        if chosen.only
+        else [client for client in everyone if client != "arena-litellm"]
+    )
     if unknown := set(clients) - set(everyone):
-        words.error(f"there is no client {', '.join(sorted(unknown))}; there are {', '.join(everyone)}")
+        words.error(
+            f"there is no client {', '.join(sorted(unknown))}; there are {', '.join(everyone)}"
+        )
     if "inspect_ai" in clients and not chosen.inspect:
         print("inspect_ai is left out: --inspect names no Python that has it", file=sys.stderr)
         clients.remove("inspect_ai")
     # Above a thousand calls in flight are as many open sockets, here and in the server.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard), hard))
-    costs = rounds(chosen.rounds, measuring_order(clients), chosen.folder, chosen.latency, chosen.inspect)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE,
+        (OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard), hard),
+    )
+    costs = rounds(
+        chosen.rounds, measuring_order(clients), chosen.folder, chosen.latency, chosen.inspect
+    )
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {machine}; medians of {chosen.rounds} rounds; calls take {1000 * chosen.latency:g} ms.\n")
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}, {machine}; medians of {chosen.rounds} rounds; calls take {1000 * chosen.latency:g} ms.\n"
+    )
     print(f"{tables(costs)}\n\n| what | measured | target | |\n|---|---|---|---|")
     held = targets(costs)
     for what, value, unit, limit in held:
-        print(f"| {what} | {value:.2f} {unit} | at most {limit:g} | {'met' if value <= limit else 'missed'} |")
+        print(
+            f"| {what} | {value:.2f} {unit} | at most {limit:g} | {'met' if value <= limit else 'missed'} |"
+        )
     return int(any(value > limit for _, value, _, limit in held))
 
 

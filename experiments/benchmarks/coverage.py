@@ -23,14 +23,21 @@ from protocols.debate import THREE_SPEECHES, debate
 
 def interval_coverage(path: Path, profile: str, seed: int, debates: int) -> dict[str, bool]:
     """Play one study into the store and tell for each quantity whether the report's interval holds the truth."""
-    motions = [Subject(f"This house would hold debate number {number}.") for number in range(debates)]
+    motions = [
+        Subject(f"This house would hold debate number {number}.") for number in range(debates)
+    ]
     lineups = list(against_itself([agent(f"sim/{profile}:seed={seed}")]))
     study = Study(f"coverage {seed}", [Arm("only", debate, lineups)], motions)
     Arena(path).run(study, watch=lambda tally: None)
     [found] = report(path, study.name)
     truth = [expected_confidence(profile, round) for round in range(len(THREE_SPEECHES))]
-    held = {row["phase"]: row["ci_low"] <= mean <= row["ci_high"] for row, mean in zip(found["phases"], truth, strict=True)}
-    return held | {"rise": found["rise"]["ci_low"] <= truth[-1] - truth[0] <= found["rise"]["ci_high"]}
+    held = {
+        row["phase"]: row["ci_low"] <= mean <= row["ci_high"]
+        for row, mean in zip(found["phases"], truth, strict=True)
+    }
+    return held | {
+        "rise": found["rise"]["ci_low"] <= truth[-1] - truth[0] <= found["rise"]["ci_high"]
+    }
 
 
 def shares(profile: str, studies: int, debates: int) -> dict[str, float]:
@@ -38,7 +45,9 @@ def shares(profile: str, studies: int, debates: int) -> dict[str, float]:
     hits: dict[str, int] = {}
     for seed in range(studies):
         with tempfile.TemporaryDirectory() as folder:
-            for name, hit in interval_coverage(Path(folder) / "arena.duckdb", profile, seed, debates).items():
+            for name, hit in interval_coverage(
+                Path(folder) / "arena.duckdb", profile, seed, debates
+            ).items():
                 hits[name] = hits.get(name, 0) + hit
     return {name: count / studies for name, count in hits.items()}
 
@@ -56,7 +65,9 @@ def main() -> int:
         found = shares(chosen.profile, chosen.studies, chosen.debates)
     except ArenaError as error:
         words.error(str(error))
-    print(f"{chosen.studies} studies of {chosen.debates} debates, sim/{chosen.profile}: share of 95% intervals that hold the truth")
+    print(
+        f"{chosen.studies} studies of {chosen.debates} debates, sim/{chosen.profile}: share of 95% intervals that hold the truth"
+    )
     for name, share in found.items():
         print(f"  {name:10} {100 * share:5.1f}%")
     return int(any(not 0.9 <= share <= 0.99 for share in found.values()))

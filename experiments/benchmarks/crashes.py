@@ -62,16 +62,31 @@ def turns(path: Path) -> dict[tuple[str, str, int], str]:
     """The stored turns by key, journals included."""
     if not path.exists():
         return {}
-    return {(episode, seat, step): text for episode, seat, step, text in query(path, "select episode, seat, step, text from turns")}
+    return {
+        (episode, seat, step): text
+        for episode, seat, step, text in query(path, "select episode, seat, step, text from turns")
+    }
 
 
 def start(path: Path, url: str) -> subprocess.Popen[str]:
     """`arena run` as a process of its own."""
     study = path.parent / "study.py"
     study.write_text(STUDY)
-    command = [sys.executable, "-m", "arena", "run", str(study), "-o", f"url={url}", "-o", f"debates={DEBATES}"]
+    command = [
+        sys.executable,
+        "-m",
+        "arena",
+        "run",
+        str(study),
+        "-o",
+        f"url={url}",
+        "-o",
+        f"debates={DEBATES}",
+    ]
     command += ["--db", str(path), "--concurrency", str(CONCURRENCY)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def run_and_kill(path: Path, url: str, after_s: float) -> bool:
@@ -95,7 +110,9 @@ def number(text: str) -> int:
 
 def count_asked_again(log: Path, found: dict[tuple[str, str, int], str]) -> int:
     """How many stored replies were asked for again after they had come."""
-    requests = [row for row in map(json.loads, log.read_text().splitlines()) if row["event"] == "request"]
+    requests = [
+        row for row in map(json.loads, log.read_text().splitlines()) if row["event"] == "request"
+    ]
     body = {row["number"]: row["sha256"] for row in requests}
     last = {row["sha256"]: row["number"] for row in requests}
     return sum(last[body[number(text)]] > number(text) for text in found.values())
@@ -105,15 +122,25 @@ def kill_and_continue(folder: Path, draw: random.Random, kills: int) -> Counts:
     """Studies against the counting server, one store after another, until so many kills have hit."""
     counts = Counts()
     log = folder / "log.jsonl"
-    with chat_process("--numbered", "--latency", str(LATENCY_S), "--log", str(log), "--max-s", "900") as url:
+    with chat_process(
+        "--numbered", "--latency", str(LATENCY_S), "--log", str(log), "--max-s", "900"
+    ) as url:
         while counts.kills < kills:
             path = folder / f"{counts.stores}.duckdb"
             counts.stores += 1
             before: dict[tuple[str, str, int], str] = {}
-            while run_and_kill(path, url, draw.uniform(0.05, LONGEST_S) if counts.kills < kills else 300):
+            while run_and_kill(
+                path, url, draw.uniform(0.05, LONGEST_S) if counts.kills < kills else 300
+            ):
                 counts.kills += 1
                 now = turns(path)
-                counts.hit_in_flight += path.exists() and query(path, "select count(*) from calls where status = 'unknown'").rows[0][0] > 0
+                counts.hit_in_flight += (
+                    path.exists()
+                    and query(path, "select count(*) from calls where status = 'unknown'").rows[0][
+                        0
+                    ]
+                    > 0
+                )
                 counts.lost += len(before.keys() - now.keys())
                 counts.changed += sum(now.get(key, text) != text for key, text in before.items())
                 before = now
@@ -121,7 +148,10 @@ def kill_and_continue(folder: Path, draw: random.Random, kills: int) -> Counts:
             counts.turns += len(found)
             counts.lost += len(before.keys() - found.keys())
             counts.changed += sum(found.get(key, text) != text for key, text in before.items())
-            counts.not_done += DEBATES - query(path, "select count(*) from episodes where status = 'done'").rows[0][0]
+            counts.not_done += (
+                DEBATES
+                - query(path, "select count(*) from episodes where status = 'done'").rows[0][0]
+            )
             counts.asked_again += count_asked_again(log, found)
     return counts
 
@@ -133,7 +163,10 @@ def equal_to_untouched(folder: Path, draw: random.Random) -> bool:
         while run_and_kill(folder / "killed.duckdb", url, waits.pop() if waits else 300):
             pass
         run_and_kill(folder / "untouched.duckdb", url, 300)
-    return query(folder / "killed.duckdb", TRANSCRIPT).rows == query(folder / "untouched.duckdb", TRANSCRIPT).rows
+    return (
+        query(folder / "killed.duckdb", TRANSCRIPT).rows
+        == query(folder / "untouched.duckdb", TRANSCRIPT).rows
+    )
 
 
 def main() -> int:
@@ -149,8 +182,12 @@ def main() -> int:
         equal = equal_to_untouched(Path(folder), draw)
     for name, count in vars(counts).items():
         print(f"{name:14} {count}")
-    print(f"{'killed = not':14} {'equal' if equal else 'DIFFERENT'}\n{'seconds':14} {time.monotonic() - began:.0f}")
-    return int(bool(counts.lost or counts.changed or counts.asked_again or counts.not_done or not equal))
+    print(
+        f"{'killed = not':14} {'equal' if equal else 'DIFFERENT'}\n{'seconds':14} {time.monotonic() - began:.0f}"
+    )
+    return int(
+        bool(counts.lost or counts.changed or counts.asked_again or counts.not_done or not equal)
+    )
 
 
 if __name__ == "__main__":

@@ -27,7 +27,9 @@ def time_study(path: Path, debates: int, latency_s: float, in_flight: int) -> tu
     """(wall seconds, processor seconds of this process) for the study."""
     with chat_process("--latency", str(latency_s)) as url:
         motions = [Subject(f"This house would hold debate number {n}.") for n in range(debates)]
-        study = Study("depth", [Arm("only", debate, against_itself([agent(f"http/any@{url}")]))], motions)
+        study = Study(
+            "depth", [Arm("only", debate, against_itself([agent(f"http/any@{url}")]))], motions
+        )
         wall, cpu = time.perf_counter(), time.process_time()
         summary = Arena(path, concurrency=in_flight).run(study)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -45,8 +47,12 @@ def main() -> int:
     chosen = words.parse_args()
     limit = max(len(THREE_SPEECHES), 6 * chosen.debates / chosen.in_flight) * chosen.latency
     with tempfile.TemporaryDirectory() as folder:
-        wall, cpu = time_study(Path(folder) / "a.duckdb", chosen.debates, chosen.latency, chosen.in_flight)
-    print(f"{chosen.debates} debates: {wall:.2f} s, limit {limit:.2f} s, ratio {wall / limit:.2f}, processor {cpu:.2f} s")
+        wall, cpu = time_study(
+            Path(folder) / "a.duckdb", chosen.debates, chosen.latency, chosen.in_flight
+        )
+    print(
+        f"{chosen.debates} debates: {wall:.2f} s, limit {limit:.2f} s, ratio {wall / limit:.2f}, processor {cpu:.2f} s"
+    )
     return int(wall > 1.3 * limit)
 
 

@@ -22,7 +22,13 @@ from logging import getLogger
 
 import numpy as np
 import torch
-from transformers import ContinuousBatchingConfig, GenerationConfig, PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
+from transformers import (
+    ContinuousBatchingConfig,
+    GenerationConfig,
+    PreTrainedModel,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 from transformers.utils import logging
 
 from agents.local.cache import SlotRows
@@ -36,16 +42,38 @@ GREEDY = TokenSampling(0.0)
 NEAR_TIE = 1e-4
 SHAPES = {
     "small": Qwen3Config(
-        vocab_size=8192, hidden_size=256, intermediate_size=768, num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=4, head_dim=32
+        vocab_size=8192,
+        hidden_size=256,
+        intermediate_size=768,
+        num_hidden_layers=4,
+        num_attention_heads=8,
+        num_key_value_heads=4,
+        head_dim=32,
     ),
     "smallest": Qwen3Config(
-        vocab_size=64, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1, num_key_value_heads=1, head_dim=8
+        vocab_size=64,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        head_dim=8,
     ),
     "wide": Qwen3Config(
-        vocab_size=151_936, hidden_size=1024, intermediate_size=3072, num_hidden_layers=4, num_attention_heads=16, num_key_value_heads=8
+        vocab_size=151_936,
+        hidden_size=1024,
+        intermediate_size=3072,
+        num_hidden_layers=4,
+        num_attention_heads=16,
+        num_key_value_heads=8,
     ),
     "8b": Qwen3Config(
-        vocab_size=151_936, hidden_size=4096, intermediate_size=12_288, num_hidden_layers=36, num_attention_heads=32, num_key_value_heads=8
+        vocab_size=151_936,
+        hidden_size=4096,
+        intermediate_size=12_288,
+        num_hidden_layers=36,
+        num_attention_heads=32,
+        num_key_value_heads=8,
     ),
 }
 
@@ -82,7 +110,10 @@ def equal_load(count: int, words: int, length: int = 32, longest: int = 64) -> L
 def ragged_load(words: int, count: int = 48) -> Load:
     """Prompts of 8 to 64 tokens, continued by 8 to 96."""
     draw = random.Random(7)
-    return Load([draw.choices(range(words), k=draw.randrange(8, 65)) for _ in range(count)], [draw.randrange(8, 97) for _ in range(count)])
+    return Load(
+        [draw.choices(range(words), k=draw.randrange(8, 65)) for _ in range(count)],
+        [draw.randrange(8, 97) for _ in range(count)],
+    )
 
 
 def by_engine(model: PreTrainedModel, load: Load, slots: int) -> list[tuple[int, ...]]:
@@ -91,7 +122,10 @@ def by_engine(model: PreTrainedModel, load: Load, slots: int) -> list[tuple[int,
     async def replies() -> list[GenerationResult]:
         """All of them, from an engine of their own."""
         engine = Engine(SlotRows(model, slots, 256), str)
-        jobs = [Job(tuple(ids), longest, GREEDY) for ids, longest in zip(load.prompts, load.longest, strict=True)]
+        jobs = [
+            Job(tuple(ids), longest, GREEDY)
+            for ids, longest in zip(load.prompts, load.longest, strict=True)
+        ]
         try:
             return list(await asyncio.gather(*map(engine.generate, jobs)))
         finally:
@@ -108,17 +142,29 @@ def by_generate(model: PreTrainedModel, load: Load, slots: int) -> list[tuple[in
         prompts, longest = load.prompts[first : first + slots], load.longest[first : first + slots]
         width = max(map(len, prompts))
         ids = torch.tensor([[0] * (width - len(one)) + one for one in prompts], device=model.device)
-        mask = torch.tensor([[0] * (width - len(one)) + [1] * len(one) for one in prompts], device=model.device)
-        whole = model.generate(ids, attention_mask=mask, max_new_tokens=max(longest), do_sample=False, pad_token_id=0)
-        replies += [tuple(row[width : width + many]) for row, many in zip(whole.tolist(), longest, strict=True)]
+        mask = torch.tensor(
+            [[0] * (width - len(one)) + [1] * len(one) for one in prompts], device=model.device
+        )
+        whole = model.generate(
+            ids, attention_mask=mask, max_new_tokens=max(longest), do_sample=False, pad_token_id=0
+        )
+        replies += [
+            tuple(row[width : width + many])
+            for row, many in zip(whole.tolist(), longest, strict=True)
+        ]
     return replies
 
 
 def by_continuous_batching(model: PreTrainedModel, load: Load, slots: int) -> list[tuple[int, ...]]:
     """The replies of transformers' own continuous batching."""
-    settings = GenerationConfig(max_new_tokens=max(load.longest), do_sample=False, eos_token_id=-1, pad_token_id=0)
+    settings = GenerationConfig(
+        max_new_tokens=max(load.longest), do_sample=False, eos_token_id=-1, pad_token_id=0
+    )
     before = model.config._attn_implementation
-    manager = model.init_continuous_batching(generation_config=settings, continuous_batching_config=ContinuousBatchingConfig(num_blocks=128))
+    manager = model.init_continuous_batching(
+        generation_config=settings,
+        continuous_batching_config=ContinuousBatchingConfig(num_blocks=128),
+    )
     manager.start()
     try:
         names = [
@@ -149,8 +195,13 @@ def speed(model: PreTrainedModel, rounds: int) -> None:
     """Print tokens per second of each lane on each load, and their ratio to static `generate`."""
     clock = time.perf_counter if model.device.type == "cuda" else time.process_time
     words = model.config.vocab_size
-    loads = {f"{n} equal": (equal_load(n, words), n) for n in (1, 4, 16, 64)} | {"48 ragged in 16 rows": (ragged_load(words), 16)}
-    print(f"{'tokens per CPU second (ratio to generate)':45}" + "".join(f"{lane:>22}" for lane in LANES))
+    loads = {f"{n} equal": (equal_load(n, words), n) for n in (1, 4, 16, 64)} | {
+        "48 ragged in 16 rows": (ragged_load(words), 16)
+    }
+    print(
+        f"{'tokens per CPU second (ratio to generate)':45}"
+        + "".join(f"{lane:>22}" for lane in LANES)
+    )
     for name, (load, slots) in loads.items():
         took: dict[str, list[float]] = {lane: [] for lane in LANES}
         for _ in range(rounds):
@@ -160,7 +211,9 @@ def speed(model: PreTrainedModel, rounds: int) -> None:
                 took[lane].append(clock() - before)
         cells = []
         for lane in LANES:
-            ratio = statistics.median(b / a for a, b in zip(took[lane], took["generate"], strict=True))
+            ratio = statistics.median(
+                b / a for a, b in zip(took[lane], took["generate"], strict=True)
+            )
             cells.append(f"{load.tokens / statistics.median(took[lane]):9.0f} ({ratio:.2f})")
         print(f"{name:45}" + "".join(f"{cell:>22}" for cell in cells))
 
@@ -174,10 +227,16 @@ def ties(model: PreTrainedModel) -> None:
         where = next((n for n, (x, y) in enumerate(zip(a, b, strict=True)) if x != y), None)
         if where is not None:
             with torch.inference_mode():
-                logits = model(torch.tensor([[*prompt, *b[:where]]], device=model.device)).logits[0, -1].float()
+                logits = (
+                    model(torch.tensor([[*prompt, *b[:where]]], device=model.device))
+                    .logits[0, -1]
+                    .float()
+                )
             gaps.append(float((logits[a[where]] - logits[b[where]]).abs()))
     far = [gap for gap in gaps if gap >= NEAR_TIE]
-    print(f"greedy replies that differ from generate alone: {len(gaps)} of {len(ours)}, of which no near-tie (gap >= {NEAR_TIE:g}): {len(far)}")
+    print(
+        f"greedy replies that differ from generate alone: {len(gaps)} of {len(ours)}, of which no near-tie (gap >= {NEAR_TIE:g}): {len(far)}"
+    )
 
 
 @dataclass(frozen=True)
@@ -199,7 +258,9 @@ class Leap:
     def lower_bound(self) -> int:
         """The fewest tokens that must go through the model: the prompt once, everything that is added once for each path."""
         block = self.lead + self.summary + self.comments
-        return self.prompt + self.paths * ((self.blocks + 1) * self.think + self.blocks * block + self.cue + self.answer)
+        return self.prompt + self.paths * (
+            (self.blocks + 1) * self.think + self.blocks * block + self.cue + self.answer
+        )
 
     @property
     def tokens_without_cache(self) -> int:
@@ -228,8 +289,13 @@ async def leap(engine: Engine, sizes: Leap, words: int) -> None:
 
     async def go_on(count: int) -> None:
         """Let every path generate so many tokens."""
-        jobs = [Job(tuple(path), count, TokenSampling(1.0), seed=draw.randrange(2**31), group="episode") for path in paths]
-        for path, reply in zip(paths, await asyncio.gather(*map(engine.generate, jobs)), strict=True):
+        jobs = [
+            Job(tuple(path), count, TokenSampling(1.0), seed=draw.randrange(2**31), group="episode")
+            for path in paths
+        ]
+        for path, reply in zip(
+            paths, await asyncio.gather(*map(engine.generate, jobs)), strict=True
+        ):
             path.extend(reply.ids)
 
     prompt = some(sizes.prompt)
@@ -250,7 +316,11 @@ async def leap(engine: Engine, sizes: Leap, words: int) -> None:
 
 def leap_tokens(sizes: Leap) -> None:
     """Print what a LeaP-shaped load takes in forward tokens, beside the bound and beside reading every prompt again."""
-    longest = sizes.prompt + (sizes.blocks + 1) * (sizes.think + sizes.lead + sizes.summary + sizes.comments) + sizes.answer
+    longest = (
+        sizes.prompt
+        + (sizes.blocks + 1) * (sizes.think + sizes.lead + sizes.summary + sizes.comments)
+        + sizes.answer
+    )
     model = make_model("smallest", "cpu", "float32", longest)
     engine = Engine(SlotRows(model, sizes.paths, longest), str)
     before = time.process_time()
@@ -297,13 +367,26 @@ def limits_of_gpu(model: PreTrainedModel) -> None:
     peak = 10 * 2 * 8192**3 / gpu_seconds(lambda: [square @ square for _ in range(10)])
     for rows, context in ((1, 512), (16, 512), (64, 512)):
         cache, one = SlotRows(model, rows, context + 64), np.ones((rows, 1), np.int64)
-        took = gpu_seconds(lambda c=cache, ids=one, at=one * context: [c.forward(0, ids, at) for _ in range(20)]) / 20
+        took = (
+            gpu_seconds(
+                lambda c=cache, ids=one, at=one * context: [
+                    c.forward(0, ids, at) for _ in range(20)
+                ]
+            )
+            / 20
+        )
         share = (weights + rows * context * bytes_per_token(model)) / took / bandwidth
-        print(f"decode, {rows:2} rows at {context}: {1e3 * took:.2f} ms a step, {100 * share:.0f}% of the bandwidth of a copy")
+        print(
+            f"decode, {rows:2} rows at {context}: {1e3 * took:.2f} ms a step, {100 * share:.0f}% of the bandwidth of a copy"
+        )
     cache = SlotRows(model, 1, 4096)
-    took = gpu_seconds(lambda: cache.forward(0, np.ones((1, 4096), np.int64), np.arange(4096)[None]))
+    took = gpu_seconds(
+        lambda: cache.forward(0, np.ones((1, 4096), np.int64), np.arange(4096)[None])
+    )
     share = 2 * 4096 * sum(weight.numel() for weight in model.parameters()) / took / peak
-    print(f"prefill, 4096 tokens: {1e3 * took:.1f} ms, {100 * share:.0f}% of the arithmetic of a matrix product")
+    print(
+        f"prefill, 4096 tokens: {1e3 * took:.1f} ms, {100 * share:.0f}% of the arithmetic of a matrix product"
+    )
 
 
 def gpu_seconds(work: Callable[[], object]) -> float:
@@ -318,9 +401,15 @@ def gpu_seconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     """Run what the arguments ask for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--full", action="store_true", help="the LeaP-shaped load at the paper's size (some CPU minutes)")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="the LeaP-shaped load at the paper's size (some CPU minutes)",
+    )
     parser.add_argument("--shape", choices=SHAPES, default="small")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")

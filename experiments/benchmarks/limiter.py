@@ -47,7 +47,9 @@ def most_within(times: Sequence[float], window_s: float) -> int:
     return most
 
 
-async def measure(name: str, enter: Callable[[], Awaitable[object]], waiters: int, seconds: float) -> Measurement:
+async def measure(
+    name: str, enter: Callable[[], Awaitable[object]], waiters: int, seconds: float
+) -> Measurement:
     """Let the waiters loose before a limiter; stop after some seconds."""
     gone: list[tuple[int, float]] = []
 
@@ -72,8 +74,15 @@ async def measure(name: str, enter: Callable[[], Awaitable[object]], waiters: in
 async def compare(waiters: int, per_second: int, seconds: float) -> list[Measurement]:
     """Our gates and the bare library, one after the other."""
     pace = RateLimiter(waiters, {"p": Limit(rpm=60 * per_second)})
-    ours = await measure("arena.calls.rate_limits", lambda: pace.enter("p/model", REQUEST), waiters, seconds)
-    return [ours, await measure("asyncio-throttle alone", Throttler(per_second, 1.0).acquire, waiters, seconds)]
+    ours = await measure(
+        "arena.calls.rate_limits", lambda: pace.enter("p/model", REQUEST), waiters, seconds
+    )
+    return [
+        ours,
+        await measure(
+            "asyncio-throttle alone", Throttler(per_second, 1.0).acquire, waiters, seconds
+        ),
+    ]
 
 
 def main() -> int:
@@ -84,11 +93,17 @@ def main() -> int:
     words.add_argument("--seconds", type=float, default=5.0)
     chosen = words.parse_args()
     found = asyncio.run(compare(chosen.waiters, chosen.per_second, chosen.seconds))
-    print("| limiter | percent of a core | most in any second | out of order | calls per second |\n|---|---|---|---|---|")
+    print(
+        "| limiter | percent of a core | most in any second | out of order | calls per second |\n|---|---|---|---|---|"
+    )
     for one in found:
-        print(f"| {one.name} | {one.percent:.1f} | {one.most_in_a_second} | {one.inversions} | {one.rate:.1f} |")
+        print(
+            f"| {one.name} | {one.percent:.1f} | {one.most_in_a_second} | {one.inversions} | {one.rate:.1f} |"
+        )
     ours = found[0]
-    return int(ours.percent >= 2 or ours.most_in_a_second > chosen.per_second or ours.inversions > 0)
+    return int(
+        ours.percent >= 2 or ours.most_in_a_second > chosen.per_second or ours.inversions > 0
+    )
 
 
 if __name__ == "__main__":

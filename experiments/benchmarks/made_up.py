@@ -27,9 +27,19 @@ from protocols.debate import THREE_SPEECHES, rating_instructions, speech_instruc
 from protocols.judging import EITHER, FORM, RUBRIC, SCHEDULES, TASK
 
 SIDES = ("proposition", "opposition")
-MODELS = ("sim/even", "sim/modest", "sim/confident", "sim/overconfident", "sim/erratic", "sim/confident:words=60")
+MODELS = (
+    "sim/even",
+    "sim/modest",
+    "sim/confident",
+    "sim/overconfident",
+    "sim/erratic",
+    "sim/confident:words=60",
+)
 JUDGES = ("sim/judge:seed=1", "sim/judge:seed=2")
-MOTIONS = tuple(Subject(f"This house would settle question number {number}.", source="made up") for number in range(200))
+MOTIONS = tuple(
+    Subject(f"This house would settle question number {number}.", source="made up")
+    for number in range(200)
+)
 STUDIES = 20
 IN_FLIGHT = 32
 WORDS_A_TURN = 222  # with spaces and tags some 1.5 kB of text
@@ -52,8 +62,15 @@ class Source:
 
     def __init__(self, seed: int = 1) -> None:
         self.random, self._numpy = random.Random(seed), np.random.default_rng(seed)
-        syllables = [a + b for a in [*"bdfgklmnprstvz", "st", "tr", "sh"] for b in [*"aeiou", "an", "er", "in", "or"]]
-        words = ["".join(self.random.choices(syllables, k=self.random.randint(1, 2) + (n > 200))) for n in range(20_000)]
+        syllables = [
+            a + b
+            for a in [*"bdfgklmnprstvz", "st", "tr", "sh"]
+            for b in [*"aeiou", "an", "er", "in", "or"]
+        ]
+        words = [
+            "".join(self.random.choices(syllables, k=self.random.randint(1, 2) + (n > 200)))
+            for n in range(20_000)
+        ]
         self._words = np.array([*words, *(f"{word}." for word in words)], dtype=object)
         shares = 1 / (np.arange(20_000) + 2.7)
         self._shares = np.cumsum(shares / shares.sum())
@@ -65,7 +82,9 @@ class Source:
         count = int(mean * self.random.lognormvariate(-0.06, 0.35)) + 3
         if len(self._drawn) < count:
             drawn = np.searchsorted(self._shares, self._numpy.random(200_000)).clip(max=19_999)
-            self._drawn = self._words[drawn + 20_000 * (self._numpy.random(200_000) < 0.08)].tolist()
+            self._drawn = self._words[
+                drawn + 20_000 * (self._numpy.random(200_000) < 0.08)
+            ].tolist()
         words, self._drawn[-count:] = self._drawn[-count:], []
         return " ".join(words)
 
@@ -87,20 +106,32 @@ def write(path: Path, turns: int) -> int:
         study = f"made up {number + 1:02d}"
         judged: list[MadeUpDebate] = []
         written += write_run(path, source, study, debate_lines(source, study, debates, judged))
-        written += write_run(path, source, f"{study} jury", judging_lines(source, f"{study} jury", judged))
+        written += write_run(
+            path, source, f"{study} jury", judging_lines(source, f"{study} jury", judged)
+        )
     return written
 
 
 def write_run(path: Path, source: Source, study: str, lines: Iterator[bytes]) -> int:
     """The journals of one run, a new one whenever 64 MB are full; returns the number of turns."""
     run, turns, segment, left = f"{source.tick():%Y%m%dT%H%M%S}-{source.id(6)}", 0, 0, True
-    origin = {"run": run, "study": study, "origin": "played", "simulated": True, "planned": 0, "host": "made up", "pid": 1}
+    origin = {
+        "run": run,
+        "study": study,
+        "origin": "played",
+        "simulated": True,
+        "planned": 0,
+        "host": "made up",
+        "pid": 1,
+    }
 
     def one_segment() -> Iterator[bytes]:
         nonlocal turns, left
         size = 0
         if segment == 0:
-            yield line("runs", {**origin, "versions": {"python": "3.11"}, "started_at": source.tick()})
+            yield line(
+                "runs", {**origin, "versions": {"python": "3.11"}, "started_at": source.tick()}
+            )
         for one in lines:
             one = one.replace(b'"RUN"', b'"' + run.encode() + b'"', 1)
             turns += one.startswith(b'{"t":"turns"')
@@ -116,100 +147,248 @@ def write_run(path: Path, source: Source, study: str, lines: Iterator[bytes]) ->
     return turns
 
 
-def debate_lines(source: Source, study: str, debates: int, judged: list[MadeUpDebate]) -> Iterator[bytes]:
+def debate_lines(
+    source: Source, study: str, debates: int, judged: list[MadeUpDebate]
+) -> Iterator[bytes]:
     """The lines of a study's debates, IN_FLIGHT of them at a time; what is to be judged is added to `judged`."""
     for motion in MOTIONS:
         yield line("subjects", {"subject": subject_id(motion), **row_of(motion)})
     for first in range(0, debates, IN_FLIGHT):
-        playing = [MadeUpDebate(source.id(), source.random.choice(MOTIONS)) for _ in range(min(IN_FLIGHT, debates - first))]
+        playing = [
+            MadeUpDebate(source.id(), source.random.choice(MOTIONS))
+            for _ in range(min(IN_FLIGHT, debates - first))
+        ]
         failed = {made.episode for made in playing if source.random.random() < 0.01}
         for made in playing:
-            yield from entry_lines(source, study, "debate", made.episode, subject_id(made.motion), source.random.choices(MODELS, k=2))
+            yield from entry_lines(
+                source,
+                study,
+                "debate",
+                made.episode,
+                subject_id(made.motion),
+                source.random.choices(MODELS, k=2),
+            )
         for round, phase in enumerate(THREE_SPEECHES):
-            speakers = [(made, side) for made in playing for side in SIDES if not (round and made.episode in failed)]
+            speakers = [
+                (made, side)
+                for made in playing
+                for side in SIDES
+                if not (round and made.episode in failed)
+            ]
             for made, side in source.random.sample(speakers, len(speakers)):
                 yield from speech_lines(source, made, side, phase, round)
         for made in playing:
-            ending = {"status": "failed", "error_kind": "Unreachable", "error": "no answer"} if made.episode in failed else {"status": "done"}
-            yield line("statuses", {"episode": made.episode, "run": "RUN", **ending, "ended_at": source.tick()})
+            ending = (
+                {"status": "failed", "error_kind": "Unreachable", "error": "no answer"}
+                if made.episode in failed
+                else {"status": "done"}
+            )
+            yield line(
+                "statuses",
+                {"episode": made.episode, "run": "RUN", **ending, "ended_at": source.tick()},
+            )
             if made.episode not in failed and source.random.random() < 0.25:
                 judged.append(made)
 
 
-def entry_lines(source: Source, study: str, protocol: str, episode: str, subject: str, models: Sequence[str]) -> Iterator[bytes]:
+def entry_lines(
+    source: Source, study: str, protocol: str, episode: str, subject: str, models: Sequence[str]
+) -> Iterator[bytes]:
     """What an episode begins with."""
-    play = {"study": study, "arm": "round robin", "protocol": protocol, "version": "1", "code_hash": protocol * 8, "options": {}}
-    yield line("plays", {"episode": episode, **play, "subject": subject, "repeat": 0, "started_at": source.tick()})
+    play = {
+        "study": study,
+        "arm": "round robin",
+        "protocol": protocol,
+        "version": "1",
+        "code_hash": protocol * 8,
+        "options": {},
+    }
+    yield line(
+        "plays",
+        {"episode": episode, **play, "subject": subject, "repeat": 0, "started_at": source.tick()},
+    )
     for seat, model in zip(SIDES if protocol == "debate" else ("judge",), models, strict=True):
-        row = {"agent": model, "model": model, "system": "", "sampling": {"temperature": 0.7, "max_tokens": 2000}, "seeds": "sent"}
+        row = {
+            "agent": model,
+            "model": model,
+            "system": "",
+            "sampling": {"temperature": 0.7, "max_tokens": 2000},
+            "seeds": "sent",
+        }
         yield line("seats", {"episode": episode, "seat": seat, **row})
 
 
-def speech_lines(source: Source, made: MadeUpDebate, side: str, phase: str, round: int) -> Iterator[bytes]:
+def speech_lines(
+    source: Source, made: MadeUpDebate, side: str, phase: str, round: int
+) -> Iterator[bytes]:
     """A call and the speech that it brought."""
     speech, thoughts = source.text(0.75 * WORDS_A_TURN), source.text(0.25 * WORDS_A_TURN)
-    rating = None if source.random.random() < 0.03 else min(100, max(0, round + int(source.random.gauss(72, 12))))
+    rating = (
+        None
+        if source.random.random() < 0.03
+        else min(100, max(0, round + int(source.random.gauss(72, 12))))
+    )
     history = [(seat, THREE_SPEECHES[step], step) for step in range(round) for seat in SIDES]
-    prompt: list[Row] = [{"text": instructions(made.motion, side, phase)}, {"text": "\nThe debate so far:\n"}]
+    prompt: list[Row] = [
+        {"text": instructions(made.motion, side, phase)},
+        {"text": "\nThe debate so far:\n"},
+    ]
     for seat, earlier, step in history:
         face = "own" if seat == side else "public"
-        prompt += [{"text": f"\n--- {seat}, {earlier} ---\n"}, {"episode": made.episode, "seat": seat, "step": step, "face": face}]
+        prompt += [
+            {"text": f"\n--- {seat}, {earlier} ---\n"},
+            {"episode": made.episode, "seat": seat, "step": step, "face": face},
+        ]
         prompt.append({"text": "\n"})
     prompt.append({"text": rating_instructions(phase, "private", "both", "plain")})
-    text = f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n" + ("" if rating is None else f"<rating>{rating}%</rating>")
+    text = f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n" + (
+        "" if rating is None else f"<rating>{rating}%</rating>"
+    )
     # A reply that was cut off has no end of its speech, so that nothing of it may be shown.
     public = None if source.random.random() < 0.003 else speech
-    read: Row = {"public": public, "thoughts": thoughts, "confidence": rating and rating / 100, "answer": None, "flags": []}
+    read: Row = {
+        "public": public,
+        "thoughts": thoughts,
+        "confidence": rating and rating / 100,
+        "answer": None,
+        "flags": [],
+    }
     read["confidence_status"] = "no rating" if rating is None else "read"
-    yield from turn_lines(source, {"episode": made.episode, "seat": side, "step": round}, {"phase": phase, "round": round}, text, prompt, read)
+    yield from turn_lines(
+        source,
+        {"episode": made.episode, "seat": side, "step": round},
+        {"phase": phase, "round": round},
+        text,
+        prompt,
+        read,
+    )
 
 
-def instructions(motion: Subject, side: str, phase: str, known: dict[tuple[str, str, str], str] = {}) -> str:  # noqa: B006
+def instructions(
+    motion: Subject, side: str, phase: str, known: dict[tuple[str, str, str], str] = {}
+) -> str:  # noqa: B006
     """What stands before the history, made once for each motion, side and phase."""
     if (found := known.get((motion.text, side, phase))) is None:
-        found = known[motion.text, side, phase] = speech_instructions(motion, Seat(side, agent("sim/even")), phase, "none")
+        found = known[motion.text, side, phase] = speech_instructions(
+            motion, Seat(side, agent("sim/even")), phase, "none"
+        )
     return found
 
 
 def judging_lines(source: Source, study: str, judged: Sequence[MadeUpDebate]) -> Iterator[bytes]:
     """The lines of a jury's study: every judge reads every debate once."""
     for made in judged:
-        debate = Subject(f"{made.motion.text}\n(debate {made.episode}, public words {source.id()})", source=made.episode)
+        debate = Subject(
+            f"{made.motion.text}\n(debate {made.episode}, public words {source.id()})",
+            source=made.episode,
+        )
         yield line("subjects", {"subject": subject_id(debate), **row_of(debate), "kind": "debate"})
         for judge in JUDGES:
-            episode, winner, sure = source.id(), SIDES[int(source.random.random() < 0.45)], round(source.random.uniform(0.5, 1), 2)
+            episode, winner, sure = (
+                source.id(),
+                SIDES[int(source.random.random() < 0.45)],
+                round(source.random.uniform(0.5, 1), 2),
+            )
             yield from entry_lines(source, study, "judging", episode, subject_id(debate), [judge])
             reasons = source.text(80)
             text = f"<reasons>{reasons}</reasons>\n<winner>{winner}</winner>\n<rating>{100 * sure:g}%</rating>"
-            read = {"public": reasons, "thoughts": None, "confidence": sure, "confidence_status": "read", "answer": winner, "flags": []}
-            place, prompt = {"episode": episode, "seat": "judge", "step": 0}, judging_prompt(made, source.id(8))
-            yield from turn_lines(source, place, {"phase": "verdict", "round": 0}, text, prompt, read)
-            word = {"debate": made.episode, "judge": judge, "winner": winner, "confidence": sure, "reasons": reasons, "status": "read"}
-            yield line("rulings", {"episode": episode, **word, "seat_order": "as played", "repeat": 0})
-            yield line("statuses", {"episode": episode, "run": "RUN", "status": "done", "ended_at": source.tick()})
+            read = {
+                "public": reasons,
+                "thoughts": None,
+                "confidence": sure,
+                "confidence_status": "read",
+                "answer": winner,
+                "flags": [],
+            }
+            place, prompt = (
+                {"episode": episode, "seat": "judge", "step": 0},
+                judging_prompt(made, source.id(8)),
+            )
+            yield from turn_lines(
+                source, place, {"phase": "verdict", "round": 0}, text, prompt, read
+            )
+            word = {
+                "debate": made.episode,
+                "judge": judge,
+                "winner": winner,
+                "confidence": sure,
+                "reasons": reasons,
+                "status": "read",
+            }
+            yield line(
+                "rulings", {"episode": episode, **word, "seat_order": "as played", "repeat": 0}
+            )
+            yield line(
+                "statuses",
+                {"episode": episode, "run": "RUN", "status": "done", "ended_at": source.tick()},
+            )
 
 
 def judging_prompt(made: MadeUpDebate, code: str) -> list[Row]:
     """The parts of a judge's prompt."""
-    words = TASK.format(motion=made.motion.text, first=SIDES[0], second=SIDES[1], schedule=SCHEDULES[False], code=code)
+    words = TASK.format(
+        motion=made.motion.text,
+        first=SIDES[0],
+        second=SIDES[1],
+        schedule=SCHEDULES[False],
+        code=code,
+    )
     prompt: list[Row] = [{"text": words}]
     for step, phase in enumerate(THREE_SPEECHES):
         for seat in SIDES:
-            prompt += [{"text": f"\n[{code}] {seat}, {phase}\n"}, {"episode": made.episode, "seat": seat, "step": step, "face": "public"}]
+            prompt += [
+                {"text": f"\n[{code}] {seat}, {phase}\n"},
+                {"episode": made.episode, "seat": seat, "step": step, "face": "public"},
+            ]
             prompt.append({"text": "\n"})
     return [*prompt, {"text": RUBRIC}, {"text": FORM.format(winners=EITHER)}]
 
 
-def turn_lines(source: Source, place: Row, when: Row, text: str, prompt: list[Row], read: Row) -> Iterator[bytes]:
+def turn_lines(
+    source: Source, place: Row, when: Row, text: str, prompt: list[Row], read: Row
+) -> Iterator[bytes]:
     """A turn with the beginning and the end of its call."""
     sent, began = source.tick(), source.now
-    call = {**place, "ask": 0, "run": "RUN", "attempt": 0, "started_at": sent, "sent": {"temperature": 0.7, "max_tokens": 2000}}
+    call = {
+        **place,
+        "ask": 0,
+        "run": "RUN",
+        "attempt": 0,
+        "started_at": sent,
+        "sent": {"temperature": 0.7, "max_tokens": 2000},
+    }
     yield line("call_starts", call)
-    tokens = {"tokens_in": sum(len(part.get("text", "")) for part in prompt) // 4, "tokens_out": len(text) // 4, "finish_reason": "stop"}
-    cost = {"cost_usd": 1e-6 * tokens["tokens_out"], "cost_source": "made up", "status": "ok", "latency_s": 1.5, "queued_s": 0.001}
+    tokens = {
+        "tokens_in": sum(len(part.get("text", "")) for part in prompt) // 4,
+        "tokens_out": len(text) // 4,
+        "finish_reason": "stop",
+    }
+    cost = {
+        "cost_usd": 1e-6 * tokens["tokens_out"],
+        "cost_source": "made up",
+        "status": "ok",
+        "latency_s": 1.5,
+        "queued_s": 0.001,
+    }
     yield line("call_ends", {**call, **cost, **tokens, "http_status": 200})
-    sample = {"request_hash": source.id(64), "seed": source.random.getrandbits(31), "model_served": "made up", "finish_reason": "stop"}
+    sample = {
+        "request_hash": source.id(64),
+        "seed": source.random.getrandbits(31),
+        "model_served": "made up",
+        "finish_reason": "stop",
+    }
     times = {"started_at": began, "ended_at": source.tick(), "sample_key": source.id(64)}
     nothing = {"prefill": None, "token_ids": None, "reasoning": None, "logprobs": None}
-    turn = {**place, **when, "asks": 1, "text": text, "rating_public": False, "prompt": prompt, **nothing, **sample, **times, **read}
+    turn = {
+        **place,
+        **when,
+        "asks": 1,
+        "text": text,
+        "rating_public": False,
+        "prompt": prompt,
+        **nothing,
+        **sample,
+        **times,
+        **read,
+    }
     yield line("turns", turn)

@@ -28,7 +28,14 @@ TABLES = {
     " latency_s queued_s finish_reason",
     "rulings": "episode debate judge winner confidence reasons status seat_order repeat",
 }
-INDEXES = {"plays": "episode", "statuses": "episode", "seats": "episode", "subjects": "subject", "turns": "episode", "call_ends": "episode"}
+INDEXES = {
+    "plays": "episode",
+    "statuses": "episode",
+    "seats": "episode",
+    "subjects": "subject",
+    "turns": "episode",
+    "call_ends": "episode",
+}
 
 
 def rows(journals: list[Path]) -> Iterator[Row]:
@@ -49,11 +56,16 @@ def write_sqlite(file: Path, journals: list[Path]) -> float:
             con.execute(f"create table {name} ({columns.replace(' ', ', ')})")
         waiting: dict[str, list[tuple[object, ...]]] = {name: [] for name in TABLES}
         columns_of = {name: columns.split() for name, columns in TABLES.items()}
-        inserts = {name: f"insert into {name} values ({', '.join('?' * len(columns))})" for name, columns in columns_of.items()}
+        inserts = {
+            name: f"insert into {name} values ({', '.join('?' * len(columns))})"
+            for name, columns in columns_of.items()
+        }
         for row in rows(journals):
             if (name := row["t"]) not in TABLES:
                 continue
-            waiting[name].append(tuple(to_sqlite_value(row.get(column)) for column in columns_of[name]))
+            waiting[name].append(
+                tuple(to_sqlite_value(row.get(column)) for column in columns_of[name])
+            )
             if len(waiting[name]) == 1000:
                 con.executemany(inserts[name], waiting[name])
                 waiting[name].clear()
@@ -86,12 +98,25 @@ def write_json(folder: Path, journals: list[Path]) -> float:
             motions[row["subject"]] = row["text"]
         elif table == "plays" and row["protocol"] == "debate":
             said = verdicts.pop(row["episode"], [])
-            playing[row["episode"]] = {**row, "motion": motions[row["subject"]], "seats": [], "turns": [], "calls": [], "verdicts": said}
+            playing[row["episode"]] = {
+                **row,
+                "motion": motions[row["subject"]],
+                "seats": [],
+                "turns": [],
+                "calls": [],
+                "verdicts": said,
+            }
         elif table == "statuses" and (debate := playing.pop(row["episode"], None)):
-            debate |= {"status": row["status"], "error": row.get("error"), "ended_at": row["ended_at"]}
+            debate |= {
+                "status": row["status"],
+                "error": row.get("error"),
+                "ended_at": row["ended_at"],
+            }
             (folder / debate["study"]).mkdir(parents=True, exist_ok=True)
             (folder / debate["study"] / f"{row['episode']}.json").write_bytes(orjson.dumps(debate))
-        elif (part := {"seats": "seats", "turns": "turns", "call_ends": "calls"}.get(table)) and row["episode"] in playing:
+        elif (
+            part := {"seats": "seats", "turns": "turns", "call_ends": "calls"}.get(table)
+        ) and row["episode"] in playing:
             playing[row["episode"]][part].append(row)
     return time.process_time() - began
 

@@ -31,13 +31,19 @@ from tests.fake_server import chat_process  # noqa: E402
 def time_simulated(folder: Path, questions: int, paths: int) -> None:
     """Print what the simulated study and its report take."""
     arena = Arena(folder / "sim.duckdb", concurrency=64)
-    study = Study("sim", [Arm("vote", self_consistency, [{"solver": agent("sim/solver")}], {"paths": paths})], simulated_questions(questions))
+    study = Study(
+        "sim",
+        [Arm("vote", self_consistency, [{"solver": agent("sim/solver")}], {"paths": paths})],
+        simulated_questions(questions),
+    )
     began = time.perf_counter()
     summary = arena.run(study, watch=lambda tally: None)
     played = time.perf_counter()
     report(arena.path)
     done = time.perf_counter()
-    print(f"simulated: {summary.replies:,} replies in {played - began:.1f} s, report in {done - played:.1f} s, together {done - began:.1f} s")
+    print(
+        f"simulated: {summary.replies:,} replies in {played - began:.1f} s, report in {done - played:.1f} s, together {done - began:.1f} s"
+    )
 
 
 def over_http(folder: Path, questions: int, paths: int, latency_s: float, in_flight: int) -> None:
@@ -45,27 +51,40 @@ def over_http(folder: Path, questions: int, paths: int, latency_s: float, in_fli
     with chat_process("--latency", str(latency_s)) as url:
         arena = Arena(folder / "http.duckdb", concurrency=in_flight)
         solver = {"solver": agent(f"http/any@{url}")}
-        study = Study("http", [Arm("vote", self_consistency, [solver], {"paths": paths})], simulated_questions(questions))
+        study = Study(
+            "http",
+            [Arm("vote", self_consistency, [solver], {"paths": paths})],
+            simulated_questions(questions),
+        )
         began, cpu = time.perf_counter(), time.process_time()
         summary = arena.run(study, watch=lambda tally: None)
         wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     limit = summary.calls / in_flight * latency_s
-    print(f"over HTTP: {summary.calls:,} calls in {wall:.1f} s, limit {limit:.1f} s, {wall / limit:.2f} times; {cpu:.1f} CPU s")
+    print(
+        f"over HTTP: {summary.calls:,} calls in {wall:.1f} s, limit {limit:.1f} s, {wall / limit:.2f} times; {cpu:.1f} CPU s"
+    )
 
 
 def toy(folder: Path, questions: int) -> None:
     """Print what a vote of 16 adds on the toy."""
     arena = Arena(folder / "toy.duckdb")
     solver = {"solver": agent("toy/sum", sampling=Sampling(temperature=1.7, max_tokens=100))}
-    arms = [Arm("single", single, [solver]), Arm("vote of 16", self_consistency, [solver], {"paths": 16})]
+    arms = [
+        Arm("single", single, [solver]),
+        Arm("vote of 16", self_consistency, [solver], {"paths": 16}),
+    ]
     arena.run(Study("toy", arms, sums(questions)), watch=lambda tally: None)
-    for arm in arena.sql("select arm, questions, round(100 * accuracy, 1) as percent from accuracy order by accuracy").dicts():
+    for arm in arena.sql(
+        "select arm, questions, round(100 * accuracy, 1) as percent from accuracy order by accuracy"
+    ).dicts():
         print(f"toy/sum at temperature 1.7: {arm['arm']}: {arm['percent']}% of {arm['questions']}")
 
 
 def main() -> None:
     """Run what the arguments ask for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--questions", type=int, default=2000)
     parser.add_argument("--paths", type=int, default=8)
     parser.add_argument("--latency", type=float, default=0.1)

@@ -76,7 +76,12 @@ GRID: list[tuple[str, Kind, Kind | None, list[int]]] = [
     ("difference", Kind(start=0.58, own_sd=0.25, unread=0.5), EVEN, [40]),
     ("difference motion", Kind(start=0.54, unread=0.3), EVEN, [20, 40]),
     ("difference debate", Kind(start=0.5, shared_sd=0.2), Kind(shared_sd=0.2), [20]),
-    ("difference debate", Kind(start=0.54, shared_sd=0.2, unread=0.4), Kind(shared_sd=0.2), [20, 60]),
+    (
+        "difference debate",
+        Kind(start=0.54, shared_sd=0.2, unread=0.4),
+        Kind(shared_sd=0.2),
+        [20, 60],
+    ),
 ]
 PLAYED = [Kind(start=0.53, step=0.01), Kind(start=0.56, step=0.02, own_sd=0.15, unread=0.4), EVEN]
 
@@ -86,7 +91,12 @@ def draw_study(draw: random.Random, first: Kind, second: Kind, debates: int) -> 
     study: StudyRatings = []
     for _ in range(debates):
         day = draw.gauss(0.0, 1.0)
-        study.append([[rating(draw, kind, phase, day) for phase in range(PHASES)] for kind in (first, second)])
+        study.append(
+            [
+                [rating(draw, kind, phase, day) for phase in range(PHASES)]
+                for kind in (first, second)
+            ]
+        )
     return study
 
 
@@ -108,7 +118,9 @@ def moments(rows: list[list[float]]) -> tuple[float, float, int]:
     n = sum(map(len, rows))
     mean = sum(map(sum, rows)) / n
     squares = (
-        sum(sum(row) ** 2 for row in rows) - 2 * mean * sum(sum(row) * len(row) for row in rows) + mean**2 * sum(len(row) ** 2 for row in rows)
+        sum(sum(row) ** 2 for row in rows)
+        - 2 * mean * sum(sum(row) * len(row) for row in rows)
+        + mean**2 * sum(len(row) ** 2 for row in rows)
     )
     return mean, len(rows) / (len(rows) - 1) * squares / n**2, len(rows)
 
@@ -124,7 +136,9 @@ def last_ratings(study: StudyRatings) -> list[list[float]]:
     return [[side[-1] for side in play if side[-1] is not None] for play in study]
 
 
-def significant(claim: str, draw: random.Random, one: Kind, other: Kind | None, debates: int) -> bool:
+def significant(
+    claim: str, draw: random.Random, one: Kind, other: Kind | None, debates: int
+) -> bool:
     """Whether a study of so many debates finds its claim."""
     if claim == "difference debate":
         study = draw_study(draw, one, other or one, debates)
@@ -132,11 +146,18 @@ def significant(claim: str, draw: random.Random, one: Kind, other: Kind | None, 
     if claim.startswith("difference"):
         first, second = (draw_study(draw, kind, kind, debates) for kind in (one, other or one))
         if claim.endswith("motion"):
-            return differs_from_zero([gaps([side[-1] for side in a], [side[-1] for side in b]) for a, b in zip(first, second, strict=True)])
+            return differs_from_zero(
+                [
+                    gaps([side[-1] for side in a], [side[-1] for side in b])
+                    for a, b in zip(first, second, strict=True)
+                ]
+            )
         return means_differ(last_ratings(first), last_ratings(second))
     study = draw_study(draw, one, other or one, debates)
     if claim == "rise":
-        return differs_from_zero([gaps([side[-1] for side in play], [side[0] for side in play]) for play in study])
+        return differs_from_zero(
+            [gaps([side[-1] for side in play], [side[0] for side in play]) for play in study]
+        )
     mean, variance, groups = moments(last_ratings(study))
     if not variance > 0:
         return False
@@ -169,11 +190,32 @@ def differs_from_zero(rows: list[list[float]]) -> bool:
 def arena_power(claim: str, one: Kind, other: Kind | None, debates: list[int]) -> list[float]:
     """What `arena power` says, by number of debates."""
     name, _, paired = claim.partition(" ")
-    command = ["power", one.reference(), "--claim", name, "--debates", ",".join(map(str, debates)), "--most", str(max(debates)), "--json"]
+    command = [
+        "power",
+        one.reference(),
+        "--claim",
+        name,
+        "--debates",
+        ",".join(map(str, debates)),
+        "--most",
+        str(max(debates)),
+        "--json",
+    ]
     command += ["--against", other.reference()] if other else []
     command += ["--paired", paired] if paired else []
     # A target that is hardly ever reached: the smallest number of debates is not asked for here.
-    command += ["--studies", "20000", "--target", "0.9999999", "--margin", str(MARGIN), "--level", str(LEVEL), "--phases", str(PHASES)]
+    command += [
+        "--studies",
+        "20000",
+        "--target",
+        "0.9999999",
+        "--margin",
+        str(MARGIN),
+        "--level",
+        str(LEVEL),
+        "--phases",
+        str(PHASES),
+    ]
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         assert arena_command(command) == 0
@@ -184,18 +226,32 @@ def words_of(kind: Kind | None) -> str:
     """What differs from the even kind."""
     if kind is None:
         return "itself"
-    return " ".join(f"{name}={value:g}" for name, value in vars(kind).items() if value != getattr(EVEN, name)) or "even"
+    return (
+        " ".join(
+            f"{name}={value:g}"
+            for name, value in vars(kind).items()
+            if value != getattr(EVEN, name)
+        )
+        or "even"
+    )
 
 
 def compare(studies: int, seed: int) -> int:
     """Print the grid; returns how many shares are off by more than three points."""
-    print(f"{'claim':17} {'debaters':46} {'against':13} debates  arena power  {studies:6,} studies  points    sd  within 3")
+    print(
+        f"{'claim':17} {'debaters':46} {'against':13} debates  arena power  {studies:6,} studies  points    sd  within 3"
+    )
     off, squares, points = 0, 0.0, 0
     for claim, one, other, debates in GRID:
         for number, share in zip(debates, arena_power(claim, one, other, debates), strict=True):
             draw = random.Random(f"{seed} {claim} {one} {other} {number}")
-            found = sum(significant(claim, draw, one, other, number) for _ in range(studies)) / studies
-            difference, sd = 100 * (share - found), 100 * math.sqrt(share * (1 - share) * (1 / studies + 1 / 20_000))
+            found = (
+                sum(significant(claim, draw, one, other, number) for _ in range(studies)) / studies
+            )
+            difference, sd = (
+                100 * (share - found),
+                100 * math.sqrt(share * (1 - share) * (1 / studies + 1 / 20_000)),
+            )
             within = abs(difference) <= WITHIN_POINTS
             off += not within
             squares, points = squares + (difference / sd) ** 2 if sd else squares, points + bool(sd)
@@ -205,13 +261,17 @@ def compare(studies: int, seed: int) -> int:
                 flush=True,
             )
     rows = f"{points} rows, {off} off by more than three points"
-    print(f"{rows}; mean square of points / sd {squares / points:.2f} (1 where only chance differs)")
+    print(
+        f"{rows}; mean square of points / sd {squares / points:.2f} (1 where only chance differs)"
+    )
     return off
 
 
 def play_studies(kind: Kind, studies: int, debates: int) -> list[tuple[str, float]]:
     """(claim, share of played studies whose p in `arena report` is below the level) of a kind of debater against itself."""
-    motions = [Subject(f"This house would hold debate number {number}.") for number in range(debates)]
+    motions = [
+        Subject(f"This house would hold debate number {number}.") for number in range(debates)
+    ]
     with tempfile.TemporaryDirectory() as folder:
         arena = Arena(Path(folder) / "arena.duckdb")
         for number in range(studies):
@@ -222,12 +282,17 @@ def play_studies(kind: Kind, studies: int, debates: int) -> list[tuple[str, floa
         ("rise", lambda found: found["rise"]["p"]),
         ("above-half", lambda found: found["against_half"][-1]["p"]),
     ]
-    return [(claim, sum((p_of(found) or 1.0) < LEVEL for found in reports) / studies) for claim, p_of in p_values]
+    return [
+        (claim, sum((p_of(found) or 1.0) < LEVEL for found in reports) / studies)
+        for claim, p_of in p_values
+    ]
 
 
 def compare_played(studies: int, debates: int = 20) -> int:
     """Print the points that were played; returns how many are off by more than three standard errors."""
-    print(f"\nThe slow way: {studies} studies of {debates} debates each, played, stored and reported")
+    print(
+        f"\nThe slow way: {studies} studies of {debates} debates each, played, stored and reported"
+    )
     off = 0
     for kind in PLAYED:
         for claim, found in play_studies(kind, studies, debates):
@@ -249,7 +314,12 @@ def main() -> int:
     words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     words.add_argument("--studies", type=int, default=5000)
     words.add_argument("--seed", type=int, default=1)
-    words.add_argument("--played", type=int, default=100, help="studies to play through the arena for each point (0: none)")
+    words.add_argument(
+        "--played",
+        type=int,
+        default=100,
+        help="studies to play through the arena for each point (0: none)",
+    )
     chosen = words.parse_args()
     if chosen.studies < 1 or chosen.played < 0:
         words.error("at least one study is needed")

@@ -60,11 +60,17 @@ def strengths(models: int) -> Array:
     return STRENGTH_GAP * (np.arange(models) - (models - 1) / 2)
 
 
-def draw_tournament(seed: int, models: int, motions: int, jurors: tuple[JudgeProfile, ...]) -> DrawnTournament:
+def draw_tournament(
+    seed: int, models: int, motions: int, jurors: tuple[JudgeProfile, ...]
+) -> DrawnTournament:
     """A mirrored round robin on each motion, each debate read by each judge in both orders; the first and last model are of the family."""
     rng = np.random.default_rng(seed)
     one, other = np.array([(a, b) for a in range(models) for b in range(models) if a != b]).T
-    proposition, opposition, motion = np.tile(one, motions), np.tile(other, motions), np.repeat(np.arange(motions), len(one))
+    proposition, opposition, motion = (
+        np.tile(one, motions),
+        np.tile(other, motions),
+        np.repeat(np.arange(motions), len(one)),
+    )
     debates, size = len(motion), 2 * len(jurors)
     debate = np.repeat(np.arange(debates), size)
     judge = np.tile(np.repeat(np.arange(len(jurors)), 2), debates)
@@ -74,28 +80,52 @@ def draw_tournament(seed: int, models: int, motions: int, jurors: tuple[JudgePro
     kin[:, [0, -1]] = np.array([[profile.family == FAMILY] for profile in jurors])
     a, b = proposition[debate], opposition[debate]
     side, first, length, love = (
-        np.array([getattr(profile, name) for profile in jurors])[judge] for name in ("side", "first", "length", "love")
+        np.array([getattr(profile, name) for profile in jurors])[judge]
+        for name in ("side", "first", "length", "love")
     )
-    lead = strengths(models)[a] - strengths(models)[b] + side + first * first_read + length * log_length
+    lead = (
+        strengths(models)[a]
+        - strengths(models)[b]
+        + side
+        + first * first_read
+        + length * log_length
+    )
     lead += love * (kin[judge, a].astype(float) - kin[judge, b])
     chance = 1 / (1 + np.exp(-lead))
     common = rng.random(debates)[debate]
     draw = np.where(rng.random(len(debate)) < SHARED, common, rng.random(len(debate)))
-    cluster = (motion * models + np.minimum(proposition, opposition)) * models + np.maximum(proposition, opposition)
+    cluster = (motion * models + np.minimum(proposition, opposition)) * models + np.maximum(
+        proposition, opposition
+    )
     winner = (draw < chance).astype(float)
-    return DrawnTournament(Readings(a, b, judge, winner, first_read, log_length, kin, cluster[debate]), debate, chance)
+    return DrawnTournament(
+        Readings(a, b, judge, winner, first_read, log_length, kin, cluster[debate]), debate, chance
+    )
 
 
-def rank_tournament(seed: int, models: int, motions: int, judges: int) -> tuple[float, Array, Array]:
+def rank_tournament(
+    seed: int, models: int, motions: int, judges: int
+) -> tuple[float, Array, Array]:
     """(tau, held (models,) by cluster intervals, held by intervals that take votes as independent) of one tournament with fair judges."""
     found = draw_tournament(seed, models, motions, (FAIR,) * judges)
     readings = found.readings
-    cast = votes(found.debate, readings.judge, np.zeros(len(found.debate), dtype=np.int64), readings.winner, np.ones(len(found.debate)))
+    cast = votes(
+        found.debate,
+        readings.judge,
+        np.zeros(len(found.debate), dtype=np.int64),
+        readings.winner,
+        np.ones(len(found.debate)),
+    )
     first = np.searchsorted(found.debate, cast.debate)
     sides = readings.proposition[first], readings.opposition[first], cast.winner
     truth = strengths(models)
-    honest, naive = (rank(*sides, cluster, models, seed=seed) for cluster in (readings.cluster[first], np.arange(len(first))))
-    return tau(honest.strength), *((row.low <= truth) & (truth <= row.high) for row in (honest, naive))
+    honest, naive = (
+        rank(*sides, cluster, models, seed=seed)
+        for cluster in (readings.cluster[first], np.arange(len(first)))
+    )
+    return tau(honest.strength), *(
+        (row.low <= truth) & (truth <= row.high) for row in (honest, naive)
+    )
 
 
 def tau(found: Array) -> float:
@@ -109,7 +139,9 @@ def check_biases(seed: int, models: int, motions: int) -> dict[str, tuple[bool, 
     found = draw_tournament(seed, models, motions, BIASED)
     sizes = effects(found.readings)
     held = {}
-    for number, (name, truth) in enumerate((("side", -0.5), ("first", 0.7), ("length", 1.0), ("family", 0.6)), 1):
+    for number, (name, truth) in enumerate(
+        (("side", -0.5), ("first", 0.7), ("length", 1.0), ("family", 0.6)), 1
+    ):
         low, high = (float(limit[number, EFFECTS.index(name)]) for limit in (sizes.low, sizes.high))
         held[f"{name} {truth:+.1f} logits"] = low <= truth <= high, low * high > 0
         if name != "family":
@@ -123,9 +155,17 @@ def check_self_preference(found: DrawnTournament, lover: int) -> tuple[bool, boo
     readings, debates = found.readings, int(found.debate.max()) + 1
     start = np.searchsorted(found.debate, np.arange(debates))
     sides = np.stack((readings.proposition[start], readings.opposition[start]), axis=1)
-    cast = votes(found.debate, readings.judge, np.zeros(len(found.debate), dtype=np.int64), readings.winner, np.ones(len(found.debate)))
+    cast = votes(
+        found.debate,
+        readings.judge,
+        np.zeros(len(found.debate), dtype=np.int64),
+        readings.winner,
+        np.ones(len(found.debate)),
+    )
     own = readings.own[:, sides]
-    score = self_preference(cast.winner, cast.debate, cast.judge, own, readings.cluster[start])[lover]
+    score = self_preference(cast.winner, cast.debate, cast.judge, own, readings.cluster[start])[
+        lover
+    ]
     chances = np.zeros((len(BIASED), debates))
     np.add.at(chances, (readings.judge, found.debate), found.chance / 2)
     one = own[lover, :, 0] != own[lover, :, 1]
@@ -134,16 +174,32 @@ def check_self_preference(found: DrawnTournament, lover: int) -> tuple[bool, boo
     return score.ci_low <= truth <= score.ci_high, score.ci_low * score.ci_high > 0
 
 
-def play_tournament(path: Path, seed: int, models: int, motions: int, judges: int) -> tuple[float, Array]:
+def play_tournament(
+    path: Path, seed: int, models: int, motions: int, judges: int
+) -> tuple[float, Array]:
     """(tau, held (models,)) of one tournament that is played and judged in the arena."""
     truth = strengths(models)
-    debaters = [agent(f"sim/even:strength={strength:.1f}:seed={seed}", name=f"{number:03}") for number, strength in enumerate(truth)]
-    jurors = [agent(f"sim/judge:shared={SHARED}:seed={100 * seed + number}") for number in range(judges)]
-    motion = [Subject(f"This house would hold debate number {number}.") for number in range(motions)]
-    cup = Study(f"cup {seed}", [Arm("round robin", debate, round_robin(debaters), {"phases": ("opening",)})], motion)
+    debaters = [
+        agent(f"sim/even:strength={strength:.1f}:seed={seed}", name=f"{number:03}")
+        for number, strength in enumerate(truth)
+    ]
+    jurors = [
+        agent(f"sim/judge:shared={SHARED}:seed={100 * seed + number}") for number in range(judges)
+    ]
+    motion = [
+        Subject(f"This house would hold debate number {number}.") for number in range(motions)
+    ]
+    cup = Study(
+        f"cup {seed}",
+        [Arm("round robin", debate, round_robin(debaters), {"phases": ("opening",)})],
+        motion,
+    )
     run_stages(Arena(path, concurrency=64), [cup, jury(f"jury {seed}", cup, jurors)])
     rows = sorted(standings(path, cup.name, seed=seed)["contestants"], key=lambda row: row["agent"])
-    held = [row["ci_low"] <= strength <= row["ci_high"] for row, strength in zip(rows, truth, strict=True)]
+    held = [
+        row["ci_low"] <= strength <= row["ci_high"]
+        for row, strength in zip(rows, truth, strict=True)
+    ]
     return tau(np.array([row["strength"] for row in rows])), np.array(held)
 
 
@@ -159,10 +215,17 @@ def main() -> int:
     if chosen.tournaments < 1 or chosen.models < 3 or chosen.motions < 1 or chosen.judges < 1:
         words.error("this takes at least 1 tournament of 3 models, 1 motion and 1 judge")
     size = chosen.models, chosen.motions
-    print(f"SIMULATED: {chosen.tournaments} tournaments of {chosen.models} models {STRENGTH_GAP} logits apart, {chosen.motions} motions, both seats")
-    taus, held, naive = zip(*(rank_tournament(seed, *size, chosen.judges) for seed in range(chosen.tournaments)), strict=True)
+    print(
+        f"SIMULATED: {chosen.tournaments} tournaments of {chosen.models} models {STRENGTH_GAP} logits apart, {chosen.motions} motions, both seats"
+    )
+    taus, held, naive = zip(
+        *(rank_tournament(seed, *size, chosen.judges) for seed in range(chosen.tournaments)),
+        strict=True,
+    )
     order, coverage = float(np.mean(taus)), float(np.mean(held))
-    print(f"  {chosen.judges} fair judges: Kendall's tau {order:.3f}; 95% intervals hold {100 * coverage:.1f}% of true strengths")
+    print(
+        f"  {chosen.judges} fair judges: Kendall's tau {order:.3f}; 95% intervals hold {100 * coverage:.1f}% of true strengths"
+    )
     print(f"    (intervals that take votes as independent: {100 * float(np.mean(naive)):.1f}%)")
     biases = [check_biases(10_000 + seed, *size) for seed in range(chosen.tournaments)]
     wrong = order < 0.9 or not 0.9 <= coverage <= 0.98
@@ -171,9 +234,14 @@ def main() -> int:
         print(f"  {name:24} interval holds it {kept:5.1f}%, told from nothing {told:5.1f}%")
         wrong |= not 90 <= kept <= 99
     with tempfile.TemporaryDirectory() as folder:
-        really = [play_tournament(Path(folder) / "a.duckdb", seed, *size, chosen.judges) for seed in range(chosen.played)]
+        really = [
+            play_tournament(Path(folder) / "a.duckdb", seed, *size, chosen.judges)
+            for seed in range(chosen.played)
+        ]
     for number, (one, hits) in enumerate(really):
-        print(f"  really played, number {number}: tau {one:.3f}, intervals hold {int(hits.sum())} of {len(hits)} strengths")
+        print(
+            f"  really played, number {number}: tau {one:.3f}, intervals hold {int(hits.sum())} of {len(hits)} strengths"
+        )
     return int(wrong)
 
 

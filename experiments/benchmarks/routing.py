@@ -41,12 +41,22 @@ def main() -> int:
     words.add_argument("--repeats", type=int, default=5)
     chosen = words.parse_args()
     draw, slow = random.Random(1), False
-    print(f"{'router':10} {'similarity':12}" + "".join(f"{count + ' paths':>10}" for count in chosen.paths.split(",")) + "   ms")
-    sets = {count: [summary(draw, chosen.characters) for _ in range(count)] for count in map(int, chosen.paths.split(","))}
+    print(
+        f"{'router':10} {'similarity':12}"
+        + "".join(f"{count + ' paths':>10}" for count in chosen.paths.split(","))
+        + "   ms"
+    )
+    sets = {
+        count: [summary(draw, chosen.characters) for _ in range(count)]
+        for count in map(int, chosen.paths.split(","))
+    }
     for router in ROUTERS:
         for similarity in SIMILARITIES if router not in ("random", "all") else ("-",):
             name = similarity if similarity != "-" else "indel"
-            times = {count: fastest_ms(summaries, router, name, chosen.repeats) for count, summaries in sets.items()}
+            times = {
+                count: fastest_ms(summaries, router, name, chosen.repeats)
+                for count, summaries in sets.items()
+            }
             slow = slow or any(ms >= LIMIT_MS for count, ms in times.items() if count <= 64)
             print(f"{router:10} {similarity:12}" + "".join(f"{ms:10.2f}" for ms in times.values()))
     return int(slow)

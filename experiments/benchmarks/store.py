@@ -65,8 +65,12 @@ def questions(folder: Path) -> dict[str, Callable[[], object]]:
         "mean sqlite": lambda: from_sqlite(folder, MEAN.format(episodes=EPISODES)),
         "mean json": lambda: mean_of_files(folder),
         "debate store": lambda: debate_in_store(folder, episode),
-        "debate sqlite": lambda: {name: from_sqlite(folder, sql, episode) for name, sql in DEBATE.items()},
-        "debate json": lambda: orjson.loads(next((folder / "json").glob(f"*/{episode}.json")).read_bytes()),
+        "debate sqlite": lambda: {
+            name: from_sqlite(folder, sql, episode) for name, sql in DEBATE.items()
+        },
+        "debate json": lambda: orjson.loads(
+            next((folder / "json").glob(f"*/{episode}.json")).read_bytes()
+        ),
         "studies store": lambda: query(folder, STUDIES.format(episodes="episodes")),
         "studies sqlite": lambda: from_sqlite(folder, STUDIES.format(episodes=EPISODES)),
         "studies json": lambda: studies_of_files(folder),
@@ -93,7 +97,10 @@ def debate_in_store(folder: Path, episode: str) -> object:
     from arena.store.database import open_live
 
     with open_live(folder / "a.duckdb", ("saw",)) as con:
-        return {name: con.execute(sql, [episode]).fetchall() for name, sql in (DEBATE | {"saw": SAW}).items()}
+        return {
+            name: con.execute(sql, [episode]).fetchall()
+            for name, sql in (DEBATE | {"saw": SAW}).items()
+        }
 
 
 def from_sqlite(folder: Path, sql: str, *parameters: str) -> object:
@@ -146,8 +153,19 @@ def time_answers(ask: Callable[[], object], repeats: int) -> dict[str, Any]:
 
 def time_in_process(folder: Path, name: str, repeats: int = 5) -> dict[str, Any]:
     """The same, in a process of its own; the first answer counts from before the imports of what it needs."""
-    command = [sys.executable, __file__, "--folder", str(folder), "--ask", name, "--repeats", str(repeats)]
-    found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    command = [
+        sys.executable,
+        __file__,
+        "--folder",
+        str(folder),
+        "--ask",
+        name,
+        "--repeats",
+        str(repeats),
+    ]
+    found: dict[str, Any] = json.loads(
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    )
     return found
 
 
@@ -160,7 +178,12 @@ def fold_journals(folder: Path) -> dict[str, float]:
     if folding.put_off or folding.skipped:
         raise SystemExit(f"folding went wrong: {folding}")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "rss_mb": memory, "journals": folding.journals}
+    return {
+        "wall": time.perf_counter() - wall,
+        "cpu": time.process_time() - cpu,
+        "rss_mb": memory,
+        "journals": folding.journals,
+    }
 
 
 def make_stores(folder: Path, turns: int) -> dict[str, Any]:
@@ -208,7 +231,11 @@ def counts(path: Path) -> dict[str, tuple[Any, ...]]:
 
 def places(folder: Path) -> dict[str, list[Path]]:
     """The files of each store."""
-    return {"store": [folder / "a.duckdb"], "sqlite": [folder / "a.sqlite"], "json": list((folder / "json").glob("*/*.json"))}
+    return {
+        "store": [folder / "a.duckdb"],
+        "sqlite": [folder / "a.sqlite"],
+        "json": list((folder / "json").glob("*/*.json")),
+    }
 
 
 def megabytes(files: list[Path]) -> float:
@@ -220,7 +247,9 @@ def compare(folder: Path, turns: int) -> None:
     """Print how the store was made, and a table of questions and stores."""
     taken = make_stores(folder, turns)
     fold, again = taken["fold"], taken["again"]
-    print(f"{taken['turns']:,} turns in {taken['journals_mb']:,.0f} MB of journals, written at {taken['writing_cpu_s']:.0f} s of processor.")
+    print(
+        f"{taken['turns']:,} turns in {taken['journals_mb']:,.0f} MB of journals, written at {taken['writing_cpu_s']:.0f} s of processor."
+    )
     print(
         f"Folding: {taken['turns'] / fold['cpu']:,.0f} turns ({taken['rows'] / fold['cpu']:,.0f} rows,"
         f" {taken['journals_mb'] / fold['cpu']:.0f} MB) a second of processor, {fold['wall']:.0f} s, at most {fold['rss_mb']:.0f} MB."
@@ -228,8 +257,14 @@ def compare(folder: Path, turns: int) -> None:
     )
     loads = {"store": fold["cpu"], "sqlite": taken["sqlite_cpu_s"], "json": taken["json_cpu_s"]}
     print("\n| | store | SQLite | JSON files |\n|---|---|---|---|")
-    print("| on disk, MB | " + " | ".join(f"{taken['sizes_mb'][name]:,.0f}" for name in loads) + " |")
-    print("| turns loaded a second of processor | " + " | ".join(f"{taken['turns'] / cpu:,.0f}" for cpu in loads.values()) + " |")
+    print(
+        "| on disk, MB | " + " | ".join(f"{taken['sizes_mb'][name]:,.0f}" for name in loads) + " |"
+    )
+    print(
+        "| turns loaded a second of processor | "
+        + " | ".join(f"{taken['turns'] / cpu:,.0f}" for cpu in loads.values())
+        + " |"
+    )
     words = {
         "mean": "mean confidence by model and phase",
         "debate": "one debate with all that belongs to it",
@@ -254,9 +289,15 @@ def row(title: str, found: dict[str, dict[str, Any]]) -> str:
     """A row of the table: seconds of the first answer and again, and how many times the store's."""
     ours = found["store"]["again"]
     cells = [
-        f"{one['first']:.3f}, {one['again']:.3f}" + ("" if name == "store" else f" ({one['again'] / ours:.2g}x)") for name, one in found.items()
+        f"{one['first']:.3f}, {one['again']:.3f}"
+        + ("" if name == "store" else f" ({one['again'] / ours:.2g}x)")
+        for name, one in found.items()
     ]
-    return f"| {title}, s: first, again | " + " | ".join(cells + ["" for _ in range(3 - len(cells))]) + " |"
+    return (
+        f"| {title}, s: first, again | "
+        + " | ".join(cells + ["" for _ in range(3 - len(cells))])
+        + " |"
+    )
 
 
 def viewer(folder: Path) -> str:
@@ -265,18 +306,33 @@ def viewer(folder: Path) -> str:
     from urllib.request import urlopen
 
     study, episode = "made up 01", (folder / "episode").read_text()
-    command = [sys.executable, "-m", "arena", "view", "--db", str(folder / "a.duckdb"), "--port", "8399"]
+    command = [
+        sys.executable,
+        "-m",
+        "arena",
+        "view",
+        "--db",
+        str(folder / "a.duckdb"),
+        "--port",
+        "8399",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             server.stdout.readline()
             rows = []
-            pages = {"first page": "", f"study page ({study})": quote(f"study/{study}"), "debate page": f"debate/{episode}"}
+            pages = {
+                "first page": "",
+                f"study page ({study})": quote(f"study/{study}"),
+                "debate page": f"debate/{episode}",
+            }
             for title, address in pages.items():
                 # Another query each time, since a page that has been made once is kept.
                 read = partial(time_page, urlopen, f"http://127.0.0.1:8399/{address}")
                 seconds = [read(number) for number in range(6)]
-                rows.append(f"| viewer: {title}, s: first, again | {seconds[0]:.3f}, {statistics.median(seconds[1:]):.3f} | | |")
+                rows.append(
+                    f"| viewer: {title}, s: first, again | {seconds[0]:.3f}, {statistics.median(seconds[1:]):.3f} | | |"
+                )
             status = Path(f"/proc/{server.pid}/status").read_text()
             peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
             rows.append(f"| viewer: peak memory, MB | {int(peak) / 1e3:.0f} | | |")
@@ -305,7 +361,9 @@ def poll(path: Path) -> None:
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     signal.signal(signal.SIGTERM, lambda number, frame: (server.terminate(), sys.exit(0)))
     assert server.stdout is not None
-    address = [server.stdout.readline() for _ in range(2)][1].strip().partition("/?")[0] + "/study/live"
+    address = [server.stdout.readline() for _ in range(2)][1].strip().partition("/?")[
+        0
+    ] + "/study/live"
     etag, shown = "", None
     while True:
         began = time.perf_counter()
@@ -326,12 +384,30 @@ def play_study(folder: Path, debates: int, read: bool) -> tuple[float, float, li
     """(wall seconds, processor seconds, polls) of a study in a process of its own, with or without the viewer."""
     (folder / "s.py").write_text(STUDY)
     path = folder / "a.duckdb"
-    command = [sys.executable, "-m", "arena", "run", "s.py", "-o", f"debates={debates}", "--db", str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "arena",
+        "run",
+        "s.py",
+        "-o",
+        f"debates={debates}",
+        "--db",
+        str(path),
+    ]
     began = time.perf_counter()
-    run = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     while read and not path.exists():
         time.sleep(0.02)
-    reader = subprocess.Popen([sys.executable, __file__, "--poll", str(path)], stdout=subprocess.PIPE, text=True) if read else None
+    reader = (
+        subprocess.Popen(
+            [sys.executable, __file__, "--poll", str(path)], stdout=subprocess.PIPE, text=True
+        )
+        if read
+        else None
+    )
     _, status, used = os.wait4(run.pid, 0)
     wall = time.perf_counter() - began
     polls = []
@@ -353,10 +429,14 @@ def compare_live(debates: int, times: int = 5) -> None:
             rows[read].append((wall, cpu))
             if polls:
                 answers, old = zip(*polls, strict=True)
-                print(f"{len(polls)} pages, {statistics.median(answers):.2f} s each; at most {max(old):.2f} s behind")
+                print(
+                    f"{len(polls)} pages, {statistics.median(answers):.2f} s each; at most {max(old):.2f} s behind"
+                )
     for read, found in rows.items():
         wall, cpu = (statistics.median(column) for column in zip(*found, strict=True))
-        print(f"{'with the viewer' if read else 'alone'}: {wall:.2f} s, {cpu:.2f} s of processor (medians of {times})")
+        print(
+            f"{'with the viewer' if read else 'alone'}: {wall:.2f} s, {cpu:.2f} s of processor (medians of {times})"
+        )
 
 
 def main() -> int:
@@ -375,7 +455,13 @@ def main() -> int:
     elif chosen.live:
         compare_live(chosen.debates)
     elif chosen.ask:
-        print(json.dumps(fold_journals(chosen.folder) if chosen.ask == "fold" else time_answers(questions(chosen.folder)[chosen.ask], chosen.repeats)))
+        print(
+            json.dumps(
+                fold_journals(chosen.folder)
+                if chosen.ask == "fold"
+                else time_answers(questions(chosen.folder)[chosen.ask], chosen.repeats)
+            )
+        )
     else:
         with tempfile.TemporaryDirectory() as made_here:
             folder = (chosen.folder or Path(made_here)).resolve()

@@ -59,10 +59,27 @@ def run_tournament(folder: Path, path: Path, url: str, after_s: float) -> bool:
     """Start or continue the tournament; False where it had to be killed after this time."""
     models = ",".join(f"http/model{number}@{url}" for number in range(MODELS))
     judges = ",".join(f"http/judge{number}@{url}" for number in range(2))
-    command = [sys.executable, "-m", "arena", "run", str(ROOT / "experiments" / "tournament.py"), "-o", f"rounds={ROUNDS}"]
-    command += ["-o", f"models={models}", "-o", f"judges={judges}", "-o", f"motions={folder / 'motions.txt'}"]
+    command = [
+        sys.executable,
+        "-m",
+        "arena",
+        "run",
+        str(ROOT / "experiments" / "tournament.py"),
+        "-o",
+        f"rounds={ROUNDS}",
+    ]
+    command += [
+        "-o",
+        f"models={models}",
+        "-o",
+        f"judges={judges}",
+        "-o",
+        f"motions={folder / 'motions.txt'}",
+    ]
     command += ["--db", str(path), "--concurrency", str(CONCURRENCY)]
-    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     try:
         _, err = run.communicate(timeout=after_s)
     except subprocess.TimeoutExpired:
@@ -83,7 +100,9 @@ def requests_in(log: Path) -> Counter[str]:
 def kill_and_continue(folder: Path, draw: random.Random, kills: int) -> Counts:
     """One tournament that is left alone, then one store after another until so many kills have hit."""
     counts = Counts()
-    (folder / "motions.txt").write_text("This house would pair by points.\nThis house would sit out.\n")
+    (folder / "motions.txt").write_text(
+        "This house would pair by points.\nThis house would sit out.\n"
+    )
     log = folder / "log.jsonl"
     with chat_process("--latency", str(LATENCY_S), "--log", str(log), "--max-s", "1800") as url:
         alone = folder / "alone.duckdb"
@@ -93,13 +112,17 @@ def kill_and_continue(folder: Path, draw: random.Random, kills: int) -> Counts:
         while counts.kills < kills:
             path, before, hit = folder / f"{counts.stores}.duckdb", requests_in(log), 0
             counts.stores += 1
-            while not run_tournament(folder, path, url, draw.uniform(0.3, LONGEST_S) if counts.kills < kills else 300):
+            while not run_tournament(
+                folder, path, url, draw.uniform(0.3, LONGEST_S) if counts.kills < kills else 300
+            ):
                 counts.kills += 1
                 hit += 1
             sent = requests_in(log) - before
             again = sum(sent.values()) - calls
             counts.sent_again += again
-            counts.too_often += max(0, again - hit * CONCURRENCY) + sum(max(0, times - 1 - hit) for times in sent.values())
+            counts.too_often += max(0, again - hit * CONCURRENCY) + sum(
+                max(0, times - 1 - hit) for times in sent.values()
+            )
             counts.verdicts += len(found := query(path, VERDICTS).rows)
             counts.other_pairings += query(path, PAIRINGS).rows != pairings
             counts.other_verdicts += found != verdicts
@@ -119,7 +142,14 @@ def main() -> int:
     for name, count in vars(counts).items():
         print(f"{name:16} {count}")
     print(f"{'seconds':16} {time.monotonic() - began:.0f}")
-    return int(bool(counts.too_often or counts.other_pairings or counts.other_verdicts or counts.second_verdicts))
+    return int(
+        bool(
+            counts.too_often
+            or counts.other_pairings
+            or counts.other_verdicts
+            or counts.second_verdicts
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -28,21 +28,31 @@ SPEECHES = 2 * len(THREE_SPEECHES)
 DEPTH = len(THREE_SPEECHES) + 1
 
 
-def time_tournament(path: Path, debates: int, readings: tuple[int, int], latency_s: float, in_flight: int) -> tuple[float, float, int]:
+def time_tournament(
+    path: Path, debates: int, readings: tuple[int, int], latency_s: float, in_flight: int
+) -> tuple[float, float, int]:
     """(wall seconds, processor seconds of this process, calls) for debates and `readings` = (judges, repeats) of each."""
     judges, repeats = readings
     with chat_process("--latency", str(latency_s)) as url:
         debaters = [agent(f"http/{name}@{url}") for name in ("one", "other")]
         motions = [Subject(f"This house would hold debate number {n}.") for n in range(debates)]
-        played = Study("depth", [Arm("only", debate, given_pairs([(debaters[0], debaters[1])], mirrored=False))], motions)
+        played = Study(
+            "depth",
+            [Arm("only", debate, given_pairs([(debaters[0], debaters[1])], mirrored=False))],
+            motions,
+        )
         jurors = [agent(f"http/judge{n}@{url}") for n in range(judges)]
         stages = [played, jury("depth jury", played, jurors, orders=["as played"], repeats=repeats)]
         wall, cpu = time.perf_counter(), time.process_time()
         summaries = run_stages(Arena(path, concurrency=in_flight), stages)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     calls = debates * (SPEECHES + judges * repeats)
-    if sum(summary.replies for summary in summaries) != calls or any(summary.failed or summary.open for summary in summaries):
-        raise SystemExit(f"the tournament did not finish in {calls} calls: {', '.join(map(str, summaries))}")
+    if sum(summary.replies for summary in summaries) != calls or any(
+        summary.failed or summary.open for summary in summaries
+    ):
+        raise SystemExit(
+            f"the tournament did not finish in {calls} calls: {', '.join(map(str, summaries))}"
+        )
     return wall, cpu, calls
 
 
@@ -57,9 +67,13 @@ def main() -> int:
     chosen = words.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         readings = chosen.judges, chosen.repeats
-        wall, cpu, calls = time_tournament(Path(folder) / "a.duckdb", chosen.debates, readings, chosen.latency, chosen.in_flight)
+        wall, cpu, calls = time_tournament(
+            Path(folder) / "a.duckdb", chosen.debates, readings, chosen.latency, chosen.in_flight
+        )
     limit = max(DEPTH, calls / chosen.in_flight) * chosen.latency
-    print(f"{chosen.debates} debates, {calls} calls: {wall:.2f} s, limit {limit:.2f} s, ratio {wall / limit:.2f}, processor {cpu:.2f} s")
+    print(
+        f"{chosen.debates} debates, {calls} calls: {wall:.2f} s, limit {limit:.2f} s, ratio {wall / limit:.2f}, processor {cpu:.2f} s"
+    )
     return int(wall > 1.3 * limit)
 
 

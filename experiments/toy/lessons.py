@@ -67,7 +67,9 @@ def format_value(index: int, value: int) -> str:
     return f"{'t' if index == TENS else 'u'}{value}" if index != RESULT else f"\\boxed{{{value}}}"
 
 
-def think(numbers: Numbers, values: Values, start: int, stop: int, slips: Mapping[int, int] | None = None) -> list[str]:
+def think(
+    numbers: Numbers, values: Values, start: int, stop: int, slips: Mapping[int, int] | None = None
+) -> list[str]:
     """The steps from `start` up to before `stop`, whose results are added to `values`; `slips` are added to results."""
     steps = []
     for index in range(start, stop):
@@ -93,7 +95,9 @@ def summary(values: Mapping[int, int]) -> str:
 def peer_majority(index: int, own: int | None, words: Iterable[str]) -> int | None:
     """What at least two peers say and more than anything else, other than one's own word; None where there is no such value."""
     opening = format_value(index, 0).partition("0")[0]
-    votes = Counter(int(word[len(opening) :].rstrip("}")) for word in words if word.startswith(opening))
+    votes = Counter(
+        int(word[len(opening) :].rstrip("}")) for word in words if word.startswith(opening)
+    )
     for_peers = max(votes.values(), default=0)
     votes[-1 if own is None else own] += own is not None
     (best, most), (_, second) = (*votes.most_common(2), (0, 0), (0, 0))[:2]
@@ -117,7 +121,11 @@ def take_over(values: Values, done: int, words: Iterable[str]) -> tuple[list[str
 
 def near(rng: random.Random, value: int) -> int:
     """A wrong value in the place of a right one."""
-    return max(0, value + rng.choice(SLIPS)) if rng.random() < 0.7 else rng.randrange(30 if value < 30 else 300)
+    return (
+        max(0, value + rng.choice(SLIPS))
+        if rng.random() < 0.7
+        else rng.randrange(30 if value < 30 else 300)
+    )
 
 
 def peer(rng: random.Random, truth: Mapping[int, int], done: int, reliability: float) -> str:
@@ -132,7 +140,11 @@ def peer(rng: random.Random, truth: Mapping[int, int], done: int, reliability: f
 
 def peers(rng: random.Random, truth: Mapping[int, int], done: int) -> list[str]:
     """What peers say: none to eight of them, now and then up to fifteen."""
-    count = rng.choice((0, 1, 2, 3, 3, 3, 4, 4, 5, 6, 7, 8)) if rng.random() < 0.95 else rng.randint(9, 15)
+    count = (
+        rng.choice((0, 1, 2, 3, 3, 3, 4, 4, 5, 6, 7, 8))
+        if rng.random() < 0.95
+        else rng.randint(9, 15)
+    )
     reliability = rng.choice((1.0, 0.85, 0.7))
     return [peer(rng, truth, done, reliability) for _ in range(count)]
 
@@ -143,7 +155,11 @@ def helpful(rng: random.Random, truth: Values, values: Values, done: int) -> lis
         words = peers(rng, truth, done)
         after = dict(values)
         steps, _ = take_over(after, done, words)
-        wrong = any(after[index] != truth[index] for index in after if index not in values or after[index] != values[index])
+        wrong = any(
+            after[index] != truth[index]
+            for index in after
+            if index not in values or after[index] != values[index]
+        )
         if not (steps and wrong) or rng.random() < 0.1:
             break
     return words
@@ -151,7 +167,12 @@ def helpful(rng: random.Random, truth: Values, values: Values, done: int) -> lis
 
 def comment(rng: random.Random, words: Iterable[str]) -> LessonPart:
     """What peers say as the toy sees it; now and then one with nothing to say says something senseless."""
-    senseless = ["".join(rng.choices("0123456789+=ut}", k=rng.randint(0, 4))) if rng.random() < 0.2 else NOTHING for _ in range(15)]
+    senseless = [
+        "".join(rng.choices("0123456789+=ut}", k=rng.randint(0, 4)))
+        if rng.random() < 0.2
+        else NOTHING
+        for _ in range(15)
+    ]
     heard = (senseless.pop() if word == NOTHING else word for word in words)
     return context_part("<comment>" + "".join(f"Peer N:{word}" for word in heard) + "</comment>")
 
@@ -159,7 +180,11 @@ def comment(rng: random.Random, words: Iterable[str]) -> LessonPart:
 def garble(rng: random.Random, text: str) -> str:
     """A text with one of its digits or signs replaced, as sampling at a high temperature does."""
     place = rng.randrange(len(text))
-    return text[:place] + rng.choice("0123456789+=ut") + text[place + 1 :] if text[place] in "0123456789+=" else text
+    return (
+        text[:place] + rng.choice("0123456789+=ut") + text[place + 1 :]
+        if text[place] in "0123456789+="
+        else text
+    )
 
 
 def example(rng: random.Random) -> str:
@@ -167,10 +192,14 @@ def example(rng: random.Random) -> str:
 
     def words() -> str:
         one, other = rng.randrange(100), rng.randrange(100)
-        return rng.choice(("", "", f"{one}+{other}={one + other}", f"\\boxed{{{rng.randrange(1000)}}}"))
+        return rng.choice(
+            ("", "", f"{one}+{other}={one + other}", f"\\boxed{{{rng.randrange(1000)}}}")
+        )
 
     heard = "".join(f"Peer N:{words()}" for _ in range(rng.randint(0, 3)))
-    return f"{words()}<summarize>{words()}</summarize>" + f"<comment>{heard}</comment>{words()}" * (rng.random() < 0.7)
+    return f"{words()}<summarize>{words()}</summarize>" + f"<comment>{heard}</comment>{words()}" * (
+        rng.random() < 0.7
+    )
 
 
 def question(rng: random.Random, numbers: Numbers) -> LessonPart:
@@ -195,7 +224,11 @@ def continuation(rng: random.Random, numbers: Numbers) -> Lesson:
     at = rng.randrange(RESULT)
     before = think(numbers, values, 0, at + 1, {at: rng.choice(SLIPS)})
     after = think(numbers, values, at + 1, STEPS)
-    return question(rng, numbers), context_part(BREAK.join(before) + BREAK), target_part(BREAK.join(after) + END)
+    return (
+        question(rng, numbers),
+        context_part(BREAK.join(before) + BREAK),
+        target_part(BREAK.join(after) + END),
+    )
 
 
 def open_box(rng: random.Random, numbers: Numbers) -> Lesson:
@@ -219,20 +252,31 @@ def majority_choice(rng: random.Random, numbers: Numbers) -> Lesson:
             break
     steps = think(numbers, {}, 0, RESULT) if with_thoughts else []
     text = "".join(BREAK.join((*steps, format_value(RESULT, answer))) for answer in answers)
-    return context_part(QUESTION + "+".join(map(str, numbers)) + text + ANSWER), target_part(format_value(RESULT, best) + END)
+    return context_part(QUESTION + "+".join(map(str, numbers)) + text + ANSWER), target_part(
+        format_value(RESULT, best) + END
+    )
 
 
-def stretch(rng: random.Random, numbers: Numbers, values: Values, done: int, brought: list[str]) -> tuple[list[LessonPart], int]:
+def stretch(
+    rng: random.Random, numbers: Numbers, values: Values, done: int, brought: list[str]
+) -> tuple[list[LessonPart], int]:
     """The thought between two blocks, and how many steps it has then: what peers brought, and some steps, often with a slip."""
     stop = rng.randint(done, STEPS if rng.random() < 0.2 else RESULT) if done < RESULT else done
-    slips = {min(rng.randrange(done, stop), rng.randrange(done, stop)): rng.choice(SLIPS)} if stop > done and rng.random() < 0.5 else {}
+    slips = (
+        {min(rng.randrange(done, stop), rng.randrange(done, stop)): rng.choice(SLIPS)}
+        if stop > done and rng.random() < 0.5
+        else {}
+    )
     steps = think(numbers, values, done, stop, slips)
     text = (BREAK if brought and steps else "") + BREAK.join(steps)
     if (steps or brought) and stop < STEPS and rng.random() < 0.3:
         text += BREAK  # a thought may be cut after the blank line or before it
     if slips and not slips.keys() & {UNITS, TENS, RESULT} and rng.random() < 0.3:
         text = garble(rng, text)
-    return [target_part(BREAK.join(brought)), context_part(text) if slips else target_part(text)], stop
+    return [
+        target_part(BREAK.join(brought)),
+        context_part(text) if slips else target_part(text),
+    ], stop
 
 
 def leap(rng: random.Random, numbers: Numbers) -> Lesson:
@@ -256,10 +300,17 @@ def second_question(rng: random.Random, numbers: Numbers) -> Lesson:
     values: Values = {}
     first = BREAK.join(think(numbers, values, 0, STEPS, slips))
     total = sum(numbers)
-    others = [format_value(RESULT, total if rng.random() < 0.8 else near(rng, total)) for _ in range(rng.choice((0, 0, 1, 2, 3, 4, 7)))]
+    others = [
+        format_value(RESULT, total if rng.random() < 0.8 else near(rng, total))
+        for _ in range(rng.choice((0, 0, 1, 2, 3, 4, 7)))
+    ]
     theirs = peer_majority(RESULT, values[RESULT], others)
     last = format_value(RESULT, values[RESULT] if theirs is None else theirs)
-    return question(rng, numbers), context_part(first + END + QUESTION + "".join(others) + ANSWER), target_part(last + END)
+    return (
+        question(rng, numbers),
+        context_part(first + END + QUESTION + "".join(others) + ANSWER),
+        target_part(last + END),
+    )
 
 
 KINDS = (plain_sum, leap, continuation, open_box, majority_choice, second_question)

@@ -59,7 +59,9 @@ def pad(rows: list[tuple[list[int], list[float]]]) -> Batch:
 def batches(rng: random.Random, size: int) -> Iterator[Batch]:
     """Batches of lessons without end."""
     while True:
-        rows = sorted((token_weights(lesson(rng)) for _ in range(POOL * size)), key=lambda row: len(row[0]))
+        rows = sorted(
+            (token_weights(lesson(rng)) for _ in range(POOL * size)), key=lambda row: len(row[0])
+        )
         pool = [pad(rows[start : start + size]) for start in range(0, len(rows), size)]
         rng.shuffle(pool)
         yield from pool
@@ -69,7 +71,9 @@ def loss_of(model: Qwen3ForCausalLM, batch: Batch) -> torch.Tensor:
     """The weighted mean of the cross entropy of each next token."""
     tokens, weights = batch
     logits = model(input_ids=tokens[:, :-1], use_cache=False).logits
-    each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
+    each = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
+    )
     weight = weights[:, 1:].flatten()
     return (each * weight).sum() / weight.sum()
 
@@ -83,20 +87,31 @@ def learning_rate_factor(done: int, steps: int) -> float:
 
 def make_optimizers(model: Qwen3ForCausalLM) -> tuple[torch.optim.Optimizer, ...]:
     """Muon for the matrices inside, AdamW for the embeddings and norms; with AdamW alone the loss was 15 times as high after 400 steps."""
-    inside = {name: each for name, each in model.named_parameters() if each.ndim == 2 and "embed" not in name}
+    inside = {
+        name: each
+        for name, each in model.named_parameters()
+        if each.ndim == 2 and "embed" not in name
+    }
     rest = [each for name, each in model.named_parameters() if name not in inside]
     return (
-        torch.optim.Muon(inside.values(), lr=RATE, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Muon(
+            inside.values(), lr=RATE, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+        ),
         torch.optim.AdamW(rest, lr=RATE, betas=(0.9, 0.98), weight_decay=0.01),
     )
 
 
-def train(steps: int = STEPS, seed: int = 0, *, batch: int = BATCH, report: int = 50) -> Qwen3ForCausalLM:
+def train(
+    steps: int = STEPS, seed: int = 0, *, batch: int = BATCH, report: int = 50
+) -> Qwen3ForCausalLM:
     """A model trained for `steps` batches; prints the mean loss of every `report` steps."""
     torch.set_num_threads(1)
     model, lessons = new_model(seed).train(), batches(random.Random(f"lessons {seed}"), batch)
     optimizers = make_optimizers(model)
-    schedules = [torch.optim.lr_scheduler.LambdaLR(each, lambda done: learning_rate_factor(done, steps)) for each in optimizers]
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(each, lambda done: learning_rate_factor(done, steps))
+        for each in optimizers
+    ]
     lost, started = 0.0, time.process_time()
     for done in range(1, steps + 1):
         loss = loss_of(model, next(lessons))
@@ -107,7 +122,10 @@ def train(steps: int = STEPS, seed: int = 0, *, batch: int = BATCH, report: int 
             each.step()
         lost += float(loss.detach())
         if done % report == 0:
-            print(f"step {done:5}  loss {lost / report:.4f}  {time.process_time() - started:.0f} CPU seconds", flush=True)
+            print(
+                f"step {done:5}  loss {lost / report:.4f}  {time.process_time() - started:.0f} CPU seconds",
+                flush=True,
+            )
             lost = 0.0
     return model.eval()
 
@@ -115,7 +133,9 @@ def train(steps: int = STEPS, seed: int = 0, *, batch: int = BATCH, report: int 
 def save(model: Qwen3ForCausalLM, folder: Path, made: dict[str, object]) -> None:
     """Write weights, configuration and tokenizer as an ordinary transformers folder, and how they were made into accuracy.json."""
     # No top_k: the default of 50 is more than the whole vocabulary, so that sampling is plain.
-    model.generation_config = GenerationConfig(do_sample=False, max_new_tokens=128, eos_token_id=IDS[END], pad_token_id=IDS[PAD])
+    model.generation_config = GenerationConfig(
+        do_sample=False, max_new_tokens=128, eos_token_id=IDS[END], pad_token_id=IDS[PAD]
+    )
     model.save_pretrained(folder)
     tokenizer().save_pretrained(folder, save_jinja_files=False)
     (folder / "accuracy.json").write_text(json.dumps({"training": made}, indent=2) + "\n")
@@ -123,7 +143,9 @@ def save(model: Qwen3ForCausalLM, folder: Path, made: dict[str, object]) -> None
 
 def main() -> None:
     """The command line: `--steps`, `--seed` and `--out` train, `--evaluate` measures and writes accuracy.json."""
-    parser = argparse.ArgumentParser(prog="python -m agents.toy.train", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m agents.toy.train", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder for the trained model")
@@ -133,7 +155,11 @@ def main() -> None:
         parser.error("give --out DIR to train, --evaluate DIR to measure, or both")
     if options.out is not None:
         model = train(options.steps, options.seed)
-        save(model, options.out, {"steps": options.steps, "seed": options.seed, "cpu_s": round(time.process_time())})
+        save(
+            model,
+            options.out,
+            {"steps": options.steps, "seed": options.seed, "cpu_s": round(time.process_time())},
+        )
     if options.evaluate is not None:
         print(format_scores(evaluate(options.evaluate)))
 

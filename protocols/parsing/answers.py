@@ -54,7 +54,11 @@ def choice(text: str, letters: str) -> str | None:
     A.", and a last line that is nothing but a letter.  Without any of these, letters in bold (`**A**`) count where all are the same.
     Small letters count in boxes and after a colon.
     """
-    found = [_letter_in(match, match.start(), letters) for form in _statements(letters) for match in form.finditer(text)]
+    found = [
+        _letter_in(match, match.start(), letters)
+        for form in _statements(letters)
+        for match in form.finditer(text)
+    ]
     for place, begin, end in _boxes(text):
         if (match := _in_box(letters).match(text, begin, end)) is not None:
             found.append(_letter_in(match, place, letters))
@@ -75,10 +79,14 @@ def final_number(text: str) -> str | None:
     last = None
     for last in NUMBER.finditer(text.replace("{,}", ",")):  # noqa: B007
         pass
-    return None if last is None else ("-" if last["minus"] else "") + last["number"].replace(",", "")
+    return (
+        None if last is None else ("-" if last["minus"] else "") + last["number"].replace(",", "")
+    )
 
 
-def answer(text: str, *, letters: str = "", last_number: bool = False, reask: str | None = None) -> Reading:
+def answer(
+    text: str, *, letters: str = "", last_number: bool = False, reask: str | None = None
+) -> Reading:
     """A reply with the answer that it gives: a letter where `letters` are given and it names one, else the content of its last box.
 
     With `last_number` a reply without a box is read as `final_number`.  `public` is the whole reply.  An answer that cannot be read is None,
@@ -86,7 +94,11 @@ def answer(text: str, *, letters: str = "", last_number: bool = False, reask: st
     is asked once.  Give it to `episode.ask` as `read=answer` or `read=partial(answer, letters="ABCD")`.
     """
     found = choice(text, letters) if letters else extract_boxed(text)
-    if letters and found is None and not re.fullmatch(r"[A-Za-z]", said := extract_boxed(text) or ""):
+    if (
+        letters
+        and found is None
+        and not re.fullmatch(r"[A-Za-z]", said := extract_boxed(text) or "")
+    ):
         # Somebody who writes an option's text instead of its letter has answered: the grader knows the texts.
         found = said or None
     flag = "no letter" if letters else "no box"
@@ -101,13 +113,20 @@ def answer(text: str, *, letters: str = "", last_number: bool = False, reask: st
 
 def _boxes(text: str) -> Iterator[tuple[int, int, int]]:
     """(place, begin and end of the content) of every box that holds anything, in one pass however the braces are nested."""
-    opened: list[tuple[int, int] | None] = []  # of each open brace: None, or the box's place and where its content begins
+    opened: list[
+        tuple[int, int] | None
+    ] = []  # of each open brace: None, or the box's place and where its content begins
     for match in BRACES.finditer(text):
         if match["box"]:
             opened.append(match.span())
         elif match["brace"] == "{":
             opened.append(None)
-        elif match["brace"] and opened and (box := opened.pop()) is not None and BLANK.match(text, box[1], match.start()) is None:
+        elif (
+            match["brace"]
+            and opened
+            and (box := opened.pop()) is not None
+            and BLANK.match(text, box[1], match.start()) is None
+        ):
             yield *box, match.start()
     last = next((box for box in reversed(opened) if box is not None), None)
     if last is not None and (line := LINE.match(text, last[1])) is not None:
@@ -119,22 +138,30 @@ def _statements(letters: str) -> tuple[re.Pattern[str], ...]:
     """What states an answer: a sentence, or a letter after a colon.  `more` is a second letter beside it."""
     big, any_case = f"[{re.escape(letters)}]", f"[{re.escape(letters + letters.lower())}]"
     said = rf"(?i:is|would be|should be|must be)\b\s{{0,3}}{NAMED}(?P<letter>{big}){END}{_second_letter(big)}"
-    given = rf"(?:(?i:is)\s{{0,3}})?[:：=>]{NAMED}(?P<letter>{any_case}){END}{_second_letter(any_case)}"
+    given = (
+        rf"(?:(?i:is)\s{{0,3}})?[:：=>]{NAMED}(?P<letter>{any_case}){END}{_second_letter(any_case)}"
+    )
     return re.compile(HEAD + said), re.compile(HEAD + given)
 
 
 @lru_cache(maxsize=32)
 def _letter_line(letters: str) -> re.Pattern[str]:
     """A line that is nothing but a letter."""
-    return re.compile(rf"[ \t>#]{{0,9}}{NAMED}(?P<letter>[{re.escape(letters)}])(?P<more>(?!))?[.]?{CLOSE}{{0,6}}[.]?")
+    return re.compile(
+        rf"[ \t>#]{{0,9}}{NAMED}(?P<letter>[{re.escape(letters)}])(?P<more>(?!))?[.]?{CLOSE}{{0,6}}[.]?"
+    )
 
 
 @lru_cache(maxsize=32)
 def _in_box(letters: str) -> re.Pattern[str]:
     """A box that begins with a letter and then ends, or goes on with the text of the option."""
     any_case = f"[{re.escape(letters + letters.lower())}]"
-    ends = rf"(?=\s*\Z|(?:{CLOSE}|[.:]){{1,6}}(?:[\s\\]|\Z)|\s*,|\s*(?:\\text\s?\{{\s*)?(?:or|and)\b)"
-    return re.compile(rf"(?i:answer\s?:?)?{NAMED}(?P<letter>{any_case}){ends}{_second_letter(any_case)}")
+    ends = (
+        rf"(?=\s*\Z|(?:{CLOSE}|[.:]){{1,6}}(?:[\s\\]|\Z)|\s*,|\s*(?:\\text\s?\{{\s*)?(?:or|and)\b)"
+    )
+    return re.compile(
+        rf"(?i:answer\s?:?)?{NAMED}(?P<letter>{any_case}){ends}{_second_letter(any_case)}"
+    )
 
 
 def _second_letter(letter: str) -> str:

@@ -49,9 +49,7 @@ ASK_GUESSES = (
     "Your guesses could not be read. Give all of them once more, each on a line of its own and followed by the line with its probability from 0"
     " to 1, beginning with\nG1: your best guess\nP1: its probability"
 )
-ASK_STEPS = (
-    "Your confidence could not be read. Repeat the lines `Confidence of step 1: N%` and so on for all steps, and `Overall confidence: N%`."
-)
+ASK_STEPS = "Your confidence could not be read. Repeat the lines `Confidence of step 1: N%` and so on for all steps, and `Overall confidence: N%`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,9 @@ def guesses(text: str, *, letters: str = "") -> tuple[Guess, ...]:
         given = stated["G", rank]
         answer = guess_in(given.pop(), letters) if len(given) == 1 else None
         several = (None, "several numbers" if stated.get(("P", rank)) else "no probability")
-        found.append(Guess(answer, *(several if words is None else probability_in(words, percents))))
+        found.append(
+            Guess(answer, *(several if words is None else probability_in(words, percents)))
+        )
     return tuple(found)
 
 
@@ -133,7 +133,12 @@ def probability_words(stated: set[str]) -> str | None:
 def is_percent(words: str) -> bool:
     """Whether the words are a bare number above 1, which can only be a percentage."""
     number = NUMBER.fullmatch(words.strip())
-    return number is not None and not number["percent"] and not number["whole"] and float(number["number"]) > 1
+    return (
+        number is not None
+        and not number["percent"]
+        and not number["whole"]
+        and float(number["number"]) > 1
+    )
 
 
 def probability_in(words: str, percents: bool) -> tuple[float | None, str]:
@@ -186,7 +191,15 @@ def top_guess(text: str, *, letters: str = "") -> Reading:
     if math.fsum(guess.probability or 0.0 for guess in found) > 1.01:
         flags = (*flags, "probabilities above 1")
     reask = ASK_GUESSES if first.answer is None or first.probability is None else None
-    return Reading(text if text.strip() else None, None, first.probability, first.status, first.answer, tuple(flags), reask)
+    return Reading(
+        text if text.strip() else None,
+        None,
+        first.probability,
+        first.status,
+        first.answer,
+        tuple(flags),
+        reask,
+    )
 
 
 def confidence_only(text: str) -> Reading:
@@ -200,7 +213,14 @@ def true_or_false(text: str) -> Reading:
     """Whether a reply is "True" or "False", as its answer; any other is None with the flag "neither True nor False"."""
     said = text.strip().strip("().*\"' ").casefold()
     known = {"true": "True", "false": "False"}.get(said)
-    return Reading(text if text.strip() else None, None, None, NOT_ASKED, known, () if known else ("neither True nor False",))
+    return Reading(
+        text if text.strip() else None,
+        None,
+        None,
+        NOT_ASKED,
+        known,
+        () if known else ("neither True nor False",),
+    )
 
 
 def _answer(text: str, letters: str) -> tuple[str | None, tuple[str, ...]]:
@@ -212,7 +232,14 @@ def _answer(text: str, letters: str) -> tuple[str | None, tuple[str, ...]]:
     return found, () if found is not None else ("no letter" if letters else "no box",)
 
 
-def _reading(text: str, answer: str | None, flags: tuple[str, ...], confidence: float | None, status: str, ask_confidence: str) -> Reading:
+def _reading(
+    text: str,
+    answer: str | None,
+    flags: tuple[str, ...],
+    confidence: float | None,
+    status: str,
+    ask_confidence: str,
+) -> Reading:
     """The reading of a reply in which an answer and a confidence were asked for."""
     reask = None
     if answer is None:

@@ -42,8 +42,13 @@ HARMLESS_TAGS = frozenset(
 FOREIGN_TAG = re.compile(r"<(?:!|[/|]?([a-z_][\w|-]{0,40}+))", re.IGNORECASE)
 FINAL = "<|channel|>final<|message|>"
 CHANNEL = re.compile(r"<\|(?:channel|begin_of_thought|start)\|>", re.IGNORECASE)
-REASONING = re.compile(r"<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?:[a-z]{1,12}:)?(?:thinking|think|reasoning)(?:\s[^<>]*+)?+>", re.IGNORECASE)
-EXACT_FORM = re.compile(r"\s*<thoughts>([^<>\[{&]*)</thoughts>\s*<speech>([^<>\[{&]*)</speech>\s*<rating>([0-9]{1,3}%?)</rating>\s*")
+REASONING = re.compile(
+    r"<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?:[a-z]{1,12}:)?(?:thinking|think|reasoning)(?:\s[^<>]*+)?+>",
+    re.IGNORECASE,
+)
+EXACT_FORM = re.compile(
+    r"\s*<thoughts>([^<>\[{&]*)</thoughts>\s*<speech>([^<>\[{&]*)</speech>\s*<rating>([0-9]{1,3}%?)</rating>\s*"
+)
 NUMBER = re.compile(
     r"""(?P<minus>(?<![\w)%])-|\b(?:minus|negative)\s{1,9}+)? (?<![\w.]) (?P<number>[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)
     (?: \s{0,9}+(?P<percent>%|per\s?cent\b|pct\b) )?+
@@ -54,7 +59,9 @@ NUMBER = re.compile(
 DASHES = str.maketrans("–‑﹣—", "----")
 EMPHASIS = re.compile(r"</?(?:b|i|em|strong|u)>", re.IGNORECASE)
 # "less than 50" names many numbers, and "not 75" none.
-BOUND = re.compile(r"[<>≤≥‰]|\b(?:less|more|fewer|under|over|above|below|least|most|not|mille)\b", re.IGNORECASE)
+BOUND = re.compile(
+    r"[<>≤≥‰]|\b(?:less|more|fewer|under|over|above|below|least|most|not|mille)\b", re.IGNORECASE
+)
 
 SPEECH_FORM = "<speech>the words that everybody may read</speech>"
 RATING_FORM = "<rating>N%</rating>"
@@ -128,13 +135,24 @@ def read_exact_form(text: str) -> Reading | None:
     if found is None or not speech or LABEL.search(speech):
         return None
     confidence, status = number_in(found[3])
-    return None if confidence is None else Reading(speech, found[1].strip() or None, confidence, status)
+    return (
+        None
+        if confidence is None
+        else Reading(speech, found[1].strip() or None, confidence, status)
+    )
 
 
 def speech_only(text: str) -> Reading:
     """Speech and private thoughts of a reply in which no rating was asked for; flags as in `speech_and_confidence`."""
     parts = parts_of(text)
-    return Reading(parts.speech, parts.thoughts, None, NOT_ASKED, flags=parts.flags, reask=ASK_SPEECH if parts.speech is None else None)
+    return Reading(
+        parts.speech,
+        parts.thoughts,
+        None,
+        NOT_ASKED,
+        flags=parts.flags,
+        reask=ASK_SPEECH if parts.speech is None else None,
+    )
 
 
 def fold_brackets(text: str) -> str:
@@ -187,7 +205,9 @@ def tags_in(plain: str) -> list[Tag]:
             found.append(Tag(name, False, bool(match["end"]), False, match.start(), match.end()))
         else:
             closes = bool(match["slash"]) or "/" in (match["marks"] or "")
-            found.append(Tag(name, not closes, closes, bool(match["name"]), match.start(), match.end()))
+            found.append(
+                Tag(name, not closes, closes, bool(match["name"]), match.start(), match.end())
+            )
     return found
 
 
@@ -213,7 +233,9 @@ def blocks_of(tags: Iterable[Tag], names: Sequence[str]) -> tuple[list[Block], l
 def span(name: str, blocks: Iterable[Block], strays: Iterable[Tag], length: int) -> tuple[int, int]:
     """From the first to the last tag of a name, (0, 0) without any; to the text's edge where that tag's partner may lie beyond."""
     edges = [tag for block in blocks for tag in (block.opening, block.closing) if tag.name == name]
-    edges = sorted((*edges, *(tag for tag in strays if tag.name == name)), key=lambda tag: tag.start)
+    edges = sorted(
+        (*edges, *(tag for tag in strays if tag.name == name)), key=lambda tag: tag.start
+    )
     if not edges:
         return 0, 0
     return edges[0].start if edges[0].opens else 0, edges[-1].end if edges[-1].closes else length
@@ -227,7 +249,11 @@ def parts_of(text: str) -> ReplyParts:
     speeches = [block for block in blocks if block.opening.name == "speech"]
     thoughts = [block for block in blocks if block.opening.name == "thoughts"]
     private = span("thoughts", thoughts, strays, len(plain))
-    clean = len(thoughts) == 1 and private == edges_of(thoughts[0]) and all(tag.name != "thoughts" for tag in thoughts[0].inside)
+    clean = (
+        len(thoughts) == 1
+        and private == edges_of(thoughts[0])
+        and all(tag.name != "thoughts" for tag in thoughts[0].inside)
+    )
     stray = any(tag.well_formed and tag.name == "speech" for tag in strays)
     spoken = span("speech", speeches, strays, len(plain))
     doubt: str | None = "broken speech tag" if spoken[1] else "no speech tag"
@@ -236,8 +262,17 @@ def parts_of(text: str) -> ReplyParts:
         if not private[0] <= spoken[0] < private[1]:
             doubt = speech_problem(speeches[0], plain)
     speech = None if doubt else inner(speeches[0], said)
-    flags = tuple(flag for flag in (doubt, "broken thoughts tag" if private[1] and not clean else None) if flag)
-    return ReplyParts(speech, inner(thoughts[0], said) or None if clean else None, outside(plain, private, spoken), flags)
+    flags = tuple(
+        flag
+        for flag in (doubt, "broken thoughts tag" if private[1] and not clean else None)
+        if flag
+    )
+    return ReplyParts(
+        speech,
+        inner(thoughts[0], said) or None if clean else None,
+        outside(plain, private, spoken),
+        flags,
+    )
 
 
 def edges_of(block: Block) -> tuple[int, int]:
@@ -254,7 +289,9 @@ def speech_problem(speech: Block, plain: str) -> str | None:
     """Why the words of a speech block are not public, None where they are."""
     words = inner(speech, plain)
     bare = words if words.isascii() else without_marks(words)
-    foreign = any((match[1] or "").lower() not in HARMLESS_TAGS for match in FOREIGN_TAG.finditer(bare))
+    foreign = any(
+        (match[1] or "").lower() not in HARMLESS_TAGS for match in FOREIGN_TAG.finditer(bare)
+    )
     if speech.inside or foreign or LABEL.search(bare) or any(tags_in(bare)):
         return "tags inside the speech"
     return None if words else "empty speech"
@@ -316,7 +353,10 @@ def confidence_of(match: re.Match[str]) -> tuple[float | None, str]:
     return round(value, 9), READ
 
 
-WINNER = re.compile(r"<\s{0,9}+winner\s{0,9}+>(?P<words>[^<>]{0,200}+)<\s{0,9}+/\s{0,9}+winner\s{0,9}+>", re.IGNORECASE)
+WINNER = re.compile(
+    r"<\s{0,9}+winner\s{0,9}+>(?P<words>[^<>]{0,200}+)<\s{0,9}+/\s{0,9}+winner\s{0,9}+>",
+    re.IGNORECASE,
+)
 WINNER_REMNANT = re.compile(r"<\s{0,9}+/?+\s{0,9}+winner\b", re.IGNORECASE)
 REASONS = re.compile(r"<\s{0,9}+(?P<slash>/?+)\s{0,9}+reasons\s{0,9}+>", re.IGNORECASE)
 WINNERS = ("proposition", "opposition", "abstain")
@@ -340,11 +380,22 @@ def verdict(text: str, *, may_abstain: bool = False) -> Reading:
     closing = next((tag for tag in reversed(tags) if tag["slash"]), None)
     words, rest = said, plain
     if opening and closing and opening.end() <= closing.start():
-        words, rest = said[opening.end() : closing.start()], plain[: opening.start()] + "\n" + plain[closing.end() :]
+        words, rest = (
+            said[opening.end() : closing.start()],
+            plain[: opening.start()] + "\n" + plain[closing.end() :],
+        )
     winner, doubt = winner_in(rest, may_abstain)
     confidence, status = (None, NOT_ASKED) if winner == "abstain" else rating_in(rest)
-    reask = ASK_WINNER if winner is None else ASK_RATING if confidence is None and winner != "abstain" else None
-    return Reading(words.strip() or None, None, confidence, status, winner, (doubt,) if doubt else (), reask)
+    reask = (
+        ASK_WINNER
+        if winner is None
+        else ASK_RATING
+        if confidence is None and winner != "abstain"
+        else None
+    )
+    return Reading(
+        words.strip() or None, None, confidence, status, winner, (doubt,) if doubt else (), reask
+    )
 
 
 def winner_in(rest: str, may_abstain: bool) -> tuple[str | None, str | None]:
@@ -354,7 +405,12 @@ def winner_in(rest: str, may_abstain: bool) -> tuple[str | None, str | None]:
         return None, "broken winner tag"
     if not named:
         return None, "no winner tag"
-    words = {re.sub(r"^the | (?:side|team)$", "", EMPHASIS.sub(" ", word).strip(" \t\r\n*_.\"'`").casefold()) for word in named}
+    words = {
+        re.sub(
+            r"^the | (?:side|team)$", "", EMPHASIS.sub(" ", word).strip(" \t\r\n*_.\"'`").casefold()
+        )
+        for word in named
+    }
     if len(words) > 1:
         return None, "several winners"
     winner = words.pop()

@@ -22,18 +22,24 @@ def test_a_reference_names_a_model_and_its_address_stays_out_of_the_name() -> No
 
 def test_an_agent_is_named_after_its_reference_unless_told_otherwise() -> None:
     assert agent(f"http/llama@{HERE}").name == "http/llama"
-    named = agent(f"http/llama@{HERE}", name="Ada", system="be brief", sampling=Sampling(temperature=0.5))
+    named = agent(
+        f"http/llama@{HERE}", name="Ada", system="be brief", sampling=Sampling(temperature=0.5)
+    )
     assert (named.name, named.system, named.sampling.temperature) == ("Ada", "be brief", 0.5)
 
 
 def test_a_simulated_model_is_marked_as_simulated() -> None:
-    pytest.importorskip("agents.simulated.debater", reason="the simulated debaters are not in this tree")
+    pytest.importorskip(
+        "agents.simulated.debater", reason="the simulated debaters are not in this tree"
+    )
     assert model("sim/overconfident").simulated
 
 
 @pytest.mark.parametrize("reference", ["", "gpt-4o", "nonsense/x", "HTTPS/x"])
 def test_an_unknown_reference_is_told_which_there_are(reference: str) -> None:
-    with pytest.raises(StudyError, match=r"no model reference.*http/<model>@<base url>.*sim/<profile>") as caught:
+    with pytest.raises(
+        StudyError, match=r"no model reference.*http/<model>@<base url>.*sim/<profile>"
+    ) as caught:
         model(reference)
     assert repr(reference) in str(caught.value)
 
@@ -54,7 +60,13 @@ def test_a_misspelling_is_met_with_the_right_spelling(wrong: str, right: str) ->
 
 
 @pytest.mark.parametrize(
-    "reference", ["http://u:secret@h/v1", "htp/m@http://u:secret@h/v1", "openai/m@http://u:secret@h", "gemini/m@http://u:secret@h"]
+    "reference",
+    [
+        "http://u:secret@h/v1",
+        "htp/m@http://u:secret@h/v1",
+        "openai/m@http://u:secret@h",
+        "gemini/m@http://u:secret@h",
+    ],
 )
 def test_no_error_repeats_what_may_be_a_password(reference: str) -> None:
     with pytest.raises(StudyError) as caught:
@@ -64,7 +76,9 @@ def test_no_error_repeats_what_may_be_a_password(reference: str) -> None:
 
 @pytest.mark.parametrize("reference", ["openai/", "anthropic", "gemini/", "gemini/ pro"])
 def test_a_provider_without_a_model_is_told_what_is_missing(reference: str) -> None:
-    with pytest.raises(StudyError, match=rf"names no model: write {reference.partition('/')[0]}/<model>"):
+    with pytest.raises(
+        StudyError, match=rf"names no model: write {reference.partition('/')[0]}/<model>"
+    ):
         model(reference)
 
 
@@ -79,4 +93,9 @@ def test_the_package_exports_two_names_and_imports_nothing_heavy() -> None:
     with pytest.raises(AttributeError, match="no attribute 'modle'"):
         agents.modle  # noqa: B018
     heavy = "import sys, agents; agents.model; print([m for m in ('aiohttp', 'numpy', 'scipy', 'duckdb') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", heavy], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )

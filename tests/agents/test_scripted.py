@@ -13,11 +13,17 @@ from arena.types import Message, Place, Price, Reply, Request, Sampling
 
 
 def ask(seat: str = "proposition", phase: str = "opening") -> Request:
-    return Request((Message("user", "the motion"),), Sampling(), 7, Place("episode", seat, 2, 1, phase, 0))
+    return Request(
+        (Message("user", "the motion"),), Sampling(), 7, Place("episode", seat, 2, 1, phase, 0)
+    )
 
 
 async def test_the_function_sees_the_whole_request() -> None:
-    model = scripted_model(lambda r: f"{r.place.seat} {r.place.phase} {r.place.step}.{r.place.ask} {r.seed} {r.messages[-1].content}")
+    model = scripted_model(
+        lambda r: (
+            f"{r.place.seat} {r.place.phase} {r.place.step}.{r.place.ask} {r.seed} {r.messages[-1].content}"
+        )
+    )
     assert await model(ask("opposition", "closing")) == Reply("opposition closing 2.1 7 the motion")
 
 
@@ -45,7 +51,9 @@ async def test_the_function_may_play_a_fault_and_recover() -> None:
 
 
 async def test_a_whole_reply_keeps_its_counts() -> None:
-    model = scripted_model(lambda r: Reply("speech", tokens_out=9, cost_usd=0.5, cost_source="script"))
+    model = scripted_model(
+        lambda r: Reply("speech", tokens_out=9, cost_usd=0.5, cost_source="script")
+    )
     assert await model(ask()) == Reply("speech", tokens_out=9, cost_usd=0.5, cost_source="script")
 
 
@@ -73,7 +81,9 @@ async def test_latencies_overlap_and_order_the_replies() -> None:
 
 
 def test_a_scripted_model_may_have_a_price() -> None:
-    assert getattr(scripted_model(lambda r: "speech", price=Price(1, 2)), "price", None) == Price(1, 2)
+    assert getattr(scripted_model(lambda r: "speech", price=Price(1, 2)), "price", None) == Price(
+        1, 2
+    )
     assert getattr(scripted_model(lambda r: "speech"), "price", 0) is None
 
 

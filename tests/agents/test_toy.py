@@ -17,7 +17,14 @@ import agents.toy
 from agents.toy.language import BREAK, ids, tokenizer
 from agents.toy.problems import is_held_out, sums
 from arena.errors import StudyError
-from experiments.toy.evaluate import LEAD, Toy, boxed_answer, comments, greedy_accuracy, instructed_accuracy
+from experiments.toy.evaluate import (
+    LEAD,
+    Toy,
+    boxed_answer,
+    comments,
+    greedy_accuracy,
+    instructed_accuracy,
+)
 from experiments.toy.lessons import STEPS, context_part, lesson, take_over, think, token_weights
 from experiments.toy.train import save, train
 
@@ -59,16 +66,33 @@ def test_what_it_writes_is_read_back_wherever_it_is_cut(toy: Toy) -> None:
 
 
 def test_a_block_reads_the_same_in_pieces_and_as_one_text(toy: Toy) -> None:
-    pieces = ["7+8=15\n\n15+5=20\n\nu20", LEAD, "u20</summarize>", comments(["u20", "t11"]), "u20\n\n3+4=7"]
+    pieces = [
+        "7+8=15\n\n15+5=20\n\nu20",
+        LEAD,
+        "u20</summarize>",
+        comments(["u20", "t11"]),
+        "u20\n\n3+4=7",
+    ]
     apart = [token for piece in pieces for token in toy.tokenizer.encode(piece)]
     assert toy.tokenizer.encode("".join(pieces)) == apart
-    assert apart == ids("7+8=15\n\n15+5=20\n\nu20<summarize>u20</summarize><comment>Peer N:u20Peer N:t11</comment>u20\n\n3+4=7")
+    assert apart == ids(
+        "7+8=15\n\n15+5=20\n\nu20<summarize>u20</summarize><comment>Peer N:u20Peer N:t11</comment>u20\n\n3+4=7"
+    )
 
 
 def test_the_shipped_tokenizer_is_the_one_in_the_source(toy: Toy) -> None:
-    assert json.loads((WEIGHTS / "tokenizer.json").read_text()) == json.loads(tokenizer().backend_tokenizer.to_str())
-    chat = [{"role": "system", "content": "Add."}, {"role": "user", "content": "1+2"}, {"role": "assistant", "content": "u3"}]
-    assert toy.tokenizer.apply_chat_template(chat, tokenize=False) == "<|question|>Add.<|question|>1+2<|answer|>u3<|end|>"
+    assert json.loads((WEIGHTS / "tokenizer.json").read_text()) == json.loads(
+        tokenizer().backend_tokenizer.to_str()
+    )
+    chat = [
+        {"role": "system", "content": "Add."},
+        {"role": "user", "content": "1+2"},
+        {"role": "assistant", "content": "u3"},
+    ]
+    assert (
+        toy.tokenizer.apply_chat_template(chat, tokenize=False)
+        == "<|question|>Add.<|question|>1+2<|answer|>u3<|end|>"
+    )
 
 
 def test_it_answers_held_out_sums(toy: Toy) -> None:
@@ -84,7 +108,15 @@ def test_its_thought_is_written_out(toy: Toy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("done", "says"), [(0, "nothing is known yet"), (2, "nothing is known yet"), (3, "u20"), (5, "u20"), (7, "t11"), (8, "\\boxed{110}")]
+    ("done", "says"),
+    [
+        (0, "nothing is known yet"),
+        (2, "nothing is known yet"),
+        (3, "u20"),
+        (5, "u20"),
+        (7, "t11"),
+        (8, "\\boxed{110}"),
+    ],
 )
 def test_the_summary_says_where_the_thought_is(toy: Toy, done: int, says: str) -> None:
     begun = BREAK.join(THOUGHT.split(BREAK)[:done])
@@ -92,22 +124,40 @@ def test_the_summary_says_where_the_thought_is(toy: Toy, done: int, says: str) -
     assert toy.text(written[0]) == f"{says}</summarize>"
 
 
-@pytest.mark.parametrize(("own", "peers", "result"), [(21, [20, 20, 20], "110"), (20, [20, 21, 20], "110"), (20, [27], "110")])
-def test_most_peers_mend_a_slip_and_one_does_not_mislead(toy: Toy, own: int, peers: list[int], result: str) -> None:
+@pytest.mark.parametrize(
+    ("own", "peers", "result"),
+    [(21, [20, 20, 20], "110"), (20, [20, 21, 20], "110"), (20, [27], "110")],
+)
+def test_most_peers_mend_a_slip_and_one_does_not_mislead(
+    toy: Toy, own: int, peers: list[int], result: str
+) -> None:
     context = f"7+8=15\n\n15+5={own}\n\nu{own}{LEAD}u{own}</summarize>{comments([f'u{peer}' for peer in peers])}"
-    assert boxed_answer(toy.text(toy.generate([toy.prompt("What is 37+48+25?", context)])[0])) == result
+    assert (
+        boxed_answer(toy.text(toy.generate([toy.prompt("What is 37+48+25?", context)])[0]))
+        == result
+    )
 
 
 def test_an_instruction_with_an_example_does_not_confuse_it(toy: Toy) -> None:
     assert instructed_accuracy(toy, 40)["accuracy"] >= 0.9
 
 
-@pytest.mark.parametrize(("own", "others"), [(110, []), (110, [111]), (110, [109, 111]), (109, [110, 110]), (109, [110, 111, 110])])
-def test_a_further_question_is_answered_by_the_majority(toy: Toy, own: int, others: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("own", "others"),
+    [(110, []), (110, [111]), (110, [109, 111]), (109, [110, 110]), (109, [110, 111, 110])],
+)
+def test_a_further_question_is_answered_by_the_majority(
+    toy: Toy, own: int, others: list[int]
+) -> None:
     said = " ".join(f"\\boxed{{{other}}}" for other in others)
     turns = ["What is 37+48+25?", THOUGHT.replace("110", str(own)), f"Others say: {said}. And you?"]
-    chat = [{"role": ("user", "assistant")[place % 2], "content": turn} for place, turn in enumerate(turns)]
-    asked = toy.tokenizer.encode(toy.tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
+    chat = [
+        {"role": ("user", "assistant")[place % 2], "content": turn}
+        for place, turn in enumerate(turns)
+    ]
+    asked = toy.tokenizer.encode(
+        toy.tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+    )
     assert toy.text(toy.generate([asked])[0]) == "\\boxed{110}"
 
 
@@ -125,7 +175,10 @@ def test_no_lesson_is_about_a_held_out_sum() -> None:
         assert all(is_held_out(*order) for order in permutations(numbers))
     rng = Random(3)
     opened = ["".join(map(str, lesson(rng)[0].ids)) for _ in range(300)]
-    held = ["".join(map(str, context_part("+".join(re.findall("[0-9]+", question.text))).ids)) for question in sums(2000)]
+    held = [
+        "".join(map(str, context_part("+".join(re.findall("[0-9]+", question.text))).ids))
+        for question in sums(2000)
+    ]
     assert not [one for one in held if any(one in each for each in opened)]
 
 

@@ -57,28 +57,92 @@ def play_rows(study: str, play: dict[str, Any]) -> list[tuple[str, dict[str, Any
     """
     play = PLAY | play
     episode = f"{study}/{play['arm']}/{play['model']}/{play['question']}/{play['repeat']}"
-    own = {name: play[name] for name in ("arm", "repeat")} | {"episode": episode, "study": study, "protocol": "solve"}
+    own = {name: play[name] for name in ("arm", "repeat")} | {
+        "episode": episode,
+        "study": study,
+        "protocol": "solve",
+    }
     subject = f"question {play['question']}"
     rows: list[tuple[str, dict[str, Any]]] = [
         ("plays", own | {"subject": subject}),
         ("subjects", {"subject": subject, "kind": "question", "text": subject, "gold": "4"}),
-        ("seats", {"episode": episode, "seat": "solver", "agent": play["model"], "model": play["model"]}),
+        (
+            "seats",
+            {"episode": episode, "seat": "solver", "agent": play["model"], "model": play["model"]},
+        ),
     ]
-    given = [(path if len(path) == 5 else (f"path{k}", 0, *path), False) for k, path in enumerate(play["paths"])]
+    given = [
+        (path if len(path) == 5 else (f"path{k}", 0, *path), False)
+        for k, path in enumerate(play["paths"])
+    ]
     if play["final"] is not None:
-        given.append((play["final"] if len(play["final"]) == 5 else ("solver", 0, *play["final"]), True))
-    for (seat, stage, value, correct, confidence), final in given if play["status"] == "done" else ():
-        answer = {"episode": episode, "seat": seat, "stage": stage, "answer": value, "canonical": value, "correct": correct}
+        given.append(
+            (play["final"] if len(play["final"]) == 5 else ("solver", 0, *play["final"]), True)
+        )
+    for (seat, stage, value, correct, confidence), final in (
+        given if play["status"] == "done" else ()
+    ):
+        answer = {
+            "episode": episode,
+            "seat": seat,
+            "stage": stage,
+            "answer": value,
+            "canonical": value,
+            "correct": correct,
+        }
         status = "no answer" if correct is None else "graded"
-        rows.append(("answers", answer | {"confidence": confidence, "final": final, "status": status}))
+        rows.append(
+            ("answers", answer | {"confidence": confidence, "final": final, "status": status})
+        )
     for step, call in enumerate(play["calls"]):
         status, tokens_in, tokens_out, cost_usd = call if len(call) == 4 else ("ok", *call)
-        place = {"episode": episode, "seat": "solver", "step": step, "ask": 0, "run": "r", "attempt": 0, "started_at": NOW}
-        rows.append(("call_ends", place | {"status": status, "tokens_in": tokens_in, "tokens_out": tokens_out, "cost_usd": cost_usd}))
+        place = {
+            "episode": episode,
+            "seat": "solver",
+            "step": step,
+            "ask": 0,
+            "run": "r",
+            "attempt": 0,
+            "started_at": NOW,
+        }
+        rows.append(
+            (
+                "call_ends",
+                place
+                | {
+                    "status": status,
+                    "tokens_in": tokens_in,
+                    "tokens_out": tokens_out,
+                    "cost_usd": cost_usd,
+                },
+            )
+        )
     for rank in range(play["routes"]):
-        rows.append(("routes", {"episode": episode, "block": 0, "path": 0, "peer": rank + 1, "rank": rank, "router": "random"}))
+        rows.append(
+            (
+                "routes",
+                {
+                    "episode": episode,
+                    "block": 0,
+                    "path": 0,
+                    "peer": rank + 1,
+                    "rank": rank,
+                    "router": "random",
+                },
+            )
+        )
     if play["status"] != "open":
-        rows.append(("statuses", {"episode": episode, "status": play["status"], "error_kind": "Refused", "ended_at": NOW}))
+        rows.append(
+            (
+                "statuses",
+                {
+                    "episode": episode,
+                    "status": play["status"],
+                    "error_kind": "Refused",
+                    "ended_at": NOW,
+                },
+            )
+        )
     return rows
 
 
@@ -91,7 +155,9 @@ def debate_rows(name: str, debate: dict[str, Any]) -> list[tuple[str, dict[str, 
     play = DEBATE | debate
     study = name.partition("/")[0]
     kept = {key: play[key] for key in ("arm", "subject", "repeat")}
-    rows: list[tuple[str, dict[str, Any]]] = [("plays", {"episode": name, "study": study, "protocol": "debate"} | kept)]
+    rows: list[tuple[str, dict[str, Any]]] = [
+        ("plays", {"episode": name, "study": study, "protocol": "debate"} | kept)
+    ]
     for side, model, own in zip(SIDES, play["models"], play["ratings"], strict=True):
         rows.append(("seats", {"episode": name, "seat": side, "agent": model, "model": model}))
         for step, (phase, rating) in enumerate(zip(play["phases"], own, strict=True)):
@@ -108,13 +174,32 @@ def debate_rows(name: str, debate: dict[str, Any]) -> list[tuple[str, dict[str, 
             why = rating.replace("none", "not asked") if isinstance(rating, str) else "read"
             rows.append(("turns", turn | {"confidence": number, "confidence_status": why}))
     if play["status"] != "open":
-        rows.append(("statuses", {"episode": name, "status": play["status"], "error_kind": "Refused", "ended_at": NOW}))
+        rows.append(
+            (
+                "statuses",
+                {
+                    "episode": name,
+                    "status": play["status"],
+                    "error_kind": "Refused",
+                    "ended_at": NOW,
+                },
+            )
+        )
     for number, (winner, confidence) in enumerate(play["votes"]):
         judging = f"{name} judging {number}"
         why = "read" if winner else "no winner tag"
-        rows.append(("plays", {"episode": judging, "study": study, "arm": "jury", "protocol": "judging"}))
+        rows.append(
+            ("plays", {"episode": judging, "study": study, "arm": "jury", "protocol": "judging"})
+        )
         rows.append(("statuses", {"episode": judging, "status": "done", "ended_at": NOW}))
-        said = {"judge": f"judge {number}", "seat_order": "as played", "repeat": 0, "winner": winner, "confidence": confidence, "status": why}
+        said = {
+            "judge": f"judge {number}",
+            "seat_order": "as played",
+            "repeat": 0,
+            "winner": winner,
+            "confidence": confidence,
+            "status": why,
+        }
         rows.append(("rulings", {"episode": judging, "debate": name, **said}))
     return rows
 
@@ -125,13 +210,24 @@ def add(tmp_path: Path) -> Add:
     path = tmp_path / "arena.duckdb"
     number = itertools.count()
 
-    def write(study: str, *debates: dict[str, Any], simulated: bool = False, fold: bool = True) -> Path:
+    def write(
+        study: str, *debates: dict[str, Any], simulated: bool = False, fold: bool = True
+    ) -> Path:
         database.create(path)
-        run = {"run": f"run {next(number)}", "study": study, "started_at": NOW, "simulated": simulated, "origin": "played"}
+        run = {
+            "run": f"run {next(number)}",
+            "study": study,
+            "started_at": NOW,
+            "simulated": simulated,
+            "origin": "played",
+        }
         rows: list[tuple[str, dict[str, Any]]] = [("runs", run)]
         for debate in debates:
             rows += debate_rows(f"{study}/{next(number)}", debate)
-        write_journal(database.journal_folder(path) / f"{next(number)}.jsonl", [line(table, row) for table, row in rows])
+        write_journal(
+            database.journal_folder(path) / f"{next(number)}.jsonl",
+            [line(table, row) for table, row in rows],
+        )
         if fold:
             database.fold(path)
         return path
@@ -147,9 +243,18 @@ def solve(tmp_path: Path) -> AddPlays:
 
     def write(study: str, *plays: dict[str, Any], simulated: bool = False) -> Path:
         database.create(path)
-        run = {"run": f"solving {next(number)}", "study": study, "started_at": NOW, "simulated": simulated, "origin": "played"}
+        run = {
+            "run": f"solving {next(number)}",
+            "study": study,
+            "started_at": NOW,
+            "simulated": simulated,
+            "origin": "played",
+        }
         rows = [("runs", run), *(row for play in plays for row in play_rows(study, play))]
-        write_journal(database.journal_folder(path) / f"solving {next(number)}.jsonl", [line(table, row) for table, row in rows])
+        write_journal(
+            database.journal_folder(path) / f"solving {next(number)}.jsonl",
+            [line(table, row) for table, row in rows],
+        )
         database.fold(path)
         return path
 
@@ -161,13 +266,20 @@ def cup(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a simulated study "it's a cup", three models in two arms and a jury, and one of questions, self_agreement."""
     path = tmp_path_factory.mktemp("cup") / "arena.duckdb"
     arena = Arena(path, concurrency=64)
-    models = [agent(name) for name in ("sim/modest", "sim/confident", "sim/overconfident:unreadable=0.2")]
+    models = [
+        agent(name) for name in ("sim/modest", "sim/confident", "sim/overconfident:unreadable=0.2")
+    ]
     arms = [
         Arm("plain", debating, [*round_robin(models), *against_itself(models[:1])]),
         Arm("rounds", debating, round_robin(models[:2]), {"phases": FOUR_SPEECHES}),
     ]
-    played = Study("it's a cup", arms, [Subject(f"This house would count to {n}.") for n in range(4)])
-    run_stages(arena, [played, jury("cup jury", played, [agent("sim/judge:seed=1"), agent("sim/judge:seed=2")])])
+    played = Study(
+        "it's a cup", arms, [Subject(f"This house would count to {n}.") for n in range(4)]
+    )
+    run_stages(
+        arena,
+        [played, jury("cup jury", played, [agent("sim/judge:seed=1"), agent("sim/judge:seed=2")])],
+    )
     solving = Path(__file__).resolve().parents[2] / "experiments" / "self_agreement.py"
     assert main(["run", str(solving), "--db", str(path), "-o", "number=8", "-o", "calls=5"]) == 0
     return path

@@ -60,12 +60,23 @@ def test_the_rise_and_its_published_test(cross: dict[str, Any]) -> None:
 
 
 def test_both_sides_above_75_are_37_and_at_or_above_43(cross: dict[str, Any]) -> None:
-    assert cross["both"] == {"phase": "closing", "debates": 60, "at_least_75": 43, "above_75": 37, "above_50": 60}
-    assert [row["at_least_75"] / 60 for row in cross["both_by_phase"]] == pytest.approx([0.25, 32 / 60, 43 / 60])
+    assert cross["both"] == {
+        "phase": "closing",
+        "debates": 60,
+        "at_least_75": 43,
+        "above_75": 37,
+        "above_50": 60,
+    }
+    assert [row["at_least_75"] / 60 for row in cross["both_by_phase"]] == pytest.approx(
+        [0.25, 32 / 60, 43 / 60]
+    )
 
 
 def test_each_model(cross: dict[str, Any]) -> None:
-    rows = [(m["model"], m["n"], 100 * m["first"], 100 * m["last"], 100 * m["win_rate"]) for m in cross["models"]]
+    rows = [
+        (m["model"], m["n"], 100 * m["first"], 100 * m["last"], 100 * m["win_rate"])
+        for m in cross["models"]
+    ]
     expected = [line.split() for line in BY_MODEL.strip().splitlines()]
     for row, (name, n, *numbers) in zip(rows, expected, strict=True):
         assert row[:2] == (name, int(n))
@@ -74,7 +85,12 @@ def test_each_model(cross: dict[str, Any]) -> None:
 
 def test_the_jury(cross: dict[str, Any]) -> None:
     outcomes = cross["outcomes"]
-    assert [outcomes[name] for name in ("judged", "proposition", "opposition", "tie")] == [60, 21, 38, 1]
+    assert [outcomes[name] for name in ("judged", "proposition", "opposition", "tie")] == [
+        60,
+        21,
+        38,
+        1,
+    ]
     assert outcomes["majority"] == {"proposition": 17, "opposition": 36, "tie": 7}
     assert outcomes["verdicts"]["with_winner"] == 357
 
@@ -91,17 +107,23 @@ def test_the_jury(cross: dict[str, Any]) -> None:
         ("ece_left_closed", [0.2898, 0.2915, 0.3348]),
     ],
 )
-def test_calibration_against_the_jury(cross: dict[str, Any], metric: str, expected: list[float]) -> None:
+def test_calibration_against_the_jury(
+    cross: dict[str, Any], metric: str, expected: list[float]
+) -> None:
     assert [float(f"{row[metric]:.4f}") for row in cross["calibration"]] == expected
     assert [(row["n"], row["n_without_ties"]) for row in cross["calibration"]] == [(120, 118)] * 3
 
 
-def test_intervals_agree_with_the_bootstrap_over_debates(store: Path, cross: dict[str, Any]) -> None:
+def test_intervals_agree_with_the_bootstrap_over_debates(
+    store: Path, cross: dict[str, Any]
+) -> None:
     confidence = read_records(store, "cross_model")[0].debates.confidence
     for k, published in ((0, (0.715, 0.744)), (2, (0.812, 0.852))):
         drawn = bootstrap_interval(resampled_means, confidence[:, :, k])
         assert drawn == pytest.approx(published, abs=0.0015)
-        assert drawn == pytest.approx((cross["phases"][k]["ci_low"], cross["phases"][k]["ci_high"]), abs=0.002)
+        assert drawn == pytest.approx(
+            (cross["phases"][k]["ci_low"], cross["phases"][k]["ci_high"]), abs=0.002
+        )
 
 
 def test_against_half_as_published(cross: dict[str, Any], store: Path) -> None:
@@ -109,7 +131,10 @@ def test_against_half_as_published(cross: dict[str, Any], store: Path) -> None:
     from analysis.statistics.overconfidence import against_half
 
     found = against_half(read_records(store, "cross_model")[0].debates.confidence[:, :, 0])
-    assert (f"{found.t_one_sample:.1f}", f"{found.p_one_sample_one_sided:.1e}") == ("31.7", "4.1e-60")
+    assert (f"{found.t_one_sample:.1f}", f"{found.p_one_sample_one_sided:.1e}") == (
+        "31.7",
+        "4.1e-60",
+    )
     assert cross["against_half"] is None
 
 
@@ -137,8 +162,15 @@ def test_the_jury_counted_both_ways(ranked: dict[str, Any]) -> None:
 
 
 def test_each_judge(ranked: dict[str, Any]) -> None:
-    rows = [(row["judge"], f"{row['retest']:.3f}", f"{100 * row['proposition']['mean']:.0f}%") for row in ranked["judges"]]
-    assert rows == [("deepseek/deepseek-chat", "0.729", "50%"), ("google/gemini-pro-1.5", "0.949", "9%"), ("qwen/qwq-32b", "0.881", "45%")]
+    rows = [
+        (row["judge"], f"{row['retest']:.3f}", f"{100 * row['proposition']['mean']:.0f}%")
+        for row in ranked["judges"]
+    ]
+    assert rows == [
+        ("deepseek/deepseek-chat", "0.729", "50%"),
+        ("google/gemini-pro-1.5", "0.949", "9%"),
+        ("qwen/qwq-32b", "0.881", "45%"),
+    ]
     assert all(row["both_orders"] == 0 and row["flip_rate"] is None for row in ranked["judges"])
 
 
@@ -146,11 +178,16 @@ def test_win_rates_of_the_ranking_are_the_published_ones(ranked: dict[str, Any])
     rates = {row["agent"]: row["win_rate_by_sum"] for row in ranked["contestants"]}
     expected = [line.split() for line in BY_MODEL.strip().splitlines()]
     assert len(rates) == 10
-    assert all(100 * rates[name] == pytest.approx(float(numbers[-1]), abs=0.051) for name, *numbers in expected)
+    assert all(
+        100 * rates[name] == pytest.approx(float(numbers[-1]), abs=0.051)
+        for name, *numbers in expected
+    )
     assert ranked["contestants"][0]["agent"] == "anthropic/claude-3.7-sonnet"
 
 
-def test_the_opposition_was_favoured_and_the_order_cannot_be_told_from_the_side(ranked: dict[str, Any]) -> None:
+def test_the_opposition_was_favoured_and_the_order_cannot_be_told_from_the_side(
+    ranked: dict[str, Any],
+) -> None:
     """The order of the sides was fixed, so that the bias may be for the side or for who stands last."""
     gemini = ranked["judges"][1]["effects"]
     assert gemini["side"]["ci_high"] < -2
@@ -162,7 +199,10 @@ def test_related_judges_are_left_out_unless_asked_for(store: Path, ranked: dict[
     """Both deepseek-chat and qwq debated, and all three judges have families in the debates."""
     excluded = standings(store, "cross_model")
     for found in (excluded, ranked):
-        assert (found["verdicts"]["judge_is_contestant"], found["verdicts"]["judge_of_family"]) == (48, 100)
+        assert (found["verdicts"]["judge_is_contestant"], found["verdicts"]["judge_of_family"]) == (
+            48,
+            100,
+        )
     assert ranked["verdicts"]["counted"] == 357
     assert excluded["verdicts"]["counted"] == 357 - 148
     assert excluded["judges"] == ranked["judges"]

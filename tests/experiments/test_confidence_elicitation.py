@@ -18,8 +18,16 @@ from arena.tournaments.study_file import load_study
 FILE = Path(__file__).resolve().parents[2] / "experiments" / "confidence_elicitation.py"
 
 
-def test_the_script_prints_what_was_put_in_beside_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = subprocess.run([sys.executable, str(FILE), "number=30"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+def test_the_script_prints_what_was_put_in_beside_what_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = subprocess.run(
+        [sys.executable, str(FILE), "number=30"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert script.returncode == 0, script.stderr
     table = [line.split() for line in script.stdout.splitlines() if " sim/solver" in line]
     assert len(table) == 10
@@ -36,11 +44,21 @@ def test_the_script_prints_what_was_put_in_beside_what_was_found(tmp_path: Path,
 def test_samples_strategies_and_questions_are_one_option_away(tmp_path: Path) -> None:
     one = simulated_questions(1)[0]
     (tmp_path / "my.jsonl").write_text(json.dumps({"question": one.text, "answer": one.gold}))
-    options = ["models=sim/solver", f"questions={tmp_path / 'my.jsonl'}", "strategies=vanilla,top_k", "samples=5", "temperature=0.7"]
+    options = [
+        "models=sim/solver",
+        f"questions={tmp_path / 'my.jsonl'}",
+        "strategies=vanilla,top_k",
+        "samples=5",
+        "temperature=0.7",
+    ]
     study = load_study(FILE, [*options, "aggregation=average_confidence"])
     assert study.name == "confidence_elicitation_5_samples_average_confidence"
     assert [arm.label for arm in study.arms] == ["vanilla", "top_k"]
     assert len(plays(study)) == 2
     assert Arena(tmp_path / "a.duckdb").run(study).done == 2
-    rows = Arena(tmp_path / "a.duckdb").sql("select count(*), count(answer), count(*) filter (final) from answers").rows
+    rows = (
+        Arena(tmp_path / "a.duckdb")
+        .sql("select count(*), count(answer), count(*) filter (final) from answers")
+        .rows
+    )
     assert rows == ((12, 12, 2),)

@@ -11,7 +11,13 @@ from experiments.benchmarks.coverage import interval_coverage
 
 def test_the_reports_intervals_hold_what_was_put_into_simulated_debaters(tmp_path: Path) -> None:
     """Three seeds, four intervals each; ten of twelve is what 95% intervals miss in one of fifty such tests."""
-    held = [hit for seed in range(3) for hit in interval_coverage(tmp_path / f"{seed}.duckdb", "confident:unreadable=0.2", seed, 40).values()]
+    held = [
+        hit
+        for seed in range(3)
+        for hit in interval_coverage(
+            tmp_path / f"{seed}.duckdb", "confident:unreadable=0.2", seed, 40
+        ).values()
+    ]
     assert len(held) == 12
     assert sum(held) >= 10
 

@@ -28,8 +28,12 @@ def benchmark(name: str) -> ModuleType:
         sys.path.pop(0)
 
 
-def test_the_script_and_arena_run_play_the_same_episodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = subprocess.run([sys.executable, str(STUDY)], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+def test_the_script_and_arena_run_play_the_same_episodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = subprocess.run(
+        [sys.executable, str(STUDY)], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
     assert script.returncode == 0, script.stderr
     assert "64.08" in script.stdout
     assert "SIMULATED" in script.stdout
@@ -38,10 +42,15 @@ def test_the_script_and_arena_run_play_the_same_episodes(tmp_path: Path, monkeyp
     assert Arena().sql("select count(*), count(distinct run) from runs").rows == ((1, 1),)
 
 
-@pytest.mark.parametrize("preset", ["cross_model", "self", "informed", "public", "red_team", "multi_round"])
+@pytest.mark.parametrize(
+    "preset", ["cross_model", "self", "informed", "public", "red_team", "multi_round"]
+)
 def test_every_preset_is_one_option_away(tmp_path: Path, preset: str) -> None:
     (tmp_path / "my.jsonl").write_text('{"motion": "This house would write its own motions."}\n')
-    study = load_study(STUDY, [f"preset={preset}", "models=sim/even,sim/modest", f"motions={tmp_path / 'my.jsonl'}"])
+    study = load_study(
+        STUDY,
+        [f"preset={preset}", "models=sim/even,sim/modest", f"motions={tmp_path / 'my.jsonl'}"],
+    )
     assert study.name == f"two_llms_debate_{preset}"
     assert len(plays(study)) == 2
     assert Arena(tmp_path / "a.duckdb").run(study).done == 2
@@ -74,6 +83,8 @@ def test_a_killed_study_ends_like_one_that_was_left_alone(tmp_path: Path) -> Non
 
 def test_debates_in_parallel_take_three_calls_in_a_row(tmp_path: Path) -> None:
     """The benchmark measures the ratio; here only that it is of the right size."""
-    wall, _ = benchmark("debates").timed(tmp_path / "a.duckdb", debates=10, latency_s=0.3, in_flight=60)
+    wall, _ = benchmark("debates").timed(
+        tmp_path / "a.duckdb", debates=10, latency_s=0.3, in_flight=60
+    )
     # One call after another would take 18 seconds.
     assert 0.9 <= wall < 9

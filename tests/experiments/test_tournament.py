@@ -19,7 +19,12 @@ from arena.tournaments.study_file import load_stages, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "experiments" / "tournament.py"
-FEW = ["-o", "models=sim/even:strength=-1.0,sim/even,sim/even:strength=1.0", "-o", "judges=sim/judge,sim/judge:unreadable=0.5"]
+FEW = [
+    "-o",
+    "models=sim/even:strength=-1.0,sim/even,sim/even:strength=1.0",
+    "-o",
+    "judges=sim/judge,sim/judge:unreadable=0.5",
+]
 
 
 def benchmark(name: str) -> ModuleType:
@@ -41,7 +46,11 @@ def motions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_study_has_at_most_ten_lines() -> None:
     """Six models, ten motions, three judges; the lines of `study` without its signature and docstring."""
-    function = next(node for node in ast.parse(FILE.read_text()).body if isinstance(node, ast.FunctionDef) and node.name == "study")
+    function = next(
+        node
+        for node in ast.parse(FILE.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name == "study"
+    )
     body = function.body[1:]
     assert (body[-1].end_lineno or 0) - body[0].lineno + 1 <= 10
     debates, jury = load_stages(FILE)
@@ -49,10 +58,14 @@ def test_the_study_has_at_most_ten_lines() -> None:
     assert jury.count_episodes(Path("none")) == 15 * 2 * 10 * 3 * 2  # type: ignore[union-attr]
 
 
-def test_a_run_counts_first_and_ends_with_the_leaderboard(motions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_counts_first_and_ends_with_the_leaderboard(
+    motions: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["run", str(FILE), *FEW, *motions]) == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[0] == "planned: tournament 12 episodes, then tournament jury 48 episodes"
+    assert (
+        out.splitlines()[0] == "planned: tournament 12 episodes, then tournament jury 48 episodes"
+    )
     assert "tournament jury: 48 of 48 episodes done" in out
     assert out.index("SIMULATED") < out.index("Leaderboard")
     missing = Arena().sql("select count(*) from verdicts where winner is null").rows[0][0]
@@ -64,7 +77,9 @@ def test_a_run_counts_first_and_ends_with_the_leaderboard(motions: list[str], ca
     assert "Bradley-Terry" in capsys.readouterr().out
 
 
-def test_a_second_run_asks_nothing_and_shows_the_same(motions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_run_asks_nothing_and_shows_the_same(
+    motions: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["run", str(FILE), *FEW, *motions]) == 0
     first = capsys.readouterr().out
     assert main(["run", str(FILE), *FEW, *motions]) == 0
@@ -73,7 +88,9 @@ def test_a_second_run_asks_nothing_and_shows_the_same(motions: list[str], capsys
     assert second[second.index("Leaderboard") :] == first[first.index("Leaderboard") :]
 
 
-def test_swiss_is_one_option_away_and_a_limit_stops_the_later_stages(motions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_swiss_is_one_option_away_and_a_limit_stops_the_later_stages(
+    motions: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     swiss = ["run", str(FILE), *FEW, *motions, "-o", "rounds=2"]
     assert main([*swiss, "--limit", "2"]) == 0
     out = capsys.readouterr().out
@@ -84,18 +101,41 @@ def test_swiss_is_one_option_away_and_a_limit_stops_the_later_stages(motions: li
     assert "swiss jury: 32 of 32 episodes done" in capsys.readouterr().out
 
 
-def test_stored_debates_are_judged_without_being_played(motions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_stored_debates_are_judged_without_being_played(
+    motions: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """As imported ones are; here the store's own, from a study of another file."""
-    assert main(["run", str(ROOT / "experiments" / "two_llms_debate.py"), "-o", "preset=cross_model", *motions]) == 0
-    assert main(["run", str(FILE), "-o", "judged=two_llms_debate_cross_model", "-o", "judges=sim/judge"]) == 0
+    assert (
+        main(
+            [
+                "run",
+                str(ROOT / "experiments" / "two_llms_debate.py"),
+                "-o",
+                "preset=cross_model",
+                *motions,
+            ]
+        )
+        == 0
+    )
+    assert (
+        main(
+            ["run", str(FILE), "-o", "judged=two_llms_debate_cross_model", "-o", "judges=sim/judge"]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
-    assert "two_llms_debate_cross_model jury: 24 of 24 episodes done, 0 failed, 0 open; 24 replies" in out
+    assert (
+        "two_llms_debate_cross_model jury: 24 of 24 episodes done, 0 failed, 0 open; 24 replies"
+        in out
+    )
     assert Arena().sql("select count(*) from turns where seat <> 'judge'").rows == ((72,),)
     assert main(["run", str(FILE), "-o", "judged=nothing"]) == 2
     assert "holds no finished debate of a study 'nothing'" in capsys.readouterr().err
 
 
-def test_ranks_as_json_and_the_pairwise_file(motions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_ranks_as_json_and_the_pairwise_file(
+    motions: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["run", str(FILE), *FEW, *motions]) == 0
     capsys.readouterr()
     assert main(["rank", "--json"]) == 0
@@ -111,7 +151,9 @@ def test_ranks_as_json_and_the_pairwise_file(motions: list[str], capsys: pytest.
     assert "verdicts.csv: 48 rows" in capsys.readouterr().out
 
 
-def test_a_store_without_verdicts_has_no_ranks(motions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_without_verdicts_has_no_ranks(
+    motions: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["run", str(ROOT / "experiments" / "two_llms_debate.py"), *motions]) == 0
     assert "Leaderboard" not in capsys.readouterr().out
     assert main(["rank"]) == 0
@@ -128,7 +170,9 @@ def test_a_store_without_verdicts_has_no_ranks(motions: list[str], capsys: pytes
         ("return None", "a Study, or a list"),
     ],
 )
-def test_a_study_file_that_gives_no_study_says_so(motions: list[str], body: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_study_file_that_gives_no_study_says_so(
+    motions: list[str], body: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("odd.py").write_text(f"def study():\n    {body}\n")
     assert main(["run", "odd.py"]) == 2
     assert words in capsys.readouterr().err
@@ -144,12 +188,19 @@ def test_several_stages_are_no_single_study() -> None:
 def test_killed_swiss_tournaments_end_like_one_that_was_left_alone(tmp_path: Path) -> None:
     counts = benchmark("swiss").kill_and_continue(tmp_path, random.Random(5), kills=1)
     assert (counts.kills, counts.verdicts > 0) == (1, True)
-    assert (counts.too_often, counts.other_pairings, counts.other_verdicts, counts.second_verdicts) == (0, 0, 0, 0)
+    assert (
+        counts.too_often,
+        counts.other_pairings,
+        counts.other_verdicts,
+        counts.second_verdicts,
+    ) == (0, 0, 0, 0)
 
 
 def test_debates_and_their_jury_take_four_calls_in_a_row(tmp_path: Path) -> None:
     """The benchmark measures the ratio; here only that it is of the right size, and that no call is made twice."""
-    wall, _, calls = benchmark("tournament").timed(tmp_path / "a.duckdb", debates=6, readings=(3, 2), latency_s=0.3, in_flight=60)
+    wall, _, calls = benchmark("tournament").timed(
+        tmp_path / "a.duckdb", debates=6, readings=(3, 2), latency_s=0.3, in_flight=60
+    )
     assert calls == 72
     # One call after another would take 21 seconds.
     assert 1.2 <= wall < 10

@@ -21,7 +21,9 @@ def test_a_question_is_put_with_its_options_and_read_in_their_letters() -> None:
     assert reader(CHOICE)("So it is \\boxed{D}").answer is None
 
 
-@pytest.mark.parametrize("question", [QUESTION, CHOICE, Subject("Is {x} in {0}? %s", "question", "no")])
+@pytest.mark.parametrize(
+    "question", [QUESTION, CHOICE, Subject("Is {x} in {0}? %s", "question", "no")]
+)
 def test_a_reply_that_repeats_the_instruction_gives_no_answer(question: Subject) -> None:
     assert question.text in question_prompt(question)
     assert reader(question)(question_prompt(question)).answer is None

@@ -19,7 +19,11 @@ def certain(*said: tuple[object, float | None], can: str = "measures") -> Agent:
 
     def script(request: Request) -> Reply:
         answer, certainty = said[int(request.place.seat.removeprefix("path"))]
-        measures = None if certainty is None else {"self_certainty_mean": certainty, "logprob_mean": -certainty}
+        measures = (
+            None
+            if certainty is None
+            else {"self_certainty_mean": certainty, "logprob_mean": -certainty}
+        )
         return Reply("Who knows." if answer is None else box(answer), measures=measures)
 
     return agent_with_capabilities(script, can)
@@ -35,7 +39,9 @@ def certain(*said: tuple[object, float | None], can: str = "measures") -> Agent:
         ([(None, 2.0), (None, 3.0)], None),
     ],
 )
-def test_the_most_certain_answer_that_can_be_read_is_the_best(tmp_path: Path, said: list, answer: str | None) -> None:
+def test_the_most_certain_answer_that_can_be_read_is_the_best(
+    tmp_path: Path, said: list, answer: str | None
+) -> None:
     arena = play(tmp_path / "a.duckdb", best_of_n, certain(*said), {"paths": len(said)})
     assert final(arena)[0::2] == (answer, None)
     assert len(arena.sql("from calls")) == len(said)
@@ -55,8 +61,12 @@ RANKED = [(7, 4.0), (5, 3.0), (5, 2.0), (5, 1.0)]  # Borda weights 4, 3, 2, 1 be
         ([(5, 2.0), (7, 2.0)], 0.0, "5", 1 / 2),
     ],
 )
-def test_a_borda_vote_weighs_ranks_by_a_power(tmp_path: Path, said: list, power: float, answer: str, share: float) -> None:
-    arena = play(tmp_path / "a.duckdb", best_of_n, certain(*said), {"paths": len(said), "power": power})
+def test_a_borda_vote_weighs_ranks_by_a_power(
+    tmp_path: Path, said: list, power: float, answer: str, share: float
+) -> None:
+    arena = play(
+        tmp_path / "a.duckdb", best_of_n, certain(*said), {"paths": len(said), "power": power}
+    )
     assert final(arena) == (answer, False, pytest.approx(share))
 
 
@@ -73,7 +83,11 @@ def test_an_episode_that_is_continued_picks_the_same_answer(tmp_path: Path, cut:
         return None
 
     study = [
-        Study("s", [Arm("a", best_of_n, [{"solver": replace(solver, model=model)}], {"paths": 4})], [QUESTION])
+        Study(
+            "s",
+            [Arm("a", best_of_n, [{"solver": replace(solver, model=model)}], {"paths": 4})],
+            [QUESTION],
+        )
         for model in (laws.ObservedModel(solver.model, cut_off), solver.model)
     ]
     arena = Arena(tmp_path / "a.duckdb")
@@ -100,25 +114,58 @@ def served(request: Request) -> Reply:
         return Reply("nothing asked")
     first, second = {"path0": (-0.1, -0.2), "path1": (-0.3, -9.0)}[request.place.seat]
     likeliest = (Alternative("x", first), Alternative("y", second))[: request.sampling.logprobs]
-    return Reply(box({"path0": 5, "path1": 4}[request.place.seat]), logprobs=(TokenChoice("x", first, likeliest),))
+    return Reply(
+        box({"path0": 5, "path1": 4}[request.place.seat]),
+        logprobs=(TokenChoice("x", first, likeliest),),
+    )
 
 
 @pytest.mark.parametrize(
     ("score", "answer", "phase"),
-    [(None, "5", "path, for logprob_proxy"), ("logprob_proxy", "5", "path, for logprob_proxy"), ("top_k_proxy", "4", "path, for top_k_proxy")],
+    [
+        (None, "5", "path, for logprob_proxy"),
+        ("logprob_proxy", "5", "path, for logprob_proxy"),
+        ("top_k_proxy", "4", "path, for top_k_proxy"),
+    ],
 )
-def test_log_probabilities_of_a_server_are_a_proxy_and_called_so(tmp_path: Path, score: str | None, answer: str, phase: str) -> None:
-    arena = play(tmp_path / "a.duckdb", best_of_n, agent_with_capabilities(served, "logprobs"), {"paths": 2, "score": score})
+def test_log_probabilities_of_a_server_are_a_proxy_and_called_so(
+    tmp_path: Path, score: str | None, answer: str, phase: str
+) -> None:
+    arena = play(
+        tmp_path / "a.duckdb",
+        best_of_n,
+        agent_with_capabilities(served, "logprobs"),
+        {"paths": 2, "score": score},
+    )
     assert final(arena)[0] == answer
     assert arena.sql("select distinct phase from turns").rows == ((phase,),)
     names = {name for (name,) in arena.sql("select name from measures").rows}
-    assert names == {"served_logprob_mean"} | ({"served_top_k_certainty_proxy_mean"} if score == "top_k_proxy" else set())
+    assert names == {"served_logprob_mean"} | (
+        {"served_top_k_certainty_proxy_mean"} if score == "top_k_proxy" else set()
+    )
 
 
-@pytest.mark.parametrize(("can", "score"), [((), None), ((), "top_k_proxy"), (("logprobs",), "self_certainty")])
-def test_a_model_without_token_probabilities_is_refused_in_one_sentence(tmp_path: Path, can: tuple[str, ...], score: str | None) -> None:
+@pytest.mark.parametrize(
+    ("can", "score"), [((), None), ((), "top_k_proxy"), (("logprobs",), "self_certainty")]
+)
+def test_a_model_without_token_probabilities_is_refused_in_one_sentence(
+    tmp_path: Path, can: tuple[str, ...], score: str | None
+) -> None:
     arena = Arena(tmp_path / "a.duckdb")
-    arena.run(Study("s", [Arm("a", best_of_n, [{"solver": agent_with_capabilities(by_seed, *can)}], {"score": score})], [QUESTION]))
+    arena.run(
+        Study(
+            "s",
+            [
+                Arm(
+                    "a",
+                    best_of_n,
+                    [{"solver": agent_with_capabilities(by_seed, *can)}],
+                    {"score": score},
+                )
+            ],
+            [QUESTION],
+        )
+    )
     ((kind, words),) = arena.sql("select error_kind, error from episodes").rows
     assert kind == "ProtocolError"
     assert "does not give what" in words
@@ -126,9 +173,24 @@ def test_a_model_without_token_probabilities_is_refused_in_one_sentence(tmp_path
 
 
 @pytest.mark.parametrize("can", ["measures", "logprobs"])
-def test_a_model_that_was_asked_for_probabilities_and_gave_none_does_not_make_the_first_path_win(tmp_path: Path, can: str) -> None:
+def test_a_model_that_was_asked_for_probabilities_and_gave_none_does_not_make_the_first_path_win(
+    tmp_path: Path, can: str
+) -> None:
     arena = Arena(tmp_path / "a.duckdb")
-    arena.run(Study("s", [Arm("a", best_of_n, [{"solver": agent_with_capabilities(by_seed, can)}], {"paths": 2})], [QUESTION]))
+    arena.run(
+        Study(
+            "s",
+            [
+                Arm(
+                    "a",
+                    best_of_n,
+                    [{"solver": agent_with_capabilities(by_seed, can)}],
+                    {"paths": 2},
+                )
+            ],
+            [QUESTION],
+        )
+    )
     ((kind, words),) = arena.sql("select error_kind, error from episodes").rows
     assert (kind, "gave none" in words) == ("ProtocolError", True)
 
@@ -137,7 +199,13 @@ def test_best_of_n_obeys_the_laws(tmp_path: Path) -> None:
     def script(request: Request) -> Reply:
         return Reply(by_seed(request), measures={"self_certainty_mean": request.seed % 7 / 7})
 
-    laws.check(best_of_n, {"solver": agent_with_capabilities(script, "measures")}, QUESTION, tmp_path, options={"paths": 3, "power": 0.5})
+    laws.check(
+        best_of_n,
+        {"solver": agent_with_capabilities(script, "measures")},
+        QUESTION,
+        tmp_path,
+        options={"paths": 3, "power": 0.5},
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,7 +216,9 @@ def test_best_of_n_obeys_the_laws(tmp_path: Path) -> None:
         ({"score": "top_k_proxy"}, "served_top_k_certainty_proxy_mean"),
     ],
 )
-def test_the_toy_model_is_ranked_by_each_score(tmp_path: Path, options: dict[str, object], measure: str) -> None:
+def test_the_toy_model_is_ranked_by_each_score(
+    tmp_path: Path, options: dict[str, object], measure: str
+) -> None:
     pytest.importorskip("torch")
     from agents import agent
     from agents.toy.problems import sums

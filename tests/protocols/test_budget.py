@@ -17,20 +17,28 @@ from tests.question_agents import QUESTION, agent_with_capabilities, by_seed
 
 EVERY = (*PROTOCOLS, "best_of_n")
 FEWEST = {"single": 1, "self_consistency": 1, "best_of_n": 1, "society_of_minds": 4}
-SOLVER = agent_with_capabilities(lambda request: Reply(by_seed(request), measures={"self_certainty_mean": 1.0}), "measures")
+SOLVER = agent_with_capabilities(
+    lambda request: Reply(by_seed(request), measures={"self_certainty_mean": 1.0}), "measures"
+)
 
 
 def expected(name: str, calls: int) -> int:
     """How many calls a protocol makes of those it may make."""
     layers = min(4, 1 + (calls - 1) // 2)
-    odd = {"single": 1, "society_of_minds": calls - calls % 2, "moa": 1 + (layers - 1) * ((calls - 1) // max(1, layers - 1))}
+    odd = {
+        "single": 1,
+        "society_of_minds": calls - calls % 2,
+        "moa": 1 + (layers - 1) * ((calls - 1) // max(1, layers - 1)),
+    }
     return odd.get(name, calls)
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_protocol_makes_the_calls_that_it_was_sized_for(name: str) -> None:
     for calls in range(FEWEST.get(name, 3), 24):
-        made = estimate_question(resolve_protocol(name), SOLVER, options_function(resolve_protocol(name))(calls)).calls
+        made = estimate_question(
+            resolve_protocol(name), SOLVER, options_function(resolve_protocol(name))(calls)
+        ).calls
         assert made == expected(name, calls) <= calls
 
 
@@ -44,16 +52,26 @@ def test_what_is_played_makes_the_calls_that_were_counted(tmp_path: Path) -> Non
     made = arms(SOLVER, calls=7, protocols=EVERY)
     arena = Arena(tmp_path / "a.duckdb")
     assert arena.run(Study("s", made, [QUESTION]), watch=lambda tally: None).done == len(EVERY)
-    counted = dict(arena.sql("select arm, count(*) from calls join episodes using (episode) group by arm").rows)
+    counted = dict(
+        arena.sql("select arm, count(*) from calls join episodes using (episode) group by arm").rows
+    )
     assert counted == {name: expected(name, 7) for name in EVERY}
 
 
 def test_equal_tokens_are_shared_among_the_calls_a_protocol_makes() -> None:
-    shares = {arm.label: arm.lineups[0]["solver"].sampling.max_tokens for arm in arms(SOLVER, calls=8, tokens=8000)}
+    shares = {
+        arm.label: arm.lineups[0]["solver"].sampling.max_tokens
+        for arm in arms(SOLVER, calls=8, tokens=8000)
+    }
     assert shares["single"] == 8000
     assert shares["self_consistency"] == shares["self_agreement"] == 1000
     assert shares["moa"] == 8000 // 7
-    assert arms(SOLVER, tokens=1600, protocols=["self_consistency"])[0].lineups[0]["solver"].sampling.max_tokens == 100
+    assert (
+        arms(SOLVER, tokens=1600, protocols=["self_consistency"])[0]
+        .lineups[0]["solver"]
+        .sampling.max_tokens
+        == 100
+    )
 
 
 def test_no_call_of_an_arm_may_generate_more_than_its_share(tmp_path: Path) -> None:
@@ -64,7 +82,9 @@ def test_no_call_of_an_arm_may_generate_more_than_its_share(tmp_path: Path) -> N
         return Reply(by_seed(request))
 
     solver = Agent("s", scripted_model(noted), sampling=Sampling(temperature=0.7, max_tokens=5))
-    Arena(tmp_path / "a.duckdb").run(Study("s", arms(solver, calls=4, tokens=400, protocols=["self_agreement"]), [QUESTION]))
+    Arena(tmp_path / "a.duckdb").run(
+        Study("s", arms(solver, calls=4, tokens=400, protocols=["self_agreement"]), [QUESTION])
+    )
     assert limits == [100] * 4
 
 
@@ -75,7 +95,10 @@ def test_a_model_that_refuses_a_temperature_is_not_asked_for_one() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_API_KEY", "sk-none")
         reasoning = Agent("r", openai_model("gpt-5-mini"))
-        assert arms(reasoning, calls=4, protocols=["self_agreement"])[0].options == {"paths": 3, "final_temperature": None}
+        assert arms(reasoning, calls=4, protocols=["self_agreement"])[0].options == {
+            "paths": 3,
+            "final_temperature": None,
+        }
     assert "final_temperature" not in arms(SOLVER, calls=4, protocols=["self_agreement"])[0].options
 
 
@@ -94,8 +117,12 @@ def test_what_cannot_be_compared_is_refused(asked: dict, words: str) -> None:
         arms(SOLVER, **asked)
 
 
-def test_a_protocol_that_is_larger_than_it_says_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "options_function", lambda protocol: lambda calls: {"paths": calls + 1})
+def test_a_protocol_that_is_larger_than_it_says_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        budget, "options_function", lambda protocol: lambda calls: {"paths": calls + 1}
+    )
     with pytest.raises(StudyError, match="makes 4 calls"):
         arms(SOLVER, calls=3, protocols=["self_consistency"])
 

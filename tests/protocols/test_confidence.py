@@ -29,32 +29,59 @@ def solver(reply: Callable[[Request], str | Reply], *can: str) -> Agent:
     """An agent whose words are scripted."""
     made = scripted_model(reply)
     assert isinstance(made, ScriptedModel)
-    return Agent("scripted", ScriptedModel(made.name, made.reply, capabilities=made.capabilities | set(can)))
+    return Agent(
+        "scripted", ScriptedModel(made.name, made.reply, capabilities=made.capabilities | set(can))
+    )
 
 
 def play(path: Path, who: Agent, subjects: list[Subject], **options: object) -> Arena:
     arena = Arena(path / "a.duckdb")
-    summary = arena.run(Study("s", [Arm("a", confidence_elicitation, [{"solver": who}], options)], subjects), watch=lambda tally: None)
+    summary = arena.run(
+        Study("s", [Arm("a", confidence_elicitation, [{"solver": who}], options)], subjects),
+        watch=lambda tally: None,
+    )
     assert summary.done == len(subjects), arena.sql("select error from episodes").rows
     return arena
 
 
 def answers(arena: Arena) -> list[tuple[object, ...]]:
-    return list(arena.sql("select seat, answer, correct, round(confidence, 6), final from answers order by final, seat").rows)
+    return list(
+        arena.sql(
+            "select seat, answer, correct, round(confidence, 6), final from answers order by final, seat"
+        ).rows
+    )
 
 
-@pytest.mark.parametrize("options", [{}, {"strategy": "top_k"}, {"strategy": "self_probing", "samples": 2}])
+@pytest.mark.parametrize(
+    "options", [{}, {"strategy": "top_k"}, {"strategy": "self_probing", "samples": 2}]
+)
 def test_the_protocol_obeys_the_laws(tmp_path: Path, options: dict[str, object]) -> None:
-    laws.check(confidence_elicitation, {"solver": agent("sim/solver")}, simulated_questions(1)[0], tmp_path, options=options)
+    laws.check(
+        confidence_elicitation,
+        {"solver": agent("sim/solver")},
+        simulated_questions(1)[0],
+        tmp_path,
+        options=options,
+    )
 
 
 @pytest.mark.parametrize("strategy", BLACK_BOX)
-def test_a_solver_of_known_accuracy_and_confidence_is_found_as_it_is(tmp_path: Path, strategy: str) -> None:
+def test_a_solver_of_known_accuracy_and_confidence_is_found_as_it_is(
+    tmp_path: Path, strategy: str
+) -> None:
     """300 questions: within four standard errors of the exact values."""
-    profile, questions = "solver:ability=0.5:bias=0.2:shared=0.0", list(simulated_questions(300, seed=11))
+    profile, questions = (
+        "solver:ability=0.5:bias=0.2:shared=0.0",
+        list(simulated_questions(300, seed=11)),
+    )
     arena = play(tmp_path, agent(f"sim/{profile}"), questions, strategy=strategy)
-    correct, confidence = zip(*arena.sql("select correct::int, confidence from answers where final").rows, strict=True)
-    for found, truth in ((correct, expected_accuracy(profile, questions)), (confidence, expected_stated(profile, questions))):
+    correct, confidence = zip(
+        *arena.sql("select correct::int, confidence from answers where final").rows, strict=True
+    )
+    for found, truth in (
+        (correct, expected_accuracy(profile, questions)),
+        (confidence, expected_stated(profile, questions)),
+    ):
         assert None not in found
         assert abs(statistics.fmean(found) - truth) < 4 * statistics.stdev(found) / 300**0.5
     assert statistics.fmean(confidence) - statistics.fmean(correct) > 0.05
@@ -62,9 +89,20 @@ def test_a_solver_of_known_accuracy_and_confidence_is_found_as_it_is(tmp_path: P
 
 def test_the_product_of_steps_is_near_the_confidence_of_the_whole(tmp_path: Path) -> None:
     questions = list(simulated_questions(40))
-    arena = play(tmp_path, agent("sim/solver:noise=0.0:bias=0.0"), questions, strategy="multi_step", step_score="product")
-    [(confidence, accuracy)] = arena.sql("select avg(confidence), avg(correct::int) from answers").rows
-    assert abs(confidence - expected_stated("solver:noise=0.0:bias=0.0", questions)) < 0.03 + 4 * 0.1 / 40**0.5
+    arena = play(
+        tmp_path,
+        agent("sim/solver:noise=0.0:bias=0.0"),
+        questions,
+        strategy="multi_step",
+        step_score="product",
+    )
+    [(confidence, accuracy)] = arena.sql(
+        "select avg(confidence), avg(correct::int) from answers"
+    ).rows
+    assert (
+        abs(confidence - expected_stated("solver:noise=0.0:bias=0.0", questions))
+        < 0.03 + 4 * 0.1 / 40**0.5
+    )
     assert 0.2 < accuracy < 0.8
 
 
@@ -86,7 +124,9 @@ def test_each_way_asks_for_what_it_reads(tmp_path: Path) -> None:
         who = solver(lambda request, reply=reply, asked=asked: asked.append(request) or reply)
         (tmp_path / strategy).mkdir()
         arena = play(tmp_path / strategy, who, [QUESTION], strategy=strategy, k=3)
-        confidence = {"vanilla": 0.85, "chain_of_thought": 0.9, "multi_step": 0.8, "top_k": 0.7}[strategy]
+        confidence = {"vanilla": 0.85, "chain_of_thought": 0.9, "multi_step": 0.8, "top_k": 0.7}[
+            strategy
+        ]
         assert answers(arena) == [("solver", "57", True, confidence, True)]
         assert len(asked) == 1
         assert words[strategy] in asked[0].messages[-1].content
@@ -95,10 +135,17 @@ def test_each_way_asks_for_what_it_reads(tmp_path: Path) -> None:
 
 def test_options_are_shown_and_answered_by_letter(tmp_path: Path) -> None:
     asked: list[str] = []
-    for strategy, reply in (("vanilla", "\\boxed{B}\nConfidence: 60%"), ("top_k", "G1: B\nP1: 0.6")):
-        who = solver(lambda request, reply=reply: asked.append(request.messages[-1].content) or reply)
+    for strategy, reply in (
+        ("vanilla", "\\boxed{B}\nConfidence: 60%"),
+        ("top_k", "G1: B\nP1: 0.6"),
+    ):
+        who = solver(
+            lambda request, reply=reply: asked.append(request.messages[-1].content) or reply
+        )
         (tmp_path / strategy).mkdir()
-        assert answers(play(tmp_path / strategy, who, [OPTIONS], strategy=strategy)) == [("solver", "B", True, 0.6, True)]
+        assert answers(play(tmp_path / strategy, who, [OPTIONS], strategy=strategy)) == [
+            ("solver", "B", True, 0.6, True)
+        ]
     assert all("B) the sky" in words and "letter" in words for words in asked)
 
 
@@ -107,9 +154,15 @@ def test_the_second_session_sees_question_and_answer_and_nothing_else(tmp_path: 
 
     def reply(request: Request) -> str:
         asked.append(request)
-        return "Confidence: 30%" if request.place.seat == "probe" else "My secret reasoning. \\boxed{57}"
+        return (
+            "Confidence: 30%"
+            if request.place.seat == "probe"
+            else "My secret reasoning. \\boxed{57}"
+        )
 
-    assert answers(play(tmp_path, solver(reply), [QUESTION], strategy="self_probing")) == [("solver", "57", True, 0.3, True)]
+    assert answers(play(tmp_path, solver(reply), [QUESTION], strategy="self_probing")) == [
+        ("solver", "57", True, 0.3, True)
+    ]
     [_, probe] = asked
     assert QUESTION.text in probe.messages[-1].content
     assert "\\boxed{57}" in probe.messages[-1].content
@@ -117,13 +170,19 @@ def test_the_second_session_sees_question_and_answer_and_nothing_else(tmp_path: 
 
 
 def test_without_an_answer_there_is_nothing_to_probe(tmp_path: Path) -> None:
-    arena = play(tmp_path, solver(lambda request: "I do not know."), [QUESTION], strategy="self_probing")
+    arena = play(
+        tmp_path, solver(lambda request: "I do not know."), [QUESTION], strategy="self_probing"
+    )
     assert answers(arena) == [("solver", None, None, None, True)]
     assert arena.sql("select count(*) from turns").rows == ((1,),)
 
 
-def test_what_cannot_be_read_is_asked_once_more_and_then_missing_with_its_reason(tmp_path: Path) -> None:
-    arena = play(tmp_path, solver(lambda request: "Answer: \\boxed{57}\nConfidence: 0.9"), [QUESTION])
+def test_what_cannot_be_read_is_asked_once_more_and_then_missing_with_its_reason(
+    tmp_path: Path,
+) -> None:
+    arena = play(
+        tmp_path, solver(lambda request: "Answer: \\boxed{57}\nConfidence: 0.9"), [QUESTION]
+    )
     assert answers(arena) == [("solver", "57", True, None, True)]
     assert arena.sql("select asks, confidence_status from turns").rows == ((2, "ambiguous scale"),)
 
@@ -135,10 +194,23 @@ def test_several_samples_have_their_own_confidences_and_are_made_one(tmp_path: P
         answer, confidence = said[request.place.seat]
         return f"\\boxed{{{answer}}}\nConfidence: {confidence}%"
 
-    for aggregation, last in (("consistency", ("57", True, 0.666667)), ("average_confidence", ("56", False, 0.6))):
+    for aggregation, last in (
+        ("consistency", ("57", True, 0.666667)),
+        ("average_confidence", ("56", False, 0.6)),
+    ):
         (tmp_path / aggregation).mkdir()
-        arena = play(tmp_path / aggregation, solver(reply), [QUESTION], samples=3, aggregation=aggregation, temperature=0.7)
-        paths = [(seat, answer, answer == "57", confidence / 100, False) for seat, (answer, confidence) in said.items()]
+        arena = play(
+            tmp_path / aggregation,
+            solver(reply),
+            [QUESTION],
+            samples=3,
+            aggregation=aggregation,
+            temperature=0.7,
+        )
+        paths = [
+            (seat, answer, answer == "57", confidence / 100, False)
+            for seat, (answer, confidence) in said.items()
+        ]
         assert answers(arena) == [*paths, ("solver", *last, True)]
 
 
@@ -159,11 +231,16 @@ def sample(answer: str | None, confidence: float | None) -> Answer:
     ],
 )
 def test_samples_are_made_one_as_the_tables_say(
-    said: list[tuple[str | None, float | None]], consistency: tuple[str | None, float | None], average: tuple[str | None, float | None]
+    said: list[tuple[str | None, float | None]],
+    consistency: tuple[str | None, float | None],
+    average: tuple[str | None, float | None],
 ) -> None:
     """By hand: counts over all samples, and sums of confidence over the sum of all."""
     seat, samples = Seat("solver", agent("sim/solver")), [sample(*one) for one in said]
-    for aggregation, (answer, confidence) in (("consistency", consistency), ("average_confidence", average)):
+    for aggregation, (answer, confidence) in (
+        ("consistency", consistency),
+        ("average_confidence", average),
+    ):
         found = aggregate_samples(samples, QUESTION, seat, aggregation)  # type: ignore[arg-type]
         assert (found.seat, found.answer, found.final) == ("solver", answer, True)
         assert found.confidence == (None if confidence is None else pytest.approx(confidence))
@@ -176,37 +253,71 @@ def test_p_true_is_the_probability_that_the_model_gives_to_true(tmp_path: Path) 
         asked.append(request)
         if request.place.seat == "solver":
             return Reply("So \\boxed{57}")
-        return Reply("False", measures={"probability of True": 0.35, "probability of False": 0.65, "logprob of True": -2.0})
+        return Reply(
+            "False",
+            measures={
+                "probability of True": 0.35,
+                "probability of False": 0.65,
+                "logprob of True": -2.0,
+            },
+        )
 
     arena = play(tmp_path, solver(reply, "choices"), [QUESTION], strategy="p_true")
     assert answers(arena) == [("solver", "57", True, 0.35, True)]
     assert asked[-1].sampling.choices == ("True", "False")
-    assert arena.sql("select answer, confidence from turns where seat = 'probe'").rows == (("False", None),)
+    assert arena.sql("select answer, confidence from turns where seat = 'probe'").rows == (
+        ("False", None),
+    )
 
 
 def test_sequence_probability_is_that_of_the_whole_reply_or_missing(tmp_path: Path) -> None:
-    for name, measures, confidence in (("a", {"logprob_sum": -0.5, "logprob_mean": -0.1}, round(math.exp(-0.5), 6)), ("b", None, None)):
+    for name, measures, confidence in (
+        ("a", {"logprob_sum": -0.5, "logprob_mean": -0.1}, round(math.exp(-0.5), 6)),
+        ("b", None, None),
+    ):
         (tmp_path / name).mkdir()
-        who = solver(lambda request, measures=measures: Reply("\\boxed{57}", measures=measures), "measures")
+        who = solver(
+            lambda request, measures=measures: Reply("\\boxed{57}", measures=measures), "measures"
+        )
         arena = play(tmp_path / name, who, [QUESTION], strategy="sequence_probability")
         assert answers(arena) == [("solver", "57", True, confidence, True)]
 
 
-@pytest.mark.parametrize(("strategy", "ability"), [("p_true", "choices"), ("sequence_probability", "measures")])
-def test_a_model_without_token_probabilities_is_told_so_in_one_sentence(tmp_path: Path, strategy: str, ability: str) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "ability"), [("p_true", "choices"), ("sequence_probability", "measures")]
+)
+def test_a_model_without_token_probabilities_is_told_so_in_one_sentence(
+    tmp_path: Path, strategy: str, ability: str
+) -> None:
     arena = Arena(tmp_path / "a.duckdb")
-    arm = Arm("a", confidence_elicitation, [{"solver": agent("sim/solver")}], {"strategy": strategy})
+    arm = Arm(
+        "a", confidence_elicitation, [{"solver": agent("sim/solver")}], {"strategy": strategy}
+    )
     assert arena.run(Study("s", [arm], [QUESTION]), watch=lambda tally: None).failed == 1
     [(kind, error)] = arena.sql("select error_kind, error from episodes").rows
     assert kind == "ProtocolError"
-    assert f"{strategy} needs a model with '{ability}', which sim/solver has not; take a local model" in error
+    assert (
+        f"{strategy} needs a model with '{ability}', which sim/solver has not; take a local model"
+        in error
+    )
     assert arena.sql("select count(*) from calls").rows == ((0,),)
 
 
-@pytest.mark.parametrize("options", [{"samples": 0}, {"k": 10}, {"strategy": "hope"}, {"temperature": -1}, {"aggregation": "mean"}])
-def test_options_out_of_range_are_refused_before_anything_is_asked(options: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [{"samples": 0}, {"k": 10}, {"strategy": "hope"}, {"temperature": -1}, {"aggregation": "mean"}],
+)
+def test_options_out_of_range_are_refused_before_anything_is_asked(
+    options: dict[str, object],
+) -> None:
     with pytest.raises(StudyError, match=next(iter(options))):
-        plays(Study("s", [Arm("a", confidence_elicitation, [{"solver": agent("sim/solver")}], options)], [QUESTION]))
+        plays(
+            Study(
+                "s",
+                [Arm("a", confidence_elicitation, [{"solver": agent("sim/solver")}], options)],
+                [QUESTION],
+            )
+        )
 
 
 def test_a_budget_of_calls_is_so_many_samples() -> None:

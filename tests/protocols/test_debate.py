@@ -42,11 +42,24 @@ def broken(body: dict[str, Any]) -> str:
     return reply if len(body["messages"]) > 1 else reply.replace("</thoughts>", "<thoughts>")
 
 
-async def played(path: Path, preset: str, reply: Callable[[dict[str, Any]], str] = marked) -> tuple[Arena, ChatServer]:
+async def played(
+    path: Path, preset: str, reply: Callable[[dict[str, Any]], str] = marked
+) -> tuple[Arena, ChatServer]:
     """One debate in a configuration, against a real server."""
     async with chat_server(reply) as server:
         speaker = agent(f"http/any@{server.url}")
-        study = Study("s", [Arm(preset, debate, [{"proposition": speaker, "opposition": speaker}], PRESETS[preset])], [MOTION])
+        study = Study(
+            "s",
+            [
+                Arm(
+                    preset,
+                    debate,
+                    [{"proposition": speaker, "opposition": speaker}],
+                    PRESETS[preset],
+                )
+            ],
+            [MOTION],
+        )
         summary = await Arena(path).play(study)
     assert summary.done == 1
     return Arena(path), server
@@ -68,27 +81,41 @@ def expected(preset: str) -> set[tuple[str, int, str, int, str]]:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-async def test_each_side_sees_what_the_paper_says_and_nothing_private_of_the_other(tmp_path: Path, preset: str) -> None:
+async def test_each_side_sees_what_the_paper_says_and_nothing_private_of_the_other(
+    tmp_path: Path, preset: str
+) -> None:
     arena, server = await played(tmp_path / "a.duckdb", preset)
     seen = arena.sql("select reader, round, author, author_round, face from who_saw_what").rows
     assert len(seen) == len(set(seen))
     assert set(seen) == expected(preset)
-    assert len(server.requests) == len(arena.sql("from turns")) == (8 if preset == "multi_round" else 6)
+    assert (
+        len(server.requests)
+        == len(arena.sql("from turns"))
+        == (8 if preset == "multi_round" else 6)
+    )
     check_that_private_words_stay_private(arena, server, preset)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-async def test_what_was_said_with_broken_tags_and_asked_again_stays_private_too(tmp_path: Path, preset: str) -> None:
+async def test_what_was_said_with_broken_tags_and_asked_again_stays_private_too(
+    tmp_path: Path, preset: str
+) -> None:
     arena, server = await played(tmp_path / "a.duckdb", preset, broken)
-    assert arena.sql("select distinct asks, public is null, confidence is null from turns").rows == ((2, False, False),)
-    assert set(arena.sql("select reader, round, author, author_round, face from who_saw_what").rows) == expected(preset)
+    assert arena.sql(
+        "select distinct asks, public is null, confidence is null from turns"
+    ).rows == ((2, False, False),)
+    assert set(
+        arena.sql("select reader, round, author, author_round, face from who_saw_what").rows
+    ) == expected(preset)
     check_that_private_words_stay_private(arena, server, preset)
 
 
 def check_that_private_words_stay_private(arena: Arena, server: ChatServer, preset: str) -> None:
     """Search every request to the other side for the markers of each raw reply: a rating is there where it is public, thoughts never."""
     last = max(arena.sql("select max(round) from turns").rows[0])
-    for turn in arena.sql("select seat, round, text, coalesce(reask_text, '') as again, confidence from turns").dicts():
+    for turn in arena.sql(
+        "select seat, round, text, coalesce(reask_text, '') as again, confidence from turns"
+    ).dicts():
         others = [words for seat, words in requests_by_seat(server) if seat != turn["seat"]]
         marks = set(re.findall("thinks-([0-9a-f]{10})", turn["text"] + turn["again"]))
         assert len(marks) == 1 + bool(turn["again"])
@@ -102,11 +129,20 @@ def requests_by_seat(server: ChatServer) -> Iterator[tuple[str, str]]:
     """(seat, words) of every request that the server received."""
     for received in server.requests:
         words = "\n".join(message["content"] for message in received.body["messages"])
-        yield ("proposition" if "debating the motion below as the proposition" in words else "opposition"), words
+        yield (
+            (
+                "proposition"
+                if "debating the motion below as the proposition" in words
+                else "opposition"
+            ),
+            words,
+        )
 
 
 @pytest.mark.parametrize("preset", SELF_PRESETS)
-async def test_a_copy_is_told_so_and_even_odds_only_in_informed(tmp_path: Path, preset: str) -> None:
+async def test_a_copy_is_told_so_and_even_odds_only_in_informed(
+    tmp_path: Path, preset: str
+) -> None:
     _, server = await played(tmp_path / "a.duckdb", preset)
     for _, words in requests_by_seat(server):
         assert "Your opponent is a copy of you" in words
@@ -132,7 +168,14 @@ def pair() -> dict[str, Agent]:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"schedule": "sequential", "phases": FOUR_SPEECHES}, {"confidence": "public"}, {"confidence": "none"}, {"memory": False}]
+    "options",
+    [
+        {},
+        {"schedule": "sequential", "phases": FOUR_SPEECHES},
+        {"confidence": "public"},
+        {"confidence": "none"},
+        {"memory": False},
+    ],
 )
 def test_the_debate_obeys_the_laws(tmp_path: Path, options: dict[str, object]) -> None:
     laws.check(debate, pair(), MOTION, tmp_path, options=options)
@@ -143,7 +186,9 @@ def test_a_broken_law_is_found(tmp_path: Path) -> None:
         from protocols.parsing.tags import speech_and_confidence
 
         said = await episode.ask(proposition, "speak", phase="opening", read=speech_and_confidence)
-        await episode.ask(opposition, f"they think {said.thoughts}", phase="opening", read=speech_and_confidence)
+        await episode.ask(
+            opposition, f"they think {said.thoughts}", phase="opening", read=speech_and_confidence
+        )
 
     gossip.__globals__["VERSION"] = "1"
     with pytest.raises(laws.BrokenLawError, match="private words of proposition"):
@@ -159,17 +204,25 @@ def test_showing_the_other_sides_thoughts_is_a_leak_and_fails_the_episode(tmp_pa
 
     leak.__globals__["VERSION"] = "1"
     Arena(tmp_path / "a.duckdb").run(Study("s", [Arm("a", leak, [pair()])], [MOTION]))
-    assert Arena(tmp_path / "a.duckdb").sql("select error_kind from episodes").rows == ((LeakError.__name__,),)
+    assert Arena(tmp_path / "a.duckdb").sql("select error_kind from episodes").rows == (
+        (LeakError.__name__,),
+    )
 
 
 def test_an_unreadable_speech_is_shown_as_ours_and_the_debate_goes_on(tmp_path: Path) -> None:
     def mute(request: Request) -> str:
-        return "no tags at all, with a SECRET" if request.place.seat == "proposition" else reply(request)
+        return (
+            "no tags at all, with a SECRET"
+            if request.place.seat == "proposition"
+            else reply(request)
+        )
 
     lineup = {"proposition": scripted_agent("mute", mute), "opposition": scripted_agent("b", reply)}
     arena = Arena(tmp_path / "a.duckdb")
     assert arena.run(Study("s", [Arm("a", debate, [lineup])], [MOTION])).done == 1
-    rows = arena.sql("select distinct public, confidence, confidence_status, asks from turns where seat = 'proposition'").rows
+    rows = arena.sql(
+        "select distinct public, confidence, confidence_status, asks from turns where seat = 'proposition'"
+    ).rows
     assert rows == ((None, None, "no rating tag", 2),)
     assert arena.sql("select what, n from missing where reason <> 'x' order by all").rows == (
         *[("confidence", 1)] * 3,
@@ -180,7 +233,9 @@ def test_an_unreadable_speech_is_shown_as_ours_and_the_debate_goes_on(tmp_path: 
 def test_without_ratings_nobody_is_asked_for_one(tmp_path: Path) -> None:
     arena = Arena(tmp_path / "a.duckdb")
     arena.run(Study("s", [Arm("a", debate, [pair()], {"confidence": "none"})], [MOTION]))
-    assert arena.sql("select distinct confidence, confidence_status from turns").rows == ((None, "not asked"),)
+    assert arena.sql("select distinct confidence, confidence_status from turns").rows == (
+        (None, "not asked"),
+    )
     assert len(arena.sql("from missing")) == 0
 
 
@@ -194,9 +249,15 @@ def test_without_ratings_nobody_is_asked_for_one(tmp_path: Path) -> None:
         ({"memory": "perhaps"}, "memory"),
     ],
 )
-def test_a_wrong_option_is_refused_before_anything_is_asked(options: dict[str, object], words: str) -> None:
+def test_a_wrong_option_is_refused_before_anything_is_asked(
+    options: dict[str, object], words: str
+) -> None:
     with pytest.raises(StudyError, match=words):
-        plays(Study("s", [Arm("a", debate, list(round_robin(list(pair().values()))), options)], [MOTION]))
+        plays(
+            Study(
+                "s", [Arm("a", debate, list(round_robin(list(pair().values()))), options)], [MOTION]
+            )
+        )
 
 
 def test_both_sides_of_a_phase_are_asked_at_the_same_time(tmp_path: Path) -> None:
@@ -209,6 +270,12 @@ def test_both_sides_of_a_phase_are_asked_at_the_same_time(tmp_path: Path) -> Non
         await both.wait()
         return reply(request)
 
-    lineup = {"proposition": scripted_agent("a", waiting), "opposition": scripted_agent("b", waiting)}
-    assert Arena(tmp_path / "a.duckdb").run(Study("s", [Arm("a", debate, [lineup])], [MOTION])).done == 1
+    lineup = {
+        "proposition": scripted_agent("a", waiting),
+        "opposition": scripted_agent("b", waiting),
+    }
+    assert (
+        Arena(tmp_path / "a.duckdb").run(Study("s", [Arm("a", debate, [lineup])], [MOTION])).done
+        == 1
+    )
     assert asked == [phase for phase in THREE_SPEECHES for _ in range(2)]

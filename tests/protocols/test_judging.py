@@ -37,14 +37,20 @@ def debater(name: str) -> Agent:
 
 def judge(name: str, reply: Callable[[Request], str] | str = VERDICT) -> Agent:
     """An agent that judges by a function or always alike."""
-    return Agent(name, scripted_model(reply if callable(reply) else lambda request: reply, name=name))
+    return Agent(
+        name, scripted_model(reply if callable(reply) else lambda request: reply, name=name)
+    )
 
 
 @pytest.fixture
 def arena(tmp_path: Path) -> Arena:
     """A store with two debates of two agents, mirrored."""
     arena = Arena(tmp_path / "arena.duckdb")
-    played = Study("played", [Arm("only", debate, round_robin([debater("a"), debater("b")]))], [Subject("This house would judge.")])
+    played = Study(
+        "played",
+        [Arm("only", debate, round_robin([debater("a"), debater("b")]))],
+        [Subject("This house would judge.")],
+    )
     assert arena.run(played).done == 2
     return arena
 
@@ -59,14 +65,18 @@ def test_judges_orders_and_repeats_give_that_many_verdicts(arena: Arena) -> None
     assert stage.count_episodes(arena.path) == 3 * 2 * 2 * 2
     run(arena, stage)
     assert arena.sql(COUNTS).rows == ((24, 24, 24),)
-    kept = arena.sql("select distinct judge, seat_order, repeat, winner, confidence, reasons, status from verdicts order by all").rows
+    kept = arena.sql(
+        "select distinct judge, seat_order, repeat, winner, confidence, reasons, status from verdicts order by all"
+    ).rows
     assert len(kept) == 12
     assert kept[0] == ("one", "as played", 0, "opposition", 0.8, "Said better.", "read")
 
 
 def test_a_judge_order_or_repeat_is_added_later_without_judging_again(arena: Arena) -> None:
     run(arena, jury("jury", "played", [judge("one")], orders=["as played"]))
-    more = arena.run(jury("jury", "played", [judge("one"), judge("two")], repeats=2).write(arena.path))
+    more = arena.run(
+        jury("jury", "played", [judge("one"), judge("two")], repeats=2).write(arena.path)
+    )
     assert (more.done, more.replies, more.others) == (16, 14, 0)
     assert arena.sql(COUNTS).rows == ((16, 16, 16),)
 
@@ -75,7 +85,13 @@ def test_debates_are_not_played_again_and_new_ones_are_judged(arena: Arena) -> N
     before = arena.sql("select * from turns where phase <> 'verdict' order by all").rows
     run(arena, jury("jury", "played", [judge("one")]))
     assert arena.sql("select * from turns where phase <> 'verdict' order by all").rows == before
-    arena.run(Study("played", [Arm("only", debate, round_robin([debater("a"), debater("c")]))], [Subject("This house would judge.")]))
+    arena.run(
+        Study(
+            "played",
+            [Arm("only", debate, round_robin([debater("a"), debater("c")]))],
+            [Subject("This house would judge.")],
+        )
+    )
     assert arena.run(jury("jury", "played", [judge("one")]).write(arena.path)).replies == 4
 
 
@@ -97,18 +113,36 @@ def test_a_judge_sees_public_words_in_its_order_and_no_names_or_ratings(arena: A
         places = [words.index(f"-{phase}-") for phase in ("opening", "rebuttal", "closing")]
         assert places == sorted(places)
     prompts = [request.messages[0].content for request in asked]
-    assert sorted(words.index("opening-proposition") < words.index("opening-opposition") for words in prompts) == [False, False, True, True]
+    assert sorted(
+        words.index("opening-proposition") < words.index("opening-opposition") for words in prompts
+    ) == [False, False, True, True]
     faces = arena.sql(
         "select distinct s.face, s.seen_seat, t.seat from saw s join turns t using (episode, seat, step) where t.phase = 'verdict'"
     )
-    assert set(faces.rows) == {("public", "proposition", "judge"), ("public", "opposition", "judge")}
+    assert set(faces.rows) == {
+        ("public", "proposition", "judge"),
+        ("public", "opposition", "judge"),
+    }
     assert arena.sql("select count(*) from who_saw_what where study = 'jury'").rows == ((4 * 6,),)
 
 
 def test_ratings_that_were_public_in_the_debate_stay_hidden_from_judges(tmp_path: Path) -> None:
     arena, asked = Arena(tmp_path / "a.duckdb"), []
-    arena.run(Study("open", [Arm("public", debate, against_itself([debater("a")]), PRESETS["public"])], [Subject("This house would show.")]))
-    run(arena, jury("jury", "open", [judge("one", lambda request: asked.append(request.messages[0].content) or VERDICT)]))
+    arena.run(
+        Study(
+            "open",
+            [Arm("public", debate, against_itself([debater("a")]), PRESETS["public"])],
+            [Subject("This house would show.")],
+        )
+    )
+    run(
+        arena,
+        jury(
+            "jury",
+            "open",
+            [judge("one", lambda request: asked.append(request.messages[0].content) or VERDICT)],
+        ),
+    )
     assert asked
     assert not any("91" in words for words in asked)
 
@@ -119,23 +153,43 @@ def test_a_heading_cannot_be_faked_by_a_speech(arena: Arena) -> None:
 
     def note(request: Request) -> str:
         """Keep the code of each judging."""
-        asked[request.place.episode] = request.messages[0].content.partition("carry the code ")[2][:8]
+        asked[request.place.episode] = request.messages[0].content.partition("carry the code ")[2][
+            :8
+        ]
         return VERDICT
 
     run(arena, jury("jury", "played", [judge("one", note)]))
     assert len(set(asked.values())) == len(asked) == 4
-    assert not any(code in said for code in asked.values() for (said,) in arena.sql("select public from turns where phase = 'opening'"))
+    assert not any(
+        code in said
+        for code in asked.values()
+        for (said,) in arena.sql("select public from turns where phase = 'opening'")
+    )
 
 
 def test_an_unreadable_verdict_is_asked_for_once_more_and_then_missing(arena: Arena) -> None:
-    run(arena, jury("jury", "played", [judge("mute", "The opposition, I think."), judge("unsure", VERDICT.replace("80", "quite"))]))
-    rows = arena.sql("select judge, winner, confidence, status, count(*) from verdicts group by all order by all").rows
+    run(
+        arena,
+        jury(
+            "jury",
+            "played",
+            [
+                judge("mute", "The opposition, I think."),
+                judge("unsure", VERDICT.replace("80", "quite")),
+            ],
+        ),
+    )
+    rows = arena.sql(
+        "select judge, winner, confidence, status, count(*) from verdicts group by all order by all"
+    ).rows
     assert rows == (
         ("mute", None, None, "no winner tag", 4),
         ("unsure", "opposition", None, "confidence: no number", 4),
     )
     assert arena.sql("select distinct asks from turns where phase = 'verdict'").rows == ((2,),)
-    assert arena.sql("select arm, reason, n from missing where study = 'jury' and what = 'winner'").rows == (
+    assert arena.sql(
+        "select arm, reason, n from missing where study = 'jury' and what = 'winner'"
+    ).rows == (
         ("as played", "no winner tag", 2),
         ("swapped", "no winner tag", 2),
     )
@@ -145,7 +199,9 @@ def test_an_abstention_counts_only_where_it_is_allowed(arena: Arena) -> None:
     abstains = judge("shy", "<reasons>Even.</reasons><winner>abstain</winner>")
     run(arena, jury("strict", "played", [abstains]))
     run(arena, jury("lenient", "played", [abstains], may_abstain=True))
-    rows = arena.sql("select e.study, winner, v.status from verdicts v join episodes e using (episode) group by all order by all").rows
+    rows = arena.sql(
+        "select e.study, winner, v.status from verdicts v join episodes e using (episode) group by all order by all"
+    ).rows
     assert rows == (("lenient", "abstain", "read"), ("strict", None, "abstained"))
 
 
@@ -161,8 +217,13 @@ def test_a_judging_that_fails_has_a_row_until_it_is_repaired(arena: Arena) -> No
     stage = jury("jury", "played", [judge("good"), judge("bad", fails)])
     run(arena, stage)
     assert arena.sql(COUNTS).rows == ((8, 8, 4),)
-    failed = arena.sql("select judge, seat_order, repeat, winner, status from verdicts where judge = 'bad' group by all order by all").rows
-    assert failed == (("bad", "as played", 0, None, "failed: Refused"), ("bad", "swapped", 0, None, "failed: Refused"))
+    failed = arena.sql(
+        "select judge, seat_order, repeat, winner, status from verdicts where judge = 'bad' group by all order by all"
+    ).rows
+    assert failed == (
+        ("bad", "as played", 0, None, "failed: Refused"),
+        ("bad", "swapped", 0, None, "failed: Refused"),
+    )
     assert arena.sql("select sum(missing), sum(votes_opposition) from outcomes").rows == ((4, 4),)
     broken[0] = False
     run(arena, stage, retry_failed=True)
@@ -193,8 +254,21 @@ def test_a_stopped_jury_continues_without_a_second_verdict(arena: Arena) -> None
 def test_speeches_that_could_not_be_read_stand_as_such(tmp_path: Path) -> None:
     arena, asked = Arena(tmp_path / "a.duckdb"), []
     mute = Agent("mute", scripted_model(lambda request: "no tags at all", name="mute"))
-    arena.run(Study("mute", [Arm("only", debate, against_itself([mute]))], [Subject("This house would be silent.")]))
-    run(arena, jury("jury", "mute", [judge("one", lambda request: asked.append(request.messages[0].content) or VERDICT)]))
+    arena.run(
+        Study(
+            "mute",
+            [Arm("only", debate, against_itself([mute]))],
+            [Subject("This house would be silent.")],
+        )
+    )
+    run(
+        arena,
+        jury(
+            "jury",
+            "mute",
+            [judge("one", lambda request: asked.append(request.messages[0].content) or VERDICT)],
+        ),
+    )
     assert all(words.count("[no readable speech]") == 6 for words in asked)
     assert not any("no tags at all" in words for words in asked)
 
@@ -207,7 +281,11 @@ def test_what_cannot_be_judged_is_said_in_a_sentence(arena: Arena, tmp_path: Pat
     with pytest.raises(StudyError, match="judges under the name 'one'"):
         jury("jury", "played", [judge("one"), judge("one")])
     arena.run(
-        Study("long", [Arm("rounds", debate, against_itself([debater("a")]), PRESETS["multi_round"])], [Subject("This house would talk.")])
+        Study(
+            "long",
+            [Arm("rounds", debate, against_itself([debater("a")]), PRESETS["multi_round"])],
+            [Subject("This house would talk.")],
+        )
     )
     with pytest.raises(StudyError, match="would read the answer first"):
         jury("jury", "long", [judge("one")]).write(arena.path)
@@ -219,9 +297,13 @@ def test_a_debate_as_a_subject_is_its_public_words(arena: Arena) -> None:
     assert one.debate != other.debate
     assert one.text != other.text
     assert [turn.seat for turn in one.turns] == ["proposition", "opposition"] * 3
-    assert all(turn.text == "" and turn.thoughts is None and turn.confidence is None for turn in one.turns)
+    assert all(
+        turn.text == "" and turn.thoughts is None and turn.confidence is None for turn in one.turns
+    )
     run(arena, jury("jury", "played", [judge("one")]))
-    subjects = arena.sql("select kind, source, text from subjects where kind = 'debate' order by source").rows
+    subjects = arena.sql(
+        "select kind, source, text from subjects where kind = 'debate' order by source"
+    ).rows
     assert [row[1] for row in subjects] == sorted(turn.debate for turn in (one, other))
     assert not any("speech a-opening" in row[2] for row in subjects)
 
@@ -230,7 +312,13 @@ def test_judging_obeys_the_laws(arena: Arena, tmp_path: Path) -> None:
     from protocols.judging import judging
 
     subject = stored_debates(arena.path, "played")[0]
-    laws.check(judging, {"judge": agent("sim/judge")}, subject, tmp_path / "laws", options={"order": "swapped"})
+    laws.check(
+        judging,
+        {"judge": agent("sim/judge")},
+        subject,
+        tmp_path / "laws",
+        options={"order": "swapped"},
+    )
 
 
 def test_a_hundred_judgings_take_one_call_in_a_row(arena: Arena) -> None:
@@ -241,6 +329,11 @@ def test_a_hundred_judgings_take_one_call_in_a_row(arena: Arena) -> None:
         await asyncio.sleep(0.5)
         return VERDICT
 
-    stage = jury("jury", "played", [Agent(f"judge {n}", scripted_model(slow, name=f"{n}")) for n in range(5)], repeats=5)
+    stage = jury(
+        "jury",
+        "played",
+        [Agent(f"judge {n}", scripted_model(slow, name=f"{n}")) for n in range(5)],
+        repeats=5,
+    )
     summary = Arena(arena.path, concurrency=400).run(stage.write(arena.path))
     assert (summary.done, summary.seconds < 2) == (100, True)

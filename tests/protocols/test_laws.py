@@ -23,7 +23,9 @@ def is_protocol(node: ast.stmt) -> bool:
     """Whether a statement is an async function of an episode, a subject, seats, and options by keyword."""
     if not isinstance(node, ast.AsyncFunctionDef) or node.name.startswith("_"):
         return False
-    first, second, *seats = [(each.arg, ast.unparse(each.annotation)) for each in node.args.args if each.annotation]
+    first, second, *seats = [
+        (each.arg, ast.unparse(each.annotation)) for each in node.args.args if each.annotation
+    ]
     kinds = {kind for _, kind in seats}
     return first[0] == "episode" and second[1] in ("Subject", "StoredDebate") and kinds == {"Seat"}
 
@@ -32,7 +34,10 @@ def protocols_of(folder: Path) -> Iterator[str]:
     """The protocols in the files of a folder that have a VERSION."""
     for file in sorted(folder.glob("*.py")):
         body = ast.parse(file.read_text()).body
-        if any(isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "VERSION" for node in body):
+        if any(
+            isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "VERSION"
+            for node in body
+        ):
             names = [node.name for node in body if is_protocol(node)]
             assert names, f"{file.name} has a VERSION, but no protocol"
             yield from names
@@ -44,7 +49,8 @@ def held_to_the_laws(folder: Path) -> set[str]:
         ast.unparse(node.args[0])
         for file in folder.glob("test_*.py")
         for test in ast.walk(ast.parse(file.read_text()))
-        if isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef) and test.name.startswith("test_")
+        if isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef)
+        and test.name.startswith("test_")
         for node in ast.walk(test)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "laws.check"
     }
@@ -54,13 +60,22 @@ def test_every_protocol_has_a_test_of_the_laws(tmp_path: Path) -> None:
     found = list(protocols_of(ROOT / "protocols"))
     assert {"debate", "judging", "single", "moa"} <= set(found)
     lawless = set(found) - held_to_the_laws(Path(__file__).parent)
-    assert not lawless, f"write a test that calls laws.check(<the protocol by its name>, ...) for {', '.join(sorted(lawless))}"
-    (tmp_path / "novel.py").write_text('VERSION = "1"\nasync def novel(episode: Episode, question: Subject, solver: Seat) -> None: ...\n')
+    assert not lawless, (
+        f"write a test that calls laws.check(<the protocol by its name>, ...) for {', '.join(sorted(lawless))}"
+    )
+    (tmp_path / "novel.py").write_text(
+        'VERSION = "1"\nasync def novel(episode: Episode, question: Subject, solver: Seat) -> None: ...\n'
+    )
     assert set(protocols_of(tmp_path)) - held_to_the_laws(Path(__file__).parent) == {"novel"}
 
 
 async def told(episode: object, question: Subject, solver: Seat) -> Answer:
-    said = await episode.ask(solver, f"{question_prompt(question)} Hint: {question.gold}", phase="a", read=reader(question))  # type: ignore[attr-defined]
+    said = await episode.ask(
+        solver,
+        f"{question_prompt(question)} Hint: {question.gold}",
+        phase="a",
+        read=reader(question),
+    )  # type: ignore[attr-defined]
     return Answer(solver.name, said.answer)
 
 
@@ -89,6 +104,8 @@ async def fickle(episode: object, question: Subject, solver: Seat) -> Answer:
         (fickle, QUESTION, "order: the transcript depends"),
     ],
 )
-def test_a_protocol_of_questions_that_breaks_a_law_is_found(tmp_path: Path, protocol: object, question: Subject, words: str) -> None:
+def test_a_protocol_of_questions_that_breaks_a_law_is_found(
+    tmp_path: Path, protocol: object, question: Subject, words: str
+) -> None:
     with pytest.raises(laws.BrokenLawError, match=words):
         laws.check(protocol, SOLVER, question, tmp_path)  # type: ignore[arg-type]

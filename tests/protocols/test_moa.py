@@ -12,14 +12,20 @@ from tests.question_agents import QUESTION, box, by_seed, final, others, play
 
 
 def script(request: Request) -> str:
-    return box(4) if request.place.seat == "solver" else box(f"{request.place.round}{request.place.seat[-1]}")
+    return (
+        box(4)
+        if request.place.seat == "solver"
+        else box(f"{request.place.round}{request.place.seat[-1]}")
+    )
 
 
 def test_a_layer_reads_the_layer_before_and_nothing_else(tmp_path: Path) -> None:
     arena = play(tmp_path / "a.duckdb", moa, script, {"layers": 4, "width": 2})
     seen = arena.sql("select seat, step, seen_seat, seen_step from saw order by all").rows
     both = ["proposer0", "proposer1"]
-    layers = [(reader, layer, author, layer - 1) for reader in both for layer in (1, 2) for author in both]
+    layers = [
+        (reader, layer, author, layer - 1) for reader in both for layer in (1, 2) for author in both
+    ]
     assert list(seen) == layers + [("solver", 0, author, 2) for author in both]
     assert len(arena.sql("from calls")) == 7
 
@@ -38,4 +44,10 @@ def test_a_box_of_a_proposer_is_not_the_aggregators_own(tmp_path: Path) -> None:
 
 
 def test_moa_obeys_the_laws(tmp_path: Path) -> None:
-    laws.check(moa, {"solver": Agent("s", scripted_model(by_seed))}, QUESTION, tmp_path, options={"layers": 3, "width": 2})
+    laws.check(
+        moa,
+        {"solver": Agent("s", scripted_model(by_seed))},
+        QUESTION,
+        tmp_path,
+        options={"layers": 3, "width": 2},
+    )

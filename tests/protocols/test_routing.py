@@ -59,8 +59,12 @@ def test_the_similarity_decides_who_is_near() -> None:
 def test_random_peers_are_one_draw_for_each_path_in_order() -> None:
     drawn = route(FIVE, router="random", top_k=2, rng=random.Random(7))
     again = random.Random(7)
-    assert drawn == [again.sample([peer for peer in range(5) if peer != path], 2) for path in range(5)]
-    assert [len(peers) for peers in route(FIVE, router="random", top_k=9, rng=random.Random(7))] == [4] * 5
+    assert drawn == [
+        again.sample([peer for peer in range(5) if peer != path], 2) for path in range(5)
+    ]
+    assert [
+        len(peers) for peers in route(FIVE, router="random", top_k=9, rng=random.Random(7))
+    ] == [4] * 5
 
 
 @pytest.mark.parametrize("router", ["dispersed", "clustered", "hybrid", "random", "all"])
@@ -79,7 +83,9 @@ def test_a_path_alone_reads_nobody(router: str) -> None:
         ("random", 2, "indel", "pass rng="),
     ],
 )
-def test_options_that_no_router_has_are_refused(router: str, top_k: int, similarity: str, words: str) -> None:
+def test_options_that_no_router_has_are_refused(
+    router: str, top_k: int, similarity: str, words: str
+) -> None:
     with pytest.raises(StudyError, match=words):
         route(FIVE, router=router, top_k=top_k, similarity=similarity)
 
@@ -96,13 +102,23 @@ def edits(a: str, b: str, replacement: int) -> int:
     for i, left in enumerate(a, 1):
         before, row = row, [i]
         for j, right in enumerate(b, 1):
-            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (0 if left == right else replacement)))
+            row.append(
+                min(
+                    before[j] + 1,
+                    row[-1] + 1,
+                    before[j - 1] + (0 if left == right else replacement),
+                )
+            )
     return row[-1]
 
 
 def alike(a: str, b: str, similarity: str) -> Fraction:
     whole = len(a) + len(b) if similarity == "indel" else max(len(a), len(b))
-    return 1 - Fraction(edits(a, b, 2 if similarity == "indel" else 1), whole) if whole else Fraction(1)
+    return (
+        1 - Fraction(edits(a, b, 2 if similarity == "indel" else 1), whole)
+        if whole
+        else Fraction(1)
+    )
 
 
 def naive(texts: Sequence[str], router: str, k: int, seed: int, similarity: str) -> list[list[int]]:
@@ -117,7 +133,13 @@ def naive(texts: Sequence[str], router: str, k: int, seed: int, similarity: str)
         elif router == "random":
             found.append(draw.sample(others, min(k, len(texts) - 1)))
         else:
-            found.append({"dispersed": up[:k], "clustered": down[:k], "hybrid": up[: k // 2] + down[: k - k // 2]}[router])
+            found.append(
+                {
+                    "dispersed": up[:k],
+                    "clustered": down[:k],
+                    "hybrid": up[: k // 2] + down[: k - k // 2],
+                }[router]
+            )
     return found
 
 
@@ -132,4 +154,8 @@ def test_routers_agree_with_the_rules_of_the_published_code(data: st.DataObject)
     found = route(texts, router=router, top_k=k, rng=random.Random(3), similarity=similarity)
     assert found == naive(texts, router, k, 3, similarity)
     table = similarities(texts, similarity=similarity)
-    assert all(table[i, j] == pytest.approx(float(alike(a, b, similarity))) for i, a in enumerate(texts) for j, b in enumerate(texts))
+    assert all(
+        table[i, j] == pytest.approx(float(alike(a, b, similarity)))
+        for i, a in enumerate(texts)
+        for j, b in enumerate(texts)
+    )

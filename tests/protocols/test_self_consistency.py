@@ -25,31 +25,51 @@ def test_the_majority_wins_by_value_and_its_share_is_the_confidence(tmp_path: Pa
 
 
 def test_equal_counts_go_to_the_answer_that_came_first(tmp_path: Path) -> None:
-    assert final(play(tmp_path / "a.duckdb", self_consistency, paths(5, 4, 4, 5), {"paths": 4})) == ("5", False, 0.5)
+    assert final(
+        play(tmp_path / "a.duckdb", self_consistency, paths(5, 4, 4, 5), {"paths": 4})
+    ) == ("5", False, 0.5)
 
 
 def test_a_path_that_cannot_be_read_casts_no_vote_and_is_not_wrong(tmp_path: Path) -> None:
-    arena = play(tmp_path / "a.duckdb", self_consistency, paths(None, None, "(b)", None), {"paths": 4}, CHOICE)
+    arena = play(
+        tmp_path / "a.duckdb",
+        self_consistency,
+        paths(None, None, "(b)", None),
+        {"paths": 4},
+        CHOICE,
+    )
     assert final(arena) == ("B", True, 0.25)
     assert others(arena)[0] == ("path0", 0, None, None)
 
 
 def test_where_no_path_can_be_read_there_is_no_answer(tmp_path: Path) -> None:
-    assert final(play(tmp_path / "a.duckdb", self_consistency, paths(None, None), {"paths": 2})) == (None, None, None)
+    assert final(
+        play(tmp_path / "a.duckdb", self_consistency, paths(None, None), {"paths": 2})
+    ) == (None, None, None)
 
 
 def test_self_consistency_obeys_the_laws(tmp_path: Path) -> None:
-    laws.check(self_consistency, {"solver": Agent("s", scripted_model(by_seed))}, QUESTION, tmp_path, options={"paths": 3})
+    laws.check(
+        self_consistency,
+        {"solver": Agent("s", scripted_model(by_seed))},
+        QUESTION,
+        tmp_path,
+        options={"paths": 3},
+    )
 
 
-def test_the_majority_of_sixteen_beats_one_sample_by_twenty_points_on_the_toy(tmp_path: Path) -> None:
+def test_the_majority_of_sixteen_beats_one_sample_by_twenty_points_on_the_toy(
+    tmp_path: Path,
+) -> None:
     pytest.importorskip("torch")
     toy = {"solver": agent("toy/sum", sampling=Sampling(temperature=1.7, max_tokens=100))}
     arms = [Arm("single", single, [toy]), Arm("majority", self_consistency, [toy], {"paths": 16})]
     arena = Arena(tmp_path / "a.duckdb", concurrency=32)
     assert arena.run(Study("toy", arms, sums(40)), watch=lambda tally: None).done == 80
     right = dict(
-        arena.sql("select arm, avg(coalesce(correct, false)::int) from answers join episodes using (episode) where final group by arm").rows
+        arena.sql(
+            "select arm, avg(coalesce(correct, false)::int) from answers join episodes using (episode) where final group by arm"
+        ).rows
     )
     print(right)
     assert right["majority"] >= right["single"] + 0.2

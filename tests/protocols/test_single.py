@@ -22,7 +22,11 @@ def test_it_asks_once_and_reads_the_answer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("question", [QUESTION, CHOICE])
 def test_what_cannot_be_read_is_missing_and_never_wrong(tmp_path: Path, question: object) -> None:
-    assert final(play(tmp_path / "a.duckdb", single, by_seat({}), question=question)) == (None, None, None)  # type: ignore[arg-type]
+    assert final(play(tmp_path / "a.duckdb", single, by_seat({}), question=question)) == (
+        None,
+        None,
+        None,
+    )  # type: ignore[arg-type]
 
 
 def test_single_obeys_the_laws(tmp_path: Path) -> None:

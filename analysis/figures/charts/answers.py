@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from analysis.figures.charts.debates import DASHED, PERCENTS, SMALL, STEP, WHOLE, panel_title, to_percent
+from analysis.figures.charts.debates import (
+    DASHED,
+    PERCENTS,
+    SMALL,
+    STEP,
+    WHOLE,
+    panel_title,
+    to_percent,
+)
 from analysis.figures.charts.style import (
     BLUE,
     COLOURS,
@@ -41,7 +49,11 @@ def reliability_chart(rows: Sequence[Row], words: ChartTitle, *, y_title: str) -
     """
     groups = list(dict.fromkeys(row["group"] for row in rows))
     if len(groups) == 1:
-        above = {"layer": diagonal_layers(rows, title=y_title, below=False), "width": WIDE, "height": 180}
+        above = {
+            "layer": diagonal_layers(rows, title=y_title, below=False),
+            "width": WIDE,
+            "height": 180,
+        }
         under = {"layer": count_layers(rows), "width": WIDE, "height": 42}
         return finish_chart({"vconcat": [above, under], "spacing": 6}, words, fit=False)
     panels = []
@@ -50,7 +62,11 @@ def reliability_chart(rows: Sequence[Row], words: ChartTitle, *, y_title: str) -
         mine = [row for row in rows if row["group"] == group]
         size = {"percent": 92, "x": 3, "n": f"n = {sum(row['n'] for row in mine):,}"}
         mark = {"type": "text", "align": "left", "fontSize": 8.5, "color": QUIET}
-        said = layer([size], mark, {"x": quantitative("x"), "y": quantitative("percent"), "text": nominal("n")})
+        said = layer(
+            [size],
+            mark,
+            {"x": quantitative("x"), "y": quantitative("percent"), "text": nominal("n")},
+        )
         layers = [*diagonal_layers(mine, title=y_title if left else None, below=below), said]
         panels.append({"layer": layers, "width": SMALL, "height": 92, "title": panel_title(group)})
     return finish_chart({"concat": panels, "columns": 2, "spacing": 8}, words, fit=False)
@@ -58,31 +74,75 @@ def reliability_chart(rows: Sequence[Row], words: ChartTitle, *, y_title: str) -
 
 def diagonal_layers(rows: Sequence[Row], *, title: str | None, below: bool) -> list[Chart]:
     """One panel of `reliability`: points with their intervals around the diagonal."""
-    shown = [row | {"x": to_percent(row["confidence"]), "percent": to_percent(row["share"])} for row in rows]
-    under = {"values": PERCENTS, "title": "stated confidence, percent" if below else None, "labels": below}
+    shown = [
+        row | {"x": to_percent(row["confidence"]), "percent": to_percent(row["share"])}
+        for row in rows
+    ]
+    under = {
+        "values": PERCENTS,
+        "title": "stated confidence, percent" if below else None,
+        "labels": below,
+    }
     beside = {"values": PERCENTS, "title": title, "labels": title is not None, "labelFlush": True}
-    x, y = quantitative("x", scale=WHOLE, axis=under), quantitative("percent", scale=WHOLE, axis=beside)
+    x, y = (
+        quantitative("x", scale=WHOLE, axis=under),
+        quantitative("percent", scale=WHOLE, axis=beside),
+    )
     # Intervals of few values can leave [0, 1]: they are drawn as far as the panel goes, and stand whole in the table.
-    bars = [row | {"low": max(0, 100 * row["ci_low"]), "high": min(100, 100 * row["ci_high"])} for row in shown if row["ci_low"] is not None]
+    bars = [
+        row | {"low": max(0, 100 * row["ci_low"]), "high": min(100, 100 * row["ci_high"])}
+        for row in shown
+        if row["ci_low"] is not None
+    ]
     point = {"type": "point", "color": BLUE, "filled": True, "size": 36, "opacity": 1}
     return [
-        layer([{"x": 0, "percent": 0}, {"x": 100, "percent": 100}], {"type": "line", **DASHED}, {"x": x, "y": y}),
-        layer(bars, {"type": "rule", "color": BLUE, "strokeWidth": 1.4}, {"x": x, "y": quantitative("low"), "y2": {"field": "high"}}),
+        layer(
+            [{"x": 0, "percent": 0}, {"x": 100, "percent": 100}],
+            {"type": "line", **DASHED},
+            {"x": x, "y": y},
+        ),
+        layer(
+            bars,
+            {"type": "rule", "color": BLUE, "strokeWidth": 1.4},
+            {"x": x, "y": quantitative("low"), "y2": {"field": "high"}},
+        ),
         layer(shown, point, {"x": x, "y": y}),
     ]
 
 
 def count_layers(rows: Sequence[Row]) -> list[Chart]:
     """How many values lie in each bin, as bars with numbers."""
-    shown = [{"left": 100 * row["up_to"] - 9.6, "right": 100 * row["up_to"] - 0.4, "n": row["n"], "label": f"{row['n']:,}"} for row in rows]
+    shown = [
+        {
+            "left": 100 * row["up_to"] - 9.6,
+            "right": 100 * row["up_to"] - 0.4,
+            "n": row["n"],
+            "label": f"{row['n']:,}",
+        }
+        for row in rows
+    ]
     middle = [row | {"at": (row["left"] + row["right"]) / 2} for row in shown]
-    beside = {"title": "n", "titleAngle": 0, "titleAlign": "right", "labels": False, "ticks": False, "grid": False, "domain": False}
+    beside = {
+        "title": "n",
+        "titleAngle": 0,
+        "titleAlign": "right",
+        "labels": False,
+        "ticks": False,
+        "grid": False,
+        "domain": False,
+    }
     under = {"values": PERCENTS, "title": "stated confidence, percent", "grid": False}
     x, y = quantitative("left", scale=WHOLE, axis=under), quantitative("n", axis=beside)
     text = {"type": "text", "dy": -5, "fontSize": 8, "color": INK}
     return [
-        layer(middle, {"type": "rect", "color": FAINT}, {"x": x, "x2": {"field": "right"}, "y": y, "y2": {"datum": 0}}),
-        layer(middle, text, {"x": quantitative("at", scale=WHOLE), "y": y, "text": nominal("label")}),
+        layer(
+            middle,
+            {"type": "rect", "color": FAINT},
+            {"x": x, "x2": {"field": "right"}, "y": y, "y2": {"datum": 0}},
+        ),
+        layer(
+            middle, text, {"x": quantitative("at", scale=WHOLE), "y": y, "text": nominal("label")}
+        ),
     ]
 
 
@@ -91,36 +151,85 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
 
     `rows`: name, accuracy, ci_low, ci_high, tokens_out, tokens_out_ci_low, tokens_out_ci_high; arms of unknown tokens are left out.
     """
-    known = sorted((row for row in rows if row["tokens_out"] is not None and row["accuracy"] is not None), key=lambda row: -row["accuracy"])
-    shown = [row | {"percent": to_percent(row["accuracy"]), "low": to_percent(row["ci_low"]), "high": to_percent(row["ci_high"])} for row in known]
+    known = sorted(
+        (row for row in rows if row["tokens_out"] is not None and row["accuracy"] is not None),
+        key=lambda row: -row["accuracy"],
+    )
+    shown = [
+        row
+        | {
+            "percent": to_percent(row["accuracy"]),
+            "low": to_percent(row["ci_low"]),
+            "high": to_percent(row["ci_high"]),
+        }
+        for row in known
+    ]
     names = [row["name"] for row in shown]
-    wide = max(row["tokens_out"] for row in shown) > MANY * max(min(row["tokens_out"] for row in shown), 1e-9)
+    wide = max(row["tokens_out"] for row in shown) > MANY * max(
+        min(row["tokens_out"] for row in shown), 1e-9
+    )
     placed = side_by_side(shown, np.log if wide else np.asarray, np.exp if wide else np.asarray)
-    under = {"title": "generated tokens a question, mean", "tickCount": 5, "format": ",~r", "grid": False}
-    x = quantitative("at", scale={"type": "log" if wide else "linear", "zero": False, "nice": True, "padding": 14}, axis=under)
-    ends = [value for row in shown for value in (row["percent"], row["low"], row["high"]) if value is not None]
-    domain = [max(0, 5 * math.floor(min(ends) / 5 - 0.2)), min(100, 5 * math.ceil(max(ends) / 5 + 0.2))]
+    under = {
+        "title": "generated tokens a question, mean",
+        "tickCount": 5,
+        "format": ",~r",
+        "grid": False,
+    }
+    x = quantitative(
+        "at",
+        scale={"type": "log" if wide else "linear", "zero": False, "nice": True, "padding": 14},
+        axis=under,
+    )
+    ends = [
+        value
+        for row in shown
+        for value in (row["percent"], row["low"], row["high"])
+        if value is not None
+    ]
+    domain = [
+        max(0, 5 * math.floor(min(ends) / 5 - 0.2)),
+        min(100, 5 * math.ceil(max(ends) / 5 + 0.2)),
+    ]
     y, low = (
-        quantitative(entry, scale={"domain": domain}, axis={"title": "right answers, percent", "tickCount": 5}) for entry in ("percent", "low")
+        quantitative(
+            entry,
+            scale={"domain": domain},
+            axis={"title": "right answers, percent", "tickCount": 5},
+        )
+        for entry in ("percent", "low")
     )
     # Seven of each: the eighth arm has the first colour with another shape.
     look = [(COLOURS[place % 7], SHAPES[(place + place // 7) % 7]) for place in range(len(names))]
-    legend = {"columns": 2 if max(map(len, names)) < 28 else 1, "orient": "bottom", "symbolOpacity": 1}
-    keyed = nominal("name") | {"scale": {"domain": names, "range": [colour for colour, _ in look]}, "legend": legend}
-    shaped = nominal("name") | {"scale": {"domain": names, "range": [form for _, form in look]}, "legend": legend}
+    legend = {
+        "columns": 2 if max(map(len, names)) < 28 else 1,
+        "orient": "bottom",
+        "symbolOpacity": 1,
+    }
+    keyed = nominal("name") | {
+        "scale": {"domain": names, "range": [colour for colour, _ in look]},
+        "legend": legend,
+    }
+    shaped = nominal("name") | {
+        "scale": {"domain": names, "range": [form for _, form in look]},
+        "legend": legend,
+    }
     bar = {"type": "rule", "strokeWidth": 1.2}
     upright = [row for row in placed if row["low"] is not None]
     across = [row for row in placed if row["from"] is not None]
     point = {"type": "point", "filled": True, "size": 44, "opacity": 1}
     layers = [
         layer(upright, bar, {"x": x, "y": low, "y2": {"field": "high"}, "color": keyed}),
-        layer(across, bar, {"x": quantitative("from"), "x2": {"field": "to"}, "y": y, "color": keyed}),
+        layer(
+            across, bar, {"x": quantitative("from"), "x2": {"field": "to"}, "y": y, "color": keyed}
+        ),
         layer(placed, point, {"x": x, "y": y, "color": keyed, "shape": shaped}),
     ]
     return finish_chart({"layer": layers, "height": 230 + 12 * len(names)}, words)
 
 
-def side_by_side(rows: Sequence[Row], scale: Callable[..., Array], back: Callable[..., Array]) -> list[Row]:
+def side_by_side(
+    rows: Sequence[Row], scale: Callable[..., Array], back: Callable[..., Array]
+) -> list[Row]:
     """The rows with `at`, `from` and `to`: tokens and their interval, with arms of nearly the same tokens moved apart along the axis.
 
     `scale` takes tokens to where they lie along the axis, `back` the other way.
@@ -133,12 +242,26 @@ def side_by_side(rows: Sequence[Row], scale: Callable[..., Array], back: Callabl
     moved = np.empty(len(rows))
     for number in range(int(group.max()) + 1):
         mine = order[group == number]
-        moved[mine] = place[mine].mean() + NEAR * span * (np.arange(len(mine)) - (len(mine) - 1) / 2) if len(mine) > 1 else place[mine]
+        moved[mine] = (
+            place[mine].mean() + NEAR * span * (np.arange(len(mine)) - (len(mine) - 1) / 2)
+            if len(mine) > 1
+            else place[mine]
+        )
     shift = moved - place
     found = []
     for row, by in zip(rows, shift.tolist(), strict=True):
-        ends = {"at": row["tokens_out"], "from": row["tokens_out_ci_low"], "to": row["tokens_out_ci_high"]}
-        found.append(row | {name: None if value is None else float(back(scale(value) + by)) for name, value in ends.items()})
+        ends = {
+            "at": row["tokens_out"],
+            "from": row["tokens_out_ci_low"],
+            "to": row["tokens_out_ci_high"],
+        }
+        found.append(
+            row
+            | {
+                name: None if value is None else float(back(scale(value) + by))
+                for name, value in ends.items()
+            }
+        )
     return found
 
 
@@ -147,11 +270,22 @@ def missing_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
 
     `rows`: name (what, phase and reason), share, n, of.
     """
-    shown = [row | {"percent": 100 * row["share"], "label": f"{row['n']:,} of {row['of']:,}"} for row in rows]
+    shown = [
+        row | {"percent": 100 * row["share"], "label": f"{row['n']:,} of {row['of']:,}"}
+        for row in rows
+    ]
     names = [row["name"] for row in shown]
     longest = max(row["percent"] for row in shown)
-    y = nominal("name") | {"sort": names, "title": None, "axis": {"ticks": False, "labelLimit": 190}}
-    x = quantitative("percent", scale={"domain": [0, longest * 1.6 or 1]}, axis={"title": "missing, percent", "tickCount": 4})
+    y = nominal("name") | {
+        "sort": names,
+        "title": None,
+        "axis": {"ticks": False, "labelLimit": 190},
+    }
+    x = quantitative(
+        "percent",
+        scale={"domain": [0, longest * 1.6 or 1]},
+        axis={"title": "missing, percent", "tickCount": 4},
+    )
     text = {"type": "text", "align": "left", "dx": 4, "fontSize": 9, "color": INK}
     layers = [
         layer(shown, {"type": "bar", "color": BLUE, "height": 9}, {"x": x, "y": y}),

@@ -44,18 +44,48 @@ class Axes:
     y: Chart
 
 
-def axes(phases: Sequence[str], *, below: bool = True, left: bool = True, padding: float = 0.4, title: str = "confidence, percent") -> Axes:
+def axes(
+    phases: Sequence[str],
+    *,
+    below: bool = True,
+    left: bool = True,
+    padding: float = 0.4,
+    title: str = "confidence, percent",
+) -> Axes:
     """The axes of a panel, with or without their words; a phase may have several lines."""
     lines = "split(datum.label, '\\n')"
-    under = {"title": None, "labelAngle": 0, "labels": below, "labelExpr": lines, "labelLimit": 110, "grid": False}
-    beside = {"values": PERCENTS, "title": title if left else None, "labels": left, "labelFlush": True}
-    x = nominal("phase") | {"sort": list(phases), "scale": {"type": "point", "padding": padding}, "axis": under}
+    under = {
+        "title": None,
+        "labelAngle": 0,
+        "labels": below,
+        "labelExpr": lines,
+        "labelLimit": 110,
+        "grid": False,
+    }
+    beside = {
+        "values": PERCENTS,
+        "title": title if left else None,
+        "labels": left,
+        "labelFlush": True,
+    }
+    x = nominal("phase") | {
+        "sort": list(phases),
+        "scale": {"type": "point", "padding": padding},
+        "axis": under,
+    }
     return Axes(x, quantitative("percent", scale=WHOLE, axis=beside))
 
 
 def panel_title(text: str) -> Chart:
     """The title of a small panel: the name of its group."""
-    return {"text": text, "fontSize": 9, "fontWeight": "normal", "frame": "group", "offset": 3, "limit": SMALL + 14}
+    return {
+        "text": text,
+        "fontSize": 9,
+        "fontWeight": "normal",
+        "frame": "group",
+        "offset": 3,
+        "limit": SMALL + 14,
+    }
 
 
 def phases_of(rows: Sequence[Row]) -> list[str]:
@@ -69,7 +99,13 @@ def confidence_chart(rows: Sequence[Row], lines: Sequence[Row], words: ChartTitl
     `rows`: phase, mean, ci_low, ci_high, n; `lines`: debater, phase, confidence, and href where marks link.
     """
     shared = axes(phases_of(rows))
-    return finish_chart({"layer": [half_line(), *debater_layers(lines, shared), *mean_layers(rows, shared)], "height": HIGH}, words)
+    return finish_chart(
+        {
+            "layer": [half_line(), *debater_layers(lines, shared), *mean_layers(rows, shared)],
+            "height": HIGH,
+        },
+        words,
+    )
 
 
 def confidence_by_side_chart(rows: Sequence[Row], lines: Sequence[Row], words: ChartTitle) -> Chart:
@@ -80,24 +116,36 @@ def confidence_by_side_chart(rows: Sequence[Row], lines: Sequence[Row], words: C
     groups = list(dict.fromkeys(row["group"] for row in rows))
     for place, group in enumerate(groups):
         mine = [row for row in rows if row["group"] == group]
-        layers += mean_layers(mine, shared, place, offset=DODGE * (2 * place - len(groups) + 1), labels=False)
+        layers += mean_layers(
+            mine, shared, place, offset=DODGE * (2 * place - len(groups) + 1), labels=False
+        )
     layers.append(end_labels([row for row in rows if row["phase"] == phases[-1]], groups, shared))
-    return finish_chart({"layer": [half_line(), *debater_layers(lines, shared), *layers], "height": HIGH}, words)
+    return finish_chart(
+        {"layer": [half_line(), *debater_layers(lines, shared), *layers], "height": HIGH}, words
+    )
 
 
 def end_labels(rows: Sequence[Row], groups: Sequence[str], shared: Axes) -> Chart:
     """The names of lines at their ends, moved apart where they would lie on each other."""
     shown, floor = [], -100.0
-    for row in sorted((row for row in rows if row["mean"] is not None), key=lambda row: row["mean"]):
+    for row in sorted(
+        (row for row in rows if row["mean"] is not None), key=lambda row: row["mean"]
+    ):
         floor = max(100 * row["mean"], floor + 7)
         colour = COLOURS[groups.index(row["group"]) % len(COLOURS)]
-        shown.append({"phase": row["phase"], "percent": floor, "label": row["group"], "colour": colour})
+        shown.append(
+            {"phase": row["phase"], "percent": floor, "label": row["group"], "colour": colour}
+        )
     mark = {"type": "text", "align": "left", "dx": 12, "fontSize": 9, "fontWeight": "bold"}
     colours = nominal("colour") | {"scale": None, "legend": None}
-    return layer(shown, mark, {"x": shared.x, "y": shared.y, "text": nominal("label"), "color": colours})
+    return layer(
+        shown, mark, {"x": shared.x, "y": shared.y, "text": nominal("label"), "color": colours}
+    )
 
 
-def confidence_by_model_chart(rows: Sequence[Row], lines: Sequence[Row], words: ChartTitle, *, phases: Sequence[str]) -> Chart:
+def confidence_by_model_chart(
+    rows: Sequence[Row], lines: Sequence[Row], words: ChartTitle, *, phases: Sequence[str]
+) -> Chart:
     """As `confidence`, with a small panel for each value of the entry `group`, in the order of the rows; `phases` in playing order."""
     panels = []
     groups = list(dict.fromkeys(row["group"] for row in rows))
@@ -107,7 +155,12 @@ def confidence_by_model_chart(rows: Sequence[Row], lines: Sequence[Row], words: 
         size = {"percent": 9, "n": f"n = {max(row['n'] for row in mine):,}"}
         mark = {"type": "text", "align": "right", "dx": -3, "fontSize": 8.5, "color": QUIET}
         said = layer([size], mark, {"x": {"value": "width"}, "y": shared.y, "text": nominal("n")})
-        layers = [half_line(), *debater_layers(own, shared), *mean_layers(mine, shared, labels=False), said]
+        layers = [
+            half_line(),
+            *debater_layers(own, shared),
+            *mean_layers(mine, shared, labels=False),
+            said,
+        ]
         panels.append({"layer": layers, "width": SMALL, "height": 62, "title": panel_title(group)})
     return finish_chart({"concat": panels, "columns": 2, "spacing": 8}, words, fit=False)
 
@@ -124,33 +177,88 @@ def debater_layers(lines: Sequence[Row], shared: Axes) -> list[Chart]:
     rows = [line | {"percent": 100 * line["confidence"]} for line in lines]
     # Many lines are paler each, so that they show where most of them run, and the means stay in front.
     strong = min(0.6, max(0.16, 24 / len({line["debater"] for line in lines})))
-    encoding = {"x": shared.x, "y": shared.y} | ({"href": nominal("href")} if "href" in lines[0] else {})
+    encoding = {"x": shared.x, "y": shared.y} | (
+        {"href": nominal("href")} if "href" in lines[0] else {}
+    )
     if len({line["phase"] for line in lines}) == 1:
-        return [layer(rows, {"type": "tick", "color": FAINT, "thickness": 1, "width": 24, "opacity": strong}, encoding)]
+        return [
+            layer(
+                rows,
+                {"type": "tick", "color": FAINT, "thickness": 1, "width": 24, "opacity": strong},
+                encoding,
+            )
+        ]
     # Not "opacity": for that, a PNG is painted line by line on a sheet of its own, which takes five times as long.
     mark = {"type": "line", "color": FAINT, "strokeWidth": 0.6, "strokeOpacity": strong}
     return [layer(rows, mark, encoding | {"detail": nominal("debater")})]
 
 
-def mean_layers(rows: Sequence[Row], shared: Axes, group: int | None = None, *, offset: int = 0, labels: bool = True) -> list[Chart]:
+def mean_layers(
+    rows: Sequence[Row],
+    shared: Axes,
+    group: int | None = None,
+    *,
+    offset: int = 0,
+    labels: bool = True,
+) -> list[Chart]:
     """Means with their intervals, joined by a line; the colour, shape and dash are those of the number of a group, or of a single one."""
     colour = INK if group is None else COLOURS[group % len(COLOURS)]
     shape, dash = SHAPES[(group or 0) % len(SHAPES)], DASHES[(group or 0) % len(DASHES)]
-    drawn = [row | {"percent": to_percent(row["mean"]), "low": to_percent(row["ci_low"]), "high": to_percent(row["ci_high"])} for row in rows]
-    known = [row | {"label": f"{row['percent']:.1f}"} for row in drawn if row["percent"] is not None]
+    drawn = [
+        row
+        | {
+            "percent": to_percent(row["mean"]),
+            "low": to_percent(row["ci_low"]),
+            "high": to_percent(row["ci_high"]),
+        }
+        for row in rows
+    ]
+    known = [
+        row | {"label": f"{row['percent']:.1f}"} for row in drawn if row["percent"] is not None
+    ]
     at = {"x": shared.x, "y": shared.y}
-    line = {"type": "line", "color": colour, "strokeWidth": 1.4, "strokeDash": dash, "xOffset": offset}
-    bar = {"type": "rule", "color": colour, "strokeWidth": 1.4, "xOffset": offset, "x2Offset": offset}
-    point = {"type": "point", "color": colour, "filled": True, "opacity": 1, "size": 34, "shape": shape, "xOffset": offset}
+    line = {
+        "type": "line",
+        "color": colour,
+        "strokeWidth": 1.4,
+        "strokeDash": dash,
+        "xOffset": offset,
+    }
+    bar = {
+        "type": "rule",
+        "color": colour,
+        "strokeWidth": 1.4,
+        "xOffset": offset,
+        "x2Offset": offset,
+    }
+    point = {
+        "type": "point",
+        "color": colour,
+        "filled": True,
+        "opacity": 1,
+        "size": 34,
+        "shape": shape,
+        "xOffset": offset,
+    }
     layers = [
         layer(known, line, at),
         layer(known, bar, {"x": shared.x, "y": quantitative("low"), "y2": {"field": "high"}}),
         layer(known, point, at),
     ]
     if labels:
-        text = {"type": "text", "dx": 7, "dy": -9, "align": "left", "fontSize": 9, "fontWeight": "bold"}
+        text = {
+            "type": "text",
+            "dx": 7,
+            "dy": -9,
+            "align": "left",
+            "fontSize": 9,
+            "fontWeight": "bold",
+        }
         halo = {"stroke": "white", "strokeWidth": 3}  # since thin lines run below
-        layers += [layer(known, text | look, at | {"text": nominal("label")}) for look in (halo, {"color": colour})]
+        layers += [
+            layer(known, text | look, at | {"text": nominal("label")})
+            for look in (halo, {"color": colour})
+        ]
     return layers
 
 
@@ -179,35 +287,77 @@ def corner_panel(row: Row, points: Sequence[Row], *, left: bool) -> Chart:
         {"type": "rect", "color": "#ececec"},
         {"x": low, "x2": {"field": "high"}, "y": low, "y2": {"field": "high"}},
     )
-    drawn = [point | {side: 100 * point[side] for side in ("proposition", "opposition")} for point in points]
+    drawn = [
+        point | {side: 100 * point[side] for side in ("proposition", "opposition")}
+        for point in points
+    ]
     under = {"values": PERCENTS, "title": "proposition, percent", "grid": False}
-    beside = {"values": PERCENTS, "title": "opposition, percent" if left else None, "labels": left, "labelFlush": True}
-    at = {"x": quantitative("proposition", scale=WHOLE, axis=under), "y": quantitative("opposition", scale=WHOLE, axis=beside)}
+    beside = {
+        "values": PERCENTS,
+        "title": "opposition, percent" if left else None,
+        "labels": left,
+        "labelFlush": True,
+    }
+    at = {
+        "x": quantitative("proposition", scale=WHOLE, axis=under),
+        "y": quantitative("opposition", scale=WHOLE, axis=beside),
+    }
     linked = {"href": nominal("href")} if points and "href" in points[0] else {}
-    dots = layer(drawn, {"type": "point", "color": BLUE, "filled": True, "size": 12, "opacity": 0.55}, at | linked)
+    dots = layer(
+        drawn,
+        {"type": "point", "color": BLUE, "filled": True, "size": 12, "opacity": 0.55},
+        at | linked,
+    )
     counted = f"both above 50: {row['above_50']:,} of {row['debates']:,}"
-    title = {"text": row["phase"], "subtitle": counted, "fontSize": 9.5, "subtitleColor": INK, "frame": "group", "offset": 4, "limit": SQUARE}
+    title = {
+        "text": row["phase"],
+        "subtitle": counted,
+        "fontSize": 9.5,
+        "subtitleColor": INK,
+        "frame": "group",
+        "offset": 4,
+        "limit": SQUARE,
+    }
     return {"layer": [shade, dots], "width": SQUARE, "height": SQUARE, "title": title}
 
 
-def estimates_chart(rows: Sequence[Row], words: ChartTitle, *, axis: str, zero: float, domain: tuple[float, float] | None = None) -> Chart:
+def estimates_chart(
+    rows: Sequence[Row],
+    words: ChartTitle,
+    *,
+    axis: str,
+    zero: float,
+    domain: tuple[float, float] | None = None,
+) -> Chart:
     """Estimates with their intervals, one below the other in the order of the rows, around a line at `zero`.
 
     `rows`: name, value, low, high (in the units of the axis; None where undefined) and label, which stands at the right.  Intervals are
     drawn as far as a given domain goes, and stand whole in the table.
     """
     names = [row["name"] for row in rows]
-    y = nominal("name") | {"sort": names, "title": None, "axis": {"ticks": False, "domain": False, "labelLimit": 150}}
+    y = nominal("name") | {
+        "sort": names,
+        "title": None,
+        "axis": {"ticks": False, "domain": False, "labelLimit": 150},
+    }
     scale = {"zero": False, "nice": True} if domain is None else {"domain": list(domain)}
     x = quantitative("value", scale=scale, axis={"title": axis, "tickCount": 5})
     least, most = (-float("inf"), float("inf")) if domain is None else domain
-    bars = [row | {"low": max(least, row["low"]), "high": min(most, row["high"])} for row in rows if row["low"] is not None]
+    bars = [
+        row | {"low": max(least, row["low"]), "high": min(most, row["high"])}
+        for row in rows
+        if row["low"] is not None
+    ]
     dots = [row for row in rows if row["value"] is not None]
     point = {"type": "point", "color": BLUE, "filled": True, "size": 36, "opacity": 1}
     label = {"type": "text", "align": "left", "dx": 6, "fontSize": 9, "color": QUIET}
     layers = [
         layer([{"value": zero}], {"type": "rule", **DASHED}, {"x": x}),
-        layer(bars, {"type": "rule", "color": BLUE, "strokeWidth": 1.6}, {"y": y, "x": quantitative("low"), "x2": {"field": "high"}}),
+        layer(
+            bars,
+            {"type": "rule", "color": BLUE, "strokeWidth": 1.6},
+            {"y": y, "x": quantitative("low"), "x2": {"field": "high"}},
+        ),
         layer(dots, point, {"y": y, "x": x}),
         layer(rows, label, {"y": y, "x": {"value": "width"}, "text": nominal("label")}),
     ]

@@ -103,7 +103,9 @@ def layer(rows: Sequence[Row], mark: Chart, encoding: Chart) -> Chart:
 def quantitative(entry: str, *, scale: Chart | None = None, axis: Chart | None = None) -> Chart:
     """A channel that shows an entry that is a number."""
     given = {"scale": scale, "axis": axis}
-    return {"field": entry, "type": "quantitative"} | {key: value for key, value in given.items() if value is not None}
+    return {"field": entry, "type": "quantitative"} | {
+        key: value for key, value in given.items() if value is not None
+    }
 
 
 def nominal(entry: str) -> Chart:
@@ -139,12 +141,19 @@ def short_names(names: Sequence[str], *, letters: int = NAME_LETTERS) -> dict[st
     """Each name of a model as it stands in a figure, by name: without the provider before its first "/" where that is enough."""
     tails = {name: name.partition("/")[2] or name for name in names}
     often = Counter(tails.values())
-    return distinct_names(names, [tail if often[tail] == 1 else name for name, tail in tails.items()], letters=letters)
+    return distinct_names(
+        names, [tail if often[tail] == 1 else name for name, tail in tails.items()], letters=letters
+    )
 
 
-def distinct_names(names: Sequence[str], words: Sequence[str] | None = None, *, letters: int = NAME_LETTERS) -> dict[str, str]:
+def distinct_names(
+    names: Sequence[str], words: Sequence[str] | None = None, *, letters: int = NAME_LETTERS
+) -> dict[str, str]:
     """Each name as it stands in a figure, by name: harmless, cut in the middle where it is long, and with a number where two look alike."""
-    wanted = {name: cut_middle(text, letters) for name, text in zip(names, names if words is None else words, strict=True)}
+    wanted = {
+        name: cut_middle(text, letters)
+        for name, text in zip(names, names if words is None else words, strict=True)
+    }
     often, seen, shown = Counter(wanted.values()), Counter[str](), {}
     for name, text in wanted.items():
         seen[text] += 1
@@ -155,7 +164,11 @@ def distinct_names(names: Sequence[str], words: Sequence[str] | None = None, *, 
 def cut_middle(text: str, letters: int) -> str:
     """The text without what could steer a reader, its middle left out where it is long: models differ at the end of their names."""
     plain = clean(text)
-    return plain if len(plain) <= letters else f"{plain[: letters // 2 - 1]}…{plain[-(letters // 2) :]}"
+    return (
+        plain
+        if len(plain) <= letters
+        else f"{plain[: letters // 2 - 1]}…{plain[-(letters // 2) :]}"
+    )
 
 
 def debate_link(episode: str) -> str:
@@ -167,13 +180,17 @@ def svg(chart: Chart) -> str:
     """The chart as SVG, `WIDTH` pixels wide: text stays text, nothing is loaded, and links are as `address` was given them."""
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_svg(json.dumps(escape_text(chart), allow_nan=False), vl_version=GRAMMAR)
+    drawn = vl_convert.vegalite_to_svg(
+        json.dumps(escape_text(chart), allow_nan=False), vl_version=GRAMMAR
+    )
     return GEOMETRY.sub(round_numbers, UNSEEN.sub("", drawn)).replace(f'="{ORIGIN}/', '="/')
 
 
 def round_numbers(geometry: re.Match[str]) -> str:
     """An attribute that draws, with its numbers to a hundredth of a pixel: half the file, and no difference on paper."""
-    return DECIMALS.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), geometry[0])
+    return DECIMALS.sub(
+        lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), geometry[0]
+    )
 
 
 def png(drawing: str, scale: float = DPI / 96) -> bytes:

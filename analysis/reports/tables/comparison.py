@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from analysis.reports.tables.formatting import WIDTH, interval, mean_with_interval, p_value, percent, print_block, say
+from analysis.reports.tables.formatting import (
+    WIDTH,
+    interval,
+    mean_with_interval,
+    p_value,
+    percent,
+    print_block,
+    say,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +32,9 @@ def print_comparison(found: Json, pairs: Sequence[Pair] = (), file: TextIO | Non
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
     lines = [f"From {found['a']} (A) to {found['b']} (B)"]
     if found["simulated"]:
-        lines.append(f"SIMULATED models spoke in {', '.join(found['simulated'])}: these numbers are no findings about language models")
+        lines.append(
+            f"SIMULATED models spoke in {', '.join(found['simulated'])}: these numbers are no findings about language models"
+        )
     for line in [*lines, "=" * min(console.width, max(map(len, lines)))]:
         say(console, line)
     if found["debates"]:
@@ -49,12 +59,20 @@ def print_match_counts(console: Console, found: Json, what: str, by: str) -> Non
         f" partner: {found['only_a']:,} of A, {found['only_b']:,} of B."
     ]
     if found["keys_shared"]:
-        notes.append(f"In {found['keys_shared']:,} pairs several plays share subject, models and repeat: their means are compared.")
+        notes.append(
+            f"In {found['keys_shared']:,} pairs several plays share subject, models and repeat: their means are compared."
+        )
     if by == "subject":
         named = [", ".join(names) or "unknown" for names in found["models"]]
-        notes.append(f"Models of both: {named[0]}." if named[0] == named[1] else f"Models of A: {named[0]}. Models of B: {named[1]}.")
+        notes.append(
+            f"Models of both: {named[0]}."
+            if named[0] == named[1]
+            else f"Models of A: {named[0]}. Models of B: {named[1]}."
+        )
     elif not found["pairs"]:
-        notes.append("Nothing matches. Where other models sat in the seats, --by subject compares what they did on the same subjects.")
+        notes.append(
+            "Nothing matches. Where other models sat in the seats, --by subject compares what they did on the same subjects."
+        )
     print_block(console, notes=notes)
 
 
@@ -65,8 +83,16 @@ def print_debate_changes(console: Console, found: Json) -> None:
         rows.append(["the rise", *difference_cells(found["rise"])])
     notes = []
     if found["phases_of_one_only"]:
-        notes.append(f"Phases of one study only, left out: {', '.join(found['phases_of_one_only'])}.")
-    print_block(console, "Confidence of debaters, percent", ["phase", "n", "A", "B", "B - A (95% interval)", "p"], rows, notes)
+        notes.append(
+            f"Phases of one study only, left out: {', '.join(found['phases_of_one_only'])}."
+        )
+    print_block(
+        console,
+        "Confidence of debaters, percent",
+        ["phase", "n", "A", "B", "B - A (95% interval)", "p"],
+        rows,
+        notes,
+    )
     notes, both, outcomes = [], found["both"], found["outcomes"]
     if both and both["mean"] is not None:
         counts = [f"{n} of {of}" for n, of in zip(both["above_75"], both["debates"], strict=True)]
@@ -85,22 +111,50 @@ def print_debate_changes(console: Console, found: Json) -> None:
 
 def difference_cells(row: Json) -> list[object]:
     """n, both means, the difference and its p."""
-    return [row["n"], percent(row["a"]), percent(row["b"]), mean_with_interval(row), p_value(row["p"])]
+    return [
+        row["n"],
+        percent(row["a"]),
+        percent(row["b"]),
+        mean_with_interval(row),
+        p_value(row["p"]),
+    ]
 
 
 def print_answer_changes(console: Console, found: Json) -> None:
     """Accuracy, who flipped, and stated confidence."""
     rows = [answer_cells("all" if found["arms"] else "answers", found, "")]
     rows += [answer_cells(row["arm"], row, p_value(row["p_holm"])) for row in found["arms"]]
-    headings = ["arm", "questions", "A", "B", "B - A (95% interval)", "better", "worse", "p", "Holm"]
+    headings = [
+        "arm",
+        "questions",
+        "A",
+        "B",
+        "B - A (95% interval)",
+        "better",
+        "worse",
+        "p",
+        "Holm",
+    ]
     notes = []
     if found["flips"]:
-        notes.append("Flipped, from A to B: " + ", ".join(f"{row['a']} to {row['b']} {row['n']}" for row in found["flips"]) + ".")
+        notes.append(
+            "Flipped, from A to B: "
+            + ", ".join(f"{row['a']} to {row['b']} {row['n']}" for row in found["flips"])
+            + "."
+        )
     sure = found["confidence"]
     if sure["mean"] is not None:
-        limits = "" if sure["ci_low"] is None else f" (95% interval {interval(sure)}), p {p_value(sure['p'])}"
-        notes.append(f"Stated confidence: {percent(sure['a'])} to {percent(sure['b'])}, {100 * sure['mean']:+.1f} points{limits}.")
-    print_block(console, "Right answers, percent; unreadable ones count as not right", headings, rows, notes)
+        limits = (
+            ""
+            if sure["ci_low"] is None
+            else f" (95% interval {interval(sure)}), p {p_value(sure['p'])}"
+        )
+        notes.append(
+            f"Stated confidence: {percent(sure['a'])} to {percent(sure['b'])}, {100 * sure['mean']:+.1f} points{limits}."
+        )
+    print_block(
+        console, "Right answers, percent; unreadable ones count as not right", headings, rows, notes
+    )
 
 
 def answer_cells(arm: str, row: Json, adjusted: str) -> list[object]:
@@ -120,15 +174,39 @@ def answer_cells(arm: str, row: Json, adjusted: str) -> list[object]:
 
 def print_pairs(console: Console, pairs: Sequence[Pair]) -> None:
     """The pairs that differ, those with the largest difference first."""
-    differing = sorted((pair for pair in pairs if pair.differs), key=lambda pair: (-abs(pair.difference or 0), pair.episode))
+    differing = sorted(
+        (pair for pair in pairs if pair.differs),
+        key=lambda pair: (-abs(pair.difference or 0), pair.episode),
+    )
     if not pairs:
         return
     rows = []
     for pair in differing[:MOST_PAIRS]:
         outcomes = [pair.outcome or "-", pair.other_outcome or "-"]
-        rows.append([pair.episode, pair.other_episode, *outcomes, percent(pair.value), percent(pair.other_value)])
-    notes = [] if differing else ["No pair differs in who won, who was right, or whether both sides were above 75%."]
+        rows.append(
+            [
+                pair.episode,
+                pair.other_episode,
+                *outcomes,
+                percent(pair.value),
+                percent(pair.other_value),
+            ]
+        )
+    notes = (
+        []
+        if differing
+        else ["No pair differs in who won, who was right, or whether both sides were above 75%."]
+    )
     if len(differing) > MOST_PAIRS:
-        notes.append(f"The {MOST_PAIRS} with the largest difference; --pairs --json has all {len(differing):,}.")
+        notes.append(
+            f"The {MOST_PAIRS} with the largest difference; --pairs --json has all {len(differing):,}."
+        )
     headings = ["episode of A", "episode of B", "A was", "B was", "A", "B"]
-    print_block(console, f"{len(differing):,} of {len(pairs):,} pairs differ; `arena show EPISODE` shows one", headings, rows, notes, text_columns=4)
+    print_block(
+        console,
+        f"{len(differing):,} of {len(pairs):,} pairs differ; `arena show EPISODE` shows one",
+        headings,
+        rows,
+        notes,
+        text_columns=4,
+    )

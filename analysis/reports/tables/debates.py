@@ -71,12 +71,20 @@ def print_debates(console: Console, report: Json) -> None:
     print_arms(console, report.get("arms", []))
 
 
-def print_heading(console: Console, report: Json, *, kind: str = "debate", who: str = "debaters") -> None:
+def print_heading(
+    console: Console, report: Json, *, kind: str = "debate", who: str = "debaters"
+) -> None:
     """Name, how many debates or other plays, and where they come from; simulated ones say so loudly."""
     episodes = report["episodes"]
     total = sum(episodes.values())
-    unfinished = [f"{episodes[status]:,} {status}" for status in ("failed", "open") if episodes[status]]
-    plays = f"{episodes['done']:,} of {total:,} {kind}s ({', '.join(unfinished)})" if unfinished else f"{total:,} {kind}s"
+    unfinished = [
+        f"{episodes[status]:,} {status}" for status in ("failed", "open") if episodes[status]
+    ]
+    plays = (
+        f"{episodes['done']:,} of {total:,} {kind}s ({', '.join(unfinished)})"
+        if unfinished
+        else f"{total:,} {kind}s"
+    )
     plays = f"1 {kind}" if plays == f"1 {kind}s" else plays
     heading = f"{report['study']}: {plays}" + (f", {report['origin']}" if report["origin"] else "")
     loud = f"SIMULATED {who} spoke in this study: its numbers are no findings about language models"
@@ -87,11 +95,24 @@ def print_heading(console: Console, report: Json, *, kind: str = "debate", who: 
 
 def print_phases(console: Console, report: Json) -> None:
     """Mean confidence by phase, the flags, and the rise."""
-    rows = [[p["phase"], p["n"], percent(p["mean"], 2), interval(p, 2), percent(p["sd"], 2), p["missing"]] for p in report["phases"]]
+    rows = [
+        [
+            p["phase"],
+            p["n"],
+            percent(p["mean"], 2),
+            interval(p, 2),
+            percent(p["sd"], 2),
+            p["missing"],
+        ]
+        for p in report["phases"]
+    ]
     notes = []
     for phase in report["phases"]:
         if phase["flagged"]:
-            notes.append(f"flagged and kept in, {phase['phase']}: " + ", ".join(f"{flag} {n}" for flag, n in phase["flagged"].items()))
+            notes.append(
+                f"flagged and kept in, {phase['phase']}: "
+                + ", ".join(f"{flag} {n}" for flag, n in phase["flagged"].items())
+            )
     rise = report["rise"]
     if rise and rise["mean"] is not None:
         notes.append(
@@ -109,8 +130,19 @@ def print_both(console: Console, report: Json) -> None:
     rows = []
     for both in report["both_by_phase"]:
         counts = [both[name] for name in ("at_least_75", "above_75", "above_50")]
-        rows.append([both["phase"], both["debates"], *(count_with_share(count, both["debates"]) for count in counts)])
-    print_block(console, "Debates in which both sides are sure of winning", ["phase", "debates", "75% or more", "above 75%", "above 50%"], rows)
+        rows.append(
+            [
+                both["phase"],
+                both["debates"],
+                *(count_with_share(count, both["debates"]) for count in counts),
+            ]
+        )
+    print_block(
+        console,
+        "Debates in which both sides are sure of winning",
+        ["phase", "debates", "75% or more", "above 75%", "above 50%"],
+        rows,
+    )
 
 
 def print_models(console: Console, report: Json) -> None:
@@ -118,20 +150,50 @@ def print_models(console: Console, report: Json) -> None:
     first, last = report["phases"][0]["phase"], report["phases"][-1]["phase"]
     rows = []
     for model in report["models"]:
-        change = {"mean": model["rise"], "ci_low": model["rise_ci_low"], "ci_high": model["rise_ci_high"]}
-        row = [percent(model["first"]), percent(model["last"]), mean_with_interval(change), percent(model["win_rate"])]
-        rows.append([model["model"], model["n"], *row, sum(phase["missing"] for phase in model["phases"])])
-    print_block(console, "By model, percent", ["model", "n", first, last, "rise (95% interval)", "wins", "missing"], rows)
+        change = {
+            "mean": model["rise"],
+            "ci_low": model["rise_ci_low"],
+            "ci_high": model["rise_ci_high"],
+        }
+        row = [
+            percent(model["first"]),
+            percent(model["last"]),
+            mean_with_interval(change),
+            percent(model["win_rate"]),
+        ]
+        rows.append(
+            [model["model"], model["n"], *row, sum(phase["missing"] for phase in model["phases"])]
+        )
+    print_block(
+        console,
+        "By model, percent",
+        ["model", "n", first, last, "rise (95% interval)", "wins", "missing"],
+        rows,
+    )
 
 
 def print_against_half(console: Console, report: Json) -> None:
     """Debates of a model against itself: mean against 50%."""
     rows = []
     for row in report["against_half"] or []:
-        ours, published = [decimal(row["t"], 1), p_value(row["p"])], [decimal(row["t_one_sample"], 1), p_value(row["p_one_sample_one_sided"])]
-        rows.append([row["phase"], row["debates"], row["n"], percent(row["difference"], 2), *ours, *published])
+        ours, published = (
+            [decimal(row["t"], 1), p_value(row["p"])],
+            [decimal(row["t_one_sample"], 1), p_value(row["p_one_sample_one_sided"])],
+        )
+        rows.append(
+            [
+                row["phase"],
+                row["debates"],
+                row["n"],
+                percent(row["difference"], 2),
+                *ours,
+                *published,
+            ]
+        )
     headings = ["phase", "debates", "n", "above 50%", "t", "p", "published t", "its p"]
-    print_block(console, "A model against itself: points above the 50% that is possible", headings, rows)
+    print_block(
+        console, "A model against itself: points above the 50% that is possible", headings, rows
+    )
 
 
 def print_calibration(console: Console, report: Json) -> None:
@@ -140,11 +202,21 @@ def print_calibration(console: Console, report: Json) -> None:
     for row in report["calibration"]:
         area = f"{decimal(row['auroc'], 3)} ({decimal(row['auroc_ci_low'], 2)} to {decimal(row['auroc_ci_high'], 2)})"
         scores = [decimal(row[name], 4) for name in ("brier", "brier_of_half", "ece")]
-        rows.append([row["phase"], f"{row['n']} ({row['n_without_ties']})", *scores, area, percent(row["mean_minus_win_rate"])])
+        rows.append(
+            [
+                row["phase"],
+                f"{row['n']} ({row['n_without_ties']})",
+                *scores,
+                area,
+                percent(row["mean_minus_win_rate"]),
+            ]
+        )
     headings = ["phase", "n (no ties)", "Brier", "of 50%", "ECE", "AUROC (95% interval)", "gap"]
     notes = []
     if report.get("judges_simulated") and not report["simulated"]:
-        notes.append("SIMULATED judges gave verdicts on these debates: what is compared with them is no finding about language models.")
+        notes.append(
+            "SIMULATED judges gave verdicts on these debates: what is compared with them is no finding about language models."
+        )
     if report["outcomes"]:
         outcomes, verdicts = report["outcomes"], report["outcomes"]["verdicts"]
         notes.append(
@@ -162,12 +234,29 @@ def print_arms(console: Console, arms: Sequence[Json]) -> None:
         phases, both = arm["phases"], arm["both"]
         means = [percent(phases[k]["mean"]) if phases else "-" for k in (0, -1)]
         above = count_with_share(both["above_75"], both["debates"]) if both else "-"
-        rows.append([arm["arm"], arm["episodes"]["done"], *means, mean_with_interval(arm["rise"]), above])
-    print_block(console, "By arm, percent", ["arm", "debates", "first", "last", "rise (95% interval)", "both above 75%"], rows)
+        rows.append(
+            [arm["arm"], arm["episodes"]["done"], *means, mean_with_interval(arm["rise"]), above]
+        )
+    print_block(
+        console,
+        "By arm, percent",
+        ["arm", "debates", "first", "last", "rise (95% interval)", "both above 75%"],
+        rows,
+    )
 
 
 def print_missing(console: Console, report: Json) -> None:
     """What is not there, and why."""
-    rows = [[row["what"], row["phase"] or "-", row["arm"] or "-", row["reason"] or "-", row["n"]] for row in report["missing"]]
+    rows = [
+        [row["what"], row["phase"] or "-", row["arm"] or "-", row["reason"] or "-", row["n"]]
+        for row in report["missing"]
+    ]
     notes = [] if rows else ["Nothing is missing."]
-    print_block(console, "Missing, and why" if rows else "", ["what", "phase", "arm", "reason", "n"], rows, notes, text_columns=4)
+    print_block(
+        console,
+        "Missing, and why" if rows else "",
+        ["what", "phase", "arm", "reason", "n"],
+        rows,
+        notes,
+        text_columns=4,
+    )

@@ -34,13 +34,22 @@ def print_block(
 
     if rows:
         drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        widths = [max(len(str(row[number])) for row in (headings, *rows)) for number in range(len(headings))]
+        widths = [
+            max(len(str(row[number])) for row in (headings, *rows))
+            for number in range(len(headings))
+        ]
         # A name is not broken in the middle where the numbers leave room for it.
         room = console.width - sum(width + COLUMN_GAP for width in widths[1:])
         for number, heading in enumerate(headings):
             justify: Literal["left", "right"] = "left" if number < text_columns else "right"
             least = max(1, min(widths[0], room)) if number == 0 else None
-            drawn.add_column(Text(clean(heading)), justify=justify, overflow="fold", no_wrap=number >= text_columns, min_width=least)
+            drawn.add_column(
+                Text(clean(heading)),
+                justify=justify,
+                overflow="fold",
+                no_wrap=number >= text_columns,
+                min_width=least,
+            )
         for row in rows:
             drawn.add_row(*(Text(clean(str(cell))) for cell in row))
         say(console, title)
@@ -55,7 +64,9 @@ def say(console: Console, words: str) -> None:
     """Print a sentence, wrapped with its further lines indented."""
     from rich.text import Text
 
-    lines = textwrap.wrap(clean(words), console.width, subsequent_indent="    ", break_on_hyphens=False)
+    lines = textwrap.wrap(
+        clean(words), console.width, subsequent_indent="    ", break_on_hyphens=False
+    )
     console.print(Text("\n".join(lines)))
 
 
@@ -76,12 +87,18 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 def interval(row: Json, digits: int = 1) -> str:
     """The interval of a row in percent, or "-"."""
-    return "-" if row["ci_low"] is None else f"{percent(row['ci_low'], digits)} to {percent(row['ci_high'], digits)}"
+    return (
+        "-"
+        if row["ci_low"] is None
+        else f"{percent(row['ci_low'], digits)} to {percent(row['ci_high'], digits)}"
+    )
 
 
 def mean_with_interval(row: Json | None) -> str:
     """The mean of a row in points, signed, with its interval, or "-"."""
-    return "-" if row is None or row["mean"] is None else f"{100 * row['mean']:+.1f} ({interval(row)})"
+    return (
+        "-" if row is None or row["mean"] is None else f"{100 * row['mean']:+.1f} ({interval(row)})"
+    )
 
 
 def count_with_share(count: int, whole: int) -> str:

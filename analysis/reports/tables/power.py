@@ -10,8 +10,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Json = dict[str, Any]
-SIMULATED_NOTICE = "SIMULATED studies: no model was asked, and these numbers are no findings about language models"
-FALSE_CLAIM_NOTE = " The claim is false of these debaters, so that every study that finds it is in error."
+SIMULATED_NOTICE = (
+    "SIMULATED studies: no model was asked, and these numbers are no findings about language models"
+)
+FALSE_CLAIM_NOTE = (
+    " The claim is false of these debaters, so that every study that finds it is in error."
+)
 DESIGNS = {
     None: "{0} debates itself in one study, {1} in another, each with so many debates; unpaired (Welch)",
     "motion": "{0} debates itself in one study, {1} in another, each with so many debates on the same motions; paired by motion and seat, as"
@@ -29,16 +33,32 @@ def print_power(plan: Json, file: TextIO | None = None) -> None:
     say(console, SIMULATED_NOTICE)
     say(console, "=" * min(console.width, len(SIMULATED_NOTICE)))
     print_assumptions(console, plan)
-    rows = [[one["debates"], percent(one["share"]), interval(one), f"{one['calls']:,}", one["re_asks"]] for one in plan["powers"]]
+    rows = [
+        [one["debates"], percent(one["share"]), interval(one), f"{one['calls']:,}", one["re_asks"]]
+        for one in plan["powers"]
+    ]
     headings = ["debates", "power", "95% interval", "calls", "re-asks"]
     if not any(one["re_asks"] for one in plan["powers"]):
         headings, rows = headings[:-1], [row[:-1] for row in rows]
     notes = [f"The interval is the error of simulating {plan['studies']:,} studies, not more."]
-    undefined = [f"{one['undefined']:,} with {one['debates']:,} debates" for one in plan["powers"] if one["undefined"]]
+    undefined = [
+        f"{one['undefined']:,} with {one['debates']:,} debates"
+        for one in plan["powers"]
+        if one["undefined"]
+    ]
     if undefined:
-        notes.append(f"Studies whose test has no value (no spread, or fewer than 2 debates) have found nothing: {', '.join(undefined)}.")
+        notes.append(
+            f"Studies whose test has no value (no spread, or fewer than 2 debates) have found nothing: {', '.join(undefined)}."
+        )
     console.print()
-    print_block(console, f"Share of studies that find it, percent ({plan['studies']:,} simulated studies)", headings, rows, notes, text_columns=0)
+    print_block(
+        console,
+        f"Share of studies that find it, percent ({plan['studies']:,} simulated studies)",
+        headings,
+        rows,
+        notes,
+        text_columns=0,
+    )
     say(console, answer(plan))
 
 
@@ -50,7 +70,10 @@ def print_assumptions(console: Console, plan: Json) -> None:
     else:
         design = f"{names[0]} debates {names[1] if len(names) > 1 else 'itself'}"
     say(console, f"Claim: {claim(plan)}, with debates as clusters.")
-    say(console, f"Design: {design}. Each side rates in {plan['phases']} phase{'s' if plan['phases'] > 1 else ''}.")
+    say(
+        console,
+        f"Design: {design}. Each side rates in {plan['phases']} phase{'s' if plan['phases'] > 1 else ''}.",
+    )
     for one in plan["debaters"]:
         say(console, assumption_words(one))
     if plan["pilot"] is not None:
@@ -62,8 +85,14 @@ def print_assumptions(console: Console, plan: Json) -> None:
             " lasts between the two sides of a debate counts as noise there.",
         )
     if plan["paired"] == "motion":
-        say(console, "In this model two debates on one motion share nothing, so that pairing by motion gains nothing here; motions may differ.")
-    say(console, f"True effect, with clipping and rounding: {100 * plan['effect']:+.1f} points.{'' if plan['true'] else FALSE_CLAIM_NOTE}")
+        say(
+            console,
+            "In this model two debates on one motion share nothing, so that pairing by motion gains nothing here; motions may differ.",
+        )
+    say(
+        console,
+        f"True effect, with clipping and rounding: {100 * plan['effect']:+.1f} points.{'' if plan['true'] else FALSE_CLAIM_NOTE}",
+    )
 
 
 def assumption_words(debater: Json) -> str:
@@ -97,7 +126,11 @@ def answer(plan: Json) -> str:
     found, target = plan["smallest"], f"{100 * plan['target']:g}%"
     if found is None:
         return f"No number of debates up to {plan['most']:,} (--most) reaches a power of {target}."
-    both = " in each of both studies" if plan["claim"] == "difference" and plan["paired"] != "debate" else ""
+    both = (
+        " in each of both studies"
+        if plan["claim"] == "difference" and plan["paired"] != "debate"
+        else ""
+    )
     re_asks = f" and about {found['re_asks']:,} re-asks" if found["re_asks"] else ""
     return (
         f"For a power of {target}: {found['debates']:,} debates{both}, {found['calls']:,} calls{re_asks}"

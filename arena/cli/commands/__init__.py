@@ -10,6 +10,8 @@ from typing import Protocol
 class Command(Protocol):
     """Adds a command that all options of the door apply to, and returns its parser for options of its own."""
 
-    def __call__(self, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+    def __call__(
+        self, name: str, run: Callable[[argparse.Namespace], int], help: str
+    ) -> argparse.ArgumentParser:
         """`run` takes the parsed words and returns the exit status."""
         ...

@@ -21,8 +21,17 @@ def add(command: Command) -> None:
 
     export = command("export", export_tables, "write the tables to files")
     export.add_argument("folder", type=Path, help="a new folder")
-    export.add_argument("--format", choices=["parquet", "jsonl", "csv", "pairwise"], default="parquet", help="pairwise: verdicts as a CSV")
-    export.add_argument("--include-related", action="store_true", help="pairwise: keep judges that are a contestant, or of its family")
+    export.add_argument(
+        "--format",
+        choices=["parquet", "jsonl", "csv", "pairwise"],
+        default="parquet",
+        help="pairwise: verdicts as a CSV",
+    )
+    export.add_argument(
+        "--include-related",
+        action="store_true",
+        help="pairwise: keep judges that are a contestant, or of its family",
+    )
 
 
 def import_published(words: argparse.Namespace) -> int:
@@ -46,7 +55,10 @@ def merge_stores(words: argparse.Namespace) -> int:
         new, disputed = merge(words.db, other)
         print(f"{other}: {new} rows were new")
         if disputed:
-            print(f"{other}: {disputed} episodes were played otherwise there, and were left as they are here", file=sys.stderr)
+            print(
+                f"{other}: {disputed} episodes were played otherwise there, and were left as they are here",
+                file=sys.stderr,
+            )
     print(f"the record is in {words.db}; next: arena status --db {shlex.quote(str(words.db))}")
     return 0
 
@@ -60,8 +72,12 @@ def export_tables(words: argparse.Namespace) -> int:
         from arena.exports.pairwise import export_pairwise
 
         file = words.folder / "pairwise.csv"
-        wrote = export_pairwise(words.db, file, list(judged_studies(words.db)), include_related=words.include_related)
-        print(f"{file}: {wrote.rows} rows; left out: {wrote.missing} missing verdicts, {wrote.related} by judges related to a contestant")
+        wrote = export_pairwise(
+            words.db, file, list(judged_studies(words.db)), include_related=words.include_related
+        )
+        print(
+            f"{file}: {wrote.rows} rows; left out: {wrote.missing} missing verdicts, {wrote.related} by judges related to a contestant"
+        )
         return 0
     for name, rows in export(words.db, words.folder, words.format):
         print(f"{words.folder / name}: {rows} rows")

@@ -47,9 +47,21 @@ class Plan:
 
 def add(command: Command) -> None:
     """The command that plans."""
-    power = command("power", show_power, "how many debates are needed to see an effect, by simulated studies (SIMULATED, asks no model)")
-    power.add_argument("profile", metavar="PROFILE", help="a simulated debater with the effect you expect, such as sim/even:drift=0.02")
-    power.add_argument("--against", metavar="PROFILE", help="its opponent, or for the claim difference the other kind (default: itself)")
+    power = command(
+        "power",
+        show_power,
+        "how many debates are needed to see an effect, by simulated studies (SIMULATED, asks no model)",
+    )
+    power.add_argument(
+        "profile",
+        metavar="PROFILE",
+        help="a simulated debater with the effect you expect, such as sim/even:drift=0.02",
+    )
+    power.add_argument(
+        "--against",
+        metavar="PROFILE",
+        help="its opponent, or for the claim difference the other kind (default: itself)",
+    )
     power.add_argument(
         "--claim",
         choices=CLAIMS,
@@ -62,15 +74,62 @@ def add(command: Command) -> None:
         choices=("motion", "debate"),
         help="difference: the two studies share their motions, or the two kinds meet in each debate (default: two studies, unpaired)",
     )
-    power.add_argument("--debates", default="10,20,40,80,160", metavar="N,N", help="numbers of debates (default: 10,20,40,80,160)")
-    power.add_argument("--phases", type=int, default=3, metavar="N", help="ratings of each side in a debate (default: 3)")
-    power.add_argument("--margin", type=float, default=0.05, metavar="X", help="of equivalence, 0.05 for 5 points (default)")
-    power.add_argument("--target", type=float, default=0.8, metavar="X", help="the power that is wanted (default: 0.8)")
-    power.add_argument("--most", type=int, default=2000, metavar="N", help="look no further than so many debates (default: 2000)")
-    power.add_argument("--studies", type=int, default=2000, metavar="N", help="simulated studies (default: 2000)")
-    power.add_argument("--level", type=float, default=0.05, metavar="X", help="of the two-sided test, or of each of two (default: 0.05)")
-    power.add_argument("--seed", type=int, default=0, metavar="N", help="another one gives other simulated studies (default: 0)")
-    power.add_argument("--pilot", metavar="STUDY", help="take noise, debate_sd and unreadable from this study of the store, not the effect")
+    power.add_argument(
+        "--debates",
+        default="10,20,40,80,160",
+        metavar="N,N",
+        help="numbers of debates (default: 10,20,40,80,160)",
+    )
+    power.add_argument(
+        "--phases",
+        type=int,
+        default=3,
+        metavar="N",
+        help="ratings of each side in a debate (default: 3)",
+    )
+    power.add_argument(
+        "--margin",
+        type=float,
+        default=0.05,
+        metavar="X",
+        help="of equivalence, 0.05 for 5 points (default)",
+    )
+    power.add_argument(
+        "--target",
+        type=float,
+        default=0.8,
+        metavar="X",
+        help="the power that is wanted (default: 0.8)",
+    )
+    power.add_argument(
+        "--most",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="look no further than so many debates (default: 2000)",
+    )
+    power.add_argument(
+        "--studies", type=int, default=2000, metavar="N", help="simulated studies (default: 2000)"
+    )
+    power.add_argument(
+        "--level",
+        type=float,
+        default=0.05,
+        metavar="X",
+        help="of the two-sided test, or of each of two (default: 0.05)",
+    )
+    power.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="another one gives other simulated studies (default: 0)",
+    )
+    power.add_argument(
+        "--pilot",
+        metavar="STUDY",
+        help="take noise, debate_sd and unreadable from this study of the store, not the effect",
+    )
     power.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -81,7 +140,10 @@ def show_power(words: argparse.Namespace) -> int:
     first_look = None
     if words.pilot is not None:
         spread, is_simulated = pilot(words.db, words.pilot)
-        plan, first_look = with_spread(plan, spread), {"study": words.pilot, "simulated": is_simulated, **asdict(spread)}
+        plan, first_look = (
+            with_spread(plan, spread),
+            {"study": words.pilot, "simulated": is_simulated, **asdict(spread)},
+        )
     from analysis.statistics.power import find_smallest, power
 
     draw, test = make_draw(plan, Progress()), choose_test(plan)
@@ -92,9 +154,14 @@ def show_power(words: argparse.Namespace) -> int:
 
     powers = [measure(number) for number in debates]
     found = find_smallest(measure, words.target, most=words.most, measured_powers=powers)
-    settings = {name: getattr(words, name) for name in ("target", "most", "studies", "level", "seed")}
+    settings = {
+        name: getattr(words, name) for name in ("target", "most", "studies", "level", "seed")
+    }
     result = {"simulated": True, **describe_plan(plan), "pilot": first_look, **settings}
-    result |= {"powers": [power_row(plan, one) for one in powers], "smallest": power_row(plan, found) if found else None}
+    result |= {
+        "powers": [power_row(plan, one) for one in powers],
+        "smallest": power_row(plan, found) if found else None,
+    }
     if words.json:
         print(json.dumps(result, indent=1))
     else:
@@ -107,29 +174,52 @@ def show_power(words: argparse.Namespace) -> int:
 def parse_plan(words: argparse.Namespace) -> Plan:
     """What was asked for, or StudyError where that makes no study."""
     if words.claim == "difference" and words.against is None:
-        raise StudyError("a difference is between two kinds of debaters; name the other one with --against, such as --against sim/even")
+        raise StudyError(
+            "a difference is between two kinds of debaters; name the other one with --against, such as --against sim/even"
+        )
     if words.claim in ("above-half", "equivalence") and words.against is not None:
-        raise StudyError(f"the claim {words.claim} is about debates against oneself, where 50% is right; leave --against out")
+        raise StudyError(
+            f"the claim {words.claim} is about debates against oneself, where 50% is right; leave --against out"
+        )
     if words.paired is not None and words.claim != "difference":
-        raise StudyError(f"--paired is for --claim difference; the claim {words.claim} compares no two kinds of debaters")
+        raise StudyError(
+            f"--paired is for --claim difference; the claim {words.claim} compares no two kinds of debaters"
+        )
     least = 2 if words.claim == "rise" else 1
     if not least <= words.phases <= MOST_PHASES:
-        raise StudyError(f"--phases must lie between {least} and {MOST_PHASES} for the claim {words.claim}, found {words.phases}")
+        raise StudyError(
+            f"--phases must lie between {least} and {MOST_PHASES} for the claim {words.claim}, found {words.phases}"
+        )
     if not 0 < words.margin < 0.5:
-        raise StudyError(f"--margin must lie between 0 and 0.5 (0.05 is 5 points), found {words.margin:g}")
+        raise StudyError(
+            f"--margin must lie between 0 and 0.5 (0.05 is 5 points), found {words.margin:g}"
+        )
     one = debater(words.profile)
     other = one if words.against is None else debater(words.against)
-    return Plan((one.name, other.name), (one.profile, other.profile), words.claim, words.paired, words.phases, words.margin)
+    return Plan(
+        (one.name, other.name),
+        (one.profile, other.profile),
+        words.claim,
+        words.paired,
+        words.phases,
+        words.margin,
+    )
 
 
 def check_numbers(words: argparse.Namespace) -> None:
     """Raise StudyError for a number out of range."""
     if not 0 < words.target < 1:
-        raise StudyError(f"--target must lie between 0 and 1 (0.8 is a power of 80%), found {words.target:g}")
+        raise StudyError(
+            f"--target must lie between 0 and 1 (0.8 is a power of 80%), found {words.target:g}"
+        )
     if not 0 < words.level < 0.5:
-        raise StudyError(f"--level must lie between 0 and 0.5 (0.05 is usual), found {words.level:g}")
+        raise StudyError(
+            f"--level must lie between 0 and 0.5 (0.05 is usual), found {words.level:g}"
+        )
     if not 1 <= words.studies <= 1_000_000:
-        raise StudyError(f"--studies must lie between 1 and 1,000,000, found {words.studies}; 2,000 leave an error of about 2 points")
+        raise StudyError(
+            f"--studies must lie between 1 and 1,000,000, found {words.studies}; 2,000 leave an error of about 2 points"
+        )
     if words.seed < 0:
         raise StudyError(f"--seed must be 0 or more, found {words.seed}")
 
@@ -141,10 +231,14 @@ def parse_debate_counts(text: str, most: int) -> list[int]:
     try:
         found = sorted({int(part) for part in text.split(",")})
     except ValueError:
-        raise StudyError(f"--debates must be whole numbers with commas between, such as 10,20,40; found {text[:40]!r}") from None
+        raise StudyError(
+            f"--debates must be whole numbers with commas between, such as 10,20,40; found {text[:40]!r}"
+        ) from None
     if found[0] < 2 or found[-1] > most:
         wrong = found[0] if found[0] < 2 else found[-1]
-        raise StudyError(f"--debates must lie between 2, which a test needs, and {most} (--most), found {wrong}")
+        raise StudyError(
+            f"--debates must lie between 2, which a test needs, and {most} (--most), found {wrong}"
+        )
     return found
 
 
@@ -154,7 +248,9 @@ def debater(reference: str) -> SimulatedDebater:
 
     kind, _, rest = reference.partition("/")
     if kind != "sim" or rest.partition(":")[0] in (JUDGE, SOLVER):
-        raise StudyError(f"power is planned with simulated debaters; {reference.partition('@')[0]!r} is none (for example {EXAMPLE})")
+        raise StudyError(
+            f"power is planned with simulated debaters; {reference.partition('@')[0]!r} is none (for example {EXAMPLE})"
+        )
     return simulated_debater(rest)
 
 
@@ -168,8 +264,15 @@ def pilot(path: Path, study: str) -> tuple[Spread, bool]:
     [record] = read_records(path, study)
     debates = record.debates
     kinds: dict[tuple[str, str | None], int] = {}
-    code = [[kinds.setdefault((arm, model), len(kinds)) for model in pair] for arm, pair in zip(debates.arm, debates.model, strict=True)]
-    found = estimate_spread(debates.confidence, debates.asked, np.array(code, dtype=np.int64).reshape(debates.model.shape))
+    code = [
+        [kinds.setdefault((arm, model), len(kinds)) for model in pair]
+        for arm, pair in zip(debates.arm, debates.model, strict=True)
+    ]
+    found = estimate_spread(
+        debates.confidence,
+        debates.asked,
+        np.array(code, dtype=np.int64).reshape(debates.model.shape),
+    )
     if found.debates < LEAST_PILOT or isnan(found.noise):
         needed = max(LEAST_PILOT, len(kinds) + 1)
         raise StudyError(
@@ -181,7 +284,11 @@ def pilot(path: Path, study: str) -> tuple[Spread, bool]:
 
 def with_spread(plan: Plan, spread: Spread) -> Plan:
     """The plan with the noise of a pilot; a rating is missing when the re-ask was unreadable too, so that the share is a square."""
-    values = {"noise": min(spread.noise, 1.0), "debate_sd": min(spread.debate_sd, 1.0), "unreadable": sqrt(spread.missing)}
+    values = {
+        "noise": min(spread.noise, 1.0),
+        "debate_sd": min(spread.debate_sd, 1.0),
+        "unreadable": sqrt(spread.missing),
+    }
     one, other = (replace(side, **values) for side in plan.sides)
     return replace(plan, sides=(one, other))
 
@@ -204,7 +311,12 @@ def make_draw(plan: Plan, watch: Callable[[int], None]) -> Draw:
 
 def choose_test(plan: Plan) -> Test:
     """The test of the plan's claim."""
-    from analysis.statistics.power import above_half_test, difference_test, equivalence_test, rise_test
+    from analysis.statistics.power import (
+        above_half_test,
+        difference_test,
+        equivalence_test,
+        rise_test,
+    )
 
     match plan.claim, plan.paired:
         case "rise", _:
@@ -214,14 +326,21 @@ def choose_test(plan: Plan) -> Test:
         case "equivalence", _:
             return lambda found: equivalence_test(found[0], plan.margin)
         case _, "debate":
-            return lambda found: difference_test(found[0][:, :, :1, -1], found[0][:, :, 1:, -1], paired=True)
+            return lambda found: difference_test(
+                found[0][:, :, :1, -1], found[0][:, :, 1:, -1], paired=True
+            )
         case _:
-            return lambda found: difference_test(found[0][..., -1], found[1][..., -1], paired=plan.paired == "motion")
+            return lambda found: difference_test(
+                found[0][..., -1], found[1][..., -1], paired=plan.paired == "motion"
+            )
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
     """The plan as JSON has it: the claim, what each kind of debater is assumed to be, and the true effect with clipping and rounding."""
-    kinds = [{"name": name, **assumptions(side, plan.phases)} for name, side in dict(zip(plan.names, plan.sides, strict=True)).items()]
+    kinds = [
+        {"name": name, **assumptions(side, plan.phases)}
+        for name, side in dict(zip(plan.names, plan.sides, strict=True)).items()
+    ]
     first, last = ([kinds[k][name] for k in (0, -1)] for name in ("first", "last"))
     effect = {
         "rise": sum(last) / 2 - sum(first) / 2,
@@ -233,7 +352,14 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     effect = round(effect, 9) + 0.0
     margin = plan.margin if plan.claim == "equivalence" else None
     true = effect != 0 if margin is None else abs(effect) < margin
-    found = {"claim": plan.claim, "true": true, "effect": effect, "paired": plan.paired, "margin": margin, "phases": plan.phases}
+    found = {
+        "claim": plan.claim,
+        "true": true,
+        "effect": effect,
+        "paired": plan.paired,
+        "margin": margin,
+        "phases": plan.phases,
+    }
     return found | {"debaters": kinds}
 
 
@@ -242,9 +368,15 @@ def assumptions(profile: Profile, phases: int) -> dict[str, float]:
     from agents.simulated.debater import expected_confidence
 
     own = asdict(profile)
-    text = ":".join(["even", *(f"{name}={own[name]!r}" for name in ("bias", "drift", "noise", "debate_sd"))])
+    text = ":".join(
+        ["even", *(f"{name}={own[name]!r}" for name in ("bias", "drift", "noise", "debate_sd"))]
+    )
     means = {"first": expected_confidence(text, 0), "last": expected_confidence(text, phases - 1)}
-    return means | {name: own[name] for name in ("bias", "drift", *FROM_PILOT)} | {"missing": own["unreadable"] ** 2}
+    return (
+        means
+        | {name: own[name] for name in ("bias", "drift", *FROM_PILOT)}
+        | {"missing": own["unreadable"] ** 2}
+    )
 
 
 def power_row(plan: Plan, power: Power) -> dict[str, float]:
@@ -265,4 +397,8 @@ class Progress:
         now = time.monotonic()
         if now - self.last >= QUIET_S:
             self.last = now
-            print(f"simulating studies of {debates} debates, {now - self.began:.0f} s", file=sys.stderr, flush=True)
+            print(
+                f"simulating studies of {debates} debates, {now - self.began:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )

@@ -15,13 +15,30 @@ FORMATS = ("table", "csv", "json", "markdown")
 
 def add(command: Command) -> None:
     """The commands that query."""
-    sql = command("sql", run_sql, "query everything that was said, a running study included; without a query: a prompt, or what is piped in")
-    sql.add_argument("query", nargs="?", help="SQL, or the name of a table, view, canned or saved query (see --list)")
+    sql = command(
+        "sql",
+        run_sql,
+        "query everything that was said, a running study included; without a query: a prompt, or what is piped in",
+    )
+    sql.add_argument(
+        "query",
+        nargs="?",
+        help="SQL, or the name of a table, view, canned or saved query (see --list)",
+    )
     sql.add_argument("--format", choices=FORMATS, default="table")
-    sql.add_argument("--list", action="store_true", help="list the questions that can be asked by name")
-    sql.add_argument("--output", type=Path, metavar="FILE", help="write the result to a file: .csv, .json or .parquet")
+    sql.add_argument(
+        "--list", action="store_true", help="list the questions that can be asked by name"
+    )
+    sql.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the result to a file: .csv, .json or .parquet",
+    )
 
-    schema = command("schema", show_schema, "the tables, views and macros, with what each column means")
+    schema = command(
+        "schema", show_schema, "the tables, views and macros, with what each column means"
+    )
     schema.add_argument("name", nargs="?", help="one of them, in full; without it, a list")
     schema.add_argument("--format", choices=("table", "markdown", "json"), default="table")
 
@@ -39,7 +56,9 @@ def run_sql(words: argparse.Namespace) -> int:
         return run_prompt(words.db, words.format)
     text = words.query if words.query is not None else sys.stdin.read()
     if not text.strip():
-        raise StoreError("there is no query to run; give one, pipe one in, or see what can be asked with: arena sql --list")
+        raise StoreError(
+            "there is no query to run; give one, pipe one in, or see what can be asked with: arena sql --list"
+        )
     run_query(words.db, text, words.format, words.output)
     return 0
 
@@ -55,7 +74,11 @@ def run_query(path: Path, text: str, format: str, output: Path | None) -> None:
         table = query(path, sql)
         print_result(table, format)
         # Who reads csv or json knows what was asked; a table is copied into a talk.
-        if format == "table" and "study" not in table.columns and query(path, "from studies where simulated limit 1").rows:
+        if (
+            format == "table"
+            and "study" not in table.columns
+            and query(path, "from studies where simulated limit 1").rows
+        ):
             print("SIMULATED studies are in this store", file=sys.stderr)
         return
     kind = output.suffix.lower().removeprefix(".")
@@ -72,11 +95,19 @@ def show_schema(words: argparse.Namespace) -> int:
     from arena.store import catalogue
 
     if words.format == "json":
-        found = [catalogue.find_entry(words.name)] if words.name else list(catalogue.read_catalogue().values())
+        found = (
+            [catalogue.find_entry(words.name)]
+            if words.name
+            else list(catalogue.read_catalogue().values())
+        )
         as_json = [catalogue.as_dict(item) for item in found]
         print(json.dumps(as_json[0] if words.name else as_json, indent=1, ensure_ascii=False))
         return 0
     markdown = words.format == "markdown"
-    lines = catalogue.detail_lines(catalogue.find_entry(words.name), markdown) if words.name else catalogue.overview_lines(markdown)
+    lines = (
+        catalogue.detail_lines(catalogue.find_entry(words.name), markdown)
+        if words.name
+        else catalogue.overview_lines(markdown)
+    )
     print("\n".join(lines))
     return 0

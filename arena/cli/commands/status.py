@@ -17,7 +17,9 @@ def add(command: Command) -> None:
 
     show = command("show", show_episode, "read one episode")
     show.add_argument("episode", help="its id, or the beginning of it")
-    show.add_argument("--public", action="store_true", help="leave private thoughts and ratings out")
+    show.add_argument(
+        "--public", action="store_true", help="leave private thoughts and ratings out"
+    )
 
 
 def show_status(words: argparse.Namespace) -> int:
@@ -57,9 +59,13 @@ def show_episode(words: argparse.Namespace) -> int:
     ).dicts()
     if len(found) != 1:
         how_many = "several episodes begin" if found else "no episode begins"
-        raise StudyError(f"{how_many} with {words.episode!r}; list them with: arena sql 'select episode, study, subject from episodes'")
+        raise StudyError(
+            f"{how_many} with {words.episode!r}; list them with: arena sql 'select episode, study, subject from episodes'"
+        )
     episode = found[0]
-    print(f"{episode['episode']}  {episode['study']} / {episode['arm']}  {episode['protocol']}  {episode['status']}")
+    print(
+        f"{episode['episode']}  {episode['study']} / {episode['arm']}  {episode['protocol']}  {episode['status']}"
+    )
     if episode["error"]:
         print(printable(f"{episode['error_kind']}: {episode['error']}"))
     print(printable(episode["motion"] or ""))
@@ -73,12 +79,25 @@ def show_episode(words: argparse.Namespace) -> int:
         print(f"\n=== {turn['seat']} ({printable(turn['model'] or '')}), {turn['phase']}")
         print(printable(turn["public"] if turn["public"] is not None else "[no readable speech]"))
         if not words.public:
-            rating = f"missing ({turn['confidence_status']})" if turn["confidence"] is None else f"{100 * turn['confidence']:g}%"
-            print(f"--- private: rating {rating}" + (f"; thoughts: {printable(turn['thoughts'])}" if turn["thoughts"] else ""))
+            rating = (
+                f"missing ({turn['confidence_status']})"
+                if turn["confidence"] is None
+                else f"{100 * turn['confidence']:g}%"
+            )
+            print(
+                f"--- private: rating {rating}"
+                + (f"; thoughts: {printable(turn['thoughts'])}" if turn["thoughts"] else "")
+            )
         if turn["flags"]:
             print(f"--- doubts: {', '.join(turn['flags'])}")
-    for verdict in query(words.db, "from verdicts where debate = ? order by judge, repeat, seat_order", [episode["episode"]]).dicts():
+    for verdict in query(
+        words.db,
+        "from verdicts where debate = ? order by judge, repeat, seat_order",
+        [episode["episode"]],
+    ).dicts():
         sure = "" if verdict["confidence"] is None else f" ({100 * verdict['confidence']:g}%)"
         order = f", sides {verdict['seat_order']}" if verdict["seat_order"] != "as played" else ""
-        print(f"\n=== judge {printable(verdict['judge'])}{order}: {printable(verdict['winner'] or verdict['status'])}{sure}")
+        print(
+            f"\n=== judge {printable(verdict['judge'])}{order}: {printable(verdict['winner'] or verdict['status'])}{sure}"
+        )
     return 0

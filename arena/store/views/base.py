@@ -104,7 +104,10 @@ VIEWS: dict[str, View] = {
         from episodes e join subjects d on d.subject = e.subject and d.kind = 'debate'
         join seats s on s.episode = e.episode and s.seat = 'judge' where e.status = 'failed'
         """,
-        {"repeat": "0 for the judge's first reading", "status": "read, or why not, or what is doubtful"},
+        {
+            "repeat": "0 for the judge's first reading",
+            "status": "read, or why not, or what is doubtful",
+        },
     ),
     "who_saw_what": View(
         "One row is a turn that a reader was shown: who read, when, whose turn, which face",
@@ -195,7 +198,11 @@ VIEWS: dict[str, View] = {
                sum(case o.confidence_sum when s.seat then 1 when 'tie' then 0.5 else 0 end) as wins, wins / count(*) as win_rate
         from outcomes o join seats s on s.episode = o.debate where o.confidence_sum is not null group by all order by o.study, win_rate desc
         """,
-        {"debates": "judged debates in which it sat", "wins": "a tie counts one half", "win_rate": "in [0, 1]"},
+        {
+            "debates": "judged debates in which it sat",
+            "wins": "a tie counts one half",
+            "win_rate": "in [0, 1]",
+        },
     ),
     "flips": View(
         "How often a judge changed the winner when the sides stood in the other order",
@@ -261,7 +268,11 @@ VIEWS: dict[str, View] = {
         where t.correct is null group by all
         order by all
         """,
-        {"what": "episode, confidence, speech, winner or answer", "reason": "why it is missing", "n": "how many"},
+        {
+            "what": "episode, confidence, speech, winner or answer",
+            "reason": "why it is missing",
+            "n": "how many",
+        },
     ),
     "question_plays": View(
         "One row is a finished play of a question: its final answer, what it took, and how much was routed between paths",

@@ -78,7 +78,9 @@ RISE_COLUMNS = {
 }
 
 CONFIDENCE: dict[str, CannedQuery] = {
-    "speeches": CannedQuery("What was each speech rated, what came before and after it, and did its side win?", SPEECHES),
+    "speeches": CannedQuery(
+        "What was each speech rated, what came before and after it, and did its side win?", SPEECHES
+    ),
     "confidence_by_model": CannedQuery(
         "How sure of winning is each model in each phase?",
         View(
@@ -90,7 +92,11 @@ CONFIDENCE: dict[str, CannedQuery] = {
             from turns t {DONE} join seats s on s.episode = t.episode and s.seat = t.seat
             where t.seat in ('proposition', 'opposition') group by all order by all
             """,
-            N_RATED | {"sd": "sample standard deviation", "missing": "ratings that were asked for and could not be read"},
+            N_RATED
+            | {
+                "sd": "sample standard deviation",
+                "missing": "ratings that were asked for and could not be read",
+            },
         ),
     ),
     "side_confidence": CannedQuery(
@@ -155,7 +161,11 @@ CONFIDENCE: dict[str, CannedQuery] = {
             select study, arm, confidence, count(*) as n, n / sum(count(*)) over (partition by study, arm) as share
             from speeches where confidence is not null group by study, arm, confidence order by study, arm, n desc, confidence
             """,
-            {"confidence": "in [0, 1]", "n": "how often it was stated", "share": "share of all ratings of the arm"},
+            {
+                "confidence": "in [0, 1]",
+                "n": "how often it was stated",
+                "share": "share of all ratings of the arm",
+            },
         ),
     ),
     "round_numbers": CannedQuery(

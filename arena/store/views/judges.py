@@ -55,7 +55,11 @@ READINGS = """
 JUDGES: dict[str, CannedQuery] = {
     "calibration_by_phase": CannedQuery(
         "How well do confidences fit who won, phase by phase (Brier, ECE, AUROC)?",
-        View("Calibration of ratings against the judges by study, arm and phase", calibration("study, arm, round, phase"), CALIBRATION_COLUMNS),
+        View(
+            "Calibration of ratings against the judges by study, arm and phase",
+            calibration("study, arm, round, phase"),
+            CALIBRATION_COLUMNS,
+        ),
     ),
     "calibration_by_model": CannedQuery(
         "How well does each model's confidence fit how often it won (Brier, ECE, AUROC)?",

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from arena.store.views.base import DONE, CannedQuery, View
 
-WITH_CALLS = (
-    "from calls c join episodes e on e.episode = c.episode and e.status = 'done' left join seats s on s.episode = c.episode and s.seat = c.seat"
-)
+WITH_CALLS = "from calls c join episodes e on e.episode = c.episode and e.status = 'done' left join seats s on s.episode = c.episode and s.seat = c.seat"
 KNOWN_TOKENS = "case when count(*) filter (c.status = 'ok' and c.{0} is null) = 0 then coalesce(sum(c.{0}), 0) end as {0}"
 
 RECORD: dict[str, CannedQuery] = {

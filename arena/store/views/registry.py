@@ -27,14 +27,23 @@ BASE_VIEW_QUESTIONS = {
     "question_plays": "What came of each play of a question?",
     "who_saw_what": "Who was shown which words of whom?",
 }
-CANNED: dict[str, CannedQuery] = {name: CannedQuery(question, VIEWS[name]) for name, question in BASE_VIEW_QUESTIONS.items()} | CONFIDENCE | JUDGES | RECORD
+CANNED: dict[str, CannedQuery] = (
+    {name: CannedQuery(question, VIEWS[name]) for name, question in BASE_VIEW_QUESTIONS.items()}
+    | CONFIDENCE
+    | JUDGES
+    | RECORD
+)
 
 # Everything that is made in a store, in an order in which each reads only earlier ones.
 ALL_VIEWS: dict[str, View] = VIEWS | {name: canned.view for name, canned in CANNED.items()}
-VIEW_DEPENDENCIES = {name: set(re.findall(r"\b(?:from|join)\s+(\w+)", view.sql)) & ALL_VIEWS.keys() for name, view in ALL_VIEWS.items()}
+VIEW_DEPENDENCIES = {
+    name: set(re.findall(r"\b(?:from|join)\s+(\w+)", view.sql)) & ALL_VIEWS.keys()
+    for name, view in ALL_VIEWS.items()
+}
 # Whoever looks at the catalogue, or names a view in a text that is put together, is to find all of them.
 CATALOGUE = re.compile(
-    r"duckdb_\w+|information_schema|pg_\w+|sqlite_master|\bshow\b|\bdescribe\b|\bdesc\b|\bpragma\b|\bsummarize\b|\bquery(_table)?\s*\(", re.I
+    r"duckdb_\w+|information_schema|pg_\w+|sqlite_master|\bshow\b|\bdescribe\b|\bdesc\b|\bpragma\b|\bsummarize\b|\bquery(_table)?\s*\(",
+    re.I,
 )
 
 
@@ -52,7 +61,11 @@ def statement(name: str, view: View) -> str:
 
 def find_views(sql: str) -> tuple[str, ...]:
     """The views and macros that a query may need: those that its text names, and all of them where it looks at the catalogue."""
-    return tuple(ALL_VIEWS) if CATALOGUE.search(sql) else with_dependencies(re.findall(r"\w+", sql.lower()))
+    return (
+        tuple(ALL_VIEWS)
+        if CATALOGUE.search(sql)
+        else with_dependencies(re.findall(r"\w+", sql.lower()))
+    )
 
 
 def with_dependencies(names: Iterable[str]) -> tuple[str, ...]:

@@ -23,7 +23,16 @@ MOST_TOKENS = 2_000
 LEAST_LIKELY = 10
 SHORTEST_SECRET = 16
 SHADES = ((0.9, 5), (0.5, 4), (0.1, 3), (0.01, 2))
-TEXTS = ("text", "reasoning", "reask_prompt", "reask_text", "public", "thoughts", "answer", "prompt")
+TEXTS = (
+    "text",
+    "reasoning",
+    "reask_prompt",
+    "reask_text",
+    "public",
+    "thoughts",
+    "answer",
+    "prompt",
+)
 PLAY = """
     select p.*, s.text as subject_text, s.kind as subject_kind, s.source as subject_source,
            (select bool_or(simulated) from runs r where r.study = p.study) as simulated,
@@ -61,17 +70,40 @@ def call(site: Site, name: str, query: Query) -> Page:
     with site.store(()) as ask:
         turn, play, attempts = find_step(ask, name, seat, step)
         seated = next(iter(ask("from seats where episode = ? and seat = ?", [name, seat])), None)
-        measures = ask("select name, value from measures where episode = ? and seat = ? and step = ? order by name", [name, seat, step])
+        measures = ask(
+            "select name, value from measures where episode = ? and seat = ? and step = ? order by name",
+            [name, seat, step],
+        )
         steps = [row["step"] for row in ask(STEPS, [name, seat])]
-        request, why_not = request_or_reason(ask, turn, seated, attempts) if turn else (None, "no reply is stored, so that no prompt is")
+        request, why_not = (
+            request_or_reason(ask, turn, seated, attempts)
+            if turn
+            else (None, "no reply is stored, so that no prompt is")
+        )
         if request and not site.private:
-            secrets = [words for row in ask(PRIVATE_WORDS, [name]) for words in row.values() if is_secret(words)]
+            secrets = [
+                words
+                for row in ask(PRIVATE_WORDS, [name])
+                for words in row.values()
+                if is_secret(words)
+            ]
             request = without_private(request, secrets)
     tokens = [token_of(choice) for choice in (turn or {}).get("logprobs") or ()][: MOST_TOKENS + 1]
     transcript = (
-        ("debate", name) if play["debate"] else ("debate", play["subject_source"]) if play["subject_kind"] == "debate" else ("question", name)
+        ("debate", name)
+        if play["debate"]
+        else ("debate", play["subject_source"])
+        if play["subject_kind"] == "debate"
+        else ("question", name)
     )
-    content: dict[str, Any] = {"turn": turn, "play": play, "seat": seat, "step": step, "seated": seated, "attempts": attempts}
+    content: dict[str, Any] = {
+        "turn": turn,
+        "play": play,
+        "seat": seat,
+        "step": step,
+        "seated": seated,
+        "attempts": attempts,
+    }
     content |= {
         "measures": measures,
         "request": request,
@@ -84,10 +116,21 @@ def call(site: Site, name: str, query: Query) -> Page:
         "transcript": transcript,
         "no_speech": NO_SPEECH,
     }
-    content |= {"before": max((s for s in steps if s < step), default=None), "after": min((s for s in steps if s > step), default=None)}
-    content |= {"sampling": settings(seated["sampling"] if seated else None), "longest": LONGEST_PUBLISHED if site.static else LONGEST}
+    content |= {
+        "before": max((s for s in steps if s < step), default=None),
+        "after": min((s for s in steps if s > step), default=None),
+    }
+    content |= {
+        "sampling": settings(seated["sampling"] if seated else None),
+        "longest": LONGEST_PUBLISHED if site.static else LONGEST,
+    }
     content |= {"sent": [settings(attempt["sent"]) for attempt in attempts]}
-    return Page("call.html", f"{seat}, {turn['phase'] if turn else f'step {step}'}", content, live=bool(turn is None or turn["unfinished"]))
+    return Page(
+        "call.html",
+        f"{seat}, {turn['phase'] if turn else f'step {step}'}",
+        content,
+        live=bool(turn is None or turn["unfinished"]),
+    )
 
 
 def text(site: Site, name: str, query: Query) -> Document:
@@ -106,7 +149,9 @@ def text(site: Site, name: str, query: Query) -> Document:
         if what != "prompt":
             words = turn[what]
         else:
-            seated = next(iter(ask("from seats where episode = ? and seat = ?", [name, seat])), None)
+            seated = next(
+                iter(ask("from seats where episode = ? and seat = ?", [name, seat])), None
+            )
             request, why_not = request_or_reason(ask, turn, seated, attempts)
             words = messages_as_text(request.messages) if request else why_not
     if words is None:
@@ -118,7 +163,9 @@ def seat_and_step(query: Query) -> tuple[str, int]:
     """The seat and step that an address names.  Raises StudyError where it names none."""
     seat, step = query.get("seat", ""), query.get("step", "")
     if not seat or not (step.isascii() and step.isdigit() and len(step) < 10):
-        raise StudyError("the address of a call names its seat and its step, such as ?seat=proposition&step=0; follow a link of a transcript")
+        raise StudyError(
+            "the address of a call names its seat and its step, such as ?seat=proposition&step=0; follow a link of a transcript"
+        )
     return seat, int(step)
 
 
@@ -134,10 +181,17 @@ def find_step(ask: Ask, episode: str, seat: str, step: int) -> tuple[Row | None,
     return ({**turns[0], "unfinished": unfinished} if turns else None), plays[0], attempts
 
 
-def request_or_reason(ask: Ask, turn: Row, seated: Row | None, attempts: list[Row]) -> tuple[RebuiltRequest | None, str]:
+def request_or_reason(
+    ask: Ask, turn: Row, seated: Row | None, attempts: list[Row]
+) -> tuple[RebuiltRequest | None, str]:
     """(what was asked, ""), or (None, why that cannot be shown)."""
     try:
-        return rebuild_request(ask, turn, seated, list(dict.fromkeys(attempt["sent"] for attempt in attempts if attempt["ask"] == 0))), ""
+        return rebuild_request(
+            ask,
+            turn,
+            seated,
+            list(dict.fromkeys(attempt["sent"] for attempt in attempts if attempt["ask"] == 0)),
+        ), ""
     except StudyError as error:
         return None, str(error)
 
@@ -152,9 +206,14 @@ def without_private(request: RebuiltRequest, secrets: list[str]) -> RebuiltReque
 
     def public(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
         """Pieces in which only public words are left."""
-        return tuple(one if may_be_seen(one, secrets) else Piece("", one.turn, one.face or "own", one.end) for one in pieces)
+        return tuple(
+            one if may_be_seen(one, secrets) else Piece("", one.turn, one.face or "own", one.end)
+            for one in pieces
+        )
 
-    return RebuiltRequest(request.system, public(request.prompt), public(request.prefill), (), request.same_hash)
+    return RebuiltRequest(
+        request.system, public(request.prompt), public(request.prefill), (), request.same_hash
+    )
 
 
 def may_be_seen(piece: Piece, secrets: list[str]) -> bool:
@@ -168,14 +227,20 @@ def token_of(choice: Row) -> Token:
     """A generated token for the page."""
     probability = math.exp(min(choice["logprob"], 0.0))
     shade = next((shade for least, shade in SHADES if probability >= least), 1)
-    others = ", ".join(f"{one['token']!r} {100 * math.exp(min(one['logprob'], 0.0)):.1f}%" for one in choice["alternatives"] or ())
+    others = ", ".join(
+        f"{one['token']!r} {100 * math.exp(min(one['logprob'], 0.0)):.1f}%"
+        for one in choice["alternatives"] or ()
+    )
     return Token(choice["token"], probability, shade, others)
 
 
 def settings(stored: str | None) -> dict[str, str]:
     """Settings that are stored as JSON, as names and short values."""
     given = json.loads(stored or "{}")
-    return {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for name, value in given.items()}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in given.items()
+    }
 
 
 def messages_as_text(messages: tuple[Message, ...]) -> str:

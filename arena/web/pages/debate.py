@@ -126,14 +126,24 @@ def debate_page(site: Site, ask: Ask, episode: Row, query: Query) -> Page:
         "table": ratings(transcript),
         "gaps": gaps(transcript),
         "columns": sorted({(one.repeat, one.seat_order) for one in readings}),
-        "judges": {judge: [one for one in readings if one.judge == judge] for judge in dict.fromkeys(one.judge for one in readings)},
+        "judges": {
+            judge: [one for one in readings if one.judge == judge]
+            for judge in dict.fromkeys(one.judge for one in readings)
+        },
         "flips": {(one.judge, one.repeat) for one in readings if has_flipped(one, readings)},
-        "outcome": outcome(readings) if episode["status"] == "done" and any(one.counts for one in readings) else None,
+        "outcome": outcome(readings)
+        if episode["status"] == "done" and any(one.counts for one in readings)
+        else None,
         "no_speech": NO_SPEECH,
         "rated_sql": RATED.format(episode=quote_sql(episode["episode"])),
         "sql": VERDICTS.format(episode=quote_sql(episode["episode"])),
     }
-    return Page("debate.html", plain_title(episode["text"] or f"debate {episode['episode']}", 120), content, live=episode["status"] == "open")
+    return Page(
+        "debate.html",
+        plain_title(episode["text"] or f"debate {episode['episode']}", 120),
+        content,
+        live=episode["status"] == "open",
+    )
 
 
 def plain_title(text: str, longest: int) -> str:
@@ -145,19 +155,33 @@ def plain_title(text: str, longest: int) -> str:
 def rated_turn(turns: Sequence[VisibleTurn]) -> VisibleTurn | None:
     """The turn of a cell whose rating counts: the last that has one, else the last that was asked for one."""
     asked = [said for said in turns if said.confidence_status != NOT_ASKED]
-    return next((said for said in reversed(asked) if said.confidence is not None), asked[-1] if asked else None)
+    return next(
+        (said for said in reversed(asked) if said.confidence is not None),
+        asked[-1] if asked else None,
+    )
 
 
 def ratings(transcript: Transcript) -> list[tuple[str, list[VisibleTurn | None]]]:
     """(phase, the rated turn of each side) by row, for the table."""
-    rows = [(row[1], [rated_turn(transcript.cells.get((row, side), ())) for side in SIDES]) for row in transcript.rows]
+    rows = [
+        (row[1], [rated_turn(transcript.cells.get((row, side), ())) for side in SIDES])
+        for row in transcript.rows
+    ]
     return [row for row in rows if any(row[1])]
 
 
 def gaps(transcript: Transcript) -> list[tuple[str, str, str]]:
     """(side, phase, reason) of every rating that was asked for and is missing."""
-    asked = [(side, phase, said) for phase, both in ratings(transcript) for side, said in zip(SIDES, both, strict=True)]
-    return [(side, phase, said.confidence_status) for side, phase, said in asked if said and said.confidence is None]
+    asked = [
+        (side, phase, said)
+        for phase, both in ratings(transcript)
+        for side, said in zip(SIDES, both, strict=True)
+    ]
+    return [
+        (side, phase, said.confidence_status)
+        for side, phase, said in asked
+        if said and said.confidence is None
+    ]
 
 
 def confidence_chart(transcript: Transcript) -> ConfidenceChart | None:
@@ -168,12 +192,21 @@ def confidence_chart(transcript: Transcript) -> ConfidenceChart | None:
         return None
     lines = []
     for number, side in enumerate(SIDES):
-        points = {i: point(i, both, number) for i, both in enumerate(shown) if both[number] is not None}
-        strokes = [f"{one.x:g},{one.y:g} {points[i + 1].x:g},{points[i + 1].y:g}" for i, one in points.items() if i + 1 in points]
+        points = {
+            i: point(i, both, number) for i, both in enumerate(shown) if both[number] is not None
+        }
+        strokes = [
+            f"{one.x:g},{one.y:g} {points[i + 1].x:g},{points[i + 1].y:g}"
+            for i, one in points.items()
+            if i + 1 in points
+        ]
         last = points[max(points)].y if points else confidence_y(0.5)
         lines.append(SideLine(side, tuple(points.values()), tuple(strokes), last))
     width = LEFT + STEP * (len(rows) - 1) + 30 + RIGHT
-    phases = tuple((LEFT + 24 + STEP * i, plain_title(phase.replace("_", " "), 16)) for i, (phase, _) in enumerate(rows))
+    phases = tuple(
+        (LEFT + 24 + STEP * i, plain_title(phase.replace("_", " "), 16))
+        for i, (phase, _) in enumerate(rows)
+    )
     return ConfidenceChart(width, TOP + HEIGHT + 30, phases, separate_names(lines))
 
 
@@ -183,7 +216,9 @@ def point(i: int, both: Sequence[float | None], number: int) -> Point:
     above = theirs is None or mine > theirs or (mine == theirs and number == 0)
     y = confidence_y(mine)
     # Words that would leave the box stand on the other side of their point.
-    label_y = y - 9 if (above and y - 9 > 10) or (not above and y + 18 > TOP + HEIGHT + 8) else y + 18
+    label_y = (
+        y - 9 if (above and y - 9 > 10) or (not above and y + 18 > TOP + HEIGHT + 8) else y + 18
+    )
     return Point(LEFT + 24 + STEP * i, y, f"{100 * mine:g}%", label_y)
 
 
@@ -210,17 +245,31 @@ def readings_of(rows: Sequence[Row]) -> list[JudgeReading]:
     for row in rows:
         state = row["status"] or "open"
         done = state == "done" and row["reading"] is not None
-        status = row["reading"] if done else f"failed: {row['error_kind']}" if state == "failed" else "open" if state == "open" else "no ruling"
+        status = (
+            row["reading"]
+            if done
+            else f"failed: {row['error_kind']}"
+            if state == "failed"
+            else "open"
+            if state == "open"
+            else "no ruling"
+        )
         reasons = text_of(row["reasons"], room, None) if done and row["reasons"] else None
         winner, confidence = (row["winner"], row["confidence"]) if done else (None, None)
         place = row["episode"], row["judge"], row["seat_order"], row["repeat"]
-        readings.append(JudgeReading(*place, winner, confidence, reasons, status or "", done or state == "failed"))
+        readings.append(
+            JudgeReading(
+                *place, winner, confidence, reasons, status or "", done or state == "failed"
+            )
+        )
     return readings
 
 
 def has_flipped(one: JudgeReading, readings: Sequence[JudgeReading]) -> bool:
     """Whether this judge named another side when the sides stood in the other order, in the same repeat (as the view `flips` has it)."""
-    mine = [r for r in readings if r.judge == one.judge and r.repeat == one.repeat and r.winner in SIDES]
+    mine = [
+        r for r in readings if r.judge == one.judge and r.repeat == one.repeat and r.winner in SIDES
+    ]
     return len({r.seat_order for r in mine}) == 2 and len({r.winner for r in mine}) == 2
 
 
@@ -228,7 +277,9 @@ def outcome(readings: Sequence[JudgeReading]) -> Outcome:
     """Votes and sums of confidences over all readings that count, and who won by each."""
     counted = [one for one in readings if one.counts]
     votes = {side: sum(one.winner == side for one in counted) for side in SIDES}
-    sums = {side: sum(one.confidence or 0.0 for one in counted if one.winner == side) for side in SIDES}
+    sums = {
+        side: sum(one.confidence or 0.0 for one in counted if one.winner == side) for side in SIDES
+    }
     without = sum(one.winner in SIDES and one.confidence is None for one in counted)
     lead, ahead = votes[SIDES[0]] - votes[SIDES[1]], round(sums[SIDES[0]] - sums[SIDES[1]], 9)
     voted = any(votes.values())

@@ -50,7 +50,9 @@ NAMES = tuple(picture.name for picture in FIGURES)
 
 def figures_for(kind: str, judged: bool, private: bool = True) -> list[FigureEntry]:
     """The figures of a study of this kind; those of single ratings only where what is private may be shown."""
-    fitting = (picture for picture in FIGURES if kind in picture.kinds and (judged or not picture.judged))
+    fitting = (
+        picture for picture in FIGURES if kind in picture.kinds and (judged or not picture.judged)
+    )
     return [picture for picture in fitting if private or not picture.single_ratings]
 
 
@@ -70,7 +72,13 @@ def figure(site: Site, name: str, query: Query) -> Page:
     # Hundreds of them would stand in the way of the keyboard, which has the list of debates.
     picture = Markup(svg(found.chart).replace("<a ", '<a tabindex="-1" '))
     chosen = {what: value for what, value in filters(query).items() if value}
-    content = {"study": name, "figure": found, "picture": picture, "chosen": chosen, "left_out": found.left_out}
+    content = {
+        "study": name,
+        "figure": found,
+        "picture": picture,
+        "chosen": chosen,
+        "left_out": found.left_out,
+    }
     return Page("figure.html", found.title, content)
 
 
@@ -86,7 +94,10 @@ def picture_svg(site: Site, name: str, query: Query) -> Document:
         if query.get("figure") not in NAMES:
             raise
         lines = textwrap.wrap(printable(str(error)), 52)[:8]
-        texts = [Markup('<text x="12" y="{}">{}</text>').format(24 + 19 * k, escape(line)) for k, line in enumerate(lines)]
+        texts = [
+            Markup('<text x="12" y="{}">{}</text>').format(24 + 19 * k, escape(line))
+            for k, line in enumerate(lines)
+        ]
         drawing = EMPTY_SVG.format(Markup("").join(texts))
     return Document(drawing.encode(), "image/svg+xml")
 
@@ -101,13 +112,33 @@ def picture_png(site: Site, name: str, query: Query) -> Document:
 
 def find_figure(site: Site, name: str, query: Query, *, links: bool) -> Figure:
     """The figure that the query asks for, of the study of that name; with `links`, its points lead to debates, where a server answers."""
-    asked = tuple(sorted((what, value) for what, value in filters(query).items() if value is not None))
-    return cached_figure(site.db, store_fingerprint(site.db), name, query.get("figure", ""), asked, links and not site.static, site.private)
+    asked = tuple(
+        sorted((what, value) for what, value in filters(query).items() if value is not None)
+    )
+    return cached_figure(
+        site.db,
+        store_fingerprint(site.db),
+        name,
+        query.get("figure", ""),
+        asked,
+        links and not site.static,
+        site.private,
+    )
 
 
 @lru_cache(maxsize=4)
-def cached_figure(db: Path, moment: str, study: str, name: str, where: tuple[tuple[str, str], ...], links: bool, singles: bool) -> Figure:
+def cached_figure(
+    db: Path,
+    moment: str,
+    study: str,
+    name: str,
+    where: tuple[tuple[str, str], ...],
+    links: bool,
+    singles: bool,
+) -> Figure:
     """A figure for one state of the store, kept for its page, its picture and its files, which are asked for one after another."""
     from analysis.figures.registry import DebateFilter, figure
 
-    return figure(db, study, name, where=DebateFilter(**dict(where)), links=links, single_ratings=singles)
+    return figure(
+        db, study, name, where=DebateFilter(**dict(where)), links=links, single_ratings=singles
+    )

@@ -72,14 +72,20 @@ def question_page(site: Site, ask: Ask, episode: Row, query: Query) -> Page:
         "kind": episode_kind(episode),
         "secrets": any(map(has_secrets, turns)),
         "transcript": transcript_of(site, ask, episode, turns, shown, query, VISIBLE),
-        "reads": new_reads(site, reads_of(site, ask, name, turns), turns, routes, Lanes(name, lanes, shown, here)),
+        "reads": new_reads(
+            site, reads_of(site, ask, name, turns), turns, routes, Lanes(name, lanes, shown, here)
+        ),
         "measures": measures_of(ask(MEASURES, [name, list(shown)])),
         "final": next((grade for grade, row in grades if row["final"]), None),
         "grades": [grade for grade, row in grades if not row["final"]],
         "lane_grades": {grade.seat: grade for grade, _ in grades},
         "graded": {(grade.seat, grade.answer): grade for grade, _ in grades},
         "votes": votes(grades),
-        "same": ask(SAME, {"study": episode["study"], "subject": episode["subject"], "episode": name}) if episode["subject"] else [],
+        "same": ask(
+            SAME, {"study": episode["study"], "subject": episode["subject"], "episode": name}
+        )
+        if episode["subject"]
+        else [],
         "here": here,
         "page": page,
         "pages": pages,
@@ -87,14 +93,25 @@ def question_page(site: Site, ask: Ask, episode: Row, query: Query) -> Page:
         "models": models(episode),
         "no_speech": NO_SPEECH,
         **routes_content(routes, query, site),
-        **(judging_content(ask, episode) if episode_kind(episode) == "judging" else {"ruling": None, "debate": None}),
+        **(
+            judging_content(ask, episode)
+            if episode_kind(episode) == "judging"
+            else {"ruling": None, "debate": None}
+        ),
     }
-    return Page("question.html", plain_title(episode["text"] or f"episode {name}", 120), content, live=episode["status"] == "open")
+    return Page(
+        "question.html",
+        plain_title(episode["text"] or f"episode {name}", 120),
+        content,
+        live=episode["status"] == "open",
+    )
 
 
 def shows_confidence(site: Site, query: Query, turns: Sequence[Row]) -> bool:
     """Whether the confidence of answers may stand here: not where it may be a rating that was private, and private ones are left out."""
-    return shows_private(site, query) or not any(turn["confidence"] is not None and not turn["rating_public"] for turn in turns)
+    return shows_private(site, query) or not any(
+        turn["confidence"] is not None and not turn["rating_public"] for turn in turns
+    )
 
 
 def grades_of(rows: Sequence[Row], confidence: bool) -> list[tuple[GradedAnswer, Row]]:
@@ -118,7 +135,11 @@ def grades_of(rows: Sequence[Row], confidence: bool) -> list[tuple[GradedAnswer,
 
 def votes(grades: Sequence[tuple[GradedAnswer, Row]]) -> list[tuple[str | None, int]]:
     """(value, seats) of the seats' last answers, most frequent first; None stands for those that cannot be read."""
-    last = {grade.seat: grade.value for grade, row in sorted(grades, key=lambda pair: pair[0].stage) if not row["final"]}
+    last = {
+        grade.seat: grade.value
+        for grade, row in sorted(grades, key=lambda pair: pair[0].stage)
+        if not row["final"]
+    }
     return Counter(last.values()).most_common()
 
 
@@ -146,7 +167,11 @@ class Lanes:
 
 
 def new_reads(
-    site: Site, reads: Mapping[Key, Sequence[ReadTurn]], turns: Sequence[Row], routes: Sequence[Route], lanes: Lanes
+    site: Site,
+    reads: Mapping[Key, Sequence[ReadTurn]],
+    turns: Sequence[Row],
+    routes: Sequence[Route],
+    lanes: Lanes,
 ) -> dict[Key, list[ReadTurn]]:
     """Of what each turn had read only what its seat had not read before, with the similarity where a router chose it."""
     routed = {(route.block, f"path{route.path}", f"path{route.peer}"): route for route in routes}
@@ -157,9 +182,13 @@ def new_reads(
         for read in reads.get((turn["seat"], turn["step"]), ()):
             if (read.seat, read.step, read.href) not in known:
                 route = routed.get((read.round, turn["seat"], read.seat))
-                href = href_across_pages(site, read, lanes) if read.href.startswith("#") else read.href
+                href = (
+                    href_across_pages(site, read, lanes) if read.href.startswith("#") else read.href
+                )
                 similarity = route.similarity if route else None
-                found.setdefault((turn["seat"], turn["step"]), []).append(replace(read, href=href, similarity=similarity))
+                found.setdefault((turn["seat"], turn["step"]), []).append(
+                    replace(read, href=href, similarity=similarity)
+                )
             known.add((read.seat, read.step, read.href))
     return found
 
@@ -168,7 +197,14 @@ def href_across_pages(site: Site, read: ReadTurn, lanes: Lanes) -> str:
     """Where a turn of this episode stands: on this page, or on another page of lanes."""
     if site.static or read.seat in lanes.shown or read.seat not in lanes.every:
         return read.href
-    return site.link("question", lanes.episode, {**lanes.query, "page": lanes.every.index(read.seat) // LANES + 1}) + read.href
+    return (
+        site.link(
+            "question",
+            lanes.episode,
+            {**lanes.query, "page": lanes.every.index(read.seat) // LANES + 1},
+        )
+        + read.href
+    )
 
 
 def routes_content(routes: Sequence[Route], query: Query, site: Site) -> dict[str, Any]:
@@ -186,7 +222,9 @@ def routes_content(routes: Sequence[Route], query: Query, site: Site) -> dict[st
     elif wanted in map(str, blocks):
         block = int(wanted)
     else:
-        raise StudyError(f"block must be one of {', '.join(map(str, blocks)) or 'none: nothing was routed'}, or all; found {wanted[:40]!r}")
+        raise StudyError(
+            f"block must be one of {', '.join(map(str, blocks)) or 'none: nothing was routed'}, or all; found {wanted[:40]!r}"
+        )
     chosen = [route for route in routes if block in (None, route.block)]
     return {
         "blocks": blocks,

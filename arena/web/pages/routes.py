@@ -84,9 +84,16 @@ def draw_routes(routes: Sequence[Route]) -> RouteDiagram | None:
     bands: list[Band] = []
     y = TOP + 10.0
     for block in sorted({route.block for route in routes}):
-        own = sorted((route for route in routes if route.block == block), key=lambda route: (route.rank, route.path))
+        own = sorted(
+            (route for route in routes if route.block == block),
+            key=lambda route: (route.rank, route.path),
+        )
         bands.append(band(block, own, x, y))
-        y = bands[-1].bottom + LINE * max((len(receiver.words) for receiver in bands[-1].receivers), default=0) + 44
+        y = (
+            bands[-1].bottom
+            + LINE * max((len(receiver.words) for receiver in bands[-1].receivers), default=0)
+            + 44
+        )
     return RouteDiagram(LEFT + COLUMN * len(paths) + 8, y - 20, tuple(x.items()), tuple(bands))
 
 
@@ -99,11 +106,21 @@ def band(block: int, routes: Sequence[Route], x: dict[int, float], top: float) -
     for path in sorted({route.path for route in routes}):
         shown = [route for route in routes if route.path == path]
         curves = tuple(curve(route, x, top, style) for route in drawn if route.path == path)
-        words = tuple((bottom + 26 + LINE * i, senders_words(route)) for i, route in enumerate(shown[:MOST_WORDS]))
+        words = tuple(
+            (bottom + 26 + LINE * i, senders_words(route))
+            for i, route in enumerate(shown[:MOST_WORDS])
+        )
         if len(shown) > MOST_WORDS:
             words = (*words[:-1], (words[-1][0], f"… {len(shown) - MOST_WORDS + 1} more"))
         receivers.append(Receiver(path, x[path], curves, words))
-    return Band(block, top, bottom, tuple((path, x[path]) for path in x), tuple(receivers), len(routes) - len(drawn))
+    return Band(
+        block,
+        top,
+        bottom,
+        tuple((path, x[path]) for path in x),
+        tuple(receivers),
+        len(routes) - len(drawn),
+    )
 
 
 def curve(route: Route, x: dict[int, float], top: float, style: tuple[int, float, float]) -> Curve:
@@ -116,10 +133,16 @@ def curve(route: Route, x: dict[int, float], top: float, style: tuple[int, float
         return Curve(d, 1.4, darkest, True, words)
     alike = min(max(route.similarity, 0.0), 1.0)
     return Curve(
-        d, round(0.2 * widest + 0.8 * widest * alike, 1), round(darkest * (0.35 + 0.65 * alike), 2), False, f"{words}: {route.similarity:.2f}"
+        d,
+        round(0.2 * widest + 0.8 * widest * alike, 1),
+        round(darkest * (0.35 + 0.65 * alike), 2),
+        False,
+        f"{words}: {route.similarity:.2f}",
     )
 
 
 def senders_words(route: Route) -> str:
     """A sender as it stands under its receiver."""
-    return f"{route.peer}: {route.similarity:.2f}" if route.similarity is not None else f"{route.peer}"
+    return (
+        f"{route.peer}: {route.similarity:.2f}" if route.similarity is not None else f"{route.peer}"
+    )

@@ -32,7 +32,11 @@ DOWNLOAD_LIMITS = QueryLimits(seconds=10, rows=100_000, memory_mb=512)
 LONGEST_QUERY = 30_000
 CUT, MIN_CELL_CHARS, PAGE_CHARS = 200, 2_000, 1_000_000
 FROM_ELSEWHERE = "elsewhere"
-MEDIA = {"csv": "text/csv; charset=utf-8", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
+MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+}
 START = "select study, arm, phase, round(mean, 3) as mean, n, missing from confidence_by_round order by study, arm, round"
 
 
@@ -67,17 +71,51 @@ def sql(site: Site, name: str, query: Query) -> Page:
     except ArenaError as error:
         complaint = str(error)
     with site.store(("studies",)) as ask:
-        studies = {row["study"]: bool(row["simulated"]) for row in ask("select study, simulated from studies order by study")}
+        studies = {
+            row["study"]: bool(row["simulated"])
+            for row in ask("select study, simulated from studies order by study")
+        }
         described, mine = schema(ask), read_saved_queries(site.db)
         examples = example_arguments(ask)
     rows = cells(result.table.rows[ROWS * (page - 1) : ROWS * page]) if result else []
     asked = {key: value for key, value in query.items() if key in ("q", "chart", "x", "y")}
-    content: dict[str, Any] = {"text": text, "start": START, "held": held, "complaint": split_error(complaint), "result": result, "rows": rows}
-    content |= {"page": page, "pages": -(-len(result.table) // ROWS) if result else 0, "first": ROWS * (page - 1), "asked": asked}
-    content |= {"chosen": chosen, "marks": MARKS, "kinds": tuple(MEDIA), "limits": DOWNLOAD_LIMITS, "tables": described, "saved": mine, "cut": CUT}
-    content |= {"canned": canned_queries(examples), "query_of": starting_query, "longest": LONGEST_QUERY, "just_saved": query.get("saved", "")}
-    content |= {"cells_mb": PAGE_LIMITS.cells_mb, "simulated": [study for study, simulated in studies.items() if simulated]}
-    content |= {"loud": result is not None and has_simulated(result.table, studies), "unsaid": result is not None and hides_simulated(result.table, studies)}
+    content: dict[str, Any] = {
+        "text": text,
+        "start": START,
+        "held": held,
+        "complaint": split_error(complaint),
+        "result": result,
+        "rows": rows,
+    }
+    content |= {
+        "page": page,
+        "pages": -(-len(result.table) // ROWS) if result else 0,
+        "first": ROWS * (page - 1),
+        "asked": asked,
+    }
+    content |= {
+        "chosen": chosen,
+        "marks": MARKS,
+        "kinds": tuple(MEDIA),
+        "limits": DOWNLOAD_LIMITS,
+        "tables": described,
+        "saved": mine,
+        "cut": CUT,
+    }
+    content |= {
+        "canned": canned_queries(examples),
+        "query_of": starting_query,
+        "longest": LONGEST_QUERY,
+        "just_saved": query.get("saved", ""),
+    }
+    content |= {
+        "cells_mb": PAGE_LIMITS.cells_mb,
+        "simulated": [study for study, simulated in studies.items() if simulated],
+    }
+    content |= {
+        "loud": result is not None and has_simulated(result.table, studies),
+        "unsaid": result is not None and hides_simulated(result.table, studies),
+    }
     return Page("sql.html", "SQL", content)
 
 
@@ -90,7 +128,9 @@ def run(site: Site, text: str) -> TimedResult:
 def cached_result(db: Path, moment: str, text: str) -> TimedResult:
     """What `run` keeps: few, of at most SHOWN.cells_mb each.  Raises StoreError where the query is too long, wrong, or meets a limit."""
     if len(text) > LONGEST_QUERY:
-        raise StoreError(f"a query of {len(text):,} characters is too long for this page ({LONGEST_QUERY:,}); run it with arena sql")
+        raise StoreError(
+            f"a query of {len(text):,} characters is too long for this page ({LONGEST_QUERY:,}); run it with arena sql"
+        )
     began = time.perf_counter()
     return TimedResult(query_table(db, text, PAGE_LIMITS), time.perf_counter() - began)
 
@@ -101,12 +141,21 @@ def chart_svg(site: Site, name: str, query: Query) -> Document:
     result = run(site, query.get("q", "").strip())
     chosen = choose(result.table, query)
     if chosen is None:
-        raise StudyError("there is nothing to draw: a chart takes a column of numbers, and another column to put them along")
+        raise StudyError(
+            "there is nothing to draw: a chart takes a column of numbers, and another column to put them along"
+        )
     with site.store(("studies",)) as ask:
         studies = ask("select study, simulated from studies")
     simulated = {row["study"]: bool(row["simulated"]) for row in studies}
-    said = "some studies of this store are SIMULATED" if hides_simulated(result.table, simulated) else ""
-    return Document(draw_chart(result.table, chosen, has_simulated(result.table, simulated), said).encode(), "image/svg+xml")
+    said = (
+        "some studies of this store are SIMULATED"
+        if hides_simulated(result.table, simulated)
+        else ""
+    )
+    return Document(
+        draw_chart(result.table, chosen, has_simulated(result.table, simulated), said).encode(),
+        "image/svg+xml",
+    )
 
 
 def make_download(kind: str) -> Callable[[Site, str, Query], Document]:
@@ -115,7 +164,11 @@ def make_download(kind: str) -> Callable[[Site, str, Query], Document]:
     def document(site: Site, name: str, query: Query) -> Document:
         """The result as a file.  Raises StoreError where the query is wrong or meets a limit."""
         refuse_cross_site(query)
-        return Document(query_file(site.db, query.get("q", "").strip(), kind, DOWNLOAD_LIMITS), MEDIA[kind], f"result.{kind}")
+        return Document(
+            query_file(site.db, query.get("q", "").strip(), kind, DOWNLOAD_LIMITS),
+            MEDIA[kind],
+            f"result.{kind}",
+        )
 
     return document
 
@@ -123,7 +176,9 @@ def make_download(kind: str) -> Callable[[Site, str, Query], Document]:
 def refuse_cross_site(query: Query) -> None:
     """Raise StudyError where another site has led here: a file cannot ask first."""
     if query.get("from") == FROM_ELSEWHERE:
-        raise StudyError("another site has led here, and a query of others is not run unseen; open the page SQL, look at it, and run it there")
+        raise StudyError(
+            "another site has led here, and a query of others is not run unseen; open the page SQL, look at it, and run it there"
+        )
 
 
 def has_simulated(table: QueryResult, studies: Mapping[str, bool]) -> bool:
@@ -152,7 +207,13 @@ def split_error(complaint: str) -> tuple[str, str]:
 
 def cells(rows: Sequence[Sequence[Any]]) -> list[list[Cell]]:
     """Values as they stand in the table; long ones share what a page may hold."""
-    made = [[(cell_text(value), isinstance(value, int | float) and not isinstance(value, bool)) for value in row] for row in rows]
+    made = [
+        [
+            (cell_text(value), isinstance(value, int | float) and not isinstance(value, bool))
+            for value in row
+        ]
+        for row in rows
+    ]
     long = sum(text is not None and len(text) > CUT for row in made for text, _ in row)
     whole = max(MIN_CELL_CHARS, PAGE_CHARS // max(long, 1))
     return [[Cell(text, number, whole) for text, number in row] for row in made]
@@ -180,14 +241,27 @@ def schema(ask: Ask) -> list[Row]:
         "select table_name, column_name, data_type, comment from duckdb_columns() where database_name = 'store' order by column_index"
     ):
         columns.setdefault(row["table_name"], []).append(row)
-    tables = [{"name": name, "kind": "table", "comment": TABLES[name].comment, "columns": columns.get(name, [])} for name in TABLES]
+    tables = [
+        {
+            "name": name,
+            "kind": "table",
+            "comment": TABLES[name].comment,
+            "columns": columns.get(name, []),
+        }
+        for name in TABLES
+    ]
     views = [
         {"name": name, "kind": "view", "comment": view.comment, "columns": columns.get(name, [])}
         for name, view in ALL_VIEWS.items()
         if not view.parameters
     ]
     macros = [
-        {"name": signature(name, view), "kind": "macro", "comment": view.comment, "columns": parameters(view.parameters)}
+        {
+            "name": signature(name, view),
+            "kind": "macro",
+            "comment": view.comment,
+            "columns": parameters(view.parameters),
+        }
         for name, view in ALL_VIEWS.items()
         if view.parameters
     ]
@@ -196,23 +270,35 @@ def schema(ask: Ask) -> list[Row]:
 
 def parameters(named: dict[str, str]) -> list[Row]:
     """The parameters of a macro in the place of columns."""
-    return [{"column_name": name, "data_type": "parameter", "comment": comment} for name, comment in named.items()]
+    return [
+        {"column_name": name, "data_type": "parameter", "comment": comment}
+        for name, comment in named.items()
+    ]
 
 
 def example_arguments(ask: Ask) -> dict[str, str]:
     """Arguments with which macros give something in this store, as SQL, by the parameter's name."""
-    found = ask("select episode, seat, step, (select model from seats s where s.episode = t.episode limit 1) as model from turns t limit 1")
+    found = ask(
+        "select episode, seat, step, (select model from seats s where s.episode = t.episode limit 1) as model from turns t limit 1"
+    )
     row = found[0] if found else {"episode": "", "seat": "", "step": 0, "model": ""}
     text = {"id": row["episode"], "reader": row["seat"], "words_of_model": row["model"] or ""}
-    return {name: quote_sql(value) for name, value in text.items()} | {"reader_step": str(row["step"])}
+    return {name: quote_sql(value) for name, value in text.items()} | {
+        "reader_step": str(row["step"])
+    }
 
 
 def canned_queries(examples: dict[str, str]) -> list[tuple[str, str]]:
     """(question, SQL) of every canned query."""
-    return [(canned.question, starting_query(name, canned.view.parameters, examples)) for name, canned in CANNED.items()]
+    return [
+        (canned.question, starting_query(name, canned.view.parameters, examples))
+        for name, canned in CANNED.items()
+    ]
 
 
-def starting_query(name: str, parameters: dict[str, str] | None = None, examples: dict[str, str] | None = None) -> str:
+def starting_query(
+    name: str, parameters: dict[str, str] | None = None, examples: dict[str, str] | None = None
+) -> str:
     """The shortest query of a table, view or macro."""
     given = ", ".join((examples or {}).get(parameter, "''") for parameter in parameters or ())
     return f"from {name}({given})" if parameters else f"from {name}"

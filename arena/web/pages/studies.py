@@ -28,4 +28,9 @@ def studies(site: Site, name: str, query: Query) -> Page:
         rows = [row for row in ask(STUDIES) if not site.only or row["study"] in site.only]
         missing = {row["study"]: row["n"] for row in ask(MISSING)}
     unfinished = any(row["done"] + row["failed"] < row["planned"] for row in rows)
-    return Page("studies.html", "Studies", {"rows": rows, "missing": missing, "db": str(site.db.name)}, live=unfinished)
+    return Page(
+        "studies.html",
+        "Studies",
+        {"rows": rows, "missing": missing, "db": str(site.db.name)},
+        live=unfinished,
+    )

@@ -9,7 +9,17 @@ from arena.store.migrations import quote_sql
 from arena.web.pages.figure import figures_for, filters
 from arena.web.site import PER_PAGE, Ask, Page, Query, Row, Site, page_number
 
-VIEWS = ("studies", "episodes", "confidence_by_round", "outcomes", "verdicts", "question_plays", "accuracy", "missing", "calls")
+VIEWS = (
+    "studies",
+    "episodes",
+    "confidence_by_round",
+    "outcomes",
+    "verdicts",
+    "question_plays",
+    "accuracy",
+    "missing",
+    "calls",
+)
 PUBLISHED_ROWS = 10_000
 MOST_OPTIONS = 200
 FACTS = """
@@ -54,7 +64,9 @@ RATED = """
     select arm, round, phase, count(distinct episode) as debates from turns join episodes using (episode)
     where study = $study and status = 'done' and seat in ('proposition', 'opposition') and confidence is not null group by all
 """
-MISSING = "select arm, what, phase, reason, n from missing where study = {study} order by n desc limit 50"
+MISSING = (
+    "select arm, what, phase, reason, n from missing where study = {study} order by n desc limit 50"
+)
 DEBATES = """
     with mine as (
         select episode, arm, subject, repeat, started_at from plays
@@ -117,8 +129,14 @@ LISTS = {"debates": DEBATES, "questions": QUESTIONS, "plays": PLAYS}
 SORTS = {
     "debates": {
         "surest": ("both sides surest", SUREST),
-        "rise": ("largest rise", "proposition_last - proposition_first + opposition_last - opposition_first desc nulls last"),
-        "fall": ("largest fall", "proposition_last - proposition_first + opposition_last - opposition_first nulls last"),
+        "rise": (
+            "largest rise",
+            "proposition_last - proposition_first + opposition_last - opposition_first desc nulls last",
+        ),
+        "fall": (
+            "largest fall",
+            "proposition_last - proposition_first + opposition_last - opposition_first nulls last",
+        ),
         "missing": ("most missing", "rated.missing desc nulls last"),
         "motion": ("motion", "motion nulls last"),
         "newest": ("newest", "m.started_at desc nulls last"),
@@ -130,7 +148,10 @@ SORTS = {
         "tokens": ("most tokens", "q.tokens_out desc nulls last"),
         "question": ("question", "s.text nulls last"),
     },
-    "plays": {"newest": ("newest", "e.started_at desc nulls last"), "status": ("status", "e.status desc")},
+    "plays": {
+        "newest": ("newest", "e.started_at desc nulls last"),
+        "status": ("status", "e.status desc"),
+    },
 }
 
 
@@ -140,26 +161,51 @@ def study(site: Site, name: str, query: Query) -> Page:
     with site.store(VIEWS) as ask:
         found = ask("from studies where study = ?", [name])
         if not found:
-            raise StudyError(f"there is no study {name!r} in {site.db.name}; the first page lists those there are")
+            raise StudyError(
+                f"there is no study {name!r} in {site.db.name}; the first page lists those there are"
+            )
         holds = ask(STUDY_KIND, {"study": name})[0]
         kind, judged = holds["kind"], holds["judged"]
         # An order by ratings would tell of them.
-        sort = query.get("sort") or ("motion" if kind == "debates" and not site.private else next(iter(SORTS[kind])))
+        sort = query.get("sort") or (
+            "motion" if kind == "debates" and not site.private else next(iter(SORTS[kind]))
+        )
         if sort not in SORTS[kind]:
             raise StudyError(f"this list is sorted by {', '.join(SORTS[kind])}, found {sort!r}")
         limit, offset = (PUBLISHED_ROWS, 0) if site.static else (PER_PAGE, PER_PAGE * (page - 1))
-        rows = list_rows(ask, kind, sort, judged, {"study": name, **chosen, "limit": limit, "offset": offset})
+        rows = list_rows(
+            ask, kind, sort, judged, {"study": name, **chosen, "limit": limit, "offset": offset}
+        )
         summary, missing = (sql.format(study=quote_sql(name)) for sql in (SUMMARIES[kind], MISSING))
-        content = {"summary": ask(summary), "missing": ask(missing), "options": options(ask, name, kind, judged)}
+        content = {
+            "summary": ask(summary),
+            "missing": ask(missing),
+            "options": options(ask, name, kind, judged),
+        }
         content |= {"cost": ask(COST, {"study": name})[0], "left_out": 0, **progress(ask, name)}
         if kind == "debates" and not site.private:
             content |= suppress_small_groups(content["summary"], ask(RATED, {"study": name}))
     if not rows and page > 1:
         raise StudyError(f"this list has no page {page}; it begins with page 1")
     total = rows[0]["total"] if rows else 0
-    shown = [one for one in figures_for(kind, judged, site.private) if one.name != "missing" or content["missing"]]
-    content |= {"study": found[0] | {"judges_simulated": holds["judges_simulated"]}, "kind": kind, "pictures": shown, "sql": (summary, missing)}
-    content |= {"most_options": MOST_OPTIONS, "rows": rows, "total": total, "page": page, "pages": -(-total // PER_PAGE)}
+    shown = [
+        one
+        for one in figures_for(kind, judged, site.private)
+        if one.name != "missing" or content["missing"]
+    ]
+    content |= {
+        "study": found[0] | {"judges_simulated": holds["judges_simulated"]},
+        "kind": kind,
+        "pictures": shown,
+        "sql": (summary, missing),
+    }
+    content |= {
+        "most_options": MOST_OPTIONS,
+        "rows": rows,
+        "total": total,
+        "page": page,
+        "pages": -(-total // PER_PAGE),
+    }
     content |= {"sort": sort, "sorts": {key: words for key, (words, _) in SORTS[kind].items()}}
     content |= {"chosen": {what: value for what, value in chosen.items() if value is not None}}
     return Page("study.html", name, content, live=content["planned"] > content["ended"])
@@ -169,8 +215,15 @@ def suppress_small_groups(rows: list[Row], rated: list[Row]) -> dict[str, Any]:
     """The rows of the Numbers table (`summary`) without means of too few private ratings, how many lost theirs (`left_out`), and `few`."""
     from analysis.figures.figure import MIN_GROUP_SIZE
 
-    small = {(row["arm"], row["round"], row["phase"]) for row in rated if row["debates"] < MIN_GROUP_SIZE}
-    shown = [row | {"mean": None, "sd": None} if (row["arm"], row["round"], row["phase"]) in small else row for row in rows]
+    small = {
+        (row["arm"], row["round"], row["phase"]) for row in rated if row["debates"] < MIN_GROUP_SIZE
+    }
+    shown = [
+        row | {"mean": None, "sd": None}
+        if (row["arm"], row["round"], row["phase"]) in small
+        else row
+        for row in rows
+    ]
     return {"summary": shown, "left_out": len(small), "few": MIN_GROUP_SIZE}
 
 
@@ -192,7 +245,10 @@ def list_rows(ask: Ask, kind: str, sort: str, judged: bool, asked: Row) -> list[
     joined = "left join outcomes o on o.debate = m.episode" if by_winner else ""
     rows = ask(LISTS[kind].format(order=SORTS[kind][sort][1], winner=winner, judged=joined), asked)
     if kind == "debates" and judged and not by_winner:
-        winners = {row["debate"]: row["winner"] for row in ask(WINNERS, {"debates": [row["episode"] for row in rows]})}
+        winners = {
+            row["debate"]: row["winner"]
+            for row in ask(WINNERS, {"debates": [row["episode"] for row in rows]})
+        }
         rows = [row | {"winner": winners.get(row["episode"]) or "not judged"} for row in rows]
     return rows
 
@@ -207,7 +263,10 @@ def options(ask: Ask, study: str, kind: str, judged: bool) -> dict[str, list[tup
             if row["value"] is not None
         ]
         for what, sql in CHOICES.items()
-        if not (what == "phase" and kind != "debates") and not (what == "subject" and kind == "plays")
+        if not (what == "phase" and kind != "debates")
+        and not (what == "subject" and kind == "plays")
     }
-    found["outcome"] = [(word, word) for word in OUTCOMES[kind]] if judged or kind == "questions" else []
+    found["outcome"] = (
+        [(word, word) for word in OUTCOMES[kind]] if judged or kind == "questions" else []
+    )
     return {what: values for what, values in found.items() if len(values) > 1}

@@ -44,7 +44,9 @@ TURNS = """
            answer, coalesce(flags, []) as flags, started_at, prompt is null as unknown_prompt, thoughts is not null as has_thoughts
     from turns where episode = ?
 """
-WORDS = "select seat, step, public, thoughts from turns where episode = ? and list_contains(?, seat)"
+WORDS = (
+    "select seat, step, public, thoughts from turns where episode = ? and list_contains(?, seat)"
+)
 READS = """
     select distinct seat, step, part.episode as seen_episode, part.seat as seen_seat, part.step as seen_step, part.face as face
     from (select seat, step, unnest(prompt) as part from turns where episode = $episode) where part.face is not null
@@ -121,7 +123,9 @@ class Transcript:
 
     lanes: tuple[str, ...]
     rows: tuple[tuple[int, str], ...]
-    cells: Mapping[tuple[tuple[int, str], str], tuple[VisibleTurn, ...]] = field(default_factory=dict)
+    cells: Mapping[tuple[tuple[int, str], str], tuple[VisibleTurn, ...]] = field(
+        default_factory=dict
+    )
 
 
 def find_episode(ask: Ask, name: str) -> Row:
@@ -132,10 +136,16 @@ def find_episode(ask: Ask, name: str) -> Row:
     found = [row["episode"] for row in ask(EPISODE_BY_PREFIX, {"name": name})] if name else []
     if not found or (len(found) > 1 and found[0] != name):
         how_many = "several episodes begin" if found else "no episode begins"
-        raise StudyError(f"{how_many} with {name[:80]!r}; the pages of the studies list them, and so does: arena sql 'from episodes'")
+        raise StudyError(
+            f"{how_many} with {name[:80]!r}; the pages of the studies list them, and so does: arena sql 'from episodes'"
+        )
     episode = ask(EPISODE, found[:1])[0]
     ended = ask(STATUS, found[:1])
-    episode |= ended[0] if ended else {"status": "open", "error_kind": None, "error": None, "ended_at": None}
+    episode |= (
+        ended[0]
+        if ended
+        else {"status": "open", "error_kind": None, "error": None, "ended_at": None}
+    )
     seats = sorted(ask(SEATS, found[:1]), key=lambda row: natural_key(row["seat"]))
     return episode | {"seats": {row["seat"]: row for row in seats}}
 
@@ -144,7 +154,11 @@ def episode_kind(episode: Row) -> str:
     """Which page an episode has: debate where both sides sit in it, judging where a stored debate was read, else question."""
     if all(side in episode["seats"] for side in SIDES):
         return "debate"
-    return "judging" if episode["subject_kind"] == "debate" or episode["protocol"] == "judging" else "question"
+    return (
+        "judging"
+        if episode["subject_kind"] == "debate" or episode["protocol"] == "judging"
+        else "question"
+    )
 
 
 def shows_private(site: Site, query: Query) -> bool:
@@ -154,7 +168,9 @@ def shows_private(site: Site, query: Query) -> bool:
 
 def has_secrets(turn: Row) -> bool:
     """Whether a turn has a private face: thoughts, or a rating that was asked for in private."""
-    return turn["has_thoughts"] or (turn["confidence_status"] not in (None, NOT_ASKED) and not turn["rating_public"])
+    return turn["has_thoughts"] or (
+        turn["confidence_status"] not in (None, NOT_ASKED) and not turn["rating_public"]
+    )
 
 
 def common_content(site: Site, ask: Ask, episode: Row, query: Query) -> dict[str, Any]:
@@ -164,7 +180,9 @@ def common_content(site: Site, ask: Ask, episode: Row, query: Query) -> dict[str
         "episode": episode,
         "options": options_of(episode["options"]),
         "spent": ask(CALLS, list(name.values()))[0],
-        "neighbours": ask(NEIGHBOURS, name | {"study": episode["study"], "protocol": episode["protocol"]})[0],
+        "neighbours": ask(
+            NEIGHBOURS, name | {"study": episode["study"], "protocol": episode["protocol"]}
+        )[0],
         "broken": ask(FAILED_CALLS, name) if episode["status"] != "done" else [],
         "private": shows_private(site, query),
     }
@@ -173,19 +191,32 @@ def common_content(site: Site, ask: Ask, episode: Row, query: Query) -> dict[str
 def options_of(stored: str | None) -> dict[str, str]:
     """The protocol's options as names and short values."""
     given = json.loads(stored or "{}")
-    return {key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in given.items()}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in given.items()
+    }
 
 
 def natural_key(name: str) -> tuple[tuple[str, int], ...]:
     """The order in which people count: path2 before path10."""
-    return tuple((word, int(number or -1)) for word, number in re.findall(r"(\D+|^)(\d{0,9})", name))
+    return tuple(
+        (word, int(number or -1)) for word, number in re.findall(r"(\D+|^)(\d{0,9})", name)
+    )
 
 
 def turns_in_order(ask: Ask, episode: str) -> list[Row]:
     """All turns of an episode without their words, in the order of play: by the clock, or where that is unknown by round and step."""
     turns = ask(TURNS, [episode])
     timed = all(turn["started_at"] is not None for turn in turns)
-    return sorted(turns, key=lambda turn: (turn["started_at"] if timed else 0, turn["round"], turn["step"], natural_key(turn["seat"])))
+    return sorted(
+        turns,
+        key=lambda turn: (
+            turn["started_at"] if timed else 0,
+            turn["round"],
+            turn["step"],
+            natural_key(turn["seat"]),
+        ),
+    )
 
 
 def lanes_of(turns: Sequence[Row]) -> tuple[str, ...]:
@@ -198,7 +229,13 @@ def lanes_of(turns: Sequence[Row]) -> tuple[str, ...]:
 
 
 def transcript_of(
-    site: Site, ask: Ask, episode: Row, turns: Sequence[Row], lanes: tuple[str, ...], query: Query, visible: int | None
+    site: Site,
+    ask: Ask,
+    episode: Row,
+    turns: Sequence[Row],
+    lanes: tuple[str, ...],
+    query: Query,
+    visible: int | None,
 ) -> Transcript:
     """The turns of these lanes, words included; of texts longer than `visible` the beginning is seen at once (None: all of it).
 
@@ -206,22 +243,37 @@ def transcript_of(
     """
     name, private = episode["episode"], shows_private(site, query)
     words = {(row["seat"], row["step"]): row for row in ask(WORDS, [name, list(lanes)])}
-    texts = [row[face] for row in words.values() for face in (("public", "thoughts") if private else ("public",)) if row[face]]
+    texts = [
+        row[face]
+        for row in words.values()
+        for face in (("public", "thoughts") if private else ("public",))
+        if row[face]
+    ]
     room = room_for_each([size_of(text) for text in texts], ROOM)
     cells: dict[tuple[tuple[int, str], str], tuple[VisibleTurn, ...]] = {}
     for turn in turns:
         if turn["seat"] in lanes:
             call = site.link("call", name, {"seat": turn["seat"], "step": turn["step"]})
-            said = visible_turn(turn, words[turn["seat"], turn["step"]], private, (room, visible), call)
+            said = visible_turn(
+                turn, words[turn["seat"], turn["step"]], private, (room, visible), call
+            )
             place = (turn["round"], turn["phase"]), turn["seat"]
             cells[place] = (*cells.get(place, ()), said)
-    return Transcript(lanes, tuple(dict.fromkeys((turn["round"], turn["phase"]) for turn in turns)), cells)
+    return Transcript(
+        lanes, tuple(dict.fromkeys((turn["round"], turn["phase"]) for turn in turns)), cells
+    )
 
 
-def visible_turn(turn: Row, words: Row, private: bool, room: tuple[int, int | None], call: str) -> VisibleTurn:
+def visible_turn(
+    turn: Row, words: Row, private: bool, room: tuple[int, int | None], call: str
+) -> VisibleTurn:
     """One turn as it may be shown; `room` is that of a text, and how much of it is seen at once."""
     rating = private or turn["rating_public"]
-    confidence = turn["confidence"] if rating and turn["confidence"] is not None and math.isfinite(turn["confidence"]) else None
+    confidence = (
+        turn["confidence"]
+        if rating and turn["confidence"] is not None and math.isfinite(turn["confidence"])
+        else None
+    )
     return VisibleTurn(
         anchor=anchor(turn["seat"], turn["step"]),
         seat=turn["seat"],
@@ -252,15 +304,31 @@ def reads_of(site: Site, ask: Ask, episode: str, turns: Sequence[Row]) -> dict[K
         known |= {(other, turn["seat"], turn["step"]): turn for turn in ask(TURNS, [other])}
     found: dict[Key, list[ReadTurn]] = {}
     for row in rows:
-        seen = known.get((row["seen_episode"], row["seen_seat"], row["seen_step"]), {"phase": "", "round": 0})
+        seen = known.get(
+            (row["seen_episode"], row["seen_seat"], row["seen_step"]), {"phase": "", "round": 0}
+        )
         if row["face"] != "verbatim":
             href = "#" + anchor(row["seen_seat"], row["seen_step"])
             if row["seen_episode"] != episode:
-                href = site.link("debate" if row["seen_seat"] in SIDES else "question", row["seen_episode"]) + href
-            read = ReadTurn(row["seen_seat"], row["seen_step"], seen["phase"], seen["round"], row["face"], href)
+                href = (
+                    site.link(
+                        "debate" if row["seen_seat"] in SIDES else "question", row["seen_episode"]
+                    )
+                    + href
+                )
+            read = ReadTurn(
+                row["seen_seat"], row["seen_step"], seen["phase"], seen["round"], row["face"], href
+            )
             found.setdefault((row["seat"], row["step"]), []).append(read)
     for reads in found.values():
-        reads.sort(key=lambda read: (read.round, read.seat in SIDES and SIDES.index(read.seat), natural_key(read.seat), read.step))
+        reads.sort(
+            key=lambda read: (
+                read.round,
+                read.seat in SIDES and SIDES.index(read.seat),
+                natural_key(read.seat),
+                read.step,
+            )
+        )
     return found
 
 
@@ -275,7 +343,11 @@ def text_of(words: str, room: int, visible: int | None) -> Text:
     end = chars_that_fit(words, room)
     seen = end
     if visible is not None and end > visible + visible // 4:
-        seen = max(words.rfind(" ", visible // 2, visible), words.rfind("\n", visible // 2, visible)) + 1 or visible
+        seen = (
+            max(words.rfind(" ", visible // 2, visible), words.rfind("\n", visible // 2, visible))
+            + 1
+            or visible
+        )
     return Text(words[:seen], words[seen:end], len(words) - end)
 
 

@@ -6,7 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers import (
+    MinPLogitsWarper,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from agents.local import choosing
 from agents.local.choosing import TokenSampling, choose, draw
@@ -35,7 +40,9 @@ HOW = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(how=HOW, seed=st.integers(0, 1000), likeliest=st.sampled_from([4, 1024]))
-def test_the_share_of_each_token_is_that_of_transformers_filters(how: TokenSampling, seed: int, likeliest: int) -> None:
+def test_the_share_of_each_token_is_that_of_transformers_filters(
+    how: TokenSampling, seed: int, likeliest: int
+) -> None:
     logits = torch.randn(50, generator=torch.Generator().manual_seed(seed)) * 2
     numbers = (torch.arange(4000) + 0.5) / 4000
     before, choosing.LIKELIEST = choosing.LIKELIEST, likeliest
@@ -49,10 +56,18 @@ def test_the_share_of_each_token_is_that_of_transformers_filters(how: TokenSampl
 
 def test_a_row_is_drawn_alike_in_any_company() -> None:
     logits = torch.randn(9, 300, generator=torch.Generator().manual_seed(1))
-    how = [TokenSampling(0.0), TokenSampling(1.0), TokenSampling(0.7, top_k=9), TokenSampling(1.0, top_p=0.5), TokenSampling(1.0, min_p=0.1)] + [TokenSampling(1.0)] * 4
+    how = [
+        TokenSampling(0.0),
+        TokenSampling(1.0),
+        TokenSampling(0.7, top_k=9),
+        TokenSampling(1.0, top_p=0.5),
+        TokenSampling(1.0, min_p=0.1),
+    ] + [TokenSampling(1.0)] * 4
     numbers = [n / 10 for n in range(9)]
     together = choose(logits, how, numbers).tolist()
-    assert together == [int(choose(logits[n : n + 1], how[n : n + 1], numbers[n : n + 1])) for n in range(9)]
+    assert together == [
+        int(choose(logits[n : n + 1], how[n : n + 1], numbers[n : n + 1])) for n in range(9)
+    ]
     assert together[0] == int(logits[0].argmax())
 
 

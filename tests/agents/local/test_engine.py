@@ -32,7 +32,11 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 
 def engine(loaded: LoadedModel, *, slots: int = 4, context: int = 128, chunk: int = 16) -> Engine:
-    return Engine(rows_for(loaded, Settings(slots=slots, context=context)), loaded.tokenizer.decode, chunk=chunk)
+    return Engine(
+        rows_for(loaded, Settings(slots=slots, context=context)),
+        loaded.tokenizer.decode,
+        chunk=chunk,
+    )
 
 
 async def said(made: Engine, jobs: list[Job]) -> list[GenerationResult]:
@@ -46,7 +50,9 @@ async def said(made: Engine, jobs: list[Job]) -> list[GenerationResult]:
 def alone(loaded: LoadedModel, job: Job) -> tuple[int, ...]:
     """What transformers' own `generate` says."""
     ids = torch.tensor([job.ids])
-    whole = loaded.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=job.max_tokens, do_sample=False)
+    whole = loaded.model.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=job.max_tokens, do_sample=False
+    )
     return tuple(whole[0, len(job.ids) :].tolist())
 
 
@@ -73,7 +79,13 @@ class Asked:
 
     def job(self, loaded: LoadedModel) -> Job:
         common = random.Random(5).choices(range(WORDS), k=60)
-        return Job((*common[: self.shared], *self.own), self.longest, GREEDY, end_ids=loaded.end_ids, group=f"g{self.group}")
+        return Job(
+            (*common[: self.shared], *self.own),
+            self.longest,
+            GREEDY,
+            end_ids=loaded.end_ids,
+            group=f"g{self.group}",
+        )
 
 
 LOADS = st.lists(
@@ -93,7 +105,9 @@ LOADS = st.lists(
 
 @settings(max_examples=30, deadline=None)
 @given(load_=LOADS, slots=st.integers(1, 5), chunk=st.sampled_from([3, 16, 64]))
-def test_greedy_replies_are_those_of_generate_alone(loaded: LoadedModel, load_: list[Asked], slots: int, chunk: int) -> None:
+def test_greedy_replies_are_those_of_generate_alone(
+    loaded: LoadedModel, load_: list[Asked], slots: int, chunk: int
+) -> None:
     async def one(made: Engine, asked: Asked) -> GenerationResult | None:
         await asyncio.sleep(asked.wait_ms / 1000)
         task = asyncio.ensure_future(made.generate(asked.job(loaded)))
@@ -106,7 +120,9 @@ def test_greedy_replies_are_those_of_generate_alone(loaded: LoadedModel, load_: 
         made = engine(loaded, slots=slots, chunk=chunk)
         try:
             # Twice, so that the second time everything finds something kept.
-            return [await asyncio.gather(*(one(made, asked) for asked in load_)) for _ in range(2)][1]
+            return [await asyncio.gather(*(one(made, asked) for asked in load_)) for _ in range(2)][
+                1
+            ]
         finally:
             made.close()
 
@@ -122,31 +138,71 @@ async def test_every_kind_of_attention_says_what_it_says_alone(tmp_path: Path, k
     one = load(str(tiny(tmp_path, kind)), Settings())
     draw = random.Random(2)
     common = draw.choices(range(WORDS), k=40)
-    jobs = [Job((*common[: draw.randrange(40)], *draw.choices(range(WORDS), k=9)), 10, GREEDY, end_ids=one.end_ids) for _ in range(7)]
+    jobs = [
+        Job(
+            (*common[: draw.randrange(40)], *draw.choices(range(WORDS), k=9)),
+            10,
+            GREEDY,
+            end_ids=one.end_ids,
+        )
+        for _ in range(7)
+    ]
     for job, reply in zip(jobs, await said(engine(one, slots=3), jobs), strict=True):
         assert is_same_but_for_near_ties(one, job, reply.ids)
 
 
 def test_what_cannot_be_kept_in_rows_takes_the_slower_path(tmp_path: Path) -> None:
-    kept = {kind: rows_for(load(str(tiny(tmp_path / kind, kind)), Settings()), Settings(context=128)).can_truncate for kind in KINDS}
-    assert kept == dict.fromkeys(KINDS, True) | {"sliding": False, "hybrid": False, "mamba": False, "alibi": False}
+    kept = {
+        kind: rows_for(
+            load(str(tiny(tmp_path / kind, kind)), Settings()), Settings(context=128)
+        ).can_truncate
+        for kind in KINDS
+    }
+    assert kept == dict.fromkeys(KINDS, True) | {
+        "sliding": False,
+        "hybrid": False,
+        "mamba": False,
+        "alibi": False,
+    }
     window = load(str(tmp_path / "sliding"), Settings())
     assert rows_for(window, Settings(context=16)).can_truncate
 
 
 async def test_sampled_replies_are_the_same_alone_and_in_any_batch(loaded: LoadedModel) -> None:
-    how = (WARM, TokenSampling(0.8, top_k=20), TokenSampling(1.0, top_p=0.9), TokenSampling(1.2, min_p=0.02), GREEDY)
-    jobs = [Job(tuple(range(n, n + 20)), 16, how[n % 5], seed=n, end_ids=loaded.end_ids, group=str(n % 3)) for n in range(20)]
+    how = (
+        WARM,
+        TokenSampling(0.8, top_k=20),
+        TokenSampling(1.0, top_p=0.9),
+        TokenSampling(1.2, min_p=0.02),
+        GREEDY,
+    )
+    jobs = [
+        Job(
+            tuple(range(n, n + 20)),
+            16,
+            how[n % 5],
+            seed=n,
+            end_ids=loaded.end_ids,
+            group=str(n % 3),
+        )
+        for n in range(20)
+    ]
     together = await said(engine(loaded, slots=7), jobs)
     backwards = await said(engine(loaded, slots=3, chunk=64), jobs[::-1])
     by_themselves = [(await said(engine(loaded, slots=1), [job]))[0] for job in jobs]
-    assert [one.ids for one in together] == [one.ids for one in by_themselves] == [one.ids for one in backwards[::-1]]
+    assert (
+        [one.ids for one in together]
+        == [one.ids for one in by_themselves]
+        == [one.ids for one in backwards[::-1]]
+    )
     assert len({one.ids for one in together}) > 10
 
 
 async def test_samples_of_one_prompt_read_it_once(loaded: LoadedModel) -> None:
     made = engine(loaded, slots=8, chunk=32)
-    jobs = [Job(tuple(range(100)), 5, WARM, seed=seed, end_ids=loaded.end_ids) for seed in range(16)]
+    jobs = [
+        Job(tuple(range(100)), 5, WARM, seed=seed, end_ids=loaded.end_ids) for seed in range(16)
+    ]
     replies = await said(made, jobs)
     assert made.counts.prefilled == sum(one.prefilled for one in replies) == 100 + 15
     assert sum(one.reused for one in replies) == 15 * 99
@@ -181,7 +237,9 @@ async def test_stop_words_end_a_reply_wherever_they_are_cut(loaded: LoadedModel)
     free = (await said(engine(loaded), [Job((1, 2, 3), 40, WARM, seed=4)]))[0]
     text = loaded.tokenizer.decode(free.ids)
     word = text[10:13]
-    stopped = (await said(engine(loaded), [Job((1, 2, 3), 40, WARM, seed=4, stop=(word, "never said"))]))[0]
+    stopped = (
+        await said(engine(loaded), [Job((1, 2, 3), 40, WARM, seed=4, stop=(word, "never said"))])
+    )[0]
     assert stopped.finish == "stop"
     assert word in loaded.tokenizer.decode(stopped.ids)
     assert word not in loaded.tokenizer.decode(stopped.ids[:-1])
@@ -190,7 +248,9 @@ async def test_stop_words_end_a_reply_wherever_they_are_cut(loaded: LoadedModel)
 async def test_a_prompt_that_can_never_fit_fails_alone(loaded: LoadedModel) -> None:
     made = engine(loaded, context=32)
     fits, too_long = await asyncio.gather(
-        made.generate(Job(tuple(range(20)), 5, GREEDY)), made.generate(Job(tuple(range(32)), 5, GREEDY)), return_exceptions=True
+        made.generate(Job(tuple(range(20)), 5, GREEDY)),
+        made.generate(Job(tuple(range(32)), 5, GREEDY)),
+        return_exceptions=True,
     )
     made.close()
     assert len(fits.ids) == 5
@@ -216,7 +276,9 @@ class Faulty:
 
 
 @pytest.mark.parametrize("kind", ["qwen3", "hybrid"])
-async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_the_others(tmp_path: Path, kind: str) -> None:
+async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_the_others(
+    tmp_path: Path, kind: str
+) -> None:
     one = load(str(tiny(tmp_path, kind)), Settings())
     draw = random.Random(3)
 
@@ -224,10 +286,21 @@ async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_t
         if draw.random() < 0.03:
             raise torch.OutOfMemoryError("injected")
 
-    made = Engine(Faulty(rows_for(one, Settings(slots=16, context=96)), sometimes), one.tokenizer.decode, chunk=32)
+    made = Engine(
+        Faulty(rows_for(one, Settings(slots=16, context=96)), sometimes),
+        one.tokenizer.decode,
+        chunk=32,
+    )
     agents = 200 if kind == "qwen3" else 40
     jobs = [
-        Job(tuple(draw.choices(range(WORDS), k=draw.randrange(1, 50))), draw.randrange(1, 25), WARM, seed=n, end_ids=one.end_ids, group=str(n % 9))
+        Job(
+            tuple(draw.choices(range(WORDS), k=draw.randrange(1, 50))),
+            draw.randrange(1, 25),
+            WARM,
+            seed=n,
+            end_ids=one.end_ids,
+            group=str(n % 9),
+        )
         for n in range(agents)
     ]
     tasks = [asyncio.create_task(made.generate(job)) for job in jobs]
@@ -239,7 +312,11 @@ async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_t
     assert made.counts.out_of_memory > 1
     assert (made._seating.active, len(made._seating.queue)) == (0, 0)
     made.close()
-    through = [(job, reply) for number, (job, reply) in enumerate(zip(jobs, outcomes, strict=True)) if number not in gone]
+    through = [
+        (job, reply)
+        for number, (job, reply) in enumerate(zip(jobs, outcomes, strict=True))
+        if number not in gone
+    ]
     solo = await said(engine(one, slots=4, context=96), [job for job, _ in through])
     assert [getattr(reply, "ids", reply) for _, reply in through] == [reply.ids for reply in solo]
 
@@ -249,19 +326,35 @@ async def test_what_never_fits_the_memory_fails_and_the_others_go_on(loaded: Loa
         if positions.max() >= 60:
             raise torch.OutOfMemoryError("injected")
 
-    made = Engine(Faulty(rows_for(loaded, Settings(slots=4, context=96)), large), loaded.tokenizer.decode, chunk=32)
-    jobs = [Job(tuple(range(length)), 5, GREEDY, group=str(length)) for length in (10, 80, 20, 58, 30)]
+    made = Engine(
+        Faulty(rows_for(loaded, Settings(slots=4, context=96)), large),
+        loaded.tokenizer.decode,
+        chunk=32,
+    )
+    jobs = [
+        Job(tuple(range(length)), 5, GREEDY, group=str(length)) for length in (10, 80, 20, 58, 30)
+    ]
     outcomes = await asyncio.gather(*map(made.generate, jobs), return_exceptions=True)
     made.close()
-    assert [type(one).__name__ for one in outcomes] == ["Generated", "ContextOverflow", "Generated", "ContextOverflow", "Generated"]
+    assert [type(one).__name__ for one in outcomes] == [
+        "Generated",
+        "ContextOverflow",
+        "Generated",
+        "ContextOverflow",
+        "Generated",
+    ]
 
 
 async def test_a_dead_device_thread_says_so_to_everybody(loaded: LoadedModel) -> None:
     def dies(ids: object, positions: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    made = Engine(Faulty(rows_for(loaded, Settings(slots=2, context=64)), dies), loaded.tokenizer.decode)
-    outcomes = await asyncio.gather(*(made.generate(Job((1, 2, 3), 5)) for _ in range(5)), return_exceptions=True)
+    made = Engine(
+        Faulty(rows_for(loaded, Settings(slots=2, context=64)), dies), loaded.tokenizer.decode
+    )
+    outcomes = await asyncio.gather(
+        *(made.generate(Job((1, 2, 3), 5)) for _ in range(5)), return_exceptions=True
+    )
     assert {type(one) for one in outcomes} == {UnreachableError}
     assert "died of ZeroDivisionError: a bug" in str(outcomes[0])
     with pytest.raises(UnreachableError, match="died"):
@@ -271,7 +364,10 @@ async def test_a_dead_device_thread_says_so_to_everybody(loaded: LoadedModel) ->
 
 async def test_closing_fails_what_waits_and_ends_the_thread(loaded: LoadedModel) -> None:
     made = engine(loaded)
-    waiting = [asyncio.create_task(made.generate(Job((1, 2, 3), 10_000 if n else 5, WARM, seed=n))) for n in range(9)]
+    waiting = [
+        asyncio.create_task(made.generate(Job((1, 2, 3), 10_000 if n else 5, WARM, seed=n)))
+        for n in range(9)
+    ]
     await asyncio.sleep(0.05)
     await asyncio.to_thread(made.close)
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
@@ -281,7 +377,9 @@ async def test_closing_fails_what_waits_and_ends_the_thread(loaded: LoadedModel)
 
 async def test_the_event_loop_never_waits_for_the_device(loaded: LoadedModel) -> None:
     made = engine(loaded, slots=2)
-    work = asyncio.gather(*(made.generate(Job(tuple(range(50)), 40, WARM, seed=n)) for n in range(10)))
+    work = asyncio.gather(
+        *(made.generate(Job(tuple(range(50)), 40, WARM, seed=n)) for n in range(10))
+    )
     longest = 0.0
     while not work.done():
         before = time.monotonic()
@@ -293,10 +391,14 @@ async def test_the_event_loop_never_waits_for_the_device(loaded: LoadedModel) ->
 
 async def test_scores_are_the_log_probabilities_of_what_follows(loaded: LoadedModel) -> None:
     prompt, options = tuple(range(40)), [(5,), (6, 7), (8, 9, 10)]
-    scored = await said(engine(loaded, chunk=16), [Job((*prompt, *option), 0, score_from=40) for option in options])
+    scored = await said(
+        engine(loaded, chunk=16), [Job((*prompt, *option), 0, score_from=40) for option in options]
+    )
     for option, one in zip(options, scored, strict=True):
         with torch.inference_mode():
-            table = loaded.model(torch.tensor([[*prompt, *option]])).logits[0].double().log_softmax(-1)
+            table = (
+                loaded.model(torch.tensor([[*prompt, *option]])).logits[0].double().log_softmax(-1)
+            )
         wanted = [float(table[39 + n, token]) for n, token in enumerate(option)]
         assert one.scores == pytest.approx(wanted, abs=1e-4)
     assert sum(one.prefilled for one in scored) < 2 * 40

@@ -33,6 +33,12 @@ def test_the_summary_of_a_reply() -> None:
     logprobs = np.array([-0.1] * 18 + [-2.0, -4.0], np.float32)
     found = reply_measures(logprobs, 10.0, 40.0)
     assert found == pytest.approx(
-        {"logprob_sum": -7.8, "logprob_mean": -0.39, "logprob_lowest_tenth": -3.0, "entropy_mean": 0.5, "self_certainty_mean": 2.0}
+        {
+            "logprob_sum": -7.8,
+            "logprob_mean": -0.39,
+            "logprob_lowest_tenth": -3.0,
+            "entropy_mean": 0.5,
+            "self_certainty_mean": 2.0,
+        }
     )
     assert reply_measures(np.zeros(0), 0.0, 0.0) == {}

@@ -30,8 +30,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny(tmp_path_factory.mktemp("tiny"))
 
 
-def asked(text: str, sampling: Sampling = GREEDY, *, begun: str | None = None, seed: int = 1) -> Request:
-    messages = (Message("user", text),) + ((Message("assistant", begun),) if begun is not None else ())
+def asked(
+    text: str, sampling: Sampling = GREEDY, *, begun: str | None = None, seed: int = 1
+) -> Request:
+    messages = (Message("user", text),) + (
+        (Message("assistant", begun),) if begun is not None else ()
+    )
     return Request(messages, sampling, seed, PLACE)
 
 
@@ -48,42 +52,78 @@ async def think_on(episode: Any, motion: Any, speaker: Any) -> None:
 
 def played(path: Path, protocol: Any, who: Agent, repeats: int = 1) -> Arena:
     arena = Arena(path)
-    summary = arena.run(Study("s", [Arm("a", protocol, [{"speaker": who}])], [MOTION], repeats=repeats))
+    summary = arena.run(
+        Study("s", [Arm("a", protocol, [{"speaker": who}])], [MOTION], repeats=repeats)
+    )
     assert (summary.failed, summary.done) == (0, repeats)
     return arena
 
 
 def test_a_study_of_a_local_model_is_recorded_like_any_other(tmp_path: Path, folder: Path) -> None:
-    arena = played(tmp_path / "a.duckdb", speak, agent(f"local/{folder}", sampling=Sampling(temperature=1.0, max_tokens=9)), repeats=3)
+    arena = played(
+        tmp_path / "a.duckdb",
+        speak,
+        agent(f"local/{folder}", sampling=Sampling(temperature=1.0, max_tokens=9)),
+        repeats=3,
+    )
     rows = arena.sql("select model_served, finish_reason, len(token_ids), text from turns").rows
     assert {row[0] for row in rows} == {f"local/{folder.name}"}
     assert len({row[3] for row in rows}) == 3
-    assert arena.sql("select distinct status, tokens_out - decode_steps, cost_usd, cost_source from calls").rows == (
-        ("ok", True, 0.0, "local"),
-    )
-    assert arena.sql("select sum(tokens_prefilled), sum(tokens_cached), any_value(tokens_in) from calls").rows == ((42, 78, 40),)
+    assert arena.sql(
+        "select distinct status, tokens_out - decode_steps, cost_usd, cost_source from calls"
+    ).rows == (("ok", True, 0.0, "local"),)
+    assert arena.sql(
+        "select sum(tokens_prefilled), sum(tokens_cached), any_value(tokens_in) from calls"
+    ).rows == ((42, 78, 40),)
     assert arena.sql("select distinct seeds from seats").rows == (("honoured",),)
-    sent = arena.sql("select sent->>'dtype', sent->>'device', (sent->>'temperature')::double from calls limit 1").rows
+    sent = arena.sql(
+        "select sent->>'dtype', sent->>'device', (sent->>'temperature')::double from calls limit 1"
+    ).rows
     assert sent == (("float32", "cpu", 1.0),)
     names = arena.sql("select name, count(*) from measures group by name order by name").rows
-    assert names == tuple((name, 3) for name in ("entropy_mean", "logprob_lowest_tenth", "logprob_mean", "logprob_sum", "self_certainty_mean"))
+    assert names == tuple(
+        (name, 3)
+        for name in (
+            "entropy_mean",
+            "logprob_lowest_tenth",
+            "logprob_mean",
+            "logprob_sum",
+            "self_certainty_mean",
+        )
+    )
 
 
 def test_thinking_in_parts_says_what_thinking_at_once_says(tmp_path: Path, folder: Path) -> None:
     parts = played(tmp_path / "a.duckdb", think_on, agent(f"local/{folder}", sampling=GREEDY))
-    whole = played(tmp_path / "b.duckdb", speak, agent(f"local/{folder}", sampling=replace(GREEDY, max_tokens=48)))
+    whole = played(
+        tmp_path / "b.duckdb",
+        speak,
+        agent(f"local/{folder}", sampling=replace(GREEDY, max_tokens=48)),
+    )
     one = whole.sql("select text, token_ids from turns").rows[0]
     four = parts.sql("select text, token_ids, finish_reason from turns order by step").rows
     assert [token for row in four for token in row[1]] == one[1]
     # A character may be cut in two where a part ends, so that only the tokens are all of it.
     assert [row[0] for row in four] == [tokenizer().decode(row[1]) for row in four]
     assert {row[2] for row in four} == {"length"}
-    assert parts.sql("select sum(tokens_prefilled) from calls").rows[0][0] <= whole.sql("select tokens_in from calls").rows[0][0] + 3
+    assert (
+        parts.sql("select sum(tokens_prefilled) from calls").rows[0][0]
+        <= whole.sql("select tokens_in from calls").rows[0][0] + 3
+    )
     seen = parts.sql("select step, seen_step, face from saw order by all").rows
-    assert seen == ((1, 0, "verbatim"), (2, 0, "verbatim"), (2, 1, "verbatim"), (3, 0, "verbatim"), (3, 1, "verbatim"), (3, 2, "verbatim"))
+    assert seen == (
+        (1, 0, "verbatim"),
+        (2, 0, "verbatim"),
+        (2, 1, "verbatim"),
+        (3, 0, "verbatim"),
+        (3, 1, "verbatim"),
+        (3, 2, "verbatim"),
+    )
 
 
-def test_a_thought_is_replayed_and_goes_on_from_the_stored_tokens(tmp_path: Path, folder: Path) -> None:
+def test_a_thought_is_replayed_and_goes_on_from_the_stored_tokens(
+    tmp_path: Path, folder: Path
+) -> None:
     broken = [True]
 
     async def breaks_off(episode: Any, motion: Any, speaker: Any) -> None:
@@ -91,12 +131,21 @@ def test_a_thought_is_replayed_and_goes_on_from_the_stored_tokens(tmp_path: Path
         for part in range(4):
             if part == 2 and broken and isinstance(speaker.agent.model, LocalModel):
                 raise RuntimeError(broken.pop())
-            turn = await episode.ask(speaker, motion.text, phase="think", round=part, prefill=thought)
+            turn = await episode.ask(
+                speaker, motion.text, phase="think", round=part, prefill=thought
+            )
             thought.append(verbatim(turn))
 
     who = agent(f"local/{folder}", sampling=GREEDY)
-    whole = played(tmp_path / "a.duckdb", think_on, who).sql("select token_ids from turns order by step").rows
-    arena, study = Arena(tmp_path / "b.duckdb"), Study("s", [Arm("a", breaks_off, [{"speaker": who}])], [MOTION])
+    whole = (
+        played(tmp_path / "a.duckdb", think_on, who)
+        .sql("select token_ids from turns order by step")
+        .rows
+    )
+    arena, study = (
+        Arena(tmp_path / "b.duckdb"),
+        Study("s", [Arm("a", breaks_off, [{"speaker": who}])], [MOTION]),
+    )
     assert arena.run(study).failed == 1
     again = arena.run(study, selection=RunSelection(retry_failed=True, accept_code_change=True))
     assert (again.done, again.replies, again.replayed) == (1, 2, 2)
@@ -119,7 +168,11 @@ async def test_options_are_chosen_by_their_probability(folder: Path) -> None:
     one = model(f"local/{folder}")
     assert isinstance(one, LocalModel)
     reply = await one(asked("Is it true?", Sampling(choices=("True", "False", "the"))))
-    shares = {name.removeprefix("probability of "): value for name, value in reply.measures.items() if name.startswith("probability")}
+    shares = {
+        name.removeprefix("probability of "): value
+        for name, value in reply.measures.items()
+        if name.startswith("probability")
+    }
     assert math.isclose(sum(shares.values()), 1.0)
     assert reply.text == max(shares, key=shares.__getitem__)
     ids = one._tokenizer.ids(asked("Is it true?"), one.name)
@@ -139,19 +192,27 @@ async def test_logprobs_come_with_alternatives(folder: Path) -> None:
     for choice in reply.logprobs:
         assert choice.logprob == pytest.approx(choice.alternatives[0].logprob, abs=1e-4)
         assert len(choice.alternatives) == 3
-    assert sum(choice.logprob for choice in reply.logprobs) == pytest.approx(reply.measures["logprob_sum"], abs=1e-3)
+    assert sum(choice.logprob for choice in reply.logprobs) == pytest.approx(
+        reply.measures["logprob_sum"], abs=1e-3
+    )
 
 
 async def test_thoughts_in_tags_are_set_apart(folder: Path) -> None:
     one = model(f"local/{folder}")
     await one.open()
     whole = await one(asked("hello", replace(GREEDY, max_tokens=30)))
-    for text, reasoning, rest in (("<think>so</think>\n\nyes", "so", "yes"), ("so\n</think>yes", "so", "yes"), ("yes", None, "yes")):
+    for text, reasoning, rest in (
+        ("<think>so</think>\n\nyes", "so", "yes"),
+        ("so\n</think>yes", "so", "yes"),
+        ("yes", None, "yes"),
+    ):
         one._tokenizer.decode_after = lambda before, ids, text=text: text
         reply = await one(asked("hello"))
         assert (reply.reasoning, reply.text) == (reasoning, rest)
         assert (await one(asked("hello", begun="<think>"))).text == text
-        assert (await one(asked("hello", replace(GREEDY, stop=("</think>",))))).text == text.partition("</think>")[0]
+        assert (
+            await one(asked("hello", replace(GREEDY, stop=("</think>",))))
+        ).text == text.partition("</think>")[0]
     del one._tokenizer.decode_after
     assert (await one(asked("hello", replace(GREEDY, max_tokens=30)))).text == whole.text
     await one.close()
@@ -206,7 +267,9 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         Arena(tmp_path / "a.duckdb").run(study)
 
 
-def test_a_model_that_is_not_on_disk_with_the_network_closed_is_one_clear_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_not_on_disk_with_the_network_closed_is_one_clear_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     study = Study("s", [Arm("a", speak, [{"speaker": agent("local/nobody/nothing-1b")}])], [MOTION])
     with pytest.raises(StudyError, match="neither a folder nor in the hub's cache") as caught:
@@ -216,9 +279,13 @@ def test_a_model_that_is_not_on_disk_with_the_network_closed_is_one_clear_senten
 
 
 @pytest.mark.parametrize("reference", ["toy/sum", "local/a/b"])
-def test_without_torch_one_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, reference: str) -> None:
+def test_without_torch_one_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, reference: str
+) -> None:
     monkeypatch.setattr("agents.local.model.find_spec", lambda package: None)
-    with pytest.raises(StudyError, match=r"needs torch and transformers: pip install 'peer-arena\[local\]'"):
+    with pytest.raises(
+        StudyError, match=r"needs torch and transformers: pip install 'peer-arena\[local\]'"
+    ):
         model(reference + "?slots=77")
 
 
@@ -227,7 +294,12 @@ def test_naming_a_local_model_imports_nothing_heavy(folder: Path) -> None:
     import sys
 
     code = f"import sys; from agents import agent; agent('local/{folder}'); print([m for m in ('torch', 'transformers') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 async def test_runs_that_overlap_share_an_engine_and_the_last_one_closes_it(folder: Path) -> None:
@@ -245,7 +317,9 @@ async def test_runs_that_overlap_share_an_engine_and_the_last_one_closes_it(fold
 def test_two_studies_at_once_do_not_stop_each_other(tmp_path: Path, folder: Path) -> None:
     who = agent(f"local/{folder}?slots=2", sampling=Sampling(temperature=1.0, max_tokens=20))
     with ThreadPoolExecutor(2) as threads:
-        arenas = list(threads.map(lambda n: played(tmp_path / f"{n}.duckdb", think_on, who, n), (1, 8)))
+        arenas = list(
+            threads.map(lambda n: played(tmp_path / f"{n}.duckdb", think_on, who, n), (1, 8))
+        )
     for arena in arenas:
         assert arena.sql("select count(*) from calls where status <> 'ok'").rows == ((0,),)
 

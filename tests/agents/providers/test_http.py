@@ -17,7 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.providers.http import HttpModel, http_model, key_for
-from agents.providers.wire import read_fault, read_reply, retry_after_seconds, stated_cost, token_choices
+from agents.providers.wire import (
+    read_fault,
+    read_reply,
+    retry_after_seconds,
+    stated_cost,
+    token_choices,
+)
 from arena.errors import (
     BadReplyError,
     ContextOverflowError,
@@ -54,27 +60,62 @@ async def test_a_reply_is_read_with_all_its_counts() -> None:
         "completion_tokens": 9,
         "completion_tokens_details": {"reasoning_tokens": 5},
     }
-    choice = {"message": {"content": "a spéech", "reasoning_content": "hm"}, "finish_reason": "stop"}
-    async with chat_server(lambda body: {"model": "llama-8b", "choices": [choice], "usage": usage}) as server, connected(server) as model:
+    choice = {
+        "message": {"content": "a spéech", "reasoning_content": "hm"},
+        "finish_reason": "stop",
+    }
+    async with (
+        chat_server(
+            lambda body: {"model": "llama-8b", "choices": [choice], "usage": usage}
+        ) as server,
+        connected(server) as model,
+    ):
         reply = await model(ask())
-    assert (reply.text, reply.reasoning, reply.model_served, reply.finish_reason) == ("a spéech", "hm", "llama-8b", "stop")
-    assert (reply.tokens_in, reply.tokens_cached, reply.tokens_out, reply.tokens_reasoning) == (40, 32, 9, 5)
+    assert (reply.text, reply.reasoning, reply.model_served, reply.finish_reason) == (
+        "a spéech",
+        "hm",
+        "llama-8b",
+        "stop",
+    )
+    assert (reply.tokens_in, reply.tokens_cached, reply.tokens_out, reply.tokens_reasoning) == (
+        40,
+        32,
+        9,
+        5,
+    )
     assert (reply.http_status, reply.cost_usd) == (200, None)
 
 
-ODD_USAGES = [None, {}, [], {"prompt_tokens": None, "completion_tokens": "9"}, {"prompt_tokens": -1, "completion_tokens": True}]
+ODD_USAGES = [
+    None,
+    {},
+    [],
+    {"prompt_tokens": None, "completion_tokens": "9"},
+    {"prompt_tokens": -1, "completion_tokens": True},
+]
 
 
 @pytest.mark.parametrize("usage", ODD_USAGES)
 def test_a_count_that_was_not_given_is_missing_and_not_zero(usage: object) -> None:
-    reply = read_reply(json.dumps({"choices": [{"message": {"content": "speech"}}], "usage": usage}).encode(), endpoint="it")
-    assert (reply.tokens_in, reply.tokens_out, reply.tokens_cached, reply.model_served, reply.reasoning) == (None,) * 5
+    reply = read_reply(
+        json.dumps({"choices": [{"message": {"content": "speech"}}], "usage": usage}).encode(),
+        endpoint="it",
+    )
+    assert (
+        reply.tokens_in,
+        reply.tokens_out,
+        reply.tokens_cached,
+        reply.model_served,
+        reply.reasoning,
+    ) == (None,) * 5
 
 
 async def test_only_settings_that_were_made_are_sent() -> None:
     async with chat_server(lambda body: "speech") as server, connected(server) as model:
         await model(ask())
-        await model(ask(sampling=Sampling(temperature=0.0, top_p=0.9, max_tokens=50, stop=("END",))))
+        await model(
+            ask(sampling=Sampling(temperature=0.0, top_p=0.9, max_tokens=50, stop=("END",)))
+        )
     messages = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "motion"}]
     assert server.requests[0].body == {"model": "llama", "messages": messages, "seed": 7}
     settings = {"temperature": 0.0, "top_p": 0.9, "max_tokens": 50, "stop": ["END"]}
@@ -82,7 +123,12 @@ async def test_only_settings_that_were_made_are_sent() -> None:
 
 
 SPOKEN = [
-    {"token": "Yes", "logprob": -0.25, "bytes": None, "top_logprobs": [{"token": "Yes", "logprob": -0.25}, {"token": "No", "logprob": -2}]}
+    {
+        "token": "Yes",
+        "logprob": -0.25,
+        "bytes": None,
+        "top_logprobs": [{"token": "Yes", "logprob": -0.25}, {"token": "No", "logprob": -2}],
+    }
 ]
 
 
@@ -101,15 +147,39 @@ async def test_a_begun_reply_is_gone_on_with_where_the_server_can() -> None:
 
 
 async def test_log_probabilities_are_asked_for_and_read() -> None:
-    choice = {"message": {"content": "Yes"}, "finish_reason": "stop", "logprobs": {"content": SPOKEN}}
-    async with chat_server(lambda body: {"choices": [choice]}) as server, connected(server) as model:
+    choice = {
+        "message": {"content": "Yes"},
+        "finish_reason": "stop",
+        "logprobs": {"content": SPOKEN},
+    }
+    async with (
+        chat_server(lambda body: {"choices": [choice]}) as server,
+        connected(server) as model,
+    ):
         reply = await model(ask(sampling=Sampling(logprobs=2)))
-    assert (server.requests[0].body["logprobs"], server.requests[0].body["top_logprobs"]) == (True, 2)
-    assert reply.logprobs == (TokenChoice("Yes", -0.25, (Alternative("Yes", -0.25), Alternative("No", -2.0))),)
+    assert (server.requests[0].body["logprobs"], server.requests[0].body["top_logprobs"]) == (
+        True,
+        2,
+    )
+    assert reply.logprobs == (
+        TokenChoice("Yes", -0.25, (Alternative("Yes", -0.25), Alternative("No", -2.0))),
+    )
 
 
-ODD_TOKENS = [None, {}, [], "x", [None], [{"token": 1, "logprob": -1}], [{"token": "a"}], [{"token": "a", "logprob": 0.5}]]
-ODD_TOKENS += [[{"token": "a", "logprob": value}] for value in (float("nan"), float("-inf"), True, "-1", -(10**400))]
+ODD_TOKENS = [
+    None,
+    {},
+    [],
+    "x",
+    [None],
+    [{"token": 1, "logprob": -1}],
+    [{"token": "a"}],
+    [{"token": "a", "logprob": 0.5}],
+]
+ODD_TOKENS += [
+    [{"token": "a", "logprob": value}]
+    for value in (float("nan"), float("-inf"), True, "-1", -(10**400))
+]
 ODD_TOKENS += [
     [{"token": "a", "logprob": -1, "top_logprobs": [{"token": "b", "logprob": 3}]}],
     [{"token": KEY[:9], "logprob": -1}, {"token": KEY[9:], "logprob": -1}],
@@ -122,26 +192,52 @@ def test_tokens_that_make_no_sense_or_spell_the_key_are_missing(found: object) -
 
 
 def test_a_log_probability_that_was_rounded_above_zero_is_zero() -> None:
-    assert token_choices([{"token": "a\ud83d", "logprob": 1e-6}], None) == (TokenChoice("a\ufffd", 0.0),)
+    assert token_choices([{"token": "a\ud83d", "logprob": 1e-6}], None) == (
+        TokenChoice("a\ufffd", 0.0),
+    )
 
 
 COSTS = [
     (0.0012, 0.0012),
     (0, 0.0),
     ({"total_cost": 0.005, "currency": "USD"}, 0.005),
-    *((odd, None) for odd in (None, -1, True, "0.1", float("nan"), float("inf"), 10**400, {}, {"total_cost": "1"}, [1])),
+    *(
+        (odd, None)
+        for odd in (
+            None,
+            -1,
+            True,
+            "0.1",
+            float("nan"),
+            float("inf"),
+            10**400,
+            {},
+            {"total_cost": "1"},
+            [1],
+        )
+    ),
 ]
 
 
 @pytest.mark.parametrize(("stated", "cost"), COSTS)
-def test_what_a_provider_says_a_call_cost_is_kept_and_nothing_else(stated: object, cost: float | None) -> None:
-    reply = read_reply(json.dumps({"choices": [{"message": {"content": "speech"}}], "usage": {"cost": stated}}).encode(), endpoint="it")
+def test_what_a_provider_says_a_call_cost_is_kept_and_nothing_else(
+    stated: object, cost: float | None
+) -> None:
+    reply = read_reply(
+        json.dumps(
+            {"choices": [{"message": {"content": "speech"}}], "usage": {"cost": stated}}
+        ).encode(),
+        endpoint="it",
+    )
     assert (reply.cost_usd, reply.cost_source) == (cost, None if cost is None else "provider")
 
 
 def test_with_a_key_of_ones_own_the_provider_behind_openrouter_is_paid_as_well() -> None:
     usage = {"cost": 0.001, "cost_details": {"upstream_inference_cost": 0.02}}
-    assert (stated_cost(usage), stated_cost(usage | {"is_byok": True})) == (0.001, pytest.approx(0.021))
+    assert (stated_cost(usage), stated_cost(usage | {"is_byok": True})) == (
+        0.001,
+        pytest.approx(0.021),
+    )
 
 
 BILLED = {"model": "m", "usage": {"prompt_tokens": 40, "completion_tokens": 9, "cost": 0.5}}
@@ -154,23 +250,32 @@ NOT_USABLE_BUT_BILLED = [
 
 
 @pytest.mark.parametrize(("answer", "kind"), NOT_USABLE_BUT_BILLED)
-async def test_a_reply_that_is_of_no_use_keeps_what_it_is_billed_for(answer: dict[str, object], kind: type[ModelError]) -> None:
+async def test_a_reply_that_is_of_no_use_keeps_what_it_is_billed_for(
+    answer: dict[str, object], kind: type[ModelError]
+) -> None:
     async with chat_server(lambda body: answer | BILLED) as server, connected(server) as model:
         with pytest.raises(kind) as caught:
             await model(ask())
     finish = "length" if kind is EmptyReplyError else None
-    assert caught.value.reply == Reply("", None, "m", finish, 200, 40, None, 9, None, 0.5, "provider")
+    assert caught.value.reply == Reply(
+        "", None, "m", finish, 200, 40, None, 9, None, 0.5, "provider"
+    )
 
 
 async def test_a_fault_that_counted_nothing_is_not_billed() -> None:
-    async with chat_server(lambda body: {"choices": [], "usage": {}}) as server, connected(server) as model:
+    async with (
+        chat_server(lambda body: {"choices": [], "usage": {}}) as server,
+        connected(server) as model,
+    ):
         with pytest.raises(BadReplyError) as caught:
             await model(ask())
     assert caught.value.reply is None
 
 
 @pytest.mark.parametrize(("fault", "kind", "status"), FAULTS, ids=FAULT_NAMES)
-async def test_each_fault_becomes_its_error_after_one_request(fault: Fault, kind: type[ModelError], status: int | None) -> None:
+async def test_each_fault_becomes_its_error_after_one_request(
+    fault: Fault, kind: type[ModelError], status: int | None
+) -> None:
     async with chat_server(lambda body: fault) as server:
         async with connected(server, timeout_s=1.0) as model:
             with pytest.raises(ModelError) as caught:
@@ -214,29 +319,53 @@ async def test_an_endless_answer_is_not_kept() -> None:
 
 
 async def test_the_wait_that_a_server_asks_for_is_passed_on() -> None:
-    async with chat_server(lambda body: Fault("429-after", retry_after="2.5")) as server, connected(server) as model:
+    async with (
+        chat_server(lambda body: Fault("429-after", retry_after="2.5")) as server,
+        connected(server) as model,
+    ):
         with pytest.raises(RateLimitedError) as caught:
             await model(ask())
     assert caught.value.retry_after_s == 2.5
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-3", "nan", "inf", "1e400", "0x10", "9" * 400, "Mon, 99 Zed 2026 00:00:00 GMT"])
+@pytest.mark.parametrize(
+    "value",
+    ["", "soon", "-3", "nan", "inf", "1e400", "0x10", "9" * 400, "Mon, 99 Zed 2026 00:00:00 GMT"],
+)
 def test_a_wait_that_makes_no_sense_is_no_wait(value: str) -> None:
     assert retry_after_seconds({"Retry-After": value}) is None
 
 
 def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
     now = datetime.now(UTC)
-    assert retry_after_seconds({"Retry-After": format_datetime(now + timedelta(seconds=60), usegmt=True)}) == pytest.approx(60, abs=2)
-    assert retry_after_seconds({"Retry-After": format_datetime(now - timedelta(days=1), usegmt=True)}) == 0.0
+    assert retry_after_seconds(
+        {"Retry-After": format_datetime(now + timedelta(seconds=60), usegmt=True)}
+    ) == pytest.approx(60, abs=2)
+    assert (
+        retry_after_seconds({"Retry-After": format_datetime(now - timedelta(days=1), usegmt=True)})
+        == 0.0
+    )
 
 
 @pytest.mark.parametrize(
     ("status", "said"),
     [
         (400, {"error": {"message": "too many", "code": "context_length_exceeded"}}),
-        (400, {"object": "error", "message": "This model's maximum context length is 16384 tokens. However, you requested 122946 tokens"}),
-        (400, {"error": {"message": "The decoder prompt (length 10127) is longer than the maximum model length of 8192."}}),
+        (
+            400,
+            {
+                "object": "error",
+                "message": "This model's maximum context length is 16384 tokens. However, you requested 122946 tokens",
+            },
+        ),
+        (
+            400,
+            {
+                "error": {
+                    "message": "The decoder prompt (length 10127) is longer than the maximum model length of 8192."
+                }
+            },
+        ),
         (
             400,
             {
@@ -246,17 +375,71 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
                 }
             },
         ),
-        (500, {"error": {"code": 500, "message": "Context size has been exceeded.", "type": "server_error"}}),
-        (400, {"object": "error", "message": "The input (61709 tokens) is longer than the model's context length (40960 tokens)."}),
-        (400, {"message": "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens).", "object": "error"}),
-        (400, {"error": {"message": "Your input exceeds the context window of this model. Please adjust your input and try again."}}),
-        (400, {"type": "error", "error": {"message": "input length and `max_tokens` exceed context limit: 199211 + 20000 > 200000"}}),
-        (400, {"error": {"code": 400, "message": "The input token count (1234567) exceeds the maximum number of tokens allowed (1048576)."}}),
-        (422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 3000"}),
+        (
+            500,
+            {
+                "error": {
+                    "code": 500,
+                    "message": "Context size has been exceeded.",
+                    "type": "server_error",
+                }
+            },
+        ),
+        (
+            400,
+            {
+                "object": "error",
+                "message": "The input (61709 tokens) is longer than the model's context length (40960 tokens).",
+            },
+        ),
+        (
+            400,
+            {
+                "message": "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens).",
+                "object": "error",
+            },
+        ),
+        (
+            400,
+            {
+                "error": {
+                    "message": "Your input exceeds the context window of this model. Please adjust your input and try again."
+                }
+            },
+        ),
+        (
+            400,
+            {
+                "type": "error",
+                "error": {
+                    "message": "input length and `max_tokens` exceed context limit: 199211 + 20000 > 200000"
+                },
+            },
+        ),
+        (
+            400,
+            {
+                "error": {
+                    "code": 400,
+                    "message": "The input token count (1234567) exceeds the maximum number of tokens allowed (1048576).",
+                }
+            },
+        ),
+        (
+            422,
+            {
+                "error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 3000"
+            },
+        ),
     ],
 )
-def test_the_servers_wordings_of_a_full_context_are_known(status: int, said: dict[str, object]) -> None:
-    assert type(read_fault(status, {}, json.dumps(said).encode(), endpoint="it", key=None)) is ContextOverflowError
+def test_the_servers_wordings_of_a_full_context_are_known(
+    status: int, said: dict[str, object]
+) -> None:
+    assert (
+        type(read_fault(status, {}, json.dumps(said).encode(), endpoint="it", key=None))
+        is ContextOverflowError
+    )
 
 
 def test_an_error_document_at_status_200_is_quoted() -> None:
@@ -267,13 +450,26 @@ def test_an_error_document_at_status_200_is_quoted() -> None:
 
 
 def test_a_servers_words_are_cut_and_cleaned() -> None:
-    words = str(read_fault(400, {}, b"\x1b[31m" + "\u202eevil\r\n\x00".encode() + b"x" * 5000, endpoint="it", key=None))
+    words = str(
+        read_fault(
+            400,
+            {},
+            b"\x1b[31m" + "\u202eevil\r\n\x00".encode() + b"x" * 5000,
+            endpoint="it",
+            key=None,
+        )
+    )
     assert words.isprintable()
     assert len(words) < 260
 
 
 async def test_lone_surrogates_go_neither_in_nor_out() -> None:
-    document = json.dumps({"model": "m\ud800", "choices": [{"message": {"content": "cut \ud83d", "reasoning": "\udfff"}}]}).encode()
+    document = json.dumps(
+        {
+            "model": "m\ud800",
+            "choices": [{"message": {"content": "cut \ud83d", "reasoning": "\udfff"}}],
+        }
+    ).encode()
     reply = read_reply(document, endpoint="it")
     f"{reply.text}{reply.reasoning}{reply.model_served}".encode()
     async with chat_server(lambda body: "speech") as server, connected(server) as model:
@@ -282,12 +478,18 @@ async def test_lone_surrogates_go_neither_in_nor_out() -> None:
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-JSON = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
+JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5
+)
 MESSAGE = JSON | st.fixed_dictionaries({"content": JSON, "reasoning": JSON})
 TOKEN = st.fixed_dictionaries({"token": JSON, "logprob": JSON}, optional={"top_logprobs": JSON})
 LOGPROBS = JSON | st.fixed_dictionaries({"content": JSON | st.lists(TOKEN)})
-CHOICE = st.fixed_dictionaries({}, optional={"message": MESSAGE, "finish_reason": JSON, "logprobs": LOGPROBS})
-DOCUMENT = st.fixed_dictionaries({}, optional={"choices": JSON | st.lists(CHOICE), "usage": JSON, "model": JSON, "error": JSON})
+CHOICE = st.fixed_dictionaries(
+    {}, optional={"message": MESSAGE, "finish_reason": JSON, "logprobs": LOGPROBS}
+)
+DOCUMENT = st.fixed_dictionaries(
+    {}, optional={"choices": JSON | st.lists(CHOICE), "usage": JSON, "model": JSON, "error": JSON}
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -298,7 +500,10 @@ def test_whatever_json_comes_is_a_reply_with_text_or_a_model_error(document: obj
     except ModelError:
         return
     assert reply.text.strip()
-    assert all(isinstance(word, str | None) for word in (reply.reasoning, reply.model_served, reply.finish_reason))
+    assert all(
+        isinstance(word, str | None)
+        for word in (reply.reasoning, reply.model_served, reply.finish_reason)
+    )
 
 
 @given(st.binary(), st.sampled_from([b"", b'{"choices":', b"[" * 3000]))
@@ -307,7 +512,9 @@ def test_whatever_bytes_come_are_a_model_error(tail: bytes, head: bytes) -> None
         read_reply(head + tail, endpoint="it")
 
 
-async def test_calls_one_after_another_share_a_connection_and_calls_at_once_are_not_limited() -> None:
+async def test_calls_one_after_another_share_a_connection_and_calls_at_once_are_not_limited() -> (
+    None
+):
     async with chat_server(lambda body: body["messages"][1]["content"], latency_s=0.1) as server:
         async with connected(server) as model:
             await model(ask("first"))
@@ -369,7 +576,10 @@ async def test_the_key_is_sent_and_never_said(fault: str, monkeypatch: pytest.Mo
             await model(ask())
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert "[key]" in str(caught.value)
-    assert not any(KEY[:12] in said for said in [*everything_said(caught.value), repr(model), str(model), model.name])
+    assert not any(
+        KEY[:12] in said
+        for said in [*everything_said(caught.value), repr(model), str(model), model.name]
+    )
 
 
 async def test_a_refused_key_names_the_variable_to_set() -> None:
@@ -390,13 +600,20 @@ async def test_a_refused_key_names_the_variable_to_set() -> None:
         ("http://8.8.8.8/v1", False),
     ],
 )
-def test_the_key_goes_only_where_nobody_can_overhear_it(url: str, sent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_goes_only_where_nobody_can_overhear_it(
+    url: str, sent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ARENA_HTTP_API_KEY", f" {KEY}\n")
     assert key_for("http/m", urlsplit(url)) == (KEY if sent else None)
 
 
-def test_a_public_server_without_a_key_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StudyError, match=r"http/m at https://api\.example\.com needs a key.*export ARENA_HTTP_API_KEY"):
+def test_a_public_server_without_a_key_is_refused_before_anything_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(
+        StudyError,
+        match=r"http/m at https://api\.example\.com needs a key.*export ARENA_HTTP_API_KEY",
+    ):
         http_model("m@https://api.example.com/v1")
     assert http_model("m@https://localhost/v1").name == "http/m"
     monkeypatch.setenv("ARENA_HTTP_API_KEY", "two\nlines")
@@ -406,8 +623,20 @@ def test_a_public_server_without_a_key_is_refused_before_anything_is_sent(monkey
 
 NOT_USABLE = [
     *("", "m", "m@", "m@127.0.0.1:8000", "@http://h/v1", "m\n@http://h/v1", " m@http://h/v1"),
-    *("m@ftp://h/v1", "m@http://", "m@http://h:99999/v1", "m@http://[::1/v1", "m@http://h /v1", "m@http://h\n/v1"),
-    *("m@http://u:secret@h/v1", "m@http://h/v1?key=secret", "m@http://h/v1#secret", "http://u:secret@h/v1"),
+    *(
+        "m@ftp://h/v1",
+        "m@http://",
+        "m@http://h:99999/v1",
+        "m@http://[::1/v1",
+        "m@http://h /v1",
+        "m@http://h\n/v1",
+    ),
+    *(
+        "m@http://u:secret@h/v1",
+        "m@http://h/v1?key=secret",
+        "m@http://h/v1#secret",
+        "http://u:secret@h/v1",
+    ),
 ]
 
 
@@ -446,7 +675,10 @@ def test_the_numbered_server_never_repeats_a_number_and_logs_both_ends(tmp_path:
             while log.read_text().count('"reply"') < served and time.monotonic() < until:
                 time.sleep(0.01)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    numbers = {event: {line["number"] for line in lines if line["event"] == event} for event in ("request", "reply")}
+    numbers = {
+        event: {line["number"] for line in lines if line["event"] == event}
+        for event in ("request", "reply")
+    }
     assert len(set(texts)) == 10
     assert numbers["request"] == numbers["reply"]
     assert all(any(f"speech-{number}<" in text for text in texts) for number in numbers["reply"])

@@ -40,9 +40,20 @@ def test_what_the_environment_has_stays(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "line", [KEY, f"={KEY}", f"export {KEY}", f"1A={KEY}", f"A B={KEY}", "PLANTED_TWO_API_KEY=", f"PLANTED_TWO_API_KEY={KEY}é"]
+    "line",
+    [
+        KEY,
+        f"={KEY}",
+        f"export {KEY}",
+        f"1A={KEY}",
+        f"A B={KEY}",
+        "PLANTED_TWO_API_KEY=",
+        f"PLANTED_TWO_API_KEY={KEY}é",
+    ],
 )
-def test_another_line_is_told_by_its_number_alone_and_nothing_is_set(line: str, tmp_path: Path) -> None:
+def test_another_line_is_told_by_its_number_alone_and_nothing_is_set(
+    line: str, tmp_path: Path
+) -> None:
     with pytest.raises(StudyError, match=r"line 2 .* is not NAME=value") as caught:
         load_keys(file_of(tmp_path, f"{NAMES[0]}={KEY}\n{line}\n"))
     assert KEY not in str(caught.value)
@@ -51,7 +62,9 @@ def test_another_line_is_told_by_its_number_alone_and_nothing_is_set(line: str, 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
 def test_a_file_that_others_can_read_is_refused(mode: int, tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=rf"can be read by others \(mode {mode:o}\): run `chmod 600 "):
+    with pytest.raises(
+        StudyError, match=rf"can be read by others \(mode {mode:o}\): run `chmod 600 "
+    ):
         load_keys(file_of(tmp_path, f"{NAMES[0]}={KEY}\n", mode))
 
 

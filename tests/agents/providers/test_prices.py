@@ -25,19 +25,39 @@ def entries(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, object]]:
 
 
 def entry(provider: str, **fields: object) -> dict[str, object]:
-    return {"litellm_provider": provider, "mode": "chat", "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, **fields}
+    return {
+        "litellm_provider": provider,
+        "mode": "chat",
+        "input_cost_per_token": 1e-6,
+        "output_cost_per_token": 2e-6,
+        **fields,
+    }
 
 
 def test_a_price_has_all_that_the_map_says(entries: dict[str, dict[str, object]]) -> None:
-    more = {"cache_read_input_token_cost": 1e-7, "output_cost_per_reasoning_token": 3e-6, "max_output_tokens": 64}
+    more = {
+        "cache_read_input_token_cost": 1e-7,
+        "output_cost_per_reasoning_token": 3e-6,
+        "max_output_tokens": 64,
+    }
     entries["gemini/m"] = entry("gemini", **more)
     assert price_of_reference("gemini/m") == Price(1.0, 2.0, 0.1, 3.0, 64, source="a map")
 
 
-def test_a_name_without_its_provider_counts_only_for_that_provider(entries: dict[str, dict[str, object]]) -> None:
-    entries |= {"m": entry("openai"), "us.nova": entry("bedrock_converse"), "claude@1": entry("vertex_ai-anthropic_models")}
+def test_a_name_without_its_provider_counts_only_for_that_provider(
+    entries: dict[str, dict[str, object]],
+) -> None:
+    entries |= {
+        "m": entry("openai"),
+        "us.nova": entry("bedrock_converse"),
+        "claude@1": entry("vertex_ai-anthropic_models"),
+    }
     priced = ["openai/m", "bedrock/us.nova", "vertex_ai/claude@1"]
-    assert [reference for reference in [*priced, "http/m", "groq/m", "anthropic/m"] if price_of_reference(reference)] == priced
+    assert [
+        reference
+        for reference in [*priced, "http/m", "groq/m", "anthropic/m"]
+        if price_of_reference(reference)
+    ] == priced
 
 
 UNPRICED = [
@@ -53,23 +73,39 @@ UNPRICED = [
 
 
 @pytest.mark.parametrize("fields", UNPRICED)
-def test_what_the_map_does_not_have_or_what_costs_beside_tokens_is_no_price(fields: dict, entries: dict[str, dict[str, object]]) -> None:
+def test_what_the_map_does_not_have_or_what_costs_beside_tokens_is_no_price(
+    fields: dict, entries: dict[str, dict[str, object]]
+) -> None:
     entries["openai/m"] = entry("openai", **fields)
     assert price_of_reference("openai/m") is None
 
 
 @pytest.mark.parametrize(
-    "reference", ["perplexity/sonar", "openrouter/perplexity/sonar-pro", "openai/gpt-4o-search-preview", "openai/o3-deep-research"]
+    "reference",
+    [
+        "perplexity/sonar",
+        "openrouter/perplexity/sonar-pro",
+        "openai/gpt-4o-search-preview",
+        "openai/o3-deep-research",
+    ],
 )
-def test_a_model_that_searches_has_no_price(reference: str, entries: dict[str, dict[str, object]]) -> None:
+def test_a_model_that_searches_has_no_price(
+    reference: str, entries: dict[str, dict[str, object]]
+) -> None:
     entries |= {reference: entry("any"), "nebius/NousResearch/Hermes-4-70B": entry("nebius")}
     assert price_of_reference(reference) is None
     assert price_of_reference("nebius/NousResearch/Hermes-4-70B") is not None
 
 
 def test_a_longer_prompt_has_its_own_price(entries: dict[str, dict[str, object]]) -> None:
-    tiers = {"input_cost_per_token_above_200k_tokens": 4e-6, "output_cost_per_token_above_200k_tokens": 6e-6}
-    entries |= {"gemini/m": entry("gemini", cache_read_input_token_cost=1e-7, **tiers), "xai/m": entry("xai", **tiers)}
+    tiers = {
+        "input_cost_per_token_above_200k_tokens": 4e-6,
+        "output_cost_per_token_above_200k_tokens": 6e-6,
+    }
+    entries |= {
+        "gemini/m": entry("gemini", cache_read_input_token_cost=1e-7, **tiers),
+        "xai/m": entry("xai", **tiers),
+    }
     gemini, xai = price_of_reference("gemini/m"), price_of_reference("xai/m")
     assert gemini is not None
     assert xai is not None
@@ -83,7 +119,11 @@ def test_ranges_are_read_like_tiers(entries: dict[str, dict[str, object]]) -> No
         {"range": [low, high], "input_cost_per_token": cost, "output_cost_per_token": 1e-6}
         for low, high, cost in [(32e3, 1e6, 3e-6), (0, 32e3, 1e-6)]
     ]
-    entries["dashscope/m"] = {"litellm_provider": "dashscope", "mode": "chat", "tiered_pricing": ranges}
+    entries["dashscope/m"] = {
+        "litellm_provider": "dashscope",
+        "mode": "chat",
+        "tiered_pricing": ranges,
+    }
     price = price_of_reference("dashscope/m")
     assert price is not None
     assert [price_at_length(price, size).tokens_in for size in (32_000, 32_001)] == [1.0, 3.0]
@@ -92,7 +132,9 @@ def test_ranges_are_read_like_tiers(entries: dict[str, dict[str, object]]) -> No
 def test_a_lane_that_asks_for_less_shortens_the_longest_reply() -> None:
     price = Price(1, 2, longest_reply=64_000)
     assert limit_longest_reply(price, 8192) == replace(price, longest_reply=8192)
-    assert limit_longest_reply(replace(price, longest_reply=4096), 8192) == replace(price, longest_reply=4096)
+    assert limit_longest_reply(replace(price, longest_reply=4096), 8192) == replace(
+        price, longest_reply=4096
+    )
     assert (limit_longest_reply(None, 8192), limit_longest_reply(price, None)) == (None, price)
 
 
@@ -116,13 +158,21 @@ def test_without_litellm_there_is_no_price(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def reference_of(name: str, provider: str) -> str:
-    provider = {"bedrock_converse": "bedrock", "cohere_chat": "cohere"}.get(provider, provider.partition("-")[0])
+    provider = {"bedrock_converse": "bedrock", "cohere_chat": "cohere"}.get(
+        provider, provider.partition("-")[0]
+    )
     return name if name.startswith(f"{provider}/") else f"{provider}/{name}"
 
 
 # LiteLLM halves what the map does not say (cached tokens of Fireworks), takes zero for a price (cached tokens of a robot), asks the clock
 # (off-peak hours of DeepSeek), logs in (Copilot), and does not find names that are in its own map (AI21, Mistral at Azure).
-LEFT_OUT = ("fireworks_ai/", "github_copilot/", "ai21/", "azure/mistral", "vertex_ai/gemini-robotics")
+LEFT_OUT = (
+    "fireworks_ai/",
+    "github_copilot/",
+    "ai21/",
+    "azure/mistral",
+    "vertex_ai/gemini-robotics",
+)
 REFERENCES = sorted(
     {
         reference_of(name, str(entry["litellm_provider"]))
@@ -134,21 +184,31 @@ REFERENCES = sorted(
 
 def priced_references() -> list[tuple[str, Price]]:
     """Every reference of the map that a lane can ask and that has a price."""
-    asked = [r for r in REFERENCES if r.partition("/")[0] in PROVIDERS | {"openai", "anthropic"} and not r.startswith(LEFT_OUT)]
+    asked = [
+        r
+        for r in REFERENCES
+        if r.partition("/")[0] in PROVIDERS | {"openai", "anthropic"} and not r.startswith(LEFT_OUT)
+    ]
     found = [(reference, price_of_reference(reference)) for reference in asked]
     return [(reference, price) for reference, price in found if price is not None]
 
 
 def theirs(reference: str, tokens_in: int, cached: int, reasoning: int) -> float:
     """Dollars by LiteLLM itself, for 500 tokens that come out."""
-    from litellm.types.utils import CompletionTokensDetailsWrapper, PromptTokensDetailsWrapper, Usage
+    from litellm.types.utils import (
+        CompletionTokensDetailsWrapper,
+        PromptTokensDetailsWrapper,
+        Usage,
+    )
 
     usage = Usage(
         prompt_tokens=tokens_in,
         completion_tokens=500,
         total_tokens=tokens_in + 500,
         prompt_tokens_details=PromptTokensDetailsWrapper(cached_tokens=cached) if cached else None,
-        completion_tokens_details=CompletionTokensDetailsWrapper(reasoning_tokens=reasoning) if reasoning else None,
+        completion_tokens_details=CompletionTokensDetailsWrapper(reasoning_tokens=reasoning)
+        if reasoning
+        else None,
     )
     return sum(litellm_library().cost_per_token(model=reference, usage_object=usage))
 
@@ -162,7 +222,13 @@ def test_our_price_of_a_call_is_litellms_for_every_model_of_its_map() -> None:
             step = step.long_prompt_price[1]
         for tokens_in in sizes:
             for cached, reasoning in ((0, 0), (300, 200)):
-                counts = Reply("", tokens_in=tokens_in, tokens_out=500, tokens_cached=cached, tokens_reasoning=reasoning)
+                counts = Reply(
+                    "",
+                    tokens_in=tokens_in,
+                    tokens_out=500,
+                    tokens_cached=cached,
+                    tokens_reasoning=reasoning,
+                )
                 ours, compared = cost_usd(price, counts), compared + 1
                 if ours != pytest.approx(theirs(reference, tokens_in, cached, reasoning), rel=1e-6):
                     different[reference] = ours

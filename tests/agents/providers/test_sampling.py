@@ -20,8 +20,17 @@ from tests.agents.providers.test_sdk import pointed
 from tests.fake_server import ChatServer, chat_server
 from tests.provider_faults import KEY, ask
 
-HTTP, GEMINI, OPENROUTER = "http/llama@http://127.0.0.1:8000/v1", "gemini/gemini-2.5-flash", "openrouter/openai/gpt-4o"
-CLAUDE, CLAUDE_5, GPT_4, GPT_5 = "anthropic/claude-haiku-4-5", "anthropic/claude-sonnet-5", "openai/gpt-4o", "openai/gpt-5-mini"
+HTTP, GEMINI, OPENROUTER = (
+    "http/llama@http://127.0.0.1:8000/v1",
+    "gemini/gemini-2.5-flash",
+    "openrouter/openai/gpt-4o",
+)
+CLAUDE, CLAUDE_5, GPT_4, GPT_5 = (
+    "anthropic/claude-haiku-4-5",
+    "anthropic/claude-sonnet-5",
+    "openai/gpt-4o",
+    "openai/gpt-5-mini",
+)
 LANES = [HTTP, GPT_4, GPT_5, CLAUDE, GEMINI, "sim/even"]
 
 
@@ -53,9 +62,14 @@ WRONG = [
 
 @pytest.mark.parametrize("reference", LANES)
 @pytest.mark.parametrize("drop", [False, True])
-def test_a_value_out_of_range_is_an_error_in_every_lane_and_never_dropped(reference: str, drop: bool) -> None:
+def test_a_value_out_of_range_is_an_error_in_every_lane_and_never_dropped(
+    reference: str, drop: bool
+) -> None:
     for sampling in WRONG:
-        with pytest.raises(StudyError, match=r"cannot be sampled so: .*, not .*; (choose another|write stop=).* leave it out"):
+        with pytest.raises(
+            StudyError,
+            match=r"cannot be sampled so: .*, not .*; (choose another|write stop=).* leave it out",
+        ):
             agent(reference, sampling=sampling, drop_unsupported=drop)
 
 
@@ -65,7 +79,11 @@ def test_the_ends_of_the_ranges_are_inside() -> None:
     assert out_of_range(Sampling(temperature=1.0, logprobs=0), max_temperature=1) is None
 
 
-HOT = [(CLAUDE, 1.5, "0 to 1"), ("openrouter/anthropic/claude-sonnet-5", 1.5, "0 to 1"), (GPT_4, 2.5, "0 to 2")]
+HOT = [
+    (CLAUDE, 1.5, "0 to 1"),
+    ("openrouter/anthropic/claude-sonnet-5", 1.5, "0 to 1"),
+    (GPT_4, 2.5, "0 to 2"),
+]
 
 
 @pytest.mark.parametrize(("reference", "temperature", "words"), HOT)
@@ -87,8 +105,13 @@ DROPPED = [
 
 
 @pytest.mark.parametrize(("reference", "asked", "left"), DROPPED)
-def test_what_a_model_does_not_take_is_dropped_only_where_that_is_allowed(reference: str, asked: Sampling, left: Sampling) -> None:
-    with pytest.raises(StudyError, match=r"leave .* out, or allow it to be left out by agent\(..., drop_unsupported=True\)"):
+def test_what_a_model_does_not_take_is_dropped_only_where_that_is_allowed(
+    reference: str, asked: Sampling, left: Sampling
+) -> None:
+    with pytest.raises(
+        StudyError,
+        match=r"leave .* out, or allow it to be left out by agent\(..., drop_unsupported=True\)",
+    ):
         agent(reference, sampling=asked)
     assert agent(reference, sampling=asked, drop_unsupported=True).sampling == left
     assert agent(reference, sampling=left).sampling == left
@@ -106,7 +129,11 @@ async def speaking(reference: str, server: ChatServer) -> AsyncIterator[Any]:
         here.setenv("OPENROUTER_API_BASE", server.url)
         is_sdk = reference.startswith(("openai/", "anthropic/"))
         speaker = (
-            pointed(reference, server.url) if is_sdk else HttpModel("llama", server.url) if reference == HTTP else litellm_model(reference)
+            pointed(reference, server.url)
+            if is_sdk
+            else HttpModel("llama", server.url)
+            if reference == HTTP
+            else litellm_model(reference)
         )
     try:
         yield speaker
@@ -115,26 +142,62 @@ async def speaking(reference: str, server: ChatServer) -> AsyncIterator[Any]:
 
 
 SENT = [
-    (HTTP, Sampling(0.5, 0.9, 50, ("END",), 0), {"seed", "temperature", "top_p", "max_tokens", "stop", "logprobs", "top_logprobs"}),
-    (GPT_4, Sampling(0.5, 0.9, 50, ("END",), 3), {"seed", "temperature", "top_p", "max_completion_tokens", "stop", "logprobs", "top_logprobs"}),
-    ("openai/gpt-5.2", Sampling(0.5, 0.9, 50, (), 3), {"store", "temperature", "top_p", "max_output_tokens", "top_logprobs", "include"}),
+    (
+        HTTP,
+        Sampling(0.5, 0.9, 50, ("END",), 0),
+        {"seed", "temperature", "top_p", "max_tokens", "stop", "logprobs", "top_logprobs"},
+    ),
+    (
+        GPT_4,
+        Sampling(0.5, 0.9, 50, ("END",), 3),
+        {
+            "seed",
+            "temperature",
+            "top_p",
+            "max_completion_tokens",
+            "stop",
+            "logprobs",
+            "top_logprobs",
+        },
+    ),
+    (
+        "openai/gpt-5.2",
+        Sampling(0.5, 0.9, 50, (), 3),
+        {"store", "temperature", "top_p", "max_output_tokens", "top_logprobs", "include"},
+    ),
     (CLAUDE, Sampling(0.5, None, None, ("END",)), {"max_tokens", "temperature", "stop_sequences"}),
-    (OPENROUTER, Sampling(0.5, 0.9, 50, ("END",), 3), {"seed", "temperature", "top_p", "max_tokens", "stop", "logprobs", "top_logprobs"}),
+    (
+        OPENROUTER,
+        Sampling(0.5, 0.9, 50, ("END",), 3),
+        {"seed", "temperature", "top_p", "max_tokens", "stop", "logprobs", "top_logprobs"},
+    ),
 ]
 
 
 @pytest.mark.parametrize(("reference", "sampling", "names"), SENT)
-async def test_the_settings_that_are_told_are_those_that_were_sent(reference: str, sampling: Sampling, names: set[str]) -> None:
+async def test_the_settings_that_are_told_are_those_that_were_sent(
+    reference: str, sampling: Sampling, names: set[str]
+) -> None:
     async with chat_server(lambda body: "speech") as server, speaking(reference, server) as speaker:
         for request in (ask(), ask(sampling=sampling)):
             await speaker(request)
-            words = {"model", "messages", "input", "system", "usage" if reference == OPENROUTER else ""}
-            assert speaker.sent(request) == {name: value for name, value in server.requests[-1].body.items() if name not in words}
+            words = {
+                "model",
+                "messages",
+                "input",
+                "system",
+                "usage" if reference == OPENROUTER else "",
+            }
+            assert speaker.sent(request) == {
+                name: value for name, value in server.requests[-1].body.items() if name not in words
+            }
     assert set(speaker.sent(ask(sampling=sampling))) == names
 
 
 @pytest.mark.parametrize("reference", [HTTP, GPT_4, CLAUDE, OPENROUTER])
-async def test_a_model_that_is_asked_without_an_agent_refuses_what_is_out_of_range(reference: str) -> None:
+async def test_a_model_that_is_asked_without_an_agent_refuses_what_is_out_of_range(
+    reference: str,
+) -> None:
     async with chat_server(lambda body: "speech") as server, speaking(reference, server) as speaker:
         with pytest.raises(RefusedError, match=r"was not asked: .*logprobs"):
             await speaker(ask(sampling=Sampling(logprobs=50)))
@@ -168,7 +231,10 @@ def test_a_model_knows_its_price_and_its_longest_reply(reference: str, longest: 
 
 
 def test_an_unknown_model_has_no_price() -> None:
-    unpriced: list[Model] = [model(reference) for reference in (HTTP, "openai/of-tomorrow", "anthropic/claude-of-tomorrow", "sim/even")]
+    unpriced: list[Model] = [
+        model(reference)
+        for reference in (HTTP, "openai/of-tomorrow", "anthropic/claude-of-tomorrow", "sim/even")
+    ]
     assert [getattr(speaker, "price", None) for speaker in unpriced] == [None] * 4
 
 
@@ -181,4 +247,9 @@ from arena.types import Sampling
 agent("{GPT_5}", sampling=Sampling(temperature=1.0), drop_unsupported=True)
 print([m for m in ("openai", "litellm", "httpx2", "aiohttp", "pydantic") if m in sys.modules])
 """
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )

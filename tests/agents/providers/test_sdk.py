@@ -16,7 +16,14 @@ from agents.providers.anthropic_sdk import anthropic_model
 from agents.providers.openai_sdk import openai_model
 from agents.providers.sdk import SdkModel
 from agents.references import agent, model
-from arena.errors import BadReplyError, ModelError, RateLimitedError, RefusedError, StudyError, UnreachableError
+from arena.errors import (
+    BadReplyError,
+    ModelError,
+    RateLimitedError,
+    RefusedError,
+    StudyError,
+    UnreachableError,
+)
 from arena.types import Sampling
 from tests.fake_server import ChatServer, Fault, chat_process, chat_server
 from tests.provider_faults import FAULT_NAMES, FAULTS, KEY, ask, everything_said, no_connection_left
@@ -37,11 +44,15 @@ def pointed(reference: str, url: str, timeout_s: float = 20.0) -> SdkModel:
     with pytest.MonkeyPatch.context() as here:
         here.setenv("OPENAI_BASE_URL", url)
         here.setenv("ANTHROPIC_BASE_URL", url.removesuffix("/v1"))
-        return {"openai": openai_model, "anthropic": anthropic_model}[kind](name, timeout_s=timeout_s)
+        return {"openai": openai_model, "anthropic": anthropic_model}[kind](
+            name, timeout_s=timeout_s
+        )
 
 
 @asynccontextmanager
-async def connected(reference: str, server: ChatServer, timeout_s: float = 20.0) -> AsyncIterator[SdkModel]:
+async def connected(
+    reference: str, server: ChatServer, timeout_s: float = 20.0
+) -> AsyncIterator[SdkModel]:
     speaker = pointed(reference, server.url, timeout_s)
     try:
         yield speaker
@@ -51,16 +62,31 @@ async def connected(reference: str, server: ChatServer, timeout_s: float = 20.0)
 
 @pytest.mark.parametrize("reference", APIS)
 async def test_a_speech_comes_over_the_api_that_its_model_needs(reference: str) -> None:
-    async with chat_server(lambda body: "a spéech") as server, connected(reference, server) as speaker:
+    async with (
+        chat_server(lambda body: "a spéech") as server,
+        connected(reference, server) as speaker,
+    ):
         reply = await speaker(ask())
-    assert (reply.text, reply.http_status, reply.model_served) == ("a spéech", 200, reference.partition("/")[2])
-    assert (reply.tokens_out, reply.tokens_cached, reply.tokens_reasoning, reply.reasoning, reply.cost_usd) == (2, None, None, None, None)
+    assert (reply.text, reply.http_status, reply.model_served) == (
+        "a spéech",
+        200,
+        reference.partition("/")[2],
+    )
+    assert (
+        reply.tokens_out,
+        reply.tokens_cached,
+        reply.tokens_reasoning,
+        reply.reasoning,
+        reply.cost_usd,
+    ) == (2, None, None, None, None)
     assert [request.path for request in server.requests] == [PATHS[reference]]
 
 
 @pytest.mark.parametrize("reference", APIS)
 @pytest.mark.parametrize(("fault", "kind", "status"), FAULTS, ids=FAULT_NAMES)
-async def test_each_fault_becomes_its_error_after_one_request(reference: str, fault: Fault, kind: type[ModelError], status: int | None) -> None:
+async def test_each_fault_becomes_its_error_after_one_request(
+    reference: str, fault: Fault, kind: type[ModelError], status: int | None
+) -> None:
     timeout_s = 0.8 if fault.kind in ("hang", "slow body") else 20.0
     async with chat_server(lambda body: fault) as server:
         async with connected(reference, server, timeout_s) as speaker:
@@ -76,7 +102,10 @@ async def test_each_fault_becomes_its_error_after_one_request(reference: str, fa
 async def test_after_a_fault_the_next_call_is_answered(reference: str) -> None:
     answers = iter([Fault("reset"), "one", Fault("truncated"), "two", Fault("huge"), "three"])
     heard = []
-    async with chat_server(lambda body: next(answers)) as server, connected(reference, server) as speaker:
+    async with (
+        chat_server(lambda body: next(answers)) as server,
+        connected(reference, server) as speaker,
+    ):
         for _ in range(6):
             try:
                 heard.append((await speaker(ask())).text)
@@ -96,38 +125,64 @@ async def test_a_server_that_is_not_there_is_unreachable(reference: str) -> None
 
 @pytest.mark.parametrize("reference", APIS)
 async def test_the_wait_that_a_provider_asks_for_is_passed_on(reference: str) -> None:
-    async with chat_server(lambda body: Fault("429-after", retry_after="2.5")) as server, connected(reference, server) as speaker:
+    async with (
+        chat_server(lambda body: Fault("429-after", retry_after="2.5")) as server,
+        connected(reference, server) as speaker,
+    ):
         with pytest.raises(RateLimitedError) as caught:
             await speaker(ask())
     assert caught.value.retry_after_s == 2.5
 
 
 @pytest.mark.parametrize("reference", APIS)
-@pytest.mark.parametrize("fault", ["400", "401", "429", "503", "bad json", "wrong schema", "reset", "hang"])
+@pytest.mark.parametrize(
+    "fault", ["400", "401", "429", "503", "bad json", "wrong schema", "reset", "hang"]
+)
 async def test_the_key_is_sent_and_never_said(
     reference: str, fault: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
     echo = f"your key {KEY[:9]}\u200b{KEY[9:]} and {KEY} {'and more ' * 17}{KEY}"
-    async with chat_server(lambda body: Fault(fault, echo)) as server, connected(reference, server, 0.3 if fault == "hang" else 20) as speaker:
+    async with (
+        chat_server(lambda body: Fault(fault, echo)) as server,
+        connected(reference, server, 0.3 if fault == "hang" else 20) as speaker,
+    ):
         with pytest.raises(ModelError) as caught:
             await speaker(ask())
     headers = server.requests[0].headers
-    assert KEY in (headers.get("authorization", ""), headers.get("x-api-key")) or headers["authorization"] == f"Bearer {KEY}"
-    said = [*everything_said(caught.value), repr(speaker), str(speaker), speaker.name, caplog.text, *capfd.readouterr()]
+    assert (
+        KEY in (headers.get("authorization", ""), headers.get("x-api-key"))
+        or headers["authorization"] == f"Bearer {KEY}"
+    )
+    said = [
+        *everything_said(caught.value),
+        repr(speaker),
+        str(speaker),
+        speaker.name,
+        caplog.text,
+        *capfd.readouterr(),
+    ]
     assert not any(KEY[:12] in words for words in said)
 
 
 @pytest.mark.parametrize("reference", APIS)
 async def test_lone_surrogates_go_neither_in_nor_out(reference: str) -> None:
-    async with chat_server(lambda body: "speech") as server, connected(reference, server) as speaker:
+    async with (
+        chat_server(lambda body: "speech") as server,
+        connected(reference, server) as speaker,
+    ):
         await speaker(ask("cut \ud83d"))
     assert "cut \ufffd" in str(server.requests[0].body)
 
 
 @pytest.mark.parametrize("reference", APIS)
-async def test_calls_one_after_another_share_a_connection_and_calls_at_once_are_not_limited(reference: str) -> None:
-    async with chat_server(lambda body: "speech", latency_s=0.6) as server, connected(reference, server) as speaker:
+async def test_calls_one_after_another_share_a_connection_and_calls_at_once_are_not_limited(
+    reference: str,
+) -> None:
+    async with (
+        chat_server(lambda body: "speech", latency_s=0.6) as server,
+        connected(reference, server) as speaker,
+    ):
         await speaker(ask())
         await speaker(ask())
         assert server.connections_made == 1
@@ -137,7 +192,10 @@ async def test_calls_one_after_another_share_a_connection_and_calls_at_once_are_
 
 @pytest.mark.parametrize("reference", APIS)
 async def test_a_cancelled_call_lets_its_connection_go(reference: str) -> None:
-    async with chat_server(lambda body: Fault("hang")) as server, connected(reference, server) as speaker:
+    async with (
+        chat_server(lambda body: Fault("hang")) as server,
+        connected(reference, server) as speaker,
+    ):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(speaker(ask()), 0.3)
         assert await no_connection_left(server)
@@ -157,8 +215,19 @@ asyncio.run(run()); asyncio.run(run())
 del speaker; gc.collect()
 """
     with chat_process("--max-s", "60") as url:
-        where = {"OPENAI_BASE_URL": url, "ANTHROPIC_BASE_URL": url.removesuffix("/v1"), "OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY}
-        done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, env=where, check=False)
+        where = {
+            "OPENAI_BASE_URL": url,
+            "ANTHROPIC_BASE_URL": url.removesuffix("/v1"),
+            "OPENAI_API_KEY": KEY,
+            "ANTHROPIC_API_KEY": KEY,
+        }
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code],
+            capture_output=True,
+            text=True,
+            env=where,
+            check=False,
+        )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -170,22 +239,45 @@ from agents.references import agent
 for reference in {APIS!r}: agent(reference)
 print([m for m in ("openai", "anthropic", "litellm", "httpx", "httpx2", "aiohttp", "pydantic") if m in sys.modules])
 """
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 @pytest.mark.parametrize("reference", APIS)
-def test_a_missing_key_and_a_missing_package_say_what_to_do(reference: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_and_a_missing_package_say_what_to_do(
+    reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = reference.partition("/")[0]
     monkeypatch.setenv(f"{package.upper()}_API_KEY", " ")
-    with pytest.raises(StudyError, match=rf"{reference} needs a key.*export {package.upper()}_API_KEY=\.\.\."):
+    with pytest.raises(
+        StudyError, match=rf"{reference} needs a key.*export {package.upper()}_API_KEY=\.\.\."
+    ):
         model(reference)
     monkeypatch.setattr(agents.providers.sdk, "find_spec", lambda name: None)
-    with pytest.raises(StudyError, match=rf"{reference} needs the package {package}.*pip install 'peer-arena\[api\]'"):
+    with pytest.raises(
+        StudyError,
+        match=rf"{reference} needs the package {package}.*pip install 'peer-arena\[api\]'",
+    ):
         model(reference)
 
 
-@pytest.mark.parametrize("address", ["http://api.example.com/v1", "https://u:secret@h/v1", "ftp://h", "https://h/v1?key=secret", "nonsense"])
-def test_an_address_that_would_betray_the_key_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://api.example.com/v1",
+        "https://u:secret@h/v1",
+        "ftp://h",
+        "https://h/v1?key=secret",
+        "nonsense",
+    ],
+)
+def test_an_address_that_would_betray_the_key_is_refused(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", address)
     with pytest.raises(StudyError, match="OPENAI_BASE_URL") as caught:
         model("openai/gpt-4o")
@@ -203,10 +295,15 @@ OBJECTIONS = [
 
 
 @pytest.mark.parametrize(("reference", "sampling"), OBJECTIONS)
-async def test_a_setting_that_a_model_does_not_take_is_an_error_before_anything_is_sent(reference: str, sampling: Sampling) -> None:
+async def test_a_setting_that_a_model_does_not_take_is_an_error_before_anything_is_sent(
+    reference: str, sampling: Sampling
+) -> None:
     with pytest.raises(StudyError, match=rf"{reference} cannot be sampled so.*(leave|from 0 to 1)"):
         agent(reference, sampling=sampling)
-    async with chat_server(lambda body: "speech") as server, connected(reference, server) as speaker:
+    async with (
+        chat_server(lambda body: "speech") as server,
+        connected(reference, server) as speaker,
+    ):
         with pytest.raises(RefusedError, match="was not asked"):
             await speaker(ask(sampling=sampling))
     assert server.requests == []
@@ -214,18 +311,27 @@ async def test_a_setting_that_a_model_does_not_take_is_an_error_before_anything_
 
 @pytest.mark.parametrize("reference", [*APIS[:2], "anthropic/claude-sonnet-5"])
 async def test_a_begun_reply_goes_only_to_models_that_go_on_with_it(reference: str) -> None:
-    async with chat_server(lambda body: "speech") as server, connected(reference, server) as speaker:
+    async with (
+        chat_server(lambda body: "speech") as server,
+        connected(reference, server) as speaker,
+    ):
         with pytest.raises(RefusedError, match="prefill"):
             await speaker(ask(prefill_text="I hold that"))
     assert "prefill" not in speaker.capabilities
     assert server.requests == []
 
 
-async def test_an_answer_that_cannot_be_decompressed_is_a_bad_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_that_cannot_be_decompressed_is_a_bad_reply(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from tests import fake_server
 
     plain = fake_server.response
-    monkeypatch.setattr(fake_server, "response", lambda status, body: plain(status, body, "Content-Encoding: gzip\r\n"))
+    monkeypatch.setattr(
+        fake_server,
+        "response",
+        lambda status, body: plain(status, body, "Content-Encoding: gzip\r\n"),
+    )
     async with chat_server(lambda body: "speech") as server, connected(APIS[0], server) as speaker:
         with pytest.raises(BadReplyError, match="decompressed"):
             await speaker(ask())

@@ -19,16 +19,30 @@ def replies(profile: str, count: int = 4000, round: int = 0) -> list[Reading]:
 
     async def all_of_them() -> list[Reading]:
         places = [Place(f"e{n}", "proposition", round, 0, "opening", round) for n in range(count)]
-        requests = [Request((Message("user", "x"),), Sampling(), n, place) for n, place in enumerate(places)]
+        requests = [
+            Request((Message("user", "x"),), Sampling(), n, place) for n, place in enumerate(places)
+        ]
         return [speech_and_confidence((await model(request)).text) for request in requests]
 
     return asyncio.run(all_of_them())
 
 
 @pytest.mark.parametrize("round", [0, 2])
-@pytest.mark.parametrize("profile", [*PROFILES, "even:bias=0.45:noise=0.3", "even:bias=-0.48:noise=0.02", "even:noise=0:debate_sd=0"])
+@pytest.mark.parametrize(
+    "profile",
+    [
+        *PROFILES,
+        "even:bias=0.45:noise=0.3",
+        "even:bias=-0.48:noise=0.02",
+        "even:noise=0:debate_sd=0",
+    ],
+)
 def test_the_expected_confidence_is_the_mean_of_what_is_printed(profile: str, round: int) -> None:
-    said = [reading.confidence for reading in replies(profile, round=round) if reading.confidence is not None]
+    said = [
+        reading.confidence
+        for reading in replies(profile, round=round)
+        if reading.confidence is not None
+    ]
     error = statistics.stdev(said) / len(said) ** 0.5
     assert abs(statistics.mean(said) - expected_confidence(profile, round)) <= 4 * error + 1e-12
 
@@ -63,7 +77,10 @@ def test_a_low_rating_is_read_and_not_taken_for_another_scale() -> None:
 
 def test_the_parameters_come_out_of_many_replies() -> None:
     profile = "even:bias=0.1:drift=0.05:noise=0.06:debate_sd=0.03"
-    first, third = ([float(reading.confidence or 0) for reading in replies(profile, round=round)] for round in (0, 2))
+    first, third = (
+        [float(reading.confidence or 0) for reading in replies(profile, round=round)]
+        for round in (0, 2)
+    )
     error = (0.06**2 + 0.03**2) ** 0.5 / 4000**0.5
     assert abs(statistics.mean(first) - 0.6) < 4 * error
     assert abs(statistics.mean(third) - statistics.mean(first) - 0.1) < 4 * 2**0.5 * error
@@ -86,8 +103,14 @@ def test_every_word_says_that_it_is_simulated() -> None:
 def test_a_reference_names_only_what_differs_from_its_profile() -> None:
     assert simulated_debater("confident").name == "sim/confident"
     assert simulated_debater("confident:drift=0.04").name == "sim/confident"
-    assert simulated_debater("confident:noise=0.1:bias=0.2").name == simulated_debater("confident:bias=0.2:noise=0.1").name
-    names = {simulated_debater(f"even:{setting}").name for setting in ("seed=10000001", "seed=10000002", "bias=0.12345671", "bias=0.12345672")}
+    assert (
+        simulated_debater("confident:noise=0.1:bias=0.2").name
+        == simulated_debater("confident:bias=0.2:noise=0.1").name
+    )
+    names = {
+        simulated_debater(f"even:{setting}").name
+        for setting in ("seed=10000001", "seed=10000002", "bias=0.12345671", "bias=0.12345672")
+    }
     assert len(names) == 4
 
 

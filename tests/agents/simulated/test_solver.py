@@ -29,7 +29,9 @@ CONFIDENT = "\nState your confidence."
 SUMMING = Sampling(max_tokens=256, stop=("</summarize>", "</think>"))
 
 
-def replies(profile: str, words: list[str], n: int = 1, *, begun: str = "", sampling: Sampling | None = None) -> list[list[Reply]]:
+def replies(
+    profile: str, words: list[str], n: int = 1, *, begun: str = "", sampling: Sampling | None = None
+) -> list[list[Reply]]:
     """`n` replies to each prompt, each from a seat of its own."""
     solver = simulated_solver(profile)
     prefill = (Message("assistant", begun),) if begun else ()
@@ -37,7 +39,14 @@ def replies(profile: str, words: list[str], n: int = 1, *, begun: str = "", samp
     async def all_of_them() -> list[list[Reply]]:
         return [
             [
-                await solver(Request((Message("user", text), *prefill), sampling or Sampling(), seed * 100_000 + k, place_of(seed, k)))
+                await solver(
+                    Request(
+                        (Message("user", text), *prefill),
+                        sampling or Sampling(),
+                        seed * 100_000 + k,
+                        place_of(seed, k),
+                    )
+                )
                 for k in range(n)
             ]
             for seed, text in enumerate(words)
@@ -50,25 +59,38 @@ def place_of(episode: int, path: int) -> Place:
     return Place(f"e{episode}", f"path{path}", 0, 0, "answer", 0)
 
 
-def reply(words: str, profile: str = "solver", *, begun: str = "", sampling: Sampling | None = None) -> Reply:
+def reply(
+    words: str, profile: str = "solver", *, begun: str = "", sampling: Sampling | None = None
+) -> Reply:
     """One reply, of path0 in the episode e0."""
     return replies(profile, [words], begun=begun, sampling=sampling)[0][0]
 
 
-def right(profile: str, questions: tuple[Subject, ...], n: int = 1, words: str = "") -> list[list[bool]]:
+def right(
+    profile: str, questions: tuple[Subject, ...], n: int = 1, words: str = ""
+) -> list[list[bool]]:
     """Of each question, which of `n` answers are right."""
     said = replies(profile, [question.text + words for question in questions], n)
-    return [[extract_boxed(one.text) == question.gold for one in many] for question, many in zip(questions, said, strict=True)]
+    return [
+        [extract_boxed(one.text) == question.gold for one in many]
+        for question, many in zip(questions, said, strict=True)
+    ]
 
 
 def said_by(*answers: str) -> str:
     """What so many peers say, each signed with a mark of its own."""
-    return "".join(f"\nPeer: #{number:08x} answers \\boxed{{{answer}}}" for number, answer in enumerate(answers))
+    return "".join(
+        f"\nPeer: #{number:08x} answers \\boxed{{{answer}}}"
+        for number, answer in enumerate(answers)
+    )
 
 
 def close(values: list[float], truth: float) -> bool:
     """Whether the mean of independent values is within four standard errors of the truth."""
-    return abs(statistics.fmean(values) - truth) < 4 * statistics.stdev(values) / len(values) ** 0.5 + 1e-12
+    return (
+        abs(statistics.fmean(values) - truth)
+        < 4 * statistics.stdev(values) / len(values) ** 0.5 + 1e-12
+    )
 
 
 PROFILES = [
@@ -91,7 +113,9 @@ def test_one_sample_is_right_as_often_as_the_parameters_say(profile: str) -> Non
 def test_the_majority_is_right_as_often_as_the_parameters_say(profile: str) -> None:
     """Of equal counts the first counts, as in self-consistency."""
     questions, found = simulated_questions(1500, seed=4), []
-    for question, many in zip(questions, replies(profile, [question.text for question in questions], 5), strict=True):
+    for question, many in zip(
+        questions, replies(profile, [question.text for question in questions], 5), strict=True
+    ):
         votes = Counter(vote for one in many if (vote := extract_boxed(one.text)) is not None)
         found.append(float(bool(votes) and votes.most_common(1)[0][0] == question.gold))
     assert close(found, expected_majority(profile, questions, 5))
@@ -101,12 +125,17 @@ def test_the_majority_is_right_as_often_as_the_parameters_say(profile: str) -> N
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_the_expected_majority_is_the_sum_over_everything_that_can_happen(n: int) -> None:
     """Every shared answer and every combination of answers, one after another."""
-    profile, questions = "solver:ability=0.3:shared=0.4:distractors=3", simulated_questions(3, seed=5)
+    profile, questions = (
+        "solver:ability=0.3:shared=0.4:distractors=3",
+        simulated_questions(3, seed=5),
+    )
     total = 0.0
     for question in questions:
         own = chances(solver_profile(profile), question_in(question.text))  # type: ignore[arg-type]
         for shared, share in own.items():
-            given = {answer: 0.4 * (answer == shared) + 0.6 * chance for answer, chance in own.items()}
+            given = {
+                answer: 0.4 * (answer == shared) + 0.6 * chance for answer, chance in own.items()
+            }
             for votes in itertools.product(given, repeat=n):
                 counts = Counter(votes)
                 best = [answer for answer, count in counts.items() if count == max(counts.values())]
@@ -126,8 +155,17 @@ def test_errors_of_samples_go_together_as_much_as_is_said() -> None:
 
 def test_wrong_answers_are_the_common_mistake_as_often_as_is_said() -> None:
     questions = simulated_questions(3000, seed=6)
-    said = [extract_boxed(one.text) for [one] in replies("solver:concentration=0.7:distractors=3", [question.text for question in questions])]
-    ranks = [mistakes_of(question_in(q.text)).index(a) for q, a in zip(questions, said, strict=True) if a != q.gold]  # type: ignore[arg-type]
+    said = [
+        extract_boxed(one.text)
+        for [one] in replies(
+            "solver:concentration=0.7:distractors=3", [question.text for question in questions]
+        )
+    ]
+    ranks = [
+        mistakes_of(question_in(q.text)).index(a)
+        for q, a in zip(questions, said, strict=True)
+        if a != q.gold
+    ]  # type: ignore[arg-type]
     assert set(ranks) == {0, 1, 2}
     assert close([float(rank == 0) for rank in ranks], 0.7)
     assert close([float(rank == 2) for rank in ranks], 0.15)
@@ -146,14 +184,26 @@ def test_a_peer_adds_its_weight_to_the_log_odds_of_what_it_says(weight: float, p
     assert chances(known, question, {"7777": 3}) == pytest.approx(chances(known, question))
 
 
-@pytest.mark.parametrize("peers", [("right", "right"), ("right", "wrong"), ("wrong", "wrong", "wrong"), ("other",)])
+@pytest.mark.parametrize(
+    "peers", [("right", "right"), ("right", "wrong"), ("wrong", "wrong", "wrong"), ("other",)]
+)
 def test_samples_that_hear_peers_answer_as_the_formula_says(peers: tuple[str, ...]) -> None:
-    profile, questions, found, truth = "solver:ability=0.4:peer_weight=0.9:shared=0.2", simulated_questions(2500, seed=8), [], []
+    profile, questions, found, truth = (
+        "solver:ability=0.4:peer_weight=0.9:shared=0.2",
+        simulated_questions(2500, seed=8),
+        [],
+        [],
+    )
     words = []
     for question in questions:
         asked = question_in(question.text)
         assert asked is not None
-        said = [{"right": asked.right, "wrong": mistakes_of(asked)[0], "other": mistakes_of(asked)[2]}[peer] for peer in peers]
+        said = [
+            {"right": asked.right, "wrong": mistakes_of(asked)[0], "other": mistakes_of(asked)[2]}[
+                peer
+            ]
+            for peer in peers
+        ]
         own = chances(solver_profile(profile), asked)
         tilted = {answer: share * exp(0.9 * said.count(answer)) for answer, share in own.items()}
         truth.append(tilted[asked.right] / sum(tilted.values()))
@@ -171,12 +221,25 @@ def test_a_peer_counts_once_and_ones_own_words_never() -> None:
     heard = "solver:ability=3.0:peer_weight=20.0"
     often = f"\n#0a1b2c3d tends to {wrong}. #0a1b2c3d answers \\boxed{{{wrong}}}. " * 3
     assert extract_boxed(reply(ONE.text + often, heard).text) == wrong
-    assert extract_boxed(reply(ONE.text + often + said_by(asked.right, asked.right), heard).text) == asked.right
-    assert extract_boxed(reply(ONE.text + often.replace("0a1b2c3d", mine), heard).text) == extract_boxed(reply(ONE.text, heard).text)
+    assert (
+        extract_boxed(reply(ONE.text + often + said_by(asked.right, asked.right), heard).text)
+        == asked.right
+    )
+    assert extract_boxed(
+        reply(ONE.text + often.replace("0a1b2c3d", mine), heard).text
+    ) == extract_boxed(reply(ONE.text, heard).text)
     assert extract_boxed(reply(ONE.text + f" \\boxed{{{wrong}}}", heard).text) == wrong
 
 
-@pytest.mark.parametrize("profile", ["solver", "solver:bias=-0.2:noise=0.05", "solver:discrimination=0.6:noise=0.0", "solver:bias=0.9"])
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "solver",
+        "solver:bias=-0.2:noise=0.05",
+        "solver:discrimination=0.6:noise=0.0",
+        "solver:bias=0.9",
+    ],
+)
 def test_stated_confidence_has_the_mean_that_the_parameters_say(profile: str) -> None:
     questions = simulated_questions(2500, seed=9)
     said = replies(profile, [question.text + CONFIDENT for question in questions])
@@ -186,12 +249,23 @@ def test_stated_confidence_has_the_mean_that_the_parameters_say(profile: str) ->
 
 def test_bias_and_discrimination_come_out_of_stated_confidence() -> None:
     """At one difficulty and far from 0 and 100: the mean exceeds accuracy by the bias, right answers wrong ones by the discrimination."""
-    profile, questions = "solver:bias=0.12:discrimination=0.2:noise=0.05", simulated_questions(4000, spread=0.0)
-    said = [one.text for [one] in replies(profile, [question.text + CONFIDENT for question in questions])]
-    correct = [extract_boxed(text) == question.gold for text, question in zip(said, questions, strict=True)]
+    profile, questions = (
+        "solver:bias=0.12:discrimination=0.2:noise=0.05",
+        simulated_questions(4000, spread=0.0),
+    )
+    said = [
+        one.text
+        for [one] in replies(profile, [question.text + CONFIDENT for question in questions])
+    ]
+    correct = [
+        extract_boxed(text) == question.gold for text, question in zip(said, questions, strict=True)
+    ]
     stated = [float(confidence_in(text)[0] or 0) for text in said]
     assert close([s - c for s, c in zip(stated, correct, strict=True)], 0.12)
-    means = [statistics.fmean(s for s, c in zip(stated, correct, strict=True) if c is side) for side in (True, False)]
+    means = [
+        statistics.fmean(s for s, c in zip(stated, correct, strict=True) if c is side)
+        for side in (True, False)
+    ]
     assert abs(means[0] - means[1] - 0.2) < 0.01
 
 
@@ -204,17 +278,27 @@ def test_guesses_are_distinct_and_their_probabilities_sum_to_one() -> None:
 def test_a_possible_answer_is_rated_and_not_replaced() -> None:
     rate = "\nPossible answer: \\boxed{{{}}}\nHow likely is it? Confidence"
     for answer, truth in ((ONE.gold, 1), (mistakes_of(question_in(ONE.text))[0], 0)):  # type: ignore[arg-type]
-        said = reply(ONE.text + rate.format(answer), "solver:bias=0.0:discrimination=1.0:noise=0.0").text
+        said = reply(
+            ONE.text + rate.format(answer), "solver:bias=0.0:discrimination=1.0:noise=0.0"
+        ).text
         assert confidence_in(said) == (truth, "read")
         assert extract_boxed(said) is None
 
 
-@pytest.mark.parametrize("ask", ["Give the most agreed answer in \\boxed{}.", "Which answer do most of these replies agree on? \\boxed{}"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        "Give the most agreed answer in \\boxed{}.",
+        "Which answer do most of these replies agree on? \\boxed{}",
+    ],
+)
 def test_what_most_agree_on_is_missed_as_often_as_it_slips(ask: str) -> None:
     asked = question_in(ONE.text)
     assert asked is not None
     first, second = mistakes_of(asked)[:2]
-    words = [f"{ONE.text}{said_by(first, second, first, asked.right)}\n{ask} ({n})" for n in range(1500)]
+    words = [
+        f"{ONE.text}{said_by(first, second, first, asked.right)}\n{ask} ({n})" for n in range(1500)
+    ]
     said = [extract_boxed(one.text) for [one] in replies("solver:slip=0.2", words)]
     assert close([float(answer != first) for answer in said], 0.2)
     assert set(said) == {first, second, asked.right}
@@ -223,19 +307,31 @@ def test_what_most_agree_on_is_missed_as_often_as_it_slips(ask: str) -> None:
 def test_the_most_consistent_response_is_named_by_its_number() -> None:
     asked = question_in(ONE.text)
     assert asked is not None
-    shown = "".join(f"\n[0a] Response {k}\n{said_by(*['9999'] * 0, answer)}" for k, answer in enumerate(["1", asked.right, "2", asked.right]))
+    shown = "".join(
+        f"\n[0a] Response {k}\n{said_by(*['9999'] * 0, answer)}"
+        for k, answer in enumerate(["1", asked.right, "2", asked.right])
+    )
     words = f"{ONE.text}{shown}\nWhich is the most consistent? Say Response N."
     # The marks of these peers are all alike, as said_by counts from 0: the headings tell them apart.
     named = re.findall(r"Response (\d+)", reply(words, "solver:slip=0.0").text)
     assert named == ["1"]
-    slipped = {re.findall(r"Response (\d+)", one.text)[-1] for [one] in replies("solver:slip=1.0", [words + str(n) for n in range(50)])}
+    slipped = {
+        re.findall(r"Response (\d+)", one.text)[-1]
+        for [one] in replies("solver:slip=1.0", [words + str(n) for n in range(50)])
+    }
     assert slipped == {"0", "2"}
 
 
 def test_the_same_sample_answers_alike_and_another_otherwise() -> None:
     assert replies("solver", [ONE.text] * 5, 3) == replies("solver", [ONE.text] * 5, 3)
-    assert len({extract_boxed(one.text) for [one] in replies("solver:shared=0.0", [ONE.text] * 50)}) > 1
-    assert len({extract_boxed(one.text) for [one] in replies("solver:shared=1.0", [ONE.text] * 50)}) == 1
+    assert (
+        len({extract_boxed(one.text) for [one] in replies("solver:shared=0.0", [ONE.text] * 50)})
+        > 1
+    )
+    assert (
+        len({extract_boxed(one.text) for [one] in replies("solver:shared=1.0", [ONE.text] * 50)})
+        == 1
+    )
     assert replies("solver:seed=1", [ONE.text] * 20) != replies("solver", [ONE.text] * 20)
 
 
@@ -256,7 +352,9 @@ def test_after_a_comment_the_thought_goes_on_with_the_next_step_and_what_was_hea
     wrong = mistakes_of(asked)[0]
     thought = reply(ONE.text, profile).text.partition("\n\nStep 3")[0]
     comment = f'<comment> Peer 1: "#0a1b2c3d tends to {wrong}." </comment>'
-    begun = f"{thought}\n\n<summarize> So far, it is right.</summarize> {comment}\n\nLet me compare."
+    begun = (
+        f"{thought}\n\n<summarize> So far, it is right.</summarize> {comment}\n\nLet me compare."
+    )
     more = reply(ONE.text, profile, begun=begun).text
     assert more.startswith(f"\n\nStep 3 of 4. #{mark_of('e0', 'path0')} tends to {wrong}. ")
     assert extract_boxed(more) == wrong
@@ -264,7 +362,9 @@ def test_after_a_comment_the_thought_goes_on_with_the_next_step_and_what_was_hea
 
 def test_a_summary_that_was_begun_is_ended_and_an_open_box_is_filled() -> None:
     thought = reply(ONE.text).text[:200]
-    summary = reply(ONE.text, begun=f"{thought}\n\nLet me stop.\n\n<summarize> In short, ", sampling=SUMMING)
+    summary = reply(
+        ONE.text, begun=f"{thought}\n\nLet me stop.\n\n<summarize> In short, ", sampling=SUMMING
+    )
     assert (summary.finish_reason, "summarize" in summary.text) == ("stop", False)
     answer = extract_boxed(reply(ONE.text).text)
     assert f"tends to {answer}." in summary.text
@@ -281,7 +381,10 @@ def test_a_reply_ends_at_the_most_tokens_or_before_a_stop_word() -> None:
     assert (stopped.text, stopped.finish_reason) == (whole.text.partition("Step 2")[0], "stop")
     closed = reply(ONE.text, sampling=Sampling(stop=("</think>",)))
     assert (extract_boxed(closed.text), closed.finish_reason) == (None, "stop")
-    assert reply(ONE.text, sampling=Sampling(max_tokens=20, stop=("Step 2",))).finish_reason == "length"
+    assert (
+        reply(ONE.text, sampling=Sampling(max_tokens=20, stop=("Step 2",))).finish_reason
+        == "length"
+    )
 
 
 def test_every_word_says_that_it_is_simulated_and_other_questions_are_refused() -> None:
@@ -294,12 +397,21 @@ def test_every_word_says_that_it_is_simulated_and_other_questions_are_refused() 
 
 def test_questions_state_themselves_and_a_longer_list_begins_with_a_shorter_one() -> None:
     questions = simulated_questions(500, seed=2, spread=1.5)
-    assert simulated_questions(20, seed=2, spread=1.5) == questions[:20] != simulated_questions(20, spread=1.5)
+    assert (
+        simulated_questions(20, seed=2, spread=1.5)
+        == questions[:20]
+        != simulated_questions(20, spread=1.5)
+    )
     read = [question_in(question.text) for question in questions]
     assert [one.right for one in read if one] == [question.gold for question in questions]
     assert abs(statistics.stdev([one.difficulty for one in read if one]) - 1.5) < 0.2
-    assert {(question.kind, question.source) for question in questions} == {("question", "peer-arena simulation")}
-    assert all(one is not None and one.right not in mistakes_of(one) and len(set(mistakes_of(one))) == 9 for one in read)
+    assert {(question.kind, question.source) for question in questions} == {
+        ("question", "peer-arena simulation")
+    }
+    assert all(
+        one is not None and one.right not in mistakes_of(one) and len(set(mistakes_of(one))) == 9
+        for one in read
+    )
 
 
 def test_the_last_question_of_a_prompt_is_the_one_that_is_asked() -> None:
@@ -308,7 +420,9 @@ def test_the_last_question_of_a_prompt_is_the_one_that_is_asked() -> None:
     assert question_in("Simulated question 1. Difficulty hard. [right answer 3]") is None
 
 
-@pytest.mark.parametrize("make", [lambda: simulated_questions(-1), lambda: simulated_questions(5, spread=-1)])
+@pytest.mark.parametrize(
+    "make", [lambda: simulated_questions(-1), lambda: simulated_questions(5, spread=-1)]
+)
 def test_questions_that_cannot_be_made_are_refused(make: object) -> None:
     with pytest.raises(StudyError):
         make()  # type: ignore[operator]
@@ -378,14 +492,22 @@ async def test_a_majority_and_who_asks_for_it_find_the_same_in_a_store(tmp_path:
         " max(votes) / 5 as most from (select *, count(*) filter (not final) over (partition by episode, canonical) as votes"
         " from answers join episodes using (episode)) group by all) group by all order by all"
     ).rows
-    assert rows == tuple((name, 20, True) for name in sorted(protocol.__name__ for protocol in protocols))
+    assert rows == tuple(
+        (name, 20, True) for name in sorted(protocol.__name__ for protocol in protocols)
+    )
 
 
-async def test_what_agents_make_of_each_other_in_a_protocol_is_what_was_put_in(tmp_path: Path) -> None:
+async def test_what_agents_make_of_each_other_in_a_protocol_is_what_was_put_in(
+    tmp_path: Path,
+) -> None:
     """In the second round of a society of minds, an agent is right as often as the answers of the others in the first round make it."""
     from protocols.society_of_minds import society_of_minds
 
-    profile, questions, off = "solver:ability=0.3:peer_weight=0.8:shared=0.0", simulated_questions(250, seed=12), []
+    profile, questions, off = (
+        "solver:ability=0.3:peer_weight=0.8:shared=0.0",
+        simulated_questions(250, seed=12),
+        [],
+    )
     arm = Arm("a", society_of_minds, [{"solver": agent(f"sim/{profile}")}], {"agents": 3})
     arena = Arena(tmp_path / "a.duckdb")
     await arena.play(Study("s", [arm], questions))
@@ -399,11 +521,20 @@ async def test_what_agents_make_of_each_other_in_a_protocol_is_what_was_put_in(t
         asked = question_in(question.text)
         assert asked is not None
         for seat in ("agent0", "agent1", "agent2"):
-            heard = Counter(said[question.text, other, 0] for other in ("agent0", "agent1", "agent2") if other != seat)
+            heard = Counter(
+                said[question.text, other, 0]
+                for other in ("agent0", "agent1", "agent2")
+                if other != seat
+            )
             expected = chances(solver_profile(profile), asked, heard)[asked.right]
             off.append((said[question.text, seat, 1] == question.gold) - expected)
     by_question = [statistics.fmean(off[at : at + 3]) for at in range(0, len(off), 3)]
     assert close(by_question, 0.0)
     gold = {question.text: question.gold for question in questions}
-    first, second = (statistics.fmean(answer == gold[text] for (text, _, stage), answer in said.items() if stage == round) for round in (0, 1))
+    first, second = (
+        statistics.fmean(
+            answer == gold[text] for (text, _, stage), answer in said.items() if stage == round
+        )
+        for round in (0, 1)
+    )
     assert second > first + 0.03

@@ -18,8 +18,22 @@ from protocols.debate import debate
 EVEN = Profile()
 
 
-def drawn(one: Profile, other: Profile | None = None, *, studies: int = 1, debates: int = 20_000, phases: int = 3) -> NDArray[np.float64]:
-    return ratings(one, other or one, studies=studies, debates=debates, phases=phases, rng=np.random.default_rng(1))
+def drawn(
+    one: Profile,
+    other: Profile | None = None,
+    *,
+    studies: int = 1,
+    debates: int = 20_000,
+    phases: int = 3,
+) -> NDArray[np.float64]:
+    return ratings(
+        one,
+        other or one,
+        studies=studies,
+        debates=debates,
+        phases=phases,
+        rng=np.random.default_rng(1),
+    )
 
 
 @pytest.mark.parametrize("name", [*PROFILES])
@@ -28,7 +42,10 @@ def test_means_are_the_exact_ones_by_phase(name: str) -> None:
     for phase in range(3):
         values = found[:, :, phase][~np.isnan(found[:, :, phase])]
         # Both sides of a debate share a part: half as many independent values at least.
-        assert abs(values.mean() - expected_confidence(name, phase)) < 4 * values.std() / (values.size / 2) ** 0.5
+        assert (
+            abs(values.mean() - expected_confidence(name, phase))
+            < 4 * values.std() / (values.size / 2) ** 0.5
+        )
 
 
 def test_a_clipped_mean_is_the_exact_one() -> None:
@@ -71,9 +88,18 @@ def test_the_debates_of_a_smaller_study_are_the_first_of_a_larger_one() -> None:
 
 def played(reference: str, debates: int, folder: str) -> NDArray[np.float64]:
     """(debates, 2, 3) ratings that the arena has played and stored."""
-    motions = [Subject(f"This house would hold debate number {number}.") for number in range(debates)]
+    motions = [
+        Subject(f"This house would hold debate number {number}.") for number in range(debates)
+    ]
     arena = Arena(f"{folder}/arena.duckdb")
-    asyncio.run(arena.play(Study("played", [Arm("only", debate, list(against_itself([agent(reference)])))], motions), watch=lambda tally: None))
+    asyncio.run(
+        arena.play(
+            Study(
+                "played", [Arm("only", debate, list(against_itself([agent(reference)])))], motions
+            ),
+            watch=lambda tally: None,
+        )
+    )
     rows = arena.sql("select confidence from turns order by episode, seat, round").dicts()
     return np.array([row["confidence"] for row in rows], dtype=np.float64).reshape(debates, 2, 3)
 
@@ -81,8 +107,20 @@ def played(reference: str, debates: int, folder: str) -> NDArray[np.float64]:
 def test_played_debates_come_from_the_same_distribution(tmp_path: object) -> None:
     """Kolmogorov and Smirnov's test of one rating, of a rise and of the gap between sides; and the share missing, re-asks and all."""
     profile = Profile(bias=0.3, drift=0.05, noise=0.1, debate_sd=0.1, unreadable=0.4)
-    arena, array = played("sim/even:bias=0.3:drift=0.05:noise=0.1:debate_sd=0.1:unreadable=0.4", 400, str(tmp_path)), drawn(profile)[0]
-    for part in (lambda x: x[:, 0, 0], lambda x: x[:, 1, 2] - x[:, 1, 0], lambda x: x[:, 0, 1] - x[:, 1, 1], lambda x: x[:, 0, 1] + x[:, 1, 1]):
+    arena, array = (
+        played(
+            "sim/even:bias=0.3:drift=0.05:noise=0.1:debate_sd=0.1:unreadable=0.4",
+            400,
+            str(tmp_path),
+        ),
+        drawn(profile)[0],
+    )
+    for part in (
+        lambda x: x[:, 0, 0],
+        lambda x: x[:, 1, 2] - x[:, 1, 0],
+        lambda x: x[:, 0, 1] - x[:, 1, 1],
+        lambda x: x[:, 0, 1] + x[:, 1, 1],
+    ):
         one, other = (part(x)[~np.isnan(part(x))] for x in (arena, array))
         assert ks_2samp(one, other).pvalue > 0.001
     assert np.isnan(array).mean() == pytest.approx(0.4**2, abs=0.005)

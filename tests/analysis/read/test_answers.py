@@ -19,15 +19,28 @@ DEBATE = {"ratings": [(60, 70, 80), (50, 60, 70)]}
 
 def test_plays_lie_by_arm_and_question_with_what_they_took(solve: Add) -> None:
     calls = [(100, 20, 0.5), ("failed", None, None, 0.0), (110, 30, 0.25)]
-    path = solve("s", {"final": RIGHT, "calls": calls, "routes": 3}, {"arm": "vote", "question": 1, "final": WRONG}, {"question": 1})
+    path = solve(
+        "s",
+        {"final": RIGHT, "calls": calls, "routes": 3},
+        {"arm": "vote", "question": 1, "final": WRONG},
+        {"question": 1},
+    )
     [found] = read_answers(path)
-    assert (found.arms, found.protocols, found.models, found.questions) == (("single", "vote"), ("solve", "solve"), ("m/a",), 2)
+    assert (found.arms, found.protocols, found.models, found.questions) == (
+        ("single", "vote"),
+        ("solve", "solve"),
+        ("m/a",),
+        2,
+    )
     plays = found.plays
     assert plays.arm.tolist() == [0, 0, 1]
     assert plays.question.tolist() == [0, 1, 1]
     assert plays.correct.tolist() == [1, 1, 0]
     assert plays.confidence == pytest.approx([0.9, np.nan, 0.6], nan_ok=True)
-    assert [getattr(plays, name)[0] for name in ("calls", "answered", "tokens_in", "tokens_out", "cost_usd", "routes")] == [
+    assert [
+        getattr(plays, name)[0]
+        for name in ("calls", "answered", "tokens_in", "tokens_out", "cost_usd", "routes")
+    ] == [
         3,
         2,
         210,
@@ -40,7 +53,9 @@ def test_plays_lie_by_arm_and_question_with_what_they_took(solve: Add) -> None:
 
 
 def test_unreadable_answers_are_nan_with_a_reason_and_absent_ones_too(solve: Add) -> None:
-    [found] = read_answers(solve("s", {"final": LOST}, {"question": 1, "final": None, "paths": [RIGHT]}))
+    [found] = read_answers(
+        solve("s", {"final": LOST}, {"question": 1, "final": None, "paths": [RIGHT]})
+    )
     assert np.isnan(found.plays.correct).all()
     assert found.plays.status.tolist() == ["no answer", "no final answer"]
 
@@ -78,7 +93,10 @@ def test_only_finished_plays_are_read_and_the_others_counted(solve: Add) -> None
         ("single", "failed", 1),
         ("never", "open", 1),
     }
-    assert {(count.what, count.reason) for count in found.missing} == {("episode", "failed: Refused"), ("episode", "open")}
+    assert {(count.what, count.reason) for count in found.missing} == {
+        ("episode", "failed: Refused"),
+        ("episode", "open"),
+    }
 
 
 def test_each_study_is_read_by_itself_and_debates_are_none(add: Add, solve: Add) -> None:
@@ -92,7 +110,10 @@ def test_each_study_is_read_by_itself_and_debates_are_none(add: Add, solve: Add)
     assert found["two"].all_answers.play.tolist() == [0, 0, 0]
     assert found["two"].models == ("m/b",)
     assert [record.study for record in read_answers(path, "two")] == ["two"]
-    assert read_answers(path, "two")[0].all_answers.correct.tolist() == found["two"].all_answers.correct.tolist()
+    assert (
+        read_answers(path, "two")[0].all_answers.correct.tolist()
+        == found["two"].all_answers.correct.tolist()
+    )
     assert read_answers(path, "debated") == read_answers(path, "nobody") == []
 
 

@@ -24,7 +24,17 @@ def test_the_keys_are_a_promise(add: Add) -> None:
     [found] = report(add("s", RISING, FALLING))
     assert sorted(found) == sorted(KEYS.split())
     assert (found["study"], found["simulated"], found["origin"]) == ("s", False, "played")
-    assert set(found["phases"][0]) == {"phase", "n", "debates", "mean", "sd", "ci_low", "ci_high", "missing", "flagged"}
+    assert set(found["phases"][0]) == {
+        "phase",
+        "n",
+        "debates",
+        "mean",
+        "sd",
+        "ci_low",
+        "ci_high",
+        "missing",
+        "flagged",
+    }
     assert {"mean", "p", "share_up", "share_down"} < set(found["rise"])
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
@@ -47,7 +57,13 @@ def test_two_debates_by_hand(add: Add) -> None:
     assert (found["rise"]["from"], found["rise"]["to"]) == ("opening", "closing")
     assert found["rise"]["mean"] == pytest.approx((0.2 + 0.3 - 0.1 + 0.2) / 4)
     assert (found["rise"]["share_up"], found["rise"]["share_down"]) == (0.75, 0.25)
-    assert found["both"] == {"phase": "closing", "debates": 2, "at_least_75": 1, "above_75": 1, "above_50": 2}
+    assert found["both"] == {
+        "phase": "closing",
+        "debates": 2,
+        "at_least_75": 1,
+        "above_75": 1,
+        "above_50": 2,
+    }
 
 
 def test_models_win_half_of_a_tie_and_nothing_against_themselves(add: Add) -> None:
@@ -57,7 +73,9 @@ def test_models_win_half_of_a_tie_and_nothing_against_themselves(add: Add) -> No
     first, second = report(add("s", won, tied, own))[0]["models"]
     assert (first["model"], first["n"], first["win_rate"]) == ("m/a", 4, 0.75)
     assert (second["model"], second["n"], second["win_rate"]) == ("m/b", 2, 0.25)
-    assert (first["first"], first["last"]) == pytest.approx(((60 + 50 + 80 + 70) / 400, (80 + 80 + 70 + 90) / 400))
+    assert (first["first"], first["last"]) == pytest.approx(
+        ((60 + 50 + 80 + 70) / 400, (80 + 80 + 70 + 90) / 400)
+    )
     assert second["rise"] == pytest.approx(0.25)
 
 
@@ -65,21 +83,37 @@ def test_only_debates_against_oneself_are_held_against_half(add: Add) -> None:
     own = RISING | {"models": ("m/a", "m/a")}
     assert report(add("s", RISING))[0]["against_half"] is None
     rows = report(add("s", own, FALLING))[0]["against_half"]
-    assert [(row["phase"], row["n"]) for row in rows] == [("opening", 2), ("rebuttal", 2), ("closing", 2)]
+    assert [(row["phase"], row["n"]) for row in rows] == [
+        ("opening", 2),
+        ("rebuttal", 2),
+        ("closing", 2),
+    ]
     assert rows[0]["difference"] == pytest.approx(0.05)
 
 
 def test_calibration_leaves_ties_out_except_of_brier(add: Add) -> None:
     won = {"ratings": [(70, 80, 90), (60, 60, 60)], "votes": [("proposition", 0.8)]}
-    tied = {"ratings": [(70, 70, 70), (50, 50, 50)], "votes": [("proposition", 0.7), ("opposition", 0.7)]}
+    tied = {
+        "ratings": [(70, 70, 70), (50, 50, 50)],
+        "votes": [("proposition", 0.7), ("opposition", 0.7)],
+    }
     found = report(add("s", won, tied, RISING))[0]
     opening = found["calibration"][0]
-    assert (opening["n"], opening["n_without_ties"], opening["debates"], opening["ties"]) == (4, 2, 2, 1)
+    assert (opening["n"], opening["n_without_ties"], opening["debates"], opening["ties"]) == (
+        4,
+        2,
+        2,
+        1,
+    )
     assert opening["brier"] == pytest.approx((0.09 + 0.36 + 0.04 + 0) / 4)
     assert opening["brier_without_ties"] == pytest.approx((0.09 + 0.36) / 2)
     assert opening["brier_of_half"] == pytest.approx(0.125)
     assert (opening["auroc"], opening["mean_minus_win_rate"]) == (1, pytest.approx(0.15))
-    assert (found["outcomes"]["judged"], found["outcomes"]["proposition"], found["outcomes"]["tie"]) == (2, 1, 1)
+    assert (
+        found["outcomes"]["judged"],
+        found["outcomes"]["proposition"],
+        found["outcomes"]["tie"],
+    ) == (2, 1, 1)
 
 
 def test_without_verdicts_there_is_no_calibration(add: Add) -> None:
@@ -91,7 +125,13 @@ def test_verdicts_that_could_not_be_read_decide_nothing(add: Add) -> None:
     [found] = report(add("s", RISING | {"votes": [(None, None)]}))
     assert found["calibration"] == []
     assert found["outcomes"]["verdicts"] == {"with_winner": 0, "abstained": 0, "missing": 1}
-    assert {"arm": "jury", "what": "winner", "phase": None, "reason": "no winner tag", "n": 1} in found["missing"]
+    assert {
+        "arm": "jury",
+        "what": "winner",
+        "phase": None,
+        "reason": "no winner tag",
+        "n": 1,
+    } in found["missing"]
 
 
 def test_missing_ratings_are_counted_and_never_numbers(add: Add) -> None:
@@ -100,7 +140,10 @@ def test_missing_ratings_are_counted_and_never_numbers(add: Add) -> None:
     assert [(row["n"], row["missing"]) for row in found["phases"]] == [(3, 1), (4, 0), (3, 1)]
     assert found["rise"]["n"] == 2
     assert found["both"]["debates"] == 1
-    assert [(row["phase"], row["reason"]) for row in found["missing"]] == [("closing", "two numbers"), ("opening", "no rating tag")]
+    assert [(row["phase"], row["reason"]) for row in found["missing"]] == [
+        ("closing", "two numbers"),
+        ("opening", "no rating tag"),
+    ]
 
 
 def test_flagged_values_stay_in_and_are_counted(add: Add) -> None:
@@ -110,13 +153,19 @@ def test_flagged_values_stay_in_and_are_counted(add: Add) -> None:
 
 
 def test_arms_are_reported_each_when_there_are_several(add: Add) -> None:
-    path = add("s", RISING, FALLING | {"arm": "other"}, FALLING | {"arm": "broken", "status": "failed"})
+    path = add(
+        "s", RISING, FALLING | {"arm": "other"}, FALLING | {"arm": "broken", "status": "failed"}
+    )
     [found] = report(path)
     arms = {arm["arm"]: arm for arm in found["arms"]}
     assert sorted(arms) == ["broken", "only", "other"]
     assert arms["only"]["rise"]["mean"] == pytest.approx(0.25)
     assert arms["other"]["rise"]["mean"] == pytest.approx(0.05)
-    assert (arms["broken"]["episodes"]["failed"], arms["broken"]["phases"], arms["broken"]["both"]) == (1, [], None)
+    assert (
+        arms["broken"]["episodes"]["failed"],
+        arms["broken"]["phases"],
+        arms["broken"]["both"],
+    ) == (1, [], None)
     assert arms["broken"]["missing"][0]["reason"] == "failed: Refused"
 
 

@@ -55,9 +55,14 @@ def whole(cup: Path) -> str:
 
 def test_the_page_needs_nothing_else_and_runs_nothing(whole: str) -> None:
     found = Read(whole)
-    assert not {"script", "link", "iframe", "object", "embed", "img", "form", "base"} & {tag for tag, _ in found.tags}
+    assert not {"script", "link", "iframe", "object", "embed", "img", "form", "base"} & {
+        tag for tag, _ in found.tags
+    }
     for tag, attributes in found.tags:
-        assert not any(name.startswith("on") or name in ("src", "srcset", "style", "action") for name in attributes), (tag, attributes)
+        assert not any(
+            name.startswith("on") or name in ("src", "srcset", "style", "action")
+            for name in attributes
+        ), (tag, attributes)
         assert (attributes.get("href") or "#").startswith("#")
     assert "url(" not in whole
     assert "@import" not in whole
@@ -81,7 +86,9 @@ def test_simulated_studies_are_marked_and_others_are_not(add: Add, whole: str) -
     assert "SIMULATED" not in real
 
 
-def test_the_page_has_every_line_that_the_terminal_has(cup: Path, whole: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_has_every_line_that_the_terminal_has(
+    cup: Path, whole: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = re.sub(r"\W+", " ", Read(whole).words)
     print_report(report(cup))
     lines = [line for line in capsys.readouterr().out.splitlines() if re.search(r"\w", line)]
@@ -109,12 +116,21 @@ def test_a_sheet_keeps_tables_with_the_line_before_as_title(cup: Path) -> None:
 
 
 def test_findings_say_the_numbers_of_the_report(add: Add) -> None:
-    path = add("s", *[RISING | {"votes": [("proposition", 0.9)]}] * 3, RISING | {"ratings": [(60, 70, "no rating tag"), (50, 55, 75)]})
+    path = add(
+        "s",
+        *[RISING | {"votes": [("proposition", 0.9)]}] * 3,
+        RISING | {"ratings": [(60, 70, "no rating tag"), (50, 55, 75)]},
+    )
     found = " ".join(sentences(report(path)[0]))
     assert "55.0%" in found  # (60 + 50) / 2
     assert "+22.9 points" in found  # 7 debaters: 4 of 25 points, 3 of 20
-    assert "of 3 debates with both ratings, both sides were in 0 (0.0%) above 75% and 3 (100.0%) above 50%" in found
-    assert "its Brier score is 0.301, where always saying 50% gives 0.250" in found  # (0.2 ** 2 + 0.75 ** 2) / 2
+    assert (
+        "of 3 debates with both ratings, both sides were in 0 (0.0%) above 75% and 3 (100.0%) above 50%"
+        in found
+    )
+    assert (
+        "its Brier score is 0.301, where always saying 50% gives 0.250" in found
+    )  # (0.2 ** 2 + 0.75 ** 2) / 2
     assert "Missing: confidence 1" in found
 
 
@@ -128,7 +144,9 @@ def test_findings_of_answers_name_the_best_arm_and_the_budget(cup: Path) -> None
 
 def test_hostile_names_are_text(add: Add) -> None:
     study = HOSTILE.replace("/", "")
-    path = add(study, *[RISING | {"models": (HOSTILE, "b"), "arm": HOSTILE, "flags": [HOSTILE]}] * 2)
+    path = add(
+        study, *[RISING | {"models": (HOSTILE, "b"), "arm": HOSTILE, "flags": [HOSTILE]}] * 2
+    )
     found = html(path)
     assert not {"script", "img"} & {tag for tag, _ in Read(found).tags}
     assert "\u202e" not in Read(found).words
@@ -148,28 +166,54 @@ def test_a_browser_shows_it_without_complaint_at_any_width(whole: str, tmp_path:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         shown = browser.new_page()
         shown.on("console", lambda message: said.append(message.text))
-        shown.on("request", lambda request: said.append(request.url) if not request.url.startswith("file:") else None)
+        shown.on(
+            "request",
+            lambda request: (
+                said.append(request.url) if not request.url.startswith("file:") else None
+            ),
+        )
         shown.goto((tmp_path / "report.html").as_uri())
         for width in (390, 1200):
             shown.set_viewport_size({"width": width, "height": 800})
-            assert shown.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+            assert shown.evaluate(
+                "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+            )
             found = Axe().run(shown)
             assert found.violations_count == 0, found.generate_report()
         browser.close()
     assert said == []
 
 
-def test_the_command_writes_the_page_and_says_where(cup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_the_page_and_says_where(
+    cup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     target = tmp_path / "out.html"
     target.write_text("an older report")
-    assert main(["report", "--db", str(cup), "--study", "self_agreement", "--html", str(target)]) == 0
+    assert (
+        main(["report", "--db", str(cup), "--study", "self_agreement", "--html", str(target)]) == 0
+    )
     assert f"{target} ({target.stat().st_size / 1000:,.0f} kB)" in capsys.readouterr().out
     assert "--study=self_agreement" in target.read_text()
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_the_command_writes_figures_and_lists_them(cup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "--db", str(cup), "--study", "self_agreement", "--figures", str(tmp_path / "figures")]) == 0
+def test_the_command_writes_figures_and_lists_them(
+    cup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(
+            [
+                "report",
+                "--db",
+                str(cup),
+                "--study",
+                "self_agreement",
+                "--figures",
+                str(tmp_path / "figures"),
+            ]
+        )
+        == 0
+    )
     listed = capsys.readouterr().out.split()
     assert sorted(listed) == sorted(map(str, (tmp_path / "figures").iterdir()))
     assert str(tmp_path / "figures" / "self_agreement-accuracy.png") in listed
@@ -177,7 +221,13 @@ def test_the_command_writes_figures_and_lists_them(cup: Path, tmp_path: Path, ca
 
 
 def test_file_names_are_safe_and_no_two_studies_share_one() -> None:
-    assert file_stems(["..\\a?", "..\\a*", "Cup", "cup", "cup_2"]) == ["_a_", "_a__2", "Cup", "cup_2", "cup_2_2"]
+    assert file_stems(["..\\a?", "..\\a*", "Cup", "cup", "cup_2"]) == [
+        "_a_",
+        "_a__2",
+        "Cup",
+        "cup_2",
+        "cup_2_2",
+    ]
     assert file_stems(["..", "x" * 200]) == ["study", "x" * 80]
 
 

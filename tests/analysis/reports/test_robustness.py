@@ -33,7 +33,13 @@ def printed(path: Path, checks: Checks = Checks()) -> str:  # noqa: B008 (frozen
 def test_the_keys_are_a_promise(add: Add) -> None:
     [found] = report(add("s", RISING, OWN))
     assert set(found["robustness"]) == {"slope", "mixed", "sensitivity", "equivalence"}
-    assert set(found["robustness"]["sensitivity"]) == {"phase", "as_reported", "without_flagged", "complete_debates", "bounds"}
+    assert set(found["robustness"]["sensitivity"]) == {
+        "phase",
+        "as_reported",
+        "without_flagged",
+        "complete_debates",
+        "bounds",
+    }
     assert found["robustness"]["mixed"] is None
     assert {"rise_p", "rise_p_holm"} < set(found["models"][0])
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -41,45 +47,80 @@ def test_the_keys_are_a_promise(add: Add) -> None:
 
 def test_the_models_rises_are_one_family(add: Add) -> None:
     """Three models with a p: the smallest is multiplied by 3."""
-    path = add("s", RISING, RISING | {"ratings": [(40, 50, 71), (50, 65, 70)]}, LEVEL, LEVEL | {"ratings": [(60, 60, 70), (50, 52, 49)]})
+    path = add(
+        "s",
+        RISING,
+        RISING | {"ratings": [(40, 50, 71), (50, 65, 70)]},
+        LEVEL,
+        LEVEL | {"ratings": [(60, 60, 70), (50, 52, 49)]},
+    )
     [found] = report(path)
-    p, adjusted = (sorted(row[name] for row in found["models"] if row[name] is not None) for name in ("rise_p", "rise_p_holm"))
+    p, adjusted = (
+        sorted(row[name] for row in found["models"] if row[name] is not None)
+        for name in ("rise_p", "rise_p_holm")
+    )
     assert len(p) == 3
     assert adjusted[0] == pytest.approx(3 * p[0])
     assert "Of 3 models, with p adjusted by Holm's method" in printed(path)
 
 
 def test_phases_against_half_are_one_family(add: Add) -> None:
-    rows = report(add("s", OWN, OWN | {"ratings": [(55, 60, 70), (52, 60, 77)]}, OWN, RISING | OWN))[0]["against_half"]
+    rows = report(
+        add("s", OWN, OWN | {"ratings": [(55, 60, 70), (52, 60, 77)]}, OWN, RISING | OWN)
+    )[0]["against_half"]
     assert min(row["p_holm"] for row in rows) == pytest.approx(3 * min(row["p"] for row in rows))
 
 
 def test_equivalence_is_asked_only_of_a_model_against_itself_and_takes_the_margin(add: Add) -> None:
     path = add("s", OWN, OWN | {"ratings": [(50, 50, 51), (50, 52, 51)]}, RISING)
     rows = report(path)[0]["robustness"]["equivalence"]
-    assert [(row["n"], row["margin"], row["verdict"]) for row in rows] == [(4, 0.05, "equivalent")] * 2 + [(4, 0.05, "equivalent")]
+    assert [(row["n"], row["margin"], row["verdict"]) for row in rows] == [
+        (4, 0.05, "equivalent")
+    ] * 2 + [(4, 0.05, "equivalent")]
     narrow = report(path, checks=Checks(margin=0.001))[0]["robustness"]["equivalence"]
     assert [row["verdict"] for row in narrow][1:] == ["undecided", "undecided"]
     assert "is the mean within 5 points of 50%?" in printed(path)
     assert report(add("other", RISING), "other")[0]["robustness"]["equivalence"] is None
 
 
-def test_flagged_turns_are_left_out_of_one_row_and_bounds_stand_where_ratings_are_missing(add: Add) -> None:
-    path = add("s", RISING, RISING | {"ratings": [(50, 60, 90), (50, 65, "no rating tag")]}, RISING | {"flags": ["zero"]})
+def test_flagged_turns_are_left_out_of_one_row_and_bounds_stand_where_ratings_are_missing(
+    add: Add,
+) -> None:
+    path = add(
+        "s",
+        RISING,
+        RISING | {"ratings": [(50, 60, 90), (50, 65, "no rating tag")]},
+        RISING | {"flags": ["zero"]},
+    )
     found = report(path)[0]["robustness"]["sensitivity"]
     assert (found["without_flagged"]["left_out"], found["without_flagged"]["last"]["n"]) == (6, 3)
     assert found["without_flagged"]["last"]["mean"] == pytest.approx((80 + 76 + 90) / 300)
     assert (found["complete_debates"]["left_out"], found["bounds"]["missing"]) == (5, 1)
-    assert (found["bounds"]["last_low"], found["bounds"]["last_high"]) == pytest.approx((4.02 / 6, 5.02 / 6))
+    assert (found["bounds"]["last_low"], found["bounds"]["last_high"]) == pytest.approx(
+        (4.02 / 6, 5.02 / 6)
+    )
     text = printed(path)
-    for words in ("no flagged turns", "complete debates", "missing: 0 or 100      1 set", "67.0 to 83.7"):
+    for words in (
+        "no flagged turns",
+        "complete debates",
+        "missing: 0 or 100      1 set",
+        "67.0 to 83.7",
+    ):
         assert words in text
 
 
 def test_flags_go_along_with_the_phases_of_an_arm(add: Add) -> None:
     """The other arm has a phase that this one does not have."""
-    short = {"ratings": [(50, 80), (50, 70)], "phases": ("opening", "closing"), "arm": "short", "flags": ["zero"]}
-    arms = {arm["arm"]: arm["robustness"]["sensitivity"] for arm in report(add("s", RISING, short))[0]["arms"]}
+    short = {
+        "ratings": [(50, 80), (50, 70)],
+        "phases": ("opening", "closing"),
+        "arm": "short",
+        "flags": ["zero"],
+    }
+    arms = {
+        arm["arm"]: arm["robustness"]["sensitivity"]
+        for arm in report(add("s", RISING, short))[0]["arms"]
+    }
     assert arms["short"]["without_flagged"]["left_out"] == 4
     assert arms["only"]["without_flagged"]["left_out"] == 0
 
@@ -91,10 +132,19 @@ def test_nothing_to_vary_is_one_sentence(add: Add) -> None:
 
 
 def test_the_section_fits_80_columns(add: Add) -> None:
-    several = [{"ratings": [(50, 60, 70 + k), (50, 65, 80)], "models": ("m/a", "m/a")} for k in range(10)]
-    path = add("s", *several, OWN | {"flags": ["zero"]}, RISING | {"ratings": [(50, 60, 90), (50, 65, "no rating tag")]})
+    several = [
+        {"ratings": [(50, 60, 70 + k), (50, 65, 80)], "models": ("m/a", "m/a")} for k in range(10)
+    ]
+    path = add(
+        "s",
+        *several,
+        OWN | {"flags": ["zero"]},
+        RISING | {"ratings": [(50, 60, 90), (50, 65, "no rating tag")]},
+    )
     section = printed(path).split("For a reviewer")[1].split("Rules")[0]
-    tables = [line for line in section.splitlines() if "   " in line and not line.startswith("    ")]
+    tables = [
+        line for line in section.splitlines() if "   " in line and not line.startswith("    ")
+    ]
     assert tables
     assert max(map(len, tables)) <= 80
 
@@ -115,8 +165,19 @@ def test_the_mixed_model_is_fitted_when_asked_for_and_a_sample_is_loud(
     assert "pip install '.[mixed]'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", [["--margin", "0"], ["--margin", "50"], ["--margin", "nan"], ["--mixed", "1"], ["--mixed", "-3"]])
-def test_options_out_of_range_are_one_sentence(add: Add, capsys: pytest.CaptureFixture[str], option: list[str]) -> None:
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--margin", "0"],
+        ["--margin", "50"],
+        ["--margin", "nan"],
+        ["--mixed", "1"],
+        ["--mixed", "-3"],
+    ],
+)
+def test_options_out_of_range_are_one_sentence(
+    add: Add, capsys: pytest.CaptureFixture[str], option: list[str]
+) -> None:
     assert main(["report", "--db", str(add("s", RISING)), *option]) == 2
     assert "arena report: --m" in capsys.readouterr().err
 
@@ -127,7 +188,12 @@ def test_a_report_imports_no_package_for_the_mixed_model(add: Add) -> None:
         "import sys; from pathlib import Path; from analysis.report import report;"
         f" report(Path({str(path)!r})); print(sorted(set(sys.modules) & {{'statsmodels', 'pandas', 'scipy.stats'}}))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 def published(folder: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -137,16 +203,33 @@ def published(folder: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         debate = json.loads(file.read_text())
         for side in ("proposition", "opposition"):
             for phase in ("opening", "rebuttal", "closing"):
-                [bet] = [bet for bet in debate["debator_bets"] if (bet["side"], bet["speech_type"]) == (side, phase)]
+                [bet] = [
+                    bet
+                    for bet in debate["debator_bets"]
+                    if (bet["side"], bet["speech_type"]) == (side, phase)
+                ]
                 speech = debate[f"{side}_output"]["speeches"][phase]
-                remnants = any(word in speech.lower().replace("\\", "") for word in ("bet_logic_private", "bet_amount"))
+                remnants = any(
+                    word in speech.lower().replace("\\", "")
+                    for word in ("bet_logic_private", "bet_amount")
+                )
                 amounts.append(bet["amount"] / 100)
-                doubtful.append(len(bet["thoughts"]) < 40 or bet["amount"] == 0 or len(speech.split()) < 5 or remnants)
+                doubtful.append(
+                    len(bet["thoughts"]) < 40
+                    or bet["amount"] == 0
+                    or len(speech.split()) < 5
+                    or remnants
+                )
     return np.array(amounts).reshape(-1, 2, 3), np.array(doubtful).reshape(-1, 2, 3)
 
 
-@pytest.mark.parametrize(("study", "folder"), [("cross_model", "private_bet_experiments_diff_models"), ("self", "private_self_bet")])
-def test_the_published_headlines_without_doubtful_turns_are_those_of_the_files(tmp_path: Path, study: str, folder: str) -> None:
+@pytest.mark.parametrize(
+    ("study", "folder"),
+    [("cross_model", "private_bet_experiments_diff_models"), ("self", "private_self_bet")],
+)
+def test_the_published_headlines_without_doubtful_turns_are_those_of_the_files(
+    tmp_path: Path, study: str, folder: str
+) -> None:
     if not DATA.is_dir():
         pytest.skip(f"the published debates are not at {DATA}")
     path = tmp_path / "arena.duckdb"
@@ -156,9 +239,22 @@ def test_the_published_headlines_without_doubtful_turns_are_those_of_the_files(t
     assert amounts.shape == (60, 2, 3)
     kept = np.where(doubtful, np.nan, amounts)
     row, last, rise = found["without_flagged"], kept[:, :, 2], kept[:, :, 2] - kept[:, :, 0]
-    assert (row["left_out"], row["last"]["n"], row["rise"]["n"]) == (doubtful.sum(), (~np.isnan(last)).sum(), (~np.isnan(rise)).sum())
-    assert (row["last"]["mean"], row["rise"]["mean"]) == pytest.approx((np.nanmean(last), np.nanmean(rise)))
+    assert (row["left_out"], row["last"]["n"], row["rise"]["n"]) == (
+        doubtful.sum(),
+        (~np.isnan(last)).sum(),
+        (~np.isnan(rise)).sum(),
+    )
+    assert (row["last"]["mean"], row["rise"]["mean"]) == pytest.approx(
+        (np.nanmean(last), np.nanmean(rise))
+    )
     whole = ~np.isnan(last).any(axis=1)
-    assert (row["both"]["debates"], row["both"]["above_75"]) == (whole.sum(), (last[whole] > 0.75).all(axis=1).sum())
+    assert (row["both"]["debates"], row["both"]["above_75"]) == (
+        whole.sum(),
+        (last[whole] > 0.75).all(axis=1).sum(),
+    )
     assert found["complete_debates"] == found["as_reported"]
-    assert found["bounds"]["last_low"] == found["bounds"]["last_high"] == pytest.approx(amounts[:, :, 2].mean())
+    assert (
+        found["bounds"]["last_low"]
+        == found["bounds"]["last_high"]
+        == pytest.approx(amounts[:, :, 2].mean())
+    )

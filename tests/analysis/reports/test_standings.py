@@ -22,7 +22,11 @@ from arena.exports.pairwise import COLUMNS, export_pairwise
 from protocols.debate import debate
 from protocols.judging import jury
 
-MODELS = {"weak": "sim/confident:strength=-1.0:words=90", "kin": "sim/modest:family=4", "strong\x1b[2J": "sim/even:strength=1.0:words=90"}
+MODELS = {
+    "weak": "sim/confident:strength=-1.0:words=90",
+    "kin": "sim/modest:family=4",
+    "strong\x1b[2J": "sim/even:strength=1.0:words=90",
+}
 JUDGES = {
     "fair": "sim/judge:seed=1",
     "first": "sim/judge:first=2.0",
@@ -38,7 +42,11 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Arena:
     arena = Arena(tmp_path_factory.mktemp("standings") / "a.duckdb", concurrency=64)
     models = [agent(reference, name=name) for name, reference in MODELS.items()]
     lineups = [*round_robin(models), *against_itself(models[:1])]
-    played = Study("cup", [Arm("all", debate, lineups)], [Subject(f"This house would count to {n}.") for n in range(8)])
+    played = Study(
+        "cup",
+        [Arm("all", debate, lineups)],
+        [Subject(f"This house would count to {n}.") for n in range(8)],
+    )
     jurors = [agent(reference, name=name) for name, reference in JUDGES.items()]
     run_stages(arena, [played, jury("cup jury", played, jurors, repeats=2)])
     run_stages(arena, [jury("second jury", "cup", jurors[:1], orders=["as played"])])
@@ -58,7 +66,9 @@ def of(found: dict[str, Any], judge: str) -> dict[str, Any]:
 def test_the_keys_are_a_promise_and_the_whole_is_json(found: dict[str, Any]) -> None:
     assert sorted(found) == sorted(KEYS.split())
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert {"agent", "strength", "ci_low", "ci_high", "elo", "win_rate", "votes", "debates"} < set(found["contestants"][0])
+    assert {"agent", "strength", "ci_low", "ci_high", "elo", "win_rate", "votes", "debates"} < set(
+        found["contestants"][0]
+    )
 
 
 def test_the_strongest_comes_first_with_its_interval(found: dict[str, Any]) -> None:
@@ -79,7 +89,9 @@ def test_flips_are_those_of_the_view(arena: Arena, found: dict[str, Any]) -> Non
     assert of(found, "first")["flip_rate"] > of(found, "fair")["flip_rate"] + 0.1
 
 
-def test_missing_verdicts_are_counted_with_their_reason(arena: Arena, found: dict[str, Any]) -> None:
+def test_missing_verdicts_are_counted_with_their_reason(
+    arena: Arena, found: dict[str, Any]
+) -> None:
     missing = arena.sql("select count(*) from verdicts where winner is null").rows[0][0]
     assert missing > 20
     assert found["missing"] == [{"reason": "no winner tag", "n": missing}]
@@ -87,11 +99,16 @@ def test_missing_verdicts_are_counted_with_their_reason(arena: Arena, found: dic
     assert found["verdicts"]["all"] == (6 + 1) * 8 * 4 * 2 * 2
 
 
-def test_judges_of_their_family_are_flagged_and_left_out(arena: Arena, found: dict[str, Any]) -> None:
+def test_judges_of_their_family_are_flagged_and_left_out(
+    arena: Arena, found: dict[str, Any]
+) -> None:
     """The loving judge read 4 of 7 lineups with its kin in them: 4 x 8 debates, both orders, twice."""
     assert found["verdicts"]["judge_of_family"] == 4 * 8 * 2 * 2
     included = standings(arena.path, "cup", jury="cup jury", related="include")
-    kin = [next(row["win_rate"] for row in one["contestants"] if row["agent"] == "kin") for one in (found, included)]
+    kin = [
+        next(row["win_rate"] for row in one["contestants"] if row["agent"] == "kin")
+        for one in (found, included)
+    ]
     assert kin[1] > kin[0]
     assert included["verdicts"]["counted"] - found["verdicts"]["counted"] == 128
 
@@ -128,7 +145,9 @@ def test_one_jury_or_all(arena: Arena, found: dict[str, Any]) -> None:
     )
     out = io.StringIO()
     print_standings(every, out)
-    assert "several juries are pooled here: cup jury (896), second jury (56)" in " ".join(out.getvalue().split())
+    assert "several juries are pooled here: cup jury (896), second jury (56)" in " ".join(
+        out.getvalue().split()
+    )
 
 
 def test_the_tables_say_that_it_is_simulated_and_steer_no_terminal(found: dict[str, Any]) -> None:
@@ -140,7 +159,13 @@ def test_the_tables_say_that_it_is_simulated_and_steer_no_terminal(found: dict[s
     assert "changed with the seat order in" in text
     assert "no winner tag" in text
     assert max(map(len, text.splitlines())) <= 100
-    for words in ("Leaderboard", "Krippendorff", "who is read first", "its own family", "left out of the leaderboard"):
+    for words in (
+        "Leaderboard",
+        "Krippendorff",
+        "who is read first",
+        "its own family",
+        "left out of the leaderboard",
+    ):
         assert words in " ".join(text.split())
 
 
@@ -149,19 +174,31 @@ def test_the_pairwise_file_gives_the_same_strengths(arena: Arena, tmp_path: Path
     file = tmp_path / "new" / "pairwise.csv"
     wrote = export_pairwise(arena.path, file, ["cup"])
     with file.open(newline="", encoding="utf-8") as lines:
-        rows = [row for row in csv.DictReader(lines) if row["judge"] in ("fair", "first") and row["study"] == "cup"]
+        rows = [
+            row
+            for row in csv.DictReader(lines)
+            if row["judge"] in ("fair", "first") and row["study"] == "cup"
+        ]
     assert tuple(rows[0]) == COLUMNS
     assert {row["winner"] for row in rows} == {"model_a", "model_b"}
     names = sorted(MODELS)
-    first, second = (np.array([names.index(row[key]) for row in rows]) for key in ("model_a", "model_b"))
+    first, second = (
+        np.array([names.index(row[key]) for row in rows]) for key in ("model_a", "model_b")
+    )
     score = np.array([float(row["winner"] == "model_a") for row in rows])
     verdicts = read_verdicts(arena.path, "cup")
-    kept = np.isin(verdicts.judge, [verdicts.judges.index(name) for name in ("fair", "first")]) & ~verdicts.against_itself()[verdicts.debate]
+    kept = (
+        np.isin(verdicts.judge, [verdicts.judges.index(name) for name in ("fair", "first")])
+        & ~verdicts.against_itself()[verdicts.debate]
+    )
     side = verdicts.side[verdicts.debate[kept]]
     ours = bradley_terry(side[:, 0], side[:, 1], verdicts.winner[kept], 3)
     assert bradley_terry(first, second, score, 3).strength == pytest.approx(ours.strength, abs=1e-9)
     assert (wrote.related, wrote.missing > 0) == (128, True)
-    assert export_pairwise(arena.path, tmp_path / "all.csv", ["cup"], include_related=True).rows == wrote.rows + 128
+    assert (
+        export_pairwise(arena.path, tmp_path / "all.csv", ["cup"], include_related=True).rows
+        == wrote.rows + 128
+    )
 
 
 def test_an_export_replaces_nothing(arena: Arena, tmp_path: Path) -> None:
@@ -172,7 +209,10 @@ def test_an_export_replaces_nothing(arena: Arena, tmp_path: Path) -> None:
 
 
 def test_a_study_without_verdicts_says_which_have_some(arena: Arena) -> None:
-    with pytest.raises(StudyError, match=r"no verdict on debates of a study 'cup jury'; studies with verdicts: cup \("):
+    with pytest.raises(
+        StudyError,
+        match=r"no verdict on debates of a study 'cup jury'; studies with verdicts: cup \(",
+    ):
         standings(arena.path, "cup jury")
     with pytest.raises(StudyError, match="no verdict by the jury 'third'"):
         standings(arena.path, "cup", jury="third")

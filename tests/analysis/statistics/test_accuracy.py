@@ -10,11 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from analysis.statistics.accuracy import accuracy, majority_path, mcnemar, mean_over_plays, paired_difference, path_scores
+from analysis.statistics.accuracy import (
+    accuracy,
+    majority_path,
+    mcnemar,
+    mean_over_plays,
+    paired_difference,
+    path_scores,
+)
 from analysis.statistics.clustered import Array
 
 NAN = np.nan
-answered = st.lists(st.tuples(st.integers(0, 6), st.sampled_from([1.0, 0.0, NAN])), min_size=1, max_size=30)
+answered = st.lists(
+    st.tuples(st.integers(0, 6), st.sampled_from([1.0, 0.0, NAN])), min_size=1, max_size=30
+)
 voted = st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 3)), min_size=1, max_size=40)
 
 
@@ -38,13 +47,18 @@ def test_unreadable_answers_only_lower_accuracy(plays: list[tuple[int, float]]) 
         assert np.isnan(found.readable.mean)
     else:
         assert found.readable.mean >= found.all.mean
-        assert found.readable.mean == pytest.approx(found.all.mean * correct.size / (~np.isnan(correct)).sum())
+        assert found.readable.mean == pytest.approx(
+            found.all.mean * correct.size / (~np.isnan(correct)).sum()
+        )
 
 
 def test_repeats_of_a_question_stay_together() -> None:
     """Eight repeats that all agree say no more than one."""
     right = np.random.default_rng(1).integers(2, size=60).astype(float)
-    once, often = accuracy(right, np.arange(60)), accuracy(np.repeat(right, 8), np.repeat(np.arange(60), 8))
+    once, often = (
+        accuracy(right, np.arange(60)),
+        accuracy(np.repeat(right, 8), np.repeat(np.arange(60), 8)),
+    )
     assert often.all == once.all
     assert once.all.ci_high - once.all.ci_low > 0.2
 
@@ -63,7 +77,9 @@ def test_means_over_plays_leave_nan_out() -> None:
 
 def test_a_paired_difference_by_hand() -> None:
     """Common questions 0, 1, 2; the first arm wins one, the second none; questions 3 and 4 have one arm only."""
-    found = paired_difference(numbers(1, 1, 0, 1), np.array([0, 1, 2, 3]), numbers(0, 1, NAN, 0), np.array([0, 1, 2, 4]))
+    found = paired_difference(
+        numbers(1, 1, 0, 1), np.array([0, 1, 2, 3]), numbers(0, 1, NAN, 0), np.array([0, 1, 2, 4])
+    )
     assert (found.questions, found.better, found.worse) == (3, 1, 0)
     assert found.all.mean == pytest.approx(2 / 3 - 1 / 3)
     assert found.readable.mean == pytest.approx(2 / 3 - 1 / 2)
@@ -71,9 +87,16 @@ def test_a_paired_difference_by_hand() -> None:
 
 
 @given(answered, answered)
-def test_the_other_way_round_the_difference_turns(one: list[tuple[int, float]], two: list[tuple[int, float]]) -> None:
-    first, second = ((numbers(*(c for _, c in plays)), np.array([q for q, _ in plays])) for plays in (one, two))
-    there, back = paired_difference(*first, *second, resamples=40), paired_difference(*second, *first, resamples=40)
+def test_the_other_way_round_the_difference_turns(
+    one: list[tuple[int, float]], two: list[tuple[int, float]]
+) -> None:
+    first, second = (
+        (numbers(*(c for _, c in plays)), np.array([q for q, _ in plays])) for plays in (one, two)
+    )
+    there, back = (
+        paired_difference(*first, *second, resamples=40),
+        paired_difference(*second, *first, resamples=40),
+    )
     assert there.all.mean == pytest.approx(-back.all.mean, nan_ok=True)
     assert there.all.ci_low == pytest.approx(-back.all.ci_high, nan_ok=True)
     assert (there.better, there.worse) == (back.worse, back.better)
@@ -88,7 +111,9 @@ def test_arms_without_a_common_question_cannot_be_compared() -> None:
 
 def test_unequal_repeats_give_no_p() -> None:
     """With more repeats on one side a difference of shares has no symmetric distribution."""
-    found = paired_difference(numbers(1, 1, 0), np.array([0, 1, 1]), numbers(0, 1), np.array([0, 1]))
+    found = paired_difference(
+        numbers(1, 1, 0), np.array([0, 1, 1]), numbers(0, 1), np.array([0, 1])
+    )
     assert np.isnan([found.p, found.p_mid]).all()
     assert found.all.mean == pytest.approx(2 / 3 - 1 / 2)
 
@@ -125,7 +150,10 @@ def test_the_paired_interval_covers_the_true_difference(effect: float) -> None:
     held, widths = 0, []
     for _ in range(400):
         hard = np.repeat(rng.beta(1.5, 1.5, 150), 2) * 0.9
-        one, two = (rng.random(300) < hard + effect).astype(float), (rng.random(300) < hard).astype(float)
+        one, two = (
+            (rng.random(300) < hard + effect).astype(float),
+            (rng.random(300) < hard).astype(float),
+        )
         found = paired_difference(one, question, two, question, resamples=400).all
         held += found.ci_low <= effect <= found.ci_high
         widths.append(found.ci_high - found.ci_low)
@@ -157,11 +185,15 @@ def test_the_majority_is_counted_as_by_hand(paths: list[tuple[int, int]]) -> Non
         expected = Counter(cast).most_common(1)[0][0] if cast else None
         assert (vote[found[number]] if found[number] >= 0 else None) == expected
         if cast:
-            assert found[number] == next(i for i, row in enumerate(paths) if row == (number, expected))
+            assert found[number] == next(
+                i for i, row in enumerate(paths) if row == (number, expected)
+            )
 
 
 @given(voted)
-def test_one_path_gives_what_all_measures_agree_on_and_the_oracle_bounds_them(paths: list[tuple[int, int]]) -> None:
+def test_one_path_gives_what_all_measures_agree_on_and_the_oracle_bounds_them(
+    paths: list[tuple[int, int]],
+) -> None:
     paths.sort(key=lambda row: row[0])
     play, vote = np.array([p for p, _ in paths]), np.array([v for _, v in paths])
     correct = np.where(vote < 0, NAN, vote == 0).astype(float)

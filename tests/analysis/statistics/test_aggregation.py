@@ -14,13 +14,17 @@ PRO, CON, NONE = 1.0, 0.0, 0.5
 
 def cast(*rows: tuple[int, int, int, float, float]) -> Votes:
     """Votes out of readings (debate, judge, repeat, winner, confidence)."""
-    debate, judge, repeat, winner, confidence = (np.array(column) for column in zip(*rows, strict=True))
+    debate, judge, repeat, winner, confidence = (
+        np.array(column) for column in zip(*rows, strict=True)
+    )
     return votes(debate, judge, repeat, winner.astype(float), confidence.astype(float))
 
 
 def of_one_debate(*said: tuple[float, float]) -> Votes:
     """One vote of each judge on debate 0."""
-    return cast(*((0, judge, 0, winner, confidence) for judge, (winner, confidence) in enumerate(said)))
+    return cast(
+        *((0, judge, 0, winner, confidence) for judge, (winner, confidence) in enumerate(said))
+    )
 
 
 def test_two_orders_with_one_winner_are_one_vote() -> None:
@@ -46,7 +50,9 @@ def test_a_vote_with_a_missing_reading_is_missing() -> None:
 
 def test_repeats_and_judges_have_votes_of_their_own() -> None:
     found = cast((0, 0, 0, PRO, 0.9), (0, 0, 1, CON, 0.9), (0, 1, 0, CON, 0.9), (1, 0, 0, PRO, 0.9))
-    assert list(zip(found.debate.tolist(), found.judge.tolist(), found.winner.tolist(), strict=True)) == [
+    assert list(
+        zip(found.debate.tolist(), found.judge.tolist(), found.winner.tolist(), strict=True)
+    ) == [
         (0, 0, PRO),
         (0, 0, CON),
         (0, 1, CON),
@@ -69,7 +75,9 @@ def test_repeats_and_judges_have_votes_of_their_own() -> None:
         ([(nan, nan)], nan, nan),
     ],
 )
-def test_majority_and_sum(said: list[tuple[float, float]], by_majority: float, by_sum: float) -> None:
+def test_majority_and_sum(
+    said: list[tuple[float, float]], by_majority: float, by_sum: float
+) -> None:
     """0.1 + 0.2 against 0.3 is a tie although their floating-point sums differ."""
     found = of_one_debate(*said)
     assert majority(found, 1) == pytest.approx([by_majority], nan_ok=True)
@@ -77,8 +85,19 @@ def test_majority_and_sum(said: list[tuple[float, float]], by_majority: float, b
 
 
 def test_unanimous_takes_two_votes_for_one_side() -> None:
-    found = cast((0, 0, 0, PRO, 1), (0, 1, 0, PRO, 1), (1, 0, 0, CON, 1), (2, 0, 0, CON, 1), (2, 1, 0, NONE, nan), (3, 0, 0, CON, 1))
-    found = cast(*zip(found.debate, found.judge, [0] * 6, found.winner, found.confidence, strict=True), (3, 1, 0, nan, nan), (3, 2, 0, CON, 1))
+    found = cast(
+        (0, 0, 0, PRO, 1),
+        (0, 1, 0, PRO, 1),
+        (1, 0, 0, CON, 1),
+        (2, 0, 0, CON, 1),
+        (2, 1, 0, NONE, nan),
+        (3, 0, 0, CON, 1),
+    )
+    found = cast(
+        *zip(found.debate, found.judge, [0] * 6, found.winner, found.confidence, strict=True),
+        (3, 1, 0, nan, nan),
+        (3, 2, 0, CON, 1),
+    )
     assert unanimous(found, 5).tolist() == [True, False, False, True, False]
 
 

@@ -7,7 +7,12 @@ from math import nan
 import numpy as np
 import pytest
 
-from analysis.statistics.agreement import alpha_interval, krippendorff_alpha, raw_agreement, value_counts
+from analysis.statistics.agreement import (
+    alpha_interval,
+    krippendorff_alpha,
+    raw_agreement,
+    value_counts,
+)
 
 # Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011): four observers, and two with binary data; "." is missing.
 FOUR_OBSERVERS = "1 2 3 3 2 1 4 1 2 . . . / 1 2 3 3 2 2 4 1 2 5 . 3 / . 3 3 3 2 3 4 2 2 5 1 . / 1 2 3 3 2 4 4 1 2 5 1 ."
@@ -18,7 +23,13 @@ def counted(table: str) -> np.ndarray:
     """(units, values) out of a table with a row per observer."""
     rows = [row.split() for row in table.split("/")]
     values = sorted({value for row in rows for value in row} - {"."})
-    return np.array([[sum(row[unit] == value for row in rows) for value in values] for unit in range(len(rows[0]))], dtype=float)
+    return np.array(
+        [
+            [sum(row[unit] == value for row in rows) for value in values]
+            for unit in range(len(rows[0]))
+        ],
+        dtype=float,
+    )
 
 
 @pytest.mark.parametrize(("table", "published"), [(FOUR_OBSERVERS, 0.743), (TWO_OBSERVERS, 0.095)])
@@ -31,7 +42,10 @@ def test_alpha_at_its_ends() -> None:
     assert np.isnan(krippendorff_alpha(np.array([[3.0, 0], [3, 0]])))
     assert np.isnan(krippendorff_alpha(np.array([[1.0, 0], [0, 1]])))
     rng = np.random.default_rng(0)
-    assert abs(float(krippendorff_alpha(rng.multinomial(3, [0.5, 0.5], size=4000).astype(float)))) < 0.03
+    assert (
+        abs(float(krippendorff_alpha(rng.multinomial(3, [0.5, 0.5], size=4000).astype(float))))
+        < 0.03
+    )
 
 
 def test_alpha_has_an_interval_over_units() -> None:

@@ -11,7 +11,11 @@ from analysis.statistics.answer_changes import change
 from analysis.statistics.bootstrap import bootstrap_interval
 from analysis.statistics.clustered import Array
 
-pairs = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1), st.integers(0, 1), st.integers(1, 4)), min_size=1, max_size=40)
+pairs = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 1), st.integers(0, 1), st.integers(1, 4)),
+    min_size=1,
+    max_size=40,
+)
 
 
 def split(rows: list[tuple[int, int, int, int]]) -> tuple[Array, Array, Array, Array]:
@@ -21,9 +25,18 @@ def split(rows: list[tuple[int, int, int, int]]) -> tuple[Array, Array, Array, A
 
 def test_ten_answers_by_hand() -> None:
     """Of 6 right first answers 5 stay right; of 4 wrong ones 2 become right: 0.7 = 0.6 * 5/6 + 0.4 * 2/4."""
-    first, second = np.array([1.0] * 6 + [0.0] * 4), np.array([1, 1, 1, 1, 1, 0, 1, 1, 0, 0], dtype=float)
+    first, second = (
+        np.array([1.0] * 6 + [0.0] * 4),
+        np.array([1, 1, 1, 1, 1, 0, 1, 1, 0, 0], dtype=float),
+    )
     found = change(first, second, np.arange(10))
-    assert (found.n, found.stayed_right, found.right_to_wrong, found.wrong_to_right, found.stayed_wrong) == (10, 5, 1, 2, 2)
+    assert (
+        found.n,
+        found.stayed_right,
+        found.right_to_wrong,
+        found.wrong_to_right,
+        found.stayed_wrong,
+    ) == (10, 5, 1, 2, 2)
     assert (found.acc1.mean, found.acc2.mean, found.gain.mean) == pytest.approx((0.6, 0.7, 0.1))
     assert (found.cl.mean, found.cs.mean) == pytest.approx((5 / 6, 0.5))
     assert found.rss.mean == pytest.approx((0.7 - 0.36) / 0.48)
@@ -33,7 +46,12 @@ def test_ten_answers_by_hand() -> None:
 
 def test_a_question_weighs_the_same_however_many_samples_it_has() -> None:
     """P(a) is 1/2 and 1; P(b|a) 1 and 1, P(b|not a) 0: CL = 1.5/1.5, CS = 0 of 1/2, as the paper's sums have it."""
-    found = change(np.array([1.0, 0.0, 1.0]), np.array([1.0, 0.0, 1.0]), np.array([0, 0, 1]), np.array([0.5, 0.5, 1.0]))
+    found = change(
+        np.array([1.0, 0.0, 1.0]),
+        np.array([1.0, 0.0, 1.0]),
+        np.array([0, 0, 1]),
+        np.array([0.5, 0.5, 1.0]),
+    )
     assert found.acc1.mean == pytest.approx((0.5 + 1) / 2)
     assert (found.cl.mean, found.cs.mean) == (1, 0)
 
@@ -43,11 +61,16 @@ def test_the_papers_identity_holds(rows: list[tuple[int, int, int, int]]) -> Non
     found = change(*split(rows), resamples=0)
     cl, cs = np.nan_to_num([found.cl.mean, found.cs.mean])
     assert found.acc2.mean == pytest.approx(found.acc1.mean * cl + (1 - found.acc1.mean) * cs)
-    assert found.n == found.stayed_right + found.right_to_wrong + found.wrong_to_right + found.stayed_wrong
+    assert (
+        found.n
+        == found.stayed_right + found.right_to_wrong + found.wrong_to_right + found.stayed_wrong
+    )
 
 
 @given(pairs)
-def test_rss_lies_in_its_bounds_where_its_assumption_holds(rows: list[tuple[int, int, int, int]]) -> None:
+def test_rss_lies_in_its_bounds_where_its_assumption_holds(
+    rows: list[tuple[int, int, int, int]],
+) -> None:
     found = change(*split(rows), resamples=0)
     if found.reason is None and found.cs.mean <= found.acc1.mean <= found.cl.mean:
         assert -1e-12 <= found.rss.mean <= 1 + 1e-12
@@ -59,22 +82,33 @@ def test_nothing_changed_is_a_half(rows: list[tuple[int, int, int, int]]) -> Non
     first, _, question, weight = split(rows)
     found = change(first, first, question, weight, resamples=0)
     if found.reason is None:
-        assert (found.rss.mean, found.cl.mean, found.cs.mean, found.gain.mean) == pytest.approx((0.5, 1, 0, 0))
+        assert (found.rss.mean, found.cl.mean, found.cs.mean, found.gain.mean) == pytest.approx(
+            (0.5, 1, 0, 0)
+        )
 
 
 @pytest.mark.parametrize(
     ("first", "words", "gone"),
-    [([0, 0], "no first answer", "cl"), ([1, 1], "every first answer", "cs"), ([], "no pairs", "cl")],
+    [
+        ([0, 0], "no first answer", "cl"),
+        ([1, 1], "every first answer", "cs"),
+        ([], "no pairs", "cl"),
+    ],
 )
 def test_what_is_undefined_is_nan_with_a_reason(first: list[float], words: str, gone: str) -> None:
-    found = change(np.array(first, dtype=float), np.array([1.0, 0.0][: len(first)]), np.arange(len(first)))
+    found = change(
+        np.array(first, dtype=float), np.array([1.0, 0.0][: len(first)]), np.arange(len(first))
+    )
     assert words in (found.reason or "")
     assert np.isnan([getattr(found, gone).mean, found.rss.mean]).all()
 
 
 def test_the_interval_is_that_of_resampled_questions() -> None:
     rng = np.random.default_rng(2)
-    first, second = rng.integers(2, size=(80, 3)).astype(float), rng.integers(2, size=(80, 3)).astype(float)
+    first, second = (
+        rng.integers(2, size=(80, 3)).astype(float),
+        rng.integers(2, size=(80, 3)).astype(float),
+    )
 
     def kept(a: Array, b: Array) -> Array:
         shares: Array = (a * b).sum(axis=(1, 2)) / a.sum(axis=(1, 2))
@@ -86,8 +120,17 @@ def test_the_interval_is_that_of_resampled_questions() -> None:
 
 @pytest.mark.parametrize(
     ("first", "weight", "words"),
-    [([np.nan, 1], [1, 1], "1 right or 0"), ([0, 1], [0, 1], "above 0"), ([0], [1, 1], r"must be \(N,\)")],
+    [
+        ([np.nan, 1], [1, 1], "1 right or 0"),
+        ([0, 1], [0, 1], "above 0"),
+        ([0], [1, 1], r"must be \(N,\)"),
+    ],
 )
 def test_wrong_values_are_refused(first: list[float], weight: list[float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        change(np.array(first, dtype=float), np.array([0.0, 1.0]), np.arange(2), np.array(weight, dtype=float))
+        change(
+            np.array(first, dtype=float),
+            np.array([0.0, 1.0]),
+            np.arange(2),
+            np.array(weight, dtype=float),
+        )

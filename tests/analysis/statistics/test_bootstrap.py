@@ -21,7 +21,9 @@ def shared_ratings(debates: int) -> Array:
 def test_the_closed_form_agrees_with_the_bootstrap() -> None:
     values = shared_ratings(200)
     closed = clustered_mean(values)
-    assert bootstrap_interval(resampled_means, values, resamples=4000) == pytest.approx((closed.ci_low, closed.ci_high), abs=0.0015)
+    assert bootstrap_interval(resampled_means, values, resamples=4000) == pytest.approx(
+        (closed.ci_low, closed.ci_high), abs=0.0015
+    )
     assert closed.ci_high - closed.ci_low > 0.02
 
 
@@ -36,8 +38,12 @@ def test_brier_has_an_interval_too() -> None:
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
     values = shared_ratings(30)
-    assert bootstrap_interval(resampled_means, values, seed=1) == bootstrap_interval(resampled_means, values, seed=1)
-    assert bootstrap_interval(resampled_means, values, seed=1) != bootstrap_interval(resampled_means, values, seed=2)
+    assert bootstrap_interval(resampled_means, values, seed=1) == bootstrap_interval(
+        resampled_means, values, seed=1
+    )
+    assert bootstrap_interval(resampled_means, values, seed=1) != bootstrap_interval(
+        resampled_means, values, seed=2
+    )
 
 
 def test_small_chunks_of_memory_resample_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +63,9 @@ def test_draws_without_a_value_are_left_out() -> None:
     values = np.array([[0.5], [np.nan], [0.7]])
 
     def mean_or_nan(drawn: Array) -> Array:
-        return np.array([draw[~np.isnan(draw)].mean() if not np.isnan(draw).all() else np.nan for draw in drawn])
+        return np.array(
+            [draw[~np.isnan(draw)].mean() if not np.isnan(draw).all() else np.nan for draw in drawn]
+        )
 
     low, high = bootstrap_interval(mean_or_nan, values)
     assert (low, high) == (0.5, 0.7)
@@ -73,7 +81,9 @@ def test_samples_must_have_the_same_debates() -> None:
 
 
 @pytest.mark.parametrize(("chunk", "kept"), [(1000, 0), (1000, 10**6), (10**6, 10**6)])
-def test_ratios_are_those_of_the_rows_that_are_drawn(monkeypatch: pytest.MonkeyPatch, chunk: int, kept: int) -> None:
+def test_ratios_are_those_of_the_rows_that_are_drawn(
+    monkeypatch: pytest.MonkeyPatch, chunk: int, kept: int
+) -> None:
     """Counting how often each row is drawn gives what gathering the rows gives, in pieces or at once, kept or drawn again."""
     monkeypatch.setattr(bootstrap, "CHUNK_VALUES", chunk)
     monkeypatch.setattr(bootstrap, "KEPT_VALUES", kept)
@@ -82,7 +92,12 @@ def test_ratios_are_those_of_the_rows_that_are_drawn(monkeypatch: pytest.MonkeyP
     top, bottom = rng.random((40, 2)), rng.random((40, 2)) + 1
     [one, two] = bootstrap.ratio_intervals(top, bottom, resamples=300)
     for k, found in enumerate((one, two)):
-        expected = bootstrap_interval(lambda a, b: a.sum(axis=(1, 2)) / b.sum(axis=(1, 2)), top[:, [k]], bottom[:, [k]], resamples=300)
+        expected = bootstrap_interval(
+            lambda a, b: a.sum(axis=(1, 2)) / b.sum(axis=(1, 2)),
+            top[:, [k]],
+            bottom[:, [k]],
+            resamples=300,
+        )
         assert (found.ci_low, found.ci_high) == pytest.approx(expected)
         assert found.mean == pytest.approx(top[:, k].sum() / bottom[:, k].sum())
 

@@ -57,7 +57,9 @@ def test_ece_hangs_on_the_rule_for_edges() -> None:
     confidence = np.array([0.9, 0.85, 0.8])
     correct = np.array([1.0, 0.0, 1.0])
     assert ece(confidence, correct) == pytest.approx((abs(1.75 - 1) + abs(0.8 - 1)) / 3)
-    assert ece(confidence, correct, edges="left") == pytest.approx((abs(0.9 - 1) + abs(1.65 - 1)) / 3)
+    assert ece(confidence, correct, edges="left") == pytest.approx(
+        (abs(0.9 - 1) + abs(1.65 - 1)) / 3
+    )
 
 
 @pytest.mark.parametrize("bins", [5, 10, 20])
@@ -76,7 +78,9 @@ def test_ece_is_the_sum_over_bins(values: list[tuple[int, int]], edges: Edges) -
     for percent, won in values:
         place = max(0, (percent - 1) // 10) if edges == "right" else min(9, percent // 10)
         excess[place] = excess.get(place, 0) + percent / 100 - won
-    assert ece(*split(values), edges=edges) == pytest.approx(sum(map(abs, excess.values())) / len(values))
+    assert ece(*split(values), edges=edges) == pytest.approx(
+        sum(map(abs, excess.values())) / len(values)
+    )
 
 
 @given(stated)
@@ -88,8 +92,12 @@ def test_auroc_is_the_share_of_pairs(values: list[tuple[int, int]]) -> None:
 @given(stated)
 def test_auroc_needs_only_the_order(values: list[tuple[int, int]]) -> None:
     confidence, correct = split(values)
-    assert auroc(confidence**2 / 2, correct) == pytest.approx(auroc(confidence, correct), nan_ok=True)
-    assert auroc(1 - confidence, correct) == pytest.approx(1 - auroc(confidence, correct), nan_ok=True)
+    assert auroc(confidence**2 / 2, correct) == pytest.approx(
+        auroc(confidence, correct), nan_ok=True
+    )
+    assert auroc(1 - confidence, correct) == pytest.approx(
+        1 - auroc(confidence, correct), nan_ok=True
+    )
 
 
 @given(stated)
@@ -104,7 +112,9 @@ def test_a_perfect_forecast_has_no_error() -> None:
 
 def test_what_is_undefined_is_nan() -> None:
     nothing = np.empty(0)
-    assert np.isnan([brier(nothing, nothing), ece(nothing, nothing), overconfidence(nothing, nothing)]).all()
+    assert np.isnan(
+        [brier(nothing, nothing), ece(nothing, nothing), overconfidence(nothing, nothing)]
+    ).all()
     assert np.isnan(auroc(np.array([0.5, 0.6]), np.array([1.0, 1.0])))
 
 
@@ -118,7 +128,9 @@ def test_what_is_undefined_is_nan() -> None:
         ([0.5], [np.nan], "judged"),
     ],
 )
-def test_wrong_values_are_refused_and_not_dropped(confidence: list[float], correct: list[float], words: str) -> None:
+def test_wrong_values_are_refused_and_not_dropped(
+    confidence: list[float], correct: list[float], words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         ece(np.array(confidence, dtype=float), np.array(correct, dtype=float))
 
@@ -135,7 +147,9 @@ def test_the_interval_of_auroc_agrees_with_the_bootstrap() -> None:
     correct = np.eye(2)[rng.integers(2, size=150)]
     confidence = np.clip(np.round(0.7 + 0.05 * correct + rng.normal(0, 0.1, (150, 2)), 2), 0, 1)
     closed = auroc_interval(confidence, correct)
-    drawn = bootstrap_interval(lambda x, y: np.array([auroc(a, b) for a, b in zip(x, y, strict=True)]), confidence, correct)
+    drawn = bootstrap_interval(
+        lambda x, y: np.array([auroc(a, b) for a, b in zip(x, y, strict=True)]), confidence, correct
+    )
     assert closed == pytest.approx(drawn, abs=0.012)
     assert closed[1] - closed[0] > 0.08
 
@@ -147,7 +161,9 @@ def test_the_interval_of_auroc_is_undefined_with_one_class_or_one_debate() -> No
 
 def test_the_interval_of_auroc_stays_in_its_range_and_leaves_out_what_is_missing() -> None:
     confidence = np.array([[0.9, 0.1], [0.8, 0.5], [0.2, 0.7], [0.9, np.nan]])
-    low, high = auroc_interval(confidence, np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [np.nan, np.nan]]))
+    low, high = auroc_interval(
+        confidence, np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [np.nan, np.nan]])
+    )
     assert 0 <= low < 7 / 9 < high <= 1
 
 
@@ -159,7 +175,9 @@ def test_average_precision_by_hand_with_a_tie() -> None:
 
 def test_average_precision_is_sklearns() -> None:
     """The example of scikit-learn's documentation of average_precision_score, which gives 0.83."""
-    assert average_precision(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0.0, 0.0, 1.0, 1.0])) == pytest.approx(0.8333333333)
+    assert average_precision(
+        np.array([0.1, 0.4, 0.35, 0.8]), np.array([0.0, 0.0, 1.0, 1.0])
+    ) == pytest.approx(0.8333333333)
 
 
 @given(stated)
@@ -170,7 +188,9 @@ def test_average_precision_is_the_sum_over_thresholds(values: list[tuple[int, in
         taken = correct[confidence >= threshold]
         recall = taken.sum() / max(1, correct.sum())
         total, before = total + (recall - before) * taken.mean(), recall
-    assert average_precision(confidence, correct) == pytest.approx(total if correct.any() else np.nan, nan_ok=True)
+    assert average_precision(confidence, correct) == pytest.approx(
+        total if correct.any() else np.nan, nan_ok=True
+    )
 
 
 def test_accuracy_coverage_by_hand_with_a_tie() -> None:
@@ -182,8 +202,14 @@ def test_accuracy_coverage_by_hand_with_a_tie() -> None:
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)), min_size=1, max_size=6))
 def test_ties_count_with_their_expectation(values: list[tuple[int, int]]) -> None:
     """The mean over all orders that respect confidence."""
-    orders = [order for order in itertools.permutations(values) if all(a[0] >= b[0] for a, b in itertools.pairwise(order))]
-    areas = [np.mean(np.cumsum([y for _, y in order]) / np.arange(1, len(order) + 1)) for order in orders]
+    orders = [
+        order
+        for order in itertools.permutations(values)
+        if all(a[0] >= b[0] for a, b in itertools.pairwise(order))
+    ]
+    areas = [
+        np.mean(np.cumsum([y for _, y in order]) / np.arange(1, len(order) + 1)) for order in orders
+    ]
     assert selective_accuracy(*split(values)) == pytest.approx(np.mean(areas))
 
 
@@ -197,5 +223,7 @@ def test_areas_stay_in_range_and_end_at_the_share_right(values: list[tuple[int, 
 
 def test_areas_without_values_are_nan() -> None:
     nothing = np.empty(0)
-    assert np.isnan([average_precision(nothing, nothing), selective_accuracy(nothing, nothing)]).all()
+    assert np.isnan(
+        [average_precision(nothing, nothing), selective_accuracy(nothing, nothing)]
+    ).all()
     assert np.isnan(average_precision(np.array([0.5]), np.array([0.0])))

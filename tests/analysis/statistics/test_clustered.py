@@ -11,7 +11,11 @@ from scipy.stats import ttest_1samp
 
 from analysis.statistics.clustered import Array, cluster_se, clustered_mean, student_interval
 
-pairs = arrays(np.float64, st.tuples(st.integers(3, 12), st.just(2)), elements=st.integers(0, 100).map(lambda n: n / 100))
+pairs = arrays(
+    np.float64,
+    st.tuples(st.integers(3, 12), st.just(2)),
+    elements=st.integers(0, 100).map(lambda n: n / 100),
+)
 
 
 def test_two_debates_by_hand() -> None:
@@ -19,7 +23,9 @@ def test_two_debates_by_hand() -> None:
     found = clustered_mean(np.array([[0.5, 0.7], [0.8, 0.8]]))
     assert (found.n, found.clusters) == (4, 2)
     assert [found.mean, found.se] == pytest.approx([0.7, 0.1])
-    assert [found.ci_low, found.ci_high] == pytest.approx([0.7 - 1.270620, 0.7 + 1.270620], abs=1e-5)
+    assert [found.ci_low, found.ci_high] == pytest.approx(
+        [0.7 - 1.270620, 0.7 + 1.270620], abs=1e-5
+    )
 
 
 def test_a_missing_value_leaves_the_rest_of_its_debate_in() -> None:
@@ -39,7 +45,9 @@ def test_clusters_of_one_value_give_the_ordinary_t_test() -> None:
 @given(pairs)
 def test_with_both_ratings_everywhere_the_error_is_that_of_the_debates_means(values: Array) -> None:
     found = clustered_mean(values)
-    assert found.se == pytest.approx(values.mean(axis=1).std(ddof=1) / np.sqrt(len(values)), abs=1e-12)
+    assert found.se == pytest.approx(
+        values.mean(axis=1).std(ddof=1) / np.sqrt(len(values)), abs=1e-12
+    )
 
 
 @given(pairs)
@@ -88,7 +96,9 @@ def test_the_interval_holds_the_truth_where_the_independent_one_does_not() -> No
         values = 0.7 + rng.normal(0, 0.1, (40, 1)) + rng.normal(0, 0.04, (40, 2))
         values[rng.random(values.shape) < 0.1] = np.nan
         found, flat = clustered_mean(values), values[~np.isnan(values)]
-        low, high = student_interval(float(flat.mean()), float(flat.std(ddof=1) / np.sqrt(flat.size)), flat.size)
+        low, high = student_interval(
+            float(flat.mean()), float(flat.std(ddof=1) / np.sqrt(flat.size)), flat.size
+        )
         ours += found.ci_low <= 0.7 <= found.ci_high
         naive += low <= 0.7 <= high
     assert 0.93 <= ours / 600 <= 0.97

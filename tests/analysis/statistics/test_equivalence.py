@@ -24,7 +24,9 @@ def test_independent_values_give_the_tost_of_scipy_and_of_statsmodels(centre: fl
     below = ttest_1samp(values, 0.55, alternative="less").pvalue
     assert found.p == pytest.approx(max(above, below))
     assert found.p == pytest.approx(DescrStatsW(values).ttost_mean(0.45, 0.55)[0])
-    assert (found.ci_low, found.ci_high) == pytest.approx(ttest_1samp(values, 0).confidence_interval(0.9))
+    assert (found.ci_low, found.ci_high) == pytest.approx(
+        ttest_1samp(values, 0).confidence_interval(0.9)
+    )
 
 
 def test_three_debates_by_hand() -> None:
@@ -36,13 +38,17 @@ def test_three_debates_by_hand() -> None:
 
 
 @given(debates, st.sampled_from([0.01, 0.05, 0.1]))
-def test_equivalent_is_when_the_interval_lies_within_the_margin(values: Array, margin: float) -> None:
+def test_equivalent_is_when_the_interval_lies_within_the_margin(
+    values: Array, margin: float
+) -> None:
     found = equivalence(values, margin=margin)
     assert found.verdict in VERDICTS
     if found.verdict != "no spread":
         inside = 0.5 - margin < found.ci_low and found.ci_high < 0.5 + margin
         outside = found.ci_low > 0.5 + margin or found.ci_high < 0.5 - margin
-        assert found.verdict == ("equivalent" if inside else "different" if outside else "undecided")
+        assert found.verdict == (
+            "equivalent" if inside else "different" if outside else "undecided"
+        )
 
 
 @given(debates)

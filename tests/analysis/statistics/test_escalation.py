@@ -17,14 +17,22 @@ from analysis.statistics.overconfidence import rise
 from arena.errors import StudyError
 
 nan = np.nan
-ratings = arrays(np.float64, (6, 2, 3), elements=st.integers(0, 100).map(lambda n: n / 100) | st.just(nan))
+ratings = arrays(
+    np.float64, (6, 2, 3), elements=st.integers(0, 100).map(lambda n: n / 100) | st.just(nan)
+)
 
 
-def made_up(debates: int, *, debate: float = 0.1, slopes: float = 0.03, side: float = 0.06, seed: int = 0) -> Array:
+def made_up(
+    debates: int, *, debate: float = 0.1, slopes: float = 0.03, side: float = 0.06, seed: int = 0
+) -> Array:
     """(debates, 2, 3) ratings with a slope of 0.05 a phase and known standard deviations; 0.05 is left."""
     rng = np.random.default_rng(seed)
     phases = np.arange(3)
-    own = rng.normal(0, debate, (debates, 1, 1)) + rng.normal(0.05, slopes, (debates, 1, 1)) * phases + rng.normal(0, side, (debates, 2, 1))
+    own = (
+        rng.normal(0, debate, (debates, 1, 1))
+        + rng.normal(0.05, slopes, (debates, 1, 1)) * phases
+        + rng.normal(0, side, (debates, 2, 1))
+    )
     return 0.6 + own + rng.normal(0, 0.05, (debates, 2, 3))
 
 
@@ -34,7 +42,9 @@ def test_the_slope_is_least_squares_with_clusters_of_statsmodels() -> None:
     values[np.random.default_rng(1).random(values.shape) < 0.2] = nan
     debate, _, phase = np.nonzero(~np.isnan(values))
     groups = {"groups": debate, "use_correction": False}
-    outside = sm.OLS(values[~np.isnan(values)], sm.add_constant(phase)).fit(cov_type="cluster", cov_kwds=groups)
+    outside = sm.OLS(values[~np.isnan(values)], sm.add_constant(phase)).fit(
+        cov_type="cluster", cov_kwds=groups
+    )
     found = slope(values)
     assert (found.n, found.debates) == (debate.size, 20)
     assert found.slope == pytest.approx(outside.params[1])
@@ -50,13 +60,17 @@ def test_two_debates_by_hand() -> None:
 def test_with_three_full_phases_it_is_half_the_rise() -> None:
     values = made_up(15)
     found, whole = slope(values), rise(values[:, :, 0], values[:, :, 2])
-    assert (found.slope, found.ci_low, found.p) == pytest.approx((whole.mean / 2, whole.ci_low / 2, whole.p))
+    assert (found.slope, found.ci_low, found.p) == pytest.approx(
+        (whole.mean / 2, whole.ci_low / 2, whole.p)
+    )
 
 
 @given(ratings)
 def test_backwards_is_the_slope_down(values: Array) -> None:
     ahead, back = slope(values), slope(values[:, ::-1, ::-1])
-    assert (ahead.slope, ahead.se, ahead.p) == pytest.approx((-back.slope, back.se, back.p), nan_ok=True, abs=1e-9)
+    assert (ahead.slope, ahead.se, ahead.p) == pytest.approx(
+        (-back.slope, back.se, back.p), nan_ok=True, abs=1e-9
+    )
 
 
 def test_one_phase_has_no_slope() -> None:
@@ -69,7 +83,9 @@ def test_the_mixed_model_finds_what_was_put_in() -> None:
     found = mixed_model(made_up(150))
     assert (found.converged, found.note, found.n, found.debates) == (True, None, 900, 150)
     assert found.slope == pytest.approx(0.05, abs=0.01)
-    assert (found.sd_debate, found.sd_slope, found.sd_side, found.sd_residual) == pytest.approx((0.1, 0.03, 0.06, 0.05), abs=0.015)
+    assert (found.sd_debate, found.sd_slope, found.sd_side, found.sd_residual) == pytest.approx(
+        (0.1, 0.03, 0.06, 0.05), abs=0.015
+    )
     assert abs(found.correlation) < 0.4
 
 

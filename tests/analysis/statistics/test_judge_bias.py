@@ -8,9 +8,23 @@ from math import nan
 import numpy as np
 import pytest
 
-from analysis.statistics.judge_bias import EFFECTS, Readings, by_cluster, clustered_share, effects, longer_won, self_preference, surer_won
+from analysis.statistics.judge_bias import (
+    EFFECTS,
+    Readings,
+    by_cluster,
+    clustered_share,
+    effects,
+    longer_won,
+    self_preference,
+    surer_won,
+)
 
-PLANTED = {"side": (-0.8, 0.0, 0.0), "first": (0.0, 0.7, 0.0), "length": (0.0, 1.2, 0.0), "family": (0.0, 0.0, 0.9)}
+PLANTED = {
+    "side": (-0.8, 0.0, 0.0),
+    "first": (0.0, 0.7, 0.0),
+    "length": (0.0, 1.2, 0.0),
+    "family": (0.0, 0.0, 0.9),
+}
 
 
 @cache
@@ -27,11 +41,29 @@ def readings(seed: int, *, orders: bool = True, motions: int = 60) -> Readings:
     own = np.zeros((3, 8), dtype=bool)
     own[2, [0, 1, 5]] = True
     family = own[judge, proposition[debate]].astype(float) - own[judge, opposition[debate]]
-    lead = 0.4 * (proposition - opposition)[debate] + np.array(PLANTED["side"])[judge] + np.array(PLANTED["first"])[judge] * first_read
-    lead += np.array(PLANTED["length"])[judge] * log_length[debate] + np.array(PLANTED["family"])[judge] * family
+    lead = (
+        0.4 * (proposition - opposition)[debate]
+        + np.array(PLANTED["side"])[judge]
+        + np.array(PLANTED["first"])[judge] * first_read
+    )
+    lead += (
+        np.array(PLANTED["length"])[judge] * log_length[debate]
+        + np.array(PLANTED["family"])[judge] * family
+    )
     winner = (rng.random(len(debate)) < 1 / (1 + np.exp(-lead))).astype(float)
-    cluster = motion * 64 + np.minimum(proposition, opposition) * 8 + np.maximum(proposition, opposition)
-    return Readings(proposition[debate], opposition[debate], judge, winner, first_read, log_length[debate], own, cluster[debate])
+    cluster = (
+        motion * 64 + np.minimum(proposition, opposition) * 8 + np.maximum(proposition, opposition)
+    )
+    return Readings(
+        proposition[debate],
+        opposition[debate],
+        judge,
+        winner,
+        first_read,
+        log_length[debate],
+        own,
+        cluster[debate],
+    )
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
@@ -57,7 +89,18 @@ def test_love_of_a_family_takes_a_judge_outside_of_it() -> None:
     one = readings(3, motions=10)
     everybody = np.zeros((3, 8), dtype=bool)
     everybody[:, [0, 1, 5]] = True
-    found = effects(Readings(one.proposition, one.opposition, one.judge, one.winner, one.first_read, one.log_length, everybody, one.cluster))
+    found = effects(
+        Readings(
+            one.proposition,
+            one.opposition,
+            one.judge,
+            one.winner,
+            one.first_read,
+            one.log_length,
+            everybody,
+            one.cluster,
+        )
+    )
     assert np.isnan(found.size[:, EFFECTS.index("family")]).all()
     assert np.isfinite(found.size[:, EFFECTS.index("side")]).all()
 
@@ -65,7 +108,18 @@ def test_love_of_a_family_takes_a_judge_outside_of_it() -> None:
 def test_a_judge_that_always_votes_one_way_has_a_finite_effect() -> None:
     one = readings(4, motions=5)
     always = np.where(one.judge == 0, 0.0, one.winner)
-    found = effects(Readings(one.proposition, one.opposition, one.judge, always, one.first_read, one.log_length, one.own, one.cluster))
+    found = effects(
+        Readings(
+            one.proposition,
+            one.opposition,
+            one.judge,
+            always,
+            one.first_read,
+            one.log_length,
+            one.own,
+            one.cluster,
+        )
+    )
     assert -60 < found.size[0, 0] < -5
 
 
@@ -73,7 +127,9 @@ def test_the_longer_and_the_surer_side_by_hand() -> None:
     winner = np.array([1.0, 0.0, 0.5, 1.0, 1.0])
     amount = np.array([[2, 1], [2, 1], [1, 2], [1, 1], [1, nan]])
     assert longer_won(winner, amount) == pytest.approx([1, 0, 0.5, nan, nan], nan_ok=True)
-    assert surer_won(1 - winner, amount[:, ::-1]) == pytest.approx([1, 0, 0.5, nan, nan], nan_ok=True)
+    assert surer_won(1 - winner, amount[:, ::-1]) == pytest.approx(
+        [1, 0, 0.5, nan, nan], nan_ok=True
+    )
 
 
 def test_a_share_takes_clusters_as_its_units() -> None:
@@ -96,7 +152,11 @@ def test_self_preference_by_hand() -> None:
 
 
 def test_self_preference_leaves_out_debates_within_the_family_and_judges_of_either_side() -> None:
-    debate, judge, winner = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([1.0, 0.0, 1.0, 0.0])
+    debate, judge, winner = (
+        np.array([0, 0, 1, 1]),
+        np.array([0, 1, 0, 1]),
+        np.array([1.0, 0.0, 1.0, 0.0]),
+    )
     own = np.zeros((2, 2, 2), dtype=bool)
     own[0] = [[True, True], [True, False]]
     own[1] = [[False, False], [False, True]]

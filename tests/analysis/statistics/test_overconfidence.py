@@ -10,12 +10,20 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import ttest_1samp, ttest_rel
 
 from analysis.statistics.clustered import Array
-from analysis.statistics.overconfidence import against_half, both_sides, independent_test, mean_confidence, rise
+from analysis.statistics.overconfidence import (
+    against_half,
+    both_sides,
+    independent_test,
+    mean_confidence,
+    rise,
+)
 
 nan = np.nan
 FIRST = np.array([[0.6, 0.7], [0.5, 0.8], [0.7, nan]])
 LAST = np.array([[0.8, 0.7], [0.4, 0.9], [0.9, 0.9]])
-ratings = arrays(np.float64, (6, 2), elements=st.integers(0, 100).map(lambda n: n / 100) | st.just(nan))
+ratings = arrays(
+    np.float64, (6, 2), elements=st.integers(0, 100).map(lambda n: n / 100) | st.just(nan)
+)
 
 
 def test_mean_confidence_pools_both_sides() -> None:
@@ -43,7 +51,9 @@ def test_a_fall_is_a_rise_read_backwards(first: Array, last: Array) -> None:
     assert up.n == down.n
     assert up.mean == pytest.approx(-down.mean, nan_ok=True)
     assert up.p == pytest.approx(down.p, nan_ok=True)
-    assert (up.share_up, up.share_down) == pytest.approx((down.share_down, down.share_up), nan_ok=True)
+    assert (up.share_up, up.share_down) == pytest.approx(
+        (down.share_down, down.share_up), nan_ok=True
+    )
 
 
 def test_a_rise_of_nobody_is_undefined() -> None:
@@ -60,7 +70,14 @@ def test_75_itself_is_at_least_and_not_above() -> None:
 @given(ratings)
 def test_counts_of_both_sides_are_nested(confidence: Array) -> None:
     found = both_sides(confidence)
-    assert 0 <= found.above_75 <= found.at_least_75 <= found.above_50 <= found.debates <= len(confidence)
+    assert (
+        0
+        <= found.above_75
+        <= found.at_least_75
+        <= found.above_50
+        <= found.debates
+        <= len(confidence)
+    )
 
 
 def test_no_debates_count_as_none() -> None:
@@ -70,13 +87,17 @@ def test_no_debates_count_as_none() -> None:
 def test_the_published_test_against_half_is_the_one_sample_t_test() -> None:
     found = against_half(LAST)
     outside = ttest_1samp(LAST.ravel(), 0.5, alternative="greater")
-    assert (found.t_one_sample, found.p_one_sample_one_sided) == pytest.approx((outside.statistic, outside.pvalue))
+    assert (found.t_one_sample, found.p_one_sample_one_sided) == pytest.approx(
+        (outside.statistic, outside.pvalue)
+    )
     assert found.difference == pytest.approx(found.mean - 0.5)
 
 
 def test_ours_against_half_tests_the_debates_means() -> None:
     outside = ttest_1samp(LAST.mean(axis=1), 0.5)
-    assert (against_half(LAST).t, against_half(LAST).p) == pytest.approx((outside.statistic, outside.pvalue))
+    assert (against_half(LAST).t, against_half(LAST).p) == pytest.approx(
+        (outside.statistic, outside.pvalue)
+    )
 
 
 def test_everybody_at_half_is_no_evidence_either_way() -> None:

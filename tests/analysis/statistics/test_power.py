@@ -36,17 +36,26 @@ def odd_studies() -> Array:
     return values
 
 
-CASES = [random_studies(1), random_studies(2, missing=0.8), random_studies(3, missing=0), odd_studies()]
+CASES = [
+    random_studies(1),
+    random_studies(2, missing=0.8),
+    random_studies(3, missing=0),
+    odd_studies(),
+]
 
 
 @pytest.mark.parametrize("ratings", CASES)
 def test_rises_have_the_p_of_the_report(ratings: Array) -> None:
-    assert of.rise_test(ratings) == pytest.approx([scalar_rise(one[:, :, 0], one[:, :, -1]).p for one in ratings], rel=1e-9, nan_ok=True)
+    assert of.rise_test(ratings) == pytest.approx(
+        [scalar_rise(one[:, :, 0], one[:, :, -1]).p for one in ratings], rel=1e-9, nan_ok=True
+    )
 
 
 @pytest.mark.parametrize("ratings", CASES)
 def test_the_test_against_half_has_the_p_of_the_report(ratings: Array) -> None:
-    assert of.above_half_test(ratings) == pytest.approx([against_half(one[:, :, -1]).p for one in ratings], rel=1e-9, nan_ok=True)
+    assert of.above_half_test(ratings) == pytest.approx(
+        [against_half(one[:, :, -1]).p for one in ratings], rel=1e-9, nan_ok=True
+    )
 
 
 @pytest.mark.parametrize("ratings", CASES)
@@ -81,16 +90,23 @@ def unpaired_p(one: Array, other: Array) -> float:
 
 @pytest.mark.parametrize("ratings", CASES)
 @pytest.mark.parametrize(("paired", "scalar"), [(True, paired_p), (False, unpaired_p)])
-def test_differences_are_those_of_one_study_at_a_time(ratings: Array, paired: bool, scalar: object) -> None:
+def test_differences_are_those_of_one_study_at_a_time(
+    ratings: Array, paired: bool, scalar: object
+) -> None:
     first, second = ratings[..., 0], ratings[..., -1]
     expected = [scalar(one, other) for one, other in zip(first, second, strict=True)]  # type: ignore[operator]
-    assert of.difference_test(first, second, paired=paired) == pytest.approx(expected, rel=1e-9, nan_ok=True)
+    assert of.difference_test(first, second, paired=paired) == pytest.approx(
+        expected, rel=1e-9, nan_ok=True
+    )
 
 
 def test_with_one_rating_per_debate_differences_are_the_textbook_tests() -> None:
     rng = np.random.default_rng(5)
     first, second = rng.normal(0.5, 0.1, (6, 12, 1)), rng.normal(0.6, 0.3, (6, 12, 1))
-    welch, by_pairs = ttest_ind(first, second, axis=1, equal_var=False), ttest_rel(first, second, axis=1)
+    welch, by_pairs = (
+        ttest_ind(first, second, axis=1, equal_var=False),
+        ttest_rel(first, second, axis=1),
+    )
     assert of.difference_test(first, second) == pytest.approx(welch.pvalue[:, 0])
     assert of.difference_test(first, second, paired=True) == pytest.approx(by_pairs.pvalue[:, 0])
 
@@ -100,7 +116,12 @@ def normal(mean: float, noise: float, debate_sd: float = 0.0) -> of.Draw:
 
     def draw(studies: int, debates: int, rng: np.random.Generator) -> Ratings:
         shared = debate_sd * rng.standard_normal((debates, studies, 1, 1))
-        values = 0.5 + mean * np.arange(3) + shared + noise * rng.standard_normal((debates, studies, 2, 3))
+        values = (
+            0.5
+            + mean * np.arange(3)
+            + shared
+            + noise * rng.standard_normal((debates, studies, 2, 3))
+        )
         return (np.swapaxes(values, 0, 1),)
 
     return draw
@@ -135,7 +156,10 @@ def test_without_an_effect_the_level_is_what_is_found(debates: int, level: float
 
 def test_the_same_seed_gives_the_same_power_and_another_one_another() -> None:
     def shares(seed: int) -> list[float]:
-        return [power(normal(0.02, 0.1), rising, debates, seed=seed).share for debates in (10, 15, 20, 25)]
+        return [
+            power(normal(0.02, 0.1), rising, debates, seed=seed).share
+            for debates in (10, 15, 20, 25)
+        ]
 
     assert shares(3) == shares(3) != shares(4)
 
@@ -157,7 +181,14 @@ def table(shares: dict[int, float]) -> object:
 
     def measure(debates: int) -> Power:
         asked.append(debates)
-        return Power(debates, 1, max((share for number, share in shares.items() if number <= debates), default=0.0), 0, 1, 0)
+        return Power(
+            debates,
+            1,
+            max((share for number, share in shares.items() if number <= debates), default=0.0),
+            0,
+            1,
+            0,
+        )
 
     return measure, asked
 
@@ -199,17 +230,26 @@ def test_wilsons_interval_by_hand() -> None:
     assert (wilson(0, 10)[0], wilson(10, 10)[1]) == (0.0, 1.0)
 
 
-def rated(noise: float, debate_sd: float, missing: float, debates: int, step: float = 0.1) -> tuple[Array, Array, Array]:
+def rated(
+    noise: float, debate_sd: float, missing: float, debates: int, step: float = 0.1
+) -> tuple[Array, Array, Array]:
     """Ratings of two kinds of debaters, one of them higher, all asked for."""
     rng = np.random.default_rng(8)
     kind = rng.integers(2, size=(debates, 1)) * np.ones((1, 2), dtype=np.int64)
-    values = 0.4 + step * kind[:, :, None] + 0.05 * np.arange(3) + debate_sd * rng.standard_normal((debates, 1, 1))
+    values = (
+        0.4
+        + step * kind[:, :, None]
+        + 0.05 * np.arange(3)
+        + debate_sd * rng.standard_normal((debates, 1, 1))
+    )
     values = values + noise * rng.standard_normal((debates, 2, 3))
     values[rng.random(values.shape) < missing] = nan
     return values, np.ones(values.shape, dtype=bool), kind.astype(np.int64)
 
 
-@pytest.mark.parametrize(("noise", "debate_sd", "missing"), [(0.08, 0.05, 0.0), (0.05, 0.1, 0.3), (0.1, 0.0, 0.6)])
+@pytest.mark.parametrize(
+    ("noise", "debate_sd", "missing"), [(0.08, 0.05, 0.0), (0.05, 0.1, 0.3), (0.1, 0.0, 0.6)]
+)
 def test_a_pilot_gives_back_what_was_put_in(noise: float, debate_sd: float, missing: float) -> None:
     found = estimate_spread(*rated(noise, debate_sd, missing, 3000))
     assert found.noise == pytest.approx(noise, rel=0.05)
@@ -220,8 +260,13 @@ def test_a_pilot_gives_back_what_was_put_in(noise: float, debate_sd: float, miss
 def test_small_pilots_are_right_on_average() -> None:
     """300 pilots of 12 debates of one kind: mean squares are unbiased where nothing is missing."""
     rng = np.random.default_rng(9)
-    values = 0.05 * rng.standard_normal((300, 12, 1, 1)) + 0.08 * rng.standard_normal((300, 12, 2, 3))
-    found = [estimate_spread(one, np.ones(one.shape, dtype=bool), np.zeros((12, 2), dtype=np.int64)) for one in values]
+    values = 0.05 * rng.standard_normal((300, 12, 1, 1)) + 0.08 * rng.standard_normal(
+        (300, 12, 2, 3)
+    )
+    found = [
+        estimate_spread(one, np.ones(one.shape, dtype=bool), np.zeros((12, 2), dtype=np.int64))
+        for one in values
+    ]
     assert np.mean([one.noise**2 for one in found]) == pytest.approx(0.08**2, rel=0.04)
     assert np.mean([one.debate_sd**2 for one in found]) == pytest.approx(0.05**2, rel=0.15)
 
@@ -232,8 +277,12 @@ def test_how_a_kind_of_debater_rates_on_average_is_no_noise() -> None:
 
 
 def test_a_pilot_without_ratings_has_no_noise_to_tell() -> None:
-    nothing = estimate_spread(np.full((4, 2, 3), nan), np.ones((4, 2, 3), dtype=bool), np.zeros((4, 2), dtype=np.int64))
+    nothing = estimate_spread(
+        np.full((4, 2, 3), nan), np.ones((4, 2, 3), dtype=bool), np.zeros((4, 2), dtype=np.int64)
+    )
     assert isnan(nothing.noise)
     assert (nothing.missing, nothing.debates, nothing.ratings) == (1.0, 0, 0)
-    one = estimate_spread(np.full((1, 2, 3), 0.5), np.ones((1, 2, 3), dtype=bool), np.zeros((1, 2), dtype=np.int64))
+    one = estimate_spread(
+        np.full((1, 2, 3), 0.5), np.ones((1, 2, 3), dtype=bool), np.zeros((1, 2), dtype=np.int64)
+    )
     assert isnan(one.debate_sd)

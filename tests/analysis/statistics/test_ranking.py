@@ -16,7 +16,9 @@ from analysis.statistics.ranking import bradley_terry, elo, rank, win_matrix
 Array = np.ndarray
 
 
-def drawn(seed: int, agents: int, n: int, first_effect: float = 0.0) -> tuple[Array, Array, Array, Array]:
+def drawn(
+    seed: int, agents: int, n: int, first_effect: float = 0.0
+) -> tuple[Array, Array, Array, Array]:
     """(true strengths, first, second, score) of n comparisons."""
     rng = np.random.default_rng(seed)
     strength = rng.normal(size=agents)
@@ -30,7 +32,10 @@ def drawn(seed: int, agents: int, n: int, first_effect: float = 0.0) -> tuple[Ar
 @pytest.mark.parametrize("seed", range(5))
 def test_strengths_agree_with_choix(seed: int) -> None:
     _, first, second, score = drawn(seed, 12, 800)
-    wins = [(a, b) if won else (b, a) for a, b, won in zip(first.tolist(), second.tolist(), score, strict=True)]
+    wins = [
+        (a, b) if won else (b, a)
+        for a, b, won in zip(first.tolist(), second.tolist(), score, strict=True)
+    ]
     theirs = choix.ilsr_pairwise(12, wins, alpha=0.0, max_iter=10_000, tol=1e-12)
     ours = bradley_terry(first, second, score, 12, first_effect=False)
     assert np.abs(ours.strength - (theirs - theirs.mean())).max() < 1e-6
@@ -39,7 +44,13 @@ def test_strengths_agree_with_choix(seed: int) -> None:
 
 def test_two_contestants_by_hand() -> None:
     """Three of four points, one of them two halves: odds of three to one."""
-    found = bradley_terry(np.array([0, 0, 0, 1]), np.array([1, 1, 1, 0]), np.array([1, 1, 0.5, 0.5]), 2, first_effect=False)
+    found = bradley_terry(
+        np.array([0, 0, 0, 1]),
+        np.array([1, 1, 1, 0]),
+        np.array([1, 1, 0.5, 0.5]),
+        2,
+        first_effect=False,
+    )
     assert found.strength == pytest.approx([log(3) / 2, -log(3) / 2])
 
 
@@ -55,7 +66,10 @@ def test_the_advantage_of_the_first_seat_by_hand() -> None:
 @settings(max_examples=25, deadline=None)
 def test_who_sits_first_is_only_a_name(seed: int, agents: int) -> None:
     _, first, second, score = drawn(seed, agents, 300, first_effect=0.4)
-    one, other = bradley_terry(first, second, score, agents, prior_sd=3), bradley_terry(second, first, 1 - score, agents, prior_sd=3)
+    one, other = (
+        bradley_terry(first, second, score, agents, prior_sd=3),
+        bradley_terry(second, first, 1 - score, agents, prior_sd=3),
+    )
     assert one.strength == pytest.approx(other.strength, abs=1e-8)
     assert one.first == pytest.approx(-other.first, abs=1e-8)
 
@@ -65,8 +79,12 @@ def test_who_sits_first_is_only_a_name(seed: int, agents: int) -> None:
     [([0, 0, 1, 2], [1, 2, 2, 1], 3), ([0, 1, 2, 3], [1, 0, 3, 2], 4), ([0, 1], [1, 0], 3)],
     ids=["one never lost", "two groups that never met", "one was never compared"],
 )
-def test_strengths_without_a_maximum_are_nan(first: list[int], second: list[int], agents: int) -> None:
-    found = bradley_terry(np.array(first), np.array(second), np.ones(len(first)), agents, first_effect=False)
+def test_strengths_without_a_maximum_are_nan(
+    first: list[int], second: list[int], agents: int
+) -> None:
+    found = bradley_terry(
+        np.array(first), np.array(second), np.ones(len(first)), agents, first_effect=False
+    )
     assert np.isnan(found.strength).all()
 
 
@@ -80,7 +98,9 @@ def test_groups_that_never_met_are_not_ranked_together() -> None:
 
 def test_who_was_never_compared_has_no_strength_and_moves_nobody() -> None:
     _, first, second, score = drawn(1, 4, 200)
-    alone, beside = (rank(first, second, score, np.arange(200), agents, resamples=50) for agents in (4, 5))
+    alone, beside = (
+        rank(first, second, score, np.arange(200), agents, resamples=50) for agents in (4, 5)
+    )
     assert np.isnan([beside.strength[4], beside.low[4], beside.score[4]]).all()
     assert beside.strength[:4] == pytest.approx(alone.strength, abs=1e-9)
     assert beside.low[:4] == pytest.approx(alone.low, abs=1e-9)
@@ -88,7 +108,9 @@ def test_who_was_never_compared_has_no_strength_and_moves_nobody() -> None:
 
 def test_who_never_lost_has_an_interval_all_the_same() -> None:
     first, second = np.array([0, 0, 1, 2] * 5), np.array([1, 2, 2, 1] * 5)
-    found = rank(first, second, np.array([1, 1, 1, 1] * 5, dtype=float), np.arange(20), 3, resamples=200)
+    found = rank(
+        first, second, np.array([1, 1, 1, 1] * 5, dtype=float), np.arange(20), 3, resamples=200
+    )
     assert np.isfinite([found.strength, found.low, found.high]).all()
     assert found.low[0] > 0
 
@@ -109,14 +131,20 @@ def test_intervals_are_those_of_the_information_matrix_where_verdicts_are_indepe
     """Two contestants: the standard error of a log odds is sqrt(1 / (n p q)), half of it for each strength."""
     score = (np.random.default_rng(4).random(2000) < 0.7).astype(float)
     first = np.tile([0, 1], 1000)
-    found = rank(first, 1 - first, np.where(first == 0, score, 1 - score), np.arange(2000), 2, resamples=2000)
+    found = rank(
+        first, 1 - first, np.where(first == 0, score, 1 - score), np.arange(2000), 2, resamples=2000
+    )
     share = score.mean()
-    assert (found.high[0] - found.low[0]) == pytest.approx(1.96 * (2000 * share * (1 - share)) ** -0.5, rel=0.08)
+    assert (found.high[0] - found.low[0]) == pytest.approx(
+        1.96 * (2000 * share * (1 - share)) ** -0.5, rel=0.08
+    )
 
 
 def test_the_same_seed_gives_the_same_intervals() -> None:
     _, first, second, score = drawn(3, 4, 100)
-    one, same, other = (rank(first, second, score, np.arange(100) // 3, 4, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (
+        rank(first, second, score, np.arange(100) // 3, 4, seed=seed) for seed in (1, 1, 2)
+    )
     assert (one.low == same.low).all()
     assert (one.low != other.low).any()
 
@@ -139,8 +167,15 @@ def test_elo_by_hand() -> None:
 
 
 def test_elo_over_shuffles_does_not_hang_on_what_came_last() -> None:
-    first, second, score = np.zeros(20, dtype=int), np.ones(20, dtype=int), np.repeat([1.0, 0.0], 10)
-    in_order, shuffled = elo(first, second, score, 2)[0], elo(first, second, score, 2, shuffles=200)[0]
+    first, second, score = (
+        np.zeros(20, dtype=int),
+        np.ones(20, dtype=int),
+        np.repeat([1.0, 0.0], 10),
+    )
+    in_order, shuffled = (
+        elo(first, second, score, 2)[0],
+        elo(first, second, score, 2, shuffles=200)[0],
+    )
     assert in_order < 960
     assert abs(shuffled - 1000) < 10
 
@@ -161,6 +196,8 @@ def test_the_win_matrix_counts_both_seats() -> None:
         ([0], [1], [1.5], r"\[0, 1\]"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(first: list[int], second: list[int], score: list[float], words: str) -> None:
+def test_what_cannot_be_compared_is_refused(
+    first: list[int], second: list[int], score: list[float], words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         bradley_terry(np.array(first), np.array(second), np.array(score), 3)

@@ -23,7 +23,9 @@ ratings = arrays(np.float64, (3, 2, 2), elements=st.integers(0, 100).map(lambda 
 def test_as_reported() -> None:
     found = headlines(RATED, EVERY)
     assert (found.left_out, found.last.n, found.rise.n, found.both.debates) == (0, 5, 4, 2)
-    assert (found.last.mean, found.rise.mean) == pytest.approx((3.7 / 5, (0.2 + 0.3 + 0.3 + 0.1) / 4))
+    assert (found.last.mean, found.rise.mean) == pytest.approx(
+        (3.7 / 5, (0.2 + 0.3 + 0.3 + 0.1) / 4)
+    )
     assert found.both.above_75 == 1
 
 
@@ -51,7 +53,11 @@ def test_bounds_by_hand() -> None:
     assert found.both == pytest.approx((1 / 3, 2 / 3))
 
 
-@given(ratings, st.sets(st.integers(0, 11), max_size=3), st.lists(st.floats(0, 1), min_size=3, max_size=3))
+@given(
+    ratings,
+    st.sets(st.integers(0, 11), max_size=3),
+    st.lists(st.floats(0, 1), min_size=3, max_size=3),
+)
 def test_whatever_the_missing_ratings_are_the_numbers_lie_within_the_bounds_and_reach_them(
     values: Array, gone: set[int], fill: list[float]
 ) -> None:

@@ -24,11 +24,15 @@ async def speak(episode: Any, motion: Any, speaker: Any) -> None:
     await episode.ask(speaker, motion.text, phase="speech", read=rating)
 
 
-async def played(path: Path, reply: Callable[[dict[str, Any]], Any], retry: Retry = QUICK) -> tuple[Arena, ChatServer]:
+async def played(
+    path: Path, reply: Callable[[dict[str, Any]], Any], retry: Retry = QUICK
+) -> tuple[Arena, ChatServer]:
     """One speech asked of a server that answers so."""
     async with chat_server(reply) as server:
         arena = Arena(path, retry=retry)
-        await arena.play(Study("s", [Arm("a", speak, [{"speaker": agent(f"http/any@{server.url}")}])], [MOTION]))
+        await arena.play(
+            Study("s", [Arm("a", speak, [{"speaker": agent(f"http/any@{server.url}")}])], [MOTION])
+        )
     return arena, server
 
 
@@ -44,13 +48,18 @@ async def test_a_refusal_is_asked_once(tmp_path: Path) -> None:
 
 async def test_a_permanent_fault_is_given_up_before_the_attempts_are(tmp_path: Path) -> None:
     retry = Retry(attempts=50, first_wait_s=0.001, longest_wait_s=0.001, identical=4)
-    _, server = await played(tmp_path / "a.duckdb", lambda body: Fault("500", "always the same"), retry)
+    _, server = await played(
+        tmp_path / "a.duckdb", lambda body: Fault("500", "always the same"), retry
+    )
     assert len(server.requests) == 4
 
 
 async def test_retry_after_holds_back_that_call(tmp_path: Path) -> None:
     count = itertools.count()
-    _, server = await played(tmp_path / "a.duckdb", lambda body: Fault("429-after", retry_after="0.3") if next(count) < 1 else "words|70")
+    _, server = await played(
+        tmp_path / "a.duckdb",
+        lambda body: Fault("429-after", retry_after="0.3") if next(count) < 1 else "words|70",
+    )
     first, second = server.requests
     assert 0.3 <= second.at_s - first.at_s < 2
 
@@ -64,12 +73,21 @@ def test_random_faults_change_no_word(tmp_path: Path) -> None:
         tries.append((place.episode, place.seat, place.step))
         if (request.seed + tries.count(tries[-1])) % 5 == 0:
             failed.append(1)
-            raise RateLimitedError("429") if len(failed) % 2 else UnreachableError(f"reset {len(failed)}")
+            raise (
+                RateLimitedError("429")
+                if len(failed) % 2
+                else UnreachableError(f"reset {len(failed)}")
+            )
         return f"{place.seat} says {request.seed}|{request.seed % 101}"
 
     tries: list[tuple[str, str, int]] = []
-    words = "select episode, seat, step, text, public, confidence, request_hash from turns order by all"
-    stormy_arena = Arena(tmp_path / "stormy.duckdb", retry=Retry(attempts=8, first_wait_s=0.001, longest_wait_s=0.002))
+    words = (
+        "select episode, seat, step, text, public, confidence, request_hash from turns order by all"
+    )
+    stormy_arena = Arena(
+        tmp_path / "stormy.duckdb",
+        retry=Retry(attempts=8, first_wait_s=0.001, longest_wait_s=0.002),
+    )
     summary = stormy_arena.run(study(scripted_agent("echo", stormy), subjects=20))
     calm = Arena(tmp_path / "calm.duckdb")
     calm.run(study(scripted_agent("echo"), subjects=20))

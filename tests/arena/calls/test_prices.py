@@ -16,7 +16,9 @@ PRICE = Price(2, 4, 0.5, longest_reply=1000, long_prompt_price=(200, LONG))
 
 
 def request(words: str = "", max_tokens: int | None = None) -> Request:
-    return Request((Message("user", words),), Sampling(max_tokens=max_tokens), 1, Place("e", "s", 0, 0, "p", 0))
+    return Request(
+        (Message("user", words),), Sampling(max_tokens=max_tokens), 1, Place("e", "s", 0, 0, "p", 0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,27 +27,41 @@ def request(words: str = "", max_tokens: int | None = None) -> Request:
         (PRICE, {"tokens_in": 100, "tokens_out": 10}, 240e-6),
         (PRICE, {"tokens_in": 100, "tokens_out": 10, "tokens_cached": 60}, 150e-6),
         (PRICE, {"tokens_in": 201, "tokens_out": 10, "tokens_cached": 1}, 881e-6),
-        (Price(2, 4, tokens_reasoning=6), {"tokens_in": 100, "tokens_out": 10, "tokens_reasoning": 4}, 248e-6),
+        (
+            Price(2, 4, tokens_reasoning=6),
+            {"tokens_in": 100, "tokens_out": 10, "tokens_reasoning": 4},
+            248e-6,
+        ),
         (PRICE, {"tokens_in": 100}, None),
         (PRICE, {"tokens_out": 100}, None),
     ],
 )
-def test_a_reply_costs_what_a_hand_would_add_up(price: Price, counts: dict[str, int], dollars: float | None) -> None:
-    assert cost_usd(price, Reply("", **counts)) == (None if dollars is None else pytest.approx(dollars))  # type: ignore[arg-type]
+def test_a_reply_costs_what_a_hand_would_add_up(
+    price: Price, counts: dict[str, int], dollars: float | None
+) -> None:
+    assert cost_usd(price, Reply("", **counts)) == (
+        None if dollars is None else pytest.approx(dollars)
+    )  # type: ignore[arg-type]
 
 
 @given(st.text(max_size=500), st.integers(0, 1000), st.floats(0, 1))
-def test_no_reply_within_its_bounds_costs_more_than_the_worst_case(words: str, tokens_out: int, share: float) -> None:
+def test_no_reply_within_its_bounds_costs_more_than_the_worst_case(
+    words: str, tokens_out: int, share: float
+) -> None:
     asked = request(words)
     worst = worst_case_usd(PRICE, asked)
     tokens_in = int(share * most_tokens(asked.messages))
-    cost = cost_usd(PRICE, Reply("", tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=tokens_in // 2))
+    cost = cost_usd(
+        PRICE, Reply("", tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=tokens_in // 2)
+    )
     assert worst is not None
     assert cost is not None
     assert cost <= worst + 1e-15
 
 
-def test_the_sampling_bounds_a_reply_before_the_price_does_and_without_either_there_is_no_worst_case() -> None:
+def test_the_sampling_bounds_a_reply_before_the_price_does_and_without_either_there_is_no_worst_case() -> (
+    None
+):
     assert worst_case_usd(Price(0, 1), request(max_tokens=10)) == pytest.approx(10e-6)
     assert worst_case_usd(Price(0, 1, longest_reply=500), request()) == pytest.approx(500e-6)
     assert worst_case_usd(Price(0, 1), request()) is None

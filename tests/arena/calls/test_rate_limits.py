@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from agents import agent as by_reference
 from arena import Arena, Arm, Limit, Study
-from arena.calls.rate_limits import RateLimiter, RequestWindow, TokenWindow, merge_limits, parse_limits
+from arena.calls.rate_limits import (
+    RateLimiter,
+    RequestWindow,
+    TokenWindow,
+    merge_limits,
+    parse_limits,
+)
 from arena.calls.retry import Retry
 from arena.errors import RateLimitedError, StudyError
 from arena.types import Message, Place, Reply, Request, Sampling
@@ -23,10 +29,14 @@ VERSION = "1"
 
 
 def request(words: str = "", max_tokens: int | None = None) -> Request:
-    return Request((Message("user", words),), Sampling(max_tokens=max_tokens), 1, Place("e", "s", 0, 0, "p", 0))
+    return Request(
+        (Message("user", words),), Sampling(max_tokens=max_tokens), 1, Place("e", "s", 0, 0, "p", 0)
+    )
 
 
-async def through(pace: RateLimiter, model: str, count: int, hold_s: float = 0.0) -> list[tuple[int, float]]:
+async def through(
+    pace: RateLimiter, model: str, count: int, hold_s: float = 0.0
+) -> list[tuple[int, float]]:
     """(number, seconds) of calls that all want to go out at once."""
     gone: list[tuple[int, float]] = []
     began = time.monotonic()
@@ -53,7 +63,10 @@ async def test_no_window_holds_more_than_the_limit_and_the_order_is_kept() -> No
 @given(st.floats(0.01, 1e6))
 def test_no_minute_ever_holds_more_than_was_allowed(rpm: float) -> None:
     window = RequestWindow(rpm)
-    assert int(60 / window.period + 1e-9) * window.rate_limit <= max(rpm, 1) + 1e-6 or window.period > 60
+    assert (
+        int(60 / window.period + 1e-9) * window.rate_limit <= max(rpm, 1) + 1e-6
+        or window.period > 60
+    )
     assert window.rate_limit / window.period * 60 >= 0.98 * rpm - 1 or rpm < 60
 
 
@@ -77,7 +90,10 @@ async def test_calls_in_flight_are_bounded_by_model_and_by_provider() -> None:
     async def one(model: str) -> None:
         place = await pace.enter(model, request())
         inside[model] += 1
-        most[model], most["both"] = max(most[model], inside[model]), max(most["both"], sum(inside.values()))
+        most[model], most["both"] = (
+            max(most[model], inside[model]),
+            max(most["both"], sum(inside.values())),
+        )
         await asyncio.sleep(0.005)
         inside[model] -= 1
         pace.leave(place, Reply(""))
@@ -86,7 +102,9 @@ async def test_calls_in_flight_are_bounded_by_model_and_by_provider() -> None:
     assert (most["p/a"], most["both"]) == (2, 3)
 
 
-def test_tokens_wait_for_room_and_are_corrected_by_what_a_call_took(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_wait_for_room_and_are_corrected_by_what_a_call_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     window = TokenWindow(1000)
@@ -135,9 +153,25 @@ async def test_a_429_halves_the_room_of_its_model_and_replies_give_it_back() -> 
 
 
 def test_limits_are_read_from_texts_and_the_last_word_counts() -> None:
-    assert parse_limits(["openai:rpm=500,tpm=2e5", "http/m:8b:in_flight=4"]) == {"openai": Limit(500, 200000), "http/m:8b": Limit(in_flight=4)}
-    assert merge_limits({"a": Limit(rpm=1, tpm=2)}, {"a": Limit(rpm=3)}, {"b": Limit(tpm=4)}) == {"a": Limit(rpm=3, tpm=2), "b": Limit(tpm=4)}
-    for wrong in ("openai", "openai:", "openai:rpm", "openai:rpm=0", "openai:rpm=-1", "openai:rpm=nan", "a:rps=3", ":rpm=3", "a:in_flight=1.5"):
+    assert parse_limits(["openai:rpm=500,tpm=2e5", "http/m:8b:in_flight=4"]) == {
+        "openai": Limit(500, 200000),
+        "http/m:8b": Limit(in_flight=4),
+    }
+    assert merge_limits({"a": Limit(rpm=1, tpm=2)}, {"a": Limit(rpm=3)}, {"b": Limit(tpm=4)}) == {
+        "a": Limit(rpm=3, tpm=2),
+        "b": Limit(tpm=4),
+    }
+    for wrong in (
+        "openai",
+        "openai:",
+        "openai:rpm",
+        "openai:rpm=0",
+        "openai:rpm=-1",
+        "openai:rpm=nan",
+        "a:rps=3",
+        ":rpm=3",
+        "a:in_flight=1.5",
+    ):
         with pytest.raises(StudyError, match="limit"):
             parse_limits([wrong])
 
@@ -147,20 +181,31 @@ async def speak(episode: object, motion: object, speaker: object) -> None:
 
 
 @pytest.mark.parametrize("where", ["study", "environment", "arena"])
-async def test_a_limit_holds_wherever_it_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+async def test_a_limit_holds_wherever_it_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     limit = {"http/any": Limit(rpm=300)}
     if where == "environment":
         monkeypatch.setenv("ARENA_LIMITS", "http/any:rpm=300 openai:rpm=5")
     async with chat_server(lambda body: "words|70") as server:
         lineup = {"speaker": by_reference(f"http/any@{server.url}")}
-        made = Study("s", [Arm("a", speak, [lineup])], [MOTION], repeats=11, limits=limit if where == "study" else {})
+        made = Study(
+            "s",
+            [Arm("a", speak, [lineup])],
+            [MOTION],
+            repeats=11,
+            limits=limit if where == "study" else {},
+        )
         await Arena(tmp_path / "a.duckdb", limits=limit if where == "arena" else {}).play(made)
     times = [r.at_s for r in server.requests]
     assert all(later - earlier >= 0.9 for earlier, later in zip(times, times[5:], strict=False))
 
 
 def test_a_limit_for_nobody_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="a limit is given for 'opnai', but the models of this study are scripted/echo"):
+    with pytest.raises(
+        StudyError,
+        match="a limit is given for 'opnai', but the models of this study are scripted/echo",
+    ):
         Arena(tmp_path / "a.duckdb", limits={"opnai": Limit(rpm=1)}).run(study())
     assert list(tmp_path.iterdir()) == []
 
@@ -168,11 +213,18 @@ def test_a_limit_for_nobody_is_an_error(tmp_path: Path) -> None:
 async def test_a_429_is_seen_in_the_ledger_and_the_run_goes_on(tmp_path: Path) -> None:
     answers = iter([Fault("429")] * 4 + ["words|70"] * 100)
     async with chat_server(lambda body: next(answers), latency_s=0.01) as server:
-        made = Study("s", [Arm("a", speak, [{"speaker": by_reference(f"http/any@{server.url}")}])], [MOTION], repeats=12)
+        made = Study(
+            "s",
+            [Arm("a", speak, [{"speaker": by_reference(f"http/any@{server.url}")}])],
+            [MOTION],
+            repeats=12,
+        )
         arena = Arena(tmp_path / "a.duckdb", retry=Retry(first_wait_s=0.01))
         summary = await arena.play(made)
     assert (summary.done, len(server.requests)) == (12, 16)
-    failed = arena.sql("select error_kind, http_status, cost_usd, count(*) from calls where status = 'failed' group by all").rows
+    failed = arena.sql(
+        "select error_kind, http_status, cost_usd, count(*) from calls where status = 'failed' group by all"
+    ).rows
     assert failed == (("RateLimited", 429, 0.0, 4),)
 
 
@@ -182,7 +234,16 @@ def test_the_progress_line_says_who_waits_for_what() -> None:
     from arena.play.progress import describe_progress
 
     waits = {n: ("a 429", "openai/gpt", time.monotonic() + 12.4 + n) for n in range(3)}
-    tally = RunStats(planned=9, done=2, failed=1, replies=30, unreadable=4, waiting=waits, rate_limiter=RateLimiter(5), budget=Budget(20, 1.5))
+    tally = RunStats(
+        planned=9,
+        done=2,
+        failed=1,
+        replies=30,
+        unreadable=4,
+        waiting=waits,
+        rate_limiter=RateLimiter(5),
+        budget=Budget(20, 1.5),
+    )
     assert describe_progress(tally, 10) == (
         "2 done, 1 failed, 6 open · 3 calls wait for a 429 of openai/gpt, next in 12 s · 3.0 replies/s · 0 in flight · 4 unreadable"
         " · $1.50 of $20"
@@ -201,12 +262,16 @@ def test_faults_slow_nobody_to_a_halt(tmp_path: Path) -> None:
         return f"words|{asked.seed % 101}"
 
     began = time.monotonic()
-    summary = Arena(tmp_path / "a.duckdb", retry=Retry(first_wait_s=0.001)).run(study(agent(reply=stormy), subjects=60))
+    summary = Arena(tmp_path / "a.duckdb", retry=Retry(first_wait_s=0.001)).run(
+        study(agent(reply=stormy), subjects=60)
+    )
     assert (summary.done, summary.failed) == (60, 0)
     assert time.monotonic() - began < 20
 
 
-async def test_a_429_counts_for_those_who_wait_before_the_gate_of_their_provider(tmp_path: Path) -> None:
+async def test_a_429_counts_for_those_who_wait_before_the_gate_of_their_provider(
+    tmp_path: Path,
+) -> None:
     pace = RateLimiter(64, {"m": Limit(in_flight=20)})
     inside = most = 0
 

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.calls.retry import Retry, wait_before_next
-from arena.errors import BadReplyError, ContextOverflowError, ModelError, RateLimitedError, RefusedError, StudyError, UnreachableError
+from arena.errors import (
+    BadReplyError,
+    ContextOverflowError,
+    ModelError,
+    RateLimitedError,
+    RefusedError,
+    StudyError,
+    UnreachableError,
+)
 
 RETRY = Retry(attempts=5, first_wait_s=1, longest_wait_s=4, deadline_s=100, identical=4)
 
@@ -20,7 +28,12 @@ def wait(*failures: ModelError, elapsed_s: float = 0, retry: Retry = RETRY) -> f
 
 @pytest.mark.parametrize(("failed", "low", "high"), [(1, 0.5, 1), (2, 1, 2), (3, 2, 4), (4, 2, 4)])
 def test_waits_double_up_to_the_longest_with_jitter(failed: int, low: float, high: float) -> None:
-    waits = [wait_before_next(RETRY, [UnreachableError(str(n)) for n in range(failed)], 0, random.Random(seed)) for seed in range(50)]
+    waits = [
+        wait_before_next(
+            RETRY, [UnreachableError(str(n)) for n in range(failed)], 0, random.Random(seed)
+        )
+        for seed in range(50)
+    ]
     assert all(low <= w <= high for w in waits if w is not None)
     assert len(set(waits)) == 50
 
@@ -41,7 +54,12 @@ def test_the_number_of_attempts_is_what_was_configured() -> None:
 
 def test_the_same_fault_over_and_over_is_permanent_but_a_rate_limit_is_not() -> None:
     assert wait(*[UnreachableError("503: out of order", http_status=503)] * 4) is None
-    assert wait(*[UnreachableError("503: out of order", http_status=503)] * 3, UnreachableError("reset")) is not None
+    assert (
+        wait(
+            *[UnreachableError("503: out of order", http_status=503)] * 3, UnreachableError("reset")
+        )
+        is not None
+    )
     assert wait(*[RateLimitedError("429", http_status=429)] * 4) is not None
 
 

@@ -38,14 +38,34 @@ def test_no_key_is_found_in_anything_that_a_run_writes(tmp_path: Path) -> None:
     keys.chmod(0o600)
     with chat_process("--max-s", "60", "--echo-keys") as url:
         bare = url.removesuffix("/v1")
-        environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")} | {
+        environment = {
+            name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")
+        } | {
             **{name: f"{KEY}-{name[:4]}" for name in names[2:]},
-            **{"OPENAI_BASE_URL": url, "ANTHROPIC_BASE_URL": bare, "GEMINI_API_BASE": f"{bare}/v1beta"},
+            **{
+                "OPENAI_BASE_URL": url,
+                "ANTHROPIC_BASE_URL": bare,
+                "GEMINI_API_BASE": f"{bare}/v1beta",
+            },
         }
         models = f"openai/gpt-4o-mini,openai/gpt-5-mini,anthropic/claude-haiku-4-5,gemini/gemini-2.5-flash,http/any@{url}"
-        command = [sys.executable, "-m", "arena", "run", "study.py", "-o", f"models={models}", "--attempts", "1", "--keys", "keys"]
+        command = [
+            sys.executable,
+            "-m",
+            "arena",
+            "run",
+            "study.py",
+            "-o",
+            f"models={models}",
+            "--attempts",
+            "1",
+            "--keys",
+            "keys",
+        ]
         environment["PYTHONPATH"] = str(Path(__file__).parents[3])
-        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
+        ended = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100
+        )
     assert "5 of 5 episodes done" in ended.stdout, ended.stdout + ended.stderr
     keys.unlink()
     store = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
@@ -54,20 +74,31 @@ def test_no_key_is_found_in_anything_that_a_run_writes(tmp_path: Path) -> None:
         assert KEY[:14].encode() not in written
 
 
-def test_a_key_in_a_study_is_refused_without_repeating_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_in_a_study_is_refused_without_repeating_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SOME_API_KEY", KEY)
-    with pytest.raises(StudyError, match="study 'talks' holds the value of a key of the environment") as caught:
+    with pytest.raises(
+        StudyError, match="study 'talks' holds the value of a key of the environment"
+    ) as caught:
         Arena(tmp_path / "a.duckdb").run(study(Agent("a", agent().model, system=f"use {KEY}")))
     assert KEY not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_error_that_holds_a_key_is_stored_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_holds_a_key_is_stored_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def careless(request: Request) -> str:
         raise RuntimeError(f"401 for Bearer {KEY}")
 
     monkeypatch.setenv("SOME_API_KEY", KEY)
     arena = Arena(tmp_path / "a.duckdb")
     arena.run(study(agent(reply=careless)))
-    assert all("401 for Bearer [key]" in error for (error,) in arena.sql("select error from episodes union all select error from calls"))
-    assert not any(KEY.encode() in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert all(
+        "401 for Bearer [key]" in error
+        for (error,) in arena.sql("select error from episodes union all select error from calls")
+    )
+    assert not any(
+        KEY.encode() in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()
+    )

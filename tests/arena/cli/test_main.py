@@ -33,19 +33,25 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_study(body: str = "return fake_agents.study(*[fake_agents.agent(m) for m in models], subjects=subjects)") -> str:
+def write_study(
+    body: str = "return fake_agents.study(*[fake_agents.agent(m) for m in models], subjects=subjects)",
+) -> str:
     Path("s.py").write_text(STUDY.format(tests=str(Path(__file__).parents[3]), body=body))
     return "s.py"
 
 
-def test_run_plays_and_names_the_next_command(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_plays_and_names_the_next_command(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["run", write_study(), "-o", "subjects=3", "-o", "models=a,b"]) == 0
     out = capsys.readouterr().out
     assert "talks: 3 of 3 episodes done" in out
     assert "next: arena report --study talks --db arena.duckdb" in out.splitlines()[-1]
 
 
-def test_a_failed_episode_gives_exit_status_1_and_its_reason(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_episode_gives_exit_status_1_and_its_reason(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     body = "return fake_agents.study(fake_agents.agent(reply=lambda request: 1 / 0), subjects=subjects)"
     assert main(["run", write_study(body)]) == 1
     out = capsys.readouterr().out
@@ -87,10 +93,22 @@ def test_bad_input_is_one_sentence_and_changes_nothing(
 
 
 @pytest.mark.parametrize("format", ["json", "csv", "markdown", "table"])
-def test_sql_answers_in_every_format(here: Path, capsys: pytest.CaptureFixture[str], format: str) -> None:
+def test_sql_answers_in_every_format(
+    here: Path, capsys: pytest.CaptureFixture[str], format: str
+) -> None:
     main(["run", write_study()])
     capsys.readouterr()
-    assert main(["sql", "select seat, count(*) as n from turns group by all order by all", "--format", format]) == 0
+    assert (
+        main(
+            [
+                "sql",
+                "select seat, count(*) as n from turns group by all order by all",
+                "--format",
+                format,
+            ]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     if format == "json":
         assert json.loads(out) == [{"seat": "opposition", "n": 6}, {"seat": "proposition", "n": 6}]
@@ -104,7 +122,9 @@ def test_a_wrong_query_is_bad_input(here: Path, capsys: pytest.CaptureFixture[st
     assert "trns does not exist" in capsys.readouterr().err
 
 
-def test_show_reads_an_episode_with_and_without_private_words(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_reads_an_episode_with_and_without_private_words(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from arena.play.run import Arena
 
     main(["run", write_study(), "-o", "subjects=1"])
@@ -126,9 +146,11 @@ def test_status_counts_what_is_open(here: Path, capsys: pytest.CaptureFixture[st
     capsys.readouterr()
     assert main(["status"]) == 0
     header, _, row = capsys.readouterr().out.splitlines()[:3]
-    assert dict(zip(header.split(), row.split(), strict=False)) | {"planned": "3", "done": "1", "open": "2"} == dict(
-        zip(header.split(), row.split(), strict=False)
-    )
+    assert dict(zip(header.split(), row.split(), strict=False)) | {
+        "planned": "3",
+        "done": "1",
+        "open": "2",
+    } == dict(zip(header.split(), row.split(), strict=False))
 
 
 def test_the_exported_tables_can_be_read_back(here: Path) -> None:
@@ -140,7 +162,9 @@ def test_the_exported_tables_can_be_read_back(here: Path) -> None:
     assert main(["export", "out"]) == 2
 
 
-def test_stores_of_two_machines_merge_into_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stores_of_two_machines_merge_into_one(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from arena.play.run import Arena
 
     write_study()
@@ -154,13 +178,30 @@ def test_stores_of_two_machines_merge_into_one(here: Path, capsys: pytest.Captur
     assert Arena("all.duckdb").sql("select count(*) from turns").rows == ((36,),)
 
 
-HEAVY = ("duckdb", "numpy", "scipy", "aiohttp", "pydantic", "rich", "litellm", "openai", "anthropic", "torch", "transformers")
+HEAVY = (
+    "duckdb",
+    "numpy",
+    "scipy",
+    "aiohttp",
+    "pydantic",
+    "rich",
+    "litellm",
+    "openai",
+    "anthropic",
+    "torch",
+    "transformers",
+)
 
 
 @pytest.mark.parametrize("module", ["arena", "arena.cli.main", "agents", "protocols", "analysis"])
 def test_nothing_heavy_is_imported_before_it_is_needed(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )
 
 
 def heed_interrupts() -> None:
@@ -169,13 +210,23 @@ def heed_interrupts() -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_stops_within_two_seconds_and_says_how_to_continue(here: Path, end: signal.Signals) -> None:
+def test_ctrl_c_stops_within_two_seconds_and_says_how_to_continue(
+    here: Path, end: signal.Signals
+) -> None:
     body = "return fake_agents.study(fake_agents.agent(reply=fake_agents.slowly), subjects=50)"
     write_study(body)
     command = [sys.executable, "-m", "arena", "run", "s.py", "--db", "my store.duckdb"]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
+    run = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
+    )
     until = time.monotonic() + 20
-    while not (Path("my store.duckdb").exists() and len(query(Path("my store.duckdb"), "from turns"))):
+    while not (
+        Path("my store.duckdb").exists() and len(query(Path("my store.duckdb"), "from turns"))
+    ):
         assert time.monotonic() < until
         time.sleep(0.05)
     run.send_signal(end)
@@ -187,5 +238,11 @@ def test_ctrl_c_stops_within_two_seconds_and_says_how_to_continue(here: Path, en
     assert "Traceback" not in err
     from arena.play.run import Arena
 
-    counts = Arena("my store.duckdb").sql("select (select count(*) from turns), (select count(*) from calls where status = 'ok')").rows[0]
+    counts = (
+        Arena("my store.duckdb")
+        .sql(
+            "select (select count(*) from turns), (select count(*) from calls where status = 'ok')"
+        )
+        .rows[0]
+    )
     assert counts[0] == counts[1] > 0

@@ -23,7 +23,15 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from arena.cli.sql_prompt import Session, SqlCompleter, history, is_finished, one_sentence, run_line, run_prompt
+from arena.cli.sql_prompt import (
+    Session,
+    SqlCompleter,
+    history,
+    is_finished,
+    one_sentence,
+    run_line,
+    run_prompt,
+)
 from arena.errors import StoreError
 from arena.play.run import Arena
 from arena.store.catalogue import read_catalogue
@@ -77,12 +85,16 @@ def type_in(path: Path, capsys: Capsys) -> Callable[[str], str]:
         ("select '--' as a;", True),
     ],
 )
-def test_a_query_ends_with_a_semicolon_that_is_part_of_nothing_else(text: str, finished: bool) -> None:
+def test_a_query_ends_with_a_semicolon_that_is_part_of_nothing_else(
+    text: str, finished: bool
+) -> None:
     assert is_finished(text) == finished
 
 
 def test_a_query_may_take_several_lines(type_in: Callable[[str], str]) -> None:
-    shown = type_in(f"select seat, count(*) as n{ENTER}from turns where public <> ';'{ENTER}group by all order by all;{ENTER}")
+    shown = type_in(
+        f"select seat, count(*) as n{ENTER}from turns where public <> ';'{ENTER}group by all order by all;{ENTER}"
+    )
     assert shown.endswith("seat,n\nopposition,9\nproposition,9\n2 rows\n")
     assert "talks (SIMULATED)" in shown
     assert shown.count("\n  ") == 3
@@ -99,13 +111,23 @@ def test_ctrl_c_drops_the_line_and_ctrl_d_leaves(type_in: Callable[[str], str]) 
 
 
 def test_an_error_is_one_sentence_and_the_prompt_goes_on(type_in: Callable[[str], str]) -> None:
-    *_, error, header, row, count = type_in(f"select *{ENTER}from trns;{ENTER}select 1 as a;{ENTER}").splitlines()
-    assert error == 'the query failed: Catalog Error: Table with name trns does not exist! Did you mean "turns"?'
+    *_, error, header, row, count = type_in(
+        f"select *{ENTER}from trns;{ENTER}select 1 as a;{ENTER}"
+    ).splitlines()
+    assert (
+        error
+        == 'the query failed: Catalog Error: Table with name trns does not exist! Did you mean "turns"?'
+    )
     assert [header, row, count] == ["a", "1", "1 row"]
-    assert one_sentence("the query failed: Binder Error: no\n\nLINE 1: x\n   ^") == "the query failed: Binder Error: no"
+    assert (
+        one_sentence("the query failed: Binder Error: no\n\nLINE 1: x\n   ^")
+        == "the query failed: Binder Error: no"
+    )
 
 
-def test_long_results_are_cut_to_the_terminal_and_shown_whole_when_asked(path: Path, capsys: Capsys) -> None:
+def test_long_results_are_cut_to_the_terminal_and_shown_whole_when_asked(
+    path: Path, capsys: Capsys
+) -> None:
     session = Session(path, "csv")
     assert run_line(session, "from turns;")
     shown = capsys.readouterr().out.splitlines()
@@ -154,10 +176,18 @@ def offered(text: str) -> dict[str, str]:
 
 
 def test_completion_knows_names_columns_keywords_and_commands() -> None:
-    assert offered("from conf")["confidence_by_model"] == "view: Stated confidence of debaters by study, arm, model and phase"
-    assert offered("select share from side_bias where share_f")["share_first"].startswith("share of votes for the side that stood first")
+    assert (
+        offered("from conf")["confidence_by_model"]
+        == "view: Stated confidence of debaters by study, arm, model and phase"
+    )
+    assert offered("select share from side_bias where share_f")["share_first"].startswith(
+        "share of votes for the side that stood first"
+    )
     assert "asks" not in offered("from side_bias where a")
-    assert offered("from turns where as")["asks"] == "1, or 2 where something was unreadable and asked again"
+    assert (
+        offered("from turns where as")["asks"]
+        == "1, or 2 where something was unreadable and asked again"
+    )
     assert offered("sele") == {"select": ""}
     assert "model" in offered("select t.mo from speeches t where t.mo")
     assert list(offered(".sc")) == [".schema"]
@@ -174,7 +204,9 @@ def test_the_history_is_kept_for_its_user_alone(path: Path, type_in: Callable[[s
     assert list(history().load_history_strings()) == ["select 'kept' as a;"]
 
 
-def test_without_a_place_for_the_history_the_prompt_works(path: Path, monkeypatch: pytest.MonkeyPatch, type_in: Callable[[str], str]) -> None:
+def test_without_a_place_for_the_history_the_prompt_works(
+    path: Path, monkeypatch: pytest.MonkeyPatch, type_in: Callable[[str], str]
+) -> None:
     (path.parent / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(path.parent / "file"))
     assert type_in(f"select 1 as a;{ENTER}").endswith("a\n1\n1 row\n")
@@ -191,13 +223,26 @@ def test_in_a_terminal_the_store_is_let_go_between_queries_and_ctrl_c_stops_one(
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     command = [sys.executable, "-m", "arena", "sql", "--db", str(path)]
     plain = {**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm"}
-    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=plain, start_new_session=True, preexec_fn=take_terminal) as prompt:
+    with subprocess.Popen(
+        command,
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env=plain,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+    ) as prompt:
         os.close(its)
         try:
             wait_for(mine, "arena>")
             wait_for(mine, "42.*arena>", typed="select 40 + 2;\r")
             code = f"from pathlib import Path; from arena.store import writing\nwith writing(Path({str(path)!r}), wait_s=0): print('written')"
-            assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "written\n"
+            assert (
+                subprocess.run(
+                    [sys.executable, "-c", code], capture_output=True, text=True, check=True
+                ).stdout
+                == "written\n"
+            )
             os.write(mine, b"select count(*) from range(100000000000) a, range(100000) b;\r")
             time.sleep(2)
             wait_for(mine, "stopped.*arena>", typed=CTRL_C)

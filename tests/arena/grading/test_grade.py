@@ -37,7 +37,15 @@ def test_published_answers_are_right_in_a_box_and_perturbed_ones_are_not(name: s
         for right in (gold, rf"\boxed{{{gold}}}", f"${int(gold)}.0$", rf"m+n=\text{{0{gold}}}"):
             assert correct(gold, right) is True
             assert canonical(right) == str(int(gold))
-        for wrong in (f"1{gold}", f"{gold}1", f"-{int(gold) + 1}", f"{gold}.5", f"{int(gold) + 1}", f"{gold}, {gold}1", rf"{gold}+\pi"):
+        for wrong in (
+            f"1{gold}",
+            f"{gold}1",
+            f"-{int(gold) + 1}",
+            f"{gold}.5",
+            f"{int(gold) + 1}",
+            f"{gold}, {gold}1",
+            rf"{gold}+\pi",
+        ):
             assert correct(gold, wrong) is False
 
 
@@ -132,28 +140,43 @@ def test_another_value_is_wrong(gold: str, answer: str) -> None:
         (question("B", "iron", "gold"), "A or B", "no such option"),
     ],
 )
-def test_what_cannot_be_told_is_no_grade_but_a_reason(subject: Subject, answer: str | None, status: str) -> None:
+def test_what_cannot_be_told_is_no_grade_but_a_reason(
+    subject: Subject, answer: str | None, status: str
+) -> None:
     found = grade(subject, answer)
     assert (found.correct, found.status) == (None, status)
 
 
-@pytest.mark.parametrize("answer", ["B", "(b)", r"\text{B}", "$B$", "B.", "gold", r"\boxed{Gold}", "C"])
-def test_a_letter_or_a_text_names_an_option_and_identical_ones_are_equally_right(answer: str) -> None:
+@pytest.mark.parametrize(
+    "answer", ["B", "(b)", r"\text{B}", "$B$", "B.", "gold", r"\boxed{Gold}", "C"]
+)
+def test_a_letter_or_a_text_names_an_option_and_identical_ones_are_equally_right(
+    answer: str,
+) -> None:
     for gold in ("B", "C", "gold"):
-        assert grade(question(gold, "iron", "gold", "gold", "1/2"), answer) == Grade(True, "graded", "B")
-    assert grade(question("A", "iron", "gold", "gold", "1/2"), answer) == Grade(False, "graded", "B")
+        assert grade(question(gold, "iron", "gold", "gold", "1/2"), answer) == Grade(
+            True, "graded", "B"
+        )
+    assert grade(question("A", "iron", "gold", "gold", "1/2"), answer) == Grade(
+        False, "graded", "B"
+    )
     assert grade(question("D", "iron", "gold", "gold", "1/2"), "0.5") == Grade(True, "graded", "D")
 
 
 def test_a_gold_answer_that_names_no_option_is_an_error() -> None:
-    with pytest.raises(StudyError, match="the gold answer 'C' names none of the 2 options of 'Which"):
+    with pytest.raises(
+        StudyError, match="the gold answer 'C' names none of the 2 options of 'Which"
+    ):
         grade(question("C", "iron", "gold"), "A")
 
 
 @pytest.mark.parametrize(
     ("value", "answers"),
     [
-        ("25", ["025", "25", "25.0", "$25$", r"\boxed{25}", "x = 25", "+25", r"25\text{ km}", "50/2"]),
+        (
+            "25",
+            ["025", "25", "25.0", "$25$", r"\boxed{25}", "x = 25", "+25", r"25\text{ km}", "50/2"],
+        ),
         ("1/2", ["1/2", "0.5", ".50", r"\frac{1}{2}", r"\dfrac12", "2/4"]),
         ("0", ["0", "-0", "0.0"]),
         ("3 4", ["3 4", r"3\ 4"]),
@@ -168,14 +191,21 @@ def test_votes_are_counted_by_value(value: str, answers: list[str]) -> None:
 
 
 def test_votes_for_options_are_letters() -> None:
-    assert [canonical(answer, ["iron", "gold", "gold"]) for answer in ("a", "Gold", "C", "B", "lead")] == ["A", "B", "B", "B", "lead"]
+    assert [
+        canonical(answer, ["iron", "gold", "gold"]) for answer in ("a", "Gold", "C", "B", "lead")
+    ] == ["A", "B", "B", "B", "lead"]
 
 
 @given(st.integers(-(10**6), 10**6), st.integers(1, 999))
 def test_a_fraction_is_one_value_however_it_is_written(top: int, bottom: int) -> None:
     value = str(Fraction(top, bottom))
     sign, size = "-" * (top < 0), abs(top)
-    for text in (f"{top}/{bottom}", rf"{sign}\frac{{{size}}}{{{bottom}}}", rf"\dfrac{{{top}}}{{{bottom}}}", f"x={sign}{size:,}/{bottom}"):
+    for text in (
+        f"{top}/{bottom}",
+        rf"{sign}\frac{{{size}}}{{{bottom}}}",
+        rf"\dfrac{{{top}}}{{{bottom}}}",
+        f"x={sign}{size:,}/{bottom}",
+    ):
         assert canonical(text) == value
     assert canonical(f"{top / 1000:.3f}") == str(Fraction(top, 1000))
 
@@ -248,7 +278,9 @@ def test_the_rules_grade_any_text_as_they_count_votes(answer: str) -> None:
         found = grade(question(gold), answer)
         if found.correct:
             assert found.canonical == canonical(gold)
-    assert grade(question("A", "x", "y"), answer).correct == ({"A": True, "B": False}.get(canonical(answer, ["x", "y"])))
+    assert grade(question("A", "x", "y"), answer).correct == (
+        {"A": True, "B": False}.get(canonical(answer, ["x", "y"]))
+    )
 
 
 async def test_grades_come_beside_a_running_event_loop() -> None:
@@ -263,7 +295,9 @@ async def test_grades_come_beside_a_running_event_loop() -> None:
 
     ticking = asyncio.create_task(tick())
     answers = ["2^{1/2}", "2^{1/3}", "204", None] + [rf"\sqrt{{{n}}}" for n in range(3, 23)]
-    found = await asyncio.gather(*(grade_async(question(r"\sqrt{2}"), answer) for answer in answers))
+    found = await asyncio.gather(
+        *(grade_async(question(r"\sqrt{2}"), answer) for answer in answers)
+    )
     ticking.cancel()
     assert [grade.correct for grade in found] == [True, False, False, None] + [False] * 20
     assert ticks > 20

@@ -40,7 +40,12 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path, program: str) -> Non
 
 
 def test_values_are_compared_and_an_unreadable_gold_answer_is_told_apart() -> None:
-    assert [compare("1/2", "0.5"), compare("1/2", "0.6"), compare("and/or", "1"), compare("1", "and/or")] == [
+    assert [
+        compare("1/2", "0.5"),
+        compare("1/2", "0.6"),
+        compare("and/or", "1"),
+        compare("1", "and/or"),
+    ] == [
         "equal",
         "different",
         "unread",
@@ -63,8 +68,12 @@ def test_a_child_that_was_killed_meanwhile_is_started_again() -> None:
     assert math_verify._process.child is not child
 
 
-def test_a_child_that_dies_over_a_pair_twice_has_no_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, tmp_path, "print('ready', flush=True); input(); open('starts', 'a').write('1')")
+def test_a_child_that_dies_over_a_pair_twice_has_no_word(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stand_in(
+        monkeypatch, tmp_path, "print('ready', flush=True); input(); open('starts', 'a').write('1')"
+    )
     monkeypatch.chdir(tmp_path)
     assert compare("1/2", "0.5") == BROKE_DOWN
     assert (tmp_path / "starts").read_text() == "11"
@@ -73,9 +82,14 @@ def test_a_child_that_dies_over_a_pair_twice_has_no_word(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(("program", "words"), [("print('missing')", "missing"), ("", "it died")])
-def test_a_child_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, words: str) -> None:
+def test_a_child_that_does_not_start_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, words: str
+) -> None:
     stand_in(monkeypatch, tmp_path, program)
-    with pytest.raises(StudyError, match=rf"cannot start math-verify \({words}\).*pip install 'peer-arena\[peers\]'"):
+    with pytest.raises(
+        StudyError,
+        match=rf"cannot start math-verify \({words}\).*pip install 'peer-arena\[peers\]'",
+    ):
         compare("1/2", "0.5")
 
 
@@ -87,10 +101,16 @@ def test_a_missing_math_verify_is_named_where_it_is_needed(monkeypatch: pytest.M
         grade(Subject("?", "question", r"\sqrt{2}"), "2^{1/2}")
 
 
-def test_an_interrupted_comparison_leaves_no_stale_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_interrupted_comparison_leaves_no_stale_word(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """After Ctrl-C in the middle of a pair, the next pair gets its own word."""
     with monkeypatch.context() as patch:
-        stand_in(patch, tmp_path, "import time; print('ready', flush=True); input(); time.sleep(2); print('equal', flush=True); time.sleep(60)")
+        stand_in(
+            patch,
+            tmp_path,
+            "import time; print('ready', flush=True); input(); time.sleep(2); print('equal', flush=True); time.sleep(60)",
+        )
         threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
             compare("1", "1")
@@ -109,7 +129,9 @@ while lines := os.read(0, 65536):
 """
 
 
-def test_threads_speak_to_the_child_one_after_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_threads_speak_to_the_child_one_after_another(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     stand_in(monkeypatch, tmp_path, ONE_BY_ONE)
     assert compare("1", "1.0") == "equal"
     with ThreadPoolExecutor(8) as pool:
@@ -136,7 +158,13 @@ print(compare("1/5", "2/10"), math_verify._process.child.pid, flush=True)
 def test_a_script_without_a_main_guard_leaves_no_process_behind(tmp_path: Path, end: str) -> None:
     (tmp_path / "script.py").write_text(SCRIPT.format(end=end))
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    ran = subprocess.run([sys.executable, tmp_path / "script.py"], env=environment, capture_output=True, text=True, timeout=30)
+    ran = subprocess.run(
+        [sys.executable, tmp_path / "script.py"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     words = ran.stdout.split()
     assert words[::2] == ["equal"] * 3
     assert (words[1] == words[5], words[1] == words[3]) == (True, False)
@@ -151,7 +179,10 @@ def gone(pid: int) -> bool:
             os.kill(pid, 0)
         except ProcessLookupError:
             return True
-        if Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+        if (
+            Path(f"/proc/{pid}/stat").exists()
+            and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        ):
             return True
         time.sleep(0.05)
     return False

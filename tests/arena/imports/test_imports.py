@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.errors import StudyError
-from arena.imports.llms_overconfidence import ImportResult, debate_rows, import_llms_overconfidence, judging_rows, summary_lines
+from arena.imports.llms_overconfidence import (
+    ImportResult,
+    debate_rows,
+    import_llms_overconfidence,
+    judging_rows,
+    summary_lines,
+)
 from arena.imports.published import FOUR, SIDES, THREE, parse_debate, read_folder
 from arena.store import database
 from arena.store.journal import line, write_journal
@@ -34,13 +40,22 @@ def published(study: str = "self", *, votes: int = 0) -> dict:
     """A file of a configuration, with amounts 60, 61, ... in the order of the calls."""
     phases = FOUR if study == "multi_round" else THREE
     calls = [(side, phase) for phase in phases for side in SIDES]
-    bets = [{"side": s, "speech_type": p, "amount": 60 + i, "thoughts": THOUGHTS} for i, (s, p) in enumerate(calls)]
+    bets = [
+        {"side": s, "speech_type": p, "amount": 60 + i, "thoughts": THOUGHTS}
+        for i, (s, p) in enumerate(calls)
+    ]
     reduced = {
         "motion": {"topic_description": "This House would test"},
         "debate_type": TYPES[study],
         "proposition_model": "lab/a",
         "opposition_model": "lab/b" if study == "cross_model" else "lab/a",
-        **{f"{side}_output": {"side": side, "speeches": {p: f"{side} {p}: {SPEECH}" for p in phases}} for side in SIDES},
+        **{
+            f"{side}_output": {
+                "side": side,
+                "speeches": {p: f"{side} {p}: {SPEECH}" for p in phases},
+            }
+            for side in SIDES
+        },
         "debator_bets": bets,
         "path_to_store": "somewhere/else.json",
     }
@@ -48,13 +63,20 @@ def published(study: str = "self", *, votes: int = 0) -> dict:
         return reduced
     text = "<winnerName>Opposition</winnerName><confidence>70</confidence>"
     vote = {"model": "lab/judge", "winner": "opposition", "confidence": 70, "logic": text}
-    return reduced | {"prompts": {"judge_prompt": "..."}, "judge_models": [], "judge_results": [vote] * votes, "judge_token_counts": {}}
+    return reduced | {
+        "prompts": {"judge_prompt": "..."},
+        "judge_models": [],
+        "judge_results": [vote] * votes,
+        "judge_token_counts": {},
+    }
 
 
 def put(folder: Path, content: object, name: str = f"{STEM}.json") -> Path:
     """Write a file, as JSON unless it is bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    (folder / name).write_bytes(
+        content if isinstance(content, bytes) else json.dumps(content).encode()
+    )
     return folder
 
 
@@ -71,7 +93,11 @@ def rows(tmp_path: Path, sql: str) -> list[tuple]:
 def turn(content: dict, side: str = "proposition", phase: str = "opening") -> dict:
     """The row of one turn of a file."""
     found = debate_rows(parse_debate(STEM, content))
-    return next(row for table, row in found if table == "turns" and (row["seat"], row["phase"]) == (side, phase))
+    return next(
+        row
+        for table, row in found
+        if table == "turns" and (row["seat"], row["phase"]) == (side, phase)
+    )
 
 
 def verdicts(content: dict) -> list[dict]:
@@ -90,9 +116,14 @@ def verdicts(content: dict) -> list[dict]:
         ("multi_round", "sequential", "private", False, "copy", "stake", "plain"),
     ],
 )
-def test_each_configuration_is_named_by_its_preset_with_its_options(tmp_path, study, schedule, confidence, memory, note, rating, reflection):
+def test_each_configuration_is_named_by_its_preset_with_its_options(
+    tmp_path, study, schedule, confidence, memory, note, rating, reflection
+):
     assert imported(tmp_path, published(study)).debates == {study: 1}
-    ((name, options),) = rows(tmp_path, "select study, options from episodes where protocol = 'debate' and status = 'done'")
+    ((name, options),) = rows(
+        tmp_path,
+        "select study, options from episodes where protocol = 'debate' and status = 'done'",
+    )
     assert name == study
     assert json.loads(options) == {
         "phases": list(FOUR if study == "multi_round" else THREE),
@@ -120,30 +151,49 @@ def test_case_spelling_and_phases_decide_where_the_type_alone_does_not(kind, pha
 
 def test_the_reduced_layout_gives_eight_turns_in_the_order_of_its_phases(tmp_path):
     imported(tmp_path, published("multi_round"))
-    found = rows(tmp_path, "select seat, step, round, phase, confidence, public from turns order by round, seat desc")
+    found = rows(
+        tmp_path,
+        "select seat, step, round, phase, confidence, public from turns order by round, seat desc",
+    )
     calls = [(side, phase) for phase in FOUR for side in SIDES]
     assert found == [
-        (side, FOUR.index(phase), FOUR.index(phase), phase, (60 + i) / 100, f"{side} {phase}: {SPEECH}")
+        (
+            side,
+            FOUR.index(phase),
+            FOUR.index(phase),
+            phase,
+            (60 + i) / 100,
+            f"{side} {phase}: {SPEECH}",
+        )
         for i, (side, phase) in enumerate(calls)
     ]
 
 
 def test_a_debate_brings_its_motion_its_models_and_the_start_in_its_name(tmp_path):
     imported(tmp_path, published("cross_model"))
-    assert rows(tmp_path, "select e.started_at::varchar, s.text, s.source, s.licence from episodes e join subjects s using (subject)") == [
-        ("2025-03-16 16:35:17", "This House would test", "llms-overconfidence", None)
-    ]
-    assert rows(tmp_path, "select seat, agent, model, system, sampling from seats order by seat") == [
+    assert rows(
+        tmp_path,
+        "select e.started_at::varchar, s.text, s.source, s.licence from episodes e join subjects s using (subject)",
+    ) == [("2025-03-16 16:35:17", "This House would test", "llms-overconfidence", None)]
+    assert rows(
+        tmp_path, "select seat, agent, model, system, sampling from seats order by seat"
+    ) == [
         ("opposition", "lab/b", "lab/b", None, None),
         ("proposition", "lab/a", "lab/a", None, None),
     ]
-    assert rows(tmp_path, "select study, simulated, origin from studies") == [("cross_model", False, "imported from llms-overconfidence")]
+    assert rows(tmp_path, "select study, simulated, origin from studies") == [
+        ("cross_model", False, "imported from llms-overconfidence")
+    ]
 
 
 @pytest.mark.parametrize("stem", ["no_time", "x_20251340_000000", "x_20250316_163517_copy"])
 def test_a_name_without_a_time_gives_no_start_and_still_an_end(tmp_path, stem):
-    import_llms_overconfidence(put(tmp_path / "in", published(), f"{stem}.json"), tmp_path / "arena.duckdb")
-    assert rows(tmp_path, "select status, started_at, ended_at::varchar from episodes") == [("done", None, "1970-01-01 00:00:00")]
+    import_llms_overconfidence(
+        put(tmp_path / "in", published(), f"{stem}.json"), tmp_path / "arena.duckdb"
+    )
+    assert rows(tmp_path, "select status, started_at, ended_at::varchar from episodes") == [
+        ("done", None, "1970-01-01 00:00:00")
+    ]
 
 
 def test_only_public_debates_say_that_others_see_the_rating():
@@ -153,7 +203,10 @@ def test_only_public_debates_say_that_others_see_the_rating():
 
 def test_importing_twice_changes_nothing(tmp_path):
     first = imported(tmp_path, published("cross_model", votes=2))
-    before = {name: rows(tmp_path, f"from {name} order by all") for name in ("runs", "plays", "statuses", "turns", "rulings", "seats")}
+    before = {
+        name: rows(tmp_path, f"from {name} order by all")
+        for name in ("runs", "plays", "statuses", "turns", "rulings", "seats")
+    }
     second = imported(tmp_path, published("cross_model", votes=2))
     assert (first.debates, first.verdicts, first.already_stored) == ({"cross_model": 1}, 2, 0)
     assert (second.debates, second.verdicts, second.already_stored, second.flags) == ({}, 0, 1, {})
@@ -185,8 +238,13 @@ def test_the_same_file_counts_once_and_other_content_under_its_name_is_another_d
 def test_an_import_into_a_played_study_of_the_same_name_is_refused(tmp_path):
     path = tmp_path / "arena.duckdb"
     database.create(path)
-    write_journal(database.journal_folder(path) / "0-run.jsonl", [line("runs", {"run": "r", "study": "self", "origin": "played"})])
-    with pytest.raises(StudyError, match="holds a study named 'self' that was played; import into another store"):
+    write_journal(
+        database.journal_folder(path) / "0-run.jsonl",
+        [line("runs", {"run": "r", "study": "self", "origin": "played"})],
+    )
+    with pytest.raises(
+        StudyError, match="holds a study named 'self' that was played; import into another store"
+    ):
         imported(tmp_path, published())
     assert rows(tmp_path, "select count(*) from plays") == [(0,)]
 
@@ -198,9 +256,10 @@ def test_a_debate_with_a_speech_not_given_stays_open(tmp_path):
     found = imported(tmp_path, content)
     assert (found.unfinished, found.flags) == (1, {"not yet given": 1, "confidence missing": 1})
     assert rows(tmp_path, "select status, ended_at from episodes") == [("open", None)]
-    assert rows(tmp_path, "select text, public, thoughts, confidence from turns where seat = 'opposition' and phase = 'closing'") == [
-        (None, None, None, None)
-    ]
+    assert rows(
+        tmp_path,
+        "select text, public, thoughts, confidence from turns where seat = 'opposition' and phase = 'closing'",
+    ) == [(None, None, None, None)]
 
 
 def test_the_reduced_layout_may_lack_what_was_still_to_come_but_nothing_before(tmp_path):
@@ -209,7 +268,9 @@ def test_the_reduced_layout_may_lack_what_was_still_to_come_but_nothing_before(t
         del content[f"{side}_output"]["speeches"]["closing"]
     assert imported(tmp_path, content).unfinished == 1
     content["proposition_output"]["speeches"] = {"opening": SPEECH, "rebuttal_2": SPEECH}
-    with pytest.raises(StudyError, match="speeches of the proposition lack 'rebuttal_1', 'closing'"):
+    with pytest.raises(
+        StudyError, match="speeches of the proposition lack 'rebuttal_1', 'closing'"
+    ):
         parse_debate(STEM, content)
 
 
@@ -229,7 +290,11 @@ def test_a_number_outside_0_to_100_is_no_confidence(amount, confidence, status, 
     content = published()
     content["debator_bets"][0]["amount"] = amount
     row = turn(content)
-    assert (row["confidence"], row["confidence_status"], row["flags"]) == (confidence, status, flags)
+    assert (row["confidence"], row["confidence_status"], row["flags"]) == (
+        confidence,
+        status,
+        flags,
+    )
 
 
 def test_two_different_bets_for_one_speech_are_no_confidence_and_two_equal_ones_are_one():
@@ -245,8 +310,12 @@ def test_two_different_bets_for_one_speech_are_no_confidence_and_two_equal_ones_
 
 @pytest.mark.parametrize("bets", [[], None])
 def test_a_debate_without_bets_is_done_with_every_confidence_missing(tmp_path, bets):
-    assert imported(tmp_path, published() | {"debator_bets": bets}).flags == {"confidence missing": 6}
-    assert rows(tmp_path, "select what, reason, sum(n)::int from missing group by all") == [("confidence", "missing", 6)]
+    assert imported(tmp_path, published() | {"debator_bets": bets}).flags == {
+        "confidence missing": 6
+    }
+    assert rows(tmp_path, "select what, reason, sum(n)::int from missing group by all") == [
+        ("confidence", "missing", 6)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +323,11 @@ def test_a_debate_without_bets_is_done_with_every_confidence_missing(tmp_path, b
     [
         (80, "NA", ["thoughts are NA", "thoughts under 40 characters"]),
         (80, "Sure.", ["thoughts under 40 characters"]),
-        (0, "NA", ["thoughts are NA", "thoughts under 40 characters", "zero", "zero with no thoughts"]),
+        (
+            0,
+            "NA",
+            ["thoughts are NA", "thoughts under 40 characters", "zero", "zero with no thoughts"],
+        ),
         (0, "", ["thoughts under 40 characters", "zero", "zero with no thoughts"]),
         (80, THOUGHTS, []),
     ],
@@ -290,7 +363,11 @@ def test_no_value_is_altered(speech, thoughts, amount):
     content["opposition_output"]["speeches"]["rebuttal"] = speech
     content["debator_bets"][3] |= {"amount": amount, "thoughts": thoughts}
     row = turn(json.loads(json.dumps(content)), "opposition", "rebuttal")
-    assert (row["public"], row["thoughts"], row["confidence"]) == (writable(speech), writable(thoughts), amount / 100)
+    assert (row["public"], row["thoughts"], row["confidence"]) == (
+        writable(speech),
+        writable(thoughts),
+        amount / 100,
+    )
 
 
 def test_lone_surrogates_are_replaced_and_flagged_and_everything_else_survives_the_store(tmp_path):
@@ -306,9 +383,17 @@ def test_each_vote_is_an_episode_of_its_own(tmp_path):
     imported(tmp_path, published("cross_model", votes=2))
     debate = rows(tmp_path, "select episode from episodes where protocol = 'debate'")[0][0]
     play = "select e.study, e.arm, e.subject, e.status, s.seat, s.model from episodes e join seats s using (episode)"
-    assert rows(tmp_path, f"{play} where protocol = 'judging'") == [("cross_model", "jury", debate, "done", "judge", "lab/judge")] * 2
-    found = rows(tmp_path, "select debate, judge, seat_order, repeat, winner, confidence, status from verdicts order by repeat")
-    assert found == [(debate, "lab/judge", "as played", repeat, "opposition", 0.7, "read") for repeat in (0, 1)]
+    assert (
+        rows(tmp_path, f"{play} where protocol = 'judging'")
+        == [("cross_model", "jury", debate, "done", "judge", "lab/judge")] * 2
+    )
+    found = rows(
+        tmp_path,
+        "select debate, judge, seat_order, repeat, winner, confidence, status from verdicts order by repeat",
+    )
+    assert found == [
+        (debate, "lab/judge", "as played", repeat, "opposition", 0.7, "read") for repeat in (0, 1)
+    ]
     assert rows(tmp_path, "select count(distinct episode) from verdicts") == [(2,)]
 
 
@@ -316,12 +401,27 @@ def test_each_vote_is_an_episode_of_its_own(tmp_path):
     ("change", "winner", "confidence", "status"),
     [
         ({"logic": "typed by hand"}, "opposition", 0.7, "doubtful: no winner tag in the text"),
-        ({"logic": "x" * 30_001}, "opposition", 0.7, "doubtful: no winner tag in the text; longer than 30,000 characters"),
+        (
+            {"logic": "x" * 30_001},
+            "opposition",
+            0.7,
+            "doubtful: no winner tag in the text; longer than 30,000 characters",
+        ),
         ({"winner": "proposition"}, "proposition", 0.7, "doubtful: the text names Opposition"),
         ({"confidence": 75}, "opposition", 0.75, "doubtful: the text says 70"),
-        ({"logic": "<winnerName>opposition</winnerName>"}, "opposition", 0.7, "doubtful: no confidence tag in the text"),
+        (
+            {"logic": "<winnerName>opposition</winnerName>"},
+            "opposition",
+            0.7,
+            "doubtful: no confidence tag in the text",
+        ),
         ({"winner": "tie"}, None, 0.7, "winner 'tie' is neither side"),
-        ({"confidence": 170}, "opposition", None, "confidence 170 is out of range; the text says 70"),
+        (
+            {"confidence": 170},
+            "opposition",
+            None,
+            "confidence 170 is out of range; the text says 70",
+        ),
         ({"confidence": None}, "opposition", None, "confidence missing"),
     ],
 )
@@ -334,7 +434,9 @@ def test_a_vote_that_its_text_does_not_bear_out_says_so(change, winner, confiden
 
 def test_the_last_winner_named_in_a_text_counts():
     content = published("cross_model", votes=1)
-    content["judge_results"][0]["logic"] = "<winnerName>proposition</winnerName>" + content["judge_results"][0]["logic"]
+    content["judge_results"][0]["logic"] = (
+        "<winnerName>proposition</winnerName>" + content["judge_results"][0]["logic"]
+    )
     assert verdicts(content)[0]["status"] == "read"
 
 
@@ -364,17 +466,47 @@ def changed(*place: str | int, to: object = ...) -> dict:
         ({"name": "package"}, "lacks 'motion' (and 5 more)"),
         (changed("motion"), "lacks 'motion'"),
         (changed("motion", "topic_description", to=""), "motion.topic_description"),
-        (changed("debate_type", to="baseline"), "debate_type 'baseline' is none of the published configurations"),
-        (changed("opposition_output", "speeches", "closing"), "speeches of the opposition lack 'closing'"),
-        (changed("opposition_output", "speeches", "rebuttal_1", to="x"), "speeches of the opposition have 'rebuttal_1'"),
-        (changed("opposition_output", "speeches", "closing", to=3), "opposition_output.speeches.closing should be a valid string, found 3"),
-        (changed("opposition_output", "side", to="proposition"), "opposition_output is of side 'proposition'"),
-        (changed("debator_bets", 2, "amount", to=True), "debator_bets.2.amount should be a valid number, found True"),
-        (changed("debator_bets", 2, "amount", to="75"), "debator_bets.2.amount should be a valid number, found '75'"),
-        (changed("debator_bets", 2, "side", to="judge"), "debator_bets.2.side should be 'proposition' or 'opposition', found 'judge'"),
-        (changed("debator_bets", 2, "speech_type", to="coda"), "a bet of the proposition is for 'coda'"),
+        (
+            changed("debate_type", to="baseline"),
+            "debate_type 'baseline' is none of the published configurations",
+        ),
+        (
+            changed("opposition_output", "speeches", "closing"),
+            "speeches of the opposition lack 'closing'",
+        ),
+        (
+            changed("opposition_output", "speeches", "rebuttal_1", to="x"),
+            "speeches of the opposition have 'rebuttal_1'",
+        ),
+        (
+            changed("opposition_output", "speeches", "closing", to=3),
+            "opposition_output.speeches.closing should be a valid string, found 3",
+        ),
+        (
+            changed("opposition_output", "side", to="proposition"),
+            "opposition_output is of side 'proposition'",
+        ),
+        (
+            changed("debator_bets", 2, "amount", to=True),
+            "debator_bets.2.amount should be a valid number, found True",
+        ),
+        (
+            changed("debator_bets", 2, "amount", to="75"),
+            "debator_bets.2.amount should be a valid number, found '75'",
+        ),
+        (
+            changed("debator_bets", 2, "side", to="judge"),
+            "debator_bets.2.side should be 'proposition' or 'opposition', found 'judge'",
+        ),
+        (
+            changed("debator_bets", 2, "speech_type", to="coda"),
+            "a bet of the proposition is for 'coda'",
+        ),
         (changed("debator_bets", 2, to=7), "debator_bets.2 should be an object, found 7"),
-        (changed("judge_results", 0, "confidence", to="high"), "judge_results.0.confidence should be a valid number, found 'high'"),
+        (
+            changed("judge_results", 0, "confidence", to="high"),
+            "judge_results.0.confidence should be a valid number, found 'high'",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_with_the_reason(tmp_path, content, reason):
@@ -396,7 +528,10 @@ def test_good_files_are_imported_beside_refused_ones(tmp_path):
     put(tmp_path / "in" / "deep", b"{}", "bad.json")
     put(tmp_path / "in", b"{", "broken.JSON")
     found = imported(tmp_path, published())
-    assert (found.debates, [name for name, _ in found.refused]) == ({"self": 1}, ["broken.JSON", "deep/bad.json"])
+    assert (found.debates, [name for name, _ in found.refused]) == (
+        {"self": 1},
+        ["broken.JSON", "deep/bad.json"],
+    )
     assert summary_lines(found)[-2:] == [f"refused {name}: {why}" for name, why in found.refused]
     assert rows(tmp_path, "select count(*) from plays") == [(1,)]
 
@@ -418,7 +553,9 @@ def test_side_files_are_passed_over_by_shape_and_by_name(tmp_path):
 
 
 def test_a_debate_under_the_name_of_a_side_file_is_a_debate(tmp_path):
-    found = import_llms_overconfidence(put(tmp_path / "in", published(), "topic_list.json"), tmp_path / "arena.duckdb")
+    found = import_llms_overconfidence(
+        put(tmp_path / "in", published(), "topic_list.json"), tmp_path / "arena.duckdb"
+    )
     assert (found.debates, found.passed_over) == ({"self": 1}, ())
 
 
@@ -459,22 +596,34 @@ def test_the_summary_tells_what_came_in_and_what_is_doubtful(tmp_path):
         "flagged, not altered: thoughts are NA 1, thoughts under 40 characters 1",
         "passed over 1 file without debates",
     ]
-    assert summary_lines(imported(tmp_path, content))[:2] == ["nothing new", "1 debate had been imported before"]
+    assert summary_lines(imported(tmp_path, content))[:2] == [
+        "nothing new",
+        "1 debate had been imported before",
+    ]
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory) -> tuple[Path, ImportResult]:
     """The two configurations of the publication that may lie beside the checkout, imported once: (folder of the store, what it did)."""
     if not PUBLISHED.is_dir():
-        pytest.skip(f"the published data is not at {PUBLISHED}: clone pradyuprasad/llms_overconfidence there to run this")
+        pytest.skip(
+            f"the published data is not at {PUBLISHED}: clone pradyuprasad/llms_overconfidence there to run this"
+        )
     folder = tmp_path_factory.mktemp("real")
     return folder, import_llms_overconfidence(PUBLISHED, folder / "arena.duckdb")
 
 
 def test_the_published_debates_come_in_whole(real):
     folder, found = real
-    assert (found.debates, found.verdicts, found.refused) == ({"cross_model": 60, "self": 60}, 357, ())
-    assert rows(folder, "select study, count(*), count(confidence) from turns join episodes using (episode) group by all order by all") == [
+    assert (found.debates, found.verdicts, found.refused) == (
+        {"cross_model": 60, "self": 60},
+        357,
+        (),
+    )
+    assert rows(
+        folder,
+        "select study, count(*), count(confidence) from turns join episodes using (episode) group by all order by all",
+    ) == [
         ("cross_model", 360, 360),
         ("self", 360, 360),
     ]
@@ -482,7 +631,9 @@ def test_the_published_debates_come_in_whole(real):
 
 
 def test_the_published_means_by_phase_are_met(real):
-    found = rows(real[0], "select study, round(mean * 100, 2) from confidence_by_round order by study, round")
+    found = rows(
+        real[0], "select study, round(mean * 100, 2) from confidence_by_round order by study, round"
+    )
     assert [mean for study, mean in found if study == "cross_model"] == [72.92, 77.67, 83.26]
     assert [found[3], found[5]] == [("self", 64.08), ("self", 75.20)]
 
@@ -500,7 +651,8 @@ def test_the_published_jury_decides_as_counted_from_the_raw_files(real):
 
 def test_the_anomalies_of_the_published_files_are_flagged(real):
     flagged = rows(
-        real[0], "select f, study, count(*) from (select study, unnest(flags) as f from turns join episodes using (episode)) group by all"
+        real[0],
+        "select f, study, count(*) from (select study, unnest(flags) as f from turns join episodes using (episode)) group by all",
     )
     found = {(flag, study): count for flag, study, count in flagged}
     table = {
@@ -512,5 +664,9 @@ def test_the_anomalies_of_the_published_files_are_flagged(real):
         "rating tag in speech": (4, 5),
         "rating in speech": (2, 3),
     }
-    assert {flag: (found.get((flag, "cross_model"), 0), found.get((flag, "self"), 0)) for flag in table} == table
-    assert rows(real[0], "select count(*) from verdicts where status like 'doubtful: no winner tag%'") == [(5,)]
+    assert {
+        flag: (found.get((flag, "cross_model"), 0), found.get((flag, "self"), 0)) for flag in table
+    } == table
+    assert rows(
+        real[0], "select count(*) from verdicts where status like 'doubtful: no winner tag%'"
+    ) == [(5,)]

@@ -20,17 +20,33 @@ REPLY = "<thoughts>t</thoughts><speech>" + "word " * 300 + "</speech><rating>70<
 
 def debates(*agents: object, motions: int = 3, preset: str = "self") -> Study:
     lineups = [{"proposition": one, "opposition": one} for one in agents]
-    return Study("d", [Arm(preset, debate, lineups, PRESETS[preset])], [Subject(f"Motion {n}.") for n in range(motions)])
+    return Study(
+        "d",
+        [Arm(preset, debate, lineups, PRESETS[preset])],
+        [Subject(f"Motion {n}.") for n in range(motions)],
+    )
 
 
 @pytest.mark.parametrize(("preset", "calls"), [("self", 6), ("multi_round", 8), ("public", 6)])
-def test_calls_are_counted_by_playing_and_nothing_is_asked_or_written(tmp_path: Path, preset: str, calls: int) -> None:
+def test_calls_are_counted_by_playing_and_nothing_is_asked_or_written(
+    tmp_path: Path, preset: str, calls: int
+) -> None:
     def never(request: object) -> str:
         raise AssertionError("a model was asked")
 
-    estimate = Arena(tmp_path / "a.duckdb").dry_run(debates(agent("a", never), agent("b", never), preset=preset))
-    assert (estimate.episodes, estimate.calls, estimate.failed, estimate.simulated) == (6, 6 * calls, 0, True)
-    assert [(m.model, m.calls) for m in estimate.models] == [("scripted/a", 3 * calls), ("scripted/b", 3 * calls)]
+    estimate = Arena(tmp_path / "a.duckdb").dry_run(
+        debates(agent("a", never), agent("b", never), preset=preset)
+    )
+    assert (estimate.episodes, estimate.calls, estimate.failed, estimate.simulated) == (
+        6,
+        6 * calls,
+        0,
+        True,
+    )
+    assert [(m.model, m.calls) for m in estimate.models] == [
+        ("scripted/a", 3 * calls),
+        ("scripted/b", 3 * calls),
+    ]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -55,7 +71,10 @@ def test_what_is_stored_is_left_out(tmp_path: Path) -> None:
     arena.run(study(subjects=4), selection=RunSelection(limit=3))
     assert arena.dry_run(study(subjects=4)).calls == 6
     arena.run(study(subjects=4))
-    assert (arena.dry_run(study(subjects=4)).calls, arena.dry_run(study(subjects=4)).models) == (0, ())
+    assert (arena.dry_run(study(subjects=4)).calls, arena.dry_run(study(subjects=4)).models) == (
+        0,
+        (),
+    )
 
 
 def test_prices_bounds_and_lengths_show_in_dollars(tmp_path: Path) -> None:
@@ -83,7 +102,10 @@ def test_a_protocol_that_never_ends_or_breaks_is_said_and_not_hung_on(tmp_path: 
         await episode.ask(speaker, motion.text, phase="x", read=rating)  # type: ignore[attr-defined]
         raise ValueError("no vote")
 
-    arms = [Arm("e", until_agreed, [{"speaker": agent()}]), Arm("b", breaks, [{"speaker": agent("b")}])]
+    arms = [
+        Arm("e", until_agreed, [{"speaker": agent()}]),
+        Arm("b", breaks, [{"speaker": agent("b")}]),
+    ]
     estimate = Arena(tmp_path / "a.duckdb").dry_run(Study("s", arms, [MOTION]))
     assert estimate.failed == 2
     assert estimate.why is not None

@@ -39,24 +39,32 @@ async def test_a_seat_can_be_asked_again_when_it_has_spoken(run: RunContext) -> 
 
 
 @pytest.mark.parametrize("private", ["thoughts", "text"])
-async def test_private_words_that_are_pasted_as_text_are_a_leak(run: RunContext, private: str) -> None:
+async def test_private_words_that_are_pasted_as_text_are_a_leak(
+    run: RunContext, private: str
+) -> None:
     episode, pro, opp = Episode("e", run), Seat("proposition", agent()), Seat("opposition", agent())
     turn = await episode.ask(pro, "speak", phase="x", read=rating)
     pasted = f"they think: {getattr(turn, private)}"
     assert (await episode.ask(pro, pasted, phase="y", read=rating)).public
-    with pytest.raises(LeakError, match="private words of proposition stand as text in a prompt for opposition"):
+    with pytest.raises(
+        LeakError, match="private words of proposition stand as text in a prompt for opposition"
+    ):
         await episode.ask(opp, pasted, phase="y")
     assert (await episode.ask(opp, f"they say: {turn.public}", phase="y")).public
 
 
-async def test_what_was_unreadable_is_asked_for_once_in_the_same_conversation(run: RunContext) -> None:
+async def test_what_was_unreadable_is_asked_for_once_in_the_same_conversation(
+    run: RunContext,
+) -> None:
     asked: list[Request] = []
 
     def reply(request: Request) -> str:
         asked.append(request)
         return "my speech" if request.place.ask == 0 else "another speech|70"
 
-    turn = await Episode("e", run).ask(Seat("judge", agent(reply=reply)), "speak", phase="x", read=rating)
+    turn = await Episode("e", run).ask(
+        Seat("judge", agent(reply=reply)), "speak", phase="x", read=rating
+    )
     assert (turn.public, turn.confidence, turn.confidence_status) == ("my speech", 0.7, "read")
     assert [message.role for message in asked[1].messages] == ["user", "assistant", "user"]
     assert asked[1].messages[1:] == (
@@ -65,8 +73,12 @@ async def test_what_was_unreadable_is_asked_for_once_in_the_same_conversation(ru
     )
 
 
-async def test_after_the_re_ask_a_missing_rating_is_missing_with_its_reason(run: RunContext) -> None:
-    turn = await Episode("e", run).ask(Seat("judge", agent(reply=lambda r: "no number")), "speak", phase="x", read=rating)
+async def test_after_the_re_ask_a_missing_rating_is_missing_with_its_reason(
+    run: RunContext,
+) -> None:
+    turn = await Episode("e", run).ask(
+        Seat("judge", agent(reply=lambda r: "no number")), "speak", phase="x", read=rating
+    )
     assert (turn.confidence, turn.confidence_status) == (None, "no number")
     assert run.stats.unreadable == 1
     assert run.stats.replies == 2
@@ -84,7 +96,9 @@ async def test_seeds_and_streams_belong_to_the_episode(run: RunContext) -> None:
 
 def test_a_flag_doubts_the_words_that_are_kept() -> None:
     spoken = Reading("speech", confidence_status="no number", reask="?")
-    rated = Reading(None, confidence=0.7, confidence_status="read", flags=("no speech tag",), reask="?")
+    rated = Reading(
+        None, confidence=0.7, confidence_status="read", flags=("no speech tag",), reask="?"
+    )
     assert spoken.fill_gaps_from(rated).flags == ()
     assert rated.fill_gaps_from(spoken).flags == ()
     assert rated.fill_gaps_from(rated).flags == ("no speech tag",)
@@ -112,7 +126,9 @@ def test_a_failing_seat_takes_no_reply_of_the_other_with_it(tmp_path: Path) -> N
 
     half_played(path, agent(reply=slow_proposition))
     assert Arena(path).sql("select count(*) from turns").rows == ((5,),)
-    assert Arena(path).sql("select status, error_kind, count(*) from calls group by all order by all").rows == (
+    assert Arena(path).sql(
+        "select status, error_kind, count(*) from calls group by all order by all"
+    ).rows == (
         ("failed", "Refused", 1),
         ("ok", None, 5),
     )
@@ -125,11 +141,15 @@ def test_a_retried_episode_asks_only_for_what_is_not_stored(tmp_path: Path) -> N
     assert (summary.done, summary.failed, summary.replayed, summary.replies) == (1, 0, 5, 1)
     untouched = tmp_path / "b.duckdb"
     Arena(untouched).run(study(agent(), subjects=1))
-    texts = "select seat, step, text, public, confidence, seed, request_hash from turns order by all"
+    texts = (
+        "select seat, step, text, public, confidence, seed, request_hash from turns order by all"
+    )
     assert Arena(path).sql(texts) == Arena(untouched).sql(texts)
 
 
-def test_a_replay_that_asks_something_else_is_named_and_leaves_the_episode_open(tmp_path: Path) -> None:
+def test_a_replay_that_asks_something_else_is_named_and_leaves_the_episode_open(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "a.duckdb"
     prompts = ["first"]
 
@@ -186,7 +206,9 @@ def test_a_stopped_re_ask_goes_on_with_the_re_ask(tmp_path: Path) -> None:
     down[0] = False
     summary = Arena(path).run(made, selection=RunSelection(retry_failed=True))
     assert (summary.done, summary.replies) == (1, 2)
-    assert Arena(path).sql("select distinct asks, public, confidence, reask_text from turns").rows == ((2, "words", 0.8, "|80"),)
+    assert Arena(path).sql(
+        "select distinct asks, public, confidence, reask_text from turns"
+    ).rows == ((2, "words", 0.8, "|80"),)
 
 
 def test_order_of_arrival_changes_nothing(tmp_path: Path) -> None:
@@ -199,7 +221,11 @@ def test_order_of_arrival_changes_nothing(tmp_path: Path) -> None:
 
         path = tmp_path / f"{order}.duckdb"
         Arena(path).run(study(agent(reply=reply), subjects=3))
-        transcripts.append(Arena(path).sql("select episode, seat, step, text, request_hash from turns order by all"))
+        transcripts.append(
+            Arena(path).sql(
+                "select episode, seat, step, text, request_hash from turns order by all"
+            )
+        )
     assert transcripts[0] == transcripts[1]
     assert len(transcripts[0]) == 18
 
@@ -207,7 +233,13 @@ def test_order_of_arrival_changes_nothing(tmp_path: Path) -> None:
 def test_saw_names_every_turn_in_a_prompt(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     Arena(path).run(study(agent(), subjects=1))
-    seen = Arena(path).sql("select reader, round, author, author_round, face from who_saw_what where round = 1 order by all").rows
+    seen = (
+        Arena(path)
+        .sql(
+            "select reader, round, author, author_round, face from who_saw_what where round = 1 order by all"
+        )
+        .rows
+    )
     assert seen == (
         ("opposition", 1, "opposition", 0, "own"),
         ("opposition", 1, "proposition", 0, "public"),
@@ -217,7 +249,9 @@ def test_saw_names_every_turn_in_a_prompt(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, "text", Reading("x", confidence=70), Reading(5)])  # type: ignore[arg-type]
-def test_what_a_wrong_reader_makes_of_a_reply_costs_no_second_call(tmp_path: Path, wrong: object) -> None:
+def test_what_a_wrong_reader_makes_of_a_reply_costs_no_second_call(
+    tmp_path: Path, wrong: object
+) -> None:
     """The reply is paid for: it is kept unread, and read again when the reader has been mended."""
     read = [lambda text: wrong, rating]
 

@@ -18,11 +18,17 @@ def words(prompt: object, seat: Seat, episode: str = "e") -> str:
 
 
 def test_a_turn_shows_its_public_face_to_everybody() -> None:
-    assert words(["They said: ", TURN], OPP) == "They said: hear me" == words(["They said: ", [TURN]], PRO)
+    assert (
+        words(["They said: ", TURN], OPP)
+        == "They said: hear me"
+        == words(["They said: ", [TURN]], PRO)
+    )
 
 
 def test_the_own_face_adds_thoughts_and_rating_for_the_author() -> None:
-    assert words(own(TURN), PRO) == "hear me\n[private thoughts: I may lose]\n[rating: 25 out of 100]"
+    assert (
+        words(own(TURN), PRO) == "hear me\n[private thoughts: I may lose]\n[rating: 25 out of 100]"
+    )
 
 
 @pytest.mark.parametrize(("seat", "episode"), [(OPP, "e"), (PRO, "another episode")])
@@ -34,7 +40,19 @@ def test_the_own_face_leaks_to_nobody_else(seat: Seat, episode: str) -> None:
 def test_the_rated_face_needs_an_author_who_was_told() -> None:
     with pytest.raises(LeakError, match="public_rating=True"):
         build_prompt(rated(TURN), OPP, "e")
-    told = Turn("e", "proposition", 0, "opening", 0, "raw", "hear me", "I may lose", 0.25, "read", rating_public=True)
+    told = Turn(
+        "e",
+        "proposition",
+        0,
+        "opening",
+        0,
+        "raw",
+        "hear me",
+        "I may lose",
+        0.25,
+        "read",
+        rating_public=True,
+    )
     assert words(rated(told), OPP) == "hear me\n[rating: 25 out of 100]"
     assert "lose" not in words(rated(told), OPP)
 
@@ -56,7 +74,10 @@ def test_a_turn_cannot_slip_into_a_format_string() -> None:
 
 def test_parts_point_at_turns_and_hold_text_once() -> None:
     parts = build_prompt(["a", own(TURN)], PRO, "e").parts
-    assert parts == (PromptPart(text="a"), PromptPart(episode="e", seat="proposition", step=0, face="own"))
+    assert parts == (
+        PromptPart(text="a"),
+        PromptPart(episode="e", seat="proposition", step=0, face="own"),
+    )
 
 
 def test_anything_else_in_a_prompt_is_named() -> None:

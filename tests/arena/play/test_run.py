@@ -35,8 +35,12 @@ def test_a_failed_episode_is_a_row_and_the_others_go_on(path: Path) -> None:
 
     summary = Arena(path).run(study(agent(reply=reply), subjects=4))
     assert (summary.planned, summary.done, summary.failed, summary.open) == (4, 3, 1, 0)
-    assert Arena(path).sql("select error_kind, error from episodes where status = 'failed'").rows == (("Refused", "nothing came"),)
-    assert Arena(path).sql("select what, reason, n from missing").rows == (("episode", "failed: Refused", 1),)
+    assert Arena(path).sql(
+        "select error_kind, error from episodes where status = 'failed'"
+    ).rows == (("Refused", "nothing came"),)
+    assert Arena(path).sql("select what, reason, n from missing").rows == (
+        ("episode", "failed: Refused", 1),
+    )
 
 
 def test_failed_episodes_are_played_again_only_when_asked_for(path: Path) -> None:
@@ -46,7 +50,9 @@ def test_failed_episodes_are_played_again_only_when_asked_for(path: Path) -> Non
     Arena(path).run(study(agent(reply=reply)))
     assert Arena(path).run(study(agent())).failed == 2
     assert Arena(path).run(study(agent()), selection=RunSelection(retry_failed=True)).done == 2
-    assert Arena(path).sql("select status, count(*) from episodes group by all").rows == (("done", 2),)
+    assert Arena(path).sql("select status, count(*) from episodes group by all").rows == (
+        ("done", 2),
+    )
 
 
 def test_the_same_study_again_asks_nothing(path: Path) -> None:
@@ -54,13 +60,20 @@ def test_the_same_study_again_asks_nothing(path: Path) -> None:
     again = Arena(path).run(study())
     assert (again.done, again.replies) == (2, 0)
     assert Arena(path).run(study(repeats=2)).replies == 12
-    assert Arena(path).sql("select count(*), count(distinct episode) from episodes").rows == ((4, 4),)
+    assert Arena(path).sql("select count(*), count(distinct episode) from episodes").rows == (
+        (4, 4),
+    )
 
 
 def test_limit_and_shards_take_their_share(path: Path, tmp_path: Path) -> None:
     assert Arena(path).run(study(subjects=5), selection=RunSelection(limit=2)).open == 3
     assert Arena(path).run(study(subjects=5), selection=RunSelection(limit=2)).open == 1
-    done = [Arena(tmp_path / f"{i}.duckdb").run(study(subjects=20), selection=RunSelection(shard=(i, 3))).done for i in (1, 2, 3)]
+    done = [
+        Arena(tmp_path / f"{i}.duckdb")
+        .run(study(subjects=20), selection=RunSelection(shard=(i, 3)))
+        .done
+        for i in (1, 2, 3)
+    ]
     assert sum(done) == 20
     assert min(done) > 0
     with pytest.raises(StudyError, match="1 <= i <= n"):
@@ -102,7 +115,9 @@ def test_progress_is_told_while_it_runs(path: Path) -> None:
     assert told[-1] == (2, 2)
 
 
-def test_a_changed_protocol_is_refused_for_half_played_episodes_only(path: Path, tmp_path: Path) -> None:
+def test_a_changed_protocol_is_refused_for_half_played_episodes_only(
+    path: Path, tmp_path: Path
+) -> None:
     source = textwrap.dedent("""
         VERSION = "1"
         async def speak(episode, motion, speaker):
@@ -114,7 +129,9 @@ def test_a_changed_protocol_is_refused_for_half_played_episodes_only(path: Path,
         (tmp_path / f"{name}.py").write_text(text)
         scope: dict[str, object] = {}
         exec(compile(text, str(tmp_path / f"{name}.py"), "exec"), scope)
-        return Study("s", [Arm("a", scope["speak"], [{"speaker": agent(reply=replies)}])], [Subject("m")])  # type: ignore[arg-type]
+        return Study(
+            "s", [Arm("a", scope["speak"], [{"speaker": agent(reply=replies)}])], [Subject("m")]
+        )  # type: ignore[arg-type]
 
     def replies(request: Request) -> str:
         if request.place.step == 1 and stop:
@@ -128,7 +145,10 @@ def test_a_changed_protocol_is_refused_for_half_played_episodes_only(path: Path,
     changed = source + "# a comment\n"
     with pytest.raises(StudyError, match="--accept-code-change"):
         Arena(path).run(made(changed, "new"))
-    assert Arena(path).run(made(changed, "new"), selection=RunSelection(accept_code_change=True)).done == 1
+    assert (
+        Arena(path).run(made(changed, "new"), selection=RunSelection(accept_code_change=True)).done
+        == 1
+    )
     assert Arena(path).run(made(source + "# another\n", "newest")).done == 1
 
 
@@ -140,18 +160,26 @@ def test_two_runs_never_play_one_study_into_one_store(path: Path) -> None:
         await asyncio.to_thread(go_on.wait, 10)
         return by_seed(request)
 
-    first = threading.Thread(target=lambda: Arena(path).run(study(agent(reply=reply)), watch=lambda tally: None))
+    first = threading.Thread(
+        target=lambda: Arena(path).run(study(agent(reply=reply)), watch=lambda tally: None)
+    )
     first.start()
     started.wait(10)
     try:
-        with pytest.raises(StudyError, match=rf"played into .* already, by process {os.getpid()} .*arena status"):
+        with pytest.raises(
+            StudyError, match=rf"played into .* already, by process {os.getpid()} .*arena status"
+        ):
             Arena(path).run(study())
-        assert Arena(path).sql("select status, count(*) from episodes group by all").rows == (("open", 2),)
+        assert Arena(path).sql("select status, count(*) from episodes group by all").rows == (
+            ("open", 2),
+        )
         assert Arena(path).sql("select distinct status from calls").rows == (("unknown",),)
     finally:
         go_on.set()
         first.join(10)
-    assert Arena(path).sql("select status, count(*) from episodes group by all").rows == (("done", 2),)
+    assert Arena(path).sql("select status, count(*) from episodes group by all").rows == (
+        ("done", 2),
+    )
 
 
 def test_results_of_protocols_become_rows(path: Path) -> None:
@@ -163,10 +191,12 @@ def test_results_of_protocols_become_rows(path: Path) -> None:
 
     arms = [Arm("j", judge, [{"judge": agent()}]), Arm("s", solve, [{"solver": agent()}])]
     Arena(path).run(Study("s", arms, [Subject("what?", "question", gold="42")]))
-    assert Arena(path).sql("select debate, judge, winner, status, seat_order from verdicts").rows == (
-        ("d1", "m", None, "no winner tag", "as played"),
+    assert Arena(path).sql(
+        "select debate, judge, winner, status, seat_order from verdicts"
+    ).rows == (("d1", "m", None, "no winner tag", "as played"),)
+    assert Arena(path).sql("select arm, questions, correct, accuracy from accuracy").rows == (
+        ("s", 1, 1, 1.0),
     )
-    assert Arena(path).sql("select arm, questions, correct, accuracy from accuracy").rows == (("s", 1, 1, 1.0),)
 
 
 def test_models_are_closed_at_the_end(path: Path) -> None:
@@ -186,7 +216,9 @@ def test_models_are_closed_at_the_end(path: Path) -> None:
 
 def test_simulated_words_are_marked(path: Path) -> None:
     Arena(path).run(study())
-    assert Arena(path).sql("select study, simulated, origin from studies").rows == (("talks", True, "played"),)
+    assert Arena(path).sql("select study, simulated, origin from studies").rows == (
+        ("talks", True, "played"),
+    )
 
 
 def test_one_simulated_run_marks_the_whole_study(path: Path) -> None:
@@ -231,7 +263,10 @@ def test_an_imported_study_is_not_played_on(path: Path) -> None:
     from arena.store.journal import line, write_journal
 
     create(path)
-    write_journal(journal_folder(path) / "i.jsonl", [line("runs", {"run": "i", "study": "talks", "origin": "imported from elsewhere"})])
+    write_journal(
+        journal_folder(path) / "i.jsonl",
+        [line("runs", {"run": "i", "study": "talks", "origin": "imported from elsewhere"})],
+    )
     fold(path)
     with pytest.raises(StudyError, match="imported from elsewhere; give yours another name"):
         Arena(path).run(study())
@@ -244,7 +279,9 @@ def test_episodes_outside_of_the_plan_are_named(path: Path) -> None:
     assert "the study also holds 2 episodes that are not in this plan" in str(summary)
 
 
-def test_a_clock_that_goes_back_does_not_bring_an_old_failure_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_goes_back_does_not_bring_an_old_failure_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from datetime import timedelta
 
     from arena.play import records
@@ -273,11 +310,17 @@ def test_what_a_protocol_gets_wrong_fails_its_own_episode_with_file_and_line(pat
     async def answers_nonsense(episode: object, subject: Subject, speaker: object) -> Answer:
         return Answer("solver", "\ud800")
 
-    arms = [Arm(f.__name__, f, [{"speaker": agent()}]) for f in (answers_nonsense, cancelled, grouped, leaves)]
+    arms = [
+        Arm(f.__name__, f, [{"speaker": agent()}])
+        for f in (answers_nonsense, cancelled, grouped, leaves)
+    ]
     summary = Arena(path).run(Study("s", arms, [Subject("m")]))
     assert (summary.failed, summary.open) == (4, 0)
     errors = dict(Arena(path).sql("select arm, error_kind || ': ' || error from episodes").rows)
-    assert errors["leaves"] == f"SystemExit: bye (test_run.py, line {leaves.__code__.co_firstlineno + 1})"
+    assert (
+        errors["leaves"]
+        == f"SystemExit: bye (test_run.py, line {leaves.__code__.co_firstlineno + 1})"
+    )
     assert errors["grouped"].startswith("ValueError: invalid literal")
     assert errors["cancelled"].startswith("CancelledError")
     assert "TypeError" in errors["answers_nonsense"] or "JSON" in errors["answers_nonsense"]

@@ -37,7 +37,12 @@ print(json.dumps(seen))
 
 def test_a_thousand_debates_at_once_leak_nothing(tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", CODE, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
+        [sys.executable, "-W", "error", "-c", CODE, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     seen = json.loads(ended.stdout)

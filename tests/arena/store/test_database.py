@@ -22,8 +22,30 @@ from arena.store.tempdir import scratch
 from arena.store.views.base import VIEWS
 from tests.fake_agents import agent, study
 
-PROMISED_TABLES = ["studies", "episodes", "seats", "subjects", "turns", "saw", "calls", "verdicts", "answers", "routes", "measures"]
-PROMISED_VIEWS = ["confidence_by_round", "both_sides", "outcomes", "leaderboard", "flips", "cost", "missing", "accuracy", "who_saw_what"]
+PROMISED_TABLES = [
+    "studies",
+    "episodes",
+    "seats",
+    "subjects",
+    "turns",
+    "saw",
+    "calls",
+    "verdicts",
+    "answers",
+    "routes",
+    "measures",
+]
+PROMISED_VIEWS = [
+    "confidence_by_round",
+    "both_sides",
+    "outcomes",
+    "leaderboard",
+    "flips",
+    "cost",
+    "missing",
+    "accuracy",
+    "who_saw_what",
+]
 
 
 @pytest.fixture
@@ -35,7 +57,10 @@ def path(tmp_path: Path) -> Path:
 def put(path: Path, name: str, *subjects: str, torn: bytes = b"") -> Path:
     """A journal with one row for each subject, and a torn end."""
     file = journal_folder(path) / f"{name}.jsonl"
-    write_journal(file, [*(line("subjects", {"subject": s, "kind": "motion", "text": s}) for s in subjects), torn])
+    write_journal(
+        file,
+        [*(line("subjects", {"subject": s, "kind": "motion", "text": s}) for s in subjects), torn],
+    )
     return file
 
 
@@ -56,7 +81,9 @@ def test_every_table_view_and_column_has_a_comment(path: Path) -> None:
         bare = con.execute(
             "select table_name, column_name from duckdb_columns() where comment is null and not internal and table_name <> 'store_info'"
         ).fetchall()
-        tables = con.execute("select count(*) from duckdb_tables() where comment is null and table_name <> 'store_info'").fetchone()
+        tables = con.execute(
+            "select count(*) from duckdb_tables() where comment is null and table_name <> 'store_info'"
+        ).fetchone()
     assert bare == []
     assert tables == (0,)
 
@@ -89,7 +116,12 @@ def test_a_torn_last_line_is_dropped_and_counted(path: Path) -> None:
 def grow(file: Path, *subjects: str, torn: bytes = b"") -> None:
     """What a run appends to its journal."""
     with file.open("ab") as journal:
-        journal.writelines([*(line("subjects", {"subject": s, "kind": "motion", "text": s}) for s in subjects), torn])
+        journal.writelines(
+            [
+                *(line("subjects", {"subject": s, "kind": "motion", "text": s}) for s in subjects),
+                torn,
+            ]
+        )
 
 
 def test_a_process_that_reads_again_sees_what_a_journal_has_grown_by(path: Path) -> None:
@@ -108,11 +140,15 @@ def test_half_a_line_is_read_when_its_other_half_is_there(path: Path) -> None:
     assert subjects(path) == ["a", "b"]
 
 
-def test_a_journal_is_parsed_once_however_often_a_process_reads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_is_parsed_once_however_often_a_process_reads(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes: list[int] = []
     insert = unfolded.insert_new
 
-    def watched(con: duckdb.DuckDBPyConnection, files: list[Path], into: str, *, beside: tuple[str, ...]) -> tuple[set[str], list[int]]:
+    def watched(
+        con: duckdb.DuckDBPyConnection, files: list[Path], into: str, *, beside: tuple[str, ...]
+    ) -> tuple[set[str], list[int]]:
         sizes.extend(file.stat().st_size for file in files)
         return insert(con, files, into, databases=beside)
 
@@ -135,25 +171,36 @@ def test_what_is_folded_between_two_readings_is_not_read_twice(path: Path) -> No
     assert subjects(path) == ["a", "b"]
 
 
-def test_a_long_line_of_a_running_study_is_read_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_line_of_a_running_study_is_read_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(unfolded, "PIECE_BYTES", 100)
     put(path, "j1", "a", "x" * 1000, "b")
     assert subjects(path) == ["a", "b", "x" * 1000]
 
 
-def test_journals_that_are_folded_in_groups_count_one_by_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_journals_that_are_folded_in_groups_count_one_by_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(database, "FOLD_GROUP_BYTES", 200)
     for number in range(5):
         put(path, f"j{number}", "a", f"only {number}", torn=b"{" * (number == 3))
     assert fold(path) == database.FoldResult(5, 1)
     assert subjects(path) == ["a", *(f"only {number}" for number in range(5))]
-    assert query(path, "select journal, skipped from folded order by 1").rows == tuple((f"j{n}.jsonl", int(n == 3)) for n in range(5))
+    assert query(path, "select journal, skipped from folded order by 1").rows == tuple(
+        (f"j{n}.jsonl", int(n == 3)) for n in range(5)
+    )
 
 
 def test_each_journal_of_a_group_has_its_own_count_of_unreadable_lines(path: Path) -> None:
     put(path, "j1", "a", "a", torn=b'{"t":"subjects","subject":"torn')
     put(path, "j2", "a", "b")
-    put(path, "j3", "b", torn=b'{"t":"turns","episode":\n\n \n{"subject":"no table"}\n[1]\n{"t":null}\n{"t":"of a later arena"}\n\xff')
+    put(
+        path,
+        "j3",
+        "b",
+        torn=b'{"t":"turns","episode":\n\n \n{"subject":"no table"}\n[1]\n{"t":null}\n{"t":"of a later arena"}\n\xff',
+    )
     assert fold(path) == database.FoldResult(3, 6)
     assert query(path, "select skipped from folded order by journal").rows == ((1,), (0,), (5,))
     assert subjects(path) == ["a", "b"]
@@ -170,8 +217,12 @@ def test_a_line_that_is_written_in_another_way_is_a_row_too(path: Path) -> None:
     assert subjects(path) == ["a", "b", "c"]
 
 
-def test_the_first_of_two_lines_with_one_key_counts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [line("subjects", {"subject": "a", "text": text}) for text in ("first", "second", "third")]
+def test_the_first_of_two_lines_with_one_key_counts(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        line("subjects", {"subject": "a", "text": text}) for text in ("first", "second", "third")
+    ]
     write_journal(journal_folder(path) / "j1.jsonl", rows[:2])
     write_journal(journal_folder(path) / "j2.jsonl", rows[2:])
     for together in (1, database.FOLD_GROUP_BYTES):
@@ -182,7 +233,8 @@ def test_the_first_of_two_lines_with_one_key_counts(path: Path, monkeypatch: pyt
 
 def test_rows_under_a_tables_former_name_are_folded(path: Path) -> None:
     lines = [
-        line(table, {"episode": episode, "winner": "abstain"}) for table, episode in (("verdicts", "e1"), ("rulings", "e2"), ("verdicts", "e2"))
+        line(table, {"episode": episode, "winner": "abstain"})
+        for table, episode in (("verdicts", "e1"), ("rulings", "e2"), ("verdicts", "e2"))
     ]
     write_journal(journal_folder(path) / "j1.jsonl", lines)
     assert query(path, "select episode from rulings order by 1").rows == (("e1",), ("e2",))
@@ -199,7 +251,9 @@ def test_what_waits_on_disk_while_it_is_folded_is_removed(path: Path) -> None:
     assert [file for file in scratch().iterdir() if file.is_dir()] == []
 
 
-def test_a_fold_that_fails_leaves_nothing_of_any_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fold_that_fails_leaves_nothing_of_any_journal(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(database, "FOLD_GROUP_BYTES", 1)
     put(path, "j1", "a")
     newer = put(path, "j2")
@@ -212,9 +266,14 @@ def test_a_fold_that_fails_leaves_nothing_of_any_journal(path: Path, monkeypatch
 
 def test_long_texts_are_kept_as_zstd(path: Path) -> None:
     with duckdb.connect(str(path), read_only=True) as con:
-        [(made,)] = con.execute("select sql from duckdb_tables() where table_name = 'turns'").fetchall()
+        [(made,)] = con.execute(
+            "select sql from duckdb_tables() where table_name = 'turns'"
+        ).fetchall()
     assert len(query(path, "from turns")) == 0
-    assert all(f"{column} VARCHAR USING COMPRESSION ZSTD" in made.replace(chr(34), "") for column in ("text", "public", "thoughts"))
+    assert all(
+        f"{column} VARCHAR USING COMPRESSION ZSTD" in made.replace(chr(34), "")
+        for column in ("text", "public", "thoughts")
+    )
 
 
 def test_a_long_line_is_read_whole(path: Path) -> None:
@@ -233,7 +292,9 @@ def test_hostile_text_comes_back_as_it_was(path: Path) -> None:
 def test_a_reader_who_keeps_the_file_delays_only_the_folding(path: Path) -> None:
     put(path, "j1", "a")
     code = f"import duckdb; c = duckdb.connect({str(path)!r}, read_only=True); print('open', flush=True); input()"
-    reader = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    reader = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert reader.stdout is not None
         assert reader.stdout.readline() == "open\n"
@@ -280,12 +341,17 @@ def test_a_missing_store_says_what_to_do(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_folded_record_equals_the_live_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folded_record_equals_the_live_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.duckdb"
     with monkeypatch.context() as patch:
         patch.setattr(database, "fold", lambda *a, **k: database.FoldResult())
         Arena(path).run(study(agent(), subjects=3))
-    views = {name: query(path, f"from {name} order by all").rows for name in (*VIEWS, "turns", "seats", "subjects", "runs")}
+    views = {
+        name: query(path, f"from {name} order by all").rows
+        for name in (*VIEWS, "turns", "seats", "subjects", "runs")
+    }
     assert fold(path).journals == 1
     for name, rows in views.items():
         assert query(path, f"from {name} order by all").rows == rows, name
@@ -329,7 +395,9 @@ def test_a_query_can_change_nothing(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_journal_of_a_newer_arena_is_left_alone(path: Path) -> None:
-    (journal_folder(path) / "j.jsonl").write_bytes(b'{"t":"journal","schema_version":99}\n{"t":"subjects","subject":"a"}\n')
+    (journal_folder(path) / "j.jsonl").write_bytes(
+        b'{"t":"journal","schema_version":99}\n{"t":"subjects","subject":"a"}\n'
+    )
     assert "newer arena (schema version 99)" in str(fold(path).put_off)
     with pytest.raises(StoreError, match="newer arena"):
         subjects(path)
@@ -338,11 +406,21 @@ def test_a_journal_of_a_newer_arena_is_left_alone(path: Path) -> None:
 def test_a_vote_without_confidence_decides_no_sum(path: Path) -> None:
     votes = [("v1", "opposition", 0.9), ("v2", "proposition", None)]
     lines = [line("plays", {"episode": e, "study": "s"}) for e in ("d", "v1", "v2")]
-    lines += [line("statuses", {"episode": e, "status": "done", "ended_at": "2026-01-01"}) for e in ("d", "v1", "v2")]
-    lines += [line("rulings", {"episode": e, "debate": "d", "winner": w, "confidence": c, "status": "read"}) for e, w, c in votes]
+    lines += [
+        line("statuses", {"episode": e, "status": "done", "ended_at": "2026-01-01"})
+        for e in ("d", "v1", "v2")
+    ]
+    lines += [
+        line(
+            "rulings", {"episode": e, "debate": "d", "winner": w, "confidence": c, "status": "read"}
+        )
+        for e, w, c in votes
+    ]
     write_journal(journal_folder(path) / "j.jsonl", lines)
     fold(path)
-    assert query(path, "select majority, confidence_sum, without_confidence from outcomes").rows == (("tie", None, 1),)
+    assert query(
+        path, "select majority, confidence_sum, without_confidence from outcomes"
+    ).rows == (("tie", None, 1),)
 
 
 def test_a_disk_that_fills_while_the_store_is_made_leaves_nothing(tmp_path: Path) -> None:
@@ -352,7 +430,9 @@ def test_a_disk_that_fills_while_the_store_is_made_leaves_nothing(tmp_path: Path
             "import resource; from pathlib import Path; from arena.store import create;"
             f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); create(Path({str(path)!r}))"
         )
-        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        ended = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+        )
         assert "StoreError: cannot" in ended.stderr, (limit, ended.stderr)
         assert not path.exists()
         assert list(journal_folder(path).glob("new-*")) == []
@@ -373,7 +453,9 @@ ADDED_IN_2 = {
 def as_version_1(path: Path) -> None:
     """Take from a store what version 2 added."""
     with closing(duckdb.connect(str(path))) as con:
-        for (view,) in con.execute("select view_name from duckdb_views() where not internal").fetchall():
+        for (view,) in con.execute(
+            "select view_name from duckdb_views() where not internal"
+        ).fetchall():
             con.execute(f"drop view {view}")
         for table, columns in ADDED_IN_2.items():
             for column in columns:
@@ -412,12 +494,17 @@ def test_an_older_store_can_be_read_and_merged_and_stays_as_it_is(tmp_path: Path
 
 def test_why_there_is_no_public_text_is_known_without_reading_it(path: Path) -> None:
     turns = [("e", "a", 0, "Said."), ("e", "a", 1, None)]
-    rows = [line("turns", {"episode": e, "seat": s, "step": k, "public": public}) for e, s, k, public in turns]
+    rows = [
+        line("turns", {"episode": e, "seat": s, "step": k, "public": public})
+        for e, s, k, public in turns
+    ]
     write_journal(journal_folder(path) / "j.jsonl", rows)
     why = [("read",), ("no readable speech",)]
     assert list(query(path, "select public_status from turns order by step")) == why
     fold(path)
     assert list(query(path, "select public_status from turns order by step")) == why
     with writing(path, wait_s=0) as con:
-        con.execute("alter table turns drop column public_status; update store_info set schema_version = 3")
+        con.execute(
+            "alter table turns drop column public_status; update store_info set schema_version = 3"
+        )
     assert list(query(path, "select public_status from turns order by step")) == why

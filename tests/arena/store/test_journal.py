@@ -23,10 +23,16 @@ async def test_durable_returns_when_the_lines_are_in_the_file(tmp_path: Path) ->
     journal.append(line("subjects", {"subject": "a"}), line("subjects", {"subject": "b"}))
     await journal.wait_until_durable()
     rows = [orjson.loads(text) for text in (tmp_path / "r-000.jsonl").read_bytes().splitlines()]
-    assert rows == [{"t": "journal", "schema_version": SCHEMA_VERSION}, {"t": "subjects", "subject": "a"}, {"t": "subjects", "subject": "b"}]
+    assert rows == [
+        {"t": "journal", "schema_version": SCHEMA_VERSION},
+        {"t": "subjects", "subject": "a"},
+        {"t": "subjects", "subject": "b"},
+    ]
 
 
-async def test_many_waiters_share_few_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_waiters_share_few_syncs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     syncs: list[int] = []
     fsync = os.fsync
     monkeypatch.setattr(os, "fsync", lambda fd: (syncs.append(fd), fsync(fd)))
@@ -42,7 +48,9 @@ async def test_a_journal_is_open_for_as_long_as_its_run(tmp_path: Path) -> None:
     assert not is_open(tmp_path / "r-000.jsonl")
 
 
-async def test_a_full_segment_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_segment_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 150)
     journal = Journal(tmp_path, "r")
     for number in range(5):
@@ -54,7 +62,9 @@ async def test_a_full_segment_is_followed_by_another(tmp_path: Path, monkeypatch
     assert sum(file.read_bytes().count(b'"t":"subjects"') for file in files) == 5
 
 
-async def test_after_a_failed_write_nothing_more_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_after_a_failed_write_nothing_more_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = Journal(tmp_path, "r")
 
     def full(descriptor: int, block: bytes) -> int:
@@ -70,7 +80,9 @@ async def test_after_a_failed_write_nothing_more_is_written(tmp_path: Path, monk
         await journal.wait_until_durable()
 
 
-async def test_a_failed_sync_acknowledges_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_sync_acknowledges_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = Journal(tmp_path, "r")
 
     def broken(descriptor: int) -> None:
@@ -92,7 +104,9 @@ def test_a_whole_journal_appears_at_once_or_not_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("text", "kept"), [("plain", "plain"), ("é\ud800", "é\ufffd"), ("\x00\u2028", "\x00\u2028")])
+@pytest.mark.parametrize(
+    ("text", "kept"), [("plain", "plain"), ("é\ud800", "é\ufffd"), ("\x00\u2028", "\x00\u2028")]
+)
 def test_writable_text_survives_json(text: str, kept: str) -> None:
     assert writable(text) == kept
     assert orjson.loads(line("subjects", {"text": writable(text)}))["text"] == kept
@@ -109,10 +123,19 @@ async def test_lines_for_later_go_before_the_next_ones_or_by_themselves(tmp_path
     await journal.wait_until_durable()
     journal.append_later(line("subjects", {"subject": "e"}))
     journal.close()
-    assert [orjson.loads(text).get("subject") for text in file.read_bytes().splitlines()] == [None, "a", "b", "c", "d", "e"]
+    assert [orjson.loads(text).get("subject") for text in file.read_bytes().splitlines()] == [
+        None,
+        "a",
+        "b",
+        "c",
+        "d",
+        "e",
+    ]
 
 
-def test_a_disk_that_takes_no_more_at_the_very_end_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_takes_no_more_at_the_very_end_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The ends of episodes are written later; where they cannot be, the run must not say that they are done."""
     from arena.play.run import Arena
     from tests.fake_agents import study

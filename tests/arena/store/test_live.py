@@ -31,7 +31,13 @@ def wait_for(true: Callable[[], object], seconds: float = 20) -> None:
 
 
 def arena(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "arena", *words], cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-m", "arena", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def count(path: Path) -> int:
@@ -43,17 +49,23 @@ def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A study of 96 turns that takes about two seconds, played by a process of its own."""
     (tmp_path / "s.py").write_text(STUDY.format(tests=str(Path(__file__).parents[3])))
     command = [sys.executable, "-m", "arena", "run", "s.py"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
         wait_for((tmp_path / "arena.duckdb").exists)
         wait_for(lambda: count(tmp_path / "arena.duckdb") > 0)
         yield run
         run.kill()
 
 
-def test_arena_sql_reads_a_study_while_it_is_played(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+def test_arena_sql_reads_a_study_while_it_is_played(
+    tmp_path: Path, running: subprocess.Popen[str]
+) -> None:
     answers = []
     while running.poll() is None:
-        answered = arena("sql", "select count(*) as n from turns", "--format", "csv", folder=tmp_path)
+        answered = arena(
+            "sql", "select count(*) as n from turns", "--format", "csv", folder=tmp_path
+        )
         assert answered.returncode == 0, answered.stderr
         answers.append(int(answered.stdout.split()[1]))
     assert answers == sorted(answers)
@@ -62,18 +74,31 @@ def test_arena_sql_reads_a_study_while_it_is_played(tmp_path: Path, running: sub
     assert running.returncode == 0
 
 
-def test_duckdb_opens_the_store_while_it_is_played_and_sees_what_is_folded(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+def test_duckdb_opens_the_store_while_it_is_played_and_sees_what_is_folded(
+    tmp_path: Path, running: subprocess.Popen[str]
+) -> None:
     code = "import duckdb; print(duckdb.connect('arena.duckdb', read_only=True).execute('select count(*) from turns').fetchall()[0][0])"
     plain = [sys.executable, "-c", code]
     during = subprocess.run(plain, cwd=tmp_path, capture_output=True, text=True, timeout=30)
     assert (during.stdout, during.stderr) == ("0\n", "")
     assert running.wait(30) == 0
-    assert subprocess.run(plain, cwd=tmp_path, capture_output=True, text=True, timeout=30).stdout == "96\n"
+    assert (
+        subprocess.run(plain, cwd=tmp_path, capture_output=True, text=True, timeout=30).stdout
+        == "96\n"
+    )
 
 
-def test_a_reader_who_stays_delays_only_the_folding(tmp_path: Path, running: subprocess.Popen[str]) -> None:
+def test_a_reader_who_stays_delays_only_the_folding(
+    tmp_path: Path, running: subprocess.Popen[str]
+) -> None:
     code = "import duckdb; c = duckdb.connect('arena.duckdb', read_only=True); print('open', flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
         assert reader.stdout is not None
         assert reader.stdout.readline() == "open\n"
         out, _ = running.communicate(timeout=30)

@@ -26,7 +26,10 @@ def test_the_rest_of_an_episode_that_was_begun_here_is_taken_in(tmp_path: Path) 
     ours, theirs = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
     for path in (ours, theirs):
         Arena(path).run(study(agent(reply=half), subjects=1))
-    Arena(theirs).run(study(agent(reply=lambda r: f"A {r.seed}|50"), subjects=1), selection=RunSelection(retry_failed=True))
+    Arena(theirs).run(
+        study(agent(reply=lambda r: f"A {r.seed}|50"), subjects=1),
+        selection=RunSelection(retry_failed=True),
+    )
     new, disputed = merge(ours, theirs)
     assert new > 0
     assert disputed == 0

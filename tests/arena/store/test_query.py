@@ -32,7 +32,10 @@ def path(tmp_path: Path) -> Path:
     """A store with a folded study and a line that is not folded yet."""
     path = tmp_path / "a.duckdb"
     Arena(path).run(study(agent(), subjects=1))
-    write_journal(database.journal_folder(path) / "z.jsonl", [line("subjects", {"subject": "new", "kind": "motion"})])
+    write_journal(
+        database.journal_folder(path) / "z.jsonl",
+        [line("subjects", {"subject": "new", "kind": "motion"})],
+    )
     return path
 
 
@@ -83,7 +86,9 @@ def path(tmp_path: Path) -> Path:
         "vacuum",
     ],
 )
-def test_a_query_reaches_no_file_no_network_no_setting_and_changes_nothing(path: Path, tmp_path: Path, sql: str) -> None:
+def test_a_query_reaches_no_file_no_network_no_setting_and_changes_nothing(
+    path: Path, tmp_path: Path, sql: str
+) -> None:
     file = tmp_path / "secret.txt"
     file.write_text("a,b\n1,2\n")
     before = {found: found.read_bytes() for found in tmp_path.rglob("*") if found.is_file()}
@@ -95,15 +100,28 @@ def test_a_query_reaches_no_file_no_network_no_setting_and_changes_nothing(path:
 
 def test_what_reads_is_allowed_and_the_last_of_several_results_is_given(path: Path) -> None:
     assert query(path, "select 1; select 2; -- and no more").rows == ((2,),)
-    assert query(path, "pivot turns on seat using count(*) group by phase order by phase").columns == ("phase", "opposition", "proposition")
-    for sql in ("describe turns", "summarize seats", "show tables", "explain select 1", "values (1)", "table seats", "from seats; from turns"):
+    assert query(
+        path, "pivot turns on seat using count(*) group by phase order by phase"
+    ).columns == ("phase", "opposition", "proposition")
+    for sql in (
+        "describe turns",
+        "summarize seats",
+        "show tables",
+        "explain select 1",
+        "values (1)",
+        "table seats",
+        "from seats; from turns",
+    ):
         assert len(query(path, sql)) > 0, sql
     with pytest.raises(StoreError, match="no query to run"):
         query(path, " -- nothing ;")
 
 
 def test_a_query_that_takes_too_long_is_stopped_and_the_next_one_runs(path: Path) -> None:
-    with pytest.raises(StoreError, match=r"took longer than 0.2 s and was stopped; narrow it, or run it with arena sql"):
+    with pytest.raises(
+        StoreError,
+        match=r"took longer than 0.2 s and was stopped; narrow it, or run it with arena sql",
+    ):
         query(path, ENDLESS, limits=QueryLimits(seconds=0.2))
     with pytest.raises(StoreError, match="took longer"):
         download(path, ENDLESS, "csv", limits=QueryLimits(seconds=0.2))
@@ -112,7 +130,11 @@ def test_a_query_that_takes_too_long_is_stopped_and_the_next_one_runs(path: Path
 
 def test_a_query_that_needs_too_much_memory_is_stopped(path: Path) -> None:
     with pytest.raises(StoreError, match=r"needs more than 100 MB of memory"):
-        query(path, "select list(repeat('x', 10000) || i) from range(1000000) t(i)", limits=QueryLimits(memory_mb=100))
+        query(
+            path,
+            "select list(repeat('x', 10000) || i) from range(1000000) t(i)",
+            limits=QueryLimits(memory_mb=100),
+        )
 
 
 def test_rows_beyond_the_limit_are_cut_and_the_result_says_so(path: Path) -> None:
@@ -125,26 +147,41 @@ def test_rows_beyond_the_limit_are_cut_and_the_result_says_so(path: Path) -> Non
 
 def test_cells_beyond_the_limit_are_cut_however_large_they_are(path: Path) -> None:
     few = QueryLimits(rows=9_000, cells_mb=1)
-    for sql, least in (("select repeat('x', 400000) from range(9)", 2), ("select range(20000) from range(99)", 1), ("from range(8000)", 8000)):
+    for sql, least in (
+        ("select repeat('x', 400000) from range(9)", 2),
+        ("select range(20000) from range(99)", 1),
+        ("from range(8000)", 8000),
+    ):
         found = query(path, sql, limits=few)
         assert (len(found), found.cut) == (least, least < 8000), sql
 
 
 def test_json_knows_no_nan_and_texts_keep_the_word(path: Path) -> None:
-    content = download(path, "select 'nan'::double a, ['-inf'::double, 1] b, 'x\",NaN' c, 1 a", "json")
-    assert json.loads(content, parse_constant=pytest.fail) == [{"a": None, "b": [None, 1.0], "c": 'x",NaN', "a_1": 1}]
+    content = download(
+        path, "select 'nan'::double a, ['-inf'::double, 1] b, 'x\",NaN' c, 1 a", "json"
+    )
+    assert json.loads(content, parse_constant=pytest.fail) == [
+        {"a": None, "b": [None, 1.0], "c": 'x",NaN', "a_1": 1}
+    ]
 
 
 @pytest.mark.parametrize("columns", ["1 a, 2 a, 3 a", "1 a, 2 A, 3 a_1", "1 a, 2 a_1, 3 a, 4 A"])
 def test_columns_of_one_name_are_told_apart_as_in_a_file(path: Path, columns: str) -> None:
-    assert query(path, f"select {columns}").dicts() == json.loads(download(path, f"select {columns}", "json"))
+    assert query(path, f"select {columns}").dicts() == json.loads(
+        download(path, f"select {columns}", "json")
+    )
 
 
 def test_a_result_is_downloaded_with_its_nested_types(path: Path) -> None:
-    assert download(path, LISTS, "csv") == b"a,l,s,n,d\n1,\"[1, 2]\",\"{'x': 1, 'y': z}\",,2026-01-02\n"
+    assert (
+        download(path, LISTS, "csv")
+        == b"a,l,s,n,d\n1,\"[1, 2]\",\"{'x': 1, 'y': z}\",,2026-01-02\n"
+    )
     row = {"a": 1, "l": [1, 2], "s": {"x": 1, "y": "z"}, "n": None, "d": "2026-01-02"}
     assert json.loads(download(path, LISTS, "json")) == [row]
-    (path.parent / "r.parquet").write_bytes(download(path, LISTS + " -- a comment\n ; -- and another", "parquet"))
+    (path.parent / "r.parquet").write_bytes(
+        download(path, LISTS + " -- a comment\n ; -- and another", "parquet")
+    )
     with closing(duckdb.connect()) as con:
         found = con.execute(f"from '{path.parent / 'r.parquet'}'").fetchall()
     assert found[0][:3] == (1, [1, 2], {"x": 1, "y": "z"})
@@ -181,7 +218,14 @@ def test_a_name_that_is_missed_by_a_letter_is_guessed_among_all(path: Path) -> N
 
 def test_ctrl_c_stops_a_query_within_two_seconds(path: Path) -> None:
     code = f"from pathlib import Path; from arena.store import query; print('on', flush=True); query(Path({str(path)!r}), {ENDLESS!r})"
-    with subprocess.Popen([sys.executable, "-c", f"import signal; signal.signal(2, signal.default_int_handler); {code}"], **PIPES) as asking:
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import signal; signal.signal(2, signal.default_int_handler); {code}",
+        ],
+        **PIPES,
+    ) as asking:
         assert asking.stdout is not None
         assert asking.stdout.readline() == "on\n"
         time.sleep(1)
@@ -196,7 +240,12 @@ PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 def test_threads_query_one_store_at_once(path: Path) -> None:
     counts: list[int] = []
     threads = [
-        threading.Thread(target=lambda: counts.append(len(query(path, "from speeches", limits=QueryLimits(30, 99, 500))))) for _ in range(4)
+        threading.Thread(
+            target=lambda: counts.append(
+                len(query(path, "from speeches", limits=QueryLimits(30, 99, 500)))
+            )
+        )
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()

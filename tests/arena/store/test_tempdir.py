@@ -18,7 +18,11 @@ OWNER = "from arena.scratch import scratch; (scratch() / 'left.txt').write_text(
 def owner(folder: Path) -> tuple[subprocess.Popen[str], Path]:
     """A process that has such a folder and waits, and its folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)}
+        [sys.executable, "-c", OWNER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(folder)},
     )
     assert process.stdout is not None
     return process, Path(process.stdout.readline().strip())
@@ -32,7 +36,9 @@ def test_it_goes_when_its_process_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_what_a_killed_process_has_left_goes_when_the_next_begins(tmp_path: Path, end: signal.Signals) -> None:
+def test_what_a_killed_process_has_left_goes_when_the_next_begins(
+    tmp_path: Path, end: signal.Signals
+) -> None:
     killed, left = owner(tmp_path)
     killed.send_signal(end)
     killed.communicate(timeout=30)
@@ -62,7 +68,13 @@ def test_a_reader_that_is_terminated_leaves_nothing_for_long(tmp_path: Path) -> 
     place = tmp_path / "temporary"
     place.mkdir()
     env = {**os.environ, "TMPDIR": str(place)}
-    reader = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+    reader = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=env,
+    )
     assert reader.stdout is not None
     assert reader.stdout.readline().strip() == "(('a',),)"
     reader.terminate()
@@ -74,7 +86,9 @@ def test_a_reader_that_is_terminated_leaves_nothing_for_long(tmp_path: Path) -> 
     following.communicate("\n", timeout=30)
 
 
-def test_a_disk_that_fills_while_lines_are_sorted_out_is_an_error_and_no_shorter_file(tmp_path: Path) -> None:
+def test_a_disk_that_fills_while_lines_are_sorted_out_is_an_error_and_no_shorter_file(
+    tmp_path: Path,
+) -> None:
     rows = [line("subjects", {"subject": f"{number}", "text": "x" * 1000}) for number in range(970)]
     write_journal(tmp_path / "j.jsonl", rows)
     code = (

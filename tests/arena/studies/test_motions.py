@@ -18,7 +18,10 @@ ROWS = '{"motion": "A", "source": "s", "licence": "MIT"}\n\n{"text": " B "}\n'
     ("name", "content"),
     [
         ("m.jsonl", ROWS),
-        ("m.json", '[{"motion": "A", "source": "s", "license": "MIT"}, {"topic_description": "B"}]'),
+        (
+            "m.json",
+            '[{"motion": "A", "source": "s", "license": "MIT"}, {"topic_description": "B"}]',
+        ),
     ],
 )
 def test_motions_come_with_source_and_licence(tmp_path: Path, name: str, content: str) -> None:
@@ -46,7 +49,9 @@ def test_motions_come_from_parquet_and_from_plain_lines(tmp_path: Path) -> None:
         ("m.docx", "x", "use .jsonl"),
     ],
 )
-def test_a_file_without_motions_says_why(tmp_path: Path, name: str, content: str, words: str) -> None:
+def test_a_file_without_motions_says_why(
+    tmp_path: Path, name: str, content: str, words: str
+) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(StudyError, match=words):
         motions(tmp_path / name)
@@ -58,5 +63,7 @@ def test_a_missing_file_is_named() -> None:
 
 
 def test_the_same_words_are_the_same_subject() -> None:
-    assert subject_id(MOTIONS[0]) == subject_id(Subject(MOTIONS[0].text, source="peer-arena", licence="CC0-1.0"))
+    assert subject_id(MOTIONS[0]) == subject_id(
+        Subject(MOTIONS[0].text, source="peer-arena", licence="CC0-1.0")
+    )
     assert len({subject_id(m) for m in MOTIONS}) == 6

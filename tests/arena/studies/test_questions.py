@@ -47,21 +47,42 @@ def test_columns_are_found_by_their_usual_names(tmp_path: Path) -> None:
 
 
 def test_columns_can_be_named(tmp_path: Path) -> None:
-    row = {"question": "not this", "F": "1+1?", "A": "2", "from": "exam", "answer": "3", "on terms": "CC0-1.0", "O": ["1", "2"]}
-    found = questions(written(tmp_path, row), question="F", gold="A", choices="O", source="from", licence="on terms")
-    assert [(s.text, right(s), s.source, s.licence) for s in found] == [("1+1?", "2", "exam", "CC0-1.0")]
+    row = {
+        "question": "not this",
+        "F": "1+1?",
+        "A": "2",
+        "from": "exam",
+        "answer": "3",
+        "on terms": "CC0-1.0",
+        "O": ["1", "2"],
+    }
+    found = questions(
+        written(tmp_path, row),
+        question="F",
+        gold="A",
+        choices="O",
+        source="from",
+        licence="on terms",
+    )
+    assert [(s.text, right(s), s.source, s.licence) for s in found] == [
+        ("1+1?", "2", "exam", "CC0-1.0")
+    ]
 
 
 def test_questions_come_from_json_parquet_and_plain_lines(tmp_path: Path) -> None:
     (tmp_path / "q.json").write_text('[{"question": "1+1?", "answer": "2"}]')
-    duckdb.sql("select '1+1?' as question, 2 as answer, ['2', '3'] as options").write_parquet(str(tmp_path / "open.parquet"))
-    duckdb.sql("select '1+1?' as question, 0 as answer, {'label': ['1', '2'], 'text': ['2', '3']} as choices").write_parquet(
-        str(tmp_path / "arc.parquet")
+    duckdb.sql("select '1+1?' as question, 2 as answer, ['2', '3'] as options").write_parquet(
+        str(tmp_path / "open.parquet")
     )
+    duckdb.sql(
+        "select '1+1?' as question, 0 as answer, {'label': ['1', '2'], 'text': ['2', '3']} as choices"
+    ).write_parquet(str(tmp_path / "arc.parquet"))
     (tmp_path / "q.txt").write_text("1+1?\n\n")
     assert questions(tmp_path / "q.json")[0].gold == "2"
     assert right(questions(tmp_path / "arc.parquet")[0]) == "2"
-    assert questions(tmp_path / "q.txt", gold=None) == (Subject("1+1?", "question", None, source="q.txt"),)
+    assert questions(tmp_path / "q.txt", gold=None) == (
+        Subject("1+1?", "question", None, source="q.txt"),
+    )
     (tmp_path / "q.csv").write_text('\ufeffquestion,answer\n"1+1, or?",2\n')
     assert questions(tmp_path / "q.csv") == (Subject("1+1, or?", "question", "2", source="q.csv"),)
     with pytest.raises(StudyError, match=r"open\.parquet, row 1: the gold answer '2' is neither"):
@@ -87,30 +108,49 @@ OPTIONS = {"A": "iron", "B": "gold", "C": "lead", "D": "zinc"}
         (2, ["1", "2", "3"], "3"),
     ],
 )
-def test_gold_is_the_letter_of_the_right_option_wherever_that_went(tmp_path: Path, gold: object, choices: object, text: str) -> None:
+def test_gold_is_the_letter_of_the_right_option_wherever_that_went(
+    tmp_path: Path, gold: object, choices: object, text: str
+) -> None:
     for seed in range(6):
-        subject = questions(written(tmp_path, {"question": "Which?", "answer": gold, "choices": choices}), seed=seed)[0]
+        subject = questions(
+            written(tmp_path, {"question": "Which?", "answer": gold, "choices": choices}), seed=seed
+        )[0]
         assert right(subject) == text
 
 
 def many(folder: Path, seed: int | None = 0) -> tuple[Subject, ...]:
-    return questions(written(folder, *({"question": f"Which, {n}?", "options": OPTIONS, "answer": "A"} for n in range(400))), seed=seed)
+    return questions(
+        written(
+            folder,
+            *({"question": f"Which, {n}?", "options": OPTIONS, "answer": "A"} for n in range(400)),
+        ),
+        seed=seed,
+    )
 
 
 def test_a_file_with_every_answer_at_a_gives_every_letter_as_often(tmp_path: Path) -> None:
     letters = Counter(subject.gold for subject in many(tmp_path))
     assert set(letters) == set("ABCD")
     assert all(70 <= count <= 130 for count in letters.values())
-    assert {sorted(subject.choices) == sorted(OPTIONS.values()) for subject in many(tmp_path)} == {True}
+    assert {sorted(subject.choices) == sorted(OPTIONS.values()) for subject in many(tmp_path)} == {
+        True
+    }
 
 
 def test_the_order_follows_from_seed_and_content_alone(tmp_path: Path) -> None:
     assert many(tmp_path) == many(tmp_path)
-    assert sum(a.gold != b.gold for a, b in zip(many(tmp_path), many(tmp_path, seed=1), strict=True)) > 200
-    assert {(subject.choices, subject.gold) for subject in many(tmp_path, seed=None)} == {(tuple(OPTIONS.values()), "A")}
+    assert (
+        sum(a.gold != b.gold for a, b in zip(many(tmp_path), many(tmp_path, seed=1), strict=True))
+        > 200
+    )
+    assert {(subject.choices, subject.gold) for subject in many(tmp_path, seed=None)} == {
+        (tuple(OPTIONS.values()), "A")
+    }
     turned = dict(zip("ABCD", reversed(OPTIONS.values()), strict=True))
     one = questions(written(tmp_path, {"question": "Which?", "options": OPTIONS, "answer": "A"}))
-    assert one == questions(written(tmp_path, {"question": "Which?", "options": turned, "answer": "D"}))
+    assert one == questions(
+        written(tmp_path, {"question": "Which?", "options": turned, "answer": "D"})
+    )
 
 
 def test_identical_options_are_both_kept(tmp_path: Path) -> None:
@@ -123,20 +163,38 @@ def test_identical_options_are_both_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"answer": "2"}, "row 2: no question in the field `question` or `problem` or `text`; there are answer"),
+        (
+            {"answer": "2"},
+            "row 2: no question in the field `question` or `problem` or `text`; there are answer",
+        ),
         ({"question": " ", "answer": "2"}, "row 2: .*at least 1 character.*`question`"),
         ({"question": ["a"], "answer": "2"}, "row 2: .*valid string.*`question`"),
         ("2", "row 2: a row is an object"),
         ({"question": "?", "answer": {"value": 3}}, "row 2: .*`gold`"),
         ({"question": "?", "answer": ["3", "4"]}, "row 2: 2 gold answers"),
-        ({"question": "?", "answer": 123456789012345678901234567890}, "row 2: .*too large to be read exactly"),
-        ({"question": "?", "answer": "E", "choices": ["1", "2"]}, r"row 2: the gold answer 'E' is neither a label \(A, B\)"),
-        ({"question": "?", "answer": 2, "choices": ["1", "2"]}, "row 2: the gold answer '2' is neither"),
-        ({"question": "?", "answer": "A", "choices": ["B", "A"]}, "row 2: .*label of one option and the text of another"),
+        (
+            {"question": "?", "answer": 123456789012345678901234567890},
+            "row 2: .*too large to be read exactly",
+        ),
+        (
+            {"question": "?", "answer": "E", "choices": ["1", "2"]},
+            r"row 2: the gold answer 'E' is neither a label \(A, B\)",
+        ),
+        (
+            {"question": "?", "answer": 2, "choices": ["1", "2"]},
+            "row 2: the gold answer '2' is neither",
+        ),
+        (
+            {"question": "?", "answer": "A", "choices": ["B", "A"]},
+            "row 2: .*label of one option and the text of another",
+        ),
         ({"question": "?", "answer": "A", "choices": ["1"]}, "row 2: options must be"),
         ({"question": "?", "answer": "A", "choices": ["1", None]}, "row 2: an option has no text"),
         ({"question": "?", "answer": "A", "choices": "AB"}, "row 2: .*`choices`"),
-        ({"question": "?", "answer": "A", "choices": [str(n) for n in range(27)]}, "row 2: options must be"),
+        (
+            {"question": "?", "answer": "A", "choices": [str(n) for n in range(27)]},
+            "row 2: options must be",
+        ),
     ],
 )
 def test_a_row_that_is_no_question_is_named(tmp_path: Path, row: object, words: str) -> None:
@@ -144,29 +202,47 @@ def test_a_row_that_is_no_question_is_named(tmp_path: Path, row: object, words: 
         questions(written(tmp_path, {"question": "1+1?", "answer": "2"}, row))
 
 
-@pytest.mark.parametrize("row", [{"question": "1+1?", "anwser": 2}, {"question": "1+1?", "answer": None}, {"question": "1+1?", "answer": " "}])
-def test_a_question_without_an_answer_is_an_error_unless_nothing_is_to_be_graded(tmp_path: Path, row: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": "1+1?", "anwser": 2},
+        {"question": "1+1?", "answer": None},
+        {"question": "1+1?", "answer": " "},
+    ],
+)
+def test_a_question_without_an_answer_is_an_error_unless_nothing_is_to_be_graded(
+    tmp_path: Path, row: dict[str, object]
+) -> None:
     file = written(tmp_path, {"question": "2+2?", "answer": "4"}, row)
-    with pytest.raises(StudyError, match="row 2: no answer in the field `answer` or `gold` or `target`; there are question, an"):
+    with pytest.raises(
+        StudyError,
+        match="row 2: no answer in the field `answer` or `gold` or `target`; there are question, an",
+    ):
         questions(file)
     assert [subject.gold for subject in questions(file, gold=None)] == [None, None]
 
 
 @pytest.mark.parametrize("name", ["choices", "source", "licence"])
 def test_a_named_column_that_no_row_has_is_an_error(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StudyError, match="no row has the column 'anser' that you named; there are answer, question"):
+    with pytest.raises(
+        StudyError, match="no row has the column 'anser' that you named; there are answer, question"
+    ):
         questions(written(tmp_path, {"question": "1+1?", "answer": "2"}), **{name: "anser"})  # type: ignore[arg-type]
 
 
 def test_a_file_without_questions_says_so(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no file of questions at nowhere"):
         questions("nowhere.jsonl")
-    with pytest.raises(StudyError, match="has no questions; give one object with a field `question`"):
+    with pytest.raises(
+        StudyError, match="has no questions; give one object with a field `question`"
+    ):
         questions(written(tmp_path))
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published questions are not here")
-@pytest.mark.parametrize(("name", "count"), [("aime.json", 30), ("aime_2025.json", 30), ("aimo.json", 10)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("aime.json", 30), ("aime_2025.json", 30), ("aimo.json", 10)]
+)
 def test_the_published_questions_are_read_whole(name: str, count: int) -> None:
     found = questions(PUBLISHED / name)
     rows = json.loads((PUBLISHED / name).read_text())
@@ -179,7 +255,9 @@ def hub(monkeypatch: pytest.MonkeyPatch, rows: Sequence[object]) -> list[tuple[o
     """Stand in for the package `datasets`, and note what it is asked for."""
     asked: list[tuple[object, ...]] = []
 
-    def load_dataset(name: str, subset: str | None, *, split: str, revision: str | None) -> Sequence[object]:
+    def load_dataset(
+        name: str, subset: str | None, *, split: str, revision: str | None
+    ) -> Sequence[object]:
         asked.append((name, subset, split, revision))
         if name == "no/such":
             raise FileNotFoundError("Dataset 'no/such' doesn't exist\nor cannot be accessed")
@@ -193,14 +271,21 @@ def hub(monkeypatch: pytest.MonkeyPatch, rows: Sequence[object]) -> list[tuple[o
 
 def test_a_data_set_of_the_hub_is_read_like_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = hub(monkeypatch, [{"question": "1+1?", "answer": "So.\n#### 2"}])
-    assert hub_questions("openai/gsm8k@abc", subset="main") == (Subject("1+1?", "question", "2", source="openai/gsm8k@abc"),)
+    assert hub_questions("openai/gsm8k@abc", subset="main") == (
+        Subject("1+1?", "question", "2", source="openai/gsm8k@abc"),
+    )
     hub_questions("openai/gsm8k", split="train")
     assert asked == [("openai/gsm8k", "main", "test", "abc"), ("openai/gsm8k", None, "train", None)]
-    with pytest.raises(StudyError, match=r"cannot read the split 'test' of no/such from the hub: Dataset 'no/such' doesn't exist$"):
+    with pytest.raises(
+        StudyError,
+        match=r"cannot read the split 'test' of no/such from the hub: Dataset 'no/such' doesn't exist$",
+    ):
         hub_questions("no/such")
 
 
-def test_a_data_set_without_rows_and_a_missing_package_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_set_without_rows_and_a_missing_package_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     hub(monkeypatch, [])
     with pytest.raises(StudyError, match="the split 'test' of a/b has no questions"):
         hub_questions("a/b")

@@ -88,11 +88,15 @@ def test_a_study_that_cannot_be_played_says_why(made: Study, words: str) -> None
 
 def test_a_round_robin_meets_everybody_in_both_seats() -> None:
     agents = [agent(name) for name in "abcd"]
-    pairs = [(lineup["proposition"].name, lineup["opposition"].name) for lineup in round_robin(agents)]
+    pairs = [
+        (lineup["proposition"].name, lineup["opposition"].name) for lineup in round_robin(agents)
+    ]
     assert len(pairs) == len(set(pairs)) == 12
     assert all((b, a) in pairs for a, b in pairs)
     assert len(list(round_robin(agents, mirrored=False))) == 6
-    assert [lineup["proposition"] is lineup["opposition"] for lineup in against_itself(agents)] == [True] * 4
+    assert [lineup["proposition"] is lineup["opposition"] for lineup in against_itself(agents)] == [
+        True
+    ] * 4
 
 
 def test_a_round_robin_of_one_says_what_to_use() -> None:

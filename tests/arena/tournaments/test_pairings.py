@@ -37,14 +37,22 @@ def tournament(n: int, rounds: int, seed: int = 0) -> list[list[Pair]]:
     """The pairs of each round, in one seat order."""
     found: list[list[Pair]] = []
     for _ in range(rounds):
-        found.append(names(list(swiss(agents(n), [played(pairs) for pairs in found], seed=seed, mirrored=False))))
+        found.append(
+            names(
+                list(
+                    swiss(agents(n), [played(pairs) for pairs in found], seed=seed, mirrored=False)
+                )
+            )
+        )
     return found
 
 
 def test_a_round_robin_is_every_pair_in_both_seats() -> None:
     found = names(list(round_robin(agents(4))))
     assert len(found) == 12
-    assert set(found) == {(one.name, other.name) for one in agents(4) for other in agents(4) if one.name != other.name}
+    assert set(found) == {
+        (one.name, other.name) for one in agents(4) for other in agents(4) if one.name != other.name
+    }
 
 
 def test_given_pairs_are_taken_as_given_and_mirrored() -> None:
@@ -73,7 +81,10 @@ def test_everybody_has_met_everybody_before_anybody_meets_again() -> None:
 
 
 def test_sitting_out_goes_round() -> None:
-    out = [{f"a{number:02}" for number in range(5)} - {name for pair in pairs for name in pair} for pairs in tournament(5, 5)]
+    out = [
+        {f"a{number:02}" for number in range(5)} - {name for pair in pairs for name in pair}
+        for pairs in tournament(5, 5)
+    ]
     assert len(set.union(*out)) == 5
 
 
@@ -99,7 +110,12 @@ def test_the_draw_hangs_on_the_seed_and_on_nothing_else() -> None:
 
 def test_a_round_is_worth_the_share_of_its_debates() -> None:
     """Two of four debates won and one tied are five eighths of a point; sitting out is one."""
-    results = [DebateResult("a", "b", 1.0), DebateResult("b", "a", 0.0), DebateResult("a", "b", 0.5), DebateResult("a", "b", 0.0)]
+    results = [
+        DebateResult("a", "b", 1.0),
+        DebateResult("b", "a", 0.0),
+        DebateResult("a", "b", 0.5),
+        DebateResult("a", "b", 0.0),
+    ]
     points, met, sat_out = standings(["a", "b", "c"], [results])
     assert points == {"a": 0.625, "b": 0.375, "c": 1.0}
     assert met == {frozenset("ab"): 1}

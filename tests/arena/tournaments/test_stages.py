@@ -8,7 +8,19 @@ import pytest
 
 from agents import agent
 from agents.scripted import scripted_model
-from arena import Agent, Arena, Arm, Limit, Price, Sampling, Study, Subject, against_itself, run_stages, swiss_round
+from arena import (
+    Agent,
+    Arena,
+    Arm,
+    Limit,
+    Price,
+    Sampling,
+    Study,
+    Subject,
+    against_itself,
+    run_stages,
+    swiss_round,
+)
 from arena.cli.main import main
 from arena.errors import StudyError
 from arena.play.run import RunSelection, Summary
@@ -18,7 +30,10 @@ from arena.types import Reply
 from protocols.debate import debate
 from protocols.judging import jury
 
-MODELS = [agent(f"sim/even:strength={strength}", name=f"{strength:g}") for strength in (-1.5, -0.5, 0.5, 1.5)]
+MODELS = [
+    agent(f"sim/even:strength={strength}", name=f"{strength:g}")
+    for strength in (-1.5, -0.5, 0.5, 1.5)
+]
 MOTIONS = [Subject(f"This house would stage number {n}.") for n in range(2)]
 PAIRS = """
     select e.arm, p.agent, o.agent from episodes e join seats p on p.episode = e.episode and p.seat = 'proposition'
@@ -26,10 +41,14 @@ PAIRS = """
 TWICE = "select count(*) - count(distinct (judge, debate, seat_order, repeat)) from verdicts"
 
 
-def swiss_stages(rounds: int = 3, judges: tuple[str, ...] = ("sim/judge:seed=1", "sim/judge:seed=2")) -> Stages:
+def swiss_stages(
+    rounds: int = 3, judges: tuple[str, ...] = ("sim/judge:seed=1", "sim/judge:seed=2")
+) -> Stages:
     """A Swiss tournament of four, judged after each round."""
     jurors = [agent(reference) for reference in judges]
-    numbered = [swiss_round("swiss", number, debate, MODELS, MOTIONS) for number in range(1, rounds + 1)]
+    numbered = [
+        swiss_round("swiss", number, debate, MODELS, MOTIONS) for number in range(1, rounds + 1)
+    ]
     return [stage for played in numbered for stage in (played, jury("jury", played, jurors))]
 
 
@@ -37,7 +56,9 @@ def swiss_stages(rounds: int = 3, judges: tuple[str, ...] = ("sim/judge:seed=1",
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Arena:
     """A tournament that was left alone."""
     arena = Arena(tmp_path_factory.mktemp("whole") / "a.duckdb")
-    assert [summary.open + summary.failed for summary in run_stages(arena, swiss_stages())] == [0] * 6
+    assert [summary.open + summary.failed for summary in run_stages(arena, swiss_stages())] == [
+        0
+    ] * 6
     return arena
 
 
@@ -49,7 +70,10 @@ def test_everybody_meets_everybody_in_three_rounds_of_four(whole: Arena) -> None
 
 
 def test_the_preflight_counts_what_there_will_be(tmp_path: Path, whole: Arena) -> None:
-    assert count_episodes_by_study(swiss_stages(), tmp_path / "none.duckdb") == {"swiss": 24, "jury": 96}
+    assert count_episodes_by_study(swiss_stages(), tmp_path / "none.duckdb") == {
+        "swiss": 24,
+        "jury": 96,
+    }
     assert count_episodes_by_study(swiss_stages(), whole.path) == {"swiss": 24, "jury": 96}
 
 
@@ -59,7 +83,9 @@ def test_to_run_it_again_asks_nothing_and_reports_nothing_odd(whole: Arena) -> N
 
 
 @pytest.mark.parametrize("cut", [1, 4])
-def test_a_tournament_that_is_cut_and_continued_has_the_same_pairings(tmp_path: Path, whole: Arena, cut: int) -> None:
+def test_a_tournament_that_is_cut_and_continued_has_the_same_pairings(
+    tmp_path: Path, whole: Arena, cut: int
+) -> None:
     """Cut in the middle of a stage: the later stages wait, and the next run ends where an untouched one does."""
     arena = Arena(tmp_path / "a.duckdb")
     run_stages(arena, swiss_stages()[:cut])
@@ -69,7 +95,9 @@ def test_a_tournament_that_is_cut_and_continued_has_the_same_pairings(tmp_path: 
     run_stages(arena, swiss_stages())
     assert arena.sql(PAIRS).rows == whole.sql(PAIRS).rows
     assert arena.sql(TWICE).rows == ((0,),)
-    verdicts = "select judge, debate, seat_order, repeat, winner, confidence from verdicts order by all"
+    verdicts = (
+        "select judge, debate, seat_order, repeat, winner, confidence from verdicts order by all"
+    )
     assert arena.sql(verdicts).rows == whole.sql(verdicts).rows
 
 
@@ -90,7 +118,10 @@ def test_results_are_those_of_the_majority(whole: Arena) -> None:
     found = results(whole.path, "swiss")
     assert list(found) == ["round 1", "round 2", "round 3"]
     majority = "select sum(case majority when 'proposition' then 1 when 'tie' then 0.5 else 0 end)::double from outcomes"
-    assert sum(result.score for round in found.values() for result in round) == whole.sql(majority).rows[0][0]
+    assert (
+        sum(result.score for round in found.values() for result in round)
+        == whole.sql(majority).rows[0][0]
+    )
 
 
 def test_a_debate_nobody_has_judged_is_nobodys_win(tmp_path: Path) -> None:
@@ -110,12 +141,20 @@ def test_a_study_is_a_stage_of_itself(tmp_path: Path) -> None:
     study = swiss_stages(1)[0]
     assert not isinstance(study, Study)
     plain = study.write(tmp_path / "none.duckdb")
-    assert count_episodes(plain, tmp_path / "none.duckdb") == count_episodes(study, tmp_path / "none.duckdb") == 8
+    assert (
+        count_episodes(plain, tmp_path / "none.duckdb")
+        == count_episodes(study, tmp_path / "none.duckdb")
+        == 8
+    )
 
 
 def priced(words: str, name: str) -> Agent:
     """An agent whose calls cost a cent each."""
-    return Agent(name, scripted_model(lambda request: Reply(words, cost_usd=0.01, cost_source="test"), name=name), sampling=Sampling(max_tokens=1))
+    return Agent(
+        name,
+        scripted_model(lambda request: Reply(words, cost_usd=0.01, cost_source="test"), name=name),
+        sampling=Sampling(max_tokens=1),
+    )
 
 
 def test_a_budget_is_for_all_stages_together(tmp_path: Path) -> None:
@@ -128,7 +167,10 @@ def test_a_budget_is_for_all_stages_together(tmp_path: Path) -> None:
 
     def run(budget_usd: float) -> list[Summary]:
         """Play with this budget."""
-        return run_stages(Arena(tmp_path / "a.duckdb", budget_usd=budget_usd, prices=prices, concurrency=1), stages)
+        return run_stages(
+            Arena(tmp_path / "a.duckdb", budget_usd=budget_usd, prices=prices, concurrency=1),
+            stages,
+        )
 
     first = run(0.15)
     assert [(summary.done, summary.open) for summary in first] == [(2, 0), (3, 5)]
@@ -138,13 +180,26 @@ def test_a_budget_is_for_all_stages_together(tmp_path: Path) -> None:
 
 
 def test_prices_and_limits_are_checked_against_all_stages(tmp_path: Path) -> None:
-    limits = {"sim/even:strength=1.5": Limit(rpm=100_000), "sim/judge:seed=1": Limit(in_flight=3), "sim": Limit(in_flight=9)}
-    assert [s.open for s in run_stages(Arena(tmp_path / "a.duckdb", limits=limits), swiss_stages(1))] == [0, 0]
-    with pytest.raises(StudyError, match="given for 'sim/jugde', but the models of this tournament are sim, sim/even"):
-        run_stages(Arena(tmp_path / "a.duckdb", limits={"sim/jugde": Limit(rpm=1)}), swiss_stages(1))
+    limits = {
+        "sim/even:strength=1.5": Limit(rpm=100_000),
+        "sim/judge:seed=1": Limit(in_flight=3),
+        "sim": Limit(in_flight=9),
+    }
+    assert [
+        s.open for s in run_stages(Arena(tmp_path / "a.duckdb", limits=limits), swiss_stages(1))
+    ] == [0, 0]
+    with pytest.raises(
+        StudyError,
+        match="given for 'sim/jugde', but the models of this tournament are sim, sim/even",
+    ):
+        run_stages(
+            Arena(tmp_path / "a.duckdb", limits={"sim/jugde": Limit(rpm=1)}), swiss_stages(1)
+        )
 
 
-def test_a_dry_run_estimates_what_can_be_written_and_plays_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_estimates_what_can_be_written_and_plays_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = Path(__file__).resolve().parents[3] / "experiments" / "tournament.py"
     assert main(["run", str(file), "--dry-run", "--db", str(tmp_path / "a.duckdb")]) == 0
     out = capsys.readouterr().out

@@ -40,19 +40,32 @@ def published_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the published debates; skips where their folder is missing."""
     if not PUBLISHED.exists():
         pytest.skip("the published debates are not beside the checkout")
-    return make_store_once(tmp_path_factory, "published", "import", "llms-overconfidence", str(PUBLISHED))
+    return make_store_once(
+        tmp_path_factory, "published", "import", "llms-overconfidence", str(PUBLISHED)
+    )
 
 
 @pytest.fixture(scope="session")
 def tournament(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a simulated tournament and its juries."""
-    return make_store_once(tmp_path_factory, "cup", "run", str(ROOT / "experiments" / "tournament.py"))
+    return make_store_once(
+        tmp_path_factory, "cup", "run", str(ROOT / "experiments" / "tournament.py")
+    )
 
 
 @pytest.fixture(scope="session")
 def peers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a LeaP run on the toy model, beside a vote."""
-    return make_store_once(tmp_path_factory, "leap", "run", str(ROOT / "experiments" / "leap.py"), "-o", "number=2", "-o", "paths=3")
+    return make_store_once(
+        tmp_path_factory,
+        "leap",
+        "run",
+        str(ROOT / "experiments" / "leap.py"),
+        "-o",
+        "number=2",
+        "-o",
+        "paths=3",
+    )
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,13 @@ class RunningViewer:
 def viewer(db: Path, *words: str) -> Iterator[RunningViewer]:
     """`arena view` in a process of its own, for the length of the block."""
     command = [sys.executable, "-m", "arena", "view", "--db", str(db), "--port", "0", *words]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
     try:
         assert process.stdout is not None
         printed = [process.stdout.readline() for _ in range(2)]
@@ -120,7 +139,12 @@ def page(browser: Browser) -> Iterator[Page]:
     tab.on("console", note_message)
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     # A request that the reader left behind by going on to another page is no fault.
-    tab.on("requestfailed", lambda request: request.failure != "net::ERR_ABORTED" and complaints.append(f"failed: {request.url}"))
+    tab.on(
+        "requestfailed",
+        lambda request: (
+            request.failure != "net::ERR_ABORTED" and complaints.append(f"failed: {request.url}")
+        ),
+    )
     yield tab
     context.close()
     assert complaints == []

@@ -10,12 +10,30 @@ from arena.play.episode import Episode
 from arena.play.prompt import own
 from arena.play.run import Arena
 from arena.studies.study import Arm, Study
-from arena.types import Agent, Alternative, Reading, Reply, Request, Sampling, Seat, Subject, TokenChoice
+from arena.types import (
+    Agent,
+    Alternative,
+    Reading,
+    Reply,
+    Request,
+    Sampling,
+    Seat,
+    Subject,
+    TokenChoice,
+)
 from protocols.debate import debate
 
 VERSION = "1"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \x1b[31mred \u202eevil"
-PRIVATE = ("THOUGHTS-PLANTED", "REASONING-PLANTED", "RAW-PLANTED", "REASKED-PLANTED", "TOKEN-PLANTED", "ERROR-PLANTED", "PASTED-PLANTED")
+PRIVATE = (
+    "THOUGHTS-PLANTED",
+    "REASONING-PLANTED",
+    "RAW-PLANTED",
+    "REASKED-PLANTED",
+    "TOKEN-PLANTED",
+    "ERROR-PLANTED",
+    "PASTED-PLANTED",
+)
 FAILS = "This house would fail."
 UNREADABLE = "This house would be unreadable."
 MOTIONS = [*(f"This house would do number {n}." for n in range(5)), UNREADABLE, FAILS]
@@ -23,7 +41,9 @@ MOTIONS = [*(f"This house would do number {n}." for n in range(5)), UNREADABLE, 
 
 def rating_of(number: int, seat: str, step: int) -> float:
     """A rating that no other turn gives, and that is no mean of them."""
-    return round(31.17 + 8.03 * number + 0.11 * number**2 + 2.31 * step + 1.13 * (seat == "opposition"), 2)
+    return round(
+        31.17 + 8.03 * number + 0.11 * number**2 + 2.31 * step + 1.13 * (seat == "opposition"), 2
+    )
 
 
 def reply(request: Request) -> Reply:
@@ -42,7 +62,15 @@ def reply(request: Request) -> Reply:
         raw = f"REASKED-PLANTED {raw}"
     likely = (Alternative("TOKEN-PLANTED", -0.5), Alternative("other", -1.5))
     choices = (TokenChoice("TOKEN-PLANTED", -0.5, likely), TokenChoice(" <b>", -9.0, likely))
-    return Reply(raw, reasoning="REASONING-PLANTED", model_served="served-9", finish_reason="stop", tokens_in=7, tokens_out=5, logprobs=choices)
+    return Reply(
+        raw,
+        reasoning="REASONING-PLANTED",
+        model_served="served-9",
+        finish_reason="stop",
+        tokens_in=7,
+        tokens_out=5,
+        logprobs=choices,
+    )
 
 
 def read_musing(text: str) -> Reading:
@@ -53,15 +81,37 @@ def read_musing(text: str) -> Reading:
 async def musing(episode: Episode, motion: Subject, proposition: Seat, opposition: Seat) -> None:
     """A protocol that pastes a seat's own thoughts into its next prompt, which it may."""
     first = await episode.ask(proposition, motion.text, phase="first", read=read_musing)
-    await episode.ask(proposition, ["You thought: ", first.thoughts or "", own(first)], phase="second", read=read_musing)
+    await episode.ask(
+        proposition,
+        ["You thought: ", first.thoughts or "", own(first)],
+        phase="second",
+        read=read_musing,
+    )
     await episode.ask(opposition, [motion.text, first], phase="first", read=read_musing)
 
 
 def plant(db: Path) -> Path:
     """The store: seven debates, of which one fails and one has to ask again, and a play that pastes its own thoughts."""
-    speaker = Agent("speaker", scripted_model(reply, "speaker"), "You are a speaker.", Sampling(temperature=0.5))
-    thinker = Agent("thinker", scripted_model(lambda request: "PASTED-PLANTED: something of one's own", "thinker"))
+    speaker = Agent(
+        "speaker", scripted_model(reply, "speaker"), "You are a speaker.", Sampling(temperature=0.5)
+    )
+    thinker = Agent(
+        "thinker",
+        scripted_model(lambda request: "PASTED-PLANTED: something of one's own", "thinker"),
+    )
     motions = [Subject(text) for text in MOTIONS]
-    Arena(db).run(Study("planted", [Arm("only", debate, [{"proposition": speaker, "opposition": speaker}])], motions))
-    Arena(db).run(Study("other one", [Arm("only", musing, [{"proposition": thinker, "opposition": thinker}])], motions[:1]))
+    Arena(db).run(
+        Study(
+            "planted",
+            [Arm("only", debate, [{"proposition": speaker, "opposition": speaker}])],
+            motions,
+        )
+    )
+    Arena(db).run(
+        Study(
+            "other one",
+            [Arm("only", musing, [{"proposition": thinker, "opposition": thinker}])],
+            motions[:1],
+        )
+    )
     return db

@@ -43,28 +43,42 @@ def stored(db: Path, where: str) -> Row:
 
 
 @pytest.mark.parametrize("store", ["planted", "tournament", "peers"])
-def test_every_stored_prompt_is_rebuilt_to_the_very_request_that_was_sent(store: str, request: pytest.FixtureRequest) -> None:
+def test_every_stored_prompt_is_rebuilt_to_the_very_request_that_was_sent(
+    store: str, request: pytest.FixtureRequest
+) -> None:
     db: Path = request.getfixturevalue(store)
     with open_live(db, ("calls",)) as con:
         ask = make_ask(con)
         turns = ask("from turns order by episode, seat, step limit 60")
         for row in turns:
-            seat = ask("from seats where episode = ? and seat = ?", [row["episode"], row["seat"]])[0]
+            seat = ask("from seats where episode = ? and seat = ?", [row["episode"], row["seat"]])[
+                0
+            ]
             sent = ask(
-                "select sent from calls where episode = ? and seat = ? and step = ? and ask = 0", [row["episode"], row["seat"], row["step"]]
+                "select sent from calls where episode = ? and seat = ? and step = ? and ask = 0",
+                [row["episode"], row["seat"], row["step"]],
             )
-            assert rebuild_request(ask, row, seat, [one["sent"] for one in sent]).same_hash, (row["seat"], row["step"])
+            assert rebuild_request(ask, row, seat, [one["sent"] for one in sent]).same_hash, (
+                row["seat"],
+                row["step"],
+            )
 
 
 def test_a_changed_turn_no_longer_meets_the_stored_hash(planted: Path) -> None:
     row = stored(planted, "step = 1 and seat = 'opposition'")
     with open_live(planted, ()) as con:
-        seat = make_ask(con)("from seats where episode = ? and seat = ?", [row["episode"], row["seat"]])[0]
+        seat = make_ask(con)(
+            "from seats where episode = ? and seat = ?", [row["episode"], row["seat"]]
+        )[0]
         assert rebuild_request(make_ask(con), row, seat, []).same_hash
-        assert not rebuild_request(make_ask(con), row, seat | {"system": "You are somebody else."}, []).same_hash
+        assert not rebuild_request(
+            make_ask(con), row, seat | {"system": "You are somebody else."}, []
+        ).same_hash
 
 
-def test_the_prompt_shows_whose_turn_and_which_face_it_was_made_of(page: Page, serve: Callable[[Path], RunningViewer], planted: Path) -> None:
+def test_the_prompt_shows_whose_turn_and_which_face_it_was_made_of(
+    page: Page, serve: Callable[[Path], RunningViewer], planted: Path
+) -> None:
     episode, seat, step = query(planted, SECOND).rows[0]
     page.goto(f"{serve(planted).url}/call/{episode}?seat={seat}&step={step}")
     expect(page.get_by_text("the request made of them has the stored hash")).to_be_visible()
@@ -108,7 +122,9 @@ def test_nothing_private_stands_on_a_public_page_of_any_turn(planted: Path) -> N
         assert "sha256" not in text
 
 
-def test_hostile_text_is_shown_and_does_nothing(page: Page, serve: Callable[[Path], RunningViewer], planted: Path) -> None:
+def test_hostile_text_is_shown_and_does_nothing(
+    page: Page, serve: Callable[[Path], RunningViewer], planted: Path
+) -> None:
     row = stored(planted, "contains(public, '<script>')")
     page.on("dialog", lambda dialog: pytest.fail("a script ran"))
     page.goto(f"{serve(planted).url}/call/{row['episode']}?seat={row['seat']}&step={row['step']}")
@@ -118,10 +134,20 @@ def test_hostile_text_is_shown_and_does_nothing(page: Page, serve: Callable[[Pat
     assert page.locator(".control", has_text="U+001B").count() > 0
 
 
-def test_an_endless_reply_is_cut_with_a_link_to_all_of_it_as_plain_text(serve: Callable[[Path], RunningViewer], tmp_path: Path) -> None:
-    db = write_store(tmp_path / "x.duckdb", [*play("e1", "question", {"path 1": "m"}), turn("e1", "path 1", 0, text=f"<b>{ENDLESS}", prompt=[])])
+def test_an_endless_reply_is_cut_with_a_link_to_all_of_it_as_plain_text(
+    serve: Callable[[Path], RunningViewer], tmp_path: Path
+) -> None:
+    db = write_store(
+        tmp_path / "x.duckdb",
+        [
+            *play("e1", "question", {"path 1": "m"}),
+            turn("e1", "path 1", 0, text=f"<b>{ENDLESS}", prompt=[]),
+        ],
+    )
     assert len(made(db, "e1", "path 1", 0)) < 100_000
-    with urllib.request.urlopen(f"{serve(db).url}/text/e1?{'seat=' + quote('path 1')}&step=0&what=text") as answer:
+    with urllib.request.urlopen(
+        f"{serve(db).url}/text/e1?{'seat=' + quote('path 1')}&step=0&what=text"
+    ) as answer:
         assert answer.headers["content-type"] == "text/plain; charset=utf-8"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.read().decode() == f"<b>{ENDLESS}"
@@ -145,16 +171,30 @@ def test_what_is_not_there_is_said(planted: Path, query: dict[str, str]) -> None
 
 def test_a_piece_that_a_store_cannot_rebuild_says_why(tmp_path: Path) -> None:
     gone = [{"episode": "elsewhere", "seat": "a", "step": 3, "face": "public"}]
-    db = write_store(tmp_path / "x.duckdb", [*play("e1", "question", {"a": "m"}), turn("e1", "a", 0, prompt=gone)])
+    db = write_store(
+        tmp_path / "x.duckdb",
+        [*play("e1", "question", {"a": "m"}), turn("e1", "a", 0, prompt=gone)],
+    )
     assert "which is not in this store" in made(db, "e1", "a", 0)
     leaked = [{"episode": "e1", "seat": "b", "step": 0, "face": "own"}]
-    db = write_store(tmp_path / "y.duckdb", [*play("e1", "question", {"a": "m", "b": "m"}), turn("e1", "b", 0), turn("e1", "a", 0, prompt=leaked)])
+    db = write_store(
+        tmp_path / "y.duckdb",
+        [
+            *play("e1", "question", {"a": "m", "b": "m"}),
+            turn("e1", "b", 0),
+            turn("e1", "a", 0, prompt=leaked),
+        ],
+    )
     assert "may not see" in made(db, "e1", "a", 0)
 
 
-def test_the_page_has_no_violations_of_accessibility(page: Page, serve: Callable[[Path], RunningViewer], planted: Path) -> None:
+def test_the_page_has_no_violations_of_accessibility(
+    page: Page, serve: Callable[[Path], RunningViewer], planted: Path
+) -> None:
     for where in ("reask_text is not null", "logprobs is not null and step = 2"):
         row = stored(planted, where)
-        page.goto(f"{serve(planted).url}/call/{row['episode']}?seat={row['seat']}&step={row['step']}")
+        page.goto(
+            f"{serve(planted).url}/call/{row['episode']}?seat={row['seat']}&step={row['step']}"
+        )
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()

@@ -25,7 +25,21 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with two studies on the same motions, and a third of questions."""
     db = tmp_path_factory.mktemp("two") / "two.duckdb"
     for preset in ("self", "informed"):
-        assert main(["run", "experiments/two_llms_debate.py", "-o", f"preset={preset}", "--limit", "18", "--db", str(db)]) == 0
+        assert (
+            main(
+                [
+                    "run",
+                    "experiments/two_llms_debate.py",
+                    "-o",
+                    f"preset={preset}",
+                    "--limit",
+                    "18",
+                    "--db",
+                    str(db),
+                ]
+            )
+            == 0
+        )
     return db
 
 
@@ -34,7 +48,9 @@ def made(db: Path, **query: str) -> str:
     return render(Site(db), compare(Site(db), "", query))
 
 
-def test_two_studies_are_chosen_compared_and_each_pair_links_to_both(page: Page, serve: Callable[[Path], RunningViewer], two: Path) -> None:
+def test_two_studies_are_chosen_compared_and_each_pair_links_to_both(
+    page: Page, serve: Callable[[Path], RunningViewer], two: Path
+) -> None:
     page.goto(f"{serve(two).url}/compare")
     page.get_by_label("A, the baseline").select_option(STUDIES["a"])
     page.get_by_label("B, compared with it").select_option(STUDIES["b"])
@@ -74,12 +90,16 @@ def test_simulated_studies_are_labelled_and_unmatched_plays_are_counted(two: Pat
         ({**STUDIES, "by": "colour"}, "by must be one of"),
     ],
 )
-def test_what_cannot_be_compared_is_said_above_the_form(two: Path, query: dict[str, str], words: str) -> None:
+def test_what_cannot_be_compared_is_said_above_the_form(
+    two: Path, query: dict[str, str], words: str
+) -> None:
     text = made(two, **query)
     assert words in text.partition("<form")[0].partition('role="alert"')[2]
 
 
-def test_the_page_has_no_violations_of_accessibility(page: Page, serve: Callable[[Path], RunningViewer], two: Path) -> None:
+def test_the_page_has_no_violations_of_accessibility(
+    page: Page, serve: Callable[[Path], RunningViewer], two: Path
+) -> None:
     for query in ("", "?a={a}&b={b}".format(**STUDIES)):
         page.goto(f"{serve(two).url}/compare{query}")
         found = Axe().run(page)

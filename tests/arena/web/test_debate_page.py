@@ -27,10 +27,28 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows: Rows = play("hostile", "motion", seats, text=ATTACKS)
     for seat in seats:
         rating = {"confidence": 0.5, "confidence_status": "read", "flags": [ATTACKS]}
-        rows.append(turn("hostile", seat, 0, phase=ATTACKS, public=ATTACKS, thoughts=ATTACKS, **rating))
-        rows.append(turn("hostile", seat, 1, public=ENDLESS, thoughts=ATTACKS * 40_000, confidence_status=ATTACKS))
+        rows.append(
+            turn("hostile", seat, 0, phase=ATTACKS, public=ATTACKS, thoughts=ATTACKS, **rating)
+        )
+        rows.append(
+            turn(
+                "hostile",
+                seat,
+                1,
+                public=ENDLESS,
+                thoughts=ATTACKS * 40_000,
+                confidence_status=ATTACKS,
+            )
+        )
     rows += play("judging", "debate", {"judge": ATTACKS})
-    said = {"debate": "hostile", "judge": ATTACKS, "seat_order": ATTACKS, "repeat": 0, "winner": "opposition", "status": ATTACKS}
+    said = {
+        "debate": "hostile",
+        "judge": ATTACKS,
+        "seat_order": ATTACKS,
+        "repeat": 0,
+        "winner": "opposition",
+        "status": ATTACKS,
+    }
     rows.append(("rulings", {"episode": "judging", "reasons": ENDLESS, **said}))
     return write_store(tmp_path_factory.mktemp("hostile") / "hostile.duckdb", rows)
 
@@ -40,10 +58,18 @@ def a_debate(db: Path) -> str:
     return str(query(db, "select min(episode) from plays where protocol = 'debate'").rows[0][0])
 
 
-def test_each_speech_stands_in_its_lane_with_the_rating_under_it(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
+def test_each_speech_stands_in_its_lane_with_the_rating_under_it(
+    page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
+) -> None:
     page.goto(f"{serve(tournament).url}/debate/{a_debate(tournament)[:10]}")
-    row = query(tournament, "select * from turns where episode = ? and seat = 'opposition' and step = 2", [a_debate(tournament)]).dicts()[0]
-    said = page.get_by_role("article").filter(has=page.get_by_role("heading", name="Opposition, closing"))
+    row = query(
+        tournament,
+        "select * from turns where episode = ? and seat = 'opposition' and step = 2",
+        [a_debate(tournament)],
+    ).dicts()[0]
+    said = page.get_by_role("article").filter(
+        has=page.get_by_role("heading", name="Opposition, closing")
+    )
     expect(said.locator("> .speech")).to_have_text(row["public"])
     expect(said.locator(".strip")).to_contain_text(f"{100 * row['confidence']:g}%")
     expect(said.locator(".strip")).to_contain_text(row["thoughts"])
@@ -54,7 +80,9 @@ def test_each_speech_stands_in_its_lane_with_the_rating_under_it(page: Page, ser
     assert left["x"] + left["width"] <= right["x"]
 
 
-def test_the_switch_takes_out_what_was_private_and_stands_in_the_address(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
+def test_the_switch_takes_out_what_was_private_and_stands_in_the_address(
+    page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
+) -> None:
     page.goto(f"{serve(tournament).url}/debate/{a_debate(tournament)}")
     page.get_by_role("link", name="Hide what is private").click()
     assert page.url.endswith("private=0")
@@ -66,8 +94,16 @@ def test_the_switch_takes_out_what_was_private_and_stands_in_the_address(page: P
 
 
 def test_a_site_without_private_words_has_none_in_its_html(tmp_path: Path) -> None:
-    rated = {"thoughts": "MY THOUGHTS", "confidence": 0.8125, "confidence_status": "read", "flags": ["zero with no thoughts"]}
-    rows = [*play("e", "motion", SIDES), *(turn("e", side, 0, rating_public=side == "opposition", **rated) for side in SIDES)]
+    rated = {
+        "thoughts": "MY THOUGHTS",
+        "confidence": 0.8125,
+        "confidence_status": "read",
+        "flags": ["zero with no thoughts"],
+    }
+    rows = [
+        *play("e", "motion", SIDES),
+        *(turn("e", side, 0, rating_public=side == "opposition", **rated) for side in SIDES),
+    ]
     text = page_html(write_store(tmp_path / "a.duckdb", rows), "e", private=False)
     assert "MY THOUGHTS" not in text
     assert "zero with no thoughts" not in text
@@ -76,15 +112,23 @@ def test_a_site_without_private_words_has_none_in_its_html(tmp_path: Path) -> No
     assert text.count("81.25%") == 3
 
 
-def test_every_turn_names_those_it_had_read_with_the_face(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
+def test_every_turn_names_those_it_had_read_with_the_face(
+    page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
+) -> None:
     page.goto(f"{serve(tournament).url}/debate/{a_debate(tournament)}")
-    read = page.get_by_role("article").filter(has=page.get_by_role("heading", name="Proposition, rebuttal")).locator(".reads")
+    read = (
+        page.get_by_role("article")
+        .filter(has=page.get_by_role("heading", name="Proposition, rebuttal"))
+        .locator(".reads")
+    )
     expect(read).to_have_text("Read: proposition, opening (own), opposition, opening (public)")
     read.get_by_role("link", name="opposition, opening").click()
     expect(page.locator(":target").get_by_role("heading")).to_have_text("Opposition, opening")
 
 
-def test_each_turn_leads_to_its_call_and_each_verdict_to_its_judging(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
+def test_each_turn_leads_to_its_call_and_each_verdict_to_its_judging(
+    page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
+) -> None:
     url = f"{serve(tournament).url}/debate/{a_debate(tournament)}"
     page.goto(url)
     page.get_by_role("link", name="prompt and raw reply, opposition, rebuttal, step 1").click()
@@ -103,15 +147,27 @@ def test_outcomes_are_those_of_the_view(name: str, request: pytest.FixtureReques
     with Site(db).store(()) as ask:
         for row in expected:
             found = outcome(readings_of(ask(JUDGINGS, {"episode": row["debate"]})))
-            assert (found.majority, found.confidence_sum, found.missing) == (row["majority"], row["confidence_sum"], row["missing"])
+            assert (found.majority, found.confidence_sum, found.missing) == (
+                row["majority"],
+                row["confidence_sum"],
+                row["missing"],
+            )
             assert list(found.votes.values()) == [row["votes_proposition"], row["votes_opposition"]]
     assert expected
 
 
 def test_failed_judgings_are_missing_and_flips_are_marked(tmp_path: Path) -> None:
-    rows = [*play("e", "motion", SIDES), turn("e", "proposition", 0), ("subjects", {"subject": "d", "kind": "debate", "source": "e"})]
-    for number, (order, winner) in enumerate({"as played": "proposition", "swapped": "opposition", "": None}.items()):
-        rows += [*play(f"j{number}", "debate", {"judge": "m/j"}, status="done" if winner else "failed")]
+    rows = [
+        *play("e", "motion", SIDES),
+        turn("e", "proposition", 0),
+        ("subjects", {"subject": "d", "kind": "debate", "source": "e"}),
+    ]
+    for number, (order, winner) in enumerate(
+        {"as played": "proposition", "swapped": "opposition", "": None}.items()
+    ):
+        rows += [
+            *play(f"j{number}", "debate", {"judge": "m/j"}, status="done" if winner else "failed")
+        ]
         if winner:
             ruling = {
                 "episode": f"j{number}",
@@ -123,8 +179,14 @@ def test_failed_judgings_are_missing_and_flips_are_marked(tmp_path: Path) -> Non
                 "status": "read",
             }
             rows.append(("rulings", ruling))
-    rows[-3:] = [(table, row | ({"subject": "d"} if table == "plays" else {})) for table, row in rows[-3:]]
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page_html(write_store(tmp_path / "a.duckdb", rows), "e")))
+    rows[-3:] = [
+        (table, row | ({"subject": "d"} if table == "plays" else {})) for table, row in rows[-3:]
+    ]
+    text = re.sub(
+        r"\s+",
+        " ",
+        re.sub(r"<[^>]+>", " ", page_html(write_store(tmp_path / "a.duckdb", rows), "e")),
+    )
     assert "By majority: tie" in text
     assert "no sum, since 2 votes have no confidence" in text
     assert "1 without a verdict" in text
@@ -137,7 +199,16 @@ def test_missing_ratings_are_gaps_with_their_reason(tmp_path: Path) -> None:
     rows = play("e", "motion", SIDES)
     for step, rating in enumerate(ratings):
         why = "read" if rating else "two different numbers"
-        rows.append(turn("e", "proposition", step, phase=f"speech_{step}", confidence=rating, confidence_status=why))
+        rows.append(
+            turn(
+                "e",
+                "proposition",
+                step,
+                phase=f"speech_{step}",
+                confidence=rating,
+                confidence_status=why,
+            )
+        )
     page = transcript(Site(db := write_store(tmp_path / "a.duckdb", rows)), "e", {})
     line = confidence_chart(page.content["transcript"]).lines[0]
     assert [point.label for point in line.points] == ["60%", "90%"]
@@ -148,7 +219,12 @@ def test_missing_ratings_are_gaps_with_their_reason(tmp_path: Path) -> None:
 def test_a_failed_debate_shows_its_error_and_what_had_been_said(tmp_path: Path) -> None:
     call = {"episode": "e", "seat": "opposition", "step": 0, "ask": 0, "run": "r", "attempt": 0}
     rows = [*play("e", "motion", SIDES, status="failed"), turn("e", "proposition", 0, public=None)]
-    rows.append(("call_ends", {**call, "status": "failed", "error_kind": "Refused", "error": "<b>policy</b>"}))
+    rows.append(
+        (
+            "call_ends",
+            {**call, "status": "failed", "error_kind": "Refused", "error": "<b>policy</b>"},
+        )
+    )
     text = page_html(write_store(tmp_path / "a.duckdb", rows), "e")
     assert "the policy refused it" in text
     assert "&lt;b&gt;policy" in text
@@ -158,33 +234,50 @@ def test_a_failed_debate_shows_its_error_and_what_had_been_said(tmp_path: Path) 
 
 
 def test_an_open_debate_is_followed(tmp_path: Path) -> None:
-    db = write_store(tmp_path / "a.duckdb", [*play("e", "motion", SIDES, status=None), turn("e", "proposition", 0)])
+    db = write_store(
+        tmp_path / "a.duckdb",
+        [*play("e", "motion", SIDES, status=None), turn("e", "proposition", 0)],
+    )
     assert "data-live" in page_html(db, "e")
     assert "what has been said so far" in page_html(db, "e")
 
 
 def test_a_debate_that_has_ended_is_not_followed(tmp_path: Path) -> None:
-    assert "data-live" not in page_html(write_store(tmp_path / "a.duckdb", play("e", "motion", SIDES)), "e")
+    assert "data-live" not in page_html(
+        write_store(tmp_path / "a.duckdb", play("e", "motion", SIDES)), "e"
+    )
 
 
 def test_an_id_may_be_short_but_not_ambiguous(tmp_path: Path) -> None:
-    rows = [*play("abc1", "motion", SIDES), *play("abc12", "motion", SIDES), *play("abd", "motion", SIDES)]
+    rows = [
+        *play("abc1", "motion", SIDES),
+        *play("abc12", "motion", SIDES),
+        *play("abd", "motion", SIDES),
+    ]
     db = write_store(tmp_path / "a.duckdb", rows)
     assert "<code>abd</code>" in page_html(db, "abd")
     assert "<code>abc1</code>" in page_html(db, "abc1")
-    for name, words in {"ab": "several episodes begin", "x": "no episode begins", "": "no episode begins"}.items():
+    for name, words in {
+        "ab": "several episodes begin",
+        "x": "no episode begins",
+        "": "no episode begins",
+    }.items():
         with pytest.raises(StudyError, match=words):
             page_html(db, name)
 
 
 def test_debates_of_a_study_are_linked_in_a_row(tmp_path: Path) -> None:
-    db = write_store(tmp_path / "a.duckdb", [row for name in "abc" for row in play(name, "motion", SIDES)])
+    db = write_store(
+        tmp_path / "a.duckdb", [row for name in "abc" for row in play(name, "motion", SIDES)]
+    )
     text = page_html(db, "b")
     assert 'rel="prev" href="/debate/a"' in text
     assert 'rel="next" href="/debate/c"' in text
 
 
-def test_hostile_words_run_nothing_and_are_not_cut_silently(page: Page, serve: Callable[[Path], RunningViewer], hostile: Path) -> None:
+def test_hostile_words_run_nothing_and_are_not_cut_silently(
+    page: Page, serve: Callable[[Path], RunningViewer], hostile: Path
+) -> None:
     answer = page.goto(f"{serve(hostile).url}/debate/hostile")
     assert answer
     assert len(answer.body()) < 2_000_000
@@ -192,13 +285,22 @@ def test_hostile_words_run_nothing_and_are_not_cut_silently(page: Page, serve: C
     assert page.locator("main script, main img").count() == 0
     assert "\x1b" not in page.content()
     assert "\u202e" not in page.content()
-    cut = page.get_by_role("link", name=re.compile("more characters: the whole text is on the page of the call"))
+    cut = page.get_by_role(
+        "link", name=re.compile("more characters: the whole text is on the page of the call")
+    )
     assert cut.count() >= 6
-    shown = len(page.get_by_role("article").filter(has_text="all work").first.locator("> .speech").inner_text())
+    shown = len(
+        page.get_by_role("article")
+        .filter(has_text="all work")
+        .first.locator("> .speech")
+        .inner_text()
+    )
     assert shown + int(re.sub(r"\D", "", cut.first.inner_text())) == len(ENDLESS.rstrip())
 
 
-def test_it_can_be_read_without_javascript_on_a_phone(browser: Browser, serve: Callable[[Path], RunningViewer], published: Path) -> None:
+def test_it_can_be_read_without_javascript_on_a_phone(
+    browser: Browser, serve: Callable[[Path], RunningViewer], published: Path
+) -> None:
     context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
     tab = context.new_page()
     tab.goto(f"{serve(published).url}/debate/{a_debate(published)}")
@@ -214,14 +316,18 @@ def test_it_can_be_read_without_javascript_on_a_phone(browser: Browser, serve: C
     context.close()
 
 
-def test_no_page_is_wider_than_a_phone(page: Page, serve: Callable[[Path], RunningViewer], hostile: Path, published: Path) -> None:
+def test_no_page_is_wider_than_a_phone(
+    page: Page, serve: Callable[[Path], RunningViewer], hostile: Path, published: Path
+) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     for db, name in ((hostile, "hostile"), (published, a_debate(published))):
         page.goto(f"{serve(db).url}/debate/{name}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_lines_of_a_speech_are_of_a_length_that_can_be_read(page: Page, serve: Callable[[Path], RunningViewer], published: Path) -> None:
+def test_lines_of_a_speech_are_of_a_length_that_can_be_read(
+    page: Page, serve: Callable[[Path], RunningViewer], published: Path
+) -> None:
     page.goto(f"{serve(published).url}/debate/{a_debate(published)}")
     width = page.locator(".turn > .speech").first.evaluate(
         "one => { one.textContent = 'The house believes that words should fit the eye of whoever reads them. '.repeat(20);"
@@ -230,11 +336,23 @@ def test_lines_of_a_speech_are_of_a_length_that_can_be_read(page: Page, serve: C
     assert 55 <= width <= 80
 
 
-def test_the_keyboard_reaches_switch_speeches_and_judges(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
+def test_the_keyboard_reaches_switch_speeches_and_judges(
+    page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
+) -> None:
     page.goto(f"{serve(tournament).url}/debate/{a_debate(tournament)}")
     reached = set()
     for _ in range(80):
         page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.innerText"))
-    assert {"Hide what is private", "Confidence by phase, a picture", "The numbers as a table", "Verdicts by judge", "Reasons"} <= reached
+        reached.add(
+            page.evaluate(
+                "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText"
+            )
+        )
+    assert {
+        "Hide what is private",
+        "Confidence by phase, a picture",
+        "The numbers as a table",
+        "Verdicts by judge",
+        "Reasons",
+    } <= reached
     assert "prompt and raw reply, proposition, closing, step 2" in reached

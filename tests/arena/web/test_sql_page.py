@@ -52,7 +52,9 @@ def fetched(address: str) -> tuple[bytes, dict[str, str]]:
         return answer.read(), {name.lower(): value for name, value in answer.headers.items()}
 
 
-def test_a_query_is_typed_and_run_and_its_address_can_be_sent(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
+def test_a_query_is_typed_and_run_and_its_address_can_be_sent(
+    page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
+) -> None:
     page.goto(f"{serve(tournament).url}/sql")
     page.get_by_label("Query").fill("select 6 * 7 as answer, null as nothing")
     page.get_by_role("button", name="Run").press("Enter")
@@ -91,24 +93,40 @@ def test_every_table_view_and_macro_is_described_with_its_columns(tournament: Pa
 def test_every_canned_query_runs_as_the_page_offers_it(tournament: Path) -> None:
     with Site(tournament).store(()) as ask:
         offered = canned_queries(example_arguments(ask))
-    assert {question: len(query(tournament, text).columns) > 0 for question, text in offered} == {question: True for question, _ in offered}
+    assert {question: len(query(tournament, text).columns) > 0 for question, text in offered} == {
+        question: True for question, _ in offered
+    }
 
 
-def test_a_result_is_taken_away_as_csv_json_and_parquet(serve: Callable[[Path], RunningViewer], tournament: Path, tmp_path: Path) -> None:
+def test_a_result_is_taken_away_as_csv_json_and_parquet(
+    serve: Callable[[Path], RunningViewer], tournament: Path, tmp_path: Path
+) -> None:
     q = quote("select 'a,\"b' as x, 1.5 as y, null as z union all select 'ü', 2.5, 'w' order by y")
     body, headers = fetched(f"{serve(tournament).url}/sql.csv?q={q}")
     assert headers["content-disposition"] == 'attachment; filename="result.csv"'
-    assert list(csv.reader(io.StringIO(body.decode())))[:2] == [["x", "y", "z"], ['a,"b', "1.5", ""]]
-    assert json.loads(fetched(f"{serve(tournament).url}/sql.json?q={q}")[0])[1] == {"x": "ü", "y": 2.5, "z": "w"}
+    assert list(csv.reader(io.StringIO(body.decode())))[:2] == [
+        ["x", "y", "z"],
+        ['a,"b', "1.5", ""],
+    ]
+    assert json.loads(fetched(f"{serve(tournament).url}/sql.json?q={q}")[0])[1] == {
+        "x": "ü",
+        "y": 2.5,
+        "z": "w",
+    }
     (tmp_path / "r.parquet").write_bytes(fetched(f"{serve(tournament).url}/sql.parquet?q={q}")[0])
     assert duckdb.sql(f"from '{tmp_path / 'r.parquet'}'").fetchall()[1][0] == "ü"
 
 
-def test_a_query_of_another_site_waits_in_the_box_until_it_is_run(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
+def test_a_query_of_another_site_waits_in_the_box_until_it_is_run(
+    page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
+) -> None:
     url = serve(tournament).url
     # Another port of the other name of this machine is another site.
     page.route(
-        "http://elsewhere.test/", lambda route: route.fulfill(body=f'<a href="{url}/sql?q=select+42">look</a>', content_type="text/html")
+        "http://elsewhere.test/",
+        lambda route: route.fulfill(
+            body=f'<a href="{url}/sql?q=select+42">look</a>', content_type="text/html"
+        ),
     )
     page.goto("http://elsewhere.test/")
     page.get_by_role("link").click()
@@ -118,7 +136,9 @@ def test_a_query_of_another_site_waits_in_the_box_until_it_is_run(page: Page, se
     expect(page.get_by_role("cell", name="42")).to_be_visible()
 
 
-def test_a_query_is_saved_with_the_token_and_found_again(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
+def test_a_query_is_saved_with_the_token_and_found_again(
+    page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
+) -> None:
     page.goto(f"{serve(tournament).url}/sql?q=select+1")
     assert page.get_by_role("button", name="Save").count() == 0
     page.goto(serve(tournament).with_token)
@@ -154,12 +174,18 @@ def test_a_chart_is_drawn_of_what_fits_and_its_choice_stands_in_the_address(
         (("phase", "mean"), [("opening", 0.5), ("closing", 0.7)], ("bar", "phase", "mean", None)),
         (("n", "model", "rate"), [(3, "a", 0.5), (4, "b", 0.25)], ("bar", "model", "rate", None)),
         (("x", "y"), [(1, 2), (2, 3)], ("point", "x", "y", None)),
-        (("phase", "seat", "mean"), [("a", "p", 0.5), ("a", "o", 0.5), ("b", "p", 1.0)], ("bar", "phase", "mean", "seat")),
+        (
+            ("phase", "seat", "mean"),
+            [("a", "p", 0.5), ("a", "o", 0.5), ("b", "p", 1.0)],
+            ("bar", "phase", "mean", "seat"),
+        ),
         (("name",), [("a",)], None),
         (("name", "nothing"), [("a", None)], None),
     ],
 )
-def test_the_chart_is_chosen_by_the_types_of_the_columns(columns: tuple[str, ...], rows: list[tuple[object, ...]], expected: object) -> None:
+def test_the_chart_is_chosen_by_the_types_of_the_columns(
+    columns: tuple[str, ...], rows: list[tuple[object, ...]], expected: object
+) -> None:
     found = choose(QueryResult(columns, tuple(rows)), {})
     assert (found and (found.mark, found.x, found.y, found.colour)) == expected
 
@@ -173,7 +199,14 @@ def test_a_chart_that_cannot_be_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "q", ["[1,2] as a, 1 as b", "{'a':[{'b':1}]} s, 1 b", "map {[1]:2} m, 1 n", "map {date '2020-01-01':1} m", "['nan'::double] a"]
+    "q",
+    [
+        "[1,2] as a, 1 as b",
+        "{'a':[{'b':1}]} s, 1 b",
+        "map {[1]:2} m, 1 n",
+        "map {date '2020-01-01':1} m",
+        "['nan'::double] a",
+    ],
 )
 def test_nested_values_are_shown_and_drawn(tournament: Path, q: str) -> None:
     assert "1 rows" in made(tournament, q=f"select {q}")
@@ -192,7 +225,9 @@ def test_a_slow_query_holds_up_no_page_and_a_third_is_told_so(tournament: Path) 
     slow = "select sum(sin(a.range * b.range)) from range(10000000) a, range(1000000) b"
     with ThreadPoolExecutor(2) as threads, pytest.MonkeyPatch.context() as patch:
         patch.setattr("arena.web.query_worker.SLOT_WAIT_S", 0.05)
-        running = [threads.submit(query_table, tournament, slow, QueryLimits(seconds=3)) for _ in range(2)]
+        running = [
+            threads.submit(query_table, tournament, slow, QueryLimits(seconds=3)) for _ in range(2)
+        ]
         while query_worker.SLOTS._value:
             time.sleep(0.01)
         assert len(query(tournament, "from studies")) > 0
@@ -200,27 +235,40 @@ def test_a_slow_query_holds_up_no_page_and_a_third_is_told_so(tournament: Path) 
         with pytest.raises(BusyError, match="two queries are running"):
             sql(Site(tournament), "", {"q": "select 1"})
         assert all("took longer than 3 s" in str(future.exception()) for future in running)
-    assert query_table(tournament, "select [date '2020-01-01'], 1.5::decimal(9,1)", QueryLimits()).rows == (
-        ([date(2020, 1, 1)], Decimal("1.5")),
-    )
+    assert query_table(
+        tournament, "select [date '2020-01-01'], 1.5::decimal(9,1)", QueryLimits()
+    ).rows == (([date(2020, 1, 1)], Decimal("1.5")),)
 
 
 def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(tournament: Path) -> None:
     before = set(scratch().iterdir())
     with pytest.raises(StoreError, match="larger than 64 MB"):
-        query_file(tournament, "select repeat('x', 100000) from range(100000)", "csv", QueryLimits())
+        query_file(
+            tournament, "select repeat('x', 100000) from range(100000)", "csv", QueryLimits()
+        )
     assert set(scratch().iterdir()) <= before
 
 
-def test_a_fault_in_a_page_is_a_sentence_with_our_headers(tournament: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_in_a_page_is_a_sentence_with_our_headers(
+    tournament: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("arena.web.app.make_document", lambda *given: 1 / 0)
     sent: list[dict[str, Any]] = []
-    scope = {"type": "http", "method": "GET", "path": "/sql", "query_string": b"", "headers": [(b"host", b"localhost")], "root_path": ""}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/sql",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "root_path": "",
+    }
 
     async def keep(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    answering = application(tournament)(scope, AsyncMock(return_value={"type": "http.request"}), keep)
+    answering = application(tournament)(
+        scope, AsyncMock(return_value={"type": "http.request"}), keep
+    )
     # In a thread, since Playwright runs a loop in this one; the error is for the server, which prints it.
     with ThreadPoolExecutor(1) as thread, pytest.raises(ZeroDivisionError):
         thread.submit(asyncio.run, answering).result()
@@ -239,7 +287,10 @@ def test_a_result_that_does_not_say_which_rows_are_simulated_says_that(tournamen
 
 
 def test_a_picture_holds_hostile_names_as_text_and_counts_what_it_leaves_out() -> None:
-    table = QueryResult(("<b>'.[0]", "y"), (("</text><script>alert(1)</script>", 1.0), ("b", float("nan")), ("c", None)))
+    table = QueryResult(
+        ("<b>'.[0]", "y"),
+        (("</text><script>alert(1)</script>", 1.0), ("b", float("nan")), ("c", None)),
+    )
     chosen = choose(table, {})
     assert chosen is not None
     svg = draw_chart(table, chosen, simulated=True)
@@ -265,9 +316,16 @@ def test_results_of_simulated_studies_are_labelled(tournament: Path, published: 
     assert "SIMULATED" not in made(published, q="select 1").partition("Queries to start from")[0]
 
 
-def test_the_page_has_no_violations_of_accessibility(page: Page, serve: Callable[[Path], RunningViewer], tournament: Path) -> None:
+def test_the_page_has_no_violations_of_accessibility(
+    page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
+) -> None:
     page.goto(serve(tournament).with_token)
-    for q in ("", "?q=from+confidence_by_round&chart=bar", "?q=selec", "?q=select+episode,text,prompt+from+turns+limit+120"):
+    for q in (
+        "",
+        "?q=from+confidence_by_round&chart=bar",
+        "?q=selec",
+        "?q=select+episode,text,prompt+from+turns+limit+120",
+    ):
         page.goto(f"{serve(tournament).url}/sql{q}")
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()

@@ -24,7 +24,9 @@ EMPTY = '<svg xmlns="http://www.w3.org/2000/svg"/>'
 @pytest.fixture
 def plain(page: Page) -> Page:
     """A page whose figures are not drawn, for claims about what stands around them."""
-    page.route("**/figure.svg/**", lambda route: route.fulfill(body=EMPTY, content_type="image/svg+xml"))
+    page.route(
+        "**/figure.svg/**", lambda route: route.fulfill(body=EMPTY, content_type="image/svg+xml")
+    )
     return page
 
 
@@ -47,24 +49,34 @@ def test_an_empty_store_says_what_to_do(page: Page, tmp_path: Path) -> None:
 
 def test_a_study_shows_its_numbers(plain: Page, serve: Serve, published: Path) -> None:
     plain.goto(f"{serve(published).url}/study/cross_model")
-    row = plain.get_by_role("region", name="Confidence by phase").get_by_role("row", name=re.compile("closing"))
-    (mean,) = query(published, "select mean from confidence_by_round where study = 'cross_model' and phase = 'closing'").rows[0]
+    row = plain.get_by_role("region", name="Confidence by phase").get_by_role(
+        "row", name=re.compile("closing")
+    )
+    (mean,) = query(
+        published,
+        "select mean from confidence_by_round where study = 'cross_model' and phase = 'closing'",
+    ).rows[0]
     expect(row).to_contain_text(f"{100 * mean:.1f}%")
     expect(row).to_contain_text("83.3%")
 
 
-def test_the_list_begins_with_the_debate_whose_sides_are_surest(plain: Page, serve: Serve, published: Path) -> None:
+def test_the_list_begins_with_the_debate_whose_sides_are_surest(
+    plain: Page, serve: Serve, published: Path
+) -> None:
     plain.goto(f"{serve(published).url}/study/cross_model")
-    surest = (
-        "select episode from side_confidence where study = 'cross_model' and phase = 'closing' order by least(proposition, opposition) desc"
-    )
-    (lowest,) = query(published, f"select max(least(proposition, opposition)) from ({surest.replace('select episode', 'select *')})").rows[0]
+    surest = "select episode from side_confidence where study = 'cross_model' and phase = 'closing' order by least(proposition, opposition) desc"
+    (lowest,) = query(
+        published,
+        f"select max(least(proposition, opposition)) from ({surest.replace('select episode', 'select *')})",
+    ).rows[0]
     first = plain.get_by_role("region", name="List").get_by_role("row").nth(1)
     shown = [int(number) for number in re.findall(r"→ (\d+)%", first.inner_text())]
     assert min(shown) == round(100 * lowest)
 
 
-def test_filters_narrow_the_list_and_stand_in_the_address(plain: Page, serve: Serve, published: Path) -> None:
+def test_filters_narrow_the_list_and_stand_in_the_address(
+    plain: Page, serve: Serve, published: Path
+) -> None:
     plain.goto(f"{serve(published).url}/study/cross_model")
     plain.get_by_label("Model").select_option("openai/o3-mini")
     plain.get_by_label("Winner").select_option("opposition")
@@ -86,7 +98,9 @@ def test_long_lists_are_paged_on_the_server(plain: Page, serve: Serve, tournamen
 def test_a_study_of_questions_lists_its_plays(plain: Page, serve: Serve, peers: Path) -> None:
     (study,) = query(peers, "select study from studies limit 1").rows[0]
     plain.goto(f"{serve(peers).url}/study/{study}")
-    expect(plain.get_by_role("region", name="Accuracy by arm").get_by_role("row")).not_to_have_count(1)
+    expect(
+        plain.get_by_role("region", name="Accuracy by arm").get_by_role("row")
+    ).not_to_have_count(1)
     plain.get_by_label("Answer").select_option("right")
     plain.get_by_role("button", name="Show").click()
     rows = plain.get_by_role("region", name="List").get_by_role("row").all_inner_texts()[1:]
@@ -94,11 +108,22 @@ def test_a_study_of_questions_lists_its_plays(plain: Page, serve: Serve, peers: 
     assert all("✓ right" in row for row in rows)
 
 
-def test_winners_in_the_list_are_those_of_the_view(plain: Page, serve: Serve, tournament: Path) -> None:
-    winners = dict(query(tournament, "select debate, coalesce(confidence_sum, 'not judged') from outcomes").rows)
+def test_winners_in_the_list_are_those_of_the_view(
+    plain: Page, serve: Serve, tournament: Path
+) -> None:
+    winners = dict(
+        query(
+            tournament, "select debate, coalesce(confidence_sum, 'not judged') from outcomes"
+        ).rows
+    )
     plain.goto(f"{serve(tournament).url}/study/tournament")
     rows = plain.get_by_role("region", name="List").get_by_role("row").all()[1:]
-    told = {row.get_by_role("link").get_attribute("href").rpartition("/")[2]: row.get_by_role("cell").nth(4).inner_text() for row in rows}
+    told = {
+        row.get_by_role("link").get_attribute("href").rpartition("/")[2]: row.get_by_role("cell")
+        .nth(4)
+        .inner_text()
+        for row in rows
+    }
     assert len(told) == 50
     assert told == {episode: winners[episode] for episode in told}
     assert len(set(told.values())) > 1
@@ -106,9 +131,17 @@ def test_winners_in_the_list_are_those_of_the_view(plain: Page, serve: Serve, to
 
 @pytest.mark.parametrize(
     "address",
-    ["/study/none", "/study/tournament?page=99", "/study/tournament?page=0", "/study/tournament?sort=x", "/figure/tournament?figure=x"],
+    [
+        "/study/none",
+        "/study/tournament?page=99",
+        "/study/tournament?page=0",
+        "/study/tournament?sort=x",
+        "/figure/tournament?figure=x",
+    ],
 )
-def test_what_is_not_there_is_said_in_a_sentence(browser: Browser, serve: Serve, tournament: Path, address: str) -> None:
+def test_what_is_not_there_is_said_in_a_sentence(
+    browser: Browser, serve: Serve, tournament: Path, address: str
+) -> None:
     tab = browser.new_page()
     answer = tab.goto(serve(tournament).url + address)
     assert answer is not None
@@ -117,7 +150,9 @@ def test_what_is_not_there_is_said_in_a_sentence(browser: Browser, serve: Serve,
     tab.close()
 
 
-def test_studies_are_readable_without_javascript(browser: Browser, serve: Serve, tournament: Path) -> None:
+def test_studies_are_readable_without_javascript(
+    browser: Browser, serve: Serve, tournament: Path
+) -> None:
     context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(serve(tournament).url)
@@ -134,7 +169,21 @@ def test_pages_pass_axe(page: Page, serve: Serve, tournament: Path, address: str
 
 def test_a_study_that_was_stopped_is_not_followed(plain: Page, tmp_path: Path) -> None:
     db = tmp_path / "stopped.duckdb"
-    assert main(["run", str(ROOT / "experiments" / "two_llms_debate.py"), "-o", "preset=self", "--limit", "1", "--db", str(db)]) == 0
+    assert (
+        main(
+            [
+                "run",
+                str(ROOT / "experiments" / "two_llms_debate.py"),
+                "-o",
+                "preset=self",
+                "--limit",
+                "1",
+                "--db",
+                str(db),
+            ]
+        )
+        == 0
+    )
     with viewer(db) as served:
         plain.goto(f"{served.url}/study/two_llms_debate_self")
         expect(plain.locator(".facts")).to_contain_text("1 of 18")
@@ -153,7 +202,9 @@ def test_the_page_of_a_running_study_follows_it(plain: Page, tmp_path: Path) -> 
     (tmp_path / "slow.py").write_text(code)
     command = [sys.executable, "-m", "arena", "run", "slow.py", "--concurrency", "1"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    run = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         while not (tmp_path / "arena.duckdb").exists():
             assert run.poll() is None
@@ -167,12 +218,17 @@ def test_the_page_of_a_running_study_follows_it(plain: Page, tmp_path: Path) -> 
         run.wait(10)
 
 
-def test_three_clicks_lead_from_the_first_page_to_the_debate_that_drives_the_finding(page: Page, serve: Serve, tournament: Path) -> None:
+def test_three_clicks_lead_from_the_first_page_to_the_debate_that_drives_the_finding(
+    page: Page, serve: Serve, tournament: Path
+) -> None:
     page.goto(serve(tournament).with_token)
     page.get_by_role("link", name="tournament", exact=True).click()
     pictures = page.get_by_role("img").all()
     assert len(pictures) == 7
-    assert all(picture.evaluate("one => one.decode().then(() => one.naturalWidth)") > 100 for picture in pictures)
+    assert all(
+        picture.evaluate("one => one.decode().then(() => one.naturalWidth)") > 100
+        for picture in pictures
+    )
     page.get_by_role("link", name="Both sides at once", exact=True).click()
     page.locator(".drawing a").first.click(force=True)
     assert "/debate/" in page.url
@@ -181,7 +237,10 @@ def test_three_clicks_lead_from_the_first_page_to_the_debate_that_drives_the_fin
 
 def test_a_figure_shows_the_numbers_of_its_sql(page: Page, serve: Serve, tournament: Path) -> None:
     page.goto(f"{serve(tournament).url}/figure/tournament?figure=confidence")
-    (mean,) = query(tournament, "select mean from confidence_by_round where study = 'tournament' and phase = 'closing'").rows[0]
+    (mean,) = query(
+        tournament,
+        "select mean from confidence_by_round where study = 'tournament' and phase = 'closing'",
+    ).rows[0]
     expect(page.locator(".drawing svg")).to_contain_text(f"{100 * mean:.1f}")
     expect(page.get_by_role("region", name="The numbers behind it")).to_contain_text(f"{mean:.4f}")
     page.get_by_text("SQL", exact=True).last.click()

@@ -21,26 +21,73 @@ Rows = list[tuple[str, dict[str, Any]]]
 def write_store(path: Path, rows: Rows) -> Path:
     """A store that holds these rows."""
     database.create(path)
-    write_journal(database.journal_folder(path) / "rows.jsonl", [line(table, row) for table, row in rows])
+    write_journal(
+        database.journal_folder(path) / "rows.jsonl", [line(table, row) for table, row in rows]
+    )
     database.fold(path)
     return path
 
 
-def play(episode: str, kind: str, seats: dict[str, str], *, study: str = "s", text: str = "Words.", status: str | None = "done") -> Rows:
+def play(
+    episode: str,
+    kind: str,
+    seats: dict[str, str],
+    *,
+    study: str = "s",
+    text: str = "Words.",
+    status: str | None = "done",
+) -> Rows:
     """The rows of an episode without its turns; `seats` are models by seat, `status` None leaves it open."""
     subject = {"subject": f"about {episode}", "kind": kind, "text": text}
-    rows: Rows = [("runs", {"run": study, "study": study, "origin": "played", "simulated": False, "started_at": NOW}), ("subjects", subject)]
-    rows.append(("plays", {"episode": episode, "study": study, "arm": "a", "protocol": "p", "subject": subject["subject"], "repeat": 0}))
-    rows += [("seats", {"episode": episode, "seat": seat, "agent": model, "model": model}) for seat, model in seats.items()]
+    rows: Rows = [
+        (
+            "runs",
+            {
+                "run": study,
+                "study": study,
+                "origin": "played",
+                "simulated": False,
+                "started_at": NOW,
+            },
+        ),
+        ("subjects", subject),
+    ]
+    rows.append(
+        (
+            "plays",
+            {
+                "episode": episode,
+                "study": study,
+                "arm": "a",
+                "protocol": "p",
+                "subject": subject["subject"],
+                "repeat": 0,
+            },
+        )
+    )
+    rows += [
+        ("seats", {"episode": episode, "seat": seat, "agent": model, "model": model})
+        for seat, model in seats.items()
+    ]
     if status:
-        failed = {"error_kind": "Refused", "error": "the policy refused it"} if status == "failed" else {}
+        failed = (
+            {"error_kind": "Refused", "error": "the policy refused it"}
+            if status == "failed"
+            else {}
+        )
         rows.append(("statuses", {"episode": episode, "status": status, "ended_at": NOW, **failed}))
     return rows
 
 
 def turn(episode: str, seat: str, step: int, **columns: object) -> tuple[str, dict[str, Any]]:
     """The row of a turn."""
-    plain = {"phase": "opening", "round": step, "public": "Said.", "confidence_status": "not asked", "text": "Raw."}
+    plain = {
+        "phase": "opening",
+        "round": step,
+        "public": "Said.",
+        "confidence_status": "not asked",
+        "text": "Raw.",
+    }
     return "turns", {"episode": episode, "seat": seat, "step": step, **plain, **columns}
 
 

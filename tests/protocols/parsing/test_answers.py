@@ -206,6 +206,11 @@ def test_any_text_is_read_without_fail(text: str) -> None:
     assert extract_boxed(text) != ""
 
 
-@pytest.mark.parametrize(("said", "found"), [("\\boxed{Mercury}", "Mercury"), ("\\boxed{4}", "4"), ("\\boxed{D}", None), ("Mercury", None)])
-def test_the_text_of_an_option_in_the_box_is_an_answer_and_a_letter_that_there_is_not_is_none(said: str, found: str | None) -> None:
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [("\\boxed{Mercury}", "Mercury"), ("\\boxed{4}", "4"), ("\\boxed{D}", None), ("Mercury", None)],
+)
+def test_the_text_of_an_option_in_the_box_is_an_answer_and_a_letter_that_there_is_not_is_none(
+    said: str, found: str | None
+) -> None:
     assert answer(said, letters="ABC").answer == found

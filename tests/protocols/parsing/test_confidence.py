@@ -98,7 +98,9 @@ def test_what_is_ambiguous_or_impossible_is_missing_with_its_reason(text: str, r
         ("G1: 57\nP1: 0.6\nG3: 1\nP3: 0.1", [("57", 0.6)]),
     ],
 )
-def test_guesses_are_read_with_their_probabilities(text: str, found: list[tuple[str, float]]) -> None:
+def test_guesses_are_read_with_their_probabilities(
+    text: str, found: list[tuple[str, float]]
+) -> None:
     assert [(guess.answer, guess.probability) for guess in guesses(text)] == found
 
 
@@ -115,20 +117,37 @@ def test_guesses_are_read_with_their_probabilities(text: str, found: list[tuple[
         ("Nothing.", "no guess"),
     ],
 )
-def test_a_probability_that_cannot_be_told_is_missing_with_its_reason(text: str, reason: str) -> None:
+def test_a_probability_that_cannot_be_told_is_missing_with_its_reason(
+    text: str, reason: str
+) -> None:
     reading = top_guess(text)
-    assert (reading.confidence, reading.confidence_status, reading.reask) == (None, reason, ASK_GUESSES)
+    assert (reading.confidence, reading.confidence_status, reading.reask) == (
+        None,
+        reason,
+        ASK_GUESSES,
+    )
 
 
 def test_guesses_among_options_are_letters() -> None:
-    found = guesses("G1: (B)\nP1: 0.6\nG2: C) forty\nP2: 0.2\nG3: E\nP3: 0.1\nG4: forty\nP4: 0.1", letters="ABCD")
+    found = guesses(
+        "G1: (B)\nP1: 0.6\nG2: C) forty\nP2: 0.2\nG3: E\nP3: 0.1\nG4: forty\nP4: 0.1",
+        letters="ABCD",
+    )
     assert [guess.answer for guess in found] == ["B", "C", None, None]
 
 
 def test_two_first_guesses_are_none_and_probabilities_above_one_are_flagged() -> None:
-    assert (top_guess("G1: 57\nG1: 58\nP1: 0.6").answer, top_guess("G1: 57\nG1: 58\nP1: 0.6").flags) == (None, ("no guess",))
+    assert (
+        top_guess("G1: 57\nG1: 58\nP1: 0.6").answer,
+        top_guess("G1: 57\nG1: 58\nP1: 0.6").flags,
+    ) == (None, ("no guess",))
     reading = top_guess("G1: 57\nP1: 0.9\nG2: 58\nP2: 0.8")
-    assert (reading.answer, reading.confidence, reading.flags, reading.reask) == ("57", 0.9, ("probabilities above 1",), None)
+    assert (reading.answer, reading.confidence, reading.flags, reading.reask) == (
+        "57",
+        0.9,
+        ("probabilities above 1",),
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,7 +170,11 @@ def test_the_confidence_of_steps_is_the_one_of_the_whole_or_their_product() -> N
     assert answer_and_steps(text).confidence == 0.75
     assert answer_and_steps(text, score="product").confidence == pytest.approx(0.72)
     missing = answer_and_steps("\\boxed{5}\nOverall confidence: 75%", score="product")
-    assert (missing.answer, missing.confidence, missing.confidence_status) == ("5", None, "no steps")
+    assert (missing.answer, missing.confidence, missing.confidence_status) == (
+        "5",
+        None,
+        "no steps",
+    )
     assert "Confidence of step 1" in str(missing.reask)
 
 
@@ -166,7 +189,9 @@ def test_the_confidence_of_steps_is_the_one_of_the_whole_or_their_product() -> N
         ("", None, None, ASK_ANSWER_AND_CONFIDENCE),
     ],
 )
-def test_what_could_not_be_read_is_asked_for_once_more(text: str, answer: str | None, confidence: float | None, reask: str | None) -> None:
+def test_what_could_not_be_read_is_asked_for_once_more(
+    text: str, answer: str | None, confidence: float | None, reask: str | None
+) -> None:
     reading = answer_and_confidence(text)
     assert (reading.answer, reading.confidence, reading.reask) == (answer, confidence, reask)
 
@@ -174,15 +199,23 @@ def test_what_could_not_be_read_is_asked_for_once_more(text: str, answer: str | 
 def test_a_letter_is_read_where_there_are_options() -> None:
     reading = answer_and_confidence("Answer: (B)\nConfidence: 85%", letters="ABCD")
     assert (reading.answer, reading.confidence) == ("B", 0.85)
-    assert answer_and_confidence("\\boxed{42}\nConfidence: 85%", letters="ABCD").flags == ("no letter",)
+    assert answer_and_confidence("\\boxed{42}\nConfidence: 85%", letters="ABCD").flags == (
+        "no letter",
+    )
 
 
-@pytest.mark.parametrize(("text", "said"), [("True", "True"), (" false. ", "False"), ("(True)", "True"), ("Perhaps", None), ("", None)])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("True", "True"), (" false. ", "False"), ("(True)", "True"), ("Perhaps", None), ("", None)],
+)
 def test_true_and_false_are_read_as_one_word(text: str, said: str | None) -> None:
     assert true_or_false(text).answer == said
 
 
-@pytest.mark.parametrize("prompt", [VANILLA, CHAIN, MULTI_STEP, PROBE, ASK_ANSWER_AND_CONFIDENCE, ASK_CONFIDENCE, CLOSING])
+@pytest.mark.parametrize(
+    "prompt",
+    [VANILLA, CHAIN, MULTI_STEP, PROBE, ASK_ANSWER_AND_CONFIDENCE, ASK_CONFIDENCE, CLOSING],
+)
 def test_a_reply_that_repeats_its_instructions_states_nothing(prompt: str) -> None:
     reading = answer_and_confidence(prompt)
     assert (reading.answer, reading.confidence) == (None, None)
@@ -190,7 +223,25 @@ def test_a_reply_that_repeats_its_instructions_states_nothing(prompt: str) -> No
 
 
 PIECES = st.lists(
-    st.sampled_from(["Confidence", "confidence of step 1", ":", "85", "0.6", "%", "G1", "P1", "\n", " ", "\\boxed{", "}", "-", "<think>", "*"]),
+    st.sampled_from(
+        [
+            "Confidence",
+            "confidence of step 1",
+            ":",
+            "85",
+            "0.6",
+            "%",
+            "G1",
+            "P1",
+            "\n",
+            " ",
+            "\\boxed{",
+            "}",
+            "-",
+            "<think>",
+            "*",
+        ]
+    ),
     max_size=30,
 )
 
@@ -198,14 +249,31 @@ PIECES = st.lists(
 @given(PIECES.map("".join) | st.text(max_size=60))
 @settings(max_examples=300)
 def test_whatever_is_said_a_confidence_is_in_range_or_missing_with_a_reason(text: str) -> None:
-    for read in (answer_and_confidence, answer_and_steps, top_guess, confidence_only, true_or_false):
+    for read in (
+        answer_and_confidence,
+        answer_and_steps,
+        top_guess,
+        confidence_only,
+        true_or_false,
+    ):
         reading = read(text)
         assert reading.confidence is None or 0 <= reading.confidence <= 1
         assert (reading.confidence_status == "read") == (reading.confidence is not None)
 
 
 @pytest.mark.parametrize(
-    "piece", ["Confidence: ", "confidence ", "*", "G1: ", "P1: 0.", "Confidence (", "Confidence of step 1: 1", "\n>- *", "1 "]
+    "piece",
+    [
+        "Confidence: ",
+        "confidence ",
+        "*",
+        "G1: ",
+        "P1: 0.",
+        "Confidence (",
+        "Confidence of step 1: 1",
+        "\n>- *",
+        "1 ",
+    ],
 )
 def test_hostile_text_costs_little(piece: str) -> None:
     text = piece * (200_000 // len(piece))

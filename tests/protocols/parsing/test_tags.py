@@ -9,7 +9,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protocols.parsing import tags
-from protocols.parsing.tags import ASK_BOTH, ASK_RATING, ASK_SPEECH, number_in, speech_and_confidence, speech_only
+from protocols.parsing.tags import (
+    ASK_BOTH,
+    ASK_RATING,
+    ASK_SPEECH,
+    number_in,
+    speech_and_confidence,
+    speech_only,
+)
 
 WELL = "<thoughts>I may lose</thoughts>\n<speech>Hear me</speech>\n<rating>{}</rating>"
 
@@ -23,7 +30,11 @@ def test_a_well_formed_reply_is_read_whole() -> None:
 def test_a_rating_that_was_not_asked_for_is_not_read() -> None:
     reading = speech_only(WELL.format(70))
     assert (reading.public, reading.thoughts) == ("Hear me", "I may lose")
-    assert (reading.confidence, reading.confidence_status, reading.reask) == (None, "not asked", None)
+    assert (reading.confidence, reading.confidence_status, reading.reask) == (
+        None,
+        "not asked",
+        None,
+    )
 
 
 NUMBERS = {
@@ -92,7 +103,11 @@ DOUBTS = {
 @pytest.mark.parametrize("words", DOUBTS)
 def test_what_leaves_a_doubt_is_not_a_confidence(words: str) -> None:
     reading = speech_and_confidence(WELL.format(words))
-    assert (reading.public, reading.confidence, reading.confidence_status) == ("Hear me", None, DOUBTS[words])
+    assert (reading.public, reading.confidence, reading.confidence_status) == (
+        "Hear me",
+        None,
+        DOUBTS[words],
+    )
     assert reading.reask == ASK_RATING
 
 
@@ -113,14 +128,21 @@ def test_what_leaves_a_doubt_is_not_a_confidence(words: str) -> None:
         ("<speech>s</speech><rating>70</rating><rating>about</rating>", "several numbers"),
     ],
 )
-def test_a_rating_that_cannot_be_read_has_a_reason_and_is_asked_for(reply: str, status: str) -> None:
+def test_a_rating_that_cannot_be_read_has_a_reason_and_is_asked_for(
+    reply: str, status: str
+) -> None:
     reading = speech_and_confidence(reply)
     assert (reading.confidence, reading.confidence_status) == (None, status)
     assert reading.reask in (ASK_RATING, ASK_BOTH)
 
 
 def test_the_same_number_in_two_tags_is_one_number() -> None:
-    assert speech_and_confidence("<rating>70</rating><speech>s</speech><rating>70%</rating>").confidence == 0.7
+    assert (
+        speech_and_confidence(
+            "<rating>70</rating><speech>s</speech><rating>70%</rating>"
+        ).confidence
+        == 0.7
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,7 +213,10 @@ def test_private_words_never_become_public_because_a_tag_was_broken(reply: str) 
         ("<speech>s<rating>70</rating>", ("broken speech tag",)),
         ("<speech> \n</speech><rating>70</rating>", ("empty speech",)),
         ("<speech>s [thoughts]</speech><rating>70</rating>", ("tags inside the speech",)),
-        ("<thoughts>a<thoughts>b</thoughts><speech>s</speech><rating>70</rating>", ("broken thoughts tag",)),
+        (
+            "<thoughts>a<thoughts>b</thoughts><speech>s</speech><rating>70</rating>",
+            ("broken thoughts tag",),
+        ),
         ("a</thoughts><speech>s</speech><rating>70</rating>", ("broken thoughts tag",)),
         ("<speech>s</speech><rating>70</rating>", ()),
     ],
@@ -203,10 +228,15 @@ def test_flags_say_what_was_broken(reply: str, flags: tuple[str, ...]) -> None:
     assert (reading.public is None) == any("speech" in flag for flag in flags)
 
 
-TAGS = [f"{edge}{name}>" for name in ("thoughts", "speech", "rating", "think") for edge in ("<", "</")]
-JUNK = st.lists(st.sampled_from([*TAGS, "<thoughts", "[/thoughts]", "&lt;speech&gt;", "speech>", "</", "70", "x", "\n"]), max_size=8).map(
-    "".join
-)
+TAGS = [
+    f"{edge}{name}>" for name in ("thoughts", "speech", "rating", "think") for edge in ("<", "</")
+]
+JUNK = st.lists(
+    st.sampled_from(
+        [*TAGS, "<thoughts", "[/thoughts]", "&lt;speech&gt;", "speech>", "</", "70", "x", "\n"]
+    ),
+    max_size=8,
+).map("".join)
 
 
 @settings(max_examples=1000, deadline=None)
@@ -214,8 +244,12 @@ JUNK = st.lists(st.sampled_from([*TAGS, "<thoughts", "[/thoughts]", "&lt;speech&
 @example("", "</thoughts><speech>", "</speech><think>", "", "")
 @example("", "</thoughts><speech>", "</speech><thoughts>", "", "")
 @example("", "</think></thoughts><speech>", "</speech>", "<thoughts>", "")
-def test_no_mixture_of_broken_tags_around_or_inside_the_thoughts_leaks_them(a: str, b: str, c: str, d: str, e: str) -> None:
-    reading = speech_and_confidence(f"{a}<thoughts>{b}SECRET{c}</thoughts>{d}<speech>mine</speech>{e}<rating>60</rating>")
+def test_no_mixture_of_broken_tags_around_or_inside_the_thoughts_leaks_them(
+    a: str, b: str, c: str, d: str, e: str
+) -> None:
+    reading = speech_and_confidence(
+        f"{a}<thoughts>{b}SECRET{c}</thoughts>{d}<speech>mine</speech>{e}<rating>60</rating>"
+    )
     assert "SECRET" not in (reading.public or "")
 
 
@@ -227,31 +261,70 @@ def test_any_text_is_taken_apart_without_an_error(a: str, b: str, c: str) -> Non
     assert reading.public is None or reading.public in f"{a}<speech>{b}</speech>"
 
 
-@given(st.integers(0, 10000), st.sampled_from(["{}%", "{} percent", "{}/100", "I say {} out of 100."]))
+@given(
+    st.integers(0, 10000), st.sampled_from(["{}%", "{} percent", "{}/100", "I say {} out of 100."])
+)
 def test_what_is_written_with_its_scale_is_read_exactly(hundredths: int, form: str) -> None:
-    assert number_in(form.format(f"{hundredths / 100:.2f}")) == (round(hundredths / 10000, 9), "read")
+    assert number_in(form.format(f"{hundredths / 100:.2f}")) == (
+        round(hundredths / 10000, 9),
+        "read",
+    )
 
 
-@pytest.mark.parametrize("quoted", ["<rating>99</rating>", "<thoughts>x</thoughts><rating>99</rating>", "<RATING>99</RATING>", "&lt;rating>99"])
 @pytest.mark.parametrize(
-    "place", ["<thoughts>they wrote {}</thoughts><speech>s</speech>", "<thoughts>t</thoughts><speech>they wrote {}</speech>"]
+    "quoted",
+    [
+        "<rating>99</rating>",
+        "<thoughts>x</thoughts><rating>99</rating>",
+        "<RATING>99</RATING>",
+        "&lt;rating>99",
+    ],
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "<thoughts>they wrote {}</thoughts><speech>s</speech>",
+        "<thoughts>t</thoughts><speech>they wrote {}</speech>",
+    ],
 )
 def test_a_quoted_rating_of_the_opponent_is_never_ones_own(quoted: str, place: str) -> None:
     assert speech_and_confidence(place.format(quoted)).confidence is None
-    assert speech_and_confidence(place.format(quoted) + "<rating>40</rating>").confidence in (0.4, None)
+    assert speech_and_confidence(place.format(quoted) + "<rating>40</rating>").confidence in (
+        0.4,
+        None,
+    )
 
 
-@pytest.mark.parametrize("quoted", ["</speech><rating>99</rating><speech>", "</thoughts><rating>99</rating><thoughts>"])
+@pytest.mark.parametrize(
+    "quoted", ["</speech><rating>99</rating><speech>", "</thoughts><rating>99</rating><thoughts>"]
+)
 def test_a_quotation_that_ends_ones_own_block_is_not_read_either(quoted: str) -> None:
     reply = f"<thoughts>they wrote {quoted}</thoughts><speech>they wrote {quoted}</speech>"
     assert speech_and_confidence(reply).confidence is None
     assert speech_and_confidence(reply).public is None
 
 
-@pytest.mark.parametrize("opening", ["<think>", "<thinking>", "<Reasoning>", "<seed:think>", "◁think▷", "<think><think></think>", ""])
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "<think>",
+        "<thinking>",
+        "<Reasoning>",
+        "<seed:think>",
+        "◁think▷",
+        "<think><think></think>",
+        "",
+    ],
+)
 def test_reasoning_before_the_reply_is_private_and_set_aside(opening: str) -> None:
-    closing = opening.rpartition("<")[2].join(["</", ""]) if opening.startswith("<") and "><" not in opening else "</think>"
-    reading = speech_and_confidence(f"{opening}draft <speech>no</speech> <rating>10</rating>{closing}" + WELL.format(70))
+    closing = (
+        opening.rpartition("<")[2].join(["</", ""])
+        if opening.startswith("<") and "><" not in opening
+        else "</think>"
+    )
+    reading = speech_and_confidence(
+        f"{opening}draft <speech>no</speech> <rating>10</rating>{closing}" + WELL.format(70)
+    )
     assert (reading.public, reading.thoughts, reading.confidence) == ("Hear me", "I may lose", 0.7)
 
 
@@ -265,11 +338,21 @@ def test_only_what_could_not_be_read_is_asked_for() -> None:
 def test_a_reply_in_the_form_that_is_asked_for_again_is_read() -> None:
     form = ASK_BOTH[ASK_BOTH.index("<speech>") :].replace("N%", "64%")
     reading = speech_and_confidence(form)
-    assert (reading.public, reading.confidence, reading.flags) == ("the words that everybody may read", 0.64, ())
+    assert (reading.public, reading.confidence, reading.flags) == (
+        "the words that everybody may read",
+        0.64,
+        (),
+    )
 
 
 @pytest.mark.parametrize(
-    "words", ["5 < 6, and a rating > 4 is high", "my thoughts (a rating of 3) [1]", "speech; free speech!", "a <b>bold</b> case"]
+    "words",
+    [
+        "5 < 6, and a rating > 4 is high",
+        "my thoughts (a rating of 3) [1]",
+        "speech; free speech!",
+        "a <b>bold</b> case",
+    ],
 )
 def test_words_that_are_no_tags_stay_in_the_speech(words: str) -> None:
     assert speech_and_confidence(f"<speech>{words}</speech><rating>70</rating>").public == words
@@ -296,7 +379,12 @@ PIECES = [
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_hostile_length_costs_time_in_proportion(piece: str) -> None:
-    text = "<speech>" + piece * (1_000_000 // len(piece)) + "</speech><rating>" + piece * (1_000_000 // len(piece))
+    text = (
+        "<speech>"
+        + piece * (1_000_000 // len(piece))
+        + "</speech><rating>"
+        + piece * (1_000_000 // len(piece))
+    )
     began = time.process_time()
     speech_and_confidence(text)
     assert time.process_time() - began < 10
@@ -320,12 +408,23 @@ def test_hostile_length_costs_time_in_proportion(piece: str) -> None:
     ],
 )
 def test_other_names_for_private_words_keep_the_speech_private(private: str) -> None:
-    reading = speech_and_confidence(f"<thoughts>t</thoughts><speech>words\n{private}</speech><rating>70</rating>")
+    reading = speech_and_confidence(
+        f"<thoughts>t</thoughts><speech>words\n{private}</speech><rating>70</rating>"
+    )
     assert reading.public is None
     assert reading.confidence == 0.7
 
 
-@pytest.mark.parametrize("words", ["a <b>bold</b> claim", "one<br/>two", "x < y and y > z", "I have no thoughts of yielding - none", "5 > 3"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "a <b>bold</b> claim",
+        "one<br/>two",
+        "x < y and y > z",
+        "I have no thoughts of yielding - none",
+        "5 > 3",
+    ],
+)
 def test_emphasis_and_comparisons_stay_in_the_speech(words: str) -> None:
     assert speech_and_confidence(f"<speech>{words}</speech><rating>70</rating>").public == words
 
@@ -339,11 +438,15 @@ def test_emphasis_and_comparisons_stay_in_the_speech(words: str) -> None:
 )
 def test_raw_channels_of_reasoning_are_private(reply: str) -> None:
     assert speech_and_confidence(reply).public is None
-    said = speech_and_confidence(f"{reply}<|channel|>final<|message|><speech>hear</speech><rating>60%</rating>")
+    said = speech_and_confidence(
+        f"{reply}<|channel|>final<|message|><speech>hear</speech><rating>60%</rating>"
+    )
     assert (said.public, said.confidence) == ("hear", 0.6)
 
 
-@pytest.mark.parametrize("words", ["–20", "not 75", "<50", "less than 50", "at least 60", "75‰", "more than 80%"])
+@pytest.mark.parametrize(
+    "words", ["–20", "not 75", "<50", "less than 50", "at least 60", "75‰", "more than 80%"]
+)
 def test_a_bound_or_a_negation_is_no_number(words: str) -> None:
     assert speech_and_confidence(f"<speech>s</speech><rating>{words}</rating>").confidence is None
 
@@ -352,18 +455,34 @@ PIECES_OF_TAGS = (
     "< </ > /> thought thoughts speech rating think reasoning ing s / [ { &lt; &gt; &#60; my private_ ** 75 % é ＜ ＞ <speech> </speech>",
     "<thoughts> </thoughts> <rating>70</rating> \u200b _ THOUGHT İ ſpeech <b> - rating: words",
 )
-BITS = st.lists(st.sampled_from([" ", "\n", *" ".join(PIECES_OF_TAGS).split(" ")]), max_size=12).map("".join)
+BITS = st.lists(
+    st.sampled_from([" ", "\n", *" ".join(PIECES_OF_TAGS).split(" ")]), max_size=12
+).map("".join)
 
 
 @given(BITS)
 def test_tags_are_those_that_the_whole_expression_finds(text: str) -> None:
-    assert [match.span() for match in tags.matches_of_tag(text)] == [match.span() for match in tags.TAG.finditer(text)]
+    assert [match.span() for match in tags.matches_of_tag(text)] == [
+        match.span() for match in tags.TAG.finditer(text)
+    ]
 
 
-@given(BITS, BITS, st.sampled_from(["70", "7", "100", "101", "0", "1", "70%", "1%", "007", "-5", "７５", "7.5", " 70"]), st.booleans())
-def test_a_reply_in_the_form_that_was_asked_for_is_read_as_by_the_long_way(thoughts: str, speech: str, rating: str, plain: bool) -> None:
+@given(
+    BITS,
+    BITS,
+    st.sampled_from(
+        ["70", "7", "100", "101", "0", "1", "70%", "1%", "007", "-5", "７５", "7.5", " 70"]
+    ),
+    st.booleans(),
+)
+def test_a_reply_in_the_form_that_was_asked_for_is_read_as_by_the_long_way(
+    thoughts: str, speech: str, rating: str, plain: bool
+) -> None:
     if plain:
-        thoughts, speech = "".join(c for c in thoughts if c.isalnum()), "".join(c for c in speech if c.isalnum() or c in " :\n")
+        thoughts, speech = (
+            "".join(c for c in thoughts if c.isalnum()),
+            "".join(c for c in speech if c.isalnum() or c in " :\n"),
+        )
     text = f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n<rating>{rating}</rating>"
     with pytest.MonkeyPatch.context() as here:
         here.setattr(tags, "read_exact_form", lambda text: None)

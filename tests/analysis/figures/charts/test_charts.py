@@ -12,7 +12,19 @@ import numpy as np
 import pytest
 
 from analysis.figures.charts import answers, debates
-from analysis.figures.charts.style import COLOURS, DASHES, GRAMMAR, SHAPES, ChartTitle, cut, debate_link, distinct_names, png, short_names, svg
+from analysis.figures.charts.style import (
+    COLOURS,
+    DASHES,
+    GRAMMAR,
+    SHAPES,
+    ChartTitle,
+    cut,
+    debate_link,
+    distinct_names,
+    png,
+    short_names,
+    svg,
+)
 
 HOSTILE = "<script>alert(1)</script>&\"'\u202e\u2066\x00"
 WORDS = ChartTitle("How sure", ("a study",))
@@ -24,7 +36,14 @@ ESTIMATES = [
 
 def phase(name: str, mean: float, group: str = "") -> dict[str, Any]:
     """A row of confidence."""
-    return {"phase": name, "mean": mean, "ci_low": mean - 0.05, "ci_high": mean + 0.05, "n": 12, "group": group}
+    return {
+        "phase": name,
+        "mean": mean,
+        "ci_low": mean - 0.05,
+        "ci_high": mean + 0.05,
+        "n": 12,
+        "group": group,
+    }
 
 
 def lines(debaters: int, group: str = "") -> list[dict[str, Any]]:
@@ -51,7 +70,10 @@ def marks(spec: Any, kind: str) -> Iterator[dict[str, Any]]:
 
 def texts(picture: str) -> list[str]:
     """All words in a picture."""
-    return [element.text or "" for element in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
+    return [
+        element.text or ""
+        for element in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")
+    ]
 
 
 SIDES = [
@@ -62,15 +84,36 @@ SIDES = [
 ]
 
 
-ARM = {"ci_low": 0.4, "ci_high": 0.6, "tokens_out": 50.0, "tokens_out_ci_low": 40.0, "tokens_out_ci_high": None}
-BINS = [{"group": group, "confidence": 0.7, "share": 0.5, "ci_low": -0.1, "ci_high": 1.1, "n": 9, "up_to": 0.7} for group in "ab"]
+ARM = {
+    "ci_low": 0.4,
+    "ci_high": 0.6,
+    "tokens_out": 50.0,
+    "tokens_out_ci_low": 40.0,
+    "tokens_out_ci_high": None,
+}
+BINS = [
+    {
+        "group": group,
+        "confidence": 0.7,
+        "share": 0.5,
+        "ci_low": -0.1,
+        "ci_high": 1.1,
+        "n": 9,
+        "up_to": 0.7,
+    }
+    for group in "ab"
+]
 LINKED = [line | {"href": debate_link("e")} for line in lines(3, "proposition")]
 SPREAD = {"phase": "closing", "proposition": 0.6, "opposition": 0.7, "href": debate_link("e")}
 CHARTS = {
     "confidence": debates.confidence_chart(SIDES[:2], LINKED, WORDS),
     "confidence_by_side": debates.confidence_by_side_chart(SIDES, LINKED, WORDS),
-    "confidence_by_model": debates.confidence_by_model_chart(SIDES, LINKED, WORDS, phases=["opening", "closing"]),
-    "both_sides": debates.both_sides_chart([{"phase": "closing", "above_50": 1, "debates": 1}], [SPREAD], WORDS),
+    "confidence_by_model": debates.confidence_by_model_chart(
+        SIDES, LINKED, WORDS, phases=["opening", "closing"]
+    ),
+    "both_sides": debates.both_sides_chart(
+        [{"phase": "closing", "above_50": 1, "debates": 1}], [SPREAD], WORDS
+    ),
     "estimates": debates.estimates_chart(ESTIMATES, WORDS, axis="points", zero=0, domain=(0, 100)),
     "reliability": answers.reliability_chart(BINS[:1], WORDS, y_title="won"),
     "reliability of groups": answers.reliability_chart(BINS, WORDS, y_title="won"),
@@ -83,7 +126,9 @@ CHARTS = {
 def test_every_kind_of_chart_is_valid_vega_lite(name: str) -> None:
     import altair
 
-    altair.Chart.from_dict(CHARTS[name])  # raises where an entry is unknown, or its value none that it can have
+    altair.Chart.from_dict(
+        CHARTS[name]
+    )  # raises where an entry is unknown, or its value none that it can have
     assert ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2]) == GRAMMAR
 
 
@@ -96,7 +141,11 @@ def test_lines_of_two_groups_differ_in_colour_shape_and_dash() -> None:
     spec = debates.confidence_by_side_chart(SIDES, lines(3), WORDS)
     means = [mark for mark in marks(spec, "line") if "strokeDash" in mark]
     points = list(marks(spec, "point"))
-    assert len({mark["color"] for mark in means}) == len({tuple(mark["strokeDash"]) for mark in means}) == 2
+    assert (
+        len({mark["color"] for mark in means})
+        == len({tuple(mark["strokeDash"]) for mark in means})
+        == 2
+    )
     assert [point["shape"] for point in points] == list(SHAPES[:2])
 
 
@@ -112,7 +161,15 @@ def test_names_at_the_ends_of_lines_do_not_lie_on_each_other() -> None:
 
 def test_many_single_debaters_are_paler_than_few() -> None:
     pale, strong = (
-        next(mark["strokeOpacity"] for mark in marks(debates.confidence_chart([phase("opening", 0.6), phase("closing", 0.7)], lines(n), WORDS), "line"))
+        next(
+            mark["strokeOpacity"]
+            for mark in marks(
+                debates.confidence_chart(
+                    [phase("opening", 0.6), phase("closing", 0.7)], lines(n), WORDS
+                ),
+                "line",
+            )
+        )
         for n in (300, 3)
     )
     assert pale < strong
@@ -126,13 +183,20 @@ def test_a_single_phase_shows_debaters_as_ticks() -> None:
 
 def test_an_estimate_without_an_interval_is_a_point_without_a_bar() -> None:
     picture = svg(debates.estimates_chart(ESTIMATES, WORDS, axis="points", zero=0))
-    bars = [line for line in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}line") if line.get("stroke") == debates.BLUE]
+    bars = [
+        line
+        for line in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}line")
+        if line.get("stroke") == debates.BLUE
+    ]
     assert len(bars) == 1
     assert {"a", "b", "n = 1", "n = 2"} <= set(texts(picture))
 
 
 def test_arms_of_the_same_tokens_are_moved_apart_with_their_intervals() -> None:
-    rows = [{"tokens_out": tokens, "tokens_out_ci_low": tokens - 5, "tokens_out_ci_high": None} for tokens in (100.0, 100.0, 300.0)]
+    rows = [
+        {"tokens_out": tokens, "tokens_out_ci_low": tokens - 5, "tokens_out_ci_high": None}
+        for tokens in (100.0, 100.0, 300.0)
+    ]
     placed = answers.side_by_side(rows, np.asarray, np.asarray)
     assert placed[1]["at"] - placed[0]["at"] == pytest.approx(answers.NEAR * 200)
     assert [row["at"] - row["from"] for row in placed] == pytest.approx([5, 5, 5])
@@ -142,9 +206,12 @@ def test_arms_of_the_same_tokens_are_moved_apart_with_their_intervals() -> None:
 def test_tokens_over_orders_of_magnitude_lie_on_a_scale_of_powers() -> None:
     def scale(most: float) -> str:
         rows = [
-            {"name": name, "accuracy": 0.5, "ci_low": 0.4, "ci_high": 0.6, "tokens_out": tokens} for name, tokens in (("a", 50.0), ("b", most))
+            {"name": name, "accuracy": 0.5, "ci_low": 0.4, "ci_high": 0.6, "tokens_out": tokens}
+            for name, tokens in (("a", 50.0), ("b", most))
         ]
-        spec = answers.accuracy_chart([row | {"tokens_out_ci_low": None, "tokens_out_ci_high": None} for row in rows], WORDS)
+        spec = answers.accuracy_chart(
+            [row | {"tokens_out_ci_low": None, "tokens_out_ci_high": None} for row in rows], WORDS
+        )
         return str(spec["layer"][0]["encoding"]["x"]["scale"]["type"])
 
     assert (scale(100.0), scale(5000.0)) == ("linear", "log")
@@ -164,32 +231,64 @@ def test_more_arms_than_colours_still_differ() -> None:
         for n in range(14)
     ]
     encoding = answers.accuracy_chart(rows, WORDS)["layer"][2]["encoding"]
-    looks = list(zip(encoding["color"]["scale"]["range"], encoding["shape"]["scale"]["range"], strict=True))
+    looks = list(
+        zip(encoding["color"]["scale"]["range"], encoding["shape"]["scale"]["range"], strict=True)
+    )
     assert len(set(looks)) == 14
 
 
 def test_hostile_names_give_valid_and_inert_pictures() -> None:
-    chart = debates.estimates_chart([row | {"name": row["name"] + HOSTILE} for row in ESTIMATES], ChartTitle(HOSTILE, (HOSTILE,)), axis="points", zero=0)
+    chart = debates.estimates_chart(
+        [row | {"name": row["name"] + HOSTILE} for row in ESTIMATES],
+        ChartTitle(HOSTILE, (HOSTILE,)),
+        axis="points",
+        zero=0,
+    )
     picture = svg(chart)
-    elements = [element.tag.rpartition("}")[2] for element in ElementTree.fromstring(picture).iter()]
+    elements = [
+        element.tag.rpartition("}")[2] for element in ElementTree.fromstring(picture).iter()
+    ]
     assert "script" not in elements
     assert "foreignObject" not in elements
-    assert any("<script>alert(1)</script>&\"'\N{REPLACEMENT CHARACTER}" in text for text in texts(picture))
-    assert not {"\u202e", "\u2066", "\x00"} & set("".join(texts(svg(debates.estimates_chart(ESTIMATES, ChartTitle(HOSTILE), axis="points", zero=0)))))
+    assert any(
+        "<script>alert(1)</script>&\"'\N{REPLACEMENT CHARACTER}" in text for text in texts(picture)
+    )
+    assert not {"\u202e", "\u2066", "\x00"} & set(
+        "".join(
+            texts(
+                svg(debates.estimates_chart(ESTIMATES, ChartTitle(HOSTILE), axis="points", zero=0))
+            )
+        )
+    )
 
 
 def test_links_are_quoted_and_stay_on_the_site() -> None:
     assert debate_link('a/../"<b>').endswith("/debate/a%2F..%2F%22%3Cb%3E")
-    point = {"phase": "closing", "proposition": 0.6, "opposition": 0.7, "href": debate_link("javascript:alert(1)")}
-    picture = svg(debates.both_sides_chart([{"phase": "closing", "above_50": 1, "debates": 1}], [point], WORDS))
+    point = {
+        "phase": "closing",
+        "proposition": 0.6,
+        "opposition": 0.7,
+        "href": debate_link("javascript:alert(1)"),
+    }
+    picture = svg(
+        debates.both_sides_chart(
+            [{"phase": "closing", "above_50": 1, "debates": 1}], [point], WORDS
+        )
+    )
     [link] = ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}a")
     assert set(link.attrib.values()) == {"/debate/javascript%3Aalert%281%29"}
 
 
 def test_pictures_are_the_same_each_time_and_name_one_font() -> None:
-    first, second = (svg(debates.estimates_chart(ESTIMATES, WORDS, axis="points", zero=0)) for _ in range(2))
+    first, second = (
+        svg(debates.estimates_chart(ESTIMATES, WORDS, axis="points", zero=0)) for _ in range(2)
+    )
     assert first == second
-    fonts = {element.get("font-family") for element in ElementTree.fromstring(first).iter() if element.get("font-family")}
+    fonts = {
+        element.get("font-family")
+        for element in ElementTree.fromstring(first).iter()
+        if element.get("font-family")
+    }
     assert fonts == {"Liberation Sans, Arial, Helvetica, sans-serif"}
 
 
@@ -201,15 +300,24 @@ def test_a_png_is_a_column_wide_at_300_dots_an_inch() -> None:
 
 
 def test_names_of_models_are_short_where_that_is_enough_and_never_alike() -> None:
-    assert short_names(["openai/x", "meta/x", "meta/y"]) == {"openai/x": "openai/x", "meta/x": "meta/x", "meta/y": "y"}
+    assert short_names(["openai/x", "meta/x", "meta/y"]) == {
+        "openai/x": "openai/x",
+        "meta/x": "meta/x",
+        "meta/y": "y",
+    }
     long = [f"a/{'m' * 60}{n}{'o' * 60}" for n in (1, 2)]
     assert len(set(short_names(long).values())) == 2
-    assert distinct_names(["a\u202e", "a\u2066"]) == {"a\u202e": "a\N{REPLACEMENT CHARACTER} (1)", "a\u2066": "a\N{REPLACEMENT CHARACTER} (2)"}
+    assert distinct_names(["a\u202e", "a\u2066"]) == {
+        "a\u202e": "a\N{REPLACEMENT CHARACTER} (1)",
+        "a\u2066": "a\N{REPLACEMENT CHARACTER} (2)",
+    }
     assert cut("abcdef", 4) == "abc…"
 
 
 def test_only_what_draws_is_rounded() -> None:
-    chart = debates.estimates_chart([ESTIMATES[0] | {"name": "model-1.23456789"}], WORDS, axis="points", zero=0)
+    chart = debates.estimates_chart(
+        [ESTIMATES[0] | {"name": "model-1.23456789"}], WORDS, axis="points", zero=0
+    )
     picture = svg(chart)
     assert "model-1.23456789" in picture
     assert not re.search(r' d="[^"]*\.\d{3}', picture)

@@ -12,7 +12,11 @@ from analysis.reports.debates import print_report, report
 
 Add = Callable[..., Path]
 PLAYED = {"ratings": [(60, 70, 80), (50, 60, 76)], "votes": [("proposition", 0.8)]}
-OTHER = {"ratings": [(70, "no rating tag", 90), (55, 65, 95)], "models": ("m/a", "m/a"), "votes": [("opposition", 0.6)]}
+OTHER = {
+    "ratings": [(70, "no rating tag", 90), (55, 65, 95)],
+    "models": ("m/a", "m/a"),
+    "votes": [("opposition", 0.6)],
+}
 
 
 def printed(path: Path) -> str:
@@ -38,7 +42,11 @@ def test_the_tables_hold_the_numbers_and_the_rules(add: Add) -> None:
 
 @pytest.mark.parametrize("name", ["s", "a study with a very long name " * 8])
 def test_no_line_is_wider_than_100_columns(add: Add, name: str) -> None:
-    long = OTHER | {"models": ("provider/" + "long-model-name" * 8, "m/b"), "arm": "an arm " * 20, "flags": ["a doubt in many words " * 8]}
+    long = OTHER | {
+        "models": ("provider/" + "long-model-name" * 8, "m/b"),
+        "arm": "an arm " * 20,
+        "flags": ["a doubt in many words " * 8],
+    }
     text = printed(add(name.strip(), PLAYED, long))
     assert max(map(len, text.splitlines())) <= 100
     assert "…" not in text
@@ -69,7 +77,9 @@ def test_one_debate_prints_dashes_for_what_is_undefined(add: Add) -> None:
 
 
 def test_names_cannot_steer_the_terminal(add: Add) -> None:
-    text = printed(add("s", PLAYED | {"models": ("\x1b[31mred", "[bold]b"), "flags": ["\x1b]0;title\x07"]}))
+    text = printed(
+        add("s", PLAYED | {"models": ("\x1b[31mred", "[bold]b"), "flags": ["\x1b]0;title\x07"]})
+    )
     assert "\x1b" not in text
     assert "\x07" not in text
     assert "[bold]b" in text

@@ -47,36 +47,58 @@ def refused(capsys: Capsys, *words: str) -> str:
 @pytest.mark.parametrize("name", ["confidence_by_model", "turns", "Both_Sides", " missing; "])
 def test_a_lone_word_is_the_name_of_a_table_or_view(here: Path, capsys: Capsys, name: str) -> None:
     bare = name.strip("; ").lower()
-    assert ask(capsys, "sql", name, "--format", "csv") == ask(capsys, "sql", f"from {bare}", "--format", "csv")
+    assert ask(capsys, "sql", name, "--format", "csv") == ask(
+        capsys, "sql", f"from {bare}", "--format", "csv"
+    )
 
 
 def test_stored_text_cannot_steer_the_terminal(here: Path, capsys: Capsys) -> None:
     save(Path("arena.duckdb"), "evil", "-- \x1b[31mRed?\nselect 1")
     shown = ask(capsys, "sql", "--list") + ask(capsys, "sql", 'select 1 as "\x1b[31m"')
     shown += ask(capsys, "sql", 'select 1 as "\x1b[31m"', "--format", "markdown")
-    shown += refused(capsys, "sql", "select ('\x1b[31m' || seat)::integer from turns") + refused(capsys, "sql", 'from "\x1b[31m"')
+    shown += refused(capsys, "sql", "select ('\x1b[31m' || seat)::integer from turns") + refused(
+        capsys, "sql", 'from "\x1b[31m"'
+    )
     assert "\x1b" not in shown
     assert shown.count("\N{REPLACEMENT CHARACTER}[31m") >= 5
 
 
 def test_json_holds_every_column_and_no_nan(here: Path, capsys: Capsys) -> None:
-    shown = ask(capsys, "sql", "select 1 a, 2 a, ['nan'::double] b, map {date '2020-01-01': 1} m", "--format", "json")
-    assert json.loads(shown, parse_constant=pytest.fail) == [{"a": 1, "a_1": 2, "b": [None], "m": {"2020-01-01": 1}}]
+    shown = ask(
+        capsys,
+        "sql",
+        "select 1 a, 2 a, ['nan'::double] b, map {date '2020-01-01': 1} m",
+        "--format",
+        "json",
+    )
+    assert json.loads(shown, parse_constant=pytest.fail) == [
+        {"a": 1, "a_1": 2, "b": [None], "m": {"2020-01-01": 1}}
+    ]
 
 
-def test_a_table_without_studies_says_that_there_are_simulated_ones(here: Path, capsys: Capsys) -> None:
-    for words, said in ((["select 1"], True), (["select study from turns"], False), (["select 1", "--format", "csv"], False)):
+def test_a_table_without_studies_says_that_there_are_simulated_ones(
+    here: Path, capsys: Capsys
+) -> None:
+    for words, said in (
+        (["select 1"], True),
+        (["select study from turns"], False),
+        (["select 1", "--format", "csv"], False),
+    ):
         main(["sql", *words])
         assert ("SIMULATED studies are in this store" in capsys.readouterr().err) == said
 
 
-def test_an_unknown_name_gets_the_nearest_and_a_macro_its_arguments(here: Path, capsys: Capsys) -> None:
+def test_an_unknown_name_gets_the_nearest_and_a_macro_its_arguments(
+    here: Path, capsys: Capsys
+) -> None:
     assert "did you mean vote_splits?" in refused(capsys, "sql", "vote_split")
     assert "--list" in refused(capsys, "sql", "zzzzzzzz")
     assert "transcript takes arguments: from transcript(id)" in refused(capsys, "sql", "transcript")
 
 
-def test_the_list_has_every_question_and_needs_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys) -> None:
+def test_the_list_has_every_question_and_needs_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys
+) -> None:
     monkeypatch.chdir(tmp_path)
     lines = ask(capsys, "sql", "--list").splitlines()
     assert len(lines) == len(CANNED)
@@ -85,9 +107,16 @@ def test_the_list_has_every_question_and_needs_no_store(tmp_path: Path, monkeypa
         assert shown.endswith(canned.question)
 
 
-def test_a_query_comes_from_a_pipe_or_a_file(here: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_query_comes_from_a_pipe_or_a_file(
+    here: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     command = [sys.executable, "-m", "arena", "sql", "--format", "csv"]
-    piped = subprocess.run(command, input="select seat, count(*) as n\nfrom turns group by all order by all;\n", capture_output=True, text=True)
+    piped = subprocess.run(
+        command,
+        input="select seat, count(*) as n\nfrom turns group by all order by all;\n",
+        capture_output=True,
+        text=True,
+    )
     assert (piped.stdout, piped.stderr) == ("seat,n\nopposition,3\nproposition,3\n", "")
     nothing = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert (nothing.returncode, nothing.stdout) == (2, "")
@@ -98,21 +127,39 @@ def test_a_query_comes_from_a_pipe_or_a_file(here: Path, capsys: Capsys, monkeyp
 
 @pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
 def test_a_result_is_written_to_a_file(here: Path, capsys: Capsys, ending: str) -> None:
-    assert f"wrote out.{ending}: " in ask(capsys, "sql", "select seat, thoughts from turns order by all", "--output", f"out.{ending}")
-    assert duckdb.sql(f"select count(*), min(seat), count(thoughts) from 'out.{ending}'").fetchall() == [(6, "opposition", 6)]
+    assert f"wrote out.{ending}: " in ask(
+        capsys, "sql", "select seat, thoughts from turns order by all", "--output", f"out.{ending}"
+    )
+    assert duckdb.sql(
+        f"select count(*), min(seat), count(thoughts) from 'out.{ending}'"
+    ).fetchall() == [(6, "opposition", 6)]
 
 
 def test_a_result_that_cannot_be_written_says_why(here: Path, capsys: Capsys) -> None:
-    assert "written as csv, json, parquet, not as 'txt'" in refused(capsys, "sql", "turns", "--output", "out.txt")
-    assert "cannot write nowhere/out.csv" in refused(capsys, "sql", "turns", "--output", "nowhere/out.csv")
+    assert "written as csv, json, parquet, not as 'txt'" in refused(
+        capsys, "sql", "turns", "--output", "out.txt"
+    )
+    assert "cannot write nowhere/out.csv" in refused(
+        capsys, "sql", "turns", "--output", "nowhere/out.csv"
+    )
     assert not Path("out.txt").exists()
 
 
 def test_saved_queries_are_listed_and_run_by_name(here: Path, capsys: Capsys) -> None:
-    file = save(Path("arena.duckdb"), "who-spoke", "-- Who spoke how often?\nselect seat, count(*) as n from turns group by all order by all")
+    file = save(
+        Path("arena.duckdb"),
+        "who-spoke",
+        "-- Who spoke how often?\nselect seat, count(*) as n from turns group by all order by all",
+    )
     assert file == (here / "arena.duckdb.queries" / "who-spoke.sql")
-    assert ask(capsys, "sql", "--list").splitlines()[-1].split(maxsplit=1) == ["who-spoke", "Who spoke how often?"]
-    assert ask(capsys, "sql", "who-spoke", "--format", "csv") == "seat,n\nopposition,3\nproposition,3\n"
+    assert ask(capsys, "sql", "--list").splitlines()[-1].split(maxsplit=1) == [
+        "who-spoke",
+        "Who spoke how often?",
+    ]
+    assert (
+        ask(capsys, "sql", "who-spoke", "--format", "csv")
+        == "seat,n\nopposition,3\nproposition,3\n"
+    )
     assert "did you mean who-spoke?" in refused(capsys, "sql", "who-spok")
 
 
@@ -147,13 +194,17 @@ def test_files_that_are_no_saved_queries_are_left_alone(tmp_path: Path) -> None:
             save(path, "empty", empty)
 
 
-def test_the_schema_lists_everything_and_needs_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys) -> None:
+def test_the_schema_lists_everything_and_needs_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys
+) -> None:
     monkeypatch.chdir(tmp_path)
     shown = ask(capsys, "schema")
     for name, made in (TABLES | ALL_VIEWS).items():
         assert f"  {name}" in shown
         assert made.comment in shown
-    assert ask(capsys, "schema", "--format", "markdown").count("\n| `") == len(TABLES) + len(ALL_VIEWS)
+    assert ask(capsys, "schema", "--format", "markdown").count("\n| `") == len(TABLES) + len(
+        ALL_VIEWS
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -170,7 +221,9 @@ def test_one_table_in_full(here: Path, capsys: Capsys) -> None:
 
 
 def test_the_schema_as_json_has_types_keys_and_questions(here: Path, capsys: Capsys) -> None:
-    everything = {item["name"]: item for item in json.loads(ask(capsys, "schema", "--format", "json"))}
+    everything = {
+        item["name"]: item for item in json.loads(ask(capsys, "schema", "--format", "json"))
+    }
     assert set(everything) == set(TABLES) | set(ALL_VIEWS)
     assert everything["reliability"]["question"] == "Of those who stated so much, what share won?"
     assert everything["seats"]["key"] == ["episode", "seat"]
@@ -182,8 +235,15 @@ def test_the_schema_as_json_has_types_keys_and_questions(here: Path, capsys: Cap
 def test_the_documentation_is_that_of_the_database(here: Path) -> None:
     found = read_catalogue()
     with duckdb.connect("arena.duckdb", read_only=True) as con:
-        rows = con.execute("select table_name, column_name, data_type, comment from duckdb_columns() where not internal").fetchall()
-    here = {(item.name, c.name, c.type, c.comment) for item in found.values() if item.kind != "macro" for c in item.columns}
+        rows = con.execute(
+            "select table_name, column_name, data_type, comment from duckdb_columns() where not internal"
+        ).fetchall()
+    here = {
+        (item.name, c.name, c.type, c.comment)
+        for item in found.values()
+        if item.kind != "macro"
+        for c in item.columns
+    }
     assert {row for row in rows if row[0] != "store_info"} == here
 
 
