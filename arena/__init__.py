@@ -1,4 +1,4 @@
-"""The arena: plays protocols between agents, and keeps every word.
+"""Play protocols between agents, and keep every word.
 
     from arena import Arena, Arm, Study, motions, round_robin, own, rated
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
 _HOME = {
     "Arena": "arena.play.run",
     "Summary": "arena.play.summary",
-    "Which": "arena.play.run",
+    "RunSelection": "arena.play.run",
     "Arm": "arena.studies.study",
     "Study": "arena.studies.study",
     "Lineup": "arena.studies.study",
     "Retry": "arena.calls.retry",
     "Episode": "arena.play.episode",
-    "Estimate": "arena.calls.estimate",
+    "CostEstimate": "arena.calls.estimate",
     "Limit": "arena.calls.rate_limits",
     "Price": "arena.types",
     "own": "arena.play.prompt",
@@ -72,12 +73,13 @@ __all__ = [
     "Arena",
     "ArenaError",
     "Arm",
-    "Episode",
     "CostEstimate",
+    "Episode",
     "Limit",
     "Lineup",
     "Price",
     "Retry",
+    "RunSelection",
     "Sampling",
     "Seat",
     "Stage",
@@ -86,7 +88,6 @@ __all__ = [
     "Summary",
     "Turn",
     "Verdict",
-    "RunSelection",
     "against_itself",
     "given_pairs",
     "motions",
@@ -99,25 +100,37 @@ __all__ = [
 ]
 
 
+# Names of version 0.1.0, for one release.
+_FORMER = {"Which": "RunSelection", "Estimate": "CostEstimate"}
+
+
 def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for (PEP 562)."""
+    if name in _FORMER:
+        new = _FORMER[name]
+        words = f"arena.{name} is called arena.{new} now; the old name goes with the next release"
+        warnings.warn(words, DeprecationWarning, stacklevel=2)
+        name = new
     if name not in _HOME:
         raise AttributeError(f"module 'arena' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
+    """Return the public names, for completion."""
     return __all__
 
 
 def _check_neighbours() -> None:
-    """Another distribution, openai-agents, installs a package called `agents` too: say so instead of failing somewhere inside it."""
-    found = importlib.util.find_spec("agents")
+    """Raise ImportError where `agents` is the package of another distribution (openai-agents)."""
+    spec = importlib.util.find_spec("agents")
     ours = Path(__file__).resolve().parent.parent / "agents" / "__init__.py"
-    if found is None or found.origin is None or Path(found.origin).resolve() != ours:
-        where = "nowhere" if found is None else found.origin
+    if spec is None or spec.origin is None or Path(spec.origin).resolve() != ours:
+        place = "nowhere" if spec is None else spec.origin
         raise ImportError(
-            f"the package `agents` of peer-arena was expected at {ours}, found {where}; another distribution (openai-agents?) installs"
-            " a package of that name: use an environment without it"
+            f"the package `agents` of peer-arena was expected at {ours}, found {place}; another"
+            " distribution (openai-agents?) installs a package of that name: use an environment"
+            " without it"
         )
 
 
