@@ -1,37 +1,46 @@
-"""What every protocol must obey, whatever it is about; each law is checked by playing.
+"""Check what every protocol must obey, whatever it is about; each law is checked by playing.
 
     order       the same episode has the same transcript however long the models take
-    crash       stopped at any call and continued, it has the same transcript, and no stored reply is asked for again
+    crash       stopped at any call and continued, it has the same transcript, and no stored reply
+                is asked for again
     privacy     nobody's private thoughts stand in a request to somebody else
-    silence     a reply in which nothing can be read gives NULL with a reason, never an error; where nobody's can, there is no answer
+    silence     a reply in which nothing can be read gives NULL with a reason, never an error;
+                where nobody's can be read, there is no answer
     mirror      both sides of a debate get the same words with the sides swapped
     gold        nobody is told the answer to a question
 
-With the transcript, the answers that a protocol gives are compared.  The agents of the lineup answer by the request's seed or place, so that a
-repeated request has the same reply.
+Transcripts are compared together with the answers that a protocol returns.  Everything is played
+in memory.  The agents of the lineup answer by the request's seed or place, so that a repeated
+request has the same reply.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Any
 
 from arena.errors import StoreError
-from arena.play.run import Arena, RunSelection
-from arena.store.database import QueryResult
-from arena.studies.study import Arm, Options, Protocol, Study
+from arena.play.memory import MemoryJournal, play_in_memory
+from arena.play.sync import run_blocking
+from arena.studies.study import Arm, Options, Protocol, Study, plays
 from arena.types import Agent, BaseModel, Model, Reply, Request, Subject
 
-TRANSCRIPT = "select episode, seat, step, phase, text, reask_text, public, thoughts, confidence, answer, request_hash from turns order by all"
-ANSWERS = (
-    "select episode, seat, stage, answer, correct, confidence, final from answers order by all"
+MOTION = Subject("This house would test every protocol.")
+TRANSCRIPT = (
+    *("episode", "seat", "step", "phase", "text", "reask_text", "public", "thoughts"),
+    *("confidence", "answer", "request_hash"),
 )
+ANSWERS = ("episode", "seat", "stage", "answer", "correct", "confidence", "final")
 UNREADABLE = "…"
 GOLD = "gold-7f3a9c"
 MIRRORED = (("proposition", "opposition"), ("argue for", "argue against"))
+
+Before = Callable[[Request], Awaitable[str | None]]
+Rows = tuple[Mapping[str, Any], ...]
 
 
 class BrokenLawError(AssertionError):
@@ -39,19 +48,23 @@ class BrokenLawError(AssertionError):
 
 
 class PowerCutError(StoreError):
-    """What the law `crash` raises in a model: it stops the run and leaves the episode open."""
+    """The error by which the law `crash` stops a run and leaves the episode open."""
 
 
 @dataclass
 class ObservedModel(BaseModel):
-    """A model that answers as another does, after `before(request)`; it notes what it was asked.  It goes by the other's name."""
+    """A model that answers as another does, under its name, after `before(request)`.
+
+    It notes its requests; a text that `before` returns is the reply instead.
+    """
 
     model: Model
-    before: Callable[[Request], Awaitable[str | None]]
+    before: Before
     requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.capabilities, self.simulated = self.model.capabilities, self.model.simulated
+        self.capabilities = self.model.capabilities
+        self.simulated = self.model.simulated
 
     @property
     def name(self) -> str:
@@ -67,10 +80,10 @@ class ObservedModel(BaseModel):
 
 @dataclass(frozen=True)
 class PlayResult:
-    """What came of a play: its turns, and the answers that the protocol gave."""
+    """A play's turns, and the answers that the protocol returned, as rows of the record."""
 
-    turns: QueryResult
-    answers: QueryResult
+    turns: Rows
+    answers: Rows
 
 
 @dataclass(frozen=True)
@@ -81,28 +94,35 @@ class Case:
     lineup: Mapping[str, Agent]
     subject: Subject
     options: Options
-    folder: Path
 
     def play(
-        self, store: str, before: Callable[[Request], Awaitable[str | None]]
+        self, law: str, before: Before, journal: MemoryJournal | None = None
     ) -> tuple[list[Request], PlayResult]:
-        """Play, or continue, in the store of this name; returns the requests of this run in order, and what came of it."""
-        asked: list[Request] = []
+        """Play, or continue what a journal holds.
+
+        Returns the requests of this run in order, and the result.  Raises BrokenLawError where the
+        episode fails.
+        """
+        journal = MemoryJournal() if journal is None else journal
+        requests: list[Request] = []
         lineup = {
-            seat: replace(agent, model=ObservedModel(agent.model, before, asked))
+            seat: replace(agent, model=ObservedModel(agent.model, before, requests))
             for seat, agent in self.lineup.items()
         }
-        study = Study("laws", [Arm("law", self.protocol, [lineup], self.options)], [self.subject])
-        arena = Arena(self.folder / f"{store}.duckdb")
-        summary = arena.run(
-            study, selection=RunSelection(retry_failed=True), watch=lambda tally: None
-        )
-        if summary.failed:
-            raise BrokenLawError(
-                f"{store}: the episode failed: {arena.sql('select error_kind, error from episodes').rows[0]}"
-            )
-        answers = arena.sql(ANSWERS) if self.subject.kind == "question" else QueryResult((), ())
-        return asked, PlayResult(arena.sql(TRANSCRIPT), answers)
+        arm = Arm("law", self.protocol, [lineup], self.options)
+        (play,) = plays(Study("laws", [arm], [self.subject]))
+        run_blocking(lambda: play_in_memory(play, journal))
+        (status,) = journal.rows("statuses")
+        if status["status"] != "done":
+            reason = f"{status['error_kind']}: {status['error']}"
+            raise BrokenLawError(f"{law}: the episode failed: {reason}")
+        turns = select(journal.rows("turns"), TRANSCRIPT)
+        return requests, PlayResult(turns, select(journal.rows("answers"), ANSWERS))
+
+
+def select(rows: list[Mapping[str, Any]], columns: tuple[str, ...]) -> Rows:
+    """Return some columns of rows."""
+    return tuple({name: row[name] for name in columns} for row in rows)
 
 
 async def answer_at_once(request: Request) -> None:
@@ -112,35 +132,36 @@ async def answer_at_once(request: Request) -> None:
 def check(
     protocol: Protocol,
     lineup: Mapping[str, Agent],
-    subject: Subject,
-    folder: Path | str,
+    subject: Subject = MOTION,
+    folder: object = None,
     *,
     options: Options | None = None,
 ) -> None:
-    """Play the protocol in `folder`, which must be empty, in every way that a law asks for.  Raises LawBroken at the first that is broken."""
-    place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
-    if any(place.glob("*.duckdb")):
-        raise ValueError(f"{place} holds stores already; name an empty folder")
-    case = Case(protocol, lineup, subject, options or {}, place)
-    asked, played = case.play("plain", answer_at_once)
-    if not asked:
+    """Play a protocol in memory in every way that a law asks for.
+
+    `subject` is a motion, a question or a stored debate, as the protocol takes them.  Raises
+    BrokenLawError at the first law that is broken.  `folder`, in which version 0.1.0 played, is no
+    longer used.
+    """
+    if folder is not None:
+        warnings.warn("laws.check plays in memory: leave `folder` out", DeprecationWarning, 2)
+    case = Case(protocol, lineup, subject, options or {})
+    requests, result = case.play("plain", answer_at_once)
+    if not requests:
         raise BrokenLawError("the protocol asked nothing")
-    check_order(case, played)
-    check_crash(case, asked, played)
-    check_privacy(asked, played)
-    check_silence(case, played)
+    check_order(case, result)
+    check_crash(case, requests, result)
+    check_privacy(requests, result)
+    check_silence(case, result)
     if subject.gold is not None and not subject.choices:
         check_gold(case)
-    if (
-        set(lineup) == {"proposition", "opposition"}
-        and (options or {}).get("schedule", "simultaneous") == "simultaneous"
-    ):
+    simultaneous = case.options.get("schedule", "simultaneous") == "simultaneous"
+    if set(lineup) == {"proposition", "opposition"} and simultaneous:
         check_mirror(case)
 
 
-def check_order(case: Case, played: PlayResult) -> None:
-    """The law of order, under two shuffles of latencies."""
+def check_order(case: Case, result: PlayResult) -> None:
+    """Check the law of order, under two shuffles of latencies."""
     for shuffle in (1, 2):
         draw = random.Random(shuffle)
 
@@ -148,118 +169,119 @@ def check_order(case: Case, played: PlayResult) -> None:
             """Answer after a random time."""
             await asyncio.sleep(draw.uniform(0, 0.01))
 
-        if case.play(f"order{shuffle}", late)[1] != played:
+        if case.play("order", late)[1] != result:
             raise BrokenLawError("order: the transcript depends on which reply comes first")
 
 
-def check_crash(case: Case, asked: list[Request], played: PlayResult) -> None:
-    """The law of crash, at each call."""
-    for cut in range(len(asked)):
-        count = iter(range(len(asked) + 1))
+def check_crash(case: Case, requests: list[Request], result: PlayResult) -> None:
+    """Check the law of crash, at each call."""
+    for cut in range(len(requests)):
+        journal = MemoryJournal()
+        remaining = [cut]
 
-        async def cut_off(request: Request, count: object = count, cut: int = cut) -> None:
+        async def cut_off(
+            request: Request, remaining: list[int] = remaining, cut: int = cut
+        ) -> None:
             """Stop the run at the call in question."""
-            if next(count) == cut:  # type: ignore[call-overload]
+            remaining[0] -= 1
+            if remaining[0] == -1:
                 raise PowerCutError(f"cut at call {cut}")
 
-        stopped = 0
+        stored = 0
         try:
-            case.play(f"crash{cut}", cut_off)
+            case.play("crash", cut_off, journal)
         except PowerCutError:
-            stored = (
-                Arena(case.folder / f"crash{cut}.duckdb")
-                .sql("select count(*) from calls where status = 'ok'")
-                .rows[0][0]
-            )
-            stopped = int(stored)
-        again, continued = case.play(f"crash{cut}", answer_at_once)
-        if continued != played:
+            stored = sum(call["status"] == "ok" for call in journal.rows("call_ends"))
+        again, continued = case.play("crash", answer_at_once, journal)
+        if continued != result:
             raise BrokenLawError(f"crash: cut at call {cut} and continued, the transcript differs")
-        if len(again) != len(asked) - stopped:
+        if len(again) != len(requests) - stored:
             raise BrokenLawError(
-                f"crash: cut at call {cut}, {stopped} of {len(asked)} replies were stored, but {len(again)} were asked for"
+                f"crash: cut at call {cut}, {stored} of {len(requests)} replies were stored, but"
+                f" {len(again)} were asked for"
             )
 
 
-def check_privacy(asked: list[Request], played: PlayResult) -> None:
-    """The law of privacy, on everything that was asked."""
-    for turn in played.turns.dicts():
-        if not turn["thoughts"]:
+def check_privacy(requests: list[Request], result: PlayResult) -> None:
+    """Check the law of privacy, on everything that was asked."""
+    for turn in result.turns:
+        thoughts = turn["thoughts"]
+        if not thoughts:
             continue
-        for request in asked:
-            if request.place.seat != turn["seat"] and any(
-                turn["thoughts"] in message.content for message in request.messages
-            ):
+        for request in requests:
+            others = request.place.seat != turn["seat"]
+            if others and any(thoughts in message.content for message in request.messages):
                 raise BrokenLawError(
-                    f"privacy: the thoughts of {turn['seat']} ({turn['phase']}) were sent to {request.place.seat}"
+                    f"privacy: the thoughts of {turn['seat']} ({turn['phase']}) were sent to"
+                    f" {request.place.seat}"
                 )
 
 
-def check_silence(case: Case, played: PlayResult) -> None:
-    """The law of silence: nobody says anything that can be read, then one seat after the other, also those that the protocol made itself."""
-    everybody = sorted({*case.lineup, *(turn["seat"] for turn in played.turns.dicts())})
-    for silenced in ([], *([seat] for seat in everybody)):
+def check_silence(case: Case, result: PlayResult) -> None:
+    """Check the law of silence: first with nobody readable, then with one seat after the other.
+
+    The seats that the protocol itself made are among them.
+    """
+    everybody = sorted({*case.lineup, *(turn["seat"] for turn in result.turns)})
+    for silenced in (everybody, *([seat] for seat in everybody)):
 
         async def silent(request: Request, silenced: list[str] = silenced) -> str | None:
-            """Nothing readable from this seat, or from any."""
-            return UNREADABLE if request.place.seat in (silenced or everybody) else None
+            """Say nothing readable from these seats."""
+            return UNREADABLE if request.place.seat in silenced else None
 
-        _, without = case.play(f"silence-{'-'.join(silenced) or 'of all'}", silent)
-        for turn in without.turns.dicts():
-            if turn["seat"] in (silenced or everybody) and (turn["confidence"], turn["answer"]) != (
-                None,
-                None,
-            ):
+        _, without = case.play("silence", silent)
+        for turn in without.turns:
+            unread = (turn["confidence"], turn["answer"]) == (None, None)
+            if turn["seat"] in silenced and not unread:
                 raise BrokenLawError(
-                    f"silence: {turn['answer']!r} ({turn['confidence']}) was read out of {UNREADABLE!r} of {turn['seat']}"
+                    f"silence: {turn['answer']!r} ({turn['confidence']}) was read out of"
+                    f" {UNREADABLE!r} of {turn['seat']}"
                 )
-        for given in without.answers.dicts():
-            if not silenced and (given["answer"], given["correct"], given["confidence"]) != (
-                None,
-                None,
-                None,
-            ):
+        for answer in without.answers if silenced == everybody else ():
+            if (answer["answer"], answer["correct"], answer["confidence"]) != (None, None, None):
                 raise BrokenLawError(
-                    f"silence: nobody said anything, but {given['seat']} is given the answer {given['answer']!r}"
+                    f"silence: nobody said anything, but {answer['seat']} is given the answer"
+                    f" {answer['answer']!r}"
                 )
 
 
 def check_gold(case: Case) -> None:
-    """The law of gold: with another answer as the right one, nobody reads it."""
-    asked, _ = replace(case, subject=replace(case.subject, gold=GOLD)).play("gold", answer_at_once)
-    for request in asked:
+    """Check the law of gold: with another answer as the right one, nobody reads it."""
+    told = replace(case, subject=replace(case.subject, gold=GOLD))
+    requests, _ = told.play("gold", answer_at_once)
+    for request in requests:
         if any(GOLD in message.content for message in request.messages):
-            raise BrokenLawError(
-                f"gold: {request.place.seat} was told the answer in its step {request.place.step}"
-            )
+            place = request.place
+            raise BrokenLawError(f"gold: {place.seat} was told the answer in its step {place.step}")
 
 
 def check_mirror(case: Case) -> None:
-    """The law of the mirror: with the same words from both sides, their prompts are each other's with the sides swapped."""
+    """Check the law of the mirror: with the same words from both sides, prompts are mirrored."""
 
     async def same_words(request: Request) -> str:
-        """The same reply from both sides."""
-        return f"<thoughts>mine</thoughts><speech>words of the {request.place.phase}</speech><rating>60</rating>"
+        """Reply the same from both sides."""
+        words = f"words of the {request.place.phase}"
+        return f"<thoughts>mine</thoughts><speech>{words}</speech><rating>60</rating>"
 
-    asked, _ = case.play("mirror", same_words)
-    by_place = {
+    requests, _ = case.play("mirror", same_words)
+    prompts = {
         (request.place.seat, request.place.step, request.place.ask): request.messages[-1].content
-        for request in asked
+        for request in requests
     }
-    for (seat, step, ask), words in by_place.items():
-        if seat == "proposition" and sort_lines(swap_sides(words)) != sort_lines(
-            by_place["opposition", step, ask]
-        ):
+    for (seat, step, ask), prompt in prompts.items():
+        if seat != "proposition":
+            continue
+        if sort_lines(swap_sides(prompt)) != sort_lines(prompts["opposition", step, ask]):
             raise BrokenLawError(f"mirror: the prompts of step {step} treat the sides differently")
 
 
 def swap_sides(words: str) -> str:
-    """The text with the sides swapped."""
+    """Return the text with the sides swapped."""
     for one, other in MIRRORED:
         words = other.join(part.replace(other, one) for part in words.split(one))
     return words
 
 
 def sort_lines(words: str) -> list[str]:
-    """The lines in a fixed order, since a phase lists the proposition first for both readers."""
+    """Return the lines in a fixed order: a phase lists the proposition first for both readers."""
     return sorted(words.lower().splitlines())

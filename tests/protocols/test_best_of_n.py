@@ -195,7 +195,7 @@ def test_a_model_that_was_asked_for_probabilities_and_gave_none_does_not_make_th
     assert (kind, "gave none" in words) == ("ProtocolError", True)
 
 
-def test_best_of_n_obeys_the_laws(tmp_path: Path) -> None:
+def test_best_of_n_obeys_the_laws() -> None:
     def script(request: Request) -> Reply:
         return Reply(by_seed(request), measures={"self_certainty_mean": request.seed % 7 / 7})
 
@@ -203,7 +203,6 @@ def test_best_of_n_obeys_the_laws(tmp_path: Path) -> None:
         best_of_n,
         {"solver": agent_with_capabilities(script, "measures")},
         QUESTION,
-        tmp_path,
         options={"paths": 3, "power": 0.5},
     )
 

@@ -55,12 +55,11 @@ def answers(arena: Arena) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize(
     "options", [{}, {"strategy": "top_k"}, {"strategy": "self_probing", "samples": 2}]
 )
-def test_the_protocol_obeys_the_laws(tmp_path: Path, options: dict[str, object]) -> None:
+def test_the_protocol_obeys_the_laws(options: dict[str, object]) -> None:
     laws.check(
         confidence_elicitation,
         {"solver": agent("sim/solver")},
         simulated_questions(1)[0],
-        tmp_path,
         options=options,
     )
 

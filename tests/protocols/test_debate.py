@@ -177,11 +177,11 @@ def pair() -> dict[str, Agent]:
         {"memory": False},
     ],
 )
-def test_the_debate_obeys_the_laws(tmp_path: Path, options: dict[str, object]) -> None:
-    laws.check(debate, pair(), MOTION, tmp_path, options=options)
+def test_the_debate_obeys_the_laws(options: dict[str, object]) -> None:
+    laws.check(debate, pair(), MOTION, options=options)
 
 
-def test_a_broken_law_is_found(tmp_path: Path) -> None:
+def test_a_broken_law_is_found() -> None:
     async def gossip(episode: Any, motion: Subject, proposition: Any, opposition: Any) -> None:
         from protocols.parsing.tags import speech_and_confidence
 
@@ -192,7 +192,7 @@ def test_a_broken_law_is_found(tmp_path: Path) -> None:
 
     gossip.__globals__["VERSION"] = "1"
     with pytest.raises(laws.BrokenLawError, match="private words of proposition"):
-        laws.check(gossip, pair(), MOTION, tmp_path)
+        laws.check(gossip, pair(), MOTION)
 
 
 def test_showing_the_other_sides_thoughts_is_a_leak_and_fails_the_episode(tmp_path: Path) -> None:

@@ -273,7 +273,7 @@ def test_speeches_that_could_not_be_read_stand_as_such(tmp_path: Path) -> None:
     assert not any("no tags at all" in words for words in asked)
 
 
-def test_what_cannot_be_judged_is_said_in_a_sentence(arena: Arena, tmp_path: Path) -> None:
+def test_what_cannot_be_judged_is_said_in_a_sentence(arena: Arena) -> None:
     with pytest.raises(StudyError, match=r"no finished debate of a study 'other'.*played \(2\)"):
         jury("jury", "other", [judge("one")]).write(arena.path)
     with pytest.raises(StudyError, match="there is no judge"):
@@ -308,7 +308,7 @@ def test_a_debate_as_a_subject_is_its_public_words(arena: Arena) -> None:
     assert not any("speech a-opening" in row[2] for row in subjects)
 
 
-def test_judging_obeys_the_laws(arena: Arena, tmp_path: Path) -> None:
+def test_judging_obeys_the_laws(arena: Arena) -> None:
     from protocols.judging import judging
 
     subject = stored_debates(arena.path, "played")[0]
@@ -316,7 +316,6 @@ def test_judging_obeys_the_laws(arena: Arena, tmp_path: Path) -> None:
         judging,
         {"judge": agent("sim/judge")},
         subject,
-        tmp_path / "laws",
         options={"order": "swapped"},
     )
 

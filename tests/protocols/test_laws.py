@@ -105,7 +105,7 @@ async def fickle(episode: object, question: Subject, solver: Seat) -> Answer:
     ],
 )
 def test_a_protocol_of_questions_that_breaks_a_law_is_found(
-    tmp_path: Path, protocol: object, question: Subject, words: str
+    protocol: object, question: Subject, words: str
 ) -> None:
     with pytest.raises(laws.BrokenLawError, match=words):
-        laws.check(protocol, SOLVER, question, tmp_path)  # type: ignore[arg-type]
+        laws.check(protocol, SOLVER, question)  # type: ignore[arg-type]

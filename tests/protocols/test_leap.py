@@ -330,20 +330,17 @@ def in_segments(request: Request) -> str:
     return f"Thought {request.seed}. \\boxed{{{request.seed % 3}}}"
 
 
-def test_leap_obeys_the_laws(tmp_path: Path) -> None:
+def test_leap_obeys_the_laws() -> None:
     options = {"paths": 2, "turns": 2, "top_k": 1}
-    laws.check(
-        leap, {"solver": Agent("s", scripted_model(thinking))}, QUESTION, tmp_path, options=options
-    )
+    laws.check(leap, {"solver": Agent("s", scripted_model(thinking))}, QUESTION, options=options)
 
 
-def test_leap_segmented_obeys_the_laws(tmp_path: Path) -> None:
+def test_leap_segmented_obeys_the_laws() -> None:
     options = {"paths": 2, "turns": 3, "top_k": 1}
     laws.check(
         leap_segmented,
         {"solver": Agent("s", scripted_model(in_segments))},
         QUESTION,
-        tmp_path,
         options=options,
     )
 

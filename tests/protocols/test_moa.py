@@ -43,11 +43,10 @@ def test_a_box_of_a_proposer_is_not_the_aggregators_own(tmp_path: Path) -> None:
     assert final(play(tmp_path / "a.duckdb", moa, mute)) == (None, None, None)
 
 
-def test_moa_obeys_the_laws(tmp_path: Path) -> None:
+def test_moa_obeys_the_laws() -> None:
     laws.check(
         moa,
         {"solver": Agent("s", scripted_model(by_seed))},
         QUESTION,
-        tmp_path,
         options={"layers": 3, "width": 2},
     )

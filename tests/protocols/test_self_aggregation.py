@@ -22,11 +22,10 @@ def test_the_new_answer_may_be_one_that_no_path_gave(tmp_path: Path) -> None:
     assert sorted(seats_shown(arena)) == ["path0", "path1", "path2"]
 
 
-def test_self_aggregation_obeys_the_laws(tmp_path: Path) -> None:
+def test_self_aggregation_obeys_the_laws() -> None:
     laws.check(
         self_aggregation,
         {"solver": Agent("s", scripted_model(by_seed))},
         QUESTION,
-        tmp_path,
         options={"paths": 2},
     )

@@ -164,11 +164,10 @@ def test_the_two_differ_in_their_instruction_alone(tmp_path: Path) -> None:
     ]
 
 
-def test_self_agreement_obeys_the_laws(tmp_path: Path) -> None:
+def test_self_agreement_obeys_the_laws() -> None:
     laws.check(
         self_agreement,
         {"solver": Agent("s", scripted_model(by_seed))},
         QUESTION,
-        tmp_path,
         options={"paths": 2},
     )

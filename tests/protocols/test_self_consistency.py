@@ -48,12 +48,11 @@ def test_where_no_path_can_be_read_there_is_no_answer(tmp_path: Path) -> None:
     ) == (None, None, None)
 
 
-def test_self_consistency_obeys_the_laws(tmp_path: Path) -> None:
+def test_self_consistency_obeys_the_laws() -> None:
     laws.check(
         self_consistency,
         {"solver": Agent("s", scripted_model(by_seed))},
         QUESTION,
-        tmp_path,
         options={"paths": 3},
     )
 

@@ -29,8 +29,8 @@ def test_what_cannot_be_read_is_missing_and_never_wrong(tmp_path: Path, question
     )  # type: ignore[arg-type]
 
 
-def test_single_obeys_the_laws(tmp_path: Path) -> None:
-    laws.check(single, {"solver": Agent("s", scripted_model(by_seed))}, QUESTION, tmp_path)
+def test_single_obeys_the_laws() -> None:
+    laws.check(single, {"solver": Agent("s", scripted_model(by_seed))}, QUESTION)
 
 
 def test_no_call_is_too_few() -> None:

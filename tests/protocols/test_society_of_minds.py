@@ -60,12 +60,11 @@ def test_a_box_of_a_peer_is_not_the_readers_own(tmp_path: Path, hostile: str) ->
     assert {row[2] for row in others(arena) if row[0] != "agent0"} == {None}
 
 
-def test_society_of_minds_obeys_the_laws(tmp_path: Path) -> None:
+def test_society_of_minds_obeys_the_laws() -> None:
     options = {"agents": 2, "rounds": 2}
     laws.check(
         society_of_minds,
         {"solver": Agent("s", scripted_model(by_seed))},
         QUESTION,
-        tmp_path,
         options=options,
     )

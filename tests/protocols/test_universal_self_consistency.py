@@ -95,7 +95,7 @@ def test_a_number_in_a_reply_is_not_the_pick(tmp_path: Path, hostile: str) -> No
     )
 
 
-def test_universal_self_consistency_obeys_the_laws(tmp_path: Path) -> None:
+def test_universal_self_consistency_obeys_the_laws() -> None:
     def script(request: object) -> str:
         return "Response 1" if request.place.seat == "solver" else by_seed(request)  # type: ignore[attr-defined, arg-type]
 
@@ -103,6 +103,5 @@ def test_universal_self_consistency_obeys_the_laws(tmp_path: Path) -> None:
         universal_self_consistency,
         {"solver": Agent("s", scripted_model(script))},
         QUESTION,
-        tmp_path,
         options={"paths": 2},
     )

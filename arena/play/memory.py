@@ -1,0 +1,80 @@
+"""Play an episode without a store: the journal stays in memory, and is replayed from there.
+
+For tests of protocols (protocols/laws.py), which play one episode dozens of times: a store costs
+more than the play.  Turns are kept and replayed by the code that plays into a store; only the
+journal and the reading of it differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from arena.calls.ledger import RunContext
+from arena.calls.rate_limits import RateLimiter
+from arena.play.run import play_one
+from arena.store.replay import StoredTurn, StudyState, turn_of
+from arena.store.schema import TABLES
+from arena.studies.study import Play
+
+# As many seats speak at once as an arena lets by default.
+CONCURRENCY = 32
+Row = Mapping[str, Any]
+
+
+class MemoryJournal:
+    """A journal that keeps its lines in memory, and reads them back as rows."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def append(self, *lines: bytes) -> None:
+        """Keep lines."""
+        self.lines.extend(lines)
+
+    append_later = append
+
+    async def wait_until_durable(self) -> None:
+        """Return at once: nothing is written."""
+
+    def rows(self, table: str) -> list[Row]:
+        """Return the rows of a table, the first of each key, in order of their keys.
+
+        Columns that a line does not name are None, as in the store.
+        """
+        schema = TABLES[table]
+        empty = dict.fromkeys(schema.columns)
+        rows: dict[tuple[Any, ...], Row] = {}
+        for line in self.lines:
+            row = orjson.loads(line)
+            if row.pop("t") == table:
+                rows.setdefault(tuple(row.get(name) for name in schema.key), empty | row)
+        return [rows[key] for key in sorted(rows, key=repr)]
+
+    def state(self) -> StudyState:
+        """Return what a play finds in this journal after a crash: an open episode with its turns."""
+        measures: dict[tuple[str, int], dict[str, float]] = {}
+        for row in self.rows("measures"):
+            measures.setdefault((row["seat"], row["step"]), {})[row["name"]] = row["value"]
+        memo: dict[str, dict[tuple[str, int], StoredTurn]] = {}
+        # A finished turn takes the place of the unfinished one that it began as.
+        for table in ("unfinished_turns", "turns"):
+            for row in self.rows(table):
+                place = row["seat"], row["step"]
+                whole = {**row, "measures": measures.get(place)}
+                hash_, reask = row["request_hash"], row["reask_prompt"]
+                stored = StoredTurn(turn_of(whole), whole, hash_, reask, table == "turns")
+                memo.setdefault(row["episode"], {})[place] = stored
+        return StudyState(None, {}, {}, {}, memo)
+
+
+async def play_in_memory(play: Play, journal: MemoryJournal) -> None:
+    """Play an episode, or go on with it from the turns in the journal.
+
+    Raises what stops a run (a StoreError of a model, say) and leaves the episode open; any other
+    failure is a row of the table `statuses`.
+    """
+    run = RunContext("memory", journal, RateLimiter(CONCURRENCY, {}))
+    await play_one(run, play, journal.state())
