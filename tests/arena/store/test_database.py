@@ -147,10 +147,10 @@ def test_a_journal_is_parsed_once_however_often_a_process_reads(
     insert = unfolded.insert_new
 
     def watched(
-        con: duckdb.DuckDBPyConnection, files: list[Path], into: str, *, beside: tuple[str, ...]
+        con: duckdb.DuckDBPyConnection, files: list[Path], into: str, *, databases: tuple[str, ...]
     ) -> tuple[set[str], list[int]]:
         sizes.extend(file.stat().st_size for file in files)
-        return insert(con, files, into, databases=beside)
+        return insert(con, files, into, databases=databases)
 
     monkeypatch.setattr(unfolded, "insert_new", watched)
     journal = put(path, "j1", *"abc")
@@ -427,7 +427,7 @@ def test_a_disk_that_fills_while_the_store_is_made_leaves_nothing(tmp_path: Path
     path = tmp_path / "a.duckdb"
     for limit in (20_000, 60_000, 100_000, 200_000):
         code = (
-            "import resource; from pathlib import Path; from arena.store import create;"
+            "import resource; from pathlib import Path; from arena.store.database import create;"
             f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); create(Path({str(path)!r}))"
         )
         ended = subprocess.run(

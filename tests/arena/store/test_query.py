@@ -217,7 +217,7 @@ def test_a_name_that_is_missed_by_a_letter_is_guessed_among_all(path: Path) -> N
 
 
 def test_ctrl_c_stops_a_query_within_two_seconds(path: Path) -> None:
-    code = f"from pathlib import Path; from arena.store import query; print('on', flush=True); query(Path({str(path)!r}), {ENDLESS!r})"
+    code = f"from pathlib import Path; from arena.store.database import query; print('on', flush=True); query(Path({str(path)!r}), {ENDLESS!r})"
     with subprocess.Popen(
         [
             sys.executable,

@@ -12,7 +12,7 @@ import pytest
 
 from arena.store.journal import line, write_journal
 
-OWNER = "from arena.scratch import scratch; (scratch() / 'left.txt').write_text('x'); print(scratch(), flush=True); input()"
+OWNER = "from arena.store.tempdir import scratch; (scratch() / 'left.txt').write_text('x'); print(scratch(), flush=True); input()"
 
 
 def owner(folder: Path) -> tuple[subprocess.Popen[str], Path]:
@@ -60,7 +60,8 @@ def test_the_folder_of_a_living_process_and_folders_of_others_stay(tmp_path: Pat
 
 def test_a_reader_that_is_terminated_leaves_nothing_for_long(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from arena.store import create, query, journal_folder; from arena.journal import write_journal, line\n"
+        "from pathlib import Path; from arena.store.database import create, query, journal_folder\n"
+        "from arena.store.journal import write_journal, line\n"
         f"path = Path({str(tmp_path / 'a.duckdb')!r}); create(path)\n"
         "write_journal(journal_folder(path) / 'j.jsonl', [line('subjects', {'subject': 'a'})])\n"
         "print(query(path, 'select subject from subjects').rows, flush=True); input()"
@@ -92,9 +93,9 @@ def test_a_disk_that_fills_while_lines_are_sorted_out_is_an_error_and_no_shorter
     rows = [line("subjects", {"subject": f"{number}", "text": "x" * 1000}) for number in range(970)]
     write_journal(tmp_path / "j.jsonl", rows)
     code = (
-        "import resource; from pathlib import Path; from arena.pending import by_table\n"
+        "import resource; from pathlib import Path; from arena.store.unfolded import split_by_table\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10**6,) * 2)\n"
-        f"with by_table([Path({str(tmp_path / 'j.jsonl')!r})]) as found: print(found)"
+        f"with split_by_table([Path({str(tmp_path / 'j.jsonl')!r})]) as found: print(found)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert 10**6 < sum(map(len, rows)) < 2**20
