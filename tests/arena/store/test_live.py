@@ -18,7 +18,7 @@ sys.path.insert(0, {tests!r})
 from tests import fake_agents
 
 def study():
-    return fake_agents.study(fake_agents.agent(reply=fake_agents.slowly), subjects=8, rounds=6)
+    return fake_agents.study(fake_agents.agent(reply=fake_agents.reply_slowly), subjects=8, rounds=6)
 """
 
 
