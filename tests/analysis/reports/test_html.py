@@ -108,7 +108,7 @@ def test_the_page_has_every_line_that_the_terminal_has(
 def test_a_sheet_keeps_tables_with_the_line_before_as_title(cup: Path) -> None:
     sheet: Any = RecordingConsole()
     print_study(sheet, report(cup, "it's a cup")[0])
-    table = next(kept for kept in sheet.kept if not isinstance(kept, str))
+    table = next(kept for kept in sheet.printed if not isinstance(kept, str))
     assert table.title.startswith("Confidence of debaters, percent")
     assert table.headings[:3] == ("phase", "n", "mean")
     assert table.rows[0][0] == "opening"

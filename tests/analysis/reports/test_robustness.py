@@ -185,7 +185,7 @@ def test_options_out_of_range_are_one_sentence(
 def test_a_report_imports_no_package_for_the_mixed_model(add: Add) -> None:
     path = add("s", RISING, OWN)
     code = (
-        "import sys; from pathlib import Path; from analysis.report import report;"
+        "import sys; from pathlib import Path; from analysis.reports.debates import report;"
         f" report(Path({str(path)!r})); print(sorted(set(sys.modules) & {{'statsmodels', 'pandas', 'scipy.stats'}}))"
     )
     assert (
