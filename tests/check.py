@@ -1,0 +1,200 @@
+"""Run everything that a release must pass: `make check`, or `python -m tests.check`.
+
+Steps run one after the other, cheapest first.  A step that cannot run here (another Python that is
+not installed, say) is left out and listed with its reason at the end, together with the tests that
+skipped themselves.  Exit status 1 if any step fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = sys.executable
+# Beside the Python of `make`, which runs every test.
+OTHER_PYTHONS = ("3.12", "3.13", "3.14")
+# What the tests of the rooms below need; torch and the SDKs are tested with the main Python.
+LIGHT = ("pytest", "pytest-asyncio", "pytest-timeout", "pytest-xdist", "hypothesis", "choix")
+LIGHT_TESTS = (
+    *("tests/arena/calls", "tests/arena/play", "tests/arena/store", "tests/arena/studies"),
+    *("tests/analysis/statistics", "tests/protocols/parsing"),
+)
+PACKAGES = ("arena", "agents", "protocols", "analysis")
+KILLS = 50
+
+
+class LeftOutError(Exception):
+    """A step cannot run here; the message says why."""
+
+
+@dataclass
+class Outcome:
+    """What the steps came to: seconds by step, failures, and what was left out with its reason."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def run(*command: str | Path, cwd: Path = ROOT, environment: dict[str, str] | None = None) -> str:
+    """Run a command, show what it prints, and return it.  Raises CalledProcessError."""
+    print("$", *command, flush=True)
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        lines.append(line)
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, [str(word) for word in command])
+    return "".join(lines)
+
+
+def lint(outcome: Outcome) -> None:
+    """Check style and format."""
+    run(PYTHON, "-m", "ruff", "check", ".")
+    run(PYTHON, "-m", "ruff", "format", "--check", ".")
+
+
+def types(outcome: Outcome) -> None:
+    """Check types, strictly."""
+    run(PYTHON, "-m", "mypy")
+
+
+def quick_tests(outcome: Outcome) -> None:
+    """Run the tests of `make test`."""
+    note_skipped(outcome, run(PYTHON, "-m", "pytest"))
+
+
+def slow_tests(outcome: Outcome) -> None:
+    """Run the tests that `make test` leaves out."""
+    note_skipped(outcome, run(PYTHON, "-m", "pytest", "-m", "slow"))
+
+
+def note_skipped(outcome: Outcome, output: str) -> None:
+    """Take the tests that skipped themselves into the list of what was left out."""
+    for count, place, why in re.findall(r"^SKIPPED \[(\d+)\] (\S+?): (.*)$", output, re.MULTILINE):
+        outcome.left_out.append(f"{count} test(s) of {place}: {why}")
+
+
+def wheel(outcome: Outcome) -> None:
+    """Install the wheel into a new environment, and use it from an empty folder."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run(PYTHON, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT)
+        (file,) = folder.glob("*.whl")
+        members = zipfile.ZipFile(file).namelist()
+        wanted = [f"{package}/py.typed" for package in PACKAGES]
+        missing = [member for member in wanted if member not in members]
+        if not any(member.endswith("licenses/LICENSE") for member in members):
+            missing.append("LICENSE")
+        if missing:
+            raise AssertionError(f"the wheel lacks {', '.join(missing)}")
+        python = environment(PYTHON, folder / "venv", f"{file}[view]")
+        arena = python.with_name("arena")
+        run(arena, "--version", cwd=folder)
+        run(arena, "demo", cwd=folder)
+        run(arena, "report", "--db", "demo.duckdb", "--html", "report.html", cwd=folder)
+
+
+def environment(base: str | Path, folder: Path, *packages: str) -> Path:
+    """Make a virtual environment with these packages; returns its Python."""
+    run(base, "-m", "venv", folder)
+    python = folder / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages)
+    return python
+
+
+def other_python(version: str) -> Callable[[Outcome], None]:
+    """Return the step that runs the light tests with another Python."""
+
+    def step(outcome: Outcome) -> None:
+        """Run the tests that need neither torch nor the SDKs."""
+        base = next((path for path in candidates(version) if runs(path)), None)
+        if base is None:
+            raise LeftOutError(f"there is no Python {version} on this machine")
+        with tempfile.TemporaryDirectory() as name:
+            python = environment(base, Path(name) / "venv", f"{ROOT}[mixed,peers,view]", *LIGHT)
+            run(python, "-m", "pytest", "-m", "not slow", *LIGHT_TESTS)
+
+    return step
+
+
+def candidates(version: str) -> Iterator[Path]:
+    """The places where a Python of this version may be."""
+    if (path := shutil.which(f"python{version}")) is not None:
+        yield Path(path)
+    yield from sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
+
+
+def runs(path: Path) -> bool:
+    """Whether a Python starts: a shim may stand for one that is not there."""
+    return subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+def kills(outcome: Outcome) -> None:
+    """Kill runs at random moments: nothing may be lost, changed or asked for again."""
+    program = ROOT / "experiments" / "benchmarks" / "crashes.py"
+    run(PYTHON, program, "--kills", str(KILLS))
+
+
+STEPS: dict[str, Callable[[Outcome], None]] = {
+    "style": lint,
+    "types": types,
+    "tests": quick_tests,
+    "slow tests": slow_tests,
+    "wheel in a new environment": wheel,
+    **{f"Python {version}": other_python(version) for version in OTHER_PYTHONS},
+    f"{KILLS} kills": kills,
+}
+
+
+def main() -> int:
+    """Run all steps, or those that are named; print a summary."""
+    chosen = sys.argv[1:] or list(STEPS)
+    unknown = [name for name in chosen if name not in STEPS]
+    if unknown:
+        print(f"no step {unknown[0]!r}; there are: {', '.join(STEPS)}", file=sys.stderr)
+        return 2
+    outcome = Outcome()
+    for name in chosen:
+        print(f"\n=== {name} ===", flush=True)
+        began = time.monotonic()
+        try:
+            STEPS[name](outcome)
+        except LeftOutError as error:
+            outcome.left_out.append(f"{name}: {error}")
+        except (subprocess.CalledProcessError, AssertionError) as error:
+            print(error, flush=True)
+            outcome.failed.append(name)
+        outcome.seconds[name] = time.monotonic() - began
+    print("\n=== summary ===")
+    for name, seconds in outcome.seconds.items():
+        verdict = "FAILED" if name in outcome.failed else "ok"
+        print(f"{name:30} {seconds:6.0f} s  {verdict}")
+    print("left out:" if outcome.left_out else "nothing was left out")
+    for line in outcome.left_out:
+        print(f"  {line}")
+    print("  GPU, model weights from a hub, paid APIs: never part of this check")
+    return 1 if outcome.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
