@@ -1,17 +1,24 @@
-# `make demo` and `make test` do all the set-up on a machine with Python 3.11 or newer.
+# `make demo`, `make test` and `make check` do all the set-up on a machine with Python 3.11 or newer.
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test clean
+.PHONY: demo test check clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/arena demo
 
+# What every commit must pass, in five minutes.
 test: $(VENV)/.installed-for-tests
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check --quiet .
 	$(VENV)/bin/python -m tests.chromium
 	$(VENV)/bin/python -m pytest
+
+# That, then types, slow tests, the wheel, other Pythons and kills, in half an hour.
+check: $(VENV)/.installed-for-tests
+	$(VENV)/bin/python -m tests.chromium
+	$(VENV)/bin/python -m tests.check
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
