@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from arena.calls.budget import Budget
 from arena.calls.estimate import CostEstimate
@@ -15,7 +16,7 @@ from arena.calls.rate_limits import RateLimiter, Slot
 from arena.calls.retry import Retry, wait_before_next
 from arena.calls.secrets import without_secrets
 from arena.errors import ModelError, RateLimitedError, UnreachableError, error_kind
-from arena.store.journal import Journal, line
+from arena.store.journal import line
 from arena.store.replay import CachedReply
 from arena.text import utc_now, writable
 from arena.types import Model, Price, Reply, Request
@@ -61,6 +62,22 @@ class RunStats:
     expected: CostEstimate | None = None
 
 
+class JournalWriter(Protocol):
+    """What play needs of a journal: a file, lines in memory, or nothing at all."""
+
+    def append(self, *lines: bytes) -> None:
+        """Write lines; `wait_until_durable` waits for them."""
+        ...
+
+    def append_later(self, *lines: bytes) -> None:
+        """Write lines with the next ones, or soon."""
+        ...
+
+    async def wait_until_durable(self) -> None:
+        """Return when everything written before is safe."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What the episodes of one run share.
@@ -70,7 +87,7 @@ class RunContext:
     """
 
     id: str
-    journal: Journal
+    journal: JournalWriter
     rate_limiter: RateLimiter
     retry: Retry = field(default_factory=Retry)
     stats: RunStats = field(default_factory=RunStats)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from arena.errors import StudyError
 
-CHILD = Path(__file__).with_name("mathematics_child.py")
+CHILD = Path(__file__).with_name("math_verify_worker.py")
 TIMED_OUT = "the comparison took too long"
 BROKE_DOWN = "the comparison broke down"
 

@@ -140,8 +140,8 @@ def test_threads_speak_to_the_child_one_after_another(
 
 SCRIPT = """
 import os, signal
-from arena import mathematics
-from arena.mathematics import compare
+from arena.grading import math_verify
+from arena.grading.math_verify import compare
 print(compare("1/2", "0.5"), math_verify._process.child.pid, flush=True)
 math_verify._process.lock.acquire()  # as where another thread compares just now
 if os.fork() == 0:  # the fork has a child of its own, and ends only that

@@ -16,7 +16,7 @@ from arena.calls.ledger import RunStats
 from arena.errors import RefusedError, StoreError, StudyError
 from arena.play.run import Arena, RunSelection
 from arena.studies.study import Arm, Study
-from arena.types import Agent, Answer, Request, Subject, Verdict
+from arena.types import Agent, Answer, BaseModel, Reply, Request, Subject, Verdict
 from tests.fake_agents import agent, by_seed, study
 
 VERSION = "1"
@@ -200,17 +200,19 @@ def test_results_of_protocols_become_rows(path: Path) -> None:
 
 
 def test_models_are_closed_at_the_end(path: Path) -> None:
-    class Closing:
-        name, can, simulated, closed = "scripted/closing", frozenset[str](), True, 0
+    class Closing(BaseModel):
+        name = "scripted/closing"
+        simulated = True
+        closed = 0
 
-        async def __call__(self, request: Request) -> object:
+        async def __call__(self, request: Request) -> Reply:
             return await agent().model(request)
 
         async def close(self) -> None:
             self.closed += 1
 
     model = Closing()
-    Arena(path).run(study(Agent("a", model)))  # type: ignore[arg-type]
+    Arena(path).run(study(Agent("a", model)))
     assert model.closed == 1
 
 
@@ -242,8 +244,8 @@ def test_a_disk_that_takes_no_more_keeps_what_was_said(path: Path) -> None:
 import resource, sys
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from tests.fake_agents import agent, study
-from arena.run import Arena
-from arena.store import create
+from arena.play.run import Arena
+from arena.store.database import create
 from pathlib import Path
 create(Path({str(path)!r}))
 resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
