@@ -303,7 +303,7 @@ async def test_after_a_fault_the_next_call_is_answered() -> None:
                 heard.append((await model(ask())).text)
             except ModelError as error:
                 heard.append(type(error).__name__)
-    assert heard == ["Unreachable", "one", "Unreachable", "two", "BadReply", "three"]
+    assert heard == ["UnreachableError", "one", "UnreachableError", "two", "BadReplyError", "three"]
 
 
 async def test_a_cut_short_answer_tells_to_raise_max_tokens() -> None:

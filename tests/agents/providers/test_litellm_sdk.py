@@ -328,7 +328,7 @@ async def test_calls_at_once_are_kept_apart() -> None:
             *(speaker(ask(f"speech {i}")) for i in range(20)), return_exceptions=True
         )
     assert [h.text if not isinstance(h, Exception) else type(h).__name__ for h in heard] == [
-        "Unreachable" if i % 10 == 3 else f"speech {i}" for i in range(20)
+        "UnreachableError" if i % 10 == 3 else f"speech {i}" for i in range(20)
     ]
     assert len(server.requests) == 20
 
@@ -337,7 +337,7 @@ def test_it_prints_nothing_and_leaves_nothing_running_in_several_loops() -> None
     code = f"""
 import asyncio, gc, json
 from agents.references import model
-from tests.lanes import ask
+from tests.provider_faults import ask
 async def run():
     await asyncio.gather(*(speaker(ask()) for _ in range(3)))
     await speaker.close()

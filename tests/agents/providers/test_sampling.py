@@ -188,10 +188,10 @@ async def test_the_settings_that_are_told_are_those_that_were_sent(
                 "system",
                 "usage" if reference == OPENROUTER else "",
             }
-            assert speaker.sent(request) == {
+            assert speaker.request_settings(request) == {
                 name: value for name, value in server.requests[-1].body.items() if name not in words
             }
-    assert set(speaker.sent(ask(sampling=sampling))) == names
+    assert set(speaker.request_settings(ask(sampling=sampling))) == names
 
 
 @pytest.mark.parametrize("reference", [HTTP, GPT_4, CLAUDE, OPENROUTER])

@@ -111,7 +111,7 @@ async def test_after_a_fault_the_next_call_is_answered(reference: str) -> None:
                 heard.append((await speaker(ask())).text)
             except ModelError as error:
                 heard.append(type(error).__name__)
-    assert heard == ["Unreachable", "one", "Unreachable", "two", "BadReply", "three"]
+    assert heard == ["UnreachableError", "one", "UnreachableError", "two", "BadReplyError", "three"]
 
 
 @pytest.mark.parametrize("reference", APIS)
@@ -206,7 +206,7 @@ def test_several_runs_each_in_its_own_loop_close_without_a_warning(reference: st
     code = f"""
 import asyncio, gc
 from agents.references import model
-from tests.lanes import ask
+from tests.provider_faults import ask
 async def run():
     await asyncio.gather(*(speaker(ask()) for _ in range(5)))
     await speaker.close()

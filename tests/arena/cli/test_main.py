@@ -20,7 +20,7 @@ import sys
 sys.path.insert(0, {tests!r})
 from typing import Literal
 from tests import fake_agents
-from arena.study import Study
+from arena.studies.study import Study
 
 def study(*, subjects: int = 2, models: list[str] = ["a"], mode: Literal["x", "y"] = "x") -> Study:
     {body}
@@ -213,7 +213,9 @@ def heed_interrupts() -> None:
 def test_ctrl_c_stops_within_two_seconds_and_says_how_to_continue(
     here: Path, end: signal.Signals
 ) -> None:
-    body = "return fake_agents.study(fake_agents.agent(reply=fake_agents.slowly), subjects=50)"
+    body = (
+        "return fake_agents.study(fake_agents.agent(reply=fake_agents.reply_slowly), subjects=50)"
+    )
     write_study(body)
     command = [sys.executable, "-m", "arena", "run", "s.py", "--db", "my store.duckdb"]
     run = subprocess.Popen(

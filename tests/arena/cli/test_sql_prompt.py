@@ -236,7 +236,10 @@ def test_in_a_terminal_the_store_is_let_go_between_queries_and_ctrl_c_stops_one(
         try:
             wait_for(mine, "arena>")
             wait_for(mine, "42.*arena>", typed="select 40 + 2;\r")
-            code = f"from pathlib import Path; from arena.store import writing\nwith writing(Path({str(path)!r}), wait_s=0): print('written')"
+            code = (
+                "from pathlib import Path; from arena.store.database import writing\n"
+                f"with writing(Path({str(path)!r}), wait_s=0): print('written')"
+            )
             assert (
                 subprocess.run(
                     [sys.executable, "-c", code], capture_output=True, text=True, check=True
