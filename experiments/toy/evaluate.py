@@ -1,8 +1,12 @@
-"""How good the toy model is, on sums that its training never saw; `python -m agents.toy.train --evaluate DIR` prints and keeps it.
+"""Measure the toy model on sums that its training never saw.
 
-Each figure is a share of `n` questions.  Sampling is plain, over the whole vocabulary.  The exchange is the one of LeaP ("Learning from Peers
-in Reasoning Models", arXiv 2505.07787), with the prompts' text around it: eight paths are cut back to their last whole step, summarise
-(greedily), read the three paths beside them, and go on; against the same eight beginnings continued alone.
+`python experiments/toy/train.py --evaluate DIR` prints the figures and keeps them in DIR.  Each is
+a share of `n` questions.  Samples are drawn from the whole vocabulary, without top-k or top-p.
+
+The exchange has the steps of LeaP ("Learning from Peers in Reasoning Models", Tongxu Luo et al.,
+arXiv 2505.07787) with words of our own: eight paths are cut back to their last whole step,
+summarise (greedily), read the summaries of three peers, and go on.  They are compared with the
+same eight beginnings continued alone.
 """
 
 from __future__ import annotations
@@ -27,23 +31,21 @@ from agents.toy.problems import sums
 from arena.types import Subject
 from experiments.toy.lessons import RESULT, SLIPS, STEPS, UNITS, format_value, near, summary, think
 
-TEMPERATURE = (
-    1.7  # one sample is right about three times in five here, the majority of sixteen nearly always
-)
+# One sample is right about three times in five here, the majority of sixteen nearly always.
+TEMPERATURE = 1.7
 TEMPERATURES = (1.0, 1.4, TEMPERATURE, 2.0)
-LEAD = (
-    "\n\nAlright, let's take a step back and summarize what we've figured out so far briefly. "
-    "<summarize> In short, my current conclusions are that "
-)
-LEAD_SAYS = "In short, my current conclusions are that "
-REFLECT = (
-    "\n\nHmm, it seems that my peers have given me some comments, so let me check if anyone's conclusions are different from mine "
-    "before I continue my own reasoning."
-)
+# The tokenizer drops every word of these that is not of the toy's language (language.py), as it
+# drops those of any protocol.  The toy reads the tags, sums and boxes alone.
+LEAD_SAYS = "Up to here my results are: "
+LEAD = f"\n\nBefore I go on, let me write down how far I am. <summarize> {LEAD_SAYS}"
+REFLECT = "\n\nNow that I have read my peers, let me check where we differ and go on from there."
 EXAMPLE = (
-    " Please reason step by step, and put your final answer within \\boxed{}. For example: 17 divides 97, so b is 21 or 49. "
-    '<summarize> In short, 21+49=70 </summarize> <comment> Peer 1: "It is \\boxed{63}" Peer 2: "21+49=70" </comment>\n\nSo it is \\boxed{70}.'
+    " Think in steps, and put the result within \\boxed{}. For example: two crates hold 21 and 49"
+    " apples. <summarize> So far, 21+49=70 </summarize>"
+    ' <comment> Peer 1: "I get \\boxed{63}" Peer 2: "21+49=70" </comment>'
+    "\n\nThe result is \\boxed{70}."
 )
+# Rows of one batch, which bounds the memory that a call takes.
 ROWS = 256
 
 Ids = list[int]
@@ -51,14 +53,14 @@ Scores = dict[str, float | int]
 
 
 class Toy:
-    """The model and the tokenizer of a folder, as transformers loads them, and what is done with them."""
+    """A model folder as transformers loads it, with the few operations that the figures need."""
 
     def __init__(self, folder: Path) -> None:
         self.model = AutoModelForCausalLM.from_pretrained(folder).eval()
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
 
     def prompt(self, text: str, answer: str = "") -> Ids:
-        """The token ids of a question, and of the beginning of its answer."""
+        """Return the token ids of a question, followed by the beginning of its answer."""
         chat = self.tokenizer.apply_chat_template(
             [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False
         )
@@ -67,9 +69,13 @@ class Toy:
     def generate(
         self, rows: Sequence[Ids], *, tokens: int = 96, temperature: float = 0.0
     ) -> list[Ids]:
-        """What the model writes after each row, up to `tokens` tokens; temperature 0 is greedy."""
-        found: list[Ids] = []
+        """Return the up to `tokens` tokens after each row, end token included.
+
+        Temperature 0 is greedy; else tokens are drawn from torch's global random stream.
+        """
+        replies: list[Ids] = []
         for start in range(0, len(rows), ROWS):
+            # Padded on the left, so that every row of the batch goes on at the same column.
             batch = self.tokenizer.pad(
                 {"input_ids": list(rows[start : start + ROWS])}, return_tensors="pt"
             )
@@ -84,16 +90,19 @@ class Toy:
                     generation_config=settings,
                 )
             new = out[:, batch["input_ids"].shape[1] :].tolist()
-            found += [self.truncate_at_end(row) for row in new]
-        return found
+            replies += [self.truncate_at_end(row) for row in new]
+        return replies
 
     def truncate_at_end(self, row: Ids) -> Ids:
-        """A row up to its end token, which stays."""
+        """Return a row up to its end token, which stays; the whole row without one."""
         end = self.tokenizer.eos_token_id
         return row[: row.index(end) + 1] if end in row else row
 
     def summarise(self, rows: Sequence[Ids]) -> list[Ids]:
-        """The summaries that follow rows which end in the question for one, with their closing tag where it was written."""
+        """Return the summary after each row, which ends in an open <summarize>.
+
+        The closing tag stays; a summary of 12 tokens without one is returned as it is.
+        """
         close = IDS["</summarize>"]
         return [
             row[: row.index(close) + 1] if close in row else row
@@ -101,62 +110,60 @@ class Toy:
         ]
 
     def text(self, row: Ids) -> str:
-        """A row as text, without end and padding."""
+        """Return a row as text, without end and padding."""
         return self.tokenizer.decode(row, skip_special_tokens=True)
 
 
 def boxed_answer(text: str) -> str | None:
-    """What stands in the last closed box of a text."""
+    """Return the number in the last closed box, without leading zeros; None without a box."""
     boxes = re.findall(r"\\boxed\{([0-9]+)\}", text)
     return boxes[-1].lstrip("0") or "0" if boxes else None
 
 
 def share(hits: Sequence[bool]) -> float:
-    """The share of hits, to four places."""
+    """Return the share of hits in [0, 1], to four decimals."""
     return round(sum(hits) / len(hits), 4)
 
 
 def numbers(question: Subject) -> tuple[int, int, int]:
-    """The three numbers of a question."""
+    """Return the three numbers of a question."""
     a, b, c = re.findall("[0-9]+", question.text)
     return int(a), int(b), int(c)
 
 
 def majority(answers: Sequence[str | None]) -> str | None:
-    """The most frequent readable answer; of equals the one that came first."""
-    return next(
-        iter(Counter(each for each in answers if each is not None).most_common(1)), (None, 0)
-    )[0]
+    """Return the most frequent readable answer, of equals the first; None without any."""
+    votes = Counter(answer for answer in answers if answer is not None)
+    return next((answer for answer, _ in votes.most_common(1)), None)
 
 
 def single_and_majority(
     answers: Sequence[Sequence[str | None]], gold: Sequence[str], size: int
 ) -> dict[str, float]:
-    """Mean accuracy of one answer, and of the majority of the first `size`."""
-    one = [each == right for row, right in zip(answers, gold, strict=True) for each in row]
-    many = [majority(row[:size]) == right for row, right in zip(answers, gold, strict=True)]
-    return {"single": share(one), f"majority of {size}": share(many)}
+    """Return the accuracy of single answers, and of the majority of the first `size`."""
+    single = [answer == right for row, right in zip(answers, gold, strict=True) for answer in row]
+    voted = [majority(row[:size]) == right for row, right in zip(answers, gold, strict=True)]
+    return {"single": share(single), f"majority of {size}": share(voted)}
+
+
+def exact_share(
+    toy: Toy, rows: Sequence[Ids], expected: Sequence[str | None], *, name: str = "accuracy"
+) -> Scores:
+    """Return the share of rows that go on (greedily) to the expected answer."""
+    answers = [boxed_answer(toy.text(row)) for row in toy.generate(rows)]
+    hits = [answer == right for answer, right in zip(answers, expected, strict=True)]
+    return {name: share(hits), "n": len(rows)}
 
 
 def greedy_accuracy(toy: Toy, n: int) -> Scores:
-    """Accuracy at temperature 0."""
+    """Return the accuracy at temperature 0."""
     questions = sums(n)
-    texts = [
-        toy.text(row) for row in toy.generate([toy.prompt(question.text) for question in questions])
-    ]
-    return {
-        "accuracy": share(
-            [
-                boxed_answer(text) == question.gold
-                for text, question in zip(texts, questions, strict=True)
-            ]
-        ),
-        "n": n,
-    }
+    rows = [toy.prompt(question.text) for question in questions]
+    return exact_share(toy, rows, [question.gold for question in questions])
 
 
 def sampled_accuracy(toy: Toy, temperature: float, n: int, samples: int = 16) -> Scores:
-    """Accuracy of one sample, and of the majority of 8 and of 16."""
+    """Return the accuracy of one sample, and of the majority of 8 and of all samples."""
     questions = sums(n)
     rows = toy.generate(
         [toy.prompt(question.text) for question in questions for _ in range(samples)],
@@ -174,53 +181,50 @@ def sampled_accuracy(toy: Toy, temperature: float, n: int, samples: int = 16) ->
 
 
 def cut_back(row: Ids) -> Ids:
-    """A thought without its last, perhaps unfinished, step, and without the blank line before that."""
+    """Drop the last step of a thought, which may be unfinished, and the blank line before it."""
     breaks = [place for place, token in enumerate(row) if token == IDS[BREAK]]
     return row[: breaks[-1]] if breaks else []
 
 
 def expected_summary(text: str) -> str:
-    """What a summary of a thought should say: its last sum of units or of tens, or its result."""
+    """Return the right summary of a thought: its last sum of units or of tens, or its result."""
     known = re.findall(r"(?:^|\n\n)([ut][0-9]+|\\boxed\{[0-9]+\})(?=\n\n|$)", text)
     return known[-1] if known else NOTHING
 
 
 def summary_accuracy(toy: Toy, n: int, temperature: float, seed: int = 0) -> Scores:
-    """How often the summary says where the thought is, for thoughts sampled and cut at a random place."""
+    """Return how often a summary is right, for thoughts that are cut at a random place."""
     rng = random.Random(seed)
     prompts = [toy.prompt(question.text) for question in sums(n)]
     thoughts = [
         cut_back(row[: rng.randint(1, 50)])
         for row in toy.generate(prompts, temperature=temperature)
     ]
-    asked = [
+    contexts = [
         prompt + thought + toy.tokenizer.encode(LEAD)
         for prompt, thought in zip(prompts, thoughts, strict=True)
     ]
-    written = [toy.text(row) for row in toy.summarise(asked)]
-    return {
-        "exact": share(
-            [
-                w == f"{expected_summary(toy.text(thought))}</summarize>"
-                for w, thought in zip(written, thoughts, strict=True)
-            ]
-        ),
-        "n": n,
-    }
+    summaries = [toy.text(row) for row in toy.summarise(contexts)]
+    expected = [f"{expected_summary(toy.text(thought))}</summarize>" for thought in thoughts]
+    hits = [summary == right for summary, right in zip(summaries, expected, strict=True)]
+    return {"exact": share(hits), "n": n}
 
 
 def comments(words: Sequence[str]) -> str:
-    """What a path reads of its peers."""
-    said_by = "\n".join(
+    """Return the text in which a path reads the summaries of its peers."""
+    shown = "\n".join(
         f'Peer {index}: "{LEAD_SAYS}{word}"' for index, word in enumerate(words, start=1)
     )
-    return f" <comment> {said_by or 'No comments'} </comment>{REFLECT}"
+    return f" <comment> {shown or 'No comments'} </comment>{REFLECT}"
 
 
 def contexts_after_block(
     toy: Toy, prompts: Sequence[Ids], thoughts: Sequence[Ids], peers: int
 ) -> list[Ids]:
-    """The contexts of the paths of one question after a block; a path that has ended keeps to itself, and is left as it is."""
+    """Return the context of each path of one question after a block of summary and comments.
+
+    A path that has ended takes no part, and its context stays as it is.
+    """
     end = toy.tokenizer.eos_token_id
     active = [index for index, row in enumerate(thoughts) if end not in row]
     own = {
@@ -230,11 +234,12 @@ def contexts_after_block(
     words = dict(zip(active, toy.summarise(list(own.values())), strict=True))
     out = [prompt + row for prompt, row in zip(prompts, thoughts, strict=True)]
     for place, index in enumerate(active):
-        beside = [
+        # The next paths in a circle, so that every summary is read equally often.
+        shown = [
             active[(place + step) % len(active)]
             for step in range(1, min(peers, len(active) - 1) + 1)
         ]
-        text = comments([toy.text(words[other]).removesuffix("</summarize>") for other in beside])
+        text = comments([toy.text(words[other]).removesuffix("</summarize>") for other in shown])
         out[index] = own[index] + words[index] + toy.tokenizer.encode(text)
     return out
 
@@ -242,7 +247,10 @@ def contexts_after_block(
 def final_answers(
     toy: Toy, contexts: Sequence[Ids], begun: Sequence[Ids], temperature: float
 ) -> list[str | None]:
-    """The answers of paths that go on from these contexts to their end, read from their own words alone."""
+    """Return the answers of paths that go on from these contexts to their end.
+
+    An answer is read from the path's own words alone, never from a peer's.
+    """
     active = [index for index, row in enumerate(begun) if toy.tokenizer.eos_token_id not in row]
     rest = dict(
         zip(
@@ -257,7 +265,10 @@ def final_answers(
 def exchange_accuracy(
     toy: Toy, temperature: float, cut: int, n: int, *, paths: int = 8, peers: int = 3
 ) -> Scores:
-    """Accuracy with and without one LeaP block after `cut` tokens, from the same beginnings."""
+    """Return the accuracy with and without one LeaP block after `cut` tokens.
+
+    Both arms go on from the same beginnings.
+    """
     questions = sums(n, seed=1)
     prompts = [toy.prompt(question.text) for question in questions for _ in range(paths)]
     begun = toy.generate(prompts, tokens=cut, temperature=temperature)
@@ -280,23 +291,20 @@ def exchange_accuracy(
 
 
 def instructed_accuracy(toy: Toy, n: int) -> Scores:
-    """Accuracy (greedy) where an instruction with an example about something else, sums and a box in it, follows the question."""
-    rows = toy.generate([toy.prompt(question.text + EXAMPLE) for question in sums(n)])
-    return {
-        "accuracy": share(
-            [
-                boxed_answer(toy.text(row)) == question.gold
-                for row, question in zip(rows, sums(n), strict=True)
-            ]
-        ),
-        "n": n,
-    }
+    """Return the greedy accuracy with EXAMPLE, about other numbers, after the question."""
+    questions = sums(n)
+    rows = [toy.prompt(question.text + EXAMPLE) for question in questions]
+    return exact_share(toy, rows, [question.gold for question in questions])
 
 
 def choice_accuracy(toy: Toy, n: int, seed: int = 0) -> Scores:
-    """How often the most frequent of five candidates is given; in a third of the cases it is a wrong result."""
+    """Return how often the most frequent of five candidates is given.
+
+    In a third of the questions the most frequent one is a wrong result.
+    """
     rng = random.Random(seed)
-    texts, best = [], []
+    texts: list[str] = []
+    best: list[str] = []
     for question in sums(n):
         right = int(question.gold or 0)
         most = right if rng.random() < 2 / 3 else near(rng, right)
@@ -305,23 +313,22 @@ def choice_accuracy(toy: Toy, n: int, seed: int = 0) -> Scores:
         texts.append(
             question.text
             + " These were the answers:\n"
-            + "\n".join(format_value(RESULT, each) for each in candidates)
+            + "\n".join(format_value(RESULT, candidate) for candidate in candidates)
         )
         best.append(str(most))
-    answers = [
-        boxed_answer(toy.text(row)) for row in toy.generate([toy.prompt(text) for text in texts])
-    ]
-    return {
-        "most frequent": share([each == right for each, right in zip(answers, best, strict=True)]),
-        "n": n,
-    }
+    rows = [toy.prompt(text) for text in texts]
+    return exact_share(toy, rows, best, name="most frequent")
 
 
 def peer_accuracy(toy: Toy, n: int, *, own_slips: bool, peers_wrong: int, seed: int = 0) -> Scores:
-    """Accuracy (greedy) after a block at the units' sum with three peers, of whom some are wrong, or all right and the thought itself wrong."""
+    """Return the greedy accuracy after a block at the sum of the units, with three peers.
+
+    `peers_wrong` of the three say a wrong sum; `own_slips`: the thought itself has a slip.
+    """
     rng = random.Random(seed)
-    contexts = []
-    for question in sums(n):
+    questions = sums(n)
+    contexts: list[Ids] = []
+    for question in questions:
         values: dict[int, int] = {}
         thought = BREAK.join(
             think(
@@ -344,17 +351,11 @@ def peer_accuracy(toy: Toy, n: int, *, own_slips: bool, peers_wrong: int, seed: 
             toy.prompt(question.text, thought)
             + toy.tokenizer.encode(LEAD + written + comments(words))
         )
-    answers = [boxed_answer(toy.text(row)) for row in toy.generate(contexts)]
-    return {
-        "accuracy": share(
-            [each == question.gold for each, question in zip(answers, sums(n), strict=True)]
-        ),
-        "n": n,
-    }
+    return exact_share(toy, contexts, [question.gold for question in questions])
 
 
 def versions() -> dict[str, str]:
-    """What the figures were measured with."""
+    """Return the versions of the libraries that the figures depend on."""
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -364,19 +365,22 @@ def versions() -> dict[str, str]:
 
 
 def evaluate(folder: Path, n: int = 300) -> dict[str, object]:
-    """All figures of the model in a folder, which are written into its accuracy.json too; it takes a minute or two."""
+    """Return all figures of the model in a folder, and write them into its accuracy.json.
+
+    It takes a minute or two on one core.
+    """
     torch.set_num_threads(1)
     torch.manual_seed(0)
     toy = Toy(folder)
-    kept = folder / "accuracy.json"
+    file = folder / "accuracy.json"
     figures: dict[str, object] = {
         "measured": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "training": json.loads(kept.read_text())["training"] if kept.is_file() else None,
+        "training": json.loads(file.read_text())["training"] if file.is_file() else None,
         "versions": versions(),
         "temperature": TEMPERATURE,
         "greedy": greedy_accuracy(toy, n),
         "greedy, with an instruction's example in the prompt": instructed_accuracy(toy, n),
-        **{f"sampled at {each}": sampled_accuracy(toy, each, 100) for each in TEMPERATURES},
+        **{f"sampled at {heat}": sampled_accuracy(toy, heat, 100) for heat in TEMPERATURES},
         "summaries of greedy thoughts": summary_accuracy(toy, n, 0.0),
         f"summaries of thoughts sampled at {TEMPERATURE}": summary_accuracy(toy, n, TEMPERATURE),
         **{
@@ -395,12 +399,12 @@ def evaluate(folder: Path, n: int = 300) -> dict[str, object]:
         ),
         "most frequent of five candidates": choice_accuracy(toy, n),
     }
-    kept.write_text(json.dumps(figures, indent=2) + "\n")
+    file.write_text(json.dumps(figures, indent=2) + "\n")
     return figures
 
 
 def format_scores(figures: Mapping[str, object]) -> str:
-    """The figures as lines: what was measured, and each share with its number of cases."""
+    """Return the figures as lines: a name, then each share with its number of cases."""
     rows = [
         (
             name,
