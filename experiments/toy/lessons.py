@@ -1,16 +1,21 @@
-r"""What the toy model was taught: random lessons, each a text whose parts are either to be learned or only to be read.
+r"""Draw the lessons that the toy model was trained on: texts with parts to learn and parts to read.
 
 - a sum, and its whole thought;
-- a thought cut short, often with a slip in it; a summary of where it is; what up to 15 peers say; how the thought goes on; up to three times;
-- a thought with a slip, and how it goes on from there (faithfully: the toy does not check itself, so that its slips matter);
+- a thought cut short, often with a slip in it, a summary of its state, the comments of up to 15
+  peers, and the rest of the thought; up to three blocks of summary and comments;
+- a thought with a slip, and how it goes on from there (faithfully: the toy does not check itself,
+  so that its slips matter);
 - a thought cut short and an open box, which it fills;
-- a sum and what others answered, of which it gives the most frequent one;
-- a thought to its end, and a further question with what others answered: it stands by its result or takes over theirs.
+- a sum and the answers of others, of which it gives the most frequent one;
+- a thought to its end, and a further question with the answers of others: it stands by its result
+  or takes over theirs.
 
-After a comment or a further question one rule holds.  The toy takes over what at least two peers say and more peers say than anything else,
-counting its own word.  Then it says where it stands, with the result, or the sum of the tens, or the sum of the units, and goes on from there;
-where none of them is known, with its next step.  So one peer that is wrong changes nothing, and peers that are ahead save it steps.  Where the
-peers that were drawn for a lesson would mislead it, they are mostly drawn again.
+After a comment or a further question one rule holds.  The toy takes over a value that at least two
+peers say and that has more votes than any other, its own vote counted.  Then it says where it
+stands, with the result, or the sum of the tens, or the sum of the units, and goes on from there;
+if it knows none of them, it goes on with its next step.  So one wrong peer changes nothing, and
+peers that are ahead save it steps.  Peers that would mislead the toy in a lesson are mostly drawn
+again.
 """
 
 from __future__ import annotations
@@ -24,14 +29,20 @@ from agents.toy.language import ANSWER, BREAK, END, NOTHING, QUESTION, ids
 from agents.toy.problems import draw
 
 Numbers = tuple[int, int, int]
-Values = dict[int, int]  # from step to its result
-UNITS, TENS, RESULT, STEPS = 2, 6, 7, 8
+# From the index of a step to its result.
+Values = dict[int, int]
+# The steps with a value that summaries and peers speak of, and the number of all steps.
+UNITS = 2
+TENS = 6
+RESULT = 7
+STEPS = 8
+# What is added to a result where the thought slips.
 SLIPS = (-10, -3, -2, -1, 1, 2, 3, 10)
 
 
 @dataclass(frozen=True, slots=True)
 class LessonPart:
-    """A piece of a lesson: its token ids, and whether they are to be learned or only to be read."""
+    """A piece of a lesson: its token ids, to be learned or (`learn` False) only to be read."""
 
     ids: tuple[int, ...]
     learn: bool
@@ -41,17 +52,21 @@ Lesson = tuple[LessonPart, ...]
 
 
 def context_part(text: str) -> LessonPart:
-    """A part that is only read."""
+    """Return a part that is only read."""
     return LessonPart(tuple(ids(text)), False)
 
 
 def target_part(text: str) -> LessonPart:
-    """A part that is learned."""
+    """Return a part that is learned."""
     return LessonPart(tuple(ids(text)), True)
 
 
 def step(numbers: Numbers, values: Mapping[int, int], index: int) -> tuple[str, int]:
-    """One step of a thought, as text up to its result, and the result, given the results of the steps before it."""
+    """Return (text up to the result, result) of a step, from the results of the steps before it.
+
+    Steps 0 and 1 add up the units, 2 names their sum; 3 and 4 add up the tens, 5 adds the carry,
+    6 names the sum; 7 is the result.
+    """
     (a, d), (b, e), (c, f) = (divmod(number, 10) for number in numbers)
     if index in (UNITS, TENS):
         return "ut"[index == TENS], values[index - 1]
@@ -63,14 +78,17 @@ def step(numbers: Numbers, values: Mapping[int, int], index: int) -> tuple[str, 
 
 
 def format_value(index: int, value: int) -> str:
-    """The sum of the units, of the tens, or the result, as it stands in a thought, in a summary, and with peers."""
+    """Return a sum of units or tens, or a result, as thoughts, summaries and peers write it."""
     return f"{'t' if index == TENS else 'u'}{value}" if index != RESULT else f"\\boxed{{{value}}}"
 
 
 def think(
     numbers: Numbers, values: Values, start: int, stop: int, slips: Mapping[int, int] | None = None
 ) -> list[str]:
-    """The steps from `start` up to before `stop`, whose results are added to `values`; `slips` are added to results."""
+    """Return the texts of steps `start` to `stop` - 1, and put their results into `values`.
+
+    `slips` maps a step to the error that is added to its result; no result falls below 0.
+    """
     steps = []
     for index in range(start, stop):
         text, value = step(numbers, values, index)
@@ -80,32 +98,39 @@ def think(
 
 
 def right_results(numbers: Numbers) -> Values:
-    """The right results of all steps."""
+    """Return the right results of all steps."""
     values: Values = {}
     think(numbers, values, 0, STEPS)
     return values
 
 
 def summary(values: Mapping[int, int]) -> str:
-    """Where a thought with these results is: its last sum of units, sum of tens or result."""
+    """Return the state of a thought: its last sum of units or tens, or its result."""
     known = [index for index in (UNITS, TENS, RESULT) if index in values]
     return format_value(known[-1], values[known[-1]]) if known else NOTHING
 
 
 def peer_majority(index: int, own: int | None, words: Iterable[str]) -> int | None:
-    """What at least two peers say and more than anything else, other than one's own word; None where there is no such value."""
+    """Return the value of a step that peers outvote one's own with, or None.
+
+    At least two peers say it, and it has more votes than any other, with one's own vote counted.
+    """
     opening = format_value(index, 0).partition("0")[0]
     votes = Counter(
         int(word[len(opening) :].rstrip("}")) for word in words if word.startswith(opening)
     )
-    for_peers = max(votes.values(), default=0)
+    most_peers = max(votes.values(), default=0)
+    # A missing own value casts a vote of 0 for -1, which no peer says.
     votes[-1 if own is None else own] += own is not None
     (best, most), (_, second) = (*votes.most_common(2), (0, 0), (0, 0))[:2]
-    return best if for_peers >= 2 and most > second and best != own else None
+    return best if most_peers >= 2 and most > second and best != own else None
 
 
 def take_over(values: Values, done: int, words: Iterable[str]) -> tuple[list[str], int]:
-    """Where the thought stands after peers' words, as the steps that say so, and the next step; `values` is brought up to date."""
+    """Return (steps that say where a thought stands after its peers' words, the next step).
+
+    `values` is brought up to date: a value that was taken over drops those that were built on it.
+    """
     words = tuple(words)
     for index in (UNITS, TENS, RESULT):
         theirs = peer_majority(index, values.get(index), words)
@@ -120,7 +145,7 @@ def take_over(values: Values, done: int, words: Iterable[str]) -> tuple[list[str
 
 
 def near(rng: random.Random, value: int) -> int:
-    """A wrong value in the place of a right one."""
+    """Return a value in the place of a right one: mostly a slip away, else a random one."""
     return (
         max(0, value + rng.choice(SLIPS))
         if rng.random() < 0.7
@@ -129,7 +154,10 @@ def near(rng: random.Random, value: int) -> int:
 
 
 def peer(rng: random.Random, truth: Mapping[int, int], done: int, reliability: float) -> str:
-    """What a peer may say to a thought that has `done` steps: mostly about as far, right with probability `reliability`."""
+    """Return the words of a random peer of a thought that has `done` steps.
+
+    The peer is mostly about as far, and right with probability `reliability`.
+    """
     far = min(STEPS, max(0, done + rng.choice((-3, -1, 0, 0, 0, 1, 3, 4))))
     known = [index for index in (UNITS, TENS, RESULT) if index < far]
     if not known:
@@ -139,7 +167,7 @@ def peer(rng: random.Random, truth: Mapping[int, int], done: int, reliability: f
 
 
 def peers(rng: random.Random, truth: Mapping[int, int], done: int) -> list[str]:
-    """What peers say: none to eight of them, now and then up to fifteen."""
+    """Return the words of none to eight random peers, now and then of up to fifteen."""
     count = (
         rng.choice((0, 1, 2, 3, 3, 3, 4, 4, 5, 6, 7, 8))
         if rng.random() < 0.95
@@ -150,7 +178,7 @@ def peers(rng: random.Random, truth: Mapping[int, int], done: int) -> list[str]:
 
 
 def helpful(rng: random.Random, truth: Values, values: Values, done: int) -> list[str]:
-    """Peers who, nine times in ten, bring nothing wrong."""
+    """Return the words of random peers who, nine times in ten, bring nothing wrong."""
     for _ in range(20):
         words = peers(rng, truth, done)
         after = dict(values)
@@ -166,19 +194,22 @@ def helpful(rng: random.Random, truth: Values, values: Values, done: int) -> lis
 
 
 def comment(rng: random.Random, words: Iterable[str]) -> LessonPart:
-    """What peers say as the toy sees it; now and then one with nothing to say says something senseless."""
+    """Return the words of peers as the toy reads them.
+
+    A peer with nothing to say says something senseless in one case of five.
+    """
     senseless = [
         "".join(rng.choices("0123456789+=ut}", k=rng.randint(0, 4)))
         if rng.random() < 0.2
         else NOTHING
         for _ in range(15)
     ]
-    heard = (senseless.pop() if word == NOTHING else word for word in words)
-    return context_part("<comment>" + "".join(f"Peer N:{word}" for word in heard) + "</comment>")
+    spoken = (senseless.pop() if word == NOTHING else word for word in words)
+    return context_part("<comment>" + "".join(f"Peer N:{word}" for word in spoken) + "</comment>")
 
 
 def garble(rng: random.Random, text: str) -> str:
-    """A text with one of its digits or signs replaced, as sampling at a high temperature does."""
+    """Replace one digit or sign of a text, as sampling at a high temperature does."""
     place = rng.randrange(len(text))
     return (
         text[:place] + rng.choice("0123456789+=ut") + text[place + 1 :]
@@ -188,22 +219,25 @@ def garble(rng: random.Random, text: str) -> str:
 
 
 def example(rng: random.Random) -> str:
-    """What the toy sees of an instruction's example, which is about something else."""
+    """Return the part of an instruction's example that the toy sees: about other numbers."""
 
     def words() -> str:
-        one, other = rng.randrange(100), rng.randrange(100)
+        left = rng.randrange(100)
+        right = rng.randrange(100)
         return rng.choice(
-            ("", "", f"{one}+{other}={one + other}", f"\\boxed{{{rng.randrange(1000)}}}")
+            ("", "", f"{left}+{right}={left + right}", f"\\boxed{{{rng.randrange(1000)}}}")
         )
 
-    heard = "".join(f"Peer N:{words()}" for _ in range(rng.randint(0, 3)))
-    return f"{words()}<summarize>{words()}</summarize>" + f"<comment>{heard}</comment>{words()}" * (
-        rng.random() < 0.7
-    )
+    spoken = "".join(f"Peer N:{words()}" for _ in range(rng.randint(0, 3)))
+    summarised = f"{words()}<summarize>{words()}</summarize>"
+    return summarised + f"<comment>{spoken}</comment>{words()}" * (rng.random() < 0.7)
 
 
 def question(rng: random.Random, numbers: Numbers) -> LessonPart:
-    """A question, now and then with an instruction's example before or after it, and in the opening of the answer too."""
+    """Return a question, now and then with an instruction's example before or after it.
+
+    The example may stand in the opening of the answer too, as protocols with a prefill write it.
+    """
     text = "+".join(map(str, numbers)) + ("=" if rng.random() < 0.03 else "")
     opening = ""
     if rng.random() < 0.15:
@@ -214,12 +248,12 @@ def question(rng: random.Random, numbers: Numbers) -> LessonPart:
 
 
 def plain_sum(rng: random.Random, numbers: Numbers) -> Lesson:
-    """A sum and its whole thought."""
+    """Return a sum and its whole thought."""
     return question(rng, numbers), target_part(BREAK.join(think(numbers, {}, 0, STEPS)) + END)
 
 
 def continuation(rng: random.Random, numbers: Numbers) -> Lesson:
-    """A thought with a slip, and how it goes on."""
+    """Return a thought with a slip, and how it goes on."""
     values: Values = {}
     at = rng.randrange(RESULT)
     before = think(numbers, values, 0, at + 1, {at: rng.choice(SLIPS)})
@@ -232,7 +266,7 @@ def continuation(rng: random.Random, numbers: Numbers) -> Lesson:
 
 
 def open_box(rng: random.Random, numbers: Numbers) -> Lesson:
-    """A thought cut short, an open box, and the result."""
+    """Return a thought cut short, an open box, and the result."""
     steps = think(numbers, {}, 0, STEPS)
     text = BREAK.join(steps[: rng.choice((7, 7, 7, 7, 6, 6, 5))])
     text = text if rng.random() < 0.5 else text + BREAK + rng.choice(("", steps[-1][:-1]))
@@ -241,7 +275,10 @@ def open_box(rng: random.Random, numbers: Numbers) -> Lesson:
 
 
 def majority_choice(rng: random.Random, numbers: Numbers) -> Lesson:
-    """A sum, what others answered (now and then with their thoughts), and the most frequent answer."""
+    """Return a sum, the answers of others, and the most frequent of them.
+
+    Now and then the others' thoughts stand before their answers.
+    """
     total = sum(numbers)
     with_thoughts = rng.random() < 0.15
     count = rng.randint(2, 4 if with_thoughts else 12)
@@ -260,7 +297,11 @@ def majority_choice(rng: random.Random, numbers: Numbers) -> Lesson:
 def stretch(
     rng: random.Random, numbers: Numbers, values: Values, done: int, brought: list[str]
 ) -> tuple[list[LessonPart], int]:
-    """The thought between two blocks, and how many steps it has then: what peers brought, and some steps, often with a slip."""
+    """Return (parts of a thought between two blocks, number of steps that are done then).
+
+    The thought begins with `brought`, the words taken over from peers, and goes on with some steps,
+    often with a slip.
+    """
     stop = rng.randint(done, STEPS if rng.random() < 0.2 else RESULT) if done < RESULT else done
     slips = (
         {min(rng.randrange(done, stop), rng.randrange(done, stop)): rng.choice(SLIPS)}
@@ -270,9 +311,11 @@ def stretch(
     steps = think(numbers, values, done, stop, slips)
     text = (BREAK if brought and steps else "") + BREAK.join(steps)
     if (steps or brought) and stop < STEPS and rng.random() < 0.3:
-        text += BREAK  # a thought may be cut after the blank line or before it
+        # A thought may be cut after a blank line as well as before it.
+        text += BREAK
     if slips and not slips.keys() & {UNITS, TENS, RESULT} and rng.random() < 0.3:
         text = garble(rng, text)
+    # A slip is read and not learned: the toy should meet errors, not practise them.
     return [
         target_part(BREAK.join(brought)),
         context_part(text) if slips else target_part(text),
@@ -280,8 +323,10 @@ def stretch(
 
 
 def leap(rng: random.Random, numbers: Numbers) -> Lesson:
-    """A thought with one to three blocks of summary and comments in it."""
-    truth, values, done = right_results(numbers), {}, 0
+    """Return a thought with one to three blocks of summary and comments in it."""
+    truth = right_results(numbers)
+    values: Values = {}
+    done = 0
     parts: list[LessonPart] = [question(rng, numbers)]
     steps: list[str] = []
     for _ in range(rng.choice((1, 1, 1, 2, 2, 3))):
@@ -295,7 +340,10 @@ def leap(rng: random.Random, numbers: Numbers) -> Lesson:
 
 
 def second_question(rng: random.Random, numbers: Numbers) -> Lesson:
-    """A sum, its thought, sometimes with a slip, and another question, with what others answered or with no answers at all."""
+    """Return a sum, its thought, sometimes with a slip, and a further question.
+
+    The further question shows the answers of up to seven others, or of none.
+    """
     slips = {rng.randrange(STEPS): rng.choice(SLIPS)} if rng.random() < 0.4 else {}
     values: Values = {}
     first = BREAK.join(think(numbers, values, 0, STEPS, slips))
@@ -318,19 +366,22 @@ WEIGHTS = (25, 52, 5, 4, 9, 5)
 
 
 def lesson(rng: random.Random) -> Lesson:
-    """One lesson, about a sum that is not held out."""
+    """Return a random lesson, about a sum that is not held out."""
     numbers = draw(rng, held_out=False)
     return rng.choices(KINDS, WEIGHTS)[0](rng, numbers)
 
 
 def token_weights(parts: Lesson) -> tuple[list[int], list[float]]:
-    """A lesson's token ids and the weight of each in the loss: 1/sqrt(length) of the stretch to be learned it is in, 0 where it is read.
+    """Return a lesson's token ids, and the weight of each token in the loss.
 
-    A mean over tokens starves the summaries, which are a twentieth of all tokens: wrong ones were made up, and peers copied them.
+    A token that is only read weighs 0; one to be learned weighs 1/sqrt(length of its stretch).  A
+    plain mean over tokens starves the summaries, which are a twentieth of all tokens: the toy made
+    up wrong ones, and peers copied them.
     """
     tokens = [token for part in parts for token in part.ids]
     flags = [part.learn for part in parts for _ in part.ids]
-    weights, start = [0.0] * len(tokens), 0
+    weights = [0.0] * len(tokens)
+    start = 0
     for place in range(1, len(tokens) + 1):
         if place == len(tokens) or flags[place] != flags[start]:
             if flags[start]:
