@@ -1,11 +1,13 @@
-r"""The toy model's language, and the tokenizer that hears nothing else.
+r"""The toy model's language, and the tokenizer that drops everything else.
 
-A thought is `7+8=15`, `15+5=20`, `u20`, `3+4=7`, `7+2=9`, `9+2=11`, `t11`, `\boxed{110}`, with blank lines between: the units, their sum,
-the tens with what was carried, their sum, and the result.  Beside it the model knows the tags of summaries and comments, `Peer 3:`
-(whatever the number), `</think>`, and `nothing is known yet`.
+A thought is `7+8=15`, `15+5=20`, `u20`, `3+4=7`, `7+2=9`, `9+2=11`, `t11`, `\boxed{110}`, with
+blank lines between: the units, their sum, the tens with the carry, their sum, and the result.  The
+model also knows the tags of summaries and comments, `Peer 3:` (whatever the number), `</think>`,
+and `nothing is known yet`.
 
-Whatever else stands in a prompt is dropped before the model sees it: a digit counts only in a sum, after u or t, or in a box, and a blank line
-only between two steps.  So the prompts of a protocol, written for large models, work unchanged.
+Everything else in a prompt is dropped before the model sees it.  A digit counts only in a sum,
+after u or t, or in a box; a blank line counts only between two steps.  So the prompts of a
+protocol, written for large models, work unchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 
-PAD, END, QUESTION, ANSWER = "<|pad|>", "<|end|>", "<|question|>", "<|answer|>"
+PAD = "<|pad|>"
+END = "<|end|>"
+QUESTION = "<|question|>"
+ANSWER = "<|answer|>"
 NOTHING = "nothing is known yet"
 BREAK = "\n\n"
 WORDS = (
@@ -33,7 +38,8 @@ WORDS = (
 VOCABULARY = (PAD, END, QUESTION, ANSWER, *WORDS, *"}+=ut0123456789")
 IDS = {token: index for index, token in enumerate(VOCABULARY)}
 
-# The pieces that are heard.  `\z` lets a thought that was cut anywhere be read back: "7+", "u", an open box.
+# The pieces of a text that the model sees.  `\z` lets a thought that was cut anywhere be read back:
+# "7+", "u", an open box.  The lookarounds keep words and numbers such as "t2x" or "v2" out.
 PIECES = "|".join(
     (
         r"</?summarize>|</?comment>|</think>|Peer N:|nothing is known yet",
@@ -44,6 +50,7 @@ PIECES = "|".join(
         r"(?<=[0-9}])\n\n(?=[0-9]+(?:\+|\z)|[ut](?:[0-9]|\z)|\\boxed\{|\z)",
     )
 )
+# The tokens that a piece is cut into.
 TOKENS = "|".join((*map(re.escape, WORDS), "[0-9+=ut}]"))
 
 TEMPLATE = (
@@ -56,22 +63,31 @@ TEMPLATE = (
 
 
 def ids(text: str) -> list[int]:
-    """The token ids of a text that holds nothing but the language: what the tokenizer gives too, for training without it."""
+    """Return the token ids of a text that holds nothing but the language.
+
+    They are those of the tokenizer; training needs no tokenizer this way.
+    """
     return [IDS[token] for token in re.findall(rf"<\|\w+\|>|{TOKENS}", text)]
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """The tokenizer, with its chat template, as `AutoTokenizer.from_pretrained` loads it from the weights' folder."""
+    """Return the tokenizer with its chat template.
+
+    It is what `AutoTokenizer.from_pretrained` loads from the folder of the weights.
+    """
+    # No text reaches the unknown token: the pre-tokenizer lets only pieces of the language through.
     inner = Tokenizer(WordLevel(IDS, unk_token=PAD))
     inner.normalizer = normalizers.Sequence(
         [
             normalizers.Replace(Regex("Peer [0-9]+:"), "Peer N:"),
+            # "37 + 48 = 85" is read like "37+48=85".
             normalizers.Replace(Regex(r"(?<=[0-9]) +(?=[+=] *[0-9])"), ""),
             normalizers.Replace(Regex(r"(?<=[0-9][+=]) +(?=[0-9])"), ""),
         ]
     )
     inner.pre_tokenizer = pre_tokenizers.Sequence(
         [
+            # Inverted: the pieces stay, and all between them is removed.
             pre_tokenizers.Split(Regex(PIECES), behavior="removed", invert=True),
             pre_tokenizers.Split(Regex(TOKENS), behavior="isolated"),
         ]
