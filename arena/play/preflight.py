@@ -9,7 +9,8 @@ from arena.calls.rate_limits import Limits
 from arena.calls.secrets import check_no_secret
 from arena.errors import StudyError
 from arena.store.replay import StudyState
-from arena.studies.study import Play, Study, code_hash, protocol_name
+from arena.studies.source import is_same_code
+from arena.studies.study import Play, Study, protocol_name
 from arena.types import Agent, Place, Price, Request, Subject
 
 
@@ -20,12 +21,10 @@ def agents_of(plays: Sequence[Play]) -> list[Agent]:
 
 def check_code(all_plays: Sequence[Play], known: StudyState) -> None:
     """Raise StudyError where a protocol's source changed under the same VERSION while some of its episodes are half played."""
-    now: dict[object, str] = {}
     for play in all_plays:
         if known.status.get(play.episode) != "open":
             continue
-        code = now.setdefault(play.protocol, code_hash(play.protocol))
-        if known.code_hashes[play.episode] not in (None, code):
+        if not is_same_code(known.code_hashes[play.episode], play.protocol):
             raise StudyError(
                 f"the source of {protocol_name(play.protocol)} changed while episodes of it are half played; restore it, raise its VERSION"
                 " (which starts new episodes), or pass --accept-code-change to continue with the new source"

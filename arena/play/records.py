@@ -21,14 +21,8 @@ from arena.grading.grade import Grade, grade_async
 from arena.store.journal import line, row_of
 from arena.store.replay import StudyState
 from arena.studies.motions import base_subject, subject_id
-from arena.studies.study import (
-    Play,
-    ProtocolResult,
-    Study,
-    code_hash,
-    protocol_name,
-    protocol_version,
-)
+from arena.studies.source import code_hash
+from arena.studies.study import Play, ProtocolResult, Study, protocol_name, protocol_version
 from arena.text import utc_now, writable
 from arena.types import Agent, Answer, Verdict
 

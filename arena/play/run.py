@@ -45,7 +45,8 @@ from arena.store import database, replay
 from arena.store.database import FoldResult, QueryResult
 from arena.store.journal import Journal
 from arena.store.replay import StudyState
-from arena.studies.study import Play, Study, code_hash, plays
+from arena.studies.source import is_same_code
+from arena.studies.study import Play, Study, plays
 from arena.text import utc_now
 from arena.types import Price
 
@@ -148,7 +149,7 @@ class Arena:
                 seconds=time.monotonic() - began,
                 others=len(known.status.keys() - status.keys()),
                 changed=sum(
-                    known.code_hashes.get(play.episode) not in (None, code_hash(play.protocol))
+                    not is_same_code(known.code_hashes.get(play.episode), play.protocol)
                     for play in all_plays
                 ),
                 torn=leftovers.skipped + folding.skipped,

@@ -128,7 +128,7 @@ TABLES: dict[str, TableSchema] = {
             "arm": ("VARCHAR", "the arm of the study"),
             "protocol": ("VARCHAR", "the protocol's name"),
             "version": ("VARCHAR", "the protocol's VERSION"),
-            "code_hash": ("VARCHAR", "sha256 of the protocol's source; NULL for imports"),
+            "code_hash": ("VARCHAR", "a hash of the protocol's source; NULL for imports"),
             "options": ("JSON", "the protocol's options that differ from its defaults"),
             "subject": ("VARCHAR", "the motion or question, by id"),
             "repeat": ("INTEGER", "0 for the first play"),

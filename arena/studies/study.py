@@ -6,14 +6,12 @@ more episode.  Addresses, keys and options at their defaults are no part of it.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 import typing
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -218,14 +216,6 @@ def protocol_version(protocol: Protocol) -> str:
             f"the protocol {protocol_name(protocol)!r} needs a text VERSION in its module, so that its episodes can be told apart"
         )
     return version
-
-
-@functools.cache
-def code_hash(protocol: Protocol) -> str:
-    """sha256 of the source file in which the protocol stands (in a notebook: of the function's source)."""
-    file = Path(inspect.getfile(protocol))
-    source = file.read_bytes() if file.is_file() else inspect.getsource(protocol).encode()
-    return hashlib.sha256(source).hexdigest()
 
 
 def parameters(protocol: Protocol) -> tuple[list[str], dict[str, inspect.Parameter]]:

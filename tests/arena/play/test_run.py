@@ -139,17 +139,18 @@ def test_a_changed_protocol_is_refused_for_half_played_episodes_only(
         return by_seed(request)
 
     stop = True
-    with pytest.raises(StoreError):
-        Arena(path).run(made(source, "old"))
+    for name, text in (("old", source), ("documented", "# What is asked, twice.\n" + source)):
+        with pytest.raises(StoreError):
+            Arena(path).run(made(text, name))
     stop = False
-    changed = source + "# a comment\n"
+    changed = source.replace("two", "2")
     with pytest.raises(StudyError, match="--accept-code-change"):
         Arena(path).run(made(changed, "new"))
     assert (
         Arena(path).run(made(changed, "new"), selection=RunSelection(accept_code_change=True)).done
         == 1
     )
-    assert Arena(path).run(made(source + "# another\n", "newest")).done == 1
+    assert Arena(path).run(made(changed.replace("one", "1"), "newest")).changed == 1
 
 
 def test_two_runs_never_play_one_study_into_one_store(path: Path) -> None:

@@ -1,0 +1,106 @@
+"""The hash of a protocol's source: what may change in the middle of a study, and what may not."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import itertools
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from arena.studies.source import RELEASED, code_hash, is_same_code
+from protocols.debate import debate
+
+SOURCE = '''"""A protocol."""
+
+VERSION = "1"
+
+
+async def speak(episode, motion, speaker, *, prompt="Speak."):
+    """Let one speak."""
+    return await episode.ask(speaker, [motion.text, prompt], phase="a")
+'''
+SAME = {
+    "documented anew": SOURCE.replace("Let one speak.", "Ask a seat for one speech.\n\n    Once."),
+    "not documented": SOURCE.replace('    """Let one speak."""\n', "").replace(
+        '"""A protocol."""', ""
+    ),
+    "commented": SOURCE.replace("    return", "    # The motion first.\n    return"),
+    "formatted": SOURCE.replace("[motion.text, prompt]", "[\n        motion.text,\n    prompt]"),
+    "quoted": SOURCE.replace('"Speak."', "u'Speak.'"),
+}
+OTHER = {
+    "prompt": SOURCE.replace("Speak.", "Speak!"),
+    "order": SOURCE.replace("motion.text, prompt", "prompt, motion.text"),
+    "phase": SOURCE.replace('"a"', '"b"'),
+    "text that is no docstring": SOURCE.replace('VERSION = "1"', 'VERSION = "1"\nNOTE = "A."'),
+}
+Maker = Callable[[str], Any]
+
+
+@pytest.fixture
+def speak(tmp_path: Path) -> Maker:
+    numbers = itertools.count()
+
+    def make(source: str) -> Any:
+        """The protocol of a source, in a file of its own."""
+        file = tmp_path / f"protocol_{next(numbers)}.py"
+        file.write_text(source)
+        scope: dict[str, Any] = {"__name__": file.stem}
+        exec(compile(source, str(file), "exec"), scope)
+        return scope["speak"]
+
+    return make
+
+
+@pytest.mark.parametrize("source", SAME.values(), ids=SAME)
+def test_words_about_the_code_and_its_layout_are_no_change(speak: Maker, source: str) -> None:
+    assert source != SOURCE
+    assert is_same_code(code_hash(speak(SOURCE)), speak(source))
+
+
+@pytest.mark.parametrize("source", OTHER.values(), ids=OTHER)
+def test_code_and_prompts_are_a_change(speak: Maker, source: str) -> None:
+    assert source != SOURCE
+    assert not is_same_code(code_hash(speak(SOURCE)), speak(source))
+
+
+def test_an_imported_study_tells_nothing(speak: Maker) -> None:
+    assert is_same_code(None, speak(SOURCE))
+
+
+def test_a_hash_of_0_1_0_is_one_of_the_unchanged_file(speak: Maker) -> None:
+    stored = hashlib.sha256(SOURCE.encode()).hexdigest()
+    assert is_same_code(stored, speak(SOURCE))
+    assert not is_same_code(stored, speak(OTHER["prompt"]))
+
+
+def test_the_protocols_of_0_1_0_are_known_by_their_modules(speak: Maker) -> None:
+    released = orjson.loads(RELEASED.read_bytes())["0.1.0"]
+    assert all(hasattr(importlib.import_module(module), "VERSION") for module in released)
+    stored = released[debate.__module__]
+    assert is_same_code(stored, debate)
+    # A copy of the file, changed in a user's folder, is another protocol.
+    assert not is_same_code(stored, speak(SOURCE))
+
+
+def test_the_hash_does_not_depend_on_the_version_of_python(tmp_path: Path) -> None:
+    """A field of the syntax tree that only newer versions have is left out while it is empty."""
+    program = (
+        "import ast; from arena.studies.source import tree_content;"
+        " ast.FunctionDef._fields += ('news',); ast.AsyncFunctionDef._fields += ('news',);"
+        f" tree = ast.parse({SOURCE!r}); tree.body[-1].news = [];"
+        " print(repr(tree_content(tree)))"
+    )
+    output = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for code in (program, program.replace("tree.body[-1].news = [];", ""))
+    ]
+    assert output[0].stdout == output[1].stdout
+    assert "Let one speak" not in output[0].stdout
