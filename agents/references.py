@@ -1,7 +1,8 @@
-"""From a written reference to a model or an agent: `openai/<model>`, `gemini/<model>`, `http/<model>@<base url>`, `local/<folder or hub id>`.
+"""Resolve a written reference to a model or an agent, such as openai/gpt-4o-mini.
 
-The form is LiteLLM's `<provider>/<model>`.  OpenAI and Anthropic are asked through their own SDKs, the other providers through LiteLLM, models
-on this machine through torch and transformers.
+References have the form of LiteLLM, `<provider>/<model>`; `http/<model>@<base url>` and
+`local/<folder or hub id>` are our own.  OpenAI and Anthropic are called through their own SDKs, the
+other providers through LiteLLM, and models on this machine through torch and transformers.
 """
 
 from __future__ import annotations
@@ -16,51 +17,70 @@ FORMS = {
     "openai": "openai/<model>, such as openai/gpt-4o-mini",
     "anthropic": "anthropic/<model>, such as anthropic/claude-sonnet-4-6",
     "litellm": "<provider>/<model> of LiteLLM, such as gemini/gemini-2.5-flash",
-    "http": "http/<model>@<base url>, such as http/llama-3.1-8b@http://127.0.0.1:8000/v1 (any OpenAI-compatible chat server)",
-    "vllm": "vllm/<model>@<base url>, such as vllm/qwen3-8b@http://127.0.0.1:8000/v1 (a vLLM or SGLang server: goes on with begun replies)",
-    "local": "local/<folder or hub id>, such as local/Qwen/Qwen3-0.6B (weights on this machine; ?slots=, context=, dtype=, device= set how)",
+    "http": (
+        "http/<model>@<base url>, such as http/llama-3.1-8b@http://127.0.0.1:8000/v1 (any"
+        " OpenAI-compatible chat server)"
+    ),
+    "vllm": (
+        "vllm/<model>@<base url>, such as vllm/qwen3-8b@http://127.0.0.1:8000/v1 (a vLLM or SGLang"
+        " server, which can continue a prefilled reply)"
+    ),
+    "local": (
+        "local/<folder or hub id>, such as local/Qwen/Qwen3-0.6B (weights on this machine;"
+        " ?slots=, context=, dtype= and device= set how they run)"
+    ),
     "toy": "toy/sum (a tiny model that really adds three numbers, no download)",
-    "sim": "sim/<profile>, such as sim/overconfident (a simulated debater, no network), sim/judge (a judge) or sim/solver (of questions)",
+    "sim": (
+        "sim/<profile>, such as sim/overconfident (a simulated debater, no network), sim/judge (a"
+        " simulated judge) or sim/solver (a simulated solver of questions)"
+    ),
 }
-# The providers of chat models that LiteLLM 1.106 knows, written down since asking LiteLLM would import it.
+# The providers of chat models in LiteLLM 1.106, as a list: to query LiteLLM would import it, which
+# takes seconds.
 PROVIDERS = frozenset(
     """
-    ai21 ai21_chat aiml amazon_nova azure azure_ai baseten bedrock bedrock_mantle bytez cerebras chutes clarifai cloudflare codestral cohere
-    cohere_chat cometapi compactifai dashscope databricks datarobot deepinfra deepseek docker_model_runner featherless_ai fireworks_ai
-    friendliai galadriel gemini gigachat github github_copilot gradient_ai groq heroku hosted_vllm huggingface hyperbolic inception lambda_ai
-    lemonade litellm_proxy llamafile lm_studio maritalk meta_llama minimax mistral moonshot morph nano-gpt nebius nlp_cloud novita nscale
-    nvidia_nim oci ollama ollama_chat oobabooga openrouter ovhcloud perplexity poe publicai replicate sagemaker sagemaker_chat sambanova
-    scaleway snowflake synthetic together_ai v0 vercel_ai_gateway vertex_ai vertex_ai_beta volcengine wandb watsonx xai xinference zai
+    ai21 ai21_chat aiml amazon_nova azure azure_ai baseten bedrock bedrock_mantle bytez cerebras
+    chutes clarifai cloudflare codestral cohere cohere_chat cometapi compactifai dashscope
+    databricks datarobot deepinfra deepseek docker_model_runner featherless_ai fireworks_ai
+    friendliai galadriel gemini gigachat github github_copilot gradient_ai groq heroku hosted_vllm
+    huggingface hyperbolic inception lambda_ai lemonade litellm_proxy llamafile lm_studio maritalk
+    meta_llama minimax mistral moonshot morph nano-gpt nebius nlp_cloud novita nscale nvidia_nim oci
+    ollama ollama_chat oobabooga openrouter ovhcloud perplexity poe publicai replicate sagemaker
+    sagemaker_chat sambanova scaleway snowflake synthetic together_ai v0 vercel_ai_gateway vertex_ai
+    vertex_ai_beta volcengine wandb watsonx xai xinference zai
     """.split()  # noqa: SIM905
 )
 
 
 def unknown_reference_error(reference: str) -> StudyError:
-    """The error for a reference that names no model of this version: what was asked, what there is, and the nearest spelling.
+    """Return the error for an unknown reference, with the nearest spelling and all forms.
 
-    What follows an "@" is not repeated, since an address may hold a password.
+    The part after an "@" is not repeated, since an address may hold a password.
     """
-    asked = reference.partition("@")[0]
-    kind, _, rest = asked.partition("/")
-    there_are = "model references are " + "; ".join(FORMS.values())
+    shown = reference.partition("@")[0]
+    kind, _, rest = shown.partition("/")
+    forms = "model references are " + "; ".join(FORMS.values())
     if kind in ("http:", "https:"):
-        return StudyError(f"an address alone names no model; {there_are}")
+        return StudyError(f"an address alone names no model; {forms}")
     if kind == "scripted":
         return StudyError(
-            f"{asked} cannot be named: scripted models are made in Python, by agents.scripted.scripted(function)"
+            f"{shown} cannot be loaded by reference: create scripted models in Python, with"
+            " agents.scripted.scripted_model(function)"
         )
     near = difflib.get_close_matches(kind.lower(), sorted({*FORMS, *PROVIDERS} - {"litellm"}), n=1)
     hint = f"did you mean {near[0]}/{rest}? " if near else ""
-    return StudyError(f"there is no model reference {asked!r}; {hint}{there_are}")
+    return StudyError(f"there is no model reference {shown!r}; {hint}{forms}")
 
 
 def model(reference: str) -> Model:
-    """The model that a reference names.
+    """Return the model that a reference names.
 
-    Nothing is sent and no connection opened.  Raises StudyError where the reference is unknown or incomplete, its address is not usable,
-    or a key is missing.
+    Nothing is sent and no connection is opened.  Raises StudyError if the reference is unknown or
+    incomplete, its address is not usable, or a key is missing.
     """
     kind, _, rest = reference.partition("/")
+    profile = rest.partition(":")[0]
+    # Each provider is imported only when a reference names it: SDKs and torch take seconds.
     if kind == "openai":
         from agents.providers.openai_sdk import openai_model
 
@@ -85,11 +105,11 @@ def model(reference: str) -> Model:
         from agents.local.model import toy_model
 
         return toy_model(rest)
-    if kind == "sim" and rest.partition(":")[0] == "judge":
+    if kind == "sim" and profile == "judge":
         from agents.simulated.judge import simulated_judge
 
         return simulated_judge(rest)
-    if kind == "sim" and rest.partition(":")[0] == "solver":
+    if kind == "sim" and profile == "solver":
         from agents.simulated.solver import simulated_solver
 
         return simulated_solver(rest)
@@ -108,17 +128,19 @@ def agent(
     sampling: Sampling | None = None,
     drop_unsupported: bool = False,
 ) -> Agent:
-    """An agent that speaks with the model that a reference names.
+    """Return an agent that speaks with the model that a reference names.
 
-    `name` defaults to the reference without its address, `sampling` to the provider's own settings; with `drop_unsupported` the agent gets
-    the sampling without the settings that its model does not take.  Raises StudyError as `model` does, where a setting is out of its range,
-    and where the model is known not to take the sampling.
+    `name` defaults to the reference without its address, `sampling` to the provider's own settings.
+    With `drop_unsupported` the agent gets the sampling without the settings that its model does not
+    support.  Raises StudyError as `model` does, if a setting is out of its range, and if the model
+    is known not to support the sampling.
     """
-    speaker, sampling = model(reference), sampling or Sampling()
+    speaker = model(reference)
+    sampling = sampling or Sampling()
     why = out_of_range(sampling)
     if why is None and drop_unsupported:
         sampling = speaker.supported_sampling(sampling)
     why = why or speaker.unsupported_reason(sampling)
     if why is not None:
-        raise StudyError(f"{speaker.name} cannot be sampled so: {why}")
+        raise StudyError(f"{speaker.name} does not support this sampling: {why}")
     return Agent(speaker.name if name is None else name, speaker, system, sampling)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from arena.former_names import warn_former
 
 if TYPE_CHECKING:
     from arena.calls.estimate import CostEstimate
@@ -108,8 +109,7 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for (PEP 562)."""
     if name in _FORMER:
         new = _FORMER[name]
-        words = f"arena.{name} is called arena.{new} now; the old name goes with the next release"
-        warnings.warn(words, DeprecationWarning, stacklevel=2)
+        warn_former(f"arena.{name}", f"arena.{new}")
         name = new
     if name not in _HOME:
         raise AttributeError(f"module 'arena' has no attribute {name!r}")

@@ -14,7 +14,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
+from arena.former_names import former_names
 from arena.grading.grade import LETTERS, canonical
 from arena.play.episode import Episode, Reader
 from arena.play.prompt import Prompt
@@ -167,3 +169,8 @@ def agreement(given: str | None, turns: Sequence[Turn], question: Subject) -> fl
     if given is None or all(vote is None for vote in cast):
         return None
     return cast.count(canonical(given, question.choices)) / len(cast)
+
+
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take every misspelt name of this module for a name.
+    __getattr__ = former_names(__name__, {"sampled": "sample_paths"})

@@ -87,8 +87,8 @@ def test_a_scripted_model_is_pointed_to_its_function() -> None:
         model("scripted/x")
 
 
-def test_the_package_exports_two_names_and_imports_nothing_heavy() -> None:
-    assert agents.__all__ == ["agent", "model"]
+def test_the_package_exports_three_names_and_imports_nothing_heavy() -> None:
+    assert agents.__all__ == ["adapt", "agent", "model"]
     assert agents.model is model
     with pytest.raises(AttributeError, match="no attribute 'modle'"):
         agents.modle  # noqa: B018

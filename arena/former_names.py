@@ -1,0 +1,94 @@
+"""Resolve names of version 0.1.0 for one release, so that published studies keep running.
+
+Two kinds: modules that moved (`from agents.elicit import speech_and_confidence`), and names that
+changed inside a module (`agents.scripted.scripted`).  Each use warns with a DeprecationWarning
+that says the new name.  Covered is what the README and the studies in experiments/ of 0.1.0
+import; the changelog lists every other move.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:
+    # importlib.abc takes 10 ms to import, and the import system asks for methods, not for a class.
+    Loader = object
+
+# Former module -> name -> module where it lives now.  The new modules are data and not imports:
+# some lie in a higher layer than their former package (protocols above agents), and the layers
+# forbid an import there.  They are loaded only when a study asks for a name.
+FORMER_MODULES = {
+    "agents.elicit": {"speech_and_confidence": "protocols.parsing.tags"},
+    "agents.simulated_questions": {"simulated_questions": "agents.simulated.questions"},
+    "agents.simulated_truth": {
+        "expected_accuracy": "agents.simulated.truth",
+        "expected_stated": "agents.simulated.truth",
+    },
+    "analysis.calibration": {
+        "auroc": "analysis.statistics.calibration",
+        "ece": "analysis.statistics.calibration",
+    },
+    "analysis.report": {
+        "print_report": "analysis.reports.debates",
+        "report": "analysis.reports.debates",
+    },
+    "analysis.tables": {"print_report": "analysis.reports.debates"},
+    "arena.questions": {"questions": "arena.studies.questions"},
+    "arena.study": {"plays": "arena.studies.study"},
+    "arena.studyfile": {"load_study": "arena.tournaments.study_file"},
+}
+
+
+def warn_former(old: str, new: str, stacklevel: int = 3) -> None:
+    """Warn that a name is called otherwise now; `stacklevel` 3 blames the caller of the caller."""
+    words = f"{old} is called {new} now; the old name goes with the next release"
+    warnings.warn(words, DeprecationWarning, stacklevel=stacklevel)
+
+
+def former_names(module: str, new_names: Mapping[str, str]) -> Callable[[str], object]:
+    """Return a module's `__getattr__` (PEP 562) that resolves its former names."""
+
+    def resolve(name: str) -> object:
+        if name not in new_names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warn_former(f"{module}.{name}", f"{module}.{new_names[name]}")
+        return getattr(sys.modules[module], new_names[name])
+
+    return resolve
+
+
+class FormerModuleFinder(Loader):
+    """Find the modules of FORMER_MODULES; a finder and a loader of the import system (PEP 451)."""
+
+    def find_spec(
+        self, fullname: str, path: object = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec of a former module, None for every other name."""
+        return ModuleSpec(fullname, self) if fullname in FORMER_MODULES else None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave it to Python to create the module."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill the module with nothing but a way to resolve its names."""
+        homes = FORMER_MODULES[module.__name__]
+
+        def resolve(name: str) -> object:
+            if name not in homes:
+                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+            warn_former(f"{module.__name__}.{name}", f"{homes[name]}.{name}")
+            return getattr(import_module(homes[name]), name)
+
+        vars(module)["__getattr__"] = resolve
+
+
+# At the end of the path: it is asked only when no file was found, so that it costs nothing.
+sys.meta_path.append(FormerModuleFinder())

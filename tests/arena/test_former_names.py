@@ -1,0 +1,54 @@
+"""What published studies of version 0.1.0 import is still there, and says its new name."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from arena.former_names import FORMER_MODULES
+
+RENAMED = [
+    ("agents.scripted", "scripted", "scripted_model"),
+    ("protocols.asking", "sampled", "sample_paths"),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "home"),
+    [
+        (module, name, home)
+        for module, names in FORMER_MODULES.items()
+        for name, home in names.items()
+    ],
+)
+def test_a_name_of_a_module_that_moved_is_found_at_its_new_place(
+    module: str, name: str, home: str
+) -> None:
+    with pytest.warns(DeprecationWarning, match=f"{module}.{name} is called {home}.{name} now"):
+        former = getattr(importlib.import_module(module), name)
+    assert former is getattr(importlib.import_module(home), name)
+
+
+@pytest.mark.parametrize(("module", "old", "new"), RENAMED)
+def test_a_name_that_changed_in_its_module_is_found(module: str, old: str, new: str) -> None:
+    home = importlib.import_module(module)
+    with pytest.warns(DeprecationWarning, match=f"{module}.{old} is called {module}.{new} now"):
+        assert getattr(home, old) is getattr(home, new)
+
+
+def test_a_study_that_begins_with_a_former_name_is_told_in_its_own_line() -> None:
+    code = "from agents.elicit import speech_and_confidence"
+    result = subprocess.run(
+        [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "<string>:1: DeprecationWarning: agents.elicit.speech_and_confidence" in result.stderr
+
+
+def test_other_names_are_missing_as_ever() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"agents\.nothing"):
+        importlib.import_module("agents.nothing")
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = importlib.import_module("agents.elicit").nothing
