@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from arena.deprecated import warn_of_former_name
+
 if TYPE_CHECKING:
     from arena.types import Reply
 
@@ -132,20 +134,28 @@ class StudyError(ArenaError):
 
 # The record keeps the words of version 0.1.0, whose exceptions did not all end in Error.
 STORED_KINDS = {
-    f"{kind}Error": kind
-    for kind in (
-        "RateLimited",
-        "Refused",
-        "ContextOverflow",
-        "EmptyReply",
-        "Unreachable",
-        "BadReply",
-        "BudgetSpent",
-    )
+    "RateLimitedError": "RateLimited",
+    "RefusedError": "Refused",
+    "ContextOverflowError": "ContextOverflow",
+    "EmptyReplyError": "EmptyReply",
+    "UnreachableError": "Unreachable",
+    "BadReplyError": "BadReply",
+    "BudgetSpentError": "BudgetSpent",
+    "EndlessProtocolError": "Endless",
 }
 
 
 def error_kind(error: BaseException) -> str:
-    """Return the word under which the record keeps an error: its class, as version 0.1.0 called it."""
+    """Return the word under which the record keeps an error: its class, as 0.1.0 called it."""
     name = type(error).__name__
     return STORED_KINDS.get(name, name)
+
+
+if not TYPE_CHECKING:  # or a type checker would take any name for one of this module
+
+    def __getattr__(name: str) -> object:
+        """Return an exception by the name that it had in version 0.1.0, for one release."""
+        if f"{name}Error" not in STORED_KINDS or f"{name}Error" not in globals():
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        warn_of_former_name(f"{__name__}.{name}", f"{name}Error")
+        return globals()[f"{name}Error"]

@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
+from arena.deprecated import former_fields
+
 Role = Literal["system", "user", "assistant"]
 Face = Literal["public", "own", "rated", "verbatim"]
 READ = "read"
 NOT_ASKED = "not asked"
 
 
+@former_fields(options="choices")
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How a model samples; None leaves a setting to the provider, as the debate paper did.
@@ -147,6 +150,7 @@ class Reply:
     decode_steps: int | None = None
 
 
+@former_fields(longer="long_prompt_price")
 @dataclass(frozen=True, slots=True)
 class Price:
     """Dollars for a million tokens.

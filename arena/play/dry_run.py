@@ -16,6 +16,7 @@ from arena.calls.estimate import CostEstimate, ModelEstimate, sum_if_known
 from arena.calls.ledger import RunContext
 from arena.calls.prices import cost_usd, price_of, worst_case_usd
 from arena.calls.rate_limits import RateLimiter
+from arena.errors import error_kind
 from arena.play.episode import Episode, Reader, read_as_public
 from arena.play.prompt import Prompt
 from arena.store.replay import StudyState
@@ -178,7 +179,7 @@ def failure_reason(error: BaseException) -> str:
     """Why a rehearsal failed, in words."""
     if isinstance(error, asyncio.CancelledError):
         return f"not through after {LONGEST_S:g} s"
-    return f"{type(error).__name__}: {error}"
+    return f"{error_kind(error)}: {error}"
 
 
 async def estimate_cost(

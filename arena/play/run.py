@@ -26,6 +26,7 @@ from arena.calls.prices import price_of
 from arena.calls.rate_limits import Limits, RateLimiter, limits_in_environment, merge_limits
 from arena.calls.retry import Retry
 from arena.calls.spending import load_spending
+from arena.deprecated import former_parameters
 from arena.errors import STOPPING, BudgetSpentError, ReplayError, StudyError
 from arena.play import preflight
 from arena.play.dry_run import REPLY_TOKENS, estimate_cost
@@ -113,6 +114,7 @@ class Arena:
         # What stages of the same tournament have spent of the budget (stages.py).
         self.spent_in_other_stages_usd = 0.0
 
+    @former_parameters(which="selection")
     async def play(
         self, study: Study, *, selection: RunSelection = EVERYTHING_OPEN, watch: Watch | None = None
     ) -> Summary:
@@ -240,6 +242,7 @@ class Arena:
                 database.fold(self.path, wait_s=0.5)
         return await asyncio.to_thread(database.fold, self.path)
 
+    @former_parameters(which="selection")
     def dry_run(
         self,
         study: Study,
@@ -268,6 +271,7 @@ class Arena:
             lambda: estimate_cost(todo, known, self.prices, reply_tokens=reply_tokens)
         )
 
+    @former_parameters(which="selection")
     def run(
         self, study: Study, *, selection: RunSelection = EVERYTHING_OPEN, watch: Watch | None = None
     ) -> Summary:

@@ -20,12 +20,14 @@ from arena.calls.rate_limits import Limit, Limits
 from arena.errors import StudyError
 from arena.grading.grade import Grader
 from arena.studies.motions import subject_id
-from arena.types import Agent, Answer, Seat, Subject, Verdict
+from arena.types import Agent, Answer, BaseModel, Seat, Subject, Verdict
 
 ProtocolResult = Verdict | Answer | Sequence[Answer] | None
 Protocol = Callable[..., Awaitable[ProtocolResult]]
 Lineup = Mapping[str, Agent]
 Options = Mapping[str, object]
+# The members of a model besides its name and the call.
+OPTIONAL_MEMBERS = tuple(name for name in vars(BaseModel) if not name.startswith("_"))
 
 
 @dataclass(frozen=True)
@@ -193,14 +195,30 @@ def check_arm(arm: Arm) -> None:
                 f"a lineup of arm {arm.label!r} is a dictionary from seats to agents, found {lineup!r:.80}"
             )
         for agent in lineup.values():
-            if isinstance(agent, Agent) and not (
-                callable(agent.model)
-                and hasattr(agent.model, "name")
-                and isinstance(agent.system, str)
-            ):
-                raise StudyError(
-                    f"agent {agent.name!r} needs a model (see agents.model) and a text as system prompt, found {agent!r:.120}"
-                )
+            if isinstance(agent, Agent):
+                check_agent(agent)
+
+
+def check_agent(agent: Agent) -> None:
+    """Raise StudyError for an agent without a model, or with one that lacks members of `Model`."""
+    model = agent.model
+    if not (callable(model) and hasattr(model, "name") and isinstance(agent.system, str)):
+        raise StudyError(
+            f"agent {agent.name!r} needs a model (see agents.model) and a text as system prompt,"
+            f" found {agent!r:.120}"
+        )
+    missing = [member for member in OPTIONAL_MEMBERS if not hasattr(model, member)]
+    if not missing:
+        return
+    if hasattr(model, "can"):
+        raise StudyError(
+            f"the model of agent {agent.name!r}, {model.name}, is written for version 0.1.0 of the"
+            f" arena; seat it as Agent({agent.name!r}, agents.adapt(model))"
+        )
+    raise StudyError(
+        f"the model of agent {agent.name!r}, {model.name}, has no {', '.join(missing)};"
+        " derive its class from arena.types.BaseModel, which has a default for each of them"
+    )
 
 
 def protocol_name(protocol: Protocol) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.calls.spending import load_spending
+from arena.deprecated import former_fields, former_parameters
 from arena.errors import StoreError, StudyError
 from arena.play.run import EVERYTHING_OPEN, Arena, RunSelection
 from arena.play.summary import Summary
@@ -22,6 +23,7 @@ from arena.types import Agent
 StudyWriter = Callable[[Path], Study]
 
 
+@former_fields(expected="count_episodes")
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A study to come: its name, the function that writes it down from the store, the one that says how many episodes it will have, and
@@ -49,6 +51,7 @@ def count_episodes_by_study(stages: Stages, path: Path) -> dict[str, int]:
     return found
 
 
+@former_parameters(which="selection", told="on_stage_end")
 def run_stages(
     arena: Arena,
     stages: Stages,

@@ -109,4 +109,4 @@ def test_a_protocol_that_never_ends_or_breaks_is_said_and_not_hung_on(tmp_path: 
     estimate = Arena(tmp_path / "a.duckdb").dry_run(Study("s", arms, [MOTION]))
     assert estimate.failed == 2
     assert estimate.why is not None
-    assert estimate.why.startswith("EndlessProtocolError: more than 2000 turns in one episode")
+    assert estimate.why.startswith("Endless: more than 2000 turns in one episode")

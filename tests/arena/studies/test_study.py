@@ -107,3 +107,34 @@ def test_a_round_robin_of_one_says_what_to_use() -> None:
 def test_an_agent_holds_no_behaviour() -> None:
     assert Agent("a", agent().model).sampling == Sampling()
     assert Subject("x").kind == "motion"
+
+
+class ModelOf010:
+    """A model as users wrote them for version 0.1.0."""
+
+    name, can, simulated = "mine/old", frozenset({"seed"}), True
+
+    async def __call__(self, request: object) -> object:
+        raise AssertionError("nothing is asked")
+
+
+class BareModel:
+    """A model that does not derive from BaseModel."""
+
+    name, capabilities, simulated = "mine/bare", frozenset[str](), True
+
+    async def __call__(self, request: object) -> object:
+        raise AssertionError("nothing is asked")
+
+
+def test_a_model_of_0_1_0_is_sent_to_the_adapter() -> None:
+    seated = Agent("old", ModelOf010())  # type: ignore[arg-type]
+    with pytest.raises(StudyError, match=r"'old', mine/old, is .*Agent\('old', agents\.adapt\("):
+        plays(study(seated))
+
+
+def test_a_model_that_lacks_members_is_told_to_derive_from_base_model() -> None:
+    seated = Agent("bare", BareModel())  # type: ignore[arg-type]
+    words = r"mine/bare, has no has_own_queue, price, .*derive its class from arena\.types\.BaseMo"
+    with pytest.raises(StudyError, match=words):
+        plays(study(seated))
