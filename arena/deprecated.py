@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -18,8 +18,8 @@ def warn_of_former_name(former: str, name: str) -> None:
     warnings.warn(words, DeprecationWarning, stacklevel=3)
 
 
-def former_parameters(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a function take keyword arguments by former names too, given as former="name"."""
+def former_parameters(names: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function take keyword arguments by former names too; `names` maps these to new ones."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
@@ -35,13 +35,13 @@ def former_parameters(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]
     return decorate
 
 
-def former_fields(**names: str) -> Callable[[Class], Class]:
+def former_fields(names: Mapping[str, str]) -> Callable[[Class], Class]:
     """Let a dataclass be made with former names of its fields, and these be read from it."""
 
     def decorate(kind: Class) -> Class:
         members: dict[str, object]
         members = {former: former_property(former, name) for former, name in names.items()}
-        members["__init__"] = former_parameters(**names)(vars(kind)["__init__"])
+        members["__init__"] = former_parameters(names)(vars(kind)["__init__"])
         for member, value in members.items():
             setattr(kind, member, value)
         return kind

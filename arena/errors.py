@@ -1,20 +1,20 @@
-"""Everything that can go wrong, as one tree.
+"""Define everything that can go wrong, as one tree.
 
     ArenaError
-    ├── ModelError            a model gave no usable reply; the episode fails, the run goes on
-    │   ├── RateLimitedError    the provider asked us to slow down
-    │   ├── RefusedError        the provider refused the request (bad key, bad parameter, policy)
-    │   ├── ContextOverflowError the prompt does not fit the model
-    │   ├── EmptyReplyError     a reply without text
-    │   ├── UnreachableError    no connection, or it broke before the reply was whole
-    │   └── BadReplyError       an answer that is not in the expected format
-    ├── ProtocolError         a protocol broke a rule of the arena
-    │   ├── ReplayError         a replayed protocol asked for something else than it did before
-    │   ├── BusySeatError       one seat was asked twice at once
-    │   └── LeakError           a private face was about to be shown to somebody else
-    ├── BudgetSpentError      the next call does not fit the budget
-    ├── StoreError            the database or a journal cannot be read or written
-    └── StudyError            the study, its options, models or subjects are wrong
+    ├── ModelError              a model gave no usable reply; the episode fails, the run goes on
+    │   ├── RateLimitedError      the provider asked us to slow down
+    │   ├── RefusedError          the provider refused the request (key, parameter, policy)
+    │   ├── ContextOverflowError  the prompt does not fit the model
+    │   ├── EmptyReplyError       a reply without text
+    │   ├── UnreachableError      no connection, or it broke before the reply was whole
+    │   └── BadReplyError         an answer that is not in the expected format
+    ├── ProtocolError           a protocol broke a rule of the arena
+    │   ├── ReplayError           a replayed protocol asked for something else than before
+    │   ├── BusySeatError         one seat was asked twice at once
+    │   └── LeakError             a private face was about to be shown to somebody else
+    ├── BudgetSpentError        the next call does not fit the budget
+    ├── StoreError              the database or a journal cannot be read or written
+    └── StudyError              the study, its options, models or subjects are wrong
 
 Each message says what was asked, what was found and what to do.
 """
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from arena.deprecated import warn_of_former_name
+from arena.former_names import former_names
 
 if TYPE_CHECKING:
     from arena.types import Reply
@@ -36,9 +36,11 @@ class ArenaError(Exception):
 class ModelError(ArenaError):
     """A model gave no usable reply.
 
-    `http_status` is the status of the HTTP answer, None where there was none.  `passing` says whether the same request may go well later.
-    `reply` holds what the provider counted and will bill all the same (the tokens of a reply without text), None where it said nothing.
-    `sent` says whether the request may have reached the provider: what was never sent costs nothing.
+    `http_status` is the status of the HTTP answer, None if there was none.  The class attribute
+    `retryable` says whether the same request may succeed later.  `reply` holds the token counts
+    that the provider will bill in spite of the failure (a reply without text), None if it sent
+    none.  `sent` says whether the request may have reached the provider: a request that was never
+    sent costs nothing.
     """
 
     retryable = False
@@ -58,7 +60,7 @@ class ModelError(ArenaError):
 
 
 class RateLimitedError(ModelError):
-    """The provider asked us to slow down; `retry_after_s` is its wish in seconds, where it gave one."""
+    """The provider asked us to slow down, for `retry_after_s` seconds if it said for how long."""
 
     retryable = True
 
@@ -124,7 +126,7 @@ class StoreError(ArenaError):
     """The database or a journal cannot be read or written."""
 
 
-# What stops a run rather than failing an episode, which stays open for the next run.
+# These errors stop the run instead of failing an episode, which stays open for the next run.
 STOPPING = (BudgetSpentError, ReplayError, StoreError)
 
 
@@ -146,16 +148,9 @@ STORED_KINDS = {
 
 
 def error_kind(error: BaseException) -> str:
-    """Return the word under which the record keeps an error: its class, as 0.1.0 called it."""
+    """Return the word for an error in the record: its class, by its name in version 0.1.0."""
     name = type(error).__name__
     return STORED_KINDS.get(name, name)
 
 
-if not TYPE_CHECKING:  # or a type checker would take any name for one of this module
-
-    def __getattr__(name: str) -> object:
-        """Return an exception by the name that it had in version 0.1.0, for one release."""
-        if f"{name}Error" not in STORED_KINDS or f"{name}Error" not in globals():
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        warn_of_former_name(f"{__name__}.{name}", f"{name}Error")
-        return globals()[f"{name}Error"]
+__getattr__ = former_names(__name__, {kind: name for name, kind in STORED_KINDS.items()})

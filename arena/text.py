@@ -1,4 +1,4 @@
-"""Text and time as every part of the arena writes them."""
+"""Write text and time the same way in every part of the arena."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def utc_now() -> datetime:
-    """Now in UTC, without a zone, as the tables keep it."""
+    """Return the present time in UTC, without a zone, as the tables keep it."""
     return EPOCH + timedelta(seconds=time.time())
 
 
 def writable(text: str) -> str:
-    """The text with lone surrogates, which neither UTF-8 nor the database can hold, replaced by U+FFFD."""
+    """Replace lone surrogates by U+FFFD: neither UTF-8 nor the database can hold them."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -26,20 +26,24 @@ def writable(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text of models without characters that could steer a terminal (escapes, controls, writing direction); line breaks stay."""
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    """Replace characters that could steer a terminal when text of models is printed.
+
+    These are escapes, controls and marks of writing direction; line breaks and tabs stay.
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def finite(value: object) -> object:
-    """The value as JSON has it, which knows no NaN, and no keys but texts; what stands in lists and structs too."""
+    """Return a value as strict JSON has it: NaN and infinities become None, keys become text.
+
+    Values inside lists, tuples and dictionaries are converted too.
+    """
     match value:
         case float():
             return value if math.isfinite(value) else None
         case list() | tuple():
-            return [finite(one) for one in value]
+            return [finite(item) for item in value]
         case dict():
-            return {str(key): finite(one) for key, one in value.items()}
+            return {str(key): finite(item) for key, item in value.items()}
         case _:
             return value

@@ -1,8 +1,10 @@
-"""The words that every part of the arena shares, as frozen data.
+"""Define the words that every part of the arena shares, as frozen data.
 
-An agent (a model, its system prompt and its sampling) sits in a seat; a request goes to the model and a reply comes back; what can be read
-out of the reply is a reading, and the seat's finished step is a turn.  A turn has three faces: the public one that everybody may see, its
-own (with private thoughts and rating) for its author alone, and the rated one (public text and rating) for protocols with public ratings.
+An agent (a model with a system prompt and a sampling) sits in a seat.  A request goes to its model
+and a reply comes back; a reading is the information taken out of the reply, and a turn is the
+finished step of the seat.  A turn has three faces: the public one for everybody, its own (with
+private thoughts and rating) for its author alone, and the rated one (public text and rating) for
+protocols with public ratings.
 """
 
 from __future__ import annotations
@@ -19,15 +21,17 @@ READ = "read"
 NOT_ASKED = "not asked"
 
 
-@former_fields(options="choices")
+@former_fields({"options": "choices"})
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a model samples; None leaves a setting to the provider, as the debate paper did.
+    """Settings of how a model samples; None leaves a setting to the provider.
 
-    `temperature` >= 0, `top_p` in (0, 1], `max_tokens` counts generated tokens, reasoning included.  `logprobs` asks for the log probability
-    of every generated token, with so many alternatives (0 to 20) beside it.  `top_k` >= 1 lets only the likeliest k tokens be drawn, `min_p`
-    in [0, 1) only those at least that likely, relative to the likeliest.  `options`: nothing is generated; the reply is the likeliest of
-    these texts as the reply's beginning, and the measures hold the probability of each.
+    `temperature` >= 0, `top_p` in (0, 1]; `max_tokens` counts generated tokens, reasoning included;
+    `stop` holds texts that end a reply.  `logprobs` asks for the log probability of every generated
+    token, with that many alternatives (0 to 20) beside it.  `top_k` >= 1 restricts the draw to the
+    likeliest k tokens, `min_p` in [0, 1) to tokens with at least that fraction of the highest
+    probability.  With `choices` nothing is generated: the reply is the one of these texts that is
+    the likeliest beginning of a reply, and the measures hold the probability of each.
     """
 
     temperature: float | None = None
@@ -40,7 +44,10 @@ class Sampling:
     choices: tuple[str, ...] = ()
 
     def content(self) -> dict[str, object]:
-        """The settings as they go into ids and hashes: one that came later is left out where it is not set, so that old ids stay."""
+        """Return the settings for ids and hashes, which must never change.
+
+        A field that came later is left out while unset, and a renamed one keeps its old key.
+        """
         fields: dict[str, object] = {
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -68,7 +75,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request stands in a play: never sent to a provider, but simulated and scripted models answer by it."""
+    """The place of a request in a play, by which simulated models answer; it is never sent."""
 
     episode: str
     seat: str
@@ -80,9 +87,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedSpan:
-    """A stretch of a message that a model generated itself: characters [start, end) of that message are the beginning of what the tokens say.
+    """A stretch of a message that a local model generated itself.
 
-    A local model that served it as `model` goes on from the tokens, since the text does not tell how it was cut into them.
+    Characters [start, end) of the message with the index `message` are the beginning of the text of
+    `token_ids`.  The same `model` continues from these tokens, because the text does not determine
+    how it was cut into tokens.
     """
 
     message: int
@@ -94,9 +103,9 @@ class GeneratedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a model is asked: the messages (a last assistant message is a prefill), the sampling and a seed in [0, 2**31).
+    """One question to a model, with a seed in [0, 2**31); a last assistant message is a prefill.
 
-    `spoken` says where in the messages stand tokens of a local model; it is no part of what identifies the request.
+    `generated_spans` marks text that a local model generated; it does not identify the request.
     """
 
     messages: tuple[Message, ...]
@@ -108,7 +117,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A token that could have stood in a place, with the natural logarithm of its probability (<= 0)."""
+    """A token that was possible at a position, with its natural log probability (<= 0)."""
 
     token: str
     logprob: float
@@ -116,7 +125,10 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class TokenChoice:
-    """A generated token with its log probability (natural, <= 0), and the likeliest tokens in its place, itself included, as far as served."""
+    """A generated token with its natural log probability (<= 0).
+
+    `alternatives` are the likeliest tokens in its place, itself included, as far as served.
+    """
 
     token: str
     logprob: float
@@ -125,11 +137,13 @@ class TokenChoice:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a model answered.  Counts are tokens; None means that the provider did not say.
+    """The answer of a model.  Counts are in tokens; None means that the provider did not say.
 
-    `reasoning` is reasoning text that the provider serves apart from `text`; `tokens_out` includes `tokens_reasoning`.  `cost_usd` is set
-    where the provider itself states it (`cost_source` is then "provider"); from prices it is computed by the arena.  `measures` are numbers
-    read off token probabilities, by name; local models also say how many prompt tokens they really read, and in how many steps they decoded.
+    `reasoning` is reasoning text that the provider serves apart from `text`; `tokens_out` includes
+    `tokens_reasoning`.  `cost_usd` is set if the provider itself states the cost (`cost_source` is
+    then "provider"); otherwise the arena computes it from prices.  `measures` are numbers computed
+    from token probabilities, by name.  Local models also report how many prompt tokens they read
+    (`tokens_prefilled`) and in how many steps they decoded (`decode_steps`).
     """
 
     text: str
@@ -150,14 +164,15 @@ class Reply:
     decode_steps: int | None = None
 
 
-@former_fields(longer="long_prompt_price")
+@former_fields({"longer": "long_prompt_price"})
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars for a million tokens.
+    """Prices in dollars for a million tokens.
 
-    `tokens_cached`, `tokens_reasoning`: where they cost otherwise than `tokens_in` and `tokens_out`.  `longest_reply`: tokens that a reply
-    can have at most, None where that is not known.  `longer`: (tokens, price): a prompt of more than so many tokens costs that price
-    instead.  `source` says where the figures come from.
+    `tokens_cached` and `tokens_reasoning` are None if they cost the same as `tokens_in` and
+    `tokens_out`.  `longest_reply` is the largest number of tokens in a reply, None if unknown.
+    `long_prompt_price` is a pair (tokens, price): a prompt of more than that many tokens costs that
+    price instead.  `source` says who stated the prices.
     """
 
     tokens_in: float
@@ -170,63 +185,61 @@ class Price:
 
 
 class Model(Protocol):
-    """Whoever can answer a request.
-
-    `BaseModel` gives every member but `name` and the call itself a default: derive from it, and state what differs.
-    """
+    """Anything that can answer a request.  Derive it from `BaseModel` and state the differences."""
 
     @property
     def name(self) -> str:
-        """The reference without address or key, as it goes into episode ids."""
+        """Return the reference without address or key, as it stands in episode ids."""
         ...
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What the model can do.
+        """Return the abilities of the model, any of these words.
 
-        "seed": a seed is sent.  "same seed, same reply": and kept to.  "prefill": a begun reply is continued.  "logprobs", "measures":
-        replies bring them.  "choices": a reply is chosen among given texts.
+        "seed": a seed is sent.  "same seed, same reply": replies repeat with it.  "prefill": a
+        reply that has begun is continued.  "logprobs", "measures": replies hold them.  "choices":
+        a reply is chosen among given texts.
         """
         ...
 
     @property
     def simulated(self) -> bool:
-        """Whether its words come from a generator, so that every report can say so."""
+        """Return whether a generator invents its words, so that every report can say so."""
         ...
 
     @property
     def has_own_queue(self) -> bool:
-        """Whether it queues by itself, so that its calls take no place in flight."""
+        """Return whether it queues calls itself, so that they need no slot of the run."""
         ...
 
     @property
     def price(self) -> Price | None:
-        """What its tokens cost; None where that is not known."""
+        """Return the price of its tokens, None if unknown."""
         ...
 
     @property
     def longest_reply(self) -> int | None:
-        """The tokens that it asks for at most where the sampling has no limit; None where nothing bounds a reply."""
+        """Return its own limit of tokens where the sampling has none; None if nothing bounds it."""
         ...
 
     async def __call__(self, request: Request) -> Reply:
-        """Answer, or raise a ModelError."""
+        """Answer the request, or raise a ModelError."""
         ...
 
     async def open(self) -> None:
-        """Get ready: awaited before the first call of a run.  Raises StudyError where that is impossible."""
+        """Prepare for calls before the first of a run, or raise StudyError."""
         ...
 
     async def close(self) -> None:
-        """Let go of connections and memory: awaited at the end of a run."""
+        """Release connections and memory at the end of a run."""
         ...
 
     def on_episode_end(self, episode: str) -> None:
-        """Note that an episode is over or put off: nothing more is asked for it in this run."""
+        """Note that an episode has ended or was put off, and asks nothing more in this run."""
         ...
 
     def unsupported_reason(self, sampling: Sampling) -> str | None:
-        """Return why the model cannot be sampled so; None where it can, or where only its provider knows."""
+        """Return why it cannot sample this way; None if it can, or if only its provider knows."""
         ...
 
     def supported_sampling(self, sampling: Sampling) -> Sampling:
@@ -234,12 +247,12 @@ class Model(Protocol):
         ...
 
     def request_settings(self, request: Request) -> dict[str, object] | None:
-        """Return the settings that go out beside the messages, under the provider's names; None where nothing is sent."""
+        """Return the settings sent beside the messages, by the provider's names; None: nothing."""
         ...
 
 
 class BaseModel:
-    """The default of every member of a `Model` but its name and the call: a real model that promises nothing."""
+    """The defaults of a `Model` except its name and the call: a model that promises nothing."""
 
     capabilities: frozenset[str] = frozenset()
     simulated: bool = False
@@ -248,30 +261,30 @@ class BaseModel:
     longest_reply: int | None = None
 
     async def open(self) -> None:
-        """Get ready, which takes nothing."""
+        """Do nothing."""
 
     async def close(self) -> None:
-        """Let go of nothing."""
+        """Do nothing."""
 
     def on_episode_end(self, episode: str) -> None:
-        """Keep nothing for an episode."""
+        """Do nothing."""
 
     def unsupported_reason(self, sampling: Sampling) -> str | None:
-        """Know of nothing that speaks against a sampling."""
+        """Return None: nothing is known to be unsupported."""
         return None
 
     def supported_sampling(self, sampling: Sampling) -> Sampling:
-        """Take every setting."""
+        """Return the sampling as it is."""
         return sampling
 
     def request_settings(self, request: Request) -> dict[str, object] | None:
-        """Send nothing."""
+        """Return None: nothing is sent."""
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """Who speaks: a model with a system prompt and a sampling.  No behaviour."""
+    """A model with a system prompt and a sampling: who speaks.  It has no behaviour."""
 
     name: str
     model: Model
@@ -281,7 +294,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Where an agent sits; one agent may hold several seats (self-debate)."""
+    """A place in a protocol that an agent takes; one agent may hold several (self-debate)."""
 
     name: str
     agent: Agent
@@ -289,9 +302,11 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read out of a reply.  What could not be read is None, and its status or a flag says why.
+    """The information taken out of a reply.
 
-    `confidence` is in [0, 1]; `reask` is the question to put once in the same conversation when something was unreadable, else None.
+    Whatever could not be read is None, and its status or a flag says why.  `confidence` lies in
+    [0, 1].  `reask` is the question to ask once more in the same conversation when something was
+    unreadable, else None.
     """
 
     public: str | None
@@ -303,18 +318,18 @@ class Reading:
     reask: str | None = None
 
     def fill_gaps_from(self, second: Reading) -> Reading:
-        """This reading, with only what it lacks taken from the reply to the re-ask; what was readable stays."""
-        rating = (
-            self if self.confidence is not None or self.confidence_status == NOT_ASKED else second
-        )
-        # A flag doubts the words that are kept: those of the reply that the speech was taken from, of both where there is none.
-        flags = (
-            self.flags
-            if self.public is not None
-            else second.flags
-            if second.public is not None
-            else self.flags + second.flags
-        )
+        """Return this reading with its gaps filled from the reply to the re-ask.
+
+        Everything that was readable in the first reply stays.
+        """
+        rated = self.confidence is not None or self.confidence_status == NOT_ASKED
+        rating = self if rated else second
+        # A flag doubts the words of one reply, so the flags of the reply that gave the speech are
+        # kept; if no reply gave one, the flags of both.
+        if self.public is not None:
+            flags = self.flags
+        else:
+            flags = second.flags if second.public is not None else self.flags + second.flags
         return replace(
             self,
             public=self.public if self.public is not None else second.public,
@@ -329,12 +344,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One finished step of a seat.  Put the turn itself into a prompt; its text never goes there by way of a format string.
+    """One finished step of a seat.
 
-    `text` is the raw reply, `public` what others may read (None: no readable speech), `thoughts` and `confidence` (in [0, 1]) the private
-    face, `rating_public` whether its author was told that others see the rating.  `finish_reason` is how the reply ended, in the provider's
-    words ("stop", "length", ...); `token_ids` are the tokens that a local model, `model_served`, generated; `measures` are numbers read off
-    token probabilities, by name (arena/calls/token_measures.py), None where there are none.  All are of the first reply, where there was a re-ask.
+    Put the turn itself into a prompt; formatting it as text raises TypeError.  `text` is the raw
+    reply, `public` the part that others may read (None: no readable speech).  `thoughts` and
+    `confidence` (in [0, 1]) are private; `rating_public` says whether the author knew that others
+    see the rating.  `finish_reason` is the provider's word for how the reply ended ("stop",
+    "length").  `token_ids` are the tokens that the local model `model_served` generated; `measures`
+    are numbers computed from token probabilities, by name (arena/calls/token_measures.py).  After
+    a re-ask all of these describe the first reply.
     """
 
     episode: str
@@ -357,7 +375,8 @@ class Turn:
 
     def __str__(self) -> str:
         raise TypeError(
-            "a turn is not text: put the turn itself into the prompt, or own(turn) for its author, so that who saw what is known"
+            "a turn is not text: put the turn itself into the prompt, or own(turn) for its author,"
+            " so that the record shows who saw what"
         )
 
     def __format__(self, spec: str) -> str:
@@ -369,9 +388,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is debated, answered or judged.  `kind` is "motion", "question" or "debate"; `gold` and `choices` belong to questions.
+    """A motion, a question or a debate: whatever is debated, answered or judged.
 
-    `source` and `licence` say where it comes from and on what terms, as far as known.
+    `gold` and `choices` belong to questions.  `source` and `licence` say where it comes from and on
+    which terms, as far as known.
     """
 
     text: str
@@ -384,9 +404,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One judge's word on one debate; `winner` is a seat's name, "abstain", or None where it could not be read (`status` says why).
+    """The decision of one judge about one debate.
 
-    The arena writes the repeat of the play in the place of `repeat`.
+    `winner` is a seat's name, "abstain", or None if it could not be read (`status` says why).  The
+    arena sets `repeat` to the repeat of the play.
     """
 
     debate: str
@@ -401,10 +422,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer to a question, as it was read; the arena grades it, where `correct` is not set.
+    """An answer to a question; the arena grades it unless `correct` is set.
 
-    `confidence` in [0, 1]; `final`: whether it is the episode's answer, which one at most is.  Where a seat answers more than once, `stage`
-    counts its answers from 0, so that it can be seen who changed from right to wrong.
+    `confidence` lies in [0, 1].  `final` marks the answer of the episode, at most one.  A seat that
+    answers more than once counts its answers in `stage` from 0, so that changes from right to wrong
+    can be seen.
     """
 
     seat: str

@@ -114,7 +114,7 @@ class Arena:
         # What stages of the same tournament have spent of the budget (stages.py).
         self.spent_in_other_stages_usd = 0.0
 
-    @former_parameters(which="selection")
+    @former_parameters({"which": "selection"})
     async def play(
         self, study: Study, *, selection: RunSelection = EVERYTHING_OPEN, watch: Watch | None = None
     ) -> Summary:
@@ -242,7 +242,7 @@ class Arena:
                 database.fold(self.path, wait_s=0.5)
         return await asyncio.to_thread(database.fold, self.path)
 
-    @former_parameters(which="selection")
+    @former_parameters({"which": "selection"})
     def dry_run(
         self,
         study: Study,
@@ -271,7 +271,7 @@ class Arena:
             lambda: estimate_cost(todo, known, self.prices, reply_tokens=reply_tokens)
         )
 
-    @former_parameters(which="selection")
+    @former_parameters({"which": "selection"})
     def run(
         self, study: Study, *, selection: RunSelection = EVERYTHING_OPEN, watch: Watch | None = None
     ) -> Summary:

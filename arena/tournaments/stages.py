@@ -23,7 +23,7 @@ from arena.types import Agent
 StudyWriter = Callable[[Path], Study]
 
 
-@former_fields(expected="count_episodes")
+@former_fields({"expected": "count_episodes"})
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A study to come: its name, the function that writes it down from the store, the one that says how many episodes it will have, and
@@ -51,7 +51,7 @@ def count_episodes_by_study(stages: Stages, path: Path) -> dict[str, int]:
     return found
 
 
-@former_parameters(which="selection", told="on_stage_end")
+@former_parameters({"which": "selection", "told": "on_stage_end"})
 def run_stages(
     arena: Arena,
     stages: Stages,
