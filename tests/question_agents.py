@@ -42,7 +42,7 @@ def by_seed(request: Request) -> str:
 
 def agent_with_capabilities(script: Script, *can: str) -> Agent:
     """A scripted agent whose model says of itself what it can."""
-    return Agent("m", replace(scripted_model(script, "m"), can=frozenset({"seed", *can})))  # type: ignore[type-var]
+    return Agent("m", replace(scripted_model(script, "m"), capabilities=frozenset({"seed", *can})))  # type: ignore[type-var]
 
 
 def play(
