@@ -1,1 +1,1 @@
-"""One call to a model: ledger, retry, rate limits, budget, prices and estimates."""
+"""Make one call to a model: ledger, retry, rate limits, budget, prices and estimates."""

@@ -1,7 +1,9 @@
-"""A budget in dollars: the worst case of a call is reserved before it is sent, and what it cost is booked when it has ended.
+"""Keep a budget in dollars.
 
-A call that does not fit waits, first come first served, while others are in flight, since most cost far less than their worst case.  When
-nothing is in flight and it still does not fit, the budget is spent: nothing is started any more, also nothing smaller.
+The worst case of a call is reserved before it is sent, and its cost is booked when it has ended.  A
+call that does not fit waits, first come first served, while others are in flight, since most cost
+far less than their worst case.  If nothing is in flight and it still does not fit, the budget is
+spent, and nothing more is started, not even a smaller call.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ from arena.errors import BudgetSpentError, StudyError
 
 
 class Budget:
-    """What a run may spend: `limit_usd` in all, of which `spent_usd` is spent (by earlier runs of the study, to begin with)."""
+    """The money that a run may spend: `limit_usd` in all, of which `spent_usd` is spent.
+
+    Earlier runs of the study count as spent from the beginning.
+    """
 
     def __init__(self, limit_usd: float, spent_usd: float = 0.0) -> None:
         if not 0 < limit_usd < float("inf"):
@@ -27,11 +32,14 @@ class Budget:
 
     @property
     def waiting(self) -> int:
-        """How many calls wait for others to end and free what was reserved for them."""
+        """Return how many calls wait for others to end and free their reservations."""
         return len(self._waiting)
 
     async def reserve(self, worst_usd: float) -> None:
-        """Reserve the worst case of a call.  Raises BudgetSpent where it does not fit; whoever reserves must settle."""
+        """Reserve the worst case of a call; every reservation must be settled.
+
+        Raises BudgetSpentError if the call does not fit.
+        """
         if self.closed is None and not self._waiting and self._fits(worst_usd):
             self._take(worst_usd)
             return
@@ -43,6 +51,7 @@ class Budget:
                 await waiter
                 return
             except asyncio.CancelledError:
+                # The reservation may have been granted in the same tick as the cancellation.
                 if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                     self.settle(worst_usd, 0.0)
                 else:
@@ -51,8 +60,9 @@ class Budget:
         raise BudgetSpentError(self.closed)
 
     def settle(self, worst_usd: float, cost_usd: float) -> None:
-        """Book what a call cost, in place of what was reserved for it."""
+        """Book the cost of a call in place of its reservation."""
         self._in_flight -= 1
+        # Exactly zero at rest: sums of floats leave a remainder behind.
         self.reserved_usd = self.reserved_usd - worst_usd if self._in_flight else 0.0
         self.spent_usd += cost_usd
         self._let_through()
@@ -66,7 +76,10 @@ class Budget:
         self.reserved_usd += worst_usd
 
     def _let_through(self) -> None:
-        """Let those who wait go, in their order, as far as they fit; all are told where nothing can fit any more."""
+        """Let waiting calls go in their order, as far as they fit.
+
+        If no call can fit any more, all of them are refused.
+        """
         while self._waiting:
             worst_usd, waiter = self._waiting[0]
             if waiter.done():
@@ -79,8 +92,10 @@ class Budget:
                 return
             else:
                 self.closed = self.closed or (
-                    f"the budget of ${self.limit_usd:g} allows no further call: ${self.spent_usd:.4f} is spent, and the next call may cost"
-                    f" ${worst_usd:.4f}; what was said is kept, continue with a larger budget (or a smaller max_tokens)"
+                    f"the budget of ${self.limit_usd:g} allows no further call:"
+                    f" ${self.spent_usd:.4f} is spent, and the next call may cost"
+                    f" ${worst_usd:.4f}; all replies so far are kept, continue with a larger"
+                    " budget (or a smaller max_tokens)"
                 )
                 self._waiting.popleft()
                 waiter.set_exception(BudgetSpentError(self.closed))

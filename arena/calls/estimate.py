@@ -1,4 +1,7 @@
-"""What a run is expected to take, as numbers: calls, tokens and dollars by model.  How they are found is a rehearsal (rehearsal.py)."""
+"""Describe the expected cost of a run in numbers: calls, tokens and dollars by model.
+
+A dry run (arena/play/dry_run.py) finds the numbers.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ModelEstimate:
-    """What the calls to one model are expected to take.
+    """The expected cost of the calls to one model.
 
-    `usd`: dollars, None where the price is not known.  `usd_if_longest`: with every reply as long as it may be, None where nothing bounds it.
+    `usd` is in dollars, None if the price is unknown.  `usd_if_longest` assumes that every reply is
+    as long as it may be, None if nothing bounds its length.
     """
 
     model: str
@@ -23,9 +27,11 @@ class ModelEstimate:
 
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """What is expected of `episodes` episodes, by model; `played` of them were played with stand-ins and stand for all.
+    """The expected cost of a number of episodes, by model.
 
-    `simulated`: nothing of it would go to a real model.  `failed`: how many could not be played so, and `why` the first of them could not.
+    `played` of the `episodes` were played with stand-ins and represent all of them.  `simulated`
+    says that no call would go to a real model.  `failed` counts episodes that the stand-ins could
+    not play, and `why` is the reason of the first of them.
     """
 
     episodes: int
@@ -37,49 +43,50 @@ class CostEstimate:
 
     @property
     def calls(self) -> int:
-        """Calls to all models."""
+        """Return the calls to all models."""
         return sum(model.calls for model in self.models)
 
     @property
     def tokens_in(self) -> int:
-        """Tokens of all prompts."""
+        """Return the tokens of all prompts."""
         return sum(model.tokens_in for model in self.models)
 
     @property
     def tokens_out(self) -> int:
-        """Tokens of all replies."""
+        """Return the tokens of all replies."""
         return sum(model.tokens_out for model in self.models)
 
     @property
     def usd(self) -> float | None:
-        """Dollars in all, None where a price is not known."""
+        """Return the dollars for all models, None if a price is unknown."""
         return sum_if_known([model.usd for model in self.models])
 
     @property
     def usd_if_longest(self) -> float | None:
-        """Dollars in all with every reply as long as it may be, None where a price or a bound is not known."""
+        """Return the dollars if every reply is as long as it may be.
+
+        None if a price or a bound is unknown.
+        """
         return sum_if_known([model.usd_if_longest for model in self.models])
 
 
 def sum_if_known(parts: Sequence[float | None]) -> float | None:
-    """The sum, None where a part is not known."""
+    """Return the sum, None if any part is unknown."""
     known = [part for part in parts if part is not None]
     return sum(known) if len(known) == len(parts) else None
 
 
 def describe_estimate(expected: CostEstimate) -> str:
-    """An estimate in one line."""
-    text = (
-        f"{expected.calls:,} calls, {expected.tokens_in:,} tokens in, {expected.tokens_out:,} out"
-    )
+    """Describe an estimate in one line."""
+    calls = f"{expected.calls:,} calls"
+    text = f"{calls}, {expected.tokens_in:,} tokens in, {expected.tokens_out:,} out"
     unknown = [model.model for model in expected.models if model.usd is None]
-    text += (
-        f", price of {', '.join(unknown)} not known" if unknown else f", ${expected.usd or 0:.4f}"
-    )
+    if unknown:
+        text += f", price of {', '.join(unknown)} not known"
+    else:
+        text += f", ${expected.usd or 0:.4f}"
     if expected.usd_if_longest:
         text += f" (${expected.usd_if_longest:.4f} if all replies are as long as they may be)"
-    return text + (
-        f"; {expected.failed} episodes could not be estimated ({expected.why})"
-        if expected.failed
-        else ""
-    )
+    if expected.failed:
+        text += f"; {expected.failed} episodes could not be estimated ({expected.why})"
+    return text

@@ -1,4 +1,4 @@
-"""One call: waiting for its turn, trying again, and a row in the ledger for each attempt on the wire."""
+"""Make one call: wait for its turn, retry, and write a row into the ledger for each attempt."""
 
 from __future__ import annotations
 
@@ -21,25 +21,21 @@ from arena.store.replay import CachedReply
 from arena.text import utc_now, writable
 from arena.types import Model, Price, Reply, Request
 
-REPLY_FACTS = (
-    *(
-        "http_status",
-        "tokens_in",
-        "tokens_cached",
-        "tokens_out",
-        "tokens_reasoning",
-        "finish_reason",
-    ),
-    *("tokens_prefilled", "decode_steps"),
+# Fields of a reply that stand in the ledger as columns of the same name.
+REPLY_COLUMNS = (
+    *("http_status", "finish_reason", "tokens_in", "tokens_cached", "tokens_out"),
+    *("tokens_reasoning", "tokens_prefilled", "decode_steps"),
 )
 
 
 @dataclass(slots=True)
 class RunStats:
-    """What a run has done so far, for progress and summary: counts of episodes, replies and calls; tokens and dollars of all attempts.
+    """The state of a run so far, for progress and summary.
 
-    `unpriced` counts attempts of unknown cost, `uncounted` those of earlier runs that no budget can count.  `waiting` holds for each call
-    that waits to be tried again why it waits, for whom, and until when (monotonic seconds).
+    It counts episodes, replies and calls, and the tokens and dollars of all attempts.  `unpriced`
+    counts attempts of unknown cost, `uncounted` those of earlier runs that no budget can count.
+    `waiting` holds for each call that waits for its next attempt (reason, model, end of the wait in
+    monotonic seconds).
     """
 
     planned: int = 0
@@ -63,7 +59,7 @@ class RunStats:
 
 
 class JournalWriter(Protocol):
-    """What play needs of a journal: a file, lines in memory, or nothing at all."""
+    """The part of a journal that play needs: in a file, in memory, or nothing at all."""
 
     def append(self, *lines: bytes) -> None:
         """Write lines; `wait_until_durable` waits for them."""
@@ -80,10 +76,10 @@ class JournalWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What the episodes of one run share.
+    """The things that the episodes of one run share.
 
-    Its id, its journal, the pace of its calls, how calls are tried again, the tally, prices given by hand (by model), the budget where
-    there is one, and the replies of earlier studies that may be used again (by sample key).
+    `prices` are given by hand, by model; `budget` is None if there is no limit; `cache` holds
+    replies of earlier studies that may be used again, by sample key.
     """
 
     id: str
@@ -98,47 +94,43 @@ class RunContext:
 
 @dataclass(slots=True)
 class Attempts:
-    """The attempts of one call so far: what failed, and the seconds that attempts and the waits between them have taken."""
+    """The attempts of one call so far.
+
+    `failures` lists their errors; `elapsed_s` counts the seconds of attempts and of the waits
+    between them.
+    """
 
     failures: list[ModelError] = field(default_factory=list)
     elapsed_s: float = 0.0
 
 
 async def call(run: RunContext, model: Model, request: Request) -> tuple[Reply, bytes]:
-    """Ask a model until it answers or there is no further attempt; returns the reply and the line that says how the call ended.
+    """Call a model until it answers or no attempt is left.
 
-    Every attempt is a row in `calls`: failed ones are written at once, the last together with the reply by whoever asked.
-    Raises the last ModelError; BudgetSpent where an attempt does not fit the budget.
+    Returns the reply and the journal line that ends the call.  Every attempt is a row in `calls`:
+    failed ones are written here at once, the last one by the caller, together with the reply.
+    Raises the last ModelError, or BudgetSpentError if an attempt does not fit the budget.
     """
-    trials = Attempts()
+    attempts = Attempts()
     while True:
         try:
-            return await attempt(run, model, request, trials)
+            return await attempt(run, model, request, attempts)
         except ModelError as error:
-            trials.failures.append(error)
-            draw = random.Random(request.seed + len(trials.failures))
-            wait_s = wait_before_next(run.retry, trials.failures, trials.elapsed_s, draw)
+            attempts.failures.append(error)
+            # Jitter from the seed: the same in every replay, different between episodes.
+            draw = random.Random(request.seed + len(attempts.failures))
+            wait_s = wait_before_next(run.retry, attempts.failures, attempts.elapsed_s, draw)
             if wait_s is None:
                 raise
-        trials.elapsed_s += wait_s
-        await wait(run.stats, model.name, trials.failures[-1], wait_s)
+        attempts.elapsed_s += wait_s
+        await wait(run.stats, model.name, attempts.failures[-1], wait_s)
 
 
 def reuse(run: RunContext, request: Request, hit: CachedReply) -> tuple[Reply, bytes]:
-    """The reply of an earlier study in place of a call, and the line that says so."""
-    place, now = request.place, utc_now()
-    row = {
-        "episode": place.episode,
-        "seat": place.seat,
-        "step": place.step,
-        "ask": place.ask,
-        "run": run.id,
-        "attempt": 0,
-        "started_at": now,
-    }
+    """Return the reply of an earlier study in place of a call, and the line that says so."""
     run.stats.cached += 1
     end = {
-        **row,
+        **attempt_key(run, request, 0),
         "status": "cached",
         "cost_usd": 0.0,
         "cost_source": "cache",
@@ -148,24 +140,42 @@ def reuse(run: RunContext, request: Request, hit: CachedReply) -> tuple[Reply, b
 
 
 async def attempt(
-    run: RunContext, model: Model, request: Request, trials: Attempts
+    run: RunContext, model: Model, request: Request, attempts: Attempts
 ) -> tuple[Reply, bytes]:
     """Send the request once, when the budget and the limits let it through."""
     price = price_of(model, run.prices)
     worst_usd = None if price is None else worst_case_usd(price, request)
-    entry = LedgerEntry(run, model, request, len(trials.failures), price, worst_usd)
+    entry = LedgerEntry(run, model, request, len(attempts.failures), price, worst_usd)
     if run.budget is None:
-        return await send_once(entry, trials)
+        return await send_once(entry, attempts)
     await run.budget.reserve(worst_usd or 0.0)
     try:
-        return await send_once(entry, trials)
+        return await send_once(entry, attempts)
     finally:
         run.budget.settle(worst_usd or 0.0, entry.booked_usd)
 
 
+def attempt_key(run: RunContext, request: Request, number: int) -> dict[str, object]:
+    """Return the columns that tell an attempt from all others, and its start."""
+    place = request.place
+    return {
+        "episode": place.episode,
+        "seat": place.seat,
+        "step": place.step,
+        "ask": place.ask,
+        "run": run.id,
+        "attempt": number,
+        "started_at": utc_now(),
+    }
+
+
 @dataclass(slots=True)
 class LedgerEntry:
-    """An attempt in the ledger; `booked_usd` is what it counts in a budget: nothing until it is sent, then its worst case or its cost."""
+    """An attempt in the ledger.
+
+    `booked_usd` is its amount in the budget: zero until it is sent, then its worst case, at the end
+    its cost.
+    """
 
     run: RunContext
     model: Model
@@ -177,17 +187,12 @@ class LedgerEntry:
     row: dict[str, object] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Write that the attempt begins."""
-        place, settings = self.request.place, self.model.request_settings(self.request)
-        self.row = {
-            "episode": place.episode,
-            "seat": place.seat,
-            "step": place.step,
-            "ask": place.ask,
-            "run": self.run.id,
-            "attempt": self.number,
-            "started_at": utc_now(),
-        }
+        """Write that the attempt begins.
+
+        A process that dies before the end leaves this line, with the worst case as its cost.
+        """
+        settings = self.model.request_settings(self.request)
+        self.row = attempt_key(self.run, self.request, self.number)
         if settings is not None:
             self.row["sent"] = settings
         if self.worst_usd is not None:
@@ -198,12 +203,15 @@ class LedgerEntry:
     def end(
         self, reply: Reply | None, ending: Mapping[str, object], free: str | None = None
     ) -> bytes:
-        """The line that says how the attempt ended, with what it cost as far as that is known; `free` says why it cost nothing."""
-        facts: dict[str, object] = {}
+        """Return the line that says how the attempt ended, with its cost as far as known.
+
+        `free` is the reason why it cost nothing, None if it may have cost something.
+        """
+        columns: dict[str, object] = {}
         cost, source = (None, None) if free is None else (0.0, free)
         if reply is not None:
-            facts = {
-                name: value for name in REPLY_FACTS if (value := getattr(reply, name)) is not None
+            columns = {
+                name: value for name in REPLY_COLUMNS if (value := getattr(reply, name)) is not None
             }
             if reply.cost_usd is not None:
                 cost, source = reply.cost_usd, reply.cost_source
@@ -214,68 +222,69 @@ class LedgerEntry:
         if cost is None:
             self.run.stats.unpriced += 1
         else:
-            facts |= {"cost_usd": cost, "cost_source": source}
+            columns |= {"cost_usd": cost, "cost_source": source}
             self.run.stats.cost_usd += cost
             self.booked_usd = cost
-        return line("call_ends", {**self.row, **facts, **ending})
+        return line("call_ends", {**self.row, **columns, **ending})
 
 
-async def send_once(entry: LedgerEntry, trials: Attempts) -> tuple[Reply, bytes]:
-    """Wait for a place in flight, send the request once, and write down how it ended."""
+async def send_once(entry: LedgerEntry, attempts: Attempts) -> tuple[Reply, bytes]:
+    """Wait for a slot, send the request once, and write down how it ended."""
     run, model, request = entry.run, entry.model, entry.request
-    queued = time.monotonic()
-    place = await run.rate_limiter.enter(model.name, request, takes_slot=not model.has_own_queue)
+    queued_at = time.monotonic()
+    slot = await run.rate_limiter.enter(model.name, request, takes_slot=not model.has_own_queue)
     reply: Reply | None = None
     run.stats.in_flight += 1
     try:
         entry.begin()
-        reply = await await_reply(model, request, run.retry.deadline_s - trials.elapsed_s)
+        reply = await await_reply(model, request, run.retry.deadline_s - attempts.elapsed_s)
     except BaseException as error:
+        # A cancelled call may have been billed too, so its end stands in the ledger as well.
         run.stats.failed_calls += not isinstance(error, asyncio.CancelledError)
         if isinstance(error, ModelError):
             reply = error.reply
         if isinstance(error, RateLimitedError):
-            run.rate_limiter.slow_down(place)
-        run.journal.append(
-            entry.end(
-                reply,
-                failure_row(error) | note_durations(place, queued, trials),
-                free=reason_unbilled(entry, error),
-            )
-        )
+            run.rate_limiter.slow_down(slot)
+        ending = failure_row(error) | note_durations(slot, queued_at, attempts)
+        run.journal.append(entry.end(reply, ending, free=reason_unbilled(entry, error)))
         raise
     finally:
         run.stats.in_flight -= 1
-        run.rate_limiter.leave(place, reply)
+        run.rate_limiter.leave(slot, reply)
     run.stats.replies += 1
-    return reply, entry.end(
-        reply, {"status": "ok"} | note_durations(place, queued, trials), reason_unbilled(entry)
-    )
+    ending = {"status": "ok", **note_durations(slot, queued_at, attempts)}
+    # The caller writes this line together with the turn, so that neither is stored alone.
+    return reply, entry.end(reply, ending, reason_unbilled(entry))
 
 
-def note_durations(place: Slot, queued: float, trials: Attempts) -> dict[str, float]:
-    """How long the attempt waited for its place, and how long it took from then on; that time counts for the call's deadline."""
-    latency_s = time.monotonic() - place.sent_at
-    trials.elapsed_s += latency_s
-    return {"latency_s": round(latency_s, 6), "queued_s": round(place.sent_at - queued, 6)}
+def note_durations(slot: Slot, queued_at: float, attempts: Attempts) -> dict[str, object]:
+    """Return how long the attempt waited for its slot and how long it took from then on.
+
+    The second duration also counts for the call's deadline.
+    """
+    latency_s = time.monotonic() - slot.sent_at
+    attempts.elapsed_s += latency_s
+    return {"latency_s": round(latency_s, 6), "queued_s": round(slot.sent_at - queued_at, 6)}
 
 
 async def await_reply(model: Model, request: Request, left_s: float) -> Reply:
-    """The model's reply, or Unreachable when the call's deadline has come."""
+    """Return the model's reply, or raise UnreachableError at the call's deadline."""
     limit = asyncio.timeout(left_s)
     try:
         async with limit:
             return await model(request)
     except TimeoutError:
+        # A timeout that the model raised by itself is an error of its own.
         if not limit.expired():
             raise
     raise UnreachableError(
-        f"{model.name} gave no answer before the call's deadline; raise it with --deadline, or look at the server"
+        f"{model.name} gave no answer before the call's deadline; raise it with --deadline,"
+        " or look at the server"
     )
 
 
 def failure_row(error: BaseException) -> dict[str, object]:
-    """How a failed attempt stands in the store."""
+    """Return the columns of a failed or cancelled attempt."""
     return {
         "status": "cancelled" if isinstance(error, asyncio.CancelledError) else "failed",
         "error_kind": error_kind(error),
@@ -285,7 +294,7 @@ def failure_row(error: BaseException) -> dict[str, object]:
 
 
 def reason_unbilled(entry: LedgerEntry, error: BaseException | None = None) -> str | None:
-    """Why an attempt costs nothing, None where it may have been billed."""
+    """Return why an attempt costs nothing, None if it may have been billed."""
     if entry.model.simulated and entry.price is None:
         return "simulated"
     if isinstance(error, ModelError) and error.reply is None:
@@ -296,16 +305,14 @@ def reason_unbilled(entry: LedgerEntry, error: BaseException | None = None) -> s
     return None
 
 
-async def wait(tally: RunStats, model: str, failed: ModelError, wait_s: float) -> None:
-    """Wait, and let the progress line say for what."""
-    why = (
-        f"a {failed.http_status}"
-        if failed.http_status is not None and failed.http_status >= 400
-        else error_kind(failed)
-    )
+async def wait(stats: RunStats, model: str, error: ModelError, wait_s: float) -> None:
+    """Wait, and let the progress line say for which error and model."""
+    reason = error_kind(error)
+    if error.http_status is not None and error.http_status >= 400:
+        reason = f"a {error.http_status}"
     key = id(asyncio.current_task())
-    tally.waiting[key] = (why, model, time.monotonic() + wait_s)
+    stats.waiting[key] = (reason, model, time.monotonic() + wait_s)
     try:
         await asyncio.sleep(wait_s)
     finally:
-        del tally.waiting[key]
+        del stats.waiting[key]

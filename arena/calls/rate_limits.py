@@ -1,10 +1,14 @@
-"""How fast and how many calls may go out, by provider or model: requests and tokens per minute, calls in flight.
+"""Limit how fast and how many calls go out, by provider or model.
 
-Requests per minute pass through asyncio-throttle.  Its waiters all poll and overtake each other; here they stand in one line (a lock, which
-is first in, first out), so that one of them looks at the clock, and sleeps for as long as it must.  A window of about a second spreads the
-calls; it is cut so that no minute ever holds more than was allowed.  A 429 halves the calls that its model may have in flight, and every
-reply gives a part of it back, as TCP does with lost packets (Jacobson, "Congestion Avoidance and Control", 1988): that finds the pace that a
-provider bears without knowing its rules.
+Limits are requests and tokens per minute, and calls in flight.  Requests per minute pass through
+asyncio-throttle.  Its waiters all poll and overtake each other; here they stand in one line (a
+lock, first in, first out), so that one of them looks at the clock and sleeps for as long as it
+must.  A window of about a second spreads the calls; it is cut so that no minute ever holds more
+than the limit.
+
+A 429 halves the calls that its model may have in flight, and every reply gives a part of that back,
+as TCP does after lost packets (Jacobson, "Congestion Avoidance and Control", 1988).  This finds the
+rate that a provider bears without knowledge of its rules.
 """
 
 from __future__ import annotations
@@ -13,11 +17,12 @@ import asyncio
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
-from asyncio_throttle import Throttler
+from asyncio_throttle.throttler import Throttler
 
 from arena.errors import StudyError
 from arena.types import Reply, Request
@@ -30,91 +35,107 @@ FIRST_REPLY_TOKENS = 500.0
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most so many requests per minute, tokens per minute (of prompt and reply), and calls in flight; None: not limited."""
+    """The limits of one provider or model; None means no limit.
+
+    `rpm` are requests per minute, `tpm` tokens per minute (of prompt and reply), `in_flight` calls
+    at the same time.
+    """
 
     rpm: float | None = None
     tpm: float | None = None
     in_flight: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value in ((f.name, getattr(self, f.name)) for f in fields(self)):
-            if value is not None and not (
-                isinstance(value, int | float) and 0 < value < float("inf")
-            ):
+        for name in LIMITED:
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and 0 < value < float("inf")
+            if value is not None and not number:
                 raise StudyError(
-                    f"the limit {name} must be a number above 0, found {value!r}; leave it out where there is none"
+                    f"the limit {name} must be a number above 0, found {value!r};"
+                    " leave it out where there is none"
                 )
         if self.in_flight is not None and self.in_flight != int(self.in_flight):
             raise StudyError(f"the limit in_flight counts calls, found {self.in_flight!r}")
 
 
+LIMITED = tuple(field.name for field in fields(Limit))
 Limits = Mapping[str, Limit]
 
 
 def parse_limits(texts: Iterable[str]) -> dict[str, Limit]:
-    """Limits by provider or model, from texts such as "openai:rpm=500,tpm=200000,in_flight=64".  Raises StudyError for anything else."""
-    found: dict[str, Limit] = {}
-    known = [f.name for f in fields(Limit)]
+    """Return limits by provider or model from texts of the command line or the environment.
+
+    A text is of the form "openai:rpm=500,tpm=200000,in_flight=64".  Raises StudyError for anything
+    else.
+    """
+    limits: dict[str, Limit] = {}
     for text in texts:
         name, _, settings = text.rpartition(":")
-        values: dict[str, float] = {}
+        values: dict[str, Any] = {}
         for setting in settings.split(","):
             key, _, number = setting.partition("=")
             try:
-                values[key] = (
-                    int(number) if number.isdigit() and len(number) < 16 else float(number)
-                )
+                values[key] = parse_number(number)
             except (ValueError, OverflowError):
                 values = {}
                 break
-        if not name or not values or not set(values) <= set(known):
-            form = ",".join(f"{key}=N" for key in known)
+        if not name or not values or not values.keys() <= set(LIMITED):
+            form = ",".join(f"{key}=N" for key in LIMITED)
             raise StudyError(
-                f"a limit is written PROVIDER:{form} (or MODEL:...), such as {EXAMPLE}; found {text!r}"
+                f"a limit is written PROVIDER:{form} (or MODEL:...), such as {EXAMPLE};"
+                f" found {text!r}"
             )
-        found[name] = replace(found.get(name, Limit()), **values)  # type: ignore[arg-type]
-    return found
+        limits[name] = replace(limits.get(name, Limit()), **values)
+    return limits
+
+
+def parse_number(text: str) -> float:
+    """Return a whole number exactly if it is one; other texts raise ValueError."""
+    return int(text) if text.isdigit() and len(text) < 16 else float(text)
 
 
 def limits_in_environment() -> dict[str, Limit]:
-    """The limits that ARENA_LIMITS holds, texts between spaces."""
+    """Return the limits in ARENA_LIMITS, texts between spaces."""
     return parse_limits(os.environ.get(VARIABLE, "").split())
 
 
 def merge_limits(*limits: Limits) -> dict[str, Limit]:
-    """Several sets of limits as one; what is set in a later one counts."""
-    found: dict[str, Limit] = {}
-    for each in limits:
-        for name, limit in each.items():
-            given = {
-                f.name: value
-                for f in fields(limit)
-                if (value := getattr(limit, f.name)) is not None
-            }
-            found[name] = replace(found.get(name, Limit()), **given)
-    return found
+    """Return several sets of limits as one; a later set overrides the earlier ones."""
+    merged: dict[str, Limit] = {}
+    for name, limit in (item for each in limits for item in each.items()):
+        values = {key: getattr(limit, key) for key in LIMITED if getattr(limit, key) is not None}
+        merged[name] = replace(merged.get(name, Limit()), **values)
+    return merged
 
 
-class RequestWindow(Throttler):  # type: ignore[misc]
-    """asyncio-throttle's window: at most `rpm` requests in any minute, in portions of about one second; it tells how long it is full."""
+class RequestWindow:
+    """The window of asyncio-throttle: at most `rpm` requests in any minute.
+
+    They go in portions of about one second, and the window says for how long it is full.
+    """
 
     def __init__(self, rpm: float) -> None:
-        portion = max(1, int(rpm // MINUTE_S))
-        super().__init__(
-            rate_limit=portion, period=MINUTE_S / (rpm // portion) if rpm >= 1 else MINUTE_S / rpm
-        )
+        self.portion = max(1, int(rpm // MINUTE_S))
+        self.period_s = MINUTE_S / (rpm // self.portion) if rpm >= 1 else MINUTE_S / rpm
+        # Any, since the methods of the library have no types.
+        self._throttler: Any = Throttler(self.portion, self.period_s)
 
     def wait_s(self) -> float:
-        """Seconds until there is room, 0 where there is."""
-        self.flush()
-        if len(self._task_logs) < self.rate_limit:
+        """Return the seconds until there is room, 0 if there is some now."""
+        self._throttler.flush()
+        times: Sequence[float] = self._throttler._task_logs
+        if len(times) < self.portion:
             return 0.0
-        # The window keeps what is exactly as old as its period.
-        return max(0.0, self._task_logs[0] + self.period - time.monotonic()) + 1e-4
+        # The window keeps a call that is exactly as old as its period, hence a bit more.
+        return max(0.0, times[0] + self.period_s - time.monotonic()) + 1e-4
+
+    async def acquire(self) -> None:
+        """Wait for room and note a call."""
+        await self._throttler.acquire()
 
 
 class TokenWindow:
-    """Tokens of the last minute: what a call was expected to take, and what it took once that is known."""
+    """The tokens of the last minute: as expected at first, as counted once the reply is there."""
 
     def __init__(self, tpm: float) -> None:
         self.tpm = tpm
@@ -122,35 +143,42 @@ class TokenWindow:
         self._sum = 0.0
 
     def wait_s(self, tokens: float) -> float:
-        """Seconds until so many tokens have room, 0 where they have; more than a whole minute's share waits for an empty window."""
+        """Return the seconds until so many tokens have room, 0 if they have it now.
+
+        A call that needs more than the limit of a whole minute waits for an empty window.
+        """
         now = time.monotonic()
         while self._entries and now - self._entries[0][0] >= MINUTE_S:
             self._sum -= self._entries.popleft()[1]
         excess = self._sum + min(tokens, self.tpm) - self.tpm
-        for at, taken in self._entries:
+        # Entries leave in the order in which they came: find the one that makes enough room.
+        for entered_at, entry_tokens in self._entries:
             if excess <= 0:
                 break
-            excess -= taken
+            excess -= entry_tokens
             if excess <= 0:
-                return max(0.0, at + MINUTE_S - now) + 1e-4
+                return max(0.0, entered_at + MINUTE_S - now) + 1e-4
         return 0.0
 
     def take(self, tokens: float) -> list[float]:
-        """Note that a call begins; returns its entry."""
+        """Note that a call begins, and return its entry."""
         entry = [time.monotonic(), tokens]
         self._entries.append(entry)
         self._sum += tokens
         return entry
 
     def correct(self, entry: list[float], tokens: float) -> None:
-        """Note what the call really took."""
+        """Replace the expected tokens of an entry by the counted ones."""
         if time.monotonic() - entry[0] < MINUTE_S:
             self._sum += tokens - entry[1]
             entry[1] = tokens
 
 
 class Limiter:
-    """The entrance of one provider or model: a line, a window of requests, a window of tokens, and room for so many calls in flight."""
+    """The entrance of one provider or model.
+
+    It has a line, a window of requests, a window of tokens, and room for so many calls in flight.
+    """
 
     def __init__(self, name: str, limit: Limit, counts: Counter[str]) -> None:
         self.name = name
@@ -161,59 +189,69 @@ class Limiter:
         self.tokens = TokenWindow(limit.tpm) if limit.tpm else None
         self.window = RequestWindow(limit.rpm) if limit.rpm else None
         self.reduced_in_flight: float | None = None
-        self._wide = 0.0
-        self._narrowed_at = 0.0
-        self._left = asyncio.Event()
+        self._in_flight_before = 0.0
+        self._slowed_at = 0.0
+        self._departure = asyncio.Event()
 
     @property
     def calls_in_flight(self) -> int:
-        """How many calls are in flight, those included that went out before there was a gate."""
+        """Return how many calls are in flight, including those older than this limiter."""
         return self._counts[self.name]
 
     @property
     def full(self) -> bool:
-        """Whether no further call may be in flight."""
+        """Return whether no further call may go out now."""
         return self.calls_in_flight >= min(
             self.limit.in_flight or self.calls_in_flight + 1,
             self.reduced_in_flight or self.calls_in_flight + 1,
         )
 
     async def wait_for_departure(self) -> None:
-        """Return when the next call has left."""
-        self._left.clear()
-        await self._left.wait()
+        """Wait until the next call ends."""
+        self._departure.clear()
+        await self._departure.wait()
 
     def notify_departure(self) -> None:
-        """A call has left: whoever stands first in the line may look again."""
-        self._left.set()
+        """Tell the first in the line that a call has ended."""
+        self._departure.set()
 
     def wait_s(self, tokens: float) -> float:
-        """Seconds until the windows have room for a request of so many tokens, 0 where they have it now."""
+        """Return the seconds until the windows have room for a request of so many tokens."""
         requests_s = self.window.wait_s() if self.window else 0.0
         return max(requests_s, self.tokens.wait_s(tokens)) if self.tokens else requests_s
 
     def slow_down(self, sent_at: float) -> None:
-        """Halve the room after a 429 of a call that was sent at `sent_at`; one sent before the last halving belongs to the same rush."""
-        if sent_at < self._narrowed_at:
+        """Halve the calls in flight after a 429 of a call that was sent at `sent_at`.
+
+        A call sent before the last halving belongs to the same burst and changes nothing.
+        """
+        if sent_at < self._slowed_at:
             return
         if self.reduced_in_flight is None:
-            self._wide = float(self.calls_in_flight)
+            self._in_flight_before = float(self.calls_in_flight)
         self.reduced_in_flight = max(
-            1.0, min(self.reduced_in_flight or self._wide, self.calls_in_flight) / 2
+            1.0, min(self.reduced_in_flight or self._in_flight_before, self.calls_in_flight) / 2
         )
-        self._narrowed_at = time.monotonic()
+        self._slowed_at = time.monotonic()
 
     def speed_up(self) -> None:
-        """Widen the room after a reply: by one for as many replies as are in flight, up to what it was."""
+        """Allow more calls in flight after a reply, up to the number before the first 429.
+
+        So many replies as are in flight allow one more call.
+        """
         if self.reduced_in_flight is not None:
             self.reduced_in_flight += 1 / self.reduced_in_flight
-            if self.reduced_in_flight >= self._wide:
+            if self.reduced_in_flight >= self._in_flight_before:
                 self.reduced_in_flight = None
 
 
 @dataclass(slots=True)
 class Slot:
-    """A call's place in flight: since when, whether it is one of the run's, and what it was expected to take of each window of tokens."""
+    """The place of a call in flight.
+
+    `takes_slot` says whether it is one of the run's slots; `entries` are its expected tokens in
+    each window of tokens.
+    """
 
     model: str
     sent_at: float = 0.0
@@ -222,137 +260,150 @@ class Slot:
 
 
 class RateLimiter:
-    """All limits of one run: the places in flight that it has altogether, and the gates of providers and models."""
+    """All limits of one run: slots for calls in flight, and limiters of providers and models."""
 
     def __init__(self, in_flight: int, limits: Limits | None = None) -> None:
         self.slots = asyncio.Semaphore(in_flight)
         self._limits = dict(limits or {})
-        self._gates: dict[str, Limiter] = {}
-        self._on_the_way: dict[str, tuple[Limiter, ...]] = {}
-        self._inside: Counter[str] = Counter()
+        self._limiters: dict[str, Limiter] = {}
+        self._limiters_by_model: dict[str, tuple[Limiter, ...]] = {}
+        self._in_flight: Counter[str] = Counter()
         self._reply_tokens: dict[str, tuple[int, int]] = {}
 
     def limiters(self, model: str) -> tuple[Limiter, ...]:
-        """The gates on the way to a model: its own, then its provider's; only a limit or a 429 makes one."""
-        if model not in self._on_the_way:
+        """Return the limiters of a model: its own, then its provider's.
+
+        Only a limit or a 429 creates one.
+        """
+        if model not in self._limiters_by_model:
             names = [
                 name
                 for name in (model, model.partition("/")[0])
-                if name in self._limits or name in self._gates
+                if name in self._limits or name in self._limiters
             ]
-            self._on_the_way[model] = tuple(self._limiter(name) for name in names)
-        return self._on_the_way[model]
+            self._limiters_by_model[model] = tuple(self._limiter(name) for name in names)
+        return self._limiters_by_model[model]
 
     def _limiter(self, name: str) -> Limiter:
-        if name not in self._gates:
-            self._gates[name] = Limiter(name, self._limits.get(name, Limit()), self._inside)
-        return self._gates[name]
+        if name not in self._limiters:
+            self._limiters[name] = Limiter(name, self._limits.get(name, Limit()), self._in_flight)
+        return self._limiters[name]
 
     async def enter(self, model: str, request: Request, *, takes_slot: bool = True) -> Slot:
-        """Wait until this call may go out, and take its place in flight; whoever enters must leave.
+        """Wait until this call may go out, and take its slot; every slot must be left.
 
-        Not `counted`: no place of the run's is taken, since the model has a queue of its own and needs to see who waits.
+        With `takes_slot` false, no slot of the run is taken: the model has a queue of its own, and
+        needs to see all calls that wait.
         """
-        place = Slot(model, takes_slot=takes_slot)
-        # A 429 may make a gate while this call waits: then it has to stand in that line too.
+        slot = Slot(model, takes_slot=takes_slot)
+        # A 429 may create a limiter while this call waits: then it must stand in that line too.
         while True:
-            gates = self.limiters(model)
-            if not gates:
-                await self._take(place)
+            limiters = self.limiters(model)
+            if not limiters:
+                # Without limits, no line and no window: most runs are played this way.
+                await self._take(slot)
                 if not self.limiters(model):
-                    self._count(place, 1)
+                    self._count(slot, 1)
                     break
-                self._give_back(place)
-            elif await self._pass(gates, self._expected_tokens(model, request), place):
+                self._give_back(slot)
+            elif await self._pass(limiters, self._expected_tokens(model, request), slot):
                 break
-        place.sent_at = time.monotonic()
-        return place
+        slot.sent_at = time.monotonic()
+        return slot
 
-    async def _take(self, place: Slot) -> None:
-        if place.takes_slot:
+    async def _take(self, slot: Slot) -> None:
+        if slot.takes_slot:
             await self.slots.acquire()
 
-    def _give_back(self, place: Slot) -> None:
-        if place.takes_slot:
+    def _give_back(self, slot: Slot) -> None:
+        if slot.takes_slot:
             self.slots.release()
 
-    def _count(self, place: Slot, change: int) -> None:
-        for name in {place.model, place.model.partition("/")[0]}:
-            self._inside[name] += change
+    def _count(self, slot: Slot, change: int) -> None:
+        for name in {slot.model, slot.model.partition("/")[0]}:
+            self._in_flight[name] += change
 
-    async def _pass(self, gates: tuple[Limiter, ...], tokens: float, place: Slot) -> bool:
-        """Stand in the lines, wait for room in all windows and in flight, then go: nothing is held while waiting.
+    async def _pass(self, limiters: tuple[Limiter, ...], tokens: float, slot: Slot) -> bool:
+        """Wait in all lines, for room in all windows and in flight, then take the slot.
 
-        False, and no place taken, where there are other gates on the way by now.
+        Nothing is held while waiting.  Returns False, without a slot, if the model's limiters have
+        changed in the meantime.
         """
-        for gate in gates:
-            gate.waiting += 1
+        for limiter in limiters:
+            limiter.waiting += 1
         async with AsyncExitStack() as lines:
             try:
-                for gate in gates:
-                    await lines.enter_async_context(gate.line)
+                for limiter in limiters:
+                    await lines.enter_async_context(limiter.line)
+                # First in every line now, so that no other call can take the room meanwhile.
                 while True:
-                    if (wait_s := max(gate.wait_s(tokens) for gate in gates)) > 0:
+                    if (wait_s := max(limiter.wait_s(tokens) for limiter in limiters)) > 0:
                         await asyncio.sleep(wait_s)
-                    elif crowded := [gate for gate in gates if gate.full]:
+                    elif crowded := [limiter for limiter in limiters if limiter.full]:
                         await crowded[0].wait_for_departure()
                     else:
                         break
-                await self._take(place)
-                if self.limiters(place.model) != gates:
-                    self._give_back(place)
+                await self._take(slot)
+                if self.limiters(slot.model) != limiters:
+                    self._give_back(slot)
                     return False
-                self._count(place, 1)
-                for gate in gates:
-                    if gate.window:
-                        await gate.window.acquire()
-                    if gate.tokens:
-                        place.entries.append((gate.tokens, gate.tokens.take(tokens)))
+                self._count(slot, 1)
+                for limiter in limiters:
+                    if limiter.window:
+                        await limiter.window.acquire()
+                    if limiter.tokens:
+                        slot.entries.append((limiter.tokens, limiter.tokens.take(tokens)))
                 return True
             finally:
-                for gate in gates:
-                    gate.waiting -= 1
+                for limiter in limiters:
+                    limiter.waiting -= 1
 
-    def leave(self, place: Slot, reply: Reply | None) -> None:
-        """Give the place back; what the reply took, where that is known, corrects the windows and what is expected of the next."""
-        self._give_back(place)
-        self._count(place, -1)
-        for gate in self.limiters(place.model):
-            gate.notify_departure()
+    def leave(self, slot: Slot, reply: Reply | None) -> None:
+        """Give the slot back.
+
+        The tokens of the reply, if known, correct the windows and the expectation for the next
+        call.
+        """
+        self._give_back(slot)
+        self._count(slot, -1)
+        for limiter in self.limiters(slot.model):
+            limiter.notify_departure()
             if reply is not None:
-                gate.speed_up()
+                limiter.speed_up()
         if reply is None or reply.tokens_out is None:
             return
-        count, total = self._reply_tokens.get(place.model, (0, 0))
-        self._reply_tokens[place.model] = (count + 1, total + reply.tokens_out)
-        for window, entry in place.entries if reply.tokens_in is not None else ():
-            window.correct(entry, reply.tokens_in + reply.tokens_out)
+        count, total = self._reply_tokens.get(slot.model, (0, 0))
+        self._reply_tokens[slot.model] = (count + 1, total + reply.tokens_out)
+        if reply.tokens_in is not None:
+            for window, entry in slot.entries:
+                window.correct(entry, reply.tokens_in + reply.tokens_out)
 
     def _expected_tokens(self, model: str, request: Request) -> float:
-        """Tokens that a call may take: four characters of a prompt are about one, and a reply is as long as usual where it has no limit."""
-        count, total = self._reply_tokens.get(model, (0, 0))
-        usual = total / count if count else FIRST_REPLY_TOKENS
-        return sum(len(message.content) for message in request.messages) / 4 + (
-            request.sampling.max_tokens or usual
-        )
+        """Return the tokens that a call may take.
 
-    def slow_down(self, place: Slot) -> None:
-        """A 429 came for the call that has this place."""
-        if place.model not in self._gates:
-            self._limiter(place.model)
-            self._on_the_way.pop(place.model, None)
-        self._gates[place.model].slow_down(place.sent_at)
+        Four characters of a prompt are about one token.  A reply without a limit is expected to be
+        as long as the average reply of its model.
+        """
+        count, total = self._reply_tokens.get(model, (0, 0))
+        average = total / count if count else FIRST_REPLY_TOKENS
+        prompt = sum(len(message.content) for message in request.messages) / 4
+        return prompt + (request.sampling.max_tokens or average)
+
+    def slow_down(self, slot: Slot) -> None:
+        """Halve the calls in flight of a model after a 429 for the call with this slot."""
+        if slot.model not in self._limiters:
+            self._limiter(slot.model)
+            self._limiters_by_model.pop(slot.model, None)
+        self._limiters[slot.model].slow_down(slot.sent_at)
 
     def describe(self) -> list[str]:
-        """What waits for which limit, and what was slowed down, for the progress line."""
-        found = []
-        for gate in self._gates.values():
-            if gate.reduced_in_flight is not None:
-                found.append(
-                    f"{gate.name} slowed to {int(gate.reduced_in_flight)} in flight after a 429"
-                )
-            if gate.waiting:
-                found.append(
-                    f"{gate.waiting} {'call waits' if gate.waiting == 1 else 'calls wait'} for the limits of {gate.name}"
-                )
-        return found
+        """Return sentences for the progress line: waiting calls and models slowed down."""
+        words = []
+        for limiter in self._limiters.values():
+            if limiter.reduced_in_flight is not None:
+                in_flight = int(limiter.reduced_in_flight)
+                words.append(f"{limiter.name} slowed to {in_flight} in flight after a 429")
+            if limiter.waiting:
+                calls = "call waits" if limiter.waiting == 1 else "calls wait"
+                words.append(f"{limiter.waiting} {calls} for the limits of {limiter.name}")
+        return words

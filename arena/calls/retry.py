@@ -1,7 +1,9 @@
-"""When a failed call is tried again, and after how long: pure functions.  The only retry layer; the SDKs' own are off.
+"""Decide whether a failed call is tried again, and after how long: pure functions.
 
-Waits grow by powers of two with jitter, so that callers who failed together do not come back together (Brooker, "Exponential Backoff and
-Jitter", 2015).  A Retry-After is honoured for the call that got it; slowing down the others is what limits are for.
+This is the only retry layer; the SDKs' own are off.  Waits grow by powers of two with jitter, so
+that callers who failed together do not come back together (Brooker, "Exponential Backoff and
+Jitter", 2015).  A Retry-After is honoured for the call that received it; slowing down the others
+is the task of the rate limits.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ from arena.errors import ModelError, RateLimitedError, StudyError
 class Retry:
     """How often and how long a call is tried.
 
-    `attempts`: requests on the wire for one ask at most, the first included.  `first_wait_s`, `longest_wait_s`: seconds before the second
-    attempt, and at most before any.  `deadline_s`: seconds that attempts and the waits between them may take; an attempt is cut off when
-    they are over.  `identical`: so many failures in a row with the same kind, status and text are a permanent fault (rate limits apart).
+    `attempts` bounds the requests on the wire for one ask, the first included.  `first_wait_s` is
+    the wait in seconds before the second attempt, `longest_wait_s` the longest before any.
+    `deadline_s` bounds the seconds of all attempts and the waits between them; an attempt is cut
+    off at the deadline.  `identical` failures in a row with the same kind, status and text count as
+    a permanent fault (rate limits excepted).
     """
 
     attempts: int = 5
@@ -40,26 +44,22 @@ class Retry:
 def wait_before_next(
     retry: Retry, failures: Sequence[ModelError], elapsed_s: float, draw: random.Random
 ) -> float | None:
-    """Seconds to wait before the next attempt, or None where there is none.
+    """Return the seconds to wait before the next attempt, None if there is none.
 
-    `failures` are those of this ask in order, `elapsed_s` the seconds that attempts and waits have taken, time in queues left out.
+    `failures` are those of this ask in order.  `elapsed_s` counts the seconds of attempts and
+    waits, without time in queues.
     """
     last = failures[-1]
     if not last.retryable or len(failures) >= retry.attempts:
         return None
-    alike = {
-        (type(failure), failure.http_status, str(failure))
-        for failure in failures[-retry.identical :]
-    }
-    if (
-        not isinstance(last, RateLimitedError)
-        and len(failures) >= retry.identical
-        and len(alike) == 1
-    ):
+    latest = failures[-retry.identical :]
+    kinds = {(type(failure), failure.http_status, str(failure)) for failure in latest}
+    permanent = len(kinds) == 1 and len(failures) >= retry.identical
+    if permanent and not isinstance(last, RateLimitedError):
         return None
-    wait_s = min(
-        retry.longest_wait_s, retry.first_wait_s * 2 ** min(len(failures) - 1, 60)
-    ) * draw.uniform(0.5, 1)
+    # The exponent is bounded so that a float holds the power.
+    doubled_s = retry.first_wait_s * 2 ** min(len(failures) - 1, 60)
+    wait_s = min(retry.longest_wait_s, doubled_s) * draw.uniform(0.5, 1)
     if isinstance(last, RateLimitedError) and last.retry_after_s is not None:
         wait_s = last.retry_after_s + min(1.0, wait_s)
     return wait_s if elapsed_s + wait_s < retry.deadline_s else None

@@ -1,4 +1,4 @@
-"""What the earlier runs of a study have cost."""
+"""Read from the store how much the earlier runs of a study have cost."""
 
 from __future__ import annotations
 
@@ -13,29 +13,39 @@ from arena.types import Price, Reply
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a study's calls have cost: dollars, calls of unknown cost at their worst case, and how many calls have not even that."""
+    """The cost of a study's calls so far, in dollars.
+
+    Calls of unknown cost count with their worst case; `unpriced` counts calls without even that.
+    """
 
     usd: float
     unpriced: int
 
 
 def load_spending(path: Path, study: str, prices: Mapping[str, Price]) -> Spending:
-    """What the earlier runs of a study have cost, calls included whose outcome died with their process.
+    """Return the cost of the earlier runs of a study.
 
-    `prices` (by model) are for calls that had no price when they were made: their stored tokens cost what they would today.
+    Calls whose outcome died with their process are included.  `prices` (by model) apply to calls
+    that had no price at their time: their stored tokens cost as much as they would today.
     """
     rows = query(
         path,
         """
-        with made as (
-            select s.model, tokens_in, tokens_cached, tokens_out, tokens_reasoning, coalesce(cost_usd, worst_usd) as usd
-            from calls join episodes using (episode) join seats s using (episode, seat) where study = ?)
+        with priced as (
+            select
+                s.model, tokens_in, tokens_cached, tokens_out, tokens_reasoning,
+                coalesce(cost_usd, worst_usd) as usd
+            from calls join episodes using (episode) join seats s using (episode, seat)
+            where study = ?)
         select model, tokens_in, tokens_cached, tokens_out, tokens_reasoning, count(*), sum(usd)
-        from made group by 1, 2, 3, 4, 5, usd is null
+        from priced
+        -- Sums skip NULL, so calls of unknown cost need groups of their own.
+        group by 1, 2, 3, 4, 5, usd is null
         """,
         [study],
     ).rows
-    usd, unpriced = 0.0, 0
+    usd = 0.0
+    unpriced = 0
     for model, tokens_in, cached, out, reasoning, count, known_usd in rows:
         reply = Reply(
             "",

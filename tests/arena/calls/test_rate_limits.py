@@ -64,10 +64,10 @@ async def test_no_window_holds_more_than_the_limit_and_the_order_is_kept() -> No
 def test_no_minute_ever_holds_more_than_was_allowed(rpm: float) -> None:
     window = RequestWindow(rpm)
     assert (
-        int(60 / window.period + 1e-9) * window.rate_limit <= max(rpm, 1) + 1e-6
-        or window.period > 60
+        int(60 / window.period_s + 1e-9) * window.portion <= max(rpm, 1) + 1e-6
+        or window.period_s > 60
     )
-    assert window.rate_limit / window.period * 60 >= 0.98 * rpm - 1 or rpm < 60
+    assert window.portion / window.period_s * 60 >= 0.98 * rpm - 1 or rpm < 60
 
 
 async def test_one_provider_that_waits_holds_no_place_of_another() -> None:
