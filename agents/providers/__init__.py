@@ -1,1 +1,1 @@
-"""Models behind an API: over plain HTTP, or through the SDKs of OpenAI, Anthropic and LiteLLM."""
+"""Call models behind an API: by plain HTTP, or with the SDKs of OpenAI, Anthropic and LiteLLM."""

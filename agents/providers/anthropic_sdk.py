@@ -1,10 +1,12 @@
-"""Anthropic's models through Anthropic's SDK: `anthropic/<model>`, such as anthropic/claude-sonnet-4-6.
+"""Call Anthropic's models through its SDK: anthropic/<model>, such as anthropic/claude-sonnet-4-6.
 
-Asked through the Messages API, which takes no seed and wants a limit on the tokens: where the sampling has none it is 8192, since from
-Claude 5 on models think before they speak, and their thoughts count.  The system message goes apart; thinking that is served becomes the
-reply's reasoning.  What models of a version take is known from Anthropic's notes up to Claude 5 (a begun reply until 4.5, temperature and
-top_p until 4.6); a name that cannot be read so is left to the provider.  Key: ANTHROPIC_API_KEY; ANTHROPIC_BASE_URL names another address.
-Left out: budgets for thinking, prompt caching, tools.
+The Messages API takes no seed and requires a limit on the tokens.  If the sampling has none, it is
+8192, since models from Claude 5 on think before they speak, and their thoughts count.  The system
+message goes apart; thinking that is served becomes the reply's reasoning.  The settings that the
+models of a version support are known from Anthropic's notes up to Claude 5 (a prefill until 4.5,
+temperature and top_p until 4.6); a name without a version is left to the provider.  Key:
+ANTHROPIC_API_KEY; ANTHROPIC_BASE_URL names another address.  Left out: budgets for thinking, prompt
+caching, tools.
 """
 
 from __future__ import annotations
@@ -12,31 +14,29 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agents.providers.sampling import unsupported_among
+from agents.providers.completions import chat_messages, json_reply
+from agents.providers.faults import no_text_error, wrong_schema_error
+from agents.providers.sampling import drop_unset, unsupported_among
 from agents.providers.sdk import Api, SdkModel
-from agents.providers.wire import (
-    TIMEOUT_S,
-    Key,
-    count,
-    json_reply,
-    label,
-    no_text_error,
-    without_key,
-    wrong_schema_error,
-)
+from agents.providers.wire import TIMEOUT_S, Key, count, label, without_key
 from arena.text import writable
 from arena.types import Reply, Request, Sampling
 
 MAX_TOKENS = 8192
+# claude-opus-4-5, claude-3-5-sonnet and claude-fable: (major, minor) on either side of the family's
+# name; a minor version is one digit, since longer numbers are dates.
 CLAUDE = re.compile(
     r"claude-(?:(?:opus|sonnet|haiku)-(\d+)(?:-(\d)(?!\d))?|(\d)(?:-(\d)(?!\d))?-|(fable|mythos))"
 )
+# Settings for which the SDK's newest versions have no parameter.
+EXTRA_SETTINGS = ("temperature", "top_p", "top_k")
 
 
 def anthropic_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
-    """The model of a reference, given without its "anthropic/"; `timeout_s` > 0 is the longest a call may take.
+    """Return the model of a reference without its "anthropic/".
 
-    Raises StudyError where the SDK or the key is missing, or the address in ANTHROPIC_BASE_URL is not usable.
+    `timeout_s` > 0 is the longest that a call may take.  Raises StudyError if the SDK or the key is
+    missing, or the address in ANTHROPIC_BASE_URL is not usable.
     """
     version = version_of(model)
     takes_prefill = version is not None and version < (4, 6)
@@ -50,7 +50,10 @@ def anthropic_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
 
 
 def version_of(model: str) -> tuple[int, int] | None:
-    """The version in a Claude model's name, None where there is none; names without a number came with or after 4.7."""
+    """Return the version in a Claude model's name, None if there is none.
+
+    Families without a number came with or after 4.7, and count as (4, 7).
+    """
     match = CLAUDE.match(model)
     if match is None:
         return None
@@ -60,17 +63,17 @@ def version_of(model: str) -> tuple[int, int] | None:
 
 
 def unsupported_settings(model: str, sampling: Sampling) -> dict[str, str]:
-    """The reason for each setting that a model does not take: 4.7 and later no temperature and top_p, 4.1 to 4.6 not both, none logprobs."""
-    version, reasons = version_of(model), unsupported_among(sampling, "min_p", "choices")
-    if version is not None and version >= (4, 7):
-        for name in ("temperature", "top_p", "top_k"):
-            if getattr(sampling, name) is not None:
-                reasons[name] = f"{model} takes neither temperature nor top_p nor top_k"
-    elif (
-        version is not None
-        and version >= (4, 1)
-        and None not in (sampling.temperature, sampling.top_p)
-    ):
+    """Return the reason for each setting that a model does not support.
+
+    4.7 and later support neither temperature nor top_p nor top_k, 4.1 to 4.6 not temperature and
+    top_p together, no model logprobs, min_p or choices.
+    """
+    version = version_of(model) or (0, 0)
+    reasons = unsupported_among(sampling, "min_p", "choices")
+    if version >= (4, 7):
+        why = f"{model} takes neither temperature nor top_p nor top_k"
+        reasons |= dict.fromkeys(unsupported_among(sampling, *EXTRA_SETTINGS), why)
+    elif version >= (4, 1) and None not in (sampling.temperature, sampling.top_p):
         reasons["top_p"] = f"{model} takes a temperature or a top_p, not both"
     if sampling.logprobs is not None:
         reasons["logprobs"] = f"{model} gives no logprobs"
@@ -78,55 +81,54 @@ def unsupported_settings(model: str, sampling: Sampling) -> dict[str, str]:
 
 
 def message_settings(request: Request) -> dict[str, object]:
-    """The settings of a message; what a model does not take has been refused or dropped."""
+    """Return the settings of a message; unsupported ones were refused or dropped before."""
     sampling = request.sampling
-    settings = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-        "stop_sequences": list(sampling.stop) or None,
-    }
-    limit = MAX_TOKENS if sampling.max_tokens is None else sampling.max_tokens
-    return {
-        "max_tokens": limit,
-        **{name: value for name, value in settings.items() if value is not None},
-    }
+    return drop_unset(
+        {
+            "max_tokens": MAX_TOKENS if sampling.max_tokens is None else sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+            "stop_sequences": list(sampling.stop) or None,
+        }
+    )
 
 
 def message_arguments(
     model: str, request: Request, settings: dict[str, object]
 ) -> dict[str, object]:
-    """The arguments of a message.  System messages go apart, in their order; the SDK has no names for what new models do not take."""
+    """Return the arguments of a message, with the system messages apart, in their order."""
     system = "\n\n".join(
         writable(message.content) for message in request.messages if message.role == "system"
     )
-    odd = {name: settings[name] for name in ("temperature", "top_p", "top_k") if name in settings}
-    apart = {"system": system or None, "extra_body": odd or None}
+    # extra_body puts settings into the request that the SDK has no parameter for.
+    extra = {name: settings[name] for name in EXTRA_SETTINGS if name in settings}
     return {
         "model": model,
-        "messages": [
-            {"role": m.role, "content": writable(m.content)}
-            for m in request.messages
-            if m.role != "system"
-        ],
-        **{name: value for name, value in settings.items() if name not in odd},
-        **{name: value for name, value in apart.items() if value is not None},
+        "messages": chat_messages([m for m in request.messages if m.role != "system"]),
+        **{name: value for name, value in settings.items() if name not in extra},
+        **drop_unset({"system": system or None, "extra_body": extra or None}),
     }
 
 
 def message_counts(document: object, *, key: Key, http_status: int) -> Reply:
-    """What a message counts and is called, without its words; `tokens_in` includes what was read from and written to the cache."""
-    document = document if isinstance(document, dict) else {}
-    usage = document.get("usage")
-    fresh, cached = count(usage, "input_tokens"), count(usage, "cache_read_input_tokens")
+    """Return the counts and names in a message, as a reply without words.
+
+    `tokens_in` includes tokens that were read from and written to the cache.
+    """
+    fields = document if isinstance(document, dict) else {}
+    usage = fields.get("usage")
+    # Anthropic counts three kinds of input apart; the arena's tokens_in is all of them.
+    tokens_in = count(usage, "input_tokens")
+    cached = count(usage, "cache_read_input_tokens")
+    if tokens_in is not None:
+        tokens_in += (cached or 0) + (count(usage, "cache_creation_input_tokens") or 0)
     return Reply(
         text="",
-        model_served=label(document.get("model"), key),
-        finish_reason=label(document.get("stop_reason"), key),
+        model_served=label(fields.get("model"), key),
+        finish_reason=label(fields.get("stop_reason"), key),
         http_status=http_status,
-        tokens_in=None
-        if fresh is None
-        else fresh + (cached or 0) + (count(usage, "cache_creation_input_tokens") or 0),
+        tokens_in=tokens_in,
         tokens_cached=cached,
         tokens_out=count(usage, "output_tokens"),
         tokens_reasoning=count(usage, "output_tokens_details", "thinking_tokens"),
@@ -134,9 +136,10 @@ def message_counts(document: object, *, key: Key, http_status: int) -> Reply:
 
 
 def read_message(body: bytes, *, endpoint: str, key: Key, http_status: int) -> Reply:
-    """The reply in the body of an answer of the Messages API.
+    """Return the reply in the body of an answer of the Messages API.
 
-    Raises BadReply where the body has not the form of a message, EmptyReply where it has no text, Refused where the model declined.
+    Raises BadReplyError if the body has not the form of a message, EmptyReplyError if it has no
+    text, RefusedError if the model declined.
     """
     document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
     counts = message_counts(document, key=key, http_status=http_status)
@@ -149,20 +152,18 @@ def read_message(body: bytes, *, endpoint: str, key: Key, http_status: int) -> R
         raise wrong_schema_error(
             document, body, endpoint=endpoint, key=key, reply=counts, lacks="a list of content"
         )
-    said = [
-        (block.get("text") if block.get("type") == "text" else None, block.get("thinking"))
-        for block in content
-    ]
-    text = "".join(text for text, _ in said if isinstance(text, str))
-    reasoning = "\n\n".join(thinking for _, thinking in said if isinstance(thinking, str))
+    texts = [block.get("text") for block in content if block.get("type") == "text"]
+    thoughts = [block.get("thinking") for block in content]
+    text = "".join(text for text in texts if isinstance(text, str))
+    reasoning = "\n\n".join(thought for thought in thoughts if isinstance(thought, str))
     if not text.strip():
         details = document.get("stop_details")
-        why = (
+        refusal = (
             label(details.get("explanation") or details.get("category"), key)
             if isinstance(details, dict)
             else None
         )
-        raise no_text_error(endpoint, counts, why)
+        raise no_text_error(endpoint, counts, refusal)
     return replace(
         counts, text=without_key(text, key), reasoning=without_key(reasoning, key) or None
     )

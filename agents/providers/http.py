@@ -1,13 +1,15 @@
-"""Any OpenAI-compatible chat server over aiohttp: vLLM, SGLang, llama.cpp, proxies, and providers with such an endpoint.
+"""Call any OpenAI-compatible chat server over aiohttp: vLLM, SGLang, llama.cpp, proxies, providers.
 
-A reference is `http/<model>@<base url>`; the request goes to `<base url>/chat/completions`.  One call is one attempt on the wire: retries,
-rate limits and prices belong to other layers; what a provider itself says a call cost is kept.  Left out: streaming, tools, pictures, several
-choices, redirects, proxies and cookies.  A key comes from the environment (ARENA_HTTP_API_KEY) and goes nowhere but into the header of
-requests that nobody can overhear: https, or plain http to this machine or a private network.  What servers write is not trusted: it is cut,
-cleaned and freed of the key.
+A reference is `http/<model>@<base url>`; the request goes to `<base url>/chat/completions`.  One
+call is one attempt on the wire: retries, rate limits and prices belong to other layers; a cost that
+the provider states is kept.  Left out: streaming, tools, pictures, several choices, redirects,
+proxies and cookies.  A key comes from the environment (ARENA_HTTP_API_KEY) and goes only into the
+header of requests that nobody can overhear: https, or plain http to this machine or a private
+network.  Text of servers is not trusted: it is cut, cleaned and freed of the key.
 
-`vllm/<model>@<base url>` is the same for vLLM and SGLang, which go on with a last assistant message when they are told to
-(`continue_final_message`): what LeaP needs.  Serve reasoning models without a reasoning parser then, so that the thought is text.
+`vllm/<model>@<base url>` is the same for vLLM and SGLang, which continue a last assistant message
+when they are told to (`continue_final_message`); LeaP needs that.  Serve reasoning models without a
+reasoning parser then, so that the thought is text.
 """
 
 from __future__ import annotations
@@ -19,108 +21,110 @@ from urllib.parse import SplitResult
 import aiohttp
 import orjson
 
+from agents.providers.addresses import (
+    EXAMPLE,
+    KEY_VARIABLE,
+    is_loopback,
+    is_private,
+    key_in,
+    parse_address,
+)
+from agents.providers.completions import chat_messages, read_reply
+from agents.providers.faults import read_fault, too_long_error
 from agents.providers.sampling import (
     drop_settings,
+    drop_unset,
     out_of_range,
     unsupported_among,
     unsupported_message,
 )
 from agents.providers.wire import (
     CONNECT_S,
-    EXAMPLE,
     KEEP_ALIVE_S,
-    KEY_VARIABLE,
     MAX_ERROR_BYTES,
     MAX_REPLY_BYTES,
     TIMEOUT_S,
     excerpt,
-    is_loopback,
-    is_private,
-    key_in,
-    parse_address,
-    read_fault,
-    read_reply,
+    read_up_to,
 )
 from arena.errors import BadReplyError, ModelError, RefusedError, StudyError, UnreachableError
-from arena.text import writable
 from arena.types import BaseModel, Reply, Request, Sampling
 
 
 def http_model(rest: str, *, supports_prefill: bool = False) -> HttpModel:
-    """The model of a reference, given without its "http/" or "vllm/": `<model>@<base url>`; `continues`: the server goes on with begun replies.
+    """Return the model of a reference without its "http/" or "vllm/": `<model>@<base url>`.
 
-    Raises StudyError where the model or the address is missing or not usable, or a key is needed and not set.
+    `supports_prefill`: whether the server continues a begun reply.  Raises StudyError if the model
+    or the address is missing or not usable, or a key is needed and not set.
     """
     match = re.fullmatch(r"(.+?)@([A-Za-z][A-Za-z0-9+.-]*://.*)", rest, re.DOTALL)
     if match is None:
-        found = re.split("@|://", rest)[0]
         kind = "vllm" if supports_prefill else "http"
+        # The part after the name may be a broken address with a password in it.
+        name = re.split("@|://", rest)[0]
         raise StudyError(
-            f"{kind}/{found} lacks a model or an address: write {kind}/<model>@<base url> with http:// or https://, such as {EXAMPLE}"
+            f"{kind}/{name} lacks a model or an address: write {kind}/<model>@<base url> with"
+            f" http:// or https://, such as {EXAMPLE}"
         )
     return HttpModel(match[1], match[2], supports_prefill=supports_prefill)
 
 
 def key_for(name: str, url: SplitResult) -> str | None:
-    """The key to send to an address, or None.  Raises StudyError where one is needed and not set, or cannot stand in a header."""
+    """Return the key to send to an address, or None.
+
+    Raises StudyError if a key is needed and not set, or cannot stand in a header.
+    """
     key = key_in(KEY_VARIABLE)
     host = url.hostname or ""
     if not key and url.scheme == "https" and not is_loopback(host):
         raise StudyError(
-            f"{name} at https://{host} needs a key, and {KEY_VARIABLE} is not set: run `export {KEY_VARIABLE}=...` first "
-            "(any word will do where the server wants none)"
+            f"{name} at https://{host} needs a key, and {KEY_VARIABLE} is not set: run"
+            f" `export {KEY_VARIABLE}=...` first (any word will do if the server wants none)"
         )
     return key if key and (url.scheme == "https" or is_private(host)) else None
 
 
-async def read_up_to(content: aiohttp.StreamReader, limit: int) -> bytes:
-    """The bytes of a body, all of them or, where there are more than `limit`, some more than `limit` of them."""
-    chunks: list[bytes] = []
-    size = 0
-    while size <= limit and (chunk := await content.readany()):
-        chunks.append(chunk)
-        size += len(chunk)
-    return b"".join(chunks)
-
-
 def settings(request: Request) -> dict[str, object]:
-    """The settings of a request beside model and messages: what the sampling leaves open is left out, so that the server's own hold."""
+    """Return the settings of a request besides model and messages.
+
+    Settings that the sampling leaves open are left out, so that the server's own apply.
+    """
     sampling = request.sampling
-    sent: dict[str, object] = {"seed": request.seed}
-    if sampling.temperature is not None:
-        sent["temperature"] = sampling.temperature
-    if sampling.top_p is not None:
-        sent["top_p"] = sampling.top_p
-    if sampling.max_tokens is not None:
-        sent["max_tokens"] = sampling.max_tokens
-    if sampling.top_k is not None:
-        sent["top_k"] = sampling.top_k
-    if sampling.min_p is not None:
-        sent["min_p"] = sampling.min_p
-    if sampling.stop:
-        sent["stop"] = list(sampling.stop)
-    if sampling.logprobs is not None:
-        sent |= {"logprobs": True, "top_logprobs": sampling.logprobs}
-    return sent
+    return drop_unset(
+        {
+            "seed": request.seed,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "top_k": sampling.top_k,
+            "min_p": sampling.min_p,
+            "stop": list(sampling.stop) or None,
+            "logprobs": None if sampling.logprobs is None else True,
+            "top_logprobs": sampling.logprobs,
+        }
+    )
 
 
 def request_body(model: str, request: Request) -> bytes:
-    """The JSON of a request; a last assistant message is gone on with, by the names that vLLM and SGLang have for it."""
-    messages = [{"role": m.role, "content": writable(m.content)} for m in request.messages]
-    begun = (
+    """Return the JSON of a request, which continues a last assistant message if there is one."""
+    # The names of these two settings are those of vLLM and SGLang.
+    continuation = (
         {"continue_final_message": True, "add_generation_prompt": False}
-        if messages[-1]["role"] == "assistant"
+        if request.messages[-1].role == "assistant"
         else {}
     )
-    return orjson.dumps({"model": model, "messages": messages, **settings(request), **begun})
+    messages = chat_messages(request.messages)
+    return orjson.dumps({"model": model, "messages": messages, **settings(request), **continuation})
 
 
 class HttpModel(BaseModel):
-    """A model behind an OpenAI-compatible server; `model` is the server's name for it, `base_url` what stands before /chat/completions.
+    """A model behind an OpenAI-compatible server.
 
-    `continues`: whether the server goes on with a begun reply.  `timeout_s` > 0 is the longest a call may take, the wait for a connection (at
-    most 30 s) included.  The number of connections is not limited here: the arena limits the calls in flight.  Raises StudyError where the
-    address is not usable or a key is missing.
+    `model` is the server's name for it, `base_url` the address before /chat/completions.
+    `supports_prefill`: whether the server continues a begun reply.  `timeout_s` > 0 is the longest
+    that a call may take, including the wait for a connection (at most 30 s).  The number of
+    connections is not limited here: the arena limits the calls in flight.  Raises StudyError if
+    the address is not usable or a key is missing.
     """
 
     def __init__(
@@ -133,12 +137,12 @@ class HttpModel(BaseModel):
     ) -> None:
         if not model.isprintable() or model != model.strip() or not model:
             raise StudyError(
-                f"{model!r} is no model name: give the name under which the server knows it, as in {EXAMPLE}"
+                f"{model!r} is no model name: give the name under which the server knows it, as in"
+                f" {EXAMPLE}"
             )
         self.name = f"vllm/{model}" if supports_prefill else f"http/{model}"
-        self.capabilities = frozenset(
-            {"seed", "logprobs", *(("prefill",) if supports_prefill else ())}
-        )
+        prefill = ("prefill",) if supports_prefill else ()
+        self.capabilities = frozenset({"seed", "logprobs", *prefill})
         url = parse_address(self.name, base_url)
         self._model = model
         self._url = f"{base_url.rstrip('/')}/chat/completions"
@@ -151,19 +155,22 @@ class HttpModel(BaseModel):
         return f"<{self._endpoint}>"
 
     def unsupported_reason(self, sampling: Sampling) -> str | None:
-        """Why no server can be asked to sample so; what this one takes, only it knows."""
+        """Return why no server supports the sampling; this server's own limits are not known."""
         return out_of_range(sampling) or unsupported_message(unsupported_among(sampling, "choices"))
 
     def supported_sampling(self, sampling: Sampling) -> Sampling:
-        """The sampling without what no server can be asked for."""
+        """Return the sampling without the settings that no server supports."""
         return drop_settings(sampling, unsupported_among(sampling, "choices"))
 
     def request_settings(self, request: Request) -> dict[str, object]:
-        """The settings that go out beside model and messages, under the server's names."""
+        """Return the settings besides model and messages, under the server's names."""
         return settings(request)
 
     def _session(self) -> aiohttp.ClientSession:
-        """The session of the running loop: connections cannot be shared between loops, and a model may be used by one run after another."""
+        """Return the session of the running loop.
+
+        Connections cannot be shared between loops, and each run may have a loop of its own.
+        """
         loop = asyncio.get_running_loop()
         if loop not in self._sessions:
             self._sessions = {
@@ -184,8 +191,9 @@ class HttpModel(BaseModel):
     async def __call__(self, request: Request) -> Reply:
         """Send the request once.
 
-        Raises RateLimited, Refused, ContextOverflow, EmptyReply, Unreachable or BadReply; never an error of aiohttp's, whose details hold
-        the headers that were sent.
+        Raises RateLimitedError, RefusedError, ContextOverflowError, EmptyReplyError,
+        UnreachableError or BadReplyError; never an error of aiohttp, whose details hold the headers
+        that were sent.
         """
         why = self.unsupported_reason(request.sampling)
         if why is not None:
@@ -195,46 +203,49 @@ class HttpModel(BaseModel):
             async with self._session().post(
                 self._url, data=request_body(self._model, request), allow_redirects=False
             ) as response:
-                status, headers = response.status, response.headers
-                fine = 200 <= status < 300
-                body = await read_up_to(
-                    response.content, MAX_REPLY_BYTES if fine else MAX_ERROR_BYTES
-                )
+                status = response.status
+                headers = response.headers
+                succeeded = 200 <= status < 300
+                limit = MAX_REPLY_BYTES if succeeded else MAX_ERROR_BYTES
+                body = await read_up_to(response.content.iter_any(), limit)
         except (aiohttp.ClientError, OSError) as error:
             fault = self._fault(error, status)
         else:
-            if not fine:
+            if not succeeded:
                 fault = read_fault(status, headers, body, endpoint=self._endpoint, key=self._key)
             elif len(body) > MAX_REPLY_BYTES:
-                fault = BadReplyError(
-                    f"{self._endpoint} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long",
-                    http_status=status,
-                )
+                fault = too_long_error(self._endpoint, status, None)
             else:
                 return read_reply(body, endpoint=self._endpoint, key=self._key, http_status=status)
+        # Outside the handler: aiohttp's error, which holds the headers, must not be its context.
         raise fault
 
     def _fault(self, error: Exception, status: int | None) -> ModelError:
-        """The error for a call that got no whole answer; aiohttp's own words are left out where they quote the server."""
+        """Return the error for a call that got no whole answer.
+
+        aiohttp's own words are left out if they quote the server.
+        """
         if isinstance(error, aiohttp.ClientResponseError):
             return BadReplyError(
-                f"{self._endpoint} answered with something that is not HTTP/1.1: are the port and http:// or https:// right?"
+                f"{self._endpoint} answered with something that is not HTTP/1.1: are the port and"
+                " http:// or https:// right?"
             )
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             why = f"took no connection within {self._timeout.connect:g} s: is the server up?"
         elif isinstance(error, TimeoutError):
-            why = (
-                f"gave no whole answer within {self._timeout.total:g} s: it is overloaded, or hangs"
-            )
+            seconds = f"{self._timeout.total:g} s"
+            why = f"gave no whole answer within {seconds}: it is overloaded, or hangs"
         elif isinstance(error, aiohttp.ClientConnectorCertificateError):
-            why = f"has a certificate that is not trusted: {excerpt(str(error.certificate_error), self._key)}"
+            quoted = excerpt(str(error.certificate_error), self._key)
+            why = f"has a certificate that is not trusted: {quoted}"
         elif isinstance(error, aiohttp.ClientConnectorError):
             why = f"cannot be reached: {error.os_error}; is the server up?"
         else:
             word = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
             why = f"broke the connection before its answer was whole ({word}): try again"
-        never = isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError)
-        return UnreachableError(f"{self._endpoint} {why}", http_status=status, sent=not never)
+        # Without a connection nothing was sent, and the provider bills nothing.
+        unsent = isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError)
+        return UnreachableError(f"{self._endpoint} {why}", http_status=status, sent=not unsent)
 
     async def close(self) -> None:
         """Close the connections of the running loop; the model can be used again afterwards."""

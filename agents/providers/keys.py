@@ -1,4 +1,7 @@
-"""Keys from a file of NAME=value lines, for those who do not want them in their shell: they go into the environment and nowhere else."""
+"""Load keys from a file of NAME=value lines, for users who do not want them in their shell.
+
+The keys go into the environment of this process and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,29 @@ LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)", re.DOTA
 
 
 def load_keys(path: Path) -> list[str]:
-    """Put the keys of a file into the environment, where a name is not set already; returns the names in the file.
+    """Put the keys of a file into the environment, and return the names in the file.
 
-    A line is NAME=value, with or without `export` before it and quotes around the value; empty lines and those that begin with # are
-    passed over.  Raises StudyError, which never repeats a value, where the file cannot be read, others than its owner can read it, or a
-    line is no such line; nothing is set then.
+    A name that is set in the environment already is left as it is.  A line is NAME=value, with or
+    without `export` before it and quotes around the value; empty lines and lines that begin with #
+    are skipped.  Raises StudyError, which never repeats a value, if the file cannot be read, if
+    other users can read it, or if a line has another form; then nothing is set.
     """
     try:
         with path.open("rb") as file:
-            mode, raw = stat.S_IMODE(os.fstat(file.fileno()).st_mode), file.read()
+            # The mode of the file that is open: the path may name another one by now.
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            raw = file.read()
     except OSError as error:
         raise StudyError(
-            f"the file of keys {path} cannot be read: {error.strerror}; give a file of NAME=value lines"
+            f"the file of keys {path} cannot be read: {error.strerror};"
+            " give a file of NAME=value lines"
         ) from None
     if mode & 0o077:
         raise StudyError(
-            f"the file of keys {path} can be read by others (mode {mode:o}): run `chmod 600 {path}` first"
+            f"the file of keys {path} can be read by others (mode {mode:o}):"
+            f" run `chmod 600 {path}` first"
         )
-    found: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for number, line in enumerate(raw.decode("utf-8-sig", "replace").splitlines(), 1):
         words = line.strip()
         if not words or words.startswith("#"):
@@ -39,15 +47,16 @@ def load_keys(path: Path) -> list[str]:
         value = strip_quotes(match[2]) if match else ""
         if match is None or not value or not (value.isascii() and value.isprintable()):
             raise StudyError(
-                f"line {number} of the file of keys {path} is not NAME=value, such as OPENAI_API_KEY=sk-...: correct it"
+                f"line {number} of the file of keys {path} is not NAME=value, such as"
+                " OPENAI_API_KEY=sk-...: correct it"
             )
-        found[match[1]] = value
-    for name, value in found.items():
+        keys[match[1]] = value
+    for name, value in keys.items():
         if not os.environ.get(name, "").strip():
             os.environ[name] = value
-    return list(found)
+    return list(keys)
 
 
 def strip_quotes(value: str) -> str:
-    """The value without the quotes around it."""
+    """Return the value without the quotes around it."""
     return value[1:-1] if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'" else value

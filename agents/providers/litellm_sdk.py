@@ -1,10 +1,13 @@
-"""Every other provider through LiteLLM: `gemini/<model>`, `bedrock/<model>`, `openrouter/<model>`, in LiteLLM's own form.
+"""Call every other provider through LiteLLM, in its form of references: `gemini/<model>`.
 
-LiteLLM is kept to what it is asked for: one request on the wire for a call (its own second try after a lost connection, and redirects, are
-stopped where the request leaves), no list of prices from the network, no `.env` file, no loggers, callbacks or their worker, no dropping of
-parameters.  What its errors leave out or make up (every lost connection is "500") is read from the answer itself, which the same watch sees.
-LiteLLM says "stop" where a provider gives no finish reason, and the model that was asked where it does not name the one that served.  Keys:
-the variables that LiteLLM names, such as GEMINI_API_KEY; `<PROVIDER>_API_BASE` names another address.  The import takes seconds, and is made
+Others are `bedrock/<model>` or `openrouter/<model>`.  LiteLLM is held to what is asked of it: one
+request on the wire for a call (its own second try after a lost connection, and redirects, are
+stopped at the transport), no list of prices from the network, no `.env` file, no loggers, callbacks
+or their worker, no dropping of parameters.  Facts that its errors leave out or make up (every lost
+connection is "500") are read from the answer itself, which the same watch sees.  LiteLLM says
+"stop" if a provider gives no finish reason, and repeats the name of the model that was asked if the
+provider does not name the one that served.  Keys: the variables that LiteLLM names, such as
+GEMINI_API_KEY; `<PROVIDER>_API_BASE` names another address.  The import takes seconds, and happens
 when a reference is read.
 """
 
@@ -13,51 +16,58 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from agents.providers.addresses import address_in
+from agents.providers.completions import chat_messages, stated_cost, token_choices
+from agents.providers.faults import (
+    OVERFLOW,
+    billable_reply,
+    no_text_error,
+    read_fault,
+    too_long_error,
+)
 from agents.providers.prices import price_of_reference
 from agents.providers.sampling import (
     drop_settings,
+    drop_unset,
     out_of_range,
     unsupported_among,
     unsupported_message,
 )
-from agents.providers.sdk import chain, check_installed, transport_error
+from agents.providers.sdk import chain, check_installed, check_request, transport_error
 from agents.providers.wire import (
     CONNECT_S,
     MAX_ERROR_BYTES,
     MAX_REPLY_BYTES,
-    OVERFLOW,
     TIMEOUT_S,
     Key,
-    billable_reply,
     count,
     excerpt,
-    is_private,
     label,
-    no_text_error,
-    parse_address,
-    read_fault,
-    stated_cost,
-    token_choices,
     without_key,
 )
 from arena.calls.secrets import known_secrets
 from arena.errors import BadReplyError, ContextOverflowError, ModelError, RefusedError, StudyError
-from arena.text import writable
 from arena.types import BaseModel, Reply, Request, Sampling
+
+if TYPE_CHECKING:
+    import httpx
 
 CONNECTION_ERRORS = {"TransportError", "ClientError", "Timeout", "TimeoutError"}
 
 
 @dataclass(slots=True)
 class Exchange:
-    """What one call has put on the wire: the requests that left, the status and headers of the last answer, its body unless it is 2xx."""
+    """The traffic of one call: requests that left, and the last answer.
+
+    `status` and `headers` are those of the last answer; `body` is its body unless it is 2xx.
+    """
 
     requests: list[str] = field(default_factory=list)
     status: int | None = None
@@ -65,12 +75,17 @@ class Exchange:
     body: bytes = b""
 
 
+# The exchange of the running call: each task sees its own, also inside LiteLLM.
 EXCHANGE: ContextVar[Exchange | None] = ContextVar("EXCHANGE", default=None)
 
 
 @cache
 def litellm_library() -> ModuleType:
-    """LiteLLM, imported and silenced.  Raises StudyError where its version has not the place where requests are watched."""
+    """Import LiteLLM, silence and watch it, and return it.
+
+    Raises StudyError if its version lacks the place at which requests are watched.
+    """
+    # LiteLLM reads these while it is imported; without them it asks the network for lists.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     os.environ.setdefault("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True")
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
@@ -78,79 +93,71 @@ def litellm_library() -> ModuleType:
     from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
     from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
-    litellm.suppress_debug_info, litellm.drop_params, litellm.num_retries = True, False, 0
+    litellm.suppress_debug_info = True
+    litellm.drop_params = False
+    litellm.num_retries = 0
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).disabled = True
     if not hasattr(AsyncHTTPHandler, "create_async_transport") or not hasattr(
         GLOBAL_LOGGING_WORKER, "ensure_initialized_and_enqueue"
     ):
         raise StudyError(
-            "this version of litellm is not known here, and might send requests twice: run `pip install litellm==1.106.2`"
+            "this version of litellm is not known here, and might send requests twice:"
+            " run `pip install litellm==1.106.2`"
         )
 
     def skip_logging(async_coroutine: Coroutine[object, object, object]) -> None:
+        """Close the coroutine, so that it is not reported as never awaited."""
         async_coroutine.close()
 
     GLOBAL_LOGGING_WORKER.ensure_initialized_and_enqueue = skip_logging
-    made = AsyncHTTPHandler.create_async_transport
-    # What it is given differs from version to version.
+    create_transport = AsyncHTTPHandler.create_async_transport
+    # Its arguments differ from version to version.
     AsyncHTTPHandler.create_async_transport = staticmethod(
-        lambda *given, **named: watch_transport(made(*given, **named))
+        lambda *args, **kwargs: watch_transport(create_transport(*args, **kwargs))
     )
-    # Some clients are made by the import itself, before they could be watched.
+    # Some clients are created by the import itself, before they could be watched.
     litellm.in_memory_llm_clients_cache.flush_cache()
-    return litellm
+    library: ModuleType = litellm
+    return library
 
 
-def watch_transport(transport: Any) -> Any:
-    """The HTTP transport, noting what passes in the call's exchange, and sending nothing a second time."""
+def watch_transport(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncBaseTransport:
+    """Return an HTTP transport that records its traffic and sends nothing a second time."""
     import httpx
 
-    transport = transport or httpx.AsyncHTTPTransport()
-    send = transport.handle_async_request
+    watched = transport or httpx.AsyncHTTPTransport()
+    send: Callable[[httpx.Request], Awaitable[httpx.Response]] = watched.handle_async_request
 
     async def handle_async_request(request: httpx.Request) -> httpx.Response:
+        """Send a request and record it in the exchange of the running call."""
         exchange = EXCHANGE.get()
         if exchange is None:
             return await send(request)
-        what = f"{request.method} {request.url}"
-        if (request.method == "POST" and what in exchange.requests) or (
-            exchange.status is not None and 300 <= exchange.status < 400
-        ):
+        line = f"{request.method} {request.url}"
+        repeated = request.method == "POST" and line in exchange.requests
+        redirected = exchange.status is not None and 300 <= exchange.status < 400
+        if repeated or redirected:
             raise httpx.ReadError("a second request for the same call was not sent")
-        exchange.requests.append(what)
+        exchange.requests.append(line)
         response = await send(request)
-        exchange.status, exchange.headers = (
-            response.status_code,
-            {name.title(): value for name, value in response.headers.items()},
-        )
+        exchange.status = response.status_code
+        exchange.headers = {name.title(): value for name, value in response.headers.items()}
         if not 200 <= response.status_code < 300:
             exchange.body = await response.aread()
         return response
 
-    transport.handle_async_request = handle_async_request
-    return transport
+    vars(watched)["handle_async_request"] = handle_async_request
+    return watched
 
 
 def litellm_model(reference: str, *, timeout_s: float = TIMEOUT_S) -> LiteLLMModel:
-    """The model of a whole reference, such as gemini/gemini-2.5-flash; `timeout_s` > 0 is the longest a call may take.
+    """Return the model of a whole reference, such as gemini/gemini-2.5-flash.
 
-    Raises StudyError where LiteLLM is not installed, does not know the reference, or finds no key.
+    `timeout_s` > 0 is the longest that a call may take.  Raises StudyError if LiteLLM is not
+    installed, does not know the reference, or finds no key.
     """
     return LiteLLMModel(reference, timeout_s=timeout_s)
-
-
-def address_in(variable: str, name: str) -> str | None:
-    """The address that an environment variable holds, if any.  Raises StudyError where it is not usable, or would betray the key."""
-    address = os.environ.get(variable, "").strip()
-    if not address:
-        return None
-    url = parse_address(f"{name} in {variable}", address, variable="its own environment variable")
-    if url.scheme == "http" and not is_private(url.hostname or ""):
-        raise StudyError(
-            f"{variable} would send the key of {name} over http, where anybody can read it: use https"
-        )
-    return address
 
 
 class LiteLLMModel(BaseModel):
@@ -160,35 +167,34 @@ class LiteLLMModel(BaseModel):
         provider, _, model = reference.partition("/")
         if not model or not reference.isprintable() or model != model.strip():
             raise StudyError(
-                f"{reference!r} names no model: write {provider}/<model>, with the name under which {provider} knows it"
+                f"{reference!r} names no model: write {provider}/<model>, with the name under which"
+                f" {provider} knows it"
             )
         check_installed(reference, "litellm")
+        variable = f"{provider.upper()}_API_BASE"
         if "://" in model:
-            variable = f"{provider.upper()}_API_BASE"
             raise StudyError(
-                f"{reference.partition('@')[0]} takes no address in its reference: set {variable}, or write http/<model>@<url>"
+                f"{reference.partition('@')[0]} takes no address in its reference: set {variable},"
+                " or write http/<model>@<url>"
             )
-        self.name, self._timeout_s = reference, timeout_s
-        self._base = address_in(f"{provider.upper()}_API_BASE", reference)
+        self.name = reference
+        self._timeout_s = timeout_s
+        self._base = address_in(variable, reference, key_variable="its own environment variable")
         library = litellm_library()
-        missing = library.validate_environment(model=reference)["missing_keys"]
-        # Clouds (AWS_..., VERTEXAI_...) may have their keys elsewhere: their own libraries find them, or say so at the first call.
-        if missing and all(name.endswith("_API_KEY") for name in missing):
-            raise StudyError(
-                f"{reference} needs a key: run `export {missing[-1]}=...` first (LiteLLM looks at {', '.join(missing)})"
-            )
+        check_key(library, reference)
+        # LiteLLM reads the keys by itself, so that any of them may be echoed.
         self._key: Key = tuple(known_secrets())
         self._supported = frozenset(
             library.get_supported_openai_params(model=model, custom_llm_provider=provider) or ()
         )
         self.price = price_of_reference(reference)
-        # Nobody lets Claude be hotter than 1; what other models take, only their providers know.
+        # No provider lets Claude be hotter than 1; the limit of other models is not known here.
         self._max_temperature = 1.0 if "claude" in model else float("inf")
-        info = library.model_cost.get(reference) or library.model_cost.get(model) or {}
+        entry = library.model_cost.get(reference) or library.model_cost.get(model) or {}
         abilities = {
             "seed": "seed" in self._supported,
             "logprobs": "logprobs" in self._supported,
-            "prefill": info.get("supports_assistant_prefill") is True,
+            "prefill": entry.get("supports_assistant_prefill") is True,
         }
         self.capabilities = frozenset(name for name, has in abilities.items() if has)
 
@@ -196,7 +202,8 @@ class LiteLLMModel(BaseModel):
         return f"<{self.name}>"
 
     def _unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
-        """The reason for each setting that LiteLLM's tables say the model does not take."""
+        """Return the reason for each setting that is unsupported according to LiteLLM's tables."""
+        # LiteLLM's name, or names, of each setting.
         names = {
             "temperature": {"temperature"},
             "top_p": {"top_p"},
@@ -209,67 +216,60 @@ class LiteLLMModel(BaseModel):
             for name, any_of in names.items()
             if getattr(sampling, name) not in (None, ()) and not any_of & self._supported
         ]
-        known = dict.fromkeys(
-            wrong, f"it does not take {', '.join(wrong)}, as LiteLLM's tables have it"
-        )
-        # LiteLLM passes top_k on to some providers, min_p to fewer, and its tables do not say to which.
-        return known | unsupported_among(sampling, "top_k", "min_p", "choices")
+        why = f"it does not take {', '.join(wrong)}, as LiteLLM's tables have it"
+        # LiteLLM passes top_k on to some providers, min_p to fewer; its tables do not say which.
+        others = unsupported_among(sampling, "top_k", "min_p", "choices")
+        return dict.fromkeys(wrong, why) | others
 
     def unsupported_reason(self, sampling: Sampling) -> str | None:
-        """Why the model cannot be sampled so, as far as LiteLLM's tables know; None where it can."""
-        return out_of_range(sampling, max_temperature=self._max_temperature) or unsupported_message(
-            self._unsupported_settings(sampling)
-        )
+        """Return why LiteLLM's tables do not support the sampling; None if they do."""
+        wrong = out_of_range(sampling, max_temperature=self._max_temperature)
+        return wrong or unsupported_message(self._unsupported_settings(sampling))
 
     def supported_sampling(self, sampling: Sampling) -> Sampling:
-        """The sampling without the settings that the model does not take."""
+        """Return the sampling without the settings that the model does not support."""
         return drop_settings(sampling, self._unsupported_settings(sampling))
 
     def request_settings(self, request: Request) -> dict[str, object]:
-        """The settings that are given to LiteLLM beside model and messages, which it translates into the provider's."""
+        """Return the settings for LiteLLM besides model and messages.
+
+        LiteLLM translates them into the provider's.
+        """
         sampling = request.sampling
-        settings = {
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
-            "stop": list(sampling.stop) or None,
-            "seed": request.seed if "seed" in self.capabilities else None,
-            "logprobs": None if sampling.logprobs is None else True,
-            "top_logprobs": sampling.logprobs or None,
-        }
-        return {name: value for name, value in settings.items() if value is not None}
+        return drop_unset(
+            {
+                "temperature": sampling.temperature,
+                "top_p": sampling.top_p,
+                "max_tokens": sampling.max_tokens,
+                "stop": list(sampling.stop) or None,
+                "seed": request.seed if "seed" in self.capabilities else None,
+                "logprobs": None if sampling.logprobs is None else True,
+                "top_logprobs": sampling.logprobs or None,
+            }
+        )
 
     def _arguments(self, request: Request) -> dict[str, object]:
-        """The arguments of the call.  Raises Refused where the model is known not to take them."""
+        """Return the arguments of the call."""
         import httpx
 
-        why = self.unsupported_reason(request.sampling)
-        if (
-            why is None
-            and request.messages[-1].role == "assistant"
-            and "prefill" not in self.capabilities
-        ):
-            why = "it cannot go on with a reply that was begun for it (prefill)"
-        if why is not None:
-            raise RefusedError(f"{self.name} was not asked: {why}", sent=False)
         return {
             "model": self.name,
-            "messages": [
-                {"role": m.role, "content": writable(m.content)} for m in request.messages
-            ],
+            "messages": chat_messages(request.messages),
             "timeout": httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s)),
             "num_retries": 0,
             "max_retries": 0,
-            **({} if self._base is None else {"api_base": self._base}),
+            **drop_unset({"api_base": self._base}),
             **self.request_settings(request),
         }
 
     async def __call__(self, request: Request) -> Reply:
         """Send the request once.
 
-        Raises RateLimited, Refused, ContextOverflow, EmptyReply, Unreachable or BadReply; never an error of LiteLLM's, whose details hold
-        what was sent.
+        Raises RateLimitedError, RefusedError, ContextOverflowError, EmptyReplyError,
+        UnreachableError or BadReplyError; never an error of LiteLLM, whose details hold the
+        request.
         """
+        check_request(self, request, self.name)
         arguments = self._arguments(request)
         library = litellm_library()
         from openai import OpenAIError
@@ -279,7 +279,8 @@ class LiteLLMModel(BaseModel):
         try:
             async with asyncio.timeout(self._timeout_s):
                 answer = await library.acompletion(**arguments)
-        # LiteLLM's errors are OpenAIError; the others come through where a provider's answer has not the form that it expects.
+        # LiteLLM's errors are OpenAIError; the others come through if a provider's answer does not
+        # have the form that it expects.
         except (OpenAIError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             fault = self._fault(error, exchange)
         else:
@@ -289,14 +290,16 @@ class LiteLLMModel(BaseModel):
         raise fault
 
     def _fault(self, error: BaseException, exchange: Exchange) -> ModelError:
-        """The error for a call that got no reply, from what passed on the wire before what LiteLLM says."""
+        """Return the error for a call that got no reply.
+
+        The traffic on the wire comes before LiteLLM's own account of it.
+        """
         status = exchange.status
         if status is not None and not 200 <= status < 300:
-            body = exchange.body[:MAX_ERROR_BYTES]
             return read_fault(
                 status,
                 exchange.headers,
-                body,
+                exchange.body[:MAX_ERROR_BYTES],
                 endpoint=self.name,
                 key=self._key,
                 variable="the provider's key",
@@ -306,70 +309,90 @@ class LiteLLMModel(BaseModel):
             return transport_error(
                 self.name, error, timeout_s=self._timeout_s, key=self._key, http_status=status
             )
-        said = f"{type(error).__name__}: {error}"
-        found = excerpt(said, self._key)
-        if OVERFLOW.search(said):
+        words = f"{type(error).__name__}: {error}"
+        quoted = excerpt(words, self._key)
+        if OVERFLOW.search(words):
             return ContextOverflowError(
-                f"{self.name}: the prompt does not fit the model: {found}", http_status=status
+                f"{self.name}: the prompt does not fit the model: {quoted}", http_status=status
             )
         if status is None:
             return RefusedError(
-                f"LiteLLM did not send the request to {self.name}: {found}", sent=False
+                f"LiteLLM did not send the request to {self.name}: {quoted}", sent=False
             )
         return BadReplyError(
-            f"{self.name} answered in a form that LiteLLM cannot read: {found}", http_status=status
+            f"{self.name} answered in a form that LiteLLM cannot read: {quoted}", http_status=status
         )
 
     def _read(self, answer: Any, status: int | None) -> Reply:
-        """The reply in LiteLLM's answer.  Raises EmptyReply, Refused where the model declined, BadReply where the text is endless."""
+        """Return the reply in LiteLLM's answer, a pydantic model without types of its own.
+
+        Raises EmptyReplyError, RefusedError if the model declined, BadReplyError if the text is
+        longer than any reply.
+        """
         choice = answer.choices[0] if answer.choices else None
-        text = choice.message.content if choice is not None else None
-        usage = answer.usage.model_dump() if getattr(answer, "usage", None) is not None else None
-        # No prompt has no tokens: LiteLLM fills in zeros where the provider gave no counts.
-        told, cost = usage if count(usage, "prompt_tokens") else None, stated_cost(usage)
-        reply = Reply(
-            text="",
-            model_served=label(answer.model, self._key),
-            finish_reason=label(choice.finish_reason if choice is not None else None, self._key),
-            http_status=status,
-            tokens_in=count(told, "prompt_tokens"),
-            tokens_cached=count(told, "prompt_tokens_details", "cached_tokens"),
-            tokens_out=count(told, "completion_tokens"),
-            tokens_reasoning=count(told, "completion_tokens_details", "reasoning_tokens"),
-            cost_usd=cost,
-            cost_source=None if cost is None else "provider",
-        )
+        message = getattr(choice, "message", None)
+        text = getattr(message, "content", None)
+        reply = self._counts(answer, getattr(choice, "finish_reason", None), status)
         if not isinstance(text, str) or not text.strip():
             raise no_text_error(self.name, reply)
         if len(text) > MAX_REPLY_BYTES:
-            why = f"{self.name} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long"
-            raise BadReplyError(why, http_status=status, reply=billable_reply(reply))
-        thoughts, tokens = (
-            getattr(choice.message, "reasoning_content", None),
-            getattr(choice, "logprobs", None),
-        )
-        listed = (
-            tokens.model_dump().get("content")
-            if hasattr(tokens, "model_dump")
-            else tokens.get("content")
-            if isinstance(tokens, dict)
-            else None
-        )
+            raise too_long_error(self.name, status, billable_reply(reply))
+        thoughts = getattr(message, "reasoning_content", None)
+        tokens = getattr(choice, "logprobs", None)
+        # A pydantic model for some providers, a dictionary for others.
+        if tokens is not None and hasattr(tokens, "model_dump"):
+            tokens = tokens.model_dump()
         return replace(
             reply,
             text=without_key(text, self._key),
             reasoning=without_key(thoughts, self._key)
             if isinstance(thoughts, str) and thoughts
             else None,
-            logprobs=token_choices(listed, self._key),
+            logprobs=token_choices(tokens.get("content"), self._key)
+            if isinstance(tokens, dict)
+            else None,
+        )
+
+    def _counts(self, answer: Any, finish_reason: object, status: int | None) -> Reply:
+        """Return the counts and names in LiteLLM's answer, as a reply without words."""
+        usage = answer.usage.model_dump() if getattr(answer, "usage", None) is not None else None
+        # No prompt has no tokens: LiteLLM fills in zeros if the provider gave no counts.
+        counts = usage if count(usage, "prompt_tokens") else None
+        cost = stated_cost(usage)
+        return Reply(
+            text="",
+            model_served=label(answer.model, self._key),
+            finish_reason=label(finish_reason, self._key),
+            http_status=status,
+            tokens_in=count(counts, "prompt_tokens"),
+            tokens_cached=count(counts, "prompt_tokens_details", "cached_tokens"),
+            tokens_out=count(counts, "completion_tokens"),
+            tokens_reasoning=count(counts, "completion_tokens_details", "reasoning_tokens"),
+            cost_usd=cost,
+            cost_source=None if cost is None else "provider",
         )
 
     async def close(self) -> None:
-        """Close the connections that LiteLLM keeps, those of its other models included; all can be used again afterwards."""
+        """Close the connections of LiteLLM, those of its other models included.
+
+        All models can be used again afterwards.
+        """
         library = litellm_library()
         from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
 
         await close_litellm_async_clients()
         library.in_memory_llm_clients_cache.flush_cache()
-        # What leaves the cache is closed once more, by a task that has to run while there is a loop.
+        # Clients that leave the cache are closed by a task, which must run while there is a loop.
         await asyncio.sleep(0)
+
+
+def check_key(library: ModuleType, reference: str) -> None:
+    """Raise StudyError if LiteLLM finds no key for a reference."""
+    missing = library.validate_environment(model=reference)["missing_keys"]
+    # Clouds (AWS_..., VERTEXAI_...) may have their keys elsewhere: their own libraries find them,
+    # or say so at the first call.
+    if missing and all(name.endswith("_API_KEY") for name in missing):
+        raise StudyError(
+            f"{reference} needs a key: run `export {missing[-1]}=...` first (LiteLLM looks at"
+            f" {', '.join(missing)})"
+        )

@@ -1,10 +1,11 @@
-"""OpenAI's models through OpenAI's SDK: `openai/<model>`, such as openai/gpt-4o-mini.
+"""Call OpenAI's models through OpenAI's SDK: `openai/<model>`, such as openai/gpt-4o-mini.
 
-Which API is asked follows from the model's name.  The o-series and GPT-5 and later are reasoning models and are asked through the Responses
-API, which serves their reasoning and does not take a seed; all others, the `-chat` and `-search` variants included, through chat completions,
-which takes a seed and honours it as far as it can.  With Responses nothing is stored at OpenAI (`store` is false), and summaries of
-the reasoning are not asked for, since OpenAI refuses that to organisations that it has not verified.  Key: OPENAI_API_KEY; OPENAI_BASE_URL
-names another address.  Left out: reasoning effort, tools.
+The API follows from the model's name.  The o-series and GPT-5 and later are reasoning models and
+are called through the Responses API, which serves their reasoning and takes no seed; all others,
+with the `-chat` and `-search` variants, through chat completions, which takes a seed and follows it
+as far as it can.  With Responses nothing is stored at OpenAI (`store` is false), and no summaries
+of the reasoning are requested, since OpenAI refuses them to organisations that it has not verified.
+Key: OPENAI_API_KEY; OPENAI_BASE_URL names another address.  Left out: reasoning effort, tools.
 """
 
 from __future__ import annotations
@@ -12,172 +13,147 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agents.providers.sampling import unsupported_among
+from agents.providers.completions import chat_messages, json_reply, read_reply, token_choices
+from agents.providers.faults import billable_reply, no_text_error, wrong_schema_error
+from agents.providers.sampling import drop_unset, unsupported_among
 from agents.providers.sdk import Api, SdkModel
-from agents.providers.wire import (
-    TIMEOUT_S,
-    Key,
-    billable_reply,
-    count,
-    excerpt,
-    json_reply,
-    label,
-    no_text_error,
-    read_reply,
-    token_choices,
-    without_key,
-    wrong_schema_error,
-)
+from agents.providers.wire import TIMEOUT_S, Key, count, excerpt, label, without_key
 from arena.errors import ModelError, RateLimitedError, RefusedError, UnreachableError
-from arena.text import writable
 from arena.types import Reply, Request, Sampling
 
 # Settings that neither API has.
 UNSUPPORTED_SETTINGS = ("top_k", "min_p", "choices")
 REASONING = re.compile(r"(ft:)?(o\d|codex-|gpt-([5-9]|\d\d))(?!.*-(chat|search))")
-# Later versions take temperature, top_p and logprobs as long as their reasoning effort is "none", the default of some: the provider decides.
+# Later versions support temperature, top_p and logprobs as long as their reasoning effort is
+# "none", the default of some: the provider decides.
 NOT_SAMPLED = re.compile(r"(ft:)?(o\d|codex-|gpt-5(-mini|-nano)?($|-\d|:)|gpt-.*-(pro|codex))")
 
 
 def openai_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
-    """The model of a reference, given without its "openai/"; `timeout_s` > 0 is the longest a call may take.
+    """Return the model of a reference without its "openai/".
 
-    Raises StudyError where the SDK or the key is missing, or the address in OPENAI_BASE_URL is not usable.
+    `timeout_s` > 0 is the longest that a call may take.  Raises StudyError if the SDK or the key is
+    missing, or the address in OPENAI_BASE_URL is not usable.
     """
     reasons = REASONING.match(model) is not None
     abilities = {"seed": not reasons, "logprobs": NOT_SAMPLED.match(model) is None}
-    can = frozenset(name for name, has in abilities.items() if has)
     return SdkModel(
         f"openai/{model}",
         model,
         RESPONSES if reasons else CHAT,
-        capabilities=can,
+        capabilities=frozenset(name for name, has in abilities.items() if has),
         timeout_s=timeout_s,
     )
 
 
-def drop_unset(settings: dict[str, object]) -> dict[str, object]:
-    """The settings that were made: what is left open is left out, so that the provider's own hold."""
-    return {name: value for name, value in settings.items() if value is not None}
-
-
-def chat_messages(request: Request) -> list[dict[str, str]]:
-    """The messages as both APIs take them."""
-    return [
-        {"role": message.role, "content": writable(message.content)} for message in request.messages
-    ]
-
-
 def chat_settings(request: Request) -> dict[str, object]:
-    """The settings of a chat completion."""
+    """Return the settings of a chat completion."""
     sampling = request.sampling
-    settings = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_completion_tokens": sampling.max_tokens,
-        "stop": list(sampling.stop) or None,
-        "logprobs": None if sampling.logprobs is None else True,
-        "top_logprobs": sampling.logprobs,
-    }
-    return {"seed": request.seed, **drop_unset(settings)}
+    return drop_unset(
+        {
+            "seed": request.seed,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_completion_tokens": sampling.max_tokens,
+            "stop": list(sampling.stop) or None,
+            "logprobs": None if sampling.logprobs is None else True,
+            "top_logprobs": sampling.logprobs,
+        }
+    )
 
 
 def chat_arguments(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
-    """The arguments of a chat completion."""
-    return {"model": model, "messages": chat_messages(request), **settings}
+    """Return the arguments of a chat completion."""
+    return {"model": model, "messages": chat_messages(request.messages), **settings}
 
 
 def response_settings(request: Request) -> dict[str, object]:
-    """The settings of a response; what the Responses API does not take has been refused or dropped."""
+    """Return the settings of a response; unsupported ones were refused or dropped before."""
     sampling = request.sampling
-    settings = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_output_tokens": sampling.max_tokens,
-        "top_logprobs": sampling.logprobs,
-        "include": None if sampling.logprobs is None else ["message.output_text.logprobs"],
-    }
-    return {"store": False, **drop_unset(settings)}
+    return drop_unset(
+        {
+            "store": False,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_output_tokens": sampling.max_tokens,
+            "top_logprobs": sampling.logprobs,
+            "include": None if sampling.logprobs is None else ["message.output_text.logprobs"],
+        }
+    )
 
 
 def response_arguments(
     model: str, request: Request, settings: dict[str, object]
 ) -> dict[str, object]:
-    """The arguments of a response."""
-    return {"model": model, "input": chat_messages(request), **settings}
+    """Return the arguments of a response."""
+    return {"model": model, "input": chat_messages(request.messages), **settings}
 
 
 def unsupported_settings(model: str, sampling: Sampling) -> dict[str, str]:
-    """The reason for each setting that a reasoning model does not take: stop words, and the first ones no temperature, top_p and logprobs."""
+    """Return the reason for each setting that a reasoning model does not support.
+
+    No reasoning model supports stop words; the first ones support neither temperature nor top_p nor
+    logprobs.
+    """
     reasons = unsupported_among(sampling, *UNSUPPORTED_SETTINGS)
     if sampling.stop:
         reasons["stop"] = f"{model} is asked through the Responses API, which takes no stop words"
     if NOT_SAMPLED.match(model):
-        for name in ("temperature", "top_p", "logprobs"):
-            if getattr(sampling, name) is not None:
-                reasons[name] = (
-                    f"{model} is a reasoning model, which takes neither temperature nor top_p nor logprobs"
-                )
+        why = (
+            f"{model} is a reasoning model, which takes neither temperature nor top_p nor logprobs"
+        )
+        set_names = unsupported_among(sampling, "temperature", "top_p", "logprobs")
+        reasons |= dict.fromkeys(set_names, why)
     return reasons
 
 
 def texts(pieces: object, kind: str, field: str) -> list[str]:
-    """The texts of one kind in a list of pieces."""
+    """Return the texts of one kind in a list of content pieces."""
     if not isinstance(pieces, list):
         return []
-    found = [
+    fields = [
         piece.get(field)
         for piece in pieces
         if isinstance(piece, dict) and piece.get("type") == kind
     ]
-    return [text for text in found if isinstance(text, str)]
+    return [text for text in fields if isinstance(text, str)]
 
 
 def logprobs(pieces: object) -> list[object]:
-    """The tokens of the texts in a list of pieces, as far as they were served."""
-    found = (
-        [piece.get("logprobs") for piece in pieces if isinstance(piece, dict)]
-        if isinstance(pieces, list)
-        else []
-    )
-    return [token for tokens in found if isinstance(tokens, list) for token in tokens]
+    """Return the tokens of the texts in a list of content pieces, as far as they were served."""
+    if not isinstance(pieces, list):
+        return []
+    lists = [piece.get("logprobs") for piece in pieces if isinstance(piece, dict)]
+    return [token for tokens in lists if isinstance(tokens, list) for token in tokens]
 
 
 def failed_response_error(
     error: dict[str, object], *, endpoint: str, key: Key, reply: Reply
 ) -> ModelError:
-    """The error for a response that failed on the provider's side, which comes with status 200."""
-    code, status = error.get("code"), reply.http_status
-    found = excerpt(f"{code}: {error.get('message')}", key)
+    """Return the error for a response that failed at the provider, which comes with status 200."""
+    code = error.get("code")
+    quoted = excerpt(f"{code}: {error.get('message')}", key)
+    kind: type[ModelError] = RefusedError
+    words = f"refused the request: {quoted}"
     if code == "rate_limit_exceeded":
-        return RateLimitedError(
-            f"{endpoint} asks to slow down: {found}",
-            http_status=status,
-            reply=billable_reply(reply),
-        )
-    if code in ("server_error", "vector_store_timeout"):
-        return UnreachableError(
-            f"{endpoint} failed: {found}; try again",
-            http_status=status,
-            reply=billable_reply(reply),
-        )
-    return RefusedError(
-        f"{endpoint} refused the request: {found}", http_status=status, reply=billable_reply(reply)
-    )
+        kind = RateLimitedError
+        words = f"asks to slow down: {quoted}"
+    elif code in ("server_error", "vector_store_timeout"):
+        kind = UnreachableError
+        words = f"failed: {quoted}; try again"
+    return kind(f"{endpoint} {words}", http_status=reply.http_status, reply=billable_reply(reply))
 
 
 def response_counts(document: object, *, key: Key, http_status: int) -> Reply:
-    """What a response counts and is called, without its words."""
-    document = document if isinstance(document, dict) else {}
-    details, usage = document.get("incomplete_details"), document.get("usage")
+    """Return the counts and names in a response, as a reply without words."""
+    fields = document if isinstance(document, dict) else {}
+    details = fields.get("incomplete_details")
+    usage = fields.get("usage")
+    why_incomplete = details.get("reason") if isinstance(details, dict) else None
     return Reply(
         text="",
-        model_served=label(document.get("model"), key),
-        finish_reason=label(
-            (details.get("reason") if isinstance(details, dict) else None)
-            or document.get("status"),
-            key,
-        ),
+        model_served=label(fields.get("model"), key),
+        finish_reason=label(why_incomplete or fields.get("status"), key),
         http_status=http_status,
         tokens_in=count(usage, "input_tokens"),
         tokens_cached=count(usage, "input_tokens_details", "cached_tokens"),
@@ -187,10 +163,12 @@ def response_counts(document: object, *, key: Key, http_status: int) -> Reply:
 
 
 def read_response(body: bytes, *, endpoint: str, key: Key, http_status: int) -> Reply:
-    """The reply in the body of an answer of the Responses API.
+    """Return the reply in the body of an answer of the Responses API.
 
-    `finish_reason` is the response's status, or why it is incomplete.  Raises BadReply where the body has not the form of a response,
-    EmptyReply where it has no text, RateLimited, Unreachable or Refused where it says that it failed or that the model declined.
+    `finish_reason` is the response's status, or the reason why it is incomplete.  Raises
+    BadReplyError if the body has not the form of a response, EmptyReplyError if it has no text,
+    RateLimitedError, UnreachableError or RefusedError if it says that it failed or that the model
+    declined.
     """
     document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
     counts = response_counts(document, key=key, http_status=http_status)
@@ -205,20 +183,20 @@ def read_response(body: bytes, *, endpoint: str, key: Key, http_status: int) -> 
         )
     if document.get("status") == "failed" and isinstance(document.get("error"), dict):
         raise failed_response_error(document["error"], endpoint=endpoint, key=key, reply=counts)
-    said = [item.get("content") for item in output if item.get("type") == "message"]
-    thoughts = [item for item in output if item.get("type") == "reasoning"]
-    text = "".join(text for pieces in said for text in texts(pieces, "output_text", "text"))
+    messages = [item.get("content") for item in output if item.get("type") == "message"]
+    text = "".join(text for pieces in messages for text in texts(pieces, "output_text", "text"))
     if not text.strip():
-        refusals = [refusal for pieces in said for refusal in texts(pieces, "refusal", "refusal")]
+        refusals = [words for pieces in messages for words in texts(pieces, "refusal", "refusal")]
         raise no_text_error(endpoint, counts, label("".join(refusals), key))
-    kinds = (("content", "reasoning_text"), ("summary", "summary_text"))
+    # OpenAI serves summaries of the reasoning, servers with open weights the reasoning itself.
     reasoning = [
         text
-        for item in thoughts
-        for field, kind in kinds
+        for item in output
+        if item.get("type") == "reasoning"
+        for field, kind in (("content", "reasoning_text"), ("summary", "summary_text"))
         for text in texts(item.get(field), kind, "text")
     ]
-    tokens = [token for pieces in said for token in logprobs(pieces)]
+    tokens = [token for pieces in messages for token in logprobs(pieces)]
     return replace(
         counts,
         text=without_key(text, key),

@@ -1,16 +1,17 @@
-"""A model behind a provider's own Python SDK: what the openai and anthropic packages, twins of one generator, have in common.
+"""Call a model through the provider's own Python SDK: the common part of openai and anthropic.
 
-The SDK builds the request, signs it, and holds the connections; its retries and redirects are off, so that one call is one request on the
-wire.  The answer is taken as the bytes that came, and read like that of any other server: the SDKs' own parsing passes broken answers on
-as Python errors, and costs more.  Left out: streaming to the caller, tools, pictures, several choices.  The proxies of the environment are
-used, as the SDKs do.  The package is imported when the first call is made.
+Both packages come from one generator.  The SDK builds the request, signs it, and holds the
+connections; its retries and redirects are off, so that one call is one request on the wire.  The
+answer is taken as bytes and read like that of any other server: the SDKs' own parsing passes broken
+answers on as Python errors, and costs more.  Left out: streaming to the caller, tools, pictures,
+several choices.  The proxies of the environment are used, as the SDKs do.  The package is imported
+with the first call.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -18,7 +19,10 @@ from importlib.util import find_spec
 from operator import attrgetter
 from types import ModuleType
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
+from agents.providers.addresses import address_in, key_in
+from agents.providers.faults import read_fault, too_long_error
 from agents.providers.prices import limit_longest_reply, price_of_reference
 from agents.providers.sampling import drop_settings, out_of_range, unsupported_message
 from agents.providers.wire import (
@@ -29,20 +33,17 @@ from agents.providers.wire import (
     TIMEOUT_S,
     Key,
     excerpt,
-    is_private,
-    key_in,
-    parse_address,
-    read_fault,
+    read_up_to,
 )
 from arena.errors import BadReplyError, ModelError, RefusedError, StudyError, UnreachableError
-from arena.types import BaseModel, Reply, Request, Sampling
+from arena.types import BaseModel, Model, Reply, Request, Sampling
 
 
 class Reader(Protocol):
-    """Reads the body of a successful answer, or raises a ModelError."""
+    """A function that reads the body of a successful answer, or raises a ModelError."""
 
     def __call__(self, body: bytes, *, endpoint: str, key: Key, http_status: int) -> Reply:
-        """The reply in the body; `asked` names model and server in errors."""
+        """Return the reply in the body; `endpoint` names model and server in errors."""
         ...
 
 
@@ -50,9 +51,11 @@ class Reader(Protocol):
 class Api:
     """One API of one SDK.
 
-    `client` and `resource` are names in the package.  `settings` are those that go out beside model and messages, under the API's names, and
-    `arguments` what the resource's `create` takes with them.  `not_taken` has the reason for each setting that a model does not take, as far
-    as is known; `hottest` is the highest temperature, `longest_reply` the tokens of a reply at most where the sampling has no limit.
+    `client` and `resource` are names in the package.  `settings` returns the settings besides model
+    and messages, under the API's names, and `arguments` the arguments of the resource's `create`
+    with them.  `unsupported_settings` returns the reason for each setting that a model is known not
+    to support.  `max_temperature` is the highest temperature, `longest_reply` the tokens of a reply
+    at most if the sampling has no limit.
     """
 
     package: str
@@ -68,53 +71,53 @@ class Api:
 
     @property
     def key_variable(self) -> str:
-        """The environment variable that holds the key."""
+        """The environment variable of the key."""
         return f"{self.package.upper()}_API_KEY"
 
     @property
     def address_variable(self) -> str:
-        """The environment variable that holds another address than the provider's."""
+        """The environment variable of an address other than the provider's."""
         return f"{self.package.upper()}_BASE_URL"
 
 
 @cache
 def import_sdk(package: str) -> tuple[ModuleType, ModuleType]:
-    """An SDK and the HTTP library that it sits on, which is httpx or httpx2."""
+    """Return an SDK and the HTTP library below it, which is httpx or httpx2."""
     sdk = import_module(package)
     return sdk, import_module(sdk.DefaultAsyncHttpxClient.__base__.__module__)
 
 
 def check_installed(name: str, package: str) -> None:
-    """Raise StudyError where a package is not installed; it is not imported."""
+    """Raise StudyError if a package is not installed; it is not imported."""
     if find_spec(package) is None:
         raise StudyError(
-            f"{name} needs the package {package}, which is not installed: run `pip install 'peer-arena[api]'`"
+            f"{name} needs the package {package}, which is not installed: run"
+            " `pip install 'peer-arena[api]'`"
         )
 
 
+def check_request(model: Model, request: Request, endpoint: str) -> None:
+    """Raise RefusedError if the model is known not to support the sampling or a prefill."""
+    why = model.unsupported_reason(request.sampling)
+    prefilled = request.messages[-1].role == "assistant"
+    if why is None and prefilled and "prefill" not in model.capabilities:
+        why = "it cannot continue a reply that was begun for it (prefill)"
+    if why is not None:
+        raise RefusedError(f"{endpoint} was not asked: {why}", sent=False)
+
+
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those that it came from."""
+    """Yield an error and the errors that caused it."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
-async def read_up_to(chunks: AsyncIterator[bytes], limit: int) -> bytes:
-    """The bytes of a body, all of them or, where there are more than `limit`, some more than `limit` of them."""
-    body: list[bytes] = []
-    size = 0
-    async for chunk in chunks:
-        body.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            break
-    return b"".join(body)
-
-
 def transport_error(
     endpoint: str, error: BaseException, *, timeout_s: float, key: Key, http_status: int | None
 ) -> ModelError:
-    """The error for a call that got no whole answer, in the names that httpx, httpx2 and asyncio have for what happened."""
+    """Return the error for a call that got no whole answer."""
+    # By the names of classes: httpx and httpx2 have the same names, and neither is imported here.
     names = {kind.__name__ for link in chain(error) for kind in type(link).__mro__}
     if "DecodingError" in names:
         return BadReplyError(
@@ -125,11 +128,11 @@ def transport_error(
     elif "TimeoutException" in names or "TimeoutError" in names:
         why = f"gave no whole answer within {timeout_s:g} s: it is overloaded, or hangs"
     elif "ConnectError" in names:
-        said = next(str(link) for link in chain(error) if type(link).__name__ == "ConnectError")
-        why = f"cannot be reached: {excerpt(said, key)}; is the server up?"
+        cause = next(link for link in chain(error) if type(link).__name__ == "ConnectError")
+        why = f"cannot be reached: {excerpt(str(cause), key)}; is the server up?"
     else:
-        last = list(chain(error))[-1]
-        why = f"broke the connection before its answer was whole ({type(last).__name__}): try again"
+        root = list(chain(error))[-1]
+        why = f"broke the connection before its answer was whole ({type(root).__name__}): try again"
     return UnreachableError(
         f"{endpoint} {why}",
         http_status=http_status,
@@ -138,10 +141,12 @@ def transport_error(
 
 
 class SdkModel(BaseModel):
-    """A model of a provider, asked through its SDK; `name` is the reference, `model` the provider's name for it.
+    """A model of a provider, called through its SDK.
 
-    `timeout_s` > 0 is the longest a call may take, the wait for a connection (at most 30 s) included.  The number of connections is not
-    limited here: the arena limits the calls in flight.  Raises StudyError where the SDK or the key is missing or the address not usable.
+    `name` is the reference, `model` the provider's name for it.  `timeout_s` > 0 is the longest
+    that a call may take, including the wait for a connection (at most 30 s).  The number of
+    connections is not limited here: the arena limits the calls in flight.  Raises StudyError if the
+    SDK or the key is missing or the address is not usable.
     """
 
     def __init__(
@@ -155,54 +160,56 @@ class SdkModel(BaseModel):
     ) -> None:
         if not model.isprintable() or model != model.strip() or not model:
             raise StudyError(
-                f"{name!r} names no model: write {api.package}/<model>, with the name under which {api.package} knows it"
+                f"{name!r} names no model: write {api.package}/<model>, with the name under which"
+                f" {api.package} knows it"
             )
         if "://" in model:
             raise StudyError(
-                f"{name.partition('@')[0]} takes no address in its reference: set {api.address_variable}, or write http/<model>@<url>"
+                f"{name.partition('@')[0]} takes no address in its reference: set"
+                f" {api.address_variable}, or write http/<model>@<url>"
             )
         check_installed(name, api.package)
         self._key = key_in(api.key_variable)
         if not self._key:
             raise StudyError(
-                f"{name} needs a key, and {api.key_variable} is not set: run `export {api.key_variable}=...` first"
+                f"{name} needs a key, and {api.key_variable} is not set: run"
+                f" `export {api.key_variable}=...` first"
             )
-        self._address = os.environ.get(api.address_variable, "").strip() or api.address
-        url = parse_address(
-            f"{name} in {api.address_variable}", self._address, variable=api.key_variable
-        )
-        if url.scheme == "http" and not is_private(url.hostname or ""):
-            raise StudyError(
-                f"{api.address_variable} would send the key of {name} over http, where anybody can read it: use https"
-            )
-        self.name, self.capabilities, self.longest_reply = name, capabilities, api.longest_reply
+        address = address_in(api.address_variable, name, key_variable=api.key_variable)
+        self._address = address or api.address
+        url = urlsplit(self._address)
+        own = self._address != api.address
+        self._endpoint = f"{name} at {url.scheme}://{url.netloc}" if own else name
+        self.name = name
+        self.capabilities = capabilities
+        self.longest_reply = api.longest_reply
         self.price = limit_longest_reply(price_of_reference(name), api.longest_reply)
-        self._model, self._api, self._timeout_s = model, api, timeout_s
-        self._endpoint = (
-            name if self._address == api.address else f"{name} at {url.scheme}://{url.netloc}"
-        )
+        self._model = model
+        self._api = api
+        self._timeout_s = timeout_s
         self._create = attrgetter(f"{api.resource}.with_streaming_response.create")
+        # The SDK is imported late, so its client has no type here.
         self._clients: dict[asyncio.AbstractEventLoop, Any] = {}
 
     def __repr__(self) -> str:
         return f"<{self._endpoint}>"
 
     def unsupported_reason(self, sampling: Sampling) -> str | None:
-        """Why the model cannot be sampled so; None where it can, or where only the provider knows."""
-        return out_of_range(
-            sampling, max_temperature=self._api.max_temperature
-        ) or unsupported_message(self._api.unsupported_settings(self._model, sampling))
+        """Return why the model does not support the sampling; None if it does, as far as known."""
+        wrong = out_of_range(sampling, max_temperature=self._api.max_temperature)
+        unsupported = self._api.unsupported_settings(self._model, sampling)
+        return wrong or unsupported_message(unsupported)
 
     def supported_sampling(self, sampling: Sampling) -> Sampling:
-        """The sampling without the settings that the model does not take."""
+        """Return the sampling without the settings that the model does not support."""
         return drop_settings(sampling, self._api.unsupported_settings(self._model, sampling))
 
     def request_settings(self, request: Request) -> dict[str, object]:
-        """The settings that go out beside model and messages, under the provider's names."""
+        """Return the settings besides model and messages, under the provider's names."""
         return self._api.settings(request)
 
     def _client(self) -> Any:
-        """The SDK's client of the running loop: connections cannot be shared between loops."""
+        """Return the SDK's client of the running loop; loops cannot share connections."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
             self._clients = {
@@ -221,42 +228,31 @@ class SdkModel(BaseModel):
             )
         return self._clients[loop]
 
-    def _arguments(self, request: Request) -> dict[str, object]:
-        """The arguments of the call.  Raises Refused where the model is known not to take them."""
-        why = self.unsupported_reason(request.sampling)
-        if (
-            why is None
-            and request.messages[-1].role == "assistant"
-            and "prefill" not in self.capabilities
-        ):
-            why = "it cannot go on with a reply that was begun for it (prefill)"
-        if why is not None:
-            raise RefusedError(f"{self._endpoint} was not asked: {why}", sent=False)
-        return self._api.arguments(self._model, request, self.request_settings(request))
-
     async def __call__(self, request: Request) -> Reply:
         """Send the request once.
 
-        Raises RateLimited, Refused, ContextOverflow, EmptyReply, Unreachable or BadReply; never an error of the SDK's, whose details hold
-        the headers that were sent.
+        Raises RateLimitedError, RefusedError, ContextOverflowError, EmptyReplyError,
+        UnreachableError or BadReplyError; never an error of the SDK, whose details hold the headers
+        that were sent.
         """
-        arguments = self._arguments(request)
+        check_request(self, request, self._endpoint)
+        arguments = self._api.arguments(self._model, request, self.request_settings(request))
         sdk, http = import_sdk(self._api.package)
-        # The SDKs import an API when it is first asked for, which is not to count against the call.
-        create, status = self._create(self._client()), None
+        # The SDKs import an API when it is first used, which must not count against the call.
+        create = self._create(self._client())
+        status = None
         try:
             async with asyncio.timeout(self._timeout_s), create(**arguments) as response:
                 status = response.status_code
                 body = await read_up_to(response.http_response.aiter_bytes(), MAX_REPLY_BYTES)
         except sdk.APIStatusError as error:
-            answer, variable = error.response, self._api.key_variable
             fault = read_fault(
-                answer.status_code,
-                answer.headers,
-                answer.content[:MAX_ERROR_BYTES],
+                error.response.status_code,
+                error.response.headers,
+                error.response.content[:MAX_ERROR_BYTES],
                 endpoint=self._endpoint,
                 key=self._key,
-                variable=variable,
+                variable=self._api.key_variable,
             )
         except (sdk.APIError, http.HTTPError, OSError) as error:
             fault = transport_error(
@@ -267,10 +263,8 @@ class SdkModel(BaseModel):
                 return self._api.read(
                     body, endpoint=self._endpoint, key=self._key, http_status=status
                 )
-            fault = BadReplyError(
-                f"{self._endpoint} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long",
-                http_status=status,
-            )
+            fault = too_long_error(self._endpoint, status, None)
+        # Outside the handlers: the SDK's error, which holds the headers, must not be its context.
         raise fault
 
     async def close(self) -> None:

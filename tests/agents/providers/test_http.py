@@ -16,14 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.providers.completions import read_reply, stated_cost, token_choices
+from agents.providers.faults import read_fault, retry_after_seconds
 from agents.providers.http import HttpModel, http_model, key_for
-from agents.providers.wire import (
-    read_fault,
-    read_reply,
-    retry_after_seconds,
-    stated_cost,
-    token_choices,
-)
 from arena.errors import (
     BadReplyError,
     ContextOverflowError,

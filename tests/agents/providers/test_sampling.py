@@ -68,7 +68,7 @@ def test_a_value_out_of_range_is_an_error_in_every_lane_and_never_dropped(
     for sampling in WRONG:
         with pytest.raises(
             StudyError,
-            match=r"cannot be sampled so: .*, not .*; (choose another|write stop=).* leave it out",
+            match=r"does not support this sampling: .*, not .*; (choose another|write stop=).* leave it out",
         ):
             agent(reference, sampling=sampling, drop_unsupported=drop)
 

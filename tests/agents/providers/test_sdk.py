@@ -298,7 +298,7 @@ OBJECTIONS = [
 async def test_a_setting_that_a_model_does_not_take_is_an_error_before_anything_is_sent(
     reference: str, sampling: Sampling
 ) -> None:
-    with pytest.raises(StudyError, match=rf"{reference} cannot be sampled so.*(leave|from 0 to 1)"):
+    with pytest.raises(StudyError, match=rf"{reference} does not support this sampling.*(leave|from 0 to 1)"):
         agent(reference, sampling=sampling)
     async with (
         chat_server(lambda body: "speech") as server,

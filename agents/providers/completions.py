@@ -1,0 +1,167 @@
+"""Write the messages and read the replies of chat completions, the most common API.
+
+A reply has text, reasoning, token counts, a cost if the provider states it, and log probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeGuard
+
+from agents.providers.faults import no_text_error, wrong_schema_error
+from agents.providers.wire import Key, body_text, count, document_of, excerpt, label, without_key
+from arena.errors import BadReplyError
+from arena.text import writable
+from arena.types import Alternative, Message, Reply, TokenChoice
+
+# A log probability is at most 0, except for rounding.
+ROUNDING = 1e-4
+MAX_COST_USD = 1e9
+
+
+def chat_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """Return messages as chat APIs take them, without characters that are no text."""
+    return [{"role": message.role, "content": writable(message.content)} for message in messages]
+
+
+def read_reply(body: bytes, *, endpoint: str, key: Key = None, http_status: int = 200) -> Reply:
+    """Return the reply in the body of a successful answer.
+
+    `endpoint` names model and server in errors.  Counts that are absent or not whole numbers are
+    None.  Raises BadReplyError if the body is not UTF-8, not JSON or has no choices with a message,
+    EmptyReplyError if the message has no text, ContextOverflowError if the server reports a full
+    context, RefusedError if the model declined.
+    """
+    document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
+    choice = first_choice(document)
+    message = choice.get("message")
+    if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
+        counts = completion_reply(choice, document, key=key, http_status=http_status)
+        raise wrong_schema_error(document, body, endpoint=endpoint, key=key, reply=counts)
+    text = message.get("content")
+    if text is None or not text.strip():
+        counts = completion_reply(choice, document, key=key, http_status=http_status)
+        raise no_text_error(endpoint, counts, label(message.get("refusal"), key))
+    # vLLM and DeepSeek call it reasoning_content, OpenRouter and newer vLLM reasoning.
+    thinking = message.get("reasoning_content") or message.get("reasoning")
+    reasoning = without_key(thinking, key) if thinking and isinstance(thinking, str) else None
+    return completion_reply(
+        choice,
+        document,
+        key=key,
+        http_status=http_status,
+        text=without_key(text, key),
+        reasoning=reasoning,
+    )
+
+
+def json_reply(body: bytes, *, endpoint: str, key: Key, http_status: int) -> object:
+    """Return the JSON of a successful answer.
+
+    Raises BadReplyError if the body is not UTF-8 or not JSON.
+    """
+    document = document_of(body)
+    if document is None:
+        raise BadReplyError(
+            f"{endpoint} answered, but not with JSON in UTF-8: {excerpt(body_text(body), key)!r}",
+            http_status=http_status,
+        )
+    return document
+
+
+def first_choice(document: object) -> Mapping[str, object]:
+    """Return the first choice of a chat completion, {} if it has none."""
+    choices = document.get("choices") if isinstance(document, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    return choice if isinstance(choice, dict) else {}
+
+
+def completion_reply(
+    choice: Mapping[str, object],
+    document: object,
+    *,
+    key: Key,
+    http_status: int,
+    text: str = "",
+    reasoning: str | None = None,
+) -> Reply:
+    """Return the reply of a chat completion: a text with the document's counts and names."""
+    fields = document if isinstance(document, dict) else {}
+    usage = fields.get("usage")
+    tokens = choice.get("logprobs")
+    cost = stated_cost(usage)
+    return Reply(
+        text=text,
+        reasoning=reasoning,
+        model_served=label(fields.get("model"), key),
+        finish_reason=label(choice.get("finish_reason"), key),
+        http_status=http_status,
+        tokens_in=count(usage, "prompt_tokens"),
+        tokens_cached=count(usage, "prompt_tokens_details", "cached_tokens"),
+        tokens_out=count(usage, "completion_tokens"),
+        tokens_reasoning=count(usage, "completion_tokens_details", "reasoning_tokens"),
+        cost_usd=cost,
+        cost_source=None if cost is None else "provider",
+        logprobs=token_choices(tokens.get("content"), key) if isinstance(tokens, dict) else None,
+    )
+
+
+def stated_cost(usage: object) -> float | None:
+    """Return the dollars that a provider says it charges for a call, None if it says nothing.
+
+    `usage` is a usage document of OpenRouter's or Perplexity's form.
+    """
+    if not isinstance(usage, dict):
+        return None
+    cost = usage.get("cost")
+    cost = cost.get("total_cost") if isinstance(cost, dict) else cost
+    if not is_cost(cost):
+        return None
+    # With a key of the user's own, OpenRouter charges a fee, and the provider behind it the rest.
+    details = usage.get("cost_details") if usage.get("is_byok") is True else None
+    upstream = details.get("upstream_inference_cost") if isinstance(details, dict) else None
+    return float(cost) + (float(upstream) if is_cost(upstream) else 0.0)
+
+
+def is_cost(value: object) -> TypeGuard[float]:
+    """Return whether a value is a number of dollars, >= 0 and not absurd."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value < MAX_COST_USD
+
+
+def token_choices(tokens: object, key: Key) -> tuple[TokenChoice, ...] | None:
+    """Return the tokens in a list of chat completions' form, with their log probabilities.
+
+    None if there is no such list, if a token is not a text with a finite number up to 0, or if
+    together they spell the key.
+    """
+    if not isinstance(tokens, list) or not tokens:
+        return None
+    choices = []
+    for token in tokens:
+        chosen = alternative(token, key)
+        listed = token.get("top_logprobs") if isinstance(token, dict) else None
+        others = [alternative(other, key) for other in listed] if isinstance(listed, list) else []
+        likeliest = tuple(other for other in others if other is not None)
+        if chosen is None or len(likeliest) < len(others):
+            return None
+        choices.append(TokenChoice(chosen.token, chosen.logprob, likeliest))
+    # A key cut into several tokens is in no single one of them.
+    whole = "".join(choice.token for choice in choices)
+    return tuple(choices) if without_key(whole, key) == writable(whole) else None
+
+
+def alternative(entry: object, key: Key) -> Alternative | None:
+    """Return a token with its log probability, None if the entry is not one."""
+    fields = entry if isinstance(entry, dict) else {}
+    token = fields.get("token")
+    logprob = fields.get("logprob")
+    if (
+        not isinstance(token, str)
+        or isinstance(logprob, bool)
+        or not isinstance(logprob, int | float)
+        or not -1e300 < logprob <= ROUNDING
+    ):
+        return None
+    return Alternative(without_key(token, key), min(float(logprob), 0.0))

@@ -1,0 +1,204 @@
+"""Turn the faults of servers into the arena's errors: one fault, one error, the same words.
+
+Shared by all clients of API models.  Server text in messages is cut, cleaned and freed of keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from agents.providers.addresses import KEY_VARIABLE
+from agents.providers.wire import MAX_REPLY_BYTES, Key, body_text, document_of, excerpt
+from arena.errors import (
+    BadReplyError,
+    ContextOverflowError,
+    EmptyReplyError,
+    ModelError,
+    RateLimitedError,
+    RefusedError,
+    UnreachableError,
+)
+from arena.types import Reply
+
+# Finish reasons in the words of chat completions, Responses, Messages and Gemini.
+CUT_SHORT = ("length", "max_tokens", "max_output_tokens", "model_context_window_exceeded")
+DECLINED = ("content_filter", "refusal")
+# The wordings of OpenAI, vLLM (older and newer), llama.cpp (sometimes at status 500),
+# llama-cpp-python, SGLang, TGI, Anthropic, Gemini and Bedrock.
+OVERFLOW = re.compile(
+    r"context_length_exceeded|maximum context length|maximum model length"
+    r"|max_tokens must be at least 1, got -|exceed_context_size|available context size"
+    r"|context size has been exceeded|exceed context window|model's context length"
+    r"|input length .{0,40}exceeds the maximum|inputs`? tokens \+ `?max_new_tokens"
+    r"|prompt is too long|exceeds the context window|exceed context limit"
+    r"|input token count .{0,40}exceeds the maximum|input is too long for requested model",
+    re.IGNORECASE,
+)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds, >= 0, that a Retry-After header states as a number or a date.
+
+    None if there is no such header or it is neither.
+    """
+    value = headers.get("Retry-After", "").strip()
+    try:
+        if re.fullmatch(r"\d{1,9}(\.\d*)?", value):
+            return float(value)
+        then = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def error_text(document: object) -> str | None:
+    """Return the message, type and code of an error document; None if it is not one.
+
+    The forms: {"error": {...}} or {"error": "..."} (OpenAI and most others), {"object": "error",
+    ...} (vLLM), and {"detail": ...} (FastAPI).
+    """
+    if not isinstance(document, dict):
+        return None
+    error = document.get(
+        "error", document if document.get("object") == "error" else document.get("detail")
+    )
+    if isinstance(error, dict):
+        parts = (error.get(name) for name in ("message", "type", "code"))
+        return " ".join(str(part) for part in parts if part not in (None, ""))
+    return None if error in (None, "") else str(error)
+
+
+def billable_reply(reply: Reply) -> Reply | None:
+    """Return a reply without its words, for a billed error; None if nothing was counted."""
+    if (reply.tokens_in, reply.tokens_out, reply.cost_usd) == (None, None, None):
+        return None
+    return replace(reply, text="", reasoning=None, logprobs=None)
+
+
+def no_text_error(endpoint: str, reply: Reply, refusal: str | None = None) -> ModelError:
+    """Return the error for an answer without text.
+
+    RefusedError if the model or a filter declined (`refusal` is its explanation), else
+    EmptyReplyError.
+    """
+    reason = f"finish reason {reply.finish_reason}"
+    if refusal or reply.finish_reason in DECLINED:
+        return RefusedError(
+            f"{endpoint} declined to answer ({reason}): {refusal or 'no reason given'}",
+            http_status=reply.http_status,
+            reply=billable_reply(reply),
+        )
+    why = (
+        "it used up its tokens before it said anything; raise max_tokens"
+        if reply.finish_reason in CUT_SHORT
+        else "try again, or take another model"
+    )
+    return EmptyReplyError(
+        f"{endpoint} answered without any text ({reason}): {why}",
+        http_status=reply.http_status,
+        reply=billable_reply(reply),
+    )
+
+
+def too_long_error(endpoint: str, http_status: int | None, reply: Reply | None) -> ModelError:
+    """Return the error for an answer that is longer than any reply; `reply` is its billed part."""
+    return BadReplyError(
+        f"{endpoint} answered with more than {MAX_REPLY_BYTES // 2**20} MB: too long",
+        http_status=http_status,
+        reply=reply,
+    )
+
+
+def wrong_schema_error(
+    document: object,
+    body: bytes,
+    *,
+    endpoint: str,
+    key: Key,
+    reply: Reply,
+    lacks: str = "choices[0].message.content",
+) -> ModelError:
+    """Return the error for a successful answer without the part that holds the text (`lacks`).
+
+    Some servers report errors at status 200, a full context (ContextOverflowError) among them; any
+    other answer is a BadReplyError.
+    """
+    message = error_text(document)
+    billed = billable_reply(reply)
+    if message is not None and OVERFLOW.search(message):
+        return ContextOverflowError(
+            f"{endpoint}: the prompt does not fit the model: {excerpt(message, key)}",
+            http_status=reply.http_status,
+            reply=billed,
+        )
+    quoted = excerpt(body_text(body) if message is None else message, key)
+    return BadReplyError(
+        f"{endpoint} answered without {lacks}: {quoted!r}; is this a chat server?",
+        http_status=reply.http_status,
+        reply=billed,
+    )
+
+
+def read_fault(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    endpoint: str,
+    key: Key,
+    variable: str = KEY_VARIABLE,
+) -> ModelError:
+    """Return the error for an answer with a status that is not 2xx.
+
+    3xx is BadReplyError (redirects are not followed), 429 RateLimitedError (RefusedError if the
+    account is out of money, since no wait mends that), any wording of a full context
+    ContextOverflowError, 408 and 5xx UnreachableError, the rest RefusedError.  `headers` may hold
+    Retry-After; `variable` is the source of the key.
+    """
+    message = error_text(document_of(body)) or body_text(body)
+    quoted = f"status {status}: {excerpt(message, key)}"
+    kind: type[ModelError] = RefusedError
+    if status < 400:
+        kind = BadReplyError
+        target = excerpt(headers.get("Location", "nowhere"), key)
+        words = (
+            f"redirects to {target} (status {status}), which is not followed: give the address"
+            " itself"
+        )
+    elif status == 429 and "insufficient_quota" in message:
+        words = f"refused the request: {quoted}; look at the billing of your account"
+    elif status == 429:
+        return RateLimitedError(
+            f"{endpoint} asks to slow down: {quoted}",
+            http_status=status,
+            retry_after_s=retry_after_seconds(headers),
+        )
+    elif OVERFLOW.search(message):
+        return ContextOverflowError(
+            f"{endpoint}: the prompt does not fit the model: {quoted}; serve a longer context",
+            http_status=status,
+        )
+    elif status in (401, 403):
+        words = f"wants another key: {quoted}; {key_hint(key, variable)}"
+    elif status == 404:
+        # Only servers at an address of the user's own can have a wrong path.
+        own = variable == KEY_VARIABLE
+        hint = "most base urls end in /v1" if own else "check the name of the model"
+        words = f"does not know the model or the path: {quoted}; {hint}"
+    elif status == 408 or status >= 500:
+        kind = UnreachableError
+        words = f"failed: {quoted}; try again"
+    else:
+        words = f"refused the request: {quoted}"
+    return kind(f"{endpoint} {words}", http_status=status)
+
+
+def key_hint(key: Key, variable: str) -> str:
+    """Return what a user can do about a key that was not accepted, or not sent."""
+    if key:
+        return f"check {variable}"
+    return f"set {variable} (it is sent over https, and over http to private networks)"
