@@ -12,7 +12,8 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arena.former_names import warn_former
+from arena import former_names  # noqa: F401 - finds modules of version 0.1.0 that have moved
+from arena.deprecated import warn_of_former_name
 
 if TYPE_CHECKING:
     from arena.calls.estimate import CostEstimate
@@ -109,7 +110,7 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for (PEP 562)."""
     if name in _FORMER:
         new = _FORMER[name]
-        warn_former(f"arena.{name}", f"arena.{new}")
+        warn_of_former_name(f"arena.{name}", f"arena.{new}")
         name = new
     if name not in _HOME:
         raise AttributeError(f"module 'arena' has no attribute {name!r}")

@@ -9,12 +9,13 @@ import; the changelog lists every other move.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+from arena.deprecated import warn_of_former_name
 
 if TYPE_CHECKING:
     from importlib.abc import Loader
@@ -47,19 +48,13 @@ FORMER_MODULES = {
 }
 
 
-def warn_former(old: str, new: str, stacklevel: int = 3) -> None:
-    """Warn that a name is called otherwise now; `stacklevel` 3 blames the caller of the caller."""
-    words = f"{old} is called {new} now; the old name goes with the next release"
-    warnings.warn(words, DeprecationWarning, stacklevel=stacklevel)
-
-
 def former_names(module: str, new_names: Mapping[str, str]) -> Callable[[str], object]:
     """Return a module's `__getattr__` (PEP 562) that resolves its former names."""
 
     def resolve(name: str) -> object:
         if name not in new_names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        warn_former(f"{module}.{name}", f"{module}.{new_names[name]}")
+        warn_of_former_name(f"{module}.{name}", f"{module}.{new_names[name]}")
         return getattr(sys.modules[module], new_names[name])
 
     return resolve
@@ -84,7 +79,7 @@ class FormerModuleFinder(Loader):
         def resolve(name: str) -> object:
             if name not in homes:
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
-            warn_former(f"{module.__name__}.{name}", f"{homes[name]}.{name}")
+            warn_of_former_name(f"{module.__name__}.{name}", f"{homes[name]}.{name}")
             return getattr(import_module(homes[name]), name)
 
         vars(module)["__getattr__"] = resolve
