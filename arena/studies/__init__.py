@@ -1,1 +1,1 @@
-"""What is played: studies with their arms, motions and questions."""
+"""Define what is played: studies with their arms, motions and questions."""

@@ -1,7 +1,8 @@
-"""What is debated: motions from a file, and six of our own to start with.  (What is answered: arena/studies/questions.py.)
+"""Read motions from a file, and offer six of our own to start with.
 
-A file is JSON lines (one object a line), a JSON list, a Parquet table, or plain text (one motion a line).  Objects have `motion` (or
-`text`), and may have `source` and `licence`.
+A file is JSON lines (one object a line), a JSON list, a CSV or Parquet table, or plain text (one
+motion a line).  Objects have `motion` (or `text`), and may have `source` and `licence`.  Questions
+are in arena/studies/questions.py.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from arena.types import Subject
 
 
 class MotionRow(BaseModel):
-    """A motion as a file gives it."""
+    """A motion as a file states it."""
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
@@ -34,52 +35,63 @@ class MotionRow(BaseModel):
 MOTIONS: tuple[Subject, ...] = tuple(
     Subject(text, source="peer-arena", licence="CC0-1.0")
     for text in (
-        "This house would make public transport in cities free of charge and pay for it with a charge on driving.",
-        "This house would require large research grants to set aside a fifth of their budget for replicating earlier results.",
-        "This house would let citizens' assemblies, drawn by lot, put laws to a binding referendum.",
+        "This house would make public transport in cities free of charge and pay for it with a"
+        " charge on driving.",
+        "This house would require large research grants to set aside a fifth of their budget for"
+        " replicating earlier results.",
+        "This house would let citizens' assemblies, drawn by lot, put laws to a binding"
+        " referendum.",
         "This house would ban advertising aimed at children under twelve in all media.",
         "This house would replace most school examinations by assessed project work.",
-        "This house would give cities, rather than national governments, the power to admit workers from abroad.",
+        "This house would give cities, rather than national governments, the power to admit workers"
+        " from abroad.",
     )
 )
 
 
 def subject_id(subject: Subject) -> str:
-    """The id of a subject: 20 hex digits of the sha256 of its content, so that the same words are the same subject everywhere."""
-    return hashlib.sha256(
-        orjson.dumps(base_subject(subject), option=orjson.OPT_SORT_KEYS)
-    ).hexdigest()[:20]
+    """Return the id of a subject: 20 hex digits of the sha256 of its content.
+
+    The same words are the same subject everywhere.
+    """
+    content = orjson.dumps(base_subject(subject), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(content).hexdigest()[:20]
 
 
 def base_subject(subject: Subject) -> Subject:
-    """What of a subject stands in its id and in the table `subjects`: of a debate that is judged, not its speeches."""
+    """Return the part of a subject that stands in its id and in the table `subjects`.
+
+    Of a debate that is judged, the speeches are left out.
+    """
     return Subject(*(getattr(subject, field.name) for field in fields(Subject)))
 
 
 def motions(path: str | Path) -> tuple[Subject, ...]:
-    """Motions from a .jsonl, .json, .parquet or .txt file, in the file's order.
+    """Read motions from a .jsonl, .json, .csv, .parquet or .txt file, in the file's order.
 
-    Raises StudyError where the file is missing, empty, unreadable, or a row has no motion; the message names the row.
+    Raises StudyError if the file is missing, empty, unreadable, or if a row has no motion; the
+    message names the row.
     """
     file = Path(path)
-    found = []
+    subjects = []
     for number, row in enumerate(read_rows(file, "motions"), 1):
         try:
-            checked = MotionRow.model_validate(row)
+            motion = MotionRow.model_validate(row)
         except ValidationError as error:
             raise StudyError(
-                f"{file}, row {number}: {error.errors()[0]['msg']}; a row needs a text in the field `motion`"
+                f"{file}, row {number}: {error.errors()[0]['msg']};"
+                " a row needs a text in the field `motion`"
             ) from error
-        found.append(
-            Subject(checked.text, source=checked.source or file.name, licence=checked.licence)
-        )
-    return tuple(found)
+        source = motion.source or file.name
+        subjects.append(Subject(motion.text, source=source, licence=motion.licence))
+    return tuple(subjects)
 
 
 def read_rows(file: Path, what: Literal["motions", "questions"]) -> list[object]:
-    """The rows of a file by its ending, not yet checked, one at least; a line of plain text is a row with the field `text`.
+    """Read the rows of a file by its ending, at least one, without a check of their fields.
 
-    Raises StudyError, which says `what` was looked for, where the file is missing, unreadable, of another format, or has no rows.
+    A line of plain text is a row with the field `text`.  Raises StudyError, which names `what` was
+    wanted, if the file is missing, unreadable, of another format, or has no rows.
     """
     if not file.is_file():
         raise StudyError(f"there is no file of {what} at {file}")
@@ -89,13 +101,14 @@ def read_rows(file: Path, what: Literal["motions", "questions"]) -> list[object]
         raise StudyError(f"cannot read {what} from {file}: {error}") from error
     if not rows:
         raise StudyError(
-            f"{file} has no {what}; give one object with a field `{what.removesuffix('s')}` on each line"
+            f"{file} has no {what};"
+            f" give one object with a field `{what.removesuffix('s')}` on each line"
         )
     return rows
 
 
 def text_rows(file: Path) -> list[object]:
-    """The rows of a file of JSON, JSON lines or plain text."""
+    """Read the rows of a file of JSON, JSON lines, CSV or plain text."""
     match file.suffix.lower():
         case ".json":
             rows = orjson.loads(file.read_bytes())
@@ -107,16 +120,16 @@ def text_rows(file: Path) -> list[object]:
                 if text.strip()
             ]
         case ".csv":
+            # utf-8-sig: spreadsheets write a byte order mark, which would be part of a name.
             return list(csv.DictReader(file.read_text("utf-8-sig").splitlines(keepends=True)))
         case ".txt":
-            return [
-                {"text": text} for text in file.read_text("utf-8-sig").splitlines() if text.strip()
-            ]
+            lines = file.read_text("utf-8-sig").splitlines()
+            return [{"text": text} for text in lines if text.strip()]
     raise StudyError(f"cannot tell the format of {file}: use .jsonl, .json, .csv, .parquet or .txt")
 
 
 def json_line(file: Path, number: int, text: bytes) -> object:
-    """The value of one line.  Raises StudyError, which names the line."""
+    """Parse one line of JSON, or raise a StudyError that names the line."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -126,7 +139,7 @@ def json_line(file: Path, number: int, text: bytes) -> object:
 
 
 def parquet_rows(file: Path, what: str) -> list[object]:
-    """The rows of a Parquet table, as mappings from column to value."""
+    """Read the rows of a Parquet table as mappings from column to value."""
     import duckdb
 
     try:

@@ -1,7 +1,8 @@
-"""A study as data: arms (a protocol with its options and lineups) over subjects, repeated.
+"""Describe a study as data: arms (a protocol with its options and lineups) over subjects, repeated.
 
-The id of an episode is a hash of everything that defines the play, so that the same study again continues, and one more repeat is one
-more episode.  Addresses, keys and options at their defaults are no part of it.
+The id of an episode is a hash of everything that defines the play.  So the same study continues,
+and one more repeat is one more episode.  Addresses, keys and options at their defaults are no part
+of the id.
 """
 
 from __future__ import annotations
@@ -40,16 +41,17 @@ class Arm:
     options: Options = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # Pairings come as generators, which could be read only once; a study is played again and again.
+        # Pairings are generators, which can be read only once, but a study is played many times.
         object.__setattr__(self, "lineups", tuple(self.lineups))
 
 
 @dataclass(frozen=True)
 class Study:
-    """Arms x subjects x lineups x repeats.  The name is the study's identity in a store.
+    """Arms x subjects x lineups x repeats.  The name identifies the study in a store.
 
-    `limits` bound how fast providers or models are called ({"openai": Limit(rpm=500)}); `grader` says of an answer whether it is right (True,
-    False, or None where it cannot tell), in the place of arena.grading.  Both are no part of any id.
+    `limits` bound how fast providers or models are called ({"openai": Limit(rpm=500)}).  `grader`
+    decides in place of arena.grading whether an answer is right: True, False, or None if it cannot
+    tell.  Neither is part of any id.
     """
 
     name: str
@@ -62,7 +64,11 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One episode to be played; `options` holds only what differs from the protocol's defaults, `identities` what tells the agents apart."""
+    """One episode to be played.
+
+    `options` holds only those that differ from the protocol's defaults, `identities` the features
+    that tell the agents apart, as JSON.
+    """
 
     episode: str
     study: str
@@ -77,86 +83,82 @@ class Play:
 
     @property
     def sample(self) -> str:
-        """What tells the samples of this play from those of others, whatever their study: arm, subject, who sits where, repeat."""
+        """Return what tells the samples of this play from others, whatever their study.
+
+        It is a hash of arm, subject, seats and repeat.
+        """
         return hashlib.sha256(
             orjson.dumps([self.arm, subject_id(self.subject), self.identities, self.repeat])
         ).hexdigest()
 
     def seats(self) -> dict[str, Seat]:
-        """The seats by name, as the protocol takes them."""
+        """Return the seats by name, as the protocol takes them."""
         return {name: Seat(name, agent) for name, agent in self.lineup.items()}
 
 
 def plays(study: Study) -> list[Play]:
-    """All episodes of a study, whole repeats first.  Raises StudyError where the study cannot be played, before anything is started."""
+    """Return all episodes of a study, whole repeats first.
+
+    Raises StudyError if the study cannot be played, before anything is started.
+    """
     check_shape(study)
     for arm in study.arms:
         check_arm(arm)
-    found = []
-    arms = [
-        (
-            arm,
-            checked_options(arm),
-            [with_identities(checked_lineup(arm, lineup), study) for lineup in arm.lineups],
+    # Options and identities are the same for all subjects and repeats: compute them once.
+    arms = [(arm, check_options(arm), identify_lineups(arm, study)) for arm in study.arms]
+    all_plays = [
+        Play(
+            episode_id(study.name, arm, options, subject, identities, repeat),
+            study.name,
+            arm.label,
+            arm.protocol,
+            options,
+            subject,
+            lineup,
+            repeat,
+            identities,
+            study.grader,
         )
-        for arm in study.arms
+        for repeat in range(study.repeats)
+        for arm, options, lineups in arms
+        for subject in study.subjects
+        for lineup, identities in lineups
     ]
-    for arm, _, lineups in arms:
-        if not lineups:
-            raise StudyError(f"arm {arm.label!r} of study {study.name!r} has no lineups")
-    for repeat in range(study.repeats):
-        for arm, options, lineups in arms:
-            for subject in study.subjects:
-                for lineup, identities in lineups:
-                    key = episode_id(study.name, arm, options, subject, identities, repeat)
-                    found.append(
-                        Play(
-                            key,
-                            study.name,
-                            arm.label,
-                            arm.protocol,
-                            options,
-                            subject,
-                            lineup,
-                            repeat,
-                            identities,
-                            study.grader,
-                        )
-                    )
-    again, count = Counter(play.episode for play in found).most_common(1)[0]
+    episode, count = Counter(play.episode for play in all_plays).most_common(1)[0]
     if count > 1:
-        twin = next(play for play in found if play.episode == again)
+        twin = next(play for play in all_plays if play.episode == episode)
+        names = ", ".join(agent.name for agent in twin.lineup.values())
         raise StudyError(
-            f"study {study.name!r} holds the same episode {count} times (arm {twin.arm!r}, {twin.subject.text[:60]!r},"
-            f" {', '.join(agent.name for agent in twin.lineup.values())}); remove the duplicate, or use"
-            " repeats (agents are told apart by model, system prompt and sampling, not by name or address)"
+            f"study {study.name!r} holds the same episode {count} times (arm {twin.arm!r},"
+            f" {twin.subject.text[:60]!r}, {names}); remove the duplicate, or use repeats"
+            " (agents are told apart by model, system prompt and sampling, not by name or address)"
         )
-    return found
+    return all_plays
 
 
 def check_shape(study: Study) -> None:
-    """Raise StudyError for an empty or misnamed study."""
+    """Raise StudyError for an empty study, or one whose parts are of the wrong kind."""
     if not isinstance(study, Study):
         raise StudyError(f"a Study was expected, found {type(study).__name__}")
     for part, kind in (("subjects", Subject), ("arms", Arm)):
-        given = getattr(study, part)
-        if (
-            isinstance(given, str)
-            or not isinstance(given, Sequence)
-            or not all(isinstance(item, kind) for item in given)
-        ):
+        items = getattr(study, part)
+        # A text is a sequence too, of texts.
+        is_list = isinstance(items, Sequence) and not isinstance(items, str)
+        if not is_list or not all(isinstance(item, kind) for item in items):
             raise StudyError(
-                f"the {part} of a study are a list of {kind.__name__}, found {given!r:.80}"
+                f"the {part} of a study are a list of {kind.__name__}, found {items!r:.80}"
             )
     if not isinstance(study.name, str) or not isinstance(study.repeats, int):
         raise StudyError(
-            f"a study has a text as name and a whole number of repeats, found {study.name!r:.80} and {study.repeats!r:.80}"
+            "a study has a text as name and a whole number of repeats,"
+            f" found {study.name!r:.80} and {study.repeats!r:.80}"
         )
     if not isinstance(study.limits, Mapping) or not all(
         isinstance(limit, Limit) for limit in study.limits.values()
     ):
         raise StudyError(
-            f"the limits of a study are a dictionary from providers or models to Limit, found {study.limits!r:.80}"
+            "the limits of a study are a dictionary from providers or models to Limit,"
+            f" found {study.limits!r:.80}"
         )
     if study.grader is not None and not callable(study.grader):
         raise StudyError(
@@ -172,11 +174,9 @@ def check_shape(study: Study) -> None:
         )
     if study.repeats < 1:
         raise StudyError(f"study {study.name!r}: repeats must be at least 1, found {study.repeats}")
-    twice = [
-        label for label, count in Counter(arm.label for arm in study.arms).items() if count > 1
-    ]
-    if twice:
-        raise StudyError(f"study {study.name!r} has several arms labelled {twice[0]!r}")
+    label, count = Counter(arm.label for arm in study.arms).most_common(1)[0]
+    if count > 1:
+        raise StudyError(f"study {study.name!r} has several arms labelled {label!r}")
 
 
 def check_arm(arm: Arm) -> None:
@@ -187,12 +187,14 @@ def check_arm(arm: Arm) -> None:
         or not isinstance(arm.options, Mapping)
     ):
         raise StudyError(
-            f"an arm has a text, a protocol function, lineups and a dictionary of options; found {arm!r:.120}"
+            "an arm has a text, a protocol function, lineups and a dictionary of options;"
+            f" found {arm!r:.120}"
         )
     for lineup in arm.lineups:
         if not isinstance(lineup, Mapping):
             raise StudyError(
-                f"a lineup of arm {arm.label!r} is a dictionary from seats to agents, found {lineup!r:.80}"
+                f"a lineup of arm {arm.label!r} is a dictionary from seats to agents,"
+                f" found {lineup!r:.80}"
             )
         for agent in lineup.values():
             if isinstance(agent, Agent):
@@ -200,7 +202,7 @@ def check_arm(arm: Arm) -> None:
 
 
 def check_agent(agent: Agent) -> None:
-    """Raise StudyError for an agent without a model, or with one that lacks members of `Model`."""
+    """Raise StudyError for an agent without a model, or if its model lacks members of `Model`."""
     model = agent.model
     if not (callable(model) and hasattr(model, "name") and isinstance(agent.system, str)):
         raise StudyError(
@@ -222,40 +224,45 @@ def check_agent(agent: Agent) -> None:
 
 
 def protocol_name(protocol: Protocol) -> str:
-    """The protocol's name in ids and tables: the function's."""
+    """Return the protocol's name in ids and tables: the name of its function."""
     return getattr(protocol, "__name__", type(protocol).__name__)
 
 
 def protocol_version(protocol: Protocol) -> str:
-    """The VERSION that the protocol's module states."""
+    """Return the VERSION that the protocol's module states."""
     version = getattr(protocol, "__globals__", {}).get("VERSION")
     if not isinstance(version, str):
         raise StudyError(
-            f"the protocol {protocol_name(protocol)!r} needs a text VERSION in its module, so that its episodes can be told apart"
+            f"the protocol {protocol_name(protocol)!r} needs a text VERSION in its module,"
+            " so that its episodes can be told apart"
         )
     return version
 
 
 def parameters(protocol: Protocol) -> tuple[list[str], dict[str, inspect.Parameter]]:
-    """(names of the seats, options by name): positional parameters after episode and subject, and the keyword-only ones."""
+    """Return the names of a protocol's seats, and its options by name.
+
+    Seats are positional parameters after episode and subject, options are keyword-only.
+    """
     signature = inspect.signature(protocol)
-    seats = [name for name, p in signature.parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD][
-        2:
-    ]
-    options = {name: p for name, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY}
-    return seats, options
+    every = signature.parameters.items()
+    positional = [name for name, p in every if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return positional[2:], {name: p for name, p in every if p.kind is p.KEYWORD_ONLY}
 
 
-def checked_options(arm: Arm) -> dict[str, object]:
-    """The arm's options, checked against the protocol's annotations, without those that equal the defaults."""
+def check_options(arm: Arm) -> dict[str, object]:
+    """Return an arm's options, checked against the protocol's annotations.
+
+    Options that equal the defaults are left out.  Raises StudyError for an unknown or wrong one.
+    """
     name = protocol_name(arm.protocol)
-    _, known = parameters(arm.protocol)
+    _, declared = parameters(arm.protocol)
     hints = typing.get_type_hints(arm.protocol, include_extras=True)
     checked = {}
     for option, value in arm.options.items():
-        if option not in known:
+        if option not in declared:
             raise StudyError(
-                f"{name} has no option {option!r}; it has {', '.join(known) or 'none'}"
+                f"{name} has no option {option!r}; it has {', '.join(declared) or 'none'}"
             )
         try:
             checked[option] = TypeAdapter(hints.get(option, object)).validate_python(value)
@@ -263,27 +270,44 @@ def checked_options(arm: Arm) -> dict[str, object]:
             raise StudyError(
                 f"option {option} of {name} cannot be {value!r}: {error.errors()[0]['msg']}"
             ) from error
-    return {option: value for option, value in checked.items() if value != known[option].default}
+    return {option: value for option, value in checked.items() if value != declared[option].default}
 
 
-def checked_lineup(arm: Arm, lineup: Lineup) -> dict[str, Agent]:
-    """The lineup in the protocol's order of seats; StudyError where a seat is missing, unknown, or not taken by an agent."""
+def identify_lineups(arm: Arm, study: Study) -> list[tuple[Lineup, orjson.Fragment]]:
+    """Return an arm's lineups, each with the identities of its agents as JSON."""
+    lineups = [check_lineup(arm, lineup) for lineup in arm.lineups]
+    if not lineups:
+        raise StudyError(f"arm {arm.label!r} of study {study.name!r} has no lineups")
+    return [(lineup, identities_of(lineup, study)) for lineup in lineups]
+
+
+def check_lineup(arm: Arm, lineup: Lineup) -> Lineup:
+    """Return the lineup in the protocol's order of seats.
+
+    Raises StudyError if a seat is missing, unknown, or not taken by an agent.
+    """
     seats, _ = parameters(arm.protocol)
     if set(lineup) != set(seats):
         raise StudyError(
-            f"{protocol_name(arm.protocol)} has the seats {', '.join(seats)}; the lineup names {', '.join(lineup) or 'none'}"
+            f"{protocol_name(arm.protocol)} has the seats {', '.join(seats)};"
+            f" the lineup names {', '.join(lineup) or 'none'}"
         )
     for seat, agent in lineup.items():
         if not isinstance(agent, Agent):
             raise StudyError(
-                f"seat {seat} of arm {arm.label!r} needs an Agent, found {type(agent).__name__}; make one with agents.agent(...)"
+                f"seat {seat} of arm {arm.label!r} needs an Agent, found {type(agent).__name__};"
+                " make one with agents.agent(...)"
             )
     return {seat: lineup[seat] for seat in seats}
 
 
-def with_identities(lineup: Lineup, study: Study) -> tuple[Lineup, orjson.Fragment]:
-    """A lineup with what tells its agents apart, as JSON: model, system prompt and sampling; no name, address or key."""
-    who = {
+def identities_of(lineup: Lineup, study: Study) -> orjson.Fragment:
+    """Return the features that tell a lineup's agents apart, as JSON.
+
+    These are model, system prompt and sampling, but no name, address or key.
+    """
+    # Inside of a fragment the keys of a sampling keep their order, by which ids were made.
+    identities = {
         seat: [
             agent.model.name,
             agent.system,
@@ -292,7 +316,7 @@ def with_identities(lineup: Lineup, study: Study) -> tuple[Lineup, orjson.Fragme
         for seat, agent in lineup.items()
     }
     try:
-        return lineup, orjson.Fragment(orjson.dumps(who, option=orjson.OPT_SORT_KEYS))
+        return orjson.Fragment(orjson.dumps(identities, option=orjson.OPT_SORT_KEYS))
     except TypeError as error:
         raise StudyError(
             f"study {study.name!r:.80}: an agent cannot be stored as JSON: {error}"
@@ -307,7 +331,7 @@ def episode_id(
     identities: orjson.Fragment,
     repeat: int,
 ) -> str:
-    """20 hex digits of a sha256 over everything that defines the play."""
+    """Return 20 hex digits of a sha256 over everything that defines the play."""
     try:
         content = {
             "study": study,
