@@ -38,10 +38,10 @@ FORMER_MODULES = {
         "ece": "analysis.statistics.calibration",
     },
     "analysis.report": {
-        "print_report": "analysis.reports.debates",
+        "print_report": "analysis.reports.tables.debates",
         "report": "analysis.reports.debates",
     },
-    "analysis.tables": {"print_report": "analysis.reports.debates"},
+    "analysis.tables": {"print_report": "analysis.reports.tables.debates"},
     "arena.questions": {"questions": "arena.studies.questions"},
     "arena.study": {"plays": "arena.studies.study"},
     "arena.studyfile": {"load_study": "arena.tournaments.study_file"},

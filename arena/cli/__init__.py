@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command `arena`: parse options, call the packages below, print the results."""

@@ -1,7 +1,8 @@
-"""The command line: the door of the house.  It may import everything and is imported by nothing; heavy parts are loaded when needed.
+"""Parse the command line and run a command.
 
-The commands stand in `arena/commands/`.  Exit status: 0 done; 1 an episode failed, or a file was refused; 2 bad input or a store that
-cannot be used; 130 stopped by hand.
+The commands are in `arena/cli/commands/`; each imports heavy packages only when it runs, so that
+`arena --help` is fast.  Exit status: 0 done; 1 an episode failed, or a file was refused; 2 bad
+input, or a store that cannot be used; 3 the budget is spent; 130 interrupted by the user.
 """
 
 from __future__ import annotations
@@ -21,26 +22,28 @@ from arena.text import printable
 
 
 def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
+    """Return the parser of all commands and their options."""
     top = argparse.ArgumentParser(
         prog="arena",
-        description="Play debates and peer reasoning between models; every word goes to DuckDB.",
+        description="Run debates and peer reasoning between language models, and keep every word in"
+        " DuckDB.",
     )
-    top.add_argument("--version", action="store_true", help="print the version")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     def command(
         name: str, run: Callable[[argparse.Namespace], int], help: str
     ) -> argparse.ArgumentParser:
-        """A command with the options that all have."""
-        added = commands.add_parser(name, help=help, description=help)
+        """Add a command with the options that all commands have."""
+        sentence = f"{help[0].upper()}{help[1:]}."
+        added = commands.add_parser(name, help=help, description=sentence)
         added.set_defaults(run=run)
         added.add_argument(
             "--db",
             type=Path,
             default=Path("arena.duckdb"),
             metavar="FILE",
-            help="the store (default: arena.duckdb)",
+            help="the store, a DuckDB file (default: arena.duckdb)",
         )
         return added
 
@@ -50,39 +53,37 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; errors that have a known cause become one sentence and exit status 2."""
-    words = parser().parse_args(arguments)
-    if words.version:
+    """Run a command and return the exit status; a known error becomes one sentence and 2."""
+    options = parser().parse_args(arguments)
+    if options.version:
         from importlib.metadata import version
 
         print(version("peer-arena"))
         return 0
-    if words.command is None:
+    if options.command is None:
         parser().error("a command is needed; `arena --help` lists them")
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
-        return int(words.run(words))
-    except ArenaError as error:
-        print(f"arena {words.command}: {printable(str(error))}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        given = list(sys.argv[1:] if arguments is None else arguments)
-        kept = (
-            f"; what was said is kept. Continue with\n  {shlex.join(['arena', *given])}"
-            if words.command in ("run", "demo")
-            else ""
-        )
-        print(f"\nstopped{kept}", file=sys.stderr)
-        return 130
+        return int(options.run(options))
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nothing to say, and nothing may be said at exit either.
+        # The reader of our output is gone (`| head`).  With standard output closed, Python would
+        # complain once more at exit, so it goes to the null device.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, UnicodeError) as error:
-        print(f"arena {words.command}: {printable(str(error))}", file=sys.stderr)
+    except (ArenaError, OSError, UnicodeError) as error:
+        print(f"arena {options.command}: {printable(str(error))}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        again = (
+            f"; finished turns are kept. Continue with\n  {shlex.join(['arena', *words])}"
+            if options.command in ("run", "demo")
+            else ""
+        )
+        print(f"\nstopped{again}", file=sys.stderr)
+        return 130
 
 
-def stop(signal_number: int, frame: object) -> NoReturn:
-    """End as with Ctrl-C when the system asks us to go."""
+def interrupt(signal_number: int, frame: object) -> NoReturn:
+    """Treat SIGTERM as Ctrl-C, so that a run ends with its journal closed."""
     raise KeyboardInterrupt

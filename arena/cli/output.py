@@ -1,4 +1,4 @@
-"""The result of a query as people and programs take it: a table, csv, json or markdown."""
+"""Print the result of a query for people and programs: as a table, CSV, JSON or Markdown."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ FORMATS = ("table", "csv", "json", "markdown")
 
 
 def print_result(table: QueryResult, format: str) -> None:
-    """Print a result in one of FORMATS; csv and json hold every cell whole, the others are for eyes."""
+    """Print a result in one of FORMATS; csv and json have every cell whole, the others are cut."""
     match format:
         case "json":
+            # JSON has neither NaN nor infinity: `finite` turns them into null.
             rows = [{name: finite(value) for name, value in row.items()} for row in table.dicts()]
             print(json.dumps(rows, indent=1, default=str, ensure_ascii=False))
         case "csv":

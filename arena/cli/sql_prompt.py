@@ -1,7 +1,7 @@
-"""The prompt of `arena sql`: queries over several lines, completion that says what each column means, and a history.
+"""Run the prompt of `arena sql`: queries over several lines, completion with meanings, a history.
 
-Each query runs as `Arena.sql` does, so the store is let go between queries, and a run may write it meanwhile.  Left out: editing results,
-and anything but reading.
+Each query runs as `Arena.sql` does, so that the store is free between queries, and a run may write
+to it.  Left out: editing results, and everything but reading.
 """
 
 from __future__ import annotations
@@ -38,16 +38,17 @@ from arena.store.saved_queries import save
 from arena.text import printable
 
 KEYWORDS = (
-    "select from where group by order by having limit join left join using on and or not in is null as distinct count sum avg min max round"
-    " case when then else end with union all filter over partition by qualify desc describe summarize between like"
+    "select from where group by order by having limit join left join using on and or not in is"
+    " null as distinct count sum avg min max round case when then else end with union all filter"
+    " over partition by qualify desc describe summarize between like"
 )
 COMMANDS = {
     ".tables": "list tables, views and macros",
-    ".schema": "NAME: one of them in full",
-    ".list": "list the questions that can be asked by name",
-    ".all": "show the last result whole",
-    ".format": f"how results are shown: {', '.join(FORMATS)}",
-    ".save": "NAME: keep the last query beside the store, to run it by name",
+    ".schema": "NAME: describe one of them in full",
+    ".list": "list the queries that can be run by name",
+    ".all": "show all rows of the last result",
+    ".format": f"set the format of results: {', '.join(FORMATS)}",
+    ".save": "NAME: save the last query beside the store, to run it by name",
     ".help": "list these commands",
     ".quit": "leave, as Ctrl-D does",
 }
@@ -55,17 +56,18 @@ EXAMPLES = """\
   confidence_by_round;
   select model, phase, round(100 * mean, 1) as percent, n from confidence_by_model;
   select study, judge, share_proposition, share_first from side_bias;"""
-# Texts and comments, which may hold a semicolon or a quotation mark of their own; one that is not closed runs to the end.
+# Texts, quoted names and comments may hold a semicolon or a quotation mark of their own.  One that
+# is not closed runs to the end of the query, and its group is empty.
 LITERALS_AND_COMMENTS = re.compile(
     r"'(?:[^']|'')*('|\Z)|\"(?:[^\"]|\"\")*(\"|\Z)|--[^\n]*(\n|\Z)|/\*.*?(\*/|\Z)", re.S
 )
-# Lines of the terminal that the heading of a result, its note and the prompt take.
+# Lines of the terminal for the heading of a result, its note and the prompt.
 AROUND_ROWS = 5
 
 
 @dataclass(slots=True)
 class Session:
-    """What the prompt keeps between lines: the store, how results are shown, and the last query with its result."""
+    """The state of the prompt between lines: store, format, and the last query with its result."""
 
     path: Path
     format: str = "table"
@@ -74,21 +76,28 @@ class Session:
 
 
 def run_prompt(path: Path, format: str = "table") -> int:
-    """Ask for queries and answer them until the user leaves; returns the exit status.  Raises StoreError where there is no store."""
+    """Read queries and answer them until the user leaves; return the exit status.
+
+    Raises StoreError if there is no store.
+    """
     session = Session(path, format)
     greet(path)
-    asking: PromptSession[str] = PromptSession(
+
+    def is_unfinished() -> bool:
+        """Return whether Enter begins a new line instead of running the text."""
+        text = get_app().current_buffer.text
+        return not (is_finished(text) or is_name(path, text))
+
+    prompt: PromptSession[str] = PromptSession(
         history=history(),
         completer=SqlCompleter(read_catalogue()),
         lexer=lexer(),
-        multiline=Condition(
-            lambda: not (is_finished(text := get_app().current_buffer.text) or is_name(path, text))
-        ),
+        multiline=Condition(is_unfinished),
         prompt_continuation="   ...> ",
     )
     while True:
         try:
-            line = asking.prompt("arena> ")
+            line = prompt.prompt("arena> ")
         except KeyboardInterrupt:
             continue
         except EOFError:
@@ -103,23 +112,24 @@ def run_prompt(path: Path, format: str = "table") -> int:
 
 
 def greet(path: Path) -> None:
-    """Say which store this is, what is in it, and how to begin."""
+    """Print the store's name, its studies, and how to begin."""
     studies = query(path, "select study, simulated from studies").rows
-    names = (
-        ", ".join(
-            printable(study) + (" (SIMULATED)" if simulated else "") for study, simulated in studies
-        )
-        or "nothing yet"
-    )
-    print(f"{path}: {names}")
+    names = [
+        printable(study) + (" (SIMULATED)" if simulated else "") for study, simulated in studies
+    ]
+    print(f"{path}: {', '.join(names) or 'nothing yet'}")
     print(
-        "End a query with a semicolon, a lone name with Enter; .help lists commands, .list questions that can be asked by name."
+        "End a query with a semicolon, a single name with Enter; .help lists commands, .list"
+        " queries that can be run by name."
     )
     print(f"For example:\n{EXAMPLES}")
 
 
 def run_line(session: Session, line: str) -> bool:
-    """Do what a line asks for, a command or a query; whether to go on.  Raises StoreError with what is wrong."""
+    """Run a line, which is a command or a query; return whether to go on.
+
+    Raises StoreError if it cannot be run.
+    """
     if line.startswith("."):
         return run_command(session, *line.rstrip(";").split(maxsplit=1))
     if line.strip("; \n"):
@@ -130,42 +140,48 @@ def run_line(session: Session, line: str) -> bool:
 
 
 def run_command(session: Session, name: str, argument: str = "") -> bool:
-    """Do what a command asks for; whether to go on."""
+    """Run a command; return whether to go on.
+
+    Raises StoreError if there is no such command, or it cannot be run.
+    """
     match name, argument.strip():
         case ((".quit" | ".exit"), _):
             return False
         case ".help", _:
             print("\n".join(f"  {name:<9} {meaning}" for name, meaning in COMMANDS.items()))
-        case ".tables", _:
+        case (".tables", _) | (".schema", ""):
+            # The last line names `arena schema NAME`, which is .schema here.
             print("\n".join(overview_lines()[:-1]))
         case ".list", _:
             print("\n".join(list_lines(session.path)))
-        case ".schema", "":
-            print("\n".join(overview_lines()[:-1]))
-        case ".schema", of:
-            print("\n".join(detail_lines(find_entry(of))))
-        case ".format", wanted if wanted in FORMATS:
-            session.format = wanted
-        case ".format", wanted:
-            raise StoreError(f"results are shown as {', '.join(FORMATS)}, not as {wanted!r}")
+        case ".schema", entry:
+            print("\n".join(detail_lines(find_entry(entry))))
+        case ".format", format if format in FORMATS:
+            session.format = format
+        case ".format", format:
+            raise StoreError(f"results are shown as {', '.join(FORMATS)}, not as {format!r}")
         case ".all", _:
             show(session, None)
-        case ".save", chosen:
+        case ".save", name_of_query:
             if not session.sql:
                 raise StoreError("there is no query to save yet")
-            print(
-                f"saved as {save(session.path, chosen, session.sql)}; run it with: arena sql {chosen}"
-            )
+            file = save(session.path, name_of_query, session.sql)
+            print(f"saved as {file}; run it with: arena sql {name_of_query}")
         case _:
             raise StoreError(f"there is no command {name}; .help lists them")
     return True
 
 
 def show(session: Session, most: int | None) -> None:
-    """Print the last result, or no more of it than fills so many lines."""
-    if (table := session.last) is None:
+    """Print the last result, cut to `most` lines unless that is None.
+
+    Raises StoreError if there is no result yet.
+    """
+    table = session.last
+    if table is None:
         raise StoreError("there is no result yet")
-    if most is not None and session.format == "json":  # a line for each value, and two for brackets
+    if most is not None and session.format == "json":
+        # JSON takes a line for each value of a row, and two for its brackets.
         most = max(1, most // (len(table.columns) + 2))
     if most is not None and len(table) > most:
         print_result(QueryResult(table.columns, table.rows[:most]), session.format)
@@ -176,103 +192,99 @@ def show(session: Session, most: int | None) -> None:
 
 
 def rows_that_fit() -> int:
-    """How many rows the terminal is high enough for, at least five."""
+    """Return how many rows fit into the terminal, at least five."""
     return max(5, shutil.get_terminal_size().lines - AROUND_ROWS)
 
 
 def one_sentence(error: str) -> str:
-    """An error of DuckDB in one sentence with its hint, without the query's text that it repeats."""
-    return " ".join(
-        line.strip() for line in re.split(r"\n+LINE \d+:", error)[0].splitlines() if line.strip()
-    )
+    """Return an error of DuckDB in one sentence with its hint, without the quoted query."""
+    words = re.split(r"\n+LINE \d+:", error)[0]
+    return " ".join(line.strip() for line in words.splitlines() if line.strip())
 
 
 def is_finished(text: str) -> bool:
-    """Whether a text can be run when Enter is pressed: it ends with a semicolon that is part of no text or comment, or is a command."""
+    """Return whether Enter runs a text: it is empty, a command, or ends with a semicolon.
+
+    A semicolon inside of a text or comment does not count.
+    """
     bare = text.strip()
     if not bare or bare.startswith("."):
         return True
-    ends = list(LITERALS_AND_COMMENTS.finditer(text))
-    if (
-        ends
-        and ends[-1].end() == len(text)
-        and ends[-1].group()[:2] != "--"
-        and not any(ends[-1].groups())
-    ):
-        return False
-    return (
-        LITERALS_AND_COMMENTS.sub(
-            lambda found: " " if found.group()[:2] in ("--", "/*") else "''", text
-        )
-        .rstrip()
-        .endswith(";")
-    )
+    matches = list(LITERALS_AND_COMMENTS.finditer(text))
+    if matches:
+        last = matches[-1]
+        # A comment of one line needs no mark that closes it.
+        is_open = not any(last.groups()) and last.group()[:2] != "--"
+        if is_open and last.end() == len(text):
+            return False
+
+    def blank(match: re.Match[str]) -> str:
+        return " " if match.group()[:2] in ("--", "/*") else "''"
+
+    return LITERALS_AND_COMMENTS.sub(blank, text).rstrip().endswith(";")
 
 
 class SqlCompleter(Completer):
-    """Completes tables, views, macros, the columns of those that are named, keywords and commands; beside each stands what it means."""
+    """A completer of tables, views, macros, columns, keywords and commands, with their meanings.
 
-    def __init__(self, found: dict[str, CatalogueEntry]) -> None:
-        self.catalogue = found
+    Columns are those of the tables that the query names, or of all tables while it names none.
+    """
+
+    def __init__(self, catalogue: dict[str, CatalogueEntry]) -> None:
+        self.catalogue = catalogue
 
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
-        """What the word before the cursor may become."""
-        before, word = (
-            document.text_before_cursor,
-            document.get_word_before_cursor(pattern=re.compile(r"[\w.]+")),
-        )
+        """Yield the completions of the word before the cursor."""
+        before = document.text_before_cursor
         if before.lstrip().startswith("."):
             name, space, rest = before.lstrip().partition(" ")
-            yield from (
-                prefix_matches(name, COMMANDS.items())
-                if not space
-                else prefix_matches(rest, self.arguments(name))
-            )
+            if space:
+                yield from prefix_matches(rest, self.arguments(name))
+            else:
+                yield from prefix_matches(name, COMMANDS.items())
             return
-        # After a dot stands a column: of a table, or of a short name for one.
-        word = word.rpartition(".")[2]
-        if word or before.endswith("."):
-            named = [
-                self.catalogue[name]
-                for name in re.findall(r"\w+", document.text)
-                if name in self.catalogue
-            ]
-            columns = {
-                column.name: column.comment
-                for item in named or self.catalogue.values()
-                for column in item.columns
-            }
-            yield from prefix_matches(word, columns.items())
-            if not before[: len(before) - len(word)].endswith("."):
-                yield from prefix_matches(
-                    word,
-                    (
-                        (item.call.partition("(")[0], f"{item.kind}: {item.comment}")
-                        for item in self.catalogue.values()
-                    ),
-                )
-                yield from prefix_matches(
-                    word, ((keyword, "") for keyword in dict.fromkeys(KEYWORDS.split()))
-                )
+        # After a dot comes a column: of a table, or of an alias.
+        word = document.get_word_before_cursor(pattern=re.compile(r"[\w.]+")).rpartition(".")[2]
+        if not word and not before.endswith("."):
+            return
+        yield from prefix_matches(word, self.columns(document.text).items())
+        if not before.removesuffix(word).endswith("."):
+            entries = self.catalogue.values()
+            # Macros are completed without their parameters.
+            names = ((item.call.partition("(")[0], item) for item in entries)
+            yield from prefix_matches(
+                word, ((name, f"{item.kind}: {item.comment}") for name, item in names)
+            )
+            yield from prefix_matches(word, dict.fromkeys(KEYWORDS.split(), "").items())
+
+    def columns(self, text: str) -> dict[str, str]:
+        """Return the meaning of each column that may stand in a query."""
+        words = re.findall(r"\w+", text)
+        named = [self.catalogue[word] for word in words if word in self.catalogue]
+        return {
+            column.name: column.comment
+            for item in named or self.catalogue.values()
+            for column in item.columns
+        }
 
     def arguments(self, name: str) -> Iterable[tuple[str, str]]:
-        """What may follow a command."""
+        """Return the arguments of a command, each with its meaning."""
         if name == ".schema":
             return [(item.name, item.comment) for item in self.catalogue.values()]
         return [(format, "") for format in FORMATS] if name == ".format" else []
 
 
 def prefix_matches(word: str, offers: Iterable[tuple[str, str]]) -> Iterator[Completion]:
-    """Those offers, (text, meaning), that begin with the word in any case."""
+    """Yield the offers, (text, meaning), that begin with the word in any case."""
     for text, meaning in offers:
         if text.lower().startswith(word.lower()):
             yield Completion(text, start_position=-len(word), display_meta=meaning)
 
 
 def lexer() -> Lexer | None:
-    """Colours for SQL, where pygments is there."""
+    """Return colours for SQL, None if pygments is not installed."""
     try:
         from pygments.lexers.sql import SqlLexer
     except ImportError:
@@ -281,11 +293,15 @@ def lexer() -> Lexer | None:
 
 
 def history() -> History:
-    """The queries of earlier times, in a file that only its user may read; of this time alone where it cannot be written."""
+    """Return the history of queries, in a file that only its user can read.
+
+    If the file cannot be written, the history lasts as long as the prompt.
+    """
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     file = state / "peer-arena" / "sql_history"
     with suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Created with its mode, so that it is at no time readable by others.
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600))
         file.chmod(0o600)
         return FileHistory(file)

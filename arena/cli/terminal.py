@@ -1,4 +1,4 @@
-"""What people read in a terminal: tables of rows, and text of models without anything that could steer it."""
+"""Print tables in a terminal, with model text made unable to control it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,20 @@ from typing import TYPE_CHECKING
 from arena.text import printable
 
 if TYPE_CHECKING:
-    from arena.calls.estimate import CostEstimate
+    from arena.calls.estimate import CostEstimate, ModelEstimate
+    from arena.store.query import QueryResult
 
 CELL = 72
 
 
-def print_table(table: object, edge: str = "", between: str = "  ", after: str = "") -> None:
-    """A table of rows for people: cells cut to one line, numbers short, nothing that could steer the terminal."""
-    from arena.store.database import QueryResult
-
-    assert isinstance(table, QueryResult)
+def print_table(table: QueryResult, edge: str = "", between: str = "  ", after: str = "") -> None:
+    """Print a table of rows: each cell cut to one line, numbers short, no control characters."""
     rows = [[cell(value) for value in row] for row in (table.columns, *table)]
     cut = any(text.endswith("…") and len(text) == CELL for row in rows for text in row)
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     for number, row in enumerate(rows):
-        print(
-            (
-                edge
-                + between.join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-                + after
-            ).rstrip()
-        )
+        cells = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
+        print(f"{edge}{between.join(cells)}{after}".rstrip())
         if number == 0:
             print(edge + between.join("-" * width for width in widths) + after)
     if cut:
@@ -36,7 +29,7 @@ def print_table(table: object, edge: str = "", between: str = "  ", after: str =
 
 
 def cell(value: object) -> str:
-    """One value as a short piece of a line."""
+    """Return one value as text of at most CELL characters on one line."""
     if value is None:
         return "NULL"
     text = f"{value:.6g}" if isinstance(value, float) else printable(str(value)).replace("\n", "⏎")
@@ -44,42 +37,43 @@ def cell(value: object) -> str:
 
 
 def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int) -> None:
-    """What a dry run found, as a table by model, with what it assumes."""
-    from arena.store.database import QueryResult
+    """Print the result of a dry run: a table by model, and its assumptions."""
+    from arena.store.query import QueryResult
 
-    print(
-        f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls{', SIMULATED models only' if estimate.simulated else ''}"
-    )
+    marked = ", SIMULATED models only" if estimate.simulated else ""
+    print(f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls{marked}")
     columns = ("model", "calls", "tokens_in", "tokens_out", "usd", "usd_if_longest")
-    dollars = [(dollar(model.usd), dollar(model.usd_if_longest)) for model in estimate.models]
+    lines: list[tuple[str, ModelEstimate | CostEstimate]]
+    lines = [(model.model, model) for model in estimate.models]
     rows = [
-        (m.model, m.calls, m.tokens_in, m.tokens_out, *usd)
-        for m, usd in zip(estimate.models, dollars, strict=True)
-    ]
-    if rows:
-        total = (
-            "all",
-            estimate.calls,
-            estimate.tokens_in,
-            estimate.tokens_out,
-            dollar(estimate.usd),
-            dollar(estimate.usd_if_longest),
+        (
+            name,
+            line.calls,
+            line.tokens_in,
+            line.tokens_out,
+            format_dollars(line.usd),
+            format_dollars(line.usd_if_longest),
         )
-        print_table(QueryResult(columns, (*rows, total)))
+        for name, line in (*lines, ("all", estimate))
+    ]
+    if estimate.models:
+        print_table(QueryResult(columns, tuple(rows)))
     if estimate.failed:
         print(
-            f"{estimate.failed} of {estimate.played} episodes could not be played with stand-ins, and are missing here: {estimate.why}"
+            f"{estimate.failed} of {estimate.played} episodes could not be played with stand-ins,"
+            f" and are missing here: {estimate.why}"
         )
     if estimate.played < estimate.episodes:
         print(
             f"{estimate.played} episodes, drawn at random, were played with stand-ins and scaled up"
         )
     print(
-        f"assumed: {reply_tokens} tokens a reply (--reply-tokens), 4 characters a token, no retries, nothing asked again; usd_if_longest: every"
-        " reply as long as its model may make it; unknown: no price (--price MODEL=IN,OUT), or no max_tokens"
+        f"assumed: {reply_tokens} tokens a reply (--reply-tokens), 4 characters a token, no"
+        " retries, no second questions; usd_if_longest: every reply as long as its model allows;"
+        " unknown: no price (--price MODEL=IN,OUT), or no max_tokens"
     )
 
 
-def dollar(amount: float | None) -> str:
-    """Dollars as they stand in a table."""
+def format_dollars(amount: float | None) -> str:
+    """Return dollars for a cell of a table, "unknown" for None."""
     return "unknown" if amount is None else f"{amount:.4f}"

@@ -1,4 +1,4 @@
-"""The commands behind the door: each module adds its own to the parser, and loads heavy parts when one of them runs."""
+"""The commands: each module adds its own to the parser, and imports heavy packages when it runs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Protocol
 
 
 class Command(Protocol):
-    """Adds a command that all options of the door apply to, and returns its parser for options of its own."""
+    """A function that adds a command with the common options, and returns its parser."""
 
     def __call__(
         self, name: str, run: Callable[[argparse.Namespace], int], help: str
     ) -> argparse.ArgumentParser:
-        """`run` takes the parsed words and returns the exit status."""
+        """Add a command; `run` is given the parsed options and returns the exit status."""
         ...

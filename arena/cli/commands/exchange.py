@@ -1,4 +1,4 @@
-"""`arena import`, `arena merge` and `arena export`: in from elsewhere, and out."""
+"""Add `arena import`, `arena merge` and `arena export`, which exchange records."""
 
 from __future__ import annotations
 
@@ -11,74 +11,79 @@ from arena.cli.commands import Command
 
 
 def add(command: Command) -> None:
-    """The commands that exchange."""
-    imports = command("import", import_published, "take in published debates")
-    imports.add_argument("format", choices=["llms-overconfidence"])
+    """Add the commands to the parser."""
+    imports = command("import", import_published, "import published debates into the store")
+    imports.add_argument(
+        "format", choices=["llms-overconfidence"], help="the format of the publication"
+    )
     imports.add_argument("folder", type=Path, help="the folder with the publication's JSON files")
 
-    merge = command("merge", merge_stores, "take in what other machines have played")
-    merge.add_argument("stores", type=Path, nargs="+", help="their stores")
+    merge = command("merge", merge_stores, "copy the episodes of other stores into this one")
+    merge.add_argument("stores", type=Path, nargs="+", help="the other stores")
 
-    export = command("export", export_tables, "write the tables to files")
-    export.add_argument("folder", type=Path, help="a new folder")
+    export = command("export", export_tables, "write all tables and views to files")
+    export.add_argument("folder", type=Path, help="a folder that is new or empty")
     export.add_argument(
         "--format",
         choices=["parquet", "jsonl", "csv", "pairwise"],
         default="parquet",
-        help="pairwise: verdicts as a CSV",
+        help="format of the files (default: parquet); pairwise: only the verdicts, as a CSV of"
+        " comparisons",
     )
     export.add_argument(
         "--include-related",
         action="store_true",
-        help="pairwise: keep judges that are a contestant, or of its family",
+        help="with pairwise: keep judges that are a contestant, or of its family",
     )
 
 
-def import_published(words: argparse.Namespace) -> int:
-    """arena import"""
-    from arena.imports import import_llms_overconfidence, summary_lines
+def import_published(options: argparse.Namespace) -> int:
+    """Run `arena import`: import published debates, and print what came in and what did not."""
+    from arena.imports.llms_overconfidence import import_llms_overconfidence, summary_lines
 
-    imported = import_llms_overconfidence(words.folder, words.db)
-    for text in summary_lines(imported):
-        print(text)
-    print(f"the record is in {words.db}; next: arena report --db {shlex.quote(str(words.db))}")
+    imported = import_llms_overconfidence(options.folder, options.db)
+    print("\n".join(summary_lines(imported)))
+    db = shlex.quote(str(options.db))
+    print(f"the record is in {options.db}; next: arena report --db {db}")
     return 1 if imported.refused else 0
 
 
-def merge_stores(words: argparse.Namespace) -> int:
-    """arena merge"""
+def merge_stores(options: argparse.Namespace) -> int:
+    """Run `arena merge`: copy rows of other stores that are not in this one yet."""
     from arena.store.database import create
     from arena.store.merge import merge
 
-    create(words.db)
-    for other in words.stores:
-        new, disputed = merge(words.db, other)
+    create(options.db)
+    for other in options.stores:
+        new, disputed = merge(options.db, other)
         print(f"{other}: {new} rows were new")
         if disputed:
             print(
-                f"{other}: {disputed} episodes were played otherwise there, and were left as they are here",
+                f"{other}: {disputed} episodes were played otherwise there, and were left as they"
+                " are here",
                 file=sys.stderr,
             )
-    print(f"the record is in {words.db}; next: arena status --db {shlex.quote(str(words.db))}")
+    db = shlex.quote(str(options.db))
+    print(f"the record is in {options.db}; next: arena status --db {db}")
     return 0
 
 
-def export_tables(words: argparse.Namespace) -> int:
-    """arena export"""
-    from arena.exports.tables import export
-
-    if words.format == "pairwise":
+def export_tables(options: argparse.Namespace) -> int:
+    """Run `arena export`: write tables and views, or the verdicts as comparisons."""
+    if options.format == "pairwise":
         from analysis.read.verdicts import judged_studies
         from arena.exports.pairwise import export_pairwise
 
-        file = words.folder / "pairwise.csv"
-        wrote = export_pairwise(
-            words.db, file, list(judged_studies(words.db)), include_related=words.include_related
-        )
+        file = options.folder / "pairwise.csv"
+        studies = list(judged_studies(options.db))
+        result = export_pairwise(options.db, file, studies, include_related=options.include_related)
         print(
-            f"{file}: {wrote.rows} rows; left out: {wrote.missing} missing verdicts, {wrote.related} by judges related to a contestant"
+            f"{file}: {result.rows} rows; left out: {result.missing} missing verdicts,"
+            f" {result.related} by judges related to a contestant"
         )
         return 0
-    for name, rows in export(words.db, words.folder, words.format):
-        print(f"{words.folder / name}: {rows} rows")
+    from arena.exports.tables import export
+
+    for name, rows in export(options.db, options.folder, options.format):
+        print(f"{options.folder / name}: {rows} rows")
     return 0

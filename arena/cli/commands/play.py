@@ -1,4 +1,4 @@
-"""`arena run` and `arena demo`: playing studies."""
+"""Add `arena run` and `arena demo`, which play studies."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import argparse
 import shlex
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arena.cli.commands import Command
 from arena.cli.terminal import print_estimate, print_table
 from arena.text import printable
 
+if TYPE_CHECKING:
+    from arena.play.run import Arena, RunSelection
+    from arena.play.summary import Summary
+    from arena.tournaments.stages import Stages
+
 
 def add(command: Command) -> None:
-    """The commands that play."""
-    add_run_options(command("run", run_study, "play a study file, or continue it"))
-    demo = command("demo", run_demo, "a tournament of simulated debaters, its report, and a query")
-    demo.set_defaults(db=Path("demo.duckdb"))
-
-
-def add_run_options(run: argparse.ArgumentParser) -> None:
-    """The options of `arena run`."""
+    """Add the commands to the parser."""
+    run = command("run", run_study, "run a study file, or continue a run that was interrupted")
     run.add_argument("file", type=Path, help="a Python file with `def study(...) -> Study`")
     run.add_argument(
         "-o",
@@ -28,216 +28,241 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="an argument of its study function",
+        help="an argument of the study function; repeatable",
     )
-    run.add_argument(
+    add_selection(run.add_argument_group("episodes"))
+    add_limits(run.add_argument_group("calls"))
+    add_costs(run.add_argument_group("costs"))
+    demo = command(
+        "demo", run_demo, "run a tournament of simulated debaters, and print its report and a query"
+    )
+    demo.set_defaults(db=Path("demo.duckdb"))
+
+
+def add_selection(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say which episodes are played."""
+    group.add_argument("--limit", type=int, metavar="N", help="play at most N episodes")
+    group.add_argument(
+        "--shard",
+        type=shard,
+        metavar="I/N",
+        help="play the I-th of N shares, one on each of several machines",
+    )
+    group.add_argument("--retry-failed", action="store_true", help="play failed episodes again")
+    group.add_argument(
+        "--accept-code-change",
+        action="store_true",
+        help="continue episodes that were begun with another version of the protocol's file",
+    )
+
+
+def add_limits(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say how models are called."""
+    group.add_argument(
         "--concurrency",
         type=int,
         default=32,
         metavar="N",
-        help="episodes at once, and calls in flight; local models queue by themselves (default: 32)",
+        help="episodes at once, and calls in flight; local models have their own queues"
+        " (default: 32)",
     )
-    run.add_argument(
+    group.add_argument(
         "--attempts",
         type=int,
         default=5,
         metavar="N",
-        help="requests for one call at most, the first included (default: 5)",
+        help="the most requests for one call, the first included (default: 5)",
     )
-    run.add_argument(
+    group.add_argument(
         "--deadline",
         type=float,
         default=900,
         metavar="S",
-        help="seconds for one call, attempts and waits in it (default: 900)",
+        help="the most seconds for one call, with all attempts and waits (default: 900)",
     )
-    run.add_argument(
+    group.add_argument(
         "--limits",
         action="append",
         default=[],
         metavar="NAME:K=N",
-        help="of a provider or model: openai:rpm=500,tpm=200000,in_flight=64",
+        help="rate limits of a provider or model, such as"
+        " openai:rpm=500,tpm=200000,in_flight=64; repeatable",
     )
-    run.add_argument(
+    group.add_argument(
+        "--cache",
+        action="store_true",
+        help="reuse replies to identical requests from earlier studies in the store",
+    )
+    group.add_argument(
+        "--keys",
+        type=Path,
+        metavar="FILE",
+        help="read API keys from a file of NAME=value lines",
+    )
+
+
+def add_costs(group: argparse._ArgumentGroup) -> None:
+    """Add the options about money."""
+    group.add_argument(
         "--budget-usd",
         type=float,
         metavar="X",
-        help="what the study may cost, earlier runs included; exit status 3 when spent",
+        help="the most the study may cost, earlier runs included; exit status 3 when it is spent",
     )
-    run.add_argument(
+    group.add_argument(
         "--price",
         action="append",
         default=[],
         metavar="MODEL=IN,OUT",
-        help="dollars per million tokens, where not known",
+        help="the price of a model in dollars per million tokens; repeatable",
     )
-    run.add_argument(
-        "--cache",
-        action="store_true",
-        help="take replies to identical requests from earlier studies of this store",
-    )
-    run.add_argument(
-        "--keys",
-        type=Path,
-        metavar="FILE",
-        help="a file with lines NAME=value, as the environment would hold them",
-    )
-    run.add_argument(
+    group.add_argument(
         "--dry-run",
         action="store_true",
-        help="say what the study takes and may cost; ask nothing, write nothing",
+        help="estimate calls, tokens and costs; call no model and write nothing",
     )
-    run.add_argument(
+    group.add_argument(
         "--reply-tokens",
         type=int,
         default=500,
         metavar="N",
-        help="assumed length of a reply, for --dry-run (default: 500)",
-    )
-    run.add_argument("--limit", type=int, metavar="N", help="play at most N episodes")
-    run.add_argument(
-        "--shard",
-        type=shard,
-        metavar="I/N",
-        help="play the I-th of N shares (for several machines)",
-    )
-    run.add_argument("--retry-failed", action="store_true", help="play failed episodes again")
-    run.add_argument(
-        "--accept-code-change",
-        action="store_true",
-        help="continue half-played episodes although the protocol's file has changed",
+        help="the length of a reply that --dry-run assumes (default: 500)",
     )
 
 
 def shard(text: str) -> tuple[int, int]:
-    """ "2/5" as (2, 5)."""
-    part, _, of = text.partition("/")
+    """Return "2/5" as (2, 5)."""
+    part, _, parts = text.partition("/")
     try:
-        return int(part), int(of)
+        return int(part), int(parts)
     except ValueError:
         raise argparse.ArgumentTypeError(f"write I/N, for example 1/4, found {text!r}") from None
 
 
-def run_study(words: argparse.Namespace) -> int:
-    """arena run"""
+def run_study(options: argparse.Namespace) -> int:
+    """Run `arena run`: play or estimate the stages of a study file."""
     from arena.calls.prices import parse_price
     from arena.calls.rate_limits import parse_limits
     from arena.calls.retry import Retry
     from arena.play.run import Arena, RunSelection
     from arena.studies.study import Study
-    from arena.tournaments.stages import (
-        arena_for_study,
-        check_limit_names,
-        count_episodes_by_study,
-        run_stages,
-        try_resolve_stage,
-    )
+    from arena.tournaments.stages import count_episodes_by_study, run_stages
     from arena.tournaments.study_file import load_stages
 
-    if words.keys is not None:
+    if options.keys is not None:
         from agents.providers.keys import load_keys
 
-        load_keys(words.keys)
-    which = RunSelection(words.limit, words.shard, words.retry_failed, words.accept_code_change)
-    arena = Arena(
-        words.db,
-        concurrency=words.concurrency,
-        limits=parse_limits(words.limits),
-        retry=Retry(attempts=words.attempts, deadline_s=words.deadline),
-        budget_usd=words.budget_usd,
-        prices=dict(parse_price(text) for text in words.price),
-        cache=words.cache,
+        load_keys(options.keys)
+    selection = RunSelection(
+        options.limit, options.shard, options.retry_failed, options.accept_code_change
     )
-    stages = load_stages(words.file, words.option)
+    arena = Arena(
+        options.db,
+        concurrency=options.concurrency,
+        limits=parse_limits(options.limits),
+        retry=Retry(attempts=options.attempts, deadline_s=options.deadline),
+        budget_usd=options.budget_usd,
+        prices=dict(parse_price(text) for text in options.price),
+        cache=options.cache,
+    )
+    stages = load_stages(options.file, options.option)
     if len(stages) > 1 or not isinstance(stages[0], Study):
-        planned = count_episodes_by_study(stages, words.db)
-        print(
-            "planned: "
-            + ", then ".join(f"{study} {count:,} episodes" for study, count in planned.items()),
-            flush=True,
-        )
-    if words.dry_run:
-        check_limit_names(arena, stages)
-        for stage in stages:
-            study = try_resolve_stage(stage, words.db)
-            if study is None:
-                print(f"{stage.name}: can be estimated when the stages before it have been played")
-            else:
-                print_estimate(
-                    study.name,
-                    arena_for_study(arena, stages, study).dry_run(
-                        study, selection=which, reply_tokens=words.reply_tokens
-                    ),
-                    words.reply_tokens,
-                )
+        counts = count_episodes_by_study(stages, options.db)
+        plan = ", then ".join(f"{study} {count:,} episodes" for study, count in counts.items())
+        print(f"planned: {plan}", flush=True)
+    if options.dry_run:
+        print_dry_run(arena, stages, options.db, selection, options.reply_tokens)
         return 0
     summaries = run_stages(
-        arena, stages, selection=which, on_stage_end=lambda summary: print(summary, flush=True)
+        arena, stages, selection=selection, on_stage_end=lambda summary: print(summary, flush=True)
     )
+    return print_outcome(options.db, summaries)
+
+
+def print_dry_run(
+    arena: Arena, stages: Stages, path: Path, selection: RunSelection, reply_tokens: int
+) -> None:
+    """Print the estimated cost of each stage."""
+    from arena.tournaments.stages import arena_for_study, check_limit_names, try_resolve_stage
+
+    check_limit_names(arena, stages)
+    for stage in stages:
+        study = try_resolve_stage(stage, path)
+        if study is None:
+            print(f"{stage.name}: can be estimated when the stages before it have been played")
+            continue
+        estimate = arena_for_study(arena, stages, study).dry_run(
+            study, selection=selection, reply_tokens=reply_tokens
+        )
+        print_estimate(study.name, estimate, reply_tokens)
+
+
+def print_outcome(path: Path, summaries: Collection[Summary]) -> int:
+    """Print missing values, leaderboards and the next command; return the exit status."""
+    # A study that several stages played counts with its last summary.
     latest = {summary.study: summary for summary in summaries}
     for study in latest:
-        print_missing(words.db, study)
-    judged = print_leaderboards(words.db, latest)
-    stopped, failed, unfinished = (
-        any(getattr(summary, what) for summary in latest.values())
-        for what in ("stopped", "failed", "open")
-    )
-    how = (
-        "a larger --budget-usd"
-        if stopped
-        else f"the same command{' --retry-failed' if failed else ''}"
-    )
-    todo = f"continue with {how}; " if failed or unfinished else ""
-    command, study = ("rank", judged[0]) if judged else ("report", summaries[0].study)
+        print_missing(path, study)
+    judged = print_leaderboards(path, latest)
+    stopped = any(summary.stopped for summary in latest.values())
+    failed = any(summary.failed for summary in latest.values())
+    unfinished = any(summary.open for summary in latest.values())
+    again = "a larger --budget-usd" if stopped else "the same command"
+    if failed and not stopped:
+        again += " --retry-failed"
+    todo = f"continue with {again}; " if failed or unfinished else ""
+    command, name = ("rank", judged[0]) if judged else ("report", next(iter(latest)))
     print(
-        f"the record is in {words.db}; {todo}next: arena {command} --study {shlex.quote(study)} --db {shlex.quote(str(words.db))}"
+        f"the record is in {path}; {todo}next:"
+        f" arena {command} --study {shlex.quote(name)} --db {shlex.quote(str(path))}"
     )
     return 3 if stopped else 1 if failed else 0
 
 
 def print_leaderboards(path: Path, juries: Collection[str]) -> list[str]:
-    """The standings of every study that one of these juries has judged; returns the names of those studies."""
+    """Print the standings of every study that one of these juries has judged; return its name."""
     from arena.store.database import query
 
     if not len(query(path, "from rulings limit 1")):
         return []
-    from analysis.reports.standings import print_judged
+    from analysis.reports.tables.standings import print_judged
 
     return print_judged(path, juries)
 
 
 def print_missing(path: Path, study: str) -> None:
-    """The reasons for what is missing in a study, one a line, and the errors of failed episodes in full."""
+    """Print the errors of failed episodes in full, and the other reasons for missing values."""
     from arena.store.database import query
 
-    failed = "select error_kind, error, count(*) from episodes where study = ? and status = 'failed' group by all order by 3 desc limit 5"
+    failed = """
+        select error_kind, error, count(*) from episodes
+        where study = ? and status = 'failed' group by all order by 3 desc limit 5"""
     for kind, error, count in query(path, failed, [study]):
         print(f"  failed: {count} x {kind}: {printable(error)}")
-    for what, phase, reason, count in query(
-        path,
-        "select what, phase, reason, n from missing where study = ? and reason not like 'failed:%'",
-        [study],
-    ):
-        print(f"  missing: {count} x {what}{f' in {phase}' if phase else ''}: {printable(reason)}")
+    # The view has failed episodes too, which stand above with their errors.
+    missing = """
+        select what, phase, reason, n from missing
+        where study = ? and reason not like 'failed:%'"""
+    for what, phase, reason, count in query(path, missing, [study]):
+        place = f" in {phase}" if phase else ""
+        print(f"  missing: {count} x {what}{place}: {printable(reason)}")
 
 
-def run_demo(words: argparse.Namespace) -> int:
-    """arena demo"""
-    from analysis.reports.debates import print_report, report
-    from arena.cli.demo import QUERY, study
+def run_demo(options: argparse.Namespace) -> int:
+    """Run `arena demo`: play the study of the demonstration, and show the ways to look at it."""
+    from analysis.reports.debates import report
+    from analysis.reports.tables.debates import print_report
+    from arena.cli.demo import MOST_CONFIDENT, QUERY, study
     from arena.play.run import Arena
 
-    arena = Arena(words.db)
-    print("A tournament of simulated debaters: no model is asked, no word below was said by one.\n")
+    arena = Arena(options.db)
+    print("A tournament of simulated debaters: no model is called, none has said a word below.\n")
     print(arena.run(study()))
-    print_report(report(words.db, "demo"))
-    print(f'\n$ arena sql --db {words.db} "{QUERY}"')
+    print_report(report(options.db, "demo"))
+    print(f'\n$ arena sql --db {options.db} "{QUERY}"')
     print_table(arena.sql(QUERY))
-    surest = """
-        select episode from turns where phase = 'closing' group by episode having count(confidence) = 2
-        order by min(confidence) desc, episode limit 1"""
-    (episode,) = arena.sql(surest).rows[0]
-    db = shlex.quote(str(words.db))
-    print(f"\nthe record is in {words.db}; next, look at it in a browser: arena view --db {db}")
-    print(f"or read the debate whose sides were both surest: arena show {episode} --db {db}")
+    (episode,) = arena.sql(MOST_CONFIDENT).rows[0]
+    db = shlex.quote(str(options.db))
+    print(f"\nthe record is in {options.db}; to look at it in a browser: arena view --db {db}")
+    print(f"to read the debate with the most confident sides: arena show {episode} --db {db}")
     return 0

@@ -1,4 +1,4 @@
-"""`arena sql` and `arena schema`: asking the record, and what it can be asked."""
+"""Add `arena sql` and `arena schema`, which query the store and describe it."""
 
 from __future__ import annotations
 
@@ -10,61 +10,74 @@ from pathlib import Path
 from arena.cli.commands import Command
 from arena.errors import StoreError
 
+# As in arena.cli.output, which imports DuckDB and is loaded only when a query runs.
 FORMATS = ("table", "csv", "json", "markdown")
 
 
 def add(command: Command) -> None:
-    """The commands that query."""
+    """Add the commands to the parser."""
     sql = command(
         "sql",
         run_sql,
-        "query everything that was said, a running study included; without a query: a prompt, or what is piped in",
+        "query the store with SQL, also during a run; opens a prompt without a query",
     )
     sql.add_argument(
         "query",
         nargs="?",
-        help="SQL, or the name of a table, view, canned or saved query (see --list)",
+        help="SQL, or the name of a table, view, canned or saved query (see --list); read from"
+        " standard input if it is piped in",
     )
-    sql.add_argument("--format", choices=FORMATS, default="table")
     sql.add_argument(
-        "--list", action="store_true", help="list the questions that can be asked by name"
+        "--format", choices=FORMATS, default="table", help="format of the result (default: table)"
+    )
+    sql.add_argument(
+        "--list", action="store_true", help="list the queries that can be run by name, and exit"
     )
     sql.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
-        help="write the result to a file: .csv, .json or .parquet",
+        help="write the result to a .csv, .json or .parquet file",
     )
 
     schema = command(
-        "schema", show_schema, "the tables, views and macros, with what each column means"
+        "schema", show_schema, "describe the tables, views and macros, with all their columns"
     )
-    schema.add_argument("name", nargs="?", help="one of them, in full; without it, a list")
-    schema.add_argument("--format", choices=("table", "markdown", "json"), default="table")
+    schema.add_argument("name", nargs="?", help="describe only this one, in full")
+    schema.add_argument(
+        "--format",
+        choices=("table", "markdown", "json"),
+        default="table",
+        help="format of the description (default: table)",
+    )
 
 
-def run_sql(words: argparse.Namespace) -> int:
-    """arena sql"""
+def run_sql(options: argparse.Namespace) -> int:
+    """Run `arena sql`: run a query, list the named ones, or open the prompt."""
     from arena.store.names import list_lines
 
-    if words.list:
-        print("\n".join(list_lines(words.db)))
+    if options.list:
+        print("\n".join(list_lines(options.db)))
         return 0
-    if words.query is None and sys.stdin.isatty() and words.output is None:
+    if options.query is None and sys.stdin.isatty() and options.output is None:
         from arena.cli.sql_prompt import run_prompt
 
-        return run_prompt(words.db, words.format)
-    text = words.query if words.query is not None else sys.stdin.read()
+        return run_prompt(options.db, options.format)
+    text = options.query if options.query is not None else sys.stdin.read()
     if not text.strip():
         raise StoreError(
-            "there is no query to run; give one, pipe one in, or see what can be asked with: arena sql --list"
+            "there is no query to run; give one, pipe one in, or see what can be asked with:"
+            " arena sql --list"
         )
-    run_query(words.db, text, words.format, words.output)
+    run_query(options.db, text, options.format, options.output)
     return 0
 
 
 def run_query(path: Path, text: str, format: str, output: Path | None) -> None:
-    """Run one query, given as SQL or by name, and print its result, or write it to a file by the file's ending."""
+    """Run a query, given as SQL or by name; print its result, or write it to `output`.
+
+    The ending of `output` decides the file's format.
+    """
     from arena.cli.output import print_result
     from arena.store.database import download, query
     from arena.store.names import sql_of
@@ -73,7 +86,7 @@ def run_query(path: Path, text: str, format: str, output: Path | None) -> None:
     if output is None:
         table = query(path, sql)
         print_result(table, format)
-        # Who reads csv or json knows what was asked; a table is copied into a talk.
+        # Programs read csv and json; a table may be copied into a talk without its store.
         if (
             format == "table"
             and "study" not in table.columns
@@ -90,24 +103,17 @@ def run_query(path: Path, text: str, format: str, output: Path | None) -> None:
     print(f"wrote {output}: {len(content):,} bytes")
 
 
-def show_schema(words: argparse.Namespace) -> int:
-    """arena schema"""
+def show_schema(options: argparse.Namespace) -> int:
+    """Run `arena schema`: describe all tables, views and macros, or one of them."""
     from arena.store import catalogue
 
-    if words.format == "json":
-        found = (
-            [catalogue.find_entry(words.name)]
-            if words.name
-            else list(catalogue.read_catalogue().values())
-        )
-        as_json = [catalogue.as_dict(item) for item in found]
-        print(json.dumps(as_json[0] if words.name else as_json, indent=1, ensure_ascii=False))
+    entry = catalogue.find_entry(options.name) if options.name else None
+    if options.format == "json":
+        entries = [entry] if entry else list(catalogue.read_catalogue().values())
+        as_json = [catalogue.as_dict(item) for item in entries]
+        print(json.dumps(as_json[0] if entry else as_json, indent=1, ensure_ascii=False))
         return 0
-    markdown = words.format == "markdown"
-    lines = (
-        catalogue.detail_lines(catalogue.find_entry(words.name), markdown)
-        if words.name
-        else catalogue.overview_lines(markdown)
-    )
+    markdown = options.format == "markdown"
+    lines = catalogue.detail_lines(entry, markdown) if entry else catalogue.overview_lines(markdown)
     print("\n".join(lines))
     return 0

@@ -1,43 +1,62 @@
-"""`arena status` and `arena show`: reading the record."""
+"""Add `arena status` and `arena show`, which print studies and episodes."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
+from typing import Any
 
 from arena.cli.commands import Command
 from arena.cli.terminal import print_table
 from arena.errors import StudyError
 from arena.text import printable
 
+# An imported study has episodes but no plan, a planned one may have no episode yet.
+COUNTS = """
+    with played as (
+        select study, count(*) as n, count(*) filter (status = 'done') as done,
+            count(*) filter (status = 'failed') as failed
+        from episodes group by study),
+    spoken as (
+        select study, count(*) as turns from turns join episodes using (episode) group by study),
+    started as (
+        select study, arg_max(planned, started_at) as planned, max(started_at) as last_run
+        from runs group by study)
+    select study, simulated, origin, s.planned, coalesce(done, 0) as done,
+        coalesce(failed, 0) as failed,
+        greatest(coalesce(s.planned, n), n) - coalesce(done, 0) - coalesce(failed, 0) as open,
+        turns, last_run
+    from studies left join played using (study) left join spoken using (study)
+        left join started s using (study)
+    order by study"""
+EPISODE = """
+    select e.*, s.text as motion from episodes e left join subjects s using (subject)
+    where starts_with(e.episode, ?) limit 2"""
+TURNS = """
+    select t.*, s.agent, s.model from turns t left join seats s using (episode, seat)
+    where episode = ? order by round, started_at, seat desc"""
+VERDICTS = "from verdicts where debate = ? order by judge, repeat, seat_order"
+
 
 def add(command: Command) -> None:
-    """The commands that read."""
-    command("status", show_status, "what has been played, what is open, what is missing")
+    """Add the commands to the parser."""
+    command("status", show_status, "list studies with their finished, open and missing parts")
 
-    show = command("show", show_episode, "read one episode")
-    show.add_argument("episode", help="its id, or the beginning of it")
+    show = command("show", show_episode, "print one episode")
+    show.add_argument("episode", help="the episode's id, or the beginning of it")
     show.add_argument(
-        "--public", action="store_true", help="leave private thoughts and ratings out"
+        "--public", action="store_true", help="leave out private thoughts and ratings"
     )
 
 
-def show_status(words: argparse.Namespace) -> int:
-    """arena status"""
+def show_status(options: argparse.Namespace) -> int:
+    """Run `arena status`: print a row for each study, and what is missing."""
     from arena.store.database import fold, query
 
-    folding = fold(words.db, wait_s=0.5) if words.db.exists() else None
-    counts = """
-        with played as (
-            select study, count(*) as n, count(*) filter (status = 'done') as done, count(*) filter (status = 'failed') as failed
-            from episodes group by study),
-        said as (select study, count(*) as turns from turns join episodes using (episode) group by study),
-        started as (select study, arg_max(planned, started_at) as planned, max(started_at) as last_run from runs group by study)
-        select study, simulated, origin, s.planned, coalesce(done, 0) as done, coalesce(failed, 0) as failed,
-               greatest(coalesce(s.planned, n), n) - coalesce(done, 0) - coalesce(failed, 0) as open, turns, last_run
-        from studies left join played using (study) left join said using (study) left join started s using (study) order by study"""
-    print_table(query(words.db, counts))
-    missing = query(words.db, "from missing")
+    folding = fold(options.db, wait_s=0.5) if options.db.exists() else None
+    print_table(query(options.db, COUNTS))
+    missing = query(options.db, "from missing")
     if len(missing):
         print("\nmissing")
         print_table(missing)
@@ -48,56 +67,60 @@ def show_status(words: argparse.Namespace) -> int:
     return 0
 
 
-def show_episode(words: argparse.Namespace) -> int:
-    """arena show"""
+def show_episode(options: argparse.Namespace) -> int:
+    """Run `arena show`: print an episode's subject, turns and verdicts."""
     from arena.store.database import query
 
-    found = query(
-        words.db,
-        "select e.*, s.text as motion from episodes e left join subjects s using (subject) where starts_with(e.episode, ?) limit 2",
-        [words.episode],
-    ).dicts()
-    if len(found) != 1:
-        how_many = "several episodes begin" if found else "no episode begins"
-        raise StudyError(
-            f"{how_many} with {words.episode!r}; list them with: arena sql 'select episode, study, subject from episodes'"
-        )
-    episode = found[0]
+    episode = find_episode(options.db, options.episode)
     print(
-        f"{episode['episode']}  {episode['study']} / {episode['arm']}  {episode['protocol']}  {episode['status']}"
+        f"{episode['episode']}  {episode['study']} / {episode['arm']}  {episode['protocol']}"
+        f"  {episode['status']}"
     )
     if episode["error"]:
         print(printable(f"{episode['error_kind']}: {episode['error']}"))
     print(printable(episode["motion"] or ""))
-    turns = query(
-        words.db,
-        "select t.*, s.agent, s.model from turns t left join seats s using (episode, seat) where episode = ?"
-        " order by round, started_at, seat desc",
-        [episode["episode"]],
-    )
-    for turn in turns.dicts():
-        print(f"\n=== {turn['seat']} ({printable(turn['model'] or '')}), {turn['phase']}")
-        print(printable(turn["public"] if turn["public"] is not None else "[no readable speech]"))
-        if not words.public:
-            rating = (
-                f"missing ({turn['confidence_status']})"
-                if turn["confidence"] is None
-                else f"{100 * turn['confidence']:g}%"
-            )
-            print(
-                f"--- private: rating {rating}"
-                + (f"; thoughts: {printable(turn['thoughts'])}" if turn["thoughts"] else "")
-            )
-        if turn["flags"]:
-            print(f"--- doubts: {', '.join(turn['flags'])}")
-    for verdict in query(
-        words.db,
-        "from verdicts where debate = ? order by judge, repeat, seat_order",
-        [episode["episode"]],
-    ).dicts():
-        sure = "" if verdict["confidence"] is None else f" ({100 * verdict['confidence']:g}%)"
-        order = f", sides {verdict['seat_order']}" if verdict["seat_order"] != "as played" else ""
-        print(
-            f"\n=== judge {printable(verdict['judge'])}{order}: {printable(verdict['winner'] or verdict['status'])}{sure}"
-        )
+    for turn in query(options.db, TURNS, [episode["episode"]]).dicts():
+        print_turn(turn, with_private=not options.public)
+    for verdict in query(options.db, VERDICTS, [episode["episode"]]).dicts():
+        print_verdict(verdict)
     return 0
+
+
+def find_episode(path: Path, beginning: str) -> dict[str, Any]:
+    """Return the row of the episode whose id begins so.
+
+    Raises StudyError if there is no such episode, or several.
+    """
+    from arena.store.database import query
+
+    matches = query(path, EPISODE, [beginning]).dicts()
+    if len(matches) != 1:
+        count = "several episodes begin" if matches else "no episode begins"
+        raise StudyError(
+            f"{count} with {beginning!r}; list them with: arena sql"
+            " 'select episode, study, subject from episodes'"
+        )
+    return matches[0]
+
+
+def print_turn(turn: dict[str, Any], *, with_private: bool) -> None:
+    """Print a turn: its speech, its private rating and thoughts if wanted, and its flags."""
+    print(f"\n=== {turn['seat']} ({printable(turn['model'] or '')}), {turn['phase']}")
+    print(printable(turn["public"] if turn["public"] is not None else "[no readable speech]"))
+    if with_private:
+        missing = turn["confidence"] is None
+        reason = f"missing ({turn['confidence_status']})"
+        rating = reason if missing else f"{100 * turn['confidence']:g}%"
+        thoughts = f"; thoughts: {printable(turn['thoughts'])}" if turn["thoughts"] else ""
+        print(f"--- private: rating {rating}{thoughts}")
+    if turn["flags"]:
+        print(f"--- doubts: {', '.join(turn['flags'])}")
+
+
+def print_verdict(verdict: dict[str, Any]) -> None:
+    """Print a verdict in one line: judge, order of the sides, winner or status, confidence."""
+    confidence = verdict["confidence"]
+    percent = "" if confidence is None else f" ({100 * confidence:g}%)"
+    order = f", sides {verdict['seat_order']}" if verdict["seat_order"] != "as played" else ""
+    winner = printable(verdict["winner"] or verdict["status"])
+    print(f"\n=== judge {printable(verdict['judge'])}{order}: {winner}{percent}")

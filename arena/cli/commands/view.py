@@ -1,9 +1,9 @@
-"""`arena view` and `arena publish`: the record as pages, served on this machine or written to files."""
+"""Add `arena view` and `arena publish`, which show the record as pages."""
 
 from __future__ import annotations
 
 import argparse
-import secrets
+import shlex
 import socket
 import sys
 import time
@@ -20,40 +20,41 @@ QUIET_S = 2.0
 
 
 def add(command: Command) -> None:
-    """The commands that show pages."""
+    """Add the commands to the parser."""
     view = command(
-        "view", run_view, "look at studies, debates and calls in a browser, running ones included"
+        "view", run_view, "show studies, debates and calls in a browser, also during a run"
     )
     view.add_argument(
         "--port",
         type=int,
         metavar="N",
-        help=f"of this machine alone (default: the first that is free from {FIRST_PORT})",
+        help="port on this machine; other machines cannot connect"
+        f" (default: the first free one from {FIRST_PORT})",
     )
     view.add_argument("--open", action="store_true", help="open a browser")
 
     publish = command(
         "publish",
         run_publish,
-        "write the pages to a folder, for any web host; without what was private",
+        "write the viewer's pages to a folder for any web host, without private words",
     )
     publish.add_argument(
         "folder",
         type=Path,
         metavar="DIR",
-        help="a new folder, or one that was published before, whose pages are replaced",
+        help="a new folder, or one of an earlier publication, whose pages are replaced",
     )
     publish.add_argument(
         "--study",
         action="append",
         default=[],
         metavar="STUDY",
-        help="only this one; may be given several times",
+        help="publish only this study; repeatable",
     )
     publish.add_argument(
         "--private",
         action="store_true",
-        help="with private thoughts, ratings, raw replies and reasoning",
+        help="include private thoughts, ratings, raw replies and reasoning",
     )
     calls = publish.add_mutually_exclusive_group()
     calls.add_argument(
@@ -61,114 +62,116 @@ def add(command: Command) -> None:
         dest="calls",
         action="store_true",
         default=None,
-        help="a page for each turn (default: up to 5,000 turns)",
+        help="write a page for each turn (default: if there are at most 5,000 turns)",
     )
-    calls.add_argument("--no-calls", dest="calls", action="store_false", help="no such pages")
+    calls.add_argument(
+        "--no-calls", dest="calls", action="store_false", help="write no pages for turns"
+    )
 
 
-def run_view(words: argparse.Namespace) -> int:
-    """arena view"""
-    from arena.store.database import version_of
+def run_view(options: argparse.Namespace) -> int:
+    """Run `arena view`: serve the pages to this machine until Ctrl-C."""
+    import secrets
 
-    if not words.db.exists():
-        raise StudyError(
-            f"there is no store at {words.db}; run or import a study first, or name another file with --db"
-        )
-    version_of(words.db)
+    from arena.store.connection import attach_store
+
+    # A store that is missing or cannot be read is refused before the server starts.
+    with attach_store(options.db):
+        pass
     try:
         import uvicorn
 
         from arena.web.app import application
     except ModuleNotFoundError as error:
-        raise StudyError(f"the viewer needs {error.name}: pip install '.[view]'") from error
+        raise missing_package("the viewer needs", error) from error
     token = secrets.token_urlsafe(24)
-    with open_listener(words.port) as listener:
+    with open_listener(options.port) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={token}"
         print(
-            f"{words.db} is shown at\n  {address}\nto this machine alone; Ctrl-C ends it",
+            f"{options.db} is shown at\n  {address}\nto this machine alone; Ctrl-C ends it",
             flush=True,
         )
-        if words.open:
+        if options.open:
             import webbrowser
 
             webbrowser.open(address)
         config = uvicorn.Config(
-            application(words.db, token),
+            application(options.db, token),
             log_level="warning",
             lifespan="off",
             ws="none",
             server_header=False,
         )
-        # Ctrl-C is how it is meant to end: nothing was stopped that could be continued.
+        # Ctrl-C is the way to end the viewer: nothing was interrupted that could be continued.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 
-def run_publish(words: argparse.Namespace) -> int:
-    """arena publish"""
-    import shlex
-
+def run_publish(options: argparse.Namespace) -> int:
+    """Run `arena publish`: write the pages, and print what was left out of them."""
     try:
         from arena.web.publish import publish
     except ModuleNotFoundError as error:
-        raise StudyError(f"pages need {error.name}: pip install '.[view]'") from error
-    if not words.db.exists():
-        raise StudyError(
-            f"there is no store at {words.db}; run or import a study first, or name another file with --db"
-        )
-    found = publish(
-        words.db,
-        words.folder,
-        studies=words.study,
-        private=words.private,
-        calls=words.calls,
+        raise missing_package("pages need", error) from error
+    result = publish(
+        options.db,
+        options.folder,
+        studies=options.study,
+        private=options.private,
+        calls=options.calls,
         watch=progress_printer(),
     )
-    print(
-        f"{found.pages:,} pages {'with' if words.private else 'without'} what was private are in {words.folder}"
-    )
-    if found.calls_left_out:
-        print(f"the pages of {found.calls_left_out:,} turns were left out; --calls writes them too")
-    if found.studies_with_omissions:
+    private = "with" if options.private else "without"
+    print(f"{result.pages:,} pages {private} private words are in {options.folder}")
+    if result.calls_left_out:
         print(
-            f"numbers made of private ratings of too few debates or questions were left out, as the pages say: {', '.join(found.studies_with_omissions)}"
+            f"the pages of {result.calls_left_out:,} turns were left out; --calls writes them too"
         )
-    if found.speeches_with_private_tag and not words.private:
-        speeches = (
-            "1 speech holds"
-            if found.speeches_with_private_tag == 1
-            else f"{found.speeches_with_private_tag:,} speeches hold"
-        )
+    if result.studies_with_omissions:
         print(
-            f"{speeches} a private tag: these are words that were said in public, and are published as they were said"
+            "numbers made of private ratings of too few debates or questions were left out, as the"
+            f" pages say: {', '.join(result.studies_with_omissions)}"
         )
-    print(
-        f"look at them with: python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(words.folder))}"
-    )
+    tagged = result.speeches_with_private_tag
+    if tagged and not options.private:
+        speeches = "1 speech holds" if tagged == 1 else f"{tagged:,} speeches hold"
+        print(
+            f"{speeches} a private tag: these words were said in public, and are published as they"
+            " were said"
+        )
+    folder = shlex.quote(str(options.folder))
+    print(f"look at them with: python -m http.server --bind 127.0.0.1 --directory {folder}")
     return 0
 
 
+def missing_package(what_needs: str, error: ModuleNotFoundError) -> StudyError:
+    """Return the error for a package that is not installed, with the command that installs it."""
+    return StudyError(f"{what_needs} {error.name}: pip install 'peer-arena[view]'")
+
+
 def progress_printer() -> Callable[[int, int], None]:
-    """A watch that says how far it is, every two seconds."""
-    told = time.monotonic()
+    """Return a function that prints the pages written so far, every two seconds."""
+    last_time = time.monotonic()
 
     def watch(written: int, known: int) -> None:
-        """Say it where two seconds have gone by."""
-        nonlocal told
-        if time.monotonic() - told >= QUIET_S:
-            told = time.monotonic()
-            print(
-                f"{written:,} of {known:,} pages that are known so far", file=sys.stderr, flush=True
-            )
+        """Print the progress if two seconds have passed; `known` counts the pages found so far."""
+        nonlocal last_time
+        if time.monotonic() - last_time >= QUIET_S:
+            last_time = time.monotonic()
+            print(f"{written:,} of {known:,} known pages are written", file=sys.stderr, flush=True)
 
     return watch
 
 
 def open_listener(port: int | None) -> socket.socket:
-    """A socket on loopback: the port that was asked for, or the first that is free.  Raises StudyError where there is none."""
+    """Return a socket that listens on loopback: at a port, or at the first free one.
+
+    Raises StudyError if the port, or every port of the range, is in use.
+    """
     for number in range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Without it, the port of a viewer that has just ended stays in use for a minute.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", number))
