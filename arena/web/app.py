@@ -1,4 +1,4 @@
-"""The viewer as a web application: addresses to pages and files, answers only where something has changed, errors as sentences."""
+"""The viewer as a web application: routes, a cache of pages, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -21,32 +21,49 @@ from arena.store.saved_queries import MAX_BYTES, save
 from arena.web.guard import Guard
 from arena.web.pages import FILES, PAGES
 from arena.web.pages.sql import FROM_ELSEWHERE
-from arena.web.site import Document, Page, Query, Site, has_open_run, store_fingerprint
+from arena.web.site import (
+    Document,
+    ErrorContent,
+    Page,
+    PageFunction,
+    Site,
+    has_open_run,
+    store_fingerprint,
+)
 from arena.web.words import render
 
 STATIC = Path(__file__).with_name("static")
-# Pages that are kept, and the bytes of the largest of them: a file that was taken away is not asked for again.
-CACHED_PAGES, CACHED_PAGE_BYTES = 64, 2**20
+# Limits of the cache.  Downloads are larger, and nobody asks for the same one twice.
+CACHED_PAGES = 64
+CACHED_PAGE_BYTES = 2**20
 HTML = "text/html; charset=utf-8"
-PageMaker = Callable[[Site, str, Query], Page | Document]
+QueryItems = tuple[tuple[str, str], ...]
 StatusAndDocument = tuple[int, Document]
+# (page function, name, query, trusted, fingerprint of the store) -> (HTTP status, document)
+PageCache = Callable[[PageFunction, str, QueryItems, bool, str], StatusAndDocument]
 
 
 def application(db: Path, token: str | None = None) -> Guard:
-    """The viewer of a store, to be served on loopback; `token` is what changes need, drawn where none is given."""
+    """Return the viewer of a store, to be served on loopback.
+
+    `token` is required for changes; None draws a new one.
+    """
     site = Site(db)
-    kept = page_cache(site)
-    kinds = [*PAGES, *FILES]
+    cache = page_cache(site)
     routes: list[Route | Mount] = [
-        Route(address, serve(site, make, kept), methods=["GET"]) for _, address, make in kinds
+        Route(address, serve(site, make, cache), methods=["GET"])
+        for _, address, make in (*PAGES, *FILES)
     ]
     routes.append(Route("/sql/save", save_handler(site), methods=["POST"]))
     routes.append(Mount("/static", StaticFiles(directory=STATIC)))
 
     async def answer_fault(request: Request, error: Exception) -> Response:
-        """The page of an error that nobody has thought of; the server prints where it was."""
-        words = "This page could not be made: there is a fault in the program. The terminal of arena view says where."
-        page = render(site, Page("error.html", "Something went wrong", {"words": words}))
+        """Answer an unforeseen error with a page; the server prints the traceback."""
+        words = (
+            "This page could not be made because of a fault in the program."
+            " The terminal in which arena view runs shows the traceback."
+        )
+        page = render(site, Page("error.html", "Something went wrong", ErrorContent(words)))
         return Response(page.encode(), 500, media_type=HTML)
 
     return Guard(
@@ -55,44 +72,49 @@ def application(db: Path, token: str | None = None) -> Guard:
     )
 
 
-def page_cache(site: Site) -> Callable[..., StatusAndDocument]:
-    """The function that makes what is asked for, and gives it again as long as the store is the same; the latest KEPT small ones."""
-    found: dict[tuple[object, ...], StatusAndDocument] = {}
+def page_cache(site: Site) -> PageCache:
+    """Return a function that makes a document, or returns the cached one of the same store state.
+
+    The latest CACHED_PAGES documents of at most CACHED_PAGE_BYTES are kept.
+    """
+    cached: dict[tuple[object, ...], StatusAndDocument] = {}
 
     def get_or_make(
-        make: PageMaker, name: str, query: tuple[tuple[str, str], ...], trusted: bool, moment: str
+        make: PageFunction, name: str, query: QueryItems, trusted: bool, fingerprint: str
     ) -> StatusAndDocument:
-        """(HTTP status, document)."""
-        key = (make, name, query, trusted, moment)
-        if (before := found.get(key)) is not None:
-            return before
-        now = make_document(site, make, name, query, trusted)
-        # An error may pass while the store stays the same: it is busy, or somebody holds it.
-        if now[0] == 200 and len(now[1].content) <= CACHED_PAGE_BYTES:
-            found[key] = now
-            for oldest in list(found)[:-CACHED_PAGES]:
-                found.pop(oldest, None)
-        return now
+        key = (make, name, query, trusted, fingerprint)
+        if (hit := cached.get(key)) is not None:
+            return hit
+        status, document = make_document(site, make, name, query, trusted)
+        # An error may pass while the store stays the same: it is busy, or locked by a writer.
+        if status == 200 and len(document.content) <= CACHED_PAGE_BYTES:
+            cached[key] = status, document
+            for oldest in list(cached)[:-CACHED_PAGES]:
+                cached.pop(oldest, None)
+        return status, document
 
     return get_or_make
 
 
 def serve(
-    site: Site, make: PageMaker, cache: Callable[..., StatusAndDocument]
+    site: Site, make: PageFunction, cache: PageCache
 ) -> Callable[[Request], Awaitable[Response]]:
-    """The handler of one kind of address: 304 where the reader's copy still holds, else what is made once for every state of the store."""
+    """Return the handler of one kind of address; it answers 304 to a reader with a valid copy."""
 
     async def handler(request: Request) -> Response:
-        name, given = str(request.path_params.get("name", "")), dict(request.query_params)
+        name = str(request.path_params.get("name", ""))
+        parameters = dict(request.query_params)
         if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-            # A page of somebody else has led the reader here; the page of SQL then waits for a word of the reader's own.
-            given["from"] = FROM_ELSEWHERE
-        query = tuple(sorted(given.items()))
-        moment, trusted = store_fingerprint(site.db), bool(request.scope.get("trusted"))
-        etag = f'"{hashlib.sha256(repr((moment, trusted, name, query)).encode()).hexdigest()[:20]}"'
+            # A page of another site has led the reader here: the SQL page must not run its query.
+            parameters["from"] = FROM_ELSEWHERE
+        query = tuple(sorted(parameters.items()))
+        fingerprint = store_fingerprint(site.db)
+        trusted = bool(request.scope.get("trusted"))
+        state = repr((fingerprint, trusted, name, query))
+        etag = f'"{hashlib.sha256(state.encode()).hexdigest()[:20]}"'
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers={"etag": etag})
-        status, document = await run_in_threadpool(cache, make, name, query, trusted, moment)
+        status, document = await run_in_threadpool(cache, make, name, query, trusted, fingerprint)
         headers = {"etag": etag} if status == 200 else {}
         if document.download:
             headers["content-disposition"] = f'attachment; filename="{document.download}"'
@@ -102,15 +124,15 @@ def serve(
 
 
 def save_handler(site: Site) -> Callable[[Request], Awaitable[Response]]:
-    """The handler that saves a query beside the store, and leads back to it; the guard has asked for the token."""
+    """Return the handler that saves a query and redirects to it, behind the guard's token."""
 
     async def handler(request: Request) -> Response:
-        given = parse_qs((await body(request)).decode("utf-8", "replace"))
-        text, name = (given.get(what, [""])[0] for what in ("q", "name"))
+        form = parse_qs((await body(request)).decode("utf-8", "replace"))
+        text, name = (form.get(key, [""])[0] for key in ("q", "name"))
         try:
-            await run_in_threadpool(save, site.db, name, text, replace="replace" in given)
+            await run_in_threadpool(save, site.db, name, text, replace="replace" in form)
         except ArenaError as error:
-            page = render(site, Page("error.html", "Not saved", {"words": str(error)}))
+            page = render(site, Page("error.html", "Not saved", ErrorContent(str(error))))
             return Response(page.encode(), 400, media_type=HTML)
         return RedirectResponse(site.link("sql", "", {"q": text, "saved": name}), 303)
 
@@ -118,29 +140,31 @@ def save_handler(site: Site) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def body(request: Request) -> bytes:
-    """What a form has sent, up to what a query may be and as much again for its encoding."""
-    sent = bytearray()
-    async for piece in request.stream():
-        sent += piece
-        if len(sent) > 4 * MAX_BYTES:
+    """Return the body of a form, up to four times the longest query.
+
+    Percent-encoding makes a text up to three times as long.  Raises HTTPException 413 beyond that.
+    """
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > 4 * MAX_BYTES:
             raise HTTPException(413, "too much")
-    return bytes(sent)
+    return bytes(content)
 
 
 def make_document(
-    site: Site, make: PageMaker, name: str, query: tuple[tuple[str, str], ...], trusted: bool
+    site: Site, make: PageFunction, name: str, query: QueryItems, trusted: bool
 ) -> StatusAndDocument:
-    """(HTTP status, document): what was asked for, or a page that says in a sentence why it is not there."""
+    """Return (HTTP status, document): the requested one, or a page with the error in a sentence."""
     status = 200
-    # Before the store is read, so that the last page of a run has its last words.
-    following = has_open_run(site.db)
+    # Before the store is read, so that the last page that follows a run shows its end.
+    running = has_open_run(site.db)
     try:
-        found = make(site, name, dict(query))
-        if isinstance(found, Document):
-            return status, found
+        page = make(site, name, dict(query))
+        if isinstance(page, Document):
+            return status, page
     except ArenaError as error:
         status = 503 if isinstance(error, StoreError) else 404
-        found = Page(
-            "error.html", "Not found" if status == 404 else "Cannot be read", {"words": str(error)}
-        )
-    return status, Document(render(site, found, trusted=trusted, running=following).encode(), HTML)
+        title = "Not found" if status == 404 else "Cannot be read"
+        page = Page("error.html", title, ErrorContent(str(error)))
+    return status, Document(render(site, page, trusted=trusted, running=running).encode(), HTML)

@@ -1,7 +1,9 @@
-"""A chart of a query's result: one column along, one up, a mark that fits what the columns hold.
+"""Draw a chart of a query's result: one column on x, one on y, and a mark that fits their types.
 
-For a first look, on the page of SQL: bars, points or a line, at most one further column as colour.  What a paper needs (intervals, small
-panels, captions) is in `analysis/figures/charts/debates.py`; looks are that module's.  Left out: sums over rows.  A query says better what is added up.
+The chart is for a first look, on the SQL page: bars, points or a line, with at most one more column
+as colour.  Charts for papers (intervals, small panels, captions) are in
+`analysis/figures/charts/debates.py`, and this module shares their style.  Nothing is summed over
+rows: a query states better than a chart how to aggregate.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ MOST_COLOURS = 7
 
 @dataclass(frozen=True, slots=True)
 class ChartSpec:
-    """What is drawn: the mark, the columns along, up and (None: none) as colour; and the columns that could stand there instead."""
+    """The mark and columns of a chart, and the columns that could replace them.
+
+    `colour` is None for a chart of one colour; `columns` may stand on x, `numbers` on y.
+    """
 
     mark: str
     x: str
@@ -37,39 +42,43 @@ class ChartSpec:
 
 
 def column_kind(values: Sequence[Any]) -> str:
-    """What a column holds: "number", "time" or "text"; "nothing" where all of it is NULL."""
-    there = [value for value in values if value is not None]
-    if not there:
+    """Return the kind of a column: "number", "time" or "text"; "nothing" if all of it is NULL."""
+    present = [value for value in values if value is not None]
+    if not present:
         return "nothing"
+    # bool is an int in Python, and a name on a chart.
     if all(
-        isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in there
+        isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+        for value in present
     ):
         return "number"
-    return "time" if all(isinstance(value, date) for value in there) else "text"
+    return "time" if all(isinstance(value, date) for value in present) else "text"
 
 
 def choose(table: QueryResult, query: Query) -> ChartSpec | None:
-    """The chart of a result, as the query's `chart`, `x` and `y` say, else by the types of the columns; None where there is none to draw.
+    """Choose the chart of a result, by the query's `chart`, `x` and `y`, else by column types.
 
-    Raises StudyError where the query names a mark or a column that there is not.
+    Returns None if nothing can be drawn.  Raises StudyError if the query names an unknown mark or
+    column.
     """
     kinds = {
         name: column_kind([row[i] for row in table.rows]) for i, name in enumerate(table.columns)
     }
-    numbers = tuple(name for name, what in kinds.items() if what == "number")
-    asked = {what: query.get(what) or None for what in ("chart", "x", "y")}
-    for what, allowed in (("chart", MARKS), ("x", table.columns), ("y", numbers)):
-        if asked[what] is not None and asked[what] not in allowed:
+    numbers = tuple(name for name, kind in kinds.items() if kind == "number")
+    choice = {key: query.get(key) or None for key in ("chart", "x", "y")}
+    for key, allowed in (("chart", MARKS), ("x", table.columns), ("y", numbers)):
+        if choice[key] is not None and choice[key] not in allowed:
             raise StudyError(
-                f"{what} must be one of {', '.join(allowed) or 'none'}; found {asked[what]!r:.80}"
+                f"{key} must be one of {', '.join(allowed) or 'none'}; found {choice[key]!r:.80}"
             )
-    # Along: phases, else time, else the first names that differ.  Up: measured numbers before counted ones.
-    along = sorted(
-        (name for name, what in kinds.items() if what in ("text", "time")),
+    # On x: phases, else time, else the first names that differ.
+    names = sorted(
+        (name for name, kind in kinds.items() if kind in ("text", "time")),
         key=lambda name: precedence(name, kinds[name], table),
     )
-    x = asked["x"] or next(iter(along), None) or (numbers[0] if len(numbers) > 1 else None)
-    y = asked["y"] or next(
+    x = choice["x"] or next(iter(names), None) or (numbers[0] if len(numbers) > 1 else None)
+    # On y: measured numbers before counts.
+    y = choice["y"] or next(
         (name for name in sorted(numbers, key=lambda name: is_whole(table, name)) if name != x),
         None,
     )
@@ -77,60 +86,54 @@ def choose(table: QueryResult, query: Query) -> ChartSpec | None:
         return None
     colours = [
         name
-        for name in along
+        for name in names
         if name != x and kinds[name] == "text" and 1 < count_distinct(table, name) <= MOST_COLOURS
     ]
     colour = max(colours, key=lambda name: count_distinct(table, name), default=None)
-    mark = asked["chart"] or default_mark(kinds[x], table, x, colour)
+    mark = choice["chart"] or default_mark(kinds[x], table, x, colour)
     return ChartSpec(mark, x, y, colour, table.columns, numbers)
 
 
-def precedence(name: str, what: str, table: QueryResult) -> int:
-    """How late a column comes to stand along: 0 for phases, which columns of one value come after."""
+def precedence(name: str, kind: str, table: QueryResult) -> int:
+    """Rank a column for x, lower is better: phases 0, times 1, names 2, one value only 3."""
     if count_distinct(table, name) < 2:
         return 3
-    return 0 if name == "phase" else 1 if what == "time" else 2
+    return 0 if name == "phase" else 1 if kind == "time" else 2
 
 
 def is_whole(table: QueryResult, name: str) -> bool:
-    """Whether all numbers of a column are whole: counts, and places such as rounds."""
+    """Return whether all numbers of a column are whole: counts, and positions such as rounds."""
     place = table.columns.index(name)
     return all(
         row[place] is None or row[place] == int(row[place])
         for row in table.rows
-        if is_finite_or_none(row[place])
+        if row[place] is None or is_finite(row[place])
     )
 
 
-def is_finite_or_none(value: Any) -> bool:
-    """Whether a value is no infinity and no nan."""
-    return value is None or is_finite(value)
-
-
 def default_mark(kind_of_x: str, table: QueryResult, x: str, colour: str | None) -> str:
-    """The mark that fits: a line over time, points for numbers, bars where each name has one number, points where it has several."""
+    """Return the mark that fits: a line over time, bars for one number a name, else points."""
     if kind_of_x != "text":
         return "line" if kind_of_x == "time" else "point"
     places = [table.columns.index(name) for name in (x, colour) if name is not None]
-    spots = {
-        tuple(str(row[i]) for i in places) for row in table.rows
-    }  # lists and structs cannot stand in a set
-    return "bar" if len(spots) == len(table) <= MOST_BARS else "point"
+    # As text, since lists and structs are not hashable.
+    positions = {tuple(str(row[i]) for i in places) for row in table.rows}
+    return "bar" if len(positions) == len(table) <= MOST_BARS else "point"
 
 
 def count_distinct(table: QueryResult, name: str) -> int:
-    """How many different values a column has."""
+    """Count the different values of a column."""
     place = table.columns.index(name)
     return len({str(row[place]) for row in table.rows})
 
 
-def draw_chart(table: QueryResult, chosen: ChartSpec, simulated: bool, said: str = "") -> str:
-    """The chart as SVG; `simulated` puts that word on it, `said` a note.
+def draw_chart(table: QueryResult, spec: ChartSpec, simulated: bool, note: str = "") -> str:
+    """Return the chart as SVG; `simulated` adds that label, `note` a line of text.
 
-    Rows beyond MOST_MARKS, of names beyond MOST_NAMES, and without a number are left out, and counted.
+    Left out, and counted in a note: rows beyond MOST_MARKS, rows of names beyond MOST_NAMES, and
+    rows without a finite number.
     """
     from analysis.figures.charts.style import (
-        COLOURS,
         ChartTitle,
         distinct_names,
         finish_chart,
@@ -139,71 +142,72 @@ def draw_chart(table: QueryResult, chosen: ChartSpec, simulated: bool, said: str
     )
     from analysis.figures.figure import SIMULATED_NOTICE
 
-    places = {
-        what: table.columns.index(name)
-        for what, name in (("x", chosen.x), ("y", chosen.y), ("colour", chosen.colour))
-        if name is not None
-    }
-    what_x = column_kind([row[places["x"]] for row in table.rows])
-    drawn = [
+    columns = (("x", spec.x), ("y", spec.y), ("colour", spec.colour))
+    places = {channel: table.columns.index(name) for channel, name in columns if name is not None}
+    kind_of_x = column_kind([row[places["x"]] for row in table.rows])
+    text_channels = {"colour", "x"} if kind_of_x == "text" else {"colour"}
+    drawable = [
         row for row in table.rows if row[places["x"]] is not None and is_finite(row[places["y"]])
     ]
     rows = [
         {
-            what: chart_value(row[place], what == "colour" or (what == "x" and what_x == "text"))
-            for what, place in places.items()
+            channel: chart_value(row[place], channel in text_channels)
+            for channel, place in places.items()
         }
-        for row in drawn[:MOST_MARKS]
+        for row in drawable[:MOST_MARKS]
     ]
-    found = list(dict.fromkeys(row["x"] for row in rows)) if what_x == "text" else []
-    names = distinct_names(found[:MOST_NAMES])
-    shown = [
-        {**row, "x": names.get(row["x"], row["x"])}
-        for row in rows
-        if not found or row["x"] in names
-    ]
-    type_of_x = {"text": "nominal", "time": "temporal"}.get(what_x, "quantitative")
-    along = {
-        "field": "x",
-        "type": type_of_x,
-        "title": chosen.x,
-        "sort": None,
-        "axis": {"labelAngle": -40} if what_x == "text" else {},
-    }
-    up = {
-        "field": "y",
-        "type": "quantitative",
-        "title": chosen.y,
-        "scale": {"zero": chosen.mark == "bar"},
-    }
-    encoded: dict[str, Any] = {"x": along, "y": up}
-    if chosen.colour is not None:
-        colour = {"field": "colour", "type": "nominal", "sort": None}
-        encoded["color"] = {**colour, "scale": {"range": list(COLOURS)}}
-        if chosen.mark == "bar":
-            encoded["xOffset"] = colour
-    left_out = len(table) - len(shown)
+    all_names: list[str] = []
+    if kind_of_x == "text":
+        all_names = list(dict.fromkeys(str(row["x"]) for row in rows))
+        names = distinct_names(all_names[:MOST_NAMES])
+        rows = [row | {"x": names[str(row["x"])]} for row in rows if row["x"] in names]
+    left_out = len(table) - len(rows)
     notes = [f"{left_out:,} of {len(table):,} rows left out"] if left_out else []
-    notes += [f"the first {MOST_NAMES} of {len(found):,} names"] if len(found) > MOST_NAMES else []
-    notes += [SIMULATED_NOTICE] * simulated + [said] * bool(said)
-    return svg(
-        finish_chart(
-            layer(shown, {"type": chosen.mark}, encoded),
-            ChartTitle(f"{chosen.y} by {chosen.x}", tuple(notes)),
-        )
-    )
+    if len(all_names) > MOST_NAMES:
+        notes.append(f"the first {MOST_NAMES} of {len(all_names):,} names")
+    notes += [SIMULATED_NOTICE] * simulated + [note] * bool(note)
+    title = ChartTitle(f"{spec.y} by {spec.x}", tuple(notes))
+    return svg(finish_chart(layer(rows, {"type": spec.mark}, encoding_of(spec, kind_of_x)), title))
+
+
+def encoding_of(spec: ChartSpec, kind_of_x: str) -> dict[str, Any]:
+    """Return the channels of a chart in Vega-Lite's grammar; rows hold x, y and colour."""
+    from analysis.figures.charts.style import COLOURS
+
+    encoding: dict[str, Any] = {
+        "x": {
+            "field": "x",
+            "type": {"text": "nominal", "time": "temporal"}.get(kind_of_x, "quantitative"),
+            "title": spec.x,
+            "sort": None,
+            "axis": {"labelAngle": -40} if kind_of_x == "text" else {},
+        },
+        "y": {
+            "field": "y",
+            "type": "quantitative",
+            "title": spec.y,
+            # The length of a bar means something only from zero.
+            "scale": {"zero": spec.mark == "bar"},
+        },
+    }
+    if spec.colour is not None:
+        colour = {"field": "colour", "type": "nominal", "sort": None}
+        encoding["color"] = {**colour, "scale": {"range": list(COLOURS)}}
+        if spec.mark == "bar":
+            encoding["xOffset"] = colour
+    return encoding
 
 
 def is_finite(value: Any) -> bool:
-    """Whether a value is a number that can be drawn."""
+    """Return whether a value is a number that can be drawn."""
     try:
         return value is not None and math.isfinite(value)
     except OverflowError:  # a whole number beyond all floats
         return False
 
 
-def chart_value(value: Any, text: bool) -> str | float | None:
-    """A value as a chart takes it."""
-    if text:
+def chart_value(value: Any, as_text: bool) -> str | float:
+    """Return a value as a chart takes it; text is cut to 400 characters."""
+    if as_text:
         return "NULL" if value is None else str(value)[:400]
     return value.isoformat() if isinstance(value, date | datetime) else float(value)

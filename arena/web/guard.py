@@ -1,8 +1,10 @@
-"""What stands between the viewer and everybody else: whose requests are answered, and what an answer may do in a browser.
+"""Protect the viewer: decide whose requests are answered, and what an answer may do in a browser.
 
-The server listens on loopback.  A page of another site can still make a browser on this machine send requests here; so the host's name must
-be a loopback one (against DNS rebinding), requests of other origins are refused, and whatever changes something needs the token of this
-start, which the address that `arena view` prints puts into a cookie.  Answers may load nothing from elsewhere and run no inline script.
+The server listens on loopback, but a page of another site can make a browser on this machine send
+requests to it.  So the host name must be a loopback name (against DNS rebinding), requests of other
+origins are refused, and every change needs the token of this start.  The address that `arena view`
+prints puts the token into a cookie.  Answers may load nothing from elsewhere and run no inline
+script.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HOSTS = ("127.0.0.1", "localhost", "::1")
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
-    " frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
-    # With no-referrer a browser would not say whose a form is: its Origin would be "null".
+    # With no-referrer a browser sends the Origin "null", and forms could not be checked.
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -33,20 +35,19 @@ COOKIE = "arena_token"
 
 
 class Guard:
-    """The application behind these checks; `token` is what a change needs."""
+    """An application behind these checks; `token` is required for changes."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self.app = app
         self.token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse with 400, 403 or 405."""
+        """Answer the request, or refuse it with 400, 403 or 405."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
 
         async def send_with_headers(message: Message) -> None:
-            """The answer with our headers."""
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
@@ -54,11 +55,11 @@ class Guard:
         headers = Headers(scope=scope)
         if refusal := self.refusal(scope, headers):
             await refusal(scope, receive, send_with_headers)
-        elif given := parse_qs(scope["query_string"].decode("latin-1")).get("token"):
-            # The token leaves the address bar, so that an address that is sent to somebody does not hold it.
-            # It leads to a path of ours: two slashes at the beginning would name another host.
+        elif tokens := parse_qs(scope["query_string"].decode("latin-1")).get("token"):
+            # Redirect, so that the token leaves the address bar and is not shared with an address.
+            # Two slashes at the beginning would name another host: the path keeps one.
             answer = RedirectResponse("/" + scope["path"].lstrip("/\\"), 303)
-            if hmac.compare_digest(given[0].encode(), self.token.encode()):
+            if hmac.compare_digest(tokens[0].encode(), self.token.encode()):
                 answer.set_cookie(COOKIE, self.token, httponly=True, samesite="strict", path="/")
             await answer(scope, receive, send_with_headers)
         else:
@@ -66,12 +67,12 @@ class Guard:
             await self.app(scope, receive, send_with_headers)
 
     def holds_token(self, headers: Headers) -> bool:
-        """Whether the request carries the token of this start."""
-        given = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        return hmac.compare_digest(given.encode(), self.token.encode())
+        """Return whether the request carries the token of this start."""
+        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        return hmac.compare_digest(cookie.encode(), self.token.encode())
 
     def refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
-        """The answer to a request that must not be served; None where it may."""
+        """Return the answer to a request that must not be served; None if it may be."""
         if host_of(f"//{headers.get('host', '')}") not in HOSTS:
             return PlainTextResponse("this viewer answers to 127.0.0.1 and localhost only", 400)
         if scope["method"] not in ("GET", "HEAD", "POST"):
@@ -81,6 +82,7 @@ class Guard:
             host_of(origin) is None or urlsplit(origin).netloc != headers.get("host")
         ):
             return PlainTextResponse("requests of other sites are refused", 403)
+        # A link on another site may lead here; its scripts, images and frames may not.
         if (
             headers.get("sec-fetch-site") in ("cross-site", "same-site")
             and headers.get("sec-fetch-mode") != "navigate"
@@ -88,14 +90,14 @@ class Guard:
             return PlainTextResponse("requests of other sites are refused", 403)
         if scope["method"] == "POST" and (origin is None or not self.holds_token(headers)):
             return PlainTextResponse(
-                "this needs the token: open the address that `arena view` printed, and do it again",
+                "this needs the token: open the address that `arena view` printed, and try again",
                 403,
             )
         return None
 
 
 def host_of(address: str) -> str | None:
-    """The host that an address names; None where it names none, or is no address at all."""
+    """Return the host of an address; None if it names none, or is not an address."""
     try:
         return urlsplit(address).hostname
     except ValueError:

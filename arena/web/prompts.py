@@ -1,8 +1,10 @@
-"""A stored prompt as words again: the pieces it was made of, and whether they are the very request that was sent.
+"""Rebuild a stored prompt: the pieces it was made of, and whether they give the request's hash.
 
-A prompt is stored as parts, text or a turn by its key and face, so that every text stands once in the store.  Here the parts become words by
-the code that made the request (`arena.prompt`), and the request's hash is computed anew and compared with the stored one.  The sampling of a
-single step is not stored as such; where it differs from its seat's, what the ledger says of the attempt is tried in its place.
+A prompt is stored as parts, which are text or a turn by its key and face, so that every text is
+stored once.  Here the code that made the request (`arena.play.prompt`) turns the parts into words
+again, and the request's hash is computed anew and compared with the stored one.  The sampling of a
+single step is not stored; if it differs from its seat's, the settings in the ledger's attempts are
+tried.
 """
 
 from __future__ import annotations
@@ -23,20 +25,26 @@ FACES = {
     "public": "public face",
     "own": "own face: with private thoughts and rating",
     "rated": "rated face: public words and rating",
-    "verbatim": "the raw reply, to go on from",
+    "verbatim": "raw reply, as the beginning of the next",
 }
-# All turns of an episode without what is long and not shown: one look by episode is quicker than one by turn.
+# All turns of an episode, without long columns that are not shown: one query an episode is faster
+# than one a turn.
 TURNS = """
-    select episode, seat, step, phase, round, text, public, thoughts, confidence, confidence_status, answer, flags, rating_public,
-           finish_reason, model_served, null as token_ids, null as measures
+    select episode, seat, step, phase, round, text, public, thoughts, confidence,
+           confidence_status, answer, flags, rating_public, finish_reason, model_served,
+           null as token_ids, null as measures
     from turns where episode = ?
 """
-Key = tuple[str, str, int]
+TurnKey = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a message: its words, and whose turn they are (None: the protocol's own words); `face` is the turn's that was shown."""
+    """A stretch of a message.
+
+    `turn` is the turn whose words it shows, with `face`; None for the protocol's own words.  `end`
+    is the number of characters that were shown, None for all.
+    """
 
     text: str
     turn: Turn | None = None
@@ -45,13 +53,16 @@ class Piece:
 
     @property
     def face_words(self) -> str:
-        """The face in words."""
+        """Return a description of the face; "" for the protocol's own words."""
         return FACES[self.face] if self.face else ""
 
 
 @dataclass(frozen=True, slots=True)
 class RebuiltRequest:
-    """A request as it was sent: system prompt, the pieces of the user message and of the prefill, all messages, and what its hash says."""
+    """A request as it was sent, with the pieces of its user message and its prefill.
+
+    `same_hash`: whether the rebuilt request has the stored hash.
+    """
 
     system: str
     prompt: tuple[Piece, ...]
@@ -61,27 +72,30 @@ class RebuiltRequest:
 
 
 def rebuild_request(
-    ask: Ask, turn: Row, seat: Row | None, sent: Sequence[str | None]
+    ask: Ask, turn: Row, seat: Row | None, settings: Sequence[str | None]
 ) -> RebuiltRequest:
-    """What a turn answered: `seat` is its row of seats, `sent` the settings that its attempts went out with, as JSON.
+    """Rebuild the request that a turn answered.
 
-    Raises StudyError with the reason where the words cannot be had: the prompt was not published, or a turn that stood in it is not there.
+    `seat` is the turn's row of seats; `settings` are those that its attempts were sent with, as
+    JSON.  Raises StudyError with the reason if the words cannot be rebuilt: the prompt was not
+    published, or a turn that it shows is not in the store.
     """
     if turn["prompt"] is None or seat is None:
         raise StudyError("not published: the source of this record has no prompts")
     seen = seen_turns(ask, [*turn["prompt"], *(turn["prefill"] or ())])
     prompt, prefill = (parts_of(turn[name] or (), seen) for name in ("prompt", "prefill"))
-    # Nobody is asked: of the agent only its system prompt counts.
+    # The model is never called: only the agent's system prompt enters the request.
     reader = Seat(turn["seat"], Agent(seat["agent"], cast(Model, None), seat["system"] or ""))
     try:
         built = build_prompt(prompt, reader, turn["episode"], prefill)
     except LeakError as error:
         raise StudyError(
-            f"the stored prompt shows what this seat may not see, so that it is not rebuilt: {error}"
+            "the stored prompt shows words that this seat may not see, so it is not rebuilt:"
+            f" {error}"
         ) from error
     same = any(
         hash_of(turn, built.messages, sampling) == turn["request_hash"]
-        for sampling in samplings(seat["sampling"], sent)
+        for sampling in samplings(seat["sampling"], settings)
     )
     pieces = [
         tuple(piece(part, reader, turn["episode"]) for part in parts) for parts in (prompt, prefill)
@@ -89,61 +103,66 @@ def rebuild_request(
     return RebuiltRequest(seat["system"] or "", pieces[0], pieces[1], built.messages, same)
 
 
-def seen_turns(ask: Ask, parts: Sequence[Mapping[str, Any]]) -> dict[Key, Turn]:
-    """The turns that parts of a prompt point at."""
+def seen_turns(ask: Ask, parts: Sequence[Mapping[str, Any]]) -> dict[TurnKey, Turn]:
+    """Return the turns of the episodes that parts of a prompt refer to, by key."""
     episodes = {part["episode"] for part in parts if part["text"] is None}
-    found = [turn_of(row) for episode in sorted(episodes) for row in ask(TURNS, [episode])]
-    return {(turn.episode, turn.seat, turn.step): turn for turn in found}
+    turns = [turn_of(row) for episode in sorted(episodes) for row in ask(TURNS, [episode])]
+    return {(turn.episode, turn.seat, turn.step): turn for turn in turns}
 
 
 def parts_of(
-    stored: Sequence[Mapping[str, Any]], seen: Mapping[Key, Turn]
+    stored: Sequence[Mapping[str, Any]], seen: Mapping[TurnKey, Turn]
 ) -> list[str | ShownTurn]:
-    """A prompt as the protocol gave it.  Raises StudyError where a turn is not in the store."""
-    found: list[str | ShownTurn] = []
+    """Return a prompt as the protocol gave it.  Raises StudyError if a turn is not in the store."""
+    parts: list[str | ShownTurn] = []
     for part in stored:
         if part["text"] is not None:
-            found.append(part["text"])
+            parts.append(part["text"])
         elif (turn := seen.get((part["episode"], part["seat"], part["step"]))) is not None:
-            found.append(ShownTurn(turn, part["face"], part.get("end")))
+            parts.append(ShownTurn(turn, part["face"], part.get("end")))
         else:
             raise StudyError(
-                f"the prompt shows step {part['step']} of {part['seat']} in episode {part['episode']}, which is not in this store"
+                f"the prompt shows step {part['step']} of {part['seat']} in episode"
+                f" {part['episode']}, which is not in this store"
             )
-    return found
+    return parts
 
 
 def piece(part: str | ShownTurn, reader: Seat, episode: str) -> Piece:
-    """One part with its words."""
+    """Return one part with its words, as this reader was shown them."""
     words = compose_message(cast(Prompt, [part]), reader, episode, 0, verbatim=True)[0]
     return Piece(words) if isinstance(part, str) else Piece(words, part.turn, part.face, part.end)
 
 
-def samplings(stored: str | None, sent: Sequence[str | None]) -> Iterator[Sampling]:
-    """The samplings that a step may have had: its seat's, and that with the length and the stop words that went out."""
+def samplings(stored: str | None, settings: Sequence[str | None]) -> Iterator[Sampling]:
+    """Yield the samplings that a step may have had.
+
+    First its seat's, then the same with the length, stop words and temperature of each attempt.
+    """
     usual = sampling_of(json.loads(stored or "{}"))
     yield usual
-    for settings in sent:
-        given = json.loads(settings or "{}")
-        step = {"max_tokens": given.get("max_tokens"), "stop": tuple(given.get("stop") or ())}
-        yield replace(usual, **step)
-        yield replace(usual, **step, temperature=given.get("temperature"))
+    for attempt in settings:
+        sent = json.loads(attempt or "{}")
+        step = replace(usual, max_tokens=sent.get("max_tokens"), stop=tuple(sent.get("stop") or ()))
+        yield step
+        yield replace(step, temperature=sent.get("temperature"))
 
 
 def sampling_of(stored: Mapping[str, Any]) -> Sampling:
-    """The sampling that a row of seats keeps as JSON."""
-    names = {field.name for field in fields(Sampling)}
-    return Sampling(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in stored.items()
-            if name in names
-        }
+    """Return the sampling that a row of seats keeps as JSON; unknown settings are ignored."""
+    # Choices are stored under the name that they had first, which ids and hashes contain.
+    settings = {"choices" if name == "options" else name: value for name, value in stored.items()}
+    settings = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+    }
+    return replace(
+        Sampling(),
+        **{item.name: settings[item.name] for item in fields(Sampling) if item.name in settings},
     )
 
 
 def hash_of(turn: Row, messages: tuple[Message, ...], sampling: Sampling) -> str:
-    """The hash that the request has with this sampling."""
+    """Return the hash of the turn's request with this sampling."""
     place = Place(
         turn["episode"], turn["seat"], turn["step"], 0, turn["phase"] or "", turn["round"] or 0
     )

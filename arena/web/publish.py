@@ -1,14 +1,18 @@
-"""The viewer's pages as files, for any web host: the same page functions, from the first page along all links that they contain.
+"""Write the viewer's pages as files, for any web host.
 
-Without what is private, these stand in no byte that is written: private thoughts, raw replies that were not public as a whole, reasoning,
-re-asks, faces of a turn that its author alone was shown, words of errors, and single ratings that were private, in words, tables and
-pictures.  Means, shares and counts over a study stay, since they are its findings, but no number is made of private ratings of fewer than FEW
-(analysis/figures/figure.py) debates or questions: pages say how many they leave out.  What that does not keep: the difference of two published
-means (all but one group) may still tell of a few, and so does a mean whose deviation is 0.  Speeches are published as they were said, a
-private tag in one included.
+The same page functions run, from the first page along all links that the pages contain.  Without
+private contents, no byte that is written holds any of these: private thoughts, raw replies that
+were not public as a whole, reasoning, re-asks, faces of a turn that only its author was shown,
+error messages, and single private ratings, in words, tables or pictures.  Means, shares and counts
+over a study stay, since they are its findings, but no number is made of private ratings of fewer
+than MIN_GROUP_SIZE (analysis/figures/figure.py) debates or questions; pages say how many they leave
+out.  Two leaks remain: the difference of two published means (all but one group) may reveal a few
+ratings, and so does a mean whose deviation is 0.  Speeches are published as they were given, even
+if one contains a private tag.
 
-Pages are written into a draft beside the folder and moved in when all are there.  The marker lists them: only these are ever replaced or
-removed.  What only a server can do (SQL, comparisons, filters) is left out; a link to a page that is not published becomes its words.
+Pages are written into a draft beside the folder and moved in when all are complete.  The marker
+lists them, and only listed files are ever replaced or removed.  Features that need a server (SQL,
+comparisons, filters) are left out; a link to a page that is not published becomes plain text.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ from arena.store.saved_queries import saved_folder
 from arena.store.schema import JOURNALED
 from arena.text import printable
 from arena.web.pages import FILES, PAGES
-from arena.web.site import Document, Page, Site, Target, file_name, make_ask
+from arena.web.site import Document, Site, Target, file_name, make_ask
 from arena.web.words import render
 
 MARKER = ".arena-published"
@@ -56,15 +60,21 @@ CHART_LINK = re.compile(r'="/debate/([^"]+)"')
 EPISODES = "select episode, study from plays"
 TURNS = "select study, count(*) as n from turns join plays using (episode) group by study"
 TAGGED = """
-    select study, count(*) as n from turns join plays using (episode) where list_contains(flags, 'private tag in speech') group by study
+    select study, count(*) as n from turns join plays using (episode)
+    where list_contains(flags, 'private tag in speech') group by study
 """
+# Called after each page with the pages that are written, and those that are known.
 Watch = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class PublishSummary:
-    """What was written: pages (pictures included), turns whose call pages were left out (0: none), the studies of which numbers were left
-    out, being made of few private ratings, and how many speeches carry the flag that a private tag stands in them."""
+    """The result of a publication.
+
+    `pages` includes pictures; `calls_left_out` counts turns whose call pages were left out;
+    `studies_with_omissions` had numbers withheld because too few private ratings stand behind them;
+    `speeches_with_private_tag` counts speeches flagged as containing a private tag.
+    """
 
     pages: int
     calls_left_out: int
@@ -74,7 +84,7 @@ class PublishSummary:
 
 @dataclass(slots=True)
 class Crawl:
-    """The state of one publication: where it writes, what may be published, and what is known so far."""
+    """The state of one publication: its folder, the pages it may write, and the links it met."""
 
     site: Site
     folder: Path
@@ -89,7 +99,7 @@ class Crawl:
     written: int = 0
 
     def allows(self, target: Target) -> bool:
-        """Whether a page is one of those that are published."""
+        """Return whether a page is published."""
         kind, name, _ = target
         if kind in STUDY_KINDS:
             return name in self.studies
@@ -107,21 +117,21 @@ def publish(
     calls: bool | None = None,
     watch: Watch | None = None,
 ) -> PublishSummary:
-    """Write the pages of a store to a folder that is new, or holds nothing but pages of an earlier publication, which are replaced.
+    """Write the pages of a store to a folder that is new or was published before.
 
-    `studies` are those that are published, all where it is empty; `calls`: whether each turn gets its page (None: up to MOST_CALLS turns);
-    `watch(written, known)` is called after each page.  Raises StudyError for an unknown study, for a folder that holds something else (see
-    `check_folder`), or one that cannot be written, StoreError where the store cannot be read.
+    `studies`: the studies to publish, all if it is empty.  `calls`: whether each turn gets a page
+    (None: up to MOST_CALLS turns).  Raises StudyError for an unknown study, for a folder that holds
+    other files (see `check_folder`) or cannot be written, and StoreError if the store cannot be
+    read.
     """
     target = folder.resolve()
     check_folder(target, db)
-    known = [row[0] for row in query(db, "select study from studies order by study")]
+    stored = [row[0] for row in query(db, "select study from studies order by study")]
     for study in studies:
-        if study not in known:
-            raise StudyError(
-                f"there is no study {study!r} in {db.name}; there are: {', '.join(known) or 'none'}"
-            )
-    chosen = frozenset(studies or known)
+        if study not in stored:
+            listed = ", ".join(stored) or "none"
+            raise StudyError(f"there is no study {study!r} in {db.name}; there are: {listed}")
+    chosen = frozenset(studies or stored)
     turns = sum(n for study, n in query(db, TURNS) if study in chosen)
     with_calls = turns <= MOST_CALLS if calls is None else calls
     tagged = sum(n for study, n in query(db, TAGGED) if study in chosen)
@@ -129,10 +139,9 @@ def publish(
         site = Site(db, "", static=True, private=private, only=tuple(sorted(studies)))
         crawl = Crawl(site, draft, chosen, dict(query(db, EPISODES).rows), with_calls)
         follow(crawl, watch)
-        for name in sorted(
-            {target for listed in map(crawl.linkers.get, crawl.missing) for target in listed or ()}
-        ):
-            remove_dead_links(crawl, name)
+        files = {file for target in crawl.missing for file in crawl.linkers.get(target, ())}
+        for file in sorted(files):
+            remove_dead_links(crawl, file)
         shutil.copytree(STATIC, draft / "static", ignore=shutil.ignore_patterns("*.js"))
         (draft / MARKER).write_text(json.dumps({"store": db.name, "pages": crawl.written}) + "\n")
     return PublishSummary(
@@ -144,15 +153,16 @@ def publish(
 
 
 def check_folder(folder: Path, db: Path) -> set[str]:
-    """The files of a folder that an earlier publication has written, by their paths in it.
+    """Return the files of a folder that an earlier publication wrote, by their paths in it.
 
-    Raises StudyError where it holds anything else, which would be in the way or be lost, and where it holds the store or lies in it.  What
-    begins with a point (.git), and CNAME, is never ours: it stays.
+    Raises StudyError if the folder holds other files, or holds the store, or lies in its folders.
+    Names that begin with a dot (.git), and CNAME, belong to the host: they are allowed and stay.
     """
     for own in (db.resolve(), journal_folder(db), saved_folder(db)):
         if folder == own or folder in own.parents or own in folder.parents:
             raise StudyError(
-                f"{folder} holds files of the store, or lies among them ({own}); name a folder of its own for the pages"
+                f"{folder} holds files of the store, or lies among them ({own});"
+                " name a separate folder for the pages"
             )
     if folder.exists() and not folder.is_dir():
         raise StudyError(f"{folder} is a file; name a folder that is new, or was published before")
@@ -164,28 +174,27 @@ def check_folder(folder: Path, db: Path) -> set[str]:
         if path != "CNAME" and not any(part.startswith(".") for part in path.split("/"))
     )
     if foreign:
-        some = ", ".join(map(printable, foreign[:MAX_FILES_NAMED])) + (
-            f" and {len(foreign) - MAX_FILES_NAMED:,} more"
-            if len(foreign) > MAX_FILES_NAMED
-            else ""
-        )
+        more = len(foreign) - MAX_FILES_NAMED
+        some = ", ".join(map(printable, foreign[:MAX_FILES_NAMED]))
+        some += f" and {more:,} more" if more > 0 else ""
         raise StudyError(
-            f"{folder} holds files that arena publish has not written: {some}; move them away, or name another folder"
+            f"{folder} holds files that arena publish has not written: {some};"
+            " move them away, or name another folder"
         )
     return ours
 
 
 def list_files(folder: Path) -> set[str]:
-    """All files below a folder, by their paths in it; a link is a file, wherever it leads."""
-    found = set()
+    """Return all files below a folder, by their paths in it; a symbolic link counts as a file."""
+    paths = set()
     for parent, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
-        found |= {Path(parent, name).relative_to(folder).as_posix() for name in [*files, *links]}
-    return found
+        paths |= {Path(parent, name).relative_to(folder).as_posix() for name in [*files, *links]}
+    return paths
 
 
 def read_marker(folder: Path) -> set[str]:
-    """What the marker of a folder lists, itself included; nothing where there is none that can be read."""
+    """Return the files that the marker of a folder lists, and the marker; empty if unreadable."""
     try:
         files = json.loads((folder / MARKER).read_text("utf-8"))["files"]
         return {MARKER, *(file for file in files if isinstance(file, str))}
@@ -195,7 +204,7 @@ def read_marker(folder: Path) -> set[str]:
 
 @contextmanager
 def draft_of(folder: Path, db: Path) -> Iterator[Path]:
-    """A folder beside this one, whose files take their places in it when the block has gone well; it is gone when it has not."""
+    """Yield a draft folder; move its files in after the block, or remove it after an error."""
     clear_drafts(folder)
     draft = folder.with_name(f".{folder.name}.new-{os.getpid()}")
     try:
@@ -211,9 +220,13 @@ def draft_of(folder: Path, db: Path) -> Iterator[Path]:
 
 
 def clear_drafts(folder: Path) -> None:
-    """Remove what killed publications into this folder have left beside it: of dead processes of this machine, of others' after a day."""
+    """Remove the drafts that killed publications into this folder have left beside it.
+
+    Drafts of dead processes of this machine go at once, those of other machines after a day.
+    """
     for draft in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
-        pid, owner = draft.name.rpartition("-")[2], draft / OWNER
+        pid = draft.name.rpartition("-")[2]
+        owner = draft / OWNER
         if not pid.isascii() or not pid.isdecimal() or draft.is_symlink() or not draft.is_dir():
             continue
         here = not owner.exists() or owner.read_text("utf-8", "replace") == socket.gethostname()
@@ -222,9 +235,9 @@ def clear_drafts(folder: Path) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether another process of this machine has that number."""
+    """Return whether another process of this machine has this id."""
     if pid == os.getpid():
-        return False  # left by an earlier one of the same number: ours is not there yet
+        return False  # an earlier process with our id left it: our draft does not exist yet
     try:
         os.kill(pid, 0)
     except PermissionError:
@@ -235,9 +248,10 @@ def is_alive(pid: int) -> bool:
 
 
 def move_in(draft: Path, folder: Path, old: set[str]) -> None:
-    """Put the files of a draft into the folder and remove those `old` ones that are no longer written.
+    """Move the files of a draft into the folder, and remove `old` files that are not rewritten.
 
-    What is in the folder stands in a marker at every moment, so that after a stop in between it can be published again.
+    The marker lists all files of the folder at every moment, so that a publication that was killed
+    halfway can be repeated.
     """
     new = list_files(draft)
     marker = json.loads((draft / MARKER).read_text("utf-8"))
@@ -256,14 +270,18 @@ def move_in(draft: Path, folder: Path, old: set[str]) -> None:
 
 
 def write_marker(folder: Path, marker: Mapping[str, object]) -> None:
-    """Write the marker, whole or not at all."""
+    """Write the marker in one step, so that no half of it can be read."""
     half = folder / f"{MARKER}.new"
     half.write_text(json.dumps(marker, indent=0) + "\n", "utf-8")
     half.replace(folder / MARKER)
 
 
 def follow(crawl: Crawl, watch: Watch | None) -> None:
-    """Write the first page and all that it leads to: what analysis reads first, then the episodes on one connection, which is quicker."""
+    """Write the first page and every page that it leads to.
+
+    Pages that analysis makes come first; pages of episodes follow on one connection, which is
+    faster.
+    """
     note_link(crawl, ("", "", ()))
     while crawl.waiting:
         later: deque[Target] = deque()
@@ -277,26 +295,29 @@ def follow(crawl: Crawl, watch: Watch | None) -> None:
             break
         with open_live(crawl.site.db, ()) as con:
             load_into_memory(con, crawl.site.db)
-            held = replace(crawl.site, shared_ask=make_ask(con))
+            site = replace(crawl.site, shared_ask=make_ask(con))
             crawl.waiting = later
             while crawl.waiting and crawl.waiting[0][0] in EPISODE_KINDS:
-                write(crawl, held, crawl.waiting.popleft(), watch)
+                write(crawl, site, crawl.waiting.popleft(), watch)
 
 
 def load_into_memory(con: duckdb.DuckDBPyConnection, db: Path) -> None:
-    """Lay the tables of a store that is not large into memory: every page looks its episode up, and unpacking is most of that."""
-    con.execute(
-        "set threads = 1"
-    )  # one short query after the other: more threads only wait for each other
+    """Copy the tables of a store into memory unless it is large.
+
+    Every page looks up its episode, and decompressing the table is most of that time.
+    """
+    # The queries are short and run one after another: more threads would only wait.
+    con.execute("set threads = 1")
     if db.stat().st_size <= LARGE_BYTES:
         for name in JOURNALED:
             con.execute(
-                f"create temp table {name}_here as from {name}; create or replace view {name} as from {name}_here"
+                f"create temp table {name}_here as from {name};"
+                f" create or replace view {name} as from {name}_here"
             )
 
 
 def note_link(crawl: Crawl, target: Target) -> None:
-    """Note that there is a link to a page."""
+    """Record that a page is linked."""
     if target not in crawl.seen and target[0] != "static":
         crawl.seen.add(target)
         if crawl.allows(target):
@@ -306,20 +327,22 @@ def note_link(crawl: Crawl, target: Target) -> None:
 
 
 def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None:
-    """Write one page, and note where it leads; one that cannot be made is missing.  Raises the error where it is the first page."""
-    kind, name, asked = target
+    """Write one page and record its links; a page that cannot be made becomes missing.
+
+    Raises the error if it is the first page.
+    """
+    kind, name, items = target
     linked: set[Target] = set()
     here = replace(site, root="../" if kind else "", link_targets=linked)
-    file = file_name(kind, name, dict(asked))
+    file = file_name(kind, name, dict(items))
     try:
-        found = MAKERS[kind](here, name, dict(asked))
-        content = (
-            found.content
-            if isinstance(found, Document)
-            else with_file_links(here, render(here, found)).encode()
-        )
-        if isinstance(found, Page) and found.content.get("left_out"):
-            crawl.studies_with_omissions.add(name)
+        page = MAKERS[kind](here, name, dict(items))
+        if isinstance(page, Document):
+            content = page.content
+        else:
+            content = with_file_links(here, render(here, page)).encode()
+            if page.left_out:
+                crawl.studies_with_omissions.add(name)
     except ArenaError as error:
         if not kind:
             raise
@@ -339,34 +362,33 @@ def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None
 
 
 def too_few(error: ArenaError) -> bool:
-    """Whether a figure was not drawn since all its numbers would be made of few private ratings."""
+    """Return whether a figure was refused because few private ratings stand behind it."""
     from analysis.figures.figure import TooFewError
 
     return isinstance(error, TooFewError)
 
 
 def with_file_links(site: Site, page: str) -> str:
-    """A page whose pictures' marks lead to files: where a picture is drawn, its links are the server's."""
-    return CHART_LINK.sub(
-        lambda found: f'="{html.escape(site.link("debate", unquote(html.unescape(found[1]))))}"',
-        page,
-    )
+    """Return a page with its charts' links turned into files: charts are drawn for a server."""
+
+    def link(match: re.Match[str]) -> str:
+        return f'="{html.escape(site.link("debate", unquote(html.unescape(match[1]))))}"'
+
+    return CHART_LINK.sub(link, page)
 
 
 def remove_dead_links(crawl: Crawl, file: str) -> None:
-    """Turn a page's links to what is not published into their words."""
+    """Replace a page's links to pages that are not published by their text."""
     root = "" if "/" not in file else "../"
-    gone = {root + file_name(kind, name, dict(asked)) for kind, name, asked in crawl.missing}
+    missing = {root + file_name(kind, name, dict(items)) for kind, name, items in crawl.missing}
 
     def link_or_text(link: re.Match[str]) -> str:
-        """A link, or what stands in it."""
-        if html.unescape(link["href"]).partition("#")[0] not in gone:
+        if html.unescape(link["href"]).partition("#")[0] not in missing:
             return link[0]
-        return (
-            link["words"]
-            if link["before"].endswith("xlink:")
-            else f'<span class="unpublished">{link["words"]}</span>'
-        )
+        # Inside a chart (xlink:href) a span would not be drawn.
+        if link["before"].endswith("xlink:"):
+            return link["words"]
+        return f'<span class="unpublished">{link["words"]}</span>'
 
     path = crawl.folder / file
     path.write_text(LINK.sub(link_or_text, path.read_text()))

@@ -1,8 +1,10 @@
-"""A query of the viewer, run in a process of its own, so that it can neither hold up the other pages nor take the machine's memory.
+"""Run a query of the viewer in a process of its own, bounded in time, memory and disk.
 
-DuckDB opens a file once in a process: beside a query of ten seconds every other page would wait ten seconds.  And what Python makes of a
-result heeds no limit of DuckDB's.  The process is bounded by the system and is killed when it does not end; to start it takes 0.2 s.
-`python -m arena.web.asked` is that process: it reads what is asked from its standard input and writes what came of it to its output.
+DuckDB opens a file once in a process, so other pages would wait as long as a query runs; and
+DuckDB's limits do not cover the Python objects of a result.  The operating system bounds this
+process, and it is killed if it does not end.  Starting it takes 0.2 s.  `python -m
+arena.web.query_worker` is that process: it reads a pickled query from its standard input and
+writes the pickled result, or an error as a string, to its standard output.
 """
 
 from __future__ import annotations
@@ -29,45 +31,53 @@ from arena.store.tempdir import scratch
 ROOT = Path(__file__).resolve().parents[2]
 MAX_RUNNING = 2
 SLOTS = threading.BoundedSemaphore(MAX_RUNNING)
-# How long a query waits for a place, and how much longer than it may take its process may live: to start, and to open the store.
-SLOT_WAIT_S, GRACE_S = 2.0, 10.0
+# A query waits this long for a free slot.
+SLOT_WAIT_S = 2.0
+# Time that a process has beyond its query's limit, to start and to open the store.
+GRACE_S = 10.0
 ADDRESSES_MB = 2560
 FILE_MB = 64
 
 
 class BusyError(StoreError):
-    """Too many queries are running; it is no property of the store, and another try may succeed."""
+    """Too many queries are running; the store is fine, and another try may succeed."""
 
 
 def query_table(path: Path, sql: str, limits: QueryLimits) -> QueryResult:
-    """The result of a query.  Raises StoreError as `arena.store.query`, or BusyError where too many are running."""
-    found = run_in_process(path, sql, "", limits)
-    assert isinstance(found, QueryResult)
-    return found
+    """Return the result of a query.
+
+    Raises StoreError as `arena.store.query.answer` does, and BusyError if too many are running.
+    """
+    result = run_in_process(path, sql, "", limits)
+    assert isinstance(result, QueryResult)
+    return result
 
 
 def query_file(path: Path, sql: str, kind: str, limits: QueryLimits) -> bytes:
-    """The result of a query as a file of this kind, of at most FILE_MB.  Raises StoreError as `arena.store.download`, or BusyError."""
-    found = run_in_process(path, sql, kind, limits)
-    assert isinstance(found, bytes)
-    return found
+    """Return the result of a query as a file of this kind, of at most FILE_MB.
+
+    Raises StoreError as `arena.store.query.file_bytes` does, and BusyError if too many are running.
+    """
+    content = run_in_process(path, sql, kind, limits)
+    assert isinstance(content, bytes)
+    return content
 
 
 def run_in_process(path: Path, sql: str, kind: str, limits: QueryLimits) -> QueryResult | bytes:
-    """What the process gives back; it is killed where it does not end, and what it has left on the disk goes with it."""
+    """Return the output of the process; kill it after its time, and remove its temporary files."""
     if not SLOTS.acquire(timeout=SLOT_WAIT_S):
         raise BusyError("two queries are running; try again when one has ended")
     try:
         with tempfile.TemporaryDirectory(dir=scratch()) as folder:
             paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-            # glibc sets 64 MB of addresses aside for every thread, unless it is told.
             environment = {
                 **os.environ,
                 "PYTHONPATH": paths,
                 "TMPDIR": folder,
+                # By default glibc reserves 64 MB of addresses for every thread.
                 "MALLOC_ARENA_MAX": "2",
             }
-            done = subprocess.run(
+            process = subprocess.run(
                 [sys.executable, "-P", "-m", "arena.web.query_worker"],
                 input=pickle.dumps((path, sql, kind, limits)),
                 stdout=subprocess.PIPE,
@@ -75,60 +85,65 @@ def run_in_process(path: Path, sql: str, kind: str, limits: QueryLimits) -> Quer
                 timeout=None if limits.seconds is None else limits.seconds + GRACE_S,
             )
     except subprocess.TimeoutExpired as error:
-        told = f"the query took longer than {limits.seconds:g} s and was stopped; narrow it, or run it with arena sql"
-        raise StoreError(told) from error
+        raise StoreError(
+            f"the query took longer than {limits.seconds:g} s and was stopped;"
+            " narrow it, or run it with arena sql"
+        ) from error
     finally:
         SLOTS.release()
-    if done.returncode != 0:
+    if process.returncode != 0:
         raise StoreError(
-            "the query broke off, most likely for want of memory; narrow it, or run it with arena sql"
+            "the query broke off, most likely because it ran out of memory;"
+            " narrow it, or run it with arena sql"
         )
-    found = pickle.loads(done.stdout)
-    if isinstance(found, str):
-        raise StoreError(found)
-    assert isinstance(found, QueryResult | bytes)
-    return found
+    output = pickle.loads(process.stdout)
+    if isinstance(output, str):
+        raise StoreError(output)
+    assert isinstance(output, QueryResult | bytes)
+    return output
 
 
 def main() -> None:
-    """The process: one query, its result or what is wrong with it."""
+    """Run the process: read one query, write its result or its error."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     path, sql, kind, limits = pickle.loads(sys.stdin.buffer.read())
     if limits.seconds is not None:
-        # Where nobody is left to kill us.
+        # The last resort, in case the parent has died and nobody is left to kill this process.
         signal.alarm(int(limits.seconds + 2 * GRACE_S))
     with suppress(ValueError, OSError):  # not every system has this limit
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES_MB * MB, ADDRESSES_MB * MB))
 
     def run(con: duckdb.DuckDBPyConnection) -> QueryResult | bytes:
-        """A result of the kind that is asked for."""
         if not kind:
             return answer(con, sql, (), limits)
         with limit_file_size(FILE_MB):
             return file_bytes(con, sql, kind, limits)
 
     try:
-        written = pickle.dumps(with_views(path, sql, run))
+        output = pickle.dumps(with_views(path, sql, run))
     except ArenaError as error:
-        told = str(error)
-        if kind and "File too large" in told:
-            told = f"the file would be larger than {FILE_MB} MB; narrow the query, or write it with arena sql --output"
-        written = pickle.dumps(told)
+        message = str(error)
+        if kind and "File too large" in message:
+            message = (
+                f"the file would be larger than {FILE_MB} MB;"
+                " narrow the query, or write it with arena sql --output"
+            )
+        output = pickle.dumps(message)
     except RecursionError:
-        written = pickle.dumps("the values of this result are nested too deeply to be shown")
-    sys.stdout.buffer.write(written)
+        output = pickle.dumps("the values of this result are nested too deeply to be shown")
+    sys.stdout.buffer.write(output)
     sys.stdout.buffer.flush()
 
 
 @contextmanager
-def limit_file_size(most_mb: int) -> Iterator[None]:
-    """No file grows larger than this within the block."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_mb * MB, before[1]))
+def limit_file_size(max_mb: int) -> Iterator[None]:
+    """Let no file grow larger than this within the block."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_mb * MB, hard))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What pages are made with: the store they read, where their links lead, and whether private words stand in them."""
+"""The parts that every page uses: the store, its links, and whether it may show private words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,16 +14,19 @@ from urllib.parse import quote, urlencode
 import duckdb
 
 from arena.errors import StudyError
-from arena.store.database import is_open, journals, open_live
+from arena.store.database import journals, open_live
+from arena.store.locks import is_locked
 from arena.store.saved_queries import saved_folder
 
+# A row as DuckDB returns it, by column name.
 Row = dict[str, Any]
 Ask = Callable[..., list[Row]]
 Query = Mapping[str, str]
+# (kind, name, sorted query) of a linked page.
 Target = tuple[str, str, tuple[tuple[str, str], ...]]
 PLAIN = re.compile(r"[a-z0-9_-]{1,80}")
 PER_PAGE = 50
-# What of a query names a page rather than what is asked of it.
+# Query keys that belong to a page's name; the other keys filter or page its contents.
 PAGE_KEYS = ("figure", "seat", "step")
 
 
@@ -31,10 +34,11 @@ PAGE_KEYS = ("figure", "seat", "step")
 class Site:
     """A store as pages.
 
-    `root` stands before every link: "/" for a server, "" or "../" for files.  `static`: links lead to files, and what only a server can do
-    (filters, SQL, other pages of a list) is left out.  `private`: whether thoughts and ratings that were private may be shown at all.
-    `only`: the studies that are shown, all where it is empty.  For publishing, `linked` takes what links lead to, as (kind, name, query), and
-    `held` is asked in the place of a connection of each page's own.
+    `root` precedes every link: "/" for a server, "" or "../" for files.  `static`: links lead to
+    files, and features that need a server (filters, SQL, later pages of a list) are left out.
+    `private`: whether private thoughts and ratings may be shown at all.  `only`: the studies to
+    show, all if it is empty.  Publishing sets `link_targets`, which collects the target of every
+    link, and `shared_ask`, which replaces a connection for each page.
     """
 
     db: Path
@@ -46,18 +50,23 @@ class Site:
     shared_ask: Ask | None = field(default=None, compare=False)
 
     def link(self, kind: str, name: str = "", query: Mapping[str, object] | None = None) -> str:
-        """The address of a page; `query` values that are None or empty are left out."""
-        asked = {key: str(value) for key, value in (query or {}).items() if value not in (None, "")}
+        """Return the address of a page; `query` values that are None or empty are left out."""
+        present = {
+            key: str(value) for key, value in (query or {}).items() if value not in (None, "")
+        }
         if self.link_targets is not None:
-            self.link_targets.add((kind, name, tuple(sorted(asked.items()))))
+            self.link_targets.add((kind, name, tuple(sorted(present.items()))))
         if self.static:
-            return self.root + file_name(kind, name, asked)
+            return self.root + file_name(kind, name, present)
         address = self.root + quote(f"{kind}/{name}" if name else kind, safe="/")
-        return f"{address}?{urlencode(asked)}" if asked else address
+        return f"{address}?{urlencode(present)}" if present else address
 
     @contextmanager
     def store(self, views: Collection[str]) -> Iterator[Ask]:
-        """`ask(sql, parameters) -> rows` on one moment of the store, running studies included; `views` are those that are asked for."""
+        """Yield `ask(sql, parameters) -> rows` on one snapshot of the store.
+
+        The snapshot includes running studies.  `views` are the views that the queries read.
+        """
         if self.shared_ask is not None:
             yield self.shared_ask
             return
@@ -66,19 +75,16 @@ class Site:
 
 
 def make_ask(con: duckdb.DuckDBPyConnection) -> Ask:
-    """The function `ask` of a connection."""
+    """Return the function `ask` of a connection."""
 
     def ask(sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
-        """All rows of one query, by column name; of named parameters those count that the query names."""
+        """Return all rows of one query; named parameters that the SQL does not use are ignored."""
         if isinstance(parameters, Mapping):
-            cursor = con.execute(
-                sql,
-                {
-                    name: value
-                    for name, value in parameters.items()
-                    if re.search(rf"\${name}\b", sql)
-                },
-            )
+            # DuckDB refuses a parameter that the statement does not name.
+            used = {
+                name: value for name, value in parameters.items() if re.search(rf"\${name}\b", sql)
+            }
+            cursor = con.execute(sql, used)
         else:
             cursor = con.execute(sql, list(parameters))
         names = [column[0] for column in cursor.description or ()]
@@ -88,29 +94,54 @@ def make_ask(con: duckdb.DuckDBPyConnection) -> Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class PageContent:
+    """The values that a template reads; each page adds its own fields."""
+
+    def by_name(self) -> dict[str, object]:
+        """Return the values by field name, which is their name in the template."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorContent(PageContent):
+    """The sentence of an error page."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """A page that can be rendered: its template, its title, and what stands in it.  `live`: it changes while a run goes on."""
+    """A page to render: its template, title and content.
+
+    `live`: the page changes while a run goes on.  `left_out` counts the numbers that are withheld
+    because too few private ratings stand behind them.
+    """
 
     template: str
     title: str
-    content: Mapping[str, Any] = field(default_factory=dict)
+    content: PageContent
     live: bool = False
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Bytes to be sent as they are; `download`: the name under which a browser keeps them, a plain file name."""
+    """Bytes to send unchanged; `download` is the file name that a browser saves them under."""
 
     content: bytes
     media_type: str
     download: str = ""
 
 
-def file_name(kind: str, name: str, query: Mapping[str, str]) -> str:
-    """The file of a page in a published folder: kind/name.html, with what else was asked for behind the name.
+PageFunction = Callable[[Site, str, Query], Page | Document]
 
-    Names that are no plain words end in a hash, and a point stands in none, so that no two pages share a file, on systems too that do not
-    tell small letters from capitals.  Pictures and texts lie in a folder with the pages of that kind: figure.svg is figure/....svg.
+
+def file_name(kind: str, name: str, query: Mapping[str, str]) -> str:
+    """Return the file of a page in a published folder: kind/name.html, with the query in the name.
+
+    A name that is not plain ends in a hash, and no name contains a dot, so no two pages share a
+    file, even on systems that ignore case.  Pictures and texts lie in the folder of the pages of
+    that kind: figure.svg is figure/....svg.
     """
     if kind == "static":
         return f"static/{name}"
@@ -126,7 +157,7 @@ def file_name(kind: str, name: str, query: Mapping[str, str]) -> str:
 
 
 def plain_name(name: str) -> str:
-    """The name where it can be a file's on any system, else its plain letters and a hash of all of it."""
+    """Return the name if any file system takes it, else its plain letters and a hash of it."""
     if PLAIN.fullmatch(name):
         return name
     letters = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60].strip("_")
@@ -134,23 +165,24 @@ def plain_name(name: str) -> str:
 
 
 def store_fingerprint(db: Path) -> str:
-    """A word that changes whenever the store does, journals of running studies and saved queries included."""
+    """Return a hash that changes with the store, its open journals and its saved queries."""
+    # Sizes and times are enough: every writer appends or replaces a file.
     state = [
-        db.stat() if db.exists() else None,
-        *(file.stat() for file in (*journals(db), *saved_folder(db).glob("*.sql"))),
+        file.stat() if file.exists() else None
+        for file in (db, *journals(db), *saved_folder(db).glob("*.sql"))
     ]
     return hashlib.sha256(
-        repr([(one.st_mtime_ns, one.st_size) if one else None for one in state]).encode()
+        repr([(stat.st_mtime_ns, stat.st_size) if stat else None for stat in state]).encode()
     ).hexdigest()[:16]
 
 
 def has_open_run(db: Path) -> bool:
-    """Whether a living run writes into the store, so that pages of what is unfinished may change."""
-    return any(is_open(journal) for journal in journals(db))
+    """Return whether a living run writes into the store, so that open pages may change."""
+    return any(is_locked(journal) for journal in journals(db))
 
 
 def page_number(query: Query) -> int:
-    """The page of a list that is asked for, from 1.  Raises StudyError where it is no such number."""
+    """Return the page of a list in the query, from 1.  Raises StudyError for anything else."""
     text = query.get("page", "1")
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise StudyError(f"page must be a number from 1, found {text!r}")

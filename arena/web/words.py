@@ -1,4 +1,4 @@
-"""How values are written on pages.  Text of models is hostile: it is escaped, cut where it is endless, and what would steer is shown."""
+"""Write values as HTML: text of models is escaped, cut, and shown with its hidden characters."""
 
 from __future__ import annotations
 
@@ -13,34 +13,36 @@ from markupsafe import Markup, escape
 from arena.web.site import Page, Site
 
 LONGEST = 40_000
-# What almost every text holds beside what can be printed.
-PLAIN_BREAKS = {ord(c): None for c in "\n\t"}
+# Almost every text consists of printable characters and these.
+PLAIN_BREAKS = {ord(char): None for char in "\n\t"}
 NONE = Markup('<span class="none">–</span>')
 
 
-def is_plain(c: str) -> bool:
-    """Whether a character only shows itself: what can be printed, ends of lines, tabs, and spaces of any width."""
-    return c.isprintable() or c in "\n\t" or unicodedata.category(c) == "Zs"
+def is_plain(char: str) -> bool:
+    """Return whether a character only shows itself: printable, a line end, a tab or any space."""
+    return char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs"
 
 
 def safe_html(text: object, longest: int = LONGEST) -> Markup:
-    """Text as HTML that only shows it: controls, escapes and marks of writing direction stand as their code points."""
+    """Return text as HTML; controls and marks of writing direction appear as code points."""
     if text is None:
         return NONE
     whole = str(text)
+    # The fast path: one pass in C decides for nearly all texts.
     if len(whole) <= longest and whole.translate(PLAIN_BREAKS).isprintable():
         return escape(whole)
     pieces: list[str] = []
     plain: list[str] = []
-    for c in whole[:longest]:
-        if is_plain(c):
-            plain.append(c)
-        else:
-            pieces += [
-                escape("".join(plain)),
-                Markup(f'<span class="control" title="a control character">U+{ord(c):04X}</span>'),
-            ]
-            plain = []
+    for char in whole[:longest]:
+        if is_plain(char):
+            plain.append(char)
+            continue
+        code_point = f"U+{ord(char):04X}"
+        pieces.append(escape("".join(plain)))
+        pieces.append(
+            Markup(f'<span class="control" title="a control character">{code_point}</span>')
+        )
+        plain = []
     pieces.append(escape("".join(plain)))
     if len(whole) > longest:
         pieces.append(
@@ -50,7 +52,7 @@ def safe_html(text: object, longest: int = LONGEST) -> Markup:
 
 
 def brief(text: object, longest: int = 100) -> Markup:
-    """The beginning of a text, on one line, for lists whose links lead to the whole."""
+    """Return the beginning of a text on one line, for lists whose links lead to the whole."""
     if text is None:
         return NONE
     line = " ".join(str(text)[: 4 * longest].split())
@@ -58,24 +60,24 @@ def brief(text: object, longest: int = 100) -> Markup:
 
 
 def percent(value: float | None, digits: int = 0) -> Markup | str:
-    """A share or confidence in [0, 1] as percent; a dash where there is none."""
+    """Return a share or confidence in [0, 1] as percent; a dash for None and nan."""
     return NONE if value is None or math.isnan(value) else f"{100 * value:.{digits}f}%"
 
 
 def number(value: float | None, digits: int = 0) -> Markup | str:
-    """A number with separators; a dash where there is none."""
+    """Return a number with thousands separators; a dash for None."""
     return NONE if value is None else f"{value:,.{digits}f}"
 
 
 def dollars(value: float | None) -> Markup | str:
-    """Dollars; a dash where the cost is unknown, which is not zero."""
+    """Return an amount of dollars; a dash for an unknown cost, which is not zero."""
     if value is None:
         return Markup('<span class="none" title="unknown, not zero">–</span>')
     return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
 
 
 def seconds(value: float | None) -> Markup | str:
-    """Seconds, short ones in milliseconds."""
+    """Return seconds, or milliseconds below one second; a dash for None."""
     if value is None:
         return NONE
     return f"{1000 * value:.0f} ms" if value < 1 else f"{value:,.1f} s"
@@ -83,7 +85,7 @@ def seconds(value: float | None) -> Markup | str:
 
 @functools.cache
 def environment() -> Environment:
-    """The templates, with everything escaped that is not marked as safe, and an error for a name that is not there."""
+    """Return the templates; all values are escaped, and an unknown name is an error."""
     env = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
@@ -103,8 +105,16 @@ def environment() -> Environment:
 
 
 def render(site: Site, page: Page, *, trusted: bool = False, running: bool = False) -> str:
-    """A page as HTML; `trusted`: whether its reader may change something, `running`: whether a run was writing when it was made."""
+    """Return a page as HTML.
+
+    `trusted`: whether its reader may change something; `running`: whether a run was writing when
+    the page was made.
+    """
     template = environment().get_template(page.template)
     return template.render(
-        site=site, title=page.title, trusted=trusted, live=page.live and running, **page.content
+        site=site,
+        title=page.title,
+        trusted=trusted,
+        live=page.live and running,
+        **page.content.by_name(),
     )

@@ -1,11 +1,10 @@
-"""The kinds of addresses: (kind, address, function).  A function takes the site, the name in the address, and the query in it.
+"""The addresses of the viewer: (kind, address, function).
 
+A function takes the site, the name in the address and the query, and returns a page or a document.
 PAGES are HTML, FILES are pictures and downloads.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from arena.web.pages.call import call, text
 from arena.web.pages.compare import compare
@@ -14,10 +13,8 @@ from arena.web.pages.sql import chart_svg, make_download, sql
 from arena.web.pages.studies import studies
 from arena.web.pages.study import study
 from arena.web.pages.transcript import transcript
-from arena.web.site import Document, Page, Query, Site
+from arena.web.site import PageFunction
 
-PageFunction = Callable[[Site, str, Query], Page]
-FileFunction = Callable[[Site, str, Query], Document]
 PAGES: tuple[tuple[str, str, PageFunction], ...] = (
     ("", "/", studies),
     ("study", "/study/{name:path}", study),
@@ -28,7 +25,7 @@ PAGES: tuple[tuple[str, str, PageFunction], ...] = (
     ("sql", "/sql", sql),
     ("compare", "/compare", compare),
 )
-FILES: tuple[tuple[str, str, FileFunction], ...] = (
+FILES: tuple[tuple[str, str, PageFunction], ...] = (
     ("figure.svg", "/figure.svg/{name:path}", picture_svg),
     ("figure.png", "/figure.png/{name:path}", picture_png),
     ("text", "/text/{name:path}", text),

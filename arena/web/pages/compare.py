@@ -1,33 +1,54 @@
-"""Two studies side by side: what changed from the first to the second, in paired tests, and each pair of plays with links to both.
+"""Two studies side by side: paired tests of what changed, and each pair of plays with links.
 
-The comparison is `analysis/reports/comparison.py`'s, as `arena compare` prints it; here it stands with the pairs behind it, all or those that differ.
+The comparison is that of `analysis/reports/comparison.py`, as `arena compare` prints it; the page
+adds the pairs behind it, all or those that differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from arena.errors import StudyError
-from arena.web.site import PER_PAGE, Page, Query, Row, Site, page_number, store_fingerprint
+from arena.web.site import (
+    PER_PAGE,
+    Page,
+    PageContent,
+    Query,
+    Row,
+    Site,
+    page_number,
+    store_fingerprint,
+)
 
 if TYPE_CHECKING:
-    from analysis.reports.comparison import Pair
+    from analysis.reports.comparison import (
+        AnswerComparison,
+        Comparison,
+        DebateComparison,
+        MeanDifference,
+    )
+    from analysis.reports.play_pairs import Pair
 
 WAYS = {
     "models": "same subject and same models in the seats",
     "subject": "same subject, whatever the models",
 }
+TEXTS = "select subject, text from subjects where list_contains(?, subject)"
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonLine:
-    """One line of the summary: what is compared, both values and the difference with its interval, of how many, and p; shares in [0, 1]."""
+    """One line of the summary: both values, their difference with its interval, and p.
 
-    what: str
+    Values are shares in [0, 1]; None if undefined.
+    """
+
+    name: str
     a: float | None
     b: float | None
     difference: float | None
@@ -38,142 +59,164 @@ class ComparisonLine:
     test: str
 
 
+@dataclass(frozen=True, slots=True)
+class CompareContent(PageContent):
+    """The contents of the page; `comparison` is None before two studies are chosen.
+
+    `lines` are the summary by kind, debates or answers; `page_query` is the query that links to
+    this page keep; `texts` are the subjects' by id.
+    """
+
+    studies: Sequence[Row]
+    a: str
+    b: str
+    by: str
+    only: bool
+    ways: Mapping[str, str]
+    complaint: str = ""
+    comparison: Comparison | None = None
+    lines: Mapping[str, Sequence[ComparisonLine]] | None = None
+    rows: Sequence[Pair] = ()
+    total: int = 0
+    page: int = 1
+    pages: int = 0
+    differing: int = 0
+    every: int = 0
+    texts: Mapping[str, str | None] | None = None
+    page_query: Mapping[str, str | None] | None = None
+
+
 def compare(site: Site, name: str, query: Query) -> Page:
-    """The page; without two studies only the form, and a comparison that cannot be made says why above it."""
-    page, a, b, by = (
-        page_number(query),
-        query.get("a", ""),
-        query.get("b", ""),
-        query.get("by") or "models",
-    )
-    only = query.get("only") == "differences"
+    """Return the page: the form alone without two studies, else with the comparison.
+
+    A comparison that cannot be made puts its error above the form.
+    """
+    page, a, b = page_number(query), query.get("a", ""), query.get("b", "")
+    by, only = query.get("by") or "models", query.get("only") == "differences"
     with site.store(("studies",)) as ask:
         studies = ask("select study, simulated from studies order by study")
-        content: dict[str, Any] = {
-            "studies": studies,
-            "a": a,
-            "b": b,
-            "by": by,
-            "only": only,
-            "ways": WAYS,
-            "found": None,
-            "complaint": "",
-        }
+    form = CompareContent(studies, a, b, by, only, WAYS)
     if not (a and b):
-        return Page("compare.html", "Compare", content)
+        return Page("compare.html", "Compare", form)
     try:
         if by not in WAYS:
             raise StudyError(f"by must be one of {', '.join(WAYS)}; found {by[:80]!r}")
-        found, every = cached_comparison(site.db, store_fingerprint(site.db), a, b, by)
+        comparison, every = cached_comparison(site.db, store_fingerprint(site.db), a, b, by)
     except StudyError as error:
-        return Page("compare.html", "Compare", content | {"complaint": str(error)})
+        return Page("compare.html", "Compare", replace(form, complaint=str(error)))
     listed = [pair for pair in every if pair.differs] if only else every
     rows = listed[PER_PAGE * (page - 1) : PER_PAGE * page]
     with site.store(()) as ask:
-        texts = ask(
-            "select subject, text from subjects where list_contains(?, subject)",
-            [sorted({pair.subject for pair in rows})],
-        )
-    content |= {
-        "found": found,
-        "lines": {
-            kind: summary_lines(found[kind]) for kind in ("debates", "answers") if found[kind]
-        },
-        "rows": rows,
-    }
-    content |= {
-        "total": len(listed),
-        "page": page,
-        "pages": -(-len(listed) // PER_PAGE),
-        "differing": sum(pair.differs for pair in every),
-    }
-    content |= {"texts": {row["subject"]: row["text"] for row in texts}, "every": len(every)}
-    content |= {"asked": {"a": a, "b": b, "by": by, "only": "differences" if only else None}}
+        texts = ask(TEXTS, [sorted({pair.subject for pair in rows})])
+    content = replace(
+        form,
+        comparison=comparison,
+        lines=summary_lines(comparison),
+        rows=rows,
+        total=len(listed),
+        page=page,
+        pages=-(-len(listed) // PER_PAGE),
+        differing=sum(pair.differs for pair in every),
+        every=len(every),
+        texts={row["subject"]: row["text"] for row in texts},
+        page_query={"a": a, "b": b, "by": by, "only": "differences" if only else None},
+    )
     return Page("compare.html", f"{a} and {b}", content)
 
 
 @lru_cache(maxsize=8)
 def cached_comparison(
-    db: Path, moment: str, a: str, b: str, by: str
-) -> tuple[Mapping[str, Any], list[Pair]]:
-    """The comparison and its pairs, kept for as long as the store is the same: it takes seconds.  Raises StudyError as `compare` does."""
-    from analysis.reports.comparison import compare, pairs
+    db: Path, fingerprint: str, a: str, b: str, by: str
+) -> tuple[Comparison, list[Pair]]:
+    """Return the comparison and its pairs, cached while the store is the same: it takes seconds.
 
-    way = "subject" if by == "subject" else "models"
-    return compare(db, a, b, by=way), pairs(db, a, b, by=way)
+    Raises StudyError as `read_both` does.
+    """
+    from analysis.reports.comparison import compare_studies, read_both
+    from analysis.reports.play_pairs import pair_plays
+
+    both = read_both(db, a, b)
+    match_by: Literal["models", "subject"] = "subject" if by == "subject" else "models"
+    return compare_studies(both, match_by), pair_plays(both, match_by)
 
 
-def summary_lines(found: Mapping[str, Any]) -> list[ComparisonLine]:
-    """The lines of a comparison of debates or of answers."""
-    return debate_lines(found) if "phases" in found else answer_lines(found)
+def summary_lines(comparison: Comparison) -> dict[str, list[ComparisonLine]]:
+    """Return the lines of the summary by kind, debates or answers, of those that both have."""
+    lines = {}
+    if comparison.debates:
+        lines["debates"] = debate_lines(comparison.debates)
+    if comparison.answers:
+        lines["answers"] = answer_lines(comparison.answers)
+    return lines
 
 
-def debate_lines(found: Mapping[str, Any]) -> list[ComparisonLine]:
-    """Confidence by phase, its rise, and debates in which both sides are sure."""
-    lines = [mean_line(f"confidence, {row['phase']}", row, "pairs") for row in found["phases"]]
-    if rise := found["rise"]:
-        lines.append(
-            mean_line(f"rise of confidence, {rise['from']} to {rise['to']}", rise, "pairs")
+def debate_lines(comparison: DebateComparison) -> list[ComparisonLine]:
+    """Return confidence by phase, its rise, and debates in which both sides are sure."""
+    lines = [
+        mean_line(f"confidence, {row.phase}", row.change, "pairs") for row in comparison.phases
+    ]
+    if rise := comparison.rise:
+        name = f"rise of confidence, {rise.start} to {rise.end}"
+        lines.append(mean_line(name, rise.change, "pairs"))
+    if both := comparison.both:
+        share_a, share_b = (
+            count / total if total else None
+            for count, total in zip(both.above_75, both.debates, strict=True)
         )
-    if both := found["both"]:
-        shares = [
-            count / of if of else None
-            for count, of in zip(both["above_75"], both["debates"], strict=True)
-        ]
-        of = f"{both['pairs']} pairs; {both['only_a']} only in A, {both['only_b']} only in B"
-        words = f"both sides above 75%, {both['phase']}"
         lines.append(
             ComparisonLine(
-                words,
-                *shares,
-                both["mean"],
-                both["ci_low"],
-                both["ci_high"],
-                of,
-                both["p_exact"],
+                f"both sides above 75%, {both.phase}",
+                share_a,
+                share_b,
+                defined(both.change.mean),
+                defined(both.change.ci_low),
+                defined(both.change.ci_high),
+                f"{both.pairs} pairs; {both.only_a} only in A, {both.only_b} only in B",
+                defined(both.p_exact),
                 "McNemar, exact",
             )
         )
     return lines
 
 
-def answer_lines(found: Mapping[str, Any]) -> list[ComparisonLine]:
-    """Right answers and stated confidence, of all and by arm."""
+def answer_lines(comparison: AnswerComparison) -> list[ComparisonLine]:
+    """Return right answers and stated confidence, of all and by arm."""
     lines = []
-    for row in (found, *found["arms"]):
-        arm = f", {row['arm']}" if row["arm"] else ""
-        p, test = (
-            (row["p_holm"], "exact, Holm over arms") if row["arm"] else (row["p_exact"], "exact")
-        )
-        of = f"{row['questions']} questions; {row['better']} better, {row['worse']} worse"
+    for row in (comparison.whole, *comparison.arms):
+        arm = f", {row.arm}" if row.arm else ""
         lines.append(
             ComparisonLine(
                 f"right answers{arm}",
-                row["a"],
-                row["b"],
-                row["mean"],
-                row["ci_low"],
-                row["ci_high"],
-                of,
-                p,
-                test,
+                defined(row.a),
+                defined(row.b),
+                defined(row.change.mean),
+                defined(row.change.ci_low),
+                defined(row.change.ci_high),
+                f"{row.questions} questions; {row.better} better, {row.worse} worse",
+                defined(row.p_holm if row.arm else row.p_exact),
+                "exact, Holm over arms" if row.arm else "exact",
             )
         )
-        if row["confidence"]["n"]:
-            lines.append(mean_line(f"stated confidence{arm}", row["confidence"], "questions"))
+        if row.confidence.n:
+            lines.append(mean_line(f"stated confidence{arm}", row.confidence, "questions"))
     return lines
 
 
-def mean_line(what: str, row: Row, of: str) -> ComparisonLine:
-    """A line of means that are compared with pairs or questions as clusters."""
+def mean_line(name: str, change: MeanDifference, clusters: str) -> ComparisonLine:
+    """Return a line of two means; `clusters` says what the clusters of their test are."""
     return ComparisonLine(
-        what,
-        row["a"],
-        row["b"],
-        row["mean"],
-        row["ci_low"],
-        row["ci_high"],
-        f"{row['n']} in {row['clusters']} {of}",
-        row["p"],
+        name,
+        defined(change.a),
+        defined(change.b),
+        defined(change.mean),
+        defined(change.ci_low),
+        defined(change.ci_high),
+        f"{change.n} in {change.clusters} {clusters}",
+        defined(change.p),
         "Student's t",
     )
+
+
+def defined(value: float | None) -> float | None:
+    """Return a number, or None for nan."""
+    return None if value is None or isnan(value) else value

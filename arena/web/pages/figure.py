@@ -1,27 +1,32 @@
-"""One finding as a picture: large, with the numbers behind it, its SQL, and files to take away; and the picture itself, for every page."""
+"""One finding as a large chart with its numbers, SQL and files; and the chart alone, as a file."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup, escape
+
 from arena.errors import StudyError
 from arena.text import printable
-from arena.web.site import Document, Page, Query, Site, store_fingerprint
+from arena.web.site import Document, Page, PageContent, Query, Site, store_fingerprint
 
 if TYPE_CHECKING:
-    from analysis.figures.registry import Figure
+    from analysis.figures.figure import Figure
 
 FILTERS = ("arm", "model", "subject", "phase", "outcome")
 
 
 @dataclass(frozen=True, slots=True)
 class FigureEntry:
-    """A figure that studies of some kind have: its name in analysis/figures/registry.py, whether it needs a jury's verdicts, and whether its marks are
-    ratings of single debaters."""
+    """A figure of analysis/figures/registry.py for studies of some kinds.
+
+    `judged`: it needs a jury's verdicts; `single_ratings`: its marks are ratings of one debater.
+    """
 
     name: str
     title: str
@@ -42,50 +47,57 @@ FIGURES = (
     FigureEntry("answer_reliability", "Confidence against accuracy", ("questions",)),
     FigureEntry("missing", "What is missing", ("debates", "questions")),
 )
-EMPTY_SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 360 300" font-family="sans-serif" font-size="13" fill="#565d66">{}</svg>"""
+NAMES = tuple(entry.name for entry in FIGURES)
+EMPTY_SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 360 300" font-family="sans-serif"'
+    ' font-size="13" fill="#565d66">{}</svg>'
+)
 
 
-NAMES = tuple(picture.name for picture in FIGURES)
+@dataclass(frozen=True, slots=True)
+class FigureContent(PageContent):
+    """The contents of a figure's page; `chosen` are the filters that are set."""
+
+    study: str
+    figure: Figure
+    drawing: Markup
+    chosen: Mapping[str, str]
 
 
 def figures_for(kind: str, judged: bool, private: bool = True) -> list[FigureEntry]:
-    """The figures of a study of this kind; those of single ratings only where what is private may be shown."""
-    fitting = (
-        picture for picture in FIGURES if kind in picture.kinds and (judged or not picture.judged)
-    )
-    return [picture for picture in fitting if private or not picture.single_ratings]
+    """Return the figures of a study of this kind; single ratings need `private`."""
+    return [
+        entry
+        for entry in FIGURES
+        if kind in entry.kinds
+        and (judged or not entry.judged)
+        and (private or not entry.single_ratings)
+    ]
 
 
 def filters(query: Query) -> dict[str, str | None]:
-    """What of a study is asked for, by the names of analysis.figures.Where; None: everything."""
-    return {what: query.get(what) or None for what in FILTERS}
+    """Return the filters of a query, by the fields of DebateFilter; None is no filter."""
+    return {name: query.get(name) or None for name in FILTERS}
 
 
 def figure(site: Site, name: str, query: Query) -> Page:
-    """The page of a figure.  Raises StudyError where the study or the figure is unknown, or the study has nothing to show in it."""
-    from markupsafe import Markup
+    """Return the page of a figure.
 
+    Raises StudyError if the study or the figure is unknown, or there is nothing to draw.
+    """
     from analysis.figures.registry import svg
 
-    found = find_figure(site, name, query, links=True)
-    # The picture is ours: drawn from numbers and names, which the renderer escapes; points link to debates by addresses that we build.
-    # Hundreds of them would stand in the way of the keyboard, which has the list of debates.
-    picture = Markup(svg(found.chart).replace("<a ", '<a tabindex="-1" '))
-    chosen = {what: value for what, value in filters(query).items() if value}
-    content = {
-        "study": name,
-        "figure": found,
-        "picture": picture,
-        "chosen": chosen,
-        "left_out": found.left_out,
-    }
-    return Page("figure.html", found.title, content)
+    drawn = find_figure(site, name, query, links=True)
+    # Safe as HTML: the renderer escapes names, and links of points are addresses that we build.
+    # Hundreds of links would block the keyboard, which can use the list of debates instead.
+    drawing = Markup(svg(drawn.chart).replace("<a ", '<a tabindex="-1" '))
+    chosen = {key: value for key, value in filters(query).items() if value}
+    content = FigureContent(name, drawn, drawing, chosen)
+    return Page("figure.html", drawn.title, content, left_out=drawn.left_out)
 
 
 def picture_svg(site: Site, name: str, query: Query) -> Document:
-    """The figure as SVG, or the sentence that says why there is nothing to draw."""
-    from markupsafe import Markup, escape
-
+    """Return the figure as SVG; if there is nothing to draw, an SVG that says why."""
     from analysis.figures.registry import svg
 
     try:
@@ -103,24 +115,22 @@ def picture_svg(site: Site, name: str, query: Query) -> Document:
 
 
 def picture_png(site: Site, name: str, query: Query) -> Document:
-    """The figure as PNG, at the resolution of print."""
+    """Return the figure as PNG, in a resolution for print."""
     from analysis.figures.registry import png, svg
 
-    found = find_figure(site, name, query, links=False)
-    return Document(png(svg(found.chart)), "image/png", f"{found.name}.png")
+    drawn = find_figure(site, name, query, links=False)
+    return Document(png(svg(drawn.chart)), "image/png", f"{drawn.name}.png")
 
 
 def find_figure(site: Site, name: str, query: Query, *, links: bool) -> Figure:
-    """The figure that the query asks for, of the study of that name; with `links`, its points lead to debates, where a server answers."""
-    asked = tuple(
-        sorted((what, value) for what, value in filters(query).items() if value is not None)
-    )
+    """Return the figure in the query of a study; with `links`, points lead to a server's pages."""
+    where = tuple(sorted((key, value) for key, value in filters(query).items() if value))
     return cached_figure(
         site.db,
         store_fingerprint(site.db),
         name,
         query.get("figure", ""),
-        asked,
+        where,
         links and not site.static,
         site.private,
     )
@@ -129,14 +139,17 @@ def find_figure(site: Site, name: str, query: Query, *, links: bool) -> Figure:
 @lru_cache(maxsize=4)
 def cached_figure(
     db: Path,
-    moment: str,
+    fingerprint: str,
     study: str,
     name: str,
     where: tuple[tuple[str, str], ...],
     links: bool,
     singles: bool,
 ) -> Figure:
-    """A figure for one state of the store, kept for its page, its picture and its files, which are asked for one after another."""
+    """Return a figure for one state of the store.
+
+    It is cached, since its page, its chart and its files are requested one after another.
+    """
     from analysis.figures.registry import DebateFilter, figure
 
     return figure(

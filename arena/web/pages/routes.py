@@ -1,7 +1,8 @@
-"""Routes as a picture: who was shown whose summary, block by block.  Numbers in, points out.
+"""Draw routes: which path was shown whose summary, block by block.  Numbers in, points out.
 
-Columns are paths, rows are blocks; a curve leads from the sender's summary down to the receiver, and the more alike the two summaries, the
-wider and darker it is.  Under each receiver stand its senders with the similarity.  Left out: bundling of curves, which hides who is who.
+Columns are paths, rows are blocks.  A curve leads from the sender's summary down to the receiver;
+the more similar the two summaries are, the wider and darker it is.  Under each receiver its senders
+are listed with the similarity.  Curves are not bundled, which would hide who sends to whom.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 COLUMN, LEFT, TOP, LINE = 64, 74, 22, 14
-# The height of a band, and how wide and dark its curves are at most: of many curves each is thinner, so that one can be followed.
-FEW_CURVES, MANY_CURVES = (96, 5.0, 0.95), (220, 2.2, 0.6)
+# (height of a band, greatest width and opacity of its curves): many curves are thinner and have
+# more room, so that a single one can be followed.
+FEW_CURVES = (96, 5.0, 0.95)
+MANY_CURVES = (220, 2.2, 0.6)
 MAX_FEW_CURVES = 64
 MOST_CURVES = 600
 MOST_WORDS = 4
@@ -19,7 +22,10 @@ MOST_WORDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A summary that was shown: after which block, to which path, of which, in which place, how alike (None: not compared), by what router."""
+    """A summary of `peer` that was shown to `path` after `block`.
+
+    `similarity` compares the summaries of both; None if they were not compared.
+    """
 
     block: int
     path: int
@@ -31,7 +37,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A route as an SVG path, with its width and darkness; `dashed` where the summaries were not compared."""
+    """A route as an SVG path; `dashed` if the summaries were not compared."""
 
     d: str
     width: float
@@ -42,7 +48,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A path in the row below a block: where it stands, the curves that lead to it, and its senders in words."""
+    """A path below a block: its position, the curves to it, and its senders as (y, text)."""
 
     path: int
     x: float
@@ -52,7 +58,7 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """One block: the rows of senders and of receivers (y), who stands there, and how many routes were not drawn."""
+    """One block: the y of senders and receivers, and how many routes are not drawn."""
 
     block: int
     top: float
@@ -64,7 +70,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class RouteDiagram:
-    """Routes as a picture of this size: a column for each path, a band for each block."""
+    """A picture of routes: a column for each path, a band for each block."""
 
     width: float
     height: float
@@ -73,9 +79,10 @@ class RouteDiagram:
 
 
 def draw_routes(routes: Sequence[Route]) -> RouteDiagram | None:
-    """The picture of these routes; None where there are none.
+    """Return the picture of these routes; None without routes.
 
-    Of a block with more than 600 routes those of the first ranks are drawn, and the band says how many are left out.
+    Of a block with more than MOST_CURVES routes the first ranks are drawn, and the band counts the
+    rest.
     """
     if not routes:
         return None
@@ -89,16 +96,13 @@ def draw_routes(routes: Sequence[Route]) -> RouteDiagram | None:
             key=lambda route: (route.rank, route.path),
         )
         bands.append(band(block, own, x, y))
-        y = (
-            bands[-1].bottom
-            + LINE * max((len(receiver.words) for receiver in bands[-1].receivers), default=0)
-            + 44
-        )
+        lines = max((len(receiver.words) for receiver in bands[-1].receivers), default=0)
+        y = bands[-1].bottom + LINE * lines + 44
     return RouteDiagram(LEFT + COLUMN * len(paths) + 8, y - 20, tuple(x.items()), tuple(bands))
 
 
 def band(block: int, routes: Sequence[Route], x: dict[int, float], top: float) -> Band:
-    """One block, its senders at `top`; `routes` stand by rank."""
+    """Return one block with its senders at y `top`; `routes` are sorted by rank."""
     drawn = routes[:MOST_CURVES]
     style = FEW_CURVES if len(drawn) <= MAX_FEW_CURVES else MANY_CURVES
     bottom = top + style[0]
@@ -113,36 +117,28 @@ def band(block: int, routes: Sequence[Route], x: dict[int, float], top: float) -
         if len(shown) > MOST_WORDS:
             words = (*words[:-1], (words[-1][0], f"… {len(shown) - MOST_WORDS + 1} more"))
         receivers.append(Receiver(path, x[path], curves, words))
-    return Band(
-        block,
-        top,
-        bottom,
-        tuple((path, x[path]) for path in x),
-        tuple(receivers),
-        len(routes) - len(drawn),
-    )
+    left_out = len(routes) - len(drawn)
+    return Band(block, top, bottom, tuple(x.items()), tuple(receivers), left_out)
 
 
 def curve(route: Route, x: dict[int, float], top: float, style: tuple[int, float, float]) -> Curve:
-    """One route from the sender's summary to the receiver; `style` as in FEW and MANY."""
+    """Return one route as a curve; `style` is FEW_CURVES or MANY_CURVES."""
     height, widest, darkest = style
     start, end = x[route.peer], x[route.path]
-    d = f"M{start:g} {top + 10:g}C{start:g} {top + 0.65 * height:g} {end:g} {top + 0.35 * height:g} {end:g} {top + height - 11:g}"
+    # A cubic Bezier curve that leaves and arrives vertically.
+    d = (
+        f"M{start:g} {top + 10:g}C{start:g} {top + 0.65 * height:g}"
+        f" {end:g} {top + 0.35 * height:g} {end:g} {top + height - 11:g}"
+    )
     words = f"path {route.peer} to path {route.path}"
     if route.similarity is None:
         return Curve(d, 1.4, darkest, True, words)
     alike = min(max(route.similarity, 0.0), 1.0)
-    return Curve(
-        d,
-        round(0.2 * widest + 0.8 * widest * alike, 1),
-        round(darkest * (0.35 + 0.65 * alike), 2),
-        False,
-        f"{words}: {route.similarity:.2f}",
-    )
+    width = round(0.2 * widest + 0.8 * widest * alike, 1)
+    opacity = round(darkest * (0.35 + 0.65 * alike), 2)
+    return Curve(d, width, opacity, False, f"{words}: {route.similarity:.2f}")
 
 
 def senders_words(route: Route) -> str:
-    """A sender as it stands under its receiver."""
-    return (
-        f"{route.peer}: {route.similarity:.2f}" if route.similarity is not None else f"{route.peer}"
-    )
+    """Return the label of a sender under its receiver."""
+    return str(route.peer) if route.similarity is None else f"{route.peer}: {route.similarity:.2f}"

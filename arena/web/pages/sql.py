@@ -1,48 +1,74 @@
-"""SQL over the store: a box, the result as a table and as a chart, files to take away, what there is to ask about, and queries to start from.
+"""SQL over the store: a box, the result as a table, chart and files, the schema, and examples.
 
-Whoever can make a browser open an address could make it run a query here.  So a query can only read the store (`arena/store/query.py`), takes
-a bounded time and memory in a process of its own (`arena/web/query_worker.py`), and one that another site has led to is put into the box and waits
-there until its reader runs it.
+Anyone who can make a browser open an address can run a query here.  So a query can only read the
+store (`arena/store/query.py`), and runs with bounded time and memory in a process of its own
+(`arena/web/query_worker.py`).  A query that another site has linked to is put into the box and
+waits until the reader runs it.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from arena.errors import ArenaError, StoreError, StudyError
 from arena.store.migrations import quote_sql
 from arena.store.query import QueryLimits, QueryResult
-from arena.store.saved_queries import read_saved_queries
+from arena.store.saved_queries import SavedQuery, read_saved_queries
 from arena.store.schema import TABLES
 from arena.store.views.registry import ALL_VIEWS, CANNED, signature
 from arena.text import finite
-from arena.web.charts import MARKS, choose, draw_chart
+from arena.web.charts import MARKS, ChartSpec, choose, draw_chart
 from arena.web.query_worker import BusyError, query_file, query_table
-from arena.web.site import Ask, Document, Page, Query, Row, Site, page_number, store_fingerprint
+from arena.web.site import (
+    Ask,
+    Document,
+    Page,
+    PageContent,
+    PageFunction,
+    Query,
+    Site,
+    page_number,
+    store_fingerprint,
+)
 
 ROWS = 100
 PAGE_LIMITS = QueryLimits(seconds=10, rows=10_000, memory_mb=256, cells_mb=16)
 DOWNLOAD_LIMITS = QueryLimits(seconds=10, rows=100_000, memory_mb=512)
 LONGEST_QUERY = 30_000
-CUT, MIN_CELL_CHARS, PAGE_CHARS = 200, 2_000, 1_000_000
+# A cell longer than CUT is folded; long cells share PAGE_CHARS, each has at least MIN_CELL_CHARS.
+CUT = 200
+MIN_CELL_CHARS = 2_000
+PAGE_CHARS = 1_000_000
 FROM_ELSEWHERE = "elsewhere"
 MEDIA = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/json",
     "parquet": "application/vnd.apache.parquet",
 }
-START = "select study, arm, phase, round(mean, 3) as mean, n, missing from confidence_by_round order by study, arm, round"
+START = (
+    "select study, arm, phase, round(mean, 3) as mean, n, missing"
+    " from confidence_by_round order by study, arm, round"
+)
+COLUMNS = """
+    select table_name, column_name, data_type, comment from duckdb_columns()
+    where database_name = 'store' order by column_index
+"""
+EXAMPLE = """
+    select episode, seat, step,
+           (select model from seats s where s.episode = t.episode limit 1) as model
+    from turns t limit 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedResult:
-    """A result, and the seconds that it took to come by."""
+    """A result, and the seconds that it took."""
 
     table: QueryResult
     seconds: float
@@ -50,139 +76,181 @@ class TimedResult:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value as it stands in a table: its text, whether it is a number, and how much of it the page may hold (None: NULL)."""
+    """A value in a table: its text (None: NULL), and how many characters the page may hold."""
 
     text: str | None
     number: bool
     max_chars: int
 
 
+@dataclass(frozen=True, slots=True)
+class ColumnInfo:
+    """A column of a table or view, or a parameter of a macro."""
+
+    name: str
+    type: str
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """A table, view or macro (`kind`) with its columns, or its parameters."""
+
+    name: str
+    kind: str
+    comment: str
+    columns: Sequence[ColumnInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class SqlContent(PageContent):
+    """The contents of the SQL page.
+
+    `held`: another site has linked to the query, and it was not run.  `complaint` is (a sentence,
+    DuckDB's lines).  `view_query` are the parts of the query that links to this page keep.  `loud`:
+    the result holds simulated studies; `unmarked`: it may, and does not say which rows do.
+    """
+
+    text: str
+    start: str
+    held: bool
+    complaint: tuple[str, str]
+    result: TimedResult | None
+    rows: Sequence[Sequence[Cell]]
+    page: int
+    pages: int
+    view_query: Mapping[str, str]
+    chart: ChartSpec | None
+    marks: tuple[str, ...]
+    kinds: tuple[str, ...]
+    limits: QueryLimits
+    tables: Sequence[TableInfo]
+    saved: Mapping[str, SavedQuery]
+    cut: int
+    canned: Sequence[tuple[str, str]]
+    longest: int
+    just_saved: str
+    cells_mb: int | None
+    simulated: Sequence[str]
+    loud: bool
+    unmarked: bool
+
+
 def sql(site: Site, name: str, query: Query) -> Page:
-    """The page; a query that cannot be run says why above the box, since a mistyped one is no missing page."""
+    """Return the page; the error of a wrong query stands above the box."""
     text, page = query.get("q", "").strip(), page_number(query)
     held = query.get("from") == FROM_ELSEWHERE and bool(text)
-    result, chosen, complaint = None, None, ""
+    result, chart, complaint = None, None, ""
     try:
         if text and not held:
             result = run(site, text)
-            chosen = choose(result.table, query)
+            chart = choose(result.table, query)
     except BusyError:
-        raise  # what is true of this moment alone is no page to be kept
+        raise  # as an error page, which is not cached: another try may succeed
     except ArenaError as error:
         complaint = str(error)
     with site.store(("studies",)) as ask:
-        studies = {
-            row["study"]: bool(row["simulated"])
-            for row in ask("select study, simulated from studies order by study")
-        }
-        described, mine = schema(ask), read_saved_queries(site.db)
+        studies = simulated_by_study(ask)
+        tables = schema(ask)
         examples = example_arguments(ask)
-    rows = cells(result.table.rows[ROWS * (page - 1) : ROWS * page]) if result else []
-    asked = {key: value for key, value in query.items() if key in ("q", "chart", "x", "y")}
-    content: dict[str, Any] = {
-        "text": text,
-        "start": START,
-        "held": held,
-        "complaint": split_error(complaint),
-        "result": result,
-        "rows": rows,
-    }
-    content |= {
-        "page": page,
-        "pages": -(-len(result.table) // ROWS) if result else 0,
-        "first": ROWS * (page - 1),
-        "asked": asked,
-    }
-    content |= {
-        "chosen": chosen,
-        "marks": MARKS,
-        "kinds": tuple(MEDIA),
-        "limits": DOWNLOAD_LIMITS,
-        "tables": described,
-        "saved": mine,
-        "cut": CUT,
-    }
-    content |= {
-        "canned": canned_queries(examples),
-        "query_of": starting_query,
-        "longest": LONGEST_QUERY,
-        "just_saved": query.get("saved", ""),
-    }
-    content |= {
-        "cells_mb": PAGE_LIMITS.cells_mb,
-        "simulated": [study for study, simulated in studies.items() if simulated],
-    }
-    content |= {
-        "loud": result is not None and has_simulated(result.table, studies),
-        "unsaid": result is not None and hides_simulated(result.table, studies),
-    }
+    table = result.table if result else None
+    content = SqlContent(
+        text=text,
+        start=START,
+        held=held,
+        complaint=split_error(complaint),
+        result=result,
+        rows=cells(table.rows[ROWS * (page - 1) : ROWS * page]) if table else [],
+        page=page,
+        pages=-(-len(table) // ROWS) if table else 0,
+        view_query={key: query[key] for key in ("q", "chart", "x", "y") if key in query},
+        chart=chart,
+        marks=MARKS,
+        kinds=tuple(MEDIA),
+        limits=DOWNLOAD_LIMITS,
+        tables=tables,
+        saved=read_saved_queries(site.db),
+        cut=CUT,
+        canned=canned_queries(examples),
+        longest=LONGEST_QUERY,
+        just_saved=query.get("saved", ""),
+        cells_mb=PAGE_LIMITS.cells_mb,
+        simulated=[study for study, simulated in studies.items() if simulated],
+        loud=table is not None and has_simulated(table, studies),
+        unmarked=table is not None and hides_simulated(table, studies),
+    )
     return Page("sql.html", "SQL", content)
 
 
+def simulated_by_study(ask: Ask) -> dict[str, bool]:
+    """Return whether each study is simulated, by name."""
+    rows = ask("select study, simulated from studies order by study")
+    return {row["study"]: bool(row["simulated"]) for row in rows}
+
+
 def run(site: Site, text: str) -> TimedResult:
-    """The result of a query, kept for as long as the store is the same, so that its pages and its chart are of one run."""
+    """Return the result of a query, cached while the store is the same.
+
+    So its pages and its chart are of one run.
+    """
     return cached_result(site.db, store_fingerprint(site.db), text)
 
 
-@lru_cache(maxsize=2)
-def cached_result(db: Path, moment: str, text: str) -> TimedResult:
-    """What `run` keeps: few, of at most SHOWN.cells_mb each.  Raises StoreError where the query is too long, wrong, or meets a limit."""
+@lru_cache(maxsize=2)  # a result may take PAGE_LIMITS.cells_mb
+def cached_result(db: Path, fingerprint: str, text: str) -> TimedResult:
+    """Run a query.  Raises StoreError if it is too long, wrong, or meets a limit."""
     if len(text) > LONGEST_QUERY:
         raise StoreError(
-            f"a query of {len(text):,} characters is too long for this page ({LONGEST_QUERY:,}); run it with arena sql"
+            f"a query of {len(text):,} characters is too long for this page ({LONGEST_QUERY:,});"
+            " run it with arena sql"
         )
     began = time.perf_counter()
     return TimedResult(query_table(db, text, PAGE_LIMITS), time.perf_counter() - began)
 
 
 def chart_svg(site: Site, name: str, query: Query) -> Document:
-    """The chart of a result as SVG.  Raises StudyError where there is none to draw."""
+    """Return the chart of a result as SVG.  Raises StudyError if nothing can be drawn."""
     refuse_cross_site(query)
-    result = run(site, query.get("q", "").strip())
-    chosen = choose(result.table, query)
-    if chosen is None:
+    table = run(site, query.get("q", "").strip()).table
+    spec = choose(table, query)
+    if spec is None:
         raise StudyError(
-            "there is nothing to draw: a chart takes a column of numbers, and another column to put them along"
+            "there is nothing to draw: a chart needs a column of numbers and another column for x"
         )
     with site.store(("studies",)) as ask:
-        studies = ask("select study, simulated from studies")
-    simulated = {row["study"]: bool(row["simulated"]) for row in studies}
-    said = (
-        "some studies of this store are SIMULATED"
-        if hides_simulated(result.table, simulated)
-        else ""
-    )
-    return Document(
-        draw_chart(result.table, chosen, has_simulated(result.table, simulated), said).encode(),
-        "image/svg+xml",
-    )
+        studies = simulated_by_study(ask)
+    hidden = hides_simulated(table, studies)
+    note = "some studies of this store are SIMULATED" if hidden else ""
+    drawing = draw_chart(table, spec, has_simulated(table, studies), note)
+    return Document(drawing.encode(), "image/svg+xml")
 
 
-def make_download(kind: str) -> Callable[[Site, str, Query], Document]:
-    """The function that gives a result as a file of this kind."""
+def make_download(kind: str) -> PageFunction:
+    """Return the function that answers with a result as a file of this kind."""
+    return partial(download, kind)
 
-    def document(site: Site, name: str, query: Query) -> Document:
-        """The result as a file.  Raises StoreError where the query is wrong or meets a limit."""
-        refuse_cross_site(query)
-        return Document(
-            query_file(site.db, query.get("q", "").strip(), kind, DOWNLOAD_LIMITS),
-            MEDIA[kind],
-            f"result.{kind}",
-        )
 
-    return document
+def download(kind: str, site: Site, name: str, query: Query) -> Document:
+    """Return a result as a file.  Raises StoreError if the query is wrong or meets a limit."""
+    refuse_cross_site(query)
+    content = query_file(site.db, query.get("q", "").strip(), kind, DOWNLOAD_LIMITS)
+    return Document(content, MEDIA[kind], f"result.{kind}")
 
 
 def refuse_cross_site(query: Query) -> None:
-    """Raise StudyError where another site has led here: a file cannot ask first."""
+    """Raise StudyError if another site has linked here: a file cannot ask the reader first."""
     if query.get("from") == FROM_ELSEWHERE:
         raise StudyError(
-            "another site has led here, and a query of others is not run unseen; open the page SQL, look at it, and run it there"
+            "another site has linked here, and its query is not run unseen;"
+            " open the page SQL, read the query, and run it there"
         )
 
 
 def has_simulated(table: QueryResult, studies: Mapping[str, bool]) -> bool:
-    """Whether simulated studies stand in a result, as far as can be told: there are no others, or it names one in the column study."""
+    """Return whether a result holds simulated studies, as far as it can be known.
+
+    It does if all studies are simulated, or if it names one in the column study.
+    """
     if not any(studies.values()) or "study" not in table.columns:
         return bool(studies) and all(studies.values())
     place = table.columns.index("study")
@@ -190,7 +258,7 @@ def has_simulated(table: QueryResult, studies: Mapping[str, bool]) -> bool:
 
 
 def hides_simulated(table: QueryResult, studies: Mapping[str, bool]) -> bool:
-    """Whether some studies are simulated, and a result does not say in a column study which of its rows are of those."""
+    """Return whether only some studies are simulated, and the result does not name its studies."""
     if not any(studies.values()) or all(studies.values()):
         return False
     if "study" not in table.columns:
@@ -200,27 +268,27 @@ def hides_simulated(table: QueryResult, studies: Mapping[str, bool]) -> bool:
 
 
 def split_error(complaint: str) -> tuple[str, str]:
-    """An error as (a sentence, DuckDB's lines with the place that it means)."""
+    """Split an error into (a sentence, DuckDB's lines that point at the place)."""
     first, _, rest = complaint.partition("\n")
     return first, rest.strip("\n")
 
 
 def cells(rows: Sequence[Sequence[Any]]) -> list[list[Cell]]:
-    """Values as they stand in the table; long ones share what a page may hold."""
-    made = [
+    """Return values as cells of a table; long ones share the room of the page."""
+    texts = [[cell_text(value) for value in row] for row in rows]
+    long = sum(text is not None and len(text) > CUT for row in texts for text in row)
+    max_chars = max(MIN_CELL_CHARS, PAGE_CHARS // max(long, 1))
+    return [
         [
-            (cell_text(value), isinstance(value, int | float) and not isinstance(value, bool))
-            for value in row
+            Cell(text, isinstance(value, int | float) and not isinstance(value, bool), max_chars)
+            for text, value in zip(texts_of_row, row, strict=True)
         ]
-        for row in rows
+        for texts_of_row, row in zip(texts, rows, strict=True)
     ]
-    long = sum(text is not None and len(text) > CUT for row in made for text, _ in row)
-    whole = max(MIN_CELL_CHARS, PAGE_CHARS // max(long, 1))
-    return [[Cell(text, number, whole) for text, number in row] for row in made]
 
 
 def cell_text(value: Any) -> str | None:
-    """One value as text; None for NULL."""
+    """Return one value as text; None for NULL."""
     match value:
         case None:
             return None
@@ -234,71 +302,52 @@ def cell_text(value: Any) -> str | None:
             return str(value)
 
 
-def schema(ask: Ask) -> list[Row]:
-    """Every table, view and macro: name, kind, comment, and columns with type and comment."""
-    columns: dict[str, list[Row]] = {}
-    for row in ask(
-        "select table_name, column_name, data_type, comment from duckdb_columns() where database_name = 'store' order by column_index"
-    ):
-        columns.setdefault(row["table_name"], []).append(row)
+def schema(ask: Ask) -> list[TableInfo]:
+    """Return every table, view and macro, in this order."""
+    columns: dict[str, list[ColumnInfo]] = {}
+    for row in ask(COLUMNS):
+        column = ColumnInfo(row["column_name"], row["data_type"], row["comment"])
+        columns.setdefault(row["table_name"], []).append(column)
     tables = [
-        {
-            "name": name,
-            "kind": "table",
-            "comment": TABLES[name].comment,
-            "columns": columns.get(name, []),
-        }
-        for name in TABLES
+        TableInfo(name, "table", table.comment, columns.get(name, []))
+        for name, table in TABLES.items()
     ]
     views = [
-        {"name": name, "kind": "view", "comment": view.comment, "columns": columns.get(name, [])}
+        TableInfo(name, "view", view.comment, columns.get(name, []))
         for name, view in ALL_VIEWS.items()
         if not view.parameters
     ]
     macros = [
-        {
-            "name": signature(name, view),
-            "kind": "macro",
-            "comment": view.comment,
-            "columns": parameters(view.parameters),
-        }
+        TableInfo(
+            signature(name, view),
+            "macro",
+            view.comment,
+            [ColumnInfo(item, "parameter", text) for item, text in view.parameters.items()],
+        )
         for name, view in ALL_VIEWS.items()
         if view.parameters
     ]
     return tables + views + macros
 
 
-def parameters(named: dict[str, str]) -> list[Row]:
-    """The parameters of a macro in the place of columns."""
-    return [
-        {"column_name": name, "data_type": "parameter", "comment": comment}
-        for name, comment in named.items()
-    ]
-
-
 def example_arguments(ask: Ask) -> dict[str, str]:
-    """Arguments with which macros give something in this store, as SQL, by the parameter's name."""
-    found = ask(
-        "select episode, seat, step, (select model from seats s where s.episode = t.episode limit 1) as model from turns t limit 1"
-    )
-    row = found[0] if found else {"episode": "", "seat": "", "step": 0, "model": ""}
-    text = {"id": row["episode"], "reader": row["seat"], "words_of_model": row["model"] or ""}
-    return {name: quote_sql(value) for name, value in text.items()} | {
+    """Return arguments of macros, as SQL by parameter, that give rows in this store."""
+    row = next(iter(ask(EXAMPLE)), None) or {"episode": "", "seat": "", "step": 0, "model": ""}
+    words = {"id": row["episode"], "reader": row["seat"], "words_of_model": row["model"] or ""}
+    return {name: quote_sql(str(value)) for name, value in words.items()} | {
         "reader_step": str(row["step"])
     }
 
 
-def canned_queries(examples: dict[str, str]) -> list[tuple[str, str]]:
-    """(question, SQL) of every canned query."""
+def canned_queries(examples: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return (question, SQL) of every canned query."""
     return [
         (canned.question, starting_query(name, canned.view.parameters, examples))
         for name, canned in CANNED.items()
     ]
 
 
-def starting_query(
-    name: str, parameters: dict[str, str] | None = None, examples: dict[str, str] | None = None
-) -> str:
-    """The shortest query of a table, view or macro."""
-    given = ", ".join((examples or {}).get(parameter, "''") for parameter in parameters or ())
-    return f"from {name}({given})" if parameters else f"from {name}"
+def starting_query(name: str, parameters: Mapping[str, str], examples: Mapping[str, str]) -> str:
+    """Return the shortest query of a view or macro."""
+    arguments = ", ".join(examples.get(parameter, "''") for parameter in parameters)
+    return f"from {name}({arguments})" if parameters else f"from {name}"

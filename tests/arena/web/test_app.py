@@ -6,7 +6,7 @@ from pathlib import Path
 
 from arena.errors import StoreError
 from arena.web.app import page_cache
-from arena.web.site import Page, Query, Site
+from arena.web.site import ErrorContent, Page, Query, Site
 
 
 def test_an_error_that_passes_is_not_kept_and_a_page_is(tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ def test_an_error_that_passes_is_not_kept_and_a_page_is(tmp_path: Path) -> None:
         calls.append(name)
         if len(calls) == 1:
             raise StoreError("the store is held by another process")
-        return Page("error.html", "There", {"words": "there it is"})
+        return Page("error.html", "There", ErrorContent("there it is"))
 
     kept = page_cache(Site(tmp_path / "a.duckdb"))
     assert [kept(page, "", (), False, "one moment")[0] for _ in range(3)] == [503, 200, 200]

@@ -110,9 +110,9 @@ def test_a_call_without_a_reply_has_a_page_with_its_error(planted: Path) -> None
     assert "What it answered" not in text
 
 
-def test_an_import_says_that_its_prompts_were_not_published(published: Path) -> None:
-    row = stored(published, "seat = 'proposition'")
-    assert "not published" in made(published, row["episode"], row["seat"], row["step"])
+def test_an_import_says_that_its_prompts_were_not_published(published_store: Path) -> None:
+    row = stored(published_store, "seat = 'proposition'")
+    assert "not published" in made(published_store, row["episode"], row["seat"], row["step"])
 
 
 def test_nothing_private_stands_on_a_public_page_of_any_turn(planted: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from analysis.reports.comparison import pairs
+from analysis.reports.play_pairs import pairs
 from arena.cli.main import main
 from arena.web.pages import PAGES
 from arena.web.site import Site

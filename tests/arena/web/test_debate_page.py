@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -140,19 +141,14 @@ def test_each_turn_leads_to_its_call_and_each_verdict_to_its_judging(
     assert page.url == url
 
 
-@pytest.mark.parametrize("name", ["tournament", "published"])
+@pytest.mark.parametrize("name", ["tournament", "published_store"])
 def test_outcomes_are_those_of_the_view(name: str, request: pytest.FixtureRequest) -> None:
     db: Path = request.getfixturevalue(name)
     expected = query(db, "from outcomes order by debate limit 60").dicts()
     with Site(db).store(()) as ask:
         for row in expected:
-            found = outcome(readings_of(ask(JUDGINGS, {"episode": row["debate"]})))
-            assert (found.majority, found.confidence_sum, found.missing) == (
-                row["majority"],
-                row["confidence_sum"],
-                row["missing"],
-            )
-            assert list(found.votes.values()) == [row["votes_proposition"], row["votes_opposition"]]
+            readings = readings_of(ask(JUDGINGS, {"episode": row["debate"]}))
+            assert asdict(outcome(ask, row["study"], row["debate"], readings)) == pytest.approx(row)
     assert expected
 
 
@@ -210,7 +206,7 @@ def test_missing_ratings_are_gaps_with_their_reason(tmp_path: Path) -> None:
             )
         )
     page = transcript(Site(db := write_store(tmp_path / "a.duckdb", rows)), "e", {})
-    line = confidence_chart(page.content["transcript"]).lines[0]
+    line = confidence_chart(page.content.transcript).lines[0]
     assert [point.label for point in line.points] == ["60%", "90%"]
     assert line.strokes == ()
     assert "speech 1: no rating (two different numbers)" in page_html(db, "e")
@@ -299,11 +295,11 @@ def test_hostile_words_run_nothing_and_are_not_cut_silently(
 
 
 def test_it_can_be_read_without_javascript_on_a_phone(
-    browser: Browser, serve: Callable[[Path], RunningViewer], published: Path
+    browser: Browser, serve: Callable[[Path], RunningViewer], published_store: Path
 ) -> None:
     context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
     tab = context.new_page()
-    tab.goto(f"{serve(published).url}/debate/{a_debate(published)}")
+    tab.goto(f"{serve(published_store).url}/debate/{a_debate(published_store)}")
     first, second = (tab.get_by_role("article").nth(n) for n in (0, 1))
     expect(second.get_by_role("heading")).to_contain_text("Opposition")
     above, below = first.bounding_box(), second.bounding_box()
@@ -317,18 +313,18 @@ def test_it_can_be_read_without_javascript_on_a_phone(
 
 
 def test_no_page_is_wider_than_a_phone(
-    page: Page, serve: Callable[[Path], RunningViewer], hostile: Path, published: Path
+    page: Page, serve: Callable[[Path], RunningViewer], hostile: Path, published_store: Path
 ) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
-    for db, name in ((hostile, "hostile"), (published, a_debate(published))):
+    for db, name in ((hostile, "hostile"), (published_store, a_debate(published_store))):
         page.goto(f"{serve(db).url}/debate/{name}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_lines_of_a_speech_are_of_a_length_that_can_be_read(
-    page: Page, serve: Callable[[Path], RunningViewer], published: Path
+    page: Page, serve: Callable[[Path], RunningViewer], published_store: Path
 ) -> None:
-    page.goto(f"{serve(published).url}/debate/{a_debate(published)}")
+    page.goto(f"{serve(published_store).url}/debate/{a_debate(published_store)}")
     width = page.locator(".turn > .speech").first.evaluate(
         "one => { one.textContent = 'The house believes that words should fit the eye of whoever reads them. '.repeat(20);"
         " return one.textContent.length / (one.clientHeight / parseFloat(getComputedStyle(one).lineHeight)); }"

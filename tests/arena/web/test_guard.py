@@ -379,8 +379,8 @@ def test_a_query_that_takes_too_much_is_stopped(
     page = dict((kind, make) for kind, _, make in arena.web.pages.PAGES)["sql"](
         Site(store), "", {"q": query}
     )
-    assert words in page.content["complaint"][0]
-    assert page.content["result"] is None
+    assert words in page.content.complaint[0]
+    assert page.content.result is None
 
 
 def test_the_database_was_only_read(

@@ -159,7 +159,7 @@ def test_what_was_gone_on_from_is_not_repeated(peers: Path) -> None:
     first = query(
         peers, "select public from turns where episode = ? and seat = 'path0' and step = 0", [name]
     ).rows[0][0]
-    cells = transcript(Site(peers), name, {}).content["transcript"].cells
+    cells = transcript(Site(peers), name, {}).content.transcript.cells
     said = [one for key, cell in cells.items() if key[1] == "path0" for one in cell]
     assert said[0].speech.head == first.rstrip()
     assert all(not one.speech.head.startswith(first) for one in said[1:])
@@ -176,7 +176,7 @@ def test_rows_stand_in_the_order_of_play(tmp_path: Path) -> None:
             for seat in ("path0", "path1")
         ]
     content = transcript(Site(write_store(tmp_path / "a.duckdb", rows)), "e", {}).content
-    assert content["transcript"].rows == ((0, "think"), (0, "summary"), (1, "think"), (0, "answer"))
+    assert content.transcript.rows == ((0, "think"), (0, "summary"), (1, "think"), (0, "answer"))
 
 
 def test_lanes_are_counted_as_people_count(tmp_path: Path) -> None:
@@ -185,14 +185,8 @@ def test_lanes_are_counted_as_people_count(tmp_path: Path) -> None:
         *(turn("e", f"path{n}", 0) for n in (10, 2, 1)),
         turn("e", "judge of all", 0, phase="last", round=1),
     ]
-    assert transcript(Site(write_store(tmp_path / "a.duckdb", rows)), "e", {}).content[
-        "transcript"
-    ].lanes == (
-        "path1",
-        "path2",
-        "path10",
-        "judge of all",
-    )
+    content = transcript(Site(write_store(tmp_path / "a.duckdb", rows)), "e", {}).content
+    assert content.transcript.lanes == ("path1", "path2", "path10", "judge of all")
 
 
 def test_answers_that_cannot_be_read_say_why_and_are_not_wrong(tmp_path: Path) -> None:
