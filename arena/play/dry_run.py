@@ -1,8 +1,9 @@
-"""What a study will take, before a model is asked: the protocol itself, played with stand-ins for the models.
+"""Estimate the cost of a study before a model is asked: play it with stand-ins for the models.
 
-A stand-in answers every request with a reply of an assumed length, in the form that the debates of this project ask for; what a protocol
-cannot read out of it is taken as it is and not asked again.  So calls are counted exactly as long as a protocol does not decide by what is
-said.  Tokens are four characters each.  Not in it: retries, re-asks, and what is served from a cache.
+A stand-in answers every request with a reply of an assumed length, in the form that the debates of
+this project ask for.  Anything that a protocol cannot read in it is taken as it is and not asked
+again.  So the count of calls is exact unless a protocol decides by the words of the replies.  A
+token is taken as four characters.  Retries, re-asks and replies from a cache are not included.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from arena.calls.ledger import RunContext
 from arena.calls.prices import cost_usd, price_of, worst_case_usd
 from arena.calls.rate_limits import RateLimiter
 from arena.errors import error_kind
-from arena.play.episode import Episode, Reader, read_as_public
+from arena.play.episode import Episode
 from arena.play.prompt import Prompt
+from arena.play.reading import Reader, read_as_public
 from arena.store.replay import StudyState
 from arena.studies.study import Play
 from arena.types import (
@@ -34,6 +36,7 @@ from arena.types import (
     Turn,
 )
 
+# The assumed length of a reply.
 REPLY_TOKENS = 500
 CHARACTERS_A_TOKEN = 4
 MOST_TURNS = 2000
@@ -41,7 +44,7 @@ LONGEST_S = 20.0
 
 
 class NoJournal:
-    """Takes the lines of a play that is none, and keeps nothing."""
+    """A journal that keeps nothing."""
 
     def append(self, *lines: bytes) -> None:
         """Forget the lines."""
@@ -49,12 +52,12 @@ class NoJournal:
     append_later = append
 
     async def wait_until_durable(self) -> None:
-        """There is nothing to wait for."""
+        """Return at once."""
 
 
 @dataclass
 class StandIn(BaseModel):
-    """In the place of a model: answers by itself, and counts what the model would have been asked."""
+    """A model that takes another's place: it answers by itself, and counts the other's calls."""
 
     model: Model
     reply_tokens: int
@@ -72,14 +75,15 @@ class StandIn(BaseModel):
 
     @property
     def name(self) -> str:
-        """The model's, so that requests and ids are the same."""
+        """Return the name of the other model, so that requests and ids are the same."""
         return self.model.name
 
     async def __call__(self, request: Request) -> Reply:
-        """Answer, and count."""
+        """Answer and count."""
         self.calls += 1
         tokens_out = min(self.reply_tokens, request.sampling.max_tokens or self.reply_tokens)
-        # Whoever has a limit is taken to reach it: protocols that go on with a thought would otherwise end with the first.
+        # A reply with a limit is assumed to reach it: protocols that continue a cut thought would
+        # otherwise end with the first.
         finish = "stop" if request.sampling.max_tokens is None else "length"
         reply = Reply(
             stand_in_text(tokens_out),
@@ -89,20 +93,17 @@ class StandIn(BaseModel):
         )
         self.tokens_in += reply.tokens_in or 0
         self.tokens_out += tokens_out
-        self.usd.append(
-            0.0
-            if self.model.simulated and self.price is None
-            else self.price and cost_usd(self.price, reply)
-        )
-        self.usd_if_longest.append(
-            0.0
-            if self.model.simulated and self.price is None
-            else self.price and worst_case_usd(self.price, request)
-        )
+        if self.price is None:
+            free = 0.0 if self.model.simulated else None
+            self.usd.append(free)
+            self.usd_if_longest.append(free)
+        else:
+            self.usd.append(cost_usd(self.price, reply))
+            self.usd_if_longest.append(worst_case_usd(self.price, request))
         return reply
 
     def extrapolate(self, scale: float) -> ModelEstimate:
-        """What was counted, times `scale`."""
+        """Return the counts times `scale`."""
         usd, longest = sum_if_known(self.usd), sum_if_known(self.usd_if_longest)
         return ModelEstimate(
             self.name,
@@ -115,11 +116,14 @@ class StandIn(BaseModel):
 
 
 class EndlessProtocolError(BaseException):
-    """A protocol goes on and on; no Exception, so that one which tries again whatever happens does not catch it."""
+    """A protocol does not end.
+
+    It is no Exception, so that a protocol which retries after any failure does not catch it.
+    """
 
 
 class DryRunEpisode(Episode):
-    """An episode that takes what stand-ins say as readable, whatever the protocol's own reader thinks of it."""
+    """An episode that accepts the replies of stand-ins, whatever the protocol's reader says."""
 
     ask_count = 0
     use_stand_in: Callable[[Agent], Agent]
@@ -136,21 +140,26 @@ class DryRunEpisode(Episode):
         prefill: Prompt = (),
         sampling: Sampling | None = None,
     ) -> Turn:
-        """As an episode does, but nothing is asked again; Endless where the protocol finds no end."""
+        """Ask as an episode does, but never twice.
+
+        Raises EndlessProtocolError if the protocol finds no end.
+        """
         self.ask_count += 1
         if self.ask_count > MOST_TURNS:
             raise EndlessProtocolError(
-                f"more than {MOST_TURNS} turns in one episode: does the protocol end when the models never agree?"
+                f"more than {MOST_TURNS} turns in one episode:"
+                " does the protocol end when the models never agree?"
             )
 
         def read_leniently(text: str) -> Reading:
-            """What the reader finds, with the whole text in public where it finds no speech."""
-            found = read(text)
-            if found.reask is None:
-                return found
-            return replace(found, public=text if found.public is None else found.public, reask=None)
+            """Read a reply; the whole text is public if the reader finds no speech."""
+            reading = read(text)
+            if reading.reask is None:
+                return reading
+            public = text if reading.public is None else reading.public
+            return replace(reading, public=public, reask=None)
 
-        # Also where a protocol seats agents of its own: no model is asked here.
+        # A protocol may seat agents of its own: their models are not asked either.
         seat = Seat(seat.name, self.use_stand_in(seat.agent))
         return await super().ask(
             seat,
@@ -165,18 +174,21 @@ class DryRunEpisode(Episode):
 
 
 def stand_in_text(tokens: int) -> str:
-    """A reply of about so many tokens: a third of it private thoughts, the rest a speech, and a rating."""
-    words = tokens * CHARACTERS_A_TOKEN
-    return f"<thoughts>{'word ' * (words // 15)}</thoughts>\n<speech>{'word ' * (words * 2 // 15)}</speech>\n<rating>60</rating>"
+    """Return a reply of about so many tokens: private thoughts, a speech twice as long, a rating."""
+    # "word " has five characters: a fifteenth of all in words is a third of the length.
+    characters = tokens * CHARACTERS_A_TOKEN
+    thoughts = "word " * (characters // 15)
+    speech = "word " * (characters * 2 // 15)
+    return f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n<rating>60</rating>"
 
 
 def tokens_of(request: Request) -> int:
-    """About how many tokens the prompt has."""
+    """Return about how many tokens the prompt has."""
     return sum(len(message.content) for message in request.messages) // CHARACTERS_A_TOKEN
 
 
 def failure_reason(error: BaseException) -> str:
-    """Why a rehearsal failed, in words."""
+    """Say why a dry run failed."""
     if isinstance(error, asyncio.CancelledError):
         return f"not through after {LONGEST_S:g} s"
     return f"{error_kind(error)}: {error}"
@@ -190,27 +202,24 @@ async def estimate_cost(
     reply_tokens: int = REPLY_TOKENS,
     at_most: int = 1000,
 ) -> CostEstimate:
-    """What the episodes `todo` will take, with what is `known` of them left out; at most so many are played, and scaled up.
+    """Estimate the cost of the episodes `todo`, without the turns that are stored already.
 
-    `prices` are those given by hand.  A protocol that fails on stand-ins is counted in `failed`, and its calls are missing.
+    At most `at_most` of them are played, a random choice with a fixed seed, and scaled up.
+    `prices` are those given by hand.  An episode that fails on stand-ins is counted in `failed`,
+    and its calls are missing.
     """
-    played = list(todo) if len(todo) <= at_most else random.Random(1).sample(list(todo), at_most)
+    sample = list(todo) if len(todo) <= at_most else random.Random(1).sample(list(todo), at_most)
     stand_ins: dict[str, StandIn] = {}
 
     def with_stand_in(agent: Agent) -> Agent:
-        """The agent with a stand-in for its model."""
+        """Return the agent with a stand-in for its model."""
         model = agent.model
         if isinstance(model, StandIn):
             return agent
-        return replace(
-            agent,
-            model=stand_ins.setdefault(
-                model.name, StandIn(model, reply_tokens, price_of(model, prices))
-            ),
-        )
+        stand_in = StandIn(model, reply_tokens, price_of(model, prices))
+        return replace(agent, model=stand_ins.setdefault(model.name, stand_in))
 
-    async def rehearse(play: Play) -> None:
-        """Play one episode with stand-ins."""
+    async def play_with_stand_ins(play: Play) -> None:
         episode = DryRunEpisode(
             play.episode, run, known.memo.get(play.episode), play.sample, play.lineup
         )
@@ -220,26 +229,26 @@ async def estimate_cost(
         await episode.settle()
 
     run = RunContext("estimate", NoJournal(), RateLimiter(len(todo) + 1))
-    rehearsals = [asyncio.create_task(rehearse(play)) for play in played]
-    _, late = await asyncio.wait(rehearsals, timeout=LONGEST_S)
+    tasks = [asyncio.create_task(play_with_stand_ins(play)) for play in sample]
+    _, late = await asyncio.wait(tasks, timeout=LONGEST_S)
     for task in late:
         task.cancel()
-    # Whoever does not heed that is left behind.
-    ended, deaf = await asyncio.wait(rehearsals, timeout=1)
-    errors = [
-        asyncio.CancelledError() if task.cancelled() else task.exception()
-        for task in rehearsals
-        if task in ended
-    ]
-    errors = [error for error in errors if error is not None] + [asyncio.CancelledError()] * len(
-        deaf
-    )
-    scale = len(todo) / len(played)
+    # A task that swallows its cancellation is left behind.
+    ended, _ = await asyncio.wait(tasks, timeout=1)
+    errors: list[BaseException] = []
+    for task in tasks:
+        if task in ended and not task.cancelled():
+            error = task.exception()
+        else:
+            error = asyncio.CancelledError()
+        if error is not None:
+            errors.append(error)
+    scale = len(todo) / len(sample)
     return CostEstimate(
-        len(todo),
-        len(played),
-        tuple(stand_in.extrapolate(scale) for _, stand_in in sorted(stand_ins.items())),
-        all(agent.model.simulated for play in todo for agent in play.lineup.values()),
-        len(errors),
-        failure_reason(errors[0]) if errors else None,
+        episodes=len(todo),
+        played=len(sample),
+        models=tuple(stand_in.extrapolate(scale) for _, stand_in in sorted(stand_ins.items())),
+        simulated=all(agent.model.simulated for play in todo for agent in play.lineup.values()),
+        failed=len(errors),
+        why=failure_reason(errors[0]) if errors else None,
     )

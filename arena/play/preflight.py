@@ -1,4 +1,7 @@
-"""What must hold before the first call of a run: nothing below has started anything when it raises StudyError."""
+"""Check what must hold before the first call of a run.
+
+Every check raises StudyError, and nothing has been started when it does.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +18,24 @@ from arena.types import Agent, Place, Price, Request, Subject
 
 
 def agents_of(plays: Sequence[Play]) -> list[Agent]:
-    """The agents that sit somewhere, each once."""
+    """Return the agents that sit somewhere, each once."""
     return list({id(agent): agent for play in plays for agent in play.lineup.values()}.values())
 
 
 def check_code(all_plays: Sequence[Play], known: StudyState) -> None:
-    """Raise StudyError where a protocol's source changed under the same VERSION while some of its episodes are half played."""
+    """Raise StudyError if a protocol of half-played episodes changed under the same VERSION."""
     for play in all_plays:
-        if known.status.get(play.episode) != "open":
-            continue
-        if not is_same_code(known.code_hashes[play.episode], play.protocol):
+        half_played = known.status.get(play.episode) == "open"
+        if half_played and not is_same_code(known.code_hashes[play.episode], play.protocol):
             raise StudyError(
-                f"the source of {protocol_name(play.protocol)} changed while episodes of it are half played; restore it, raise its VERSION"
-                " (which starts new episodes), or pass --accept-code-change to continue with the new source"
+                f"the source of {protocol_name(play.protocol)} changed while episodes of it are"
+                " half played; restore it, raise its VERSION (which starts new episodes), or pass"
+                " --accept-code-change to continue with the new source"
             )
 
 
 def check_secrets(study: Study, plays: Sequence[Play]) -> None:
-    """Raise StudyError where a key stands in what would be stored of a study."""
+    """Raise StudyError if a key stands in anything that would be stored of a study."""
     texts = {study.name, *(arm.label for arm in study.arms)}
     texts |= {text for subject in study.subjects for text in texts_of(subject)}
     texts |= {
@@ -45,7 +48,7 @@ def check_secrets(study: Study, plays: Sequence[Play]) -> None:
 
 
 def texts_of(subject: Subject) -> tuple[str, ...]:
-    """All texts of a subject."""
+    """Return all texts of a subject."""
     return (
         subject.text,
         subject.source or "",
@@ -56,34 +59,42 @@ def texts_of(subject: Subject) -> tuple[str, ...]:
 
 
 def check_model_names(
-    given: Limits | Mapping[str, Price], plays: Sequence[Play], what: str
+    by_name: Limits | Mapping[str, Price], plays: Sequence[Play], what: str
 ) -> None:
-    """Raise StudyError where limits or prices are given for a name that no model of the study has."""
+    """Raise StudyError if a limit or price is for a name that no model of the study has.
+
+    `what` is "limit", which may also be for a provider, or "price".
+    """
     models = sorted({agent.model.name for agent in agents_of(plays)})
-    names = (
-        {*models, *(model.partition("/")[0] for model in models)}
-        if what == "limit"
-        else set(models)
-    )
-    for name in given:
+    names = set(models)
+    if what == "limit":
+        names |= {model.partition("/")[0] for model in models}
+    for name in by_name:
         if name not in names:
             raise StudyError(
-                f"a {what} is given for {name!r}, but the models of this study are {', '.join(models)}"
+                f"a {what} is given for {name!r},"
+                f" but the models of this study are {', '.join(models)}"
             )
 
 
 def check_prices(plays: Sequence[Play], prices: Mapping[str, Price]) -> None:
-    """Raise StudyError where a budget is set and the worst case of a call is not known: an unknown price is not zero."""
+    """Raise StudyError if the worst case of a call is unknown although a budget is set.
+
+    An unknown price is not zero.
+    """
     for agent in agents_of(plays):
         price = price_of(agent.model, prices)
         if price is None and not agent.model.simulated:
             raise StudyError(
-                f"the price of {agent.model.name} is not known, so no budget can hold; give it by hand, in dollars per million tokens of"
-                f" prompts and replies: --price {agent.model.name}=IN,OUT"
+                f"the price of {agent.model.name} is not known, so no budget can hold; give it by"
+                " hand, in dollars per million tokens of prompts and replies:"
+                f" --price {agent.model.name}=IN,OUT"
             )
-        nothing_said = Request((), agent.sampling, 0, Place("", "", 0, 0, "", 0))
-        if price is not None and worst_case_usd(price, nothing_said) is None:
+        # The length of the prompt is always known; a reply may be without bound.
+        empty = Request((), agent.sampling, 0, Place("", "", 0, 0, "", 0))
+        if price is not None and worst_case_usd(price, empty) is None:
             raise StudyError(
-                f"nothing bounds the length of a reply of {agent.model.name}, so no budget can hold; give its agent a limit,"
-                " sampling=Sampling(max_tokens=2000) (-o max_tokens=2000 with the studies of this project)"
+                f"nothing bounds the length of a reply of {agent.model.name}, so no budget can"
+                " hold; give its agent a limit, sampling=Sampling(max_tokens=2000)"
+                " (-o max_tokens=2000 with the studies of this project)"
             )

@@ -1,4 +1,8 @@
-"""One live line while a run plays: a bar on a terminal; elsewhere a plain line every few seconds, none for a run under two."""
+"""Show one live line while a run plays.
+
+It is a bar on a terminal; elsewhere a plain line every few seconds, none for runs under two
+seconds.
+"""
 
 from __future__ import annotations
 
@@ -17,54 +21,62 @@ QUIET_S = 2.0
 PLAIN_EVERY_S = 5.0
 
 
-def describe_progress(tally: RunStats, seconds: float) -> str:
-    """The tally in words: episodes done, failed and open, what waits for what, replies per second, what is in flight, unreadable, spent."""
-    ended = tally.done + tally.failed
+def describe_progress(stats: RunStats, seconds: float) -> str:
+    """Describe the state of a run in words.
+
+    Episodes done, failed and open; calls that wait; replies per second; calls in flight; unreadable
+    turns; money.
+    """
+    ended = stats.done + stats.failed
     words = [
-        f"{tally.done} done, {tally.failed} failed, {tally.planned - ended} open",
-        *waits(tally),
-        f"{tally.replies / max(seconds, 0.1):.1f} replies/s",
-        f"{tally.in_flight} in flight",
+        f"{stats.done} done, {stats.failed} failed, {stats.planned - ended} open",
+        *describe_waits(stats),
+        f"{stats.replies / max(seconds, 0.1):.1f} replies/s",
+        f"{stats.in_flight} in flight",
     ]
-    if tally.cached:
-        words.append(f"{tally.cached} from earlier studies")
-    if tally.unreadable:
-        words.append(f"{tally.unreadable} unreadable")
-    if tally.failed_calls:
-        words.append(f"{tally.failed_calls} failed calls")
-    if tally.budget:
-        words.append(f"${tally.budget.spent_usd:.2f} of ${tally.budget.limit_usd:g}")
-    elif tally.cost_usd:
-        words.append(f"${tally.cost_usd:.2f}")
+    if stats.cached:
+        words.append(f"{stats.cached} from earlier studies")
+    if stats.unreadable:
+        words.append(f"{stats.unreadable} unreadable")
+    if stats.failed_calls:
+        words.append(f"{stats.failed_calls} failed calls")
+    if stats.budget:
+        words.append(f"${stats.budget.spent_usd:.2f} of ${stats.budget.limit_usd:g}")
+    elif stats.cost_usd:
+        words.append(f"${stats.cost_usd:.2f}")
     return " · ".join(words)
 
 
-def waits(tally: RunStats) -> Iterator[str]:
-    """What waits for what: calls to be tried again, by reason and model; calls that wait for limits; for the budget."""
+def describe_waits(stats: RunStats) -> Iterator[str]:
+    """Say which calls wait: for another attempt (by error and model), for limits, for budget."""
     until: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    for why, model, at in tally.waiting.values():
-        until[why, model].append(at)
-    for (why, model), times in sorted(until.items()):
-        next_s = max(0.0, min(times) - time.monotonic())
-        yield f"{len(times)} {'call waits' if len(times) == 1 else 'calls wait'} for {why} of {model}, next in {next_s:.0f} s"
-    if tally.rate_limiter:
-        yield from tally.rate_limiter.describe()
-    if tally.budget and tally.budget.waiting:
-        yield f"{tally.budget.waiting} calls wait for room in the budget"
+    for reason, model, end in stats.waiting.values():
+        until[reason, model].append(end)
+    for (reason, model), ends in sorted(until.items()):
+        next_s = max(0.0, min(ends) - time.monotonic())
+        calls = "call waits" if len(ends) == 1 else "calls wait"
+        yield f"{len(ends)} {calls} for {reason} of {model}, next in {next_s:.0f} s"
+    if stats.rate_limiter:
+        yield from stats.rate_limiter.describe()
+    if stats.budget and stats.budget.waiting:
+        yield f"{stats.budget.waiting} calls wait for room in the budget"
 
 
-def estimate_line(tally: RunStats) -> str | None:
-    """What the run is expected to take, None where that was not estimated."""
+def estimate_line(stats: RunStats) -> str | None:
+    """Return the line about the expected cost, None for simulated models."""
     return (
         None
-        if tally.expected is None
-        else f"{tally.planned} episodes to play, expected: {describe_estimate(tally.expected)}"
+        if stats.expected is None
+        else f"{stats.planned} episodes to play, expected: {describe_estimate(stats.expected)}"
     )
 
 
 @contextmanager
 def progress(label: str, stream: TextIO | None = None) -> Iterator[Watch]:
-    """Yield the function to call with the tally; draws to `stream` (default: standard error)."""
+    """Yield the function to call with the state of a run; it draws to `stream`.
+
+    The default stream is standard error.
+    """
     out = stream or sys.stderr
     with bar(label, out) if out.isatty() else plain_lines(label, out) as watch:
         yield watch
@@ -72,7 +84,8 @@ def progress(label: str, stream: TextIO | None = None) -> Iterator[Watch]:
 
 @contextmanager
 def bar(label: str, out: TextIO) -> Iterator[Watch]:
-    """A bar that redraws itself on a terminal."""
+    """Draw a bar that redraws itself on a terminal."""
+    # Imported here: Rich takes a while to load, and scripts without a terminal do not need it.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -84,21 +97,21 @@ def bar(label: str, out: TextIO) -> Iterator[Watch]:
     )
     with Progress(
         *columns, TimeElapsedColumn(), console=Console(file=out), transient=False
-    ) as drawn:
-        task = drawn.add_task(label, total=None, words="")
-        said: list[bool] = []
+    ) as display:
+        task = display.add_task(label, total=None, words="")
+        first = True
 
-        def watch(tally: RunStats) -> None:
-            """Redraw the bar; before the first time, say what is expected."""
-            if not said and (preflight := estimate_line(tally)):
-                drawn.console.print(f"{label}: {preflight}", markup=False, highlight=False)
-            said[:] = [True]
-            seconds = time.monotonic() - began
-            drawn.update(
+        def watch(stats: RunStats) -> None:
+            """Redraw the bar; before the first time, print the expected cost."""
+            nonlocal first
+            if first and (expected := estimate_line(stats)):
+                display.console.print(f"{label}: {expected}", markup=False, highlight=False)
+            first = False
+            display.update(
                 task,
-                total=tally.planned,
-                completed=tally.done + tally.failed,
-                words=describe_progress(tally, seconds),
+                total=stats.planned,
+                completed=stats.done + stats.failed,
+                words=describe_progress(stats, time.monotonic() - began),
             )
 
         yield watch
@@ -106,19 +119,20 @@ def bar(label: str, out: TextIO) -> Iterator[Watch]:
 
 @contextmanager
 def plain_lines(label: str, out: TextIO) -> Iterator[Watch]:
-    """A plain line after two seconds and every five from then on."""
+    """Print a plain line after two seconds and every five seconds from then on."""
     began = time.monotonic()
-    due = [began + QUIET_S]
-    said: list[bool] = []
+    due = began + QUIET_S
+    first = True
 
-    def watch(tally: RunStats) -> None:
-        """Print a line when one is due; before the first, what is expected."""
+    def watch(stats: RunStats) -> None:
+        """Print a line when one is due; before the first, the expected cost."""
+        nonlocal due, first
         now = time.monotonic()
-        if not said and (preflight := estimate_line(tally)):
-            print(f"{label}: {preflight}", file=out, flush=True)
-        said[:] = [True]
-        if now >= due[0]:
-            due[0] = now + PLAIN_EVERY_S
-            print(f"{label}: {describe_progress(tally, now - began)}", file=out, flush=True)
+        if first and (expected := estimate_line(stats)):
+            print(f"{label}: {expected}", file=out, flush=True)
+        first = False
+        if now >= due:
+            due = now + PLAIN_EVERY_S
+            print(f"{label}: {describe_progress(stats, now - began)}", file=out, flush=True)
 
     yield watch

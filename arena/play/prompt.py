@@ -1,8 +1,9 @@
-"""Prompts made of text and turns: the one place where a turn becomes words, and where a leak is stopped.
+"""Build prompts from text and turns: the only place that turns a turn into words and stops leaks.
 
-A prompt is a string, a turn, `own(turn)`, `rated(turn)`, or a sequence of these.  A turn shows its public face.  `own(turn)` adds the
-private thoughts and the rating, for its author alone; `rated(turn)` adds the rating, for others only where its author was told so.
-A prefill, which the reply is to go on from, also takes `verbatim(turn)`: the reply as it was generated, for its author alone.
+A prompt is a string, a turn, `own(turn)`, `rated(turn)`, or a sequence of these.  A turn shows its
+public face.  `own(turn)` adds the private thoughts and the rating, for its author alone;
+`rated(turn)` adds the rating, for others only if the author knew of it.  A prefill, which the reply
+continues, also takes `verbatim(turn)`: the reply as it was generated, for its author alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ NO_SPEECH = "[no readable speech]"
 
 @dataclass(frozen=True, slots=True)
 class ShownTurn:
-    """A turn with the face that is shown; of a verbatim one, the characters up to `end` (None: all)."""
+    """A turn with the face to show; of a verbatim one, the characters up to `end` (None: all)."""
 
     turn: Turn
     face: Face
@@ -31,7 +32,7 @@ PIECES = (str, ShownTurn)
 
 @dataclass(frozen=True, slots=True)
 class PromptPart:
-    """A piece of a stored prompt: either text, or a turn by its key with the face that was shown."""
+    """A part of a stored prompt: text, or a turn by its key with the face that was shown."""
 
     text: str | None = None
     episode: str | None = None
@@ -42,22 +43,28 @@ class PromptPart:
 
 
 def verbatim(turn: Turn, end: int | None = None) -> ShownTurn:
-    """The raw reply, or its first `end` characters: for prefills, so that its author goes on in the middle of a thought."""
+    """Show the raw reply, or its first `end` characters.
+
+    For prefills alone, so that the author continues in the middle of a thought.
+    """
     return ShownTurn(turn, "verbatim", end)
 
 
 def own(turn: Turn) -> ShownTurn:
-    """The turn with its private thoughts and rating: for prompts of its own author."""
+    """Show the turn with its private thoughts and rating: for prompts of its own author."""
     return ShownTurn(turn, "own")
 
 
 def rated(turn: Turn) -> ShownTurn:
-    """The turn's public text with its rating: for its author, or for anybody where ratings are public."""
+    """Show the turn's public text with its rating.
+
+    For its author, and for anybody if ratings are public.
+    """
     return ShownTurn(turn, "rated")
 
 
 def render(face: Face, public: str | None, thoughts: str | None, confidence: float | None) -> str:
-    """The words that stand in a prompt for a turn; `confidence` in [0, 1] is shown out of 100."""
+    """Return the words for a turn in a prompt; `confidence` in [0, 1] is shown out of 100."""
     words = NO_SPEECH if public is None else public
     if face == "own" and thoughts:
         words += f"\n[private thoughts: {thoughts}]"
@@ -71,7 +78,10 @@ def render(face: Face, public: str | None, thoughts: str | None, confidence: flo
 
 
 def prompt_pieces(prompt: Prompt) -> list[str | ShownTurn]:
-    """The prompt as a flat list of strings and shown turns; anything else is a TypeError."""
+    """Return the prompt as a flat list of strings and shown turns.
+
+    Raises TypeError for anything else.
+    """
     flat: list[str | ShownTurn] = []
     flatten(prompt, flat)
     return flat
@@ -91,22 +101,27 @@ def flatten(prompt: Prompt, flat: list[str | ShownTurn]) -> None:
 
 
 def check_face(shown: ShownTurn, reader: str, episode: str) -> None:
-    """Raise LeakError where `reader` (a seat's name in `episode`) must not see this face."""
+    """Raise LeakError if `reader` (a seat's name in `episode`) must not see this face."""
     turn = shown.turn
     mine = turn.seat == reader and turn.episode == episode
     if shown.face in ("own", "verbatim") and not mine:
         raise LeakError(
-            f"the private face of {turn!r} was about to be shown to {reader}; show the turn itself, or own(turn) to {turn.seat} alone"
+            f"the private face of {turn!r} was about to be shown to {reader};"
+            f" show the turn itself, or own(turn) to {turn.seat} alone"
         )
     if shown.face == "rated" and not (mine or turn.rating_public):
         raise LeakError(
-            f"the rating of {turn!r} was about to be shown to {reader}, but {turn.seat} was not asked with public_rating=True"
+            f"the rating of {turn!r} was about to be shown to {reader},"
+            f" but {turn.seat} was not asked with public_rating=True"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltPrompt:
-    """A prompt as messages, where in them stand tokens of a local model, and the parts of prompt and prefill to store."""
+    """A prompt as messages for a model, and as parts for the record.
+
+    `generated_spans` marks tokens of a local model in the messages.
+    """
 
     messages: tuple[Message, ...]
     generated_spans: tuple[GeneratedSpan, ...]
@@ -115,28 +130,33 @@ class BuiltPrompt:
 
 
 def build_prompt(prompt: Prompt, seat: Seat, episode: str, prefill: Prompt = ()) -> BuiltPrompt:
-    """The messages for a seat's model: the agent's system prompt where it has one, one user message, and the prefill where there is one.
+    """Return the messages for a seat's model.
 
-    Raises LeakError where a face is not the reader's to see, TypeError for anything that is neither text nor turn.
+    These are the agent's system prompt if it has one, one user message, and the prefill if there is
+    one.  Raises LeakError if the seat must not see a face, TypeError for anything that is neither
+    text nor turn.
     """
     messages = [Message("system", seat.agent.system)] if seat.agent.system else []
-    words, parts, spoken = compose_message(prompt, seat, episode, len(messages))
-    messages.append(Message("user", words))
-    begun, prefilled, spoken_before = compose_message(
+    text, parts, spans = compose_message(prompt, seat, episode, len(messages))
+    messages.append(Message("user", text))
+    beginning, prefill_parts, prefill_spans = compose_message(
         prefill, seat, episode, len(messages), verbatim=True
     )
-    if begun:
-        messages.append(Message("assistant", begun))
-    return BuiltPrompt(tuple(messages), (*spoken, *spoken_before), parts, prefilled)
+    if beginning:
+        messages.append(Message("assistant", beginning))
+    return BuiltPrompt(tuple(messages), (*spans, *prefill_spans), parts, prefill_parts)
 
 
 def compose_message(
     prompt: Prompt, seat: Seat, episode: str, message: int, *, verbatim: bool = False
 ) -> tuple[str, tuple[PromptPart, ...], tuple[GeneratedSpan, ...]]:
-    """(words, parts, spoken) of a prompt that is to be the message of this number; `verbatim` faces stand in prefills only."""
+    """Return (text, parts, generated spans) of the message with the index `message`.
+
+    `verbatim` says whether verbatim faces are allowed, as they are in prefills.
+    """
     words: list[str] = []
     parts: list[PromptPart] = []
-    spoken: list[GeneratedSpan] = []
+    spans: list[GeneratedSpan] = []
     length = 0
     for piece in prompt_pieces(prompt):
         if isinstance(piece, str):
@@ -146,7 +166,8 @@ def compose_message(
             check_face(piece, seat.name, episode)
             if piece.face == "verbatim" and not verbatim:
                 raise TypeError(
-                    "verbatim(turn) goes into a prefill; in a prompt, put the turn itself or own(turn)"
+                    "verbatim(turn) goes into a prefill;"
+                    " in a prompt, put the turn itself or own(turn)"
                 )
             turn = piece.turn
             text = (
@@ -155,20 +176,12 @@ def compose_message(
                 else render(piece.face, turn.public, turn.thoughts, turn.confidence)
             )
             parts.append(
-                PromptPart(
-                    episode=turn.episode,
-                    seat=turn.seat,
-                    step=turn.step,
-                    face=piece.face,
-                    end=piece.end,
-                )
+                PromptPart(None, turn.episode, turn.seat, turn.step, piece.face, piece.end)
             )
+            # Only a text that is the beginning of the generated one has tokens that are known.
             if turn.token_ids is not None and turn.text.startswith(text):
-                spoken.append(
-                    GeneratedSpan(
-                        message, length, length + len(text), turn.token_ids, turn.model_served
-                    )
-                )
+                end = length + len(text)
+                spans.append(GeneratedSpan(message, length, end, turn.token_ids, turn.model_served))
         words.append(text)
         length += len(text)
-    return "".join(words), tuple(parts), tuple(spoken)
+    return "".join(words), tuple(parts), tuple(spans)

@@ -1,7 +1,11 @@
-"""What a run writes down besides calls and turns: the rows that studies and episodes begin and end with, as journal lines."""
+"""Write the journal lines with which studies and episodes begin and end.
+
+Calls and turns are written by arena/calls/ledger.py and arena/play/episode.py.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import socket
@@ -41,9 +45,12 @@ PACKAGES = (
 
 
 def run_start_lines(
-    study: Study, todo: Sequence[Play], run_id: str, planned: int, tally: RunStats
+    study: Study, todo: Sequence[Play], run_id: str, planned: int, stats: RunStats
 ) -> Iterator[bytes]:
-    """The rows that a run begins with: itself with what it is expected to take and may cost, and the subjects that it will play."""
+    """Return the rows that a run begins with: itself, and the subjects that it will play.
+
+    The row of the run holds its expected cost and its budget.
+    """
     simulated = any(agent.model.simulated for play in todo for agent in play.lineup.values())
     row = {
         "run": run_id,
@@ -56,35 +63,36 @@ def run_start_lines(
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "started_at": utc_now(),
-        "estimate": tally.expected,
-        "budget_usd": tally.budget and tally.budget.limit_usd,
+        "estimate": stats.expected,
+        "budget_usd": stats.budget and stats.budget.limit_usd,
     }
     yield line("runs", row)
-    for subject in {subject_id(play.subject): play.subject for play in todo}.items():
-        yield line("subjects", {"subject": subject[0], **row_of(base_subject(subject[1]))})
+    for key, subject in {subject_id(play.subject): play.subject for play in todo}.items():
+        yield line("subjects", {"subject": key, **row_of(base_subject(subject))})
 
 
 def git_commit() -> str | None:
-    """The commit of the working folder, None outside git."""
+    """Return the commit of the working folder, None outside git."""
     with suppress(OSError, subprocess.SubprocessError):
-        found = subprocess.run(
+        git = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
         )
-        return found.stdout.strip() or None
+        return git.stdout.strip() or None
     return None
 
 
+@functools.cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a run depends on."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the packages that a run depends on."""
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         with suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
+            installed[package] = metadata.version(package)
+    return installed
 
 
 def episode_start_lines(play: Play) -> Iterator[bytes]:
-    """The rows that an episode begins with: itself and its seats."""
+    """Return the rows that an episode begins with: itself and its seats."""
     row = {
         "episode": play.episode,
         "study": play.study,
@@ -103,11 +111,11 @@ def episode_start_lines(play: Play) -> Iterator[bytes]:
 
 
 def agent_row(agent: Agent) -> dict[str, object]:
-    """How an agent stands in the table `seats`."""
-    can = agent.model.capabilities
-    seeds = (
-        "honoured" if "same seed, same reply" in can else "sent" if "seed" in can else "not sent"
-    )
+    """Return an agent as the table `seats` keeps it."""
+    capabilities = agent.model.capabilities
+    seeds = "sent" if "seed" in capabilities else "not sent"
+    if "same seed, same reply" in capabilities:
+        seeds = "honoured"
     return {
         "agent": agent.name,
         "model": agent.model.name,
@@ -122,28 +130,24 @@ def agent_row(agent: Agent) -> dict[str, object]:
 
 
 def result_lines(play: Play, result: Verdict | Sequence[GradedAnswer] | None) -> Iterator[bytes]:
-    """The rows that a protocol's result makes, where it has one."""
+    """Return the rows for a protocol's result, none if it returned nothing."""
     if isinstance(result, Verdict):
         yield line("rulings", {"episode": play.episode, **row_of(result), "repeat": play.repeat})
         return
     for answer, grade in result or ():
-        row = row_of(
-            replace(
-                answer,
-                answer=None if answer.answer is None else writable(answer.answer),
-                correct=grade.correct,
-            )
-        )
-        yield line(
-            "answers",
-            {"episode": play.episode, **row, "status": grade.status, "canonical": grade.canonical},
-        )
+        text = None if answer.answer is None else writable(answer.answer)
+        row = row_of(replace(answer, answer=text, correct=grade.correct))
+        grading = {"status": grade.status, "canonical": grade.canonical}
+        yield line("answers", {"episode": play.episode, **row, **grading})
 
 
 async def grade_result(
     play: Play, result: ProtocolResult
 ) -> Verdict | Sequence[GradedAnswer] | None:
-    """A protocol's result with its answers graded.  Raises ProtocolError where it is none."""
+    """Return a protocol's result with its answers graded.
+
+    Raises ProtocolError for anything that is no result, and for two answers of one key.
+    """
     if result is None or isinstance(result, Verdict):
         return result
     answers = [result] if isinstance(result, Answer) else result
@@ -162,17 +166,19 @@ async def grade_result(
 
 
 async def grade_of(play: Play, answer: Answer) -> Grade:
-    """What an answer is worth: what the protocol says, else what the grader finds."""
+    """Return the grade of an answer: the protocol's own, else the grader's."""
+    # Graded in any case: votes are counted by the canonical form.
     grade = await grade_async(play.subject, answer.answer, by=play.grader)
-    return (
-        grade
-        if answer.correct is None
-        else replace(grade, correct=answer.correct, status="graded by the protocol")
-    )
+    if answer.correct is None:
+        return grade
+    return replace(grade, correct=answer.correct, status="graded by the protocol")
 
 
 def status_line(run_id: str, play: Play, known: StudyState, ending: dict[str, str]) -> bytes:
-    """The row that ends an episode: later than any earlier end of it, even where the clock went back."""
+    """Return the row that ends an episode.
+
+    It is later than any earlier end of it, even if the clock went back: the latest row counts.
+    """
     earlier, now = known.ended_at.get(play.episode), utc_now()
     ended_at = now if earlier is None or now > earlier else earlier + timedelta(microseconds=1)
     return line(
@@ -181,7 +187,7 @@ def status_line(run_id: str, play: Play, known: StudyState, ending: dict[str, st
 
 
 def error_location(error: BaseException) -> str:
-    """File and line of an error that nobody raised on purpose: a bug in a protocol."""
+    """Return file and line of an error that was not raised on purpose: a bug in a protocol."""
     if isinstance(error, ArenaError) or error.__traceback__ is None:
         return ""
     frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -189,15 +195,13 @@ def error_location(error: BaseException) -> str:
 
 
 def first_cause(error: BaseException) -> BaseException:
-    """The first error inside of what a task group raised."""
+    """Return the first error inside an error of a task group."""
     return first_cause(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def failed_line(run_id: str, play: Play, known: StudyState, error: BaseException) -> bytes:
-    """The row that ends an episode with its error in words."""
+    """Return the row that ends an episode with its error in words."""
     cause = first_cause(error)
-    words = {
-        "error_kind": error_kind(cause),
-        "error": without_secrets(writable(str(cause) + error_location(cause))),
-    }
-    return status_line(run_id, play, known, {"status": "failed", **words})
+    text = without_secrets(writable(str(cause) + error_location(cause)))
+    ending = {"status": "failed", "error_kind": error_kind(cause), "error": text}
+    return status_line(run_id, play, known, ending)

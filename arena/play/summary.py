@@ -1,4 +1,4 @@
-"""What a run did, as numbers and in words."""
+"""Summarise a run in numbers and in words."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from arena.calls.estimate import CostEstimate, describe_estimate
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did.  Episodes are counted over the whole study: done, failed, open (not ended, or not started), of `planned`.
+    """The result of a run.
 
-    `others`: episodes that the store holds under this study's name and that are no part of this plan.  `changed`: episodes that were done
-    with another source of their protocol than today's.  `calls` counts the attempts of this run, tokens and dollars are theirs, `unpriced` of
-    them have no known cost; `cached` replies came from earlier studies.  `expected` is what was estimated for them (None where all models
-    are simulated), `stopped` says why the run ended before its time (a spent budget), `uncounted` earlier calls are in no budget, since they
-    have neither a cost nor a worst case.
+    Episodes are counted over the whole study: done, failed and open, of `planned`.  `others` are
+    episodes that the store holds under this study's name and that are not in this plan.  `changed`
+    are episodes that were done with another source of their protocol than today's.  `calls` counts
+    the attempts of this run; tokens and dollars are theirs, and `unpriced` of them have no known
+    cost.  `cached` replies came from earlier studies.  `expected` is the estimate before the run
+    (None if all models are simulated).  `stopped` is the reason of an early end (a spent budget).
+    `uncounted` earlier calls are in no budget, since they have neither a cost nor a worst case.
+    `torn` counts journal lines that could not be read; `put_off` says why the journal is not folded
+    yet.
     """
 
     study: str
@@ -44,12 +48,13 @@ class Summary:
 
     @property
     def open(self) -> int:
-        """Episodes that are still to be played."""
+        """Return how many episodes are still to be played."""
         return self.planned - self.done - self.failed
 
     def __str__(self) -> str:
         text = (
-            f"{self.study}: {self.done} of {self.planned} episodes done, {self.failed} failed, {self.open} open;"
+            f"{self.study}: {self.done} of {self.planned} episodes done,"
+            f" {self.failed} failed, {self.open} open;"
             f" {self.replies} replies in {self.seconds:.1f} s"
         )
         if self.replayed:
@@ -59,27 +64,33 @@ class Summary:
         if self.unreadable:
             text += f", {self.unreadable} turns unreadable after the re-ask"
         if self.expected is not None and self.calls:
-            text += (
-                f"\n{self.calls:,} calls, {self.tokens_in:,} tokens in, {self.tokens_out:,} out, "
-            )
+            tokens = f"{self.tokens_in:,} tokens in, {self.tokens_out:,} out"
+            text += f"\n{self.calls:,} calls, {tokens}, "
             text += "cost unknown" if self.unpriced == self.calls else f"${self.cost_usd:.4f}"
-            text += (
-                f" and {self.unpriced} calls of unknown cost"
-                if 0 < self.unpriced < self.calls
-                else ""
-            )
+            if 0 < self.unpriced < self.calls:
+                text += f" and {self.unpriced} calls of unknown cost"
             text += f"; expected were {describe_estimate(self.expected)}"
         if self.stopped:
             text += f"\nstopped: {self.stopped}"
         if self.uncounted:
-            text += f"\nnote: {self.uncounted} earlier calls of this study have no known cost, and are not counted in the budget"
+            text += (
+                f"\nnote: {self.uncounted} earlier calls of this study have no known cost,"
+                " and are not counted in the budget"
+            )
         if self.others:
             text += (
-                f"\nnote: the study also holds {self.others} episodes that are not in this plan (other models, motions or options);"
-                " reports pool them. Give the study another name to keep them apart"
+                f"\nnote: the study also holds {self.others} episodes that are not in this plan"
+                " (other models, motions or options); reports pool them."
+                " Give the study another name to keep them apart"
             )
         if self.changed:
-            text += f"\nnote: the protocol's source has changed since {self.changed} of these were played; raise its VERSION to play anew"
+            text += (
+                f"\nnote: the protocol's source has changed since {self.changed} of these were"
+                " played; raise its VERSION to play anew"
+            )
         if self.torn:
-            text += f"\nnote: {self.torn} journal lines could not be read and were dropped: the torn end of a killed run, or a damaged disk"
+            text += (
+                f"\nnote: {self.torn} journal lines could not be read and were dropped:"
+                " the torn end of a killed run, or a damaged disk"
+            )
         return text + (f"\nnot folded yet: {self.put_off}" if self.put_off else "")

@@ -1,4 +1,4 @@
-"""Run a coroutine to its end from blocking code, also where an event loop is running already (a notebook)."""
+"""Run a coroutine from blocking code, also inside a running event loop (a notebook)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ T = TypeVar("T")
 
 
 def run_blocking(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run `make()` on an event loop of its own, in a thread of its own, and return or raise what it does.
+    """Run `make()` on its own event loop in its own thread, and return or raise its outcome.
 
-    An exception that reaches the waiting thread (Ctrl-C) cancels the coroutine, waits until it has cleaned up, and goes on.
+    An exception that reaches the waiting thread (Ctrl-C) cancels the coroutine, waits until it has
+    cleaned up, and is raised again.
     """
     loop = asyncio.new_event_loop()
     # Not Thread.join: in Python 3.11 an interrupted join takes the thread for ended (bpo-46726).
@@ -28,7 +29,7 @@ def run_blocking(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return await tasks[0]
 
     def on_thread() -> None:
-        """Run the loop, and keep what came of it for the waiting thread."""
+        """Run the loop, and keep its outcome for the waiting thread."""
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 outcome.append(runner.run(main()))
@@ -38,7 +39,7 @@ def run_blocking(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
             done.set()
 
     def cancel() -> None:
-        """Cancel the task; where it has not begun yet, as soon as it has."""
+        """Cancel the task; if it has not begun yet, as soon as it has."""
         if tasks:
             tasks[0].cancel()
         else:
