@@ -1,4 +1,7 @@
-"""Tiny language models with random weights, as folders that transformers reads: real architectures and safetensors, a byte-level tokenizer."""
+"""Tiny language models with random weights, as folders that transformers reads.
+
+The architectures and the safetensors are real; the tokenizer works on bytes.
+"""
 
 from __future__ import annotations
 
@@ -54,15 +57,18 @@ KINDS: dict[str, tuple[str, dict[str, object]]] = {
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """Bytes, with the three special words of a chat template, and a few merges, so that text can be cut in more than one way."""
+    """Return a tokenizer of bytes with the three special words of a chat template.
+
+    A few merges let a text be cut into tokens in more than one way.
+    """
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     merges = [("t", "h"), ("th", "e"), ("a", "n"), ("i", "n"), ("1", "2"), ("Ġ", "the"), ("Ċ", "Ċ")]
     words = [*alphabet, *("".join(pair) for pair in merges)]
-    made = Tokenizer(models.BPE({word: number for number, word in enumerate(words)}, merges))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    made.decoder = decoders.ByteLevel()
+    inner = Tokenizer(models.BPE({word: number for number, word in enumerate(words)}, merges))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    inner.decoder = decoders.ByteLevel()
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=made,
+        tokenizer_object=inner,
         pad_token=SPECIAL[0],
         eos_token=SPECIAL[2],
         additional_special_tokens=SPECIAL[1:],
@@ -74,7 +80,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 def tiny(
     folder: Path, kind: str = "qwen3", *, seed: int = 0, template: bool = True, **changes: object
 ) -> Path:
-    """Write a tiny model of this kind into a folder; `changes` go into its configuration."""
+    """Write a tiny model of a kind into a folder; `changes` go into its configuration."""
     words = tokenizer()
     if not template:
         words.chat_template = None

@@ -1,1 +1,6 @@
-"""Local models on torch and transformers: one device thread serves many agents, with kept prefixes and a random stream for every reply."""
+"""Local models on torch and transformers.
+
+One device thread serves many agents (engine.py), with prefixes that stay in the cache and a random
+stream of its own for every reply.  model.py is the door: it names models, and imports torch only
+when one is used.
+"""

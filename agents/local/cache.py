@@ -1,9 +1,12 @@
-"""Keys and values of many sequences in rows of one preallocated block, and the forward pass over some of the rows.
+"""Keys and values of many sequences in the rows of one preallocated block, and the forward pass.
 
-Each row has a length of its own.  A pass covers neighbouring rows, so that what attention reads is a view and not a copy; new keys are
-written at (row, position), and a mask hides what lies behind a row's own position.  Chunks of a prompt are padded on the left; what padding
-writes goes into a spare last column that nobody reads.  Models whose attention cannot be kept like this (sliding windows, state spaces,
-mixtures of them) run row by row with the cache that transformers makes for them: slower, with the same results.
+Each row has a length of its own.  A pass covers neighbouring rows, so that the keys and values that
+attention reads are a view and not a copy.  New ones are written at (row, position), and a mask
+hides the columns behind a row's own position.  Chunks of a prompt are padded on the left; the keys
+and values of padding go into a spare last column that nobody reads.
+
+Some models cannot be kept like this (sliding windows, state spaces, mixtures of them).  They run
+row by row with the cache that transformers makes for them: slower, with the same results.
 """
 
 from __future__ import annotations
@@ -15,42 +18,46 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
+# The position of a padded column.
 PADDING = -1
+Ints = NDArray[np.int64]
 
 
 class Rows(Protocol):
-    """What the engine needs of a cache.  `cuttable`: whether a row can be cut back to a prefix of it."""
+    """The cache as the engine uses it.
+
+    It has `slots` rows of up to `capacity` tokens; `can_truncate` tells whether a row can be cut
+    back to a prefix of it.
+    """
 
     slots: int
     capacity: int
     can_truncate: bool
 
-    def forward(
-        self, first: int, ids: np.ndarray, positions: np.ndarray, keep: int = 1
-    ) -> torch.Tensor:
+    def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
         """Run tokens through the model; see SlotRows.forward."""
-        ...
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of a row."""
-        ...
 
-    def swap(self, one: int, other: int, length: int) -> None:
-        """Exchange two rows, of which no position from `length` on is in use."""
-        ...
+    def swap(self, left: int, right: int, length: int) -> None:
+        """Exchange two rows, of which only the first `length` positions are in use."""
 
     def clear(self, row: int) -> None:
-        """Let go of a row's content."""
-        ...
+        """Let go of the content of a row."""
 
 
 @dataclass(slots=True)
 class RowWindow:
-    """Where the pass that is being made reads and writes: rows [first, last), read up to `longest`, and written at `positions` [rows, n], or
-    all at the last of these where there are none."""
+    """The part of the block that the running pass reads and writes; all layers share one window.
+
+    Rows [first, last) are read up to column `longest`.  New keys and values go to `rows` [rows, 1]
+    and `positions` [rows, n], both int64; if these are None, all go to column `longest` - 1.
+    """
 
     slots: int
     capacity: int
@@ -61,8 +68,11 @@ class RowWindow:
     positions: torch.Tensor | None = None
 
 
-class SlotLayer(CacheLayerMixin):
-    """Keys and values of one layer: [slots, heads, capacity + 1, head size] each, made when the first ones come."""
+class SlotLayer(CacheLayerMixin):  # type: ignore[misc]  # transformers counts as untyped
+    """Keys and values of one layer, allocated at the first pass.
+
+    Each is [slots, heads, capacity + 1, head size] in the model's dtype.
+    """
 
     is_sliding = False
 
@@ -71,7 +81,8 @@ class SlotLayer(CacheLayerMixin):
         self.window = window
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        """Make room: zeros, since what is masked is still multiplied, and garbage may be NaN."""
+        """Allocate the block with the number and size of heads of the first keys and values."""
+        # Zeros: masked values are still multiplied by 0, and empty memory may hold NaN.
         slots, length = self.window.slots, self.window.capacity + 1
         self.keys = key_states.new_zeros(slots, key_states.shape[1], length, key_states.shape[3])
         self.values = value_states.new_zeros(
@@ -86,43 +97,52 @@ class SlotLayer(CacheLayerMixin):
         *args: object,
         kwargs: object = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write new keys and values [rows, heads, n, head size]; returns those of the window, up to its longest row."""
+        """Write new keys and values [rows, heads, n, head size].
+
+        Returns all keys and values of the window: [rows, heads, longest, head size], views.
+        """
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         window = self.window
         if window.rows is None:
-            here = (
+            column = (
                 slice(window.first, window.last),
                 slice(None),
                 slice(window.longest - 1, window.longest),
             )
-            self.keys[here], self.values[here] = key_states, value_states
+            self.keys[column] = key_states
+            self.values[column] = value_states
         else:
+            # Two index tensors around a slice put their dimensions first: [rows, n, heads, size].
             self.keys[window.rows, :, window.positions] = key_states.transpose(1, 2)
             self.values[window.rows, :, window.positions] = value_states.transpose(1, 2)
         seen = (slice(window.first, window.last), slice(None), slice(window.longest))
         return self.keys[seen], self.values[seen]
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """(length, offset) of the keys that a mask covers."""
+        """Return (length, offset) of the keys that a mask covers."""
         return self.window.longest, 0
 
     def get_seq_length(self) -> int:
-        """How many tokens stand before a single new one, where all rows are of one length; otherwise mask and positions are given."""
+        """Return the number of tokens before a single new one, for rows of equal length.
+
+        For rows of other lengths the pass brings its own mask and positions.
+        """
         return self.window.longest - 1
 
     def get_max_length(self) -> int:
-        """The longest that a row can be."""
+        """Return the number of tokens that a row holds at most."""
         return self.window.capacity
 
 
 class SlotRows:
-    """Rows of one block; `slots` of them, each of up to `capacity` tokens."""
+    """Rows of one block, which run through the model together."""
 
     can_truncate = True
 
     def __init__(self, model: PreTrainedModel, slots: int, capacity: int) -> None:
-        self.slots, self.capacity = slots, capacity
+        self.slots = slots
+        self.capacity = capacity
         self._model = model
         self._device = model.device
         self._window = RowWindow(slots, capacity)
@@ -130,34 +150,39 @@ class SlotRows:
         self._layers = [SlotLayer(self._window) for _ in range(layers)]
         self._cache = Cache(layers=self._layers)
         self._options = forward_options(model, self._cache)
-        # Added to the scores, once for all layers: one of yes and no would be turned into this in each.
+        # The mask is added to the attention scores.  A boolean one would be turned into such a mask
+        # again in every layer.
         self._least = torch.finfo(model.dtype).min
 
-    def forward(
-        self, first: int, ids: np.ndarray, positions: np.ndarray, keep: int = 1
-    ) -> torch.Tensor:
-        """Run tokens `ids` [rows, n] of the rows from `first` on through the model, at `positions` [rows, n], PADDING on the left.
+    def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
+        """Run tokens `ids` [rows, n] of the rows from `first` on through the model.
 
-        Returns float32 logits [rows, keep, vocabulary] of the last `keep` columns.
+        `positions` [rows, n] are their places in the rows, PADDING on the left.  Returns the logits
+        of the last `keep` columns: [rows, keep, vocabulary], float32.
         """
-        window, seen = self._window, np.maximum(positions, 0)
-        window.first, window.last, window.longest = first, first + len(ids), int(seen.max()) + 1
+        window = self._window
+        seen = np.maximum(positions, 0)
+        window.first = first
+        window.last = first + len(ids)
+        window.longest = int(seen.max()) + 1
         if ids.shape[1] == 1 and positions.min() == window.longest - 1:
-            # Samples of one prompt keep step: nothing is to be hidden, and attention without a mask is faster.
+            # One new token for rows of equal length, such as samples of one prompt: nothing is to
+            # be hidden, and attention without a mask is faster.
             window.rows = window.positions = None
             return run_forward(
                 self._model, self._tensor(ids), None, self._tensor(seen[:1]), self._options, keep
             )
         window.rows = torch.arange(first, window.last, device=self._device)[:, None]
         window.positions = self._tensor(np.where(positions == PADDING, self.capacity, positions))
-        at = self._tensor(seen)
-        hidden = torch.arange(window.longest, device=self._device) > at[:, None, :, None]
+        places = self._tensor(seen)
+        # [rows, 1, n, longest]: a token sees the columns up to its own position.
+        hidden = torch.arange(window.longest, device=self._device) > places[:, None, :, None]
         mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=self._device).masked_fill_(
             hidden, self._least
         )
-        return run_forward(self._model, self._tensor(ids), mask, at, self._options, keep)
+        return run_forward(self._model, self._tensor(ids), mask, places, self._options, keep)
 
-    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+    def _tensor(self, array: Ints) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(self._device)
 
     def copy(self, source: int, target: int, length: int) -> None:
@@ -165,15 +190,15 @@ class SlotRows:
         for block in self._blocks():
             block[target, :, :length] = block[source, :, :length]
 
-    def swap(self, one: int, other: int, length: int) -> None:
-        """Exchange two rows, of which no position from `length` on is in use."""
+    def swap(self, left: int, right: int, length: int) -> None:
+        """Exchange two rows, of which only the first `length` positions are in use."""
         for block in self._blocks():
-            kept = block[one, :, :length].clone()
-            block[one, :, :length] = block[other, :, :length]
-            block[other, :, :length] = kept
+            spare = block[left, :, :length].clone()
+            block[left, :, :length] = block[right, :, :length]
+            block[right, :, :length] = spare
 
     def clear(self, row: int) -> None:
-        """Nothing to let go: the room stays."""
+        """Do nothing: the memory stays allocated, and new tokens overwrite the old ones."""
 
     def _blocks(self) -> list[torch.Tensor]:
         return [
@@ -185,47 +210,53 @@ class SlotRows:
 
 
 class SoloRows:
-    """Rows that the model runs through one by one, each with the cache that transformers makes for this model."""
+    """Rows that run through the model one by one, each with transformers' own cache."""
 
     can_truncate = False
 
     def __init__(self, model: PreTrainedModel, slots: int, capacity: int) -> None:
-        self.slots, self.capacity = slots, capacity
+        self.slots = slots
+        self.capacity = capacity
         self._model = model
         self._caches: list[DynamicCache | None] = [None] * slots
 
-    def forward(
-        self, first: int, ids: np.ndarray, positions: np.ndarray, keep: int = 1
-    ) -> torch.Tensor:
-        """Run tokens through the model; as SlotRows.forward."""
+    def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
+        """Run tokens through the model, row by row; see SlotRows.forward."""
         logits = []
-        for row, (tokens, at) in enumerate(zip(ids, positions, strict=True), first):
-            real = at != PADDING
-            if self._caches[row] is None or at[real][0] == 0:
+        for row, (tokens, places) in enumerate(zip(ids, positions, strict=True), first):
+            real = places != PADDING
+            # A row that is read from position 0 starts over: its cache cannot be cut back.
+            if self._caches[row] is None or places[real][0] == 0:
                 self._caches[row] = DynamicCache(config=self._model.config)
             options = forward_options(self._model, self._caches[row])
             tensor = torch.from_numpy(tokens[real][None].astype(np.int64)).to(self._model.device)
-            place = torch.from_numpy(at[real][None].astype(np.int64)).to(self._model.device)
-            one = run_forward(self._model, tensor, None, place, options, min(keep, tensor.shape[1]))
-            logits.append(torch.nn.functional.pad(one, (0, 0, keep - one.shape[1], 0)))
+            place = torch.from_numpy(places[real][None].astype(np.int64)).to(self._model.device)
+            last = run_forward(
+                self._model, tensor, None, place, options, min(keep, tensor.shape[1])
+            )
+            # Zeros on the left, where a row of fewer than `keep` tokens has padding.
+            logits.append(torch.nn.functional.pad(last, (0, 0, keep - last.shape[1], 0)))
         return torch.cat(logits)
 
     def copy(self, source: int, target: int, length: int) -> None:
-        """Copy a row, the whole of it, since it cannot be cut."""
+        """Copy the whole of a row, since it cannot be cut back."""
         self._caches[target] = deepcopy(self._caches[source])
 
-    def swap(self, one: int, other: int, length: int) -> None:
+    def swap(self, left: int, right: int, length: int) -> None:
         """Exchange two rows."""
-        self._caches[one], self._caches[other] = self._caches[other], self._caches[one]
+        self._caches[left], self._caches[right] = self._caches[right], self._caches[left]
 
     def clear(self, row: int) -> None:
-        """Let go of a row's content."""
+        """Let go of the content of a row."""
         self._caches[row] = None
 
 
 @dataclass(frozen=True, slots=True)
 class ForwardOptions:
-    """What a model's forward calls its cache and its number of logits: names differ between models and versions of transformers."""
+    """A cache and how to pass it to a model: names differ between models and transformers versions.
+
+    `has_logits_to_keep`: the model can be asked for the logits of the last tokens alone.
+    """
 
     cache: Cache
     cache_name: str
@@ -233,7 +264,7 @@ class ForwardOptions:
 
 
 def forward_options(model: PreTrainedModel, cache: Cache) -> ForwardOptions:
-    """How to call a model's forward with this cache."""
+    """Return how to call a model's forward with this cache."""
     names = inspect.signature(model.forward).parameters
     return ForwardOptions(
         cache, "cache" if "cache" in names else "past_key_values", "logits_to_keep" in names
@@ -248,12 +279,16 @@ def run_forward(
     options: ForwardOptions,
     keep: int,
 ) -> torch.Tensor:
-    """One forward pass; returns float32 logits [rows, keep, vocabulary]."""
-    named = {
+    """Run one forward pass; return the last `keep` logits: [rows, keep, vocabulary], float32.
+
+    `ids` and `positions` are int64, [rows, n] (or [1, n] for positions that all rows share); `mask`
+    is added to the attention scores: [rows, 1, n, keys] in the model's dtype, or None.
+    """
+    keywords = {
         options.cache_name: options.cache,
         **({"logits_to_keep": keep} if options.has_logits_to_keep else {}),
     }
     output = model(
-        input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **named
+        input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **keywords
     )
     return output.logits[:, -keep:].float()

@@ -1,4 +1,4 @@
-"""What is asked of the engine, a reply in the making, and what comes of it."""
+"""The engine's request (Job), its reply in the making (Draft), and its result."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ NO_ROW = -1
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is asked of the engine: to go on from token ids with at most `longest` tokens.
+    """A request to the engine: to go on from token ids with at most `max_tokens` tokens.
 
-    A reply ends at one of `ends` (token ids, kept) or where one of `stop` stands in the text.  With `score_from` nothing is generated: the
-    reply's scores are the log probabilities of ids[score_from:] after what stands before each.  `alternatives`: how many of the likeliest
-    tokens to note for each token, None for none.  `group` moves in step; a lower `priority` goes first.
+    A reply ends at one of `end_ids` (which it keeps) or with one of the `stop` words in its text.
+    With `score_from` nothing is generated: the scores of the result are the log probabilities
+    (nats) of ids[score_from:], each after the tokens before it.  `alternatives` is the number of
+    likeliest tokens to record in the place of each token, None for no records.  Requests of one
+    `group` move in step; a lower `priority` goes first.
     """
 
     ids: tuple[int, ...]
@@ -41,7 +43,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """A generated token with its log probability, and the likeliest tokens in its place with theirs (nats, before temperature)."""
+    """A generated token, and the likeliest tokens in its place as pairs (token, log probability).
+
+    Log probabilities are in nats, before temperature and filters.
+    """
 
     token: int
     logprob: float
@@ -50,9 +55,10 @@ class TokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class GenerationResult:
-    """What came of a job: the tokens generated, how they ended ("stop" or "length"), and what it took.
+    """The result of a job: the generated tokens and the work that they took.
 
-    `prefilled` counts prompt tokens that were run through the model, `reused` those that were kept from before, `steps` decoding steps.
+    `finish` is "stop", "length" or "scored".  `prefilled` counts prompt tokens that ran through the
+    model, `reused` those that a row held already, `steps` decoding steps.
     """
 
     ids: tuple[int, ...]
@@ -61,13 +67,18 @@ class GenerationResult:
     reused: int
     steps: int
     measures: dict[str, float]
-    noted: tuple[TokenRecord, ...] = ()
+    records: tuple[TokenRecord, ...] = ()
     scores: tuple[float, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
 class Draft:
-    """A job on its way: what it has generated, where it is, and who waits for it."""
+    """A reply in the making: its tokens so far, its row, and the future that waits for it.
+
+    `ids` are the prompt and the generated tokens, int32; `came_at` is in monotonic seconds;
+    `stream` gives the uniform numbers of its tokens.  `group` and `priority` are those of the job:
+    the queue reads them here.
+    """
 
     job: Job
     future: asyncio.Future[GenerationResult]
@@ -75,7 +86,7 @@ class Draft:
     group: str
     priority: int
     came_at: float
-    draws: random.Random
+    stream: random.Random
     ids: array[int]
     row: int = NO_ROW
     uniform: float | None = None
@@ -85,31 +96,38 @@ class Draft:
     entropy_sum: float = 0.0
     certainty_sum: float = 0.0
     logprobs: array[float] = field(default_factory=lambda: array("f"))
-    noted: list[TokenRecord] = field(default_factory=list)
+    records: list[TokenRecord] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     memory_failures: int = 0
     cancelled: bool = False
 
     @property
     def new_ids(self) -> array[int]:
-        """The tokens generated so far."""
+        """The tokens that were generated so far."""
         return self.ids[len(self.job.ids) :]
 
     def draw(self) -> float:
-        """The uniform number for the next token, the same one while that step is tried again."""
+        """Return the uniform number in [0, 1) for the next token.
+
+        It stays the same while the step is tried again after a lack of memory, so that a reply does
+        not depend on how often that happened.
+        """
         if self.uniform is None:
-            self.uniform = self.draws.random()
+            self.uniform = self.stream.random()
         return self.uniform
 
     @property
     def first_needed(self) -> int:
-        """The first position whose logits are needed, so that a kept beginning must end before it."""
+        """The first position whose logits are needed: a reused prefix must end before it."""
         return len(self.ids) - 1 if self.job.score_from is None else self.job.score_from - 1
 
 
-def note(logits: torch.Tensor, token: int, logprob: float, alternatives: int) -> TokenRecord:
-    """A token with its likeliest alternatives, from logits [vocabulary]."""
+def record_token(
+    logits: torch.Tensor, token: int, logprob: float, alternatives: int
+) -> TokenRecord:
+    """Return a token with its likeliest alternatives, from logits [vocabulary]."""
     value, index = (logits - torch.logsumexp(logits, -1)).topk(min(alternatives, len(logits)))
+    # Rounding can leave a log probability a hair above 0.
     return TokenRecord(
         token,
         min(logprob, 0.0),
@@ -118,23 +136,25 @@ def note(logits: torch.Tensor, token: int, logprob: float, alternatives: int) ->
 
 
 def finish_draft(draft: Draft, end: str) -> GenerationResult:
-    """What is delivered for a draft."""
+    """Return the result of a draft that is complete."""
+    logprobs = np.array(draft.logprobs, np.float32)
     return GenerationResult(
         tuple(draft.new_ids),
         end,
         draft.prefilled,
         draft.reused,
         draft.steps,
-        reply_measures(
-            np.array(draft.logprobs, np.float32), draft.entropy_sum, draft.certainty_sum
-        ),
-        tuple(draft.noted),
+        reply_measures(logprobs, draft.entropy_sum, draft.certainty_sum),
+        tuple(draft.records),
         tuple(draft.scores),
     )
 
 
 def deliver(draft: Draft, outcome: GenerationResult | ModelError) -> None:
-    """Hand the outcome to whoever waits, in their own event loop; nobody waits where it is closed or the request was cancelled."""
+    """Hand the outcome over in the event loop of the caller, from the device thread.
+
+    Nothing happens if that loop is closed or the request was cancelled: nobody waits then.
+    """
 
     def hand_over() -> None:
         if draft.future.done():
@@ -144,13 +164,15 @@ def deliver(draft: Draft, outcome: GenerationResult | ModelError) -> None:
         else:
             draft.future.set_result(outcome)
 
+    # Futures are not thread-safe: only their own loop may resolve them.  A closed loop raises.
     with suppress(RuntimeError):
         draft.loop.call_soon_threadsafe(hand_over)
 
 
 def too_large_error(draft: Draft, error: BaseException) -> ContextOverflowError:
-    """The error of a request that does not fit even when it is alone."""
-    found = str(error).splitlines()[0] if str(error) else type(error).__name__
+    """Return the error of a request that does not fit the memory even when it is alone."""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return ContextOverflowError(
-        f"a draft of {len(draft.ids)} tokens does not fit the memory, even alone ({found}); take fewer or shorter rows"
+        f"a request of {len(draft.ids)} tokens does not fit the memory of the device, even alone"
+        f" ({reason}); take fewer or shorter rows (?slots=, ?context=)"
     )

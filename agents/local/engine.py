@@ -1,26 +1,29 @@
-"""One device thread serves many asyncio agents: continuous batching over the rows of a cache, kept prefixes, memory that runs out.
+"""Serve many asyncio agents with one model on one device thread.
 
-A request becomes a draft, a reply in the making, in a row (seating.py says in which).  A step reads at most one chunk of prompts, then gives
-every decoding row its next token.  A prompt that begins like what a row holds goes on from there, so that n samples of one prompt read it
-once.
+The engine batches continuously: a request becomes a draft, a reply in the making, in a row of the
+cache (seating.py decides which), and joins the batch between two steps.  A step reads at most one
+chunk of prompts, then gives every generating row its next token.  A prompt that begins like the
+tokens of a row goes on from there, so that n samples of one prompt read it once.  When memory runs
+out, the engine reads less at once or serves fewer rows.
 
-What is left out: pages (a row is as long as the longest request), beams, speculative decoding, more than one device.
+Left out: pages (a row is as long as the longest request), beams, speculative decoding, more than
+one device.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import threading
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from agents.local.cache import PADDING, Rows
 from agents.local.choosing import choose
@@ -31,33 +34,29 @@ from agents.local.drafts import (
     TokenRecord,
     deliver,
     finish_draft,
-    note,
-    too_large_error,
+    record_token,
 )
 from agents.local.measures import measure
+from agents.local.memory import MemoryLimits, out_of_memory
 from agents.local.seating import Row, Seating
+from agents.local.stopping import EndDetector
 from arena.errors import ContextOverflowError, UnreachableError
-
-SMALLEST_CHUNK = 16
-# How often a draft may run out of memory when nothing can be made smaller any more.
-MAX_MEMORY_FAILURES = 3
-LOG = logging.getLogger("arena.local")
 
 
 class Engine:
-    """Serves jobs on one device thread; `generate` from any event loop, `close` at the end.
+    """A model on one device thread: `generate` from any event loop, `close` at the end.
 
-    `decode` turns token ids into text, for stop words.  `chunk` is how many prompt tokens are read between two decoding steps.
+    `decode` turns token ids into text, for stop words.  `chunk` is the number of prompt tokens that
+    are read between two decoding steps at most, padding included.
     """
 
     def __init__(
         self, rows: Rows, decode: Callable[[Sequence[int]], str], *, chunk: int = 2048
     ) -> None:
-        self.chunk = chunk
-        self._decode = decode
-        self._pieces: dict[int, str] = {}
+        self._ends = EndDetector(decode)
         self._rows = rows
         self._seating = Seating(rows)
+        self._memory = MemoryLimits(rows, self._seating, chunk)
         self.counts = self._seating.counts
         self._inbox: deque[Draft] = deque()
         self._ended_groups: deque[str] = deque()
@@ -68,18 +67,19 @@ class Engine:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked: it has neither been closed nor died."""
+        """Whether the engine takes requests: it has neither been closed nor died."""
         return self._death is None and not self._closing
 
     @property
     def capacity(self) -> int:
-        """How many tokens a prompt and its reply can have together."""
+        """The number of tokens that a prompt and its reply can have together."""
         return self._rows.capacity
 
     async def generate(self, job: Job) -> GenerationResult:
-        """The reply to a job; waits for its turn, and gives its row back when it is cancelled.
+        """Return the reply to a job; a call that is cancelled gives its row back.
 
-        Raises ContextOverflow where it can never fit, Unreachable where the device thread has died.
+        Raises ContextOverflowError if the job can never fit, UnreachableError if the engine was
+        closed or its device thread has died.
         """
         if len(job.ids) + min(job.max_tokens, 1) > self._rows.capacity or not job.ids:
             raise ContextOverflowError(
@@ -122,7 +122,10 @@ class Engine:
 
     @contextmanager
     def announce(self, group: str) -> Iterator[None]:
-        """While this lasts, a member of a group is about to ask, and the group is not admitted without it."""
+        """Announce that a member of a group is about to ask, for as long as the context lasts.
+
+        A busy engine does not admit the group without it.
+        """
         on_their_way = self._seating.queue.on_their_way
         on_their_way[group] += 1
         try:
@@ -133,11 +136,12 @@ class Engine:
                 del on_their_way[group]
 
     def end_group(self, group: str) -> None:
-        """Say that nothing more will come of a group, so that its rows can be given to others at once."""
+        """Note that a group is over, so that its rows can be given to others at once."""
+        # The queue belongs to the device thread, which takes the name up before its next step.
         self._ended_groups.append(group)
 
     def close(self) -> None:
-        """Stop the device thread; what is still waiting fails.  Blocks until the step at hand is through."""
+        """Stop the device thread, blocking until the current step is done; unfinished jobs fail."""
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -145,7 +149,7 @@ class Engine:
             self._thread.join()
 
     def _serve(self) -> None:
-        """The device thread: step after step, asleep while there is nothing to do."""
+        """Run steps on the device thread, asleep while there is nothing to do."""
         cause: BaseException | None = None
         why = "the local engine was closed while it was being asked"
         try:
@@ -160,16 +164,20 @@ class Engine:
                 self._death = why
                 lost = [
                     *self._seating.queue.everyone(),
-                    *(row.draft for row in self._seating.table if row.draft),
+                    *(row.occupant for row in self._seating.table if row.occupant),
                     *self._inbox,
                 ]
             for draft in lost:
-                error = UnreachableError(why)
-                error.__cause__ = cause
-                deliver(draft, error)
+                # One error for each: its traceback grows wherever it is raised.
+                unreachable = UnreachableError(why)
+                unreachable.__cause__ = cause
+                deliver(draft, unreachable)
 
     def _take_in(self) -> bool:
-        """Let what came wait in the queue; sleeps while there is nothing to do.  False when the engine is to stop."""
+        """Move new jobs into the queue; return whether the engine goes on.
+
+        Sleeps while there is nothing to do.
+        """
         with self._wake:
             while (
                 not self._closing
@@ -178,10 +186,10 @@ class Engine:
                 and not len(self._seating.queue)
             ):
                 self._wake.wait()
-            came = list(self._inbox)
+            arrivals = list(self._inbox)
             self._inbox.clear()
         now = time.monotonic()
-        for draft in came:
+        for draft in arrivals:
             self._seating.queue.add(draft, now)
         while self._ended_groups:
             self._seating.queue.end_group(self._ended_groups.popleft())
@@ -192,7 +200,7 @@ class Engine:
         self._drop_cancelled()
         self._seating.admit()
         if self._seating.active == 0:
-            # All that waits, waits for rows that are held for a moment.
+            # All jobs wait for rows that are held for a moment longer, or for their group.
             time.sleep(0.002)
         if self._seating.active > self._seating.decoding:
             self._read_prompts()
@@ -200,8 +208,9 @@ class Engine:
             self._decode_step()
 
     def _drop_cancelled(self) -> None:
-        for draft in [one for one in self._seating.queue.everyone() if one.cancelled]:
+        for draft in [draft for draft in self._seating.queue.everyone() if draft.cancelled]:
             self._seating.queue.drop(draft)
+        # From the last row down, since a release moves later rows and not earlier ones.
         for row in reversed(range(self._seating.active)):
             if self._seating.table[row].draft.cancelled:
                 self._seating.release(row)
@@ -209,41 +218,50 @@ class Engine:
     # Reading prompts.
 
     def _read_prompts(self) -> None:
-        """Read a chunk of the prompts that wait for it: those that came first, as many as fit the chunk when padded to the longest."""
-        first, chosen, width = self._seating.decoding, [], 0
-        for number in range(first, self._seating.active):
-            left = min(
-                self._seating.table[number].planned - self._seating.table[number].filled, self.chunk
-            )
-            if chosen and max(width, left) * (len(chosen) + 1) > self.chunk:
+        """Read a chunk of the prompts that wait for it.
+
+        These are the first rows of their region, as many as fit a chunk when padded to the longest.
+        """
+        first = self._seating.decoding
+        lengths: list[int] = []
+        width = 0
+        for row in self._seating.table[first : self._seating.active]:
+            left = min(row.planned - row.filled, self._memory.chunk)
+            if lengths and max(width, left) * (len(lengths) + 1) > self._memory.chunk:
                 break
-            chosen.append(left)
+            lengths.append(left)
             width = max(width, left)
         try:
-            self._read(first, chosen, width)
+            self._read(first, lengths, width)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-            self._shrink_prefill(error, first, len(chosen))
+            self._memory.shrink_prefill(error, first, len(lengths))
 
     def _read(self, first: int, lengths: Sequence[int], width: int) -> None:
-        """Run the next `lengths` tokens of the rows from `first` on through the model."""
+        """Run the next `lengths` tokens of the rows from `first` on through the model.
+
+        `width` is the largest of the lengths.  Rows whose prompt is complete get their first token
+        at once, or their scores.
+        """
         rows = self._seating.table[first : first + len(lengths)]
         ids = np.zeros((len(rows), width), np.int64)
         positions = np.full((len(rows), width), PADDING, np.int64)
+        # The last columns whose logits some row needs; a row of scores needs several.
         keep = 1
         for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
             ids[number, width - length :] = row.tokens[row.filled : row.filled + length]
             positions[number, width - length :] = np.arange(row.filled, row.filled + length)
             keep = max(keep, min(length, row.filled + length - row.draft.first_needed))
         logits = self._rows.forward(first, ids, positions, keep)
-        read = [
+        complete = [
             number for number, row in enumerate(rows) if row.filled + lengths[number] == row.planned
         ]
-        speaks = [number for number in read if rows[number].draft.job.score_from is None]
+        starting = [number for number in complete if rows[number].draft.job.score_from is None]
+        # Drawn before any row is changed: a lack of memory here leaves everything as it was.
         drawn = (
-            self._draw_tokens([rows[number] for number in speaks], logits[speaks, -1])
-            if speaks
+            self._draw_tokens([rows[number] for number in starting], logits[starting, -1])
+            if starting
             else None
         )
         for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
@@ -253,45 +271,27 @@ class Engine:
             row.draft.prefilled += length
             row.draft.memory_failures = 0
             self.counts.prefilled += length
-        for draft in [rows[number].draft for number in read]:
+        # The drafts are listed first, since promoting and releasing moves the rows.
+        for draft in [rows[number].draft for number in complete]:
             if draft.job.score_from is None:
                 self._seating.promote(draft.row)
             else:
                 deliver(self._seating.release(draft.row), finish_draft(draft, "scored"))
         if drawn is not None:
-            self._advance([rows[number] for number in speaks], *drawn)
+            self._advance([rows[number] for number in starting], *drawn)
 
     def _score(self, row: Row, logits: torch.Tensor, length: int) -> None:
-        """Note the log probabilities of the tokens to score that follow the `length` positions just read; `logits` [keep, vocabulary] end
-        at the last of them."""
+        """Append the log probabilities (nats) of the scored tokens after the positions just read.
+
+        `logits` [keep, vocabulary] end at the last of the `length` positions.
+        """
         end = row.filled + length
         for position in range(
             max(row.filled, row.draft.first_needed), min(end, len(row.draft.ids) - 1)
         ):
-            at = logits[position - end]
-            row.draft.scores.append(float(at[row.tokens[position + 1]] - torch.logsumexp(at, -1)))
-
-    def _shrink_prefill(self, error: BaseException, first: int, rows: int) -> None:
-        """Out of memory: read less at once; where one row with the smallest chunk is still too much, that request fails."""
-        self._after_out_of_memory(range(first, first + rows))
-        if rows > 1 or self.chunk > SMALLEST_CHUNK:
-            self.chunk = max(SMALLEST_CHUNK, self.chunk // 2)
-            return
-        self._try_alone(self._seating.table[first].draft, error)
-
-    def _after_out_of_memory(self, rows: Iterable[int]) -> None:
-        self.counts.out_of_memory += 1
-        LOG.warning(
-            "the device is out of memory (%d times so far): the local engine goes on with less at once",
-            self.counts.out_of_memory,
-        )
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        if not self._rows.can_truncate:
-            # Some layers may hold the tokens already: such a row can only be read from its beginning.
-            for row in rows:
-                self._rows.clear(row)
-                self._seating.table[row].filled = 0
+            here = logits[position - end]
+            score = here[row.tokens[position + 1]] - torch.logsumexp(here, -1)
+            row.draft.scores.append(float(score))
 
     # Decoding.
 
@@ -304,7 +304,7 @@ class Engine:
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-            self._shrink_batch(error)
+            self._memory.shrink_batch(error)
             return
         for row in rows:
             row.filled += 1
@@ -316,97 +316,54 @@ class Engine:
 
     def _draw_tokens(
         self, rows: Sequence[Row], logits: torch.Tensor
-    ) -> tuple[list[int], np.ndarray, list[TokenRecord | None]]:
-        """The next token of each row from its logits [rows, vocabulary], its measures [3, rows], and its alternatives where asked for."""
+    ) -> tuple[list[int], NDArray[np.float64], list[TokenRecord | None]]:
+        """Return the next token of each row, its measures [3, rows] and its records.
+
+        `logits` is [rows, vocabulary], float32, and is shifted in place.  A record is None unless
+        the job asks for alternatives.
+        """
         drafts = [row.draft for row in rows]
         chosen = choose(
             logits, [draft.job.sampling for draft in drafts], [draft.draw() for draft in drafts]
         )
         numbers = measure(logits, chosen).cpu().numpy().astype(np.float64)
         tokens = chosen.tolist()
-        wanted = [draft.job.alternatives for draft in drafts]
-        notes = [
-            None if many is None else note(logits[n], tokens[n], float(numbers[0, n]), many)
-            for n, many in enumerate(wanted)
+        records = [
+            None
+            if draft.job.alternatives is None
+            else record_token(
+                logits[row], tokens[row], float(numbers[0, row]), draft.job.alternatives
+            )
+            for row, draft in enumerate(drafts)
         ]
-        return tokens, numbers, notes
+        return tokens, numbers, records
 
     def _advance(
         self,
         rows: Sequence[Row],
         chosen: Sequence[int],
-        numbers: np.ndarray,
-        notes: Sequence[TokenRecord | None],
+        numbers: NDArray[np.float64],
+        records: Sequence[TokenRecord | None],
     ) -> None:
-        """Give each row its token; those that are through are delivered."""
-        through = []
-        for row, token, noted, logprob, entropy, certainty in zip(
-            rows, chosen, notes, *numbers.tolist(), strict=True
+        """Append its token to each row, and deliver the replies that end with it."""
+        finished = []
+        for row, token, record, logprob, entropy, certainty in zip(
+            rows, chosen, records, *numbers.tolist(), strict=True
         ):
             draft = row.draft
             draft.ids.append(token)
             draft.uniform = None
-            if noted is not None:
-                draft.noted.append(noted)
+            if record is not None:
+                draft.records.append(record)
             draft.logprobs.append(logprob)
             draft.entropy_sum += entropy
             draft.certainty_sum += certainty
-            end = self._finish_reason(draft, token)
+            end = self._ends.finish_reason(draft, token)
             if end is not None or row.filled == self._rows.capacity:
-                through.append((draft, end or "length"))
+                finished.append((draft, end or "length"))
             else:
+                # The token runs through the model in the next step, which gives the one after it.
                 row.tokens[row.filled] = token
                 row.planned = row.filled + 1
-        for draft, end in through:
+        for draft, end in finished:
             deliver(self._seating.release(draft.row), finish_draft(draft, end))
-
-    def _finish_reason(self, draft: Draft, token: int) -> str | None:
-        """How a draft ends with this token, None where it goes on."""
-        job = draft.job
-        if token in job.end_ids or (job.stop and self._completes_stop_word(draft, token)):
-            return "stop"
-        return "length" if len(draft.ids) - len(job.ids) >= job.max_tokens else None
-
-    def _completes_stop_word(self, draft: Draft, token: int) -> bool:
-        """Whether the token completes one of the words that end the reply."""
-        piece = self._pieces.get(token)
-        if piece is None:
-            piece = self._pieces[token] = self._decode([token])
-        stop = draft.job.stop
-        # A word ends with its last character, so most tokens need no look at the text; a broken character may be the end of any.
-        if (
-            not any(word[-1].isspace() or word[-1] in piece for word in stop)
-            and "\ufffd" not in piece
-        ):
-            return False
-        tail = self._decode(draft.new_ids[-(max(map(len, stop)) + 8) :])
-        return any(word in tail for word in stop)
-
-    def _shrink_batch(self, error: BaseException) -> None:
-        """Out of memory: the younger half goes back to the queue, and the batch stays that small; one alone fails."""
-        self._after_out_of_memory(range(self._seating.decoding))
-        drafts = sorted(
-            (row.draft for row in self._seating.table[: self._seating.decoding]),
-            key=lambda one: one.came_at,
-        )
-        if len(drafts) == 1 and self._rows.can_truncate:
-            self._try_alone(drafts[0], error)
-            return
-        keep = len(drafts) // 2 if self._rows.can_truncate else 0
-        self._seating.most_active = max(1, min(self._seating.most_active, len(drafts) // 2))
-        now = time.monotonic()
-        for draft in drafts[keep:]:
-            self._seating.queue.add(self._seating.release(draft.row), now)
-
-    def _try_alone(self, draft: Draft, error: BaseException) -> None:
-        """Nothing can be made smaller: try a few times more, since others use the device as well, then fail this one request."""
-        draft.memory_failures += 1
-        if draft.memory_failures >= MAX_MEMORY_FAILURES:
-            deliver(self._seating.release(draft.row), too_large_error(draft, error))
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the device, or the machine, has no memory left."""
-    return isinstance(
-        error, torch.OutOfMemoryError | MemoryError
-    ) or "can't allocate memory" in str(error)

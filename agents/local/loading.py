@@ -1,4 +1,4 @@
-"""From a folder or a hub id to a model that runs: weights, number format, device, and how much room there is for keys and values."""
+"""Load a model from a folder or a hub id, and size the rows for its keys and values."""
 
 from __future__ import annotations
 
@@ -19,32 +19,30 @@ from transformers import (
 from transformers.utils import logging
 
 from agents.local.cache import PADDING, Rows, SlotRows, SoloRows
+from agents.local.settings import Settings
 from arena.errors import StudyError
 
 SLOTS = 16
+# Tokens of a row, if the user does not choose: between these, as memory allows.
 LONGEST_ROW = 32_768
 SHORTEST_ROW = 512
 CPU_CACHE_BYTES = 4 * 2**30
+# Smaller weights are read in a moment, without a progress bar.
 SMALL_WEIGHTS_BYTES = 2**28
-# How far the logits of the batched path may lie from those of the model's own, in standard deviations of the logits.
+# How far the logits of the batched path may lie from those of the model alone, in standard
+# deviations of the logits: rounding differs with the order of sums, and grows with short formats.
 LOGIT_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.15, torch.float16: 0.05}
 LOG = getLogger("arena.local")
 SLIDING = ("sliding_attention", "chunked_attention")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What the user says about how a model runs; None: chosen.  `slots`: sequences at once; `context`: tokens of a sequence at most."""
-
-    dtype: str | None = None
-    device: str | None = None
-    slots: int | None = None
-    context: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model in memory with its tokenizer; `dtype` and `device` in words; `ends` are the tokens that end a reply."""
+    """A model in memory with its tokenizer.
+
+    `dtype` and `device` are spelled as in "bfloat16" and "cuda:0"; `end_ids` are the tokens that
+    end a reply.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -54,17 +52,14 @@ class LoadedModel:
 
 
 def load(where: str, settings: Settings) -> LoadedModel:
-    """Read weights and tokenizer from a folder, or from the hub (first from what is on disk).
+    """Read weights and tokenizer from a folder, or from the hub (its cache on disk first).
 
-    On a GPU the weights keep their format; on a CPU they become float32, which is faster there and makes replies repeatable.
-    Raises StudyError where there is no such model, or it cannot be fetched.
+    On a GPU the weights keep their format; on a CPU they become float32, which is faster there and
+    makes replies repeatable.  Raises StudyError if there is no such model, or it cannot be fetched.
     """
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = (
-        getattr(torch, settings.dtype)
-        if settings.dtype
-        else (torch.float32 if device == "cpu" else "auto")
-    )
+    default = torch.float32 if device == "cpu" else "auto"
+    dtype = getattr(torch, settings.dtype) if settings.dtype else default
     try:
         model, tokenizer = read_pretrained(where, dtype, local_files_only=True)
     except (OSError, ValueError) as error:
@@ -80,23 +75,28 @@ def load(where: str, settings: Settings) -> LoadedModel:
         raise StudyError(
             f"local/{where} cannot be put on {device}: {str(error).splitlines()[0]}"
         ) from error
-    given = model.generation_config.eos_token_id
-    ends = {given} if isinstance(given, int) else set(given or ())
-    ends |= {tokenizer.eos_token_id} - {None}
+    # The configuration names one token, several or none; chat models often end with another one
+    # than their tokenizer says, so both count.
+    eos = model.generation_config.eos_token_id
+    end_ids = {eos} if isinstance(eos, int) else set(eos or ())
+    end_ids |= {tokenizer.eos_token_id} - {None}
     return LoadedModel(
         model,
         tokenizer,
         str(model.dtype).removeprefix("torch."),
         str(model.device),
-        frozenset(ends),
+        frozenset(end_ids),
     )
 
 
 def read_pretrained(
     where: str, dtype: torch.dtype | str, *, local_files_only: bool
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer as transformers reads them; code that comes with a model is never run."""
-    # Where a person looks and the weights are not read in a moment, transformers draws its bar.
+    """Return model and tokenizer as transformers reads them.
+
+    Code that comes with a model is never run.
+    """
+    # transformers draws its progress bar only on a terminal, and only if reading takes a while.
     if not sys.stderr.isatty() or weight_bytes(where) < SMALL_WEIGHTS_BYTES:
         logging.disable_progress_bar()
     else:
@@ -109,7 +109,7 @@ def read_pretrained(
 
 
 def weight_bytes(where: str) -> float:
-    """How large the weights of a folder are; infinite where it is no folder."""
+    """Return the bytes of the weights in a folder; infinity if it is not a folder."""
     folder = Path(where)
     return (
         sum(file.stat().st_size for file in folder.glob("*.safetensors"))
@@ -119,20 +119,23 @@ def weight_bytes(where: str) -> float:
 
 
 def unreadable_model_error(where: str, error: BaseException) -> StudyError:
-    """The error for a model that is not there, in one sentence."""
-    found = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    """Return the error for a model that cannot be read, in one sentence."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if Path(where).exists():
-        return StudyError(f"transformers cannot read a causal language model from {where}: {found}")
+        return StudyError(
+            f"transformers cannot read a causal language model from {where}: {reason}"
+        )
     return StudyError(
-        f"local/{where} is neither a folder nor in the hub's cache on this disk, and it could not be fetched; give a folder that holds"
-        f" config.json, tokenizer and safetensors, or open the network once ({found})"
+        f"local/{where} is neither a folder nor in the hub's cache on this disk, and it could not"
+        " be fetched; give a folder that holds config.json, tokenizer and safetensors, or open the"
+        f" network once ({reason})"
     )
 
 
 def rows_for(loaded: LoadedModel, settings: Settings) -> Rows:
-    """The rows that a model gets: as many and as long as its memory allows and its positions go.
+    """Return the rows for a model, as long as its memory and its positions allow.
 
-    Raises StudyError where longer rows are asked for than the model has positions.
+    Raises StudyError if longer rows are asked for than the model has positions.
     """
     model = loaded.model
     config = model.config.get_text_config()
@@ -141,23 +144,27 @@ def rows_for(loaded: LoadedModel, settings: Settings) -> Rows:
     room = cache_bytes(model) // (slots * bytes_per_token(model) or 1)
     if settings.context is not None and settings.context > longest:
         raise StudyError(
-            f"context={settings.context} is more than the {longest} positions that this model has; leave it out, or take less"
+            f"context={settings.context} is more than the {longest} positions of this model;"
+            " leave it out, or take less"
         )
     context = settings.context or min(longest, max(SHORTEST_ROW, min(LONGEST_ROW, room)))
     if not can_be_kept_in_rows(config, context):
-        why = "not all of its attention is full"
-    elif (found := batching_problem(model, SlotRows(model, 2, 16))) is not None:
-        why = found
+        problem: str | None = "not all of its attention is full"
     else:
+        problem = batching_problem(model, SlotRows(model, 2, 16))
+    if problem is None:
         return SlotRows(model, slots, context)
     LOG.warning(
-        "%s takes the slower path, one sequence after another: %s", type(model).__name__, why
+        "%s takes the slower path, one sequence after another: %s", type(model).__name__, problem
     )
     return SoloRows(model, slots, context)
 
 
 def can_be_kept_in_rows(config: object, context: int) -> bool:
-    """Whether every layer sees all of a sequence of `context` tokens: full attention, or a window that is as long."""
+    """Return whether every layer sees all of a sequence of `context` tokens.
+
+    It does with full attention, or with a window that is as long.
+    """
     kinds = set(getattr(config, "layer_types", None) or ())
     window = getattr(config, "sliding_window", None)
     if kinds - {"full_attention", *SLIDING}:
@@ -170,15 +177,19 @@ def can_be_kept_in_rows(config: object, context: int) -> bool:
     return not slides or (window or 0) >= context
 
 
-@torch.inference_mode()
+@torch.inference_mode()  # type: ignore[untyped-decorator]  # torch counts as untyped
 def batching_problem(model: PreTrainedModel, rows: SlotRows) -> str | None:
-    """Why sequences cannot be batched: None where two padded chunks and a decoding step give the logits of the model alone, which proves that
-    its attention heeds our mask."""
+    """Return why sequences cannot be batched, or None.
+
+    Two sequences are read in padded chunks of different lengths, and then go on by one step.  If
+    the logits are those of the model alone, its attention heeds our mask.
+    """
     size = model.config.get_text_config().vocab_size
     ids = np.random.default_rng(0).integers(0, size, (1, 12))
     alone = model(input_ids=torch.from_numpy(ids).to(model.device)).logits[0, -2:].float()
     ours = []
     try:
+        # The same 12 tokens in both rows, read as 5 + 6 + 1 and as 9 + 2 + 1.
         rows.forward(0, ids[:, :5], np.arange(5)[None])
         rows.forward(1, ids[:, :9], np.arange(9)[None])
         both = np.concatenate(
@@ -192,28 +203,34 @@ def batching_problem(model: PreTrainedModel, rows: SlotRows) -> str | None:
     except torch.OutOfMemoryError:
         raise
     except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
-        # A model that does not take a mask of four dimensions, or keeps something else than keys and values.
-        return f"it cannot be given a mask for each sequence ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
-    far = max(float((alone[step] - ours[step]).abs().max()) for step in range(2))
+        # The model does not take a mask of four dimensions, or caches other things than keys and
+        # values.
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        return f"it cannot be given a mask for each sequence ({reason})"
+    largest = max(float((alone[step] - ours[step]).abs().max()) for step in range(2))
     return (
         None
-        if far <= LOGIT_TOLERANCE[model.dtype] * float(alone.std())
+        if largest <= LOGIT_TOLERANCE[model.dtype] * float(alone.std())
         else "its logits differ when sequences are batched"
     )
 
 
 def bytes_per_token(model: PreTrainedModel) -> int:
-    """Bytes that keys and values of one token take in all layers."""
+    """Return the bytes of the keys and values of one token in all layers."""
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or getattr(
         config, "num_attention_heads", 1
     )
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
+    return int(2 * config.num_hidden_layers * heads * size * model.dtype.itemsize)
 
 
 def cache_bytes(model: PreTrainedModel) -> int:
-    """Bytes that keys and values may take: on a GPU 85% of what is free after the weights, on a CPU a quarter of what is available."""
+    """Return the bytes that keys and values may take.
+
+    On a GPU this is 85% of the memory that the weights leave free; on a CPU it is a quarter of the
+    available memory, at most 4 GiB.
+    """
     if model.device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(model.device)
         return int(free * 0.85)

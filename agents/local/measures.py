@@ -1,8 +1,14 @@
-"""Numbers read off the logits while a reply is generated, without keeping the logits: 12 bytes a token instead of 4 a vocabulary entry.
+"""Read numbers off the logits while a reply is generated.
 
-All are of the logits as the model gives them, before temperature and filters, so that they mean the same at every temperature.  In nats:
-the log probability of the token that was drawn, the entropy of the distribution, and self-certainty, the divergence KL(U || p) of the
-uniform distribution from it ("Scalable Best-of-N Selection for LLMs via Self-Certainty", arXiv 2502.18581, eq. 7).
+Three float32 numbers a token, 12 bytes, are kept instead of one a vocabulary entry.  They are of
+the logits as the model gives them, before temperature and filters, so that they mean the same at
+every temperature.  All are in nats:
+
+- the log probability of the token that was drawn;
+- the entropy of the distribution;
+- self-certainty, the divergence KL(U || p) of the distribution p from the uniform distribution U:
+  "Scalable Best-of-N Selection for Large Language Models via Self-Certainty", arXiv 2502.18581,
+  eq. 7.
 """
 
 from __future__ import annotations
@@ -11,16 +17,19 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-# Logits that are measured at once, so that what lies between them and the result stays in a processor's cache.
+# Logits that are measured at once on a CPU, so that intermediate results stay in its cache.
 LOGITS_PER_CHUNK = 2**19
 LOWEST_SHARE = 0.1
 
 
 def measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-    """[3, rows] float32 of logits [rows, vocabulary] and the tokens [rows] drawn: log probability, entropy, self-certainty (nats).
+    """Return log probability, entropy and self-certainty (nats): [3, rows], float32.
 
-    The logits of a row are shifted in place, so that their largest is 0: that changes no probability, and saves a copy of them.
+    `logits` is [rows, vocabulary], float32; `chosen` [rows] holds the tokens that were drawn.  The
+    logits are shifted in place, so that the largest of each row is 0: that changes no probability,
+    and saves a copy of them.
     """
     rows = (
         max(1, LOGITS_PER_CHUNK // logits.shape[-1]) if logits.device.type == "cpu" else len(logits)
@@ -36,25 +45,30 @@ def measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
 
 def _measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     shifted = logits.sub_(logits.amax(-1, keepdim=True))
-    drawn, mean = shifted.gather(-1, chosen[:, None])[:, 0], shifted.mean(-1)
+    drawn = shifted.gather(-1, chosen[:, None])[:, 0]
+    mean = shifted.mean(-1)
     weight = shifted.exp()
     total = weight.sum(-1)
     log_total = total.log()
+    # With x the shifted logits and Z their sum of exponentials, log p = x - log Z.  Hence the
+    # entropy is log Z - E_p[x], and KL(U || p) is log Z - mean(x) - log(vocabulary).
     entropy = log_total - torch.linalg.vecdot(weight, shifted) / total
     return torch.stack((drawn - log_total, entropy, log_total - mean - math.log(logits.shape[-1])))
 
 
 def reply_measures(
-    logprobs: np.ndarray, entropy_sum: float, certainty_sum: float
+    logprobs: NDArray[np.float32], entropy_sum: float, certainty_sum: float
 ) -> dict[str, float]:
-    """The measures of a reply, from the log probabilities [tokens] of its tokens and the sums of the other two; nothing for no token.
+    """Return the measures of a whole reply (nats), an empty dict for a reply without tokens.
 
-    `logprob_lowest_tenth` is the mean over the tenth of the tokens that were least likely, at least one.
+    `logprobs` [tokens] are the log probabilities of its tokens; the other two are sums over them.
+    `logprob_lowest_tenth` is the mean over the least likely tenth of the tokens, at least one.
     """
     count = len(logprobs)
     if count == 0:
         return {}
     lowest = np.sort(logprobs)[: max(1, round(count * LOWEST_SHARE))]
+    # Summed in float64: a reply of 30,000 tokens would lose digits in float32.
     return {
         "logprob_sum": float(logprobs.sum(dtype=np.float64)),
         "logprob_mean": float(logprobs.mean(dtype=np.float64)),

@@ -1,8 +1,11 @@
-"""From messages to token ids, and from generated ids to text.
+"""Turn messages into token ids, and generated ids into text.
 
-A stretch that the model itself generated goes in as the very tokens, as far as the text still begins like what they say: what is decoded and
-cut into tokens again is often cut otherwise, and a kept prefix would no longer fit.  Words of a chat template that stand in what somebody
-said (`<|im_end|>`, for example) are taken apart, so that no model can speak in the name of another.
+A span of text that the model itself generated goes in as the tokens that it generated, up to the
+point from which the text differs from them.  Text that is decoded and tokenized again is often cut
+otherwise, and then the tokens that a row of the cache holds would no longer be a prefix.
+
+Special words of a chat template (such as `<|im_end|>`) in the text of a message are taken apart,
+so that no model can speak in the name of another.
 """
 
 from __future__ import annotations
@@ -17,21 +20,23 @@ from transformers import PreTrainedTokenizerBase
 from arena.text import writable
 from arena.types import GeneratedSpan, Message, Request
 
-# Marks a place in a message while the chat template is applied; these two characters have no meaning in Unicode.
+# Marks a place in a message while the chat template is applied.  Both characters are of a private
+# use area: Unicode gives them no meaning.
 MARK = re.compile("\ue0f0(\\d+)\ue0f1")
+# Tokens before generated ones that are decoded with them.
 CONTEXT = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A piece of a message that is cut into tokens by itself: `ids` where its tokens are known."""
+    """A piece of text that is tokenized by itself; `ids` are its tokens if they are known."""
 
     text: str
     ids: tuple[int, ...] | None = None
 
 
 class ChatTokenizer:
-    """A tokenizer with its chat template, as the engine's messages need it."""
+    """A tokenizer with its chat template."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
@@ -42,7 +47,8 @@ class ChatTokenizer:
                 reverse=True,
             )
         )
-        self._silent = frozenset(tokenizer.all_special_ids)
+        self._special_ids = frozenset(tokenizer.all_special_ids)
+        # Some tokenizers put a space before every text, so that pieces cannot be joined.
         self._pieces_add_up = self.decode([*self._encode("a"), *self._encode("b")]) == self.decode(
             self._encode("ab")
         )
@@ -51,38 +57,45 @@ class ChatTokenizer:
         return self.tokenizer(text, add_special_tokens=begin).input_ids if text else []
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of tokens, without special ones."""
-        return self.tokenizer.decode(
+        """Return the text of tokens, without special ones."""
+        text: str = self.tokenizer.decode(
             list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
+        return text
 
     def decode_after(self, before: Sequence[int], ids: Sequence[int]) -> str:
-        """The text that tokens add to what stands before them: some tokenizers drop a space where a text begins."""
+        """Return the text that tokens add to the tokens before them.
+
+        Decoded alone, they would lose a space with tokenizers that drop one at the beginning.
+        """
         context = list(before[-CONTEXT:])
         head = self.decode(context)
         whole = self.decode([*context, *ids])
         return whole[len(head) :] if whole.startswith(head) else self.decode(ids)
 
     def ids(self, request: Request, served: str) -> tuple[int, ...]:
-        """The tokens of a request's messages; a last assistant message is begun and not ended.  `served` is the name of this model."""
+        """Return the tokens of a request's messages.
+
+        A last message of the assistant is a prefill: it is begun and not ended.  `served` is the
+        name of this model, whose generated spans go in as tokens.
+        """
         messages = [
             Message(message.role, writable(message.content)) for message in request.messages
         ]
-        *history, last = messages
-        begun = [last] if last.role == "assistant" else []
-        said = [*history] if begun else [*history, last]
-        spoken = (
-            [one for one in request.generated_spans if one.model == served]
+        has_prefill = messages[-1].role == "assistant"
+        conversation = messages[:-1] if has_prefill else messages
+        spans = (
+            [span for span in request.generated_spans if span.model == served]
             if self._pieces_add_up
             else []
         )
         stretches = [
-            list(self._stretches(number, message, spoken))
-            for number, message in enumerate(messages)
+            list(self._stretches(number, message, spans)) for number, message in enumerate(messages)
         ]
-        pieces = self._render(said, stretches[: len(said)])
-        if begun:
+        pieces = self._render(conversation, stretches[: len(conversation)])
+        if has_prefill:
             pieces += stretches[-1]
+        # A chat template writes the token that begins a text; plain text needs it from here.
         first = pieces[0].ids is None and not self.tokenizer.chat_template
         return tuple(
             token
@@ -95,69 +108,80 @@ class ChatTokenizer:
         )
 
     def _stretches(
-        self, number: int, message: Message, spoken: Sequence[GeneratedSpan]
+        self, number: int, message: Message, spans: Sequence[GeneratedSpan]
     ) -> Iterator[Stretch]:
-        """A message in pieces: stretches whose tokens are known, and the text between them, cut inside of special words."""
-        at = 0
-        for one in (one for one in spoken if one.message == number):
-            yield from self._split_special(message.content[at : one.start])
-            ids, text = self.matching_prefix(one.token_ids, message.content[one.start : one.end])
+        """Yield a message in pieces: generated spans as tokens, and the text between them."""
+        done = 0
+        for span in (span for span in spans if span.message == number):
+            yield from self._split_special(message.content[done : span.start])
+            ids, text = self.matching_prefix(span.token_ids, message.content[span.start : span.end])
             if ids:
                 yield Stretch(text, ids)
-            at = one.start + len(text)
-        yield from self._split_special(message.content[at:])
+            done = span.start + len(text)
+        yield from self._split_special(message.content[done:])
 
     def _split_special(self, text: str) -> Iterator[Stretch]:
-        at = 0
+        """Yield a text cut after the first character of every special word in it."""
+        # Tokenized apart, neither half is the special token.
+        done = 0
         for word in (
             re.finditer("|".join(map(re.escape, self._special)), text) if self._special else ()
         ):
-            yield Stretch(text[at : word.start() + 1])
-            at = word.start() + 1
-        if at < len(text):
-            yield Stretch(text[at:])
+            yield Stretch(text[done : word.start() + 1])
+            done = word.start() + 1
+        if done < len(text):
+            yield Stretch(text[done:])
 
     def matching_prefix(self, ids: Sequence[int], text: str) -> tuple[tuple[int, ...], str]:
-        """The longest beginning of the tokens that says a beginning of the text, and what it says."""
-        low, high = 0, len(ids)
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (
-                (middle, high) if len(self.decode(ids[:middle])) <= len(text) else (low, middle - 1)
-            )
-        while low and not text.startswith(self.decode(ids[:low])):
-            low -= 1
-        # The token that ended the reply says nothing, and would end it again.
-        while low and ids[low - 1] in self._silent:
-            low -= 1
-        return tuple(ids[:low]), self.decode(ids[:low])
+        """Return the longest prefix of tokens whose text is a prefix of `text`, and its text."""
+        # By bisection the most tokens whose text is no longer than `text`, then back to a match:
+        # decoding every prefix would take quadratic time.
+        count = 0
+        high = len(ids)
+        while count < high:
+            middle = (count + high + 1) // 2
+            if len(self.decode(ids[:middle])) <= len(text):
+                count = middle
+            else:
+                high = middle - 1
+        while count and not text.startswith(self.decode(ids[:count])):
+            count -= 1
+        # The special token that ended the reply has no text, and would end it again.
+        while count and ids[count - 1] in self._special_ids:
+            count -= 1
+        return tuple(ids[:count]), self.decode(ids[:count])
 
     def _render(
         self, messages: Sequence[Message], stretches: Sequence[Sequence[Stretch]]
     ) -> list[Stretch]:
-        """The messages under the chat template, in pieces."""
+        """Return the messages under the chat template, in pieces.
+
+        The template is applied to messages of numbered marks, which are replaced by the stretches.
+        """
         plain = self._apply_template([message.content for message in messages], messages)
-        if all(len(of_one) <= 1 and not (of_one and of_one[0].ids) for of_one in stretches):
+        if all(len(pieces) <= 1 and not (pieces and pieces[0].ids) for pieces in stretches):
             return [Stretch(plain)]
-        flat = [stretch for of_one in stretches for stretch in of_one]
+        flat = [stretch for pieces in stretches for stretch in pieces]
         numbers = iter(range(len(flat)))
-        marked = ["".join(f"\ue0f0{next(numbers)}\ue0f1" for _ in of_one) for of_one in stretches]
+        marked = ["".join(f"\ue0f0{next(numbers)}\ue0f1" for _ in pieces) for pieces in stretches]
         parts = MARK.split(self._apply_template(marked, messages))
         # Every other part is the number of a stretch.
-        pieces = [flat[int(part)] if odd % 2 else Stretch(part) for odd, part in enumerate(parts)]
-        if "".join(piece.text for piece in pieces) == plain:
-            return [piece for piece in pieces if piece.text]
-        # The template does something to its messages that the marks hide, such as cutting spaces: it gets the words themselves.
+        rendered = [flat[int(part)] if odd % 2 else Stretch(part) for odd, part in enumerate(parts)]
+        if "".join(piece.text for piece in rendered) == plain:
+            return [piece for piece in rendered if piece.text]
+        # The template changes its messages in a way that marks hide, such as trimming spaces: it
+        # gets the text itself.
         harmless = [self._escape_special(message.content) for message in messages]
         return [Stretch(self._apply_template(harmless, messages))]
 
     def _escape_special(self, text: str) -> str:
+        # A space of no width takes a special word apart.
         for word in self._special:
             text = text.replace(word, word[0] + "\u200b" + word[1:])
         return text
 
     def _apply_template(self, contents: Sequence[str], messages: Sequence[Message]) -> str:
-        """The conversation as the model is to read it, up to where its reply begins."""
+        """Return the conversation as the model reads it, up to the beginning of its reply."""
         if not self.tokenizer.chat_template:
             return "\n\n".join(contents) + "\n\n"
         turns = [
@@ -165,14 +189,16 @@ class ChatTokenizer:
             for message, content in zip(messages, contents, strict=True)
         ]
         try:
-            return self.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=True
-            )
+            return self._chat(turns)
         except TemplateError:
-            # Some models know no system message.
+            # Some models know no system message: it goes before the first message of the user.
             if turns[0]["role"] != "system" or len(turns) < 2:
                 raise
             turns[1]["content"] = f"{turns[0]['content']}\n\n{turns[1]['content']}"
-            return self.tokenizer.apply_chat_template(
-                turns[1:], tokenize=False, add_generation_prompt=True
-            )
+            return self._chat(turns[1:])
+
+    def _chat(self, turns: list[dict[str, str]]) -> str:
+        text: str = self.tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True
+        )
+        return text

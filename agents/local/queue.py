@@ -1,9 +1,13 @@
-"""Who is served next: groups in turn, rows with kept words left to those who will go on from them.  Pure bookkeeping, no tensors.
+"""Decide which group of requests is served next; pure bookkeeping, without tensors.
 
-A group is what moves in step: the seats of one episode.  Groups take turns, in the order in which they came; within a group those go first
-whose words are kept in a row already.  A group that holds no row yet waits until it can be admitted whole (or in waves of as many as there
-are rows), unless the groups before it did not move in step.  The rows of a group that is being played are not given to others while it goes
-on from them: taking them would only make both read their prompts again and again.  Whoever has waited longer than PATIENCE_S may.
+A group is the seats of one episode, which move in step.  Groups take turns in the order of their
+arrival; within a group, requests that continue text kept in a row go first.  A group without a row
+waits until all of it can be admitted (or as many as there are rows), unless the groups before it
+did not move in step.
+
+The rows of a group in play are not given to others while it goes on from them: otherwise both
+would read their prompts again and again.  A request that has waited for more than PATIENCE_S may
+take them.
 """
 
 from __future__ import annotations
@@ -11,29 +15,40 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 PATIENCE_S = 30.0
-# How long a group counts as being played after its last reply, where nobody says that it is over: other models may be asked meanwhile.
+# How long a group counts as being in play after its last reply, unless its end is announced: other
+# models may be answering meanwhile.
 GRACE_S = 2.0
-# The members of a group ask one after another, not at the same instant; those that are on their way are known besides.
+# The members of a group ask one after another, not at the same instant.  Those that are still
+# preparing their prompt are known besides, from `Queue.on_their_way`.
 SETTLED_S = 0.01
 
 
 class QueueItem(Protocol):
-    """What waits: its group, a priority (lower goes first), and when it came (monotonic seconds)."""
+    """A request: its group, its priority (lower goes first), its arrival (monotonic seconds)."""
 
     group: str
     priority: int
     came_at: float
 
 
+Item = TypeVar("Item", bound=QueueItem)
+
+
 @dataclass(slots=True)
-class Group:
-    """What a group has waiting and running; `wave` counts how often it began to ask again after a pause, `turn` orders the groups."""
+class Group(Generic[Item]):
+    """The waiting and running requests of a group; times are monotonic seconds.
+
+    A wave begins when a group without waiting or running requests asks again.  `wave` counts them;
+    `width` and `last_width` are the numbers of requests in this wave and in the one before, and
+    `widest` is the largest so far.  `turn` orders the groups.  Since `blocked_at` the group has
+    been waiting for nothing but rows (None: it is not).
+    """
 
     turn: int
-    waiting: list[QueueItem] = field(default_factory=list)
+    waiting: list[Item] = field(default_factory=list)
     running: int = 0
     wave: int = 0
     last_seen: float = 0.0
@@ -44,22 +59,32 @@ class Group:
     last_width: int = 0
 
     def is_complete(self, now: float) -> bool:
-        """Whether all of its members that will ask have done so, as far as can be told: as many as last time, or none for a moment."""
+        """Return whether all members that will ask in this wave have probably done so.
+
+        As many wait as asked in the last wave, or none has come for SETTLED_S.
+        """
         return 0 < self.last_width <= len(self.waiting) or now - self.came_at >= SETTLED_S
 
     def may_start(self, room: int, rows: int, now: float, max_wait_s: float) -> bool:
-        """Whether a group that holds no row may take some: `room` are to be had, of `rows` in all.  After `whole_s` a part of them will do."""
+        """Return whether a group that holds no row may take some.
+
+        `room` of all `rows` can be had.  After `max_wait_s` a part of the members will do.
+        """
         if room >= min(len(self.waiting), rows):
             return True
         self.blocked_at = now if self.blocked_at is None else self.blocked_at
         return room > 0 and now - self.blocked_at >= max_wait_s
 
 
-class Queue:
-    """The groups and what they have waiting."""
+class Queue(Generic[Item]):
+    """The groups and their waiting requests.
+
+    `max_wait_s` is how long a group waits for rows for all of its members; `on_their_way` counts
+    the requests of each group that have been announced and have not come yet.
+    """
 
     def __init__(self) -> None:
-        self.groups: dict[str, Group] = {}
+        self.groups: dict[str, Group[Item]] = {}
         self.max_wait_s = PATIENCE_S
         self.on_their_way: Counter[str] = Counter()
         self._turns = 0
@@ -67,39 +92,41 @@ class Queue:
     def __len__(self) -> int:
         return sum(len(group.waiting) for group in self.groups.values())
 
-    def add(self, one: QueueItem, now: float) -> None:
-        """Let one wait at the end of its group."""
+    def add(self, item: Item, now: float) -> None:
+        """Put a request at the end of its group."""
         self._forget(now)
-        group = self.groups.get(one.group)
+        group = self.groups.get(item.group)
         if group is None:
             self._turns += 1
-            group = self.groups[one.group] = Group(self._turns)
+            group = self.groups[item.group] = Group(self._turns)
         if not group.waiting and not group.running:
             group.wave += 1
-            group.last_width, group.width = group.width, 0
-        group.waiting.append(one)
+            group.last_width = group.width
+            group.width = 0
+        group.waiting.append(item)
         group.width += 1
         group.widest = max(group.widest, group.width)
         group.last_seen = group.came_at = now
 
-    def start(self, one: QueueItem) -> None:
-        """One is no longer waiting but running."""
-        group = self.groups[one.group]
-        group.waiting.remove(one)
+    def start(self, item: Item) -> None:
+        """Move a waiting request to the running ones."""
+        group = self.groups[item.group]
+        group.waiting.remove(item)
         group.running += 1
         group.blocked_at = None
 
-    def end(self, one: QueueItem, now: float) -> None:
-        """One that was running is through."""
-        group = self.groups[one.group]
+    def end(self, item: Item, now: float) -> None:
+        """Note that a running request has ended."""
+        group = self.groups[item.group]
         group.running -= 1
         group.last_seen = now
 
     def end_group(self, name: str) -> None:
-        """A group is over: nobody will go on from its rows.
+        """Forget a group that is over: nobody will go on from its rows.
 
-        What it did is what the next ones will do: one whose members came back moves in step, and would read everything again and again on
-        fewer rows than it has members; one whose members came once can be served bit by bit.
+        The next groups are expected to behave like it.  A group whose members came back moves in
+        step, and on fewer rows than members it would read everything again and again; a group whose
+        members came once can be served bit by bit.
         """
         group = self.groups.get(name)
         if group is None or group.waiting or group.running:
@@ -108,18 +135,21 @@ class Queue:
             self.max_wait_s = PATIENCE_S if group.wave > 1 else 0.0
         del self.groups[name]
 
-    def drop(self, one: QueueItem) -> None:
-        """One that was waiting has given up."""
-        self.groups[one.group].waiting.remove(one)
+    def drop(self, item: Item) -> None:
+        """Remove a waiting request that was given up."""
+        self.groups[item.group].waiting.remove(item)
 
     def move_to_back(self, name: str) -> None:
-        """A group has had its turn and goes behind the others."""
+        """Put a group that has had its turn behind the others."""
         self._turns += 1
         self.groups[name].turn = self._turns
 
-    def in_turn(self, now: float, *, busy: bool) -> list[tuple[str, Group]]:
-        """The groups that have something waiting: by priority, then by turn.  Where others wait or the engine is `busy`, a group goes in when
-        all of its members have come."""
+    def in_turn(self, now: float, *, busy: bool) -> list[tuple[str, Group[Item]]]:
+        """Return the groups with waiting requests: by priority, then by turn.
+
+        If several wait or the engine is `busy`, only groups whose members have all come are listed:
+        a group that goes in without one would read its prompt once more for that member.
+        """
         waiting = [(name, group) for name, group in self.groups.items() if group.waiting]
         if busy or len(waiting) > 1:
             waiting = [
@@ -128,20 +158,23 @@ class Queue:
                 if name not in self.on_their_way and group.is_complete(now)
             ]
         return sorted(
-            waiting, key=lambda pair: (min(one.priority for one in pair[1].waiting), pair[1].turn)
+            waiting, key=lambda pair: (min(item.priority for item in pair[1].waiting), pair[1].turn)
         )
 
-    def everyone(self) -> Iterator[QueueItem]:
-        """All that wait."""
+    def everyone(self) -> Iterator[Item]:
+        """Yield all waiting requests."""
         for group in self.groups.values():
             yield from group.waiting
 
     def wave(self, name: str) -> int:
-        """The group's wave; 0 for one that is forgotten."""
+        """Return the number of a group's wave; 0 for a group that is forgotten."""
         return self.groups[name].wave if name in self.groups else 0
 
     def is_held(self, owner: str, wave: int, now: float) -> bool:
-        """Whether a row that `owner` left words in during its wave `wave` will probably be gone on from by that group."""
+        """Return whether `owner` will probably go on from a row that it used in its wave `wave`.
+
+        A row that the whole next wave left alone is given up.
+        """
         group = self.groups.get(owner)
         if group is None or group.wave - wave > 1:
             return False
@@ -149,8 +182,8 @@ class Queue:
 
     def _forget(self, now: float) -> None:
         for name in [
-            n
-            for n, g in self.groups.items()
-            if not g.waiting and not g.running and now - g.last_seen > PATIENCE_S
+            name
+            for name, group in self.groups.items()
+            if not group.waiting and not group.running and now - group.last_seen > PATIENCE_S
         ]:
             del self.groups[name]

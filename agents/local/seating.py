@@ -1,6 +1,8 @@
-"""Which draft gets which row: kept beginnings, copies of them, and the three regions of rows.
+"""Decide which draft gets which row, and which of the tokens that rows hold it can reuse.
 
-Rows [0, decoding) decode, [decoding, active) have their prompts read, and those from `active` on are idle but keep what they hold.
+The rows are in three regions: [0, decoding) generate, [decoding, active) have their prompts read,
+and those from `active` on are idle but keep their tokens, keys and values.  A forward pass covers
+neighbouring rows, so drafts that start or end are swapped to the border of their region.
 """
 
 from __future__ import annotations
@@ -9,33 +11,49 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.local.cache import Rows
 from agents.local.drafts import NO_ROW, Draft
 from agents.local.queue import PATIENCE_S, Group, Queue
 
-# A beginning shorter than this is read again rather than copied.
+# A prefix of fewer tokens is read again rather than copied.
 SHORTEST_COPY = 8
 
 
 @dataclass(slots=True)
 class Row:
-    """What the cache holds in a row: the first `filled` of `tokens`, of which `planned` are known; who left it there, in which wave, and when
-    it was last used.  `home` is the place of `tokens` in the engine's table of them, which stays when the row moves."""
+    """A row of the cache: its tokens, and the draft that it belongs to.
+
+    `tokens` [capacity], int32, are known up to `planned`; the cache holds keys and values of the
+    first `filled`.  `owner` and `wave` are the group that used the row last and its wave then;
+    `used` orders rows by their last use.  `home` is the index of `tokens` in `Seating.tokens`; it
+    stays when the row moves.
+    """
 
     home: int
-    tokens: np.ndarray
+    tokens: NDArray[np.int32]
     filled: int = 0
     planned: int = 0
-    draft: Draft | None = None
+    occupant: Draft | None = None
     owner: str = ""
     wave: int = 0
     used: int = 0
 
+    @property
+    def draft(self) -> Draft:
+        """The draft of a row that is active."""
+        assert self.occupant is not None
+        return self.occupant
+
 
 @dataclass(slots=True)
 class Counts:
-    """What the engine has done: tokens run through the model (padding not counted), read ahead and decoded; steps; and mishaps."""
+    """The work of an engine so far.
+
+    `prefilled` and `decoded` count tokens of prompts and of replies that ran through the model,
+    without padding; `reused` counts tokens of prompts that a row held already.
+    """
 
     prefilled: int = 0
     decoded: int = 0
@@ -47,8 +65,12 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class ReusablePrefix:
-    """What rows hold of a draft: the row (`source`) with the longest usable beginning and how many tokens that is; whether some row is just
-    reading so much more of it that it pays to wait (`coming`); and for each row how many of its tokens are a beginning (`ready`)."""
+    """The tokens of a draft that rows hold already.
+
+    `source` is the row with the longest usable prefix, of `tokens` tokens (NO_ROW and 0 without
+    one).  `coming`: a row is just reading so much more of the draft that it pays to wait for it.
+    `ready` holds for each row the length of its prefix in common with the draft.
+    """
 
     source: int
     tokens: int
@@ -57,12 +79,13 @@ class ReusablePrefix:
 
 
 class Seating:
-    """The rows of a cache and who sits in them."""
+    """The rows of a cache, the drafts in them, and the queue for them."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
         self.counts = Counts()
-        self.queue = Queue()
+        self.queue: Queue[Draft] = Queue()
+        # [slots, capacity]: one array, so that a draft is compared with all rows at once.
         self.tokens = np.zeros((rows.slots, rows.capacity), np.int32)
         self.table = [Row(home, self.tokens[home]) for home in range(rows.slots)]
         self.decoding = 0
@@ -71,62 +94,66 @@ class Seating:
         self._uses = 0
 
     def admit(self) -> None:
-        """Seat whoever waits and finds a row."""
+        """Seat the waiting drafts for which there are rows."""
         now = time.monotonic()
-        groups = [
-            (self._is_seated(name, group, now), name, group)
-            for name, group in self.queue.in_turn(now, busy=self.active > 0)
-        ]
+        groups = self.queue.in_turn(now, busy=self.active > 0)
+        begun = {name for name, group in groups if self._is_seated(name, group, now)}
         in_step = self.queue.max_wait_s > 0
         if in_step:
-            # Who has begun goes on: a group that moves in step waits for its last member.
-            groups.sort(key=lambda each: not each[0])
-        for seated, name, group in groups:
+            # Groups that have begun go on first: one that moves in step waits for its last member.
+            groups.sort(key=lambda pair: pair[0] not in begun)
+        for name, group in groups:
             if self.active >= self.most_active:
                 return
-            oldest = min(one.came_at for one in group.waiting)
+            oldest = min(draft.came_at for draft in group.waiting)
             free = sum(
                 self._may_take(row, name, oldest, now)
                 for row in range(self.active, self.rows.slots)
             )
             room = min(free, self.most_active - self.active)
-            if in_step and not seated:
-                room -= sum(len(other.waiting) for begun, _, other in groups if begun)
-            if (
-                room
-                if seated
-                else group.may_start(room, self.most_active, now, self.queue.max_wait_s)
-            ) and self._admit_group(group, now):
+            if name in begun:
+                may_enter = room > 0
+            else:
+                if in_step:
+                    # Rows that the groups in play will need are not free for a new one.
+                    room -= sum(len(other.waiting) for mate, other in groups if mate in begun)
+                may_enter = group.may_start(room, self.most_active, now, self.queue.max_wait_s)
+            if may_enter and self._admit_group(group, now):
                 self.queue.move_to_back(name)
-                groups = [(begun or other is group, name_, other) for begun, name_, other in groups]
+                begun.add(name)
 
-    def _is_seated(self, name: str, group: Group, now: float) -> bool:
-        """Whether a group has begun: some of it is running, or left words in a row that it will go on from."""
+    def _is_seated(self, name: str, group: Group[Draft], now: float) -> bool:
+        """Return whether a group has begun: it is running, or will go on from tokens in a row."""
         return group.running > 0 or any(
             row.owner == name and self.queue.is_held(name, row.wave, now) for row in self.table
         )
 
-    def _admit_group(self, group: Group, now: float) -> bool:
-        """Admit what fits of a group; those that go on from words of their own go first.  True when anybody was admitted."""
-        waiting = sorted(group.waiting[: 2 * self.rows.slots], key=lambda one: one.priority)
+    def _admit_group(self, group: Group[Draft], now: float) -> bool:
+        """Admit the drafts of a group that fit; return whether there was any.
+
+        Drafts that continue tokens in a row go first, as otherwise others would overwrite these.
+        """
+        waiting = sorted(group.waiting[: 2 * self.rows.slots], key=lambda draft: draft.priority)
         if group.wave > 1:
-            waiting.sort(key=lambda one: (one.priority, -self._reusable_prefix(one).tokens))
+            waiting.sort(key=lambda draft: (draft.priority, -self._reusable_prefix(draft).tokens))
         admitted = False
         for draft in waiting:
             if self.active >= self.most_active:
                 break
-            kept = self._reusable_prefix(draft)
-            if kept.coming:
+            prefix = self._reusable_prefix(draft)
+            if prefix.coming:
+                # It waits for the row that reads its prompt, and copies from there.
                 continue
-            target = self._target(draft, kept, now)
+            target = self._target(draft, prefix, now)
             if target == NO_ROW:
                 break
-            self._seat(draft, kept.source, kept.tokens, target)
+            self._seat(draft, prefix.source, prefix.tokens, target)
             admitted = True
         return admitted
 
     def _reusable_prefix(self, draft: Draft) -> ReusablePrefix:
-        """Which row holds the longest usable beginning of a draft."""
+        """Return the longest prefix of a draft that rows hold."""
+        # The last position is always read anew: its logits are needed and not kept.
         ids = np.array(draft.ids, np.int32)[: draft.first_needed]
         differs = self.tokens[:, : len(ids)] != ids
         first = (
@@ -137,27 +164,35 @@ class Seating:
         shared = [min(int(first[row.home]), row.planned) for row in self.table]
         ready = [min(known, row.filled) for known, row in zip(shared, self.table, strict=True)]
         usable = [
-            n
-            for n, row in enumerate(self.table)
-            if ready[n] >= SHORTEST_COPY and (self.rows.can_truncate or ready[n] == row.filled)
+            number
+            for number, row in enumerate(self.table)
+            if ready[number] >= SHORTEST_COPY
+            and (self.rows.can_truncate or ready[number] == row.filled)
         ]
-        # Of equal ones an idle row that holds no more: it can be gone on from in place, and takes nothing from a sibling.
+        # Of equal ones an idle row that holds little more: it can be continued in place, without
+        # a copy, and takes nothing from another draft.
         source = max(
             usable,
-            key=lambda n: (ready[n], self.table[n].draft is None, -self.table[n].filled),
+            key=lambda number: (
+                ready[number],
+                self.table[number].occupant is None,
+                -self.table[number].filled,
+            ),
             default=NO_ROW,
         )
         tokens = 0 if source == NO_ROW else ready[source]
+        # It pays to wait for a row that will hold all of the prompt, or a quarter of it more.
         gain = max(shared) - tokens
         worth = max(shared) == len(ids) or 4 * gain >= len(ids)
         coming = self.rows.can_truncate and gain > 0 and worth and max(shared) >= SHORTEST_COPY
         return ReusablePrefix(source, tokens, coming, ready)
 
-    def _target(self, draft: Draft, kept: ReusablePrefix, now: float) -> int:
-        """The idle row that a draft gets; NO_ROW where all are held by others.
+    def _target(self, draft: Draft, prefix: ReusablePrefix, now: float) -> int:
+        """Return the idle row that a draft gets; NO_ROW if others hold all of them.
 
-        It is the one that the draft goes on from where little else would be lost; else one that nobody will go on from, empty ones before
-        those used least recently; else, of those that its own group holds, the one that is most like it: what it left there itself.
+        The first choice is the row of its prefix, unless many other tokens would be lost with it;
+        then a row that nobody will go on from, empty ones before those used least recently; then,
+        of the rows that its own group holds, the one that shares most with it.
         """
         free = [
             row
@@ -165,18 +200,18 @@ class Seating:
             if self._may_take(row, draft.group, draft.came_at, now)
         ]
         if (
-            kept.source in free
-            and 4 * (self.table[kept.source].filled - kept.tokens) <= kept.tokens
+            prefix.source in free
+            and 4 * (self.table[prefix.source].filled - prefix.tokens) <= prefix.tokens
         ):
-            return kept.source
-        given_up = [row for row in free if row != kept.source and not self._is_held(row, now)]
+            return prefix.source
+        given_up = [row for row in free if row != prefix.source and not self._is_held(row, now)]
         if given_up:
             return min(given_up, key=lambda row: (self.table[row].filled > 0, self.table[row].used))
-        return max(free, key=lambda row: (kept.ready[row], -self.table[row].used), default=NO_ROW)
+        return max(free, key=lambda row: (prefix.ready[row], -self.table[row].used), default=NO_ROW)
 
-    def _is_held(self, row: int, now: float) -> bool:
-        kept = self.table[row]
-        return kept.filled > 0 and self.queue.is_held(kept.owner, kept.wave, now)
+    def _is_held(self, number: int, now: float) -> bool:
+        row = self.table[number]
+        return row.filled > 0 and self.queue.is_held(row.owner, row.wave, now)
 
     def _may_take(self, row: int, group: str, came_at: float, now: float) -> bool:
         return (
@@ -186,7 +221,10 @@ class Seating:
         )
 
     def _seat(self, draft: Draft, source: int, usable: int, target: int) -> None:
-        """Put a draft into a row, with the words that are kept, and the row to those whose prompts are being read."""
+        """Put a draft into row `target`, with `usable` tokens of row `source`, and start it.
+
+        The row moves to the region of those whose prompts are being read.
+        """
         row = self.table[target]
         if target != source:
             if source == NO_ROW:
@@ -196,8 +234,11 @@ class Seating:
                 self.counts.copied_rows += 1
                 self._touch(self.table[source])
         row.tokens[: len(draft.ids)] = draft.ids
-        row.filled, row.planned, row.draft = usable, len(draft.ids), draft
-        row.owner, row.wave = draft.group, self.queue.wave(draft.group)
+        row.filled = usable
+        row.planned = len(draft.ids)
+        row.occupant = draft
+        row.owner = draft.group
+        row.wave = self.queue.wave(draft.group)
         self._touch(row)
         draft.reused += usable
         self.counts.reused += usable
@@ -209,33 +250,36 @@ class Seating:
         self._uses += 1
         row.used = self._uses
 
-    def _swap(self, one: int, other: int) -> None:
-        if one != other:
-            a, b = self.table[one], self.table[other]
-            if a.filled or b.filled:
-                self.rows.swap(one, other, max(a.filled, b.filled))
-            self.table[one], self.table[other] = b, a
-        for number in (one, other):
-            if self.table[number].draft is not None:
-                self.table[number].draft.row = number
+    def _swap(self, left: int, right: int) -> None:
+        if left != right:
+            filled = max(self.table[left].filled, self.table[right].filled)
+            if filled:
+                self.rows.swap(left, right, filled)
+            self.table[left], self.table[right] = self.table[right], self.table[left]
+        for number in (left, right):
+            occupant = self.table[number].occupant
+            if occupant is not None:
+                occupant.row = number
 
     def promote(self, row: int) -> None:
-        """A row whose prompt is read decodes from now on."""
+        """Move a row whose prompt has been read to those that generate."""
         self._swap(row, self.decoding)
         self.decoding += 1
 
-    def release(self, row: int) -> Draft:
-        """Take the draft out of a row, which stays with what it holds, among the idle ones."""
-        draft = self.table[row].draft
-        if row < self.decoding:
+    def release(self, number: int) -> Draft:
+        """Take the draft out of a row, which becomes idle and keeps its tokens."""
+        draft = self.table[number].draft
+        # Over both borders: to the end of the generating rows, then to the end of the active ones.
+        if number < self.decoding:
             self.decoding -= 1
-            self._swap(row, self.decoding)
-            row = self.decoding
+            self._swap(number, self.decoding)
+            number = self.decoding
         self.active -= 1
-        self._swap(row, self.active)
-        kept = self.table[self.active]
-        kept.draft, kept.planned = None, kept.filled
+        self._swap(number, self.active)
+        row = self.table[self.active]
+        row.occupant = None
+        row.planned = row.filled
         draft.row = NO_ROW
-        self._touch(kept)
+        self._touch(row)
         self.queue.end(draft, time.monotonic())
         return draft

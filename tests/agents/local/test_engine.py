@@ -1,4 +1,4 @@
-"""What the engine says in a batch is what the model says alone: whatever else runs, however it came, and when memory runs out."""
+"""A reply in a batch is the reply alone: whatever else runs, and when memory runs out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from agents.local.choosing import TokenSampling
 from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
-from agents.local.loading import LoadedModel, Settings, load, rows_for
+from agents.local.loading import LoadedModel, load, rows_for
+from agents.local.settings import Settings
 from arena.errors import ContextOverflowError, ModelError, UnreachableError
 from tests.tiny_models import KINDS, tiny
 
@@ -39,16 +40,16 @@ def engine(loaded: LoadedModel, *, slots: int = 4, context: int = 128, chunk: in
     )
 
 
-async def said(made: Engine, jobs: list[Job]) -> list[GenerationResult]:
-    """The replies to jobs that come all at once."""
+async def generate_all(running: Engine, jobs: list[Job]) -> list[GenerationResult]:
+    """Return the replies to jobs that come all at once, and close the engine."""
     try:
-        return list(await asyncio.gather(*map(made.generate, jobs)))
+        return list(await asyncio.gather(*map(running.generate, jobs)))
     finally:
-        made.close()
+        running.close()
 
 
 def alone(loaded: LoadedModel, job: Job) -> tuple[int, ...]:
-    """What transformers' own `generate` says."""
+    """Return the reply of transformers' own `generate`."""
     ids = torch.tensor([job.ids])
     whole = loaded.model.generate(
         ids, attention_mask=torch.ones_like(ids), max_new_tokens=job.max_tokens, do_sample=False
@@ -67,8 +68,12 @@ def is_same_but_for_near_ties(loaded: LoadedModel, job: Job, ours: tuple[int, ..
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request of a random load: how much it shares with the others, and whether it gives up."""
+class LoadItem:
+    """A request of a random load.
+
+    It shares the first `shared` tokens of its prompt with the others, comes after `wait_ms`, and
+    may be given up.
+    """
 
     shared: int
     own: tuple[int, ...]
@@ -90,7 +95,7 @@ class Asked:
 
 LOADS = st.lists(
     st.builds(
-        Asked,
+        LoadItem,
         shared=st.integers(0, 60),
         own=st.lists(st.integers(0, WORDS - 1), min_size=1, max_size=30).map(tuple),
         longest=st.integers(1, 12),
@@ -106,36 +111,36 @@ LOADS = st.lists(
 @settings(max_examples=30, deadline=None)
 @given(load_=LOADS, slots=st.integers(1, 5), chunk=st.sampled_from([3, 16, 64]))
 def test_greedy_replies_are_those_of_generate_alone(
-    loaded: LoadedModel, load_: list[Asked], slots: int, chunk: int
+    loaded: LoadedModel, load_: list[LoadItem], slots: int, chunk: int
 ) -> None:
-    async def one(made: Engine, asked: Asked) -> GenerationResult | None:
-        await asyncio.sleep(asked.wait_ms / 1000)
-        task = asyncio.ensure_future(made.generate(asked.job(loaded)))
-        if asked.gives_up:
+    async def play(running: Engine, item: LoadItem) -> GenerationResult | None:
+        await asyncio.sleep(item.wait_ms / 1000)
+        task = asyncio.ensure_future(running.generate(item.job(loaded)))
+        if item.gives_up:
             await asyncio.sleep(0.003)
             task.cancel()
         return (await asyncio.gather(task, return_exceptions=True))[0]
 
     async def all_of_them() -> list[GenerationResult | None]:
-        made = engine(loaded, slots=slots, chunk=chunk)
+        running = engine(loaded, slots=slots, chunk=chunk)
         try:
-            # Twice, so that the second time everything finds something kept.
-            return [await asyncio.gather(*(one(made, asked) for asked in load_)) for _ in range(2)][
-                1
-            ]
+            # Twice, so that the second time everything finds a prefix in a row.
+            for _ in range(2):
+                replies = await asyncio.gather(*(play(running, item) for item in load_))
+            return replies
         finally:
-            made.close()
+            running.close()
 
-    for asked, reply in zip(load_, asyncio.run(all_of_them()), strict=True):
+    for item, reply in zip(load_, asyncio.run(all_of_them()), strict=True):
         if isinstance(reply, GenerationResult):
-            assert is_same_but_for_near_ties(loaded, asked.job(loaded), reply.ids)
+            assert is_same_but_for_near_ties(loaded, item.job(loaded), reply.ids)
         else:
-            assert asked.gives_up
+            assert item.gives_up
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_every_kind_of_attention_says_what_it_says_alone(tmp_path: Path, kind: str) -> None:
-    one = load(str(tiny(tmp_path, kind)), Settings())
+    model = load(str(tiny(tmp_path, kind)), Settings())
     draw = random.Random(2)
     common = draw.choices(range(WORDS), k=40)
     jobs = [
@@ -143,22 +148,22 @@ async def test_every_kind_of_attention_says_what_it_says_alone(tmp_path: Path, k
             (*common[: draw.randrange(40)], *draw.choices(range(WORDS), k=9)),
             10,
             GREEDY,
-            end_ids=one.end_ids,
+            end_ids=model.end_ids,
         )
         for _ in range(7)
     ]
-    for job, reply in zip(jobs, await said(engine(one, slots=3), jobs), strict=True):
-        assert is_same_but_for_near_ties(one, job, reply.ids)
+    for job, reply in zip(jobs, await generate_all(engine(model, slots=3), jobs), strict=True):
+        assert is_same_but_for_near_ties(model, job, reply.ids)
 
 
 def test_what_cannot_be_kept_in_rows_takes_the_slower_path(tmp_path: Path) -> None:
-    kept = {
+    can_truncate = {
         kind: rows_for(
             load(str(tiny(tmp_path / kind, kind)), Settings()), Settings(context=128)
         ).can_truncate
         for kind in KINDS
     }
-    assert kept == dict.fromkeys(KINDS, True) | {
+    assert can_truncate == dict.fromkeys(KINDS, True) | {
         "sliding": False,
         "hybrid": False,
         "mamba": False,
@@ -169,7 +174,7 @@ def test_what_cannot_be_kept_in_rows_takes_the_slower_path(tmp_path: Path) -> No
 
 
 async def test_sampled_replies_are_the_same_alone_and_in_any_batch(loaded: LoadedModel) -> None:
-    how = (
+    samplings = (
         WARM,
         TokenSampling(0.8, top_k=20),
         TokenSampling(1.0, top_p=0.9),
@@ -180,65 +185,67 @@ async def test_sampled_replies_are_the_same_alone_and_in_any_batch(loaded: Loade
         Job(
             tuple(range(n, n + 20)),
             16,
-            how[n % 5],
+            samplings[n % 5],
             seed=n,
             end_ids=loaded.end_ids,
             group=str(n % 3),
         )
         for n in range(20)
     ]
-    together = await said(engine(loaded, slots=7), jobs)
-    backwards = await said(engine(loaded, slots=3, chunk=64), jobs[::-1])
-    by_themselves = [(await said(engine(loaded, slots=1), [job]))[0] for job in jobs]
+    together = await generate_all(engine(loaded, slots=7), jobs)
+    backwards = await generate_all(engine(loaded, slots=3, chunk=64), jobs[::-1])
+    by_themselves = [(await generate_all(engine(loaded, slots=1), [job]))[0] for job in jobs]
     assert (
-        [one.ids for one in together]
-        == [one.ids for one in by_themselves]
-        == [one.ids for one in backwards[::-1]]
+        [reply.ids for reply in together]
+        == [reply.ids for reply in by_themselves]
+        == [reply.ids for reply in backwards[::-1]]
     )
-    assert len({one.ids for one in together}) > 10
+    assert len({reply.ids for reply in together}) > 10
 
 
 async def test_samples_of_one_prompt_read_it_once(loaded: LoadedModel) -> None:
-    made = engine(loaded, slots=8, chunk=32)
+    running = engine(loaded, slots=8, chunk=32)
     jobs = [
         Job(tuple(range(100)), 5, WARM, seed=seed, end_ids=loaded.end_ids) for seed in range(16)
     ]
-    replies = await said(made, jobs)
-    assert made.counts.prefilled == sum(one.prefilled for one in replies) == 100 + 15
-    assert sum(one.reused for one in replies) == 15 * 99
+    replies = await generate_all(running, jobs)
+    assert running.counts.prefilled == sum(reply.prefilled for reply in replies) == 100 + 15
+    assert sum(reply.reused for reply in replies) == 15 * 99
 
 
 async def test_a_reply_that_is_continued_reads_only_what_is_new(loaded: LoadedModel) -> None:
-    made = engine(loaded)
-    first = await made.generate(Job(tuple(range(50)), 20, GREEDY))
-    again = await made.generate(Job((*range(50), *first.ids[:15], 7, 8, 9), 10, GREEDY))
-    made.close()
+    running = engine(loaded)
+    first = await running.generate(Job(tuple(range(50)), 20, GREEDY))
+    again = await running.generate(Job((*range(50), *first.ids[:15], 7, 8, 9), 10, GREEDY))
+    running.close()
     assert (again.reused, again.prefilled, len(again.ids)) == (65, 3, 10)
 
 
 async def test_cut_and_continued_text_is_that_of_a_fresh_reading(loaded: LoadedModel) -> None:
-    """Blocks of writing, cutting back and adding, on kept rows, against an engine that keeps nothing."""
+    """Write, cut back and add in blocks; an engine with kept rows does as one without any."""
     texts = []
     for fresh in (False, True):
-        made = engine(loaded, context=400)
+        running = engine(loaded, context=400)
         ids = list(range(30))
         for block in range(5):
             if fresh:
-                made.close()
-                made = engine(loaded, context=400)
-            reply = await made.generate(Job(tuple(ids), 25, GREEDY))
+                running.close()
+                running = engine(loaded, context=400)
+            reply = await running.generate(Job(tuple(ids), 25, GREEDY))
             ids = [*ids, *reply.ids[: 25 - block], 3, block, 4]
-        made.close()
+        running.close()
         texts.append(ids)
     assert texts[0] == texts[1]
 
 
 async def test_stop_words_end_a_reply_wherever_they_are_cut(loaded: LoadedModel) -> None:
-    free = (await said(engine(loaded), [Job((1, 2, 3), 40, WARM, seed=4)]))[0]
+    free = (await generate_all(engine(loaded), [Job((1, 2, 3), 40, WARM, seed=4)]))[0]
     text = loaded.tokenizer.decode(free.ids)
     word = text[10:13]
     stopped = (
-        await said(engine(loaded), [Job((1, 2, 3), 40, WARM, seed=4, stop=(word, "never said"))])
+        await generate_all(
+            engine(loaded), [Job((1, 2, 3), 40, WARM, seed=4, stop=(word, "never generate_all"))]
+        )
     )[0]
     assert stopped.finish == "stop"
     assert word in loaded.tokenizer.decode(stopped.ids)
@@ -246,19 +253,19 @@ async def test_stop_words_end_a_reply_wherever_they_are_cut(loaded: LoadedModel)
 
 
 async def test_a_prompt_that_can_never_fit_fails_alone(loaded: LoadedModel) -> None:
-    made = engine(loaded, context=32)
+    running = engine(loaded, context=32)
     fits, too_long = await asyncio.gather(
-        made.generate(Job(tuple(range(20)), 5, GREEDY)),
-        made.generate(Job(tuple(range(32)), 5, GREEDY)),
+        running.generate(Job(tuple(range(20)), 5, GREEDY)),
+        running.generate(Job(tuple(range(32)), 5, GREEDY)),
         return_exceptions=True,
     )
-    made.close()
+    running.close()
     assert len(fits.ids) == 5
     assert isinstance(too_long, ContextOverflowError)
 
 
 async def test_a_row_that_is_full_ends_its_reply(loaded: LoadedModel) -> None:
-    reply = (await said(engine(loaded, context=32), [Job(tuple(range(20)), 99, GREEDY)]))[0]
+    reply = (await generate_all(engine(loaded, context=32), [Job(tuple(range(20)), 99, GREEDY)]))[0]
     assert (reply.finish, len(reply.ids)) == ("length", 13)
 
 
@@ -279,16 +286,16 @@ class Faulty:
 async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_the_others(
     tmp_path: Path, kind: str
 ) -> None:
-    one = load(str(tiny(tmp_path, kind)), Settings())
+    model = load(str(tiny(tmp_path, kind)), Settings())
     draw = random.Random(3)
 
     def sometimes(ids: object, positions: object) -> None:
         if draw.random() < 0.03:
             raise torch.OutOfMemoryError("injected")
 
-    made = Engine(
-        Faulty(rows_for(one, Settings(slots=16, context=96)), sometimes),
-        one.tokenizer.decode,
+    running = Engine(
+        Faulty(rows_for(model, Settings(slots=16, context=96)), sometimes),
+        model.tokenizer.decode,
         chunk=32,
     )
     agents = 200 if kind == "qwen3" else 40
@@ -298,26 +305,26 @@ async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_t
             draw.randrange(1, 25),
             WARM,
             seed=n,
-            end_ids=one.end_ids,
+            end_ids=model.end_ids,
             group=str(n % 9),
         )
         for n in range(agents)
     ]
-    tasks = [asyncio.create_task(made.generate(job)) for job in jobs]
+    tasks = [asyncio.create_task(running.generate(job)) for job in jobs]
     gone = draw.sample(range(agents), agents // 5)
     for number in gone:
         await asyncio.sleep(0.002)
         tasks[number].cancel()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    assert made.counts.out_of_memory > 1
-    assert (made._seating.active, len(made._seating.queue)) == (0, 0)
-    made.close()
+    assert running.counts.out_of_memory > 1
+    assert (running._seating.active, len(running._seating.queue)) == (0, 0)
+    running.close()
     through = [
         (job, reply)
         for number, (job, reply) in enumerate(zip(jobs, outcomes, strict=True))
         if number not in gone
     ]
-    solo = await said(engine(one, slots=4, context=96), [job for job, _ in through])
+    solo = await generate_all(engine(model, slots=4, context=96), [job for job, _ in through])
     assert [getattr(reply, "ids", reply) for _, reply in through] == [reply.ids for reply in solo]
 
 
@@ -326,7 +333,7 @@ async def test_what_never_fits_the_memory_fails_and_the_others_go_on(loaded: Loa
         if positions.max() >= 60:
             raise torch.OutOfMemoryError("injected")
 
-    made = Engine(
+    running = Engine(
         Faulty(rows_for(loaded, Settings(slots=4, context=96)), large),
         loaded.tokenizer.decode,
         chunk=32,
@@ -334,9 +341,9 @@ async def test_what_never_fits_the_memory_fails_and_the_others_go_on(loaded: Loa
     jobs = [
         Job(tuple(range(length)), 5, GREEDY, group=str(length)) for length in (10, 80, 20, 58, 30)
     ]
-    outcomes = await asyncio.gather(*map(made.generate, jobs), return_exceptions=True)
-    made.close()
-    assert [type(one) for one in outcomes] == [
+    outcomes = await asyncio.gather(*map(running.generate, jobs), return_exceptions=True)
+    running.close()
+    assert [type(outcome) for outcome in outcomes] == [
         GenerationResult,
         ContextOverflowError,
         GenerationResult,
@@ -349,59 +356,59 @@ async def test_a_dead_device_thread_says_so_to_everybody(loaded: LoadedModel) ->
     def dies(ids: object, positions: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    made = Engine(
+    running = Engine(
         Faulty(rows_for(loaded, Settings(slots=2, context=64)), dies), loaded.tokenizer.decode
     )
     outcomes = await asyncio.gather(
-        *(made.generate(Job((1, 2, 3), 5)) for _ in range(5)), return_exceptions=True
+        *(running.generate(Job((1, 2, 3), 5)) for _ in range(5)), return_exceptions=True
     )
-    assert {type(one) for one in outcomes} == {UnreachableError}
+    assert {type(outcome) for outcome in outcomes} == {UnreachableError}
     assert "died of ZeroDivisionError: a bug" in str(outcomes[0])
     with pytest.raises(UnreachableError, match="died"):
-        await made.generate(Job((1, 2, 3), 5))
-    assert not made.alive
+        await running.generate(Job((1, 2, 3), 5))
+    assert not running.alive
 
 
 async def test_closing_fails_what_waits_and_ends_the_thread(loaded: LoadedModel) -> None:
-    made = engine(loaded)
+    running = engine(loaded)
     waiting = [
-        asyncio.create_task(made.generate(Job((1, 2, 3), 10_000 if n else 5, WARM, seed=n)))
+        asyncio.create_task(running.generate(Job((1, 2, 3), 10_000 if n else 5, WARM, seed=n)))
         for n in range(9)
     ]
     await asyncio.sleep(0.05)
-    await asyncio.to_thread(made.close)
+    await asyncio.to_thread(running.close)
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    assert any(isinstance(one, ModelError) and "closed" in str(one) for one in outcomes)
-    assert not made._thread.is_alive()
+    assert any(isinstance(outcome, ModelError) and "closed" in str(outcome) for outcome in outcomes)
+    assert not running._thread.is_alive()
 
 
 async def test_the_event_loop_never_waits_for_the_device(loaded: LoadedModel) -> None:
-    made = engine(loaded, slots=2)
+    running = engine(loaded, slots=2)
     work = asyncio.gather(
-        *(made.generate(Job(tuple(range(50)), 40, WARM, seed=n)) for n in range(10))
+        *(running.generate(Job(tuple(range(50)), 40, WARM, seed=n)) for n in range(10))
     )
     longest = 0.0
     while not work.done():
         before = time.monotonic()
         await asyncio.sleep(0.001)
         longest = max(longest, time.monotonic() - before)
-    made.close()
+    running.close()
     assert longest < 0.5
 
 
 async def test_scores_are_the_log_probabilities_of_what_follows(loaded: LoadedModel) -> None:
     prompt, options = tuple(range(40)), [(5,), (6, 7), (8, 9, 10)]
-    scored = await said(
+    scored = await generate_all(
         engine(loaded, chunk=16), [Job((*prompt, *option), 0, score_from=40) for option in options]
     )
-    for option, one in zip(options, scored, strict=True):
+    for option, result in zip(options, scored, strict=True):
         with torch.inference_mode():
             table = (
                 loaded.model(torch.tensor([[*prompt, *option]])).logits[0].double().log_softmax(-1)
             )
-        wanted = [float(table[39 + n, token]) for n, token in enumerate(option)]
-        assert one.scores == pytest.approx(wanted, abs=1e-4)
-    assert sum(one.prefilled for one in scored) < 2 * 40
+        expected = [float(table[39 + n, token]) for n, token in enumerate(option)]
+        assert result.scores == pytest.approx(expected, abs=1e-4)
+    assert sum(result.prefilled for result in scored) < 2 * 40
 
 
 async def test_memory_does_not_grow_with_the_length_of_a_reply(loaded: LoadedModel) -> None:
@@ -409,9 +416,9 @@ async def test_memory_does_not_grow_with_the_length_of_a_reply(loaded: LoadedMod
 
     def grown() -> Iterator[int]:
         for longest in (20, 400):
-            made = engine(loaded, slots=2, context=512)
+            running = engine(loaded, slots=2, context=512)
             tracemalloc.start()
-            asyncio.run(said(made, [Job((1, 2, 3), longest, GREEDY)]))
+            asyncio.run(generate_all(running, [Job((1, 2, 3), longest, GREEDY)]))
             yield tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
 

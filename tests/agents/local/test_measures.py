@@ -31,8 +31,8 @@ def test_a_flat_distribution_is_uncertain() -> None:
 
 def test_the_summary_of_a_reply() -> None:
     logprobs = np.array([-0.1] * 18 + [-2.0, -4.0], np.float32)
-    found = reply_measures(logprobs, 10.0, 40.0)
-    assert found == pytest.approx(
+    measures = reply_measures(logprobs, 10.0, 40.0)
+    assert measures == pytest.approx(
         {
             "logprob_sum": -7.8,
             "logprob_mean": -0.39,

@@ -1,4 +1,4 @@
-"""Local models behind the same seam as every other: references, studies, ledger, measures, thoughts that go on."""
+"""Local models are played and recorded like any other: references, studies, ledger, measures."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny(tmp_path_factory.mktemp("tiny"))
 
 
-def asked(
-    text: str, sampling: Sampling = GREEDY, *, begun: str | None = None, seed: int = 1
+def request(
+    text: str, sampling: Sampling = GREEDY, *, prefill: str | None = None, seed: int = 1
 ) -> Request:
     messages = (Message("user", text),) + (
-        (Message("assistant", begun),) if begun is not None else ()
+        (Message("assistant", prefill),) if prefill is not None else ()
     )
     return Request(messages, sampling, seed, PLACE)
 
@@ -50,7 +50,7 @@ async def think_on(episode: Any, motion: Any, speaker: Any) -> None:
         thought.append(verbatim(turn))
 
 
-def played(path: Path, protocol: Any, who: Agent, repeats: int = 1) -> Arena:
+def play(path: Path, protocol: Any, who: Agent, repeats: int = 1) -> Arena:
     arena = Arena(path)
     summary = arena.run(
         Study("s", [Arm("a", protocol, [{"speaker": who}])], [MOTION], repeats=repeats)
@@ -60,7 +60,7 @@ def played(path: Path, protocol: Any, who: Agent, repeats: int = 1) -> Arena:
 
 
 def test_a_study_of_a_local_model_is_recorded_like_any_other(tmp_path: Path, folder: Path) -> None:
-    arena = played(
+    arena = play(
         tmp_path / "a.duckdb",
         speak,
         agent(f"local/{folder}", sampling=Sampling(temperature=1.0, max_tokens=9)),
@@ -94,8 +94,8 @@ def test_a_study_of_a_local_model_is_recorded_like_any_other(tmp_path: Path, fol
 
 
 def test_thinking_in_parts_says_what_thinking_at_once_says(tmp_path: Path, folder: Path) -> None:
-    parts = played(tmp_path / "a.duckdb", think_on, agent(f"local/{folder}", sampling=GREEDY))
-    whole = played(
+    parts = play(tmp_path / "a.duckdb", think_on, agent(f"local/{folder}", sampling=GREEDY))
+    whole = play(
         tmp_path / "b.duckdb",
         speak,
         agent(f"local/{folder}", sampling=replace(GREEDY, max_tokens=48)),
@@ -138,7 +138,7 @@ def test_a_thought_is_replayed_and_goes_on_from_the_stored_tokens(
 
     who = agent(f"local/{folder}", sampling=GREEDY)
     whole = (
-        played(tmp_path / "a.duckdb", think_on, who)
+        play(tmp_path / "a.duckdb", think_on, who)
         .sql("select token_ids from turns order by step")
         .rows
     )
@@ -153,21 +153,22 @@ def test_a_thought_is_replayed_and_goes_on_from_the_stored_tokens(
 
 
 async def test_agents_of_one_reference_share_one_engine(folder: Path) -> None:
-    one, other = model(f"local/{folder}"), model(f"local/{folder}")
-    assert one is other
-    assert model(f"local/{folder}?slots=2") is not one
-    await one(asked("hello"))
-    assert one.engine is not None
-    await one.close()
-    assert one.engine is None
-    assert (await one(asked("hello"))).text == (await other(asked("hello"))).text
-    await one.close()
+    local = model(f"local/{folder}")
+    other = model(f"local/{folder}")
+    assert local is other
+    assert model(f"local/{folder}?slots=2") is not local
+    await local(request("hello"))
+    assert local.engine is not None
+    await local.close()
+    assert local.engine is None
+    assert (await local(request("hello"))).text == (await other(request("hello"))).text
+    await local.close()
 
 
 async def test_options_are_chosen_by_their_probability(folder: Path) -> None:
-    one = model(f"local/{folder}")
-    assert isinstance(one, LocalModel)
-    reply = await one(asked("Is it true?", Sampling(choices=("True", "False", "the"))))
+    local = model(f"local/{folder}")
+    assert isinstance(local, LocalModel)
+    reply = await local(request("Is it true?", Sampling(choices=("True", "False", "the"))))
     shares = {
         name.removeprefix("probability of "): value
         for name, value in reply.measures.items()
@@ -175,19 +176,21 @@ async def test_options_are_chosen_by_their_probability(folder: Path) -> None:
     }
     assert math.isclose(sum(shares.values()), 1.0)
     assert reply.text == max(shares, key=shares.__getitem__)
-    ids = one._tokenizer.ids(asked("Is it true?"), one.name)
-    code = one._tokenizer.tokenizer("False").input_ids
+    ids = local._tokenizer.ids(request("Is it true?"), local.name)
+    code = local._tokenizer.tokenizer("False").input_ids
     with torch.inference_mode():
-        table = one._loaded.model(torch.tensor([[*ids, *code]])).logits[0].double().log_softmax(-1)
-    wanted = sum(float(table[len(ids) - 1 + n, token]) for n, token in enumerate(code))
-    assert reply.measures["logprob of False"] == pytest.approx(wanted, abs=1e-4)
-    await one.close()
+        table = (
+            local._loaded.model(torch.tensor([[*ids, *code]])).logits[0].double().log_softmax(-1)
+        )
+    expected = sum(float(table[len(ids) - 1 + n, token]) for n, token in enumerate(code))
+    assert reply.measures["logprob of False"] == pytest.approx(expected, abs=1e-4)
+    await local.close()
 
 
 async def test_logprobs_come_with_alternatives(folder: Path) -> None:
-    one = model(f"local/{folder}")
-    reply = await one(asked("hello", replace(GREEDY, logprobs=3)))
-    await one.close()
+    local = model(f"local/{folder}")
+    reply = await local(request("hello", replace(GREEDY, logprobs=3)))
+    await local.close()
     assert len(reply.logprobs) == len(reply.token_ids)
     for choice in reply.logprobs:
         assert choice.logprob == pytest.approx(choice.alternatives[0].logprob, abs=1e-4)
@@ -198,46 +201,46 @@ async def test_logprobs_come_with_alternatives(folder: Path) -> None:
 
 
 async def test_thoughts_in_tags_are_set_apart(folder: Path) -> None:
-    one = model(f"local/{folder}")
-    await one.open()
-    whole = await one(asked("hello", replace(GREEDY, max_tokens=30)))
+    local = model(f"local/{folder}")
+    await local.open()
+    whole = await local(request("hello", replace(GREEDY, max_tokens=30)))
     for text, reasoning, rest in (
         ("<think>so</think>\n\nyes", "so", "yes"),
         ("so\n</think>yes", "so", "yes"),
         ("yes", None, "yes"),
     ):
-        one._tokenizer.decode_after = lambda before, ids, text=text: text
-        reply = await one(asked("hello"))
+        local._tokenizer.decode_after = lambda before, ids, text=text: text
+        reply = await local(request("hello"))
         assert (reply.reasoning, reply.text) == (reasoning, rest)
-        assert (await one(asked("hello", begun="<think>"))).text == text
+        assert (await local(request("hello", prefill="<think>"))).text == text
         assert (
-            await one(asked("hello", replace(GREEDY, stop=("</think>",))))
+            await local(request("hello", replace(GREEDY, stop=("</think>",))))
         ).text == text.partition("</think>")[0]
-    del one._tokenizer.decode_after
-    assert (await one(asked("hello", replace(GREEDY, max_tokens=30)))).text == whole.text
-    await one.close()
+    del local._tokenizer.decode_after
+    assert (await local(request("hello", replace(GREEDY, max_tokens=30)))).text == whole.text
+    await local.close()
 
 
 async def test_a_reply_is_cut_before_its_stop_word(folder: Path) -> None:
-    one = model(f"local/{folder}")
-    free = (await one(asked("hello", replace(GREEDY, max_tokens=40)))).text
+    local = model(f"local/{folder}")
+    free = (await local(request("hello", replace(GREEDY, max_tokens=40)))).text
     word = next(free[n : n + 2] for n in range(3, 30) if "\ufffd" not in free[n : n + 2])
-    reply = await one(asked("hello", replace(GREEDY, max_tokens=40, stop=(word,))))
-    await one.close()
+    reply = await local(request("hello", replace(GREEDY, max_tokens=40, stop=(word,))))
+    await local.close()
     assert (reply.text, reply.finish_reason) == (free[: free.index(word)], "stop")
 
 
 async def test_prompts_that_do_not_fit_are_errors_and_silence_is_none(folder: Path) -> None:
-    one = model(f"local/{folder}?context=64")
-    await one.open()
+    local = model(f"local/{folder}?context=64")
+    await local.open()
     with pytest.raises(ContextOverflowError, match="context"):
-        await one(asked("word " * 80))
+        await local(request("word " * 80))
     with pytest.raises(RefusedError, match="max_tokens"):
-        await one(asked("hello", Sampling(max_tokens=0)))
-    one._tokenizer.decode_after = lambda before, ids: ""
-    silent = await one(asked("hello"))
+        await local(request("hello", Sampling(max_tokens=0)))
+    local._tokenizer.decode_after = lambda before, ids: ""
+    silent = await local(request("hello"))
     assert (silent.text, silent.tokens_out) == ("", 12)
-    await one.close()
+    await local.close()
 
 
 @pytest.mark.parametrize(
@@ -293,7 +296,10 @@ def test_naming_a_local_model_imports_nothing_heavy(folder: Path) -> None:
     import subprocess
     import sys
 
-    code = f"import sys; from agents import agent; agent('local/{folder}'); print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    code = (
+        f"import sys; from agents import agent; agent('local/{folder}');"
+        " print([name for name in ('torch', 'transformers') if name in sys.modules])"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -303,22 +309,22 @@ def test_naming_a_local_model_imports_nothing_heavy(folder: Path) -> None:
 
 
 async def test_runs_that_overlap_share_an_engine_and_the_last_one_closes_it(folder: Path) -> None:
-    one = model(f"local/{folder}?slots=3")
-    await one.open()
-    await one.open()
-    engine = one.engine
-    await one.close()
-    assert one.engine is engine
-    assert (await one(asked("hello"))).text
-    await one.close()
-    assert one.engine is None
+    local = model(f"local/{folder}?slots=3")
+    await local.open()
+    await local.open()
+    engine = local.engine
+    await local.close()
+    assert local.engine is engine
+    assert (await local(request("hello"))).text
+    await local.close()
+    assert local.engine is None
 
 
 def test_two_studies_at_once_do_not_stop_each_other(tmp_path: Path, folder: Path) -> None:
     who = agent(f"local/{folder}?slots=2", sampling=Sampling(temperature=1.0, max_tokens=20))
     with ThreadPoolExecutor(2) as threads:
         arenas = list(
-            threads.map(lambda n: played(tmp_path / f"{n}.duckdb", think_on, who, n), (1, 8))
+            threads.map(lambda n: play(tmp_path / f"{n}.duckdb", think_on, who, n), (1, 8))
         )
     for arena in arenas:
         assert arena.sql("select count(*) from calls where status <> 'ok'").rows == ((0,),)
@@ -330,14 +336,14 @@ def test_two_studies_at_once_do_not_stop_each_other(tmp_path: Path, folder: Path
     + [Sampling(top_p=1e-300, temperature=1.0), Sampling(top_k=10**30, temperature=1.0)],
 )
 async def test_no_legal_sampling_stops_the_engine(folder: Path, sampling: Sampling) -> None:
-    one = model(f"local/{folder}")
-    reply = await one(asked("hello", replace(sampling, max_tokens=4)))
+    local = model(f"local/{folder}")
+    reply = await local(request("hello", replace(sampling, max_tokens=4)))
     assert reply.tokens_out
-    assert one.engine.alive
-    await one.close()
+    assert local.engine.alive
+    await local.close()
 
 
 async def test_a_lone_surrogate_is_no_error(folder: Path) -> None:
-    one = model(f"local/{folder}")
-    assert (await one(asked("\ud800 hello"))).tokens_out
-    await one.close()
+    local = model(f"local/{folder}")
+    assert (await local(request("\ud800 hello"))).tokens_out
+    await local.close()

@@ -1,4 +1,4 @@
-"""From messages to tokens: what a model said goes in as it said it, and nobody speaks the template's words."""
+"""Generated text goes in as its own tokens, and nobody speaks the words of the template."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ WORDS = ChatTokenizer(tokenizer())
 PLACE = Place("e", "s", 0, 0, "p", 0)
 
 
-def request(*messages: tuple[str, str], spoken: tuple[GeneratedSpan, ...] = ()) -> Request:
+def request(*messages: tuple[str, str], spans: tuple[GeneratedSpan, ...] = ()) -> Request:
     return Request(
-        tuple(Message(role, text) for role, text in messages), Sampling(), 1, PLACE, spoken
+        tuple(Message(role, text) for role, text in messages), Sampling(), 1, PLACE, spans
     )  # type: ignore[arg-type]
 
 
@@ -32,24 +32,24 @@ def test_messages_become_what_the_chat_template_makes_of_them() -> None:
 
 def test_a_prefill_follows_the_template_and_is_not_ended() -> None:
     talk = ("user", "go on")
-    begun = WORDS.ids(request(talk, ("assistant", "so the")), "local/a")
-    assert list(begun) == [*by_template(talk), *WORDS.tokenizer("so the").input_ids]
+    ids = WORDS.ids(request(talk, ("assistant", "so the")), "local/a")
+    assert list(ids) == [*by_template(talk), *WORDS.tokenizer("so the").input_ids]
 
 
 def test_what_the_model_said_goes_in_as_its_own_tokens() -> None:
     # "the" in three tokens, where the tokenizer would take one.
     letters = tuple(WORDS.tokenizer.convert_tokens_to_ids(list("the")))
-    said = GeneratedSpan(1, 2, 5, (*letters, WORDS.tokenizer.eos_token_id), "local/a")
+    span = GeneratedSpan(1, 2, 5, (*letters, WORDS.tokenizer.eos_token_id), "local/a")
     talk = (("user", "q"), ("assistant", "x theyy"))
-    assert WORDS.ids(request(*talk, spoken=(said,)), "local/a")[-6:-2] == (
+    assert WORDS.ids(request(*talk, spans=(span,)), "local/a")[-6:-2] == (
         WORDS.tokenizer("Ġ".replace("Ġ", " ")).input_ids[0],
         *letters,
     )
-    assert WORDS.ids(request(*talk, spoken=(said,)), "local/other") == WORDS.ids(
+    assert WORDS.ids(request(*talk, spans=(span,)), "local/other") == WORDS.ids(
         request(*talk), "local/a"
     )
     in_user = WORDS.ids(
-        request(("user", "x theyy"), spoken=(GeneratedSpan(0, 2, 5, letters, "local/a"),)),
+        request(("user", "x theyy"), spans=(GeneratedSpan(0, 2, 5, letters, "local/a"),)),
         "local/a",
     )
     assert WORDS.decode(in_user) == WORDS.decode(WORDS.ids(request(("user", "x theyy")), "local/a"))
@@ -60,11 +60,11 @@ def test_what_the_model_said_goes_in_as_its_own_tokens() -> None:
 def test_a_cut_reply_keeps_the_tokens_that_still_fit(text: str) -> None:
     whole = "the é hat"
     ids = tuple(WORDS.tokenizer(whole).input_ids)
-    kept, words = WORDS.matching_prefix(ids, text)
+    prefix, words = WORDS.matching_prefix(ids, text)
     assert text.startswith(words)
     assert whole.startswith(words)
-    assert WORDS.decode(kept) == words
-    assert len(kept) <= len(ids)
+    assert WORDS.decode(prefix) == words
+    assert len(prefix) <= len(ids)
     if whole.startswith(text) and text not in ("t", "th"):
         assert words == text
 

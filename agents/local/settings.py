@@ -1,0 +1,56 @@
+"""Read the settings of a local reference, such as `?slots=32&dtype=bfloat16`; imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from arena.errors import StudyError
+
+# The settings that are whole numbers, and the largest number of each.
+MAX_SETTINGS = {"slots": 4096, "context": 2**24}
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a reference; None leaves the choice to the program.
+
+    `dtype` is the number format of the weights, `device` spelled as torch does ("cuda:1"), `slots`
+    the number of sequences at once, and `context` the most tokens of a sequence.
+    """
+
+    dtype: str | None = None
+    device: str | None = None
+    slots: int | None = None
+    context: int | None = None
+
+
+def parse_settings(name: str, query: str) -> Settings:
+    """Return the settings in the query of the reference `name`.
+
+    Raises StudyError for an unknown setting or a value out of range.
+    """
+    texts: dict[str, str] = {}
+    numbers: dict[str, int] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        if key not in ("dtype", "device", "slots", "context"):
+            raise StudyError(
+                f"{name} has no setting {key!r}: dtype, device, slots and context can be set"
+            )
+        # The length is checked first: int() of a million digits takes seconds.
+        if key in MAX_SETTINGS and not (
+            value.isdecimal() and len(value) < 12 and 0 < int(value) <= MAX_SETTINGS[key]
+        ):
+            raise StudyError(
+                f"{key} of {name} is a whole number from 1 to {MAX_SETTINGS[key]}, not {value!r}"
+            )
+        if key == "dtype" and value not in DTYPES:
+            raise StudyError(f"the dtype of {name} is one of {', '.join(DTYPES)}, not {value!r}")
+        if key in MAX_SETTINGS:
+            numbers[key] = int(value)
+        else:
+            texts[key] = value
+    return Settings(
+        texts.get("dtype"), texts.get("device"), numbers.get("slots"), numbers.get("context")
+    )
