@@ -1,1 +1,1 @@
-"""Simulated debaters, judges and solvers, whose parameters are known."""
+"""Simulated debaters, judges and solvers: models with known parameters, for planning and tests."""

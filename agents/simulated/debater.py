@@ -1,16 +1,22 @@
-"""Simulated debaters from a generative model with known parameters: to plan studies, and to check the analysis by what was put in.
+"""Simulated debaters: a generative model of ratings with known parameters.
 
+It serves to plan studies, and to check whether the analysis finds the parameters that were put in.
 A rating in round r of an episode is
 
-    round(100 * clip(0.5 + bias + drift * r + D + E, 0, 1)),   D ~ N(0, debate_sd), E ~ N(0, noise)
+    round(100 * clip(0.5 + bias + drift * r + D + E, 0, 1)),  D ~ N(0, debate_sd), E ~ N(0, noise)
 
-where D is one draw for an episode, shared by everybody who sits in it (motions and days differ, so that a debate is a cluster), and E is drawn
-anew for each rating.  It is printed with a percent sign, which keeps 1 apart from certainty.  With probability `unreadable` a reply has no
-readable rating, at the re-ask again.  `strength` (in logits) is written into the speech, for simulated judges (simulated_judge.py) to read;
-it changes no rating.  So is `family`, by which such a judge knows its own, and up to `words` further words make a speech longer.
-Draws come from the request's seed and place and the profile's own `seed` (which D does not depend on): no clock, no global random.
+D is one draw for an episode that all its seats share (motions and days differ, so that a debate is
+a cluster); E is drawn anew for each rating.  The rating is printed with a percent sign, which keeps
+1 apart from certainty.  With probability `unreadable` a reply has no readable rating, and so has a
+re-ask.  `strength` (in logits) is written into the speech for simulated judges (judge.py) to read;
+it changes no rating.  The same holds for `family`, by which such a judge knows its own.  Up to
+`words` further words make a speech longer.
 
-Our own model, no paper's.  Whatever is played with it is marked as simulated in the store and in every report.
+All draws come from the request's seed and place and the profile's own `seed` (D does not depend on
+the latter): no clock, no global random state.
+
+This is a model of our own, not one of a paper.  The store and every report mark its plays as
+simulated.
 """
 
 from __future__ import annotations
@@ -21,12 +27,17 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from arena.errors import StudyError
 from arena.types import BaseModel, Reply, Request
 
-P = TypeVar("P")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# A profile: a dataclass whose fields are numbers.
+P = TypeVar("P", bound="DataclassInstance")
+# The least and the greatest value of each parameter.
 Bounds = Mapping[str, tuple[float, float]]
 
 
@@ -34,9 +45,11 @@ Bounds = Mapping[str, tuple[float, float]]
 class Profile:
     """The parameters of a simulated debater.
 
-    `bias`: mean of the first rating above 0.5, in [-0.5, 0.5].  `drift`: rise per round, in [-1, 1].  `noise`, `debate_sd`: standard
-    deviations, in [0, 1].  `unreadable`: probability, in [0, 1].  `strength`: logits.  `family`: a number, 0 for none.  `words`: the most
-    words that a speech is longer by, drawn evenly from 0 on.  `seed`: a whole number.
+    `bias`: mean of the first rating above 0.5, in [-0.5, 0.5].  `drift`: rise per round, in
+    [-1, 1].  `noise`, `debate_sd`: standard deviations, in [0, 1].  `unreadable`: probability, in
+    [0, 1].  `strength`: logits, in [-20, 20].  `family`: a number up to 999, 0 for none.  `words`:
+    up to so many words, drawn evenly from 0 on, are added to a speech; at most 2000.  `seed`: a
+    whole number.
     """
 
     bias: float = 0.0
@@ -74,7 +87,7 @@ EXAMPLE = "sim/overconfident or sim/even:bias=0.1:noise=0.05"
 
 @dataclass(frozen=True)
 class SimulatedDebater(BaseModel):
-    """A model whose ratings follow a profile; made by `simulated`."""
+    """A model whose ratings follow a profile; `simulated_debater` makes one."""
 
     name: str
     profile: Profile
@@ -82,8 +95,9 @@ class SimulatedDebater(BaseModel):
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:
-        """A speech that says it is simulated, and a rating drawn from the profile."""
-        place, profile = request.place, self.profile
+        """Return a speech that says it is simulated, and a rating drawn from the profile."""
+        place = request.place
+        profile = self.profile
         draw = stream("rating", profile.seed, request.seed)
         shared = stream("debate", place.episode).gauss(0, 1) * profile.debate_sd
         level = (
@@ -99,90 +113,108 @@ class SimulatedDebater(BaseModel):
             else "(no rating)"
         )
         speech = (
-            f"Simulated {place.phase} speech of the {place.seat}, number {request.seed}: no language model said this."
+            f"Simulated {place.phase} speech of the {place.seat}, number {request.seed}:"
+            " no language model said this."
             f" Its strength is {profile.strength:g} logits."
         )
         if profile.family:
             speech += f" Its family is number {profile.family}."
         if profile.words:
+            # Three words at a time, from a stream of their own, which leaves the rating as it is.
             speech += " and so on" * round(
                 stream("words", profile.seed, request.seed).randint(0, profile.words) / 3
             )
         return Reply(
-            f"<thoughts>Simulated thoughts, number {request.seed}.</thoughts>\n<speech>{speech}</speech>\n{rating}"
+            f"<thoughts>Simulated thoughts, number {request.seed}.</thoughts>\n"
+            f"<speech>{speech}</speech>\n{rating}"
         )
 
 
 def stream(*words: object) -> random.Random:
-    """A random stream that belongs to these words."""
+    """Return a random stream that depends on these words alone."""
+    # A hash of their text: Python's own hash of strings differs from process to process.
     return random.Random(hashlib.sha256(repr(words).encode()).digest())
 
 
 def rating_percent(level: float) -> int:
-    """The rating from 0 to 100 that is printed for a level; halves go up."""
+    """Return the rating from 0 to 100 that is printed for a level; halves go up."""
     return math.floor(100 * min(max(level, 0.0), 1.0) + 0.5)
 
 
 def expected_confidence(profile: str, round: int) -> float:
-    """The exact mean of the confidences in [0, 1] that a profile prints in a round (from 0), clipping and rounding included."""
-    known = parse_profile(profile, PROFILES, BOUNDS)[1]
-    mean = 0.5 + known.bias + known.drift * round
-    sd = math.hypot(known.noise, known.debate_sd)
+    """Return the exact mean of the confidences in [0, 1] that a profile prints in a round (from 0).
+
+    Clipping and rounding are included.
+    """
+    parameters = parse_profile(profile, PROFILES, BOUNDS)[1]
+    mean = 0.5 + parameters.bias + parameters.drift * round
+    # D and E are independent normals, so their sum is one.
+    sd = math.hypot(parameters.noise, parameters.debate_sd)
     if sd == 0:
         return rating_percent(mean) / 100
-    # The mean of a whole number from 0 to 100 is the sum of its chances to be at least 1, at least 2, ...
+    # The mean of a whole number from 0 to 100 is the sum of its probabilities to be at least 1, at
+    # least 2, and so on.
     return sum(1 - normal_cdf(((k - 0.5) / 100 - mean) / sd) for k in range(1, 101)) / 100
 
 
 def normal_cdf(z: float) -> float:
-    """The distribution function of the standard normal."""
+    """Return the distribution function of the standard normal at z."""
     return 0.5 * math.erfc(-z / math.sqrt(2))
 
 
 def parse_profile(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tuple[str, P]:
-    """(canonical text, parameters) of "name:key=value:key=value"; what equals the named profile is left out of the text.
+    """Return (canonical text, parameters) of a text such as "name:key=value:key=value".
 
-    Raises StudyError for an unknown profile or parameter, one given twice, something that is no number, or a number out of range.
+    Values equal to those of the named profile are left out of the canonical text.  Raises
+    StudyError for an unknown profile or parameter, a parameter given twice, a value that is not a
+    number, or a number out of range.
     """
     name, *settings = profile.split(":")
     if name not in profiles:
-        there_are = list(dict.fromkeys((*profiles, JUDGE, SOLVER)))
-        near = difflib.get_close_matches(name, there_are, n=1)
+        names = list(dict.fromkeys((*profiles, JUDGE, SOLVER)))
+        near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise StudyError(
-            f"there is no simulated profile {name!r}{hint} (there are {', '.join(there_are)}; for example {EXAMPLE})"
+            f"there is no simulated profile {name!r}{hint} (there are {', '.join(names)};"
+            f" for example {EXAMPLE})"
         )
-    known: Any = profiles[name]
-    given: dict[str, float | int] = {}
+    base = profiles[name]
+    values: dict[str, float] = {}
     for setting in settings:
         key, _, text = setting.partition("=")
-        if key in given:
+        if key in values:
             raise StudyError(f"parameter {key} of a simulated model is given twice in {profile!r}")
-        given[key] = parse_parameter(key, text, known, bounds)
-    changed = replace(known, **given)
+        values[key] = parse_parameter(key, text, base, bounds)
+    changed = replace(base, **values)
     words = [
-        f"{f.name}={getattr(changed, f.name)!r}"
-        for f in fields(known)
-        if getattr(changed, f.name) != getattr(known, f.name)
+        f"{field.name}={getattr(changed, field.name)!r}"
+        for field in fields(base)
+        if getattr(changed, field.name) != getattr(base, field.name)
     ]
     return ":".join([name, *words]), changed
 
 
-def parse_parameter(key: str, text: str, profile: Any, bounds: Bounds) -> float | int:
-    """The value of a parameter of a profile, checked."""
-    kinds = {f.name: type(getattr(profile, f.name)) for f in fields(profile)}
+def parse_parameter(key: str, text: str, profile: DataclassInstance, bounds: Bounds) -> float:
+    """Return the value of a parameter of a profile: an int or a float, as its default is.
+
+    Raises StudyError for an unknown parameter, or a value that is not a number or out of range.
+    """
+    kinds = {field.name: type(getattr(profile, field.name)) for field in fields(profile)}
     if key not in kinds:
         raise StudyError(
-            f"a simulated model of this kind has no parameter {key!r}; it has {', '.join(sorted(kinds))} (for example {EXAMPLE})"
+            f"a simulated model of this kind has no parameter {key!r}; it has"
+            f" {', '.join(sorted(kinds))} (for example {EXAMPLE})"
         )
     try:
-        value: float | int = kinds[key](text)
+        value: float = kinds[key](text)
     except ValueError:
         whole = " without a point" if kinds[key] is int else ""
         raise StudyError(
-            f"parameter {key} of a simulated model needs a number{whole}, found {text[:40]!r} (for example {EXAMPLE})"
+            f"parameter {key} of a simulated model needs a number{whole}, found {text[:40]!r}"
+            f" (for example {EXAMPLE})"
         ) from None
     low, high = bounds.get(key, (-math.inf, math.inf))
+    # Not the other way round: this refuses nan too.
     if not low <= value <= high:
         raise StudyError(
             f"parameter {key} of a simulated model must lie between {low} and {high}, found {text}"
@@ -191,6 +223,10 @@ def parse_parameter(key: str, text: str, profile: Any, bounds: Bounds) -> float 
 
 
 def simulated_debater(profile: str) -> SimulatedDebater:
-    """The debater that `sim/<profile>` names, such as "overconfident" or "even:bias=0.1:noise=0.05".  Raises StudyError where it names none."""
-    name, known = parse_profile(profile, PROFILES, BOUNDS)
-    return SimulatedDebater(f"sim/{name}", known)
+    """Return the debater that `sim/<profile>` names, without its "sim/".
+
+    A profile is a text such as "overconfident" or "even:bias=0.1:noise=0.05".  Raises StudyError
+    for any other.
+    """
+    name, parameters = parse_profile(profile, PROFILES, BOUNDS)
+    return SimulatedDebater(f"sim/{name}", parameters)

@@ -1,9 +1,12 @@
-"""Questions for simulated solvers (simulated_solver.py): each states its number, difficulty and right answer, for the simulation to read.
+"""Questions for simulated solvers (solver.py), which state their own difficulty and right answer.
 
-    Simulated question 17. Difficulty 0.42. Which whole number from 0 to 999 is meant? [right answer 57]
+    Simulated question 17. Difficulty 0.42. Which whole number from 0 to 999 is meant?
+    [right answer 57]
 
-Nothing can be found out from them: they are there to plan studies and to check protocols and analysis by what was put in.  The mistakes that
-can be made in a question (`mistakes_of`) follow from its number and its right answer, so that all simulated solvers make the same ones.
+(in one line).  Nothing can be learned from them about language models: they serve to plan studies,
+and to check protocols and analysis against known parameters.  The mistakes that can be made in a
+question (`mistakes_of`) follow from its number and its right answer, so that all simulated solvers
+make the same ones.
 """
 
 from __future__ import annotations
@@ -20,7 +23,10 @@ SOURCE = "peer-arena simulation"
 MAX_QUESTIONS = 100_000
 HIGHEST = 999
 MOST_MISTAKES = 9
-TEXT = "Simulated question {number}. Difficulty {difficulty}. Which whole number from 0 to 999 is meant? [right answer {right}]"
+TEXT = (
+    "Simulated question {number}. Difficulty {difficulty}. Which whole number from 0 to 999 is"
+    " meant? [right answer {right}]"
+)
 QUESTION = re.compile(
     r"Simulated question (?P<number>\d{1,6})\. Difficulty (?P<difficulty>-?\d{1,3}\.\d{1,6})\."
     r" [^\[\]\n]{0,80}\[right answer (?P<right>\d{1,3})\]"
@@ -29,7 +35,10 @@ QUESTION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SimulatedQuestion:
-    """What a simulated question says of itself: its number, its difficulty in logits, and its right answer, a whole number."""
+    """The statements of a simulated question: its number, difficulty (logits) and right answer.
+
+    The answer is a whole number from 0 to 999, as text.
+    """
 
     number: int
     difficulty: float
@@ -37,21 +46,18 @@ class SimulatedQuestion:
 
 
 def simulated_questions(n: int, *, seed: int = 0, spread: float = 1.0) -> tuple[Subject, ...]:
-    """`n` simulated questions with gold answers; their difficulties, in logits, are drawn from N(0, spread) and rounded to three decimals.
+    """Return `n` simulated questions with gold answers, the same for the same seed.
 
-    The same for the same seed; a longer draw begins with a shorter one.  Raises StudyError where `n` is not from 0 to 100,000, or `spread`
-    not from 0 to 20.
+    Difficulties (logits) are drawn from N(0, spread) and rounded to three decimals.  A longer draw
+    begins with a shorter one.  Raises StudyError unless `n` is from 0 to 100,000 and `spread` from
+    0 to 20.
     """
     if not 0 <= n <= MAX_QUESTIONS:
-        raise StudyError(
-            f"{n} simulated questions were asked for; there can be from 0 to {MAX_QUESTIONS:,}"
-        )
+        raise StudyError(f"{n} simulated questions were asked for; give 0 to {MAX_QUESTIONS:,}")
     if not 0 <= spread <= 20:
-        raise StudyError(
-            f"the spread of the difficulties is {spread}; it lies between 0 and 20 logits"
-        )
+        raise StudyError(f"the spread of difficulties is {spread}; give 0 to 20 logits")
     rng = random.Random(f"simulated questions {seed}")
-    # Both draws are made for each question in turn, so that a longer list begins with a shorter one.
+    # Both draws are made for each question in turn: so a longer list begins with a shorter one.
     drawn = [(rng.gauss(0, 1), rng.randint(0, HIGHEST)) for _ in range(n)]
     return tuple(
         Subject(
@@ -69,22 +75,20 @@ def simulated_questions(n: int, *, seed: int = 0, spread: float = 1.0) -> tuple[
 
 
 def question_in(text: str) -> SimulatedQuestion | None:
-    """The last simulated question in a text, None where there is none: what stands before it may be examples."""
-    last = None
-    for last in QUESTION.finditer(text):  # noqa: B007
-        pass
-    return (
-        None
-        if last is None
-        else SimulatedQuestion(
-            int(last["number"]), float(last["difficulty"]), str(int(last["right"]))
-        )
+    """Return the last simulated question in a text, or None; earlier ones may be examples."""
+    matches = [None, *QUESTION.finditer(text)]
+    last = matches[-1]
+    if last is None:
+        return None
+    return SimulatedQuestion(
+        int(last["number"]), float(last["difficulty"]), str(int(last["right"]))
     )
 
 
 @lru_cache(maxsize=4096)
 def mistakes_of(question: SimulatedQuestion) -> tuple[str, ...]:
-    """The nine wrong answers that a question invites, the commonest first."""
+    """Return the nine wrong answers that a question invites, the commonest first."""
     rng = random.Random(f"mistakes in {question.number}, {question.right}")
+    # One more than needed, as the right answer may be among them.
     drawn = rng.sample(range(HIGHEST + 1), MOST_MISTAKES + 1)
     return tuple(str(wrong) for wrong in drawn if str(wrong) != question.right)[:MOST_MISTAKES]

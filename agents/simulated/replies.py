@@ -1,7 +1,8 @@
-"""What a simulated solver (simulated_solver.py) is asked, and the words of its replies: no chance is drawn here.
+"""Read the requests to simulated solvers (solver.py), and write their replies; nothing is random.
 
-Every answer that a solver states carries the mark of its sample, `#0a1b2c3d tends to 57` or `#0a1b2c3d answers \\boxed{57}`, so that a reader
-tells its own words from a peer's, and counts a peer once however often it repeats itself.  A box without a mark is a voice of its own.
+Every answer that a solver states carries the mark of its sample, as in `#0a1b2c3d tends to 57` or
+`#0a1b2c3d answers \\boxed{57}`.  By it a reader tells its own words from a peer's, and counts a
+peer once however often it repeats itself.  A box without a mark counts as a peer of its own.
 """
 
 from __future__ import annotations
@@ -18,24 +19,33 @@ from arena.types import Request, Sampling
 
 CHARACTERS_A_TOKEN = 4
 STATEMENT = re.compile(
-    r"#(?P<who>[0-9a-f]{8}) (?:tends to|answers) (?:\\boxed\{)?(?P<said>\d{1,3})(?!\d)|\\(?:boxed|fbox)\{(?P<box>\d{1,3})\}"
+    r"#(?P<who>[0-9a-f]{8}) (?:tends to|answers) (?:\\boxed\{)?(?P<marked>\d{1,3})(?!\d)"
+    r"|\\(?:boxed|fbox)\{(?P<box>\d{1,3})\}"
 )
 STEP_START = re.compile(r"Step (?P<step>\d{1,2}) of \d{1,2}\. #(?P<who>[0-9a-f]{8}) tends to \d")
 RESPONSE = re.compile(r"\bResponse (\d{1,3})\b")
 GUESS = re.compile(r"\bG(\d)\b")
 OPENING = "Simulated reasoning of #{mark}: no language model said this."
-STEP = "Step {step} of {steps}. #{mark} tends to {answer}. Here a paragraph stands where a model might think about {answer}; it holds no thought."
-SUMMARY = " #{mark} tends to {answer}. The number {answer} fits so far, and each check of {answer} held.</summarize>"
+STEP = (
+    "Step {step} of {steps}. #{mark} tends to {answer}. Here a paragraph stands where a model might"
+    " think about {answer}; it holds no thought."
+)
+SUMMARY = (
+    " #{mark} tends to {answer}. The number {answer} fits so far, and each check of {answer}"
+    " held.</summarize>"
+)
 NO_ANSWER = "Simulated reply without an answer: no language model said this."
-# The paragraphs of a thought that tends to an answer, the opening first.
+# From an answer to the paragraphs of a thought that tends to it, the opening first.
 Thoughts = Callable[[str], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """What a request asks: the question, the user's words, what the reply has begun with, the sample's mark, and who says what.
+    """A request as a solver reads it.
 
-    `said` holds (place in words and beginning, who, answer) in order, the sample's own statements left out.
+    `words` are all messages but the assistant's, `prefill` is the text that the reply has begun
+    with, and `mark` the sample's own.  `statements` holds (place in words and prefill, who, answer)
+    in order, without the sample's own.
     """
 
     question: SimulatedQuestion
@@ -46,7 +56,7 @@ class ParsedRequest:
 
     @property
     def answer_counts(self) -> Counter[str]:
-        """How many say each answer: of everybody the last that it said."""
+        """The number of peers that say each answer; of each peer its last statement counts."""
         return Counter({who: answer for _, who, answer in self.statements}.values())
 
     @property
@@ -56,21 +66,21 @@ class ParsedRequest:
 
     @property
     def responses(self) -> dict[int, str]:
-        """The last answer under each heading "Response k", where there are two or more; a heading without an answer is left out."""
+        """The last answer under each heading "Response k", if two or more have one."""
         headings = [(int(match[1]), match.start()) for match in RESPONSE.finditer(self.words)]
-        found: dict[int, str] = {}
+        last: dict[int, str] = {}
         ends = [place for _, place in headings[1:]] + [len(self.words)]
         for (number, begin), end in zip(headings, ends, strict=False):
             answers = [answer for place, _, answer in self.statements if begin <= place < end]
             if answers:
-                found.setdefault(number, answers[-1])
-        return found if len(found) > 1 else {}
+                last.setdefault(number, answers[-1])
+        return last if len(last) > 1 else {}
 
 
 def parse_request(request: Request) -> ParsedRequest | None:
-    """What a request asks; None where it holds no simulated question."""
+    """Return a request as a solver reads it; None if it holds no simulated question."""
     last = request.messages[-1] if request.messages else None
-    begun = last.content if last is not None and last.role == "assistant" else ""
+    prefill = last.content if last is not None and last.role == "assistant" else ""
     words = "\n".join(
         message.content for message in request.messages if message.role != "assistant"
     )
@@ -78,25 +88,29 @@ def parse_request(request: Request) -> ParsedRequest | None:
     if question is None:
         return None
     mark = mark_of(request.place.episode, request.place.seat)
-    return ParsedRequest(question, words, begun, mark, statements_in(f"{words}\n{begun}", mark))
+    return ParsedRequest(question, words, prefill, mark, statements_in(f"{words}\n{prefill}", mark))
 
 
 def mark_of(episode: str, seat: str) -> str:
-    """What a sample signs with: 8 hex digits."""
+    """Return the mark of a sample: 8 hex digits that depend on its episode and seat."""
     return hashlib.sha256(f"{episode}/{seat}".encode()).hexdigest()[:8]
 
 
 def statements_in(text: str, own: str) -> tuple[tuple[int, str, str], ...]:
-    """(place, who, answer) of every statement in a text, those of `own` left out."""
-    found = (
-        (match.start(), match["who"] or f"place {match.start()}", match["said"] or match["box"])
+    """Return (place, who, answer) of every statement in a text, without those of `own`."""
+    # A box without a mark is named by its place, which makes it a peer of its own.
+    statements = (
+        (match.start(), match["who"] or f"place {match.start()}", match["marked"] or match["box"])
         for match in STATEMENT.finditer(text)
     )
-    return tuple((place, who, str(int(answer))) for place, who, answer in found if who != own)
+    return tuple((place, who, str(int(answer))) for place, who, answer in statements if who != own)
 
 
 def thoughts(mark: str, steps: int, answer: str, each: int | None = None) -> list[str]:
-    """The opening and so many paragraphs of thought; `each` is the confidence of every step in percent, where it is asked for."""
+    """Return the opening and `steps` paragraphs of thought.
+
+    `each` is the confidence of every step in percent, None if it is not asked for.
+    """
     rated = "" if each is None else "\nConfidence of step {step}: {each}%"
     return [
         OPENING.format(mark=mark),
@@ -108,13 +122,18 @@ def thoughts(mark: str, steps: int, answer: str, each: int | None = None) -> lis
 
 
 def ending_of(asked: ParsedRequest, answer: str, level: float, chance: Mapping[str, float]) -> str:
-    """The answer in the form that is asked for, with its confidence (`level`, clipped) where one is; `chance` orders the other guesses."""
+    """Return the answer in the form that is asked for, with its confidence if that is asked for.
+
+    The confidence is `level`, clipped to [0, 1]; `chance` orders the further guesses.
+    """
+    # The prompt asks for as many guesses as the highest k of its "Gk".
     count = max((int(number) for number in GUESS.findall(asked.words)), default=0)
     if count:
         first = rating_percent(level) / 100
         others = sorted(
             (other for other in chance if other != answer), key=lambda other: -chance[other]
         )[: count - 1]
+        # The further guesses share the rest of the probability in proportion to their chances.
         total = sum(chance[other] for other in others) or 1.0
         guesses = [
             (answer, first),
@@ -131,34 +150,37 @@ def ending_of(asked: ParsedRequest, answer: str, level: float, chance: Mapping[s
 def write_solution(
     asked: ParsedRequest, write: Thoughts, answer: str, ending: str, sampling: Sampling
 ) -> str:
-    """Thoughts and ending, or what is left of them after what the reply has begun with."""
+    """Return thoughts and ending, or the part of them that follows the prefill."""
     if not asked.prefill and "between <summarize> and" in asked.words:
         # A turn of a path that cannot be continued: its answer comes with the last one.
         last = f"\n{ending}" if "last turn" in asked.words else ""
-        return (
-            "\n\n".join(write(answer))
-            + "\n\n<summarize>"
-            + SUMMARY.format(mark=asked.mark, answer=answer)
-            + last
-        )
-    begun = asked.prefill
-    gap = "" if not begun or begun.endswith("\n\n") else "\n" if begun.endswith("\n") else "\n\n"
-    opened, closed = begun.rfind("<think>"), begun.rfind("</think>")
+        summary = SUMMARY.format(mark=asked.mark, answer=answer)
+        return "\n\n".join(write(answer)) + "\n\n<summarize>" + summary + last
+    prefill = asked.prefill
+    # The line breaks that are missing before a new paragraph.
+    gap = (
+        ""
+        if not prefill or prefill.endswith("\n\n")
+        else "\n"
+        if prefill.endswith("\n")
+        else "\n\n"
+    )
+    opened = prefill.rfind("<think>")
+    closed = prefill.rfind("</think>")
     if closed > opened:
-        after, rest = begun[closed + len("</think>") :], f"\n\n{ending}"
-        return rest[len(after) :] if rest.startswith(after) else gap + ending
+        # The thought is over, and perhaps some of the ending is written.
+        written = prefill[closed + len("</think>") :]
+        rest = f"\n\n{ending}"
+        return rest[len(written) :] if rest.startswith(written) else gap + ending
     close = "\n</think>\n\n" if opened >= 0 or "</think>" in sampling.stop else "\n\n"
     number, tail = last_paragraph(asked)
     script = write(answer)
     if number >= 0:
-        # The paragraph may be half written, and with the answer that it tended to before others were heard.
-        for again in (
-            script[number],
-            write(STATEMENT.search(tail)["said"])[number]
-            if STATEMENT.search(tail)
-            else script[number],
-        ):
-            rest = "\n\n".join((again, *script[number + 1 :])) + close + ending
+        # The last paragraph may be half written, and for the answer before others were heard.
+        tended = STATEMENT.search(tail)
+        former = write(tended["marked"])[number] if tended else script[number]
+        for paragraph in (script[number], former):
+            rest = "\n\n".join((paragraph, *script[number + 1 :])) + close + ending
             if rest.startswith(tail):
                 return rest[len(tail) :]
     left = script[number + 1 :]
@@ -166,7 +188,10 @@ def write_solution(
 
 
 def last_paragraph(asked: ParsedRequest) -> tuple[int, str]:
-    """(number, text from there on) of the last paragraph of its own that a reply has begun with; -1 where there is none."""
+    """Return (number, text from there on) of the last paragraph of its own in the prefill.
+
+    Number 0 is the opening; without any paragraph it is -1 and the text empty.
+    """
     if not asked.prefill:
         return -1, ""
     own = [match for match in STEP_START.finditer(asked.prefill) if match["who"] == asked.mark]
@@ -175,27 +200,34 @@ def last_paragraph(asked: ParsedRequest) -> tuple[int, str]:
     opening = OPENING.format(mark=asked.mark)
     if (start := asked.prefill.rfind(opening)) >= 0:
         return 0, asked.prefill[start:]
+    # The prefill may end in the middle of the opening.  Up to nine letters count only if a line
+    # begins with them: "S" ends many a word.
+    lines = f"\n{asked.prefill}"
     sizes = range(len(opening) - 1, 0, -1)
-    # A letter or two at the end are its beginning only where a line begins with them.
-    whole = f"\n{asked.prefill}"
-    begun = next(
+    length = next(
         (
             size
             for size in sizes
-            if whole.endswith(opening[:size] if size > 9 else f"\n{opening[:size]}")
+            if lines.endswith(opening[:size] if size > 9 else f"\n{opening[:size]}")
         ),
         0,
     )
-    return (0, opening[:begun]) if begun else (-1, "")
+    return (0, opening[:length]) if length else (-1, "")
 
 
 def cut(text: str, sampling: Sampling) -> tuple[str, str]:
-    """(text, finish reason): before the first stop word ("stop"), or after the most tokens ("length"), whichever comes first."""
+    """Return (text, finish reason) of a text under the limits of a sampling.
+
+    It ends before the first stop word ("stop") or after the most tokens ("length"), whichever comes
+    first; a text that is complete counts as stopped.
+    """
     most = len(text) if sampling.max_tokens is None else CHARACTERS_A_TOKEN * sampling.max_tokens
-    stop = min((at for word in sampling.stop if (at := text.find(word)) >= 0), default=len(text))
+    stop = min(
+        (place for word in sampling.stop if (place := text.find(word)) >= 0), default=len(text)
+    )
     return (text[:stop], "stop") if stop <= most else (text[:most], "length")
 
 
 def count_tokens(characters: int) -> int:
-    """The tokens of so many characters, the last one begun."""
+    """Return the tokens of so many characters, rounded up."""
     return -(-characters // CHARACTERS_A_TOKEN)

@@ -1,26 +1,40 @@
-"""Simulated solvers from a generative model with known parameters: to run protocols offline, and to check what is found by what was put in.
+"""Simulated solvers: a generative model of answers with known parameters.
 
-A solver reads a simulated question (simulated_questions.py) of difficulty d, and the answers that its prompt or prefill shows.  It gives the
-answer a with a chance in proportion to
+It serves to run protocols offline, and to check whether the analysis finds the parameters that were
+put in.  A solver reads a simulated question (questions.py) of difficulty d, and the answers that
+its prompt or prefill shows.  It gives answer a with a probability in proportion to
 
     own(a) * exp(peer_weight * peers who say a),    own(right) = 1 / (1 + exp(d - ability))
 
-and own(wrong) is what is left: the share `concentration` of it for the commonest mistake, the rest evenly for the other `distractors` - 1.
-With probability `shared` a sample decides by a draw that all samples of the question share, else by one of its own, so that errors go together
-and chances stay as they are (the correlation of two samples being right is shared ** 2).  A sample is a seat of an episode: asked again, it
-answers alike until it hears of other answers.  Answers that are no candidates of the question move nobody.  Peers of the same seed share the
-draw too, so that the chances above, for given words of peers, are shares that can be found only with shared=0 or with other peers.
+The rest, own(wrong), is divided: the share `concentration` of it goes to the commonest mistake, the
+remainder evenly to the other `distractors` - 1.
 
-It states the confidence 100 * clip(c + bias + discrimination * (right - c) + N(0, noise), 0, 1), where c is its chance to be right after what
-it has heard and `right` is 1 or 0: clipping apart, the mean exceeds accuracy by `bias`, and is `discrimination` higher where it is right.
+With probability `shared` a sample decides by a draw that all samples of the question share, else by
+one of its own, so that errors go together while chances stay as they are (the correlation of two
+samples being right is shared ** 2).  A sample is a seat of an episode: asked again, it gives the
+same answer until it reads other answers.  Answers that are no candidates of the question move
+nobody.  Peers of the same seed share the draw too, so that the chances above, given the words of
+peers, show as shares only with shared=0 or with other peers.
 
-By the words of the prompt it knows what is asked: "most agreed", "most of these replies agree" or "most consistent" (the commonest answer that
-is shown, the first of equals; under headings "Response 0", "Response 1", ..., where no \\boxed{} is asked for, its number); "possible answer"
-(how likely that one is right); "G1", "G2", ... (guesses with probabilities); "confidence" (a last line with a percentage).  A prefill that ends
-inside of <summarize> is ended by a summary; any other is gone on with where it stopped.  With probability `slip` another answer is taken than
-the commonest; with `unreadable` a reply has neither answer nor confidence, at the re-ask again.
+A solver states the confidence 100 * clip(c + bias + discrimination * (right - c) + N(0, noise), 0,
+1), where c is its chance to be right after reading its peers and `right` is 1 or 0.  But for
+clipping, the mean exceeds accuracy by `bias`, and is `discrimination` higher for right answers.
 
-Temperature changes nothing.  A token is four characters.  Our own model, no paper's, and marked as simulated wherever it is shown.
+The words of the prompt tell which reply is wanted:
+
+- "most agreed", "most of these replies agree" or "most consistent": the commonest answer that is
+  shown, the first of equals (under headings "Response 0", "Response 1", ... and without a request
+  for \\boxed{}, its number); with probability `slip` another answer than the commonest;
+- "possible answer": how likely that answer is right;
+- "G1", "G2", ...: guesses with probabilities;
+- "confidence": a last line with a percentage.
+
+A prefill that ends inside <summarize> is completed by a summary; any other is continued from where
+it stops.  With probability `unreadable` a reply has neither answer nor confidence, and so has a
+re-ask.  Temperature changes nothing.  A token is four characters.
+
+This is a model of our own, not one of a paper.  The store and every report mark its plays as
+simulated.
 """
 
 from __future__ import annotations
@@ -52,6 +66,7 @@ from agents.simulated.replies import (
 from arena.errors import RefusedError
 from arena.types import BaseModel, Reply, Request
 
+# A SHA-256 digest as four numbers of 64 bits.
 FOUR_UINT64 = struct.Struct(">4Q")
 NORMAL = NormalDist()
 ASKS_FOR_MAJORITY = re.compile(
@@ -64,9 +79,11 @@ POSSIBLE_ANSWER = re.compile(r"possible answer[\s:]{0,4}\\boxed\{(\d{1,3})\}", r
 class SolverProfile:
     """The parameters of a simulated solver.
 
-    `ability`, `peer_weight`: logits.  `shared`, `concentration`, `slip`, `unreadable`: in [0, 1].  `distractors`: the mistakes it can make, 1
-    to 9.  `bias` in [-1, 1], `discrimination` in [0, 1] and `noise` (a standard deviation, in [0, 1]): of the stated confidence.  `steps`:
-    paragraphs of its thoughts, 1 to 64.  `seed`: a whole number; solvers with the same seed have the shared draws in common.
+    `ability`, `peer_weight`: logits, in [-20, 20].  `shared`, `concentration`, `slip`,
+    `unreadable`: in [0, 1].  `distractors`: the number of mistakes it can make, 1 to 9.  Of the
+    stated confidence: `bias` in [-1, 1], `discrimination` in [0, 1] and `noise` (a standard
+    deviation) in [0, 1].  `steps`: paragraphs of its thoughts, 1 to 64.  `seed`: a whole number;
+    solvers with the same seed have the shared draws in common.
     """
 
     ability: float = 0.0
@@ -96,16 +113,19 @@ BOUNDS: Bounds = SHARES | {
 
 
 def solver_profile(profile: str) -> SolverProfile:
-    """The parameters that `sim/solver:...` gives, without its "sim/".  Raises StudyError for unknown parameters or values."""
+    """Return the parameters of `sim/solver:...`, without its "sim/".
+
+    Raises StudyError for unknown parameters or values.
+    """
     return parse_profile(profile, {SOLVER: SolverProfile()}, BOUNDS)[1]
 
 
 def chances(
     profile: SolverProfile, question: SimulatedQuestion, heard: Mapping[str, int] | None = None
 ) -> dict[str, float]:
-    """The chance of each candidate, the right answer first, then the mistakes; they sum to 1.
+    """Return the chance of each candidate, the right answer first, then the mistakes.
 
-    `heard` counts the peers that say an answer.
+    `heard` counts the peers that say an answer.  The chances sum to 1.
     """
     right = 1 / (1 + math.exp(question.difficulty - profile.ability))
     first, *others = mistakes_of(question)[: profile.distractors]
@@ -115,6 +135,7 @@ def chances(
     if not heard or not profile.peer_weight:
         return own
     weight = {answer: profile.peer_weight * heard.get(answer, 0) for answer in own}
+    # The highest weight is subtracted, so that exp() does not overflow.
     highest = max(weight.values())
     tilted = {answer: share * math.exp(weight[answer] - highest) for answer, share in own.items()}
     total = sum(tilted.values())
@@ -123,7 +144,7 @@ def chances(
 
 @dataclass(frozen=True)
 class SimulatedSolver(BaseModel):
-    """A model that solves simulated questions as a profile says; made by `simulated_solver`."""
+    """A model that answers simulated questions by a profile; `simulated_solver` makes one."""
 
     name: str
     profile: SolverProfile
@@ -131,29 +152,34 @@ class SimulatedSolver(BaseModel):
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:
-        """The reply, cut before a stop word and after the most tokens.  Raises Refused where no simulated question is asked."""
+        """Return the reply, cut before a stop word and after the most tokens.
+
+        Raises RefusedError if the request holds no simulated question.
+        """
         asked = parse_request(request)
         if asked is None:
             raise RefusedError(
-                f"{self.name} answers simulated questions alone (agents.simulated_questions), and there is none in what it was asked",
+                f"{self.name} answers simulated questions alone (agents.simulated.questions), and"
+                " the request holds none",
                 sent=False,
             )
         text, finish = cut(self._reply_text(asked, request), request.sampling)
-        read = sum(len(message.content) for message in request.messages)
+        characters = sum(len(message.content) for message in request.messages)
         return Reply(
             text,
             model_served=self.name,
             finish_reason=finish,
-            tokens_in=count_tokens(read),
+            tokens_in=count_tokens(characters),
             tokens_out=count_tokens(len(text)),
         )
 
     def _reply_text(self, asked: ParsedRequest, request: Request) -> str:
-        """The whole reply, by what is asked."""
-        unread, slip, which, sure = uniforms("reply", self.profile.seed, request.seed)
-        if unread < self.profile.unreadable:
+        """Return the whole reply, in the form that is asked for."""
+        # One number for each decision, so that a parameter never shifts the draws of another.
+        readable, slip, other, deviation = uniforms("reply", self.profile.seed, request.seed)
+        if readable < self.profile.unreadable:
             return NO_ANSWER
-        noise = NORMAL.inv_cdf(sure) * self.profile.noise
+        noise = NORMAL.inv_cdf(deviation) * self.profile.noise
         possible = POSSIBLE_ANSWER.search(asked.words)
         if possible is not None:
             level = (
@@ -164,7 +190,7 @@ class SimulatedSolver(BaseModel):
             )
             return f"{OPENING.format(mark=asked.mark)}\n\nConfidence: {rating_percent(level)}%"
         if asked.statements and ASKS_FOR_MAJORITY.search(asked.words):
-            return self._majority_reply(asked, noise, which if slip < self.profile.slip else None)
+            return self._majority_reply(asked, noise, other if slip < self.profile.slip else None)
         chance = chances(self.profile, asked.question, asked.answer_counts)
         answer = candidate(chance, self._sample_draw(request, asked.question))
         if asked.inside_summary:
@@ -172,7 +198,7 @@ class SimulatedSolver(BaseModel):
         if asked.prefill.rstrip().endswith(r"\boxed{"):
             return f"{answer}}}."
         level = self._level(asked.question, answer, chance) + noise
-        # The steps are as sure as makes their product the confidence of the whole.
+        # The confidences of the steps are such that their product is that of the whole.
         each = (
             rating_percent(min(max(level, 0.0), 1.0) ** (1 / self.profile.steps))
             if "onfidence of step" in asked.words
@@ -181,14 +207,14 @@ class SimulatedSolver(BaseModel):
         ending = ending_of(asked, answer, level, chance)
         return write_solution(
             asked,
-            lambda said: thoughts(asked.mark, self.profile.steps, said, each),
+            lambda tended: thoughts(asked.mark, self.profile.steps, tended, each),
             answer,
             ending,
             request.sampling,
         )
 
     def _sample_draw(self, request: Request, question: SimulatedQuestion) -> float:
-        """The number in (0, 1) that decides a sample: its own, or the one that all samples of the question share."""
+        """Return the number in (0, 1) that decides a sample: its own, or the shared one."""
         shares, own, *_ = uniforms(
             "sample", self.profile.seed, request.place.episode, request.place.seat
         )
@@ -197,7 +223,7 @@ class SimulatedSolver(BaseModel):
     def _level(
         self, question: SimulatedQuestion, answer: str, chance: Mapping[str, float]
     ) -> float:
-        """The confidence that is stated for an answer, without noise and before clipping."""
+        """Return the confidence that is stated for an answer, without noise and before clipping."""
         right = chance[question.right]
         return (
             right
@@ -205,18 +231,20 @@ class SimulatedSolver(BaseModel):
             + self.profile.discrimination * ((answer == question.right) - right)
         )
 
-    def _majority_reply(self, asked: ParsedRequest, noise: float, which: float | None) -> str:
-        """The answer that most agree on, or the number of the first response that gives it; where the solver slips, another: number `which`
-        in [0, 1) of them.
+    def _majority_reply(self, asked: ParsedRequest, noise: float, other: float | None) -> str:
+        """Return the answer that most agree on, or the number of the first response that gives it.
+
+        If the solver slips, `other` in [0, 1) chooses among the other answers; else it is None.
         """
         responses = asked.responses
-        given = list(responses.values()) or list(
+        answers = list(responses.values()) or list(
             {who: answer for _, who, answer in asked.statements}.values()
         )
-        [(answer, _)] = Counter(given).most_common(1)
-        others = sorted(set(given) - {answer})
-        if which is not None and others:
-            answer = others[int(which * len(others))]
+        # Of equals, Counter gives the one that came first.
+        [(answer, _)] = Counter(answers).most_common(1)
+        others = sorted(set(answers) - {answer})
+        if other is not None and others:
+            answer = others[int(other * len(others))]
         if responses and r"\boxed{}" not in asked.words:
             number = next(number for number, response in responses.items() if response == answer)
             return f"{OPENING.format(mark=asked.mark)}\n\nThe most consistent is Response {number}."
@@ -230,8 +258,11 @@ class SimulatedSolver(BaseModel):
 
 
 def uniforms(*words: object) -> tuple[float, ...]:
-    """Four numbers in (0, 1) that belong to these words: cheaper than a random stream, where no more are needed."""
-    # 52 bits of each, in the middle of its step: never 0, never 1.
+    """Return four numbers in (0, 1) that depend on these words alone.
+
+    They cost less than a random stream.
+    """
+    # 52 bits of each, and the middle of the step: never 0, never 1.
     return tuple(
         ((number >> 12) + 0.5) * 2**-52
         for number in FOUR_UINT64.unpack(hashlib.sha256(repr(words).encode()).digest())
@@ -240,20 +271,27 @@ def uniforms(*words: object) -> tuple[float, ...]:
 
 @lru_cache(maxsize=4096)
 def shared_draw(seed: int, question: SimulatedQuestion) -> float:
-    """The number in (0, 1) that all samples of a question have in common."""
+    """Return the number in (0, 1) that all samples of a question have in common."""
     return uniforms("shared", seed, question.number, question.difficulty, question.right)[0]
 
 
 def candidate(chance: Mapping[str, float], place: float) -> str:
-    """The candidate at a place in [0, 1) of the cumulative chances: the right answer where the place is below its chance."""
+    """Return the candidate at a place in [0, 1) of the cumulative chances.
+
+    The right answer comes first: it is given if the place is below its chance.
+    """
     for answer, share in chance.items():
         place -= share
         if place < 0:
             return answer
+    # Rounding left the sum of the chances a hair below the place.
     return next(iter(chance))
 
 
 def simulated_solver(profile: str) -> SimulatedSolver:
-    """The solver that `sim/solver:...` names, given without its "sim/".  Raises StudyError for unknown parameters or values."""
-    name, known = parse_profile(profile, {SOLVER: SolverProfile()}, BOUNDS)
-    return SimulatedSolver(f"sim/{name}", known)
+    """Return the solver that `sim/solver:...` names, without its "sim/".
+
+    Raises StudyError for unknown parameters or values.
+    """
+    name, parameters = parse_profile(profile, {SOLVER: SolverProfile()}, BOUNDS)
+    return SimulatedSolver(f"sim/{name}", parameters)

@@ -1,11 +1,13 @@
-"""Whole studies of simulated debaters at once: the ratings that simulated.py would give, drawn as arrays, to plan how many debates are needed.
+"""Draw the ratings of many simulated studies at once, to plan how many debates are needed.
 
-The model is the one at the head of simulated.py, word for word: one D for a debate, times the `debate_sd` of each profile; E anew for each
-rating; clipped, and rounded to whole percent.  A reply without a readable rating is asked for once more, and the re-ask is unreadable with
-the same probability, on its own: so a rating is missing with probability `unreadable` squared.  Our own model, no paper's.
+They follow the model of debater.py: one D for a debate, times the `debate_sd` of each profile; E
+anew for each rating; clipped, and rounded to whole percent.  A reply without a readable rating is
+asked for once more, and the re-ask is unreadable with the same probability, on its own: so a rating
+is missing with probability `unreadable` squared.
 
-Left out: everything but ratings (speeches, strength, family, words), and the profile's `seed`, in the place of which a generator is given.
-The numbers are others than those of a played study; only their distribution is the same.
+Left out: everything but ratings (speeches, strength, family, words), and the profile's `seed`, in
+whose place the caller gives a generator.  The numbers are not those of a played study; their
+distribution is the same.
 """
 
 from __future__ import annotations
@@ -25,13 +27,14 @@ def ratings(
     phases: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """(studies, debates, 2, phases): ratings in [0, 1] of debates between two profiles, nan where missing after the re-ask.
+    """Return ratings in [0, 1] of debates between two profiles: (studies, debates, 2, phases).
 
-    The first debates of larger studies are those of smaller ones from a generator in the same state, so that power by number of debates is
-    compared with the same random numbers.
+    A rating that is missing after the re-ask is nan.  The first debates of larger studies are those
+    of smaller ones from a generator in the same state, so that the power of several numbers of
+    debates is compared with common random numbers.
     """
-    # Debates stand in front while drawing, and every kind of draw has a stream of its own: that is what makes smaller studies the
-    # beginnings of larger ones.
+    # Debates come first in the shape of a draw, and every kind of draw has a stream of its own:
+    # so a smaller study is the beginning of a larger one.
     shared, own, reading = rng.spawn(3)
     shape = (debates, studies, 2, phases)
     sides = (proposition, opposition)
@@ -40,12 +43,13 @@ def ratings(
         for name in ("bias", "drift", "noise", "debate_sd", "unreadable")
     )
     level = 0.5 + bias + drift * np.arange(phases)  # (2, phases)
-    drawn = (
+    # One shared draw a debate, the same for both sides and all phases.
+    values = (
         level
         + noise * own.standard_normal(shape)
         + debate_sd * shared.standard_normal((debates, studies, 1, 1))
     )
-    printed = np.floor(100 * np.clip(drawn, 0, 1) + 0.5) / 100
+    printed = np.floor(100 * np.clip(values, 0, 1) + 0.5) / 100
     if unreadable.any():
         printed[reading.random(shape) < unreadable**2] = np.nan
     return np.swapaxes(printed, 0, 1)

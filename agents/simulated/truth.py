@@ -1,7 +1,8 @@
-"""What simulated solvers (simulated_solver.py) must come to, computed from their parameters: the truth that a play should find.
+"""Compute the figures that simulated solvers (solver.py) must come to, from their parameters.
 
-A profile is the text of a reference without its "sim/", such as "solver:ability=1"; values are means over the questions, over all draws that
-could have been made, of first replies (without a re-ask).
+They are the truth that a play should find.  A profile is the text of a reference without its
+"sim/", such as "solver:ability=1".  Values are means over the questions and over all possible
+draws, of first replies (without a re-ask).
 """
 
 from __future__ import annotations
@@ -20,91 +21,109 @@ from arena.types import Subject
 
 
 def expected_accuracy(profile: str, questions: Sequence[Subject]) -> float:
-    """The exact share of right answers of one sample, in [0, 1]; an unreadable reply is not right."""
-    known = solver_profile(profile)
+    """Return the exact accuracy of one sample, in [0, 1]; an unreadable reply is not right."""
+    solver = solver_profile(profile)
     return (
-        math.fsum(right for right, _ in chances_and_levels(known, questions))
+        math.fsum(right for right, _ in chances_and_levels(solver, questions))
         / len(questions)
-        * (1 - known.unreadable)
+        * (1 - solver.unreadable)
     )
 
 
 def expected_majority(profile: str, questions: Sequence[Subject], n: int) -> float:
-    """The exact share of questions on which the most frequent of `n` (1 to 100) samples' answers is right, in [0, 1].
+    """Return the exact accuracy of the most frequent answer of `n` (1 to 100) samples, in [0, 1].
 
-    Of equally frequent answers each counts as likely as the others, which is so too where the first of them is taken.  Unreadable replies
-    cast no vote; where there is no vote, nothing is right.
+    Equally frequent answers are equally likely to be taken, which also holds if the first of them
+    is.  Unreadable replies cast no vote; a question without any vote is not right.  Raises
+    StudyError for any other `n`.
     """
     if not 1 <= n <= 100:
         raise StudyError(f"the majority of {n} samples was asked for; n lies between 1 and 100")
-    known = solver_profile(profile)
+    solver = solver_profile(profile)
     own = np.array(
-        [list(chances(known, question).values()) for question in parse_questions(questions)]
+        [list(chances(solver, question).values()) for question in parse_questions(questions)]
     )
     answers = own.shape[1]
-    # [shared answer, question, answer]: the chances of a sample, given which answer the shared draw would bring.
-    given = known.shared * np.eye(answers)[:, None, :] + (1 - known.shared) * own
-    flat = given.reshape(-1, answers)
+    # [shared answer, question, answer]: the chances of a sample, conditional on the answer that the
+    # shared draw brings.  Under this condition samples are independent.
+    conditional = solver.shared * np.eye(answers)[:, None, :] + (1 - solver.shared) * own
+    flat = conditional.reshape(-1, answers)
+    # The number of readable votes is binomial.
     voting = [
-        (math.comb(n, m) * (1 - known.unreadable) ** m * known.unreadable ** (n - m), m)
+        (math.comb(n, m) * (1 - solver.unreadable) ** m * solver.unreadable ** (n - m), m)
         for m in range(1, n + 1)
     ]
     wins = sum(
         (share * win_probability(flat, m) for share, m in voting if share > 0), np.zeros(len(flat))
     )
+    # A mean over the shared answers, weighted by their own chances, and over the questions.
     return float(np.mean(np.sum(own.T * wins.reshape(answers, len(own)), axis=0)))
 
 
 def expected_stated(profile: str, questions: Sequence[Subject]) -> float:
-    """The exact mean of the confidences in [0, 1] that a solver states for answers of its own, clipping and rounding included."""
-    known = solver_profile(profile)
+    """Return the exact mean of the confidences in [0, 1] that a solver states for its own answers.
+
+    Clipping and rounding are included.
+    """
+    solver = solver_profile(profile)
     means = (
-        share * mean_rating(level, known.noise)
-        for _, said in chances_and_levels(known, questions)
-        for share, level in said
+        share * mean_rating(level, solver.noise)
+        for _, levels in chances_and_levels(solver, questions)
+        for share, level in levels
     )
     return math.fsum(means) / len(questions)
 
 
 def parse_questions(questions: Sequence[Subject]) -> list[SimulatedQuestion]:
-    """What simulated questions say of themselves.  Raises StudyError where there are none, or one is not simulated."""
-    found = [
+    """Return the statements of simulated questions.
+
+    Raises StudyError if there are none, or one is not simulated.
+    """
+    parsed = [
         question for subject in questions if (question := question_in(subject.text)) is not None
     ]
-    if not found or len(found) < len(questions):
+    if not parsed or len(parsed) < len(questions):
         raise StudyError(
-            f"{len(questions) - len(found)} of {len(questions)} questions are not simulated: nothing can be expected of them"
+            f"{len(questions) - len(parsed)} of {len(questions)} questions are not simulated:"
+            " nothing can be expected of them"
         )
-    return found
+    return parsed
 
 
-def chances_and_levels(
-    known: SolverProfile, questions: Sequence[Subject]
-) -> list[tuple[float, tuple[tuple[float, float], ...]]]:
-    """Of each question the chance to be right, and (chance, mean of the confidence before clipping) of right and of wrong answers."""
-    found = []
+# The chance of a right answer, and (chance, mean confidence) of right and of wrong answers.
+Levels = tuple[float, tuple[tuple[float, float], tuple[float, float]]]
+
+
+def chances_and_levels(solver: SolverProfile, questions: Sequence[Subject]) -> list[Levels]:
+    """Return the chances and levels of each question; a level is a mean before clipping."""
+    rows: list[Levels] = []
     for question in parse_questions(questions):
-        right = chances(known, question)[question.right]
-        level = right + known.bias - known.discrimination * right
-        found.append((right, ((right, level + known.discrimination), (1 - right, level))))
-    return found
+        right = chances(solver, question)[question.right]
+        level = right + solver.bias - solver.discrimination * right
+        rows.append((right, ((right, level + solver.discrimination), (1 - right, level))))
+    return rows
 
 
 def mean_rating(level: float, noise: float) -> float:
-    """The mean of round(100 * clip(level + N(0, noise), 0, 1)) / 100."""
+    """Return the mean of round(100 * clip(level + N(0, noise), 0, 1)) / 100."""
     if noise == 0:
         return math.floor(100 * min(max(level, 0.0), 1.0) + 0.5) / 100
-    # The mean of a whole number from 0 to 100 is the sum of its chances to be at least 1, at least 2, ...
+    # The mean of a whole number from 0 to 100 is the sum of its probabilities to be at least 1, at
+    # least 2, and so on.
     return sum(1 - normal_cdf(((k - 0.5) / 100 - level) / noise) for k in range(1, 101)) / 100
 
 
 def win_probability(chance: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """The probability, for each row of chances [rows, answers], that the first answer has the most of `n` votes; ties are divided evenly."""
+    """Return the probability [rows] that the first answer has the most of `n` votes.
+
+    `chance` [rows, answers] holds the chances of each answer; ties are divided evenly.
+    """
     rows, answers = chance.shape
     total = np.zeros(rows)
     for votes in range(1, n + 1):
         left = n - votes
-        # [rows, votes given to others, others with as many as the first]: sums of products of chance ** votes / votes!
+        # [rows, votes for others, others with as many as the first]: sums of the products of
+        # chance ** votes / votes! over the others, added up one answer at a time.
         ways = np.zeros((rows, left + 1, answers))
         ways[:, 0, 0] = 1
         for other in range(1, answers):

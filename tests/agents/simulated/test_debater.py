@@ -1,4 +1,4 @@
-"""Simulated debaters: what goes in comes out."""
+"""The ratings of simulated debaters follow the parameters that were put in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from protocols.parsing.tags import speech_and_confidence
 
 
 def replies(profile: str, count: int = 4000, round: int = 0) -> list[Reading]:
-    """Readings of so many first ratings, each of an episode of its own."""
+    """Return the readings of `count` ratings of a round, each of an episode of its own."""
     model = simulated_debater(profile)
 
     async def all_of_them() -> list[Reading]:
@@ -38,13 +38,13 @@ def replies(profile: str, count: int = 4000, round: int = 0) -> list[Reading]:
     ],
 )
 def test_the_expected_confidence_is_the_mean_of_what_is_printed(profile: str, round: int) -> None:
-    said = [
+    ratings = [
         reading.confidence
         for reading in replies(profile, round=round)
         if reading.confidence is not None
     ]
-    error = statistics.stdev(said) / len(said) ** 0.5
-    assert abs(statistics.mean(said) - expected_confidence(profile, round)) <= 4 * error + 1e-12
+    error = statistics.stdev(ratings) / len(ratings) ** 0.5
+    assert abs(statistics.mean(ratings) - expected_confidence(profile, round)) <= 4 * error + 1e-12
 
 
 def test_unreadable_replies_come_at_their_rate() -> None:
@@ -55,12 +55,14 @@ def test_unreadable_replies_come_at_their_rate() -> None:
 def test_both_sides_of_an_episode_share_its_level() -> None:
     model = simulated_debater("even:noise=0:debate_sd=0.2")
 
-    async def said(episode: str, seat: str) -> str:
+    async def rating(episode: str, seat: str) -> str:
         place = Place(episode, seat, 0, 0, "opening", 0)
         text = (await model(Request((), Sampling(), hash(seat) % 1000, place))).text
         return text[text.index("<rating>") :]
 
-    ratings = [asyncio.run(said(e, s)) for e in ("e1", "e2") for s in ("proposition", "opposition")]
+    ratings = [
+        asyncio.run(rating(e, s)) for e in ("e1", "e2") for s in ("proposition", "opposition")
+    ]
     assert ratings[0] == ratings[1] != ratings[2] == ratings[3]
 
 
@@ -70,9 +72,9 @@ def test_two_profiles_with_seeds_of_their_own_share_the_level_of_their_episode()
 
 
 def test_a_low_rating_is_read_and_not_taken_for_another_scale() -> None:
-    said = replies("even:bias=-0.48:noise=0.02", 500)
-    assert {reading.confidence_status for reading in said} == {"read"}
-    assert any(reading.confidence == 0.01 for reading in said)
+    readings = replies("even:bias=-0.48:noise=0.02", 500)
+    assert {reading.confidence_status for reading in readings} == {"read"}
+    assert any(reading.confidence == 0.01 for reading in readings)
 
 
 def test_the_parameters_come_out_of_many_replies() -> None:

@@ -1,4 +1,4 @@
-"""Simulated judges decide by what was put into them, as often as it says."""
+"""Simulated judges decide as often as the parameters that were put in say."""
 
 from __future__ import annotations
 
@@ -15,40 +15,38 @@ from protocols.parsing.tags import verdict
 
 PROMPT = """Its headings carry the code 0a1b2c3d, which the debaters did not know.
 Reply proposition, opposition, or abstain where neither won.
-{one}
+{first}
 
-{other}
+{second}
 
 End of the transcript. Decide who won."""
-Said = tuple[str, str]
-STRONG: Said = ("Its strength is 0.8 logits.", "Its strength is -0.2 logits.")
+Speeches = tuple[str, str]
+STRONG: Speeches = ("Its strength is 0.8 logits.", "Its strength is -0.2 logits.")
 
 
-def prompt(said: Said, swapped: bool = False) -> str:
-    """A judge's prompt with one speech a side."""
-    speeches = [
+def prompt(speeches: Speeches, swapped: bool = False) -> str:
+    """Return a judge's prompt with one speech a side."""
+    parts = [
         f"[0a1b2c3d] {side}, opening\n{words}"
-        for side, words in zip(("proposition", "opposition"), said, strict=True)
+        for side, words in zip(("proposition", "opposition"), speeches, strict=True)
     ]
-    one, other = reversed(speeches) if swapped else speeches
-    return PROMPT.format(one=one, other=other)
+    first, second = reversed(parts) if swapped else parts
+    return PROMPT.format(first=first, second=second)
 
 
-def share(profile: str, said: Said = STRONG, n: int = 3000, swapped: bool = False) -> float:
-    """How often a judge names the proposition."""
+def share(profile: str, speeches: Speeches = STRONG, n: int = 3000, swapped: bool = False) -> float:
+    """Return how often a judge names the proposition."""
     judge = simulated_judge(profile)
 
     def ask(seed: int) -> Request:
-        """One reading."""
         return Request(
-            (Message("user", prompt(said, swapped)),),
+            (Message("user", prompt(speeches, swapped)),),
             Sampling(),
             seed,
             Place("e", "judge", 0, 0, "verdict", 0),
         )
 
     async def replies() -> list[str]:
-        """All readings, one after another."""
         return [(await judge(ask(seed))).text for seed in range(n)]
 
     read = [verdict(text, may_abstain=True) for text in asyncio.run(replies())]
@@ -61,7 +59,7 @@ def chance(logits: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("profile", "said", "swapped", "logits"),
+    ("profile", "speeches", "swapped", "logits"),
     [
         ("judge", STRONG, False, 1.0),
         ("judge:side=-1.5", STRONG, False, -0.5),
@@ -85,10 +83,10 @@ def chance(logits: float) -> float:
     ],
 )
 def test_the_proposition_wins_as_often_as_the_parameters_say(
-    profile: str, said: Said, swapped: bool, logits: float
+    profile: str, speeches: Speeches, swapped: bool, logits: float
 ) -> None:
-    """3,000 readings: four standard errors are 3.7 points.  Ten words against five are log(2) longer."""
-    assert abs(share(profile, said, swapped=swapped) - chance(logits)) < 0.037
+    """3,000 readings: four standard errors are 3.7 points.  Ten words are log(2) over five."""
+    assert abs(share(profile, speeches, swapped=swapped) - chance(logits)) < 0.037
 
 
 def test_a_heading_without_the_code_is_part_of_a_speech() -> None:
@@ -100,7 +98,7 @@ def test_a_heading_without_the_code_is_part_of_a_speech() -> None:
 
 
 def test_what_is_shared_is_shared_by_all_judges_of_a_debate() -> None:
-    """With `shared=1`, readings of one debate are all alike, and over debates the chances are the same."""
+    """With `shared=1` readings of one debate are alike; over debates the chances are the same."""
     assert share("judge:shared=1.0", n=50) in (0.0, 1.0)
     over_debates = [
         share("judge:shared=1.0", (STRONG[0] + f" Number {n}.", STRONG[1] + f" Number {n}."), n=1)

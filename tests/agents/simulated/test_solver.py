@@ -1,4 +1,4 @@
-"""Simulated solvers: what goes in comes out, of one sample, of many, and of samples that hear each other."""
+"""Simulated solvers answer as their parameters say: alone, in numbers, and hearing each other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import statistics
 import time
 from collections import Counter
+from collections.abc import Callable
 from math import exp, log
 from pathlib import Path
 
@@ -30,18 +31,23 @@ SUMMING = Sampling(max_tokens=256, stop=("</summarize>", "</think>"))
 
 
 def replies(
-    profile: str, words: list[str], n: int = 1, *, begun: str = "", sampling: Sampling | None = None
+    profile: str,
+    words: list[str],
+    n: int = 1,
+    *,
+    prefill: str = "",
+    sampling: Sampling | None = None,
 ) -> list[list[Reply]]:
-    """`n` replies to each prompt, each from a seat of its own."""
+    """Return `n` replies to each prompt, each from a seat of its own."""
     solver = simulated_solver(profile)
-    prefill = (Message("assistant", begun),) if begun else ()
+    begin = (Message("assistant", prefill),) if prefill else ()
 
     async def all_of_them() -> list[list[Reply]]:
         return [
             [
                 await solver(
                     Request(
-                        (Message("user", text), *prefill),
+                        (Message("user", text), *begin),
                         sampling or Sampling(),
                         seed * 100_000 + k,
                         place_of(seed, k),
@@ -60,25 +66,25 @@ def place_of(episode: int, path: int) -> Place:
 
 
 def reply(
-    words: str, profile: str = "solver", *, begun: str = "", sampling: Sampling | None = None
+    words: str, profile: str = "solver", *, prefill: str = "", sampling: Sampling | None = None
 ) -> Reply:
-    """One reply, of path0 in the episode e0."""
-    return replies(profile, [words], begun=begun, sampling=sampling)[0][0]
+    """Return one reply, of path0 in the episode e0."""
+    return replies(profile, [words], prefill=prefill, sampling=sampling)[0][0]
 
 
 def right(
     profile: str, questions: tuple[Subject, ...], n: int = 1, words: str = ""
 ) -> list[list[bool]]:
-    """Of each question, which of `n` answers are right."""
-    said = replies(profile, [question.text + words for question in questions], n)
+    """Return for each question which of `n` answers are right."""
+    rows = replies(profile, [question.text + words for question in questions], n)
     return [
-        [extract_boxed(one.text) == question.gold for one in many]
-        for question, many in zip(questions, said, strict=True)
+        [extract_boxed(reply.text) == question.gold for reply in row]
+        for question, row in zip(questions, rows, strict=True)
     ]
 
 
-def said_by(*answers: str) -> str:
-    """What so many peers say, each signed with a mark of its own."""
+def peers_say(*answers: str) -> str:
+    """Return the statements of peers, each signed with a mark of its own."""
     return "".join(
         f"\nPeer: #{number:08x} answers \\boxed{{{answer}}}"
         for number, answer in enumerate(answers)
@@ -86,7 +92,7 @@ def said_by(*answers: str) -> str:
 
 
 def close(values: list[float], truth: float) -> bool:
-    """Whether the mean of independent values is within four standard errors of the truth."""
+    """Return whether the mean of independent values is four standard errors or less off."""
     return (
         abs(statistics.fmean(values) - truth)
         < 4 * statistics.stdev(values) / len(values) ** 0.5 + 1e-12
@@ -104,7 +110,7 @@ PROFILES = [
 @pytest.mark.parametrize("profile", PROFILES)
 def test_one_sample_is_right_as_often_as_the_parameters_say(profile: str) -> None:
     questions = simulated_questions(1500, seed=3)
-    shares = [statistics.fmean(map(float, one)) for one in right(profile, questions, 3)]
+    shares = [statistics.fmean(map(float, row)) for row in right(profile, questions, 3)]
     assert close(shares, expected_accuracy(profile, questions))
     assert not close(shares, expected_accuracy(profile, questions) + 0.06)
 
@@ -112,36 +118,34 @@ def test_one_sample_is_right_as_often_as_the_parameters_say(profile: str) -> Non
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_majority_is_right_as_often_as_the_parameters_say(profile: str) -> None:
     """Of equal counts the first counts, as in self-consistency."""
-    questions, found = simulated_questions(1500, seed=4), []
-    for question, many in zip(
-        questions, replies(profile, [question.text for question in questions], 5), strict=True
-    ):
-        votes = Counter(vote for one in many if (vote := extract_boxed(one.text)) is not None)
-        found.append(float(bool(votes) and votes.most_common(1)[0][0] == question.gold))
-    assert close(found, expected_majority(profile, questions, 5))
-    assert not close(found, expected_majority(profile, questions, 5) - 0.06)
+    questions = simulated_questions(1500, seed=4)
+    rows = replies(profile, [question.text for question in questions], 5)
+    hits = []
+    for question, row in zip(questions, rows, strict=True):
+        votes = Counter(vote for reply in row if (vote := extract_boxed(reply.text)) is not None)
+        hits.append(float(bool(votes) and votes.most_common(1)[0][0] == question.gold))
+    assert close(hits, expected_majority(profile, questions, 5))
+    assert not close(hits, expected_majority(profile, questions, 5) - 0.06)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_the_expected_majority_is_the_sum_over_everything_that_can_happen(n: int) -> None:
     """Every shared answer and every combination of answers, one after another."""
-    profile, questions = (
-        "solver:ability=0.3:shared=0.4:distractors=3",
-        simulated_questions(3, seed=5),
-    )
+    profile = "solver:ability=0.3:shared=0.4:distractors=3"
+    questions = simulated_questions(3, seed=5)
     total = 0.0
     for question in questions:
         own = chances(solver_profile(profile), question_in(question.text))  # type: ignore[arg-type]
         for shared, share in own.items():
-            given = {
+            conditional = {
                 answer: 0.4 * (answer == shared) + 0.6 * chance for answer, chance in own.items()
             }
-            for votes in itertools.product(given, repeat=n):
+            for votes in itertools.product(conditional, repeat=n):
                 counts = Counter(votes)
                 best = [answer for answer, count in counts.items() if count == max(counts.values())]
                 weight = share
                 for vote in votes:
-                    weight *= given[vote]
+                    weight *= conditional[vote]
                 total += weight * (question.gold in best) / len(best)
     assert expected_majority(profile, questions, n) == pytest.approx(total / 3, abs=1e-12)
 
@@ -155,17 +159,14 @@ def test_errors_of_samples_go_together_as_much_as_is_said() -> None:
 
 def test_wrong_answers_are_the_common_mistake_as_often_as_is_said() -> None:
     questions = simulated_questions(3000, seed=6)
-    said = [
-        extract_boxed(one.text)
-        for [one] in replies(
-            "solver:concentration=0.7:distractors=3", [question.text for question in questions]
-        )
-    ]
+    profile = "solver:concentration=0.7:distractors=3"
+    rows = replies(profile, [question.text for question in questions])
+    answers = [extract_boxed(reply.text) for [reply] in rows]
     ranks = [
-        mistakes_of(question_in(q.text)).index(a)
-        for q, a in zip(questions, said, strict=True)
-        if a != q.gold
-    ]  # type: ignore[arg-type]
+        mistakes_of(question_in(question.text)).index(answer)
+        for question, answer in zip(questions, answers, strict=True)
+        if answer != question.gold
+    ]
     assert set(ranks) == {0, 1, 2}
     assert close([float(rank == 0) for rank in ranks], 0.7)
     assert close([float(rank == 2) for rank in ranks], 0.15)
@@ -174,56 +175,56 @@ def test_wrong_answers_are_the_common_mistake_as_often_as_is_said() -> None:
 @pytest.mark.parametrize("weight", [0.0, 1.2, -0.5])
 @pytest.mark.parametrize("peers", [1, 3])
 def test_a_peer_adds_its_weight_to_the_log_odds_of_what_it_says(weight: float, peers: int) -> None:
-    """With one mistake to make: the log odds of being right are ability - difficulty, and the weight more for every peer who is right."""
+    """With one mistake to make, the log odds of being right are ability - difficulty.
+
+    Every peer who is right adds its weight to them.
+    """
     question = question_in(simulated_questions(1, spread=0.0)[0].text)
     assert question is not None
-    known = solver_profile(f"solver:ability=0.4:distractors=1:peer_weight={weight}")
+    solver = solver_profile(f"solver:ability=0.4:distractors=1:peer_weight={weight}")
     for answer, sign in ((question.right, 1), (mistakes_of(question)[0], -1)):
-        found = chances(known, question, {answer: peers})[question.right]
-        assert log(found / (1 - found)) == pytest.approx(0.4 + sign * peers * weight)
-    assert chances(known, question, {"7777": 3}) == pytest.approx(chances(known, question))
+        chance = chances(solver, question, {answer: peers})[question.right]
+        assert log(chance / (1 - chance)) == pytest.approx(0.4 + sign * peers * weight)
+    assert chances(solver, question, {"7777": 3}) == pytest.approx(chances(solver, question))
 
 
 @pytest.mark.parametrize(
     "peers", [("right", "right"), ("right", "wrong"), ("wrong", "wrong", "wrong"), ("other",)]
 )
 def test_samples_that_hear_peers_answer_as_the_formula_says(peers: tuple[str, ...]) -> None:
-    profile, questions, found, truth = (
-        "solver:ability=0.4:peer_weight=0.9:shared=0.2",
-        simulated_questions(2500, seed=8),
-        [],
-        [],
-    )
+    profile = "solver:ability=0.4:peer_weight=0.9:shared=0.2"
+    questions = simulated_questions(2500, seed=8)
+    truth = []
     words = []
     for question in questions:
-        asked = question_in(question.text)
-        assert asked is not None
-        said = [
-            {"right": asked.right, "wrong": mistakes_of(asked)[0], "other": mistakes_of(asked)[2]}[
-                peer
-            ]
-            for peer in peers
-        ]
-        own = chances(solver_profile(profile), asked)
-        tilted = {answer: share * exp(0.9 * said.count(answer)) for answer, share in own.items()}
-        truth.append(tilted[asked.right] / sum(tilted.values()))
-        words.append(question.text + said_by(*said))
-    for question, [one] in zip(questions, replies(profile, words), strict=True):
-        found.append(float(extract_boxed(one.text) == question.gold))
-    assert close([a - b for a, b in zip(found, truth, strict=True)], 0.0)
-    assert not close([a - b for a, b in zip(found, truth, strict=True)], 0.06)
+        parsed = question_in(question.text)
+        assert parsed is not None
+        mistakes = mistakes_of(parsed)
+        answer_of = {"right": parsed.right, "wrong": mistakes[0], "other": mistakes[2]}
+        answers = [answer_of[peer] for peer in peers]
+        own = chances(solver_profile(profile), parsed)
+        tilted = {answer: share * exp(0.9 * answers.count(answer)) for answer, share in own.items()}
+        truth.append(tilted[parsed.right] / sum(tilted.values()))
+        words.append(question.text + peers_say(*answers))
+    hits = [
+        float(extract_boxed(reply.text) == question.gold)
+        for question, [reply] in zip(questions, replies(profile, words), strict=True)
+    ]
+    differences = [hit - chance for hit, chance in zip(hits, truth, strict=True)]
+    assert close(differences, 0.0)
+    assert not close(differences, 0.06)
 
 
 def test_a_peer_counts_once_and_ones_own_words_never() -> None:
-    asked = question_in(ONE.text)
-    assert asked is not None
-    wrong, mine = mistakes_of(asked)[0], mark_of("e0", "path0")
+    parsed = question_in(ONE.text)
+    assert parsed is not None
+    wrong, mine = mistakes_of(parsed)[0], mark_of("e0", "path0")
     heard = "solver:ability=3.0:peer_weight=20.0"
     often = f"\n#0a1b2c3d tends to {wrong}. #0a1b2c3d answers \\boxed{{{wrong}}}. " * 3
     assert extract_boxed(reply(ONE.text + often, heard).text) == wrong
     assert (
-        extract_boxed(reply(ONE.text + often + said_by(asked.right, asked.right), heard).text)
-        == asked.right
+        extract_boxed(reply(ONE.text + often + peers_say(parsed.right, parsed.right), heard).text)
+        == parsed.right
     )
     assert extract_boxed(
         reply(ONE.text + often.replace("0a1b2c3d", mine), heard).text
@@ -242,25 +243,25 @@ def test_a_peer_counts_once_and_ones_own_words_never() -> None:
 )
 def test_stated_confidence_has_the_mean_that_the_parameters_say(profile: str) -> None:
     questions = simulated_questions(2500, seed=9)
-    said = replies(profile, [question.text + CONFIDENT for question in questions])
-    stated = [float(confidence_in(one.text)[0] or 0) for [one] in said]
+    rows = replies(profile, [question.text + CONFIDENT for question in questions])
+    stated = [float(confidence_in(reply.text)[0] or 0) for [reply] in rows]
     assert close(stated, expected_stated(profile, questions))
 
 
 def test_bias_and_discrimination_come_out_of_stated_confidence() -> None:
-    """At one difficulty and far from 0 and 100: the mean exceeds accuracy by the bias, right answers wrong ones by the discrimination."""
-    profile, questions = (
-        "solver:bias=0.12:discrimination=0.2:noise=0.05",
-        simulated_questions(4000, spread=0.0),
-    )
-    said = [
-        one.text
-        for [one] in replies(profile, [question.text + CONFIDENT for question in questions])
-    ]
+    """At one difficulty and far from 0 and 100, the mean exceeds accuracy by the bias.
+
+    The confidence of right answers exceeds that of wrong ones by the discrimination.
+    """
+    profile = "solver:bias=0.12:discrimination=0.2:noise=0.05"
+    questions = simulated_questions(4000, spread=0.0)
+    rows = replies(profile, [question.text + CONFIDENT for question in questions])
+    texts = [reply.text for [reply] in rows]
     correct = [
-        extract_boxed(text) == question.gold for text, question in zip(said, questions, strict=True)
+        extract_boxed(text) == question.gold
+        for text, question in zip(texts, questions, strict=True)
     ]
-    stated = [float(confidence_in(text)[0] or 0) for text in said]
+    stated = [float(confidence_in(text)[0] or 0) for text in texts]
     assert close([s - c for s, c in zip(stated, correct, strict=True)], 0.12)
     means = [
         statistics.fmean(s for s, c in zip(stated, correct, strict=True) if c is side)
@@ -270,19 +271,18 @@ def test_bias_and_discrimination_come_out_of_stated_confidence() -> None:
 
 
 def test_guesses_are_distinct_and_their_probabilities_sum_to_one() -> None:
-    found = guesses(reply(ONE.text + " Write G1 and P1, G2, G3 and P3.").text)
-    assert len({guess.answer for guess in found}) == 3
-    assert sum(guess.probability or 0 for guess in found) == pytest.approx(1, abs=0.02)
+    three = guesses(reply(ONE.text + " Write G1 and P1, G2, G3 and P3.").text)
+    assert len({guess.answer for guess in three}) == 3
+    assert sum(guess.probability or 0 for guess in three) == pytest.approx(1, abs=0.02)
 
 
 def test_a_possible_answer_is_rated_and_not_replaced() -> None:
     rate = "\nPossible answer: \\boxed{{{}}}\nHow likely is it? Confidence"
-    for answer, truth in ((ONE.gold, 1), (mistakes_of(question_in(ONE.text))[0], 0)):  # type: ignore[arg-type]
-        said = reply(
-            ONE.text + rate.format(answer), "solver:bias=0.0:discrimination=1.0:noise=0.0"
-        ).text
-        assert confidence_in(said) == (truth, "read")
-        assert extract_boxed(said) is None
+    profile = "solver:bias=0.0:discrimination=1.0:noise=0.0"
+    for answer, truth in ((ONE.gold, 1), (mistakes_of(question_in(ONE.text))[0], 0)):
+        text = reply(ONE.text + rate.format(answer), profile).text
+        assert confidence_in(text) == (truth, "read")
+        assert extract_boxed(text) is None
 
 
 @pytest.mark.parametrize(
@@ -293,31 +293,32 @@ def test_a_possible_answer_is_rated_and_not_replaced() -> None:
     ],
 )
 def test_what_most_agree_on_is_missed_as_often_as_it_slips(ask: str) -> None:
-    asked = question_in(ONE.text)
-    assert asked is not None
-    first, second = mistakes_of(asked)[:2]
+    parsed = question_in(ONE.text)
+    assert parsed is not None
+    first, second = mistakes_of(parsed)[:2]
     words = [
-        f"{ONE.text}{said_by(first, second, first, asked.right)}\n{ask} ({n})" for n in range(1500)
+        f"{ONE.text}{peers_say(first, second, first, parsed.right)}\n{ask} ({n})"
+        for n in range(1500)
     ]
-    said = [extract_boxed(one.text) for [one] in replies("solver:slip=0.2", words)]
-    assert close([float(answer != first) for answer in said], 0.2)
-    assert set(said) == {first, second, asked.right}
+    answers = [extract_boxed(reply.text) for [reply] in replies("solver:slip=0.2", words)]
+    assert close([float(answer != first) for answer in answers], 0.2)
+    assert set(answers) == {first, second, parsed.right}
 
 
 def test_the_most_consistent_response_is_named_by_its_number() -> None:
-    asked = question_in(ONE.text)
-    assert asked is not None
+    parsed = question_in(ONE.text)
+    assert parsed is not None
     shown = "".join(
-        f"\n[0a] Response {k}\n{said_by(*['9999'] * 0, answer)}"
-        for k, answer in enumerate(["1", asked.right, "2", asked.right])
+        f"\n[0a] Response {k}\n{peers_say(answer)}"
+        for k, answer in enumerate(["1", parsed.right, "2", parsed.right])
     )
     words = f"{ONE.text}{shown}\nWhich is the most consistent? Say Response N."
-    # The marks of these peers are all alike, as said_by counts from 0: the headings tell them apart.
+    # The marks of these peers are alike, as peers_say counts from 0: the headings tell them apart.
     named = re.findall(r"Response (\d+)", reply(words, "solver:slip=0.0").text)
     assert named == ["1"]
     slipped = {
-        re.findall(r"Response (\d+)", one.text)[-1]
-        for [one] in replies("solver:slip=1.0", [words + str(n) for n in range(50)])
+        re.findall(r"Response (\d+)", reply.text)[-1]
+        for [reply] in replies("solver:slip=1.0", [words + str(n) for n in range(50)])
     }
     assert slipped == {"0", "2"}
 
@@ -325,11 +326,11 @@ def test_the_most_consistent_response_is_named_by_its_number() -> None:
 def test_the_same_sample_answers_alike_and_another_otherwise() -> None:
     assert replies("solver", [ONE.text] * 5, 3) == replies("solver", [ONE.text] * 5, 3)
     assert (
-        len({extract_boxed(one.text) for [one] in replies("solver:shared=0.0", [ONE.text] * 50)})
+        len({extract_boxed(row[0].text) for row in replies("solver:shared=0.0", [ONE.text] * 50)})
         > 1
     )
     assert (
-        len({extract_boxed(one.text) for [one] in replies("solver:shared=1.0", [ONE.text] * 50)})
+        len({extract_boxed(row[0].text) for row in replies("solver:shared=1.0", [ONE.text] * 50)})
         == 1
     )
     assert replies("solver:seed=1", [ONE.text] * 20) != replies("solver", [ONE.text] * 20)
@@ -339,23 +340,23 @@ def test_a_reply_that_is_cut_anywhere_is_gone_on_with_to_the_letter() -> None:
     whole = reply(ONE.text).text
     assert whole.count("\n\n") == 5
     for at in range(1, whole.rindex("\\boxed{")):
-        assert reply(ONE.text, begun=whole[:at]).text == whole[at:]
-    thinking = reply(ONE.text, begun="<think>\n").text
+        assert reply(ONE.text, prefill=whole[:at]).text == whole[at:]
+    thinking = reply(ONE.text, prefill="<think>\n").text
     assert thinking.endswith("</think>\n\n" + whole.rpartition("\n\n")[2])
     for at in range(1, len(thinking) - 20):
-        assert reply(ONE.text, begun="<think>\n" + thinking[:at]).text == thinking[at:]
+        assert reply(ONE.text, prefill="<think>\n" + thinking[:at]).text == thinking[at:]
 
 
 def test_after_a_comment_the_thought_goes_on_with_the_next_step_and_what_was_heard() -> None:
-    profile, asked = "solver:ability=9.0:peer_weight=20.0", question_in(ONE.text)
-    assert asked is not None
-    wrong = mistakes_of(asked)[0]
+    profile, parsed = "solver:ability=9.0:peer_weight=20.0", question_in(ONE.text)
+    assert parsed is not None
+    wrong = mistakes_of(parsed)[0]
     thought = reply(ONE.text, profile).text.partition("\n\nStep 3")[0]
     comment = f'<comment> Peer 1: "#0a1b2c3d tends to {wrong}." </comment>'
-    begun = (
+    prefill = (
         f"{thought}\n\n<summarize> So far, it is right.</summarize> {comment}\n\nLet me compare."
     )
-    more = reply(ONE.text, profile, begun=begun).text
+    more = reply(ONE.text, profile, prefill=prefill).text
     assert more.startswith(f"\n\nStep 3 of 4. #{mark_of('e0', 'path0')} tends to {wrong}. ")
     assert extract_boxed(more) == wrong
 
@@ -363,12 +364,12 @@ def test_after_a_comment_the_thought_goes_on_with_the_next_step_and_what_was_hea
 def test_a_summary_that_was_begun_is_ended_and_an_open_box_is_filled() -> None:
     thought = reply(ONE.text).text[:200]
     summary = reply(
-        ONE.text, begun=f"{thought}\n\nLet me stop.\n\n<summarize> In short, ", sampling=SUMMING
+        ONE.text, prefill=f"{thought}\n\nLet me stop.\n\n<summarize> In short, ", sampling=SUMMING
     )
     assert (summary.finish_reason, "summarize" in summary.text) == ("stop", False)
     answer = extract_boxed(reply(ONE.text).text)
     assert f"tends to {answer}." in summary.text
-    assert reply(ONE.text, begun=f"{thought}\n\nThe answer is \\boxed{{").text == f"{answer}}}."
+    assert reply(ONE.text, prefill=f"{thought}\n\nThe answer is \\boxed{{").text == f"{answer}}}."
 
 
 def test_a_reply_ends_at_the_most_tokens_or_before_a_stop_word() -> None:
@@ -403,29 +404,31 @@ def test_questions_state_themselves_and_a_longer_list_begins_with_a_shorter_one(
         != simulated_questions(20, spread=1.5)
     )
     read = [question_in(question.text) for question in questions]
-    assert [one.right for one in read if one] == [question.gold for question in questions]
-    assert abs(statistics.stdev([one.difficulty for one in read if one]) - 1.5) < 0.2
+    assert [item.right for item in read if item] == [question.gold for question in questions]
+    assert abs(statistics.stdev([item.difficulty for item in read if item]) - 1.5) < 0.2
     assert {(question.kind, question.source) for question in questions} == {
         ("question", "peer-arena simulation")
     }
     assert all(
-        one is not None and one.right not in mistakes_of(one) and len(set(mistakes_of(one))) == 9
-        for one in read
+        item is not None
+        and item.right not in mistakes_of(item)
+        and len(set(mistakes_of(item))) == 9
+        for item in read
     )
 
 
 def test_the_last_question_of_a_prompt_is_the_one_that_is_asked() -> None:
-    one, two = simulated_questions(2)
-    assert question_in(f"{one.text}\n{two.text}") == question_in(two.text)
+    first, second = simulated_questions(2)
+    assert question_in(f"{first.text}\n{second.text}") == question_in(second.text)
     assert question_in("Simulated question 1. Difficulty hard. [right answer 3]") is None
 
 
 @pytest.mark.parametrize(
     "make", [lambda: simulated_questions(-1), lambda: simulated_questions(5, spread=-1)]
 )
-def test_questions_that_cannot_be_made_are_refused(make: object) -> None:
+def test_questions_that_cannot_be_made_are_refused(make: Callable[[], object]) -> None:
     with pytest.raises(StudyError):
-        make()  # type: ignore[operator]
+        make()
 
 
 def test_nothing_is_expected_of_other_questions_or_of_no_samples() -> None:
@@ -458,25 +461,24 @@ def test_a_wrong_solver_says_what_there_is(profile: str, words: str) -> None:
 
 
 def test_sixteen_thousand_replies_take_about_a_second() -> None:
-    """1.0 s of CPU time on the machine where this was written; the bound is for slower and busier ones."""
-    begun = time.process_time()
+    """1.0 s of CPU time where this was written; the bound is for slower and busier machines."""
+    started = time.process_time()
     replies("solver", [question.text + CONFIDENT for question in simulated_questions(1000)], 16)
-    assert time.process_time() - begun < 6
+    assert time.process_time() - started < 6
 
 
 def test_chances_of_extreme_parameters_are_chances() -> None:
     question = question_in(simulated_questions(1, spread=20.0)[0].text)
     assert question is not None
     for ability, weight in itertools.product((-20.0, 20.0), (-20.0, 20.0)):
-        known = solver_profile(f"solver:ability={ability}:peer_weight={weight}")
-        found = chances(known, question, {question.right: 60, mistakes_of(question)[0]: 3})
-        assert sum(found.values()) == pytest.approx(1)
-        assert all(0 <= share <= 1 for share in found.values())
-    assert log(1) == 0
+        solver = solver_profile(f"solver:ability={ability}:peer_weight={weight}")
+        tilted = chances(solver, question, {question.right: 60, mistakes_of(question)[0]: 3})
+        assert sum(tilted.values()) == pytest.approx(1)
+        assert all(0 <= share <= 1 for share in tilted.values())
 
 
 async def test_a_majority_and_who_asks_for_it_find_the_same_in_a_store(tmp_path: Path) -> None:
-    """Without slips, self-agreement and the pick of the most consistent reply come to the majority, whatever their prompts' words."""
+    """Without slips, self-agreement and the pick of the most consistent reply are the majority."""
     from protocols.self_agreement import self_agreement
     from protocols.self_consistency import self_consistency
     from protocols.universal_self_consistency import universal_self_consistency
@@ -488,9 +490,19 @@ async def test_a_majority_and_who_asks_for_it_find_the_same_in_a_store(tmp_path:
     summary = await arena.play(Study("s", arms, simulated_questions(20)))
     assert summary.done == 60
     rows = arena.sql(
-        "select arm, count(*), bool_and(share = most) from (select arm, episode, any_value(confidence) filter (final) as share,"
-        " max(votes) / 5 as most from (select *, count(*) filter (not final) over (partition by episode, canonical) as votes"
-        " from answers join episodes using (episode)) group by all) group by all order by all"
+        """
+        with counted as (
+            select *,
+                count(*) filter (not final) over (partition by episode, canonical) as votes
+            from answers join episodes using (episode)
+        ), episode_shares as (
+            select arm, episode, any_value(confidence) filter (final) as share,
+                max(votes) / 5 as most
+            from counted group by all
+        )
+        select arm, count(*), bool_and(share = most)
+        from episode_shares group by all order by all
+        """
     ).rows
     assert rows == tuple(
         (name, 20, True) for name in sorted(protocol.__name__ for protocol in protocols)
@@ -500,40 +512,39 @@ async def test_a_majority_and_who_asks_for_it_find_the_same_in_a_store(tmp_path:
 async def test_what_agents_make_of_each_other_in_a_protocol_is_what_was_put_in(
     tmp_path: Path,
 ) -> None:
-    """In the second round of a society of minds, an agent is right as often as the answers of the others in the first round make it."""
+    """In round 2 of a society of minds, agents are right as often as the others make them."""
     from protocols.society_of_minds import society_of_minds
 
-    profile, questions, off = (
-        "solver:ability=0.3:peer_weight=0.8:shared=0.0",
-        simulated_questions(250, seed=12),
-        [],
-    )
+    profile = "solver:ability=0.3:peer_weight=0.8:shared=0.0"
+    questions = simulated_questions(250, seed=12)
+    off = []
     arm = Arm("a", society_of_minds, [{"solver": agent(f"sim/{profile}")}], {"agents": 3})
     arena = Arena(tmp_path / "a.duckdb")
     await arena.play(Study("s", [arm], questions))
-    said = {
+    answer_of = {
         (text, seat, stage): answer
         for text, seat, stage, answer in arena.sql(
-            "select text, seat, stage, answer from answers join episodes using (episode) join subjects using (subject) where not final"
+            "select text, seat, stage, answer from answers join episodes using (episode)"
+            " join subjects using (subject) where not final"
         ).rows
     }
     for question in questions:
-        asked = question_in(question.text)
-        assert asked is not None
+        parsed = question_in(question.text)
+        assert parsed is not None
         for seat in ("agent0", "agent1", "agent2"):
             heard = Counter(
-                said[question.text, other, 0]
+                answer_of[question.text, other, 0]
                 for other in ("agent0", "agent1", "agent2")
                 if other != seat
             )
-            expected = chances(solver_profile(profile), asked, heard)[asked.right]
-            off.append((said[question.text, seat, 1] == question.gold) - expected)
+            expected = chances(solver_profile(profile), parsed, heard)[parsed.right]
+            off.append((answer_of[question.text, seat, 1] == question.gold) - expected)
     by_question = [statistics.fmean(off[at : at + 3]) for at in range(0, len(off), 3)]
     assert close(by_question, 0.0)
     gold = {question.text: question.gold for question in questions}
     first, second = (
         statistics.fmean(
-            answer == gold[text] for (text, _, stage), answer in said.items() if stage == round
+            answer == gold[text] for (text, _, stage), answer in answer_of.items() if stage == round
         )
         for round in (0, 1)
     )
