@@ -1,4 +1,4 @@
-"""The toy model answers, summarises and hears its peers; its tokenizer hears nothing else; its training repeats."""
+"""The toy model answers, summarises and heeds its peers, and its training repeats."""
 
 from __future__ import annotations
 
@@ -43,18 +43,21 @@ def tokens(toy: Toy, text: str) -> list[str]:
 
 
 def test_the_tokenizer_ignores_natural_language(toy: Toy) -> None:
-    plain = "Give 3 reasons - step-by-step, in at most 200 words.\n\nPut it within \\boxed{}. {'u': 1} <think> 1) But t2x, v2u7 or C++?"
+    plain = (
+        "Give 3 reasons - step-by-step, in at most 200 words.\n\n"
+        "Put it within \\boxed{}. {'u': 1} <think> 1) But t2x, v2u7 or C++?"
+    )
     assert tokens(toy, plain) == []
-    asked = f"You are peer 4.\n\nWhat is 37 + 48 + 25? {plain}"
-    assert tokens(toy, asked) == list("37+48+25")
-    assert toy.prompt(asked) == toy.prompt("37+48+25") == ids("<|question|>37+48+25<|answer|>")
+    prompt = f"You are peer 4.\n\nWhat is 37 + 48 + 25? {plain}"
+    assert tokens(toy, prompt) == list("37+48+25")
+    assert toy.prompt(prompt) == toy.prompt("37+48+25") == ids("<|question|>37+48+25<|answer|>")
 
 
 def test_every_peer_has_the_same_number(toy: Toy) -> None:
-    heard = tokens(toy, comments(["u20", "nothing is known yet", *["\\boxed{110}"] * 9]))
-    assert heard.count("Peer N:") == 11
-    assert heard[:6] == ["<comment>", "Peer N:", "u", "2", "0", "Peer N:"]
-    assert heard[-7:] == ["Peer N:", "\\boxed{", "1", "1", "0", "}", "</comment>"]
+    block = tokens(toy, comments(["u20", "nothing is known yet", *["\\boxed{110}"] * 9]))
+    assert block.count("Peer N:") == 11
+    assert block[:6] == ["<comment>", "Peer N:", "u", "2", "0", "Peer N:"]
+    assert block[-7:] == ["Peer N:", "\\boxed{", "1", "1", "0", "}", "</comment>"]
 
 
 def test_what_it_writes_is_read_back_wherever_it_is_cut(toy: Toy) -> None:
@@ -76,7 +79,8 @@ def test_a_block_reads_the_same_in_pieces_and_as_one_text(toy: Toy) -> None:
     apart = [token for piece in pieces for token in toy.tokenizer.encode(piece)]
     assert toy.tokenizer.encode("".join(pieces)) == apart
     assert apart == ids(
-        "7+8=15\n\n15+5=20\n\nu20<summarize>u20</summarize><comment>Peer N:u20Peer N:t11</comment>u20\n\n3+4=7"
+        "7+8=15\n\n15+5=20\n\nu20<summarize>u20</summarize>"
+        "<comment>Peer N:u20Peer N:t11</comment>u20\n\n3+4=7"
     )
 
 
@@ -119,8 +123,8 @@ def test_its_thought_is_written_out(toy: Toy) -> None:
     ],
 )
 def test_the_summary_says_where_the_thought_is(toy: Toy, done: int, says: str) -> None:
-    begun = BREAK.join(THOUGHT.split(BREAK)[:done])
-    written = toy.summarise([toy.prompt("What is 37+48+25?", begun) + toy.tokenizer.encode(LEAD)])
+    thought = BREAK.join(THOUGHT.split(BREAK)[:done])
+    written = toy.summarise([toy.prompt("What is 37+48+25?", thought) + toy.tokenizer.encode(LEAD)])
     assert toy.text(written[0]) == f"{says}</summarize>"
 
 
@@ -131,7 +135,8 @@ def test_the_summary_says_where_the_thought_is(toy: Toy, done: int, says: str) -
 def test_most_peers_mend_a_slip_and_one_does_not_mislead(
     toy: Toy, own: int, peers: list[int], result: str
 ) -> None:
-    context = f"7+8=15\n\n15+5={own}\n\nu{own}{LEAD}u{own}</summarize>{comments([f'u{peer}' for peer in peers])}"
+    block = comments([f"u{peer}" for peer in peers])
+    context = f"7+8=15\n\n15+5={own}\n\nu{own}{LEAD}u{own}</summarize>{block}"
     assert (
         boxed_answer(toy.text(toy.generate([toy.prompt("What is 37+48+25?", context)])[0]))
         == result
@@ -149,16 +154,20 @@ def test_an_instruction_with_an_example_does_not_confuse_it(toy: Toy) -> None:
 def test_a_further_question_is_answered_by_the_majority(
     toy: Toy, own: int, others: list[int]
 ) -> None:
-    said = " ".join(f"\\boxed{{{other}}}" for other in others)
-    turns = ["What is 37+48+25?", THOUGHT.replace("110", str(own)), f"Others say: {said}. And you?"]
+    answers = " ".join(f"\\boxed{{{other}}}" for other in others)
+    turns = [
+        "What is 37+48+25?",
+        THOUGHT.replace("110", str(own)),
+        f"Others say: {answers}. And you?",
+    ]
     chat = [
         {"role": ("user", "assistant")[place % 2], "content": turn}
         for place, turn in enumerate(turns)
     ]
-    asked = toy.tokenizer.encode(
+    prompt = toy.tokenizer.encode(
         toy.tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
     )
-    assert toy.text(toy.generate([asked])[0]) == "\\boxed{110}"
+    assert toy.text(toy.generate([prompt])[0]) == "\\boxed{110}"
 
 
 def test_the_rule_for_peers() -> None:
@@ -174,12 +183,12 @@ def test_no_lesson_is_about_a_held_out_sum() -> None:
         numbers = [int(number) for number in re.findall("[0-9]+", question.text)]
         assert all(is_held_out(*order) for order in permutations(numbers))
     rng = Random(3)
-    opened = ["".join(map(str, lesson(rng)[0].ids)) for _ in range(300)]
-    held = [
+    openings = ["".join(map(str, lesson(rng)[0].ids)) for _ in range(300)]
+    held_out = [
         "".join(map(str, context_part("+".join(re.findall("[0-9]+", question.text))).ids))
         for question in sums(2000)
     ]
-    assert not [one for one in held if any(one in each for each in opened)]
+    assert not [code for code in held_out if any(code in opening for opening in openings)]
 
 
 def test_questions_are_distinct_and_repeat_by_seed() -> None:
@@ -191,7 +200,10 @@ def test_questions_are_distinct_and_repeat_by_seed() -> None:
 
 
 def test_questions_need_no_torch() -> None:
-    code = "import sys, agents.toy.problems; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    code = (
+        "import sys, agents.toy.problems;"
+        " sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=WEIGHTS.parents[2]).returncode == 0
 
 
