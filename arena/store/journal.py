@@ -1,48 +1,57 @@
-"""The append-only record of a run: what makes a reply durable.
+"""The journal: the append-only file that makes the replies of a run durable.
 
-One line is one row of a base table, as JSON with the table's name under "t".  A line is handed to the operating system at once, so that
-kill -9 loses nothing that was written; `durable()` returns after an fsync, shared by everybody who waits at that moment, so that not even
-a power cut takes back what was acknowledged.  A journal is locked for as long as its run lives; whoever finds it unlocked may fold it.
+One line is one row of a base table, as JSON with the table's name under "t".  A line goes to the
+operating system at once, so that `kill -9` loses nothing that was written.  `wait_until_durable`
+returns after an fsync, shared by all that wait at that moment, so that not even a power cut takes
+back what was acknowledged.  A journal is locked for as long as its run lives; any process that
+finds it unlocked may fold it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import fcntl
-import functools
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from arena.errors import StoreError
+from arena.store.locks import lock
 from arena.store.schema import SCHEMA_VERSION
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 SEGMENT_BYTES = 64 * 2**20
+# How long an fsync waits for others to share it, and how long a line that may wait is held back.
 GROUP_S = 0.008
 LATER_S = 0.05
 
 
 def line(table: str, row: Mapping[str, object]) -> bytes:
-    """One journal line: a row of a table.  Values are what orjson takes: texts, numbers, dates, lists, dictionaries, dataclasses."""
+    """Return the journal line of a table's row.
+
+    Values are of the types that orjson takes: texts, numbers, dates, lists, dictionaries and
+    dataclasses.
+    """
     return orjson.dumps({"t": table, **row}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def first_line() -> bytes:
-    """What a journal begins with: the schema that its lines follow."""
+    """Return the first line of every journal: the schema version that its lines follow."""
     return line("journal", {"schema_version": SCHEMA_VERSION})
 
 
 def open_segment(path: Path) -> int:
-    """Create a journal file, lock it for this process, and say which schema it follows; returns its descriptor."""
+    """Create a journal file with its first line, locked for this process; return its descriptor."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        # Waits only for somebody who looks, at this very moment, whether the new file is locked.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Waits only for a process that checks, at this very moment, if the new file is locked.
+        lock(descriptor)
         os.write(descriptor, first_line())
     except OSError as error:
         raise StoreError(f"cannot write the journal {path}: {error.strerror}") from error
@@ -50,7 +59,7 @@ def open_segment(path: Path) -> int:
 
 
 def write_journal(path: Path, lines: Iterable[bytes]) -> None:
-    """Write a whole journal at once, durably, under its final name: for imports and merges."""
+    """Write a whole journal of an import durably; the file appears complete or not at all."""
     draft = path.with_suffix(".part")
     try:
         with draft.open("wb") as file:
@@ -64,7 +73,11 @@ def write_journal(path: Path, lines: Iterable[bytes]) -> None:
 
 
 class Journal:
-    """The journal of one run: `append` hands rows to the operating system, `await durable()` waits until they are on disk."""
+    """The journal of one run.
+
+    `append` hands rows to the operating system; `await wait_until_durable()` returns when they are
+    on disk.
+    """
 
     def __init__(self, folder: Path, run: str) -> None:
         self.folder = folder
@@ -83,9 +96,10 @@ class Journal:
         return self.folder / f"{self.run}-{self._segment:03d}.jsonl"
 
     def append(self, *lines: bytes) -> None:
-        """Write lines, whole or not at all as far as readers can tell: a torn last line is dropped when it is read.
+        """Write lines.  Readers see each of them whole or not at all: they drop a torn last line.
 
-        Raises StoreError where the disk takes no more; from then on nothing is written, so that no line can follow a torn one.
+        Raises StoreError if the disk takes no more.  From then on nothing is written, so that no
+        line can follow a torn one.
         """
         if self._broken is not None:
             raise self._broken
@@ -101,25 +115,29 @@ class Journal:
         self._segment_bytes += written
 
     def append_later(self, *lines: bytes) -> None:
-        """Write lines with the next ones, or within LATER_S: for rows that a run writes again where a kill has taken them."""
+        """Write lines with the next ones, or after LATER_S seconds.
+
+        It is for rows that a kill may take, since a later run writes them again.
+        """
         if not self._later:
             asyncio.get_running_loop().call_later(LATER_S, self._write_later)
         self._later += lines
 
     def _write_later(self) -> None:
-        # Whoever appends next is told that the disk takes no more.
+        # The error is kept, and the next `append` raises it.
         with suppress(StoreError):
             if self._later:
                 self.append()
 
     def _break(self, why: str) -> StoreError:
         self._broken = StoreError(
-            f"the journal {self._path()} takes no more: {why}; free space and run the same command again, what was said so far is kept"
+            f"the journal {self._path()} takes no more: {why}; free space and run the same command"
+            " again, what was said so far is kept"
         )
         return self._broken
 
     async def wait_until_durable(self) -> None:
-        """Return when everything written before is on disk, also what was to be written later."""
+        """Return when all lines appended so far are on disk, those for later included."""
         if self._broken is not None:
             raise self._broken
         if self._later:
@@ -133,7 +151,8 @@ class Journal:
     async def _sync(self) -> None:
         while self._waiting:
             await asyncio.sleep(GROUP_S)
-            group, self._waiting = self._waiting, []
+            group = self._waiting
+            self._waiting = []
             try:
                 await asyncio.get_running_loop().run_in_executor(
                     self._thread, os.fsync, self._descriptor
@@ -152,9 +171,10 @@ class Journal:
         self._syncing = None
 
     def _rotate(self) -> None:
-        """Go on in a new segment; the old one is whole and durable, so anybody may fold it."""
+        """Continue in a new segment; the old one is complete and durable, and may be folded."""
         os.fsync(self._descriptor)
-        full, self._segment = self._descriptor, self._segment + 1
+        full = self._descriptor
+        self._segment += 1
         try:
             self._descriptor = open_segment(self._path())
         except StoreError as error:
@@ -164,7 +184,7 @@ class Journal:
         self._segment_bytes = 0
 
     def close(self) -> None:
-        """Write what is left, sync and let go; the journal can be folded from now on."""
+        """Write the lines held back, sync and unlock; the journal can be folded from now on."""
         self._thread.shutdown(wait=True)
         self._write_later()
         if self._broken is None:
@@ -172,16 +192,10 @@ class Journal:
         os.close(self._descriptor)
 
 
-def row_of(data: object) -> dict[str, object]:
-    """The fields of a frozen dataclass that are set, as a row: None and empty values are left out."""
+def row_of(data: DataclassInstance) -> dict[str, object]:
+    """Return the fields of a dataclass as a row, without those that are None or empty."""
     return {
         name: value
-        for name in field_names(type(data))
+        for name in data.__dataclass_fields__
         if (value := getattr(data, name)) not in (None, ())
     }
-
-
-@functools.cache
-def field_names(kind: type) -> tuple[str, ...]:
-    """The names of a dataclass's fields."""
-    return tuple(field.name for field in dataclasses.fields(kind))

@@ -12,8 +12,8 @@ import pytest
 
 from arena.errors import StoreError
 from arena.store import journal as journal_module
-from arena.store.database import is_open
 from arena.store.journal import Journal, line, write_journal
+from arena.store.locks import is_locked
 from arena.store.schema import SCHEMA_VERSION
 from arena.text import writable
 
@@ -43,9 +43,9 @@ async def test_many_waiters_share_few_syncs(
 
 async def test_a_journal_is_open_for_as_long_as_its_run(tmp_path: Path) -> None:
     journal = Journal(tmp_path, "r")
-    assert is_open(tmp_path / "r-000.jsonl")
+    assert is_locked(tmp_path / "r-000.jsonl")
     journal.close()
-    assert not is_open(tmp_path / "r-000.jsonl")
+    assert not is_locked(tmp_path / "r-000.jsonl")
 
 
 async def test_a_full_segment_is_followed_by_another(
