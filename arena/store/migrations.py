@@ -1,23 +1,21 @@
-"""A store's tables and views with their comments: an empty one, and what an older one lacks."""
+"""Make the tables and views of a store with their comments, and bring older stores up to date.
+
+Each function works on a connection whose default database is the store.
+"""
 
 from __future__ import annotations
 
 import functools
-import tempfile
-from contextlib import closing
-from pathlib import Path
+import hashlib
 
 import duckdb
+import orjson
 
 from arena.store.schema import DERIVED, FORMER_TABLE_NAMES, SCHEMA_VERSION, TABLES
 from arena.store.views.base import View
 from arena.store.views.registry import ALL_VIEWS, statement
 
-OFFLINE: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
-# What DuckDB would choose for texts of some thousand characters takes twice the room of zstd, and more time to fold.
+# DuckDB's own choice of a compression for long texts takes twice the room of zstd, and is slower.
 LONG_TEXT_COLUMNS = {"text", "reasoning", "reask_text", "public", "thoughts", "reasons"}
 COLUMN_COMMENTS = {
     column: text for table in TABLES.values() for column, (_, text) in table.columns.items()
@@ -25,22 +23,34 @@ COLUMN_COMMENTS = {
 
 
 @functools.cache
-def empty_store() -> bytes:
-    """A store with all tables and views and nothing in them, made once in a process: it takes a quarter of a second."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "empty.duckdb"
-        with closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
-            con.execute(
-                f"attach {quote_sql(str(file))} as store (type duckdb, storage_version 'latest')"
-            )
-            con.execute("use store")
-            make_tables(con)
-            con.execute("checkpoint")
-        return file.read_bytes()
+def views_hash() -> str:
+    """Return the sha256 of all view texts with their comments, as `store_info` holds it."""
+    texts = [
+        (statement(name, view), view.comment, sorted(view.columns.items()))
+        for name, view in ALL_VIEWS.items()
+    ]
+    return hashlib.sha256(orjson.dumps([texts, COLUMN_COMMENTS])).hexdigest()
+
+
+def make_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Make all base tables and views with their comments, in one transaction."""
+    con.execute("begin")
+    con.execute("create table store_info (schema_version integer, views varchar)")
+    con.execute("insert into store_info values (?, null)", [SCHEMA_VERSION])
+    for name, table in TABLES.items():
+        columns = ", ".join(
+            f"{column} {kind}{' using compression zstd' * (column in LONG_TEXT_COLUMNS)}"
+            for column, (kind, _) in table.columns.items()
+        )
+        con.execute(f"create table {name} ({columns})")
+        comments = {column: text for column, (_, text) in table.columns.items()}
+        add_comments(con, "table", name, table.comment, comments)
+    make_views(con)
+    con.execute("commit")
 
 
 def bring_up_to_date(con: duckdb.DuckDBPyConnection) -> None:
-    """Add to the attached store what it lacks, in one transaction."""
+    """Add the tables, columns and views that an older store lacks, in one transaction."""
     con.execute("begin")
     tables = {
         row[0]
@@ -51,78 +61,56 @@ def bring_up_to_date(con: duckdb.DuckDBPyConnection) -> None:
     for name, table in TABLES.items():
         if name not in tables and FORMER_TABLE_NAMES.get(name) in tables:
             con.execute(f"alter table {FORMER_TABLE_NAMES[name]} rename to {name}")
-        there = {row[0] for row in con.execute(f"describe {name}").fetchall()}
+        present = {row[0] for row in con.execute(f"describe {name}").fetchall()}
         for column, (kind, text) in table.columns.items():
-            if column not in there:
+            if column not in present:
                 con.execute(f"alter table {name} add column {column} {kind}")
                 if column in DERIVED:
                     con.execute(f"update {name} set {column} = {DERIVED[column]}")
-                comment(con, "table", name, table.comment, {column: text})
+                add_comments(con, "table", name, table.comment, {column: text})
     make_views(con)
     con.execute("update store_info set schema_version = ?", [SCHEMA_VERSION])
     con.execute("commit")
 
 
-def make_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """All base tables and views with their comments, in one transaction."""
-    con.execute("begin")
-    con.execute("create table store_info (schema_version integer)")
-    con.execute("insert into store_info values (?)", [SCHEMA_VERSION])
-    for name, table in TABLES.items():
-        columns = ", ".join(
-            f"{column} {kind}{' using compression zstd' * (column in LONG_TEXT_COLUMNS)}"
-            for column, (kind, _) in table.columns.items()
-        )
-        con.execute(f"create table {name} ({columns})")
-        comment(
-            con,
-            "table",
-            name,
-            table.comment,
-            {column: text for column, (_, text) in table.columns.items()},
-        )
-    make_views(con)
-    con.execute("commit")
-
-
 def make_views(con: duckdb.DuckDBPyConnection) -> None:
-    """All views and table macros with their comments, in place of those that are there."""
+    """Make or replace all views and table macros with their comments, and store their hash."""
     for name, view in ALL_VIEWS.items():
         con.execute(statement(name, view))
-    # Asking once is a third of the time of asking for each view.
-    found = con.execute(
-        "select table_name, list(column_name) from duckdb_columns() where database_name = 'store' group by all"
+    # One look at the catalogue takes a third of the time of one for each view.
+    rows = con.execute(
+        "select table_name, list(column_name) from duckdb_columns()"
+        " where database_name = 'store' group by all"
     ).fetchall()
-    columns = dict(found)
+    columns = dict(rows)
     for name, view in ALL_VIEWS.items():
         if view.parameters:
             con.execute(f"comment on macro table {name} is {quote_sql(view.comment)}")
         else:
-            comment(
-                con,
-                "view",
-                name,
-                view.comment,
-                {column: column_comment(view, column) for column in columns[name]},
-            )
+            comments = {column: column_comment(view, column) for column in columns[name]}
+            add_comments(con, "view", name, view.comment, comments)
+    # Stores of version 0.1.0 do not have this column.
+    con.execute("alter table store_info add column if not exists views varchar")
+    con.execute("update store_info set views = ?", [views_hash()])
 
 
 def column_comment(view: View, column: str) -> str:
-    """What is said of a view's column: its own words, or those of the tables' column of that name."""
+    """Return the comment of a view's column: its own, or that of the tables' column of its name."""
     return view.columns.get(column) or COLUMN_COMMENTS[column]
 
 
-def comment(
-    con: duckdb.DuckDBPyConnection, kind: str, name: str, text: str, columns: dict[str, str]
+def add_comments(
+    con: duckdb.DuckDBPyConnection, kind: str, name: str, comment: str, columns: dict[str, str]
 ) -> None:
-    """Attach comments to a table or view and to its columns."""
-    said = [
-        f"comment on column {name}.{column} is {quote_sql(words)}"
-        for column, words in columns.items()
+    """Comment on a table or view and on its columns, {column: comment}."""
+    statements = [f"comment on {kind} {name} is {quote_sql(comment)}"]
+    statements += [
+        f"comment on column {name}.{column} is {quote_sql(text)}"
+        for column, text in columns.items()
     ]
-    con.execute("; ".join([f"comment on {kind} {name} is {quote_sql(text)}", *said]))
+    con.execute("; ".join(statements))
 
 
 def quote_sql(text: str) -> str:
-    """The text as an SQL string."""
+    """Return the text as an SQL string."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,9 +1,10 @@
-"""One query by somebody who is not to be trusted: what it may take, and its result as rows or as the bytes of a file.
+"""Run one query that a user wrote, within limits, and return its rows or the bytes of a file.
 
-A query runs on a connection from which nothing but the store can be reached: no file, no network, no extension, no setting.  The store is
-attached read-only, and nothing but statements that read is run.  Limits of time, rows and memory are for queries that come from a browser
-(`arena/web/query_worker.py` sets the hardest ones, on a process of its own); a researcher's own may take what they take.  Left out: more than one
-result.  A text of several statements runs whole, and the last result is given.
+The query runs on a connection from which nothing but the store can be reached: no file, no
+network, no extension and no setting.  The store is attached read-only, and only statements that
+read are run.  Limits of time, rows and memory are for queries that come from a browser;
+`arena/web/query_worker.py` adds those of a process of its own.  A researcher's own query has no
+limits.  A text of several statements runs whole and returns the last result only.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ FORMATS = {
     "json": "format json, array true",
     "parquet": "format parquet, compression zstd",
 }
-# Numbers that JSON does not know, as DuckDB writes them, and the texts that they may stand in.
+# Numbers that JSON does not have, as DuckDB writes them, and the strings that may contain them.
 NAN_OR_INFINITY = re.compile(rb"[:\[,]-?(?:NaN|Infinity)")
 TEXT_OR_NAN = re.compile(rb'("(?:[^"\\]|\\.)*")|-?(?:NaN|Infinity)')
 MB = 2**20
-MOST_ROWS_AT_ONCE = 2048
-T = TypeVar("Result")
-# MULTI is what pivot is made of.
+MAX_BATCH_ROWS = 2048
+T = TypeVar("T")
+# DuckDB turns `pivot` into MULTI.
 READ_STATEMENTS = (
     duckdb.StatementType.SELECT,
     duckdb.StatementType.EXPLAIN,
@@ -44,7 +45,11 @@ READ_STATEMENTS = (
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """What a query may take: seconds, rows of its result and megabytes of its cells (more are cut off), and of memory; None: no limit."""
+    """The limits of a query; None: no limit.
+
+    A query that takes more than `seconds`, or `memory_mb` megabytes in DuckDB, is stopped.  A
+    result of more than `rows` rows or `cells_mb` megabytes of values is cut off.
+    """
 
     seconds: float | None = None
     rows: int | None = None
@@ -57,14 +62,20 @@ UNLIMITED = QueryLimits()
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """The result of a query: column names, rows as tuples, and whether there were more rows than the limits let through."""
+    """The result of a query: column names, and rows as tuples.
+
+    `cut` says whether the limits cut off rows.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     cut: bool = False
 
     def dicts(self) -> list[dict[str, Any]]:
-        """The rows as dictionaries by column name; of columns that share one, a further one is name_1, name_2, as DuckDB names them."""
+        """Return the rows as dictionaries by column name.
+
+        Further columns of the same name are called name_1, name_2, as DuckDB does in files.
+        """
         names = unique_names(self.columns)
         return [dict(zip(names, row, strict=True)) for row in self.rows]
 
@@ -75,8 +86,8 @@ class QueryResult:
         return iter(self.rows)
 
     def __str__(self) -> str:
-        cells = [[str(c) for c in self.columns]] + [
-            ["" if v is None else str(v) for v in row] for row in self.rows
+        cells = [[str(column) for column in self.columns]] + [
+            ["" if value is None else str(value) for value in row] for row in self.rows
         ]
         widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
         return "\n".join(
@@ -88,23 +99,34 @@ class QueryResult:
 def answer(
     con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any], limits: QueryLimits
 ) -> QueryResult:
-    """Run a query on a connection that serves nothing else, and read its result.
+    """Run a user's query on a connection that serves nothing else, and return its result.
 
-    Raises duckdb.Error as DuckDB does, and StoreError where a limit is met, there is no query, or it is one that does more than read.
+    Raises duckdb.Error as DuckDB does, and StoreError if a limit is exceeded, the text holds no
+    query, or it holds one that does more than read.
     """
     if not read_only_statements(sql):
         raise StoreError("there is no query to run")
     lock_down(con, limits)
+    return read_result(con, sql, parameters, limits)
+
+
+def read_result(
+    con: duckdb.DuckDBPyConnection,
+    sql: str,
+    parameters: Sequence[Any],
+    limits: QueryLimits = UNLIMITED,
+) -> QueryResult:
+    """Run a query and return its result.  Raises as `answer` if a limit is exceeded."""
 
     def read() -> QueryResult:
-        """Run it."""
+        """Run the query and fetch its rows."""
         cursor = con.execute(sql, list(parameters))
-        rows, cut = (
-            (cursor.fetchall(), False) if limits == UNLIMITED else fetch_rows(cursor, limits)
-        )
-        return QueryResult(
-            tuple(column[0] for column in cursor.description or ()), tuple(rows), cut
-        )
+        if limits == UNLIMITED:
+            rows, cut = cursor.fetchall(), False
+        else:
+            rows, cut = fetch_rows(cursor, limits)
+        columns = tuple(column[0] for column in cursor.description or ())
+        return QueryResult(columns, tuple(rows), cut)
 
     return run_within_limits(con, limits, read)
 
@@ -112,32 +134,31 @@ def answer(
 def fetch_rows(
     cursor: duckdb.DuckDBPyConnection, limits: QueryLimits
 ) -> tuple[list[tuple[Any, ...]], bool]:
-    """(rows, whether there are more), within the limits of rows, of cells and of time.
-
-    Few at a time, fewer the larger they are: nothing can stop Python while it makes the values of one batch.
-    """
+    """Return the rows within the limits of rows, values and time, and whether there are more."""
     until = None if limits.seconds is None else time.monotonic() + limits.seconds
     room = sys.maxsize if limits.cells_mb is None else limits.cells_mb * MB
     rows: list[tuple[Any, ...]] = []
-    at_once = 1
-    while batch := cursor.fetchmany(at_once):
-        took = 0
+    # Nothing can stop Python while it makes the values of a batch: large rows come a few at a time.
+    batch_rows = 1
+    while batch := cursor.fetchmany(batch_rows):
+        batch_bytes = 0
         for row in batch:
             size = row_size(row)
             if len(rows) == limits.rows or size > room:
                 return rows, True
             rows.append(row)
             room -= size
-            took += size
+            batch_bytes += size
         if until is not None and time.monotonic() > until:
-            break  # whoever waits for us has heard it by now
-        at_once = max(1, min(2 * at_once, MOST_ROWS_AT_ONCE, MB * len(batch) // took))
+            break  # run_within_limits has given up on this query already
+        batch_rows = max(1, min(2 * batch_rows, MAX_BATCH_ROWS, MB * len(batch) // batch_bytes))
     return rows, False
 
 
 def row_size(row: tuple[Any, ...]) -> int:
-    """About how many bytes a row takes in memory, its lists and structs included."""
-    total, todo = 0, [row]
+    """Return about how many bytes a row takes in memory, its lists and structs included."""
+    total = sys.getsizeof(row)
+    todo = [row]
     while todo:
         values = todo.pop()
         for value in values:
@@ -146,15 +167,16 @@ def row_size(row: tuple[Any, ...]) -> int:
                 todo.append(tuple(value))
             elif isinstance(value, dict):
                 todo.append((*value.keys(), *value.values()))
-    return total + sys.getsizeof(row)
+    return total
 
 
 def unique_names(columns: Sequence[str]) -> list[str]:
-    """Column names that differ in more than capitals: a, a_1, a_2."""
+    """Return column names that differ in more than upper and lower case: a, a_1, a_2."""
     names: list[str] = []
     taken: set[str] = set()
     for column in columns:
-        name, number = column, 0
+        name = column
+        number = 0
         while name.lower() in taken:
             number += 1
             name = f"{column}_{number}"
@@ -164,23 +186,26 @@ def unique_names(columns: Sequence[str]) -> list[str]:
 
 
 def file_bytes(con: duckdb.DuckDBPyConnection, sql: str, kind: str, limits: QueryLimits) -> bytes:
-    """The result of one query as a file of this kind: csv, json (one array) or parquet; no more rows than `limits` says.
+    """Return the result of one query as a file of the kind csv, json (one array) or parquet.
 
-    It is written to a folder of its own, the only one that the connection may then touch, which is gone afterwards.  Raises as `answer`.
+    It holds at most `limits.rows` rows.  Raises as `answer`, and StoreError for another kind.
     """
     if kind not in FORMATS:
         raise StoreError(f"a result can be written as {', '.join(FORMATS)}, not as {kind!r}")
     if [statement.type for statement in read_only_statements(sql)] != [duckdb.StatementType.SELECT]:
         raise StoreError(
-            "one query alone can be written to a file, found none or several, or one that explains or pivots: put it in from (...)"
+            "one query alone can be written to a file, found none or several, or one that explains"
+            " or pivots: put it in from (...)"
         )
+    # The only folder that the connection may touch.
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder).resolve() / f"result.{kind}"
         lock_down(con, limits, str(file.parent))
         limit = "" if limits.rows is None else f" limit {limits.rows}"
 
         def write() -> bytes:
-            """As a view first, since a text that ends in a comment or a semicolon cannot stand in brackets."""
+            """Write the file and read it."""
+            # As a view: a text that ends in a comment or a semicolon cannot stand in parentheses.
             con.execute(f'create temp view "the result" as {sql}')
             con.execute(
                 f'copy (from "the result"{limit}) to {quote_sql(str(file))} ({FORMATS[kind]})'
@@ -191,27 +216,28 @@ def file_bytes(con: duckdb.DuckDBPyConnection, sql: str, kind: str, limits: Quer
 
 
 def without_nan(content: bytes) -> bytes:
-    """JSON as everybody reads it: null where DuckDB writes NaN or Infinity, but not where a text holds such a word."""
+    """Return JSON with null in place of DuckDB's NaN and Infinity, which JSON does not have.
+
+    Strings keep these words.
+    """
     if not NAN_OR_INFINITY.search(content):
         return content
-    return TEXT_OR_NAN.sub(lambda found: found[1] or b"null", content)
+    return TEXT_OR_NAN.sub(lambda match: match[1] or b"null", content)
 
 
 def read_only_statements(sql: str) -> list[duckdb.Statement]:
-    """The statements of a text.  Raises StoreError where one of them could do more than read.
-
-    That the store is attached read-only is not enough: who may detach it can attach it again to write.
-    """
+    """Return the statements of a text.  Raises StoreError if one could do more than read."""
+    # A read-only store is not enough: a query that may detach it can attach it again to write.
     statements = duckdb.extract_statements(sql)
     for statement in statements:
         try:
             kind = statement.type
-        except ValueError:  # a kind that DuckDB knows and its Python module does not
+        except ValueError:  # a kind that DuckDB has and its Python module does not
             kind = duckdb.StatementType.INVALID
         if kind not in READ_STATEMENTS:
             raise StoreError(
-                f"the query failed: it can only read, and {kind.name.replace('_', ' ')} is not allowed; use select, from, with, pivot,"
-                " describe, show or explain"
+                f"the query failed: it can only read, and {kind.name.replace('_', ' ')} is not"
+                " allowed; use select, from, with, pivot, describe, show or explain"
             )
     return statements
 
@@ -219,38 +245,45 @@ def read_only_statements(sql: str) -> list[duckdb.Statement]:
 def lock_down(
     con: duckdb.DuckDBPyConnection, limits: QueryLimits, folder: str | None = None
 ) -> None:
-    """Take from a connection the way to files but for one folder, to the network and to its settings; and bound its memory."""
+    """Close off files outside `folder`, the network and all settings, and limit the memory."""
     if limits.memory_mb is not None:
-        con.execute(f"set memory_limit = '{limits.memory_mb}MB'")
-        con.execute("set temp_directory = ''")
+        con.execute(f"set memory_limit = '{limits.memory_mb}MB'; set temp_directory = ''")
     if folder is not None:
         con.execute(f"set allowed_directories = [{quote_sql(folder)}]")
+    # The last of these makes all settings final.
     con.execute(
-        "set python_enable_replacements = false; set enable_external_access = false; set lock_configuration = true"
+        "set python_enable_replacements = false;"
+        " set enable_external_access = false;"
+        " set lock_configuration = true"
     )
 
 
 def run_within_limits(
     con: duckdb.DuckDBPyConnection, limits: QueryLimits, work: Callable[[], T]
 ) -> T:
-    """What the work on this connection gives; stopped when its time is over, on Ctrl-C, or where its memory is too small.
+    """Return what `work` on this connection returns; stop it on Ctrl-C.
 
-    It runs in a thread of its own: DuckDB hears no Ctrl-C while it is busy in ours.
+    Raises StoreError if it exceeds the limit of time or of memory.
     """
+    # In a thread of its own: DuckDB does not react to Ctrl-C while it runs in the main one.
     with ThreadPoolExecutor(1) as thread:
         future = thread.submit(work)
         try:
             return future.result(limits.seconds)
         except TimeoutError as error:
-            told = f"the query took longer than {limits.seconds:g} s and was stopped; narrow it, or run it with arena sql"
-            raise StoreError(told) from error
+            raise StoreError(
+                f"the query took longer than {limits.seconds:g} s and was stopped; narrow it, or"
+                " run it with arena sql"
+            ) from error
         except (duckdb.OutOfMemoryException, MemoryError) as error:
             if limits.memory_mb is None:
                 raise
-            told = f"the query needs more than {limits.memory_mb} MB of memory and was stopped; narrow it, or run it with arena sql"
-            raise StoreError(told) from error
+            raise StoreError(
+                f"the query needs more than {limits.memory_mb} MB of memory and was stopped; narrow"
+                " it, or run it with arena sql"
+            ) from error
         finally:
-            # Again and again, since a query that has not begun yet would not hear it.
+            # Again and again: a query that has not begun yet misses an interrupt.
             while not future.done():
                 con.interrupt()
                 time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What a store already holds for a study: turns that are replayed instead of asked, money that is spent, replies that may be used again."""
+"""Read the state of a study from its store: turns to replay, and replies that may be used again."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from typing import Any
 
 import orjson
 
-from arena.store.database import open_live, query
+from arena.store.database import open_live, select_rows
 from arena.types import NOT_ASKED, Turn
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTurn:
-    """A turn that an earlier run has stored; not `finished`: its re-ask (`reask_prompt`) has no reply yet."""
+    """A turn that an earlier run has stored.
+
+    If it is not `finished`, its re-ask (`reask_prompt`) has no reply yet.
+    """
 
     turn: Turn
     row: dict[str, Any]
@@ -28,7 +31,11 @@ class StoredTurn:
 
 @dataclass(frozen=True, slots=True)
 class StudyState:
-    """What a store knows of a study: its origin (None: it is new), status and source hash by episode, and the turns of what is not done."""
+    """The state of a study in a store.
+
+    `origin` is None for a study that is new.  `status`, `ended_at` and `code_hashes` go by episode;
+    `memo` holds the turns of the episodes that are not done, by episode, seat and step.
+    """
 
     origin: str | None
     status: dict[str, str]
@@ -38,25 +45,29 @@ class StudyState:
 
 
 def load_study_state(path: Path, study: str) -> StudyState:
-    """What has been played of a study, in the database and in journals that could not be folded."""
+    """Return the state of a study, from the database and from journals that are not folded."""
     with open_live(path, ("studies", "episodes")) as con:
         episodes = con.execute(
-            "select e.episode, e.status, p.code_hash, e.ended_at from episodes e join plays p using (episode) where e.study = ?",
+            "select e.episode, e.status, p.code_hash, e.ended_at"
+            " from episodes e join plays p using (episode) where e.study = ?",
             [study],
         ).fetchall()
         origin = con.execute("select origin from studies where study = ?", [study]).fetchone()
         memo: dict[str, dict[tuple[str, int], StoredTurn]] = {}
-        measured = con.execute(
-            "select m.episode, m.seat, m.step, m.name, m.value from measures m join episodes e using (episode)"
+        measure_rows = con.execute(
+            "select m.episode, m.seat, m.step, m.name, m.value"
+            " from measures m join episodes e using (episode)"
             " where e.study = ? and e.status <> 'done' order by all",
             [study],
         ).fetchall()
         measures: dict[tuple[str, str, int], dict[str, float]] = {}
-        for episode, seat, step, name, value in measured:
+        for episode, seat, step, name, value in measure_rows:
             measures.setdefault((episode, seat, step), {})[name] = value
+        # Turns come last: a finished turn replaces its unfinished one.
         for table in ("unfinished_turns", "turns"):
             cursor = con.execute(
-                f"select t.* from {table} t join episodes e using (episode) where e.study = ? and e.status <> 'done'",
+                f"select t.* from {table} t join episodes e using (episode)"
+                " where e.study = ? and e.status <> 'done'",
                 [study],
             )
             names = [column[0] for column in cursor.description or ()]
@@ -68,7 +79,7 @@ def load_study_state(path: Path, study: str) -> StudyState:
                 )
                 memo.setdefault(row["episode"], {})[row["seat"], row["step"]] = stored
         return StudyState(
-            origin and origin[0],
+            origin[0] if origin else None,
             {row[0]: row[1] for row in episodes},
             {row[0]: row[3] for row in episodes if row[3] is not None},
             {row[0]: row[2] for row in episodes},
@@ -77,7 +88,7 @@ def load_study_state(path: Path, study: str) -> StudyState:
 
 
 def turn_of(row: Mapping[str, Any]) -> Turn:
-    """The turn that a row of the table `turns` stands for, with its `measures` by name."""
+    """Return the turn of a row of the table `turns`, to which its `measures` by name are added."""
     return Turn(
         episode=row["episode"],
         seat=row["seat"],
@@ -101,7 +112,7 @@ def turn_of(row: Mapping[str, Any]) -> Turn:
 
 @dataclass(frozen=True, slots=True)
 class CachedReply:
-    """A reply of an earlier study: its words and measures, and the episode that it was given in."""
+    """A reply of an earlier study: its words and measures, and the episode it comes from."""
 
     text: str
     reasoning: str | None
@@ -112,48 +123,48 @@ class CachedReply:
 
 
 def load_cached_replies(path: Path, study: str, models: Iterable[str]) -> dict[str, CachedReply]:
-    """The replies that other studies hold from these models, by what identifies the sample; the first where there are several.
+    """Return the replies of these models in the finished episodes of other studies, by sample key.
 
-    A reply to a re-ask stands under the key that `reask_key` makes.
+    Of several replies with one key the first counts.  A reply to a re-ask has the key that
+    `reask_key` makes.
     """
-    found = {}
-    rows = query(
+    replies = {}
+    rows = select_rows(
         path,
         """
-        select t.sample_key, t.text, t.reask_prompt, t.reask_text, t.reasoning, t.model_served, t.seed, t.episode, m.measures
+        select t.sample_key, t.text, t.reask_prompt, t.reask_text,
+               t.reasoning, t.model_served, t.seed, t.episode, m.measures
         from turns t join episodes e using (episode) join seats s using (episode, seat)
-        left join (select episode, seat, step, list((name, value)) as measures from measures group by all) m using (episode, seat, step)
-        where t.sample_key is not null and e.study <> ? and e.status = 'done' and list_contains(?, s.model)
-        qualify row_number() over (partition by t.sample_key order by t.started_at, t.episode) = 1
+        left join (
+            select episode, seat, step, list((name, value)) as measures
+            from measures group by all) m using (episode, seat, step)
+        where t.sample_key is not null and e.study <> ? and e.status = 'done'
+            and list_contains(?, s.model)
+        qualify row_number() over (
+            partition by t.sample_key order by t.started_at, t.episode) = 1
         """,
         [study, sorted(set(models))],
     )
-    for (
-        key,
-        text,
-        reask_prompt,
-        reask_text,
-        reasoning,
-        model_served,
-        seed,
-        episode,
-        measures,
-    ) in rows:
-        found[key] = CachedReply(
-            text, reasoning, model_served, seed, episode, dict(measures) if measures else None
+    for row in rows.dicts():
+        key = row["sample_key"]
+        text = row["text"]
+        episode = row["episode"]
+        measures = dict(row["measures"]) if row["measures"] else None
+        replies[key] = CachedReply(
+            text, row["reasoning"], row["model_served"], row["seed"], episode, measures
         )
-        if reask_text is not None:
-            found[reask_key(key, text, reask_prompt)] = CachedReply(
-                reask_text, None, None, None, episode
+        if row["reask_text"] is not None:
+            replies[reask_key(key, text, row["reask_prompt"])] = CachedReply(
+                row["reask_text"], None, None, None, episode
             )
-    return found
+    return replies
 
 
 def reask_key(sample_key: str, text: str, reask_prompt: str) -> str:
-    """What identifies the sample of a re-ask: the first request, its reply, and what is asked again."""
+    """Return the sample key of a re-ask: a hash of the first request, its reply and the re-ask."""
     return digest(sample_key, text, reask_prompt).hex()
 
 
 def digest(*words: object) -> bytes:
-    """sha256 over the words as JSON: the root of ids, seeds and random streams."""
+    """Return the sha256 of the words as JSON, the root of ids, seeds and random streams."""
     return hashlib.sha256(orjson.dumps(words)).digest()

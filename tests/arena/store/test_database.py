@@ -5,21 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from arena.errors import StoreError
-from arena.play.run import Arena, RunSelection
+from arena.play.run import Arena
 from arena.store import database, unfolded
-from arena.store.database import create, fold, journal_folder, query, writing
+from arena.store.connection import writing
+from arena.store.database import create, fold, journal_folder, query
 from arena.store.journal import line, write_journal
-from arena.store.merge import merge
 from arena.store.schema import SCHEMA_VERSION, TABLES
 from arena.store.tempdir import scratch
-from arena.store.views.base import VIEWS
+from arena.store.views.registry import VIEWS
 from tests.fake_agents import agent, study
 
 PROMISED_TABLES = [
@@ -383,8 +382,8 @@ def test_a_query_can_change_nothing(path: Path, tmp_path: Path) -> None:
     for sql in (
         f"copy (select 1) to '{other}'",
         f"attach '{tmp_path / 'x.duckdb'}' as x",
-        "drop table database.subjects",
-        "delete from database.subjects",
+        "drop table store.subjects",
+        "delete from store.subjects",
     ):
         with pytest.raises(StoreError, match="the query failed"):
             query(path, sql)
@@ -438,73 +437,3 @@ def test_a_disk_that_fills_while_the_store_is_made_leaves_nothing(tmp_path: Path
         assert list(journal_folder(path).glob("new-*")) == []
     create(path)
     assert subjects(path) == []
-
-
-ADDED_IN_2 = {
-    "runs": ("estimate", "budget_usd"),
-    "seats": ("seeds",),
-    "turns": ("logprobs", "sample_key"),
-    "unfinished_turns": ("logprobs", "sample_key"),
-    "call_starts": ("sent", "worst_usd"),
-    "call_ends": ("sent", "worst_usd", "cached_from"),
-}
-
-
-def as_version_1(path: Path) -> None:
-    """Take from a store what version 2 added."""
-    with closing(duckdb.connect(str(path))) as con:
-        for (view,) in con.execute(
-            "select view_name from duckdb_views() where not internal"
-        ).fetchall():
-            con.execute(f"drop view {view}")
-        for table, columns in ADDED_IN_2.items():
-            for column in columns:
-                con.execute(f"alter table {table} drop column {column}")
-        con.execute("alter table rulings rename to verdicts")
-        con.execute("create view cost as select 1 as calls")
-        con.execute("update store_info set schema_version = 1")
-
-
-def test_an_older_store_is_brought_up_to_date_after_a_copy_and_played_on(tmp_path: Path) -> None:
-    path = tmp_path / "a.duckdb"
-    Arena(path).run(study(subjects=3), selection=RunSelection(limit=2))
-    as_version_1(path)
-    before = path.read_bytes()
-    summary = Arena(path).run(study(subjects=3))
-    assert (summary.done, summary.replies) == (3, 6)
-    assert (tmp_path / "a.duckdb.backup-v1").read_bytes() == before
-    assert Arena(path).sql("select count(*), count(sample_key) from turns").rows == ((18, 6),)
-    assert Arena(path).sql("select sum(calls) from cost").rows == ((18,),)
-    comments = "select count(*) from duckdb_columns() where database_name = 'store' and comment is null and table_name <> 'store_info'"
-    assert Arena(path).sql(comments).rows == ((0,),)
-
-
-def test_an_older_store_can_be_read_and_merged_and_stays_as_it_is(tmp_path: Path) -> None:
-    old, new = tmp_path / "old.duckdb", tmp_path / "new.duckdb"
-    Arena(old).run(study())
-    as_version_1(old)
-    before = old.read_bytes()
-    Arena(new).run(study(agent("b")))
-    merge(new, old)
-    assert Arena(new).sql("select count(*) from turns").rows == ((24,),)
-    assert Arena(old).sql("select count(*), count(sample_key) from turns").rows == ((12, 0),)
-    assert Arena(old).dry_run(study(repeats=2)).calls == 12
-    assert (old.read_bytes(), list(tmp_path.glob("*backup*"))) == (before, [])
-
-
-def test_why_there_is_no_public_text_is_known_without_reading_it(path: Path) -> None:
-    turns = [("e", "a", 0, "Said."), ("e", "a", 1, None)]
-    rows = [
-        line("turns", {"episode": e, "seat": s, "step": k, "public": public})
-        for e, s, k, public in turns
-    ]
-    write_journal(journal_folder(path) / "j.jsonl", rows)
-    why = [("read",), ("no readable speech",)]
-    assert list(query(path, "select public_status from turns order by step")) == why
-    fold(path)
-    assert list(query(path, "select public_status from turns order by step")) == why
-    with writing(path, wait_s=0) as con:
-        con.execute(
-            "alter table turns drop column public_status; update store_info set schema_version = 3"
-        )
-    assert list(query(path, "select public_status from turns order by step")) == why

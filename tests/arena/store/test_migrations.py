@@ -1,0 +1,157 @@
+"""Stores of older versions, and views that another version of the program has made."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from arena.play.run import Arena, RunSelection
+from arena.store import database
+from arena.store.connection import attach_store, writing
+from arena.store.database import create, fold, journal_folder, query, select_rows
+from arena.store.journal import line, write_journal
+from arena.store.merge import merge
+from arena.store.migrations import views_hash
+from tests.fake_agents import agent, study
+
+ADDED_IN_2 = {
+    "runs": ("estimate", "budget_usd"),
+    "seats": ("seeds",),
+    "turns": ("logprobs", "sample_key"),
+    "unfinished_turns": ("logprobs", "sample_key"),
+    "call_starts": ("sent", "worst_usd"),
+    "call_ends": ("sent", "worst_usd", "cached_from"),
+}
+
+
+def as_version_1(path: Path) -> None:
+    """Take from a store what version 2 added."""
+    with closing(duckdb.connect(str(path))) as con:
+        for (view,) in con.execute(
+            "select view_name from duckdb_views() where not internal"
+        ).fetchall():
+            con.execute(f"drop view {view}")
+        for table, columns in ADDED_IN_2.items():
+            for column in columns:
+                con.execute(f"alter table {table} drop column {column}")
+        con.execute("alter table rulings rename to verdicts")
+        con.execute("create view cost as select 1 as calls")
+        con.execute("update store_info set schema_version = 1")
+
+
+def test_an_older_store_is_brought_up_to_date_after_a_copy_and_played_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    Arena(path).run(study(subjects=3), selection=RunSelection(limit=2))
+    as_version_1(path)
+    before = path.read_bytes()
+    summary = Arena(path).run(study(subjects=3))
+    assert (summary.done, summary.replies) == (3, 6)
+    assert (tmp_path / "a.duckdb.backup-v1").read_bytes() == before
+    assert Arena(path).sql("select count(*), count(sample_key) from turns").rows == ((18, 6),)
+    assert Arena(path).sql("select sum(calls) from cost").rows == ((18,),)
+    comments = "select count(*) from duckdb_columns() where database_name = 'store' and comment is null and table_name <> 'store_info'"
+    assert Arena(path).sql(comments).rows == ((0,),)
+
+
+def test_an_older_store_can_be_read_and_merged_and_stays_as_it_is(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.duckdb", tmp_path / "new.duckdb"
+    Arena(old).run(study())
+    as_version_1(old)
+    before = old.read_bytes()
+    Arena(new).run(study(agent("b")))
+    merge(new, old)
+    assert Arena(new).sql("select count(*) from turns").rows == ((24,),)
+    assert Arena(old).sql("select count(*), count(sample_key) from turns").rows == ((12, 0),)
+    assert Arena(old).dry_run(study(repeats=2)).calls == 12
+    assert (old.read_bytes(), list(tmp_path.glob("*backup*"))) == (before, [])
+
+
+def test_why_there_is_no_public_text_is_known_without_reading_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    create(path)
+    turns = [("e", "a", 0, "Said."), ("e", "a", 1, None)]
+    rows = [
+        line("turns", {"episode": e, "seat": s, "step": k, "public": public})
+        for e, s, k, public in turns
+    ]
+    write_journal(journal_folder(path) / "j.jsonl", rows)
+    why = [("read",), ("no readable speech",)]
+    assert list(query(path, "select public_status from turns order by step")) == why
+    fold(path)
+    assert list(query(path, "select public_status from turns order by step")) == why
+    with writing(path, wait_s=0) as con:
+        con.execute(
+            "alter table turns drop column public_status; update store_info set schema_version = 3"
+        )
+    assert list(query(path, "select public_status from turns order by step")) == why
+
+
+STALE = "create or replace view cost as select 'stale' as model"
+
+
+@pytest.fixture
+def stale(tmp_path: Path) -> Path:
+    """A store with a view that another version has made, and with a journal that is not folded."""
+    path = tmp_path / "a.duckdb"
+    Arena(path).run(study(subjects=1))
+    with writing(path, wait_s=0) as con:
+        con.execute(f"{STALE}; update store_info set views = 'of another version'")
+    write_journal(journal_folder(path) / "z.jsonl", [line("subjects", {"subject": "new"})])
+    return path
+
+
+def stored_views(path: Path) -> tuple[str | None, list[tuple[object, ...]]]:
+    """Return the hash that a store holds, and the rows of `cost` that plain DuckDB shows."""
+    with attach_store(path) as (con, info):
+        return info.views, con.execute("select model from store.cost").fetchall()
+
+
+@pytest.mark.parametrize("ask", [query, select_rows])
+def test_a_reader_makes_views_of_another_version_for_itself(
+    stale: Path, monkeypatch: pytest.MonkeyPatch, ask: type[query]
+) -> None:
+    monkeypatch.setattr(database, "up_to_date_path", pytest.fail)
+    before = stale.read_bytes()
+    assert ask(stale, "select sum(calls), count(distinct model) from cost").rows == ((6, 1),)
+    assert ask(stale, "select model from cost where model = 'stale'").rows == ()
+    assert ask(stale, "select count(*) from subjects").rows == ((2,),)
+    assert stale.read_bytes() == before
+    assert stored_views(stale) == ("of another version", [("stale",)])
+
+
+def test_a_process_that_folds_makes_views_of_another_version_anew(stale: Path) -> None:
+    assert fold(stale).journals == 1
+    views, cost = stored_views(stale)
+    assert views == views_hash()
+    assert ("stale",) not in cost
+
+
+def test_a_process_that_merges_makes_views_of_another_version_anew(
+    stale: Path, tmp_path: Path
+) -> None:
+    create(tmp_path / "other.duckdb")
+    merge(stale, tmp_path / "other.duckdb")
+    views, cost = stored_views(stale)
+    assert views == views_hash()
+    assert ("stale",) not in cost
+
+
+def test_a_store_of_0_1_0_gets_the_hash_of_its_views_when_it_is_written(stale: Path) -> None:
+    with writing(stale, wait_s=0) as con:
+        con.execute("alter table store_info drop column views")
+    assert query(stale, "select count(*) from cost where model = 'stale'").rows == ((0,),)
+    assert stored_views(stale)[0] is None
+    fold(stale)
+    assert stored_views(stale)[0] == views_hash()
+
+
+def test_views_that_this_program_made_are_not_made_for_each_reader(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    create(path)
+    with database.open_live(path) as con:
+        views = con.execute("select count(*) from duckdb_views() where database_name = 'temp'")
+        assert views.fetchall() == [(0,)]
+        assert con.execute("select count(*) from leaderboard").fetchall() == [(0,)]
