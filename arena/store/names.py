@@ -1,4 +1,4 @@
-"""What can be asked for by its name alone: tables, views, canned queries, and the queries that a user saved beside the store."""
+"""Find the table, view, canned query or saved query that a name stands for."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ WORD = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def sql_of(path: Path, words: str) -> str:
-    """The SQL that is meant: a lone word is the name of a table, view or saved query; everything else is SQL already.
+    """Return the SQL for the words of a user.
 
-    Raises StoreError where nothing has that name, naming the nearest, or where it is a macro, which takes arguments.
+    A single word is the name of a table, view or saved query; anything else is SQL already.  Raises
+    StoreError if nothing has that name, naming the nearest, or if it is a macro, which takes
+    arguments.
     """
     name = words.strip().rstrip(";").strip()
     if not WORD.fullmatch(name):
@@ -26,22 +28,20 @@ def sql_of(path: Path, words: str) -> str:
     lower = name.lower()
     if lower in ALL_VIEWS and ALL_VIEWS[lower].parameters:
         view = ALL_VIEWS[lower]
-        each = "; ".join(
-            f"{parameter}: {comment}" for parameter, comment in view.parameters.items()
-        )
-        raise StoreError(f"{lower} takes arguments: from {signature(lower, view)} ({each})")
+        arguments = "; ".join(f"{name}: {comment}" for name, comment in view.parameters.items())
+        raise StoreError(f"{lower} takes arguments: from {signature(lower, view)} ({arguments})")
     if lower in ALL_VIEWS or lower in TABLES:
         return f"from {lower}"
-    own = read_saved_queries(path)
-    if name in own:
-        return own[name].sql
-    near = difflib.get_close_matches(lower, [*ALL_VIEWS, *TABLES, *own], 3)
+    saved = read_saved_queries(path)
+    if name in saved:
+        return saved[name].sql
+    near = difflib.get_close_matches(lower, [*ALL_VIEWS, *TABLES, *saved], 3)
     hint = f"did you mean {' or '.join(near)}?" if near else "`arena sql --list` lists them"
     raise StoreError(f"there is no table, view or saved query {name!r}; {hint}")
 
 
 def is_name(path: Path, words: str) -> bool:
-    """Whether a text is nothing but a name that can be asked for as it stands."""
+    """Tell whether a text is just the name of a table, view or saved query."""
     try:
         return WORD.fullmatch(words.strip()) is not None and sql_of(path, words) != words
     except StoreError:
@@ -49,7 +49,7 @@ def is_name(path: Path, words: str) -> bool:
 
 
 def list_queries(path: Path) -> list[tuple[str, str]]:
-    """(how it is called, the question it answers) of every canned query, and then of those saved beside the store."""
+    """Return (form of the call, question) of every canned query, then of the saved ones."""
     canned = [(signature(name, canned.view), canned.question) for name, canned in CANNED.items()]
     return canned + [
         (name, query.question or "(saved; its first line is no comment)")
@@ -58,7 +58,7 @@ def list_queries(path: Path) -> list[tuple[str, str]]:
 
 
 def list_lines(path: Path) -> list[str]:
-    """The list as lines for people."""
+    """Return the list of queries as lines to print."""
     rows = list_queries(path)
     width = max(len(call) for call, _ in rows)
     return [printable(f"{call:<{width}}  {question}") for call, question in rows]
