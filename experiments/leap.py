@@ -27,11 +27,13 @@ import sys
 from dataclasses import replace
 
 from agents import agent
-from analysis.reports.debates import print_report, report
+from analysis.reports.debates import study_reports
+from analysis.reports.tables.debates import print_report
 from arena import Arena, ArenaError, Arm, Sampling, Study
 from arena.studies.questions import questions as read_questions
 from arena.tournaments.study_file import load_study
-from protocols.leap import Router, leap, leap_segmented
+from protocols.leap import Router, leap
+from protocols.leap_segmented import leap_segmented
 from protocols.self_consistency import self_consistency
 
 # As the paper sampled, and as the toy scores about 60% alone.
@@ -116,7 +118,7 @@ def main(options: list[str]) -> int:
     arena = Arena()
     summary = arena.run(made)
     print(summary)
-    print_report(report(arena.path, made.name))
+    print_report(study_reports(arena.path, made.name))
     return 1 if summary.failed else 0
 
 

@@ -20,7 +20,8 @@ import sys
 
 from agents import agent
 from agents.simulated.questions import simulated_questions
-from analysis.reports.debates import print_report, report
+from analysis.reports.debates import study_reports
+from analysis.reports.tables.debates import print_report
 from arena import Arena, ArenaError, Sampling, Study
 from arena.studies.questions import questions as read_questions
 from arena.tournaments.study_file import load_study
@@ -82,7 +83,7 @@ def main(options: list[str]) -> int:
     arena = Arena()
     summary = arena.run(made)
     print(summary)
-    print_report(report(arena.path, made.name))
+    print_report(study_reports(arena.path, made.name))
     return 1 if summary.failed else 0
 
 

@@ -16,8 +16,9 @@ import sys
 from typing import Literal
 
 from agents import agent
-from analysis.reports.debates import report
+from analysis.reports.debates import study_reports
 from analysis.reports.tables.debates import print_report
+from analysis.reports.tables.formatting import percent
 from arena import MOTIONS, Arena, ArenaError, Arm, Sampling, Study, against_itself, round_robin
 from arena import motions as read_motions
 from arena.tournaments.study_file import load_study
@@ -59,17 +60,17 @@ def main(options: list[str]) -> int:
     arena = Arena()
     summary = arena.run(made)
     print(summary)
-    found = report(arena.path, made.name)[0]
-    print_report([found])
+    [report] = study_reports(arena.path, made.name)
+    print_report([report])
     preset = made.arms[0].label
     print("\nMean confidence in percent       here   paper")
-    for phase in found["phases"]:
-        here = "-" if phase["mean"] is None else f"{100 * phase['mean']:.2f}"
-        paper = PAPER.get(preset, {}).get(phase["phase"])
+    for phase in report.debates.phases if report.debates else ():
+        here = percent(phase.mean, 2)
+        paper = PAPER.get(preset, {}).get(phase.phase)
         print(
-            f"  {phase['phase']:12} (n = {phase['n']:4})  {here:>9}  {'-' if paper is None else f'{paper:.2f}':>6}"
+            f"  {phase.phase:12} (n = {phase.n:4})  {here:>9}  {'-' if paper is None else f'{paper:.2f}':>6}"
         )
-    if found["simulated"]:
+    if report.simulated:
         print(
             "SIMULATED: the left column shows what was put into simulated debaters; it cannot be compared with the paper's."
         )

@@ -18,8 +18,10 @@ from analysis.figures.charts.style import NAME_LETTERS, Row, distinct_names
 from analysis.figures.debates import MOST_PANELS, PANEL_LETTERS, bin_rows, pluralize
 from analysis.figures.figure import Figure, Source, json_row
 from analysis.read.answers import AnswerRecord
-from analysis.reports.answers import accuracy_row, by_question
+from analysis.reports.answers import accuracy_row
+from analysis.reports.plain_json import json_object
 from analysis.statistics.accuracy import mean_over_plays
+from analysis.statistics.judge_bias import by_cluster
 from arena.store.database import query
 
 Mask = NDArray[np.bool_]
@@ -56,7 +58,7 @@ def accuracy(source: Source, record: AnswerRecord) -> Figure:
         )
         spent = {"tokens_out_ci_low": tokens.ci_low, "tokens_out_ci_high": tokens.ci_high}
         rows.append(
-            json_row({"arm": arm, "models": models, **accuracy_row(record.plays, mask), **spent})
+            json_row({"arm": arm, "models": models, **json_object(accuracy_row(record.plays, mask)), **spent})
         )
     known = [row for row in rows if row["tokens_out"] is not None]
     if not known:
@@ -93,7 +95,7 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
         there = mask & ~np.isnan(plays.confidence) & ~np.isnan(plays.correct)
         if there.any():
             wide = (
-                by_question(values[there], plays.question[there])
+                by_cluster(values[there], plays.question[there])
                 for values in (plays.confidence, plays.correct)
             )
             every += [{"arm": arm, "models": models, **row} for row in bin_rows(*wide, "questions")]

@@ -21,6 +21,7 @@ from analysis.figures.charts.style import Row, cut, debate_link, distinct_names,
 from analysis.figures.figure import DebateFilter, Figure, Source, json_row, literal, phase_index
 from analysis.read.debates import SIDES, Debates
 from analysis.reports.debates import phase_rows
+from analysis.reports.plain_json import json_object
 from analysis.statistics.calibration import bin_of
 from analysis.statistics.clustered import Array, clustered_mean
 from analysis.statistics.judge_bias import clustered_share
@@ -403,7 +404,7 @@ def model_seats(debates: Debates) -> list[tuple[str, Mask]]:
 def confidence_rows(source: Source, debates: Debates, mask: Mask) -> list[Row]:
     """The report's rows of confidence by phase over the chosen seats: of all phases, or of the filter's."""
     at = phase_index(debates, source.where)
-    rows = [json_row(row) for row in phase_rows(debates, mask)]
+    rows = [json_object(row) for row in phase_rows(debates, mask)]
     return [rows[at]] if source.where.phase else rows
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from analysis.figures.charts.style import NAME_LETTERS, Chart, ChartTitle, Row, cut
 from analysis.read.debates import SIDES, Debates
+from analysis.reports.plain_json import json_object
 from analysis.reports.tables.formatting import clean
 from arena.errors import StudyError
 
@@ -209,7 +210,5 @@ def conditions(where: DebateFilter) -> list[str]:
 
 
 def json_row(row: dict[str, Any]) -> Row:
-    """A row as JSON has it, None for nan; see `analysis.report.plain`."""
-    from analysis.reports.debates import json_object
-
+    """A row as JSON has it, None for nan; see `json_object`."""
     return json_object(row)

@@ -1,386 +1,460 @@
-"""The answers section of `arena report`: how often each arm was right, at what cost, who changed, and how well confidence fits.
+"""Report how often the arms of a study answered right, at what cost, and how sure they were of it.
 
-Every number is of finished plays; the rules that decide them are in RULES.  Pictures are in plots_answers.py.
+Also who changed from one answer to another.  Every number is of finished plays; RULES says how each
+is decided.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import nan
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.read.answers import AnswerRecord, Plays
-from analysis.statistics.accuracy import (
-    Accuracy,
-    accuracy,
-    mean_over_plays,
-    paired_difference,
-    path_scores,
-)
-from analysis.statistics.answer_changes import change
+from analysis.reports.plain_json import INLINE, JsonField, prefixed
+from analysis.reports.rows import EpisodeCounts, Scores, episode_counts, mean_interval, scores
+from analysis.statistics.accuracy import accuracy, mean_over_plays, paired_difference, path_scores
+from analysis.statistics.answer_changes import Change, change
 from analysis.statistics.bootstrap import Interval
-from analysis.statistics.calibration import (
-    auroc,
-    auroc_interval,
-    average_precision,
-    brier,
-    ece,
-    overconfidence,
-    selective_accuracy,
-)
-from analysis.statistics.clustered import Array, clustered_mean
+from analysis.statistics.calibration import average_precision, selective_accuracy
+from analysis.statistics.clustered import Array
 from analysis.statistics.cost import TOLERANCE, compare_budgets, mean_known
+from analysis.statistics.judge_bias import by_cluster
 from analysis.statistics.multiplicity import holm
 
-Json = dict[str, Any]
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int64]
 RULES = {
-    "answers": "Finished plays only. An answer that cannot be told right or wrong, or that is not there, is unreadable: counted as not right,"
-    " except where it says 'of readable'.",
-    "questions": "95% percentile intervals of 2,000 resamples of questions, with their repeats and paths. They speak of further questions of"
-    " this kind; below 20 questions or so they are too narrow, and one without width says only that no resample differed.",
-    "difference": "Over the questions that both arms have finished, resampled together. better and worse: questions with a larger and a"
-    " smaller share right; p: exact two-sided (McNemar's with one play per question) and its mid-p form;"
-    " Holm: the exact p adjusted for the number of pairs.",
-    "paths": "Path answers, the last of each seat. Pass@1: share right, the mean over plays; Cons@n: the value with most votes, ties to the"
-    " first path; any: at least one right. Unreadable ones are not right and cast no vote.",
-    "change": "First to last: answers of one seat; path to final: a path's last answer and the play's. CL: right first answers that stay right;"
-    " CS: wrong ones that become right; Acc2 = Acc1 CL + (1 - Acc1) CS; RSS = (Acc2 - Acc1^2) / (2 Acc1 (1 - Acc1)), 0.5 where nothing"
+    "answers": "Finished plays only. An answer that cannot be told right or wrong, or that is not"
+    " there, is unreadable: counted as not right, except where it says 'of readable'.",
+    "questions": "95% percentile intervals of 2,000 resamples of questions, with their repeats and"
+    " paths. They speak of further questions of this kind; below 20 questions or so they are too"
+    " narrow, and one without width says only that no resample differed.",
+    "difference": "Over the questions that both arms have finished, resampled together. better and"
+    " worse: questions with a larger and a smaller share right; p: exact two-sided (McNemar's with"
+    " one play per question) and its mid-p form; Holm: the exact p adjusted for the number of"
+    " pairs.",
+    "paths": "Path answers, the last of each seat. Pass@1: share right, the mean over plays;"
+    " Cons@n: the value with most votes, ties to the first path; any: at least one right."
+    " Unreadable ones are not right and cast no vote.",
+    "change": "First to last: answers of one seat; path to final: a path's last answer and the"
+    " play's. CL: right first answers that stay right; CS: wrong ones that become right; Acc2 ="
+    " Acc1 CL + (1 - Acc1) CS; RSS = (Acc2 - Acc1^2) / (2 Acc1 (1 - Acc1)), 0.5 where nothing"
     " changes (arXiv 2412.19513). The pairs of a play weigh as one.",
-    "confidence": "Stated confidence of readable answers. ECE: 10 bins of equal width, closed on the right, as for debates. AUROC: ties a half,"
-    " interval of DeLong with questions as clusters. AUPRC+ and AUPRC-: average precision of finding right, and wrong, answers."
-    " selective: mean share right among the k surest, ties by expectation. gap: mean confidence minus share right.",
-    "budget": "Arms have the same budget where, on the questions that all have finished, mean calls with a reply differ by at most 1% and mean"
-    " generated tokens by at most 10%.",
-    "spent": "Calls are attempts; tokens and dollars of failed ones count as far as known, and cached replies as when they were asked for.",
+    "confidence": "Stated confidence of readable answers. ECE: 10 bins of equal width, closed on"
+    " the right, as for debates. AUROC: ties a half, interval of DeLong with questions as"
+    " clusters. AUPRC+ and AUPRC-: average precision of finding right, and wrong, answers."
+    " selective: mean share right among the k surest, ties by expectation. gap: mean confidence"
+    " minus share right.",
+    "budget": "Arms have the same budget where, on the questions that all have finished, mean calls"
+    " with a reply differ by at most 1% and mean generated tokens by at most 10%.",
+    "spent": "Calls are attempts; tokens and dollars of failed ones count as far as known, and"
+    " cached replies as when they were asked for.",
 }
 
 
-def answers_report(record: AnswerRecord) -> Json:
-    """Everything that is asked of a study's answers, as a dictionary; shares and confidences in [0, 1], nan where undefined."""
-    plays = record.plays
-    rows = [
-        arm_row(record, plays.arm == number) | {"arm": arm}
-        for number, arm in enumerate(record.arms)
-    ]
-    names, code = (
-        (record.arms, plays.arm) if len(record.arms) > 1 else (record.models, plays.models)
-    )
-    several = len(record.models) > 1 and any(
-        np.unique(plays.models[plays.arm == k]).size > 1 for k in range(len(record.arms))
-    )
-    return {
-        "questions": record.questions,
-        "episodes": episode_counts(record),
-        "arms": [
-            {"arm": row["arm"], "protocol": protocol, **row}
-            for row, protocol in zip(rows, record.protocols, strict=True)
-        ],
-        "by_model": model_rows(record) if several else [],
-        "differences": difference_rows(plays, names, code),
-        "budget": budget(plays, names, code),
-        "pooled": list(record.pooled),
-    }
+@dataclass(frozen=True, slots=True)
+class AccuracyRow:
+    """How often plays were right, and the means of what one took.
+
+    `right` counts unreadable answers as not right, `readable` leaves them out.  `<name>_unknown`
+    plays are left out of a mean, since it is not known what they took.
+    """
+
+    questions: int
+    plays: int
+    correct: int
+    unreadable: int
+    right: Annotated[Interval, JsonField(inline=True, names={"mean": "accuracy"})]
+    readable: Annotated[Interval, prefixed("of_readable")]
+    calls: float
+    answered: float
+    tokens_in: float
+    tokens_in_unknown: int
+    tokens_out: float
+    tokens_out_unknown: int
+    cost_usd: float
+    cost_usd_unknown: int
+    routes: float
 
 
-def episode_counts(record: AnswerRecord) -> Json:
-    """Plays by status."""
-    status = Counter[str]()
-    for count in record.episodes:
-        status[count.what] += count.n
-    return {name: status[name] for name in ("done", "failed", "open")}
+@dataclass(frozen=True, slots=True)
+class PathsRow:
+    """What the paths of `plays` plays gave: one by one, by majority, and at best."""
+
+    plays: int
+    n_min: int
+    n_max: int
+    paths: int
+    unreadable: int
+    pass_at_1: Interval
+    pass_at_1_of_readable: Interval
+    cons_at_n: Interval
+    cons_at_n_of_readable: Interval
+    without_a_vote: int
+    any: Interval
 
 
-def arm_row(record: AnswerRecord, chosen: Mask) -> Json:
-    """All findings about the chosen plays (E,)."""
-    return {
-        **accuracy_row(record.plays, chosen),
-        "unreadable_because": dict(
-            Counter(
-                record.plays.status[chosen & np.isnan(record.plays.correct)].tolist()
-            ).most_common()
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """Who changed between two answers: `all` pairs with unreadable answers as not right, and
+    without them.
+    """
+
+    what: str
+    pairs: int
+    unreadable: int
+    all: Annotated[Change, INLINE]
+    of_readable: Change
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceRow:
+    """Stated confidence against correctness over `n` answers; `without` have no confidence, or no
+    correctness.
+    """
+
+    what: str
+    n: int
+    without: int
+    questions: int
+    brier: Annotated[Interval, prefixed("brier")]
+    scores: Annotated[
+        Scores,
+        JsonField(
+            inline=True,
+            names={
+                "gap": "mean_minus_accuracy",
+                "gap_ci_low": "mean_minus_accuracy_ci_low",
+                "gap_ci_high": "mean_minus_accuracy_ci_high",
+            },
         ),
-        "paths": paths_row(record, chosen),
-        "changes": change_rows(record, chosen),
-        "calibration": calibration_rows(record, chosen),
-    }
+    ]
+    auprc_right: float
+    auprc_wrong: float
+    selective_accuracy: float
+    accuracy: float
 
 
-def accuracy_row(plays: Plays, chosen: Mask) -> Json:
-    """Accuracy of the chosen plays both ways, and what a play of theirs took."""
-    found = accuracy(plays.correct[chosen], plays.question[chosen])
-    spent: Json = {}
-    for name in ("calls", "answered", "tokens_in", "tokens_out", "cost_usd", "routes"):
-        spent[name], spent[f"{name}_unknown"] = mean_known(getattr(plays, name)[chosen])
-    kept = (
-        "calls",
-        "answered",
-        "tokens_in",
-        "tokens_in_unknown",
-        "tokens_out",
-        "tokens_out_unknown",
-        "cost_usd",
-        "cost_usd_unknown",
-        "routes",
+@dataclass(frozen=True, slots=True)
+class ArmRow:
+    """All findings about one arm."""
+
+    arm: str
+    protocol: str
+    accuracy: Annotated[AccuracyRow, INLINE]
+    unreadable_because: Mapping[str, int]
+    paths: PathsRow | None
+    changes: tuple[ChangeRow, ...]
+    calibration: tuple[ConfidenceRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsRow:
+    """Accuracy of one arm with one lineup of models."""
+
+    arm: str
+    models: str
+    accuracy: Annotated[AccuracyRow, INLINE]
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceRow:
+    """By how much `arm` is more often right than `against` on their common questions."""
+
+    arm: str
+    against: str
+    questions: int
+    all: Annotated[Interval, INLINE]
+    readable: Annotated[Interval, prefixed("of_readable")]
+    better: int
+    worse: int
+    p_exact: float
+    p_mid: float
+    p_holm: float = nan
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a question took by arm, and whether that was the same; None if it cannot be told."""
+
+    equal: bool | None
+    by_arm: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Whether the arms had the same budget on their common questions; `notes` say it in words."""
+
+    answered: Spending
+    questions: int
+    tokens_out: Spending
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFindings:
+    """Everything that is asked of a study's answers; shares and confidences in [0, 1].
+
+    `budget` is None with a single arm; `pooled` names arms that were played with several sets of
+    options.
+    """
+
+    questions: int
+    episodes: EpisodeCounts
+    arms: tuple[ArmRow, ...]
+    by_model: tuple[ModelsRow, ...]
+    differences: tuple[DifferenceRow, ...]
+    budget: Budget | None
+    pooled: tuple[str, ...]
+
+
+def answer_findings(record: AnswerRecord) -> AnswerFindings:
+    """Return the findings about a study's answers."""
+    plays = record.plays
+    # A study of one arm compares the models that played it.
+    names, code = record.arms, plays.arm
+    if len(names) < 2:
+        names, code = record.models, plays.models
+    return AnswerFindings(
+        record.questions,
+        episode_counts(record.episodes),
+        tuple(arm_row(record, number) for number in range(len(record.arms))),
+        model_rows(record),
+        difference_rows(plays, names, code),
+        budget(plays, names, code),
+        record.pooled,
     )
-    return accuracy_entries(found) | {name: spent[name] for name in kept}
 
 
-def accuracy_entries(found: Accuracy) -> Json:
-    """An accuracy as a row."""
-    counts = {
-        "questions": found.questions,
-        "plays": found.plays,
-        "correct": found.correct,
-        "unreadable": found.unreadable,
-    }
-    return (
-        counts
-        | interval_entries(found.all, "accuracy")
-        | interval_entries(found.readable, "of_readable", "of_readable_")
+def arm_row(record: AnswerRecord, number: int) -> ArmRow:
+    """Return all findings about an arm."""
+    plays = record.plays
+    chosen = plays.arm == number
+    unreadable = Counter(plays.status[chosen & np.isnan(plays.correct)].tolist())
+    return ArmRow(
+        record.arms[number],
+        record.protocols[number],
+        accuracy_row(plays, chosen),
+        dict(unreadable.most_common()),
+        paths_row(record, chosen),
+        change_rows(record, chosen),
+        confidence_rows(record, chosen),
     )
 
 
-def interval_entries(value: Interval, name: str, prefix: str = "") -> Json:
-    """A number and its interval as entries of a row."""
-    return {name: value.mean, f"{prefix}ci_low": value.ci_low, f"{prefix}ci_high": value.ci_high}
+def accuracy_row(plays: Plays, chosen: Mask) -> AccuracyRow:
+    """Return the accuracy of the chosen plays (E,) both ways, and what a play of theirs took."""
+    share = accuracy(plays.correct[chosen], plays.question[chosen])
+    return AccuracyRow(
+        share.questions,
+        share.plays,
+        share.correct,
+        share.unreadable,
+        share.all,
+        share.readable,
+        mean_known(plays.calls[chosen])[0],
+        mean_known(plays.answered[chosen])[0],
+        *mean_known(plays.tokens_in[chosen]),
+        *mean_known(plays.tokens_out[chosen]),
+        *mean_known(plays.cost_usd[chosen]),
+        mean_known(plays.routes[chosen])[0],
+    )
 
 
-def model_rows(record: AnswerRecord) -> list[Json]:
-    """Accuracy by arm and models."""
-    plays, rows = record.plays, []
-    for arm, models in sorted(set(zip(plays.arm.tolist(), plays.models.tolist(), strict=True))):
+def model_rows(record: AnswerRecord) -> tuple[ModelsRow, ...]:
+    """Return the accuracy by arm and models, or nothing if no arm has several."""
+    plays = record.plays
+    played = sorted(set(zip(plays.arm.tolist(), plays.models.tolist(), strict=True)))
+    if len(played) == len({arm for arm, _ in played}):
+        return ()
+    rows = []
+    for arm, models in played:
         chosen = (plays.arm == arm) & (plays.models == models)
-        rows.append(
-            {
-                "arm": record.arms[arm],
-                "models": record.models[models],
-                **accuracy_row(plays, chosen),
-            }
-        )
-    return rows
+        row = ModelsRow(record.arms[arm], record.models[models], accuracy_row(plays, chosen))
+        rows.append(row)
+    return tuple(rows)
 
 
-def difference_rows(plays: Plays, names: tuple[str, ...], code: Codes) -> list[Json]:
-    """Each two arms on their common questions, the later minus the earlier; `p_holm` is `p_exact` adjusted for the number of pairs."""
+def difference_rows(plays: Plays, names: tuple[str, ...], code: Codes) -> tuple[DifferenceRow, ...]:
+    """Return each two arms on their common questions, the later minus the earlier.
+
+    `p_holm` is `p_exact` adjusted for the number of pairs.
+    """
     rows = []
     for earlier, later in combinations(range(len(names)), 2):
-        one, other = code == later, code == earlier
-        found = paired_difference(
-            plays.correct[one], plays.question[one], plays.correct[other], plays.question[other]
-        )
-        tested = {
-            "better": found.better,
-            "worse": found.worse,
-            "p_exact": found.p,
-            "p_mid": found.p_mid,
-        }
-        both = interval_entries(found.all, "mean") | interval_entries(
-            found.readable, "of_readable", "of_readable_"
+        mine, other = code == later, code == earlier
+        change_of_share = paired_difference(
+            plays.correct[mine], plays.question[mine], plays.correct[other], plays.question[other]
         )
         rows.append(
-            {
-                "arm": names[later],
-                "against": names[earlier],
-                "questions": found.questions,
-                **both,
-                **tested,
-            }
+            DifferenceRow(
+                names[later],
+                names[earlier],
+                change_of_share.questions,
+                change_of_share.all,
+                change_of_share.readable,
+                change_of_share.better,
+                change_of_share.worse,
+                change_of_share.p,
+                change_of_share.p_mid,
+            )
         )
-    return [
-        row | {"p_holm": float(p)}
-        for row, p in zip(rows, holm([row["p_exact"] for row in rows]), strict=True)
-    ]
+    adjusted = holm([row.p_exact for row in rows]).tolist()
+    return tuple(replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True))
 
 
-def budget(plays: Plays, names: tuple[str, ...], code: Codes) -> Json | None:
-    """Did the arms have the same budget per question?  None with a single arm; `notes` say it in words."""
+def budget(plays: Plays, names: tuple[str, ...], code: Codes) -> Budget | None:
+    """Return whether the arms had the same budget per question, or None with a single arm."""
     played = [number for number in range(len(names)) if (code == number).any()]
     if len(played) < 2:
         return None
-    questions = [plays.question[code == number] for number in played]
-    result: Json = {}
-    notes = []
-    for name, words in (("answered", "calls with a reply"), ("tokens_out", "generated tokens")):
+    masks = [code == number for number in played]
+    questions = [plays.question[mask] for mask in masks]
+    spendings: dict[str, Spending] = {}
+    notes: list[str] = []
+    common = 0
+    for values, name, words in (
+        (plays.answered, "answered", "calls with a reply"),
+        (plays.tokens_out, "tokens_out", "generated tokens"),
+    ):
         spent = compare_budgets(
-            [getattr(plays, name)[code == number] for number in played],
-            questions,
-            tolerance=TOLERANCE[name],
+            [values[mask] for mask in masks], questions, tolerance=TOLERANCE[name]
         )
-        result[name] = {
-            "equal": spent.equal,
-            "by_arm": {
-                names[number]: float(mean) for number, mean in zip(played, spent.mean, strict=True)
-            },
+        by_arm = {
+            names[number]: float(mean) for number, mean in zip(played, spent.mean, strict=True)
         }
-        result["questions"] = spent.questions
-        if spent.equal is None:
-            unknown = [
-                names[number]
-                for number, mean in zip(played, spent.mean, strict=True)
-                if mean != mean
-            ]
-            notes.append(
-                f"Whether the arms had the same {words} per question cannot be told: unknown for {', '.join(unknown)}."
-            )
-        elif not spent.equal:
-            least, most = (
-                played[int(found)] for found in (spent.mean.argmin(), spent.mean.argmax())
-            )
-            low, high = spent.mean.min(), spent.mean.max()
-            notes.append(
-                f"NOT THE SAME BUDGET: {words} per question from {low:,.1f} ({names[least]}) to {high:,.1f} ({names[most]})."
-            )
-    return result | {"notes": notes}
+        spendings[name] = Spending(spent.equal, by_arm)
+        notes += budget_notes(spendings[name], words)
+        common = spent.questions
+    return Budget(spendings["answered"], common, spendings["tokens_out"], tuple(notes))
 
 
-def paths_row(record: AnswerRecord, chosen: Mask) -> Json | None:
-    """Pass@1, Cons@n and the oracle of the chosen plays that have path answers; None where none has."""
-    given, plays = record.all_answers, record.plays
-    mine = given.path & chosen[given.play]
+def budget_notes(spending: Spending, words: str) -> list[str]:
+    """Return in words that arms differ in what a question took, or that it cannot be told."""
+    by_arm = spending.by_arm
+    if spending.equal is None:
+        unknown = ", ".join(name for name, mean in by_arm.items() if np.isnan(mean))
+        return [
+            f"Whether the arms had the same {words} per question cannot be told:"
+            f" unknown for {unknown}."
+        ]
+    if spending.equal:
+        return []
+    least, most = min(by_arm, key=by_arm.__getitem__), max(by_arm, key=by_arm.__getitem__)
+    return [
+        f"NOT THE SAME BUDGET: {words} per question from {by_arm[least]:,.1f} ({least})"
+        f" to {by_arm[most]:,.1f} ({most})."
+    ]
+
+
+def paths_row(record: AnswerRecord, chosen: Mask) -> PathsRow | None:
+    """Return Pass@1, Cons@n and the oracle of the chosen plays with path answers, or None."""
+    answers, plays = record.all_answers, record.plays
+    mine = answers.path & chosen[answers.play]
     if not mine.any():
         return None
-    found = path_scores(given.correct[mine], given.vote[mine], given.play[mine], chosen.size)
-    there = found.n > 0
-    question = plays.question[there]
-    share, readable, some = mean_over_plays(
-        np.stack((found.share, found.share_readable, found.any), axis=1)[there], question
+    paths = path_scores(answers.correct[mine], answers.vote[mine], answers.play[mine], chosen.size)
+    has_paths = paths.n > 0
+    question = plays.question[has_paths]
+    shares = np.stack((paths.share, paths.share_readable, paths.any), axis=1)[has_paths]
+    share, readable, best = mean_over_plays(shares, question)
+    voted = accuracy(paths.majority[has_paths], question)
+    return PathsRow(
+        int(has_paths.sum()),
+        int(paths.n[has_paths].min()),
+        int(paths.n.max()),
+        int(paths.n.sum()),
+        int(paths.unreadable.sum()),
+        share,
+        readable,
+        voted.all,
+        voted.readable,
+        voted.unreadable,
+        best,
     )
-    voted = accuracy(found.majority[there], question)
-    return {
-        "plays": int(there.sum()),
-        "n_min": int(found.n[there].min()),
-        "n_max": int(found.n.max()),
-        "paths": int(found.n.sum()),
-        "unreadable": int(found.unreadable.sum()),
-        "pass_at_1": interval_entries(share, "mean"),
-        "pass_at_1_of_readable": interval_entries(readable, "mean"),
-        "cons_at_n": interval_entries(voted.all, "mean"),
-        "cons_at_n_of_readable": interval_entries(voted.readable, "mean"),
-        "without_a_vote": voted.unreadable,
-        "any": interval_entries(some, "mean"),
-    }
 
 
-def change_rows(record: AnswerRecord, chosen: Mask) -> list[Json]:
-    """Who changed: a seat's first answer against its last, where seats answer more than once, and paths against the final answer."""
-    given, plays = record.all_answers, record.plays
-    mine = chosen[given.play]
-    seat = given.play * (int(given.seat.max(initial=0)) + 1) + given.seat
-    begun, ended = mine & given.first & ~given.last, mine & given.last & ~given.first
+def change_rows(record: AnswerRecord, chosen: Mask) -> tuple[ChangeRow, ...]:
+    """Return who changed: from a seat's first answer to its last, and from paths to the final
+    answer.
+    """
+    answers, plays = record.all_answers, record.plays
+    mine = chosen[answers.play]
+    seat = answers.play * (int(answers.seat.max(initial=0)) + 1) + answers.seat
+    begun, ended = mine & answers.first & ~answers.last, mine & answers.last & ~answers.first
+    # Answers stand in the order of seats, so that the two masks select the same seats in one order.
     assert (seat[begun] == seat[ended]).all()
-    rows = [
+    # A final answer that is the seat's own later one is a pair of the first kind already.
+    alone = np.isin(seat, seat[answers.final & ~answers.first], invert=True)
+    paths = mine & answers.path & alone
+    final = plays.correct[answers.play[paths]]
+    rows = (
         change_row(
-            "first to last", given.correct[begun], given.correct[ended], given.play[begun], plays
-        )
-    ]
-    # A final answer that is the seat's own later one is a pair of the kind above.
-    alone = np.isin(seat, seat[given.final & ~given.first], invert=True)
-    paths = mine & given.path & alone
-    rows.append(
-        change_row(
-            "path to final",
-            given.correct[paths],
-            plays.correct[given.play[paths]],
-            given.play[paths],
+            "first to last",
+            answers.correct[begun],
+            answers.correct[ended],
+            answers.play[begun],
             plays,
-        )
+        ),
+        change_row("path to final", answers.correct[paths], final, answers.play[paths], plays),
     )
-    return [row for row in rows if row["pairs"]]
+    return tuple(row for row in rows if row.pairs)
 
 
-def change_row(what: str, first: Array, second: Array, play: Codes, plays: Plays) -> Json:
-    """CL, CS and RSS of pairs of answers, with unreadable ones as not right and left out."""
+def change_row(what: str, first: Array, second: Array, play: Codes, plays: Plays) -> ChangeRow:
+    """Return CL, CS and RSS of pairs of answers, with unreadable ones as not right and left out."""
     readable = ~(np.isnan(first) | np.isnan(second))
-    row: Json = {"what": what, "pairs": first.size, "unreadable": int((~readable).sum())}
-    for prefix, kept in (("", np.ones(first.size, dtype=bool)), ("of_readable", readable)):
+
+    def change_among(kept: Mask) -> Change:
+        # The pairs of a play weigh as one, however many paths it has.
         size = np.bincount(play[kept], minlength=len(plays.question))
-        found = change(
+        return change(
             (first[kept] == 1).astype(np.float64),
             (second[kept] == 1).astype(np.float64),
             plays.question[play[kept]],
             1 / size[play[kept]],
         )
-        values = {each.name: getattr(found, each.name) for each in fields(found)}
-        entries = {
-            name: interval_entries(value, "mean") if isinstance(value, Interval) else value
-            for name, value in values.items()
-        }
-        row |= {prefix: entries} if prefix else entries
-    return row
+
+    everything = np.ones(first.size, dtype=bool)
+    unreadable = int((~readable).sum())
+    return ChangeRow(what, first.size, unreadable, change_among(everything), change_among(readable))
 
 
-def calibration_rows(record: AnswerRecord, chosen: Mask) -> list[Json]:
-    """Stated confidence against correctness, of final answers and of path answers, where there is any."""
-    plays, given = record.plays, record.all_answers
-    paths = given.path & chosen[given.play]
-    rows = [
-        calibration_row(
+def confidence_rows(record: AnswerRecord, chosen: Mask) -> tuple[ConfidenceRow, ...]:
+    """Return stated confidence against correctness, of final answers and of path answers."""
+    plays, answers = record.plays, record.all_answers
+    paths = answers.path & chosen[answers.play]
+    questions = plays.question[answers.play[paths]]
+    rows = (
+        confidence_row(
             "final", plays.confidence[chosen], plays.correct[chosen], plays.question[chosen]
         ),
-        calibration_row(
-            "paths",
-            given.confidence[paths],
-            given.correct[paths],
-            plays.question[given.play[paths]],
-        ),
-    ]
-    return [row for row in rows if row["n"]]
+        confidence_row("paths", answers.confidence[paths], answers.correct[paths], questions),
+    )
+    return tuple(row for row in rows if row.n)
 
 
-def calibration_row(what: str, confidence: Array, correct: Array, question: Codes) -> Json:
-    """One row; what has no confidence or no correctness is left out and counted."""
+def confidence_row(what: str, confidence: Array, correct: Array, question: Codes) -> ConfidenceRow:
+    """Return one row; answers without confidence or without correctness are left out and counted."""
     there = ~(np.isnan(confidence) | np.isnan(correct))
-    x, y = confidence[there], correct[there]
-    wide_x, wide_y = by_question(x, question[there]), by_question(y, question[there])
-    squared, excess = clustered_mean(np.square(wide_x - wide_y)), clustered_mean(wide_x - wide_y)
-    auroc_low, auroc_high = auroc_interval(wide_x, wide_y)
-    return {
-        "what": what,
-        "n": x.size,
-        "without": int((~there).sum()),
-        "questions": len(wide_x),
-        "brier": brier(x, y),
-        "brier_ci_low": squared.ci_low,
-        "brier_ci_high": squared.ci_high,
-        "ece": ece(x, y),
-        "ece_left_closed": ece(x, y, edges="left"),
-        "auroc": auroc(x, y),
-        "auroc_ci_low": auroc_low,
-        "auroc_ci_high": auroc_high,
-        "auprc_right": average_precision(x, y),
-        "auprc_wrong": average_precision(1 - x, 1 - y),
-        "selective_accuracy": selective_accuracy(x, y),
-        "accuracy": float(y.mean()) if y.size else nan,
-        "mean_minus_accuracy": overconfidence(x, y),
-        "mean_minus_accuracy_ci_low": excess.ci_low,
-        "mean_minus_accuracy_ci_high": excess.ci_high,
-    }
-
-
-def by_question(values: Array, question: Codes) -> Array:
-    """(questions, most values of one question): the values of each question in a row, nan where it has fewer."""
-    _, row, size = np.unique(question, return_inverse=True, return_counts=True)
-    order = np.argsort(row, kind="stable")
-    wide = np.full((size.size, int(size.max(initial=1))), nan)
-    wide[row[order], np.arange(row.size) - np.repeat(np.cumsum(size) - size, size)] = values[order]
-    return wide
-
-
-def answers_only_report(record: AnswerRecord) -> Json:
-    """The report of a study without debates."""
-    return {
-        "study": record.study,
-        "simulated": record.simulated,
-        "origin": record.origin,
-        "episodes": episode_counts(record),
-        "answers": answers_report(record),
-        "missing": [asdict(count) for count in record.missing],
-        "rules": RULES,
-    }
+    stated, right = confidence[there], correct[there]
+    wide_stated, wide_right = (by_cluster(values, question[there]) for values in (stated, right))
+    return ConfidenceRow(
+        what,
+        stated.size,
+        int((~there).sum()),
+        len(wide_stated),
+        mean_interval(np.square(wide_stated - wide_right)),
+        scores(wide_stated, wide_right),
+        average_precision(stated, right),
+        average_precision(1 - stated, 1 - right),
+        selective_accuracy(stated, right),
+        float(right.mean()) if right.size else nan,
+    )

@@ -1,30 +1,34 @@
-"""Two studies on the same motions or questions, play by play: what changed from the first to the second?
+"""Compare two studies on the same motions or questions, play by play (`arena compare`).
 
-Plays are matched by subject, models by seat, and repeat, and compared in pairs, so that what makes a motion or a question special cancels
-out.  What has no partner is counted on both sides and left out (matching.py).  Means are compared with pairs as clusters (clusters.py),
-shares of debates and of right answers as two arms on the same questions are (accuracy.py).
+Plays are matched by subject, models by seat, and repeat, and compared in pairs, so that whatever
+makes a motion or a question special cancels out.  Plays without a partner are counted on both sides
+and left out (matching.py).  Means are compared with pairs as clusters (clustered.py), shares of
+debates and of right answers as two arms on the same questions are (accuracy.py).  The pairs
+themselves are in play_pairs.py.
 
-Left out: unpaired comparison of plays without a partner, which mixes the change with the choice of subjects.
+Left out: an unpaired comparison of plays without a partner, which mixes the change with the choice
+of subjects.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isnan, nan
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.read.answers import AnswerRecord, Plays, read_answers
 from analysis.read.debates import DebateRecord, Debates, read_records
-from analysis.reports.answers import by_question
-from analysis.reports.debates import json_object
+from analysis.reports.plain_json import INLINE, OPTIONAL, JsonField, JsonObject, json_object
 from analysis.statistics.accuracy import paired_difference
+from analysis.statistics.bootstrap import Interval
 from analysis.statistics.clustered import Array, clustered_mean
+from analysis.statistics.judge_bias import by_cluster
 from analysis.statistics.matching import (
     Codes,
     MatchBy,
@@ -38,48 +42,24 @@ from analysis.statistics.matching import (
 from analysis.statistics.multiplicity import holm
 from arena.errors import StudyError
 
-Json = dict[str, Any]
+Mask = NDArray[np.bool_]
 RULES = {
-    "pairs": "Plays with one subject, one model in each seat (with --by subject: whatever the models) and one repeat, of arms of one name where"
-    " the studies share any. Where several plays share all that, their means are compared. Plays without a partner are counted and left out,"
+    "pairs": "Plays with one subject, one model in each seat (with --by subject: whatever the"
+    " models) and one repeat, of arms of one name where the studies share any. Where several plays"
+    " share all that, their means are compared. Plays without a partner are counted and left out,"
     " as are those whose subject or models are unknown.",
-    "interval": "95%, of the second study minus the first, with pairs as clusters (of answers: questions); Student's t.",
-    "both": "Debates in which both sides are above 75% in the last common phase: difference of shares with a percentile interval over pairs;"
-    " p is McNemar's, exact, of those that changed.",
-    "answers": "Unreadable answers count as not right. Interval and p as in the report on answers: questions resampled, exact two-sided; Holm:"
-    " adjusted for the number of arms.",
+    "interval": "95%, of the second study minus the first, with pairs as clusters (of answers:"
+    " questions); Student's t.",
+    "both": "Debates in which both sides are above 75% in the last common phase: difference of"
+    " shares with a percentile interval over pairs; p is McNemar's, exact, of those that changed.",
+    "answers": "Unreadable answers count as not right. Interval and p as in the report on answers:"
+    " questions resampled, exact two-sided; Holm: adjusted for the number of arms.",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A play of the first study and its partner in the second.
-
-    `kind` is "debate" or "question"; `models` are those of the first play's seats and `other_models` of its partner's.  A debate's `value`
-    is the mean confidence of its two sides in the last common phase, in [0, 1]; a question's is 1 right, 0 not; None where missing.
-    `difference` is `other_value - value`.  `outcome` is a debate's winner by the judges, or "right", "wrong" or "unreadable"; None where
-    not judged.  `differs` if the outcomes differ, or whether both sides of a debate were above 75%.
-    """
-
-    kind: str
-    subject: str
-    arm: str
-    repeat: int
-    models: tuple[str | None, ...]
-    other_models: tuple[str | None, ...]
-    episode: str
-    other_episode: str
-    value: float | None
-    other_value: float | None
-    difference: float | None
-    outcome: str | None
-    other_outcome: str | None
-    differs: bool
-
-
-@dataclass(frozen=True, slots=True)
 class StudyPair:
-    """What was read of the two studies that are compared; None where not both have debates, or answers."""
+    """What was read of the two studies; None for a kind of play that not both have."""
 
     a: str
     b: str
@@ -87,57 +67,170 @@ class StudyPair:
     answers: tuple[AnswerRecord, AnswerRecord] | None
 
 
-def compare(path: Path, a: str, b: str, *, by: MatchBy = "models") -> Json:
-    """Everything that changed from study `a` to study `b`, JSON-ready, undefined as None; confidences and shares in [0, 1].
+@dataclass(frozen=True, slots=True)
+class MatchCounts:
+    """How many plays each study has, and how many have a partner.
 
-    `debates` and `answers` are None where the two do not both have them.  Raises StudyError for a study that is unknown, for one study
-    twice, and for two that have nothing of one kind; StoreError where the store cannot be read.
+    `keys_shared` counts pairs in which several plays have the same subject, models and repeat.
     """
-    return compare_studies(read_both(path, a, b), by)
+
+    plays: tuple[int, int]
+    pairs: int
+    only_a: int
+    only_b: int
+    keys_shared: int
 
 
-def pairs(path: Path, a: str, b: str, *, by: MatchBy = "models") -> list[Pair]:
-    """The pairs of plays that `compare` compares, debates before questions, those of one key in the order of their ids; raises as it does.
+@dataclass(frozen=True, slots=True)
+class MeanDifference:
+    """Two means over what both studies have, and their difference, the second minus the first."""
 
-    Where a study has more plays of a key than the other, those left over stand in no pair.
+    n: int
+    clusters: int
+    a: float
+    b: float
+    mean: float
+    ci_low: float
+    ci_high: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseDifference:
+    """How confidence in one phase differs."""
+
+    phase: str
+    change: Annotated[MeanDifference, INLINE]
+
+
+@dataclass(frozen=True, slots=True)
+class RiseDifference:
+    """How the rise of confidence from the first to the last common phase differs."""
+
+    start: Annotated[str, JsonField("from")]
+    end: Annotated[str, JsonField("to")]
+    change: Annotated[MeanDifference, INLINE]
+
+
+@dataclass(frozen=True, slots=True)
+class BothDifference:
+    """In how many debates both sides were above 75% in the last common phase, in each study."""
+
+    phase: str
+    pairs: int
+    debates: tuple[int, int]
+    above_75: tuple[int, int]
+    only_a: int
+    only_b: int
+    change: Annotated[Interval, INLINE]
+    p_exact: float
+    p_mid: float
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How many plays were `a` in the first study and `b` in the second."""
+
+    a: str
+    b: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class WinnerChanges:
+    """Pairs of debates judged in both studies, and those whose winner changed."""
+
+    judged: int
+    changed: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DebateComparison:
+    """What changed between matched debates; `models` of each study.
+
+    None: `rise` with a single common phase, `both` without one, `outcomes` without verdicts in
+    both.
     """
-    return pair_plays(read_both(path, a, b), by)
+
+    match: Annotated[MatchCounts, INLINE]
+    models: tuple[list[str], list[str]]
+    phases_of_one_only: list[str]
+    phases: tuple[PhaseDifference, ...]
+    rise: RiseDifference | None
+    both: BothDifference | None
+    outcomes: WinnerChanges | None
 
 
-def compare_studies(found: StudyPair, by: MatchBy) -> Json:
-    """`compare`, of what has been read."""
-    records = [record for two in (found.debates, found.answers) if two for record in two]
-    unused = {"both": found.debates, "answers": found.answers}
-    return json_object(
-        {
-            "a": found.a,
-            "b": found.b,
-            "by": by,
-            "simulated": sorted({record.study for record in records if record.simulated}),
-            "debates": compare_debates(found.debates[0].debates, found.debates[1].debates, by)
-            if found.debates
-            else None,
-            "answers": compare_answers(*found.answers, by) if found.answers else None,
-            "rules": {name: words for name, words in RULES.items() if unused.get(name, True)},
-        }
-    )
+@dataclass(frozen=True, slots=True)
+class AnswerDifference:
+    """Accuracy in both studies, of one arm or of all (None), and who changed.
+
+    `p_holm` is adjusted for the number of arms; None for the row of all.
+    """
+
+    arm: str | None
+    plays_compared: tuple[int, int]
+    questions: int
+    a: float
+    b: float
+    change: Annotated[Interval, INLINE]
+    better: int
+    worse: int
+    p_exact: float
+    p_mid: float
+    flips: tuple[Change, ...]
+    confidence: MeanDifference
+    p_holm: Annotated[float | None, OPTIONAL] = None
 
 
-def pair_plays(found: StudyPair, by: MatchBy) -> list[Pair]:
-    """`pairs`, of what has been read."""
-    debates = (
-        debate_pairs(found.debates[0].debates, found.debates[1].debates, by)
-        if found.debates
-        else []
-    )
-    return debates + (answer_pairs(*found.answers, by) if found.answers else [])
+@dataclass(frozen=True, slots=True)
+class AnswerComparison:
+    """What changed between matched plays of questions: of all, and of each arm that both studies
+    have.
+    """
+
+    match: Annotated[MatchCounts, INLINE]
+    models: tuple[list[str], list[str]]
+    whole: Annotated[AnswerDifference, INLINE]
+    arms: tuple[AnswerDifference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything that changed from study `a` to study `b`; shares in [0, 1], nan if undefined.
+
+    `simulated` names the studies in which simulated models spoke; `debates` and `answers` are None
+    if the two do not both have them.
+    """
+
+    a: str
+    b: str
+    by: MatchBy
+    simulated: list[str]
+    debates: DebateComparison | None
+    answers: AnswerComparison | None
+    rules: Mapping[str, str]
+
+
+def compare(path: Path, a: str, b: str, *, by: MatchBy = "models") -> JsonObject:
+    """Return the JSON of `compare_studies`, as `arena compare --json` prints it; undefined is None.
+
+    Raises as `read_both` does.
+    """
+    return json_object(compare_studies(read_both(path, a, b), by))
 
 
 def read_both(path: Path, a: str, b: str) -> StudyPair:
-    """Both studies, or StudyError."""
+    """Return what the store has of both studies.
+
+    Raises StudyError for an unknown study, for one study twice, and for two that have nothing of
+    one kind; StoreError if the store cannot be read.
+    """
     if a == b:
         raise StudyError(f"two studies are needed to compare, found {a!r} twice")
-    debates, answers = {}, {}
+    debates: dict[str, DebateRecord] = {}
+    answers: dict[str, AnswerRecord] = {}
     for study in (a, b):
         answers |= {record.study: record for record in read_answers(path, study)}
         try:
@@ -145,384 +238,292 @@ def read_both(path: Path, a: str, b: str) -> StudyPair:
         except StudyError:
             if study not in answers:
                 raise
-    found = StudyPair(
-        a,
-        b,
-        *((kind[a], kind[b]) if a in kind and b in kind else None for kind in (debates, answers)),
-    )
-    if found.debates is None and found.answers is None:
-        has = [
+    both_debate = (debates[a], debates[b]) if {a, b} <= debates.keys() else None
+    both_answer = (answers[a], answers[b]) if {a, b} <= answers.keys() else None
+    if both_debate is None and both_answer is None:
+        kinds = [
             f"{study!r} has {'debates' if study in debates else 'answers to questions'}"
             for study in (a, b)
         ]
-        raise StudyError(f"there is nothing to compare: {' and '.join(has)}")
-    return found
+        raise StudyError(f"there is nothing to compare: {' and '.join(kinds)}")
+    return StudyPair(a, b, both_debate, both_answer)
+
+
+def compare_studies(studies: StudyPair, by: MatchBy) -> Comparison:
+    """Return everything that changed from the first study to the second."""
+    records = [*(studies.debates or ()), *(studies.answers or ())]
+    debates, answers = None, None
+    if studies.debates:
+        left, right = studies.debates
+        debates = compare_debates(left.debates, right.debates, by)
+    if studies.answers:
+        answers = compare_answers(*studies.answers, by)
+    unused = {"both": debates is None, "answers": answers is None}
+    return Comparison(
+        studies.a,
+        studies.b,
+        by,
+        sorted({record.study for record in records if record.simulated}),
+        debates,
+        answers,
+        {name: words for name, words in RULES.items() if not unused.get(name)},
+    )
 
 
 def match_debates(left: Debates, right: Debates, by: MatchBy) -> Matches:
-    """The debates of two studies that belong together."""
+    """Return the debates of two studies that belong together."""
     arms = arms_in_common(left.arm.tolist(), right.arm.tolist())
     keys = []
-    for one in (left, right):
+    for debates in (left, right):
         rows = zip(
-            one.subject.tolist(),
-            map(tuple, one.model.tolist()),
-            one.repeat.tolist(),
-            one.arm.tolist(),
+            debates.subject.tolist(),
+            map(tuple, debates.model.tolist()),
+            debates.repeat.tolist(),
+            debates.arm.tolist(),
             strict=True,
         )
         keys.append([play_key(*row, by=by, arms=arms) for row in rows])
     return match_keys(*keys)
 
 
-def difference_row(left: Array, right: Array, question: Codes | None = None) -> Json:
-    """Means by key (keys, members) that both studies have, and their differences, right minus left; by `question` where keys share one."""
+def match_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> Matches:
+    """Return the plays of questions of two studies that belong together."""
+    arms = arms_in_common(arm_labels(left), arm_labels(right))
+    keys = []
+    for record in (left, right):
+        rows = zip(
+            record.plays.subject.tolist(),
+            play_models(record),
+            record.plays.repeat.tolist(),
+            arm_labels(record),
+            strict=True,
+        )
+        keys.append([play_key(*row, by=by, arms=arms) for row in rows])
+    return match_keys(*keys)
+
+
+def match_counts(matches: Matches, left: int, right: int) -> MatchCounts:
+    """Return how many of so many plays were matched."""
+    return MatchCounts(
+        (left, right), matches.keys, matches.left_only, matches.right_only, matches.shared
+    )
+
+
+def arm_labels(record: AnswerRecord) -> list[str]:
+    """Return the arm of each play."""
+    return [record.arms[code] for code in record.plays.arm.tolist()]
+
+
+def play_models(record: AnswerRecord) -> list[tuple[str | None]]:
+    """Return the models that sat in each play, in one text; None if unknown."""
+    names = [None if name == "unknown" else name for name in record.models]
+    return [(names[code],) for code in record.plays.models.tolist()]
+
+
+def mean_difference(left: Array, right: Array, question: Codes | None = None) -> MeanDifference:
+    """Return how means by key (keys, members) differ, over what both studies have.
+
+    Each key is a cluster; with `question`, (keys,), and one member, the keys of a question are one.
+    """
     change = right - left
     there = ~np.isnan(change)
-    found = clustered_mean(change if question is None else by_question(change[:, 0], question))
-    means = {
-        name: float(values[there].mean()) if there.any() else nan
-        for name, values in (("a", left), ("b", right))
-    }
-    return {
-        "n": found.n,
-        "clusters": found.clusters,
-        **means,
-        "mean": found.mean,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
-        "p": found.p,
-    }
+    estimate = clustered_mean(change if question is None else by_cluster(change[:, 0], question))
+    a, b = (float(values[there].mean()) if there.any() else nan for values in (left, right))
+    return MeanDifference(
+        estimate.n,
+        estimate.clusters,
+        a,
+        b,
+        estimate.mean,
+        estimate.ci_low,
+        estimate.ci_high,
+        estimate.p,
+    )
 
 
-def compare_debates(left: Debates, right: Debates, by: MatchBy) -> Json:
-    """What changed between matched debates."""
-    found = match_debates(left, right, by)
+def compare_debates(left: Debates, right: Debates, by: MatchBy) -> DebateComparison:
+    """Return what changed between matched debates."""
+    matches = match_debates(left, right, by)
     phases = [phase for phase in left.phases if phase in right.phases]
-    sides = ((left, found.left, found.left_key), (right, found.right, found.right_key))
-    blocks = [common_phases(debates, rows, phases) for debates, rows, _ in sides]
+    blocks = (
+        common_phases(left, matches.left, phases),
+        common_phases(right, matches.right, phases),
+    )
 
-    def difference_of_means(parts: Sequence[Array]) -> Json:
-        """The difference row of ratings or rises (N, 2) of both studies."""
-        return difference_row(
-            *(
-                mean_by_key(part, codes, found.keys)
-                for part, (_, _, codes) in zip(parts, sides, strict=True)
-            )
+    def difference(before: Array, after: Array) -> MeanDifference:
+        """Compare ratings or rises (N, 2) of both studies."""
+        return mean_difference(
+            mean_by_key(before, matches.left_key, matches.keys),
+            mean_by_key(after, matches.right_key, matches.keys),
         )
 
-    rises = [block[:, :, -1] - block[:, :, 0] for block in blocks] if len(phases) > 1 else []
-    sure = [above_75(block) for block in blocks] if phases else []
-    return {
-        **match_counts(found, len(left.episode), len(right.episode)),
-        "models": [
-            sorted({name for name in one.model.ravel().tolist() if name is not None})
-            for one in (left, right)
-        ],
-        "phases_of_one_only": sorted(set(left.phases) ^ set(right.phases)),
-        "phases": [
-            {"phase": phase, **difference_of_means([block[:, :, k] for block in blocks])}
-            for k, phase in enumerate(phases)
-        ],
-        "rise": {"from": phases[0], "to": phases[-1], **difference_of_means(rises)}
-        if rises
-        else None,
-        "both": {"phase": phases[-1], **both_row(*sure, found)} if sure else None,
-        "outcomes": outcomes_row(left, right, found),
-    }
+    rise, both = None, None
+    if len(phases) > 1:
+        rises = (block[:, :, -1] - block[:, :, 0] for block in blocks)
+        rise = RiseDifference(phases[0], phases[-1], difference(*rises))
+    if phases:
+        sure, other_sure = (above_75(block) for block in blocks)
+        both = both_difference(phases[-1], sure, other_sure, matches)
+    return DebateComparison(
+        match_counts(matches, len(left.episode), len(right.episode)),
+        (model_names(left), model_names(right)),
+        sorted(set(left.phases) ^ set(right.phases)),
+        tuple(
+            PhaseDifference(phase, difference(*(block[:, :, number] for block in blocks)))
+            for number, phase in enumerate(phases)
+        ),
+        rise,
+        both,
+        winner_changes(left, right, matches),
+    )
+
+
+def model_names(debates: Debates) -> list[str]:
+    """Return the models of some debates."""
+    return sorted({name for name in debates.model.ravel().tolist() if name is not None})
 
 
 def common_phases(debates: Debates, rows: Codes, phases: Sequence[str]) -> Array:
-    """(N, 2, phases): the confidence of some debates in some phases."""
+    """Return (N, 2, phases): the confidence of some debates in some phases."""
     block: Array = debates.confidence[rows][:, :, [debates.phases.index(phase) for phase in phases]]
     return block
 
 
 def above_75(block: Array) -> Array:
-    """(N,) 1 where both sides are above 75% in the last phase of (N, 2, P), 0 where not, nan where a rating is missing."""
+    """Return (N,) whether both sides are above 75% in the last phase of (N, 2, P).
+
+    1 if they are, 0 if not, nan if a rating is missing.
+    """
     lower = block[:, :, -1].min(axis=1)
     return np.where(np.isnan(lower), nan, lower > 0.75)
 
 
-def both_row(left: Array, right: Array, found: Matches) -> Json:
-    """In what share of debates both sides were sure (N,) in each study, over keys for which both have a debate with both ratings."""
-    there, other = ~np.isnan(left), ~np.isnan(right)
+def both_difference(phase: str, left: Array, right: Array, matches: Matches) -> BothDifference:
+    """Compare in how many debates both sides were sure (N,).
+
+    Over keys for which both studies have a debate with both ratings.
+    """
+    rated, other_rated = ~np.isnan(left), ~np.isnan(right)
     change = paired_difference(
-        right[other], found.right_key[other], left[there], found.left_key[there]
+        right[other_rated], matches.right_key[other_rated], left[rated], matches.left_key[rated]
     )
-    shares = [
-        mean_by_key(values[:, None], codes, found.keys)[:, 0]
-        for values, codes in ((left, found.left_key), (right, found.right_key))
-    ]
-    common = ~np.isnan(shares[0] + shares[1])
-    counted = [
-        values[there & common[codes]]
-        for values, there, codes in ((left, there, found.left_key), (right, other, found.right_key))
-    ]
-    row = {
-        "pairs": change.questions,
-        "debates": [values.size for values in counted],
-        "above_75": [int(values.sum()) for values in counted],
-    }
-    return (
-        row
-        | {"only_a": change.worse, "only_b": change.better}
-        | asdict(change.all)
-        | {"p_exact": change.p, "p_mid": change.p_mid}
+    common = np.intersect1d(matches.left_key[rated], matches.right_key[other_rated])
+    before = left[rated & np.isin(matches.left_key, common)]
+    after = right[other_rated & np.isin(matches.right_key, common)]
+    return BothDifference(
+        phase,
+        change.questions,
+        (before.size, after.size),
+        (int(before.sum()), int(after.sum())),
+        change.worse,
+        change.better,
+        change.all,
+        change.p,
+        change.p_mid,
     )
 
 
-def outcomes_row(left: Debates, right: Debates, found: Matches) -> Json | None:
-    """Who won in pairs of debates that were judged in both studies, and in how many that changed; None without any.
+def winner_changes(left: Debates, right: Debates, matches: Matches) -> WinnerChanges | None:
+    """Return who won in pairs of debates that were judged in both studies, or None without any.
 
-    Pairs that share their key with further debates are left out, since which belongs to which cannot be told.
+    Pairs that share their key with further debates are left out: nobody can tell which belong
+    together.
     """
     winners = [
-        (left.winner[one], right.winner[other])
-        for one, other, alone in partners(found, left.episode, right.episode)
-        if alone
+        (left.winner[row], right.winner[partner])
+        for row, partner, alone in partners(matches, left.episode.tolist(), right.episode.tolist())
+        if alone and left.winner[row] is not None and right.winner[partner] is not None
     ]
-    judged = [
-        (before, after) for before, after in winners if before is not None and after is not None
-    ]
-    changes = Counter((before, after) for before, after in judged if before != after)
-    rows = [{"a": before, "b": after, "n": n} for (before, after), n in sorted(changes.items())]
-    return (
-        {"judged": len(judged), "changed": sum(changes.values()), "changes": rows}
-        if judged
-        else None
-    )
+    changes = count_changes(winners)
+    if not winners:
+        return None
+    return WinnerChanges(len(winners), sum(change.n for change in changes), changes)
 
 
-def match_counts(found: Matches, left: int, right: int) -> Json:
-    """How many plays each study has, how many were matched and how many were not."""
-    return {
-        "plays": [left, right],
-        "pairs": found.keys,
-        "only_a": found.left_only,
-        "only_b": found.right_only,
-        "keys_shared": found.shared,
-    }
+def count_changes(pairs: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
+    """Return how often each value became each other one."""
+    count = Counter((before, after) for before, after in pairs if before != after)
+    return tuple(Change(before, after, n) for (before, after), n in sorted(count.items()))
 
 
-def match_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> Matches:
-    """The plays of questions of two studies that belong together."""
-    arms = arms_in_common(arm_labels(left), arm_labels(right))
-    keys = []
-    for one in (left, right):
-        rows = zip(
-            one.plays.subject.tolist(),
-            play_models(one),
-            one.plays.repeat.tolist(),
-            arm_labels(one),
-            strict=True,
-        )
-        keys.append([play_key(*row, by=by, arms=arms) for row in rows])
-    return match_keys(*keys)
-
-
-def arm_labels(record: AnswerRecord) -> list[str]:
-    """The arm of each play."""
-    return [record.arms[code] for code in record.plays.arm.tolist()]
-
-
-def play_models(record: AnswerRecord) -> list[tuple[str | None]]:
-    """The models that sat in each play, in one text; None where unknown."""
-    names = [None if name == "unknown" else name for name in record.models]
-    return [(names[code],) for code in record.plays.models.tolist()]
-
-
-def compare_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> Json:
-    """What changed between matched plays of questions, of all and of each arm that both studies have; p adjusted over these arms."""
-    found = match_answers(left, right, by)
+def compare_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> AnswerComparison:
+    """Return what changed between matched plays of questions; p adjusted over the common arms."""
+    matches = match_answers(left, right, by)
     shared = sorted(arms_in_common(arm_labels(left), arm_labels(right)) or ())
     rows = []
-    for arm in (None, *shared) if len(shared) > 1 else (None,):
-        kept = [
-            record.plays.arm == record.arms.index(arm)
-            if arm
-            else np.ones(record.plays.arm.size, dtype=bool)
-            for record in (left, right)
-        ]
-        rows.append({"arm": arm, **answers_row(left.plays, right.plays, found, kept)})
-    adjusted = holm([row["p_exact"] for row in rows[1:]])
-    return {
-        **match_counts(found, len(left.plays.arm), len(right.plays.arm)),
-        "models": [
-            sorted({name for (name,) in play_models(one) if name is not None})
-            for one in (left, right)
-        ],
-        **rows[0],
-        "arms": [row | {"p_holm": float(p)} for row, p in zip(rows[1:], adjusted, strict=True)],
-    }
-
-
-def answers_row(
-    left: Plays, right: Plays, found: Matches, kept: Sequence[NDArray[np.bool_]]
-) -> Json:
-    """Accuracy of both, the difference, who flipped, and the change of stated confidence, over matched plays that are kept, masks (E,)."""
-    one, other = found.left[kept[0][found.left]], found.right[kept[1][found.right]]
-    names = {
-        name: code
-        for code, name in enumerate(
-            dict.fromkeys([*left.subject[one].tolist(), *right.subject[other].tolist()])
-        )
-    }
-    codes = [
-        np.array([names[name] for name in plays.subject[rows].tolist()], dtype=np.int64)
-        for plays, rows in ((left, one), (right, other))
+    for arm in shared if len(shared) > 1 else ():
+        masks = [record.plays.arm == record.arms.index(arm) for record in (left, right)]
+        rows.append(answer_difference(arm, left.plays, right.plays, matches, *masks))
+    adjusted = holm([row.p_exact for row in rows]).tolist()
+    everything = [np.ones(record.plays.arm.size, dtype=bool) for record in (left, right)]
+    models = [
+        sorted({name for (name,) in play_models(record) if name is not None})
+        for record in (left, right)
     ]
-    correct, other_correct = left.correct[one], right.correct[other]
-    difference = paired_difference(other_correct, codes[1], correct, codes[0])
+    return AnswerComparison(
+        match_counts(matches, len(left.plays.arm), len(right.plays.arm)),
+        (models[0], models[1]),
+        answer_difference(None, left.plays, right.plays, matches, *everything),
+        tuple(replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True)),
+    )
+
+
+def answer_difference(
+    arm: str | None, left: Plays, right: Plays, matches: Matches, kept: Mask, other_kept: Mask
+) -> AnswerDifference:
+    """Compare the accuracy and the stated confidence of matched plays that are kept, masks (E,)."""
+    rows = matches.left[kept[matches.left]]
+    other_rows = matches.right[other_kept[matches.right]]
+    # Codes of subjects differ between studies: number them anew, over both.
+    subjects = [*left.subject[rows].tolist(), *right.subject[other_rows].tolist()]
+    number = {subject: code for code, subject in enumerate(dict.fromkeys(subjects))}
+    codes = np.array([number[subject] for subject in subjects], dtype=np.int64)
+    correct, other_correct = left.correct[rows], right.correct[other_rows]
+    difference = paired_difference(other_correct, codes[rows.size :], correct, codes[: rows.size])
     alone = [
         (row, partner)
-        for row, partner, only in partners(found, left.episode, right.episode)
-        if only and kept[0][row]
+        for row, partner, only in partners(matches, left.episode.tolist(), right.episode.tolist())
+        if only and kept[row]
     ]
-    before, after = (
-        outcome_words(plays.correct[[pair[k] for pair in alone]])
-        for k, plays in ((0, left), (1, right))
+    before = outcome_words(left.correct[[row for row, _ in alone]])
+    after = outcome_words(right.correct[[partner for _, partner in alone]])
+    a, b = (
+        float((values == 1).mean()) if values.size else nan for values in (correct, other_correct)
     )
-    flips = Counter(zip(before, after, strict=True))
-    accuracy = {
-        name: float((values == 1).mean()) if values.size else nan
-        for name, values in (("a", correct), ("b", other_correct))
-    }
-    return {
-        "plays_compared": [one.size, other.size],
-        "questions": difference.questions,
-        **accuracy,
-        **asdict(difference.all),
-        "better": difference.better,
-        "worse": difference.worse,
-        "p_exact": difference.p,
-        "p_mid": difference.p_mid,
-        "flips": [
-            {"a": was, "b": now, "n": n} for (was, now), n in sorted(flips.items()) if was != now
-        ],
-        "confidence": confidence_row(left, right, found, kept),
-    }
+    return AnswerDifference(
+        arm,
+        (rows.size, other_rows.size),
+        difference.questions,
+        a,
+        b,
+        difference.all,
+        difference.better,
+        difference.worse,
+        difference.p,
+        difference.p_mid,
+        count_changes(list(zip(before, after, strict=True))),
+        confidence_difference(left, right, matches, kept, other_kept),
+    )
 
 
-def confidence_row(
-    left: Plays, right: Plays, found: Matches, kept: Sequence[NDArray[np.bool_]]
-) -> Json:
-    """The change of stated confidence, with questions as clusters."""
-    values = [
-        mean_by_key(np.where(mask, plays.confidence, nan)[rows][:, None], codes, found.keys)
-        for plays, mask, rows, codes in (
-            (left, kept[0], found.left, found.left_key),
-            (right, kept[1], found.right, found.right_key),
-        )
-    ]
-    question = np.zeros(found.keys, dtype=np.int64)
-    question[found.left_key] = left.question[found.left]
-    return difference_row(*values, question)
+def confidence_difference(
+    left: Plays, right: Plays, matches: Matches, kept: Mask, other_kept: Mask
+) -> MeanDifference:
+    """Return the change of stated confidence, with questions as clusters."""
+    before = np.where(kept, left.confidence, nan)[matches.left][:, None]
+    after = np.where(other_kept, right.confidence, nan)[matches.right][:, None]
+    question = np.zeros(matches.keys, dtype=np.int64)
+    question[matches.left_key] = left.question[matches.left]
+    return mean_difference(
+        mean_by_key(before, matches.left_key, matches.keys),
+        mean_by_key(after, matches.right_key, matches.keys),
+        question,
+    )
 
 
 def outcome_words(correct: Array) -> list[str]:
-    """Right, wrong or unreadable."""
+    """Return "right", "wrong" or "unreadable" for 1, 0 and nan."""
     return [
         "unreadable" if isnan(value) else "right" if value else "wrong"
         for value in correct.tolist()
     ]
-
-
-def debate_pairs(left: Debates, right: Debates, by: MatchBy) -> list[Pair]:
-    """Pairs of debates."""
-    found = match_debates(left, right, by)
-    phases = [phase for phase in left.phases if phase in right.phases][-1:]
-    values, sure = [], []
-    for one in (left, right):
-        block = (
-            common_phases(one, np.arange(len(one.episode)), phases)
-            if phases
-            else np.full((len(one.episode), 2, 1), nan)
-        )
-        values.append(nan_to_none(block[:, :, -1].mean(axis=1)))
-        sure.append(nan_to_none(above_75(block)))
-    made = []
-    for row, partner, _ in partners(found, left.episode, right.episode):
-        names = (
-            left.subject[row],
-            left.arm[row],
-            int(left.repeat[row]),
-            tuple(left.model[row]),
-            tuple(right.model[partner]),
-        )
-        before, after, outcome, other = (
-            values[0][row],
-            values[1][partner],
-            left.winner[row],
-            right.winner[partner],
-        )
-        differs = not_the_same(outcome, other) or not_the_same(sure[0][row], sure[1][partner])
-        ids = left.episode[row], right.episode[partner]
-        made.append(
-            Pair(
-                "debate",
-                *names,
-                *ids,
-                before,
-                after,
-                subtract(after, before),
-                outcome,
-                other,
-                differs,
-            )
-        )
-    return made
-
-
-def answer_pairs(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> list[Pair]:
-    """Pairs of plays of questions."""
-    found, plays = match_answers(left, right, by), left.plays
-    arms, models, other_models = arm_labels(left), play_models(left), play_models(right)
-    values, words = (
-        [make(one.plays.correct) for one in (left, right)] for make in (nan_to_none, outcome_words)
-    )
-    made = []
-    for row, partner, _ in partners(found, plays.episode, right.plays.episode):
-        names = (
-            plays.subject[row],
-            arms[row],
-            int(plays.repeat[row]),
-            models[row],
-            other_models[partner],
-        )
-        before, after, was, now = (
-            values[0][row],
-            values[1][partner],
-            words[0][row],
-            words[1][partner],
-        )
-        ids = plays.episode[row], right.plays.episode[partner]
-        made.append(
-            Pair(
-                "question",
-                *names,
-                *ids,
-                before,
-                after,
-                subtract(after, before),
-                was,
-                now,
-                was != now,
-            )
-        )
-    return made
-
-
-def not_the_same(value: object, other: object) -> bool:
-    """Whether two values are known and differ."""
-    return value is not None and other is not None and value != other
-
-
-def nan_to_none(values: Array) -> list[float | None]:
-    """Numbers as a list, None for nan."""
-    return [None if isnan(value) else value for value in values.tolist()]
-
-
-def subtract(value: float | None, other: float | None) -> float | None:
-    """The difference of two numbers, None where one is missing."""
-    return None if value is None or other is None else value - other

@@ -1,115 +1,125 @@
-"""What a report says in short sentences with numbers: the first thing that a reader of the page sees.
+"""Say the findings of a report in short sentences with numbers: the first thing on its page.
 
-Every number stands in the report's JSON; nothing is computed here.  Left out: judgements ("strongly", "significantly").
+Every number stands in the report; nothing is computed here.  Left out: judgements ("strongly",
+"significantly").
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
 
-from analysis.reports.tables.formatting import interval, percent
+from analysis.reports.answers import AccuracyRow, AnswerFindings
+from analysis.reports.debates import DebateFindings, PhaseRow, StudyReport
+from analysis.reports.tables.formatting import (
+    decimal,
+    defined,
+    interval,
+    interval_words,
+    percent,
+    points,
+)
+from analysis.statistics.overconfidence import AgainstHalf
 
-Json = dict[str, Any]
+
+def sentences(report: StudyReport) -> list[str]:
+    """Return the findings of one study's report in words; nothing is said of what it does not have."""
+    said_of_debates = []
+    if report.debates is not None and report.debates.phases:
+        said_of_debates = debate_sentences(report.debates)
+    said_of_answers = answer_sentences(report.answers) if report.answers else []
+    return [*said_of_debates, *said_of_answers, missing_sentence(report)]
 
 
-def sentences(report: Json) -> list[str]:
-    """The findings of one study's report, in words; of what is not there nothing is said."""
-    found = debate_sentences(report) if report.get("phases") else []
-    found += answer_sentences(report["answers"]) if "answers" in report else []
-    return [*found, *missing_sentences(report)]
-
-
-def debate_sentences(report: Json) -> list[str]:
-    """How sure, how much surer, both sides, against itself, against the jury."""
-    first, last, both = report["phases"][0], report["phases"][-1], report["both"]
-    stated = f"Debaters were {mean_words(first)} sure of winning in {first['phase']}"
-    stated += f", and {mean_words(last)} in {last['phase']}" if len(report["phases"]) > 1 else ""
-    found = [
-        f"{stated}. One side of each debate must lose, so that both sides together can be right at 50% on average."
+def debate_sentences(debates: DebateFindings) -> list[str]:
+    """Say how sure debaters were, how that rose, and how it compares with 50% and with the jury."""
+    first, last, rise, both = debates.phases[0], debates.phases[-1], debates.rise, debates.both
+    stated = f"Debaters were {mean_words(first)} sure of winning in {first.phase}"
+    if rise:
+        stated += f", and {mean_words(last)} in {last.phase}"
+    lines = [
+        f"{stated}. One side of each debate must lose, so that both sides together can be right at"
+        " 50% on average."
     ]
-    rise = report["rise"]
-    if rise and rise["mean"] is not None:
-        moved = f"{percent(rise['share_up'])}% of {rise['n']:,} debaters rose, {percent(rise['share_down'])}% fell"
-        found.append(
-            f"From {rise['from']} to {rise['to']} confidence changed by {points(rise['mean'])}{interval_words(rise)}: {moved}."
+    if rise and defined(rise.change.mean):
+        change = rise.change
+        lines.append(
+            f"From {rise.start} to {rise.end} confidence changed by {points(change.mean)} points"
+            f"{interval_words(change)}: {percent(change.share_up)}% of {change.n:,} debaters rose,"
+            f" {percent(change.share_down)}% fell."
         )
-    if both and both["debates"]:
+    if both and both.counts.debates:
+        counts = both.counts
         above = " and ".join(
-            f"{both[f'above_{n}']:,} ({percent(both[f'above_{n}'] / both['debates'])}%) above {n}%"
-            for n in (75, 50)
+            f"{count:,} ({percent(count / counts.debates)}%) above {level}%"
+            for count, level in ((counts.above_75, 75), (counts.above_50, 50))
         )
-        found.append(
-            f"In {both['phase']}, of {both['debates']:,} debates with both ratings, both sides were in {above}."
+        lines.append(
+            f"In {both.phase}, of {counts.debates:,} debates with both ratings, both sides were in"
+            f" {above}."
         )
-    for row in (report["against_half"] or [])[-1:]:
-        if row["mean"] is not None:
-            found.append(
-                f"Against itself, a model was {mean_words(row)} sure in {row['phase']}: {points(row['difference'])} from 50%."
+    for row in (debates.against_half or ())[-1:]:
+        if defined(row.test.mean):
+            lines.append(
+                f"Against itself, a model was {mean_words(row.test)} sure in {row.phase}:"
+                f" {points(row.test.difference)} points from 50%."
             )
-    for row in report["calibration"][-1:]:
-        if row["mean_minus_win_rate"] is not None:
-            gap = {
-                "ci_low": row["mean_minus_win_rate_ci_low"],
-                "ci_high": row["mean_minus_win_rate_ci_high"],
-            }
-            found.append(
-                f"Against the jury, confidence in {row['phase']} lay {points(row['mean_minus_win_rate'])}{interval_words(gap)} from the share of"
-                f" debates won; its Brier score is {row['brier']:.3f}, where always saying 50% gives {row['brier_of_half']:.3f}."
+    for fit in debates.calibration[-1:]:
+        gap = fit.scores.gap
+        if defined(gap.mean):
+            lines.append(
+                f"Against the jury, confidence in {fit.phase} lay {points(gap.mean)} points"
+                f"{interval_words(gap)} from the share of debates won; its Brier score is"
+                f" {decimal(fit.brier.mean, 3)}, where always saying 50% gives"
+                f" {decimal(fit.brier_of_half, 3)}."
             )
-    return found
+    return lines
 
 
-def answer_sentences(answers: Json) -> list[str]:
-    """The arms with the most and the fewest right answers, the largest difference, and whether their budgets were equal."""
+def answer_sentences(answers: AnswerFindings) -> list[str]:
+    """Name the arms with the most and the fewest right answers, their difference, and their
+    budgets.
+    """
     arms = sorted(
-        (arm for arm in answers["arms"] if arm["accuracy"] is not None),
-        key=lambda arm: -arm["accuracy"],
+        (arm for arm in answers.arms if defined(arm.accuracy.right.mean)),
+        key=lambda arm: -arm.accuracy.right.mean,
     )
     if not arms:
         return []
-    found = [
-        f"{arms[0]['arm']} was right in {accuracy_words(arms[0])}"
-        + (f"; {arms[-1]['arm']} in {accuracy_words(arms[-1])}." if len(arms) > 1 else ".")
-    ]
-    pair = {arms[0]["arm"], arms[-1]["arm"]}
-    for row in answers["differences"]:
-        if {row["arm"], row["against"]} == pair and row["mean"] is not None:
-            words = f"{row['arm']} was {points(row['mean'])}{interval_words(row)} from {row['against']} on the same {row['questions']:,} questions"
-            found.append(f"{words}: better in {row['better']:,}, worse in {row['worse']:,}.")
-    return found + (list(answers["budget"]["notes"]) if answers["budget"] else [])
+    best, worst = arms[0], arms[-1]
+    line = f"{best.arm} was right in {accuracy_words(best.accuracy)}"
+    if len(arms) > 1:
+        line += f"; {worst.arm} in {accuracy_words(worst.accuracy)}"
+    lines = [f"{line}."]
+    for row in answers.differences:
+        if {row.arm, row.against} == {best.arm, worst.arm} and defined(row.all.mean):
+            lines.append(
+                f"{row.arm} was {points(row.all.mean)} points{interval_words(row.all)} from"
+                f" {row.against} on the same {row.questions:,} questions: better in {row.better:,},"
+                f" worse in {row.worse:,}."
+            )
+    return lines + (list(answers.budget.notes) if answers.budget else [])
 
 
-def missing_sentences(report: Json) -> list[str]:
-    """How much is missing, and how much was not finished."""
-    count: dict[str, int] = {}
-    for row in report["missing"]:
-        count[row["what"]] = count.get(row["what"], 0) + row["n"]
+def missing_sentence(report: StudyReport) -> str:
+    """Say how much is missing, and how much was not finished."""
+    count = Counter[str]()
+    for row in report.missing:
+        count[row.what] += row.n
     if not count:
-        return ["Nothing is missing."]
-    return [
-        "Missing: "
-        + ", ".join(f"{what} {n:,}" for what, n in sorted(count.items()))
-        + "; the reasons stand below."
-    ]
+        return "Nothing is missing."
+    kinds = ", ".join(f"{what} {n:,}" for what, n in sorted(count.items()))
+    return f"Missing: {kinds}; the reasons stand below."
 
 
-def mean_words(row: Json) -> str:
-    """A mean with its interval and n."""
-    limits = f"95% interval {interval(row)}; " if row["ci_low"] is not None else ""
-    return f"{percent(row['mean'])}% ({limits}n = {row['n']:,})"
+def mean_words(row: PhaseRow | AgainstHalf) -> str:
+    """Return a mean with its interval and n."""
+    limits = f"95% interval {interval(row)}; " if defined(row.ci_low) else ""
+    return f"{percent(row.mean)}% ({limits}n = {row.n:,})"
 
 
-def accuracy_words(arm: Json) -> str:
-    """An accuracy with its interval, and how much is unreadable."""
-    limits = f" (95% interval {interval(arm)})" if arm["ci_low"] is not None else ""
-    return f"{percent(arm['accuracy'])}%{limits} of {arm['plays']:,} plays, {arm['unreadable']:,} of them unreadable and not right"
-
-
-def points(value: float) -> str:
-    """A difference in points, with its sign."""
-    return f"{100 * value:+.1f} points"
-
-
-def interval_words(row: Json) -> str:
-    """The interval of a difference, where there is one."""
-    return f" (95% interval {interval(row)})" if row["ci_low"] is not None else ""
+def accuracy_words(row: AccuracyRow) -> str:
+    """Return an accuracy with its interval, and how many answers are unreadable."""
+    return (
+        f"{percent(row.right.mean)}%{interval_words(row.right)} of {row.plays:,} plays,"
+        f" {row.unreadable:,} of them unreadable and not right"
+    )

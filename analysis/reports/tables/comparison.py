@@ -1,212 +1,199 @@
-"""A comparison of two studies as plain tables, in the manner of tables.py: shares in percent, differences in points, 80 columns."""
+"""Show a comparison of two studies as blocks: shares in percent, differences in points."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Iterator, Sequence
+from typing import TextIO
 
+from analysis.reports.blocks import Block, Document, document, sentences_block, table
+from analysis.reports.comparison import (
+    AnswerComparison,
+    AnswerDifference,
+    Change,
+    Comparison,
+    DebateComparison,
+    MeanDifference,
+)
+from analysis.reports.play_pairs import Pair
 from analysis.reports.tables.formatting import (
-    WIDTH,
+    defined,
     interval,
     mean_with_interval,
     p_value,
     percent,
-    print_block,
-    say,
+    points,
 )
+from analysis.reports.terminal import print_documents
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from analysis.reports.comparison import Pair
-
-Json = dict[str, Any]
 MOST_PAIRS = 20
 
 
-def print_comparison(found: Json, pairs: Sequence[Pair] = (), file: TextIO | None = None) -> None:
-    """Print what `analysis.comparison.compare` found, and those of the pairs that differ, to standard output or a file."""
-    from rich.console import Console
+def print_comparison(
+    comparison: Comparison, pairs: Sequence[Pair] = (), file: TextIO | None = None
+) -> None:
+    """Print a comparison, and those of the pairs that differ, to standard output or a file."""
+    print_documents([comparison_document(comparison, pairs)], file)
 
-    console = Console(file=file, highlight=False, markup=False, emoji=False)
-    console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
-    lines = [f"From {found['a']} (A) to {found['b']} (B)"]
-    if found["simulated"]:
-        lines.append(
-            f"SIMULATED models spoke in {', '.join(found['simulated'])}: these numbers are no findings about language models"
+
+def comparison_document(comparison: Comparison, pairs: Sequence[Pair]) -> Document:
+    """Return the comparison, and those of the pairs that differ."""
+    warnings = []
+    if comparison.simulated:
+        warnings.append(
+            f"SIMULATED models spoke in {', '.join(comparison.simulated)}: these numbers are no"
+            " findings about language models"
         )
-    for line in [*lines, "=" * min(console.width, max(map(len, lines)))]:
-        say(console, line)
-    if found["debates"]:
-        print_match_counts(console, found["debates"], "debates", found["by"])
-        if found["debates"]["pairs"]:
-            print_debate_changes(console, found["debates"])
-    if found["answers"]:
-        print_match_counts(console, found["answers"], "plays of questions", found["by"])
-        if found["answers"]["pairs"]:
-            print_answer_changes(console, found["answers"])
-    print_pairs(console, pairs)
-    say(console, "Rules")
-    for name, words in found["rules"].items():
-        say(console, f"  {name}: {words}")
+    blocks = []
+    if debates := comparison.debates:
+        blocks.append(match_block(debates, "debates", comparison.by))
+        blocks += [phases_block(debates), sentences_block(*outcome_notes(debates))]
+    if answers := comparison.answers:
+        blocks.append(match_block(answers, "plays of questions", comparison.by))
+        if answers.match.pairs:
+            blocks.append(answers_block(answers))
+    if pairs:
+        blocks.append(pairs_block(pairs))
+    heading = f"From {comparison.a} (A) to {comparison.b} (B)"
+    return document(heading, warnings, blocks, comparison.rules)
 
 
-def print_match_counts(console: Console, found: Json, what: str, by: str) -> None:
-    """How many plays have a partner, and what to do where none has."""
-    a, b = found["plays"]
+def match_block(comparison: DebateComparison | AnswerComparison, what: str, by: str) -> Block:
+    """Say how many plays have a partner, and what to do if none has."""
+    match = comparison.match
+    a, b = match.plays
     notes = [
-        f"{found['pairs']:,} pairs, from {a - found['only_a']:,} of {a:,} {what} of A and {b - found['only_b']:,} of {b:,} of B; without a"
-        f" partner: {found['only_a']:,} of A, {found['only_b']:,} of B."
+        f"{match.pairs:,} pairs, from {a - match.only_a:,} of {a:,} {what} of A and"
+        f" {b - match.only_b:,} of {b:,} of B; without a partner: {match.only_a:,} of A,"
+        f" {match.only_b:,} of B."
     ]
-    if found["keys_shared"]:
+    if match.keys_shared:
         notes.append(
-            f"In {found['keys_shared']:,} pairs several plays share subject, models and repeat: their means are compared."
+            f"In {match.keys_shared:,} pairs several plays share subject, models and repeat: their"
+            " means are compared."
         )
     if by == "subject":
-        named = [", ".join(names) or "unknown" for names in found["models"]]
+        models, other_models = (", ".join(names) or "unknown" for names in comparison.models)
+        same = f"Models of both: {models}."
+        differ = f"Models of A: {models}. Models of B: {other_models}."
+        notes.append(same if models == other_models else differ)
+    elif not match.pairs:
         notes.append(
-            f"Models of both: {named[0]}."
-            if named[0] == named[1]
-            else f"Models of A: {named[0]}. Models of B: {named[1]}."
+            "Nothing matches. If other models sat in the seats, --by subject compares what they did"
+            " on the same subjects."
         )
-    elif not found["pairs"]:
-        notes.append(
-            "Nothing matches. Where other models sat in the seats, --by subject compares what they did on the same subjects."
-        )
-    print_block(console, notes=notes)
+    return sentences_block(*notes)
 
 
-def print_debate_changes(console: Console, found: Json) -> None:
-    """Confidence by phase, its rise, both sides sure, and who won."""
-    rows = [[row["phase"], *difference_cells(row)] for row in found["phases"]]
-    if found["rise"]:
-        rows.append(["the rise", *difference_cells(found["rise"])])
+def phases_block(debates: DebateComparison) -> Block:
+    """Return confidence by phase, and its rise."""
+    if not debates.match.pairs:
+        return Block()
+    rows = [(row.phase, *difference_cells(row.change)) for row in debates.phases]
+    if debates.rise:
+        rows.append(("the rise", *difference_cells(debates.rise.change)))
     notes = []
-    if found["phases_of_one_only"]:
+    if debates.phases_of_one_only:
         notes.append(
-            f"Phases of one study only, left out: {', '.join(found['phases_of_one_only'])}."
+            f"Phases of one study only, left out: {', '.join(debates.phases_of_one_only)}."
         )
-    print_block(
-        console,
-        "Confidence of debaters, percent",
-        ["phase", "n", "A", "B", "B - A (95% interval)", "p"],
-        rows,
-        notes,
-    )
-    notes, both, outcomes = [], found["both"], found["outcomes"]
-    if both and both["mean"] is not None:
-        counts = [f"{n} of {of}" for n, of in zip(both["above_75"], both["debates"], strict=True)]
-        p = f", exact p {p_value(both['p_exact'])}" if both["p_exact"] is not None else ""
-        notes.append(
-            f"Both sides above 75%, {both['phase']}: {counts[0]} debates of A, {counts[1]} of B; {mean_with_interval(both)} points;"
-            f" more often in A in {both['only_a']} pairs, in B in {both['only_b']}{p}."
+    headings = "phase, n, A, B, B - A (95% interval), p"
+    return table("Confidence of debaters, percent", headings, rows, notes)
+
+
+def outcome_notes(debates: DebateComparison) -> Iterator[str]:
+    """Say in how many debates both sides were sure, and how often the winner changed."""
+    both, outcomes = debates.both, debates.outcomes
+    if both and defined(both.change.mean):
+        a, b = (f"{n} of {debates}" for n, debates in zip(both.above_75, both.debates, strict=True))
+        p = f", exact p {p_value(both.p_exact)}" if defined(both.p_exact) else ""
+        yield (
+            f"Both sides above 75%, {both.phase}: {a} debates of A, {b} of B;"
+            f" {mean_with_interval(both.change)} points; more often in A in {both.only_a} pairs,"
+            f" in B in {both.only_b}{p}."
         )
     if outcomes:
-        changes = ", ".join(f"{row['a']} to {row['b']} {row['n']}" for row in outcomes["changes"])
-        notes.append(
-            f"The winner changed in {outcomes['changed']} of {outcomes['judged']} debates judged in both{': ' if changes else ''}{changes}."
+        changes = f": {change_words(outcomes.changes)}" if outcomes.changes else ""
+        yield (
+            f"The winner changed in {outcomes.changed} of {outcomes.judged} debates judged in"
+            f" both{changes}."
         )
-    print_block(console, notes=notes)
 
 
-def difference_cells(row: Json) -> list[object]:
-    """n, both means, the difference and its p."""
-    return [
-        row["n"],
-        percent(row["a"]),
-        percent(row["b"]),
-        mean_with_interval(row),
-        p_value(row["p"]),
-    ]
+def change_words(changes: Sequence[Change]) -> str:
+    """Return how often each value became each other one."""
+    return ", ".join(f"{change.a} to {change.b} {change.n}" for change in changes)
 
 
-def print_answer_changes(console: Console, found: Json) -> None:
-    """Accuracy, who flipped, and stated confidence."""
-    rows = [answer_cells("all" if found["arms"] else "answers", found, "")]
-    rows += [answer_cells(row["arm"], row, p_value(row["p_holm"])) for row in found["arms"]]
-    headings = [
-        "arm",
-        "questions",
-        "A",
-        "B",
-        "B - A (95% interval)",
-        "better",
-        "worse",
-        "p",
-        "Holm",
-    ]
+def difference_cells(change: MeanDifference) -> tuple[object, ...]:
+    """Return n, both means, the difference and its p."""
+    means = (percent(change.a), percent(change.b))
+    return change.n, *means, mean_with_interval(change), p_value(change.p)
+
+
+def answers_block(answers: AnswerComparison) -> Block:
+    """Return accuracy, who flipped, and stated confidence."""
+    whole = answers.whole
+    rows = [answer_cells("all" if answers.arms else "answers", whole)]
+    rows += [answer_cells(row.arm or "-", row) for row in answers.arms]
     notes = []
-    if found["flips"]:
+    if whole.flips:
+        notes.append(f"Flipped, from A to B: {change_words(whole.flips)}.")
+    sure = whole.confidence
+    if defined(sure.mean):
+        limits = ""
+        if defined(sure.ci_low):
+            limits = f" (95% interval {interval(sure)}), p {p_value(sure.p)}"
         notes.append(
-            "Flipped, from A to B: "
-            + ", ".join(f"{row['a']} to {row['b']} {row['n']}" for row in found["flips"])
-            + "."
+            f"Stated confidence: {percent(sure.a)} to {percent(sure.b)}, {points(sure.mean)}"
+            f" points{limits}."
         )
-    sure = found["confidence"]
-    if sure["mean"] is not None:
-        limits = (
-            ""
-            if sure["ci_low"] is None
-            else f" (95% interval {interval(sure)}), p {p_value(sure['p'])}"
-        )
-        notes.append(
-            f"Stated confidence: {percent(sure['a'])} to {percent(sure['b'])}, {100 * sure['mean']:+.1f} points{limits}."
-        )
-    print_block(
-        console, "Right answers, percent; unreadable ones count as not right", headings, rows, notes
+    headings = "arm, questions, A, B, B - A (95% interval), better, worse, p, Holm"
+    title = "Right answers, percent; unreadable ones count as not right"
+    return table(title, headings, rows, notes)
+
+
+def answer_cells(arm: str, row: AnswerDifference) -> tuple[object, ...]:
+    """Return one row of accuracies."""
+    return (
+        arm,
+        row.questions,
+        percent(row.a),
+        percent(row.b),
+        mean_with_interval(row.change),
+        row.better,
+        row.worse,
+        p_value(row.p_exact),
+        "" if row.p_holm is None else p_value(row.p_holm),
     )
 
 
-def answer_cells(arm: str, row: Json, adjusted: str) -> list[object]:
-    """One row of accuracies."""
-    return [
-        arm,
-        row["questions"],
-        percent(row["a"]),
-        percent(row["b"]),
-        mean_with_interval(row),
-        row["better"],
-        row["worse"],
-        p_value(row["p_exact"]),
-        adjusted,
-    ]
-
-
-def print_pairs(console: Console, pairs: Sequence[Pair]) -> None:
-    """The pairs that differ, those with the largest difference first."""
+def pairs_block(pairs: Sequence[Pair]) -> Block:
+    """Return the pairs that differ, those with the largest difference first."""
     differing = sorted(
         (pair for pair in pairs if pair.differs),
         key=lambda pair: (-abs(pair.difference or 0), pair.episode),
     )
-    if not pairs:
-        return
-    rows = []
-    for pair in differing[:MOST_PAIRS]:
-        outcomes = [pair.outcome or "-", pair.other_outcome or "-"]
-        rows.append(
-            [
-                pair.episode,
-                pair.other_episode,
-                *outcomes,
-                percent(pair.value),
-                percent(pair.other_value),
-            ]
+    rows = [
+        (
+            pair.episode,
+            pair.other_episode,
+            pair.outcome or "-",
+            pair.other_outcome or "-",
+            percent(pair.value),
+            percent(pair.other_value),
         )
-    notes = (
-        []
-        if differing
-        else ["No pair differs in who won, who was right, or whether both sides were above 75%."]
-    )
+        for pair in differing[:MOST_PAIRS]
+    ]
+    notes = []
+    if not differing:
+        notes.append(
+            "No pair differs in who won, who was right, or whether both sides were above 75%."
+        )
     if len(differing) > MOST_PAIRS:
         notes.append(
-            f"The {MOST_PAIRS} with the largest difference; --pairs --json has all {len(differing):,}."
+            f"The {MOST_PAIRS} with the largest difference; --pairs --json has all"
+            f" {len(differing):,}."
         )
-    headings = ["episode of A", "episode of B", "A was", "B was", "A", "B"]
-    print_block(
-        console,
-        f"{len(differing):,} of {len(pairs):,} pairs differ; `arena show EPISODE` shows one",
-        headings,
-        rows,
-        notes,
-        text_columns=4,
-    )
+    title = f"{len(differing):,} of {len(pairs):,} pairs differ; `arena show EPISODE` shows one"
+    headings = "episode of A, episode of B, A was, B was, A, B"
+    return table(title, headings, rows, notes, text_columns=4)

@@ -1,262 +1,230 @@
-"""The report as plain tables, readable in a terminal of 80 columns and in a file; its answers section is in answers_tables.py."""
+"""Show the report of a study as blocks: confidences in percent, differences in points."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Iterator, Sequence
+from typing import TextIO
 
-from analysis.reports.tables.answers import print_answers
+from analysis.reports.blocks import Block, Document, document, sentences_block, table
+from analysis.reports.debates import (
+    AgainstHalfRow,
+    ArmReport,
+    BothRow,
+    DebateFindings,
+    StudyReport,
+)
+from analysis.reports.tables.answers import answer_blocks
 from analysis.reports.tables.formatting import (
-    WIDTH,
     count_with_share,
     decimal,
+    defined,
     interval,
     mean_with_interval,
+    number_interval,
     p_value,
     percent,
-    print_block,
-    say,
+    pluralize,
+    points,
 )
-from analysis.reports.tables.robustness import print_robustness
+from analysis.reports.tables.robustness import robustness_blocks
+from analysis.reports.terminal import print_documents
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-Json = dict[str, Any]
 JURY_RULES = ("winner", "ties", "ece", "auroc")
 
 
-def print_report(reports: Sequence[Json], file: TextIO | None = None) -> None:
-    """Print the objects of `analysis.report.report` as tables, to standard output or a file; the rules once, at the end."""
-    from rich.console import Console
-
-    console = Console(file=file, highlight=False, markup=False, emoji=False)
-    console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
+def print_report(reports: Sequence[StudyReport], file: TextIO | None = None) -> None:
+    """Print reports as tables, to standard output or a file; the rules once, at the end."""
     if not reports:
-        say(console, "There are no debates in this store yet.")
-        return
-    for report in reports:
-        print_study(console, report)
-    judged = any(report.get("calibration") for report in reports)
-    rules = {name: words for report in reports for name, words in report["rules"].items()}
-    say(console, "Rules")
-    for name, words in rules.items():
-        if judged or name not in JURY_RULES:
-            say(console, f"  {name}: {words}")
+        print("There are no debates in this store yet.", file=file)
+    print_documents([report_document(report) for report in reports], file)
 
 
-def print_study(console: Console, report: Json) -> None:
-    """One study: heading, then each finding that it has data for."""
-    if "phases" in report:
-        print_heading(console, report)
-        print_debates(console, report)
-    else:
-        print_heading(console, report, kind="play", who="models")
-    if "answers" in report:
-        print_answers(console, report)
-    print_missing(console, report)
-
-
-def print_debates(console: Console, report: Json) -> None:
-    """The findings about debates."""
-    if report["phases"]:
-        print_phases(console, report)
-        print_both(console, report)
-        print_models(console, report)
-        print_against_half(console, report)
-        print_calibration(console, report)
-        print_robustness(console, report)
-    else:
-        print_block(console, notes=["No finished debate with a rating."])
-    print_arms(console, report.get("arms", []))
-
-
-def print_heading(
-    console: Console, report: Json, *, kind: str = "debate", who: str = "debaters"
-) -> None:
-    """Name, how many debates or other plays, and where they come from; simulated ones say so loudly."""
-    episodes = report["episodes"]
-    total = sum(episodes.values())
-    unfinished = [
-        f"{episodes[status]:,} {status}" for status in ("failed", "open") if episodes[status]
-    ]
-    plays = (
-        f"{episodes['done']:,} of {total:,} {kind}s ({', '.join(unfinished)})"
-        if unfinished
-        else f"{total:,} {kind}s"
+def report_document(report: StudyReport) -> Document:
+    """Return the report of one study: its heading, then each finding that it has data for."""
+    debates = report.debates
+    kind, who = ("play", "models") if debates is None else ("debate", "debaters")
+    warning = (
+        f"SIMULATED {who} spoke in this study: its numbers are no findings about language models"
     )
-    plays = f"1 {kind}" if plays == f"1 {kind}s" else plays
-    heading = f"{report['study']}: {plays}" + (f", {report['origin']}" if report["origin"] else "")
-    loud = f"SIMULATED {who} spoke in this study: its numbers are no findings about language models"
-    lines = [heading, loud] if report["simulated"] else [heading]
-    for line in [*lines, "=" * min(console.width, max(map(len, lines)))]:
-        say(console, line)
+    blocks: list[Block] = []
+    if debates is not None:
+        blocks += debate_blocks(report, debates)
+    if report.answers is not None:
+        blocks += answer_blocks(report.answers, report.simulated)
+    blocks.append(missing_block(report))
+    judged = debates is not None and bool(debates.calibration)
+    rules = {
+        name: words for name, words in report.rules.items() if judged or name not in JURY_RULES
+    }
+    return document(heading(report, kind), [warning] if report.simulated else [], blocks, rules)
 
 
-def print_phases(console: Console, report: Json) -> None:
-    """Mean confidence by phase, the flags, and the rise."""
+def heading(report: StudyReport, kind: str) -> str:
+    """Name the study, how many debates or other plays it has, and where they come from."""
+    episodes = report.episodes
+    total = episodes.done + episodes.failed + episodes.open
+    plays = pluralize(total, kind)
+    if episodes.unfinished:
+        plays = f"{episodes.done:,} of {total:,} {kind}s ({', '.join(episodes.unfinished)})"
+    origin = f", {report.origin}" if report.origin else ""
+    return f"{report.study}: {plays}{origin}"
+
+
+def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Block]:
+    """Return the findings about debates."""
+    arms = report.arms or ()
+    if not debates.phases:
+        yield sentences_block("No finished debate with a rating.")
+    else:
+        yield phases_block(debates, "all arms together" if arms else "")
+        yield both_block(debates.both_by_phase)
+        yield models_block(debates)
+        yield against_half_block(debates.against_half or ())
+        yield calibration_block(report, debates)
+        yield from robustness_blocks(debates)
+    yield arms_block(arms)
+
+
+def phases_block(debates: DebateFindings, pooled: str) -> Block:
+    """Return mean confidence by phase, the flags, and the rise."""
     rows = [
-        [
-            p["phase"],
-            p["n"],
-            percent(p["mean"], 2),
-            interval(p, 2),
-            percent(p["sd"], 2),
-            p["missing"],
-        ]
-        for p in report["phases"]
+        (
+            row.phase,
+            row.n,
+            percent(row.mean, 2),
+            interval(row, 2),
+            percent(row.sd, 2),
+            row.missing,
+        )
+        for row in debates.phases
+    ]
+    notes = [
+        f"flagged and kept in, {row.phase}: "
+        + ", ".join(f"{flag} {n}" for flag, n in row.flagged.items())
+        for row in debates.phases
+        if row.flagged
+    ]
+    if debates.rise and defined(debates.rise.change.mean):
+        rise = debates.rise.change
+        notes.append(
+            f"From {debates.rise.start} to {debates.rise.end}: {points(rise.mean, 2)} points (95%"
+            f" interval {interval(rise, 2)}), p {p_value(rise.p)}; {percent(rise.share_up)}% of"
+            f" {rise.n} debaters rose, {percent(rise.share_down)}% fell (published test, one-sided,"
+            f" debaters taken as independent: p {p_value(rise.p_paired_one_sided)})."
+        )
+    title = ", ".join(filter(None, ("Confidence of debaters, percent", pooled)))
+    return table(title, "phase, n, mean, 95% interval, sd, missing", rows, notes)
+
+
+def both_block(both_by_phase: Sequence[BothRow]) -> Block:
+    """Return in how many debates both sides were sure."""
+    rows = []
+    for row in both_by_phase:
+        counts = row.counts
+        shares = (
+            count_with_share(count, counts.debates)
+            for count in (counts.at_least_75, counts.above_75, counts.above_50)
+        )
+        rows.append((row.phase, counts.debates, *shares))
+    title = "Debates in which both sides are sure of winning"
+    return table(title, "phase, debates, 75% or more, above 75%, above 50%", rows)
+
+
+def models_block(debates: DebateFindings) -> Block:
+    """Return each model's confidence in the first and last phase, its rise, and its win rate."""
+    rows = [
+        (
+            row.model,
+            row.n,
+            percent(row.first),
+            percent(row.last),
+            mean_with_interval(row.rise),
+            percent(row.win_rate),
+            sum(phase.missing for phase in row.phases),
+        )
+        for row in debates.models
+    ]
+    ends = (debates.phases[0].phase, debates.phases[-1].phase)
+    headings = ("model", "n", *ends, "rise (95% interval)", "wins", "missing")
+    return table("By model, percent", headings, rows)
+
+
+def against_half_block(against_half: Sequence[AgainstHalfRow]) -> Block:
+    """Return the mean of debates of a model against itself, against 50%."""
+    rows = [
+        (
+            row.phase,
+            row.test.debates,
+            row.test.n,
+            percent(row.test.difference, 2),
+            decimal(row.test.t, 1),
+            p_value(row.test.p),
+            decimal(row.test.t_one_sample, 1),
+            p_value(row.test.p_one_sample_one_sided),
+        )
+        for row in against_half
+    ]
+    title = "A model against itself: points above the 50% that is possible"
+    return table(title, "phase, debates, n, above 50%, t, p, published t, its p", rows)
+
+
+def calibration_block(report: StudyReport, debates: DebateFindings) -> Block:
+    """Return confidence against the jury's verdicts."""
+    rows = [
+        (
+            row.phase,
+            f"{row.n} ({row.n_without_ties})",
+            decimal(row.brier.mean, 4),
+            decimal(row.brier_of_half, 4),
+            decimal(row.scores.ece, 4),
+            f"{decimal(row.scores.auroc.mean, 3)} ({number_interval(row.scores.auroc)})",
+            percent(row.scores.gap.mean),
+        )
+        for row in debates.calibration
     ]
     notes = []
-    for phase in report["phases"]:
-        if phase["flagged"]:
-            notes.append(
-                f"flagged and kept in, {phase['phase']}: "
-                + ", ".join(f"{flag} {n}" for flag, n in phase["flagged"].items())
-            )
-    rise = report["rise"]
-    if rise and rise["mean"] is not None:
+    if report.judges_simulated and not report.simulated:
         notes.append(
-            f"From {rise['from']} to {rise['to']}: {100 * rise['mean']:+.2f} points (95% interval {interval(rise, 2)}),"
-            f" p {p_value(rise['p'])}; {percent(rise['share_up'])}% of {rise['n']} debaters rose, {percent(rise['share_down'])}% fell"
-            f" (published test, one-sided, debaters taken as independent: p {p_value(rise['p_paired_one_sided'])})."
+            "SIMULATED judges gave verdicts on these debates: what is compared with them is no"
+            " finding about language models."
         )
-    headings = ["phase", "n", "mean", "95% interval", "sd", "missing"]
-    pooled = ", all arms together" if report.get("arms") else ""
-    print_block(console, f"Confidence of debaters, percent{pooled}", headings, rows, notes)
-
-
-def print_both(console: Console, report: Json) -> None:
-    """In how many debates both sides were sure."""
-    rows = []
-    for both in report["both_by_phase"]:
-        counts = [both[name] for name in ("at_least_75", "above_75", "above_50")]
-        rows.append(
-            [
-                both["phase"],
-                both["debates"],
-                *(count_with_share(count, both["debates"]) for count in counts),
-            ]
-        )
-    print_block(
-        console,
-        "Debates in which both sides are sure of winning",
-        ["phase", "debates", "75% or more", "above 75%", "above 50%"],
-        rows,
-    )
-
-
-def print_models(console: Console, report: Json) -> None:
-    """Each model's confidence in the first and last phase, its rise, and its win rate."""
-    first, last = report["phases"][0]["phase"], report["phases"][-1]["phase"]
-    rows = []
-    for model in report["models"]:
-        change = {
-            "mean": model["rise"],
-            "ci_low": model["rise_ci_low"],
-            "ci_high": model["rise_ci_high"],
-        }
-        row = [
-            percent(model["first"]),
-            percent(model["last"]),
-            mean_with_interval(change),
-            percent(model["win_rate"]),
-        ]
-        rows.append(
-            [model["model"], model["n"], *row, sum(phase["missing"] for phase in model["phases"])]
-        )
-    print_block(
-        console,
-        "By model, percent",
-        ["model", "n", first, last, "rise (95% interval)", "wins", "missing"],
-        rows,
-    )
-
-
-def print_against_half(console: Console, report: Json) -> None:
-    """Debates of a model against itself: mean against 50%."""
-    rows = []
-    for row in report["against_half"] or []:
-        ours, published = (
-            [decimal(row["t"], 1), p_value(row["p"])],
-            [decimal(row["t_one_sample"], 1), p_value(row["p_one_sample_one_sided"])],
-        )
-        rows.append(
-            [
-                row["phase"],
-                row["debates"],
-                row["n"],
-                percent(row["difference"], 2),
-                *ours,
-                *published,
-            ]
-        )
-    headings = ["phase", "debates", "n", "above 50%", "t", "p", "published t", "its p"]
-    print_block(
-        console, "A model against itself: points above the 50% that is possible", headings, rows
-    )
-
-
-def print_calibration(console: Console, report: Json) -> None:
-    """Confidence against the jury's verdicts."""
-    rows = []
-    for row in report["calibration"]:
-        area = f"{decimal(row['auroc'], 3)} ({decimal(row['auroc_ci_low'], 2)} to {decimal(row['auroc_ci_high'], 2)})"
-        scores = [decimal(row[name], 4) for name in ("brier", "brier_of_half", "ece")]
-        rows.append(
-            [
-                row["phase"],
-                f"{row['n']} ({row['n_without_ties']})",
-                *scores,
-                area,
-                percent(row["mean_minus_win_rate"]),
-            ]
-        )
-    headings = ["phase", "n (no ties)", "Brier", "of 50%", "ECE", "AUROC (95% interval)", "gap"]
-    notes = []
-    if report.get("judges_simulated") and not report["simulated"]:
+    if debates.outcomes:
+        winners, verdicts = debates.outcomes.by_confidence, debates.outcomes.verdicts
         notes.append(
-            "SIMULATED judges gave verdicts on these debates: what is compared with them is no finding about language models."
+            f"Judged {debates.outcomes.judged}: proposition {winners.proposition}, opposition"
+            f" {winners.opposition}, ties {winners.tie} (half a win each in Brier, left out of the"
+            f" rest); verdicts {verdicts.with_winner}, abstained {verdicts.abstained}, unreadable"
+            f" {verdicts.missing}. gap: mean confidence minus share of wins, in points."
         )
-    if report["outcomes"]:
-        outcomes, verdicts = report["outcomes"], report["outcomes"]["verdicts"]
-        notes.append(
-            f"Judged {outcomes['judged']}: proposition {outcomes['proposition']}, opposition {outcomes['opposition']}, ties {outcomes['tie']}"
-            f" (half a win each in Brier, left out of the rest); verdicts {verdicts['with_winner']}, abstained {verdicts['abstained']},"
-            f" unreadable {verdicts['missing']}. gap: mean confidence minus share of wins, in points."
-        )
-    print_block(console, "Confidence against the jury", headings, rows, notes)
+    headings = "phase, n (no ties), Brier, of 50%, ECE, AUROC (95% interval), gap"
+    return table("Confidence against the jury", headings, rows, notes)
 
 
-def print_arms(console: Console, arms: Sequence[Json]) -> None:
-    """One line for each arm: --json has all findings of each."""
+def arms_block(arms: Sequence[ArmReport]) -> Block:
+    """Return one line for each arm: the JSON has all findings of each."""
     rows = []
     for arm in arms:
-        phases, both = arm["phases"], arm["both"]
-        means = [percent(phases[k]["mean"]) if phases else "-" for k in (0, -1)]
-        above = count_with_share(both["above_75"], both["debates"]) if both else "-"
+        phases, rise, both = arm.debates.phases, arm.debates.rise, arm.debates.both
         rows.append(
-            [arm["arm"], arm["episodes"]["done"], *means, mean_with_interval(arm["rise"]), above]
+            (
+                arm.arm,
+                arm.episodes.done,
+                percent(phases[0].mean if phases else None),
+                percent(phases[-1].mean if phases else None),
+                mean_with_interval(rise.change if rise else None),
+                count_with_share(both.counts.above_75, both.counts.debates) if both else "-",
+            )
         )
-    print_block(
-        console,
-        "By arm, percent",
-        ["arm", "debates", "first", "last", "rise (95% interval)", "both above 75%"],
-        rows,
-    )
+    headings = "arm, debates, first, last, rise (95% interval), both above 75%"
+    return table("By arm, percent", headings, rows)
 
 
-def print_missing(console: Console, report: Json) -> None:
-    """What is not there, and why."""
+def missing_block(report: StudyReport) -> Block:
+    """Return what is missing, and why."""
+    if not report.missing:
+        return sentences_block("Nothing is missing.")
     rows = [
-        [row["what"], row["phase"] or "-", row["arm"] or "-", row["reason"] or "-", row["n"]]
-        for row in report["missing"]
+        (row.what, row.phase or "-", row.arm or "-", row.reason or "-", row.n)
+        for row in report.missing
     ]
-    notes = [] if rows else ["Nothing is missing."]
-    print_block(
-        console,
-        "Missing, and why" if rows else "",
-        ["what", "phase", "arm", "reason", "n"],
-        rows,
-        notes,
-        text_columns=4,
-    )
+    return table("Missing, and why", "what, phase, arm, reason, n", rows, text_columns=4)

@@ -1,111 +1,104 @@
-"""What all reports are printed with: plain tables, sentences, and numbers as text.
+"""Write numbers and names as the text of a report.
 
-Confidences and shares stand in percent.  What is undefined or not there is "-".  Names and reasons come from models and imports, so
-characters that could steer a terminal are replaced.
+Confidences and shares stand in percent, differences in points.  Undefined and missing numbers are
+"-".  Names and reasons come from models and imports: characters that could steer a terminal are
+replaced.
 """
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from math import isnan
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-Json = dict[str, Any]
-WIDTH = 100
-COLUMN_GAP = 3
+from analysis.reports.plain_json import without_noise
 
 
-def print_block(
-    console: Console,
-    title: str = "",
-    headings: Sequence[str] = (),
-    rows: Sequence[Sequence[object]] = (),
-    notes: Sequence[str] = (),
-    *,
-    text_columns: int = 1,
-) -> None:
-    """Print a table with notes below it; the first `words` columns hold words, the others numbers.  Nothing without rows and notes."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+class HasInterval(Protocol):
+    """Anything with an interval, nan if undefined."""
 
-    if rows:
-        drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        widths = [
-            max(len(str(row[number])) for row in (headings, *rows))
-            for number in range(len(headings))
-        ]
-        # A name is not broken in the middle where the numbers leave room for it.
-        room = console.width - sum(width + COLUMN_GAP for width in widths[1:])
-        for number, heading in enumerate(headings):
-            justify: Literal["left", "right"] = "left" if number < text_columns else "right"
-            least = max(1, min(widths[0], room)) if number == 0 else None
-            drawn.add_column(
-                Text(clean(heading)),
-                justify=justify,
-                overflow="fold",
-                no_wrap=number >= text_columns,
-                min_width=least,
-            )
-        for row in rows:
-            drawn.add_row(*(Text(clean(str(cell))) for cell in row))
-        say(console, title)
-        console.print(drawn)
-    for note in notes:
-        say(console, note)
-    if rows or notes:
-        console.print()
+    @property
+    def ci_low(self) -> float:
+        """The lower end."""
+
+    @property
+    def ci_high(self) -> float:
+        """The upper end."""
 
 
-def say(console: Console, words: str) -> None:
-    """Print a sentence, wrapped with its further lines indented."""
-    from rich.text import Text
+class HasMean(HasInterval, Protocol):
+    """Anything with a mean and its interval, nan if undefined."""
 
-    lines = textwrap.wrap(
-        clean(words), console.width, subsequent_indent="    ", break_on_hyphens=False
-    )
-    console.print(Text("\n".join(lines)))
+    @property
+    def mean(self) -> float:
+        """The mean."""
 
 
 def clean(text: str) -> str:
-    """The text without characters that could steer a terminal."""
+    """Return the text without characters that could steer a terminal, line breaks among them."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def decimal(value: float | None, digits: int) -> str:
-    """A number, or "-"."""
-    return "-" if value is None else f"{value:.{digits}f}"
+def defined(value: float | None) -> bool:
+    """Tell whether there is a number."""
+    return value is not None and not isnan(value)
+
+
+def decimal(value: float | None, digits: int, *, scale: int = 1, signed: bool = False) -> str:
+    """Return a number times `scale` with so many digits after the point, or "-"."""
+    if value is None or isnan(value):
+        return "-"
+    # As in the JSON, which then rounds to the same digits as the text.
+    number = scale * without_noise(value)
+    return f"{number:+.{digits}f}" if signed else f"{number:.{digits}f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share as percent, without the sign, or "-"."""
-    return decimal(None if value is None else 100 * value, digits)
+    """Return a share as percent, without the sign, or "-"."""
+    return decimal(value, digits, scale=100)
 
 
-def interval(row: Json, digits: int = 1) -> str:
-    """The interval of a row in percent, or "-"."""
-    return (
-        "-"
-        if row["ci_low"] is None
-        else f"{percent(row['ci_low'], digits)} to {percent(row['ci_high'], digits)}"
-    )
+def points(value: float | None, digits: int = 1) -> str:
+    """Return a difference of shares in points, signed, or "-"."""
+    return decimal(value, digits, scale=100, signed=True)
 
 
-def mean_with_interval(row: Json | None) -> str:
-    """The mean of a row in points, signed, with its interval, or "-"."""
-    return (
-        "-" if row is None or row["mean"] is None else f"{100 * row['mean']:+.1f} ({interval(row)})"
-    )
+def interval(row: HasInterval, digits: int = 1) -> str:
+    """Return the interval of a row in percent, or "-"."""
+    if isnan(row.ci_low):
+        return "-"
+    return f"{percent(row.ci_low, digits)} to {percent(row.ci_high, digits)}"
+
+
+def number_interval(row: HasInterval, digits: int = 2, *, signed: bool = False) -> str:
+    """Return the interval of a row in its own unit, or "-"."""
+    if isnan(row.ci_low):
+        return "-"
+    ends = (decimal(end, digits, signed=signed) for end in (row.ci_low, row.ci_high))
+    return " to ".join(ends)
+
+
+def interval_words(row: HasInterval, digits: int = 1) -> str:
+    """Return the interval of a row in brackets after a space, or nothing."""
+    return "" if isnan(row.ci_low) else f" (95% interval {interval(row, digits)})"
+
+
+def mean_with_interval(row: HasMean | None) -> str:
+    """Return the mean of a row in points, signed, with its interval, or "-"."""
+    if row is None or isnan(row.mean):
+        return "-"
+    return f"{points(row.mean)} ({interval(row)})"
 
 
 def count_with_share(count: int, whole: int) -> str:
-    """A count with its share in percent."""
+    """Return a count with its share in percent."""
     return f"{count} ({100 * count / whole:.1f})" if whole else "0"
 
 
 def p_value(p: float | None) -> str:
-    """A p-value, or "-"."""
-    return "-" if p is None else f"{p:.2g}"
+    """Return a p-value, or "-"."""
+    return "-" if p is None or isnan(p) else f"{p:.2g}"
+
+
+def pluralize(n: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

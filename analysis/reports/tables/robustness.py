@@ -1,169 +1,156 @@
-"""The report's section for reviewers as plain tables and sentences, in the manner of tables.py: percent and points, 80 columns."""
+"""Show the checks for reviewers as blocks: percent and points."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
 
+from analysis.reports.blocks import Block, sentences_block, table
+from analysis.reports.debates import DebateFindings, ModelRow
+from analysis.reports.robustness import (
+    BoundsRow,
+    EquivalenceRow,
+    HeadlineRow,
+    Robustness,
+    Sensitivity,
+)
 from analysis.reports.tables.formatting import (
+    HasMean,
     count_with_share,
+    defined,
     interval,
     p_value,
     percent,
-    print_block,
-    say,
+    points,
 )
+from analysis.statistics.escalation import MixedFit, Slope
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-Json = dict[str, Any]
-VARIANTS = {
-    "as_reported": "as reported",
-    "without_flagged": "no flagged turns",
-    "complete_debates": "complete debates",
-}
 LEVEL = 0.05
 
 
-def print_robustness(console: Console, report: Json) -> None:
-    """The slopes, the models' rises adjusted, the headlines taken otherwise, and equivalence to 50%."""
-    found = report["robustness"]
-    if found is None:
+def robustness_blocks(debates: DebateFindings) -> Iterator[Block]:
+    """Return the slopes, the models' adjusted rises, other ratings, and equivalence to 50%."""
+    checks = debates.robustness
+    if checks is None:
         return
-    say(console, "For a reviewer")
-    print_block(console, notes=[*slope_notes(found), *model_notes(report["models"])])
-    print_sensitivity(console, found["sensitivity"], report["rise"] is not None)
-    print_equivalence(console, found["equivalence"] or [])
+    notes = [*slope_notes(checks), *model_notes(debates.models)]
+    yield Block("For a reviewer", notes=sentences_block(*notes).notes)
+    yield sensitivity_block(checks.sensitivity, debates.rise is not None)
+    yield equivalence_block(checks.equivalence or ())
 
 
-def slope_notes(found: Json) -> list[str]:
-    """The slope over phases with debates as clusters, and by the mixed-effects model where it was asked for."""
-    notes, line, mixed = [], found["slope"], found["mixed"]
-    if line and line["slope"] is not None:
-        notes.append(f"Slope with debates as clusters: {slope_words(line)}.")
-    if mixed and mixed["slope"] is not None:
-        parts = [
-            ("debates", "sd_debate"),
-            ("their slopes", "sd_slope"),
-            ("sides within debates", "sd_side"),
-            ("the rest", "sd_residual"),
-        ]
-        known = [
-            f"{name} {percent(mixed[entry])}" for name, entry in parts if mixed[entry] is not None
-        ]
+def slope_notes(checks: Robustness) -> Iterator[str]:
+    """Return the slope over phases with debates as clusters, and by the mixed-effects model."""
+    line, mixed = checks.slope, checks.mixed
+    if line and defined(line.slope):
+        yield f"Slope with debates as clusters: {slope_words(line)}."
+    if mixed and defined(mixed.slope):
+        deviations = (
+            ("debates", mixed.sd_debate),
+            ("their slopes", mixed.sd_slope),
+            ("sides within debates", mixed.sd_side),
+            ("the rest", mixed.sd_residual),
+        )
+        known = [f"{name} {percent(value)}" for name, value in deviations if defined(value)]
         spread = f"; standard deviations of {', '.join(known)} points" if known else ""
-        notes.append(f"Slope of the mixed-effects model: {slope_words(mixed)}{spread}.")
-    if mixed and mixed["note"]:
-        sampled = "ON A SAMPLE ONLY, " if 0 < mixed["debates"] < mixed["of_debates"] else ""
-        notes.append(f"{sampled}mixed-effects model: {mixed['note']}.")
-    return notes
+        yield f"Slope of the mixed-effects model: {slope_words(mixed)}{spread}."
+    if mixed and mixed.note:
+        sampled = "ON A SAMPLE ONLY, " if 0 < mixed.debates < mixed.of_debates else ""
+        yield f"{sampled}mixed-effects model: {mixed.note}."
 
 
-def slope_words(row: Json) -> str:
-    """A slope in words."""
-    words = f"{100 * row['slope']:+.2f} points a phase"
-    return (
-        words
-        if row["ci_low"] is None
-        else f"{words} (95% interval {interval(row, 2)}), p {p_value(row['p'])}"
-    )
+def slope_words(line: Slope | MixedFit) -> str:
+    """Return a slope in words."""
+    words = f"{points(line.slope, 2)} points a phase"
+    if not defined(line.ci_low):
+        return words
+    return f"{words} (95% interval {interval(line, 2)}), p {p_value(line.p)}"
 
 
-def model_notes(models: list[Json]) -> list[str]:
-    """Whose rise stands when p is adjusted for the number of models; nothing with one model."""
-    tested = [row for row in models if row["rise_p_holm"] is not None]
+def model_notes(models: Sequence[ModelRow]) -> Iterator[str]:
+    """Say whose rise stands when p is adjusted for the number of models; nothing with one model."""
+    tested = [(row, row.rise.mean) for row in models if row.rise and defined(row.rise_p_holm)]
     if len(tested) < 2:
-        return []
-    up, down = (
-        [row for row in tested if row["rise_p_holm"] < LEVEL and (row["rise"] > 0) is rose]
-        for rose in (True, False)
-    )
-    rest = [
-        f"{row['model']} ({p_value(row['rise_p_holm'])})"
-        for row in tested
-        if row["rise_p_holm"] >= LEVEL
-    ]
-    words = f"Of {len(tested)} models, with p adjusted by Holm's method, {len(up)} rise and {len(down)} fall at 5%"
-    return [f"{words}; not told from 0: {', '.join(rest)}." if rest else f"{words}."]
-
-
-def print_sensitivity(console: Console, found: Json, rises: bool) -> None:
-    """The headline numbers without doubtful ratings, and between the worst that missing ones can hide."""
-    bounds = found["bounds"]
-    if not bounds["missing"] and all(found[name]["left_out"] == 0 for name in VARIANTS):
-        print_block(
-            console,
-            notes=[
-                "No rating is missing or flagged, so the headline numbers hang on no choice of ratings."
-            ],
-        )
         return
-    rows = []
-    for name, words in VARIANTS.items():
-        row = found[name]
-        if not row["left_out"] and rows:
-            continue
-        both = count_with_share(row["both"]["above_75"], row["both"]["debates"])
-        rows.append(
-            [
-                words,
-                row["left_out"],
-                mean_cell(row["last"]),
-                mean_cell(row["rise"], signed=True) if rises else "-",
-                both,
-            ]
-        )
-    limits = [bounds_cell(bounds, name) for name in ("last", "rise", "both_above_75")]
-    if bounds["missing"]:
-        rows.append(
-            [
-                "missing: 0 or 100",
-                f"{bounds['missing']} set",
-                limits[0],
-                limits[1] if rises else "-",
-                limits[2],
-            ]
-        )
-    headings = ["ratings taken", "left out", "last (95%)", "rise (95%)", "both > 75%"]
-    print_block(console, "The headline numbers with other ratings, percent", headings, rows)
-
-
-def mean_cell(row: Json, *, signed: bool = False) -> str:
-    """A mean in percent with its interval in whole percent, or "-"."""
-    if row["mean"] is None:
-        return "-"
-    mean = f"{100 * row['mean']:+.1f}" if signed else percent(row["mean"])
-    return mean if row["ci_low"] is None else f"{mean} ({interval(row, 0)})"
-
-
-def bounds_cell(bounds: Json, name: str) -> str:
-    """The lowest and highest that a number can be, in percent."""
-    return (
-        "-"
-        if bounds[f"{name}_low"] is None
-        else f"{percent(bounds[f'{name}_low'])} to {percent(bounds[f'{name}_high'])}"
+    up = sum(row.rise_p_holm < LEVEL and rise > 0 for row, rise in tested)
+    down = sum(row.rise_p_holm < LEVEL and rise <= 0 for row, rise in tested)
+    rest = [
+        f"{row.model} ({p_value(row.rise_p_holm)})" for row, _ in tested if row.rise_p_holm >= LEVEL
+    ]
+    unclear = f"; not told from 0: {', '.join(rest)}" if rest else ""
+    yield (
+        f"Of {len(tested)} models, with p adjusted by Holm's method, {up} rise and {down} fall at"
+        f" 5%{unclear}."
     )
 
 
-def print_equivalence(console: Console, equivalence: list[Json]) -> None:
-    """Is the mean of debates of a model against itself as good as 50%?"""
+def sensitivity_block(checks: Sensitivity, rises: bool) -> Block:
+    """Return the headline numbers without doubtful ratings, and between the bounds of missing ones."""
+    bounds = checks.bounds
+    variants = [
+        ("no flagged turns", checks.without_flagged),
+        ("complete debates", checks.complete_debates),
+    ]
     rows = [
-        [
-            row["phase"],
-            row["verdict"],
-            row["debates"],
-            percent(row["mean"]),
-            interval(row),
-            p_value(row["p"]),
-        ]
+        headline_cells(words, row, rises)
+        for words, row in [("as reported", checks.as_reported), *variants]
+        if row.left_out or row is checks.as_reported
+    ]
+    if bounds.missing:
+        rows.append(bounds_cells(bounds, rises))
+    if len(rows) == 1:
+        return sentences_block(
+            "No rating is missing or flagged, so the headline numbers hang on no choice of ratings."
+        )
+    headings = "ratings taken, left out, last (95%), rise (95%), both > 75%"
+    return table("The headline numbers with other ratings, percent", headings, rows)
+
+
+def headline_cells(words: str, row: HeadlineRow, rises: bool) -> tuple[object, ...]:
+    """Return one row of headline numbers."""
+    return (
+        words,
+        row.left_out,
+        mean_cell(percent(row.last.mean), row.last),
+        mean_cell(points(row.rise.mean), row.rise) if rises else "-",
+        count_with_share(row.both.above_75, row.both.debates),
+    )
+
+
+def bounds_cells(bounds: BoundsRow, rises: bool) -> tuple[object, ...]:
+    """Return the row of the bounds."""
+    return (
+        "missing: 0 or 100",
+        f"{bounds.missing} set",
+        range_cell(bounds.last_low, bounds.last_high),
+        range_cell(bounds.rise_low, bounds.rise_high) if rises else "-",
+        range_cell(bounds.both_above_75_low, bounds.both_above_75_high),
+    )
+
+
+def mean_cell(mean: str, row: HasMean) -> str:
+    """Return a mean with its interval in whole percent."""
+    return f"{mean} ({interval(row, 0)})" if defined(row.ci_low) else mean
+
+
+def range_cell(low: float, high: float) -> str:
+    """Return the lowest and highest that a number can be, in percent, or "-"."""
+    return f"{percent(low)} to {percent(high)}" if defined(low) else "-"
+
+
+def equivalence_block(equivalence: Sequence[EquivalenceRow]) -> Block:
+    """Say whether the mean of debates of a model against itself is as good as 50%."""
+    rows = [
+        (
+            row.phase,
+            row.test.verdict,
+            row.test.debates,
+            percent(row.test.mean),
+            interval(row.test),
+            p_value(row.test.p),
+        )
         for row in equivalence
     ]
-    margin = f"{100 * equivalence[0]['margin']:g}" if rows else ""
+    margin = f"{100 * equivalence[0].test.margin:g}" if equivalence else ""
     title = f"A model against itself: is the mean within {margin} points of 50%?"
-    print_block(
-        console,
-        title,
-        ["phase", "verdict", "debates", "mean", "90% interval", "p"],
-        rows,
-        text_columns=2,
-    )
+    headings = "phase, verdict, debates, mean, 90% interval, p"
+    return table(title, headings, rows, text_columns=2)

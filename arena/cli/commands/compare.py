@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 
 from arena.cli.commands import Command
 
 
 def add(command: Command) -> None:
-    """The command that compares."""
+    """Add the command that compares."""
     compare = command(
         "compare",
         show_comparison,
@@ -17,7 +18,10 @@ def add(command: Command) -> None:
     )
     compare.add_argument("a", metavar="A", help="the study to compare with")
     compare.add_argument("b", metavar="B", help="the study that is compared with it")
-    by = "models: the same models in the seats (default); subject: the same motion or question, whatever the models"
+    by = (
+        "models: the same models in the seats (default); subject: the same motion or question,"
+        " whatever the models"
+    )
     compare.add_argument("--by", choices=("models", "subject"), default="models", help=by)
     compare.add_argument(
         "--pairs",
@@ -28,25 +32,20 @@ def add(command: Command) -> None:
 
 
 def show_comparison(words: argparse.Namespace) -> int:
-    """arena compare"""
-    from dataclasses import asdict
-
-    from analysis.reports.comparison import compare_studies, pair_plays, read_both
+    """Run `arena compare`."""
+    from analysis.reports.comparison import compare_studies, read_both
+    from analysis.reports.plain_json import json_object
+    from analysis.reports.play_pairs import pair_plays
     from analysis.reports.tables.comparison import print_comparison
 
     studies = read_both(words.db, words.a, words.b)
-    found, rows = (
-        compare_studies(studies, words.by),
-        pair_plays(studies, words.by) if words.pairs else [],
-    )
+    comparison = compare_studies(studies, words.by)
+    pairs = pair_plays(studies, words.by) if words.pairs else []
     if words.json:
-        print(
-            json.dumps(
-                found | ({"pairs": [asdict(row) for row in rows]} if words.pairs else {}),
-                indent=1,
-                ensure_ascii=False,
-            )
-        )
+        result = json_object(comparison)
+        if words.pairs:
+            result["pairs"] = [asdict(pair) for pair in pairs]
+        print(json.dumps(result, indent=1, ensure_ascii=False))
     else:
-        print_comparison(found, rows)
+        print_comparison(comparison, pairs)
     return 0

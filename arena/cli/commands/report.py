@@ -1,4 +1,4 @@
-"""`arena report` and `arena rank`: what the record says."""
+"""`arena report` and `arena rank`: how sure debaters were, and who won."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from arena.cli.commands import Command
 from arena.errors import StudyError
 
+if TYPE_CHECKING:
+    from analysis.reports.debates import StudyReport
+
 
 def add(command: Command) -> None:
-    """The commands that report."""
+    """Add the commands that report."""
     report = command("report", show_report, "how sure the debaters were, and how right")
     report.add_argument("--study", help="one study only")
     report.add_argument(
@@ -61,20 +65,20 @@ def add(command: Command) -> None:
 
 
 def show_report(words: argparse.Namespace) -> int:
-    """arena report"""
-    from analysis.reports.debates import Checks, print_report, report
+    """Run `arena report`."""
+    from analysis.reports.debates import study_reports
+    from analysis.reports.plain_json import json_object
+    from analysis.reports.robustness import Checks
+    from analysis.reports.tables.debates import print_report
 
     if not 0 < words.margin < 50:
         raise StudyError(f"--margin must be above 0 and below 50 points, found {words.margin:g}")
     if words.mixed is not None and words.mixed != 0 and words.mixed < 3:
         raise StudyError(f"--mixed needs at least 3 debates, found {words.mixed}")
-    reports = report(
-        words.db,
-        words.study,
-        Checks(words.margin / 100, words.mixed is not None, words.mixed or None),
-    )
+    checks = Checks(words.margin / 100, words.mixed is not None, words.mixed or None)
+    reports = study_reports(words.db, words.study, checks)
     if words.json:
-        print(json.dumps(reports[0] if words.study else reports, indent=1, ensure_ascii=False))
+        print_json([json_object(report) for report in reports], alone=bool(words.study))
     elif words.html or words.figures:
         write_reports(words, reports)
     else:
@@ -82,7 +86,12 @@ def show_report(words: argparse.Namespace) -> int:
     return 0
 
 
-def write_reports(words: argparse.Namespace, reports: list[dict[str, Any]]) -> None:
+def print_json(objects: list[dict[str, Any]], *, alone: bool) -> None:
+    """Print a list as JSON, or its first object if the command was asked for one study."""
+    print(json.dumps(objects[0] if alone else objects, indent=1, ensure_ascii=False))
+
+
+def write_reports(words: argparse.Namespace, reports: Sequence[StudyReport]) -> None:
     """Write the report as a page, its figures as files, or both, and say where they are."""
     try:
         import jinja2  # noqa: F401
@@ -92,47 +101,45 @@ def write_reports(words: argparse.Namespace, reports: list[dict[str, Any]]) -> N
     from analysis.reports.html import check_target, page, write_atomically, write_figures
 
     if words.html:
+        # Drawing takes minutes for a large store: refuse a bad place before, not after.
         check_target(words.html)
     if words.figures:
-        for file in write_figures(words.figures, words.db, [report["study"] for report in reports]):
+        for file in write_figures(words.figures, words.db, [report.study for report in reports]):
             print(file, flush=True)
     if words.html:
-        print(
-            f"drawing the figures of {len(reports)} {'study' if len(reports) == 1 else 'studies'} …",
-            file=sys.stderr,
-        )
-        given = [
+        studies = "study" if len(reports) == 1 else "studies"
+        print(f"drawing the figures of {len(reports)} {studies} …", file=sys.stderr)
+        options = [
             f"--{name}={getattr(words, name)}"
             for name in ("db", "study", "margin", "mixed", "html")
             if getattr(words, name) is not None
         ]
-        content = page(
-            words.db,
-            reports,
-            command=shlex.join(["arena", "report", *given]),
-            made=datetime.now(UTC),
-        ).encode()
+        command = shlex.join(["arena", "report", *options])
+        content = page(words.db, reports, command=command, made=datetime.now(UTC)).encode()
         write_atomically(words.html, content)
-        print(
-            f"the report is in {words.html} ({len(content) / 1000:,.0f} kB); any browser shows it"
-        )
+        size = f"{len(content) / 1000:,.0f} kB"
+        print(f"the report is in {words.html} ({size}); any browser shows it")
 
 
 def show_ranks(words: argparse.Namespace) -> int:
-    """arena rank"""
+    """Run `arena rank`."""
     from analysis.read.verdicts import judged_studies
-    from analysis.reports.standings import print_standings, standings
+    from analysis.reports.plain_json import json_object
+    from analysis.reports.standings import study_standings
+    from analysis.reports.tables.standings import print_standings
 
     related: Literal["exclude", "include"] = "include" if words.include_related else "exclude"
     studies = [words.study] if words.study else list(judged_studies(words.db))
-    found = [standings(words.db, study, jury=words.jury, related=related) for study in studies]
+    ranked = [
+        study_standings(words.db, study, jury=words.jury, related=related) for study in studies
+    ]
     if words.json:
-        print(json.dumps(found[0] if words.study else found, indent=1, ensure_ascii=False))
-        return 0
-    if not found:
+        print_json([json_object(standings) for standings in ranked], alone=bool(words.study))
+    elif ranked:
+        print_standings(ranked)
+    else:
         print(
-            "There are no verdicts in this store yet: judge its debates with `arena run experiments/tournament.py -o judged=STUDY`."
+            "There are no verdicts in this store yet: judge its debates with `arena run"
+            " experiments/tournament.py -o judged=STUDY`."
         )
-    for standing in found:
-        print_standings(standing, rules=standing is found[-1])
     return 0

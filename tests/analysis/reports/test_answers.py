@@ -1,4 +1,6 @@
-"""The answers section of the report: numbers of small studies that can be counted by hand, and how they are printed."""
+"""The answers section of the report: numbers of small studies that can be counted by hand, and how
+they are printed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ import numpy as np
 import pytest
 
 from agents.scripted import scripted_model
-from analysis.reports.debates import print_report, report
+from analysis.reports.debates import report, study_reports
+from analysis.reports.tables.debates import print_report
 from arena import Agent, Answer, Arena, Arm, Seat, Study, Subject
 from arena.cli.main import main
 from arena.errors import StudyError
@@ -36,7 +39,7 @@ def answers(path: Path, study: str | None = None) -> dict[str, Any]:
 
 def printed(path: Path) -> str:
     out = io.StringIO()
-    print_report(report(path), out)
+    print_report(study_reports(path), out)
     return out.getvalue()
 
 
@@ -131,7 +134,9 @@ def test_arms_are_compared_question_by_question(solve: Add) -> None:
 
 
 def test_the_pairs_of_arms_are_one_family(solve: Add) -> None:
-    """Six questions, one arm always wrong and two always right: p is 2 / 64 for two pairs of three, and 1 for the third."""
+    """Six questions, one arm always wrong and two always right: p is 2 / 64 for two pairs of three,
+    and 1 for the third.
+    """
     plays = [
         {"question": k, "arm": arm, "final": ("4", arm != "one", None)}
         for arm in ("one", "three", "two")
@@ -158,7 +163,8 @@ def test_equal_and_unknown_budgets_are_told_apart(solve: Add) -> None:
     assert answers(solve("equal", *two_arms(calls=ONE)))["budget"]["notes"] == []
     path = solve("unknown", *two_arms(calls=[(50, None, None)]))
     assert answers(path, "unknown")["budget"]["notes"] == [
-        "Whether the arms had the same generated tokens per question cannot be told: unknown for single, vote."
+        "Whether the arms had the same generated tokens per question cannot be told: unknown for"
+        " single, vote."
     ]
     text = printed(path)
     assert "All arms had the same budget per question" in text
@@ -167,7 +173,9 @@ def test_equal_and_unknown_budgets_are_told_apart(solve: Add) -> None:
 
 
 def test_paths_by_hand(solve: Add) -> None:
-    """Pass@1: 2/3, 2/3, 1/3, 2/3, 1, 1/3 on average; only question 2 loses its vote; all have one right path."""
+    """Pass@1: 2/3, 2/3, 1/3, 2/3, 1, 1/3 on average; only question 2 loses its vote; all have one
+    right path.
+    """
     alone, vote = answers(solve("s", *two_arms()))["arms"]
     assert alone["paths"] is None
     paths = vote["paths"]
@@ -186,7 +194,9 @@ def test_paths_by_hand(solve: Add) -> None:
 
 
 def test_changes_of_paths_to_the_final_answer_by_hand(solve: Add) -> None:
-    """11 of 18 path answers are right; 1 becomes wrong, and of the 7 others 5 become right: questions 0, 1, 3, and twice 5."""
+    """11 of 18 path answers are right; 1 becomes wrong, and of the 7 others 5 become right:
+    questions 0, 1, 3, and twice 5.
+    """
     [row] = answers(solve("s", *two_arms()))["arms"][1]["changes"]
     assert (row["what"], row["pairs"], row["unreadable"]) == ("path to final", 18, 3)
     assert (
@@ -204,7 +214,9 @@ def test_changes_of_paths_to_the_final_answer_by_hand(solve: Add) -> None:
 
 
 def test_the_pairs_of_a_play_weigh_as_one(solve: Add) -> None:
-    """One wrong path of one, and three right ones of three: half of the first answers are right, not three quarters."""
+    """One wrong path of one, and three right ones of three: half of the first answers are right,
+    not three quarters.
+    """
     [row] = answers(solve("s", {"paths": [WRONG]}, {"question": 1, "paths": [RIGHT] * 3}))["arms"][
         0
     ]["changes"]

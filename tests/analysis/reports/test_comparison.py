@@ -1,4 +1,6 @@
-"""Two studies play by play: who has a partner, by hand; the differences against scipy; the published data against its files; the command."""
+"""Two studies play by play: who has a partner, by hand; the differences against scipy; the
+published data against its files; the command.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
-from analysis.reports.comparison import compare, pairs
+from analysis.reports.comparison import compare
+from analysis.reports.play_pairs import pairs
 from analysis.statistics.matching import match_keys, mean_by_key, partners
 from arena.cli.main import main
 from arena.errors import StudyError
@@ -29,7 +32,9 @@ def debate(subject: str | None, ratings: list[tuple[Any, ...]], **more: Any) -> 
 
 
 def two_studies(add: Add, **more: Any) -> Path:
-    """Three motions in both, in the second all ratings of the closing 10 higher but one; a fourth motion in the first alone."""
+    """Three motions in both, in the second all ratings of the closing 10 higher but one; a fourth
+    motion in the first alone.
+    """
     add("before", *(debate(f"motion {k}", [(50, 60 + k), (60, 70)]) for k in range(4)))
     return add(
         "after",
@@ -294,7 +299,9 @@ def test_the_command_prints_tables_and_json(add: Add, capsys: pytest.CaptureFixt
 
 
 def test_published_debates_on_the_same_motions_as_the_files_have_them(tmp_path: Path) -> None:
-    """Each motion's mean in debates between different models, against that in debates of models with themselves."""
+    """Each motion's mean in debates between different models, against that in debates of models
+    with themselves.
+    """
     if not DATA.is_dir():
         pytest.skip(f"the published debates are not at {DATA}")
     path = tmp_path / "arena.duckdb"

@@ -1,22 +1,26 @@
-"""The report as JSON: what it says of small studies that can be counted by hand, and of what is missing."""
+"""The report as JSON: what it says of small studies that can be counted by hand, and of what is
+missing.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from analysis.reports.debates import print_report, report
+from analysis.reports.debates import report, study_reports
+from analysis.reports.tables.debates import print_report
 
 Add = Callable[..., Path]
 RISING = {"ratings": [(60, 70, 80), (50, 60, 80)]}
 FALLING = {"ratings": [(80, 70, 70), (70, 80, 90)]}
 KEYS = (
-    "study simulated judges_simulated origin episodes phases rise both both_by_phase models against_half outcomes calibration robustness"
-    " missing rules"
+    "study simulated judges_simulated origin episodes phases rise both both_by_phase models"
+    " against_half outcomes calibration robustness missing rules"
 )
 
 
@@ -44,10 +48,10 @@ def test_real_debates_with_simulated_judges_say_so_where_judges_count(add: Add) 
     path = add("s", judged, FALLING)
     assert report(path)[0]["judges_simulated"] is False
     path = add("s", judged, simulated=True)
-    [found] = report(path)
+    [found] = study_reports(path)
     printed = StringIO()
-    print_report([found | {"simulated": False}], printed)
-    assert found["judges_simulated"] is True
+    print_report([replace(found, simulated=False)], printed)
+    assert found.judges_simulated is True
     assert "SIMULATED judges gave verdicts" in printed.getvalue()
 
 

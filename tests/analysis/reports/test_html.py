@@ -1,4 +1,6 @@
-"""The page of a report: whole in one file, true to the report, readable by everybody; and figures as files."""
+"""The page of a report: whole in one file, true to the report, readable by everybody; and figures
+as files.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,15 @@ import sys
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-from analysis.reports.debates import report
-from analysis.reports.html import RecordingConsole, file_stems, page, write_atomically
+from analysis.reports.debates import study_reports
+from analysis.reports.html import file_stems, page, write_atomically
 from analysis.reports.sentences import sentences
-from analysis.reports.tables.debates import print_report, print_study
+from analysis.reports.tables.debates import print_report, report_document
 from arena.cli.main import main
 from arena.errors import StudyError
 from tests.analysis.conftest import Add
@@ -45,7 +46,7 @@ class Read(HTMLParser):
 
 def html(path: Path, study: str | None = None) -> str:
     """The page of a store."""
-    return page(path, report(path, study), command="arena report --html x.html", made=MADE)
+    return page(path, study_reports(path, study), command="arena report --html x.html", made=MADE)
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +91,7 @@ def test_the_page_has_every_line_that_the_terminal_has(
     cup: Path, whole: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = re.sub(r"\W+", " ", Read(whole).words)
-    print_report(report(cup))
+    print_report(study_reports(cup))
     lines = [line for line in capsys.readouterr().out.splitlines() if re.search(r"\w", line)]
     assert len(lines) > 60
     numbers = {number for line in lines for number in re.findall(r"\d+\.\d\d", line)}
@@ -105,14 +106,23 @@ def test_the_page_has_every_line_that_the_terminal_has(
         assert re.sub(r"\W+", " ", heading) in words
 
 
-def test_a_sheet_keeps_tables_with_the_line_before_as_title(cup: Path) -> None:
-    sheet: Any = RecordingConsole()
-    print_study(sheet, report(cup, "it's a cup")[0])
-    table = next(kept for kept in sheet.printed if not isinstance(kept, str))
-    assert table.title.startswith("Confidence of debaters, percent")
-    assert table.headings[:3] == ("phase", "n", "mean")
-    assert table.rows[0][0] == "opening"
-    assert table.left == (True, False, False, False, False, False)
+def test_a_report_is_blocks_with_titles_and_alignment(cup: Path) -> None:
+    [told] = study_reports(cup, "it's a cup")
+    block = report_document(told).blocks[0]
+    assert block.title.startswith("Confidence of debaters, percent")
+    assert block.headings[:3] == ("phase", "n", "mean")
+    assert block.rows[0][0] == "opening"
+    assert block.text_columns == 1
+
+
+def test_page_and_terminal_show_the_same_blocks(cup: Path, whole: str) -> None:
+    shown = " ".join(Read(whole).words.split())
+    for told in study_reports(cup):
+        for block in report_document(told).blocks:
+            for words in (block.title, *block.headings, *block.notes):
+                assert " ".join(words.split()) in shown
+            for row in block.rows:
+                assert " ".join("".join(row).split()) in shown
 
 
 def test_findings_say_the_numbers_of_the_report(add: Add) -> None:
@@ -121,12 +131,12 @@ def test_findings_say_the_numbers_of_the_report(add: Add) -> None:
         *[RISING | {"votes": [("proposition", 0.9)]}] * 3,
         RISING | {"ratings": [(60, 70, "no rating tag"), (50, 55, 75)]},
     )
-    found = " ".join(sentences(report(path)[0]))
+    found = " ".join(sentences(study_reports(path)[0]))
     assert "55.0%" in found  # (60 + 50) / 2
     assert "+22.9 points" in found  # 7 debaters: 4 of 25 points, 3 of 20
     assert (
-        "of 3 debates with both ratings, both sides were in 0 (0.0%) above 75% and 3 (100.0%) above 50%"
-        in found
+        "of 3 debates with both ratings, both sides were in 0 (0.0%) above 75% and 3 (100.0%)"
+        " above 50%" in found
     )
     assert (
         "its Brier score is 0.301, where always saying 50% gives 0.250" in found
@@ -135,10 +145,11 @@ def test_findings_say_the_numbers_of_the_report(add: Add) -> None:
 
 
 def test_findings_of_answers_name_the_best_arm_and_the_budget(cup: Path) -> None:
-    [told] = report(cup, "self_agreement")
+    [told] = study_reports(cup, "self_agreement")
     found = " ".join(sentences(told))
-    best = max(told["answers"]["arms"], key=lambda arm: arm["accuracy"])
-    assert f"was right in {100 * best['accuracy']:.1f}%" in found
+    assert told.answers is not None
+    best = max(arm.accuracy.right.mean for arm in told.answers.arms)
+    assert f"was right in {100 * best:.1f}%" in found
     assert "NOT THE SAME BUDGET" in found
 
 
@@ -162,8 +173,10 @@ def test_an_empty_store_and_an_unfinished_study_have_pages(add: Add) -> None:
 def test_a_browser_shows_it_without_complaint_at_any_width(whole: str, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text(whole)
     said: list[str] = []
+    # Looking for a browser may start Playwright too, which cannot run twice at a time.
+    executable = chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         shown = browser.new_page()
         shown.on("console", lambda message: said.append(message.text))
         shown.on(

@@ -1,4 +1,6 @@
-"""What a reviewer asks, in the report: adjusted p-values, other ratings, equivalence, slopes; and on the published data from its files."""
+"""What a reviewer asks, in the report: adjusted p-values, other ratings, equivalence, slopes; and
+on the published data from its files.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.reports.debates import Checks, print_report, report
+from analysis.reports.debates import report, study_reports
+from analysis.reports.robustness import Checks
+from analysis.reports.tables.debates import print_report
 from arena.cli.main import main
 from arena.imports import import_llms_overconfidence
 
@@ -26,7 +30,7 @@ OWN = {"ratings": [(50, 51, 52), (49, 50, 47)], "models": ("m/a", "m/a")}
 
 def printed(path: Path, checks: Checks = Checks()) -> str:  # noqa: B008 (frozen)
     out = io.StringIO()
-    print_report(report(path, checks=checks), out)
+    print_report(study_reports(path, checks=checks), out)
     return out.getvalue()
 
 
@@ -186,7 +190,8 @@ def test_a_report_imports_no_package_for_the_mixed_model(add: Add) -> None:
     path = add("s", RISING, OWN)
     code = (
         "import sys; from pathlib import Path; from analysis.reports.debates import report;"
-        f" report(Path({str(path)!r})); print(sorted(set(sys.modules) & {{'statsmodels', 'pandas', 'scipy.stats'}}))"
+        f" report(Path({str(path)!r})); print(sorted(set(sys.modules) &"
+        f" {{'statsmodels', 'pandas', 'scipy.stats'}}))"
     )
     assert (
         subprocess.run(
@@ -197,7 +202,9 @@ def test_a_report_imports_no_package_for_the_mixed_model(add: Add) -> None:
 
 
 def published(folder: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """(ratings, whether thoughts, bet or speech look doubtful) of the published debates, (debates, 2, 3), straight from the files."""
+    """(ratings, whether thoughts, bet or speech look doubtful) of the published debates, (debates,
+    2, 3), straight from the files.
+    """
     amounts, doubtful = [], []
     for file in sorted((DATA / "experiments" / folder).rglob("*.json")):
         debate = json.loads(file.read_text())

@@ -1,4 +1,6 @@
-"""Standings of a small tournament that is really played and judged, by simulated models: counts against SQL, flags, tables, and the CSV."""
+"""Standings of a small tournament that is really played and judged, by simulated models: counts
+against SQL, flags, tables, and the CSV.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ import pytest
 
 from agents import agent
 from analysis.read.verdicts import judged_studies, read_verdicts
-from analysis.reports.standings import print_standings, standings
+from analysis.reports.standings import standings, study_standings
+from analysis.reports.tables.standings import print_standings
 from analysis.statistics.ranking import bradley_terry
 from arena import Arena, Arm, Study, Subject, against_itself, round_robin, run_stages
 from arena.errors import StoreError, StudyError
@@ -38,7 +41,9 @@ KEYS = "study juries simulated debates contestants seat pairs outcomes judges ag
 
 @pytest.fixture(scope="module")
 def arena(tmp_path_factory: pytest.TempPathFactory) -> Arena:
-    """Three contestants, mirrored on eight motions, and against themselves on the side; four judges in both orders, twice."""
+    """Three contestants, mirrored on eight motions, and against themselves on the side; four judges
+    in both orders, twice.
+    """
     arena = Arena(tmp_path_factory.mktemp("standings") / "a.duckdb", concurrency=64)
     models = [agent(reference, name=name) for name, reference in MODELS.items()]
     lineups = [*round_robin(models), *against_itself(models[:1])]
@@ -79,9 +84,10 @@ def test_the_strongest_comes_first_with_its_interval(found: dict[str, Any]) -> N
 
 def test_flips_are_those_of_the_view(arena: Arena, found: dict[str, Any]) -> None:
     view = arena.sql(
-        "with two as (select judge, debate, v.repeat, count(distinct winner) as n from verdicts v join episodes e using (episode)"
-        " where e.study = 'cup jury' and winner <> 'abstain' group by all having count(*) = 2)"
-        " select judge, count(*), count(*) filter (n = 2) from two group by all"
+        "with two as (select judge, debate, v.repeat, count(distinct winner) as n from verdicts v"
+        " join episodes e using (episode) where e.study = 'cup jury' and winner <> 'abstain' group"
+        " by all having count(*) = 2) select judge, count(*), count(*) filter (n = 2) from two"
+        " group by all"
     )
     assert {judge: (both, flips) for judge, both, flips in view} == {
         row["judge"]: (row["both_orders"], row["flips"]) for row in found["judges"]
@@ -144,15 +150,15 @@ def test_one_jury_or_all(arena: Arena, found: dict[str, Any]) -> None:
         [{"jury": "cup jury", "verdicts": 896}],
     )
     out = io.StringIO()
-    print_standings(every, out)
+    print_standings([study_standings(arena.path, "cup")], out)
     assert "several juries are pooled here: cup jury (896), second jury (56)" in " ".join(
         out.getvalue().split()
     )
 
 
-def test_the_tables_say_that_it_is_simulated_and_steer_no_terminal(found: dict[str, Any]) -> None:
+def test_the_tables_say_that_it_is_simulated_and_steer_no_terminal(arena: Arena) -> None:
     out = io.StringIO()
-    print_standings(found, out)
+    print_standings([study_standings(arena.path, "cup", jury="cup jury")], out)
     text = out.getvalue()
     assert "SIMULATED" in text
     assert "\x1b" not in text
@@ -170,7 +176,9 @@ def test_the_tables_say_that_it_is_simulated_and_steer_no_terminal(found: dict[s
 
 
 def test_the_pairwise_file_gives_the_same_strengths(arena: Arena, tmp_path: Path) -> None:
-    """In a fit without a prior, over judges that miss nothing; a flip is a win for each, as an abstention is half a win for both."""
+    """In a fit without a prior, over judges that miss nothing; a flip is a win for each, as an
+    abstention is half a win for both.
+    """
     file = tmp_path / "new" / "pairwise.csv"
     wrote = export_pairwise(arena.path, file, ["cup"])
     with file.open(newline="", encoding="utf-8") as lines:

@@ -1,4 +1,6 @@
-"""The report in the terminal: narrow enough, loud about simulations, and open about what is missing."""
+"""The report in the terminal: narrow enough, loud about simulations, and open about what is
+missing.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.reports.debates import print_report, report
+from analysis.reports.debates import study_reports
+from analysis.reports.tables.debates import print_report
 
 Add = Callable[..., Path]
 PLAYED = {"ratings": [(60, 70, 80), (50, 60, 76)], "votes": [("proposition", 0.8)]}
@@ -21,7 +24,7 @@ OTHER = {
 
 def printed(path: Path) -> str:
     out = io.StringIO()
-    print_report(report(path), out)
+    print_report(study_reports(path), out)
     return out.getvalue()
 
 

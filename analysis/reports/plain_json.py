@@ -1,0 +1,103 @@
+"""Turn a report's rows into the JSON that `arena report --json` and its siblings promise.
+
+A row is a frozen dataclass.  Its JSON has one entry for each field, in order, under the field's
+name.  An annotation on the field says where the JSON differs, so that code can keep an interval in
+one piece where the JSON has three flat numbers:
+
+    gap: Annotated[Interval, prefixed("gap")]      # "gap", "gap_ci_low", "gap_ci_high"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from math import isnan
+from typing import Any, get_type_hints
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonField:
+    """How the JSON of a field differs from its name and value.
+
+    `key` is used instead of the field's name.  `inline` puts the entries of the field's own row
+    into the row around it, `names` gives these entries other keys, and `only` says which are kept
+    (all if empty).  An `optional` field has no entry if it is None.
+    """
+
+    key: str = ""
+    inline: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+    optional: bool = False
+
+
+INLINE = JsonField(inline=True)
+OPTIONAL = JsonField(optional=True)
+AS_IT_IS = JsonField()
+
+
+def prefixed(name: str, **more: str) -> JsonField:
+    """Return the annotation of a mean with its interval, as three entries that begin with a name."""
+    names = {"mean": name, "ci_low": f"{name}_ci_low", "ci_high": f"{name}_ci_high", **more}
+    return JsonField(inline=True, names=names, only=tuple(names))
+
+
+def without_noise(value: float) -> float:
+    """Return a number with 12 significant digits: the rest is noise of adding up."""
+    return float(f"{value:.12g}")
+
+
+def plain_json(value: object) -> object:
+    """Return a value as JSON has it: rows as dictionaries, nan as None, floats without noise."""
+    if is_dataclass(value):
+        return row_json(value)
+    if isinstance(value, dict):
+        return {key: plain_json(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_json(inner) for inner in value]
+    if isinstance(value, float):
+        return None if isnan(value) else without_noise(value)
+    return value
+
+
+def json_object(row: object) -> JsonObject:
+    """Return the JSON of a row, or of a dictionary, which is always an object; see `plain_json`."""
+    result = plain_json(row)
+    assert isinstance(result, dict)
+    return result
+
+
+def row_json(row: object) -> JsonObject:
+    """Return the entries of a row, by the annotations of its fields."""
+    kind: Any = type(row)
+    entries: JsonObject = {}
+    for name, form in json_fields(kind):
+        value = getattr(row, name)
+        if form.optional and value is None:
+            continue
+        inner = plain_json(value)
+        if form.only:
+            # A row that is not there still has its keys: readers of the JSON find None, no KeyError.
+            inner = {key: inner[key] if isinstance(inner, dict) else None for key in form.only}
+        if form.inline:
+            assert inner is None or isinstance(inner, dict)
+            entries |= {form.names.get(key, key): entry for key, entry in (inner or {}).items()}
+        else:
+            entries[form.key or name] = inner
+    return entries
+
+
+@cache
+def json_fields(kind: type[Any]) -> tuple[tuple[str, JsonField], ...]:
+    """Return the fields of a row's type, each with its annotation."""
+    # Annotations are texts until they are evaluated, which is slow: once for each type.
+    hints = get_type_hints(kind, include_extras=True)
+    forms = []
+    for entry in fields(kind):
+        notes = getattr(hints[entry.name], "__metadata__", ())
+        form = next((note for note in notes if isinstance(note, JsonField)), AS_IT_IS)
+        forms.append((entry.name, form))
+    return tuple(forms)

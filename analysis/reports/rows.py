@@ -1,0 +1,79 @@
+"""Rows that several reports share: counts, and how well confidence fits what came true."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from analysis.read.debates import Count
+from analysis.reports.plain_json import prefixed
+from analysis.statistics.bootstrap import Interval
+from analysis.statistics.calibration import auroc, auroc_interval, ece
+from analysis.statistics.clustered import Array, clustered_mean
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeCounts:
+    """How many episodes are finished, have failed, or are still open."""
+
+    done: int
+    failed: int
+    open: int
+
+    @property
+    def unfinished(self) -> list[str]:
+        """Both other counts in words, without those that are 0."""
+        counts = (("failed", self.failed), ("open", self.open))
+        return [f"{count:,} {status}" for status, count in counts if count]
+
+
+@dataclass(frozen=True, slots=True)
+class WinnerCounts:
+    """Judged debates by winner."""
+
+    proposition: int
+    opposition: int
+    tie: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How well confidence fits outcomes of 0 and 1; nan if undefined.
+
+    `gap` is mean confidence minus the share of outcomes that are 1, in [-1, 1].
+    """
+
+    ece: float
+    ece_left_closed: float
+    auroc: Annotated[Interval, prefixed("auroc")]
+    gap: Annotated[Interval, prefixed("gap")]
+
+
+def episode_counts(counts: Iterable[Count]) -> EpisodeCounts:
+    """Return the episodes of all arms by status."""
+    status = Counter[str]()
+    for count in counts:
+        status[count.what] += count.n
+    return EpisodeCounts(status["done"], status["failed"], status["open"])
+
+
+def scores(confidence: Array, outcome: Array) -> Scores:
+    """Return the scores of values (clusters, members); a nan in either leaves the value out."""
+    there = ~(np.isnan(confidence) | np.isnan(outcome))
+    stated, true = confidence[there], outcome[there]
+    return Scores(
+        ece(stated, true),
+        ece(stated, true, edges="left"),
+        Interval(auroc(stated, true), *auroc_interval(confidence, outcome)),
+        mean_interval(confidence - outcome),
+    )
+
+
+def mean_interval(values: Array) -> Interval:
+    """Return the mean of values (clusters, members), nan left out, with its interval."""
+    estimate = clustered_mean(values)
+    return Interval(estimate.mean, estimate.ci_low, estimate.ci_high)

@@ -1,0 +1,81 @@
+"""Print reports as plain tables, readable in a terminal of 80 columns and in a file."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from analysis.reports.blocks import Block, Document
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 100
+COLUMN_GAP = 3
+
+
+def print_documents(
+    documents: Sequence[Document], file: TextIO | None = None, *, rules: bool = True
+) -> None:
+    """Print documents to standard output or a file; with `rules`, those of all once, at the end."""
+    from rich.console import Console
+
+    console = Console(file=file, highlight=False, markup=False, emoji=False)
+    console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
+    for document in documents:
+        lines = [document.heading, *document.warnings]
+        for line in [*lines, "=" * min(console.width, max(map(len, lines)))]:
+            print_sentence(console, line)
+        for block in document.blocks:
+            print_block(console, block)
+    stated = {name: words for document in documents for name, words in document.rules.items()}
+    if rules and stated:
+        print_sentence(console, "Rules")
+        for name, words in stated.items():
+            print_sentence(console, f"  {name}: {words}")
+
+
+def print_block(console: Console, block: Block) -> None:
+    """Print a block with an empty line after it."""
+    if block.title:
+        print_sentence(console, block.title)
+    if block.rows:
+        print_table(console, block)
+    for note in block.notes:
+        print_sentence(console, note)
+    console.print()
+
+
+def print_table(console: Console, block: Block) -> None:
+    """Print the headings and rows of a block; numbers are never wrapped, words are."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    columns = zip(block.headings, *block.rows, strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    # A name is not broken in the middle as long as the numbers leave room for it.
+    room = console.width - sum(width + COLUMN_GAP for width in widths[1:])
+    for number, heading in enumerate(block.headings):
+        justify: Literal["left", "right"] = "left" if number < block.text_columns else "right"
+        drawn.add_column(
+            Text(heading),
+            justify=justify,
+            overflow="fold",
+            no_wrap=number >= block.text_columns,
+            min_width=max(1, min(widths[0], room)) if number == 0 else None,
+        )
+    for row in block.rows:
+        # Text, not str: rich would read square brackets in a name as markup.
+        drawn.add_row(*map(Text, row))
+    console.print(drawn)
+
+
+def print_sentence(console: Console, words: str) -> None:
+    """Print a sentence, wrapped with its further lines indented."""
+    from rich.text import Text
+
+    lines = textwrap.wrap(words, console.width, subsequent_indent="    ", break_on_hyphens=False)
+    console.print(Text("\n".join(lines)))

@@ -1,0 +1,219 @@
+"""The plan of `arena power`: which simulated debaters debate, and what is claimed of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from math import isnan, sqrt
+from typing import TYPE_CHECKING, Any
+
+from arena.errors import StudyError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from agents.simulated.debater import Profile, SimulatedDebater
+    from analysis.reports.power import Claim, DebaterAssumptions, Pilot
+    from analysis.statistics.power import Draw, Spread, Test
+
+MIN_PILOT_DEBATES = 10
+MOST_PHASES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is claimed of which debaters; the two `names` and `sides` are equal if one kind debates
+    itself.
+    """
+
+    names: tuple[str, str]
+    sides: tuple[Profile, Profile]
+    claim: Claim
+    paired: str | None
+    phases: int
+    margin: float
+
+    @property
+    def study_kinds(self) -> int:
+        """How many kinds of studies it takes: two if each kind of debater debates itself."""
+        return 2 if self.claim == "difference" and self.paired != "debate" else 1
+
+
+def parse_plan(words: argparse.Namespace) -> Plan:
+    """Return the plan that the options ask for; raise StudyError if that makes no study."""
+    if words.claim == "difference" and words.against is None:
+        raise StudyError(
+            "a difference is between two kinds of debaters; name the other one with --against, such"
+            " as --against sim/even"
+        )
+    if words.claim in ("above-half", "equivalence") and words.against is not None:
+        raise StudyError(
+            f"the claim {words.claim} is about debates against oneself, where 50% is right; leave"
+            " --against out"
+        )
+    if words.paired is not None and words.claim != "difference":
+        raise StudyError(
+            f"--paired is for --claim difference; the claim {words.claim} compares no two kinds of"
+            " debaters"
+        )
+    least = 2 if words.claim == "rise" else 1
+    if not least <= words.phases <= MOST_PHASES:
+        raise StudyError(
+            f"--phases must lie between {least} and {MOST_PHASES} for the claim {words.claim},"
+            f" found {words.phases}"
+        )
+    if not 0 < words.margin < 0.5:
+        raise StudyError(
+            f"--margin must lie between 0 and 0.5 (0.05 is 5 points), found {words.margin:g}"
+        )
+    first = debater(words.profile)
+    second = first if words.against is None else debater(words.against)
+    return Plan(
+        (first.name, second.name),
+        (first.profile, second.profile),
+        words.claim,
+        words.paired,
+        words.phases,
+        words.margin,
+    )
+
+
+def debater(reference: str) -> SimulatedDebater:
+    """Return the debater that a reference names; raise StudyError if it is no simulated debater."""
+    from agents.simulated.debater import EXAMPLE, JUDGE, SOLVER, simulated_debater
+
+    kind, _, rest = reference.partition("/")
+    if kind != "sim" or rest.partition(":")[0] in (JUDGE, SOLVER):
+        raise StudyError(
+            "power is planned with simulated debaters;"
+            f" {reference.partition('@')[0]!r} is none (for example {EXAMPLE})"
+        )
+    return simulated_debater(rest)
+
+
+def read_pilot(path: Path, study: str) -> Pilot:
+    """Return the noise of a stored study; raise StudyError if it has too few debates."""
+    import numpy as np
+
+    from analysis.read.debates import read_records
+    from analysis.reports.power import Pilot
+    from analysis.statistics.power import estimate_spread
+
+    [record] = read_records(path, study)
+    debates = record.debates
+    # Ratings vary around the mean of their kind: the same model in the same arm.
+    kinds: dict[tuple[str, str | None], int] = {}
+    code = [
+        [kinds.setdefault((arm, model), len(kinds)) for model in pair]
+        for arm, pair in zip(debates.arm, debates.model, strict=True)
+    ]
+    codes = np.array(code, dtype=np.int64).reshape(debates.model.shape)
+    spread = estimate_spread(debates.confidence, debates.asked, codes)
+    if spread.debates < MIN_PILOT_DEBATES or isnan(spread.noise):
+        needed = max(MIN_PILOT_DEBATES, len(kinds) + 1)
+        raise StudyError(
+            f"a pilot needs at least {needed} finished debates with ratings, {study} has"
+            f" {spread.debates}; play more of it, or write what you expect into the profile, such"
+            " as sim/even:noise=0.08:debate_sd=0.05"
+        )
+    return Pilot(study, record.simulated, spread)
+
+
+def with_spread(plan: Plan, spread: Spread) -> Plan:
+    """Return the plan with the noise of a pilot."""
+    values = {
+        "noise": min(spread.noise, 1.0),
+        "debate_sd": min(spread.debate_sd, 1.0),
+        # A rating is missing if the re-ask was unreadable too, so that the share is a square.
+        "unreadable": sqrt(spread.missing),
+    }
+    first, second = (replace(side, **values) for side in plan.sides)
+    return replace(plan, sides=(first, second))
+
+
+def make_draw(plan: Plan, watch: Callable[[int], None]) -> Draw:
+    """Return the function that draws the plan's studies; `watch` hears of each draw."""
+    from agents.simulated.studies import ratings
+
+    pairs = [plan.sides] if plan.study_kinds == 1 else [(side, side) for side in plan.sides]
+
+    def draw(studies: int, debates: int, rng: np.random.Generator) -> tuple[Any, ...]:
+        """Return one array (S, G, 2, P) for each kind of study."""
+        watch(debates)
+        return tuple(
+            ratings(first, second, studies=studies, debates=debates, phases=plan.phases, rng=stream)
+            for (first, second), stream in zip(pairs, rng.spawn(len(pairs)), strict=True)
+        )
+
+    return draw
+
+
+def choose_test(plan: Plan) -> Test:
+    """Return the test of the plan's claim."""
+    from analysis.statistics.power import (
+        above_half_test,
+        difference_test,
+        equivalence_test,
+        rise_test,
+    )
+
+    match plan.claim, plan.paired:
+        case "rise", _:
+            return lambda drawn: rise_test(drawn[0])
+        case "above-half", _:
+            return lambda drawn: above_half_test(drawn[0])
+        case "equivalence", _:
+            return lambda drawn: equivalence_test(drawn[0], plan.margin)
+        case _, "debate":
+            return lambda drawn: difference_test(
+                drawn[0][:, :, :1, -1], drawn[0][:, :, 1:, -1], paired=True
+            )
+        case _:
+            return lambda drawn: difference_test(
+                drawn[0][..., -1], drawn[1][..., -1], paired=plan.paired == "motion"
+            )
+
+
+def assumptions(plan: Plan) -> tuple[DebaterAssumptions, ...]:
+    """Return what the model assumes of each kind of debater."""
+    from agents.simulated.debater import expected_confidence
+    from analysis.reports.power import DebaterAssumptions
+
+    kinds = []
+    for name, side in dict(zip(plan.names, plan.sides, strict=True)).items():
+        own = asdict(side)
+        parameters = (f"{key}={own[key]!r}" for key in ("bias", "drift", "noise", "debate_sd"))
+        text = ":".join(["even", *parameters])
+        kinds.append(
+            DebaterAssumptions(
+                name,
+                expected_confidence(text, 0),
+                expected_confidence(text, plan.phases - 1),
+                side.bias,
+                side.drift,
+                side.noise,
+                side.debate_sd,
+                side.unreadable,
+                side.unreadable**2,
+            )
+        )
+    return tuple(kinds)
+
+
+def true_effect(plan: Plan, kinds: tuple[DebaterAssumptions, ...]) -> tuple[float, bool]:
+    """Return the effect with clipping and rounding, in [-1, 1], and whether the claim is true of
+    it.
+    """
+    first, last = kinds[0], kinds[-1]
+    effect = {
+        "rise": (first.last + last.last) / 2 - (first.first + last.first) / 2,
+        "above-half": first.last - 0.5,
+        "equivalence": first.last - 0.5,
+        "difference": first.last - last.last,
+    }[plan.claim]
+    # The noise of adding up is no effect; and adding 0 takes the minus from -0.
+    effect = round(effect, 9) + 0.0
+    return effect, abs(effect) < plan.margin if plan.claim == "equivalence" else effect != 0
