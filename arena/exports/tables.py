@@ -1,4 +1,4 @@
-"""Write the tables and views that users read to files, one each."""
+"""Write the tables and views that users read to files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from arena.errors import StoreError
 from arena.store.database import open_live
 from arena.store.migrations import quote_sql
 from arena.store.schema import JOURNALED
-from arena.store.views.base import VIEWS
+from arena.store.views.registry import VIEWS
 
 INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings")
 EXPORTED = (*(name for name in JOURNALED if name not in INTERNAL), *VIEWS)
@@ -22,9 +22,10 @@ FORMATS = {
 
 
 def export(path: Path, folder: Path, kind: str) -> list[tuple[str, int]]:
-    """Write every table and view that users read, one file each, into a new folder; returns (file name, rows).
+    """Write every table and view that users read into a new folder; return (file name, rows).
 
-    `kind` is parquet, jsonl or csv.  Raises StoreError where the folder is not empty or cannot be written.
+    Each gets a file of its own.  `kind` is parquet, jsonl or csv.  Raises StoreError if the folder
+    is not empty or cannot be written.
     """
     if folder.exists() and any(folder.iterdir()):
         raise StoreError(f"{folder} exists and is not empty; name a new folder")
@@ -34,9 +35,9 @@ def export(path: Path, folder: Path, kind: str) -> list[tuple[str, int]]:
             folder.mkdir(parents=True, exist_ok=True)
             for name in EXPORTED:
                 file = folder / f"{name}.{kind}"
-                rows = con.execute(
-                    f"copy (from {name}) to {quote_sql(str(file))} ({FORMATS[kind]})"
-                ).fetchall()[0][0]
+                # DuckDB answers a copy with the number of rows.
+                copy = f"copy (from {name}) to {quote_sql(str(file))} ({FORMATS[kind]})"
+                ((rows,),) = con.execute(copy).fetchall()
                 written.append((file.name, rows))
         except (OSError, duckdb.IOException) as error:
             raise StoreError(f"cannot write to {folder}: {error}") from error

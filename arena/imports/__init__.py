@@ -1,4 +1,4 @@
-"""Records that others published, taken into our tables: one module each, and one for the files that it reads.
+"""Import records that others have published: one module for each publication, one for its files.
 
 Everything is loaded when it is first used.
 """
@@ -6,16 +6,16 @@ Everything is loaded when it is first used.
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-_HOME = {
-    "Imported": "arena.imports.llms_overconfidence",
-    "import_llms_overconfidence": "arena.imports.llms_overconfidence",
-    "summary_lines": "arena.imports.llms_overconfidence",
-}
-__all__ = sorted(_HOME)
+if TYPE_CHECKING:
+    from arena.imports.llms_overconfidence import import_llms_overconfidence, summary_lines
+
+__all__ = ["import_llms_overconfidence", "summary_lines"]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    """Import a public name when it is first asked for (PEP 562)."""
+    if name not in __all__:
         raise AttributeError(f"module 'arena.imports' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    return getattr(importlib.import_module("arena.imports.llms_overconfidence"), name)

@@ -1,7 +1,8 @@
-"""The files of "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184), found below a folder, checked and named.
+"""Read and check the files of "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184).
 
-Two layouts: that of the five configurations with three speeches, and the reduced one of the multi-round debates.  What is not of this
-format is refused with a reason; nothing is repaired, and a number that is no confidence is left for the rows to flag.
+They have two layouts: that of the five configurations with three speeches, and the reduced one of
+the multi-round debates.  A file of another format is refused with a reason; nothing is repaired,
+and a number that is no confidence is left for the rows to flag.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ SOURCE = "llms-overconfidence"
 SIDES = ("proposition", "opposition")
 THREE = ("opening", "rebuttal", "closing")
 FOUR = ("opening", "rebuttal_1", "rebuttal_2", "closing")
+# The configurations of the paper as options of our debate protocol.
 SELF = {
     "phases": THREE,
     "schedule": "simultaneous",
@@ -44,6 +46,7 @@ OPTIONS: dict[str, dict[str, object]] = {
     | {"phases": FOUR, "schedule": "sequential", "memory": False, "rating": "stake"},
 }
 PHASES = {study: FOUR if study == "multi_round" else THREE for study in OPTIONS}
+# The published `debate_type` as it is written, with its misspellings, in lower case.
 STUDY_OF_TYPE = {
     "private_bet": "cross_model",
     "private_same_debator": "self",
@@ -54,7 +57,8 @@ STUDY_OF_TYPE = {
     "redteam_debate": "red_team",
 }
 SIDE_FILE = re.compile(
-    r"(topic_list|debate_models|judge_models|private_bet_experiment_pairings|bet_analysis_results_.*)\.json",
+    r"(topic_list|debate_models|judge_models|private_bet_experiment_pairings"
+    r"|bet_analysis_results_.*)\.json",
     re.I,
 )
 SIDE_KEYS = (
@@ -71,7 +75,7 @@ Name = Annotated[str, Field(min_length=1)]
 
 
 class Published(BaseModel):
-    """What the published files have in common: JSON types are meant as written, and fields that we leave out may be there."""
+    """A part of a published file: JSON types are taken as written, unknown fields are allowed."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -83,14 +87,14 @@ class Motion(Published):
 
 
 class Output(Published):
-    """One side's speeches by phase; -1 is a speech that was not given yet."""
+    """One side's speeches by phase; a speech that was not given yet (-1) is None."""
 
     side: str
     speeches: dict[str, Speech]
 
 
 class Bet(Published):
-    """What a side staked with one speech, 0 to 100, and its private thoughts."""
+    """A side's stake with one speech, 0 to 100, and its private thoughts."""
 
     side: Literal["proposition", "opposition"]
     speech_type: str
@@ -120,11 +124,11 @@ class Debate(Published):
     judge_results: list[Vote] | None = None
 
     def output(self, side: str) -> Output:
-        """The speeches of a side."""
+        """Return the speeches of a side."""
         return self.proposition_output if side == "proposition" else self.opposition_output
 
     def bets(self, side: str, phase: str) -> list[Bet]:
-        """A side's bets in a phase: one, unless it was lost or stored twice."""
+        """Return a side's bets in a phase: one, unless it was lost or stored twice."""
         return [
             bet for bet in self.debator_bets or () if (bet.side, bet.speech_type) == (side, phase)
         ]
@@ -132,7 +136,7 @@ class Debate(Published):
 
 @dataclass(frozen=True, slots=True)
 class PublishedPlay:
-    """A debate that was read: its id, its study, when it began (None: unknown), and its content."""
+    """A debate that was read: its id, study, start (None: unknown) and content."""
 
     episode: str
     study: str
@@ -140,7 +144,7 @@ class PublishedPlay:
     debate: Debate
 
     def is_complete(self) -> bool:
-        """Whether every speech was given."""
+        """Return whether every speech was given."""
         return all(
             self.debate.output(side).speeches.get(phase) is not None
             for side in SIDES
@@ -150,7 +154,11 @@ class PublishedPlay:
 
 @dataclass(frozen=True, slots=True)
 class FolderContents:
-    """What lies in a folder: debates by episode id, further copies of them, side files, and refused files with the reason."""
+    """The files in a folder.
+
+    `plays` are the debates by episode id, `copies` further copies of them, `passed_over` files
+    without debates, `refused` files with the reason.
+    """
 
     plays: dict[str, PublishedPlay] = field(default_factory=dict)
     copies: list[str] = field(default_factory=list)
@@ -159,44 +167,49 @@ class FolderContents:
 
 
 def read_folder(folder: Path) -> FolderContents:
-    """Read every .json file below a folder, in the order of their names; hidden files and folders are left alone.
+    """Read every .json file below a folder, in the order of the names.
 
-    Raises StudyError where there is no such folder.
+    Hidden files and folders are left alone.  Raises StudyError if there is no such folder.
     """
     if not folder.is_dir():
         raise StudyError(
-            f"{folder} is not a folder; name your clone of llms_overconfidence, or a folder with its JSON files"
+            f"{folder} is not a folder; name your clone of llms_overconfidence, or a folder with"
+            " its JSON files"
         )
-    found = FolderContents()
-    for file in files_below(folder, found):
+    contents = FolderContents()
+    for file in files_below(folder, contents):
         name = writable(file.relative_to(folder).as_posix())
         if file.suffix.lower() != ".json":
-            found.passed_over.append(name)
+            contents.passed_over.append(name)
             continue
         try:
             content = parse_json(file)
-            play = None if is_side_file(file.name, content) else parse_debate(file.stem, content)
+            side_file = is_side_file(file.name, content)
+            play = None if side_file else parse_debate(file.stem, content)
         except StudyError as error:
-            found.refused.append((name, writable(str(error))))
+            contents.refused.append((name, writable(str(error))))
             continue
         except RecursionError:
-            found.refused.append((name, "is nested too deeply to be a debate"))
+            contents.refused.append((name, "is nested too deeply to be a debate"))
             continue
         if play is None:
-            found.passed_over.append(name)
-        elif play.episode in found.plays:
-            found.copies.append(name)
+            contents.passed_over.append(name)
+        elif play.episode in contents.plays:
+            contents.copies.append(name)
         else:
-            found.plays[play.episode] = play
-    return found
+            contents.plays[play.episode] = play
+    return contents
 
 
-def files_below(folder: Path, found: FolderContents) -> Iterator[Path]:
-    """All files below a folder, each folder once however it is linked; a folder that cannot be opened is noted as refused."""
+def files_below(folder: Path, contents: FolderContents) -> Iterator[Path]:
+    """Yield all files below a folder; a folder that cannot be opened is noted as refused.
+
+    A folder that is linked several times is entered once.
+    """
 
     def refuse(error: OSError) -> None:
         """Note a folder that cannot be opened."""
-        found.refused.append(
+        contents.refused.append(
             (
                 writable(os.path.relpath(error.filename, folder)),
                 f"cannot be opened: {error.strerror}",
@@ -206,6 +219,7 @@ def files_below(folder: Path, found: FolderContents) -> Iterator[Path]:
     entered: set[str] = set()
     for where, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
         real = os.path.realpath(where)
+        # os.walk enters the folders that are left in its list.
         folders[:] = [] if real in entered else sorted(name for name in folders if name[0] != ".")
         files = [] if real in entered else files
         entered.add(real)
@@ -213,12 +227,13 @@ def files_below(folder: Path, found: FolderContents) -> Iterator[Path]:
 
 
 def parse_json(file: Path) -> object:
-    """The content of a JSON file.  Raises StudyError with the reason where it is none."""
+    """Return the content of a JSON file.  Raises StudyError with the reason if it is not one."""
     try:
         if not file.is_file():
             raise StudyError("is not a file, or a link to nowhere")
         if file.stat().st_size > MAX_FILE_BYTES:
             raise StudyError(f"is larger than {MAX_FILE_BYTES >> 20} MiB, which no debate is")
+        # Strictly, and without the byte order mark that some editors put first.
         text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise StudyError(f"cannot be read: {error.strerror}") from error
@@ -233,16 +248,20 @@ def parse_json(file: Path) -> object:
 
 
 def reject_nan(word: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python would read and JSON does not have."""
+    """Raise ValueError for NaN and Infinity, which Python reads although JSON lacks them."""
     raise ValueError(f"it has {word} where a number should be")
 
 
 def is_side_file(name: str, content: object) -> bool:
-    """Whether a file is one of the publication's lists: topics, models with prices, pairings, labels; by name or by shape."""
+    """Return whether a file is a list of the publication, by its name or by its shape.
+
+    The lists are topics, models with prices, pairings and labels.
+    """
     if isinstance(content, dict):
         if "debate_type" in content:
             return False
         rows: list[object] = list(content.values())
+        # Models with two prices each.
         listed = all(isinstance(row, list) and len(row) == 2 for row in rows)
     else:
         rows = content if isinstance(content, list) else []
@@ -253,10 +272,13 @@ def is_side_file(name: str, content: object) -> bool:
 
 
 def parse_debate(stem: str, content: object) -> PublishedPlay:
-    """A debate out of a file's content, with an id that hangs on study, file stem and content.  Raises StudyError with the reason."""
+    """Return the debate in a file's content; its id is a hash of study, file stem and content.
+
+    Raises StudyError with the reason if it is not a debate.
+    """
     if not isinstance(content, dict):
         raise StudyError(
-            f"has a {type(content).__name__} at top level, where a debate is an object"
+            f"has a {type(content).__name__} at the top level, but a debate is an object"
         )
     try:
         debate = Debate.model_validate(content)
@@ -268,29 +290,32 @@ def parse_debate(stem: str, content: object) -> PublishedPlay:
     for bet in debate.debator_bets or ():
         if bet.speech_type not in PHASES[study]:
             raise StudyError(
-                f"a bet of the {bet.side} is for {bet.speech_type!r}, which a {study} debate does not have"
+                f"a bet of the {bet.side} is for {bet.speech_type!r}, which a {study} debate does"
+                " not have"
             )
     return PublishedPlay(digest([SOURCE, study, stem, content]), study, start_of(stem), debate)
 
 
 def sentence(error: ValidationError) -> str:
-    """What is wrong with a file, from the first fault that pydantic found."""
+    """Return the first of pydantic's errors as the reason for which a file is refused."""
     faults = error.errors(include_url=False, include_context=False)
     where = ".".join(str(part) for part in faults[0]["loc"])
     if faults[0]["type"] == "missing":
         words = f"lacks {where!r}"
     else:
-        message = (
-            "should be an object"
-            if faults[0]["type"] == "model_type"
-            else faults[0]["msg"].removeprefix("Input ")
-        )
+        # Pydantic's own message would name our class.
+        is_object = faults[0]["type"] == "model_type"
+        message = "should be an object" if is_object else faults[0]["msg"].removeprefix("Input ")
         words = f"{where} {message}, found {repr(faults[0]['input'])[:40]}"
     return words + (f" (and {len(faults) - 1} more)" if len(faults) > 1 else "")
 
 
 def study_of(debate: Debate) -> str:
-    """The study that a debate belongs to; where the type says only 'against itself', its phases decide between self and multi_round."""
+    """Return the study of a debate.
+
+    If its type says only that a model debates itself, its phases decide between self and
+    multi_round.  Raises StudyError for a type that is not of the publication.
+    """
     kind = debate.debate_type.casefold()
     if kind not in STUDY_OF_TYPE:
         raise StudyError(
@@ -305,11 +330,13 @@ def study_of(debate: Debate) -> str:
 
 
 def check_side(debate: Debate, side: str, study: str) -> None:
-    """Raise StudyError where a side's speeches are not those of its configuration.
+    """Raise StudyError if a side's speeches are not those of its configuration.
 
-    The full layout writes -1 for a speech not yet given; the reduced one leaves the phases out that were still to come.
+    The full layout writes -1 for a speech that was not given yet; the reduced one leaves out the
+    phases that were still to come.
     """
-    output, phases = debate.output(side), PHASES[study]
+    output = debate.output(side)
+    phases = PHASES[study]
     if output.side != side:
         raise StudyError(f"{side}_output is of side {output.side[:40]!r}")
     unknown = [phase for phase in output.speeches if phase not in phases]
@@ -318,18 +345,19 @@ def check_side(debate: Debate, side: str, study: str) -> None:
             f"speeches of the {side} have {unknown[0][:40]!r}, which a {study} debate does not have"
         )
     lacking = tuple(phase for phase in phases if phase not in output.speeches)
+    # Only the last phases can be still to come, not one between others.
     still_to_come = study == "multi_round" and lacking == phases[len(phases) - len(lacking) :]
     if lacking and not still_to_come:
         raise StudyError(f"speeches of the {side} lack {', '.join(map(repr, lacking))}")
 
 
 def digest(content: object) -> str:
-    """20 hex digits of the sha256 over canonical JSON."""
+    """Return 20 hex digits of the sha256 of canonical JSON."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
 
 
 def start_of(stem: str) -> datetime | None:
-    """The start that a file's name ends in, as _YYYYMMDD_HHMMSS; None where it does not."""
+    """Return the start at the end of a file's name, _YYYYMMDD_HHMMSS; None if there is none."""
     match = re.search(r"_(\d{8})_(\d{6})$", stem, re.ASCII)
     try:
         return datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S") if match else None

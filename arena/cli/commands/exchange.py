@@ -39,7 +39,7 @@ def add(command: Command) -> None:
 
 def import_published(options: argparse.Namespace) -> int:
     """Run `arena import`: import published debates, and print what came in and what did not."""
-    from arena.imports.llms_overconfidence import import_llms_overconfidence, summary_lines
+    from arena.imports import import_llms_overconfidence, summary_lines
 
     imported = import_llms_overconfidence(options.folder, options.db)
     print("\n".join(summary_lines(imported)))

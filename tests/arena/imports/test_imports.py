@@ -462,7 +462,7 @@ def changed(*place: str | int, to: object = ...) -> dict:
         (b'{"debate_type": NaN}', "is not JSON: it has NaN"),
         (b"[" * 100_000, "is nested too deeply"),
         (b"7" * 5000, "is not JSON"),
-        ([1, 2], "has a list at top level"),
+        ([1, 2], "has a list at the top level"),
         ({"name": "package"}, "lacks 'motion' (and 5 more)"),
         (changed("motion"), "lacks 'motion'"),
         (changed("motion", "topic_description", to=""), "motion.topic_description"),
