@@ -49,13 +49,18 @@ FORMER_MODULES = {
 
 
 def former_names(module: str, new_names: Mapping[str, str]) -> Callable[[str], object]:
-    """Return a module's `__getattr__` (PEP 562) that resolves its former names."""
+    """Return a module's `__getattr__` (PEP 562) that resolves its former names.
+
+    A new name is one of the same module, or a dotted path to another.
+    """
 
     def resolve(name: str) -> object:
         if name not in new_names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        warn_of_former_name(f"{module}.{name}", f"{module}.{new_names[name]}")
-        return getattr(sys.modules[module], new_names[name])
+        home, _, new = new_names[name].rpartition(".")
+        home = home or module
+        warn_of_former_name(f"{module}.{name}", f"{home}.{new}")
+        return getattr(import_module(home), new)
 
     return resolve
 

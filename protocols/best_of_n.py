@@ -1,15 +1,20 @@
-"""Many chains of thought, ranked by how certain the model was of its tokens: the most certain answer, or a vote weighted by rank.
+"""Rank many chains of thought by how certain the model was of its tokens.
 
-"Scalable Best-of-N Selection for Large Language Models via Self-Certainty", Zhewei Kang, Xuandong Zhao and Dawn Song, arXiv 2502.18581.
+"Scalable Best-of-N Selection for Large Language Models via Self-Certainty", Zhewei Kang, Xuandong
+Zhao and Dawn Song, arXiv 2502.18581.
 
-Self-certainty is the mean over tokens of KL(U || p), from the whole distribution; local models measure it.  Kept from the released code: the
-best of n is the most certain answer that can be read; in the Borda vote the path of rank r, 1 the most certain, has the weight (n - r + 1)^p;
-a path that cannot be read keeps its rank and casts no vote; equal ones go to the lower index.  p = 0 is the majority, and the larger p, the
-nearer to the most certain.  Different: the formula of the paper, without the shift by one token of the released script.
+Self-certainty is the mean over tokens of KL(U || p), from the whole distribution; local models
+measure it.  Kept from the released code: the best of n is the most certain answer that can be read;
+in the Borda vote the path of rank r, 1 the most certain, has the weight (n - r + 1)^p; a path that
+cannot be read keeps its rank and casts no vote; equal ones go to the lower index.  p = 0 is the
+majority, and a larger p comes nearer to the most certain.  Different: the formula of the paper,
+without the shift by one token of the released script.
 
-Ours: two stand-ins for servers that give log probabilities only.  `logprob_proxy` is the mean log probability of the tokens drawn;
-`top_k_proxy` the same divergence over the k likeliest tokens alone.  They are not the paper's, and are called proxies wherever they stand: in
-the phase of the paths, and as `served_...` in `measures`.  Also ours: the number of paths, and the confidence of a vote (its share of weight).
+Ours: two stand-ins for servers that give log probabilities only.  `logprob_proxy` is the mean log
+probability of the tokens drawn; `top_k_proxy` the same divergence over the k likeliest tokens
+alone.  They are not the paper's, and are called proxies wherever they are shown: in the phase of
+the paths, and as `served_...` in `measures`.  Also ours: the number of paths, and the confidence of
+a vote (its share of weight).
 """
 
 from __future__ import annotations
@@ -21,10 +26,10 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 from arena.calls.token_measures import SERVED_LOGPROB, TOP_K_PROXY
-from arena.errors import ProtocolError, StudyError
+from arena.errors import ProtocolError
 from arena.play.episode import Episode
 from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn
-from protocols.asking import answers, sample_paths, votes, winner
+from protocols.asking import answers, check_calls, sample_paths, votes, winner
 
 VERSION = "1"
 
@@ -46,15 +51,17 @@ async def best_of_n(
     score: Score | None = None,
     alternatives: Annotated[int, Ge(2), Le(20)] = 5,
 ) -> list[Answer]:
-    """The most certain of `paths` answers, or with `power` the winner of their Borda vote.
+    """Return the most certain of `paths` answers, or with `power` the winner of their Borda vote.
 
-    `power`: p of the Borda weights (the released code has 0.5 as its default); None takes the most certain answer.  `score`: what paths are
-    ranked by; None is self_certainty where the model measures it, else logprob_proxy.  `alternatives`: the k of top_k_proxy.
+    `power` is p of the Borda weights (0.5 by default in the released code); None takes the most
+    certain answer.  `score` ranks the paths; None is self_certainty if the model measures it, else
+    logprob_proxy.  `alternatives` is the k of top_k_proxy.
 
-    Raises ProtocolError where the model gives nothing that the paths could be ranked by, or did not although it says that it does.
+    Raises ProtocolError if the model gives nothing to rank the paths by, or did not although it
+    says that it does.
     """
     by = score_for(solver.agent, score)
-    said = await sample_paths(
+    turns = await sample_paths(
         episode,
         question,
         solver,
@@ -62,23 +69,23 @@ async def best_of_n(
         phase=f"path, for {by}",
         sampling=sampling_for(solver.agent, by, alternatives),
     )
-    check_measured(said, MEASURES[by], solver.agent)
-    ranking = most_certain_first(said, MEASURES[by])
+    check_measured(turns, MEASURES[by], solver.agent)
+    ranking = most_certain_first(turns, MEASURES[by])
     if power is None:
-        best, share = next((i for i in ranking if said[i].answer is not None), None), None
+        best, share = next((i for i in ranking if turns[i].answer is not None), None), None
     else:
         weights = [0.0] * paths
         for rank, i in enumerate(ranking, 1):
             weights[i] = ((paths - rank + 1) / paths) ** power
-        best, share = winner(votes(said, question), weights)
+        best, share = winner(votes(turns, question), weights)
     return [
-        *answers(said),
-        Answer(solver.name, None if best is None else said[best].answer, confidence=share),
+        *answers(turns),
+        Answer(solver.name, None if best is None else turns[best].answer, confidence=share),
     ]
 
 
 def score_for(agent: Agent, score: Score | None) -> Score:
-    """What paths of this agent are ranked by.  Raises ProtocolError where its model does not give it."""
+    """Return the score by which to rank.  Raises ProtocolError if the model does not give it."""
     can = agent.model.capabilities
     chosen: Score = score or ("self_certainty" if "measures" in can else "logprob_proxy")
     if ("measures" if chosen == "self_certainty" else "logprobs") not in can:
@@ -94,7 +101,10 @@ def score_for(agent: Agent, score: Score | None) -> Score:
 
 
 def sampling_for(agent: Agent, score: Score, alternatives: int) -> Sampling | None:
-    """The agent's sampling with the log probabilities that a proxy needs; None, for the agent's own, where it needs none."""
+    """Return the agent's sampling with the log probabilities that a proxy needs.
+
+    None, for the agent's own, if the score needs none.
+    """
     if score == "self_certainty":
         return None
     needed = alternatives if score == "top_k_proxy" else 0
@@ -102,16 +112,20 @@ def sampling_for(agent: Agent, score: Score, alternatives: int) -> Sampling | No
 
 
 def check_measured(paths: Sequence[Turn], measure: str, agent: Agent) -> None:
-    """Raise ProtocolError where there are answers, and none of them has the measure: the first path would win for no reason."""
+    """Raise ProtocolError if there are answers and none of them has the measure.
+
+    The first path would win for no reason.
+    """
     readable = [turn for turn in paths if turn.answer is not None]
     if readable and not any(turn.measures and measure in turn.measures for turn in readable):
         raise ProtocolError(
-            f"{agent.model.name} was asked for token probabilities and gave none, so no path has a {measure}"
+            f"{agent.model.name} was asked for token probabilities and gave none, so no path has a"
+            f" {measure}"
         )
 
 
 def most_certain_first(paths: Sequence[Turn], measure: str) -> list[int]:
-    """The indices of the paths by falling measure, equal ones by index; those that have none come last."""
+    """Return the indices of the paths by falling measure, equal ones by index, the rest last."""
 
     def certainty(i: int) -> float:
         return (
@@ -124,7 +138,6 @@ def most_certain_first(paths: Sequence[Turn], measure: str) -> list[int]:
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
-    """The options with which `calls` calls a question are made.  Raises StudyError for fewer than one."""
-    if calls < 1:
-        raise StudyError(f"best_of_n needs a path; {calls} calls are too few")
+    """Return the options that make `calls` calls a question.  Raises StudyError below one."""
+    check_calls(calls, 1, "best_of_n needs a path")
     return {"paths": calls}

@@ -1,8 +1,10 @@
-"""A fair comparison: the same question, the same agent, and the same budget a question for every protocol, in calls or in generated tokens.
+"""Give every protocol the same budget a question, in calls or in generated tokens.
 
-Every protocol of questions has in its module `sized(calls)`: the options with which it makes at most so many calls a question.  Papers compare
-at equal calls, where one long chain of thought counts as much as a short vote; equal tokens are the other reading.  Tokens of prompts are in
-neither: a protocol that shows replies to others reads far more than one that votes, and the table `calls` says how much.
+Each protocol of questions has in its module `options_for_calls(calls)`: the options with which it
+makes at most so many calls a question.  Papers compare at equal calls, where one long chain of
+thought counts as much as a short vote; equal tokens are the other reading.  Tokens of prompts count
+in neither: a protocol that shows replies to others reads far more than one that votes, and the
+table `calls` says how much.
 """
 
 from __future__ import annotations
@@ -38,15 +40,18 @@ def arms(
     tokens: int | None = None,
     protocols: Sequence[str | Protocol] = PROTOCOLS,
 ) -> list[Arm]:
-    """One arm for each protocol, with this agent in all seats and the same budget a question.
+    """Return one arm for each protocol, with this agent and the same budget a question.
 
-    `calls`: the most that a protocol may make; each gets the options of its `sized(calls)`, else its own defaults.  `tokens`: the most that may
-    be generated in all; every call may generate tokens // (the calls that the protocol makes), set as the `max_tokens` of its agent.  Both may
-    be given.  `protocols` are functions, or names of modules here that hold a function of the same name ("leap"); `best_of_n` is not among the
-    usual ones, since not every model gives token probabilities.  A last call is greedy where the model takes a temperature.
+    `calls` is the most that a protocol may make; each gets its `options_for_calls(calls)`, else its
+    own defaults.  `tokens` is the most that may be generated in all: every call may generate tokens
+    // (the calls that the protocol makes), set as the `max_tokens` of its agent.  Both may be
+    given. `protocols` are functions, or names of modules here that hold a function of the same name
+    ("leap"); `best_of_n` is not among the usual ones, since not every model gives token
+    probabilities.  A last call is greedy if the model takes a temperature.
 
-    Raises StudyError for neither budget, a budget that is too small for a protocol, what is no protocol of questions, and a protocol that
-    limits its calls by options of its own and would generate more: size it by these.
+    Raises StudyError if there is no budget, if it is too small for a protocol, for a function that
+    is no protocol of questions, and for a protocol that limits its calls by options of its own and
+    would generate more: size it by these options.
     """
     if calls is None and tokens is None:
         raise StudyError(
@@ -56,7 +61,7 @@ def arms(
 
 
 def arm(solver: Agent, protocol: Protocol, calls: int | None, tokens: int | None) -> Arm:
-    """The arm of one protocol within the budget."""
+    """Return the arm of one protocol within the budget."""
     name = protocol_name(protocol)
     seats, known = parameters(protocol)
     options: dict[str, object] = {} if calls is None else dict(options_function(protocol)(calls))
@@ -65,41 +70,48 @@ def arm(solver: Agent, protocol: Protocol, calls: int | None, tokens: int | None
     made = estimate_question(protocol, solver, options).calls
     if calls is not None and made > calls:
         raise StudyError(
-            f"{name} makes {made} calls with the options of its options_for_calls({calls}): {options}; mend it"
+            f"{name} makes {made} calls with the options of its options_for_calls({calls}):"
+            f" {options}; mend it"
         )
     if tokens is not None:
         if tokens < made:
             raise StudyError(
-                f"{tokens} tokens are too few for the {made} calls of {name}; give more, or fewer calls"
+                f"{tokens} tokens are too few for the {made} calls of {name}; give more, or fewer"
+                " calls"
             )
         solver = replace(solver, sampling=replace(solver.sampling, max_tokens=tokens // made))
         if (
             longest := estimate_question(protocol, solver, options, tokens + 1).tokens_out
         ) > tokens:
             raise StudyError(
-                f"{name} has limits of its own and may generate {longest:,} tokens a question, not {tokens:,}; set its options"
+                f"{name} has limits of its own and may generate {longest:,} tokens a question, not"
+                f" {tokens:,}; set its options"
             )
     return Arm(name, protocol, [dict.fromkeys(seats, solver)], options)
 
 
 def resolve_protocol(protocol: str | Protocol) -> Protocol:
-    """The protocol of a name.  Raises StudyError where there is none."""
+    """Return the protocol of a name.  Raises StudyError if there is none."""
     if not isinstance(protocol, str):
         return protocol
     try:
-        return getattr(importlib.import_module(f"protocols.{protocol}"), protocol)
+        function: Protocol = getattr(importlib.import_module(f"protocols.{protocol}"), protocol)
     except (ModuleNotFoundError, AttributeError) as error:
         raise StudyError(
-            f"there is no protocol {protocol!r} in protocols; the usual ones are {', '.join(PROTOCOLS)}"
+            f"there is no protocol {protocol!r} in protocols; the usual ones are"
+            f" {', '.join(PROTOCOLS)}"
         ) from error
+    return function
 
 
 def options_function(protocol: Protocol) -> Callable[[int], Options]:
-    """The `options_for_calls` of the module that a protocol stands in.  Raises StudyError where it has none."""
-    function = getattr(protocol, "__globals__", {}).get("options_for_calls")
+    """Return the `options_for_calls` of a protocol's module.  Raises StudyError if it has none."""
+    names = getattr(protocol, "__globals__", {})
+    function: Callable[[int], Options] | None = names.get("options_for_calls")
     if function is None:
         raise StudyError(
-            f"the module of {protocol_name(protocol)} has no function `options_for_calls`, which gives its options for a number of calls"
+            f"the module of {protocol_name(protocol)} has no function `options_for_calls`, which"
+            " gives its options for a number of calls"
         )
     return function
 
@@ -107,9 +119,11 @@ def options_function(protocol: Protocol) -> Callable[[int], Options]:
 def estimate_question(
     protocol: Protocol, solver: Agent, options: Options, reply_tokens: int = SHORT_REPLY_TOKENS
 ) -> CostEstimate:
-    """What one question takes, found by playing the protocol once with stand-ins: no model is asked and nothing is written.
+    """Estimate the cost of one question by playing the protocol once with stand-ins.
 
-    Their replies have `reply_tokens` tokens, or as many as a call may have.  Raises StudyError where it cannot be played so, with the reason.
+    No model is asked and nothing is written.  The stand-ins' replies have `reply_tokens` tokens, or
+    as many as a call may have.  Raises StudyError, with the reason, if the protocol fails with
+    them.
     """
     seats, _ = parameters(protocol)
     study = Study(
@@ -130,5 +144,5 @@ def estimate_question(
 
 
 def takes_temperature(agent: Agent) -> bool:
-    """Whether a model takes a temperature of 0 beside the agent's sampling; it does where it says nothing against it."""
+    """Return whether a model takes a temperature of 0, as far as it knows."""
     return agent.model.unsupported_reason(replace(agent.sampling, temperature=0.0)) is None

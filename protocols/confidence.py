@@ -1,16 +1,20 @@
-r"""How sure is a model of its answer?  One protocol, with the ways of asking as an option.
+"""Ask how sure a model is of its answer, in one of several ways.
 
-"Can LLMs Express Their Uncertainty?  An Empirical Evaluation of Confidence Elicitation in LLMs", Miao Xiong et al., arXiv 2306.13063:
-`vanilla`, `chain_of_thought`, `multi_step`, `top_k` and `self_probing`, and how several samples are made one.  `p_true` is P(True) of
-"Language Models (Mostly) Know What They Know", Saurav Kadavath et al., arXiv 2207.05221.
+"Can LLMs Express Their Uncertainty?  An Empirical Evaluation of Confidence Elicitation in LLMs",
+Miao Xiong et al., arXiv 2306.13063: `vanilla`, `chain_of_thought`, `multi_step`, `top_k` and
+`self_probing`, and the aggregation of several samples.  `p_true` is P(True) of "Language Models
+(Mostly) Know What They Know", Saurav Kadavath et al., arXiv 2207.05221.
 
-Kept: what is asked for and how it is read; a probability beside each guess; a second session, which has seen nothing but question and possible
-answer, for `self_probing`; consistency and the weight share of confidences (not their mean) over samples.  Different: the words are ours; a
-percent sign is asked for, so that 1 is told from certainty; what cannot be read is asked for once more, then missing; `p_true` is zero-shot
-and normalised over True and False, which are the options of the reply.  Ours: the number of samples, and the agent's temperature where none is
-given (the released code took 5 samples at 0.7, and one at 0); ties go to the answer that came first; samples that cannot be read stay in the
-denominators.  Left out: misleading hints, prompts that vary, the ranking of pairs of guesses (all of them stand in `turns`), the mean over
-samples that list a guess, and few-shot examples and brainstorming before P(True).
+Kept: the questions and how replies are read; a probability beside each guess; a second session,
+which has seen nothing but question and possible answer, for `self_probing`; consistency and the
+weight share of confidences (not their mean) over samples.  Different: the words are ours; a percent
+sign is asked for, so that 1 is told from certainty; an unreadable part is asked for once more, then
+missing; `p_true` is zero-shot and normalised over True and False, which are the choices of the
+reply.  Ours: the number of samples, and the agent's temperature unless one is given (the released
+code took 5 samples at 0.7, and one at 0); ties go to the answer that came first; unreadable samples
+stay in the denominators.  Left out: misleading hints, prompts that vary, the ranking of pairs of
+guesses (all of them stand in `turns`), the mean over samples that list a guess, and few-shot
+examples and brainstorming before P(True).
 """
 
 from __future__ import annotations
@@ -24,11 +28,20 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from arena.errors import ProtocolError, StudyError
+from arena.errors import ProtocolError
 from arena.grading.grade import LETTERS, canonical
-from arena.play.episode import Episode, Reader
+from arena.play.episode import Episode
+from arena.play.reading import Reader
 from arena.types import Answer, Sampling, Seat, Subject, Turn
-from protocols.asking import form, question_prompt, question_text, reader, sampling_at, winner
+from protocols.asking import (
+    check_calls,
+    form,
+    question_prompt,
+    question_text,
+    reader,
+    sampling_at,
+    winner,
+)
 from protocols.parsing.confidence import (
     StepScore,
     answer_and_confidence,
@@ -51,7 +64,10 @@ Strategy = Literal[
 ]
 Aggregation = Literal["consistency", "average_confidence"]
 
-MEANING = "Your confidence says how likely it is that your answer is right, from 0% (certainly wrong) to 100% (certainly right)."
+MEANING = (
+    "Your confidence says how likely it is that your answer is right, from 0% (certainly wrong) to"
+    " 100% (certainly right)."
+)
 ANSWER = "Answer: your answer in \\boxed{}"
 ANSWER_WITH_OPTIONS = "Answer: the letter of the option that you choose, in \\boxed{}"
 CLOSING = "{answer}\nConfidence: N%\n"
@@ -61,20 +77,18 @@ VANILLA = (
     + " Reply with these two lines and nothing else:\n"
 )
 CHAIN = (
-    "\nThink step by step, and show your reasoning. Then give your answer and your confidence in it. "
-    + MEANING
-    + " End with these two lines:\n"
+    "\nThink step by step, and show your reasoning. Then give your answer and your confidence in"
+    " it. " + MEANING + " End with these two lines:\n"
 )
 MULTI_STEP = (
-    "\nSolve this in steps, and number them. After each step, say on a line of its own how likely it is that this step is right, as in"
-    " `Confidence of step 1: N%`. Then give your answer and your confidence in the whole. "
-    + MEANING
-    + " End with these two lines:\n"
+    "\nSolve this in steps, and number them. After each step, say on a line of its own how likely"
+    " it is that this step is right, as in `Confidence of step 1: N%`. Then give your answer and"
+    " your confidence in the whole. " + MEANING + " End with these two lines:\n"
 )
 MULTI_STEP_CLOSING = "{answer}\nOverall confidence: N%\n"
 TOP_K = (
-    "\nGive your {k} best guesses, the likeliest first, and for each the probability, from 0 to 1, that it is right. Do not explain them, and"
-    " reply with these lines and nothing else:\n"
+    "\nGive your {k} best guesses, the likeliest first, and for each the probability, from 0 to 1,"
+    " that it is right. Do not explain them, and reply with these lines and nothing else:\n"
 )
 GUESSED = "G{rank}: guess number {rank}, nothing but the answer\nP{rank}: its probability\n"
 GUESSED_LETTER = (
@@ -83,8 +97,9 @@ GUESSED_LETTER = (
 AT_ONCE = "\nGive your answer at once, without any reasoning.\n"
 POSSIBLE = "\nPossible answer: \\boxed{{{answer}}}\n"
 PROBE = (
-    "\nHow likely is it that this possible answer is right? Reason briefly about this answer, not about one that you would prefer. End with one"
-    " line, from 0% (certainly wrong) to 100% (certainly right):\nConfidence: N%\n"
+    "\nHow likely is it that this possible answer is right? Reason briefly about this answer, not"
+    " about one that you would prefer. End with one line, from 0% (certainly wrong) to 100%"
+    " (certainly right):\nConfidence: N%\n"
 )
 TRUE_OR_FALSE = "\nIs the possible answer right? Reply with one word, True or False.\n"
 OPTIONS = ("True", "False")
@@ -105,13 +120,18 @@ async def confidence_elicitation(
     step_score: StepScore = "overall",
     temperature: Annotated[float, Ge(0)] | None = None,
 ) -> list[Answer]:
-    """The solver's answer with its confidence in [0, 1]; of several samples each has its own, and the last answer is made of all.
+    """Return the solver's answer with its confidence in [0, 1].
 
-    `strategy`: vanilla (answer and confidence at once); chain_of_thought; multi_step (each step with a confidence; `step_score`: the one that
-    is stated of the whole, or the product); top_k (`k` guesses, of which the first counts); self_probing (a second session rates the answer);
-    p_true (the probability that the model gives to "True", for models with "choices"); sequence_probability (the probability of the whole
-    reply, its reasoning where the model thinks included, for models with "measures").  `aggregation`, of more than one sample: consistency
-    (the most frequent answer and its share) or average_confidence (the answer with the largest share of all confidence).
+    Of several samples each has a confidence of its own, and the last answer is made of all.
+
+    `strategy`: vanilla (answer and confidence at once); chain_of_thought; multi_step (each step
+    with a confidence; `step_score` takes the stated confidence in the whole, or the product); top_k
+    (`k` guesses, of which the first counts); self_probing (a second session rates the answer);
+    p_true (the probability that the model gives to "True", for models with "choices");
+    sequence_probability (the probability of the whole reply, its reasoning included if the model
+    thinks, for models with "measures").  `aggregation`, of more than one sample: consistency (the
+    most frequent answer and its share) or average_confidence (the answer with the largest share of
+    all confidence).
     """
     check_capability(solver, strategy)
     seats = [solver] if samples == 1 else [Seat(f"path{i}", solver.agent) for i in range(samples)]
@@ -119,7 +139,7 @@ async def confidence_elicitation(
     prompt, read = task(question, strategy, k), reply_reader(question, strategy, step_score)
 
     async def answer_sample(seat: Seat, probe: Seat) -> Answer:
-        """One sample's answer with its own confidence."""
+        """Return one sample's answer with its own confidence."""
         said = await episode.ask(
             seat, prompt, phase="answer", read=read, sampling=sampling_at(seat.agent, temperature)
         )
@@ -145,16 +165,17 @@ async def confidence_elicitation(
 
 
 def check_capability(solver: Seat, strategy: Strategy) -> None:
-    """Raise ProtocolError where the solver's model does not give the numbers that a strategy reads."""
+    """Raise ProtocolError if the solver's model does not give the numbers that a strategy reads."""
     ability = NEEDS.get(strategy)
     if ability is not None and ability not in solver.agent.model.capabilities:
         raise ProtocolError(
-            f"{strategy} needs a model with {ability!r}, which {solver.agent.model.name} has not; take a local model, or another strategy"
+            f"{strategy} needs a model with {ability!r}, which {solver.agent.model.name} has not;"
+            " take a local model, or another strategy"
         )
 
 
 def task(question: Subject, strategy: Strategy, k: int) -> str:
-    """What the solver is asked."""
+    """Return the solver's prompt."""
     answer = ANSWER_WITH_OPTIONS if question.choices else ANSWER
     match strategy:
         case "vanilla":
@@ -177,7 +198,7 @@ def task(question: Subject, strategy: Strategy, k: int) -> str:
 
 
 def reply_reader(question: Subject, strategy: Strategy, step_score: StepScore) -> Reader:
-    """How the solver's reply is read."""
+    """Return the reader of the solver's reply."""
     letters = LETTERS[: len(question.choices)]
     match strategy:
         case "vanilla" | "chain_of_thought":
@@ -198,7 +219,10 @@ async def probe_confidence(
     strategy: Strategy,
     temperature: float | None,
 ) -> float | None:
-    """The confidence of a second session, which is shown the question and a possible answer and nothing else; None where it gives none."""
+    """Return the confidence of a second session; None if it gives none.
+
+    The session is shown the question and a possible answer, and nothing else.
+    """
     prompt = question_text(question) + POSSIBLE.format(answer=answer)
     if strategy == "self_probing":
         said = await episode.ask(
@@ -222,7 +246,7 @@ async def probe_confidence(
 
 
 def probability(said: Turn) -> float | None:
-    """The probability of a whole reply, in [0, 1]; None where it was not measured."""
+    """Return the probability of a whole reply, in [0, 1]; None if it was not measured."""
     logprob = (said.measures or {}).get("logprob_sum")
     return None if logprob is None else min(1.0, math.exp(logprob))
 
@@ -230,9 +254,10 @@ def probability(said: Turn) -> float | None:
 def aggregate_samples(
     said: Sequence[Answer], question: Subject, solver: Seat, aggregation: Aggregation
 ) -> Answer:
-    """The answer of all samples: score(a) = count(a) / samples, or the sum of a's confidences / the sum of all.
+    """Return the answer of all samples.
 
-    Where no confidence above 0 can be weighed by, the answer is the most frequent one and has no confidence.
+    score(a) = count(a) / samples, or the sum of a's confidences / the sum of all.  Without any
+    confidence above 0 to weigh by, the answer is the most frequent one and has no confidence.
     """
     votes = [
         None if one.answer is None else canonical(one.answer, question.choices) for one in said
@@ -254,7 +279,6 @@ def aggregate_samples(
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
-    """The options with which `calls` calls a question are made, re-asks apart.  Raises StudyError for fewer than one."""
-    if calls < 1:
-        raise StudyError(f"confidence_elicitation needs a sample; {calls} calls are too few")
+    """Return the options that make `calls` calls, re-asks apart.  Raises StudyError below one."""
+    check_calls(calls, 1, "confidence_elicitation needs a sample")
     return {"samples": calls}

@@ -1,12 +1,15 @@
-"""A debate in phases, with a rating of one's own chances after every speech.
+"""Debate a motion in phases, and rate one's own chances after every speech.
 
-"When Two LLMs Debate, Both Think They'll Win", Pradyumna Shyama Prasad and Minh Nhat Nguyen, arXiv 2505.19184.
+"When Two LLMs Debate, Both Think They'll Win", Pradyumna Shyama Prasad and Minh Nhat Nguyen, arXiv
+2505.19184.
 
-The paper's six configurations differ in the options below; PRESETS holds them under the paper's names.  Kept: two sides that are assigned,
-three speeches (four in multi_round), the rating in the same reply as the speech, the history sent again as text in one user message, no
-sampling settings.  Different: the prompts are our own words; what cannot be read is asked for once more and then missing (the publication let
-a person type it in); a speech whose tags are broken is not shown to the other side.  Left out: the token account that the publication
-describes to its models but never keeps.  Judging is a study of its own.
+The paper's six configurations differ in the options below; PRESETS holds them under the paper's
+names.  Kept: two sides that are assigned, three speeches (four in multi_round), the rating in the
+same reply as the speech, the history sent again as text in one user message, no sampling settings.
+Different: the prompts are our own words; an unreadable part is asked for once more and then missing
+(the publication let a person type it in); a speech whose tags are broken is not shown to the other
+side.  Left out: the token account that the publication describes to its models but never keeps.
+Judging is a study of its own.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ THREE_SPEECHES: tuple[Phase, ...] = ("opening", "rebuttal", "closing")
 FOUR_SPEECHES: tuple[Phase, ...] = ("opening", "rebuttal_1", "rebuttal_2", "closing")
 ORDINALS = {"1": "first", "2": "second", "3": "third"}
 
-ROLE = """You are debating the motion below as the {side}. You {task} the motion, whatever you think of it yourself. Now is your {phase} speech.
+ROLE = """You are debating the motion below as the {side}. You {task} the motion, whatever you \
+think of it yourself. Now is your {phase} speech.
 
 Motion: {motion}
 """
@@ -43,33 +47,50 @@ TASK = {"proposition": "argue for", "opposition": "argue against"}
 
 SCAFFOLDS = {
     "opening": """
-Build your case. Give two arguments, or three if you need them. For each, state the claim in one sentence, support it with evidence or with a
-principle that you explain, and show why it decides the motion. End by saying how your arguments work together.
+Build your case. Give two arguments, or three if you need them. For each, state the claim in one \
+sentence, support it with evidence or with a
+principle that you explain, and show why it decides the motion. End by saying how your arguments \
+work together.
 """,
     "rebuttal": """
-Answer the other side. Choose the three points on which the debate turns. For each, quote what was said, say what is wrong with it (the facts,
-the logic, the relevance, or the weight), and what follows for the motion. Then defend your own case where it was attacked, and weigh both.
+Answer the other side. Choose the three points on which the debate turns. For each, quote what was \
+said, say what is wrong with it (the facts,
+the logic, the relevance, or the weight), and what follows for the motion. Then defend your own \
+case where it was attacked, and weigh both.
 """,
     "closing": """
-Close the debate. Name the questions that decide it. For each, show what both sides have said and why you have won it, or why it matters less
-than what you have won. Bring no new arguments. End with the reasons for which the motion should be decided your way.
+Close the debate. Name the questions that decide it. For each, show what both sides have said and \
+why you have won it, or why it matters less
+than what you have won. Bring no new arguments. End with the reasons for which the motion should \
+be decided your way.
 """,
 }
 CRITERIA = """
-You will be judged on substance alone: answering what the other side said; evidence, strong before weak; sound reasoning; replying to every
-argument (what goes unanswered counts as granted, and late answers count less); and weighing what matters most. Style counts for nothing.
+You will be judged on substance alone: answering what the other side said; evidence, strong before \
+weak; sound reasoning; replying to every
+argument (what goes unanswered counts as granted, and late answers count less); and weighing what \
+matters most. Style counts for nothing.
 """
 
 NOTES = {
     "none": "",
-    "copy": "\nYour opponent is a copy of you: the same model with the same instructions, speaking for the other side.\n",
-    "even_odds": "\nYour opponent is a copy of you: the same model with the same instructions, speaking for the other side. By symmetry, your"
-    " chance of winning is exactly 50%, and so is your opponent's.\n",
+    "copy": (
+        "\nYour opponent is a copy of you: the same model with the same instructions, speaking for"
+        " the other side.\n"
+    ),
+    "even_odds": (
+        "\nYour opponent is a copy of you: the same model with the same instructions, speaking for"
+        " the other side. By symmetry, your chance of winning is exactly 50%, and so is your"
+        " opponent's.\n"
+    ),
 }
-LIKELIHOOD = "Rate how likely you are to win this debate, from 0 (certain to lose) through 50 (as likely to win as to lose) to 100 (certain to win)."
+LIKELIHOOD = (
+    "Rate how likely you are to win this debate, from 0 (certain to lose) through 50 (as likely to"
+    " win as to lose) to 100 (certain to win)."
+)
 STAKE = (
-    "Stake tokens on winning this debate: you hold 100, and may stake any number from 0 to 100. The winner takes both stakes; the loser's"
-    " stake is gone."
+    "Stake tokens on winning this debate: you hold 100, and may stake any number from 0 to 100. The"
+    " winner takes both stakes; the loser's stake is gone."
 )
 RATINGS = {
     "likelihood": LIKELIHOOD,
@@ -78,11 +99,20 @@ RATINGS = {
 }
 REFLECTIONS = {
     "plain": "Before you rate, think about how the debate stands.",
-    "both_sides": "Before you rate, make the best case that you will win, and then the best case that your opponent will win.",
+    "both_sides": (
+        "Before you rate, make the best case that you will win, and then the best case that your"
+        " opponent will win."
+    ),
 }
 VISIBLE = {
-    "private": "Your thoughts and your rating are private: nobody else in the debate will ever see them, and the judges will not.",
-    "public": "Your thoughts are private. Your rating is public: your opponent will see the number from its next speech on.",
+    "private": (
+        "Your thoughts and your rating are private: nobody else in the debate will ever see them,"
+        " and the judges will not."
+    ),
+    "public": (
+        "Your thoughts are private. Your rating is public: your opponent will see the number from"
+        " its next speech on."
+    ),
 }
 FORM_WITH_RATING = """
 Reply with these three blocks and nothing else:
@@ -129,20 +159,22 @@ async def debate(
     rating: Rating = "both",
     reflection: Reflection = "plain",
 ) -> None:
-    """Both sides speak in each phase and rate their own chances (Section 3 of the paper).
+    """Let both sides speak in each phase and rate their own chances (Section 3 of the paper).
 
-    `schedule`: simultaneous, where both speak blind within a phase and in parallel; sequential, where the opposition has read the
-    proposition's speech of the same phase.  `confidence`: private; public, where the other side sees the number (never the thoughts) from the
-    next speech on; none, where no rating is asked for.  `memory`: whether a side sees its own earlier ratings and thoughts.
-    `opponent_note`: nothing, a copy of yourself, or a copy and therefore exactly even odds.  `rating`: asked for as a likelihood, as a stake
-    of 100 tokens, or as both at once.  `reflection`: plainly, or after arguing both sides' best case.
+    `schedule`: simultaneous, both speak in parallel and blind within a phase; sequential, the
+    opposition has read the proposition's speech of the same phase.  `confidence`: private; public,
+    the other side sees the number (never the thoughts) from the next speech on; none, no rating is
+    asked for.  `memory`: whether a side sees its own earlier ratings and thoughts.
+    `opponent_note`: nothing, a copy of yourself, or a copy and therefore exactly even odds.
+    `rating`: asked for as a likelihood, as a stake of 100 tokens, or as both at once.
+    `reflection`: plainly, or after arguing both sides' best case.
     """
-    said: list[Turn] = []
+    spoken: list[Turn] = []
 
     async def speak(side: Seat, phase: str, round: int) -> Turn:
-        """One speech with its rating, after what the side may see."""
+        """Speak once, with a rating, after everything that the side may see."""
         instructions = speech_instructions(motion, side, phase, opponent_note)
-        history = [(turn, face(turn, side, confidence, memory)) for turn in said]
+        history = [(turn, face(turn, side, confidence, memory)) for turn in spoken]
         ending = rating_instructions(phase, confidence, rating, reflection)
         read = speech_only if confidence == "none" else speech_and_confidence
         prompt = [instructions, transcript(history), ending]
@@ -152,16 +184,16 @@ async def debate(
 
     for round, phase in enumerate(phases):
         if schedule == "simultaneous":
-            said += await asyncio.gather(
+            spoken += await asyncio.gather(
                 speak(proposition, phase, round), speak(opposition, phase, round)
             )
         else:
-            said.append(await speak(proposition, phase, round))
-            said.append(await speak(opposition, phase, round))
+            spoken.append(await speak(proposition, phase, round))
+            spoken.append(await speak(opposition, phase, round))
 
 
 def face(turn: Turn, reader: Seat, confidence: Confidence, memory: bool) -> Prompt:
-    """The face of an earlier turn that a reader is shown."""
+    """Return the face of an earlier turn that a reader is shown."""
     if turn.seat == reader.name:
         return own(turn) if memory and confidence != "none" else turn
     return rated(turn) if confidence == "public" else turn
@@ -170,7 +202,7 @@ def face(turn: Turn, reader: Seat, confidence: Confidence, memory: bool) -> Prom
 def speech_instructions(
     motion: Subject, side: Seat, phase: str, opponent_note: OpponentNote
 ) -> str:
-    """What stands before the history: side, motion, how to build this speech, how it is judged, and who the opponent is."""
+    """Return the text before the history: side, motion, how to speak, criteria, opponent."""
     scaffold = SCAFFOLDS[phase.partition("_")[0]]
     words = ROLE.format(
         side=side.name, task=TASK[side.name], phase=phase_in_words(phase), motion=motion.text
@@ -179,7 +211,7 @@ def speech_instructions(
 
 
 def transcript(history: Sequence[tuple[Turn, Prompt]]) -> Prompt:
-    """The speeches so far, each under its side and phase."""
+    """Return the speeches so far, each under its side and phase."""
     if not history:
         return "\nNobody has spoken yet.\n"
     return [
@@ -194,7 +226,7 @@ def transcript(history: Sequence[tuple[Turn, Prompt]]) -> Prompt:
 def rating_instructions(
     phase: str, confidence: Confidence, rating: Rating, reflection: Reflection
 ) -> str:
-    """What stands after the history: how the rating is asked for, who will see it, and the form of the reply."""
+    """Return the text after the history: how to rate, who will see it, the form of the reply."""
     if confidence == "none":
         return FORM_WITHOUT_RATING.format(phase=phase_in_words(phase))
     asked = f"\n{REFLECTIONS[reflection]} {RATINGS[rating]} {VISIBLE[confidence]}\n"
@@ -202,6 +234,6 @@ def rating_instructions(
 
 
 def phase_in_words(phase: str) -> str:
-    """The phase in words: "rebuttal_2" is "second rebuttal"."""
+    """Return the phase in words: "rebuttal_2" is "second rebuttal"."""
     name, _, number = phase.partition("_")
     return f"{ORDINALS.get(number, number)} {name}".strip()

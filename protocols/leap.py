@@ -1,18 +1,24 @@
-r"""Paths that think in parallel, and now and then tell each other how far they are.
+"""Let paths think in parallel and tell each other, now and then, how far they are.
 
-"Learning from Peers in Reasoning Models", Tongxu Luo et al., arXiv 2505.07787 (LeaP), after the published code.
+"Learning from Peers in Reasoning Models", Tongxu Luo et al., arXiv 2505.07787 (LeaP), after the
+published code.
 
-Every path thinks `think_tokens` at a time.  Between two turns comes a block: the path drops its last, mostly unfinished paragraph, is led into
-a summary of at most `summary_tokens`, is shown the summaries of `top_k` peers that a router chose (protocols/routing.py), and goes on with its
-own thought.  A path that ends by itself falls silent; who still thinks after the last turn is made to answer.  The thought is continued
-itself, by prefill, so that this needs a local model or a server that goes on from given words; `leap_segmented` is for the others.
+Every path thinks `think_tokens` at a time.  Between two turns comes a block: the path drops its
+last, mostly unfinished paragraph, is led into a summary of at most `summary_tokens`, is shown the
+summaries of `top_k` peers that a router chose (protocols/routing.py), and goes on with its own
+thought.  A path that ends by itself falls silent; a path that still thinks after the last turn is
+made to answer.  The thought itself is continued, by prefill, which needs a local model or a server
+that continues given words; protocols/leap_segmented.py is for the others.
 
-Kept: the order of steps, what is dropped, where the lead-in stands, how summaries are shown and numbered, which blocks there are (`part`),
-both variants (`communication="once"`: one block, then the first path goes on alone), routers and similarity of the code.  Different: the
-words are our own; a path has finished when it stops before its limit (in the code only where it closes its thought); only what a path wrote
-itself is read for its answer (the code's last box may be a peer's); words of the frame are taken out of summaries before peers see them; a
-finished path without a box is asked for its answer too; random choices are seeded.  Ours: the vote over the paths, since the code has none,
-and `finished="visible"`.  Left out: training (LeaP-T); `trained=True` plays a model that was trained so.
+Kept: the order of steps, what is dropped, the place of the lead-in, how summaries are shown and
+numbered, which blocks there are (`part`), both variants (`communication="once"`: one block, then
+the first path goes on alone), routers and similarity of the code.  Different: the words are our
+own; a path has finished when it stops before its limit (in the code only when it closes its
+thought); only a path's own words are read for its answer (the code's last box may be a peer's);
+words of the frame are taken out of summaries before peers see them; a finished path without a box
+is asked for its answer too; random choices are seeded.  Ours: the vote over the paths, since the
+code has none, and `finished="visible"`.  Left out: training (LeaP-T); `trained=True` plays a model
+that was trained so.
 """
 
 from __future__ import annotations
@@ -22,16 +28,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge
 
-from arena.errors import ProtocolError, StudyError
+from arena.errors import ProtocolError
+from arena.former_names import former_names
 from arena.grading.grade import LETTERS, canonical
 from arena.play.episode import Episode
-from arena.play.prompt import Prompt, ShownTurn, own, verbatim
+from arena.play.prompt import Prompt, ShownTurn, verbatim
 from arena.types import Answer, Reading, Sampling, Seat, Subject, Turn
-from protocols.asking import question_text, winner
+from protocols.asking import check_calls, question_text, winner
 from protocols.parsing.answers import answer as answer_in
 from protocols.routing import route, similarities
 
@@ -43,18 +50,24 @@ Peers = Literal[-1] | Count
 
 PLAIN = "\nReason step by step, and put the final answer into \\boxed{}."
 TAGS = """
-Reason step by step, and put the final answer into \\boxed{}. You are one of several who work on this problem at the same time. From time to
-time you stop and say in a few words how far you are, between <summarize> and </summarize>. Then you may be told what others have found,
-between <comment> and </comment>. Others can be wrong, and so can you: compare, check where you differ, and go on with your own reasoning.
+Reason step by step, and put the final answer into \\boxed{}. You are one of several who work on \
+this problem at the same time. From time to
+time you stop and say in a few words how far you are, between <summarize> and </summarize>. Then \
+you may be told what others have found,
+between <comment> and </comment>. Others can be wrong, and so can you: compare, check where you \
+differ, and go on with your own reasoning.
 For example:
 
-<summarize> In short, the first condition leaves only even numbers, and I have yet to use the second. </summarize>
+<summarize> In short, the first condition leaves only even numbers, and I have yet to use the \
+second. </summarize>
 <comment> Peer 1: "In short, only multiples of four are left." </comment>
-That is narrower than what I have. Let me see whether the first condition really excludes the others.
+That is narrower than what I have. Let me see whether the first condition really excludes the \
+others.
 """
 OPENING = (
-    "I will work on this step by step. Where I stop, I sum up between <summarize> and </summarize>; what peers have found comes between"
-    " <comment> and </comment>, and I check it against my own reasoning before I use it.\n\n"
+    "I will work on this step by step. Where I stop, I sum up between <summarize> and </summarize>;"
+    " what peers have found comes between <comment> and </comment>, and I check it against my own"
+    " reasoning before I use it.\n\n"
 )
 TRIGGERS = (
     "Before I go on, let me sum up where I am.",
@@ -86,19 +99,14 @@ FRAME = re.compile(
     r"</?\s*(?:summarize|comment|think|thinking|reasoning)\s*/?>|Peer \d+:", re.IGNORECASE
 )
 
-SEGMENT = """
-You are one of several who work on this problem at the same time, in several turns. Your reasoning so far:
-{own}
-What others have found so far (they can be wrong, and so can you):
-{peers}
-Go on with your reasoning for at most {words} words. Then sum up in a few sentences how far you are, between <summarize> and </summarize>.
-As soon as you are sure of the final answer, put it into \\boxed{{}}{last}.
-"""
-
 
 @dataclass
 class PathState:
-    """A path on its way: its number and seat, what its reply has begun with so far, the lead into its last summary, and that summary."""
+    """A path on its way.
+
+    Its number and seat, the beginning of its reply so far, the lead into its last summary, and that
+    summary.
+    """
 
     number: int
     seat: Seat
@@ -106,6 +114,12 @@ class PathState:
     lead: tuple[str, str] = ("", "")
     summary: Turn | None = None
     finished: bool = False
+
+    @property
+    def last_summary(self) -> Turn:
+        """Return the last summary of a path that has one."""
+        assert self.summary is not None
+        return self.summary
 
 
 async def leap(
@@ -129,11 +143,13 @@ async def leap(
     opens: str = "",
     closes: str = "</think>",
 ) -> list[Answer]:
-    """Paths think, sum up, read their peers and think on; each gives an answer, and the most frequent one is the episode's.
+    """Let paths think, sum up, read their peers and think on, and vote on their answers.
 
-    `top_k` -1 shows everybody.  `part` holds the turns (from 0) that a block follows, empty: every one but the last.  `finished="visible"`:
-    peers still see the last summary of a path that has finished.  `strip_lead`: summaries are compared without the lead-in drawn for them.
-    `opens` begins the thought where the chat template does not, such as "<think>"; `closes` ends it.
+    Each path gives an answer, and the most frequent one is the episode's.  `top_k` -1 shows
+    everybody.  `part` holds the turns (from 0) that a block follows, empty: every one but the last.
+    `finished="visible"`: peers still see the last summary of a path that has finished.
+    `strip_lead`: summaries are compared without the lead-in drawn for them.  `opens` begins the
+    thought if the chat template does not, such as "<think>"; `closes` ends it.
     """
     check_prefill(solver)
     task = question_text(question) + (PLAIN if trained else TAGS)
@@ -189,30 +205,29 @@ async def leap(
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
-    """The options with which at most `calls` calls are made for a question: three turns, or two where there are few.
+    """Return the options that make at most `calls` calls: three turns, or two of few calls.
 
-    Every path thinks and sums up in each turn but the last, and gives an answer.  Raises StudyError for less than two paths of two turns.
+    Every path thinks and sums up in each turn but the last, and gives an answer.  Raises StudyError
+    for less than two paths of two turns.
     """
     turns = 3 if calls >= 12 else 2
-    if calls < 8:
-        raise StudyError(
-            f"leap needs at least 8 calls a question (2 paths of 2 turns), found {calls}"
-        )
+    check_calls(calls, 8, "leap needs two paths of two turns")
     return {"paths": calls // (2 * turns), "turns": turns}
 
 
 def check_prefill(solver: Seat) -> None:
-    """Raise ProtocolError where the model cannot go on with its own thought."""
+    """Raise ProtocolError if the model cannot continue its own thought."""
     if "prefill" not in solver.agent.model.capabilities:
         raise ProtocolError(
-            f"{solver.agent.model.name} cannot go on with a begun reply, which LeaP needs; take a local model, or the protocol leap_segmented"
+            f"{solver.agent.model.name} cannot go on with a begun reply, which LeaP needs; take a"
+            " local model, or the protocol leap_segmented"
         )
 
 
 async def think(
     episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling
 ) -> None:
-    """Every path goes on with its thought; one that stops before its limit has finished."""
+    """Let every path go on with its thought; a path that stops before its limit has finished."""
     thoughts = await asyncio.gather(
         *(
             episode.ask(
@@ -229,7 +244,7 @@ async def think(
 async def summarise(
     episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling
 ) -> None:
-    """Every path drops its unfinished paragraph, is led into a summary, and writes it."""
+    """Let every path drop its unfinished paragraph, lead it into a summary, and let it write."""
     draw = episode.rng("leads")
     for path in active:
         # Drawn for every path in the order of their numbers, whatever they go on to say.
@@ -262,13 +277,13 @@ async def summarise(
 
 
 def read_summary(opening: str, text: str) -> Reading:
-    """What peers are shown of a summary: its opening and its words, without anything that belongs to the frame."""
+    """Return the opening and words of a summary for peers, without anything of the frame."""
     words = FRAME.sub("", text[: len(text) - partial_end_length(text)])
     return Reading(public=" ".join(f"{opening} {words}".split()).replace('"', "'"))
 
 
 def partial_end_length(text: str) -> int:
-    """How many characters at the end of a text are the beginning of the summary's end tag, at least two."""
+    """Return how many characters at the end begin the summary's end tag, at least two, or 0."""
     return next(
         (size for size in range(len(SUMMARY_END), 1, -1) if text.endswith(SUMMARY_END[:size])), 0
     )
@@ -277,18 +292,18 @@ def partial_end_length(text: str) -> int:
 def without_last_paragraph(
     context: Sequence[str | Turn | ShownTurn],
 ) -> list[str | Turn | ShownTurn]:
-    """What a reply has begun with, up to before its last blank line; nothing where there is none."""
-    kept = list(context)
-    while kept:
-        piece = kept.pop()
+    """Return the beginning of a reply up to before its last blank line; nothing without one."""
+    rest = list(context)
+    while rest:
+        piece = rest.pop()
         if isinstance(piece, Turn):
             # A peer's summary, which never holds a blank line.
             continue
         text = piece if isinstance(piece, str) else piece.turn.text[: piece.end]
         cut = text.rfind("\n\n")
         if cut >= 0:
-            return [*kept, text[:cut] if isinstance(piece, str) else verbatim(piece.turn, cut)]
-    return kept
+            return [*rest, text[:cut] if isinstance(piece, str) else verbatim(piece.turn, cut)]
+    return rest
 
 
 def exchange(
@@ -301,7 +316,10 @@ def exchange(
     similarity: Similarity,
     strip_lead: bool,
 ) -> None:
-    """Show every active path the summaries that the router chose for it, and lead it on; each summary shown is a row in `routes`."""
+    """Show every active path the summaries that the router chose for it, and lead it on.
+
+    Each summary that is shown is a row in `routes`.
+    """
     shown = route_peers(episode, peers, active, turn, router, top_k, similarity, strip_lead)
     for path in active:
         if not shown[path.number]:
@@ -309,7 +327,11 @@ def exchange(
             continue
         path.context.append(" <comment> ")
         for rank, peer in enumerate(shown[path.number]):
-            path.context += [f'{"" if rank == 0 else chr(10)}Peer {rank + 1}: "', peer.summary, '"']
+            path.context += [
+                f'{"" if rank == 0 else chr(10)}Peer {rank + 1}: "',
+                peer.last_summary,
+                '"',
+            ]
         path.context.append(f" </comment>\n\n{REFLECT}")
 
 
@@ -323,7 +345,10 @@ def route_peers(
     similarity: Similarity,
     strip_lead: bool = False,
 ) -> dict[int, list[PathState]]:
-    """The peers whose summaries each active path is shown, in order, by its number; each of them is a row in `routes`."""
+    """Return the peers whose summaries each active path is shown, in order, by its number.
+
+    Each of them is a row in `routes`.
+    """
     summaries = [summary_for_routing(path, strip_lead) for path in peers]
     rng = episode.rng("router") if router == "random" else None
     alike = (
@@ -349,8 +374,8 @@ def route_peers(
 
 
 def summary_for_routing(path: PathState, strip_lead: bool) -> str:
-    """The words of a path's summary that the router compares."""
-    shown = path.summary.public or ""
+    """Return the words of a path's summary that the router compares."""
+    shown = path.last_summary.public or ""
     return shown.removeprefix(path.lead[1]).strip() if strip_lead else shown
 
 
@@ -362,19 +387,19 @@ async def answer_of_path(
     sampling: Sampling,
     closes: str,
 ) -> Answer:
-    """A path's answer: the last box that it wrote itself, else the one that it is made to fill."""
+    """Return a path's answer: the last box of its own, else the one that it is made to fill."""
     letters = LETTERS[: len(question.choices)]
     # What others wrote is left out; a box may begin in one turn and end in the next.
     own_words = "".join(
         piece.turn.text[: piece.end] if isinstance(piece, ShownTurn) else "\n"
         for piece in path.context
     )
-    read = answer_in(own_words, letters=letters)
-    if path.finished and read.answer is not None:
-        return Answer(path.seat.name, read.answer, final=False)
+    own_answer = answer_in(own_words, letters=letters).answer
+    if path.finished and own_answer is not None:
+        return Answer(path.seat.name, own_answer, final=False)
     cue = (closes if path.finished else "") + (CUE_CHOICE if letters else CUE)
     forced = partial(read_box, letters)
-    said = await episode.ask(
+    turn = await episode.ask(
         path.seat,
         task,
         phase="answer",
@@ -382,11 +407,14 @@ async def answer_of_path(
         sampling=sampling,
         read=forced,
     )
-    return Answer(path.seat.name, said.answer, final=False)
+    return Answer(path.seat.name, turn.answer, final=False)
 
 
 def read_box(letters: str, text: str) -> Reading:
-    """What a path puts into the box that was opened for it, closed or not; punctuation alone is no answer."""
+    """Read what a path puts into the box that was opened for it, closed or not.
+
+    Punctuation alone is no answer.
+    """
     read = answer_in("\\boxed{" + text, letters=letters)
     return replace(
         read,
@@ -396,9 +424,13 @@ def read_box(letters: str, text: str) -> Reading:
 
 
 def vote_on_answers(answers: Sequence[Answer], question: Subject, solver: Seat) -> list[Answer]:
-    """The paths' answers, and the most frequent of them as the episode's (of several the first named), with its share as the confidence."""
+    """Return the paths' answers, and the most frequent of them as the episode's.
+
+    Ties go to the answer that was named first; its share is the confidence.
+    """
     values = [
-        None if one.answer is None else canonical(one.answer, question.choices) for one in answers
+        None if each.answer is None else canonical(each.answer, question.choices)
+        for each in answers
     ]
     first, share = winner(values)
     return [
@@ -407,78 +439,7 @@ def vote_on_answers(answers: Sequence[Answer], question: Subject, solver: Seat) 
     ]
 
 
-async def leap_segmented(
-    episode: Episode,
-    question: Subject,
-    solver: Seat,
-    *,
-    paths: Count = 4,
-    turns: Count = 5,
-    words: Count = 400,
-    router: Router = "dispersed",
-    top_k: Peers = 2,
-    similarity: Similarity = "indel",
-) -> list[Answer]:
-    """LeaP for models that cannot go on with a thought: each turn is a reply of its own, which ends with its summary.
-
-    A variant of ours, after section 4 of what chat APIs allow: visible reasoning in turns, peers' summaries in the next prompt.  What a model
-    thinks without showing it is not continued.
-    """
-    letters = LETTERS[: len(question.choices)]
-    team = [PathState(number, Seat(f"path{number}", solver.agent), []) for number in range(paths)]
-    heard: list[list[Turn]] = [[] for _ in team]
-    active = team
-    for turn in range(turns):
-        last = " now, since this is your last turn" if turn == turns - 1 else ""
-        said = await asyncio.gather(
-            *(
-                episode.ask(
-                    path.seat,
-                    segment_prompt(question, path.context, heard[path.number], words, last),
-                    phase="segment",
-                    round=turn,
-                    read=partial(segment, letters),
-                )
-                for path in active
-            )
-        )
-        for path, reply in zip(active, said, strict=True):
-            path.context += [own(reply), "\n"]
-            path.summary, path.finished = reply, reply.answer is not None
-        active = [path for path in active if not path.finished]
-        if not active or last:
-            break
-        for number, others in route_peers(
-            episode, active, active, turn, router, top_k, similarity
-        ).items():
-            heard[number] = [peer.summary for peer in others]
-    return vote_on_answers(
-        [Answer(path.seat.name, path.summary.answer, final=False) for path in team],
-        question,
-        solver,
-    )
-
-
-def segment_prompt(
-    question: Subject, own_turns: Prompt, peers: Sequence[Turn], words: int, last: str
-) -> Prompt:
-    """The question, a path's own turns, what peers have found, and what to do next."""
-    before, between, after = SEGMENT.format(own="\0", peers="\0", words=words, last=last).split(
-        "\0"
-    )
-    shown = [[f'Peer {number}: "', peer, '"\n'] for number, peer in enumerate(peers, 1)] or [
-        "nothing yet"
-    ]
-    return [question_text(question), before, own_turns or "nothing yet", between, shown, after]
-
-
-def segment(letters: str, text: str) -> Reading:
-    """A turn's summary in public, its reasoning in private, and its answer where it gives one."""
-    reasoning, tag, rest = text.partition("<summarize>")
-    summary = rest.partition(SUMMARY_END)[0] if tag else text[-400:]
-    public = " ".join(FRAME.sub("", summary).split()).replace('"', "'")
-    return Reading(
-        public=public,
-        thoughts=reasoning.strip() or None,
-        answer=answer_in(text, letters=letters).answer,
-    )
+if not TYPE_CHECKING:
+    # The variant in segments has a file of its own since version 0.2.0.
+    names = {"leap_segmented": "protocols.leap_segmented.leap_segmented"}
+    __getattr__ = former_names(__name__, names)

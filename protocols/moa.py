@@ -1,12 +1,14 @@
-"""Layers of proposers, each of whom reads the whole layer before, and one aggregator at the end (mixture of agents, MoA).
+"""Let layers of proposers each read the layer before, and one aggregator answer (MoA).
 
-"Mixture-of-Agents Enhances Large Language Model Capabilities", Junlin Wang, Jue Wang, Ben Athiwaratkun, Ce Zhang and James Zou,
-arXiv 2406.04692; in the form in which LeaP (arXiv 2505.07787) compares with it.
+"Mixture-of-Agents Enhances Large Language Model Capabilities", Junlin Wang, Jue Wang, Ben
+Athiwaratkun, Ce Zhang and James Zou, arXiv 2406.04692; in the form in which LeaP (arXiv 2505.07787)
+compares with it.
 
-Kept from LeaP's code: one model in all places, 4 layers of 3 proposers of which the last is a single aggregator, a fixed instruction, and
-nothing but the replies of the layer before in the prompt.  Different: the words; a reply that was cut off is shown as it is, where LeaP's code
-closes the thought and asks for 256 tokens more.  Ours: the confidence (the share of the last proposers that give the final answer).
-Left out: different models as proposers.
+Kept from LeaP's code: one model in all places, 4 layers of 3 proposers of which the last is a
+single aggregator, a fixed instruction, and nothing but the replies of the layer before in the
+prompt.  Different: the words; a reply that was cut off is shown as it is, while LeaP's code closes
+the thought and asks for 256 tokens more.  Ours: the confidence (the share of the last proposers
+that give the final answer).  Left out: different models as proposers.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.types import Answer, Seat, Subject, Turn
 from protocols.asking import (
     agreement,
     answers,
+    check_calls,
     form,
     list_replies,
     question_prompt,
@@ -34,7 +36,8 @@ from protocols.asking import (
 VERSION = "1"
 
 COMBINE = """
-Different models wrote these replies, and some of them may be biased or wrong. Examine them critically, and combine what holds into one
+Different models wrote these replies, and some of them may be biased or wrong. Examine them \
+critically, and combine what holds into one
 accurate, well-ordered and complete reply of your own. Do not merely repeat one of them.
 """
 MAX_LAYERS = 4
@@ -48,15 +51,20 @@ async def moa(
     layers: Annotated[int, Ge(2)] = MAX_LAYERS,
     width: Annotated[int, Ge(1)] = 3,
 ) -> list[Answer]:
-    """The solver's answer after `layers` - 1 layers of `width` proposers; the proposers' answers of layer l have the stage l, from 0."""
+    """Answer after `layers` - 1 layers of `width` proposers.
+
+    The proposers' answers of layer l have the stage l, from 0.
+    """
     proposers = [Seat(f"proposer{i}", solver.agent) for i in range(width)]
     read = reader(question)
-    said: list[list[Turn]] = []
+    layers_of_turns: list[list[Turn]] = []
     for layer in range(layers - 1):
         prompt = (
-            combination_prompt(episode, question, said[-1]) if said else question_prompt(question)
+            combination_prompt(episode, question, layers_of_turns[-1])
+            if layers_of_turns
+            else question_prompt(question)
         )
-        said.append(
+        layers_of_turns.append(
             await asyncio.gather(
                 *(
                     episode.ask(seat, prompt, phase="proposal", round=layer, read=read)
@@ -66,17 +74,19 @@ async def moa(
         )
     last = await episode.ask(
         solver,
-        combination_prompt(episode, question, said[-1]),
+        combination_prompt(episode, question, layers_of_turns[-1]),
         phase="aggregation",
         round=layers - 1,
         read=read,
     )
-    final = Answer(solver.name, last.answer, confidence=agreement(last.answer, said[-1], question))
-    return [*(each for turns in said for each in answers(turns)), final]
+    final = Answer(
+        solver.name, last.answer, confidence=agreement(last.answer, layers_of_turns[-1], question)
+    )
+    return [*(each for turns in layers_of_turns for each in answers(turns)), final]
 
 
 def combination_prompt(episode: Episode, question: Subject, before: Sequence[Turn]) -> Prompt:
-    """What stands before everybody after the first layer: the question, the replies of the layer before, and to combine them."""
+    """Return the prompt of later layers: question, replies of the layer before, instruction."""
     return [
         question_text(question),
         list_replies(episode, before, [f"Model {k}" for k in range(1, len(before) + 1)]),
@@ -86,11 +96,11 @@ def combination_prompt(episode: Episode, question: Subject, before: Sequence[Tur
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
-    """The options with which at most `calls` calls a question are made: as many layers, up to four, as can have two proposers each.
+    """Return the options that make at most `calls` calls a question.
 
-    Raises StudyError for fewer than three calls.
+    As many layers, up to four, as can have two proposers each.  Raises StudyError below three
+    calls.
     """
-    if calls < 3:
-        raise StudyError(f"moa needs two proposers and an aggregator; {calls} calls are too few")
+    check_calls(calls, 3, "moa needs two proposers and an aggregator")
     layers = min(MAX_LAYERS, 1 + (calls - 1) // 2)
     return {"layers": layers, "width": (calls - 1) // (layers - 1)}

@@ -1,10 +1,13 @@
-"""Which peers' summaries a path reads: the routers of LeaP as pure functions.
+"""Choose which peers' summaries a path reads: the routers of LeaP as pure functions.
 
-"Learning from Peers in Reasoning Models" (LeaP), Tongxu Luo et al., arXiv 2505.07787, section on routing; the semantics are those of the
-published code (tongxuluo/LeaP, commit 589ff64), which differs from the paper: similarity is the indel ratio and not equation 4, and the
-hybrid router lists a peer twice where it is among the most and the least similar.  Both similarities are here, `indel` by default.
+"Learning from Peers in Reasoning Models" (LeaP), Tongxu Luo et al., arXiv 2505.07787, section on
+routing; the semantics are those of the published code (tongxuluo/LeaP, commit 589ff64), which
+differs from the paper: similarity is the indel ratio and not equation 4, and the hybrid router
+lists a peer twice if it is among the most and the least similar.  Both similarities are here,
+`indel` by default.
 
-Different: a random router draws from the generator that it is given, and not from one that all paths of all questions share.
+Different: a random router draws from the generator that it is given, and not from one that all
+paths of all questions share.
 """
 
 from __future__ import annotations
@@ -30,15 +33,18 @@ def route(
     rng: random.Random | None = None,
     similarity: str = "indel",
 ) -> list[list[int]]:
-    """For each of N paths the indices of the peers whose summaries it reads, in the order in which they are shown; never itself.
+    """Return, for each of N paths, the indices of the peers whose summaries it reads.
 
-    `dispersed`: the `top_k` least similar, the least similar first; `clustered`: the `top_k` most similar, the most similar first; `hybrid`:
-    floor(k/2) of the former, then the rest of the latter, one peer twice where it is in both; `random`: `top_k` drawn from `rng` without
-    replacement, path by path; `all`: everybody by index, as any router does with `top_k=-1`.  Equal similarities: the lower index first.
-    Fewer peers than `top_k`: all that there are.  N = 0 gives [], N = 1 gives [[]].
+    They come in the order in which they are shown, and never include the path itself.  `dispersed`:
+    the `top_k` least similar, the least similar first; `clustered`: the `top_k` most similar, the
+    most similar first; `hybrid`: floor(k/2) of the former, then the rest of the latter, one peer
+    twice if it is in both; `random`: `top_k` drawn from `rng` without replacement, path by path;
+    `all`: everybody by index, as any router does with `top_k=-1`.  Equal similarities: the lower
+    index first.  Fewer peers than `top_k`: all of them.  N = 0 gives [], N = 1 gives [[]].
 
-    Raises StudyError where router, similarity or top_k (-1, or 1 and more) is none of these, `random` has no `rng`, or rapidfuzz is missing.
-    Source: LeaP, arXiv 2505.07787, and its published code.
+    Raises StudyError for an unknown router or similarity, for a top_k other than -1 or 1 and more,
+    for `random` without `rng`, and without rapidfuzz.  Source: LeaP, arXiv 2505.07787, and its
+    published code.
     """
     _check_options(router, top_k, rng, similarity)
     paths = range(len(summaries))
@@ -49,7 +55,8 @@ def route(
         assert rng is not None
         return [rng.sample(others, min(top_k, len(others))) for others in peers]
     alike = similarities(summaries, similarity=similarity)
-    # A stable sort keeps equal peers by index; a float that is negated orders the other way round and keeps ties ties.
+    # A stable sort keeps equal peers by index; negated floats sort the other way round, and ties
+    # stay ties.
     lowest = [
         [int(peer) for peer in np.argsort(row, kind="stable") if peer != path]
         for path, row in enumerate(alike)
@@ -63,12 +70,14 @@ def route(
 
 
 def similarities(summaries: Sequence[str], *, similarity: str = "indel") -> NDArray[np.float64]:
-    """How alike each two of N summaries are: shape [N, N], in [0, 1], symmetric, 1 on the diagonal; by Unicode code points.
+    """Return how alike each two of N summaries are.
 
-    `indel`: 1 - (insertions and deletions) / (sum of the lengths), which is `ratio` of the package Levenshtein and what the published code
-    takes; `levenshtein`: 1 - (edits) / (the longer length), equation 4 of the paper.  Two empty summaries: 1.
+    Shape [N, N], in [0, 1], symmetric, 1 on the diagonal; by Unicode code points.  `indel`: 1 -
+    (insertions and deletions) / (sum of the lengths), which is `ratio` of the package Levenshtein
+    and of the published code; `levenshtein`: 1 - (edits) / (the longer length), equation 4 of the
+    paper.  Two empty summaries: 1.
 
-    Raises StudyError where the similarity is neither, or rapidfuzz is not installed.
+    Raises StudyError for another similarity, or without rapidfuzz.
     """
     if similarity not in SIMILARITIES:
         raise StudyError(
@@ -83,12 +92,12 @@ def similarities(summaries: Sequence[str], *, similarity: str = "indel") -> NDAr
         ) from error
     score = (Indel if similarity == "indel" else Levenshtein).normalized_similarity
     texts = list(summaries)
-    # One and the same list twice: then only half of the pairs are computed.
+    # With one and the same list twice, only half of the pairs are computed.
     return cdist(texts, texts, scorer=score, dtype=np.float64) if texts else np.zeros((0, 0))
 
 
 def _check_options(router: str, top_k: int, rng: random.Random | None, similarity: str) -> None:
-    """Raise StudyError for options that no router has, also where this router would not look at them."""
+    """Raise StudyError for options that no router has, even if this router would ignore them."""
     if router not in ROUTERS:
         raise StudyError(f"there is no router {router!r}; choose one of {', '.join(ROUTERS)}")
     if similarity not in SIMILARITIES:
@@ -101,5 +110,6 @@ def _check_options(router: str, top_k: int, rng: random.Random | None, similarit
         )
     if router == "random" and rng is None:
         raise StudyError(
-            "the random router draws from a generator that you give; pass rng=episode.rng(...) or rng=random.Random(seed)"
+            "the random router draws from a generator that you give; pass rng=episode.rng(...) or"
+            " rng=random.Random(seed)"
         )

@@ -1,12 +1,15 @@
-"""Many chains of thought, and one more call that writes a new answer with all of them before it (generative self-aggregation, GSA).
+"""Sample many chains of thought, and let one more call write a new answer after them (GSA).
 
-"LLMs Can Generate a Better Answer by Aggregating Their Own Responses", Zichong Li, Xinyu Feng, Yuheng Cai, Zixuan Zhang, Tianyi Liu,
-Chen Liang, Weizhu Chen, Haoyu Wang and Tuo Zhao, arXiv 2503.04104.
+"LLMs Can Generate a Better Answer by Aggregating Their Own Responses", Zichong Li, Xinyu Feng,
+Yuheng Cai, Zixuan Zhang, Tianyi Liu, Chen Liang, Weizhu Chen, Haoyu Wang and Tuo Zhao, arXiv
+2503.04104 (generative self-aggregation).
 
-Kept: the model neither judges nor picks nor corrects; it writes a whole solution of its own, from which the answer is read.  Different: the
-order of the replies is shuffled by the episode's seed and stands in the stored prompt.  Ours: the numbers of paths and temperatures, the words,
-and the confidence (the share of all paths whose answer, where it can be read, is the final one).  Left out: open-ended tasks without an
-answer to read; their text is in `turns`, but nothing here grades it.  The code is self_agreement's; the instruction is the difference.
+Kept: the model neither judges nor picks nor corrects; it writes a whole solution of its own, from
+which the answer is read.  Different: the order of the replies is shuffled by the episode's seed and
+stands in the stored prompt.  Ours: the numbers of paths and temperatures, the words, and the
+confidence (the share of all paths whose answer, if readable, is the final one).  Left out:
+open-ended tasks without an answer to read; their text is in `turns`, but nothing here grades it.
+The code is self_agreement's; the instruction is the difference.
 """
 
 from __future__ import annotations
@@ -15,15 +18,15 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.types import Answer, Seat, Subject
-from protocols.asking import ask_to_aggregate, sample_paths
+from protocols.asking import ask_to_aggregate, check_calls, sample_paths
 
 VERSION = "1"
 
 WRITE_ANEW = """
-With these replies as context, write a new and complete solution of your own that is better than each of them. Take up what is useful in any of
+With these replies as context, write a new and complete solution of your own that is better than \
+each of them. Take up what is useful in any of
 them. Do not grade them, do not choose among them, and do not speak about them: solve the question.
 """
 
@@ -37,17 +40,17 @@ async def self_aggregation(
     final_temperature: Annotated[float, Ge(0)] | None = 0.0,
     shuffled: bool = True,
 ) -> list[Answer]:
-    """A new answer of the solver, written with `paths` replies before it.
+    """Return a new answer of the solver, written with `paths` replies before it.
 
-    `final_temperature`: of the last call; None leaves it to the agent's sampling, as it is for models that refuse a temperature.
-    `shuffled`: whether the paths are read in a random order.
+    `final_temperature` is of the last call; None leaves it to the agent's sampling, for models that
+    refuse a temperature.  `shuffled` reads the paths in a random order.
     """
-    said = await sample_paths(episode, question, solver, paths)
+    turns = await sample_paths(episode, question, solver, paths)
     return await ask_to_aggregate(
         episode,
         question,
         solver,
-        said,
+        turns,
         WRITE_ANEW,
         phase="aggregation",
         final_temperature=final_temperature,
@@ -56,9 +59,9 @@ async def self_aggregation(
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
-    """The options with which `calls` calls a question are made, the last one included.  Raises StudyError for fewer than three."""
-    if calls < 3:
-        raise StudyError(
-            f"self_aggregation needs two paths and one more call; {calls} calls are too few"
-        )
+    """Return the options that make `calls` calls a question, the last included.
+
+    Raises StudyError below three.
+    """
+    check_calls(calls, 3, "self_aggregation needs two paths and one more call")
     return {"paths": calls - 1}

@@ -1,11 +1,14 @@
-"""Many chains of thought, and one more call that says which answer most of them agree on.
+"""Sample many chains of thought, and let one more call say which answer most agree on.
 
-"Just Ask One More Time! Self-Agreement Improves Reasoning of Language Models in (Almost) All Scenarios", arXiv 2311.08154.
+"Just Ask One More Time! Self-Agreement Improves Reasoning of Language Models in (Almost) All
+Scenarios", arXiv 2311.08154.
 
-Kept: the paths are sampled from one prompt, one further call reads all of them whole, and the final answer is read from that call alone, so
-that no path need be readable.  Different: the order in which the paths are read is shuffled by the episode's seed, since order is a bias, and
-stands in the stored prompt.  Ours: the number of paths, the words, the greedy last call as an option, and the confidence (the share of all
-paths whose answer, where it can be read, is the final one).  Left out: few-shot exemplars.
+Kept: the paths are sampled from one prompt, one further call reads all of them whole, and the final
+answer is read from that call alone, so that no path need be readable.  Different: the order in
+which the paths are read is shuffled by the episode's seed, since order is a bias, and stands in the
+stored prompt.  Ours: the number of paths, the words, the greedy last call as an option, and the
+confidence (the share of all paths whose answer, if readable, is the final one).  Left out: few-shot
+exemplars.
 """
 
 from __future__ import annotations
@@ -14,15 +17,15 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.types import Answer, Seat, Subject
-from protocols.asking import ask_to_aggregate, sample_paths
+from protocols.asking import ask_to_aggregate, check_calls, sample_paths
 
 VERSION = "1"
 
 AGREE = """
-Find out which answer most of these replies agree on, whatever the words in which they state it, and give that answer. Do not solve the
+Find out which answer most of these replies agree on, whatever the words in which they state it, \
+and give that answer. Do not solve the
 question anew, and do not prefer a reply for its style or its length.
 """
 
@@ -36,17 +39,17 @@ async def self_agreement(
     final_temperature: Annotated[float, Ge(0)] | None = 0.0,
     shuffled: bool = True,
 ) -> list[Answer]:
-    """The answer that most of `paths` replies agree on, as the solver itself finds it.
+    """Return the answer that most of `paths` replies agree on, as the solver itself finds.
 
-    `final_temperature`: of the last call; None leaves it to the agent's sampling, for models that refuse a temperature.  `shuffled`: whether
-    the paths are read in a random order.
+    `final_temperature` is of the last call; None leaves it to the agent's sampling, for models that
+    refuse a temperature.  `shuffled` reads the paths in a random order.
     """
-    said = await sample_paths(episode, question, solver, paths)
+    turns = await sample_paths(episode, question, solver, paths)
     return await ask_to_aggregate(
         episode,
         question,
         solver,
-        said,
+        turns,
         AGREE,
         phase="agreement",
         final_temperature=final_temperature,
@@ -55,9 +58,9 @@ async def self_agreement(
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
-    """The options with which `calls` calls a question are made, the last one included.  Raises StudyError for fewer than three."""
-    if calls < 3:
-        raise StudyError(
-            f"self_agreement needs two paths and one more call; {calls} calls are too few"
-        )
+    """Return the options that make `calls` calls a question, the last included.
+
+    Raises StudyError below three.
+    """
+    check_calls(calls, 3, "self_agreement needs two paths and one more call")
     return {"paths": calls - 1}

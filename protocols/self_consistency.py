@@ -1,11 +1,14 @@
-"""Many chains of thought, and the answer that most of them give.
+"""Sample many chains of thought, and take the answer that most of them give.
 
-"Self-Consistency Improves Chain of Thought Reasoning in Language Models", Xuezhi Wang et al., arXiv 2203.11171.
+"Self-Consistency Improves Chain of Thought Reasoning in Language Models", Xuezhi Wang et al., arXiv
+2203.11171.
 
-Kept: independent paths from one prompt at the agent's temperature, and a majority of their answers.  Different: answers are counted by their
-value ("025" and "25" are one), equal counts go to the answer that came first, and a path whose answer cannot be read casts no vote.  The
-confidence, the share of all paths that give the answer, is the consistency of "Can LLMs Express Their Uncertainty?" (Xiong et al.).
-Left out: votes weighted by the probability of the path.  The number of paths is ours.
+Kept: independent paths from one prompt at the agent's temperature, and a majority of their answers.
+Different: answers are counted by their value ("025" and "25" are one), equal counts go to the
+answer that came first, and a path whose answer cannot be read casts no vote.  The confidence, the
+share of all paths that give the answer, is the consistency of "Can LLMs Express Their Uncertainty?"
+(Xiong et al.).  Left out: votes weighted by the probability of the path.  The number of paths is
+ours.
 """
 
 from __future__ import annotations
@@ -14,10 +17,9 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.types import Answer, Seat, Subject
-from protocols.asking import answers, sample_paths, votes, winner
+from protocols.asking import answers, check_calls, sample_paths, votes, winner
 
 VERSION = "1"
 
@@ -25,17 +27,16 @@ VERSION = "1"
 async def self_consistency(
     episode: Episode, question: Subject, solver: Seat, *, paths: Annotated[int, Ge(1)] = 16
 ) -> list[Answer]:
-    """The majority of `paths` answers, with its share as confidence."""
-    said = await sample_paths(episode, question, solver, paths)
-    best, share = winner(votes(said, question))
+    """Return the majority of `paths` answers, with its share as confidence."""
+    turns = await sample_paths(episode, question, solver, paths)
+    best, share = winner(votes(turns, question))
     return [
-        *answers(said),
-        Answer(solver.name, None if best is None else said[best].answer, confidence=share),
+        *answers(turns),
+        Answer(solver.name, None if best is None else turns[best].answer, confidence=share),
     ]
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
-    """The options with which `calls` calls a question are made.  Raises StudyError for fewer than one."""
-    if calls < 1:
-        raise StudyError(f"self_consistency needs a path; {calls} calls are too few")
+    """Return the options that make `calls` calls a question.  Raises StudyError below one."""
+    check_calls(calls, 1, "self_consistency needs a path")
     return {"paths": calls}

@@ -1,13 +1,16 @@
-"""Many chains of thought, and one more call that names the most consistent of them by its number.
+"""Sample many chains of thought, and let one more call name the most consistent by its number.
 
-"Universal Self-Consistency for Large Language Model Generation", Xinyun Chen, Renat Aksitov, Uri Alon, Jie Ren, Kefan Xiao, Pengcheng Yin,
-Sushant Prakash, Charles Sutton, Xuezhi Wang and Denny Zhou, arXiv 2311.17311; details as in the released code of Self-Certainty (arXiv
-2502.18581), which has it as a baseline.
+"Universal Self-Consistency for Large Language Model Generation", Xinyun Chen, Renat Aksitov, Uri
+Alon, Jie Ren, Kefan Xiao, Pengcheng Yin, Sushant Prakash, Charles Sutton, Xuezhi Wang and Denny
+Zhou, arXiv 2311.17311; details as in the released code of Self-Certainty (arXiv 2502.18581), which
+has it as a baseline.
 
-Kept from that code: replies are numbered from 0; the last "Response k" that the pick names counts; where it names none, or one that is not
-there, Response 0 is taken, and where the reply that was taken cannot be read, the first one that can.  Different: the first of these failures
-is a flag of the pick's turn ("no response named", "no such response").  Ours: the number of paths, the words, the greedy pick and the order
-as options, and the confidence (the share of all paths that give the same answer).  Left out: open-ended tasks.
+Kept from that code: replies are numbered from 0; the last "Response k" that the pick names counts;
+if it names none, or one that does not exist, Response 0 is taken, and if the reply that was taken
+cannot be read, the first one that can.  Different: the first of these failures is a flag of the
+pick's turn ("no response named", "no such response").  Ours: the number of paths, the words, the
+greedy pick and the order as options, and the confidence (the share of all paths that give the same
+answer).  Left out: open-ended tasks.
 """
 
 from __future__ import annotations
@@ -18,12 +21,12 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.types import Answer, Reading, Seat, Subject
 from protocols.asking import (
     agreement,
     answers,
+    check_calls,
     list_replies,
     order_paths,
     question_text,
@@ -34,8 +37,10 @@ from protocols.asking import (
 VERSION = "1"
 
 PICK = """
-Compare these replies. Which of them is the most consistent with the others, so that most of them reach what it reaches? Say why in a few
-sentences, and end with one line that names it by its number, such as: The most consistent is Response N
+Compare these replies. Which of them is the most consistent with the others, so that most of them \
+reach what it reaches? Say why in a few
+sentences, and end with one line that names it by its number, such as: The most consistent is \
+Response N
 """
 RESPONSE_NUMBER = re.compile(r"\bresponse[ \t*_`#:({\[]{0,6}([0-9]{1,9})", re.IGNORECASE)
 
@@ -49,13 +54,13 @@ async def universal_self_consistency(
     final_temperature: Annotated[float, Ge(0)] | None = 0.0,
     shuffled: bool = False,
 ) -> list[Answer]:
-    """The answer of the reply that the solver finds the most consistent of `paths`.
+    """Return the answer of the reply that the solver finds the most consistent of `paths`.
 
-    `final_temperature`: of the pick; None leaves it to the agent's sampling, for models that refuse a temperature.  `shuffled`: whether the
-    replies are numbered in a random order.
+    `final_temperature` is of the pick; None leaves it to the agent's sampling, for models that
+    refuse a temperature.  `shuffled` numbers the replies in a random order.
     """
-    said = await sample_paths(episode, question, solver, paths)
-    order = order_paths(episode, said, shuffled)
+    turns = await sample_paths(episode, question, solver, paths)
+    order = order_paths(episode, turns, shuffled)
     prompt = [question_text(question), list_replies(episode, order), PICK]
     sampling = sampling_at(solver.agent, final_temperature)
     pick = await episode.ask(
@@ -68,11 +73,17 @@ async def universal_self_consistency(
     )
     taken = order[0 if pick.answer is None else int(pick.answer)]
     given = taken.answer or next((turn.answer for turn in order if turn.answer is not None), None)
-    return [*answers(said), Answer(solver.name, given, confidence=agreement(given, said, question))]
+    return [
+        *answers(turns),
+        Answer(solver.name, given, confidence=agreement(given, turns, question)),
+    ]
 
 
 def read_pick(text: str, *, count: int) -> Reading:
-    """The number of the last response, of `count`, that a pick names, as the reading's `answer`; None with a flag where it names none."""
+    """Return the number of the last response, of `count`, that a pick names, as its answer.
+
+    The answer is None, with a flag, if the pick names no response, or one that does not exist.
+    """
     numbers = [int(found[1]) for found in RESPONSE_NUMBER.finditer(text)]
     if not numbers:
         return Reading(text if text.strip() else None, flags=("no response named",))
@@ -82,9 +93,9 @@ def read_pick(text: str, *, count: int) -> Reading:
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
-    """The options with which `calls` calls a question are made, the pick included.  Raises StudyError for fewer than three."""
-    if calls < 3:
-        raise StudyError(
-            f"universal_self_consistency needs two paths and the pick; {calls} calls are too few"
-        )
+    """Return the options that make `calls` calls a question, the pick included.
+
+    Raises StudyError below three.
+    """
+    check_calls(calls, 3, "universal_self_consistency needs two paths and the pick")
     return {"paths": calls - 1}

@@ -26,9 +26,9 @@ from protocols.leap import (
     OPENINGS,
     REFLECT,
     leap,
-    leap_segmented,
     options_for_calls,
 )
+from protocols.leap_segmented import leap_segmented
 from tests.question_agents import CHOICE, QUESTION, final, others, play
 
 SMALL = {

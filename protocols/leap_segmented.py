@@ -1,0 +1,123 @@
+"""Let paths that cannot continue a thought tell each other how far they are, turn by turn.
+
+A variant of LeaP (protocols/leap.py) of ours for chat models: each turn is a reply of its own,
+which ends with its summary; visible reasoning is shown to its author again, and peers' summaries
+stand in the next prompt.  Hidden thoughts of a model are not continued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from arena.grading.grade import LETTERS
+from arena.play.episode import Episode
+from arena.play.prompt import Prompt, own
+from arena.types import Answer, Reading, Seat, Subject, Turn
+from protocols.asking import question_text
+from protocols.leap import (
+    FRAME,
+    SUMMARY_END,
+    Count,
+    PathState,
+    Peers,
+    Router,
+    Similarity,
+    route_peers,
+    vote_on_answers,
+)
+from protocols.parsing.answers import answer as answer_in
+
+VERSION = "1"
+
+SEGMENT = """
+You are one of several who work on this problem at the same time, in several turns. Your reasoning \
+so far:
+{own}
+What others have found so far (they can be wrong, and so can you):
+{peers}
+Go on with your reasoning for at most {words} words. Then sum up in a few sentences how far you \
+are, between <summarize> and </summarize>.
+As soon as you are sure of the final answer, put it into \\boxed{{}}{last}.
+"""
+
+
+async def leap_segmented(
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    paths: Count = 4,
+    turns: Count = 5,
+    words: Count = 400,
+    router: Router = "dispersed",
+    top_k: Peers = 2,
+    similarity: Similarity = "indel",
+) -> list[Answer]:
+    """Let paths reason in turns, each with a summary for its peers, and vote on their answers."""
+    letters = LETTERS[: len(question.choices)]
+    team = [PathState(number, Seat(f"path{number}", solver.agent), []) for number in range(paths)]
+    heard: list[list[Turn]] = [[] for _ in team]
+    active = team
+    for turn in range(turns):
+        last = " now, since this is your last turn" if turn == turns - 1 else ""
+        replies = await asyncio.gather(
+            *(
+                episode.ask(
+                    path.seat,
+                    segment_prompt(question, path.context, heard[path.number], words, last),
+                    phase="segment",
+                    round=turn,
+                    read=partial(segment, letters),
+                )
+                for path in active
+            )
+        )
+        for path, reply in zip(active, replies, strict=True):
+            path.context += [own(reply), "\n"]
+            path.summary, path.finished = reply, reply.answer is not None
+        active = [path for path in active if not path.finished]
+        if not active or last:
+            break
+        for number, others in route_peers(
+            episode, active, active, turn, router, top_k, similarity
+        ).items():
+            heard[number] = [peer.last_summary for peer in others]
+    return vote_on_answers(
+        [Answer(path.seat.name, path.last_summary.answer, final=False) for path in team],
+        question,
+        solver,
+    )
+
+
+def segment_prompt(
+    question: Subject, own_turns: Prompt, peers: Sequence[Turn], words: int, last: str
+) -> Prompt:
+    """Return the question, a path's own turns, the peers' summaries, and what to do next."""
+    before, between, after = SEGMENT.format(own="\0", peers="\0", words=words, last=last).split(
+        "\0"
+    )
+    shown: list[Prompt] = [
+        [f'Peer {number}: "', peer, '"\n'] for number, peer in enumerate(peers, 1)
+    ]
+    return [
+        question_text(question),
+        before,
+        own_turns or "nothing yet",
+        between,
+        shown or "nothing yet",
+        after,
+    ]
+
+
+def segment(letters: str, text: str) -> Reading:
+    """Read a turn: its summary is public, its reasoning private, its answer if it gives one."""
+    reasoning, tag, rest = text.partition("<summarize>")
+    summary = rest.partition(SUMMARY_END)[0] if tag else text[-400:]
+    public = " ".join(FRAME.sub("", summary).split()).replace('"', "'")
+    return Reading(
+        public=public,
+        thoughts=reasoning.strip() or None,
+        answer=answer_in(text, letters=letters).answer,
+    )
