@@ -55,6 +55,11 @@ class ParsedRequest:
     statements: tuple[tuple[int, str, str], ...]
 
     @property
+    def opening(self) -> str:
+        """The words that open a reply, which say that it is simulated."""
+        return OPENING.format(mark=self.mark)
+
+    @property
     def answer_counts(self) -> Counter[str]:
         """The number of peers that say each answer; of each peer its last statement counts."""
         return Counter({who: answer for _, who, answer in self.statements}.values())
@@ -121,13 +126,13 @@ def thoughts(mark: str, steps: int, answer: str, each: int | None = None) -> lis
     ]
 
 
-def ending_of(asked: ParsedRequest, answer: str, level: float, chance: Mapping[str, float]) -> str:
+def ending_of(parsed: ParsedRequest, answer: str, level: float, chance: Mapping[str, float]) -> str:
     """Return the answer in the form that is asked for, with its confidence if that is asked for.
 
     The confidence is `level`, clipped to [0, 1]; `chance` orders the further guesses.
     """
     # The prompt asks for as many guesses as the highest k of its "Gk".
-    count = max((int(number) for number in GUESS.findall(asked.words)), default=0)
+    count = max((int(number) for number in GUESS.findall(parsed.words)), default=0)
     if count:
         first = rating_percent(level) / 100
         others = sorted(
@@ -143,20 +148,21 @@ def ending_of(asked: ParsedRequest, answer: str, level: float, chance: Mapping[s
             f"G{place}: {guess}\nP{place}: {share:.2f}"
             for place, (guess, share) in enumerate(guesses, 1)
         )
-    boxed = f"#{asked.mark} answers \\boxed{{{answer}}}"
-    return f"{boxed}\nConfidence: {rating_percent(level)}%" if "onfidence" in asked.words else boxed
+    boxed = f"#{parsed.mark} answers \\boxed{{{answer}}}"
+    asks_for_confidence = "onfidence" in parsed.words
+    return boxed + (f"\nConfidence: {rating_percent(level)}%" if asks_for_confidence else "")
 
 
 def write_solution(
-    asked: ParsedRequest, write: Thoughts, answer: str, ending: str, sampling: Sampling
+    parsed: ParsedRequest, write: Thoughts, answer: str, ending: str, sampling: Sampling
 ) -> str:
     """Return thoughts and ending, or the part of them that follows the prefill."""
-    if not asked.prefill and "between <summarize> and" in asked.words:
+    if not parsed.prefill and "between <summarize> and" in parsed.words:
         # A turn of a path that cannot be continued: its answer comes with the last one.
-        last = f"\n{ending}" if "last turn" in asked.words else ""
-        summary = SUMMARY.format(mark=asked.mark, answer=answer)
+        last = f"\n{ending}" if "last turn" in parsed.words else ""
+        summary = SUMMARY.format(mark=parsed.mark, answer=answer)
         return "\n\n".join(write(answer)) + "\n\n<summarize>" + summary + last
-    prefill = asked.prefill
+    prefill = parsed.prefill
     # The line breaks that are missing before a new paragraph.
     gap = (
         ""
@@ -173,7 +179,7 @@ def write_solution(
         rest = f"\n\n{ending}"
         return rest[len(written) :] if rest.startswith(written) else gap + ending
     close = "\n</think>\n\n" if opened >= 0 or "</think>" in sampling.stop else "\n\n"
-    number, tail = last_paragraph(asked)
+    number, tail = last_paragraph(parsed)
     script = write(answer)
     if number >= 0:
         # The last paragraph may be half written, and for the answer before others were heard.
@@ -187,22 +193,22 @@ def write_solution(
     return gap + "\n\n".join(left) + (close if left else close.lstrip("\n")) + ending
 
 
-def last_paragraph(asked: ParsedRequest) -> tuple[int, str]:
+def last_paragraph(parsed: ParsedRequest) -> tuple[int, str]:
     """Return (number, text from there on) of the last paragraph of its own in the prefill.
 
     Number 0 is the opening; without any paragraph it is -1 and the text empty.
     """
-    if not asked.prefill:
+    if not parsed.prefill:
         return -1, ""
-    own = [match for match in STEP_START.finditer(asked.prefill) if match["who"] == asked.mark]
+    own = [match for match in STEP_START.finditer(parsed.prefill) if match["who"] == parsed.mark]
     if own:
-        return int(own[-1]["step"]), asked.prefill[own[-1].start() :]
-    opening = OPENING.format(mark=asked.mark)
-    if (start := asked.prefill.rfind(opening)) >= 0:
-        return 0, asked.prefill[start:]
+        return int(own[-1]["step"]), parsed.prefill[own[-1].start() :]
+    opening = parsed.opening
+    if (start := parsed.prefill.rfind(opening)) >= 0:
+        return 0, parsed.prefill[start:]
     # The prefill may end in the middle of the opening.  Up to nine letters count only if a line
     # begins with them: "S" ends many a word.
-    lines = f"\n{asked.prefill}"
+    lines = f"\n{parsed.prefill}"
     sizes = range(len(opening) - 1, 0, -1)
     length = next(
         (

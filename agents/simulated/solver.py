@@ -53,7 +53,6 @@ from agents.simulated.debater import SOLVER, Bounds, parse_profile, rating_perce
 from agents.simulated.questions import MOST_MISTAKES, SimulatedQuestion, mistakes_of
 from agents.simulated.replies import (
     NO_ANSWER,
-    OPENING,
     SUMMARY,
     ParsedRequest,
     count_tokens,
@@ -156,14 +155,14 @@ class SimulatedSolver(BaseModel):
 
         Raises RefusedError if the request holds no simulated question.
         """
-        asked = parse_request(request)
-        if asked is None:
+        parsed = parse_request(request)
+        if parsed is None:
             raise RefusedError(
                 f"{self.name} answers simulated questions alone (agents.simulated.questions), and"
                 " the request holds none",
                 sent=False,
             )
-        text, finish = cut(self._reply_text(asked, request), request.sampling)
+        text, finish = cut(self._reply_text(parsed, request), request.sampling)
         characters = sum(len(message.content) for message in request.messages)
         return Reply(
             text,
@@ -173,41 +172,37 @@ class SimulatedSolver(BaseModel):
             tokens_out=count_tokens(len(text)),
         )
 
-    def _reply_text(self, asked: ParsedRequest, request: Request) -> str:
+    def _reply_text(self, parsed: ParsedRequest, request: Request) -> str:
         """Return the whole reply, in the form that is asked for."""
         # One number for each decision, so that a parameter never shifts the draws of another.
         readable, slip, other, deviation = uniforms("reply", self.profile.seed, request.seed)
         if readable < self.profile.unreadable:
             return NO_ANSWER
         noise = NORMAL.inv_cdf(deviation) * self.profile.noise
-        possible = POSSIBLE_ANSWER.search(asked.words)
+        possible = POSSIBLE_ANSWER.search(parsed.words)
         if possible is not None:
-            level = (
-                self._level(
-                    asked.question, str(int(possible[1])), chances(self.profile, asked.question)
-                )
-                + noise
-            )
-            return f"{OPENING.format(mark=asked.mark)}\n\nConfidence: {rating_percent(level)}%"
-        if asked.statements and ASKS_FOR_MAJORITY.search(asked.words):
-            return self._majority_reply(asked, noise, other if slip < self.profile.slip else None)
-        chance = chances(self.profile, asked.question, asked.answer_counts)
-        answer = candidate(chance, self._sample_draw(request, asked.question))
-        if asked.inside_summary:
-            return SUMMARY.format(mark=asked.mark, answer=answer)
-        if asked.prefill.rstrip().endswith(r"\boxed{"):
+            chance = chances(self.profile, parsed.question)
+            level = self._level(parsed.question, str(int(possible[1])), chance) + noise
+            return f"{parsed.opening}\n\nConfidence: {rating_percent(level)}%"
+        if parsed.statements and ASKS_FOR_MAJORITY.search(parsed.words):
+            return self._majority_reply(parsed, noise, other if slip < self.profile.slip else None)
+        chance = chances(self.profile, parsed.question, parsed.answer_counts)
+        answer = candidate(chance, self._sample_draw(request, parsed.question))
+        if parsed.inside_summary:
+            return SUMMARY.format(mark=parsed.mark, answer=answer)
+        if parsed.prefill.rstrip().endswith(r"\boxed{"):
             return f"{answer}}}."
-        level = self._level(asked.question, answer, chance) + noise
+        level = self._level(parsed.question, answer, chance) + noise
         # The confidences of the steps are such that their product is that of the whole.
         each = (
             rating_percent(min(max(level, 0.0), 1.0) ** (1 / self.profile.steps))
-            if "onfidence of step" in asked.words
+            if "onfidence of step" in parsed.words
             else None
         )
-        ending = ending_of(asked, answer, level, chance)
+        ending = ending_of(parsed, answer, level, chance)
         return write_solution(
-            asked,
-            lambda tended: thoughts(asked.mark, self.profile.steps, tended, each),
+            parsed,
+            lambda tended: thoughts(parsed.mark, self.profile.steps, tended, each),
             answer,
             ending,
             request.sampling,
@@ -231,30 +226,26 @@ class SimulatedSolver(BaseModel):
             + self.profile.discrimination * ((answer == question.right) - right)
         )
 
-    def _majority_reply(self, asked: ParsedRequest, noise: float, other: float | None) -> str:
+    def _majority_reply(self, parsed: ParsedRequest, noise: float, other: float | None) -> str:
         """Return the answer that most agree on, or the number of the first response that gives it.
 
         If the solver slips, `other` in [0, 1) chooses among the other answers; else it is None.
         """
-        responses = asked.responses
+        responses = parsed.responses
         answers = list(responses.values()) or list(
-            {who: answer for _, who, answer in asked.statements}.values()
+            {who: answer for _, who, answer in parsed.statements}.values()
         )
         # Of equals, Counter gives the one that came first.
         [(answer, _)] = Counter(answers).most_common(1)
         others = sorted(set(answers) - {answer})
         if other is not None and others:
             answer = others[int(other * len(others))]
-        if responses and r"\boxed{}" not in asked.words:
+        if responses and r"\boxed{}" not in parsed.words:
             number = next(number for number, response in responses.items() if response == answer)
-            return f"{OPENING.format(mark=asked.mark)}\n\nThe most consistent is Response {number}."
-        level = (
-            self._level(
-                asked.question, answer, chances(self.profile, asked.question, asked.answer_counts)
-            )
-            + noise
-        )
-        return f"{OPENING.format(mark=asked.mark)}\n\n{ending_of(asked, answer, level, {})}"
+            return f"{parsed.opening}\n\nThe most consistent is Response {number}."
+        chance = chances(self.profile, parsed.question, parsed.answer_counts)
+        level = self._level(parsed.question, answer, chance) + noise
+        return f"{parsed.opening}\n\n{ending_of(parsed, answer, level, {})}"
 
 
 def uniforms(*words: object) -> tuple[float, ...]:
