@@ -170,6 +170,7 @@ def sampled_accuracy(toy: Toy, temperature: float, n: int, samples: int = 16) ->
         temperature=temperature,
     )
     answers = [boxed_answer(toy.text(row)) for row in rows]
+    # One row a question, one column a sample.
     table = [answers[start : start + samples] for start in range(0, len(answers), samples)]
     gold = [question.gold or "" for question in questions]
     return {
@@ -269,6 +270,7 @@ def exchange_accuracy(
 
     Both arms go on from the same beginnings.
     """
+    # Another seed than that of the other figures, so that the exchange has questions of its own.
     questions = sums(n, seed=1)
     prompts = [toy.prompt(question.text) for question in questions for _ in range(paths)]
     begun = toy.generate(prompts, tokens=cut, temperature=temperature)
@@ -369,6 +371,8 @@ def evaluate(folder: Path, n: int = 300) -> dict[str, object]:
 
     It takes a minute or two on one core.
     """
+    # Sampling draws from torch's global stream: figures repeat only if they are computed in this
+    # order, on one thread.
     torch.set_num_threads(1)
     torch.manual_seed(0)
     toy = Toy(folder)

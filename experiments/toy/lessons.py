@@ -133,6 +133,7 @@ def take_over(values: Values, done: int, words: Iterable[str]) -> tuple[list[str
     """
     words = tuple(words)
     for index in (UNITS, TENS, RESULT):
+        # Tens without units are of no use: the result needs both.
         theirs = peer_majority(index, values.get(index), words)
         if theirs is not None and (index != TENS or UNITS in values):
             for later in range(index, STEPS):
@@ -268,6 +269,7 @@ def continuation(rng: random.Random, numbers: Numbers) -> Lesson:
 def open_box(rng: random.Random, numbers: Numbers) -> Lesson:
     """Return a thought cut short, an open box, and the result."""
     steps = think(numbers, {}, 0, STEPS)
+    # Mostly only the result is missing, now and then up to three steps.
     text = BREAK.join(steps[: rng.choice((7, 7, 7, 7, 6, 6, 5))])
     text = text if rng.random() < 0.5 else text + BREAK + rng.choice(("", steps[-1][:-1]))
     text += rng.choice(("</think>", "")) + "\\boxed{"
@@ -284,6 +286,7 @@ def majority_choice(rng: random.Random, numbers: Numbers) -> Lesson:
     count = rng.randint(2, 4 if with_thoughts else 12)
     while True:
         answers = [total if rng.random() < 0.65 else near(rng, total) for _ in range(count)]
+        # One answer must have more votes than any other; a wrong majority is kept in a tenth.
         (best, most), (_, second) = (*Counter(answers).most_common(2), (0, 0))[:2]
         if most > second and (best == total or rng.random() < 0.1):
             break
@@ -367,6 +370,7 @@ WEIGHTS = (25, 52, 5, 4, 9, 5)
 
 def lesson(rng: random.Random) -> Lesson:
     """Return a random lesson, about a sum that is not held out."""
+    # Every lesson draws from `rng` in one fixed order: the seed of a training fixes all lessons.
     numbers = draw(rng, held_out=False)
     return rng.choices(KINDS, WEIGHTS)[0](rng, numbers)
 

@@ -100,9 +100,9 @@ def test_thinking_in_parts_says_what_thinking_at_once_says(tmp_path: Path, folde
         speak,
         agent(f"local/{folder}", sampling=replace(GREEDY, max_tokens=48)),
     )
-    one = whole.sql("select text, token_ids from turns").rows[0]
+    at_once = whole.sql("select text, token_ids from turns").rows[0]
     four = parts.sql("select text, token_ids, finish_reason from turns order by step").rows
-    assert [token for row in four for token in row[1]] == one[1]
+    assert [token for row in four for token in row[1]] == at_once[1]
     # A character may be cut in two where a part ends, so that only the tokens are all of it.
     assert [row[0] for row in four] == [tokenizer().decode(row[1]) for row in four]
     assert {row[2] for row in four} == {"length"}
