@@ -36,7 +36,7 @@ PUBLIC = {
 }
 # Where an error of any kind may be caught: an episode becomes a failure row, and a user's file
 # that cannot be loaded one sentence.
-BROAD = {"arena.play.run", "arena.tournaments.study_file"}
+BROAD = {"arena.play.concurrent", "arena.tournaments.study_file"}
 MOST_LINES = 440
 LONGEST_FUNCTION = 60
 

@@ -174,7 +174,7 @@ class DryRunEpisode(Episode):
 
 
 def stand_in_text(tokens: int) -> str:
-    """Return a reply of about so many tokens: private thoughts, a speech twice as long, a rating."""
+    """Return a reply of about so many tokens: thoughts, a speech twice as long, a rating."""
     # "word " has five characters: a fifteenth of all in words is a third of the length.
     characters = tokens * CHARACTERS_A_TOKEN
     thoughts = "word " * (characters // 15)
@@ -196,7 +196,7 @@ def failure_reason(error: BaseException) -> str:
 
 async def estimate_cost(
     todo: Sequence[Play],
-    known: StudyState,
+    state: StudyState,
     prices: Mapping[str, Price],
     *,
     reply_tokens: int = REPLY_TOKENS,
@@ -221,7 +221,7 @@ async def estimate_cost(
 
     async def play_with_stand_ins(play: Play) -> None:
         episode = DryRunEpisode(
-            play.episode, run, known.memo.get(play.episode), play.sample, play.lineup
+            play.episode, run, state.memo.get(play.episode), play.sample, play.lineup
         )
         episode.use_stand_in = with_stand_in
         seats = {name: Seat(name, with_stand_in(agent)) for name, agent in play.lineup.items()}

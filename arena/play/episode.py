@@ -59,6 +59,7 @@ def request_hash(request: Request, content: bytes) -> str:
 
     `content` is the request's `request_content`, which is costly for long prompts.
     """
+    # The seed as third element of the JSON list, without writing the messages a second time.
     return hashlib.sha256(b"%b,%d]" % (content[:-1], request.seed)).hexdigest()
 
 
@@ -139,6 +140,7 @@ class Episode:
             self._run.journal.append_later(
                 line("seats", {"episode": self.id, "seat": seat.name, **agent_row(seat.agent)})
             )
+        # Steps are counted before anything is awaited: they follow the order of the calls.
         step = Step(
             seat,
             self._steps[seat.name],
@@ -258,6 +260,7 @@ class Episode:
         spans: tuple[GeneratedSpan, ...] = (),
     ) -> Request:
         name = step.seat.name
+        # 31 bits: a seed is never negative, also where it is read as a signed number.
         seed = int.from_bytes(digest(self.id, name, step.step, ask)[:4], "big") >> 1
         place = Place(self.id, name, step.step, ask, step.phase, step.round)
         return Request(messages, step.sampling, seed, place, spans)
@@ -341,6 +344,7 @@ class Episode:
         except BaseException:
             self._run.journal.append(call_end)
             raise
+        # A second unreadable reply is counted and kept: nothing is asked a third time.
         merged = reading.fill_gaps_from(second)
         if second.reask is not None:
             self._run.stats.unreadable += 1

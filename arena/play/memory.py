@@ -14,7 +14,7 @@ import orjson
 
 from arena.calls.ledger import RunContext
 from arena.calls.rate_limits import RateLimiter
-from arena.play.run import play_one
+from arena.play.concurrent import play_one
 from arena.store.replay import StoredTurn, StudyState, turn_of
 from arena.store.schema import TABLES
 from arena.studies.study import Play
@@ -54,7 +54,7 @@ class MemoryJournal:
         return [rows[key] for key in sorted(rows, key=repr)]
 
     def state(self) -> StudyState:
-        """Return what a play finds in this journal after a crash: an open episode with its turns."""
+        """Return the state that a crash leaves in this journal: an open episode with its turns."""
         measures: dict[tuple[str, int], dict[str, float]] = {}
         for row in self.rows("measures"):
             measures.setdefault((row["seat"], row["step"]), {})[row["name"]] = row["value"]

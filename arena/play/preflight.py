@@ -22,11 +22,12 @@ def agents_of(plays: Sequence[Play]) -> list[Agent]:
     return list({id(agent): agent for play in plays for agent in play.lineup.values()}.values())
 
 
-def check_code(all_plays: Sequence[Play], known: StudyState) -> None:
+def check_code(all_plays: Sequence[Play], state: StudyState) -> None:
     """Raise StudyError if a protocol of half-played episodes changed under the same VERSION."""
     for play in all_plays:
-        half_played = known.status.get(play.episode) == "open"
-        if half_played and not is_same_code(known.code_hashes[play.episode], play.protocol):
+        # Episodes that are done stay as they are, and new ones are played with the new source.
+        half_played = state.status.get(play.episode) == "open"
+        if half_played and not is_same_code(state.code_hashes[play.episode], play.protocol):
             raise StudyError(
                 f"the source of {protocol_name(play.protocol)} changed while episodes of it are"
                 " half played; restore it, raise its VERSION (which starts new episodes), or pass"

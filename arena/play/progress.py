@@ -78,6 +78,7 @@ def progress(label: str, stream: TextIO | None = None) -> Iterator[Watch]:
     The default stream is standard error.
     """
     out = stream or sys.stderr
+    # A file or a pipe cannot redraw a line.
     with bar(label, out) if out.isatty() else plain_lines(label, out) as watch:
         yield watch
 

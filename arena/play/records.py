@@ -51,6 +51,7 @@ def run_start_lines(
 
     The row of the run holds its expected cost and its budget.
     """
+    # One simulated voice is enough to mark the whole run.
     simulated = any(agent.model.simulated for play in todo for agent in play.lineup.values())
     row = {
         "run": run_id,
@@ -157,6 +158,7 @@ async def grade_result(
         raise ProtocolError(
             f"a protocol gives a Verdict, an Answer, a list of them, or None; found {result!r:.80}"
         )
+    # The table has one row of a key, so that a second answer would be lost without a word.
     keys = [(answer.seat, answer.stage) for answer in answers]
     if len(set(keys)) < len(keys) or sum(answer.final for answer in answers) > 1:
         raise ProtocolError(
@@ -174,12 +176,12 @@ async def grade_of(play: Play, answer: Answer) -> Grade:
     return replace(grade, correct=answer.correct, status="graded by the protocol")
 
 
-def status_line(run_id: str, play: Play, known: StudyState, ending: dict[str, str]) -> bytes:
+def status_line(run_id: str, play: Play, state: StudyState, ending: dict[str, str]) -> bytes:
     """Return the row that ends an episode.
 
     It is later than any earlier end of it, even if the clock went back: the latest row counts.
     """
-    earlier, now = known.ended_at.get(play.episode), utc_now()
+    earlier, now = state.ended_at.get(play.episode), utc_now()
     ended_at = now if earlier is None or now > earlier else earlier + timedelta(microseconds=1)
     return line(
         "statuses", {"episode": play.episode, "run": run_id, **ending, "ended_at": ended_at}
@@ -199,9 +201,9 @@ def first_cause(error: BaseException) -> BaseException:
     return first_cause(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
-def failed_line(run_id: str, play: Play, known: StudyState, error: BaseException) -> bytes:
+def failed_line(run_id: str, play: Play, state: StudyState, error: BaseException) -> bytes:
     """Return the row that ends an episode with its error in words."""
     cause = first_cause(error)
     text = without_secrets(writable(str(cause) + error_location(cause)))
     ending = {"status": "failed", "error_kind": error_kind(cause), "error": text}
-    return status_line(run_id, play, known, ending)
+    return status_line(run_id, play, state, ending)
