@@ -1,16 +1,20 @@
-r"""Is an answer right?  Letters and integers by rule, other mathematics by math-verify, words by their letters.
+r"""Decide whether an answer is right: by rule, by math-verify, or by the letters of words.
 
-Source: the grader of "Learning from Peers in Reasoning Models" (arXiv 2505.07787) and what is wrong with it: it took `x+1` for `x+1+y`
-(substrings), `3, 4` for 34 (commas removed), and `0.25`, `\text{204}`, `m+n=204`, `2{,}304`, `321_{10}` and `110/2` for wrong.
+Source: the grader of "Learning from Peers in Reasoning Models" (arXiv 2505.07787) and its faults:
+it took `x+1` for `x+1+y` (substrings), `3, 4` for 34 (commas removed), and `0.25`, `\text{204}`,
+`m+n=204`, `2{,}304`, `321_{10}` and `110/2` for wrong.
 
-The rules, in this order.  Options: a letter alone ("B", "(b)", `\text{B}`) or the text of an option; identical options are equally right.
-Numbers: an integer, decimal, fraction or mixed number, bare or in dollars, a box or `\text{}`; with leading zeros, a sign, a currency sign,
-commas between groups of three digits and a full stop at the end; in an answer also `m+n=204`, `204\text{ minutes}`, `73^\circ`, `321_{10}`.
-Two integers are the same or not, and equal fractions are the same.  Mathematics that is no such number goes to math-verify, which leaves
-out units and percent signs (5 m is 5 km, 50% is 50) and takes 0.333333 for 1/3.  Where the gold answer is words, the answer must be these
-words, apart from case, white space, punctuation and a leading article.
+The rules apply in this order.  Options: a letter alone ("B", "(b)", `\text{B}`) or the text of an
+option; identical options are equally right.  Numbers: an integer, decimal, fraction or mixed
+number, bare or in dollars, a box or `\text{}`; with leading zeros, a sign, a currency sign, commas
+between groups of three digits and a full stop at the end; in an answer also `m+n=204`, `204\text{
+minutes}`, `73^\circ`, `321_{10}`.  Two integers are the same or not, and equal fractions are the
+same.  Mathematics that is no such number goes to math-verify, which leaves out units and percent
+signs (5 m is 5 km, 50% is 50) and takes 0.333333 for 1/3.  If the gold answer is words, the answer
+must be these words, apart from case, white space, punctuation and a leading article.
 
-What cannot be told is None with a reason, never wrong: no answer, one of more than 1,000 characters, one that no comparison survives.
+An answer that cannot be decided is None with a reason, never wrong: no answer, one of more than
+1,000 characters, one that no comparison survives.
 """
 
 from __future__ import annotations
@@ -33,10 +37,10 @@ LONGEST = 1000
 LETTERS = string.ascii_uppercase
 GRADED = "graded"
 
-# "Right", "wrong", or None where it cannot be told.
+# True if right, False if wrong, None if it cannot be decided.
 Grader = Callable[[Subject, str], bool | None]
 
-# Full-width characters as ours, the minus sign as a hyphen; other digits than ours stay what they are.
+# Full-width characters become ASCII, the minus sign a hyphen.  Digits of other scripts stay.
 WIDE = {0xFF01 + n: 0x21 + n for n in range(94)} | {ord("−"): "-", 0x3000: " "}
 WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
 COMMAND = re.compile(
@@ -44,11 +48,16 @@ COMMAND = re.compile(
 )
 THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|\\,|\\!|,\\!)(?=[0-9]{3}(?![0-9]))")
 DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
-FRACTION = r"\\[dtc]?frac\s* (?:\{\s*(?P<minus>-?)(?P<top>[0-9]+)\s*\}|(?P<digit>[0-9])) \s* (?:\{\s*(?P<bottom>[0-9]+)\s*\}|(?P<last>[0-9]))"
+# \frac{1}{2} and \frac12, in verbose syntax.
+FRACTION = (
+    r"\\[dtc]?frac\s* (?:\{\s*(?P<minus>-?)(?P<top>[0-9]+)\s*\}|(?P<digit>[0-9]))"
+    r" \s* (?:\{\s*(?P<bottom>[0-9]+)\s*\}|(?P<last>[0-9]))"
+)
 NUMBER = re.compile(
     rf"""(?P<sign>[-+]?) \s* (?:\\?\$)? \s* (?:
         (?P<whole>{DIGITS})(?P<decimals>\.[0-9]*)? | (?P<point>\.[0-9]+)
-        | (?:(?P<mixed>[0-9]+)\s+)? (?P<over>{DIGITS}) \s*/\s* (?P<under>{DIGITS}) | (?P<units>[0-9]*) \s* {FRACTION}
+        | (?:(?P<mixed>[0-9]+)\s+)? (?P<over>{DIGITS}) \s*/\s* (?P<under>{DIGITS})
+        | (?P<units>[0-9]*) \s* {FRACTION}
     )""",
     re.VERBOSE,
 )
@@ -64,16 +73,21 @@ MAGNITUDE = re.compile(
     rf"(?<=[0-9])\s*(?:\\(?:text|mathrm)\s*\{{)?\s*({'|'.join(MAGNITUDES)})\b\s*\}}?"
 )
 LEFT_SIDE = re.compile(r"[A-Za-z_+(){}\\ ]*[A-Za-z}][)}\s]*(?<!\\neq)(?<!\\ne)\s*=\s*(?=[^=]*\Z)")
-# Words in \text{} that make another number of it, or no number.
-NO_UNIT = rf"(?![^{{}}]*\b(?:{'|'.join(MAGNITUDES)}|half|percent|squared|cubed|factorial|or|and|not|more|less)\b)"
-UNIT = re.compile(
-    rf"(?<=[0-9}}])\s*(?:\\[,;: ]|~)?\s*(?:\\(?:text|mathrm)\s*\{{{NO_UNIT}[A-Za-z .]*\}}|\^\s*\{{?\s*\\circ\s*\}}?|°|_\s*\{{?10\}}?)\Z"
-)
+# Words in \text{} that make it another number, or no number.
+OTHER_WORDS = "half|percent|squared|cubed|factorial|or|and|not|more|less"
+NO_UNIT = rf"(?![^{{}}]*\b(?:{'|'.join(MAGNITUDES)}|{OTHER_WORDS})\b)"
+UNIT_WORDS = rf"\\(?:text|mathrm)\s*\{{{NO_UNIT}[A-Za-z .]*\}}"
+DEGREES_OR_BASE = r"\^\s*\{?\s*\\circ\s*\}?|°|_\s*\{?10\}?"
+UNIT = re.compile(rf"(?<=[0-9}}])\s*(?:\\[,;: ]|~)?\s*(?:{UNIT_WORDS}|{DEGREES_OR_BASE})\Z")
 SPACING = re.compile(r"(?:\\[,;:! ]|\\(?:left|right|displaystyle)(?![A-Za-z])|~|\s)+")
 TEXT = re.compile(r"\\(?:text|textbf|textrm|mbox)\s*\{([^{}]*)\}")
 FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc log ln exp min max gcd lcm mod det sqrt pi arcsin arccos arctan sinh cosh tanh".split()
-)  # noqa: SIM905
+    (
+        *("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan"),
+        *("sinh", "cosh", "tanh", "log", "ln", "exp", "sqrt", "pi", "min", "max"),
+        *("gcd", "lcm", "mod", "det"),
+    )
+)
 BETWEEN = re.compile(r"\s*([-+*/^_=<>|,()])\s*")
 WORD = re.compile(r"(?:(?<=\s)|\A)[A-Za-z]{2,}(?=[\s.,;:!?]|\Z)|[A-Za-z]{4,}")
 SIGNS = re.compile(r"[0-9\\^_=+*/<>|√π∞]|\A-|(?<=\b[A-Za-z])-(?=[A-Za-z]\b)")
@@ -83,7 +97,11 @@ PUNCTUATION = re.compile(r"[.,;:!?\"'`()\[\]{}«»“”‘’…_]")
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What an answer is worth: `correct`, None where it cannot be told; `status`, "graded" or why not; `canonical`, its value for votes."""
+    """The grade of an answer.
+
+    `correct` is None if it cannot be decided; `status` is "graded" or the reason; `canonical` is
+    the answer's value for votes.
+    """
 
     correct: bool | None
     status: str
@@ -91,39 +109,43 @@ class Grade:
 
 
 def grade(subject: Subject, answer: str | None, *, by: Grader | None = None) -> Grade:
-    """Grade what was read out of a reply against `subject.gold` by the rules above, or by a function of your own.
+    """Grade an answer against `subject.gold` by the rules above, or by a function of your own.
 
-    `by` gets the subject and any answer that is not blank, of any length, and says True, False, or None where it cannot tell.
-    `status` is "graded", "no answer", "no gold answer", "no such option", "longer than 1,000 characters", "braces do not match", "numbers side
-    by side", "not told" (by your function), or, of math-verify, "the comparison took too long" or "the comparison broke down".
+    `by` gets the subject and any answer that is not blank, of any length, and returns True, False,
+    or None if it cannot tell.  `status` is "graded", "no answer", "no gold answer", "no such
+    option", "longer than 1,000 characters", "braces do not match", "numbers side by side", "not
+    told" (by your function), or, of math-verify, "the comparison took too long" or "the comparison
+    broke down".
 
-    Blocks while math-verify works, 3 s at most and a few milliseconds as a rule; in async code take `grade_async`.  Raises StudyError where
-    the gold answer of a question with options names none of them, and where math-verify is needed and not installed.
+    Blocks while math-verify works, 3 s at most and a few milliseconds as a rule; in async code use
+    `grade_async`.  Raises StudyError if the gold answer of a question with options names none of
+    them, and if math-verify is needed and not installed.
     """
-    found = _by_rule(subject, answer, by)
-    return found if isinstance(found, Grade) else found()
+    by_rule = _by_rule(subject, answer, by)
+    return by_rule if isinstance(by_rule, Grade) else by_rule()
 
 
 async def grade_async(subject: Subject, answer: str | None, *, by: Grader | None = None) -> Grade:
-    """`grade` for async code: what takes time (math-verify, or your function) is done in a thread, one after another."""
-    found = _by_rule(subject, answer, by)
-    return (
-        found
-        if isinstance(found, Grade)
-        else await asyncio.get_running_loop().run_in_executor(_THREAD, found)
-    )
+    """Do the same as `grade` in async code: slow comparisons run in a thread, one after another."""
+    by_rule = _by_rule(subject, answer, by)
+    if isinstance(by_rule, Grade):
+        return by_rule
+    return await asyncio.get_running_loop().run_in_executor(_THREAD, by_rule)
 
 
-# A thread of its own: hostile answers may take seconds each, and the loop's own threads also resolve the names of servers.
+# A thread of its own: hostile answers may take seconds each, and the threads of the event loop also
+# resolve the names of servers.
 _THREAD = ThreadPoolExecutor(1, "grading")
 
 
 def canonical(answer: str, choices: Sequence[str] = ()) -> str:
-    r"""The value by which votes for answers are counted: "025", "25.0" and `\boxed{25}` are "25", "0.5" and `\frac{1}{2}` are "1/2".
+    r"""Return the value by which votes for answers are counted.
 
-    With `choices` the letter of an option, the first of identical ones.  Other mathematics without white space, words as they are compared.
-    It does not know the gold answer, so that right answers gain no votes by it.  `\sqrt2` and `2^{1/2}` are two values here.
-    An answer of more than 1,000 characters is its own value.
+    "025", "25.0" and `\boxed{25}` are "25", "0.5" and `\frac{1}{2}` are "1/2".  With `choices` it
+    is the letter of an option, the first of identical ones.  Other mathematics loses its white
+    space, words are as they are compared.  The gold answer is not known here, so that right answers
+    gain no votes by it; `\sqrt2` and `2^{1/2}` are two values.  An answer of more than 1,000
+    characters is its own value.
     """
     if len(answer) > LONGEST:
         return answer
@@ -139,7 +161,7 @@ def canonical(answer: str, choices: Sequence[str] = ()) -> str:
 def _by_rule(
     subject: Subject, answer: str | None, by: Grader | None
 ) -> Grade | Callable[[], Grade]:
-    """The grade, or the function that finds it where that takes time."""
+    """Return the grade, or the function that finds it if that takes time."""
     if answer is None or not answer.strip():
         return Grade(None, "no answer", None)
     vote = canonical(answer, subject.choices) if len(answer) <= LONGEST else None
@@ -152,13 +174,13 @@ def _by_rule(
     if subject.choices:
         return _by_letter(subject, answer, vote)
     gold, text = _unwrap(subject.gold), _unwrap(answer)
-    right, given = _number(gold, loose=False), _number(text, loose=True)
-    if (
-        right is not None
-        and given is not None
-        and (right == given or right.denominator == given.denominator == 1)
-    ):
-        return Grade(right == given, GRADED, vote)
+    right = _number(gold, loose=False)
+    number = _number(text, loose=True)
+    if right is not None and number is not None:
+        whole = right.denominator == number.denominator == 1
+        # Unequal fractions go on to math-verify, which takes 0.333333 for 1/3.
+        if whole or right == number:
+            return Grade(right == number, GRADED, vote)
     if not _is_mathematics(gold):
         return Grade(_words(gold) == _words(text), GRADED, vote)
     if _compact(gold) == _compact(text):
@@ -166,48 +188,46 @@ def _by_rule(
     if NUMBERS_SIDE_BY_SIDE.search(text):
         return Grade(None, "numbers side by side", vote)
     closed = _close_braces(text)
-    return (
-        Grade(None, "braces do not match", vote)
-        if closed is None
-        else partial(_by_mathematics, gold, closed, vote)
-    )
+    if closed is None:
+        return Grade(None, "braces do not match", vote)
+    return partial(_by_mathematics, gold, closed, vote)
 
 
 def _by_function(by: Grader, subject: Subject, answer: str, vote: str | None) -> Grade:
-    """What the user's function says."""
+    """Return the grade by the user's function."""
     correct = by(subject, answer)
     return Grade(correct, GRADED if correct is not None else "not told", vote)
 
 
 def _by_letter(subject: Subject, answer: str, vote: str) -> Grade:
-    """An answer to a question with options."""
+    """Grade an answer to a question with options."""
     right = _letter(subject.gold or "", subject.choices)
     if right is None:
         raise StudyError(
-            f"the gold answer {subject.gold!r} names none of the {len(subject.choices)} options of {subject.text[:80]!r}"
+            f"the gold answer {subject.gold!r} names none of the {len(subject.choices)} options"
+            f" of {subject.text[:80]!r}"
         )
-    given = _letter(answer, subject.choices)
-    return (
-        Grade(None, "no such option", vote)
-        if given is None
-        else Grade(given == right, GRADED, vote)
-    )
+    letter = _letter(answer, subject.choices)
+    if letter is None:
+        return Grade(None, "no such option", vote)
+    return Grade(letter == right, GRADED, vote)
 
 
 def _by_mathematics(gold: str, answer: str, vote: str) -> Grade:
-    """What math-verify says; a gold answer that it cannot read is compared as words."""
-    said = compare(_expand_magnitudes(gold), _expand_magnitudes(answer))
-    if said == "unread":
+    """Grade by math-verify; a gold answer that it cannot read is compared as words."""
+    outcome = compare(_expand_magnitudes(gold), _expand_magnitudes(answer))
+    if outcome == "unread":
         return Grade(_words(gold) == _words(answer), GRADED, vote)
-    return (
-        Grade(said == "equal", GRADED, vote)
-        if said in ("equal", "different")
-        else Grade(None, said, vote)
-    )
+    if outcome in ("equal", "different"):
+        return Grade(outcome == "equal", GRADED, vote)
+    return Grade(None, outcome, vote)
 
 
 def _letter(answer: str, choices: Sequence[str]) -> str | None:
-    """The letter of the option that an answer names by letter or text, of identical ones the first; None where it names none, or two."""
+    """Return the letter of the option that an answer names by letter or text.
+
+    Of identical options it is the first; None if the answer names no option, or two.
+    """
     text = _unwrap(answer)
     letter = re.fullmatch(r"\(?\s*([A-Za-z])\s*[).:]*", text)
     if letter is not None and LETTERS.index(letter[1].upper()) < len(choices):
@@ -218,19 +238,20 @@ def _letter(answer: str, choices: Sequence[str]) -> str | None:
 
 
 def _unwrap(answer: str) -> str:
-    """A text without invisible characters, and without what stands around the whole of it."""
-    text = "".join(
-        " " if c.isspace() else c for c in answer.translate(WIDE) if unicodedata.category(c) != "Cf"
-    ).strip()
+    """Return a text without invisible characters and without wrappers around the whole of it."""
+    # Category Cf holds zero-width and direction marks.
+    visible = [c for c in answer.translate(WIDE) if unicodedata.category(c) != "Cf"]
+    text = "".join(" " if c.isspace() else c for c in visible).strip()
     for _ in range(20):  # wrappers in wrappers, but not a thousand of them
-        text, before = _strip_wrapper(text), text
-        if text == before:
+        inner = _strip_wrapper(text)
+        if inner == text:
             break
+        text = inner
     return text
 
 
 def _strip_wrapper(text: str) -> str:
-    """A text without its outermost wrapper or its full stop; the text itself where it has neither."""
+    """Return a text without its outermost wrapper or its full stop, or as it is."""
     for opening, closing in WRAPPERS:
         inner = text[len(opening) : -len(closing)]
         if (
@@ -248,7 +269,10 @@ def _strip_wrapper(text: str) -> str:
 
 
 def _braced_text(text: str, opening: int) -> str | None:
-    """What stands in the braces that open here and close with the text's end, or never; None where they close before, or hold nothing."""
+    """Return the text in the braces that open here and close with the text's end, or never.
+
+    None if they close before, or hold nothing.
+    """
     depth = 0
     for match in re.finditer(r"\\.|([{}])", text[opening:]):
         depth += {"{": 1, "}": -1}.get(match[1] or "", 0)
@@ -258,7 +282,10 @@ def _braced_text(text: str, opening: int) -> str | None:
 
 
 def _close_braces(text: str) -> str | None:
-    """A text with the braces closed that an answer which was cut off left open; None where one closes that was never opened."""
+    """Close the braces that an answer which was cut off left open.
+
+    None if one closes that was never opened.
+    """
     depth = 0
     for match in re.finditer(r"\\.|([{}])", text):
         depth += {"{": 1, "}": -1}.get(match[1] or "", 0)
@@ -268,40 +295,49 @@ def _close_braces(text: str) -> str | None:
 
 
 def _number(text: str, *, loose: bool) -> Fraction | None:
-    """The value of a bare text that is a plain number, else None; `loose` also without a left side, a unit, degrees or the base ten."""
+    """Return the value of a bare text that is a plain number, else None.
+
+    `loose` also accepts a left side, a unit, degrees or the base ten, and leaves them out.
+    """
+    # LaTeX has several commas of thousands: {,} and \, and ,\!
     text = THOUSANDS.sub(",", text)
     if loose:
         text = UNIT.sub("", LEFT_SIDE.sub("", text, count=1) if LEFT_SIDE.match(text) else text)
         text = _unwrap(text) if text[:1] in "$\\" else text
-    found = NUMBER.fullmatch(text.strip())
-    if found is None:
+    match = NUMBER.fullmatch(text.strip())
+    if match is None:
         return None
-    part = {name: (value or "").replace(",", "") for name, value in found.groupdict().items()}
+    part = {name: (value or "").replace(",", "") for name, value in match.groupdict().items()}
+    # Two signs cancel out: one before the number, one in the numerator.
     sign = -1 if (part["sign"] == "-") != (part["minus"] == "-") else 1
     under = part["under"] or part["bottom"] or part["last"]
     if not under:
-        return sign * Fraction(
-            (part["whole"] or "0") + (part["decimals"].rstrip(".") or part["point"])
-        )
-    mixed, over = part["mixed"] or part["units"], part["over"] or part["top"] or part["digit"]
+        digits = (part["whole"] or "0") + (part["decimals"].rstrip(".") or part["point"])
+        return sign * Fraction(digits)
+    mixed = part["mixed"] or part["units"]
+    over = part["over"] or part["top"] or part["digit"]
+    # No value: a division by zero, and a mixed number with a minus in its fraction.
     if int(under) == 0 or (mixed and part["minus"]):
         return None
     return sign * (int(mixed or 0) + Fraction(int(over), int(under)))
 
 
 def _compact(text: str) -> str:
-    """A bare text of mathematics without white space, but where that parts two numbers."""
+    """Return a bare text of mathematics without white space, except between two numbers."""
     spaced = SPACING.sub(" ", re.sub(r"\\[dt]frac", r"\\frac", text))
     return re.sub(r"(?<![0-9]) | (?![0-9])", "", spaced)
 
 
 def _expand_magnitudes(text: str) -> str:
-    r"""A text with magnitudes in figures, since math-verify takes `\text{ million}` for a unit."""
+    r"""Write magnitudes in figures, since math-verify takes `\text{ million}` for a unit."""
     return MAGNITUDE.sub(lambda match: rf" \times {MAGNITUDES[match[1]]} ", text)
 
 
 def _is_mathematics(text: str) -> bool:
-    """Is a bare text an expression?  It has a digit, a command or a sign of mathematics, and no word outside of `\\text{}`."""
+    r"""Tell whether a bare text is an expression.
+
+    It has a digit, a command or a sign of mathematics, and no word outside of `\text{}`.
+    """
     outside = BETWEEN.sub(r"\1", TEXT.sub(" ", text))
     if not SIGNS.search(outside) or re.search(r"(?<![\\A-Za-z])[A-Za-z][0-9]", outside):
         return False
@@ -310,7 +346,10 @@ def _is_mathematics(text: str) -> bool:
 
 
 def _words(text: str) -> str:
-    """A text as words are compared: small letters, single spaces, no punctuation, no leading article; itself where nothing would be left."""
+    """Return a text as words are compared; the text itself if nothing would be left.
+
+    Small letters, single spaces, no punctuation, no leading article.
+    """
     # Not NFKC, which makes 52 of a five squared.
     text = unicodedata.normalize("NFC", TEXT.sub(r" \1 ", text)).casefold()
     plain = re.sub(r"(?<=\w)[-–—](?=\w)", " ", PUNCTUATION.sub("", text))

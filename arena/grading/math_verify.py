@@ -1,9 +1,11 @@
-"""Is an answer the same value as the gold answer?  math-verify, in a process of its own.
+"""Compare an answer with the gold answer by math-verify, in a process of its own.
 
-Answers are text of strangers.  math-verify cannot be left to threads (its time limits are signals, which only a main thread can set), and
-without limits `9^{9^{9}}` takes for ever.  So one child process is started when it is first needed, told one pair at a time, killed by the
-kernel where a pair takes too long (arena/grading/math_verify_worker.py), and started again.  It is a fresh interpreter and no fork, since a fork of a
-process with threads may hang, and not a `multiprocessing` one, which would run the user's script a second time.
+Answers are text of strangers.  math-verify cannot run in threads (its time limits are signals,
+which only a main thread can set), and without limits `9^{9^{9}}` takes for ever.  So one child
+process is started at the first need.  It gets one pair at a time, is killed by the kernel if a pair
+takes too long (arena/grading/math_verify_worker.py), and is started again.  It is a new interpreter
+and no fork, since a fork of a process with threads may hang, and no `multiprocessing` one, which
+would run the user's script a second time.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ BROKE_DOWN = "the comparison broke down"
 
 
 class _Process:
-    """The child, None where none runs, and the lock of whoever speaks to it."""
+    """The child, None if none runs, and the lock for its pipes."""
 
     def __init__(self) -> None:
         self.child: subprocess.Popen[bytes] | None = None
@@ -40,10 +42,13 @@ _process = _Process()
 
 @lru_cache(maxsize=4096)
 def compare(gold: str, answer: str) -> str:
-    """ "equal", "different", "unread" (math-verify makes nothing of the gold answer), TIMED_OUT or BROKE.
+    """Return math-verify's word on an answer.
 
-    LaTeX without dollars or boxes around it, at most 1,000 characters.  Blocks for milliseconds, or for 3 s of the child's time at most (the
-    first time, a second for the start).  From any thread; pairs wait for each other.  Raises StudyError where math-verify is not installed.
+    It is "equal", "different", "unread" (it cannot read the gold answer), TIMED_OUT or BROKE_DOWN.
+    Both texts are LaTeX without dollars or boxes around it, at most 1,000 characters.  Blocks for
+    milliseconds, or for 3 s of the child's time at most (the first time, a second for the start).
+    Any thread may call it; pairs wait for each other.  Raises StudyError if math-verify is not
+    installed.
     """
     if importlib.util.find_spec("math_verify") is None:
         raise StudyError(
@@ -51,7 +56,7 @@ def compare(gold: str, answer: str) -> str:
         )
     line = json.dumps([gold, answer]).encode() + b"\n"
     with _process.lock:
-        for _ in range(2):  # twice, since a child may have been killed from outside in the meantime
+        for _ in range(2):  # twice, since somebody may have killed the child in the meantime
             word = _ask_child(line)
             if word:
                 return word
@@ -61,7 +66,11 @@ def compare(gold: str, answer: str) -> str:
 
 
 def _ask_child(line: bytes) -> str:
-    """The child's word on a line, "" where it has died over it; a child that was left in the middle of a pair is ended."""
+    """Return the child's word on a line, "" if it died over it.
+
+    After an interruption in the middle of a pair the child is ended, since its word would be taken
+    for that of the next pair.
+    """
     try:
         child = _running_child()
         assert child.stdin is not None
@@ -77,11 +86,12 @@ def _ask_child(line: bytes) -> str:
 
 
 def _running_child() -> subprocess.Popen[bytes]:
-    """The child, started where none runs."""
+    """Return the child, started if none runs."""
     if _process.child is not None and _process.child.poll() is None:
         return _process.child
     _end()
-    # -P: the folder of the script holds a types.py, which must not stand for Python's.  A session of its own: Ctrl-C is not for the child.
+    # -P keeps the script's folder off the path: it holds a math_verify.py too, which is ours.
+    # A new session: Ctrl-C in the terminal must not reach the child.
     command = [sys.executable, "-P", str(CHILD)]
     pipe = subprocess.PIPE
     _process.child = subprocess.Popen(
@@ -92,27 +102,33 @@ def _running_child() -> subprocess.Popen[bytes]:
     if greeting != b"ready":
         _end()
         raise StudyError(
-            f"{sys.executable} cannot start math-verify ({greeting.decode() or 'it died'}), which grades answers that are no"
-            " integers: pip install 'peer-arena[peers]' into this Python"
+            f"{sys.executable} cannot start math-verify ({greeting.decode() or 'it died'}), which"
+            " grades answers that are no integers: pip install 'peer-arena[peers]' into this Python"
         )
     return _process.child
 
 
 def _end() -> int | None:
-    """End the child where there is one, and return its exit status; minus a signal's number where that had ended it before."""
-    child, _process.child = _process.child, None
+    """End the child if there is one, and return its exit status.
+
+    The status is minus the number of a signal if one had ended it before.
+    """
+    child = _process.child
+    _process.child = None
     if child is None:
         return None
     child.kill()
     for pipe in (child.stdin, child.stdout):
-        with suppress(BrokenPipeError):  # what was not yet written to a dead child
-            pipe.close()  # type: ignore[union-attr]
+        if pipe is not None:
+            with suppress(BrokenPipeError):  # a line that a dead child never read
+                pipe.close()
     return child.wait()
 
 
 def _forget() -> None:
-    """A fork of this process has the pipes to the child, but the child is not its own."""
-    _process.child, _process.lock = None, threading.Lock()
+    """Forget the child in a fork of this process, which has its pipes but is not its parent."""
+    _process.child = None
+    _process.lock = threading.Lock()
 
 
 atexit.register(_end)

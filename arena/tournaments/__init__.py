@@ -1,1 +1,1 @@
-"""Who meets whom: pairings, stages that build on stored debates, and study files."""
+"""Run tournaments: pairings, stages that build on stored debates, and study files."""

@@ -1,7 +1,7 @@
-"""Who debates whom: pairings as pure functions that yield lineups, each pair in both seats unless told otherwise.
+"""Pair agents for debates: pure functions that yield lineups, each pair in both seats by default.
 
-A round robin takes n(n-1)/2 pairs; a Swiss tournament of r rounds r n/2, and lets equals meet.  Which motions are debated is the study's
-affair: every lineup debates all of its subjects.
+A round robin takes n(n-1)/2 pairs; a Swiss tournament of r rounds takes r n/2, and lets equals
+meet.  The study chooses the motions: every lineup debates all of its subjects.
 """
 
 from __future__ import annotations
@@ -23,19 +23,24 @@ SEARCH_STEPS = 10_000
 
 
 def round_robin(agents: Sequence[Agent], *, mirrored: bool = True) -> Iterator[Lineup]:
-    """Every agent against every other; `mirrored` plays each pair a second time with the seats swapped.
+    """Pair every agent with every other; `mirrored` plays each pair again with the seats swapped.
 
-    n agents give n(n-1)/2 lineups, twice as many when mirrored.  Raises StudyError with fewer than two agents.
+    n agents give n(n-1)/2 lineups, twice as many if mirrored.  Raises StudyError with fewer than
+    two agents.
     """
     if len(agents) < 2:
         raise StudyError(
-            f"a round robin needs at least two agents, found {len(agents)}; for a model against itself use against_itself"
+            f"a round robin needs at least two agents, found {len(agents)};"
+            " for a model against itself use against_itself"
         )
     yield from given_pairs(combinations(agents, 2), mirrored=mirrored)
 
 
 def given_pairs(pairs: Iterable[tuple[Agent, Agent]], *, mirrored: bool = True) -> Iterator[Lineup]:
-    """The given pairs, the first of each as the proposition; `mirrored` plays each a second time with the seats swapped."""
+    """Seat the pairs, the first agent of each as the proposition.
+
+    `mirrored` plays each pair a second time with the seats swapped.
+    """
     for first, second in pairs:
         yield {"proposition": first, "opposition": second}
         if mirrored:
@@ -43,7 +48,11 @@ def given_pairs(pairs: Iterable[tuple[Agent, Agent]], *, mirrored: bool = True) 
 
 
 def against_itself(agents: Sequence[Agent]) -> Iterator[Lineup]:
-    """Every agent on both sides: the self-debates of the paper's configurations self, informed, public, red_team and multi_round."""
+    """Seat every agent on both sides.
+
+    These are the self-debates of the paper's configurations self, informed, public, red_team and
+    multi_round.
+    """
     for agent in agents:
         yield {"proposition": agent, "opposition": agent}
 
@@ -55,34 +64,36 @@ def swiss(
     seed: int = 0,
     mirrored: bool = True,
 ) -> Iterator[Lineup]:
-    """The next round of a Swiss tournament: agents with equal points meet, and nobody meets the same opponent again if it can be helped.
+    """Pair the next round of a Swiss tournament, by points and without rematches if possible.
 
-    `rounds` are the results of the rounds so far, oldest first (none: the first round, drawn by `seed`).  A round is worth the share of its
-    debates that an agent won, a tie half; sitting out is worth one point, as in chess.  With an odd number the lowest agent that has sat out
-    least sits out.  Pairs are adjacent in the standings (Monrad); equal points are ordered by `seed`.  The same arguments, in any order of
-    agents, give the same pairs.  Raises StudyError with fewer than two agents, or two of one name.
+    `rounds` are the results of the rounds so far, oldest first; without any, the first round is
+    drawn by `seed`.  Agents with equal points meet.  A round is worth the share of its debates that
+    an agent won, a tie half; sitting out is worth one point, as in chess.  With an odd number, the
+    lowest agent of those that have sat out least sits out.  Pairs are adjacent in the standings
+    (Monrad); `seed` orders equal points.  The same arguments, in any order of agents, give the same
+    pairs.  Raises StudyError with fewer than two agents, or two of one name.
     """
     check_agent_names(agents, "contestant")
     if len(agents) < 2:
         raise StudyError(f"a Swiss tournament needs at least two agents, found {len(agents)}")
     by_name = {agent.name: agent for agent in agents}
     points, met, sat_out = standings(list(by_name), rounds)
-    order = sorted(
-        by_name, key=lambda name: (-round(points[name], 9), tie_break(seed, len(rounds), name))
-    )
+    # Rounded, since sums of the same shares in another order differ in the last bit.
+    ranks = {
+        name: (-round(points[name], 9), tie_break(seed, len(rounds), name)) for name in by_name
+    }
+    order = sorted(by_name, key=ranks.__getitem__)
     if len(order) % 2:
-        # The last of those with the fewest rounds out: min() keeps the first it finds.
+        # The last of those that sat out least: min() returns the first of equals.
         order.remove(min(reversed(order), key=lambda name: sat_out[name]))
-    yield from given_pairs(
-        ((by_name[one], by_name[other]) for one, other in pair_standings(order, met)),
-        mirrored=mirrored,
-    )
+    pairs = [(by_name[first], by_name[second]) for first, second in pair_standings(order, met)]
+    yield from given_pairs(pairs, mirrored=mirrored)
 
 
 def standings(
     names: Sequence[str], rounds: Sequence[Iterable[DebateResult]]
 ) -> tuple[dict[str, float], Counter[frozenset[str]], Counter[str]]:
-    """(points by name, how often each pair has met, how often each name sat out) after these rounds."""
+    """Return (points by name, meetings of each pair, rounds that each name sat out)."""
     points = dict.fromkeys(names, 0.0)
     met: Counter[frozenset[str]] = Counter()
     sat_out: Counter[str] = Counter()
@@ -92,6 +103,7 @@ def standings(
         for result in results_of_round:
             won[result.first].append(result.score)
             won[result.second].append(1 - result.score)
+            # A set: a mirrored pair meets once in a round, on whatever number of motions.
             pairs.add(frozenset((result.first, result.second)))
         met.update(pairs)
         for name in names:
@@ -101,17 +113,20 @@ def standings(
 
 
 def tie_break(seed: int, number: int, name: str) -> bytes:
-    """Where a name stands among equals in this round: a draw that hangs on nothing else."""
+    """Return the place of a name among equals in this round: a draw by these arguments alone."""
     return hashlib.sha256(repr((seed, number, name)).encode()).digest()
 
 
 def pair_standings(order: Sequence[str], met: Counter[frozenset[str]]) -> list[tuple[str, str]]:
-    """Pair the standings from the top, each with the next below it that it has not met; where a short search finds no such pairing, those
-    meet again who have met least."""
+    """Pair the standings from the top, each with the next below that it has not met.
+
+    If a short search finds no such pairing, those meet again who have met least.
+    """
+    # Backtracking takes exponential time in the worst case, hence a limit of steps.
     steps = iter(range(SEARCH_STEPS))
 
     def search(left: tuple[str, ...]) -> list[tuple[str, str]] | None:
-        """A pairing of those left in which nobody meets again, or None."""
+        """Return a pairing of the names left in which nobody meets again, or None."""
         if not left:
             return []
         top, rest = left[0], left[1:]
@@ -125,29 +140,29 @@ def pair_standings(order: Sequence[str], met: Counter[frozenset[str]]) -> list[t
                 return [(top, other), *below]
         return None
 
-    found = search(tuple(order))
-    return pair_least_met(order, met) if found is None else found
+    pairs = search(tuple(order))
+    return pair_least_met(order, met) if pairs is None else pairs
 
 
 def pair_least_met(order: Sequence[str], met: Counter[frozenset[str]]) -> list[tuple[str, str]]:
-    """Adjacent pairs of the standings, with partners exchanged between two pairs as long as fewer then meet again."""
+    """Pair adjacent names, and exchange partners between two pairs while fewer then meet again."""
     pairs = list(zip(order[::2], order[1::2], strict=True))
 
     def count_rematches(*exchanged: tuple[str, str]) -> int:
-        """How much these pairs repeat what has been."""
+        """Return how often these pairs have met, squared: many rematches of one pair are worst."""
         return sum(met[frozenset(pair)] ** 2 for pair in exchanged)
 
     changed = True
     while changed:
         changed = False
-        for one, other in combinations(range(len(pairs)), 2):
-            (a, b), (c, d) = now = pairs[one], pairs[other]
-            best = min(
-                (now, ((a, c), (b, d)), ((a, d), (b, c))),
-                key=lambda option: count_rematches(*option),
-            )
+        for first, second in combinations(range(len(pairs)), 2):
+            (a, b), (c, d) = now = pairs[first], pairs[second]
+            exchanges = (now, ((a, c), (b, d)), ((a, d), (b, c)))
+            best = min(exchanges, key=lambda exchange: count_rematches(*exchange))
+            # Only a strict improvement is taken, so that the loop ends.
             if count_rematches(*best) < count_rematches(*now):
-                (pairs[one], pairs[other]), changed = best, True
+                pairs[first], pairs[second] = best
+                changed = True
     return pairs
 
 
@@ -161,15 +176,19 @@ def swiss_round(
     options: Options | None = None,
     seed: int = 0,
 ) -> Stage:
-    """The stage that plays rounds 1 to `number` of a Swiss tournament: those that were played are there already, so it adds the last.
+    """Return the stage that plays rounds 1 to `number` of a Swiss tournament.
 
-    Put the stage that judges the study `name` between two rounds.  Rounds are arms of one study, every lineup debates all subjects, and
-    pairings follow from the verdicts that were in when a round began, so that a stop, a repaired verdict or a later judge changes none.
-    Raises StudyError as `swiss` does, when it is written down.
+    Earlier rounds are in the store already, so it adds the last.  Put the stage that judges the
+    study `name` between two rounds.  Rounds are arms of one study, and every lineup debates all
+    subjects.  Pairings follow from the verdicts that were in when a round began, so that a stop, a
+    repaired verdict or a later judge changes none.  The stage raises StudyError as `swiss` does.
     """
 
     def write(path: Path) -> Study:
-        """The rounds up to this one, and any later one that has begun: then this stage has been played, and its study is whole."""
+        """Write the rounds up to this one, and later ones that have begun.
+
+        If a later one has begun, this stage has been played, and its study must be whole.
+        """
         begun = len(results(path, name)) if path.exists() else 0
         arms = []
         for round in range(1, max(number, begun) + 1):
@@ -189,16 +208,20 @@ def swiss_round(
 
 
 def fixed_count(episodes: int, path: Path) -> int:
-    """The number of episodes, whatever the store holds."""
+    """Return the number of episodes, whatever the store holds."""
     return episodes
 
 
 def check_agent_names(agents: Sequence[Agent], what: str) -> None:
-    """Raise StudyError where there are none, or two share a name, under which their results would be pooled."""
+    """Raise StudyError if there are no agents, or if two share a name.
+
+    The results of two agents with one name would be pooled.
+    """
     if not agents:
         raise StudyError(f"there is no {what}; name at least one")
-    twice = [name for name, count in Counter(agent.name for agent in agents).items() if count > 1]
-    if twice:
+    name, count = Counter(agent.name for agent in agents).most_common(1)[0]
+    if count > 1:
         raise StudyError(
-            f"two agents are {what}s under the name {twice[0]!r}; give each a name of its own, agent(reference, name=...)"
+            f"two agents are {what}s under the name {name!r};"
+            " give each a name of its own, agent(reference, name=...)"
         )

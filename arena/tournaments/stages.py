@@ -1,8 +1,9 @@
-"""Studies in stages: what comes next is written down when the store holds what came before.
+"""Play studies in stages: each is written when the store holds what came before.
 
-A jury can be written down only when there are debates, and a Swiss round only when the last one has been judged.  A stage is a function from
-the store to a study, so that everything which holds of studies holds of stages: to run them again is to continue, and nothing is asked
-twice.  A stage must give the same study again when the store has grown by its own episodes and by those of later stages.
+A jury can be written only when there are debates, and a Swiss round only when the last one has been
+judged.  A stage is a function from the store to a study, so that everything that holds for studies
+holds for stages: to run them again is to continue, and nothing is asked twice.  A stage must give
+the same study again when the store has grown by its own episodes and by those of later stages.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ StudyWriter = Callable[[Path], Study]
 @former_fields({"expected": "count_episodes"})
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A study to come: its name, the function that writes it down from the store, the one that says how many episodes it will have, and
-    whose agents will speak in it."""
+    """A study to come.
+
+    `write` writes it from the store at a path, `count_episodes` tells how many episodes it will
+    have, and `agents` are those that will speak in it.
+    """
 
     name: str
     write: StudyWriter
@@ -39,16 +43,19 @@ Stages = Sequence[Study | Stage]
 
 
 def count_episodes(stage: Study | Stage, path: Path) -> int:
-    """How many episodes a study has, or a stage will have when all before it is done."""
+    """Return how many episodes a study has, or a stage will have when all before it is done."""
     return len(plays(stage)) if isinstance(stage, Study) else stage.count_episodes(path)
 
 
 def count_episodes_by_study(stages: Stages, path: Path) -> dict[str, int]:
-    """How many episodes each study will have when all is done, by name; stages of one study, such as Swiss rounds, grow it."""
-    found: dict[str, int] = {}
+    """Return how many episodes each study will have when all is done, by name.
+
+    Stages of one study, such as Swiss rounds, grow it.
+    """
+    counts: dict[str, int] = {}
     for stage in stages:
-        found[stage.name] = max(found.get(stage.name, 0), count_episodes(stage, path))
-    return found
+        counts[stage.name] = max(counts.get(stage.name, 0), count_episodes(stage, path))
+    return counts
 
 
 @former_parameters({"which": "selection", "told": "on_stage_end"})
@@ -59,16 +66,19 @@ def run_stages(
     selection: RunSelection = EVERYTHING_OPEN,
     on_stage_end: Callable[[Summary], object] | None = None,
 ) -> list[Summary]:
-    """Play stages one after the other, up to one that leaves episodes open; returns their summaries, each also given to `told` at its end.
+    """Play stages one after the other, up to one that leaves episodes open.
 
-    The arena's budget is for all of them together.  In async code: `for stage in stages: await arena.play(written(stage, arena.path))`.
-    Raises what `Arena.run` and the stages raise, and StudyError where a price or limit is for a model of no stage.
+    Returns their summaries; `on_stage_end` also gets each when its stage ends.  The arena's budget
+    is for all stages together.  In async code, play each `resolve_stage(stage, arena.path)` with
+    `await arena.play(...)`.  Raises the errors of `Arena.run` and of the stages, and StudyError if
+    a price or limit is for a model of no stage.
     """
     check_limit_names(arena, stages)
     summaries: list[Summary] = []
     for stage in stages:
         if summaries and summaries[-1].open:
             break
+        # Resolved only now, when the stages before have filled the store.
         study = resolve_stage(stage, arena.path)
         summaries.append(arena_for_study(arena, stages, study).run(study, selection=selection))
         if on_stage_end is not None:
@@ -77,12 +87,12 @@ def run_stages(
 
 
 def resolve_stage(stage: Study | Stage, path: Path) -> Study:
-    """The study itself, or the one that a stage writes down from the store."""
+    """Return the study itself, or the one that a stage writes from the store."""
     return stage if isinstance(stage, Study) else stage.write(path)
 
 
 def try_resolve_stage(stage: Study | Stage, path: Path) -> Study | None:
-    """The study of a stage as far as the store can tell today; None where it does not hold yet what the stage is written from."""
+    """Return the study of a stage if it can be written from the store today, else None."""
     try:
         return resolve_stage(stage, path)
     except (StudyError, StoreError):
@@ -90,14 +100,17 @@ def try_resolve_stage(stage: Study | Stage, path: Path) -> Study | None:
 
 
 def arena_for_study(arena: Arena, stages: Stages, study: Study) -> Arena:
-    """The arena as it plays one study of these stages: with the limits and prices of its models, and with what is left of the budget."""
+    """Return the arena for one study of these stages.
+
+    It has the limits and prices of the study's models, and the rest of the budget.
+    """
     if len(stages) == 1:
         return arena
-    mine, own = model_and_provider_names(study), copy.copy(arena)
-    own.limits, own.prices = (
-        {name: given for name, given in all.items() if name in mine}
-        for all in (arena.limits, arena.prices)
-    )
+    names = model_and_provider_names(study)
+    # The study's own checks would refuse limits and prices of other stages' models.
+    own = copy.copy(arena)
+    own.limits = {name: limit for name, limit in arena.limits.items() if name in names}
+    own.prices = {name: price for name, price in arena.prices.items() if name in names}
     if arena.budget_usd is not None:
         others = {stage.name for stage in stages} - {study.name} if arena.path.exists() else set()
         own.spent_in_other_stages_usd = sum(
@@ -107,7 +120,7 @@ def arena_for_study(arena: Arena, stages: Stages, study: Study) -> Arena:
 
 
 def model_and_provider_names(stage: Study | Stage) -> set[str]:
-    """The models of a stage and their providers: what limits and prices may be given for."""
+    """Return the models of a stage and their providers: the names that may have limits."""
     agents = (
         stage.agents
         if isinstance(stage, Stage)
@@ -118,10 +131,11 @@ def model_and_provider_names(stage: Study | Stage) -> set[str]:
 
 
 def check_limit_names(arena: Arena, stages: Stages) -> None:
-    """Raise StudyError where the arena has a limit or price for a name that is no model or provider of any stage."""
+    """Raise StudyError if a limit or price is for a name that no stage has."""
     names = set().union(*(model_and_provider_names(stage) for stage in stages))
     for name in {**arena.limits, **arena.prices}:
         if name not in names and len(stages) > 1:
             raise StudyError(
-                f"a limit or price is given for {name!r}, but the models of this tournament are {', '.join(sorted(names))}"
+                f"a limit or price is given for {name!r},"
+                f" but the models of this tournament are {', '.join(sorted(names))}"
             )

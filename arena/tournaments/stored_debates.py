@@ -1,7 +1,8 @@
-"""Stored debates as something to judge, and what has come of them: how play reads what was played before.
+"""Read stored debates as something to judge, and their results.
 
-A debate is a finished episode with the seats proposition and opposition, whatever its protocol.  Judges get public words only: the raw
-replies, the private thoughts, the ratings and the agents' names are not even read here.
+A debate is a finished episode with the seats proposition and opposition, whatever its protocol.
+Judges get public words only: raw replies, private thoughts, ratings and the agents' names are not
+even read here.
 """
 
 from __future__ import annotations
@@ -18,31 +19,48 @@ from arena.store.database import open_live
 from arena.types import Subject, Turn
 
 SPEECHES = """
-    select e.episode, m.text as motion, e.options->>'schedule' as schedule, t.seat, t.step, t.phase, t.round, t.public
+    select
+        e.episode, m.text as motion, e.options->>'schedule' as schedule,
+        t.seat, t.step, t.phase, t.round, t.public
     from episodes e join turns t using (episode) left join subjects m using (subject)
     where e.study = ? and e.status = 'done' and t.seat in ('proposition', 'opposition')
+    -- In descending order the proposition comes before the opposition.
     order by e.episode, t.round, t.seat desc, t.step
 """
-JUDGEABLE = "select study, count(*) from episodes join seats using (episode) where seat = 'proposition' and status = 'done' group by all"
+JUDGEABLE = """
+    select study, count(*) from episodes join seats using (episode)
+    where seat = 'proposition' and status = 'done' group by all
+"""
+# Verdicts count that had ended when the arm $before began, all of them without such an arm.
 RESULTS = """
-    with cutoff as (select min(started_at) as began from plays where study = $study and arm = $before),
+    with cutoff as (
+        select min(started_at) as began from plays where study = $study and arm = $before),
     votes as (
-        select v.debate, count(*) filter (v.winner = 'proposition') as pro, count(*) filter (v.winner = 'opposition') as con
+        select
+            v.debate,
+            count(*) filter (v.winner = 'proposition') as pro,
+            count(*) filter (v.winner = 'opposition') as con
         from verdicts v join episodes j on j.episode = v.episode
         where j.ended_at <= coalesce((select began from cutoff), j.ended_at) group by all)
-    select e.arm, p.agent, o.agent, case when pro > con then 1.0 when pro < con then 0.0 else 0.5 end::double
-    from episodes e join seats p on p.episode = e.episode and p.seat = 'proposition'
-    join seats o on o.episode = e.episode and o.seat = 'opposition' left join votes on votes.debate = e.episode
+    select
+        e.arm, p.agent, o.agent,
+        case when pro > con then 1.0 when pro < con then 0.0 else 0.5 end::double
+    from episodes e
+    join seats p on p.episode = e.episode and p.seat = 'proposition'
+    join seats o on o.episode = e.episode and o.seat = 'opposition'
+    left join votes on votes.debate = e.episode
     where e.study = $study order by e.arm, e.episode
 """
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDebate(Subject):
-    """A debate to be judged: `debate` is its episode, `motion` what it was about, `turns` the public face of its speeches.
+    """A debate to be judged.
 
-    The speeches stand round by round, the proposition's first; `sequential` says that the opposition had heard the proposition's speech of
-    the same round.  As a subject it is its motion with the episode and a hash of all that a judge may read.
+    `debate` is its episode, `motion` its subject, `turns` the public faces of its speeches, round
+    by round, the proposition's first.  `sequential` says that the opposition had heard the
+    proposition's speech of the same round.  Its identity as a subject is the motion, the episode
+    and a hash of all that a judge may read.
     """
 
     debate: str = ""
@@ -53,7 +71,10 @@ class StoredDebate(Subject):
 
 @dataclass(frozen=True, slots=True)
 class DebateResult:
-    """What came of one debate: the names of both agents, and 1 where the first won, 0 where the second did, 0.5 where nobody did."""
+    """The result of one debate: the agents' names and the score of the first.
+
+    The score is 1 if the first won, 0 if the second did, 0.5 if nobody did.
+    """
 
     first: str
     second: str
@@ -61,14 +82,18 @@ class DebateResult:
 
 
 def stored_debates(path: Path, study: str) -> tuple[StoredDebate, ...]:
-    """The finished debates of a study, by episode.  Raises StudyError where there is none, naming the studies that have some."""
+    """Return the finished debates of a study, by episode.
+
+    Raises StudyError if there is none, with the studies that have some.
+    """
     with open_live(path, ("episodes",)) as con:
         rows = con.execute(SPEECHES, [study]).fetchall()
         others = con.execute(JUDGEABLE).fetchall() if not rows else []
     if not rows:
-        there_are = ", ".join(f"{name} ({count})" for name, count in sorted(others)) or "none"
+        studies = ", ".join(f"{name} ({count})" for name, count in sorted(others)) or "none"
         raise StudyError(
-            f"{path} holds no finished debate of a study {study!r} to judge; studies with finished debates: {there_are}"
+            f"{path} holds no finished debate of a study {study!r} to judge;"
+            f" studies with finished debates: {studies}"
         )
     speeches: dict[str, list[Turn]] = {}
     about: dict[str, tuple[str, bool]] = {}
@@ -85,7 +110,7 @@ def stored_debates(path: Path, study: str) -> tuple[StoredDebate, ...]:
 def stored_debate(
     episode: str, motion: str, sequential: bool, turns: tuple[Turn, ...]
 ) -> StoredDebate:
-    """One debate as a subject."""
+    """Return one debate as a subject."""
     words = [motion, [(turn.seat, turn.step, turn.phase, turn.public) for turn in turns]]
     digest = hashlib.sha256(orjson.dumps(words)).hexdigest()[:20]
     text = f"{motion}\n(debate {episode}, public words {digest})"
@@ -103,14 +128,16 @@ def stored_debate(
 def results(
     path: Path, study: str, *, before: str | None = None
 ) -> Mapping[str, tuple[DebateResult, ...]]:
-    """The results of a study's debates by arm, as they stood when the arm `before` began; as they stand without one, or before it begins.
+    """Return the results of a study's debates by arm, as they stood when the arm `before` began.
 
-    By the majority of all verdicts that were in by then; equal numbers, and none at all, are nobody's win.  So a round that has begun keeps
-    the results that it was paired by, also where a verdict is repaired or a judge added later.
+    Without `before`, or if it has not begun, as they stand now.  The majority of all verdicts that
+    were in by then decides; equal numbers, and no verdicts at all, are nobody's win.  So a round
+    that has begun keeps the results by which it was paired, even if a verdict is repaired or a
+    judge added later.
     """
     with open_live(path, ("episodes", "verdicts")) as con:
         rows = con.execute(RESULTS, {"study": study, "before": before}).fetchall()
-    found: dict[str, list[DebateResult]] = {}
+    by_arm: dict[str, list[DebateResult]] = {}
     for arm, first, second, score in rows:
-        found.setdefault(arm, []).append(DebateResult(first, second, score))
-    return {arm: tuple(listed) for arm, listed in found.items()}
+        by_arm.setdefault(arm, []).append(DebateResult(first, second, score))
+    return {arm: tuple(debates) for arm, debates in by_arm.items()}

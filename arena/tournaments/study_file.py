@@ -1,4 +1,4 @@
-"""A study is a Python file: load it, fill the annotated arguments of its `study` function from the command line, and call it."""
+"""Load a study file and call its `study` function with arguments from the command line."""
 
 from __future__ import annotations
 
@@ -17,38 +17,44 @@ from arena.tournaments.stages import Stage, Stages
 
 
 def load_study(file: str | Path, options: Sequence[str] = ()) -> Study:
-    """The one study that a file describes; raises StudyError as `load_stages`, and where there are several."""
-    made = load_stages(file, options)
-    if len(made) != 1 or not isinstance(made[0], Study):
+    """Return the one study that a file describes.
+
+    Raises StudyError as `load_stages` does, and if there are several.
+    """
+    stages = load_stages(file, options)
+    if len(stages) != 1 or not isinstance(stages[0], Study):
         raise StudyError(
-            f"{file} describes {len(made)} stages, where one study was expected; run them by run_stages(arena, load_stages(...))"
+            f"{file} describes {len(stages)} stages, where one study was expected;"
+            " run them by run_stages(arena, load_stages(...))"
         )
-    return made[0]
+    return stages[0]
 
 
 def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:
-    """The study, or the studies in stages, that a file describes, with `options` like "models=a,b" filled in.
+    """Return the study, or the studies in stages, that a file describes.
 
-    Raises StudyError with one sentence for a missing file, a file without a function `study`, an unknown option, or a wrong type.
+    `options` like "models=a,b" are arguments of its function.  Raises StudyError with one sentence
+    for a missing file, a file without a function `study`, an unknown option, or a wrong type.
     """
     path = Path(file)
     if not path.is_file():
         raise StudyError(f"there is no study file {path}")
     make = study_function(path)
     try:
-        made: object = make(**study_arguments(make, options, path))
+        result = make(**study_arguments(make, options, path))
     except ArenaError:
         raise
     except (Exception, SystemExit) as error:
         raise StudyError(f"{path}: study() failed with {type(error).__name__}: {error}") from error
-    stages = [made] if isinstance(made, Study) else made
+    stages = [result] if isinstance(result, Study) else result
     if (
         not isinstance(stages, list | tuple)
         or not stages
         or not all(isinstance(stage, Study | Stage) for stage in stages)
     ):
         raise StudyError(
-            f"{path}: study() must return a Study, or a list of studies and stages; it returned {made!r:.80}"
+            f"{path}: study() must return a Study, or a list of studies and stages;"
+            f" it returned {result!r:.80}"
         )
     return stages
 
@@ -60,6 +66,7 @@ def study_function(path: Path) -> typing.Callable[..., object]:
     if spec is None or spec.loader is None:
         raise StudyError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    # As Python does with a program: known under its name, and its neighbours can be imported.
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent.resolve()))
     try:
@@ -68,7 +75,7 @@ def study_function(path: Path) -> typing.Callable[..., object]:
         raise
     except (Exception, SystemExit) as error:
         raise StudyError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
-    make = getattr(module, "study", None)
+    make: typing.Callable[..., object] | None = getattr(module, "study", None)
     if not callable(make):
         raise StudyError(
             f"{path} has no function `study`; a study file holds `def study(...) -> Study`"
@@ -79,16 +86,21 @@ def study_function(path: Path) -> typing.Callable[..., object]:
 def study_arguments(
     make: typing.Callable[..., object], options: Sequence[str], path: Path
 ) -> dict[str, object]:
-    """The arguments for `study`, read from "key=value" by its annotations; a list takes values between commas."""
-    known = inspect.signature(make).parameters
+    """Return the arguments for `study`, read from "key=value" by its annotations.
+
+    A list takes values between commas.
+    """
+    declared = inspect.signature(make).parameters
     hints = typing.get_type_hints(make)
     values: dict[str, object] = {}
     for option in options:
         key, equals, text = option.partition("=")
         if not equals:
             raise StudyError(f"an option is written key=value, found {option!r}")
-        if key not in known:
-            raise StudyError(f"{path} has no option {key!r}; it has {', '.join(known) or 'none'}")
+        if key not in declared:
+            raise StudyError(
+                f"{path} has no option {key!r}; it has {', '.join(declared) or 'none'}"
+            )
         kind = hints.get(key, str)
         value: object = (
             [part for part in text.split(",") if part]
