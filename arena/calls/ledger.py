@@ -148,6 +148,7 @@ async def attempt(
     entry = LedgerEntry(run, model, request, len(attempts.failures), price, worst_usd)
     if run.budget is None:
         return await send_once(entry, attempts)
+    # Without a price it costs nothing: with a budget, only simulated models may have none.
     await run.budget.reserve(worst_usd or 0.0)
     try:
         return await send_once(entry, attempts)
@@ -310,6 +311,7 @@ async def wait(stats: RunStats, model: str, error: ModelError, wait_s: float) ->
     reason = error_kind(error)
     if error.http_status is not None and error.http_status >= 400:
         reason = f"a {error.http_status}"
+    # A task waits for one call at a time, so that it can be the key.
     key = id(asyncio.current_task())
     stats.waiting[key] = (reason, model, time.monotonic() + wait_s)
     try:

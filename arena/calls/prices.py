@@ -51,6 +51,7 @@ def price_of(model: Model, by_hand: Mapping[str, Price]) -> Price | None:
 
 def price_at_length(price: Price, tokens_in: int) -> Price:
     """Return the price that holds for a prompt of this many tokens."""
+    # Prices are nested: each one names the next length and the price beyond it.
     while price.long_prompt_price is not None and tokens_in > price.long_prompt_price[0]:
         price = price.long_prompt_price[1]
     return price

@@ -115,6 +115,7 @@ class RequestWindow:
     """
 
     def __init__(self, rpm: float) -> None:
+        # Rounded down, so that the portions of a minute never exceed the limit.
         self.portion = max(1, int(rpm // MINUTE_S))
         self.period_s = MINUTE_S / (rpm // self.portion) if rpm >= 1 else MINUTE_S / rpm
         # Any, since the methods of the library have no types.
@@ -139,6 +140,7 @@ class TokenWindow:
 
     def __init__(self, tpm: float) -> None:
         self.tpm = tpm
+        # [time, tokens] of each call: lists, since the tokens are corrected later.
         self._entries: deque[list[float]] = deque()
         self._sum = 0.0
 
@@ -320,6 +322,7 @@ class RateLimiter:
             self.slots.release()
 
     def _count(self, slot: Slot, change: int) -> None:
+        # A set: a model without a provider has one name only.
         for name in {slot.model, slot.model.partition("/")[0]}:
             self._in_flight[name] += change
 

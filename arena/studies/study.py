@@ -265,6 +265,7 @@ def check_options(arm: Arm) -> dict[str, object]:
                 f"{name} has no option {option!r}; it has {', '.join(declared) or 'none'}"
             )
         try:
+            # Converted by the annotation, so that 3 and "3" have the same id.
             checked[option] = TypeAdapter(hints.get(option, object)).validate_python(value)
         except ValidationError as error:
             raise StudyError(
@@ -333,6 +334,7 @@ def episode_id(
 ) -> str:
     """Return 20 hex digits of a sha256 over everything that defines the play."""
     try:
+        # Keys are sorted below: the order in which options are given makes no other episode.
         content = {
             "study": study,
             "arm": arm.label,
