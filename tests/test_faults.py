@@ -1,4 +1,7 @@
-"""Every fault of a server in every lane, through the whole arena: the configured requests, the right row, no lost reply, no stuck run."""
+"""Every fault of a server in every lane, through the whole arena.
+
+The configured requests, the right row, no lost reply, no stuck run.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,7 @@ async def speak(episode: Any, motion: Subject, speaker: Any) -> None:
 async def played(
     path: Path, reference: str, reply: Callable[[str], Any]
 ) -> tuple[Arena, ChatServer, Counter[str]]:
-    """One speech on each fault's name, from a server that answers by the name in the prompt; with the requests for each."""
+    """One speech on each fault's name, by a server that answers by it; the requests for each."""
     asked: Counter[str] = Counter()
 
     def answer(body: dict[str, Any]) -> Any:
@@ -116,7 +119,8 @@ async def test_a_lasting_fault_takes_the_configured_requests_and_is_a_row_of_its
     )
     assert asked == dict.fromkeys(KINDS, 3) | {"sound": 1}
     rows = arena.sql(
-        "select s.text, c.attempt, c.error_kind from calls c join episodes e using (episode) join subjects s using (subject)"
+        "select s.text, c.attempt, c.error_kind"
+        " from calls c join episodes e using (episode) join subjects s using (subject)"
     )
     found = defaultdict(list)
     for text, attempt, kind in sorted(rows):
@@ -204,7 +208,7 @@ QUICK_KINDS = (
 async def test_five_hundred_debates_in_a_storm_have_the_turns_of_those_in_a_calm(
     tmp_path: Path,
 ) -> None:
-    """A fifth of all calls fails, at random and in nine ways; with eight attempts a call, not a word differs."""
+    """A fifth of all calls fails in nine ways; with eight attempts a call, not a word differs."""
     words = (
         "select episode, seat, step, text, public, confidence, request_hash from turns order by all"
     )

@@ -74,7 +74,9 @@ def test_stages_tell_their_ends_by_the_former_name(tmp_path: Path) -> None:
 
 def test_errors_are_raised_and_caught_by_their_former_names() -> None:
     errors: Any = arena.errors
-    with pytest.warns(DeprecationWarning, match="Unreachable is called arena.errors.UnreachableError now"):
+    with pytest.warns(
+        DeprecationWarning, match="Unreachable is called arena.errors.UnreachableError now"
+    ):
         assert errors.Unreachable is UnreachableError
     assert error_kind(UnreachableError("gone")) == "Unreachable"
     with pytest.raises(ImportError, match="cannot import name 'Nothing'"):

@@ -65,7 +65,7 @@ async def test_retry_after_holds_back_that_call(tmp_path: Path) -> None:
 
 
 def test_random_faults_change_no_word(tmp_path: Path) -> None:
-    """A fifth of all calls fails, for every kind of reason; the transcript is that of a run without faults."""
+    """A fifth of all calls fails in every way; the transcript is that of a run without faults."""
     failed: list[int] = []
 
     def stormy(request: Request) -> str:

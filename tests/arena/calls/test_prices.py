@@ -59,9 +59,7 @@ def test_no_reply_within_its_bounds_costs_more_than_the_worst_case(
     assert cost <= worst + 1e-15
 
 
-def test_the_sampling_bounds_a_reply_before_the_price_does_and_without_either_there_is_no_worst_case() -> (
-    None
-):
+def test_the_sampling_bounds_a_reply_before_the_price_and_without_either_nothing_does() -> None:
     assert worst_case_usd(Price(0, 1), request(max_tokens=10)) == pytest.approx(10e-6)
     assert worst_case_usd(Price(0, 1, longest_reply=500), request()) == pytest.approx(500e-6)
     assert worst_case_usd(Price(0, 1), request()) is None

@@ -223,7 +223,8 @@ async def test_a_429_is_seen_in_the_ledger_and_the_run_goes_on(tmp_path: Path) -
         summary = await arena.play(made)
     assert (summary.done, len(server.requests)) == (12, 16)
     failed = arena.sql(
-        "select error_kind, http_status, cost_usd, count(*) from calls where status = 'failed' group by all"
+        "select error_kind, http_status, cost_usd, count(*) from calls"
+        " where status = 'failed' group by all"
     ).rows
     assert failed == (("RateLimited", 429, 0.0, 4),)
 
@@ -245,7 +246,8 @@ def test_the_progress_line_says_who_waits_for_what() -> None:
         budget=Budget(20, 1.5),
     )
     assert describe_progress(tally, 10) == (
-        "2 done, 1 failed, 6 open · 3 calls wait for a 429 of openai/gpt, next in 12 s · 3.0 replies/s · 0 in flight · 4 unreadable"
+        "2 done, 1 failed, 6 open · 3 calls wait for a 429 of openai/gpt, next in 12 s"
+        " · 3.0 replies/s · 0 in flight · 4 unreadable"
         " · $1.50 of $20"
     )
 

@@ -1,4 +1,8 @@
-"""Keys are written nowhere: planted in the environment and in a file of keys, used, echoed by hostile servers, and searched for."""
+"""Keys are written nowhere.
+
+They are planted in the environment and in a file of keys, used, echoed by hostile servers, and
+searched for.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +29,13 @@ from protocols.debate import debate
 
 def study(*, models: list[str]) -> Study:
     agents = [agent(model) for model in models]
-    return Study("keys", [Arm("a", debate, [{"proposition": a, "opposition": a} for a in agents])], [Subject("This house would keep keys.")])
+    lineups = [dict.fromkeys(("proposition", "opposition"), a) for a in agents]
+    return Study("keys", [Arm("a", debate, lineups)], [Subject("This house would keep keys.")])
 """
 
 
 def test_no_key_is_found_in_anything_that_a_run_writes(tmp_path: Path) -> None:
-    """Every lane, good replies that echo the key and errors that do, keys from the environment and from a file, with debug logs on."""
+    """Every lane, replies and errors that echo the key, keys of both sources, debug logs on."""
     (tmp_path / "study.py").write_text(STUDY)
     names = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "ARENA_HTTP_API_KEY")
     keys = tmp_path / "keys"
@@ -48,7 +53,10 @@ def test_no_key_is_found_in_anything_that_a_run_writes(tmp_path: Path) -> None:
                 "GEMINI_API_BASE": f"{bare}/v1beta",
             },
         }
-        models = f"openai/gpt-4o-mini,openai/gpt-5-mini,anthropic/claude-haiku-4-5,gemini/gemini-2.5-flash,http/any@{url}"
+        models = (
+            "openai/gpt-4o-mini,openai/gpt-5-mini,anthropic/claude-haiku-4-5,"
+            f"gemini/gemini-2.5-flash,http/any@{url}"
+        )
         command = [
             sys.executable,
             "-m",

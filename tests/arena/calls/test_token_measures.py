@@ -16,11 +16,10 @@ def token(logprob: float, *alternatives: float) -> TokenChoice:
     )
 
 
-def test_the_divergence_of_the_alternatives_is_zero_where_they_are_equal_and_by_hand_where_not() -> (
-    None
-):
+def test_the_divergence_of_alternatives_is_zero_if_they_are_equal_and_else_as_by_hand() -> None:
     assert divergence(token(0, -3.0, -3.0, -3.0).alternatives) == pytest.approx(0)
-    # of 0.6 and 0.2, which are 3/4 and 1/4 of their sum: log(1/2 / (3/4)) / 2 + log(1/2 / (1/4)) / 2
+    # Of 0.6 and 0.2, which are 3/4 and 1/4 of their sum:
+    # log(1/2 / (3/4)) / 2 + log(1/2 / (1/4)) / 2
     assert divergence(token(0, math.log(0.6), math.log(0.2)).alternatives) == pytest.approx(
         (math.log(2 / 3) + math.log(2)) / 2
     )

@@ -1,4 +1,4 @@
-"""The process that compares: it is started when needed, ends with its parent, and may die without harm."""
+"""The process that compares: started when needed, gone with its parent, dead without harm."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ def test_an_interrupted_comparison_leaves_no_stale_word(
         stand_in(
             patch,
             tmp_path,
-            "import time; print('ready', flush=True); input(); time.sleep(2); print('equal', flush=True); time.sleep(60)",
+            "import time; print('ready', flush=True); input(); time.sleep(2);"
+            " print('equal', flush=True); time.sleep(60)",
         )
         threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Replies of earlier studies: used again where the request is identical, and no two samples ever collapsed into one."""
+"""Replies of earlier studies are used for identical requests, and no two samples become one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def test_an_identical_study_of_another_name_asks_nothing_and_says_so_in_calls(pa
         for name in ("talks", "again")
     ]
     assert words[0] == words[1]
-    calls = "select calls.status, cost_usd, cost_source, count(*), count(distinct cached_from) from calls join episodes using (episode)"
+    calls = (
+        "select calls.status, cost_usd, cost_source, count(*), count(distinct cached_from)"
+        " from calls join episodes using (episode)"
+    )
     assert Arena(path).sql(f"{calls} where study = 'again' group by all").rows == (
         ("cached", 0.0, "cache", 24, 4),
     )
@@ -60,7 +63,8 @@ def test_repeated_samples_are_never_collapsed(path: Path) -> None:
     openings = (
         Arena(path)
         .sql(
-            "select count(*), count(distinct (seat, text)) from turns join episodes using (episode) where step = 0 and study = 'again'"
+            "select count(*), count(distinct (seat, text)) from turns join episodes using (episode)"
+            " where step = 0 and study = 'again'"
         )
         .rows[0]
     )

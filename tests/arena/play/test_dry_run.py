@@ -1,4 +1,4 @@
-"""What a study is expected to take: from the protocol itself, before a model is asked, and compared with what it took."""
+"""The expected cost of a study, before a model is asked, compared with its real cost."""
 
 from __future__ import annotations
 

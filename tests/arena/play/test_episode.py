@@ -105,7 +105,7 @@ def test_a_flag_doubts_the_words_that_are_kept() -> None:
 
 
 def half_played(path: Path, agent_: object) -> None:
-    """Play one episode whose opposition fails in the last round, so that five of six turns are stored."""
+    """Play an episode whose opposition fails in the last round: five of six turns are stored."""
     summary = Arena(path).run(study(agent_, subjects=1))  # type: ignore[arg-type]
     assert summary.failed == 1
 
@@ -236,7 +236,8 @@ def test_saw_names_every_turn_in_a_prompt(tmp_path: Path) -> None:
     seen = (
         Arena(path)
         .sql(
-            "select reader, round, author, author_round, face from who_saw_what where round = 1 order by all"
+            "select reader, round, author, author_round, face from who_saw_what"
+            " where round = 1 order by all"
         )
         .rows
     )

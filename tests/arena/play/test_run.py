@@ -240,7 +240,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(tmp_path
 
 
 def test_a_disk_that_takes_no_more_keeps_what_was_said(path: Path) -> None:
-    """A real limit on file size: the process is refused in the middle of a line, as on a full disk."""
+    """A limit on file size refuses the process in the middle of a line, as a full disk does."""
     code = f"""
 import resource, sys
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})

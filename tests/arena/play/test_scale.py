@@ -30,7 +30,8 @@ async def once(name):
 seen = []
 for number in range(4):
     done, tasks = asyncio.run(once(f"{sys.argv[1]}/{number}.duckdb"))
-    seen.append({"done": done, "tasks": tasks, "files": len(os.listdir("/proc/self/fd")), "mb": resident()})
+    files = len(os.listdir("/proc/self/fd"))
+    seen.append({"done": done, "tasks": tasks, "files": files, "mb": resident()})
 print(json.dumps(seen))
 """
 
@@ -49,5 +50,6 @@ def test_a_thousand_debates_at_once_leak_nothing(tmp_path: Path) -> None:
     assert [run["done"] for run in seen] == [1000] * 4
     assert [run["tasks"] for run in seen] == [0] * 4
     assert len({run["files"] for run in seen}) == 1
-    # What the first two runs brought into memory (code, pools of the allocator, DuckDB) is there; the later ones add next to nothing.
+    # The first two runs bring code, pools of the allocator and DuckDB into memory; the later ones
+    # add next to nothing.
     assert seen[3]["mb"] - seen[1]["mb"] < 25, seen

@@ -36,7 +36,7 @@ def test_it_raises_what_the_coroutine_raises() -> None:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Ctrl-C raises KeyboardInterrupt, also where the tests were started in the background with the signal ignored."""
+    """Ctrl-C raises KeyboardInterrupt, also in background jobs, which ignore the signal."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

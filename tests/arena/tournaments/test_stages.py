@@ -1,4 +1,4 @@
-"""Stages: what comes next is written from the store, stops where something is open, and gives the same pairings when it is run again."""
+"""Stages are written from the store, stop at open episodes, and pair the same when run again."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ MODELS = [
 ]
 MOTIONS = [Subject(f"This house would stage number {n}.") for n in range(2)]
 PAIRS = """
-    select e.arm, p.agent, o.agent from episodes e join seats p on p.episode = e.episode and p.seat = 'proposition'
-    join seats o on o.episode = e.episode and o.seat = 'opposition' where e.study = 'swiss' order by all"""
+    select e.arm, p.agent, o.agent from episodes e
+    join seats p on p.episode = e.episode and p.seat = 'proposition'
+    join seats o on o.episode = e.episode and o.seat = 'opposition'
+    where e.study = 'swiss' order by all"""
 TWICE = "select count(*) - count(distinct (judge, debate, seat_order, repeat)) from verdicts"
 
 
@@ -86,7 +88,7 @@ def test_to_run_it_again_asks_nothing_and_reports_nothing_odd(whole: Arena) -> N
 def test_a_tournament_that_is_cut_and_continued_has_the_same_pairings(
     tmp_path: Path, whole: Arena, cut: int
 ) -> None:
-    """Cut in the middle of a stage: the later stages wait, and the next run ends where an untouched one does."""
+    """Later stages wait after a cut in a stage; the next run ends as an untouched one does."""
     arena = Arena(tmp_path / "a.duckdb")
     run_stages(arena, swiss_stages()[:cut])
     stopped = run_stages(arena, swiss_stages(), selection=RunSelection(limit=3))
@@ -102,7 +104,7 @@ def test_a_tournament_that_is_cut_and_continued_has_the_same_pairings(
 
 
 def test_a_later_judge_changes_no_pairing(whole: Arena, tmp_path: Path) -> None:
-    """It outvotes the two that paired the rounds, always for the opposition; the rounds that have begun stay as they were."""
+    """It outvotes the two that paired the rounds; rounds that have begun stay as they were."""
     arena = Arena(tmp_path / "a.duckdb")
     run_stages(arena, swiss_stages(2))
     before = results(arena.path, "swiss", before="round 2")
@@ -117,7 +119,10 @@ def test_a_later_judge_changes_no_pairing(whole: Arena, tmp_path: Path) -> None:
 def test_results_are_those_of_the_majority(whole: Arena) -> None:
     found = results(whole.path, "swiss")
     assert list(found) == ["round 1", "round 2", "round 3"]
-    majority = "select sum(case majority when 'proposition' then 1 when 'tie' then 0.5 else 0 end)::double from outcomes"
+    majority = (
+        "select sum(case majority when 'proposition' then 1 when 'tie' then 0.5 else 0 end)::double"
+        " from outcomes"
+    )
     assert (
         sum(result.score for round in found.values() for result in round)
         == whole.sql(majority).rows[0][0]
@@ -158,7 +163,7 @@ def priced(words: str, name: str) -> Agent:
 
 
 def test_a_budget_is_for_all_stages_together(tmp_path: Path) -> None:
-    """Twelve speeches cost twelve cents, and the budget leaves three for the jury, which then waits for a larger one."""
+    """Twelve speeches cost twelve cents; three are left for the jury, which waits for more."""
     speaker = priced("<speech>Words.</speech><rating>60%</rating>", "speaker")
     played = Study("played", [Arm("only", debate, against_itself([speaker]))], MOTIONS)
     judge = priced("<reasons>So.</reasons><winner>opposition</winner><rating>70%</rating>", "judge")
