@@ -82,10 +82,10 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]  # transformers counts a
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Allocate the block with the number and size of heads of the first keys and values."""
-        # Zeros: masked values are still multiplied by 0, and empty memory may hold NaN.
         slots = self.window.slots
-        # The last column takes what padding writes.
+        # The last column takes the keys and values of padding.
         length = self.window.capacity + 1
+        # Zeros: masked values are still multiplied by 0, and empty memory may hold NaN.
         self.keys = key_states.new_zeros(slots, key_states.shape[1], length, key_states.shape[3])
         self.values = value_states.new_zeros(
             slots, value_states.shape[1], length, value_states.shape[3]

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 # Tokens of a reply for which the sampling sets no limit.
 LONGEST_REPLY = 4096
-# Smaller values mean the likeliest token; float32 could not tell its competitors apart.
+# Below these values only the likeliest token is drawn: logits that are divided by a very small
+# temperature overflow float32.
 MIN_TEMPERATURE = 1e-4
 MIN_TOP_P = 1e-6
 CAPABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "choices"})

@@ -116,7 +116,9 @@ class Seating:
             else:
                 if in_step:
                     # Rows that the groups in play will need are not free for a new one.
-                    room -= sum(len(other.waiting) for mate, other in groups if mate in begun)
+                    room -= sum(
+                        len(other.waiting) for other_name, other in groups if other_name in begun
+                    )
                 may_enter = group.may_start(room, self.most_active, now, self.queue.max_wait_s)
             if may_enter and self._admit_group(group, now):
                 self.queue.move_to_back(name)

@@ -38,7 +38,7 @@ def parse_settings(name: str, query: str) -> Settings:
             raise StudyError(
                 f"{name} has no setting {key!r}: dtype, device, slots and context can be set"
             )
-        # The length is checked first: int() of a million digits takes seconds.
+        # The length is checked first: int() refuses very long numbers with an error of its own.
         if key in MAX_SETTINGS and not (
             value.isdecimal() and len(value) < 12 and 0 < int(value) <= MAX_SETTINGS[key]
         ):
