@@ -6,10 +6,8 @@ rating that came with it, the other side's ratings before and after it was heard
 
 from __future__ import annotations
 
-from arena.store.views.base import DONE, CannedQuery, View
+from arena.store.views.base import CannedQuery, View
 
-# Words stand between spaces and line breaks; splitting at a regular expression would take a hundred times as long.
-WORDS = "len(list_filter(string_split(translate(t.public, chr(9) || chr(10) || chr(13), '   '), ' '), lambda w: w <> ''))"
 N_RATED = {"n": "ratings", "mean": "mean rating, in [0, 1]"}
 PRIVATE_TAG = r"bet\\?_logic\\?_private|<\s*/?\s*thoughts\b"
 RATING_TAG = r"bet\\?_amount|<\s*/?\s*rating\b"
@@ -17,25 +15,27 @@ RATING_IN_TAG = r"<\s*(bet\\?_amount|rating)\s*>\s*\d"
 PERCENTAGE = r"(\d{1,3}(?:\.\d+)?)\s?(?:%|percent\b|out of 100\b|/\s?100\b)"
 
 SPEECHES = View(
-    "One row is a debater's speech with its rating, what the other side rated before and after hearing it, and whether its side won",
-    f"""
+    "One row is a debater's speech with its rating, what the other side rated before and after"
+    " hearing it, and whether its side won",
+    """
     with said as (
-        select e.study, e.arm, e.subject, e.started_at::date as day, t.episode, t.seat, t.step, t.round, t.phase, s.model, t.model_served,
-               t.asks, {WORDS} as words, t.confidence, t.confidence_status, t.rating_public, t.request_hash is not null as played_here,
-               coalesce(e.options->>'schedule', '') = 'sequential' and t.seat = 'proposition' as heard_at_once,
-               row_number() over own as place, lag(t.confidence) over own as before, lead(t.confidence) over own as after
-        from turns t {DONE} left join seats s on s.episode = t.episode and s.seat = t.seat
-        where t.seat in ('proposition', 'opposition') window own as (partition by t.episode, t.seat order by t.step))
-    select t.study, t.arm, t.episode, t.subject, t.day, t.seat, t.model, o.model as opponent_model, t.model_served, t.step, t.round, t.phase,
-           t.asks, t.words, coalesce(t.words, 0) < 5 as empty, t.confidence, t.confidence_status, t.rating_public, t.played_here,
-           round(t.confidence - t.before, 12) as change, o.confidence as opponent_confidence,
-           case when t.heard_at_once then o.before else o.confidence end as opponent_before,
-           case when t.heard_at_once then o.confidence else o.after end as opponent_after,
-           round(opponent_after - opponent_before, 12) as opponent_change,
-           case when w.confidence_sum = t.seat then 1.0 when w.confidence_sum = 'tie' then 0.5
-                when w.confidence_sum is not null then 0.0 end::double as result
-    from said t left join said o on o.episode = t.episode and o.seat <> t.seat and o.place = t.place
-    left join outcomes w on w.debate = t.episode
+        select study, arm, episode, subject, day, seat, model, opponent_model, model_served, step,
+               round, phase, asks, words, confidence, confidence_status, rating_public,
+               played_here, sequential and seat = 'proposition' as heard_at_once,
+               row_number() over own as place, lag(confidence) over own as before,
+               lead(confidence) over own as after
+        from ratings window own as (partition by study, arm, episode, seat order by step))
+    select t.study, t.arm, t.episode, t.subject, t.day, t.seat, t.model, t.opponent_model,
+           t.model_served, t.step, t.round, t.phase, t.asks, t.words,
+           coalesce(t.words, 0) < 5 as empty, t.confidence, t.confidence_status, t.rating_public,
+           t.played_here, round(t.confidence - t.before, 12) as change,
+           o.confidence as opponent_confidence,
+           if(t.heard_at_once, o.before, o.confidence) as opponent_before,
+           if(t.heard_at_once, o.confidence, o.after) as opponent_after,
+           round(opponent_after - opponent_before, 12) as opponent_change, w.result
+    from said t left join said o
+        on o.episode = t.episode and o.seat <> t.seat and o.place = t.place
+    left join debaters w on w.episode = t.episode and w.seat = t.seat
     """,
     {
         "day": "the day on which the debate began, UTC; for imports from the file's name",
@@ -49,23 +49,19 @@ SPEECHES = View(
         "opponent_before": "the other side's last rating before it heard this speech; NULL: none",
         "opponent_after": "the other side's first rating after it heard this speech; NULL: none",
         "opponent_change": "opponent_after minus opponent_before",
-        "result": "1 where the side won by the sum of the judges' confidences, 0 where it lost, 0.5 for a tie; NULL: not decided",
+        "result": "1 where the side won by the sum of the judges' confidences, 0 where it lost,"
+        " 0.5 for a tie; NULL: not decided",
     },
 )
 
 FIRST_AND_LAST = """
-    with spans as (
-        select study, arm, min(round) as first_round, max(round) as last_round from speeches where confidence is not null group by all),
-    pairs as (
-        select study, arm, episode, seat, any_value(model) as model, max(confidence) filter (round = first_round) as first_rating,
-               max(confidence) filter (round = last_round) as last_rating
-        from speeches join spans using (study, arm) group by study, arm, episode, seat)
-    select {by}, count(*) as seats, count(last_rating - first_rating) as n,
-           round(avg(first_rating) filter (last_rating is not null), 12) as first,
-           round(avg(last_rating) filter (first_rating is not null), 12) as last, round(avg(last_rating - first_rating), 12) as rise,
-           count(*) filter (last_rating > first_rating) / nullif(n, 0) as share_up,
-           count(*) filter (last_rating < first_rating) / nullif(n, 0) as share_down
-    from pairs group by {by} order by {by}
+    select {by}, count(*) as seats, count(rise) as n,
+           round(avg(first) filter (last is not null), 12) as first,
+           round(avg(last) filter (first is not null), 12) as last,
+           round(avg(rise), 12) as rise,
+           count(*) filter (rise > 0) / nullif(n, 0) as share_up,
+           count(*) filter (rise < 0) / nullif(n, 0) as share_down
+    from first_and_last where first_round is not null group by {by} order by {by}
 """
 RISE_COLUMNS = {
     "seats": "seats in finished debates",
@@ -85,36 +81,16 @@ CONFIDENCE: dict[str, CannedQuery] = {
         "How sure of winning is each model in each phase?",
         View(
             "Stated confidence of debaters by study, arm, model and phase",
-            f"""
-            select e.study, e.arm, s.model, t.round, t.phase, count(t.confidence) as n, round(avg(t.confidence), 12) as mean,
-                   round(stddev_samp(t.confidence), 12) as sd,
-                   count(*) filter (t.confidence is null and t.confidence_status <> 'not asked') as missing
-            from turns t {DONE} join seats s on s.episode = t.episode and s.seat = t.seat
-            where t.seat in ('proposition', 'opposition') group by all order by all
+            """
+            select study, arm, model, round, phase, count(confidence) as n,
+                   round(avg(confidence), 12) as mean, round(stddev_samp(confidence), 12) as sd,
+                   count(*) filter (missing) as missing
+            from ratings group by study, arm, model, round, phase order by all
             """,
             N_RATED
             | {
                 "sd": "sample standard deviation",
                 "missing": "ratings that were asked for and could not be read",
-            },
-        ),
-    ),
-    "side_confidence": CannedQuery(
-        "How sure were both sides of the same debate, phase by phase?",
-        View(
-            "One row is a phase of a debate with the ratings of both sides",
-            """
-            select study, arm, episode, subject, round, phase, model as proposition_model, opponent_model as opposition_model,
-                   confidence as proposition, opponent_confidence as opposition, round(confidence + opponent_confidence - 1, 12) as excess
-            from speeches where seat = 'proposition' and not (confidence_status = 'not asked' and opponent_confidence is null)
-            order by study, arm, episode, round
-            """,
-            {
-                "proposition_model": "the model of the proposition",
-                "opposition_model": "the model of the opposition",
-                "proposition": "the proposition's rating, in [0, 1]; NULL: missing",
-                "opposition": "the opposition's rating, in [0, 1]; NULL: missing",
-                "excess": "the sum of both minus 1: above 0, both cannot be right; NULL where one is missing",
             },
         ),
     ),
@@ -159,7 +135,7 @@ CONFIDENCE: dict[str, CannedQuery] = {
             "How often each confidence was stated, by study and arm, the most common first",
             """
             select study, arm, confidence, count(*) as n, n / sum(count(*)) over (partition by study, arm) as share
-            from speeches where confidence is not null group by study, arm, confidence order by study, arm, n desc, confidence
+            from ratings where confidence is not null group by study, arm, confidence order by study, arm, n desc, confidence
             """,
             {
                 "confidence": "in [0, 1]",
@@ -176,7 +152,7 @@ CONFIDENCE: dict[str, CannedQuery] = {
             select study, arm, model, count(*) as n, count(*) filter (round(100 * confidence, 6) % 5 = 0) as multiples_of_5,
                    count(*) filter (round(100 * confidence, 6) % 10 = 0) as multiples_of_10, multiples_of_5 / n as share_of_5,
                    multiples_of_10 / n as share_of_10, count(distinct confidence) as different
-            from speeches where confidence is not null group by study, arm, model order by study, arm, model
+            from ratings where confidence is not null group by study, arm, model order by study, arm, model
             """,
             {
                 "n": "ratings",
@@ -193,10 +169,12 @@ CONFIDENCE: dict[str, CannedQuery] = {
         View(
             "Difference of both sides' ratings in debates of a model against itself, by study, arm, model and phase",
             """
-            select study, arm, model, round, phase, count(*) as debates, round(avg(abs(confidence - opponent_confidence)), 12) as mean_spread,
-                   round(max(abs(confidence - opponent_confidence)), 12) as widest,
-                   round(avg(confidence - opponent_confidence), 12) as mean_lead
-            from speeches where seat = 'proposition' and model = opponent_model and confidence is not null and opponent_confidence is not null
+            select study, arm, proposition_model as model, round, phase, count(*) as debates,
+                   round(avg(abs(proposition - opposition)), 12) as mean_spread,
+                   round(max(abs(proposition - opposition)), 12) as widest,
+                   round(avg(proposition - opposition), 12) as mean_lead
+            from side_confidence
+            where proposition_model = opposition_model and excess is not null
             group by study, arm, model, round, phase order by study, arm, model, round, phase
             """,
             {
@@ -290,7 +268,7 @@ CONFIDENCE: dict[str, CannedQuery] = {
             """
             select study, arm, round, phase, day, model_served, count(confidence) as n, round(avg(confidence), 12) as mean,
                    count(distinct model) as models, count(distinct subject) as motions
-            from speeches group by study, arm, round, phase, day, model_served order by all
+            from ratings group by study, arm, round, phase, day, model_served order by all
             """,
             N_RATED
             | {

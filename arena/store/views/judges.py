@@ -263,13 +263,14 @@ JUDGES: dict[str, CannedQuery] = {
         View(
             "First and last rating and wins by study, arm, model, motion and side",
             """
-            with seated as (
-                select study, arm, model, subject, seat, episode, arg_min(confidence, step) as first_rating,
-                       arg_max(confidence, step) as last_rating, any_value(result) as result
-                from speeches group by study, arm, model, subject, seat, episode)
-            select study, arm, model, subject, any_value(m.text) as motion, seat, count(*) as debates, round(avg(first_rating), 12) as first,
-                   round(avg(last_rating), 12) as last, count(result) as decided, round(avg(result), 12) as win_rate
-            from seated left join subjects m using (subject) group by study, arm, model, subject, seat
+            select study, arm, model, subject, any_value(m.text) as motion, seat,
+                   count(*) as debates, round(avg(earliest), 12) as first,
+                   round(avg(latest), 12) as last, count(result) as decided,
+                   round(avg(result), 12) as win_rate
+            from first_and_last
+            join (select episode, seat, result from debaters) using (episode, seat)
+            left join subjects m using (subject)
+            group by study, arm, model, subject, seat
             order by study, arm, model, motion, seat desc
             """,
             {

@@ -82,9 +82,10 @@ RECORD: dict[str, CannedQuery] = {
             "One row is a debate: its wall time, the turns that had to wait for each other, and all turns one after another",
             f"""
             with timed as (
-                select e.study, e.arm, t.episode, t.round, t.started_at, t.ended_at, epoch(t.ended_at) - epoch(t.started_at) as took,
-                       coalesce(e.options->>'schedule', '') = 'sequential' as sequential
-                from turns t {DONE} where t.seat in ('proposition', 'opposition')),
+                select d.study, d.arm, t.episode, t.round, t.started_at, t.ended_at, d.sequential,
+                       epoch(t.ended_at) - epoch(t.started_at) as took
+                from turns t join debates d using (episode)
+                where t.seat in ('proposition', 'opposition')),
             rounds as (
                 select study, arm, episode, round, count(*) as turns, count(took) as known, min(started_at) as started_at,
                        max(ended_at) as ended_at, sum(took) as all_s,
@@ -195,10 +196,12 @@ RECORD: dict[str, CannedQuery] = {
         View(
             "The finished debates of models whose reference holds these words",
             """
-            select study, arm, episode, seat, model, any_value(opponent_model) as opponent_model, any_value(m.text) as motion,
-                   arg_min(confidence, step) as first, arg_max(confidence, step) as last, any_value(result) as result
-            from speeches left join subjects m using (subject) where contains(lower(model), lower(words_of_model))
-            group by study, arm, episode, seat, model order by study, arm, episode, seat desc
+            select d.study, d.arm, d.episode, d.seat, d.model, d.opponent_model, m.text as motion,
+                   earliest as first, latest as last, d.result
+            from debaters d join first_and_last r on r.episode = d.episode and r.seat = d.seat
+            left join subjects m on m.subject = d.subject
+            where contains(lower(d.model), lower(words_of_model))
+            order by d.study, d.arm, d.episode, d.seat desc
             """,
             {
                 "opponent_model": "the other side's model",

@@ -9,14 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from arena.store.views.base import VIEWS, CannedQuery, View
+from arena.store.views.base import RECORD_VIEWS, CannedQuery, View
 from arena.store.views.confidence import CONFIDENCE
+from arena.store.views.debates import DEBATE_VIEWS
 from arena.store.views.judges import JUDGES
+from arena.store.views.questions import QUESTION_VIEWS
 from arena.store.views.record import RECORD
 
-BASE_VIEW_QUESTIONS = {
+VIEWS: dict[str, View] = RECORD_VIEWS | DEBATE_VIEWS | QUESTION_VIEWS
+VIEW_QUESTIONS = {
     "confidence_by_round": "How sure of winning are debaters in each phase, by configuration?",
     "both_sides": "In how many debates are both sides sure of winning, above 75% say?",
+    "ratings": "How sure was each debater in each of its turns?",
+    "side_confidence": "How sure were both sides of the same debate, phase by phase?",
+    "first_and_last": "How sure was each debater first and last, and how far did it rise?",
+    "debaters": "Who sat on which side of each debate, against which model, and did it win?",
+    "juries": "Which study judged the debates of which?",
+    "completeness": "What should be there, and is it?",
     "outcomes": "Who won each judged debate, by majority and by the sum of the judges' confidences?",
     "leaderboard": "Which models win most?",
     "flips": "How often does a judge change the winner when the sides stand in the other order?",
@@ -28,7 +37,7 @@ BASE_VIEW_QUESTIONS = {
     "who_saw_what": "Who was shown which words of whom?",
 }
 CANNED: dict[str, CannedQuery] = (
-    {name: CannedQuery(question, VIEWS[name]) for name, question in BASE_VIEW_QUESTIONS.items()}
+    {name: CannedQuery(question, VIEWS[name]) for name, question in VIEW_QUESTIONS.items()}
     | CONFIDENCE
     | JUDGES
     | RECORD
@@ -52,11 +61,12 @@ def signature(name: str, view: View) -> str:
     return f"{name}({', '.join(view.parameters)})" if view.parameters else name
 
 
-def statement(name: str, view: View) -> str:
-    """The SQL that makes a view or macro, in place of one that is there."""
+def statement(name: str, view: View, *, temporary: bool = False) -> str:
+    """Return the SQL that makes a view or macro, for one connection only if it is temporary."""
+    create = "create or replace temp" if temporary else "create or replace"
     if view.parameters:
-        return f"create or replace macro {signature(name, view)} as table {view.sql}"
-    return f"create or replace view {name} as {view.sql}"
+        return f"{create} macro {signature(name, view)} as table {view.sql}"
+    return f"{create} view {name} as {view.sql}"
 
 
 def find_views(sql: str) -> tuple[str, ...]:
