@@ -65,10 +65,10 @@ def main(options: list[str]) -> int:
     preset = made.arms[0].label
     print("\nMean confidence in percent       here   paper")
     for phase in report.debates.phases if report.debates else ():
-        here = percent(phase.mean, 2)
+        here = percent(phase.rating.mean, 2)
         paper = PAPER.get(preset, {}).get(phase.phase)
         print(
-            f"  {phase.phase:12} (n = {phase.n:4})  {here:>9}  {'-' if paper is None else f'{paper:.2f}':>6}"
+            f"  {phase.phase:12} (n = {phase.rating.n:4})  {here:>9}  {'-' if paper is None else f'{paper:.2f}':>6}"
         )
     if report.simulated:
         print(

@@ -18,8 +18,22 @@ from numpy.typing import NDArray
 
 from analysis.read.answers import AnswerRecord, Plays
 from analysis.reports.plain_json import INLINE, JsonField, prefixed
-from analysis.reports.rows import EpisodeCounts, Scores, episode_counts, mean_interval, scores
-from analysis.statistics.accuracy import accuracy, mean_over_plays, paired_difference, path_scores
+from analysis.reports.rows import (
+    EpisodeCounts,
+    Scores,
+    episode_counts,
+    mean_interval,
+    scored,
+    scores,
+)
+from analysis.statistics.accuracy import (
+    Accuracy,
+    Difference,
+    accuracy,
+    mean_over_plays,
+    paired_difference,
+    path_scores,
+)
 from analysis.statistics.answer_changes import Change, change
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import average_precision, selective_accuracy
@@ -59,6 +73,16 @@ RULES = {
 }
 
 
+READABLE = prefixed("of_readable")
+SHARE = JsonField(
+    inline=True,
+    parts={"all": JsonField(inline=True, names={"mean": "accuracy"}), "readable": READABLE},
+)
+DIFFERENCE = JsonField(
+    inline=True, names={"p": "p_exact"}, parts={"all": INLINE, "readable": READABLE}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class AccuracyRow:
     """How often plays were right, and the means of what one took.
@@ -67,12 +91,7 @@ class AccuracyRow:
     plays are left out of a mean, since it is not known what they took.
     """
 
-    questions: int
-    plays: int
-    correct: int
-    unreadable: int
-    right: Annotated[Interval, JsonField(inline=True, names={"mean": "accuracy"})]
-    readable: Annotated[Interval, prefixed("of_readable")]
+    share: Annotated[Accuracy, SHARE]
     calls: float
     answered: float
     tokens_in: float
@@ -125,17 +144,7 @@ class ConfidenceRow:
     without: int
     questions: int
     brier: Annotated[Interval, prefixed("brier")]
-    scores: Annotated[
-        Scores,
-        JsonField(
-            inline=True,
-            names={
-                "gap": "mean_minus_accuracy",
-                "gap_ci_low": "mean_minus_accuracy_ci_low",
-                "gap_ci_high": "mean_minus_accuracy_ci_high",
-            },
-        ),
-    ]
+    scores: Annotated[Scores, scored("mean_minus_accuracy")]
     auprc_right: float
     auprc_wrong: float
     selective_accuracy: float
@@ -170,13 +179,7 @@ class DifferenceRow:
 
     arm: str
     against: str
-    questions: int
-    all: Annotated[Interval, INLINE]
-    readable: Annotated[Interval, prefixed("of_readable")]
-    better: int
-    worse: int
-    p_exact: float
-    p_mid: float
+    difference: Annotated[Difference, DIFFERENCE]
     p_holm: float = nan
 
 
@@ -251,14 +254,8 @@ def arm_row(record: AnswerRecord, number: int) -> ArmRow:
 
 def accuracy_row(plays: Plays, chosen: Mask) -> AccuracyRow:
     """Return the accuracy of the chosen plays (E,) both ways, and what a play of theirs took."""
-    share = accuracy(plays.correct[chosen], plays.question[chosen])
     return AccuracyRow(
-        share.questions,
-        share.plays,
-        share.correct,
-        share.unreadable,
-        share.all,
-        share.readable,
+        accuracy(plays.correct[chosen], plays.question[chosen]),
         mean_known(plays.calls[chosen])[0],
         mean_known(plays.answered[chosen])[0],
         *mean_known(plays.tokens_in[chosen]),
@@ -290,23 +287,11 @@ def difference_rows(plays: Plays, names: tuple[str, ...], code: Codes) -> tuple[
     rows = []
     for earlier, later in combinations(range(len(names)), 2):
         mine, other = code == later, code == earlier
-        change_of_share = paired_difference(
+        difference = paired_difference(
             plays.correct[mine], plays.question[mine], plays.correct[other], plays.question[other]
         )
-        rows.append(
-            DifferenceRow(
-                names[later],
-                names[earlier],
-                change_of_share.questions,
-                change_of_share.all,
-                change_of_share.readable,
-                change_of_share.better,
-                change_of_share.worse,
-                change_of_share.p,
-                change_of_share.p_mid,
-            )
-        )
-    adjusted = holm([row.p_exact for row in rows]).tolist()
+        rows.append(DifferenceRow(names[later], names[earlier], difference))
+    adjusted = holm([row.difference.p for row in rows]).tolist()
     return tuple(replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True))
 
 

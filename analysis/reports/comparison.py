@@ -25,9 +25,8 @@ from numpy.typing import NDArray
 from analysis.read.answers import AnswerRecord, Plays, read_answers
 from analysis.read.debates import DebateRecord, Debates, read_records
 from analysis.reports.plain_json import INLINE, OPTIONAL, JsonField, JsonObject, json_object
-from analysis.statistics.accuracy import paired_difference
-from analysis.statistics.bootstrap import Interval
-from analysis.statistics.clustered import Array, clustered_mean
+from analysis.statistics.accuracy import Difference, paired_difference
+from analysis.statistics.clustered import Array, MeanEstimate, clustered_mean
 from analysis.statistics.judge_bias import by_cluster
 from analysis.statistics.matching import (
     Codes,
@@ -55,6 +54,14 @@ RULES = {
     "answers": "Unreadable answers count as not right. Interval and p as in the report on answers:"
     " questions resampled, exact two-sided; Holm: adjusted for the number of arms.",
 }
+
+
+KEPT = ("questions", "mean", "ci_low", "ci_high", "better", "worse", "p", "p_mid")
+ANSWER_DIFFERENCE = JsonField(inline=True, only=KEPT, names={"p": "p_exact"}, parts={"all": INLINE})
+BOTH_DIFFERENCE = replace(
+    ANSWER_DIFFERENCE,
+    names={"questions": "pairs", "worse": "only_a", "better": "only_b", "p": "p_exact"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +92,12 @@ class MatchCounts:
 class MeanDifference:
     """Two means over what both studies have, and their difference, the second minus the first."""
 
-    n: int
-    clusters: int
     a: float
     b: float
-    mean: float
-    ci_low: float
-    ci_high: float
-    p: float
+    difference: Annotated[
+        MeanEstimate,
+        JsonField(inline=True, only=("n", "clusters", "mean", "ci_low", "ci_high", "p")),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +122,9 @@ class BothDifference:
     """In how many debates both sides were above 75% in the last common phase, in each study."""
 
     phase: str
-    pairs: int
     debates: tuple[int, int]
     above_75: tuple[int, int]
-    only_a: int
-    only_b: int
-    change: Annotated[Interval, INLINE]
-    p_exact: float
-    p_mid: float
+    difference: Annotated[Difference, BOTH_DIFFERENCE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +171,9 @@ class AnswerDifference:
 
     arm: str | None
     plays_compared: tuple[int, int]
-    questions: int
     a: float
     b: float
-    change: Annotated[Interval, INLINE]
-    better: int
-    worse: int
-    p_exact: float
-    p_mid: float
+    difference: Annotated[Difference, ANSWER_DIFFERENCE]
     flips: tuple[Change, ...]
     confidence: MeanDifference
     p_holm: Annotated[float | None, OPTIONAL] = None
@@ -329,16 +324,7 @@ def mean_difference(left: Array, right: Array, question: Codes | None = None) ->
     there = ~np.isnan(change)
     estimate = clustered_mean(change if question is None else by_cluster(change[:, 0], question))
     a, b = (float(values[there].mean()) if there.any() else nan for values in (left, right))
-    return MeanDifference(
-        estimate.n,
-        estimate.clusters,
-        a,
-        b,
-        estimate.mean,
-        estimate.ci_low,
-        estimate.ci_high,
-        estimate.p,
-    )
+    return MeanDifference(a, b, estimate)
 
 
 def compare_debates(left: Debates, right: Debates, by: MatchBy) -> DebateComparison:
@@ -410,17 +396,8 @@ def both_difference(phase: str, left: Array, right: Array, matches: Matches) -> 
     common = np.intersect1d(matches.left_key[rated], matches.right_key[other_rated])
     before = left[rated & np.isin(matches.left_key, common)]
     after = right[other_rated & np.isin(matches.right_key, common)]
-    return BothDifference(
-        phase,
-        change.questions,
-        (before.size, after.size),
-        (int(before.sum()), int(after.sum())),
-        change.worse,
-        change.better,
-        change.all,
-        change.p,
-        change.p_mid,
-    )
+    sure = (int(before.sum()), int(after.sum()))
+    return BothDifference(phase, (before.size, after.size), sure, change)
 
 
 def winner_changes(left: Debates, right: Debates, matches: Matches) -> WinnerChanges | None:
@@ -454,7 +431,7 @@ def compare_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> Ans
     for arm in shared if len(shared) > 1 else ():
         masks = [record.plays.arm == record.arms.index(arm) for record in (left, right)]
         rows.append(answer_difference(arm, left.plays, right.plays, matches, *masks))
-    adjusted = holm([row.p_exact for row in rows]).tolist()
+    adjusted = holm([row.difference.p for row in rows]).tolist()
     everything = [np.ones(record.plays.arm.size, dtype=bool) for record in (left, right)]
     models = [
         sorted({name for (name,) in play_models(record) if name is not None})
@@ -493,14 +470,9 @@ def answer_difference(
     return AnswerDifference(
         arm,
         (rows.size, other_rows.size),
-        difference.questions,
         a,
         b,
-        difference.all,
-        difference.better,
-        difference.worse,
-        difference.p,
-        difference.p_mid,
+        difference,
         count_changes(list(zip(before, after, strict=True))),
         confidence_difference(left, right, matches, kept, other_kept),
     )

@@ -50,11 +50,12 @@ from analysis.reports.rows import (
     WinnerCounts,
     episode_counts,
     mean_interval,
+    scored,
     scores,
 )
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import brier
-from analysis.statistics.clustered import Array, clustered_mean
+from analysis.statistics.clustered import Array, MeanEstimate, clustered_mean
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.overconfidence import (
     AgainstHalf,
@@ -90,20 +91,22 @@ RULES = {
 }
 
 
+RATING = JsonField(
+    inline=True,
+    only=("n", "clusters", "mean", "sd", "ci_low", "ci_high"),
+    names={"clusters": "debates"},
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
-    """The confidence stated in one phase: `n` ratings of `debates` debates.
+    """The confidence stated in one phase, with debates as clusters.
 
     `missing` counts ratings that were asked for and could not be read, `flagged` turns by flag.
     """
 
     phase: str
-    n: int
-    debates: int
-    mean: float
-    sd: float
-    ci_low: float
-    ci_high: float
+    rating: Annotated[MeanEstimate, RATING]
     missing: int
     flagged: Annotated[Mapping[str, int] | None, OPTIONAL] = None
 
@@ -187,17 +190,7 @@ class CalibrationRow:
     brier: Annotated[Interval, prefixed("brier")]
     brier_without_ties: float
     brier_of_half: float
-    scores: Annotated[
-        Scores,
-        JsonField(
-            inline=True,
-            names={
-                "gap": "mean_minus_win_rate",
-                "gap_ci_low": "mean_minus_win_rate_ci_low",
-                "gap_ci_high": "mean_minus_win_rate_ci_high",
-            },
-        ),
-    ]
+    scores: Annotated[Scores, scored("mean_minus_win_rate")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,20 +353,9 @@ def phase_rows(
     rows = []
     for number, phase in enumerate(debates.phases):
         values = np.where(chosen, debates.confidence[:, :, number], nan)
-        mean = mean_confidence(values)
-        rows.append(
-            PhaseRow(
-                phase,
-                mean.n,
-                mean.clusters,
-                mean.mean,
-                mean.sd,
-                mean.ci_low,
-                mean.ci_high,
-                int((chosen & debates.asked[:, :, number] & np.isnan(values)).sum()),
-                None if flags is None else flag_counts(flags, phase),
-            )
-        )
+        missing = int((chosen & debates.asked[:, :, number] & np.isnan(values)).sum())
+        flagged = None if flags is None else flag_counts(flags, phase)
+        rows.append(PhaseRow(phase, mean_confidence(values), missing, flagged))
     return tuple(rows)
 
 
@@ -403,8 +385,8 @@ def model_rows(debates: Debates) -> tuple[ModelRow, ...]:
             ModelRow(
                 name,
                 int((held & debates.asked.any(axis=2)).sum()),
-                phases[0].mean if phases else nan,
-                phases[-1].mean if phases else nan,
+                phases[0].rating.mean if phases else nan,
+                phases[-1].rating.mean if phases else nan,
                 change,
                 clustered_mean(np.where(held, outcome, nan)).mean,
                 phases,

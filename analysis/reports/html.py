@@ -31,7 +31,7 @@ from analysis.reports.tables.standings import (
     leaderboard_block,
 )
 from arena.errors import StudyError
-from arena.store.database import query
+from arena.store.database import select_rows
 
 FOLDER = Path(__file__).parent / "templates"
 STUDY = "select created_at, git_commit, versions from studies where study = ?"
@@ -113,7 +113,7 @@ def study_section(path: Path, report: StudyReport, judged: bool) -> Section:
 def origin_lines(path: Path, study: str) -> list[str]:
     """Say when the study began, and with which versions it was played, as far as that is known."""
     lines = []
-    for row in query(path, STUDY, [study]).dicts():
+    for row in select_rows(path, STUDY, [study]).dicts():
         lines.append(f"First run, or import: {row['created_at']:%Y-%m-%d %H:%M} UTC")
         if row["git_commit"]:
             lines.append(f"Git commit: {clean(str(row['git_commit']))}")

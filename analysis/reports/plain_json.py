@@ -31,6 +31,7 @@ class JsonField:
     inline: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
+    parts: Mapping[str, JsonField] = field(default_factory=dict)
     optional: bool = False
 
 
@@ -53,7 +54,7 @@ def without_noise(value: float) -> float:
 def plain_json(value: object) -> object:
     """Return a value as JSON has it: rows as dictionaries, nan as None, floats without noise."""
     if is_dataclass(value):
-        return row_json(value)
+        return row_json(value, {})
     if isinstance(value, dict):
         return {key: plain_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -70,15 +71,15 @@ def json_object(row: object) -> JsonObject:
     return result
 
 
-def row_json(row: object) -> JsonObject:
-    """Return the entries of a row, by the annotations of its fields."""
+def row_json(row: object, parts: Mapping[str, JsonField]) -> JsonObject:
+    """Return the entries of a row, by `parts` and else by the annotations of its fields."""
     kind: Any = type(row)
     entries: JsonObject = {}
-    for name, form in json_fields(kind):
-        value = getattr(row, name)
+    for name, annotated in json_fields(kind):
+        form, value = parts.get(name, annotated), getattr(row, name)
         if form.optional and value is None:
             continue
-        inner = plain_json(value)
+        inner = row_json(value, form.parts) if is_dataclass(value) else plain_json(value)
         if form.only:
             # A row that is not there still has its keys: readers of the JSON find None, no KeyError.
             inner = {key: inner[key] if isinstance(inner, dict) else None for key in form.only}

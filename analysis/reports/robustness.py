@@ -15,11 +15,9 @@ import numpy as np
 
 from analysis.read.debates import Debates
 from analysis.reports.plain_json import INLINE, JsonField
-from analysis.statistics.clustered import MeanEstimate
 from analysis.statistics.equivalence import Equivalence, equivalence
 from analysis.statistics.escalation import MixedFit, Slope, mixed_model, slope
-from analysis.statistics.overconfidence import BothSides, Rise
-from analysis.statistics.sensitivity import Mask, bounds, complete_debates, headlines
+from analysis.statistics.sensitivity import Headlines, bounds, complete_debates, headlines
 
 RULES = {
     "slope": "A straight line through all ratings over phases 0, 1, 2 in playing order, with"
@@ -32,11 +30,11 @@ RULES = {
 }
 EQUIVALENCE_RULE = {
     "equivalence": "Two one-sided tests at 5% with debates as clusters. equivalent: the 90%"
-    " interval lies within the margin around 50%; different: it lies outside; undecided: neither.",
+    " interval lies within the margin around 50%; different: it lies outside; undecided: neither."
 }
 MIXED_RULE = {
     "mixed": "confidence ~ phase, with intercept and slope by debate and an intercept by side"
-    " within debates; REML, Wald's test.",
+    " within debates; REML, Wald's test."
 }
 
 
@@ -53,14 +51,9 @@ class Checks:
     sample: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HeadlineRow:
-    """The headline numbers of some ratings; `left_out` counts those that were not taken."""
-
-    left_out: int
-    last: Annotated[MeanEstimate, JsonField(only=("n", "clusters", "mean", "ci_low", "ci_high"))]
-    rise: Rise
-    both: BothSides
+HEADLINES = JsonField(
+    parts={"last": JsonField(only=("n", "clusters", "mean", "ci_low", "ci_high"))}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +75,9 @@ class Sensitivity:
     """The headline numbers with other ratings; `phase` is the last."""
 
     phase: str
-    as_reported: HeadlineRow
-    without_flagged: HeadlineRow
-    complete_debates: HeadlineRow
+    as_reported: Annotated[Headlines, HEADLINES]
+    without_flagged: Annotated[Headlines, HEADLINES]
+    complete_debates: Annotated[Headlines, HEADLINES]
     bounds: BoundsRow
 
 
@@ -120,19 +113,13 @@ def robustness(debates: Debates, checks: Checks) -> Robustness | None:
         mixed_model(ratings, sample=checks.sample) if checks.mixed else None,
         Sensitivity(
             debates.phases[-1],
-            headline_row(debates, np.ones(ratings.shape, dtype=bool)),
-            headline_row(debates, ~debates.flagged),
-            headline_row(debates, complete_debates(ratings, debates.asked)),
+            headlines(ratings, np.ones(ratings.shape, dtype=bool)),
+            headlines(ratings, ~debates.flagged),
+            headlines(ratings, complete_debates(ratings, debates.asked)),
             BoundsRow(limits.missing, limits.debates, *limits.last, *limits.rise, *limits.both),
         ),
         equivalence_rows(debates, checks.margin),
     )
-
-
-def headline_row(debates: Debates, kept: Mask) -> HeadlineRow:
-    """Return the headline numbers of the ratings that are kept, a mask (G, 2, P)."""
-    numbers = headlines(debates.confidence, kept)
-    return HeadlineRow(numbers.left_out, numbers.last, numbers.rise, numbers.both)
 
 
 def equivalence_rows(debates: Debates, margin: float) -> tuple[EquivalenceRow, ...] | None:

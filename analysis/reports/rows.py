@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 
 from analysis.read.debates import Count
-from analysis.reports.plain_json import prefixed
+from analysis.reports.plain_json import JsonField, prefixed
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import auroc, auroc_interval, ece
 from analysis.statistics.clustered import Array, clustered_mean
@@ -50,7 +50,12 @@ class Scores:
     ece: float
     ece_left_closed: float
     auroc: Annotated[Interval, prefixed("auroc")]
-    gap: Annotated[Interval, prefixed("gap")]
+    gap: Interval
+
+
+def scored(gap: str) -> JsonField:
+    """Return the annotation of scores whose gap is called so in the JSON."""
+    return JsonField(inline=True, parts={"gap": prefixed(gap)})
 
 
 def episode_counts(counts: Iterable[Count]) -> EpisodeCounts:

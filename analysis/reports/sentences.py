@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from analysis.reports.answers import AccuracyRow, AnswerFindings
-from analysis.reports.debates import DebateFindings, PhaseRow, StudyReport
+from analysis.reports.answers import AnswerFindings
+from analysis.reports.debates import DebateFindings, StudyReport
 from analysis.reports.tables.formatting import (
     decimal,
     defined,
@@ -18,6 +18,8 @@ from analysis.reports.tables.formatting import (
     percent,
     points,
 )
+from analysis.statistics.accuracy import Accuracy
+from analysis.statistics.clustered import MeanEstimate
 from analysis.statistics.overconfidence import AgainstHalf
 
 
@@ -33,9 +35,9 @@ def sentences(report: StudyReport) -> list[str]:
 def debate_sentences(debates: DebateFindings) -> list[str]:
     """Say how sure debaters were, how that rose, and how it compares with 50% and with the jury."""
     first, last, rise, both = debates.phases[0], debates.phases[-1], debates.rise, debates.both
-    stated = f"Debaters were {mean_words(first)} sure of winning in {first.phase}"
+    stated = f"Debaters were {mean_words(first.rating)} sure of winning in {first.phase}"
     if rise:
-        stated += f", and {mean_words(last)} in {last.phase}"
+        stated += f", and {mean_words(last.rating)} in {last.phase}"
     lines = [
         f"{stated}. One side of each debate must lose, so that both sides together can be right at"
         " 50% on average."
@@ -80,22 +82,23 @@ def answer_sentences(answers: AnswerFindings) -> list[str]:
     budgets.
     """
     arms = sorted(
-        (arm for arm in answers.arms if defined(arm.accuracy.right.mean)),
-        key=lambda arm: -arm.accuracy.right.mean,
+        (arm for arm in answers.arms if defined(arm.accuracy.share.all.mean)),
+        key=lambda arm: -arm.accuracy.share.all.mean,
     )
     if not arms:
         return []
     best, worst = arms[0], arms[-1]
-    line = f"{best.arm} was right in {accuracy_words(best.accuracy)}"
+    line = f"{best.arm} was right in {accuracy_words(best.accuracy.share)}"
     if len(arms) > 1:
-        line += f"; {worst.arm} in {accuracy_words(worst.accuracy)}"
+        line += f"; {worst.arm} in {accuracy_words(worst.accuracy.share)}"
     lines = [f"{line}."]
     for row in answers.differences:
-        if {row.arm, row.against} == {best.arm, worst.arm} and defined(row.all.mean):
+        change = row.difference
+        if {row.arm, row.against} == {best.arm, worst.arm} and defined(change.all.mean):
             lines.append(
-                f"{row.arm} was {points(row.all.mean)} points{interval_words(row.all)} from"
-                f" {row.against} on the same {row.questions:,} questions: better in {row.better:,},"
-                f" worse in {row.worse:,}."
+                f"{row.arm} was {points(change.all.mean)} points{interval_words(change.all)} from"
+                f" {row.against} on the same {change.questions:,} questions: better in"
+                f" {change.better:,}, worse in {change.worse:,}."
             )
     return lines + (list(answers.budget.notes) if answers.budget else [])
 
@@ -111,15 +114,15 @@ def missing_sentence(report: StudyReport) -> str:
     return f"Missing: {kinds}; the reasons stand below."
 
 
-def mean_words(row: PhaseRow | AgainstHalf) -> str:
+def mean_words(row: MeanEstimate | AgainstHalf) -> str:
     """Return a mean with its interval and n."""
     limits = f"95% interval {interval(row)}; " if defined(row.ci_low) else ""
     return f"{percent(row.mean)}% ({limits}n = {row.n:,})"
 
 
-def accuracy_words(row: AccuracyRow) -> str:
+def accuracy_words(row: Accuracy) -> str:
     """Return an accuracy with its interval, and how many answers are unreadable."""
     return (
-        f"{percent(row.right.mean)}%{interval_words(row.right)} of {row.plays:,} plays,"
+        f"{percent(row.all.mean)}%{interval_words(row.all)} of {row.plays:,} plays,"
         f" {row.unreadable:,} of them unreadable and not right"
     )

@@ -54,9 +54,9 @@ def accuracy_block(arms: Sequence[ArmRow]) -> Block:
     """Return accuracy by arm."""
     rows, notes = [], []
     for arm in arms:
-        row = arm.accuracy
+        row = arm.accuracy.share
         counts = (arm.arm, row.questions, row.plays)
-        rows.append((*counts, *share_cells(row.right), row.unreadable, *share_cells(row.readable)))
+        rows.append((*counts, *share_cells(row.all), row.unreadable, *share_cells(row.readable)))
         if row.unreadable:
             reasons = ", ".join(f"{reason} {n:,}" for reason, n in arm.unreadable_because.items())
             notes.append(f"unreadable in {arm.arm}: {reasons}")
@@ -71,9 +71,9 @@ def models_block(answers: AnswerFindings) -> Block:
         (
             row.arm,
             row.models,
-            row.accuracy.plays,
-            *share_cells(row.accuracy.right),
-            row.accuracy.unreadable,
+            row.accuracy.share.plays,
+            *share_cells(row.accuracy.share.all),
+            row.accuracy.share.unreadable,
         )
         for row in answers.by_model
     ]
@@ -93,7 +93,7 @@ def differences_block(differences: Sequence[DifferenceRow]) -> Block:
     if len(differences) > MOST_PAIRS:
         shown = [row for row in differences if row.against == differences[0].against]
         notes.append(f"Of {len(differences)} pairs those with the first arm; --json has all.")
-    if not all(defined(row.p_exact) for row in shown):
+    if not all(defined(row.difference.p) for row in shown):
         notes.append(
             "No p where two arms have no common question, or did not play each equally often."
         )
@@ -101,11 +101,11 @@ def differences_block(differences: Sequence[DifferenceRow]) -> Block:
         (
             row.arm,
             row.against,
-            row.questions,
-            mean_with_interval(row.all),
-            row.better,
-            row.worse,
-            p_value(row.p_exact),
+            row.difference.questions,
+            mean_with_interval(row.difference.all),
+            row.difference.better,
+            row.difference.worse,
+            p_value(row.difference.p),
             p_value(row.p_holm),
         )
         for row in shown
@@ -123,7 +123,7 @@ def spent_block(answers: AnswerFindings) -> Block:
         rows.append(
             (
                 arm.arm,
-                percent(row.right.mean),
+                percent(row.share.all.mean),
                 decimal(row.answered, 1),
                 decimal(row.tokens_in, 1),
                 decimal(row.tokens_out, 1),
@@ -133,8 +133,8 @@ def spent_block(answers: AnswerFindings) -> Block:
         )
         for count, words in ((row.tokens_out_unknown, "tokens"), (row.cost_usd_unknown, "dollars")):
             if count:
-                unknown.append(f"{words} of {count:,} of {row.plays:,} plays of {arm.arm}")
-    notes = []
+                unknown.append(f"{words} of {count:,} of {row.share.plays:,} plays of {arm.arm}")
+    notes: list[str] = []
     if answers.budget:
         equal = (
             "All arms had the same budget per question: calls with a reply, and generated tokens."
@@ -167,7 +167,7 @@ def paths_block(arms: Sequence[ArmRow]) -> Block:
                     arm.arm,
                     str(most) if least == most else f"{least} to {most}",
                     *shares,
-                    percent(arm.accuracy.right.mean),
+                    percent(arm.accuracy.share.all.mean),
                     percent(paths.unreadable / paths.paths),
                 )
             )

@@ -103,13 +103,13 @@ def phases_block(debates: DebateComparison) -> Block:
 def outcome_notes(debates: DebateComparison) -> Iterator[str]:
     """Say in how many debates both sides were sure, and how often the winner changed."""
     both, outcomes = debates.both, debates.outcomes
-    if both and defined(both.change.mean):
+    if both and defined(both.difference.all.mean):
         a, b = (f"{n} of {debates}" for n, debates in zip(both.above_75, both.debates, strict=True))
-        p = f", exact p {p_value(both.p_exact)}" if defined(both.p_exact) else ""
+        p = f", exact p {p_value(both.difference.p)}" if defined(both.difference.p) else ""
         yield (
             f"Both sides above 75%, {both.phase}: {a} debates of A, {b} of B;"
-            f" {mean_with_interval(both.change)} points; more often in A in {both.only_a} pairs,"
-            f" in B in {both.only_b}{p}."
+            f" {mean_with_interval(both.difference.all)} points; more often in A in {both.difference.worse} pairs,"
+            f" in B in {both.difference.better}{p}."
         )
     if outcomes:
         changes = f": {change_words(outcomes.changes)}" if outcomes.changes else ""
@@ -127,7 +127,12 @@ def change_words(changes: Sequence[Change]) -> str:
 def difference_cells(change: MeanDifference) -> tuple[object, ...]:
     """Return n, both means, the difference and its p."""
     means = (percent(change.a), percent(change.b))
-    return change.n, *means, mean_with_interval(change), p_value(change.p)
+    return (
+        change.difference.n,
+        *means,
+        mean_with_interval(change.difference),
+        p_value(change.difference.p),
+    )
 
 
 def answers_block(answers: AnswerComparison) -> Block:
@@ -139,12 +144,13 @@ def answers_block(answers: AnswerComparison) -> Block:
     if whole.flips:
         notes.append(f"Flipped, from A to B: {change_words(whole.flips)}.")
     sure = whole.confidence
-    if defined(sure.mean):
+    change = sure.difference
+    if defined(change.mean):
         limits = ""
-        if defined(sure.ci_low):
-            limits = f" (95% interval {interval(sure)}), p {p_value(sure.p)}"
+        if defined(change.ci_low):
+            limits = f" (95% interval {interval(change)}), p {p_value(change.p)}"
         notes.append(
-            f"Stated confidence: {percent(sure.a)} to {percent(sure.b)}, {points(sure.mean)}"
+            f"Stated confidence: {percent(sure.a)} to {percent(sure.b)}, {points(change.mean)}"
             f" points{limits}."
         )
     headings = "arm, questions, A, B, B - A (95% interval), better, worse, p, Holm"
@@ -156,13 +162,13 @@ def answer_cells(arm: str, row: AnswerDifference) -> tuple[object, ...]:
     """Return one row of accuracies."""
     return (
         arm,
-        row.questions,
+        row.difference.questions,
         percent(row.a),
         percent(row.b),
-        mean_with_interval(row.change),
-        row.better,
-        row.worse,
-        p_value(row.p_exact),
+        mean_with_interval(row.difference.all),
+        row.difference.better,
+        row.difference.worse,
+        p_value(row.difference.p),
         "" if row.p_holm is None else p_value(row.p_holm),
     )
 

@@ -6,13 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from analysis.reports.blocks import Block, Document, document, sentences_block, table
-from analysis.reports.debates import (
-    AgainstHalfRow,
-    ArmReport,
-    BothRow,
-    DebateFindings,
-    StudyReport,
-)
+from analysis.reports.debates import AgainstHalfRow, ArmReport, BothRow, DebateFindings, StudyReport
 from analysis.reports.tables.answers import answer_blocks
 from analysis.reports.tables.formatting import (
     count_with_share,
@@ -90,10 +84,10 @@ def phases_block(debates: DebateFindings, pooled: str) -> Block:
     rows = [
         (
             row.phase,
-            row.n,
-            percent(row.mean, 2),
-            interval(row, 2),
-            percent(row.sd, 2),
+            row.rating.n,
+            percent(row.rating.mean, 2),
+            interval(row.rating, 2),
+            percent(row.rating.sd, 2),
             row.missing,
         )
         for row in debates.phases
@@ -209,8 +203,8 @@ def arms_block(arms: Sequence[ArmReport]) -> Block:
             (
                 arm.arm,
                 arm.episodes.done,
-                percent(phases[0].mean if phases else None),
-                percent(phases[-1].mean if phases else None),
+                percent(phases[0].rating.mean if phases else None),
+                percent(phases[-1].rating.mean if phases else None),
                 mean_with_interval(rise.change if rise else None),
                 count_with_share(both.counts.above_75, both.counts.debates) if both else "-",
             )

@@ -6,13 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from analysis.reports.blocks import Block, sentences_block, table
 from analysis.reports.debates import DebateFindings, ModelRow
-from analysis.reports.robustness import (
-    BoundsRow,
-    EquivalenceRow,
-    HeadlineRow,
-    Robustness,
-    Sensitivity,
-)
+from analysis.reports.robustness import BoundsRow, EquivalenceRow, Robustness, Sensitivity
 from analysis.reports.tables.formatting import (
     HasMean,
     count_with_share,
@@ -23,6 +17,7 @@ from analysis.reports.tables.formatting import (
     points,
 )
 from analysis.statistics.escalation import MixedFit, Slope
+from analysis.statistics.sensitivity import Headlines
 
 LEVEL = 0.05
 
@@ -105,7 +100,7 @@ def sensitivity_block(checks: Sensitivity, rises: bool) -> Block:
     return table("The headline numbers with other ratings, percent", headings, rows)
 
 
-def headline_cells(words: str, row: HeadlineRow, rises: bool) -> tuple[object, ...]:
+def headline_cells(words: str, row: Headlines, rises: bool) -> tuple[object, ...]:
     """Return one row of headline numbers."""
     return (
         words,

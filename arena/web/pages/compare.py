@@ -7,9 +7,9 @@ adds the pairs behind it, all or those that differ.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from math import isnan
+from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
         MeanDifference,
     )
     from analysis.reports.play_pairs import Pair
+    from analysis.statistics.bootstrap import Interval
+    from analysis.statistics.clustered import MeanEstimate
 
 WAYS = {
     "models": "same subject and same models in the seats",
@@ -72,7 +74,6 @@ class CompareContent(PageContent):
     b: str
     by: str
     only: bool
-    ways: Mapping[str, str]
     complaint: str = ""
     comparison: Comparison | None = None
     lines: Mapping[str, Sequence[ComparisonLine]] | None = None
@@ -84,6 +85,7 @@ class CompareContent(PageContent):
     every: int = 0
     texts: Mapping[str, str | None] | None = None
     page_query: Mapping[str, str | None] | None = None
+    ways: Mapping[str, str] = field(default_factory=lambda: WAYS)
 
 
 def compare(site: Site, name: str, query: Query) -> Page:
@@ -95,7 +97,7 @@ def compare(site: Site, name: str, query: Query) -> Page:
     by, only = query.get("by") or "models", query.get("only") == "differences"
     with site.store(("studies",)) as ask:
         studies = ask("select study, simulated from studies order by study")
-    form = CompareContent(studies, a, b, by, only, WAYS)
+    form = CompareContent(studies, a, b, by, only)
     if not (a and b):
         return Page("compare.html", "Compare", form)
     try:
@@ -159,23 +161,16 @@ def debate_lines(comparison: DebateComparison) -> list[ComparisonLine]:
         name = f"rise of confidence, {rise.start} to {rise.end}"
         lines.append(mean_line(name, rise.change, "pairs"))
     if both := comparison.both:
-        share_a, share_b = (
-            count / total if total else None
+        name = f"both sides above 75%, {both.phase}"
+        # Without debates the share is undefined.
+        a, b = (
+            count / total if total else nan
             for count, total in zip(both.above_75, both.debates, strict=True)
         )
-        lines.append(
-            ComparisonLine(
-                f"both sides above 75%, {both.phase}",
-                share_a,
-                share_b,
-                defined(both.change.mean),
-                defined(both.change.ci_low),
-                defined(both.change.ci_high),
-                f"{both.pairs} pairs; {both.only_a} only in A, {both.only_b} only in B",
-                defined(both.p_exact),
-                "McNemar, exact",
-            )
-        )
+        # A debate that is above 75% in A alone is worse in B.
+        change = both.difference
+        sample = f"{change.questions} pairs; {change.worse} only in A, {change.better} only in B"
+        lines.append(line(name, a, b, change.all, sample, change.p, "McNemar, exact"))
     return lines
 
 
@@ -184,37 +179,35 @@ def answer_lines(comparison: AnswerComparison) -> list[ComparisonLine]:
     lines = []
     for row in (comparison.whole, *comparison.arms):
         arm = f", {row.arm}" if row.arm else ""
-        lines.append(
-            ComparisonLine(
-                f"right answers{arm}",
-                defined(row.a),
-                defined(row.b),
-                defined(row.change.mean),
-                defined(row.change.ci_low),
-                defined(row.change.ci_high),
-                f"{row.questions} questions; {row.better} better, {row.worse} worse",
-                defined(row.p_holm if row.arm else row.p_exact),
-                "exact, Holm over arms" if row.arm else "exact",
-            )
-        )
-        if row.confidence.n:
+        change = row.difference
+        sample = f"{change.questions} questions; {change.better} better, {change.worse} worse"
+        p = row.p_holm if row.arm else change.p
+        test = "exact, Holm over arms" if row.arm else "exact"
+        lines.append(line(f"right answers{arm}", row.a, row.b, change.all, sample, p, test))
+        if row.confidence.difference.n:
             lines.append(mean_line(f"stated confidence{arm}", row.confidence, "questions"))
     return lines
 
 
-def mean_line(name: str, change: MeanDifference, clusters: str) -> ComparisonLine:
+def mean_line(name: str, means: MeanDifference, clusters: str) -> ComparisonLine:
     """Return a line of two means; `clusters` says what the clusters of their test are."""
-    return ComparisonLine(
-        name,
-        defined(change.a),
-        defined(change.b),
-        defined(change.mean),
-        defined(change.ci_low),
-        defined(change.ci_high),
-        f"{change.n} in {change.clusters} {clusters}",
-        defined(change.p),
-        "Student's t",
-    )
+    change = means.difference
+    sample = f"{change.n} in {change.clusters} {clusters}"
+    return line(name, means.a, means.b, change, sample, change.p, "Student's t")
+
+
+def line(
+    name: str,
+    a: float,
+    b: float,
+    change: MeanEstimate | Interval,
+    sample: str,
+    p: float | None,
+    test: str,
+) -> ComparisonLine:
+    """Return one line of the summary, undefined numbers as None."""
+    interval = (defined(value) for value in (change.mean, change.ci_low, change.ci_high))
+    return ComparisonLine(name, defined(a), defined(b), *interval, sample, defined(p), test)
 
 
 def defined(value: float | None) -> float | None:

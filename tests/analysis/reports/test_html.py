@@ -148,7 +148,7 @@ def test_findings_of_answers_name_the_best_arm_and_the_budget(cup: Path) -> None
     [told] = study_reports(cup, "self_agreement")
     found = " ".join(sentences(told))
     assert told.answers is not None
-    best = max(arm.accuracy.right.mean for arm in told.answers.arms)
+    best = max(arm.accuracy.share.all.mean for arm in told.answers.arms)
     assert f"was right in {100 * best:.1f}%" in found
     assert "NOT THE SAME BUDGET" in found
 
