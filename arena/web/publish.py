@@ -35,7 +35,7 @@ from urllib.parse import unquote
 import duckdb
 
 from arena.errors import ArenaError, StudyError
-from arena.store.database import journal_folder, open_live, query
+from arena.store.database import journal_folder, open_live, select_rows
 from arena.store.saved_queries import saved_folder
 from arena.store.schema import JOURNALED
 from arena.text import printable
@@ -126,18 +126,18 @@ def publish(
     """
     target = folder.resolve()
     check_folder(target, db)
-    stored = [row[0] for row in query(db, "select study from studies order by study")]
+    stored = [row[0] for row in select_rows(db, "select study from studies order by study")]
     for study in studies:
         if study not in stored:
             listed = ", ".join(stored) or "none"
             raise StudyError(f"there is no study {study!r} in {db.name}; there are: {listed}")
     chosen = frozenset(studies or stored)
-    turns = sum(n for study, n in query(db, TURNS) if study in chosen)
+    turns = sum(n for study, n in select_rows(db, TURNS) if study in chosen)
     with_calls = turns <= MOST_CALLS if calls is None else calls
-    tagged = sum(n for study, n in query(db, TAGGED) if study in chosen)
+    tagged = sum(n for study, n in select_rows(db, TAGGED) if study in chosen)
     with draft_of(target, db) as draft:
         site = Site(db, "", static=True, private=private, only=tuple(sorted(studies)))
-        crawl = Crawl(site, draft, chosen, dict(query(db, EPISODES).rows), with_calls)
+        crawl = Crawl(site, draft, chosen, dict(select_rows(db, EPISODES).rows), with_calls)
         follow(crawl, watch)
         files = {file for target in crawl.missing for file in crawl.linkers.get(target, ())}
         for file in sorted(files):
@@ -293,12 +293,13 @@ def follow(crawl: Crawl, watch: Watch | None) -> None:
                 write(crawl, crawl.site, target, watch)
         if not later:
             break
-        with open_live(crawl.site.db, ()) as con:
+        with open_live(crawl.site.db, ("saw",)) as con:
             load_into_memory(con, crawl.site.db)
             site = replace(crawl.site, shared_ask=make_ask(con))
             crawl.waiting = later
             while crawl.waiting and crawl.waiting[0][0] in EPISODE_KINDS:
                 write(crawl, site, crawl.waiting.popleft(), watch)
+            con.execute("reset threads")
 
 
 def load_into_memory(con: duckdb.DuckDBPyConnection, db: Path) -> None:
@@ -312,7 +313,7 @@ def load_into_memory(con: duckdb.DuckDBPyConnection, db: Path) -> None:
         for name in JOURNALED:
             con.execute(
                 f"create temp table {name}_here as from {name};"
-                f" create or replace view {name} as from {name}_here"
+                f" create or replace temp view {name} as from {name}_here"
             )
 
 

@@ -27,16 +27,7 @@ LEAST_LIKELY = 10
 SHORTEST_SECRET = 16
 # (least probability, shade): 5 is the most probable.
 SHADES = ((0.9, 5), (0.5, 4), (0.1, 3), (0.01, 2))
-TEXTS = (
-    "text",
-    "reasoning",
-    "reask_prompt",
-    "reask_text",
-    "public",
-    "thoughts",
-    "answer",
-    "prompt",
-)
+COLUMNS = ("text", "reasoning", "reask_prompt", "reask_text", "public", "thoughts", "answer")
 PLAY = """
     select p.*, s.text as subject_text, s.kind as subject_kind, s.source as subject_source,
            (select bool_or(simulated) from runs r where r.study = p.study) as simulated,
@@ -103,12 +94,12 @@ class CallContent(PageContent):
     more_tokens: bool
     unlikely: Sequence[Token]
     transcript: tuple[str, str]
-    no_speech: str
     before: int | None
     after: int | None
     sampling: Mapping[str, str]
     longest: int
     sent: Sequence[Mapping[str, str]]
+    no_speech: str = NO_SPEECH
 
 
 def call(site: Site, name: str, query: Query) -> Page:
@@ -148,7 +139,6 @@ def call(site: Site, name: str, query: Query) -> Page:
         transcript=("debate", play["subject_source"])
         if judged
         else ("debate" if play["debate"] else "question", name),
-        no_speech=NO_SPEECH,
         before=max((other for other in steps if other < step), default=None),
         after=min((other for other in steps if other > step), default=None),
         sampling=short_values(seated["sampling"] if seated else None),
@@ -167,8 +157,8 @@ def text(site: Site, name: str, query: Query) -> Document:
     """
     seat, step = seat_and_step(query)
     column = query.get("what", "text")
-    if column not in TEXTS:
-        raise StudyError(f"what must be one of {', '.join(TEXTS)}; found {column[:80]!r}")
+    if column not in (*COLUMNS, "prompt"):
+        raise StudyError(f"what must be one of {', '.join(COLUMNS)}, prompt; found {column[:80]!r}")
     with site.store(()) as ask:
         turn, _, attempts = find_step(ask, name, seat, step)
         if turn is None:

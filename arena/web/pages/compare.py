@@ -206,8 +206,8 @@ def line(
     test: str,
 ) -> ComparisonLine:
     """Return one line of the summary, undefined numbers as None."""
-    interval = (defined(value) for value in (change.mean, change.ci_low, change.ci_high))
-    return ComparisonLine(name, defined(a), defined(b), *interval, sample, defined(p), test)
+    mean, low, high = defined(change.mean), defined(change.ci_low), defined(change.ci_high)
+    return ComparisonLine(name, defined(a), defined(b), mean, low, high, sample, defined(p), test)
 
 
 def defined(value: float | None) -> float | None:

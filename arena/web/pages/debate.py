@@ -14,21 +14,18 @@ from arena.store.migrations import quote_sql
 from arena.store.views.registry import ALL_VIEWS
 from arena.text import printable
 from arena.types import NOT_ASKED
+from arena.web.pages.texts import Text, room_for_each, size_of, text_of
 from arena.web.pages.turns import (
     SIDES,
     EpisodeContext,
     EpisodeRecord,
     Key,
     ReadTurn,
-    Text,
     Transcript,
     VisibleTurn,
     episode_context,
     lanes_of,
     reads_of,
-    room_for_each,
-    size_of,
-    text_of,
     transcript_of,
     turns_in_order,
 )
@@ -154,7 +151,6 @@ class DebateContent(PageContent):
 
     context: EpisodeContext
     has_secrets: bool
-    sides: tuple[str, str]
     others: tuple[str, ...]
     transcript: Transcript
     reads: Mapping[Key, Sequence[ReadTurn]]
@@ -165,9 +161,10 @@ class DebateContent(PageContent):
     judges: Mapping[str, Sequence[JudgeReading]]
     flips: set[tuple[str, int]]
     outcome: Outcome | None
-    no_speech: str
     rated_sql: str
     sql: str
+    sides: tuple[str, str] = SIDES
+    no_speech: str = NO_SPEECH
 
 
 def debate_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) -> Page:
@@ -183,7 +180,6 @@ def debate_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) -> P
     content = DebateContent(
         episode_context(site, ask, episode, query),
         has_secrets=any(turn.has_secrets for turn in turns),
-        sides=SIDES,
         others=others,
         transcript=transcript,
         reads=reads_of(site, ask, name, turns),
@@ -194,7 +190,6 @@ def debate_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) -> P
         judges=judges,
         flips={(item.judge, item.repeat) for item in readings if has_flipped(item, readings)},
         outcome=outcome(ask, episode.study, name, readings) if episode.status == "done" else None,
-        no_speech=NO_SPEECH,
         rated_sql=RATED.format(episode=quote_sql(name)),
         sql=VERDICTS.format(episode=quote_sql(name)),
     )

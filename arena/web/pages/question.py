@@ -15,19 +15,18 @@ from arena.errors import StudyError
 from arena.play.prompt import NO_SPEECH
 from arena.web.pages.debate import plain_title
 from arena.web.pages.routes import Route, RouteDiagram, draw_routes
+from arena.web.pages.texts import Text, text_of
 from arena.web.pages.turns import (
     EpisodeContext,
     EpisodeRecord,
     Key,
     ReadTurn,
     StoredTurn,
-    Text,
     Transcript,
     episode_context,
     lanes_of,
     reads_of,
     shows_private,
-    text_of,
     transcript_of,
     turns_in_order,
 )
@@ -37,7 +36,11 @@ LANES = 16
 VISIBLE = 600
 MOST_ROUTES_IN_TABLE = 1000
 ROOM_FOR_REASONS = 300_000
-ANSWERS = "from answers where episode = ? order by final desc, stage, seat"
+ANSWERS = """
+    select seat, coalesce(stage, 0) as stage, answer, correct as right,
+           coalesce(status, '') as status, confidence, canonical as value, final
+    from answers where episode = ? order by final desc, stage, seat
+"""
 ROUTES = """
     select block, path, peer, rank, similarity, router
     from routes where episode = ? order by block, path, rank
@@ -76,7 +79,7 @@ class GradedAnswer:
     status: str
     confidence: float | None
     value: str | None
-    final: bool
+    final: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +134,10 @@ class QuestionContent(PageContent):
     pages: int
     total: int
     models: Sequence[tuple[str, int]]
-    no_speech: str
     routes: RoutesView
     ruling: Ruling | None
     debate: Row | None
+    no_speech: str = NO_SPEECH
 
 
 def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) -> Page:
@@ -150,6 +153,7 @@ def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) ->
     page_query = {key: query[key] for key in ("block", "private") if key in query}
     routes = [Route(**row) for row in ask(ROUTES, [name])]
     grades = grades_of(ask(ANSWERS, [name]), shows_confidence(site, query, turns))
+    reads = reads_of(site, ask, name, turns)
     same = {"study": episode.study, "subject": episode.subject, "episode": name}
     is_judging = episode.kind == "judging"
     ruling, debate = judging_of(ask, episode) if is_judging else (None, None)
@@ -157,13 +161,7 @@ def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) ->
         episode_context(site, ask, episode, query),
         has_secrets=any(turn.has_secrets for turn in turns),
         transcript=transcript_of(site, ask, name, turns, shown, query, VISIBLE),
-        reads=new_reads(
-            site,
-            reads_of(site, ask, name, turns),
-            turns,
-            routes,
-            Lanes(name, lanes, shown, page_query),
-        ),
+        reads=new_reads(site, reads, turns, routes, Lanes(name, lanes, shown, page_query)),
         measures=measures_of(ask(MEASURES, [name, list(shown)])),
         final=next((grade for grade in grades if grade.final), None),
         grades=[grade for grade in grades if not grade.final],
@@ -176,7 +174,6 @@ def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) ->
         pages=pages,
         total=len(lanes),
         models=Counter(seat.model or "unknown" for seat in episode.seats.values()).most_common(),
-        no_speech=NO_SPEECH,
         routes=view_routes(routes, query, site),
         ruling=ruling,
         debate=debate,
@@ -197,19 +194,8 @@ def shows_confidence(site: Site, query: Query, turns: Sequence[StoredTurn]) -> b
 
 def grades_of(rows: Sequence[Row], with_confidence: bool) -> list[GradedAnswer]:
     """Return the answers of an episode with their grades, in the order of the rows."""
-    return [
-        GradedAnswer(
-            row["seat"],
-            row["stage"] or 0,
-            row["answer"],
-            row["correct"],
-            row["status"] or "",
-            row["confidence"] if with_confidence else None,
-            row["canonical"],
-            bool(row["final"]),
-        )
-        for row in rows
-    ]
+    hidden = {} if with_confidence else {"confidence": None}
+    return [GradedAnswer(**row | hidden) for row in rows]
 
 
 def votes(grades: Sequence[GradedAnswer]) -> list[tuple[str | None, int]]:

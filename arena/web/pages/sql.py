@@ -112,7 +112,6 @@ class SqlContent(PageContent):
     """
 
     text: str
-    start: str
     held: bool
     complaint: tuple[str, str]
     result: TimedResult | None
@@ -121,19 +120,20 @@ class SqlContent(PageContent):
     pages: int
     view_query: Mapping[str, str]
     chart: ChartSpec | None
-    marks: tuple[str, ...]
-    kinds: tuple[str, ...]
-    limits: QueryLimits
     tables: Sequence[TableInfo]
     saved: Mapping[str, SavedQuery]
-    cut: int
     canned: Sequence[tuple[str, str]]
-    longest: int
     just_saved: str
-    cells_mb: int | None
     simulated: Sequence[str]
     loud: bool
     unmarked: bool
+    start: str = START
+    marks: tuple[str, ...] = MARKS
+    kinds: tuple[str, ...] = tuple(MEDIA)
+    limits: QueryLimits = DOWNLOAD_LIMITS
+    cells_mb: int | None = PAGE_LIMITS.cells_mb
+    cut: int = CUT
+    longest: int = LONGEST_QUERY
 
 
 def sql(site: Site, name: str, query: Query) -> Page:
@@ -156,7 +156,6 @@ def sql(site: Site, name: str, query: Query) -> Page:
     table = result.table if result else None
     content = SqlContent(
         text=text,
-        start=START,
         held=held,
         complaint=split_error(complaint),
         result=result,
@@ -165,16 +164,10 @@ def sql(site: Site, name: str, query: Query) -> Page:
         pages=-(-len(table) // ROWS) if table else 0,
         view_query={key: query[key] for key in ("q", "chart", "x", "y") if key in query},
         chart=chart,
-        marks=MARKS,
-        kinds=tuple(MEDIA),
-        limits=DOWNLOAD_LIMITS,
         tables=tables,
         saved=read_saved_queries(site.db),
-        cut=CUT,
         canned=canned_queries(examples),
-        longest=LONGEST_QUERY,
         just_saved=query.get("saved", ""),
-        cells_mb=PAGE_LIMITS.cells_mb,
         simulated=[study for study, simulated in studies.items() if simulated],
         loud=table is not None and has_simulated(table, studies),
         unmarked=table is not None and hides_simulated(table, studies),

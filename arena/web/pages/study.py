@@ -49,25 +49,15 @@ STUDY_KIND = """
                    where p.study = $study) as judges_simulated
 """
 # The options of each filter.  Judgings are listed only in a study of judgings ($all).
+PLAYED = "(from plays where study = $study and ($all or protocol <> 'judging'))"
 CHOICES = {
-    "arm": """
-        select distinct arm as value, arm as words from plays
-        where study = $study and ($all or protocol <> 'judging') order by 1
-    """,
-    "model": """
-        select distinct model as value, model as words from seats join plays using (episode)
-        where study = $study and ($all or protocol <> 'judging') order by 1
-    """,
-    "subject": """
-        select distinct subject as value, text as words
-        from plays join subjects using (subject)
-        where study = $study and ($all or protocol <> 'judging') order by 2
-    """,
-    "phase": """
-        select phase as value, phase as words from turns join plays using (episode)
-        where study = $study and confidence_status <> 'not asked' group by phase
-        order by min(round)
-    """,
+    "arm": f"select distinct arm as value, arm as words from {PLAYED} order by 1",
+    "model": "select distinct model as value, model as words"
+    f" from seats semi join {PLAYED} using (episode) order by 1",
+    "subject": "select distinct subject as value, text as words"
+    f" from subjects semi join {PLAYED} using (subject) order by 2",
+    "phase": "select phase as value, phase as words from turns join plays using (episode)"
+    " where study = $study and confidence_status <> 'not asked' group by phase order by min(round)",
 }
 OUTCOMES: dict[str, tuple[str, ...]] = {
     "debates": ("proposition", "opposition", "tie", "not judged"),
@@ -76,11 +66,8 @@ OUTCOMES: dict[str, tuple[str, ...]] = {
 }
 # Shown above the list: the study's name is written out, so that a reader can take the SQL away.
 SUMMARIES = {
-    "debates": "select arm, round, phase, n, mean, sd, missing from confidence_by_round"
-    " where study = {study} order by arm, round",
-    "questions": "select arm, models, questions, episodes, accuracy, accuracy_of_readable,"
-    " unreadable, accuracy_of_paths, calls_per_question, tokens_out_per_question,"
-    " cost_usd_per_question from accuracy where study = {study} order by accuracy desc",
+    "debates": "from confidence_by_round where study = {study} order by arm, round",
+    "questions": "from accuracy where study = {study} order by accuracy desc",
     "plays": "select arm, status, count(*) as n from episodes where study = {study}"
     " group by all order by all",
 }
@@ -91,9 +78,7 @@ RATED = """
       and confidence is not null
     group by all
 """
-MISSING = (
-    "select arm, what, phase, reason, n from missing where study = {study} order by n desc limit 50"
-)
+MISSING = "from missing where study = {study} order by n desc limit 50"
 # `mine` comes first, so that the other parts read the rows of this study alone.
 DEBATES = """
     with mine as (
@@ -129,9 +114,7 @@ DEBATES = """
     order by {order}, m.episode limit $limit offset $offset
 """
 QUESTIONS = """
-    select q.episode, q.arm, q.models, q.repeat, q.answer, q.correct, q.confidence, q.status,
-           q.paths, q.paths_correct, q.tokens_out, q.routes, s.text, s.gold,
-           count(*) over () as total
+    select q.*, s.text, s.gold, count(*) over () as total
     from question_plays q left join subjects s using (subject)
     where q.study = $study and ($arm is null or q.arm = $arm)
       and ($subject is null or q.subject = $subject)
@@ -209,7 +192,6 @@ class StudyContent(PageContent):
     missing: Sequence[Row]
     sql: tuple[str, str]
     options: Mapping[str, Sequence[tuple[str, str]]]
-    most_options: int
     chosen: Mapping[str, str]
     sort: str
     sorts: Mapping[str, str]
@@ -217,6 +199,7 @@ class StudyContent(PageContent):
     total: int
     page: int
     pages: int
+    most_options: int = MOST_OPTIONS
 
 
 def study(site: Site, name: str, query: Query) -> Page:
@@ -272,7 +255,6 @@ def study(site: Site, name: str, query: Query) -> Page:
         missing=missing,
         sql=sql,
         options=choices,
-        most_options=MOST_OPTIONS,
         chosen={key: value for key, value in where.items() if value is not None},
         sort=sort,
         sorts={key: words for key, (words, _) in SORTS[kind].items()},

@@ -13,7 +13,7 @@ def transcript(site: Site, name: str, query: Query) -> Page:
 
     Raises StudyError if no episode, or more than one, begins with `name`.
     """
-    with site.store(()) as ask:
+    with site.store(("saw",)) as ask:
         episode = find_episode(ask, name)
         make = debate_page if episode.kind == "debate" else question_page
         return make(site, ask, episode, query)

@@ -1,9 +1,7 @@
 """The shared parts of transcript pages: an episode, its visible turns, and whom each turn had read.
 
-Every query names the episode, so a page of one episode costs the same in a store of any size.  All
-texts share the room of a page: if they are too long together, the longest are cut, and the page
-says how much is missing and links to the call, which shows the whole text.  Private contents are
-left out here, before any template sees them.
+Every query names the episode, so a page of one episode costs the same in a store of any size.
+Private contents are left out here, before any template sees them.
 """
 
 from __future__ import annotations
@@ -17,18 +15,16 @@ from datetime import datetime
 
 from arena.errors import StudyError
 from arena.types import NOT_ASKED
+from arena.web.pages.texts import Text, room_for_each, size_of, text_of
 from arena.web.site import Ask, Query, Row, Site, plain_name
-from arena.web.words import is_plain
 
 # (seat, step) of a turn.
 Key = tuple[str, int]
 # (round, phase) of a row of a transcript.
 RowKey = tuple[int, str]
 SIDES = ("proposition", "opposition")
-LONGEST_TEXT = 40_000
 ROOM = 800_000
 SECRET = "not shown"
-ESCAPED = "<>&\"'"
 
 EPISODE_BY_PREFIX = """
     select episode from plays where starts_with(episode, $name)
@@ -63,17 +59,7 @@ TURNS = """
 WORDS = """
     select seat, step, public, thoughts from turns where episode = ? and list_contains(?, seat)
 """
-# The view `saw` for one episode: the filter has to come before the lists are unnested.
-READS = """
-    with parts as (
-        select seat, step, unnest(prompt) as part from turns where episode = $episode
-        union all
-        select seat, step, unnest(prefill) from turns
-        where episode = $episode and prefill is not null)
-    select distinct seat, step, part.episode as seen_episode, part.seat as seen_seat,
-           part.step as seen_step, part.face as face
-    from parts where part.face is not null
-"""
+READS = "select distinct * from saw where episode = ?"
 CALLS = """
     select count(*) as calls, sum(tokens_in)::bigint as tokens_in,
            sum(tokens_out)::bigint as tokens_out, sum(cost_usd) as cost_usd,
@@ -175,15 +161,6 @@ class EpisodeContext:
     neighbours: Row
     broken: Sequence[Row]
     private: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Words for a page: visible, folded away, and the number of characters without room."""
-
-    head: str
-    rest: str = ""
-    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +358,7 @@ def reads_of(
 ) -> dict[Key, list[ReadTurn]]:
     """Return the turns that each turn had read, without its own words that it continued."""
     stored = {(episode, turn.seat, turn.step): turn for turn in turns}
-    rows = ask(READS, {"episode": episode})
+    rows = ask(READS, [episode])
     for other in {row["seen_episode"] for row in rows} - {episode}:
         stored |= {(other, turn.seat, turn.step): turn for turn in turns_in_order(ask, other)}
     reads: dict[Key, list[ReadTurn]] = {}
@@ -411,56 +388,3 @@ def reading_order(read: ReadTurn) -> tuple[int, int, tuple[tuple[str, int], ...]
 def anchor(seat: str, step: int) -> str:
     """Return the HTML id of a turn on its page."""
     return f"turn-{plain_name(seat)}-{step}"
-
-
-def text_of(words: str, room: int, visible: int | None) -> Text:
-    """Return a text cut to `room` bytes, and folded near `visible` characters, at a space."""
-    words = words.rstrip()
-    end = chars_that_fit(words, room)
-    fold = end
-    if visible is not None and end > visible + visible // 4:
-        breaks = (words.rfind(char, visible // 2, visible) for char in " \n")
-        fold = max(breaks) + 1 or visible
-    return Text(words[:fold], words[fold:end], len(words) - end)
-
-
-def size_of(words: str) -> int:
-    """Return the bytes of HTML that a text takes, of at most LONGEST_TEXT characters."""
-    beginning = words[:LONGEST_TEXT]
-    if beginning.replace("\n", "").replace("\t", "").isprintable():
-        return len(beginning.encode("utf-8", "replace")) + 4 * sum(map(beginning.count, ESCAPED))
-    return sum(map(html_bytes, beginning))
-
-
-def chars_that_fit(words: str, room: int) -> int:
-    """Return how many characters of a text fit into `room` bytes of HTML."""
-    if len(words) <= LONGEST_TEXT and size_of(words) <= room:
-        return len(words)
-    used = 0
-    for end, char in enumerate(words[:room]):
-        used += html_bytes(char)
-        if used > room:
-            return end
-    return min(len(words), room)
-
-
-def html_bytes(char: str) -> int:
-    """Return an upper bound of the bytes that a character takes in HTML."""
-    if is_plain(char):
-        return 5 if char in ESCAPED else 1 if char < "\x80" else 4
-    # A control character becomes a span with its code point.
-    return 70
-
-
-def room_for_each(sizes: Sequence[int], total: int) -> int:
-    """Return the most that one text may take so that all take at most `total`.
-
-    Short texts leave the room that they do not need to long ones.
-    """
-    left = total
-    for number, size in enumerate(sorted(sizes)):
-        share = left // (len(sizes) - number)
-        if size > share:
-            return min(share, LONGEST_TEXT)
-        left -= size
-    return LONGEST_TEXT

@@ -81,7 +81,7 @@ def test_the_prompt_shows_whose_turn_and_which_face_it_was_made_of(
 ) -> None:
     episode, seat, step = query(planted, SECOND).rows[0]
     page.goto(f"{serve(planted).url}/call/{episode}?seat={seat}&step={step}")
-    expect(page.get_by_text("the request made of them has the stored hash")).to_be_visible()
+    expect(page.get_by_text("the rebuilt request has the stored hash")).to_be_visible()
     own = page.locator(".quoted.private")
     expect(own).to_contain_text("own face: with private thoughts and rating")
     expect(own).to_contain_text("[private thoughts: THOUGHTS-PLANTED opposition]")
@@ -107,7 +107,7 @@ def test_a_call_without_a_reply_has_a_page_with_its_error(planted: Path) -> None
     text = made(planted, row["episode"], row["seat"], row["step"])
     assert "ERROR-PLANTED" in text
     assert "400" in text
-    assert "What it answered" not in text
+    assert "Raw reply" not in text
 
 
 def test_an_import_says_that_its_prompts_were_not_published(published_store: Path) -> None:

@@ -79,7 +79,7 @@ def test_only_pairs_that_differ_can_be_shown(two: Path) -> None:
 def test_simulated_studies_are_labelled_and_unmatched_plays_are_counted(two: Path) -> None:
     text = made(two, **STUDIES)
     assert text.count("SIMULATED</strong>") == 2
-    assert "Without a partner and left out: 0 of 18 in A, 0 of 18 in B" in text
+    assert "Without a partner, and left out: 0 of 18 in A, 0 of 18 in B" in text
 
 
 @pytest.mark.parametrize(

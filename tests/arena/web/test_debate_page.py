@@ -85,12 +85,12 @@ def test_the_switch_takes_out_what_was_private_and_stands_in_the_address(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
     page.goto(f"{serve(tournament).url}/debate/{a_debate(tournament)}")
-    page.get_by_role("link", name="Hide what is private").click()
+    page.get_by_role("link", name="Hide private contents").click()
     assert page.url.endswith("private=0")
     assert "Simulated thoughts" not in page.content()
     assert "rating" not in page.locator("main").inner_text()
     expect(page.locator("svg.chart")).to_have_count(0)
-    page.get_by_role("link", name="Show what is private").click()
+    page.get_by_role("link", name="Show private contents").click()
     expect(page.locator(".strip")).to_have_count(6)
 
 
@@ -235,7 +235,7 @@ def test_an_open_debate_is_followed(tmp_path: Path) -> None:
         [*play("e", "motion", SIDES, status=None), turn("e", "proposition", 0)],
     )
     assert "data-live" in page_html(db, "e")
-    assert "what has been said so far" in page_html(db, "e")
+    assert "its turns so far" in page_html(db, "e")
 
 
 def test_a_debate_that_has_ended_is_not_followed(tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_it_can_be_read_without_javascript_on_a_phone(
     assert below
     assert above["y"] + above["height"] <= below["y"]
     assert below["x"] + below["width"] <= 390
-    tab.get_by_text("The numbers as a table").click()
+    tab.get_by_text("The numbers in a table").click()
     expect(tab.get_by_role("row", name=re.compile("closing"))).to_be_visible()
     context.close()
 
@@ -345,9 +345,9 @@ def test_the_keyboard_reaches_switch_speeches_and_judges(
             )
         )
     assert {
-        "Hide what is private",
+        "Hide private contents",
         "Confidence by phase, a picture",
-        "The numbers as a table",
+        "The numbers in a table",
         "Verdicts by judge",
         "Reasons",
     } <= reached

@@ -13,7 +13,7 @@ from arena.errors import StudyError
 from arena.store.database import query
 from arena.web.pages.routes import Route, draw_routes
 from arena.web.pages.transcript import transcript
-from arena.web.pages.turns import chars_that_fit, room_for_each, size_of
+from arena.web.pages.texts import chars_that_fit, room_for_each, size_of
 from arena.web.site import Site
 from arena.web.words import render
 from tests.arena.web.conftest import RunningViewer
@@ -148,7 +148,7 @@ def test_the_picture_has_a_curve_for_every_route_and_the_table_a_row(
     ).rows
     page.goto(f"{serve(peers).url}/question/{name}")
     expect(page.locator("svg.routes path")).to_have_count(len(routes))
-    page.get_by_text("The routes as a table").click()
+    page.get_by_text("The routes in a table").click()
     expect(page.get_by_role("region", name="Routes, a table").get_by_role("row")).to_have_count(
         len(routes) + 1
     )
@@ -281,7 +281,7 @@ def test_a_failed_question_shows_its_error(tmp_path: Path) -> None:
         "e",
     )
     assert "the policy refused it" in text
-    assert "Nobody has spoken." in text
+    assert "There are no turns yet." in text
     assert "no final answer" not in text
 
 
@@ -397,7 +397,7 @@ def test_the_keyboard_reaches_picture_lanes_and_calls(
         )
     assert {
         "Routes, a picture",
-        "The routes as a table",
+        "The routes in a table",
         "Transcript, a lane for each seat",
         "Measures",
     } <= reached

@@ -159,8 +159,8 @@ def test_a_chart_is_drawn_of_what_fits_and_its_choice_stands_in_the_address(
 ) -> None:
     page.goto(f"{serve(tournament).url}/sql?q=from+confidence_by_round")
     page.get_by_text("Chart", exact=True).click()
-    page.get_by_label("Marks").select_option("line")
-    page.get_by_label("Up").select_option("missing")
+    page.get_by_label("Mark").select_option("line")
+    page.get_by_label("Vertical axis").select_option("missing")
     page.get_by_role("button", name="Draw").click()
     assert "chart=line" in page.url
     picture = page.get_by_role("img", name="missing by phase")
@@ -313,7 +313,7 @@ def test_hostile_cells_are_shown_and_an_endless_one_is_cut(tournament: Path) -> 
 
 def test_results_of_simulated_studies_are_labelled(tournament: Path, published: Path) -> None:
     assert "SIMULATED</strong>" in made(tournament, q="select 1")
-    assert "SIMULATED" not in made(published, q="select 1").partition("Queries to start from")[0]
+    assert "SIMULATED" not in made(published, q="select 1").partition("Example queries")[0]
 
 
 def test_the_page_has_no_violations_of_accessibility(

@@ -44,7 +44,7 @@ def test_an_empty_store_says_what_to_do(page: Page, tmp_path: Path) -> None:
     create(tmp_path / "empty.duckdb")
     with viewer(tmp_path / "empty.duckdb") as served:
         page.goto(served.url)
-        expect(page.locator("main")).to_contain_text("There is nothing in this store yet")
+        expect(page.locator("main")).to_contain_text("This store is empty")
 
 
 def test_a_study_shows_its_numbers(plain: Page, serve: Serve, published: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_figure_shows_the_numbers_of_its_sql(page: Page, serve: Serve, tournam
     expect(page.locator(".drawing svg")).to_contain_text(f"{100 * mean:.1f}")
     expect(page.get_by_role("region", name="The numbers behind it")).to_contain_text(f"{mean:.4f}")
     page.get_by_text("SQL", exact=True).last.click()
-    page.get_by_role("link", name="Open it, change it, take it away").click()
+    page.get_by_role("link", name="Open in the SQL page").click()
     expect(page.locator("main")).to_contain_text(f"{mean:.9f}"[:6])
     assert Axe().run(page).response["violations"] == []
 
