@@ -16,7 +16,7 @@ MOTION = Subject("This house would test.")
 
 
 def rating(text: str) -> Reading:
-    """The reader of these tests: "words|70" is a public text with a confidence; without a number it asks again."""
+    """Read "words|70" as a public text with a confidence; ask again for a missing number."""
     words, _, number = text.partition("|")
     if not number:
         return Reading(
@@ -28,7 +28,7 @@ def rating(text: str) -> Reading:
 async def talk(
     episode: Episode, motion: Subject, proposition: Seat, opposition: Seat, *, rounds: int = 3
 ) -> None:
-    """Both speak in parallel in each round, and see what was said before; their own private words only they."""
+    """Let both speak in parallel in each round, with all public and their own private words."""
     said = []
     for round in range(rounds):
         said += await asyncio.gather(

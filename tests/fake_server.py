@@ -1,8 +1,12 @@
-"""A real server on 127.0.0.1 that speaks chat completions, Responses, Anthropic's Messages, Gemini and Bedrock, for tests and benchmarks.
+"""A server on 127.0.0.1 with the chat APIs of five providers, for tests and benchmarks.
 
-In a test: `async with chat_server(reply, latency_s=0.1) as server`, then `http/<any>@{server.url}`.  As a process of its own:
-`python tests/fake_server.py --latency 1 --numbered --log FILE` prints its address on the first line of stdout.  HTTP/1.1 with keep-alive is
-written out by hand, since faults such as a cut body are easy so, and since it must cost little beside the client that is measured.
+It speaks chat completions, Responses, Anthropic's Messages, Gemini and Bedrock.
+
+In a test: `async with chat_server(reply, latency_s=0.1) as server`, then
+`http/<any>@{server.url}`.  As a process of its own: `python tests/fake_server.py --latency 1
+--numbered --log FILE` prints its address on the first line of stdout.  HTTP/1.1 with keep-alive is
+written by hand, since faults such as a cut body are easy that way, and since it must be cheap
+compared with the client that is measured.
 """
 
 from __future__ import annotations
@@ -37,8 +41,9 @@ HUGE_BYTES = 9 * 2**20
 class Fault:
     """What the server does instead of answering well.
 
-    `kind` is "429", "429-after" (with a Retry-After header), any other status as digits, or "reset", "truncated", "bad json", "hang",
-    "slow body", "empty text", "wrong schema", "huge", "invalid utf-8", "length" (no text, all tokens used).  `text` is the server's word,
+    `kind` is "429", "429-after" (with a Retry-After header), any other status as digits, or
+    "reset", "truncated", "bad json", "hang", "slow body", "empty text", "wrong schema", "huge",
+    "invalid utf-8", "length" (no text, all tokens used).  `text` is the server's word,
     at a status of 3xx the Location.
     """
 
@@ -49,7 +54,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class ReceivedRequest:
-    """A request as it came in: its number (from 1), when (monotonic seconds), the JSON body, the headers by lower-case name."""
+    """A request: number (from 1), time (monotonic s), JSON body, headers by lower-case name."""
 
     number: int
     at_s: float
@@ -65,7 +70,7 @@ AnswerFunction = Callable[[ReceivedRequest], ServerAnswer]
 
 @dataclass
 class ChatServer:
-    """A running server: its base url, what it received in order, how many connections are open and were ever made.
+    """A running server: its base url, its requests in order, its open and total connections.
 
     `forgets`: nothing that was received is kept, so that a long benchmark does not slow it down.
     """
@@ -151,8 +156,11 @@ class ChatServer:
 
 
 def response(status: int, body: bytes, extra: str = "", length: int | None = None) -> bytes:
-    """An HTTP answer; `extra` holds whole header lines, `length` a content length that is not the body's."""
-    head = f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\nContent-Type: application/json\r\n{extra}"
+    """Return an HTTP answer; `extra` are header lines, `length` a false content length."""
+    head = (
+        f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\nContent-Type:"
+        f" application/json\r\n{extra}"
+    )
     return (
         f"{head}Content-Length: {len(body) if length is None else length}\r\n\r\n".encode("latin-1")
         + body
@@ -172,7 +180,7 @@ def form_of(path: str) -> Callable[..., dict[str, Any]] | None:
 def answer_body(
     text: str | None, received: ReceivedRequest, *, cut: bool = False
 ) -> dict[str, Any]:
-    """A whole answer in the form that was asked for; `cut`: all tokens were used up.  Token counts are words."""
+    """Return a whole answer in a form; `cut`: all tokens were used up.  Words are tokens."""
     body = received.body
     contents = [m["content"] for m in body.get("messages") or body.get("input") or ()]
     said = [
@@ -364,8 +372,9 @@ async def chat_server(
 ) -> AsyncIterator[ChatServer]:
     """A server in this event loop.
 
-    `reply` gets the request's JSON body and returns the text of the reply, a whole JSON document, or a Fault; `latency_s` is the time in
-    seconds before it answers, or a function of the body.  Yields the server: `url`, `requests` (in order, with time), `connections_made`,
+    `reply` gets the request's JSON body and returns the text of the reply, a whole JSON document,
+    or a Fault; `latency_s` is the time in seconds before it answers, or a function of the body.
+    Yields the server: `url`, `requests` (in order, with time), `connections_made`,
     `open` (connections).
     """
     async with running(ChatServer(lambda received: reply(received.body), latency_s)) as server:
@@ -374,7 +383,7 @@ async def chat_server(
 
 @contextmanager
 def chat_process(*arguments: str) -> Iterator[str]:
-    """A server in a process of its own, started with these command-line arguments; yields its url."""
+    """Start a server process with these command-line arguments, and yield its url."""
     with subprocess.Popen(
         [sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -387,27 +396,33 @@ def chat_process(*arguments: str) -> Iterator[str]:
 
 def numbered_reply(received: ReceivedRequest) -> str:
     """A valid debate reply that carries the request's number, which no other reply has."""
-    return f"<thoughts>private-{received.number}</thoughts>\n<speech>speech-{received.number}</speech>\n<rating>70</rating>"
+    n = received.number
+    return f"<thoughts>private-{n}</thoughts>\n<speech>speech-{n}</speech>\n<rating>70</rating>"
 
 
 def repeatable_reply(received: ReceivedRequest) -> str:
-    """A valid debate reply, or to a judge's prompt a valid verdict, that depends on the request alone."""
+    """Return a valid debate reply, or verdict for a judge, that depends on the request alone."""
     word = received.sha256[:12]
     if b"<winner>" in orjson.dumps(received.body):
         winner = ("proposition", "opposition")[int(word, 16) % 2]
-        return f"<reasons>reasons-{word}</reasons>\n<winner>{winner}</winner>\n<rating>{50 + int(word, 16) % 51}</rating>"
-    return f"<thoughts>private-{word}</thoughts>\n<speech>speech-{word}</speech>\n<rating>{50 + int(word, 16) % 51}</rating>"
+        words = f"<reasons>reasons-{word}</reasons>\n<winner>{winner}</winner>"
+    else:
+        words = f"<thoughts>private-{word}</thoughts>\n<speech>speech-{word}</speech>"
+    return f"{words}\n<rating>{50 + int(word, 16) % 51}</rating>"
 
 
 def echoing_reply(received: ReceivedRequest) -> str:
-    """A valid debate reply of a hostile server: it repeats the key that it was sent, in public and in private."""
+    """Return a valid debate reply of a hostile server, which repeats the key that it was sent."""
     names = ("authorization", "x-api-key", "x-goog-api-key")
     keys = " ".join(received.headers[name] for name in names if name in received.headers)
-    return f"<thoughts>I have {keys} and {received.path}</thoughts><speech>Your key is {keys}.</speech><rating>70</rating>"
+    return (
+        f"<thoughts>I have {keys} and {received.path}</thoughts><speech>Your key is"
+        f" {keys}.</speech><rating>70</rating>"
+    )
 
 
 def of_length(words: int) -> AnswerFunction:
-    """Valid debate replies of about so many words that depend on the request alone, for benchmarks."""
+    """Return a function of valid replies of about so many words, for benchmarks."""
     sentence = "The motion stands because nobody has shown that it falls. "
     speech = " ".join((sentence * words).split(" ")[: max(words - 7, 0)])
 
@@ -415,7 +430,10 @@ def of_length(words: int) -> AnswerFunction:
         """One reply."""
         word = received.sha256[:12]
         rating = 50 + int(word, 16) % 51
-        return f"<thoughts>It stands well, {word}.</thoughts>\n<speech>{speech} {word}</speech>\n<rating>{rating}</rating>"
+        return (
+            f"<thoughts>It stands well, {word}.</thoughts>\n<speech>{speech}"
+            f" {word}</speech>\n<rating>{rating}</rating>"
+        )
 
     return answer
 
@@ -430,7 +448,7 @@ async def serve_for(server: ChatServer, max_s: float) -> None:
 def main() -> None:
     """Serve as the command line says.  A log that exists is continued, and so are its numbers."""
     parser = argparse.ArgumentParser(
-        description="A chat-completions server on 127.0.0.1; its address is the first line of the output."
+        description="Serve chat completions on 127.0.0.1; the address is the first line printed."
     )
     parser.add_argument(
         "--latency", type=float, default=0.0, metavar="S", help="seconds before each answer"

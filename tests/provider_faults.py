@@ -1,4 +1,4 @@
-"""What the tests of all lanes to API models share: a planted key, a request, and what each fault of a server must become."""
+"""Shared by the tests of all API models: a planted key, a request, the error of each fault."""
 
 from __future__ import annotations
 

@@ -92,7 +92,10 @@ def test_the_package_exports_three_names_and_imports_nothing_heavy() -> None:
     assert agents.model is model
     with pytest.raises(AttributeError, match="no attribute 'modle'"):
         agents.modle  # noqa: B018
-    heavy = "import sys, agents; agents.model; print([m for m in ('aiohttp', 'numpy', 'scipy', 'duckdb') if m in sys.modules])"
+    heavy = (
+        "import sys, agents; agents.model; print([m for m in ('aiohttp', 'numpy', 'scipy',"
+        " 'duckdb') if m in sys.modules])"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", heavy], capture_output=True, text=True, check=True

@@ -21,7 +21,8 @@ def ask(seat: str = "proposition", phase: str = "opening") -> Request:
 async def test_the_function_sees_the_whole_request() -> None:
     model = scripted_model(
         lambda r: (
-            f"{r.place.seat} {r.place.phase} {r.place.step}.{r.place.ask} {r.seed} {r.messages[-1].content}"
+            f"{r.place.seat} {r.place.phase} {r.place.step}.{r.place.ask} {r.seed}"
+            f" {r.messages[-1].content}"
         )
     )
     assert await model(ask("opposition", "closing")) == Reply("opposition closing 2.1 7 the motion")

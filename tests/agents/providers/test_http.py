@@ -1,4 +1,4 @@
-"""The HTTP model against a real server on loopback: what goes over the wire, what is read from it, and what each fault becomes."""
+"""The HTTP model against a server on loopback: requests, replies, the error of each fault."""
 
 from __future__ import annotations
 
@@ -350,14 +350,20 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
             400,
             {
                 "object": "error",
-                "message": "This model's maximum context length is 16384 tokens. However, you requested 122946 tokens",
+                "message": (
+                    "This model's maximum context length is 16384 tokens. However, you"
+                    " requested 122946 tokens"
+                ),
             },
         ),
         (
             400,
             {
                 "error": {
-                    "message": "The decoder prompt (length 10127) is longer than the maximum model length of 8192."
+                    "message": (
+                        "The decoder prompt (length 10127) is longer than the maximum model"
+                        " length of 8192."
+                    )
                 }
             },
         ),
@@ -366,7 +372,9 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
             {
                 "error": {
                     "code": 400,
-                    "message": "request (4390 tokens) exceeds the available context size (4096 tokens)",
+                    "message": (
+                        "request (4390 tokens) exceeds the available context size (4096 tokens)"
+                    ),
                 }
             },
         ),
@@ -384,13 +392,19 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
             400,
             {
                 "object": "error",
-                "message": "The input (61709 tokens) is longer than the model's context length (40960 tokens).",
+                "message": (
+                    "The input (61709 tokens) is longer than the model's context length (40960"
+                    " tokens)."
+                ),
             },
         ),
         (
             400,
             {
-                "message": "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens).",
+                "message": (
+                    "Input length (160062 tokens) exceeds the maximum allowed length (59862"
+                    " tokens)."
+                ),
                 "object": "error",
             },
         ),
@@ -398,7 +412,10 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
             400,
             {
                 "error": {
-                    "message": "Your input exceeds the context window of this model. Please adjust your input and try again."
+                    "message": (
+                        "Your input exceeds the context window of this model. Please adjust"
+                        " your input and try again."
+                    )
                 }
             },
         ),
@@ -407,7 +424,10 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
             {
                 "type": "error",
                 "error": {
-                    "message": "input length and `max_tokens` exceed context limit: 199211 + 20000 > 200000"
+                    "message": (
+                        "input length and `max_tokens` exceed context limit: 199211 + 20000 >"
+                        " 200000"
+                    )
                 },
             },
         ),
@@ -416,14 +436,20 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
             {
                 "error": {
                     "code": 400,
-                    "message": "The input token count (1234567) exceeds the maximum number of tokens allowed (1048576).",
+                    "message": (
+                        "The input token count (1234567) exceeds the maximum number of tokens"
+                        " allowed (1048576)."
+                    ),
                 }
             },
         ),
         (
             422,
             {
-                "error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 3000"
+                "error": (
+                    "Input validation error: `inputs` tokens + `max_new_tokens` must be <="
+                    " 2048. Given: 3000"
+                )
             },
         ),
     ],

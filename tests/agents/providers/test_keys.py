@@ -28,7 +28,10 @@ def file_of(tmp_path: Path, text: str, mode: int = 0o600) -> Path:
 
 
 def test_lines_are_read_with_comments_export_and_quotes(tmp_path: Path) -> None:
-    text = f"# mine\n\nPLANTED_ONE_API_KEY={KEY}\n export PLANTED_TWO_API_KEY = '{KEY}2' \r\nPLANTED_THREE_API_KEY=\"a=b\"\n"
+    text = (
+        f"# mine\n\nPLANTED_ONE_API_KEY={KEY}\n export PLANTED_TWO_API_KEY = '{KEY}2'"
+        f' \r\nPLANTED_THREE_API_KEY="a=b"\n'
+    )
     assert load_keys(file_of(tmp_path, text)) == list(NAMES)
     assert [os.environ[name] for name in NAMES] == [KEY, f"{KEY}2", "a=b"]
 

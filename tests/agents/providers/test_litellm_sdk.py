@@ -1,4 +1,4 @@
-"""The real LiteLLM against a server on loopback: one request a call, whatever goes wrong, and nothing that it makes up or leaves running."""
+"""LiteLLM against a server on loopback: one request a call, no invented facts, no leftovers."""
 
 from __future__ import annotations
 

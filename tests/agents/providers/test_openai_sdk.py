@@ -1,4 +1,4 @@
-"""OpenAI's models: which API is asked, what is sent, and what is read from either form of answer."""
+"""OpenAI's models: the choice of the API, the requests, and the answers of both forms."""
 
 from __future__ import annotations
 
@@ -30,8 +30,14 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
 
 
-CHATTING = "gpt-4o gpt-4.1-nano gpt-3.5-turbo gpt-5-chat-latest gpt-5.3-chat-latest gpt-4o-search-preview chatgpt-4o-latest ft:gpt-4o:a:b:c"
-REASONING = "gpt-5 gpt-5-mini gpt-5.6-sol gpt-5.2-pro gpt-6 gpt-10-mini o1 o3-mini o4-mini-2025-04-16 codex-mini-latest ft:o4-mini:a:b:c"
+CHATTING = (
+    "gpt-4o gpt-4.1-nano gpt-3.5-turbo gpt-5-chat-latest gpt-5.3-chat-latest"
+    " gpt-4o-search-preview chatgpt-4o-latest ft:gpt-4o:a:b:c"
+)
+REASONING = (
+    "gpt-5 gpt-5-mini gpt-5.6-sol gpt-5.2-pro gpt-6 gpt-10-mini o1 o3-mini o4-mini-2025-04-16"
+    " codex-mini-latest ft:o4-mini:a:b:c"
+)
 
 
 @pytest.mark.parametrize(("names", "has"), [(CHATTING, True), (REASONING, False)])

@@ -143,7 +143,8 @@ def test_the_map_is_read_when_first_asked_for_and_without_litellm() -> None:
 import sys, agents.providers.prices
 assert agents.providers.prices.price_map.cache_info().currsize == 0
 price = agents.providers.prices.price_of_reference("anthropic/claude-haiku-4-5")
-print(price.tokens_in, price.tokens_out, price.source.startswith("litellm 1."), "litellm" in sys.modules)
+print(price.tokens_in, price.tokens_out, price.source.startswith("litellm 1."))
+print("litellm" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1.0", "5.0", "True", "False"]
@@ -164,8 +165,9 @@ def reference_of(name: str, provider: str) -> str:
     return name if name.startswith(f"{provider}/") else f"{provider}/{name}"
 
 
-# LiteLLM halves what the map does not say (cached tokens of Fireworks), takes zero for a price (cached tokens of a robot), asks the clock
-# (off-peak hours of DeepSeek), logs in (Copilot), and does not find names that are in its own map (AI21, Mistral at Azure).
+# LiteLLM halves prices that the map lacks (cached tokens of Fireworks), takes zero for a price
+# (cached tokens of a robot), asks the clock (off-peak hours of DeepSeek), logs in (Copilot), and
+# does not find names that are in its own map (AI21, Mistral at Azure).
 LEFT_OUT = (
     "fireworks_ai/",
     "github_copilot/",

@@ -1,4 +1,7 @@
-"""What no model takes is always an error; what one model does not take is one too, unless its user lets it be dropped; what is sent is told."""
+"""Unsupported settings are errors unless the user lets them be dropped; sent settings are recorded.
+
+A value that no model supports is always an error.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,10 @@ def test_a_value_out_of_range_is_an_error_in_every_lane_and_never_dropped(
     for sampling in WRONG:
         with pytest.raises(
             StudyError,
-            match=r"does not support this sampling: .*, not .*; (choose another|write stop=).* leave it out",
+            match=(
+                r"does not support this sampling: .*, not .*; (choose another|write stop=).*"
+                r" leave it out"
+            ),
         ):
             agent(reference, sampling=sampling, drop_unsupported=drop)
 

@@ -1,4 +1,7 @@
-"""The real SDKs of OpenAI and Anthropic against a server on loopback: faults, keys, connections; each API must behave like the others."""
+"""The real SDKs of OpenAI and Anthropic against a server on loopback: faults, keys, connections.
+
+Each API must behave like the others.
+"""
 
 from __future__ import annotations
 
@@ -237,7 +240,8 @@ import sys, os
 os.environ.update(OPENAI_API_KEY="{KEY}", ANTHROPIC_API_KEY="{KEY}")
 from agents.references import agent
 for reference in {APIS!r}: agent(reference)
-print([m for m in ("openai", "anthropic", "litellm", "httpx", "httpx2", "aiohttp", "pydantic") if m in sys.modules])
+heavy = ("openai", "anthropic", "litellm", "httpx", "httpx2", "aiohttp", "pydantic")
+print([m for m in heavy if m in sys.modules])
 """
     assert (
         subprocess.run(
@@ -298,7 +302,8 @@ OBJECTIONS = [
 async def test_a_setting_that_a_model_does_not_take_is_an_error_before_anything_is_sent(
     reference: str, sampling: Sampling
 ) -> None:
-    with pytest.raises(StudyError, match=rf"{reference} does not support this sampling.*(leave|from 0 to 1)"):
+    why = rf"{reference} does not support this sampling.*(leave|from 0 to 1)"
+    with pytest.raises(StudyError, match=why):
         agent(reference, sampling=sampling)
     async with (
         chat_server(lambda body: "speech") as server,

@@ -33,9 +33,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_study(
-    body: str = "return fake_agents.study(*[fake_agents.agent(m) for m in models], subjects=subjects)",
-) -> str:
+PLAY = "return fake_agents.study(*[fake_agents.agent(m) for m in models], subjects=subjects)"
+
+
+def write_study(body: str = PLAY) -> str:
     Path("s.py").write_text(STUDY.format(tests=str(Path(__file__).parents[3]), body=body))
     return "s.py"
 
@@ -52,7 +53,10 @@ def test_run_plays_and_names_the_next_command(
 def test_a_failed_episode_gives_exit_status_1_and_its_reason(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    body = "return fake_agents.study(fake_agents.agent(reply=lambda request: 1 / 0), subjects=subjects)"
+    body = (
+        "return fake_agents.study(fake_agents.agent(reply=lambda request: 1 / 0),"
+        " subjects=subjects)"
+    )
     assert main(["run", write_study(body)]) == 1
     out = capsys.readouterr().out
     assert "failed: 2 x ZeroDivisionError: division by zero (s.py, line" in out

@@ -93,7 +93,8 @@ def test_a_query_ends_with_a_semicolon_that_is_part_of_nothing_else(
 
 def test_a_query_may_take_several_lines(type_in: Callable[[str], str]) -> None:
     shown = type_in(
-        f"select seat, count(*) as n{ENTER}from turns where public <> ';'{ENTER}group by all order by all;{ENTER}"
+        f"select seat, count(*) as n{ENTER}from turns where public <> ';'{ENTER}group by all"
+        f" order by all;{ENTER}"
     )
     assert shown.endswith("seat,n\nopposition,9\nproposition,9\n2 rows\n")
     assert "talks (SIMULATED)" in shown
@@ -114,9 +115,9 @@ def test_an_error_is_one_sentence_and_the_prompt_goes_on(type_in: Callable[[str]
     *_, error, header, row, count = type_in(
         f"select *{ENTER}from trns;{ENTER}select 1 as a;{ENTER}"
     ).splitlines()
-    assert (
-        error
-        == 'the query failed: Catalog Error: Table with name trns does not exist! Did you mean "turns"?'
+    assert error == (
+        "the query failed: Catalog Error: Table with name trns does not exist! Did you mean"
+        ' "turns"?'
     )
     assert [header, row, count] == ["a", "1", "1 row"]
     assert (
@@ -218,7 +219,7 @@ def test_a_store_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_in_a_terminal_the_store_is_let_go_between_queries_and_ctrl_c_stops_one(path: Path) -> None:
-    """A real terminal: while the prompt waits, another process may write; an endless query ends with Ctrl-C."""
+    """A real terminal: another process may write during the prompt; Ctrl-C ends a query."""
     mine, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     command = [sys.executable, "-m", "arena", "sql", "--db", str(path)]

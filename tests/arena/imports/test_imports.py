@@ -1,4 +1,7 @@
-"""The published record, imported: small files of both layouts, bad files, and, where it is at hand, the real one with its numbers."""
+"""The import of the published record: small files of both layouts, bad files, the real record.
+
+The real record is tested with its published numbers if a copy is at hand.
+"""
 
 import copy
 import json
@@ -173,7 +176,10 @@ def test_a_debate_brings_its_motion_its_models_and_the_start_in_its_name(tmp_pat
     imported(tmp_path, published("cross_model"))
     assert rows(
         tmp_path,
-        "select e.started_at::varchar, s.text, s.source, s.licence from episodes e join subjects s using (subject)",
+        (
+            "select e.started_at::varchar, s.text, s.source, s.licence from episodes e join"
+            " subjects s using (subject)"
+        ),
     ) == [("2025-03-16 16:35:17", "This House would test", "llms-overconfidence", None)]
     assert rows(
         tmp_path, "select seat, agent, model, system, sampling from seats order by seat"
@@ -258,7 +264,10 @@ def test_a_debate_with_a_speech_not_given_stays_open(tmp_path):
     assert rows(tmp_path, "select status, ended_at from episodes") == [("open", None)]
     assert rows(
         tmp_path,
-        "select text, public, thoughts, confidence from turns where seat = 'opposition' and phase = 'closing'",
+        (
+            "select text, public, thoughts, confidence from turns where seat = 'opposition' and"
+            " phase = 'closing'"
+        ),
     ) == [(None, None, None, None)]
 
 
@@ -382,14 +391,20 @@ def test_lone_surrogates_are_replaced_and_flagged_and_everything_else_survives_t
 def test_each_vote_is_an_episode_of_its_own(tmp_path):
     imported(tmp_path, published("cross_model", votes=2))
     debate = rows(tmp_path, "select episode from episodes where protocol = 'debate'")[0][0]
-    play = "select e.study, e.arm, e.subject, e.status, s.seat, s.model from episodes e join seats s using (episode)"
+    play = (
+        "select e.study, e.arm, e.subject, e.status, s.seat, s.model from episodes e join seats"
+        " s using (episode)"
+    )
     assert (
         rows(tmp_path, f"{play} where protocol = 'judging'")
         == [("cross_model", "jury", debate, "done", "judge", "lab/judge")] * 2
     )
     found = rows(
         tmp_path,
-        "select debate, judge, seat_order, repeat, winner, confidence, status from verdicts order by repeat",
+        (
+            "select debate, judge, seat_order, repeat, winner, confidence, status from verdicts"
+            " order by repeat"
+        ),
     )
     assert found == [
         (debate, "lab/judge", "as played", repeat, "opposition", 0.7, "read") for repeat in (0, 1)
@@ -604,10 +619,11 @@ def test_the_summary_tells_what_came_in_and_what_is_doubtful(tmp_path):
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory) -> tuple[Path, ImportResult]:
-    """The two configurations of the publication that may lie beside the checkout, imported once: (folder of the store, what it did)."""
+    """(store, result) of the publication, which may lie beside the checkout, imported once."""
     if not PUBLISHED.is_dir():
         pytest.skip(
-            f"the published data is not at {PUBLISHED}: clone pradyuprasad/llms_overconfidence there to run this"
+            f"the published data is not at {PUBLISHED}: clone"
+            f" pradyuprasad/llms_overconfidence there to run this"
         )
     folder = tmp_path_factory.mktemp("real")
     return folder, import_llms_overconfidence(PUBLISHED, folder / "arena.duckdb")
@@ -622,7 +638,10 @@ def test_the_published_debates_come_in_whole(real):
     )
     assert rows(
         folder,
-        "select study, count(*), count(confidence) from turns join episodes using (episode) group by all order by all",
+        (
+            "select study, count(*), count(confidence) from turns join episodes using (episode)"
+            " group by all order by all"
+        ),
     ) == [
         ("cross_model", 360, 360),
         ("self", 360, 360),
@@ -639,7 +658,10 @@ def test_the_published_means_by_phase_are_met(real):
 
 
 def test_the_published_share_of_both_sides_sure_is_met(real):
-    found = "select debates, above_75, at_least_75 from both_sides where study = 'cross_model' and phase = 'closing'"
+    found = (
+        "select debates, above_75, at_least_75 from both_sides where study = 'cross_model' and"
+        " phase = 'closing'"
+    )
     assert rows(real[0], found) == [(60, 37, 43)]
 
 
@@ -652,7 +674,10 @@ def test_the_published_jury_decides_as_counted_from_the_raw_files(real):
 def test_the_anomalies_of_the_published_files_are_flagged(real):
     flagged = rows(
         real[0],
-        "select f, study, count(*) from (select study, unnest(flags) as f from turns join episodes using (episode)) group by all",
+        (
+            "select f, study, count(*) from (select study, unnest(flags) as f from turns join"
+            " episodes using (episode)) group by all"
+        ),
     )
     found = {(flag, study): count for flag, study, count in flagged}
     table = {

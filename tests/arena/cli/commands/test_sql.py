@@ -236,7 +236,8 @@ def test_the_documentation_is_that_of_the_database(here: Path) -> None:
     found = read_catalogue()
     with duckdb.connect("arena.duckdb", read_only=True) as con:
         rows = con.execute(
-            "select table_name, column_name, data_type, comment from duckdb_columns() where not internal"
+            "select table_name, column_name, data_type, comment from duckdb_columns() where"
+            " not internal"
         ).fetchall()
     here = {
         (item.name, c.name, c.type, c.comment)
