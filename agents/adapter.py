@@ -86,13 +86,13 @@ class AdaptedModel(BaseModel):
         return None if objection is None else str(why) if (why := objection(sampling)) else None
 
     def supported_sampling(self, sampling: Sampling) -> Sampling:
-        """Return what the model has `taken` of a sampling; all of it if it has no such method."""
+        """Return the part of a sampling that is `taken`; all of it if there is no such method."""
         taken = getattr(self._former, "taken", None)
         supported: Sampling = sampling if taken is None else taken(sampling)
         return supported
 
     def request_settings(self, request: Request) -> dict[str, object] | None:
-        """Return what the model says that it has `sent`; None if it has no such method."""
+        """Return the settings that are `sent`; None if there is no such method."""
         sent = getattr(self._former, "sent", None)
         return None if sent is None else sent(request)
 

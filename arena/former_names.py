@@ -2,8 +2,8 @@
 
 Two kinds: modules that moved (`from agents.elicit import speech_and_confidence`), and names that
 changed inside a module (`agents.scripted.scripted`).  Each use warns with a DeprecationWarning
-that says the new name.  Covered is what the README and the studies in experiments/ of 0.1.0
-import; the changelog lists every other move.
+that says the new name.  Covered are the imports of the README and of the studies in
+experiments/ of 0.1.0; the changelog lists every other move.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
     None if there is no such header or it is neither.
     """
+    # RFC 9110, section 10.2.3.
     value = headers.get("Retry-After", "").strip()
     try:
         if re.fullmatch(r"\d{1,9}(\.\d*)?", value):
@@ -169,6 +170,7 @@ def read_fault(
             f"redirects to {target} (status {status}), which is not followed: give the address"
             " itself"
         )
+    # OpenAI answers 429 for an empty account too.
     elif status == 429 and "insufficient_quota" in message:
         words = f"refused the request: {quoted}; look at the billing of your account"
     elif status == 429:
@@ -198,7 +200,7 @@ def read_fault(
 
 
 def key_hint(key: Key, variable: str) -> str:
-    """Return what a user can do about a key that was not accepted, or not sent."""
+    """Return the remedy for a key that was not accepted, or not sent."""
     if key:
         return f"check {variable}"
     return f"set {variable} (it is sent over https, and over http to private networks)"

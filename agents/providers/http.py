@@ -173,6 +173,7 @@ class HttpModel(BaseModel):
         """
         loop = asyncio.get_running_loop()
         if loop not in self._sessions:
+            # Sessions of loops that were closed cannot be closed any more, only forgotten.
             self._sessions = {
                 other: session for other, session in self._sessions.items() if not other.is_closed()
             }

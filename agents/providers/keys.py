@@ -38,6 +38,7 @@ def load_keys(path: Path) -> list[str]:
             f"the file of keys {path} can be read by others (mode {mode:o}):"
             f" run `chmod 600 {path}` first"
         )
+    # All lines are checked before the first key is set.
     keys: dict[str, str] = {}
     for number, line in enumerate(raw.decode("utf-8-sig", "replace").splitlines(), 1):
         words = line.strip()

@@ -178,6 +178,7 @@ class SdkModel(BaseModel):
         address = address_in(api.address_variable, name, key_variable=api.key_variable)
         self._address = address or api.address
         url = urlsplit(self._address)
+        # Errors name the server only if it is not the provider's.
         own = self._address != api.address
         self._endpoint = f"{name} at {url.scheme}://{url.netloc}" if own else name
         self.name = name
@@ -212,6 +213,7 @@ class SdkModel(BaseModel):
         """Return the SDK's client of the running loop; loops cannot share connections."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
+            # Clients of loops that were closed cannot be closed any more, only forgotten.
             self._clients = {
                 other: client for other, client in self._clients.items() if not other.is_closed()
             }

@@ -1,4 +1,4 @@
-"""Read what servers write, without trust: text is cut, cleaned and freed of keys.
+"""Read the text of servers without trust: cut, cleaned and freed of keys.
 
 Shared by all clients of API models, so that the same answer is read in the same way by each.
 Imports no HTTP client.

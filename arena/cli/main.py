@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.command is None:
         parser().error("a command is needed; `arena --help` lists them")
+    # Job schedulers end a job with SIGTERM.
     signal.signal(signal.SIGTERM, interrupt)
     try:
         return int(options.run(options))

@@ -31,7 +31,7 @@ from arena.store.catalogue import (
     overview_lines,
     read_catalogue,
 )
-from arena.store.database import query
+from arena.store.database import query, select_rows
 from arena.store.names import is_name, list_lines, sql_of
 from arena.store.query import QueryResult
 from arena.store.saved_queries import save
@@ -113,7 +113,7 @@ def run_prompt(path: Path, format: str = "table") -> int:
 
 def greet(path: Path) -> None:
     """Print the store's name, its studies, and how to begin."""
-    studies = query(path, "select study, simulated from studies").rows
+    studies = select_rows(path, "select study, simulated from studies").rows
     names = [
         printable(study) + (" (SIMULATED)" if simulated else "") for study, simulated in studies
     ]

@@ -17,6 +17,7 @@ CELL = 72
 def print_table(table: QueryResult, edge: str = "", between: str = "  ", after: str = "") -> None:
     """Print a table of rows: each cell cut to one line, numbers short, no control characters."""
     rows = [[cell(value) for value in row] for row in (table.columns, *table)]
+    # A whole cell of that length with an ellipsis of its own passes for a cut one, without harm.
     cut = any(text.endswith("…") and len(text) == CELL for row in rows for text in row)
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     for number, row in enumerate(rows):

@@ -82,8 +82,10 @@ def import_llms_overconfidence(folder: Path, path: Path) -> ImportResult:
     if not contents.plays:
         raise StudyError(f"nothing to import from {folder}: {why_nothing(contents)}")
     database.create(path)
-    origins: dict[str, str] = dict(database.query(path, "select study, origin from studies").rows)
-    stored = {episode for (episode,) in database.query(path, "select episode from plays")}
+    origins: dict[str, str] = dict(
+        database.select_rows(path, "select study, origin from studies").rows
+    )
+    stored = {episode for (episode,) in database.select_rows(path, "select episode from plays")}
     new = [play for play in contents.plays.values() if play.episode not in stored]
     for study in {play.study for play in new}:
         if origins.get(study, ORIGIN) != ORIGIN:

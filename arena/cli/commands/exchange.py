@@ -38,7 +38,7 @@ def add(command: Command) -> None:
 
 
 def import_published(options: argparse.Namespace) -> int:
-    """Run `arena import`: import published debates, and print what came in and what did not."""
+    """Run `arena import`: import published debates, and print a summary with each refused file."""
     from arena.imports import import_llms_overconfidence, summary_lines
 
     imported = import_llms_overconfidence(options.folder, options.db)
@@ -53,6 +53,7 @@ def merge_stores(options: argparse.Namespace) -> int:
     from arena.store.database import create
     from arena.store.merge import merge
 
+    # The target may be a new store.
     create(options.db)
     for other in options.stores:
         new, disputed = merge(options.db, other)

@@ -36,6 +36,7 @@ def add(command: Command) -> None:
     demo = command(
         "demo", run_demo, "run a tournament of simulated debaters, and print its report and a query"
     )
+    # A store of its own, so that nothing simulated gets among the user's studies.
     demo.set_defaults(db=Path("demo.duckdb"))
 
 
@@ -149,6 +150,7 @@ def run_study(options: argparse.Namespace) -> int:
     from arena.tournaments.stages import count_episodes_by_study, run_stages
     from arena.tournaments.study_file import load_stages
 
+    # Models read their keys when the study file creates them.
     if options.keys is not None:
         from agents.providers.keys import load_keys
 
@@ -166,6 +168,7 @@ def run_study(options: argparse.Namespace) -> int:
         cache=options.cache,
     )
     stages = load_stages(options.file, options.option)
+    # One study says its size in its summary; stages that depend on others say it before they start.
     if len(stages) > 1 or not isinstance(stages[0], Study):
         counts = count_episodes_by_study(stages, options.db)
         plan = ", then ".join(f"{study} {count:,} episodes" for study, count in counts.items())
@@ -221,9 +224,9 @@ def print_outcome(path: Path, summaries: Collection[Summary]) -> int:
 
 def print_leaderboards(path: Path, juries: Collection[str]) -> list[str]:
     """Print the standings of every study that one of these juries has judged; return its name."""
-    from arena.store.database import query
+    from arena.store.database import select_rows
 
-    if not len(query(path, "from rulings limit 1")):
+    if not len(select_rows(path, "from rulings limit 1")):
         return []
     from analysis.reports.tables.standings import print_judged
 
@@ -232,25 +235,25 @@ def print_leaderboards(path: Path, juries: Collection[str]) -> list[str]:
 
 def print_missing(path: Path, study: str) -> None:
     """Print the errors of failed episodes in full, and the other reasons for missing values."""
-    from arena.store.database import query
+    from arena.store.database import select_rows
 
     failed = """
         select error_kind, error, count(*) from episodes
         where study = ? and status = 'failed' group by all order by 3 desc limit 5"""
-    for kind, error, count in query(path, failed, [study]):
+    for kind, error, count in select_rows(path, failed, [study]):
         print(f"  failed: {count} x {kind}: {printable(error)}")
     # The view has failed episodes too, which stand above with their errors.
     missing = """
         select what, phase, reason, n from missing
         where study = ? and reason not like 'failed:%'"""
-    for what, phase, reason, count in query(path, missing, [study]):
+    for what, phase, reason, count in select_rows(path, missing, [study]):
         place = f" in {phase}" if phase else ""
         print(f"  missing: {count} x {what}{place}: {printable(reason)}")
 
 
 def run_demo(options: argparse.Namespace) -> int:
     """Run `arena demo`: play the study of the demonstration, and show the ways to look at it."""
-    from analysis.reports.debates import report
+    from analysis.reports.debates import study_reports
     from analysis.reports.tables.debates import print_report
     from arena.cli.demo import MOST_CONFIDENT, QUERY, study
     from arena.play.run import Arena
@@ -258,7 +261,7 @@ def run_demo(options: argparse.Namespace) -> int:
     arena = Arena(options.db)
     print("A tournament of simulated debaters: no model is called, none has said a word below.\n")
     print(arena.run(study()))
-    print_report(report(options.db, "demo"))
+    print_report(study_reports(options.db, "demo"))
     print(f'\n$ arena sql --db {options.db} "{QUERY}"')
     print_table(arena.sql(QUERY))
     (episode,) = arena.sql(MOST_CONFIDENT).rows[0]

@@ -79,7 +79,7 @@ def run_query(path: Path, text: str, format: str, output: Path | None) -> None:
     The ending of `output` decides the file's format.
     """
     from arena.cli.output import print_result
-    from arena.store.database import download, query
+    from arena.store.database import download, query, select_rows
     from arena.store.names import sql_of
 
     sql = sql_of(path, text)
@@ -90,7 +90,7 @@ def run_query(path: Path, text: str, format: str, output: Path | None) -> None:
         if (
             format == "table"
             and "study" not in table.columns
-            and query(path, "from studies where simulated limit 1").rows
+            and select_rows(path, "from studies where simulated limit 1").rows
         ):
             print("SIMULATED studies are in this store", file=sys.stderr)
         return

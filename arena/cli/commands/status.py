@@ -30,6 +30,7 @@ COUNTS = """
     from studies left join played using (study) left join spoken using (study)
         left join started s using (study)
     order by study"""
+# Two rows suffice to see that the beginning of an id is ambiguous.
 EPISODE = """
     select e.*, s.text as motion from episodes e left join subjects s using (subject)
     where starts_with(e.episode, ?) limit 2"""
@@ -51,12 +52,13 @@ def add(command: Command) -> None:
 
 
 def show_status(options: argparse.Namespace) -> int:
-    """Run `arena status`: print a row for each study, and what is missing."""
-    from arena.store.database import fold, query
+    """Run `arena status`: print a row for each study, and the missing parts."""
+    from arena.store.database import fold, select_rows
 
+    # A store that a run is writing to stays as it is: queries read its journals too.
     folding = fold(options.db, wait_s=0.5) if options.db.exists() else None
-    print_table(query(options.db, COUNTS))
-    missing = query(options.db, "from missing")
+    print_table(select_rows(options.db, COUNTS))
+    missing = select_rows(options.db, "from missing")
     if len(missing):
         print("\nmissing")
         print_table(missing)
@@ -69,7 +71,7 @@ def show_status(options: argparse.Namespace) -> int:
 
 def show_episode(options: argparse.Namespace) -> int:
     """Run `arena show`: print an episode's subject, turns and verdicts."""
-    from arena.store.database import query
+    from arena.store.database import select_rows
 
     episode = find_episode(options.db, options.episode)
     print(
@@ -79,9 +81,9 @@ def show_episode(options: argparse.Namespace) -> int:
     if episode["error"]:
         print(printable(f"{episode['error_kind']}: {episode['error']}"))
     print(printable(episode["motion"] or ""))
-    for turn in query(options.db, TURNS, [episode["episode"]]).dicts():
+    for turn in select_rows(options.db, TURNS, [episode["episode"]]).dicts():
         print_turn(turn, with_private=not options.public)
-    for verdict in query(options.db, VERDICTS, [episode["episode"]]).dicts():
+    for verdict in select_rows(options.db, VERDICTS, [episode["episode"]]).dicts():
         print_verdict(verdict)
     return 0
 
@@ -91,9 +93,9 @@ def find_episode(path: Path, beginning: str) -> dict[str, Any]:
 
     Raises StudyError if there is no such episode, or several.
     """
-    from arena.store.database import query
+    from arena.store.database import select_rows
 
-    matches = query(path, EPISODE, [beginning]).dicts()
+    matches = select_rows(path, EPISODE, [beginning]).dicts()
     if len(matches) != 1:
         count = "several episodes begin" if matches else "no episode begins"
         raise StudyError(

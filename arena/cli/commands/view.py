@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import socket
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arena.cli.commands import Command
 from arena.errors import StudyError
+
+if TYPE_CHECKING:
+    import socket
 
 FIRST_PORT = 8050
 PORTS = 50
@@ -109,7 +112,7 @@ def run_view(options: argparse.Namespace) -> int:
 
 
 def run_publish(options: argparse.Namespace) -> int:
-    """Run `arena publish`: write the pages, and print what was left out of them."""
+    """Run `arena publish`: write the pages, and print all that was left out."""
     try:
         from arena.web.publish import publish
     except ModuleNotFoundError as error:
@@ -169,6 +172,8 @@ def open_listener(port: int | None) -> socket.socket:
 
     Raises StudyError if the port, or every port of the range, is in use.
     """
+    import socket
+
     for number in range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         # Without it, the port of a viewer that has just ended stays in use for a minute.
