@@ -21,14 +21,14 @@ from analysis.figures.figure import (
 from analysis.read.answers import AnswerRecord, read_answers
 from analysis.read.debates import DebateRecord, read_records
 from arena.errors import StudyError
-from arena.store.database import query
+from arena.store.database import select_rows
 
 __all__ = [
     "ANSWER_OUTCOMES",
     "NAMES",
     "OUTCOMES",
-    "Figure",
     "DebateFilter",
+    "Figure",
     "figure",
     "figures",
     "png",
@@ -96,7 +96,7 @@ def figure(
         if not answered:
             raise StudyError(f"the study {study!r} has no answers, or is not in {path}")
         return answer_figure(answered[0], name, where, single_ratings)
-    known = query(
+    known = select_rows(
         path, "select coalesce(simulated, false) from studies where study = ?", [study]
     ).rows
     if not known:
@@ -140,7 +140,7 @@ def figures(
 
 def simulated_jury(path: Path, study: str) -> bool:
     """Whether a simulated jury judged debates of the study: what hangs on the jury is simulated then, whoever debated."""
-    return bool(query(path, JURY, [study]).rows[0][0])
+    return bool(select_rows(path, JURY, [study]).rows[0][0])
 
 
 def debate_figure(record: DebateRecord, name: str, source: Source) -> Figure:

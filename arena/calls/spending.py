@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.calls.prices import cost_usd
-from arena.store.database import query
+from arena.store.database import select_rows
 from arena.types import Price, Reply
 
 
@@ -28,7 +28,7 @@ def load_spending(path: Path, study: str, prices: Mapping[str, Price]) -> Spendi
     Calls whose outcome died with their process are included.  `prices` (by model) apply to calls
     that had no price at their time: their stored tokens cost as much as they would today.
     """
-    rows = query(
+    rows = select_rows(
         path,
         """
         with priced as (

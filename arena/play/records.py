@@ -181,7 +181,8 @@ def status_line(run_id: str, play: Play, state: StudyState, ending: dict[str, st
 
     It is later than any earlier end of it, even if the clock went back: the latest row counts.
     """
-    earlier, now = state.ended_at.get(play.episode), utc_now()
+    earlier = state.ended_at.get(play.episode)
+    now = utc_now()
     ended_at = now if earlier is None or now > earlier else earlier + timedelta(microseconds=1)
     return line(
         "statuses", {"episode": play.episode, "run": run_id, **ending, "ended_at": ended_at}
