@@ -31,7 +31,7 @@ from arena.tournaments.pairings import check_agent_names
 from arena.tournaments.stages import Stage, StudyWriter, count_episodes
 from arena.tournaments.stored_debates import StoredDebate, stored_debates
 from arena.types import NOT_ASKED, READ, Agent, Seat, Turn, Verdict
-from protocols.parsing.tags import verdict
+from protocols.parsing.verdict import verdict
 
 VERSION = "1"
 

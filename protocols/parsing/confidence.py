@@ -1,11 +1,15 @@
-r"""What confidence a reply states about an answer: a line "Confidence: 85%", guesses "G1: 57" with "P1: 0.6", or steps.  Text in, reading out.
+"""Read the confidence that a reply states about an answer.
 
-The forms are those of "Can LLMs Express Their Uncertainty?" (Xiong et al.); the prompts that ask for them stand in protocols/confidence.py.
+A line "Confidence: 85%", guesses "G1: 57" with "P1: 0.6", or steps.  Text in, arena.types.Reading
+out; no state.  The forms are those of "Can LLMs Express Their Uncertainty?" (Xiong et al.);
+protocols/confidence.py has the prompts that ask for them.
 
-Which scale a number is on.  After "Confidence" a percentage is asked for: "85%", "85", "85/100", "8.5 out of 10" and "0.85/1" are read, a bare
-number above 0 and up to 1 is not, since "0.85" may mean 85% or less than one percent ("ambiguous scale").  After "P1" a probability from 0 to 1
-is asked for: a bare 0.6 is 60%, and "60%" is too; where another P of the reply is a bare number above 1, a bare one up to 1 is ambiguous.
-What lies outside of [0, 100] percent is "out of range".  No number is clamped or guessed: what cannot be read is asked for once more.
+The scale of a number.  After "Confidence" a percentage is asked for: "85%", "85", "85/100", "8.5
+out of 10" and "0.85/1" are read, a bare number above 0 and up to 1 is not, since "0.85" may mean
+85% or less than one percent ("ambiguous scale").  After "P1" a probability from 0 to 1 is asked
+for: a bare 0.6 is 60%, and "60%" is too; if another P of the reply is a bare number above 1, a bare
+one up to 1 is ambiguous.  A number outside of [0, 100] percent is "out of range".  No number is
+clamped or guessed: an unreadable one is asked for once more.
 """
 
 from __future__ import annotations
@@ -37,24 +41,35 @@ GUESS = re.compile(r"(?<![\w\\])(?P<kind>[GPgp])(?P<rank>[1-9][0-9]?)[*_`]{0,3}\
 EDGES = " \t*_`,;|"
 
 ASK_CONFIDENCE = (
-    "Your confidence could not be read. Give the confidence that you meant once more, exactly in this form, where N stands for one number from"
-    " 0 to 100:\nConfidence: N%"
+    "Your confidence could not be read. Give the confidence that you meant once more, exactly in"
+    " this form, where N stands for one number from 0 to 100:\nConfidence: N%"
 )
-ASK_ANSWER = "Your answer could not be read. Give the answer that you meant once more, in \\boxed{} and with nothing else in the box."
+ASK_ANSWER = (
+    "Your answer could not be read. Give the answer that you meant once more, in \\boxed{} and with"
+    " nothing else in the box."
+)
 ASK_ANSWER_AND_CONFIDENCE = (
-    "Neither your answer nor your confidence could be read. Give both once more, exactly in this form, with your answer in the box and one"
-    " number from 0 to 100 in the place of N:\n\\boxed{}\nConfidence: N%"
+    "Neither your answer nor your confidence could be read. Give both once more, exactly in this"
+    " form, with your answer in the box and one number from 0 to 100 in the place of"
+    " N:\n\\boxed{}\nConfidence: N%"
 )
 ASK_GUESSES = (
-    "Your guesses could not be read. Give all of them once more, each on a line of its own and followed by the line with its probability from 0"
-    " to 1, beginning with\nG1: your best guess\nP1: its probability"
+    "Your guesses could not be read. Give all of them once more, each on a line of its own and"
+    " followed by the line with its probability from 0 to 1, beginning with\nG1: your best"
+    " guess\nP1: its probability"
 )
-ASK_STEPS = "Your confidence could not be read. Repeat the lines `Confidence of step 1: N%` and so on for all steps, and `Overall confidence: N%`."
+ASK_STEPS = (
+    "Your confidence could not be read. Repeat the lines `Confidence of step 1: N%` and so on for"
+    " all steps, and `Overall confidence: N%`."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """One of several guesses, with its probability in [0, 1]; `status` is "read", or why there is no probability."""
+    """One of several guesses, with its probability in [0, 1].
+
+    `status` is "read", or why there is no probability.
+    """
 
     answer: str | None
     probability: float | None
@@ -62,10 +77,11 @@ class Guess:
 
 
 def confidence_in(text: str) -> tuple[float | None, str]:
-    """(confidence in [0, 1] or None, status) of the lines "Confidence: N%"; one that is called overall or final counts before the others.
+    """Read (confidence in [0, 1] or None, status) from the lines "Confidence: N%".
 
-    The same number several times counts once.  `status` is "read", or "no confidence", "no number", "several numbers", "out of range",
-    "ambiguous scale".
+    A line that is called overall or final counts before the others; the same number several times
+    counts once.  `status` is "read", or "no confidence", "no number", "several numbers", "out of
+    range", "ambiguous scale".
     """
     lines = list(CONFIDENCE.finditer(fold_brackets(without_reasoning(text))))
     whole = [line for line in lines if line["whole"]]
@@ -76,21 +92,23 @@ def confidence_in(text: str) -> tuple[float | None, str]:
 
 
 def step_confidences(text: str) -> tuple[list[float], str]:
-    """(confidences in [0, 1] of step 1, 2, ..., status) of the lines "Confidence of step 1: N%".
+    """Read (confidences in [0, 1] of step 1, 2, ..., status) from "Confidence of step 1: N%".
 
-    Where a step is missing, unreadable or stated in two ways there are none, and `status` says why: as for `confidence_in`, or "no steps",
-    "a step is missing".
+    If a step is missing, unreadable or stated in two ways there are none, and `status` says why: as
+    for `confidence_in`, or "no steps", "a step is missing".
     """
-    found: dict[int, set[tuple[float | None, str]]] = {}
+    by_step: dict[int, set[tuple[float | None, str]]] = {}
     for line in STEP.finditer(fold_brackets(without_reasoning(text))):
-        found.setdefault(int(line["step"] or line["number"]), set()).add(number_in(line["words"]))
-    if not found:
+        by_step.setdefault(int(line["step"] or line["number"]), set()).add(number_in(line["words"]))
+    if not by_step:
         return [], "no steps"
-    if sorted(found) != list(range(1, len(found) + 1)):
+    if sorted(by_step) != list(range(1, len(by_step) + 1)):
         return [], "a step is missing"
     steps = []
-    for _, read in sorted(found.items()):
-        value, status = read.pop() if len(read) == 1 else (None, "several numbers")
+    for _, read in sorted(by_step.items()):
+        if len(read) > 1:
+            return [], "several numbers"
+        ((value, status),) = read
         if value is None:
             return [], status
         steps.append(value)
@@ -98,40 +116,43 @@ def step_confidences(text: str) -> tuple[list[float], str]:
 
 
 def guesses(text: str, *, letters: str = "") -> tuple[Guess, ...]:
-    """The guesses G1, G2, ... of a reply with their probabilities P1, P2, ..., by rank, up to the first rank without a guess.
+    """Read the guesses G1, G2, ... of a reply with their probabilities P1, P2, ..., by rank.
 
-    With `letters` ("ABCD") a guess is a letter.  A guess or a probability that is stated twice in two ways is None ("several numbers").
+    They end before the first rank without a guess.  With `letters` ("ABCD") a guess is a letter.  A
+    guess or a probability that is stated twice in two ways is None ("several numbers").
     """
     stated: dict[tuple[str, int], set[str]] = {}
-    said = fold_brackets(without_reasoning(text))
-    marks = list(GUESS.finditer(said))
-    ends = [mark.start() for mark in marks[1:]] + [len(said)]
+    reply = fold_brackets(without_reasoning(text))
+    marks = list(GUESS.finditer(reply))
+    ends = [mark.start() for mark in marks[1:]] + [len(reply)]
     for mark, end in zip(marks, ends, strict=False):
-        words = said[mark.end() : end].partition("\n")[0].strip(EDGES)
+        words = reply[mark.end() : end].partition("\n")[0].strip(EDGES)
         stated.setdefault((mark["kind"].upper(), int(mark["rank"])), set()).add(words)
     ranks = range(1, 1 + sum(kind == "G" for kind, _ in stated))
     probabilities = [probability_words(stated.get(("P", rank), set())) for rank in ranks]
     percents = any(is_percent(words) for words in probabilities if words is not None)
-    found = []
+    read: list[Guess] = []
     for rank, words in zip(ranks, probabilities, strict=True):
         if ("G", rank) not in stated:
             break
-        given = stated["G", rank]
-        answer = guess_in(given.pop(), letters) if len(given) == 1 else None
-        several = (None, "several numbers" if stated.get(("P", rank)) else "no probability")
-        found.append(
-            Guess(answer, *(several if words is None else probability_in(words, percents)))
-        )
-    return tuple(found)
+        texts = stated["G", rank]
+        answer = guess_in(texts.pop(), letters) if len(texts) == 1 else None
+        probability: float | None = None
+        if words is None:
+            status = "several numbers" if stated.get(("P", rank)) else "no probability"
+        else:
+            probability, status = probability_in(words, percents)
+        read.append(Guess(answer, probability, status))
+    return tuple(read)
 
 
 def probability_words(stated: set[str]) -> str | None:
-    """What stands after a P; None where nothing does, or two things."""
+    """Return the words after a P; None if there are none, or two kinds of them."""
     return next(iter(stated)) if len(stated) == 1 else None
 
 
 def is_percent(words: str) -> bool:
-    """Whether the words are a bare number above 1, which can only be a percentage."""
+    """Return whether the words are a bare number above 1, which can only be a percentage."""
     number = NUMBER.fullmatch(words.strip())
     return (
         number is not None
@@ -142,7 +163,10 @@ def is_percent(words: str) -> bool:
 
 
 def probability_in(words: str, percents: bool) -> tuple[float | None, str]:
-    """(probability in [0, 1] or None, status) of what stands after a P; `percents`: another P is a bare percentage."""
+    """Read (probability in [0, 1] or None, status) from the words after a P.
+
+    `percents` says that another P is a bare percentage.
+    """
     value, status = number_in(words)
     if status != "ambiguous scale" or percents:
         return value, status
@@ -151,7 +175,10 @@ def probability_in(words: str, percents: bool) -> tuple[float | None, str]:
 
 
 def guess_in(words: str, letters: str) -> str | None:
-    """The answer that a guess gives, out of its box where it has one; None where it is empty, too long, or names no letter."""
+    """Return the answer that a guess gives, out of its box if it has one.
+
+    None if it is empty, too long, or names no letter.
+    """
     if letters:
         return choice(f"Answer: {words}", letters)
     answer = extract_boxed(words) or words.rstrip(". ")
@@ -159,36 +186,40 @@ def guess_in(words: str, letters: str) -> str | None:
 
 
 def answer_and_confidence(text: str, *, letters: str = "") -> Reading:
-    r"""An answer in a box (or, with `letters`, a letter) and the line "Confidence: N%" of one reply.
+    """Read an answer in a box (or, with `letters`, a letter) and the line "Confidence: N%".
 
-    Flags say why there is no answer ("no box", "no letter", "answer too long"), `confidence_status` why there is no confidence; `reask` asks
-    for what could not be read.
+    Flags say why there is no answer ("no box", "no letter", "answer too long"), `confidence_status`
+    why there is no confidence; `reask` asks for the unreadable part.
     """
-    given, flags = _answer(text, letters)
+    answer, flags = _answer(text, letters)
     confidence, status = confidence_in(text)
-    return _reading(text, given, flags, confidence, status, ASK_CONFIDENCE)
+    return _reading(text, answer, flags, confidence, status, ASK_CONFIDENCE)
 
 
 def answer_and_steps(text: str, *, letters: str = "", score: StepScore = "overall") -> Reading:
-    """As `answer_and_confidence`, for a reply in steps: the confidence that is stated of the whole, or the `product` of the steps'."""
-    given, flags = _answer(text, letters)
+    """Read a reply in steps, else as `answer_and_confidence`.
+
+    `score` takes the confidence that is stated in the whole, or the `product` of the steps'.
+    """
+    answer, flags = _answer(text, letters)
     if score == "overall":
         confidence, status = confidence_in(text)
     else:
         steps, status = step_confidences(text)
         confidence = math.prod(steps) if steps else None
-    return _reading(text, given, flags, confidence, status, ASK_STEPS)
+    return _reading(text, answer, flags, confidence, status, ASK_STEPS)
 
 
 def top_guess(text: str, *, letters: str = "") -> Reading:
-    """The first of several guesses as the answer, and its probability as the confidence.
+    """Read the first of several guesses as the answer, its probability as the confidence.
 
-    Flags: "no guess", and "probabilities above 1" where those of a reply sum to more than 1.01, which changes nothing.
+    Flags: "no guess", and "probabilities above 1" if those of a reply sum to more than 1.01, which
+    changes nothing.
     """
-    found = guesses(text, letters=letters)
-    first = found[0] if found else Guess(None, None, "no guess")
+    ranked = guesses(text, letters=letters)
+    first = ranked[0] if ranked else Guess(None, None, "no guess")
     flags: Sequence[str] = () if first.answer is not None else ("no guess",)
-    if math.fsum(guess.probability or 0.0 for guess in found) > 1.01:
+    if math.fsum(guess.probability or 0.0 for guess in ranked) > 1.01:
         flags = (*flags, "probabilities above 1")
     reask = ASK_GUESSES if first.answer is None or first.probability is None else None
     return Reading(
@@ -203,33 +234,33 @@ def top_guess(text: str, *, letters: str = "") -> Reading:
 
 
 def confidence_only(text: str) -> Reading:
-    """The line "Confidence: N%" of a reply that speaks about an answer which it was given."""
+    """Read the line "Confidence: N%" of a reply about an answer that it was given."""
     confidence, status = confidence_in(text)
     reask = ASK_CONFIDENCE if confidence is None else None
     return Reading(text if text.strip() else None, None, confidence, status, reask=reask)
 
 
 def true_or_false(text: str) -> Reading:
-    """Whether a reply is "True" or "False", as its answer; any other is None with the flag "neither True nor False"."""
-    said = text.strip().strip("().*\"' ").casefold()
-    known = {"true": "True", "false": "False"}.get(said)
+    """Read "True" or "False" as the answer; None, with a flag, for any other reply."""
+    word = text.strip().strip("().*\"' ").casefold()
+    answer = {"true": "True", "false": "False"}.get(word)
     return Reading(
         text if text.strip() else None,
         None,
         None,
         NOT_ASKED,
-        known,
-        () if known else ("neither True nor False",),
+        answer,
+        () if answer else ("neither True nor False",),
     )
 
 
 def _answer(text: str, letters: str) -> tuple[str | None, tuple[str, ...]]:
-    """(answer, flags) of a reply without its reasoning."""
-    said = without_reasoning(text)
-    found = choice(said, letters) if letters else extract_boxed(said)
-    if found is not None and len(found) > MAX_ANSWER_CHARACTERS:
+    """Return (answer, flags) of a reply without its reasoning."""
+    reply = without_reasoning(text)
+    answer = choice(reply, letters) if letters else extract_boxed(reply)
+    if answer is not None and len(answer) > MAX_ANSWER_CHARACTERS:
         return None, ("answer too long",)
-    return found, () if found is not None else ("no letter" if letters else "no box",)
+    return answer, () if answer is not None else ("no letter" if letters else "no box",)
 
 
 def _reading(
@@ -240,7 +271,7 @@ def _reading(
     status: str,
     ask_confidence: str,
 ) -> Reading:
-    """The reading of a reply in which an answer and a confidence were asked for."""
+    """Return the reading of a reply in which an answer and a confidence were asked for."""
     reask = None
     if answer is None:
         reask = ASK_ANSWER if confidence is not None else ASK_ANSWER_AND_CONFIDENCE

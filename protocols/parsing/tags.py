@@ -1,13 +1,16 @@
-"""What a reply says, taken apart: the public speech, the private thoughts and the rating.  Text in, arena.types.Reading out; no state.
+"""Take a reply apart: public speech, private thoughts, and rating.
 
-A reply has up to three blocks, `<thoughts>`, `<speech>` and `<rating>`.  Public is only what stands between exactly one opening and one
-closing speech tag, outside the thoughts, with no remnant of any of our tags inside.  Where tags are broken the doubt goes to privacy: all
-from the first to the last tag of thoughts is private, and so is a speech in there.  A rating is searched only outside speech and thoughts,
-so that a quoted tag of an opponent is never one's own rating.  What is ambiguous is not a confidence: it is asked for once more, and then
-missing with its reason.
+Text in, arena.types.Reading out; no state.
 
-The published study (arXiv 2505.19184) took the first tag that matched, clamped numbers to 0..100, removed lower-case tags only, and let a
-person type what could not be read; none of this is done here.
+A reply has up to three blocks, `<thoughts>`, `<speech>` and `<rating>`.  Public are only the words
+between exactly one opening and one closing speech tag, outside the thoughts, with no remnant of any
+of our tags inside.  Broken tags are decided for privacy: all from the first to the last tag of
+thoughts is private, and so is a speech in there.  A rating is searched only outside speech and
+thoughts, so that a quoted tag of an opponent is never one's own rating.  An ambiguous rating is not
+a confidence: it is asked for once more, and then missing with its reason.
+
+The published study (arXiv 2505.19184) took the first tag that matched, clamped numbers to 0..100,
+removed lower-case tags only, and let a person type unreadable ratings; none of this is done here.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ FOLD = str.maketrans("＜＞〈〉‹›◁▷［］【】｛｝／％−", "<><
 
 TAG = re.compile(
     r"""<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?P<name>thoughts|speech|rating)(?:\s[^<>]*+)?+>
-    | (?:[<\[{]|&lt;|&\#0{0,6}60;|&\#x0{0,6}3c;) (?P<marks>[\s/*_`~"'\\!?.:=#|-]{0,12}+) (?:(?:my|own|private)[\s_-]{1,3}){0,2}
+    | (?:[<\[{]|&lt;|&\#0{0,6}60;|&\#x0{0,6}3c;) (?P<marks>[\s/*_`~"'\\!?.:=#|-]{0,12}+)
+      (?:(?:my|own|private)[\s_-]{1,3}){0,2}
       (?P<broken>thought|speech|rating|think|reasoning) (?:s|ing)? (?![a-z])
     | (?P<end>/?)\b (?P<bare>thought|speech|rating|think|reasoning) (?:s|ing)? /? (?:>|&gt;)""",
     re.IGNORECASE | re.VERBOSE,
@@ -32,12 +36,18 @@ TAG = re.compile(
 # TAG alone takes ten times as long to find nothing in a speech.
 MARK = re.compile(r"[<>\[{&]")
 LABEL = re.compile(
-    r"^[\s>*_\#(\d.-]{0,9}+(?:(?:my|own|private)\s{1,3}){0,2}(?:thoughts?|rating|confidence|bet)[\s*_]{0,4}+(?::|[-–—]\s)",
+    r"^[\s>*_\#(\d.-]{0,9}+(?:(?:my|own|private)\s{1,3}){0,2}"
+    r"(?:thoughts?|rating|confidence|bet)[\s*_]{0,4}+(?::|[-–—]\s)",
     re.IGNORECASE | re.MULTILINE,
 )
-# Tags that models use for emphasis and lists; any other tag in a speech may be somebody's name for private words.
+# Tags that models use for emphasis and lists; any other tag in a speech may be somebody's name for
+# private words.
 HARMLESS_TAGS = frozenset(
-    "a b blockquote br cite code em h1 h2 h3 h4 h5 h6 hr i li ol p pre q s strong sub sup table tbody td th thead tr u ul".split()  # noqa: SIM905
+    re.findall(
+        r"\w+",
+        "a b blockquote br cite code em h1 h2 h3 h4 h5 h6 hr i li ol p pre q s strong sub sup"
+        " table tbody td th thead tr u ul",
+    )
 )
 FOREIGN_TAG = re.compile(r"<(?:!|[/|]?([a-z_][\w|-]{0,40}+))", re.IGNORECASE)
 FINAL = "<|channel|>final<|message|>"
@@ -47,10 +57,12 @@ REASONING = re.compile(
     re.IGNORECASE,
 )
 EXACT_FORM = re.compile(
-    r"\s*<thoughts>([^<>\[{&]*)</thoughts>\s*<speech>([^<>\[{&]*)</speech>\s*<rating>([0-9]{1,3}%?)</rating>\s*"
+    r"\s*<thoughts>([^<>\[{&]*)</thoughts>\s*<speech>([^<>\[{&]*)</speech>"
+    r"\s*<rating>([0-9]{1,3}%?)</rating>\s*"
 )
 NUMBER = re.compile(
-    r"""(?P<minus>(?<![\w)%])-|\b(?:minus|negative)\s{1,9}+)? (?<![\w.]) (?P<number>[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)
+    r"""(?P<minus>(?<![\w)%])-|\b(?:minus|negative)\s{1,9}+)?
+    (?<![\w.]) (?P<number>[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)
     (?: \s{0,9}+(?P<percent>%|per\s?cent\b|pct\b) )?+
     (?: \s{0,9}+(?:/|(?:out\s{1,9}+)?of\b)\s{0,9}+(?P<whole>100|10|1)(?!\w|\.\d) )?+ (?!\w)""",
     re.IGNORECASE | re.VERBOSE,
@@ -65,20 +77,28 @@ BOUND = re.compile(
 
 SPEECH_FORM = "<speech>the words that everybody may read</speech>"
 RATING_FORM = "<rating>N%</rating>"
-ASK_SPEECH = f"Your speech could not be read. Give it once more, exactly in this form and with no other tag inside:\n{SPEECH_FORM}"
+ASK_SPEECH = (
+    "Your speech could not be read. Give it once more, exactly in this form and with no other tag"
+    f" inside:\n{SPEECH_FORM}"
+)
 ASK_RATING = (
-    "Your rating could not be read. Give the rating that you meant once more, exactly in this form, where N stands for one number from 0"
-    f" to 100:\n{RATING_FORM}"
+    "Your rating could not be read. Give the rating that you meant once more, exactly in this"
+    f" form, where N stands for one number from 0 to 100:\n{RATING_FORM}"
 )
 ASK_BOTH = (
-    "Neither your speech nor your rating could be read. Give both once more, exactly in this form, with no other tag inside the speech;"
-    f" N stands for one number from 0 to 100:\n{SPEECH_FORM}\n{RATING_FORM}"
+    "Neither your speech nor your rating could be read. Give both once more, exactly in this form,"
+    " with no other tag inside the speech; N stands for one number from 0 to"
+    f" 100:\n{SPEECH_FORM}\n{RATING_FORM}"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A tag or the remnant of one.  `whole`: well formed; a remnant that may be either opens and closes nothing for certain."""
+    """A tag or the remnant of one.
+
+    A remnant is not `well_formed`; if it may be either, it opens and closes nothing for certain.
+    `start` and `end` are character positions.
+    """
 
     name: str
     opens: bool
@@ -99,7 +119,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ReplyParts:
-    """A reply without its reasoning, in parts; `rest` is what stands outside speech and thoughts, with folded brackets."""
+    """A reply without its reasoning, in parts.
+
+    `rest` is the text outside speech and thoughts, with folded brackets.
+    """
 
     speech: str | None
     thoughts: str | None
@@ -108,12 +131,14 @@ class ReplyParts:
 
 
 def speech_and_confidence(text: str) -> Reading:
-    """Speech, private thoughts and rating of one reply; the rating of 0 to 100 becomes a confidence in [0, 1].
+    """Read speech, private thoughts and rating of one reply.
 
-    `confidence_status` is "read", or why there is none: "no rating tag", "broken rating tag", "no number", "several numbers",
-    "out of range", "ambiguous scale".  Flags: "no speech tag", "broken speech tag", "empty speech", "tags inside the speech" (then there is
-    no public speech), "broken thoughts tag" (then there are no thoughts; thoughts that were never begun are just None).
-    `reask` asks for the speech, the rating or both, whichever could not be read.
+    The rating of 0 to 100 becomes a confidence in [0, 1].  `confidence_status` is "read", or why
+    there is none: "no rating tag", "broken rating tag", "no number", "several numbers", "out of
+    range", "ambiguous scale".  Flags: "no speech tag", "broken speech tag", "empty speech", "tags
+    inside the speech" (then there is no public speech), "broken thoughts tag" (then there are no
+    thoughts; thoughts that were never begun are just None).  `reask` asks for the speech, the
+    rating or both, whichever could not be read.
     """
     if (reading := read_exact_form(text)) is not None:
         return reading
@@ -126,24 +151,28 @@ def speech_and_confidence(text: str) -> Reading:
 
 
 def read_exact_form(text: str) -> Reading | None:
-    """The reading of a reply that has exactly the form that was asked for, with nothing inside that could be a tag; None for all others.
+    """Read a reply that has exactly the form that was asked for; None for all others.
 
-    What it reads, the rest of this module reads alike, in five times the time.
+    Nothing inside may look like a tag.  The rest of this module reads such a reply alike, in five
+    times the time.
     """
-    found = EXACT_FORM.fullmatch(text) if text.isascii() else None
-    speech = found[2].strip() if found is not None else ""
-    if found is None or not speech or LABEL.search(speech):
+    match = EXACT_FORM.fullmatch(text) if text.isascii() else None
+    speech = match[2].strip() if match is not None else ""
+    if match is None or not speech or LABEL.search(speech):
         return None
-    confidence, status = number_in(found[3])
+    confidence, status = number_in(match[3])
     return (
         None
         if confidence is None
-        else Reading(speech, found[1].strip() or None, confidence, status)
+        else Reading(speech, match[1].strip() or None, confidence, status)
     )
 
 
 def speech_only(text: str) -> Reading:
-    """Speech and private thoughts of a reply in which no rating was asked for; flags as in `speech_and_confidence`."""
+    """Read speech and private thoughts of a reply in which no rating was asked for.
+
+    Flags as in `speech_and_confidence`.
+    """
     parts = parts_of(text)
     return Reading(
         parts.speech,
@@ -156,18 +185,19 @@ def speech_only(text: str) -> Reading:
 
 
 def fold_brackets(text: str) -> str:
-    """The text with the brackets of other scripts as ours, character for character."""
+    """Return the text with the brackets of other scripts as ours, character for character."""
     return text if text.isascii() else text.translate(FOLD)
 
 
 def without_reasoning(text: str) -> str:
-    """The reply after its last block of reasoning (`<think>`, `<thinking>`, `<reasoning>`).
+    """Return the reply after its last block of reasoning (`<think>`, `<thinking>`, `<reasoning>`).
 
-    What precedes a closing tag is private whether or not it was opened.  A tag that is opened and never closed makes all that follows
-    private; where one of our tags follows, nothing can be told apart any more and nothing is left.
+    Everything before a closing tag is private whether or not it was opened.  A tag that is opened
+    and never closed makes all that follows private; if one of our tags follows, nothing can be told
+    apart any more and nothing is left.
     """
     if CHANNEL.search(text):
-        # Raw channels of a server that does not part them: only a final message that is marked as such can be read.
+        # Raw channels of a server that does not part them: only a message marked as final is read.
         return text.rpartition(FINAL)[2] if FINAL in text else ""
     plain = fold_brackets(text)
     begin, unclosed = 0, None
@@ -182,7 +212,10 @@ def without_reasoning(text: str) -> str:
 
 
 def matches_of_tag(plain: str) -> Iterator[re.Match[str]]:
-    """What TAG finds, one after another, in a tenth of the time: every match begins with a mark, or ends with one after up to 14 letters."""
+    """Yield the matches of TAG, one after another, in a tenth of the time.
+
+    Every match begins with a mark, or ends with one after up to 14 letters.
+    """
     at = 0
     while (mark := MARK.search(plain, at)) is not None:
         place = mark.start()
@@ -196,23 +229,23 @@ def matches_of_tag(plain: str) -> Iterator[re.Match[str]]:
 
 
 def tags_in(plain: str) -> list[Tag]:
-    """All our tags and their remnants in order, in text with folded brackets."""
-    found = []
+    """Return all our tags and their remnants in order, in text with folded brackets."""
+    tags = []
     for match in matches_of_tag(plain):
         name = (match["name"] or match["broken"] or match["bare"]).lower()
         name = "thoughts" if name == "thought" else name
         if match["bare"]:
-            found.append(Tag(name, False, bool(match["end"]), False, match.start(), match.end()))
+            tags.append(Tag(name, False, bool(match["end"]), False, match.start(), match.end()))
         else:
             closes = bool(match["slash"]) or "/" in (match["marks"] or "")
-            found.append(
+            tags.append(
                 Tag(name, not closes, closes, bool(match["name"]), match.start(), match.end())
             )
-    return found
+    return tags
 
 
 def blocks_of(tags: Iterable[Tag], names: Sequence[str]) -> tuple[list[Block], list[Tag]]:
-    """The outermost blocks of these names in order, and the tags that belong to none of them."""
+    """Return the outermost blocks of these names in order, and the tags that belong to none."""
     blocks, strays = [], []
     opened: Tag | None = None
     inside: list[Tag] = []
@@ -231,7 +264,10 @@ def blocks_of(tags: Iterable[Tag], names: Sequence[str]) -> tuple[list[Block], l
 
 
 def span(name: str, blocks: Iterable[Block], strays: Iterable[Tag], length: int) -> tuple[int, int]:
-    """From the first to the last tag of a name, (0, 0) without any; to the text's edge where that tag's partner may lie beyond."""
+    """Return the range from the first to the last tag of a name, (0, 0) without any.
+
+    It reaches to the text's edge if the partner of an outermost tag may lie beyond.
+    """
     edges = [tag for block in blocks for tag in (block.opening, block.closing) if tag.name == name]
     edges = sorted(
         (*edges, *(tag for tag in strays if tag.name == name)), key=lambda tag: tag.start
@@ -242,9 +278,9 @@ def span(name: str, blocks: Iterable[Block], strays: Iterable[Tag], length: int)
 
 
 def parts_of(text: str) -> ReplyParts:
-    """Take a reply apart; what is private or doubtful is in no part that others may read."""
-    said = without_reasoning(text)
-    plain = fold_brackets(said)
+    """Take a reply apart; nothing private or doubtful is in a part that others may read."""
+    reply = without_reasoning(text)
+    plain = fold_brackets(reply)
     blocks, strays = blocks_of(tags_in(plain), ("thoughts", "speech"))
     speeches = [block for block in blocks if block.opening.name == "speech"]
     thoughts = [block for block in blocks if block.opening.name == "thoughts"]
@@ -261,7 +297,7 @@ def parts_of(text: str) -> ReplyParts:
         spoken = edges_of(speeches[0])
         if not private[0] <= spoken[0] < private[1]:
             doubt = speech_problem(speeches[0], plain)
-    speech = None if doubt else inner(speeches[0], said)
+    speech = None if doubt else inner(speeches[0], reply)
     flags = tuple(
         flag
         for flag in (doubt, "broken thoughts tag" if private[1] and not clean else None)
@@ -269,24 +305,24 @@ def parts_of(text: str) -> ReplyParts:
     )
     return ReplyParts(
         speech,
-        inner(thoughts[0], said) or None if clean else None,
+        inner(thoughts[0], reply) or None if clean else None,
         outside(plain, private, spoken),
         flags,
     )
 
 
 def edges_of(block: Block) -> tuple[int, int]:
-    """Where a block begins and ends, tags included."""
+    """Return the range of a block, tags included."""
     return block.opening.start, block.closing.end
 
 
 def inner(block: Block, text: str) -> str:
-    """The words between a block's tags."""
+    """Return the words between a block's tags."""
     return text[block.opening.end : block.closing.start].strip()
 
 
 def speech_problem(speech: Block, plain: str) -> str | None:
-    """Why the words of a speech block are not public, None where they are."""
+    """Return why the words of a speech block are not public, None if they are."""
     words = inner(speech, plain)
     bare = words if words.isascii() else without_marks(words)
     foreign = any(
@@ -298,13 +334,13 @@ def speech_problem(speech: Block, plain: str) -> str | None:
 
 
 def without_marks(words: str) -> str:
-    """The words in their compatibility form, without invisible characters of format."""
+    """Return the words in their compatibility form, without invisible characters of format."""
     words = unicodedata.normalize("NFKC", words)
     return words.translate({ord(c): None for c in set(words) if unicodedata.category(c) == "Cf"})
 
 
 def outside(text: str, *spans: tuple[int, int]) -> str:
-    """What stands outside the spans, piece by piece."""
+    """Return the text outside the spans, piece by piece."""
     pieces, at = [], 0
     for start, end in sorted(spans):
         pieces.append(text[at:start])
@@ -313,7 +349,10 @@ def outside(text: str, *spans: tuple[int, int]) -> str:
 
 
 def rating_in(rest: str) -> tuple[float | None, str]:
-    """(confidence in [0, 1] or None, status) from the rating tags in a text; the same number several times counts once."""
+    """Read (confidence in [0, 1] or None, status) from the rating tags in a text.
+
+    The same number several times counts once.
+    """
     blocks, strays = blocks_of((tag for tag in tags_in(rest) if tag.name == "rating"), ("rating",))
     if strays or any(block.inside for block in blocks):
         return None, "broken rating tag"
@@ -324,11 +363,12 @@ def rating_in(rest: str) -> tuple[float | None, str]:
 
 
 def number_in(words: str) -> tuple[float | None, str]:
-    """(confidence in [0, 1] or None, status) from the words in one rating tag.
+    """Read (confidence in [0, 1] or None, status) from the words in one rating tag.
 
-    Read are "75", "72.5", "75%", "75 percent", "75/100", "7.5 out of 10", "0.75/1", and these with words around them.  A bare number above
-    0 and up to 1 is not: "0.75" may mean three quarters or less than one percent, and "1" certainty or one percent.
-    Digits are ASCII; digits that are no plain number, such as "1e2" or "７５", leave the whole unread.
+    Read are "75", "72.5", "75%", "75 percent", "75/100", "7.5 out of 10", "0.75/1", and these with
+    words around them.  A bare number above 0 and up to 1 is not: "0.75" may mean three quarters or
+    less than one percent, and "1" certainty or one percent.  Digits are ASCII; digits that are no
+    plain number, such as "1e2" or "７５", leave the whole unread.
     """
     if (whole := NUMBER.fullmatch(words)) is not None:
         return confidence_of(whole)
@@ -344,76 +384,10 @@ def number_in(words: str) -> tuple[float | None, str]:
 
 
 def confidence_of(match: re.Match[str]) -> tuple[float | None, str]:
-    """(confidence in [0, 1] or None, status) of one number with its sign and scale."""
+    """Return (confidence in [0, 1] or None, status) of one number with its sign and scale."""
     value = float(match["number"]) / int(match["whole"] or 100)
     if value > 1 or (match["minus"] and value > 0):
         return None, "out of range"
     if 0 < value <= 0.01 and not (match["percent"] or match["whole"]):
         return None, "ambiguous scale"
     return round(value, 9), READ
-
-
-WINNER = re.compile(
-    r"<\s{0,9}+winner\s{0,9}+>(?P<words>[^<>]{0,200}+)<\s{0,9}+/\s{0,9}+winner\s{0,9}+>",
-    re.IGNORECASE,
-)
-WINNER_REMNANT = re.compile(r"<\s{0,9}+/?+\s{0,9}+winner\b", re.IGNORECASE)
-REASONS = re.compile(r"<\s{0,9}+(?P<slash>/?+)\s{0,9}+reasons\s{0,9}+>", re.IGNORECASE)
-WINNERS = ("proposition", "opposition", "abstain")
-ASK_WINNER = (
-    "Your verdict could not be read. Give the verdict that you meant once more, exactly in this form, with the name of one side between the"
-    " tags, and N for one number from 0 to 100:\n<winner>name of the side</winner>\n" + RATING_FORM
-)
-
-
-def verdict(text: str, *, may_abstain: bool = False) -> Reading:
-    """A judge's reply: the winner ("proposition", "opposition" or "abstain") as `answer`, its confidence in [0, 1], reasons as `public`.
-
-    The winner is what stands alone between winner tags outside of the reasons, so that a tag or a name that the judge quotes decides
-    nothing.  Flags say why there is none: "no winner tag", "broken winner tag", "several winners", "no side named", "abstained".
-    An abstention needs no confidence.  `reask` asks for the winner, or for the confidence alone.
-    """
-    said = without_reasoning(text)
-    plain = fold_brackets(said)
-    tags = list(REASONS.finditer(plain))
-    opening = next((tag for tag in tags if not tag["slash"]), None)
-    closing = next((tag for tag in reversed(tags) if tag["slash"]), None)
-    words, rest = said, plain
-    if opening and closing and opening.end() <= closing.start():
-        words, rest = (
-            said[opening.end() : closing.start()],
-            plain[: opening.start()] + "\n" + plain[closing.end() :],
-        )
-    winner, doubt = winner_in(rest, may_abstain)
-    confidence, status = (None, NOT_ASKED) if winner == "abstain" else rating_in(rest)
-    reask = (
-        ASK_WINNER
-        if winner is None
-        else ASK_RATING
-        if confidence is None and winner != "abstain"
-        else None
-    )
-    return Reading(
-        words.strip() or None, None, confidence, status, winner, (doubt,) if doubt else (), reask
-    )
-
-
-def winner_in(rest: str, may_abstain: bool) -> tuple[str | None, str | None]:
-    """(winner, None) or (None, why not), from a reply with folded brackets and without its reasons."""
-    named = [match["words"] for match in WINNER.finditer(rest)]
-    if len(WINNER_REMNANT.findall(rest)) != 2 * len(named):
-        return None, "broken winner tag"
-    if not named:
-        return None, "no winner tag"
-    words = {
-        re.sub(
-            r"^the | (?:side|team)$", "", EMPHASIS.sub(" ", word).strip(" \t\r\n*_.\"'`").casefold()
-        )
-        for word in named
-    }
-    if len(words) > 1:
-        return None, "several winners"
-    winner = words.pop()
-    if winner not in WINNERS:
-        return None, "no side named"
-    return (None, "abstained") if winner == "abstain" and not may_abstain else (winner, None)

@@ -11,7 +11,7 @@ from agents import model
 from agents.simulated.judge import simulated_judge
 from arena.errors import StudyError
 from arena.types import Message, Place, Request, Sampling
-from protocols.parsing.tags import verdict
+from protocols.parsing.verdict import verdict
 
 PROMPT = """Its headings carry the code 0a1b2c3d, which the debaters did not know.
 Reply proposition, opposition, or abstain where neither won.

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.parsing.tags import ASK_RATING, ASK_WINNER, verdict
+from protocols.parsing.tags import ASK_RATING
+from protocols.parsing.verdict import ASK_WINNER, verdict
 
 
 def reply(winner: str = "proposition", rating: str = "72", reasons: str = "Because.") -> str:
