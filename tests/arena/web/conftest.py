@@ -1,4 +1,4 @@
-"""Stores as users have them, the viewer served over HTTP, and a real browser that complains about everything."""
+"""Provide stores as users have them, the viewer over HTTP, and a browser that reports any fault."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ PUBLISHED = ROOT.parent / "shared" / "data" / "llms_overconfidence"
 
 
 def make_store_once(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
-    """The store that a command makes, made by whichever worker of this test run comes first; nobody writes into it afterwards."""
+    """Return the store that a command makes; the first worker of the test run makes it."""
     workers = "PYTEST_XDIST_WORKER" in os.environ
     folder = (factory.getbasetemp().parent if workers else factory.getbasetemp()) / "stores"
     folder.mkdir(exist_ok=True)
     db = folder / f"{name}.duckdb"
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # The store is complete only with this mark: a killed run leaves half of one.
         if not (done := folder / f"{name}.done").exists():
             assert main([*words, "--db", str(db)]) == 0
             done.touch()
@@ -37,7 +38,7 @@ def make_store_once(factory: pytest.TempPathFactory, name: str, *words: str) -> 
 
 @pytest.fixture(scope="session")
 def published_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the published debates; skips where their folder is missing."""
+    """Return a store with the published debates; skip if their folder is missing."""
     if not PUBLISHED.exists():
         pytest.skip("the published debates are not beside the checkout")
     return make_store_once(
@@ -47,7 +48,7 @@ def published_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tournament(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a simulated tournament and its juries."""
+    """Return a store with a simulated tournament and its juries."""
     return make_store_once(
         tmp_path_factory, "cup", "run", str(ROOT / "experiments" / "tournament.py")
     )
@@ -55,7 +56,7 @@ def tournament(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def peers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a LeaP run on the toy model, beside a vote."""
+    """Return a store with a LeaP run on the toy model and a majority vote."""
     return make_store_once(
         tmp_path_factory,
         "leap",
@@ -70,7 +71,7 @@ def peers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class RunningViewer:
-    """A viewer that runs: its address, and the address with the token."""
+    """The address of a running viewer, and the address with the token."""
 
     url: str
     with_token: str
@@ -78,7 +79,7 @@ class RunningViewer:
 
 @contextmanager
 def viewer(db: Path, *words: str) -> Iterator[RunningViewer]:
-    """`arena view` in a process of its own, for the length of the block."""
+    """Run `arena view` in a process of its own for the length of the block."""
     command = [sys.executable, "-m", "arena", "view", "--db", str(db), "--port", "0", *words]
     process = subprocess.Popen(
         command,
@@ -99,24 +100,24 @@ def viewer(db: Path, *words: str) -> Iterator[RunningViewer]:
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[[Path], RunningViewer]]:
-    """`serve(db)`: the viewer of a store, started once for the session."""
+    """Return `serve(db)`, which starts the viewer of a store once for the session."""
     running: dict[Path, object] = {}
-    found: dict[Path, RunningViewer] = {}
+    started: dict[Path, RunningViewer] = {}
 
     def start_viewer(db: Path) -> RunningViewer:
-        if db not in found:
+        if db not in started:
             running[db] = viewer(db)
-            found[db] = running[db].__enter__()  # type: ignore[attr-defined]
-        return found[db]
+            started[db] = running[db].__enter__()  # type: ignore[attr-defined]
+        return started[db]
 
     yield start_viewer
-    for one in running.values():
-        one.__exit__(None, None, None)  # type: ignore[attr-defined]
+    for context in running.values():
+        context.__exit__(None, None, None)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium; on a machine where tests must not be skipped (CI) a missing one fails."""
+    """Return a headless Chromium; fail if there is none, so that CI cannot skip these tests."""
     where = chromium()
     assert where, "no Chromium: run `python -m tests.chromium`, which finds or installs one"
     with sync_playwright() as playwright:
@@ -127,7 +128,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of 1280 x 900 whose console must stay silent and whose requests must all be answered by the viewer."""
+    """Return a page whose console must stay silent and whose requests must all be answered."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     tab = context.new_page()
     complaints: list[str] = []

@@ -1,4 +1,4 @@
-"""A store in which every private place holds a word that can be looked for, beside hostile public words."""
+"""Plant a searchable word in every private place of a store, beside hostile public words."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MOTIONS = [*(f"This house would do number {n}." for n in range(5)), UNREADABLE, 
 
 
 def rating_of(number: int, seat: str, step: int) -> float:
-    """A rating that no other turn gives, and that is no mean of them."""
+    """Return a rating that no other turn gives and that is not a mean of them."""
     return round(
         31.17 + 8.03 * number + 0.11 * number**2 + 2.31 * step + 1.13 * (seat == "opposition"), 2
     )
@@ -57,7 +57,10 @@ def reply(request: Request) -> Reply:
     number = next(n for n, motion in enumerate(MOTIONS) if motion in everything)
     rating = rating_of(number, place.seat, place.step)
     speech = f"{place.seat} said it, \x1b[31mred \u202eevil"
-    raw = f"<thoughts>THOUGHTS-PLANTED {place.seat}</thoughts>\n<speech>{speech}</speech>\n<rating>{rating}</rating>\nRAW-PLANTED"
+    raw = (
+        f"<thoughts>THOUGHTS-PLANTED {place.seat}</thoughts>\n<speech>{speech}</speech>\n"
+        f"<rating>{rating}</rating>\nRAW-PLANTED"
+    )
     if place.ask == 1:
         raw = f"REASKED-PLANTED {raw}"
     likely = (Alternative("TOKEN-PLANTED", -0.5), Alternative("other", -1.5))
@@ -74,12 +77,12 @@ def reply(request: Request) -> Reply:
 
 
 def read_musing(text: str) -> Reading:
-    """A hostile public word and a private thought."""
+    """Return a hostile public word and a private thought."""
     return Reading(HOSTILE, thoughts=text)
 
 
 async def musing(episode: Episode, motion: Subject, proposition: Seat, opposition: Seat) -> None:
-    """A protocol that pastes a seat's own thoughts into its next prompt, which it may."""
+    """Paste a seat's own thoughts into its next prompt, which a protocol may do."""
     first = await episode.ask(proposition, motion.text, phase="first", read=read_musing)
     await episode.ask(
         proposition,
@@ -91,7 +94,7 @@ async def musing(episode: Episode, motion: Subject, proposition: Seat, oppositio
 
 
 def plant(db: Path) -> Path:
-    """The store: seven debates, of which one fails and one has to ask again, and a play that pastes its own thoughts."""
+    """Return the store: seven debates (one fails, one asks again), and a play of `musing`."""
     speaker = Agent(
         "speaker", scripted_model(reply, "speaker"), "You are a speaker.", Sampling(temperature=0.5)
     )

@@ -1,4 +1,4 @@
-"""What the viewer keeps of what it made."""
+"""Test the cache of pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_an_error_that_passes_is_not_kept_and_a_page_is(tmp_path: Path) -> None:
     calls = []
 
     def page(site: Site, name: str, query: Query) -> Page:
-        """Somebody holds the store, the first time."""
+        """Fail the first time, as if another process held the store."""
         calls.append(name)
         if len(calls) == 1:
             raise StoreError("the store is held by another process")

@@ -1,4 +1,4 @@
-"""The page of a call: the very words that were asked, everything that came back, and hostile text as text."""
+"""Test the page of a call: the exact prompt, the whole reply, and hostile text as text."""
 
 from __future__ import annotations
 
@@ -22,23 +22,26 @@ from tests.arena.web.private_words import PRIVATE, plant
 from tests.arena.web.transcripts import ENDLESS, play, turn, write_store
 
 call = dict((kind, make) for kind, _, make in PAGES)["call"]
-SECOND = "select episode, seat, step from turns where seat = 'opposition' and step = 1 order by episode limit 1"
+SECOND = (
+    "select episode, seat, step from turns where seat = 'opposition' and step = 1"
+    " order by episode limit 1"
+)
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with words in every private place."""
+    """Return a store with words in every private place."""
     return plant(tmp_path_factory.mktemp("planted") / "planted.duckdb")
 
 
 def made(db: Path, episode: str, seat: str, step: int, *, private: bool = True) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     site = Site(db, private=private)
     return render(site, call(site, episode, {"seat": seat, "step": str(step)}))
 
 
 def stored(db: Path, where: str) -> Row:
-    """The first turn of which this is true."""
+    """Return the first turn that meets a condition."""
     return query(db, f"from turns where {where} order by episode, seat, step limit 1").dicts()[0]
 
 

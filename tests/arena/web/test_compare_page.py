@@ -1,4 +1,4 @@
-"""The page that compares two studies: pairs with links to both, what differs, and what has no partner."""
+"""Test the page that compares two studies: pairs with links, differences, and unmatched plays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STUDIES = {"a": "two_llms_debate_self", "b": "two_llms_debate_informed"}
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with two studies on the same motions, and a third of questions."""
+    """Return a store with two studies on the same motions, and a third of questions."""
     db = tmp_path_factory.mktemp("two") / "two.duckdb"
     for preset in ("self", "informed"):
         assert (
@@ -44,7 +44,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(db: Path, **query: str) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     return render(Site(db), compare(Site(db), "", query))
 
 

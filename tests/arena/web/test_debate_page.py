@@ -1,4 +1,4 @@
-"""The page of a debate: what was said, what was private, who read whom, and what the judges made of it."""
+"""Test the page of a debate: speeches, private contents, who read whom, and the judges."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIDES = {"proposition": "m/a", "opposition": "m/b"}
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A debate in which every word attacks: speeches, thoughts, motion, models, seats, phases, judges, reasons."""
+    """Return a debate in which every text is hostile, from speeches to judges' reasons."""
     seats = {"proposition": ATTACKS, "opposition": ATTACKS + " two", ATTACKS: ATTACKS}
     rows: Rows = play("hostile", "motion", seats, text=ATTACKS)
     for seat in seats:
@@ -55,7 +55,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def a_debate(db: Path) -> str:
-    """The first debate of a store."""
+    """Return the first debate of a store."""
     return str(query(db, "select min(episode) from plays where protocol = 'debate'").rows[0][0])
 
 
@@ -326,8 +326,10 @@ def test_lines_of_a_speech_are_of_a_length_that_can_be_read(
 ) -> None:
     page.goto(f"{serve(published_store).url}/debate/{a_debate(published_store)}")
     width = page.locator(".turn > .speech").first.evaluate(
-        "one => { one.textContent = 'The house believes that words should fit the eye of whoever reads them. '.repeat(20);"
-        " return one.textContent.length / (one.clientHeight / parseFloat(getComputedStyle(one).lineHeight)); }"
+        "one => { one.textContent ="
+        " 'The house believes that words should fit the eye of whoever reads them. '.repeat(20);"
+        " const lines = one.clientHeight / parseFloat(getComputedStyle(one).lineHeight);"
+        " return one.textContent.length / lines; }"
     )
     assert 55 <= width <= 80
 
@@ -341,7 +343,8 @@ def test_the_keyboard_reaches_switch_speeches_and_judges(
         page.keyboard.press("Tab")
         reached.add(
             page.evaluate(
-                "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText"
+                "document.activeElement.getAttribute('aria-label')"
+                " || document.activeElement.innerText"
             )
         )
     assert {

@@ -1,4 +1,4 @@
-"""What the viewer refuses, over HTTP, from the real process: other hosts and sites, changes without the token, files, endless work."""
+"""Test what the viewer refuses over HTTP: other hosts and sites, tokenless changes, files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """An answer over HTTP."""
 
     status: int
     headers: dict[str, str]
@@ -34,13 +34,13 @@ class Answer:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small store of this module's own, since its bytes are compared."""
+    """Return a small store of this module alone, since its bytes are compared."""
     return plant(tmp_path_factory.mktemp("guarded") / "guarded.duckdb")
 
 
 @pytest.fixture(scope="module")
 def served(store: Path) -> Iterator[RunningViewer]:
-    """Its viewer; at the end the store must be what it was, to the byte."""
+    """Yield its viewer; at the end the store must be unchanged to the byte."""
     before = store.read_bytes()
     with viewer(store) as running:
         yield running
@@ -53,7 +53,7 @@ def served(store: Path) -> Iterator[RunningViewer]:
 
 @pytest.fixture
 def ask(served: RunningViewer) -> Callable[..., Answer]:
-    """`ask(path, method, headers, body)`: one raw request, whatever a browser would think of it."""
+    """Return `ask(path, method, headers, body)`, a raw request that a browser might refuse."""
     where = urlsplit(served.url)
 
     def asked(
@@ -62,7 +62,7 @@ def ask(served: RunningViewer) -> Callable[..., Answer]:
         headers: dict[str, str] | None = None,
         body: str | None = None,
     ) -> Answer:
-        """The answer."""
+        """Send the request and return its answer."""
         connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=60)
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -79,7 +79,7 @@ def ask(served: RunningViewer) -> Callable[..., Answer]:
 
 
 def token_of(served: RunningViewer) -> str:
-    """The token of this start."""
+    """Return the token of this start."""
     return parse_qs(urlsplit(served.with_token).query)["token"][0]
 
 

@@ -1,4 +1,4 @@
-"""Published pages: nothing private in any byte, no broken link, and no folder of somebody else's lost."""
+"""Test published pages: nothing private, no broken link, and no foreign file lost."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ EVERY_RATING = [
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with words in every private place."""
+    """Return a store with words in every private place."""
     return plant(tmp_path_factory.mktemp("planted") / "planted.duckdb")
 
 
 @pytest.fixture(scope="module")
 def public(planted: Path) -> Path:
-    """The store published by the command, without what is private."""
+    """Return the store published by the command, without private contents."""
     folder = planted.parent / "public"
     assert main(["publish", str(folder), "--db", str(planted)]) == 0
     return folder
@@ -54,7 +54,7 @@ def public(planted: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def private(planted: Path) -> Path:
-    """The store published with what is private."""
+    """Return the store published with private contents."""
     folder = planted.parent / "private"
     publish(planted, folder, private=True)
     return folder
@@ -62,7 +62,7 @@ def private(planted: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def without_calls(planted: Path) -> tuple[Path, str]:
-    """The store published without pages of calls, and what the command printed."""
+    """Return the store published without pages of calls, and the command's output."""
     folder, printed = planted.parent / "without_calls", StringIO()
     with redirect_stdout(printed):
         assert main(["publish", str(folder), "--db", str(planted), "--no-calls"]) == 0
@@ -70,14 +70,17 @@ def without_calls(planted: Path) -> tuple[Path, str]:
 
 
 def words_of(folder: Path) -> str:
-    """Everything that was written, one file after the other."""
+    """Return all bytes that were written, one file after another."""
     return "\n".join(
         file.read_text("utf-8") for file in sorted(folder.rglob("*")) if file.is_file()
     )
 
 
 def written(page: str, *, episode: bool) -> list[float]:
-    """The ratings that stand on a page, as percent or share; on that of an episode, where no means are, also those to one digit or none."""
+    """Return the ratings on a page, as percent or share.
+
+    An episode's page has no means, so ratings rounded to one digit or none count there too.
+    """
     numbers = set(re.findall(r"\d+(?:\.\d+)?", page))
     found = [rating for rating in EVERY_RATING if {f"{rating:g}", f"{rating / 100:.4f}"} & numbers]
     percents = set(re.findall(r"(\d+(?:\.\d)?)%", page)) if episode else set()
@@ -105,7 +108,7 @@ def test_no_single_rating_is_published(public: Path, private: Path) -> None:
     } == {}
     for kind in ("call", "debate"):
         assert any(written(file.read_text(), episode=True) for file in (private / kind).iterdir())
-    # Where means and limits stand, one may be the same as some rating; a list of ratings would be many.
+    # A mean or a limit may equal some rating by chance; a list of ratings would be many.
     assert (
         max(
             len(written(file.read_text(), episode=False))
@@ -143,7 +146,7 @@ def test_public_words_and_public_prompts_are_published(public: Path) -> None:
 
 
 def targets(file: Path) -> list[tuple[Path, str]]:
-    """(file, fragment) of everything that a page refers to."""
+    """Return the (file, fragment) of every reference of a page."""
     found = re.findall(r'(?:href|src)="([^"]*)"', file.read_text())
     parts = [urlsplit(html.unescape(one)) for one in found]
     assert all(
@@ -215,7 +218,7 @@ def test_pages_of_calls_can_be_left_out_and_that_is_said(without_calls: tuple[Pa
 def written_store(
     db: Path, debates: Sequence[dict[str, Any]] = (), plays: Sequence[dict[str, Any]] = ()
 ) -> Path:
-    """A store with these debates in the study "d", and these plays of questions in "q"."""
+    """Return a store with these debates in the study "d" and plays of questions in "q"."""
     db.parent.mkdir(parents=True, exist_ok=True)
     database.create(db)
     rows: list[tuple[str, dict[str, Any]]] = [
@@ -234,7 +237,7 @@ def written_store(
 
 
 def rated(*steps: float, **differs: Any) -> dict[str, Any]:
-    """A judged debate in which both sides give these ratings, the opposition one point more."""
+    """Return a judged debate with these ratings; the opposition gives one point more."""
     return {
         "ratings": [steps, tuple(step + 1 for step in steps)],
         "votes": [("proposition", 0.9)],
@@ -252,7 +255,7 @@ LONE = {
 
 
 def forms(ratings: Sequence[float]) -> set[str]:
-    """How ratings in percent are written on pages."""
+    """Return how pages write ratings in percent."""
     return {
         form.format(rating, rating / 100)
         for rating in ratings
@@ -337,7 +340,7 @@ def test_speeches_with_a_private_tag_are_counted(
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A store of one debate in a folder of its own."""
+    """Return a store of one debate in a folder of its own."""
     return written_store(tmp_path / "stores" / "small.duckdb", [rated(70, 75, 80, votes=())])
 
 
@@ -414,7 +417,7 @@ def test_a_stop_while_files_are_moved_in_can_be_published_again(
     moved, move = [], publishing.shutil.move
 
     def stop(source: Path, target: Path) -> None:
-        """Ctrl-C at the third file."""
+        """Interrupt at the third file."""
         moved.append(move(source, target))
         if len(moved) == 3:
             raise KeyboardInterrupt
@@ -476,7 +479,7 @@ def test_publishing_again_replaces_the_pages_and_a_stopped_one_changes_nothing(
     before = words_of(folder)
 
     def stop(written: int, known: int) -> None:
-        """Ctrl-C in the middle."""
+        """Interrupt in the middle."""
         if written == 3:
             raise KeyboardInterrupt
 

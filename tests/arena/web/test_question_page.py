@@ -1,4 +1,4 @@
-"""The page of a question: answers and what they are worth, lanes of turns, and who was shown whose summary."""
+"""Test the page of a question: graded answers, lanes of turns, and routes of summaries."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from arena.errors import StudyError
 from arena.store.database import query
 from arena.web.pages.routes import Route, draw_routes
-from arena.web.pages.transcript import transcript
 from arena.web.pages.texts import chars_that_fit, room_for_each, size_of
+from arena.web.pages.transcript import transcript
 from arena.web.site import Site
 from arena.web.words import render
 from tests.arena.web.conftest import RunningViewer
@@ -22,7 +22,7 @@ from tests.arena.web.transcripts import ATTACKS, ENDLESS, Rows, page_html, play,
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A question in which every word attacks: answers, statuses, measures, routers, gold, seats."""
+    """Return a question in which every text is hostile, from answers to routers."""
     seats = {ATTACKS: ATTACKS, "path1": "m/a"}
     rows: Rows = [*play("hostile", "question", seats, text=ATTACKS * 3)]
     for seat in seats:
@@ -64,7 +64,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """64 paths that sum up 5 times, and read 4 peers each time."""
+    """Return 64 paths that summarize 5 times and read 4 peers each time."""
     rows: Rows = play("crowd", "question", {f"path{n}": "m/a" for n in range(64)})
     for n in range(64):
         for block in range(5):
@@ -99,7 +99,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def an_episode(db: Path, protocol: str) -> str:
-    """The first episode of a protocol."""
+    """Return the first episode of a protocol."""
     return str(
         query(db, "select min(episode) from plays where protocol = ?", [protocol]).rows[0][0]
     )
@@ -111,7 +111,8 @@ def test_the_final_answer_says_in_words_whether_it_is_right(
     name = an_episode(peers, "leap")
     final, gold = query(
         peers,
-        "select answer, gold from answers join plays using (episode) join subjects using (subject) where final and episode = ?",
+        "select answer, gold from answers join plays using (episode)"
+        " join subjects using (subject) where final and episode = ?",
         [name],
     ).rows[0]
     page.goto(f"{serve(peers).url}/question/{name}")
@@ -127,7 +128,8 @@ def test_a_receiver_names_its_senders_with_the_similarity(
     name = an_episode(peers, "leap")
     rows = query(
         peers,
-        "select path, peer, similarity from routes where episode = ? and block = 0 order by path, peer",
+        "select path, peer, similarity from routes where episode = ? and block = 0"
+        " order by path, peer",
         [name],
     ).rows
     path, peer, alike = rows[0]
@@ -392,7 +394,8 @@ def test_the_keyboard_reaches_picture_lanes_and_calls(
         page.keyboard.press("Tab")
         reached.add(
             page.evaluate(
-                "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText"
+                "document.activeElement.getAttribute('aria-label')"
+                " || document.activeElement.innerText"
             )
         )
     assert {

@@ -1,4 +1,4 @@
-"""The page of SQL: box, result, chart, files, what there is to ask about, and saved queries; hostile values as text."""
+"""Test the SQL page: box, result, chart, files, schema, saved queries, and hostile values."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ sql = dict((kind, make) for kind, _, make in PAGES)["sql"]
 
 
 def made(db: Path, **words: str) -> str:
-    """The page as HTML, for a reader with the token."""
+    """Return the page as HTML, for a reader with the token."""
     return render(Site(db), sql(Site(db), "", words), trusted=True)
 
 
 def fetched(address: str) -> tuple[bytes, dict[str, str]]:
-    """(body, headers) of an answer."""
+    """Return the (body, headers) of an answer."""
     with urllib.request.urlopen(address) as answer:
         return answer.read(), {name.lower(): value for name, value in answer.headers.items()}
 
@@ -269,7 +269,7 @@ def test_a_fault_in_a_page_is_a_sentence_with_our_headers(
     answering = application(tournament)(
         scope, AsyncMock(return_value={"type": "http.request"}), keep
     )
-    # In a thread, since Playwright runs a loop in this one; the error is for the server, which prints it.
+    # In a thread, since Playwright runs a loop in this one; the server prints the error.
     with ThreadPoolExecutor(1) as thread, pytest.raises(ZeroDivisionError):
         thread.submit(asyncio.run, answering).result()
     assert sent[0]["status"] == 500
@@ -300,7 +300,10 @@ def test_a_picture_holds_hostile_names_as_text_and_counts_what_it_leaves_out() -
 
 
 def test_hostile_cells_are_shown_and_an_endless_one_is_cut(tournament: Path) -> None:
-    q = "select '<script>alert(1)</script>' || chr(27) || '[31m' || chr(8238) as x, repeat('y', 5000000) as \"<img src=x>\""
+    q = (
+        "select '<script>alert(1)</script>' || chr(27) || '[31m' || chr(8238) as x,"
+        " repeat('y', 5000000) as \"<img src=x>\""
+    )
     text = made(tournament, q=q)
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)" in text
@@ -311,9 +314,9 @@ def test_hostile_cells_are_shown_and_an_endless_one_is_cut(tournament: Path) -> 
     assert "more characters" in text
 
 
-def test_results_of_simulated_studies_are_labelled(tournament: Path, published: Path) -> None:
+def test_results_of_simulated_studies_are_labelled(tournament: Path, published_store: Path) -> None:
     assert "SIMULATED</strong>" in made(tournament, q="select 1")
-    assert "SIMULATED" not in made(published, q="select 1").partition("Example queries")[0]
+    assert "SIMULATED" not in made(published_store, q="select 1").partition("Example queries")[0]
 
 
 def test_the_page_has_no_violations_of_accessibility(

@@ -1,4 +1,4 @@
-"""The first page and the page of a study, in a real browser."""
+"""Test the first page and the page of a study in a real browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EMPTY = '<svg xmlns="http://www.w3.org/2000/svg"/>'
 
 @pytest.fixture
 def plain(page: Page) -> Page:
-    """A page whose figures are not drawn, for claims about what stands around them."""
+    """Return a page whose figures are not drawn, for claims about the rest."""
     page.route(
         "**/figure.svg/**", lambda route: route.fulfill(body=EMPTY, content_type="image/svg+xml")
     )
@@ -47,13 +47,13 @@ def test_an_empty_store_says_what_to_do(page: Page, tmp_path: Path) -> None:
         expect(page.locator("main")).to_contain_text("This store is empty")
 
 
-def test_a_study_shows_its_numbers(plain: Page, serve: Serve, published: Path) -> None:
-    plain.goto(f"{serve(published).url}/study/cross_model")
+def test_a_study_shows_its_numbers(plain: Page, serve: Serve, published_store: Path) -> None:
+    plain.goto(f"{serve(published_store).url}/study/cross_model")
     row = plain.get_by_role("region", name="Confidence by phase").get_by_role(
         "row", name=re.compile("closing")
     )
     (mean,) = query(
-        published,
+        published_store,
         "select mean from confidence_by_round where study = 'cross_model' and phase = 'closing'",
     ).rows[0]
     expect(row).to_contain_text(f"{100 * mean:.1f}%")
@@ -61,13 +61,17 @@ def test_a_study_shows_its_numbers(plain: Page, serve: Serve, published: Path) -
 
 
 def test_the_list_begins_with_the_debate_whose_sides_are_surest(
-    plain: Page, serve: Serve, published: Path
+    plain: Page, serve: Serve, published_store: Path
 ) -> None:
-    plain.goto(f"{serve(published).url}/study/cross_model")
-    surest = "select episode from side_confidence where study = 'cross_model' and phase = 'closing' order by least(proposition, opposition) desc"
+    plain.goto(f"{serve(published_store).url}/study/cross_model")
+    surest = (
+        "select episode from side_confidence where study = 'cross_model' and phase = 'closing'"
+        " order by least(proposition, opposition) desc"
+    )
     (lowest,) = query(
-        published,
-        f"select max(least(proposition, opposition)) from ({surest.replace('select episode', 'select *')})",
+        published_store,
+        "select max(least(proposition, opposition)) from"
+        f" ({surest.replace('select episode', 'select *')})",
     ).rows[0]
     first = plain.get_by_role("region", name="List").get_by_role("row").nth(1)
     shown = [int(number) for number in re.findall(r"→ (\d+)%", first.inner_text())]
@@ -75,9 +79,9 @@ def test_the_list_begins_with_the_debate_whose_sides_are_surest(
 
 
 def test_filters_narrow_the_list_and_stand_in_the_address(
-    plain: Page, serve: Serve, published: Path
+    plain: Page, serve: Serve, published_store: Path
 ) -> None:
-    plain.goto(f"{serve(published).url}/study/cross_model")
+    plain.goto(f"{serve(published_store).url}/study/cross_model")
     plain.get_by_label("Model").select_option("openai/o3-mini")
     plain.get_by_label("Winner").select_option("opposition")
     plain.get_by_role("button", name="Show").click()
@@ -192,12 +196,15 @@ def test_a_study_that_was_stopped_is_not_followed(plain: Page, tmp_path: Path) -
 
 def test_the_page_of_a_running_study_follows_it(plain: Page, tmp_path: Path) -> None:
     code = (
-        "import asyncio\nfrom agents.scripted import scripted\nfrom arena import Agent, Arm, Study, Subject\n"
+        "import asyncio\nfrom agents.scripted import scripted\n"
+        "from arena import Agent, Arm, Study, Subject\n"
         "from protocols.debate import debate\n"
-        "async def slow(request):\n    await asyncio.sleep(0.1)\n    return '<speech>Said.</speech><rating>70%</rating>'\n"
+        "async def slow(request):\n    await asyncio.sleep(0.1)\n"
+        "    return '<speech>Said.</speech><rating>70%</rating>'\n"
         "def study() -> Study:\n    one = Agent('slow', scripted(slow))\n"
         "    motions = [Subject(f'This house would wait {n}.') for n in range(12)]\n"
-        "    return Study('slow', [Arm('only', debate, [{'proposition': one, 'opposition': one}])], motions)\n"
+        "    arm = Arm('only', debate, [{'proposition': one, 'opposition': one}])\n"
+        "    return Study('slow', [arm], motions)\n"
     )
     (tmp_path / "slow.py").write_text(code)
     command = [sys.executable, "-m", "arena", "run", "slow.py", "--concurrency", "1"]

@@ -1,4 +1,4 @@
-"""Stores written row by row, for pages of transcripts: hostile words in every column, and episodes that stopped half way."""
+"""Write stores row by row: hostile words in every column, and episodes that stopped halfway."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from arena.web.site import Site
 from arena.web.words import render
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
-ATTACKS = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"></textarea></title>\x1b[31mred\u202eesrever"
+ATTACKS = (
+    "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+    "</textarea></title>\x1b[31mred\u202eesrever"
+)
 ENDLESS = "all work and no play " * 250_000
 Rows = list[tuple[str, dict[str, Any]]]
 
 
 def write_store(path: Path, rows: Rows) -> Path:
-    """A store that holds these rows."""
+    """Return a store that holds these rows."""
     database.create(path)
     write_journal(
         database.journal_folder(path) / "rows.jsonl", [line(table, row) for table, row in rows]
@@ -37,7 +40,10 @@ def play(
     text: str = "Words.",
     status: str | None = "done",
 ) -> Rows:
-    """The rows of an episode without its turns; `seats` are models by seat, `status` None leaves it open."""
+    """Return the rows of an episode without its turns.
+
+    `seats` are models by seat; a `status` of None leaves it open.
+    """
     subject = {"subject": f"about {episode}", "kind": kind, "text": text}
     rows: Rows = [
         (
@@ -80,7 +86,7 @@ def play(
 
 
 def turn(episode: str, seat: str, step: int, **columns: object) -> tuple[str, dict[str, Any]]:
-    """The row of a turn."""
+    """Return the row of a turn."""
     plain = {
         "phase": "opening",
         "round": step,
@@ -92,6 +98,6 @@ def turn(episode: str, seat: str, step: int, **columns: object) -> tuple[str, di
 
 
 def page_html(db: Path, episode: str, *, private: bool = True, **query: str) -> str:
-    """The page of an episode as HTML, as a server would send it."""
+    """Return the page of an episode as HTML, as a server would send it."""
     site = Site(db, private=private)
     return render(site, transcript(site, episode, query), running=True)
