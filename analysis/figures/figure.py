@@ -181,34 +181,6 @@ def phase_index(debates: Debates, where: DebateFilter) -> int:
     return debates.phases.index(where.phase)
 
 
-def literal(value: str) -> str:
-    """A text as SQL writes it; what a reader could not see (controls, writing direction) stands as its number."""
-    parts = [
-        part if part.isprintable() else f"' || chr({ord(part)}) || '"
-        for part in value.replace("'", "''")
-    ]
-    quoted = f"'{''.join(parts)}'"
-    return quoted if value.isprintable() else f"({quoted})"
-
-
-def conditions(where: DebateFilter) -> list[str]:
-    """The filter as SQL, over episodes e, seats p and o, and outcomes v."""
-    found = []
-    if where.arm is not None:
-        found.append(f"e.arm = {literal(where.arm)}")
-    if where.model is not None:
-        found.append(f"{literal(where.model)} in (p.model, o.model)")
-    if where.subject is not None:
-        found.append(f"e.subject = {literal(where.subject)}")
-    if where.outcome is not None:
-        found.append(
-            "v.confidence_sum is null"
-            if where.outcome == "not judged"
-            else f"v.confidence_sum = {literal(where.outcome)}"
-        )
-    return found
-
-
 def json_row(row: dict[str, Any]) -> Row:
     """A row as JSON has it, None for nan; see `json_object`."""
     return json_object(row)

@@ -1,14 +1,17 @@
-"""Figures of a study by name: read, filtered, drawn, with the numbers and the query behind each; and as SVG and PNG.
+"""The one list of figures, and the figures of a study by name, with numbers and query behind each.
 
-A figure about debates reads the study's ratings (frames.py), one about answers its plays (answers.py); nothing else is read.
+A figure is registered here once: `arena report --figures`, the HTML report and the viewer's pages
+all read FIGURES.  One about debates is made of the study's ratings (read/debates.py), one about
+answers of its plays (read/answers.py); the others read the store themselves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.figures import answers as answer_figures
-from analysis.figures import debates as debate_figures
+from analysis.figures import answers, confidence, sides, wins
 from analysis.figures.charts.style import png, svg
 from analysis.figures.figure import (
     ANSWER_OUTCOMES,
@@ -19,49 +22,156 @@ from analysis.figures.figure import (
     filter_debates,
 )
 from analysis.read.answers import AnswerRecord, read_answers
-from analysis.read.debates import DebateRecord, read_records
+from analysis.read.debates import DebateRecord, Debates, read_records
 from arena.errors import StudyError
 from arena.store.database import select_rows
 
 __all__ = [
     "ANSWER_OUTCOMES",
+    "FIGURES",
     "NAMES",
     "OUTCOMES",
     "DebateFilter",
     "Figure",
+    "FigureEntry",
     "figure",
     "figures",
+    "figures_for",
     "png",
     "svg",
 ]
 
 EVERYTHING = DebateFilter()
-DEBATE_FIGURES = {
-    "confidence": debate_figures.confidence,
-    "confidence_by_side": debate_figures.confidence_by_side,
-    "confidence_by_model": debate_figures.confidence_by_model,
-    "both_sides": debate_figures.sides,
-    "rise": debate_figures.rises,
-    "reliability": debate_figures.reliability,
-    "leaderboard": debate_figures.leaderboard,
-}
-ANSWER_FIGURES = {
-    "accuracy": answer_figures.accuracy,
-    "answer_reliability": answer_figures.reliability,
-}
-STORE_FIGURES = {"strength": debate_figures.strength, "missing": answer_figures.missing}
-NAMES = (*DEBATE_FIGURES, "strength", *ANSWER_FIGURES, "missing")
-JURY_FIGURES = ("reliability", "leaderboard")
-JURY = """
-    select coalesce(bool_or(s.simulated), false) from verdicts v join episodes d on d.episode = v.debate
-    join episodes j on j.episode = v.episode join studies s on s.study = j.study where d.study = ?
-"""
-UNUSED = {
-    "strength": ("arm", "model", "subject", "phase", "outcome"),
-    "accuracy": ("subject", "phase", "outcome"),
-    "answer_reliability": ("subject", "phase", "outcome"),
-    "missing": ("phase", "outcome"),
-}
+WHOLE_STUDY = ("arm", "model", "subject", "phase", "outcome")
+OF_ANSWERS = ("subject", "phase", "outcome")
+SIMULATED_JURY = "select coalesce(bool_or(simulated), false) from juries where study = ?"
+SIMULATED = "select coalesce(simulated, false) from studies where study = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class FigureEntry:
+    """A figure: its name, its title in lists, and the one function that makes it.
+
+    The function is `of_debates`, `of_answers` or `of_store`, by the records that it needs.  `kinds`
+    are the kinds of studies that may have the figure: "debates", "questions".  `judged`: it needs a
+    jury's verdicts; `single_ratings`: its marks are ratings of one debater, which may be private.
+    `unused` names the filters that it does not go by.
+    """
+
+    name: str
+    title: str
+    kinds: tuple[str, ...]
+    of_debates: Callable[[Source, Debates], Figure] | None = None
+    of_answers: Callable[[Source, AnswerRecord], Figure] | None = None
+    of_store: Callable[[Source, Path], Figure] | None = None
+    judged: bool = False
+    single_ratings: bool = False
+    unused: tuple[str, ...] = ()
+
+
+def of_debates(
+    name: str,
+    title: str,
+    make: Callable[[Source, Debates], Figure],
+    *,
+    judged: bool = False,
+    single_ratings: bool = False,
+) -> FigureEntry:
+    """Return the entry of a figure that is made of a study's ratings."""
+    return FigureEntry(
+        name, title, ("debates",), make, judged=judged, single_ratings=single_ratings
+    )
+
+
+def of_answers(
+    name: str, title: str, make: Callable[[Source, AnswerRecord], Figure]
+) -> FigureEntry:
+    """Return the entry of a figure that is made of a study's plays of questions."""
+    return FigureEntry(name, title, ("questions",), of_answers=make, unused=OF_ANSWERS)
+
+
+# In the order of pages and reports.
+FIGURES = (
+    of_debates("confidence", "Confidence by phase", confidence.confidence),
+    of_debates("both_sides", "Both sides at once", sides.sides, single_ratings=True),
+    of_debates("rise", "Rise by model", sides.rises),
+    of_debates("confidence_by_side", "Confidence by side", confidence.confidence_by_side),
+    of_debates("confidence_by_model", "Confidence by model", confidence.confidence_by_model),
+    of_debates("reliability", "Confidence against the jury", wins.reliability, judged=True),
+    of_debates("leaderboard", "Who won", wins.leaderboard, judged=True),
+    FigureEntry(
+        "strength",
+        "Strength",
+        ("debates",),
+        of_store=wins.strength,
+        judged=True,
+        unused=WHOLE_STUDY,
+    ),
+    of_answers("accuracy", "Accuracy against tokens", answers.accuracy),
+    of_answers("answer_reliability", "Confidence against accuracy", answers.reliability),
+    FigureEntry(
+        "missing",
+        "What is missing",
+        ("debates", "questions"),
+        of_store=answers.missing,
+        unused=("phase", "outcome"),
+    ),
+)
+NAMES = tuple(entry.name for entry in FIGURES)
+
+
+def figures_for(kind: str, judged: bool, private: bool = True) -> list[FigureEntry]:
+    """Return the figures of a study of this kind; single ratings need `private`."""
+    return [
+        entry
+        for entry in FIGURES
+        if kind in entry.kinds
+        and (judged or not entry.judged)
+        and (private or not entry.single_ratings)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecords:
+    """What figures of one study are made of; None: the study has no debates, or no answers.
+
+    `simulated`: models in the study were simulated; `simulated_jury`: those that judged it were.
+    """
+
+    study: str
+    path: Path
+    simulated: bool
+    simulated_jury: bool
+    debates: DebateRecord | None
+    answers: AnswerRecord | None
+
+    def draw(
+        self, entry: FigureEntry, where: DebateFilter, *, links: bool, single_ratings: bool = True
+    ) -> Figure:
+        """Make a figure; raises StudyError if the study has nothing to draw."""
+        # Whatever depends on a simulated jury is simulated, whoever debated.
+        by_jury = self.simulated_jury and (entry.judged or where.outcome is not None)
+        source = Source(
+            self.study,
+            self.simulated or by_jury,
+            where,
+            links and entry.of_debates is not None,
+            entry.unused,
+            single_ratings,
+        )
+        if entry.of_debates is not None:
+            if self.debates is None:
+                raise source.nothing_to_draw("debates")
+            debates = filter_debates(self.debates.debates, where)
+            if not debates.phases:
+                raise source.nothing_to_draw("finished debate with a rating")
+            return entry.of_debates(source, debates)
+        if entry.of_answers is not None:
+            if self.answers is None:
+                raise source.nothing_to_draw("answers")
+            return entry.of_answers(source, self.answers)
+        assert entry.of_store is not None
+        return entry.of_store(source, self.path)
 
 
 def figure(
@@ -73,100 +183,64 @@ def figure(
     links: bool = False,
     single_ratings: bool = True,
 ) -> Figure:
-    """One figure of a study, of the debates that `where` keeps; with `links`, marks that are debates link to /debate/<episode>.
+    """Return one figure of a study, of the debates that `where` keeps.
 
-    Without `singles` no mark is a single rating, which may have been private, and no number is made of those of fewer than FEW debates or
-    questions: such rows are left out, and what they alone make up is not drawn (TooFew).  The difference of two means may still tell of few.
-    Raises StudyError where the study or the name is unknown, or where there is nothing to draw, and StoreError where the store cannot be
-    read.
+    With `links`, marks that are debates link to /debate/<episode>.  Without `single_ratings`, no
+    mark is a single rating, which may have been private, and no number is made of the ratings of
+    fewer than MIN_GROUP_SIZE debates or questions: such rows are left out, and a figure without
+    other rows is not drawn (TooFewError).  The difference of two means may still tell of few.
+
+    Raises StudyError if the study or the name is unknown or there is nothing to draw, and
+    StoreError if the store cannot be read.
     """
-    if name not in NAMES:
+    entry = next((entry for entry in FIGURES if entry.name == name), None)
+    if entry is None:
         raise StudyError(f"there is no figure {name!r}; there are: {', '.join(NAMES)}")
-    if name in DEBATE_FIGURES:
+    if entry.of_debates is not None:
         [record] = read_records(path, study)
-        hangs = name in JURY_FIGURES or where.outcome is not None
-        jury = hangs and not record.simulated and simulated_jury(path, study)
-        return debate_figure(
-            record,
-            name,
-            Source(study, record.simulated or jury, where, links, single_ratings=single_ratings),
-        )
-    if name in ANSWER_FIGURES:
-        answered = read_answers(path, study)
-        if not answered:
+        by_jury = entry.judged or where.outcome is not None
+        jury = by_jury and simulated_jury(path, study)
+        records = StudyRecords(study, path, record.simulated, jury, record, None)
+    elif entry.of_answers is not None:
+        answered = next(iter(read_answers(path, study)), None)
+        if answered is None:
             raise StudyError(f"the study {study!r} has no answers, or is not in {path}")
-        return answer_figure(answered[0], name, where, single_ratings)
-    known = select_rows(
-        path, "select coalesce(simulated, false) from studies where study = ?", [study]
-    ).rows
-    if not known:
-        raise StudyError(f"there is no study {study!r} in {path}")
-    return store_figure(path, name, Source(study, bool(known[0][0]), where, unused=UNUSED[name]))
+        records = StudyRecords(study, path, answered.simulated, False, None, answered)
+    else:
+        rows = select_rows(path, SIMULATED, [study]).rows
+        if not rows:
+            raise StudyError(f"there is no study {study!r} in {path}")
+        records = StudyRecords(study, path, bool(rows[0][0]), False, None, None)
+    return records.draw(entry, where, links=links, single_ratings=single_ratings)
 
 
 def figures(
     path: Path, study: str, *, where: DebateFilter = EVERYTHING, links: bool = False
 ) -> list[Figure]:
-    """All figures of a study that have something to show, in the order of NAMES; errors as in `figure`, but for those without."""
+    """Return all figures of a study that have something to show, in the order of FIGURES.
+
+    Raises StudyError if the study is unknown or has neither debates nor answers, and StoreError if
+    the store cannot be read.
+    """
     answered = next(iter(read_answers(path, study)), None)
-    record = None
+    debated = None
     try:
-        [record] = read_records(path, study)
+        [debated] = read_records(path, study)
     except StudyError:
         if answered is None:
             raise
-    played = record.simulated if record else answered is not None and answered.simulated
-    jury = played or (record is not None and simulated_jury(path, study))
-    found = []
-    for name in NAMES:
+    simulated = any(record.simulated for record in (debated, answered) if record is not None)
+    jury = debated is not None and simulated_jury(path, study)
+    records = StudyRecords(study, path, simulated, jury, debated, answered)
+    drawn = []
+    for entry in FIGURES:
         try:
-            if name in DEBATE_FIGURES and record is not None:
-                hangs = name in JURY_FIGURES or where.outcome is not None
-                found.append(
-                    debate_figure(
-                        record, name, Source(study, jury if hangs else played, where, links)
-                    )
-                )
-            elif name in ANSWER_FIGURES and answered is not None:
-                found.append(answer_figure(answered, name, where))
-            elif name in STORE_FIGURES:
-                found.append(
-                    store_figure(path, name, Source(study, played, where, unused=UNUSED[name]))
-                )
+            drawn.append(records.draw(entry, where, links=links))
         except StudyError:
             continue  # nothing to draw
-    return found
+    return drawn
 
 
 def simulated_jury(path: Path, study: str) -> bool:
-    """Whether a simulated jury judged debates of the study: what hangs on the jury is simulated then, whoever debated."""
-    return bool(select_rows(path, JURY, [study]).rows[0][0])
-
-
-def debate_figure(record: DebateRecord, name: str, source: Source) -> Figure:
-    """A figure about debates."""
-    debates = filter_debates(record.debates, source.where)
-    if not debates.phases:
-        raise source.nothing_to_draw("finished debate with a rating")
-    return DEBATE_FIGURES[name](source, debates)
-
-
-def answer_figure(
-    answered: AnswerRecord, name: str, where: DebateFilter, single_ratings: bool = True
-) -> Figure:
-    """A figure about answers."""
-    return ANSWER_FIGURES[name](
-        Source(
-            answered.study,
-            answered.simulated,
-            where,
-            unused=UNUSED[name],
-            single_ratings=single_ratings,
-        ),
-        answered,
-    )
-
-
-def store_figure(path: Path, name: str, source: Source) -> Figure:
-    """A figure that reads the store itself."""
-    return STORE_FIGURES[name](source, path)
+    """Tell whether a simulated jury judged debates of the study."""
+    return bool(select_rows(path, SIMULATED_JURY, [study]).rows[0][0])

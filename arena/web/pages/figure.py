@@ -21,33 +21,6 @@ if TYPE_CHECKING:
 FILTERS = ("arm", "model", "subject", "phase", "outcome")
 
 
-@dataclass(frozen=True, slots=True)
-class FigureEntry:
-    """A figure of analysis/figures/registry.py for studies of some kinds.
-
-    `judged`: it needs a jury's verdicts; `single_ratings`: its marks are ratings of one debater.
-    """
-
-    name: str
-    title: str
-    kinds: tuple[str, ...]
-    judged: bool = False
-    single_ratings: bool = False
-
-
-FIGURES = (
-    FigureEntry("confidence", "Confidence by phase", ("debates",)),
-    FigureEntry("both_sides", "Both sides at once", ("debates",), single_ratings=True),
-    FigureEntry("rise", "Rise by model", ("debates",)),
-    FigureEntry("confidence_by_model", "Confidence by model", ("debates",)),
-    FigureEntry("reliability", "Confidence against the jury", ("debates",), judged=True),
-    FigureEntry("leaderboard", "Who won", ("debates",), judged=True),
-    FigureEntry("strength", "Strength", ("debates",), judged=True),
-    FigureEntry("accuracy", "Accuracy against tokens", ("questions",)),
-    FigureEntry("answer_reliability", "Confidence against accuracy", ("questions",)),
-    FigureEntry("missing", "What is missing", ("debates", "questions")),
-)
-NAMES = tuple(entry.name for entry in FIGURES)
 EMPTY_SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 360 300" font-family="sans-serif"'
     ' font-size="13" fill="#565d66">{}</svg>'
@@ -62,17 +35,6 @@ class FigureContent(PageContent):
     figure: Figure
     drawing: Markup
     chosen: Mapping[str, str]
-
-
-def figures_for(kind: str, judged: bool, private: bool = True) -> list[FigureEntry]:
-    """Return the figures of a study of this kind; single ratings need `private`."""
-    return [
-        entry
-        for entry in FIGURES
-        if kind in entry.kinds
-        and (judged or not entry.judged)
-        and (private or not entry.single_ratings)
-    ]
 
 
 def filters(query: Query) -> dict[str, str | None]:
@@ -98,7 +60,7 @@ def figure(site: Site, name: str, query: Query) -> Page:
 
 def picture_svg(site: Site, name: str, query: Query) -> Document:
     """Return the figure as SVG; if there is nothing to draw, an SVG that says why."""
-    from analysis.figures.registry import svg
+    from analysis.figures.registry import NAMES, svg
 
     try:
         drawing = svg(find_figure(site, name, query, links=False).chart)

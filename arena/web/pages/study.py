@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from arena.errors import StudyError
 from arena.store.migrations import quote_sql
-from arena.web.pages.figure import FigureEntry, figures_for, filters
+from arena.web.pages.figure import filters
 from arena.web.site import PER_PAGE, Ask, Page, PageContent, Query, Row, Site, page_number
+
+if TYPE_CHECKING:
+    from analysis.figures.registry import FigureEntry
 
 VIEWS = (
     "studies",
@@ -208,6 +212,7 @@ def study(site: Site, name: str, query: Query) -> Page:
     Raises StudyError if it is unknown, or the query has an unknown sort or page.
     """
     from analysis.figures.figure import MIN_GROUP_SIZE
+    from analysis.figures.registry import figures_for
 
     where, page = filters(query), page_number(query)
     with site.store(VIEWS) as ask:

@@ -1,0 +1,188 @@
+"""Figures of who won: stated confidence against the jury, wins by model, and fitted strengths."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.figures import queries
+from analysis.figures.charts import answers as answer_charts
+from analysis.figures.charts import debates as charts
+from analysis.figures.charts.style import Row, cut, short_names
+from analysis.figures.debates import (
+    INTERVAL,
+    PHASE_LETTERS,
+    estimate_rows,
+    model_seats,
+    pluralize,
+)
+from analysis.figures.figure import Figure, Source, json_row, phase_index
+from analysis.read.debates import Debates
+from analysis.statistics.calibration import bin_of
+from analysis.statistics.clustered import Array, clustered_mean
+from analysis.statistics.judge_bias import clustered_share
+
+
+def reliability(source: Source, debates: Debates) -> Figure:
+    """Draw the share won against stated confidence in one phase, by bin, without ties."""
+    at = phase_index(debates, source.where)
+    phase = debates.phases[at]
+    stated = debates.confidence[:, :, at]
+    outcome = debates.outcome()
+    decided = ~np.isnan(stated) & ((outcome == 0) | (outcome == 1))
+    every = bin_rows(
+        np.where(decided, stated, np.nan), np.where(decided, outcome, np.nan), "debates"
+    )
+    if not every:
+        raise source.nothing_to_draw("ratings in judged debates with a winner")
+    rows, withheld = source.publishable_rows(every, [row["debates"] for row in every])
+    title = "Stated confidence against the jury"
+    words = source.chart_title(
+        title, f"{pluralize(int(decided.sum()), 'rating')} in {cut(phase, PHASE_LETTERS)}"
+    )
+    chart = answer_charts.reliability_chart(
+        [row | {"group": ""} for row in rows], words, y_title="won, percent"
+    )
+    ties = int((outcome == 0.5)[:, 0].sum())
+    undecided = int(np.isnan(outcome)[:, 0].sum())
+    caption = source.caption(
+        "Share of debates won (by the larger sum of the judges' confidences) against confidence"
+        f" stated in {phase}, percent, by bins of 10 points that are closed on the right; below,"
+        f" ratings by bin. {INTERVAL} Dashed: stated confidence is right.",
+        f"Left out: {pluralize(ties, 'tie')}, {pluralize(undecided, 'debate')} without a winner.",
+        withheld,
+    )
+    query = queries.RELIABILITY.format(
+        phase=queries.literal(phase),
+        conditions=queries.debate_conditions(source.study, source.where),
+    )
+    return Figure("reliability", title, caption, tuple(rows), query, chart, len(every) - len(rows))
+
+
+def bin_rows(stated: Array, outcome: Array, unit: str) -> list[Row]:
+    """Return a row for each bin with values: edges, counts, mean confidence and share won.
+
+    `stated` and `outcome` are (clusters, members), nan for members that are left out; `unit` names
+    the column with the number of clusters.  The share has its 95% interval.
+    """
+    there = ~np.isnan(stated)
+    bins = np.full(stated.shape, -1, dtype=np.int64)
+    bins[there] = bin_of(stated[there])
+    rows = []
+    for number in np.unique(bins[there]).tolist():
+        mine = bins == number
+        chosen = mine.any(axis=1)
+        share = clustered_mean(np.where(mine, outcome, np.nan)[chosen])
+        size = {"n": share.n, unit: share.clusters, "confidence": float(stated[mine].mean())}
+        limits = {"share": share.mean, "ci_low": share.ci_low, "ci_high": share.ci_high}
+        rows.append(
+            json_row(
+                {
+                    "above": round(number / 10, 1),
+                    "up_to": round((number + 1) / 10, 1),
+                    **size,
+                    **limits,
+                }
+            )
+        )
+    return rows
+
+
+def leaderboard(source: Source, debates: Debates) -> Figure:
+    """Draw how often each model won against others."""
+    outcome = np.where(debates.against_itself()[:, None], np.nan, debates.outcome())
+    played = ~np.isnan(outcome).any(axis=1)
+    if not played.any():
+        raise source.nothing_to_draw("judged debates between two models")
+    part = debates.select(played)
+    won = outcome[played]
+    cluster = pairs_on_motions(part)
+    rows = []
+    for name, mask in model_seats(part):
+        share = clustered_share(won[mask], cluster[mask.any(axis=1)])
+        counts = {"debates": share.n, "wins": float(won[mask].sum()), "win_rate": share.mean}
+        rows.append(
+            json_row({"model": name, **counts, "ci_low": share.ci_low, "ci_high": share.ci_high})
+        )
+    rows.sort(key=lambda row: (-row["win_rate"], row["model"]))
+    title = "How often each model won"
+    words = source.chart_title(title, pluralize(int(played.sum()), "judged debate"))
+    shown = estimate_rows(rows, "model", "win_rate", "debates")
+    chart = charts.estimates_chart(
+        shown, words, axis="debates won, percent", zero=50, domain=(0, 100)
+    )
+    ties = int((won == 0.5)[:, 0].sum())
+    caption = source.caption(
+        "Share of debates against other models that each won, percent, by the larger sum of the"
+        f" judges' confidences, a tie as half a win ({pluralize(ties, 'tie')}); n: debates. Bars"
+        " are 95% intervals with the debates of one pair on one motion as clusters.",
+        f"Left out: {pluralize(len(debates.arm) - int(played.sum()), 'debate')} not judged, or of a"
+        " model against itself.",
+    )
+    query = queries.LEADERBOARD.format(
+        conditions=queries.debate_conditions(source.study, source.where)
+    )
+    return Figure("leaderboard", title, caption, tuple(rows), query, chart)
+
+
+def strength(source: Source, path: Path) -> Figure:
+    """Draw the Bradley-Terry strengths of the contestants of a judged study; it has no filter."""
+    from analysis.reports.standings import standings
+
+    found = standings(path, source.study)
+    rows = [row for row in found["contestants"] if row["strength"] is not None]
+    if not rows:
+        raise source.nothing_to_draw("votes on debates between two contestants")
+    title = "How strong each contestant is"
+    called = short_names([row["agent"] for row in rows])
+    shown = [
+        {
+            "name": called[row["agent"]],
+            "value": row["strength"],
+            "low": row["ci_low"],
+            "high": row["ci_high"],
+            "label": f"n = {row['votes']:,}",
+        }
+        for row in rows
+    ]
+    source = replace(source, simulated=found["simulated"])
+    words = source.chart_title(
+        title, f"{found['debates']:,} debates, {found['verdicts']['counted']:,} verdicts"
+    )
+    chart = charts.estimates_chart(shown, words, axis="strength, logits", zero=0)
+    caption = source.caption(
+        "Bradley-Terry strength in logits, with mean 0: a contestant wins against one d below it"
+        " with the chance 1 / (1 + exp(-d)), as this jury sees it; n: votes. Bars are 95%"
+        " intervals, resampled over the debates of one pair on one motion.",
+        f"Verdicts {found['verdicts']['all']:,}, of them missing {found['verdicts']['missing']:,}; by judges that are a contestant or of its"
+        f" family, and left out, {found['verdicts']['judge_is_contestant'] + found['verdicts']['judge_of_family']:,}. The query counts single"
+        " readings; strengths are fitted to votes, which several readings of a judge make.",
+    )
+    return Figure(
+        "strength",
+        title,
+        caption,
+        tuple(rows),
+        queries.STRENGTH.format(study=queries.literal(source.study)),
+        chart,
+    )
+
+
+def pairs_on_motions(debates: Debates) -> NDArray[np.int64]:
+    """Return codes (G,) of the pairs of models on a motion, whichever sat on which side.
+
+    A debate whose motion is unknown has a code of its own.
+    """
+    motion = [
+        episode if subject is None else subject
+        for episode, subject in zip(debates.episode, debates.subject, strict=True)
+    ]
+    keys = [
+        (*sorted(map(str, pair)), words)
+        for pair, words in zip(debates.model.tolist(), motion, strict=True)
+    ]
+    code = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.array([code[key] for key in keys], dtype=np.int64)
