@@ -1,7 +1,7 @@
-"""The tables and views of a store, as data.  Names and columns are a promise to users; every one carries a comment.
+"""The tables of a store, as data.  Names and columns are a promise to users; each has a comment.
 
-A base table is (comment, key, {column: (type, comment)}).  A journal line is one row of one base table, with the table's name under "t";
-folding inserts each row once, by its key.  Views are SQL over the base tables; the same text serves the database file and a live read.
+A journal line is one row of one base table, with the table's name under "t".  Folding inserts each
+row once, by its key.  The views on these tables are in `arena/store/views`.
 """
 
 from __future__ import annotations
@@ -14,58 +14,48 @@ LOGPROBS = (
     "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
 )
 PROMPT = "STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR)[]"
-PREFILL = 'STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR, "end" INTEGER)[]'
+PREFILL = PROMPT.removesuffix(")[]") + ', "end" INTEGER)[]'
 TURN_COLUMNS = {
     "episode": ("VARCHAR", "the play this turn belongs to"),
     "seat": ("VARCHAR", "who spoke: a seat's name"),
     "step": ("INTEGER", "the seat's own counter, from 0"),
     "phase": ("VARCHAR", "opening, rebuttal, closing, ... in the protocol's words"),
     "round": ("INTEGER", "position of the phase, from 0"),
-    "asks": ("INTEGER", "1, or 2 where something was unreadable and asked again"),
+    "asks": ("INTEGER", "1, or 2 if something was unreadable and was asked again"),
     "text": ("VARCHAR", "the raw reply to the first ask"),
-    "reasoning": ("VARCHAR", "reasoning text that the provider served apart; NULL where none"),
-    "reask_prompt": (
-        "VARCHAR",
-        "what was asked again in the same conversation; NULL where nothing was",
-    ),
-    "reask_text": ("VARCHAR", "the raw reply to that; NULL where nothing was asked again"),
-    "public": ("VARCHAR", "what others may read; NULL: no readable speech"),
-    "thoughts": ("VARCHAR", "private thoughts; NULL where none were given"),
+    "reasoning": ("VARCHAR", "reasoning text that the provider returned separately; NULL: none"),
+    "reask_prompt": ("VARCHAR", "the re-ask, in the same conversation; NULL: none"),
+    "reask_text": ("VARCHAR", "the raw reply to the re-ask; NULL: nothing was asked again"),
+    "public": ("VARCHAR", "text that others may read; NULL: no readable speech"),
+    "thoughts": ("VARCHAR", "private thoughts; NULL: none were given"),
     "confidence": ("DOUBLE", "stated confidence in [0, 1]; NULL: see confidence_status"),
-    "confidence_status": ("VARCHAR", "read, not asked, or why there is no confidence"),
+    "confidence_status": ("VARCHAR", "read, not asked, or the reason why there is no confidence"),
     "rating_public": ("BOOLEAN", "whether the author was told that others see the rating"),
-    "answer": ("VARCHAR", "the answer read out of the reply; NULL where none"),
+    "answer": ("VARCHAR", "the answer read from the reply; NULL: none"),
     "flags": ("VARCHAR[]", "doubts about this turn, in words"),
-    "request_hash": (
-        "VARCHAR",
-        "sha256 of the first request (messages, sampling, seed); NULL for imports",
-    ),
-    "prompt": (
-        PROMPT,
-        "the user message in parts: text, or a turn by its key and face; NULL for imports",
-    ),
+    "request_hash": ("VARCHAR", "sha256 of the first request, with its seed; NULL for imports"),
+    "prompt": (PROMPT, "user message in parts: text, or a turn's key and face; NULL for imports"),
     "seed": ("BIGINT", "seed of the first ask; NULL for imports"),
     "model_served": ("VARCHAR", "the model's name as the provider gave it"),
     "token_ids": ("INTEGER[]", "generated token ids (local models)"),
     "started_at": ("TIMESTAMP", "UTC; NULL for imports"),
     "ended_at": ("TIMESTAMP", "UTC; NULL for imports"),
-    "logprobs": (
-        LOGPROBS,
-        "generated tokens of the first reply with natural log probabilities, where they were asked for and served",
-    ),
+    "logprobs": (LOGPROBS, "tokens of the first reply with natural log probabilities; NULL: none"),
     "sample_key": (
         "VARCHAR",
-        "sha256 of the first request without its seed, and of whose sample it is: what --cache looks for",
+        "sha256 of the first request without its seed, and of the sample it belongs to;"
+        " --cache looks for it",
     ),
     "finish_reason": (
         "VARCHAR",
-        "how the first reply ended: stop, length, ... in the provider's words; NULL: not said",
+        "how the first reply ended: stop, length, ... in the provider's words; NULL: unknown",
     ),
-    # Derived where lines are read, so that whoever counts what is missing need not read all texts for it.
-    "public_status": ("VARCHAR", "read, or why there is no public text"),
+    # Derived when lines are read: to count missing texts, no query then has to read all texts.
+    "public_status": ("VARCHAR", "read, or the reason why there is no public text"),
     "prefill": (
         PREFILL,
-        "what the reply was to go on from, in parts as in prompt, up to `end` characters of a turn; NULL where nothing",
+        "text that the reply had to continue, in parts as in prompt, up to `end` characters of a"
+        " turn; NULL: none",
     ),
 }
 CALL_KEY = ("episode", "seat", "step", "ask", "run", "attempt")
@@ -79,18 +69,19 @@ CALL_PLACE = {
     "started_at": ("TIMESTAMP", "UTC, when it was sent"),
     "sent": (
         "JSON",
-        "the settings that went out beside model and messages, in the provider's words; NULL where the model does not say",
+        "the settings sent with model and messages, in the provider's words;"
+        " NULL: the model does not report them",
     ),
     "worst_usd": (
         "DOUBLE",
-        "dollars that the call could cost at most; NULL: no price, or no bound on the reply",
+        "dollars that the call could cost at most; NULL: no price, or no limit on the reply",
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TableSchema:
-    """One base table: its comment, the columns of its key, and its columns as {name: (type, comment)}."""
+    """A base table: its comment, the columns of its key, and {column: (type, comment)}."""
 
     comment: str
     key: tuple[str, ...]
@@ -104,7 +95,7 @@ TABLES: dict[str, TableSchema] = {
         {
             "run": ("VARCHAR", "id of the run; its journals carry it in their names"),
             "study": ("VARCHAR", "the study that was played"),
-            "origin": ("VARCHAR", "played, or imported from where"),
+            "origin": ("VARCHAR", "played, or the source of an import"),
             "simulated": ("BOOLEAN", "whether simulated or scripted models speak in it"),
             "planned": ("INTEGER", "how many episodes the study has; NULL for imports"),
             "git_commit": ("VARCHAR", "commit of the working folder; NULL outside git"),
@@ -114,9 +105,10 @@ TABLES: dict[str, TableSchema] = {
             "started_at": ("TIMESTAMP", "UTC"),
             "estimate": (
                 "JSON",
-                "what the run was expected to take, by model: calls, tokens, dollars; NULL where nothing could be said",
+                "calls, tokens and dollars that the run was expected to take, by model;"
+                " NULL: no estimate was possible",
             ),
-            "budget_usd": ("DOUBLE", "the budget that the run had; NULL: none"),
+            "budget_usd": ("DOUBLE", "the budget of the run; NULL: none"),
         },
     ),
     "plays": TableSchema(
@@ -132,7 +124,7 @@ TABLES: dict[str, TableSchema] = {
             "options": ("JSON", "the protocol's options that differ from its defaults"),
             "subject": ("VARCHAR", "the motion or question, by id"),
             "repeat": ("INTEGER", "0 for the first play"),
-            "started_at": ("TIMESTAMP", "UTC; for imports from the file's name, its zone unknown"),
+            "started_at": ("TIMESTAMP", "UTC; for imports from the file's name, zone unknown"),
         },
     ),
     "statuses": TableSchema(
@@ -155,11 +147,12 @@ TABLES: dict[str, TableSchema] = {
             "seat": ("VARCHAR", "the seat's name: proposition, opposition, ..."),
             "agent": ("VARCHAR", "the agent's name"),
             "model": ("VARCHAR", "model reference, without address or key"),
-            "system": ("VARCHAR", "the agent's system prompt; NULL where unknown"),
-            "sampling": ("JSON", "sampling settings that were set; NULL where unknown"),
+            "system": ("VARCHAR", "the agent's system prompt; NULL: unknown"),
+            "sampling": ("JSON", "sampling settings that were set; NULL: unknown"),
             "seeds": (
                 "VARCHAR",
-                "honoured: same seed, same reply; sent: without that promise; not sent; NULL for imports",
+                "honoured: same seed, same reply; sent: without that promise; not sent;"
+                " NULL for imports",
             ),
         },
     ),
@@ -168,27 +161,28 @@ TABLES: dict[str, TableSchema] = {
         ("subject",),
         {
             "subject": ("VARCHAR", "id: a hash of the content"),
-            "kind": ("VARCHAR", "motion or question, or debate: one that is judged"),
+            "kind": ("VARCHAR", "motion, question, or debate (one that is judged)"),
             "text": (
                 "VARCHAR",
-                "the words; for a debate its motion, its episode and a hash of its public words",
+                "the text; for a debate its motion, its episode and a hash of its public words",
             ),
             "gold": ("VARCHAR", "the right answer; NULL for motions"),
             "choices": ("VARCHAR[]", "the options of a multiple-choice question"),
-            "source": ("VARCHAR", "where it comes from; for a debate its episode"),
-            "licence": ("VARCHAR", "on what terms; NULL: unknown"),
+            "source": ("VARCHAR", "its source; for a debate its episode"),
+            "licence": ("VARCHAR", "terms of use; NULL: unknown"),
         },
     ),
     "turns": TableSchema(
         "One row is one step of a seat, after re-asks", ("episode", "seat", "step"), TURN_COLUMNS
     ),
     "unfinished_turns": TableSchema(
-        "One row is a first reply with something unreadable in it, kept so that a stopped run goes on with the re-ask",
+        "One row is a first reply with something unreadable in it, kept so that a stopped run"
+        " continues with the re-ask",
         ("episode", "seat", "step"),
         TURN_COLUMNS,
     ),
     "call_starts": TableSchema(
-        "One row is a call that went out; without an end it shows as status unknown in the view calls",
+        "One row is a call that was sent; one without an end has status unknown in the view calls",
         CALL_KEY,
         CALL_PLACE,
     ),
@@ -203,46 +197,40 @@ TABLES: dict[str, TableSchema] = {
             ),
             "error_kind": ("VARCHAR", "class of the error; NULL when ok"),
             "error": ("VARCHAR", "the error in words; NULL when ok"),
-            "http_status": ("INTEGER", "NULL where there was no HTTP answer"),
-            "tokens_in": ("BIGINT", "prompt tokens; NULL: the provider did not say"),
+            "http_status": ("INTEGER", "NULL: there was no HTTP response"),
+            "tokens_in": ("BIGINT", "prompt tokens; NULL: the provider did not report them"),
             "tokens_cached": ("BIGINT", "prompt tokens served from a cache"),
             "tokens_out": ("BIGINT", "generated tokens, reasoning included"),
             "tokens_reasoning": ("BIGINT", "generated reasoning tokens"),
             "cost_usd": ("DOUBLE", "dollars; NULL: unknown, not zero"),
             "cost_source": (
                 "VARCHAR",
-                "who says so: the provider, a table of prices, by hand, ...; NULL: unknown",
+                "source of the cost: the provider, a price table, by hand, ...; NULL: unknown",
             ),
-            "latency_s": ("DOUBLE", "seconds from sending to the whole reply"),
+            "latency_s": ("DOUBLE", "seconds from sending to the complete reply"),
             "queued_s": ("DOUBLE", "seconds the call waited for its turn"),
             "finish_reason": ("VARCHAR", "stop, length, ... in the provider's words"),
             "tokens_prefilled": (
                 "BIGINT",
-                "prompt tokens that a local model really read; the others were kept from before",
+                "prompt tokens that a local model computed; it reused the others from a cache",
             ),
             "decode_steps": ("BIGINT", "steps in which a local model decoded"),
-            "cached_from": (
-                "VARCHAR",
-                "the episode that the reply was taken from; NULL where it was asked for",
-            ),
+            "cached_from": ("VARCHAR", "the episode that the reply comes from; NULL: a new reply"),
         },
     ),
     "rulings": TableSchema(
-        "One row is a judge's word on a debate as it was read (see the view verdicts)",
+        "One row is a judge's verdict on a debate, as parsed (see the view verdicts)",
         ("episode",),
         {
             "episode": ("VARCHAR", "the judging"),
             "debate": ("VARCHAR", "the debate's episode"),
-            "judge": (
-                "VARCHAR",
-                "the judge: its agent's name, which is its model reference unless another was given",
-            ),
-            "seat_order": ("VARCHAR", "in which order the judge read the sides"),
+            "judge": ("VARCHAR", "the judge: its agent's name, by default its model reference"),
+            "seat_order": ("VARCHAR", "the order in which the judge read the sides"),
             "repeat": ("INTEGER", "0 for the judge's first reading"),
             "winner": ("VARCHAR", "proposition, opposition or abstain; NULL: see status"),
             "confidence": ("DOUBLE", "the judge's confidence in [0, 1]; NULL: see status"),
-            "reasons": ("VARCHAR", "the judge's reasons, private to no one"),
-            "status": ("VARCHAR", "read, or why not, or what is doubtful"),
+            "reasons": ("VARCHAR", "the judge's reasons, which are not private"),
+            "status": ("VARCHAR", "read, or the reason why not, or a doubt"),
         },
     ),
     "answers": TableSchema(
@@ -252,16 +240,13 @@ TABLES: dict[str, TableSchema] = {
             "episode": ("VARCHAR", "the play"),
             "seat": ("VARCHAR", "who answered"),
             "answer": ("VARCHAR", "the answer; NULL: unreadable"),
-            "correct": ("BOOLEAN", "NULL: cannot be told"),
-            "confidence": ("DOUBLE", "in [0, 1]; NULL where none"),
+            "correct": ("BOOLEAN", "NULL: unknown, see status"),
+            "confidence": ("DOUBLE", "in [0, 1]; NULL: none"),
             "final": ("BOOLEAN", "whether it is the episode's answer"),
-            "stage": (
-                "INTEGER",
-                "0 for the seat's first answer in the episode, 1 for its second, ...",
-            ),
+            "stage": ("INTEGER", "0 for the seat's first answer, 1 for its second, ..."),
             "status": (
                 "VARCHAR",
-                "graded, or why correct is NULL: no answer, no gold answer, no such option, ...",
+                "graded, or the reason why correct is NULL: no answer, no gold answer, ...",
             ),
             "canonical": ("VARCHAR", "the answer's value, by which votes are counted"),
         },
@@ -275,26 +260,24 @@ TABLES: dict[str, TableSchema] = {
             "path": ("INTEGER", "the receiver"),
             "peer": ("INTEGER", "the sender"),
             "rank": ("INTEGER", "order in which it was shown, from 0"),
-            "similarity": (
-                "DOUBLE",
-                "of the two summaries, in [0, 1]; NULL where the router uses none",
-            ),
+            "similarity": ("DOUBLE", "of the two summaries, in [0, 1]; NULL: the router uses none"),
             "router": ("VARCHAR", "dispersed, clustered, hybrid, random or all"),
         },
     ),
     "measures": TableSchema(
-        "One row is a number read off token probabilities: of local models before temperature and filters, served_... as the provider has it",
+        "One row is a number computed from token probabilities: those of local models before"
+        " temperature and filters, for names served_... those that the provider returned",
         ("episode", "seat", "step", "name"),
         {
             "episode": ("VARCHAR", "the play"),
             "seat": ("VARCHAR", "who spoke"),
             "step": ("INTEGER", "the seat's step"),
-            "name": ("VARCHAR", "what was measured, with its unit"),
+            "name": ("VARCHAR", "name of the measure, with its unit"),
             "value": ("DOUBLE", "the number"),
         },
     ),
     "folded": TableSchema(
-        "One row is a journal that was folded into this database, and up to which byte",
+        "One row is a journal that was folded into this database, up to some byte",
         ("journal", "bytes"),
         {
             "journal": ("VARCHAR", "file name in the folder beside the database"),
@@ -304,8 +287,8 @@ TABLES: dict[str, TableSchema] = {
         },
     ),
 }
-# A column that no journal holds, as SQL over the columns of its line.
+# Columns that no journal holds, as SQL over the columns of a line.
 DERIVED = {"public_status": "if(public is null, 'no readable speech', 'read')"}
-# What a table was called before, in stores and journals of older versions.
+# Names that tables have in stores and journals of older versions.
 FORMER_TABLE_NAMES = {"rulings": "verdicts"}
 JOURNALED = tuple(name for name in TABLES if name != "folded")
