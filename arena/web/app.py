@@ -89,6 +89,7 @@ def page_cache(site: Site) -> PageCache:
         # An error may pass while the store stays the same: it is busy, or locked by a writer.
         if status == 200 and len(document.content) <= CACHED_PAGE_BYTES:
             cached[key] = status, document
+            # Dicts keep the order of insertion; another thread may have removed the same key.
             for oldest in list(cached)[:-CACHED_PAGES]:
                 cached.pop(oldest, None)
         return status, document
@@ -110,6 +111,7 @@ def serve(
         query = tuple(sorted(parameters.items()))
         fingerprint = store_fingerprint(site.db)
         trusted = bool(request.scope.get("trusted"))
+        # Everything that a page depends on, so a valid copy is never out of date.
         state = repr((fingerprint, trusted, name, query))
         etag = f'"{hashlib.sha256(state.encode()).hexdigest()[:20]}"'
         if request.headers.get("if-none-match") == etag:

@@ -20,6 +20,7 @@ from arena.store.query import QueryResult
 from arena.web.site import Query
 
 MARKS = ("bar", "line", "point")
+# Beyond these a chart is slow to open or its labels and colours cannot be told apart.
 MOST_MARKS = 5_000
 MOST_BARS = 60
 MOST_NAMES = 60
@@ -89,6 +90,7 @@ def choose(table: QueryResult, query: Query) -> ChartSpec | None:
         for name in names
         if name != x and kinds[name] == "text" and 1 < count_distinct(table, name) <= MOST_COLOURS
     ]
+    # The column that distinguishes most, of those with few enough colours.
     colour = max(colours, key=lambda name: count_distinct(table, name), default=None)
     mark = choice["chart"] or default_mark(kinds[x], table, x, colour)
     return ChartSpec(mark, x, y, colour, table.columns, numbers)
@@ -160,6 +162,7 @@ def draw_chart(table: QueryResult, spec: ChartSpec, simulated: bool, note: str =
     if kind_of_x == "text":
         all_names = list(dict.fromkeys(str(row["x"]) for row in rows))
         names = distinct_names(all_names[:MOST_NAMES])
+        # Names are cut and made distinct; rows of names beyond MOST_NAMES drop out.
         rows = [row | {"x": names[str(row["x"])]} for row in rows if row["x"] in names]
     left_out = len(table) - len(rows)
     notes = [f"{left_out:,} of {len(table):,} rows left out"] if left_out else []

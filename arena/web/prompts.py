@@ -82,6 +82,7 @@ def rebuild_request(
     """
     if turn["prompt"] is None or seat is None:
         raise StudyError("not published: the source of this record has no prompts")
+    # Turns are shown by key: their words come from the store as it is now.
     seen = seen_turns(ask, [*turn["prompt"], *(turn["prefill"] or ())])
     prompt, prefill = (parts_of(turn[name] or (), seen) for name in ("prompt", "prefill"))
     # The model is never called: only the agent's system prompt enters the request.
@@ -144,6 +145,7 @@ def samplings(stored: str | None, settings: Sequence[str | None]) -> Iterator[Sa
     for attempt in settings:
         sent = json.loads(attempt or "{}")
         step = replace(usual, max_tokens=sent.get("max_tokens"), stop=tuple(sent.get("stop") or ()))
+        # A provider may have been sent no temperature although the seat has one, or the reverse.
         yield step
         yield replace(step, temperature=sent.get("temperature"))
 

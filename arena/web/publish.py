@@ -55,7 +55,9 @@ EPISODE_KINDS = ("debate", "question", "call")
 MAKERS = {
     kind: make for kind, _, make in (*PAGES, *FILES) if kind in ("", *STUDY_KINDS, *EPISODE_KINDS)
 }
+# Links cannot be nested in HTML, so the shortest match is the whole link.
 LINK = re.compile(r'<a\s(?P<before>[^>]*?)href="(?P<href>[^"]*)"[^>]*>(?P<words>.*?)</a>', re.S)
+# Charts are drawn with the addresses of a server (see `with_file_links`).
 CHART_LINK = re.compile(r'="/debate/([^"]+)"')
 EPISODES = "select episode, study from plays"
 TURNS = "select study, count(*) as n from turns join plays using (episode) group by study"
@@ -142,6 +144,7 @@ def publish(
         files = {file for target in crawl.missing for file in crawl.linkers.get(target, ())}
         for file in sorted(files):
             remove_dead_links(crawl, file)
+        # The script only follows a running study, and files do not change.
         shutil.copytree(STATIC, draft / "static", ignore=shutil.ignore_patterns("*.js"))
         (draft / MARKER).write_text(json.dumps({"store": db.name, "pages": crawl.written}) + "\n")
     return PublishSummary(
@@ -206,6 +209,7 @@ def read_marker(folder: Path) -> set[str]:
 def draft_of(folder: Path, db: Path) -> Iterator[Path]:
     """Yield a draft folder; move its files in after the block, or remove it after an error."""
     clear_drafts(folder)
+    # Beside the folder, hence on the same file system: moving in is a rename.
     draft = folder.with_name(f".{folder.name}.new-{os.getpid()}")
     try:
         draft.mkdir(parents=True)
@@ -239,6 +243,7 @@ def is_alive(pid: int) -> bool:
     if pid == os.getpid():
         return False  # an earlier process with our id left it: our draft does not exist yet
     try:
+        # Signal 0 is not delivered: it only tells whether the process exists.
         os.kill(pid, 0)
     except PermissionError:
         return True
@@ -263,6 +268,7 @@ def move_in(draft: Path, folder: Path, old: set[str]) -> None:
     for file in new - {MARKER}:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.move(draft / file, folder / file)
+    # A folder of a kind that is no longer published; rmdir refuses one that is not empty.
     for parent in {(folder / file).parent for file in gone} - {folder}:
         with suppress(OSError):
             parent.rmdir()
@@ -271,6 +277,7 @@ def move_in(draft: Path, folder: Path, old: set[str]) -> None:
 
 def write_marker(folder: Path, marker: Mapping[str, object]) -> None:
     """Write the marker in one step, so that no half of it can be read."""
+    # A rename is atomic: a reader finds the old marker or the new one.
     half = folder / f"{MARKER}.new"
     half.write_text(json.dumps(marker, indent=0) + "\n", "utf-8")
     half.replace(folder / MARKER)

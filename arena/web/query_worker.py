@@ -29,6 +29,7 @@ from arena.store.query import MB, QueryLimits, QueryResult, answer, file_bytes
 from arena.store.tempdir import scratch
 
 ROOT = Path(__file__).resolve().parents[2]
+# Each may take the memory of its limits, and all the machine's cores.
 MAX_RUNNING = 2
 SLOTS = threading.BoundedSemaphore(MAX_RUNNING)
 # A query waits this long for a free slot.
@@ -78,6 +79,7 @@ def run_in_process(path: Path, sql: str, kind: str, limits: QueryLimits) -> Quer
                 "MALLOC_ARENA_MAX": "2",
             }
             process = subprocess.run(
+                # -P keeps the current folder off the path, in which a duckdb.py may lie.
                 [sys.executable, "-P", "-m", "arena.web.query_worker"],
                 input=pickle.dumps((path, sql, kind, limits)),
                 stdout=subprocess.PIPE,
@@ -96,6 +98,7 @@ def run_in_process(path: Path, sql: str, kind: str, limits: QueryLimits) -> Quer
             "the query broke off, most likely because it ran out of memory;"
             " narrow it, or run it with arena sql"
         )
+    # Safe to unpickle: this program wrote it, from values of DuckDB.
     output = pickle.loads(process.stdout)
     if isinstance(output, str):
         raise StoreError(output)

@@ -24,6 +24,7 @@ Ask = Callable[..., list[Row]]
 Query = Mapping[str, str]
 # (kind, name, sorted query) of a linked page.
 Target = tuple[str, str, tuple[tuple[str, str], ...]]
+# Names that every file system takes; capitals could collide on some of them.
 PLAIN = re.compile(r"[a-z0-9_-]{1,80}")
 PER_PAGE = 50
 # Query keys that belong to a page's name; the other keys filter or page its contents.
@@ -54,6 +55,7 @@ class Site:
         present = {
             key: str(value) for key, value in (query or {}).items() if value not in (None, "")
         }
+        # Publishing finds all pages by the links of those that it has written.
         if self.link_targets is not None:
             self.link_targets.add((kind, name, tuple(sorted(present.items()))))
         if self.static:
@@ -160,6 +162,7 @@ def plain_name(name: str) -> str:
     """Return the name if any file system takes it, else its plain letters and a hash of it."""
     if PLAIN.fullmatch(name):
         return name
+    # 40 bits of the hash: two names of one store will hardly share them.
     letters = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60].strip("_")
     return f"{letters}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
 

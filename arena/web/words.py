@@ -55,6 +55,7 @@ def brief(text: object, longest: int = 100) -> Markup:
     """Return the beginning of a text on one line, for lists whose links lead to the whole."""
     if text is None:
         return NONE
+    # Spaces collapse, so more than `longest` characters are read; not all of an endless text.
     line = " ".join(str(text)[: 4 * longest].split())
     return safe_html(line if len(line) <= longest else line[: longest - 1].rstrip() + "…")
 
@@ -89,6 +90,7 @@ def environment() -> Environment:
     env = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
+        # A misspelled name is an error, not an empty place on the page.
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

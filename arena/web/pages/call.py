@@ -24,6 +24,7 @@ LONGEST = 20_000
 LONGEST_PUBLISHED = 5_000_000
 MOST_TOKENS = 2_000
 LEAST_LIKELY = 10
+# Shorter private texts, such as "I agree", also occur in public ones.
 SHORTEST_SECRET = 16
 # (least probability, shade): 5 is the most probable.
 SHADES = ((0.9, 5), (0.5, 4), (0.1, 3), (0.01, 2))
@@ -194,6 +195,7 @@ def find_step(ask: Ask, episode: str, seat: str, step: int) -> tuple[Row | None,
     key = [episode, seat, step]
     turns = ask("from turns where episode = ? and seat = ? and step = ?", key)
     unfinished = not turns
+    # A first reply with something unreadable waits there for the second.
     turns = turns or ask("from unfinished_turns where episode = ? and seat = ? and step = ?", key)
     attempts, plays = ask(ATTEMPTS, key), ask(PLAY, [episode])
     if not plays or not (turns or attempts):
@@ -205,6 +207,7 @@ def request_or_reason(
     ask: Ask, turn: Row, seated: Row | None, attempts: Sequence[Row]
 ) -> tuple[RebuiltRequest | None, str]:
     """Return (the request, ""), or (None, the reason why it cannot be shown)."""
+    # A re-ask is another request: its settings do not belong to this prompt.
     first_asks = [attempt["sent"] for attempt in attempts if attempt["ask"] == 0]
     try:
         return rebuild_request(ask, turn, seated, list(dict.fromkeys(first_asks))), ""
@@ -246,6 +249,7 @@ def may_be_seen(piece: Piece, secrets: Sequence[str]) -> bool:
 
 def token_of(choice: Row) -> Token:
     """Return a generated token for the page."""
+    # Rounding may make a log probability slightly positive.
     probability = math.exp(min(choice["logprob"], 0.0))
     shade = next((shade for least, shade in SHADES if probability >= least), 1)
     others = ", ".join(

@@ -137,6 +137,7 @@ def cached_comparison(
     from analysis.reports.comparison import compare_studies, read_both
     from analysis.reports.play_pairs import pair_plays
 
+    # Reading takes most of the time: once for the tests and for the pairs.
     both = read_both(db, a, b)
     match_by: Literal["models", "subject"] = "subject" if by == "subject" else "models"
     return compare_studies(both, match_by), pair_plays(both, match_by)

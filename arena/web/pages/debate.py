@@ -171,6 +171,7 @@ def debate_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) -> P
     """Return the page of a debate; `?private=0` hides private thoughts and ratings."""
     name = episode.episode
     turns = turns_in_order(ask, name)
+    # A moderator, for example: its speeches stand below those of the sides.
     others = tuple(seat for seat in lanes_of(turns) if seat not in SIDES)
     transcript = transcript_of(site, ask, name, turns, SIDES + others, query, None)
     readings = readings_of(ask(JUDGINGS, {"episode": name}))
@@ -283,6 +284,7 @@ def confidence_y(confidence: float) -> float:
 def separate_names(lines: Sequence[SideLine]) -> tuple[SideLine, ...]:
     """Return the two lines with their names at least one line of text apart."""
     first, second = lines
+    # 16 pixels are a line of text.
     overlap = 16 - abs(first.name_y - second.name_y)
     if overlap > 0:
         shift = overlap / 2 if first.name_y > second.name_y else -overlap / 2
@@ -297,6 +299,7 @@ def readings_of(rows: Sequence[Row]) -> list[JudgeReading]:
     readings = []
     for row in rows:
         state = row["status"] or "open"
+        # A judging may end without a ruling, if its verdict could not be read at all.
         done = state == "done" and row["reading"] is not None
         if done:
             status = row["reading"]

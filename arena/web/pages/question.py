@@ -32,6 +32,7 @@ from arena.web.pages.turns import (
 )
 from arena.web.site import Ask, Page, PageContent, Query, Row, Site, page_number
 
+# Lanes on one page, and characters of a text before it is folded.
 LANES = 16
 VISIBLE = 600
 MOST_ROUTES_IN_TABLE = 1000
@@ -165,6 +166,7 @@ def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) ->
         measures=measures_of(ask(MEASURES, [name, list(shown)])),
         final=next((grade for grade in grades if grade.final), None),
         grades=[grade for grade in grades if not grade.final],
+        # Sorted by stage: of several answers of a seat the last one stays.
         lane_grades={grade.seat: grade for grade in grades},
         graded={(grade.seat, grade.answer): grade for grade in grades},
         votes=votes(grades),
@@ -237,6 +239,7 @@ def new_reads(
 
     A turn that a router chose has the similarity of its route.
     """
+    # Protocols that route name their seats path0, path1, ...
     routed = {(route.block, f"path{route.path}", f"path{route.peer}"): route for route in routes}
     seen_by: dict[str, set[tuple[str, int, str]]] = {}
     new: dict[Key, list[ReadTurn]] = {}

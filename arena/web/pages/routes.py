@@ -91,6 +91,7 @@ def draw_routes(routes: Sequence[Route]) -> RouteDiagram | None:
     bands: list[Band] = []
     y = TOP + 10.0
     for block in sorted({route.block for route in routes}):
+        # By rank, so that the cut to MOST_CURVES keeps the first senders of every path.
         own = sorted(
             (route for route in routes if route.block == block),
             key=lambda route: (route.rank, route.path),

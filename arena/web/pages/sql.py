@@ -269,6 +269,7 @@ def split_error(complaint: str) -> tuple[str, str]:
 def cells(rows: Sequence[Sequence[Any]]) -> list[list[Cell]]:
     """Return values as cells of a table; long ones share the room of the page."""
     texts = [[cell_text(value) for value in row] for row in rows]
+    # Long cells are folded, but their whole text is in the page.
     long = sum(text is not None and len(text) > CUT for row in texts for text in row)
     max_chars = max(MIN_CELL_CHARS, PAGE_CHARS // max(long, 1))
     return [

@@ -39,6 +39,7 @@ def size_of(words: str) -> int:
     """Return the bytes of HTML that a text takes, of at most LONGEST_TEXT characters."""
     beginning = words[:LONGEST_TEXT]
     if beginning.replace("\n", "").replace("\t", "").isprintable():
+        # An escape takes up to 5 bytes, one of which is already counted.
         return len(beginning.encode("utf-8", "replace")) + 4 * sum(map(beginning.count, ESCAPED))
     return sum(map(html_bytes, beginning))
 
@@ -70,6 +71,7 @@ def room_for_each(sizes: Sequence[int], total: int) -> int:
     """
     left = total
     for number, size in enumerate(sorted(sizes)):
+        # The smallest first: the room that it leaves is shared by the rest.
         share = left // (len(sizes) - number)
         if size > share:
             return min(share, LONGEST_TEXT)

@@ -26,6 +26,7 @@ SIDES = ("proposition", "opposition")
 ROOM = 800_000
 SECRET = "not shown"
 
+# An exact id comes first; two rows are enough to see that a prefix is ambiguous.
 EPISODE_BY_PREFIX = """
     select episode from plays where starts_with(episode, $name)
     order by episode <> $name, episode limit 2
@@ -359,10 +360,12 @@ def reads_of(
     """Return the turns that each turn had read, without its own words that it continued."""
     stored = {(episode, turn.seat, turn.step): turn for turn in turns}
     rows = ask(READS, [episode])
+    # A judge reads turns of the debate, which is another episode.
     for other in {row["seen_episode"] for row in rows} - {episode}:
         stored |= {(other, turn.seat, turn.step): turn for turn in turns_in_order(ask, other)}
     reads: dict[Key, list[ReadTurn]] = {}
     for row in rows:
+        # A prefill of the seat's own words: it continued them, and did not read them.
         if row["face"] == "verbatim":
             continue
         seat, step = row["seen_seat"], row["seen_step"]
