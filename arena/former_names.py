@@ -23,28 +23,30 @@ else:
     # importlib.abc takes 10 ms to import, and the import system asks for methods, not for a class.
     Loader = object
 
-# Former module -> name -> module where it lives now.  The new modules are data and not imports:
-# some lie in a higher layer than their former package (protocols above agents), and the layers
-# forbid an import there.  They are loaded only when a study asks for a name.
+# Former module -> name -> where it is now.  The new places are data and not imports: some lie in a
+# higher layer than the former package (protocols above agents), and the layers forbid an import
+# there.  They are loaded only when a study asks for a name.
 FORMER_MODULES = {
-    "agents.elicit": {"speech_and_confidence": "protocols.parsing.tags"},
-    "agents.simulated_questions": {"simulated_questions": "agents.simulated.questions"},
+    "agents.elicit": {"speech_and_confidence": "protocols.parsing.tags.speech_and_confidence"},
+    "agents.simulated_questions": {
+        "simulated_questions": "agents.simulated.questions.simulated_questions"
+    },
     "agents.simulated_truth": {
-        "expected_accuracy": "agents.simulated.truth",
-        "expected_stated": "agents.simulated.truth",
+        "expected_accuracy": "agents.simulated.truth.expected_accuracy",
+        "expected_stated": "agents.simulated.truth.expected_stated",
     },
     "analysis.calibration": {
-        "auroc": "analysis.statistics.calibration",
-        "ece": "analysis.statistics.calibration",
+        "auroc": "analysis.statistics.calibration.auroc",
+        "ece": "analysis.statistics.calibration.ece",
     },
     "analysis.report": {
-        "print_report": "analysis.reports.tables.debates",
-        "report": "analysis.reports.debates",
+        "print_report": "analysis.reports.tables.debates.print_report",
+        "report": "analysis.reports.debates.report",
     },
-    "analysis.tables": {"print_report": "analysis.reports.tables.debates"},
-    "arena.questions": {"questions": "arena.studies.questions"},
-    "arena.study": {"plays": "arena.studies.study"},
-    "arena.studyfile": {"load_study": "arena.tournaments.study_file"},
+    "analysis.tables": {"print_report": "analysis.reports.tables.debates.print_report"},
+    "arena.questions": {"questions": "arena.studies.questions.questions"},
+    "arena.study": {"plays": "arena.studies.study.plays"},
+    "arena.studyfile": {"load_study": "arena.tournaments.study_file.load_study"},
 }
 
 
@@ -79,14 +81,7 @@ class FormerModuleFinder(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module with nothing but a way to resolve its names."""
-        homes = FORMER_MODULES[module.__name__]
-
-        def resolve(name: str) -> object:
-            if name not in homes:
-                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
-            warn_of_former_name(f"{module.__name__}.{name}", f"{homes[name]}.{name}")
-            return getattr(import_module(homes[name]), name)
-
+        resolve = former_names(module.__name__, FORMER_MODULES[module.__name__])
         vars(module)["__getattr__"] = resolve
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from arena.deprecated import former_fields
+from arena.deprecated import former_fields, former_property
 
 Role = Literal["system", "user", "assistant"]
 Face = Literal["public", "own", "rated", "verbatim"]
@@ -259,6 +259,8 @@ class BaseModel:
     has_own_queue: bool = False
     price: Price | None = None
     longest_reply: int | None = None
+    # The name under which studies of version 0.1.0 read a model's abilities.
+    can = former_property("can", "capabilities")
 
     async def open(self) -> None:
         """Do nothing."""
