@@ -53,7 +53,7 @@ QUICK = Retry(attempts=3, first_wait_s=0.01, longest_wait_s=0.02, identical=9)
 
 
 @contextmanager
-def speaking_to(url: str, reference: str, timeout_s: float = 1.0) -> Iterator[Model]:
+def speaking_to(url: str, reference: str, timeout_s: float = 2.0) -> Iterator[Model]:
     """The model of a reference, pointed at a server, with a short patience."""
     kind, _, name = reference.partition("/")
     bare = url.removesuffix("/v1")

@@ -209,15 +209,18 @@ class LedgerEntry:
         `free` is the reason why it cost nothing, None if it may have cost something.
         """
         columns: dict[str, object] = {}
-        cost, source = (None, None) if free is None else (0.0, free)
+        cost = None if free is None else 0.0
+        source = free
         if reply is not None:
             columns = {
                 name: value for name in REPLY_COLUMNS if (value := getattr(reply, name)) is not None
             }
             if reply.cost_usd is not None:
-                cost, source = reply.cost_usd, reply.cost_source
+                cost = reply.cost_usd
+                source = reply.cost_source
             elif self.price is not None:
-                cost, source = cost_usd(self.price, reply), self.price.source
+                cost = cost_usd(self.price, reply)
+                source = self.price.source
             self.run.stats.tokens_in += reply.tokens_in or 0
             self.run.stats.tokens_out += reply.tokens_out or 0
         if cost is None:
@@ -231,7 +234,9 @@ class LedgerEntry:
 
 async def send_once(entry: LedgerEntry, attempts: Attempts) -> tuple[Reply, bytes]:
     """Wait for a slot, send the request once, and write down how it ended."""
-    run, model, request = entry.run, entry.model, entry.request
+    run = entry.run
+    model = entry.model
+    request = entry.request
     queued_at = time.monotonic()
     slot = await run.rate_limiter.enter(model.name, request, takes_slot=not model.has_own_queue)
     reply: Reply | None = None

@@ -173,7 +173,8 @@ def _by_rule(
         return Grade(None, f"longer than {LONGEST:,} characters", None)
     if subject.choices:
         return _by_letter(subject, answer, vote)
-    gold, text = _unwrap(subject.gold), _unwrap(answer)
+    gold = _unwrap(subject.gold)
+    text = _unwrap(answer)
     right = _number(gold, loose=False)
     number = _number(text, loose=True)
     if right is not None and number is not None:

@@ -104,7 +104,8 @@ class StandIn(BaseModel):
 
     def extrapolate(self, scale: float) -> ModelEstimate:
         """Return the counts times `scale`."""
-        usd, longest = sum_if_known(self.usd), sum_if_known(self.usd_if_longest)
+        usd = sum_if_known(self.usd)
+        longest = sum_if_known(self.usd_if_longest)
         return ModelEstimate(
             self.name,
             round(self.calls * scale),

@@ -133,13 +133,7 @@ class Episode:
                 f"{seat.name} was to continue a prefill, which {seat.agent.model.name} cannot:"
                 " use a local model, or a server with prefill"
             )
-        if seat.name not in self._seated:
-            # A seat that the protocol created, such as a path.  Every replay writes it again; the
-            # store keeps one row of a key.
-            self._seated.add(seat.name)
-            self._run.journal.append_later(
-                line("seats", {"episode": self.id, "seat": seat.name, **agent_row(seat.agent)})
-            )
+        self._record_seat(seat)
         # Steps are counted before anything is awaited: they follow the order of the calls.
         step = Step(
             seat,
@@ -159,6 +153,15 @@ class Episode:
         self._outstanding.add(task)
         task.add_done_callback(self._outstanding.discard)
         return await asyncio.shield(task)
+
+    def _record_seat(self, seat: Seat) -> None:
+        """Record a seat that the protocol created, such as a path, when it first speaks."""
+        if seat.name in self._seated:
+            return
+        self._seated.add(seat.name)
+        # Every replay writes it again; the store keeps one row of a key.
+        row = {"episode": self.id, "seat": seat.name, **agent_row(seat.agent)}
+        self._run.journal.append_later(line("seats", row))
 
     def route(
         self,

@@ -64,8 +64,13 @@ class MemoryJournal:
             for row in self.rows(table):
                 place = row["seat"], row["step"]
                 whole = {**row, "measures": measures.get(place)}
-                hash_, reask = row["request_hash"], row["reask_prompt"]
-                stored = StoredTurn(turn_of(whole), whole, hash_, reask, table == "turns")
+                stored = StoredTurn(
+                    turn_of(whole),
+                    whole,
+                    row["request_hash"],
+                    row["reask_prompt"],
+                    finished=table == "turns",
+                )
                 memo.setdefault(row["episode"], {})[place] = stored
         return StudyState(None, {}, {}, {}, memo)
 

@@ -129,13 +129,13 @@ def pair_standings(order: Sequence[str], met: Counter[frozenset[str]]) -> list[t
         """Return a pairing of the names left in which nobody meets again, or None."""
         if not left:
             return []
-        top, rest = left[0], left[1:]
+        top, *rest = left
         for number, other in enumerate(rest):
             if next(steps, None) is None:
                 return None
             if (
                 not met[frozenset((top, other))]
-                and (below := search(rest[:number] + rest[number + 1 :])) is not None
+                and (below := search((*rest[:number], *rest[number + 1 :]))) is not None
             ):
                 return [(top, other), *below]
         return None
@@ -156,7 +156,8 @@ def pair_least_met(order: Sequence[str], met: Counter[frozenset[str]]) -> list[t
     while changed:
         changed = False
         for first, second in combinations(range(len(pairs)), 2):
-            (a, b), (c, d) = now = pairs[first], pairs[second]
+            now = (pairs[first], pairs[second])
+            (a, b), (c, d) = now
             exchanges = (now, ((a, c), (b, d)), ((a, d), (b, c)))
             best = min(exchanges, key=lambda exchange: count_rematches(*exchange))
             # Only a strict improvement is taken, so that the loop ends.
