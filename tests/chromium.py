@@ -1,4 +1,4 @@
-"""The browser that the viewer is tested with: found, or installed; `python -m tests.chromium` says which, or fails with what to do."""
+"""Find the browser that the viewer is tested with, or install it: `python -m tests.chromium`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def chromium() -> str | None:
-    """The path of a Chromium on this machine: the system's, or Playwright's own download; None where there is none."""
+    """The path of a Chromium: the system's, or Playwright's own download; None without one."""
     for name in NAMES:
         if found := shutil.which(name):
             return found
@@ -42,7 +42,8 @@ def main() -> int:
             install()
         except (OSError, subprocess.CalledProcessError) as error:
             print(
-                f"{error}\nno Chromium here: install the package chromium, or run `playwright install chromium`",
+                f"{error}\nno Chromium here: install the package chromium, or run `playwright"
+                " install chromium`",
                 file=sys.stderr,
             )
             return 1

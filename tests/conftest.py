@@ -5,19 +5,16 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-import sys
-from pathlib import Path
 
 import pytest
 
 # One torch thread: two of them on two busy cores are many times slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse every connection that leaves the machine, so that a test which needs the network fails instead of using it."""
+    """Refuse every connection that leaves the machine: a test that needs the network fails."""
     connect = socket.socket.connect
 
     def connect_to_loopback(self: socket.socket, address: object) -> None:
@@ -28,9 +25,9 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", connect_to_loopback)
 
 
-# One file is one worker's: those that take longest go first, so that nobody is left with one at the end.
+# One file is one worker's: the longest go first, so that nobody is left with one at the end.
 LONGEST = (
-    "test_readme.py",
+    "test_documents.py",
     "test_engine.py",
     "test_publish.py",
     "test_faults.py",

@@ -27,7 +27,7 @@ def by_seat(replies: Mapping[str, str], otherwise: str = "I cannot tell.") -> Sc
 
 
 def paths(*answers: object, solver: str = "I cannot tell.") -> Script:
-    """A script with these answers of path0, path1, ... (None: nothing readable), and this reply of the solver itself."""
+    """A script with these answers of path0, path1, ... (None: unreadable), and the solver's."""
     said = {
         f"path{i}": "I cannot tell." if answer is None else box(answer)
         for i, answer in enumerate(answers)
