@@ -225,5 +225,8 @@ def test_the_toy_model_is_ranked_by_each_score(
 
     toy = agent("toy/sum", sampling=Sampling(temperature=1.7, max_tokens=100))
     arena = play(tmp_path / "a.duckdb", best_of_n, toy, {"paths": 4, **options}, sums(1)[0])
-    best = f"from measures m join turns t using (episode, seat, step) where name = '{measure}' and t.answer is not null order by value desc"
+    best = (
+        f"from measures m join turns t using (episode, seat, step) where name = '{measure}' and"
+        " t.answer is not null order by value desc"
+    )
     assert arena.sql(f"select t.answer {best} limit 1").rows[0][0] == final(arena)[0]

@@ -47,7 +47,8 @@ def play(path: Path, who: Agent, subjects: list[Subject], **options: object) -> 
 def answers(arena: Arena) -> list[tuple[object, ...]]:
     return list(
         arena.sql(
-            "select seat, answer, correct, round(confidence, 6), final from answers order by final, seat"
+            "select seat, answer, correct, round(confidence, 6), final from answers order by final,"
+            " seat"
         ).rows
     )
 

@@ -103,7 +103,9 @@ async def test_what_was_said_with_broken_tags_and_asked_again_stays_private_too(
     arena, server = await played(tmp_path / "a.duckdb", preset, broken)
     assert arena.sql(
         "select distinct asks, public is null, confidence is null from turns"
-    ).rows == ((2, False, False),)
+    ).rows == (
+        (2, False, False),
+    )
     assert set(
         arena.sql("select reader, round, author, author_round, face from who_saw_what").rows
     ) == expected(preset)
@@ -160,7 +162,9 @@ def test_presets_are_the_papers_configurations() -> None:
 
 def reply(request: Request) -> str:
     """A well-formed reply that depends on the seed."""
-    return f"<thoughts>thinks-{request.seed}</thoughts><speech>says-{request.seed}</speech><rating>{request.seed % 100 + 0.5}</rating>"
+    return (
+        f"<thoughts>thinks-{request.seed}</thoughts><speech>says-{request.seed}</speech><rating>{request.seed % 100 + 0.5}</rating>"
+    )
 
 
 def pair() -> dict[str, Agent]:
@@ -221,7 +225,8 @@ def test_an_unreadable_speech_is_shown_as_ours_and_the_debate_goes_on(tmp_path: 
     arena = Arena(tmp_path / "a.duckdb")
     assert arena.run(Study("s", [Arm("a", debate, [lineup])], [MOTION])).done == 1
     rows = arena.sql(
-        "select distinct public, confidence, confidence_status, asks from turns where seat = 'proposition'"
+        "select distinct public, confidence, confidence_status, asks from turns where seat ="
+        " 'proposition'"
     ).rows
     assert rows == ((None, None, "no rating tag", 2),)
     assert arena.sql("select what, n from missing where reason <> 'x' order by all").rows == (

@@ -21,7 +21,10 @@ from protocols.debate import PRESETS, debate
 from protocols.judging import jury
 
 VERDICT = "<reasons>Said better.</reasons><winner>opposition</winner><rating>80</rating>"
-COUNTS = "select count(*), count(distinct (judge, debate, seat_order, repeat)), count(winner) from verdicts"
+COUNTS = (
+    "select count(*), count(distinct (judge, debate, seat_order, repeat)), count(winner) from"
+    " verdicts"
+)
 
 
 def debater(name: str) -> Agent:
@@ -30,7 +33,10 @@ def debater(name: str) -> Agent:
     def speech(request: Request) -> str:
         """Words by place."""
         where = f"{name}-{request.place.phase}-{request.place.seat}"
-        return f"<thoughts>thought {where}</thoughts><speech>speech {where}</speech><rating>91%</rating>"
+        return (
+            f"<thoughts>thought {where}</thoughts><speech>speech"
+            f" {where}</speech><rating>91%</rating>"
+        )
 
     return Agent(f"agent named {name}", scripted_model(speech, name=f"model-{name}"))
 
@@ -66,7 +72,8 @@ def test_judges_orders_and_repeats_give_that_many_verdicts(arena: Arena) -> None
     run(arena, stage)
     assert arena.sql(COUNTS).rows == ((24, 24, 24),)
     kept = arena.sql(
-        "select distinct judge, seat_order, repeat, winner, confidence, reasons, status from verdicts order by all"
+        "select distinct judge, seat_order, repeat, winner, confidence, reasons, status from"
+        " verdicts order by all"
     ).rows
     assert len(kept) == 12
     assert kept[0] == ("one", "as played", 0, "opposition", 0.8, "Said better.", "read")
@@ -117,7 +124,8 @@ def test_a_judge_sees_public_words_in_its_order_and_no_names_or_ratings(arena: A
         words.index("opening-proposition") < words.index("opening-opposition") for words in prompts
     ) == [False, False, True, True]
     faces = arena.sql(
-        "select distinct s.face, s.seen_seat, t.seat from saw s join turns t using (episode, seat, step) where t.phase = 'verdict'"
+        "select distinct s.face, s.seen_seat, t.seat from saw s join turns t using (episode, seat,"
+        " step) where t.phase = 'verdict'"
     )
     assert set(faces.rows) == {
         ("public", "proposition", "judge"),
@@ -189,10 +197,7 @@ def test_an_unreadable_verdict_is_asked_for_once_more_and_then_missing(arena: Ar
     assert arena.sql("select distinct asks from turns where phase = 'verdict'").rows == ((2,),)
     assert arena.sql(
         "select arm, reason, n from missing where study = 'jury' and what = 'winner'"
-    ).rows == (
-        ("as played", "no winner tag", 2),
-        ("swapped", "no winner tag", 2),
-    )
+    ).rows == (("as played", "no winner tag", 2), ("swapped", "no winner tag", 2))
 
 
 def test_an_abstention_counts_only_where_it_is_allowed(arena: Arena) -> None:
@@ -200,7 +205,8 @@ def test_an_abstention_counts_only_where_it_is_allowed(arena: Arena) -> None:
     run(arena, jury("strict", "played", [abstains]))
     run(arena, jury("lenient", "played", [abstains], may_abstain=True))
     rows = arena.sql(
-        "select e.study, winner, v.status from verdicts v join episodes e using (episode) group by all order by all"
+        "select e.study, winner, v.status from verdicts v join episodes e using (episode) group by"
+        " all order by all"
     ).rows
     assert rows == (("lenient", "abstain", "read"), ("strict", None, "abstained"))
 
@@ -218,7 +224,8 @@ def test_a_judging_that_fails_has_a_row_until_it_is_repaired(arena: Arena) -> No
     run(arena, stage)
     assert arena.sql(COUNTS).rows == ((8, 8, 4),)
     failed = arena.sql(
-        "select judge, seat_order, repeat, winner, status from verdicts where judge = 'bad' group by all order by all"
+        "select judge, seat_order, repeat, winner, status from verdicts where judge = 'bad' group"
+        " by all order by all"
     ).rows
     assert failed == (
         ("bad", "as played", 0, None, "failed: Refused"),
@@ -312,12 +319,7 @@ def test_judging_obeys_the_laws(arena: Arena) -> None:
     from protocols.judging import judging
 
     subject = stored_debates(arena.path, "played")[0]
-    laws.check(
-        judging,
-        {"judge": agent("sim/judge")},
-        subject,
-        options={"order": "swapped"},
-    )
+    laws.check(judging, {"judge": agent("sim/judge")}, subject, options={"order": "swapped"})
 
 
 def test_a_hundred_judgings_take_one_call_in_a_row(arena: Arena) -> None:

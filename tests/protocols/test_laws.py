@@ -61,10 +61,12 @@ def test_every_protocol_has_a_test_of_the_laws(tmp_path: Path) -> None:
     assert {"debate", "judging", "single", "moa"} <= set(found)
     lawless = set(found) - held_to_the_laws(Path(__file__).parent)
     assert not lawless, (
-        f"write a test that calls laws.check(<the protocol by its name>, ...) for {', '.join(sorted(lawless))}"
+        "write a test that calls laws.check(<the protocol by its name>, ...) for"
+        f" {', '.join(sorted(lawless))}"
     )
     (tmp_path / "novel.py").write_text(
-        'VERSION = "1"\nasync def novel(episode: Episode, question: Subject, solver: Seat) -> None: ...\n'
+        'VERSION = "1"\nasync def novel(episode: Episode, question: Subject, solver: Seat) -> None:'
+        " ...\n"
     )
     assert set(protocols_of(tmp_path)) - held_to_the_laws(Path(__file__).parent) == {"novel"}
 

@@ -20,14 +20,7 @@ from arena import Arena, Arm, Study
 from arena.errors import StudyError, UnreachableError
 from arena.types import Agent, Reply, Request, Sampling, Subject
 from protocols import laws
-from protocols.leap import (
-    CUE,
-    NO_COMMENTS,
-    OPENINGS,
-    REFLECT,
-    leap,
-    options_for_calls,
-)
+from protocols.leap import CUE, NO_COMMENTS, OPENINGS, REFLECT, leap, options_for_calls
 from protocols.leap_segmented import leap_segmented
 from tests.question_agents import CHOICE, QUESTION, final, others, play
 
@@ -66,15 +59,15 @@ def thinking(request: Request) -> Reply:
 
 def begun(arena: Arena, seat: str, phase: str, round: int = 0) -> str:
     """What a reply of a seat was begun with."""
-    rows = arena.sql(
-        f"""
-        select string_agg(coalesce(p.text, case p.face when 'verbatim' then a.text[:coalesce(p."end", len(a.text))] else a.public end), ''
+    rows = arena.sql(f"""
+        select string_agg(coalesce(p.text, case p.face when 'verbatim' then \
+a.text[:coalesce(p."end", len(a.text))] else a.public end), ''
                           order by n)
-        from (select episode, seat, step, phase, round, unnest(prefill) as p, generate_subscripts(prefill, 1) as n from turns) t
+        from (select episode, seat, step, phase, round, unnest(prefill) as p, \
+generate_subscripts(prefill, 1) as n from turns) t
         left join turns a on a.episode = p.episode and a.seat = p.seat and a.step = p.step
         where t.seat = '{seat}' and t.phase = '{phase}' and t.round = {round}
-        """
-    ).rows
+        """).rows
     return str(rows[0][0])
 
 
@@ -98,7 +91,8 @@ def test_a_block_drops_the_last_paragraph_sums_up_and_shows_peers(tmp_path: Path
 def test_every_summary_that_is_shown_is_a_row_with_its_similarity(tmp_path: Path) -> None:
     arena = play(tmp_path / "a.duckdb", leap, thinking, SMALL)
     routes = arena.sql(
-        "select block, path, peer, rank, router, similarity between 0 and 1 from routes order by all"
+        "select block, path, peer, rank, router, similarity between 0 and 1 from routes order"
+        " by all"
     ).rows
     assert len(routes) == 2 * 3 * 2
     assert {row[4:] for row in routes} == {("dispersed", True)}
@@ -225,7 +219,8 @@ def test_what_a_peer_says_neither_breaks_the_frame_nor_is_graded_as_the_receiver
 
     arena = play(tmp_path / "a.duckdb", protocol, hostile, {"paths": 3, "turns": 2})
     shown = arena.sql(
-        "select public from turns where seat = 'path0' and phase in ('summary', 'segment') order by step limit 1"
+        "select public from turns where seat = 'path0' and phase in ('summary', 'segment') order by"
+        " step limit 1"
     ).rows[0][0]
     assert "boxed{77}" in shown
     assert not re.search(r'</?(think|summarize|comment)>|Peer \d|\n|"', shown)

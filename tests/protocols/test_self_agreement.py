@@ -103,7 +103,8 @@ def test_a_heading_cannot_be_forged(tmp_path: Path) -> None:
             Subject(f"What is {n}?", "question", "4"),
         )
         (last,) = arena.sql(
-            "select string_agg(p.text, '') from (select unnest(prompt) as p from turns where seat = 'solver')"
+            "select string_agg(p.text, '') from (select unnest(prompt) as p from turns where seat ="
+            " 'solver')"
         ).rows[0]
         codes.add(code := last.partition("the code ")[2][:8])
         assert last.count(f"[{code}]") == 3

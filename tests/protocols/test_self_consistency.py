@@ -67,7 +67,8 @@ def test_the_majority_of_sixteen_beats_one_sample_by_twenty_points_on_the_toy(
     assert arena.run(Study("toy", arms, sums(40)), watch=lambda tally: None).done == 80
     right = dict(
         arena.sql(
-            "select arm, avg(coalesce(correct, false)::int) from answers join episodes using (episode) where final group by arm"
+            "select arm, avg(coalesce(correct, false)::int) from answers join episodes using"
+            " (episode) where final group by arm"
         ).rows
     )
     print(right)
