@@ -28,7 +28,11 @@ Protocol = Callable[..., Awaitable[ProtocolResult]]
 Lineup = Mapping[str, Agent]
 Options = Mapping[str, object]
 # The members of a model besides its name and the call.
-OPTIONAL_MEMBERS = tuple(name for name in vars(BaseModel) if not name.startswith("_"))
+OPTIONAL_MEMBERS = tuple(
+    name
+    for name, default in vars(BaseModel).items()
+    if not name.startswith("_") and not isinstance(default, property)  # a former name
+)
 
 
 @dataclass(frozen=True)
