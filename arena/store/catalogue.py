@@ -1,6 +1,6 @@
 """The documentation of a store: its tables, views and macros with comments, columns and keys.
 
-It is read from an empty store of this version: it says what `duckdb` shows, and needs no store.
+It is read from an empty store of this version, so it equals the catalogue that `duckdb` shows.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def read_catalogue() -> dict[str, CatalogueEntry]:
         for name, t in TABLES.items()
     }
     entries = [view_entry(name, view, tuple(columns[name])) for name, view in ALL_VIEWS.items()]
+    # sorted() keeps the order within views and within macros.
     views_first = sorted(entries, key=lambda entry: entry.kind == "macro")
     return tables | {entry.name: entry for entry in views_first}
 

@@ -37,7 +37,7 @@ IDLE_INSTANCES: dict[int, duckdb.DuckDBPyConnection] = {}
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """What a store says about itself: its schema version, and the hash of its views' texts.
+    """The row of `store_info`: the schema version, and the hash of the views' texts.
 
     `views` is None in stores of version 0.1.0 and older, which do not hold the hash.
     """
@@ -50,7 +50,7 @@ class StoreInfo:
 def connect_trusted() -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection for the program's own queries, on an instance that the process shares.
 
-    What is temporary on it (`create temp ...`) ends with the block, and the databases attached as
+    At the end of the block its temporary tables and views are gone, and the databases attached as
     `store` and `pending` are detached.  The caller holds CONNECTION_LOCK.  A nested block has an
     instance of its own.
     """
@@ -90,6 +90,7 @@ def attach_store(
             f"there is no store at {path}; run or import a study first, or name another file"
             " with --db"
         )
+    # The lock is held to the end: the shared instance serves one reader at a time.
     with CONNECTION_LOCK, connect_trusted() if trusted else connect_untrusted() as con:
         attach = f"attach {quote_sql(str(path))} as store (type duckdb, read_only)"
         retry_locked(lambda: con.execute(attach), path, wait_s=10)
@@ -147,7 +148,7 @@ def lock_holder(message: str) -> str:
 
 
 def read_info(con: duckdb.DuckDBPyConnection, path: Path) -> StoreInfo:
-    """Return what the attached store says about itself.
+    """Return the schema version and the hash of the views of the attached store.
 
     Raises StoreError if it is not a store of ours, or was written by a newer program.
     """

@@ -49,6 +49,7 @@ def first_line() -> bytes:
 def open_segment(path: Path) -> int:
     """Create a journal file with its first line, locked for this process; return its descriptor."""
     try:
+        # O_EXCL: two runs never write one journal.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         # Waits only for a process that checks, at this very moment, if the new file is locked.
         lock(descriptor)
@@ -105,6 +106,7 @@ class Journal:
             raise self._broken
         block = b"".join((*self._later, *lines))
         self._later.clear()
+        # One call for all lines: a kill between two of them cannot part what belongs together.
         try:
             written = os.write(self._descriptor, block)
         except OSError as error:
@@ -151,6 +153,7 @@ class Journal:
     async def _sync(self) -> None:
         while self._waiting:
             await asyncio.sleep(GROUP_S)
+            # Taken before the fsync: a line that is written during it needs the next one.
             group = self._waiting
             self._waiting = []
             try:
@@ -172,6 +175,7 @@ class Journal:
 
     def _rotate(self) -> None:
         """Continue in a new segment; the old one is complete and durable, and may be folded."""
+        # Another process may fold the old segment as soon as it is unlocked.
         os.fsync(self._descriptor)
         full = self._descriptor
         self._segment += 1

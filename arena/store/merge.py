@@ -42,6 +42,7 @@ def merge(path: Path, other: Path) -> tuple[int, int]:
     """
     if path.resolve() == other.resolve():
         raise StoreError(f"{other} cannot be merged into itself")
+    # Merging changes nothing in `other`: its journals are read as they are, and not folded.
     with reading(other) as (con, _):
         pending = unfolded_journals(con, journals(other))
     with (

@@ -61,6 +61,7 @@ def bring_up_to_date(con: duckdb.DuckDBPyConnection) -> None:
     for name, table in TABLES.items():
         if name not in tables and FORMER_TABLE_NAMES.get(name) in tables:
             con.execute(f"alter table {FORMER_TABLE_NAMES[name]} rename to {name}")
+        # New columns come last, in whatever order; rows are inserted by name.
         present = {row[0] for row in con.execute(f"describe {name}").fetchall()}
         for column, (kind, text) in table.columns.items():
             if column not in present:

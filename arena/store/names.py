@@ -12,6 +12,7 @@ from arena.store.schema import TABLES
 from arena.store.views.registry import ALL_VIEWS, CANNED, signature
 from arena.text import printable
 
+# A single word is never a query: the shortest ones, `from x` and `select 1`, have two.
 WORD = re.compile(r"[A-Za-z0-9_-]+")
 
 

@@ -261,7 +261,7 @@ def lock_down(
 def run_within_limits(
     con: duckdb.DuckDBPyConnection, limits: QueryLimits, work: Callable[[], T]
 ) -> T:
-    """Return what `work` on this connection returns; stop it on Ctrl-C.
+    """Return the result of `work` on this connection; stop it on Ctrl-C.
 
     Raises StoreError if it exceeds the limit of time or of memory.
     """

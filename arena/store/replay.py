@@ -63,7 +63,7 @@ def load_study_state(path: Path, study: str) -> StudyState:
         measures: dict[tuple[str, str, int], dict[str, float]] = {}
         for episode, seat, step, name, value in measure_rows:
             measures.setdefault((episode, seat, step), {})[name] = value
-        # Turns come last: a finished turn replaces its unfinished one.
+        # The finished turns come last: a finished turn replaces its unfinished one.
         for table in ("unfinished_turns", "turns"):
             cursor = con.execute(
                 f"select t.* from {table} t join episodes e using (episode)"

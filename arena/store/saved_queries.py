@@ -15,6 +15,7 @@ from pathlib import Path
 
 from arena.errors import StoreError
 
+# A name is a file name: in small letters, since some file systems ignore case.
 NAME = re.compile(r"[a-z0-9_-]{1,60}")
 MAX_BYTES = 1_000_000
 

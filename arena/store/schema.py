@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# The version of the tables.  Views need none: `store_info` holds a hash of their texts.
 SCHEMA_VERSION = 4
 
 LOGPROBS = (

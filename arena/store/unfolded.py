@@ -25,7 +25,9 @@ from arena.store.migrations import quote_sql
 from arena.store.schema import DERIVED, FORMER_TABLE_NAMES, JOURNALED, SCHEMA_VERSION, TABLES
 from arena.store.tempdir import scratch
 
+# DuckDB's own limit for a line of JSON, raised if a journal has a longer one.
 JSON_OBJECT_BYTES = 16 * 2**20
+# A reader parses a journal in pieces of this size.
 PIECE_BYTES = 64 * 2**20
 # Small enough that lines which are copied lie in the processor's cache.
 COPIED_BYTES = 2**20

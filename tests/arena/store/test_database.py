@@ -54,7 +54,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def put(path: Path, name: str, *subjects: str, torn: bytes = b"") -> Path:
-    """A journal with one row for each subject, and a torn end."""
+    """Write a journal with one row for each subject, and a torn end."""
     file = journal_folder(path) / f"{name}.jsonl"
     write_journal(
         file,
@@ -78,10 +78,12 @@ def test_every_promised_table_and_view_answers(path: Path) -> None:
 def test_every_table_view_and_column_has_a_comment(path: Path) -> None:
     with duckdb.connect(str(path), read_only=True) as con:
         bare = con.execute(
-            "select table_name, column_name from duckdb_columns() where comment is null and not internal and table_name <> 'store_info'"
+            "select table_name, column_name from duckdb_columns()"
+            " where comment is null and not internal and table_name <> 'store_info'"
         ).fetchall()
         tables = con.execute(
-            "select count(*) from duckdb_tables() where comment is null and table_name <> 'store_info'"
+            "select count(*) from duckdb_tables()"
+            " where comment is null and table_name <> 'store_info'"
         ).fetchone()
     assert bare == []
     assert tables == (0,)
@@ -113,7 +115,7 @@ def test_a_torn_last_line_is_dropped_and_counted(path: Path) -> None:
 
 
 def grow(file: Path, *subjects: str, torn: bytes = b"") -> None:
-    """What a run appends to its journal."""
+    """Append to a journal as a run does."""
     with file.open("ab") as journal:
         journal.writelines(
             [
@@ -198,7 +200,8 @@ def test_each_journal_of_a_group_has_its_own_count_of_unreadable_lines(path: Pat
         path,
         "j3",
         "b",
-        torn=b'{"t":"turns","episode":\n\n \n{"subject":"no table"}\n[1]\n{"t":null}\n{"t":"of a later arena"}\n\xff',
+        torn=b'{"t":"turns","episode":\n\n \n{"subject":"no table"}\n[1]\n{"t":null}\n'
+        b'{"t":"of a later arena"}\n\xff',
     )
     assert fold(path) == database.FoldResult(3, 6)
     assert query(path, "select skipped from folded order by journal").rows == ((1,), (0,), (5,))
@@ -209,7 +212,8 @@ def test_a_line_that_is_written_in_another_way_is_a_row_too(path: Path) -> None:
     put(
         path,
         "j1",
-        torn=b'{ "t": "subjects", "subject": "a" }\r\n{"subject":"b","t":"subjects"}\n{"t":"subjects" ,"subject":"c"}\n{"t":"nothing"}',
+        torn=b'{ "t": "subjects", "subject": "a" }\r\n{"subject":"b","t":"subjects"}\n'
+        b'{"t":"subjects" ,"subject":"c"}\n{"t":"nothing"}',
     )
     assert subjects(path) == ["a", "b", "c"]
     assert fold(path) == database.FoldResult(1, 0)
@@ -290,7 +294,10 @@ def test_hostile_text_comes_back_as_it_was(path: Path) -> None:
 
 def test_a_reader_who_keeps_the_file_delays_only_the_folding(path: Path) -> None:
     put(path, "j1", "a")
-    code = f"import duckdb; c = duckdb.connect({str(path)!r}, read_only=True); print('open', flush=True); input()"
+    code = (
+        f"import duckdb; c = duckdb.connect({str(path)!r}, read_only=True);"
+        " print('open', flush=True); input()"
+    )
     reader = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -427,7 +434,8 @@ def test_a_disk_that_fills_while_the_store_is_made_leaves_nothing(tmp_path: Path
     for limit in (20_000, 60_000, 100_000, 200_000):
         code = (
             "import resource; from pathlib import Path; from arena.store.database import create;"
-            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); create(Path({str(path)!r}))"
+            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
+            f"create(Path({str(path)!r}))"
         )
         ended = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, timeout=60

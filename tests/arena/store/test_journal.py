@@ -136,7 +136,7 @@ async def test_lines_for_later_go_before_the_next_ones_or_by_themselves(tmp_path
 def test_a_disk_that_takes_no_more_at_the_very_end_is_not_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ends of episodes are written later; where they cannot be, the run must not say that they are done."""
+    """The ends of episodes are written later: if that fails, the run must not call them done."""
     from arena.play.run import Arena
     from tests.fake_agents import study
 

@@ -1,4 +1,4 @@
-"""Merging stores: what agrees is joined, what was played otherwise is left as it is."""
+"""Merging stores: rows that agree are joined, disputed episodes stay as they are here."""
 
 from __future__ import annotations
 

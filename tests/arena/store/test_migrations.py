@@ -28,7 +28,7 @@ ADDED_IN_2 = {
 
 
 def as_version_1(path: Path) -> None:
-    """Take from a store what version 2 added."""
+    """Remove from a store the columns that version 2 added."""
     with closing(duckdb.connect(str(path))) as con:
         for (view,) in con.execute(
             "select view_name from duckdb_views() where not internal"
@@ -52,7 +52,10 @@ def test_an_older_store_is_brought_up_to_date_after_a_copy_and_played_on(tmp_pat
     assert (tmp_path / "a.duckdb.backup-v1").read_bytes() == before
     assert Arena(path).sql("select count(*), count(sample_key) from turns").rows == ((18, 6),)
     assert Arena(path).sql("select sum(calls) from cost").rows == ((18,),)
-    comments = "select count(*) from duckdb_columns() where database_name = 'store' and comment is null and table_name <> 'store_info'"
+    comments = (
+        "select count(*) from duckdb_columns()"
+        " where database_name = 'store' and comment is null and table_name <> 'store_info'"
+    )
     assert Arena(path).sql(comments).rows == ((0,),)
 
 

@@ -1,4 +1,4 @@
-"""Queries by people one does not know: they reach nothing but the store, change nothing, and take no more than they may."""
+"""Queries of users: they reach nothing but the store, change nothing, and stay within limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LISTS = "select 1 as a, [1, 2] as l, {'x': 1, 'y': 'z'} as s, null as n, date '2
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A store with a folded study and a line that is not folded yet."""
+    """Make a store with a folded study and a line that is not folded yet."""
     path = tmp_path / "a.duckdb"
     Arena(path).run(study(agent(), subjects=1))
     write_journal(
@@ -217,7 +217,10 @@ def test_a_name_that_is_missed_by_a_letter_is_guessed_among_all(path: Path) -> N
 
 
 def test_ctrl_c_stops_a_query_within_two_seconds(path: Path) -> None:
-    code = f"from pathlib import Path; from arena.store.database import query; print('on', flush=True); query(Path({str(path)!r}), {ENDLESS!r})"
+    code = (
+        "from pathlib import Path; from arena.store.database import query; print('on', flush=True);"
+        f" query(Path({str(path)!r}), {ENDLESS!r})"
+    )
     with subprocess.Popen(
         [
             sys.executable,

@@ -1,4 +1,4 @@
-"""The folder for what a process needs for a while: gone with its process, whichever way that ended."""
+"""The folder for a process's temporary files: gone with the process, however that ended."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ import pytest
 
 from arena.store.journal import line, write_journal
 
-OWNER = "from arena.store.tempdir import scratch; (scratch() / 'left.txt').write_text('x'); print(scratch(), flush=True); input()"
+OWNER = (
+    "from arena.store.tempdir import scratch; (scratch() / 'left.txt').write_text('x');"
+    " print(scratch(), flush=True); input()"
+)
 
 
 def owner(folder: Path) -> tuple[subprocess.Popen[str], Path]:
-    """A process that has such a folder and waits, and its folder."""
+    """Start a process that has such a folder and waits; return it and its folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", OWNER],
         stdin=subprocess.PIPE,
@@ -93,9 +96,10 @@ def test_a_disk_that_fills_while_lines_are_sorted_out_is_an_error_and_no_shorter
     rows = [line("subjects", {"subject": f"{number}", "text": "x" * 1000}) for number in range(970)]
     write_journal(tmp_path / "j.jsonl", rows)
     code = (
-        "import resource; from pathlib import Path; from arena.store.unfolded import split_by_table\n"
+        "import resource; from pathlib import Path\n"
+        "from arena.store.unfolded import split_by_table\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10**6,) * 2)\n"
-        f"with split_by_table([Path({str(tmp_path / 'j.jsonl')!r})]) as found: print(found)"
+        f"with split_by_table([Path({str(tmp_path / 'j.jsonl')!r})]) as parts: print(parts)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert 10**6 < sum(map(len, rows)) < 2**20
