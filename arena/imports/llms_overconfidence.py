@@ -42,6 +42,7 @@ from arena.text import utc_now, writable
 from arena.types import READ, Subject
 
 ORIGIN = f"imported from {SOURCE}"
+# In the place of the version of our protocol's source, which did not play these debates.
 VERSION = "published"
 LONG_REASONS = 30_000
 UNKNOWN_TIME = datetime(1970, 1, 1)
@@ -94,6 +95,7 @@ def import_llms_overconfidence(folder: Path, path: Path) -> ImportResult:
                 " another store with --db"
             )
     rows = [row for play in new for row in (*debate_rows(play), *judging_rows(play))]
+    # Through a journal, like a run: readers see all of an import or nothing.
     if new:
         write_rows(path, new, rows, known_studies=set(origins))
     return ImportResult(

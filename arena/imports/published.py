@@ -61,6 +61,7 @@ SIDE_FILE = re.compile(
     r"|bet_analysis_results_.*)\.json",
     re.I,
 )
+# The keys of an entry in the lists of topics, of pairings and of labels.
 SIDE_KEYS = (
     {"topic_description"},
     {"proposition", "opposition", "topic"},
@@ -68,6 +69,7 @@ SIDE_KEYS = (
 )
 MAX_FILE_BYTES = 64 * 2**20
 
+# In strict mode, pydantic would refuse the number -1 in the place of a text.
 Speech = Annotated[
     str | None, BeforeValidator(lambda value: None if type(value) is int and value == -1 else value)
 ]
@@ -216,6 +218,7 @@ def files_below(folder: Path, contents: FolderContents) -> Iterator[Path]:
             )
         )
 
+    # By real path: with followlinks, os.walk runs in circles where a link leads upwards.
     entered: set[str] = set()
     for where, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
         real = os.path.realpath(where)
@@ -285,6 +288,7 @@ def parse_debate(stem: str, content: object) -> PublishedPlay:
     except ValidationError as error:
         raise StudyError(sentence(error)) from error
     study = study_of(debate)
+    # Pydantic has checked the types; these checks need the configuration.
     for side in SIDES:
         check_side(debate, side, study)
     for bet in debate.debator_bets or ():
