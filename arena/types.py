@@ -48,21 +48,19 @@ class Sampling:
 
         A field that came later is left out while unset, and a renamed one keeps its old key.
         """
-        fields: dict[str, object] = {
+        first: dict[str, object] = {
             "temperature": self.temperature,
             "top_p": self.top_p,
             "max_tokens": self.max_tokens,
             "stop": self.stop,
         }
-        if self.logprobs is not None:
-            fields["logprobs"] = self.logprobs
-        if self.top_k is not None:
-            fields["top_k"] = self.top_k
-        if self.min_p is not None:
-            fields["min_p"] = self.min_p
-        if self.choices:
-            fields["options"] = self.choices
-        return fields
+        later = {
+            "logprobs": self.logprobs,
+            "top_k": self.top_k,
+            "min_p": self.min_p,
+            "options": self.choices or None,
+        }
+        return first | {name: value for name, value in later.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +188,6 @@ class Model(Protocol):
     @property
     def name(self) -> str:
         """Return the reference without address or key, as it stands in episode ids."""
-        ...
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -200,55 +197,43 @@ class Model(Protocol):
         reply that has begun is continued.  "logprobs", "measures": replies hold them.  "choices":
         a reply is chosen among given texts.
         """
-        ...
 
     @property
     def simulated(self) -> bool:
         """Return whether a generator invents its words, so that every report can say so."""
-        ...
 
     @property
     def has_own_queue(self) -> bool:
         """Return whether it queues calls itself, so that they need no slot of the run."""
-        ...
 
     @property
     def price(self) -> Price | None:
         """Return the price of its tokens, None if unknown."""
-        ...
 
     @property
     def longest_reply(self) -> int | None:
         """Return its own limit of tokens where the sampling has none; None if nothing bounds it."""
-        ...
 
     async def __call__(self, request: Request) -> Reply:
         """Answer the request, or raise a ModelError."""
-        ...
 
     async def open(self) -> None:
         """Prepare for calls before the first of a run, or raise StudyError."""
-        ...
 
     async def close(self) -> None:
         """Release connections and memory at the end of a run."""
-        ...
 
     def on_episode_end(self, episode: str) -> None:
         """Note that an episode has ended or was put off, and asks nothing more in this run."""
-        ...
 
     def unsupported_reason(self, sampling: Sampling) -> str | None:
         """Return why it cannot sample this way; None if it can, or if only its provider knows."""
-        ...
 
     def supported_sampling(self, sampling: Sampling) -> Sampling:
         """Return the sampling without the settings that the model does not take."""
-        ...
 
     def request_settings(self, request: Request) -> dict[str, object] | None:
         """Return the settings sent beside the messages, by the provider's names; None: nothing."""
-        ...
 
 
 class BaseModel:

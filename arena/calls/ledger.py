@@ -63,15 +63,12 @@ class JournalWriter(Protocol):
 
     def append(self, *lines: bytes) -> None:
         """Write lines; `wait_until_durable` waits for them."""
-        ...
 
     def append_later(self, *lines: bytes) -> None:
         """Write lines with the next ones, or soon."""
-        ...
 
     async def wait_until_durable(self) -> None:
         """Return when everything written before is safe."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
