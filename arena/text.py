@@ -13,11 +13,13 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 def utc_now() -> datetime:
     """Return the present time in UTC, without a zone, as the tables keep it."""
+    # datetime.utcnow() is deprecated, and a datetime with a zone is another type in DuckDB.
     return EPOCH + timedelta(seconds=time.time())
 
 
 def writable(text: str) -> str:
     """Replace lone surrogates by U+FFFD: neither UTF-8 nor the database can hold them."""
+    # Nearly all texts pass: the search for surrogates is left to the few that do not.
     try:
         text.encode()
     except UnicodeEncodeError:

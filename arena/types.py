@@ -48,6 +48,7 @@ class Sampling:
 
         A field that came later is left out while unset, and a renamed one keeps its old key.
         """
+        # These four have been part of every id from the beginning, set or not.
         first: dict[str, object] = {
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -309,6 +310,7 @@ class Reading:
 
         Everything that was readable in the first reply stays.
         """
+        # Number and status come from one reply, so that a status never describes another number.
         rated = self.confidence is not None or self.confidence_status == NOT_ASKED
         rating = self if rated else second
         # A flag doubts the words of one reply, so the flags of the reply that gave the speech are
@@ -358,8 +360,10 @@ class Turn:
     finish_reason: str | None = None
     model_served: str | None = None
     token_ids: tuple[int, ...] | None = None
+    # Left out of the hash, since a mapping has none.
     measures: Mapping[str, float] | None = field(default=None, hash=False)
 
+    # An f-string or str() would paste words into a prompt without a row of who saw them.
     def __str__(self) -> str:
         raise TypeError(
             "a turn is not text: put the turn itself into the prompt, or own(turn) for its author,"

@@ -89,6 +89,7 @@ def prompt_pieces(prompt: Prompt) -> list[str | ShownTurn]:
 
 def flatten(prompt: Prompt, flat: list[str | ShownTurn]) -> None:
     """Append the pieces of a prompt to a list."""
+    # Strings first: they are iterable as well.
     if isinstance(prompt, PIECES):
         flat.append(prompt)
     elif isinstance(prompt, Turn):
@@ -103,6 +104,7 @@ def flatten(prompt: Prompt, flat: list[str | ShownTurn]) -> None:
 def check_face(shown: ShownTurn, reader: str, episode: str) -> None:
     """Raise LeakError if `reader` (a seat's name in `episode`) must not see this face."""
     turn = shown.turn
+    # A seat of the same name in another episode, such as a debate that is judged, is another.
     mine = turn.seat == reader and turn.episode == episode
     if shown.face in ("own", "verbatim") and not mine:
         raise LeakError(

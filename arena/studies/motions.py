@@ -23,6 +23,7 @@ from arena.types import Subject
 class MotionRow(BaseModel):
     """A motion as a file states it."""
 
+    # Fields that other tools put beside a motion are ignored.
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
     text: str = Field(
