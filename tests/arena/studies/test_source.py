@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import itertools
+import linecache
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,6 +89,20 @@ def test_the_protocols_of_0_1_0_are_known_by_their_modules(speak: Maker) -> None
     assert is_same_code(stored, debate)
     # A copy of the file, changed in a user's folder, is another protocol.
     assert not is_same_code(stored, speak(SOURCE))
+
+
+def test_in_a_notebook_the_source_is_that_of_the_function() -> None:
+    def in_cell(number: int, source: str) -> Any:
+        """The protocol of a notebook's cell, whose source is in memory alone."""
+        name = f"<cell {number}>"
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        scope: dict[str, Any] = {}
+        exec(compile(source, name, "exec"), scope)
+        return scope["speak"]
+
+    stored = code_hash(in_cell(1, SOURCE))
+    assert is_same_code(stored, in_cell(2, 'print("another cell")\n' + SAME["commented"]))
+    assert not is_same_code(stored, in_cell(3, OTHER["phase"]))
 
 
 def test_the_hash_does_not_depend_on_the_version_of_python(tmp_path: Path) -> None:
