@@ -1,7 +1,7 @@
 """Report how often the arms of a study answered right, at what cost, and how sure they were of it.
 
-Also who changed from one answer to another.  Every number is of finished plays; RULES says how each
-is decided.
+Also who changed from one answer to another.  Every number is of finished plays; rules.md says how
+each is decided.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from math import nan
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analysis.read.answers import AnswerRecord, Plays
-from analysis.reports.plain_json import INLINE, JsonField, prefixed
+from analysis.reports.plain_json import INLINE, JsonField, interval_as
 from analysis.reports.rows import (
     EpisodeCounts,
     Scores,
     episode_counts,
     mean_interval,
-    scored,
     scores,
+    scores_with,
 )
 from analysis.statistics.accuracy import (
     Accuracy,
@@ -37,43 +36,12 @@ from analysis.statistics.accuracy import (
 from analysis.statistics.answer_changes import Change, change
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import average_precision, selective_accuracy
-from analysis.statistics.clustered import Array
+from analysis.statistics.clustered import Array, Codes, Mask
 from analysis.statistics.cost import TOLERANCE, compare_budgets, mean_known
 from analysis.statistics.judge_bias import by_cluster
 from analysis.statistics.multiplicity import holm
 
-Mask = NDArray[np.bool_]
-Codes = NDArray[np.int64]
-RULES = {
-    "answers": "Finished plays only. An answer that cannot be told right or wrong, or that is not"
-    " there, is unreadable: counted as not right, except where it says 'of readable'.",
-    "questions": "95% percentile intervals of 2,000 resamples of questions, with their repeats and"
-    " paths. They speak of further questions of this kind; below 20 questions or so they are too"
-    " narrow, and one without width says only that no resample differed.",
-    "difference": "Over the questions that both arms have finished, resampled together. better and"
-    " worse: questions with a larger and a smaller share right; p: exact two-sided (McNemar's with"
-    " one play per question) and its mid-p form; Holm: the exact p adjusted for the number of"
-    " pairs.",
-    "paths": "Path answers, the last of each seat. Pass@1: share right, the mean over plays;"
-    " Cons@n: the value with most votes, ties to the first path; any: at least one right."
-    " Unreadable ones are not right and cast no vote.",
-    "change": "First to last: answers of one seat; path to final: a path's last answer and the"
-    " play's. CL: right first answers that stay right; CS: wrong ones that become right; Acc2 ="
-    " Acc1 CL + (1 - Acc1) CS; RSS = (Acc2 - Acc1^2) / (2 Acc1 (1 - Acc1)), 0.5 where nothing"
-    " changes (arXiv 2412.19513). The pairs of a play weigh as one.",
-    "confidence": "Stated confidence of readable answers. ECE: 10 bins of equal width, closed on"
-    " the right, as for debates. AUROC: ties a half, interval of DeLong with questions as"
-    " clusters. AUPRC+ and AUPRC-: average precision of finding right, and wrong, answers."
-    " selective: mean share right among the k surest, ties by expectation. gap: mean confidence"
-    " minus share right.",
-    "budget": "Arms have the same budget where, on the questions that all have finished, mean calls"
-    " with a reply differ by at most 1% and mean generated tokens by at most 10%.",
-    "spent": "Calls are attempts; tokens and dollars of failed ones count as far as known, and"
-    " cached replies as when they were asked for.",
-}
-
-
-READABLE = prefixed("of_readable")
+READABLE = interval_as("of_readable")
 SHARE = JsonField(
     inline=True,
     parts={"all": JsonField(inline=True, names={"mean": "accuracy"}), "readable": READABLE},
@@ -85,10 +53,11 @@ DIFFERENCE = JsonField(
 
 @dataclass(frozen=True, slots=True)
 class AccuracyRow:
-    """How often plays were right, and the means of what one took.
+    """How often plays were right, and the means of their calls, tokens and dollars.
 
-    `right` counts unreadable answers as not right, `readable` leaves them out.  `<name>_unknown`
-    plays are left out of a mean, since it is not known what they took.
+    `share.all` counts unreadable answers as not right, `share.readable` leaves them out.
+    `answered` are calls with a reply.  A mean leaves out the `<name>_unknown` plays whose number is
+    not known.
     """
 
     share: Annotated[Accuracy, SHARE]
@@ -105,7 +74,7 @@ class AccuracyRow:
 
 @dataclass(frozen=True, slots=True)
 class PathsRow:
-    """What the paths of `plays` plays gave: one by one, by majority, and at best."""
+    """The paths of `plays` plays: right one by one, by majority, and at best."""
 
     plays: int
     n_min: int
@@ -122,8 +91,9 @@ class PathsRow:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """Who changed between two answers: `all` pairs with unreadable answers as not right, and
-    without them.
+    """How often the second of two answers differs from the first in being right.
+
+    `all` counts unreadable answers as not right, `of_readable` leaves their pairs out.
     """
 
     what: str
@@ -135,16 +105,17 @@ class ChangeRow:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceRow:
-    """Stated confidence against correctness over `n` answers; `without` have no confidence, or no
-    correctness.
+    """Stated confidence against correctness over `n` answers.
+
+    `without` counts answers without confidence, or of unknown correctness, which are left out.
     """
 
     what: str
     n: int
     without: int
     questions: int
-    brier: Annotated[Interval, prefixed("brier")]
-    scores: Annotated[Scores, scored("mean_minus_accuracy")]
+    brier: Annotated[Interval, interval_as("brier")]
+    scores: Annotated[Scores, scores_with("mean_minus_accuracy")]
     auprc_right: float
     auprc_wrong: float
     selective_accuracy: float
@@ -185,7 +156,7 @@ class DifferenceRow:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a question took by arm, and whether that was the same; None if it cannot be told."""
+    """The mean by arm, and whether the arms had the same; None if that cannot be told."""
 
     equal: bool | None
     by_arm: Mapping[str, float]
@@ -203,7 +174,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFindings:
-    """Everything that is asked of a study's answers; shares and confidences in [0, 1].
+    """The findings about a study's answers; shares and confidences in [0, 1].
 
     `budget` is None with a single arm; `pooled` names arms that were played with several sets of
     options.
@@ -221,7 +192,7 @@ class AnswerFindings:
 def answer_findings(record: AnswerRecord) -> AnswerFindings:
     """Return the findings about a study's answers."""
     plays = record.plays
-    # A study of one arm compares the models that played it.
+    # With a single arm, the question is which of the models that played it is better.
     names, code = record.arms, plays.arm
     if len(names) < 2:
         names, code = record.models, plays.models
@@ -253,9 +224,10 @@ def arm_row(record: AnswerRecord, number: int) -> ArmRow:
 
 
 def accuracy_row(plays: Plays, chosen: Mask) -> AccuracyRow:
-    """Return the accuracy of the chosen plays (E,) both ways, and what a play of theirs took."""
+    """Return the accuracy of the chosen plays, a mask (E,), and the means of what they used."""
     return AccuracyRow(
         accuracy(plays.correct[chosen], plays.question[chosen]),
+        # Attempts, replies and summaries are counted by the arena itself and never unknown.
         mean_known(plays.calls[chosen])[0],
         mean_known(plays.answered[chosen])[0],
         *mean_known(plays.tokens_in[chosen]),
@@ -268,6 +240,7 @@ def accuracy_row(plays: Plays, chosen: Mask) -> AccuracyRow:
 def model_rows(record: AnswerRecord) -> tuple[ModelsRow, ...]:
     """Return the accuracy by arm and models, or nothing if no arm has several."""
     plays = record.plays
+    # As many pairs as arms: every arm has one lineup, and its row says it all.
     played = sorted(set(zip(plays.arm.tolist(), plays.models.tolist(), strict=True)))
     if len(played) == len({arm for arm, _ in played}):
         return ()
@@ -291,6 +264,7 @@ def difference_rows(plays: Plays, names: tuple[str, ...], code: Codes) -> tuple[
             plays.correct[mine], plays.question[mine], plays.correct[other], plays.question[other]
         )
         rows.append(DifferenceRow(names[later], names[earlier], difference))
+    # Every pair of arms is one test of a family: the more arms, the more false differences.
     adjusted = holm([row.difference.p for row in rows]).tolist()
     return tuple(replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True))
 
@@ -300,6 +274,7 @@ def budget(plays: Plays, names: tuple[str, ...], code: Codes) -> Budget | None:
     played = [number for number in range(len(names)) if (code == number).any()]
     if len(played) < 2:
         return None
+    # An arm whose plays all failed has no budget to compare.
     masks = [code == number for number in played]
     questions = [plays.question[mask] for mask in masks]
     spendings: dict[str, Spending] = {}
@@ -322,7 +297,7 @@ def budget(plays: Plays, names: tuple[str, ...], code: Codes) -> Budget | None:
 
 
 def budget_notes(spending: Spending, words: str) -> list[str]:
-    """Return in words that arms differ in what a question took, or that it cannot be told."""
+    """Say that arms differ in such a budget, or that it cannot be told; nothing if they do not."""
     by_arm = spending.by_arm
     if spending.equal is None:
         unknown = ", ".join(name for name, mean in by_arm.items() if np.isnan(mean))
@@ -348,6 +323,7 @@ def paths_row(record: AnswerRecord, chosen: Mask) -> PathsRow | None:
     paths = path_scores(answers.correct[mine], answers.vote[mine], answers.play[mine], chosen.size)
     has_paths = paths.n > 0
     question = plays.question[has_paths]
+    # One resampling for the three columns, so that their intervals rest on the same draws.
     shares = np.stack((paths.share, paths.share_readable, paths.any), axis=1)[has_paths]
     share, readable, best = mean_over_plays(shares, question)
     voted = accuracy(paths.majority[has_paths], question)
@@ -367,18 +343,21 @@ def paths_row(record: AnswerRecord, chosen: Mask) -> PathsRow | None:
 
 
 def change_rows(record: AnswerRecord, chosen: Mask) -> tuple[ChangeRow, ...]:
-    """Return who changed: from a seat's first answer to its last, and from paths to the final
-    answer.
+    """Return how often answers changed.
+
+    From a seat's first answer to its last, and from paths to the final answer.
     """
     answers, plays = record.all_answers, record.plays
     mine = chosen[answers.play]
+    # One code for each seat of each play.
     seat = answers.play * (int(answers.seat.max(initial=0)) + 1) + answers.seat
+    # A seat that answered once has no change to show: its first answer is its last.
     begun, ended = mine & answers.first & ~answers.last, mine & answers.last & ~answers.first
-    # Answers stand in the order of seats, so that the two masks select the same seats in one order.
+    # Answers stand by play and seat: both masks select the same seats in the same order.
     assert (seat[begun] == seat[ended]).all()
     # A final answer that is the seat's own later one is a pair of the first kind already.
-    alone = np.isin(seat, seat[answers.final & ~answers.first], invert=True)
-    paths = mine & answers.path & alone
+    own = np.isin(seat, seat[answers.final & ~answers.first], invert=True)
+    paths = mine & answers.path & own
     final = plays.correct[answers.play[paths]]
     rows = (
         change_row(
@@ -407,6 +386,7 @@ def change_row(what: str, first: Array, second: Array, play: Codes, plays: Plays
             1 / size[play[kept]],
         )
 
+    # Both ways, since an unreadable answer is neither evidence of a change nor of none.
     everything = np.ones(first.size, dtype=bool)
     unreadable = int((~readable).sum())
     return ChangeRow(what, first.size, unreadable, change_among(everything), change_among(readable))
@@ -427,9 +407,10 @@ def confidence_rows(record: AnswerRecord, chosen: Mask) -> tuple[ConfidenceRow, 
 
 
 def confidence_row(what: str, confidence: Array, correct: Array, question: Codes) -> ConfidenceRow:
-    """Return one row; answers without confidence or without correctness are left out and counted."""
+    """Return one row; answers without confidence or correctness are left out and counted."""
     there = ~(np.isnan(confidence) | np.isnan(correct))
     stated, right = confidence[there], correct[there]
+    # Answers to one question hang together: a row each, so that intervals take it as one cluster.
     wide_stated, wide_right = (by_cluster(values, question[there]) for values in (stated, right))
     return ConfidenceRow(
         what,

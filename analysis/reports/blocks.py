@@ -29,7 +29,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The report on one study: what it is about, warnings in capitals, blocks, and the rules of its
+    """The report on one study: a heading, warnings in capitals, blocks, and the rules of its
     numbers.
     """
 
@@ -48,6 +48,7 @@ def table(
     text_columns: int = 1,
 ) -> Block:
     """Return a table as a block; headings that are fixed may be one text with commas between."""
+    # Most headings are fixed and short; those with names of phases come as a sequence.
     columns = headings.split(", ") if isinstance(headings, str) else headings
     return Block(
         clean(title),
@@ -70,5 +71,6 @@ def document(
     rules: Mapping[str, str] | None = None,
 ) -> Document:
     """Return a document of those blocks that have rows or notes."""
+    # A study has no answers, or no verdicts: such blocks are made empty and not shown.
     shown = tuple(block for block in blocks if block.rows or block.notes)
     return Document(clean(heading), tuple(map(clean, warnings)), shown, rules or {})

@@ -15,63 +15,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isnan, nan
+from math import nan
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analysis.read.answers import AnswerRecord, Plays, read_answers
-from analysis.read.debates import DebateRecord, Debates, read_records
+from analysis.read.answers import AnswerRecord, Plays
+from analysis.read.debates import Debates
+from analysis.reports import play_matching
 from analysis.reports.plain_json import INLINE, OPTIONAL, JsonField, JsonObject, json_object
+from analysis.reports.play_matching import StudyPair
+from analysis.reports.rules import rules
+from analysis.statistics import matching
 from analysis.statistics.accuracy import Difference, paired_difference
-from analysis.statistics.clustered import Array, MeanEstimate, clustered_mean
+from analysis.statistics.clustered import Array, Codes, Mask, MeanEstimate, clustered_mean
 from analysis.statistics.judge_bias import by_cluster
-from analysis.statistics.matching import (
-    Codes,
-    MatchBy,
-    Matches,
-    arms_in_common,
-    match_keys,
-    mean_by_key,
-    partners,
-    play_key,
-)
+from analysis.statistics.matching import MatchBy, Matches
 from analysis.statistics.multiplicity import holm
-from arena.errors import StudyError
 
-Mask = NDArray[np.bool_]
-RULES = {
-    "pairs": "Plays with one subject, one model in each seat (with --by subject: whatever the"
-    " models) and one repeat, of arms of one name where the studies share any. Where several plays"
-    " share all that, their means are compared. Plays without a partner are counted and left out,"
-    " as are those whose subject or models are unknown.",
-    "interval": "95%, of the second study minus the first, with pairs as clusters (of answers:"
-    " questions); Student's t.",
-    "both": "Debates in which both sides are above 75% in the last common phase: difference of"
-    " shares with a percentile interval over pairs; p is McNemar's, exact, of those that changed.",
-    "answers": "Unreadable answers count as not right. Interval and p as in the report on answers:"
-    " questions resampled, exact two-sided; Holm: adjusted for the number of arms.",
-}
-
-
+# The JSON has no difference of readable answers here.
 KEPT = ("questions", "mean", "ci_low", "ci_high", "better", "worse", "p", "p_mid")
 ANSWER_DIFFERENCE = JsonField(inline=True, only=KEPT, names={"p": "p_exact"}, parts={"all": INLINE})
 BOTH_DIFFERENCE = replace(
     ANSWER_DIFFERENCE,
     names={"questions": "pairs", "worse": "only_a", "better": "only_b", "p": "p_exact"},
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StudyPair:
-    """What was read of the two studies; None for a kind of play that not both have."""
-
-    a: str
-    b: str
-    debates: tuple[DebateRecord, DebateRecord] | None
-    answers: tuple[AnswerRecord, AnswerRecord] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +116,7 @@ class WinnerChanges:
 
 @dataclass(frozen=True, slots=True)
 class DebateComparison:
-    """What changed between matched debates; `models` of each study.
+    """How matched debates changed; `models` of each study.
 
     None: `rise` with a single common phase, `both` without one, `outcomes` without verdicts in
     both.
@@ -181,9 +150,7 @@ class AnswerDifference:
 
 @dataclass(frozen=True, slots=True)
 class AnswerComparison:
-    """What changed between matched plays of questions: of all, and of each arm that both studies
-    have.
-    """
+    """How matched plays of questions changed: all, and those of each arm that both studies have."""
 
     match: Annotated[MatchCounts, INLINE]
     models: tuple[list[str], list[str]]
@@ -211,37 +178,9 @@ class Comparison:
 def compare(path: Path, a: str, b: str, *, by: MatchBy = "models") -> JsonObject:
     """Return the JSON of `compare_studies`, as `arena compare --json` prints it; undefined is None.
 
-    Raises as `read_both` does.
+    Raises as `play_matching.read_both` does.
     """
-    return json_object(compare_studies(read_both(path, a, b), by))
-
-
-def read_both(path: Path, a: str, b: str) -> StudyPair:
-    """Return what the store has of both studies.
-
-    Raises StudyError for an unknown study, for one study twice, and for two that have nothing of
-    one kind; StoreError if the store cannot be read.
-    """
-    if a == b:
-        raise StudyError(f"two studies are needed to compare, found {a!r} twice")
-    debates: dict[str, DebateRecord] = {}
-    answers: dict[str, AnswerRecord] = {}
-    for study in (a, b):
-        answers |= {record.study: record for record in read_answers(path, study)}
-        try:
-            debates |= {record.study: record for record in read_records(path, study)}
-        except StudyError:
-            if study not in answers:
-                raise
-    both_debate = (debates[a], debates[b]) if {a, b} <= debates.keys() else None
-    both_answer = (answers[a], answers[b]) if {a, b} <= answers.keys() else None
-    if both_debate is None and both_answer is None:
-        kinds = [
-            f"{study!r} has {'debates' if study in debates else 'answers to questions'}"
-            for study in (a, b)
-        ]
-        raise StudyError(f"there is nothing to compare: {' and '.join(kinds)}")
-    return StudyPair(a, b, both_debate, both_answer)
+    return json_object(compare_studies(play_matching.read_both(path, a, b), by))
 
 
 def compare_studies(studies: StudyPair, by: MatchBy) -> Comparison:
@@ -253,6 +192,7 @@ def compare_studies(studies: StudyPair, by: MatchBy) -> Comparison:
         debates = compare_debates(left.debates, right.debates, by)
     if studies.answers:
         answers = compare_answers(*studies.answers, by)
+    # Rules about numbers that are not there would only raise questions.
     unused = {"both": debates is None, "answers": answers is None}
     return Comparison(
         studies.a,
@@ -261,40 +201,8 @@ def compare_studies(studies: StudyPair, by: MatchBy) -> Comparison:
         sorted({record.study for record in records if record.simulated}),
         debates,
         answers,
-        {name: words for name, words in RULES.items() if not unused.get(name)},
+        {name: words for name, words in rules("comparison").items() if not unused.get(name)},
     )
-
-
-def match_debates(left: Debates, right: Debates, by: MatchBy) -> Matches:
-    """Return the debates of two studies that belong together."""
-    arms = arms_in_common(left.arm.tolist(), right.arm.tolist())
-    keys = []
-    for debates in (left, right):
-        rows = zip(
-            debates.subject.tolist(),
-            map(tuple, debates.model.tolist()),
-            debates.repeat.tolist(),
-            debates.arm.tolist(),
-            strict=True,
-        )
-        keys.append([play_key(*row, by=by, arms=arms) for row in rows])
-    return match_keys(*keys)
-
-
-def match_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> Matches:
-    """Return the plays of questions of two studies that belong together."""
-    arms = arms_in_common(arm_labels(left), arm_labels(right))
-    keys = []
-    for record in (left, right):
-        rows = zip(
-            record.plays.subject.tolist(),
-            play_models(record),
-            record.plays.repeat.tolist(),
-            arm_labels(record),
-            strict=True,
-        )
-        keys.append([play_key(*row, by=by, arms=arms) for row in rows])
-    return match_keys(*keys)
 
 
 def match_counts(matches: Matches, left: int, right: int) -> MatchCounts:
@@ -304,17 +212,6 @@ def match_counts(matches: Matches, left: int, right: int) -> MatchCounts:
     )
 
 
-def arm_labels(record: AnswerRecord) -> list[str]:
-    """Return the arm of each play."""
-    return [record.arms[code] for code in record.plays.arm.tolist()]
-
-
-def play_models(record: AnswerRecord) -> list[tuple[str | None]]:
-    """Return the models that sat in each play, in one text; None if unknown."""
-    names = [None if name == "unknown" else name for name in record.models]
-    return [(names[code],) for code in record.plays.models.tolist()]
-
-
 def mean_difference(left: Array, right: Array, question: Codes | None = None) -> MeanDifference:
     """Return how means by key (keys, members) differ, over what both studies have.
 
@@ -322,33 +219,37 @@ def mean_difference(left: Array, right: Array, question: Codes | None = None) ->
     """
     change = right - left
     there = ~np.isnan(change)
+    # Repeats of one question share whatever makes it easy: they count as one cluster.
     estimate = clustered_mean(change if question is None else by_cluster(change[:, 0], question))
     a, b = (float(values[there].mean()) if there.any() else nan for values in (left, right))
     return MeanDifference(a, b, estimate)
 
 
 def compare_debates(left: Debates, right: Debates, by: MatchBy) -> DebateComparison:
-    """Return what changed between matched debates."""
-    matches = match_debates(left, right, by)
+    """Return how matched debates changed."""
+    matches = play_matching.match_plays(
+        play_matching.debate_plays(left), play_matching.debate_plays(right), by
+    )
     phases = [phase for phase in left.phases if phase in right.phases]
     blocks = (
-        common_phases(left, matches.left, phases),
-        common_phases(right, matches.right, phases),
+        play_matching.common_phases(left, matches.left, phases),
+        play_matching.common_phases(right, matches.right, phases),
     )
 
     def difference(before: Array, after: Array) -> MeanDifference:
         """Compare ratings or rises (N, 2) of both studies."""
         return mean_difference(
-            mean_by_key(before, matches.left_key, matches.keys),
-            mean_by_key(after, matches.right_key, matches.keys),
+            matching.mean_by_key(before, matches.left_key, matches.keys),
+            matching.mean_by_key(after, matches.right_key, matches.keys),
         )
 
     rise, both = None, None
     if len(phases) > 1:
+        # Rises first, then means by key: a debate without one of the two ratings has no rise.
         rises = (block[:, :, -1] - block[:, :, 0] for block in blocks)
         rise = RiseDifference(phases[0], phases[-1], difference(*rises))
     if phases:
-        sure, other_sure = (above_75(block) for block in blocks)
+        sure, other_sure = (play_matching.above_75(block) for block in blocks)
         both = both_difference(phases[-1], sure, other_sure, matches)
     return DebateComparison(
         match_counts(matches, len(left.episode), len(right.episode)),
@@ -369,21 +270,6 @@ def model_names(debates: Debates) -> list[str]:
     return sorted({name for name in debates.model.ravel().tolist() if name is not None})
 
 
-def common_phases(debates: Debates, rows: Codes, phases: Sequence[str]) -> Array:
-    """Return (N, 2, phases): the confidence of some debates in some phases."""
-    block: Array = debates.confidence[rows][:, :, [debates.phases.index(phase) for phase in phases]]
-    return block
-
-
-def above_75(block: Array) -> Array:
-    """Return (N,) whether both sides are above 75% in the last phase of (N, 2, P).
-
-    1 if they are, 0 if not, nan if a rating is missing.
-    """
-    lower = block[:, :, -1].min(axis=1)
-    return np.where(np.isnan(lower), nan, lower > 0.75)
-
-
 def both_difference(phase: str, left: Array, right: Array, matches: Matches) -> BothDifference:
     """Compare in how many debates both sides were sure (N,).
 
@@ -393,6 +279,7 @@ def both_difference(phase: str, left: Array, right: Array, matches: Matches) -> 
     change = paired_difference(
         right[other_rated], matches.right_key[other_rated], left[rated], matches.left_key[rated]
     )
+    # A key counts if both studies have at least one debate of it with both ratings.
     common = np.intersect1d(matches.left_key[rated], matches.right_key[other_rated])
     before = left[rated & np.isin(matches.left_key, common)]
     after = right[other_rated & np.isin(matches.right_key, common)]
@@ -408,7 +295,9 @@ def winner_changes(left: Debates, right: Debates, matches: Matches) -> WinnerCha
     """
     winners = [
         (left.winner[row], right.winner[partner])
-        for row, partner, alone in partners(matches, left.episode.tolist(), right.episode.tolist())
+        for row, partner, alone in matching.partners(
+            matches, left.episode.tolist(), right.episode.tolist()
+        )
         if alone and left.winner[row] is not None and right.winner[partner] is not None
     ]
     changes = count_changes(winners)
@@ -424,17 +313,23 @@ def count_changes(pairs: Sequence[tuple[str, str]]) -> tuple[Change, ...]:
 
 
 def compare_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> AnswerComparison:
-    """Return what changed between matched plays of questions; p adjusted over the common arms."""
-    matches = match_answers(left, right, by)
-    shared = sorted(arms_in_common(arm_labels(left), arm_labels(right)) or ())
+    """Return how matched plays of questions changed; p is adjusted over the common arms."""
+    matches = play_matching.match_plays(
+        play_matching.answer_plays(left), play_matching.answer_plays(right), by
+    )
+    shared = sorted(
+        matching.arms_in_common(play_matching.arm_labels(left), play_matching.arm_labels(right))
+        or ()
+    )
     rows = []
+    # With one common arm its row would be that of all.
     for arm in shared if len(shared) > 1 else ():
         masks = [record.plays.arm == record.arms.index(arm) for record in (left, right)]
         rows.append(answer_difference(arm, left.plays, right.plays, matches, *masks))
     adjusted = holm([row.difference.p for row in rows]).tolist()
     everything = [np.ones(record.plays.arm.size, dtype=bool) for record in (left, right)]
     models = [
-        sorted({name for (name,) in play_models(record) if name is not None})
+        sorted({name for (name,) in play_matching.play_models(record) if name is not None})
         for record in (left, right)
     ]
     return AnswerComparison(
@@ -457,13 +352,16 @@ def answer_difference(
     codes = np.array([number[subject] for subject in subjects], dtype=np.int64)
     correct, other_correct = left.correct[rows], right.correct[other_rows]
     difference = paired_difference(other_correct, codes[rows.size :], correct, codes[: rows.size])
+    # Flips need partners that are known to belong together; means by key do not.
     alone = [
         (row, partner)
-        for row, partner, only in partners(matches, left.episode.tolist(), right.episode.tolist())
+        for row, partner, only in matching.partners(
+            matches, left.episode.tolist(), right.episode.tolist()
+        )
         if only and kept[row]
     ]
-    before = outcome_words(left.correct[[row for row, _ in alone]])
-    after = outcome_words(right.correct[[partner for _, partner in alone]])
+    before = play_matching.outcome_words(left.correct[[row for row, _ in alone]])
+    after = play_matching.outcome_words(right.correct[[partner for _, partner in alone]])
     a, b = (
         float((values == 1).mean()) if values.size else nan for values in (correct, other_correct)
     )
@@ -487,15 +385,7 @@ def confidence_difference(
     question = np.zeros(matches.keys, dtype=np.int64)
     question[matches.left_key] = left.question[matches.left]
     return mean_difference(
-        mean_by_key(before, matches.left_key, matches.keys),
-        mean_by_key(after, matches.right_key, matches.keys),
+        matching.mean_by_key(before, matches.left_key, matches.keys),
+        matching.mean_by_key(after, matches.right_key, matches.keys),
         question,
     )
-
-
-def outcome_words(correct: Array) -> list[str]:
-    """Return "right", "wrong" or "unreadable" for 1, 0 and nan."""
-    return [
-        "unreadable" if isnan(value) else "right" if value else "wrong"
-        for value in correct.tolist()
-    ]

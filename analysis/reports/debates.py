@@ -1,11 +1,10 @@
-"""Report what "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184) found, for any
-study.
+"""Ask of any study the questions of "When Two LLMs Debate, Both Think They'll Win".
 
-How sure debaters are by phase, how much that rises, how often both sides are sure of winning; by
-model, against 50% in debates of a model against itself, and against a jury's verdicts if there are
-any; what is missing and what is doubtful, what a reviewer asks (robustness.py), and the rules
-behind the numbers.  Studies whose protocols answer questions have a section of their own
-(answers.py).
+The findings of arXiv 2505.19184: how sure debaters are by phase, how much that rises, how often
+both sides are sure of winning; by model, against 50% in debates of a model against itself, and
+against a jury's verdicts if there are any; missing and doubtful ratings, the checks of a reviewer
+(robustness.py), and the rules behind the numbers.  Studies whose protocols answer questions have a
+section of their own (answers.py).
 
 Left out: the paper's fifth finding, that private reasoning does not fit the stated bet.  The paper
 used another model's labels for it.
@@ -21,76 +20,37 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analysis.read.answers import AnswerRecord, read_answers
 from analysis.read.debates import SIDES, Count, DebateRecord, Debates, read_records
-from analysis.reports.answers import RULES as ANSWER_RULES
 from analysis.reports.answers import AnswerFindings, answer_findings
 from analysis.reports.plain_json import (
     INLINE,
     OPTIONAL,
     JsonField,
     JsonObject,
+    interval_as,
     json_object,
-    prefixed,
 )
-from analysis.reports.robustness import (
-    DEFAULT_CHECKS,
-    EQUIVALENCE_RULE,
-    MIXED_RULE,
-    Checks,
-    Robustness,
-    robustness,
-)
-from analysis.reports.robustness import RULES as ROBUSTNESS_RULES
+from analysis.reports.robustness import DEFAULT_CHECKS, Checks, Robustness, robustness
 from analysis.reports.rows import (
     EpisodeCounts,
     Scores,
     WinnerCounts,
     episode_counts,
     mean_interval,
-    scored,
     scores,
+    scores_with,
 )
+from analysis.reports.rules import rules
+from analysis.statistics import overconfidence
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import brier
-from analysis.statistics.clustered import Array, MeanEstimate, clustered_mean
+from analysis.statistics.clustered import Array, Mask, MeanEstimate, clustered_mean
 from analysis.statistics.multiplicity import holm
-from analysis.statistics.overconfidence import (
-    AgainstHalf,
-    BothSides,
-    Rise,
-    against_half,
-    both_sides,
-    mean_confidence,
-    rise,
-)
 from arena.errors import StudyError
 
-Mask = NDArray[np.bool_]
-RULES = {
-    "ratings": "Finished debates only. A rating that was asked for and could not be read is"
-    " missing, never a number. Flagged values stay in.",
-    "interval": "95%, debates as clusters: ratio estimator, residuals summed by debate, factor"
-    " G/(G-1), Student's t with G-1 degrees of freedom. It speaks of further debates between the"
-    " same models, not of other models.",
-    "rise": "Over debaters with a rating in both phases; p is two-sided with debates as clusters."
-    " p_paired_one_sided is the published test, which takes debaters as independent.",
-    "both": "Over debates where both sides gave a rating: at_least_75 is 75% or more on both sides,"
-    " above_75 and above_50 strictly more.",
-    "models": "A model against itself has no win rate.",
-    "winner": "The side with the larger sum of its judges' confidences; equal sums are a tie. Every"
-    " readable verdict counts here; `arena rank` leaves out judges that are a contestant, or of its"
-    " family.",
-    "ties": "A tie is half a win for both sides in brier, brier_of_half and win rates; ECE, AUROC,"
-    " mean_minus_win_rate and brier_without_ties leave ties out.",
-    "ece": "10 bins of equal width, closed on the right: a stated 80% lies in the bin of 70 to 80%."
-    " ece_left_closed puts it in 80 to 90%.",
-    "auroc": "Equal confidences count one half; interval of DeLong, with debates as clusters.",
-}
-
-
+# The JSON calls the clusters by their name, and leaves out the test against 0.
 RATING = JsonField(
     inline=True,
     only=("n", "clusters", "mean", "sd", "ci_low", "ci_high"),
@@ -117,7 +77,7 @@ class RiseRow:
 
     start: Annotated[str, JsonField("from")]
     end: Annotated[str, JsonField("to")]
-    change: Annotated[Rise, INLINE]
+    change: Annotated[overconfidence.Rise, INLINE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +85,7 @@ class BothRow:
     """In how many debates both sides were sure, in one phase."""
 
     phase: str
-    counts: Annotated[BothSides, INLINE]
+    counts: Annotated[overconfidence.BothSides, INLINE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +100,7 @@ class ModelRow:
     n: int
     first: float
     last: float
-    rise: Annotated[Rise | None, prefixed("rise", p="rise_p")]
+    rise: Annotated[overconfidence.Rise | None, interval_as("rise", p="rise_p")]
     win_rate: float
     phases: tuple[PhaseRow, ...]
     rise_p_holm: float = nan
@@ -151,7 +111,7 @@ class AgainstHalfRow:
     """The test against 50% in one phase; `p_holm` is adjusted for the number of phases."""
 
     phase: str
-    test: Annotated[AgainstHalf, INLINE]
+    test: Annotated[overconfidence.AgainstHalf, INLINE]
     p_holm: float
 
 
@@ -187,15 +147,15 @@ class CalibrationRow:
     n_without_ties: int
     debates: int
     ties: int
-    brier: Annotated[Interval, prefixed("brier")]
+    brier: Annotated[Interval, interval_as("brier")]
     brier_without_ties: float
     brier_of_half: float
-    scores: Annotated[Scores, scored("mean_minus_win_rate")]
+    scores: Annotated[Scores, scores_with("mean_minus_win_rate")]
 
 
 @dataclass(frozen=True, slots=True)
 class DebateFindings:
-    """Everything that is asked of a set of debates; confidences and shares in [0, 1].
+    """The findings about a set of debates; confidences and shares in [0, 1].
 
     `both` is the last of `both_by_phase`.  None: nothing to report, such as no verdicts for
     `outcomes`.
@@ -224,8 +184,10 @@ class ArmReport:
 
 @dataclass(frozen=True, slots=True)
 class StudyReport:
-    """The report of one study: `debates`, `answers` or both, and `arms` if its debates have
-    several.
+    """The report of one study, with `debates`, `answers` or both.
+
+    `arms` has the findings of each arm if its debates have several; `judges_simulated` is None
+    without debates.
     """
 
     study: str
@@ -252,10 +214,11 @@ def study_reports(
 ) -> list[StudyReport]:
     """Return the report of the study, or of every study in the store with debates or answers.
 
-    Studies with debates come first, each kind oldest first.  `checks` says what `robustness`
-    holds.  Raises StudyError, naming the studies there are, if `study` is unknown or has neither
-    debates nor answers, and StoreError if the store cannot be read.
+    Studies with debates come first, each kind oldest first; `checks` chooses the checks of
+    `robustness`.  Raises StudyError, naming the studies there are, if `study` is unknown or has
+    neither debates nor answers, and StoreError if the store cannot be read.
     """
+    # A study may have debates, answers or both, and is unknown only if it has neither.
     answered = {record.study: record for record in read_answers(path, study)}
     try:
         records = read_records(path, study)
@@ -277,9 +240,11 @@ def debate_report(
 ) -> StudyReport:
     """Return the report of a study with debates, and with answers if it has any."""
     debates = debate_findings(record.debates, record.flags, checks)
-    equivalence = EQUIVALENCE_RULE if debates.against_half else {}
-    mixed = MIXED_RULE if checks.mixed else {}
-    answer_rules = {} if answered is None else ANSWER_RULES
+    # Only rules that a number of this report needs.
+    sections = ["debates", "robustness"]
+    sections += ["equivalence"] if debates.against_half else []
+    sections += ["mixed"] if checks.mixed else []
+    sections += [] if answered is None else ["answers"]
     arms = list(dict.fromkeys(count.arm for count in record.episodes))
     return StudyReport(
         record.study,
@@ -289,7 +254,8 @@ def debate_report(
         episode_counts(record.episodes),
         debates,
         record.missing,
-        RULES | ROBUSTNESS_RULES | equivalence | mixed | answer_rules,
+        {name: words for section in sections for name, words in rules(section).items()},
+        # A single arm would only repeat the findings of the study.
         tuple(arm_report(record, checks, arm) for arm in arms) if len(arms) > 1 else None,
         None if answered is None else answer_findings(answered),
     )
@@ -305,7 +271,7 @@ def answer_report(record: AnswerRecord) -> StudyReport:
         episode_counts(record.episodes),
         None,
         record.missing,
-        ANSWER_RULES,
+        rules("answers"),
         answers=answer_findings(record),
     )
 
@@ -323,14 +289,17 @@ def arm_report(record: DebateRecord, checks: Checks, arm: str) -> ArmReport:
 
 
 def debate_findings(debates: Debates, flags: tuple[Count, ...], checks: Checks) -> DebateFindings:
-    """Return everything that is asked of a set of debates."""
+    """Return the findings about a set of debates; `flags` are counts of its flagged turns."""
     phases, ratings = debates.phases, debates.confidence
     both = tuple(
-        BothRow(phase, both_sides(ratings[:, :, number])) for number, phase in enumerate(phases)
+        BothRow(phase, overconfidence.both_sides(ratings[:, :, number]))
+        for number, phase in enumerate(phases)
     )
     change = None
     if len(phases) > 1:
-        change = RiseRow(phases[0], phases[-1], rise(ratings[:, :, 0], ratings[:, :, -1]))
+        change = RiseRow(
+            phases[0], phases[-1], overconfidence.rise(ratings[:, :, 0], ratings[:, :, -1])
+        )
     return DebateFindings(
         phase_rows(debates, np.ones(debates.model.shape, dtype=bool), flags),
         change,
@@ -347,15 +316,17 @@ def debate_findings(debates: Debates, flags: tuple[Count, ...], checks: Checks) 
 def phase_rows(
     debates: Debates, chosen: Mask, flags: tuple[Count, ...] | None = None
 ) -> tuple[PhaseRow, ...]:
-    """Return the confidence of the chosen seats, a mask (G, 2), by phase; `flags` are counted if
-    given.
+    """Return the confidence of the chosen seats, a mask (G, 2), by phase.
+
+    Turns are counted by flag if `flags` are given.
     """
     rows = []
     for number, phase in enumerate(debates.phases):
         values = np.where(chosen, debates.confidence[:, :, number], nan)
+        # A side that was not asked misses nothing.
         missing = int((chosen & debates.asked[:, :, number] & np.isnan(values)).sum())
         flagged = None if flags is None else flag_counts(flags, phase)
-        rows.append(PhaseRow(phase, mean_confidence(values), missing, flagged))
+        rows.append(PhaseRow(phase, overconfidence.mean_confidence(values), missing, flagged))
     return tuple(rows)
 
 
@@ -371,16 +342,18 @@ def flag_counts(flags: tuple[Count, ...], phase: str) -> dict[str, int]:
 def model_rows(debates: Debates) -> tuple[ModelRow, ...]:
     """Return the confidence and win rate of each model, by name."""
     names = sorted({name for name in debates.model.ravel().tolist() if name is not None})
+    # Against itself a model both wins and loses each debate: 50%, whatever it says.
     outcome = np.where(debates.against_itself()[:, None], nan, debates.outcome())
     rows = []
     for name in names:
         held = debates.model == name
+        # Phases in which this model was never asked are left out of its rows.
         part, mine = debates.select(held.any(axis=1)), held[held.any(axis=1)]
         phases = phase_rows(part, mine)
         change = None
         if len(phases) > 1:
             ends = [np.where(mine, part.confidence[:, :, end], nan) for end in (0, -1)]
-            change = rise(*ends)
+            change = overconfidence.rise(*ends)
         rows.append(
             ModelRow(
                 name,
@@ -392,15 +365,19 @@ def model_rows(debates: Debates) -> tuple[ModelRow, ...]:
                 phases,
             )
         )
-    # The rises of all models are one family of tests, so that none can be adjusted before all are known.
+    # The rises of all models are one family of tests: all are needed to adjust any.
     adjusted = holm([row.rise.p if row.rise else nan for row in rows]).tolist()
     return tuple(replace(row, rise_p_holm=p) for row, p in zip(rows, adjusted, strict=True))
 
 
 def against_half_rows(debates: Debates) -> tuple[AgainstHalfRow, ...] | None:
     """Return the test against 50% by phase, over debates of a model against itself, or None."""
+    # Only here is it known that 50% is right on average: the same model sits on both sides.
     part = debates.select(debates.against_itself())
-    tests = [against_half(part.confidence[:, :, number]) for number in range(len(part.phases))]
+    tests = [
+        overconfidence.against_half(part.confidence[:, :, number])
+        for number in range(len(part.phases))
+    ]
     adjusted = holm([test.p for test in tests])
     rows = zip(part.phases, tests, adjusted.tolist(), strict=True)
     return tuple(AgainstHalfRow(*row) for row in rows) or None
@@ -415,6 +392,7 @@ def outcome_counts(debates: Debates) -> OutcomeCounts | None:
         WinnerCounts(*(int((winner == name).sum()) for name in (*SIDES, "tie")))
         for winner in (debates.winner, debates.majority)
     )
+    # A debate counts as judged even if no verdict on it could be read.
     judged = int((debates.votes.sum(axis=1) > 0).sum())
     return OutcomeCounts(judged, by_confidence, majority, VerdictCounts(*map(int, votes)))
 
@@ -422,6 +400,7 @@ def outcome_counts(debates: Debates) -> OutcomeCounts | None:
 def calibration_rows(debates: Debates) -> tuple[CalibrationRow, ...]:
     """Return confidence against the jury by phase, over debates with a winner or a tie."""
     outcome = debates.outcome()
+    # Verdicts that could not be read leave debates without an outcome.
     if np.isnan(outcome).all():
         return ()
     return tuple(
@@ -432,6 +411,7 @@ def calibration_rows(debates: Debates) -> tuple[CalibrationRow, ...]:
 
 def calibration_row(phase: str, confidence: Array, outcome: Array) -> CalibrationRow:
     """Return one phase; `confidence` and `outcome` are (G, 2), nan if not rated or not judged."""
+    # The Brier score can take a tie as half a win; ECE and AUROC know two classes only.
     judged = ~(np.isnan(confidence) | np.isnan(outcome))
     decided = judged & (outcome != 0.5)
     return CalibrationRow(

@@ -24,12 +24,7 @@ from analysis.reports.sentences import sentences
 from analysis.reports.standings import study_standings
 from analysis.reports.tables.debates import report_document
 from analysis.reports.tables.formatting import clean
-from analysis.reports.tables.standings import (
-    agreement_block,
-    effects_block,
-    judges_block,
-    leaderboard_block,
-)
+from analysis.reports.tables.standings import standings_document
 from arena.errors import StudyError
 from arena.store.database import select_rows
 
@@ -69,6 +64,7 @@ def page(path: Path, reports: Sequence[StudyReport], *, command: str, made: date
 
     judged = judged_studies(path)
     sections = [study_section(path, report, report.study in judged) for report in reports]
+    # Autoescape: text of models and users may hold markup.
     environment = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -87,18 +83,12 @@ def study_section(path: Path, report: StudyReport, judged: bool) -> Section:
     blocks, rules = list(document.blocks), dict(document.rules)
     simulated = report.simulated
     if judged:
-        standings = study_standings(path, study)
-        judges = standings.judges
-        ranks = (
-            leaderboard_block(standings),
-            agreement_block(standings),
-            judges_block(judges),
-            effects_block(judges),
-        )
-        blocks += [block for block in ranks if block.rows or block.notes]
+        standings = standings_document(study_standings(path, study))
+        blocks += standings.blocks
+        simulated = simulated or bool(standings.warnings)
         for name, words in standings.rules.items():
+            # Both reports have a rule called interval, and mean different ones.
             rules[f"{name} (judges)" if name in document.rules else name] = words
-        simulated = simulated or standings.simulated
     return Section(
         clean(study),
         simulated,
@@ -129,6 +119,7 @@ def draw_figure(figure: Figure) -> PageFigure:
     columns = list(dict.fromkeys(name for row in figure.rows for name in row))
     # Columns of words first, as blocks have them; within both, the order of the figure's rows.
     is_text = {name: any(isinstance(row.get(name), str) for row in figure.rows) for name in columns}
+    # Blocks have columns of words first; sorting is stable, so that all else keeps its order.
     columns.sort(key=lambda name: not is_text[name])
     rows = [[format_number(row.get(name)) for name in columns] for row in figure.rows]
     numbers = table("", columns, rows, text_columns=sum(is_text.values()))
@@ -143,7 +134,7 @@ def format_number(value: object) -> str:
 
 
 def check_target(target: Path) -> None:
-    """Raise StudyError where a file cannot be: its place is a folder, or in none."""
+    """Raise StudyError if no file can be there: it is a folder, or its folder does not exist."""
     if target.is_dir():
         raise StudyError(f"{target} is a folder; name a file in it")
     if not target.parent.is_dir():
@@ -151,10 +142,9 @@ def check_target(target: Path) -> None:
 
 
 def write_atomically(target: Path, content: bytes) -> None:
-    """Write a file so that it is there as a whole or not at all; raises StudyError as
-    `check_place`.
-    """
+    """Write a file as a whole or not at all; raise StudyError as `check_target` does."""
     check_target(target)
+    # A reader of the old page never sees half of the new one: replacing a file is atomic.
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)
@@ -164,8 +154,10 @@ def write_atomically(target: Path, content: bytes) -> None:
 
 
 def write_figures(folder: Path, path: Path, studies: Sequence[str]) -> Iterator[Path]:
-    """Write every figure of the studies as PNG, 300 dots an inch at 8.5 cm, and as SVG; gives each
-    file, <study>-<figure>, once written.
+    """Write every figure of the studies as PNG and as SVG; yield each file once it is written.
+
+    PNGs have 300 dots an inch at 8.5 cm, the width of a paper's column.  Files are called
+    <study>-<figure>.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for study, stem in zip(studies, file_stems(studies), strict=True):
@@ -178,15 +170,16 @@ def write_figures(folder: Path, path: Path, studies: Sequence[str]) -> Iterator[
 
 
 def file_stems(studies: Sequence[str]) -> list[str]:
-    """What the names of each study's files begin with.
+    """Return the beginning of the names of each study's files, safe on every system.
 
-    What a file name cannot hold everywhere becomes "_", and studies that would share a name, were
-    it but for capitals, get numbers.
+    Characters that some file systems forbid become "_"; studies whose names would then differ at
+    most in capitals get numbers.
     """
-    stems: dict[str, str] = {}  # by how they look to a system that does not tell capitals
+    # Keys in lower case: some file systems take "Cup" and "cup" for one file.
+    stems: dict[str, str] = {}
     for study in studies:
-        base, count = UNSAFE.sub("_", study)[:80].lstrip(".-") or "study", 2
-        stem = base
+        base = UNSAFE.sub("_", study)[:80].lstrip(".-") or "study"
+        stem, count = base, 2
         while stem.lower() in stems:
             stem, count = f"{base}_{count}", count + 1
         stems[stem.lower()] = stem

@@ -4,7 +4,7 @@ A row is a frozen dataclass.  Its JSON has one entry for each field, in order, u
 name.  An annotation on the field says where the JSON differs, so that code can keep an interval in
 one piece where the JSON has three flat numbers:
 
-    gap: Annotated[Interval, prefixed("gap")]      # "gap", "gap_ci_low", "gap_ci_high"
+    gap: Annotated[Interval, interval_as("gap")]      # "gap", "gap_ci_low", "gap_ci_high"
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ class JsonField:
     optional: bool = False
 
 
+# The annotations that most rows need.
 INLINE = JsonField(inline=True)
 OPTIONAL = JsonField(optional=True)
 AS_IT_IS = JsonField()
 
 
-def prefixed(name: str, **more: str) -> JsonField:
-    """Return the annotation of a mean with its interval, as three entries that begin with a name."""
+def interval_as(name: str, **more: str) -> JsonField:
+    """Return the annotation of a mean with its interval: three entries that begin with a name."""
     names = {"mean": name, "ci_low": f"{name}_ci_low", "ci_high": f"{name}_ci_high", **more}
     return JsonField(inline=True, names=names, only=tuple(names))
 
@@ -59,6 +60,7 @@ def plain_json(value: object) -> object:
         return {key: plain_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain_json(inner) for inner in value]
+    # JSON has no nan, and a number that differs with the order of adding up is no promise.
     if isinstance(value, float):
         return None if isnan(value) else without_noise(value)
     return value
@@ -81,7 +83,7 @@ def row_json(row: object, parts: Mapping[str, JsonField]) -> JsonObject:
             continue
         inner = row_json(value, form.parts) if is_dataclass(value) else plain_json(value)
         if form.only:
-            # A row that is not there still has its keys: readers of the JSON find None, no KeyError.
+            # A row that is not there keeps its keys: readers find None instead of a KeyError.
             inner = {key: inner[key] if isinstance(inner, dict) else None for key in form.only}
         if form.inline:
             assert inner is None or isinstance(inner, dict)

@@ -1,5 +1,6 @@
-"""List the pairs of plays behind a comparison of two studies: `arena compare --pairs`, and the
-viewer.
+"""List the pairs of plays behind a comparison of two studies.
+
+`arena compare --pairs` and the viewer show them.
 """
 
 from __future__ import annotations
@@ -12,17 +13,8 @@ import numpy as np
 
 from analysis.read.answers import AnswerRecord
 from analysis.read.debates import Debates
-from analysis.reports.comparison import (
-    StudyPair,
-    above_75,
-    arm_labels,
-    common_phases,
-    match_answers,
-    match_debates,
-    outcome_words,
-    play_models,
-    read_both,
-)
+from analysis.reports import play_matching
+from analysis.reports.play_matching import StudyPair
 from analysis.statistics.clustered import Array
 from analysis.statistics.matching import MatchBy, partners
 
@@ -61,7 +53,7 @@ def pairs(path: Path, a: str, b: str, *, by: MatchBy = "models") -> list[Pair]:
     Debates stand before questions, pairs of one key in the order of their ids.  If a study has more
     plays of a key than the other, those left over stand in no pair.
     """
-    return pair_plays(read_both(path, a, b), by)
+    return pair_plays(play_matching.read_both(path, a, b), by)
 
 
 def pair_plays(studies: StudyPair, by: MatchBy) -> list[Pair]:
@@ -77,16 +69,20 @@ def pair_plays(studies: StudyPair, by: MatchBy) -> list[Pair]:
 
 def debate_pairs(left: Debates, right: Debates, by: MatchBy) -> list[Pair]:
     """Return pairs of debates."""
+    # The last phase that both studies have, even if one went on.
     last = [phase for phase in left.phases if phase in right.phases][-1:]
     means, sure = [], []
     for debates in (left, right):
         size = len(debates.episode)
+        # Without a common phase every value is missing, and only winners can differ.
         block = np.full((size, 2, 1), nan)
         if last:
-            block = common_phases(debates, np.arange(size), last)
+            block = play_matching.common_phases(debates, np.arange(size), last)
         means.append(nan_to_none(block[:, :, -1].mean(axis=1)))
-        sure.append(nan_to_none(above_75(block)))
-    matches = match_debates(left, right, by)
+        sure.append(nan_to_none(play_matching.above_75(block)))
+    matches = play_matching.match_plays(
+        play_matching.debate_plays(left), play_matching.debate_plays(right), by
+    )
     result = []
     for row, partner, _ in partners(matches, left.episode.tolist(), right.episode.tolist()):
         before, after = means[0][row], means[1][partner]
@@ -116,10 +112,19 @@ def debate_pairs(left: Debates, right: Debates, by: MatchBy) -> list[Pair]:
 def answer_pairs(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> list[Pair]:
     """Return pairs of plays of questions."""
     plays, other_plays = left.plays, right.plays
-    arms, models, other_models = arm_labels(left), play_models(left), play_models(right)
+    arms, models, other_models = (
+        play_matching.arm_labels(left),
+        play_matching.play_models(left),
+        play_matching.play_models(right),
+    )
     values, other_values = nan_to_none(plays.correct), nan_to_none(other_plays.correct)
-    words, other_words = outcome_words(plays.correct), outcome_words(other_plays.correct)
-    matches = match_answers(left, right, by)
+    words, other_words = (
+        play_matching.outcome_words(plays.correct),
+        play_matching.outcome_words(other_plays.correct),
+    )
+    matches = play_matching.match_plays(
+        play_matching.answer_plays(left), play_matching.answer_plays(right), by
+    )
     rows = partners(matches, plays.episode.tolist(), other_plays.episode.tolist())
     return [
         Pair(

@@ -1,4 +1,4 @@
-"""What `arena power` reports: a plan, what it assumes of simulated debaters, and its power.
+"""The report of `arena power`: a plan, its assumptions about simulated debaters, and its power.
 
 The command fills these rows in (arena/cli/commands/power.py), since only it may know the simulated
 debaters; tables/power.py shows them.
@@ -17,22 +17,22 @@ Claim = Literal["rise", "above-half", "difference", "equivalence"]
 
 @dataclass(frozen=True, slots=True)
 class DebaterAssumptions:
-    """What the model assumes of one kind of debater, all in [0, 1].
+    """The assumptions about one kind of debater, all in [0, 1].
 
     Exact means of its first and last rating; `bias` and `drift` move them, `noise` and `debate_sd`
-    spread them.  `unreadable` is the share of replies without a rating, `missing` of ratings that
-    are missing after the re-ask.
+    spread them.  `unreadable` is the share of replies without a rating, `missing` that of ratings
+    which the re-ask does not bring either.
     """
 
     name: str
     first: float
     last: float
+    missing: float
     bias: float
     drift: float
     noise: float
     debate_sd: float
     unreadable: float
-    missing: float
 
 
 @dataclass(frozen=True, slots=True)

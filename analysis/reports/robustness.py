@@ -1,4 +1,4 @@
-"""Check the findings about debates as a reviewer would: do other methods, or other ratings, agree?
+"""Check the findings about debates as a reviewer would, by other methods and other ratings.
 
 The slope over phases two ways (escalation.py), the headlines without doubtful and with missing
 ratings (sensitivity.py), equivalence to 50% (equivalence.py), and p-values adjusted for how many
@@ -19,28 +19,10 @@ from analysis.statistics.equivalence import Equivalence, equivalence
 from analysis.statistics.escalation import MixedFit, Slope, mixed_model, slope
 from analysis.statistics.sensitivity import Headlines, bounds, complete_debates, headlines
 
-RULES = {
-    "slope": "A straight line through all ratings over phases 0, 1, 2 in playing order, with"
-    " debates as clusters. With all ratings of three phases it is half the rise.",
-    "sensitivity": "Each row takes the ratings that it names. Flagged: the turn carries a doubt in"
-    " words. Missing, set to 0 or 100%: the lowest and highest that each number can be, whatever"
-    " the missing ratings are (Manski's bounds, without an interval).",
-    "holm": "p-values of one family (models; phases against 50%; pairs of arms) adjusted by Holm's"
-    " method, valid however they depend.",
-}
-EQUIVALENCE_RULE = {
-    "equivalence": "Two one-sided tests at 5% with debates as clusters. equivalent: the 90%"
-    " interval lies within the margin around 50%; different: it lies outside; undecided: neither."
-}
-MIXED_RULE = {
-    "mixed": "confidence ~ phase, with intercept and slope by debate and an intercept by side"
-    " within debates; REML, Wald's test."
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What to check.
+    """The choices of a reviewer.
 
     `margin` around 50% in [0, 1]; whether to fit the mixed-effects model, and on how many debates
     at most (None: on all).
@@ -51,6 +33,7 @@ class Checks:
     sample: int | None = None
 
 
+# Of the mean in the last phase the JSON keeps what the report says of phases.
 HEADLINES = JsonField(
     parts={"last": JsonField(only=("n", "clusters", "mean", "ci_low", "ci_high"))}
 )
@@ -58,7 +41,7 @@ HEADLINES = JsonField(
 
 @dataclass(frozen=True, slots=True)
 class BoundsRow:
-    """The lowest and highest that each headline number can be, whatever the `missing` ratings are."""
+    """The lowest and highest value of each headline number, whatever the `missing` ratings are."""
 
     missing: int
     debates: int

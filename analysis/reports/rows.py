@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 
 from analysis.read.debates import Count
-from analysis.reports.plain_json import JsonField, prefixed
+from analysis.reports.plain_json import JsonField, interval_as
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import auroc, auroc_interval, ece
 from analysis.statistics.clustered import Array, clustered_mean
@@ -49,13 +49,13 @@ class Scores:
 
     ece: float
     ece_left_closed: float
-    auroc: Annotated[Interval, prefixed("auroc")]
+    auroc: Annotated[Interval, interval_as("auroc")]
     gap: Interval
 
 
-def scored(gap: str) -> JsonField:
+def scores_with(gap: str) -> JsonField:
     """Return the annotation of scores whose gap is called so in the JSON."""
-    return JsonField(inline=True, parts={"gap": prefixed(gap)})
+    return JsonField(inline=True, parts={"gap": interval_as(gap)})
 
 
 def episode_counts(counts: Iterable[Count]) -> EpisodeCounts:
@@ -68,6 +68,7 @@ def episode_counts(counts: Iterable[Count]) -> EpisodeCounts:
 
 def scores(confidence: Array, outcome: Array) -> Scores:
     """Return the scores of values (clusters, members); a nan in either leaves the value out."""
+    # ECE and AUROC take plain values, the interval and the gap take them by cluster.
     there = ~(np.isnan(confidence) | np.isnan(outcome))
     stated, true = confidence[there], outcome[there]
     return Scores(

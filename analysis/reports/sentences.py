@@ -12,9 +12,9 @@ from analysis.reports.answers import AnswerFindings
 from analysis.reports.debates import DebateFindings, StudyReport
 from analysis.reports.tables.formatting import (
     decimal,
-    defined,
     interval,
     interval_words,
+    is_defined,
     percent,
     points,
 )
@@ -24,7 +24,7 @@ from analysis.statistics.overconfidence import AgainstHalf
 
 
 def sentences(report: StudyReport) -> list[str]:
-    """Return the findings of one study's report in words; nothing is said of what it does not have."""
+    """Return the findings of one study's report in words, leaving out those that it lacks."""
     said_of_debates = []
     if report.debates is not None and report.debates.phases:
         said_of_debates = debate_sentences(report.debates)
@@ -42,7 +42,7 @@ def debate_sentences(debates: DebateFindings) -> list[str]:
         f"{stated}. One side of each debate must lose, so that both sides together can be right at"
         " 50% on average."
     ]
-    if rise and defined(rise.change.mean):
+    if rise and is_defined(rise.change.mean):
         change = rise.change
         lines.append(
             f"From {rise.start} to {rise.end} confidence changed by {points(change.mean)} points"
@@ -59,15 +59,16 @@ def debate_sentences(debates: DebateFindings) -> list[str]:
             f"In {both.phase}, of {counts.debates:,} debates with both ratings, both sides were in"
             f" {above}."
         )
+    # The last phase: by then debaters have heard everything.
     for row in (debates.against_half or ())[-1:]:
-        if defined(row.test.mean):
+        if is_defined(row.test.mean):
             lines.append(
                 f"Against itself, a model was {mean_words(row.test)} sure in {row.phase}:"
                 f" {points(row.test.difference)} points from 50%."
             )
     for fit in debates.calibration[-1:]:
         gap = fit.scores.gap
-        if defined(gap.mean):
+        if is_defined(gap.mean):
             lines.append(
                 f"Against the jury, confidence in {fit.phase} lay {points(gap.mean)} points"
                 f"{interval_words(gap)} from the share of debates won; its Brier score is"
@@ -78,11 +79,10 @@ def debate_sentences(debates: DebateFindings) -> list[str]:
 
 
 def answer_sentences(answers: AnswerFindings) -> list[str]:
-    """Name the arms with the most and the fewest right answers, their difference, and their
-    budgets.
-    """
+    """Name the arms with the most and the fewest right answers, and compare them."""
+    # The best first; sorting is stable, so that equal arms keep the study's order.
     arms = sorted(
-        (arm for arm in answers.arms if defined(arm.accuracy.share.all.mean)),
+        (arm for arm in answers.arms if is_defined(arm.accuracy.share.all.mean)),
         key=lambda arm: -arm.accuracy.share.all.mean,
     )
     if not arms:
@@ -94,7 +94,7 @@ def answer_sentences(answers: AnswerFindings) -> list[str]:
     lines = [f"{line}."]
     for row in answers.differences:
         change = row.difference
-        if {row.arm, row.against} == {best.arm, worst.arm} and defined(change.all.mean):
+        if {row.arm, row.against} == {best.arm, worst.arm} and is_defined(change.all.mean):
             lines.append(
                 f"{row.arm} was {points(change.all.mean)} points{interval_words(change.all)} from"
                 f" {row.against} on the same {change.questions:,} questions: better in"
@@ -116,7 +116,7 @@ def missing_sentence(report: StudyReport) -> str:
 
 def mean_words(row: MeanEstimate | AgainstHalf) -> str:
     """Return a mean with its interval and n."""
-    limits = f"95% interval {interval(row)}; " if defined(row.ci_low) else ""
+    limits = f"95% interval {interval(row)}; " if is_defined(row.ci_low) else ""
     return f"{percent(row.mean)}% ({limits}n = {row.n:,})"
 
 

@@ -22,6 +22,7 @@ def print_documents(
     from rich.console import Console
 
     console = Console(file=file, highlight=False, markup=False, emoji=False)
+    # A file has no width: its text is as wide as the code's, whatever terminal it is made in.
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
     for document in documents:
         lines = [document.heading, *document.warnings]
@@ -29,6 +30,7 @@ def print_documents(
             print_sentence(console, line)
         for block in document.blocks:
             print_block(console, block)
+    # Studies share most rules: each is printed once.
     stated = {name: words for document in documents for name, words in document.rules.items()}
     if rules and stated:
         print_sentence(console, "Rules")
@@ -77,5 +79,6 @@ def print_sentence(console: Console, words: str) -> None:
     """Print a sentence, wrapped with its further lines indented."""
     from rich.text import Text
 
+    # rich would break at hyphens, and so cut names of models in two.
     lines = textwrap.wrap(words, console.width, subsequent_indent="    ", break_on_hyphens=False)
     console.print(Text("\n".join(lines)))

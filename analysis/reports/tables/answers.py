@@ -8,8 +8,8 @@ from analysis.reports.answers import AnswerFindings, ArmRow, DifferenceRow
 from analysis.reports.blocks import Block, sentences_block, table
 from analysis.reports.tables.formatting import (
     decimal,
-    defined,
     interval,
+    is_defined,
     mean_with_interval,
     number_interval,
     p_value,
@@ -18,6 +18,7 @@ from analysis.reports.tables.formatting import (
 )
 from analysis.statistics.bootstrap import Interval
 
+# All pairs of ten arms still fit on a page.
 MOST_PAIRS = 45
 
 
@@ -93,7 +94,8 @@ def differences_block(differences: Sequence[DifferenceRow]) -> Block:
     if len(differences) > MOST_PAIRS:
         shown = [row for row in differences if row.against == differences[0].against]
         notes.append(f"Of {len(differences)} pairs those with the first arm; --json has all.")
-    if not all(defined(row.difference.p) for row in shown):
+    # A test by question needs the same number of plays of a question in both arms.
+    if not all(is_defined(row.difference.p) for row in shown):
         notes.append(
             "No p where two arms have no common question, or did not play each equally often."
         )
@@ -116,7 +118,7 @@ def differences_block(differences: Sequence[DifferenceRow]) -> Block:
 
 
 def spent_block(answers: AnswerFindings) -> Block:
-    """Return accuracy beside what a question took, and whether that was the same for all arms."""
+    """Return accuracy beside the means of a play, and whether all arms had the same budget."""
     rows, unknown = [], []
     for arm in answers.arms:
         row = arm.accuracy
@@ -139,6 +141,7 @@ def spent_block(answers: AnswerFindings) -> Block:
         equal = (
             "All arms had the same budget per question: calls with a reply, and generated tokens."
         )
+        # An unequal budget stands in capitals: accuracy is not comparable without it.
         notes += answers.budget.notes or [equal]
     if unknown:
         notes.append(f"Unknown, and left out of the means: {'; '.join(unknown)}.")
@@ -148,11 +151,11 @@ def spent_block(answers: AnswerFindings) -> Block:
 
 def dollars(value: float) -> str:
     """Return dollars with as many digits as small sums need, or "-"."""
-    return f"{value:.4g}" if defined(value) else "-"
+    return f"{value:.4g}" if is_defined(value) else "-"
 
 
 def paths_block(arms: Sequence[ArmRow]) -> Block:
-    """Return what paths are worth one by one, by majority, and at best."""
+    """Return how often paths are right one by one, by majority, and at best."""
     rows = []
     for arm in arms:
         paths = arm.paths
@@ -183,7 +186,7 @@ def changes_block(arms: Sequence[ArmRow]) -> Block:
             change = row.all
             scores = (change.acc1, change.acc2, change.cl, change.cs)
             rss = decimal(change.rss.mean, 3)
-            if defined(change.rss.ci_low):
+            if is_defined(change.rss.ci_low):
                 rss += f" ({number_interval(change.rss)})"
             rows.append(
                 (
@@ -201,6 +204,7 @@ def changes_block(arms: Sequence[ArmRow]) -> Block:
                     f"{arm.arm}, {row.what}: {row.unreadable:,} pairs with an unreadable answer,"
                     " counted as not right."
                 )
+            # Such as: all first answers are right, so that none can become right.
             if change.reason:
                 notes.append(f"{arm.arm}, {row.what}: {change.reason}.")
     headings = "arm, what, pairs, to wrong, to right, Acc1, Acc2, CL, CS, RSS (95%)"
@@ -209,7 +213,7 @@ def changes_block(arms: Sequence[ArmRow]) -> Block:
 
 
 def confidence_block(arms: Sequence[ArmRow]) -> Block:
-    """Return stated confidence against what was right."""
+    """Return how well stated confidence fits correctness."""
     rows, notes = [], []
     for arm in arms:
         for row in arm.calibration:
@@ -222,7 +226,7 @@ def confidence_block(arms: Sequence[ArmRow]) -> Block:
                     row.n,
                     decimal(row.brier.mean, 3),
                     decimal(row.scores.ece, 3),
-                    area if defined(auroc.mean) else "-",
+                    area if is_defined(auroc.mean) else "-",
                     decimal(row.auprc_right, 3),
                     decimal(row.auprc_wrong, 3),
                     decimal(row.selective_accuracy, 3),

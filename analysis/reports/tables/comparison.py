@@ -16,8 +16,8 @@ from analysis.reports.comparison import (
 )
 from analysis.reports.play_pairs import Pair
 from analysis.reports.tables.formatting import (
-    defined,
     interval,
+    is_defined,
     mean_with_interval,
     p_value,
     percent,
@@ -25,6 +25,7 @@ from analysis.reports.tables.formatting import (
 )
 from analysis.reports.terminal import print_documents
 
+# More belong into the JSON or the viewer.
 MOST_PAIRS = 20
 
 
@@ -58,7 +59,7 @@ def comparison_document(comparison: Comparison, pairs: Sequence[Pair]) -> Docume
 
 
 def match_block(comparison: DebateComparison | AnswerComparison, what: str, by: str) -> Block:
-    """Say how many plays have a partner, and what to do if none has."""
+    """Say how many plays have a partner, and how to find some if none has."""
     match = comparison.match
     a, b = match.plays
     notes = [
@@ -76,6 +77,7 @@ def match_block(comparison: DebateComparison | AnswerComparison, what: str, by: 
         same = f"Models of both: {models}."
         differ = f"Models of A: {models}. Models of B: {other_models}."
         notes.append(same if models == other_models else differ)
+    # Other models in the seats are the usual reason.
     elif not match.pairs:
         notes.append(
             "Nothing matches. If other models sat in the seats, --by subject compares what they did"
@@ -103,13 +105,13 @@ def phases_block(debates: DebateComparison) -> Block:
 def outcome_notes(debates: DebateComparison) -> Iterator[str]:
     """Say in how many debates both sides were sure, and how often the winner changed."""
     both, outcomes = debates.both, debates.outcomes
-    if both and defined(both.difference.all.mean):
+    if both and is_defined(both.difference.all.mean):
         a, b = (f"{n} of {debates}" for n, debates in zip(both.above_75, both.debates, strict=True))
-        p = f", exact p {p_value(both.difference.p)}" if defined(both.difference.p) else ""
+        p = f", exact p {p_value(both.difference.p)}" if is_defined(both.difference.p) else ""
         yield (
             f"Both sides above 75%, {both.phase}: {a} debates of A, {b} of B;"
-            f" {mean_with_interval(both.difference.all)} points; more often in A in {both.difference.worse} pairs,"
-            f" in B in {both.difference.better}{p}."
+            f" {mean_with_interval(both.difference.all)} points; more often in A in"
+            f" {both.difference.worse} pairs, in B in {both.difference.better}{p}."
         )
     if outcomes:
         changes = f": {change_words(outcomes.changes)}" if outcomes.changes else ""
@@ -145,9 +147,9 @@ def answers_block(answers: AnswerComparison) -> Block:
         notes.append(f"Flipped, from A to B: {change_words(whole.flips)}.")
     sure = whole.confidence
     change = sure.difference
-    if defined(change.mean):
+    if is_defined(change.mean):
         limits = ""
-        if defined(change.ci_low):
+        if is_defined(change.ci_low):
             limits = f" (95% interval {interval(change)}), p {p_value(change.p)}"
         notes.append(
             f"Stated confidence: {percent(sure.a)} to {percent(sure.b)}, {points(change.mean)}"
@@ -175,6 +177,7 @@ def answer_cells(arm: str, row: AnswerDifference) -> tuple[object, ...]:
 
 def pairs_block(pairs: Sequence[Pair]) -> Block:
     """Return the pairs that differ, those with the largest difference first."""
+    # Episode ids break ties, so that the table is the same each time.
     differing = sorted(
         (pair for pair in pairs if pair.differs),
         key=lambda pair: (-abs(pair.difference or 0), pair.episode),

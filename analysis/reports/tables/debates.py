@@ -11,8 +11,8 @@ from analysis.reports.tables.answers import answer_blocks
 from analysis.reports.tables.formatting import (
     count_with_share,
     decimal,
-    defined,
     interval,
+    is_defined,
     mean_with_interval,
     number_interval,
     p_value,
@@ -23,6 +23,7 @@ from analysis.reports.tables.formatting import (
 from analysis.reports.tables.robustness import robustness_blocks
 from analysis.reports.terminal import print_documents
 
+# Names of rules that only numbers about verdicts need.
 JURY_RULES = ("winner", "ties", "ece", "auroc")
 
 
@@ -47,6 +48,7 @@ def report_document(report: StudyReport) -> Document:
         blocks += answer_blocks(report.answers, report.simulated)
     blocks.append(missing_block(report))
     judged = debates is not None and bool(debates.calibration)
+    # Rules about juries are of no use to a study that was never judged.
     rules = {
         name: words for name, words in report.rules.items() if judged or name not in JURY_RULES
     }
@@ -98,7 +100,7 @@ def phases_block(debates: DebateFindings, pooled: str) -> Block:
         for row in debates.phases
         if row.flagged
     ]
-    if debates.rise and defined(debates.rise.change.mean):
+    if debates.rise and is_defined(debates.rise.change.mean):
         rise = debates.rise.change
         notes.append(
             f"From {debates.rise.start} to {debates.rise.end}: {points(rise.mean, 2)} points (95%"
@@ -177,6 +179,7 @@ def calibration_block(report: StudyReport, debates: DebateFindings) -> Block:
         for row in debates.calibration
     ]
     notes = []
+    # Of a simulated study the heading says it already.
     if report.judges_simulated and not report.simulated:
         notes.append(
             "SIMULATED judges gave verdicts on these debates: what is compared with them is no"
@@ -214,7 +217,7 @@ def arms_block(arms: Sequence[ArmReport]) -> Block:
 
 
 def missing_block(report: StudyReport) -> Block:
-    """Return what is missing, and why."""
+    """Return the missing values with their reasons."""
     if not report.missing:
         return sentences_block("Nothing is missing.")
     rows = [

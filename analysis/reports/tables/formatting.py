@@ -35,10 +35,11 @@ class HasMean(HasInterval, Protocol):
 
 def clean(text: str) -> str:
     """Return the text without characters that could steer a terminal, line breaks among them."""
+    # Escapes, controls and marks of writing direction are all not printable.
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def defined(value: float | None) -> bool:
+def is_defined(value: float | None) -> bool:
     """Tell whether there is a number."""
     return value is not None and not isnan(value)
 
@@ -91,6 +92,7 @@ def mean_with_interval(row: HasMean | None) -> str:
 
 def count_with_share(count: int, whole: int) -> str:
     """Return a count with its share in percent."""
+    # Of no debates no share is known, and 0 (nan) would look like an error.
     return f"{count} ({100 * count / whole:.1f})" if whole else "0"
 
 

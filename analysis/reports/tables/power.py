@@ -34,6 +34,7 @@ def print_power(report: PowerReport, file: TextIO | None = None) -> None:
 
 def powers_block(report: PowerReport) -> Block:
     """Return the power by the number of debates."""
+    # Debaters whose replies are always readable need no column for it.
     has_re_asks = any(row.re_asks for row in report.powers)
     rows = []
     for row in report.powers:
@@ -57,11 +58,10 @@ def powers_block(report: PowerReport) -> Block:
 
 
 def assumption_notes(report: PowerReport) -> Iterator[str]:
-    """Say the claim and its test, who debates, what is assumed of them, and the effect that
-    follows.
-    """
+    """Say the claim and its test, the design, the assumptions, and the effect that follows."""
     first, last = report.debaters[0].name, report.debaters[-1].name
     design = f"{first} debates {last if len(report.debaters) > 1 else 'itself'}"
+    # Only a difference compares two studies, or two kinds in one.
     if report.claim == "difference":
         design = DESIGNS[report.paired].format(first, last)
     yield f"Claim: {claim_words(report)}, with debates as clusters."
@@ -90,7 +90,7 @@ def assumption_notes(report: PowerReport) -> Iterator[str]:
 
 
 def debater_words(debater: DebaterAssumptions) -> str:
-    """Say what the model assumes of a debater."""
+    """Say in words how a debater is assumed to rate."""
     missing = "No rating is missing."
     if debater.unreadable:
         missing = (
@@ -107,7 +107,7 @@ def debater_words(debater: DebaterAssumptions) -> str:
 
 
 def claim_words(report: PowerReport) -> str:
-    """Say what is claimed, and the test that finds it."""
+    """Say in words the claim and the test that finds it."""
     level, margin = f"level {100 * report.level:g}%", f"{100 * (report.margin or 0):g} points"
     return {
         "rise": f"ratings differ between the first and the last phase (two-sided, {level})",

@@ -10,8 +10,8 @@ from analysis.reports.robustness import BoundsRow, EquivalenceRow, Robustness, S
 from analysis.reports.tables.formatting import (
     HasMean,
     count_with_share,
-    defined,
     interval,
+    is_defined,
     p_value,
     percent,
     points,
@@ -19,6 +19,7 @@ from analysis.reports.tables.formatting import (
 from analysis.statistics.escalation import MixedFit, Slope
 from analysis.statistics.sensitivity import Headlines
 
+# Of the tests of rises, after Holm's adjustment.
 LEVEL = 0.05
 
 
@@ -36,19 +37,20 @@ def robustness_blocks(debates: DebateFindings) -> Iterator[Block]:
 def slope_notes(checks: Robustness) -> Iterator[str]:
     """Return the slope over phases with debates as clusters, and by the mixed-effects model."""
     line, mixed = checks.slope, checks.mixed
-    if line and defined(line.slope):
+    if line and is_defined(line.slope):
         yield f"Slope with debates as clusters: {slope_words(line)}."
-    if mixed and defined(mixed.slope):
+    if mixed and is_defined(mixed.slope):
         deviations = (
             ("debates", mixed.sd_debate),
             ("their slopes", mixed.sd_slope),
             ("sides within debates", mixed.sd_side),
             ("the rest", mixed.sd_residual),
         )
-        known = [f"{name} {percent(value)}" for name, value in deviations if defined(value)]
+        known = [f"{name} {percent(value)}" for name, value in deviations if is_defined(value)]
         spread = f"; standard deviations of {', '.join(known)} points" if known else ""
         yield f"Slope of the mixed-effects model: {slope_words(mixed)}{spread}."
     if mixed and mixed.note:
+        # The fit is slow, so that --mixed may take only some of the debates.
         sampled = "ON A SAMPLE ONLY, " if 0 < mixed.debates < mixed.of_debates else ""
         yield f"{sampled}mixed-effects model: {mixed.note}."
 
@@ -56,14 +58,14 @@ def slope_notes(checks: Robustness) -> Iterator[str]:
 def slope_words(line: Slope | MixedFit) -> str:
     """Return a slope in words."""
     words = f"{points(line.slope, 2)} points a phase"
-    if not defined(line.ci_low):
+    if not is_defined(line.ci_low):
         return words
     return f"{words} (95% interval {interval(line, 2)}), p {p_value(line.p)}"
 
 
 def model_notes(models: Sequence[ModelRow]) -> Iterator[str]:
     """Say whose rise stands when p is adjusted for the number of models; nothing with one model."""
-    tested = [(row, row.rise.mean) for row in models if row.rise and defined(row.rise_p_holm)]
+    tested = [(row, row.rise.mean) for row in models if row.rise and is_defined(row.rise_p_holm)]
     if len(tested) < 2:
         return
     up = sum(row.rise_p_holm < LEVEL and rise > 0 for row, rise in tested)
@@ -79,7 +81,7 @@ def model_notes(models: Sequence[ModelRow]) -> Iterator[str]:
 
 
 def sensitivity_block(checks: Sensitivity, rises: bool) -> Block:
-    """Return the headline numbers without doubtful ratings, and between the bounds of missing ones."""
+    """Return the headline numbers with other ratings, and the bounds that missing ones leave."""
     bounds = checks.bounds
     variants = [
         ("no flagged turns", checks.without_flagged),
@@ -88,10 +90,12 @@ def sensitivity_block(checks: Sensitivity, rises: bool) -> Block:
     rows = [
         headline_cells(words, row, rises)
         for words, row in [("as reported", checks.as_reported), *variants]
+        # A variant that leaves nothing out would repeat the first row.
         if row.left_out or row is checks.as_reported
     ]
     if bounds.missing:
         rows.append(bounds_cells(bounds, rises))
+    # The first row alone compares nothing: a sentence says so.
     if len(rows) == 1:
         return sentences_block(
             "No rating is missing or flagged, so the headline numbers hang on no choice of ratings."
@@ -124,12 +128,12 @@ def bounds_cells(bounds: BoundsRow, rises: bool) -> tuple[object, ...]:
 
 def mean_cell(mean: str, row: HasMean) -> str:
     """Return a mean with its interval in whole percent."""
-    return f"{mean} ({interval(row, 0)})" if defined(row.ci_low) else mean
+    return f"{mean} ({interval(row, 0)})" if is_defined(row.ci_low) else mean
 
 
 def range_cell(low: float, high: float) -> str:
     """Return the lowest and highest that a number can be, in percent, or "-"."""
-    return f"{percent(low)} to {percent(high)}" if defined(low) else "-"
+    return f"{percent(low)} to {percent(high)}" if is_defined(low) else "-"
 
 
 def equivalence_block(equivalence: Sequence[EquivalenceRow]) -> Block:

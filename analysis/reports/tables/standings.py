@@ -8,12 +8,13 @@ from typing import TextIO
 
 from analysis.read.verdicts import judged_studies
 from analysis.reports.blocks import Block, Document, document, sentences_block, table
-from analysis.reports.standings import JudgeRow, Standings, study_standings
+from analysis.reports.judges import JudgeRow
+from analysis.reports.standings import Standings, study_standings
 from analysis.reports.tables.formatting import (
     decimal,
-    defined,
     interval,
     interval_words,
+    is_defined,
     number_interval,
     percent,
     points,
@@ -23,6 +24,7 @@ from analysis.reports.terminal import print_documents
 WARNING = (
     "SIMULATED models spoke or judged here: these numbers are no findings about language models"
 )
+# The names of judge_bias.EFFECTS in words.
 FAVOURED = {
     "side": "the proposition",
     "first": "who is read first",
@@ -34,14 +36,13 @@ FAVOURED = {
 def print_standings(
     standings: Sequence[Standings], file: TextIO | None = None, *, rules: bool = True
 ) -> None:
-    """Print standings as tables, to standard output or a file; with `rules`, those once, at the
-    end.
-    """
+    """Print standings as tables, to standard output or a file; with `rules`, those at the end."""
     print_documents([standings_document(each) for each in standings], file, rules=rules)
 
 
 def print_judged(path: Path, juries: Collection[str]) -> list[str]:
     """Print the standings of each study that one of these juries has judged; return their names."""
+    # One study may have been judged by several of the juries: each gets its own standings.
     judged = [
         (study, jury) for study, by in judged_studies(path).items() for jury in by if jury in juries
     ]
@@ -52,7 +53,7 @@ def print_judged(path: Path, juries: Collection[str]) -> list[str]:
 
 
 def standings_document(standings: Standings) -> Document:
-    """Return the standings: who won, how the judges decided, and what is missing."""
+    """Return the standings: who won, how the judges decided, and the missing verdicts."""
     counts = standings.verdicts
     heading = (
         f"{standings.study}: {standings.debates:,} debates, {counts.all:,} verdicts,"
@@ -75,7 +76,7 @@ def standings_document(standings: Standings) -> Document:
 
 
 def jury_notes(standings: Standings) -> Iterator[str]:
-    """Say which juries are pooled, and what was done with judges that are related to contestants."""
+    """Say which juries are pooled, and whether judges that are related to contestants count."""
     if len(standings.juries) > 1:
         pooled = ", ".join(f"{jury.jury} ({jury.verdicts:,})" for jury in standings.juries)
         yield f"Verdicts of several juries are pooled here: {pooled}; --jury shows one."
@@ -110,11 +111,12 @@ def leaderboard_block(standings: Standings) -> Block:
 
 
 def leaderboard_notes(standings: Standings) -> Iterator[str]:
-    """Say how many verdicts count, who won by both ways of counting, and what a seat is worth."""
+    """Say how many verdicts count, who won by both ways of counting, and the worth of a seat."""
     counts, outcomes = standings.verdicts, standings.outcomes
     flips = sum(judge.flips for judge in standings.judges)
     both = sum(judge.both_orders for judge in standings.judges)
     flipped = "of no judge could be compared in both seat orders"
+    # A jury that read every debate in one seat order cannot flip.
     if both:
         flipped = f"changed with the seat order in {flips:,} of {both:,} ({percent(flips / both)}%)"
     yield (
@@ -130,7 +132,7 @@ def leaderboard_notes(standings: Standings) -> Iterator[str]:
     )
     yield f"{ways}; unanimous {outcomes.unanimous} of {outcomes.judged} judged."
     advantage = standings.seat.advantage
-    if defined(advantage.ci_low):
+    if is_defined(advantage.ci_low):
         yield (
             "Sitting as the proposition is worth"
             f" {decimal(advantage.mean, 2, signed=True)} logits (95% interval"
@@ -145,8 +147,9 @@ def leaderboard_notes(standings: Standings) -> Iterator[str]:
 
 
 def judges_block(judges: Sequence[JudgeRow]) -> Block:
-    """Return flips and retest of each judge, and how often it names the proposition and the longer
-    side.
+    """Return flips and retest of each judge, and how often it names the proposition.
+
+    The last column is how often it names the longer side.
     """
     rows = [
         (
@@ -167,16 +170,16 @@ def judges_block(judges: Sequence[JudgeRow]) -> Block:
 
 
 def effects_block(judges: Sequence[JudgeRow]) -> Block:
-    """Return what each judge favours in logits, and its self-preference in points."""
+    """Return the effects on each judge in logits, and its self-preference in points."""
     rows = []
     for judge in judges:
         for name, words in FAVOURED.items():
             effect = judge.effects[name]
-            if defined(effect.size):
+            if is_defined(effect.size):
                 size = decimal(effect.size, 2, signed=True)
                 rows.append((judge.judge, words, size, number_interval(effect, signed=True)))
         own = judge.own_family
-        if defined(own.mean):
+        if is_defined(own.mean):
             words = "its own family, points above the panel"
             rows.append((judge.judge, words, points(own.mean), interval(own)))
     title = "What judges favour with strengths held fixed, logits"
@@ -191,6 +194,7 @@ def agreement_block(standings: Standings) -> Block:
         for pair in standings.agreement.raw
     ]
     notes = []
+    # One judge has nobody to agree with.
     if len(standings.judges) > 1:
         limits = number_interval(alpha)
         notes.append(f"Krippendorff's alpha {decimal(alpha.mean, 3)} (95% interval {limits}).")

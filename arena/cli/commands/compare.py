@@ -33,8 +33,9 @@ def add(command: Command) -> None:
 
 def show_comparison(words: argparse.Namespace) -> int:
     """Run `arena compare`."""
-    from analysis.reports.comparison import compare_studies, read_both
+    from analysis.reports.comparison import compare_studies
     from analysis.reports.plain_json import json_object
+    from analysis.reports.play_matching import read_both
     from analysis.reports.play_pairs import pair_plays
     from analysis.reports.tables.comparison import print_comparison
 

@@ -1,6 +1,4 @@
-"""`arena power`: how many debates are needed to see an effect of a given size, by simulated
-studies.
-"""
+"""`arena power`: how many debates are needed to see an effect, by simulated studies."""
 
 from __future__ import annotations
 
@@ -34,6 +32,7 @@ QUIET_S = 2.0
 
 
 # Option, type, default, name of its value, help.
+# Check ranges in check_numbers and parse_plan: argparse would not say what to do.
 NUMBERS: tuple[tuple[str, type, float, str, str], ...] = (
     ("--phases", int, 3, "N", "ratings of each side in a debate (default: 3)"),
     ("--margin", float, 0.05, "X", "of equivalence, 0.05 for 5 points (default)"),
@@ -98,9 +97,11 @@ def show_power(words: argparse.Namespace) -> int:
     plan = parse_plan(words)
     debates = parse_debate_counts(words.debates, words.most)
     check_numbers(words)
+    # Check all options before a simulation that may take minutes.
     pilot = None if words.pilot is None else read_pilot(words.db, words.pilot)
     if pilot is not None:
         plan = with_spread(plan, pilot.spread)
+    # Numpy and scipy load now, not when `arena --help` runs.
     from analysis.reports.plain_json import json_object
     from analysis.reports.power import PowerReport
     from analysis.statistics.power import find_smallest, power
@@ -125,11 +126,7 @@ def show_power(words: argparse.Namespace) -> int:
         phases=plan.phases,
         debaters=debaters,
         pilot=pilot,
-        target=words.target,
-        most=words.most,
-        studies=words.studies,
-        level=words.level,
-        seed=words.seed,
+        **{name: getattr(words, name) for name in ("target", "most", "studies", "level", "seed")},
         powers=tuple(power_row(plan, each) for each in powers),
         smallest=power_row(plan, smallest) if smallest else None,
     )
@@ -143,7 +140,7 @@ def show_power(words: argparse.Namespace) -> int:
 
 
 def power_row(plan: Plan, power: Power) -> PowerRow:
-    """Return a power with the calls that so many debates take, and about how many re-asks on top."""
+    """Return a power with the calls that so many debates take, and about how many re-asks."""
     from analysis.reports.power import PowerRow
 
     unreadable = sum(side.unreadable for side in plan.sides) / 2
@@ -193,7 +190,7 @@ def parse_debate_counts(text: str, most: int) -> list[int]:
 
 
 class Progress:
-    """Says on standard error, every two seconds, how many debates the studies being simulated have."""
+    """Says every two seconds, on standard error, how far the simulation has come."""
 
     def __init__(self) -> None:
         self.began = self.last = time.monotonic()
@@ -201,6 +198,7 @@ class Progress:
     def __call__(self, debates: int) -> None:
         """Report a draw of studies with so many debates, unless it is too early to."""
         now = time.monotonic()
+        # Quick plans say nothing: a line a draw would bury the table.
         if now - self.last >= QUIET_S:
             self.last = now
             print(

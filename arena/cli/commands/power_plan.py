@@ -1,4 +1,4 @@
-"""The plan of `arena power`: which simulated debaters debate, and what is claimed of them."""
+"""The plan of `arena power`: a claim, and the simulated debaters that it is about."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ MOST_PHASES = 10
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is claimed of which debaters; the two `names` and `sides` are equal if one kind debates
-    itself.
-    """
+    """A claim about debaters; the two `names` and `sides` are equal if one kind debates itself."""
 
     names: tuple[str, str]
     sides: tuple[Profile, Profile]
@@ -59,6 +57,7 @@ def parse_plan(words: argparse.Namespace) -> Plan:
             f"--paired is for --claim difference; the claim {words.claim} compares no two kinds of"
             " debaters"
         )
+    # A rise needs a first and a last rating.
     least = 2 if words.claim == "rise" else 1
     if not least <= words.phases <= MOST_PHASES:
         raise StudyError(
@@ -112,6 +111,7 @@ def read_pilot(path: Path, study: str) -> Pilot:
     ]
     codes = np.array(code, dtype=np.int64).reshape(debates.model.shape)
     spread = estimate_spread(debates.confidence, debates.asked, codes)
+    # Fewer debates give a standard deviation that is wrong by a quarter or more.
     if spread.debates < MIN_PILOT_DEBATES or isnan(spread.noise):
         needed = max(MIN_PILOT_DEBATES, len(kinds) + 1)
         raise StudyError(
@@ -138,6 +138,7 @@ def make_draw(plan: Plan, watch: Callable[[int], None]) -> Draw:
     """Return the function that draws the plan's studies; `watch` hears of each draw."""
     from agents.simulated.studies import ratings
 
+    # Two kinds that are compared between studies debate themselves, each in its own study.
     pairs = [plan.sides] if plan.study_kinds == 1 else [(side, side) for side in plan.sides]
 
     def draw(studies: int, debates: int, rng: np.random.Generator) -> tuple[Any, ...]:
@@ -153,58 +154,44 @@ def make_draw(plan: Plan, watch: Callable[[int], None]) -> Draw:
 
 def choose_test(plan: Plan) -> Test:
     """Return the test of the plan's claim."""
-    from analysis.statistics.power import (
-        above_half_test,
-        difference_test,
-        equivalence_test,
-        rise_test,
-    )
+    from analysis.statistics import power
 
     match plan.claim, plan.paired:
         case "rise", _:
-            return lambda drawn: rise_test(drawn[0])
+            return lambda drawn: power.rise_test(drawn[0])
         case "above-half", _:
-            return lambda drawn: above_half_test(drawn[0])
+            return lambda drawn: power.above_half_test(drawn[0])
         case "equivalence", _:
-            return lambda drawn: equivalence_test(drawn[0], plan.margin)
+            return lambda drawn: power.equivalence_test(drawn[0], plan.margin)
         case _, "debate":
-            return lambda drawn: difference_test(
+            return lambda drawn: power.difference_test(
                 drawn[0][:, :, :1, -1], drawn[0][:, :, 1:, -1], paired=True
             )
         case _:
-            return lambda drawn: difference_test(
+            return lambda drawn: power.difference_test(
                 drawn[0][..., -1], drawn[1][..., -1], paired=plan.paired == "motion"
             )
 
 
 def assumptions(plan: Plan) -> tuple[DebaterAssumptions, ...]:
-    """Return what the model assumes of each kind of debater."""
+    """Return the assumptions about each kind of debater."""
     from agents.simulated.debater import expected_confidence
     from analysis.reports.power import DebaterAssumptions
 
     kinds = []
     for name, side in dict(zip(plan.names, plan.sides, strict=True)).items():
         own = asdict(side)
+        # The mean depends on these parameters alone; a profile's other ones do not move ratings.
         parameters = (f"{key}={own[key]!r}" for key in ("bias", "drift", "noise", "debate_sd"))
         text = ":".join(["even", *parameters])
-        kinds.append(
-            DebaterAssumptions(
-                name,
-                expected_confidence(text, 0),
-                expected_confidence(text, plan.phases - 1),
-                side.bias,
-                side.drift,
-                side.noise,
-                side.debate_sd,
-                side.unreadable,
-                side.unreadable**2,
-            )
-        )
+        first, last = (expected_confidence(text, phase) for phase in (0, plan.phases - 1))
+        spread = (own[key] for key in ("bias", "drift", "noise", "debate_sd", "unreadable"))
+        kinds.append(DebaterAssumptions(name, first, last, side.unreadable**2, *spread))
     return tuple(kinds)
 
 
 def true_effect(plan: Plan, kinds: tuple[DebaterAssumptions, ...]) -> tuple[float, bool]:
-    """Return the effect with clipping and rounding, in [-1, 1], and whether the claim is true of
+    """Return the effect, in [-1, 1], with clipping and rounding, and whether the claim is true of
     it.
     """
     first, last = kinds[0], kinds[-1]

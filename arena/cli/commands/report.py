@@ -73,6 +73,7 @@ def show_report(words: argparse.Namespace) -> int:
 
     if not 0 < words.margin < 50:
         raise StudyError(f"--margin must be above 0 and below 50 points, found {words.margin:g}")
+    # --mixed without a number is 0: all debates.
     if words.mixed is not None and words.mixed != 0 and words.mixed < 3:
         raise StudyError(f"--mixed needs at least 3 debates, found {words.mixed}")
     checks = Checks(words.margin / 100, words.mixed is not None, words.mixed or None)
@@ -128,6 +129,7 @@ def show_ranks(words: argparse.Namespace) -> int:
     from analysis.reports.standings import study_standings
     from analysis.reports.tables.standings import print_standings
 
+    # A judge that is a contestant may vote for itself: excluded unless asked for.
     related: Literal["exclude", "include"] = "include" if words.include_related else "exclude"
     studies = [words.study] if words.study else list(judged_studies(words.db))
     ranked = [

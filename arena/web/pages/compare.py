@@ -93,8 +93,10 @@ def compare(site: Site, name: str, query: Query) -> Page:
 
     A comparison that cannot be made puts its error above the form.
     """
-    page, a, b = page_number(query), query.get("a", ""), query.get("b", "")
-    by, only = query.get("by") or "models", query.get("only") == "differences"
+    page = page_number(query)
+    a, b, by = (query.get(key, "") for key in ("a", "b", "by"))
+    by = by or "models"
+    only = query.get("only") == "differences"
     with site.store(("studies",)) as ask:
         studies = ask("select study, simulated from studies order by study")
     form = CompareContent(studies, a, b, by, only)
@@ -134,7 +136,8 @@ def cached_comparison(
 
     Raises StudyError as `read_both` does.
     """
-    from analysis.reports.comparison import compare_studies, read_both
+    from analysis.reports.comparison import compare_studies
+    from analysis.reports.play_matching import read_both
     from analysis.reports.play_pairs import pair_plays
 
     # Reading takes most of the time: once for the tests and for the pairs.
@@ -207,10 +210,13 @@ def line(
     test: str,
 ) -> ComparisonLine:
     """Return one line of the summary, undefined numbers as None."""
-    mean, low, high = defined(change.mean), defined(change.ci_low), defined(change.ci_high)
-    return ComparisonLine(name, defined(a), defined(b), mean, low, high, sample, defined(p), test)
+    interval = (change.mean, change.ci_low, change.ci_high)
+    mean, low, high = (none_if_nan(value) for value in interval)
+    return ComparisonLine(
+        name, none_if_nan(a), none_if_nan(b), mean, low, high, sample, none_if_nan(p), test
+    )
 
 
-def defined(value: float | None) -> float | None:
+def none_if_nan(value: float | None) -> float | None:
     """Return a number, or None for nan."""
     return None if value is None or isnan(value) else value

@@ -1,0 +1,117 @@
+"""Read two studies, and match their plays: same subject, models by seat, repeat and arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+from pathlib import Path
+
+import numpy as np
+
+from analysis.read.answers import AnswerRecord, read_answers
+from analysis.read.debates import DebateRecord, Debates, read_records
+from analysis.statistics import matching
+from analysis.statistics.clustered import Array, Codes
+from analysis.statistics.matching import MatchBy, Matches
+from arena.errors import StudyError
+
+# Subject, models by seat, repeat, arm.
+Play = tuple[str | None, tuple[str | None, ...], int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPair:
+    """The records of the two studies; None for a kind of play that not both have."""
+
+    a: str
+    b: str
+    debates: tuple[DebateRecord, DebateRecord] | None
+    answers: tuple[AnswerRecord, AnswerRecord] | None
+
+
+def read_both(path: Path, a: str, b: str) -> StudyPair:
+    """Return the records of both studies.
+
+    Raises StudyError for an unknown study, for one study twice, and for two that have nothing of
+    one kind; StoreError if the store cannot be read.
+    """
+    if a == b:
+        raise StudyError(f"two studies are needed to compare, found {a!r} twice")
+    debates: dict[str, DebateRecord] = {}
+    answers: dict[str, AnswerRecord] = {}
+    for study in (a, b):
+        answers |= {record.study: record for record in read_answers(path, study)}
+        try:
+            debates |= {record.study: record for record in read_records(path, study)}
+        except StudyError:
+            if study not in answers:
+                raise
+    both_debate = (debates[a], debates[b]) if {a, b} <= debates.keys() else None
+    both_answer = (answers[a], answers[b]) if {a, b} <= answers.keys() else None
+    if both_debate is None and both_answer is None:
+        kinds = [
+            f"{study!r} has {'debates' if study in debates else 'answers to questions'}"
+            for study in (a, b)
+        ]
+        raise StudyError(f"there is nothing to compare: {' and '.join(kinds)}")
+    return StudyPair(a, b, both_debate, both_answer)
+
+
+def debate_plays(debates: Debates) -> list[Play]:
+    """Return subject, models, repeat and arm of each debate."""
+    models = map(tuple, debates.model.tolist())
+    columns = (debates.subject.tolist(), models, debates.repeat.tolist(), debates.arm.tolist())
+    return list(zip(*columns, strict=True))
+
+
+def answer_plays(record: AnswerRecord) -> list[Play]:
+    """Return subject, models, repeat and arm of each play of a question."""
+    plays = record.plays
+    columns = (plays.subject.tolist(), play_models(record), plays.repeat.tolist())
+    return list(zip(*columns, arm_labels(record), strict=True))
+
+
+def match_plays(left: Sequence[Play], right: Sequence[Play], by: MatchBy) -> Matches:
+    """Return the plays of two studies that belong together."""
+    labels, other_labels = ([arm for *_, arm in plays] for plays in (left, right))
+    # Arms of one name are compared with each other, if there are any.
+    arms = matching.arms_in_common(labels, other_labels)
+    keys, other_keys = (
+        [matching.play_key(*play, by=by, arms=arms) for play in plays] for plays in (left, right)
+    )
+    return matching.match_keys(keys, other_keys)
+
+
+def arm_labels(record: AnswerRecord) -> list[str]:
+    """Return the arm of each play."""
+    return [record.arms[code] for code in record.plays.arm.tolist()]
+
+
+def play_models(record: AnswerRecord) -> list[tuple[str | None]]:
+    """Return the models that sat in each play, in one text; None if unknown."""
+    names = [None if name == "unknown" else name for name in record.models]
+    return [(names[code],) for code in record.plays.models.tolist()]
+
+
+def common_phases(debates: Debates, rows: Codes, phases: Sequence[str]) -> Array:
+    """Return (N, 2, phases): the confidence of some debates in some phases."""
+    block: Array = debates.confidence[rows][:, :, [debates.phases.index(phase) for phase in phases]]
+    return block
+
+
+def above_75(block: Array) -> Array:
+    """Return (N,) whether both sides are above 75% in the last phase of (N, 2, P).
+
+    1 if they are, 0 if not, nan if a rating is missing.
+    """
+    lower = block[:, :, -1].min(axis=1)
+    return np.where(np.isnan(lower), nan, lower > 0.75)
+
+
+def outcome_words(correct: Array) -> list[str]:
+    """Return "right", "wrong" or "unreadable" for 1, 0 and nan."""
+    return [
+        "unreadable" if isnan(value) else "right" if value else "wrong"
+        for value in correct.tolist()
+    ]
