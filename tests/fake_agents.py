@@ -29,13 +29,16 @@ async def talk(
     episode: Episode, motion: Subject, proposition: Seat, opposition: Seat, *, rounds: int = 3
 ) -> None:
     """Let both speak in parallel in each round, with all public and their own private words."""
-    said = []
+    turns = []
     for round in range(rounds):
-        said += await asyncio.gather(
+        turns += await asyncio.gather(
             *(
                 episode.ask(
                     side,
-                    [motion.text, [own(turn) if turn.seat == side.name else turn for turn in said]],
+                    [
+                        motion.text,
+                        [own(turn) if turn.seat == side.name else turn for turn in turns],
+                    ],
                     phase=f"phase{round}",
                     round=round,
                     read=rating,

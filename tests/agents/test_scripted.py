@@ -68,16 +68,16 @@ async def test_text_that_cannot_be_stored_is_made_storable() -> None:
 
 
 async def test_latencies_overlap_and_order_the_replies() -> None:
-    said: list[str] = []
+    replies: list[str] = []
 
     def reply(request: Request) -> str:
-        said.append(request.place.seat)
+        replies.append(request.place.seat)
         return "speech"
 
     model = scripted_model(reply, latency_s=lambda r: {"fast": 0.01, "slow": 0.06}[r.place.seat])
     started = time.monotonic()
     await asyncio.gather(model(ask("slow")), model(ask("fast")), model(ask("slow")))
-    assert said == ["fast", "slow", "slow"]
+    assert replies == ["fast", "slow", "slow"]
     assert 0.05 < time.monotonic() - started < 0.11
 
 

@@ -181,9 +181,9 @@ ODD_TOKENS += [
 ]
 
 
-@pytest.mark.parametrize("found", ODD_TOKENS)
-def test_tokens_that_make_no_sense_or_spell_the_key_are_missing(found: object) -> None:
-    assert token_choices(found, KEY) is None
+@pytest.mark.parametrize("tokens", ODD_TOKENS)
+def test_tokens_that_make_no_sense_or_spell_the_key_are_missing(tokens: object) -> None:
+    assert token_choices(tokens, KEY) is None
 
 
 def test_a_log_probability_that_was_rounded_above_zero_is_zero() -> None:
@@ -291,14 +291,21 @@ async def test_a_server_that_is_not_there_is_unreachable() -> None:
 
 async def test_after_a_fault_the_next_call_is_answered() -> None:
     answers = iter([Fault("reset"), "one", Fault("truncated"), "two", Fault("huge"), "three"])
-    heard = []
+    outcomes = []
     async with chat_server(lambda body: next(answers)) as server, connected(server) as model:
         for _ in range(6):
             try:
-                heard.append((await model(ask())).text)
+                outcomes.append((await model(ask())).text)
             except ModelError as error:
-                heard.append(type(error).__name__)
-    assert heard == ["UnreachableError", "one", "UnreachableError", "two", "BadReplyError", "three"]
+                outcomes.append(type(error).__name__)
+    assert outcomes == [
+        "UnreachableError",
+        "one",
+        "UnreachableError",
+        "two",
+        "BadReplyError",
+        "three",
+    ]
 
 
 async def test_a_cut_short_answer_tells_to_raise_max_tokens() -> None:
@@ -343,7 +350,7 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "message"),
     [
         (400, {"error": {"message": "too many", "code": "context_length_exceeded"}}),
         (
@@ -455,10 +462,10 @@ def test_a_wait_may_be_a_date_and_is_never_negative() -> None:
     ],
 )
 def test_the_servers_wordings_of_a_full_context_are_known(
-    status: int, said: dict[str, object]
+    status: int, message: dict[str, object]
 ) -> None:
     assert (
-        type(read_fault(status, {}, json.dumps(said).encode(), endpoint="it", key=None))
+        type(read_fault(status, {}, json.dumps(message).encode(), endpoint="it", key=None))
         is ContextOverflowError
     )
 
@@ -598,8 +605,8 @@ async def test_the_key_is_sent_and_never_said(fault: str, monkeypatch: pytest.Mo
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert "[key]" in str(caught.value)
     assert not any(
-        KEY[:12] in said
-        for said in [*everything_said(caught.value), repr(model), str(model), model.name]
+        KEY[:12] in message
+        for message in [*everything_said(caught.value), repr(model), str(model), model.name]
     )
 
 

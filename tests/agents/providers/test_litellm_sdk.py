@@ -44,9 +44,9 @@ def environment(url: str) -> dict[str, str]:
 async def connected(
     reference: str, server: ChatServer, timeout_s: float = 20.0
 ) -> AsyncIterator[LiteLLMModel]:
-    with pytest.MonkeyPatch.context() as here:
+    with pytest.MonkeyPatch.context() as patch:
         for name, value in environment(server.url).items():
-            here.setenv(name, value)
+            patch.setenv(name, value)
         speaker = litellm_model(reference, timeout_s=timeout_s)
     try:
         yield speaker
@@ -201,11 +201,11 @@ async def bedrock(server: ChatServer) -> AsyncIterator[LiteLLMModel]:
         "AWS_SECRET_ACCESS_KEY": KEY,
         "AWS_REGION_NAME": "us-east-1",
     }
-    with pytest.MonkeyPatch.context() as here:
+    with pytest.MonkeyPatch.context() as patch:
         for name, value in (
             cloud | {"AWS_BEDROCK_RUNTIME_ENDPOINT": server.url.removesuffix("/v1")}
         ).items():
-            here.setenv(name, value)
+            patch.setenv(name, value)
         speaker = litellm_model(BEDROCK)
         try:
             yield speaker
@@ -294,7 +294,7 @@ async def test_the_key_is_sent_and_never_said(
             with pytest.raises(ModelError) as caught:
                 await speaker(ask())
     assert KEY in f"{server.requests[0].headers} {server.requests[0].path}"
-    said = [
+    texts = [
         *everything_said(caught.value),
         repr(speaker),
         str(speaker),
@@ -302,7 +302,7 @@ async def test_the_key_is_sent_and_never_said(
         caplog.text,
         *capfd.readouterr(),
     ]
-    assert not any(KEY[:12] in words for words in said)
+    assert not any(KEY[:12] in words for words in texts)
 
 
 async def test_a_server_that_is_not_there_is_unreachable_and_the_model_can_be_used_again() -> None:
@@ -324,10 +324,10 @@ async def test_calls_at_once_are_kept_apart() -> None:
         chat_server(reply, latency_s=0.05) as server,
         connected(OPENROUTER, server) as speaker,
     ):
-        heard = await asyncio.gather(
+        outcomes = await asyncio.gather(
             *(speaker(ask(f"speech {i}")) for i in range(20)), return_exceptions=True
         )
-    assert [h.text if not isinstance(h, Exception) else type(h).__name__ for h in heard] == [
+    assert [h.text if not isinstance(h, Exception) else type(h).__name__ for h in outcomes] == [
         "UnreachableError" if i % 10 == 3 else f"speech {i}" for i in range(20)
     ]
     assert len(server.requests) == 20
@@ -347,16 +347,16 @@ print(json.dumps([asyncio.run(run()), asyncio.run(run())]))
 gc.collect()
 """
     with chat_process("--max-s", "60") as url:
-        where = {**environment(url), "GEMINI_API_KEY": KEY}
-        done = subprocess.run(
+        variables = {**environment(url), "GEMINI_API_KEY": KEY}
+        process = subprocess.run(
             [sys.executable, "-W", "always::ResourceWarning", "-c", code],
             capture_output=True,
             text=True,
-            env=where,
+            env=variables,
             check=False,
         )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == [["run"], ["run"]]
+    assert (process.returncode, process.stderr) == (0, "")
+    assert json.loads(process.stdout) == [["run"], ["run"]]
 
 
 def test_every_provider_that_a_reference_may_name_is_known_to_litellm() -> None:

@@ -19,9 +19,9 @@ from arena.types import Price, Reply
 @pytest.fixture
 def entries(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, object]]:
     """A map of its own, which the test fills."""
-    found: dict[str, dict[str, object]] = {}
-    monkeypatch.setattr(agents.providers.prices, "price_map", lambda: (found, "a map"))
-    return found
+    prices: dict[str, dict[str, object]] = {}
+    monkeypatch.setattr(agents.providers.prices, "price_map", lambda: (prices, "a map"))
+    return prices
 
 
 def entry(provider: str, **fields: object) -> dict[str, object]:
@@ -146,14 +146,16 @@ price = agents.providers.prices.price_of_reference("anthropic/claude-haiku-4-5")
 print(price.tokens_in, price.tokens_out, price.source.startswith("litellm 1."))
 print("litellm" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1.0", "5.0", "True", "False"]
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.split() == ["1.0", "5.0", "True", "False"]
 
 
 def test_without_litellm_there_is_no_price(monkeypatch: pytest.MonkeyPatch) -> None:
     price_map.cache_clear()
-    with monkeypatch.context() as here:
-        here.setattr(agents.providers.prices, "find_spec", lambda name: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(agents.providers.prices, "find_spec", lambda name: None)
         assert price_of_reference("openai/gpt-4o") is None
     price_map.cache_clear()
 
@@ -186,13 +188,13 @@ REFERENCES = sorted(
 
 def priced_references() -> list[tuple[str, Price]]:
     """Every reference of the map that a lane can ask and that has a price."""
-    asked = [
+    references = [
         r
         for r in REFERENCES
         if r.partition("/")[0] in PROVIDERS | {"openai", "anthropic"} and not r.startswith(LEFT_OUT)
     ]
-    found = [(reference, price_of_reference(reference)) for reference in asked]
-    return [(reference, price) for reference, price in found if price is not None]
+    prices = [(reference, price_of_reference(reference)) for reference in references]
+    return [(reference, price) for reference, price in prices if price is not None]
 
 
 def theirs(reference: str, tokens_in: int, cached: int, reasoning: int) -> float:

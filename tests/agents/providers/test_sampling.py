@@ -131,8 +131,8 @@ def test_a_model_that_may_take_everything_gets_everything(reference: str) -> Non
 
 @asynccontextmanager
 async def speaking(reference: str, server: ChatServer) -> AsyncIterator[Any]:
-    with pytest.MonkeyPatch.context() as here:
-        here.setenv("OPENROUTER_API_BASE", server.url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENROUTER_API_BASE", server.url)
         is_sdk = reference.startswith(("openai/", "anthropic/"))
         speaker = (
             pointed(reference, server.url)

@@ -44,9 +44,9 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pointed(reference: str, url: str, timeout_s: float = 20.0) -> SdkModel:
     kind, _, name = reference.partition("/")
-    with pytest.MonkeyPatch.context() as here:
-        here.setenv("OPENAI_BASE_URL", url)
-        here.setenv("ANTHROPIC_BASE_URL", url.removesuffix("/v1"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_BASE_URL", url)
+        patch.setenv("ANTHROPIC_BASE_URL", url.removesuffix("/v1"))
         return {"openai": openai_model, "anthropic": anthropic_model}[kind](
             name, timeout_s=timeout_s
         )
@@ -104,17 +104,24 @@ async def test_each_fault_becomes_its_error_after_one_request(
 @pytest.mark.parametrize("reference", APIS)
 async def test_after_a_fault_the_next_call_is_answered(reference: str) -> None:
     answers = iter([Fault("reset"), "one", Fault("truncated"), "two", Fault("huge"), "three"])
-    heard = []
+    outcomes = []
     async with (
         chat_server(lambda body: next(answers)) as server,
         connected(reference, server) as speaker,
     ):
         for _ in range(6):
             try:
-                heard.append((await speaker(ask())).text)
+                outcomes.append((await speaker(ask())).text)
             except ModelError as error:
-                heard.append(type(error).__name__)
-    assert heard == ["UnreachableError", "one", "UnreachableError", "two", "BadReplyError", "three"]
+                outcomes.append(type(error).__name__)
+    assert outcomes == [
+        "UnreachableError",
+        "one",
+        "UnreachableError",
+        "two",
+        "BadReplyError",
+        "three",
+    ]
 
 
 @pytest.mark.parametrize("reference", APIS)
@@ -157,7 +164,7 @@ async def test_the_key_is_sent_and_never_said(
         KEY in (headers.get("authorization", ""), headers.get("x-api-key"))
         or headers["authorization"] == f"Bearer {KEY}"
     )
-    said = [
+    texts = [
         *everything_said(caught.value),
         repr(speaker),
         str(speaker),
@@ -165,7 +172,7 @@ async def test_the_key_is_sent_and_never_said(
         caplog.text,
         *capfd.readouterr(),
     ]
-    assert not any(KEY[:12] in words for words in said)
+    assert not any(KEY[:12] in words for words in texts)
 
 
 @pytest.mark.parametrize("reference", APIS)
@@ -218,20 +225,20 @@ asyncio.run(run()); asyncio.run(run())
 del speaker; gc.collect()
 """
     with chat_process("--max-s", "60") as url:
-        where = {
+        environment = {
             "OPENAI_BASE_URL": url,
             "ANTHROPIC_BASE_URL": url.removesuffix("/v1"),
             "OPENAI_API_KEY": KEY,
             "ANTHROPIC_API_KEY": KEY,
         }
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-W", "error", "-c", code],
             capture_output=True,
             text=True,
-            env=where,
+            env=environment,
             check=False,
         )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
 
 
 def test_a_reference_is_read_without_importing_an_sdk() -> None:
@@ -331,11 +338,11 @@ async def test_an_answer_that_cannot_be_decompressed_is_a_bad_reply(
 ) -> None:
     from tests import fake_server
 
-    plain = fake_server.response
+    response_form = fake_server.response
     monkeypatch.setattr(
         fake_server,
         "response",
-        lambda status, body: plain(status, body, "Content-Encoding: gzip\r\n"),
+        lambda status, body: response_form(status, body, "Content-Encoding: gzip\r\n"),
     )
     async with chat_server(lambda body: "speech") as server, connected(APIS[0], server) as speaker:
         with pytest.raises(BadReplyError, match="decompressed"):

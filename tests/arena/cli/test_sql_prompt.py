@@ -172,8 +172,8 @@ def test_a_command_that_cannot_be_heeded_says_why(path: Path, line: str, words: 
 
 def offered(text: str) -> dict[str, str]:
     """What is offered at the end of this text, with what stands beside it."""
-    found = SqlCompleter(read_catalogue()).get_completions(Document(text), CompleteEvent())
-    return {completion.text: completion.display_meta_text for completion in found}
+    completions = SqlCompleter(read_catalogue()).get_completions(Document(text), CompleteEvent())
+    return {completion.text: completion.display_meta_text for completion in completions}
 
 
 def test_completion_knows_names_columns_keywords_and_commands() -> None:
@@ -187,7 +187,7 @@ def test_completion_knows_names_columns_keywords_and_commands() -> None:
     assert "asks" not in offered("from side_bias where a")
     assert (
         offered("from turns where as")["asks"]
-        == "1, or 2 where something was unreadable and asked again"
+        == "1, or 2 if something was unreadable and was asked again"
     )
     assert offered("sele") == {"select": ""}
     assert "model" in offered("select t.mo from speeches t where t.mo")
@@ -220,23 +220,23 @@ def test_a_store_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
 
 def test_in_a_terminal_the_store_is_let_go_between_queries_and_ctrl_c_stops_one(path: Path) -> None:
     """A real terminal: another process may write during the prompt; Ctrl-C ends a query."""
-    mine, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    our_end, its_end = pty.openpty()
+    fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     command = [sys.executable, "-m", "arena", "sql", "--db", str(path)]
     plain = {**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm"}
     with subprocess.Popen(
         command,
-        stdin=its,
-        stdout=its,
-        stderr=its,
+        stdin=its_end,
+        stdout=its_end,
+        stderr=its_end,
         env=plain,
         start_new_session=True,
         preexec_fn=take_terminal,
     ) as prompt:
-        os.close(its)
+        os.close(its_end)
         try:
-            wait_for(mine, "arena>")
-            wait_for(mine, "42.*arena>", typed="select 40 + 2;\r")
+            wait_for(our_end, "arena>")
+            wait_for(our_end, "42.*arena>", typed="select 40 + 2;\r")
             code = (
                 "from pathlib import Path; from arena.store.database import writing\n"
                 f"with writing(Path({str(path)!r}), wait_s=0): print('written')"
@@ -247,14 +247,14 @@ def test_in_a_terminal_the_store_is_let_go_between_queries_and_ctrl_c_stops_one(
                 ).stdout
                 == "written\n"
             )
-            os.write(mine, b"select count(*) from range(100000000000) a, range(100000) b;\r")
+            os.write(our_end, b"select count(*) from range(100000000000) a, range(100000) b;\r")
             time.sleep(2)
-            wait_for(mine, "stopped.*arena>", typed=CTRL_C)
-            os.write(mine, CTRL_D.encode())
+            wait_for(our_end, "stopped.*arena>", typed=CTRL_C)
+            os.write(our_end, CTRL_D.encode())
             assert prompt.wait(20) == 0
         finally:
             prompt.kill()
-    os.close(mine)
+    os.close(our_end)
     assert len(query(path, "from turns")) == 18
 
 

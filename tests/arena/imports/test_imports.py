@@ -95,10 +95,10 @@ def rows(tmp_path: Path, sql: str) -> list[tuple]:
 
 def turn(content: dict, side: str = "proposition", phase: str = "opening") -> dict:
     """The row of one turn of a file."""
-    found = debate_rows(parse_debate(STEM, content))
+    result = debate_rows(parse_debate(STEM, content))
     return next(
         row
-        for table, row in found
+        for table, row in result
         if table == "turns" and (row["seat"], row["phase"]) == (side, phase)
     )
 
@@ -154,12 +154,12 @@ def test_case_spelling_and_phases_decide_where_the_type_alone_does_not(kind, pha
 
 def test_the_reduced_layout_gives_eight_turns_in_the_order_of_its_phases(tmp_path):
     imported(tmp_path, published("multi_round"))
-    found = rows(
+    result = rows(
         tmp_path,
         "select seat, step, round, phase, confidence, public from turns order by round, seat desc",
     )
     calls = [(side, phase) for phase in FOUR for side in SIDES]
-    assert found == [
+    assert result == [
         (
             side,
             FOUR.index(phase),
@@ -236,9 +236,9 @@ def test_the_same_file_counts_once_and_other_content_under_its_name_is_another_d
     other = published()
     other["debator_bets"][0]["amount"] = 12
     put(folder / "other", other)
-    found = imported(tmp_path, published())
-    assert found.debates == {"self": 2}
-    assert len(found.copies) == 2
+    result = imported(tmp_path, published())
+    assert result.debates == {"self": 2}
+    assert len(result.copies) == 2
 
 
 def test_an_import_into_a_played_study_of_the_same_name_is_refused(tmp_path):
@@ -259,8 +259,8 @@ def test_a_debate_with_a_speech_not_given_stays_open(tmp_path):
     content = published()
     content["opposition_output"]["speeches"]["closing"] = -1
     content["debator_bets"].pop()
-    found = imported(tmp_path, content)
-    assert (found.unfinished, found.flags) == (1, {"not yet given": 1, "confidence missing": 1})
+    result = imported(tmp_path, content)
+    assert (result.unfinished, result.flags) == (1, {"not yet given": 1, "confidence missing": 1})
     assert rows(tmp_path, "select status, ended_at from episodes") == [("open", None)]
     assert rows(
         tmp_path,
@@ -384,8 +384,8 @@ def test_lone_surrogates_are_replaced_and_flagged_and_everything_else_survives_t
     content["proposition_output"]["speeches"]["opening"] = f"{SPEECH} \ud800"
     content["opposition_output"]["speeches"]["opening"] = f"{SPEECH} 😀 \x00 'quoted' \u2028"
     assert imported(tmp_path, content).flags == {"characters that are no text replaced": 1}
-    found = rows(tmp_path, "select public from turns where phase = 'opening' order by seat desc")
-    assert found == [(writable(f"{SPEECH} \ud800"),), (f"{SPEECH} 😀 \x00 'quoted' \u2028",)]
+    result = rows(tmp_path, "select public from turns where phase = 'opening' order by seat desc")
+    assert result == [(writable(f"{SPEECH} \ud800"),), (f"{SPEECH} 😀 \x00 'quoted' \u2028",)]
 
 
 def test_each_vote_is_an_episode_of_its_own(tmp_path):
@@ -399,14 +399,14 @@ def test_each_vote_is_an_episode_of_its_own(tmp_path):
         rows(tmp_path, f"{play} where protocol = 'judging'")
         == [("cross_model", "jury", debate, "done", "judge", "lab/judge")] * 2
     )
-    found = rows(
+    result = rows(
         tmp_path,
         (
             "select debate, judge, seat_order, repeat, winner, confidence, status from verdicts"
             " order by repeat"
         ),
     )
-    assert found == [
+    assert result == [
         (debate, "lab/judge", "as played", repeat, "opposition", 0.7, "read") for repeat in (0, 1)
     ]
     assert rows(tmp_path, "select count(distinct episode) from verdicts") == [(2,)]
@@ -534,20 +534,20 @@ def test_no_depth_of_nesting_gets_past_the_check(tmp_path):
     good = json.dumps(published())[:-1]
     for depth in range(900, 1010, 3):
         put(tmp_path, f'{good}, "more": {"[" * depth}{"]" * depth}}}'.encode(), f"{depth}.json")
-    found = read_folder(tmp_path)
-    assert {why for _, why in found.refused} <= {"is nested too deeply to be a debate"}
-    assert len(found.plays) + len(found.refused) == 37
+    result = read_folder(tmp_path)
+    assert {why for _, why in result.refused} <= {"is nested too deeply to be a debate"}
+    assert len(result.plays) + len(result.refused) == 37
 
 
 def test_good_files_are_imported_beside_refused_ones(tmp_path):
     put(tmp_path / "in" / "deep", b"{}", "bad.json")
     put(tmp_path / "in", b"{", "broken.JSON")
-    found = imported(tmp_path, published())
-    assert (found.debates, [name for name, _ in found.refused]) == (
+    result = imported(tmp_path, published())
+    assert (result.debates, [name for name, _ in result.refused]) == (
         {"self": 1},
         ["broken.JSON", "deep/bad.json"],
     )
-    assert summary_lines(found)[-2:] == [f"refused {name}: {why}" for name, why in found.refused]
+    assert summary_lines(result)[-2:] == [f"refused {name}: {why}" for name, why in result.refused]
     assert rows(tmp_path, "select count(*) from plays") == [(1,)]
 
 
@@ -563,15 +563,15 @@ def test_side_files_are_passed_over_by_shape_and_by_name(tmp_path):
     for name, content in side.items():
         put(tmp_path / "in", content, name)
     put(tmp_path / "in" / ".git", b"{", "x.json")
-    found = imported(tmp_path, published())
-    assert (sorted(found.passed_over), found.refused) == (sorted(side), ())
+    result = imported(tmp_path, published())
+    assert (sorted(result.passed_over), result.refused) == (sorted(side), ())
 
 
 def test_a_debate_under_the_name_of_a_side_file_is_a_debate(tmp_path):
-    found = import_llms_overconfidence(
+    result = import_llms_overconfidence(
         put(tmp_path / "in", published(), "topic_list.json"), tmp_path / "arena.duckdb"
     )
-    assert (found.debates, found.passed_over) == ({"self": 1}, ())
+    assert (result.debates, result.passed_over) == ({"self": 1}, ())
 
 
 def test_links_that_go_in_circles_are_walked_once_and_links_to_nowhere_refused(tmp_path):
@@ -581,9 +581,9 @@ def test_links_that_go_in_circles_are_walked_once_and_links_to_nowhere_refused(t
     os.symlink(tmp_path / "in" / "b", folder / "sideways")
     os.symlink(folder, tmp_path / "in" / "b" / "back")
     os.symlink(tmp_path / "gone", folder / "gone.json")
-    found = import_llms_overconfidence(tmp_path / "in", tmp_path / "arena.duckdb")
-    assert (found.debates, found.copies) == ({"public": 1, "self": 1}, ())
-    assert found.refused == (("a/gone.json", "is not a file, or a link to nowhere"),)
+    result = import_llms_overconfidence(tmp_path / "in", tmp_path / "arena.duckdb")
+    assert (result.debates, result.copies) == ({"public": 1, "self": 1}, ())
+    assert result.refused == (("a/gone.json", "is not a file, or a link to nowhere"),)
 
 
 @pytest.mark.parametrize(
@@ -630,8 +630,8 @@ def real(tmp_path_factory) -> tuple[Path, ImportResult]:
 
 
 def test_the_published_debates_come_in_whole(real):
-    folder, found = real
-    assert (found.debates, found.verdicts, found.refused) == (
+    folder, result = real
+    assert (result.debates, result.verdicts, result.refused) == (
         {"cross_model": 60, "self": 60},
         357,
         (),
@@ -646,29 +646,29 @@ def test_the_published_debates_come_in_whole(real):
         ("cross_model", 360, 360),
         ("self", 360, 360),
     ]
-    assert found.passed_over == ("debate_models.json", "topic_list.json")
+    assert result.passed_over == ("debate_models.json", "topic_list.json")
 
 
 def test_the_published_means_by_phase_are_met(real):
-    found = rows(
+    result = rows(
         real[0], "select study, round(mean * 100, 2) from confidence_by_round order by study, round"
     )
-    assert [mean for study, mean in found if study == "cross_model"] == [72.92, 77.67, 83.26]
-    assert [found[3], found[5]] == [("self", 64.08), ("self", 75.20)]
+    assert [mean for study, mean in result if study == "cross_model"] == [72.92, 77.67, 83.26]
+    assert [result[3], result[5]] == [("self", 64.08), ("self", 75.20)]
 
 
 def test_the_published_share_of_both_sides_sure_is_met(real):
-    found = (
+    result = (
         "select debates, above_75, at_least_75 from both_sides where study = 'cross_model' and"
         " phase = 'closing'"
     )
-    assert rows(real[0], found) == [(60, 37, 43)]
+    assert rows(real[0], result) == [(60, 37, 43)]
 
 
 def test_the_published_jury_decides_as_counted_from_the_raw_files(real):
     for rule, counts in (("confidence_sum", (38, 21, 1)), ("majority", (36, 17, 7))):
-        found = dict(rows(real[0], f"select {rule}, count(*) from outcomes group by all"))
-        assert (found["opposition"], found["proposition"], found["tie"]) == counts
+        result = dict(rows(real[0], f"select {rule}, count(*) from outcomes group by all"))
+        assert (result["opposition"], result["proposition"], result["tie"]) == counts
 
 
 def test_the_anomalies_of_the_published_files_are_flagged(real):
@@ -679,7 +679,7 @@ def test_the_anomalies_of_the_published_files_are_flagged(real):
             " episodes using (episode)) group by all"
         ),
     )
-    found = {(flag, study): count for flag, study, count in flagged}
+    result = {(flag, study): count for flag, study, count in flagged}
     table = {
         "zero": (0, 1),
         "thoughts under 40 characters": (5, 2),
@@ -690,7 +690,8 @@ def test_the_anomalies_of_the_published_files_are_flagged(real):
         "rating in speech": (2, 3),
     }
     assert {
-        flag: (found.get((flag, "cross_model"), 0), found.get((flag, "self"), 0)) for flag in table
+        flag: (result.get((flag, "cross_model"), 0), result.get((flag, "self"), 0))
+        for flag in table
     } == table
     assert rows(
         real[0], "select count(*) from verdicts where status like 'doubtful: no winner tag%'"

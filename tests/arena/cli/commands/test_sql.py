@@ -79,13 +79,13 @@ def test_json_holds_every_column_and_no_nan(here: Path, capsys: Capsys) -> None:
 def test_a_table_without_studies_says_that_there_are_simulated_ones(
     here: Path, capsys: Capsys
 ) -> None:
-    for words, said in (
+    for words, warns in (
         (["select 1"], True),
         (["select study from turns"], False),
         (["select 1", "--format", "csv"], False),
     ):
         main(["sql", *words])
-        assert ("SIMULATED studies are in this store" in capsys.readouterr().err) == said
+        assert ("SIMULATED studies are in this store" in capsys.readouterr().err) == warns
 
 
 def test_an_unknown_name_gets_the_nearest_and_a_macro_its_arguments(
@@ -233,7 +233,7 @@ def test_the_schema_as_json_has_types_keys_and_questions(here: Path, capsys: Cap
 
 
 def test_the_documentation_is_that_of_the_database(here: Path) -> None:
-    found = read_catalogue()
+    catalogue = read_catalogue()
     with duckdb.connect("arena.duckdb", read_only=True) as con:
         rows = con.execute(
             "select table_name, column_name, data_type, comment from duckdb_columns() where"
@@ -241,7 +241,7 @@ def test_the_documentation_is_that_of_the_database(here: Path) -> None:
         ).fetchall()
     here = {
         (item.name, c.name, c.type, c.comment)
-        for item in found.values()
+        for item in catalogue.values()
         if item.kind != "macro"
         for c in item.columns
     }
