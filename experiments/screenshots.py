@@ -1,8 +1,9 @@
-"""The pictures in the README: plays the demonstration, opens the viewer in a real browser, and clicks as a reader would.
+"""Take the README's pictures: play the demonstration and click through the viewer in a browser.
 
     python experiments/screenshots.py        writes experiments/screenshots/*.png
 
-Needs the extras `view` and `test`, and a Chromium.  The demonstration is simulated, and so marked on every picture.
+Needs the extras `view` and `test`, and a Chromium.  The demonstration is simulated, and every
+picture is marked so.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SIZE = {"width": 1120, "height": 760}
 
 
 def take(page: Page, address: str) -> None:
-    """From the first page to the debate that drives the finding, in three clicks."""
+    """Take pictures from the first page to the debate that drives the finding, in three clicks."""
     page.goto(address)
     page.get_by_role("link", name="demo", exact=True).click()
     page.wait_for_load_state("networkidle")
@@ -35,7 +36,7 @@ def take(page: Page, address: str) -> None:
 
 
 def main() -> None:
-    """Play, serve, click, and stop what was started."""
+    """Play the demonstration, serve it, take the pictures, and stop the viewer."""
     FOLDER.mkdir(exist_ok=True)
     arena = [sys.executable, "-m", "arena"]
     with tempfile.TemporaryDirectory() as folder:
@@ -46,6 +47,7 @@ def main() -> None:
         )
         try:
             assert viewer.stdout is not None
+            # The viewer prints the address, with its access code, on its second line.
             address = [viewer.stdout.readline() for _ in range(2)][1].strip()
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(

@@ -1,20 +1,26 @@
-"""Which model debates best, in the eyes of a jury?  A tournament with judges from the first debate to the leaderboard, to copy and change.
+"""Which model debates best, in the eyes of a jury?  A tournament to copy and change.
 
-    arena run experiments/tournament.py                             simulated debaters and judges, no key
-    arena run experiments/tournament.py -o rounds=3                 a Swiss tournament instead of a round robin
-    arena run experiments/tournament.py -o judged=cross_model       only judges: of debates that the store holds, such as imported ones
-    arena run experiments/tournament.py -o models=http/a@URL,http/b@URL -o judges=http/c@URL,... -o motions=my.jsonl
+    arena run experiments/tournament.py                       simulated debaters and judges, no key
+    arena run experiments/tournament.py -o rounds=3           Swiss rounds, not a round robin
+    arena run experiments/tournament.py -o judged=cross_model
+        only judges: debates that the store already holds, such as imported ones
+    arena run experiments/tournament.py -o models=http/a@URL,http/b@URL \\
+        -o judges=http/c@URL,... -o motions=my.jsonl
 
-Every pair debates every motion in both seats; every judge reads every debate with the sides in both orders, and a verdict that changes with
-the order counts as an abstention.  The leaderboard excludes judges of debates in which they, or their family, sat.
+Every pair debates every motion in both seats; every judge reads every debate with the sides in both
+orders, and a verdict that changes with the order counts as an abstention.  The leaderboard excludes
+judges of debates in which they, or their family, sat.
 
-With the simulated debaters nothing is found out: their strengths stand in their names, and the leaderboard should find them.
+With the simulated debaters nothing is discovered: their strengths stand in their names, and the
+leaderboard should recover them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agents import agent
-from arena import MOTIONS, Arm, Sampling, Stage, Study, Subject, round_robin, swiss_round
+from arena import MOTIONS, Agent, Arm, Sampling, Stage, Study, Subject, round_robin, swiss_round
 from arena import motions as read_motions
 from protocols.debate import debate
 from protocols.judging import jury
@@ -22,6 +28,7 @@ from protocols.judging import jury
 DEBATERS = [
     f"sim/confident:strength={strength}:words=60" for strength in (-1.0, -0.6, -0.2, 0.2, 0.6, 1.0)
 ]
+# A fair judge, one that leans to the opposition, and one that likes the first and longer side.
 JUDGES = ["sim/judge:seed=1", "sim/judge:side=-0.5:seed=2", "sim/judge:first=0.7:length=1.0:seed=3"]
 MORE_MOTIONS = tuple(
     Subject(f"This house would {words}.", source="peer-arena", licence="CC0-1.0")
@@ -44,22 +51,34 @@ def study(
     repeats: int = 1,
     max_tokens: int | None = None,
 ) -> list[Study | Stage]:
-    """A round robin, `rounds` of a Swiss tournament, or debates of the stored study `judged`; then the jury, with so many `repeats`."""
+    """Return the debates and then their jury, which reads each debate `repeats` times.
+
+    The debates are a round robin, or `rounds` of a Swiss tournament, or those of the stored study
+    `judged`, which are not played again.
+    """
     bound = Sampling(max_tokens=max_tokens)
-    jurors, debaters = (
-        [agent(reference, sampling=bound) for reference in names] for names in (judges, models)
-    )
+    jurors = [agent(reference, sampling=bound) for reference in judges]
     if judged:
         return [jury(f"{judged} jury", judged, jurors, repeats=repeats)]
+    debaters = [agent(reference, sampling=bound) for reference in models]
     subjects = read_motions(motions) if motions else MOTIONS + MORE_MOTIONS
-    if not rounds:
-        played = Study("tournament", [Arm("round robin", debate, round_robin(debaters))], subjects)
-        return [played, jury("tournament jury", played, jurors, repeats=repeats)]
-    numbered = [
-        swiss_round("swiss", number, debate, debaters, subjects) for number in range(1, rounds + 1)
-    ]
-    return [
-        stage
-        for played in numbered
-        for stage in (played, jury("swiss jury", played, jurors, repeats=repeats))
-    ]
+    if rounds:
+        return swiss_tournament(rounds, debaters, jurors, subjects, repeats)
+    played = Study("tournament", [Arm("round robin", debate, round_robin(debaters))], subjects)
+    return [played, jury("tournament jury", played, jurors, repeats=repeats)]
+
+
+def swiss_tournament(
+    rounds: int,
+    debaters: Sequence[Agent],
+    jurors: Sequence[Agent],
+    subjects: Sequence[Subject],
+    repeats: int,
+) -> list[Study | Stage]:
+    """Return the rounds of a Swiss tournament, each with its jury."""
+    stages: list[Study | Stage] = []
+    for number in range(1, rounds + 1):
+        # The verdicts on a round decide who meets whom in the next: play and judge in turns.
+        played = swiss_round("swiss", number, debate, debaters, subjects)
+        stages += [played, jury("swiss jury", played, jurors, repeats=repeats)]
+    return stages

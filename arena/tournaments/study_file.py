@@ -6,12 +6,13 @@ import importlib.util
 import inspect
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from arena.errors import ArenaError, StudyError
+from arena.play.run import Arena
 from arena.studies.study import Study
 from arena.tournaments.stages import Stage, Stages
 
@@ -28,6 +29,25 @@ def load_study(file: str | Path, options: Sequence[str] = ()) -> Study:
             " run them by run_stages(arena, load_stages(...))"
         )
     return stages[0]
+
+
+def run_study_program(file: str | Path, show: Callable[[Arena, Study], None]) -> None:
+    """Play the study of a file that was started as a program, then show its results.
+
+    Options such as "number=30" are read from the command line, and the store is the default one.
+    `show` gets the arena and the study after the summary is printed.  Exits with status 1 if an
+    episode failed, and with status 2 and one sentence on an ArenaError.
+    """
+    try:
+        study = load_study(file, sys.argv[1:])
+        arena = Arena()
+        summary = arena.run(study)
+        print(summary)
+        show(arena, study)
+    except ArenaError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    sys.exit(1 if summary.failed else 0)
 
 
 def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:
@@ -102,11 +122,11 @@ def study_arguments(
                 f"{path} has no option {key!r}; it has {', '.join(declared) or 'none'}"
             )
         kind = hints.get(key, str)
-        value: object = (
-            [part for part in text.split(",") if part]
-            if typing.get_origin(kind) in (list, tuple)
-            else text
-        )
+        # An optional list is a union, whose parts say that it is a list.
+        origins = {typing.get_origin(part) for part in (kind, *typing.get_args(kind))}
+        value: object = text
+        if origins & {list, tuple}:
+            value = [part for part in text.split(",") if part]
         try:
             values[key] = TypeAdapter(kind).validate_python(value)
         except ValidationError as error:

@@ -18,7 +18,7 @@ from arena.tournaments.study_file import load_study
 FILE = Path(__file__).resolve().parents[2] / "experiments" / "confidence_elicitation.py"
 
 
-def test_the_script_prints_what_was_put_in_beside_what_was_found(
+def test_the_script_prints_planted_values_beside_measured_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = subprocess.run(
@@ -31,10 +31,10 @@ def test_the_script_prints_what_was_put_in_beside_what_was_found(
     assert script.returncode == 0, script.stderr
     table = [line.split() for line in script.stdout.splitlines() if " sim/solver" in line]
     assert len(table) == 10
-    for _, _, n, missing, accuracy, confidence, _, _, put_in, put_in_confidence in table:
+    for _, _, n, missing, accuracy, confidence, _, _, planted, planted_confidence in table:
         assert (n, missing) == ("30", "0")
-        assert abs(float(accuracy) - float(put_in)) < 4 * 0.5 / 30**0.5
-        assert abs(float(confidence) - float(put_in_confidence)) < 4 * 0.3 / 30**0.5
+        assert abs(float(accuracy) - float(planted)) < 4 * 0.5 / 30**0.5
+        assert abs(float(confidence) - float(planted_confidence)) < 4 * 0.3 / 30**0.5
     assert "SIMULATED" in script.stdout
     monkeypatch.chdir(tmp_path)
     assert main(["run", str(FILE), "-o", "number=30"]) == 0
@@ -42,8 +42,9 @@ def test_the_script_prints_what_was_put_in_beside_what_was_found(
 
 
 def test_samples_strategies_and_questions_are_one_option_away(tmp_path: Path) -> None:
-    one = simulated_questions(1)[0]
-    (tmp_path / "my.jsonl").write_text(json.dumps({"question": one.text, "answer": one.gold}))
+    question = simulated_questions(1)[0]
+    line = json.dumps({"question": question.text, "answer": question.gold})
+    (tmp_path / "my.jsonl").write_text(line)
     options = [
         "models=sim/solver",
         f"questions={tmp_path / 'my.jsonl'}",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from agents.simulated.debater import expected_confidence
-from analysis.reports.debates import report
+from analysis.reports.debates import study_reports
 from experiments.benchmarks.coverage import interval_coverage
 
 
 def test_the_reports_intervals_hold_what_was_put_into_simulated_debaters(tmp_path: Path) -> None:
-    """Three seeds, four intervals each; ten of twelve is what 95% intervals miss in one of fifty such tests."""
+    """Fewer than ten of these twelve 95% intervals hold the truth in one of fifty such tests."""
     held = [
         hit
         for seed in range(3)
@@ -23,9 +23,10 @@ def test_the_reports_intervals_hold_what_was_put_into_simulated_debaters(tmp_pat
 
 
 def test_the_intervals_do_not_hold_what_was_not_put_in(tmp_path: Path) -> None:
-    """Debaters five points surer than those that spoke lie outside of every interval: the intervals are narrow enough to tell."""
+    """The intervals are narrow: no one holds the truth of debaters five points surer."""
     interval_coverage(tmp_path / "a.duckdb", "confident", 1, 40)
-    [found] = report(tmp_path / "a.duckdb")
-    assert found["simulated"]
-    for round, row in enumerate(found["phases"]):
-        assert row["ci_high"] < expected_confidence("confident:bias=0.2", round)
+    [report] = study_reports(tmp_path / "a.duckdb")
+    assert report.simulated
+    assert report.debates is not None
+    for round, row in enumerate(report.debates.phases):
+        assert row.rating.ci_high < expected_confidence("confident:bias=0.2", round)

@@ -20,7 +20,7 @@ STUDY = ROOT / "experiments" / "two_llms_debate.py"
 
 
 def benchmark(name: str) -> ModuleType:
-    """A benchmark as a module."""
+    """Import a benchmark as a module."""
     sys.path.insert(0, str(ROOT / "experiments" / "benchmarks"))
     try:
         return __import__(name)
@@ -40,6 +40,19 @@ def test_the_script_and_arena_run_play_the_same_episodes(
     monkeypatch.chdir(tmp_path)
     assert main(["run", str(STUDY)]) == 0
     assert Arena().sql("select count(*), count(distinct run) from runs").rows == ((1, 1),)
+
+
+def test_the_script_refuses_an_unknown_option_in_one_sentence(tmp_path: Path) -> None:
+    script = subprocess.run(
+        [sys.executable, str(STUDY), "speed=9"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert script.returncode == 2
+    assert "has no option 'speed'" in script.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +96,7 @@ def test_a_killed_study_ends_like_one_that_was_left_alone(tmp_path: Path) -> Non
 
 def test_debates_in_parallel_take_three_calls_in_a_row(tmp_path: Path) -> None:
     """The benchmark measures the ratio; here only that it is of the right size."""
-    wall, _ = benchmark("debates").timed(
+    wall, _ = benchmark("debates").time_study(
         tmp_path / "a.duckdb", debates=10, latency_s=0.3, in_flight=60
     )
     # One call after another would take 18 seconds.

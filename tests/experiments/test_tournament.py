@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from arena.cli.main import main
+from arena.errors import StudyError
 from arena.play.run import Arena
 from arena.tournaments.study_file import load_stages, load_study
 
@@ -28,7 +29,7 @@ FEW = [
 
 
 def benchmark(name: str) -> ModuleType:
-    """A benchmark as a module."""
+    """Import a benchmark as a module."""
     sys.path.insert(0, str(ROOT / "experiments" / "benchmarks"))
     try:
         return __import__(name)
@@ -45,7 +46,10 @@ def motions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_study_has_at_most_ten_lines() -> None:
-    """Six models, ten motions, three judges; the lines of `study` without its signature and docstring."""
+    """Count the lines of `study` without its signature and docstring.
+
+    It plans six models, ten motions and three judges.
+    """
     function = next(
         node
         for node in ast.parse(FILE.read_text()).body
@@ -104,25 +108,11 @@ def test_swiss_is_one_option_away_and_a_limit_stops_the_later_stages(
 def test_stored_debates_are_judged_without_being_played(
     motions: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As imported ones are; here the store's own, from a study of another file."""
-    assert (
-        main(
-            [
-                "run",
-                str(ROOT / "experiments" / "two_llms_debate.py"),
-                "-o",
-                "preset=cross_model",
-                *motions,
-            ]
-        )
-        == 0
-    )
-    assert (
-        main(
-            ["run", str(FILE), "-o", "judged=two_llms_debate_cross_model", "-o", "judges=sim/judge"]
-        )
-        == 0
-    )
+    """As imported debates are; these are the store's own, from a study of another file."""
+    debates = ["run", str(ROOT / "experiments" / "two_llms_debate.py")]
+    assert main([*debates, "-o", "preset=cross_model", *motions]) == 0
+    judged = ["run", str(FILE), "-o", "judged=two_llms_debate_cross_model"]
+    assert main([*judged, "-o", "judges=sim/judge"]) == 0
     out = capsys.readouterr().out
     assert (
         "two_llms_debate_cross_model jury: 24 of 24 episodes done, 0 failed, 0 open; 24 replies"
@@ -139,8 +129,8 @@ def test_ranks_as_json_and_the_pairwise_file(
     assert main(["run", str(FILE), *FEW, *motions]) == 0
     capsys.readouterr()
     assert main(["rank", "--json"]) == 0
-    [found] = json.loads(capsys.readouterr().out)
-    assert (found["study"], found["debates"], found["simulated"]) == ("tournament", 12, True)
+    [ranks] = json.loads(capsys.readouterr().out)
+    assert (ranks["study"], ranks["debates"], ranks["simulated"]) == ("tournament", 12, True)
     assert main(["export", "files", "--format", "pairwise"]) == 0
     out = capsys.readouterr().out
     with Path("files/pairwise.csv").open(newline="") as lines:
@@ -179,8 +169,6 @@ def test_a_study_file_that_gives_no_study_says_so(
 
 
 def test_several_stages_are_no_single_study() -> None:
-    from arena.errors import StudyError
-
     with pytest.raises(StudyError, match="describes 2 stages"):
         load_study(FILE)
 
@@ -197,8 +185,8 @@ def test_killed_swiss_tournaments_end_like_one_that_was_left_alone(tmp_path: Pat
 
 
 def test_debates_and_their_jury_take_four_calls_in_a_row(tmp_path: Path) -> None:
-    """The benchmark measures the ratio; here only that it is of the right size, and that no call is made twice."""
-    wall, _, calls = benchmark("tournament").timed(
+    """The benchmark measures the ratio; this test only its size, and that no call is made twice."""
+    wall, _, calls = benchmark("tournament").time_tournament(
         tmp_path / "a.duckdb", debates=6, readings=(3, 2), latency_s=0.3, in_flight=60
     )
     assert calls == 72
@@ -207,11 +195,13 @@ def test_debates_and_their_jury_take_four_calls_in_a_row(tmp_path: Path) -> None
 
 
 def test_intervals_hold_known_strengths_and_planted_biases() -> None:
-    """The benchmark in small: of some hundred intervals, nine in ten at the least."""
+    """The benchmark in small: of some hundred intervals, about nine in ten hold the truth."""
     ranking = benchmark("ranking")
-    taus, held, _ = zip(*(ranking.ranked(seed, 5, 10, 3) for seed in range(12)), strict=True)
+    taus, held, _ = zip(
+        *(ranking.rank_tournament(seed, 5, 10, 3) for seed in range(12)), strict=True
+    )
     assert np.mean(taus) > 0.9
     assert np.mean(held) > 0.85
-    found = [ranking.planted(seed, 6, 10) for seed in range(8)]
-    assert np.mean([[kept for kept, _ in one.values()] for one in found]) > 0.85
-    assert np.mean([one["side -0.5 logits"][1] for one in found]) > 0.8
+    checks = [ranking.check_biases(seed, 6, 10) for seed in range(8)]
+    assert np.mean([[holds for holds, _ in check.values()] for check in checks]) > 0.85
+    assert np.mean([check["side -0.5 logits"][1] for check in checks]) > 0.8
