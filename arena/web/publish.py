@@ -60,10 +60,10 @@ LINK = re.compile(r'<a\s(?P<before>[^>]*?)href="(?P<href>[^"]*)"[^>]*>(?P<words>
 # Charts are drawn with the addresses of a server (see `with_file_links`).
 CHART_LINK = re.compile(r'="/debate/([^"]+)"')
 EPISODES = "select episode, study from plays"
-TURNS = "select study, count(*) as n from turns join plays using (episode) group by study"
-TAGGED = """
-    select study, count(*) as n from turns join plays using (episode)
-    where list_contains(flags, 'private tag in speech') group by study
+TURNS = """
+    select study, count(*) as n,
+           count(*) filter (list_contains(flags, 'private tag in speech')) as tagged
+    from turns join plays using (episode) group by study
 """
 # Called after each page with the pages that are written, and those that are known.
 Watch = Callable[[int, int], None]
@@ -134,9 +134,9 @@ def publish(
             listed = ", ".join(stored) or "none"
             raise StudyError(f"there is no study {study!r} in {db.name}; there are: {listed}")
     chosen = frozenset(studies or stored)
-    turns = sum(n for study, n in select_rows(db, TURNS) if study in chosen)
+    counts = [row for row in select_rows(db, TURNS) if row[0] in chosen]
+    turns, tagged = (sum(row[column] for row in counts) for column in (1, 2))
     with_calls = turns <= MOST_CALLS if calls is None else calls
-    tagged = sum(n for study, n in select_rows(db, TAGGED) if study in chosen)
     with draft_of(target, db) as draft:
         site = Site(db, "", static=True, private=private, only=tuple(sorted(studies)))
         crawl = Crawl(site, draft, chosen, dict(select_rows(db, EPISODES).rows), with_calls)
@@ -147,12 +147,8 @@ def publish(
         # The script only follows a running study, and files do not change.
         shutil.copytree(STATIC, draft / "static", ignore=shutil.ignore_patterns("*.js"))
         (draft / MARKER).write_text(json.dumps({"store": db.name, "pages": crawl.written}) + "\n")
-    return PublishSummary(
-        crawl.written,
-        0 if with_calls else turns,
-        tuple(sorted(crawl.studies_with_omissions)),
-        tagged,
-    )
+    omissions = tuple(sorted(crawl.studies_with_omissions))
+    return PublishSummary(crawl.written, 0 if with_calls else turns, omissions, tagged)
 
 
 def check_folder(folder: Path, db: Path) -> set[str]:

@@ -197,7 +197,8 @@ def find_step(ask: Ask, episode: str, seat: str, step: int) -> tuple[Row | None,
     unfinished = not turns
     # A first reply with something unreadable waits there for the second.
     turns = turns or ask("from unfinished_turns where episode = ? and seat = ? and step = ?", key)
-    attempts, plays = ask(ATTEMPTS, key), ask(PLAY, [episode])
+    attempts = ask(ATTEMPTS, key)
+    plays = ask(PLAY, [episode])
     if not plays or not (turns or attempts):
         raise StudyError(f"there is no step {step} of {seat!r} in an episode {episode!r}")
     return ({**turns[0], "unfinished": unfinished} if turns else None), plays[0], attempts

@@ -34,7 +34,8 @@ from arena.web.site import Ask, Page, PageContent, Query, Row, Site
 # Pixels of the chart of confidences.
 LEFT, TOP, HEIGHT, STEP, RIGHT = 46, 18, 200, 130, 106
 ROOM_FOR_REASONS = 300_000
-# Judgings that gave a ruling, and those of this debate that failed or are still open.
+# Judgings that gave a ruling, and those of this debate that failed or are still open.  A ruling
+# counts only if its judging is done, as in the view `verdicts`.
 JUDGINGS = """
     with judgings as (
         select episode from rulings where debate = $episode
@@ -46,10 +47,12 @@ JUDGINGS = """
     select p.episode, coalesce(r.judge, s.agent, 'unknown') as judge,
            coalesce(r.seat_order, p.options->>'order', 'as played') as seat_order,
            coalesce(r.repeat, p.repeat, 0) as repeat, r.winner, r.confidence, r.reasons,
-           r.status as reading, e.status, e.error_kind
-    from judgings join plays p using (episode) left join rulings r using (episode)
-    left join (from seats where seat = 'judge') s using (episode)
-    left join latest e using (episode)
+           coalesce(r.status, case e.status when 'failed' then concat('failed: ', e.error_kind)
+                                            when 'done' then 'no ruling' else 'open' end) as status,
+           coalesce(r.status is not null or e.status = 'failed', false) as counts
+    from judgings join plays p using (episode) left join latest e using (episode)
+    left join rulings r on r.episode = p.episode and e.status = 'done' and r.status is not null
+    left join (from seats where seat = 'judge') s on s.episode = p.episode
     order by judge, repeat, seat_order, p.episode
 """
 # The view `outcomes` over one debate.  These two tables stand in for its sources, so that the store
@@ -271,7 +274,8 @@ def chart_point(i: int, both: Sequence[float | None], number: int) -> Point:
     above = theirs is None or mine > theirs or (mine == theirs and number == 0)
     y = confidence_y(mine)
     # A label that would leave the box moves to the other side of its point.
-    fits_above, fits_below = y - 9 > 10, y + 18 <= TOP + HEIGHT + 8
+    fits_above = y - 9 > 10
+    fits_below = y + 18 <= TOP + HEIGHT + 8
     label_y = y - 9 if (above and fits_above) or (not above and not fits_below) else y + 18
     return Point(LEFT + 24 + STEP * i, y, f"{100 * mine:g}%", label_y)
 
@@ -296,31 +300,8 @@ def separate_names(lines: Sequence[SideLine]) -> tuple[SideLine, ...]:
 def readings_of(rows: Sequence[Row]) -> list[JudgeReading]:
     """Return the rows of JUDGINGS as readings, in their order."""
     room = room_for_each([size_of(row["reasons"] or "") for row in rows], ROOM_FOR_REASONS)
-    readings = []
-    for row in rows:
-        state = row["status"] or "open"
-        # A judging may end without a ruling, if its verdict could not be read at all.
-        done = state == "done" and row["reading"] is not None
-        if done:
-            status = row["reading"]
-        elif state == "failed":
-            status = f"failed: {row['error_kind']}"
-        else:
-            status = "open" if state == "open" else "no ruling"
-        readings.append(
-            JudgeReading(
-                row["episode"],
-                row["judge"],
-                row["seat_order"],
-                row["repeat"],
-                winner=row["winner"] if done else None,
-                confidence=row["confidence"] if done else None,
-                reasons=text_of(row["reasons"], room, None) if done and row["reasons"] else None,
-                status=status,
-                counts=done or state == "failed",
-            )
-        )
-    return readings
+    texts = [text_of(row["reasons"], room, None) if row["reasons"] else None for row in rows]
+    return [JudgeReading(**row | {"reasons": text}) for row, text in zip(rows, texts, strict=True)]
 
 
 def has_flipped(reading: JudgeReading, readings: Sequence[JudgeReading]) -> bool:

@@ -138,9 +138,12 @@ class SqlContent(PageContent):
 
 def sql(site: Site, name: str, query: Query) -> Page:
     """Return the page; the error of a wrong query stands above the box."""
-    text, page = query.get("q", "").strip(), page_number(query)
+    text = query.get("q", "").strip()
+    page = page_number(query)
     held = query.get("from") == FROM_ELSEWHERE and bool(text)
-    result, chart, complaint = None, None, ""
+    result: TimedResult | None = None
+    chart: ChartSpec | None = None
+    complaint = ""
     try:
         if text and not held:
             result = run(site, text)
@@ -150,7 +153,7 @@ def sql(site: Site, name: str, query: Query) -> Page:
     except ArenaError as error:
         complaint = str(error)
     with site.store(("studies",)) as ask:
-        studies = simulated_by_study(ask)
+        studies = is_simulated_by_name(ask)
         tables = schema(ask)
         examples = example_arguments(ask)
     table = result.table if result else None
@@ -175,7 +178,7 @@ def sql(site: Site, name: str, query: Query) -> Page:
     return Page("sql.html", "SQL", content)
 
 
-def simulated_by_study(ask: Ask) -> dict[str, bool]:
+def is_simulated_by_name(ask: Ask) -> dict[str, bool]:
     """Return whether each study is simulated, by name."""
     rows = ask("select study, simulated from studies order by study")
     return {row["study"]: bool(row["simulated"]) for row in rows}
@@ -211,7 +214,7 @@ def chart_svg(site: Site, name: str, query: Query) -> Document:
             "there is nothing to draw: a chart needs a column of numbers and another column for x"
         )
     with site.store(("studies",)) as ask:
-        studies = simulated_by_study(ask)
+        studies = is_simulated_by_name(ask)
     hidden = hides_simulated(table, studies)
     note = "some studies of this store are SIMULATED" if hidden else ""
     drawing = draw_chart(table, spec, has_simulated(table, studies), note)
@@ -306,21 +309,14 @@ def schema(ask: Ask) -> list[TableInfo]:
         TableInfo(name, "table", table.comment, columns.get(name, []))
         for name, table in TABLES.items()
     ]
-    views = [
-        TableInfo(name, "view", view.comment, columns.get(name, []))
-        for name, view in ALL_VIEWS.items()
-        if not view.parameters
-    ]
-    macros = [
-        TableInfo(
-            signature(name, view),
-            "macro",
-            view.comment,
-            [ColumnInfo(item, "parameter", text) for item, text in view.parameters.items()],
-        )
-        for name, view in ALL_VIEWS.items()
-        if view.parameters
-    ]
+    views: list[TableInfo] = []
+    macros: list[TableInfo] = []
+    for name, view in ALL_VIEWS.items():
+        if view.parameters:
+            named = [ColumnInfo(key, "parameter", text) for key, text in view.parameters.items()]
+            macros.append(TableInfo(signature(name, view), "macro", view.comment, named))
+        else:
+            views.append(TableInfo(name, "view", view.comment, columns.get(name, [])))
     return tables + views + macros
 
 

@@ -14,16 +14,8 @@ from arena.web.site import PER_PAGE, Ask, Page, PageContent, Query, Row, Site, p
 if TYPE_CHECKING:
     from analysis.figures.registry import FigureEntry
 
-VIEWS = (
-    "studies",
-    "episodes",
-    "confidence_by_round",
-    "outcomes",
-    "verdicts",
-    "question_plays",
-    "accuracy",
-    "missing",
-)
+# With all views that these read.
+VIEWS = ("studies", "episodes", "confidence_by_round", "outcomes", "accuracy", "missing")
 PUBLISHED_ROWS = 10_000
 MOST_OPTIONS = 200
 FACTS = """
@@ -214,7 +206,8 @@ def study(site: Site, name: str, query: Query) -> Page:
     from analysis.figures.figure import MIN_GROUP_SIZE
     from analysis.figures.registry import figures_for
 
-    where, page = filters(query), page_number(query)
+    where = filters(query)
+    page = page_number(query)
     with site.store(VIEWS) as ask:
         studies = ask("from studies where study = ?", [name])
         if not studies:
@@ -232,7 +225,7 @@ def study(site: Site, name: str, query: Query) -> Page:
         parameters = {"study": name, **where, "limit": limit, "offset": offset}
         rows = list_rows(ask, kind, sort, judged, parameters)
         sql = SUMMARIES[kind].format(study=quote_sql(name)), MISSING.format(study=quote_sql(name))
-        summary, missing = ask(sql[0]), ask(sql[1])
+        summary, missing = (ask(text) for text in sql)
         left_out = 0
         if kind == "debates" and not site.private:
             rated = ask(RATED, {"study": name})

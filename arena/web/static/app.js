@@ -5,7 +5,7 @@ let etag = null;
 
 async function follow() {
   if (!document.hidden) {
-    const open = [...main.querySelectorAll("details")].map((one) => one.open);
+    const open = [...main.querySelectorAll("details")].map((details) => details.open);
     try {
       const answer = await fetch(location.href, { headers: etag ? { "if-none-match": etag } : {}, cache: "no-store" });
       if (answer.status === 200) {
@@ -15,7 +15,7 @@ async function follow() {
         if (fresh && !busy && fresh.innerHTML !== main.innerHTML) {
           const focused = [...main.querySelectorAll("a, summary, button")].indexOf(document.activeElement);
           main.replaceChildren(...fresh.childNodes);
-          main.querySelectorAll("details").forEach((one, number) => { one.open = open[number] ?? one.open; });
+          main.querySelectorAll("details").forEach((details, number) => { details.open = open[number] ?? details.open; });
           if (focused >= 0) main.querySelectorAll("a, summary, button")[focused]?.focus({ preventScroll: true });
         }
         if (fresh && !fresh.hasAttribute("data-live")) { document.querySelector(".live").textContent = "The run has ended"; return; }
