@@ -231,7 +231,7 @@ def test_three_clicks_lead_from_the_first_page_to_the_debate_that_drives_the_fin
     page.goto(serve(tournament).with_token)
     page.get_by_role("link", name="tournament", exact=True).click()
     pictures = page.get_by_role("img").all()
-    assert len(pictures) == 7
+    assert len(pictures) == 8
     assert all(
         picture.evaluate("one => one.decode().then(() => one.naturalWidth)") > 100
         for picture in pictures
