@@ -153,4 +153,8 @@ def error_kind(error: BaseException) -> str:
     return STORED_KINDS.get(name, name)
 
 
-__getattr__ = former_names(__name__, {kind: name for name, kind in STORED_KINDS.items()})
+# Hidden from type checkers, which would take any name for one of this module.
+if not TYPE_CHECKING:
+    __getattr__ = former_names(
+        __name__, {kind: name for name, kind in STORED_KINDS.items() if name in globals()}
+    )
