@@ -1,9 +1,12 @@
-"""How far judges agree: with each other, with themselves, and with chance taken out.
+"""Measure how far judges agree with each other and with themselves, also beyond chance.
 
-Krippendorff, Content Analysis (2004), chapter 11, for nominal values: alpha = 1 - observed / expected disagreement; 1 is perfect, 0 is
-chance.  Any number of judges, each silent where it likes.  Left out: Cohen's and Fleiss' kappa, which need every judge everywhere.
+Krippendorff, Content Analysis (2004), chapter 11, for nominal values:
+alpha = 1 - observed / expected disagreement; 1 is perfect, 0 is chance.  Any number of judges, each
+of whom may leave units out.  Left out: Cohen's and Fleiss' kappa, which need every judge
+everywhere.
 
-`counts` is (units, ..., values): how often each value was given to a unit, say a debate read in one seat order.
+Counts are (units, ..., values): how often each value was given to a unit, say to a debate read in
+one seat order.
 """
 
 from __future__ import annotations
@@ -12,18 +15,22 @@ from math import nan
 
 import numpy as np
 
-from analysis.statistics.aggregation import Codes
-from analysis.statistics.clustered import Array
+from analysis.statistics.clustered import Array, Codes, divide
 
 VALUES = (0.0, 0.5, 1.0)
 
 
 def value_counts(unit: Codes, rater: Codes, winner: Array, raters: int) -> Array:
-    """(units, raters, 3): how often each rater gave the opposition, an abstention, the proposition; nan is left out; arguments (N,)."""
+    """Return (units, raters, 3): how often each rater gave each of VALUES to each unit.
+
+    The values are the opposition, an abstention and the proposition.  The arguments are (N,); a
+    `winner` of nan is left out.
+    """
     there = ~np.isnan(winner)
     names, row = np.unique(unit[there], return_inverse=True)
     value = np.round(2 * winner[there]).astype(np.int64)
     shape = len(names), raters, len(VALUES)
+    # Counting in three dimensions is counting the positions in the flattened array.
     flat = (
         np.ravel_multi_index((row.ravel(), rater[there], value), shape)
         if len(names)
@@ -32,31 +39,39 @@ def value_counts(unit: Codes, rater: Codes, winner: Array, raters: int) -> Array
     return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).astype(float)
 
 
-def raw_agreement(counted: Array) -> tuple[Array, Array]:
-    """(share, pairs), both (raters, raters): how many pairs of readings of the same unit there are, and the share with the same winner.
+def raw_agreement(counts: Array) -> tuple[Array, Array]:
+    """Return (share, pairs), both (raters, raters), from counts (units, raters, values).
 
-    On the diagonal stand pairs of readings by the same judge: test and retest.  `counted` is (units, raters, values); nan without a pair.
+    `pairs` counts the pairs of readings of the same unit, `share` in [0, 1] is how many of them
+    have the same winner, nan without a pair.  On the diagonal stand pairs of readings by the same
+    judge: test and retest.
     """
-    each = counted.sum(axis=2)
+    each = counts.sum(axis=2)
+    # Over units u and values v, rater r against rater s.
     pairs = np.einsum("ur,us->rs", each, each)
-    same = np.einsum("urv,usv->rs", counted, counted)
+    same = np.einsum("urv,usv->rs", counts, counts)
+    # A reading is no pair with itself.
     own = np.diag(each.sum(axis=0))
-    pairs, same = pairs - own, same - own
+    pairs = pairs - own
+    same = same - own
     diagonal = np.diag_indices_from(pairs)
     # Each pair of one judge's readings was counted from both ends.
     pairs[diagonal] /= 2
     same[diagonal] /= 2
-    return np.divide(same, pairs, out=np.full(pairs.shape, nan), where=pairs > 0), pairs
+    return divide(same, pairs), pairs
 
 
-def krippendorff_alpha(counted: Array, weight: Array | None = None) -> Array:
-    """alpha of (units, values), or one for each row of `weight` (..., units), which says how often each unit counts.
+def krippendorff_alpha(counts: Array, weight: Array | None = None) -> Array:
+    """Return alpha of counts (units, values), at most 1.
 
-    nan where no unit has two values, or only one value was ever given.
+    With `weight` (..., units), how often each unit counts, one alpha for each of its rows.  nan if
+    no unit has two values, or only one value was ever given.
     """
-    often = np.ones(len(counted)) if weight is None else weight
-    pairable = np.where(counted.sum(axis=1, keepdims=True) > 1, counted, 0.0)
+    often = np.ones(len(counts)) if weight is None else weight
+    # A unit with a single value can neither agree nor disagree, and is left out of chance too.
+    pairable = np.where(counts.sum(axis=1, keepdims=True) > 1, counts, 0.0)
     size = pairable.sum(axis=1)
+    # Ordered pairs of different values in a unit: all pairs, minus those of each value with itself.
     different = np.square(size) - np.square(pairable).sum(axis=1)
     observed = often @ np.divide(different, size - 1, out=np.zeros_like(size), where=size > 1)
     of_value = often @ pairable
@@ -67,22 +82,24 @@ def krippendorff_alpha(counted: Array, weight: Array | None = None) -> Array:
         out=np.zeros_like(whole),
         where=whole > 1,
     )
-    result: Array = 1 - np.divide(
-        observed, expected, out=np.full(np.shape(expected), nan), where=expected > 0
-    )
+    result: Array = 1 - divide(observed, expected)
     return result
 
 
-def alpha_interval(counted: Array, *, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
-    """(low, high): 95% interval of alpha, units resampled; `counted` is (units, values).  nan where alpha is."""
-    if np.isnan(krippendorff_alpha(counted)):
+def alpha_interval(counts: Array, *, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """Return (low, high), the 95% percentile interval of alpha when units are resampled.
+
+    `counts` is (units, values).  nan if alpha is.
+    """
+    if np.isnan(krippendorff_alpha(counts)):
         return nan, nan
-    # Units with the same counts are one: how often it is drawn is all that a resample can change.
-    kinds, often = np.unique(counted, axis=0, return_counts=True)
-    drawn = (
+    # Units with the same counts are alike: a resample can only change how often each kind is
+    # drawn, which is a multinomial number.
+    kinds, often = np.unique(counts, axis=0, return_counts=True)
+    draws = (
         np.random.default_rng(seed)
-        .multinomial(len(counted), often / len(counted), size=resamples)
+        .multinomial(len(counts), often / len(counts), size=resamples)
         .astype(float)
     )
-    low, high = np.nanquantile(krippendorff_alpha(kinds, drawn), (0.025, 0.975))
+    low, high = np.nanquantile(krippendorff_alpha(kinds, draws), (0.025, 0.975))
     return float(low), float(high)

@@ -1,11 +1,17 @@
-"""Means and intervals when values come in clusters: the ratings of one debate hang together, so the debate is the unit, not the rating.
+"""Estimate means and their intervals from values that come in clusters.
 
-The closed form is the ratio estimator of survey sampling (Cochran, Sampling Techniques, 1977, chapter 6; in regression the cluster-robust
-variance of Liang and Zeger, 1986): residuals are summed within a cluster before they are squared.  With G clusters the variance carries
-the factor G/(G-1), and quantiles are Student's with G-1 degrees of freedom.  bootstrap.py is the cross-check.
+The ratings of one debate depend on each other, so that the debate is the unit and not the rating.
+The closed form is the ratio estimator of survey sampling (Cochran, Sampling Techniques, 1977,
+chapter 6); in regression it is the cluster-robust variance of Liang and Zeger (1986).  With values
+y of mean m, n in all, in G clusters:
 
-Arrays have one row per cluster; nan marks what is not there.  Left out: two-way clusters (debate and model, debate and motion), so an
-interval says how far another set of debates between the same models would differ, not another set of models.
+    se^2 = G / (G - 1) * sum over clusters of (sum over the cluster's values of (y - m) / n)^2
+
+Quantiles are Student's with G - 1 degrees of freedom.  bootstrap.py is the cross-check.
+
+Arrays have one row per cluster; nan marks a missing value.  Left out: two-way clusters (debate and
+model, debate and motion), so that an interval says how far another set of debates between the same
+models would differ, not another set of models.
 """
 
 from __future__ import annotations
@@ -17,17 +23,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-# Confidences lie in [0, 1] and are written with a few digits: a standard error below this is rounding, not spread.
+Codes = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+# Confidences lie in [0, 1] and are written with a few digits: a standard error below this is
+# rounding, not spread.  A sum of weights below it is 0, missed by rounding.
 NO_SPREAD = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class MeanEstimate:
-    """A mean with what is known of its error; nan where undefined.
+    """A mean with its standard error, interval and test; nan for undefined numbers.
 
-    `n` counts values and `clusters` the rows that have any; `sd` is the sample standard deviation of the values, `se` the cluster-robust
-    standard error of the mean (nan with fewer than 2 clusters), `ci_low` and `ci_high` the interval, not cut to [0, 1].  `t` and `p`
-    (two-sided) test the mean against a given value; nan where there is no spread.
+    `n` counts values and `clusters` the rows that have any.  `sd` is the sample standard deviation
+    of the values, `se` the cluster-robust standard error of the mean (nan with fewer than 2
+    clusters), `ci_low` and `ci_high` the interval, not cut to [0, 1].  `t` and `p` (two-sided) test
+    the mean against a value that the caller chose; both are nan without spread.
     """
 
     n: int
@@ -42,9 +52,10 @@ class MeanEstimate:
 
 
 def clustered_mean(values: Array, *, against: float = 0.0, level: float = 0.95) -> MeanEstimate:
-    """The mean of all values with a cluster-robust interval, and its test against `against`.
+    """Estimate the mean of all values, with a cluster-robust interval and a test.
 
-    `values` is (clusters, members) with nan for what is missing; `level` in (0, 1).  Raises ValueError for another shape or for infinities.
+    `values` is (clusters, members), nan for missing ones; the test is against `against`, the
+    interval of `level` in (0, 1).  Raises ValueError for another shape or for infinities.
     """
     check_rows(values)
     there = ~np.isnan(values)
@@ -60,15 +71,17 @@ def clustered_mean(values: Array, *, against: float = 0.0, level: float = 0.95) 
 
 
 def cluster_se(influence: Array) -> tuple[float, int]:
-    """(cluster-robust standard error, number of clusters) of an estimate, from what each value contributes to its error.
+    """Return (cluster-robust standard error, number of clusters) of an estimate.
 
-    `influence` is (clusters, members), nan for what is missing, and sums to 0; for a mean it is (value - mean) / n.
-    The error is nan with fewer than 2 clusters, and 0 where it is nothing but rounding.
+    `influence` (clusters, members) says how much each value contributes to the estimate's error,
+    nan for missing values, and sums to 0; for a mean it is (value - mean) / n.  The error is nan
+    with fewer than 2 clusters, and 0 if it is nothing but rounding.
     """
     rows = ~np.isnan(influence).all(axis=1)
     clusters = int(rows.sum())
     if clusters < 2:
         return nan, clusters
+    # Sum before squaring: values of one cluster that err in the same direction add up.
     sums = np.nansum(influence[rows], axis=1)
     se = float(np.sqrt(clusters / (clusters - 1) * np.square(sums).sum()))
     return (se if se > NO_SPREAD else 0.0), clusters
@@ -77,9 +90,13 @@ def cluster_se(influence: Array) -> tuple[float, int]:
 def student_interval(
     estimate: float, se: float, clusters: int, *, level: float = 0.95
 ) -> tuple[float, float]:
-    """(low, high) around an estimate by Student's t with clusters - 1 degrees of freedom; nan with fewer than 2 clusters."""
+    """Return (low, high) around an estimate by Student's t with clusters - 1 degrees of freedom.
+
+    Both are nan with fewer than 2 clusters.
+    """
     if clusters < 2:
         return nan, nan
+    # scipy is imported late throughout: a program that only counts need not wait for it.
     from scipy.special import stdtrit
 
     width = float(stdtrit(clusters - 1, (1 + level) / 2)) * se
@@ -89,7 +106,10 @@ def student_interval(
 def student_test(
     difference: float, se: float, degrees: int, *, one_sided: bool = False
 ) -> tuple[float, float]:
-    """(t, p) of a difference from 0; one-sided asks whether it is greater.  nan where the error is 0 or undefined."""
+    """Return (t, p) of a difference from 0; one-sided tests whether it is greater than 0.
+
+    Both are nan if the error is 0 or undefined, or without degrees of freedom.
+    """
     if not se > 0 or degrees < 1:
         return nan, nan
     from scipy.special import stdtr
@@ -98,11 +118,35 @@ def student_test(
     return t, float(stdtr(degrees, -t)) if one_sided else 2 * float(stdtr(degrees, -abs(t)))
 
 
+def divide(
+    top: NDArray[np.number], bottom: NDArray[np.number], *, above: float = NO_SPREAD
+) -> Array:
+    """Return top / bottom, both of one shape; nan unless the bottom is above `above`."""
+    # With `where` numpy neither computes nor warns about the others; they keep the nan of `out`.
+    result: Array = np.divide(top, bottom, out=np.full(np.shape(bottom), nan), where=bottom > above)
+    return result
+
+
+def sums_by_code(values: Array, code: Codes, size: int) -> tuple[Array, Array]:
+    """Return (sums, counts), both (size, K), of the values (N, K) with each code, nan left out.
+
+    `code` (N,) lies in [0, size).
+    """
+    there = ~np.isnan(values)
+    shape = values.shape[1], size
+    sums, counts = (
+        np.reshape([np.bincount(code, column, size) for column in columns.T], shape)
+        for columns in (np.where(there, values, 0), there)
+    )
+    return sums.T, counts.T
+
+
 def check_rows(values: Array) -> None:
     """Raise ValueError unless the array is (clusters, members) without infinities."""
     if values.ndim != 2:
         raise ValueError(
-            f"values must be (clusters, members), found the shape {values.shape}; one row is one debate"
+            f"values must be (clusters, members), found the shape {values.shape};"
+            " one row is one debate"
         )
     if np.isinf(values).any():
         raise ValueError("values must be finite, or nan where missing")

@@ -1,7 +1,8 @@
-"""What a question took, arm by arm, and whether arms had the same budget: accuracy is comparable only at equal cost.
+"""Compare how much arms spent per play: accuracy is comparable only at equal cost.
 
-Nine samples with a vote beat one sample; that is no finding about voting unless the one had as much to spend.  Generative self-aggregation
-compares at an equal number of model calls (arXiv 2503.04104).  Left out: prices of hardware, and time.
+Nine samples with a vote beat one sample; that is no finding about voting unless the single sample
+had as much to spend.  Generative self-aggregation compares at an equal number of model calls (arXiv
+2503.04104).  Left out: prices of hardware, and time.
 """
 
 from __future__ import annotations
@@ -11,20 +12,20 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analysis.statistics.clustered import Array
+from analysis.statistics.clustered import Array, Codes
 
-Codes = NDArray[np.int64]
-# Generated tokens are random, calls are not: what still counts as the same budget, largest mean over smallest.
+# The largest mean over the smallest that still counts as the same budget.  Calls are fixed by the
+# protocol, the length of a reply is random.
 TOLERANCE = {"answered": 1.01, "tokens_out": 1.10}
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetComparison:
-    """Means of something over A arms, (A,), on the questions that all have played; nan where it is unknown.
+    """Mean spending of A arms, (A,), on the questions that all have played; nan if unknown.
 
-    `equal` says whether the largest is at most the tolerance times the smallest, None where that cannot be told.
+    `equal` says whether the largest mean is at most the tolerance times the smallest, None if that
+    cannot be told.
     """
 
     mean: Array
@@ -33,7 +34,7 @@ class BudgetComparison:
 
 
 def mean_known(values: Array) -> tuple[float, int]:
-    """(mean of what is known, nan without; how many are unknown)."""
+    """Return (mean of the known values, nan without any; number of unknown ones, which are nan)."""
     known = values[~np.isnan(values)]
     return (float(known.mean()) if known.size else nan), values.size - known.size
 
@@ -41,15 +42,17 @@ def mean_known(values: Array) -> tuple[float, int]:
 def compare_budgets(
     values: Sequence[Array], questions: Sequence[Codes], *, tolerance: float
 ) -> BudgetComparison:
-    """Did all arms spend the same per play?  `values[a]` and `questions[a]` are (N_a,) of the plays of arm a; tolerance at least 1.
+    """Compare the mean spending per play of all arms, on the questions that every arm has played.
 
-    Only questions count that every arm has played.  An arm of which a play's spending is unknown has none.
+    `values[a]` and `questions[a]` are (N_a,), of the plays of arm a; `tolerance` is a ratio of at
+    least 1, else ValueError.  The mean of an arm is nan if the spending of one of its plays is.
     """
     if tolerance < 1:
         raise ValueError(f"the tolerance is a ratio of at least 1, found {tolerance}")
     common = questions[0] if questions else np.empty(0, dtype=np.int64)
     for codes in questions:
         common = np.intersect1d(common, codes)
+    # Not nanmean: plays without a known cost may well be the dear ones.
     kept = [value[np.isin(codes, common)] for value, codes in zip(values, questions, strict=True)]
     mean = np.array([value.mean() if value.size else nan for value in kept])
     if not mean.size or np.isnan(mean).any():

@@ -1,8 +1,11 @@
-"""Is a mean confidence as good as 50%?  That a test finds no difference does not say so; two one-sided tests can.
+"""Test whether a mean confidence is practically equal to a value, such as 50%.
 
-Schuirmann, A comparison of the two one-sided tests procedure and the power approach (1987): the mean is equivalent to a value if it is
-significantly above value - margin and significantly below value + margin, which is when the interval of level 1 - 2 alpha lies inside.
-The error is that of clusters.py, with debates as clusters.  Left out: a margin chosen from the data, which would decide the answer.
+A test that finds no difference does not show equality; two one-sided tests can.  Schuirmann, A
+comparison of the two one-sided tests procedure and the power approach (1987): the mean is
+equivalent to a value if it is significantly above value - margin and significantly below
+value + margin, which is when the interval of level 1 - 2 alpha lies inside.  The standard error is
+that of clustered.py, with debates as clusters.  Left out: a margin chosen from the data, which
+would decide the answer.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ VERDICTS = ("equivalent", "different", "undecided", "no spread", "too few debate
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """A mean of `n` ratings in `debates` debates against a value, within `margin`; nan where undefined.
+    """A mean of `n` ratings in `debates` debates, tested for equality with a value.
 
-    `difference` is mean - value; `ci_low` and `ci_high` the interval of the mean at level 1 - 2 alpha; `p` the larger of the two one-sided
-    p-values.  `verdict`: "equivalent" (p below alpha), "different" (the whole interval is further off than the margin), "undecided",
-    "no spread" (all debates have one mean, so there is nothing to test) or "too few debates" (fewer than 2).
+    Undefined numbers are nan.  `margin` is how far off still counts as equal; `difference` is
+    mean - value; `ci_low` and `ci_high` are the interval of the mean at level 1 - 2 alpha; `p` is
+    the larger of the two one-sided p-values.  `verdict`: "equivalent" (p below alpha), "different"
+    (the whole interval is further off than the margin), "undecided", "no spread" (all debates have
+    one mean, so there is nothing to test) or "too few debates" (fewer than 2).
     """
 
     n: int
@@ -38,14 +43,17 @@ class Equivalence:
 def equivalence(
     confidence: Array, *, value: float = 0.5, margin: float = 0.05, alpha: float = 0.05
 ) -> Equivalence:
-    """The test of ratings (debates, members), nan where missing, against `value` within `margin`; all in [0, 1].
+    """Test ratings (debates, members), nan if missing, against `value` within `margin`.
 
-    Raises ValueError for a margin that is not above 0, or an `alpha` outside (0, 0.5).
+    Ratings, value and margin are in [0, 1].  Raises ValueError for a margin that is not above 0, or
+    an `alpha` outside (0, 0.5).
     """
     if not margin > 0 or not 0 < alpha < 0.5:
         raise ValueError(
             f"the margin must be above 0 and alpha in (0, 0.5), found {margin} and {alpha}"
         )
+    # Each one-sided test has level alpha, so the interval that agrees with both leaves alpha out
+    # at either end.
     mean = clustered_mean(confidence, against=value, level=1 - 2 * alpha)
     difference = mean.mean - value
     _, above = student_test(difference + margin, mean.se, mean.clusters - 1, one_sided=True)

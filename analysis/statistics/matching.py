@@ -1,8 +1,10 @@
-"""Which plays of one study belong to which of another: the same subject, the same models in the seats, the same repeat.
+"""Match the plays of one study with those of another.
 
-These make a play's key.  Where several plays of a study have one key (an import without repeats, or models that are not looked at), their
-mean stands against that of the other study's, so that no number hangs on which of them is paired with which.
-Left out: matching by likeness of texts; a motion or a question is the same where its id, a hash of its content, is.
+Two plays match if they have the same subject, the same models in the seats and the same repeat;
+these make a play's key.  If several plays of a study have one key (an import without repeats, or
+models that are not compared), their mean stands against that of the other study's, so that no
+number depends on which of them is paired with which.  Left out: matching by likeness of texts; a
+motion or a question is the same if its id, a hash of its content, is.
 """
 
 from __future__ import annotations
@@ -13,20 +15,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analysis.statistics.clustered import Array
+from analysis.statistics.clustered import Array, Codes, divide, sums_by_code
 
-Codes = NDArray[np.int64]
 MatchBy = Literal["models", "subject"]
 Key = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Which plays of two studies have a key in common: rows of each study, and of each row the code of its key, from 0 to `keys` - 1.
+    """The plays of two studies that have a key in common.
 
-    `left_only` and `right_only` count plays whose key the other study does not have, `shared` the keys that several plays of a study have.
+    `left` and `right` are rows of each study, `left_key` and `right_key` the code of each row's
+    key, from 0 to `keys` - 1.  `left_only` and `right_only` count plays whose key the other study
+    does not have, `shared` the keys that several plays of a study have.
     """
 
     left: Codes
@@ -40,57 +42,64 @@ class Matches:
 
 
 def match_keys(left: Sequence[Key | None], right: Sequence[Key | None]) -> Matches:
-    """The plays with keys that both studies have; a key of None has no partner."""
-    own, others = (Counter(key for key in keys if key is not None) for keys in (left, right))
-    code = {key: number for number, key in enumerate(key for key in own if key in others)}
-    rows = [
+    """Return the plays whose keys both studies have; a key of None has no partner."""
+    counts, other_counts = (
+        Counter(key for key in keys if key is not None) for keys in (left, right)
+    )
+    # A Counter keeps the order in which keys came, so that codes are those of the record's order.
+    code = {key: number for number, key in enumerate(key for key in counts if key in other_counts)}
+    rows, other_rows = (
         np.array([row for row, key in enumerate(keys) if key in code], dtype=np.int64)
         for keys in (left, right)
-    ]
-    codes = [
+    )
+    codes, other_codes = (
         np.array([code[key] for key in keys if key in code], dtype=np.int64)
         for keys in (left, right)
-    ]
-    shared = sum(own[key] > 1 or others[key] > 1 for key in code)
+    )
     return Matches(
-        rows[0],
-        codes[0],
-        rows[1],
-        codes[1],
+        rows,
+        codes,
+        other_rows,
+        other_codes,
         len(code),
-        len(left) - len(rows[0]),
-        len(right) - len(rows[1]),
-        shared,
+        len(left) - len(rows),
+        len(right) - len(other_rows),
+        sum(counts[key] > 1 or other_counts[key] > 1 for key in code),
     )
 
 
 def partners(
-    found: Matches, episode: Sequence[str], other_episode: Sequence[str]
+    matches: Matches, episode: Sequence[str], other_episode: Sequence[str]
 ) -> list[tuple[int, int, bool]]:
-    """(row, row of the other study, whether they alone have their key), by key; several of one key in the order of their ids.
+    """Return (row, row of the other study, whether they alone have their key), by key.
 
-    What is left over where one study has more plays of a key stands in no pair.
+    Several plays of one key pair up in the order of their ids; if one study has more of them, the
+    rest stands in no pair.
     """
     places: list[list[list[int]]] = []
     for rows, codes, names in (
-        (found.left, found.left_key, episode),
-        (found.right, found.right_key, other_episode),
+        (matches.left, matches.left_key, episode),
+        (matches.right, matches.right_key, other_episode),
     ):
-        mine: list[list[int]] = [[] for _ in range(found.keys)]
+        by_key: list[list[int]] = [[] for _ in range(matches.keys)]
         for row, code in zip(rows.tolist(), codes.tolist(), strict=True):
-            mine[code].append(row)
+            by_key[code].append(row)
+        # Ids, unlike the order of rows, are the same whenever the studies are read.
         places.append(
-            [sorted(group, key=names.__getitem__) if len(group) > 1 else group for group in mine]
+            [sorted(group, key=names.__getitem__) if len(group) > 1 else group for group in by_key]
         )
-    made = []
+    pairs = []
     for group, others in zip(*places, strict=True):
         alone = len(group) == len(others) == 1
-        made += [(one, other, alone) for one, other in zip(group, others, strict=False)]
-    return made
+        pairs += [(row, other, alone) for row, other in zip(group, others, strict=False)]
+    return pairs
 
 
 def arms_in_common(left: Sequence[str], right: Sequence[str]) -> set[str] | None:
-    """The arms of one name in both studies, which alone are compared; None where there are none, and arms are not looked at."""
+    """Return the arms of one name in both studies, which alone are compared.
+
+    None if there are none: then plays match whatever their arms.
+    """
     return (set(left) & set(right)) or None
 
 
@@ -103,7 +112,7 @@ def play_key(
     by: MatchBy,
     arms: set[str] | None,
 ) -> Key | None:
-    """What two plays must have in common; None for a play that cannot have a partner."""
+    """Return the key that two plays must share; None for a play that cannot have a partner."""
     if (
         subject is None
         or (arms is not None and arm not in arms)
@@ -114,14 +123,8 @@ def play_key(
 
 
 def mean_by_key(values: Array, code: Codes, keys: int) -> Array:
-    """(keys, K): the means of values of plays (N, K) with one key, nan left out and where there is none."""
-    there = ~np.isnan(values)
-    columns = range(values.shape[1])
-    sums = np.array(
-        [np.bincount(code, np.where(there[:, k], values[:, k], 0), keys) for k in columns]
-    ).reshape(len(columns), keys)
-    counts = np.array([np.bincount(code, there[:, k], keys) for k in columns]).reshape(
-        len(columns), keys
-    )
-    means: Array = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0).T
-    return means
+    """Return (keys, K) the means of the values (N, K) of plays with one key.
+
+    nan is left out; a mean of no value is nan.
+    """
+    return divide(*sums_by_code(values, code, keys))

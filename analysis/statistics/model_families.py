@@ -1,7 +1,8 @@
-"""Which family a model belongs to, by its reference: judges may love their own.
+"""Tell the family of a model by its reference, since judges may prefer their own.
 
-A family is a maker, or a line of models under one name; a model distilled from two makers' models belongs to both.  Read off names, so a
-proxy that renames its models hides their families; a family that is not known here is the model itself.
+A family is a maker, or a line of models under one name; a model distilled from two makers' models
+belongs to both.  Families are read off names, so that a proxy that renames its models hides them; a
+model of no family that is listed here is a family of its own.
 """
 
 from __future__ import annotations
@@ -37,38 +38,40 @@ FAMILY_PATTERNS = {
 }
 # Who serves a model is not who made it.
 SERVED_BY = re.compile(
-    r"^(?:azure|azure_ai|bedrock|vertex_ai|openrouter|http|local|together_ai|fireworks_ai|groq|nvidia_nim|github)/"
+    r"^(?:azure|azure_ai|bedrock|vertex_ai|openrouter|http|local|together_ai|fireworks_ai|groq"
+    r"|nvidia_nim|github)/"
 )
 VARIANT = re.compile(r":(?:free|beta|nitro|floor|extended|online|thinking|exacto)$")
 SIMULATED = re.compile(r"^sim/.*:family=([0-9]+)")
 
 
 def families(model: str) -> frozenset[str]:
-    """The families of a model reference: known makers, "sim-N" for simulated models with a family, or the model itself."""
+    """Return the families of a model reference.
+
+    Known makers, "sim-N" for simulated models with a family, or the model itself.
+    """
     if (planted := SIMULATED.search(model)) is not None:
         return frozenset({f"sim-{planted[1]}"})
     name = base_name(model)
-    known = (
-        {
-            family
-            for family, names in FAMILY_PATTERNS.items()
-            if names.search(SERVED_BY.sub("", name))
-        }
-        if not name.startswith("sim/")
-        else set()
-    )
+    # The other options of a simulated model are no names of makers.
+    made_by = "" if name.startswith("sim/") else SERVED_BY.sub("", name)
+    known = {family for family, names in FAMILY_PATTERNS.items() if names.search(made_by)}
     return frozenset(known or {name})
 
 
 def base_name(model: str) -> str:
-    """The reference in lower case without the variant under which a proxy sells it, such as ":free"."""
+    """Return the reference in lower case, without a proxy's variant such as ":free"."""
     return VARIANT.sub("", model.strip().lower())
 
 
 @cache
 def relation(judge: str, contestant: str) -> Relation:
-    """What a judge is to a contestant, both model references: the same model ("contestant"), of one family, or neither."""
+    """Return how a judge is related to a contestant, both model references.
+
+    The same model ("contestant"), of one family ("family"), or neither ("none").
+    """
     one, other = (base_name(model) for model in (judge, contestant))
+    # One model under two servers is one model; simulated models differ by their whole reference.
     if one == other or (
         not one.startswith("sim/") and one.rpartition("/")[2] == other.rpartition("/")[2]
     ):

@@ -1,11 +1,13 @@
-"""The questions of "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184), asked of arrays of stated confidence.
+"""Answer the questions of "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184).
 
-How sure are debaters, does it rise from the first to the last phase, are both sides of one debate sure of winning, and are they above
-the 50% that a debate against oneself allows?  Intervals and p-values take debates as clusters (clusters.py).  The published tests take
-all ratings as independent and are one-sided; they stand beside ours under names that say so.  Left out: the published Wilcoxon tests and
-regressions.
+How sure are debaters, does their confidence rise from the first to the last phase, are both sides
+of one debate sure of winning, and are they above the 50% that a debate against oneself allows?
+Intervals and p-values take debates as clusters (clustered.py).  The published tests take all
+ratings as independent and are one-sided; they stand beside ours under names that say so.  Left out:
+the published Wilcoxon tests and regressions.
 
-Arrays are (debates, 2): one row per debate, one column per side, confidence in [0, 1], nan where there is none.
+Arrays are (debates, 2): one row per debate, one column per side, confidence in [0, 1], nan if
+missing.
 """
 
 from __future__ import annotations
@@ -15,15 +17,22 @@ from math import nan, sqrt
 
 import numpy as np
 
-from analysis.statistics.clustered import Array, MeanEstimate, clustered_mean, student_test
+from analysis.statistics.clustered import (
+    NO_SPREAD,
+    Array,
+    MeanEstimate,
+    clustered_mean,
+    student_test,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """How debaters' confidence moved between two phases, over the `n` debaters that have both ratings; nan where undefined.
+    """The change of confidence between two phases, over the `n` debaters that have both ratings.
 
-    `mean` in [-1, 1] with a cluster-robust interval and two-sided `p`; `p_paired_one_sided` is the published test, a paired t-test for a
-    rise with debaters taken as independent; `share_up` and `share_down` are the shares of debaters that went up or down.
+    Undefined numbers are nan.  `mean` is in [-1, 1], with a cluster-robust interval and two-sided
+    `p`; `p_paired_one_sided` is the published test, a paired t-test for a rise with debaters taken
+    as independent; `share_up` and `share_down` are the shares of debaters that went up or down.
     """
 
     n: int
@@ -38,7 +47,10 @@ class Rise:
 
 @dataclass(frozen=True, slots=True)
 class BothSides:
-    """In how many of the `debates` where both sides gave a rating both were at or above, or strictly above, a confidence."""
+    """Counts among the `debates` in which both sides gave a rating.
+
+    In how many both were at or above, or strictly above, a confidence in percent.
+    """
 
     debates: int
     at_least_75: int
@@ -48,10 +60,11 @@ class BothSides:
 
 @dataclass(frozen=True, slots=True)
 class AgainstHalf:
-    """Mean confidence against 50%, which is all that a debate against oneself allows; nan where undefined.
+    """Mean confidence against 50%, which is all that a debate against oneself allows.
 
-    `difference` is mean - 0.5; `t` and two-sided `p` are cluster-robust; `t_one_sample` and `p_one_sample_one_sided` are the published
-    test, with all ratings taken as independent.
+    Undefined numbers are nan.  `difference` is mean - 0.5; `t` and two-sided `p` are
+    cluster-robust; `t_one_sample` and `p_one_sample_one_sided` are the published test, with all
+    ratings taken as independent.
     """
 
     n: int
@@ -67,66 +80,54 @@ class AgainstHalf:
 
 
 def mean_confidence(confidence: Array) -> MeanEstimate:
-    """Mean confidence over both sides, (debates, 2), with its cluster-robust interval."""
+    """Estimate mean confidence over both sides, (debates, 2), with a cluster-robust interval."""
     return clustered_mean(confidence)
 
 
 def rise(first: Array, last: Array) -> Rise:
-    """The rise from one phase to a later one; both (debates, 2), confidence in [0, 1], nan where missing.
+    """Estimate the rise from one phase to a later one; both arrays are (debates, 2).
 
     A debater without one of the two ratings is left out.
     """
     change = last - first
-    estimate = clustered_mean(change)
+    mean = clustered_mean(change)
     _, p_published = independent_test(change)
     moved = change[~np.isnan(change)]
     up, down = (float(np.mean(moved > 0)), float(np.mean(moved < 0))) if moved.size else (nan, nan)
-    return Rise(
-        estimate.n,
-        estimate.mean,
-        estimate.ci_low,
-        estimate.ci_high,
-        estimate.p,
-        p_published,
-        up,
-        down,
-    )
+    return Rise(mean.n, mean.mean, mean.ci_low, mean.ci_high, mean.p, p_published, up, down)
 
 
 def both_sides(confidence: Array) -> BothSides:
-    """Counts of debates whose two sides were both sure; (debates, 2), a debate with a missing rating is left out.
+    """Count the debates (debates, 2) whose two sides were both sure.
 
-    The paper's abstract says "both 75% or more" for the published 61.7%, which counts strictly more than 75%; so both are here.
+    A debate with a missing rating is left out.
     """
     lower = confidence[~np.isnan(confidence).any(axis=1)].min(axis=1)
+    # The paper's abstract says "both 75% or more" for the published 61.7%, which counts strictly
+    # more than 75%; so both are here.
     return BothSides(
         len(lower), int((lower >= 0.75).sum()), int((lower > 0.75).sum()), int((lower > 0.5).sum())
     )
 
 
 def against_half(confidence: Array) -> AgainstHalf:
-    """Confidence of both sides of debates against oneself, (debates, 2), tested against 50%."""
+    """Test the confidence of both sides of debates against oneself, (debates, 2), against 50%."""
     mean = clustered_mean(confidence, against=0.5)
-    t, p = independent_test(confidence - 0.5)
+    published = independent_test(confidence - 0.5)
+    interval = mean.ci_low, mean.ci_high
     return AgainstHalf(
-        mean.n,
-        mean.clusters,
-        mean.mean,
-        mean.mean - 0.5,
-        mean.ci_low,
-        mean.ci_high,
-        mean.t,
-        mean.p,
-        t,
-        p,
+        mean.n, mean.clusters, mean.mean, mean.mean - 0.5, *interval, mean.t, mean.p, *published
     )
 
 
 def independent_test(values: Array) -> tuple[float, float]:
-    """(t, one-sided p) that the mean is above 0, with all values taken as independent, as the paper did; nan where undefined."""
+    """Return (t, one-sided p) of the claim that the mean is above 0, as the paper tests it.
+
+    All values are taken as independent; nan if undefined.
+    """
     there = values[~np.isnan(values)]
     if there.size < 2:
         return nan, nan
     sd = float(there.std(ddof=1))
-    se = sd / sqrt(there.size) if sd > 1e-12 else 0.0
+    se = sd / sqrt(there.size) if sd > NO_SPREAD else 0.0
     return student_test(float(there.mean()), se, there.size - 1, one_sided=True)

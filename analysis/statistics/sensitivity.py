@@ -1,11 +1,13 @@
-"""Do the headline numbers hang on ratings that are missing or doubtful?  The same numbers without them, and the worst that they can hide.
+"""Ask how far the headline numbers depend on ratings that are missing or doubtful.
 
-The headlines: mean confidence in the last phase, the rise from the first phase to it, and in what share of debates both sides are above
-75%.  The bounds are Manski's (Partial Identification of Probability Distributions, 2003): a missing rating is put at 0 and at 100%,
-whichever is worse, with nothing assumed of why it is missing.  Left out: intervals around the bounds, and imputation, which would put
-numbers that nobody said among those that were said.
+The same numbers without them, and the worst that they can hide.  The headlines are mean confidence
+in the last phase, the rise from the first phase to it, and the share of debates in which both sides
+are above 75%.  The bounds are Manski's (Partial Identification of Probability Distributions, 2003):
+a missing rating is put at 0 and at 100%, whichever is worse, and nothing is assumed about why it is
+missing.  Left out: intervals around the bounds, and imputation, which would put numbers that nobody
+said among those that were said.
 
-Arrays are (debates, 2 sides, phases), confidence in [0, 1], nan where there is none.
+Arrays are (debates, 2 sides, phases), confidence in [0, 1], nan if missing.
 """
 
 from __future__ import annotations
@@ -13,17 +15,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analysis.statistics.clustered import Array, MeanEstimate, clustered_mean
+from analysis.statistics.clustered import Array, Mask, MeanEstimate, clustered_mean
 from analysis.statistics.overconfidence import BothSides, Rise, both_sides, rise
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Headlines:
-    """The headline numbers over some of the ratings: `last` the mean in the last phase, `left_out` how many ratings were not taken."""
+    """The headline numbers over some of the ratings.
+
+    `left_out` counts the ratings that were not taken, `last` is the mean in the last phase.
+    """
 
     left_out: int
     last: MeanEstimate
@@ -33,10 +35,12 @@ class Headlines:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Where the headline numbers can lie if each of `missing` ratings, of those asked for in the first and last phase, is anything.
+    """The range of the headline numbers if each missing rating can be anything.
 
-    Pairs are (lowest, highest), nan without a rating that was asked for; `last` in [0, 1], `rise` in [-1, 1]; `both` is the share in [0, 1]
-    of `debates` debates whose two sides were asked in the last phase.
+    `missing` counts ratings that were asked for in the first and last phase and are missing.  Pairs
+    are (lowest, highest), nan without a rating that was asked for; `last` in [0, 1], `rise` in
+    [-1, 1]; `both` is the share in [0, 1] of `debates` debates whose two sides were asked in the
+    last phase.
     """
 
     missing: int
@@ -47,43 +51,49 @@ class Bounds:
 
 
 def headlines(confidence: Array, kept: Mask) -> Headlines:
-    """The headline numbers of those ratings (G, 2, P) where the mask is true, from the first phase to the last; P at least 1."""
+    """Estimate the headline numbers from the ratings (G, 2, P) for which the mask is true.
+
+    The rise is from the first phase to the last; P is at least 1.
+    """
     taken = np.where(kept, confidence, np.nan)
-    first, last = taken[:, :, 0], taken[:, :, -1]
+    first = taken[:, :, 0]
+    last = taken[:, :, -1]
     left_out = int((~np.isnan(confidence) & ~kept).sum())
     return Headlines(left_out, clustered_mean(last), rise(first, last), both_sides(last))
 
 
 def complete_debates(confidence: Array, asked: Mask) -> Mask:
-    """(G, 2, P) true throughout debates that have every rating that they were asked for."""
-    whole = ~(asked & np.isnan(confidence)).any(axis=(1, 2))
-    return np.broadcast_to(whole[:, None, None], confidence.shape)
+    """Return (G, 2, P), true throughout debates that have every rating that they were asked for."""
+    lost: Mask = asked & np.isnan(confidence)
+    return np.broadcast_to(~lost.any(axis=(1, 2), keepdims=True), confidence.shape)
 
 
 def bounds(confidence: Array, asked: Mask) -> Bounds:
-    """How far the headline numbers can move if ratings that were asked for and are missing are put at 0 and at 100%.
+    """Return the range of the headline numbers, with missing ratings at 0 and at 100%.
 
-    The mean is over all that were asked in the last phase, the rise over all that were asked in the first and the last, the share over
+    `confidence` and `asked` are (G, 2, P).  The mean is over all ratings that were asked for in the
+    last phase, the rise over all debaters that were asked in the first and the last, the share over
     debates both of whose sides were asked in the last.
     """
     lost = asked & np.isnan(confidence)
-    used = lost[:, :, [0, -1]] if confidence.shape[2] > 1 else lost
+    several = confidence.shape[2] > 1
+    used = lost[:, :, [0, -1]] if several else lost
     low, high = (np.where(lost, value, confidence) for value in (0.0, 1.0))
-    ends = asked[:, :, 0] & asked[:, :, -1] & (confidence.shape[2] > 1)
-    both = asked[:, :, -1].all(axis=1)
-    sure_low, sure_high = ((block[both][:, :, -1] > 0.75).all(axis=1) for block in (low, high))
+    low_last, high_last = low[:, :, -1], high[:, :, -1]
+    asked_last = asked[:, :, -1]
+    ends = asked[:, :, 0] & asked_last & several
+    both = asked_last.all(axis=1)
+    sure_low, sure_high = (last[both].min(axis=1) > 0.75 for last in (low_last, high_last))
+    # The smallest rise starts high and ends low, and the other way round.
     return Bounds(
         int(used.sum()),
-        (average(low[:, :, -1][asked[:, :, -1]]), average(high[:, :, -1][asked[:, :, -1]])),
-        (
-            average((low[:, :, -1] - high[:, :, 0])[ends]),
-            average((high[:, :, -1] - low[:, :, 0])[ends]),
-        ),
+        (average(low_last[asked_last]), average(high_last[asked_last])),
+        (average((low_last - high[:, :, 0])[ends]), average((high_last - low[:, :, 0])[ends])),
         int(both.sum()),
         (average(sure_low), average(sure_high)),
     )
 
 
 def average(values: Array | Mask) -> float:
-    """The mean of all values, nan without one."""
+    """Return the mean of all values, nan without any."""
     return float(values.mean()) if values.size else float("nan")
