@@ -1,7 +1,7 @@
-"""Answers out of the store as arrays: beside frames.py and verdicts.py the only reader of the store.
+"""Read the plays of questions of each study: answers and what they took, as arrays.
 
-For each study whose protocols answer questions, its finished plays with what they took, and all their answers, those of paths and those
-that are final.  Left out: texts; of an answer only its value is read, as a code by which votes are counted.
+A study's finished plays are read with all their answers, those of paths and those that are final.
+Texts are not read; of an answer only its value is, as a code by which votes are counted.
 """
 
 from __future__ import annotations
@@ -14,23 +14,25 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.read.debates import STUDIES, Count
-from analysis.statistics.clustered import Array
+from analysis.read.debates import MISSING, STUDIES, Count
+from analysis.statistics.clustered import Array, Codes, Mask
 from arena.store.database import open_live
 
-Codes = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+Columns = dict[str, NDArray[Any]]
 
-# An arm answers questions where a play of it gave an answer, or where it has questions and nothing was finished yet.
+# An arm answers questions if a play of it gave an answer, or if all its plays are of questions and
+# none has finished yet.
 EPISODES = """
-    with debates as (select distinct episode from seats where seat = 'proposition'),
+    with debated as (select distinct episode from seats where seat = 'proposition'),
     arms as (
         select e.study, e.arm, e.status, count(*) as n, count(a.episode) as answered,
                bool_and(s.kind = 'question' and d.episode is null) as asked
-        from episodes e left join subjects s using (subject) left join debates d using (episode)
+        from episodes e left join subjects s using (subject) left join debated d using (episode)
         left join (select distinct episode from answers) a using (episode) group by all)
     select study, arm, status, n from arms window same as (partition by study, arm)
-    qualify sum(answered) over same > 0 or (bool_and(asked) over same and bool_and(status <> 'done') over same) order by all
+    qualify sum(answered) over same > 0
+        or (bool_and(asked) over same and bool_and(status <> 'done') over same)
+    order by all
 """
 PLAYS = """
     create temp table play_rows as
@@ -38,37 +40,44 @@ PLAYS = """
     from question_plays where study = $1 or $1 is null
 """
 PLAY_COLUMNS = """
-    select study, arm, protocol, coalesce(models, 'unknown') as models, subject, correct::double as correct, confidence, status,
-           answered::double as answered, calls::double as calls, tokens_in::double as tokens_in, tokens_out::double as tokens_out, cost_usd,
-           routes::double as routes, episode, coalesce(repeat, 0) as repeat
+    select study, arm, protocol, coalesce(models, 'unknown') as models, subject,
+           correct::double as correct, confidence, status, answered::double as answered,
+           calls::double as calls, tokens_in::double as tokens_in,
+           tokens_out::double as tokens_out, cost_usd, routes::double as routes, episode,
+           coalesce(repeat, 0) as repeat
     from play_rows order by row
 """
-# Seats in the order of their numbers: path2 before path10.
+# Seats are in the order of their numbers: path2 before path10.
 ANSWERS = """
     with numbered as (
-        select p.study, p.row, a.*, dense_rank() over (partition by p.row order by regexp_replace(a.seat, '[0-9]+$', ''),
-               coalesce(try_cast(regexp_extract(a.seat, '[0-9]+$') as bigint), -1), a.seat) as place
-        from answers a join play_rows p using (episode))
-    select study, row, place, final, stage, correct::double as correct, confidence,
-           coalesce(case when canonical is not null then dense_rank() over (order by canonical nulls last) end, 0) - 1 as vote,
-           stage = min(stage) over one as first, stage = max(stage) over one as last,
-           not final and stage = max(case when not final then stage end) over one as path
-    from numbered window one as (partition by row, place) order by row, place, stage
+        select p.study, p.row, a.*,
+               dense_rank() over (
+                   partition by p.row
+                   order by regexp_replace(a.seat, '[0-9]+$', ''),
+                            coalesce(try_cast(regexp_extract(a.seat, '[0-9]+$') as bigint), -1),
+                            a.seat) as place
+        from answer_stages a join play_rows p using (episode))
+    select study, row, place, final, path, correct::double as correct, confidence,
+           coalesce(case when canonical is not null
+                         then dense_rank() over (order by canonical nulls last) end, 0) - 1 as vote,
+           stage = min(stage) over seat as first, stage = max(stage) over seat as last
+    from numbered window seat as (partition by row, place) order by row, place, stage
 """
 # The same arm played with other options is another arm under the same name.
 POOLED = """
     select study, arm, count(distinct coalesce(options::varchar, '')) as n
     from episodes where status = 'done' group by all having n > 1 order by all
 """
-MISSING = "select study, arm, what, phase, reason, n from missing order by all"
 
 
 @dataclass(frozen=True, slots=True)
 class Plays:
-    """E finished plays of questions, all (E,); a code is a position in `arms`, `models`, `questions`.
+    """E finished plays of questions, all (E,).
 
-    `correct` is 1 right, 0 wrong, nan unreadable (`status` says why), of the final answer; `confidence` in [0, 1] or nan.  `answered` are
-    calls with a reply, `calls` all attempts; tokens and dollars are nan where unknown.  `episode` and `subject` are ids; `repeat` from 0.
+    A code is a position in the record's `arms`, `models` or `questions`.  `correct` is 1 if the
+    final answer is right, 0 if it is wrong, nan if it is unreadable (`status` says why);
+    `confidence` is in [0, 1] or nan.  `answered` counts calls with a reply, `calls` all attempts;
+    tokens and dollars are nan if unknown.  `episode` and `subject` are ids; `repeat` is from 0.
     """
 
     arm: Codes
@@ -90,18 +99,20 @@ class Plays:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """P answers, all (P,), by play, then seat, then stage; `play` is a row of Plays and `seat` the seat's number in it, from 1.
+    """P answers, all (P,), by play, then seat, then stage.
 
-    `path` marks the last path answer of each seat, `first` and `last` the seat's first and last answer of any kind; `vote` is a code of the
-    answer's value, -1 without one.  `correct` and `confidence` as of plays.
+    `play` is a row of Plays, and `seat` the seat's number in it, from 1.  `path` marks the last
+    path answer of each seat, `first` and `last` the seat's first and last answer of any kind;
+    `vote` is a code of the answer's value, -1 without one.  `correct` and `confidence` are as in
+    Plays.
     """
 
     play: Codes
     seat: Codes
-    final: Flags
-    path: Flags
-    first: Flags
-    last: Flags
+    final: Mask
+    path: Mask
+    first: Mask
+    last: Mask
     correct: Array
     confidence: Array
     vote: Codes
@@ -109,9 +120,10 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRecord:
-    """One study's plays of questions, `protocols` by arm, and counts: `episodes` by status (`what`), `missing` as the view lists them.
+    """One study's plays of questions, and counts.
 
-    `pooled` names the arms that were played with several sets of options.
+    `protocols` are by arm.  `episodes` counts plays by status (`what`); `missing` holds what the
+    view `missing` lists.  `pooled` names the arms that were played with several sets of options.
     """
 
     study: str
@@ -129,100 +141,109 @@ class AnswerRecord:
 
 
 def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
-    """Every study in the store whose arms answer questions, oldest first, or the one named; none where it has no answers, or is unknown.
+    """Return every study whose arms answer questions, oldest first, or the one named.
 
-    Raises StoreError where the store cannot be read.
+    The list is empty if a named study is unknown or has no answers.  Raises StoreError if the store
+    cannot be read.
     """
     with open_live(path) as con:
-        known = {
-            name: (simulated, origin) for name, simulated, origin in con.execute(STUDIES).fetchall()
-        }
+        heads = {name: head for name, *head in con.execute(STUDIES).fetchall()}
         counts = [row for row in con.execute(EPISODES).fetchall() if study in (None, row[0])]
-        names = [
-            name
-            for name in [*known, *sorted({row[0] for row in counts} - set(known))]
-            if any(row[0] == name for row in counts)
-        ]
+        answering = {row[0] for row in counts}
+        # A study without a run, of a journal that was cut off, comes last.
+        names = [name for name in heads if name in answering]
+        names += sorted(answering - heads.keys())
         if not names:
             return []
         con.execute(PLAYS, [study])
-        plays, given = fetch_columns(con, PLAY_COLUMNS), fetch_columns(con, ANSWERS)
+        plays = fetch_columns(con, PLAY_COLUMNS)
+        answers = fetch_columns(con, ANSWERS)
         missing = con.execute(MISSING).fetchall()
         pooled = con.execute(POOLED).fetchall()
-    found = []
+    records = []
     for name in names:
-        arms = tuple(dict.fromkeys(arm for owner, arm, _, _ in counts if owner == name))
-        own = tuple(
-            Count(arm, status, None, None, n) for owner, arm, status, n in counts if owner == name
-        )
-        lacking = tuple(
-            Count(arm, what, phase, reason, n)
-            for owner, arm, what, phase, reason, n in missing
-            if owner == name
-        )
-        found.append(
+        simulated, origin = heads.get(name, (False, None))
+        arms = tuple(dict.fromkeys(arm for own, arm, _, _ in counts if own == name))
+        chosen = plays["study"] == name
+        mine = {column: values[chosen] for column, values in plays.items()}
+        models, model = np.unique(mine["models"].astype(str), return_inverse=True)
+        questions, question = np.unique(mine["subject"].astype(str), return_inverse=True)
+        arm = np.array([arms.index(label) for label in mine["arm"].tolist()], dtype=np.int64)
+        # Rows of plays are numbered over all studies.
+        first_row = int(np.argmax(chosen)) if chosen.any() else 0
+        records.append(
             AnswerRecord(
                 name,
-                *known.get(name, (False, None)),
+                simulated,
+                origin,
                 arms,
-                *study_arrays(name, arms, plays, given),
-                own,
-                lacking,
-                tuple(arm for owner, arm, _ in pooled if owner == name),
+                protocols_by_arm(mine["protocol"], arm, len(arms)),
+                tuple(models.tolist()),
+                questions.size,
+                plays_of(mine, arm, model.astype(np.int64), question.astype(np.int64)),
+                answers_of(answers, name, first_row),
+                tuple(
+                    Count(arm, status, None, None, n)
+                    for own, arm, status, n in counts
+                    if own == name
+                ),
+                tuple(Count(*count) for own, *count in missing if own == name),
+                tuple(arm for own, arm, _ in pooled if own == name),
             )
         )
-    return found
+    return records
 
 
-def fetch_columns(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, NDArray[Any]]:
-    """The columns of a query, numbers that are NULL as nan."""
-    found = {}
+def fetch_columns(con: duckdb.DuckDBPyConnection, sql: str) -> Columns:
+    """Return the columns of a query; numbers that are NULL are nan."""
+    columns = {}
     for name, values in con.execute(sql).fetchnumpy().items():
-        found[name] = (
-            np.ma.filled(values, np.nan) if values.dtype.kind == "f" else np.ma.getdata(values)
-        )
-    return found
+        is_float = values.dtype.kind == "f"
+        columns[name] = np.ma.filled(values, np.nan) if is_float else np.ma.getdata(values)
+    return columns
 
 
-def study_arrays(
-    study: str,
-    arms: tuple[str, ...],
-    plays: dict[str, NDArray[Any]],
-    given: dict[str, NDArray[Any]],
-) -> tuple[tuple[str, ...], tuple[str, ...], int, Plays, Answers]:
-    """(protocols by arm, models, how many questions, plays, answers) of one study, out of the columns of all."""
-    own = plays["study"] == study
-    part = {name: values[own] for name, values in plays.items()}
-    models, model = np.unique(part["models"].astype(str), return_inverse=True)
-    questions, question = np.unique(part["subject"].astype(str), return_inverse=True)
-    arm = np.array([arms.index(label) for label in part["arm"].tolist()], dtype=np.int64)
-    protocols = tuple(
-        ", ".join(sorted({str(name) for name in part["protocol"][arm == number].tolist()}))
-        for number in range(len(arms))
+def protocols_by_arm(protocol: NDArray[np.object_], arm: Codes, arms: int) -> tuple[str, ...]:
+    """Return the names of the protocols of each arm, of several joined by commas."""
+    return tuple(
+        ", ".join(sorted({str(name) for name in protocol[arm == number].tolist()}))
+        for number in range(arms)
     )
-    numbers = (part[name] for name in ("correct", "confidence"))
-    spent = (
-        part[name]
-        for name in ("answered", "calls", "tokens_in", "tokens_out", "cost_usd", "routes")
-    )
-    names = part["episode"], part["subject"], part["repeat"].astype(np.int64)
-    rows = Plays(
+
+
+def plays_of(rows: Columns, arm: Codes, model: Codes, question: Codes) -> Plays:
+    """Return the plays of one study from its rows."""
+    return Plays(
         arm,
-        model.astype(np.int64),
-        question.astype(np.int64),
-        *numbers,
-        part["status"],
-        *spent,
-        *names,
+        model,
+        question,
+        correct=rows["correct"],
+        confidence=rows["confidence"],
+        status=rows["status"],
+        answered=rows["answered"],
+        calls=rows["calls"],
+        tokens_in=rows["tokens_in"],
+        tokens_out=rows["tokens_out"],
+        cost_usd=rows["cost_usd"],
+        routes=rows["routes"],
+        episode=rows["episode"],
+        subject=rows["subject"],
+        repeat=rows["repeat"].astype(np.int64),
     )
-    said = {name: values[given["study"] == study] for name, values in given.items()}
-    place = np.cumsum(own) - 1
-    answers = Answers(
-        place[said["row"]].astype(np.int64),
-        said["place"].astype(np.int64),
-        *(said[name].astype(np.bool_) for name in ("final", "path", "first", "last")),
-        said["correct"],
-        said["confidence"],
-        said["vote"].astype(np.int64),
+
+
+def answers_of(rows: Columns, study: str, first_row: int) -> Answers:
+    """Return the answers of one study, whose plays begin at a row of the plays of all studies."""
+    chosen = rows["study"] == study
+    mine = {name: values[chosen] for name, values in rows.items()}
+    return Answers(
+        play=mine["row"].astype(np.int64) - first_row,
+        seat=mine["place"].astype(np.int64),
+        final=mine["final"].astype(np.bool_),
+        path=mine["path"].astype(np.bool_),
+        first=mine["first"].astype(np.bool_),
+        last=mine["last"].astype(np.bool_),
+        correct=mine["correct"],
+        confidence=mine["confidence"],
+        vote=mine["vote"].astype(np.int64),
     )
-    return protocols, tuple(models.tolist()), questions.size, rows, answers

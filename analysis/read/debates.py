@@ -1,90 +1,94 @@
-"""The only reader of the store: SQL in, arrays out, for the finished debates of each study.
+"""Read the finished debates of each study: ratings as arrays, and counts of what is missing.
 
-All frames are read over one connection, so they show one moment of a store that is being written, journals included.  A study's ratings
-lie in one block (debates, 2 sides, phases), so that everything that follows is arithmetic on axes.  A debate is an episode with the
-seats proposition and opposition, whatever its protocol.  Left out: texts.
+All is read over one connection, so it shows one moment of a store that is being written, journals
+included.  A study's ratings lie in one block (debates, 2 sides, phases), so that everything that
+follows is arithmetic on axes.  Texts are not read.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.clustered import Array
+from analysis.statistics.clustered import Array, Mask
 from arena.errors import StudyError
 from arena.store.database import open_live
 
 Names = NDArray[np.object_]
 SIDES = ("proposition", "opposition")
 
+# Debates that are not finished count here too, so this cannot read the view `debates`.
 EPISODES = """
     select study, arm, s.episode is not null as debate, status, count(*) as n
-    from episodes e left join seats s on s.episode = e.episode and s.seat = 'proposition' group by all order by all
+    from episodes e left join seats s on s.episode = e.episode and s.seat = 'proposition'
+    group by all order by all
 """
-STUDIES = "select study, coalesce(simulated, false), origin from studies order by created_at, study"
+STUDIES = """
+    select study, coalesce(simulated, false), origin from studies order by created_at, study
+"""
 DEBATES = """
     create temp table debate_rows as
-    select e.study, e.arm, e.episode, e.subject, e.repeat, p.model as proposition, o.model as opposition, v.confidence_sum, v.majority,
-           coalesce(v.votes_proposition + v.votes_opposition, 0) as votes, coalesce(v.abstained, 0) as abstained,
-           coalesce(v.missing, 0) as missing, row_number() over (order by e.study, e.arm, e.episode) - 1 as row
-    from episodes e
-    left join seats p on p.episode = e.episode and p.seat = 'proposition'
-    left join seats o on o.episode = e.episode and o.seat = 'opposition'
-    left join outcomes v on v.debate = e.episode
-    where p.episode is not null and o.episode is not null and e.status = 'done' and (e.study = $1 or $1 is null)
+    select d.study, d.arm, d.episode, d.subject, coalesce(d.repeat, 0) as repeat,
+           d.proposition_model, d.opposition_model, o.confidence_sum, o.majority,
+           coalesce(o.votes_proposition + o.votes_opposition, 0) as votes,
+           coalesce(o.abstained, 0) as abstained, coalesce(o.missing, 0) as missing,
+           row_number() over (order by d.study, d.arm, d.episode) - 1 as row
+    from debates d left join outcomes o on o.debate = d.episode
+    where d.study = $1 or $1 is null
 """
 ROWS = """
-    select arm, proposition, opposition, confidence_sum, majority, votes, abstained, missing, study, episode, subject, coalesce(repeat, 0)
+    select study, arm, proposition_model, opposition_model, confidence_sum, majority, votes,
+           abstained, missing, episode, subject, repeat
     from debate_rows order by row
 """
-SLOTS = """
-    create temp table turn_rows as
-    select d.study, d.arm, d.row, t.seat, t.round, t.confidence, t.confidence_status <> 'not asked' as asked,
-           coalesce(len(t.flags), 0) > 0 as flagged,
-           t.phase || case when row_number() over same > 1 then ' #' || row_number() over same else '' end as phase
-    from turns t join debate_rows d using (episode)
-    window same as (partition by t.episode, t.seat, t.round, t.phase order by t.step);
-    create temp table slot_rows as
-    select study, arm, round, phase, row_number() over () - 1 as slot from turn_rows group by study, arm, round, phase having bool_or(asked)
+# Arms of a study share a phase by its name, wherever it stands in each, so that closings are
+# closings; phases are in the order of the latest round of each.
+RATINGS = """
+    create temp table rating_rows as
+    select study, episode, seat, label, round, confidence, flagged from ratings
+    where asked and (study = $1 or $1 is null)
+"""
+PHASES = """
+    create temp table phase_rows as
+    select study, label, row_number() over (partition by study order by max(round), label) - 1
+               as place
+    from rating_rows group by study, label
 """
 TURNS = """
-    select t.row, (t.seat = 'opposition')::integer as side, s.slot, t.confidence, t.asked, t.flagged
-    from turn_rows t join slot_rows s using (study, arm, round, phase)
-    where t.seat in ('proposition', 'opposition')
+    select d.row, (r.seat = 'opposition')::integer as side, p.place, r.confidence, r.flagged
+    from rating_rows r join phase_rows p using (study, label) join debate_rows d using (episode)
 """
 FLAGS = """
     select study, arm, phase, flag, count(*) from (
-        select d.study, d.arm, t.phase, unnest(t.flags) as flag from turns t join debate_rows d using (episode))
+        select d.study, d.arm, t.phase, unnest(t.flags) as flag
+        from turns t join debate_rows d using (episode))
     group by all order by all
 """
-JUDGED_BY_SIMULATED = """
-    select distinct d.study from rulings r join plays j on j.episode = r.episode join plays d on d.episode = r.debate
-    join studies s on s.study = j.study where s.simulated
-"""
+JUDGED_BY_SIMULATED = "select distinct study from juries where simulated"
 MISSING = "select study, arm, what, phase, reason, n from missing order by all"
 
 
 @dataclass(frozen=True, slots=True)
 class Debates:
-    """G finished debates with two sides (proposition, opposition) and P phases in which ratings were asked for, in playing order.
+    """G finished debates with 2 sides and P phases in which a rating was asked for, in order.
 
-    `confidence` (G, 2, P) in [0, 1], nan where there is none; `asked` (G, 2, P), whether a rating was asked for; `flagged` (G, 2, P),
-    whether its turn carries a flag, a doubt in words; `arm` (G,) labels; `model` (G, 2) model references, None where unknown; `winner`
-    (G,) "proposition", "opposition" or "tie" by the larger sum of the judges' confidences, and `majority` (G,) by their votes, None where
-    not judged; `votes` (G, 3) judges' verdicts that named a winner, abstained, could not be read; `episode` (G,) ids, `subject` (G,) ids
-    of motions, None where unknown, and `repeat` (G,), 0 where unknown.
+    The sides are proposition and opposition.  `confidence` (G, 2, P) is in [0, 1], nan without a
+    rating; `asked` (G, 2, P) says whether one was asked for, `flagged` (G, 2, P) whether its turn
+    carries a flag, a doubt in words.  `arm` (G,) holds labels, `model` (G, 2) model references,
+    None if unknown.  `winner` (G,) is "proposition", "opposition" or "tie" by the larger sum of the
+    judges' confidences, `majority` (G,) the same by their votes; None if not judged.  `votes`
+    (G, 3) counts the verdicts that named a winner, abstained and could not be read.  `episode` (G,)
+    and `subject` (G,) are ids, the subject None if unknown; `repeat` (G,) is 0 if unknown.
     """
 
     phases: tuple[str, ...]
     confidence: Array
-    asked: NDArray[np.bool_]
-    flagged: NDArray[np.bool_]
+    asked: Mask
+    flagged: Mask
     arm: Names
     model: Names
     winner: Names
@@ -94,10 +98,10 @@ class Debates:
     subject: Names
     repeat: NDArray[np.int64]
 
-    def select(self, chosen: NDArray[np.bool_]) -> Debates:
-        """The debates where the mask (G,) is true, with only those phases in which they were asked for a rating."""
+    def select(self, chosen: Mask) -> Debates:
+        """Return the debates in a mask (G,), with the phases in which they were asked."""
         asked = self.asked[chosen]
-        phases: NDArray[np.bool_] = np.any(asked, axis=(0, 1))
+        phases: Mask = np.any(asked, axis=(0, 1))
         return Debates(
             tuple(phase for phase, kept in zip(self.phases, phases, strict=True) if kept),
             self.confidence[chosen][:, :, phases],
@@ -113,15 +117,14 @@ class Debates:
             self.repeat[chosen],
         )
 
-    def against_itself(self) -> NDArray[np.bool_]:
-        """(G,) whether both seats were held by the same model."""
-        same: NDArray[np.bool_] = (self.model[:, 0] == self.model[:, 1]) & (
-            self.model[:, 0] != None
-        )  # noqa: E711
+    def against_itself(self) -> Mask:
+        """Return (G,) whether both seats were held by the same model."""
+        known = self.model[:, 0].astype(np.bool_)
+        same: Mask = known & (self.model[:, 0] == self.model[:, 1])
         return same
 
     def outcome(self) -> Array:
-        """(G, 2) 1 for the side that won, 0 for the one that lost, 0.5 for both in a tie, nan where not judged."""
+        """Return (G, 2) 1 for the winner, 0 for the loser, 0.5 in a tie, nan if not judged."""
         result = np.full(self.model.shape, np.nan)
         for side, name in enumerate(SIDES):
             result[self.winner == name] = np.eye(2)[side]
@@ -131,7 +134,10 @@ class Debates:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How often something holds in an arm: flags (`what` is the flag), missing values, episodes by status; `phase` None: of no phase."""
+    """How often something holds in an arm: `what` is a flag, a missing value or a status.
+
+    `phase` is None if it concerns no phase, `reason` if there is none to give.
+    """
 
     arm: str
     what: str
@@ -142,10 +148,11 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class DebateRecord:
-    """All that the analysis reads of one study: its finished debates as arrays, and counts of what is flagged, missing or not finished.
+    """The finished debates of one study as arrays, and counts.
 
-    `episodes` counts debates by status (`what`), `flags` turns of finished debates, `missing` what the view `missing` lists.
-    `judges_simulated`: whether any verdict on its debates is of a simulated judge's study.
+    `episodes` counts debates by status (`what`), `flags` the flagged turns of finished debates,
+    `missing` what the view `missing` lists.  `judges_simulated` says whether any verdict on its
+    debates comes from a study with simulated models.
     """
 
     study: str
@@ -159,129 +166,100 @@ class DebateRecord:
 
 
 def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
-    """The record of every study in the store that has debates, oldest first, or of the one named.
+    """Return the record of each study that has debates, oldest first, or of one study.
 
-    Raises StoreError where the store cannot be read, and StudyError where the study is unknown or has no debates.
+    Raises StoreError if the store cannot be read, and StudyError if the study is unknown or has no
+    debates.
     """
     with open_live(path) as con:
-        known = {
-            name: (simulated, origin) for name, simulated, origin in con.execute(STUDIES).fetchall()
-        }
+        heads = {name: head for name, *head in con.execute(STUDIES).fetchall()}
         episodes = con.execute(EPISODES).fetchall()
         with_debates = {name for name, _, debate, _, _ in episodes if debate}
-        chosen = [
-            name
-            for name in [*known, *sorted(with_debates - set(known))]
-            if name in with_debates and study in (None, name)
-        ]
+        # A study without a run, of a journal that was cut off, comes last.
+        debated = [name for name in heads if name in with_debates]
+        debated += sorted(with_debates - heads.keys())
+        chosen = [name for name in debated if study in (None, name)]
         if study is not None and not chosen:
-            raise StudyError(
-                unknown_study_message(
-                    study, study in known, [name for name in known if name in with_debates], path
-                )
-            )
+            raise StudyError(no_debates_message(study, study in heads, debated, path))
         con.execute(DEBATES, [study])
-        con.execute(SLOTS)
-        debates = read_debates(con, chosen)
-        flags, missing = con.execute(FLAGS).fetchall(), con.execute(MISSING).fetchall()
+        debates = read_debates(con, study, chosen)
+        flags = con.execute(FLAGS).fetchall()
+        missing = con.execute(MISSING).fetchall()
         simulated_juries = {name for (name,) in con.execute(JUDGED_BY_SIMULATED).fetchall()}
-    return [
-        DebateRecord(
-            name,
-            *known.get(name, (False, None)),
-            debates[name],
-            tuple(
-                Count(arm, status, None, None, n)
-                for owner, arm, debate, status, n in episodes
-                if owner == name and debate
-            ),
-            tuple(
-                Count(arm, flag, phase, None, n)
-                for owner, arm, phase, flag, n in flags
-                if owner == name
-            ),
-            tuple(
-                Count(arm, what, phase, reason, n)
-                for owner, arm, what, phase, reason, n in missing
-                if owner == name
-            ),
-            name in simulated_juries,
+    records = []
+    for name in chosen:
+        simulated, origin = heads.get(name, (False, None))
+        statuses = [
+            (arm, status, n) for own, arm, debate, status, n in episodes if own == name and debate
+        ]
+        records.append(
+            DebateRecord(
+                name,
+                simulated,
+                origin,
+                debates[name],
+                tuple(Count(arm, status, None, None, n) for arm, status, n in statuses),
+                tuple(
+                    Count(arm, flag, phase, None, n)
+                    for own, arm, phase, flag, n in flags
+                    if own == name
+                ),
+                tuple(Count(*count) for own, *count in missing if own == name),
+                name in simulated_juries,
+            )
         )
-        for name in chosen
-    ]
+    return records
 
 
-def unknown_study_message(study: str, is_known: bool, others: list[str], path: Path) -> str:
-    """The sentence for a study that cannot be reported."""
-    found = (
+def no_debates_message(study: str, is_known: bool, debated: list[str], path: Path) -> str:
+    """Return the sentence for a study that cannot be reported."""
+    problem = (
         f"the study {study!r} has no debates"
         if is_known
         else f"there is no study {study!r} in {path}"
     )
-    return f"{found}; with debates there are: {', '.join(others) or 'none'}"
+    return f"{problem}; with debates there are: {', '.join(debated) or 'none'}"
 
 
-def read_debates(con: duckdb.DuckDBPyConnection, studies: list[str]) -> dict[str, Debates]:
-    """The finished debates of each study, from the temporary tables debate_rows and slot_rows."""
+def read_debates(
+    con: duckdb.DuckDBPyConnection, study: str | None, studies: list[str]
+) -> dict[str, Debates]:
+    """Return the finished debates of each study, from the temporary table debate_rows."""
+    con.execute(RATINGS, [study])
+    con.execute(PHASES)
     rows = con.execute(ROWS).fetchall()
     columns = np.array(rows, dtype=object).reshape(len(rows), 12)
-    slots = con.execute(
-        "select study, arm, round, phase, slot from slot_rows order by all"
-    ).fetchall()
-    orders = {
-        study: order_phases([rest for owner, *rest in slots if owner == study]) for study in studies
-    }
-    place = np.zeros(len(slots), dtype=np.int64)
-    for _, positions in orders.values():
-        for slot, position in positions.items():
-            place[slot] = position
-    confidence = np.full(
-        (len(rows), 2, max((len(phases) for phases, _ in orders.values()), default=0)), np.nan
-    )
-    asked, flagged = np.zeros(confidence.shape, dtype=bool), np.zeros(confidence.shape, dtype=bool)
+    phases: dict[str, list[str]] = {name: [] for name in studies}
+    for name, label in con.execute(
+        "select study, label from phase_rows order by study, place"
+    ).fetchall():
+        phases[name].append(label)
+    # One block for all studies, as wide as the study with most phases; each takes its part below.
+    confidence = np.full((len(rows), 2, max(map(len, phases.values()), default=0)), np.nan)
+    asked = np.zeros(confidence.shape, dtype=bool)
+    flagged = np.zeros(confidence.shape, dtype=bool)
     turns = con.execute(TURNS).fetchnumpy()
-    where = turns["row"], turns["side"], place[turns["slot"]]
-    confidence[where] = np.ma.filled(turns["confidence"].astype(np.float64), np.nan)
-    asked[where], flagged[where] = turns["asked"], turns["flagged"]
-    found = {}
-    for study, (phases, _) in orders.items():
-        own = columns[:, 8] == study
-        arm, model, winner, majority = (
-            columns[own, 0],
-            columns[own, 1:3],
-            columns[own, 3],
-            columns[own, 4],
+    cells = turns["row"], turns["side"], turns["place"]
+    confidence[cells] = np.ma.filled(turns["confidence"].astype(np.float64), np.nan)
+    asked[cells] = True
+    flagged[cells] = turns["flagged"]
+    debates = {}
+    for name, labels in phases.items():
+        own = columns[:, 0] == name
+        part = columns[own]
+        width = len(labels)
+        debates[name] = Debates(
+            tuple(labels),
+            confidence[own, :, :width],
+            asked[own, :, :width],
+            flagged[own, :, :width],
+            arm=part[:, 1],
+            model=part[:, 2:4],
+            winner=part[:, 4],
+            majority=part[:, 5],
+            votes=part[:, 6:9].astype(np.int64),
+            episode=part[:, 9],
+            subject=part[:, 10],
+            repeat=part[:, 11].astype(np.int64),
         )
-        ratings = (block[own, :, : len(phases)] for block in (confidence, asked, flagged))
-        votes, repeat = columns[own, 5:8].astype(np.int64), columns[own, 11].astype(np.int64)
-        found[study] = Debates(
-            phases,
-            *ratings,
-            arm,
-            model,
-            winner,
-            majority,
-            votes,
-            columns[own, 9],
-            columns[own, 10],
-            repeat,
-        )
-    return found
-
-
-def order_phases(slots: list[list[Any]]) -> tuple[tuple[str, ...], dict[int, int]]:
-    """(phases in playing order, position by slot) of slots given as [arm, round, phase, slot].
-
-    Arms of a study share a phase by its name, wherever it stands in each, so that closings are closings.  A name that one arm uses for
-    several rounds gets the round added.
-    """
-    uses = Counter((arm, phase) for arm, _, phase, _ in slots)
-    label = {
-        slot: phase if uses[arm, phase] == 1 else f"{phase}, round {round}"
-        for arm, round, phase, slot in slots
-    }
-    latest: dict[str, int] = {}
-    for _, round, _, slot in slots:
-        latest[label[slot]] = max(round, latest.get(label[slot], 0))
-    phases = tuple(sorted(latest, key=lambda phase: (latest[phase], phase)))
-    return phases, {slot: phases.index(label[slot]) for slot in label}
+    return debates

@@ -5,6 +5,14 @@ from __future__ import annotations
 from arena.store.views.base import View
 
 QUESTION_VIEWS: dict[str, View] = {
+    "answer_stages": View(
+        "One row is an answer, with whether it is the last one of a path",
+        """
+        select *, not final and stage = max(if(final, null, stage)) over same as path
+        from answers window same as (partition by episode, seat)
+        """,
+        {"path": "whether it is the seat's last answer in the play that is not final"},
+    ),
     "question_plays": View(
         "One row is a finished play of a question: its final answer, what it took, and how much was routed between paths",
         """
@@ -26,8 +34,7 @@ QUESTION_VIEWS: dict[str, View] = {
         given as (
             select episode, count(*) filter (path) as paths, count(*) filter (path and correct) as paths_correct,
                    count(*) filter (path and correct is null) as paths_unreadable
-            from (select *, not final and stage = max(case when not final then stage end) over (partition by episode, seat) as path
-                  from answers) group by episode),
+            from answer_stages group by episode),
         seated as (select episode, string_agg(distinct model, ', ' order by model) as models from seats group by episode),
         sent as (select episode, count(*) as routes, string_agg(distinct router, ', ' order by router) as routers from routes group by episode)
         select e.study, e.arm, e.protocol, s.models, e.subject, e.repeat, e.episode, f.answer, f.canonical, f.correct, f.confidence,
@@ -64,10 +71,10 @@ QUESTION_VIEWS: dict[str, View] = {
         "One row is a path's answer, one that is not final, in a finished play of a question, beside the play's final answer",
         """
         select q.study, q.arm, q.protocol, q.models, q.subject, q.repeat, t.episode, t.seat, t.stage,
-               t.stage = max(t.stage) over (partition by t.episode, t.seat) as last, t.answer, t.canonical, t.correct, t.confidence,
+               t.path as last, t.answer, t.canonical, t.correct, t.confidence,
                coalesce(t.status, case when t.correct is null then 'no answer' else 'graded' end) as status,
                q.answer as final_answer, q.correct as final_correct, t.canonical = q.canonical as agrees
-        from answers t join question_plays q using (episode) where not t.final
+        from answer_stages t join question_plays q using (episode) where not t.final
         """,
         {
             "models": "the models that sat in the play, each once, by name",
