@@ -1,9 +1,10 @@
-"""How long 60 debates take beside what they must take: three calls deep at one second a call, everything in parallel.
+"""Measure how long 60 parallel debates take, beside the least they can take.
 
     python experiments/benchmarks/debates.py [--debates 60] [--latency 1] [--in-flight 400]
 
-A server of its own process on loopback answers after the latency.  The limit is max(call depth, calls / in flight) x latency; the wall
-time is that of `Arena.run`, with the store made, every reply fsynced, and the journal folded at the end.
+A debate is three calls deep.  A server of its own process on loopback answers after the latency.
+The limit is max(call depth, calls / in flight) x latency; the wall time is that of `Arena.run`,
+with the store created, every reply fsynced, and the journal folded at the end.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+# The server belongs to the tests, which are no installed package.
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
@@ -24,34 +26,34 @@ from tests.fake_server import chat_process  # noqa: E402
 
 
 def time_study(path: Path, debates: int, latency_s: float, in_flight: int) -> tuple[float, float]:
-    """(wall seconds, processor seconds of this process) for the study."""
+    """Play the study; return the wall seconds and the processor seconds of this process."""
     with chat_process("--latency", str(latency_s)) as url:
         motions = [Subject(f"This house would hold debate number {n}.") for n in range(debates)]
-        study = Study(
-            "depth", [Arm("only", debate, against_itself([agent(f"http/any@{url}")]))], motions
-        )
-        wall, cpu = time.perf_counter(), time.process_time()
-        summary = Arena(path, concurrency=in_flight).run(study)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        arm = Arm("only", debate, against_itself([agent(f"http/any@{url}")]))
+        began, began_cpu = time.perf_counter(), time.process_time()
+        summary = Arena(path, concurrency=in_flight).run(Study("depth", [arm], motions))
+        wall = time.perf_counter() - began
+        cpu = time.process_time() - began_cpu
     if (summary.done, summary.replies) != (debates, 6 * debates):
         raise SystemExit(f"the study did not finish: {summary}")
     return wall, cpu
 
 
 def main() -> int:
-    """Print one line of a table; exit status 1 above 1.3 times the limit."""
-    words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    words.add_argument("--debates", type=int, default=60)
-    words.add_argument("--latency", type=float, default=1.0)
-    words.add_argument("--in-flight", type=int, default=400)
-    chosen = words.parse_args()
-    limit = max(len(THREE_SPEECHES), 6 * chosen.debates / chosen.in_flight) * chosen.latency
+    """Print one line; return 1 if the study took more than 1.3 times the limit."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--debates", type=int, default=60)
+    parser.add_argument("--latency", type=float, default=1.0)
+    parser.add_argument("--in-flight", type=int, default=400)
+    options = parser.parse_args()
+    limit = max(len(THREE_SPEECHES), 6 * options.debates / options.in_flight) * options.latency
     with tempfile.TemporaryDirectory() as folder:
         wall, cpu = time_study(
-            Path(folder) / "a.duckdb", chosen.debates, chosen.latency, chosen.in_flight
+            Path(folder) / "a.duckdb", options.debates, options.latency, options.in_flight
         )
     print(
-        f"{chosen.debates} debates: {wall:.2f} s, limit {limit:.2f} s, ratio {wall / limit:.2f}, processor {cpu:.2f} s"
+        f"{options.debates} debates: {wall:.2f} s, limit {limit:.2f} s,"
+        f" ratio {wall / limit:.2f}, processor {cpu:.2f} s"
     )
     return int(wall > 1.3 * limit)
 

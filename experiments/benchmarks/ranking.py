@@ -1,14 +1,17 @@
-"""Does the leaderboard find what was put in?  Seeded tournaments of known strengths, with fair judges and with judges of known biases.
+"""Check that the leaderboard recovers planted strengths, and judges' planted biases.
 
-    python experiments/benchmarks/ranking.py [--tournaments 200] [--models 8] [--motions 20] [--judges 3] [--played 1]
+    python experiments/benchmarks/ranking.py [--tournaments 200] [--models 8] [--motions 20]
+        [--judges 3] [--played 1]
 
-Mirrored round robins of models 0.4 logits apart; every judge reads every debate in both seat orders.  Verdicts are drawn by the formula of
-agents/simulated/judge.py; with probability 0.3 by a draw that all readings of a debate share, so that intervals which take verdicts as
-independent are too narrow.  First, fair judges: Kendall's tau of the order, and how many 95% intervals hold the true strengths.  Second, one
-judge each with a bias for the opposition, for who is read first, for the longer side and for its own family beside a fair one: how many
-intervals hold what was planted, and how often it is told from nothing.  `--played` tournaments of fair judges are really played and judged,
-through store and standings.  Exit status 1 where tau is below 0.9, or a coverage outside of 90 to
-98% (of biases: 99%).
+Seeded, mirrored round robins of models 0.4 logits apart; every judge reads every debate in both
+seat orders.  Verdicts are drawn by the formula of agents/simulated/judge.py; with probability 0.3
+by a draw that all readings of a debate share, so that intervals which take verdicts as independent
+are too narrow.  First, fair judges: Kendall's tau of the order, and how many 95% intervals hold the
+true strengths.  Second, beside a fair judge one judge each with a bias for the opposition, for the
+side read first, for the longer side and for its own family: how many intervals hold the planted
+bias, and how often it is told from zero.  `--played` tournaments of fair judges are really played
+and judged, through store and standings.  Exit status 1 if tau is below 0.9, or a coverage outside
+of 90 to 98% (of biases: 99%).
 """
 
 from __future__ import annotations
@@ -20,11 +23,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents import agent
 from agents.simulated.judge import JudgeProfile
-from analysis.reports.standings import standings
-from analysis.statistics.aggregation import votes
+from analysis.reports.standings import study_standings
+from analysis.statistics.aggregation import Votes, votes
 from analysis.statistics.clustered import Array
 from analysis.statistics.judge_bias import EFFECTS, Readings, effects, self_preference
 from analysis.statistics.ranking import rank
@@ -37,42 +41,54 @@ SHARED = 0.3
 LENGTH_SD = 0.3
 FAIR = JudgeProfile(shared=SHARED)
 FAMILY = 1
-BIASED = (
+PLANTED = {"side": -0.5, "first": 0.7, "length": 1.0, "family": 0.6}
+# The fair judge first, then one for each planted bias, in their order.
+PANEL = (
     FAIR,
-    replace(FAIR, side=-0.5),
-    replace(FAIR, first=0.7),
-    replace(FAIR, length=1.0),
-    replace(FAIR, love=0.6, family=FAMILY),
+    replace(FAIR, side=PLANTED["side"]),
+    replace(FAIR, first=PLANTED["first"]),
+    replace(FAIR, length=PLANTED["length"]),
+    replace(FAIR, love=PLANTED["family"], family=FAMILY),
 )
 
 
 @dataclass(frozen=True)
 class DrawnTournament:
-    """One tournament: what `effects` takes, the debate of each reading, and the chance with which it named the proposition."""
+    """One tournament with R readings: all that `effects` takes, and two arrays (R,) more.
+
+    `debate` is the debate of each reading, `chance` the probability of naming the proposition.
+    """
 
     readings: Readings
-    debate: np.ndarray
+    debate: NDArray[np.int64]
     chance: Array
+
+    def cast_votes(self) -> Votes:
+        """Return the votes: of each judge's readings of a debate, one."""
+        count = len(self.debate)
+        repeat = np.zeros(count, dtype=np.int64)
+        return votes(self.debate, self.readings.judge, repeat, self.readings.winner, np.ones(count))
 
 
 def strengths(models: int) -> Array:
-    """The true strengths, mean 0."""
+    """Return the true strengths in logits, mean 0."""
     return STRENGTH_GAP * (np.arange(models) - (models - 1) / 2)
 
 
 def draw_tournament(
     seed: int, models: int, motions: int, jurors: tuple[JudgeProfile, ...]
 ) -> DrawnTournament:
-    """A mirrored round robin on each motion, each debate read by each judge in both orders; the first and last model are of the family."""
+    """Draw a mirrored round robin on each motion, each debate read by each judge in both orders.
+
+    The first and the last model are of the family that a judge may prefer.
+    """
     rng = np.random.default_rng(seed)
-    one, other = np.array([(a, b) for a in range(models) for b in range(models) if a != b]).T
-    proposition, opposition, motion = (
-        np.tile(one, motions),
-        np.tile(other, motions),
-        np.repeat(np.arange(motions), len(one)),
-    )
-    debates, size = len(motion), 2 * len(jurors)
-    debate = np.repeat(np.arange(debates), size)
+    pairs = np.array([(a, b) for a in range(models) for b in range(models) if a != b])
+    proposition, opposition = np.tile(pairs, (motions, 1)).T
+    motion = np.repeat(np.arange(motions), len(pairs))
+    debates = len(motion)
+    # Readings, by debate, then judge, then order.
+    debate = np.repeat(np.arange(debates), 2 * len(jurors))
     judge = np.tile(np.repeat(np.arange(len(jurors)), 2), debates)
     first_read = np.tile([1.0, -1.0], debates * len(jurors))
     log_length = rng.normal(0, LENGTH_SD, debates)[debate]
@@ -83,102 +99,92 @@ def draw_tournament(
         np.array([getattr(profile, name) for profile in jurors])[judge]
         for name in ("side", "first", "length", "love")
     )
-    lead = (
-        strengths(models)[a]
-        - strengths(models)[b]
-        + side
-        + first * first_read
-        + length * log_length
-    )
+    lead = strengths(models)[a] - strengths(models)[b]
+    lead += side + first * first_read + length * log_length
     lead += love * (kin[judge, a].astype(float) - kin[judge, b])
     chance = 1 / (1 + np.exp(-lead))
+    # A shared draw makes the readings of one debate agree more than independent ones would.
     common = rng.random(debates)[debate]
     draw = np.where(rng.random(len(debate)) < SHARED, common, rng.random(len(debate)))
-    cluster = (motion * models + np.minimum(proposition, opposition)) * models + np.maximum(
-        proposition, opposition
-    )
     winner = (draw < chance).astype(float)
-    return DrawnTournament(
-        Readings(a, b, judge, winner, first_read, log_length, kin, cluster[debate]), debate, chance
-    )
+    # Both debates of a pair on a motion are one cluster, as in the standings.
+    low, high = np.minimum(proposition, opposition), np.maximum(proposition, opposition)
+    cluster = (motion * models + low) * models + high
+    readings = Readings(a, b, judge, winner, first_read, log_length, kin, cluster[debate])
+    return DrawnTournament(readings, debate, chance)
 
 
 def rank_tournament(
     seed: int, models: int, motions: int, judges: int
 ) -> tuple[float, Array, Array]:
-    """(tau, held (models,) by cluster intervals, held by intervals that take votes as independent) of one tournament with fair judges."""
-    found = draw_tournament(seed, models, motions, (FAIR,) * judges)
-    readings = found.readings
-    cast = votes(
-        found.debate,
-        readings.judge,
-        np.zeros(len(found.debate), dtype=np.int64),
-        readings.winner,
-        np.ones(len(found.debate)),
-    )
-    first = np.searchsorted(found.debate, cast.debate)
+    """Rank one tournament with fair judges; return its tau and which intervals hold the strengths.
+
+    Both masks are (models,): of cluster intervals, and of intervals that take votes as independent.
+    """
+    drawn = draw_tournament(seed, models, motions, (FAIR,) * judges)
+    readings = drawn.readings
+    cast = drawn.cast_votes()
+    first = np.searchsorted(drawn.debate, cast.debate)
     sides = readings.proposition[first], readings.opposition[first], cast.winner
     truth = strengths(models)
-    honest, naive = (
-        rank(*sides, cluster, models, seed=seed)
-        for cluster in (readings.cluster[first], np.arange(len(first)))
+    clustered = rank(*sides, readings.cluster[first], models, seed=seed)
+    independent = rank(*sides, np.arange(len(first)), models, seed=seed)
+    held, naive = (
+        (ranking.low <= truth) & (truth <= ranking.high) for ranking in (clustered, independent)
     )
-    return tau(honest.strength), *(
-        (row.low <= truth) & (truth <= row.high) for row in (honest, naive)
-    )
+    return kendall_tau(clustered.strength), held, naive
 
 
-def tau(found: Array) -> float:
-    """Kendall's tau of strengths against the true order, 0, 1, 2, ..."""
-    pairs = np.triu_indices(len(found), 1)
-    return float(np.sign(found[pairs[1]] - found[pairs[0]]).mean())
+def kendall_tau(estimates: Array) -> float:
+    """Return Kendall's tau of strengths against the true order, 0, 1, 2, ..."""
+    lower, higher = np.triu_indices(len(estimates), 1)
+    return float(np.sign(estimates[higher] - estimates[lower]).mean())
 
 
 def check_biases(seed: int, models: int, motions: int) -> dict[str, tuple[bool, bool]]:
-    """By bias: whether the interval holds what was planted, and whether it excludes nothing at all."""
-    found = draw_tournament(seed, models, motions, BIASED)
-    sizes = effects(found.readings)
-    held = {}
-    for number, (name, truth) in enumerate(
-        (("side", -0.5), ("first", 0.7), ("length", 1.0), ("family", 0.6)), 1
-    ):
-        low, high = (float(limit[number, EFFECTS.index(name)]) for limit in (sizes.low, sizes.high))
-        held[f"{name} {truth:+.1f} logits"] = low <= truth <= high, low * high > 0
+    """Return by bias whether the interval holds the planted one, and whether it excludes zero."""
+    drawn = draw_tournament(seed, models, motions, PANEL)
+    sizes = effects(drawn.readings)
+    checks = {}
+    for judge, (name, truth) in enumerate(PLANTED.items(), start=1):
+        effect = EFFECTS.index(name)
+        low, high = float(sizes.low[judge, effect]), float(sizes.high[judge, effect])
+        checks[f"{name} {truth:+.1f} logits"] = (low <= truth <= high, low * high > 0)
+        # No family belongs to the fair judge, so there is no such effect to estimate.
         if name != "family":
-            low, high = (float(limit[0, EFFECTS.index(name)]) for limit in (sizes.low, sizes.high))
-            held[f"{name} of the fair judge"] = low <= 0 <= high, low * high > 0
-    return held | {"own family, points": check_self_preference(found, len(BIASED) - 1)}
+            low, high = float(sizes.low[0, effect]), float(sizes.high[0, effect])
+            checks[f"{name} of the fair judge"] = (low <= 0 <= high, low * high > 0)
+    return checks | {"own family, points": check_self_preference(drawn, len(PANEL) - 1)}
 
 
-def check_self_preference(found: DrawnTournament, lover: int) -> tuple[bool, bool]:
-    """The same for the self-preference score, whose truth is the mean of what the judge's love adds to the panel's chances."""
-    readings, debates = found.readings, int(found.debate.max()) + 1
-    start = np.searchsorted(found.debate, np.arange(debates))
+def check_self_preference(drawn: DrawnTournament, lover: int) -> tuple[bool, bool]:
+    """Return the same for the self-preference score of the judge that prefers its family.
+
+    Its truth is the mean of what the preference adds to the chances that the other judges give.
+    """
+    readings = drawn.readings
+    debates = int(drawn.debate.max()) + 1
+    start = np.searchsorted(drawn.debate, np.arange(debates))
     sides = np.stack((readings.proposition[start], readings.opposition[start]), axis=1)
-    cast = votes(
-        found.debate,
-        readings.judge,
-        np.zeros(len(found.debate), dtype=np.int64),
-        readings.winner,
-        np.ones(len(found.debate)),
-    )
     own = readings.own[:, sides]
-    score = self_preference(cast.winner, cast.debate, cast.judge, own, readings.cluster[start])[
-        lover
-    ]
-    chances = np.zeros((len(BIASED), debates))
-    np.add.at(chances, (readings.judge, found.debate), found.chance / 2)
-    one = own[lover, :, 0] != own[lover, :, 1]
-    lead = (chances[lover] - np.delete(chances, lover, axis=0).mean(axis=0))[one]
-    truth = float(np.where(own[lover, one, 0], lead, -lead).mean())
+    cast = drawn.cast_votes()
+    scores = self_preference(cast.winner, cast.debate, cast.judge, own, readings.cluster[start])
+    score = scores[lover]
+    # The chance of each judge in each debate, over its two readings.
+    chances = np.zeros((len(PANEL), debates))
+    np.add.at(chances, (readings.judge, drawn.debate), drawn.chance / 2)
+    one_side = own[lover, :, 0] != own[lover, :, 1]
+    lead = (chances[lover] - np.delete(chances, lover, axis=0).mean(axis=0))[one_side]
+    truth = float(np.where(own[lover, one_side, 0], lead, -lead).mean())
     return score.ci_low <= truth <= score.ci_high, score.ci_low * score.ci_high > 0
 
 
 def play_tournament(
     path: Path, seed: int, models: int, motions: int, judges: int
-) -> tuple[float, Array]:
-    """(tau, held (models,)) of one tournament that is played and judged in the arena."""
+) -> tuple[float, list[bool]]:
+    """Play and judge one tournament in the arena; return tau and which intervals hold."""
     truth = strengths(models)
+    # Names in the order of strength, so that rows sorted by name stand in the true order.
     debaters = [
         agent(f"sim/even:strength={strength:.1f}:seed={seed}", name=f"{number:03}")
         for number, strength in enumerate(truth)
@@ -186,62 +192,67 @@ def play_tournament(
     jurors = [
         agent(f"sim/judge:shared={SHARED}:seed={100 * seed + number}") for number in range(judges)
     ]
-    motion = [
+    subjects = [
         Subject(f"This house would hold debate number {number}.") for number in range(motions)
     ]
-    cup = Study(
-        f"cup {seed}",
-        [Arm("round robin", debate, round_robin(debaters), {"phases": ("opening",)})],
-        motion,
-    )
+    arm = Arm("round robin", debate, round_robin(debaters), {"phases": ("opening",)})
+    cup = Study(f"cup {seed}", [arm], subjects)
     run_stages(Arena(path, concurrency=64), [cup, jury(f"jury {seed}", cup, jurors)])
-    rows = sorted(standings(path, cup.name, seed=seed)["contestants"], key=lambda row: row["agent"])
+    contestants = study_standings(path, cup.name, seed=seed).contestants
+    rows = [row.strength for row in sorted(contestants, key=lambda row: row.agent)]
     held = [
-        row["ci_low"] <= strength <= row["ci_high"]
-        for row, strength in zip(rows, truth, strict=True)
+        row.ci_low <= strength <= row.ci_high
+        for row, strength in zip(rows, truth.tolist(), strict=True)
     ]
-    return tau(np.array([row["strength"] for row in rows])), np.array(held)
+    return kendall_tau(np.array([row.mean for row in rows])), held
+
+
+def compare_drawn(tournaments: int, models: int, motions: int, judges: int) -> bool:
+    """Print tau and coverage of drawn tournaments; return whether one is out of bounds."""
+    size = (models, motions)
+    taus, held, naive = zip(
+        *(rank_tournament(seed, *size, judges) for seed in range(tournaments)), strict=True
+    )
+    order = float(np.mean(taus))
+    coverage = float(np.mean(held))
+    print(
+        f"  {judges} fair judges: Kendall's tau {order:.3f};"
+        f" 95% intervals hold {100 * coverage:.1f}% of true strengths"
+    )
+    print(f"    (intervals that take votes as independent: {100 * float(np.mean(naive)):.1f}%)")
+    wrong = order < 0.9 or not 0.9 <= coverage <= 0.98
+    checks = [check_biases(10_000 + seed, *size) for seed in range(tournaments)]
+    for name in checks[0]:
+        holds, detected = 100 * np.mean([check[name] for check in checks], axis=0)
+        print(f"  {name:24} interval holds it {holds:5.1f}%, told from zero {detected:5.1f}%")
+        wrong |= not 90 <= holds <= 99
+    return wrong
 
 
 def main() -> int:
-    """Print the figures."""
-    words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    words.add_argument("--tournaments", type=int, default=200)
-    words.add_argument("--models", type=int, default=8)
-    words.add_argument("--motions", type=int, default=20)
-    words.add_argument("--judges", type=int, default=3)
-    words.add_argument("--played", type=int, default=1)
-    chosen = words.parse_args()
-    if chosen.tournaments < 1 or chosen.models < 3 or chosen.motions < 1 or chosen.judges < 1:
-        words.error("this takes at least 1 tournament of 3 models, 1 motion and 1 judge")
-    size = chosen.models, chosen.motions
+    """Print the figures; return 1 if one is out of bounds."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--tournaments", type=int, default=200)
+    parser.add_argument("--models", type=int, default=8)
+    parser.add_argument("--motions", type=int, default=20)
+    parser.add_argument("--judges", type=int, default=3)
+    parser.add_argument("--played", type=int, default=1)
+    options = parser.parse_args()
+    if min(options.tournaments, options.motions, options.judges) < 1 or options.models < 3:
+        parser.error("this takes at least 1 tournament of 3 models, 1 motion and 1 judge")
+    size = (options.models, options.motions, options.judges)
     print(
-        f"SIMULATED: {chosen.tournaments} tournaments of {chosen.models} models {STRENGTH_GAP} logits apart, {chosen.motions} motions, both seats"
+        f"SIMULATED: {options.tournaments} tournaments of {options.models} models"
+        f" {STRENGTH_GAP} logits apart, {options.motions} motions, both seats"
     )
-    taus, held, naive = zip(
-        *(rank_tournament(seed, *size, chosen.judges) for seed in range(chosen.tournaments)),
-        strict=True,
-    )
-    order, coverage = float(np.mean(taus)), float(np.mean(held))
-    print(
-        f"  {chosen.judges} fair judges: Kendall's tau {order:.3f}; 95% intervals hold {100 * coverage:.1f}% of true strengths"
-    )
-    print(f"    (intervals that take votes as independent: {100 * float(np.mean(naive)):.1f}%)")
-    biases = [check_biases(10_000 + seed, *size) for seed in range(chosen.tournaments)]
-    wrong = order < 0.9 or not 0.9 <= coverage <= 0.98
-    for name in biases[0]:
-        kept, told = (100 * float(np.mean([found[name][k] for found in biases])) for k in (0, 1))
-        print(f"  {name:24} interval holds it {kept:5.1f}%, told from nothing {told:5.1f}%")
-        wrong |= not 90 <= kept <= 99
+    wrong = compare_drawn(options.tournaments, *size)
     with tempfile.TemporaryDirectory() as folder:
-        really = [
-            play_tournament(Path(folder) / "a.duckdb", seed, *size, chosen.judges)
-            for seed in range(chosen.played)
-        ]
-    for number, (one, hits) in enumerate(really):
-        print(
-            f"  really played, number {number}: tau {one:.3f}, intervals hold {int(hits.sum())} of {len(hits)} strengths"
-        )
+        for seed in range(options.played):
+            tau, held = play_tournament(Path(folder) / "a.duckdb", seed, *size)
+            print(
+                f"  really played, number {seed}: tau {tau:.3f},"
+                f" intervals hold {sum(held)} of {len(held)} strengths"
+            )
     return int(wrong)
 
 
