@@ -33,6 +33,7 @@ from analysis.statistics.clustered import Array, Codes, Mask, MeanEstimate, clus
 from analysis.statistics.judge_bias import by_cluster
 from analysis.statistics.matching import MatchBy, Matches
 from analysis.statistics.multiplicity import holm
+from analysis.statistics.overconfidence import both_above
 
 # The JSON has no difference of readable answers here.
 KEPT = ("questions", "mean", "ci_low", "ci_high", "better", "worse", "p", "p_mid")
@@ -243,13 +244,14 @@ def compare_debates(left: Debates, right: Debates, by: MatchBy) -> DebateCompari
             matching.mean_by_key(after, matches.right_key, matches.keys),
         )
 
+    # Without a common phase there is nothing to be sure of, and with one nothing to rise to.
     rise, both = None, None
     if len(phases) > 1:
         # Rises first, then means by key: a debate without one of the two ratings has no rise.
         rises = (block[:, :, -1] - block[:, :, 0] for block in blocks)
         rise = RiseDifference(phases[0], phases[-1], difference(*rises))
     if phases:
-        sure, other_sure = (play_matching.above_75(block) for block in blocks)
+        sure, other_sure = (both_above(block[:, :, -1]) for block in blocks)
         both = both_difference(phases[-1], sure, other_sure, matches)
     return DebateComparison(
         match_counts(matches, len(left.episode), len(right.episode)),
@@ -281,6 +283,7 @@ def both_difference(phase: str, left: Array, right: Array, matches: Matches) -> 
     )
     # A key counts if both studies have at least one debate of it with both ratings.
     common = np.intersect1d(matches.left_key[rated], matches.right_key[other_rated])
+    # Counts are of debates, also of several with one key, as the report counts them.
     before = left[rated & np.isin(matches.left_key, common)]
     after = right[other_rated & np.isin(matches.right_key, common)]
     sure = (int(before.sum()), int(after.sum()))

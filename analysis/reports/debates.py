@@ -295,6 +295,7 @@ def debate_findings(debates: Debates, flags: tuple[Count, ...], checks: Checks) 
         BothRow(phase, overconfidence.both_sides(ratings[:, :, number]))
         for number, phase in enumerate(phases)
     )
+    # From the first to the last phase, whatever lies between: the paper's opening and closing.
     change = None
     if len(phases) > 1:
         change = RiseRow(

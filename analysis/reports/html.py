@@ -85,6 +85,7 @@ def study_section(path: Path, report: StudyReport, judged: bool) -> Section:
     if judged:
         standings = standings_document(study_standings(path, study))
         blocks += standings.blocks
+        # Simulated judges make the standings fiction, even of real debates.
         simulated = simulated or bool(standings.warnings)
         for name, words in standings.rules.items():
             # Both reports have a rule called interval, and mean different ones.

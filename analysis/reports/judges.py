@@ -84,6 +84,7 @@ def judge_rows(verdicts: Verdicts, every: Votes) -> tuple[JudgeRow, ...]:
         named = mine & ~np.isnan(verdicts.winner)
         # An abstention names no side, and can neither flip nor favour one.
         decided = named & (verdicts.winner != 0.5)
+        # Shares are of verdicts that name a side.
         winner, debate = verdicts.winner[decided], verdicts.debate[decided]
         plays = np.stack((debate, verdicts.repeat[decided]))
         # A repeat is a reading of its own: flips are counted within it, not between repeats.
@@ -156,6 +157,7 @@ def judge_effects(verdicts: Verdicts) -> list[list[EffectRow]]:
         own,
         verdicts.pair_cluster()[debate],
     )
+    # One fit for all judges: strengths are held fixed by all of their readings together.
     sizes = judge_bias.effects(readings)
     columns = np.stack((sizes.size, sizes.low, sizes.high), axis=-1).tolist()
     return [[EffectRow(*row) for row in rows] for rows in columns]
@@ -172,6 +174,7 @@ def judge_agreement(verdicts: Verdicts, every: Votes) -> Agreement:
     )
     counts = by_judge.sum(axis=1)
     same, pairs = reading_agreement(verdicts)
+    # Pairs of judges that never read the same text have no row.
     raw = tuple(
         AgreementPair((verdicts.judges[a], verdicts.judges[b]), int(pairs[a, b]), float(same[a, b]))
         for a in range(judges)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import isnan
 from pathlib import Path
-
-import numpy as np
 
 from analysis.read.answers import AnswerRecord, read_answers
 from analysis.read.debates import DebateRecord, Debates, read_records
@@ -17,6 +15,7 @@ from analysis.statistics.matching import MatchBy, Matches
 from arena.errors import StudyError
 
 # Subject, models by seat, repeat, arm.
+# Whatever two plays share to be partners; with --by subject the models are left out.
 Play = tuple[str | None, tuple[str | None, ...], int, str]
 
 
@@ -42,6 +41,7 @@ def read_both(path: Path, a: str, b: str) -> StudyPair:
     answers: dict[str, AnswerRecord] = {}
     for study in (a, b):
         answers |= {record.study: record for record in read_answers(path, study)}
+        # No debates is an error only for a study without answers too.
         try:
             debates |= {record.study: record for record in read_records(path, study)}
         except StudyError:
@@ -74,6 +74,7 @@ def answer_plays(record: AnswerRecord) -> list[Play]:
 
 def match_plays(left: Sequence[Play], right: Sequence[Play], by: MatchBy) -> Matches:
     """Return the plays of two studies that belong together."""
+    # An arm that one study lacks has no partners; with no common name, arms are not compared.
     labels, other_labels = ([arm for *_, arm in plays] for plays in (left, right))
     # Arms of one name are compared with each other, if there are any.
     arms = matching.arms_in_common(labels, other_labels)
@@ -90,6 +91,7 @@ def arm_labels(record: AnswerRecord) -> list[str]:
 
 def play_models(record: AnswerRecord) -> list[tuple[str | None]]:
     """Return the models that sat in each play, in one text; None if unknown."""
+    # A lineup of unknown models matches nothing, since nobody can say that it is the same.
     names = [None if name == "unknown" else name for name in record.models]
     return [(names[code],) for code in record.plays.models.tolist()]
 
@@ -98,15 +100,6 @@ def common_phases(debates: Debates, rows: Codes, phases: Sequence[str]) -> Array
     """Return (N, 2, phases): the confidence of some debates in some phases."""
     block: Array = debates.confidence[rows][:, :, [debates.phases.index(phase) for phase in phases]]
     return block
-
-
-def above_75(block: Array) -> Array:
-    """Return (N,) whether both sides are above 75% in the last phase of (N, 2, P).
-
-    1 if they are, 0 if not, nan if a rating is missing.
-    """
-    lower = block[:, :, -1].min(axis=1)
-    return np.where(np.isnan(lower), nan, lower > 0.75)
 
 
 def outcome_words(correct: Array) -> list[str]:

@@ -17,6 +17,7 @@ from analysis.reports import play_matching
 from analysis.reports.play_matching import StudyPair
 from analysis.statistics.clustered import Array
 from analysis.statistics.matching import MatchBy, partners
+from analysis.statistics.overconfidence import both_above
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,13 @@ def debate_pairs(left: Debates, right: Debates, by: MatchBy) -> list[Pair]:
         if last:
             block = play_matching.common_phases(debates, np.arange(size), last)
         means.append(nan_to_none(block[:, :, -1].mean(axis=1)))
-        sure.append(nan_to_none(play_matching.above_75(block)))
+        sure.append(nan_to_none(both_above(block[:, :, -1])))
     matches = play_matching.match_plays(
         play_matching.debate_plays(left), play_matching.debate_plays(right), by
     )
     result = []
     for row, partner, _ in partners(matches, left.episode.tolist(), right.episode.tolist()):
+        # The mean of both sides stands for a debate, as one number to sort by.
         before, after = means[0][row], means[1][partner]
         winner, other_winner = left.winner[row], right.winner[partner]
         result.append(
@@ -102,6 +104,7 @@ def debate_pairs(left: Debates, right: Debates, by: MatchBy) -> list[Pair]:
                 subtract(after, before),
                 winner,
                 other_winner,
+                # Not by confidence: every pair differs in that a little.
                 both_known_and_differ(winner, other_winner)
                 or both_known_and_differ(sure[0][row], sure[1][partner]),
             )

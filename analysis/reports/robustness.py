@@ -90,8 +90,10 @@ def robustness(debates: Debates, checks: Checks) -> Robustness | None:
     if not debates.phases:
         return None
     ratings = debates.confidence
+    # Missing ratings may be missing because they are extreme: bounds need no assumption.
     limits = bounds(ratings, debates.asked)
     return Robustness(
+        # A line needs two phases.
         slope(ratings) if len(debates.phases) > 1 else None,
         mixed_model(ratings, sample=checks.sample) if checks.mixed else None,
         Sensitivity(

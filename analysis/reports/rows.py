@@ -81,5 +81,6 @@ def scores(confidence: Array, outcome: Array) -> Scores:
 
 def mean_interval(values: Array) -> Interval:
     """Return the mean of values (clusters, members), nan left out, with its interval."""
+    # An Interval has the three numbers that reports print of a mean.
     estimate = clustered_mean(values)
     return Interval(estimate.mean, estimate.ci_low, estimate.ci_high)

@@ -51,6 +51,7 @@ def debate_sentences(debates: DebateFindings) -> list[str]:
         )
     if both and both.counts.debates:
         counts = both.counts
+        # 75% as in the paper; above 50% both sides expect to win, and one is wrong.
         above = " and ".join(
             f"{count:,} ({percent(count / counts.debates)}%) above {level}%"
             for count, level in ((counts.above_75, 75), (counts.above_50, 50))

@@ -140,6 +140,7 @@ def study_standings(
     naming the studies that have some, and StoreError if the store cannot be read.
     """
     verdicts = read_verdicts(path, study, jury)
+    # Related judges are in the record either way; they are only not asked who won.
     chosen = np.ones(len(verdicts.debate), dtype=bool)
     if related == "exclude":
         chosen = verdicts.related == 0
@@ -222,6 +223,7 @@ def contestant_rows(
 def win_rate(verdicts: Verdicts, winner: Array, agent: int) -> tuple[float, int]:
     """Return (share of decided debates against others that a contestant won, their number)."""
     other = ~verdicts.against_itself() & ~np.isnan(winner)
+    # Whichever side a contestant sat on: `winner` is 1 for the proposition.
     won = np.concatenate(
         (
             winner[other & (verdicts.side[:, 0] == agent)],
@@ -245,6 +247,7 @@ def outcome_row(verdicts: Verdicts, cast: Votes) -> OutcomeRow:
     """Return debates by winner."""
     size = len(verdicts.episode)
     by_majority = majority(cast, size)
+    # A debate whose votes are all missing is not judged.
     judged = int((~np.isnan(by_majority)).sum())
     return OutcomeRow(
         judged,

@@ -79,6 +79,6 @@ def print_sentence(console: Console, words: str) -> None:
     """Print a sentence, wrapped with its further lines indented."""
     from rich.text import Text
 
-    # rich would break at hyphens, and so cut names of models in two.
+    # A hyphen is part of a model's name: no line breaks there.
     lines = textwrap.wrap(words, console.width, subsequent_indent="    ", break_on_hyphens=False)
     console.print(Text("\n".join(lines)))

@@ -110,6 +110,12 @@ def both_sides(confidence: Array) -> BothSides:
     )
 
 
+def both_above(confidence: Array, level: float = 0.75) -> Array:
+    """Return (debates,) 1 if both sides are above a level, 0 if not, nan if a rating is missing."""
+    lower = confidence.min(axis=1)
+    return np.where(np.isnan(lower), nan, lower > level)
+
+
 def against_half(confidence: Array) -> AgainstHalf:
     """Test the confidence of both sides of debates against oneself, (debates, 2), against 50%."""
     mean = clustered_mean(confidence, against=0.5)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.statistics.clustered import Array, Mask, MeanEstimate, clustered_mean
-from analysis.statistics.overconfidence import BothSides, Rise, both_sides, rise
+from analysis.statistics.overconfidence import BothSides, Rise, both_above, both_sides, rise
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def bounds(confidence: Array, asked: Mask) -> Bounds:
     asked_last = asked[:, :, -1]
     ends = asked[:, :, 0] & asked_last & several
     both = asked_last.all(axis=1)
-    sure_low, sure_high = (last[both].min(axis=1) > 0.75 for last in (low_last, high_last))
+    sure_low, sure_high = (both_above(last[both]) for last in (low_last, high_last))
     # The smallest rise starts high and ends low, and the other way round.
     return Bounds(
         int(used.sum()),

@@ -1,4 +1,6 @@
-"""The report on the published debates gives the published numbers (arXiv 2505.19184), and the numbers recomputed from the same files."""
+"""The report on the published debates gives the published numbers (arXiv 2505.19184), and the
+numbers recomputed from the same files.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +129,9 @@ def test_intervals_agree_with_the_bootstrap_over_debates(
 
 
 def test_against_half_as_published(cross: dict[str, Any], store: Path) -> None:
-    """The published opening test of the cross-model debates, t = 31.7 with p = 4.1e-60, is the one-sided one-sample test."""
+    """The published opening test of the cross-model debates, t = 31.7 with p = 4.1e-60, is the
+    one-sided one-sample test.
+    """
     from analysis.statistics.overconfidence import against_half
 
     found = against_half(read_records(store, "cross_model")[0].debates.confidence[:, :, 0])
@@ -188,7 +192,9 @@ def test_win_rates_of_the_ranking_are_the_published_ones(ranked: dict[str, Any])
 def test_the_opposition_was_favoured_and_the_order_cannot_be_told_from_the_side(
     ranked: dict[str, Any],
 ) -> None:
-    """The order of the sides was fixed, so that the bias may be for the side or for who stands last."""
+    """The order of the sides was fixed, so that the bias may be for the side or for who stands
+    last.
+    """
     gemini = ranked["judges"][1]["effects"]
     assert gemini["side"]["ci_high"] < -2
     assert gemini["first"]["size"] is None

@@ -140,6 +140,7 @@ def models_block(debates: DebateFindings) -> Block:
         )
         for row in debates.models
     ]
+    # Headings name the phases, since protocols differ in them.
     ends = (debates.phases[0].phase, debates.phases[-1].phase)
     headings = ("model", "n", *ends, "rise (95% interval)", "wins", "missing")
     return table("By model, percent", headings, rows)

@@ -70,6 +70,7 @@ def model_notes(models: Sequence[ModelRow]) -> Iterator[str]:
         return
     up = sum(row.rise_p_holm < LEVEL and rise > 0 for row, rise in tested)
     down = sum(row.rise_p_holm < LEVEL and rise <= 0 for row, rise in tested)
+    # Models without a clear direction are named: they are what a reader must not conclude from.
     rest = [
         f"{row.model} ({p_value(row.rise_p_holm)})" for row, _ in tested if row.rise_p_holm >= LEVEL
     ]

@@ -179,6 +179,7 @@ def effects_block(judges: Sequence[JudgeRow]) -> Block:
                 size = decimal(effect.size, 2, signed=True)
                 rows.append((judge.judge, words, size, number_interval(effect, signed=True)))
         own = judge.own_family
+        # Only a judge whose family sat in some debate, and some panel without it, has this row.
         if is_defined(own.mean):
             words = "its own family, points above the panel"
             rows.append((judge.judge, words, points(own.mean), interval(own)))

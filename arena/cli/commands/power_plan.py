@@ -111,7 +111,7 @@ def read_pilot(path: Path, study: str) -> Pilot:
     ]
     codes = np.array(code, dtype=np.int64).reshape(debates.model.shape)
     spread = estimate_spread(debates.confidence, debates.asked, codes)
-    # Fewer debates give a standard deviation that is wrong by a quarter or more.
+    # Fewer debates give a standard deviation that is wrong by a quarter of itself, give or take.
     if spread.debates < MIN_PILOT_DEBATES or isnan(spread.noise):
         needed = max(MIN_PILOT_DEBATES, len(kinds) + 1)
         raise StudyError(

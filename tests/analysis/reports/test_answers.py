@@ -26,8 +26,14 @@ VERSION = "1"
 Add = Callable[..., Path]
 RIGHT, WRONG, LOST = ("4", True, 0.9), ("5", False, 0.6), (None, None, None)
 KEYS = "study simulated origin episodes answers missing rules"
-ARM = "arm protocol questions plays correct unreadable accuracy ci_low ci_high of_readable of_readable_ci_low of_readable_ci_high"
-SPENT = "calls answered tokens_in tokens_in_unknown tokens_out tokens_out_unknown cost_usd cost_usd_unknown routes"
+ARM = (
+    "arm protocol questions plays correct unreadable accuracy ci_low ci_high"
+    " of_readable of_readable_ci_low of_readable_ci_high"
+)
+SPENT = (
+    "calls answered tokens_in tokens_in_unknown tokens_out tokens_out_unknown"
+    " cost_usd cost_usd_unknown routes"
+)
 ONE, EIGHT = [(50, 100, 0.001)], [(50, 100, 0.001)] * 8
 DEBATE = {"ratings": [(60, 70, 80), (50, 60, 70)]}
 
@@ -364,7 +370,7 @@ def test_the_command_prints_tables_and_json(solve: Add, capsys: pytest.CaptureFi
 
 
 def test_thousands_of_questions_take_seconds(solve: Add) -> None:
-    """Three arms of 500 questions with 8 paths each; 2,000 questions take about 1.2 s on two cores."""
+    """Three arms of 500 questions with 8 paths each; 2,000 questions take about 1.2 s."""
     rng = np.random.default_rng(0)
     plays = [
         {

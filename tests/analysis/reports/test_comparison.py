@@ -199,7 +199,7 @@ def test_who_won_and_both_sides_sure_are_counted_where_they_changed(add: Add) ->
 
 
 def test_answers_are_compared_question_by_question(solve: Add) -> None:
-    """Of four common questions one gets right, one wrong, one unreadable; a fifth has no partner."""
+    """Of four common questions one gets right, one wrong, one unreadable; a fifth is alone."""
     right, wrong, unreadable = ("4", True, 0.9), ("5", False, 0.7), (None, None, None)
     solve(
         "a",

@@ -36,7 +36,10 @@ JUDGES = {
     "loving": "sim/judge:family=4:love=3.0",
     "mute": "sim/judge:unreadable=0.4",
 }
-KEYS = "study juries simulated debates contestants seat pairs outcomes judges agreement surer_side verdicts missing related rules"
+KEYS = (
+    "study juries simulated debates contestants seat pairs outcomes judges agreement surer_side"
+    " verdicts missing related rules"
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +111,7 @@ def test_missing_verdicts_are_counted_with_their_reason(
 def test_judges_of_their_family_are_flagged_and_left_out(
     arena: Arena, found: dict[str, Any]
 ) -> None:
-    """The loving judge read 4 of 7 lineups with its kin in them: 4 x 8 debates, both orders, twice."""
+    """The loving judge read 4 of 7 lineups with its kin: 4 x 8 debates, both orders, twice."""
     assert found["verdicts"]["judge_of_family"] == 4 * 8 * 2 * 2
     included = standings(arena.path, "cup", jury="cup jury", related="include")
     kin = [

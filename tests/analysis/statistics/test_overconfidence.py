@@ -12,6 +12,7 @@ from scipy.stats import ttest_1samp, ttest_rel
 from analysis.statistics.clustered import Array
 from analysis.statistics.overconfidence import (
     against_half,
+    both_above,
     both_sides,
     independent_test,
     mean_confidence,
@@ -24,6 +25,11 @@ LAST = np.array([[0.8, 0.7], [0.4, 0.9], [0.9, 0.9]])
 ratings = arrays(
     np.float64, (6, 2), elements=st.integers(0, 100).map(lambda n: n / 100) | st.just(nan)
 )
+
+
+def test_both_sides_are_above_a_level_only_strictly_and_only_if_both_are_known() -> None:
+    ratings_of_debates = np.array([[0.76, 0.9], [0.75, 0.9], [nan, 0.9]])
+    np.testing.assert_array_equal(both_above(ratings_of_debates), [1, 0, nan])
 
 
 def test_mean_confidence_pools_both_sides() -> None:
@@ -101,7 +107,9 @@ def test_ours_against_half_tests_the_debates_means() -> None:
 
 
 def test_everybody_at_half_is_no_evidence_either_way() -> None:
-    """The published informed debaters all said 50: the mean is known, and there is nothing to test."""
+    """The published informed debaters all said 50: the mean is known, and there is
+    nothing to test.
+    """
     found = against_half(np.full((4, 2), 0.5))
     assert found.difference == 0
     assert np.isnan([found.t, found.p, found.t_one_sample]).all()

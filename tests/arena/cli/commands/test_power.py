@@ -1,4 +1,6 @@
-"""`arena power`: what is assumed, how many debates it takes, and one sentence where that cannot be said."""
+"""`arena power`: what is assumed, how many debates it takes, and one sentence where that cannot be
+said.
+"""
 
 from __future__ import annotations
 
@@ -49,12 +51,12 @@ def test_the_model_is_said_in_words_and_called_simulated(
         in words
     )
     assert (
-        "7.0 points for each rating (noise), 5.0 points that all ratings of a debate share (debate_sd)"
-        in words
+        "7.0 points for each rating (noise), 5.0 points that all ratings of a debate share"
+        " (debate_sd)" in words
     )
     assert (
-        "20.0% of replies have no readable rating, and so has the re-ask: 4.0% of ratings are missing"
-        in words
+        "20.0% of replies have no readable rating, and so has the re-ask: 4.0% of ratings are"
+        " missing" in words
     )
     assert "True effect, with clipping and rounding: +4.0 points." in words
 
@@ -67,8 +69,8 @@ def test_the_table_and_the_answer_name_debates_and_calls(
     assert [row["calls"] for row in found["powers"]] == [60, 240]
     smallest = found["smallest"]
     assert (
-        f"For a power of 80%: {smallest['debates']} debates, {smallest['calls']} calls (power {100 * smallest['share']:.1f}%"
-        in words
+        f"For a power of 80%: {smallest['debates']} debates, {smallest['calls']} calls (power"
+        f" {100 * smallest['share']:.1f}%" in words
     )
 
 
@@ -202,7 +204,8 @@ def test_studies_that_cannot_be_tested_are_counted(capsys: pytest.CaptureFixture
         (["sim/even:noise=2"], "parameter noise of a simulated model must lie between 0 and 1"),
         (
             ["sim/even", "--debates", "10,many"],
-            "--debates must be whole numbers with commas between, such as 10,20,40; found '10,many'",
+            "--debates must be whole numbers with commas between, such as 10,20,40; found"
+            " '10,many'",
         ),
         (
             ["sim/even", "--debates", "1,10"],
