@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena import former_names  # noqa: F401 - finds modules of version 0.1.0 that have moved
-from arena.deprecated import warn_of_former_name
+from arena.former_names import warn_of_former_name
 
 if TYPE_CHECKING:
     from arena.calls.estimate import CostEstimate
@@ -106,15 +106,17 @@ __all__ = [
 _FORMER = {"Which": "RunSelection", "Estimate": "CostEstimate"}
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for (PEP 562)."""
-    if name in _FORMER:
-        new = _FORMER[name]
-        warn_of_former_name(f"arena.{name}", f"arena.{new}")
-        name = new
-    if name not in _HOME:
-        raise AttributeError(f"module 'arena' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take every misspelt name for a name of this package.
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first asked for (PEP 562)."""
+        if name in _FORMER:
+            new = _FORMER[name]
+            warn_of_former_name(f"arena.{name}", f"arena.{new}")
+            name = new
+        if name not in _HOME:
+            raise AttributeError(f"module 'arena' has no attribute {name!r}")
+        return getattr(importlib.import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

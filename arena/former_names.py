@@ -1,21 +1,21 @@
-"""Resolve names of version 0.1.0 for one release, so that published studies keep running.
+"""Keep names of version 0.1.0 working for one release, so that published studies keep running.
 
-Two kinds: modules that moved (`from agents.elicit import speech_and_confidence`), and names that
-changed inside a module (`agents.scripted.scripted`).  Each use warns with a DeprecationWarning
-that says the new name.  Covered are the imports of the README and of the studies in
-experiments/ of 0.1.0; the changelog lists every other move.
+Modules that moved (`from agents.elicit import speech_and_confidence`), names that changed inside a
+module (`agents.scripted.scripted`), parameters and fields (`Sampling(options=...)`).  Each use
+warns with a DeprecationWarning that says the new name.  Covered is the code that users of 0.1.0
+wrote after its README and its studies; the changelog lists every other move.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING
-
-from arena.deprecated import warn_of_former_name
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from importlib.abc import Loader
@@ -48,6 +48,57 @@ FORMER_MODULES = {
     "arena.study": {"plays": "arena.studies.study.plays"},
     "arena.studyfile": {"load_study": "arena.tournaments.study_file.load_study"},
 }
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Class = TypeVar("Class", bound=type)
+
+
+def warn_of_former_name(former: str, name: str) -> None:
+    """Warn that something has another name now, at the line that uses the former one."""
+    words = f"{former} is called {name} now; the old name goes with the next release"
+    warnings.warn(words, DeprecationWarning, stacklevel=3)
+
+
+def former_parameters(names: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function take keyword arguments by former names too; `names` maps these to new ones."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            for former in names.keys() & kwargs.keys():
+                warn_of_former_name(f"the parameter {former}", names[former])
+                # The former name wins: dataclasses.replace() gives the new one as well.
+                kwargs[names[former]] = kwargs.pop(former)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def former_fields(names: Mapping[str, str]) -> Callable[[Class], Class]:
+    """Let a dataclass be made with former names of its fields, and these be read from it."""
+
+    def decorate(kind: Class) -> Class:
+        members: dict[str, object]
+        members = {former: former_property(former, name) for former, name in names.items()}
+        members["__init__"] = former_parameters(names)(vars(kind)["__init__"])
+        for member, value in members.items():
+            setattr(kind, member, value)
+        return kind
+
+    return decorate
+
+
+def former_property(former: str, name: str) -> property:
+    """Make a property that reads a field by its former name."""
+
+    def read(instance: object) -> object:
+        warn_of_former_name(f"{type(instance).__name__}.{former}", name)
+        return getattr(instance, name)
+
+    return property(read)
 
 
 def former_names(module: str, new_names: Mapping[str, str]) -> Callable[[str], object]:

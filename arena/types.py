@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from arena.deprecated import former_fields, former_property
+from arena.former_names import former_fields, former_property
 
 Role = Literal["system", "user", "assistant"]
 Face = Literal["public", "own", "rated", "verbatim"]

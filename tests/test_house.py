@@ -14,7 +14,7 @@ PACKAGES = ("arena", "agents", "protocols", "analysis")
 # Rooms, lowest first.  A module imports from its own room and from lower lines; of the rooms on
 # one line none imports another, except that the words of the first line know each other.
 LAYERS = (
-    "arena.types arena.errors arena.text arena.deprecated arena.former_names",
+    "arena.types arena.errors arena.text arena.former_names",
     "arena.store arena.grading",
     "arena.calls",
     "arena.studies",

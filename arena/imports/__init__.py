@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["import_llms_overconfidence", "summary_lines"]
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for (PEP 562)."""
-    if name not in __all__:
-        raise AttributeError(f"module 'arena.imports' has no attribute {name!r}")
-    return getattr(importlib.import_module("arena.imports.llms_overconfidence"), name)
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take every misspelt name for a name of this package.
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first asked for (PEP 562)."""
+        if name not in __all__:
+            raise AttributeError(f"module 'arena.imports' has no attribute {name!r}")
+        return getattr(importlib.import_module("arena.imports.llms_overconfidence"), name)

@@ -26,8 +26,8 @@ from arena.calls.prices import price_of
 from arena.calls.rate_limits import Limits, RateLimiter, limits_in_environment, merge_limits
 from arena.calls.retry import Retry
 from arena.calls.spending import load_spending
-from arena.deprecated import former_parameters
 from arena.errors import StudyError
+from arena.former_names import former_parameters
 from arena.play import preflight
 from arena.play.concurrent import close_models, open_models, play_concurrently
 from arena.play.dry_run import REPLY_TOKENS, estimate_cost

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.calls.spending import load_spending
-from arena.deprecated import former_fields, former_parameters
 from arena.errors import StoreError, StudyError
+from arena.former_names import former_fields, former_parameters
 from arena.play.run import EVERYTHING_OPEN, Arena, RunSelection
 from arena.play.summary import Summary
 from arena.studies.study import Study, plays
