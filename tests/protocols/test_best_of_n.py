@@ -1,4 +1,6 @@
-"""The most certain path and Borda votes, from measures that are replayed with their turns; proxies go by their name."""
+"""The most certain path and Borda votes, from measures that are replayed with their turns; proxies
+go by their name.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from tests.question_agents import QUESTION, agent_with_capabilities, box, by_see
 
 
 def certain(*said: tuple[object, float | None], can: str = "measures") -> Agent:
-    """A solver whose path i gives this answer (None: nothing readable) with this self-certainty (None: no measures)."""
+    """A solver whose path i gives this answer (None: nothing readable) with this self-certainty
+    (None: no measures).
+    """
 
     def script(request: Request) -> Reply:
         answer, certainty = said[int(request.place.seat.removeprefix("path"))]
@@ -109,7 +113,9 @@ def test_a_reply_that_is_used_again_keeps_its_measures(tmp_path: Path) -> None:
 
 
 def served(request: Request) -> Reply:
-    """path0 is likelier token by token, path1 is likelier against its alternatives; both only where log probabilities were asked for."""
+    """path0 is likelier token by token, path1 is likelier against its alternatives; both only where
+    log probabilities were asked for.
+    """
     if request.sampling.logprobs is None:
         return Reply("nothing asked")
     first, second = {"path0": (-0.1, -0.2), "path1": (-0.3, -9.0)}[request.place.seat]

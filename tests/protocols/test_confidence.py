@@ -1,4 +1,6 @@
-"""Confidence elicitation: what each way of asking asks, what comes of several samples, and that known solvers are found as they are."""
+"""Confidence elicitation: what each way of asking asks, what comes of several samples, and that
+known solvers are found as they are.
+"""
 
 from __future__ import annotations
 

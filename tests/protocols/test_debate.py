@@ -1,4 +1,6 @@
-"""The debate: who sees what in each configuration of the paper, over real HTTP, and that private words stay private."""
+"""The debate: who sees what in each configuration of the paper, over real HTTP, and that private
+words stay private.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,14 @@ MOTION = Subject("This house would test in both directions.")
 
 
 def marked(body: dict[str, Any]) -> str:
-    """A reply whose every part carries a marker of its own: thoughts, speech, and a rating that no other reply has."""
+    """A reply whose every part carries a marker of its own: thoughts, speech, and a rating that no
+    other reply has.
+    """
     mark = hashlib.sha256(repr(sorted(body.items())).encode()).hexdigest()[:10]
-    return f"<thoughts>thinks-{mark}</thoughts>\n<speech>says-{mark}</speech>\n<rating>{number(mark)}</rating>"
+    return (
+        f"<thoughts>thinks-{mark}</thoughts>\n<speech>says-{mark}</speech>\n"
+        f"<rating>{number(mark)}</rating>"
+    )
 
 
 def number(mark: str) -> str:
@@ -103,9 +110,7 @@ async def test_what_was_said_with_broken_tags_and_asked_again_stays_private_too(
     arena, server = await played(tmp_path / "a.duckdb", preset, broken)
     assert arena.sql(
         "select distinct asks, public is null, confidence is null from turns"
-    ).rows == (
-        (2, False, False),
-    )
+    ).rows == ((2, False, False),)
     assert set(
         arena.sql("select reader, round, author, author_round, face from who_saw_what").rows
     ) == expected(preset)
@@ -113,7 +118,9 @@ async def test_what_was_said_with_broken_tags_and_asked_again_stays_private_too(
 
 
 def check_that_private_words_stay_private(arena: Arena, server: ChatServer, preset: str) -> None:
-    """Search every request to the other side for the markers of each raw reply: a rating is there where it is public, thoughts never."""
+    """Search every request to the other side for the markers of each raw reply: a rating is there
+    where it is public, thoughts never.
+    """
     last = max(arena.sql("select max(round) from turns").rows[0])
     for turn in arena.sql(
         "select seat, round, text, coalesce(reask_text, '') as again, confidence from turns"
@@ -163,7 +170,8 @@ def test_presets_are_the_papers_configurations() -> None:
 def reply(request: Request) -> str:
     """A well-formed reply that depends on the seed."""
     return (
-        f"<thoughts>thinks-{request.seed}</thoughts><speech>says-{request.seed}</speech><rating>{request.seed % 100 + 0.5}</rating>"
+        f"<thoughts>thinks-{request.seed}</thoughts><speech>says-{request.seed}</speech>"
+        f"<rating>{request.seed % 100 + 0.5}</rating>"
     )
 
 
@@ -266,7 +274,9 @@ def test_a_wrong_option_is_refused_before_anything_is_asked(
 
 
 def test_both_sides_of_a_phase_are_asked_at_the_same_time(tmp_path: Path) -> None:
-    """Neither reply comes before both were asked; were they asked in turn, the first would wait for ever."""
+    """Neither reply comes before both were asked; were they asked in turn, the first would wait for
+    ever.
+    """
     asked: list[str] = []
     both = asyncio.Barrier(2)
 

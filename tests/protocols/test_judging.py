@@ -1,4 +1,6 @@
-"""A judge reads a stored debate: what it sees and does not see, what is stored of it, and that nothing is counted twice or lost."""
+"""A judge reads a stored debate: what it sees and does not see, what is stored of it, and that
+nothing is counted twice or lost.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from agents.scripted import scripted_model
 from arena import Agent, Arena, Arm, Study, Subject, against_itself, round_robin
 from arena.errors import RefusedError, StoreError, StudyError
 from arena.play.run import RunSelection
+from arena.play.summary import Summary
 from arena.tournaments.stages import Stage
 from arena.tournaments.stored_debates import stored_debates
 from arena.types import Request
@@ -61,7 +64,7 @@ def arena(tmp_path: Path) -> Arena:
     return arena
 
 
-def run(arena: Arena, stage: Stage, *, retry_failed: bool = False) -> object:
+def run(arena: Arena, stage: Stage, *, retry_failed: bool = False) -> Summary:
     """Play a stage."""
     return arena.run(stage.write(arena.path), selection=RunSelection(retry_failed=retry_failed))
 
@@ -296,7 +299,7 @@ def test_what_cannot_be_judged_is_said_in_a_sentence(arena: Arena) -> None:
     )
     with pytest.raises(StudyError, match="would read the answer first"):
         jury("jury", "long", [judge("one")]).write(arena.path)
-    assert run(arena, jury("long jury", "long", [judge("one")], orders=["as played"])).done == 1  # type: ignore[attr-defined]
+    assert run(arena, jury("long jury", "long", [judge("one")], orders=["as played"])).done == 1
 
 
 def test_a_debate_as_a_subject_is_its_public_words(arena: Arena) -> None:
@@ -323,7 +326,9 @@ def test_judging_obeys_the_laws(arena: Arena) -> None:
 
 
 def test_a_hundred_judgings_take_one_call_in_a_row(arena: Arena) -> None:
-    """All judges, orders and repeats at once: what takes a second once takes not much more than a second a hundred times."""
+    """All judges, orders and repeats at once: what takes a second once takes not much more than a
+    second a hundred times.
+    """
 
     async def slow(request: Request) -> str:
         """Half a second."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.scripted import scripted_model
+from arena.play.episode import Episode
 from arena.types import Agent, Answer, Seat, Subject
 from protocols import laws
 from protocols.asking import question_prompt, reader
@@ -20,7 +21,9 @@ SOLVER = {"solver": Agent("s", scripted_model(by_seed))}
 
 
 def is_protocol(node: ast.stmt) -> bool:
-    """Whether a statement is an async function of an episode, a subject, seats, and options by keyword."""
+    """Whether a statement is an async function of an episode, a subject, seats, and options by
+    keyword.
+    """
     if not isinstance(node, ast.AsyncFunctionDef) or node.name.startswith("_"):
         return False
     first, second, *seats = [
@@ -71,18 +74,18 @@ def test_every_protocol_has_a_test_of_the_laws(tmp_path: Path) -> None:
     assert set(protocols_of(tmp_path)) - held_to_the_laws(Path(__file__).parent) == {"novel"}
 
 
-async def told(episode: object, question: Subject, solver: Seat) -> Answer:
+async def told(episode: Episode, question: Subject, solver: Seat) -> Answer:
     said = await episode.ask(
         solver,
         f"{question_prompt(question)} Hint: {question.gold}",
         phase="a",
         read=reader(question),
-    )  # type: ignore[attr-defined]
+    )
     return Answer(solver.name, said.answer)
 
 
-async def guessed(episode: object, question: Subject, solver: Seat) -> Answer:
-    said = await episode.ask(solver, question_prompt(question), phase="a", read=reader(question))  # type: ignore[attr-defined]
+async def guessed(episode: Episode, question: Subject, solver: Seat) -> Answer:
+    said = await episode.ask(solver, question_prompt(question), phase="a", read=reader(question))
     return Answer(solver.name, said.answer or "A")
 
 
@@ -92,8 +95,8 @@ class Forgetful:
     plays = 0
 
 
-async def fickle(episode: object, question: Subject, solver: Seat) -> Answer:
-    said = await episode.ask(solver, question_prompt(question), phase="a", read=reader(question))  # type: ignore[attr-defined]
+async def fickle(episode: Episode, question: Subject, solver: Seat) -> Answer:
+    said = await episode.ask(solver, question_prompt(question), phase="a", read=reader(question))
     Forgetful.plays += 1
     return Answer(solver.name, said.answer, confidence=1 / Forgetful.plays)
 

@@ -1,4 +1,6 @@
-"""LeaP: what is dropped, said, routed and shown; who finishes; whose words are graded; and what the local engine reads for it."""
+"""LeaP: what is dropped, said, routed and shown; who finishes; whose words are graded; and what the
+local engine reads for it.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ WARM = Sampling(temperature=1.7, max_tokens=100)
 
 
 def thinking(request: Request) -> Reply:
-    """Thinks until its limit, sums up, and answers when it is made to; every word says whose it is."""
+    """Thinks until its limit, sums up, and answers when it is made to; every word says
+    whose it is.
+    """
     place = request.place
     if place.phase == "think":
         return Reply(
@@ -98,7 +102,8 @@ def test_every_summary_that_is_shown_is_a_row_with_its_similarity(tmp_path: Path
     assert {row[4:] for row in routes} == {("dispersed", True)}
     assert all(row[1] != row[2] for row in routes)
     seen = arena.sql("select count(*) from saw where face = 'public'").rows[0][0]
-    # Each summary stays in the context of what is asked later: of the second thought, the second summary, the third thought and the answer.
+    # Each summary stays in the context of what is asked later: of the second thought, the second
+    # summary, the third thought and the answer.
     assert seen == 3 * 2 * (1 + 1 + 2 + 2)
 
 
@@ -373,7 +378,9 @@ class Recorder:
         return sum(engine.counts.prefilled + engine.counts.decoded for engine in self.engines)
 
     def bound(self, paths: int) -> int:
-        """The fewest tokens possible: the question once for each episode, and whatever a path adds to it once."""
+        """The fewest tokens possible: the question once for each episode, and whatever a path adds
+        to it once.
+        """
         total = 0
         for episode in {job.group for job, _ in self.done}:
             jobs = [(job, reply) for job, reply in self.done if job.group == episode]
@@ -430,7 +437,8 @@ def test_the_local_engine_reads_no_more_than_it_must(
 ) -> None:
     recorder = Recorder(monkeypatch)
     on_toy(tmp_path / "a.duckdb", WARM, sums(12))
-    # Contexts of a hundred tokens; at the paper's sizes see experiments/benchmarks/engine.py --full.
+    # Contexts of a hundred tokens; at the paper's sizes see experiments/benchmarks/engine.py
+    # --full.
     assert recorder.forward <= 1.1 * recorder.bound(TOY["paths"])
 
 

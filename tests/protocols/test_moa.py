@@ -1,4 +1,6 @@
-"""Layers of proposers: each reads the layer before, whole and alone, and the last is one aggregator."""
+"""Layers of proposers: each reads the layer before, whole and alone, and the last is one
+aggregator.
+"""
 
 from __future__ import annotations
 

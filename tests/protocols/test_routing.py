@@ -50,7 +50,9 @@ def test_the_two_similarities_are_those_of_the_code_and_of_the_paper() -> None:
 
 
 def test_the_similarity_decides_who_is_near() -> None:
-    """abcd is nearer to bcda by indels (6/8 against 4/6), and nearer to ab by edits (1/2 either way, so the lower index)."""
+    """abcd is nearer to bcda by indels (6/8 against 4/6), and nearer to ab by edits (1/2 either
+    way, so the lower index).
+    """
     texts = ["abcd", "ab", "bcda"]
     assert route(texts, router="clustered", top_k=1)[0] == [2]
     assert route(texts, router="clustered", top_k=1, similarity="levenshtein")[0] == [1]
@@ -122,7 +124,9 @@ def alike(a: str, b: str, similarity: str) -> Fraction:
 
 
 def naive(texts: Sequence[str], router: str, k: int, seed: int, similarity: str) -> list[list[int]]:
-    """The rules of ../shared/facts/leap.md, section 1, in exact fractions and sorts by (similarity, index)."""
+    """The rules of ../shared/facts/leap.md, section 1, in exact fractions and sorts by (similarity,
+    index).
+    """
     draw, found = random.Random(seed), []
     for me in range(len(texts)):
         others = [i for i in range(len(texts)) if i != me]
@@ -146,7 +150,9 @@ def naive(texts: Sequence[str], router: str, k: int, seed: int, similarity: str)
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_routers_agree_with_the_rules_of_the_published_code(data: st.DataObject) -> None:
-    """Small alphabets and short texts, so that ties and empty summaries abound; letters beyond the BMP count once."""
+    """Small alphabets and short texts, so that ties and empty summaries abound; letters beyond the
+    BMP count once.
+    """
     texts = data.draw(st.lists(st.text(alphabet="abé😀", max_size=5), max_size=7))
     k = data.draw(st.integers(-1, len(texts) + 2).filter(bool))
     router = data.draw(st.sampled_from(["dispersed", "clustered", "hybrid", "random", "all"]))

@@ -1,4 +1,6 @@
-"""One more call that finds what most paths agree on, and its sibling that writes a new answer: one code path, two instructions."""
+"""One more call that finds what most paths agree on, and its sibling that writes a new answer: one
+code path, two instructions.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,9 @@ def test_paths_are_read_in_an_order_of_the_episodes_seed_that_the_stored_prompt_
 
 
 def test_a_heading_cannot_be_forged(tmp_path: Path) -> None:
-    """The code in the headings is drawn after the paths have spoken from nothing that they were told."""
+    """The code in the headings is drawn after the paths have spoken from nothing that they were
+    told.
+    """
     codes = set()
     for n in range(2):
         arena = play(

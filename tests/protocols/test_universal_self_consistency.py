@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents.scripted import scripted_model
-from arena.types import Agent
+from arena.types import Agent, Request
 from protocols import laws
 from protocols.universal_self_consistency import PICK, read_pick, universal_self_consistency
 from tests.question_agents import QUESTION, box, by_seat, by_seed, final, paths, play, seats_shown
@@ -96,8 +96,8 @@ def test_a_number_in_a_reply_is_not_the_pick(tmp_path: Path, hostile: str) -> No
 
 
 def test_universal_self_consistency_obeys_the_laws() -> None:
-    def script(request: object) -> str:
-        return "Response 1" if request.place.seat == "solver" else by_seed(request)  # type: ignore[attr-defined, arg-type]
+    def script(request: Request) -> str:
+        return "Response 1" if request.place.seat == "solver" else by_seed(request)
 
     laws.check(
         universal_self_consistency,

@@ -1,4 +1,6 @@
-"""Accuracy both ways, paired differences, McNemar's test, and votes of paths, against hand tables, brute force and simulation."""
+"""Accuracy both ways, paired differences, McNemar's test, and votes of paths, against hand tables,
+brute force and simulation.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,9 @@ def test_means_over_plays_leave_nan_out() -> None:
 
 
 def test_a_paired_difference_by_hand() -> None:
-    """Common questions 0, 1, 2; the first arm wins one, the second none; questions 3 and 4 have one arm only."""
+    """Common questions 0, 1, 2; the first arm wins one, the second none; questions 3 and 4 have one
+    arm only.
+    """
     found = paired_difference(
         numbers(1, 1, 0, 1), np.array([0, 1, 2, 3]), numbers(0, 1, NAN, 0), np.array([0, 1, 2, 4])
     )
@@ -130,7 +134,9 @@ def test_unequal_repeats_give_no_p() -> None:
     ],
 )
 def test_mcnemar_by_hand(better: int, worse: int, exact: float, mid: float) -> None:
-    """Binomial tails: 9 against 1 of 10 has 2 (1 + 10) / 1024; the last row adds up C(27, k) for k to 6."""
+    """Binomial tails: 9 against 1 of 10 has 2 (1 + 10) / 1024; the last row adds up C(27, k) for k
+    to 6.
+    """
     assert mcnemar(better, worse) == pytest.approx((exact, mid), rel=1e-5)
     assert mcnemar(worse, better) == mcnemar(better, worse)
 
@@ -144,7 +150,9 @@ def test_mcnemar_is_the_exact_binomial_test(better: int, worse: int) -> None:
 
 @pytest.mark.parametrize("effect", [0.0, 0.1])
 def test_the_paired_interval_covers_the_true_difference(effect: float) -> None:
-    """400 studies of 150 questions of unequal hardness, two repeats each: about 95% hold the truth, and pairing is what makes them narrow."""
+    """400 studies of 150 questions of unequal hardness, two repeats each: about 95% hold the truth,
+    and pairing is what makes them narrow.
+    """
     rng = np.random.default_rng(7)
     question = np.repeat(np.arange(150), 2)
     held, widths = 0, []
@@ -163,7 +171,9 @@ def test_the_paired_interval_covers_the_true_difference(effect: float) -> None:
 
 
 def test_paths_by_hand() -> None:
-    """Play 0: 4 4 5 -> right; play 1: 7 8, a tie that the first has, wrong; play 2: nothing readable; play 3: no paths."""
+    """Play 0: 4 4 5 -> right; play 1: 7 8, a tie that the first has, wrong; play 2: nothing
+    readable; play 3: no paths.
+    """
     correct, vote = numbers(1, 1, 0, 0, 1, NAN, NAN), np.array([0, 0, 1, 2, 3, -1, -1])
     found = path_scores(correct, vote, np.array([0, 0, 0, 1, 1, 2, 2]), 4)
     assert found.n.tolist() == [3, 2, 2, 0]

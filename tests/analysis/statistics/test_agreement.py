@@ -14,8 +14,12 @@ from analysis.statistics.agreement import (
     value_counts,
 )
 
-# Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011): four observers, and two with binary data; "." is missing.
-FOUR_OBSERVERS = "1 2 3 3 2 1 4 1 2 . . . / 1 2 3 3 2 2 4 1 2 5 . 3 / . 3 3 3 2 3 4 2 2 5 1 . / 1 2 3 3 2 4 4 1 2 5 1 ."
+# Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011): four observers, and two with
+# binary data; "." is missing.
+FOUR_OBSERVERS = (
+    "1 2 3 3 2 1 4 1 2 . . . / 1 2 3 3 2 2 4 1 2 5 . 3 / "
+    ". 3 3 3 2 3 4 2 2 5 1 . / 1 2 3 3 2 4 4 1 2 5 1 ."
+)
 TWO_OBSERVERS = "0 1 0 0 0 0 0 0 1 0 / 1 1 1 0 0 1 0 0 0 0"
 
 
@@ -54,7 +58,9 @@ def test_alpha_has_an_interval_over_units() -> None:
 
 
 def test_raw_agreement_and_retest_by_hand() -> None:
-    """Judge 0 reads debate 0 twice (same winner) and debate 1 twice (not); judge 1 reads each once."""
+    """Judge 0 reads debate 0 twice (same winner) and debate 1 twice (not); judge 1 reads
+    each once.
+    """
     unit, rater = np.array([0, 0, 1, 1, 0, 1]), np.array([0, 0, 0, 0, 1, 1])
     same, pairs = raw_agreement(value_counts(unit, rater, np.array([1, 1, 1, 0, 1, 0.5]), 3))
     assert pairs[:2, :2].tolist() == [[2, 4], [4, 0]]

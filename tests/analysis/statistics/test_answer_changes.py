@@ -1,4 +1,6 @@
-"""CL, CS and RSS against hand tables, the paper's identity and bounds, and resampling by brute force."""
+"""CL, CS and RSS against hand tables, the paper's identity and bounds, and resampling by brute
+force.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def split(rows: list[tuple[int, int, int, int]]) -> tuple[Array, Array, Array, A
 
 
 def test_ten_answers_by_hand() -> None:
-    """Of 6 right first answers 5 stay right; of 4 wrong ones 2 become right: 0.7 = 0.6 * 5/6 + 0.4 * 2/4."""
+    """Of 6 right first answers 5 stay right; of 4 wrong ones 2 become right: 0.7 = 0.6 * 5/6 + 0.4
+    * 2/4.
+    """
     first, second = (
         np.array([1.0] * 6 + [0.0] * 4),
         np.array([1, 1, 1, 1, 1, 0, 1, 1, 0, 0], dtype=float),
@@ -45,7 +49,9 @@ def test_ten_answers_by_hand() -> None:
 
 
 def test_a_question_weighs_the_same_however_many_samples_it_has() -> None:
-    """P(a) is 1/2 and 1; P(b|a) 1 and 1, P(b|not a) 0: CL = 1.5/1.5, CS = 0 of 1/2, as the paper's sums have it."""
+    """P(a) is 1/2 and 1; P(b|a) 1 and 1, P(b|not a) 0: CL = 1.5/1.5, CS = 0 of 1/2, as the paper's
+    sums have it.
+    """
     found = change(
         np.array([1.0, 0.0, 1.0]),
         np.array([1.0, 0.0, 1.0]),

@@ -28,7 +28,9 @@ def test_the_closed_form_agrees_with_the_bootstrap() -> None:
 
 
 def test_brier_has_an_interval_too() -> None:
-    """Confidence and outcome are resampled together; the closed form of the mean squared error is the check."""
+    """Confidence and outcome are resampled together; the closed form of the mean squared error is
+    the check.
+    """
     confidence = np.clip(shared_ratings(200), 0, 1)
     outcome = np.eye(2)[np.random.default_rng(4).integers(2, size=200)]
     drawn = bootstrap_interval(lambda x, y: resampled_means(np.square(x - y)), confidence, outcome)
@@ -84,7 +86,9 @@ def test_samples_must_have_the_same_debates() -> None:
 def test_ratios_are_those_of_the_rows_that_are_drawn(
     monkeypatch: pytest.MonkeyPatch, chunk: int, kept: int
 ) -> None:
-    """Counting how often each row is drawn gives what gathering the rows gives, in pieces or at once, kept or drawn again."""
+    """Counting how often each row is drawn gives what gathering the rows gives, in pieces or at
+    once, kept or drawn again.
+    """
     monkeypatch.setattr(bootstrap, "CHUNK_VALUES", chunk)
     monkeypatch.setattr(bootstrap, "KEPT_VALUES", kept)
     bootstrap.cached_draws.cache_clear()

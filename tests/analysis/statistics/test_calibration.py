@@ -53,7 +53,9 @@ def test_auroc_by_hand_with_a_tie() -> None:
 
 
 def test_ece_hangs_on_the_rule_for_edges() -> None:
-    """Right-closed bins hold {0.9}, {0.8, 0.8}, {0.6}; so do left-closed ones; 0.85 shares a bin with 0.9 or with 0.8."""
+    """Right-closed bins hold {0.9}, {0.8, 0.8}, {0.6}; so do left-closed ones; 0.85 shares a bin
+    with 0.9 or with 0.8.
+    """
     confidence = np.array([0.9, 0.85, 0.8])
     correct = np.array([1.0, 0.0, 1.0])
     assert ece(confidence, correct) == pytest.approx((abs(1.75 - 1) + abs(0.8 - 1)) / 3)
@@ -64,7 +66,9 @@ def test_ece_hangs_on_the_rule_for_edges() -> None:
 
 @pytest.mark.parametrize("bins", [5, 10, 20])
 def test_every_edge_falls_on_its_side_whatever_the_rounding(bins: int) -> None:
-    """0.3 is not 3 * 0.1 in binary: every k/bins, written in percent or added up, must land in the same bin."""
+    """0.3 is not 3 * 0.1 in binary: every k/bins, written in percent or added up, must land in the
+    same bin.
+    """
     numbers = np.arange(bins + 1)
     for edge in (numbers / bins, np.round(numbers / bins, 2), np.cumsum([0] + [1 / bins] * bins)):
         assert bin_of(edge, bins=bins).tolist() == [0, *range(bins)]
@@ -168,7 +172,9 @@ def test_the_interval_of_auroc_stays_in_its_range_and_leaves_out_what_is_missing
 
 
 def test_average_precision_by_hand_with_a_tie() -> None:
-    """Thresholds 0.9: 1 of 1; 0.8: 2 of 3; 0.6: 2 of 4.  Right values enter at the first and second: (1 + 2/3) / 2."""
+    """Thresholds 0.9: 1 of 1; 0.8: 2 of 3; 0.6: 2 of 4.  Right values enter at the first and
+    second: (1 + 2/3) / 2.
+    """
     assert average_precision(CONFIDENCE, CORRECT) == pytest.approx((1 + 2 / 3) / 2)
     assert average_precision(1 - CONFIDENCE, 1 - CORRECT) == pytest.approx((1 + 2 / 3) / 2)
 

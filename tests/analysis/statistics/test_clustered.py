@@ -19,7 +19,9 @@ pairs = arrays(
 
 
 def test_two_debates_by_hand() -> None:
-    """Residuals sum to -0.2 and 0.2; variance 2/1 * (0.05**2 + 0.05**2); Student's quantile with 1 degree of freedom is 12.7062."""
+    """Residuals sum to -0.2 and 0.2; variance 2/1 * (0.05**2 + 0.05**2); Student's quantile with 1
+    degree of freedom is 12.7062.
+    """
     found = clustered_mean(np.array([[0.5, 0.7], [0.8, 0.8]]))
     assert (found.n, found.clusters) == (4, 2)
     assert [found.mean, found.se] == pytest.approx([0.7, 0.1])
@@ -89,7 +91,9 @@ def test_arrays_of_another_shape_are_refused() -> None:
 
 
 def test_the_interval_holds_the_truth_where_the_independent_one_does_not() -> None:
-    """600 studies of 40 debates whose sides share an effect, a tenth of the ratings missing: ours covers 95%, the naive one far less."""
+    """600 studies of 40 debates whose sides share an effect, a tenth of the ratings missing: ours
+    covers 95%, the naive one far less.
+    """
     rng = np.random.default_rng(1)
     ours = naive = 0
     for _ in range(600):

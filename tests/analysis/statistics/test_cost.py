@@ -16,7 +16,9 @@ def test_means_count_what_is_unknown() -> None:
 
 
 def test_only_common_questions_count() -> None:
-    """On questions 1 and 2 both took 4; that the first arm also played a costly third is no unequal budget."""
+    """On questions 1 and 2 both took 4; that the first arm also played a costly third is no unequal
+    budget.
+    """
     found = compare_budgets(
         [np.array([4.0, 4.0, 90.0]), np.array([4.0, 4.0])],
         [np.array([1, 2, 3]), np.array([1, 2])],

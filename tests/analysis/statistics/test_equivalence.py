@@ -1,4 +1,6 @@
-"""Equivalence to 50%, against scipy's one-sided tests and statsmodels' TOST on independent values, and by hand."""
+"""Equivalence to 50%, against scipy's one-sided tests and statsmodels' TOST on independent values,
+and by hand.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def test_independent_values_give_the_tost_of_scipy_and_of_statsmodels(centre: fl
 
 
 def test_three_debates_by_hand() -> None:
-    """Debates' means 0.49, 0.5, 0.51: error 0.01 / sqrt 3; t is 0.05 over it = 8.660 with 2 degrees of freedom, so p is 0.00654."""
+    """Debates' means 0.49, 0.5, 0.51: error 0.01 / sqrt 3; t is 0.05 over it = 8.660 with 2 degrees
+    of freedom, so p is 0.00654.
+    """
     found = equivalence(np.array([[0.39, 0.59], [0.5, 0.5], [0.6, 0.42]]))
     assert (found.debates, found.n, found.verdict) == (3, 6, "equivalent")
     assert found.p == pytest.approx(0.00654, abs=1e-5)

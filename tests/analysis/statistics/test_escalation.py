@@ -1,4 +1,6 @@
-"""The slope over phases, against statsmodels and hand values; the mixed-effects model, and what it says where it cannot be fitted."""
+"""The slope over phases, against statsmodels and hand values; the mixed-effects model, and what it
+says where it cannot be fitted.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ ratings = arrays(
 def made_up(
     debates: int, *, debate: float = 0.1, slopes: float = 0.03, side: float = 0.06, seed: int = 0
 ) -> Array:
-    """(debates, 2, 3) ratings with a slope of 0.05 a phase and known standard deviations; 0.05 is left."""
+    """(debates, 2, 3) ratings with a slope of 0.05 a phase and known standard deviations; 0.05 is
+    left.
+    """
     rng = np.random.default_rng(seed)
     phases = np.arange(3)
     own = (
@@ -37,7 +41,9 @@ def made_up(
 
 
 def test_the_slope_is_least_squares_with_clusters_of_statsmodels() -> None:
-    """Theirs without a small-sample factor, times ours, G / (G - 1); with missing ratings and unequal debates."""
+    """Theirs without a small-sample factor, times ours, G / (G - 1); with missing ratings and
+    unequal debates.
+    """
     values = made_up(20)
     values[np.random.default_rng(1).random(values.shape) < 0.2] = nan
     debate, _, phase = np.nonzero(~np.isnan(values))

@@ -29,7 +29,9 @@ PLANTED = {
 
 @cache
 def readings(seed: int, *, orders: bool = True, motions: int = 60) -> Readings:
-    """Eight contestants, 0.4 logits apart, mirrored on each motion; three judges with the planted effects read each debate in both orders."""
+    """Eight contestants, 0.4 logits apart, mirrored on each motion; three judges with the planted
+    effects read each debate in both orders.
+    """
     rng = np.random.default_rng(seed)
     one, other = np.array([(a, b) for a in range(8) for b in range(8) if a != b]).T
     proposition, opposition = np.tile(one, motions), np.tile(other, motions)
@@ -141,7 +143,9 @@ def test_a_share_takes_clusters_as_its_units() -> None:
 
 
 def test_self_preference_by_hand() -> None:
-    """Judge 0 gives its own side 1 and 1, the panel of two gives 0.5 and 0; judge 1 and 2 have no family here."""
+    """Judge 0 gives its own side 1 and 1, the panel of two gives 0.5 and 0; judge 1 and 2 have no
+    family here.
+    """
     debate, judge = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 2] * 2)
     winner = np.array([1.0, 1.0, 0.0, 0.0, 1.0, 1.0])
     own = np.zeros((3, 2, 2), dtype=bool)

@@ -14,7 +14,9 @@ some = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
 
 def test_four_tests_by_hand() -> None:
-    """Sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1; the last may not be below the one before it."""
+    """Sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1; the last may not be below the one
+    before it.
+    """
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 

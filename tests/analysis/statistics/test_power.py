@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isnan, nan, sqrt
 
 import numpy as np
@@ -91,10 +92,10 @@ def unpaired_p(one: Array, other: Array) -> float:
 @pytest.mark.parametrize("ratings", CASES)
 @pytest.mark.parametrize(("paired", "scalar"), [(True, paired_p), (False, unpaired_p)])
 def test_differences_are_those_of_one_study_at_a_time(
-    ratings: Array, paired: bool, scalar: object
+    ratings: Array, paired: bool, scalar: Callable[[Array, Array], float]
 ) -> None:
     first, second = ratings[..., 0], ratings[..., -1]
-    expected = [scalar(one, other) for one, other in zip(first, second, strict=True)]  # type: ignore[operator]
+    expected = [scalar(one, other) for one, other in zip(first, second, strict=True)]
     assert of.difference_test(first, second, paired=paired) == pytest.approx(
         expected, rel=1e-9, nan_ok=True
     )
@@ -112,7 +113,9 @@ def test_with_one_rating_per_debate_differences_are_the_textbook_tests() -> None
 
 
 def normal(mean: float, noise: float, debate_sd: float = 0.0) -> of.Draw:
-    """Unclipped ratings about 50%, with a rise of `mean` in every phase: where power is known in closed form."""
+    """Unclipped ratings about 50%, with a rise of `mean` in every phase: where power is known in
+    closed form.
+    """
 
     def draw(studies: int, debates: int, rng: np.random.Generator) -> Ratings:
         shared = debate_sd * rng.standard_normal((debates, studies, 1, 1))
@@ -133,7 +136,9 @@ def rising(found: Ratings) -> Array:
 
 @pytest.mark.parametrize(("mean", "debates"), [(0.02, 10), (0.02, 30), (0.01, 80), (0.03, 12)])
 def test_the_power_of_a_rise_is_that_of_the_noncentral_t(mean: float, debates: int) -> None:
-    """A debate's mean change has a standard deviation of `noise`: two differences of two ratings, averaged."""
+    """A debate's mean change has a standard deviation of `noise`: two differences of two ratings,
+    averaged.
+    """
     found = power(normal(mean, 0.08, debate_sd=0.2), rising, debates, studies=10_000)
     critical, away = student.isf(0.025, debates - 1), 2 * mean / 0.08 * sqrt(debates)
     exact = nct.sf(critical, debates - 1, away) + nct.cdf(-critical, debates - 1, away)
@@ -175,8 +180,8 @@ def test_a_study_that_cannot_be_tested_has_found_nothing_and_is_counted() -> Non
     assert (found.share, found.undefined) == (0.0, 30)
 
 
-def table(shares: dict[int, float]) -> object:
-    """A measure that looks up the share of the largest number of debates that is not above the one asked for; and what was asked."""
+def table(shares: dict[int, float]) -> tuple[Callable[[int], Power], list[int]]:
+    """A measure that looks up the largest number of debates not above its own, and its calls."""
     asked: list[int] = []
 
     def measure(debates: int) -> Power:
@@ -195,7 +200,7 @@ def table(shares: dict[int, float]) -> object:
 
 @pytest.mark.parametrize("first", [2, 3, 4, 7, 64, 99, 100])
 def test_the_smallest_number_is_found_wherever_it_is(first: int) -> None:
-    measure, asked = table({first: 0.9})  # type: ignore[misc]
+    measure, asked = table({first: 0.9})
     found = find_smallest(measure, 0.8, most=100)
     assert found is not None
     assert found.debates == first
@@ -203,13 +208,13 @@ def test_the_smallest_number_is_found_wherever_it_is(first: int) -> None:
 
 
 def test_where_no_number_reaches_the_target_there_is_none() -> None:
-    measure, asked = table({101: 0.9})  # type: ignore[misc]
+    measure, asked = table({101: 0.9})
     assert find_smallest(measure, 0.8, most=100) is None
     assert asked[-1] == 100
 
 
 def test_what_is_known_is_not_measured_again() -> None:
-    measure, asked = table({30: 0.9})  # type: ignore[misc]
+    measure, asked = table({30: 0.9})
     known = [measure(debates) for debates in (10, 20, 40, 80)]
     asked.clear()
     found = find_smallest(measure, 0.8, most=100, measured_powers=known)
@@ -225,7 +230,9 @@ def test_power_grows_with_debates_along_nested_studies() -> None:
 
 
 def test_wilsons_interval_by_hand() -> None:
-    """For 8 of 10: (0.8 + 0.19207) / 1.38415 -+ sqrt(0.8 * 0.2 * 0.384146 + 0.384146^2 / 4) / 1.384146."""
+    """For 8 of 10: (0.8 + 0.19207) / 1.38415 -+ sqrt(0.8 * 0.2 * 0.384146 + 0.384146^2 / 4) /
+    1.384146.
+    """
     assert wilson(8, 10) == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
     assert (wilson(0, 10)[0], wilson(10, 10)[1]) == (0.0, 1.0)
 

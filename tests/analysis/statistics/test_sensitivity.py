@@ -1,4 +1,6 @@
-"""The headlines without doubtful ratings and between the worst that missing ones can hide: hand tables, and every way to fill them in."""
+"""The headlines without doubtful ratings and between the worst that missing ones can hide: hand
+tables, and every way to fill them in.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def test_complete_debates_are_those_with_every_rating_that_was_asked_for() -> No
 
 
 def test_bounds_by_hand() -> None:
-    """Last phase: 3.7 of five, and one of 0 to 1; rises 0.2, 0.3, 0.3, 0.1, and -0.7 to 0.3, and -0.3 to 0.7."""
+    """Last phase: 3.7 of five, and one of 0 to 1; rises 0.2, 0.3, 0.3, 0.1, and -0.7 to 0.3, and
+    -0.3 to 0.7.
+    """
     found = bounds(RATED, EVERY)
     assert (found.missing, found.debates) == (2, 3)
     assert found.last == pytest.approx((3.7 / 6, 4.7 / 6))

@@ -1,4 +1,6 @@
-"""Confidence read out of replies: each form on its own scale, what is ambiguous is missing with a reason, and hostile text costs little."""
+"""Confidence read out of replies: each form on its own scale, what is ambiguous is missing with a
+reason, and hostile text costs little.
+"""
 
 from __future__ import annotations
 
@@ -166,7 +168,10 @@ def test_steps_have_confidences_of_their_own(text: str, steps: tuple[list[float]
 
 
 def test_the_confidence_of_steps_is_the_one_of_the_whole_or_their_product() -> None:
-    text = "Confidence of step 1: 90%\nConfidence of step 2: 80%\nAnswer: \\boxed{5}\nOverall confidence: 75%"
+    text = (
+        "Confidence of step 1: 90%\nConfidence of step 2: 80%\n"
+        "Answer: \\boxed{5}\nOverall confidence: 75%"
+    )
     assert answer_and_steps(text).confidence == 0.75
     assert answer_and_steps(text, score="product").confidence == pytest.approx(0.72)
     missing = answer_and_steps("\\boxed{5}\nOverall confidence: 75%", score="product")
@@ -277,8 +282,8 @@ def test_whatever_is_said_a_confidence_is_in_range_or_missing_with_a_reason(text
 )
 def test_hostile_text_costs_little(piece: str) -> None:
     text = piece * (200_000 // len(piece))
-    begun = time.process_time()
+    began = time.process_time()  # not the clock of a busy machine
     for read in (answer_and_confidence, top_guess):
         read(text)
     answer_and_steps(text, score="product")
-    assert time.process_time() - begun < 5
+    assert time.process_time() - began < 10

@@ -152,7 +152,8 @@ def test_the_same_number_in_two_tags_is_one_number() -> None:
         "< thoughts >p</ thoughts ><\nspeech>s< / speech><rating >70</rating >",
         '<thoughts lang="en">p</thoughts><speech x=1>s</speech><rating id=a>70</rating>',
         "＜thoughts＞p＜/thoughts＞＜speech＞s＜／speech＞＜rating＞70％＜/rating＞",
-        "Here you go:\n**<thoughts>**p</thoughts> and <speech>s</speech>\n\n<rating>70</rating> Thank you.",
+        "Here you go:\n**<thoughts>**p</thoughts> and <speech>s</speech>"
+        "\n\n<rating>70</rating> Thank you.",
     ],
 )
 def test_tags_are_read_in_any_case_with_blanks_and_attributes(reply: str) -> None:
@@ -452,7 +453,8 @@ def test_a_bound_or_a_negation_is_no_number(words: str) -> None:
 
 
 PIECES_OF_TAGS = (
-    "< </ > /> thought thoughts speech rating think reasoning ing s / [ { &lt; &gt; &#60; my private_ ** 75 % é ＜ ＞ <speech> </speech>",
+    "< </ > /> thought thoughts speech rating think reasoning ing s / [ { &lt; &gt; &#60; my"
+    " private_ ** 75 % é ＜ ＞ <speech> </speech>",
     "<thoughts> </thoughts> <rating>70</rating> \u200b _ THOUGHT İ ſpeech <b> - rating: words",
 )
 BITS = st.lists(
