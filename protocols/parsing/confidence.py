@@ -132,16 +132,16 @@ def guesses(text: str, *, letters: str = "") -> tuple[Guess, ...]:
     probabilities = [probability_words(stated.get(("P", rank), set())) for rank in ranks]
     percents = any(is_percent(words) for words in probabilities if words is not None)
     read: list[Guess] = []
-    for rank, words in zip(ranks, probabilities, strict=True):
+    for rank, number in zip(ranks, probabilities, strict=True):
         if ("G", rank) not in stated:
             break
         texts = stated["G", rank]
         answer = guess_in(texts.pop(), letters) if len(texts) == 1 else None
         probability: float | None = None
-        if words is None:
+        if number is None:
             status = "several numbers" if stated.get(("P", rank)) else "no probability"
         else:
-            probability, status = probability_in(words, percents)
+            probability, status = probability_in(number, percents)
         read.append(Guess(answer, probability, status))
     return tuple(read)
 
