@@ -26,7 +26,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -40,13 +40,10 @@ from arena.play.prompt import Prompt, ShownTurn, verbatim
 from arena.types import Answer, Reading, Sampling, Seat, Subject, Turn
 from protocols.asking import check_calls, question_text, winner
 from protocols.parsing.answers import answer as answer_in
-from protocols.routing import route, similarities
+from protocols.routing import PathState, Peers, Router, Similarity, route_peers
 
 VERSION = "1"
-Router = Literal["dispersed", "clustered", "hybrid", "random", "all"]
-Similarity = Literal["indel", "levenshtein"]
 Count = Annotated[int, Ge(1)]
-Peers = Literal[-1] | Count
 
 PLAIN = "\nReason step by step, and put the final answer into \\boxed{}."
 TAGS = """
@@ -98,28 +95,6 @@ SUMMARY_END = "</summarize>"
 FRAME = re.compile(
     r"</?\s*(?:summarize|comment|think|thinking|reasoning)\s*/?>|Peer \d+:", re.IGNORECASE
 )
-
-
-@dataclass
-class PathState:
-    """A path on its way.
-
-    Its number and seat, the beginning of its reply so far, the lead into its last summary, and that
-    summary.
-    """
-
-    number: int
-    seat: Seat
-    context: list[str | Turn | ShownTurn]
-    lead: tuple[str, str] = ("", "")
-    summary: Turn | None = None
-    finished: bool = False
-
-    @property
-    def last_summary(self) -> Turn:
-        """Return the last summary of a path that has one."""
-        assert self.summary is not None
-        return self.summary
 
 
 async def leap(
@@ -333,50 +308,6 @@ def exchange(
                 '"',
             ]
         path.context.append(f" </comment>\n\n{REFLECT}")
-
-
-def route_peers(
-    episode: Episode,
-    peers: Sequence[PathState],
-    active: Sequence[PathState],
-    turn: int,
-    router: Router,
-    top_k: int,
-    similarity: Similarity,
-    strip_lead: bool = False,
-) -> dict[int, list[PathState]]:
-    """Return the peers whose summaries each active path is shown, in order, by its number.
-
-    Each of them is a row in `routes`.
-    """
-    summaries = [summary_for_routing(path, strip_lead) for path in peers]
-    rng = episode.rng("router") if router == "random" else None
-    alike = (
-        similarities(summaries, similarity=similarity) if router not in ("random", "all") else None
-    )
-    chosen = route(summaries, router=router, top_k=top_k, rng=rng, similarity=similarity)
-    shown: dict[int, list[PathState]] = {}
-    for mine, path in enumerate(peers):
-        if path not in active:
-            continue
-        shown[path.number] = [peers[index] for index in chosen[mine]]
-        for rank, index in enumerate(chosen[mine]):
-            score = None if alike is None else float(alike[mine][index])
-            episode.route(
-                block=turn,
-                path=path.number,
-                peer=peers[index].number,
-                rank=rank,
-                router=router,
-                similarity=score,
-            )
-    return shown
-
-
-def summary_for_routing(path: PathState, strip_lead: bool) -> str:
-    """Return the words of a path's summary that the router compares."""
-    shown = path.last_summary.public or ""
-    return shown.removeprefix(path.lead[1]).strip() if strip_lead else shown
 
 
 async def answer_of_path(

@@ -16,18 +16,9 @@ from arena.play.episode import Episode
 from arena.play.prompt import Prompt, own
 from arena.types import Answer, Reading, Seat, Subject, Turn
 from protocols.asking import question_text
-from protocols.leap import (
-    FRAME,
-    SUMMARY_END,
-    Count,
-    PathState,
-    Peers,
-    Router,
-    Similarity,
-    route_peers,
-    vote_on_answers,
-)
+from protocols.leap import FRAME, SUMMARY_END, Count, vote_on_answers
 from protocols.parsing.answers import answer as answer_in
+from protocols.routing import PathState, Peers, Router, Similarity, route_peers
 
 VERSION = "1"
 

@@ -1,4 +1,4 @@
-"""Choose which peers' summaries a path reads: the routers of LeaP as pure functions.
+"""Choose which peers' summaries a path reads: the routers of LeaP.
 
 "Learning from Peers in Reasoning Models" (LeaP), Tongxu Luo et al., arXiv 2505.07787, section on
 routing; the semantics are those of the published code (tongxuluo/LeaP, commit 589ff64), which
@@ -7,22 +7,54 @@ lists a peer twice if it is among the most and the least similar.  Both similari
 `indel` by default.
 
 Different: a random router draws from the generator that it is given, and not from one that all
-paths of all questions share.
+paths of all questions share.  `route` and `similarities` are pure functions; `route_peers` takes
+them to the paths of an episode and records each summary that is shown.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, get_args
 
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
 
 from arena.errors import StudyError
+from arena.play.episode import Episode
+from arena.play.prompt import ShownTurn
+from arena.types import Seat, Turn
 
-ROUTERS = ("dispersed", "clustered", "hybrid", "random", "all")
-SIMILARITIES = ("indel", "levenshtein")
+Router = Literal["dispersed", "clustered", "hybrid", "random", "all"]
+Similarity = Literal["indel", "levenshtein"]
+Peers = Literal[-1] | Annotated[int, Ge(1)]
+ROUTERS: tuple[Router, ...] = get_args(Router)
+SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 BROADCAST = -1
+
+
+@dataclass
+class PathState:
+    """A path on its way.
+
+    Its number and seat, the beginning of its reply so far, the lead into its last summary, and that
+    summary.
+    """
+
+    number: int
+    seat: Seat
+    context: list[str | Turn | ShownTurn]
+    lead: tuple[str, str] = ("", "")
+    summary: Turn | None = None
+    finished: bool = False
+
+    @property
+    def last_summary(self) -> Turn:
+        """Return the last summary of a path that has one."""
+        assert self.summary is not None
+        return self.summary
 
 
 def route(
@@ -94,6 +126,50 @@ def similarities(summaries: Sequence[str], *, similarity: str = "indel") -> NDAr
     texts = list(summaries)
     # With one and the same list twice, only half of the pairs are computed.
     return cdist(texts, texts, scorer=score, dtype=np.float64) if texts else np.zeros((0, 0))
+
+
+def route_peers(
+    episode: Episode,
+    peers: Sequence[PathState],
+    active: Sequence[PathState],
+    turn: int,
+    router: Router,
+    top_k: int,
+    similarity: Similarity,
+    strip_lead: bool = False,
+) -> dict[int, list[PathState]]:
+    """Return the peers whose summaries each active path is shown, in order, by its number.
+
+    Each of them is a row in `routes`.
+    """
+    summaries = [summary_for_routing(path, strip_lead) for path in peers]
+    rng = episode.rng("router") if router == "random" else None
+    alike = (
+        similarities(summaries, similarity=similarity) if router not in ("random", "all") else None
+    )
+    chosen = route(summaries, router=router, top_k=top_k, rng=rng, similarity=similarity)
+    shown: dict[int, list[PathState]] = {}
+    for mine, path in enumerate(peers):
+        if path not in active:
+            continue
+        shown[path.number] = [peers[index] for index in chosen[mine]]
+        for rank, index in enumerate(chosen[mine]):
+            score = None if alike is None else float(alike[mine][index])
+            episode.route(
+                block=turn,
+                path=path.number,
+                peer=peers[index].number,
+                rank=rank,
+                router=router,
+                similarity=score,
+            )
+    return shown
+
+
+def summary_for_routing(path: PathState, strip_lead: bool) -> str:
+    """Return the words of a path's summary that the router compares."""
+    shown = path.last_summary.public or ""
+    return shown.removeprefix(path.lead[1]).strip() if strip_lead else shown
 
 
 def _check_options(router: str, top_k: int, rng: random.Random | None, similarity: str) -> None:
