@@ -1,9 +1,10 @@
 """Views of debates: who debated, how sure they were, and who won.
 
 Each question has one view that answers it, debate by debate or turn by turn, and every count and
-mean reads that one: `debates` (who sat where), `ratings` (how sure a debater was), `side_confidence`
-(how sure both sides were), `first_and_last` (how far a debater rose), `outcomes` (who won, from the
-judges' verdicts), `debaters` (what that means for each side) and `juries` (who judged).
+mean reads that one: `debates` (who sat where), `ratings` (how sure a debater was),
+`side_confidence` (how sure both sides were), `first_and_last` (how far a debater rose), `outcomes`
+(who won, from the judges' verdicts), `debaters` (what that means for each side) and `juries` (who
+judged).
 
 A debate is a finished episode with the seats proposition and opposition, whatever its protocol.
 """
@@ -68,11 +69,12 @@ DEBATE_VIEWS: dict[str, View] = {
                         else d.opposition_model end as model,
                    case t.seat when 'proposition' then d.opposition_model
                         else d.proposition_model end as opponent_model,
-                   d.against_itself, d.started_at::date as day, d.sequential, t.step, t.round, t.phase, t.confidence, t.confidence_status,
+                   d.against_itself, d.started_at::date as day, d.sequential, t.step, t.round,
+                   t.phase, t.confidence, t.confidence_status,
                    t.confidence_status <> 'not asked' as asked,
                    asked and t.confidence is null as missing,
-                   coalesce(len(t.flags), 0) > 0 as flagged, t.rating_public, t.model_served, t.asks,
-                   {WORDS} as words, t.request_hash is not null as played_here,
+                   coalesce(len(t.flags), 0) > 0 as flagged, t.rating_public, t.model_served,
+                   t.asks, {WORDS} as words, t.request_hash is not null as played_here,
                    row_number() over same as number,
                    t.phase || if(number > 1, ' #' || number, '') as name
             from turns t join debates d using (episode)
@@ -112,7 +114,8 @@ DEBATE_VIEWS: dict[str, View] = {
             "missing": "ratings that were asked for and could not be read",
         },
     ),
-    # The first rating of the one side in a phase meets the first of the other, the second the second.
+    # A phase may come twice in a round: the first rating of the one side then meets the first of
+    # the other, and the second the second.
     "side_confidence": View(
         "One row is a phase of a debate with the ratings of both sides",
         f"""

@@ -1,36 +1,50 @@
-"""Canned queries about who won: judges, their agreement and leanings, and how confidence fits what they decided.
+"""Canned queries about who won: judges' agreement and leanings, and confidence against outcomes.
 
-A debate is won by the larger sum of the judges' confidences (the view outcomes), as the published debates are (arXiv 2505.19184); with few
-judges that is a noisy truth, and `judge_agreement` says how noisy.  Intervals and tests are left to `arena report` and `arena rank`.
+A debate is won by the larger sum of the judges' confidences (the view outcomes), as the published
+debates are (arXiv 2505.19184).  With few judges that truth is noisy, and `judge_agreement` says how
+noisy.  Intervals and tests are left to `arena report` and `arena rank`.
 """
 
 from __future__ import annotations
 
 from arena.store.views.base import CannedQuery, View
 
-# The bin of ten, closed on the right: (0.7, 0.8] holds 0.8, and 0 goes to the first.  Within 1e-8 of an edge counts as on it.
-BIN = "greatest(1, case when abs(10 * c - round(10 * c)) < 1e-8 then round(10 * c) else ceil(10 * c) end)::integer"
+# Ten bins, closed on the right: (0.7, 0.8] holds 0.8, and 0 goes to the first.  A rating within
+# 1e-8 of an edge counts as on it.
+BIN = (
+    "greatest(1, case when abs(10 * c - round(10 * c)) < 1e-8 then round(10 * c)"
+    " else ceil(10 * c) end)::integer"
+)
 
 
 def calibration(by: str) -> str:
-    """SQL for Brier score, ECE and AUROC of ratings against results, by these columns of `speeches`."""
+    """Return SQL for the Brier score, ECE and AUROC of ratings, by these columns of `speeches`."""
     return f"""
         with judged as (
-            select {by}, confidence as c, result from speeches where confidence is not null and result is not null),
+            select {by}, confidence as c, result from speeches
+            where confidence is not null and result is not null),
         placed as (
-            select *, {BIN} as bin, rank() over (partition by {by} order by c) + (count(*) over (partition by {by}, c) - 1) / 2 as place
+            select *, {BIN} as bin, rank() over (partition by {by} order by c)
+                   + (count(*) over (partition by {by}, c) - 1) / 2 as place
             from judged where result <> 0.5),
-        binned as (select {by}, bin, abs(sum(c - result)) as off, count(*) as size from placed group by {by}, bin),
+        binned as (
+            select {by}, bin, abs(sum(c - result)) as off, count(*) as size
+            from placed group by {by}, bin),
         errors as (select {by}, sum(off) / sum(size) as ece from binned group by {by}),
         ranked as (
-            select {by}, count(*) as n_without_ties, sum(result) as won, avg(c) as mean_confidence, avg(result) as win_rate,
+            select {by}, count(*) as n_without_ties, sum(result) as won, avg(c) as mean_confidence,
+                   avg(result) as win_rate,
                    avg((c - result) ** 2) as brier_without_ties,
-                   (sum(place) filter (result = 1) - won * (won + 1) / 2) / nullif(won * (n_without_ties - won), 0) as auroc
+                   (sum(place) filter (result = 1) - won * (won + 1) / 2)
+                       / nullif(won * (n_without_ties - won), 0) as auroc
             from placed group by {by}),
-        scored as (select {by}, count(*) as n, avg((c - result) ** 2) as brier from judged group by {by})
-        select {by}, n, n_without_ties, round(mean_confidence, 12) as mean_confidence, round(win_rate, 12) as win_rate,
+        scored as (
+            select {by}, count(*) as n, avg((c - result) ** 2) as brier from judged group by {by})
+        select {by}, n, n_without_ties, round(mean_confidence, 12) as mean_confidence,
+               round(win_rate, 12) as win_rate,
                round(mean_confidence - win_rate, 12) as overconfidence, round(brier, 12) as brier,
-               round(brier_without_ties, 12) as brier_without_ties, round(ece, 12) as ece, round(auroc, 12) as auroc
+               round(brier_without_ties, 12) as brier_without_ties, round(ece, 12) as ece,
+               round(auroc, 12) as auroc
         from scored left join ranked using ({by}) left join errors using ({by}) order by {by}
     """
 
@@ -41,15 +55,19 @@ CALIBRATION_COLUMNS = {
     "mean_confidence": "mean rating without ties, in [0, 1]",
     "win_rate": "share of them whose side won",
     "overconfidence": "mean_confidence minus win_rate",
-    "brier": "mean squared difference of rating and result, ties at 0.5; always saying 0.5 gives 0.25 without ties",
+    "brier": "mean squared difference of rating and result, ties at 0.5; always saying 0.5 gives"
+    " 0.25 without ties",
     "brier_without_ties": "the same with ties left out",
-    "ece": "expected calibration error over 10 bins closed on the right, ties left out; with few ratings it is biased upwards",
-    "auroc": "chance that a winner stated more than a loser, equal ones a half; ties left out; NULL where all won or all lost",
+    "ece": "expected calibration error over 10 bins closed on the right, ties left out; with few"
+    " ratings it is biased upwards",
+    "auroc": "chance that a winner stated more than a loser, equal ones a half; ties left out;"
+    " NULL where all won or all lost",
 }
 
 READINGS = """
     with readings as (
-        select d.study, t.* from verdicts t join episodes d on d.episode = t.debate and d.status = 'done' where t.winner is not null)
+        select d.study, t.* from verdicts t
+        join episodes d on d.episode = t.debate and d.status = 'done' where t.winner is not null)
 """
 
 JUDGES: dict[str, CannedQuery] = {
@@ -72,11 +90,14 @@ JUDGES: dict[str, CannedQuery] = {
     "reliability": CannedQuery(
         "Of those who stated so much, what share won?",
         View(
-            "Ratings and results by study, arm, phase and bin of confidence, ties left out: what a reliability diagram shows",
+            "Ratings and results by study, arm, phase and bin of confidence, ties left out: what a"
+            " reliability diagram shows",
             f"""
             with decided as (
-                select study, arm, round, phase, confidence as c, result from speeches where confidence is not null and result <> 0.5)
-            select study, arm, round, phase, {BIN} as bin, count(*) as n, round(avg(c), 12) as mean_confidence,
+                select study, arm, round, phase, confidence as c, result from speeches
+                where confidence is not null and result <> 0.5)
+            select study, arm, round, phase, {BIN} as bin, count(*) as n,
+                   round(avg(c), 12) as mean_confidence,
                    round(avg(result), 12) as win_rate
             from decided group by all order by all
             """,
@@ -95,11 +116,14 @@ JUDGES: dict[str, CannedQuery] = {
             """
             select o.study, e.subject, any_value(m.text) as motion, count(*) as debates,
                    count(*) filter (confidence_sum = 'proposition') as proposition,
-                   count(*) filter (confidence_sum = 'opposition') as opposition, count(*) filter (confidence_sum = 'tie') as ties,
+                   count(*) filter (confidence_sum = 'opposition') as opposition,
+                   count(*) filter (confidence_sum = 'tie') as ties,
                    count(*) filter (confidence_sum is null) as undecided,
                    (proposition + ties / 2) / nullif(debates - undecided, 0) as win_rate,
-                   sum(votes_proposition) / nullif(sum(votes_proposition + votes_opposition), 0) as vote_share
-            from outcomes o join episodes e on e.episode = o.debate left join subjects m on m.subject = e.subject
+                   sum(votes_proposition)
+                       / nullif(sum(votes_proposition + votes_opposition), 0) as vote_share
+            from outcomes o join episodes e on e.episode = o.debate
+            left join subjects m on m.subject = e.subject
             group by o.study, e.subject order by o.study, motion
             """,
             {
@@ -119,13 +143,18 @@ JUDGES: dict[str, CannedQuery] = {
         View(
             "How many judged debates had which split of votes, by study",
             """
-            select study, greatest(votes_proposition, votes_opposition) || '-' || least(votes_proposition, votes_opposition) as split,
-                   greatest(votes_proposition, votes_opposition) as for_winner, least(votes_proposition, votes_opposition) as for_loser,
+            select study,
+                   greatest(votes_proposition, votes_opposition) || '-'
+                       || least(votes_proposition, votes_opposition) as split,
+                   greatest(votes_proposition, votes_opposition) as for_winner,
+                   least(votes_proposition, votes_opposition) as for_loser,
                    count(*) as debates, debates / sum(count(*)) over (partition by study) as share
-            from outcomes group by study, split, for_winner, for_loser order by study, for_winner - for_loser desc, for_winner desc
+            from outcomes group by study, split, for_winner, for_loser
+            order by study, for_winner - for_loser desc, for_winner desc
             """,
             {
-                "split": "votes for the one side and the other, the larger number first; abstentions are in neither",
+                "split": "votes for the one side and the other, the larger number first;"
+                " abstentions are in neither",
                 "for_winner": "the larger number",
                 "for_loser": "the smaller number",
                 "debates": "judged debates",
@@ -139,13 +168,17 @@ JUDGES: dict[str, CannedQuery] = {
             "How often the side with more words won, by study and arm",
             """
             with sides as (
-                select study, arm, episode, seat, any_value(result) as result, sum(coalesce(words, 0)) as words from speeches group by all),
+                select study, arm, episode, seat, any_value(result) as result,
+                       sum(coalesce(words, 0)) as words from speeches group by all),
             pairs as (
-                select study, arm, p.words - o.words as lead, p.result from sides p join sides o using (study, arm, episode)
+                select study, arm, p.words - o.words as lead, p.result from sides p
+                join sides o using (study, arm, episode)
                 where p.seat = 'proposition' and o.seat = 'opposition' and p.result is not null)
             select study, arm, count(*) filter (lead <> 0) as debates,
-                   count(*) filter ((lead > 0 and result = 1) or (lead < 0 and result = 0)) as longer_won,
-                   count(*) filter (lead <> 0 and result = 0.5) as ties, (longer_won + ties / 2) / nullif(debates, 0) as share,
+                   count(*) filter ((lead > 0 and result = 1) or (lead < 0 and result = 0))
+                       as longer_won,
+                   count(*) filter (lead <> 0 and result = 0.5) as ties,
+                   (longer_won + ties / 2) / nullif(debates, 0) as share,
                    count(*) filter (lead = 0) as same_length
             from pairs group by study, arm order by study, arm
             """,
@@ -164,11 +197,14 @@ JUDGES: dict[str, CannedQuery] = {
             "How often the side with the higher rating won, by study, arm and phase",
             """
             with pairs as (
-                select study, arm, round, phase, confidence - opponent_confidence as lead, result from speeches
+                select study, arm, round, phase, confidence - opponent_confidence as lead, result
+                from speeches
                 where seat = 'proposition' and result is not null and lead is not null)
             select study, arm, round, phase, count(*) filter (lead <> 0) as debates,
-                   count(*) filter ((lead > 0 and result = 1) or (lead < 0 and result = 0)) as surer_won,
-                   count(*) filter (lead <> 0 and result = 0.5) as ties, (surer_won + ties / 2) / nullif(debates, 0) as share,
+                   count(*) filter ((lead > 0 and result = 1) or (lead < 0 and result = 0))
+                       as surer_won,
+                   count(*) filter (lead <> 0 and result = 0.5) as ties,
+                   (surer_won + ties / 2) / nullif(debates, 0) as share,
                    count(*) filter (lead = 0) as same_rating
             from pairs group by study, arm, round, phase order by study, arm, round, phase
             """,
@@ -184,29 +220,37 @@ JUDGES: dict[str, CannedQuery] = {
     "judge_agreement": CannedQuery(
         "How often do two judges name the same winner?",
         View(
-            "Pairs of readings of the same debate, in the same order of sides, by two judges, and how many agree",
+            "Pairs of readings of the same debate, in the same order of sides, by two judges, and"
+            " how many agree",
             READINGS
             + """
-            select a.study, a.judge, b.judge as other, count(*) as pairs, count(*) filter (a.winner = b.winner) as same, same / pairs as share
-            from readings a join readings b on b.debate = a.debate and b.seat_order = a.seat_order and b.judge > a.judge
+            select a.study, a.judge, b.judge as other, count(*) as pairs,
+                   count(*) filter (a.winner = b.winner) as same, same / pairs as share
+            from readings a join readings b on b.debate = a.debate and b.seat_order = a.seat_order
+                and b.judge > a.judge
             group by a.study, a.judge, b.judge order by a.study, a.judge, other
             """,
             {
                 "other": "the other judge",
-                "pairs": "pairs of readings, each reading of the one with each of the other; an abstention is a winner of its own here",
+                "pairs": "pairs of readings, each reading of the one with each of the other; an"
+                " abstention is a winner of its own here",
                 "same": "pairs that name the same winner",
-                "share": "same over pairs; chance is about a half, or more where sides are favoured",
+                "share": "same over pairs; chance is about a half, or more where sides are"
+                " favoured",
             },
         ),
     ),
     "judge_repeats": CannedQuery(
         "Does a judge that reads the same debate again name the same winner?",
         View(
-            "Pairs of readings of the same debate, in the same order of sides, by one judge, and how many agree",
+            "Pairs of readings of the same debate, in the same order of sides, by one judge, and"
+            " how many agree",
             READINGS
             + """
-            select a.study, a.judge, count(*) as pairs, count(*) filter (a.winner = b.winner) as same, same / pairs as share
-            from readings a join readings b on b.debate = a.debate and b.seat_order = a.seat_order and b.judge = a.judge
+            select a.study, a.judge, count(*) as pairs,
+                   count(*) filter (a.winner = b.winner) as same, same / pairs as share
+            from readings a join readings b on b.debate = a.debate and b.seat_order = a.seat_order
+                and b.judge = a.judge
                  and b.episode > a.episode
             group by a.study, a.judge order by a.study, a.judge
             """,
@@ -220,13 +264,18 @@ JUDGES: dict[str, CannedQuery] = {
     "side_bias": CannedQuery(
         "Which side, and which place in the order, does each judge favour?",
         View(
-            "Share of a judge's votes for the proposition, and for the side that it read first, by study",
+            "Share of a judge's votes for the proposition, and for the side that it read first, by"
+            " study",
             READINGS
             + """
-            select study, judge, count(*) filter (winner <> 'abstain') as votes, count(*) filter (winner = 'proposition') as proposition,
-                   count(*) filter (winner = 'abstain') as abstained, proposition / nullif(votes, 0) as share_proposition,
+            select study, judge, count(*) filter (winner <> 'abstain') as votes,
+                   count(*) filter (winner = 'proposition') as proposition,
+                   count(*) filter (winner = 'abstain') as abstained,
+                   proposition / nullif(votes, 0) as share_proposition,
                    case when count(distinct seat_order) > 1 then
-                       count(*) filter (winner = if(seat_order = 'swapped', 'opposition', 'proposition')) / nullif(votes, 0) end as share_first
+                       count(*) filter (
+                           winner = if(seat_order = 'swapped', 'opposition', 'proposition'))
+                       / nullif(votes, 0) end as share_first
             from readings group by study, judge order by study, judge
             """,
             {
@@ -234,7 +283,8 @@ JUDGES: dict[str, CannedQuery] = {
                 "proposition": "of these, for the proposition",
                 "abstained": "readings that name no side",
                 "share_proposition": "proposition over votes",
-                "share_first": "share of votes for the side that stood first; NULL where the judge read one order only, since it cannot be told"
+                "share_first": "share of votes for the side that stood first; NULL where the judge"
+                " read one order only, since it cannot be told"
                 " from the side then",
             },
         ),
@@ -242,19 +292,25 @@ JUDGES: dict[str, CannedQuery] = {
     "token_payout": CannedQuery(
         "What would the ratings have won and lost as stakes, under the rule that the prompts name?",
         View(
-            "Ratings as stakes of 0 to 100 tokens by study, arm, model and phase: the winner gets the other's stake, the loser pays its own",
+            "Ratings as stakes of 0 to 100 tokens by study, arm, model and phase: the winner gets"
+            " the other's stake, the loser pays its own",
             """
-            select study, arm, model, round, phase, count(*) as debates, round(avg(100 * confidence), 12) as mean_stake,
-                   round(avg(case result when 1 then 100 * opponent_confidence when 0 then -100 * confidence else 0 end), 12) as mean_payout,
+            select study, arm, model, round, phase, count(*) as debates,
+                   round(avg(100 * confidence), 12) as mean_stake,
+                   round(avg(case result when 1 then 100 * opponent_confidence
+                                 when 0 then -100 * confidence else 0 end), 12) as mean_payout,
                    round(100 + mean_payout, 12) as mean_balance
-            from speeches where result is not null and confidence is not null and opponent_confidence is not null
+            from speeches where result is not null and confidence is not null
+                and opponent_confidence is not null
             group by study, arm, model, round, phase order by study, arm, model, round, phase
             """,
             {
                 "debates": "seats in decided debates with a rating from both sides",
                 "mean_stake": "mean stake in tokens: the rating in percent",
-                "mean_payout": "mean of what the phase alone would have brought, in tokens; a tie brings nothing",
-                "mean_balance": "what is left on average of the 100 tokens to begin with, after the phase alone; no such account was kept",
+                "mean_payout": "mean of what the phase alone would have brought, in tokens; a tie"
+                " brings nothing",
+                "mean_balance": "what is left on average of the 100 tokens to begin with, after"
+                " the phase alone; no such account was kept",
             },
         ),
     ),
@@ -280,7 +336,8 @@ JUDGES: dict[str, CannedQuery] = {
                 "first": "mean of its first rating that could be read, in [0, 1]",
                 "last": "mean of its last rating that could be read, in [0, 1]",
                 "decided": "of the debates, those that judges decided",
-                "win_rate": "share of them that it won, a tie half a win; NULL where none was decided",
+                "win_rate": "share of them that it won, a tie half a win; NULL where none was"
+                " decided",
             },
         ),
     ),

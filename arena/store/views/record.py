@@ -1,4 +1,4 @@
-"""Canned queries about the record itself: attempts, time, tokens and dollars, and what stands in a single episode.
+"""Canned queries about the record: attempts, time, tokens and dollars, and single episodes.
 
 Imports keep no calls, times or prompts: these views are empty for them, not zero.
 """
@@ -7,26 +7,40 @@ from __future__ import annotations
 
 from arena.store.views.base import DONE, CannedQuery, View
 
-WITH_CALLS = "from calls c join episodes e on e.episode = c.episode and e.status = 'done' left join seats s on s.episode = c.episode and s.seat = c.seat"
-KNOWN_TOKENS = "case when count(*) filter (c.status = 'ok' and c.{0} is null) = 0 then coalesce(sum(c.{0}), 0) end as {0}"
+WITH_CALLS = (
+    "from calls c join episodes e on e.episode = c.episode and e.status = 'done'"
+    " left join seats s on s.episode = c.episode and s.seat = c.seat"
+)
+# A sum that leaves out what is unknown would look like a small number of tokens.
+KNOWN_TOKENS = (
+    "case when count(*) filter (c.status = 'ok' and c.{0} is null) = 0"
+    " then coalesce(sum(c.{0}), 0) end as {0}"
+)
 
 RECORD: dict[str, CannedQuery] = {
     "cost_per_episode": CannedQuery(
         "What did each debate or question take, in calls, tokens and dollars?",
         View(
-            "Calls, tokens and dollars of each finished episode and model, failed attempts included",
+            "Calls, tokens and dollars of each finished episode and model, failed attempts"
+            " included",
             f"""
-            select e.study, e.arm, c.episode, s.model, count(*) as calls, {KNOWN_TOKENS.format("tokens_in")},
+            select e.study, e.arm, c.episode, s.model, count(*) as calls,
+                   {KNOWN_TOKENS.format("tokens_in")},
                    {KNOWN_TOKENS.format("tokens_out")}, {KNOWN_TOKENS.format("cost_usd")},
-                   count(*) filter (c.cost_usd is null and c.status <> 'cached') as calls_of_unknown_cost
+                   count(*) filter (c.cost_usd is null and c.status <> 'cached')
+                       as calls_of_unknown_cost
             {WITH_CALLS} group by e.study, e.arm, c.episode, s.model order by all
             """,
             {
                 "calls": "attempts, failed and cached ones included",
-                "tokens_in": "prompt tokens, of failed attempts as far as known; NULL where a reply's are unknown",
-                "tokens_out": "generated tokens, reasoning included; NULL where a reply's are unknown",
-                "cost_usd": "dollars; NULL where a reply's price is unknown; a cached reply costs nothing again",
-                "calls_of_unknown_cost": "attempts that may have cost something that cost_usd does not hold",
+                "tokens_in": "prompt tokens, of failed attempts as far as known; NULL where a"
+                " reply's are unknown",
+                "tokens_out": "generated tokens, reasoning included; NULL where a reply's are"
+                " unknown",
+                "cost_usd": "dollars; NULL where a reply's price is unknown; a cached reply costs"
+                " nothing again",
+                "calls_of_unknown_cost": "attempts that may have cost something that cost_usd does"
+                " not hold",
             },
         ),
     ),
@@ -35,9 +49,12 @@ RECORD: dict[str, CannedQuery] = {
         View(
             "Mean calls, tokens and dollars of a finished episode by study, arm and model",
             """
-            select study, arm, model, count(*) as episodes, round(avg(calls), 12) as mean_calls, round(avg(tokens_in), 12) as mean_tokens_in,
-                   round(avg(tokens_out), 12) as mean_tokens_out, round(avg(cost_usd), 12) as mean_cost_usd,
-                   round(sum(cost_usd), 12) as cost_usd, count(*) filter (tokens_in is null or tokens_out is null) as of_unknown_tokens,
+            select study, arm, model, count(*) as episodes, round(avg(calls), 12) as mean_calls,
+                   round(avg(tokens_in), 12) as mean_tokens_in,
+                   round(avg(tokens_out), 12) as mean_tokens_out,
+                   round(avg(cost_usd), 12) as mean_cost_usd,
+                   round(sum(cost_usd), 12) as cost_usd,
+                   count(*) filter (tokens_in is null or tokens_out is null) as of_unknown_tokens,
                    count(*) filter (cost_usd is null) as of_unknown_cost
             from cost_per_episode group by study, arm, model order by study, arm, model
             """,
@@ -46,7 +63,8 @@ RECORD: dict[str, CannedQuery] = {
                 "mean_calls": "attempts per episode, failed and cached ones included",
                 "mean_tokens_in": "prompt tokens per episode, over those where they are known",
                 "mean_tokens_out": "generated tokens per episode, over those where they are known",
-                "mean_cost_usd": "dollars per episode, over those where they are known; NULL: unknown, not zero",
+                "mean_cost_usd": "dollars per episode, over those where they are known; NULL:"
+                " unknown, not zero",
                 "cost_usd": "their sum",
                 "of_unknown_tokens": "episodes that the means of tokens leave out",
                 "of_unknown_cost": "episodes that the mean and sum of dollars leave out",
@@ -56,14 +74,20 @@ RECORD: dict[str, CannedQuery] = {
     "latency": CannedQuery(
         "How long does a call take?",
         View(
-            "Seconds of calls that were answered, in finished episodes, by study, arm, model and phase",
+            "Seconds of calls that were answered, in finished episodes, by study, arm, model and"
+            " phase",
             f"""
-            select e.study, e.arm, s.model, t.phase, count(*) as calls, round(avg(c.latency_s), 12) as mean_s,
-                   quantile_cont(c.latency_s, 0.5) as median_s, quantile_cont(c.latency_s, 0.95) as p95_s, max(c.latency_s) as longest_s,
+            select e.study, e.arm, s.model, t.phase, count(*) as calls,
+                   round(avg(c.latency_s), 12) as mean_s,
+                   quantile_cont(c.latency_s, 0.5) as median_s,
+                   quantile_cont(c.latency_s, 0.95) as p95_s, max(c.latency_s) as longest_s,
                    round(avg(c.queued_s), 12) as mean_queued_s,
-                   round(sum(c.tokens_out) / nullif(sum(c.latency_s) filter (c.tokens_out is not null), 0), 9) as tokens_per_s
-            {WITH_CALLS} left join turns t on t.episode = c.episode and t.seat = c.seat and t.step = c.step
-            where c.status = 'ok' and c.latency_s is not null group by e.study, e.arm, s.model, t.phase order by all
+                   round(sum(c.tokens_out) / nullif(sum(c.latency_s)
+                       filter (c.tokens_out is not null), 0), 9) as tokens_per_s
+            {WITH_CALLS} left join turns t on t.episode = c.episode and t.seat = c.seat
+                and t.step = c.step
+            where c.status = 'ok' and c.latency_s is not null
+            group by e.study, e.arm, s.model, t.phase order by all
             """,
             {
                 "calls": "answered calls whose time is known; cached ones are none",
@@ -79,26 +103,32 @@ RECORD: dict[str, CannedQuery] = {
     "critical_path": CannedQuery(
         "How long did each debate take, and how long must it take?",
         View(
-            "One row is a debate: its wall time, the turns that had to wait for each other, and all turns one after another",
-            f"""
+            "One row is a debate: its wall time, the turns that had to wait for each other, and"
+            " all turns one after another",
+            """
             with timed as (
                 select d.study, d.arm, t.episode, t.round, t.started_at, t.ended_at, d.sequential,
                        epoch(t.ended_at) - epoch(t.started_at) as took
                 from turns t join debates d using (episode)
                 where t.seat in ('proposition', 'opposition')),
             rounds as (
-                select study, arm, episode, round, count(*) as turns, count(took) as known, min(started_at) as started_at,
+                select study, arm, episode, round, count(*) as turns, count(took) as known,
+                       min(started_at) as started_at,
                        max(ended_at) as ended_at, sum(took) as all_s,
                        case when any_value(sequential) then sum(took) else max(took) end as path_s
                 from timed group by study, arm, episode, round)
-            select study, arm, episode, sum(turns) as turns, round(epoch(max(ended_at)) - epoch(min(started_at)), 6) as wall_s,
+            select study, arm, episode, sum(turns) as turns,
+                   round(epoch(max(ended_at)) - epoch(min(started_at)), 6) as wall_s,
                    round(sum(path_s), 6) as critical_path_s, round(sum(all_s), 6) as all_turns_s
-            from rounds group by study, arm, episode having sum(known) = sum(turns) order by study, arm, episode
+            from rounds group by study, arm, episode having sum(known) = sum(turns)
+            order by study, arm, episode
             """,
             {
                 "turns": "speeches of both sides",
-                "wall_s": "seconds from the first speech's beginning to the last one's end, breaks between runs included",
-                "critical_path_s": "seconds of the slower side in each phase, summed; of all speeches where the sides speak in turn",
+                "wall_s": "seconds from the first speech's beginning to the last one's end, breaks"
+                " between runs included",
+                "critical_path_s": "seconds of the slower side in each phase, summed; of all"
+                " speeches where the sides speak in turn",
                 "all_turns_s": "seconds of all speeches, as if one after another",
             },
         ),
@@ -106,16 +136,24 @@ RECORD: dict[str, CannedQuery] = {
     "attempts": CannedQuery(
         "How many attempts did a turn take, and how often was something unreadable?",
         View(
-            "Turns with their attempts on the wire, in finished episodes, by study, arm, model and phase",
+            "Turns with their attempts on the wire, in finished episodes, by study, arm, model and"
+            " phase",
             f"""
             with tried as (
-                select episode, seat, step, count(*) as attempts, count(*) filter (status = 'failed') as failed,
-                       count(*) filter (status = 'unknown') as unknown from calls group by episode, seat, step)
-            select e.study, e.arm, s.model, t.phase, count(*) as turns, sum(c.attempts) as calls, sum(c.failed) as failed,
-                   sum(c.unknown) as unknown, round(avg(c.attempts), 12) as attempts_per_turn, max(c.attempts) as most_attempts,
-                   count(*) filter (t.asks > 1) as asked_again, count(*) filter (t.public_status <> 'read') as no_speech,
-                   count(*) filter (t.confidence is null and t.confidence_status <> 'not asked') as no_confidence
-            from turns t join tried c using (episode, seat, step) {DONE} left join seats s on s.episode = t.episode and s.seat = t.seat
+                select episode, seat, step, count(*) as attempts,
+                       count(*) filter (status = 'failed') as failed,
+                       count(*) filter (status = 'unknown') as unknown from calls
+                       group by episode, seat, step)
+            select e.study, e.arm, s.model, t.phase, count(*) as turns, sum(c.attempts) as calls,
+                   sum(c.failed) as failed,
+                   sum(c.unknown) as unknown, round(avg(c.attempts), 12) as attempts_per_turn,
+                   max(c.attempts) as most_attempts,
+                   count(*) filter (t.asks > 1) as asked_again,
+                   count(*) filter (t.public_status <> 'read') as no_speech,
+                   count(*) filter (t.confidence is null and t.confidence_status <> 'not asked')
+                       as no_confidence
+            from turns t join tried c using (episode, seat, step) {DONE} left
+            join seats s on s.episode = t.episode and s.seat = t.seat
             group by e.study, e.arm, s.model, t.phase order by all
             """,
             {
@@ -136,18 +174,24 @@ RECORD: dict[str, CannedQuery] = {
         View(
             "Ratings of debaters by study, arm and phase, and by whether the turn was had at once",
             """
-            with tried as (select episode, seat, step, count(*) filter (status = 'failed') as failed from calls group by episode, seat, step)
+            with tried as (select episode, seat, step, count(*) filter (status = 'failed') as failed
+            from calls group by episode, seat, step)
             select s.study, s.arm, s.round, s.phase,
-                   case when asks > 1 then 'asked again' when failed > 0 then 'sent again' else 'at once' end as how, count(*) as turns,
-                   count(confidence) as n, round(avg(confidence), 12) as mean, round(avg(change), 12) as mean_change
-            from speeches s left join tried using (episode, seat, step) where played_here group by all order by all
+                   case when asks > 1 then 'asked again' when failed > 0 then 'sent again'
+                       else 'at once' end as how, count(*) as turns,
+                   count(confidence) as n, round(avg(confidence), 12) as mean,
+                   round(avg(change), 12) as mean_change
+            from speeches s left join tried using (episode, seat, step) where played_here
+            group by all order by all
             """,
             {
-                "how": "asked again: something was unreadable; sent again: an attempt failed; at once: neither",
+                "how": "asked again: something was unreadable; sent again: an attempt failed; at"
+                " once: neither",
                 "turns": "speeches",
                 "n": "of these, with a rating",
                 "mean": "mean rating, in [0, 1]",
-                "mean_change": "mean of the rating minus the side's rating before; NULL in the first phase",
+                "mean_change": "mean of the rating minus the side's rating before; NULL in the"
+                " first phase",
             },
         ),
     ),
@@ -156,7 +200,8 @@ RECORD: dict[str, CannedQuery] = {
         View(
             "The turns of a finished episode in order; its id may be cut short",
             """
-            select t.episode, t.round, t.phase, t.seat, s.model, t.public, t.thoughts, t.confidence, t.confidence_status, t.answer
+            select t.episode, t.round, t.phase, t.seat, s.model, t.public, t.thoughts, t.confidence,
+                   t.confidence_status, t.answer
             from turns t join episodes e on e.episode = t.episode and e.status = 'done'
             left join seats s on s.episode = t.episode and s.seat = t.seat
             where starts_with(t.episode, id) order by t.episode, t.round, t.seat desc, t.step
@@ -168,20 +213,25 @@ RECORD: dict[str, CannedQuery] = {
     "prompt_of": CannedQuery(
         "What stood in the prompt of this turn, piece by piece?",
         View(
-            "The prompt of a turn in parts: text, or a turn of somebody with the face that was shown; nothing for imports",
+            "The prompt of a turn in parts: text, or a turn of somebody with the face that was"
+            " shown; nothing for imports",
             """
             with parts as (
-                select t.episode, unnest(t.prompt) as part, generate_subscripts(t.prompt, 1) as place
+                select t.episode, unnest(t.prompt) as part,
+                       generate_subscripts(t.prompt, 1) as place
                 from turns t join episodes e on e.episode = t.episode and e.status = 'done'
                 where starts_with(t.episode, id) and t.seat = reader and t.step = reader_step)
-            select p.place, p.part.seat as author, p.part.step as author_step, p.part.face as face, coalesce(p.part.text, a.public) as words
-            from parts p left join turns a on a.episode = p.part.episode and a.seat = p.part.seat and a.step = p.part.step order by p.place
+            select p.place, p.part.seat as author, p.part.step as author_step, p.part.face as face,
+                   coalesce(p.part.text, a.public) as words
+            from parts p left join turns a on a.episode = p.part.episode and a.seat = p.part.seat
+                and a.step = p.part.step order by p.place
             """,
             {
                 "place": "position in the prompt, from 1",
                 "author": "the seat whose turn it is; NULL: text of the protocol",
                 "author_step": "the author's step",
-                "face": "public; own: with private thoughts and rating; rated: public text and rating",
+                "face": "public; own: with private thoughts and rating; rated: public text and"
+                " rating",
                 "words": "the text, or the public words of the turn",
             },
             {

@@ -1,7 +1,9 @@
-"""Canned queries: what researchers ask of such a record, each question in words beside the view or table macro that answers it.
+"""All views and canned queries of a store, and which of them a query needs.
 
-The questions are those of arXiv 2505.19184's debates, and what one asks of any record of model calls.  Views that answer one already are
-listed here too.  Tests, intervals and pictures are for `arena report`; these are sums, shares and means that one can read and change.
+A canned query is a question that researchers ask of such a record, in words, beside the view or
+table macro that answers it.  The questions are those of the debates of arXiv 2505.19184, and some
+that concern any record of model calls.  Tests, intervals and figures are for `arena report`; these
+are sums, shares and means that one can read and change.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ VIEW_QUESTIONS = {
     "debaters": "Who sat on which side of each debate, against which model, and did it win?",
     "juries": "Which study judged the debates of which?",
     "completeness": "What should be there, and is it?",
-    "outcomes": "Who won each judged debate, by majority and by the sum of the judges' confidences?",
+    "outcomes": "Who won each judged debate, by majority and by the sum of the judges'"
+    " confidences?",
     "leaderboard": "Which models win most?",
     "flips": "How often does a judge change the winner when the sides stand in the other order?",
     "cost": "What was spent on which model, seat and phase?",
@@ -43,21 +46,22 @@ CANNED: dict[str, CannedQuery] = (
     | RECORD
 )
 
-# Everything that is made in a store, in an order in which each reads only earlier ones.
+# Every view of a store, in an order in which each reads only earlier ones.
 ALL_VIEWS: dict[str, View] = VIEWS | {name: canned.view for name, canned in CANNED.items()}
 VIEW_DEPENDENCIES = {
     name: set(re.findall(r"\b(?:from|join)\s+(\w+)", view.sql)) & ALL_VIEWS.keys()
     for name, view in ALL_VIEWS.items()
 }
-# Whoever looks at the catalogue, or names a view in a text that is put together, is to find all of them.
+# A query that looks at the catalogue, or puts a view's name together, needs all of them.
 CATALOGUE = re.compile(
-    r"duckdb_\w+|information_schema|pg_\w+|sqlite_master|\bshow\b|\bdescribe\b|\bdesc\b|\bpragma\b|\bsummarize\b|\bquery(_table)?\s*\(",
+    r"duckdb_\w+|information_schema|pg_\w+|sqlite_master|\bshow\b|\bdescribe\b|\bdesc\b"
+    r"|\bpragma\b|\bsummarize\b|\bquery(_table)?\s*\(",
     re.I,
 )
 
 
 def signature(name: str, view: View) -> str:
-    """How a view or macro is called: its name, with its parameters where it has some."""
+    """Return how a view or macro is called: its name, with its parameters if it has some."""
     return f"{name}({', '.join(view.parameters)})" if view.parameters else name
 
 
@@ -70,7 +74,10 @@ def statement(name: str, view: View, *, temporary: bool = False) -> str:
 
 
 def find_views(sql: str) -> tuple[str, ...]:
-    """The views and macros that a query may need: those that its text names, and all of them where it looks at the catalogue."""
+    """Return the views and macros that a query may need: those that its text names.
+
+    A query that looks at the catalogue needs all of them.
+    """
     return (
         tuple(ALL_VIEWS)
         if CATALOGUE.search(sql)
@@ -79,7 +86,10 @@ def find_views(sql: str) -> tuple[str, ...]:
 
 
 def with_dependencies(names: Iterable[str]) -> tuple[str, ...]:
-    """These views and macros with all that they read, in the order in which they can be made; other names are left out."""
+    """Return these views and macros with all that they read, each after what it reads.
+
+    Names of anything else are left out.
+    """
     needed: set[str] = set()
     waiting = set(names) & ALL_VIEWS.keys()
     while waiting:

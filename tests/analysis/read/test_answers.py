@@ -40,14 +40,7 @@ def test_plays_lie_by_arm_and_question_with_what_they_took(solve: Add) -> None:
     assert [
         getattr(plays, name)[0]
         for name in ("calls", "answered", "tokens_in", "tokens_out", "cost_usd", "routes")
-    ] == [
-        3,
-        2,
-        210,
-        50,
-        0.75,
-        3,
-    ]
+    ] == [3, 2, 210, 50, 0.75, 3]
     assert (plays.calls[1], plays.routes[1]) == (0, 0)
     assert np.isnan(plays.tokens_out[1])
 

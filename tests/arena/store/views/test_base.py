@@ -86,10 +86,7 @@ def test_tokens_dollars_and_routes_are_means_per_play(arena: Arena) -> None:
     columns = "routes, routers, paths, paths_correct, paths_unreadable"
     assert arena.sql(
         f"select distinct {columns} from question_plays where arm = 'vote' order by all"
-    ).rows == (
-        (2, "chain", 3, 0, 1),
-        (2, "chain", 3, 2, 1),
-    )
+    ).rows == ((2, "chain", 3, 0, 1), (2, "chain", 3, 2, 1))
 
 
 def test_failed_attempts_count_as_far_as_they_are_known(arena: Arena) -> None:

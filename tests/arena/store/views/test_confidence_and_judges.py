@@ -231,10 +231,7 @@ def test_private_words_that_slipped(store: Path, debates: list[dict[str, Any]]) 
     counts = "count(*) filter (private_tag), count(*) filter (rating_tag), count(*) filter (rating)"
     assert rows(
         store, f"select study, {counts} from private_words group by study order by study"
-    ) == [
-        ("cross_model", 5, 4, 2),
-        ("self", 10, 5, 3),
-    ]
+    ) == [("cross_model", 5, 4, 2), ("self", 10, 5, 3)]
     leaks = [
         change
         for study, speech, _, change in heard(debates)

@@ -465,10 +465,9 @@ def test_a_query_makes_what_it_names_with_what_that_reads(path: Path) -> None:
         "from query('from ' || 'rise')",
     ):
         assert find_views(catalogue) == tuple(ALL_VIEWS)
-    assert query(
-        path,
-        "select count(*) > 0 from duckdb_views() where view_name = 'rise'",
-    ).rows == ((True,),)
+    assert query(path, "select count(*) > 0 from duckdb_views() where view_name = 'rise'").rows == (
+        (True,),
+    )
 
 
 def test_every_view_comes_after_what_it_reads() -> None:
