@@ -44,6 +44,7 @@ REPLIES_INTRO = (
 
 def question_text(question: Subject) -> str:
     """Return the question, with its options by letter if it has any."""
+    # The letters are those of canonical(), by which options are graded and counted as votes.
     if not question.choices:
         return f"{question.text}\n"
     return (
@@ -86,6 +87,8 @@ async def sample_paths(
 
     They come from the seats path0, path1, ...; `sampling` replaces the agent's own.
     """
+    # A seat for each path: the seed of a reply hashes its seat, so that paths differ, and each is
+    # stored under its own key.
     seats = [Seat(f"path{i}", solver.agent) for i in range(paths)]
     read = reader(question)
     return await asyncio.gather(
@@ -113,6 +116,8 @@ async def ask_to_aggregate(
     paths and the final one.  The confidence of the final answer is ours, as neither paper has one:
     the share of all paths that give the same answer; None if no path can be read.
     """
+    # The order is drawn after all paths have spoken, from the episode's id and not from their
+    # words: a play that is continued shows the same order.
     order = order_paths(episode, paths, shuffled)
     prompt = [question_text(question), list_replies(episode, order), instruction, form(question)]
     sampling = sampling_at(solver.agent, final_temperature)
@@ -131,6 +136,7 @@ def order_paths(episode: Episode, paths: Sequence[Turn], shuffled: bool) -> list
     That is by index, or shuffled by the episode's own random stream; the stored prompt shows the
     order.
     """
+    # A copy, because shuffling works in place and the callers count votes by index.
     order = list(paths)
     if shuffled:
         episode.rng("order").shuffle(order)
@@ -142,6 +148,8 @@ def list_replies(episode: Episode, turns: Sequence[Turn], names: Sequence[str] =
 
     The headings are Response 0, Response 1, ..., or `names`.
     """
+    # 32 random bits, drawn anew for each list: no author of a reply in it has seen its code, not
+    # even one who was shown an earlier list.  A replay draws the same.
     code = f"{episode.rng('headings').getrandbits(32):08x}"
     names = names or [f"Response {k}" for k in range(len(turns))]
     replies: list[Prompt] = [
@@ -186,7 +194,9 @@ def winner(
             tally[vote] = tally.get(vote, 0.0) + weight
     if not tally:
         return None, None
+    # A dict keeps the order of insertion and max the first of equals: ties go to the first name.
     best = max(tally, key=lambda value: tally[value])
+    # Sums of weights can end a bit above 1 by rounding, which no confidence may.
     return list(votes).index(best), min(1.0, tally[best] / sum(weights))
 
 
@@ -198,6 +208,7 @@ def agreement(given: str | None, turns: Sequence[Turn], question: Subject) -> fl
     cast = votes(turns, question)
     if given is None or all(vote is None for vote in cast):
         return None
+    # Unreadable paths stay in the denominator: silence is no agreement.
     return cast.count(canonical(given, question.choices)) / len(cast)
 
 

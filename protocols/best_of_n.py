@@ -66,16 +66,20 @@ async def best_of_n(
         question,
         solver,
         paths,
+        # The score stands in the phase, so that a proxy is called a proxy in every stored turn.
         phase=f"path, for {by}",
         sampling=sampling_for(solver.agent, by, alternatives),
     )
     check_measured(turns, MEASURES[by], solver.agent)
     ranking = most_certain_first(turns, MEASURES[by])
+    # The most certain answer was not voted for, so that it has no share and no confidence.
     if power is None:
         best, share = next((i for i in ranking if turns[i].answer is not None), None), None
     else:
         weights = [0.0] * paths
         for rank, i in enumerate(ranking, 1):
+            # Divided by n before the power, unlike the paper: shares are the same, and no power of
+            # many paths can overflow.
             weights[i] = ((paths - rank + 1) / paths) ** power
         best, share = winner(votes(turns, question), weights)
     return [
@@ -107,6 +111,7 @@ def sampling_for(agent: Agent, score: Score, alternatives: int) -> Sampling | No
     """
     if score == "self_certainty":
         return None
+    # 0 asks for the drawn token alone.  An agent that already asks for more keeps its number.
     needed = alternatives if score == "top_k_proxy" else 0
     return replace(agent.sampling, logprobs=max(needed, agent.sampling.logprobs or 0))
 
@@ -134,6 +139,7 @@ def most_certain_first(paths: Sequence[Turn], measure: str) -> list[int]:
             else found.get(measure, float("-inf"))
         )
 
+    # sorted is stable, with reverse too: equal certainties stay in the order of their indices.
     return sorted(range(len(paths)), key=certainty, reverse=True)
 
 

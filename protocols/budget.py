@@ -65,8 +65,10 @@ def arm(solver: Agent, protocol: Protocol, calls: int | None, tokens: int | None
     name = protocol_name(protocol)
     seats, known = parameters(protocol)
     options: dict[str, object] = {} if calls is None else dict(options_function(protocol)(calls))
+    # Some models refuse a temperature; with None the last call takes the agent's own sampling.
     if "final_temperature" in known and not takes_temperature(solver):
         options["final_temperature"] = None
+    # Counted by playing with stand-ins, because what a protocol calls is known by its code alone.
     made = estimate_question(protocol, solver, options).calls
     if calls is not None and made > calls:
         raise StudyError(
@@ -80,6 +82,8 @@ def arm(solver: Agent, protocol: Protocol, calls: int | None, tokens: int | None
                 " calls"
             )
         solver = replace(solver, sampling=replace(solver.sampling, max_tokens=tokens // made))
+        # Replies longer than the budget show whether the limit holds in every call: a protocol that
+        # sets max_tokens itself, such as leap, overrides that of the agent.
         if (
             longest := estimate_question(protocol, solver, options, tokens + 1).tokens_out
         ) > tokens:
@@ -106,6 +110,7 @@ def resolve_protocol(protocol: str | Protocol) -> Protocol:
 
 def options_function(protocol: Protocol) -> Callable[[int], Options]:
     """Return the `options_for_calls` of a protocol's module.  Raises StudyError if it has none."""
+    # A function's globals are its module's names, also if the function was imported from there.
     names = getattr(protocol, "__globals__", {})
     function: Callable[[int], Options] | None = names.get("options_for_calls")
     if function is None:

@@ -134,6 +134,8 @@ async def confidence_elicitation(
     all confidence).
     """
     check_capability(solver, strategy)
+    # One sample speaks from the solver's own seat.  A probe has a seat of its own, since it may see
+    # nothing of the answer's session.
     seats = [solver] if samples == 1 else [Seat(f"path{i}", solver.agent) for i in range(samples)]
     probes = [Seat("probe" if samples == 1 else f"probe{i}", solver.agent) for i in range(samples)]
     prompt, read = task(question, strategy, k), reply_reader(question, strategy, step_score)
@@ -156,6 +158,7 @@ async def confidence_elicitation(
             confidence = probability(said)
         return Answer(seat.name, said.answer, confidence=confidence, final=False)
 
+    # A probe follows its own sample at once, without waiting for the other samples.
     said = await asyncio.gather(
         *(answer_sample(seat, probe) for seat, probe in zip(seats, probes, strict=True))
     )
@@ -240,6 +243,8 @@ async def probe_confidence(
         phase="probe",
         round=1,
         read=true_or_false,
+        # Choices are scored, not sampled, so that neither the agent's sampling nor a temperature
+        # matters here.
         sampling=Sampling(choices=OPTIONS),
     )
     return (said.measures or {}).get(f"probability of {OPTIONS[0]}")
@@ -248,6 +253,7 @@ async def probe_confidence(
 def probability(said: Turn) -> float | None:
     """Return the probability of a whole reply, in [0, 1]; None if it was not measured."""
     logprob = (said.measures or {}).get("logprob_sum")
+    # A sum of log probabilities can end a bit above 0 by rounding.
     return None if logprob is None else min(1.0, math.exp(logprob))
 
 
@@ -263,10 +269,12 @@ def aggregate_samples(
         None if one.answer is None else canonical(one.answer, question.choices) for one in said
     ]
     weights = (
+        # A sample without a confidence weighs nothing, but its vote is still one.
         [one.confidence or 0.0 for one in said]
         if aggregation == "average_confidence"
         else [1.0] * len(said)
     )
+    # If all weights are 0 there is no share to give: count votes, and give no confidence.
     weighed = any(
         weight > 0 and vote is not None for weight, vote in zip(weights, votes, strict=True)
     )

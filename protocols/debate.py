@@ -140,6 +140,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "rating": "stake",
     },
 }
+# In these configurations an agent debates against itself.
 SELF_PRESETS = tuple(
     name for name, options in PRESETS.items() if options.get("opponent_note") is not None
 )
@@ -173,6 +174,8 @@ async def debate(
 
     async def speak(side: Seat, phase: str, round: int) -> Turn:
         """Speak once, with a rating, after everything that the side may see."""
+        # Built anew for each speech from `spoken`, in the faces that this side may see; a history
+        # that a side carried along could hold what it must not read.
         instructions = speech_instructions(motion, side, phase, opponent_note)
         history = [(turn, face(turn, side, confidence, memory)) for turn in spoken]
         ending = rating_instructions(phase, confidence, rating, reflection)
@@ -183,6 +186,8 @@ async def debate(
         )
 
     for round, phase in enumerate(phases):
+        # Both are asked before either reply is appended, so that neither reads the other's speech
+        # of this phase.
         if schedule == "simultaneous":
             spoken += await asyncio.gather(
                 speak(proposition, phase, round), speak(opposition, phase, round)
@@ -194,6 +199,7 @@ async def debate(
 
 def face(turn: Turn, reader: Seat, confidence: Confidence, memory: bool) -> Prompt:
     """Return the face of an earlier turn that a reader is shown."""
+    # own() holds thoughts and rating, rated() the rating alone, and a bare turn neither.
     if turn.seat == reader.name:
         return own(turn) if memory and confidence != "none" else turn
     return rated(turn) if confidence == "public" else turn
@@ -203,6 +209,7 @@ def speech_instructions(
     motion: Subject, side: Seat, phase: str, opponent_note: OpponentNote
 ) -> str:
     """Return the text before the history: side, motion, how to speak, criteria, opponent."""
+    # Both rebuttals of multi_round have one scaffold: "rebuttal_2" is read as "rebuttal".
     scaffold = SCAFFOLDS[phase.partition("_")[0]]
     words = ROLE.format(
         side=side.name, task=TASK[side.name], phase=phase_in_words(phase), motion=motion.text

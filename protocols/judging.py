@@ -100,6 +100,7 @@ async def judging(
     turn = await episode.ask(
         judge, prompt, phase="verdict", read=partial(verdict, may_abstain=may_abstain)
     )
+    # A confidence in nobody's victory means nothing.
     confidence = None if turn.answer is None else turn.confidence
     return Verdict(
         debate.debate,
@@ -128,6 +129,7 @@ def transcript(debate: StoredDebate, order: Order, code: str) -> Prompt:
     """Return the speeches, phase by phase, the sides in this order within each."""
     place = sides(order).index
     speeches: list[Prompt] = []
+    # groupby joins neighbours only, which suffices: turns are stored in the order of their rounds.
     for _, together in groupby(debate.turns, key=lambda turn: turn.round):
         for turn in sorted(together, key=lambda turn: place(turn.seat)):
             speeches.append(
@@ -181,9 +183,11 @@ def jury(
             [{"judge": judge} for judge in judges],
             {"order": order, "may_abstain": may_abstain},
         )
+        # A dict drops repeated orders and keeps their sequence.
         for order in dict.fromkeys(orders)
     ]
 
+    # Written when the stage begins, not now: the debates may still have to be played.
     def write(path: Path) -> Study:
         """Write the judgings of the debates that have been played by now."""
         debates = stored_debates(path, judged)
@@ -204,6 +208,8 @@ def jury(
 
 def count_judgings(of: Study | Stage | str, write: StudyWriter, readings: int, path: Path) -> int:
     """Count the judgings to come, `readings` of each debate."""
+    # Debates of a study to come are counted by its plan; those of a stored study are there to be
+    # read.
     return (
         count_episodes(of, path) * readings
         if not isinstance(of, str)

@@ -30,12 +30,14 @@ from arena.studies.study import Arm, Options, Protocol, Study, plays
 from arena.types import Agent, BaseModel, Model, Reply, Request, Subject
 
 MOTION = Subject("This house would test every protocol.")
+# Times, costs and attempts may differ between two plays; these columns may not.
 TRANSCRIPT = (
     *("episode", "seat", "step", "phase", "text", "reask_text", "public", "thoughts"),
     *("confidence", "answer", "request_hash"),
 )
 ANSWERS = ("episode", "seat", "stage", "answer", "correct", "confidence", "final")
 UNREADABLE = "…"
+# No model writes this by chance, so that finding it in a request proves a leak.
 GOLD = "gold-7f3a9c"
 MIRRORED = (("proposition", "opposition"), ("argue for", "argue against"))
 
@@ -110,6 +112,7 @@ class Case:
             for seat, agent in self.lineup.items()
         }
         arm = Arm("law", self.protocol, [lineup], self.options)
+        # One arm, one lineup and one subject are one play.
         (play,) = plays(Study("laws", [arm], [self.subject]))
         run_blocking(lambda: play_in_memory(play, journal))
         (status,) = journal.rows("statuses")
@@ -165,6 +168,7 @@ def check_order(case: Case, result: PlayResult) -> None:
     for shuffle in (1, 2):
         draw = random.Random(shuffle)
 
+        # Defaults bind the loop's variables now; a closure would read their last values.
         async def late(request: Request, draw: random.Random = draw) -> None:
             """Answer after a random time."""
             await asyncio.sleep(draw.uniform(0, 0.01))
@@ -187,6 +191,8 @@ def check_crash(case: Case, requests: list[Request], result: PlayResult) -> None
             if remaining[0] == -1:
                 raise PowerCutError(f"cut at call {cut}")
 
+        # Replies that arrive in the same moment as the cut may be stored or not, so that they are
+        # counted in the journal and not by position.
         stored = 0
         try:
             case.play("crash", cut_off, journal)
@@ -209,6 +215,8 @@ def check_privacy(requests: list[Request], result: PlayResult) -> None:
         if not thoughts:
             continue
         for request in requests:
+            # A substring search over whole messages: it finds a leak whatever the protocol wraps it
+            # in.
             others = request.place.seat != turn["seat"]
             if others and any(thoughts in message.content for message in request.messages):
                 raise BrokenLawError(
@@ -222,6 +230,7 @@ def check_silence(case: Case, result: PlayResult) -> None:
 
     The seats that the protocol itself made are among them.
     """
+    # The seats of the full play: with seats silenced, others may never be asked.
     everybody = sorted({*case.lineup, *(turn["seat"] for turn in result.turns)})
     for silenced in (everybody, *([seat] for seat in everybody)):
 
@@ -247,6 +256,7 @@ def check_silence(case: Case, result: PlayResult) -> None:
 
 def check_gold(case: Case) -> None:
     """Check the law of gold: with another answer as the right one, nobody reads it."""
+    # Another gold, not the true one: the true answer may well be in an honest reply.
     told = replace(case, subject=replace(case.subject, gold=GOLD))
     requests, _ = told.play("gold", answer_at_once)
     for request in requests:
@@ -271,6 +281,7 @@ def check_mirror(case: Case) -> None:
     for (seat, step, ask), prompt in prompts.items():
         if seat != "proposition":
             continue
+        # Step by step, since both sides ask in the same order when they speak at once.
         if sort_lines(swap_sides(prompt)) != sort_lines(prompts["opposition", step, ask]):
             raise BrokenLawError(f"mirror: the prompts of step {step} treat the sides differently")
 
@@ -278,6 +289,8 @@ def check_mirror(case: Case) -> None:
 def swap_sides(words: str) -> str:
     """Return the text with the sides swapped."""
     for one, other in MIRRORED:
+        # Split at the first name, replace within the parts, join by the second: a plain double
+        # replacement would turn every name into one.
         words = other.join(part.replace(other, one) for part in words.split(one))
     return words
 

@@ -128,11 +128,13 @@ async def leap(
     """
     check_prefill(solver)
     task = question_text(question) + (PLAIN if trained else TAGS)
+    # An untrained model keeps to the tags only if its thought begins by promising them.
     begun = opens + ("" if trained else OPENING)
     team = [
         PathState(number, Seat(f"path{number}", solver.agent), [begun] if begun else [])
         for number in range(paths)
     ]
+    # A trained model begins a summary by itself; the turn ends before it, and the block leads in.
     stops = (closes, "<summarize>") if trained else (closes,)
     active = team
     for turn in range(turns):
@@ -148,6 +150,8 @@ async def leap(
             for path in team:
                 path.finished = False
         active = [path for path in active if not path.finished]
+        # No block follows the last turn, after which nobody would read on; a single turn has one
+        # nevertheless.
         if not active or (turn == turns - 1 and turns > 1):
             break
         if turn == 0 if communication == "once" else turn in part or not part:
@@ -160,6 +164,7 @@ async def leap(
                     solver.agent.sampling, max_tokens=summary_tokens, stop=(SUMMARY_END, closes)
                 ),
             )
+            # A path that finished before the first block has nothing to show.
             peers = [
                 path
                 for path in (team if finished == "visible" else active)
@@ -169,6 +174,7 @@ async def leap(
         if communication == "once":
             active = active[:1]
     limit = replace(solver.agent.sampling, max_tokens=answer_tokens, stop=(SUMMARY_END, closes))
+    # In the variant with one block, the other paths only served to inform the first.
     answering = team[:1] if communication == "once" else team
     return vote_on_answers(
         await asyncio.gather(
@@ -213,6 +219,7 @@ async def think(
     )
     for path, thought in zip(active, thoughts, strict=True):
         path.context.append(verbatim(thought))
+        # Every other reason, a stop word included, means that the model ended its thought itself.
         path.finished = thought.finish_reason != "length"
 
 
@@ -220,6 +227,8 @@ async def summarise(
     episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling
 ) -> None:
     """Let every path drop its unfinished paragraph, lead it into a summary, and let it write."""
+    # From the episode's stream: a play that is continued draws the same leads, so that its stored
+    # replies fit the prompts.
     draw = episode.rng("leads")
     for path in active:
         # Drawn for every path in the order of their numbers, whatever they go on to say.
@@ -244,6 +253,8 @@ async def summarise(
     )
     for path, summary in zip(active, summaries, strict=True):
         path.summary = summary
+        # The model may have written half of the end tag at its limit: cut it, and write the tag
+        # whole.
         begun = partial_end_length(summary.text)
         path.context.append(verbatim(summary, len(summary.text) - begun))
         path.context.append(
@@ -253,6 +264,7 @@ async def summarise(
 
 def read_summary(opening: str, text: str) -> Reading:
     """Return the opening and words of a summary for peers, without anything of the frame."""
+    # Peers' tags in a summary could close the comment in which it is shown; quotes could end it.
     words = FRAME.sub("", text[: len(text) - partial_end_length(text)])
     return Reading(public=" ".join(f"{opening} {words}".split()).replace('"', "'"))
 
@@ -268,6 +280,7 @@ def without_last_paragraph(
     context: Sequence[str | Turn | ShownTurn],
 ) -> list[str | Turn | ShownTurn]:
     """Return the beginning of a reply up to before its last blank line; nothing without one."""
+    # From the end backwards, since a paragraph may begin several turns ago.
     rest = list(context)
     while rest:
         piece = rest.pop()
@@ -329,6 +342,8 @@ async def answer_of_path(
     if path.finished and own_answer is not None:
         return Answer(path.seat.name, own_answer, final=False)
     cue = (closes if path.finished else "") + (CUE_CHOICE if letters else CUE)
+    # The prefill has opened the box, so that the reply is its content and needs a reader of its
+    # own.
     forced = partial(read_box, letters)
     turn = await episode.ask(
         path.seat,

@@ -49,6 +49,7 @@ async def leap_segmented(
     """Let paths reason in turns, each with a summary for its peers, and vote on their answers."""
     letters = LETTERS[: len(question.choices)]
     team = [PathState(number, Seat(f"path{number}", solver.agent), []) for number in range(paths)]
+    # Only the latest summaries of peers are shown; older ones are in their effect on the path.
     heard: list[list[Turn]] = [[] for _ in team]
     active = team
     for turn in range(turns):
@@ -66,6 +67,7 @@ async def leap_segmented(
             )
         )
         for path, reply in zip(active, replies, strict=True):
+            # The face of an own turn: a path reads its private reasoning again, its peers never do.
             path.context += [own(reply), "\n"]
             path.summary, path.finished = reply, reply.answer is not None
         active = [path for path in active if not path.finished]
@@ -86,6 +88,8 @@ def segment_prompt(
     question: Subject, own_turns: Prompt, peers: Sequence[Turn], words: int, last: str
 ) -> Prompt:
     """Return the question, a path's own turns, the peers' summaries, and what to do next."""
+    # Turns are no text, so that they cannot be formatted in: the template is split at places that a
+    # question cannot contain.
     before, between, after = SEGMENT.format(own="\0", peers="\0", words=words, last=last).split(
         "\0"
     )
@@ -105,6 +109,7 @@ def segment_prompt(
 def segment(letters: str, text: str) -> Reading:
     """Read a turn: its summary is public, its reasoning private, its answer if it gives one."""
     reasoning, tag, rest = text.partition("<summarize>")
+    # Without a summary its peers get the end of the reply, which is likeliest to say how far it is.
     summary = rest.partition(SUMMARY_END)[0] if tag else text[-400:]
     public = " ".join(FRAME.sub("", summary).split()).replace('"', "'")
     return Reading(

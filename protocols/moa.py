@@ -64,6 +64,8 @@ async def moa(
             if layers_of_turns
             else question_prompt(question)
         )
+        # A layer is complete before the next begins: its prompt shows every reply of the layer
+        # before.
         layers_of_turns.append(
             await asyncio.gather(
                 *(
@@ -79,6 +81,7 @@ async def moa(
         round=layers - 1,
         read=read,
     )
+    # Agreement among the last proposers alone; earlier layers were corrected by later ones.
     final = Answer(
         solver.name, last.answer, confidence=agreement(last.answer, layers_of_turns[-1], question)
     )

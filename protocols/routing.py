@@ -85,6 +85,8 @@ def route(
         return peers
     if router == "random":
         assert rng is not None
+        # Path by path from one stream, so that the draws depend on the number of paths and nothing
+        # else.
         return [rng.sample(others, min(top_k, len(others))) for others in peers]
     alike = similarities(summaries, similarity=similarity)
     # A stable sort keeps equal peers by index; negated floats sort the other way round, and ties
@@ -97,6 +99,7 @@ def route(
         [int(peer) for peer in np.argsort(-row, kind="stable") if peer != path]
         for path, row in enumerate(alike)
     ]
+    # How many come from the least similar; the most similar fill the rest.
     low = {"dispersed": top_k, "clustered": 0, "hybrid": top_k // 2}[router]
     return [least[:low] + most[: top_k - low] for least, most in zip(lowest, highest, strict=True)]
 
@@ -143,6 +146,7 @@ def route_peers(
     Each of them is a row in `routes`.
     """
     summaries = [summary_for_routing(path, strip_lead) for path in peers]
+    # One stream an episode: each block goes on after the one before, and replays draw the same.
     rng = episode.rng("router") if router == "random" else None
     alike = (
         similarities(summaries, similarity=similarity) if router not in ("random", "all") else None
@@ -150,6 +154,7 @@ def route_peers(
     chosen = route(summaries, router=router, top_k=top_k, rng=rng, similarity=similarity)
     shown: dict[int, list[PathState]] = {}
     for mine, path in enumerate(peers):
+        # A finished path may still be read, but reads nothing itself.
         if path not in active:
             continue
         shown[path.number] = [peers[index] for index in chosen[mine]]

@@ -74,6 +74,7 @@ async def society_of_minds(
         )
 
     for round in range(rounds):
+        # A round is appended when all have spoken, so that nobody reads a reply of the same round.
         rounds_of_turns.append(await asyncio.gather(*(speak(seat, round) for seat in seats)))
     best, share = winner(votes(rounds_of_turns[-1], question))
     final = Answer(
@@ -86,6 +87,7 @@ def revision(episode: Episode, question: Subject, seat: Seat, before: Sequence[T
     """Return the prompt of a later round: question, own reply first, the others', and to revise."""
     mine = [turn for turn in before if turn.seat == seat.name]
     others = [turn for turn in before if turn.seat != seat.name]
+    # The others are numbered without gaps: the number says nothing about who they are.
     names = ["Your own reply", *(f"Agent {k}" for k in range(1, len(others) + 1))]
     return [
         question_text(question),

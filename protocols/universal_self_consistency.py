@@ -42,6 +42,7 @@ reach what it reaches? Say why in a few
 sentences, and end with one line that names it by its number, such as: The most consistent is \
 Response N
 """
+# Markup may stand between the word and its number, as in "Response **3**" or "Response (3)".
 RESPONSE_NUMBER = re.compile(r"\bresponse[ \t*_`#:({\[]{0,6}([0-9]{1,9})", re.IGNORECASE)
 
 
@@ -71,6 +72,7 @@ async def universal_self_consistency(
         read=partial(read_pick, count=paths),
         sampling=sampling,
     )
+    # The number is a position among the replies as shown, which a shuffle has moved.
     taken = order[0 if pick.answer is None else int(pick.answer)]
     given = taken.answer or next((turn.answer for turn in order if turn.answer is not None), None)
     return [
@@ -84,6 +86,7 @@ def read_pick(text: str, *, count: int) -> Reading:
 
     The answer is None, with a flag, if the pick names no response, or one that does not exist.
     """
+    # The last, because a reply compares several before it names one.
     numbers = [int(found[1]) for found in RESPONSE_NUMBER.finditer(text)]
     if not numbers:
         return Reading(text if text.strip() else None, flags=("no response named",))

@@ -29,6 +29,8 @@ BLANK = re.compile(r"\s*+\Z")
 # The rest of a line without the dollar sign and the full stop that end it.
 LINE = re.compile(r"\s*+(?P<line>[^\n]*[^\s.$])")
 BOLD = re.compile(r"\*\*[\s({\[]{0,3}(?P<letter>\w)[\s)}\].:]{0,3}\*\*")
+# A minus after a digit or a bracket is a subtraction, not a sign.  Possessive quantifiers (++, ?+)
+# never give back what they took: time stays in proportion to the text's length.
 NUMBER = re.compile(
     r"""(?:(?<![\w)\]}])(?P<minus>[-−])\$?)?+ (?<![\w./])
     (?P<number>(?:[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++)(?:\.[0-9]++)?+(?:/[0-9]++)?+|\.[0-9]++)""",
@@ -60,6 +62,7 @@ def extract_boxed(text: str) -> str | None:
     box that is never closed, as in an answer that was cut off, holds the rest of its line, without
     a full stop, and nothing tells whether more was to come.
     """
+    # Compared by the place at which they begin: of nested boxes the inner one begins later.
     last = max(_boxes(text), default=None)
     return None if last is None else text[last[1] : last[2]].strip()
 
@@ -82,9 +85,11 @@ def choice(text: str, letters: str) -> str | None:
             statements.append(_letter_in(match, place, letters))
     last_line = text.rstrip().rpartition("\n")[2]
     if (match := _letter_line(letters).fullmatch(last_line)) is not None:
+        # A last line that is a letter comes after every other statement.
         statements.append(_letter_in(match, len(text), letters))
     if statements:
         return max(statements, key=lambda pair: pair[0])[1]
+    # Bold letters may be labels of options that a reply discusses, so that they must agree.
     bold = {match["letter"] for match in BOLD.finditer(text)} & set(letters)
     return bold.pop() if len(bold) == 1 else None
 
@@ -97,6 +102,7 @@ def final_number(text: str) -> str | None:
     no number.
     """
     last = None
+    # LaTeX writes 1{,}234 for a comma without a space.
     for last in NUMBER.finditer(text.replace("{,}", ",")):  # noqa: B007
         pass
     return (
@@ -158,6 +164,8 @@ def _statements(letters: str) -> tuple[re.Pattern[str], ...]:
 
     Their group `more` is a second letter beside the first.
     """
+    # After a verb only capitals: "the answer is a bit unclear" names no letter.  After a colon, or
+    # in a box, small ones count too.
     big = f"[{re.escape(letters)}]"
     any_case = f"[{re.escape(letters + letters.lower())}]"
     verb = r"(?i:is|would be|should be|must be)\b\s{0,3}"

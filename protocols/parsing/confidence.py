@@ -85,6 +85,7 @@ def confidence_in(text: str) -> tuple[float | None, str]:
     """
     lines = list(CONFIDENCE.finditer(fold_brackets(without_reasoning(text))))
     whole = [line for line in lines if line["whole"]]
+    # A set: the same number stated twice is one number, and two numbers are none.
     read = {number_in(line["words"]) for line in whole or lines}
     if not read:
         return None, "no confidence"
@@ -102,6 +103,7 @@ def step_confidences(text: str) -> tuple[list[float], str]:
         by_step.setdefault(int(line["step"] or line["number"]), set()).add(number_in(line["words"]))
     if not by_step:
         return [], "no steps"
+    # A product over the steps that could be read would be too high.
     if sorted(by_step) != list(range(1, len(by_step) + 1)):
         return [], "a step is missing"
     steps = []
@@ -124,12 +126,15 @@ def guesses(text: str, *, letters: str = "") -> tuple[Guess, ...]:
     stated: dict[tuple[str, int], set[str]] = {}
     reply = fold_brackets(without_reasoning(text))
     marks = list(GUESS.finditer(reply))
+    # A guess ends where the next mark begins, for replies that put all of them on one line.
     ends = [mark.start() for mark in marks[1:]] + [len(reply)]
     for mark, end in zip(marks, ends, strict=False):
         words = reply[mark.end() : end].partition("\n")[0].strip(EDGES)
         stated.setdefault((mark["kind"].upper(), int(mark["rank"])), set()).add(words)
     ranks = range(1, 1 + sum(kind == "G" for kind, _ in stated))
     probabilities = [probability_words(stated.get(("P", rank), set())) for rank in ranks]
+    # One bare number above 1 shows that the reply counts in percent, so that a bare 0.6 beside it
+    # may be 0.6 percent.
     percents = any(is_percent(words) for words in probabilities if words is not None)
     read: list[Guess] = []
     for rank, number in zip(ranks, probabilities, strict=True):
@@ -180,6 +185,7 @@ def guess_in(words: str, letters: str) -> str | None:
     None if it is empty, too long, or names no letter.
     """
     if letters:
+        # As if it had been said in full, so that the same rules decide about letters.
         return choice(f"Answer: {words}", letters)
     answer = extract_boxed(words) or words.rstrip(". ")
     return answer if answer and len(answer) <= MAX_ANSWER_CHARACTERS else None
@@ -219,6 +225,7 @@ def top_guess(text: str, *, letters: str = "") -> Reading:
     ranked = guesses(text, letters=letters)
     first = ranked[0] if ranked else Guess(None, None, "no guess")
     flags: Sequence[str] = () if first.answer is not None else ("no guess",)
+    # Rounded probabilities of several guesses may sum to a bit more than 1.
     if math.fsum(guess.probability or 0.0 for guess in ranked) > 1.01:
         flags = (*flags, "probabilities above 1")
     reask = ASK_GUESSES if first.answer is None or first.probability is None else None

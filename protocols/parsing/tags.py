@@ -25,6 +25,9 @@ from arena.types import NOT_ASKED, READ, Reading
 # Character for character, so that places in the folded text are places in the reply.
 FOLD = str.maketrans("＜＞〈〉‹›◁▷［］【】｛｝／％−", "<><><><>[][]{}/%-")
 
+# Three alternatives: a tag as asked for; a bracket, in any disguise, before one of our words; one
+# of our words before a closing bracket.  All quantifiers are bounded or possessive (a{0,9}+):
+# hostile text cannot make the search go back and forth.
 TAG = re.compile(
     r"""<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?P<name>thoughts|speech|rating)(?:\s[^<>]*+)?+>
     | (?:[<\[{]|&lt;|&\#0{0,6}60;|&\#x0{0,6}3c;) (?P<marks>[\s/*_`~"'\\!?.:=#|-]{0,12}+)
@@ -35,6 +38,7 @@ TAG = re.compile(
 )
 # TAG alone takes ten times as long to find nothing in a speech.
 MARK = re.compile(r"[<>\[{&]")
+# A line such as "My rating: 70" inside a speech gives away what is private without any tag.
 LABEL = re.compile(
     r"^[\s>*_\#(\d.-]{0,9}+(?:(?:my|own|private)\s{1,3}){0,2}"
     r"(?:thoughts?|rating|confidence|bet)[\s*_]{0,4}+(?::|[-–—]\s)",
@@ -56,6 +60,7 @@ REASONING = re.compile(
     r"<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?:[a-z]{1,12}:)?(?:thinking|think|reasoning)(?:\s[^<>]*+)?+>",
     re.IGNORECASE,
 )
+# No bracket or ampersand inside, so that nothing in there can look like a tag.
 EXACT_FORM = re.compile(
     r"\s*<thoughts>([^<>\[{&]*)</thoughts>\s*<speech>([^<>\[{&]*)</speech>"
     r"\s*<rating>([0-9]{1,3}%?)</rating>\s*"
@@ -156,6 +161,7 @@ def read_exact_form(text: str) -> Reading | None:
     Nothing inside may look like a tag.  The rest of this module reads such a reply alike, in five
     times the time.
     """
+    # Other scripts have brackets and invisible characters of their own, which the slow way handles.
     match = EXACT_FORM.fullmatch(text) if text.isascii() else None
     speech = match[2].strip() if match is not None else ""
     if match is None or not speech or LABEL.search(speech):
@@ -200,6 +206,7 @@ def without_reasoning(text: str) -> str:
         # Raw channels of a server that does not part them: only a message marked as final is read.
         return text.rpartition(FINAL)[2] if FINAL in text else ""
     plain = fold_brackets(text)
+    # The last closing tag counts, opened or not: chat templates often open the block themselves.
     begin, unclosed = 0, None
     for tag in REASONING.finditer(plain):
         if tag["slash"]:
@@ -255,6 +262,8 @@ def blocks_of(tags: Iterable[Tag], names: Sequence[str]) -> tuple[list[Block], l
                 opened, inside = tag, []
             elif tag.name in names:
                 strays.append(tag)
+        # Inside a block only its own closing tag counts: a speech may quote thoughts, thoughts a
+        # speech.
         elif tag.well_formed and tag.closes and tag.name == opened.name:
             blocks.append(Block(opened, tag, tuple(inside)))
             opened = None
@@ -284,7 +293,9 @@ def parts_of(text: str) -> ReplyParts:
     blocks, strays = blocks_of(tags_in(plain), ("thoughts", "speech"))
     speeches = [block for block in blocks if block.opening.name == "speech"]
     thoughts = [block for block in blocks if block.opening.name == "thoughts"]
+    # All from the first to the last trace of thoughts, whatever stands between, is private.
     private = span("thoughts", thoughts, strays, len(plain))
+    # Thoughts are stored as such only if one clean block holds all their traces.
     clean = (
         len(thoughts) == 1
         and private == edges_of(thoughts[0])
@@ -295,6 +306,7 @@ def parts_of(text: str) -> ReplyParts:
     doubt: str | None = "broken speech tag" if spoken[1] else "no speech tag"
     if len(speeches) == 1 and not stray:
         spoken = edges_of(speeches[0])
+        # A speech that begins within the private range may be part of the thoughts.
         if not private[0] <= spoken[0] < private[1]:
             doubt = speech_problem(speeches[0], plain)
     speech = None if doubt else inner(speeches[0], reply)
@@ -335,6 +347,8 @@ def speech_problem(speech: Block, plain: str) -> str | None:
 
 def without_marks(words: str) -> str:
     """Return the words in their compatibility form, without invisible characters of format."""
+    # Full-width letters become plain ones, and zero-width characters could split a tag's name
+    # unseen.
     words = unicodedata.normalize("NFKC", words)
     return words.translate({ord(c): None for c in set(words) if unicodedata.category(c) == "Cf"})
 
@@ -342,6 +356,7 @@ def without_marks(words: str) -> str:
 def outside(text: str, *spans: tuple[int, int]) -> str:
     """Return the text outside the spans, piece by piece."""
     pieces, at = [], 0
+    # Spans may overlap, as thoughts and a doubtful speech do: `at` never goes back.
     for start, end in sorted(spans):
         pieces.append(text[at:start])
         at = max(at, end)
@@ -354,6 +369,7 @@ def rating_in(rest: str) -> tuple[float | None, str]:
     The same number several times counts once.
     """
     blocks, strays = blocks_of((tag for tag in tags_in(rest) if tag.name == "rating"), ("rating",))
+    # One broken tag makes all of them doubtful: the readable one may be a quotation.
     if strays or any(block.inside for block in blocks):
         return None, "broken rating tag"
     if not blocks:
@@ -373,6 +389,7 @@ def number_in(words: str) -> tuple[float | None, str]:
     if (whole := NUMBER.fullmatch(words)) is not None:
         return confidence_of(whole)
     words = EMPHASIS.sub(" ", words.translate(DASHES))
+    # Digits that remain are of another script or part of something like "1e2".
     if any(character.isnumeric() for character in NUMBER.sub("", words)):
         return None, "no number"
     if BOUND.search(words):
@@ -390,4 +407,5 @@ def confidence_of(match: re.Match[str]) -> tuple[float | None, str]:
         return None, "out of range"
     if 0 < value <= 0.01 and not (match["percent"] or match["whole"]):
         return None, "ambiguous scale"
+    # Rounded, so that one confidence in two notations is one member of a set of readings.
     return round(value, 9), READ

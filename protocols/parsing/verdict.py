@@ -21,6 +21,7 @@ WINNER = re.compile(
     r"<\s{0,9}+winner\s{0,9}+>(?P<words>[^<>]{0,200}+)<\s{0,9}+/\s{0,9}+winner\s{0,9}+>",
     re.IGNORECASE,
 )
+# Counts tags of any state, to notice those that WINNER did not match.
 WINNER_REMNANT = re.compile(r"<\s{0,9}+/?+\s{0,9}+winner\b", re.IGNORECASE)
 REASONS = re.compile(r"<\s{0,9}+(?P<slash>/?+)\s{0,9}+reasons\s{0,9}+>", re.IGNORECASE)
 WINNERS = ("proposition", "opposition", "abstain")
@@ -43,6 +44,7 @@ def verdict(text: str, *, may_abstain: bool = False) -> Reading:
     reply = without_reasoning(text)
     plain = fold_brackets(reply)
     tags = list(REASONS.finditer(plain))
+    # From the first opening to the last closing tag, so that a quoted tag of reasons ends nothing.
     opening = next((tag for tag in tags if not tag["slash"]), None)
     closing = next((tag for tag in reversed(tags) if tag["slash"]), None)
     words, rest = reply, plain
@@ -71,6 +73,8 @@ def winner_in(rest: str, may_abstain: bool) -> tuple[str | None, str | None]:
     Brackets are folded.
     """
     named = [match["words"] for match in WINNER.finditer(rest)]
+    # A whole winner has two tags; an odd one may be the judge's, cut off, beside one that it
+    # quotes.
     if len(WINNER_REMNANT.findall(rest)) != 2 * len(named):
         return None, "broken winner tag"
     if not named:
