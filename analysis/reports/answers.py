@@ -193,9 +193,11 @@ def answer_findings(record: AnswerRecord) -> AnswerFindings:
     """Return the findings about a study's answers."""
     plays = record.plays
     # With a single arm, the question is which of the models that played it is better.
-    names, code = record.arms, plays.arm
+    names = record.arms
+    code = plays.arm
     if len(names) < 2:
-        names, code = record.models, plays.models
+        names = record.models
+        code = plays.models
     return AnswerFindings(
         record.questions,
         episode_counts(record.episodes),
@@ -316,7 +318,8 @@ def budget_notes(spending: Spending, words: str) -> list[str]:
 
 def paths_row(record: AnswerRecord, chosen: Mask) -> PathsRow | None:
     """Return Pass@1, Cons@n and the oracle of the chosen plays with path answers, or None."""
-    answers, plays = record.all_answers, record.plays
+    answers = record.all_answers
+    plays = record.plays
     mine = answers.path & chosen[answers.play]
     if not mine.any():
         return None
@@ -347,7 +350,8 @@ def change_rows(record: AnswerRecord, chosen: Mask) -> tuple[ChangeRow, ...]:
 
     From a seat's first answer to its last, and from paths to the final answer.
     """
-    answers, plays = record.all_answers, record.plays
+    answers = record.all_answers
+    plays = record.plays
     mine = chosen[answers.play]
     # One code for each seat of each play.
     seat = answers.play * (int(answers.seat.max(initial=0)) + 1) + answers.seat
@@ -394,7 +398,8 @@ def change_row(what: str, first: Array, second: Array, play: Codes, plays: Plays
 
 def confidence_rows(record: AnswerRecord, chosen: Mask) -> tuple[ConfidenceRow, ...]:
     """Return stated confidence against correctness, of final answers and of path answers."""
-    plays, answers = record.plays, record.all_answers
+    plays = record.plays
+    answers = record.all_answers
     paths = answers.path & chosen[answers.play]
     questions = plays.question[answers.play[paths]]
     rows = (
@@ -409,7 +414,8 @@ def confidence_rows(record: AnswerRecord, chosen: Mask) -> tuple[ConfidenceRow, 
 def confidence_row(what: str, confidence: Array, correct: Array, question: Codes) -> ConfidenceRow:
     """Return one row; answers without confidence or correctness are left out and counted."""
     there = ~(np.isnan(confidence) | np.isnan(correct))
-    stated, right = confidence[there], correct[there]
+    stated = confidence[there]
+    right = correct[there]
     # Answers to one question hang together: a row each, so that intervals take it as one cluster.
     wide_stated, wide_right = (by_cluster(values, question[there]) for values in (stated, right))
     return ConfidenceRow(

@@ -187,7 +187,8 @@ def compare(path: Path, a: str, b: str, *, by: MatchBy = "models") -> JsonObject
 def compare_studies(studies: StudyPair, by: MatchBy) -> Comparison:
     """Return everything that changed from the first study to the second."""
     records = [*(studies.debates or ()), *(studies.answers or ())]
-    debates, answers = None, None
+    debates = None
+    answers = None
     if studies.debates:
         left, right = studies.debates
         debates = compare_debates(left.debates, right.debates, by)
@@ -245,7 +246,8 @@ def compare_debates(left: Debates, right: Debates, by: MatchBy) -> DebateCompari
         )
 
     # Without a common phase there is nothing to be sure of, and with one nothing to rise to.
-    rise, both = None, None
+    rise = None
+    both = None
     if len(phases) > 1:
         # Rises first, then means by key: a debate without one of the two ratings has no rise.
         rises = (block[:, :, -1] - block[:, :, 0] for block in blocks)

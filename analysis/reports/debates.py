@@ -290,7 +290,8 @@ def arm_report(record: DebateRecord, checks: Checks, arm: str) -> ArmReport:
 
 def debate_findings(debates: Debates, flags: tuple[Count, ...], checks: Checks) -> DebateFindings:
     """Return the findings about a set of debates; `flags` are counts of its flagged turns."""
-    phases, ratings = debates.phases, debates.confidence
+    phases = debates.phases
+    ratings = debates.confidence
     both = tuple(
         BothRow(phase, overconfidence.both_sides(ratings[:, :, number]))
         for number, phase in enumerate(phases)
@@ -349,7 +350,8 @@ def model_rows(debates: Debates) -> tuple[ModelRow, ...]:
     for name in names:
         held = debates.model == name
         # Phases in which this model was never asked are left out of its rows.
-        part, mine = debates.select(held.any(axis=1)), held[held.any(axis=1)]
+        part = debates.select(held.any(axis=1))
+        mine = held[held.any(axis=1)]
         phases = phase_rows(part, mine)
         change = None
         if len(phases) > 1:

@@ -80,7 +80,8 @@ def study_section(path: Path, report: StudyReport, judged: bool) -> Section:
     """Return one study, with its standings if its debates were judged."""
     study = report.study
     document = report_document(report)
-    blocks, rules = list(document.blocks), dict(document.rules)
+    blocks = list(document.blocks)
+    rules = dict(document.rules)
     simulated = report.simulated
     if judged:
         standings = standings_document(study_standings(path, study))

@@ -74,7 +74,8 @@ class Agreement:
 
 def judge_rows(verdicts: Verdicts, every: Votes) -> tuple[JudgeRow, ...]:
     """Return one row for each judge, over all its readings and votes."""
-    own, cluster = verdicts.own_family(), verdicts.pair_cluster()
+    own = verdicts.own_family()
+    cluster = verdicts.pair_cluster()
     preference = judge_bias.self_preference(every.winner, every.debate, every.judge, own, cluster)
     sizes = judge_effects(verdicts)
     retest, retest_pairs = reading_agreement(verdicts)
@@ -85,7 +86,8 @@ def judge_rows(verdicts: Verdicts, every: Votes) -> tuple[JudgeRow, ...]:
         # An abstention names no side, and can neither flip nor favour one.
         decided = named & (verdicts.winner != 0.5)
         # Shares are of verdicts that name a side.
-        winner, debate = verdicts.winner[decided], verdicts.debate[decided]
+        winner = verdicts.winner[decided]
+        debate = verdicts.debate[decided]
         plays = np.stack((debate, verdicts.repeat[decided]))
         # A repeat is a reading of its own: flips are counted within it, not between repeats.
         _, orders = np.unique(plays, axis=1, return_counts=True)

@@ -41,9 +41,11 @@ OPTIONAL = JsonField(optional=True)
 AS_IT_IS = JsonField()
 
 
-def interval_as(name: str, **more: str) -> JsonField:
+def interval_as(name: str, p: str = "") -> JsonField:
     """Return the annotation of a mean with its interval: three entries that begin with a name."""
-    names = {"mean": name, "ci_low": f"{name}_ci_low", "ci_high": f"{name}_ci_high", **more}
+    names = {"mean": name, "ci_low": f"{name}_ci_low", "ci_high": f"{name}_ci_high"}
+    if p:
+        names["p"] = p
     return JsonField(inline=True, names=names, only=tuple(names))
 
 
@@ -78,7 +80,8 @@ def row_json(row: object, parts: Mapping[str, JsonField]) -> JsonObject:
     kind: Any = type(row)
     entries: JsonObject = {}
     for name, annotated in json_fields(kind):
-        form, value = parts.get(name, annotated), getattr(row, name)
+        form = parts.get(name, annotated)
+        value = getattr(row, name)
         if form.optional and value is None:
             continue
         inner = row_json(value, form.parts) if is_dataclass(value) else plain_json(value)

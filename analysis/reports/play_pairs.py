@@ -59,7 +59,8 @@ def pairs(path: Path, a: str, b: str, *, by: MatchBy = "models") -> list[Pair]:
 
 def pair_plays(studies: StudyPair, by: MatchBy) -> list[Pair]:
     """Return the pairs of plays of two studies that have been read."""
-    debates, questions = [], []
+    debates = []
+    questions = []
     if studies.debates:
         left, right = studies.debates
         debates = debate_pairs(left.debates, right.debates, by)
@@ -72,7 +73,8 @@ def debate_pairs(left: Debates, right: Debates, by: MatchBy) -> list[Pair]:
     """Return pairs of debates."""
     # The last phase that both studies have, even if one went on.
     last = [phase for phase in left.phases if phase in right.phases][-1:]
-    means, sure = [], []
+    means = []
+    sure = []
     for debates in (left, right):
         size = len(debates.episode)
         # Without a common phase every value is missing, and only winners can differ.
@@ -114,12 +116,11 @@ def debate_pairs(left: Debates, right: Debates, by: MatchBy) -> list[Pair]:
 
 def answer_pairs(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> list[Pair]:
     """Return pairs of plays of questions."""
-    plays, other_plays = left.plays, right.plays
-    arms, models, other_models = (
-        play_matching.arm_labels(left),
-        play_matching.play_models(left),
-        play_matching.play_models(right),
-    )
+    plays = left.plays
+    other_plays = right.plays
+    arms = play_matching.arm_labels(left)
+    models = play_matching.play_models(left)
+    other_models = play_matching.play_models(right)
     values, other_values = nan_to_none(plays.correct), nan_to_none(other_plays.correct)
     words, other_words = (
         play_matching.outcome_words(plays.correct),

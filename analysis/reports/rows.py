@@ -70,7 +70,8 @@ def scores(confidence: Array, outcome: Array) -> Scores:
     """Return the scores of values (clusters, members); a nan in either leaves the value out."""
     # ECE and AUROC take plain values, the interval and the gap take them by cluster.
     there = ~(np.isnan(confidence) | np.isnan(outcome))
-    stated, true = confidence[there], outcome[there]
+    stated = confidence[there]
+    true = outcome[there]
     return Scores(
         ece(stated, true),
         ece(stated, true, edges="left"),

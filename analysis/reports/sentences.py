@@ -34,7 +34,10 @@ def sentences(report: StudyReport) -> list[str]:
 
 def debate_sentences(debates: DebateFindings) -> list[str]:
     """Say how sure debaters were, how that rose, and how it compares with 50% and with the jury."""
-    first, last, rise, both = debates.phases[0], debates.phases[-1], debates.rise, debates.both
+    first = debates.phases[0]
+    last = debates.phases[-1]
+    rise = debates.rise
+    both = debates.both
     stated = f"Debaters were {mean_words(first.rating)} sure of winning in {first.phase}"
     if rise:
         stated += f", and {mean_words(last.rating)} in {last.phase}"

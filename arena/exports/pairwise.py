@@ -65,7 +65,8 @@ def export_pairwise(
             csv.writer(out, lineterminator="\n").writerows([COLUMNS, *rows])
     except OSError as error:
         raise StoreError(f"cannot write {file}: {error.strerror}; name another folder") from error
-    missing, related = 0, 0
+    missing = 0
+    related = 0
     for verdicts in judged:
         unreadable = np.isnan(verdicts.winner)
         missing += int(unreadable.sum())

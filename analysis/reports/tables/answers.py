@@ -53,7 +53,8 @@ def heading_block(answers: AnswerFindings, simulated: bool) -> Block:
 
 def accuracy_block(arms: Sequence[ArmRow]) -> Block:
     """Return accuracy by arm."""
-    rows, notes = [], []
+    rows = []
+    notes = []
     for arm in arms:
         row = arm.accuracy.share
         counts = (arm.arm, row.questions, row.plays)
@@ -68,16 +69,11 @@ def accuracy_block(arms: Sequence[ArmRow]) -> Block:
 
 def models_block(answers: AnswerFindings) -> Block:
     """Return accuracy by arm and models, if an arm has several."""
-    rows = [
-        (
-            row.arm,
-            row.models,
-            row.accuracy.share.plays,
-            *share_cells(row.accuracy.share.all),
-            row.accuracy.share.unreadable,
-        )
-        for row in answers.by_model
-    ]
+    rows = []
+    for row in answers.by_model:
+        share = row.accuracy.share
+        counts = (row.arm, row.models, share.plays)
+        rows.append((*counts, *share_cells(share.all), share.unreadable))
     headings = "arm, models, plays, right, 95% interval, unreadable"
     return table("Right answers by models, percent", headings, rows, text_columns=2)
 
@@ -99,19 +95,12 @@ def differences_block(differences: Sequence[DifferenceRow]) -> Block:
         notes.append(
             "No p where two arms have no common question, or did not play each equally often."
         )
-    rows = [
-        (
-            row.arm,
-            row.against,
-            row.difference.questions,
-            mean_with_interval(row.difference.all),
-            row.difference.better,
-            row.difference.worse,
-            p_value(row.difference.p),
-            p_value(row.p_holm),
-        )
-        for row in shown
-    ]
+    rows = []
+    for row in shown:
+        change = row.difference
+        moved = (mean_with_interval(change.all), change.better, change.worse)
+        tests = (p_value(change.p), p_value(row.p_holm))
+        rows.append((row.arm, row.against, change.questions, *moved, *tests))
     headings = "arm, against, questions, points (95% interval), better, worse, exact p, Holm"
     title = "Difference of two arms on the same questions"
     return table(title, headings, rows, notes, text_columns=2)
@@ -119,7 +108,8 @@ def differences_block(differences: Sequence[DifferenceRow]) -> Block:
 
 def spent_block(answers: AnswerFindings) -> Block:
     """Return accuracy beside the means of a play, and whether all arms had the same budget."""
-    rows, unknown = [], []
+    rows = []
+    unknown = []
     for arm in answers.arms:
         row = arm.accuracy
         rows.append(
@@ -180,7 +170,8 @@ def paths_block(arms: Sequence[ArmRow]) -> Block:
 
 def changes_block(arms: Sequence[ArmRow]) -> Block:
     """Return who changed from right to wrong and back."""
-    rows, notes = [], []
+    rows = []
+    notes = []
     for arm in arms:
         for row in arm.changes:
             change = row.all
@@ -214,7 +205,8 @@ def changes_block(arms: Sequence[ArmRow]) -> Block:
 
 def confidence_block(arms: Sequence[ArmRow]) -> Block:
     """Return how well stated confidence fits correctness."""
-    rows, notes = [], []
+    rows = []
+    notes = []
     for arm in arms:
         for row in arm.calibration:
             auroc = row.scores.auroc

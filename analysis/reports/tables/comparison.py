@@ -104,7 +104,8 @@ def phases_block(debates: DebateComparison) -> Block:
 
 def outcome_notes(debates: DebateComparison) -> Iterator[str]:
     """Say in how many debates both sides were sure, and how often the winner changed."""
-    both, outcomes = debates.both, debates.outcomes
+    both = debates.both
+    outcomes = debates.outcomes
     if both and is_defined(both.difference.all.mean):
         a, b = (f"{n} of {debates}" for n, debates in zip(both.above_75, both.debates, strict=True))
         p = f", exact p {p_value(both.difference.p)}" if is_defined(both.difference.p) else ""
@@ -162,17 +163,11 @@ def answers_block(answers: AnswerComparison) -> Block:
 
 def answer_cells(arm: str, row: AnswerDifference) -> tuple[object, ...]:
     """Return one row of accuracies."""
-    return (
-        arm,
-        row.difference.questions,
-        percent(row.a),
-        percent(row.b),
-        mean_with_interval(row.difference.all),
-        row.difference.better,
-        row.difference.worse,
-        p_value(row.difference.p),
-        "" if row.p_holm is None else p_value(row.p_holm),
-    )
+    change = row.difference
+    shares = (percent(row.a), percent(row.b), mean_with_interval(change.all))
+    adjusted = "" if row.p_holm is None else p_value(row.p_holm)
+    moved = (change.better, change.worse, p_value(change.p))
+    return arm, change.questions, *shares, *moved, adjusted
 
 
 def pairs_block(pairs: Sequence[Pair]) -> Block:

@@ -148,19 +148,13 @@ def models_block(debates: DebateFindings) -> Block:
 
 def against_half_block(against_half: Sequence[AgainstHalfRow]) -> Block:
     """Return the mean of debates of a model against itself, against 50%."""
-    rows = [
-        (
-            row.phase,
-            row.test.debates,
-            row.test.n,
-            percent(row.test.difference, 2),
-            decimal(row.test.t, 1),
-            p_value(row.test.p),
-            decimal(row.test.t_one_sample, 1),
-            p_value(row.test.p_one_sample_one_sided),
-        )
-        for row in against_half
-    ]
+    rows = []
+    for row in against_half:
+        test = row.test
+        ours = (decimal(test.t, 1), p_value(test.p))
+        published = (decimal(test.t_one_sample, 1), p_value(test.p_one_sample_one_sided))
+        above = percent(test.difference, 2)
+        rows.append((row.phase, test.debates, test.n, above, *ours, *published))
     title = "A model against itself: points above the 50% that is possible"
     return table(title, "phase, debates, n, above 50%, t, p, published t, its p", rows)
 
@@ -187,7 +181,8 @@ def calibration_block(report: StudyReport, debates: DebateFindings) -> Block:
             " finding about language models."
         )
     if debates.outcomes:
-        winners, verdicts = debates.outcomes.by_confidence, debates.outcomes.verdicts
+        winners = debates.outcomes.by_confidence
+        verdicts = debates.outcomes.verdicts
         notes.append(
             f"Judged {debates.outcomes.judged}: proposition {winners.proposition}, opposition"
             f" {winners.opposition}, ties {winners.tie} (half a win each in Brier, left out of the"
@@ -202,7 +197,9 @@ def arms_block(arms: Sequence[ArmReport]) -> Block:
     """Return one line for each arm: the JSON has all findings of each."""
     rows = []
     for arm in arms:
-        phases, rise, both = arm.debates.phases, arm.debates.rise, arm.debates.both
+        phases = arm.debates.phases
+        rise = arm.debates.rise
+        both = arm.debates.both
         rows.append(
             (
                 arm.arm,

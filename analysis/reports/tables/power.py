@@ -108,7 +108,8 @@ def debater_words(debater: DebaterAssumptions) -> str:
 
 def claim_words(report: PowerReport) -> str:
     """Say in words the claim and the test that finds it."""
-    level, margin = f"level {100 * report.level:g}%", f"{100 * (report.margin or 0):g} points"
+    level = f"level {100 * report.level:g}%"
+    margin = f"{100 * (report.margin or 0):g} points"
     return {
         "rise": f"ratings differ between the first and the last phase (two-sided, {level})",
         "above-half": f"the mean rating of the last phase differs from 50% (two-sided, {level})",
@@ -124,7 +125,8 @@ def answer(report: PowerReport) -> str:
     target = f"{100 * report.target:g}%"
     if report.smallest is None:
         return f"No number of debates up to {report.most:,} (--most) reaches a power of {target}."
-    row, power = report.smallest, report.smallest.power
+    row = report.smallest
+    power = report.smallest.power
     two_studies = report.claim == "difference" and report.paired != "debate"
     both = " in each of both studies" if two_studies else ""
     re_asks = f" and about {row.re_asks:,} re-asks" if row.re_asks else ""

@@ -36,7 +36,8 @@ def robustness_blocks(debates: DebateFindings) -> Iterator[Block]:
 
 def slope_notes(checks: Robustness) -> Iterator[str]:
     """Return the slope over phases with debates as clusters, and by the mixed-effects model."""
-    line, mixed = checks.slope, checks.mixed
+    line = checks.slope
+    mixed = checks.mixed
     if line and is_defined(line.slope):
         yield f"Slope with debates as clusters: {slope_words(line)}."
     if mixed and is_defined(mixed.slope):
@@ -139,17 +140,11 @@ def range_cell(low: float, high: float) -> str:
 
 def equivalence_block(equivalence: Sequence[EquivalenceRow]) -> Block:
     """Say whether the mean of debates of a model against itself is as good as 50%."""
-    rows = [
-        (
-            row.phase,
-            row.test.verdict,
-            row.test.debates,
-            percent(row.test.mean),
-            interval(row.test),
-            p_value(row.test.p),
-        )
-        for row in equivalence
-    ]
+    rows = []
+    for row in equivalence:
+        test = row.test
+        numbers = (percent(test.mean), interval(test), p_value(test.p))
+        rows.append((row.phase, test.verdict, test.debates, *numbers))
     margin = f"{100 * equivalence[0].test.margin:g}" if equivalence else ""
     title = f"A model against itself: is the mean within {margin} points of 50%?"
     headings = "phase, verdict, debates, mean, 90% interval, p"

@@ -112,7 +112,8 @@ def leaderboard_block(standings: Standings) -> Block:
 
 def leaderboard_notes(standings: Standings) -> Iterator[str]:
     """Say how many verdicts count, who won by both ways of counting, and the worth of a seat."""
-    counts, outcomes = standings.verdicts, standings.outcomes
+    counts = standings.verdicts
+    outcomes = standings.outcomes
     flips = sum(judge.flips for judge in standings.judges)
     both = sum(judge.both_orders for judge in standings.judges)
     flipped = "of no judge could be compared in both seat orders"

@@ -106,7 +106,8 @@ def show_power(words: argparse.Namespace) -> int:
     from analysis.reports.power import PowerReport
     from analysis.statistics.power import find_smallest, power
 
-    draw, test = make_draw(plan, Progress()), choose_test(plan)
+    draw = make_draw(plan, Progress())
+    test = choose_test(plan)
 
     def measure(number: int) -> Power:
         """Return the power with so many debates; the same simulated studies every time."""
