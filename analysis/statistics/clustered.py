@@ -96,7 +96,7 @@ def student_interval(
     """
     if clusters < 2:
         return nan, nan
-    # scipy is imported late throughout: a program that only counts need not wait for it.
+    # Imported late: a program that only counts need not wait for scipy.
     from scipy.special import stdtrit
 
     width = float(stdtrit(clusters - 1, (1 + level) / 2)) * se

@@ -52,7 +52,7 @@ def compare_budgets(
     common = questions[0] if questions else np.empty(0, dtype=np.int64)
     for codes in questions:
         common = np.intersect1d(common, codes)
-    # Not nanmean: plays without a known cost may well be the dear ones.
+    # Not nanmean: the plays of unknown cost may be the expensive ones.
     kept = [value[np.isin(codes, common)] for value, codes in zip(values, questions, strict=True)]
     mean = np.array([value.mean() if value.size else nan for value in kept])
     if not mean.size or np.isnan(mean).any():

@@ -33,7 +33,8 @@ BOLD = re.compile(r"\*\*[\s({\[]{0,3}(?P<letter>\w)[\s)}\].:]{0,3}\*\*")
 # never give back what they took: time stays in proportion to the text's length.
 NUMBER = re.compile(
     r"""(?:(?<![\w)\]}])(?P<minus>[-−])\$?)?+ (?<![\w./])
-    (?P<number>(?:[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++)(?:\.[0-9]++)?+(?:/[0-9]++)?+|\.[0-9]++)""",
+    (?P<number>(?:[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++)(?:\.[0-9]++)?+(?:/[0-9]++)?+
+    |\.[0-9]++)""",
     re.VERBOSE,
 )
 

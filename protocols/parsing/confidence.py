@@ -30,11 +30,13 @@ StepScore = Literal["overall", "product"]
 MARKUP = r"^[\s>*_#`\-•]{0,9}+"
 AFTER = r"[\s*_`]{0,4}(?:[:：=]|\bis\b)(?P<words>[^\n]{0,300}+)"
 CONFIDENCE = re.compile(
-    rf"{MARKUP}(?:(?:my|the)\s)?(?P<whole>(?:overall|final)\s{{1,3}})?confidence(?:\s{{1,3}}(?:level|score))?(?:\s?\([^()\n]{{0,40}}\))?{AFTER}",
+    rf"{MARKUP}(?:(?:my|the)\s)?(?P<whole>(?:overall|final)\s{{1,3}})?confidence"
+    rf"(?:\s{{1,3}}(?:level|score))?(?:\s?\([^()\n]{{0,40}}\))?{AFTER}",
     re.IGNORECASE | re.MULTILINE,
 )
 STEP = re.compile(
-    rf"{MARKUP}(?:confidence\s(?:of|in)\sstep\s{{1,3}}(?P<step>\d{{1,2}})|step\s{{1,3}}(?P<number>\d{{1,2}})\sconfidence){AFTER}",
+    rf"{MARKUP}(?:confidence\s(?:of|in)\sstep\s{{1,3}}(?P<step>\d{{1,2}})"
+    rf"|step\s{{1,3}}(?P<number>\d{{1,2}})\sconfidence){AFTER}",
     re.IGNORECASE | re.MULTILINE,
 )
 GUESS = re.compile(r"(?<![\w\\])(?P<kind>[GPgp])(?P<rank>[1-9][0-9]?)[*_`]{0,3}\s{0,3}[:：=]")
