@@ -112,8 +112,8 @@ def mean_over_plays(
     nan is left out.
     """
     # Codes are packed first: a question that was never played must not be drawn.
-    kept, code = np.unique(question, return_inverse=True)
-    sums, counts = sums_by_code(values, code, kept.size)
+    names, code = np.unique(question, return_inverse=True)
+    sums, counts = sums_by_code(values, code, names.size)
     return ratio_intervals(sums, counts, resamples=resamples, level=level, seed=seed)
 
 

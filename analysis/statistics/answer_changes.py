@@ -79,14 +79,14 @@ def change(
     estimates = scores(divide(top.sum(axis=0, keepdims=True), bottom.sum(axis=0, keepdims=True)))
     draws = scores(ratio_draws(top, bottom, resamples=resamples, seed=seed))
     acc1, acc2, gain, cl, cs, rss = intervals(estimates[0], draws, level=level)
-    kept, lost, won, missed = (
+    right, lost, won, wrong = (
         int(((first == before) & (second == after)).sum())
         for before, after in ((1, 1), (1, 0), (0, 1), (0, 0))
     )
     rss_lower = acc1.mean**2
     rss_upper = 2 * acc1.mean - acc1.mean**2
     reason = undefined_reason(acc1.mean)
-    counts = first.size, kept, lost, won, missed
+    counts = first.size, right, lost, won, wrong
     return Change(*counts, acc1, acc2, gain, cl, cs, rss, rss_lower, rss_upper, reason)
 
 

@@ -53,8 +53,8 @@ def compare_budgets(
     for codes in questions:
         common = np.intersect1d(common, codes)
     # Not nanmean: the plays of unknown cost may be the expensive ones.
-    kept = [value[np.isin(codes, common)] for value, codes in zip(values, questions, strict=True)]
-    mean = np.array([value.mean() if value.size else nan for value in kept])
+    chosen = [value[np.isin(codes, common)] for value, codes in zip(values, questions, strict=True)]
+    mean = np.array([value.mean() if value.size else nan for value in chosen])
     if not mean.size or np.isnan(mean).any():
         return BudgetComparison(mean, common.size, None)
     return BudgetComparison(mean, common.size, bool(mean.max() <= tolerance * mean.min()))

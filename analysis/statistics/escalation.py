@@ -113,14 +113,14 @@ def mixed_model(confidence: Array, *, sample: int | None = None, seed: int = 0) 
         import statsmodels.regression.mixed_linear_model  # noqa: F401
     except ImportError as error:
         raise StudyError(INSTALL) from error
-    kept = confidence[~np.isnan(confidence).all(axis=(1, 2))]
-    total = len(kept)
+    rated = confidence[~np.isnan(confidence).all(axis=(1, 2))]
+    total = len(rated)
     note = None
     if sample is not None and total > sample:
         # Sorted, so that the fit sees the drawn debates in the order of the record.
-        kept = kept[np.sort(np.random.default_rng(seed).choice(total, sample, replace=False))]
+        rated = rated[np.sort(np.random.default_rng(seed).choice(total, sample, replace=False))]
         note = f"fitted on {sample:,} of {total:,} debates, drawn at random with seed {seed}"
-    there = ~np.isnan(kept)
+    there = ~np.isnan(rated)
     n = int(there.sum())
     if sample is None and total > MOST_DEBATES:
         reason = (
@@ -128,12 +128,12 @@ def mixed_model(confidence: Array, *, sample: int | None = None, seed: int = 0) 
             " --mixed 500 draws 500 of them"
         )
         return empty_fit(n, 0, total, reason)
-    if len(kept) < 3 or there.any(axis=(0, 1)).sum() < 2:
+    if len(rated) < 3 or there.any(axis=(0, 1)).sum() < 2:
         reason = "at least 3 debates with ratings in 2 phases are needed"
-        return empty_fit(n, len(kept), total, reason)
-    if kept[there].std() < 1e-9:
-        return empty_fit(n, len(kept), total, "all ratings are the same")
-    return fit(kept, total, note)
+        return empty_fit(n, len(rated), total, reason)
+    if rated[there].std() < 1e-9:
+        return empty_fit(n, len(rated), total, "all ratings are the same")
+    return fit(rated, total, note)
 
 
 def empty_fit(n: int, debates: int, of_debates: int, note: str) -> MixedFit:

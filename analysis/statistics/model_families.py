@@ -70,10 +70,10 @@ def relation(judge: str, contestant: str) -> Relation:
 
     The same model ("contestant"), of one family ("family"), or neither ("none").
     """
-    one, other = (base_name(model) for model in (judge, contestant))
+    name, other = (base_name(model) for model in (judge, contestant))
     # One model under two servers is one model; simulated models differ by their whole reference.
-    if one == other or (
-        not one.startswith("sim/") and one.rpartition("/")[2] == other.rpartition("/")[2]
+    if name == other or (
+        not name.startswith("sim/") and name.rpartition("/")[2] == other.rpartition("/")[2]
     ):
         return "contestant"
     return "family" if families(judge) & families(contestant) else "none"
