@@ -23,12 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # The server belongs to the tests, which are no installed package.
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from arena.store.database import query  # noqa: E402
-from experiments.benchmarks.killing import was_killed  # noqa: E402
-from tests.fake_server import chat_process  # noqa: E402
+from arena.store.database import query
+from experiments.benchmarks.killing import was_killed
+from tests.fake_server import chat_process
 
 DEBATES = 120
 CONCURRENCY = 16

@@ -16,13 +16,12 @@ import time
 from pathlib import Path
 
 # The server belongs to the tests, which are no installed package.
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from agents import agent  # noqa: E402
-from arena import Arena, Arm, Study, Subject, against_itself  # noqa: E402
-from protocols.debate import THREE_SPEECHES, debate  # noqa: E402
-from tests.fake_server import chat_process  # noqa: E402
+from agents import agent
+from arena import Arena, Arm, Study, Subject, against_itself
+from protocols.debate import THREE_SPEECHES, debate
+from tests.fake_server import chat_process
 
 
 def time_study(path: Path, debates: int, latency_s: float, in_flight: int) -> tuple[float, float]:

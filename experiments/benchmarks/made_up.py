@@ -1,10 +1,11 @@
-"""Journals of made-up debates by the million, as runs write them: what store.py measures the store with.
+"""Write journals of made-up debates by the million, as runs write them, for store.py to measure.
 
-Every line has the fields that a real run writes: plays, seats, calls, turns with their prompts in parts, statuses; a quarter of the
-debates is judged, by two judges each.  The prompts are those of protocols/debate.py and judging.py.  Texts are drawn word by word from
-20,000 invented words whose frequencies fall like those of a language (Zipf's law), so that compression finds no sentence twice.  3% of
-the ratings and 0.3% of the speeches are missing, 1% of the debates failed.  Nothing here was said by a language model, and nothing of it
-means anything.
+Every line has the fields that a real run writes: plays, seats, calls, turns with their prompts in
+parts, statuses; a quarter of the debates is judged, by two judges each.  The prompts are those of
+protocols/debate.py and judging.py.  Texts are drawn word by word from 20,000 invented words whose
+frequencies fall like those of a language (Zipf's law), so that compression finds no sentence twice.
+3% of the ratings and 0.3% of the speeches are missing, 1% of the debates failed.  No language model
+wrote any of it, and none of it means anything.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class MadeUpDebate:
-    """A debate that has been made up: what its judges' rows point at."""
+    """A made-up debate, for the rows of its judges to point at."""
 
     episode: str
     motion: Subject
@@ -61,60 +63,66 @@ class Source:
     """Chance, words, ids and the clock of one store; the same seed makes the same journals."""
 
     def __init__(self, seed: int = 1) -> None:
-        self.random, self._numpy = random.Random(seed), np.random.default_rng(seed)
-        syllables = [
-            a + b
-            for a in [*"bdfgklmnprstvz", "st", "tr", "sh"]
-            for b in [*"aeiou", "an", "er", "in", "or"]
-        ]
+        self.random = random.Random(seed)
+        self._numpy = np.random.default_rng(seed)
+        starts = [*"bdfgklmnprstvz", "st", "tr", "sh"]
+        ends = [*"aeiou", "an", "er", "in", "or"]
+        syllables = [start + end for start in starts for end in ends]
+        # The most frequent words are the shortest.
         words = [
             "".join(self.random.choices(syllables, k=self.random.randint(1, 2) + (n > 200)))
             for n in range(20_000)
         ]
         self._words = np.array([*words, *(f"{word}." for word in words)], dtype=object)
+        # Zipf's law with Mandelbrot's shift, as cumulative shares to draw from by bisection.
         shares = 1 / (np.arange(20_000) + 2.7)
         self._shares = np.cumsum(shares / shares.sum())
-        self._drawn: list[str] = []
+        self._stock: list[str] = []
         self.now = BEGAN
 
     def text(self, mean: float) -> str:
-        """Words with full stops; as many as replies have, log-normal around `mean`."""
+        """Return words with full stops, their number log-normal with this mean."""
         count = int(mean * self.random.lognormvariate(-0.06, 0.35)) + 3
-        if len(self._drawn) < count:
-            drawn = np.searchsorted(self._shares, self._numpy.random(200_000)).clip(max=19_999)
-            self._drawn = self._words[
-                drawn + 20_000 * (self._numpy.random(200_000) < 0.08)
-            ].tolist()
-        words, self._drawn[-count:] = self._drawn[-count:], []
+        # One large draw at a time: numpy is slow for a few words.
+        if len(self._stock) < count:
+            ranks = np.searchsorted(self._shares, self._numpy.random(200_000)).clip(max=19_999)
+            # The second half of the words are the same with a full stop.
+            ends_sentence = self._numpy.random(200_000) < 0.08
+            self._stock = self._words[ranks + 20_000 * ends_sentence].tolist()
+        words = self._stock[-count:]
+        del self._stock[-count:]
         return " ".join(words)
 
     def id(self, length: int = 20) -> str:
-        """A hash, as far as anybody can tell."""
+        """Return random hexadecimal digits, like a hash."""
         return f"{self.random.getrandbits(4 * length):0{length}x}"
 
     def tick(self) -> datetime:
-        """A little later."""
+        """Move the clock a little on, and return its time."""
         self.now += timedelta(microseconds=300 + int(3000 * self.random.random()))
         return self.now
 
 
 def write(path: Path, turns: int) -> int:
-    """Write the journals of at least `turns` turns beside the store at `path`; returns how many they are."""
-    source, written = Source(), 0
+    """Write the journals of at least `turns` turns beside the store at `path`; return how many."""
+    source = Source()
+    written = 0
     debates = round(turns / TURNS_A_DEBATE / STUDIES) + 1
     for number in range(STUDIES):
         study = f"made up {number + 1:02d}"
         judged: list[MadeUpDebate] = []
         written += write_run(path, source, study, debate_lines(source, study, debates, judged))
-        written += write_run(
-            path, source, f"{study} jury", judging_lines(source, f"{study} jury", judged)
-        )
+        jury = f"{study} jury"
+        written += write_run(path, source, jury, judging_lines(source, jury, judged))
     return written
 
 
 def write_run(path: Path, source: Source, study: str, lines: Iterator[bytes]) -> int:
-    """The journals of one run, a new one whenever 64 MB are full; returns the number of turns."""
-    run, turns, segment, left = f"{source.tick():%Y%m%dT%H%M%S}-{source.id(6)}", 0, 0, True
+    """Write the journals of one run, a new one whenever 64 MB are full; return how many turns."""
+    run = f"{source.tick():%Y%m%dT%H%M%S}-{source.id(6)}"
+    turns = 0
+    segment = 0
+    unfinished = True
     origin = {
         "run": run,
         "study": study,
@@ -125,24 +133,24 @@ def write_run(path: Path, source: Source, study: str, lines: Iterator[bytes]) ->
         "pid": 1,
     }
 
-    def one_segment() -> Iterator[bytes]:
-        nonlocal turns, left
+    def segment_lines() -> Iterator[bytes]:
+        nonlocal turns, unfinished
         size = 0
         if segment == 0:
-            yield line(
-                "runs", {**origin, "versions": {"python": "3.11"}, "started_at": source.tick()}
-            )
-        for one in lines:
-            one = one.replace(b'"RUN"', b'"' + run.encode() + b'"', 1)
-            turns += one.startswith(b'{"t":"turns"')
-            size += len(one)
-            yield one
+            versions = {"python": "3.11"}
+            yield line("runs", {**origin, "versions": versions, "started_at": source.tick()})
+        # `lines` goes on where the segment before stopped.
+        for text in lines:
+            text = text.replace(b'"RUN"', b'"' + run.encode() + b'"', 1)
+            turns += text.startswith(b'{"t":"turns"')
+            size += len(text)
+            yield text
             if size > SEGMENT_BYTES:
                 return
-        left = False
+        unfinished = False
 
-    while left:
-        write_journal(journal_folder(path) / f"{run}-{segment:03d}.jsonl", one_segment())
+    while unfinished:
+        write_journal(journal_folder(path) / f"{run}-{segment:03d}.jsonl", segment_lines())
         segment += 1
     return turns
 
@@ -150,7 +158,10 @@ def write_run(path: Path, source: Source, study: str, lines: Iterator[bytes]) ->
 def debate_lines(
     source: Source, study: str, debates: int, judged: list[MadeUpDebate]
 ) -> Iterator[bytes]:
-    """The lines of a study's debates, IN_FLIGHT of them at a time; what is to be judged is added to `judged`."""
+    """Write the lines of a study's debates, IN_FLIGHT of them at a time.
+
+    Debates that a jury is to read are added to `judged`.
+    """
     for motion in MOTIONS:
         yield line("subjects", {"subject": subject_id(motion), **row_of(motion)})
     for first in range(0, debates, IN_FLIGHT):
@@ -158,43 +169,35 @@ def debate_lines(
             MadeUpDebate(source.id(), source.random.choice(MOTIONS))
             for _ in range(min(IN_FLIGHT, debates - first))
         ]
-        failed = {made.episode for made in playing if source.random.random() < 0.01}
-        for made in playing:
-            yield from entry_lines(
-                source,
-                study,
-                "debate",
-                made.episode,
-                subject_id(made.motion),
-                source.random.choices(MODELS, k=2),
-            )
+        failed = {debate.episode for debate in playing if source.random.random() < 0.01}
+        for debate in playing:
+            models = source.random.choices(MODELS, k=2)
+            subject = subject_id(debate.motion)
+            yield from entry_lines(source, study, "debate", debate.episode, subject, models)
+        # Phase by phase and in any order of seats, as concurrent debates come in.
         for round, phase in enumerate(THREE_SPEECHES):
             speakers = [
-                (made, side)
-                for made in playing
+                (debate, side)
+                for debate in playing
                 for side in SIDES
-                if not (round and made.episode in failed)
+                if not (round and debate.episode in failed)
             ]
-            for made, side in source.random.sample(speakers, len(speakers)):
-                yield from speech_lines(source, made, side, phase, round)
-        for made in playing:
-            ending = (
-                {"status": "failed", "error_kind": "Unreachable", "error": "no answer"}
-                if made.episode in failed
-                else {"status": "done"}
-            )
-            yield line(
-                "statuses",
-                {"episode": made.episode, "run": "RUN", **ending, "ended_at": source.tick()},
-            )
-            if made.episode not in failed and source.random.random() < 0.25:
-                judged.append(made)
+            for debate, side in source.random.sample(speakers, len(speakers)):
+                yield from speech_lines(source, debate, side, phase, round)
+        for debate in playing:
+            ending = {"status": "done"}
+            if debate.episode in failed:
+                ending = {"status": "failed", "error_kind": "Unreachable", "error": "no answer"}
+            row = {"episode": debate.episode, "run": "RUN", **ending, "ended_at": source.tick()}
+            yield line("statuses", row)
+            if debate.episode not in failed and source.random.random() < 0.25:
+                judged.append(debate)
 
 
 def entry_lines(
     source: Source, study: str, protocol: str, episode: str, subject: str, models: Sequence[str]
 ) -> Iterator[bytes]:
-    """What an episode begins with."""
+    """Write the lines that an episode begins with: the play and its seats."""
     play = {
         "study": study,
         "arm": "round robin",
@@ -203,10 +206,8 @@ def entry_lines(
         "code_hash": protocol * 8,
         "options": {},
     }
-    yield line(
-        "plays",
-        {"episode": episode, **play, "subject": subject, "repeat": 0, "started_at": source.tick()},
-    )
+    times = {"repeat": 0, "started_at": source.tick()}
+    yield line("plays", {"episode": episode, **play, "subject": subject, **times})
     for seat, model in zip(SIDES if protocol == "debate" else ("judge",), models, strict=True):
         row = {
             "agent": model,
@@ -219,31 +220,29 @@ def entry_lines(
 
 
 def speech_lines(
-    source: Source, made: MadeUpDebate, side: str, phase: str, round: int
+    source: Source, debate: MadeUpDebate, side: str, phase: str, round: int
 ) -> Iterator[bytes]:
-    """A call and the speech that it brought."""
-    speech, thoughts = source.text(0.75 * WORDS_A_TURN), source.text(0.25 * WORDS_A_TURN)
-    rating = (
-        None
-        if source.random.random() < 0.03
-        else min(100, max(0, round + int(source.random.gauss(72, 12))))
-    )
+    """Write a call and the speech that it brought."""
+    speech = source.text(0.75 * WORDS_A_TURN)
+    thoughts = source.text(0.25 * WORDS_A_TURN)
+    rating = None
+    if source.random.random() >= 0.03:
+        rating = min(100, max(0, round + int(source.random.gauss(72, 12))))
     history = [(seat, THREE_SPEECHES[step], step) for step in range(round) for seat in SIDES]
     prompt: list[Row] = [
-        {"text": instructions(made.motion, side, phase)},
+        {"text": instructions(debate.motion, side, phase)},
         {"text": "\nThe debate so far:\n"},
     ]
     for seat, earlier, step in history:
         face = "own" if seat == side else "public"
         prompt += [
             {"text": f"\n--- {seat}, {earlier} ---\n"},
-            {"episode": made.episode, "seat": seat, "step": step, "face": face},
+            {"episode": debate.episode, "seat": seat, "step": step, "face": face},
         ]
         prompt.append({"text": "\n"})
     prompt.append({"text": rating_instructions(phase, "private", "both", "plain")})
-    text = f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n" + (
-        "" if rating is None else f"<rating>{rating}%</rating>"
-    )
+    text = f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n"
+    text += "" if rating is None else f"<rating>{rating}%</rating>"
     # A reply that was cut off has no end of its speech, so that nothing of it may be shown.
     public = None if source.random.random() < 0.003 else speech
     read: Row = {
@@ -254,44 +253,32 @@ def speech_lines(
         "flags": [],
     }
     read["confidence_status"] = "no rating" if rating is None else "read"
-    yield from turn_lines(
-        source,
-        {"episode": made.episode, "seat": side, "step": round},
-        {"phase": phase, "round": round},
-        text,
-        prompt,
-        read,
-    )
+    place = {"episode": debate.episode, "seat": side, "step": round}
+    when = {"phase": phase, "round": round}
+    yield from turn_lines(source, place, when, text, prompt, read)
 
 
-def instructions(
-    motion: Subject, side: str, phase: str, known: dict[tuple[str, str, str], str] = {}
-) -> str:  # noqa: B006
-    """What stands before the history, made once for each motion, side and phase."""
-    if (found := known.get((motion.text, side, phase))) is None:
-        found = known[motion.text, side, phase] = speech_instructions(
-            motion, Seat(side, agent("sim/even")), phase, "none"
-        )
-    return found
+@cache
+def instructions(motion: Subject, side: str, phase: str) -> str:
+    """Return the prompt before the history, built once for each motion, side and phase."""
+    return speech_instructions(motion, Seat(side, agent("sim/even")), phase, "none")
 
 
 def judging_lines(source: Source, study: str, judged: Sequence[MadeUpDebate]) -> Iterator[bytes]:
-    """The lines of a jury's study: every judge reads every debate once."""
-    for made in judged:
-        debate = Subject(
-            f"{made.motion.text}\n(debate {made.episode}, public words {source.id()})",
-            source=made.episode,
-        )
-        yield line("subjects", {"subject": subject_id(debate), **row_of(debate), "kind": "debate"})
+    """Write the lines of a jury's study: every judge reads every debate once."""
+    for debate in judged:
+        text = f"{debate.motion.text}\n(debate {debate.episode}, public words {source.id()})"
+        subject = Subject(text, source=debate.episode)
+        row = {"subject": subject_id(subject), **row_of(subject), "kind": "debate"}
+        yield line("subjects", row)
         for judge in JUDGES:
-            episode, winner, sure = (
-                source.id(),
-                SIDES[int(source.random.random() < 0.45)],
-                round(source.random.uniform(0.5, 1), 2),
-            )
-            yield from entry_lines(source, study, "judging", episode, subject_id(debate), [judge])
+            episode = source.id()
+            winner = SIDES[int(source.random.random() < 0.45)]
+            sure = round(source.random.uniform(0.5, 1), 2)
+            yield from entry_lines(source, study, "judging", episode, subject_id(subject), [judge])
             reasons = source.text(80)
-            text = f"<reasons>{reasons}</reasons>\n<winner>{winner}</winner>\n<rating>{100 * sure:g}%</rating>"
+            text = f"<reasons>{reasons}</reasons>\n<winner>{winner}</winner>\n"
+            text += f"<rating>{100 * sure:g}%</rating>"
             read = {
                 "public": reasons,
                 "thoughts": None,
@@ -300,34 +287,28 @@ def judging_lines(source: Source, study: str, judged: Sequence[MadeUpDebate]) ->
                 "answer": winner,
                 "flags": [],
             }
-            place, prompt = (
-                {"episode": episode, "seat": "judge", "step": 0},
-                judging_prompt(made, source.id(8)),
-            )
-            yield from turn_lines(
-                source, place, {"phase": "verdict", "round": 0}, text, prompt, read
-            )
-            word = {
-                "debate": made.episode,
+            place = {"episode": episode, "seat": "judge", "step": 0}
+            when = {"phase": "verdict", "round": 0}
+            prompt = judging_prompt(debate, source.id(8))
+            yield from turn_lines(source, place, when, text, prompt, read)
+            verdict = {
+                "debate": debate.episode,
                 "judge": judge,
                 "winner": winner,
                 "confidence": sure,
                 "reasons": reasons,
                 "status": "read",
             }
-            yield line(
-                "rulings", {"episode": episode, **word, "seat_order": "as played", "repeat": 0}
-            )
-            yield line(
-                "statuses",
-                {"episode": episode, "run": "RUN", "status": "done", "ended_at": source.tick()},
-            )
+            order = {"seat_order": "as played", "repeat": 0}
+            yield line("rulings", {"episode": episode, **verdict, **order})
+            done = {"status": "done", "ended_at": source.tick()}
+            yield line("statuses", {"episode": episode, "run": "RUN", **done})
 
 
-def judging_prompt(made: MadeUpDebate, code: str) -> list[Row]:
-    """The parts of a judge's prompt."""
+def judging_prompt(debate: MadeUpDebate, code: str) -> list[Row]:
+    """Return the parts of a judge's prompt."""
     words = TASK.format(
-        motion=made.motion.text,
+        motion=debate.motion.text,
         first=SIDES[0],
         second=SIDES[1],
         schedule=SCHEDULES[False],
@@ -338,7 +319,7 @@ def judging_prompt(made: MadeUpDebate, code: str) -> list[Row]:
         for seat in SIDES:
             prompt += [
                 {"text": f"\n[{code}] {seat}, {phase}\n"},
-                {"episode": made.episode, "seat": seat, "step": step, "face": "public"},
+                {"episode": debate.episode, "seat": seat, "step": step, "face": "public"},
             ]
             prompt.append({"text": "\n"})
     return [*prompt, {"text": RUBRIC}, {"text": FORM.format(winners=EITHER)}]
@@ -347,14 +328,14 @@ def judging_prompt(made: MadeUpDebate, code: str) -> list[Row]:
 def turn_lines(
     source: Source, place: Row, when: Row, text: str, prompt: list[Row], read: Row
 ) -> Iterator[bytes]:
-    """A turn with the beginning and the end of its call."""
-    sent, began = source.tick(), source.now
+    """Write a turn with the beginning and the end of its call."""
+    began = source.tick()
     call = {
         **place,
         "ask": 0,
         "run": "RUN",
         "attempt": 0,
-        "started_at": sent,
+        "started_at": began,
         "sent": {"temperature": 0.7, "max_tokens": 2000},
     }
     yield line("call_starts", call)

@@ -18,17 +18,16 @@ import time
 from pathlib import Path
 
 # The server belongs to the tests, which are no installed package.
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from agents import agent  # noqa: E402
-from agents.simulated.questions import simulated_questions  # noqa: E402
-from agents.toy.problems import sums  # noqa: E402
-from analysis.reports.debates import study_reports  # noqa: E402
-from arena import Arena, Arm, Sampling, Study  # noqa: E402
-from protocols.self_consistency import self_consistency  # noqa: E402
-from protocols.single import single  # noqa: E402
-from tests.fake_server import chat_process  # noqa: E402
+from agents import agent
+from agents.simulated.questions import simulated_questions
+from agents.toy.problems import sums
+from analysis.reports.debates import study_reports
+from arena import Arena, Arm, Sampling, Study
+from protocols.self_consistency import self_consistency
+from protocols.single import single
+from tests.fake_server import chat_process
 
 
 def vote_study(reference: str, questions: int, paths: int) -> Study:

@@ -18,14 +18,13 @@ import time
 from pathlib import Path
 
 # The server belongs to the tests, which are no installed package.
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from agents import agent  # noqa: E402
-from arena import Arena, Arm, Study, Subject, given_pairs, run_stages  # noqa: E402
-from protocols.debate import THREE_SPEECHES, debate  # noqa: E402
-from protocols.judging import jury  # noqa: E402
-from tests.fake_server import chat_process  # noqa: E402
+from agents import agent
+from arena import Arena, Arm, Study, Subject, given_pairs, run_stages
+from protocols.debate import THREE_SPEECHES, debate
+from protocols.judging import jury
+from tests.fake_server import chat_process
 
 SPEECHES = 2 * len(THREE_SPEECHES)
 DEPTH = len(THREE_SPEECHES) + 1
