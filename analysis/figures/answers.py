@@ -1,6 +1,7 @@
-"""The figures about answers and about what is missing: the rows behind each, with its caption and query.
+"""Figures about answers and about what is missing: their rows, captions and queries.
 
-Accuracy and what it took are those of the report (answers_report.py).  Left out: filters by motion, phase and outcome, which are of debates.
+Accuracy and what it took are those of the report (reports/answers.py). Filters by motion, phase and
+outcome are of debates and are not applied here.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ INTERVAL = "Bars are 95% intervals over questions (percentiles of 2,000 resample
 
 
 def groups(record: AnswerRecord, source: Source) -> Iterator[tuple[str, str, Mask]]:
-    """(arm, models, its plays as a mask) of each arm and lineup of models that the filter keeps."""
+    """Yield (arm, models, mask of its plays) for each arm and lineup that the filter keeps."""
     for arm, label in enumerate(record.arms):
         for models, name in enumerate(record.models):
             mask = (record.plays.arm == arm) & (record.plays.models == models)
-            wanted = source.where.model is None or source.where.model in name.split(", ")
-            if mask.any() and wanted and source.where.arm in (None, label):
+            has_model = source.where.model is None or source.where.model in name.split(", ")
+            if mask.any() and has_model and source.where.arm in (None, label):
                 yield label, name, mask
 
 
 def group_names(rows: Sequence[Row], letters: int = NAME_LETTERS) -> dict[tuple[str, str], str]:
-    """How each (arm, models) of the rows is called: by what of it differs."""
+    """Return how each (arm, models) of the rows is called: by the part in which they differ."""
     keys = list(dict.fromkeys((row["arm"], row["models"]) for row in rows))
     arms, lineups = (len({key[part] for key in keys}) for part in (0, 1))
     words = [
@@ -51,7 +52,7 @@ def group_names(rows: Sequence[Row], letters: int = NAME_LETTERS) -> dict[tuple[
 
 
 def accuracy(source: Source, record: AnswerRecord) -> Figure:
-    """Accuracy against generated tokens a question, for each arm and lineup of models."""
+    """Draw accuracy against generated tokens a question, for each arm and lineup of models."""
     rows = []
     for arm, models, mask in groups(record, source):
         [tokens] = mean_over_plays(
@@ -82,9 +83,10 @@ def accuracy(source: Source, record: AnswerRecord) -> Figure:
     plays, lost = sum(row["plays"] for row in rows), sum(row["unreadable"] for row in rows)
     unknown = sum(row["tokens_out_unknown"] for row in rows)
     caption = source.caption(
-        f"Share of right final answers, percent, against generated tokens a play, both means with their interval. {INTERVAL}"
-        f" {pluralize(plays, 'finished play')}; {lost:,} unreadable answers count as not right. Arms of nearly the same number of tokens are"
-        " moved apart sideways, so that all can be seen.",
+        "Share of right final answers, percent, against generated tokens a play, both means with"
+        f" their interval. {INTERVAL} {pluralize(plays, 'finished play')}; {lost:,} unreadable"
+        " answers count as not right. Arms of nearly the same number of tokens are moved apart"
+        " sideways, so that all can be seen.",
         f"Plays with an unknown number of tokens, left out of the mean of tokens: {unknown:,}."
         if unknown
         else "",
@@ -97,16 +99,17 @@ def accuracy(source: Source, record: AnswerRecord) -> Figure:
 
 
 def reliability(source: Source, record: AnswerRecord) -> Figure:
-    """Share right against stated confidence of final answers, for each arm and lineup of models."""
-    every, left, plays = [], 0, record.plays
+    """Draw the share right against stated confidence, for each arm and lineup of models."""
+    plays = record.plays
+    every: list[Row] = []
+    left = 0
     for arm, models, mask in groups(record, source):
         there = mask & ~np.isnan(plays.confidence) & ~np.isnan(plays.correct)
         if there.any():
-            wide = (
-                by_cluster(values[there], plays.question[there])
-                for values in (plays.confidence, plays.correct)
-            )
-            every += [{"arm": arm, "models": models, **row} for row in bin_rows(*wide, "questions")]
+            stated = by_cluster(plays.confidence[there], plays.question[there])
+            right = by_cluster(plays.correct[there], plays.question[there])
+            bins = bin_rows(stated, right, "questions")
+            every += [{"arm": arm, "models": models, **row} for row in bins]
             left += int((mask & ~there).sum())
     if not every:
         raise source.nothing_to_draw("answers with a stated confidence")
@@ -128,8 +131,9 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
         else ""
     )
     caption = source.caption(
-        "Share of right final answers against stated confidence, percent, by bins of 10 points that are closed on the right. Bars are 95%"
-        " intervals with questions as clusters. Dashed: stated confidence is right.",
+        "Share of right final answers against stated confidence, percent, by bins of 10 points that"
+        " are closed on the right. Bars are 95% intervals with questions as clusters. Dashed:"
+        " stated confidence is right.",
         some,
         f"Left out: {pluralize(left, 'play')} of these arms without confidence, or unreadable.",
         withheld,
@@ -144,7 +148,7 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
 
 
 def missing(source: Source, path: Path) -> Figure:
-    """What is missing of the study, by what, phase and reason, as shares of what could be there."""
+    """Draw what is missing of a study, by phase and reason, as shares of what should be there."""
     sql = queries.missing(source.study, source.where)
     rows = [json_row(row) for row in select_rows(path, sql).dicts()]
     if not rows:
@@ -160,7 +164,8 @@ def missing(source: Source, path: Path) -> Figure:
         source.chart_title(title, pluralize(sum(row["n"] for row in rows), "missing value")),
     )
     caption = source.caption(
-        "Values that are missing, percent of what was asked for, with counts. Episodes: of those planned or begun; all else: of finished"
-        " episodes. No interval: these are counts of the record."
+        "Values that are missing, percent of what was asked for, with counts. Episodes: of those"
+        " planned or begun; all else: of finished episodes. No interval: these are counts of the"
+        " record."
     )
     return Figure("missing", title, caption, tuple(rows), sql, chart)

@@ -216,12 +216,14 @@ def debater_lines(
 
 def rating_query(source: Source, by: str = "") -> str:
     """Return the query for confidence by phase, and by a column of the view `ratings`."""
-    wanted = [
+    conditions = [
         *([f"label = {queries.literal(source.where.phase)}"] if source.where.phase else []),
         *(["model is not null"] if by == "model" else []),
         queries.debate_conditions(source.study, source.where),
     ]
-    return queries.CONFIDENCE.format(by=f"{by}, " if by else "", conditions=" and ".join(wanted))
+    return queries.CONFIDENCE.format(
+        by=f"{by}, " if by else "", conditions=" and ".join(conditions)
+    )
 
 
 def size_sentence(rows: Sequence[Row]) -> str:

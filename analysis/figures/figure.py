@@ -1,6 +1,7 @@
-"""What a figure is, and which debates of a study it shows: a filter that is applied to arrays and written into SQL alike.
+"""What a figure is, and which debates of a study it shows.
 
-Left out: filters that are expressions.  Whoever needs one has SQL.
+A filter is applied to arrays here and written into SQL in queries.py. Filters that are expressions
+are left out: SQL has them.
 """
 
 from __future__ import annotations
@@ -21,21 +22,26 @@ from arena.errors import StudyError
 OUTCOMES = (*SIDES, "tie", "not judged")
 ANSWER_OUTCOMES = ("right", "wrong", "cannot be told")
 SIMULATED_NOTICE = "SIMULATED: no finding about language models"
-# A mean of fewer debates, or questions, than this says much of each private rating in it, and is not published.
+# A mean of fewer debates or questions than this tells much of each private rating in it.
 MIN_GROUP_SIZE = 5
 
 
 class TooFewError(StudyError):
-    """Nothing may be drawn, since every number would be made of private ratings of fewer than FEW debates or questions."""
+    """Every number of a figure would be made of private ratings of too few debates or questions.
+
+    Too few are fewer than MIN_GROUP_SIZE.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart with all that stands around it.
+    """A chart with its caption, its numbers and its query.
 
-    `name` is that of its file and address; `caption` says what is shown, in which units, of how many, with which interval, what is missing,
-    and SIMULATED where that is so; `rows` are the numbers behind, JSON-ready, shares in [0, 1]; `sql` is a query over the store's views that
-    gives the counts and means among them, under the same names; `left_out` counts the rows that are withheld (see `Source.enough`).
+    `name` is that of its file and address. `caption` says what is shown, in which units, of how
+    many, with which interval, what is missing, and SIMULATED if models were. `rows` are the numbers
+    behind it, JSON-ready, shares in [0, 1]; `sql` is a query over the views of the store that gives
+    the counts and means among them, under the same names. `left_out` counts the rows that are
+    withheld (see `Source.publishable_rows`).
     """
 
     name: str
@@ -49,11 +55,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class DebateFilter:
-    """Which debates: all of a study, or those of an arm, in which a model sits on either side, on a motion (its id), with an outcome.
+    """A choice of debates: by arm, by a model on either side, by motion (its id), by outcome.
 
-    `outcome` is "proposition", "opposition", "tie", by the sum of the judges' confidences, or "not judged".  `phase` does not choose debates,
-    but which rating of theirs is shown: that of the phase, where a figure would show the last, or all.  Figures about answers go by arm and
-    model alone, and say so; outcomes of theirs (ANSWER_OUTCOMES) are taken and not applied.
+    `outcome` is "proposition", "opposition" or "tie" by the sum of the judges' confidences, or "not
+    judged". `phase` does not choose debates but the rating of theirs that is shown, if a figure
+    would show the last one, or all. Figures about answers go by arm and model alone, and say so;
+    their outcomes (ANSWER_OUTCOMES) are accepted and not applied.
     """
 
     arm: str | None = None
@@ -65,21 +72,23 @@ class DebateFilter:
     def __post_init__(self) -> None:
         if self.outcome not in (None, *OUTCOMES, *ANSWER_OUTCOMES):
             raise StudyError(
-                f"an outcome is one of {', '.join((*OUTCOMES, *ANSWER_OUTCOMES))}; found {self.outcome!r}"
+                f"an outcome is one of {', '.join((*OUTCOMES, *ANSWER_OUTCOMES))};"
+                f" found {self.outcome!r}"
             )
 
     def active_filters(self) -> dict[str, str]:
-        """What is set, by name."""
+        """Return the filters that are set, by name."""
         every = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in every.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The study that a figure is of: its name, whether models in it were simulated, the filter, and whether marks link to debates.
+    """The study of a figure, the filter, and what may be shown of it.
 
-    `unused` names what of the filter the figure does not go by; `singles` says whether marks may be ratings of single debaters, or made of
-    few of them.
+    `simulated` says whether models in it were simulated, `links` whether marks link to debates.
+    `unused` names the filters that the figure does not go by. `single_ratings` says whether marks
+    may be ratings of single debaters, or means of few of them.
     """
 
     study: str
@@ -90,7 +99,7 @@ class Source:
     single_ratings: bool = True
 
     def chart_title(self, title: str, counted: str) -> ChartTitle:
-        """The title, and below it the study, how much of it is counted, the filter, and a loud word where it is simulated."""
+        """Return the title, with the study, the count, the filter and a notice if simulated."""
         applied = ", ".join(
             f"{name} {value}"
             for name, value in self.where.active_filters().items()
@@ -104,30 +113,32 @@ class Source:
         return ChartTitle(title, tuple(notes))
 
     def caption(self, *sentences: str) -> str:
-        """The sentences with the study before them and what limits them behind."""
-        given = self.where.active_filters()
+        """Return the sentences of a caption, followed by the study and what limits them."""
+        active = self.where.active_filters()
         applied = ", ".join(
-            f"{name} {value}" for name, value in given.items() if name not in self.unused
+            f"{name} {value}" for name, value in active.items() if name not in self.unused
         )
-        left = ", ".join(name for name in given if name in self.unused)
-        found = [*sentences, f"Study: {self.study}" + (f"; only {applied}." if applied else ".")]
-        found += [f"The filter by {left} is not applied here."] if left else []
-        found += (
+        left = ", ".join(name for name in active if name in self.unused)
+        parts = [*sentences, f"Study: {self.study}" + (f"; only {applied}." if applied else ".")]
+        parts += [f"The filter by {left} is not applied here."] if left else []
+        parts += (
             [
-                "SIMULATED models spoke in this study: its numbers are no findings about language models."
+                "SIMULATED models spoke in this study: its numbers are no findings about language"
+                " models."
             ]
             if self.simulated
             else []
         )
-        return clean(" ".join(sentence for sentence in found if sentence))
+        return clean(" ".join(sentence for sentence in parts if sentence))
 
     def publishable_rows(
         self, rows: Sequence[Row], sizes: Sequence[int], unit: str = "debates"
     ) -> tuple[list[Row], str]:
-        """The rows that may be shown, and the sentence that says how many may not.
+        """Return the rows that may be shown, and a sentence that says how many may not.
 
-        Without `singles`, a row made of ratings of some debates (or what `unit` says), but fewer than FEW, is left out; `sizes` says of how
-        many each is.  Raises TooFew where no row with a rating remains.
+        Without `single_ratings`, a row made of the ratings of some debates (or of what `unit`
+        names), but of fewer than MIN_GROUP_SIZE, is left out; `sizes` says of how many each is.
+        Raises TooFewError if no row with a rating remains.
         """
         if self.single_ratings:
             return list(rows), ""
@@ -136,17 +147,19 @@ class Source:
         groups = "1 group" if left == 1 else f"{left:,} groups"
         if left and max(sizes) < MIN_GROUP_SIZE:
             raise TooFewError(
-                f"nothing to draw: in each group of the study {self.study!r} are private ratings of fewer than {MIN_GROUP_SIZE} {unit}"
+                f"nothing to draw: each group of the study {self.study!r} holds private ratings of"
+                f" fewer than {MIN_GROUP_SIZE} {unit}"
             )
         return (
             kept,
-            f"Left out, since they would tell of single private ratings: {groups} of fewer than {MIN_GROUP_SIZE} {unit}."
+            f"Left out, since they would tell of single private ratings: {groups} of fewer than"
+            f" {MIN_GROUP_SIZE} {unit}."
             if left
             else "",
         )
 
     def nothing_to_draw(self, what: str) -> StudyError:
-        """The error that says that there is nothing to draw."""
+        """Return the error for a study without anything to draw."""
         applied = ", ".join(
             f"{name} {value}" for name, value in self.where.active_filters().items()
         )
@@ -157,7 +170,7 @@ class Source:
 
 
 def filter_debates(debates: Debates, where: DebateFilter) -> Debates:
-    """The debates that the filter keeps, with all their phases."""
+    """Return the debates that a filter keeps, with all their phases."""
     chosen: NDArray[np.bool_] = np.ones(len(debates.arm), dtype=bool)
     if where.arm is not None:
         chosen &= debates.arm == where.arm
@@ -171,16 +184,20 @@ def filter_debates(debates: Debates, where: DebateFilter) -> Debates:
 
 
 def phase_index(debates: Debates, where: DebateFilter) -> int:
-    """The number of the phase that the filter names, the last without one; raises StudyError where there is no such phase."""
+    """Return the number of the phase in a filter, or of the last phase.
+
+    Raises StudyError if there is no such phase.
+    """
     if where.phase is None:
         return len(debates.phases) - 1
     if where.phase not in debates.phases:
         raise StudyError(
-            f"there is no rating in a phase {where.phase!r} here; there are: {', '.join(debates.phases) or 'none'}"
+            f"there is no rating in a phase {where.phase!r} here; there are:"
+            f" {', '.join(debates.phases) or 'none'}"
         )
     return debates.phases.index(where.phase)
 
 
 def json_row(row: dict[str, Any]) -> Row:
-    """A row as JSON has it, None for nan; see `json_object`."""
+    """Return a row as JSON has it, None for nan; see `json_object`."""
     return json_object(row)

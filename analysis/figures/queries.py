@@ -86,35 +86,37 @@ def equal_to(**columns: str | None) -> list[str]:
 
 def debate_conditions(study: str, where: DebateFilter) -> str:
     """Return the debates that a filter keeps, as conditions on the views of debates."""
-    wanted = equal_to(study=study, arm=where.arm, subject=where.subject)
+    conditions = equal_to(study=study, arm=where.arm, subject=where.subject)
     if where.model is not None:
         # The columns of a side's view; a view of both sides is asked for its debates.
-        wanted.append(
+        conditions.append(
             f"episode in (select episode from debaters where model = {literal(where.model)})"
         )
     if where.outcome == "not judged":
-        wanted.append(
+        conditions.append(
             "episode not in (select debate from outcomes where confidence_sum is not null)"
         )
     elif where.outcome is not None:
         winner = literal(where.outcome)
-        wanted.append(f"episode in (select debate from outcomes where confidence_sum = {winner})")
-    return " and ".join(wanted)
+        conditions.append(
+            f"episode in (select debate from outcomes where confidence_sum = {winner})"
+        )
+    return " and ".join(conditions)
 
 
 def answer_conditions(study: str, where: DebateFilter) -> str:
     """Return the plays of questions that a filter keeps; only its arm and model count."""
-    wanted = equal_to(study=study, arm=where.arm)
+    conditions = equal_to(study=study, arm=where.arm)
     if where.model is not None:
-        wanted.append(f"list_contains(string_split(models, ', '), {literal(where.model)})")
-    return " and ".join(wanted)
+        conditions.append(f"list_contains(string_split(models, ', '), {literal(where.model)})")
+    return " and ".join(conditions)
 
 
 def missing(study: str, where: DebateFilter) -> str:
     """Return the query for what is missing; the filter's arm, model and motion count."""
-    wanted = equal_to(study=study, arm=where.arm, subject=where.subject)
+    conditions = equal_to(study=study, arm=where.arm, subject=where.subject)
     if where.model is not None:
-        wanted.append(
+        conditions.append(
             f"episode in (select episode from seats where model = {literal(where.model)})"
         )
-    return MISSING.format(conditions=" and ".join(wanted))
+    return MISSING.format(conditions=" and ".join(conditions))

@@ -13,6 +13,7 @@ from analysis.figures.debates import (
     INTERVAL,
     PHASE_LETTERS,
     SEED,
+    Mask,
     debate_count_words,
     estimate_rows,
     model_seats,
@@ -42,7 +43,7 @@ def sides(source: Source, debates: Debates) -> Figure:
         raise source.nothing_to_draw("debates in which both sides gave a rating")
     labels = phase_names(rows)
     points: list[Row] = []
-    paired = ~np.isnan(debates.confidence[:, :, columns]).any(axis=1)
+    paired: Mask = ~np.any(np.isnan(debates.confidence[:, :, columns]), axis=1)
     both = np.flatnonzero(paired.any(axis=1))
     drawn = sample_rows(both)
     spread = np.random.default_rng(SEED).uniform(-0.009, 0.009, (len(drawn), len(columns), 2))

@@ -15,6 +15,7 @@ from analysis.figures.charts.style import Row, cut, short_names
 from analysis.figures.debates import (
     INTERVAL,
     PHASE_LETTERS,
+    Mask,
     estimate_rows,
     model_seats,
     pluralize,
@@ -94,7 +95,7 @@ def bin_rows(stated: Array, outcome: Array, unit: str) -> list[Row]:
 def leaderboard(source: Source, debates: Debates) -> Figure:
     """Draw how often each model won against others."""
     outcome = np.where(debates.against_itself()[:, None], np.nan, debates.outcome())
-    played = ~np.isnan(outcome).any(axis=1)
+    played: Mask = ~np.any(np.isnan(outcome), axis=1)
     if not played.any():
         raise source.nothing_to_draw("judged debates between two models")
     part = debates.select(played)
@@ -132,8 +133,10 @@ def strength(source: Source, path: Path) -> Figure:
     """Draw the Bradley-Terry strengths of the contestants of a judged study; it has no filter."""
     from analysis.reports.standings import standings
 
-    found = standings(path, source.study)
-    rows = [row for row in found["contestants"] if row["strength"] is not None]
+    ranking = standings(path, source.study)
+    verdicts = ranking["verdicts"]
+    related = verdicts["judge_is_contestant"] + verdicts["judge_of_family"]
+    rows = [row for row in ranking["contestants"] if row["strength"] is not None]
     if not rows:
         raise source.nothing_to_draw("votes on debates between two contestants")
     title = "How strong each contestant is"
@@ -148,17 +151,17 @@ def strength(source: Source, path: Path) -> Figure:
         }
         for row in rows
     ]
-    source = replace(source, simulated=found["simulated"])
+    source = replace(source, simulated=ranking["simulated"])
     words = source.chart_title(
-        title, f"{found['debates']:,} debates, {found['verdicts']['counted']:,} verdicts"
+        title, f"{ranking['debates']:,} debates, {verdicts['counted']:,} verdicts"
     )
     chart = charts.estimates_chart(shown, words, axis="strength, logits", zero=0)
     caption = source.caption(
         "Bradley-Terry strength in logits, with mean 0: a contestant wins against one d below it"
         " with the chance 1 / (1 + exp(-d)), as this jury sees it; n: votes. Bars are 95%"
         " intervals, resampled over the debates of one pair on one motion.",
-        f"Verdicts {found['verdicts']['all']:,}, of them missing {found['verdicts']['missing']:,}; by judges that are a contestant or of its"
-        f" family, and left out, {found['verdicts']['judge_is_contestant'] + found['verdicts']['judge_of_family']:,}. The query counts single"
+        f"Verdicts {verdicts['all']:,}, of them missing {verdicts['missing']:,}; by judges that are"
+        f" a contestant or of its family, and left out, {related:,}. The query counts single"
         " readings; strengths are fitted to votes, which several readings of a judge make.",
     )
     return Figure(

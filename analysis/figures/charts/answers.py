@@ -1,7 +1,7 @@
-"""The figures that set what was stated or spent against what was right, and what is missing: reliability, accuracy and cost, gaps.
+"""Charts of answers and of what is missing: reliability, accuracy and cost, gaps.
 
-In the manner of plots.py: rows hold shares in [0, 1], figures show percent.  Left out: accuracy against dollars, which are unknown for most
-local models; the rows have calls and tokens.
+Rows hold shares in [0, 1], charts show percent. Accuracy against dollars is left out, since dollars
+are unknown for most local models; the rows have calls and tokens.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ MANY = 12  # times as many tokens: from there on the axis counts in powers
 
 
 def reliability_chart(rows: Sequence[Row], words: ChartTitle, *, y_title: str) -> Chart:
-    """Share right or won against stated confidence by bin, with intervals, around the diagonal; below it how many values a bin holds.
+    """Return the share right or won against stated confidence, by bin, around the diagonal.
 
-    `rows`: group, confidence, share, ci_low, ci_high, n, up_to (the bin's right edge); several groups have a panel each, without counts.
+    Below it are the numbers of values by bin. `rows`: group, confidence, share, ci_low, ci_high, n,
+    up_to (the right edge of the bin). Several groups have a panel each, without the numbers.
     """
     groups = list(dict.fromkeys(row["group"] for row in rows))
     if len(groups) == 1:
@@ -58,22 +59,23 @@ def reliability_chart(rows: Sequence[Row], words: ChartTitle, *, y_title: str) -
         return finish_chart({"vconcat": [above, under], "spacing": 6}, words, fit=False)
     panels = []
     for place, group in enumerate(groups):
-        below, left = place >= len(groups) - 2, place % 2 == 0
+        below = place >= len(groups) - 2
+        left = place % 2 == 0
         mine = [row for row in rows if row["group"] == group]
         size = {"percent": 92, "x": 3, "n": f"n = {sum(row['n'] for row in mine):,}"}
         mark = {"type": "text", "align": "left", "fontSize": 8.5, "color": QUIET}
-        said = layer(
+        counts = layer(
             [size],
             mark,
             {"x": quantitative("x"), "y": quantitative("percent"), "text": nominal("n")},
         )
-        layers = [*diagonal_layers(mine, title=y_title if left else None, below=below), said]
+        layers = [*diagonal_layers(mine, title=y_title if left else None, below=below), counts]
         panels.append({"layer": layers, "width": SMALL, "height": 92, "title": panel_title(group)})
     return finish_chart({"concat": panels, "columns": 2, "spacing": 8}, words, fit=False)
 
 
 def diagonal_layers(rows: Sequence[Row], *, title: str | None, below: bool) -> list[Chart]:
-    """One panel of `reliability`: points with their intervals around the diagonal."""
+    """Return one panel of `reliability_chart`: points with intervals around the diagonal."""
     shown = [
         row | {"x": to_percent(row["confidence"]), "percent": to_percent(row["share"])}
         for row in rows
@@ -88,7 +90,8 @@ def diagonal_layers(rows: Sequence[Row], *, title: str | None, below: bool) -> l
         quantitative("x", scale=WHOLE, axis=under),
         quantitative("percent", scale=WHOLE, axis=beside),
     )
-    # Intervals of few values can leave [0, 1]: they are drawn as far as the panel goes, and stand whole in the table.
+    # Intervals of few values can leave [0, 1]: they are drawn as far as the panel goes, and stand
+    # whole in the table.
     bars = [
         row | {"low": max(0, 100 * row["ci_low"]), "high": min(100, 100 * row["ci_high"])}
         for row in shown
@@ -111,7 +114,7 @@ def diagonal_layers(rows: Sequence[Row], *, title: str | None, below: bool) -> l
 
 
 def count_layers(rows: Sequence[Row]) -> list[Chart]:
-    """How many values lie in each bin, as bars with numbers."""
+    """Return how many values lie in each bin, as bars with numbers."""
     shown = [
         {
             "left": 100 * row["up_to"] - 9.6,
@@ -132,7 +135,8 @@ def count_layers(rows: Sequence[Row]) -> list[Chart]:
         "domain": False,
     }
     under = {"values": PERCENTS, "title": "stated confidence, percent", "grid": False}
-    x, y = quantitative("left", scale=WHOLE, axis=under), quantitative("n", axis=beside)
+    x = quantitative("left", scale=WHOLE, axis=under)
+    y = quantitative("n", axis=beside)
     text = {"type": "text", "dy": -5, "fontSize": 8, "color": INK}
     return [
         layer(
@@ -147,9 +151,10 @@ def count_layers(rows: Sequence[Row]) -> list[Chart]:
 
 
 def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
-    """Accuracy against generated tokens per question, with intervals both ways; told apart by colour and shape, the best first.
+    """Return accuracy against generated tokens a question, with intervals both ways.
 
-    `rows`: name, accuracy, ci_low, ci_high, tokens_out, tokens_out_ci_low, tokens_out_ci_high; arms of unknown tokens are left out.
+    Arms differ in colour and shape, the best first. `rows`: name, accuracy, ci_low, ci_high,
+    tokens_out, tokens_out_ci_low, tokens_out_ci_high; arms with unknown tokens are left out.
     """
     known = sorted(
         (row for row in rows if row["tokens_out"] is not None and row["accuracy"] is not None),
@@ -230,9 +235,10 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
 def side_by_side(
     rows: Sequence[Row], scale: Callable[..., Array], back: Callable[..., Array]
 ) -> list[Row]:
-    """The rows with `at`, `from` and `to`: tokens and their interval, with arms of nearly the same tokens moved apart along the axis.
+    """Return the rows with `at`, `from` and `to`: tokens and their interval, moved apart.
 
-    `scale` takes tokens to where they lie along the axis, `back` the other way.
+    Arms of nearly the same number of tokens are moved apart along the axis. `scale` takes tokens to
+    their place on the axis, `back` is its inverse.
     """
     place = scale(np.array([row["tokens_out"] for row in rows], dtype=np.float64))
     span = float(np.ptp(place)) or max(float(np.abs(place).max()) * 0.1, 1.0)
@@ -248,25 +254,25 @@ def side_by_side(
             else place[mine]
         )
     shift = moved - place
-    found = []
+    placed = []
     for row, by in zip(rows, shift.tolist(), strict=True):
         ends = {
             "at": row["tokens_out"],
             "from": row["tokens_out_ci_low"],
             "to": row["tokens_out_ci_high"],
         }
-        found.append(
+        placed.append(
             row
             | {
                 name: None if value is None else float(back(scale(value) + by))
                 for name, value in ends.items()
             }
         )
-    return found
+    return placed
 
 
 def missing_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
-    """What is missing as a share of what could be there, one bar for each reason, with the counts at its end.
+    """Return what is missing as shares, a bar for each reason, with the counts at its end.
 
     `rows`: name (what, phase and reason), share, n, of.
     """

@@ -1,8 +1,9 @@
-"""The figures about debates, each a pure function of rows to a chart: confidence by phase, both sides at once, and estimates by name.
+"""Charts of debates: confidence by phase, both sides at once, and estimates by name.
 
-A chart is a specification in Vega-Lite (https://vega.github.io/vega-lite/docs).  Rows hold shares and confidences in [0, 1], as reports do;
-figures show percent.  What an interval is, and what is missing, is for the caption to say (figures.py).  Left out: densities and box plots
-(a debate has two ratings a phase, and models state round numbers).
+Each is a pure function of rows to a specification in Vega-Lite (https://vega.github.io/vega-
+lite/docs). Rows hold shares and confidences in [0, 1], as reports do; charts show percent. The
+caption says what an interval is and what is missing. Densities and box plots are left out: a debate
+has two ratings a phase, and models state round numbers.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ DODGE = 5
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """What all layers of a panel share: phases along x, percent along y."""
+    """The axes that all layers of a panel share: phases along x, percent along y."""
 
     x: Chart
     y: Chart
@@ -52,7 +53,7 @@ def axes(
     padding: float = 0.4,
     title: str = "confidence, percent",
 ) -> Axes:
-    """The axes of a panel, with or without their words; a phase may have several lines."""
+    """Return the axes of a panel, with or without their words; a phase may have several lines."""
     lines = "split(datum.label, '\\n')"
     under = {
         "title": None,
@@ -77,7 +78,7 @@ def axes(
 
 
 def panel_title(text: str) -> Chart:
-    """The title of a small panel: the name of its group."""
+    """Return the title of a small panel: the name of its group."""
     return {
         "text": text,
         "fontSize": 9,
@@ -89,14 +90,15 @@ def panel_title(text: str) -> Chart:
 
 
 def phases_of(rows: Sequence[Row]) -> list[str]:
-    """The phases in their order."""
+    """Return the phases of rows in their order."""
     return list(dict.fromkeys(row["phase"] for row in rows))
 
 
 def confidence_chart(rows: Sequence[Row], lines: Sequence[Row], words: ChartTitle) -> Chart:
-    """Mean confidence by phase with its interval, over single debaters as thin lines.
+    """Return mean confidence by phase with its interval, over debaters as thin lines.
 
-    `rows`: phase, mean, ci_low, ci_high, n; `lines`: debater, phase, confidence, and href where marks link.
+    `rows`: phase, mean, ci_low, ci_high, n. `lines`: debater, phase, confidence, and href if marks
+    link.
     """
     shared = axes(phases_of(rows))
     return finish_chart(
@@ -109,10 +111,14 @@ def confidence_chart(rows: Sequence[Row], lines: Sequence[Row], words: ChartTitl
 
 
 def confidence_by_side_chart(rows: Sequence[Row], lines: Sequence[Row], words: ChartTitle) -> Chart:
-    """As `confidence`, with a line for each value of the entry `group`, told apart by colour, shape and dash, and named at its end."""
+    """Return `confidence_chart` with a line for each value of the entry `group`.
+
+    Lines differ in colour, shape and dash, and have their names at their ends.
+    """
     phases = phases_of(rows)
     # As wide as the longer name of a side to the right of the last phase, in steps between phases.
-    shared, layers = axes(phases, padding=ROOM * (len(phases) - 1) / (PANEL - 2 * ROOM)), []
+    shared = axes(phases, padding=ROOM * (len(phases) - 1) / (PANEL - 2 * ROOM))
+    layers: list[Chart] = []
     groups = list(dict.fromkeys(row["group"] for row in rows))
     for place, group in enumerate(groups):
         mine = [row for row in rows if row["group"] == group]
@@ -126,8 +132,9 @@ def confidence_by_side_chart(rows: Sequence[Row], lines: Sequence[Row], words: C
 
 
 def end_labels(rows: Sequence[Row], groups: Sequence[str], shared: Axes) -> Chart:
-    """The names of lines at their ends, moved apart where they would lie on each other."""
-    shown, floor = [], -100.0
+    """Return the names of lines at their ends, moved apart if they would overlap."""
+    shown = []
+    floor = -100.0
     for row in sorted(
         (row for row in rows if row["mean"] is not None), key=lambda row: row["mean"]
     ):
@@ -146,7 +153,10 @@ def end_labels(rows: Sequence[Row], groups: Sequence[str], shared: Axes) -> Char
 def confidence_by_model_chart(
     rows: Sequence[Row], lines: Sequence[Row], words: ChartTitle, *, phases: Sequence[str]
 ) -> Chart:
-    """As `confidence`, with a small panel for each value of the entry `group`, in the order of the rows; `phases` in playing order."""
+    """Return `confidence_chart` as small panels, one for each value of the entry `group`.
+
+    Panels are in the order of the rows; `phases` are in playing order.
+    """
     panels = []
     groups = list(dict.fromkeys(row["group"] for row in rows))
     for place, group in enumerate(groups):
@@ -154,28 +164,31 @@ def confidence_by_model_chart(
         mine, own = ([row for row in some if row["group"] == group] for some in (rows, lines))
         size = {"percent": 9, "n": f"n = {max(row['n'] for row in mine):,}"}
         mark = {"type": "text", "align": "right", "dx": -3, "fontSize": 8.5, "color": QUIET}
-        said = layer([size], mark, {"x": {"value": "width"}, "y": shared.y, "text": nominal("n")})
+        counts = layer([size], mark, {"x": {"value": "width"}, "y": shared.y, "text": nominal("n")})
         layers = [
             half_line(),
             *debater_layers(own, shared),
             *mean_layers(mine, shared, labels=False),
-            said,
+            counts,
         ]
         panels.append({"layer": layers, "width": SMALL, "height": 62, "title": panel_title(group)})
     return finish_chart({"concat": panels, "columns": 2, "spacing": 8}, words, fit=False)
 
 
 def half_line() -> Chart:
-    """The line at 50%: one side of each debate must lose, so that the two cannot be surer on average and right."""
+    """Return the line at 50%.
+
+    One side of each debate must lose, so both cannot be surer on average and right.
+    """
     return layer([{"percent": 50}], {"type": "rule", **DASHED}, {"y": quantitative("percent")})
 
 
 def debater_layers(lines: Sequence[Row], shared: Axes) -> list[Chart]:
-    """Single debaters as thin lines, or as ticks where there is one phase; nothing without any."""
+    """Return single debaters as thin lines, or as ticks if there is only one phase."""
     if not lines:
         return []
     rows = [line | {"percent": 100 * line["confidence"]} for line in lines]
-    # Many lines are paler each, so that they show where most of them run, and the means stay in front.
+    # Many lines are paler each: they show where most of them run, and the means stay in front.
     strong = min(0.6, max(0.16, 24 / len({line["debater"] for line in lines})))
     encoding = {"x": shared.x, "y": shared.y} | (
         {"href": nominal("href")} if "href" in lines[0] else {}
@@ -188,7 +201,8 @@ def debater_layers(lines: Sequence[Row], shared: Axes) -> list[Chart]:
                 encoding,
             )
         ]
-    # Not "opacity": for that, a PNG is painted line by line on a sheet of its own, which takes five times as long.
+    # Not "opacity": it has each line of a PNG painted on a sheet of its own, which takes five times
+    # as long.
     mark = {"type": "line", "color": FAINT, "strokeWidth": 0.6, "strokeOpacity": strong}
     return [layer(rows, mark, encoding | {"detail": nominal("debater")})]
 
@@ -201,9 +215,14 @@ def mean_layers(
     offset: int = 0,
     labels: bool = True,
 ) -> list[Chart]:
-    """Means with their intervals, joined by a line; the colour, shape and dash are those of the number of a group, or of a single one."""
+    """Return means with their intervals, joined by a line.
+
+    `group` is the number of a group, which decides colour, shape and dash; None: there are no
+    groups.
+    """
     colour = INK if group is None else COLOURS[group % len(COLOURS)]
-    shape, dash = SHAPES[(group or 0) % len(SHAPES)], DASHES[(group or 0) % len(DASHES)]
+    shape = SHAPES[(group or 0) % len(SHAPES)]
+    dash = DASHES[(group or 0) % len(DASHES)]
     drawn = [
         row
         | {
@@ -263,14 +282,15 @@ def mean_layers(
 
 
 def to_percent(value: float | None) -> float | None:
-    """A share in percent, None where there is none."""
+    """Return a share in percent, None for None."""
     return None if value is None else 100 * value
 
 
 def both_sides_chart(rows: Sequence[Row], points: Sequence[Row], words: ChartTitle) -> Chart:
-    """The two ratings of each debate against each other, a panel for each phase, the corner where both are above 50% shaded.
+    """Return the two ratings of each debate against each other, a panel for each phase.
 
-    `rows`: phase, debates, above_50; `points`: phase, proposition, opposition, and href where marks link.
+    The corner in which both are above 50% is shaded. `rows`: phase, debates, above_50. `points`:
+    phase, proposition, opposition, and href if marks link.
     """
     panels = []
     for place, row in enumerate(rows):
@@ -280,7 +300,7 @@ def both_sides_chart(rows: Sequence[Row], points: Sequence[Row], words: ChartTit
 
 
 def corner_panel(row: Row, points: Sequence[Row], *, left: bool) -> Chart:
-    """One phase of `both_sides`."""
+    """Return one phase of `both_sides_chart`."""
     low = quantitative("low", scale=WHOLE)
     shade = layer(
         [{"low": 50, "high": 100}],
@@ -329,10 +349,11 @@ def estimates_chart(
     zero: float,
     domain: tuple[float, float] | None = None,
 ) -> Chart:
-    """Estimates with their intervals, one below the other in the order of the rows, around a line at `zero`.
+    """Return estimates with intervals, one below the other, around a line at `zero`.
 
-    `rows`: name, value, low, high (in the units of the axis; None where undefined) and label, which stands at the right.  Intervals are
-    drawn as far as a given domain goes, and stand whole in the table.
+    `rows`, in their order: name, value, low, high (in the units of the axis, None if undefined) and
+    label, which stands at the right. Intervals are drawn as far as `domain` goes, and stand whole
+    in the table.
     """
     names = [row["name"] for row in rows]
     y = nominal("name") | {

@@ -1,10 +1,13 @@
-"""How every figure looks: fit for a column of a paper (8.5 cm), readable in grey and by the colour-blind, the same on every machine.
+"""How every figure looks: the same on every machine, and fit for a column of a paper (8.5 cm).
 
-Colours are those of Okabe and Ito (2008, "Color Universal Design"); whatever differs by colour differs by shape or dash too.  The font is
-Liberation Sans, which the converter ships; browsers that lack it take Arial, of the same widths.  Nothing here is drawn that holds no
-information: no box, and no grid but where values are read off.  Left out: interaction, since the figures are made for paper.
+Figures are readable in grey and by the colour-blind: colours are those of Okabe and Ito (2008,
+"Color Universal Design"), and what differs by colour differs by shape or dash too. The font is
+Liberation Sans, which the converter ships; browsers that lack it take Arial, of the same widths.
+Nothing is drawn that holds no information: no box, and no grid except where values are read off.
+Interaction is left out, since figures are made for paper.
 
-Text of users and models (names of studies, models, phases, reasons) enters a chart as data or as plain titles, never as an expression.
+Text of users and models (names of studies, models, phases, reasons) enters a chart as data or as
+plain titles, never as an expression.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ from analysis.reports.tables.formatting import clean
 from arena.text import printable
 
 Row = dict[str, Any]
-# A specification in Vega-Lite, or a part of one.  Plain dicts: altair, which writes the same, copies each layer many times over.
+# A specification in Vega-Lite, or a part of one.  Plain dicts, since altair, which writes the
+# same, copies each layer many times.
 Chart = dict[str, Any]
 
 WIDTH = 321  # 8.5 cm in pixels of a browser, of which 96 make an inch
@@ -34,12 +38,15 @@ ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, BLACK, ORANGE, SKY)
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 DASHES: tuple[list[int], ...] = ([1, 0], [5, 3], [2, 2], [7, 2, 2, 2])
-# The converter would put its own address before a relative link; ours goes in front, and out again in `svg`.
+# The converter would put its own address before a relative link; `svg` takes ours out again.
 ORIGIN = "https://store.invalid"
-GEOMETRY, DECIMALS = re.compile(r' (?:d|transform)="[^"]*"'), re.compile(r"\d+\.\d{3,}")
-# What the converter writes and nobody sees: outlines without a colour, and roles without a name, which a reader aloud would stumble over.
+GEOMETRY = re.compile(r' (?:d|transform)="[^"]*"')
+DECIMALS = re.compile(r"\d+\.\d{3,}")
+# What the converter writes and nobody sees: outlines without a colour, and roles without a name,
+# which a screen reader would read aloud.
 UNSEEN = re.compile(
-    r'<path class="(?:background|foreground)" aria-hidden="true" d="[^"]*"(?: pointer-events="none")?(?: display="none")?/>'
+    r'<path class="(?:background|foreground)" aria-hidden="true" d="[^"]*"'
+    r'(?: pointer-events="none")?(?: display="none")?/>'
     r'|(?: role="graphics-\w+")? aria-roledescription="[^"]*"| aria-label="[^"]*"'
 )
 LETTERS = 62  # of a line of notes
@@ -72,7 +79,7 @@ STYLE: Chart = {
         "labelPadding": 3,
         "labelLimit": 150,
     },
-    # A label stands at its tick, also at the ends; on x this would make a figure wider than its column.
+    # A label stands at its tick, also at the ends; on x it would make a figure too wide.
     "axisY": {"labelFlush": False},
     "legend": {
         "title": None,
@@ -96,25 +103,28 @@ class ChartTitle:
 
 
 def layer(rows: Sequence[Row], mark: Chart, encoding: Chart) -> Chart:
-    """Rows drawn as marks: each channel of the encoding (x, y, text, ...) says which entry of a row it shows."""
+    """Return rows drawn as marks; each channel of `encoding` names the entry that it shows."""
     return {"data": {"values": list(rows)}, "mark": mark, "encoding": encoding}
 
 
 def quantitative(entry: str, *, scale: Chart | None = None, axis: Chart | None = None) -> Chart:
-    """A channel that shows an entry that is a number."""
-    given = {"scale": scale, "axis": axis}
+    """Return a channel that shows an entry that is a number."""
+    options = {"scale": scale, "axis": axis}
     return {"field": entry, "type": "quantitative"} | {
-        key: value for key, value in given.items() if value is not None
+        key: value for key, value in options.items() if value is not None
     }
 
 
 def nominal(entry: str) -> Chart:
-    """A channel that shows an entry that is a text."""
+    """Return a channel that shows an entry that is a text."""
     return {"field": entry, "type": "nominal"}
 
 
 def escape_text(value: object) -> object:
-    """The value with all its text made printable, line breaks apart: the converter takes the whole process down at a NUL."""
+    """Return the value with all its text made printable, except line breaks.
+
+    The converter ends the whole process at a NUL.
+    """
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, dict):
@@ -123,7 +133,10 @@ def escape_text(value: object) -> object:
 
 
 def finish_chart(chart: Chart, words: ChartTitle, *, fit: bool = True) -> Chart:
-    """The chart with its title and the common style; `fit` makes a single panel with its labels as wide as a column."""
+    """Return the chart with its title and the common style.
+
+    `fit` makes a single panel with its labels as wide as a column.
+    """
     notes = [cut(note, LETTERS) for note in words.notes]
     # A space keeps the converter from treating no subtitle and an empty one differently.
     title = {"text": clean(words.title), "subtitle": notes or [" "]}
@@ -132,13 +145,16 @@ def finish_chart(chart: Chart, words: ChartTitle, *, fit: bool = True) -> Chart:
 
 
 def cut(text: str, letters: int) -> str:
-    """The text without what could steer a reader, and no longer than so many letters."""
+    """Return the text cut to a number of letters, without characters that mislead a reader."""
     plain = clean(text)
     return plain if len(plain) <= letters else plain[: letters - 1] + "…"
 
 
 def short_names(names: Sequence[str], *, letters: int = NAME_LETTERS) -> dict[str, str]:
-    """Each name of a model as it stands in a figure, by name: without the provider before its first "/" where that is enough."""
+    """Return how each model is called in a figure, by name.
+
+    The provider before the first "/" is left out if the rest is unique.
+    """
     tails = {name: name.partition("/")[2] or name for name in names}
     often = Counter(tails.values())
     return distinct_names(
@@ -149,20 +165,28 @@ def short_names(names: Sequence[str], *, letters: int = NAME_LETTERS) -> dict[st
 def distinct_names(
     names: Sequence[str], words: Sequence[str] | None = None, *, letters: int = NAME_LETTERS
 ) -> dict[str, str]:
-    """Each name as it stands in a figure, by name: harmless, cut in the middle where it is long, and with a number where two look alike."""
-    wanted = {
+    """Return how each name is written in a figure, by name.
+
+    It is printable, cut in the middle if it is long, and numbered if two would look alike.
+    """
+    cut_names = {
         name: cut_middle(text, letters)
         for name, text in zip(names, names if words is None else words, strict=True)
     }
-    often, seen, shown = Counter(wanted.values()), Counter[str](), {}
-    for name, text in wanted.items():
+    often = Counter(cut_names.values())
+    seen = Counter[str]()
+    shown = {}
+    for name, text in cut_names.items():
         seen[text] += 1
         shown[name] = text if often[text] == 1 else f"{text} ({seen[text]})"
     return shown
 
 
 def cut_middle(text: str, letters: int) -> str:
-    """The text without what could steer a reader, its middle left out where it is long: models differ at the end of their names."""
+    """Return the text, printable, without its middle if it is long.
+
+    The end stays, since models differ at the end of their names.
+    """
     plain = clean(text)
     return (
         plain
@@ -172,12 +196,15 @@ def cut_middle(text: str, letters: int) -> str:
 
 
 def debate_link(episode: str) -> str:
-    """Where a mark that is a debate links to: the viewer's page of the episode, its id quoted."""
+    """Return the address of an episode's page in the viewer, its id quoted."""
     return f"{ORIGIN}/debate/{quote(episode, safe='')}"
 
 
 def svg(chart: Chart) -> str:
-    """The chart as SVG, `WIDTH` pixels wide: text stays text, nothing is loaded, and links are as `address` was given them."""
+    """Return the chart as SVG, `WIDTH` pixels wide.
+
+    Text stays text, nothing is loaded, and links are as `debate_link` made them, without ORIGIN.
+    """
     import vl_convert
 
     drawn = vl_convert.vegalite_to_svg(
@@ -187,14 +214,20 @@ def svg(chart: Chart) -> str:
 
 
 def round_numbers(geometry: re.Match[str]) -> str:
-    """An attribute that draws, with its numbers to a hundredth of a pixel: half the file, and no difference on paper."""
+    """Return an attribute that draws, with its numbers rounded to a hundredth of a pixel.
+
+    This halves the file and changes nothing on paper.
+    """
     return DECIMALS.sub(
         lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), geometry[0]
     )
 
 
 def png(drawing: str, scale: float = DPI / 96) -> bytes:
-    """An SVG as PNG with `scale` pixels for each of its own: by default 300 to the inch where it is 8.5 cm wide, as the file says."""
+    """Return an SVG as PNG with `scale` pixels for each of its own.
+
+    By default these are 300 to the inch at a width of 8.5 cm, as the file says.
+    """
     import vl_convert
 
     # The converter counts 72 pixels to the inch at scale 1, browsers 96.
