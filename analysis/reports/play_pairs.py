@@ -14,7 +14,7 @@ import numpy as np
 from analysis.read.answers import AnswerRecord
 from analysis.read.debates import Debates
 from analysis.reports import play_matching
-from analysis.reports.play_matching import StudyPair
+from analysis.reports.play_matching import Play, StudyPair
 from analysis.statistics.clustered import Array
 from analysis.statistics.matching import MatchBy, partners
 from analysis.statistics.overconfidence import both_above
@@ -48,6 +48,20 @@ class Pair:
     differs: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PlayColumns:
+    """The plays of one study: what they are matched by, ids, values and outcomes as of `Pair`.
+
+    `both_sure` is 1 for a debate with both sides above 75%, 0 if not, None if missing.
+    """
+
+    plays: list[Play]
+    episodes: list[str]
+    values: list[float | None]
+    outcomes: list[str | None]
+    both_sure: list[float | None]
+
+
 def pairs(path: Path, a: str, b: str, *, by: MatchBy = "models") -> list[Pair]:
     """Return the pairs of plays that `compare` compares; raises as it does.
 
@@ -59,96 +73,76 @@ def pairs(path: Path, a: str, b: str, *, by: MatchBy = "models") -> list[Pair]:
 
 def pair_plays(studies: StudyPair, by: MatchBy) -> list[Pair]:
     """Return the pairs of plays of two studies that have been read."""
-    debates = []
-    questions = []
+    pairs_of_both: list[Pair] = []
     if studies.debates:
-        left, right = studies.debates
-        debates = debate_pairs(left.debates, right.debates, by)
+        left, right = (record.debates for record in studies.debates)
+        # The last phase that both studies have, even if one went on.
+        last = [phase for phase in left.phases if phase in right.phases][-1:]
+        columns = (debate_columns(debates, last) for debates in (left, right))
+        pairs_of_both += make_pairs("debate", *columns, by=by)
     if studies.answers:
-        questions = answer_pairs(*studies.answers, by)
-    return debates + questions
+        columns = (answer_columns(record) for record in studies.answers)
+        pairs_of_both += make_pairs("question", *columns, by=by)
+    return pairs_of_both
 
 
-def debate_pairs(left: Debates, right: Debates, by: MatchBy) -> list[Pair]:
-    """Return pairs of debates."""
-    # The last phase that both studies have, even if one went on.
-    last = [phase for phase in left.phases if phase in right.phases][-1:]
-    means = []
-    sure = []
-    for debates in (left, right):
-        size = len(debates.episode)
-        # Without a common phase every value is missing, and only winners can differ.
-        block = np.full((size, 2, 1), nan)
-        if last:
-            block = play_matching.common_phases(debates, np.arange(size), last)
-        means.append(nan_to_none(block[:, :, -1].mean(axis=1)))
-        sure.append(nan_to_none(both_above(block[:, :, -1])))
-    matches = play_matching.match_plays(
-        play_matching.debate_plays(left), play_matching.debate_plays(right), by
+def debate_columns(debates: Debates, last: list[str]) -> PlayColumns:
+    """Return the debates of one study, with the confidence in a phase; `last` has one or none."""
+    size = len(debates.episode)
+    # Without a common phase every value is missing, and only winners can differ.
+    block = np.full((size, 2, 1), nan)
+    if last:
+        block = play_matching.common_phases(debates, np.arange(size), last)
+    ratings = block[:, :, -1]
+    return PlayColumns(
+        play_matching.debate_plays(debates),
+        debates.episode.tolist(),
+        nan_to_none(ratings.mean(axis=1)),
+        debates.winner.tolist(),
+        nan_to_none(both_above(ratings)),
     )
+
+
+def answer_columns(record: AnswerRecord) -> PlayColumns:
+    """Return the plays of questions of one study."""
+    plays = record.plays
+    outcomes: list[str | None] = [*play_matching.outcome_words(plays.correct)]
+    values = nan_to_none(plays.correct)
+    matched_by = play_matching.answer_plays(record)
+    return PlayColumns(matched_by, plays.episode.tolist(), values, outcomes, [None] * len(values))
+
+
+def make_pairs(kind: str, left: PlayColumns, right: PlayColumns, *, by: MatchBy) -> list[Pair]:
+    """Return the pairs of plays that belong together."""
+    matches = play_matching.match_plays(left.plays, right.plays, by)
     result = []
-    for row, partner, _ in partners(matches, left.episode.tolist(), right.episode.tolist()):
-        # The mean of both sides stands for a debate, as one number to sort by.
-        before, after = means[0][row], means[1][partner]
-        winner, other_winner = left.winner[row], right.winner[partner]
+    for row, partner, _ in partners(matches, left.episodes, right.episodes):
+        subject, models, repeat, arm = left.plays[row]
+        assert subject is not None  # a play of an unknown subject has no partner
+        before, after = left.values[row], right.values[partner]
+        outcome, other_outcome = left.outcomes[row], right.outcomes[partner]
+        both_sure, other_both_sure = left.both_sure[row], right.both_sure[partner]
         result.append(
             Pair(
-                "debate",
-                left.subject[row],
-                left.arm[row],
-                int(left.repeat[row]),
-                tuple(left.model[row]),
-                tuple(right.model[partner]),
-                left.episode[row],
-                right.episode[partner],
+                kind,
+                subject,
+                arm,
+                repeat,
+                models,
+                right.plays[partner][1],
+                left.episodes[row],
+                right.episodes[partner],
                 before,
                 after,
                 subtract(after, before),
-                winner,
-                other_winner,
+                outcome,
+                other_outcome,
                 # Not by confidence: every pair differs in that a little.
-                both_known_and_differ(winner, other_winner)
-                or both_known_and_differ(sure[0][row], sure[1][partner]),
+                both_known_and_differ(outcome, other_outcome)
+                or both_known_and_differ(both_sure, other_both_sure),
             )
         )
     return result
-
-
-def answer_pairs(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> list[Pair]:
-    """Return pairs of plays of questions."""
-    plays = left.plays
-    other_plays = right.plays
-    arms = play_matching.arm_labels(left)
-    models = play_matching.play_models(left)
-    other_models = play_matching.play_models(right)
-    values, other_values = nan_to_none(plays.correct), nan_to_none(other_plays.correct)
-    words, other_words = (
-        play_matching.outcome_words(plays.correct),
-        play_matching.outcome_words(other_plays.correct),
-    )
-    matches = play_matching.match_plays(
-        play_matching.answer_plays(left), play_matching.answer_plays(right), by
-    )
-    rows = partners(matches, plays.episode.tolist(), other_plays.episode.tolist())
-    return [
-        Pair(
-            "question",
-            plays.subject[row],
-            arms[row],
-            int(plays.repeat[row]),
-            models[row],
-            other_models[partner],
-            plays.episode[row],
-            other_plays.episode[partner],
-            values[row],
-            other_values[partner],
-            subtract(other_values[partner], values[row]),
-            words[row],
-            other_words[partner],
-            words[row] != other_words[partner],
-        )
-        for row, partner, _ in rows
-    ]
 
 
 def both_known_and_differ(value: object, other: object) -> bool:
