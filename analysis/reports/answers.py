@@ -307,6 +307,7 @@ def budget_notes(spending: Spending, words: str) -> list[str]:
             f"Whether the arms had the same {words} per question cannot be told:"
             f" unknown for {unknown}."
         ]
+    # Equal budgets need no words here: one sentence of the table covers both.
     if spending.equal:
         return []
     least, most = min(by_arm, key=by_arm.__getitem__), max(by_arm, key=by_arm.__getitem__)
@@ -329,6 +330,7 @@ def paths_row(record: AnswerRecord, chosen: Mask) -> PathsRow | None:
     # One resampling for the three columns, so that their intervals rest on the same draws.
     shares = np.stack((paths.share, paths.share_readable, paths.any), axis=1)[has_paths]
     share, readable, best = mean_over_plays(shares, question)
+    # A tie without any vote has no majority: unreadable, not wrong.
     voted = accuracy(paths.majority[has_paths], question)
     return PathsRow(
         int(has_paths.sum()),

@@ -50,7 +50,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class PlayColumns:
-    """The plays of one study: what they are matched by, ids, values and outcomes as of `Pair`.
+    """The plays of one study with their ids, and values and outcomes as those of `Pair`.
 
     `both_sure` is 1 for a debate with both sides above 75%, 0 if not, None if missing.
     """

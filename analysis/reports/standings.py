@@ -193,6 +193,7 @@ def contestant_rows(
 ) -> tuple[ContestantRow, ...]:
     """Return one row for each contestant, the strongest first, those without a vote last."""
     by_majority = majority(cast, len(verdicts.episode))
+    # The sum of confidences is the rule of the published debates, the majority the usual one.
     by_sum = confidence_sum(cast, len(verdicts.episode))
     # Elo hangs on the order of debates; strengths above do not, and are what counts.
     decided = ~np.isnan(by_majority) & ~verdicts.against_itself()

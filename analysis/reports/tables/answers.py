@@ -141,6 +141,7 @@ def spent_block(answers: AnswerFindings) -> Block:
 
 def dollars(value: float) -> str:
     """Return dollars with as many digits as small sums need, or "-"."""
+    # A play may take a thousandth of a cent.
     return f"{value:.4g}" if is_defined(value) else "-"
 
 

@@ -82,6 +82,7 @@ def assumption_notes(report: PowerReport) -> Iterator[str]:
             "In this model two debates on one motion share nothing, so that pairing by motion gains"
             " nothing here; motions may differ."
         )
+    # A plan with no effect is allowed: its power is then the share of false alarms.
     false = " The claim is false of these debaters, so that every study that finds it is in error."
     yield (
         f"True effect, with clipping and rounding: {points(report.effect)} points."
