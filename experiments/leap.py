@@ -40,8 +40,9 @@ from analysis.reports.tables.debates import print_report
 from arena import Arena, Arm, Sampling, Study
 from arena.studies.questions import questions as read_questions
 from arena.tournaments.study_file import run_study_program
-from protocols.leap import Router, leap
+from protocols.leap import leap
 from protocols.leap_segmented import leap_segmented
+from protocols.routing import Router
 from protocols.self_consistency import self_consistency
 
 # As the paper sampled, and as the toy scores about 60% alone.

@@ -14,10 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 FOLDER = Path(__file__).with_name("screenshots")
-SIZE = {"width": 1120, "height": 760}
+SIZE: ViewportSize = {"width": 1120, "height": 760}
 
 
 def take(page: Page, address: str) -> None:

@@ -61,7 +61,8 @@ async def aiohttp_client(url: str) -> AsyncIterator[Ask]:
             )
             async with session.post(f"{url}/chat/completions", data=body) as response:
                 response.raise_for_status()
-                return orjson.loads(await response.read())["choices"][0]["message"]["content"]
+                answer = orjson.loads(await response.read())
+                return str(answer["choices"][0]["message"]["content"])
 
         yield ask
 

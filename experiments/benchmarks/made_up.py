@@ -279,7 +279,7 @@ def judging_lines(source: Source, study: str, judged: Sequence[MadeUpDebate]) ->
             reasons = source.text(80)
             text = f"<reasons>{reasons}</reasons>\n<winner>{winner}</winner>\n"
             text += f"<rating>{100 * sure:g}%</rating>"
-            read = {
+            read: Row = {
                 "public": reasons,
                 "thoughts": None,
                 "confidence": sure,

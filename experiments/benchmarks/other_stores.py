@@ -108,7 +108,7 @@ def write_json(folder: Path, journals: list[Path]) -> float:
         if table == "subjects":
             motions[row["subject"]] = row["text"]
         elif table == "plays" and row["protocol"] == "debate":
-            parts = {part: [] for part in PARTS.values()}
+            parts: Row = {part: [] for part in PARTS.values()}
             judged = {"verdicts": verdicts.pop(row["episode"], [])}
             motion = {"motion": motions[row["subject"]]}
             playing[row["episode"]] = row | motion | parts | judged

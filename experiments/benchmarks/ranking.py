@@ -29,7 +29,7 @@ from agents import agent
 from agents.simulated.judge import JudgeProfile
 from analysis.reports.standings import study_standings
 from analysis.statistics.aggregation import Votes, votes
-from analysis.statistics.clustered import Array
+from analysis.statistics.clustered import Array, Mask
 from analysis.statistics.judge_bias import EFFECTS, Readings, effects, self_preference
 from analysis.statistics.ranking import rank
 from arena import Arena, Arm, Study, Subject, round_robin, run_stages
@@ -72,7 +72,7 @@ class DrawnTournament:
 
 def strengths(models: int) -> Array:
     """Return the true strengths in logits, mean 0."""
-    return STRENGTH_GAP * (np.arange(models) - (models - 1) / 2)
+    return STRENGTH_GAP * (np.arange(models, dtype=np.float64) - (models - 1) / 2)
 
 
 def draw_tournament(
@@ -114,9 +114,7 @@ def draw_tournament(
     return DrawnTournament(readings, debate, chance)
 
 
-def rank_tournament(
-    seed: int, models: int, motions: int, judges: int
-) -> tuple[float, Array, Array]:
+def rank_tournament(seed: int, models: int, motions: int, judges: int) -> tuple[float, Mask, Mask]:
     """Rank one tournament with fair judges; return its tau and which intervals hold the strengths.
 
     Both masks are (models,): of cluster intervals, and of intervals that take votes as independent.

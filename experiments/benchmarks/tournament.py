@@ -44,9 +44,9 @@ def time_tournament(
         arm = Arm("only", debate, given_pairs([pair], mirrored=False))
         played = Study("depth", [arm], motions)
         jurors = [agent(f"http/judge{n}@{url}") for n in range(judges)]
-        stages = [played, jury("depth jury", played, jurors, orders=["as played"], repeats=repeats)]
+        verdicts = jury("depth jury", played, jurors, orders=["as played"], repeats=repeats)
         began, began_cpu = time.perf_counter(), time.process_time()
-        summaries = run_stages(Arena(path, concurrency=in_flight), stages)
+        summaries = run_stages(Arena(path, concurrency=in_flight), [played, verdicts])
         wall = time.perf_counter() - began
         cpu = time.process_time() - began_cpu
     calls = debates * (SPEECHES + judges * repeats)
