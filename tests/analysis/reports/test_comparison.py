@@ -21,9 +21,9 @@ from analysis.statistics.matching import match_keys, mean_by_key, partners
 from arena.cli.main import main
 from arena.errors import StudyError
 from arena.imports import import_llms_overconfidence
+from tests.publication import folder, plain_debates
 
 Add = Callable[..., Path]
-DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "llms_overconfidence"
 keys = st.lists(st.sampled_from("abcde") | st.none(), max_size=12)
 
 
@@ -302,21 +302,16 @@ def test_published_debates_on_the_same_motions_as_the_files_have_them(tmp_path: 
     """Each motion's mean in debates between different models, against that in debates of models
     with themselves.
     """
-    if not DATA.is_dir():
-        pytest.skip(f"the published debates are not at {DATA}")
     path = tmp_path / "arena.duckdb"
-    import_llms_overconfidence(DATA, path)
+    import_llms_overconfidence(folder(), path)
     means = []
-    for folder in ("private_bet_experiments_diff_models", "private_self_bet"):
-        said: dict[tuple[str, str], list[int]] = {}
-        for file in (DATA / "experiments" / folder).rglob("*.json"):
-            debates = json.loads(file.read_text())
-            for bet in debates["debator_bets"]:
-                if bet["speech_type"] == "closing":
-                    said.setdefault(
-                        (debates["motion"]["topic_description"], bet["side"]), []
-                    ).append(bet["amount"])
-        means.append({key: np.mean(amounts) / 100 for key, amounts in said.items()})
+    for study in ("cross_model", "self"):
+        stated: dict[tuple[str, str], list[float]] = {}
+        for debate in plain_debates(study):
+            for side in ("proposition", "opposition"):
+                if (rating := debate.rating(side, "closing")) is not None:
+                    stated.setdefault((debate.motion, side), []).append(rating)
+        means.append({key: np.mean(ratings) for key, ratings in stated.items()})
     common = sorted(set(means[0]) & set(means[1]))
     found = compare(path, "cross_model", "self", by="subject")["debates"]
     assert (found["pairs"], found["phases"][2]["n"], len(common)) == (3, 6, 6)

@@ -20,9 +20,10 @@ from analysis.reports.robustness import Checks
 from analysis.reports.tables.debates import print_report
 from arena.cli.main import main
 from arena.imports import import_llms_overconfidence
+from tests.made_up_publication import PHASES, SIDES
+from tests.publication import folder, is_real, plain_debates
 
 Add = Callable[..., Path]
-DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "llms_overconfidence"
 RISING = {"ratings": [(50, 60, 80), (50, 65, 76)]}
 LEVEL = {"ratings": [(60, 60, 61), (50, 52, 50)], "models": ("m/b", "m/c")}
 OWN = {"ratings": [(50, 51, 52), (49, 50, 47)], "models": ("m/a", "m/a")}
@@ -201,53 +202,31 @@ def test_a_report_imports_no_package_for_the_mixed_model(add: Add) -> None:
     )
 
 
-def published(folder: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def plain_ratings(study: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """(ratings, whether thoughts, bet or speech look doubtful) of the published debates, (debates,
-    2, 3), straight from the files.
+    2, 3), straight from the files; nan: missing.
     """
-    amounts, doubtful = [], []
-    for file in sorted((DATA / "experiments" / folder).rglob("*.json")):
-        debate = json.loads(file.read_text())
-        for side in ("proposition", "opposition"):
-            for phase in ("opening", "rebuttal", "closing"):
-                [bet] = [
-                    bet
-                    for bet in debate["debator_bets"]
-                    if (bet["side"], bet["speech_type"]) == (side, phase)
-                ]
-                speech = debate[f"{side}_output"]["speeches"][phase]
-                remnants = any(
-                    word in speech.lower().replace("\\", "")
-                    for word in ("bet_logic_private", "bet_amount")
-                )
-                amounts.append(bet["amount"] / 100)
-                doubtful.append(
-                    len(bet["thoughts"]) < 40
-                    or bet["amount"] == 0
-                    or len(speech.split()) < 5
-                    or remnants
-                )
-    return np.array(amounts).reshape(-1, 2, 3), np.array(doubtful).reshape(-1, 2, 3)
+    debates = plain_debates(study)
+    places = [(side, phase) for side in SIDES for phase in PHASES]
+    amounts = [[debate.rating(*place) for place in places] for debate in debates]
+    doubtful = [[bool(debate.flags[place]) for place in places] for debate in debates]
+    shape = (len(debates), 2, 3)
+    return np.array(amounts, dtype=float).reshape(shape), np.array(doubtful).reshape(shape)
 
 
-@pytest.mark.parametrize(
-    ("study", "folder"),
-    [("cross_model", "private_bet_experiments_diff_models"), ("self", "private_self_bet")],
-)
+@pytest.mark.parametrize("study", ["cross_model", "self"])
 def test_the_published_headlines_without_doubtful_turns_are_those_of_the_files(
-    tmp_path: Path, study: str, folder: str
+    tmp_path: Path, study: str
 ) -> None:
-    if not DATA.is_dir():
-        pytest.skip(f"the published debates are not at {DATA}")
     path = tmp_path / "arena.duckdb"
-    import_llms_overconfidence(DATA, path)
+    import_llms_overconfidence(folder(), path)
     found = report(path, study)[0]["robustness"]["sensitivity"]
-    amounts, doubtful = published(folder)
-    assert amounts.shape == (60, 2, 3)
+    amounts, doubtful = plain_ratings(study)
+    assert not is_real() or amounts.shape == (60, 2, 3)
     kept = np.where(doubtful, np.nan, amounts)
     row, last, rise = found["without_flagged"], kept[:, :, 2], kept[:, :, 2] - kept[:, :, 0]
     assert (row["left_out"], row["last"]["n"], row["rise"]["n"]) == (
-        doubtful.sum(),
+        (doubtful & ~np.isnan(amounts)).sum(),
         (~np.isnan(last)).sum(),
         (~np.isnan(rise)).sum(),
     )
@@ -259,9 +238,20 @@ def test_the_published_headlines_without_doubtful_turns_are_those_of_the_files(
         whole.sum(),
         (last[whole] > 0.75).all(axis=1).sum(),
     )
-    assert found["complete_debates"] == found["as_reported"]
-    assert (
-        found["bounds"]["last_low"]
-        == found["bounds"]["last_high"]
-        == pytest.approx(amounts[:, :, 2].mean())
+    complete = np.where(np.isnan(amounts).any(axis=(1, 2), keepdims=True), np.nan, amounts)
+    assert found["complete_debates"]["last"]["mean"] == pytest.approx(np.nanmean(complete[:, :, 2]))
+    lowest, highest = (np.nan_to_num(amounts, nan=value) for value in (0.0, 1.0))
+    ends = ((lowest, highest), (highest, lowest))
+    bounds = found["bounds"]
+    assert bounds["missing"] == np.isnan(amounts[:, :, [0, 2]]).sum()
+    assert [bounds[f"last_{end}"] for end in ("low", "high")] == pytest.approx(
+        [last[:, :, 2].mean() for last, _ in ends]
     )
+    assert [bounds[f"rise_{end}"] for end in ("low", "high")] == pytest.approx(
+        [(last[:, :, 2] - first[:, :, 0]).mean() for last, first in ends]
+    )
+    assert [bounds[f"both_above_75_{end}"] for end in ("low", "high")] == pytest.approx(
+        [(last[:, :, 2] > 0.75).all(axis=1).mean() for last, _ in ends]
+    )
+    if is_real():
+        assert found["complete_debates"] == found["as_reported"]

@@ -1,12 +1,15 @@
-"""The import of the published record: small files of both layouts, bad files, the real record.
+"""The import of the published record: small files of both layouts, bad files, the whole record.
 
-The real record is tested with its published numbers if a copy is at hand.
+The whole record is made up if no copy is at hand, and has the published numbers if one is
+(tests/publication.py).
 """
 
 import copy
 import json
 import os
+from collections import Counter
 from pathlib import Path
+from statistics import mean
 
 import pytest
 from hypothesis import given
@@ -24,8 +27,8 @@ from arena.imports.published import FOUR, SIDES, THREE, parse_debate, read_folde
 from arena.store import database
 from arena.store.journal import line, write_journal
 from arena.text import writable
+from tests import publication
 
-PUBLISHED = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "llms_overconfidence"
 STEM = "a_vs_b_20250316_163517"
 SPEECH = "This speech has more than five words."
 THOUGHTS = "I find our case stronger on two of the three clashes, so I stake this."
@@ -618,68 +621,100 @@ def test_the_summary_tells_what_came_in_and_what_is_doubtful(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory) -> tuple[Path, ImportResult]:
-    """(store, result) of the publication, which may lie beside the checkout, imported once."""
-    if not PUBLISHED.is_dir():
-        pytest.skip(
-            f"the published data is not at {PUBLISHED}: clone"
-            f" pradyuprasad/llms_overconfidence there to run this"
-        )
-    folder = tmp_path_factory.mktemp("real")
-    return folder, import_llms_overconfidence(PUBLISHED, folder / "arena.duckdb")
+def whole(tmp_path_factory) -> tuple[Path, ImportResult]:
+    """(store, result) of the publication, or of made-up files of its form, imported once."""
+    place = tmp_path_factory.mktemp("whole")
+    return place, import_llms_overconfidence(publication.folder(), place / "arena.duckdb")
 
 
-def test_the_published_debates_come_in_whole(real):
-    folder, result = real
-    assert (result.debates, result.verdicts, result.refused) == (
-        {"cross_model": 60, "self": 60},
-        357,
-        (),
+@pytest.fixture(scope="module")
+def debates() -> list[publication.PlainDebate]:
+    """The same debates, straight from the files."""
+    return publication.plain_debates()
+
+
+def test_the_published_debates_come_in_whole(whole, debates):
+    place, result = whole
+    counts = Counter(debate.study for debate in debates)
+    votes = sum(len(debate.votes) for debate in debates)
+    assert (result.debates, result.verdicts, result.refused) == (counts, votes, ())
+    bets = Counter(
+        debate.study for debate in debates for bet in debate.bets.values() if bet is not None
     )
     assert rows(
-        folder,
+        place,
         (
             "select study, count(*), count(confidence) from turns join episodes using (episode)"
             " group by all order by all"
         ),
-    ) == [
-        ("cross_model", 360, 360),
-        ("self", 360, 360),
-    ]
+    ) == [(study, 6 * counts[study], bets[study]) for study in ("cross_model", "self")]
     assert result.passed_over == ("debate_models.json", "topic_list.json")
+    if publication.is_real():
+        assert (counts, votes) == ({"cross_model": 60, "self": 60}, 357)
+        assert bets == {"cross_model": 360, "self": 360}
 
 
-def test_the_published_means_by_phase_are_met(real):
-    result = rows(
-        real[0], "select study, round(mean * 100, 2) from confidence_by_round order by study, round"
-    )
-    assert [mean for study, mean in result if study == "cross_model"] == [72.92, 77.67, 83.26]
-    assert [result[3], result[5]] == [("self", 64.08), ("self", 75.20)]
+def test_the_published_means_by_phase_are_met(whole, debates):
+    result = rows(whole[0], "select study, phase, 100 * mean from confidence_by_round order by all")
+    for study, phase, found in result:
+        bets = [
+            bet
+            for debate in debates
+            for (_, at), bet in debate.bets.items()
+            if (debate.study, at) == (study, phase) and bet is not None
+        ]
+        assert found == pytest.approx(mean(bets))
+    if publication.is_real():
+        means = {row[:2]: round(row[2], 2) for row in result}
+        assert [means["cross_model", phase] for phase in THREE] == [72.92, 77.67, 83.26]
+        assert [means["self", phase] for phase in THREE[::2]] == [64.08, 75.20]
 
 
-def test_the_published_share_of_both_sides_sure_is_met(real):
-    result = (
+def test_the_published_share_of_both_sides_sure_is_met(whole, debates):
+    found = rows(
+        whole[0],
         "select debates, above_75, at_least_75 from both_sides where study = 'cross_model' and"
-        " phase = 'closing'"
+        " phase = 'closing'",
     )
-    assert rows(real[0], result) == [(60, 37, 43)]
+    bets = [[debate.bets[side, "closing"] for side in SIDES] for debate in debates]
+    lower = [
+        min(pair)
+        for debate, pair in zip(debates, bets, strict=True)
+        if debate.study == "cross_model" and None not in pair
+    ]
+    assert found == [(len(lower), sum(bet > 75 for bet in lower), sum(bet >= 75 for bet in lower))]
+    assert not publication.is_real() or found == [(60, 37, 43)]
 
 
-def test_the_published_jury_decides_as_counted_from_the_raw_files(real):
-    for rule, counts in (("confidence_sum", (38, 21, 1)), ("majority", (36, 17, 7))):
-        result = dict(rows(real[0], f"select {rule}, count(*) from outcomes group by all"))
-        assert (result["opposition"], result["proposition"], result["tie"]) == counts
+def test_the_published_jury_decides_as_counted_from_the_raw_files(whole, debates):
+    judged = [debate for debate in debates if debate.votes]
+    words = {1.0: "proposition", 0.0: "opposition", 0.5: "tie", None: None}
+    for rule, winner, counts in (
+        ("confidence_sum", publication.PlainDebate.result, (38, 21, 1)),
+        ("majority", publication.PlainDebate.majority, (36, 17, 7)),
+    ):
+        result = dict(rows(whole[0], f"select {rule}, count(*) from outcomes group by all"))
+        assert result == Counter(words[winner(debate, "proposition")] for debate in judged)
+        if publication.is_real():
+            assert (result["opposition"], result["proposition"], result["tie"]) == counts
 
 
-def test_the_anomalies_of_the_published_files_are_flagged(real):
+def test_the_anomalies_of_the_published_files_are_flagged(whole, debates):
+    """Flags by study, each (cross_model, self) as published: the made-up files have them all."""
     flagged = rows(
-        real[0],
+        whole[0],
         (
             "select f, study, count(*) from (select study, unnest(flags) as f from turns join"
             " episodes using (episode)) group by all"
         ),
     )
     result = {(flag, study): count for flag, study, count in flagged}
+    assert result == Counter(
+        (flag, debate.study)
+        for debate in debates
+        for flags in debate.flags.values()
+        for flag in flags
+    )
     table = {
         "zero": (0, 1),
         "thoughts under 40 characters": (5, 2),
@@ -689,10 +724,16 @@ def test_the_anomalies_of_the_published_files_are_flagged(real):
         "rating tag in speech": (4, 5),
         "rating in speech": (2, 3),
     }
-    assert {
-        flag: (result.get((flag, "cross_model"), 0), result.get((flag, "self"), 0))
-        for flag in table
-    } == table
-    assert rows(
-        real[0], "select count(*) from verdicts where status like 'doubtful: no winner tag%'"
-    ) == [(5,)]
+    assert set(table) <= {flag for flag, _ in result}
+    untagged = [
+        vote for debate in debates for vote in debate.votes if "<winnerName>" not in vote.logic
+    ]
+    doubtful = "select count(*) from verdicts where status like 'doubtful: no winner tag%'"
+    assert rows(whole[0], doubtful) == [(len(untagged),)]
+    assert untagged
+    if publication.is_real():
+        assert len(untagged) == 5
+        for flag, counts in table.items():
+            assert (
+                tuple(result.get((flag, study), 0) for study in ("cross_model", "self")) == counts
+            )

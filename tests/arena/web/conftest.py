@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from arena.cli.main import main
 from tests.chromium import chromium
+from tests.publication import folder
 
 ROOT = Path(__file__).resolve().parents[3]
-PUBLISHED = ROOT.parent / "shared" / "data" / "llms_overconfidence"
 
 
 def make_store_once(factory: pytest.TempPathFactory, name: str, *words: str) -> Path:
@@ -38,11 +38,9 @@ def make_store_once(factory: pytest.TempPathFactory, name: str, *words: str) -> 
 
 @pytest.fixture(scope="session")
 def published_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with the published debates; skip if their folder is missing."""
-    if not PUBLISHED.exists():
-        pytest.skip("the published debates are not beside the checkout")
+    """Return a store with the published debates, or made-up ones if they are not here."""
     return make_store_once(
-        tmp_path_factory, "published", "import", "llms-overconfidence", str(PUBLISHED)
+        tmp_path_factory, "published", "import", "llms-overconfidence", str(folder())
     )
 
 
