@@ -7,7 +7,6 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +16,7 @@ from arena.errors import StudyError
 from arena.grading import math_verify
 from arena.grading.grade import Grade, canonical, grade, grade_async
 from arena.types import Subject
-
-PUBLISHED = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "questions"
+from tests.publication import questions_folder
 
 
 def question(gold: str | None, *choices: str) -> Subject:
@@ -29,10 +27,9 @@ def correct(gold: str, answer: str) -> bool | None:
     return grade(question(gold), answer).correct
 
 
-@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published questions are not here")
 @pytest.mark.parametrize("name", ["aime.json", "aime_2025.json", "aimo.json"])
 def test_published_answers_are_right_in_a_box_and_perturbed_ones_are_not(name: str) -> None:
-    for row in json.loads((PUBLISHED / name).read_text()):
+    for row in json.loads((questions_folder() / name).read_text()):
         gold = str(row["answer"])
         for right in (gold, rf"\boxed{{{gold}}}", f"${int(gold)}.0$", rf"m+n=\text{{0{gold}}}"):
             assert correct(gold, right) is True
