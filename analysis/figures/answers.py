@@ -1,6 +1,6 @@
-"""Figures about answers and about what is missing: their rows, captions and queries.
+"""Figures about answers and about missing values: their rows, captions and queries.
 
-Accuracy and what it took are those of the report (reports/answers.py). Filters by motion, phase and
+Accuracy and its cost are those of the report (reports/answers.py). Filters by motion, phase and
 outcome are of debates and are not applied here.
 """
 
@@ -148,7 +148,7 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
 
 
 def missing(source: Source, path: Path) -> Figure:
-    """Draw what is missing of a study, by phase and reason, as shares of what should be there."""
+    """Draw the missing values of a study by phase and reason, as shares of the expected ones."""
     sql = queries.missing(source.study, source.where)
     rows = [json_row(row) for row in select_rows(path, sql).dicts()]
     if not rows:

@@ -1,4 +1,4 @@
-"""What the figures about debates share: masks of seats, names of phases, samples and sentences."""
+"""Parts of the figures about debates: masks of seats, names of phases, samples, sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a figure is, and which debates of a study it shows.
+"""A figure, its source, and the filter that chooses debates of a study.
 
 A filter is applied to arrays here and written into SQL in queries.py. Filters that are expressions
 are left out: SQL has them.
@@ -37,8 +37,8 @@ class TooFewError(StudyError):
 class Figure:
     """A chart with its caption, its numbers and its query.
 
-    `name` is that of its file and address. `caption` says what is shown, in which units, of how
-    many, with which interval, what is missing, and SIMULATED if models were. `rows` are the numbers
+    `name` is that of its file and address. `caption` names the measure, its units, its counts, its
+    interval and the missing values, and says SIMULATED if models were. `rows` are the numbers
     behind it, JSON-ready, shares in [0, 1]; `sql` is a query over the views of the store that gives
     the counts and means among them, under the same names. `left_out` counts the rows that are
     withheld (see `Source.publishable_rows`).
@@ -84,7 +84,7 @@ class DebateFilter:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The study of a figure, the filter, and what may be shown of it.
+    """The study of a figure, the filter, and the limits on what may be shown.
 
     `simulated` says whether models in it were simulated, `links` whether marks link to debates.
     `unused` names the filters that the figure does not go by. `single_ratings` says whether marks
@@ -113,7 +113,7 @@ class Source:
         return ChartTitle(title, tuple(notes))
 
     def caption(self, *sentences: str) -> str:
-        """Return the sentences of a caption, followed by the study and what limits them."""
+        """Return the sentences of a caption, followed by the study and their limits."""
         active = self.where.active_filters()
         applied = ", ".join(
             f"{name} {value}" for name, value in active.items() if name not in self.unused
@@ -136,9 +136,9 @@ class Source:
     ) -> tuple[list[Row], str]:
         """Return the rows that may be shown, and a sentence that says how many may not.
 
-        Without `single_ratings`, a row made of the ratings of some debates (or of what `unit`
-        names), but of fewer than MIN_GROUP_SIZE, is left out; `sizes` says of how many each is.
-        Raises TooFewError if no row with a rating remains.
+        Without `single_ratings`, a row made of the ratings of some debates (or of the clusters that
+        `unit` names), but of fewer than MIN_GROUP_SIZE, is left out; `sizes` says of how many each
+        is. Raises TooFewError if no row with a rating remains.
         """
         if self.single_ratings:
             return list(rows), ""

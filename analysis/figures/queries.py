@@ -113,7 +113,7 @@ def answer_conditions(study: str, where: DebateFilter) -> str:
 
 
 def missing(study: str, where: DebateFilter) -> str:
-    """Return the query for what is missing; the filter's arm, model and motion count."""
+    """Return the query for missing values; the filter's arm, model and motion count."""
     conditions = equal_to(study=study, arm=where.arm, subject=where.subject)
     if where.model is not None:
         conditions.append(

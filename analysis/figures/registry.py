@@ -133,7 +133,7 @@ def figures_for(kind: str, judged: bool, private: bool = True) -> list[FigureEnt
 
 @dataclass(frozen=True, slots=True)
 class StudyRecords:
-    """What figures of one study are made of; None: the study has no debates, or no answers.
+    """The records of one study; `debates` or `answers` is None if the study has none.
 
     `simulated`: models in the study were simulated; `simulated_jury`: those that judged it were.
     """

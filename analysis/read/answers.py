@@ -1,4 +1,4 @@
-"""Read the plays of questions of each study: answers and what they took, as arrays.
+"""Read the plays of questions of each study: answers and their cost, as arrays.
 
 A study's finished plays are read with all their answers, those of paths and those that are final.
 Texts are not read; of an answer only its value is, as a code by which votes are counted.
@@ -122,8 +122,8 @@ class Answers:
 class AnswerRecord:
     """One study's plays of questions, and counts.
 
-    `protocols` are by arm.  `episodes` counts plays by status (`what`); `missing` holds what the
-    view `missing` lists.  `pooled` names the arms that were played with several sets of options.
+    `protocols` are by arm.  `episodes` counts plays by status (`what`); `missing` holds the rows of
+    the view `missing`.  `pooled` names the arms that were played with several sets of options.
     """
 
     study: str

@@ -1,4 +1,4 @@
-"""Read the finished debates of each study: ratings as arrays, and counts of what is missing.
+"""Read the finished debates of each study: ratings as arrays, and counts of missing values.
 
 All is read over one connection, so it shows one moment of a store that is being written, journals
 included.  A study's ratings lie in one block (debates, 2 sides, phases), so that everything that
@@ -151,7 +151,7 @@ class DebateRecord:
     """The finished debates of one study as arrays, and counts.
 
     `episodes` counts debates by status (`what`), `flags` the flagged turns of finished debates,
-    `missing` what the view `missing` lists.  `judges_simulated` says whether any verdict on its
+    `missing` the rows of the view `missing`.  `judges_simulated` says whether any verdict on its
     debates comes from a study with simulated models.
     """
 

@@ -1,4 +1,4 @@
-"""A store written by hand: debates as lists of ratings, so that every expected number can be read off the test."""
+"""A store written by hand: debates as lists of ratings, so that tests show every number."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ PLAY = {
 def play_rows(study: str, play: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Rows of one play of a question, given as what differs from PLAY.
 
-    `paths` are (value, correct, confidence) of path0, path1, ..., or (seat, stage, value, correct, confidence); `final` is that of the
-    solver, or with seat and stage, or None where there is none; `calls` are (tokens in, tokens out, dollars), or with a status in front.
+    `paths` are (value, correct, confidence) of path0, path1, ..., or (seat, stage, value, correct,
+    confidence); `final` is that of the solver, or with seat and stage, or None; `calls` are (tokens
+    in, tokens out, dollars), or with a status in front.
     """
     play = PLAY | play
     episode = f"{study}/{play['arm']}/{play['model']}/{play['question']}/{play['repeat']}"
@@ -149,7 +150,8 @@ def play_rows(study: str, play: dict[str, Any]) -> list[tuple[str, dict[str, Any
 def debate_rows(name: str, debate: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Rows of one debate, given as what differs from DEBATE.
 
-    `ratings` are those of each side by phase: a number in percent, "none" where none was asked for, or the reason why it is missing;
+    `ratings` are those of each side by phase: a number in percent, "none" if none was asked for, or
+    the reason why it is missing;
     `votes` are (winner or None, confidence) of each judge.
     """
     play = DEBATE | debate
@@ -206,7 +208,10 @@ def debate_rows(name: str, debate: dict[str, Any]) -> list[tuple[str, dict[str, 
 
 @pytest.fixture
 def add(tmp_path: Path) -> Add:
-    """`add("study", debate, debate, simulated=False)`: put debates, each as in `debate_rows`, into a store; returns its path."""
+    """Put debates into a store, each as in `debate_rows`, and return its path.
+
+    It is called as `add("study", debate, debate, simulated=False)`.
+    """
     path = tmp_path / "arena.duckdb"
     number = itertools.count()
 
@@ -237,7 +242,10 @@ def add(tmp_path: Path) -> Add:
 
 @pytest.fixture
 def solve(tmp_path: Path) -> AddPlays:
-    """`solve("study", play, play, simulated=False)`: put plays of questions, each as in `play_rows`, into a store; returns its path."""
+    """Put plays of questions into a store, each as in `play_rows`, and return its path.
+
+    It is called as `solve("study", play, play, simulated=False)`.
+    """
     path = tmp_path / "arena.duckdb"
     number = itertools.count()
 
@@ -263,7 +271,10 @@ def solve(tmp_path: Path) -> AddPlays:
 
 @pytest.fixture(scope="session")
 def cup(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a simulated study "it's a cup", three models in two arms and a jury, and one of questions, self_agreement."""
+    """Return a store with two simulated studies: "it's a cup" and self_agreement.
+
+    The first has three models in two arms and a jury, the second questions.
+    """
     path = tmp_path_factory.mktemp("cup") / "arena.duckdb"
     arena = Arena(path, concurrency=64)
     models = [

@@ -1,4 +1,4 @@
-"""Charts of answers and of what is missing: reliability, accuracy and cost, gaps.
+"""Charts of answers and of missing values: reliability, accuracy and cost, gaps.
 
 Rows hold shares in [0, 1], charts show percent. Accuracy against dollars is left out, since dollars
 are unknown for most local models; the rows have calls and tokens.
@@ -272,7 +272,7 @@ def side_by_side(
 
 
 def missing_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
-    """Return what is missing as shares, a bar for each reason, with the counts at its end.
+    """Return missing values as shares, a bar for each reason, with the counts at its end.
 
     `rows`: name (what, phase and reason), share, n, of.
     """

@@ -2,8 +2,8 @@
 
 Each is a pure function of rows to a specification in Vega-Lite (https://vega.github.io/vega-
 lite/docs). Rows hold shares and confidences in [0, 1], as reports do; charts show percent. The
-caption says what an interval is and what is missing. Densities and box plots are left out: a debate
-has two ratings a phase, and models state round numbers.
+caption explains the intervals and counts missing values. Densities and box plots are left out: a
+debate has two ratings a phase, and models state round numbers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How every figure looks: the same on every machine, and fit for a column of a paper (8.5 cm).
 
 Figures are readable in grey and by the colour-blind: colours are those of Okabe and Ito (2008,
-"Color Universal Design"), and what differs by colour differs by shape or dash too. The font is
+"Color Universal Design"), and marks that differ in colour differ in shape or dash too. The font is
 Liberation Sans, which the converter ships; browsers that lack it take Arial, of the same widths.
 Nothing is drawn that holds no information: no box, and no grid except where values are read off.
 Interaction is left out, since figures are made for paper.
@@ -42,8 +42,8 @@ DASHES: tuple[list[int], ...] = ([1, 0], [5, 3], [2, 2], [7, 2, 2, 2])
 ORIGIN = "https://store.invalid"
 GEOMETRY = re.compile(r' (?:d|transform)="[^"]*"')
 DECIMALS = re.compile(r"\d+\.\d{3,}")
-# What the converter writes and nobody sees: outlines without a colour, and roles without a name,
-# which a screen reader would read aloud.
+# Text that the converter writes and nobody sees: outlines without a colour, and roles without a
+# name, which a screen reader would read aloud.
 UNSEEN = re.compile(
     r'<path class="(?:background|foreground)" aria-hidden="true" d="[^"]*"'
     r'(?: pointer-events="none")?(?: display="none")?/>'

@@ -75,6 +75,7 @@ RECORD_VIEWS: dict[str, View] = {
             "ended_at": "UTC; NULL while open",
         },
     ),
+    # A call without an end is in flight, or its process died: it may have cost something.
     "calls": View(
         "One row is one attempt on the wire",
         """
@@ -181,6 +182,8 @@ RECORD_VIEWS: dict[str, View] = {
             " is known",
         },
     ),
+    # A row for each value, there or not: counts of missing values mean little without the number of
+    # those there should be.
     "completeness": View(
         "One row is something that a study should have: an episode, and in finished ones a"
         " confidence, speech, winner or answer; and whether it is missing",

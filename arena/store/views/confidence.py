@@ -1,7 +1,7 @@
-"""Canned queries about stated confidence: how high it is, how it moves, and what moves it.
+"""Canned queries about stated confidence: how high it is, how it moves, and why.
 
-The questions are those that one asks of the debates of arXiv 2505.19184.  Those about what moves a
-rating read `speeches`, which gives with each speech its rating, the other side's ratings before and
+The questions are those that one asks of the debates of arXiv 2505.19184.  Those about why a rating
+moves read `speeches`, which gives with each speech its rating, the other side's ratings before and
 after it was heard, and whether its side won.
 """
 
@@ -15,6 +15,8 @@ RATING_TAG = r"bet\\?_amount|<\s*/?\s*rating\b"
 RATING_IN_TAG = r"<\s*(bet\\?_amount|rating)\s*>\s*\d"
 PERCENTAGE = r"(\d{1,3}(?:\.\d+)?)\s?(?:%|percent\b|out of 100\b|/\s?100\b)"
 
+# Both sides of a parallel debate speak before they hear each other: the nth speech of one side
+# meets the nth of the other, and is heard before the next.
 SPEECHES = View(
     "One row is a debater's speech with its rating, what the other side rated before and after"
     " hearing it, and whether its side won",

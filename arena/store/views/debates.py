@@ -3,7 +3,7 @@
 Each question has one view that answers it, debate by debate or turn by turn, and every count and
 mean reads that one: `debates` (who sat where), `ratings` (how sure a debater was),
 `side_confidence` (how sure both sides were), `first_and_last` (how far a debater rose), `outcomes`
-(who won, from the judges' verdicts), `debaters` (what that means for each side) and `juries` (who
+(who won, from the judges' verdicts), `debaters` (the result of each side) and `juries` (who
 judged).
 
 A debate is a finished episode with the seats proposition and opposition, whatever its protocol.
@@ -34,6 +34,8 @@ SEATED = {
 }
 
 DEBATE_VIEWS: dict[str, View] = {
+    # Outcomes stay out of this view: most readers need none, and counting votes takes longer than
+    # the rest.
     "debates": View(
         "One row is a finished debate: its motion, and the agents and models on both sides",
         """
@@ -170,6 +172,8 @@ DEBATE_VIEWS: dict[str, View] = {
             "above_50": "both sides strictly above 50%",
         },
     ),
+    # The spans are of arms, not of debaters: a debater whose rating in the last round is missing
+    # has no rise, instead of one over fewer rounds.
     "first_and_last": View(
         "One row is a debater with its first and its last rating, and how far it rose",
         """
@@ -245,6 +249,7 @@ DEBATE_VIEWS: dict[str, View] = {
             " vote, or where a vote has no confidence",
         },
     ),
+    # Ratings stay out of this view, so that who won need not read turns.
     "debaters": View(
         "One row is a side of a debate: which model held it, against which, and how it ended",
         """

@@ -1,4 +1,4 @@
-"""Views of questions: what came of each play, path by path, and how accurate each arm is."""
+"""Views of questions: the outcome of each play, path by path, and the accuracy of each arm."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ QUESTION_VIEWS: dict[str, View] = {
         """,
         {"path": "whether it is the seat's last answer in the play that is not final"},
     ),
+    # A cached reply counts as when it was asked for: else a second study would look free.
     "question_plays": View(
         "One row is a finished play of a question: its final answer, what it took, and how much"
         " was routed between paths",

@@ -1,4 +1,4 @@
-"""Every figure's numbers are those of the report and of its own query; filters, labels, links, and what cannot be drawn."""
+"""Figures' numbers are those of the report and of their queries; filters, labels, links, errors."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def agree(path: Path, *found: Figure) -> None:
 
 
 def same_rows(found: Figure, rows: list[dict[str, Any]]) -> None:
-    """Fail unless these are the figure's rows: as many, and the same in every column that both have."""
+    """Fail unless these are the figure's rows, the same in every column that both have."""
     common = sorted(set(rows[0]) & set(found.rows[0]))
     assert len(common) >= 2
 
@@ -204,7 +204,8 @@ def test_what_is_missing_is_the_view_as_shares(cup: Path, of_cup: dict[str, Figu
     }
     asked = query(
         cup,
-        "select count(*) from turns join episodes using (episode) where study = ? and phase = 'closing'",
+        "select count(*) from turns join episodes using (episode) where study = ? and phase ="
+        " 'closing'",
         [CUP],
     ).rows[0][0]
     assert {row["of"] for row in found.rows if row["phase"] == "closing"} == {asked}
@@ -322,7 +323,10 @@ def test_unknown_studies_and_outcomes_are_errors(add: Add) -> None:
 
 
 def test_drawing_is_loaded_when_something_is_drawn() -> None:
-    code = "import sys, analysis.figures; assert not {'altair', 'vl_convert', 'pandas'} & set(sys.modules)"
+    code = (
+        "import sys, analysis.figures; assert not {'altair', 'vl_convert', 'pandas'} &"
+        " set(sys.modules)"
+    )
     assert (
         subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode
         == 0

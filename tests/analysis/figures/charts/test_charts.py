@@ -1,4 +1,4 @@
-"""Charts are valid, tell groups apart without colour, and hold text of models as text; the style's small parts do what they say."""
+"""Charts are valid, tell groups apart without colour, and hold text of models as text."""
 
 from __future__ import annotations
 

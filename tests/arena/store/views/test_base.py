@@ -24,7 +24,7 @@ SPENT = "calls_per_question, tokens_in_per_question, tokens_out_per_question, co
 
 
 async def vote(episode: Episode, question: Subject, solver: Seat) -> list[Answer]:
-    """Three paths, each routed the one before; the first one's answer is final, and it had another one before."""
+    """Answer by three paths, each routed the one before; the first one's second answer is final."""
     seats = [Seat(f"path{k}", solver.agent) for k in range(3)]
     turns = await asyncio.gather(
         *(episode.ask(seat, question.text, phase="answer") for seat in seats)
@@ -70,7 +70,10 @@ def arena(tmp_path: Path) -> Arena:
 
 def test_accuracy_counts_questions_and_their_plays_both_ways(arena: Arena) -> None:
     arena.run(study())
-    counts = "arm, protocol, models, questions, episodes, correct, unreadable, accuracy, accuracy_of_readable, accuracy_of_paths"
+    counts = (
+        "arm, protocol, models, questions, episodes, correct, unreadable, accuracy,"
+        " accuracy_of_readable, accuracy_of_paths"
+    )
     assert arena.sql(f"select {counts} from accuracy").rows == (
         ("silent", "silent", "scripted/solver", 2, 4, 0, 4, 0.0, None, None),
         ("vote", "vote", "scripted/solver", 2, 4, 2, 0, 0.5, 0.5, pytest.approx(1 / 3)),
@@ -111,7 +114,8 @@ def test_what_a_provider_does_not_say_is_unknown_and_not_zero(arena: Arena) -> N
         )
     )
     assert arena.sql(
-        f"select {SPENT}, episodes_of_unknown_tokens, episodes_of_unknown_cost from accuracy where arm = 'vote'"
+        f"select {SPENT}, episodes_of_unknown_tokens, episodes_of_unknown_cost from accuracy"
+        " where arm = 'vote'"
     ).rows == ((3, None, None, None, 4, 4),)
     assert arena.sql(
         "select distinct calls_of_unknown_cost from question_plays where arm = 'vote'"
@@ -123,7 +127,8 @@ def test_cached_replies_count_as_when_they_were_asked_for(arena: Arena) -> None:
     for name in ("again", "and again"):
         Arena(arena.path, cache=True).run(study(name))
     assert arena.sql(
-        "select c.status, sum(cost_usd) from calls c join episodes using (episode) where study <> 's' group by all"
+        "select c.status, sum(cost_usd) from calls c join episodes using (episode) where study"
+        " <> 's' group by all"
     ).rows == (("cached", 0),)
     assert arena.sql(
         f"select study, {SPENT} from accuracy where arm = 'vote' order by all"
@@ -134,7 +139,8 @@ def test_paths_stand_beside_the_final_answer(arena: Arena) -> None:
     arena.run(study())
     columns = "seat, stage, last, canonical, correct, status, final_correct, agrees"
     rows = arena.sql(
-        f"select {columns} from paths join subjects using (subject) where gold = '3' and repeat = 0 order by seat, stage"
+        f"select {columns} from paths join subjects using (subject) where gold = '3' and repeat ="
+        " 0 order by seat, stage"
     ).rows
     assert rows == (
         ("path0", 0, False, "9", False, "graded", True, False),

@@ -1,4 +1,4 @@
-"""Canned queries on small stores written by hand, for what the published debates do not hold: every number can be read off the test."""
+"""Canned queries on small stores written by hand, for cases that published debates do not hold."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def debate(
     options: object = None,
     **turn: Any,
 ) -> Rows:
-    """A debate of m/a (proposition) and m/b with the ratings of both by phase, in percent; `turn` is what all its turns have beside."""
+    """Return a debate of m/a (proposition) and m/b with the ratings of both by phase, in percent.
+
+    `turn` holds columns of all its turns.
+    """
     rows: Rows = [
         (
             "plays",
@@ -192,7 +195,7 @@ def test_latency_is_that_of_answered_calls(path: Path) -> None:
     ("schedule", "path_s"), [("simultaneous", 3 + 4), ("sequential", 1 + 3 + 4 + 2)]
 )
 def test_the_critical_path_of_a_debate(path: Path, schedule: str, path_s: int) -> None:
-    """The proposition takes 1 and 4 seconds, the opposition 3 and 2; a minute lies between the phases."""
+    """The proposition takes 1 and 4 seconds, the opposition 3 and 2, a minute between phases."""
     rows = debate("d", (50, 50), (50, 50), options={"schedule": schedule})
     for (_, turn), seconds in zip(
         [row for row in rows if row[0] == "turns"], (1, 3, 4, 2), strict=True
@@ -212,7 +215,10 @@ def test_attempts_and_what_was_asked_again(path: Path) -> None:
         call("opposition", 0),
     ]
     put(path, [*debate("d", (60, None), public=None, asks=2), *calls, *debate("e", (50, 50))])
-    columns = "model, turns, calls, failed, attempts_per_turn, most_attempts, asked_again, no_speech, no_confidence"
+    columns = (
+        "model, turns, calls, failed, attempts_per_turn, most_attempts, asked_again, no_speech,"
+        " no_confidence"
+    )
     assert query(path, f"select {columns} from attempts order by model").rows == (
         ("m/a", 1, 2, 1, 2.0, 2, 1, 1, 0),
         ("m/b", 1, 1, 0, 1.0, 1, 1, 1, 1),
@@ -260,7 +266,8 @@ def test_a_debater_who_speaks_second_hears_the_first_at_once(path: Path) -> None
     put(path, debate("d", (50, 60), (70, 80), options={"schedule": "sequential"}))
     found = query(
         path,
-        "select seat, round, opponent_before, opponent_after from speeches order by seat desc, round",
+        "select seat, round, opponent_before, opponent_after from speeches order by seat desc,"
+        " round",
     )
     assert found.rows == (
         ("proposition", 0, None, 0.6),
@@ -344,13 +351,14 @@ def test_judges_are_compared_within_an_order_and_an_order_with_the_other(path: P
     # Judge a names whoever stands first, both times; b read both orders too, and abstained in one.
     found = query(
         path,
-        "select judge, votes, proposition, abstained, share_proposition, share_first from side_bias",
+        "select judge, votes, proposition, abstained, share_proposition, share_first from"
+        " side_bias",
     ).rows
     assert found == (("a", 2, 1, 0, 0.5, 1.0), ("b", 2, 1, 1, 0.5, 0.5))
 
 
 def test_undecided_debates_have_no_result(path: Path) -> None:
-    """A vote without confidence decides no sum; a tie is half a win in means, and in no ranking of ratings."""
+    """A vote without confidence decides no sum; a tie is half a win in means, not in rankings."""
     rows = [*debate("d", (60, 70)), *ruling("v0", "proposition", None)]
     rows += [
         *debate("t", (60, 70)),
@@ -398,7 +406,8 @@ def test_private_words_of_ours_are_found_too(path: Path) -> None:
     )
     found = query(
         path,
-        "select seat, private_tag, rating_tag, rating, opponent_change from private_words where round = 0 order by seat",
+        "select seat, private_tag, rating_tag, rating, opponent_change from private_words where"
+        " round = 0 order by seat",
     ).rows
     assert found == (("opposition", True, True, True, 0.2), ("proposition", True, True, True, -0.2))
 
@@ -442,7 +451,8 @@ def test_plain_duckdb_has_every_view_and_macro(path: Path) -> None:
             ("opposition", 0.7),
         ]
         macros = con.execute(
-            "select function_name, comment from duckdb_functions() where function_type = 'table_macro' and not internal"
+            "select function_name, comment from duckdb_functions() where function_type ="
+            " 'table_macro' and not internal"
         )
         assert dict(macros.fetchall()) == {
             name: view.comment for name, view in ALL_VIEWS.items() if view.parameters
