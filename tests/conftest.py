@@ -1,4 +1,4 @@
-"""Tests share a way to name the published data, and open no socket but on loopback."""
+"""Tests open no socket but on loopback, and the longest files are tested first."""
 
 from __future__ import annotations
 
