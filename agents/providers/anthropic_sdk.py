@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agents.providers.completions import chat_messages, json_reply
-from agents.providers.faults import no_text_error, wrong_schema_error
+from agents.providers.completions import chat_messages, objects_in, parse_answer
+from agents.providers.faults import no_text_error
 from agents.providers.sampling import drop_unset, unsupported_among
 from agents.providers.sdk import Api, SdkModel
-from agents.providers.wire import TIMEOUT_S, Key, count, label, without_key
+from agents.providers.wire import TIMEOUT_S, Answer, Key, count, label, without_key
 from arena.text import writable
 from arena.types import Reply, Request, Sampling
 
@@ -84,13 +84,11 @@ def message_settings(request: Request) -> dict[str, object]:
     """Return the settings of a message; unsupported ones were refused or dropped before."""
     sampling = request.sampling
     return drop_unset(
-        {
-            "max_tokens": MAX_TOKENS if sampling.max_tokens is None else sampling.max_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "top_k": sampling.top_k,
-            "stop_sequences": list(sampling.stop) or None,
-        }
+        max_tokens=MAX_TOKENS if sampling.max_tokens is None else sampling.max_tokens,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        stop_sequences=list(sampling.stop) or None,
     )
 
 
@@ -107,17 +105,16 @@ def message_arguments(
         "model": model,
         "messages": chat_messages([m for m in request.messages if m.role != "system"]),
         **{name: value for name, value in settings.items() if name not in extra},
-        **drop_unset({"system": system or None, "extra_body": extra or None}),
+        **drop_unset(system=system or None, extra_body=extra or None),
     }
 
 
-def message_counts(document: object, *, key: Key, http_status: int) -> Reply:
+def message_counts(answer: Answer) -> Reply:
     """Return the counts and names in a message, as a reply without words.
 
     `tokens_in` includes tokens that were read from and written to the cache.
     """
-    fields = document if isinstance(document, dict) else {}
-    usage = fields.get("usage")
+    usage = answer.fields.get("usage")
     # Anthropic counts three kinds of input apart; the arena's tokens_in is all of them.
     tokens_in = count(usage, "input_tokens")
     cached = count(usage, "cache_read_input_tokens")
@@ -125,9 +122,9 @@ def message_counts(document: object, *, key: Key, http_status: int) -> Reply:
         tokens_in += (cached or 0) + (count(usage, "cache_creation_input_tokens") or 0)
     return Reply(
         text="",
-        model_served=label(fields.get("model"), key),
-        finish_reason=label(fields.get("stop_reason"), key),
-        http_status=http_status,
+        model_served=label(answer.fields.get("model"), answer.key),
+        finish_reason=label(answer.fields.get("stop_reason"), answer.key),
+        http_status=answer.http_status,
         tokens_in=tokens_in,
         tokens_cached=cached,
         tokens_out=count(usage, "output_tokens"),
@@ -141,32 +138,20 @@ def read_message(body: bytes, *, endpoint: str, key: Key, http_status: int) -> R
     Raises BadReplyError if the body has not the form of a message, EmptyReplyError if it has no
     text, RefusedError if the model declined.
     """
-    document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
-    counts = message_counts(document, key=key, http_status=http_status)
-    content = document.get("content") if isinstance(document, dict) else None
-    if (
-        not isinstance(document, dict)
-        or not isinstance(content, list)
-        or not all(isinstance(block, dict) for block in content)
-    ):
-        raise wrong_schema_error(
-            document, body, endpoint=endpoint, key=key, reply=counts, lacks="a list of content"
-        )
+    answer = parse_answer(body, endpoint=endpoint, key=key, http_status=http_status)
+    counts = message_counts(answer)
+    content = objects_in(answer, "content", counts)
     texts = [block.get("text") for block in content if block.get("type") == "text"]
     thoughts = [block.get("thinking") for block in content]
     text = "".join(text for text in texts if isinstance(text, str))
     reasoning = "\n\n".join(thought for thought in thoughts if isinstance(thought, str))
     if not text.strip():
-        details = document.get("stop_details")
-        refusal = (
-            label(details.get("explanation") or details.get("category"), key)
-            if isinstance(details, dict)
-            else None
-        )
+        details = answer.fields.get("stop_details")
+        details = details if isinstance(details, dict) else {}
+        refusal = label(details.get("explanation") or details.get("category"), key)
         raise no_text_error(endpoint, counts, refusal)
-    return replace(
-        counts, text=without_key(text, key), reasoning=without_key(reasoning, key) or None
-    )
+    thought = without_key(reasoning, key) or None
+    return replace(counts, text=without_key(text, key), reasoning=thought)
 
 
 MESSAGES = Api(

@@ -6,10 +6,12 @@ A reply has text, reasoning, token counts, a cost if the provider states it, and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeGuard
+from dataclasses import replace
+from typing import Any, TypeGuard
 
+from agents.providers import wire
 from agents.providers.faults import no_text_error, wrong_schema_error
-from agents.providers.wire import Key, body_text, count, document_of, excerpt, label, without_key
+from agents.providers.wire import Answer, Key, count, label, without_key
 from arena.errors import BadReplyError
 from arena.text import writable
 from arena.types import Alternative, Message, Reply, TokenChoice
@@ -32,67 +34,63 @@ def read_reply(body: bytes, *, endpoint: str, key: Key = None, http_status: int 
     EmptyReplyError if the message has no text, ContextOverflowError if the server reports a full
     context, RefusedError if the model declined.
     """
-    document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
-    choice = first_choice(document)
+    answer = parse_answer(body, endpoint=endpoint, key=key, http_status=http_status)
+    choice = first_choice(answer.fields)
+    counts = completion_counts(answer.fields, choice, key, http_status)
     message = choice.get("message")
     if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
-        counts = completion_reply(choice, document, key=key, http_status=http_status)
-        raise wrong_schema_error(document, body, endpoint=endpoint, key=key, reply=counts)
+        raise wrong_schema_error(answer, counts, lacks="choices[0].message.content")
     text = message.get("content")
     if text is None or not text.strip():
-        counts = completion_reply(choice, document, key=key, http_status=http_status)
         raise no_text_error(endpoint, counts, label(message.get("refusal"), key))
     # vLLM and DeepSeek call it reasoning_content, OpenRouter and newer vLLM reasoning.
     thinking = message.get("reasoning_content") or message.get("reasoning")
     reasoning = without_key(thinking, key) if thinking and isinstance(thinking, str) else None
-    return completion_reply(
-        choice,
-        document,
-        key=key,
-        http_status=http_status,
-        text=without_key(text, key),
-        reasoning=reasoning,
-    )
+    return replace(counts, text=without_key(text, key), reasoning=reasoning)
 
 
-def json_reply(body: bytes, *, endpoint: str, key: Key, http_status: int) -> object:
-    """Return the JSON of a successful answer.
+def parse_answer(body: bytes, *, endpoint: str, key: Key, http_status: int) -> Answer:
+    """Return a successful answer with its JSON.
 
     Raises BadReplyError if the body is not UTF-8 or not JSON.
     """
-    document = document_of(body)
+    document = wire.document_of(body)
     if document is None:
+        quoted = wire.excerpt(wire.body_text(body), key)
         raise BadReplyError(
-            f"{endpoint} answered, but not with JSON in UTF-8: {excerpt(body_text(body), key)!r}",
-            http_status=http_status,
+            f"{endpoint} answered, but not with JSON in UTF-8: {quoted!r}", http_status=http_status
         )
-    return document
+    fields = document if isinstance(document, dict) else {}
+    return Answer(body, fields, endpoint, key, http_status)
 
 
-def first_choice(document: object) -> Mapping[str, object]:
+def objects_in(answer: Answer, field: str, counts: Reply) -> list[dict[str, Any]]:
+    """Return the list of JSON objects in a field of an answer with these counts.
+
+    Raises BadReplyError, or ContextOverflowError if the server reports a full context instead.
+    """
+    entries = answer.fields.get(field)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise wrong_schema_error(answer, counts, lacks=f"a list of {field}")
+    return entries
+
+
+def first_choice(fields: Mapping[str, object]) -> Mapping[str, object]:
     """Return the first choice of a chat completion, {} if it has none."""
-    choices = document.get("choices") if isinstance(document, dict) else None
+    choices = fields.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     return choice if isinstance(choice, dict) else {}
 
 
-def completion_reply(
-    choice: Mapping[str, object],
-    document: object,
-    *,
-    key: Key,
-    http_status: int,
-    text: str = "",
-    reasoning: str | None = None,
+def completion_counts(
+    fields: Mapping[str, object], choice: Mapping[str, object], key: Key, http_status: int | None
 ) -> Reply:
-    """Return the reply of a chat completion: a text with the document's counts and names."""
-    fields = document if isinstance(document, dict) else {}
+    """Return the counts, names and log probabilities of a completion, as a reply without words."""
     usage = fields.get("usage")
     tokens = choice.get("logprobs")
     cost = stated_cost(usage)
     return Reply(
-        text=text,
-        reasoning=reasoning,
+        text="",
         model_served=label(fields.get("model"), key),
         finish_reason=label(choice.get("finish_reason"), key),
         http_status=http_status,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from agents.providers.addresses import KEY_VARIABLE
-from agents.providers.wire import MAX_REPLY_BYTES, Key, body_text, document_of, excerpt
+from agents.providers.wire import MAX_REPLY_BYTES, Answer, Key, body_text, document_of, excerpt
 from arena.errors import (
     BadReplyError,
     ContextOverflowError,
@@ -80,6 +80,11 @@ def billable_reply(reply: Reply) -> Reply | None:
     return replace(reply, text="", reasoning=None, logprobs=None)
 
 
+def billed_error(kind: type[ModelError], words: str, reply: Reply) -> ModelError:
+    """Return an error of this kind for an answer whose tokens may be billed."""
+    return kind(words, http_status=reply.http_status, reply=billable_reply(reply))
+
+
 def no_text_error(endpoint: str, reply: Reply, refusal: str | None = None) -> ModelError:
     """Return the error for an answer without text.
 
@@ -88,21 +93,15 @@ def no_text_error(endpoint: str, reply: Reply, refusal: str | None = None) -> Mo
     """
     reason = f"finish reason {reply.finish_reason}"
     if refusal or reply.finish_reason in DECLINED:
-        return RefusedError(
-            f"{endpoint} declined to answer ({reason}): {refusal or 'no reason given'}",
-            http_status=reply.http_status,
-            reply=billable_reply(reply),
-        )
+        words = f"{endpoint} declined to answer ({reason}): {refusal or 'no reason given'}"
+        return billed_error(RefusedError, words, reply)
     why = (
         "it used up its tokens before it said anything; raise max_tokens"
         if reply.finish_reason in CUT_SHORT
         else "try again, or take another model"
     )
-    return EmptyReplyError(
-        f"{endpoint} answered without any text ({reason}): {why}",
-        http_status=reply.http_status,
-        reply=billable_reply(reply),
-    )
+    words = f"{endpoint} answered without any text ({reason}): {why}"
+    return billed_error(EmptyReplyError, words, reply)
 
 
 def too_long_error(endpoint: str, http_status: int | None, reply: Reply | None) -> ModelError:
@@ -114,34 +113,19 @@ def too_long_error(endpoint: str, http_status: int | None, reply: Reply | None) 
     )
 
 
-def wrong_schema_error(
-    document: object,
-    body: bytes,
-    *,
-    endpoint: str,
-    key: Key,
-    reply: Reply,
-    lacks: str = "choices[0].message.content",
-) -> ModelError:
+def wrong_schema_error(answer: Answer, reply: Reply, *, lacks: str) -> ModelError:
     """Return the error for a successful answer without the part that holds the text (`lacks`).
 
     Some servers report errors at status 200, a full context (ContextOverflowError) among them; any
     other answer is a BadReplyError.
     """
-    message = error_text(document)
-    billed = billable_reply(reply)
+    message = error_text(answer.fields)
+    quoted = excerpt(body_text(answer.body) if message is None else message, answer.key)
     if message is not None and OVERFLOW.search(message):
-        return ContextOverflowError(
-            f"{endpoint}: the prompt does not fit the model: {excerpt(message, key)}",
-            http_status=reply.http_status,
-            reply=billed,
-        )
-    quoted = excerpt(body_text(body) if message is None else message, key)
-    return BadReplyError(
-        f"{endpoint} answered without {lacks}: {quoted!r}; is this a chat server?",
-        http_status=reply.http_status,
-        reply=billed,
-    )
+        words = f"{answer.endpoint}: the prompt does not fit the model: {quoted}"
+        return billed_error(ContextOverflowError, words, reply)
+    words = f"{answer.endpoint} answered without {lacks}: {quoted!r}; is this a chat server?"
+    return billed_error(BadReplyError, words, reply)
 
 
 def read_fault(

@@ -21,34 +21,12 @@ from urllib.parse import SplitResult
 import aiohttp
 import orjson
 
-from agents.providers.addresses import (
-    EXAMPLE,
-    KEY_VARIABLE,
-    is_loopback,
-    is_private,
-    key_in,
-    parse_address,
-)
+from agents.providers import addresses, wire
 from agents.providers.completions import chat_messages, read_reply
 from agents.providers.faults import read_fault, too_long_error
-from agents.providers.sampling import (
-    drop_settings,
-    drop_unset,
-    out_of_range,
-    unsupported_among,
-    unsupported_message,
-)
-from agents.providers.wire import (
-    CONNECT_S,
-    KEEP_ALIVE_S,
-    MAX_ERROR_BYTES,
-    MAX_REPLY_BYTES,
-    TIMEOUT_S,
-    excerpt,
-    read_up_to,
-)
+from agents.providers.sampling import ProviderModel, drop_unset
 from arena.errors import BadReplyError, ModelError, RefusedError, StudyError, UnreachableError
-from arena.types import BaseModel, Reply, Request, Sampling
+from arena.types import Reply, Request
 
 
 def http_model(rest: str, *, supports_prefill: bool = False) -> HttpModel:
@@ -64,7 +42,7 @@ def http_model(rest: str, *, supports_prefill: bool = False) -> HttpModel:
         name = re.split("@|://", rest)[0]
         raise StudyError(
             f"{kind}/{name} lacks a model or an address: write {kind}/<model>@<base url> with"
-            f" http:// or https://, such as {EXAMPLE}"
+            f" http:// or https://, such as {addresses.EXAMPLE}"
         )
     return HttpModel(match[1], match[2], supports_prefill=supports_prefill)
 
@@ -74,50 +52,18 @@ def key_for(name: str, url: SplitResult) -> str | None:
 
     Raises StudyError if a key is needed and not set, or cannot stand in a header.
     """
-    key = key_in(KEY_VARIABLE)
+    variable = addresses.KEY_VARIABLE
+    key = addresses.key_in(variable)
     host = url.hostname or ""
-    if not key and url.scheme == "https" and not is_loopback(host):
+    if not key and url.scheme == "https" and not addresses.is_loopback(host):
         raise StudyError(
-            f"{name} at https://{host} needs a key, and {KEY_VARIABLE} is not set: run"
-            f" `export {KEY_VARIABLE}=...` first (any word will do if the server wants none)"
+            f"{name} at https://{host} needs a key, and {variable} is not set: run"
+            f" `export {variable}=...` first (any word will do if the server wants none)"
         )
-    return key if key and (url.scheme == "https" or is_private(host)) else None
+    return key if key and (url.scheme == "https" or addresses.is_private(host)) else None
 
 
-def settings(request: Request) -> dict[str, object]:
-    """Return the settings of a request besides model and messages.
-
-    Settings that the sampling leaves open are left out, so that the server's own apply.
-    """
-    sampling = request.sampling
-    return drop_unset(
-        {
-            "seed": request.seed,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
-            "top_k": sampling.top_k,
-            "min_p": sampling.min_p,
-            "stop": list(sampling.stop) or None,
-            "logprobs": None if sampling.logprobs is None else True,
-            "top_logprobs": sampling.logprobs,
-        }
-    )
-
-
-def request_body(model: str, request: Request) -> bytes:
-    """Return the JSON of a request, which continues a last assistant message if there is one."""
-    # The names of these two settings are those of vLLM and SGLang.
-    continuation = (
-        {"continue_final_message": True, "add_generation_prompt": False}
-        if request.messages[-1].role == "assistant"
-        else {}
-    )
-    messages = chat_messages(request.messages)
-    return orjson.dumps({"model": model, "messages": messages, **settings(request), **continuation})
-
-
-class HttpModel(BaseModel):
+class HttpModel(ProviderModel):
     """A model behind an OpenAI-compatible server.
 
     `model` is the server's name for it, `base_url` the address before /chat/completions.
@@ -133,38 +79,58 @@ class HttpModel(BaseModel):
         base_url: str,
         *,
         supports_prefill: bool = False,
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float = wire.TIMEOUT_S,
     ) -> None:
         if not model.isprintable() or model != model.strip() or not model:
             raise StudyError(
                 f"{model!r} is no model name: give the name under which the server knows it, as in"
-                f" {EXAMPLE}"
+                f" {addresses.EXAMPLE}"
             )
         self.name = f"vllm/{model}" if supports_prefill else f"http/{model}"
         prefill = ("prefill",) if supports_prefill else ()
         self.capabilities = frozenset({"seed", "logprobs", *prefill})
-        url = parse_address(self.name, base_url)
+        url = addresses.parse_address(self.name, base_url)
         self._model = model
         self._url = f"{base_url.rstrip('/')}/chat/completions"
         self._endpoint = f"{self.name} at {url.scheme}://{url.netloc}"
         self._key = key_for(self.name, url)
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_S, timeout_s))
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeout_s, connect=min(wire.CONNECT_S, timeout_s)
+        )
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
     def __repr__(self) -> str:
         return f"<{self._endpoint}>"
 
-    def unsupported_reason(self, sampling: Sampling) -> str | None:
-        """Return why no server supports the sampling; this server's own limits are not known."""
-        return out_of_range(sampling) or unsupported_message(unsupported_among(sampling, "choices"))
-
-    def supported_sampling(self, sampling: Sampling) -> Sampling:
-        """Return the sampling without the settings that no server supports."""
-        return drop_settings(sampling, unsupported_among(sampling, "choices"))
-
     def request_settings(self, request: Request) -> dict[str, object]:
-        """Return the settings besides model and messages, under the server's names."""
-        return settings(request)
+        """Return the settings besides model and messages, under the server's names.
+
+        Settings that the sampling leaves open are left out, so that the server's own apply.
+        """
+        sampling = request.sampling
+        return drop_unset(
+            seed=request.seed,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_tokens,
+            top_k=sampling.top_k,
+            min_p=sampling.min_p,
+            stop=list(sampling.stop) or None,
+            logprobs=None if sampling.logprobs is None else True,
+            top_logprobs=sampling.logprobs,
+        )
+
+    def _body(self, request: Request) -> bytes:
+        """Return the JSON of a request; it continues a last assistant message if there is one."""
+        body: dict[str, object] = {
+            "model": self._model,
+            "messages": chat_messages(request.messages),
+            **self.request_settings(request),
+        }
+        if request.messages[-1].role == "assistant":
+            # The names of these two settings are those of vLLM and SGLang.
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
+        return orjson.dumps(body)
 
     def _session(self) -> aiohttp.ClientSession:
         """Return the session of the running loop.
@@ -181,7 +147,7 @@ class HttpModel(BaseModel):
             if self._key:
                 headers["Authorization"] = f"Bearer {self._key}"
             self._sessions[loop] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=wire.KEEP_ALIVE_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=headers,
                 timeout=self._timeout,
@@ -202,19 +168,19 @@ class HttpModel(BaseModel):
         status = None
         try:
             async with self._session().post(
-                self._url, data=request_body(self._model, request), allow_redirects=False
+                self._url, data=self._body(request), allow_redirects=False
             ) as response:
                 status = response.status
                 headers = response.headers
                 succeeded = 200 <= status < 300
-                limit = MAX_REPLY_BYTES if succeeded else MAX_ERROR_BYTES
-                body = await read_up_to(response.content.iter_any(), limit)
+                limit = wire.MAX_REPLY_BYTES if succeeded else wire.MAX_ERROR_BYTES
+                body = await wire.read_up_to(response.content.iter_any(), limit)
         except (aiohttp.ClientError, OSError) as error:
             fault = self._fault(error, status)
         else:
             if not succeeded:
                 fault = read_fault(status, headers, body, endpoint=self._endpoint, key=self._key)
-            elif len(body) > MAX_REPLY_BYTES:
+            elif len(body) > wire.MAX_REPLY_BYTES:
                 fault = too_long_error(self._endpoint, status, None)
             else:
                 return read_reply(body, endpoint=self._endpoint, key=self._key, http_status=status)
@@ -237,7 +203,7 @@ class HttpModel(BaseModel):
             seconds = f"{self._timeout.total:g} s"
             why = f"gave no whole answer within {seconds}: it is overloaded, or hangs"
         elif isinstance(error, aiohttp.ClientConnectorCertificateError):
-            quoted = excerpt(str(error.certificate_error), self._key)
+            quoted = wire.excerpt(str(error.certificate_error), self._key)
             why = f"has a certificate that is not trusted: {quoted}"
         elif isinstance(error, aiohttp.ClientConnectorError):
             why = f"cannot be reached: {error.os_error}; is the server up?"

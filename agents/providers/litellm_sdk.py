@@ -23,38 +23,14 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from agents.providers import faults, sdk, wire
 from agents.providers.addresses import address_in
-from agents.providers.completions import chat_messages, stated_cost, token_choices
-from agents.providers.faults import (
-    OVERFLOW,
-    billable_reply,
-    no_text_error,
-    read_fault,
-    too_long_error,
-)
+from agents.providers.completions import chat_messages, completion_counts
 from agents.providers.prices import price_of_reference
-from agents.providers.sampling import (
-    drop_settings,
-    drop_unset,
-    out_of_range,
-    unsupported_among,
-    unsupported_message,
-)
-from agents.providers.sdk import chain, check_installed, check_request, transport_error
-from agents.providers.wire import (
-    CONNECT_S,
-    MAX_ERROR_BYTES,
-    MAX_REPLY_BYTES,
-    TIMEOUT_S,
-    Key,
-    count,
-    excerpt,
-    label,
-    without_key,
-)
+from agents.providers.sampling import ProviderModel, drop_unset, unsupported_among
 from arena.calls.secrets import known_secrets
 from arena.errors import BadReplyError, ContextOverflowError, ModelError, RefusedError, StudyError
-from arena.types import BaseModel, Reply, Request, Sampling
+from arena.types import Reply, Request, Sampling
 
 if TYPE_CHECKING:
     import httpx
@@ -151,7 +127,7 @@ def watch_transport(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncBa
     return watched
 
 
-def litellm_model(reference: str, *, timeout_s: float = TIMEOUT_S) -> LiteLLMModel:
+def litellm_model(reference: str, *, timeout_s: float = wire.TIMEOUT_S) -> LiteLLMModel:
     """Return the model of a whole reference, such as gemini/gemini-2.5-flash.
 
     `timeout_s` > 0 is the longest that a call may take.  Raises StudyError if LiteLLM is not
@@ -160,36 +136,27 @@ def litellm_model(reference: str, *, timeout_s: float = TIMEOUT_S) -> LiteLLMMod
     return LiteLLMModel(reference, timeout_s=timeout_s)
 
 
-class LiteLLMModel(BaseModel):
+class LiteLLMModel(ProviderModel):
     """A model that LiteLLM knows, by its whole reference; made by `litellm_model`."""
 
-    def __init__(self, reference: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, reference: str, *, timeout_s: float = wire.TIMEOUT_S) -> None:
         provider, _, model = reference.partition("/")
-        if not model or not reference.isprintable() or model != model.strip():
-            raise StudyError(
-                f"{reference!r} names no model: write {provider}/<model>, with the name under which"
-                f" {provider} knows it"
-            )
-        check_installed(reference, "litellm")
         variable = f"{provider.upper()}_API_BASE"
-        if "://" in model:
-            raise StudyError(
-                f"{reference.partition('@')[0]} takes no address in its reference: set {variable},"
-                " or write http/<model>@<url>"
-            )
+        sdk.check_name(reference, provider, variable)
+        sdk.check_installed(reference, "litellm")
         self.name = reference
         self._timeout_s = timeout_s
         self._base = address_in(variable, reference, key_variable="its own environment variable")
         library = litellm_library()
         check_key(library, reference)
         # LiteLLM reads the keys by itself, so that any of them may be echoed.
-        self._key: Key = tuple(known_secrets())
+        self._key: wire.Key = tuple(known_secrets())
         self._supported = frozenset(
             library.get_supported_openai_params(model=model, custom_llm_provider=provider) or ()
         )
         self.price = price_of_reference(reference)
         # No provider lets Claude be hotter than 1; the limit of other models is not known here.
-        self._max_temperature = 1.0 if "claude" in model else float("inf")
+        self.max_temperature = 1.0 if "claude" in model else float("inf")
         entry = library.model_cost.get(reference) or library.model_cost.get(model) or {}
         abilities = {
             "seed": "seed" in self._supported,
@@ -201,7 +168,7 @@ class LiteLLMModel(BaseModel):
     def __repr__(self) -> str:
         return f"<{self.name}>"
 
-    def _unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
+    def unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
         """Return the reason for each setting that is unsupported according to LiteLLM's tables."""
         # LiteLLM's name, or names, of each setting.
         names = {
@@ -221,15 +188,6 @@ class LiteLLMModel(BaseModel):
         others = unsupported_among(sampling, "top_k", "min_p", "choices")
         return dict.fromkeys(wrong, why) | others
 
-    def unsupported_reason(self, sampling: Sampling) -> str | None:
-        """Return why LiteLLM's tables do not support the sampling; None if they do."""
-        wrong = out_of_range(sampling, max_temperature=self._max_temperature)
-        return wrong or unsupported_message(self._unsupported_settings(sampling))
-
-    def supported_sampling(self, sampling: Sampling) -> Sampling:
-        """Return the sampling without the settings that the model does not support."""
-        return drop_settings(sampling, self._unsupported_settings(sampling))
-
     def request_settings(self, request: Request) -> dict[str, object]:
         """Return the settings for LiteLLM besides model and messages.
 
@@ -237,15 +195,13 @@ class LiteLLMModel(BaseModel):
         """
         sampling = request.sampling
         return drop_unset(
-            {
-                "temperature": sampling.temperature,
-                "top_p": sampling.top_p,
-                "max_tokens": sampling.max_tokens,
-                "stop": list(sampling.stop) or None,
-                "seed": request.seed if "seed" in self.capabilities else None,
-                "logprobs": None if sampling.logprobs is None else True,
-                "top_logprobs": sampling.logprobs or None,
-            }
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_tokens,
+            stop=list(sampling.stop) or None,
+            seed=request.seed if "seed" in self.capabilities else None,
+            logprobs=None if sampling.logprobs is None else True,
+            top_logprobs=sampling.logprobs or None,
         )
 
     def _arguments(self, request: Request) -> dict[str, object]:
@@ -255,10 +211,10 @@ class LiteLLMModel(BaseModel):
         return {
             "model": self.name,
             "messages": chat_messages(request.messages),
-            "timeout": httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s)),
+            "timeout": httpx.Timeout(self._timeout_s, connect=min(wire.CONNECT_S, self._timeout_s)),
             "num_retries": 0,
             "max_retries": 0,
-            **drop_unset({"api_base": self._base}),
+            **drop_unset(api_base=self._base),
             **self.request_settings(request),
         }
 
@@ -269,7 +225,7 @@ class LiteLLMModel(BaseModel):
         UnreachableError or BadReplyError; never an error of LiteLLM, whose details hold the
         request.
         """
-        check_request(self, request, self.name)
+        sdk.check_request(self, request, self.name)
         arguments = self._arguments(request)
         library = litellm_library()
         from openai import OpenAIError
@@ -296,32 +252,28 @@ class LiteLLMModel(BaseModel):
         """
         status = exchange.status
         if status is not None and not 200 <= status < 300:
-            return read_fault(
+            return faults.read_fault(
                 status,
                 exchange.headers,
-                exchange.body[:MAX_ERROR_BYTES],
+                exchange.body[: wire.MAX_ERROR_BYTES],
                 endpoint=self.name,
                 key=self._key,
                 variable="the provider's key",
             )
-        names = {kind.__name__ for link in chain(error) for kind in type(link).__mro__}
+        names = {kind.__name__ for link in sdk.chain(error) for kind in type(link).__mro__}
         if names & CONNECTION_ERRORS:
-            return transport_error(
+            return sdk.transport_error(
                 self.name, error, timeout_s=self._timeout_s, key=self._key, http_status=status
             )
-        words = f"{type(error).__name__}: {error}"
-        quoted = excerpt(words, self._key)
-        if OVERFLOW.search(words):
-            return ContextOverflowError(
-                f"{self.name}: the prompt does not fit the model: {quoted}", http_status=status
-            )
+        quoted = wire.excerpt(f"{type(error).__name__}: {error}", self._key)
+        if faults.OVERFLOW.search(f"{type(error).__name__}: {error}"):
+            words = f"{self.name}: the prompt does not fit the model: {quoted}"
+            return ContextOverflowError(words, http_status=status)
         if status is None:
-            return RefusedError(
-                f"LiteLLM did not send the request to {self.name}: {quoted}", sent=False
-            )
-        return BadReplyError(
-            f"{self.name} answered in a form that LiteLLM cannot read: {quoted}", http_status=status
-        )
+            words = f"LiteLLM did not send the request to {self.name}: {quoted}"
+            return RefusedError(words, sent=False)
+        words = f"{self.name} answered in a form that LiteLLM cannot read: {quoted}"
+        return BadReplyError(words, http_status=status)
 
     def _read(self, answer: Any, status: int | None) -> Reply:
         """Return the reply in LiteLLM's answer, a pydantic model without types of its own.
@@ -332,45 +284,24 @@ class LiteLLMModel(BaseModel):
         choice = answer.choices[0] if answer.choices else None
         message = getattr(choice, "message", None)
         text = getattr(message, "content", None)
-        reply = self._counts(answer, getattr(choice, "finish_reason", None), status)
-        if not isinstance(text, str) or not text.strip():
-            raise no_text_error(self.name, reply)
-        if len(text) > MAX_REPLY_BYTES:
-            raise too_long_error(self.name, status, billable_reply(reply))
-        thoughts = getattr(message, "reasoning_content", None)
         tokens = getattr(choice, "logprobs", None)
         # A pydantic model for some providers, a dictionary for others.
         if tokens is not None and hasattr(tokens, "model_dump"):
             tokens = tokens.model_dump()
-        return replace(
-            reply,
-            text=without_key(text, self._key),
-            reasoning=without_key(thoughts, self._key)
-            if isinstance(thoughts, str) and thoughts
-            else None,
-            logprobs=token_choices(tokens.get("content"), self._key)
-            if isinstance(tokens, dict)
-            else None,
-        )
-
-    def _counts(self, answer: Any, finish_reason: object, status: int | None) -> Reply:
-        """Return the counts and names in LiteLLM's answer, as a reply without words."""
-        usage = answer.usage.model_dump() if getattr(answer, "usage", None) is not None else None
-        # No prompt has no tokens: LiteLLM fills in zeros if the provider gave no counts.
-        counts = usage if count(usage, "prompt_tokens") else None
-        cost = stated_cost(usage)
-        return Reply(
-            text="",
-            model_served=label(answer.model, self._key),
-            finish_reason=label(finish_reason, self._key),
-            http_status=status,
-            tokens_in=count(counts, "prompt_tokens"),
-            tokens_cached=count(counts, "prompt_tokens_details", "cached_tokens"),
-            tokens_out=count(counts, "completion_tokens"),
-            tokens_reasoning=count(counts, "completion_tokens_details", "reasoning_tokens"),
-            cost_usd=cost,
-            cost_source=None if cost is None else "provider",
-        )
+        usage = answer.usage.model_dump() if getattr(answer, "usage", None) is not None else {}
+        if not wire.count(usage, "prompt_tokens"):
+            # No prompt has no tokens: LiteLLM fills in zeros if the provider gave no counts.
+            usage = {name: value for name, value in usage.items() if "tokens" not in name}
+        fields = {"model": answer.model, "usage": usage}
+        served = {"finish_reason": getattr(choice, "finish_reason", None), "logprobs": tokens}
+        counts = completion_counts(fields, served, self._key, status)
+        if not isinstance(text, str) or not text.strip():
+            raise faults.no_text_error(self.name, counts)
+        if len(text) > wire.MAX_REPLY_BYTES:
+            raise faults.too_long_error(self.name, status, faults.billable_reply(counts))
+        thoughts = getattr(message, "reasoning_content", None)
+        thoughts = wire.without_key(thoughts, self._key) if isinstance(thoughts, str) else None
+        return replace(counts, text=wire.without_key(text, self._key), reasoning=thoughts or None)
 
     async def close(self) -> None:
         """Close the connections of LiteLLM, those of its other models included.

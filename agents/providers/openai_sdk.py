@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agents.providers.completions import chat_messages, json_reply, read_reply, token_choices
-from agents.providers.faults import billable_reply, no_text_error, wrong_schema_error
+from agents.providers import completions
+from agents.providers.completions import chat_messages
+from agents.providers.faults import billed_error, no_text_error
 from agents.providers.sampling import drop_unset, unsupported_among
 from agents.providers.sdk import Api, SdkModel
-from agents.providers.wire import TIMEOUT_S, Key, count, excerpt, label, without_key
+from agents.providers.wire import TIMEOUT_S, Answer, Key, count, excerpt, label, without_key
 from arena.errors import ModelError, RateLimitedError, RefusedError, UnreachableError
 from arena.types import Reply, Request, Sampling
 
@@ -50,15 +51,13 @@ def chat_settings(request: Request) -> dict[str, object]:
     """Return the settings of a chat completion."""
     sampling = request.sampling
     return drop_unset(
-        {
-            "seed": request.seed,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_completion_tokens": sampling.max_tokens,
-            "stop": list(sampling.stop) or None,
-            "logprobs": None if sampling.logprobs is None else True,
-            "top_logprobs": sampling.logprobs,
-        }
+        seed=request.seed,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        max_completion_tokens=sampling.max_tokens,
+        stop=list(sampling.stop) or None,
+        logprobs=None if sampling.logprobs is None else True,
+        top_logprobs=sampling.logprobs,
     )
 
 
@@ -71,14 +70,12 @@ def response_settings(request: Request) -> dict[str, object]:
     """Return the settings of a response; unsupported ones were refused or dropped before."""
     sampling = request.sampling
     return drop_unset(
-        {
-            "store": False,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_output_tokens": sampling.max_tokens,
-            "top_logprobs": sampling.logprobs,
-            "include": None if sampling.logprobs is None else ["message.output_text.logprobs"],
-        }
+        store=False,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        max_output_tokens=sampling.max_tokens,
+        top_logprobs=sampling.logprobs,
+        include=None if sampling.logprobs is None else ["message.output_text.logprobs"],
     )
 
 
@@ -99,11 +96,9 @@ def unsupported_settings(model: str, sampling: Sampling) -> dict[str, str]:
     if sampling.stop:
         reasons["stop"] = f"{model} is asked through the Responses API, which takes no stop words"
     if NOT_SAMPLED.match(model):
-        why = (
-            f"{model} is a reasoning model, which takes neither temperature nor top_p nor logprobs"
-        )
-        set_names = unsupported_among(sampling, "temperature", "top_p", "logprobs")
-        reasons |= dict.fromkeys(set_names, why)
+        names = unsupported_among(sampling, "temperature", "top_p", "logprobs")
+        why = "is a reasoning model, which takes neither temperature nor top_p nor logprobs"
+        reasons |= dict.fromkeys(names, f"{model} {why}")
     return reasons
 
 
@@ -111,12 +106,8 @@ def texts(pieces: object, kind: str, field: str) -> list[str]:
     """Return the texts of one kind in a list of content pieces."""
     if not isinstance(pieces, list):
         return []
-    fields = [
-        piece.get(field)
-        for piece in pieces
-        if isinstance(piece, dict) and piece.get("type") == kind
-    ]
-    return [text for text in fields if isinstance(text, str)]
+    objects = [piece for piece in pieces if isinstance(piece, dict) and piece.get("type") == kind]
+    return [text for piece in objects if isinstance(text := piece.get(field), str)]
 
 
 def logprobs(pieces: object) -> list[object]:
@@ -127,12 +118,10 @@ def logprobs(pieces: object) -> list[object]:
     return [token for tokens in lists if isinstance(tokens, list) for token in tokens]
 
 
-def failed_response_error(
-    error: dict[str, object], *, endpoint: str, key: Key, reply: Reply
-) -> ModelError:
+def failed_response_error(error: dict[str, object], answer: Answer, counts: Reply) -> ModelError:
     """Return the error for a response that failed at the provider, which comes with status 200."""
     code = error.get("code")
-    quoted = excerpt(f"{code}: {error.get('message')}", key)
+    quoted = excerpt(f"{code}: {error.get('message')}", answer.key)
     kind: type[ModelError] = RefusedError
     words = f"refused the request: {quoted}"
     if code == "rate_limit_exceeded":
@@ -141,20 +130,20 @@ def failed_response_error(
     elif code in ("server_error", "vector_store_timeout"):
         kind = UnreachableError
         words = f"failed: {quoted}; try again"
-    return kind(f"{endpoint} {words}", http_status=reply.http_status, reply=billable_reply(reply))
+    return billed_error(kind, f"{answer.endpoint} {words}", counts)
 
 
-def response_counts(document: object, *, key: Key, http_status: int) -> Reply:
+def response_counts(answer: Answer) -> Reply:
     """Return the counts and names in a response, as a reply without words."""
-    fields = document if isinstance(document, dict) else {}
+    fields = answer.fields
     details = fields.get("incomplete_details")
     usage = fields.get("usage")
     why_incomplete = details.get("reason") if isinstance(details, dict) else None
     return Reply(
         text="",
-        model_served=label(fields.get("model"), key),
-        finish_reason=label(why_incomplete or fields.get("status"), key),
-        http_status=http_status,
+        model_served=label(fields.get("model"), answer.key),
+        finish_reason=label(why_incomplete or fields.get("status"), answer.key),
+        http_status=answer.http_status,
         tokens_in=count(usage, "input_tokens"),
         tokens_cached=count(usage, "input_tokens_details", "cached_tokens"),
         tokens_out=count(usage, "output_tokens"),
@@ -170,19 +159,12 @@ def read_response(body: bytes, *, endpoint: str, key: Key, http_status: int) -> 
     RateLimitedError, UnreachableError or RefusedError if it says that it failed or that the model
     declined.
     """
-    document = json_reply(body, endpoint=endpoint, key=key, http_status=http_status)
-    counts = response_counts(document, key=key, http_status=http_status)
-    output = document.get("output") if isinstance(document, dict) else None
-    if (
-        not isinstance(document, dict)
-        or not isinstance(output, list)
-        or not all(isinstance(item, dict) for item in output)
-    ):
-        raise wrong_schema_error(
-            document, body, endpoint=endpoint, key=key, reply=counts, lacks="a list of output"
-        )
-    if document.get("status") == "failed" and isinstance(document.get("error"), dict):
-        raise failed_response_error(document["error"], endpoint=endpoint, key=key, reply=counts)
+    answer = completions.parse_answer(body, endpoint=endpoint, key=key, http_status=http_status)
+    counts = response_counts(answer)
+    output = completions.objects_in(answer, "output", counts)
+    error = answer.fields.get("error")
+    if answer.fields.get("status") == "failed" and isinstance(error, dict):
+        raise failed_response_error(error, answer, counts)
     messages = [item.get("content") for item in output if item.get("type") == "message"]
     text = "".join(text for pieces in messages for text in texts(pieces, "output_text", "text"))
     if not text.strip():
@@ -201,30 +183,26 @@ def read_response(body: bytes, *, endpoint: str, key: Key, http_status: int) -> 
         counts,
         text=without_key(text, key),
         reasoning=without_key("\n\n".join(reasoning), key) or None,
-        logprobs=token_choices(tokens, key),
+        logprobs=completions.token_choices(tokens, key),
     )
 
 
-ADDRESS = "https://api.openai.com/v1"
 CHAT = Api(
     package="openai",
     client="AsyncOpenAI",
     resource="chat.completions",
-    address=ADDRESS,
+    address="https://api.openai.com/v1",
     settings=chat_settings,
     arguments=chat_arguments,
-    read=read_reply,
+    read=completions.read_reply,
     unsupported_settings=lambda model, sampling: unsupported_among(sampling, *UNSUPPORTED_SETTINGS),
     max_temperature=2,
 )
-RESPONSES = Api(
-    package="openai",
-    client="AsyncOpenAI",
+RESPONSES = replace(
+    CHAT,
     resource="responses",
-    address=ADDRESS,
     settings=response_settings,
     arguments=response_arguments,
     read=read_response,
     unsupported_settings=unsupported_settings,
-    max_temperature=2,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from arena.types import Sampling
+from arena.types import BaseModel, Sampling
 
 MOST_LOGPROBS = 20
 UNSET = Sampling()
@@ -87,7 +87,7 @@ def unsupported_among(sampling: Sampling, *names: str) -> dict[str, str]:
     }
 
 
-def drop_unset(settings: Mapping[str, object]) -> dict[str, object]:
+def drop_unset(**settings: object) -> dict[str, object]:
     """Return the settings that are not None; the provider's own values apply to the others."""
     return {name: value for name, value in settings.items() if value is not None}
 
@@ -108,3 +108,22 @@ def drop_settings(sampling: Sampling, reasons: Mapping[str, str]) -> Sampling:
     """Return the sampling without the settings in `reasons`, which are left to the provider."""
     unset = {name: getattr(UNSET, name) for name in reasons}
     return replace(sampling, **unset) if unset else sampling
+
+
+class ProviderModel(BaseModel):
+    """A model of a provider, which is not asked with settings that it is known not to support."""
+
+    max_temperature = float("inf")
+
+    def unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
+        """Return the reason for each setting that is known not to be supported."""
+        return unsupported_among(sampling, "choices")
+
+    def unsupported_reason(self, sampling: Sampling) -> str | None:
+        """Return why the model does not support the sampling; None if it does, as far as known."""
+        wrong = out_of_range(sampling, max_temperature=self.max_temperature)
+        return wrong or unsupported_message(self.unsupported_settings(sampling))
+
+    def supported_sampling(self, sampling: Sampling) -> Sampling:
+        """Return the sampling without the settings that the model does not support."""
+        return drop_settings(sampling, self.unsupported_settings(sampling))

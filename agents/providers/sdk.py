@@ -21,28 +21,19 @@ from types import ModuleType
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from agents.providers import wire
 from agents.providers.addresses import address_in, key_in
 from agents.providers.faults import read_fault, too_long_error
 from agents.providers.prices import limit_longest_reply, price_of_reference
-from agents.providers.sampling import drop_settings, out_of_range, unsupported_message
-from agents.providers.wire import (
-    CONNECT_S,
-    KEEP_ALIVE_S,
-    MAX_ERROR_BYTES,
-    MAX_REPLY_BYTES,
-    TIMEOUT_S,
-    Key,
-    excerpt,
-    read_up_to,
-)
+from agents.providers.sampling import ProviderModel
 from arena.errors import BadReplyError, ModelError, RefusedError, StudyError, UnreachableError
-from arena.types import BaseModel, Model, Reply, Request, Sampling
+from arena.types import Model, Reply, Request, Sampling
 
 
 class Reader(Protocol):
     """A function that reads the body of a successful answer, or raises a ModelError."""
 
-    def __call__(self, body: bytes, *, endpoint: str, key: Key, http_status: int) -> Reply:
+    def __call__(self, body: bytes, *, endpoint: str, key: wire.Key, http_status: int) -> Reply:
         """Return the reply in the body; `endpoint` names model and server in errors."""
         ...
 
@@ -96,6 +87,21 @@ def check_installed(name: str, package: str) -> None:
         )
 
 
+def check_name(reference: str, provider: str, address_variable: str) -> None:
+    """Raise StudyError if a reference has no model's name, or an address in the place of one."""
+    model = reference.partition("/")[2]
+    if not model.isprintable() or model != model.strip() or not model:
+        raise StudyError(
+            f"{reference!r} names no model: write {provider}/<model>, with the name under which"
+            f" {provider} knows it"
+        )
+    if "://" in model:
+        raise StudyError(
+            f"{reference.partition('@')[0]} takes no address in its reference: set"
+            f" {address_variable}, or write http/<model>@<url>"
+        )
+
+
 def check_request(model: Model, request: Request, endpoint: str) -> None:
     """Raise RefusedError if the model is known not to support the sampling or a prefill."""
     why = model.unsupported_reason(request.sampling)
@@ -114,7 +120,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def transport_error(
-    endpoint: str, error: BaseException, *, timeout_s: float, key: Key, http_status: int | None
+    endpoint: str, error: BaseException, *, timeout_s: float, key: wire.Key, http_status: int | None
 ) -> ModelError:
     """Return the error for a call that got no whole answer."""
     # By the names of classes: httpx and httpx2 have the same names, and neither is imported here.
@@ -124,12 +130,12 @@ def transport_error(
             f"{endpoint} answered with a body that cannot be decompressed", http_status=http_status
         )
     if "ConnectTimeout" in names:
-        why = f"took no connection within {min(CONNECT_S, timeout_s):g} s: is the server up?"
+        why = f"took no connection within {min(wire.CONNECT_S, timeout_s):g} s: is the server up?"
     elif "TimeoutException" in names or "TimeoutError" in names:
         why = f"gave no whole answer within {timeout_s:g} s: it is overloaded, or hangs"
     elif "ConnectError" in names:
         cause = next(link for link in chain(error) if type(link).__name__ == "ConnectError")
-        why = f"cannot be reached: {excerpt(str(cause), key)}; is the server up?"
+        why = f"cannot be reached: {wire.excerpt(str(cause), key)}; is the server up?"
     else:
         root = list(chain(error))[-1]
         why = f"broke the connection before its answer was whole ({type(root).__name__}): try again"
@@ -140,7 +146,7 @@ def transport_error(
     )
 
 
-class SdkModel(BaseModel):
+class SdkModel(ProviderModel):
     """A model of a provider, called through its SDK.
 
     `name` is the reference, `model` the provider's name for it.  `timeout_s` > 0 is the longest
@@ -156,18 +162,9 @@ class SdkModel(BaseModel):
         api: Api,
         *,
         capabilities: frozenset[str],
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float = wire.TIMEOUT_S,
     ) -> None:
-        if not model.isprintable() or model != model.strip() or not model:
-            raise StudyError(
-                f"{name!r} names no model: write {api.package}/<model>, with the name under which"
-                f" {api.package} knows it"
-            )
-        if "://" in model:
-            raise StudyError(
-                f"{name.partition('@')[0]} takes no address in its reference: set"
-                f" {api.address_variable}, or write http/<model>@<url>"
-            )
+        check_name(name, api.package, api.address_variable)
         check_installed(name, api.package)
         self._key = key_in(api.key_variable)
         if not self._key:
@@ -183,6 +180,7 @@ class SdkModel(BaseModel):
         self._endpoint = f"{name} at {url.scheme}://{url.netloc}" if own else name
         self.name = name
         self.capabilities = capabilities
+        self.max_temperature = api.max_temperature
         self.longest_reply = api.longest_reply
         self.price = limit_longest_reply(price_of_reference(name), api.longest_reply)
         self._model = model
@@ -195,15 +193,9 @@ class SdkModel(BaseModel):
     def __repr__(self) -> str:
         return f"<{self._endpoint}>"
 
-    def unsupported_reason(self, sampling: Sampling) -> str | None:
-        """Return why the model does not support the sampling; None if it does, as far as known."""
-        wrong = out_of_range(sampling, max_temperature=self._api.max_temperature)
-        unsupported = self._api.unsupported_settings(self._model, sampling)
-        return wrong or unsupported_message(unsupported)
-
-    def supported_sampling(self, sampling: Sampling) -> Sampling:
-        """Return the sampling without the settings that the model does not support."""
-        return drop_settings(sampling, self._api.unsupported_settings(self._model, sampling))
+    def unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
+        """Return the reason for each setting that the model is known not to support."""
+        return self._api.unsupported_settings(self._model, sampling)
 
     def request_settings(self, request: Request) -> dict[str, object]:
         """Return the settings besides model and messages, under the provider's names."""
@@ -219,13 +211,15 @@ class SdkModel(BaseModel):
             }
             sdk, http = import_sdk(self._api.package)
             limits = http.Limits(
-                max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S
+                max_connections=None,
+                max_keepalive_connections=None,
+                keepalive_expiry=wire.KEEP_ALIVE_S,
             )
             self._clients[loop] = getattr(sdk, self._api.client)(
                 api_key=self._key,
                 base_url=self._address,
                 max_retries=0,
-                timeout=http.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s)),
+                timeout=http.Timeout(self._timeout_s, connect=min(wire.CONNECT_S, self._timeout_s)),
                 http_client=sdk.DefaultAsyncHttpxClient(follow_redirects=False, limits=limits),
             )
         return self._clients[loop]
@@ -246,12 +240,14 @@ class SdkModel(BaseModel):
         try:
             async with asyncio.timeout(self._timeout_s), create(**arguments) as response:
                 status = response.status_code
-                body = await read_up_to(response.http_response.aiter_bytes(), MAX_REPLY_BYTES)
+                body = await wire.read_up_to(
+                    response.http_response.aiter_bytes(), wire.MAX_REPLY_BYTES
+                )
         except sdk.APIStatusError as error:
             fault = read_fault(
                 error.response.status_code,
                 error.response.headers,
-                error.response.content[:MAX_ERROR_BYTES],
+                error.response.content[: wire.MAX_ERROR_BYTES],
                 endpoint=self._endpoint,
                 key=self._key,
                 variable=self._api.key_variable,
@@ -261,7 +257,7 @@ class SdkModel(BaseModel):
                 self._endpoint, error, timeout_s=self._timeout_s, key=self._key, http_status=status
             )
         else:
-            if len(body) <= MAX_REPLY_BYTES:
+            if len(body) <= wire.MAX_REPLY_BYTES:
                 return self._api.read(
                     body, endpoint=self._endpoint, key=self._key, http_status=status
                 )

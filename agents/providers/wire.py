@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
@@ -25,6 +27,21 @@ MAX_ERROR_BYTES = 64 * 2**10
 EXCERPT_CHARACTERS = 200
 MAX_LABEL_CHARACTERS = 64
 Key = str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer of a server.
+
+    `fields` is its JSON object, empty for any other JSON; `endpoint` names model and server in
+    errors.
+    """
+
+    body: bytes
+    fields: dict[str, Any]
+    endpoint: str
+    key: Key
+    http_status: int
 
 
 def without_key(text: str, key: Key) -> str:
