@@ -45,6 +45,7 @@ from protocols.leap_segmented import leap_segmented
 from protocols.routing import Router
 from protocols.self_consistency import self_consistency
 
+ROUTERS: list[Router] = ["dispersed"]
 # As the paper sampled, and as the toy scores about 60% alone.
 PAPER_SAMPLING = Sampling(temperature=0.6, top_p=0.95, top_k=40, min_p=0.05)
 TOY_SAMPLING = Sampling(temperature=1.7)
@@ -61,7 +62,7 @@ def study(
     turns: int | None = None,
     think_tokens: int | None = None,
     part: list[int] | None = None,
-    routers: list[Router] = ["dispersed"],  # noqa: B006 (never changed)
+    routers: list[Router] = ROUTERS,
     top_k: int = 3,
     temperature: float | None = None,
     repeats: int = 1,

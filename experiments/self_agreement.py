@@ -63,6 +63,7 @@ def study(
     scores about 60% there.
     """
     toy = model.startswith("toy/")
+    # Paths must differ, or there is nothing to vote on: a temperature well above 0.
     default = 1.7 if toy else 0.7
     sampling = Sampling(
         temperature=default if temperature is None else temperature,

@@ -31,6 +31,7 @@ from protocols.debate import PRESETS, debate
 
 Preset = Literal["cross_model", "self", "informed", "public", "red_team", "multi_round"]
 
+DEBATERS = ["sim/modest", "sim/confident", "sim/overconfident"]
 # Mean confidence in percent by phase, as published; phases that the paper does not print are
 # recomputed from its published data.
 PAPER = {
@@ -42,7 +43,7 @@ PAPER = {
 
 def study(
     *,
-    models: list[str] = ["sim/modest", "sim/confident", "sim/overconfident"],  # noqa: B006 (never changed)
+    models: list[str] = DEBATERS,
     preset: Preset = "self",
     motions: str | None = None,
     repeats: int = 1,
@@ -64,6 +65,7 @@ def show_results(arena: Arena, played: Study) -> None:
     """Print the study's report, and its mean confidences beside the paper's."""
     [report] = study_reports(arena.path, played.name)
     print_report([report])
+    # No published means for the other presets: a dash stands there.
     paper = PAPER.get(played.arms[0].label, {})
     print("\nMean confidence in percent       here   paper")
     for phase in report.debates.phases if report.debates else ():

@@ -1,4 +1,4 @@
-"""Load a study file and call its `study` function with arguments from the command line."""
+"""Load a study file, call its `study` with arguments from the command line, and play it."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ def interval_coverage(path: Path, profile: str, seed: int, debates: int) -> dict
     motions = [
         Subject(f"This house would hold debate number {number}.") for number in range(debates)
     ]
+    # Each seed is another draw from the same truth.
     lineups = list(against_itself([agent(f"sim/{profile}:seed={seed}")]))
     study = Study(f"coverage {seed}", [Arm("only", debate, lineups)], motions)
     Arena(path).run(study, watch=lambda stats: None)

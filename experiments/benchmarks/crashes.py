@@ -32,6 +32,7 @@ from tests.fake_server import chat_process
 DEBATES = 120
 CONCURRENCY = 16
 LATENCY_S = 0.04
+# Short waits hit the start of a run, long ones its folding or a run that has ended.
 LONGEST_S = 2.0
 # Enough for a whole study that nobody kills.
 UNTOUCHED_S = 300

@@ -29,6 +29,7 @@ def time_study(path: Path, debates: int, latency_s: float, in_flight: int) -> tu
     with chat_process("--latency", str(latency_s)) as url:
         motions = [Subject(f"This house would hold debate number {n}.") for n in range(debates)]
         arm = Arm("only", debate, against_itself([agent(f"http/any@{url}")]))
+        # Processor time is of this process alone, without the server's.
         began, began_cpu = time.perf_counter(), time.process_time()
         summary = Arena(path, concurrency=in_flight).run(Study("depth", [arm], motions))
         wall = time.perf_counter() - began

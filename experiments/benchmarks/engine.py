@@ -62,6 +62,7 @@ SHAPES = {
         num_key_value_heads=4,
         head_dim=32,
     ),
+    # For loads whose tokens are only counted.
     "smallest": Qwen3Config(
         vocab_size=64,
         hidden_size=16,
@@ -71,6 +72,7 @@ SHAPES = {
         num_key_value_heads=1,
         head_dim=8,
     ),
+    # A real vocabulary on few layers: measures of all words weigh more than in a real model.
     "wide": Qwen3Config(
         vocab_size=151_936,
         hidden_size=1024,
@@ -79,6 +81,7 @@ SHAPES = {
         num_attention_heads=16,
         num_key_value_heads=8,
     ),
+    # The sizes of Qwen3-8B.
     "8b": Qwen3Config(
         vocab_size=151_936,
         hidden_size=4096,

@@ -40,6 +40,7 @@ class Leap:
     @property
     def tokens_without_cache(self) -> int:
         """Return the tokens that go through if every call reads its whole prompt again."""
+        # Each call reads all of its context, and then every token that it generates.
         context = self.prompt + self.think
         total = context
         for _ in range(self.blocks):
@@ -81,6 +82,7 @@ async def leap(engine: Engine, sizes: Leap, words: int) -> None:
     await go_on(sizes.think)
     for _ in range(sizes.blocks):
         for path in paths:
+            # The end of a thought is cut off, and the lead-in to a summary put in its place.
             del path[-sizes.dropped :]
             path += some(sizes.lead)
         await go_on(sizes.summary)

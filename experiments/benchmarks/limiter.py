@@ -43,6 +43,7 @@ def most_within(times: Sequence[float], window_s: float) -> int:
     most = 0
     first = 0
     for last, time_s in enumerate(times):
+        # Both ends only move on: each time enters the window once and leaves it once.
         while time_s - times[first] >= window_s:
             first += 1
         most = max(most, last - first + 1)

@@ -61,6 +61,7 @@ def time_http(folder: Path, questions: int, paths: int, latency_s: float, in_fli
         summary = arena.run(study, watch=lambda stats: None)
         wall = time.perf_counter() - began
         cpu = time.process_time() - began_cpu
+    # With every place in use all the time.
     limit = summary.calls / in_flight * latency_s
     print(
         f"over HTTP: {summary.calls:,} calls in {wall:.1f} s, limit {limit:.1f} s,"

@@ -37,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 # What a question needs of ours is imported where it is asked: the first answer counts the imports.
 
 Timing = dict[str, Any]
+# Of finished debates; avg and count leave out the ratings that are missing.
 MEAN = """
     select s.model, t.phase, avg(t.confidence) as mean, count(t.confidence) as n
     from turns t
@@ -220,6 +221,7 @@ def make_stores(folder: Path, turns: int) -> dict[str, Any]:
     costs["again"] = fold_again(folder, lines)
     if count_rows(folder) != before:
         raise SystemExit("folding the same lines again has changed the store")
+    # By hash: any debate, but the same one in every store of these journals.
     debate = query_store(folder, "select debate from rulings order by hash(debate) limit 1")
     (folder / "episode").write_text(debate[0][0])
     note.write_text(json.dumps(costs))

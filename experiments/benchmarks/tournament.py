@@ -39,6 +39,7 @@ def time_tournament(
     """
     judges, repeats = readings
     with chat_process("--latency", str(latency_s)) as url:
+        # One server plays all models and judges; their names alone tell them apart.
         pair = (agent(f"http/one@{url}"), agent(f"http/other@{url}"))
         motions = [Subject(f"This house would hold debate number {n}.") for n in range(debates)]
         arm = Arm("only", debate, given_pairs([pair], mirrored=False))

@@ -63,6 +63,7 @@ def page_rows(path: Path, study: str, episode: str) -> list[str]:
             again = statistics.median(seconds[1:])
             rows.append(f"| viewer: {title}, s: first, again | {seconds[0]:.3f}, {again:.3f} | | |")
         status = Path(f"/proc/{server.pid}/status").read_text()
+    # The largest resident memory so far, in kB.
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     return [*rows, f"| viewer: peak memory, MB | {int(peak) / 1e3:.0f} | | |"]
 
@@ -120,6 +121,7 @@ def play_study(folder: Path, debates: int, read: bool) -> tuple[float, float, li
     )
     reader = None
     if read:
+        # `arena view` refuses a store that is not there yet.
         while not path.exists():
             time.sleep(0.02)
         poller = [sys.executable, __file__, str(path)]

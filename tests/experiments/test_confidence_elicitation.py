@@ -30,9 +30,11 @@ def test_the_script_prints_planted_values_beside_measured_ones(
     )
     assert script.returncode == 0, script.stderr
     table = [line.split() for line in script.stdout.splitlines() if " sim/solver" in line]
+    # Five strategies, two solvers.
     assert len(table) == 10
     for _, _, n, missing, accuracy, confidence, _, _, planted, planted_confidence in table:
         assert (n, missing) == ("30", "0")
+        # Four standard errors: of a share, and of a confidence that spreads by at most 0.3.
         assert abs(float(accuracy) - float(planted)) < 4 * 0.5 / 30**0.5
         assert abs(float(confidence) - float(planted_confidence)) < 4 * 0.3 / 30**0.5
     assert "SIMULATED" in script.stdout
@@ -62,4 +64,5 @@ def test_samples_strategies_and_questions_are_one_option_away(tmp_path: Path) ->
         .sql("select count(*), count(answer), count(*) filter (final) from answers")
         .rows
     )
+    # Two strategies on one question: five samples each, and the answer that combines them.
     assert rows == ((12, 12, 2),)

@@ -35,10 +35,12 @@ def test_the_script_and_arena_run_play_the_same_episodes(
         [sys.executable, str(STUDY)], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert script.returncode == 0, script.stderr
+    # The paper's opening mean of `self`.
     assert "64.08" in script.stdout
     assert "SIMULATED" in script.stdout
     monkeypatch.chdir(tmp_path)
     assert main(["run", str(STUDY)]) == 0
+    # One run: the second command found every episode done.
     assert Arena().sql("select count(*), count(distinct run) from runs").rows == ((1, 1),)
 
 
@@ -69,6 +71,11 @@ def test_every_preset_is_one_option_away(tmp_path: Path, preset: str) -> None:
     assert Arena(tmp_path / "a.duckdb").run(study).done == 2
 
 
+def test_an_optional_list_is_written_with_commas() -> None:
+    study = load_study(ROOT / "experiments" / "leap.py", ["part=0,1", "number=1"])
+    assert study.arms[1].options["part"] == [0, 1]
+
+
 def test_the_demonstration_ends_with_the_next_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,6 +94,7 @@ def test_killed_runs_lose_nothing_and_ask_nothing_twice(tmp_path: Path) -> None:
     counts = crashes.kill_and_continue(tmp_path, random.Random(7), kills=3)
     assert counts.kills == 3
     assert (counts.lost, counts.changed, counts.asked_again, counts.not_done) == (0, 0, 0, 0)
+    # Two sides, three speeches.
     assert counts.turns == counts.stores * crashes.DEBATES * 6
 
 

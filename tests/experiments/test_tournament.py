@@ -67,6 +67,7 @@ def test_a_run_counts_first_and_ends_with_the_leaderboard(
 ) -> None:
     assert main(["run", str(FILE), *FEW, *motions]) == 0
     out = capsys.readouterr().out
+    # 3 pairs in both seats on 2 motions; 2 judges read each debate in both orders.
     assert (
         out.splitlines()[0] == "planned: tournament 12 episodes, then tournament jury 48 episodes"
     )
@@ -118,6 +119,7 @@ def test_stored_debates_are_judged_without_being_played(
         "two_llms_debate_cross_model jury: 24 of 24 episodes done, 0 failed, 0 open; 24 replies"
         in out
     )
+    # 12 debates of two sides and three speeches, all of them played before.
     assert Arena().sql("select count(*) from turns where seat <> 'judge'").rows == ((72,),)
     assert main(["run", str(FILE), "-o", "judged=nothing"]) == 2
     assert "holds no finished debate of a study 'nothing'" in capsys.readouterr().err
@@ -189,6 +191,7 @@ def test_debates_and_their_jury_take_four_calls_in_a_row(tmp_path: Path) -> None
     wall, _, calls = benchmark("tournament").time_tournament(
         tmp_path / "a.duckdb", debates=6, readings=(3, 2), latency_s=0.3, in_flight=60
     )
+    # 36 speeches, and 6 debates that 3 judges read twice.
     assert calls == 72
     # One call after another would take 21 seconds.
     assert 1.2 <= wall < 10
