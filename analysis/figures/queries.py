@@ -7,6 +7,8 @@ same values (statistics/clustered.py, statistics/bootstrap.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from analysis.figures.figure import DebateFilter
 
 # The bins of ten points are closed on the right, as in `bin_of`.
@@ -79,14 +81,14 @@ def literal(value: str) -> str:
     return quoted if value.isprintable() else f"({quoted})"
 
 
-def equal_to(**columns: str | None) -> list[str]:
+def equal_to(columns: Mapping[str, str | None]) -> list[str]:
     """Return the conditions that columns have these values; a column without a value has none."""
     return [f"{name} = {literal(value)}" for name, value in columns.items() if value is not None]
 
 
 def debate_conditions(study: str, where: DebateFilter) -> str:
     """Return the debates that a filter keeps, as conditions on the views of debates."""
-    conditions = equal_to(study=study, arm=where.arm, subject=where.subject)
+    conditions = equal_to({"study": study, "arm": where.arm, "subject": where.subject})
     if where.model is not None:
         # The columns of a side's view; a view of both sides is asked for its debates.
         conditions.append(
@@ -106,7 +108,7 @@ def debate_conditions(study: str, where: DebateFilter) -> str:
 
 def answer_conditions(study: str, where: DebateFilter) -> str:
     """Return the plays of questions that a filter keeps; only its arm and model count."""
-    conditions = equal_to(study=study, arm=where.arm)
+    conditions = equal_to({"study": study, "arm": where.arm})
     if where.model is not None:
         conditions.append(f"list_contains(string_split(models, ', '), {literal(where.model)})")
     return " and ".join(conditions)
@@ -114,7 +116,7 @@ def answer_conditions(study: str, where: DebateFilter) -> str:
 
 def missing(study: str, where: DebateFilter) -> str:
     """Return the query for missing values; the filter's arm, model and motion count."""
-    conditions = equal_to(study=study, arm=where.arm, subject=where.subject)
+    conditions = equal_to({"study": study, "arm": where.arm, "subject": where.subject})
     if where.model is not None:
         conditions.append(
             f"episode in (select episode from seats where model = {literal(where.model)})"

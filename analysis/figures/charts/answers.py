@@ -17,6 +17,7 @@ from analysis.figures.charts.debates import (
     SMALL,
     STEP,
     WHOLE,
+    in_percent,
     panel_title,
     to_percent,
 )
@@ -160,15 +161,7 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
         (row for row in rows if row["tokens_out"] is not None and row["accuracy"] is not None),
         key=lambda row: -row["accuracy"],
     )
-    shown = [
-        row
-        | {
-            "percent": to_percent(row["accuracy"]),
-            "low": to_percent(row["ci_low"]),
-            "high": to_percent(row["ci_high"]),
-        }
-        for row in known
-    ]
+    shown = [in_percent(row, "accuracy") for row in known]
     names = [row["name"] for row in shown]
     wide = max(row["tokens_out"] for row in shown) > MANY * max(
         min(row["tokens_out"] for row in shown), 1e-9
@@ -203,21 +196,7 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
         )
         for entry in ("percent", "low")
     )
-    # Seven of each: the eighth arm has the first colour with another shape.
-    look = [(COLOURS[place % 7], SHAPES[(place + place // 7) % 7]) for place in range(len(names))]
-    legend = {
-        "columns": 2 if max(map(len, names)) < 28 else 1,
-        "orient": "bottom",
-        "symbolOpacity": 1,
-    }
-    keyed = nominal("name") | {
-        "scale": {"domain": names, "range": [colour for colour, _ in look]},
-        "legend": legend,
-    }
-    shaped = nominal("name") | {
-        "scale": {"domain": names, "range": [form for _, form in look]},
-        "legend": legend,
-    }
+    keyed, shaped = colour_and_shape(names)
     bar = {"type": "rule", "strokeWidth": 1.2}
     upright = [row for row in placed if row["low"] is not None]
     across = [row for row in placed if row["from"] is not None]
@@ -230,6 +209,23 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
         layer(placed, point, {"x": x, "y": y, "color": keyed, "shape": shaped}),
     ]
     return finish_chart({"layer": layers, "height": 230 + 12 * len(names)}, words)
+
+
+def colour_and_shape(names: Sequence[str]) -> tuple[Chart, Chart]:
+    """Return two channels that tell names apart, by colour and by shape, with one legend."""
+    columns = 2 if max(map(len, names)) < 28 else 1
+    legend = {"columns": columns, "orient": "bottom", "symbolOpacity": 1}
+    places = range(len(names))
+    # Seven of each: the eighth arm has the first colour with another shape.
+    ranges = (
+        [COLOURS[place % 7] for place in places],
+        [SHAPES[(place + place // 7) % 7] for place in places],
+    )
+    colour, shape = (
+        nominal("name") | {"scale": {"domain": names, "range": values}, "legend": legend}
+        for values in ranges
+    )
+    return colour, shape
 
 
 def side_by_side(

@@ -223,42 +223,15 @@ def mean_layers(
     colour = INK if group is None else COLOURS[group % len(COLOURS)]
     shape = SHAPES[(group or 0) % len(SHAPES)]
     dash = DASHES[(group or 0) % len(DASHES)]
-    drawn = [
-        row
-        | {
-            "percent": to_percent(row["mean"]),
-            "low": to_percent(row["ci_low"]),
-            "high": to_percent(row["ci_high"]),
-        }
-        for row in rows
-    ]
+    drawn = [in_percent(row, "mean") for row in rows]
     known = [
         row | {"label": f"{row['percent']:.1f}"} for row in drawn if row["percent"] is not None
     ]
     at = {"x": shared.x, "y": shared.y}
-    line = {
-        "type": "line",
-        "color": colour,
-        "strokeWidth": 1.4,
-        "strokeDash": dash,
-        "xOffset": offset,
-    }
-    bar = {
-        "type": "rule",
-        "color": colour,
-        "strokeWidth": 1.4,
-        "xOffset": offset,
-        "x2Offset": offset,
-    }
-    point = {
-        "type": "point",
-        "color": colour,
-        "filled": True,
-        "opacity": 1,
-        "size": 34,
-        "shape": shape,
-        "xOffset": offset,
-    }
+    look = {"color": colour, "xOffset": offset}
+    line = look | {"type": "line", "strokeWidth": 1.4, "strokeDash": dash}
+    bar = look | {"type": "rule", "strokeWidth": 1.4, "x2Offset": offset}
+    point = look | {"type": "point", "filled": True, "opacity": 1, "size": 34, "shape": shape}
     layers = [
         layer(known, line, at),
         layer(known, bar, {"x": shared.x, "y": quantitative("low"), "y2": {"field": "high"}}),
@@ -275,10 +248,16 @@ def mean_layers(
         }
         halo = {"stroke": "white", "strokeWidth": 3}  # since thin lines run below
         layers += [
-            layer(known, text | look, at | {"text": nominal("label")})
-            for look in (halo, {"color": colour})
+            layer(known, text | paint, at | {"text": nominal("label")})
+            for paint in (halo, {"color": colour})
         ]
     return layers
+
+
+def in_percent(row: Row, share: str) -> Row:
+    """Return the row with a share and its interval in percent: `percent`, `low`, `high`."""
+    ends = {"percent": share, "low": "ci_low", "high": "ci_high"}
+    return row | {name: to_percent(row[entry]) for name, entry in ends.items()}
 
 
 def to_percent(value: float | None) -> float | None:
