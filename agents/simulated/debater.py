@@ -100,18 +100,10 @@ class SimulatedDebater(BaseModel):
         profile = self.profile
         draw = stream("rating", profile.seed, request.seed)
         shared = stream("debate", place.episode).gauss(0, 1) * profile.debate_sd
-        level = (
-            0.5
-            + profile.bias
-            + profile.drift * place.round
-            + shared
-            + draw.gauss(0, 1) * profile.noise
-        )
-        rating = (
-            f"<rating>{rating_percent(level)}%</rating>"
-            if draw.random() >= profile.unreadable
-            else "(no rating)"
-        )
+        mean = 0.5 + profile.bias + profile.drift * place.round
+        level = mean + shared + draw.gauss(0, 1) * profile.noise
+        is_readable = draw.random() >= profile.unreadable
+        rating = f"<rating>{rating_percent(level)}%</rating>" if is_readable else "(no rating)"
         speech = (
             f"Simulated {place.phase} speech of the {place.seat}, number {request.seed}:"
             " no language model said this."
@@ -121,9 +113,8 @@ class SimulatedDebater(BaseModel):
             speech += f" Its family is number {profile.family}."
         if profile.words:
             # Three words at a time, from a stream of their own, which leaves the rating as it is.
-            speech += " and so on" * round(
-                stream("words", profile.seed, request.seed).randint(0, profile.words) / 3
-            )
+            words = stream("words", profile.seed, request.seed).randint(0, profile.words)
+            speech += " and so on" * round(words / 3)
         return Reply(
             f"<thoughts>Simulated thoughts, number {request.seed}.</thoughts>\n"
             f"<speech>{speech}</speech>\n{rating}"
@@ -149,12 +140,16 @@ def expected_confidence(profile: str, round: int) -> float:
     parameters = parse_profile(profile, PROFILES, BOUNDS)[1]
     mean = 0.5 + parameters.bias + parameters.drift * round
     # D and E are independent normals, so their sum is one.
-    sd = math.hypot(parameters.noise, parameters.debate_sd)
-    if sd == 0:
-        return rating_percent(mean) / 100
+    return mean_rating(mean, math.hypot(parameters.noise, parameters.debate_sd))
+
+
+def mean_rating(level: float, noise: float) -> float:
+    """Return the mean of round(100 * clip(level + N(0, noise), 0, 1)) / 100."""
+    if noise == 0:
+        return rating_percent(level) / 100
     # The mean of a whole number from 0 to 100 is the sum of its probabilities to be at least 1, at
     # least 2, and so on.
-    return sum(1 - normal_cdf(((k - 0.5) / 100 - mean) / sd) for k in range(1, 101)) / 100
+    return sum(1 - normal_cdf(((k - 0.5) / 100 - level) / noise) for k in range(1, 101)) / 100
 
 
 def normal_cdf(z: float) -> float:

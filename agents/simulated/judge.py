@@ -106,14 +106,13 @@ def speeches_in(prompt: str) -> tuple[dict[str, str], str]:
         return words, SIDES[0]
     heading = re.compile(rf"^\[{code[1]}\] (proposition|opposition), .*$", re.MULTILINE)
     headings = list(heading.finditer(prompt))
-    for number, match in enumerate(headings):
-        end = (
-            headings[number + 1].start()
-            if number + 1 < len(headings)
-            else prompt.find("\nEnd of the transcript.", match.end())
-        )
+    if not headings:
+        return words, SIDES[0]
+    ends = [heading.start() for heading in headings[1:]]
+    ends.append(prompt.find("\nEnd of the transcript.", headings[-1].end()))
+    for match, end in zip(headings, ends, strict=True):
         words[match[1]] += prompt[match.end() : end]
-    return words, headings[0][1] if headings else SIDES[0]
+    return words, headings[0][1]
 
 
 def proposition_logit(speeches: dict[str, str], first: str, profile: JudgeProfile) -> float:
@@ -122,13 +121,10 @@ def proposition_logit(speeches: dict[str, str], first: str, profile: JudgeProfil
     # An empty side counts as one word; the cut at the end keeps exp() from overflowing.
     length = math.log(max(len(proposition.split()), 1) / max(len(opposition.split()), 1))
     kin = is_family(proposition, profile) - is_family(opposition, profile)
-    own_biases = (
-        profile.side
-        + profile.first * (1 if first == SIDES[0] else -1)
-        + profile.length * length
-        + profile.love * kin
-    )
-    return min(max(strength_in(proposition) - strength_in(opposition) + own_biases, -500.0), 500.0)
+    biases = profile.side + profile.first * (1 if first == SIDES[0] else -1)
+    biases = biases + profile.length * length + profile.love * kin
+    logit = strength_in(proposition) - strength_in(opposition) + biases
+    return min(max(logit, -500.0), 500.0)
 
 
 def strength_in(speech: str) -> float:

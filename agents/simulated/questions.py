@@ -57,21 +57,14 @@ def simulated_questions(n: int, *, seed: int = 0, spread: float = 1.0) -> tuple[
     if not 0 <= spread <= 20:
         raise StudyError(f"the spread of difficulties is {spread}; give 0 to 20 logits")
     rng = random.Random(f"simulated questions {seed}")
-    # Both draws are made for each question in turn: so a longer list begins with a shorter one.
-    drawn = [(rng.gauss(0, 1), rng.randint(0, HIGHEST)) for _ in range(n)]
-    return tuple(
-        Subject(
-            TEXT.format(
-                number=number, difficulty=f"{min(max(spread * z, -99.0), 99.0):.3f}", right=right
-            ),
-            "question",
-            str(right),
-            (),
-            SOURCE,
-            "CC0-1.0",
-        )
-        for number, (z, right) in enumerate(drawn, 1)
-    )
+    questions = []
+    for number in range(1, n + 1):
+        # Both draws are made for each question in turn: so a longer list begins with a shorter one.
+        difficulty = f"{min(max(spread * rng.gauss(0, 1), -99.0), 99.0):.3f}"
+        right = str(rng.randint(0, HIGHEST))
+        text = TEXT.format(number=number, difficulty=difficulty, right=right)
+        questions.append(Subject(text, "question", right, (), SOURCE, "CC0-1.0"))
+    return tuple(questions)
 
 
 def question_in(text: str) -> SimulatedQuestion | None:
@@ -80,9 +73,8 @@ def question_in(text: str) -> SimulatedQuestion | None:
     last = matches[-1]
     if last is None:
         return None
-    return SimulatedQuestion(
-        int(last["number"]), float(last["difficulty"]), str(int(last["right"]))
-    )
+    right = str(int(last["right"]))
+    return SimulatedQuestion(int(last["number"]), float(last["difficulty"]), right)
 
 
 @lru_cache(maxsize=4096)

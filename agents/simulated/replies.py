@@ -86,9 +86,8 @@ def parse_request(request: Request) -> ParsedRequest | None:
     """Return a request as a solver reads it; None if it holds no simulated question."""
     last = request.messages[-1] if request.messages else None
     prefill = last.content if last is not None and last.role == "assistant" else ""
-    words = "\n".join(
-        message.content for message in request.messages if message.role != "assistant"
-    )
+    others = [message.content for message in request.messages if message.role != "assistant"]
+    words = "\n".join(others)
     question = question_in(words)
     if question is None:
         return None
@@ -116,14 +115,12 @@ def thoughts(mark: str, steps: int, answer: str, each: int | None = None) -> lis
 
     `each` is the confidence of every step in percent, None if it is not asked for.
     """
-    rated = "" if each is None else "\nConfidence of step {step}: {each}%"
-    return [
-        OPENING.format(mark=mark),
-        *(
-            (STEP + rated).format(step=step, steps=steps, mark=mark, answer=answer, each=each)
-            for step in range(1, steps + 1)
-        ),
+    form = STEP if each is None else STEP + "\nConfidence of step {step}: {each}%"
+    paragraphs = [
+        form.format(step=step, steps=steps, mark=mark, answer=answer, each=each)
+        for step in range(1, steps + 1)
     ]
+    return [OPENING.format(mark=mark), *paragraphs]
 
 
 def ending_of(parsed: ParsedRequest, answer: str, level: float, chance: Mapping[str, float]) -> str:
@@ -135,15 +132,12 @@ def ending_of(parsed: ParsedRequest, answer: str, level: float, chance: Mapping[
     count = max((int(number) for number in GUESS.findall(parsed.words)), default=0)
     if count:
         first = rating_percent(level) / 100
-        others = sorted(
-            (other for other in chance if other != answer), key=lambda other: -chance[other]
-        )[: count - 1]
+        ranked = sorted(chance, key=lambda other: -chance[other])
+        others = [other for other in ranked if other != answer][: count - 1]
         # The further guesses share the rest of the probability in proportion to their chances.
         total = sum(chance[other] for other in others) or 1.0
-        guesses = [
-            (answer, first),
-            *((other, (1 - first) * chance[other] / total) for other in others),
-        ]
+        guesses = [(answer, first)]
+        guesses += [(other, (1 - first) * chance[other] / total) for other in others]
         return "\n".join(
             f"G{place}: {guess}\nP{place}: {share:.2f}"
             for place, (guess, share) in enumerate(guesses, 1)
@@ -163,14 +157,9 @@ def write_solution(
         summary = SUMMARY.format(mark=parsed.mark, answer=answer)
         return "\n\n".join(write(answer)) + "\n\n<summarize>" + summary + last
     prefill = parsed.prefill
-    # The line breaks that are missing before a new paragraph.
-    gap = (
-        ""
-        if not prefill or prefill.endswith("\n\n")
-        else "\n"
-        if prefill.endswith("\n")
-        else "\n\n"
-    )
+    # The line breaks that are missing before a new paragraph, of two.
+    breaks = len(prefill) - len(prefill.rstrip("\n"))
+    gap = "\n" * max(2 - breaks, 0) if prefill else ""
     opened = prefill.rfind("<think>")
     closed = prefill.rfind("</think>")
     if closed > opened:
@@ -209,16 +198,10 @@ def last_paragraph(parsed: ParsedRequest) -> tuple[int, str]:
     # The prefill may end in the middle of the opening.  Up to nine letters count only if a line
     # begins with them: "S" ends many a word.
     lines = f"\n{parsed.prefill}"
-    sizes = range(len(opening) - 1, 0, -1)
-    length = next(
-        (
-            size
-            for size in sizes
-            if lines.endswith(opening[:size] if size > 9 else f"\n{opening[:size]}")
-        ),
-        0,
-    )
-    return (0, opening[:length]) if length else (-1, "")
+    for size in range(len(opening) - 1, 0, -1):
+        if lines.endswith(opening[:size] if size > 9 else f"\n{opening[:size]}"):
+            return 0, opening[:size]
+    return -1, ""
 
 
 def cut(text: str, sampling: Sampling) -> tuple[str, str]:
@@ -228,9 +211,8 @@ def cut(text: str, sampling: Sampling) -> tuple[str, str]:
     first; a text that is complete counts as stopped.
     """
     most = len(text) if sampling.max_tokens is None else CHARACTERS_A_TOKEN * sampling.max_tokens
-    stop = min(
-        (place for word in sampling.stop if (place := text.find(word)) >= 0), default=len(text)
-    )
+    places = [text.find(word) for word in sampling.stop]
+    stop = min((place for place in places if place >= 0), default=len(text))
     return (text[:stop], "stop") if stop <= most else (text[:most], "length")
 
 

@@ -49,19 +49,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
+from agents.simulated import replies
 from agents.simulated.debater import SOLVER, Bounds, parse_profile, rating_percent
 from agents.simulated.questions import MOST_MISTAKES, SimulatedQuestion, mistakes_of
-from agents.simulated.replies import (
-    NO_ANSWER,
-    SUMMARY,
-    ParsedRequest,
-    count_tokens,
-    cut,
-    ending_of,
-    parse_request,
-    thoughts,
-    write_solution,
-)
+from agents.simulated.replies import ParsedRequest, count_tokens, parse_request
 from arena.errors import RefusedError
 from arena.types import BaseModel, Reply, Request
 
@@ -162,7 +153,7 @@ class SimulatedSolver(BaseModel):
                 " the request holds none",
                 sent=False,
             )
-        text, finish = cut(self._reply_text(parsed, request), request.sampling)
+        text, finish = replies.cut(self._reply_text(parsed, request), request.sampling)
         characters = sum(len(message.content) for message in request.messages)
         return Reply(
             text,
@@ -177,7 +168,7 @@ class SimulatedSolver(BaseModel):
         # One number for each decision, so that a parameter never shifts the draws of another.
         readable, slip, other, deviation = uniforms("reply", self.profile.seed, request.seed)
         if readable < self.profile.unreadable:
-            return NO_ANSWER
+            return replies.NO_ANSWER
         noise = NORMAL.inv_cdf(deviation) * self.profile.noise
         possible = POSSIBLE_ANSWER.search(parsed.words)
         if possible is not None:
@@ -189,30 +180,26 @@ class SimulatedSolver(BaseModel):
         chance = chances(self.profile, parsed.question, parsed.answer_counts)
         answer = candidate(chance, self._sample_draw(request, parsed.question))
         if parsed.inside_summary:
-            return SUMMARY.format(mark=parsed.mark, answer=answer)
+            return replies.SUMMARY.format(mark=parsed.mark, answer=answer)
         if parsed.prefill.rstrip().endswith(r"\boxed{"):
             return f"{answer}}}."
         level = self._level(parsed.question, answer, chance) + noise
         # The confidences of the steps are such that their product is that of the whole.
-        each = (
-            rating_percent(min(max(level, 0.0), 1.0) ** (1 / self.profile.steps))
-            if "onfidence of step" in parsed.words
-            else None
-        )
-        ending = ending_of(parsed, answer, level, chance)
-        return write_solution(
-            parsed,
-            lambda tended: thoughts(parsed.mark, self.profile.steps, tended, each),
-            answer,
-            ending,
-            request.sampling,
-        )
+        steps = self.profile.steps
+        each = None
+        if "onfidence of step" in parsed.words:
+            each = rating_percent(min(max(level, 0.0), 1.0) ** (1 / steps))
+        ending = replies.ending_of(parsed, answer, level, chance)
+
+        def write(tended: str) -> list[str]:
+            return replies.thoughts(parsed.mark, steps, tended, each)
+
+        return replies.write_solution(parsed, write, answer, ending, request.sampling)
 
     def _sample_draw(self, request: Request, question: SimulatedQuestion) -> float:
         """Return the number in (0, 1) that decides a sample: its own, or the shared one."""
-        shares, own, *_ = uniforms(
-            "sample", self.profile.seed, request.place.episode, request.place.seat
-        )
+        place = request.place
+        shares, own, *_ = uniforms("sample", self.profile.seed, place.episode, place.seat)
         return shared_draw(self.profile.seed, question) if shares < self.profile.shared else own
 
     def _level(
@@ -220,11 +207,8 @@ class SimulatedSolver(BaseModel):
     ) -> float:
         """Return the confidence that is stated for an answer, without noise and before clipping."""
         right = chance[question.right]
-        return (
-            right
-            + self.profile.bias
-            + self.profile.discrimination * ((answer == question.right) - right)
-        )
+        difference = (answer == question.right) - right
+        return right + self.profile.bias + self.profile.discrimination * difference
 
     def _majority_reply(self, parsed: ParsedRequest, noise: float, other: float | None) -> str:
         """Return the answer that most agree on, or the number of the first response that gives it.
@@ -232,12 +216,10 @@ class SimulatedSolver(BaseModel):
         If the solver slips, `other` in [0, 1) chooses among the other answers; else it is None.
         """
         responses = parsed.responses
-        answers = list(responses.values()) or list(
-            {who: answer for _, who, answer in parsed.statements}.values()
-        )
+        answers = Counter(responses.values()) or parsed.answer_counts
         # Of equals, Counter gives the one that came first.
-        [(answer, _)] = Counter(answers).most_common(1)
-        others = sorted(set(answers) - {answer})
+        [(answer, _)] = answers.most_common(1)
+        others = sorted(answers.keys() - {answer})
         if other is not None and others:
             answer = others[int(other * len(others))]
         if responses and r"\boxed{}" not in parsed.words:
@@ -245,7 +227,7 @@ class SimulatedSolver(BaseModel):
             return f"{parsed.opening}\n\nThe most consistent is Response {number}."
         chance = chances(self.profile, parsed.question, parsed.answer_counts)
         level = self._level(parsed.question, answer, chance) + noise
-        return f"{parsed.opening}\n\n{ending_of(parsed, answer, level, {})}"
+        return f"{parsed.opening}\n\n{replies.ending_of(parsed, answer, level, {})}"
 
 
 def uniforms(*words: object) -> tuple[float, ...]:

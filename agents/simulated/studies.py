@@ -44,11 +44,8 @@ def ratings(
     )
     level = 0.5 + bias + drift * np.arange(phases)  # (2, phases)
     # One shared draw a debate, the same for both sides and all phases.
-    values = (
-        level
-        + noise * own.standard_normal(shape)
-        + debate_sd * shared.standard_normal((debates, studies, 1, 1))
-    )
+    together = shared.standard_normal((debates, studies, 1, 1))
+    values = level + noise * own.standard_normal(shape) + debate_sd * together
     printed = np.floor(100 * np.clip(values, 0, 1) + 0.5) / 100
     if unreadable.any():
         printed[reading.random(shape) < unreadable**2] = np.nan

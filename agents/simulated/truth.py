@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.simulated.debater import normal_cdf
+from agents.simulated.debater import mean_rating
 from agents.simulated.questions import SimulatedQuestion, question_in
 from agents.simulated.solver import SolverProfile, chances, solver_profile
 from arena.errors import StudyError
@@ -23,11 +23,8 @@ from arena.types import Subject
 def expected_accuracy(profile: str, questions: Sequence[Subject]) -> float:
     """Return the exact accuracy of one sample, in [0, 1]; an unreadable reply is not right."""
     solver = solver_profile(profile)
-    return (
-        math.fsum(right for right, _ in chances_and_levels(solver, questions))
-        / len(questions)
-        * (1 - solver.unreadable)
-    )
+    total = math.fsum(right for right, _ in chances_and_levels(solver, questions))
+    return total / len(questions) * (1 - solver.unreadable)
 
 
 def expected_majority(profile: str, questions: Sequence[Subject], n: int) -> float:
@@ -40,9 +37,8 @@ def expected_majority(profile: str, questions: Sequence[Subject], n: int) -> flo
     if not 1 <= n <= 100:
         raise StudyError(f"the majority of {n} samples was asked for; n lies between 1 and 100")
     solver = solver_profile(profile)
-    own = np.array(
-        [list(chances(solver, question).values()) for question in parse_questions(questions)]
-    )
+    rows = [list(chances(solver, question).values()) for question in parse_questions(questions)]
+    own = np.array(rows)
     answers = own.shape[1]
     # [shared answer, question, answer]: the chances of a sample, conditional on the answer that the
     # shared draw brings.  Under this condition samples are independent.
@@ -79,9 +75,8 @@ def parse_questions(questions: Sequence[Subject]) -> list[SimulatedQuestion]:
 
     Raises StudyError if there are none, or one is not simulated.
     """
-    parsed = [
-        question for subject in questions if (question := question_in(subject.text)) is not None
-    ]
+    candidates = [question_in(subject.text) for subject in questions]
+    parsed = [question for question in candidates if question is not None]
     if not parsed or len(parsed) < len(questions):
         raise StudyError(
             f"{len(questions) - len(parsed)} of {len(questions)} questions are not simulated:"
@@ -102,15 +97,6 @@ def chances_and_levels(solver: SolverProfile, questions: Sequence[Subject]) -> l
         level = right + solver.bias - solver.discrimination * right
         rows.append((right, ((right, level + solver.discrimination), (1 - right, level))))
     return rows
-
-
-def mean_rating(level: float, noise: float) -> float:
-    """Return the mean of round(100 * clip(level + N(0, noise), 0, 1)) / 100."""
-    if noise == 0:
-        return math.floor(100 * min(max(level, 0.0), 1.0) + 0.5) / 100
-    # The mean of a whole number from 0 to 100 is the sum of its probabilities to be at least 1, at
-    # least 2, and so on.
-    return sum(1 - normal_cdf(((k - 0.5) / 100 - level) / noise) for k in range(1, 101)) / 100
 
 
 def win_probability(chance: NDArray[np.float64], n: int) -> NDArray[np.float64]:
