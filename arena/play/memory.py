@@ -15,7 +15,7 @@ import orjson
 from arena.calls.ledger import RunContext
 from arena.calls.rate_limits import RateLimiter
 from arena.play.concurrent import play_one
-from arena.store.replay import StoredTurn, StudyState, turn_of
+from arena.store.replay import StudyState, memo_of
 from arena.store.schema import TABLES
 from arena.studies.study import Play
 
@@ -31,8 +31,9 @@ class MemoryJournal:
         self.lines: list[bytes] = []
 
     def append(self, *lines: bytes) -> None:
-        """Keep lines."""
-        self.lines.extend(lines)
+        """Keep lines; a piece may hold several."""
+        for piece in lines:
+            self.lines.extend(piece.splitlines())
 
     append_later = append
 
@@ -55,24 +56,8 @@ class MemoryJournal:
 
     def state(self) -> StudyState:
         """Return the state that a crash leaves in this journal: an open episode with its turns."""
-        measures: dict[tuple[str, int], dict[str, float]] = {}
-        for row in self.rows("measures"):
-            measures.setdefault((row["seat"], row["step"]), {})[row["name"]] = row["value"]
-        memo: dict[str, dict[tuple[str, int], StoredTurn]] = {}
-        # A finished turn takes the place of the unfinished one that it began as.
-        for table in ("unfinished_turns", "turns"):
-            for row in self.rows(table):
-                place = row["seat"], row["step"]
-                whole = {**row, "measures": measures.get(place)}
-                stored = StoredTurn(
-                    turn_of(whole),
-                    whole,
-                    row["request_hash"],
-                    row["reask_prompt"],
-                    finished=table == "turns",
-                )
-                memo.setdefault(row["episode"], {})[place] = stored
-        return StudyState(None, {}, {}, {}, memo)
+        tables = ("measures", "unfinished_turns", "turns")
+        return StudyState(memo=memo_of(*map(self.rows, tables)))
 
 
 async def play_in_memory(play: Play, journal: MemoryJournal) -> None:
