@@ -79,8 +79,8 @@ def study(
         sampling = replace(sampling, temperature=temperature)
     solver = agent(model, sampling=sampling, drop_unsupported=True)
     sizes = dict(TOY_SIZES if toy else PAPER_SIZES)
-    chosen = {"turns": turns, "think_tokens": think_tokens}
-    sizes |= {name: size for name, size in chosen.items() if size is not None}
+    changes = {"turns": turns, "think_tokens": think_tokens}
+    sizes |= {name: size for name, size in changes.items() if size is not None}
     blocks = part if part is not None else [0] if toy else []
     # The solver's own sampling: settings that its provider does not know are dropped from it.
     bound = replace(solver.sampling, max_tokens=path_tokens(sizes, blocks))

@@ -1,4 +1,4 @@
-"""Measure what a model call costs: our whole stack, bare aiohttp, the SDKs, LiteLLM, Inspect AI.
+"""Measure the cost of a model call: our whole stack, bare aiohttp, SDKs, LiteLLM, Inspect AI.
 
     python experiments/benchmarks/calls.py [--rounds 3] [--latency 0.02]
         [--only aiohttp,arena-http] [--inspect PYTHON] [--folder DIR]

@@ -1,4 +1,4 @@
-"""Run `arena` as a process of its own and kill it: what crashes.py and swiss.py share."""
+"""Run `arena` as a process of its own and kill it, for crashes.py and swiss.py."""
 
 from __future__ import annotations
 

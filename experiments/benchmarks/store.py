@@ -34,7 +34,7 @@ import orjson
 # Started as a program, a file finds only its neighbours.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-# What a question needs of ours is imported where it is asked: the first answer counts the imports.
+# Each question imports our modules itself: the first answer includes the imports.
 
 Timing = dict[str, Any]
 # Of finished debates; avg and count leave out the ratings that are missing.

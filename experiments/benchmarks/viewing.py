@@ -49,7 +49,7 @@ def viewer(path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def page_rows(path: Path, study: str, episode: str) -> list[str]:
-    """Return what the viewer's pages take, asked over HTTP, as rows of a Markdown table."""
+    """Time the viewer's pages over HTTP; return rows of a Markdown table."""
     pages = {
         "first page": "",
         f"study page ({study})": quote(f"study/{study}"),
@@ -107,7 +107,7 @@ def poll(path: Path) -> None:
 def play_study(folder: Path, debates: int, read: bool) -> tuple[float, float, list[list[float]]]:
     """Play a study in a process of its own, with or without the viewer.
 
-    Returns its wall seconds, its processor seconds, and what `poll` printed.
+    Returns its wall seconds, its processor seconds, and the numbers that `poll` printed.
     """
     (folder / "s.py").write_text(STUDY)
     path = folder / "a.duckdb"
