@@ -6,7 +6,7 @@ Texts are not read; of an answer only its value is, as a code by which votes are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.read.debates import MISSING, STUDIES, Count
+from analysis.read.debates import MISSING, STUDIES, Count, counts_of, oldest_first
 from analysis.statistics.clustered import Array, Codes, Mask
 from arena.store.database import open_live
 
@@ -29,14 +29,16 @@ EPISODES = """
                bool_and(s.kind = 'question' and d.episode is null) as asked
         from episodes e left join subjects s using (subject) left join debated d using (episode)
         left join (select distinct episode from answers) a using (episode) group by all)
-    select study, arm, status, n from arms window same as (partition by study, arm)
+    select study, arm, status, null as phase, null as reason, n
+    from arms window same as (partition by study, arm)
     qualify sum(answered) over same > 0
         or (bool_and(asked) over same and bool_and(status <> 'done') over same)
     order by all
 """
 PLAYS = """
     create temp table play_rows as
-    select *, row_number() over (order by study, arm, subject, models, repeat, episode) - 1 as row
+    select *, row_number() over (
+                  partition by study order by arm, subject, models, repeat, episode) - 1 as play
     from question_plays where study = $1 or $1 is null
 """
 PLAY_COLUMNS = """
@@ -44,24 +46,24 @@ PLAY_COLUMNS = """
            correct::double as correct, confidence, status, answered::double as answered,
            calls::double as calls, tokens_in::double as tokens_in,
            tokens_out::double as tokens_out, cost_usd, routes::double as routes, episode,
-           coalesce(repeat, 0) as repeat
-    from play_rows order by row
+           coalesce(repeat, 0)::bigint as repeat
+    from play_rows order by study, play
 """
 # Seats are in the order of their numbers: path2 before path10.
 ANSWERS = """
     with numbered as (
-        select p.study, p.row, a.*,
+        select p.study, p.play, a.*,
                dense_rank() over (
-                   partition by p.row
+                   partition by p.study, p.play
                    order by regexp_replace(a.seat, '[0-9]+$', ''),
                             coalesce(try_cast(regexp_extract(a.seat, '[0-9]+$') as bigint), -1),
                             a.seat) as place
         from answer_stages a join play_rows p using (episode))
-    select study, row, place, final, path, correct::double as correct, confidence,
+    select study, play, place as seat, final, path, correct::double as correct, confidence,
            coalesce(case when canonical is not null
                          then dense_rank() over (order by canonical nulls last) end, 0) - 1 as vote,
-           stage = min(stage) over seat as first, stage = max(stage) over seat as last
-    from numbered window seat as (partition by row, place) order by row, place, stage
+           stage = min(stage) over own as first, stage = max(stage) over own as last
+    from numbered window own as (partition by study, play, place) order by study, play, place, stage
 """
 # The same arm played with other options is another arm under the same name.
 POOLED = """
@@ -149,10 +151,7 @@ def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
     with open_live(path) as con:
         heads = {name: head for name, *head in con.execute(STUDIES).fetchall()}
         counts = [row for row in con.execute(EPISODES).fetchall() if study in (None, row[0])]
-        answering = {row[0] for row in counts}
-        # A study without a run, of a journal that was cut off, comes last.
-        names = [name for name in heads if name in answering]
-        names += sorted(answering - heads.keys())
+        names = oldest_first(heads, {name for name, *_ in counts})
         if not names:
             return []
         con.execute(PLAYS, [study])
@@ -163,14 +162,13 @@ def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
     records = []
     for name in names:
         simulated, origin = heads.get(name, (False, None))
-        arms = tuple(dict.fromkeys(arm for own, arm, _, _ in counts if own == name))
-        chosen = plays["study"] == name
-        mine = {column: values[chosen] for column, values in plays.items()}
+        episodes = counts_of(counts, name)
+        arms = tuple(dict.fromkeys(count.arm for count in episodes))
+        mine = rows_of(plays, name)
         models, model = np.unique(mine["models"].astype(str), return_inverse=True)
         questions, question = np.unique(mine["subject"].astype(str), return_inverse=True)
         arm = np.array([arms.index(label) for label in mine["arm"].tolist()], dtype=np.int64)
-        # Rows of plays are numbered over all studies.
-        first_row = int(np.argmax(chosen)) if chosen.any() else 0
+        codes = {"arm": arm, "models": model, "question": question}
         records.append(
             AnswerRecord(
                 name,
@@ -180,14 +178,10 @@ def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
                 protocols_by_arm(mine["protocol"], arm, len(arms)),
                 tuple(models.tolist()),
                 questions.size,
-                plays_of(mine, arm, model.astype(np.int64), question.astype(np.int64)),
-                answers_of(answers, name, first_row),
-                tuple(
-                    Count(arm, status, None, None, n)
-                    for own, arm, status, n in counts
-                    if own == name
-                ),
-                tuple(Count(*count) for own, *count in missing if own == name),
+                Plays(**choose_fields(Plays, mine | codes)),
+                Answers(**choose_fields(Answers, rows_of(answers, name))),
+                episodes,
+                counts_of(missing, name),
                 tuple(arm for own, arm, _ in pooled if own == name),
             )
         )
@@ -211,39 +205,12 @@ def protocols_by_arm(protocol: NDArray[np.object_], arm: Codes, arms: int) -> tu
     )
 
 
-def plays_of(rows: Columns, arm: Codes, model: Codes, question: Codes) -> Plays:
-    """Return the plays of one study from its rows."""
-    return Plays(
-        arm,
-        model,
-        question,
-        correct=rows["correct"],
-        confidence=rows["confidence"],
-        status=rows["status"],
-        answered=rows["answered"],
-        calls=rows["calls"],
-        tokens_in=rows["tokens_in"],
-        tokens_out=rows["tokens_out"],
-        cost_usd=rows["cost_usd"],
-        routes=rows["routes"],
-        episode=rows["episode"],
-        subject=rows["subject"],
-        repeat=rows["repeat"].astype(np.int64),
-    )
+def rows_of(columns: Columns, study: str) -> Columns:
+    """Return the rows of one study."""
+    chosen = columns["study"] == study
+    return {name: values[chosen] for name, values in columns.items()}
 
 
-def answers_of(rows: Columns, study: str, first_row: int) -> Answers:
-    """Return the answers of one study, whose plays begin at a row of the plays of all studies."""
-    chosen = rows["study"] == study
-    mine = {name: values[chosen] for name, values in rows.items()}
-    return Answers(
-        play=mine["row"].astype(np.int64) - first_row,
-        seat=mine["place"].astype(np.int64),
-        final=mine["final"].astype(np.bool_),
-        path=mine["path"].astype(np.bool_),
-        first=mine["first"].astype(np.bool_),
-        last=mine["last"].astype(np.bool_),
-        correct=mine["correct"],
-        confidence=mine["confidence"],
-        vote=mine["vote"].astype(np.int64),
-    )
+def choose_fields(kind: type[Plays | Answers], columns: Columns) -> Columns:
+    """Return the columns that are called as the fields of a class."""
+    return {field.name: columns[field.name] for field in fields(kind)}

@@ -7,8 +7,10 @@ follows is arithmetic on axes.  Texts are not read.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -23,8 +25,8 @@ SIDES = ("proposition", "opposition")
 
 # Debates that are not finished count here too, so this cannot read the view `debates`.
 EPISODES = """
-    select study, arm, s.episode is not null as debate, status, count(*) as n
-    from episodes e left join seats s on s.episode = e.episode and s.seat = 'proposition'
+    select study, arm, status, null as phase, null as reason, count(*) as n
+    from episodes e join seats s on s.episode = e.episode and s.seat = 'proposition'
     group by all order by all
 """
 STUDIES = """
@@ -63,7 +65,7 @@ TURNS = """
     from rating_rows r join phase_rows p using (study, label) join debate_rows d using (episode)
 """
 FLAGS = """
-    select study, arm, phase, flag, count(*) from (
+    select study, arm, flag, phase, null as reason, count(*) as n from (
         select d.study, d.arm, t.phase, unnest(t.flags) as flag
         from turns t join debate_rows d using (episode))
     group by all order by all
@@ -174,10 +176,7 @@ def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
     with open_live(path) as con:
         heads = {name: head for name, *head in con.execute(STUDIES).fetchall()}
         episodes = con.execute(EPISODES).fetchall()
-        with_debates = {name for name, _, debate, _, _ in episodes if debate}
-        # A study without a run, of a journal that was cut off, comes last.
-        debated = [name for name in heads if name in with_debates]
-        debated += sorted(with_debates - heads.keys())
+        debated = oldest_first(heads, {name for name, *_ in episodes})
         chosen = [name for name in debated if study in (None, name)]
         if study is not None and not chosen:
             raise StudyError(no_debates_message(study, study in heads, debated, path))
@@ -189,26 +188,30 @@ def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
     records = []
     for name in chosen:
         simulated, origin = heads.get(name, (False, None))
-        statuses = [
-            (arm, status, n) for own, arm, debate, status, n in episodes if own == name and debate
-        ]
         records.append(
             DebateRecord(
                 name,
                 simulated,
                 origin,
                 debates[name],
-                tuple(Count(arm, status, None, None, n) for arm, status, n in statuses),
-                tuple(
-                    Count(arm, flag, phase, None, n)
-                    for own, arm, phase, flag, n in flags
-                    if own == name
-                ),
-                tuple(Count(*count) for own, *count in missing if own == name),
+                counts_of(episodes, name),
+                counts_of(flags, name),
+                counts_of(missing, name),
                 name in simulated_juries,
             )
         )
     return records
+
+
+def oldest_first(heads: Collection[str], names: set[str]) -> list[str]:
+    """Return names of studies in the order of `heads`, those that have no head last."""
+    # A study without a run, of a journal that was cut off, has none.
+    return [name for name in heads if name in names] + sorted(names.difference(heads))
+
+
+def counts_of(rows: Iterable[tuple[Any, ...]], study: str) -> tuple[Count, ...]:
+    """Return the counts of one study; a row is (study, arm, what, phase, reason, n)."""
+    return tuple(Count(*count) for name, *count in rows if name == study)
 
 
 def no_debates_message(study: str, is_known: bool, debated: list[str], path: Path) -> str:

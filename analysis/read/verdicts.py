@@ -5,6 +5,7 @@ Texts are not read; of the speeches only their number of words is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -18,7 +19,6 @@ from analysis.statistics.model_families import relation
 from arena.errors import StudyError
 from arena.store.database import open_live
 
-SIDES = ("proposition", "opposition")
 RELATIONS = ("none", "family", "contestant")
 WINNER = {"opposition": 0.0, "abstain": 0.5, "proposition": 1.0, None: nan}
 
@@ -153,12 +153,9 @@ def build_verdicts(
     judges = tuple(sorted(models))
     orders = tuple(sorted({row[3] for row in readings}))
     episodes = tuple(row[0] for row in debates)
-    place = {episode: number for number, episode in enumerate(episodes)}
     side_model = np.array([row[4:6] for row in debates], dtype=object).reshape(len(debates), 2)
-    debate = to_codes([row[0] for row in readings], place)
-    judge = to_codes(
-        [row[1] for row in readings], {name: number for number, name in enumerate(judges)}
-    )
+    debate = to_codes([row[0] for row in readings], episodes)
+    judge = to_codes([row[1] for row in readings], judges)
     pairs = [
         (models[judges[j]], *side_model[d])
         for j, d in zip(judge.tolist(), debate.tolist(), strict=True)
@@ -167,9 +164,7 @@ def build_verdicts(
         key: max(RELATIONS.index(relation(key[0], model or "")) for model in key[1:])
         for key in set(pairs)
     }
-    motions = {
-        subject: number for number, subject in enumerate(sorted({row[1] or "" for row in debates}))
-    }
+    motions = [row[1] or "" for row in debates]
     return Verdicts(
         *head,
         agents,
@@ -177,19 +172,14 @@ def build_verdicts(
         tuple(models[name] for name in judges),
         orders,
         episodes,
-        to_codes([row[1] or "" for row in debates], motions),
-        to_codes(
-            [name for row in debates for name in row[2:4]],
-            {name: number for number, name in enumerate(agents)},
-        ).reshape(-1, 2),
+        to_codes(motions, sorted(set(motions))),
+        to_codes([name for row in debates for name in row[2:4]], agents).reshape(-1, 2),
         side_model,
         to_floats([value for row in debates for value in row[6:8]], missing=0.0).reshape(-1, 2),
         to_floats([value for row in debates for value in row[8:10]]).reshape(-1, 2),
         debate,
         judge,
-        to_codes(
-            [row[3] for row in readings], {name: number for number, name in enumerate(orders)}
-        ),
+        to_codes([row[3] for row in readings], orders),
         np.array([row[4] for row in readings], dtype=np.int64),
         np.array([WINNER.get(row[5], nan) for row in readings]),
         to_floats([row[6] for row in readings]),
@@ -198,8 +188,9 @@ def build_verdicts(
     )
 
 
-def to_codes(names: list[str], codes: dict[str, int]) -> Codes:
-    """Return the code of each name."""
+def to_codes(names: list[str], coded: Sequence[str]) -> Codes:
+    """Return the code of each name, its place in `coded`."""
+    codes = {name: number for number, name in enumerate(coded)}
     return np.array([codes[name] for name in names], dtype=np.int64)
 
 
