@@ -104,7 +104,7 @@ ODD_VOTES: dict[tuple[int, int], Content] = {
     (15, 5): {"confidence": 170},
     (18, 2): {"logic": "<winnerName>Nobody</winnerName>\n<confidence>70</confidence>"},
 }
-WITHOUT_JURY, SHORT_JURY, TIED, UNANIMOUS = 19, 21, 23, 24
+WITHOUT_JURY, SHORT_JURY, TIED, UNANIMOUS, LONE_JUDGE = 19, 21, 23, 24, 25
 CROSS_DEBATES, SELF_DEBATES = 30, 20
 
 
@@ -206,7 +206,7 @@ def bets(rng: random.Random, number: int, kind: str, models: tuple[str, str]) ->
 
 
 def jury(rng: random.Random, number: int, models: tuple[str, str]) -> list[Content]:
-    """Return the votes of three judges, twice each, who favour the opposition a little."""
+    """Return the votes of three judges, mostly twice each, who favour the opposition a little."""
     if number == WITHOUT_JURY:
         return []
     votes = []
@@ -223,7 +223,7 @@ def jury(rng: random.Random, number: int, models: tuple[str, str]) -> list[Conte
         text = f"<winnerName>{winner.title()}</winnerName>\n<confidence>{confidence}</confidence>"
         vote = {"model": judge, "winner": winner, "confidence": confidence, "logic": text}
         votes.append(vote | ODD_VOTES.get((number, place), {}))
-    return votes
+    return votes[:1] if number == LONE_JUDGE else votes
 
 
 def write_questions(folder: Path) -> None:
