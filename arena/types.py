@@ -10,7 +10,7 @@ protocols with public ratings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from arena.former_names import former_fields, former_property
@@ -48,20 +48,13 @@ class Sampling:
 
         A field that came later is left out while unset, and a renamed one keeps its old key.
         """
-        # These four have been part of every id from the beginning, set or not.
-        first: dict[str, object] = {
-            "temperature": self.temperature,
-            "top_p": self.top_p,
-            "max_tokens": self.max_tokens,
-            "stop": self.stop,
-        }
-        later = {
-            "logprobs": self.logprobs,
-            "top_k": self.top_k,
-            "min_p": self.min_p,
-            "options": self.choices or None,
-        }
-        return first | {name: value for name, value in later.items() if value is not None}
+        # The first four have been part of every id from the beginning, set or not.
+        first = ("temperature", "top_p", "max_tokens", "stop")
+        content: dict[str, object] = {name: getattr(self, name) for name in first}
+        for name in ("logprobs", "top_k", "min_p"):
+            if (value := getattr(self, name)) is not None:
+                content[name] = value
+        return content | ({"options": self.choices} if self.choices else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,31 +297,6 @@ class Reading:
     answer: str | None = None
     flags: tuple[str, ...] = ()
     reask: str | None = None
-
-    def fill_gaps_from(self, second: Reading) -> Reading:
-        """Return this reading with its gaps filled from the reply to the re-ask.
-
-        Everything that was readable in the first reply stays.
-        """
-        # Number and status come from one reply, so that a status never describes another number.
-        rated = self.confidence is not None or self.confidence_status == NOT_ASKED
-        rating = self if rated else second
-        # A flag doubts the words of one reply, so the flags of the reply that gave the speech are
-        # kept; if no reply gave one, the flags of both.
-        if self.public is not None:
-            flags = self.flags
-        else:
-            flags = second.flags if second.public is not None else self.flags + second.flags
-        return replace(
-            self,
-            public=self.public if self.public is not None else second.public,
-            thoughts=self.thoughts if self.thoughts is not None else second.thoughts,
-            confidence=rating.confidence,
-            confidence_status=rating.confidence_status,
-            answer=self.answer if self.answer is not None else second.answer,
-            flags=tuple(dict.fromkeys(flags)),
-            reask=None,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,12 @@ from arena.calls.ledger import RunContext, call, reuse
 from arena.calls.token_measures import measures_of
 from arena.errors import STOPPING, ArenaError, BusySeatError, LeakError, ProtocolError, ReplayError
 from arena.play.prompt import BuiltPrompt, Prompt, PromptPart, build_prompt
-from arena.play.reading import Reader, first_reading, read_as_public, read_reply
+from arena.play.reading import Reader, fill_gaps, first_reading, read_as_public, read_reply
 from arena.play.records import agent_row
 from arena.store.journal import line, row_of
-from arena.store.replay import StoredTurn, digest, reask_key, turn_of
+from arena.store.replay import CachedReply, StoredTurn, digest, reask_key, turn_of
 from arena.text import utc_now, writable
-from arena.types import GeneratedSpan, Message, Place, Reading, Request, Sampling, Seat, Turn
+from arena.types import Message, Place, Reading, Reply, Request, Sampling, Seat, Turn
 
 # Shorter private words are found in other texts by coincidence.
 SHORTEST_SECRET = 16
@@ -135,16 +135,9 @@ class Episode:
             )
         self._record_seat(seat)
         # Steps are counted before anything is awaited: they follow the order of the calls.
-        step = Step(
-            seat,
-            self._steps[seat.name],
-            phase,
-            round,
-            read,
-            public_rating,
-            sampling or seat.agent.sampling,
-            built,
-        )
+        number = self._steps[seat.name]
+        sampling = sampling or seat.agent.sampling
+        step = Step(seat, number, phase, round, read, public_rating, sampling, built)
         self._steps[seat.name] += 1
         self._busy.add(seat.name)
         # A task of its own: if the protocol gives up on this ask because another one failed, the
@@ -178,15 +171,8 @@ class Episode:
         All are counted from 0.  `similarity` of the two summaries is in [0, 1], None if the router
         uses none.
         """
-        row = {
-            "episode": self.id,
-            "block": block,
-            "path": path,
-            "peer": peer,
-            "rank": rank,
-            "similarity": similarity,
-            "router": router,
-        }
+        place = {"episode": self.id, "block": block, "path": path, "peer": peer, "rank": rank}
+        row = {**place, "similarity": similarity, "router": router}
         self._run.journal.append_later(line("routes", row))
 
     def _check_pasted(self, parts: Sequence[PromptPart], seat: Seat) -> None:
@@ -233,7 +219,7 @@ class Episode:
 
     async def _replay_or_ask(self, step: Step) -> Turn:
         try:
-            request = self._request(step, 0, step.built.messages, step.built.generated_spans)
+            request = self._request(step, 0, step.built.messages)
             stored = self._memo.get((step.seat.name, step.step))
             if stored is not None:
                 self._check_replay(step, stored, request_hash(request, request_content(request)))
@@ -255,18 +241,22 @@ class Episode:
                 " Restore them, or raise the protocol's VERSION to play anew"
             )
 
-    def _request(
-        self,
-        step: Step,
-        ask: int,
-        messages: tuple[Message, ...],
-        spans: tuple[GeneratedSpan, ...] = (),
-    ) -> Request:
+    def _request(self, step: Step, ask: int, messages: tuple[Message, ...]) -> Request:
         name = step.seat.name
+        # Generated tokens are marked in the first request alone.
+        spans = step.built.generated_spans if ask == 0 else ()
         # 31 bits: a seed is never negative, also where it is read as a signed number.
         seed = int.from_bytes(digest(self.id, name, step.step, ask)[:4], "big") >> 1
         place = Place(self.id, name, step.step, ask, step.phase, step.round)
         return Request(messages, step.sampling, seed, place, spans)
+
+    async def _call(
+        self, step: Step, request: Request, hit: CachedReply | None
+    ) -> tuple[Reply, bytes]:
+        """Return the reply, from the cache if it is there, and the line that ends the call."""
+        if hit is not None:
+            return reuse(self._run, request, hit)
+        return await call(self._run, step.seat.agent.model, request)
 
     async def _ask_first(self, step: Step, request: Request) -> Turn:
         started_at = utc_now()
@@ -275,16 +265,11 @@ class Episode:
         sample_key = hashlib.sha256(key).hexdigest()
         # The cache has no log probabilities: a request for them is always sent.
         hit = None if request.sampling.logprobs is not None else self._run.cache.get(sample_key)
-        reply, call_end = (
-            await call(self._run, step.seat.agent.model, request)
-            if hit is None
-            else reuse(self._run, request, hit)
-        )
+        reply, call_end = await self._call(step, request, hit)
         measures = measures_of(reply) if hit is None else hit.measures
+        turn_key = {"episode": self.id, "seat": step.seat.name, "step": step.step}
         row = {
-            "episode": self.id,
-            "seat": step.seat.name,
-            "step": step.step,
+            **turn_key,
             "phase": step.phase,
             "round": step.round,
             "asks": 1,
@@ -304,7 +289,6 @@ class Episode:
             "sample_key": sample_key,
             "measures": measures,
         }
-        turn_key = {"episode": self.id, "seat": step.seat.name, "step": step.step}
         measure_lines = [
             line("measures", {**turn_key, "name": name, "value": value})
             for name, value in (measures or {}).items()
@@ -337,18 +321,14 @@ class Episode:
         if self._run.cache:
             key = reask_key(row["sample_key"] or "", row["text"], reading.reask)
             hit = self._run.cache.get(key)
-        reply, call_end = (
-            await call(self._run, step.seat.agent.model, request)
-            if hit is None
-            else reuse(self._run, request, hit)
-        )
+        reply, call_end = await self._call(step, request, hit)
         try:
             second = read_reply(step.read, reply.text, step.seat.name)
         except BaseException:
             self._run.journal.append(call_end)
             raise
         # A second unreadable reply is counted and kept: nothing is asked a third time.
-        merged = reading.fill_gaps_from(second)
+        merged = fill_gaps(reading, second)
         if second.reask is not None:
             self._run.stats.unreadable += 1
         finished = {

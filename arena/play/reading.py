@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from arena.errors import ProtocolError
 from arena.store.replay import StoredTurn
-from arena.types import Reading
+from arena.types import NOT_ASKED, Reading
 
 Reader = Callable[[str], Reading]
 
@@ -53,4 +53,28 @@ def first_reading(stored: StoredTurn, read: Reader, seat: str) -> Reading:
         turn.answer,
         turn.flags,
         stored.reask_prompt,
+    )
+
+
+def fill_gaps(first: Reading, second: Reading) -> Reading:
+    """Return the first reading with its gaps filled from the reply to the re-ask.
+
+    Everything that was readable in the first reply stays.
+    """
+    # Number and status come from one reply, so that a status never describes another number.
+    rated = first.confidence is not None or first.confidence_status == NOT_ASKED
+    rating = first if rated else second
+    # A flag doubts the words of one reply, so the flags of the reply that gave the speech are kept;
+    # if no reply gave one, the flags of both.
+    if first.public is not None:
+        flags = first.flags
+    else:
+        flags = second.flags if second.public is not None else first.flags + second.flags
+    return Reading(
+        public=first.public if first.public is not None else second.public,
+        thoughts=first.thoughts if first.thoughts is not None else second.thoughts,
+        confidence=rating.confidence,
+        confidence_status=rating.confidence_status,
+        answer=first.answer if first.answer is not None else second.answer,
+        flags=tuple(dict.fromkeys(flags)),
     )

@@ -11,6 +11,7 @@ from arena.calls.ledger import RunContext
 from arena.calls.rate_limits import RateLimiter
 from arena.errors import BusySeatError, LeakError, RefusedError, ReplayError
 from arena.play.episode import Episode
+from arena.play.reading import fill_gaps
 from arena.play.run import Arena, RunSelection
 from arena.store.journal import Journal
 from arena.studies.study import Arm, Study
@@ -99,9 +100,9 @@ def test_a_flag_doubts_the_words_that_are_kept() -> None:
     rated = Reading(
         None, confidence=0.7, confidence_status="read", flags=("no speech tag",), reask="?"
     )
-    assert spoken.fill_gaps_from(rated).flags == ()
-    assert rated.fill_gaps_from(spoken).flags == ()
-    assert rated.fill_gaps_from(rated).flags == ("no speech tag",)
+    assert fill_gaps(spoken, rated).flags == ()
+    assert fill_gaps(rated, spoken).flags == ()
+    assert fill_gaps(rated, rated).flags == ("no speech tag",)
 
 
 def half_played(path: Path, agent_: object) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arena.play.reading import fill_gaps
 from protocols.parsing.tags import ASK_RATING
 from protocols.parsing.verdict import ASK_WINNER, verdict
 
@@ -108,7 +109,7 @@ def test_a_reask_adds_only_what_was_missing() -> None:
         verdict(reply(rating="none")),
         verdict(reply("opposition", "80", "Other reasons.")),
     )
-    merged = first.fill_gaps_from(second)
+    merged = fill_gaps(first, second)
     assert (merged.answer, merged.confidence, merged.public) == ("proposition", 0.8, "Because.")
 
 
