@@ -126,14 +126,10 @@ async def call(run: RunContext, model: Model, request: Request) -> tuple[Reply, 
 def reuse(run: RunContext, request: Request, hit: CachedReply) -> tuple[Reply, bytes]:
     """Return the reply of an earlier study in place of a call, and the line that says so."""
     run.stats.cached += 1
-    end = {
-        **attempt_key(run, request, 0),
-        "status": "cached",
-        "cost_usd": 0.0,
-        "cost_source": "cache",
-        "cached_from": hit.episode,
-    }
-    return Reply(hit.text, hit.reasoning, hit.model_served), line("call_ends", end)
+    cost = {"cost_usd": 0.0, "cost_source": "cache"}
+    ending = {"status": "cached", **cost, "cached_from": hit.episode}
+    call_end = line("call_ends", {**attempt_key(run, request, 0), **ending})
+    return Reply(hit.text, hit.reasoning, hit.model_served), call_end
 
 
 async def attempt(
@@ -156,15 +152,8 @@ async def attempt(
 def attempt_key(run: RunContext, request: Request, number: int) -> dict[str, object]:
     """Return the columns that tell an attempt from all others, and its start."""
     place = request.place
-    return {
-        "episode": place.episode,
-        "seat": place.seat,
-        "step": place.step,
-        "ask": place.ask,
-        "run": run.id,
-        "attempt": number,
-        "started_at": utc_now(),
-    }
+    ask = {"episode": place.episode, "seat": place.seat, "step": place.step, "ask": place.ask}
+    return {**ask, "run": run.id, "attempt": number, "started_at": utc_now()}
 
 
 @dataclass(slots=True)
@@ -209,9 +198,8 @@ class LedgerEntry:
         cost = None if free is None else 0.0
         source = free
         if reply is not None:
-            columns = {
-                name: value for name in REPLY_COLUMNS if (value := getattr(reply, name)) is not None
-            }
+            served = {name: getattr(reply, name) for name in REPLY_COLUMNS}
+            columns = {name: value for name, value in served.items() if value is not None}
             if reply.cost_usd is not None:
                 cost = reply.cost_usd
                 source = reply.cost_source

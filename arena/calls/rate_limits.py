@@ -18,7 +18,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -72,13 +72,10 @@ def parse_limits(texts: Iterable[str]) -> dict[str, Limit]:
     for text in texts:
         name, _, settings = text.rpartition(":")
         values: dict[str, Any] = {}
-        for setting in settings.split(","):
-            key, _, number = setting.partition("=")
-            try:
-                values[key] = parse_number(number)
-            except (ValueError, OverflowError):
-                values = {}
-                break
+        # A text that is no number leaves nothing, and is refused below with the rest.
+        with suppress(ValueError):
+            pairs = [setting.partition("=") for setting in settings.split(",")]
+            values = {key: parse_number(number) for key, _, number in pairs}
         if not name or not values or not values.keys() <= set(LIMITED):
             form = ",".join(f"{key}=N" for key in LIMITED)
             raise StudyError(
@@ -193,7 +190,7 @@ class Limiter:
         self.reduced_in_flight: float | None = None
         self._in_flight_before = 0.0
         self._slowed_at = 0.0
-        self._departure = asyncio.Event()
+        self.departure = asyncio.Event()
 
     @property
     def calls_in_flight(self) -> int:
@@ -203,19 +200,13 @@ class Limiter:
     @property
     def full(self) -> bool:
         """Return whether no further call may go out now."""
-        return self.calls_in_flight >= min(
-            self.limit.in_flight or self.calls_in_flight + 1,
-            self.reduced_in_flight or self.calls_in_flight + 1,
-        )
+        bounds = (self.limit.in_flight, self.reduced_in_flight)
+        return any(bound is not None and self.calls_in_flight >= bound for bound in bounds)
 
     async def wait_for_departure(self) -> None:
-        """Wait until the next call ends."""
-        self._departure.clear()
-        await self._departure.wait()
-
-    def notify_departure(self) -> None:
-        """Tell the first in the line that a call has ended."""
-        self._departure.set()
+        """Wait until the next call ends, which sets `departure`."""
+        self.departure.clear()
+        await self.departure.wait()
 
     def wait_s(self, tokens: float) -> float:
         """Return the seconds until the windows have room for a request of so many tokens."""
@@ -299,17 +290,8 @@ class RateLimiter:
         """
         slot = Slot(model, takes_slot=takes_slot)
         # A 429 may create a limiter while this call waits: then it must stand in that line too.
-        while True:
-            limiters = self.limiters(model)
-            if not limiters:
-                # Without limits, no line and no window: most runs are played this way.
-                await self._take(slot)
-                if not self.limiters(model):
-                    self._count(slot, 1)
-                    break
-                self._give_back(slot)
-            elif await self._pass(limiters, self._expected_tokens(model, request), slot):
-                break
+        while not await self._pass(self.limiters(model), request, slot):
+            pass
         slot.sent_at = time.monotonic()
         return slot
 
@@ -326,12 +308,13 @@ class RateLimiter:
         for name in {slot.model, slot.model.partition("/")[0]}:
             self._in_flight[name] += change
 
-    async def _pass(self, limiters: tuple[Limiter, ...], tokens: float, slot: Slot) -> bool:
+    async def _pass(self, limiters: tuple[Limiter, ...], request: Request, slot: Slot) -> bool:
         """Wait in all lines, for room in all windows and in flight, then take the slot.
 
         Nothing is held while waiting.  Returns False, without a slot, if the model's limiters have
         changed in the meantime.
         """
+        tokens = self._expected_tokens(slot.model, request)
         for limiter in limiters:
             limiter.waiting += 1
         async with AsyncExitStack() as lines:
@@ -340,8 +323,9 @@ class RateLimiter:
                     await lines.enter_async_context(limiter.line)
                 # First in every line now, so that no other call can take the room meanwhile.
                 while True:
-                    if (wait_s := max(limiter.wait_s(tokens) for limiter in limiters)) > 0:
-                        await asyncio.sleep(wait_s)
+                    waits_s = [limiter.wait_s(tokens) for limiter in limiters]
+                    if (longest_s := max(waits_s, default=0.0)) > 0:
+                        await asyncio.sleep(longest_s)
                     elif crowded := [limiter for limiter in limiters if limiter.full]:
                         await crowded[0].wait_for_departure()
                     else:
@@ -370,7 +354,7 @@ class RateLimiter:
         self._give_back(slot)
         self._count(slot, -1)
         for limiter in self.limiters(slot.model):
-            limiter.notify_departure()
+            limiter.departure.set()
             if reply is not None:
                 limiter.speed_up()
         if reply is None or reply.tokens_out is None:

@@ -10,6 +10,9 @@ from arena.calls.prices import cost_usd
 from arena.store.database import select_rows
 from arena.types import Price, Reply
 
+# Columns of the ledger that are fields of a reply too.
+TOKEN_COUNTS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
+
 
 @dataclass(frozen=True, slots=True)
 class Spending:
@@ -30,14 +33,12 @@ def load_spending(path: Path, study: str, prices: Mapping[str, Price]) -> Spendi
     """
     rows = select_rows(
         path,
-        """
+        f"""
         with priced as (
-            select
-                s.model, tokens_in, tokens_cached, tokens_out, tokens_reasoning,
-                coalesce(cost_usd, worst_usd) as usd
+            select s.model, {", ".join(TOKEN_COUNTS)}, coalesce(cost_usd, worst_usd) as usd
             from calls join episodes using (episode) join seats s using (episode, seat)
             where study = ?)
-        select model, tokens_in, tokens_cached, tokens_out, tokens_reasoning, count(*), sum(usd)
+        select model, {", ".join(TOKEN_COUNTS)}, count(*), sum(usd)
         from priced
         -- Sums skip NULL, so calls of unknown cost need groups of their own.
         group by 1, 2, 3, 4, 5, usd is null
@@ -46,16 +47,14 @@ def load_spending(path: Path, study: str, prices: Mapping[str, Price]) -> Spendi
     ).rows
     usd = 0.0
     unpriced = 0
-    for model, tokens_in, cached, out, reasoning, count, known_usd in rows:
-        reply = Reply(
-            "",
-            tokens_in=tokens_in,
-            tokens_cached=cached,
-            tokens_out=out,
-            tokens_reasoning=reasoning,
-        )
-        today = cost_usd(prices[model], reply) if known_usd is None and model in prices else None
-        if known_usd is None and today is None:
+    for model, *tokens, count, known_usd in rows:
+        if known_usd is not None:
+            usd += known_usd
+            continue
+        reply = Reply("", **dict(zip(TOKEN_COUNTS, tokens, strict=True)))
+        today = cost_usd(prices[model], reply) if model in prices else None
+        if today is None:
             unpriced += count
-        usd += (today or 0.0) * count if known_usd is None else known_usd
+        else:
+            usd += today * count
     return Spending(usd, unpriced)
