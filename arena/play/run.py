@@ -32,9 +32,7 @@ from arena.play import preflight
 from arena.play.concurrent import close_models, open_models, play_concurrently
 from arena.play.dry_run import REPLY_TOKENS, estimate_cost
 from arena.play.progress import Watch, progress
-from arena.play.records import (
-    run_start_lines,
-)
+from arena.play.records import run_start_lines
 from arena.play.summary import Summary
 from arena.play.sync import run_blocking
 from arena.store import database, replay
@@ -274,9 +272,7 @@ class Arena:
             )
         all_plays = self._prepare_plays(study)
         state = (
-            self._load_state(study, all_plays, selection)
-            if self.path.exists()
-            else StudyState(None, {}, {}, {}, {})
+            self._load_state(study, all_plays, selection) if self.path.exists() else StudyState()
         )
         todo = select_plays(all_plays, state, selection)
         if not todo:

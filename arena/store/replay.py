@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from arena.store.database import open_live, select_rows
+from arena.store.query import read_result
 from arena.types import NOT_ASKED, Turn
+
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class StoredTurn:
     finished: bool
 
 
+Memo = dict[str, dict[tuple[str, int], StoredTurn]]
+
+
 @dataclass(frozen=True, slots=True)
 class StudyState:
     """The state of a study in a store.
@@ -37,15 +44,16 @@ class StudyState:
     `memo` holds the turns of the episodes that are not done, by episode, seat and step.
     """
 
-    origin: str | None
-    status: dict[str, str]
-    ended_at: dict[str, datetime]
-    code_hashes: dict[str, str | None]
-    memo: dict[str, dict[tuple[str, int], StoredTurn]]
+    origin: str | None = None
+    status: dict[str, str] = field(default_factory=dict)
+    ended_at: dict[str, datetime] = field(default_factory=dict)
+    code_hashes: dict[str, str | None] = field(default_factory=dict)
+    memo: Memo = field(default_factory=dict)
 
 
 def load_study_state(path: Path, study: str) -> StudyState:
     """Return the state of a study, from the database and from journals that are not folded."""
+    of_open_episodes = "join episodes e using (episode) where e.study = ? and e.status <> 'done'"
     with open_live(path, ("studies", "episodes")) as con:
         episodes = con.execute(
             "select e.episode, e.status, p.code_hash, e.ended_at"
@@ -53,41 +61,38 @@ def load_study_state(path: Path, study: str) -> StudyState:
             [study],
         ).fetchall()
         origin = con.execute("select origin from studies where study = ?", [study]).fetchone()
-        memo: dict[str, dict[tuple[str, int], StoredTurn]] = {}
-        measure_rows = con.execute(
-            "select m.episode, m.seat, m.step, m.name, m.value"
-            " from measures m join episodes e using (episode)"
-            " where e.study = ? and e.status <> 'done' order by all",
-            [study],
-        ).fetchall()
-        measures: dict[tuple[str, str, int], dict[str, float]] = {}
-        for episode, seat, step, name, value in measure_rows:
-            measures.setdefault((episode, seat, step), {})[name] = value
-        # The finished turns come last: a finished turn replaces its unfinished one.
-        for table in ("unfinished_turns", "turns"):
-            cursor = con.execute(
-                f"select t.* from {table} t join episodes e using (episode)"
-                " where e.study = ? and e.status <> 'done'",
-                [study],
-            )
-            names = [column[0] for column in cursor.description or ()]
-            for values in cursor.fetchall():
-                row = dict(zip(names, values, strict=True))
-                row["measures"] = measures.get((row["episode"], row["seat"], row["step"]))
-                stored = StoredTurn(
-                    turn_of(row), row, row["request_hash"], row["reask_prompt"], table == "turns"
-                )
-                memo.setdefault(row["episode"], {})[row["seat"], row["step"]] = stored
-        return StudyState(
-            origin[0] if origin else None,
-            {row[0]: row[1] for row in episodes},
-            {row[0]: row[3] for row in episodes if row[3] is not None},
-            {row[0]: row[2] for row in episodes},
-            memo,
+        measures, unfinished, finished = (
+            read_result(con, f"select t.* from {table} t {of_open_episodes}", [study]).dicts()
+            for table in ("measures", "unfinished_turns", "turns")
         )
+    return StudyState(
+        origin[0] if origin else None,
+        {row[0]: row[1] for row in episodes},
+        {row[0]: row[3] for row in episodes if row[3] is not None},
+        {row[0]: row[2] for row in episodes},
+        memo_of(sorted(measures, key=itemgetter("name")), unfinished, finished),
+    )
 
 
-def turn_of(row: Mapping[str, Any]) -> Turn:
+def memo_of(measures: Iterable[Row], unfinished: Iterable[Row], finished: Iterable[Row]) -> Memo:
+    """Return turns to replay, from rows of the tables measures, unfinished_turns and turns."""
+    by_turn: dict[tuple[str, str, int], dict[str, float]] = {}
+    for row in measures:
+        place = (row["episode"], row["seat"], row["step"])
+        by_turn.setdefault(place, {})[row["name"]] = row["value"]
+    memo: Memo = {}
+    # The finished turns come last: a finished turn replaces its unfinished one.
+    for rows, is_finished in ((unfinished, False), (finished, True)):
+        for row in rows:
+            place = (row["episode"], row["seat"], row["step"])
+            whole = {**row, "measures": by_turn.get(place)}
+            reask = row["reask_prompt"]
+            stored = StoredTurn(turn_of(whole), whole, row["request_hash"], reask, is_finished)
+            memo.setdefault(row["episode"], {})[row["seat"], row["step"]] = stored
+    return memo
+
+
+def turn_of(row: Row) -> Turn:
     """Return the turn of a row of the table `turns`, to which its `measures` by name are added."""
     return Turn(
         episode=row["episode"],
@@ -145,18 +150,12 @@ def load_cached_replies(path: Path, study: str, models: Iterable[str]) -> dict[s
         """,
         [study, sorted(set(models))],
     )
-    for row in rows.dicts():
-        key = row["sample_key"]
-        text = row["text"]
-        episode = row["episode"]
-        measures = dict(row["measures"]) if row["measures"] else None
-        replies[key] = CachedReply(
-            text, row["reasoning"], row["model_served"], row["seed"], episode, measures
-        )
-        if row["reask_text"] is not None:
-            replies[reask_key(key, text, row["reask_prompt"])] = CachedReply(
-                row["reask_text"], None, None, None, episode
-            )
+    for key, text, reask_prompt, reask_text, reasoning, model, seed, episode, measures in rows:
+        by_name = dict(measures) if measures else None
+        replies[key] = CachedReply(text, reasoning, model, seed, episode, by_name)
+        if reask_text is not None:
+            again = reask_key(key, text, reask_prompt)
+            replies[again] = CachedReply(reask_text, None, None, None, episode)
     return replies
 
 
