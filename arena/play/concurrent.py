@@ -7,15 +7,9 @@ from collections.abc import Sequence
 
 from arena.calls.ledger import RunContext
 from arena.errors import STOPPING, BudgetSpentError, ReplayError
+from arena.play import records
 from arena.play.episode import Episode
 from arena.play.preflight import agents_of
-from arena.play.records import (
-    episode_start_lines,
-    failed_line,
-    grade_result,
-    result_lines,
-    status_line,
-)
 from arena.store.replay import StudyState
 from arena.studies.study import Play
 from arena.types import Model
@@ -63,7 +57,7 @@ async def play_one(run: RunContext, play: Play, state: StudyState) -> None:
     An error that stops the whole run leaves it open, and is raised.
     """
     if play.episode not in state.status:
-        run.journal.append_later(*episode_start_lines(play))
+        run.journal.append_later(*records.episode_start_lines(play))
     episode = Episode(play.episode, run, state.memo.get(play.episode), play.sample, play.lineup)
     try:
         result = await play.protocol(episode, play.subject, **play.seats(), **play.options)
@@ -72,8 +66,8 @@ async def play_one(run: RunContext, play: Play, state: StudyState) -> None:
         if episode.stopped is not None:
             raise episode.stopped
         ending = [
-            *result_lines(play, await grade_result(play, result)),
-            status_line(run.id, play, state, {"status": "done"}),
+            *records.result_lines(play, await records.grade_result(play, result)),
+            records.status_line(run.id, play, state, {"status": "done"}),
         ]
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         # A protocol is code of users: whatever it raises fails this episode and no other.
@@ -84,7 +78,7 @@ async def play_one(run: RunContext, play: Play, state: StudyState) -> None:
         if (stop := stopping_error(error)) is not None:
             raise stop from error
         run.stats.failed += 1
-        ending = [failed_line(run.id, play, state, error)]
+        ending = [records.failed_line(run.id, play, state, error)]
     else:
         run.stats.done += 1
     finally:

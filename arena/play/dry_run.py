@@ -18,23 +18,10 @@ from arena.calls.ledger import RunContext
 from arena.calls.prices import cost_usd, price_of, worst_case_usd
 from arena.calls.rate_limits import RateLimiter
 from arena.errors import error_kind
-from arena.play.episode import Episode
-from arena.play.prompt import Prompt
-from arena.play.reading import Reader, read_as_public
+from arena.play.episode import Episode, Step
 from arena.store.replay import StudyState
 from arena.studies.study import Play
-from arena.types import (
-    Agent,
-    BaseModel,
-    Model,
-    Price,
-    Reading,
-    Reply,
-    Request,
-    Sampling,
-    Seat,
-    Turn,
-)
+from arena.types import Agent, BaseModel, Model, Price, Reading, Reply, Request, Seat, Turn
 
 # The assumed length of a reply.
 REPLY_TOKENS = 500
@@ -85,21 +72,14 @@ class StandIn(BaseModel):
         # A reply with a limit is assumed to reach it: protocols that continue a cut thought would
         # otherwise end with the first.
         finish = "stop" if request.sampling.max_tokens is None else "length"
-        reply = Reply(
-            stand_in_text(tokens_out),
-            finish_reason=finish,
-            tokens_in=tokens_of(request),
-            tokens_out=tokens_out,
-        )
-        self.tokens_in += reply.tokens_in or 0
+        tokens_in = tokens_of(request)
+        text = stand_in_text(tokens_out)
+        reply = Reply(text, finish_reason=finish, tokens_in=tokens_in, tokens_out=tokens_out)
+        self.tokens_in += tokens_in
         self.tokens_out += tokens_out
-        if self.price is None:
-            free = 0.0 if self.model.simulated else None
-            self.usd.append(free)
-            self.usd_if_longest.append(free)
-        else:
-            self.usd.append(cost_usd(self.price, reply))
-            self.usd_if_longest.append(worst_case_usd(self.price, request))
+        free = 0.0 if self.model.simulated else None
+        self.usd.append(cost_usd(self.price, reply) if self.price else free)
+        self.usd_if_longest.append(worst_case_usd(self.price, request) if self.price else free)
         return reply
 
     def extrapolate(self, scale: float) -> ModelEstimate:
@@ -129,19 +109,8 @@ class DryRunEpisode(Episode):
     ask_count = 0
     use_stand_in: Callable[[Agent], Agent]
 
-    async def ask(
-        self,
-        seat: Seat,
-        prompt: Prompt,
-        *,
-        phase: str,
-        round: int = 0,
-        read: Reader = read_as_public,
-        public_rating: bool = False,
-        prefill: Prompt = (),
-        sampling: Sampling | None = None,
-    ) -> Turn:
-        """Ask as an episode does, but never twice.
+    async def _take_turn(self, step: Step) -> Turn:
+        """Take a turn as an episode does, but of a stand-in, and never ask it again.
 
         Raises EndlessProtocolError if the protocol finds no end.
         """
@@ -154,24 +123,15 @@ class DryRunEpisode(Episode):
 
         def read_leniently(text: str) -> Reading:
             """Read a reply; the whole text is public if the reader finds no speech."""
-            reading = read(text)
+            reading = step.read(text)
             if reading.reask is None:
                 return reading
             public = text if reading.public is None else reading.public
             return replace(reading, public=public, reask=None)
 
         # A protocol may seat agents of its own: their models are not asked either.
-        seat = Seat(seat.name, self.use_stand_in(seat.agent))
-        return await super().ask(
-            seat,
-            prompt,
-            phase=phase,
-            round=round,
-            read=read_leniently,
-            public_rating=public_rating,
-            prefill=prefill,
-            sampling=sampling,
-        )
+        seat = Seat(step.seat.name, self.use_stand_in(step.seat.agent))
+        return await super()._take_turn(replace(step, seat=seat, read=read_leniently))
 
 
 def stand_in_text(tokens: int) -> str:
@@ -221,9 +181,8 @@ async def estimate_cost(
         return replace(agent, model=stand_ins.setdefault(model.name, stand_in))
 
     async def play_with_stand_ins(play: Play) -> None:
-        episode = DryRunEpisode(
-            play.episode, run, state.memo.get(play.episode), play.sample, play.lineup
-        )
+        memo = state.memo.get(play.episode)
+        episode = DryRunEpisode(play.episode, run, memo, play.sample, play.lineup)
         episode.use_stand_in = with_stand_in
         seats = {name: Seat(name, with_stand_in(agent)) for name, agent in play.lineup.items()}
         await play.protocol(episode, play.subject, **seats, **play.options)
@@ -236,14 +195,11 @@ async def estimate_cost(
         task.cancel()
     # A task that swallows its cancellation is left behind.
     ended, _ = await asyncio.wait(tasks, timeout=1)
-    errors: list[BaseException] = []
-    for task in tasks:
-        if task in ended and not task.cancelled():
-            error = task.exception()
-        else:
-            error = asyncio.CancelledError()
-        if error is not None:
-            errors.append(error)
+    outcomes = [
+        task.exception() if task in ended and not task.cancelled() else asyncio.CancelledError()
+        for task in tasks
+    ]
+    errors = [error for error in outcomes if error is not None]
     scale = len(todo) / len(sample)
     return CostEstimate(
         episodes=len(todo),

@@ -48,15 +48,10 @@ def check_secrets(study: Study, plays: Sequence[Play]) -> None:
     check_no_secret(texts, f"study {study.name!r}" if study.name.isprintable() else "the study")
 
 
-def texts_of(subject: Subject) -> tuple[str, ...]:
+def texts_of(subject: Subject) -> list[str]:
     """Return all texts of a subject."""
-    return (
-        subject.text,
-        subject.source or "",
-        subject.licence or "",
-        subject.gold or "",
-        *map(str, subject.choices),
-    )
+    texts = (subject.text, subject.source, subject.licence, subject.gold, *subject.choices)
+    return [str(text) for text in texts if text]
 
 
 def check_model_names(

@@ -64,11 +64,9 @@ def describe_waits(stats: RunStats) -> Iterator[str]:
 
 def estimate_line(stats: RunStats) -> str | None:
     """Return the line about the expected cost, None for simulated models."""
-    return (
-        None
-        if stats.expected is None
-        else f"{stats.planned} episodes to play, expected: {describe_estimate(stats.expected)}"
-    )
+    if stats.expected is None:
+        return None
+    return f"{stats.planned} episodes to play, expected: {describe_estimate(stats.expected)}"
 
 
 @contextmanager
@@ -95,10 +93,9 @@ def bar(label: str, out: TextIO) -> Iterator[Watch]:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.fields[words]}", markup=False),
+        TimeElapsedColumn(),
     )
-    with Progress(
-        *columns, TimeElapsedColumn(), console=Console(file=out), transient=False
-    ) as display:
+    with Progress(*columns, console=Console(file=out), transient=False) as display:
         task = display.add_task(label, total=None, words="")
         first = True
 

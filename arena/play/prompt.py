@@ -8,7 +8,7 @@ continues, also takes `verbatim(turn)`: the reply as it was generated, for its a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from arena.errors import LeakError
@@ -27,7 +27,6 @@ class ShownTurn:
 
 
 Prompt = str | Turn | ShownTurn | Sequence["Prompt"]
-PIECES = (str, ShownTurn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +76,19 @@ def render(face: Face, public: str | None, thoughts: str | None, confidence: flo
     return words
 
 
-def prompt_pieces(prompt: Prompt) -> list[str | ShownTurn]:
-    """Return the prompt as a flat list of strings and shown turns.
+def prompt_pieces(prompt: Prompt) -> Iterator[str | ShownTurn]:
+    """Yield the strings and shown turns of a prompt.
 
     Raises TypeError for anything else.
     """
-    flat: list[str | ShownTurn] = []
-    flatten(prompt, flat)
-    return flat
-
-
-def flatten(prompt: Prompt, flat: list[str | ShownTurn]) -> None:
-    """Append the pieces of a prompt to a list."""
     # Strings first: they are iterable as well.
-    if isinstance(prompt, PIECES):
-        flat.append(prompt)
+    if isinstance(prompt, str | ShownTurn):
+        yield prompt
     elif isinstance(prompt, Turn):
-        flat.append(ShownTurn(prompt, "public"))
+        yield ShownTurn(prompt, "public")
     elif isinstance(prompt, Iterable):
         for part in prompt:
-            flatten(part, flat)
+            yield from prompt_pieces(part)
     else:
         raise TypeError(f"a prompt is made of strings and turns; found {type(prompt).__name__}")
 

@@ -31,17 +31,7 @@ from arena.text import utc_now, writable
 from arena.types import Agent, Answer, Verdict
 
 GradedAnswer = tuple[Answer, Grade]
-PACKAGES = (
-    "peer-arena",
-    "duckdb",
-    "pydantic",
-    "aiohttp",
-    "openai",
-    "anthropic",
-    "litellm",
-    "torch",
-    "transformers",
-)
+PACKAGES = "peer-arena duckdb pydantic aiohttp openai anthropic litellm torch transformers"
 
 
 def run_start_lines(
@@ -86,7 +76,7 @@ def git_commit() -> str | None:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that a run depends on."""
     installed = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in PACKAGES.split():
         with suppress(metadata.PackageNotFoundError):
             installed[package] = metadata.version(package)
     return installed
@@ -117,15 +107,12 @@ def agent_row(agent: Agent) -> dict[str, object]:
     seeds = "sent" if "seed" in capabilities else "not sent"
     if "same seed, same reply" in capabilities:
         seeds = "honoured"
+    settings = agent.sampling.content().items()
     return {
         "agent": agent.name,
         "model": agent.model.name,
         "system": agent.system,
-        "sampling": {
-            name: value
-            for name, value in agent.sampling.content().items()
-            if value not in (None, ())
-        },
+        "sampling": {name: value for name, value in settings if value not in (None, ())},
         "seeds": seeds,
     }
 
@@ -184,9 +171,8 @@ def status_line(run_id: str, play: Play, state: StudyState, ending: dict[str, st
     earlier = state.ended_at.get(play.episode)
     now = utc_now()
     ended_at = now if earlier is None or now > earlier else earlier + timedelta(microseconds=1)
-    return line(
-        "statuses", {"episode": play.episode, "run": run_id, **ending, "ended_at": ended_at}
-    )
+    row = {"episode": play.episode, "run": run_id, **ending, "ended_at": ended_at}
+    return line("statuses", row)
 
 
 def error_location(error: BaseException) -> str:
