@@ -11,7 +11,6 @@ import hashlib
 import math
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,13 +20,17 @@ from arena.studies.motions import read_rows
 from arena.types import Subject
 
 # Columns to try when the caller names none; the first one that a row has is used.
-QUESTION = ("question", "problem", "text")
-GOLD = ("answer", "gold", "target")
-CHOICES = ("choices", "options")
-SOURCE = ("source",)
-LICENCE = ("licence", "license")
+OUR_COLUMNS = {
+    "question": ("question", "problem", "text"),
+    "gold": ("answer", "gold", "target"),
+    "choices": ("choices", "options"),
+    "source": ("source",),
+    "licence": ("licence", "license"),
+}
 LETTERS = string.ascii_uppercase
 
+# For each field of a row, the columns to try in order; none if there is no such field.
+Columns = Mapping[str, tuple[str, ...]]
 Value = str | bool | int | float | None
 
 
@@ -41,17 +44,6 @@ class QuestionRow(BaseModel):
     choices: list[Value] | dict[str, Value | list[Value]] | None = None
     source: str | None = None
     licence: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The columns of a file: for each field the names to try, in order."""
-
-    question: tuple[str, ...]
-    gold: tuple[str, ...]
-    choices: tuple[str, ...]
-    source: tuple[str, ...]
-    licence: tuple[str, ...]
 
 
 def questions(
@@ -83,7 +75,8 @@ def questions(
     or two, or if a named column is in no row.
     """
     file = Path(path)
-    columns = _columns(question, gold, choices, source, licence)
+    others = {"choices": choices, "source": source, "licence": licence}
+    columns = _columns(question, gold, others)
     return _subjects(read_rows(file, "questions"), str(file), columns, file.name, seed)
 
 
@@ -121,20 +114,17 @@ def hub_questions(
         ) from error
     if not rows:
         raise StudyError(f"the split {split!r} of {dataset} has no questions")
-    return _subjects(rows, dataset, _columns(question, gold, choices, None, None), dataset, seed)
+    return _subjects(rows, dataset, _columns(question, gold, {"choices": choices}), dataset, seed)
 
 
-def _columns(
-    question: str, gold: str | None, choices: str | None, source: str | None, licence: str | None
-) -> Columns:
-    """Return the names to try: our own if the caller left the defaults, else the caller's."""
-    return Columns(
-        QUESTION if question == QUESTION[0] else (question,),
-        () if gold is None else GOLD if gold == GOLD[0] else (gold,),
-        (choices,) if choices else CHOICES,
-        (source,) if source else SOURCE,
-        (licence,) if licence else LICENCE,
-    )
+def _columns(question: str, gold: str | None, others: Mapping[str, str | None]) -> Columns:
+    """Return the columns to try: our own if the caller left the defaults, else the caller's."""
+    columns = OUR_COLUMNS | {field: (name,) for field, name in others.items() if name}
+    if question != "question":
+        columns["question"] = (question,)
+    if gold != "answer":
+        columns["gold"] = () if gold is None else (gold,)
+    return columns
 
 
 def _subjects(
@@ -147,24 +137,24 @@ def _subjects(
         where = f"{place}, row {number}"
         if not isinstance(row, Mapping):
             raise StudyError(
-                f"{where}: a row is an object with a field `{columns.question[0]}`,"
+                f"{where}: a row is an object with a field `{columns['question'][0]}`,"
                 f" not {type(row).__name__}"
             )
         fields.update(row)
         question = _check_row(row, columns, where)
         try:
             subject = _subject(question, source, seed)
-            if subject.gold is None and columns.gold:
+            if subject.gold is None and columns["gold"]:
                 raise ValueError(
-                    f"no answer in the field {_alternatives(columns.gold)}; there are"
+                    f"no answer in the field {_alternatives(columns['gold'])}; there are"
                     f" {', '.join(map(str, row))} (gold=None: nothing is to be graded)"
                 )
         except ValueError as error:
             raise StudyError(f"{where}: {error}") from error
         subjects.append(subject)
     # A name of the caller's that no row has is a typing error; our own names need not be there.
-    for names in (columns.gold, columns.choices, columns.source, columns.licence):
-        if names and names not in (GOLD, CHOICES, SOURCE, LICENCE) and not fields & set(names):
+    for field, names in columns.items():
+        if names and names != OUR_COLUMNS[field] and not fields & set(names):
             raise StudyError(
                 f"{place}: no row has the column {names[0]!r} that you named;"
                 f" there are {', '.join(sorted(fields))}"
@@ -179,14 +169,13 @@ def _alternatives(names: Iterable[str]) -> str:
 
 def _check_row(row: Mapping[str, object], columns: Columns, where: str) -> QuestionRow:
     """Return a row under our names, with the types that it must have."""
-    names = {field: getattr(columns, field) for field in QuestionRow.model_fields}
     values = {
-        field: next((row[name] for name in candidates if row.get(name) is not None), None)
-        for field, candidates in names.items()
+        field: next((row[name] for name in names if row.get(name) is not None), None)
+        for field, names in columns.items()
     }
     if values["question"] is None:
         raise StudyError(
-            f"{where}: no question in the field {_alternatives(columns.question)};"
+            f"{where}: no question in the field {_alternatives(columns['question'])};"
             f" there are {', '.join(map(str, row))}"
         )
     try:
@@ -259,10 +248,8 @@ def _options(choices: list[Value] | dict[str, Value | list[Value]] | None) -> li
         )
     if any(value is None or isinstance(value, list) or not str(value).strip() for value in values):
         raise ValueError("an option has no text")
-    return [
-        (str(label).strip(), str(value).strip())
-        for label, value in zip(labels, values, strict=True)
-    ]
+    pairs = zip(labels, values, strict=True)
+    return [(str(label).strip(), str(value).strip()) for label, value in pairs]
 
 
 def _gold_index(gold: Value, labels: list[str], texts: list[str]) -> int:
