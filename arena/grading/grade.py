@@ -61,14 +61,9 @@ NUMBER = re.compile(
     )""",
     re.VERBOSE,
 )
-MAGNITUDES = {
-    "dozen": 12,
-    "hundred": 100,
-    "thousand": 10**3,
-    "million": 10**6,
-    "billion": 10**9,
-    "trillion": 10**12,
-}
+MAGNITUDES = dict(
+    dozen=12, hundred=100, thousand=10**3, million=10**6, billion=10**9, trillion=10**12
+)
 MAGNITUDE = re.compile(
     rf"(?<=[0-9])\s*(?:\\(?:text|mathrm)\s*\{{)?\s*({'|'.join(MAGNITUDES)})\b\s*\}}?"
 )
@@ -81,12 +76,9 @@ DEGREES_OR_BASE = r"\^\s*\{?\s*\\circ\s*\}?|°|_\s*\{?10\}?"
 UNIT = re.compile(rf"(?<=[0-9}}])\s*(?:\\[,;: ]|~)?\s*(?:{UNIT_WORDS}|{DEGREES_OR_BASE})\Z")
 SPACING = re.compile(r"(?:\\[,;:! ]|\\(?:left|right|displaystyle)(?![A-Za-z])|~|\s)+")
 TEXT = re.compile(r"\\(?:text|textbf|textrm|mbox)\s*\{([^{}]*)\}")
-FUNCTIONS = frozenset(
-    (
-        *("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan"),
-        *("sinh", "cosh", "tanh", "log", "ln", "exp", "sqrt", "pi", "min", "max"),
-        *("gcd", "lcm", "mod", "det"),
-    )
+FUNCTIONS = (
+    "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh"
+    " log ln exp sqrt pi min max gcd lcm mod det"
 )
 BETWEEN = re.compile(r"\s*([-+*/^_=<>|,()])\s*")
 WORD = re.compile(r"(?:(?<=\s)|\A)[A-Za-z]{2,}(?=[\s.,;:!?]|\Z)|[A-Za-z]{4,}")
@@ -255,13 +247,8 @@ def _strip_wrapper(text: str) -> str:
     """Return a text without its outermost wrapper or its full stop, or as it is."""
     for opening, closing in WRAPPERS:
         inner = text[len(opening) : -len(closing)]
-        if (
-            inner
-            and text.startswith(opening)
-            and text.endswith(closing)
-            and opening not in inner
-            and closing not in inner
-        ):
+        wrapped = text.startswith(opening) and text.endswith(closing)
+        if inner and wrapped and opening not in inner and closing not in inner:
             return inner.strip()
     command = COMMAND.match(text)
     if command is not None and (inside := _braced_text(text, command.end())) is not None:
@@ -343,7 +330,7 @@ def _is_mathematics(text: str) -> bool:
     if not SIGNS.search(outside) or re.search(r"(?<![\\A-Za-z])[A-Za-z][0-9]", outside):
         return False
     plain = re.sub(r"\\[A-Za-z]+", " ", outside)
-    return all(word in FUNCTIONS for word in WORD.findall(plain))
+    return set(WORD.findall(plain)) <= set(FUNCTIONS.split())
 
 
 def _words(text: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -200,17 +199,8 @@ def swiss_round(
             )
         return Study(name, arms, subjects)
 
-    return Stage(
-        name,
-        write,
-        partial(fixed_count, number * 2 * (len(agents) // 2) * len(subjects)),
-        tuple(agents),
-    )
-
-
-def fixed_count(episodes: int, path: Path) -> int:
-    """Return the number of episodes, whatever the store holds."""
-    return episodes
+    episodes = number * 2 * (len(agents) // 2) * len(subjects)
+    return Stage(name, write, lambda path: episodes, tuple(agents))
 
 
 def check_agent_names(agents: Sequence[Agent], what: str) -> None:
