@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+from duckdb import DuckDBPyConnection as Connection
 
 from arena.errors import StoreError
 from arena.store.migrations import quote_sql
@@ -32,7 +33,7 @@ ROW_GROUP = 16_384
 CONNECTION_LOCK = threading.RLock()
 # The database in memory that readers share, by process id: DuckDB's threads do not survive a fork.
 # To make one takes 10 ms of CPU, five times as long as a small query.
-IDLE_INSTANCES: dict[int, duckdb.DuckDBPyConnection] = {}
+IDLE_INSTANCES: dict[int, Connection] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class StoreInfo:
 
 
 @contextmanager
-def connect_trusted() -> Iterator[duckdb.DuckDBPyConnection]:
+def connect_trusted() -> Iterator[Connection]:
     """Yield a connection for the program's own queries, on an instance that the process shares.
 
     At the end of the block its temporary tables and views are gone, and the databases attached as
@@ -67,7 +68,7 @@ def connect_trusted() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def connect_untrusted() -> Iterator[duckdb.DuckDBPyConnection]:
+def connect_untrusted() -> Iterator[Connection]:
     """Yield a connection on an instance of its own, which can be locked down for a user's query.
 
     DuckDB locks settings for a whole instance and never unlocks them, so it serves only once.
@@ -77,9 +78,7 @@ def connect_untrusted() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def attach_store(
-    path: Path, *, trusted: bool = True
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, StoreInfo]]:
+def attach_store(path: Path, *, trusted: bool = True) -> Iterator[tuple[Connection, StoreInfo]]:
     """Attach a store of any version read-only, as `store`; yield the connection and its info.
 
     The file is let go at the end of the block.  Not `trusted` is for queries that users write.
@@ -98,17 +97,15 @@ def attach_store(
 
 
 @contextmanager
-def writing(path: Path, *, wait_s: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(path: Path, *, wait_s: float) -> Iterator[Connection]:
     """Yield a connection that writes the store, its default database.
 
     Waits up to `wait_s` seconds while another process holds the file, then raises StoreError.
     """
     # On an instance of its own, since folding limits its memory and threads.
     with CONNECTION_LOCK, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
-        attach = (
-            f"attach {quote_sql(str(path))} as store"
-            f" (type duckdb, storage_version 'latest', row_group_size {ROW_GROUP})"
-        )
+        options = f"type duckdb, storage_version 'latest', row_group_size {ROW_GROUP}"
+        attach = f"attach {quote_sql(str(path))} as store ({options})"
         retry_locked(lambda: con.execute(attach), path, wait_s)
         con.execute("use store")
         yield con
@@ -147,7 +144,7 @@ def lock_holder(message: str) -> str:
     return message.split("held in ")[-1].split(". ")[0] if "held in " in message else "unknown"
 
 
-def read_info(con: duckdb.DuckDBPyConnection, path: Path) -> StoreInfo:
+def read_info(con: Connection, path: Path) -> StoreInfo:
     """Return the schema version and the hash of the views of the attached store.
 
     Raises StoreError if it is not a store of ours, or was written by a newer program.

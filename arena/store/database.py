@@ -20,35 +20,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+from duckdb import DuckDBPyConnection as Connection
 
 from arena.errors import StoreError
-from arena.store.connection import (
-    CONNECTION_LOCK,
-    StoreInfo,
-    attach_store,
-    connect_trusted,
-    read_info,
-    writing,
-)
+from arena.store import connection
+from arena.store.connection import StoreInfo, attach_store, read_info, writing
 from arena.store.locks import is_locked, lock
-from arena.store.migrations import (
-    bring_up_to_date,
-    make_tables,
-    make_views,
-    quote_sql,
-    views_hash,
-)
+from arena.store.migrations import bring_up_to_date, make_tables, make_views, quote_sql, views_hash
 from arena.store.query import UNLIMITED, QueryLimits, QueryResult, answer, file_bytes, read_result
 from arena.store.schema import SCHEMA_VERSION
 from arena.store.tempdir import scratch
 from arena.store.unfolded import attach_new_rows, insert_new
-from arena.store.views.registry import (
-    ALL_VIEWS,
-    VIEWS,
-    find_views,
-    statement,
-    with_dependencies,
-)
+from arena.store.views.registry import ALL_VIEWS, VIEWS, find_views, statement, with_dependencies
 from arena.text import utc_now
 
 # Journals are folded in groups of this size.  Each group costs 80 ms and a look at all keys, and
@@ -92,9 +75,8 @@ def create(path: Path) -> None:
         draft.write_bytes(b"")
         draft.unlink()
     except OSError as error:
-        raise StoreError(
-            f"cannot write beside {path}: {error.strerror}; name another store with --db"
-        ) from error
+        reason = f"{error.strerror}; name another store with --db"
+        raise StoreError(f"cannot write beside {path}: {reason}") from error
     try:
         if not path.exists():
             # Made under another name and linked whole: nobody ever meets half a store.
@@ -119,10 +101,9 @@ def empty_store() -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "empty.duckdb"
-        with CONNECTION_LOCK, connect_trusted() as con:
-            con.execute(
-                f"attach {quote_sql(str(file))} as store (type duckdb, storage_version 'latest')"
-            )
+        with connection.CONNECTION_LOCK, connection.connect_trusted() as con:
+            options = "type duckdb, storage_version 'latest'"
+            con.execute(f"attach {quote_sql(str(file))} as store ({options})")
             # Statements on empty tables leave nothing to optimize: a fifth of the time is saved.
             con.execute("use store; pragma disable_optimizer")
             make_tables(con)
@@ -178,9 +159,7 @@ def up_to_date_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def reading(
-    path: Path, *, trusted: bool = True
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, StoreInfo]]:
+def reading(path: Path, *, trusted: bool = True) -> Iterator[tuple[Connection, StoreInfo]]:
     """Attach a store as `attach_store`, with the tables of this version.
 
     A store of an older version is read from a copy that is brought up to date.
@@ -198,7 +177,7 @@ def reading(
 @contextmanager
 def open_live(
     path: Path, views: Collection[str] = VIEWS.keys(), *, trusted: bool = True
-) -> Iterator[duckdb.DuckDBPyConnection]:
+) -> Iterator[Connection]:
     """Yield a connection whose tables show all rows of a store, folded or still in journals.
 
     `views` are the views and macros that the reader needs.  Not `trusted` is for queries that users
@@ -210,10 +189,8 @@ def open_live(
         # Temporary views come before the store's tables and views of the same name.  A table with
         # nothing unfolded stays a table: a query for one episode then skips most of its rows.
         for name in sorted(growing):
-            con.execute(
-                f"create temp view {name} as"
-                f" from store.{name} union all by name from pending.{name}"
-            )
+            rows = f"from store.{name} union all by name from pending.{name}"
+            con.execute(f"create temp view {name} as {rows}")
         # The store's own views serve if this program has made them and no table grows.
         if growing or info.views != views_hash():
             for name in with_dependencies(views):
@@ -245,9 +222,7 @@ def download(path: Path, sql: str, kind: str, *, limits: QueryLimits = UNLIMITED
     return with_views(path, sql, lambda con: file_bytes(con, sql, kind, limits))
 
 
-def with_views(
-    path: Path, sql: str, run: Callable[[duckdb.DuckDBPyConnection], T], *, trusted: bool = False
-) -> T:
+def with_views(path: Path, sql: str, run: Callable[[Connection], T], *, trusted: bool = False) -> T:
     """Call `run` with a connection that has the views named in a query; return its result.
 
     Raises StoreError in place of DuckDB's errors.
@@ -284,21 +259,20 @@ def fold(path: Path, *, wait_s: float = 2.0) -> FoldResult:
         return FoldResult(put_off=str(error).splitlines()[0])
 
 
-def refresh_views(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+def refresh_views(con: Connection, path: Path) -> None:
     """Make the views of a store anew if another version of the program has made them."""
     if read_info(con, path).views != views_hash():
         make_views(con)
 
 
-def unfolded_journals(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path]:
+def unfolded_journals(con: Connection, files: Sequence[Path]) -> list[Path]:
     """Return the journals that are longer than the part the attached store has folded."""
-    folded_bytes = dict(
-        con.execute("select journal, max(bytes) from store.folded group by journal").fetchall()
-    )
+    rows = con.execute("select journal, max(bytes) from store.folded group by journal").fetchall()
+    folded_bytes = dict(rows)
     return [file for file in files if file.stat().st_size > folded_bytes.get(file.name, 0)]
 
 
-def fold_into(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> FoldResult:
+def fold_into(con: Connection, files: Sequence[Path]) -> FoldResult:
     """Insert the new rows of journals, a group at a time, and note the journals as folded."""
     # A second thread, and row groups or blocks that wait to be written, would each take memory.
     con.execute("set threads = 1; set write_buffer_row_group_count = 1; set memory_limit = '1GB'")
@@ -310,9 +284,8 @@ def fold_into(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> FoldResu
         sizes = [file.stat().st_size for file in group]
         _, unreadable = insert_new(con, group, "store", databases=("store",))
         for file, size, lines in zip(group, sizes, unreadable, strict=True):
-            con.execute(
-                "insert into store.folded values (?, ?, ?, ?)", [file.name, size, lines, utc_now()]
-            )
+            row = [file.name, size, lines, utc_now()]
+            con.execute("insert into store.folded values (?, ?, ?, ?)", row)
         skipped += sum(unreadable)
     return FoldResult(len(files), skipped)
 

@@ -5,14 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from arena.errors import StoreError
+from arena.store import database
 from arena.store.connection import writing
-from arena.store.database import (
-    journals,
-    reading,
-    refresh_views,
-    unfolded_journals,
-    up_to_date_path,
-)
 from arena.store.migrations import quote_sql
 from arena.store.schema import JOURNALED, TABLES
 from arena.store.unfolded import new_rows, rows_of, split_by_table
@@ -43,38 +37,34 @@ def merge(path: Path, other: Path) -> tuple[int, int]:
     if path.resolve() == other.resolve():
         raise StoreError(f"{other} cannot be merged into itself")
     # Merging changes nothing in `other`: its journals are read as they are, and not folded.
-    with reading(other) as (con, _):
-        pending = unfolded_journals(con, journals(other))
+    with database.reading(other) as (con, _):
+        pending = database.unfolded_journals(con, database.journals(other))
     with (
-        up_to_date_path(other) as theirs,
+        database.up_to_date_path(other) as theirs,
         split_by_table(pending) as (parts, _),
         writing(path, wait_s=10) as con,
     ):
         con.execute(f"attach {quote_sql(str(theirs))} as other (read_only)")
         con.execute("begin")
-        refresh_views(con, path)
-        turns = ["select episode, seat, step, text from other.turns"]
+        database.refresh_views(con, path)
+        turns = ["other.turns"]
         if "turns" in parts:
-            turns.append(
-                f"select episode, seat, step, text from ({rows_of('turns', parts['turns'])})"
-            )
-        con.execute(DISPUTED.format(theirs=" union ".join(turns)))
+            turns.append(f"({rows_of('turns', parts['turns'])})")
+        selects = [f"select episode, seat, step, text from {rows}" for rows in turns]
+        con.execute(DISPUTED.format(theirs=" union ".join(selects)))
         new = 0
         for name in JOURNALED:
             columns = ", ".join(TABLES[name].columns)
             key = ", ".join(TABLES[name].key)
-            where = ""
-            if "episode" in TABLES[name].columns:
-                where = "where episode not in (from disputed)"
+            by_episode = "episode" in TABLES[name].columns
+            where = "where episode not in (from disputed)" if by_episode else ""
             sources = [f"select {columns} from other.{name} anti join store.{name} using ({key})"]
             if name in parts:
                 sources.append(new_rows(name, parts[name]))
             # One after the other: the second is compared with what the first has inserted.
             for rows in sources:
-                inserted = con.execute(
-                    f"insert into store.{name} by name from ({rows}) {where}"
-                ).fetchall()
-                new += inserted[0][0]
+                insert = f"insert into store.{name} by name from ({rows}) {where}"
+                new += con.execute(insert).fetchall()[0][0]
         disputed = con.execute("select count(*) from disputed").fetchall()[0][0]
         con.execute("commit")
         return new, disputed

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+from duckdb import DuckDBPyConnection as Connection
+from duckdb import StatementType
 
 from arena.errors import StoreError
 from arena.store.migrations import quote_sql
@@ -36,11 +38,7 @@ MB = 2**20
 MAX_BATCH_ROWS = 2048
 T = TypeVar("T")
 # DuckDB turns `pivot` into MULTI.
-READ_STATEMENTS = (
-    duckdb.StatementType.SELECT,
-    duckdb.StatementType.EXPLAIN,
-    duckdb.StatementType.MULTI,
-)
+READ_STATEMENTS = (StatementType.SELECT, StatementType.EXPLAIN, StatementType.MULTI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +84,9 @@ class QueryResult:
         return iter(self.rows)
 
     def __str__(self) -> str:
-        cells = [[str(column) for column in self.columns]] + [
-            ["" if value is None else str(value) for value in row] for row in self.rows
-        ]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
+        lines = (self.columns, *self.rows)
+        cells = [["" if value is None else str(value) for value in row] for row in lines]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         return "\n".join(
             "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
             for row in cells
@@ -97,7 +94,7 @@ class QueryResult:
 
 
 def answer(
-    con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any], limits: QueryLimits
+    con: Connection, sql: str, parameters: Sequence[Any], limits: QueryLimits
 ) -> QueryResult:
     """Run a user's query on a connection that serves nothing else, and return its result.
 
@@ -111,29 +108,22 @@ def answer(
 
 
 def read_result(
-    con: duckdb.DuckDBPyConnection,
-    sql: str,
-    parameters: Sequence[Any],
-    limits: QueryLimits = UNLIMITED,
+    con: Connection, sql: str, parameters: Sequence[Any], limits: QueryLimits = UNLIMITED
 ) -> QueryResult:
     """Run a query and return its result.  Raises as `answer` if a limit is exceeded."""
 
     def read() -> QueryResult:
         """Run the query and fetch its rows."""
         cursor = con.execute(sql, list(parameters))
-        if limits == UNLIMITED:
-            rows, cut = cursor.fetchall(), False
-        else:
-            rows, cut = fetch_rows(cursor, limits)
+        unlimited = limits == UNLIMITED
+        rows, cut = (cursor.fetchall(), False) if unlimited else fetch_rows(cursor, limits)
         columns = tuple(column[0] for column in cursor.description or ())
         return QueryResult(columns, tuple(rows), cut)
 
     return run_within_limits(con, limits, read)
 
 
-def fetch_rows(
-    cursor: duckdb.DuckDBPyConnection, limits: QueryLimits
-) -> tuple[list[tuple[Any, ...]], bool]:
+def fetch_rows(cursor: Connection, limits: QueryLimits) -> tuple[list[tuple[Any, ...]], bool]:
     """Return the rows within the limits of rows, values and time, and whether there are more."""
     until = None if limits.seconds is None else time.monotonic() + limits.seconds
     room = sys.maxsize if limits.cells_mb is None else limits.cells_mb * MB
@@ -185,14 +175,14 @@ def unique_names(columns: Sequence[str]) -> list[str]:
     return names
 
 
-def file_bytes(con: duckdb.DuckDBPyConnection, sql: str, kind: str, limits: QueryLimits) -> bytes:
+def file_bytes(con: Connection, sql: str, kind: str, limits: QueryLimits) -> bytes:
     """Return the result of one query as a file of the kind csv, json (one array) or parquet.
 
     It holds at most `limits.rows` rows.  Raises as `answer`, and StoreError for another kind.
     """
     if kind not in FORMATS:
         raise StoreError(f"a result can be written as {', '.join(FORMATS)}, not as {kind!r}")
-    if [statement.type for statement in read_only_statements(sql)] != [duckdb.StatementType.SELECT]:
+    if [statement.type for statement in read_only_statements(sql)] != [StatementType.SELECT]:
         raise StoreError(
             "one query alone can be written to a file, found none or several, or one that explains"
             " or pivots: put it in from (...)"
@@ -207,9 +197,8 @@ def file_bytes(con: duckdb.DuckDBPyConnection, sql: str, kind: str, limits: Quer
             """Write the file and read it."""
             # As a view: a text that ends in a comment or a semicolon cannot stand in parentheses.
             con.execute(f'create temp view "the result" as {sql}')
-            con.execute(
-                f'copy (from "the result"{limit}) to {quote_sql(str(file))} ({FORMATS[kind]})'
-            )
+            target = quote_sql(str(file))
+            con.execute(f'copy (from "the result"{limit}) to {target} ({FORMATS[kind]})')
             return without_nan(file.read_bytes()) if kind == "json" else file.read_bytes()
 
         return run_within_limits(con, limits, write)
@@ -233,7 +222,7 @@ def read_only_statements(sql: str) -> list[duckdb.Statement]:
         try:
             kind = statement.type
         except ValueError:  # a kind that DuckDB has and its Python module does not
-            kind = duckdb.StatementType.INVALID
+            kind = StatementType.INVALID
         if kind not in READ_STATEMENTS:
             raise StoreError(
                 f"the query failed: it can only read, and {kind.name.replace('_', ' ')} is not"
@@ -242,9 +231,7 @@ def read_only_statements(sql: str) -> list[duckdb.Statement]:
     return statements
 
 
-def lock_down(
-    con: duckdb.DuckDBPyConnection, limits: QueryLimits, folder: str | None = None
-) -> None:
+def lock_down(con: Connection, limits: QueryLimits, folder: str | None = None) -> None:
     """Close off files outside `folder`, the network and all settings, and limit the memory."""
     if limits.memory_mb is not None:
         con.execute(f"set memory_limit = '{limits.memory_mb}MB'; set temp_directory = ''")
@@ -258,9 +245,7 @@ def lock_down(
     )
 
 
-def run_within_limits(
-    con: duckdb.DuckDBPyConnection, limits: QueryLimits, work: Callable[[], T]
-) -> T:
+def run_within_limits(con: Connection, limits: QueryLimits, work: Callable[[], T]) -> T:
     """Return the result of `work` on this connection; stop it on Ctrl-C.
 
     Raises StoreError if it exceeds the limit of time or of memory.

@@ -85,9 +85,8 @@ def insert_new(
     suspects = []
     with split_by_table(journals) as (parts, skipped):
         for name, part in parts.items():
-            inserted = con.execute(
-                f"insert into {into}.{name} by name {new_rows(name, part, databases=databases)}"
-            ).fetchall()[0][0]
+            rows = new_rows(name, part, databases=databases)
+            inserted = con.execute(f"insert into {into}.{name} by name {rows}").fetchall()[0][0]
             # Lines without a new row have a known key, or cannot be read: only then look again.
             if inserted < part.lines and count_unreadable(con, name, part):
                 suspects.append(name)
@@ -186,21 +185,19 @@ def parse_table(text: bytes) -> str | None:
 
 def rows_of(name: str, part: TableLines) -> str:
     """Return SQL for the rows of a base table in the file of its lines, without unreadable ones."""
-    stored = {
-        column: kind for column, (kind, _) in TABLES[name].columns.items() if column not in DERIVED
-    }
-    types = "t: 'VARCHAR'" + "".join(
-        f", {column}: {quote_sql(kind)}" for column, kind in stored.items()
-    )
-    columns = ", ".join(
-        f"{DERIVED[column]} as {column}" if column in DERIVED else column
-        for column in TABLES[name].columns
-    )
+    types = ["t: 'VARCHAR'"]
+    columns = []
+    for column, (kind, _) in TABLES[name].columns.items():
+        if column in DERIVED:
+            columns.append(f"{DERIVED[column]} as {column}")
+        else:
+            columns.append(column)
+            types.append(f"{column}: {quote_sql(kind)}")
     longest = max(JSON_OBJECT_BYTES, part.longest + 1)
     # With ignore_errors, DuckDB gives a row of NULL for a line that it cannot read.
     return (
-        f"select {columns} from read_json({quote_sql(str(part.file))},"
-        f" format = 'newline_delimited', columns = {{{types}}}, ignore_errors = true,"
+        f"select {', '.join(columns)} from read_json({quote_sql(str(part.file))},"
+        f" format = 'newline_delimited', columns = {{{', '.join(types)}}}, ignore_errors = true,"
         f" maximum_object_size = {longest}) where t is not null"
     )
 
@@ -242,12 +239,9 @@ def attach_new_rows(con: duckdb.DuckDBPyConnection, path: Path, files: Sequence[
         # In small row groups, since the last one is written again each time.
         con.execute(f"attach {quote_sql(str(parsed.file))} as pending (row_group_size 2048)")
         if not parsed.bytes_parsed:
-            con.execute(
-                "; ".join(
-                    f"create table if not exists pending.{name} ({column_definitions(name)})"
-                    for name in JOURNALED
-                )
-            )
+            for name in JOURNALED:
+                columns = column_definitions(name)
+                con.execute(f"create table if not exists pending.{name} ({columns})")
         for file in grown:
             insert_growth(con, parsed, file)
         con.execute("detach pending")
