@@ -24,13 +24,7 @@ from prompt_toolkit.lexers import Lexer, PygmentsLexer
 
 from arena.cli.output import FORMATS, print_result
 from arena.errors import StoreError
-from arena.store.catalogue import (
-    CatalogueEntry,
-    detail_lines,
-    find_entry,
-    overview_lines,
-    read_catalogue,
-)
+from arena.store import catalogue
 from arena.store.database import query, select_rows
 from arena.store.names import is_name, list_lines, sql_of
 from arena.store.query import QueryResult
@@ -90,7 +84,7 @@ def run_prompt(path: Path, format: str = "table") -> int:
 
     prompt: PromptSession[str] = PromptSession(
         history=history(),
-        completer=SqlCompleter(read_catalogue()),
+        completer=SqlCompleter(catalogue.read_catalogue()),
         lexer=lexer(),
         multiline=Condition(is_unfinished),
         prompt_continuation="   ...> ",
@@ -151,11 +145,11 @@ def run_command(session: Session, name: str, argument: str = "") -> bool:
             print("\n".join(f"  {name:<9} {meaning}" for name, meaning in COMMANDS.items()))
         case (".tables", _) | (".schema", ""):
             # The last line names `arena schema NAME`, which is .schema here.
-            print("\n".join(overview_lines()[:-1]))
+            print("\n".join(catalogue.overview_lines()[:-1]))
         case ".list", _:
             print("\n".join(list_lines(session.path)))
         case ".schema", entry:
-            print("\n".join(detail_lines(find_entry(entry))))
+            print("\n".join(catalogue.detail_lines(catalogue.find_entry(entry))))
         case ".format", format if format in FORMATS:
             session.format = format
         case ".format", format:
@@ -230,8 +224,8 @@ class SqlCompleter(Completer):
     Columns are those of the tables that the query names, or of all tables while it names none.
     """
 
-    def __init__(self, catalogue: dict[str, CatalogueEntry]) -> None:
-        self.catalogue = catalogue
+    def __init__(self, entries: dict[str, catalogue.CatalogueEntry]) -> None:
+        self.entries = entries
 
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
@@ -251,28 +245,26 @@ class SqlCompleter(Completer):
             return
         yield from prefix_matches(word, self.columns(document.text).items())
         if not before.removesuffix(word).endswith("."):
-            entries = self.catalogue.values()
-            # Macros are completed without their parameters.
-            names = ((item.call.partition("(")[0], item) for item in entries)
-            yield from prefix_matches(
-                word, ((name, f"{item.kind}: {item.comment}") for name, item in names)
-            )
+            for item in self.entries.values():
+                # Macros are completed without their parameters.
+                offer = (item.call.partition("(")[0], f"{item.kind}: {item.comment}")
+                yield from prefix_matches(word, [offer])
             yield from prefix_matches(word, dict.fromkeys(KEYWORDS.split(), "").items())
 
     def columns(self, text: str) -> dict[str, str]:
         """Return the meaning of each column that may stand in a query."""
         words = re.findall(r"\w+", text)
-        named = [self.catalogue[word] for word in words if word in self.catalogue]
+        named = [self.entries[word] for word in words if word in self.entries]
         return {
             column.name: column.comment
-            for item in named or self.catalogue.values()
+            for item in named or self.entries.values()
             for column in item.columns
         }
 
     def arguments(self, name: str) -> Iterable[tuple[str, str]]:
         """Return the arguments of a command, each with its meaning."""
         if name == ".schema":
-            return [(item.name, item.comment) for item in self.catalogue.values()]
+            return [(item.name, item.comment) for item in self.entries.values()]
         return [(format, "") for format in FORMATS] if name == ".format" else []
 
 

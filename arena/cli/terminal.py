@@ -45,18 +45,11 @@ def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int) -> Non
     print(f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls{marked}")
     columns = ("model", "calls", "tokens_in", "tokens_out", "usd", "usd_if_longest")
     lines: list[tuple[str, ModelEstimate | CostEstimate]]
-    lines = [(model.model, model) for model in estimate.models]
-    rows = [
-        (
-            name,
-            line.calls,
-            line.tokens_in,
-            line.tokens_out,
-            format_dollars(line.usd),
-            format_dollars(line.usd_if_longest),
-        )
-        for name, line in (*lines, ("all", estimate))
-    ]
+    lines = [*((model.model, model) for model in estimate.models), ("all", estimate)]
+    rows = []
+    for name, line in lines:
+        dollars = (format_dollars(line.usd), format_dollars(line.usd_if_longest))
+        rows.append((name, line.calls, line.tokens_in, line.tokens_out, *dollars))
     if estimate.models:
         print_table(QueryResult(columns, tuple(rows)))
     if estimate.failed:

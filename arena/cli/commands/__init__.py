@@ -15,3 +15,17 @@ class Command(Protocol):
     ) -> argparse.ArgumentParser:
         """Add a command; `run` is given the parsed options and returns the exit status."""
         ...
+
+
+# A parser, or one of its groups of options.
+Options = argparse._ActionsContainer
+
+
+def add_flag(options: Options, name: str, help: str) -> None:
+    """Add an option without a value, which is false unless it is given."""
+    options.add_argument(name, action="store_true", help=help)
+
+
+def add_repeatable(options: Options, *names: str, metavar: str, help: str) -> None:
+    """Add an option that may be given several times, and collects its values in a list."""
+    options.add_argument(*names, action="append", default=[], metavar=metavar, help=help)

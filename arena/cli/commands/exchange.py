@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from arena.cli.commands import Command
+from arena.cli.commands import Command, add_flag
 
 
 def add(command: Command) -> None:
@@ -30,11 +30,8 @@ def add(command: Command) -> None:
         help="format of the files (default: parquet); pairwise: only the verdicts, as a CSV of"
         " comparisons",
     )
-    export.add_argument(
-        "--include-related",
-        action="store_true",
-        help="with pairwise: keep judges that are a contestant, or of its family",
-    )
+    related = "with pairwise: keep judges that are a contestant, or of its family"
+    add_flag(export, "--include-related", related)
 
 
 def import_published(options: argparse.Namespace) -> int:

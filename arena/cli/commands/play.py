@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arena.cli.commands import Command
+from arena.cli.commands import Command, Options, add_flag, add_repeatable
 from arena.cli.terminal import print_estimate, print_table
 from arena.text import printable
 
@@ -22,14 +22,8 @@ def add(command: Command) -> None:
     """Add the commands to the parser."""
     run = command("run", run_study, "run a study file, or continue a run that was interrupted")
     run.add_argument("file", type=Path, help="a Python file with `def study(...) -> Study`")
-    run.add_argument(
-        "-o",
-        "--option",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="an argument of the study function; repeatable",
-    )
+    argument = "an argument of the study function; repeatable"
+    add_repeatable(run, "-o", "--option", metavar="KEY=VALUE", help=argument)
     add_selection(run.add_argument_group("episodes"))
     add_limits(run.add_argument_group("calls"))
     add_costs(run.add_argument_group("costs"))
@@ -40,24 +34,20 @@ def add(command: Command) -> None:
     demo.set_defaults(db=Path("demo.duckdb"))
 
 
-def add_selection(group: argparse._ArgumentGroup) -> None:
+def add_selection(group: Options) -> None:
     """Add the options that say which episodes are played."""
     group.add_argument("--limit", type=int, metavar="N", help="play at most N episodes")
-    group.add_argument(
-        "--shard",
-        type=shard,
-        metavar="I/N",
-        help="play the I-th of N shares, one on each of several machines",
-    )
-    group.add_argument("--retry-failed", action="store_true", help="play failed episodes again")
-    group.add_argument(
+    share = "play the I-th of N shares, one on each of several machines"
+    group.add_argument("--shard", type=shard, metavar="I/N", help=share)
+    add_flag(group, "--retry-failed", "play failed episodes again")
+    add_flag(
+        group,
         "--accept-code-change",
-        action="store_true",
-        help="continue episodes that were begun with another version of the protocol's file",
+        "continue episodes that were begun with another version of the protocol's file",
     )
 
 
-def add_limits(group: argparse._ArgumentGroup) -> None:
+def add_limits(group: Options) -> None:
     """Add the options that say how models are called."""
     group.add_argument(
         "--concurrency",
@@ -67,68 +57,33 @@ def add_limits(group: argparse._ArgumentGroup) -> None:
         help="episodes at once, and calls in flight; local models have their own queues"
         " (default: 32)",
     )
-    group.add_argument(
-        "--attempts",
-        type=int,
-        default=5,
-        metavar="N",
-        help="the most requests for one call, the first included (default: 5)",
-    )
-    group.add_argument(
-        "--deadline",
-        type=float,
-        default=900,
-        metavar="S",
-        help="the most seconds for one call, with all attempts and waits (default: 900)",
-    )
-    group.add_argument(
+    attempts = "the most requests for one call, the first included (default: 5)"
+    group.add_argument("--attempts", type=int, default=5, metavar="N", help=attempts)
+    deadline = "the most seconds for one call, with all attempts and waits (default: 900)"
+    group.add_argument("--deadline", type=float, default=900, metavar="S", help=deadline)
+    add_repeatable(
+        group,
         "--limits",
-        action="append",
-        default=[],
         metavar="NAME:K=N",
         help="rate limits of a provider or model, such as"
         " openai:rpm=500,tpm=200000,in_flight=64; repeatable",
     )
-    group.add_argument(
-        "--cache",
-        action="store_true",
-        help="reuse replies to identical requests from earlier studies in the store",
-    )
-    group.add_argument(
-        "--keys",
-        type=Path,
-        metavar="FILE",
-        help="read API keys from a file of NAME=value lines",
-    )
+    cache = "reuse replies to identical requests from earlier studies in the store"
+    add_flag(group, "--cache", cache)
+    keys = "read API keys from a file of NAME=value lines"
+    group.add_argument("--keys", type=Path, metavar="FILE", help=keys)
 
 
-def add_costs(group: argparse._ArgumentGroup) -> None:
+def add_costs(group: Options) -> None:
     """Add the options about money."""
-    group.add_argument(
-        "--budget-usd",
-        type=float,
-        metavar="X",
-        help="the most the study may cost, earlier runs included; exit status 3 when it is spent",
-    )
-    group.add_argument(
-        "--price",
-        action="append",
-        default=[],
-        metavar="MODEL=IN,OUT",
-        help="the price of a model in dollars per million tokens; repeatable",
-    )
-    group.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="estimate calls, tokens and costs; call no model and write nothing",
-    )
-    group.add_argument(
-        "--reply-tokens",
-        type=int,
-        default=500,
-        metavar="N",
-        help="the length of a reply that --dry-run assumes (default: 500)",
-    )
+    budget = "the most the study may cost, earlier runs included; exit status 3 when it is spent"
+    group.add_argument("--budget-usd", type=float, metavar="X", help=budget)
+    price = "the price of a model in dollars per million tokens; repeatable"
+    add_repeatable(group, "--price", metavar="MODEL=IN,OUT", help=price)
+    dry_run = "estimate calls, tokens and costs; call no model and write nothing"
+    add_flag(group, "--dry-run", dry_run)
+    length = "the length of a reply that --dry-run assumes (default: 500)"
+    group.add_argument("--reply-tokens", type=int, default=500, metavar="N", help=length)
 
 
 def shard(text: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from arena.cli.commands import Command
+from arena.cli.commands import Command, add_flag
 from arena.errors import StoreError
 
 # As in arena.cli.output, which imports DuckDB and is loaded only when a query runs.
@@ -30,15 +30,9 @@ def add(command: Command) -> None:
     sql.add_argument(
         "--format", choices=FORMATS, default="table", help="format of the result (default: table)"
     )
-    sql.add_argument(
-        "--list", action="store_true", help="list the queries that can be run by name, and exit"
-    )
-    sql.add_argument(
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="write the result to a .csv, .json or .parquet file",
-    )
+    add_flag(sql, "--list", "list the queries that can be run by name, and exit")
+    output = "write the result to a .csv, .json or .parquet file"
+    sql.add_argument("--output", type=Path, metavar="FILE", help=output)
 
     schema = command(
         "schema", show_schema, "describe the tables, views and macros, with all their columns"

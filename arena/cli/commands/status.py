@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from arena.cli.commands import Command
+from arena.cli.commands import Command, add_flag
 from arena.cli.terminal import print_table
 from arena.errors import StudyError
 from arena.text import printable
@@ -46,9 +46,7 @@ def add(command: Command) -> None:
 
     show = command("show", show_episode, "print one episode")
     show.add_argument("episode", help="the episode's id, or the beginning of it")
-    show.add_argument(
-        "--public", action="store_true", help="leave out private thoughts and ratings"
-    )
+    add_flag(show, "--public", "leave out private thoughts and ratings")
 
 
 def show_status(options: argparse.Namespace) -> int:

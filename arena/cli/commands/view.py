@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arena.cli.commands import Command
+from arena.cli.commands import Command, add_flag, add_repeatable
 from arena.errors import StudyError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def add(command: Command) -> None:
         help="port on this machine; other machines cannot connect"
         f" (default: the first free one from {FIRST_PORT})",
     )
-    view.add_argument("--open", action="store_true", help="open a browser")
+    add_flag(view, "--open", "open a browser")
 
     publish = command(
         "publish",
@@ -47,29 +47,14 @@ def add(command: Command) -> None:
         metavar="DIR",
         help="a new folder, or one of an earlier publication, whose pages are replaced",
     )
-    publish.add_argument(
-        "--study",
-        action="append",
-        default=[],
-        metavar="STUDY",
-        help="publish only this study; repeatable",
-    )
-    publish.add_argument(
-        "--private",
-        action="store_true",
-        help="include private thoughts, ratings, raw replies and reasoning",
-    )
+    only = "publish only this study; repeatable"
+    add_repeatable(publish, "--study", metavar="STUDY", help=only)
+    add_flag(publish, "--private", "include private thoughts, ratings, raw replies and reasoning")
     calls = publish.add_mutually_exclusive_group()
-    calls.add_argument(
-        "--calls",
-        dest="calls",
-        action="store_true",
-        default=None,
-        help="write a page for each turn (default: if there are at most 5,000 turns)",
-    )
-    calls.add_argument(
-        "--no-calls", dest="calls", action="store_false", help="write no pages for turns"
-    )
+    pages = "write a page for each turn (default: if there are at most 5,000 turns)"
+    no_pages = "write no pages for turns"
+    calls.add_argument("--calls", dest="calls", action="store_true", default=None, help=pages)
+    calls.add_argument("--no-calls", dest="calls", action="store_false", help=no_pages)
 
 
 def run_view(options: argparse.Namespace) -> int:
@@ -98,12 +83,9 @@ def run_view(options: argparse.Namespace) -> int:
             import webbrowser
 
             webbrowser.open(address)
+        app = application(options.db, token)
         config = uvicorn.Config(
-            application(options.db, token),
-            log_level="warning",
-            lifespan="off",
-            ws="none",
-            server_header=False,
+            app, log_level="warning", lifespan="off", ws="none", server_header=False
         )
         # Ctrl-C is the way to end the viewer: nothing was interrupted that could be continued.
         with suppress(KeyboardInterrupt):
