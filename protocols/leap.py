@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -34,13 +34,13 @@ from annotated_types import Ge
 
 from arena.errors import ProtocolError
 from arena.former_names import former_names
-from arena.grading.grade import LETTERS, canonical
+from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt, ShownTurn, verbatim
 from arena.types import Answer, Reading, Sampling, Seat, Subject, Turn
-from protocols.asking import check_calls, question_text, winner
+from protocols.asking import check_calls, majority, question_text
 from protocols.parsing.answers import answer as answer_in
-from protocols.routing import PathState, Peers, Router, Similarity, route_peers
+from protocols.routing import PathState, Peers, Piece, Router, Similarity, route_peers
 
 VERSION = "1"
 Count = Annotated[int, Ge(1)]
@@ -136,15 +136,13 @@ async def leap(
     ]
     # A trained model begins a summary by itself; the turn ends before it, and the block leads in.
     stops = (closes, "<summarize>") if trained else (closes,)
+    thinking = replace(solver.agent.sampling, max_tokens=think_tokens, stop=stops)
+    ends = (SUMMARY_END, closes)
+    summing_up = replace(solver.agent.sampling, max_tokens=summary_tokens, stop=ends)
+    answering = replace(solver.agent.sampling, max_tokens=answer_tokens, stop=ends)
     active = team
     for turn in range(turns):
-        await think(
-            episode,
-            task,
-            active,
-            turn,
-            replace(solver.agent.sampling, max_tokens=think_tokens, stop=stops),
-        )
+        await think(episode, task, active, turn, thinking)
         if communication == "once" and turn == 0:
             # The first chunks of this variant end nowhere: they are only there to be summed up.
             for path in team:
@@ -155,34 +153,19 @@ async def leap(
         if not active or (turn == turns - 1 and turns > 1):
             break
         if turn == 0 if communication == "once" else turn in part or not part:
-            await summarise(
-                episode,
-                task,
-                active,
-                turn,
-                replace(
-                    solver.agent.sampling, max_tokens=summary_tokens, stop=(SUMMARY_END, closes)
-                ),
-            )
+            await summarise(episode, task, active, turn, summing_up)
+            visible = team if finished == "visible" else active
             # A path that finished before the first block has nothing to show.
-            peers = [
-                path
-                for path in (team if finished == "visible" else active)
-                if path.summary is not None
-            ]
-            exchange(episode, peers, active, turn, router, top_k, similarity, strip_lead)
+            peers = [path for path in visible if path.summary is not None]
+            shown = route_peers(episode, peers, active, turn, router, top_k, similarity, strip_lead)
+            show_summaries(active, shown)
         if communication == "once":
             active = active[:1]
-    limit = replace(solver.agent.sampling, max_tokens=answer_tokens, stop=(SUMMARY_END, closes))
     # In the variant with one block, the other paths only served to inform the first.
-    answering = team[:1] if communication == "once" else team
-    return vote_on_answers(
-        await asyncio.gather(
-            *(answer_of_path(episode, task, question, path, limit, closes) for path in answering)
-        ),
-        question,
-        solver,
-    )
+    voters = team[:1] if communication == "once" else team
+    asks = [answer_of_path(episode, task, question, path, answering, closes) for path in voters]
+    answers = await asyncio.gather(*asks)
+    return [*answers, majority(solver, answers, question)]
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
@@ -209,14 +192,9 @@ async def think(
     episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling
 ) -> None:
     """Let every path go on with its thought; a path that stops before its limit has finished."""
-    thoughts = await asyncio.gather(
-        *(
-            episode.ask(
-                path.seat, task, phase="think", round=turn, prefill=path.context, sampling=sampling
-            )
-            for path in active
-        )
-    )
+    ask = partial(episode.ask, phase="think", round=turn, sampling=sampling)
+    asks = [ask(path.seat, task, prefill=path.context) for path in active]
+    thoughts = await asyncio.gather(*asks)
     for path, thought in zip(active, thoughts, strict=True):
         path.context.append(verbatim(thought))
         # Every other reason, a stop word included, means that the model ended its thought itself.
@@ -234,32 +212,21 @@ async def summarise(
         # Drawn for every path in the order of their numbers, whatever they go on to say.
         path.lead = (draw.choice(TRIGGERS), draw.choice(OPENINGS))
         path.context = without_last_paragraph(path.context)
-        path.context.append(
-            ("\n\n" if path.context else "") + f"{path.lead[0]}\n\n<summarize> {path.lead[1]} "
-        )
-    summaries = await asyncio.gather(
-        *(
-            episode.ask(
-                path.seat,
-                task,
-                phase="summary",
-                round=turn,
-                prefill=path.context,
-                sampling=sampling,
-                read=partial(read_summary, path.lead[1]),
-            )
-            for path in active
-        )
-    )
+        gap = "\n\n" if path.context else ""
+        path.context.append(f"{gap}{path.lead[0]}\n\n<summarize> {path.lead[1]} ")
+    ask = partial(episode.ask, phase="summary", round=turn, sampling=sampling)
+    asks = [
+        ask(path.seat, task, prefill=path.context, read=partial(read_summary, path.lead[1]))
+        for path in active
+    ]
+    summaries = await asyncio.gather(*asks)
     for path, summary in zip(active, summaries, strict=True):
         path.summary = summary
         # The model may have written half of the end tag at its limit: cut it, and write the tag
         # whole.
         begun = partial_end_length(summary.text)
-        path.context.append(verbatim(summary, len(summary.text) - begun))
-        path.context.append(
-            SUMMARY_END if begun or summary.finish_reason != "length" else f"... {SUMMARY_END}"
-        )
+        end = SUMMARY_END if begun or summary.finish_reason != "length" else f"... {SUMMARY_END}"
+        path.context += [verbatim(summary, len(summary.text) - begun), end]
 
 
 def read_summary(opening: str, text: str) -> Reading:
@@ -271,14 +238,11 @@ def read_summary(opening: str, text: str) -> Reading:
 
 def partial_end_length(text: str) -> int:
     """Return how many characters at the end begin the summary's end tag, at least two, or 0."""
-    return next(
-        (size for size in range(len(SUMMARY_END), 1, -1) if text.endswith(SUMMARY_END[:size])), 0
-    )
+    sizes = range(len(SUMMARY_END), 1, -1)
+    return next((size for size in sizes if text.endswith(SUMMARY_END[:size])), 0)
 
 
-def without_last_paragraph(
-    context: Sequence[str | Turn | ShownTurn],
-) -> list[str | Turn | ShownTurn]:
+def without_last_paragraph(context: Sequence[Piece]) -> list[Piece]:
     """Return the beginning of a reply up to before its last blank line; nothing without one."""
     # From the end backwards, since a paragraph may begin several turns ago.
     rest = list(context)
@@ -294,32 +258,16 @@ def without_last_paragraph(
     return rest
 
 
-def exchange(
-    episode: Episode,
-    peers: Sequence[PathState],
-    active: Sequence[PathState],
-    turn: int,
-    router: Router,
-    top_k: int,
-    similarity: Similarity,
-    strip_lead: bool,
-) -> None:
-    """Show every active path the summaries that the router chose for it, and lead it on.
-
-    Each summary that is shown is a row in `routes`.
-    """
-    shown = route_peers(episode, peers, active, turn, router, top_k, similarity, strip_lead)
+def show_summaries(active: Sequence[PathState], shown: Mapping[int, Sequence[PathState]]) -> None:
+    """Show every active path the summaries that the router chose for it, and lead it on."""
     for path in active:
         if not shown[path.number]:
             path.context.append(NO_COMMENTS)
             continue
         path.context.append(" <comment> ")
         for rank, peer in enumerate(shown[path.number]):
-            path.context += [
-                f'{"" if rank == 0 else chr(10)}Peer {rank + 1}: "',
-                peer.last_summary,
-                '"',
-            ]
+            gap = "" if rank == 0 else "\n"
+            path.context += [f'{gap}Peer {rank + 1}: "', peer.last_summary, '"']
         path.context.append(f" </comment>\n\n{REFLECT}")
 
 
@@ -342,16 +290,12 @@ async def answer_of_path(
     if path.finished and own_answer is not None:
         return Answer(path.seat.name, own_answer, final=False)
     cue = (closes if path.finished else "") + (CUE_CHOICE if letters else CUE)
+    prefill = [*path.context, cue]
     # The prefill has opened the box, so that the reply is its content and needs a reader of its
     # own.
-    forced = partial(read_box, letters)
+    read = partial(read_box, letters)
     turn = await episode.ask(
-        path.seat,
-        task,
-        phase="answer",
-        prefill=[*path.context, cue],
-        sampling=sampling,
-        read=forced,
+        path.seat, task, phase="answer", prefill=prefill, sampling=sampling, read=read
     )
     return Answer(path.seat.name, turn.answer, final=False)
 
@@ -362,30 +306,14 @@ def read_box(letters: str, text: str) -> Reading:
     Punctuation alone is no answer.
     """
     read = answer_in("\\boxed{" + text, letters=letters)
-    return replace(
-        read,
-        public=text,
-        answer=read.answer if read.answer and any(map(str.isalnum, read.answer)) else None,
-    )
-
-
-def vote_on_answers(answers: Sequence[Answer], question: Subject, solver: Seat) -> list[Answer]:
-    """Return the paths' answers, and the most frequent of them as the episode's.
-
-    Ties go to the answer that was named first; its share is the confidence.
-    """
-    values = [
-        None if each.answer is None else canonical(each.answer, question.choices)
-        for each in answers
-    ]
-    first, share = winner(values)
-    return [
-        *answers,
-        Answer(solver.name, None if first is None else answers[first].answer, confidence=share),
-    ]
+    readable = read.answer is not None and any(map(str.isalnum, read.answer))
+    return replace(read, public=text, answer=read.answer if readable else None)
 
 
 if not TYPE_CHECKING:
     # The variant in segments has a file of its own since version 0.2.0.
-    names = {"leap_segmented": "protocols.leap_segmented.leap_segmented"}
+    names = {
+        "Router": "protocols.routing.Router",
+        "leap_segmented": "protocols.leap_segmented.leap_segmented",
+    }
     __getattr__ = former_names(__name__, names)

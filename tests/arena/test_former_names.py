@@ -5,11 +5,16 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from arena.former_names import FORMER_MODULES
 
+DATA = Path(__file__).resolve().parents[1] / "data" / "v0_1_0"
+
+# Every import of the README and of the studies of 0.1.0.
+IMPORTS = (DATA / "imports.txt").read_text().splitlines()
 RENAMED = [
     ("agents.scripted", "scripted", "scripted_model"),
     ("protocols.asking", "sampled", "sample_paths"),
@@ -38,6 +43,12 @@ def test_a_name_that_changed_in_its_module_is_found(module: str, old: str, new: 
     home = importlib.import_module(module)
     with pytest.warns(DeprecationWarning, match=f"{module}.{old} is called {module}.{new} now"):
         assert getattr(home, old) is getattr(home, new)
+
+
+@pytest.mark.parametrize("line", IMPORTS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_the_readme_and_the_studies_imported_can_be_imported(line: str) -> None:
+    exec(line, {})
 
 
 def test_a_study_that_begins_with_a_former_name_is_told_in_its_own_line() -> None:
