@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from arena.types import NOT_ASKED, READ, Reading
+from arena.types import READ, Reading
 from protocols.parsing.answers import MAX_ANSWER_CHARACTERS, choice, extract_boxed
 from protocols.parsing.tags import NUMBER, fold_brackets, number_in, without_reasoning
 
@@ -161,12 +160,9 @@ def probability_words(stated: set[str]) -> str | None:
 def is_percent(words: str) -> bool:
     """Return whether the words are a bare number above 1, which can only be a percentage."""
     number = NUMBER.fullmatch(words.strip())
-    return (
-        number is not None
-        and not number["percent"]
-        and not number["whole"]
-        and float(number["number"]) > 1
-    )
+    if number is None or number["percent"] or number["whole"]:
+        return False
+    return float(number["number"]) > 1
 
 
 def probability_in(words: str, percents: bool) -> tuple[float | None, str]:
@@ -226,20 +222,13 @@ def top_guess(text: str, *, letters: str = "") -> Reading:
     """
     ranked = guesses(text, letters=letters)
     first = ranked[0] if ranked else Guess(None, None, "no guess")
-    flags: Sequence[str] = () if first.answer is not None else ("no guess",)
+    flags: tuple[str, ...] = () if first.answer is not None else ("no guess",)
     # Rounded probabilities of several guesses may sum to a bit more than 1.
     if math.fsum(guess.probability or 0.0 for guess in ranked) > 1.01:
-        flags = (*flags, "probabilities above 1")
+        flags += ("probabilities above 1",)
     reask = ASK_GUESSES if first.answer is None or first.probability is None else None
-    return Reading(
-        text if text.strip() else None,
-        None,
-        first.probability,
-        first.status,
-        first.answer,
-        tuple(flags),
-        reask,
-    )
+    public = text if text.strip() else None
+    return Reading(public, None, first.probability, first.status, first.answer, flags, reask)
 
 
 def confidence_only(text: str) -> Reading:
@@ -253,14 +242,8 @@ def true_or_false(text: str) -> Reading:
     """Read "True" or "False" as the answer; None, with a flag, for any other reply."""
     word = text.strip().strip("().*\"' ").casefold()
     answer = {"true": "True", "false": "False"}.get(word)
-    return Reading(
-        text if text.strip() else None,
-        None,
-        None,
-        NOT_ASKED,
-        answer,
-        () if answer else ("neither True nor False",),
-    )
+    flags = () if answer else ("neither True nor False",)
+    return Reading(text if text.strip() else None, answer=answer, flags=flags)
 
 
 def _answer(text: str, letters: str) -> tuple[str | None, tuple[str, ...]]:

@@ -20,7 +20,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from arena.types import NOT_ASKED, READ, Reading
+from arena.types import READ, Reading
 
 # Character for character, so that places in the folded text are places in the reply.
 FOLD = str.maketrans("＜＞〈〉‹›◁▷［］【】｛｝／％−", "<><><><>[][]{}/%-")
@@ -167,11 +167,9 @@ def read_exact_form(text: str) -> Reading | None:
     if match is None or not speech or LABEL.search(speech):
         return None
     confidence, status = number_in(match[3])
-    return (
-        None
-        if confidence is None
-        else Reading(speech, match[1].strip() or None, confidence, status)
-    )
+    if confidence is None:
+        return None
+    return Reading(speech, match[1].strip() or None, confidence, status)
 
 
 def speech_only(text: str) -> Reading:
@@ -180,14 +178,8 @@ def speech_only(text: str) -> Reading:
     Flags as in `speech_and_confidence`.
     """
     parts = parts_of(text)
-    return Reading(
-        parts.speech,
-        parts.thoughts,
-        None,
-        NOT_ASKED,
-        flags=parts.flags,
-        reask=ASK_SPEECH if parts.speech is None else None,
-    )
+    reask = ASK_SPEECH if parts.speech is None else None
+    return Reading(parts.speech, parts.thoughts, flags=parts.flags, reask=reask)
 
 
 def fold_brackets(text: str) -> str:
@@ -241,13 +233,9 @@ def tags_in(plain: str) -> list[Tag]:
     for match in matches_of_tag(plain):
         name = (match["name"] or match["broken"] or match["bare"]).lower()
         name = "thoughts" if name == "thought" else name
-        if match["bare"]:
-            tags.append(Tag(name, False, bool(match["end"]), False, match.start(), match.end()))
-        else:
-            closes = bool(match["slash"]) or "/" in (match["marks"] or "")
-            tags.append(
-                Tag(name, not closes, closes, bool(match["name"]), match.start(), match.end())
-            )
+        closes = bool(match["slash"] or match["end"]) or "/" in (match["marks"] or "")
+        opens = not (closes or match["bare"])
+        tags.append(Tag(name, opens, closes, bool(match["name"]), match.start(), match.end()))
     return tags
 
 
@@ -277,10 +265,8 @@ def span(name: str, blocks: Iterable[Block], strays: Iterable[Tag], length: int)
 
     It reaches to the text's edge if the partner of an outermost tag may lie beyond.
     """
-    edges = [tag for block in blocks for tag in (block.opening, block.closing) if tag.name == name]
-    edges = sorted(
-        (*edges, *(tag for tag in strays if tag.name == name)), key=lambda tag: tag.start
-    )
+    tags = [*strays, *(tag for block in blocks for tag in (block.opening, block.closing))]
+    edges = sorted((tag for tag in tags if tag.name == name), key=lambda tag: tag.start)
     if not edges:
         return 0, 0
     return edges[0].start if edges[0].opens else 0, edges[-1].end if edges[-1].closes else length
@@ -310,17 +296,10 @@ def parts_of(text: str) -> ReplyParts:
         if not private[0] <= spoken[0] < private[1]:
             doubt = speech_problem(speeches[0], plain)
     speech = None if doubt else inner(speeches[0], reply)
-    flags = tuple(
-        flag
-        for flag in (doubt, "broken thoughts tag" if private[1] and not clean else None)
-        if flag
-    )
-    return ReplyParts(
-        speech,
-        inner(thoughts[0], reply) or None if clean else None,
-        outside(plain, private, spoken),
-        flags,
-    )
+    broken = "broken thoughts tag" if private[1] and not clean else None
+    flags = tuple(flag for flag in (doubt, broken) if flag)
+    words = inner(thoughts[0], reply) or None if clean else None
+    return ReplyParts(speech, words, outside(plain, private, spoken), flags)
 
 
 def edges_of(block: Block) -> tuple[int, int]:

@@ -8,14 +8,7 @@ from __future__ import annotations
 import re
 
 from arena.types import NOT_ASKED, Reading
-from protocols.parsing.tags import (
-    ASK_RATING,
-    EMPHASIS,
-    RATING_FORM,
-    fold_brackets,
-    rating_in,
-    without_reasoning,
-)
+from protocols.parsing import tags
 
 WINNER = re.compile(
     r"<\s{0,9}+winner\s{0,9}+>(?P<words>[^<>]{0,200}+)<\s{0,9}+/\s{0,9}+winner\s{0,9}+>",
@@ -28,7 +21,7 @@ WINNERS = ("proposition", "opposition", "abstain")
 ASK_WINNER = (
     "Your verdict could not be read. Give the verdict that you meant once more, exactly in this"
     " form, with the name of one side between the tags, and N for one number from 0 to"
-    " 100:\n<winner>name of the side</winner>\n" + RATING_FORM
+    " 100:\n<winner>name of the side</winner>\n" + tags.RATING_FORM
 )
 
 
@@ -41,30 +34,26 @@ def verdict(text: str, *, may_abstain: bool = False) -> Reading:
     "no side named", "abstained".  An abstention needs no confidence.  `reask` asks for the winner,
     or for the confidence alone.
     """
-    reply = without_reasoning(text)
-    plain = fold_brackets(reply)
-    tags = list(REASONS.finditer(plain))
+    reply = tags.without_reasoning(text)
+    plain = tags.fold_brackets(reply)
+    marks = list(REASONS.finditer(plain))
     # From the first opening to the last closing tag, so that a quoted tag of reasons ends nothing.
-    opening = next((tag for tag in tags if not tag["slash"]), None)
-    closing = next((tag for tag in reversed(tags) if tag["slash"]), None)
-    words, rest = reply, plain
+    opening = next((mark for mark in marks if not mark["slash"]), None)
+    closing = next((mark for mark in reversed(marks) if mark["slash"]), None)
+    words = reply
+    rest = plain
     if opening and closing and opening.end() <= closing.start():
-        words, rest = (
-            reply[opening.end() : closing.start()],
-            plain[: opening.start()] + "\n" + plain[closing.end() :],
-        )
+        words = reply[opening.end() : closing.start()]
+        rest = plain[: opening.start()] + "\n" + plain[closing.end() :]
     winner, doubt = winner_in(rest, may_abstain)
-    confidence, status = (None, NOT_ASKED) if winner == "abstain" else rating_in(rest)
-    reask = (
-        ASK_WINNER
-        if winner is None
-        else ASK_RATING
-        if confidence is None and winner != "abstain"
-        else None
-    )
-    return Reading(
-        words.strip() or None, None, confidence, status, winner, (doubt,) if doubt else (), reask
-    )
+    confidence, status = (None, NOT_ASKED) if winner == "abstain" else tags.rating_in(rest)
+    reask = None
+    if winner is None:
+        reask = ASK_WINNER
+    elif confidence is None and winner != "abstain":
+        reask = tags.ASK_RATING
+    flags = (doubt,) if doubt else ()
+    return Reading(words.strip() or None, None, confidence, status, winner, flags, reask)
 
 
 def winner_in(rest: str, may_abstain: bool) -> tuple[str | None, str | None]:
@@ -79,12 +68,8 @@ def winner_in(rest: str, may_abstain: bool) -> tuple[str | None, str | None]:
         return None, "broken winner tag"
     if not named:
         return None, "no winner tag"
-    words = {
-        re.sub(
-            r"^the | (?:side|team)$", "", EMPHASIS.sub(" ", word).strip(" \t\r\n*_.\"'`").casefold()
-        )
-        for word in named
-    }
+    bare = [tags.EMPHASIS.sub(" ", word).strip(" \t\r\n*_.\"'`").casefold() for word in named]
+    words = {re.sub(r"^the | (?:side|team)$", "", word) for word in bare}
     if len(words) > 1:
         return None, "several winners"
     winner = words.pop()
