@@ -47,13 +47,8 @@ def question_text(question: Subject) -> str:
     # The letters are those of canonical(), by which options are graded and counted as votes.
     if not question.choices:
         return f"{question.text}\n"
-    return (
-        question.text
-        + OPTIONS
-        + "".join(
-            f"{letter}) {text}\n" for letter, text in zip(LETTERS, question.choices, strict=False)
-        )
-    )
+    options = zip(LETTERS, question.choices, strict=False)
+    return question.text + OPTIONS + "".join(f"{letter}) {text}\n" for letter, text in options)
 
 
 def form(question: Subject) -> str:
@@ -90,13 +85,10 @@ async def sample_paths(
     # A seat for each path: the seed of a reply hashes its seat, so that paths differ, and each is
     # stored under its own key.
     seats = [Seat(f"path{i}", solver.agent) for i in range(paths)]
+    prompt = question_prompt(question)
     read = reader(question)
-    return await asyncio.gather(
-        *(
-            episode.ask(seat, question_prompt(question), phase=phase, read=read, sampling=sampling)
-            for seat in seats
-        )
-    )
+    asks = [episode.ask(seat, prompt, phase=phase, read=read, sampling=sampling) for seat in seats]
+    return await asyncio.gather(*asks)
 
 
 async def ask_to_aggregate(
@@ -105,7 +97,6 @@ async def ask_to_aggregate(
     solver: Seat,
     paths: Sequence[Turn],
     instruction: str,
-    *,
     phase: str,
     final_temperature: float | None,
     shuffled: bool,
@@ -124,10 +115,8 @@ async def ask_to_aggregate(
     last = await episode.ask(
         solver, prompt, phase=phase, round=1, read=reader(question), sampling=sampling
     )
-    return [
-        *answers(paths),
-        Answer(solver.name, last.answer, confidence=agreement(last.answer, paths, question)),
-    ]
+    share = agreement(last.answer, paths, question)
+    return [*answers(paths), Answer(solver.name, last.answer, confidence=share)]
 
 
 def order_paths(episode: Episode, paths: Sequence[Turn], shuffled: bool) -> list[Turn]:
@@ -155,11 +144,8 @@ def list_replies(episode: Episode, turns: Sequence[Turn], names: Sequence[str] =
     replies: list[Prompt] = [
         [f"\n[{code}] {name}\n", turn, "\n"] for name, turn in zip(names, turns, strict=True)
     ]
-    return [
-        REPLIES_INTRO.format(count=len(turns), code=code),
-        *replies,
-        f"\n[{code}] End of the replies.\n",
-    ]
+    intro = REPLIES_INTRO.format(count=len(turns), code=code)
+    return [intro, *replies, f"\n[{code}] End of the replies.\n"]
 
 
 def sampling_at(agent: Agent, temperature: float | None) -> Sampling | None:
@@ -172,11 +158,10 @@ def answers(turns: Sequence[Turn]) -> list[Answer]:
     return [Answer(turn.seat, turn.answer, final=False, stage=turn.round) for turn in turns]
 
 
-def votes(turns: Sequence[Turn], question: Subject) -> list[str | None]:
-    """Return the value that each turn votes for; None, no vote, for an unreadable answer."""
-    return [
-        None if turn.answer is None else canonical(turn.answer, question.choices) for turn in turns
-    ]
+def votes(voters: Sequence[Turn] | Sequence[Answer], question: Subject) -> list[str | None]:
+    """Return the value that each turn or answer votes for; None, no vote, for an unreadable one."""
+    given = [voter.answer for voter in voters]
+    return [None if each is None else canonical(each, question.choices) for each in given]
 
 
 def winner(
@@ -198,6 +183,25 @@ def winner(
     best = max(tally, key=lambda value: tally[value])
     # Sums of weights can end a bit above 1 by rounding, which no confidence may.
     return list(votes).index(best), min(1.0, tally[best] / sum(weights))
+
+
+def final_answer(
+    solver: Seat,
+    candidates: Sequence[Turn] | Sequence[Answer],
+    best: int | None,
+    confidence: float | None,
+) -> Answer:
+    """Return the answer of the candidate with this index as the solver's; without one, None."""
+    answer = None if best is None else candidates[best].answer
+    return Answer(solver.name, answer, confidence=confidence)
+
+
+def majority(solver: Seat, voters: Sequence[Turn] | Sequence[Answer], question: Subject) -> Answer:
+    """Return the answer that most voters give as the solver's, with its share as confidence.
+
+    Ties go to the answer that was named first.
+    """
+    return final_answer(solver, voters, *winner(votes(voters, question)))
 
 
 def agreement(given: str | None, turns: Sequence[Turn], question: Subject) -> float | None:

@@ -29,7 +29,7 @@ from arena.calls.token_measures import SERVED_LOGPROB, TOP_K_PROXY
 from arena.errors import ProtocolError
 from arena.play.episode import Episode
 from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn
-from protocols.asking import answers, check_calls, sample_paths, votes, winner
+from protocols.asking import answers, check_calls, final_answer, sample_paths, votes, winner
 
 VERSION = "1"
 
@@ -61,15 +61,10 @@ async def best_of_n(
     says that it does.
     """
     by = score_for(solver.agent, score)
-    turns = await sample_paths(
-        episode,
-        question,
-        solver,
-        paths,
-        # The score stands in the phase, so that a proxy is called a proxy in every stored turn.
-        phase=f"path, for {by}",
-        sampling=sampling_for(solver.agent, by, alternatives),
-    )
+    # The score stands in the phase, so that a proxy is called a proxy in every stored turn.
+    phase = f"path, for {by}"
+    sampling = sampling_for(solver.agent, by, alternatives)
+    turns = await sample_paths(episode, question, solver, paths, phase=phase, sampling=sampling)
     check_measured(turns, MEASURES[by], solver.agent)
     ranking = most_certain_first(turns, MEASURES[by])
     # The most certain answer was not voted for, so that it has no share and no confidence.
@@ -82,10 +77,7 @@ async def best_of_n(
             # many paths can overflow.
             weights[i] = ((paths - rank + 1) / paths) ** power
         best, share = winner(votes(turns, question), weights)
-    return [
-        *answers(turns),
-        Answer(solver.name, None if best is None else turns[best].answer, confidence=share),
-    ]
+    return [*answers(turns), final_answer(solver, turns, best, share)]
 
 
 def score_for(agent: Agent, score: Score | None) -> Score:
@@ -93,13 +85,12 @@ def score_for(agent: Agent, score: Score | None) -> Score:
     can = agent.model.capabilities
     chosen: Score = score or ("self_certainty" if "measures" in can else "logprob_proxy")
     if ("measures" if chosen == "self_certainty" else "logprobs") not in can:
+        remedy = "a model that gives token probabilities: a local one, or a server's"
+        if "logprobs" in can:
+            remedy = "score='logprob_proxy'"
+        name = agent.model.name
         raise ProtocolError(
-            f"{agent.model.name} does not give what {chosen} is read off; rank its paths by"
-            + (
-                " score='logprob_proxy'"
-                if "logprobs" in can
-                else " a model that gives token probabilities: a local one, or a server's"
-            )
+            f"{name} does not give what {chosen} is read off; rank its paths by {remedy}"
         )
     return chosen
 
@@ -133,11 +124,7 @@ def most_certain_first(paths: Sequence[Turn], measure: str) -> list[int]:
     """Return the indices of the paths by falling measure, equal ones by index, the rest last."""
 
     def certainty(i: int) -> float:
-        return (
-            float("-inf")
-            if (found := paths[i].measures) is None
-            else found.get(measure, float("-inf"))
-        )
+        return (paths[i].measures or {}).get(measure, float("-inf"))
 
     # sorted is stable, with reverse too: equal certainties stay in the order of their indices.
     return sorted(range(len(paths)), key=certainty, reverse=True)

@@ -84,9 +84,8 @@ def arm(solver: Agent, protocol: Protocol, calls: int | None, tokens: int | None
         solver = replace(solver, sampling=replace(solver.sampling, max_tokens=tokens // made))
         # Replies longer than the budget show whether the limit holds in every call: a protocol that
         # sets max_tokens itself, such as leap, overrides that of the agent.
-        if (
-            longest := estimate_question(protocol, solver, options, tokens + 1).tokens_out
-        ) > tokens:
+        longest = estimate_question(protocol, solver, options, tokens + 1).tokens_out
+        if longest > tokens:
             raise StudyError(
                 f"{name} has limits of its own and may generate {longest:,} tokens a question, not"
                 f" {tokens:,}; set its options"
@@ -131,15 +130,11 @@ def estimate_question(
     them.
     """
     seats, _ = parameters(protocol)
-    study = Study(
-        "budget",
-        [Arm("budget", protocol, [dict.fromkeys(seats, solver)], options)],
-        [Subject("How many calls?", "question")],
-    )
+    arm = Arm("budget", protocol, [dict.fromkeys(seats, solver)], options)
+    study = Study("budget", [arm], [Subject("How many calls?", "question")])
+    nothing = StudyState(None, {}, {}, {}, {})
     estimate = run_blocking(
-        lambda: estimate_cost(
-            plays(study), StudyState(None, {}, {}, {}, {}), {}, reply_tokens=reply_tokens
-        )
+        lambda: estimate_cost(plays(study), nothing, {}, reply_tokens=reply_tokens)
     )
     if estimate.failed:
         raise StudyError(

@@ -29,27 +29,12 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 from arena.errors import ProtocolError
-from arena.grading.grade import LETTERS, canonical
+from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
 from arena.play.reading import Reader
 from arena.types import Answer, Sampling, Seat, Subject, Turn
-from protocols.asking import (
-    check_calls,
-    form,
-    question_prompt,
-    question_text,
-    reader,
-    sampling_at,
-    winner,
-)
-from protocols.parsing.confidence import (
-    StepScore,
-    answer_and_confidence,
-    answer_and_steps,
-    confidence_only,
-    top_guess,
-    true_or_false,
-)
+from protocols import asking
+from protocols.parsing import confidence as readers
 
 VERSION = "1"
 
@@ -117,7 +102,7 @@ async def confidence_elicitation(
     samples: Annotated[int, Ge(1)] = 1,
     aggregation: Aggregation = "consistency",
     k: Annotated[int, Ge(1), Le(9)] = 4,
-    step_score: StepScore = "overall",
+    step_score: readers.StepScore = "overall",
     temperature: Annotated[float, Ge(0)] | None = None,
 ) -> list[Answer]:
     """Return the solver's answer with its confidence in [0, 1].
@@ -138,30 +123,24 @@ async def confidence_elicitation(
     # nothing of the answer's session.
     seats = [solver] if samples == 1 else [Seat(f"path{i}", solver.agent) for i in range(samples)]
     probes = [Seat("probe" if samples == 1 else f"probe{i}", solver.agent) for i in range(samples)]
-    prompt, read = task(question, strategy, k), reply_reader(question, strategy, step_score)
+    prompt = task(question, strategy, k)
+    read = reply_reader(question, strategy, step_score)
+    sampling = asking.sampling_at(solver.agent, temperature)
 
     async def answer_sample(seat: Seat, probe: Seat) -> Answer:
         """Return one sample's answer with its own confidence."""
-        said = await episode.ask(
-            seat, prompt, phase="answer", read=read, sampling=sampling_at(seat.agent, temperature)
-        )
+        said = await episode.ask(seat, prompt, phase="answer", read=read, sampling=sampling)
         confidence = said.confidence
         if strategy in PROBING_STRATEGIES:
-            confidence = (
-                None
-                if said.answer is None
-                else await probe_confidence(
-                    episode, question, said.answer, probe, strategy, temperature
-                )
+            confidence = await probe_confidence(
+                episode, question, said.answer, probe, strategy, sampling
             )
         elif strategy == "sequence_probability":
             confidence = probability(said)
         return Answer(seat.name, said.answer, confidence=confidence, final=False)
 
     # A probe follows its own sample at once, without waiting for the other samples.
-    said = await asyncio.gather(
-        *(answer_sample(seat, probe) for seat, probe in zip(seats, probes, strict=True))
-    )
+    said = await asyncio.gather(*map(answer_sample, seats, probes))
     if samples == 1:
         return [replace(said[0], final=True)]
     return [*said, aggregate_samples(said, question, solver, aggregation)]
@@ -179,74 +158,62 @@ def check_capability(solver: Seat, strategy: Strategy) -> None:
 
 def task(question: Subject, strategy: Strategy, k: int) -> str:
     """Return the solver's prompt."""
+    text = asking.question_text(question)
     answer = ANSWER_WITH_OPTIONS if question.choices else ANSWER
     match strategy:
         case "vanilla":
-            return question_text(question) + VANILLA + CLOSING.format(answer=answer)
+            return text + VANILLA + CLOSING.format(answer=answer)
         case "chain_of_thought":
-            return question_text(question) + CHAIN + CLOSING.format(answer=answer)
+            return text + CHAIN + CLOSING.format(answer=answer)
         case "multi_step":
-            return question_text(question) + MULTI_STEP + MULTI_STEP_CLOSING.format(answer=answer)
+            return text + MULTI_STEP + MULTI_STEP_CLOSING.format(answer=answer)
         case "top_k":
-            guessed = GUESSED_LETTER if question.choices else GUESSED
-            return (
-                question_text(question)
-                + TOP_K.format(k=k)
-                + "".join(guessed.format(rank=rank) for rank in range(1, k + 1))
-            )
+            guess = GUESSED_LETTER if question.choices else GUESSED
+            guesses = [guess.format(rank=rank) for rank in range(1, k + 1)]
+            return text + TOP_K.format(k=k) + "".join(guesses)
         case "sequence_probability":
-            return question_text(question) + AT_ONCE + form(question)
+            return text + AT_ONCE + asking.form(question)
         case _:
-            return question_prompt(question)
+            return asking.question_prompt(question)
 
 
-def reply_reader(question: Subject, strategy: Strategy, step_score: StepScore) -> Reader:
+def reply_reader(question: Subject, strategy: Strategy, step_score: readers.StepScore) -> Reader:
     """Return the reader of the solver's reply."""
     letters = LETTERS[: len(question.choices)]
     match strategy:
         case "vanilla" | "chain_of_thought":
-            return partial(answer_and_confidence, letters=letters)
+            return partial(readers.answer_and_confidence, letters=letters)
         case "multi_step":
-            return partial(answer_and_steps, letters=letters, score=step_score)
+            return partial(readers.answer_and_steps, letters=letters, score=step_score)
         case "top_k":
-            return partial(top_guess, letters=letters)
+            return partial(readers.top_guess, letters=letters)
         case _:
-            return reader(question)
+            return asking.reader(question)
 
 
 async def probe_confidence(
     episode: Episode,
     question: Subject,
-    answer: str,
+    answer: str | None,
     probe: Seat,
     strategy: Strategy,
-    temperature: float | None,
+    sampling: Sampling | None,
 ) -> float | None:
-    """Return the confidence of a second session; None if it gives none.
+    """Return the confidence of a second session; None if it gives none, or without an answer.
 
     The session is shown the question and a possible answer, and nothing else.
     """
-    prompt = question_text(question) + POSSIBLE.format(answer=answer)
+    if answer is None:
+        return None
+    prompt = asking.question_text(question) + POSSIBLE.format(answer=answer)
+    ask = partial(episode.ask, probe, phase="probe", round=1)
     if strategy == "self_probing":
-        said = await episode.ask(
-            probe,
-            prompt + PROBE,
-            phase="probe",
-            round=1,
-            read=confidence_only,
-            sampling=sampling_at(probe.agent, temperature),
-        )
+        said = await ask(prompt + PROBE, read=readers.confidence_only, sampling=sampling)
         return said.confidence
-    said = await episode.ask(
-        probe,
-        prompt + TRUE_OR_FALSE,
-        phase="probe",
-        round=1,
-        read=true_or_false,
-        # Choices are scored, not sampled, so that neither the agent's sampling nor a temperature
-        # matters here.
-        sampling=Sampling(choices=OPTIONS),
-    )
+    # Choices are scored, not sampled, so that neither the agent's sampling nor a temperature
+    # matters here.
+    choices = Sampling(choices=OPTIONS)
+    said = await ask(prompt + TRUE_OR_FALSE, read=readers.true_or_false, sampling=choices)
     return (said.measures or {}).get(f"probability of {OPTIONS[0]}")
 
 
@@ -265,28 +232,20 @@ def aggregate_samples(
     score(a) = count(a) / samples, or the sum of a's confidences / the sum of all.  Without any
     confidence above 0 to weigh by, the answer is the most frequent one and has no confidence.
     """
-    votes = [
-        None if one.answer is None else canonical(one.answer, question.choices) for one in said
-    ]
-    weights = (
+    votes = asking.votes(said, question)
+    weights = [1.0] * len(said)
+    if aggregation == "average_confidence":
         # A sample without a confidence weighs nothing, but its vote is still one.
-        [one.confidence or 0.0 for one in said]
-        if aggregation == "average_confidence"
-        else [1.0] * len(said)
-    )
+        weights = [sample.confidence or 0.0 for sample in said]
     # If all weights are 0 there is no share to give: count votes, and give no confidence.
     weighed = any(
         weight > 0 and vote is not None for weight, vote in zip(weights, votes, strict=True)
     )
-    best, share = winner(votes, weights if weighed else None)
-    return Answer(
-        solver.name,
-        None if best is None else said[best].answer,
-        confidence=share if weighed else None,
-    )
+    best, share = asking.winner(votes, weights if weighed else None)
+    return asking.final_answer(solver, said, best, share if weighed else None)
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
     """Return the options that make `calls` calls, re-asks apart.  Raises StudyError below one."""
-    check_calls(calls, 1, "confidence_elicitation needs a sample")
+    asking.check_calls(calls, 1, "confidence_elicitation needs a sample")
     return {"samples": calls}

@@ -221,13 +221,11 @@ def transcript(history: Sequence[tuple[Turn, Prompt]]) -> Prompt:
     """Return the speeches so far, each under its side and phase."""
     if not history:
         return "\nNobody has spoken yet.\n"
-    return [
-        "\nThe debate so far:\n",
-        *(
-            [f"\n--- {turn.seat}, {phase_in_words(turn.phase)} ---\n", shown, "\n"]
-            for turn, shown in history
-        ),
+    speeches: list[Prompt] = [
+        [f"\n--- {turn.seat}, {phase_in_words(turn.phase)} ---\n", shown, "\n"]
+        for turn, shown in history
     ]
+    return ["\nThe debate so far:\n", *speeches]
 
 
 def rating_instructions(

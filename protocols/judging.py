@@ -90,26 +90,15 @@ async def judging(
     """
     # No speech can hold the code of the headings, since it is drawn for this judging.
     code = f"{episode.rng('headings').getrandbits(32):08x}"
-    winners = OR_ABSTAIN if may_abstain else EITHER
-    prompt = [
-        task(debate, order, code),
-        transcript(debate, order, code),
-        RUBRIC,
-        FORM.format(winners=winners),
-    ]
-    turn = await episode.ask(
-        judge, prompt, phase="verdict", read=partial(verdict, may_abstain=may_abstain)
-    )
+    form = FORM.format(winners=OR_ABSTAIN if may_abstain else EITHER)
+    prompt = [task(debate, order, code), transcript(debate, order, code), RUBRIC, form]
+    read = partial(verdict, may_abstain=may_abstain)
+    turn = await episode.ask(judge, prompt, phase="verdict", read=read)
     # A confidence in nobody's victory means nothing.
     confidence = None if turn.answer is None else turn.confidence
+    status = verdict_status(turn)
     return Verdict(
-        debate.debate,
-        judge.agent.name,
-        turn.answer,
-        confidence,
-        turn.public,
-        verdict_status(turn),
-        order,
+        debate.debate, judge.agent.name, turn.answer, confidence, turn.public, status, order
     )
 
 
@@ -132,9 +121,8 @@ def transcript(debate: StoredDebate, order: Order, code: str) -> Prompt:
     # groupby joins neighbours only, which suffices: turns are stored in the order of their rounds.
     for _, together in groupby(debate.turns, key=lambda turn: turn.round):
         for turn in sorted(together, key=lambda turn: place(turn.seat)):
-            speeches.append(
-                [f"\n[{code}] {turn.seat}, {turn.phase.replace('_', ' ')}\n", turn, "\n"]
-            )
+            heading = f"\n[{code}] {turn.seat}, {turn.phase.replace('_', ' ')}\n"
+            speeches.append([heading, turn, "\n"])
     return speeches
 
 
@@ -147,11 +135,9 @@ def verdict_status(turn: Turn) -> str:
     """Return "read", or why there is no winner or no confidence."""
     if turn.answer is None:
         return "; ".join(turn.flags)
-    return (
-        READ
-        if turn.confidence_status in (READ, NOT_ASKED)
-        else f"confidence: {turn.confidence_status}"
-    )
+    if turn.confidence_status in (READ, NOT_ASKED):
+        return READ
+    return f"confidence: {turn.confidence_status}"
 
 
 def jury(
@@ -176,13 +162,9 @@ def jury(
     """
     check_agent_names(judges, "judge")
     judged = of if isinstance(of, str) else of.name
+    lineups = [{"judge": judge} for judge in judges]
     arms = [
-        Arm(
-            order,
-            judging,
-            [{"judge": judge} for judge in judges],
-            {"order": order, "may_abstain": may_abstain},
-        )
+        Arm(order, judging, lineups, {"order": order, "may_abstain": may_abstain})
         # A dict drops repeated orders and keeps their sequence.
         for order in dict.fromkeys(orders)
     ]
@@ -198,20 +180,14 @@ def jury(
             )
         return Study(name, arms, debates, repeats)
 
-    return Stage(
-        name,
-        write,
-        partial(count_judgings, of, write, len(arms) * len(judges) * repeats),
-        tuple(judges),
-    )
+    count = partial(count_judgings, of, write, len(arms) * len(judges) * repeats)
+    return Stage(name, write, count, tuple(judges))
 
 
 def count_judgings(of: Study | Stage | str, write: StudyWriter, readings: int, path: Path) -> int:
     """Count the judgings to come, `readings` of each debate."""
     # Debates of a study to come are counted by its plan; those of a stored study are there to be
     # read.
-    return (
-        count_episodes(of, path) * readings
-        if not isinstance(of, str)
-        else count_episodes(write(path), path)
-    )
+    if isinstance(of, str):
+        return count_episodes(write(path), path)
+    return count_episodes(of, path) * readings

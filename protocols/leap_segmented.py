@@ -15,8 +15,8 @@ from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt, own
 from arena.types import Answer, Reading, Seat, Subject, Turn
-from protocols.asking import question_text
-from protocols.leap import FRAME, SUMMARY_END, Count, vote_on_answers
+from protocols.asking import majority, question_text
+from protocols.leap import FRAME, SUMMARY_END, Count
 from protocols.parsing.answers import answer as answer_in
 from protocols.routing import PathState, Peers, Router, Similarity, route_peers
 
@@ -47,25 +47,18 @@ async def leap_segmented(
     similarity: Similarity = "indel",
 ) -> list[Answer]:
     """Let paths reason in turns, each with a summary for its peers, and vote on their answers."""
-    letters = LETTERS[: len(question.choices)]
+    read = partial(segment, LETTERS[: len(question.choices)])
     team = [PathState(number, Seat(f"path{number}", solver.agent), []) for number in range(paths)]
     # Only the latest summaries of peers are shown; older ones are in their effect on the path.
     heard: list[list[Turn]] = [[] for _ in team]
     active = team
     for turn in range(turns):
         last = " now, since this is your last turn" if turn == turns - 1 else ""
-        replies = await asyncio.gather(
-            *(
-                episode.ask(
-                    path.seat,
-                    segment_prompt(question, path.context, heard[path.number], words, last),
-                    phase="segment",
-                    round=turn,
-                    read=partial(segment, letters),
-                )
-                for path in active
-            )
-        )
+        asks = []
+        for path in active:
+            prompt = segment_prompt(question, path.context, heard[path.number], words, last)
+            asks.append(episode.ask(path.seat, prompt, phase="segment", round=turn, read=read))
+        replies = await asyncio.gather(*asks)
         for path, reply in zip(active, replies, strict=True):
             # The face of an own turn: a path reads its private reasoning again, its peers never do.
             path.context += [own(reply), "\n"]
@@ -73,15 +66,11 @@ async def leap_segmented(
         active = [path for path in active if not path.finished]
         if not active or last:
             break
-        for number, others in route_peers(
-            episode, active, active, turn, router, top_k, similarity
-        ).items():
+        shown = route_peers(episode, active, active, turn, router, top_k, similarity)
+        for number, others in shown.items():
             heard[number] = [peer.last_summary for peer in others]
-    return vote_on_answers(
-        [Answer(path.seat.name, path.last_summary.answer, final=False) for path in team],
-        question,
-        solver,
-    )
+    answers = [Answer(path.seat.name, path.last_summary.answer, final=False) for path in team]
+    return [*answers, majority(solver, answers, question)]
 
 
 def segment_prompt(
@@ -90,20 +79,13 @@ def segment_prompt(
     """Return the question, a path's own turns, the peers' summaries, and what to do next."""
     # Turns are no text, so that they cannot be formatted in: the template is split at places that a
     # question cannot contain.
-    before, between, after = SEGMENT.format(own="\0", peers="\0", words=words, last=last).split(
-        "\0"
-    )
-    shown: list[Prompt] = [
-        [f'Peer {number}: "', peer, '"\n'] for number, peer in enumerate(peers, 1)
-    ]
-    return [
-        question_text(question),
-        before,
-        own_turns or "nothing yet",
-        between,
-        shown or "nothing yet",
-        after,
-    ]
+    template = SEGMENT.format(own="\0", peers="\0", words=words, last=last)
+    before, between, after = template.split("\0")
+    reasoning = own_turns or "nothing yet"
+    summaries: Prompt = "nothing yet"
+    if peers:
+        summaries = [[f'Peer {number}: "', peer, '"\n'] for number, peer in enumerate(peers, 1)]
+    return [question_text(question), before, reasoning, between, summaries, after]
 
 
 def segment(letters: str, text: str) -> Reading:
@@ -112,8 +94,5 @@ def segment(letters: str, text: str) -> Reading:
     # Without a summary its peers get the end of the reply, which is likeliest to say how far it is.
     summary = rest.partition(SUMMARY_END)[0] if tag else text[-400:]
     public = " ".join(FRAME.sub("", summary).split()).replace('"', "'")
-    return Reading(
-        public=public,
-        thoughts=reasoning.strip() or None,
-        answer=answer_in(text, letters=letters).answer,
-    )
+    answer = answer_in(text, letters=letters).answer
+    return Reading(public, reasoning.strip() or None, answer=answer)

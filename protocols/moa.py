@@ -22,16 +22,7 @@ from annotated_types import Ge
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.types import Answer, Seat, Subject, Turn
-from protocols.asking import (
-    agreement,
-    answers,
-    check_calls,
-    form,
-    list_replies,
-    question_prompt,
-    question_text,
-    reader,
-)
+from protocols import asking
 
 VERSION = "1"
 
@@ -56,46 +47,34 @@ async def moa(
     The proposers' answers of layer l have the stage l, from 0.
     """
     proposers = [Seat(f"proposer{i}", solver.agent) for i in range(width)]
-    read = reader(question)
+    read = asking.reader(question)
     layers_of_turns: list[list[Turn]] = []
     for layer in range(layers - 1):
         prompt = (
             combination_prompt(episode, question, layers_of_turns[-1])
             if layers_of_turns
-            else question_prompt(question)
+            else asking.question_prompt(question)
         )
         # A layer is complete before the next begins: its prompt shows every reply of the layer
         # before.
-        layers_of_turns.append(
-            await asyncio.gather(
-                *(
-                    episode.ask(seat, prompt, phase="proposal", round=layer, read=read)
-                    for seat in proposers
-                )
-            )
-        )
-    last = await episode.ask(
-        solver,
-        combination_prompt(episode, question, layers_of_turns[-1]),
-        phase="aggregation",
-        round=layers - 1,
-        read=read,
-    )
+        proposals = [
+            episode.ask(seat, prompt, phase="proposal", round=layer, read=read)
+            for seat in proposers
+        ]
+        layers_of_turns.append(await asyncio.gather(*proposals))
+    prompt = combination_prompt(episode, question, layers_of_turns[-1])
+    last = await episode.ask(solver, prompt, phase="aggregation", round=layers - 1, read=read)
     # Agreement among the last proposers alone; earlier layers were corrected by later ones.
-    final = Answer(
-        solver.name, last.answer, confidence=agreement(last.answer, layers_of_turns[-1], question)
-    )
-    return [*(each for turns in layers_of_turns for each in answers(turns)), final]
+    share = asking.agreement(last.answer, layers_of_turns[-1], question)
+    final = Answer(solver.name, last.answer, confidence=share)
+    return [*(each for turns in layers_of_turns for each in asking.answers(turns)), final]
 
 
 def combination_prompt(episode: Episode, question: Subject, before: Sequence[Turn]) -> Prompt:
     """Return the prompt of later layers: question, replies of the layer before, instruction."""
-    return [
-        question_text(question),
-        list_replies(episode, before, [f"Model {k}" for k in range(1, len(before) + 1)]),
-        COMBINE,
-        form(question),
-    ]
+    names = [f"Model {k}" for k in range(1, len(before) + 1)]
+    replies = asking.list_replies(episode, before, names)
+    return [asking.question_text(question), replies, COMBINE, asking.form(question)]
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
@@ -104,6 +83,6 @@ def options_for_calls(calls: int) -> dict[str, object]:
     As many layers, up to four, as can have two proposers each.  Raises StudyError below three
     calls.
     """
-    check_calls(calls, 3, "moa needs two proposers and an aggregator")
+    asking.check_calls(calls, 3, "moa needs two proposers and an aggregator")
     layers = min(MAX_LAYERS, 1 + (calls - 1) // 2)
     return {"layers": layers, "width": (calls - 1) // (layers - 1)}

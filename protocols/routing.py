@@ -33,6 +33,8 @@ Peers = Literal[-1] | Annotated[int, Ge(1)]
 ROUTERS: tuple[Router, ...] = get_args(Router)
 SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 BROADCAST = -1
+# A piece of a path's reply so far.
+Piece = str | Turn | ShownTurn
 
 
 @dataclass
@@ -45,7 +47,7 @@ class PathState:
 
     number: int
     seat: Seat
-    context: list[str | Turn | ShownTurn]
+    context: list[Piece]
     lead: tuple[str, str] = ("", "")
     summary: Turn | None = None
     finished: bool = False
@@ -89,19 +91,21 @@ def route(
         # else.
         return [rng.sample(others, min(top_k, len(others))) for others in peers]
     alike = similarities(summaries, similarity=similarity)
-    # A stable sort keeps equal peers by index; negated floats sort the other way round, and ties
-    # stay ties.
-    lowest = [
-        [int(peer) for peer in np.argsort(row, kind="stable") if peer != path]
-        for path, row in enumerate(alike)
-    ]
-    highest = [
-        [int(peer) for peer in np.argsort(-row, kind="stable") if peer != path]
-        for path, row in enumerate(alike)
-    ]
+    # Negated floats sort the other way round, and ties stay ties.
+    lowest = _rank_peers(alike)
+    highest = _rank_peers(-alike)
     # How many come from the least similar; the most similar fill the rest.
     low = {"dispersed": top_k, "clustered": 0, "hybrid": top_k // 2}[router]
     return [least[:low] + most[: top_k - low] for least, most in zip(lowest, highest, strict=True)]
+
+
+def _rank_peers(values: NDArray[np.float64]) -> list[list[int]]:
+    """Return the peers of each path by their value in its row, the lowest first."""
+    # A stable sort keeps equal peers by index.
+    return [
+        [int(peer) for peer in np.argsort(row, kind="stable") if peer != path]
+        for path, row in enumerate(values)
+    ]
 
 
 def similarities(summaries: Sequence[str], *, similarity: str = "indel") -> NDArray[np.float64]:
@@ -114,10 +118,7 @@ def similarities(summaries: Sequence[str], *, similarity: str = "indel") -> NDAr
 
     Raises StudyError for another similarity, or without rapidfuzz.
     """
-    if similarity not in SIMILARITIES:
-        raise StudyError(
-            f"there is no similarity {similarity!r}; choose one of {', '.join(SIMILARITIES)}"
-        )
+    _check_choice("similarity", similarity, SIMILARITIES)
     try:
         from rapidfuzz.distance import Indel, Levenshtein
         from rapidfuzz.process import cdist
@@ -148,9 +149,8 @@ def route_peers(
     summaries = [summary_for_routing(path, strip_lead) for path in peers]
     # One stream an episode: each block goes on after the one before, and replays draw the same.
     rng = episode.rng("router") if router == "random" else None
-    alike = (
-        similarities(summaries, similarity=similarity) if router not in ("random", "all") else None
-    )
+    compares = router not in ("random", "all")
+    alike = similarities(summaries, similarity=similarity) if compares else None
     chosen = route(summaries, router=router, top_k=top_k, rng=rng, similarity=similarity)
     shown: dict[int, list[PathState]] = {}
     for mine, path in enumerate(peers):
@@ -177,14 +177,16 @@ def summary_for_routing(path: PathState, strip_lead: bool) -> str:
     return shown.removeprefix(path.lead[1]).strip() if strip_lead else shown
 
 
+def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
+    """Raise StudyError if an option has a value that is not one of its choices."""
+    if value not in choices:
+        raise StudyError(f"there is no {option} {value!r}; choose one of {', '.join(choices)}")
+
+
 def _check_options(router: str, top_k: int, rng: random.Random | None, similarity: str) -> None:
     """Raise StudyError for options that no router has, even if this router would ignore them."""
-    if router not in ROUTERS:
-        raise StudyError(f"there is no router {router!r}; choose one of {', '.join(ROUTERS)}")
-    if similarity not in SIMILARITIES:
-        raise StudyError(
-            f"there is no similarity {similarity!r}; choose one of {', '.join(SIMILARITIES)}"
-        )
+    _check_choice("router", router, ROUTERS)
+    _check_choice("similarity", similarity, SIMILARITIES)
     if top_k < 1 and top_k != BROADCAST:
         raise StudyError(
             f"top_k is {top_k}; give how many peers a path reads (1 or more), or -1 for all of them"

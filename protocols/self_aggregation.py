@@ -47,14 +47,7 @@ async def self_aggregation(
     """
     turns = await sample_paths(episode, question, solver, paths)
     return await ask_to_aggregate(
-        episode,
-        question,
-        solver,
-        turns,
-        WRITE_ANEW,
-        phase="aggregation",
-        final_temperature=final_temperature,
-        shuffled=shuffled,
+        episode, question, solver, turns, WRITE_ANEW, "aggregation", final_temperature, shuffled
     )
 
 

@@ -46,14 +46,7 @@ async def self_agreement(
     """
     turns = await sample_paths(episode, question, solver, paths)
     return await ask_to_aggregate(
-        episode,
-        question,
-        solver,
-        turns,
-        AGREE,
-        phase="agreement",
-        final_temperature=final_temperature,
-        shuffled=shuffled,
+        episode, question, solver, turns, AGREE, "agreement", final_temperature, shuffled
     )
 
 

@@ -19,7 +19,7 @@ from annotated_types import Ge
 
 from arena.play.episode import Episode
 from arena.types import Answer, Seat, Subject
-from protocols.asking import answers, check_calls, sample_paths, votes, winner
+from protocols.asking import answers, check_calls, majority, sample_paths
 
 VERSION = "1"
 
@@ -29,11 +29,7 @@ async def self_consistency(
 ) -> list[Answer]:
     """Return the majority of `paths` answers, with its share as confidence."""
     turns = await sample_paths(episode, question, solver, paths)
-    best, share = winner(votes(turns, question))
-    return [
-        *answers(turns),
-        Answer(solver.name, None if best is None else turns[best].answer, confidence=share),
-    ]
+    return [*answers(turns), majority(solver, turns, question)]
 
 
 def options_for_calls(calls: int) -> dict[str, object]:

@@ -22,17 +22,7 @@ from annotated_types import Ge
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.types import Answer, Seat, Subject, Turn
-from protocols.asking import (
-    answers,
-    check_calls,
-    form,
-    list_replies,
-    question_prompt,
-    question_text,
-    reader,
-    votes,
-    winner,
-)
+from protocols import asking
 
 VERSION = "1"
 
@@ -56,31 +46,24 @@ async def society_of_minds(
     The agents' answers of round r have the stage r.
     """
     seats = [Seat(f"agent{i}", solver.agent) for i in range(agents)]
+    read = asking.reader(question)
     rounds_of_turns: list[list[Turn]] = []
 
     async def speak(seat: Seat, round: int) -> Turn:
         """Ask one agent in one round, after all replies of the round before."""
         prompt = (
-            question_prompt(question)
+            asking.question_prompt(question)
             if round == 0
             else revision(episode, question, seat, rounds_of_turns[-1])
         )
-        return await episode.ask(
-            seat,
-            prompt,
-            phase="revision" if round else "answer",
-            round=round,
-            read=reader(question),
-        )
+        phase = "revision" if round else "answer"
+        return await episode.ask(seat, prompt, phase=phase, round=round, read=read)
 
     for round in range(rounds):
         # A round is appended when all have spoken, so that nobody reads a reply of the same round.
         rounds_of_turns.append(await asyncio.gather(*(speak(seat, round) for seat in seats)))
-    best, share = winner(votes(rounds_of_turns[-1], question))
-    final = Answer(
-        solver.name, None if best is None else rounds_of_turns[-1][best].answer, confidence=share
-    )
-    return [*(each for turns in rounds_of_turns for each in answers(turns)), final]
+    final = asking.majority(solver, rounds_of_turns[-1], question)
+    return [*(each for turns in rounds_of_turns for each in asking.answers(turns)), final]
 
 
 def revision(episode: Episode, question: Subject, seat: Seat, before: Sequence[Turn]) -> Prompt:
@@ -89,12 +72,8 @@ def revision(episode: Episode, question: Subject, seat: Seat, before: Sequence[T
     others = [turn for turn in before if turn.seat != seat.name]
     # The others are numbered without gaps: the number says nothing about who they are.
     names = ["Your own reply", *(f"Agent {k}" for k in range(1, len(others) + 1))]
-    return [
-        question_text(question),
-        list_replies(episode, mine + others, names),
-        REVISE,
-        form(question),
-    ]
+    replies = asking.list_replies(episode, mine + others, names)
+    return [asking.question_text(question), replies, REVISE, asking.form(question)]
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
@@ -102,5 +81,5 @@ def options_for_calls(calls: int) -> dict[str, object]:
 
     Raises StudyError below four calls.
     """
-    check_calls(calls, 4, "society_of_minds needs two agents in two rounds")
+    asking.check_calls(calls, 4, "society_of_minds needs two agents in two rounds")
     return {"agents": calls // 2, "rounds": 2}

@@ -23,16 +23,7 @@ from annotated_types import Ge
 
 from arena.play.episode import Episode
 from arena.types import Answer, Reading, Seat, Subject
-from protocols.asking import (
-    agreement,
-    answers,
-    check_calls,
-    list_replies,
-    order_paths,
-    question_text,
-    sample_paths,
-    sampling_at,
-)
+from protocols import asking
 
 VERSION = "1"
 
@@ -60,25 +51,17 @@ async def universal_self_consistency(
     `final_temperature` is of the pick; None leaves it to the agent's sampling, for models that
     refuse a temperature.  `shuffled` numbers the replies in a random order.
     """
-    turns = await sample_paths(episode, question, solver, paths)
-    order = order_paths(episode, turns, shuffled)
-    prompt = [question_text(question), list_replies(episode, order), PICK]
-    sampling = sampling_at(solver.agent, final_temperature)
-    pick = await episode.ask(
-        solver,
-        prompt,
-        phase="pick",
-        round=1,
-        read=partial(read_pick, count=paths),
-        sampling=sampling,
-    )
+    turns = await asking.sample_paths(episode, question, solver, paths)
+    order = asking.order_paths(episode, turns, shuffled)
+    prompt = [asking.question_text(question), asking.list_replies(episode, order), PICK]
+    read = partial(read_pick, count=paths)
+    sampling = asking.sampling_at(solver.agent, final_temperature)
+    pick = await episode.ask(solver, prompt, phase="pick", round=1, read=read, sampling=sampling)
     # The number is a position among the replies as shown, which a shuffle has moved.
     taken = order[0 if pick.answer is None else int(pick.answer)]
     given = taken.answer or next((turn.answer for turn in order if turn.answer is not None), None)
-    return [
-        *answers(turns),
-        Answer(solver.name, given, confidence=agreement(given, turns, question)),
-    ]
+    share = asking.agreement(given, turns, question)
+    return [*asking.answers(turns), Answer(solver.name, given, confidence=share)]
 
 
 def read_pick(text: str, *, count: int) -> Reading:
@@ -100,5 +83,5 @@ def options_for_calls(calls: int) -> dict[str, object]:
 
     Raises StudyError below three.
     """
-    check_calls(calls, 3, "universal_self_consistency needs two paths and the pick")
+    asking.check_calls(calls, 3, "universal_self_consistency needs two paths and the pick")
     return {"paths": calls - 1}
