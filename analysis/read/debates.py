@@ -8,7 +8,7 @@ follows is arithmetic on axes.  Texts are not read.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ ROWS = """
 RATINGS = """
     create temp table rating_rows as
     select study, episode, seat, label, round, confidence, flagged from ratings
-    where asked and (study = $1 or $1 is null)
+    where asked and in_debate and (study = $1 or $1 is null)
 """
 PHASES = """
     create temp table phase_rows as
@@ -102,22 +102,16 @@ class Debates:
 
     def select(self, chosen: Mask) -> Debates:
         """Return the debates in a mask (G,), with the phases in which they were asked."""
-        asked = self.asked[chosen]
-        phases: Mask = np.any(asked, axis=(0, 1))
-        return Debates(
-            tuple(phase for phase, kept in zip(self.phases, phases, strict=True) if kept),
-            self.confidence[chosen][:, :, phases],
-            asked[:, :, phases],
-            self.flagged[chosen][:, :, phases],
-            self.arm[chosen],
-            self.model[chosen],
-            self.winner[chosen],
-            self.majority[chosen],
-            self.votes[chosen],
-            self.episode[chosen],
-            self.subject[chosen],
-            self.repeat[chosen],
-        )
+        phases: Mask = np.any(self.asked[chosen], axis=(0, 1))
+        names = [field.name for field in fields(self) if field.name != "phases"]
+        part = {name: getattr(self, name)[chosen] for name in names}
+        for name in ("confidence", "asked", "flagged"):
+            part[name] = part[name][:, :, phases]
+        return Debates(tuple(np.array(self.phases, dtype=object)[phases].tolist()), **part)
+
+    def models(self) -> list[str]:
+        """Return the names of the models that are known, sorted."""
+        return sorted({name for name in self.model.ravel().tolist() if name is not None})
 
     def against_itself(self) -> Mask:
         """Return (G,) whether both seats were held by the same model."""

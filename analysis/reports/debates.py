@@ -12,7 +12,6 @@ used another model's labels for it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import nan
@@ -41,6 +40,7 @@ from analysis.reports.rows import (
     mean_interval,
     scores,
     scores_with,
+    totals,
 )
 from analysis.reports.rules import rules
 from analysis.statistics import overconfidence
@@ -229,50 +229,41 @@ def study_reports(
                 f"{error}; with answers: {others}" if others else str(error)
             ) from error
         records = []
-    debated = [
-        debate_report(record, checks, answered.pop(record.study, None)) for record in records
-    ]
-    return debated + [answer_report(record) for record in answered.values()]
+    debated = [study_report(record, answered.pop(record.study, None), checks) for record in records]
+    return debated + [study_report(None, record, checks) for record in answered.values()]
 
 
-def debate_report(
-    record: DebateRecord, checks: Checks, answered: AnswerRecord | None = None
+def study_report(
+    debated: DebateRecord | None, answered: AnswerRecord | None, checks: Checks
 ) -> StudyReport:
-    """Return the report of a study with debates, and with answers if it has any."""
-    debates = debate_findings(record.debates, record.flags, checks)
+    """Return the report of a study with debates, answers or both; one of the two is not None."""
+    record = debated or answered
+    assert record is not None
+    debates = None
+    arms = None
     # Only rules that a number of this report needs.
-    sections = ["debates", "robustness"]
-    sections += ["equivalence"] if debates.against_half else []
-    sections += ["mixed"] if checks.mixed else []
-    sections += [] if answered is None else ["answers"]
-    arms = list(dict.fromkeys(count.arm for count in record.episodes))
+    sections = []
+    if debated is not None:
+        debates = debate_findings(debated.debates, debated.flags, checks)
+        names = dict.fromkeys(count.arm for count in debated.episodes)
+        # A single arm would only repeat the findings of the study.
+        if len(names) > 1:
+            arms = tuple(arm_report(debated, checks, arm) for arm in names)
+        sections = ["debates", "robustness"]
+        sections += ["equivalence"] if debates.against_half else []
+        sections += ["mixed"] if checks.mixed else []
+    sections += ["answers"] if answered else []
     return StudyReport(
         record.study,
         record.simulated,
-        record.judges_simulated,
+        debated.judges_simulated if debated else None,
         record.origin,
         episode_counts(record.episodes),
         debates,
         record.missing,
         {name: words for section in sections for name, words in rules(section).items()},
-        # A single arm would only repeat the findings of the study.
-        tuple(arm_report(record, checks, arm) for arm in arms) if len(arms) > 1 else None,
-        None if answered is None else answer_findings(answered),
-    )
-
-
-def answer_report(record: AnswerRecord) -> StudyReport:
-    """Return the report of a study without debates."""
-    return StudyReport(
-        record.study,
-        record.simulated,
-        None,
-        record.origin,
-        episode_counts(record.episodes),
-        None,
-        record.missing,
-        rules("answers"),
-        answers=answer_findings(record),
+        arms,
+        answer_findings(answered) if answered else None,
     )
 
 
@@ -327,27 +318,19 @@ def phase_rows(
         values = np.where(chosen, debates.confidence[:, :, number], nan)
         # A side that was not asked misses nothing.
         missing = int((chosen & debates.asked[:, :, number] & np.isnan(values)).sum())
-        flagged = None if flags is None else flag_counts(flags, phase)
-        rows.append(PhaseRow(phase, overconfidence.mean_confidence(values), missing, flagged))
+        flagged = None
+        if flags is not None:
+            flagged = dict(sorted(totals(flag for flag in flags if flag.phase == phase).items()))
+        rows.append(PhaseRow(phase, clustered_mean(values), missing, flagged))
     return tuple(rows)
-
-
-def flag_counts(flags: tuple[Count, ...], phase: str) -> dict[str, int]:
-    """Return how many turns of a phase carry each flag."""
-    count = Counter[str]()
-    for flag in flags:
-        if flag.phase == phase:
-            count[flag.what] += flag.n
-    return dict(sorted(count.items()))
 
 
 def model_rows(debates: Debates) -> tuple[ModelRow, ...]:
     """Return the confidence and win rate of each model, by name."""
-    names = sorted({name for name in debates.model.ravel().tolist() if name is not None})
     # Against itself a model both wins and loses each debate: 50%, whatever it says.
     outcome = np.where(debates.against_itself()[:, None], nan, debates.outcome())
     rows = []
-    for name in names:
+    for name in debates.models():
         held = debates.model == name
         # Phases in which this model was never asked are left out of its rows.
         part = debates.select(held.any(axis=1))

@@ -107,7 +107,7 @@ def judge_rows(verdicts: Verdicts, every: Votes) -> tuple[JudgeRow, ...]:
                 int(retest_pairs[number, number]),
                 judge_bias.clustered_share(winner, cluster[debate]),
                 judge_bias.clustered_share(
-                    judge_bias.longer_won(winner, verdicts.words[debate]), cluster[debate]
+                    judge_bias.won_by_more(winner, verdicts.words[debate]), cluster[debate]
                 ),
                 dict(zip(judge_bias.EFFECTS, sizes[number], strict=True)),
                 preference[number],

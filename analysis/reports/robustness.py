@@ -17,7 +17,7 @@ from analysis.read.debates import Debates
 from analysis.reports.plain_json import INLINE, JsonField
 from analysis.statistics.equivalence import Equivalence, equivalence
 from analysis.statistics.escalation import MixedFit, Slope, mixed_model, slope
-from analysis.statistics.sensitivity import Headlines, bounds, complete_debates, headlines
+from analysis.statistics.sensitivity import Bounds, Headlines, bounds, complete_debates, headlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,6 @@ HEADLINES = JsonField(
 
 
 @dataclass(frozen=True, slots=True)
-class BoundsRow:
-    """The lowest and highest value of each headline number, whatever the `missing` ratings are."""
-
-    missing: int
-    debates: int
-    last_low: float
-    last_high: float
-    rise_low: float
-    rise_high: float
-    both_above_75_low: float
-    both_above_75_high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Sensitivity:
     """The headline numbers with other ratings; `phase` is the last."""
 
@@ -61,7 +47,7 @@ class Sensitivity:
     as_reported: Annotated[Headlines, HEADLINES]
     without_flagged: Annotated[Headlines, HEADLINES]
     complete_debates: Annotated[Headlines, HEADLINES]
-    bounds: BoundsRow
+    bounds: Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +76,6 @@ def robustness(debates: Debates, checks: Checks) -> Robustness | None:
     if not debates.phases:
         return None
     ratings = debates.confidence
-    # Missing ratings may be missing because they are extreme: bounds need no assumption.
-    limits = bounds(ratings, debates.asked)
     return Robustness(
         # A line needs two phases.
         slope(ratings) if len(debates.phases) > 1 else None,
@@ -101,7 +85,8 @@ def robustness(debates: Debates, checks: Checks) -> Robustness | None:
             headlines(ratings, np.ones(ratings.shape, dtype=bool)),
             headlines(ratings, ~debates.flagged),
             headlines(ratings, complete_debates(ratings, debates.asked)),
-            BoundsRow(limits.missing, limits.debates, *limits.last, *limits.rise, *limits.both),
+            # Missing ratings may be missing because they are extreme: bounds need no assumption.
+            bounds(ratings, debates.asked),
         ),
         equivalence_rows(debates, checks.margin),
     )

@@ -58,11 +58,17 @@ def scores_with(gap: str) -> JsonField:
     return JsonField(inline=True, parts={"gap": interval_as(gap)})
 
 
+def totals(counts: Iterable[Count]) -> Counter[str]:
+    """Return how often everything that is counted holds, by `what`, over all arms."""
+    total = Counter[str]()
+    for count in counts:
+        total[count.what] += count.n
+    return total
+
+
 def episode_counts(counts: Iterable[Count]) -> EpisodeCounts:
     """Return the episodes of all arms by status."""
-    status = Counter[str]()
-    for count in counts:
-        status[count.what] += count.n
+    status = totals(counts)
     return EpisodeCounts(status["done"], status["failed"], status["open"])
 
 

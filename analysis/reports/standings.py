@@ -271,7 +271,7 @@ def surer_side(verdicts: Verdicts, cast: Votes) -> MeanEstimate:
     winner = majority(cast, len(verdicts.episode))
     # A tie has no winner to be surer than the other side.
     decided = (winner != 0.5) & ~np.isnan(winner) & ~verdicts.against_itself()
-    won = judge_bias.surer_won(winner[decided], verdicts.confidence[decided])
+    won = judge_bias.won_by_more(winner[decided], verdicts.confidence[decided])
     return judge_bias.clustered_share(won, verdicts.pair_cluster()[decided])
 
 

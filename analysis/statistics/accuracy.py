@@ -74,9 +74,7 @@ class PathScores:
     any: Array
 
 
-def accuracy(
-    correct: Array, question: Codes, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
-) -> Accuracy:
+def accuracy(correct: Array, question: Codes, *, resamples: int = 2000) -> Accuracy:
     """Estimate the share of right plays, both ways, with percentile intervals over questions.
 
     The shares are nan without plays; there is no interval with one question.
@@ -84,9 +82,7 @@ def accuracy(
     check_answers(correct, question)
     top, bottom = count_by_question(correct, question)
     played = bottom[:, 0] > 0
-    strict, readable = ratio_intervals(
-        top[played], bottom[played], resamples=resamples, level=level, seed=seed
-    )
+    strict, readable = ratio_intervals(top[played], bottom[played], resamples=resamples)
     unreadable = int(np.isnan(correct).sum())
     return Accuracy(
         int(played.sum()), correct.size, int((correct == 1).sum()), unreadable, strict, readable
@@ -104,9 +100,7 @@ def count_by_question(correct: Array, question: Codes, size: int = 0) -> tuple[A
     return np.stack((right, right), axis=1), np.stack((every, right + wrong), axis=1)
 
 
-def mean_over_plays(
-    values: Array, question: Codes, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
-) -> list[Interval]:
+def mean_over_plays(values: Array, question: Codes) -> list[Interval]:
     """Estimate the means of K columns of values (N, K), each with its interval over questions.
 
     nan is left out.
@@ -114,7 +108,7 @@ def mean_over_plays(
     # Codes are packed first: a question that was never played must not be drawn.
     names, code = np.unique(question, return_inverse=True)
     sums, counts = sums_by_code(values, code, names.size)
-    return ratio_intervals(sums, counts, resamples=resamples, level=level, seed=seed)
+    return ratio_intervals(sums, counts)
 
 
 def paired_difference(
@@ -124,8 +118,6 @@ def paired_difference(
     other_question: Codes,
     *,
     resamples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
 ) -> Difference:
     """Estimate by how much the first plays are more often right, over questions that both have.
 
@@ -145,9 +137,9 @@ def paired_difference(
     # Four columns of one table, so that one draw of questions serves both arms, both ways.
     tops = np.hstack((top, other_top))[common]
     bottoms = np.hstack((bottom, other_bottom))[common]
-    draws = ratio_draws(tops, bottoms, resamples=resamples, seed=seed)
+    draws = ratio_draws(tops, bottoms, resamples=resamples)
     shares = divide(tops.sum(axis=0), bottoms.sum(axis=0))
-    strict, readable = intervals(shares[:2] - shares[2:], draws[:, :2] - draws[:, 2:], level=level)
+    strict, readable = intervals(shares[:2] - shares[2:], draws[:, :2] - draws[:, 2:])
     # The sign of a/b - c/d without division: shares compare exactly, by whole numbers.
     balance = np.sign(tops[:, 0] * bottoms[:, 2] - tops[:, 2] * bottoms[:, 0])
     better = int((balance > 0).sum())

@@ -31,16 +31,6 @@ class Votes:
     confidence: Array
     flipped: Mask
 
-    def select(self, chosen: Mask) -> Votes:
-        """Return the votes for which the mask (V,) is true."""
-        return Votes(
-            self.debate[chosen],
-            self.judge[chosen],
-            self.winner[chosen],
-            self.confidence[chosen],
-            self.flipped[chosen],
-        )
-
 
 def votes(debate: Codes, judge: Codes, repeat: Codes, winner: Array, confidence: Array) -> Votes:
     """Return the votes that N readings amount to; all arguments are (N,).

@@ -30,13 +30,10 @@ def value_counts(unit: Codes, rater: Codes, winner: Array, raters: int) -> Array
     names, row = np.unique(unit[there], return_inverse=True)
     value = np.round(2 * winner[there]).astype(np.int64)
     shape = len(names), raters, len(VALUES)
-    # Counting in three dimensions is counting the positions in the flattened array.
-    flat = (
-        np.ravel_multi_index((row.ravel(), rater[there], value), shape)
-        if len(names)
-        else np.empty(0, dtype=np.int64)
-    )
-    return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).astype(float)
+    counts = np.zeros(shape)
+    # Not counts[...] += 1, which counts a place once however often it is named.
+    np.add.at(counts, (row.ravel(), rater[there], value), 1)
+    return counts
 
 
 def raw_agreement(counts: Array) -> tuple[Array, Array]:

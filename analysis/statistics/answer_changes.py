@@ -56,8 +56,6 @@ def change(
     weight: Array | None = None,
     *,
     resamples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
 ) -> Change:
     """Estimate counts, CL, CS and RSS, with percentile intervals over questions.
 
@@ -77,8 +75,8 @@ def change(
     top = np.stack((right_first, right_second, right_both, right_second - right_both), axis=1)
     bottom = np.stack((whole, whole, right_first, whole - right_first), axis=1)
     estimates = scores(divide(top.sum(axis=0, keepdims=True), bottom.sum(axis=0, keepdims=True)))
-    draws = scores(ratio_draws(top, bottom, resamples=resamples, seed=seed))
-    acc1, acc2, gain, cl, cs, rss = intervals(estimates[0], draws, level=level)
+    draws = scores(ratio_draws(top, bottom, resamples=resamples))
+    acc1, acc2, gain, cl, cs, rss = intervals(estimates[0], draws)
     right, lost, won, wrong = (
         int(((first == before) & (second == after)).sum())
         for before, after in ((1, 1), (1, 0), (0, 1), (0, 0))

@@ -34,12 +34,6 @@ def brier(confidence: Array, correct: Array) -> float:
     return float(np.mean(np.square(confidence - correct))) if confidence.size else nan
 
 
-def overconfidence(confidence: Array, correct: Array) -> float:
-    """Return mean confidence minus the share of wins, in [-1, 1]; above 0 is overconfident."""
-    check_ratings(confidence, correct)
-    return float(np.mean(confidence - correct)) if confidence.size else nan
-
-
 def bin_of(confidence: Array, *, bins: int = 10, edges: Edges = "right") -> Codes:
     """Return the bin of equal width, 0 to bins - 1, of each confidence.
 

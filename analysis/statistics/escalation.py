@@ -42,12 +42,12 @@ class Slope:
 
     n: int
     debates: int
-    slope: float
-    se: float
-    ci_low: float
-    ci_high: float
-    t: float
-    p: float
+    slope: float = nan
+    se: float = nan
+    ci_low: float = nan
+    ci_high: float = nan
+    t: float = nan
+    p: float = nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +64,18 @@ class MixedFit:
     n: int
     debates: int
     of_debates: int
-    converged: bool
-    slope: float
-    se: float
-    ci_low: float
-    ci_high: float
-    p: float
-    sd_debate: float
-    sd_slope: float
-    correlation: float
-    sd_side: float
-    sd_residual: float
-    note: str | None
+    converged: bool = False
+    slope: float = nan
+    se: float = nan
+    ci_low: float = nan
+    ci_high: float = nan
+    p: float = nan
+    sd_debate: float = nan
+    sd_slope: float = nan
+    correlation: float = nan
+    sd_side: float = nan
+    sd_residual: float = nan
+    note: str | None = None
 
 
 def slope(confidence: Array) -> Slope:
@@ -90,7 +90,7 @@ def slope(confidence: Array) -> Slope:
     centred = place - (place[there].mean() if n else nan)
     spread = float(np.square(centred[there]).sum())
     if not spread > 0:
-        return Slope(n, int(there.any(axis=(1, 2)).sum()), nan, nan, nan, nan, nan, nan)
+        return Slope(n, int(there.any(axis=(1, 2)).sum()))
     mean = float(confidence[there].mean())
     estimate = float((centred * (confidence - mean))[there].sum() / spread)
     residuals = confidence - mean - estimate * centred
@@ -127,20 +127,13 @@ def mixed_model(confidence: Array, *, sample: int | None = None, seed: int = 0) 
             f"left out: {total:,} debates take too long, the most is {MOST_DEBATES:,};"
             " --mixed 500 draws 500 of them"
         )
-        return empty_fit(n, 0, total, reason)
+        return MixedFit(n, 0, total, note=reason)
     if len(rated) < 3 or there.any(axis=(0, 1)).sum() < 2:
         reason = "at least 3 debates with ratings in 2 phases are needed"
-        return empty_fit(n, len(rated), total, reason)
+        return MixedFit(n, len(rated), total, note=reason)
     if rated[there].std() < 1e-9:
-        return empty_fit(n, len(rated), total, "all ratings are the same")
+        return MixedFit(n, len(rated), total, note="all ratings are the same")
     return fit(rated, total, note)
-
-
-def empty_fit(n: int, debates: int, of_debates: int, note: str) -> MixedFit:
-    """Return a model without numbers, and the reason."""
-    return MixedFit(
-        n, debates, of_debates, False, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, note
-    )
 
 
 def fit(confidence: Array, of_debates: int, note: str | None) -> MixedFit:
@@ -173,12 +166,12 @@ def fit(confidence: Array, of_debates: int, note: str | None) -> MixedFit:
         try:
             result = model.fit(reml=True, method=["lbfgs", "bfgs", "powell"])
         except (np.linalg.LinAlgError, ValueError) as error:
-            return empty_fit(n, debates, of_debates, f"could not be fitted: {error}")
+            return MixedFit(n, debates, of_debates, note=f"could not be fitted: {error}")
         line = float(result.fe_params["phase"])
         error_of_line = float(result.bse_fe["phase"])
     if not result.converged or not np.isfinite([line, error_of_line]).all() or error_of_line <= 0:
         reason = "did not converge: none of three optimisers found the best fit"
-        return empty_fit(n, debates, of_debates, reason)
+        return MixedFit(n, debates, of_debates, note=reason)
     low, high = (float(limit) / 100 for limit in result.conf_int().loc["phase"])
     test = line / 100, error_of_line / 100, low, high, float(result.pvalues["phase"])
     parts, edge = components(np.asarray(result.cov_re), float(result.vcomp[0]), float(result.scale))

@@ -88,24 +88,12 @@ def clustered_share(values: Array, cluster: Codes) -> MeanEstimate:
     return clustered_mean(by_cluster(values, cluster), against=0.5)
 
 
-def longer_won(winner: Array, words: Array) -> Array:
-    """Return (N,) whether the side with more words won; `words` is (N, 2) by side.
-
-    1 if it won, 0 if it lost, 0.5 for a tie, nan if both are as long.
-    """
-    return won_by_more(winner, words)
-
-
-def surer_won(winner: Array, confidence: Array) -> Array:
-    """Return (N,) whether the side that was surer of winning won; `confidence` is (N, 2) by side.
-
-    1 if it won, 0 if it lost, 0.5 for a tie, nan if confidences are equal or missing.
-    """
-    return won_by_more(winner, confidence)
-
-
 def won_by_more(winner: Array, amount: Array) -> Array:
-    """Return (N,) the score of the side with the larger amount; nan if neither has more."""
+    """Return (N,) whether the side won that had more, as of words or of confidence.
+
+    `amount` is (N, 2) by side.  1 if that side won, 0 if it lost, 0.5 for a tie, nan if both have
+    the same amount or one is missing.
+    """
     lead = amount[:, 0] - amount[:, 1]
     return np.where(lead > 0, winner, np.where(lead < 0, 1 - winner, nan))
 

@@ -17,13 +17,7 @@ from math import nan, sqrt
 
 import numpy as np
 
-from analysis.statistics.clustered import (
-    NO_SPREAD,
-    Array,
-    MeanEstimate,
-    clustered_mean,
-    student_test,
-)
+from analysis.statistics.clustered import NO_SPREAD, Array, clustered_mean, student_test
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +71,6 @@ class AgainstHalf:
     p: float
     t_one_sample: float
     p_one_sample_one_sided: float
-
-
-def mean_confidence(confidence: Array) -> MeanEstimate:
-    """Estimate mean confidence over both sides, (debates, 2), with a cluster-robust interval."""
-    return clustered_mean(confidence)
 
 
 def rise(first: Array, last: Array) -> Rise:

@@ -19,7 +19,7 @@ first won, 0 if the second did, 0.5 for a tie; all (N,).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, nan
+from math import nan
 
 import numpy as np
 from scipy import sparse
@@ -28,25 +28,15 @@ from scipy.sparse import csgraph
 from analysis.statistics.bootstrap import draw
 from analysis.statistics.clustered import Array, Codes, Mask, divide
 
-# Beyond this, one wins all but two in a billion: there is no maximum, and the fit is on its way to
-# infinity.
+# Beyond this, one wins all but two in a billion: the fit is on its way to infinity.
 MAX_LOGITS = 20.0
 LONGEST_STEP = 2.0
+ELO_START = 1000.0
+ELO_STEP = 32.0
 MAX_STEPS = 100
 # Weak enough to move nothing that the data say, strong enough to keep a resample without a loss
 # finite.
 PRIOR_SD = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Strengths:
-    """Strengths without intervals, nan if the comparisons do not determine them.
-
-    `strength` (A,) in logits, mean 0, and the advantage of the `first` seat in logits.
-    """
-
-    strength: Array
-    first: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +60,6 @@ class Ranking:
     clusters: int
 
 
-def bradley_terry(
-    first: Codes,
-    second: Codes,
-    score: Array,
-    agents: int,
-    *,
-    first_effect: bool = True,
-    prior_sd: float = inf,
-) -> Strengths:
-    """Return the most likely strengths, with `first_effect` also the advantage of sitting first.
-
-    A normal prior of `prior_sd` logits draws both towards 0.  Without one, strengths are nan if
-    they have no maximum: if some contestants never lost to, or were never compared with, the rest.
-    Raises ValueError for arrays that do not fit together.
-    """
-    check_comparisons(first, second, score, agents)
-    games, points = game_tables(first, second, score, agents)
-    estimate = fit(games[None], points[None], first_effect=first_effect, prior_sd=prior_sd)[0]
-    if prior_sd == inf and not largest_connected_group(games).all():
-        estimate[:] = nan
-    return Strengths(estimate[:agents], float(estimate[agents]))
-
-
 def rank(
     first: Codes,
     second: Codes,
@@ -101,10 +68,9 @@ def rank(
     agents: int,
     *,
     resamples: int = 1000,
-    level: float = 0.95,
     seed: int = 0,
 ) -> Ranking:
-    """Estimate strengths, with percentile intervals under resampling of clusters.
+    """Estimate strengths, with 95% percentile intervals under resampling of clusters.
 
     `cluster` (N,) holds any whole numbers; one seed gives one result.  A weak prior (sd 5 logits)
     keeps resamples finite in which somebody never loses.  Contestants that were not compared with
@@ -114,13 +80,12 @@ def rank(
     check_comparisons(first, second, score, agents)
     games, points = game_tables(first, second, score, agents)
     group = largest_connected_group(games)
-    estimates = fit(games[None], points[None], first_effect=True, prior_sd=PRIOR_SD)
+    estimates = fit(games[None], points[None])
     draws = resample_strengths(first, second, score, cluster, agents, resamples, seed)
     clusters = len(np.unique(cluster))
     limits = np.full((2, agents + 1), nan)
     if clusters > 1:
-        tails = (1 - level) / 2, (1 + level) / 2
-        limits = np.quantile(centre(draws, group), tails, axis=0)
+        limits = np.quantile(centre(draws, group), (0.025, 0.975), axis=0)
     # The last column is the advantage of the first seat, which any comparison tells something of.
     shown = np.append(group, group.any())
     strength, low, high = (
@@ -164,7 +129,7 @@ def resample_strengths(
             np.asarray((part.T @ weight.T).T).reshape(len(weight), agents, agents)
             for part in (games, points)
         ]
-        fits.append(fit(tables[0], tables[1], first_effect=True, prior_sd=PRIOR_SD))
+        fits.append(fit(*tables))
     return np.concatenate(fits)
 
 
@@ -209,26 +174,25 @@ def win_matrix(first: Codes, second: Codes, score: Array, agents: int) -> tuple[
     return points + (games - points).T, games + games.T
 
 
-def fit(games: Array, points: Array, *, first_effect: bool, prior_sd: float) -> Array:
+def fit(games: Array, points: Array) -> Array:
     """Return (B, A + 1) strengths and first-seat advantage for B tables (B, A, A) at once.
 
-    By Newton's method; nan if there is no maximum.
+    By Newton's method, with a normal prior of PRIOR_SD that draws both towards 0; nan if that finds
+    no maximum.
     """
     draws, agents = games.shape[:2]
     at = np.zeros((draws, agents + 1))
-    ridge = 0.0 if prior_sd == inf else prior_sd**-2
+    ridge = PRIOR_SD**-2
     # Strengths are told apart only by differences: the ones fix their mean at 0.
     floor = np.zeros((agents + 1, agents + 1))
     floor[:agents, :agents] = 1.0
     floor += ridge * np.eye(agents + 1)
-    floor[agents, agents] += 0.0 if first_effect else 1.0
-    # A contestant without a comparison has no information of its own; the tiny number keeps the
-    # equations solvable.
+    # Nothing beside the prior; it keeps the last digits of reports as they have always been.
     tiny = 1e-12 * np.eye(agents + 1)
     for _ in range(MAX_STEPS):
         lead = at[:, :agents, None] - at[:, None, :agents] + at[:, agents, None, None]
         chance = 1 / (1 + np.exp(-lead))
-        slope, information = derivatives(games, points, chance, first_effect)
+        slope, information = derivatives(games, points, chance)
         slope -= ridge * at
         step = np.linalg.solve(information + floor + tiny, slope[:, :, None])[:, :, 0]
         # Steps are cut: a long one would overshoot, and without a maximum they never end.
@@ -238,16 +202,11 @@ def fit(games: Array, points: Array, *, first_effect: bool, prior_sd: float) -> 
         if longest.max(initial=0.0) < 1e-10:
             break
     at[:, :agents] -= at[:, :agents].mean(axis=1, keepdims=True)
-    undefined = (np.abs(at) > MAX_LOGITS).any(axis=1) | (longest[:, 0] > 1e-6)
-    if not ridge:
-        undefined |= ((games.sum(axis=1) + games.sum(axis=2)) == 0).any(axis=1)
-    at[undefined] = nan
+    at[(np.abs(at) > MAX_LOGITS).any(axis=1) | (longest[:, 0] > 1e-6)] = nan
     return at
 
 
-def derivatives(
-    games: Array, points: Array, chance: Array, first_effect: bool
-) -> tuple[Array, Array]:
+def derivatives(games: Array, points: Array, chance: Array) -> tuple[Array, Array]:
     """Return (slope (B, A + 1), information (B, A + 1, A + 1)) of the log-likelihood.
 
     The slope is its gradient, the information minus its second derivative.
@@ -263,12 +222,12 @@ def derivatives(
     diagonal = np.arange(agents)
     information[:, :agents, :agents] = -(weight + weight.transpose(0, 2, 1))
     information[:, diagonal, diagonal] += weight.sum(axis=2) + weight.sum(axis=1)
-    if first_effect:
-        slope[:, agents] = excess.sum(axis=(1, 2))
-        shared = weight.sum(axis=2) - weight.sum(axis=1)
-        information[:, agents, :agents] = shared
-        information[:, :agents, agents] = shared
-        information[:, agents, agents] = weight.sum(axis=(1, 2))
+    # The advantage gains from every comparison.
+    slope[:, agents] = excess.sum(axis=(1, 2))
+    shared = weight.sum(axis=2) - weight.sum(axis=1)
+    information[:, agents, :agents] = shared
+    information[:, :agents, agents] = shared
+    information[:, agents, agents] = weight.sum(axis=(1, 2))
     return slope, information
 
 
@@ -278,8 +237,6 @@ def elo(
     score: Array,
     agents: int,
     *,
-    k: float = 32.0,
-    start: float = 1000.0,
     shuffles: int = 0,
     seed: int = 0,
 ) -> Array:
@@ -287,7 +244,7 @@ def elo(
 
     With `shuffles`, the mean over so many seeded shuffles of that order.
 
-        expected = 1 / (1 + 10^((other - own) / 400))        own += k (score - expected)
+        expected = 1 / (1 + 10^((other - own) / 400))        own += 32 (score - expected)
 
     Elo (1978).  The last comparisons count most, so this is a reference beside Bradley-Terry, not
     the ranking.  Raises ValueError for arrays that do not fit together.
@@ -298,10 +255,10 @@ def elo(
     games = list(zip(first.tolist(), second.tolist(), score.tolist(), strict=True))
     ratings = []
     for _ in range(max(1, shuffles)):
-        rating = [start] * agents
+        rating = [ELO_START] * agents
         for game in rng.permutation(len(games)) if shuffles else range(len(games)):
             own, other, points = games[game]
-            gain = k * (points - 1 / (1 + 10 ** ((rating[other] - rating[own]) / 400)))
+            gain = ELO_STEP * (points - 1 / (1 + 10 ** ((rating[other] - rating[own]) / 400)))
             rating[own] += gain
             rating[other] -= gain
         ratings.append(rating)

@@ -35,19 +35,22 @@ class Headlines:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The range of the headline numbers if each missing rating can be anything.
+    """The lowest and highest of the headline numbers if each missing rating can be anything.
 
-    `missing` counts ratings that were asked for in the first and last phase and are missing.  Pairs
-    are (lowest, highest), nan without a rating that was asked for; `last` in [0, 1], `rise` in
-    [-1, 1]; `both` is the share in [0, 1] of `debates` debates whose two sides were asked in the
-    last phase.
+    `missing` counts ratings that were asked for in the first and last phase and are missing.  nan
+    without a rating that was asked for; the last phase's mean in [0, 1], the rise in [-1, 1]; both
+    above 75% is the share in [0, 1] of `debates` debates whose two sides were asked in the last
+    phase.
     """
 
     missing: int
-    last: tuple[float, float]
-    rise: tuple[float, float]
     debates: int
-    both: tuple[float, float]
+    last_low: float
+    last_high: float
+    rise_low: float
+    rise_high: float
+    both_above_75_low: float
+    both_above_75_high: float
 
 
 def headlines(confidence: Array, kept: Mask) -> Headlines:
@@ -87,10 +90,13 @@ def bounds(confidence: Array, asked: Mask) -> Bounds:
     # The smallest rise starts high and ends low, and the other way round.
     return Bounds(
         int(used.sum()),
-        (average(low_last[asked_last]), average(high_last[asked_last])),
-        (average((low_last - high[:, :, 0])[ends]), average((high_last - low[:, :, 0])[ends])),
         int(both.sum()),
-        (average(sure_low), average(sure_high)),
+        average(low_last[asked_last]),
+        average(high_last[asked_last]),
+        average((low_last - high[:, :, 0])[ends]),
+        average((high_last - low[:, :, 0])[ends]),
+        average(sure_low),
+        average(sure_high),
     )
 
 

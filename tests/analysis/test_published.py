@@ -21,9 +21,9 @@ from scipy import stats
 from analysis.read.debates import read_records
 from analysis.reports.debates import report
 from analysis.reports.standings import standings
-from analysis.statistics.bootstrap import bootstrap_interval, resampled_means
 from analysis.statistics.overconfidence import against_half
 from arena.imports import import_llms_overconfidence
+from tests.analysis.resampling import bootstrap_interval, resampled_means
 from tests.made_up_publication import PHASES, SIDES
 from tests.publication import NOT_HERE, PlainDebate, folder, is_real, plain_debates
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from analysis.reports.blocks import Block, sentences_block, table
 from analysis.reports.debates import DebateFindings, ModelRow
-from analysis.reports.robustness import BoundsRow, EquivalenceRow, Robustness, Sensitivity
+from analysis.reports.robustness import EquivalenceRow, Robustness, Sensitivity
 from analysis.reports.tables.formatting import (
     HasMean,
     count_with_share,
@@ -17,7 +17,7 @@ from analysis.reports.tables.formatting import (
     points,
 )
 from analysis.statistics.escalation import MixedFit, Slope
-from analysis.statistics.sensitivity import Headlines
+from analysis.statistics.sensitivity import Bounds, Headlines
 
 # Of the tests of rises, after Holm's adjustment.
 LEVEL = 0.05
@@ -117,7 +117,7 @@ def headline_cells(words: str, row: Headlines, rises: bool) -> tuple[object, ...
     )
 
 
-def bounds_cells(bounds: BoundsRow, rises: bool) -> tuple[object, ...]:
+def bounds_cells(bounds: Bounds, rises: bool) -> tuple[object, ...]:
     """Return the row of the bounds."""
     return (
         "missing: 0 or 100",

@@ -18,7 +18,7 @@ from agents import agent
 from analysis.read.verdicts import judged_studies, read_verdicts
 from analysis.reports.standings import standings, study_standings
 from analysis.reports.tables.standings import print_standings
-from analysis.statistics.ranking import bradley_terry
+from analysis.statistics.ranking import rank
 from arena import Arena, Arm, Study, Subject, against_itself, round_robin, run_stages
 from arena.errors import StoreError, StudyError
 from arena.exports.pairwise import COLUMNS, export_pairwise
@@ -203,8 +203,10 @@ def test_the_pairwise_file_gives_the_same_strengths(arena: Arena, tmp_path: Path
         & ~verdicts.against_itself()[verdicts.debate]
     )
     side = verdicts.side[verdicts.debate[kept]]
-    ours = bradley_terry(side[:, 0], side[:, 1], verdicts.winner[kept], 3)
-    assert bradley_terry(first, second, score, 3).strength == pytest.approx(ours.strength, abs=1e-9)
+    cluster = np.arange(len(side))
+    ours = rank(side[:, 0], side[:, 1], verdicts.winner[kept], cluster, 3)
+    theirs = rank(first, second, score, cluster, 3)
+    assert theirs.strength == pytest.approx(ours.strength, abs=1e-9)
     assert (wrote.related, wrote.missing > 0) == (128, True)
     assert (
         export_pairwise(arena.path, tmp_path / "all.csv", ["cup"], include_related=True).rows

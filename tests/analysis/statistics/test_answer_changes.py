@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.statistics.answer_changes import change
-from analysis.statistics.bootstrap import bootstrap_interval
 from analysis.statistics.clustered import Array
+from tests.analysis.resampling import bootstrap_interval
 
 pairs = st.lists(
     st.tuples(st.integers(0, 5), st.integers(0, 1), st.integers(0, 1), st.integers(1, 4)),

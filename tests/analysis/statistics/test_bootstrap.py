@@ -1,4 +1,4 @@
-"""The bootstrap resamples debates, repeats itself for a seed, and agrees with the closed form."""
+"""Ratios are resampled by whole clusters, and the bootstrap agrees with the closed form."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.statistics import bootstrap
-from analysis.statistics.bootstrap import bootstrap_interval, resampled_means
 from analysis.statistics.clustered import Array, clustered_mean
+from tests.analysis.resampling import bootstrap_interval, resampled_means
 
 
 def shared_ratings(debates: int) -> Array:
@@ -36,50 +36,6 @@ def test_brier_has_an_interval_too() -> None:
     drawn = bootstrap_interval(lambda x, y: resampled_means(np.square(x - y)), confidence, outcome)
     closed = clustered_mean(np.square(confidence - outcome))
     assert drawn == pytest.approx((closed.ci_low, closed.ci_high), abs=0.002)
-
-
-def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
-    values = shared_ratings(30)
-    assert bootstrap_interval(resampled_means, values, seed=1) == bootstrap_interval(
-        resampled_means, values, seed=1
-    )
-    assert bootstrap_interval(resampled_means, values, seed=1) != bootstrap_interval(
-        resampled_means, values, seed=2
-    )
-
-
-def test_small_chunks_of_memory_resample_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    draws: list[int] = []
-
-    def counted(values: Array) -> Array:
-        draws.append(len(values))
-        return resampled_means(values)
-
-    monkeypatch.setattr(bootstrap, "CHUNK_VALUES", 1000)
-    bootstrap_interval(counted, shared_ratings(30), resamples=100)
-    assert len(draws) > 1
-    assert sum(draws) == 100
-
-
-def test_draws_without_a_value_are_left_out() -> None:
-    values = np.array([[0.5], [np.nan], [0.7]])
-
-    def mean_or_nan(drawn: Array) -> Array:
-        return np.array(
-            [draw[~np.isnan(draw)].mean() if not np.isnan(draw).all() else np.nan for draw in drawn]
-        )
-
-    low, high = bootstrap_interval(mean_or_nan, values)
-    assert (low, high) == (0.5, 0.7)
-
-
-def test_one_debate_has_no_interval() -> None:
-    assert np.isnan(bootstrap_interval(resampled_means, np.array([[0.5, 0.6]]))).all()
-
-
-def test_samples_must_have_the_same_debates() -> None:
-    with pytest.raises(ValueError, match="same number of clusters"):
-        bootstrap_interval(resampled_means, np.zeros((3, 2)), np.zeros((4, 2)))
 
 
 @pytest.mark.parametrize(("chunk", "kept"), [(1000, 0), (1000, 10**6), (10**6, 10**6)])

@@ -14,9 +14,8 @@ from analysis.statistics.judge_bias import (
     by_cluster,
     clustered_share,
     effects,
-    longer_won,
     self_preference,
-    surer_won,
+    won_by_more,
 )
 
 PLANTED = {
@@ -128,8 +127,8 @@ def test_a_judge_that_always_votes_one_way_has_a_finite_effect() -> None:
 def test_the_longer_and_the_surer_side_by_hand() -> None:
     winner = np.array([1.0, 0.0, 0.5, 1.0, 1.0])
     amount = np.array([[2, 1], [2, 1], [1, 2], [1, 1], [1, nan]])
-    assert longer_won(winner, amount) == pytest.approx([1, 0, 0.5, nan, nan], nan_ok=True)
-    assert surer_won(1 - winner, amount[:, ::-1]) == pytest.approx(
+    assert won_by_more(winner, amount) == pytest.approx([1, 0, 0.5, nan, nan], nan_ok=True)
+    assert won_by_more(1 - winner, amount[:, ::-1]) == pytest.approx(
         [1, 0, 0.5, nan, nan], nan_ok=True
     )
 

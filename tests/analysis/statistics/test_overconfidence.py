@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import ttest_1samp, ttest_rel
 
-from analysis.statistics.clustered import Array
+from analysis.statistics.clustered import Array, clustered_mean
 from analysis.statistics.overconfidence import (
     against_half,
     both_above,
     both_sides,
     independent_test,
-    mean_confidence,
     rise,
 )
 
@@ -33,7 +32,7 @@ def test_both_sides_are_above_a_level_only_strictly_and_only_if_both_are_known()
 
 
 def test_mean_confidence_pools_both_sides() -> None:
-    found = mean_confidence(FIRST)
+    found = clustered_mean(FIRST)
     assert (found.n, found.clusters, found.mean) == (5, 3, pytest.approx(0.66))
 
 

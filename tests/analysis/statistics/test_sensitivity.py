@@ -52,9 +52,9 @@ def test_bounds_by_hand() -> None:
     """
     found = bounds(RATED, EVERY)
     assert (found.missing, found.debates) == (2, 3)
-    assert found.last == pytest.approx((3.7 / 6, 4.7 / 6))
-    assert found.rise == pytest.approx((-0.1 / 6, 1.9 / 6))
-    assert found.both == pytest.approx((1 / 3, 2 / 3))
+    assert (found.last_low, found.last_high) == pytest.approx((3.7 / 6, 4.7 / 6))
+    assert (found.rise_low, found.rise_high) == pytest.approx((-0.1 / 6, 1.9 / 6))
+    assert (found.both_above_75_low, found.both_above_75_high) == pytest.approx((1 / 3, 2 / 3))
 
 
 @given(
@@ -74,7 +74,12 @@ def test_whatever_the_missing_ratings_are_the_numbers_lie_within_the_bounds_and_
         whole.flat[list(gone)] = filling
         now = headlines(whole, EVERY)
         reached.append((now.last.mean, now.rise.mean, now.both.above_75 / 3))
-    for k, (low, high) in enumerate((found.last, found.rise, found.both)):
+    limits = (
+        (found.last_low, found.last_high),
+        (found.rise_low, found.rise_high),
+        (found.both_above_75_low, found.both_above_75_high),
+    )
+    for k, (low, high) in enumerate(limits):
         assert min(row[k] for row in reached) == pytest.approx(low)
         assert max(row[k] for row in reached) == pytest.approx(high)
 
@@ -83,11 +88,11 @@ def test_a_rating_that_nobody_asked_for_is_not_missing() -> None:
     asked = ~np.isnan(RATED)
     found = bounds(RATED, asked)
     assert (found.missing, found.debates) == (0, 2)
-    assert found.last == pytest.approx((3.7 / 5, 3.7 / 5))
+    assert (found.last_low, found.last_high) == pytest.approx((3.7 / 5, 3.7 / 5))
 
 
 def test_with_one_phase_there_is_no_rise() -> None:
     found = bounds(RATED[:, :, 1:], EVERY[:, :, 1:])
     assert found.missing == 1
-    assert np.isnan(found.rise).all()
-    assert found.last == pytest.approx((3.7 / 6, 4.7 / 6))
+    assert np.isnan([found.rise_low, found.rise_high]).all()
+    assert (found.last_low, found.last_high) == pytest.approx((3.7 / 6, 4.7 / 6))

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from analysis.statistics.calibration import auroc, bin_of, brier, ece
-from analysis.statistics.judge_bias import longer_won
+from analysis.statistics.judge_bias import won_by_more
 from arena.imports import import_llms_overconfidence
 from arena.store.database import query
 from tests.made_up_publication import PHASES, SIDES
@@ -416,7 +416,7 @@ def test_longer_and_surer_sides(store: Path, debates: list[PlainDebate]) -> None
         ]
     )
     same = words[:, 0] == words[:, 1]
-    expected = longer_won(won, words)[~same]
+    expected = won_by_more(won, words)[~same]
     found = rows(store, "select debates, longer_won, ties, share, same_length from longer_sides")
     ties = (won[~same] == 0.5).sum()
     assert found == [
