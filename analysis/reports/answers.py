@@ -364,15 +364,10 @@ def change_rows(record: AnswerRecord, chosen: Mask) -> tuple[ChangeRow, ...]:
     # A final answer that is the seat's own later one is a pair of the first kind already.
     own = np.isin(seat, seat[answers.final & ~answers.first], invert=True)
     paths = mine & answers.path & own
+    later = answers.correct[ended]
     final = plays.correct[answers.play[paths]]
     rows = (
-        change_row(
-            "first to last",
-            answers.correct[begun],
-            answers.correct[ended],
-            answers.play[begun],
-            plays,
-        ),
+        change_row("first to last", answers.correct[begun], later, answers.play[begun], plays),
         change_row("path to final", answers.correct[paths], final, answers.play[paths], plays),
     )
     return tuple(row for row in rows if row.pairs)
@@ -403,12 +398,11 @@ def confidence_rows(record: AnswerRecord, chosen: Mask) -> tuple[ConfidenceRow, 
     plays = record.plays
     answers = record.all_answers
     paths = answers.path & chosen[answers.play]
-    questions = plays.question[answers.play[paths]]
+    asked = plays.question[chosen]
+    asked_of_paths = plays.question[answers.play[paths]]
     rows = (
-        confidence_row(
-            "final", plays.confidence[chosen], plays.correct[chosen], plays.question[chosen]
-        ),
-        confidence_row("paths", answers.confidence[paths], answers.correct[paths], questions),
+        confidence_row("final", plays.confidence[chosen], plays.correct[chosen], asked),
+        confidence_row("paths", answers.confidence[paths], answers.correct[paths], asked_of_paths),
     )
     return tuple(row for row in rows if row.n)
 

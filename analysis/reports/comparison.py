@@ -257,7 +257,7 @@ def compare_debates(left: Debates, right: Debates, by: MatchBy) -> DebateCompari
         both = both_difference(phases[-1], sure, other_sure, matches)
     return DebateComparison(
         match_counts(matches, len(left.episode), len(right.episode)),
-        (model_names(left), model_names(right)),
+        (left.models(), right.models()),
         sorted(set(left.phases) ^ set(right.phases)),
         tuple(
             PhaseDifference(phase, difference(*(block[:, :, number] for block in blocks)))
@@ -267,11 +267,6 @@ def compare_debates(left: Debates, right: Debates, by: MatchBy) -> DebateCompari
         both,
         winner_changes(left, right, matches),
     )
-
-
-def model_names(debates: Debates) -> list[str]:
-    """Return the models of some debates."""
-    return sorted({name for name in debates.model.ravel().tolist() if name is not None})
 
 
 def both_difference(phase: str, left: Array, right: Array, matches: Matches) -> BothDifference:

@@ -49,17 +49,17 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class PlayColumns:
-    """The plays of one study with their ids, and values and outcomes as those of `Pair`.
+class PlayRow:
+    """A play of one study with its id, and value and outcome as those of `Pair`.
 
     `both_sure` is 1 for a debate with both sides above 75%, 0 if not, None if missing.
     """
 
-    plays: list[Play]
-    episodes: list[str]
-    values: list[float | None]
-    outcomes: list[str | None]
-    both_sure: list[float | None]
+    play: Play
+    episode: str
+    value: float | None
+    outcome: str | None
+    both_sure: float | None = None
 
 
 def pairs(path: Path, a: str, b: str, *, by: MatchBy = "models") -> list[Pair]:
@@ -78,15 +78,15 @@ def pair_plays(studies: StudyPair, by: MatchBy) -> list[Pair]:
         left, right = (record.debates for record in studies.debates)
         # The last phase that both studies have, even if one went on.
         last = [phase for phase in left.phases if phase in right.phases][-1:]
-        columns = (debate_columns(debates, last) for debates in (left, right))
-        pairs_of_both += make_pairs("debate", *columns, by=by)
+        rows = (debate_rows(debates, last) for debates in (left, right))
+        pairs_of_both += make_pairs("debate", *rows, by=by)
     if studies.answers:
-        columns = (answer_columns(record) for record in studies.answers)
-        pairs_of_both += make_pairs("question", *columns, by=by)
+        rows = (answer_rows(record) for record in studies.answers)
+        pairs_of_both += make_pairs("question", *rows, by=by)
     return pairs_of_both
 
 
-def debate_columns(debates: Debates, last: list[str]) -> PlayColumns:
+def debate_rows(debates: Debates, last: list[str]) -> list[PlayRow]:
     """Return the debates of one study, with the confidence in a phase; `last` has one or none."""
     size = len(debates.episode)
     # Without a common phase every value is missing, and only winners can differ.
@@ -94,34 +94,35 @@ def debate_columns(debates: Debates, last: list[str]) -> PlayColumns:
     if last:
         block = play_matching.common_phases(debates, np.arange(size), last)
     ratings = block[:, :, -1]
-    return PlayColumns(
+    columns = (
         play_matching.debate_plays(debates),
         debates.episode.tolist(),
         nan_to_none(ratings.mean(axis=1)),
         debates.winner.tolist(),
         nan_to_none(both_above(ratings)),
     )
+    return [PlayRow(*row) for row in zip(*columns, strict=True)]
 
 
-def answer_columns(record: AnswerRecord) -> PlayColumns:
+def answer_rows(record: AnswerRecord) -> list[PlayRow]:
     """Return the plays of questions of one study."""
     plays = record.plays
-    outcomes: list[str | None] = [*play_matching.outcome_words(plays.correct)]
     values = nan_to_none(plays.correct)
-    matched_by = play_matching.answer_plays(record)
-    return PlayColumns(matched_by, plays.episode.tolist(), values, outcomes, [None] * len(values))
+    outcomes = play_matching.outcome_words(plays.correct)
+    columns = (play_matching.answer_plays(record), plays.episode.tolist(), values, outcomes)
+    return [PlayRow(*row) for row in zip(*columns, strict=True)]
 
 
-def make_pairs(kind: str, left: PlayColumns, right: PlayColumns, *, by: MatchBy) -> list[Pair]:
+def make_pairs(kind: str, left: list[PlayRow], right: list[PlayRow], *, by: MatchBy) -> list[Pair]:
     """Return the pairs of plays that belong together."""
-    matches = play_matching.match_plays(left.plays, right.plays, by)
+    plays, other_plays = ([row.play for row in rows] for rows in (left, right))
+    episodes, other_episodes = ([row.episode for row in rows] for rows in (left, right))
+    matches = play_matching.match_plays(plays, other_plays, by)
     result = []
-    for row, partner, _ in partners(matches, left.episodes, right.episodes):
-        subject, models, repeat, arm = left.plays[row]
+    for place, other_place, _ in partners(matches, episodes, other_episodes):
+        before, after = left[place], right[other_place]
+        subject, models, repeat, arm = before.play
         assert subject is not None  # a play of an unknown subject has no partner
-        before, after = left.values[row], right.values[partner]
-        outcome, other_outcome = left.outcomes[row], right.outcomes[partner]
-        both_sure, other_both_sure = left.both_sure[row], right.both_sure[partner]
         result.append(
             Pair(
                 kind,
@@ -129,17 +130,17 @@ def make_pairs(kind: str, left: PlayColumns, right: PlayColumns, *, by: MatchBy)
                 arm,
                 repeat,
                 models,
-                right.plays[partner][1],
-                left.episodes[row],
-                right.episodes[partner],
-                before,
-                after,
-                subtract(after, before),
-                outcome,
-                other_outcome,
+                after.play[1],
+                before.episode,
+                after.episode,
+                before.value,
+                after.value,
+                subtract(after.value, before.value),
+                before.outcome,
+                after.outcome,
                 # Not by confidence: every pair differs in that a little.
-                both_known_and_differ(outcome, other_outcome)
-                or both_known_and_differ(both_sure, other_both_sure),
+                both_known_and_differ(before.outcome, after.outcome)
+                or both_known_and_differ(before.both_sure, after.both_sure),
             )
         )
     return result

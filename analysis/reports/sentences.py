@@ -6,10 +6,9 @@ Every number stands in the report; nothing is computed here.  Left out: judgemen
 
 from __future__ import annotations
 
-from collections import Counter
-
 from analysis.reports.answers import AnswerFindings
 from analysis.reports.debates import DebateFindings, StudyReport
+from analysis.reports.rows import totals
 from analysis.reports.tables.formatting import (
     decimal,
     interval,
@@ -109,9 +108,7 @@ def answer_sentences(answers: AnswerFindings) -> list[str]:
 
 def missing_sentence(report: StudyReport) -> str:
     """Say how much is missing, and how much was not finished."""
-    count = Counter[str]()
-    for row in report.missing:
-        count[row.what] += row.n
+    count = totals(report.missing)
     if not count:
         return "Nothing is missing."
     kinds = ", ".join(f"{what} {n:,}" for what, n in sorted(count.items()))

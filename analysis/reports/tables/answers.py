@@ -112,17 +112,9 @@ def spent_block(answers: AnswerFindings) -> Block:
     unknown = []
     for arm in answers.arms:
         row = arm.accuracy
-        rows.append(
-            (
-                arm.arm,
-                percent(row.share.all.mean),
-                decimal(row.answered, 1),
-                decimal(row.tokens_in, 1),
-                decimal(row.tokens_out, 1),
-                dollars(row.cost_usd),
-                decimal(row.routes, 1),
-            )
-        )
+        used = (decimal(mean, 1) for mean in (row.answered, row.tokens_in, row.tokens_out))
+        right = percent(row.share.all.mean)
+        rows.append((arm.arm, right, *used, dollars(row.cost_usd), decimal(row.routes, 1)))
         for count, words in ((row.tokens_out_unknown, "tokens"), (row.cost_usd_unknown, "dollars")):
             if count:
                 unknown.append(f"{words} of {count:,} of {row.share.plays:,} plays of {arm.arm}")
@@ -156,15 +148,10 @@ def paths_block(arms: Sequence[ArmRow]) -> Block:
                 f"{percent(share.mean)} ({interval(share, 0)})"
                 for share in (paths.pass_at_1, paths.cons_at_n, paths.any)
             )
-            rows.append(
-                (
-                    arm.arm,
-                    str(most) if least == most else f"{least} to {most}",
-                    *shares,
-                    percent(arm.accuracy.share.all.mean),
-                    percent(paths.unreadable / paths.paths),
-                )
-            )
+            number = str(most) if least == most else f"{least} to {most}"
+            final = percent(arm.accuracy.share.all.mean)
+            unreadable = percent(paths.unreadable / paths.paths)
+            rows.append((arm.arm, number, *shares, final, unreadable))
     headings = "arm, n, Pass@1 (95%), Cons@n (95%), any right (95%), final, no answer"
     return table("Paths, percent", headings, rows)
 
@@ -176,21 +163,14 @@ def changes_block(arms: Sequence[ArmRow]) -> Block:
     for arm in arms:
         for row in arm.changes:
             change = row.all
-            scores = (change.acc1, change.acc2, change.cl, change.cs)
+            moved = (change.right_to_wrong, change.wrong_to_right)
+            scores = (
+                percent(score.mean) for score in (change.acc1, change.acc2, change.cl, change.cs)
+            )
             rss = decimal(change.rss.mean, 3)
             if is_defined(change.rss.ci_low):
                 rss += f" ({number_interval(change.rss)})"
-            rows.append(
-                (
-                    arm.arm,
-                    row.what,
-                    row.pairs,
-                    change.right_to_wrong,
-                    change.wrong_to_right,
-                    *(percent(score.mean) for score in scores),
-                    rss,
-                )
-            )
+            rows.append((arm.arm, row.what, row.pairs, *moved, *scores, rss))
             if row.unreadable:
                 notes.append(
                     f"{arm.arm}, {row.what}: {row.unreadable:,} pairs with an unreadable answer,"
@@ -211,21 +191,13 @@ def confidence_block(arms: Sequence[ArmRow]) -> Block:
     for arm in arms:
         for row in arm.calibration:
             auroc = row.scores.auroc
-            area = f"{decimal(auroc.mean, 3)} ({number_interval(auroc)})"
-            rows.append(
-                (
-                    arm.arm,
-                    row.what,
-                    row.n,
-                    decimal(row.brier.mean, 3),
-                    decimal(row.scores.ece, 3),
-                    area if is_defined(auroc.mean) else "-",
-                    decimal(row.auprc_right, 3),
-                    decimal(row.auprc_wrong, 3),
-                    decimal(row.selective_accuracy, 3),
-                    percent(row.scores.gap.mean),
-                )
-            )
+            ranked = "-"
+            if is_defined(auroc.mean):
+                ranked = f"{decimal(auroc.mean, 3)} ({number_interval(auroc)})"
+            errors = (decimal(error, 3) for error in (row.brier.mean, row.scores.ece))
+            areas = (row.auprc_right, row.auprc_wrong, row.selective_accuracy)
+            scores = (*errors, ranked, *(decimal(area, 3) for area in areas))
+            rows.append((arm.arm, row.what, row.n, *scores, percent(row.scores.gap.mean)))
             if row.without:
                 notes.append(
                     f"{arm.arm}, {row.what}: {row.without:,} without confidence or unreadable, left"

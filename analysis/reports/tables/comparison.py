@@ -129,13 +129,9 @@ def change_words(changes: Sequence[Change]) -> str:
 
 def difference_cells(change: MeanDifference) -> tuple[object, ...]:
     """Return n, both means, the difference and its p."""
-    means = (percent(change.a), percent(change.b))
-    return (
-        change.difference.n,
-        *means,
-        mean_with_interval(change.difference),
-        p_value(change.difference.p),
-    )
+    difference = change.difference
+    means = (percent(change.a), percent(change.b), mean_with_interval(difference))
+    return (difference.n, *means, p_value(difference.p))
 
 
 def answers_block(answers: AnswerComparison) -> Block:
@@ -177,17 +173,11 @@ def pairs_block(pairs: Sequence[Pair]) -> Block:
         (pair for pair in pairs if pair.differs),
         key=lambda pair: (-abs(pair.difference or 0), pair.episode),
     )
-    rows = [
-        (
-            pair.episode,
-            pair.other_episode,
-            pair.outcome or "-",
-            pair.other_outcome or "-",
-            percent(pair.value),
-            percent(pair.other_value),
-        )
-        for pair in differing[:MOST_PAIRS]
-    ]
+    rows = []
+    for pair in differing[:MOST_PAIRS]:
+        outcomes = (pair.outcome or "-", pair.other_outcome or "-")
+        values = (percent(pair.value), percent(pair.other_value))
+        rows.append((pair.episode, pair.other_episode, *outcomes, *values))
     notes = []
     if not differing:
         notes.append(

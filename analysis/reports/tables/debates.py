@@ -83,17 +83,11 @@ def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Bloc
 
 def phases_block(debates: DebateFindings, pooled: str) -> Block:
     """Return mean confidence by phase, the flags, and the rise."""
-    rows = [
-        (
-            row.phase,
-            row.rating.n,
-            percent(row.rating.mean, 2),
-            interval(row.rating, 2),
-            percent(row.rating.sd, 2),
-            row.missing,
-        )
-        for row in debates.phases
-    ]
+    rows = []
+    for row in debates.phases:
+        rating = row.rating
+        shares = (percent(rating.mean, 2), interval(rating, 2), percent(rating.sd, 2))
+        rows.append((row.phase, rating.n, *shares, row.missing))
     notes = [
         f"flagged and kept in, {row.phase}: "
         + ", ".join(f"{flag} {n}" for flag, n in row.flagged.items())
@@ -128,18 +122,11 @@ def both_block(both_by_phase: Sequence[BothRow]) -> Block:
 
 def models_block(debates: DebateFindings) -> Block:
     """Return each model's confidence in the first and last phase, its rise, and its win rate."""
-    rows = [
-        (
-            row.model,
-            row.n,
-            percent(row.first),
-            percent(row.last),
-            mean_with_interval(row.rise),
-            percent(row.win_rate),
-            sum(phase.missing for phase in row.phases),
-        )
-        for row in debates.models
-    ]
+    rows = []
+    for row in debates.models:
+        confidence = (percent(row.first), percent(row.last), mean_with_interval(row.rise))
+        missing = sum(phase.missing for phase in row.phases)
+        rows.append((row.model, row.n, *confidence, percent(row.win_rate), missing))
     # Headings name the phases, since protocols differ in them.
     ends = (debates.phases[0].phase, debates.phases[-1].phase)
     headings = ("model", "n", *ends, "rise (95% interval)", "wins", "missing")
@@ -161,18 +148,13 @@ def against_half_block(against_half: Sequence[AgainstHalfRow]) -> Block:
 
 def calibration_block(report: StudyReport, debates: DebateFindings) -> Block:
     """Return confidence against the jury's verdicts."""
-    rows = [
-        (
-            row.phase,
-            f"{row.n} ({row.n_without_ties})",
-            decimal(row.brier.mean, 4),
-            decimal(row.brier_of_half, 4),
-            decimal(row.scores.ece, 4),
-            f"{decimal(row.scores.auroc.mean, 3)} ({number_interval(row.scores.auroc)})",
-            percent(row.scores.gap.mean),
-        )
-        for row in debates.calibration
-    ]
+    rows = []
+    for row in debates.calibration:
+        scores = row.scores
+        counts = f"{row.n} ({row.n_without_ties})"
+        errors = (decimal(value, 4) for value in (row.brier.mean, row.brier_of_half, scores.ece))
+        area = f"{decimal(scores.auroc.mean, 3)} ({number_interval(scores.auroc)})"
+        rows.append((row.phase, counts, *errors, area, percent(scores.gap.mean)))
     notes = []
     # Of a simulated study the heading says it already.
     if report.judges_simulated and not report.simulated:
@@ -200,16 +182,10 @@ def arms_block(arms: Sequence[ArmReport]) -> Block:
         phases = arm.debates.phases
         rise = arm.debates.rise
         both = arm.debates.both
-        rows.append(
-            (
-                arm.arm,
-                arm.episodes.done,
-                percent(phases[0].rating.mean if phases else None),
-                percent(phases[-1].rating.mean if phases else None),
-                mean_with_interval(rise.change if rise else None),
-                count_with_share(both.counts.above_75, both.counts.debates) if both else "-",
-            )
-        )
+        ends = (percent(phases[end].rating.mean if phases else None) for end in (0, -1))
+        change = mean_with_interval(rise.change if rise else None)
+        sure = count_with_share(both.counts.above_75, both.counts.debates) if both else "-"
+        rows.append((arm.arm, arm.episodes.done, *ends, change, sure))
     headings = "arm, debates, first, last, rise (95% interval), both above 75%"
     return table("By arm, percent", headings, rows)
 

@@ -59,17 +59,14 @@ def standings_document(standings: Standings) -> Document:
         f"{standings.study}: {standings.debates:,} debates, {counts.all:,} verdicts,"
         f" {counts.missing:,} of them missing"
     )
+    missing = [(row.reason, row.n) for row in standings.missing]
     blocks = (
         sentences_block(*jury_notes(standings)),
         leaderboard_block(standings),
         judges_block(standings.judges),
         effects_block(standings.judges),
         agreement_block(standings),
-        table(
-            "Missing verdicts, and why",
-            "reason, n",
-            [(row.reason, row.n) for row in standings.missing],
-        ),
+        table("Missing verdicts, and why", "reason, n", missing),
     )
     warnings = [WARNING] if standings.simulated else []
     return document(heading, warnings, blocks, standings.rules)
@@ -92,19 +89,12 @@ def jury_notes(standings: Standings) -> Iterator[str]:
 
 def leaderboard_block(standings: Standings) -> Block:
     """Return the leaderboard, and how the debates went."""
-    rows = [
-        (
-            row.agent,
-            decimal(row.strength.mean, 2, signed=True),
-            number_interval(row.strength, signed=True),
-            percent(row.win_rate),
-            percent(row.win_rate_by_sum),
-            decimal(row.elo, 0),
-            row.debates,
-            row.votes,
-        )
-        for row in standings.contestants
-    ]
+    rows = []
+    for row in standings.contestants:
+        size = decimal(row.strength.mean, 2, signed=True)
+        limits = number_interval(row.strength, signed=True)
+        wins = (percent(row.win_rate), percent(row.win_rate_by_sum))
+        rows.append((row.agent, size, limits, *wins, decimal(row.elo, 0), row.debates, row.votes))
     headings = "contestant, strength, 95% interval, wins, by sum, Elo, debates, votes"
     title = "Leaderboard: strength in logits, wins in percent"
     return table(title, headings, rows, leaderboard_notes(standings))
@@ -152,19 +142,12 @@ def judges_block(judges: Sequence[JudgeRow]) -> Block:
 
     The last column is how often it names the longer side.
     """
-    rows = [
-        (
-            judge.judge,
-            judge.readings,
-            judge.missing,
-            judge.both_orders,
-            percent(judge.flip_rate),
-            percent(judge.retest),
-            percent(judge.proposition.mean),
-            percent(judge.longer.mean),
-        )
-        for judge in judges
-    ]
+    rows = []
+    for judge in judges:
+        counts = (judge.readings, judge.missing, judge.both_orders)
+        consistency = (percent(judge.flip_rate), percent(judge.retest))
+        favours = (percent(judge.proposition.mean), percent(judge.longer.mean))
+        rows.append((judge.judge, *counts, *consistency, *favours))
     headings = "judge, verdicts, missing, both orders, flips, retest, proposition, longer"
     title = "Judges, percent: how often they name the proposition, and the longer side"
     return table(title, headings, rows)
