@@ -65,12 +65,10 @@ def export_pairwise(
             csv.writer(out, lineterminator="\n").writerows([COLUMNS, *rows])
     except OSError as error:
         raise StoreError(f"cannot write {file}: {error.strerror}; name another folder") from error
-    missing = 0
-    related = 0
-    for verdicts in judged:
-        unreadable = np.isnan(verdicts.winner)
-        missing += int(unreadable.sum())
-        related += int(((verdicts.related > 0) & ~unreadable).sum())
+    unreadable = [np.isnan(verdicts.winner) for verdicts in judged]
+    missing = sum(int(lost.sum()) for lost in unreadable)
+    readable = zip(judged, unreadable, strict=True)
+    related = sum(int((verdicts.related[~lost] > 0).sum()) for verdicts, lost in readable)
     return ExportCounts(len(rows), missing, 0 if include_related else related)
 
 

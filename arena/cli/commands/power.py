@@ -12,6 +12,7 @@ from arena.cli.commands import Command
 from arena.cli.commands.power_plan import (
     Plan,
     assumptions,
+    check_share,
     choose_test,
     make_draw,
     parse_plan,
@@ -151,14 +152,8 @@ def power_row(plan: Plan, power: Power) -> PowerRow:
 
 def check_numbers(words: argparse.Namespace) -> None:
     """Raise StudyError for a number out of range."""
-    if not 0 < words.target < 1:
-        raise StudyError(
-            f"--target must lie between 0 and 1 (0.8 is a power of 80%), found {words.target:g}"
-        )
-    if not 0 < words.level < 0.5:
-        raise StudyError(
-            f"--level must lie between 0 and 0.5 (0.05 is usual), found {words.level:g}"
-        )
+    check_share("target", words.target, below=1, example="0.8 is a power of 80%")
+    check_share("level", words.level, below=0.5, example="0.05 is usual")
     if not 1 <= words.studies <= 1_000_000:
         raise StudyError(
             f"--studies must lie between 1 and 1,000,000, found {words.studies};"

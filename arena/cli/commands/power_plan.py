@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import isnan, sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from agents.simulated.debater import Profile, SimulatedDebater
     from analysis.reports.power import Claim, DebaterAssumptions, Pilot
-    from analysis.statistics.power import Draw, Spread, Test
+    from analysis.statistics.clustered import Array
+    from analysis.statistics.power import Draw, Ratings, Spread, Test
 
 MIN_PILOT_DEBATES = 10
 MOST_PHASES = 10
@@ -64,20 +65,20 @@ def parse_plan(words: argparse.Namespace) -> Plan:
             f"--phases must lie between {least} and {MOST_PHASES} for the claim {words.claim},"
             f" found {words.phases}"
         )
-    if not 0 < words.margin < 0.5:
-        raise StudyError(
-            f"--margin must lie between 0 and 0.5 (0.05 is 5 points), found {words.margin:g}"
-        )
+    check_share("margin", words.margin, below=0.5, example="0.05 is 5 points")
     first = debater(words.profile)
     second = first if words.against is None else debater(words.against)
-    return Plan(
-        (first.name, second.name),
-        (first.profile, second.profile),
-        words.claim,
-        words.paired,
-        words.phases,
-        words.margin,
-    )
+    names = (first.name, second.name)
+    sides = (first.profile, second.profile)
+    return Plan(names, sides, words.claim, words.paired, words.phases, words.margin)
+
+
+def check_share(option: str, value: float, *, below: float, example: str) -> None:
+    """Raise StudyError unless an option's value lies between 0 and a limit, both excluded."""
+    if not 0 < value < below:
+        raise StudyError(
+            f"--{option} must lie between 0 and {below:g} ({example}), found {value:g}"
+        )
 
 
 def debater(reference: str) -> SimulatedDebater:
@@ -124,13 +125,14 @@ def read_pilot(path: Path, study: str) -> Pilot:
 
 def with_spread(plan: Plan, spread: Spread) -> Plan:
     """Return the plan with the noise of a pilot."""
-    values = {
-        "noise": min(spread.noise, 1.0),
-        "debate_sd": min(spread.debate_sd, 1.0),
-        # A rating is missing if the re-ask was unreadable too, so that the share is a square.
-        "unreadable": sqrt(spread.missing),
-    }
-    first, second = (replace(side, **values) for side in plan.sides)
+    noise = min(spread.noise, 1.0)
+    debate_sd = min(spread.debate_sd, 1.0)
+    # A rating is missing if the re-ask was unreadable too, so that the share is a square.
+    unreadable = sqrt(spread.missing)
+    first, second = (
+        replace(side, noise=noise, debate_sd=debate_sd, unreadable=unreadable)
+        for side in plan.sides
+    )
     return replace(plan, sides=(first, second))
 
 
@@ -156,21 +158,20 @@ def choose_test(plan: Plan) -> Test:
     """Return the test of the plan's claim."""
     from analysis.statistics import power
 
-    match plan.claim, plan.paired:
-        case "rise", _:
-            return lambda drawn: power.rise_test(drawn[0])
-        case "above-half", _:
-            return lambda drawn: power.above_half_test(drawn[0])
-        case "equivalence", _:
-            return lambda drawn: power.equivalence_test(drawn[0], plan.margin)
-        case _, "debate":
-            return lambda drawn: power.difference_test(
-                drawn[0][:, :, :1, -1], drawn[0][:, :, 1:, -1], paired=True
-            )
-        case _:
-            return lambda drawn: power.difference_test(
-                drawn[0][..., -1], drawn[1][..., -1], paired=plan.paired == "motion"
-            )
+    def difference(drawn: Ratings) -> Array:
+        """Compare last ratings: of the two sides of one study, or of two studies."""
+        last = [ratings[..., -1] for ratings in drawn]
+        if plan.paired == "debate":
+            return power.difference_test(last[0][:, :, :1], last[0][:, :, 1:], paired=True)
+        return power.difference_test(*last, paired=plan.paired == "motion")
+
+    tests: dict[Claim, Test] = {
+        "rise": lambda drawn: power.rise_test(drawn[0]),
+        "above-half": lambda drawn: power.above_half_test(drawn[0]),
+        "equivalence": lambda drawn: power.equivalence_test(drawn[0], plan.margin),
+        "difference": difference,
+    }
+    return tests[plan.claim]
 
 
 def assumptions(plan: Plan) -> tuple[DebaterAssumptions, ...]:
@@ -180,13 +181,14 @@ def assumptions(plan: Plan) -> tuple[DebaterAssumptions, ...]:
 
     kinds = []
     for name, side in dict(zip(plan.names, plan.sides, strict=True)).items():
-        own = asdict(side)
         # The mean depends on these parameters alone; a profile's other ones do not move ratings.
-        parameters = (f"{key}={own[key]!r}" for key in ("bias", "drift", "noise", "debate_sd"))
-        text = ":".join(["even", *parameters])
+        spread = {key: getattr(side, key) for key in ("bias", "drift", "noise", "debate_sd")}
+        text = ":".join(["even", *(f"{key}={value!r}" for key, value in spread.items())])
         first, last = (expected_confidence(text, phase) for phase in (0, plan.phases - 1))
-        spread = (own[key] for key in ("bias", "drift", "noise", "debate_sd", "unreadable"))
-        kinds.append(DebaterAssumptions(name, first, last, side.unreadable**2, *spread))
+        missing = side.unreadable**2
+        kinds.append(
+            DebaterAssumptions(name, first, last, missing, unreadable=side.unreadable, **spread)
+        )
     return tuple(kinds)
 
 

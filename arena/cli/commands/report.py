@@ -17,14 +17,14 @@ from arena.errors import StudyError
 if TYPE_CHECKING:
     from analysis.reports.debates import StudyReport
 
+JSON_HELP = "as JSON: a list, or with --study one object"
+
 
 def add(command: Command) -> None:
     """Add the commands that report."""
     report = command("report", show_report, "how sure the debaters were, and how right")
     report.add_argument("--study", help="one study only")
-    report.add_argument(
-        "--json", action="store_true", help="as JSON: a list, or with --study one object"
-    )
+    report.add_argument("--json", action="store_true", help=JSON_HELP)
     report.add_argument(
         "--margin",
         type=float,
@@ -59,9 +59,7 @@ def add(command: Command) -> None:
         action="store_true",
         help="keep judges that are a contestant, or of its family",
     )
-    ranks.add_argument(
-        "--json", action="store_true", help="as JSON: a list, or with --study one object"
-    )
+    ranks.add_argument("--json", action="store_true", help=JSON_HELP)
 
 
 def show_report(words: argparse.Namespace) -> int:
