@@ -82,13 +82,12 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]  # transformers counts a
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Allocate the block with the number and size of heads of the first keys and values."""
-        slots = self.window.slots
         # The last column takes the keys and values of padding.
         length = self.window.capacity + 1
         # Zeros: masked values are still multiplied by 0, and empty memory may hold NaN.
-        self.keys = key_states.new_zeros(slots, key_states.shape[1], length, key_states.shape[3])
-        self.values = value_states.new_zeros(
-            slots, value_states.shape[1], length, value_states.shape[3]
+        self.keys, self.values = (
+            states.new_zeros(self.window.slots, states.shape[1], length, states.shape[3])
+            for states in (key_states, value_states)
         )
         self.is_initialized = True
 
@@ -106,20 +105,16 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]  # transformers counts a
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         window = self.window
+        rows = slice(window.first, window.last)
         if window.rows is None:
-            column = (
-                slice(window.first, window.last),
-                slice(None),
-                slice(window.longest - 1, window.longest),
-            )
-            self.keys[column] = key_states
-            self.values[column] = value_states
+            column = slice(window.longest - 1, window.longest)
+            self.keys[rows, :, column] = key_states
+            self.values[rows, :, column] = value_states
         else:
             # Two index tensors around a slice put their dimensions first: [rows, n, heads, size].
             self.keys[window.rows, :, window.positions] = key_states.transpose(1, 2)
             self.values[window.rows, :, window.positions] = value_states.transpose(1, 2)
-        seen = (slice(window.first, window.last), slice(None), slice(window.longest))
-        return self.keys[seen], self.values[seen]
+        return self.keys[rows, :, : window.longest], self.values[rows, :, : window.longest]
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Return (length, offset) of the keys that a mask covers."""
@@ -145,13 +140,12 @@ class SlotRows:
     def __init__(self, model: PreTrainedModel, slots: int, capacity: int) -> None:
         self.slots = slots
         self.capacity = capacity
-        self._model = model
+        self._dtype = model.dtype
         self._device = model.device
         self._window = RowWindow(slots, capacity)
         layers = model.config.get_text_config().num_hidden_layers
         self._layers = [SlotLayer(self._window) for _ in range(layers)]
-        self._cache = Cache(layers=self._layers)
-        self._options = forward_options(model, self._cache)
+        self._model = CachedModel(model, Cache(layers=self._layers))
         # The mask is added to the attention scores.  A boolean one would be turned into such a mask
         # again in every layer.
         self._least = torch.finfo(model.dtype).min
@@ -163,7 +157,9 @@ class SlotRows:
         of the last `keep` columns: [rows, keep, vocabulary], float32.
         """
         window = self._window
+        tokens = to_tensor(ids, self._device)
         seen = np.maximum(positions, 0)
+        places = to_tensor(seen, self._device)
         window.first = first
         window.last = first + len(ids)
         window.longest = int(seen.max()) + 1
@@ -171,21 +167,14 @@ class SlotRows:
             # One new token for rows of equal length, such as samples of one prompt: nothing is to
             # be hidden, and attention without a mask is faster.
             window.rows = window.positions = None
-            return run_forward(
-                self._model, self._tensor(ids), None, self._tensor(seen[:1]), self._options, keep
-            )
+            return self._model.forward(tokens, None, places[:1], keep)
         window.rows = torch.arange(first, window.last, device=self._device)[:, None]
-        window.positions = self._tensor(np.where(positions == PADDING, self.capacity, positions))
-        places = self._tensor(seen)
+        columns = np.where(positions == PADDING, self.capacity, positions)
+        window.positions = to_tensor(columns, self._device)
         # [rows, 1, n, longest]: a token sees the columns up to its own position.
         hidden = torch.arange(window.longest, device=self._device) > places[:, None, :, None]
-        mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=self._device).masked_fill_(
-            hidden, self._least
-        )
-        return run_forward(self._model, self._tensor(ids), mask, places, self._options, keep)
-
-    def _tensor(self, array: Ints) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(self._device)
+        mask = torch.zeros(hidden.shape, dtype=self._dtype, device=self._device)
+        return self._model.forward(tokens, mask.masked_fill_(hidden, self._least), places, keep)
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of a row."""
@@ -225,17 +214,16 @@ class SoloRows:
     def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
         """Run tokens through the model, row by row; see SlotRows.forward."""
         logits = []
-        for row, (tokens, places) in enumerate(zip(ids, positions, strict=True), first):
-            real = places != PADDING
+        device = self._model.device
+        for row, (all_ids, all_places) in enumerate(zip(ids, positions, strict=True), first):
+            real = all_places != PADDING
+            tokens = to_tensor(all_ids[real][None], device)
+            places = to_tensor(all_places[real][None], device)
             # A row that is read from position 0 starts over: its cache cannot be cut back.
-            if self._caches[row] is None or places[real][0] == 0:
+            if self._caches[row] is None or all_places[real][0] == 0:
                 self._caches[row] = DynamicCache(config=self._model.config)
-            options = forward_options(self._model, self._caches[row])
-            tensor = torch.from_numpy(tokens[real][None].astype(np.int64)).to(self._model.device)
-            place = torch.from_numpy(places[real][None].astype(np.int64)).to(self._model.device)
-            last = run_forward(
-                self._model, tensor, None, place, options, min(keep, tensor.shape[1])
-            )
+            model = CachedModel(self._model, self._caches[row])
+            last = model.forward(tokens, None, places, min(keep, tokens.shape[1]))
             # Zeros on the left, where a row of fewer than `keep` tokens has padding.
             logits.append(torch.nn.functional.pad(last, (0, 0, keep - last.shape[1], 0)))
         return torch.cat(logits)
@@ -253,44 +241,37 @@ class SoloRows:
         self._caches[row] = None
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardOptions:
-    """A cache and how to pass it to a model: names differ between models and transformers versions.
+class CachedModel:
+    """A model that runs with one cache."""
 
-    `has_logits_to_keep`: the model can be asked for the logits of the last tokens alone.
-    """
+    def __init__(self, model: PreTrainedModel, cache: Cache) -> None:
+        # Names differ between models and transformers versions.
+        names = inspect.signature(model.forward).parameters
+        self._model = model
+        self._options = {"cache" if "cache" in names else "past_key_values": cache}
+        # Whether the model can be asked for the logits of the last tokens alone.
+        self._has_logits_to_keep = "logits_to_keep" in names
 
-    cache: Cache
-    cache_name: str
-    has_logits_to_keep: bool
+    def forward(
+        self, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, keep: int
+    ) -> torch.Tensor:
+        """Run one forward pass; return the last `keep` logits: [rows, keep, vocabulary], float32.
+
+        `ids` and `positions` are int64, [rows, n] (or [1, n] for positions that all rows share);
+        `mask` is added to the attention scores: [rows, 1, n, keys] in the model's dtype, or None.
+        """
+        last = {"logits_to_keep": keep} if self._has_logits_to_keep else {}
+        output = self._model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            use_cache=True,
+            **self._options,
+            **last,
+        )
+        return output.logits[:, -keep:].float()
 
 
-def forward_options(model: PreTrainedModel, cache: Cache) -> ForwardOptions:
-    """Return how to call a model's forward with this cache."""
-    names = inspect.signature(model.forward).parameters
-    return ForwardOptions(
-        cache, "cache" if "cache" in names else "past_key_values", "logits_to_keep" in names
-    )
-
-
-def run_forward(
-    model: PreTrainedModel,
-    ids: torch.Tensor,
-    mask: torch.Tensor | None,
-    positions: torch.Tensor,
-    options: ForwardOptions,
-    keep: int,
-) -> torch.Tensor:
-    """Run one forward pass; return the last `keep` logits: [rows, keep, vocabulary], float32.
-
-    `ids` and `positions` are int64, [rows, n] (or [1, n] for positions that all rows share); `mask`
-    is added to the attention scores: [rows, 1, n, keys] in the model's dtype, or None.
-    """
-    keywords = {
-        options.cache_name: options.cache,
-        **({"logits_to_keep": keep} if options.has_logits_to_keep else {}),
-    }
-    output = model(
-        input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **keywords
-    )
-    return output.logits[:, -keep:].float()
+def to_tensor(array: Ints, device: torch.device) -> torch.Tensor:
+    """Return an array as int64 on a device."""
+    return torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(device)

@@ -47,12 +47,10 @@ def choose(
 
     `uniform` holds a number in [0, 1) for each row; greedy rows do not use theirs.
     """
-    has_greedy = any(sampling.temperature == 0 for sampling in samplings)
-    chosen = (
-        likeliest(logits)
-        if has_greedy
-        else torch.empty(len(logits), dtype=torch.long, device=logits.device)
-    )
+    if any(sampling.temperature == 0 for sampling in samplings):
+        chosen = likeliest(logits)
+    else:
+        chosen = torch.empty(len(logits), dtype=torch.long, device=logits.device)
     # Rows are drawn in two groups, since a plain draw needs no sorting.
     plain = [
         row
@@ -100,9 +98,8 @@ def draw(weight: torch.Tensor, uniform: Sequence[float]) -> torch.Tensor:
     # In float32 a number just below 1 rounds to 1: the target stays below the total, for otherwise
     # the search would end behind the last entry that has weight.
     below = torch.nextafter(total, torch.zeros_like(total))
-    target = torch.minimum(
-        torch.tensor(uniform, device=weight.device, dtype=weight.dtype)[:, None] * total, below
-    )
+    places = torch.tensor(uniform, device=weight.device, dtype=weight.dtype)[:, None]
+    target = torch.minimum(places * total, below)
     return torch.searchsorted(cumulative, target, right=True)[:, 0].clamp_(max=weight.shape[-1] - 1)
 
 
@@ -114,9 +111,8 @@ def choose_filtered(
     `logits` [rows, vocabulary] are already divided by the temperature.
     """
     log_total = torch.logsumexp(logits, -1, keepdim=True)
-    value, token = logits.topk(
-        min(max(LIKELIEST, *(sampling.top_k for sampling in samplings)), logits.shape[-1]), dim=-1
-    )
+    most = max(LIKELIEST, *(sampling.top_k for sampling in samplings))
+    value, token = logits.topk(min(most, logits.shape[-1]), dim=-1)
     # Probabilities among all tokens, not among the likeliest alone, so that top-p means the same.
     allowed, enough = allow((value - log_total).exp(), samplings)
     for row in (~enough).nonzero()[:, 0].tolist():

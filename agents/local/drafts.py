@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from array import array
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -53,6 +55,16 @@ class TokenRecord:
     alternatives: tuple[tuple[int, float], ...]
 
 
+class DrawnToken(NamedTuple):
+    """A token that was drawn and its measures (nats); a record if the job asks for alternatives."""
+
+    token: int
+    logprob: float
+    entropy: float
+    certainty: float
+    record: TokenRecord | None
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationResult:
     """The result of a job: the generated tokens and the work that they took.
@@ -82,12 +94,11 @@ class Draft:
 
     job: Job
     future: asyncio.Future[GenerationResult]
-    loop: asyncio.AbstractEventLoop
-    group: str
-    priority: int
-    came_at: float
-    stream: random.Random
-    ids: array[int]
+    group: str = field(init=False)
+    priority: int = field(init=False)
+    came_at: float = field(default_factory=time.monotonic)
+    stream: random.Random = field(init=False)
+    ids: array[int] = field(init=False)
     row: int = NO_ROW
     uniform: float | None = None
     prefilled: int = 0
@@ -100,6 +111,12 @@ class Draft:
     scores: list[float] = field(default_factory=list)
     memory_failures: int = 0
     cancelled: bool = False
+
+    def __post_init__(self) -> None:
+        self.group = self.job.group
+        self.priority = self.job.priority
+        self.stream = random.Random(self.job.seed)
+        self.ids = array("i", self.job.ids)
 
     @property
     def new_ids(self) -> array[int]:
@@ -116,6 +133,16 @@ class Draft:
             self.uniform = self.stream.random()
         return self.uniform
 
+    def append(self, drawn: DrawnToken) -> None:
+        """Add the token that was drawn, with its measures and its record."""
+        self.ids.append(drawn.token)
+        self.uniform = None
+        if drawn.record is not None:
+            self.records.append(drawn.record)
+        self.logprobs.append(drawn.logprob)
+        self.entropy_sum += drawn.entropy
+        self.certainty_sum += drawn.certainty
+
     @property
     def first_needed(self) -> int:
         """The first position whose logits are needed: a reused prefix must end before it."""
@@ -128,11 +155,8 @@ def record_token(
     """Return a token with its likeliest alternatives, from logits [vocabulary]."""
     value, index = (logits - torch.logsumexp(logits, -1)).topk(min(alternatives, len(logits)))
     # Rounding can leave a log probability a hair above 0.
-    return TokenRecord(
-        token,
-        min(logprob, 0.0),
-        tuple(zip(index.tolist(), value.clamp(max=0).tolist(), strict=True)),
-    )
+    likeliest = tuple(zip(index.tolist(), value.clamp(max=0).tolist(), strict=True))
+    return TokenRecord(token, min(logprob, 0.0), likeliest)
 
 
 def finish_draft(draft: Draft, end: str) -> GenerationResult:
@@ -166,7 +190,7 @@ def deliver(draft: Draft, outcome: GenerationResult | ModelError) -> None:
 
     # Futures are not thread-safe: only their own loop may resolve them.  A closed loop raises.
     with suppress(RuntimeError):
-        draft.loop.call_soon_threadsafe(hand_over)
+        draft.future.get_loop().call_soon_threadsafe(hand_over)
 
 
 def too_large_error(draft: Draft, error: BaseException) -> ContextOverflowError:

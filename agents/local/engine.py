@@ -13,25 +13,22 @@ one device.
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from agents.local.cache import PADDING, Rows
 from agents.local.choosing import choose
 from agents.local.drafts import (
     Draft,
+    DrawnToken,
     GenerationResult,
     Job,
-    TokenRecord,
     deliver,
     finish_draft,
     record_token,
@@ -41,6 +38,8 @@ from agents.local.memory import MemoryLimits, out_of_memory
 from agents.local.seating import Row, Seating
 from agents.local.stopping import EndDetector
 from arena.errors import ContextOverflowError, UnreachableError
+
+CLOSED = "the local engine was closed while it was being asked"
 
 
 class Engine:
@@ -86,17 +85,7 @@ class Engine:
                 f"a prompt of {len(job.ids)} tokens does not fit rows of {self._rows.capacity}",
                 sent=False,
             )
-        loop = asyncio.get_running_loop()
-        draft = Draft(
-            job,
-            loop.create_future(),
-            loop,
-            job.group,
-            job.priority,
-            time.monotonic(),
-            random.Random(job.seed),
-            array("i", job.ids),
-        )
+        draft = Draft(job, asyncio.get_running_loop().create_future())
         self._put(draft)
         try:
             return await draft.future
@@ -109,9 +98,7 @@ class Engine:
             if self._death is not None:
                 raise UnreachableError(self._death, sent=False)
             if self._closing:
-                raise UnreachableError(
-                    "the local engine was closed while it was being asked", sent=False
-                )
+                raise UnreachableError(CLOSED, sent=False)
             self._inbox.append(draft)
             if self._thread is None:
                 self._thread = threading.Thread(
@@ -151,7 +138,7 @@ class Engine:
     def _serve(self) -> None:
         """Run steps on the device thread, asleep while there is nothing to do."""
         cause: BaseException | None = None
-        why = "the local engine was closed while it was being asked"
+        why = CLOSED
         try:
             with torch.inference_mode():
                 while self._take_in():
@@ -179,12 +166,7 @@ class Engine:
         Sleeps while there is nothing to do.
         """
         with self._wake:
-            while (
-                not self._closing
-                and not self._inbox
-                and not self._seating.active
-                and not len(self._seating.queue)
-            ):
+            while not (self._closing or self._inbox or self._seating.has_work):
                 self._wake.wait()
             arrivals = list(self._inbox)
             self._inbox.clear()
@@ -258,12 +240,9 @@ class Engine:
             number for number, row in enumerate(rows) if row.filled + lengths[number] == row.planned
         ]
         starting = [number for number in complete if rows[number].draft.job.score_from is None]
+        starting_rows = [rows[number] for number in starting]
         # Drawn before any row is changed: a lack of memory here leaves everything as it was.
-        drawn = (
-            self._draw_tokens([rows[number] for number in starting], logits[starting, -1])
-            if starting
-            else None
-        )
+        drawn = self._draw_tokens(starting_rows, logits[starting, -1]) if starting else []
         for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
             if row.draft.job.score_from is not None:
                 self._score(row, logits[number], length)
@@ -277,8 +256,7 @@ class Engine:
                 self._seating.promote(draft.row)
             else:
                 deliver(self._seating.release(draft.row), finish_draft(draft, "scored"))
-        if drawn is not None:
-            self._advance([rows[number] for number in starting], *drawn)
+        self._advance(starting_rows, drawn)
 
     def _score(self, row: Row, logits: torch.Tensor, length: int) -> None:
         """Append the log probabilities (nats) of the scored tokens after the positions just read.
@@ -312,58 +290,41 @@ class Engine:
             row.draft.memory_failures = 0
         self.counts.steps += 1
         self.counts.decoded += len(rows)
-        self._advance(rows, *drawn)
+        self._advance(rows, drawn)
 
-    def _draw_tokens(
-        self, rows: Sequence[Row], logits: torch.Tensor
-    ) -> tuple[list[int], NDArray[np.float64], list[TokenRecord | None]]:
-        """Return the next token of each row, its measures [3, rows] and its records.
+    def _draw_tokens(self, rows: Sequence[Row], logits: torch.Tensor) -> list[DrawnToken]:
+        """Return the next token of each row.
 
-        `logits` is [rows, vocabulary], float32, and is shifted in place.  A record is None unless
-        the job asks for alternatives.
+        `logits` is [rows, vocabulary], float32, and is shifted in place.
         """
         drafts = [row.draft for row in rows]
         chosen = choose(
             logits, [draft.job.sampling for draft in drafts], [draft.draw() for draft in drafts]
         )
-        numbers = measure(logits, chosen).cpu().numpy().astype(np.float64)
-        tokens = chosen.tolist()
-        records = [
-            None
-            if draft.job.alternatives is None
-            else record_token(
-                logits[row], tokens[row], float(numbers[0, row]), draft.job.alternatives
-            )
-            for row, draft in enumerate(drafts)
-        ]
-        return tokens, numbers, records
+        # [rows, 3]: one copy from the device for all of them.
+        measures = measure(logits, chosen).T.tolist()
+        drawn = []
+        for row, token in enumerate(chosen.tolist()):
+            alternatives = drafts[row].job.alternatives
+            logprob, entropy, certainty = measures[row]
+            record = None
+            if alternatives is not None:
+                record = record_token(logits[row], token, logprob, alternatives)
+            drawn.append(DrawnToken(token, logprob, entropy, certainty, record))
+        return drawn
 
-    def _advance(
-        self,
-        rows: Sequence[Row],
-        chosen: Sequence[int],
-        numbers: NDArray[np.float64],
-        records: Sequence[TokenRecord | None],
-    ) -> None:
+    def _advance(self, rows: Sequence[Row], drawn: Sequence[DrawnToken]) -> None:
         """Append its token to each row, and deliver the replies that end with it."""
         finished = []
-        for row, token, record, logprob, entropy, certainty in zip(
-            rows, chosen, records, *numbers.tolist(), strict=True
-        ):
+        for row, new in zip(rows, drawn, strict=True):
             draft = row.draft
-            draft.ids.append(token)
-            draft.uniform = None
-            if record is not None:
-                draft.records.append(record)
-            draft.logprobs.append(logprob)
-            draft.entropy_sum += entropy
-            draft.certainty_sum += certainty
-            end = self._ends.finish_reason(draft, token)
+            draft.append(new)
+            end = self._ends.finish_reason(draft, new.token)
             if end is not None or row.filled == self._rows.capacity:
                 finished.append((draft, end or "length"))
             else:
                 # The token runs through the model in the next step, which gives the one after it.
-                row.tokens[row.filled] = token
+                row.tokens[row.filled] = new.token
                 row.planned = row.filled + 1
         for draft, end in finished:
             deliver(self._seating.release(draft.row), finish_draft(draft, end))

@@ -80,13 +80,8 @@ def load(where: str, settings: Settings) -> LoadedModel:
     eos = model.generation_config.eos_token_id
     end_ids = {eos} if isinstance(eos, int) else set(eos or ())
     end_ids |= {tokenizer.eos_token_id} - {None}
-    return LoadedModel(
-        model,
-        tokenizer,
-        str(model.dtype).removeprefix("torch."),
-        str(model.device),
-        frozenset(end_ids),
-    )
+    format_name = str(model.dtype).removeprefix("torch.")
+    return LoadedModel(model, tokenizer, format_name, str(model.device), frozenset(end_ids))
 
 
 def read_pretrained(
@@ -111,11 +106,9 @@ def read_pretrained(
 def weight_bytes(where: str) -> float:
     """Return the bytes of the weights in a folder; infinity if it is not a folder."""
     folder = Path(where)
-    return (
-        sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-        if folder.is_dir()
-        else float("inf")
-    )
+    if not folder.is_dir():
+        return float("inf")
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
 def unreadable_model_error(where: str, error: BaseException) -> StudyError:
@@ -192,14 +185,11 @@ def batching_problem(model: PreTrainedModel, rows: SlotRows) -> str | None:
         # The same 12 tokens in both rows, read as 5 + 6 + 1 and as 9 + 2 + 1.
         rows.forward(0, ids[:, :5], np.arange(5)[None])
         rows.forward(1, ids[:, :9], np.arange(9)[None])
-        both = np.concatenate(
-            (ids[:, 5:11], np.concatenate((np.zeros((1, 4), np.int64), ids[:, 9:11]), axis=1))
-        )
+        both = np.array([ids[0, 5:11], [0] * 4 + [*ids[0, 9:11]]])
         places = np.array([range(5, 11), [PADDING] * 4 + [9, 10]])
         ours.append(rows.forward(0, both, places)[:, -1])
-        ours.append(
-            rows.forward(0, np.repeat(ids[:, 11:], 2, axis=0), np.array([[11], [11]]))[:, -1]
-        )
+        last = np.repeat(ids[:, 11:], 2, axis=0)
+        ours.append(rows.forward(0, last, np.array([[11], [11]]))[:, -1])
     except torch.OutOfMemoryError:
         raise
     except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
@@ -218,9 +208,8 @@ def batching_problem(model: PreTrainedModel, rows: SlotRows) -> str | None:
 def bytes_per_token(model: PreTrainedModel) -> int:
     """Return the bytes of the keys and values of one token in all layers."""
     config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or getattr(
-        config, "num_attention_heads", 1
-    )
+    heads = getattr(config, "num_key_value_heads", None)
+    heads = heads or getattr(config, "num_attention_heads", 1)
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return int(2 * config.num_hidden_layers * heads * size * model.dtype.itemsize)
 

@@ -31,9 +31,8 @@ def measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     logits are shifted in place, so that the largest of each row is 0: that changes no probability,
     and saves a copy of them.
     """
-    rows = (
-        max(1, LOGITS_PER_CHUNK // logits.shape[-1]) if logits.device.type == "cpu" else len(logits)
-    )
+    on_cpu = logits.device.type == "cpu"
+    rows = max(1, LOGITS_PER_CHUNK // logits.shape[-1]) if on_cpu else len(logits)
     return torch.cat(
         [
             _measure(logits[row : row + rows], chosen[row : row + rows])

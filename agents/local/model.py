@@ -72,9 +72,8 @@ def local_model(reference: str) -> LocalModel:
             f"there is no folder {folder}; a hub id has the form <organisation>/<model>"
         )
     name = f"local/{folder.resolve().name if looks_like_folder else where}"
-    return get_or_create_model(
-        f"local/{reference}", name, str(folder) if folder.is_dir() else where, query
-    )
+    source = str(folder) if folder.is_dir() else where
+    return get_or_create_model(f"local/{reference}", name, source, query)
 
 
 def toy_model(reference: str) -> LocalModel:
@@ -214,25 +213,24 @@ class LocalModel(BaseModel):
         from agents.local.choosing import TokenSampling
 
         config = self._weights.model.generation_config
-        usual = TokenSampling(
-            (1.0 if config.temperature is None else config.temperature)
-            if config.do_sample
-            else 0.0,
-            config.top_k or 0,
-            config.top_p or 1.0,
-            config.min_p or 0.0,
-        )
-        size = self._weights.model.config.get_text_config().vocab_size
-        temperature = usual.temperature if sampling.temperature is None else sampling.temperature
-        return TokenSampling(
-            temperature if temperature >= MIN_TEMPERATURE else 0.0,
+        if sampling.temperature is not None:
             # A user who sets a temperature chooses the distribution: filters of the model's own
             # configuration are off then.
-            min(sampling.top_k or (usual.top_k if sampling.temperature is None else 0), size),
-            max(
-                sampling.top_p or (usual.top_p if sampling.temperature is None else 1.0), MIN_TOP_P
-            ),
-            sampling.min_p or (usual.min_p if sampling.temperature is None else 0.0),
+            usual = TokenSampling(sampling.temperature)
+        else:
+            warmth = 1.0 if config.temperature is None else config.temperature
+            usual = TokenSampling(
+                warmth if config.do_sample else 0.0,
+                config.top_k or 0,
+                config.top_p or 1.0,
+                config.min_p or 0.0,
+            )
+        size = self._weights.model.config.get_text_config().vocab_size
+        return TokenSampling(
+            usual.temperature if usual.temperature >= MIN_TEMPERATURE else 0.0,
+            min(sampling.top_k or usual.top_k, size),
+            max(sampling.top_p or usual.top_p, MIN_TOP_P),
+            sampling.min_p or usual.min_p,
         )
 
     async def __call__(self, request: Request) -> Reply:
@@ -244,11 +242,9 @@ class LocalModel(BaseModel):
         reason = self.unsupported_reason(request.sampling)
         if reason is not None:
             raise RefusedError(f"{self.name} was not asked: {reason}", sent=False)
-        engine = (
-            await asyncio.to_thread(self._ensure_engine)
-            if self.engine is None or not self.engine.alive
-            else self.engine
-        )
+        engine = self.engine
+        if engine is None or not engine.alive:
+            engine = await asyncio.to_thread(self._ensure_engine)
         # Long prompts take a while to tokenize.  The seats of the episode that are done sooner
         # wait, so that a prompt that all of them share is read once.
         with engine.announce(request.place.episode):
@@ -317,16 +313,11 @@ class LocalModel(BaseModel):
 
     def _choices(self, result: GenerationResult) -> tuple[TokenChoice, ...]:
         decode = self._chat.decode
-        return tuple(
-            TokenChoice(
-                decode([record.token]),
-                record.logprob,
-                tuple(
-                    Alternative(decode([token]), logprob) for token, logprob in record.alternatives
-                ),
-            )
-            for record in result.records
-        )
+        choices = []
+        for record in result.records:
+            others = [Alternative(decode([token]), value) for token, value in record.alternatives]
+            choices.append(TokenChoice(decode([record.token]), record.logprob, tuple(others)))
+        return tuple(choices)
 
     async def _choose_reply(self, engine: Engine, request: Request, ids: tuple[int, ...]) -> Reply:
         """Return the likeliest of the given choices as the reply.
@@ -336,18 +327,13 @@ class LocalModel(BaseModel):
         from agents.local.drafts import Job
 
         options = request.sampling.choices
-        coded = [
-            tuple(self._chat.tokenizer(option, add_special_tokens=False).input_ids)
-            for option in options
-        ]
+        encode = self._chat.tokenizer
+        coded = [encode(option, add_special_tokens=False).input_ids for option in options]
         if not all(coded):
-            raise RefusedError(
-                f"{self.name} has no tokens for one of the choices {options!r}", sent=False
-            )
-        jobs = [
-            Job((*ids, *code), 0, score_from=len(ids), group=request.place.episode)
-            for code in coded
-        ]
+            why = f"{self.name} has no tokens for one of the choices {options!r}"
+            raise RefusedError(why, sent=False)
+        group = request.place.episode
+        jobs = [Job((*ids, *code), 0, score_from=len(ids), group=group) for code in coded]
         scored = await asyncio.gather(*(engine.generate(job) for job in jobs))
         return choice_reply(self.name, options, ids, scored)
 
@@ -366,13 +352,9 @@ def choice_reply(
     # The largest is subtracted first: probabilities of long choices are too small for a float.
     share = np.exp(total - total.max())
     share /= share.sum()
-    measures = {
-        f"logprob of {option}": float(value) for option, value in zip(options, total, strict=True)
-    }
-    measures |= {
-        f"probability of {option}": float(value)
-        for option, value in zip(options, share, strict=True)
-    }
+    names = [f"logprob of {option}" for option in options]
+    names += [f"probability of {option}" for option in options]
+    measures = dict(zip(names, [*total.tolist(), *share.tolist()], strict=True))
     return Reply(
         options[int(total.argmax())],
         model_served=name,

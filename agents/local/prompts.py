@@ -40,18 +40,12 @@ class ChatTokenizer:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
-        self._special = tuple(
-            sorted(
-                (word for word in tokenizer.all_special_tokens if len(word) > 1),
-                key=len,
-                reverse=True,
-            )
-        )
+        special = [word for word in tokenizer.all_special_tokens if len(word) > 1]
+        self._special = sorted(special, key=len, reverse=True)
         self._special_ids = frozenset(tokenizer.all_special_ids)
         # Some tokenizers put a space before every text, so that pieces cannot be joined.
-        self._pieces_add_up = self.decode([*self._encode("a"), *self._encode("b")]) == self.decode(
-            self._encode("ab")
-        )
+        apart = self.decode([*self._encode("a"), *self._encode("b")])
+        self._pieces_add_up = apart == self.decode(self._encode("ab"))
 
     def _encode(self, text: str, *, begin: bool = False) -> list[int]:
         return self.tokenizer(text, add_special_tokens=begin).input_ids if text else []
@@ -79,33 +73,23 @@ class ChatTokenizer:
         A last message of the assistant is a prefill: it is begun and not ended.  `served` is the
         name of this model, whose generated spans go in as tokens.
         """
-        messages = [
-            Message(message.role, writable(message.content)) for message in request.messages
-        ]
+        messages = [Message(turn.role, writable(turn.content)) for turn in request.messages]
         has_prefill = messages[-1].role == "assistant"
         conversation = messages[:-1] if has_prefill else messages
-        spans = (
-            [span for span in request.generated_spans if span.model == served]
-            if self._pieces_add_up
-            else []
-        )
-        stretches = [
-            list(self._stretches(number, message, spans)) for number, message in enumerate(messages)
-        ]
+        spans: list[GeneratedSpan] = []
+        if self._pieces_add_up:
+            spans = [span for span in request.generated_spans if span.model == served]
+        stretches = [[*self._stretches(n, turn, spans)] for n, turn in enumerate(messages)]
         pieces = self._render(conversation, stretches[: len(conversation)])
         if has_prefill:
             pieces += stretches[-1]
         # A chat template writes the token that begins a text; plain text needs it from here.
         first = pieces[0].ids is None and not self.tokenizer.chat_template
-        return tuple(
-            token
-            for number, piece in enumerate(pieces)
-            for token in (
-                piece.ids
-                if piece.ids is not None
-                else self._encode(piece.text, begin=first and number == 0)
-            )
-        )
+        tokens: list[int] = []
+        for number, piece in enumerate(pieces):
+            begin = first and number == 0
+            tokens += self._encode(piece.text, begin=begin) if piece.ids is None else piece.ids
+        return tuple(tokens)
 
     def _stretches(
         self, number: int, message: Message, spans: Sequence[GeneratedSpan]
@@ -124,9 +108,8 @@ class ChatTokenizer:
         """Yield a text cut after the first character of every special word in it."""
         # Tokenized apart, neither half is the special token.
         done = 0
-        for word in (
-            re.finditer("|".join(map(re.escape, self._special)), text) if self._special else ()
-        ):
+        pattern = "|".join(map(re.escape, self._special))
+        for word in re.finditer(pattern, text) if self._special else ():
             yield Stretch(text[done : word.start() + 1])
             done = word.start() + 1
         if done < len(text):

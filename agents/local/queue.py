@@ -58,6 +58,11 @@ class Group(Generic[Item]):
     width: int = 0
     last_width: int = 0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request waits or runs."""
+        return not self.waiting and not self.running
+
     def is_complete(self, now: float) -> bool:
         """Return whether all members that will ask in this wave have probably done so.
 
@@ -99,7 +104,7 @@ class Queue(Generic[Item]):
         if group is None:
             self._turns += 1
             group = self.groups[item.group] = Group(self._turns)
-        if not group.waiting and not group.running:
+        if group.is_idle:
             group.wave += 1
             group.last_width = group.width
             group.width = 0
@@ -129,7 +134,7 @@ class Queue(Generic[Item]):
         members came once can be served bit by bit.
         """
         group = self.groups.get(name)
-        if group is None or group.waiting or group.running:
+        if group is None or not group.is_idle:
             return
         if group.widest > 1:
             self.max_wait_s = PATIENCE_S if group.wave > 1 else 0.0
@@ -178,12 +183,9 @@ class Queue(Generic[Item]):
         group = self.groups.get(owner)
         if group is None or group.wave - wave > 1:
             return False
-        return bool(group.waiting or group.running) or now - group.last_seen < GRACE_S
+        return not group.is_idle or now - group.last_seen < GRACE_S
 
     def _forget(self, now: float) -> None:
-        for name in [
-            name
-            for name, group in self.groups.items()
-            if not group.waiting and not group.running and now - group.last_seen > PATIENCE_S
-        ]:
-            del self.groups[name]
+        for name, group in list(self.groups.items()):
+            if group.is_idle and now - group.last_seen > PATIENCE_S:
+                del self.groups[name]

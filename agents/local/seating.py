@@ -93,6 +93,11 @@ class Seating:
         self.most_active = rows.slots
         self._uses = 0
 
+    @property
+    def has_work(self) -> bool:
+        """Whether a draft waits or is in a row."""
+        return self.active > 0 or len(self.queue) > 0
+
     def admit(self) -> None:
         """Seat the waiting drafts for which there are rows."""
         now = time.monotonic()
@@ -106,19 +111,16 @@ class Seating:
             if self.active >= self.most_active:
                 return
             oldest = min(draft.came_at for draft in group.waiting)
-            free = sum(
-                self._may_take(row, name, oldest, now)
-                for row in range(self.active, self.rows.slots)
-            )
+            idle = range(self.active, self.rows.slots)
+            free = sum(self._may_take(row, name, oldest, now) for row in idle)
             room = min(free, self.most_active - self.active)
             if name in begun:
                 may_enter = room > 0
             else:
                 if in_step:
                     # Rows that the groups in play will need are not free for a new one.
-                    room -= sum(
-                        len(other.waiting) for other_name, other in groups if other_name in begun
-                    )
+                    in_play = [other for other_name, other in groups if other_name in begun]
+                    room -= sum(len(other.waiting) for other in in_play)
                 may_enter = group.may_start(room, self.most_active, now, self.queue.max_wait_s)
             if may_enter and self._admit_group(group, now):
                 self.queue.move_to_back(name)
@@ -158,11 +160,9 @@ class Seating:
         # The last position is always read anew: its logits are needed and not kept.
         ids = np.array(draft.ids, np.int32)[: draft.first_needed]
         differs = self.tokens[:, : len(ids)] != ids
-        first = (
-            np.where(differs.any(1), differs.argmax(1), len(ids))
-            if len(ids)
-            else np.zeros(self.rows.slots, np.int64)
-        )
+        # A column that always differs ends the comparison, also of no tokens at all.
+        end = np.ones((self.rows.slots, 1), bool)
+        first = np.concatenate((differs, end), axis=1).argmax(1)
         shared = [min(int(first[row.home]), row.planned) for row in self.table]
         ready = [min(known, row.filled) for known, row in zip(shared, self.table, strict=True)]
         usable = [
@@ -196,16 +196,12 @@ class Seating:
         then a row that nobody will go on from, empty ones before those used least recently; then,
         of the rows that its own group holds, the one that shares most with it.
         """
-        free = [
-            row
-            for row in range(self.active, self.rows.slots)
-            if self._may_take(row, draft.group, draft.came_at, now)
-        ]
-        if (
-            prefix.source in free
-            and 4 * (self.table[prefix.source].filled - prefix.tokens) <= prefix.tokens
-        ):
-            return prefix.source
+        idle = range(self.active, self.rows.slots)
+        free = [row for row in idle if self._may_take(row, draft.group, draft.came_at, now)]
+        if prefix.source in free:
+            lost = self.table[prefix.source].filled - prefix.tokens
+            if 4 * lost <= prefix.tokens:
+                return prefix.source
         given_up = [row for row in free if row != prefix.source and not self._is_held(row, now)]
         if given_up:
             return min(given_up, key=lambda row: (self.table[row].filled > 0, self.table[row].used))
