@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 
 from agents.providers import wire
 from agents.providers.faults import no_text_error, wrong_schema_error
+from agents.providers.sampling import is_number
 from agents.providers.wire import Answer, Key, count, label, without_key
 from arena.errors import BadReplyError
 from arena.text import writable
@@ -123,9 +124,7 @@ def stated_cost(usage: object) -> float | None:
 
 def is_cost(value: object) -> TypeGuard[float]:
     """Return whether a value is a number of dollars, >= 0 and not absurd."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return 0 <= value < MAX_COST_USD
+    return is_number(value) and 0 <= value < MAX_COST_USD
 
 
 def token_choices(tokens: object, key: Key) -> tuple[TokenChoice, ...] | None:
@@ -155,11 +154,6 @@ def alternative(entry: object, key: Key) -> Alternative | None:
     fields = entry if isinstance(entry, dict) else {}
     token = fields.get("token")
     logprob = fields.get("logprob")
-    if (
-        not isinstance(token, str)
-        or isinstance(logprob, bool)
-        or not isinstance(logprob, int | float)
-        or not -1e300 < logprob <= ROUNDING
-    ):
+    if not (isinstance(token, str) and is_number(logprob) and -1e300 < logprob <= ROUNDING):
         return None
     return Alternative(without_key(token, key), min(float(logprob), 0.0))

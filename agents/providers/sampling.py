@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeGuard
 
 from arena.types import BaseModel, Sampling
 
@@ -75,7 +76,7 @@ def is_tuple_of_texts(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(text, str) and text for text in value)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Return whether a value is a number; True and False are not numbers here."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
