@@ -23,18 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import StudyError
-from arena.imports.published import (
-    OPTIONS,
-    PHASES,
-    SIDES,
-    SOURCE,
-    Bet,
-    FolderContents,
-    PublishedPlay,
-    Vote,
-    digest,
-    read_folder,
-)
+from arena.imports import published
+from arena.imports.published import PHASES, SIDES, SOURCE, PublishedPlay
 from arena.store import database
 from arena.store.journal import line, row_of, write_journal
 from arena.studies.motions import subject_id
@@ -79,13 +69,12 @@ def import_llms_overconfidence(folder: Path, path: Path) -> ImportResult:
     no debate that can be read, or a study of the same name was played into this store, and
     StoreError if the store cannot be written.  Then nothing is imported.
     """
-    contents = read_folder(folder)
+    contents = published.read_folder(folder)
     if not contents.plays:
         raise StudyError(f"nothing to import from {folder}: {why_nothing(contents)}")
     database.create(path)
-    origins: dict[str, str] = dict(
-        database.select_rows(path, "select study, origin from studies").rows
-    )
+    studies = database.select_rows(path, "select study, origin from studies")
+    origins: dict[str, str] = dict(studies.rows)
     stored = {episode for (episode,) in database.select_rows(path, "select episode from plays")}
     new = [play for play in contents.plays.values() if play.episode not in stored]
     for study in {play.study for play in new}:
@@ -116,21 +105,13 @@ def write_rows(
 ) -> None:
     """Write the rows of new plays as a journal of the store, with a run for each new study."""
     now = utc_now()
+    common = {"origin": ORIGIN, "simulated": False, "started_at": now}
     runs: list[Row] = [
-        (
-            "runs",
-            {
-                "run": f"import-{study}",
-                "study": study,
-                "origin": ORIGIN,
-                "simulated": False,
-                "started_at": now,
-            },
-        )
+        ("runs", {"run": f"import-{study}", "study": study, **common})
         for study in sorted({play.study for play in plays} - known_studies)
     ]
     # Two imports of the same second have different debates, and so different names.
-    code = digest(sorted(play.episode for play in plays))[:6]
+    code = published.digest(sorted(play.episode for play in plays))[:6]
     file = database.journal_folder(path) / f"{now:%Y%m%dT%H%M%S}-import-{code}.jsonl"
     write_journal(file, (line(table, row) for table, row in runs + rows))
 
@@ -146,9 +127,8 @@ def summary_lines(imported: ImportResult) -> list[str]:
     if imported.already_stored:
         lines.append(f"{pluralize(imported.already_stored, 'debate')} had been imported before")
     if imported.unfinished:
-        lines.append(
-            f"{pluralize(imported.unfinished, 'debate')} with speeches not yet given: left open"
-        )
+        debates = pluralize(imported.unfinished, "debate")
+        lines.append(f"{debates} with speeches not yet given: left open")
     if imported.flags:
         flags = ", ".join(f"{flag} {count}" for flag, count in imported.flags.items())
         lines.append(f"flagged, not altered: {flags}")
@@ -166,7 +146,7 @@ def pluralize(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
-def why_nothing(contents: FolderContents) -> str:
+def why_nothing(contents: published.FolderContents) -> str:
     """Return why a folder gave no debate, with the first ten refused files."""
     if not contents.refused:
         return "there is no debate of llms-overconfidence below it"
@@ -195,11 +175,8 @@ def debate_rows(play: PublishedPlay) -> Iterator[Row]:
     """
     subject = Subject(writable(play.debate.motion.topic_description), source=SOURCE)
     yield "subjects", {"subject": subject_id(subject), **row_of(subject)}
-    yield (
-        "plays",
-        play_row(play, play.episode, "published", "debate", subject_id(subject), None)
-        | {"options": OPTIONS[play.study]},
-    )
+    row = play_row(play, play.episode, "published", "debate", subject_id(subject), None)
+    yield "plays", row | {"options": published.OPTIONS[play.study]}
     models = (play.debate.proposition_model, play.debate.opposition_model)
     for side, model in zip(SIDES, models, strict=True):
         yield "seats", seat_row(play.episode, side, writable(model))
@@ -266,7 +243,7 @@ def turn_row(play: PublishedPlay, side: str, phase: str, step: int) -> dict[str,
     }
 
 
-def rating(bets: list[Bet]) -> tuple[float | None, str, list[str]]:
+def rating(bets: list[published.Bet]) -> tuple[float | None, str, list[str]]:
     """Return (confidence in [0, 1] or None, its status, flags) of a side's bets in one phase."""
     amounts = list(dict.fromkeys(bet.amount for bet in bets))
     flags = ["bet stored twice"] if len(bets) > 1 else []
@@ -280,7 +257,7 @@ def rating(bets: list[Bet]) -> tuple[float | None, str, list[str]]:
     return amounts[0] / 100, READ, flags
 
 
-def thoughts_flags(bet: Bet) -> list[str]:
+def thoughts_flags(bet: published.Bet) -> list[str]:
     """Return the doubts about a bet.
 
     The authors typed in "NA" by hand if their program could not read the thoughts.
@@ -317,14 +294,14 @@ def judging_rows(play: PublishedPlay) -> Iterator[Row]:
         # The votes of one judge are numbered in the order of the file.
         repeat = votes[vote.model]
         votes[vote.model] += 1
-        episode = digest([SOURCE, "judging", play.episode, vote.model, repeat])
+        episode = published.digest([SOURCE, "judging", play.episode, vote.model, repeat])
         yield "plays", play_row(play, episode, "jury", "judging", play.episode, repeat)
         yield "seats", seat_row(episode, "judge", writable(vote.model))
         yield "rulings", verdict_row(vote, episode, play.episode, repeat)
         yield "statuses", status_row(play, episode)
 
 
-def verdict_row(vote: Vote, episode: str, debate: str, repeat: int) -> dict[str, object]:
+def verdict_row(vote: published.Vote, episode: str, debate: str, repeat: int) -> dict[str, object]:
     """Return one vote as published.
 
     A winner or confidence that cannot be one is NULL; the status says so, or names the doubts.
@@ -353,7 +330,7 @@ def verdict_row(vote: Vote, episode: str, debate: str, repeat: int) -> dict[str,
     }
 
 
-def text_doubts(vote: Vote) -> list[str]:
+def text_doubts(vote: published.Vote) -> list[str]:
     """Return the doubts about a vote that differs from its text.
 
     The text is read as the published parser reads it: the last of each tag counts.

@@ -131,9 +131,8 @@ class Debate(Published):
 
     def bets(self, side: str, phase: str) -> list[Bet]:
         """Return a side's bets in a phase: one, unless it was lost or stored twice."""
-        return [
-            bet for bet in self.debator_bets or () if (bet.side, bet.speech_type) == (side, phase)
-        ]
+        bets = self.debator_bets or ()
+        return [bet for bet in bets if (bet.side, bet.speech_type) == (side, phase)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +146,9 @@ class PublishedPlay:
 
     def is_complete(self) -> bool:
         """Return whether every speech was given."""
-        return all(
-            self.debate.output(side).speeches.get(phase) is not None
-            for side in SIDES
-            for phase in PHASES[self.study]
-        )
+        speeches = [self.debate.output(side).speeches for side in SIDES]
+        phases = PHASES[self.study]
+        return all(texts.get(phase) is not None for texts in speeches for phase in phases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +208,8 @@ def files_below(folder: Path, contents: FolderContents) -> Iterator[Path]:
 
     def refuse(error: OSError) -> None:
         """Note a folder that cannot be opened."""
-        contents.refused.append(
-            (
-                writable(os.path.relpath(error.filename, folder)),
-                f"cannot be opened: {error.strerror}",
-            )
-        )
+        name = writable(os.path.relpath(error.filename, folder))
+        contents.refused.append((name, f"cannot be opened: {error.strerror}"))
 
     # By real path: with followlinks, os.walk runs in circles where a link leads upwards.
     entered: set[str] = set()
