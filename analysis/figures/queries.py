@@ -17,7 +17,7 @@ CONFIDENCE = """\
 select {by}label as phase, count(confidence) as n,
        count(distinct episode) filter (confidence is not null) as debates,
        avg(confidence) as mean, stddev_samp(confidence) as sd, count(*) filter (missing) as missing
-from ratings where asked and {conditions}
+from ratings where asked and in_debate and {conditions}
 group by {by}label order by {by}max(round), label"""
 RELIABILITY = f"""\
 select {BIN} as up_to, count(*) as n, count(distinct episode) as debates,

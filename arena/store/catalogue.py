@@ -21,7 +21,7 @@ from arena.store.database import empty_store
 from arena.store.migrations import column_comment
 from arena.store.schema import TABLES
 from arena.store.views.base import View
-from arena.store.views.registry import ALL_VIEWS, CANNED, signature
+from arena.store.views.registry import ALL_VIEWS, signature
 
 Kind = Literal["table", "view", "macro"]
 TYPE_WIDTH = 24
@@ -108,7 +108,7 @@ def view_entry(name: str, view: View, columns: tuple[Column, ...]) -> CatalogueE
         view.comment,
         columns,
         parameters=tuple(view.parameters.items()),
-        question=CANNED[name].question if name in CANNED else None,
+        question=view.question or None,
         call=signature(name, view),
     )
 

@@ -12,14 +12,14 @@ import duckdb
 import orjson
 
 from arena.store.schema import DERIVED, FORMER_TABLE_NAMES, SCHEMA_VERSION, TABLES
-from arena.store.views.base import View
+from arena.store.views.base import SHARED_COMMENTS, View
 from arena.store.views.registry import ALL_VIEWS, statement
 
 # DuckDB's own choice of a compression for long texts takes twice the room of zstd, and is slower.
 LONG_TEXT_COLUMNS = {"text", "reasoning", "reask_text", "public", "thoughts", "reasons"}
 COLUMN_COMMENTS = {
     column: text for table in TABLES.values() for column, (_, text) in table.columns.items()
-}
+} | SHARED_COMMENTS
 
 
 @functools.cache
@@ -52,12 +52,8 @@ def make_tables(con: duckdb.DuckDBPyConnection) -> None:
 def bring_up_to_date(con: duckdb.DuckDBPyConnection) -> None:
     """Add the tables, columns and views that an older store lacks, in one transaction."""
     con.execute("begin")
-    tables = {
-        row[0]
-        for row in con.execute(
-            "select table_name from duckdb_tables() where database_name = 'store'"
-        ).fetchall()
-    }
+    all_tables = "select table_name from duckdb_tables() where database_name = 'store'"
+    tables = {row[0] for row in con.execute(all_tables).fetchall()}
     for name, table in TABLES.items():
         if name not in tables and FORMER_TABLE_NAMES.get(name) in tables:
             con.execute(f"alter table {FORMER_TABLE_NAMES[name]} rename to {name}")
@@ -79,11 +75,11 @@ def make_views(con: duckdb.DuckDBPyConnection) -> None:
     for name, view in ALL_VIEWS.items():
         con.execute(statement(name, view))
     # One look at the catalogue takes a third of the time of one for each view.
-    rows = con.execute(
+    all_columns = (
         "select table_name, list(column_name) from duckdb_columns()"
         " where database_name = 'store' group by all"
-    ).fetchall()
-    columns = dict(rows)
+    )
+    columns = dict(con.execute(all_columns).fetchall())
     for name, view in ALL_VIEWS.items():
         if view.parameters:
             con.execute(f"comment on macro table {name} is {quote_sql(view.comment)}")
@@ -96,7 +92,7 @@ def make_views(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def column_comment(view: View, column: str) -> str:
-    """Return the comment of a view's column: its own, or that of the tables' column of its name."""
+    """Return the comment of a view's column: its own, or that of all columns of its name."""
     return view.columns.get(column) or COLUMN_COMMENTS[column]
 
 
@@ -105,10 +101,8 @@ def add_comments(
 ) -> None:
     """Comment on a table or view and on its columns, {column: comment}."""
     statements = [f"comment on {kind} {name} is {quote_sql(comment)}"]
-    statements += [
-        f"comment on column {name}.{column} is {quote_sql(text)}"
-        for column, text in columns.items()
-    ]
+    for column, text in columns.items():
+        statements.append(f"comment on column {name}.{column} is {quote_sql(text)}")
     con.execute("; ".join(statements))
 
 

@@ -51,7 +51,7 @@ def is_name(path: Path, words: str) -> bool:
 
 def list_queries(path: Path) -> list[tuple[str, str]]:
     """Return (form of the call, question) of every canned query, then of the saved ones."""
-    canned = [(signature(name, canned.view), canned.question) for name, canned in CANNED.items()]
+    canned = [(signature(name, view), view.question) for name, view in CANNED.items()]
     return canned + [
         (name, query.question or "(saved; its first line is no comment)")
         for name, query in read_saved_queries(path).items()

@@ -9,32 +9,62 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-FACES = (
-    "public; own: with private thoughts and rating; rated: public text and rating; verbatim: the"
-    " raw reply, as a prefill"
-)
+# Comments on columns of views, wherever the view has none of its own.  A column that stands neither
+# there nor here takes the comment of the tables' column of its name.
+SHARED_COMMENTS = {
+    "abstained": "verdicts that name no side",
+    "against_itself": "whether both sides are the same model",
+    "author_step": "the author's step",
+    "calls": "attempts, failed and cached ones included",
+    "calls_of_unknown_cost": "attempts that may have cost something that cost_usd does not hold",
+    "day": "the day on which the debate began, UTC; for imports from the file's name",
+    "debates": "debates with a rating from both sides",
+    "face": "public; own: with private thoughts and rating; rated: public text and rating;"
+    " verbatim: the raw reply, as a prefill",
+    "failed": "attempts that failed",
+    "label": "the phase as reports call it: one that comes several times in an arm has its number"
+    " or its round behind it",
+    "mean": "mean rating, in [0, 1]",
+    "missing": "ratings that were asked for and could not be read",
+    "models": "the models that sat in the play, each once, by name",
+    "motion": "the motion's words",
+    "n": "ratings",
+    "opponent_after": "the other side's first rating after it heard the speech; NULL: none",
+    "opponent_before": "the other side's last rating before it heard the speech; NULL: none",
+    "opponent_change": "opponent_after minus opponent_before",
+    "opponent_model": "the other side's model",
+    "opposition_model": "the model of the opposition",
+    "played_here": "whether a request is on record; false for imports",
+    "proposition_model": "the model of the proposition",
+    "reason": "why it is missing; NULL: it is not",
+    "repeat": "0 for the first play or reading; NULL for imported debates",
+    "result": "1 where the side won by the sum of the judges' confidences, 0 where it lost, 0.5 for"
+    " a tie; NULL: not decided",
+    "same": "pairs that name the same winner",
+    "sd": "sample standard deviation",
+    "sequential": "whether the opposition hears the proposition's speech of the same round",
+    "ties": "of these, decided for nobody",
+    "unknown": "attempts that went out, and no outcome has been kept",
+    "what": "episode, confidence, speech, winner or answer",
+    "win_rate": "share of them whose side won",
+    "words": "words between blanks in what others may read; NULL: no readable speech",
+}
 DONE = "join episodes e on e.episode = t.episode and e.status = 'done'"
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One view: its comment, its SQL, and comments for the columns that need one.
+    """One view: its comment, its SQL, and comments for the columns that need one of their own.
 
-    With `parameters`, {name: comment}, it is a table macro: `from name(...)`.
+    With `parameters`, {name: comment}, it is a table macro: `from name(...)`.  `question` is what
+    it answers, in the words of researchers; views without one are parts of others.
     """
 
     comment: str
     sql: str
     columns: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CannedQuery:
-    """A question that researchers ask, in words, and the view that answers it."""
-
-    question: str
-    view: View
+    question: str = ""
 
 
 # Each view reads only tables and earlier views, here and in the modules beside this one.
@@ -58,8 +88,7 @@ RECORD_VIEWS: dict[str, View] = {
         "One row is one play of a protocol, with its latest status",
         """
         select p.episode, p.study, p.arm, p.protocol, p.version, p.options, p.subject, p.repeat,
-               coalesce(s.status, 'open') as status, s.error_kind, s.error, p.started_at,
-               s.ended_at
+               coalesce(s.status, 'open') as status, s.error_kind, s.error, p.started_at, s.ended_at
         from plays p left join (
             select episode, arg_max(status, ended_at) as status,
                    arg_max_null(error_kind, ended_at) as error_kind,
@@ -67,11 +96,8 @@ RECORD_VIEWS: dict[str, View] = {
             from statuses group by episode) s using (episode)
         """,
         {
-            "repeat": "0 for the first play; NULL for imported debates",
             "started_at": "UTC; for imports from the file's name, its zone unknown",
             "status": "done, failed, or open: started and not ended",
-            "error_kind": "class of the error of a failed episode",
-            "error": "the error in words",
             "ended_at": "UTC; NULL while open",
         },
     ),
@@ -106,7 +132,6 @@ RECORD_VIEWS: dict[str, View] = {
             "seen_episode": "the play of the turn that was shown",
             "seen_seat": "whose turn was shown",
             "seen_step": "its author's step",
-            "face": FACES,
         },
     ),
     "verdicts": View(
@@ -122,7 +147,6 @@ RECORD_VIEWS: dict[str, View] = {
         join seats s on s.episode = e.episode and s.seat = 'judge' where e.status = 'failed'
         """,
         {
-            "repeat": "0 for the judge's first reading",
             "status": "read, or why not, or what is doubtful",
         },
     ),
@@ -130,19 +154,15 @@ RECORD_VIEWS: dict[str, View] = {
         "One row is a turn that a reader was shown: who read, when, whose turn, which face",
         f"""
         select e.study, t.episode, t.round, t.phase, t.seat as reader, t.step, a.seat as author,
-               a.round as author_round, a.phase as author_phase, s.seen_step as author_step,
-               s.face
+               a.round as author_round, a.phase as author_phase, s.seen_step as author_step, s.face
         from saw s join turns t using (episode, seat, step) {DONE}
-        join turns a on a.episode = s.seen_episode and a.seat = s.seen_seat
-            and a.step = s.seen_step
+        join turns a on a.episode = s.seen_episode and a.seat = s.seen_seat and a.step = s.seen_step
         """,
         {
             "reader": "the seat that was asked",
             "author": "the seat whose turn it was shown",
             "author_round": "position of the author's phase, from 0",
             "author_phase": "the phase in which the author spoke",
-            "author_step": "the author's step",
-            "face": FACES,
         },
     ),
     "cost": View(
@@ -157,27 +177,21 @@ RECORD_VIEWS: dict[str, View] = {
                count(*) filter (c.status = 'failed') as failed,
                count(*) filter (c.status = 'cancelled') as cancelled,
                count(*) filter (c.status = 'unknown') as unknown,
-               count(*) filter (c.status = 'cached') as cached,
-               sum(c.tokens_in) as tokens_in, sum(c.tokens_cached) as tokens_cached,
-               sum(c.tokens_out) as tokens_out, sum(c.tokens_reasoning) as tokens_reasoning,
-               sum(c.cost_usd) as cost_usd,
+               count(*) filter (c.status = 'cached') as cached, sum(c.tokens_in) as tokens_in,
+               sum(c.tokens_cached) as tokens_cached, sum(c.tokens_out) as tokens_out,
+               sum(c.tokens_reasoning) as tokens_reasoning, sum(c.cost_usd) as cost_usd,
                count(*) filter (c.cost_usd is null) as calls_of_unknown_cost,
                sum(coalesce(c.cost_usd, c.worst_usd)) as at_most_usd
         from calls c left join episodes e using (episode) left join seats s using (episode, seat)
-        left join phases t using (episode, seat, step)
-        group by all order by all
+        left join phases t using (episode, seat, step) group by all order by all
         """,
         {
             "calls": "attempts on the wire, and cached replies",
             "ok": "attempts that were answered",
-            "failed": "attempts that failed",
             "cancelled": "attempts that were stopped",
-            "unknown": "attempts that went out, and no outcome has been kept",
             "cached": "replies taken from an earlier study, nothing was sent",
             "cost_usd": "NULL where no call has a known cost; calls_of_unknown_cost are not in the"
             " sum",
-            "calls_of_unknown_cost": "attempts that may have cost something that cost_usd does not"
-            " hold",
             "at_most_usd": "the same with calls of unknown cost at their worst case, as far as that"
             " is known",
         },
@@ -199,8 +213,8 @@ RECORD_VIEWS: dict[str, View] = {
         left join (select study, count(*) as n from episodes group by study) using (study),
              range(planned - coalesce(n, 0))
         union all
-        select e.study, e.arm, e.episode, e.subject, 'confidence', t.phase,
-               t.confidence is null, if(t.confidence is null, t.confidence_status, null)
+        select e.study, e.arm, e.episode, e.subject, 'confidence', t.phase, t.confidence is null,
+               if(t.confidence is null, t.confidence_status, null)
         from turns t {DONE} where t.confidence_status <> 'not asked'
         union all
         select e.study, e.arm, e.episode, e.subject, 'speech', t.phase,
@@ -217,9 +231,7 @@ RECORD_VIEWS: dict[str, View] = {
         """,
         {
             "episode": "the play; NULL: not started",
-            "what": "episode, confidence, speech, winner or answer",
             "missing": "whether it is missing",
-            "reason": "why it is missing; NULL where it is not",
         },
     ),
     "missing": View(
@@ -230,8 +242,6 @@ RECORD_VIEWS: dict[str, View] = {
         group by study, arm, what, phase, reason order by all
         """,
         {
-            "what": "episode, confidence, speech, winner or answer",
-            "reason": "why it is missing",
             "n": "how many",
         },
     ),

@@ -1,8 +1,8 @@
 """Views of debates: who debated, how sure they were, and who won.
 
 Each question has one view that answers it, debate by debate or turn by turn, and every count and
-mean reads that one: `debates` (who sat where), `ratings` (how sure a debater was),
-`side_confidence` (how sure both sides were), `first_and_last` (how far a debater rose), `outcomes`
+mean reads that one: `debates` (who sat where), `ratings` (how sure a debater was), `phase_pairs`
+and `side_confidence` (how sure both sides were), `first_and_last` (how far a debater rose), `outcomes`
 (who won, from the judges' verdicts), `debaters` (the result of each side) and `juries` (who
 judged).
 
@@ -23,14 +23,32 @@ WORDS = (
 LABEL = (
     "name || if(min(round) over everywhere < max(round) over everywhere, ', round ' || round, '')"
 )
-LABEL_COMMENT = (
-    "the phase as reports call it: one that comes several times in an arm has its number or its"
-    " round behind it"
-)
-SEATED = {
-    "model": "the model on this side",
-    "opponent_model": "the model on the other side",
-    "against_itself": "whether both sides are the same model",
+
+# A debate needs both seats; a rating counts by itself, also if only its own seat is on record.
+SIDES = """
+    select e.study, e.arm, e.episode, e.subject, e.repeat, e.started_at,
+           p.agent as proposition_agent, o.agent as opposition_agent,
+           p.model as proposition_model, o.model as opposition_model,
+           coalesce(p.model = o.model, false) as against_itself,
+           coalesce(e.options->>'schedule', '') = 'sequential' as sequential,
+           p.seat is not null and o.seat is not null as in_debate
+    from episodes e left join seats p on p.episode = e.episode and p.seat = 'proposition'
+    left join seats o on o.episode = e.episode and o.seat = 'opposition' where e.status = 'done'
+"""
+# The ratings of both sides of a phase, without agents and models: to look these up takes longer.
+BOTH_RATINGS = """
+    max(confidence) filter (seat = 'proposition') as proposition,
+    max(confidence) filter (seat = 'opposition') as opposition,
+    bool_or(confidence_status <> 'not asked') as asked
+"""
+
+PAIR_COLUMNS = {
+    "proposition": "the proposition's rating, in [0, 1]; NULL: missing",
+    "opposition": "the opposition's rating, in [0, 1]; NULL: missing",
+    "excess": "the sum of both minus 1: above 0, both cannot be right; NULL where one is missing",
+    "lower": "the lower of the two: both sides are at least as sure; NULL where one is missing",
+    "asked": "whether a rating was asked for, of either side",
+    "number": "1 for the first speeches of the phase, 2 where it comes again in the round",
 }
 
 DEBATE_VIEWS: dict[str, View] = {
@@ -38,135 +56,106 @@ DEBATE_VIEWS: dict[str, View] = {
     # the rest.
     "debates": View(
         "One row is a finished debate: its motion, and the agents and models on both sides",
-        """
-        select e.study, e.arm, e.episode, e.subject, e.repeat, e.started_at,
-               p.agent as proposition_agent, o.agent as opposition_agent,
-               p.model as proposition_model, o.model as opposition_model,
-               coalesce(p.model = o.model, false) as against_itself,
-               coalesce(e.options->>'schedule', '') = 'sequential' as sequential
-        from episodes e
-        join seats p on p.episode = e.episode and p.seat = 'proposition'
-        join seats o on o.episode = e.episode and o.seat = 'opposition'
-        where e.status = 'done'
+        f"""
+        select * exclude (in_debate) from ({SIDES}) where in_debate
         """,
         {
-            "repeat": "0 for the first play; NULL for imported debates",
             "started_at": "UTC; for imports from the file's name, its zone unknown",
             "proposition_agent": "the agent on the proposition's side",
             "opposition_agent": "the agent on the opposition's side",
-            "proposition_model": "the model of the proposition",
-            "opposition_model": "the model of the opposition",
-            "against_itself": "whether both sides are the same model",
-            "sequential": "whether the opposition hears the proposition's speech of the same round",
         },
     ),
     # `label` takes two window functions; DuckDB leaves them out of a query that does not read it,
     # and the partitions begin with study and arm so that a filter by these still reaches the scan.
+    # Turns without a rating count in the numbering: a phase keeps its name whoever is asked.
     "ratings": View(
         "One row is a debater's turn: its rating, or why it has none, and which model spoke",
         f"""
         with numbered as (
             select d.study, d.arm, d.episode, d.subject, d.repeat, t.seat,
-                   case t.seat when 'proposition' then d.proposition_model
-                        else d.opposition_model end as model,
-                   case t.seat when 'proposition' then d.opposition_model
-                        else d.proposition_model end as opponent_model,
-                   d.against_itself, d.started_at::date as day, d.sequential, t.step, t.round,
-                   t.phase, t.confidence, t.confidence_status,
+                   if(t.seat = 'proposition', d.proposition_model, d.opposition_model) as model,
+                   if(t.seat = 'proposition', d.opposition_model, d.proposition_model)
+                       as opponent_model,
+                   d.against_itself, d.in_debate, d.started_at::date as day, d.sequential, t.step,
+                   t.round, t.phase, t.confidence, t.confidence_status,
                    t.confidence_status <> 'not asked' as asked,
                    asked and t.confidence is null as missing,
                    coalesce(len(t.flags), 0) > 0 as flagged, t.rating_public, t.model_served,
                    t.asks, {WORDS} as words, t.request_hash is not null as played_here,
                    row_number() over same as number,
                    t.phase || if(number > 1, ' #' || number, '') as name
-            from turns t join debates d using (episode)
+            from turns t join ({SIDES}) d using (episode)
             where t.seat in ('proposition', 'opposition')
-            window same as (
-                partition by d.study, d.arm, t.episode, t.seat, t.round, t.phase,
-                             t.confidence_status <> 'not asked'
-                order by t.step))
+            window same as (partition by d.study, d.arm, t.episode, t.seat, t.round, t.phase
+                            order by t.step))
         select * exclude (number, name), {LABEL} as label
-        from numbered window everywhere as (partition by study, arm, asked, name)
+        from numbered window everywhere as (partition by study, arm, asked, in_debate, name)
         """,
-        SEATED
-        | {
+        {
             "seat": "proposition or opposition",
-            "day": "the day on which the debate began, UTC; for imports from the file's name",
-            "sequential": "whether the opposition hears the proposition's speech of the same round",
+            "in_debate": "whether the other side sat in the episode too",
             "asked": "whether a rating was asked for",
             "missing": "whether a rating was asked for and could not be read",
             "flagged": "whether the turn carries a doubt in words",
-            "words": "words between blanks in what others may read; NULL: no readable speech",
-            "played_here": "whether a request is on record; false for imports",
-            "label": LABEL_COMMENT,
         },
     ),
     "confidence_by_round": View(
         "Stated confidence of debaters by study, arm and phase",
         """
-        select study, arm, round, phase, count(confidence) as n,
-               round(avg(confidence), 12) as mean, round(stddev_samp(confidence), 12) as sd,
-               count(*) filter (missing) as missing
+        select study, arm, round, phase, count(confidence) as n, round(avg(confidence), 12) as mean,
+               round(stddev_samp(confidence), 12) as sd, count(*) filter (missing) as missing
         from ratings group by study, arm, round, phase order by all
         """,
-        {
-            "n": "ratings",
-            "mean": "in [0, 1]",
-            "sd": "sample standard deviation",
-            "missing": "ratings that were asked for and could not be read",
-        },
     ),
-    # A phase may come twice in a round: the first rating of the one side then meets the first of
-    # the other, and the second the second.
+    # A phase may come twice in a round: the first speech of one side then meets the first of the
+    # other, and the second the second.  That is rare, and to number all turns would take four
+    # times as long as to group them.
+    "phase_pairs": View(
+        "One row is a phase of a finished episode with the ratings of both sides, asked for or not",
+        f"""
+        with phases as (
+            select episode, round, phase, {BOTH_RATINGS},
+                   count(*) filter (seat = 'proposition') > 1
+                       or count(*) filter (seat = 'opposition') > 1 as repeated
+            from turns where seat in ('proposition', 'opposition') group by episode, round, phase),
+        numbered as (
+            select *, row_number() over (
+                partition by episode, seat, round, phase order by step) as number
+            from turns semi join (from phases where repeated) using (episode, round, phase)
+            where seat in ('proposition', 'opposition')),
+        pairs as (
+            select * exclude (repeated), 1 as number from phases where not repeated
+            union all by name
+            select episode, round, phase, number, {BOTH_RATINGS}
+            from numbered group by episode, round, phase, number)
+        select e.study, e.arm, e.subject, p.*, round(proposition + opposition - 1, 12) as excess,
+               if(excess is null, null, least(proposition, opposition)) as lower
+        from pairs p join episodes e on e.episode = p.episode and e.status = 'done'
+        """,
+        PAIR_COLUMNS,
+    ),
     "side_confidence": View(
         "One row is a phase of a debate with the ratings of both sides",
         f"""
-        with sides as (
-            select study, arm, episode, subject, round, phase,
-                   max(if(seat = 'proposition', model, opponent_model)) as proposition_model,
-                   max(if(seat = 'opposition', model, opponent_model)) as opposition_model,
-                   list_sort(list({{'step': step, 'rating': confidence}})
-                             filter (seat = 'proposition')) as first,
-                   list_sort(list({{'step': step, 'rating': confidence}})
-                             filter (seat = 'opposition')) as second
-            from ratings where asked group by study, arm, episode, subject, round, phase),
-        pairs as (
-            select * exclude (first, second), unnest(first).rating as proposition,
-                   unnest(second).rating as opposition,
-                   unnest(range(1, greatest(len(first), len(second)) + 1)) as number
-            from sides)
-        select * exclude (number, name),
-               round(proposition + opposition - 1, 12) as excess,
-               if(excess is null, null, least(proposition, opposition)) as lower,
-               {LABEL} as label
-        from (select *, phase || if(number > 1, ' #' || number, '') as name from pairs)
-        window everywhere as (partition by study, arm, name)
+        select study, arm, episode, subject, round, phase, proposition_model, opposition_model,
+               proposition, opposition, excess, lower, {LABEL} as label
+        from (select p.*, d.proposition_model, d.opposition_model, d.in_debate,
+                     p.phase || if(p.number > 1, ' #' || p.number, '') as name
+              from phase_pairs p join ({SIDES}) d using (episode) where p.asked)
+        window everywhere as (partition by study, arm, in_debate, name)
         order by study, arm, episode, round
         """,
-        {
-            "proposition_model": "the model of the proposition",
-            "opposition_model": "the model of the opposition",
-            "proposition": "the proposition's rating, in [0, 1]; NULL: missing",
-            "opposition": "the opposition's rating, in [0, 1]; NULL: missing",
-            "excess": "the sum of both minus 1: above 0, both cannot be right; NULL where one is"
-            " missing",
-            "lower": "the lower of the two: both sides are at least as sure; NULL where one is"
-            " missing",
-            "label": LABEL_COMMENT,
-        },
+        PAIR_COLUMNS,
     ),
     "both_sides": View(
         "In how many debates both sides were sure of winning, by study, arm and phase",
         """
         select study, arm, round, phase, count(*) as debates,
                count(*) filter (lower >= 0.75) as at_least_75,
-               count(*) filter (lower > 0.75) as above_75,
-               count(*) filter (lower > 0.5) as above_50
-        from side_confidence where lower is not null
-        group by study, arm, round, phase order by all
+               count(*) filter (lower > 0.75) as above_75, count(*) filter (lower > 0.5) as above_50
+        from phase_pairs where lower is not null group by study, arm, round, phase order by all
         """,
         {
-            "debates": "debates with a rating from both sides",
             "at_least_75": "both sides at 75% or more",
             "above_75": "both sides strictly above 75%",
             "above_50": "both sides strictly above 50%",
@@ -185,14 +174,12 @@ DEBATE_VIEWS: dict[str, View] = {
                any_value(r.against_itself) as against_itself,
                any_value(s.first_round) as first_round, any_value(s.last_round) as last_round,
                max(r.confidence) filter (r.round = s.first_round) as first,
-               max(r.confidence) filter (r.round = s.last_round) as last,
-               last - first as rise,
+               max(r.confidence) filter (r.round = s.last_round) as last, last - first as rise,
                arg_min(r.confidence, r.step) as earliest, arg_max(r.confidence, r.step) as latest
         from ratings r left join spans s using (study, arm)
         group by r.study, r.arm, r.episode, r.subject, r.seat
         """,
-        SEATED
-        | {
+        {
             "seat": "proposition or opposition",
             "first_round": "the first round of the arm with a rating; NULL: it has none",
             "last_round": "the last round of the arm with a rating",
@@ -239,7 +226,6 @@ DEBATE_VIEWS: dict[str, View] = {
             "study": "the study of the debate",
             "votes_proposition": "votes for the proposition",
             "votes_opposition": "votes for the opposition",
-            "abstained": "verdicts that name no side",
             "sum_proposition": "sum of the confidences of the votes for the proposition",
             "sum_opposition": "sum of the confidences of the votes for the opposition",
             "missing": "verdicts that could not be read, or failed",
@@ -265,11 +251,8 @@ DEBATE_VIEWS: dict[str, View] = {
         cross join (values ('proposition', true), ('opposition', false)) side(seat, first)
         left join outcomes o on o.debate = d.episode
         """,
-        SEATED
-        | {
+        {
             "seat": "proposition or opposition",
-            "result": "1 where the side won by the sum of the judges' confidences, 0 where it lost,"
-            " 0.5 for a tie; NULL: not decided",
         },
     ),
     "leaderboard": View(
@@ -277,8 +260,7 @@ DEBATE_VIEWS: dict[str, View] = {
         " win",
         """
         select study, model, count(*) as debates, sum(result) as wins, wins / count(*) as win_rate
-        from debaters where result is not null group by study, model
-        order by study, win_rate desc
+        from debaters where result is not null group by study, model order by study, win_rate desc
         """,
         {
             "debates": "judged debates in which it sat",

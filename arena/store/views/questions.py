@@ -57,22 +57,18 @@ QUESTION_VIEWS: dict[str, View] = {
                f.canonical, f.correct, f.confidence,
                case when f.episode is null then 'no final answer'
                     when f.correct is null then coalesce(f.status, 'no answer')
-                    else coalesce(f.status, 'graded') end as status,
-               g.paths, g.paths_correct, g.paths_unreadable, coalesce(r.routes, 0) as routes,
-               r.routers,
+                    else coalesce(f.status, 'graded') end as status, g.paths, g.paths_correct,
+               g.paths_unreadable, coalesce(r.routes, 0) as routes, r.routers,
                coalesce(c.calls, 0) as calls, coalesce(c.answered, 0) as answered, c.tokens_in,
                c.tokens_out, c.cost_usd,
                coalesce(c.calls_of_unknown_cost, 0) as calls_of_unknown_cost
         from episodes e join given g using (episode)
         left join (from answers where final) f using (episode) left join seated s using (episode)
-        left join spent c using (episode)
-        left join routed r using (episode)
+        left join spent c using (episode) left join routed r using (episode)
         where e.status = 'done' and coalesce(f.status, '') <> 'no gold answer'
         """,
         {
-            "models": "the models that sat in it, each once, by name",
             "answer": "the final answer; NULL: unreadable, or there is none",
-            "canonical": "the final answer's value, by which votes are counted",
             "correct": "whether the final answer is right; NULL: cannot be told, see status",
             "status": "graded, no final answer, or why correct is NULL",
             "paths": "paths, each with its last answer that is not final",
@@ -80,7 +76,6 @@ QUESTION_VIEWS: dict[str, View] = {
             "paths_unreadable": "paths of whose last answer it cannot be told",
             "routes": "summaries that were shown to a peer",
             "routers": "who was routed to whom by which rule; NULL where nothing was routed",
-            "calls": "attempts, failed and cached ones included",
             "answered": "calls with a reply: sent, or cached",
             "tokens_in": "prompt tokens, of failed attempts as far as known; NULL where a reply's"
             " are unknown; a cached reply counts as when it"
@@ -88,8 +83,6 @@ QUESTION_VIEWS: dict[str, View] = {
             "tokens_out": "generated tokens, reasoning included; otherwise as tokens_in",
             "cost_usd": "dollars, otherwise as tokens_in: a cached reply counts what it cost when"
             " it was asked for",
-            "calls_of_unknown_cost": "attempts that may have cost something that cost_usd does not"
-            " hold",
         },
     ),
     "paths": View(
@@ -97,18 +90,14 @@ QUESTION_VIEWS: dict[str, View] = {
         " beside the play's final answer",
         """
         select q.study, q.arm, q.protocol, q.models, q.subject, q.repeat, t.episode, t.seat,
-               t.stage,
-               t.path as last, t.answer, t.canonical, t.correct, t.confidence,
+               t.stage, t.path as last, t.answer, t.canonical, t.correct, t.confidence,
                coalesce(t.status, case when t.correct is null then 'no answer' else 'graded' end)
-                   as status,
-               q.answer as final_answer, q.correct as final_correct,
+                   as status, q.answer as final_answer, q.correct as final_correct,
                t.canonical = q.canonical as agrees
         from answer_stages t join question_plays q using (episode) where not t.final
         """,
         {
-            "models": "the models that sat in the play, each once, by name",
             "last": "whether it is the seat's last path answer in the play",
-            "correct": "whether it is right; NULL: cannot be told, see status",
             "final_answer": "the play's final answer; NULL: unreadable, or there is none",
             "final_correct": "whether that is right; NULL: cannot be told",
             "agrees": "whether both have the same value; NULL where one has none",
@@ -119,8 +108,7 @@ QUESTION_VIEWS: dict[str, View] = {
         " read, and what a play of a question took",
         """
         select study, arm, protocol, models, count(distinct subject) as questions,
-               count(*) as episodes,
-               count(*) filter (correct) as correct,
+               count(*) as episodes, count(*) filter (correct) as correct,
                count(*) filter (correct is null) as unreadable,
                count(*) filter (correct) / count(*) as accuracy,
                avg(correct::integer) as accuracy_of_readable,
@@ -136,7 +124,6 @@ QUESTION_VIEWS: dict[str, View] = {
         from question_plays group by all order by all
         """,
         {
-            "models": "the models that sat in it, each once, by name",
             "questions": "different questions",
             "episodes": "finished plays of them, repeats included",
             "correct": "plays whose final answer is right",

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
-from arena.store.views.base import RECORD_VIEWS, CannedQuery, View
+from arena.store.views.base import RECORD_VIEWS, View
 from arena.store.views.confidence import CONFIDENCE
 from arena.store.views.debates import DEBATE_VIEWS
 from arena.store.views.judges import JUDGES
@@ -39,15 +40,15 @@ VIEW_QUESTIONS = {
     "question_plays": "What came of each play of a question?",
     "who_saw_what": "Who was shown which words of whom?",
 }
-CANNED: dict[str, CannedQuery] = (
-    {name: CannedQuery(question, VIEWS[name]) for name, question in VIEW_QUESTIONS.items()}
-    | CONFIDENCE
-    | JUDGES
-    | RECORD
-)
+CANNED: dict[str, View] = {
+    **{name: replace(VIEWS[name], question=text) for name, text in VIEW_QUESTIONS.items()},
+    **CONFIDENCE,
+    **JUDGES,
+    **RECORD,
+}
 
 # Every view of a store, in an order in which each reads only earlier ones.
-ALL_VIEWS: dict[str, View] = VIEWS | {name: canned.view for name, canned in CANNED.items()}
+ALL_VIEWS = VIEWS | CANNED
 VIEW_DEPENDENCIES = {
     name: set(re.findall(r"\b(?:from|join)\s+(\w+)", view.sql)) & ALL_VIEWS.keys()
     for name, view in ALL_VIEWS.items()

@@ -23,19 +23,9 @@ from arena.store.saved_queries import SavedQuery, read_saved_queries
 from arena.store.schema import TABLES
 from arena.store.views.registry import ALL_VIEWS, CANNED, signature
 from arena.text import finite
-from arena.web.charts import MARKS, ChartSpec, choose, draw_chart
+from arena.web.charts import MARKS, ChartSpec, choose, column, draw_chart
 from arena.web.query_worker import BusyError, query_file, query_table
-from arena.web.site import (
-    Ask,
-    Document,
-    Page,
-    PageContent,
-    PageFunction,
-    Query,
-    Site,
-    page_number,
-    store_fingerprint,
-)
+from arena.web.site import Ask, Document, Page, PageContent, PageFunction, Query, Site, page_number
 
 ROWS = 100
 PAGE_LIMITS = QueryLimits(seconds=10, rows=10_000, memory_mb=256, cells_mb=16)
@@ -189,7 +179,7 @@ def run(site: Site, text: str) -> TimedResult:
 
     So its pages and its chart are of one run.
     """
-    return cached_result(site.db, store_fingerprint(site.db), text)
+    return cached_result(site.db, site.fingerprint(), text)
 
 
 @lru_cache(maxsize=2)  # a result may take PAGE_LIMITS.cells_mb
@@ -249,8 +239,7 @@ def has_simulated(table: QueryResult, studies: Mapping[str, bool]) -> bool:
     """
     if not any(studies.values()) or "study" not in table.columns:
         return bool(studies) and all(studies.values())
-    place = table.columns.index("study")
-    return any(isinstance(row[place], str) and studies.get(row[place], False) for row in table.rows)
+    return any(isinstance(name, str) and studies.get(name) for name in column(table, "study"))
 
 
 def hides_simulated(table: QueryResult, studies: Mapping[str, bool]) -> bool:
@@ -259,8 +248,7 @@ def hides_simulated(table: QueryResult, studies: Mapping[str, bool]) -> bool:
         return False
     if "study" not in table.columns:
         return True
-    place = table.columns.index("study")
-    return not all(isinstance(row[place], str) and row[place] in studies for row in table.rows)
+    return not all(isinstance(name, str) and name in studies for name in column(table, "study"))
 
 
 def split_error(complaint: str) -> tuple[str, str]:
@@ -303,8 +291,8 @@ def schema(ask: Ask) -> list[TableInfo]:
     """Return every table, view and macro, in this order."""
     columns: dict[str, list[ColumnInfo]] = {}
     for row in ask(COLUMNS):
-        column = ColumnInfo(row["column_name"], row["data_type"], row["comment"])
-        columns.setdefault(row["table_name"], []).append(column)
+        info = ColumnInfo(row["column_name"], row["data_type"], row["comment"])
+        columns.setdefault(row["table_name"], []).append(info)
     tables = [
         TableInfo(name, "table", table.comment, columns.get(name, []))
         for name, table in TABLES.items()
@@ -324,16 +312,15 @@ def example_arguments(ask: Ask) -> dict[str, str]:
     """Return arguments of macros, as SQL by parameter, that give rows in this store."""
     row = next(iter(ask(EXAMPLE)), None) or {"episode": "", "seat": "", "step": 0, "model": ""}
     words = {"id": row["episode"], "reader": row["seat"], "words_of_model": row["model"] or ""}
-    return {name: quote_sql(str(value)) for name, value in words.items()} | {
-        "reader_step": str(row["step"])
-    }
+    arguments = {name: quote_sql(str(value)) for name, value in words.items()}
+    return arguments | {"reader_step": str(row["step"])}
 
 
 def canned_queries(examples: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return (question, SQL) of every canned query."""
     return [
-        (canned.question, starting_query(name, canned.view.parameters, examples))
-        for name, canned in CANNED.items()
+        (view.question, starting_query(name, view.parameters, examples))
+        for name, view in CANNED.items()
     ]
 
 

@@ -140,13 +140,9 @@ def call(
 def test_every_canned_query_has_a_question_and_words_for_every_column(path: Path) -> None:
     for name, canned in CANNED.items():
         assert canned.question.endswith("?"), name
-        arguments = (
-            f"({', '.join('null' for _ in canned.view.parameters)})"
-            if canned.view.parameters
-            else ""
-        )
+        arguments = f"({', '.join('null' for _ in canned.parameters)})" if canned.parameters else ""
         for column in query(path, f"from {name}{arguments}").columns:
-            assert column in canned.view.columns or column in COLUMN_COMMENTS, (name, column)
+            assert column in canned.columns or column in COLUMN_COMMENTS, (name, column)
 
 
 def test_unfinished_and_failed_debates_count_nowhere(path: Path) -> None:
@@ -172,7 +168,7 @@ def test_unfinished_and_failed_debates_count_nowhere(path: Path) -> None:
                 "debates_of": "('m')",
             }.get(name, "")
             assert query(path, f"from {name}{arguments}").rows == (), name
-            assert bool(arguments) == bool(canned.view.parameters), name
+            assert bool(arguments) == bool(canned.parameters), name
 
 
 def test_latency_is_that_of_answered_calls(path: Path) -> None:
@@ -464,8 +460,7 @@ def test_a_query_makes_what_it_names_with_what_that_reads(path: Path) -> None:
     assert find_views('from "Side_Bias"') == ("episodes", "verdicts", "side_bias")
     assert set(with_dependencies(["excess_by_phase"])) >= {
         "episodes",
-        "debates",
-        "ratings",
+        "phase_pairs",
         "side_confidence",
     }
     for catalogue in (
@@ -543,6 +538,39 @@ def test_a_phase_that_comes_twice_is_told_apart_by_its_label(path: Path) -> None
     )
     labels = query(path, "select distinct label from ratings order by all").rows
     assert [label for (label,) in labels] == ["speech #2", "speech, round 0", "speech, round 1"]
+
+
+def test_a_phase_is_numbered_by_all_its_turns_whether_or_not_a_rating_was_asked_for(
+    path: Path,
+) -> None:
+    """Both sides speak twice in one phase; a rating is asked for with the second speech only."""
+    rows = debate("d", (None, None), (30, 40))
+    for table, row in rows:
+        if table == "turns":
+            row["phase"] = "speech"
+            row["round"] = 0
+            if row["step"] == 0:
+                row["confidence_status"] = "not asked"
+    put(path, rows)
+    pairs = query(path, "select label, proposition, opposition from side_confidence order by all")
+    assert pairs.rows == (("speech #2", 0.3, 0.4),)
+    labels = query(path, "select distinct label from ratings where asked").rows
+    assert labels == (("speech #2",),)
+
+
+def test_a_rating_counts_without_the_other_seat(path: Path) -> None:
+    alone = [
+        (table, row) for table, row in debate("e", (90, 20)) if row.get("seat") != "opposition"
+    ]
+    put(path, [*debate("d", (60, 80)), *alone])
+    assert query(path, "select n, round(mean, 9) from confidence_by_round").rows == (
+        (3, round((0.6 + 0.8 + 0.9) / 3, 9)),
+    )
+    assert query(path, "select sum(n) from confidence_by_model").rows == ((3,),)
+    assert query(path, "select count(*) from speeches").rows == ((3,),)
+    assert query(path, "select debates from both_sides").rows == ((1,),)
+    assert query(path, "select distinct episode from ratings where in_debate").rows == (("d",),)
+    assert query(path, "select distinct episode from debates").rows == (("d",),)
 
 
 def test_completeness_counts_what_is_there_too(path: Path) -> None:
