@@ -9,6 +9,7 @@ from __future__ import annotations
 from arena.web.pages.call import call, text
 from arena.web.pages.compare import compare
 from arena.web.pages.figure import figure, picture_png, picture_svg
+from arena.web.pages.report import report
 from arena.web.pages.sql import chart_svg, make_download, sql
 from arena.web.pages.studies import studies
 from arena.web.pages.study import study
@@ -19,6 +20,7 @@ PAGES: tuple[tuple[str, str, PageFunction], ...] = (
     ("", "/", studies),
     ("study", "/study/{name:path}", study),
     ("figure", "/figure/{name:path}", figure),
+    ("report", "/report/{name:path}", report),
     ("call", "/call/{name:path}", call),
     ("debate", "/debate/{name:path}", transcript),
     ("question", "/question/{name:path}", transcript),
