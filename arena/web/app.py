@@ -21,15 +21,7 @@ from arena.store.saved_queries import MAX_BYTES, save
 from arena.web.guard import Guard
 from arena.web.pages import FILES, PAGES
 from arena.web.pages.sql import FROM_ELSEWHERE
-from arena.web.site import (
-    Document,
-    ErrorContent,
-    Page,
-    PageFunction,
-    Site,
-    has_open_run,
-    store_fingerprint,
-)
+from arena.web.site import Document, ErrorContent, Page, PageFunction, Site, has_open_run
 from arena.web.words import render
 
 STATIC = Path(__file__).with_name("static")
@@ -63,8 +55,7 @@ def application(db: Path, token: str | None = None) -> Guard:
             "This page could not be made because of a fault in the program."
             " The terminal in which arena view runs shows the traceback."
         )
-        page = render(site, Page("error.html", "Something went wrong", ErrorContent(words)))
-        return Response(page.encode(), 500, media_type=HTML)
+        return error_page(site, "Something went wrong", words, 500)
 
     return Guard(
         Starlette(routes=routes, exception_handlers={Exception: answer_fault}),
@@ -109,7 +100,7 @@ def serve(
             # A page of another site has led the reader here: the SQL page must not run its query.
             parameters["from"] = FROM_ELSEWHERE
         query = tuple(sorted(parameters.items()))
-        fingerprint = store_fingerprint(site.db)
+        fingerprint = site.fingerprint()
         trusted = bool(request.scope.get("trusted"))
         # Everything that a page depends on, so a valid copy is never out of date.
         state = repr((fingerprint, trusted, name, query))
@@ -134,11 +125,16 @@ def save_handler(site: Site) -> Callable[[Request], Awaitable[Response]]:
         try:
             await run_in_threadpool(save, site.db, name, text, replace="replace" in form)
         except ArenaError as error:
-            page = render(site, Page("error.html", "Not saved", ErrorContent(str(error))))
-            return Response(page.encode(), 400, media_type=HTML)
+            return error_page(site, "Not saved", str(error), 400)
         return RedirectResponse(site.link("sql", "", {"q": text, "saved": name}), 303)
 
     return handler
+
+
+def error_page(site: Site, title: str, words: str, status: int) -> Response:
+    """Return the answer that says in a sentence what went wrong."""
+    page = render(site, Page("error.html", title, ErrorContent(words)))
+    return Response(page.encode(), status, media_type=HTML)
 
 
 async def body(request: Request) -> bytes:

@@ -42,6 +42,12 @@ class ChartSpec:
     numbers: tuple[str, ...]
 
 
+def column(table: QueryResult, name: str) -> list[Any]:
+    """Return the values of a column."""
+    place = table.columns.index(name)
+    return [row[place] for row in table.rows]
+
+
 def column_kind(values: Sequence[Any]) -> str:
     """Return the kind of a column: "number", "time" or "text"; "nothing" if all of it is NULL."""
     present = [value for value in values if value is not None]
@@ -62,9 +68,7 @@ def choose(table: QueryResult, query: Query) -> ChartSpec | None:
     Returns None if nothing can be drawn.  Raises StudyError if the query names an unknown mark or
     column.
     """
-    kinds = {
-        name: column_kind([row[i] for row in table.rows]) for i, name in enumerate(table.columns)
-    }
+    kinds = {name: column_kind(column(table, name)) for name in table.columns}
     numbers = tuple(name for name, kind in kinds.items() if kind == "number")
     choice = {key: query.get(key) or None for key in ("chart", "x", "y")}
     for key, allowed in (("chart", MARKS), ("x", table.columns), ("y", numbers)):
@@ -79,17 +83,12 @@ def choose(table: QueryResult, query: Query) -> ChartSpec | None:
     )
     x = choice["x"] or next(iter(names), None) or (numbers[0] if len(numbers) > 1 else None)
     # On y: measured numbers before counts.
-    y = choice["y"] or next(
-        (name for name in sorted(numbers, key=lambda name: is_whole(table, name)) if name != x),
-        None,
-    )
+    measured_first = sorted(numbers, key=lambda name: is_whole(table, name))
+    y = choice["y"] or next((name for name in measured_first if name != x), None)
     if x is None or y is None:
         return None
-    colours = [
-        name
-        for name in names
-        if name != x and kinds[name] == "text" and 1 < count_distinct(table, name) <= MOST_COLOURS
-    ]
+    others = [name for name in names if name != x and kinds[name] == "text"]
+    colours = [name for name in others if 1 < count_distinct(table, name) <= MOST_COLOURS]
     # The column that distinguishes most, of those with few enough colours.
     colour = max(colours, key=lambda name: count_distinct(table, name), default=None)
     mark = choice["chart"] or default_mark(kinds[x], table, x, colour)
@@ -105,12 +104,7 @@ def precedence(name: str, kind: str, table: QueryResult) -> int:
 
 def is_whole(table: QueryResult, name: str) -> bool:
     """Return whether all numbers of a column are whole: counts, and positions such as rounds."""
-    place = table.columns.index(name)
-    return all(
-        row[place] is None or row[place] == int(row[place])
-        for row in table.rows
-        if row[place] is None or is_finite(row[place])
-    )
+    return all(value == int(value) for value in column(table, name) if is_finite(value))
 
 
 def default_mark(kind_of_x: str, table: QueryResult, x: str, colour: str | None) -> str:
@@ -125,8 +119,7 @@ def default_mark(kind_of_x: str, table: QueryResult, x: str, colour: str | None)
 
 def count_distinct(table: QueryResult, name: str) -> int:
     """Count the different values of a column."""
-    place = table.columns.index(name)
-    return len({str(row[place]) for row in table.rows})
+    return len(set(map(str, column(table, name))))
 
 
 def draw_chart(table: QueryResult, spec: ChartSpec, simulated: bool, note: str = "") -> str:
@@ -135,18 +128,12 @@ def draw_chart(table: QueryResult, spec: ChartSpec, simulated: bool, note: str =
     Left out, and counted in a note: rows beyond MOST_MARKS, rows of names beyond MOST_NAMES, and
     rows without a finite number.
     """
-    from analysis.figures.charts.style import (
-        ChartTitle,
-        distinct_names,
-        finish_chart,
-        layer,
-        svg,
-    )
+    from analysis.figures.charts import style
     from analysis.figures.figure import SIMULATED_NOTICE
 
     columns = (("x", spec.x), ("y", spec.y), ("colour", spec.colour))
     places = {channel: table.columns.index(name) for channel, name in columns if name is not None}
-    kind_of_x = column_kind([row[places["x"]] for row in table.rows])
+    kind_of_x = column_kind(column(table, spec.x))
     text_channels = {"colour", "x"} if kind_of_x == "text" else {"colour"}
     drawable = [
         row for row in table.rows if row[places["x"]] is not None and is_finite(row[places["y"]])
@@ -161,7 +148,7 @@ def draw_chart(table: QueryResult, spec: ChartSpec, simulated: bool, note: str =
     all_names: list[str] = []
     if kind_of_x == "text":
         all_names = list(dict.fromkeys(str(row["x"]) for row in rows))
-        names = distinct_names(all_names[:MOST_NAMES])
+        names = style.distinct_names(all_names[:MOST_NAMES])
         # Names are cut and made distinct; rows of names beyond MOST_NAMES drop out.
         rows = [row | {"x": names[str(row["x"])]} for row in rows if row["x"] in names]
     left_out = len(table) - len(rows)
@@ -169,8 +156,9 @@ def draw_chart(table: QueryResult, spec: ChartSpec, simulated: bool, note: str =
     if len(all_names) > MOST_NAMES:
         notes.append(f"the first {MOST_NAMES} of {len(all_names):,} names")
     notes += [SIMULATED_NOTICE] * simulated + [note] * bool(note)
-    title = ChartTitle(f"{spec.y} by {spec.x}", tuple(notes))
-    return svg(finish_chart(layer(rows, {"type": spec.mark}, encoding_of(spec, kind_of_x)), title))
+    title = style.ChartTitle(f"{spec.y} by {spec.x}", tuple(notes))
+    chart = style.layer(rows, {"type": spec.mark}, encoding_of(spec, kind_of_x))
+    return style.svg(style.finish_chart(chart, title))
 
 
 def encoding_of(spec: ChartSpec, kind_of_x: str) -> dict[str, Any]:

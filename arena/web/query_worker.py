@@ -71,20 +71,15 @@ def run_in_process(path: Path, sql: str, kind: str, limits: QueryLimits) -> Quer
     try:
         with tempfile.TemporaryDirectory(dir=scratch()) as folder:
             paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-            environment = {
-                **os.environ,
-                "PYTHONPATH": paths,
-                "TMPDIR": folder,
-                # By default glibc reserves 64 MB of addresses for every thread.
-                "MALLOC_ARENA_MAX": "2",
-            }
+            # By default glibc reserves 64 MB of addresses for every thread.
+            settings = {"PYTHONPATH": paths, "TMPDIR": folder, "MALLOC_ARENA_MAX": "2"}
+            environment = {**os.environ, **settings}
+            # -P keeps the current folder off the path, in which a duckdb.py may lie.
+            command = [sys.executable, "-P", "-m", "arena.web.query_worker"]
+            query = pickle.dumps((path, sql, kind, limits))
+            timeout = None if limits.seconds is None else limits.seconds + GRACE_S
             process = subprocess.run(
-                # -P keeps the current folder off the path, in which a duckdb.py may lie.
-                [sys.executable, "-P", "-m", "arena.web.query_worker"],
-                input=pickle.dumps((path, sql, kind, limits)),
-                stdout=subprocess.PIPE,
-                env=environment,
-                timeout=None if limits.seconds is None else limits.seconds + GRACE_S,
+                command, input=query, stdout=subprocess.PIPE, env=environment, timeout=timeout
             )
     except subprocess.TimeoutExpired as error:
         raise StoreError(

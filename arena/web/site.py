@@ -63,6 +63,14 @@ class Site:
         address = self.root + quote(f"{kind}/{name}" if name else kind, safe="/")
         return f"{address}?{urlencode(present)}" if present else address
 
+    def fingerprint(self) -> str:
+        """Return a hash that changes with the store, its open journals and its saved queries."""
+        files = (self.db, *journals(self.db), *saved_folder(self.db).glob("*.sql"))
+        stats = [file.stat() if file.exists() else None for file in files]
+        # Sizes and times are enough: every writer appends or replaces a file.
+        state = [(stat.st_mtime_ns, stat.st_size) if stat else None for stat in stats]
+        return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+
     @contextmanager
     def store(self, views: Collection[str]) -> Iterator[Ask]:
         """Yield `ask(sql, parameters) -> rows` on one snapshot of the store.
@@ -165,18 +173,6 @@ def plain_name(name: str) -> str:
     # 40 bits of the hash: two names of one store will hardly share them.
     letters = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60].strip("_")
     return f"{letters}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
-
-
-def store_fingerprint(db: Path) -> str:
-    """Return a hash that changes with the store, its open journals and its saved queries."""
-    # Sizes and times are enough: every writer appends or replaces a file.
-    state = [
-        file.stat() if file.exists() else None
-        for file in (db, *journals(db), *saved_folder(db).glob("*.sql"))
-    ]
-    return hashlib.sha256(
-        repr([(stat.st_mtime_ns, stat.st_size) if stat else None for stat in state]).encode()
-    ).hexdigest()[:16]
 
 
 def has_open_run(db: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from arena.play.prompt import NO_SPEECH
 from arena.web.site import Page, Site
 
 LONGEST = 40_000
@@ -103,6 +104,7 @@ def environment() -> Environment:
         "dollars": dollars,
         "seconds": seconds,
     }
+    env.globals["no_speech"] = NO_SPEECH
     return env
 
 
@@ -113,10 +115,6 @@ def render(site: Site, page: Page, *, trusted: bool = False, running: bool = Fal
     the page was made.
     """
     template = environment().get_template(page.template)
-    return template.render(
-        site=site,
-        title=page.title,
-        trusted=trusted,
-        live=page.live and running,
-        **page.content.by_name(),
-    )
+    live = page.live and running
+    values = page.content.by_name()
+    return template.render(site=site, title=page.title, trusted=trusted, live=live, **values)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arena.errors import StudyError
-from arena.play.prompt import NO_SPEECH
 from arena.types import Message
 from arena.web.pages.turns import short_values
 from arena.web.prompts import Piece, RebuiltRequest, rebuild_request
@@ -100,7 +99,6 @@ class CallContent(PageContent):
     sampling: Mapping[str, str]
     longest: int
     sent: Sequence[Mapping[str, str]]
-    no_speech: str = NO_SPEECH
 
 
 def call(site: Site, name: str, query: Query) -> Page:
@@ -123,6 +121,7 @@ def call(site: Site, name: str, query: Query) -> Page:
             request = without_private(request, [text for text in texts if is_secret(text)])
     # One more than is shown tells whether some are left out.
     tokens = [token_of(choice) for choice in (turn or {}).get("logprobs") or ()][: MOST_TOKENS + 1]
+    kind = "debate" if play["debate"] else "question"
     judged = not play["debate"] and play["subject_kind"] == "debate"
     content = CallContent(
         turn=turn,
@@ -137,9 +136,7 @@ def call(site: Site, name: str, query: Query) -> Page:
         tokens=tokens[:MOST_TOKENS],
         more_tokens=len(tokens) > MOST_TOKENS,
         unlikely=sorted(tokens, key=lambda token: token.probability)[:LEAST_LIKELY],
-        transcript=("debate", play["subject_source"])
-        if judged
-        else ("debate" if play["debate"] else "question", name),
+        transcript=("debate", play["subject_source"]) if judged else (kind, name),
         before=max((other for other in steps if other < step), default=None),
         after=min((other for other in steps if other > step), default=None),
         sampling=short_values(seated["sampling"] if seated else None),
@@ -228,13 +225,12 @@ def without_private(request: RebuiltRequest, secrets: Sequence[str]) -> RebuiltR
         return tuple(
             piece
             if may_be_seen(piece, secrets)
-            else Piece("", piece.turn, piece.face or "own", piece.end)
+            else replace(piece, text="", face=piece.face or "own")
             for piece in pieces
         )
 
-    return RebuiltRequest(
-        request.system, public(request.prompt), public(request.prefill), (), request.same_hash
-    )
+    prompt = public(request.prompt)
+    return replace(request, prompt=prompt, prefill=public(request.prefill), messages=())
 
 
 def may_be_seen(piece: Piece, secrets: Sequence[str]) -> bool:

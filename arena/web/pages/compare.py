@@ -14,16 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from arena.errors import StudyError
-from arena.web.site import (
-    PER_PAGE,
-    Page,
-    PageContent,
-    Query,
-    Row,
-    Site,
-    page_number,
-    store_fingerprint,
-)
+from arena.web.site import PER_PAGE, Page, PageContent, Query, Row, Site, page_number
 
 if TYPE_CHECKING:
     from analysis.reports.comparison import (
@@ -105,7 +96,7 @@ def compare(site: Site, name: str, query: Query) -> Page:
     try:
         if by not in WAYS:
             raise StudyError(f"by must be one of {', '.join(WAYS)}; found {by[:80]!r}")
-        comparison, every = cached_comparison(site.db, store_fingerprint(site.db), a, b, by)
+        comparison, every = cached_comparison(site.db, site.fingerprint(), a, b, by)
     except StudyError as error:
         return Page("compare.html", "Compare", replace(form, complaint=str(error)))
     listed = [pair for pair in every if pair.differs] if only else every

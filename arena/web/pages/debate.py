@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from arena.play.prompt import NO_SPEECH
 from arena.store.migrations import quote_sql
 from arena.store.views.registry import ALL_VIEWS
 from arena.text import printable
@@ -167,7 +166,6 @@ class DebateContent(PageContent):
     rated_sql: str
     sql: str
     sides: tuple[str, str] = SIDES
-    no_speech: str = NO_SPEECH
 
 
 def debate_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) -> Page:
@@ -210,10 +208,8 @@ def plain_title(text: str, longest: int) -> str:
 def rated_turn(turns: Sequence[VisibleTurn]) -> VisibleTurn | None:
     """Return the last turn with a rating, else the last that was asked for one, else None."""
     candidates = [turn for turn in turns if turn.confidence_status != NOT_ASKED]
-    return next(
-        (turn for turn in reversed(candidates) if turn.confidence is not None),
-        candidates[-1] if candidates else None,
-    )
+    rated = [turn for turn in candidates if turn.confidence is not None]
+    return next(reversed(rated or candidates), None)
 
 
 def ratings(transcript: Transcript) -> list[tuple[str, list[VisibleTurn | None]]]:
@@ -243,11 +239,8 @@ def confidence_chart(transcript: Transcript) -> ConfidenceChart | None:
         return None
     lines = []
     for number, side in enumerate(SIDES):
-        points = {
-            i: chart_point(i, both, number)
-            for i, both in enumerate(pairs)
-            if both[number] is not None
-        }
+        rated = [(i, both) for i, both in enumerate(pairs) if both[number] is not None]
+        points = {i: chart_point(i, both, number) for i, both in rated}
         # A missing rating leaves a gap: only neighbours are joined.
         strokes = [
             f"{point.x:g},{point.y:g} {points[i + 1].x:g},{points[i + 1].y:g}"

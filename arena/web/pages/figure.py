@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from arena.errors import StudyError
 from arena.text import printable
-from arena.web.site import Document, Page, PageContent, Query, Site, store_fingerprint
+from arena.web.site import Document, Page, PageContent, Query, Site
 
 if TYPE_CHECKING:
     from analysis.figures.figure import Figure
@@ -87,14 +87,10 @@ def picture_png(site: Site, name: str, query: Query) -> Document:
 def find_figure(site: Site, name: str, query: Query, *, links: bool) -> Figure:
     """Return the figure in the query of a study; with `links`, points lead to a server's pages."""
     where = tuple(sorted((key, value) for key, value in filters(query).items() if value))
+    drawn = query.get("figure", "")
+    links = links and not site.static
     return cached_figure(
-        site.db,
-        store_fingerprint(site.db),
-        name,
-        query.get("figure", ""),
-        where,
-        links and not site.static,
-        site.private,
+        site.db, site.fingerprint(), name, drawn, where, links, singles=site.private
     )
 
 

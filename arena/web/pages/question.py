@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from arena.errors import StudyError
-from arena.play.prompt import NO_SPEECH
 from arena.web.pages.debate import plain_title
 from arena.web.pages.routes import Route, RouteDiagram, draw_routes
 from arena.web.pages.texts import Text, text_of
@@ -138,7 +137,6 @@ class QuestionContent(PageContent):
     routes: RoutesView
     ruling: Ruling | None
     debate: Row | None
-    no_speech: str = NO_SPEECH
 
 
 def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) -> Page:

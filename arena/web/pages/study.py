@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from arena.errors import StudyError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from analysis.figures.registry import FigureEntry
 
 # With all views that these read.
-VIEWS = ("studies", "episodes", "confidence_by_round", "outcomes", "accuracy", "missing")
+VIEWS = ("studies", "episodes", "ratings", "confidence_by_round", "outcomes", "accuracy", "missing")
 PUBLISHED_ROWS = 10_000
 MOST_OPTIONS = 200
 FACTS = """
@@ -69,10 +70,7 @@ SUMMARIES = {
 }
 RATED = """
     select arm, round, phase, count(distinct episode) as debates
-    from turns join episodes using (episode)
-    where study = $study and status = 'done' and seat in ('proposition', 'opposition')
-      and confidence is not null
-    group by all
+    from ratings where study = $study and confidence is not null group by all
 """
 MISSING = "from missing where study = {study} order by n desc limit 50"
 # `mine` comes first, so that the other parts read the rows of this study alone.
@@ -269,14 +267,10 @@ def suppress_small_groups(
     summary: Sequence[Row], rated: Sequence[Row], min_size: int
 ) -> tuple[list[Row], int]:
     """Return the summary without the means of too few private ratings, and how many lost theirs."""
-    small = {(row["arm"], row["round"], row["phase"]) for row in rated if row["debates"] < min_size}
-    rows = [
-        row | {"mean": None, "sd": None}
-        if (row["arm"], row["round"], row["phase"]) in small
-        else row
-        for row in summary
-    ]
-    return rows, len(small)
+    group = itemgetter("arm", "round", "phase")
+    small = {group(row) for row in rated if row["debates"] < min_size}
+    hidden = {"mean": None, "sd": None}
+    return [row | hidden if group(row) in small else row for row in summary], len(small)
 
 
 def list_rows(

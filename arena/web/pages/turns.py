@@ -321,9 +321,8 @@ def transcript_of(
             place = (turn.round, turn.phase), turn.seat
             shown = visible_turn(turn, row, private, (room, visible), call)
             cells[place] = (*cells.get(place, ()), shown)
-    return Transcript(
-        lanes, tuple(dict.fromkeys((turn.round, turn.phase) for turn in turns)), cells
-    )
+    rows = dict.fromkeys((turn.round, turn.phase) for turn in turns)
+    return Transcript(lanes, tuple(rows), cells)
 
 
 def visible_turn(
