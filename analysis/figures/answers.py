@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from analysis.figures import queries
 from analysis.figures.charts import answers as charts
 from analysis.figures.charts.style import NAME_LETTERS, Row, distinct_names
-from analysis.figures.debates import MOST_PANELS, PANEL_LETTERS, pluralize
-from analysis.figures.figure import Figure, Source, json_row
+from analysis.figures.debates import MOST_PANELS, PANEL_LETTERS
+from analysis.figures.figure import Figure, Source
 from analysis.figures.wins import bin_rows
 from analysis.read.answers import AnswerRecord
 from analysis.reports.answers import accuracy_row
@@ -25,6 +25,7 @@ from analysis.reports.plain_json import json_object
 from analysis.statistics.accuracy import mean_over_plays
 from analysis.statistics.judge_bias import by_cluster
 from arena.store.database import select_rows
+from arena.text import pluralize
 
 Mask = NDArray[np.bool_]
 INTERVAL = "Bars are 95% intervals over questions (percentiles of 2,000 resamples)."
@@ -59,16 +60,8 @@ def accuracy(source: Source, record: AnswerRecord) -> Figure:
             record.plays.tokens_out[mask][:, None], record.plays.question[mask]
         )
         spent = {"tokens_out_ci_low": tokens.ci_low, "tokens_out_ci_high": tokens.ci_high}
-        rows.append(
-            json_row(
-                {
-                    "arm": arm,
-                    "models": models,
-                    **json_object(accuracy_row(record.plays, mask)),
-                    **spent,
-                }
-            )
-        )
+        shares = json_object(accuracy_row(record.plays, mask))
+        rows.append(json_object({"arm": arm, "models": models, **shares, **spent}))
     known = [row for row in rows if row["tokens_out"] is not None]
     if not known:
         raise source.nothing_to_draw(
@@ -150,7 +143,7 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
 def missing(source: Source, path: Path) -> Figure:
     """Draw the missing values of a study by phase and reason, as shares of the expected ones."""
     sql = queries.missing(source.study, source.where)
-    rows = [json_row(row) for row in select_rows(path, sql).dicts()]
+    rows = [json_object(row) for row in select_rows(path, sql).dicts()]
     if not rows:
         raise source.nothing_to_draw("missing values")
     names = [

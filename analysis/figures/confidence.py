@@ -51,15 +51,9 @@ def confidence(source: Source, debates: Debates) -> Figure:
         withheld,
         missing_sentence(every),
     )
-    return Figure(
-        "confidence",
-        title,
-        caption,
-        tuple(rows),
-        rating_query(source),
-        chart,
-        len(every) - len(rows),
-    )
+    query = rating_query(source)
+    left_out = len(every) - len(rows)
+    return Figure("confidence", title, caption, tuple(rows), query, chart, left_out)
 
 
 def confidence_by_side(source: Source, debates: Debates) -> Figure:
@@ -85,15 +79,9 @@ def confidence_by_side(source: Source, debates: Debates) -> Figure:
     chart = charts.confidence_by_side_chart(
         shown, lines, source.chart_title(title, debate_count_words(debates))
     )
-    return Figure(
-        "confidence_by_side",
-        title,
-        caption,
-        tuple(rows),
-        rating_query(source, by="seat"),
-        chart,
-        len(every) - len(rows),
-    )
+    query = rating_query(source, by="seat")
+    left_out = len(every) - len(rows)
+    return Figure("confidence_by_side", title, caption, tuple(rows), query, chart, left_out)
 
 
 def confidence_by_model(source: Source, debates: Debates) -> Figure:
@@ -146,15 +134,9 @@ def confidence_by_model(source: Source, debates: Debates) -> Figure:
         source.chart_title(title, debate_count_words(debates)),
         phases=list(labels.values()),
     )
-    return Figure(
-        "confidence_by_model",
-        title,
-        caption,
-        tuple(rows),
-        rating_query(source, by="model"),
-        chart,
-        len(every) - len(shown),
-    )
+    query = rating_query(source, by="model")
+    left_out = len(every) - len(shown)
+    return Figure("confidence_by_model", title, caption, tuple(rows), query, chart, left_out)
 
 
 def confidence_rows(source: Source, debates: Debates, mask: Mask) -> list[Row]:
@@ -196,15 +178,9 @@ def debater_lines(
         for k in columns:
             value = float(debates.confidence[row, side, k])
             if value == value:
-                name = labels[debates.phases[k]]
+                point = {"phase": labels[debates.phases[k]], "confidence": value}
                 points.append(
-                    {
-                        "debater": f"{row}/{side}",
-                        "group": group(row, side),
-                        "phase": name,
-                        "confidence": value,
-                        **link,
-                    }
+                    {"debater": f"{row}/{side}", "group": group(row, side)} | point | link
                 )
     drawn = (
         f"{MOST_DRAWN} debaters drawn at random of {len(pool):,}"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.figures.charts.style import Row, cut, distinct_names, short_names
 from analysis.read.debates import Debates
+from arena.text import pluralize
 
 Mask = NDArray[np.bool_]
 SEED = 0
@@ -49,11 +50,6 @@ def phase_names(rows: Sequence[Row]) -> dict[str, str]:
     """Return how each phase is called in a figure, by phase."""
     phases = list(dict.fromkeys(row["phase"] for row in rows))
     return distinct_names(phases, [cut(phase, PHASE_LETTERS) for phase in phases])
-
-
-def pluralize(n: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def debate_count_words(debates: Debates) -> str:

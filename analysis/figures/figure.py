@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.figures.charts.style import NAME_LETTERS, Chart, ChartTitle, Row, cut
 from analysis.read.debates import SIDES, Debates
-from analysis.reports.plain_json import json_object
 from analysis.reports.tables.formatting import clean
 from arena.errors import StudyError
 
 OUTCOMES = (*SIDES, "tie", "not judged")
 ANSWER_OUTCOMES = ("right", "wrong", "cannot be told")
 SIMULATED_NOTICE = "SIMULATED: no finding about language models"
+SIMULATED_SENTENCE = (
+    "SIMULATED models spoke in this study: its numbers are no findings about language models."
+)
 # A mean of fewer debates or questions than this tells much of each private rating in it.
 MIN_GROUP_SIZE = 5
 
@@ -81,6 +82,11 @@ class DebateFilter:
         every = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in every.items() if value is not None}
 
+    def words(self, unused: Sequence[str] = ()) -> str:
+        """Return the filters that are set, those in `unused` left out, for a sentence."""
+        active = self.active_filters().items()
+        return ", ".join(f"{name} {value}" for name, value in active if name not in unused)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -100,11 +106,7 @@ class Source:
 
     def chart_title(self, title: str, counted: str) -> ChartTitle:
         """Return the title, with the study, the count, the filter and a notice if simulated."""
-        applied = ", ".join(
-            f"{name} {value}"
-            for name, value in self.where.active_filters().items()
-            if name not in self.unused
-        )
+        applied = self.where.words(self.unused)
         notes = [
             f"{cut(self.study, NAME_LETTERS)}: {counted}",
             *([f"only {applied}"] if applied else []),
@@ -114,21 +116,11 @@ class Source:
 
     def caption(self, *sentences: str) -> str:
         """Return the sentences of a caption, followed by the study and their limits."""
-        active = self.where.active_filters()
-        applied = ", ".join(
-            f"{name} {value}" for name, value in active.items() if name not in self.unused
-        )
-        left = ", ".join(name for name in active if name in self.unused)
+        applied = self.where.words(self.unused)
+        left = ", ".join(name for name in self.where.active_filters() if name in self.unused)
         parts = [*sentences, f"Study: {self.study}" + (f"; only {applied}." if applied else ".")]
         parts += [f"The filter by {left} is not applied here."] if left else []
-        parts += (
-            [
-                "SIMULATED models spoke in this study: its numbers are no findings about language"
-                " models."
-            ]
-            if self.simulated
-            else []
-        )
+        parts += [SIMULATED_SENTENCE] if self.simulated else []
         return clean(" ".join(sentence for sentence in parts if sentence))
 
     def publishable_rows(
@@ -150,19 +142,14 @@ class Source:
                 f"nothing to draw: each group of the study {self.study!r} holds private ratings of"
                 f" fewer than {MIN_GROUP_SIZE} {unit}"
             )
-        return (
-            kept,
-            f"Left out, since they would tell of single private ratings: {groups} of fewer than"
-            f" {MIN_GROUP_SIZE} {unit}."
-            if left
-            else "",
-        )
+        if not left:
+            return kept, ""
+        why = "Left out, since they would tell of single private ratings"
+        return kept, f"{why}: {groups} of fewer than {MIN_GROUP_SIZE} {unit}."
 
     def nothing_to_draw(self, what: str) -> StudyError:
         """Return the error for a study without anything to draw."""
-        applied = ", ".join(
-            f"{name} {value}" for name, value in self.where.active_filters().items()
-        )
+        applied = self.where.words()
         return StudyError(
             f"nothing to draw: the study {self.study!r} has no {what}"
             + (f" with {applied}" if applied else "")
@@ -196,8 +183,3 @@ def phase_index(debates: Debates, where: DebateFilter) -> int:
             f" {', '.join(debates.phases) or 'none'}"
         )
     return debates.phases.index(where.phase)
-
-
-def json_row(row: dict[str, Any]) -> Row:
-    """Return a row as JSON has it, None for nan; see `json_object`."""
-    return json_object(row)

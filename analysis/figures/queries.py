@@ -33,8 +33,8 @@ group by label order by max(round), label"""
 RISE = """\
 select f.model, count(*) as n, avg(f.confidence) as first, avg(l.confidence) as last,
        avg(l.confidence - f.confidence) as rise
-from (from ratings where label = {first} and {conditions}) f
-join (from ratings where label = {last} and {conditions}) l using (episode, seat)
+from (from ratings where label = {first} and in_debate and {conditions}) f
+join (from ratings where label = {last} and in_debate and {conditions}) l using (episode, seat)
 where f.model is not null and f.confidence is not null and l.confidence is not null
 group by f.model order by rise desc"""
 LEADERBOARD = """\

@@ -18,13 +18,14 @@ from analysis.figures.debates import (
     estimate_rows,
     model_seats,
     phase_names,
-    pluralize,
     sample_rows,
 )
-from analysis.figures.figure import Figure, Source, json_row, phase_index
+from analysis.figures.figure import Figure, Source, phase_index
 from analysis.read.debates import Debates
+from analysis.reports.plain_json import json_object
 from analysis.statistics.overconfidence import both_sides, rise
 from arena.errors import StudyError
+from arena.text import pluralize
 
 
 def sides(source: Source, debates: Debates) -> Figure:
@@ -96,17 +97,10 @@ def rises(source: Source, debates: Debates) -> Figure:
         left += int((mask & debates.asked[:, :, [0, at]].any(axis=2) & ~pair).sum())
         if pair.any():
             change = rise(*(np.where(pair, values, np.nan) for values in (first, last)))
-            means = {
-                "first": float(first[pair].mean()),
-                "last": float(last[pair].mean()),
-                "rise": change.mean,
-            }
-            limits = {
-                "ci_low": change.ci_low,
-                "ci_high": change.ci_high,
-                "share_up": change.share_up,
-            }
-            every.append(json_row({"model": name, "n": change.n, **means, **limits}))
+            means = {"first": float(first[pair].mean()), "last": float(last[pair].mean())}
+            limits = {"ci_low": change.ci_low, "ci_high": change.ci_high}
+            rising = {"rise": change.mean, **limits, "share_up": change.share_up}
+            every.append(json_object({"model": name, "n": change.n, **means, **rising}))
             sizes.append(int(pair.any(axis=1).sum()))
     if not every:
         raise source.nothing_to_draw("debaters with a rating in both phases")

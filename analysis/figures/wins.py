@@ -18,13 +18,14 @@ from analysis.figures.debates import (
     Mask,
     estimate_rows,
     model_seats,
-    pluralize,
 )
-from analysis.figures.figure import Figure, Source, json_row, phase_index
+from analysis.figures.figure import Figure, Source, phase_index
 from analysis.read.debates import Debates
+from analysis.reports.plain_json import json_object
 from analysis.statistics.calibration import bin_of
 from analysis.statistics.clustered import Array, clustered_mean
 from analysis.statistics.judge_bias import clustered_share
+from arena.text import pluralize
 
 
 def reliability(source: Source, debates: Debates) -> Figure:
@@ -79,16 +80,8 @@ def bin_rows(stated: Array, outcome: Array, unit: str) -> list[Row]:
         share = clustered_mean(np.where(mine, outcome, np.nan)[chosen])
         size = {"n": share.n, unit: share.clusters, "confidence": float(stated[mine].mean())}
         limits = {"share": share.mean, "ci_low": share.ci_low, "ci_high": share.ci_high}
-        rows.append(
-            json_row(
-                {
-                    "above": round(number / 10, 1),
-                    "up_to": round((number + 1) / 10, 1),
-                    **size,
-                    **limits,
-                }
-            )
-        )
+        edges = {"above": round(number / 10, 1), "up_to": round((number + 1) / 10, 1)}
+        rows.append(json_object(edges | size | limits))
     return rows
 
 
@@ -106,7 +99,7 @@ def leaderboard(source: Source, debates: Debates) -> Figure:
         share = clustered_share(won[mask], cluster[mask.any(axis=1)])
         counts = {"debates": share.n, "wins": float(won[mask].sum()), "win_rate": share.mean}
         rows.append(
-            json_row({"model": name, **counts, "ci_low": share.ci_low, "ci_high": share.ci_high})
+            json_object({"model": name, **counts, "ci_low": share.ci_low, "ci_high": share.ci_high})
         )
     rows.sort(key=lambda row: (-row["win_rate"], row["model"]))
     title = "How often each model won"
@@ -164,14 +157,8 @@ def strength(source: Source, path: Path) -> Figure:
         f" a contestant or of its family, and left out, {related:,}. The query counts single"
         " readings; strengths are fitted to votes, which several readings of a judge make.",
     )
-    return Figure(
-        "strength",
-        title,
-        caption,
-        tuple(rows),
-        queries.STRENGTH.format(study=queries.literal(source.study)),
-        chart,
-    )
+    query = queries.STRENGTH.format(study=queries.literal(source.study))
+    return Figure("strength", title, caption, tuple(rows), query, chart)
 
 
 def pairs_on_motions(debates: Debates) -> NDArray[np.int64]:

@@ -28,7 +28,7 @@ from arena.imports.published import PHASES, SIDES, SOURCE, PublishedPlay
 from arena.store import database
 from arena.store.journal import line, row_of, write_journal
 from arena.studies.motions import subject_id
-from arena.text import utc_now, writable
+from arena.text import pluralize, utc_now, writable
 from arena.types import READ, Subject
 
 ORIGIN = f"imported from {SOURCE}"
@@ -139,11 +139,6 @@ def summary_lines(imported: ImportResult) -> list[str]:
         lines.append(f"passed over {pluralize(len(imported.passed_over), 'file')} without debates")
     lines += [f"refused {name}: {reason}" for name, reason in imported.refused]
     return lines + ([f"not folded yet: {imported.put_off}"] if imported.put_off else [])
-
-
-def pluralize(count: int, singular: str, plural: str | None = None) -> str:
-    """Return a number with its noun."""
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
 def why_nothing(contents: published.FolderContents) -> str:

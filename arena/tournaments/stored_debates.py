@@ -32,6 +32,7 @@ JUDGEABLE = """
     where seat = 'proposition' and status = 'done' group by all
 """
 # Verdicts count that had ended when the arm $before began, all of them without such an arm.
+# The view `outcomes` cannot serve: it knows no cutoff, and leaves debates without votes undecided.
 RESULTS = """
     with cutoff as (
         select min(started_at) as began from plays where study = $study and arm = $before),

@@ -14,9 +14,9 @@ from analysis.reports.tables.formatting import (
     number_interval,
     p_value,
     percent,
-    pluralize,
 )
 from analysis.statistics.bootstrap import Interval
+from arena.text import pluralize
 
 # All pairs of ten arms still fit on a page.
 MOST_PAIRS = 45

@@ -17,11 +17,11 @@ from analysis.reports.tables.formatting import (
     number_interval,
     p_value,
     percent,
-    pluralize,
     points,
 )
 from analysis.reports.tables.robustness import robustness_blocks
 from analysis.reports.terminal import print_documents
+from arena.text import pluralize
 
 # Names of rules that only numbers about verdicts need.
 JURY_RULES = ("winner", "ties", "ece", "auroc")

@@ -99,8 +99,3 @@ def count_with_share(count: int, whole: int) -> str:
 def p_value(p: float | None) -> str:
     """Return a p-value, or "-"."""
     return "-" if p is None or isnan(p) else f"{p:.2g}"
-
-
-def pluralize(n: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

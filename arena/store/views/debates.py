@@ -2,9 +2,9 @@
 
 Each question has one view that answers it, debate by debate or turn by turn, and every count and
 mean reads that one: `debates` (who sat where), `ratings` (how sure a debater was), `phase_pairs`
-and `side_confidence` (how sure both sides were), `first_and_last` (how far a debater rose), `outcomes`
-(who won, from the judges' verdicts), `debaters` (the result of each side) and `juries` (who
-judged).
+and `side_confidence` (how sure both sides were), `first_and_last` (how far a debater rose),
+`outcomes` (who won, from the judges' verdicts), `debaters` (the result of each side) and `juries`
+(who judged).
 
 A debate is a finished episode with the seats proposition and opposition, whatever its protocol.
 """
