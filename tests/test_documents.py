@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+# Every command of the documents, a process each: a minute and a half.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(

@@ -205,6 +205,7 @@ QUICK_KINDS = (
 )
 
 
+@pytest.mark.slow
 async def test_five_hundred_debates_in_a_storm_have_the_turns_of_those_in_a_calm(
     tmp_path: Path,
 ) -> None:

@@ -57,6 +57,7 @@ def test_self_consistency_obeys_the_laws() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_majority_of_sixteen_beats_one_sample_by_twenty_points_on_the_toy(
     tmp_path: Path,
 ) -> None:

@@ -282,6 +282,7 @@ class Faulty:
         return self.rows.forward(first, ids, positions, keep)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["qwen3", "hybrid"])
 async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_the_others(
     tmp_path: Path, kind: str
@@ -411,6 +412,7 @@ async def test_scores_are_the_log_probabilities_of_what_follows(loaded: LoadedMo
     assert sum(result.prefilled for result in scored) < 2 * 40
 
 
+@pytest.mark.slow
 async def test_memory_does_not_grow_with_the_length_of_a_reply(loaded: LoadedModel) -> None:
     import tracemalloc
 

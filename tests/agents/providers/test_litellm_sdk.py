@@ -333,6 +333,7 @@ async def test_calls_at_once_are_kept_apart() -> None:
     assert len(server.requests) == 20
 
 
+@pytest.mark.slow
 def test_it_prints_nothing_and_leaves_nothing_running_in_several_loops() -> None:
     code = f"""
 import asyncio, gc, json

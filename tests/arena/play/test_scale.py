@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 CODE = """
 import asyncio, gc, json, os, resource, sys
@@ -36,6 +38,7 @@ print(json.dumps(seen))
 """
 
 
+@pytest.mark.slow
 def test_a_thousand_debates_at_once_leak_nothing(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-c", CODE, str(tmp_path)],

@@ -30,6 +30,9 @@ from arena.web.site import Site, file_name
 from tests.analysis.conftest import NOW, debate_rows, play_rows
 from tests.arena.web.private_words import MOTIONS, PRIVATE, plant, rating_of
 
+# Publishes dozens of times: a minute.
+pytestmark = pytest.mark.slow
+
 EVERY_RATING = [
     rating_of(number, seat, step)
     for number in range(len(MOTIONS))

@@ -378,6 +378,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", PIECES)
 def test_hostile_length_costs_time_in_proportion(piece: str) -> None:
     text = (
