@@ -27,18 +27,7 @@ import pytest
 
 from agents import agent as agent_by_reference
 from agents.scripted import scripted_model
-from arena import (
-    Agent,
-    Arena,
-    Arm,
-    Episode,
-    Sampling,
-    Study,
-    Subject,
-    Turn,
-    motions,
-    run_stages,
-)
+from arena import Agent, Arena, Arm, Episode, Sampling, Study, Subject, Turn, motions, run_stages
 from arena.play.episode import request_content, request_hash
 from arena.store.replay import digest, reask_key
 from arena.studies.motions import subject_id
@@ -118,11 +107,7 @@ def arguments(*words: str) -> Iterator[None]:
 def arena(*words: str, status: int = 0) -> str:
     """Run `python -m arena` with these words, in this process, and return what it printed."""
     printed = io.StringIO()
-    with (
-        arguments(*words),
-        contextlib.redirect_stdout(printed),
-        pytest.raises(SystemExit) as ended,
-    ):
+    with arguments(*words), contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as ended:
         runpy.run_module("arena", run_name="__main__", alter_sys=True)
     assert ended.value.code == status, printed.getvalue()
     return printed.getvalue()

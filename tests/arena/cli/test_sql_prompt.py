@@ -238,7 +238,7 @@ def test_in_a_terminal_the_store_is_let_go_between_queries_and_ctrl_c_stops_one(
             wait_for(our_end, "arena>")
             wait_for(our_end, "42.*arena>", typed="select 40 + 2;\r")
             code = (
-                "from pathlib import Path; from arena.store.database import writing\n"
+                "from pathlib import Path; from arena.store.connection import writing\n"
                 f"with writing(Path({str(path)!r}), wait_s=0): print('written')"
             )
             assert (
