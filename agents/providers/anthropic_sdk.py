@@ -84,11 +84,13 @@ def message_settings(request: Request) -> dict[str, object]:
     """Return the settings of a message; unsupported ones were refused or dropped before."""
     sampling = request.sampling
     return drop_unset(
-        max_tokens=MAX_TOKENS if sampling.max_tokens is None else sampling.max_tokens,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        top_k=sampling.top_k,
-        stop_sequences=list(sampling.stop) or None,
+        dict(
+            max_tokens=MAX_TOKENS if sampling.max_tokens is None else sampling.max_tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            stop_sequences=list(sampling.stop) or None,
+        )
     )
 
 
@@ -105,7 +107,7 @@ def message_arguments(
         "model": model,
         "messages": chat_messages([m for m in request.messages if m.role != "system"]),
         **{name: value for name, value in settings.items() if name not in extra},
-        **drop_unset(system=system or None, extra_body=extra or None),
+        **drop_unset(dict(system=system or None, extra_body=extra or None)),
     }
 
 

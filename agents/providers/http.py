@@ -109,15 +109,17 @@ class HttpModel(ProviderModel):
         """
         sampling = request.sampling
         return drop_unset(
-            seed=request.seed,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_tokens=sampling.max_tokens,
-            top_k=sampling.top_k,
-            min_p=sampling.min_p,
-            stop=list(sampling.stop) or None,
-            logprobs=None if sampling.logprobs is None else True,
-            top_logprobs=sampling.logprobs,
+            dict(
+                seed=request.seed,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                max_tokens=sampling.max_tokens,
+                top_k=sampling.top_k,
+                min_p=sampling.min_p,
+                stop=list(sampling.stop) or None,
+                logprobs=None if sampling.logprobs is None else True,
+                top_logprobs=sampling.logprobs,
+            )
         )
 
     def _body(self, request: Request) -> bytes:

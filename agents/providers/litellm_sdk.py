@@ -195,13 +195,15 @@ class LiteLLMModel(ProviderModel):
         """
         sampling = request.sampling
         return drop_unset(
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_tokens=sampling.max_tokens,
-            stop=list(sampling.stop) or None,
-            seed=request.seed if "seed" in self.capabilities else None,
-            logprobs=None if sampling.logprobs is None else True,
-            top_logprobs=sampling.logprobs or None,
+            dict(
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                max_tokens=sampling.max_tokens,
+                stop=list(sampling.stop) or None,
+                seed=request.seed if "seed" in self.capabilities else None,
+                logprobs=None if sampling.logprobs is None else True,
+                top_logprobs=sampling.logprobs or None,
+            )
         )
 
     def _arguments(self, request: Request) -> dict[str, object]:
@@ -214,7 +216,7 @@ class LiteLLMModel(ProviderModel):
             "timeout": httpx.Timeout(self._timeout_s, connect=min(wire.CONNECT_S, self._timeout_s)),
             "num_retries": 0,
             "max_retries": 0,
-            **drop_unset(api_base=self._base),
+            **drop_unset(dict(api_base=self._base)),
             **self.request_settings(request),
         }
 

@@ -51,13 +51,15 @@ def chat_settings(request: Request) -> dict[str, object]:
     """Return the settings of a chat completion."""
     sampling = request.sampling
     return drop_unset(
-        seed=request.seed,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        max_completion_tokens=sampling.max_tokens,
-        stop=list(sampling.stop) or None,
-        logprobs=None if sampling.logprobs is None else True,
-        top_logprobs=sampling.logprobs,
+        dict(
+            seed=request.seed,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_completion_tokens=sampling.max_tokens,
+            stop=list(sampling.stop) or None,
+            logprobs=None if sampling.logprobs is None else True,
+            top_logprobs=sampling.logprobs,
+        )
     )
 
 
@@ -70,12 +72,14 @@ def response_settings(request: Request) -> dict[str, object]:
     """Return the settings of a response; unsupported ones were refused or dropped before."""
     sampling = request.sampling
     return drop_unset(
-        store=False,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        max_output_tokens=sampling.max_tokens,
-        top_logprobs=sampling.logprobs,
-        include=None if sampling.logprobs is None else ["message.output_text.logprobs"],
+        dict(
+            store=False,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_output_tokens=sampling.max_tokens,
+            top_logprobs=sampling.logprobs,
+            include=None if sampling.logprobs is None else ["message.output_text.logprobs"],
+        )
     )
 
 

@@ -88,7 +88,7 @@ def unsupported_among(sampling: Sampling, *names: str) -> dict[str, str]:
     }
 
 
-def drop_unset(**settings: object) -> dict[str, object]:
+def drop_unset(settings: Mapping[str, object]) -> dict[str, object]:
     """Return the settings that are not None; the provider's own values apply to the others."""
     return {name: value for name, value in settings.items() if value is not None}
 
