@@ -76,10 +76,17 @@ def of_debates(
     *,
     judged: bool = False,
     single_ratings: bool = False,
+    unused: tuple[str, ...] = (),
 ) -> FigureEntry:
     """Return the entry of a figure that is made of a study's ratings."""
     return FigureEntry(
-        name, title, ("debates",), make, judged=judged, single_ratings=single_ratings
+        name,
+        title,
+        ("debates",),
+        make,
+        judged=judged,
+        single_ratings=single_ratings,
+        unused=unused,
     )
 
 

@@ -90,7 +90,10 @@ def row_json(row: object, parts: Mapping[str, JsonField]) -> JsonObject:
             inner = {key: inner[key] if isinstance(inner, dict) else None for key in form.only}
         if form.inline:
             assert inner is None or isinstance(inner, dict)
-            entries |= {form.names.get(key, key): entry for key, entry in (inner or {}).items()}
+            renamed = {form.names.get(key, key): entry for key, entry in (inner or {}).items()}
+            if clash := entries.keys() & renamed.keys():
+                raise TypeError(f"{kind.__name__}.{name} repeats the keys {', '.join(clash)}")
+            entries |= renamed
         else:
             entries[form.key or name] = inner
     return entries
