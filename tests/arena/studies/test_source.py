@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import inspect
 import itertools
 import linecache
 import subprocess
@@ -12,10 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
-from arena.studies.source import RELEASED, code_hash, is_same_code
+from arena.studies.source import code_hash, is_same_code, read_released, read_source
 from protocols.debate import debate
 
 SOURCE = '''"""A protocol."""
@@ -83,12 +83,39 @@ def test_a_hash_of_0_1_0_is_one_of_the_unchanged_file(speak: Maker) -> None:
 
 
 def test_the_protocols_of_0_1_0_are_known_by_their_modules(speak: Maker) -> None:
-    released = orjson.loads(RELEASED.read_bytes())["0.1.0"]
-    assert all(hasattr(importlib.import_module(module), "VERSION") for module in released)
-    stored = released[debate.__module__]
+    stored = read_released()["0.1.0"][debate.__module__]
     assert is_same_code(stored, debate)
     # A copy of the file, changed in a user's folder, is another protocol.
     assert not is_same_code(stored, speak(SOURCE))
+
+
+def test_a_protocol_of_0_1_0_that_asks_otherwise_now_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stored = read_released()["0.1.0"][debate.__module__]
+    changed = read_source(debate).replace(b"Close the debate.", b"Close the debate. Now sing.")
+    monkeypatch.setattr("arena.studies.source.read_source", lambda protocol: changed)
+    code_hash.cache_clear()
+    try:
+        assert not is_same_code(stored, debate)
+    finally:
+        code_hash.cache_clear()
+
+
+def test_the_code_of_every_protocol_of_0_1_0_is_pinned() -> None:
+    """If this fails: does the protocol still ask the same?  Then pin its new hash under "now".
+
+    If not, raise its VERSION and leave it out of the table: its half-played studies begin anew.
+    """
+    released = read_released()
+    assert released["now"].keys() == released["0.1.0"].keys()
+    for module, pinned in released["now"].items():
+        protocols = [
+            value
+            for value in vars(importlib.import_module(module)).values()
+            if inspect.iscoroutinefunction(value) and value.__module__ == module
+        ]
+        assert {code_hash(protocol) for protocol in protocols} == {pinned}, module
 
 
 def test_in_a_notebook_the_source_is_that_of_the_function() -> None:
