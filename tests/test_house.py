@@ -172,6 +172,12 @@ def test_an_error_of_any_kind_is_caught_in_two_places_only() -> None:
     assert caught == BROAD
 
 
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines of a function without its signature and its docstring."""
+    first = function.body[1 if ast.get_docstring(function) and function.body[1:] else 0]
+    return (function.end_lineno or 0) - first.lineno + 1
+
+
 def test_files_and_functions_stay_short() -> None:
     long_files = {
         str(file.relative_to(ROOT)): lines
@@ -182,7 +188,7 @@ def test_files_and_functions_stay_short() -> None:
         f"{name}.{function.name}": lines
         for name, tree in TREES.items()
         for function in functions(tree)
-        if (lines := (function.end_lineno or 0) - function.lineno + 1) > LONGEST_FUNCTION
+        if (lines := body_lines(function)) > LONGEST_FUNCTION
     }
     assert (long_files, long_functions) == ({}, {})
 
