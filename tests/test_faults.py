@@ -24,6 +24,9 @@ from protocols.debate import debate
 from tests.fake_agents import rating
 from tests.fake_server import ChatServer, Fault, chat_server, repeatable_reply
 
+# Fourteen faults on six lanes, which wait as retries do: a minute and a half.
+pytestmark = pytest.mark.slow
+
 VERSION = "1"
 LANES = [
     "http/any",
@@ -205,7 +208,6 @@ QUICK_KINDS = (
 )
 
 
-@pytest.mark.slow
 async def test_five_hundred_debates_in_a_storm_have_the_turns_of_those_in_a_calm(
     tmp_path: Path,
 ) -> None:

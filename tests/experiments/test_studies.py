@@ -98,6 +98,7 @@ def test_killed_runs_lose_nothing_and_ask_nothing_twice(tmp_path: Path) -> None:
     assert counts.turns == counts.stores * crashes.DEBATES * 6
 
 
+@pytest.mark.slow
 def test_a_killed_study_ends_like_one_that_was_left_alone(tmp_path: Path) -> None:
     assert benchmark("crashes").equal_to_untouched(tmp_path, random.Random(3))
 

@@ -175,6 +175,7 @@ def test_several_stages_are_no_single_study() -> None:
         load_study(FILE)
 
 
+@pytest.mark.slow
 def test_killed_swiss_tournaments_end_like_one_that_was_left_alone(tmp_path: Path) -> None:
     counts = benchmark("swiss").kill_and_continue(tmp_path, random.Random(5), kills=1)
     assert (counts.kills, counts.verdicts > 0) == (1, True)

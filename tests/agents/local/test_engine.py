@@ -22,6 +22,9 @@ from agents.local.settings import Settings
 from arena.errors import ContextOverflowError, ModelError, UnreachableError
 from tests.tiny_models import KINDS, tiny
 
+# Compares with transformers alone, over many batches: two minutes.
+pytestmark = pytest.mark.slow
+
 GREEDY, WARM = TokenSampling(0.0), TokenSampling(1.3)
 NEAR_TIE = 1e-4
 WORDS = 260
@@ -282,7 +285,6 @@ class Faulty:
         return self.rows.forward(first, ids, positions, keep)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["qwen3", "hybrid"])
 async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_the_others(
     tmp_path: Path, kind: str
@@ -412,7 +414,6 @@ async def test_scores_are_the_log_probabilities_of_what_follows(loaded: LoadedMo
     assert sum(result.prefilled for result in scored) < 2 * 40
 
 
-@pytest.mark.slow
 async def test_memory_does_not_grow_with_the_length_of_a_reply(loaded: LoadedModel) -> None:
     import tracemalloc
 

@@ -26,6 +26,9 @@ from arena.types import Alternative, Sampling, TokenChoice
 from tests.fake_server import ChatServer, Fault, chat_process, chat_server
 from tests.provider_faults import FAULT_NAMES, FAULTS, KEY, ask, everything_said, no_connection_left
 
+# Importing LiteLLM alone takes seconds.
+pytestmark = pytest.mark.slow
+
 GEMINI, OPENROUTER = "gemini/gemini-2.5-flash", "openrouter/meta-llama/llama-3-70b-instruct"
 BOTH = [GEMINI, OPENROUTER]
 
@@ -333,7 +336,6 @@ async def test_calls_at_once_are_kept_apart() -> None:
     assert len(server.requests) == 20
 
 
-@pytest.mark.slow
 def test_it_prints_nothing_and_leaves_nothing_running_in_several_loops() -> None:
     code = f"""
 import asyncio, gc, json

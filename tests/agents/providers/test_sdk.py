@@ -31,6 +31,9 @@ from arena.types import Sampling
 from tests.fake_server import ChatServer, Fault, chat_process, chat_server
 from tests.provider_faults import FAULT_NAMES, FAULTS, KEY, ask, everything_said, no_connection_left
 
+# Both SDKs, over many faults.
+pytestmark = pytest.mark.slow
+
 APIS = ["openai/gpt-4o-mini", "openai/gpt-5-mini", "anthropic/claude-haiku-4-5"]
 PATHS = dict(zip(APIS, ["/v1/chat/completions", "/v1/responses", "/v1/messages"], strict=True))
 

@@ -170,6 +170,7 @@ def test_an_empty_store_and_an_unfinished_study_have_pages(add: Add) -> None:
     assert "There is no study" in page(path, [], command="arena report", made=MADE)
 
 
+@pytest.mark.slow
 def test_a_browser_shows_it_without_complaint_at_any_width(whole: str, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text(whole)
     said: list[str] = []

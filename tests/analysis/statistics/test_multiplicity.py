@@ -22,6 +22,7 @@ def test_four_tests_by_hand() -> None:
 
 @settings(max_examples=15)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
+@pytest.mark.slow
 def test_it_is_that_of_statsmodels(p: list[float]) -> None:
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
 

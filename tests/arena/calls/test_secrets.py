@@ -34,6 +34,7 @@ def study(*, models: list[str]) -> Study:
 """
 
 
+@pytest.mark.slow
 def test_no_key_is_found_in_anything_that_a_run_writes(tmp_path: Path) -> None:
     """Every lane, replies and errors that echo the key, keys of both sources, debug logs on."""
     for package in ("openai", "anthropic", "litellm"):

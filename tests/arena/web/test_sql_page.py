@@ -319,6 +319,7 @@ def test_results_of_simulated_studies_are_labelled(tournament: Path, published_s
     assert "SIMULATED" not in made(published_store, q="select 1").partition("Example queries")[0]
 
 
+@pytest.mark.slow
 def test_the_page_has_no_violations_of_accessibility(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:

@@ -196,6 +196,7 @@ def test_a_study_that_was_stopped_is_not_followed(plain: Page, tmp_path: Path) -
         expect(plain.get_by_text("Follows the run")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_the_page_of_a_running_study_follows_it(plain: Page, tmp_path: Path) -> None:
     code = (
         "import asyncio\nfrom agents.scripted import scripted\n"

@@ -421,6 +421,7 @@ def test_a_prompt_comes_back_piece_by_piece(tmp_path: Path) -> None:
     assert parts[1][4].startswith("proposition says")
 
 
+@pytest.mark.slow
 def test_the_folded_record_answers_as_the_live_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
