@@ -118,7 +118,8 @@ def test_too_many_debates_are_left_out_unless_some_are_drawn_and_both_are_said()
     assert f"{len(many):,} debates take too long" in left_out.note
     assert drawn.note
     assert "20 of 2,200 debates, drawn at random with seed 0" in drawn.note
-    assert drawn == mixed_model(many, sample=20)
+    # As text: since Python 3.13 a dataclass with a nan is not equal to its copy.
+    assert repr(drawn) == repr(mixed_model(many, sample=20))
     assert (drawn.debates, drawn.of_debates) == (20, len(many))
 
 
