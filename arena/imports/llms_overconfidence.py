@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +35,8 @@ ORIGIN = f"imported from {SOURCE}"
 # In the place of the version of our protocol's source, which did not play these debates.
 VERSION = "published"
 LONG_REASONS = 30_000
+# Files that a summary names.
+MOST_NAMES = 10
 UNKNOWN_TIME = datetime(1970, 1, 1)
 # (table, values by column)
 Row = tuple[str, dict[str, Any]]
@@ -136,17 +138,26 @@ def summary_lines(imported: ImportResult) -> list[str]:
         copies = pluralize(len(imported.copies), "further copy", "further copies")
         lines.append(f"counted once: {copies} of the same file")
     if imported.passed_over:
-        lines.append(f"passed over {pluralize(len(imported.passed_over), 'file')} without debates")
+        files = pluralize(len(imported.passed_over), "file")
+        lines.append(f"passed over {files} without debates{json_names(imported.passed_over)}")
     lines += [f"refused {name}: {reason}" for name, reason in imported.refused]
     return lines + ([f"not folded yet: {imported.put_off}"] if imported.put_off else [])
 
 
+def json_names(names: Sequence[str]) -> str:
+    """Return the names of JSON files, which one might take for debates, as the end of a line."""
+    files = [name for name in names if name.lower().endswith(".json")]
+    more = [f"{len(files) - MOST_NAMES} more"] if len(files) > MOST_NAMES else []
+    return f": {', '.join(files[:MOST_NAMES] + more)}" if files else ""
+
+
 def why_nothing(contents: published.FolderContents) -> str:
-    """Return why a folder gave no debate, with the first ten refused files."""
+    """Return why a folder gave no debate, with the first refused files."""
     if not contents.refused:
         return "there is no debate of llms-overconfidence below it"
-    more = f"; and {len(contents.refused) - 10} more" if len(contents.refused) > 10 else ""
-    return "; ".join(f"{name}: {reason}" for name, reason in contents.refused[:10]) + more
+    left = len(contents.refused) - MOST_NAMES
+    more = f"; and {left} more" if left > 0 else ""
+    return "; ".join(f"{name}: {reason}" for name, reason in contents.refused[:MOST_NAMES]) + more
 
 
 def count_doubts(rows: list[Row]) -> Counter[str]:

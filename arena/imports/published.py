@@ -56,17 +56,8 @@ STUDY_OF_TYPE = {
     "readteam_debate": "red_team",
     "redteam_debate": "red_team",
 }
-SIDE_FILE = re.compile(
-    r"(topic_list|debate_models|judge_models|private_bet_experiment_pairings"
-    r"|bet_analysis_results_.*)\.json",
-    re.I,
-)
-# The keys of an entry in the lists of topics, of pairings and of labels.
-SIDE_KEYS = (
-    {"topic_description"},
-    {"proposition", "opposition", "topic"},
-    {"debate_id", "raw_bet_amount"},
-)
+# A file without any of these keys is no debate: topics, prices, pairings, labels, costs.
+DEBATE_KEYS = {"debate_type", "proposition_output", "opposition_output"}
 MAX_FILE_BYTES = 64 * 2**20
 
 # In strict mode, pydantic would refuse the number -1 in the place of a text.
@@ -183,8 +174,7 @@ def read_folder(folder: Path) -> FolderContents:
             continue
         try:
             content = parse_json(file)
-            side_file = is_side_file(file.name, content)
-            play = None if side_file else parse_debate(file.stem, content)
+            play = parse_debate(file.stem, content) if holds_debate(content) else None
         except StudyError as error:
             contents.refused.append((name, writable(str(error))))
             continue
@@ -248,23 +238,10 @@ def reject_nan(word: str) -> NoReturn:
     raise ValueError(f"it has {word} where a number should be")
 
 
-def is_side_file(name: str, content: object) -> bool:
-    """Return whether a file is a list of the publication, by its name or by its shape.
-
-    The lists are topics, models with prices, pairings and labels.
-    """
-    if isinstance(content, dict):
-        if "debate_type" in content:
-            return False
-        rows: list[object] = list(content.values())
-        # Models with two prices each.
-        listed = all(isinstance(row, list) and len(row) == 2 for row in rows)
-    else:
-        rows = content if isinstance(content, list) else []
-        listed = any(
-            all(isinstance(row, dict) and keys <= row.keys() for row in rows) for keys in SIDE_KEYS
-        )
-    return (bool(rows) and listed) or bool(SIDE_FILE.fullmatch(name))
+def holds_debate(content: object) -> bool:
+    """Return whether a file holds a debate, or several in a list, whole or not."""
+    rows = content if isinstance(content, list) else [content]
+    return any(isinstance(row, dict) and not DEBATE_KEYS.isdisjoint(row) for row in rows)
 
 
 def parse_debate(stem: str, content: object) -> PublishedPlay:

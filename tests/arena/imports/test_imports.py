@@ -480,8 +480,8 @@ def changed(*place: str | int, to: object = ...) -> dict:
         (b'{"debate_type": NaN}', "is not JSON: it has NaN"),
         (b"[" * 100_000, "is nested too deeply"),
         (b"7" * 5000, "is not JSON"),
-        ([1, 2], "has a list at the top level"),
-        ({"name": "package"}, "lacks 'motion' (and 5 more)"),
+        ([published()], "has a list at the top level"),
+        ({"debate_type": "private_bet"}, "lacks 'motion' (and 4 more)"),
         (changed("motion"), "lacks 'motion'"),
         (changed("motion", "topic_description", to=""), "motion.topic_description"),
         (
@@ -543,7 +543,7 @@ def test_no_depth_of_nesting_gets_past_the_check(tmp_path):
 
 
 def test_good_files_are_imported_beside_refused_ones(tmp_path):
-    put(tmp_path / "in" / "deep", b"{}", "bad.json")
+    put(tmp_path / "in" / "deep", b'{"debate_type": 1}', "bad.json")
     put(tmp_path / "in", b"{", "broken.JSON")
     result = imported(tmp_path, published())
     assert (result.debates, [name for name, _ in result.refused]) == (
@@ -554,13 +554,16 @@ def test_good_files_are_imported_beside_refused_ones(tmp_path):
     assert rows(tmp_path, "select count(*) from plays") == [(1,)]
 
 
-def test_side_files_are_passed_over_by_shape_and_by_name(tmp_path):
+def test_files_that_are_no_debates_are_passed_over_and_named(tmp_path):
     side = {
         "topics.json": [{"topic_description": "x"}],
         "models.json": {"lab/a": [1.1, 4.4]},
         "pairs.json": [{"proposition": "lab/a", "opposition": "lab/b", "topic": "x"}],
         "labels.json": [{"debate_id": "x", "raw_bet_amount": 70, "analysis": {}}],
         "bet_analysis_results_public_bets.json": [],
+        "costs.json": {"total_cost": 12.5, "by_model": {"lab/a": {"tokens": 7}}},
+        "package.json": {"name": "package"},
+        "seven.json": 7,
         "README.md": b"# not JSON",
     }
     for name, content in side.items():
@@ -568,6 +571,8 @@ def test_side_files_are_passed_over_by_shape_and_by_name(tmp_path):
     put(tmp_path / "in" / ".git", b"{", "x.json")
     result = imported(tmp_path, published())
     assert (sorted(result.passed_over), result.refused) == (sorted(side), ())
+    named = sorted(side.keys() - {"README.md"})
+    assert summary_lines(result)[1] == f"passed over 9 files without debates: {', '.join(named)}"
 
 
 def test_a_debate_under_the_name_of_a_side_file_is_a_debate(tmp_path):
@@ -612,7 +617,7 @@ def test_the_summary_tells_what_came_in_and_what_is_doubtful(tmp_path):
     assert summary_lines(imported(tmp_path, content)) == [
         "imported 1 debate (cross_model 1) and 1 verdict",
         "flagged, not altered: thoughts are NA 1, thoughts under 40 characters 1",
-        "passed over 1 file without debates",
+        "passed over 1 file without debates: topic_list.json",
     ]
     assert summary_lines(imported(tmp_path, content))[:2] == [
         "nothing new",
