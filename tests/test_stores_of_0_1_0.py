@@ -165,6 +165,7 @@ def check(now: Any, then: Any) -> None:
     assert list(differences(now, then))[:5] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STORES)
 def test_a_store_says_what_it_said(name: str, tmp_path: Path) -> None:
     told, store = read_json(name), unpacked(name, tmp_path)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from agents.simulated.debater import expected_confidence
 from analysis.reports.debates import study_reports
 from experiments.benchmarks.coverage import interval_coverage
 
 
+@pytest.mark.slow
 def test_the_reports_intervals_hold_what_was_put_into_simulated_debaters(tmp_path: Path) -> None:
     """Fewer than ten of these twelve 95% intervals hold the truth in one of fifty such tests."""
     held = [

@@ -89,6 +89,7 @@ def test_the_demonstration_ends_with_the_next_command(
     assert "Simulated closing speech" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_killed_runs_lose_nothing_and_ask_nothing_twice(tmp_path: Path) -> None:
     crashes = benchmark("crashes")
     counts = crashes.kill_and_continue(tmp_path, random.Random(7), kills=3)

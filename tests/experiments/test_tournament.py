@@ -93,6 +93,7 @@ def test_a_second_run_asks_nothing_and_shows_the_same(
     assert second[second.index("Leaderboard") :] == first[first.index("Leaderboard") :]
 
 
+@pytest.mark.slow
 def test_swiss_is_one_option_away_and_a_limit_stops_the_later_stages(
     motions: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,6 +126,7 @@ def test_stored_debates_are_judged_without_being_played(
     assert "holds no finished debate of a study 'nothing'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_ranks_as_json_and_the_pairwise_file(
     motions: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

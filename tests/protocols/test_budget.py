@@ -11,8 +11,8 @@ from agents.scripted import scripted_model
 from arena import Agent, Arena, Sampling, Study
 from arena.errors import StudyError
 from arena.types import Answer, Reply, Request, Seat, Subject
-from protocols import budget
-from protocols.budget import PROTOCOLS, arms, estimate_question, options_function, resolve_protocol
+from protocols import budget, named
+from protocols.budget import PROTOCOLS, arms, estimate_question, options_function
 from tests.question_agents import QUESTION, agent_with_capabilities, by_seed
 
 EVERY = (*PROTOCOLS, "best_of_n")
@@ -36,16 +36,14 @@ def expected(name: str, calls: int) -> int:
 @pytest.mark.parametrize("name", EVERY)
 def test_a_protocol_makes_the_calls_that_it_was_sized_for(name: str) -> None:
     for calls in range(FEWEST.get(name, 3), 24):
-        made = estimate_question(
-            resolve_protocol(name), SOLVER, options_function(resolve_protocol(name))(calls)
-        ).calls
+        made = estimate_question(named(name), SOLVER, options_function(named(name))(calls)).calls
         assert made == expected(name, calls) <= calls
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_too_few_calls_are_refused(name: str) -> None:
     with pytest.raises(StudyError, match="too few"):
-        options_function(resolve_protocol(name))(FEWEST.get(name, 3) - 1)
+        options_function(named(name))(FEWEST.get(name, 3) - 1)
 
 
 def test_what_is_played_makes_the_calls_that_were_counted(tmp_path: Path) -> None:

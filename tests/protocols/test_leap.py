@@ -432,6 +432,7 @@ def on_toy(
 WORDS = "select episode, seat, step, phase, text, public, answer from turns order by all"
 
 
+@pytest.mark.slow
 def test_the_local_engine_reads_no_more_than_it_must(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

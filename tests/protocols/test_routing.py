@@ -147,6 +147,7 @@ def naive(texts: Sequence[str], router: str, k: int, seed: int, similarity: str)
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_routers_agree_with_the_rules_of_the_published_code(data: st.DataObject) -> None:

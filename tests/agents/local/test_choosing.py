@@ -38,6 +38,7 @@ SAMPLINGS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(sampling=SAMPLINGS, seed=st.integers(0, 1000), likeliest=st.sampled_from([4, 1024]))
 def test_the_share_of_each_token_is_that_of_transformers_filters(

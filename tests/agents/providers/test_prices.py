@@ -217,6 +217,7 @@ def theirs(reference: str, tokens_in: int, cached: int, reasoning: int) -> float
     return sum(litellm_library().cost_per_token(model=reference, usage_object=usage))
 
 
+@pytest.mark.slow
 def test_our_price_of_a_call_is_litellms_for_every_model_of_its_map() -> None:
     different, compared = {}, 0
     for reference, price in priced_references()[::4]:

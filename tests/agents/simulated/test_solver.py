@@ -150,6 +150,7 @@ def test_the_expected_majority_is_the_sum_over_everything_that_can_happen(n: int
     assert expected_majority(profile, questions, n) == pytest.approx(total / 3, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_errors_of_samples_go_together_as_much_as_is_said() -> None:
     """For one difficulty, the correlation of two samples being right is shared ** 2."""
     both = right("solver:shared=0.7", simulated_questions(4000, spread=0.0), 2)
@@ -460,6 +461,7 @@ def test_a_wrong_solver_says_what_there_is(profile: str, words: str) -> None:
         model(f"sim/{profile}")
 
 
+@pytest.mark.slow
 def test_sixteen_thousand_replies_take_about_a_second() -> None:
     """1.0 s of CPU time where this was written; the bound is for slower and busier machines."""
     started = time.process_time()

@@ -105,6 +105,7 @@ def play(reference: str, debates: int, folder: str) -> NDArray[np.float64]:
     return np.array([row["confidence"] for row in rows], dtype=np.float64).reshape(debates, 2, 3)
 
 
+@pytest.mark.slow
 def test_played_debates_come_from_the_same_distribution(tmp_path: object) -> None:
     """Kolmogorov-Smirnov tests of a rating, a rise and a gap between sides; shares missing."""
     profile = Profile(bias=0.3, drift=0.05, noise=0.1, debate_sd=0.1, unreadable=0.4)

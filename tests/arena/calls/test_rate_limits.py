@@ -51,6 +51,7 @@ async def through(
     return gone
 
 
+@pytest.mark.slow
 async def test_no_window_holds_more_than_the_limit_and_the_order_is_kept() -> None:
     gone = await through(RateLimiter(1000, {"openai": Limit(rpm=1200)}), "openai/a", 50)
     assert [number for number, _ in gone] == list(range(50))

@@ -218,6 +218,7 @@ def test_a_store_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
         run_prompt(tmp_path / "none.duckdb")
 
 
+@pytest.mark.slow
 def test_in_a_terminal_the_store_is_let_go_between_queries_and_ctrl_c_stops_one(path: Path) -> None:
     """A real terminal: another process may write during the prompt; Ctrl-C ends a query."""
     our_end, its_end = pty.openpty()

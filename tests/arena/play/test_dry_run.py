@@ -88,6 +88,7 @@ def test_prices_bounds_and_lengths_show_in_dollars(tmp_path: Path) -> None:
         arena.dry_run(made, reply_tokens=0)
 
 
+@pytest.mark.slow
 def test_a_large_study_is_estimated_from_a_sample(tmp_path: Path) -> None:
     estimate = Arena(tmp_path / "a.duckdb").dry_run(debates(agent(), motions=1500))
     assert (estimate.episodes, estimate.played, estimate.calls) == (1500, 1000, 9000)

@@ -347,6 +347,7 @@ def test_a_missing_store_says_what_to_do(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_folded_record_equals_the_live_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -429,6 +430,7 @@ def test_a_vote_without_confidence_decides_no_sum(path: Path) -> None:
     ).rows == (("tie", None, 1),)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_while_the_store_is_made_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     for limit in (20_000, 60_000, 100_000, 200_000):

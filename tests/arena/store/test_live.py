@@ -97,6 +97,7 @@ def test_duckdb_opens_the_store_while_it_is_played_and_sees_what_is_folded(
     )
 
 
+@pytest.mark.slow
 def test_a_reader_who_stays_delays_only_the_folding(
     tmp_path: Path, running: subprocess.Popen[str]
 ) -> None:

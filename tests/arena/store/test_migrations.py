@@ -59,6 +59,7 @@ def test_an_older_store_is_brought_up_to_date_after_a_copy_and_played_on(tmp_pat
     assert Arena(path).sql(comments).rows == ((0,),)
 
 
+@pytest.mark.slow
 def test_an_older_store_can_be_read_and_merged_and_stays_as_it_is(tmp_path: Path) -> None:
     old, new = tmp_path / "old.duckdb", tmp_path / "new.duckdb"
     Arena(old).run(study())

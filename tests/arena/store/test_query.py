@@ -27,16 +27,22 @@ ENDLESS = "select count(*) from range(100000000000) a, range(100000) b"
 LISTS = "select 1 as a, [1, 2] as l, {'x': 1, 'y': 'z'} as s, null as n, date '2026-01-02' as d"
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Make a store with a folded study and a line that is not folded yet."""
-    path = tmp_path / "a.duckdb"
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a store with a folded study and a line that is not folded yet, for all who only read."""
+    path = tmp_path_factory.mktemp("store") / "a.duckdb"
     Arena(path).run(study(agent(), subjects=1))
     write_journal(
         database.journal_folder(path) / "z.jsonl",
         [line("subjects", {"subject": "new", "kind": "motion"})],
     )
     return path
+
+
+def contents(*folders: Path) -> dict[Path, bytes]:
+    """Return the bytes of every file under these folders."""
+    files = (file for folder in folders for file in folder.rglob("*"))
+    return {file: file.read_bytes() for file in files if file.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -91,10 +97,10 @@ def test_a_query_reaches_no_file_no_network_no_setting_and_changes_nothing(
 ) -> None:
     file = tmp_path / "secret.txt"
     file.write_text("a,b\n1,2\n")
-    before = {found: found.read_bytes() for found in tmp_path.rglob("*") if found.is_file()}
+    before = contents(tmp_path, path.parent)
     with pytest.raises(StoreError, match="the query failed"):
         query(path, sql.format(file=file, store=path))
-    assert {found: found.read_bytes() for found in tmp_path.rglob("*") if found.is_file()} == before
+    assert contents(tmp_path, path.parent) == before
     assert query(path, "select count(*) from subjects").rows == ((2,),)
 
 

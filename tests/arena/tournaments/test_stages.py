@@ -84,6 +84,7 @@ def test_to_run_it_again_asks_nothing_and_reports_nothing_odd(whole: Arena) -> N
     assert [(summary.replies, summary.others, summary.open) for summary in again] == [(0, 0, 0)] * 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 4])
 def test_a_tournament_that_is_cut_and_continued_has_the_same_pairings(
     tmp_path: Path, whole: Arena, cut: int
@@ -103,6 +104,7 @@ def test_a_tournament_that_is_cut_and_continued_has_the_same_pairings(
     assert arena.sql(verdicts).rows == whole.sql(verdicts).rows
 
 
+@pytest.mark.slow
 def test_a_later_judge_changes_no_pairing(whole: Arena, tmp_path: Path) -> None:
     """It outvotes the two that paired the rounds; rounds that have begun stay as they were."""
     arena = Arena(tmp_path / "a.duckdb")

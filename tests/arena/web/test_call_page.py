@@ -79,6 +79,7 @@ def test_a_changed_turn_no_longer_meets_the_stored_hash(planted: Path) -> None:
         ).same_hash
 
 
+@pytest.mark.slow
 def test_the_prompt_shows_whose_turn_and_which_face_it_was_made_of(
     page: Page, serve: Callable[[Path], RunningViewer], planted: Path
 ) -> None:
@@ -191,6 +192,7 @@ def test_a_piece_that_a_store_cannot_rebuild_says_why(tmp_path: Path) -> None:
     assert "may not see" in made(db, "e1", "a", 0)
 
 
+@pytest.mark.slow
 def test_the_page_has_no_violations_of_accessibility(
     page: Page, serve: Callable[[Path], RunningViewer], planted: Path
 ) -> None:

@@ -97,6 +97,7 @@ def test_what_cannot_be_compared_is_said_above_the_form(
     assert words in text.partition("<form")[0].partition('role="alert"')[2]
 
 
+@pytest.mark.slow
 def test_the_page_has_no_violations_of_accessibility(
     page: Page, serve: Callable[[Path], RunningViewer], two: Path
 ) -> None:

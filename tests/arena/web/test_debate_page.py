@@ -86,7 +86,7 @@ def test_the_switch_takes_out_what_was_private_and_stands_in_the_address(
 ) -> None:
     page.goto(f"{serve(tournament).url}/debate/{a_debate(tournament)}")
     page.get_by_role("link", name="Hide private contents").click()
-    assert page.url.endswith("private=0")
+    expect(page).to_have_url(re.compile("private=0$"))
     assert "Simulated thoughts" not in page.content()
     assert "rating" not in page.locator("main").inner_text()
     expect(page.locator("svg.chart")).to_have_count(0)
@@ -127,6 +127,7 @@ def test_every_turn_names_those_it_had_read_with_the_face(
     expect(page.locator(":target").get_by_role("heading")).to_have_text("Opposition, opening")
 
 
+@pytest.mark.slow
 def test_each_turn_leads_to_its_call_and_each_verdict_to_its_judging(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -138,7 +139,7 @@ def test_each_turn_leads_to_its_call_and_each_verdict_to_its_judging(
     page.get_by_role("table").last.get_by_role("link").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("A judge on: This house")
     page.get_by_role("link", name="The debate that was judged").click()
-    assert page.url == url
+    expect(page).to_have_url(url)
 
 
 @pytest.mark.parametrize("name", ["tournament", "published_store"])
@@ -294,6 +295,7 @@ def test_hostile_words_run_nothing_and_are_not_cut_silently(
     assert shown + int(re.sub(r"\D", "", cut.first.inner_text())) == len(ENDLESS.rstrip())
 
 
+@pytest.mark.slow
 def test_it_can_be_read_without_javascript_on_a_phone(
     browser: Browser, serve: Callable[[Path], RunningViewer], published_store: Path
 ) -> None:
@@ -312,6 +314,7 @@ def test_it_can_be_read_without_javascript_on_a_phone(
     context.close()
 
 
+@pytest.mark.slow
 def test_no_page_is_wider_than_a_phone(
     page: Page, serve: Callable[[Path], RunningViewer], hostile: Path, published_store: Path
 ) -> None:
@@ -321,6 +324,7 @@ def test_no_page_is_wider_than_a_phone(
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.slow
 def test_lines_of_a_speech_are_of_a_length_that_can_be_read(
     page: Page, serve: Callable[[Path], RunningViewer], published_store: Path
 ) -> None:
@@ -334,6 +338,7 @@ def test_lines_of_a_speech_are_of_a_length_that_can_be_read(
     assert 55 <= width <= 80
 
 
+@pytest.mark.slow
 def test_the_keyboard_reaches_switch_speeches_and_judges(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:

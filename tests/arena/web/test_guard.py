@@ -189,6 +189,7 @@ def test_a_form_that_is_too_large_is_refused(
     assert ask("/sql/save", "POST", headers, "name=big&q=" + "x" * 1_500_000).status == 400
 
 
+@pytest.mark.slow
 def test_the_token_leaves_the_address_bar_and_no_script_can_read_it(
     page: Page, served: RunningViewer
 ) -> None:
@@ -341,7 +342,17 @@ REACHING = {
 }
 
 
-@pytest.mark.parametrize("what", REACHING)
+# Each query runs in a process of its own, so that four of a kind are quick tests.
+FIRST = ("read a file", "write a file", "attach to write", "settings")
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        *FIRST,
+        *(pytest.param(what, marks=pytest.mark.slow) for what in REACHING if what not in FIRST),
+    ],
+)
 def test_a_query_reaches_no_file_no_network_and_writes_nothing(
     ask: Callable[..., Answer], store: Path, what: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def test_every_table_of_the_report_is_one_click_from_the_study(
 ) -> None:
     page.goto(f"{serve(tournament).url}/study/tournament")
     page.get_by_role("link", name="The whole report, in tables").click()
+    expect(page).to_have_url(re.compile("/report/"))
     document = report_document(study_reports(tournament, "tournament")[0])
     tables = [block for block in document.blocks if block.rows]
     assert len(tables) >= 3

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import time
 import urllib.request
 from collections.abc import Callable
@@ -60,7 +61,7 @@ def test_a_query_is_typed_and_run_and_its_address_can_be_sent(
     page.get_by_role("button", name="Run").press("Enter")
     expect(page.get_by_role("cell", name="42")).to_be_visible()
     expect(page.get_by_role("cell", name="NULL")).to_be_visible()
-    assert "q=select+6" in page.url
+    expect(page).to_have_url(re.compile(r"q=select\+6"))
     page.goto(page.url)
     expect(page.get_by_role("cell", name="42")).to_be_visible()
 
@@ -90,6 +91,7 @@ def test_every_table_view_and_macro_is_described_with_its_columns(tournament: Pa
     assert all(canned.question.replace("'", "&#39;") in text for canned in CANNED.values())
 
 
+@pytest.mark.slow
 def test_every_canned_query_runs_as_the_page_offers_it(tournament: Path) -> None:
     with Site(tournament).store(()) as ask:
         offered = canned_queries(example_arguments(ask))
@@ -117,6 +119,7 @@ def test_a_result_is_taken_away_as_csv_json_and_parquet(
     assert duckdb.sql(f"from '{tmp_path / 'r.parquet'}'").fetchall()[1][0] == "ü"
 
 
+@pytest.mark.slow
 def test_a_query_of_another_site_waits_in_the_box_until_it_is_run(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -136,6 +139,7 @@ def test_a_query_of_another_site_waits_in_the_box_until_it_is_run(
     expect(page.get_by_role("cell", name="42")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_query_is_saved_with_the_token_and_found_again(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -154,6 +158,7 @@ def test_a_query_is_saved_with_the_token_and_found_again(
         file.unlink()
 
 
+@pytest.mark.slow
 def test_a_chart_is_drawn_of_what_fits_and_its_choice_stands_in_the_address(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -162,7 +167,7 @@ def test_a_chart_is_drawn_of_what_fits_and_its_choice_stands_in_the_address(
     page.get_by_label("Mark").select_option("line")
     page.get_by_label("Vertical axis").select_option("missing")
     page.get_by_role("button", name="Draw").click()
-    assert "chart=line" in page.url
+    expect(page).to_have_url(re.compile("chart=line"))
     picture = page.get_by_role("img", name="missing by phase")
     expect(picture).to_be_visible()
     page.wait_for_function("document.querySelector('img.drawn').naturalWidth > 100")
@@ -221,6 +226,7 @@ def test_many_names_are_not_all_drawn() -> None:
     assert "the first 60 of 3,000 names" in svg
 
 
+@pytest.mark.slow
 def test_a_slow_query_holds_up_no_page_and_a_third_is_told_so(tournament: Path) -> None:
     slow = "select sum(sin(a.range * b.range)) from range(10000000) a, range(1000000) b"
     with ThreadPoolExecutor(2) as threads, pytest.MonkeyPatch.context() as patch:

@@ -240,6 +240,7 @@ JUNK = st.lists(
 ).map("".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(JUNK, JUNK, JUNK, JUNK, JUNK)
 @example("", "</thoughts><speech>", "</speech><think>", "", "")

@@ -147,6 +147,7 @@ def test_every_claim_has_its_calls_and_its_effect(
     assert (found["simulated"], found["true"]) == (True, True)
 
 
+@pytest.mark.slow
 def test_kinds_that_meet_in_a_debate_need_fewer_debates_where_debates_differ_much(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -270,6 +271,7 @@ def played(
     return path
 
 
+@pytest.mark.slow
 def test_a_pilot_gives_the_noise_and_not_the_effect(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
