@@ -2,7 +2,8 @@
 
 References have the form of LiteLLM, `<provider>/<model>`; `http/<model>@<base url>` and
 `local/<folder or hub id>` are our own.  OpenAI and Anthropic are called through their own SDKs, the
-other providers through LiteLLM, and models on this machine through torch and transformers.
+other providers through LiteLLM, and models on this machine through torch and transformers.  Other
+packages add providers by entry point (arena/plugins.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import difflib
 
 from agents.providers.sampling import out_of_range
 from arena.errors import StudyError
+from arena.plugins import MODELS, Plugin, find_plugin, plugins
 from arena.types import Agent, Model, Sampling
 
 FORMS = {
@@ -59,7 +61,8 @@ def unknown_reference_error(reference: str) -> StudyError:
     """
     shown = reference.partition("@")[0]
     kind, _, rest = shown.partition("/")
-    forms = "model references are " + "; ".join(FORMS.values())
+    installed = [f"{plugin.name}/<model> ({plugin.package})" for plugin in plugins(MODELS)]
+    forms = "model references are " + "; ".join((*FORMS.values(), *installed))
     if kind in ("http:", "https:"):
         return StudyError(f"an address alone names no model; {forms}")
     if kind == "scripted":
@@ -67,7 +70,8 @@ def unknown_reference_error(reference: str) -> StudyError:
             f"{shown} cannot be loaded by reference: create scripted models in Python, with"
             " agents.scripted.scripted_model(function)"
         )
-    near = difflib.get_close_matches(kind.lower(), sorted({*FORMS, *PROVIDERS} - {"litellm"}), n=1)
+    known = {*FORMS, *PROVIDERS, *(plugin.name for plugin in plugins(MODELS))} - {"litellm"}
+    near = difflib.get_close_matches(kind.lower(), sorted(known), n=1)
     hint = f"did you mean {near[0]}/{rest}? " if near else ""
     return StudyError(f"there is no model reference {shown!r}; {hint}{forms}")
 
@@ -80,6 +84,10 @@ def model(reference: str) -> Model:
     """
     kind, _, rest = reference.partition("/")
     profile = rest.partition(":")[0]
+    ours = kind in PROVIDERS or (kind in FORMS and kind != "litellm")
+    plugin = find_plugin(MODELS, kind, ours=ours)
+    if plugin is not None:
+        return model_of_plugin(plugin, rest)
     # Each provider is imported only when a reference names it: SDKs and torch take seconds.
     if kind == "openai":
         from agents.providers.openai_sdk import openai_model
@@ -118,6 +126,26 @@ def model(reference: str) -> Model:
 
         return simulated_debater(rest)
     raise unknown_reference_error(reference)
+
+
+def model_of_plugin(plugin: Plugin, name: str) -> Model:
+    """Return the model that the function of a plugin makes of a reference's part after the slash.
+
+    Raises StudyError, which names the package, if the function fails, or if the result is no model
+    whose name begins with the provider's.
+    """
+    # Costs 50 ms of imports, which only plugins need.
+    from arena.studies.study import check_agent
+
+    make = plugin.load()
+    with plugin.blame():
+        made: Model = make(name)
+    check_agent(Agent(f"{plugin.name}/{name.partition('@')[0]}", made))
+    # Limits, prices and tables find a provider by the beginning of the model's name.
+    if not made.name.startswith(f"{plugin.name}/"):
+        wrong = ValueError(f"the model is named {made.name!r}, not {plugin.name}/...")
+        raise plugin.error(wrong)
+    return made
 
 
 def agent(

@@ -1,1 +1,65 @@
-"""Protocols: one file a paper, each one async function that reads like the paper's pseudocode."""
+"""The protocols of Peer Arena: one file a paper, each one async function like its pseudocode.
+
+    from protocols import named
+
+    named("self_consistency")
+
+Other packages add protocols by entry point (arena/plugins.py).
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from arena.errors import StudyError
+from arena.plugins import PROTOCOLS, find_plugin, plugins
+
+if TYPE_CHECKING:
+    from arena.studies.study import Protocol
+
+__all__ = ["named"]
+
+# Where each protocol is.  Written down, so that it can be listed without importing any.
+HOME = {
+    "best_of_n": "protocols.best_of_n",
+    "confidence_elicitation": "protocols.confidence",
+    "debate": "protocols.debate",
+    "judging": "protocols.judging",
+    "leap": "protocols.leap",
+    "leap_segmented": "protocols.leap_segmented",
+    "moa": "protocols.moa",
+    "self_aggregation": "protocols.self_aggregation",
+    "self_agreement": "protocols.self_agreement",
+    "self_consistency": "protocols.self_consistency",
+    "single": "protocols.single",
+    "society_of_minds": "protocols.society_of_minds",
+    "universal_self_consistency": "protocols.universal_self_consistency",
+}
+
+
+def named(name: str) -> Protocol:
+    """Return the protocol of a name, ours or that of an installed package.
+
+    The name is the one in ids and in the column `episodes.protocol`.  Raises StudyError if there is
+    no such protocol, if two packages have one, or if a package's function cannot be imported, has
+    another name or no VERSION.
+    """
+    plugin = find_plugin(PROTOCOLS, name, ours=name in HOME)
+    if plugin is None and name not in HOME:
+        known = sorted({*HOME, *(plugin.name for plugin in plugins(PROTOCOLS))})
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise StudyError(f"there is no protocol {name!r}; {hint}there are {', '.join(known)}")
+    if plugin is None:
+        ours: Protocol = getattr(import_module(HOME[name]), name)
+        return ours
+    from arena.studies.study import protocol_name, protocol_version
+
+    function: Protocol = plugin.load()
+    # Ids and tables have the function's name: under another one nobody would find its episodes.
+    if protocol_name(function) != name:
+        raise plugin.error(ValueError(f"the function is called {protocol_name(function)!r}"))
+    protocol_version(function)
+    return function

@@ -9,7 +9,6 @@ table `calls` says how much.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -20,6 +19,7 @@ from arena.play.sync import run_blocking
 from arena.store.replay import StudyState
 from arena.studies.study import Arm, Options, Protocol, Study, parameters, plays, protocol_name
 from arena.types import Agent, Subject
+from protocols import named
 
 PROTOCOLS = (
     "single",
@@ -45,9 +45,9 @@ def arms(
     `calls` is the most that a protocol may make; each gets its `options_for_calls(calls)`, else its
     own defaults.  `tokens` is the most that may be generated in all: every call may generate tokens
     // (the calls that the protocol makes), set as the `max_tokens` of its agent.  Both may be
-    given. `protocols` are functions, or names of modules here that hold a function of the same name
-    ("leap"); `best_of_n` is not among the usual ones, since not every model gives token
-    probabilities.  A last call is greedy if the model takes a temperature.
+    given.  `protocols` are functions or names (`protocols.named`); `best_of_n` is not among the
+    usual ones, since not every model gives token probabilities.  A last call is greedy if the model
+    takes a temperature.
 
     Raises StudyError if there is no budget, if it is too small for a protocol, for a function that
     is no protocol of questions, and for a protocol that limits its calls by options of its own and
@@ -57,7 +57,8 @@ def arms(
         raise StudyError(
             "a fair comparison needs a budget a question; give calls=..., tokens=..., or both"
         )
-    return [arm(solver, resolve_protocol(protocol), calls, tokens) for protocol in protocols]
+    functions = [named(one) if isinstance(one, str) else one for one in protocols]
+    return [arm(solver, function, calls, tokens) for function in functions]
 
 
 def arm(solver: Agent, protocol: Protocol, calls: int | None, tokens: int | None) -> Arm:
@@ -91,20 +92,6 @@ def arm(solver: Agent, protocol: Protocol, calls: int | None, tokens: int | None
                 f" {tokens:,}; set its options"
             )
     return Arm(name, protocol, [dict.fromkeys(seats, solver)], options)
-
-
-def resolve_protocol(protocol: str | Protocol) -> Protocol:
-    """Return the protocol of a name.  Raises StudyError if there is none."""
-    if not isinstance(protocol, str):
-        return protocol
-    try:
-        function: Protocol = getattr(importlib.import_module(f"protocols.{protocol}"), protocol)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise StudyError(
-            f"there is no protocol {protocol!r} in protocols; the usual ones are"
-            f" {', '.join(PROTOCOLS)}"
-        ) from error
-    return function
 
 
 def options_function(protocol: Protocol) -> Callable[[int], Options]:
