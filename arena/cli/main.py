@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from arena.cli.commands import compare, exchange, play, power, report, sql, status, view
+from arena.cli.commands import compare, exchange, play, power, report, sql, status, tidy, view
 from arena.errors import ArenaError
 from arena.text import printable
 
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         )
         return added
 
-    for module in (play, status, sql, report, compare, power, exchange, view):
+    for module in (play, status, sql, report, compare, power, exchange, tidy, view):
         module.add(command)
     return top
 

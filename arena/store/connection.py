@@ -29,6 +29,9 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
 # Rows that are compressed together.  Turns are long: a row group of them takes 100 MB of memory
 # before it is compressed.
 ROW_GROUP = 16_384
+# How a new file is attached: in the format of DuckDB 1.4, which later versions read too.  A file
+# keeps its format as long as no format is named.
+NEW_FILE = f"type duckdb, storage_version 'v1.4.0', row_group_size {ROW_GROUP}"
 # DuckDB opens a file once in a process; a second thread waits here.
 CONNECTION_LOCK = threading.RLock()
 # The database in memory that readers share, by process id: DuckDB's threads do not survive a fork.
@@ -104,9 +107,16 @@ def writing(path: Path, *, wait_s: float) -> Iterator[Connection]:
     """
     # On an instance of its own, since folding limits its memory and threads.
     with CONNECTION_LOCK, closing(duckdb.connect(":memory:", config=OFFLINE)) as con:
-        options = f"type duckdb, storage_version 'latest', row_group_size {ROW_GROUP}"
+        options = f"type duckdb, row_group_size {ROW_GROUP}"
         attach = f"attach {quote_sql(str(path))} as store ({options})"
-        retry_locked(lambda: con.execute(attach), path, wait_s)
+        while True:
+            before = path.stat()
+            retry_locked(lambda: con.execute(attach), path, wait_s)
+            # DuckDB opens a file and then locks it.  Between the two, `arena tidy --rewrite` may
+            # have put another file in its place; from here on nobody can.
+            if os.path.samestat(before, path.stat()):
+                break
+            con.execute("detach store")
         con.execute("use store")
         yield con
 

@@ -102,8 +102,7 @@ def empty_store() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "empty.duckdb"
         with connection.CONNECTION_LOCK, connection.connect_trusted() as con:
-            options = "type duckdb, storage_version 'latest'"
-            con.execute(f"attach {quote_sql(str(file))} as store ({options})")
+            con.execute(f"attach {quote_sql(str(file))} as store ({connection.NEW_FILE})")
             # Statements on empty tables leave nothing to optimize: a fifth of the time is saved.
             con.execute("use store; pragma disable_optimizer")
             make_tables(con)

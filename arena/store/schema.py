@@ -289,7 +289,7 @@ TABLES: dict[str, TableSchema] = {
     ),
 }
 # Columns that no journal holds, as SQL over the columns of a line.
-DERIVED = {"public_status": "if(public is null, 'no readable speech', 'read')"}
+DERIVED = {"public_status": "case when public is null then 'no readable speech' else 'read' end"}
 # Names that tables have in stores and journals of older versions.
 FORMER_TABLE_NAMES = {"rulings": "verdicts"}
 JOURNALED = tuple(name for name in TABLES if name != "folded")

@@ -214,7 +214,7 @@ RECORD_VIEWS: dict[str, View] = {
              range(planned - coalesce(n, 0))
         union all
         select e.study, e.arm, e.episode, e.subject, 'confidence', t.phase, t.confidence is null,
-               if(t.confidence is null, t.confidence_status, null)
+               case when t.confidence is null then t.confidence_status end
         from turns t {DONE} where t.confidence_status <> 'not asked'
         union all
         select e.study, e.arm, e.episode, e.subject, 'speech', t.phase,
@@ -222,11 +222,11 @@ RECORD_VIEWS: dict[str, View] = {
         from turns t {DONE}
         union all
         select e.study, e.arm, e.episode, e.subject, 'winner', null, t.winner is null,
-               if(t.winner is null, t.status, null)
+               case when t.winner is null then t.status end
         from verdicts t {DONE}
         union all
         select e.study, e.arm, e.episode, e.subject, 'answer', null, t.correct is null,
-               if(t.correct is null, coalesce(t.status, 'no answer'), null)
+               case when t.correct is null then coalesce(t.status, 'no answer') end
         from answers t {DONE}
         """,
         {

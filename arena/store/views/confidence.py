@@ -31,8 +31,8 @@ SPEECHES = View(
            coalesce(t.words, 0) < 5 as empty, t.confidence, t.confidence_status, t.rating_public,
            t.played_here, round(t.confidence - t.before, 12) as change,
            o.confidence as opponent_confidence,
-           if(t.heard_at_once, o.before, o.confidence) as opponent_before,
-           if(t.heard_at_once, o.confidence, o.after) as opponent_after,
+           case when t.heard_at_once then o.before else o.confidence end as opponent_before,
+           case when t.heard_at_once then o.confidence else o.after end as opponent_after,
            round(opponent_after - opponent_before, 12) as opponent_change, w.result
     from said t left join said o on o.episode = t.episode and o.seat <> t.seat and o.place = t.place
     left join debaters w on w.episode = t.episode and w.seat = t.seat

@@ -21,7 +21,8 @@ WORDS = (
 )
 # A phase as reports call it; `everywhere` are the turns of an arm in phases of the same name.
 LABEL = (
-    "name || if(min(round) over everywhere < max(round) over everywhere, ', round ' || round, '')"
+    "name || case when min(round) over everywhere < max(round) over everywhere"
+    " then ', round ' || round else '' end"
 )
 
 # A debate needs both seats; a rating counts by itself, also if only its own seat is on record.
@@ -73,8 +74,10 @@ DEBATE_VIEWS: dict[str, View] = {
         f"""
         with numbered as (
             select d.study, d.arm, d.episode, d.subject, d.repeat, t.seat,
-                   if(t.seat = 'proposition', d.proposition_model, d.opposition_model) as model,
-                   if(t.seat = 'proposition', d.opposition_model, d.proposition_model)
+                   case t.seat when 'proposition' then d.proposition_model
+                        else d.opposition_model end as model,
+                   case t.seat when 'proposition' then d.opposition_model
+                        else d.proposition_model end
                        as opponent_model,
                    d.against_itself, d.in_debate, d.started_at::date as day, d.sequential, t.step,
                    t.round, t.phase, t.confidence, t.confidence_status,
@@ -83,7 +86,7 @@ DEBATE_VIEWS: dict[str, View] = {
                    coalesce(len(t.flags), 0) > 0 as flagged, t.rating_public, t.model_served,
                    t.asks, {WORDS} as words, t.request_hash is not null as played_here,
                    row_number() over same as number,
-                   t.phase || if(number > 1, ' #' || number, '') as name
+                   t.phase || case when number > 1 then ' #' || number else '' end as name
             from turns t join ({SIDES}) d using (episode)
             where t.seat in ('proposition', 'opposition')
             window same as (partition by d.study, d.arm, t.episode, t.seat, t.round, t.phase
@@ -129,7 +132,7 @@ DEBATE_VIEWS: dict[str, View] = {
             select episode, round, phase, number, {BOTH_RATINGS}
             from numbered group by episode, round, phase, number)
         select e.study, e.arm, e.subject, p.*, round(proposition + opposition - 1, 12) as excess,
-               if(excess is null, null, least(proposition, opposition)) as lower
+               case when excess is not null then least(proposition, opposition) end as lower
         from pairs p join episodes e on e.episode = p.episode and e.status = 'done'
         """,
         PAIR_COLUMNS,
@@ -140,7 +143,7 @@ DEBATE_VIEWS: dict[str, View] = {
         select study, arm, episode, subject, round, phase, proposition_model, opposition_model,
                proposition, opposition, excess, lower, {LABEL} as label
         from (select p.*, d.proposition_model, d.opposition_model, d.in_debate,
-                     p.phase || if(p.number > 1, ' #' || p.number, '') as name
+                     p.phase || case when p.number > 1 then ' #' || p.number else '' end as name
               from phase_pairs p join ({SIDES}) d using (episode) where p.asked)
         window everywhere as (partition by study, arm, in_debate, name)
         order by study, arm, episode, round
@@ -240,9 +243,10 @@ DEBATE_VIEWS: dict[str, View] = {
         "One row is a side of a debate: which model held it, against which, and how it ended",
         """
         select d.study, d.arm, d.episode, d.subject, d.repeat, side.seat,
-               if(side.first, d.proposition_agent, d.opposition_agent) as agent,
-               if(side.first, d.proposition_model, d.opposition_model) as model,
-               if(side.first, d.opposition_model, d.proposition_model) as opponent_model,
+               case when side.first then d.proposition_agent else d.opposition_agent end as agent,
+               case when side.first then d.proposition_model else d.opposition_model end as model,
+               case when side.first then d.opposition_model else d.proposition_model end
+                   as opponent_model,
                d.against_itself,
                case when o.confidence_sum = side.seat then 1.0
                     when o.confidence_sum = 'tie' then 0.5

@@ -242,7 +242,8 @@ JUDGES: dict[str, View] = {
                proposition / nullif(votes, 0) as share_proposition,
                case when count(distinct seat_order) > 1 then
                    count(*) filter (
-                       winner = if(seat_order = 'swapped', 'opposition', 'proposition'))
+                       winner = case seat_order when 'swapped' then 'opposition'
+                                else 'proposition' end)
                    / nullif(votes, 0) end as share_first
         from readings group by study, judge order by study, judge
         """,

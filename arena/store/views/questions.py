@@ -8,7 +8,8 @@ QUESTION_VIEWS: dict[str, View] = {
     "answer_stages": View(
         "One row is an answer, with whether it is the last one of a path",
         """
-        select *, not final and stage = max(if(final, null, stage)) over same as path
+        select *, not final
+               and stage = max(case when final then null else stage end) over same as path
         from answers window same as (partition by episode, seat)
         """,
         {"path": "whether it is the seat's last answer in the play that is not final"},

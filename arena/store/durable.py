@@ -1,0 +1,42 @@
+"""Bring files to the disk, so that not even a power cut takes them back, on every system."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    F_FULLFSYNC = None
+else:
+    F_FULLFSYNC = getattr(fcntl, "F_FULLFSYNC", None)  # macOS
+
+
+def sync(descriptor: int) -> None:
+    """Return when what was written to an open file is on the disk."""
+    if F_FULLFSYNC is not None:
+        # On macOS, fsync returns when the drive has the bytes, maybe in a cache that loses them.
+        with suppress(OSError):  # a file on a network drive may not take it
+            fcntl.fcntl(descriptor, F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in a folder are on the disk; on Windows, where none can, at once."""
+    with suppress(PermissionError):  # Windows opens no folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def replace(draft: Path, path: Path) -> None:
+    """Put a finished file in the place of another: a kill or power cut leaves one of them whole."""
+    with draft.open("rb+") as file:
+        sync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)

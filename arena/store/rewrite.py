@@ -1,0 +1,137 @@
+"""Write the database file of a store anew, in the storage format of new files.
+
+The store is copied to a file beside it, which takes its name once every table is the same.  So a
+kill at any moment leaves a whole store: the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection as Connection
+
+from arena.errors import StoreError
+from arena.store import durable
+from arena.store.connection import NEW_FILE, attach_store, writing
+from arena.store.database import journal_folder, migrate, refresh_views, version_of
+from arena.store.locks import is_locked, try_lock
+from arena.store.migrations import quote_sql
+from arena.store.schema import SCHEMA_VERSION
+
+# The store is open, read-only, until its file is replaced, which Windows does not let happen.
+CAN_REPLACE_OPEN_FILES = os.name != "nt"
+# A process holds it, in the folder of the journals, while it rewrites.
+LOCK_NAME = "rewrite.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """What became of a store's file: its size before and after in bytes, and its rows by table."""
+
+    bytes_before: int
+    bytes_after: int
+    rows: dict[str, int]
+
+
+def rewrite(path: Path) -> Rewriting:
+    """Write a store's file anew, and check that every table is the same before it is replaced.
+
+    A store of an older version is brought up to date first.  Raises StoreError, with the store as
+    it was, if a run or another process holds it, the disk is full, or a table came out different.
+    """
+    version_of(path)  # there is a store, and this program can read it
+    file = path.resolve()
+    draft = journal_folder(path) / "rewrite.duckdb"
+    try:
+        with only_one(path):
+            refuse_if_in_use(path)
+            if version_of(path) < SCHEMA_VERSION:
+                migrate(path)
+            # A log of changes that a killed process has left goes into the file now: beside the
+            # new file, it would be taken for a log of that.
+            with writing(path, wait_s=10) as con:
+                con.execute("checkpoint")
+            before = file.stat().st_size
+            remove(draft)
+            # Nobody can write while the store is attached; readers can go on.
+            with attach_store(path, trusted=False) as (con, _):
+                if Path(f"{file}.wal").exists():
+                    raise StoreError(f"{path} was written to by another process; try again")
+                rows = copy(con, draft)
+                with writing(draft, wait_s=0) as fresh:
+                    fresh.execute("begin")
+                    refresh_views(fresh, draft)
+                    fresh.execute("commit")
+                if CAN_REPLACE_OPEN_FILES:
+                    durable.replace(draft, file)
+            if not CAN_REPLACE_OPEN_FILES:
+                durable.replace(draft, file)
+            return Rewriting(before, file.stat().st_size, rows)
+    except (duckdb.Error, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise StoreError(f"{path} cannot be rewritten, and is unchanged: {reason}") from error
+    finally:
+        remove(draft)
+
+
+def refuse_if_in_use(path: Path) -> None:
+    """Raise StoreError if a run is playing into a store: it holds a lock beside the file."""
+    folder = journal_folder(path)
+    locks = [*folder.glob("*.jsonl"), *folder.glob("*.lock")]
+    if any(is_locked(lock) for lock in locks if lock.name != LOCK_NAME):
+        raise StoreError(f"{path} is in use by a run; tidy it when the run has ended")
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Let no other process rewrite a store within the block.  Raises StoreError if one does."""
+    folder = journal_folder(path)
+    folder.mkdir(exist_ok=True)
+    with (folder / LOCK_NAME).open("a") as lock:
+        if not try_lock(lock):
+            raise StoreError(f"{path} is being rewritten by another process")
+        yield
+
+
+def copy(con: Connection, draft: Path) -> dict[str, int]:
+    """Copy the attached store to a new file, and return the rows by table.
+
+    The tables and views that users made are copied too.  Raises StoreError if a table of the copy
+    is not the same.
+    """
+    # Long texts of several threads at once would take gigabytes.
+    con.execute("set threads = 1; set write_buffer_row_group_count = 1; set memory_limit = '1GB'")
+    con.execute(f"set temp_directory = {quote_sql(str(draft.with_suffix('.spilled')))}")
+    con.execute(f"attach {quote_sql(str(draft))} as draft ({NEW_FILE})")
+    con.execute("copy from database store to draft")
+    before = fingerprints(con, "store")
+    after = fingerprints(con, "draft")
+    different = [name for name in before.keys() | after.keys() if before[name] != after[name]]
+    if different:
+        raise StoreError(f"the copy of table {min(different)} is not the same; nothing was changed")
+    con.execute("detach draft")
+    return {name: rows for name, (rows, _) in before.items()}
+
+
+def fingerprints(con: Connection, database: str) -> dict[str, tuple[int, int]]:
+    """Return the number of rows, and the sum of their hashes, of every table of a database."""
+    tables = con.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = ?", [database]
+    ).fetchall()
+    result = {}
+    for schema, table in tables:
+        name = f'"{schema}"."{table}"' if schema != "main" else f'"{table}"'
+        query = f"select count(*), coalesce(sum(hash(t)), 0) from {database}.{name} t"
+        result[f"{schema}.{table}"] = con.execute(query).fetchall()[0]
+    return result
+
+
+def remove(draft: Path) -> None:
+    """Remove a copy that was not finished, with its log."""
+    for file in (draft, Path(f"{draft}.wal")):
+        file.unlink(missing_ok=True)

@@ -1,0 +1,189 @@
+"""Rewriting: the same rows in the format of new files, and a whole store after every kill."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from arena.cli.main import main
+from arena.errors import StoreError
+from arena.store import connection
+from arena.store import rewrite as rewriting
+from arena.store.connection import writing
+from arena.store.database import create, fold, journal_folder, query
+from arena.store.journal import line, open_segment, write_journal
+from arena.store.rewrite import rewrite
+
+ROWS = 3_000
+
+
+def storage_format(path: Path) -> str:
+    """The format of a file, as DuckDB names it."""
+    with duckdb.connect() as con:
+        con.execute(f"attach '{path}' as a (read_only)")
+        rows = con.execute("select tags from duckdb_databases() where database_name = 'a'")
+        return str(rows.fetchall()[0][0]["storage_version"])
+
+
+def words(path: Path) -> list[tuple[object, ...]]:
+    """What a store says: its own rows, and the table and view that a user made."""
+    with duckdb.connect(str(path), read_only=True) as con:
+        return [
+            *con.execute("from subjects order by subject").fetchall(),
+            *con.execute('from "my notes"').fetchall(),
+            *con.execute("from loud").fetchall(),
+            *con.execute("select comment from duckdb_views() where view_name = 'flips'").fetchall(),
+        ]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in the format of DuckDB 2.0, with some rows and a table and a view of a user."""
+    path = tmp_path_factory.mktemp("old") / "a.duckdb"
+    create(path)
+    lines = [
+        line("subjects", {"subject": str(i), "kind": "motion", "text": f"It's {i}. " * 20})
+        for i in range(ROWS)
+    ]
+    write_journal(journal_folder(path) / "j.jsonl", lines)
+    assert fold(path).journals == 1
+    with duckdb.connect() as con:
+        con.execute(f"attach '{path}' as a (storage_version 'latest')")
+        con.execute("""create table a."my notes" as select 1 as n, ['x', null] as notes""")
+        con.execute("create view a.loud as select upper(text) as t from a.subjects limit 3")
+        con.execute("checkpoint a")
+    assert storage_format(path).startswith("v2")
+    return path
+
+
+@pytest.fixture
+def old(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, with its journals."""
+    shutil.copytree(made.parent, tmp_path, dirs_exist_ok=True)
+    return tmp_path / made.name
+
+
+def test_new_stores_have_the_format_of_duckdb_1_4(tmp_path: Path) -> None:
+    create(tmp_path / "a.duckdb")
+    assert storage_format(tmp_path / "a.duckdb") == "v1.4.0+"
+
+
+def test_writing_a_store_leaves_its_format(old: Path) -> None:
+    write_journal(journal_folder(old) / "k.jsonl", [line("subjects", {"subject": "new"})])
+    assert fold(old).journals == 1
+    assert storage_format(old).startswith("v2")
+
+
+def test_a_rewritten_store_says_the_same_in_the_new_format(
+    old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = words(old)
+    write_journal(journal_folder(old) / "k.jsonl", [line("subjects", {"subject": "not folded"})])
+    assert main(["tidy", str(old), "--rewrite"]) == 0
+    assert "MB before" in capsys.readouterr().out
+    assert storage_format(old) == "v1.4.0+"
+    assert words(old) == before
+    assert query(old, "select count(*) from subjects").rows == ((ROWS + 1,),)
+    assert [file.name for file in journal_folder(old).glob("rewrite*")] == ["rewrite.lock"]
+
+
+def test_a_link_stays_a_link_and_its_file_is_rewritten(old: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(old)
+    rewrite(link)
+    assert link.is_symlink()
+    assert storage_format(old) == "v1.4.0+"
+
+
+def test_a_log_of_changes_that_was_left_is_taken_in(old: Path) -> None:
+    code = (
+        "import duckdb, os, sys\n"
+        f"con = duckdb.connect({str(old)!r})\n"
+        """con.execute('insert into "my notes" values (2, [])'); os._exit(0)"""
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert Path(f"{old}.wal").exists()
+    rewrite(old)
+    assert not Path(f"{old}.wal").exists()
+    assert len([row for row in words(old) if row[0] in (1, 2)]) == 2
+
+
+def test_a_store_that_a_run_holds_is_refused(old: Path) -> None:
+    content = old.read_bytes()
+    segment = open_segment(journal_folder(old) / "run-000.jsonl")
+    with pytest.raises(StoreError, match="in use by a run"):
+        rewrite(old)
+    assert old.read_bytes() == content
+    os.close(segment)
+    rewrite(old)
+
+
+def test_no_store_is_made_where_there_is_none(tmp_path: Path) -> None:
+    assert main(["tidy", "--rewrite", "--db", str(tmp_path / "a.duckdb")]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_that_is_not_the_same_leaves_the_store(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, tuple[int, int]]:
+        if database == "draft":
+            con.execute("update draft.subjects set text = 'other' where subject = '7'")
+        return counted(con, database)
+
+    counted = rewriting.fingerprints
+    content = old.read_bytes()
+    monkeypatch.setattr(rewriting, "fingerprints", changed)
+    with pytest.raises(StoreError, match=r"main\.subjects is not the same"):
+        rewrite(old)
+    assert old.read_bytes() == content
+    assert list(journal_folder(old).glob("rewrite.duckdb*")) == []
+
+
+def test_a_writer_whose_file_was_replaced_while_it_opened_it_writes_the_new_one(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = old.with_name("new.duckdb")
+    create(new)
+    attach = connection.retry_locked
+
+    def attach_and_replace(*arguments: Any) -> None:
+        attach(*arguments)
+        if new.exists():
+            new.replace(old)
+
+    monkeypatch.setattr(connection, "retry_locked", attach_and_replace)
+    with writing(old, wait_s=0) as con:
+        assert con.execute("select count(*) from subjects").fetchall() == [(0,)]
+
+
+@pytest.mark.slow
+def test_a_store_is_whole_whenever_the_rewriting_of_it_is_killed(old: Path) -> None:
+    before = words(old)
+    formats = set()
+    code = (
+        "import sys; from pathlib import Path; from arena.store.rewrite import rewrite\n"
+        f"print('ready', flush=True); rewrite(Path({str(old)!r}))"
+    )
+    for number in range(30):
+        child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        child.stdout.readline()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(number * 0.02)
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        assert words(old) == before
+        formats.add(storage_format(old))
+    rewrite(old)
+    assert words(old) == before
+    assert len(formats) == 2, "some were killed before, some after"
