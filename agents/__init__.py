@@ -1,4 +1,4 @@
-"""Who can speak: models behind APIs, on this machine, simulated or scripted, by reference.
+"""Who can speak in Peer Arena: models behind APIs, local, simulated or scripted, by reference.
 
     from agents import agent, model
 

@@ -1,4 +1,7 @@
-"""Ask a store how overconfident the agents were: arrays, statistics, reports and figures."""
+"""The analysis of Peer Arena: ask a store how overconfident the agents were.
+
+Arrays, statistics, reports and figures.
+"""
 
 # Lets studies that were written for version 0.1.0 import modules that have moved.
 import arena.former_names  # noqa: F401

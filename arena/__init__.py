@@ -1,4 +1,4 @@
-"""Play protocols between agents, and keep every word.
+"""Peer Arena: play protocols between agents, and keep every word.
 
     from arena import Arena, Arm, Study, motions, round_robin, own, rated
 
@@ -8,12 +8,11 @@ Everything is loaded when it is first used.
 from __future__ import annotations
 
 import importlib
-import importlib.util
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena import former_names  # noqa: F401 - finds modules of version 0.1.0 that have moved
 from arena.former_names import warn_of_former_name
+from arena.packages import PACKAGES, foreign_package
 
 if TYPE_CHECKING:
     from arena.calls.estimate import CostEstimate
@@ -124,17 +123,11 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def _check_neighbours() -> None:
-    """Raise ImportError where `agents` is the package of another distribution (openai-agents)."""
-    spec = importlib.util.find_spec("agents")
-    ours = Path(__file__).resolve().parent.parent / "agents" / "__init__.py"
-    if spec is None or spec.origin is None or Path(spec.origin).resolve() != ours:
-        place = "nowhere" if spec is None else spec.origin
-        raise ImportError(
-            f"the package `agents` of peer-arena was expected at {ours}, found {place}; another"
-            " distribution (openai-agents?) installs a package of that name: use an environment"
-            " without it"
-        )
+def _check_packages() -> None:
+    """Raise ImportError where one of the four packages is not ours; name the file and a remedy."""
+    for name in PACKAGES:
+        if (why := foreign_package(name)) is not None:
+            raise ImportError(why)
 
 
-_check_neighbours()
+_check_packages()

@@ -2,10 +2,11 @@
 
 The paper is "Can LLMs Express Their Uncertainty?" (Miao Xiong et al., arXiv 2306.13063).
 
-    python experiments/confidence_elicitation.py   simulated solvers and questions, no key, seconds
-    arena run experiments/confidence_elicitation.py -o models=http/a@URL,http/b@URL \\
+    arena run confidence_elicitation       simulated solvers and questions, no key, seconds
+    python confidence_elicitation.py       this file as a program prints the measures too
+    arena run confidence_elicitation -o models=http/a@URL,http/b@URL \\
         -o questions=my.jsonl
-    arena run experiments/confidence_elicitation.py -o samples=5 -o temperature=0.7 \\
+    arena run confidence_elicitation -o samples=5 -o temperature=0.7 \\
         -o aggregation=average_confidence
 
 Every model answers every question once for each of `strategies` (or `samples` times, combined by

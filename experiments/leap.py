@@ -3,12 +3,12 @@
 The paper is "Learning from Peers in Reasoning Models" (LeaP; Tongxu Luo et al., arXiv 2505.07787),
 here beside self-consistency.
 
-    python experiments/leap.py        the toy that adds three numbers, no download, about a minute
-    arena run experiments/leap.py -o model=local/Qwen/Qwen3-1.7B -o questions=aime.jsonl
-    arena run experiments/leap.py \\
+    arena run leap        the toy that adds three numbers, no download, about a minute
+    arena run leap -o model=local/Qwen/Qwen3-1.7B -o questions=aime.jsonl
+    arena run leap \\
         -o model=vllm/deepseek-r1-distill-qwen-7b@http://127.0.0.1:8000/v1 \\
         -o questions=aime.jsonl -o paths=32
-    arena run experiments/leap.py -o model=openai/gpt-5-mini -o questions=aime.jsonl
+    arena run leap -o model=openai/gpt-5-mini -o questions=aime.jsonl
         (chat alone: the segmented variant, and so named)
 
 The arms have the same budget of generated tokens a question: `independent` samples as many paths as

@@ -2,12 +2,12 @@
 
 The paper is "Just Ask One More Time!" (arXiv 2311.08154).
 
-    python experiments/self_agreement.py         simulated solvers and questions, no key, seconds
-    python experiments/self_agreement.py model=toy/sum calls=8
+    arena run self_agreement         simulated solvers and questions, no key, seconds
+    arena run self_agreement -o model=toy/sum -o calls=8
         the toy that adds three numbers (it cannot read the chains of thought of others)
-    arena run experiments/self_agreement.py -o model=openai/gpt-4o-mini \\
+    arena run self_agreement -o model=openai/gpt-4o-mini \\
         -o questions=gsm8k.jsonl -o calls=11
-    arena run experiments/self_agreement.py -o model=http/llama-3.1-8b@http://127.0.0.1:8000/v1 \\
+    arena run self_agreement -o model=http/llama-3.1-8b@http://127.0.0.1:8000/v1 \\
         -o questions=my.jsonl -o calls=0 -o tokens=8000
 
 Every arm may make at most `calls` calls a question (self-agreement: ten paths and the one more), or

@@ -1,10 +1,10 @@
 """Which model debates best, in the eyes of a jury?  A tournament to copy and change.
 
-    arena run experiments/tournament.py                       simulated debaters and judges, no key
-    arena run experiments/tournament.py -o rounds=3           Swiss rounds, not a round robin
-    arena run experiments/tournament.py -o judged=cross_model
+    arena run tournament                   simulated debaters and judges, no key
+    arena run tournament -o rounds=3       Swiss rounds, not a round robin
+    arena run tournament -o judged=cross_model
         only judges: debates that the store already holds, such as imported ones
-    arena run experiments/tournament.py -o models=http/a@URL,http/b@URL \\
+    arena run tournament -o models=http/a@URL,http/b@URL \\
         -o judges=http/c@URL,... -o motions=my.jsonl
 
 Every pair debates every motion in both seats; every judge reads every debate with the sides in both

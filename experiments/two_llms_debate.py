@@ -2,10 +2,11 @@
 
 The paper is "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184).
 
-    python experiments/two_llms_debate.py                   simulated debaters, no key, a second
-    python experiments/two_llms_debate.py preset=informed   another of the paper's configurations
-    arena run experiments/two_llms_debate.py -o preset=cross_model \\
+    arena run two_llms_debate                          simulated debaters, no key, a second
+    arena run two_llms_debate -o preset=informed       another of the paper's configurations
+    arena run two_llms_debate -o preset=cross_model \\
         -o models=http/a@URL,http/b@URL -o motions=my.jsonl
+    python two_llms_debate.py preset=informed     this file as a program: the paper's numbers too
 
 `preset` is one of the paper's six configurations.  In cross_model every model meets every other, in
 both seats; in the others it meets itself.

@@ -94,10 +94,7 @@ def get_or_create_model(key: str, name: str, where: str, query: str) -> LocalMod
     """
     missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
     if missing:
-        raise StudyError(
-            f"{name} needs {' and '.join(missing)}: pip install 'peer-arena[local]'"
-            " (pip install '.[local]' in a clone)"
-        )
+        raise StudyError(f"{name} needs {' and '.join(missing)}: pip install 'peer-arena[local]'")
     model = MODELS.get(key)
     if model is None:
         model = MODELS[key] = LocalModel(name, where, parse_settings(name, query))

@@ -29,7 +29,8 @@ MOST_DEBATES = 2_000
 NO_VARIANCE = 1e-5
 MAX_CORRELATION = 0.999
 INSTALL = (
-    "the mixed-effects model needs statsmodels, which is not installed: pip install '.[mixed]'"
+    "the mixed-effects model needs statsmodels, which is not installed:"
+    " pip install 'peer-arena[mixed]'"
 )
 
 

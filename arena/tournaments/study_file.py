@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import sys
@@ -12,8 +13,10 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from arena.errors import ArenaError, StudyError
+from arena.packages import PACKAGES, neighbour_files
 from arena.play.run import Arena
 from arena.studies.study import Study
+from arena.tournaments.shipped import find_study
 from arena.tournaments.stages import Stage, Stages
 
 
@@ -53,12 +56,11 @@ def run_study_program(file: str | Path, show: Callable[[Arena, Study], None]) ->
 def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:
     """Return the study, or the studies in stages, that a file describes.
 
-    `options` like "models=a,b" are arguments of its function.  Raises StudyError with one sentence
-    for a missing file, a file without a function `study`, an unknown option, or a wrong type.
+    `file` is a path, or the name of a study that comes with the package.  `options` like
+    "models=a,b" are arguments of its function.  Raises StudyError with one sentence for a missing
+    file, a file without a function `study`, an unknown option, or a wrong type.
     """
-    path = Path(file)
-    if not path.is_file():
-        raise StudyError(f"there is no study file {path}")
+    path = find_study(file)
     make = study_function(path)
     try:
         result = make(**study_arguments(make, options, path))
@@ -88,19 +90,36 @@ def study_function(path: Path) -> typing.Callable[..., object]:
     module = importlib.util.module_from_spec(spec)
     # As Python does with a program: known under its name, and its neighbours can be imported.
     sys.modules[name] = module
+    # Our packages first: a neighbour of the same name would hide them.
+    for package in PACKAGES:
+        importlib.import_module(package)
     sys.path.insert(0, str(path.parent.resolve()))
     try:
         spec.loader.exec_module(module)
     except ArenaError:
         raise
     except (Exception, SystemExit) as error:
-        raise StudyError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+        hint = neighbour_hint(path) if isinstance(error, ImportError) else ""
+        raise StudyError(
+            f"{path} cannot be loaded: {type(error).__name__}: {error}{hint}"
+        ) from error
     make: typing.Callable[..., object] | None = getattr(module, "study", None)
     if not callable(make):
         raise StudyError(
             f"{path} has no function `study`; a study file holds `def study(...) -> Study`"
         )
     return make
+
+
+def neighbour_hint(path: Path) -> str:
+    """Return what to do about files beside a study that have the names of our packages, or ""."""
+    files = neighbour_files(path.parent.resolve())
+    if not files:
+        return ""
+    return (
+        f"; {files[0]} has the name of a package of peer-arena, which is imported in its place:"
+        " rename it"
+    )
 
 
 def study_arguments(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.cli.commands import Command, Options, add_flag, add_repeatable
+from arena.cli.commands.completion import complete_study
 from arena.cli.terminal import print_estimate, print_table
 from arena.text import printable
 
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 def add(command: Command) -> None:
     """Add the commands to the parser."""
     run = command("run", run_study, "run a study file, or continue a run that was interrupted")
-    run.add_argument("file", type=Path, help="a Python file with `def study(...) -> Study`")
+    file = run.add_argument(
+        "file",
+        type=Path,
+        metavar="STUDY",
+        help="a Python file with `def study(...) -> Study`, or the name of a study that comes with"
+        " arena",
+    )
+    # For argcomplete, which looks for this attribute.
+    vars(file)["completer"] = complete_study
     argument = "an argument of the study function; repeatable"
     add_repeatable(run, "-o", "--option", metavar="KEY=VALUE", help=argument)
     add_selection(run.add_argument_group("episodes"))

@@ -96,7 +96,7 @@ def write_reports(words: argparse.Namespace, reports: Sequence[StudyReport]) -> 
         import jinja2  # noqa: F401
         import vl_convert  # noqa: F401
     except ImportError as error:
-        raise StudyError(f"figures need {error.name}: pip install '.[view]'") from error
+        raise StudyError(f"figures need {error.name}: pip install 'peer-arena[view]'") from error
     from analysis.reports.html import check_target, page, write_atomically, write_figures
 
     if words.html:
@@ -140,6 +140,6 @@ def show_ranks(words: argparse.Namespace) -> int:
     else:
         print(
             "There are no verdicts in this store yet: judge its debates with `arena run"
-            " experiments/tournament.py -o judged=STUDY`."
+            " tournament -o judged=STUDY`."
         )
     return 0

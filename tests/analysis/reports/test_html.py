@@ -260,5 +260,5 @@ def test_without_the_extra_the_command_says_what_to_install(
     path = add("s", RISING)
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     assert main(["report", "--db", str(path), "--html", "x.html"]) == 2
-    assert "pip install '.[view]'" in capsys.readouterr().err
+    assert "pip install 'peer-arena[view]'" in capsys.readouterr().err
     assert not Path("x.html").exists()

@@ -167,7 +167,7 @@ def test_the_mixed_model_is_fitted_when_asked_for_and_a_sample_is_loud(
     assert json.loads(capsys.readouterr().out)["robustness"]["mixed"]["debates"] == 12
     monkeypatch.setitem(sys.modules, "statsmodels.regression.mixed_linear_model", None)
     assert main(["report", "--db", str(path), "--mixed"]) == 2
-    assert "pip install '.[mixed]'" in capsys.readouterr().err
+    assert "pip install 'peer-arena[mixed]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

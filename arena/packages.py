@@ -1,0 +1,64 @@
+"""Find out whether the names of our four import packages mean what they should.
+
+`agents`, `analysis`, `arena` and `protocols` are common names: a file of the user's, or a package
+of another distribution such as openai-agents, may be found in their place, or overwrite them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+PACKAGES = ("agents", "analysis", "arena", "protocols")
+HOME = Path(__file__).resolve().parents[1]
+# Words in the docstring of each package: two distributions may have installed the same file.
+SIGNATURE = b"Peer Arena"
+
+
+def foreign_package(name: str) -> str | None:
+    """Return a sentence with the remedy if a name means a foreign package or file, None if ours."""
+    ours = HOME / name / "__init__.py"
+    try:
+        spec = importlib.util.find_spec(name)
+    except ValueError:
+        # A module that was made by hand, such as a stand-in of tests, has no spec.
+        spec = None
+    origin = spec.origin if spec is not None else None
+    if origin is None:
+        return (
+            f"the package `{name}` of peer-arena is missing or damaged at {ours}; install it again:"
+            " pip install --force-reinstall --no-deps peer-arena"
+        )
+    if Path(origin).resolve() == ours:
+        if SIGNATURE in ours.read_bytes()[:1000]:
+            return None
+        return (
+            f"{ours} was overwritten by {another_distribution(name)}, which installs a package of"
+            " that name too: use a new environment without it"
+        )
+    if {"site-packages", "dist-packages"} & set(Path(origin).parts):
+        whose = f"belongs to {another_distribution(name)}: use a new environment without it"
+    else:
+        whose = "has the name of a package of peer-arena: rename it, or start elsewhere"
+    return f"{origin} is found in place of peer-arena's package {ours.parent}, and {whose}"
+
+
+def another_distribution(package: str) -> str:
+    """Return the names of the other distributions that install a package of this name."""
+    return ", ".join(other_distributions(package)) or "another distribution (openai-agents?)"
+
+
+def other_distributions(package: str) -> list[str]:
+    """Return the distributions beside ours that say that they install a package of this name."""
+    # Reads the metadata of every distribution: 50 ms, and therefore only when something is wrong.
+    from importlib.metadata import packages_distributions
+
+    owners = set(packages_distributions().get(package, ()))
+    return sorted(owners - {"peer-arena"})
+
+
+def neighbour_files(folder: Path) -> list[Path]:
+    """Return the files and packages in a folder that have the name of one of our packages."""
+    ours = [HOME / name / "__init__.py" for name in PACKAGES]
+    places = (folder / form for name in PACKAGES for form in (f"{name}.py", f"{name}/__init__.py"))
+    return [place for place in places if place.is_file() and place.resolve() not in ours]
