@@ -265,7 +265,21 @@ class BaseModel:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A model with a system prompt and a sampling: who speaks.  It has no behaviour."""
+    """A model with a system prompt and a sampling: who speaks.  It has no behaviour.
+
+    `model` is any object that answers: what `agents.model` returns for a reference, or one of your
+    own, derived from `BaseModel`, without a reference and without a package:
+
+        class Parrot(BaseModel):
+            name = "mine/parrot"          # stands in ids and tables
+
+            async def __call__(self, request: Request) -> Reply:
+                return Reply(request.messages[-1].content)
+
+        Agent("Polly", Parrot())
+
+    A package gives such models references by entry point (arena/plugins.py).
+    """
 
     name: str
     model: Model
