@@ -330,17 +330,15 @@ def lock_study(path: Path, study: str) -> Iterator[None]:
 
     Raises StudyError that names the holder.
     """
-    lock = database.journal_folder(path) / f"{hashlib.sha256(study.encode()).hexdigest()[:16]}.lock"
-    with lock.open("a+") as file:
-        if not try_lock(file):
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise StudyError(
-                f"study {study!r} is being played into {path} already, by {holder};"
-                f" follow it with `arena status --db {path}`"
-            )
-        file.truncate(0)
+    file = database.journal_folder(path) / f"{hashlib.sha256(study.encode()).hexdigest()[:16]}.lock"
+    held = try_lock(file)
+    if held is None:
+        holder = file.read_text().strip() or "another process"
+        raise StudyError(
+            f"study {study!r} is being played into {path} already, by {holder};"
+            f" follow it with `arena status --db {path}`"
+        )
+    with held:
         since = f"{utc_now():%Y-%m-%d %H:%M:%S} UTC"
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}")
-        file.flush()
+        file.write_text(f"process {os.getpid()} on {socket.gethostname()} since {since}")
         yield

@@ -23,7 +23,7 @@ import duckdb
 from duckdb import DuckDBPyConnection as Connection
 
 from arena.errors import StoreError
-from arena.store import connection
+from arena.store import connection, durable
 from arena.store.connection import StoreInfo, attach_store, read_info, writing
 from arena.store.locks import is_locked, lock
 from arena.store.migrations import bring_up_to_date, make_tables, make_views, quote_sql, views_hash
@@ -81,7 +81,7 @@ def create(path: Path) -> None:
         if not path.exists():
             # Made under another name and linked whole: nobody ever meets half a store.
             draft.write_bytes(empty_store())
-            os.link(draft, path)
+            durable.name_new(draft, path)
             return
     except FileExistsError:
         pass  # another process has made it since
@@ -115,8 +115,7 @@ def migrate(path: Path) -> None:
 
     Raises StoreError if another process holds it, or the copy cannot be written.
     """
-    with (journal_folder(path) / "migrate.lock").open("a") as file:
-        lock(file)
+    with lock(journal_folder(path) / "migrate.lock"):
         # Another process may have done it while this one waited.
         if (version := version_of(path)) == SCHEMA_VERSION:
             return

@@ -13,6 +13,8 @@ except ImportError:  # Windows
 else:
     F_FULLFSYNC = getattr(fcntl, "F_FULLFSYNC", None)  # macOS
 
+WINDOWS = os.name == "nt"
+
 
 def sync(descriptor: int) -> None:
     """Return when what was written to an open file is on the disk."""
@@ -32,6 +34,15 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def name_new(draft: Path, path: Path) -> None:
+    """Give a finished file its name.  Raises FileExistsError if there is a file of that name."""
+    if WINDOWS:
+        draft.rename(path)  # which replaces nothing there; not every drive has links
+    else:
+        os.link(draft, path)
+        draft.unlink()
 
 
 def replace(draft: Path, path: Path) -> None:

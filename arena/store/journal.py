@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from arena.errors import StoreError
-from arena.store.locks import lock
+from arena.store.durable import sync
+from arena.store.locks import Lock, lock
 from arena.store.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ SEGMENT_BYTES = 64 * 2**20
 # How long an fsync waits for others to share it, and how long a line that may wait is held back.
 GROUP_S = 0.008
 LATER_S = 0.05
+# Windows would write each line break as two bytes.
+BYTES_AS_THEY_ARE = getattr(os, "O_BINARY", 0)
 
 
 def line(table: str, row: Mapping[str, object]) -> bytes:
@@ -46,17 +49,18 @@ def first_line() -> bytes:
     return line("journal", {"schema_version": SCHEMA_VERSION})
 
 
-def open_segment(path: Path) -> int:
-    """Create a journal file with its first line, locked for this process; return its descriptor."""
+def open_segment(path: Path) -> tuple[int, Lock]:
+    """Create a journal file with its first line; return its descriptor and the lock on it."""
     try:
         # O_EXCL: two runs never write one journal.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | BYTES_AS_THEY_ARE
+        descriptor = os.open(path, flags, 0o644)
         # Waits only for a process that checks, at this very moment, if the new file is locked.
-        lock(descriptor)
+        held = lock(path)
         os.write(descriptor, first_line())
     except OSError as error:
         raise StoreError(f"cannot write the journal {path}: {error.strerror}") from error
-    return descriptor
+    return descriptor, held
 
 
 def write_journal(path: Path, lines: Iterable[bytes]) -> None:
@@ -66,7 +70,7 @@ def write_journal(path: Path, lines: Iterable[bytes]) -> None:
         with draft.open("wb") as file:
             file.writelines((first_line(), *lines))
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         draft.rename(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
@@ -91,7 +95,7 @@ class Journal:
         self._syncing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._later: list[bytes] = []
-        self._descriptor = open_segment(self._path())
+        self._descriptor, self._lock = open_segment(self._path())
 
     def _path(self) -> Path:
         return self.folder / f"{self.run}-{self._segment:03d}.jsonl"
@@ -158,7 +162,7 @@ class Journal:
             self._waiting = []
             try:
                 await asyncio.get_running_loop().run_in_executor(
-                    self._thread, os.fsync, self._descriptor
+                    self._thread, sync, self._descriptor
                 )
             except OSError as error:
                 self._break(error.strerror or str(error))
@@ -176,15 +180,17 @@ class Journal:
     def _rotate(self) -> None:
         """Continue in a new segment; the old one is complete and durable, and may be folded."""
         # Another process may fold the old segment as soon as it is unlocked.
-        os.fsync(self._descriptor)
+        sync(self._descriptor)
         full = self._descriptor
+        unlock = self._lock.release
         self._segment += 1
         try:
-            self._descriptor = open_segment(self._path())
+            self._descriptor, self._lock = open_segment(self._path())
         except StoreError as error:
             self._broken = error
             return
         os.close(full)
+        unlock()
         self._segment_bytes = 0
 
     def close(self) -> None:
@@ -192,8 +198,9 @@ class Journal:
         self._thread.shutdown(wait=True)
         self._write_later()
         if self._broken is None:
-            os.fsync(self._descriptor)
+            sync(self._descriptor)
         os.close(self._descriptor)
+        self._lock.release()
 
 
 def row_of(data: DataclassInstance) -> dict[str, object]:

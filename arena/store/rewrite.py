@@ -6,7 +6,6 @@ kill at any moment leaves a whole store: the old file or the new one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from arena.store.migrations import quote_sql
 from arena.store.schema import SCHEMA_VERSION
 
 # The store is open, read-only, until its file is replaced, which Windows does not let happen.
-CAN_REPLACE_OPEN_FILES = os.name != "nt"
+CAN_REPLACE_OPEN_FILES = not durable.WINDOWS
 # A process holds it, in the folder of the journals, while it rewrites.
 LOCK_NAME = "rewrite.lock"
 
@@ -92,9 +91,10 @@ def only_one(path: Path) -> Iterator[None]:
     """Let no other process rewrite a store within the block.  Raises StoreError if one does."""
     folder = journal_folder(path)
     folder.mkdir(exist_ok=True)
-    with (folder / LOCK_NAME).open("a") as lock:
-        if not try_lock(lock):
-            raise StoreError(f"{path} is being rewritten by another process")
+    held = try_lock(folder / LOCK_NAME)
+    if held is None:
+        raise StoreError(f"{path} is being rewritten by another process")
+    with held:
         yield
 
 

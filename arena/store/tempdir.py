@@ -15,7 +15,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from arena.store.locks import lock, try_lock
+from arena.store.locks import Lock, make_locked, try_lock
 
 PREFIX = "arena-"
 LOCK_NAME = "owner.lock"
@@ -26,13 +26,16 @@ def scratch() -> Path:
     """Return this process's folder; the first call makes it and removes those of dead processes."""
     sweep()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    draft = folder / "draft"
-    # The descriptor stays open to the end, and with it the lock.
-    lock(os.open(draft, os.O_WRONLY | os.O_CREAT))
-    # Renamed only now: a file of this name that nobody has locked belongs to a dead process.
-    draft.rename(folder / LOCK_NAME)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # A file of this name that nobody has locked belongs to a dead process.
+    held = make_locked(folder / LOCK_NAME)
+    atexit.register(remove, folder, held)
     return folder
+
+
+def remove(folder: Path, held: Lock) -> None:
+    """Remove a folder, whose lock goes first: Windows keeps a file that is open."""
+    held.release()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep() -> None:
@@ -40,7 +43,10 @@ def sweep() -> None:
     for file_name in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK_NAME}"):
         # A folder that another user owns, or that goes at this moment, is left alone.
         with suppress(OSError):
-            if file_name.parent.lstat().st_uid == os.getuid():
-                with file_name.open("rb") as file:
-                    if try_lock(file):
-                        shutil.rmtree(file_name.parent, ignore_errors=True)
+            if is_mine(file_name.parent) and (held := try_lock(file_name)) is not None:
+                remove(file_name.parent, held)
+
+
+def is_mine(folder: Path) -> bool:
+    """Tell whether this user owns a folder.  On Windows each user has a folder for such files."""
+    return not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()

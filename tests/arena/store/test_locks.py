@@ -4,27 +4,79 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from arena.store.locks import is_locked, lock, try_lock
+import pytest
+
+from arena.store import locks
+from arena.store.locks import is_locked, lock, make_locked, try_lock
 
 
-def test_a_locked_file_is_refused_to_others_until_it_is_closed(tmp_path: Path) -> None:
+@pytest.fixture(params=["flock", "a file beside it"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A system with flock, and one without it."""
+    monkeypatch.setattr(locks, "HAS_FLOCK", request.param == "flock")
+    return str(request.param)
+
+
+def test_a_locked_file_is_refused_to_others_until_it_is_released(
+    tmp_path: Path, system: str
+) -> None:
     path = tmp_path / "a.lock"
-    with path.open("a") as first, path.open("a") as second:
-        lock(first)
+    with lock(path):
         assert is_locked(path)
-        assert not try_lock(second)
-        first.close()
-        assert not is_locked(path)
-        assert try_lock(second)
+        assert try_lock(path) is None
+    assert not is_locked(path)
+    held = try_lock(path)
+    assert held is not None
+    assert is_locked(path)
+    held.release()
+    assert not is_locked(path)
 
 
-def test_a_lock_goes_with_a_process_that_is_killed(tmp_path: Path) -> None:
+def test_who_waits_for_a_lock_gets_it_when_it_is_released(tmp_path: Path, system: str) -> None:
+    path = tmp_path / "a.lock"
+    first = lock(path)
+    with ThreadPoolExecutor(1) as thread:
+        second = thread.submit(lock, path)
+        with pytest.raises(TimeoutError):
+            second.result(0.1)
+        first.release()
+        second.result(30).release()
+
+
+def test_what_is_locked_can_be_read_and_written(tmp_path: Path, system: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("one\n")
+    with lock(path):
+        with path.open("a") as file:
+            file.write("two\n")
+        assert path.read_text() == "one\ntwo\n"
+    assert not is_locked(path)
+
+
+def test_a_file_is_made_locked(tmp_path: Path, system: str) -> None:
+    with make_locked(tmp_path / "a.lock"):
+        assert is_locked(tmp_path / "a.lock")
+    assert try_lock(tmp_path / "a.lock") is not None
+
+
+def test_to_look_for_a_lock_leaves_no_file(tmp_path: Path, system: str) -> None:
+    (tmp_path / "a.jsonl").touch()
+    assert not is_locked(tmp_path / "a.jsonl")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+@pytest.mark.parametrize("flock", [True, False])
+def test_a_lock_goes_with_a_process_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flock: bool
+) -> None:
+    monkeypatch.setattr(locks, "HAS_FLOCK", flock)
     path = tmp_path / "a.lock"
     code = (
-        "from arena.store.locks import lock\n"
-        f"file = open({str(path)!r}, 'a'); lock(file); print('locked', flush=True); input()"
+        f"from pathlib import Path; from arena.store import locks; locks.HAS_FLOCK = {flock}\n"
+        f"held = locks.lock(Path({str(path)!r})); print('locked', flush=True); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

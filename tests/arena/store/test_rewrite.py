@@ -118,11 +118,11 @@ def test_a_log_of_changes_that_was_left_is_taken_in(old: Path) -> None:
 
 def test_a_store_that_a_run_holds_is_refused(old: Path) -> None:
     content = old.read_bytes()
-    segment = open_segment(journal_folder(old) / "run-000.jsonl")
-    with pytest.raises(StoreError, match="in use by a run"):
+    descriptor, held = open_segment(journal_folder(old) / "run-000.jsonl")
+    with held, pytest.raises(StoreError, match="in use by a run"):
         rewrite(old)
     assert old.read_bytes() == content
-    os.close(segment)
+    os.close(descriptor)
     rewrite(old)
 
 
