@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1)
+# Letters of a cell in a table.
+CELL = 72
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -33,6 +36,41 @@ def printable(text: str) -> str:
     These are escapes, controls and marks of writing direction; line breaks and tabs stay.
     """
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+def short_cell(value: object, letters: int = CELL) -> str:
+    """Return one value as printable text on one line, cut with "…" to a number of letters."""
+    if value is None:
+        return "NULL"
+    whole = f"{value:.6g}" if isinstance(value, float) else str(value)
+    # Cut first: to look at every letter of a long text takes its time.
+    text = printable(whole[: letters + 1]).replace("\n", "⏎")
+    return text if len(text) <= letters else text[: letters - 1] + "…"
+
+
+def table_lines(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    edge: str = "",
+    between: str = "  ",
+    after: str = "",
+) -> tuple[list[str], bool]:
+    """Return a table as lines, its head and a rule first, and whether a cell was cut.
+
+    Each cell is one line of at most CELL letters, numbers are short, no text can steer a terminal.
+    """
+    cells = [[short_cell(value) for value in row] for row in (columns, *rows)]
+    # A whole cell of that length with an ellipsis of its own passes for a cut one, without harm.
+    cut = any(text.endswith("…") and len(text) == CELL for row in cells for text in row)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for number, row in enumerate(cells):
+        padded = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
+        lines.append(f"{edge}{between.join(padded)}{after}".rstrip())
+        if number == 0:
+            lines.append(edge + between.join("-" * width for width in widths) + after)
+    return lines, cut
 
 
 def pluralize(count: int, singular: str, plural: str | None = None) -> str:

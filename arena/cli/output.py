@@ -7,7 +7,7 @@ import json
 import sys
 
 from arena.cli.terminal import print_table
-from arena.store.query import QueryResult
+from arena.store.result import QueryResult
 from arena.text import finite
 
 FORMATS = ("table", "csv", "json", "markdown")

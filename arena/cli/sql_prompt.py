@@ -27,7 +27,7 @@ from arena.errors import StoreError
 from arena.store import catalogue
 from arena.store.database import query, select_rows
 from arena.store.names import is_name, list_lines, sql_of
-from arena.store.query import QueryResult
+from arena.store.result import QueryResult
 from arena.store.saved_queries import save
 from arena.text import printable
 

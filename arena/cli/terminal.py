@@ -5,41 +5,24 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from arena.text import printable
+from arena.text import table_lines
 
 if TYPE_CHECKING:
     from arena.calls.estimate import CostEstimate, ModelEstimate
-    from arena.store.query import QueryResult
-
-CELL = 72
+    from arena.store.result import QueryResult
 
 
 def print_table(table: QueryResult, edge: str = "", between: str = "  ", after: str = "") -> None:
     """Print a table of rows: each cell cut to one line, numbers short, no control characters."""
-    rows = [[cell(value) for value in row] for row in (table.columns, *table)]
-    # A whole cell of that length with an ellipsis of its own passes for a cut one, without harm.
-    cut = any(text.endswith("…") and len(text) == CELL for row in rows for text in row)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
-    for number, row in enumerate(rows):
-        cells = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
-        print(f"{edge}{between.join(cells)}{after}".rstrip())
-        if number == 0:
-            print(edge + between.join("-" * width for width in widths) + after)
+    lines, cut = table_lines(table.columns, table.rows, edge=edge, between=between, after=after)
+    print("\n".join(lines))
     if cut:
         print("long cells were cut; --format csv or json shows them whole", file=sys.stderr)
 
 
-def cell(value: object) -> str:
-    """Return one value as text of at most CELL characters on one line."""
-    if value is None:
-        return "NULL"
-    text = f"{value:.6g}" if isinstance(value, float) else printable(str(value)).replace("\n", "⏎")
-    return text if len(text) <= CELL else text[: CELL - 1] + "…"
-
-
 def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int) -> None:
     """Print the result of a dry run: a table by model, and its assumptions."""
-    from arena.store.query import QueryResult
+    from arena.store.result import QueryResult
 
     marked = ", SIMULATED models only" if estimate.simulated else ""
     print(f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls{marked}")

@@ -39,8 +39,9 @@ from arena.store import database, replay
 from arena.store.database import FoldResult
 from arena.store.journal import Journal
 from arena.store.locks import try_lock
-from arena.store.query import QueryResult
+from arena.store.query import Parameters
 from arena.store.replay import StudyState
+from arena.store.result import QueryResult
 from arena.studies.source import is_same_code
 from arena.studies.study import Play, Study, plays
 from arena.text import utc_now
@@ -293,12 +294,17 @@ class Arena:
         with progress(study.name) as drawn:
             return run_blocking(lambda: self.play(study, selection=selection, watch=watch or drawn))
 
-    def sql(self, query: str) -> QueryResult:
+    def sql(self, query: str, parameters: Parameters = None) -> QueryResult:
         """Run one SQL query over the whole record, studies in progress included.
 
-        The file is closed at once.  Raises StoreError if there is no store, or the query is wrong.
+            arena.sql("from turns where study = $study", {"study": name}).df()
+
+        `parameters` are a mapping for $name or a sequence for ?; they are bound, never pasted, and
+        a list is asked for by `model in $models`.  The result shows itself as a table, iterates as
+        records, and gives frames by `.df()`, `.pl()` and `.arrow()`.  The file is closed at once.
+        Raises StoreError if there is no store, or the query or its parameters are wrong.
         """
-        return database.query(self.path, query)
+        return database.query(self.path, query, parameters)
 
 
 async def notify_watcher(stats: RunStats, watch: Watch) -> None:

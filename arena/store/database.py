@@ -27,7 +27,15 @@ from arena.store import connection, durable
 from arena.store.connection import StoreInfo, attach_store, read_info, writing
 from arena.store.locks import is_locked, lock
 from arena.store.migrations import bring_up_to_date, make_tables, make_views, quote_sql, views_hash
-from arena.store.query import UNLIMITED, QueryLimits, QueryResult, answer, file_bytes, read_result
+from arena.store.query import (
+    UNLIMITED,
+    Parameters,
+    QueryLimits,
+    answer,
+    file_bytes,
+    read_result,
+)
+from arena.store.result import QueryResult
 from arena.store.schema import SCHEMA_VERSION
 from arena.store.tempdir import scratch
 from arena.store.unfolded import attach_new_rows, insert_new
@@ -197,11 +205,12 @@ def open_live(
 
 
 def query(
-    path: Path, sql: str, parameters: Sequence[Any] = (), *, limits: QueryLimits = UNLIMITED
+    path: Path, sql: str, parameters: Parameters = None, *, limits: QueryLimits = UNLIMITED
 ) -> QueryResult:
     """Run a user's query on folded and unfolded rows, and return its result.
 
     The query can only read, and only the store.  Of several statements the last result counts.
+    `parameters` are bound to $name by a mapping, to ? by a sequence, and never part of the SQL.
     Raises StoreError with DuckDB's message if the query is wrong, or if it meets one of the limits.
     """
     return with_views(path, sql, lambda con: answer(con, sql, parameters, limits))
@@ -212,12 +221,19 @@ def select_rows(path: Path, sql: str, parameters: Sequence[Any] = ()) -> QueryRe
     return with_views(path, sql, lambda con: read_result(con, sql, parameters), trusted=True)
 
 
-def download(path: Path, sql: str, kind: str, *, limits: QueryLimits = UNLIMITED) -> bytes:
+def download(
+    path: Path,
+    sql: str,
+    kind: str,
+    parameters: Parameters = None,
+    *,
+    limits: QueryLimits = UNLIMITED,
+) -> bytes:
     """Return the result of a user's query as a file of the kind csv, json or parquet.
 
     Otherwise as `query`.
     """
-    return with_views(path, sql, lambda con: file_bytes(con, sql, kind, limits))
+    return with_views(path, sql, lambda con: file_bytes(con, sql, kind, limits, parameters))
 
 
 def with_views(path: Path, sql: str, run: Callable[[Connection], T], *, trusted: bool = False) -> T:

@@ -13,8 +13,9 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from duckdb import StatementType
 
 from arena.errors import StoreError
 from arena.store.migrations import quote_sql
+from arena.store.result import HeldRows, QueryResult, copy_rows
 
 FORMATS = {
     "csv": "format csv, header",
@@ -34,6 +36,10 @@ FORMATS = {
 # Numbers that JSON does not have, as DuckDB writes them, and the strings that may contain them.
 NAN_OR_INFINITY = re.compile(rb"[:\[,]-?(?:NaN|Infinity)")
 TEXT_OR_NAN = re.compile(rb'("(?:[^"\\]|\\.)*")|-?(?:NaN|Infinity)')
+# `explain` with its words, up to the statement that it explains; and its options in parentheses.
+BLANK = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
+EXPLAIN = re.compile(rf"{BLANK}explain\b{BLANK}(?:analy[sz]e\b{BLANK})?(?:verbose\b)?", re.I | re.S)
+EXPLAIN_OPTIONS = re.compile(rf"{BLANK}\([^()]*\)", re.S)
 MB = 2**20
 MAX_BATCH_ROWS = 2048
 T = TypeVar("T")
@@ -58,69 +64,83 @@ class QueryLimits:
 UNLIMITED = QueryLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """The result of a query: column names, and rows as tuples.
-
-    `cut` says whether the limits cut off rows.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    cut: bool = False
-
-    def dicts(self) -> list[dict[str, Any]]:
-        """Return the rows as dictionaries by column name.
-
-        Further columns of the same name are called name_1, name_2, as DuckDB does in files.
-        """
-        names = unique_names(self.columns)
-        return [dict(zip(names, row, strict=True)) for row in self.rows]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        return iter(self.rows)
-
-    def __str__(self) -> str:
-        lines = (self.columns, *self.rows)
-        cells = [["" if value is None else str(value) for value in row] for row in lines]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-            for row in cells
-        )
+# What a caller may give for the parameters of a query: $name by a mapping, ? by a sequence.
+Parameters = Mapping[str, Any] | Sequence[Any] | None
+Values = Mapping[str, Any] | Sequence[Any]
 
 
-def answer(
-    con: Connection, sql: str, parameters: Sequence[Any], limits: QueryLimits
-) -> QueryResult:
+def answer(con: Connection, sql: str, parameters: Parameters, limits: QueryLimits) -> QueryResult:
     """Run a user's query on a connection that serves nothing else, and return its result.
 
     Raises duckdb.Error as DuckDB does, and StoreError if a limit is exceeded, the text holds no
-    query, or it holds one that does more than read.
+    query, or one that does more than read, or its parameters are others than those given.
     """
-    if not read_only_statements(sql):
+    statements = read_only_statements(sql)
+    if not statements:
         raise StoreError("there is no query to run")
+    values = check_parameters(statements, parameters)
     lock_down(con, limits)
-    return read_result(con, sql, parameters, limits)
+    if limits == UNLIMITED:
+        return run_within_limits(con, limits, lambda: hold_result(con, sql, values))
+    return read_result(con, sql, values, limits)
+
+
+def hold_result(con: Connection, sql: str, values: Values) -> QueryResult:
+    """Run a query and return its result, with its rows held by DuckDB."""
+    relation = con.sql(sql, params=values or None)
+    rows = relation.materialize()
+    types = [str(kind) for kind in rows.types]
+    return QueryResult(relation.columns, types=types, held=HeldRows(copy_rows(rows)))
 
 
 def read_result(
-    con: Connection, sql: str, parameters: Sequence[Any], limits: QueryLimits = UNLIMITED
+    con: Connection, sql: str, values: Values = (), limits: QueryLimits = UNLIMITED
 ) -> QueryResult:
-    """Run a query and return its result.  Raises as `answer` if a limit is exceeded."""
+    """Run a query and return its result, its rows as Python values.  Raises as `answer`."""
 
     def read() -> QueryResult:
         """Run the query and fetch its rows."""
-        cursor = con.execute(sql, list(parameters))
+        cursor = con.execute(sql, values)
         unlimited = limits == UNLIMITED
         rows, cut = (cursor.fetchall(), False) if unlimited else fetch_rows(cursor, limits)
-        columns = tuple(column[0] for column in cursor.description or ())
-        return QueryResult(columns, tuple(rows), cut)
+        description = cursor.description or ()
+        types = [str(column[1]) for column in description]
+        return QueryResult([column[0] for column in description], rows, cut, types)
 
     return run_within_limits(con, limits, read)
+
+
+def check_parameters(statements: Sequence[duckdb.Statement], parameters: Parameters) -> Values:
+    """Return the values for the parameters of a query, which stand in its last statement.
+
+    Raises StoreError if others are given than the query has.
+    """
+    if isinstance(parameters, str | bytes) or not isinstance(parameters, Mapping | Sequence | None):
+        raise StoreError(
+            'parameters are a mapping, {"name": value} for $name, or a sequence, [value] for ?;'
+            f" found {type(parameters).__name__}"
+        )
+    *others, last = (set(statement.named_parameters) for statement in statements)
+    if any(others):
+        raise StoreError(
+            "of several statements the last one alone may have parameters; found"
+            f" {parameter_names(set().union(*others))} in another"
+        )
+    values: Values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters or ())
+    # A ? is called by its number.
+    given = set(values) if isinstance(values, dict) else {str(n + 1) for n in range(len(values))}
+    if given == last:
+        return values
+    raise StoreError(
+        f"the query has {parameter_names(last)}, and {parameter_names(given)} was given; $name"
+        " takes a mapping, ? a sequence of values"
+    )
+
+
+def parameter_names(names: Collection[object]) -> str:
+    """Return the parameters of a query in words: $a, $b; positions as ?1, ?2."""
+    words = sorted((f"?{name}" if str(name).isdecimal() else f"${name}") for name in names)
+    return ", ".join(words) or "no parameter"
 
 
 def fetch_rows(cursor: Connection, limits: QueryLimits) -> tuple[list[tuple[Any, ...]], bool]:
@@ -160,33 +180,22 @@ def row_size(row: tuple[Any, ...]) -> int:
     return total
 
 
-def unique_names(columns: Sequence[str]) -> list[str]:
-    """Return column names that differ in more than upper and lower case: a, a_1, a_2."""
-    names: list[str] = []
-    taken: set[str] = set()
-    for column in columns:
-        name = column
-        number = 0
-        while name.lower() in taken:
-            number += 1
-            name = f"{column}_{number}"
-        taken.add(name.lower())
-        names.append(name)
-    return names
-
-
-def file_bytes(con: Connection, sql: str, kind: str, limits: QueryLimits) -> bytes:
+def file_bytes(
+    con: Connection, sql: str, kind: str, limits: QueryLimits, parameters: Parameters = None
+) -> bytes:
     """Return the result of one query as a file of the kind csv, json (one array) or parquet.
 
     It holds at most `limits.rows` rows.  Raises as `answer`, and StoreError for another kind.
     """
     if kind not in FORMATS:
         raise StoreError(f"a result can be written as {', '.join(FORMATS)}, not as {kind!r}")
-    if [statement.type for statement in read_only_statements(sql)] != [StatementType.SELECT]:
+    statements = read_only_statements(sql)
+    if [statement.type for statement in statements] != [StatementType.SELECT]:
         raise StoreError(
             "one query alone can be written to a file, found none or several, or one that explains"
             " or pivots: put it in from (...)"
         )
+    values = check_parameters(statements, parameters)
     # The only folder that the connection may touch.
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder).resolve() / f"result.{kind}"
@@ -196,7 +205,9 @@ def file_bytes(con: Connection, sql: str, kind: str, limits: QueryLimits) -> byt
         def write() -> bytes:
             """Write the file and read it."""
             # As a view: a text that ends in a comment or a semicolon cannot stand in parentheses.
-            con.execute(f'create temp view "the result" as {sql}')
+            # A view cannot have parameters, a table takes memory.
+            kind_of_result = "table" if values else "view"
+            con.execute(f'create temp {kind_of_result} "the result" as {sql}', values or None)
             target = quote_sql(str(file))
             con.execute(f'copy (from "the result"{limit}) to {target} ({FORMATS[kind]})')
             return without_nan(file.read_bytes()) if kind == "json" else file.read_bytes()
@@ -219,10 +230,10 @@ def read_only_statements(sql: str) -> list[duckdb.Statement]:
     # A read-only store is not enough: a query that may detach it can attach it again to write.
     statements = duckdb.extract_statements(sql)
     for statement in statements:
-        try:
-            kind = statement.type
-        except ValueError:  # a kind that DuckDB has and its Python module does not
-            kind = StatementType.INVALID
+        kind = kind_of(statement)
+        if kind == StatementType.EXPLAIN:
+            # `explain analyze` runs what it explains.
+            kind = kind_of_explained(statement.query)
         if kind not in READ_STATEMENTS:
             raise StoreError(
                 f"the query failed: it can only read, and {kind.name.replace('_', ' ')} is not"
@@ -231,15 +242,38 @@ def read_only_statements(sql: str) -> list[duckdb.Statement]:
     return statements
 
 
+def kind_of(statement: duckdb.Statement) -> StatementType:
+    """Return the kind of a statement, INVALID where DuckDB's Python module has no word for it."""
+    try:
+        return statement.type
+    except ValueError:
+        return StatementType.INVALID
+
+
+def kind_of_explained(sql: str) -> StatementType:
+    """Return the kind of the statement that an `explain` explains, INVALID if it is not seen."""
+    start = EXPLAIN.match(sql)
+    inner = sql[start.end() :] if start else ""
+    # Parentheses hold options, or the query itself.
+    options = EXPLAIN_OPTIONS.match(inner)
+    for text in (inner, inner[options.end() :] if options else ""):
+        with suppress(duckdb.Error):
+            statements = duckdb.extract_statements(text)
+            if len(statements) == 1:
+                return kind_of(statements[0])
+    return StatementType.INVALID
+
+
 def lock_down(con: Connection, limits: QueryLimits, folder: str | None = None) -> None:
     """Close off files outside `folder`, the network and all settings, and limit the memory."""
     if limits.memory_mb is not None:
         con.execute(f"set memory_limit = '{limits.memory_mb}MB'; set temp_directory = ''")
     if folder is not None:
         con.execute(f"set allowed_directories = [{quote_sql(folder)}]")
-    # The last of these makes all settings final.
+    # Arrow keeps the types that it has no name for; the last of these makes all settings final.
     con.execute(
-        "set python_enable_replacements = false;"
+        "set arrow_lossless_conversion = true;"
+        " set python_enable_replacements = false;"
         " set enable_external_access = false;"
         " set lock_configuration = true"
     )

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from arena.errors import StudyError
-from arena.store.query import QueryResult
+from arena.store.result import QueryResult
 from arena.web.site import Query
 
 MARKS = ("bar", "line", "point")

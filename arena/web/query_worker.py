@@ -25,7 +25,8 @@ import duckdb
 
 from arena.errors import ArenaError, StoreError
 from arena.store.database import with_views
-from arena.store.query import MB, QueryLimits, QueryResult, answer, file_bytes
+from arena.store.query import MB, QueryLimits, answer, file_bytes
+from arena.store.result import QueryResult
 from arena.store.tempdir import scratch
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,8 @@ from typing import Any
 
 from arena.errors import ArenaError, StoreError, StudyError
 from arena.store.migrations import quote_sql
-from arena.store.query import QueryLimits, QueryResult
+from arena.store.query import QueryLimits
+from arena.store.result import QueryResult
 from arena.store.saved_queries import SavedQuery, read_saved_queries
 from arena.store.schema import TABLES
 from arena.store.views.registry import ALL_VIEWS, CANNED, signature

@@ -25,7 +25,8 @@ from playwright.sync_api import Page, expect
 
 from arena.errors import StoreError, StudyError
 from arena.store.database import query
-from arena.store.query import QueryLimits, QueryResult
+from arena.store.query import QueryLimits
+from arena.store.result import QueryResult
 from arena.store.saved_queries import read_saved_queries, saved_folder
 from arena.store.tempdir import scratch
 from arena.store.views.registry import CANNED
