@@ -15,13 +15,14 @@ from arena.former_names import warn_of_former_name
 from arena.packages import PACKAGES, foreign_package
 
 if TYPE_CHECKING:
+    from arena.arena import Arena
     from arena.calls.estimate import CostEstimate
     from arena.calls.rate_limits import Limit
     from arena.calls.retry import Retry
     from arena.errors import ArenaError
     from arena.play.episode import Episode
     from arena.play.prompt import own, rated
-    from arena.play.run import Arena, RunSelection
+    from arena.play.run import RunSelection
     from arena.play.summary import Summary
     from arena.studies.motions import MOTIONS, motions
     from arena.studies.study import Arm, Lineup, Study
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from arena.types import Agent, Answer, Price, Sampling, Seat, Subject, Turn, Verdict
 
 _HOME = {
-    "Arena": "arena.play.run",
+    "Arena": "arena.arena",
     "Summary": "arena.play.summary",
     "RunSelection": "arena.play.run",
     "Arm": "arena.studies.study",

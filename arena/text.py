@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 import time
@@ -9,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1)
-# Letters of a cell in a table.
+# Letters of a cell in a table of text, and of HTML.
 CELL = 72
+HTML_CELL = 200
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -71,6 +73,47 @@ def table_lines(
         if number == 0:
             lines.append(edge + between.join("-" * width for width in widths) + after)
     return lines, cut
+
+
+def html_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    titles: Sequence[str] = (),
+    text_columns: int | None = None,
+    letters: int = HTML_CELL,
+) -> tuple[str, bool]:
+    """Return a table as HTML, and whether a cell was cut to `letters`; all text is escaped.
+
+    The columns after the first `text_columns` are aligned right; without it, numbers are.  `titles`
+    say more of the headings.
+    """
+    cut = False
+    body = []
+    for row in rows:
+        cells = []
+        for number, value in enumerate(row):
+            text = short_cell(value, letters)
+            cut = cut or (len(text) == letters and text.endswith("…"))
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            right = is_number if text_columns is None else number >= text_columns
+            style = f"text-align: {'right' if right else 'left'}; white-space: pre-wrap"
+            shown = "<i>NULL</i>" if value is None else html.escape(text)
+            cells.append(f'<td style="{style}">{shown}</td>')
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    heads = []
+    for number, heading in enumerate(headings):
+        title = f' title="{html.escape(printable(titles[number]))}"' if titles else ""
+        heads.append(f"<th{title}>{html.escape(printable(heading))}</th>")
+    head = f"<thead><tr>{''.join(heads)}</tr></thead>"
+    # The class by which notebooks style data frames.
+    table = f'<table class="dataframe">{head}<tbody>{"".join(body)}</tbody></table>'
+    return table, cut
+
+
+def html_notes(notes: Iterable[str]) -> str:
+    """Return sentences as HTML, a small paragraph each."""
+    return "".join(f"<p><small>{html.escape(printable(note))}</small></p>" for note in notes)
 
 
 def pluralize(count: int, singular: str, plural: str | None = None) -> str:

@@ -21,7 +21,7 @@ LAYERS = (
     "arena.play",
     "arena.tournaments",
     "agents protocols analysis",
-    "arena.imports arena.exports",
+    "arena.arena arena.imports arena.exports",
     "arena.web",
     "arena.cli",
 )

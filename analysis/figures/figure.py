@@ -6,16 +6,20 @@ are left out: SQL has them.
 
 from __future__ import annotations
 
+import base64
+import html
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figures.charts.style import NAME_LETTERS, Chart, ChartTitle, Row, cut
+from analysis.figures.charts.style import DPI, NAME_LETTERS, Chart, ChartTitle, Row, cut, png, svg
 from analysis.read.debates import SIDES, Debates
 from analysis.reports.tables.formatting import clean
 from arena.errors import StudyError
+from arena.text import html_notes
 
 OUTCOMES = (*SIDES, "tie", "not judged")
 ANSWER_OUTCOMES = ("right", "wrong", "cannot be told")
@@ -25,6 +29,8 @@ SIMULATED_SENTENCE = (
 )
 # A mean of fewer debates or questions than this tells much of each private rating in it.
 MIN_GROUP_SIZE = 5
+# Pixels of a picture on a screen for each of the browser: sharp also on fine screens.
+SCREEN_SCALE = 2.0
 
 
 class TooFewError(StudyError):
@@ -36,7 +42,7 @@ class TooFewError(StudyError):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart with its caption, its numbers and its query.
+    """A chart with its caption, its numbers and its query; notebooks show its picture.
 
     `name` is that of its file and address. `caption` names the measure, its units, its counts, its
     interval and the missing values, and says SIMULATED if models were. `rows` are the numbers
@@ -52,6 +58,36 @@ class Figure:
     sql: str
     chart: Chart
     left_out: int = 0
+
+    def svg(self) -> str:
+        """Return the picture as SVG.  Raises StudyError if the converter is not installed."""
+        require_converter()
+        return svg(self.chart)
+
+    def png(self, scale: float = DPI / 96) -> bytes:
+        """Return the picture as PNG, `scale` pixels for each of a browser: by default 300 dpi.
+
+        Raises StudyError if the converter is not installed.
+        """
+        return png(self.svg(), scale)
+
+    def __repr__(self) -> str:
+        return f"<Figure {self.name}: {self.title}>\n{self.caption}"
+
+    def _repr_html_(self) -> str:
+        """Return the picture with its caption, as HTML that loads nothing."""
+        caption = html_notes([self.caption])
+        try:
+            # As PNG, since the font of an SVG may be missing where it is looked at.
+            picture = base64.b64encode(self.png(SCREEN_SCALE)).decode()
+        except StudyError as error:
+            return html_notes([self.title, str(error)]) + caption
+        title = html.escape(self.title)
+        source = f"data:image/png;base64,{picture}"
+        return (
+            f'<figure><img alt="{title}" style="max-width: 30em" src="{source}">'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +219,9 @@ def phase_index(debates: Debates, where: DebateFilter) -> int:
             f" {', '.join(debates.phases) or 'none'}"
         )
     return debates.phases.index(where.phase)
+
+
+def require_converter() -> None:
+    """Raise StudyError, with the command to install it, if what draws pictures is not there."""
+    if importlib.util.find_spec("vl_convert") is None:
+        raise StudyError("pictures need vl-convert-python: pip install 'peer-arena[view]'")

@@ -1,16 +1,18 @@
 """A report as data: blocks of title, headings, rows and notes.
 
 Functions in tables/ make blocks from estimates; terminal.py prints them, html.py puts them into a
-page.  All text is ready to be shown: numbers are formatted, and characters that could steer a
-terminal are replaced.
+page, and notebooks show their `_repr_html_`.  All text is ready to be shown: numbers are formatted,
+and characters that could steer a terminal are replaced.
 """
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analysis.reports.tables.formatting import clean
+from arena.text import html_notes, html_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,12 @@ class Block:
     notes: tuple[str, ...] = ()
     text_columns: int = 1
 
+    def _repr_html_(self) -> str:
+        """Return the block as HTML, all text escaped."""
+        title = f"<h4>{html.escape(self.title)}</h4>" if self.title else ""
+        drawn, _ = html_table(self.headings, self.rows, text_columns=self.text_columns)
+        return title + (drawn if self.rows else "") + html_notes(self.notes)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -37,6 +45,18 @@ class Document:
     warnings: tuple[str, ...]
     blocks: tuple[Block, ...]
     rules: Mapping[str, str] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        """Return the document as HTML, all text escaped; the rules are folded."""
+        rules = html_notes(f"{name}: {words}" for name, words in self.rules.items())
+        return "".join(
+            (
+                f"<h3>{html.escape(self.heading)}</h3>",
+                *(f"<p><b>{html.escape(warning)}</b></p>" for warning in self.warnings),
+                *(block._repr_html_() for block in self.blocks),
+                f"<details><summary>Rules</summary>{rules}</details>" if rules else "",
+            )
+        )
 
 
 def table(

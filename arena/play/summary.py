@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.calls.estimate import CostEstimate, describe_estimate
+from arena.text import html_notes, html_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,19 @@ class Summary:
     def open(self) -> int:
         """Return how many episodes are still to be played."""
         return self.planned - self.done - self.failed
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        """Return the counts as an HTML table, and the sentences below it."""
+        first, *notes = str(self).splitlines()
+        headings = ("study", "planned", "done", "failed", "open", "replies", "dollars")
+        # Dollars of calls without a price are unknown, not nothing.
+        dollars = "unknown" if self.unpriced else f"{self.cost_usd:.4f}"
+        counts = (self.planned, self.done, self.failed, self.open, self.replies)
+        table, _ = html_table(headings, [(self.study, *counts, dollars)])
+        return table + html_notes([first, *notes])
 
     def __str__(self) -> str:
         text = (

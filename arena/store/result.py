@@ -7,7 +7,6 @@ memory which all results of a process share, so that the store's file is free at
 
 from __future__ import annotations
 
-import html
 import importlib
 import os
 import threading
@@ -20,7 +19,7 @@ from duckdb import DuckDBPyConnection as Connection
 from duckdb import DuckDBPyRelation as Relation
 
 from arena.errors import StoreError
-from arena.text import pluralize, printable, short_cell, table_lines
+from arena.text import html_notes, html_table, pluralize, table_lines
 
 if TYPE_CHECKING:
     import pandas
@@ -31,7 +30,6 @@ T = TypeVar("T")
 TEXT_ROWS = 40
 HTML_ROWS = 50
 HTML_COLUMNS = 50
-HTML_LETTERS = 200
 # The database in memory that holds results, by process id: DuckDB's threads do not survive a fork.
 INSTANCES: dict[int, Connection] = {}
 INSTANCES_LOCK = threading.Lock()
@@ -262,20 +260,12 @@ class QueryResult:
         """Return the first rows as an HTML table, all text escaped, with what was left out said."""
         shown = self.head(HTML_ROWS)
         columns = self.columns[:HTML_COLUMNS]
-        types = self.types or [""] * len(self.columns)
-        head = "".join(
-            f'<th title="{html.escape(printable(kind))}">{html.escape(printable(name))}</th>'
-            for name, kind in zip(columns, types, strict=False)
-        )
-        body, cells_cut = html_rows([row[:HTML_COLUMNS] for row in shown.rows])
+        rows = (row[:HTML_COLUMNS] for row in shown.rows)
+        table, cells_cut = html_table(columns, rows, titles=self.types)
         notes = self._notes(len(shown), cells_cut)
         if len(columns) < len(self.columns):
             notes.append(f"{len(columns)} of {len(self.columns)} columns; .columns names all")
-        foot = "".join(f"<p><small>{html.escape(note)}</small></p>" for note in notes)
-        return (
-            f'<table class="dataframe"><thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table>{foot}"
-        )
+        return table + html_notes(notes)
 
     def _notes(self, shown: int, cells_cut: bool) -> list[str]:
         """Return what a table that shows so many rows leaves out, a sentence each."""
@@ -289,23 +279,6 @@ class QueryResult:
         if cells_cut:
             notes.append("long cells are cut; .rows has them whole")
         return notes
-
-
-def html_rows(rows: Sequence[Sequence[Any]]) -> tuple[str, bool]:
-    """Return rows as HTML, and whether a cell was cut: text of models may hold any markup."""
-    cells_cut = False
-    lines = []
-    for row in rows:
-        cells = []
-        for value in row:
-            text = short_cell(value, HTML_LETTERS)
-            cells_cut = cells_cut or (len(text) == HTML_LETTERS and text.endswith("…"))
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            style = f"text-align: {'right' if number else 'left'}; white-space: pre-wrap"
-            shown = "<i>NULL</i>" if value is None else html.escape(text)
-            cells.append(f'<td style="{style}">{shown}</td>')
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    return "".join(lines), cells_cut
 
 
 def unique_names(columns: Sequence[str]) -> list[str]:

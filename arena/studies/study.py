@@ -21,6 +21,7 @@ from arena.calls.rate_limits import Limit, Limits
 from arena.errors import StudyError
 from arena.grading.grade import Grader
 from arena.studies.motions import subject_id
+from arena.text import html_notes, html_table, pluralize
 from arena.types import Agent, Answer, BaseModel, Seat, Subject, Verdict
 
 ProtocolResult = Verdict | Answer | Sequence[Answer] | None
@@ -48,6 +49,10 @@ class Arm:
         # Pairings are generators, which can be read only once, but a study is played many times.
         object.__setattr__(self, "lineups", tuple(self.lineups))
 
+    def __repr__(self) -> str:
+        count = pluralize(len(tuple(self.lineups)), "lineup")
+        return f"<Arm {self.label!r}: {protocol_name(self.protocol)}, {count}>"
+
 
 @dataclass(frozen=True)
 class Study:
@@ -64,6 +69,41 @@ class Study:
     repeats: int = 1
     limits: Limits = field(default_factory=dict)
     grader: Grader | None = None
+
+    def __repr__(self) -> str:
+        try:
+            check_shape(self)
+        except StudyError as error:
+            return f"<Study {self.name!r:.80}, which cannot be played: {error}>"
+        return f"<Study {self.name!r}: {self._counts()}>"
+
+    def _counts(self) -> str:
+        """Return the arms, subjects, repeats and episodes of a sound study, counted."""
+        lineups = sum(len(tuple(arm.lineups)) for arm in self.arms)
+        episodes = lineups * len(self.subjects) * self.repeats
+        parts = [
+            pluralize(len(self.arms), "arm"),
+            pluralize(len(self.subjects), "subject"),
+            pluralize(lineups, "lineup"),
+            *([pluralize(self.repeats, "repeat")] if self.repeats > 1 else []),
+        ]
+        return f"{', '.join(parts)}: {pluralize(episodes, 'episode')}"
+
+    def _repr_html_(self) -> str:
+        """Return the arms as an HTML table, all text escaped."""
+        rows = []
+        try:
+            check_shape(self)
+            for arm in self.arms:
+                check_arm(arm)
+        except StudyError as error:
+            return html_notes([repr(self), str(error)])
+        for arm in self.arms:
+            options = ", ".join(f"{name}={value!r}" for name, value in arm.options.items())
+            lineups = tuple(arm.lineups)
+            rows.append((arm.label, protocol_name(arm.protocol), len(lineups), options))
+        table, _ = html_table(("arm", "protocol", "lineups", "options"), rows)
+        return html_notes([f"Study {self.name}: {self._counts()}"]) + table
 
 
 @dataclass(frozen=True, slots=True)

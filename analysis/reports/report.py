@@ -1,0 +1,100 @@
+"""A report as Python users hold it: its numbers, and the documents that show them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from analysis.read.verdicts import judged_studies
+from analysis.reports.blocks import Document
+from analysis.reports.debates import StudyReport, study_reports
+from analysis.reports.plain_json import JsonObject, json_object
+from analysis.reports.robustness import Checks
+from analysis.reports.standings import Standings, study_standings
+from analysis.reports.tables.debates import report_document
+from analysis.reports.tables.standings import standings_document
+from analysis.reports.terminal import print_documents
+from arena.errors import StudyError
+from arena.text import html_notes
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Report(Generic[T]):
+    """What a command reports, of one or more studies.
+
+    `results` are the numbers, a frozen dataclass a study (StudyReport, Standings); `documents` show
+    them in the same order, as blocks of titles, headings, rows and notes.  Iteration gives the
+    results.  `str()` is what the command prints, `json()` the same as its --json.
+    """
+
+    results: tuple[T, ...]
+    documents: tuple[Document, ...]
+    if_empty: str
+
+    def json(self) -> list[JsonObject]:
+        """Return the numbers as JSON has them, an object a study."""
+        return [json_object(result) for result in self.results]
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __repr__(self) -> str:
+        if not self.documents:
+            return self.if_empty
+        text = io.StringIO()
+        print_documents(self.documents, text)
+        return text.getvalue().rstrip()
+
+    def _repr_html_(self) -> str:
+        """Return the documents as HTML, all text escaped."""
+        if not self.documents:
+            return html_notes([self.if_empty])
+        return "".join(document._repr_html_() for document in self.documents)
+
+
+def debate_report(
+    path: Path,
+    study: str | None = None,
+    *,
+    margin: float = 0.05,
+    mixed: bool = False,
+    sample: int | None = None,
+) -> Report[StudyReport]:
+    """Return what `arena report` prints of one study, or of all.
+
+    Raises StudyError for an unknown study, and a margin or sample that is out of range.
+    """
+    if not 0 < margin < 0.5:
+        raise StudyError(f"a margin is above 0 and below 0.5, found {margin:g}")
+    if sample is not None and (not mixed or sample < 3):
+        raise StudyError(f"a sample is of at least 3 debates, with mixed=True; found {sample}")
+    reports = tuple(study_reports(path, study, Checks(margin, mixed, sample)))
+    empty = "There are no debates in this store yet."
+    return Report(reports, tuple(map(report_document, reports)), empty)
+
+
+def rank_report(
+    path: Path,
+    study: str | None = None,
+    *,
+    jury: str | None = None,
+    include_related: bool = False,
+) -> Report[Standings]:
+    """Return what `arena rank` prints of one judged study, or of all.
+
+    Raises StudyError for a study without verdicts.
+    """
+    standings = tuple(
+        study_standings(path, name, jury=jury, related="include" if include_related else "exclude")
+        for name in ([study] if study is not None else judged_studies(path))
+    )
+    empty = "There are no verdicts in this store yet."
+    return Report(standings, tuple(map(standings_document, standings)), empty)

@@ -1,0 +1,93 @@
+"""The Arena that users hold: it plays studies into a store, and shows what came of them.
+
+Playing and SQL are of `arena.play.run`; here stand what needs `analysis`, which knows nothing of
+playing and is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from arena.errors import StudyError
+from arena.play import run
+from arena.store.database import select_rows
+from arena.studies.study import Study
+
+if TYPE_CHECKING:
+    from analysis.figures.figure import Figure
+    from analysis.reports.debates import StudyReport
+    from analysis.reports.report import Report
+    from analysis.reports.standings import Standings
+
+STUDIES = "select study from studies order by created_at, study"
+
+
+class Arena(run.Arena):
+    """A store, the means to play studies into it, and what came of them.
+
+    `run` and `play` play, `sql` asks the record, and `report`, `rank` and `figure` give what the
+    commands print and draw.  `arena.play.run.Arena` says what each parameter means.
+    """
+
+    def report(
+        self,
+        study: Study | str | None = None,
+        *,
+        margin: float = 0.05,
+        mixed: bool = False,
+        sample: int | None = None,
+    ) -> Report[StudyReport]:
+        """Return what `arena report` prints: how sure the debaters were, and how right.
+
+            arena.report("panel").results[0].debates.phases
+
+        Of one study, or of all in the store.  The report shows itself as tables; its `results` are
+        the numbers, in [0, 1], `json()` those of `arena report --json`.  A mean within `margin` of
+        50% counts as 50%; `mixed` fits the mixed-effects model too, on a `sample` of debates.
+        Raises StudyError for an unknown study.
+        """
+        from analysis.reports.report import debate_report
+
+        return debate_report(self.path, name_of(study), margin=margin, mixed=mixed, sample=sample)
+
+    def rank(
+        self,
+        study: Study | str | None = None,
+        *,
+        jury: str | None = None,
+        include_related: bool = False,
+    ) -> Report[Standings]:
+        """Return what `arena rank` prints: who won a tournament, and what its judges favour.
+
+        Of one judged study, or of all in the store; by the verdicts of the study `jury` alone, if
+        it is named.  `include_related` keeps judges that are a contestant, or of its family.
+        Raises StudyError for a study without verdicts.
+        """
+        from analysis.reports.report import rank_report
+
+        return rank_report(self.path, name_of(study), jury=jury, include_related=include_related)
+
+    def figure(self, name: str, study: Study | str | None = None) -> Figure:
+        """Return one figure of a study: `figure("confidence")`; a wrong name lists all names.
+
+        It shows itself as a picture with its caption.  `chart` is its Vega-Lite (for altair:
+        `alt.Chart.from_dict(figure.chart)`), `rows` are its numbers, `sql` the query behind them;
+        `svg()` and `png()` are for files.  The study may be left out where the store holds one.
+        Raises StudyError if study or name is unknown, or there is nothing to draw.
+        """
+        from analysis.figures.registry import figure
+
+        return figure(self.path, name_of(study) or self._only_study(), name)
+
+    def _only_study(self) -> str:
+        """Return the name of the only study.  Raises StudyError if there are several, or none."""
+        names = [name for (name,) in select_rows(self.path, STUDIES).rows]
+        if len(names) == 1:
+            return str(names[0])
+        found = ", ".join(map(repr, names)) or "none"
+        raise StudyError(f"name the study of the figure; in {self.path} there are: {found}")
+
+
+def name_of(study: Study | str | None) -> str | None:
+    """Return the name of a study that is given as it is or by name."""
+    return study.name if isinstance(study, Study) else study
