@@ -33,7 +33,8 @@ def load_keys(path: Path) -> list[str]:
             f"the file of keys {path} cannot be read: {error.strerror};"
             " give a file of NAME=value lines"
         ) from None
-    if mode & 0o077:
+    # On Windows the mode says nothing of who may read a file: its user's folders are its own.
+    if mode & 0o077 and os.name != "nt":
         raise StudyError(
             f"the file of keys {path} can be read by others (mode {mode:o}):"
             f" run `chmod 600 {path}` first"

@@ -3,7 +3,8 @@
 Answers are text of strangers.  math-verify cannot run in threads (its time limits are signals,
 which only a main thread can set), and without limits `9^{9^{9}}` takes for ever.  So one child
 process is started at the first need.  It gets one pair at a time, is killed by the kernel if a pair
-takes too long (arena/grading/math_verify_worker.py), and is started again.  It is a new interpreter
+takes too long (arena/grading/math_verify_worker.py), and is started again.  Where the kernel has no
+such timers (Windows), this process kills it.  It is a new interpreter
 and no fork, since a fork of a process with threads may hang, and no `multiprocessing` one, which
 would run the user's script a second time.
 """
@@ -27,6 +28,14 @@ from arena.errors import StudyError
 CHILD = Path(__file__).with_name("math_verify_worker.py")
 TIMED_OUT = "the comparison took too long"
 BROKE_DOWN = "the comparison broke down"
+# The exit status of a child that a timer has ended.
+TIMER_SIGNALS = [-getattr(signal, name) for name in ("SIGPROF", "SIGALRM") if hasattr(signal, name)]
+# Seconds for a pair where a process cannot set itself timers.
+PATIENCE_S = 20.0
+LIMITS_MISSING = (
+    "answers are compared without a limit on memory, which this system does not have, and for"
+    f" {PATIENCE_S:g} s of the clock at most"
+)
 
 
 class _Process:
@@ -60,7 +69,7 @@ def compare(gold: str, answer: str) -> str:
             word = _ask_child(line)
             if word:
                 return word
-            if _end() in (-signal.SIGPROF, -signal.SIGALRM):
+            if _end() in TIMER_SIGNALS:
                 return TIMED_OUT
     return BROKE_DOWN
 
@@ -73,16 +82,39 @@ def _ask_child(line: bytes) -> str:
     """
     try:
         child = _running_child()
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdin.write(line)
-        child.stdin.flush()
-        return child.stdout.readline().decode().strip()
+        return _exchange(child, line) if TIMER_SIGNALS else _exchange_in_time(child, line)
     except BrokenPipeError:
         return ""
     except BaseException:
         _end()
         raise
+
+
+def _exchange(child: subprocess.Popen[bytes], line: bytes) -> str:
+    """Send the child a line, and return its word on it, "" if it died."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(line)
+    child.stdin.flush()
+    return child.stdout.readline().decode().strip()
+
+
+def _exchange_in_time(child: subprocess.Popen[bytes], line: bytes) -> str:
+    """Do as `_exchange`, but end a child that takes longer than PATIENCE_S."""
+    late = threading.Event()
+
+    def end() -> None:
+        """End the child, and remember why it died."""
+        late.set()
+        child.kill()
+
+    timer = threading.Timer(PATIENCE_S, end)
+    timer.start()
+    try:
+        word = _exchange(child, line)
+    finally:
+        timer.cancel()
+    return TIMED_OUT if not word and late.is_set() else word
 
 
 def _running_child() -> subprocess.Popen[bytes]:
@@ -91,11 +123,18 @@ def _running_child() -> subprocess.Popen[bytes]:
         return _process.child
     _end()
     # -P keeps the script's folder off the path: it holds a math_verify.py too, which is ours.
-    # A new session: Ctrl-C in the terminal must not reach the child.
+    if not TIMER_SIGNALS:
+        print(LIMITS_MISSING, file=sys.stderr)
+    # A new session, or group on Windows: Ctrl-C in the terminal must not reach the child.
     command = [sys.executable, "-P", str(CHILD)]
     pipe = subprocess.PIPE
     _process.child = subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True
+        command,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
     assert _process.child.stdout is not None
     greeting = _process.child.stdout.readline().strip()
@@ -132,4 +171,5 @@ def _forget() -> None:
 
 
 atexit.register(_end)
-os.register_at_fork(after_in_child=_forget)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -10,10 +10,16 @@ from __future__ import annotations
 
 import json
 import logging
-import resource
 import signal
 import sys
 from contextlib import suppress
+
+try:
+    import resource
+except ImportError:  # Windows: our parent limits our time, and nobody our memory
+    HAS_LIMITS = False
+else:
+    HAS_LIMITS = True
 
 # Seconds for one pair: of this process's own time, so that a busy machine changes no grade, and of
 # the clock, in case it waits for something.
@@ -24,9 +30,10 @@ MEMORY_BYTES = 2 << 30
 
 def main() -> None:
     """Print "ready" if math-verify is installed, else "missing"; then compare pairs."""
-    signal.setitimer(signal.ITIMER_REAL, WALL_S)
-    with suppress(ValueError, OSError):  # not every system lets a process limit its memory
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    limit_time(0, WALL_S)
+    if HAS_LIMITS:
+        with suppress(ValueError, OSError):  # macOS does not take this one
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     try:
         from math_verify import LatexExtractionConfig, parse, verify
     except ImportError:
@@ -51,20 +58,25 @@ def main() -> None:
     # A first parse before "ready", so that its slow start is not counted for a pair.
     value("1")
     print("ready", flush=True)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    limit_time(0, 0)
     for line in sys.stdin:
         gold, answer = json.loads(line)
-        signal.setitimer(signal.ITIMER_PROF, CPU_S)
-        signal.setitimer(signal.ITIMER_REAL, WALL_S)
+        limit_time(CPU_S, WALL_S)
         gold_value = value(gold)
         if not gold_value:
             word = "unread"
         else:
             equal = verify(gold_value, value(answer), timeout_seconds=None)
             word = "equal" if equal else "different"
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        limit_time(0, 0)
         print(word, flush=True)
+
+
+def limit_time(cpu_s: float, wall_s: float) -> None:
+    """Let the kernel end this process after a time, of its own or of the clock; 0: no limit."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)
+        signal.setitimer(signal.ITIMER_REAL, wall_s)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.errors import StoreError
+from arena.store import durable
 
 # A name is a file name: in small letters, since some file systems ignore case.
 NAME = re.compile(r"[a-z0-9_-]{1,60}")
@@ -78,7 +79,7 @@ def save(path: Path, name: str, sql: str, *, replace: bool = False) -> Path:
         if replace:
             draft.replace(file)
         else:
-            os.link(draft, file)
+            durable.name_new(draft, file)
     except FileExistsError as error:
         raise StoreError(
             f"there is a query {name!r} already, {file}; choose another name, or replace it"

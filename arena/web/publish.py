@@ -46,6 +46,8 @@ from arena.web.words import render
 MARKER = ".arena-published"
 OWNER = ".owner"
 STALE_DRAFT_S = 24 * 3600.0
+# On Windows, to ask for a process as is_alive does would end it.
+CAN_SEE_PROCESSES = os.name != "nt"
 MAX_FILES_NAMED = 3
 STATIC = Path(__file__).with_name("static")
 MOST_CALLS = 5_000
@@ -222,7 +224,8 @@ def draft_of(folder: Path, db: Path) -> Iterator[Path]:
 def clear_drafts(folder: Path) -> None:
     """Remove the drafts that killed publications into this folder have left beside it.
 
-    Drafts of dead processes of this machine go at once, those of other machines after a day.
+    Drafts of dead processes of this machine go at once, where one can ask whether a process lives;
+    others go after a day.
     """
     for draft in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
         pid = draft.name.rpartition("-")[2]
@@ -230,6 +233,7 @@ def clear_drafts(folder: Path) -> None:
         if not pid.isascii() or not pid.isdecimal() or draft.is_symlink() or not draft.is_dir():
             continue
         here = not owner.exists() or owner.read_text("utf-8", "replace") == socket.gethostname()
+        here = here and CAN_SEE_PROCESSES
         if not is_alive(int(pid)) if here else time.time() - draft.stat().st_mtime > STALE_DRAFT_S:
             shutil.rmtree(draft, ignore_errors=True)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import resource
 import signal
 import subprocess
 import sys
@@ -28,6 +27,13 @@ from arena.store.database import with_views
 from arena.store.query import MB, QueryLimits, answer, file_bytes
 from arena.store.result import QueryResult
 from arena.store.tempdir import scratch
+
+try:
+    import resource
+except ImportError:  # Windows
+    HAS_LIMITS = False
+else:
+    HAS_LIMITS = True
 
 ROOT = Path(__file__).resolve().parents[2]
 # Each may take the memory of its limits, and all the machine's cores.
@@ -73,7 +79,8 @@ def run_in_process(path: Path, sql: str, kind: str, limits: QueryLimits) -> Quer
         with tempfile.TemporaryDirectory(dir=scratch()) as folder:
             paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
             # By default glibc reserves 64 MB of addresses for every thread.
-            settings = {"PYTHONPATH": paths, "TMPDIR": folder, "MALLOC_ARENA_MAX": "2"}
+            settings = {"PYTHONPATH": paths, "MALLOC_ARENA_MAX": "2"}
+            settings |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
             environment = {**os.environ, **settings}
             # -P keeps the current folder off the path, in which a duckdb.py may lie.
             command = [sys.executable, "-P", "-m", "arena.web.query_worker"]
@@ -108,9 +115,10 @@ def main() -> None:
     path, sql, kind, limits = pickle.loads(sys.stdin.buffer.read())
     if limits.seconds is not None:
         # The last resort, in case the parent has died and nobody is left to kill this process.
-        signal.alarm(int(limits.seconds + 2 * GRACE_S))
-    with suppress(ValueError, OSError):  # not every system has this limit
-        resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES_MB * MB, ADDRESSES_MB * MB))
+        end_after(limits.seconds + 2 * GRACE_S)
+    if HAS_LIMITS:
+        with suppress(ValueError, OSError):  # macOS does not take this one
+            resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES_MB * MB, ADDRESSES_MB * MB))
 
     def run(con: duckdb.DuckDBPyConnection) -> QueryResult | bytes:
         if not kind:
@@ -134,9 +142,39 @@ def main() -> None:
     sys.stdout.buffer.flush()
 
 
+def missing_limits() -> str | None:
+    """Return what this system lets a query of the viewer do that others do not; None: nothing."""
+    if not HAS_LIMITS:
+        return (
+            "this system bounds neither the memory nor the files of a process: a query in the"
+            f" viewer may take more than {ADDRESSES_MB:,} MB of memory, its file more than"
+            f" {FILE_MB} MB"
+        )
+    if sys.platform == "darwin":
+        return (
+            "macOS does not bound the memory of a process: a query in the viewer may take more"
+            f" than {ADDRESSES_MB:,} MB"
+        )
+    return None
+
+
+def end_after(seconds: float) -> None:
+    """End this process after a time, whatever it does then."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(int(seconds))
+        return
+    # Where there is no such signal, a thread does it as soon as it gets to run.
+    timer = threading.Timer(seconds, os._exit, [1])
+    timer.daemon = True
+    timer.start()
+
+
 @contextmanager
 def limit_file_size(max_mb: int) -> Iterator[None]:
-    """Let no file grow larger than this within the block."""
+    """Let no file grow larger than this within the block, where the system can."""
+    if not HAS_LIMITS:
+        yield
+        return
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (max_mb * MB, hard))
     try:

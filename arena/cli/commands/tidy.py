@@ -11,11 +11,11 @@ from arena.cli.commands import Command, add_flag
 def add(command: Command) -> None:
     """Add the command to the parser."""
     tidy = command("tidy", run_tidy, "put the files of a store in order")
-    # As `--db`, for a command that is about a file.
+    # As `--db`, for a command that is about a file.  With a type, argparse would convert its
+    # SUPPRESS too.
     tidy.add_argument(
         "db",
         nargs="?",
-        type=Path,
         default=argparse.SUPPRESS,
         metavar="FILE",
         help="the store, in place of --db",
@@ -31,7 +31,7 @@ def add(command: Command) -> None:
 def run_tidy(options: argparse.Namespace) -> int:
     """Run `arena tidy`: rewrite the file if that is wanted."""
     if options.rewrite:
-        rewrite_file(options.db)
+        rewrite_file(Path(options.db))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import time
@@ -70,6 +71,7 @@ def run_view(options: argparse.Namespace) -> int:
         import uvicorn
 
         from arena.web.app import application
+        from arena.web.query_worker import missing_limits
     except ModuleNotFoundError as error:
         raise missing_package("the viewer needs", error) from error
     token = secrets.token_urlsafe(24)
@@ -79,6 +81,8 @@ def run_view(options: argparse.Namespace) -> int:
             f"{options.db} is shown at\n  {address}\nto this machine alone; Ctrl-C ends it",
             flush=True,
         )
+        if (limits := missing_limits()) is not None:
+            print(limits, file=sys.stderr)
         if options.open:
             import webbrowser
 
@@ -158,8 +162,10 @@ def open_listener(port: int | None) -> socket.socket:
 
     for number in range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        # Without it, the port of a viewer that has just ended stays in use for a minute.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Without it, the port of a viewer that has just ended stays in use for a minute; on Windows
+        # it would let two viewers have one port.
+        if os.name != "nt":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", number))
             listener.listen()
