@@ -145,7 +145,7 @@ def token_choices(tokens: object, key: Key) -> tuple[TokenChoice, ...] | None:
             return None
         choices.append(TokenChoice(chosen.token, chosen.logprob, likeliest))
     # A key cut into several tokens is in no single one of them.
-    whole = "".join(choice.token for choice in choices)
+    whole = "".join(str(token["token"]) for token in tokens)
     return tuple(choices) if without_key(whole, key) == writable(whole) else None
 
 

@@ -175,7 +175,7 @@ class HttpModel(ProviderModel):
                 status = response.status
                 headers = response.headers
                 succeeded = 200 <= status < 300
-                limit = wire.MAX_REPLY_BYTES if succeeded else wire.MAX_ERROR_BYTES
+                limit = wire.MAX_REPLY_BYTES if succeeded else wire.READ_ERROR_BYTES
                 body = await wire.read_up_to(response.content.iter_any(), limit)
         except (aiohttp.ClientError, OSError) as error:
             fault = self._fault(error, status)

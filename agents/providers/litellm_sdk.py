@@ -257,7 +257,7 @@ class LiteLLMModel(ProviderModel):
             return faults.read_fault(
                 status,
                 exchange.headers,
-                exchange.body[: wire.MAX_ERROR_BYTES],
+                exchange.body[: wire.READ_ERROR_BYTES],
                 endpoint=self.name,
                 key=self._key,
                 variable="the provider's key",

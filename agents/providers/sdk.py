@@ -247,7 +247,7 @@ class SdkModel(ProviderModel):
             fault = read_fault(
                 error.response.status_code,
                 error.response.headers,
-                error.response.content[: wire.MAX_ERROR_BYTES],
+                error.response.content[: wire.READ_ERROR_BYTES],
                 endpoint=self._endpoint,
                 key=self._key,
                 variable=self._api.key_variable,

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from arena.calls.secrets import SHORTEST
+from arena.calls.secrets import remove_secrets
 from arena.text import writable
 
 TIMEOUT_S = 600.0
@@ -24,6 +24,8 @@ CONNECT_S = 30.0
 KEEP_ALIVE_S = 4.0
 MAX_REPLY_BYTES = 8 * 2**20
 MAX_ERROR_BYTES = 64 * 2**10
+# Read beyond that, so that a key which stands across the limit is seen whole.
+READ_ERROR_BYTES = MAX_ERROR_BYTES + 4 * 2**10
 EXCERPT_CHARACTERS = 200
 MAX_LABEL_CHARACTERS = 64
 Key = str | tuple[str, ...] | None
@@ -46,17 +48,17 @@ class Answer:
 
 def without_key(text: str, key: Key) -> str:
     """Return a text that can be stored: without the key, or keys, that a server may echo."""
-    for secret in (key,) if isinstance(key, str) else key or ():
-        # A shorter word is no secret (servers without keys take any) and may stand in any speech.
-        text = text.replace(secret, "[key]") if len(secret) >= SHORTEST else text
+    if key:
+        text = remove_secrets(text, (key,) if isinstance(key, str) else key)
     return writable(text)
 
 
 def excerpt(text: str, key: Key) -> str:
     """Return the first 200 printable characters of a server's text, without the key or keys."""
-    beginning = text[:MAX_ERROR_BYTES]
+    # First the key: a cut through it would leave a piece, and what is dropped may stand within it.
+    beginning = without_key(text[:READ_ERROR_BYTES], key)[:MAX_ERROR_BYTES]
     printable = (c if c.isprintable() else " " if c.isspace() else "" for c in beginning)
-    words = without_key(" ".join("".join(printable).split()), key)
+    words = " ".join("".join(printable).split())
     return words if len(words) <= EXCERPT_CHARACTERS else words[: EXCERPT_CHARACTERS - 1] + "…"
 
 
@@ -86,8 +88,8 @@ def document_of(body: bytes) -> object:
 
 
 def body_text(body: bytes) -> str:
-    """Return a body, or the beginning of a long one, as text."""
-    return body[:MAX_ERROR_BYTES].decode("utf-8", "replace")
+    """Return a body, or the beginning of a long one, as text.  It may hold the key."""
+    return body[:READ_ERROR_BYTES].decode("utf-8", "replace")
 
 
 def count(usage: object, *path: str) -> int | None:

@@ -1,16 +1,45 @@
-"""Keep keys out of everything that is written: find secrets and remove them from texts."""
+"""Keep keys out of everything that is written: find secrets and remove them from texts.
+
+A server may echo a key cut short, with other characters between, or encoded.  So what is removed is
+every piece of at least PIECE characters of a key, in any of `forms`.  Left out: a piece that is
+shorter, and any encoding that is not there; whoever has the key can always hide it.
+"""
 
 from __future__ import annotations
 
+import base64
 import os
 import re
-from collections.abc import Iterable
+import string
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 from arena.errors import StudyError
 
 NAME = re.compile(r"(KEY|KEY_ID|TOKEN|SECRET|PASSWORD|CREDENTIALS)$")
 # Shorter values would be found in ordinary words.
 SHORTEST = 8
+# So many characters of a key in a row give it away; fewer stand in ordinary words.
+PIECE = 12
+REMOVED = "[key]"
+# Small letters alone are compared, and both alphabets of base64 are made one.
+FOLD = bytes.maketrans(
+    string.ascii_uppercase.encode() + b"-_", string.ascii_lowercase.encode() + b"+/"
+)
+BASE64 = (string.ascii_letters + string.digits + "+/-_").encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A way to write a key, in folded bytes: `least` of them in a row give a piece of it away.
+
+    `between` are the bytes that may stand between them, which are deleted before the search.
+    """
+
+    word: bytes
+    least: int
+    between: bytes
 
 
 def known_secrets() -> list[str]:
@@ -28,9 +57,111 @@ def known_secrets() -> list[str]:
 
 def without_secrets(text: str) -> str:
     """Replace every known secret in a text by "[key]"."""
-    for secret in known_secrets():
-        text = text.replace(secret, "[key]")
-    return text
+    return remove_secrets(text, known_secrets())
+
+
+def remove_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Replace secrets in a text by "[key]": whole or in pieces, plain, spaced out or encoded.
+
+    A secret of less than SHORTEST characters is none (servers without keys take any word), and one
+    of less than PIECE is removed only whole.  Takes time in proportion to the length of the text.
+    """
+    if len(text) < SHORTEST:
+        return text
+    letters = text.encode("ascii", "ignore")
+    # The text without what may stand between; forms of several secrets share it.
+    views: dict[bytes, bytearray] = {}
+    spans: list[tuple[int, int]] = []
+    for secret in secrets:
+        if len(secret) < SHORTEST:
+            continue
+        if not secret.isascii():
+            text = text.replace(secret, REMOVED)
+            letters, views = text.encode("ascii", "ignore"), {}
+        for form in forms(secret):
+            view = views.get(form.between)
+            if view is None:
+                view = bytearray(letters.translate(FOLD, form.between))
+                views[form.between] = view
+            places: list[int] | None = None
+            for start, end in take_pieces(view, form):
+                places = places or places_of(text, form.between)
+                spans.append((places[start], places[end - 1] + 1))
+    return cut_out(text, spans) if spans else text
+
+
+@lru_cache(maxsize=64)
+def forms(secret: str) -> tuple[Form, ...]:
+    """Return the ways to write a secret: plain, in hexadecimal, as \\uXXXX escapes, in base64."""
+    raw = secret.encode("ascii", "ignore")
+    plain = raw.lower() + raw.upper()
+    plain_form = Form(raw.translate(FOLD), PIECE, all_but(plain))
+    between_digits = all_but(string.hexdigits.encode())
+    digits = [
+        Form(raw.hex().encode(), 2 * PIECE, between_digits),
+        Form(raw.decode().encode("utf-16-be").hex().encode(), 4 * PIECE, between_digits),
+    ]
+    encoded = []
+    # What stands before a piece shifts it by 0, 1 or 2 bytes.  Digits that are made of its bits
+    # alone are the same then, whatever stands around it: at least 15 of PIECE characters.
+    for shift in range(3):
+        word = base64.b64encode(bytes(shift) + raw)[
+            -(-8 * shift // 6) : 8 * (shift + len(raw)) // 6
+        ]
+        encoded.append(Form(word.translate(FOLD), 15, all_but(BASE64)))
+    return plain_form, *digits, *encoded
+
+
+def all_but(letters: bytes) -> bytes:
+    """Return every byte that is not one of these."""
+    return bytes(sorted(set(range(256)) - set(letters)))
+
+
+def take_pieces(view: bytearray, form: Form) -> Iterator[tuple[int, int]]:
+    """Yield where a folded text has at least `form.least` bytes of a form in a row, or all of it.
+
+    Each such place is overwritten with zeros, so that it is found and compared only once.
+    """
+    word = form.word
+    least = min(form.least, len(word))
+    # Each piece holds one of these blocks whole, which the fast search for a known word finds.
+    block = (least + 1) // 2
+    for offset in range(0, len(word) - block + 1, block):
+        searched = word[offset : offset + block]
+        at = view.find(searched)
+        while at >= 0:
+            # `lead` turns a place in the view into one in the word.
+            lead = offset - at
+            start, end = at, at + block
+            while start > 0 and start + lead > 0 and view[start - 1] == word[start + lead - 1]:
+                start -= 1
+            while end < len(view) and end + lead < len(word) and view[end] == word[end + lead]:
+                end += 1
+            if end - start >= least:
+                yield start, end
+                view[start:end] = bytes(end - start)
+            else:
+                end = at + 1
+            at = view.find(searched, end)
+
+
+def places_of(text: str, between: bytes) -> list[int]:
+    """Return the place in a text of each byte that is left without those that stand between."""
+    letters = set(map(chr, all_but(between))) & set(map(chr, range(128)))
+    return [place for place, letter in enumerate(text) if letter in letters]
+
+
+def cut_out(text: str, spans: list[tuple[int, int]]) -> str:
+    """Return a text with "[key]" for every span, and once for spans that overlap or touch."""
+    parts = []
+    done = 0
+    end = -1
+    for start, stop in sorted(spans):
+        if start > end:
+            parts += [text[done:start], REMOVED]
+        end = max(end, stop)
+        done = end
+    return "".join(parts) + text[done:]
 
 
 def check_no_secret(texts: Iterable[str], what: str) -> None:

@@ -6,14 +6,20 @@ searched for.
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from arena import Arena
+from arena.calls.secrets import PIECE, SHORTEST, remove_secrets
 from arena.errors import StudyError
 from arena.types import Agent, Request
 from tests.fake_agents import agent, study
@@ -113,3 +119,89 @@ def test_an_error_that_holds_a_key_is_stored_without_it(
     assert not any(
         KEY.encode() in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()
     )
+
+
+KEY_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+SPACES = ["\u200b", "\u2060", "\u00ad", "\x00", " ", "\n", " \ufeff "]
+# How a server may write a piece of a key.
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "capitals": str.upper,
+    "hexadecimal": lambda piece: piece.encode().hex(),
+    "capital hexadecimal": lambda piece: piece.encode().hex(":").upper(),
+    "escapes": lambda piece: "".join(f"\\x{ord(letter):02x}" for letter in piece),
+    "JSON escapes": lambda piece: "".join(f"\\u{ord(letter):04x}" for letter in piece),
+    "base64": lambda piece: base64.b64encode(piece.encode()).decode(),
+    "base64 after a name": lambda piece: base64.b64encode(f"user:{piece}".encode()).decode(),
+    "base64 for addresses": lambda piece: base64.urlsafe_b64encode(
+        f"~?{piece}\n".encode()
+    ).decode(),
+    "base64 in lines": lambda piece: base64.encodebytes((piece * 3).encode()).decode(),
+}
+# A space is no letter of a key, so that nothing of these belongs to a piece.
+around = st.text(st.sampled_from("  é中\u200b.!?"), max_size=20)
+
+
+def digits_of(text: str, alphabet: str) -> str:
+    """What a reader has who leaves out all else, in small letters."""
+    kept = (letter for letter in text.lower() if letter in alphabet)
+    return "".join(kept).replace("-", "+").replace("_", "/")
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_every_piece_of_a_key_is_removed_in_every_encoding(data: st.DataObject) -> None:
+    encoding = data.draw(st.sampled_from(sorted(ENCODINGS)))
+    key = data.draw(st.text(KEY_LETTERS, min_size=PIECE, max_size=90), "key")
+    start = data.draw(st.integers(0, len(key) - PIECE), "start")
+    end = data.draw(st.integers(start + PIECE, len(key)), "end")
+    written = ENCODINGS[encoding](key[start:end])
+    between = data.draw(st.sampled_from(["", "", *SPACES]), "between")
+    before, after = data.draw(around), data.draw(around)
+    cleaned = remove_secrets(before + between.join(written) + after, [key])
+    assert "[key]" in cleaned
+    # Of what was written, only the ends may be left: padding, and digits shared with neighbours.
+    alphabet = KEY_LETTERS.lower() + "+/"
+    left = digits_of(cleaned.replace("[key]", "|"), alphabet)
+    whole = digits_of(written, alphabet)
+    longest = PIECE - 1 if encoding in ("plain", "capitals") else 15
+    windows = {whole[i : i + longest + 1] for i in range(max(1, len(whole) - longest))}
+    assert not any(window in left for window in windows if len(window) > longest)
+
+
+@given(st.text(KEY_LETTERS, min_size=SHORTEST, max_size=PIECE - 1), around, around)
+def test_a_short_key_is_removed_whole(key: str, before: str, after: str) -> None:
+    cleaned = remove_secrets(f"{before}{key}{after}", [key])
+    assert key not in cleaned
+    assert cleaned == f"{before}[key]{after}"
+
+
+@given(st.text(max_size=300), st.integers(0, len(KEY) - PIECE + 2))
+@example("the planted key of 0123456789 letters", 3)
+def test_what_holds_no_piece_stays_as_it_is(text: str, start: int) -> None:
+    # Ten letters of the key, which one of the hyphens may continue to eleven.
+    text = f"{text}--{KEY[start : start + PIECE - 2]}--"
+    assert remove_secrets(text, [KEY, "short", "1234567"]) == text
+
+
+def test_several_keys_that_touch_and_overlap_are_all_removed() -> None:
+    one, two = "abcdefghijklmnopq", "mnopqrstuvwxyz0123"
+    text = f"{one}{two} {one[:-5]}{two} {two}"
+    assert remove_secrets(text, [one, two]) == "[key] [key] [key]"
+    assert remove_secrets("kéy-of-many-lettérs!", ["kéy-of-many-lettérs"]) == "[key]!"
+
+
+@pytest.mark.parametrize("piece", [KEY, KEY[:-1], KEY[: PIECE - 1], KEY[:6], "\u200b".join(KEY)])
+def test_a_hostile_text_takes_time_in_proportion_to_its_length(piece: str) -> None:
+    def seconds(size: int) -> float:
+        """The least processor time of three."""
+        text = (piece * (size // len(piece) + 1))[:size]
+        times = []
+        for _ in range(3):
+            began = time.process_time()
+            remove_secrets(text, [KEY])
+            times.append(time.process_time() - began)
+        return min(times)
+
+    # Eight times as long: 64 times the time, if it were quadratic.
+    assert seconds(160_000) < 25 * max(seconds(20_000), 0.001)
