@@ -1,4 +1,4 @@
-"""Take the README's pictures: play the demonstration and click through the viewer in a browser.
+"""Take the pictures of docs/viewer.md: play the demonstration and click through the viewer.
 
     python experiments/screenshots.py        writes experiments/screenshots/*.png
 
