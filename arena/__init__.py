@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from arena import former_names  # noqa: F401 - finds modules of version 0.1.0 that have moved
 from arena.former_names import warn_of_former_name
-from arena.packages import PACKAGES, foreign_package
+from arena.packages import check_packages
 
 if TYPE_CHECKING:
     from arena.arena import Arena
@@ -116,19 +116,11 @@ if not TYPE_CHECKING:
             name = new
         if name not in _HOME:
             raise AttributeError(f"module 'arena' has no attribute {name!r}")
+        # Here, and not when this module is imported: `arena doctor` runs in spite of it.
+        check_packages()
         return getattr(importlib.import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
     """Return the public names, for completion."""
     return __all__
-
-
-def _check_packages() -> None:
-    """Raise ImportError where one of the four packages is not ours; name the file and a remedy."""
-    for name in PACKAGES:
-        if (why := foreign_package(name)) is not None:
-            raise ImportError(why)
-
-
-_check_packages()

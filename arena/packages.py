@@ -6,13 +6,26 @@ of another distribution such as openai-agents, may be found in their place, or o
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 
 PACKAGES = ("agents", "analysis", "arena", "protocols")
 HOME = Path(__file__).resolve().parents[1]
 # Words in the docstring of each package: two distributions may have installed the same file.
 SIGNATURE = b"Peer Arena"
+
+
+@functools.cache
+def check_packages() -> None:
+    """Raise ImportError where one of the four names means something else; say what, and a remedy.
+
+    Done once in a process, when the first of our names is asked for.
+    """
+    for name in PACKAGES:
+        if (why := foreign_package(name)) is not None:
+            raise ImportError(why)
 
 
 def foreign_package(name: str) -> str | None:
@@ -50,11 +63,18 @@ def another_distribution(package: str) -> str:
 
 def other_distributions(package: str) -> list[str]:
     """Return the distributions beside ours that say that they install a package of this name."""
-    # Reads the metadata of every distribution: 50 ms, and therefore only when something is wrong.
+    return sorted(set(owners().get(package, ())) - {"peer-arena"})
+
+
+@functools.cache
+def owners() -> Mapping[str, list[str]]:
+    """Return the distributions that say that they install a package, by its name.
+
+    This reads the files of every distribution, half a second, and is asked only if it matters.
+    """
     from importlib.metadata import packages_distributions
 
-    owners = set(packages_distributions().get(package, ()))
-    return sorted(owners - {"peer-arena"})
+    return packages_distributions()
 
 
 def neighbour_files(folder: Path) -> list[Path]:

@@ -16,8 +16,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from arena.cli.commands import compare, exchange, play, power, report, sql, status, tidy, view
+from arena.cli.commands import (
+    compare,
+    completion,
+    doctor,
+    exchange,
+    new,
+    play,
+    power,
+    report,
+    sql,
+    status,
+    tidy,
+    view,
+)
 from arena.errors import ArenaError
+from arena.packages import check_packages
 from arena.text import printable
 
 
@@ -47,21 +61,48 @@ def parser() -> argparse.ArgumentParser:
         )
         return added
 
-    for module in (play, status, sql, report, compare, power, exchange, tidy, view):
+    modules = (
+        play,
+        new,
+        status,
+        sql,
+        report,
+        compare,
+        power,
+        exchange,
+        tidy,
+        view,
+        doctor,
+        completion,
+    )
+    for module in modules:
         module.add(command)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status; a known error becomes one sentence and 2."""
-    options = parser().parse_args(arguments)
+    top = parser()
+    # Set by a shell that asks for completions; this call answers it, and does not return.
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete
+
+        argcomplete.autocomplete(top)
+    options = top.parse_args(arguments)
     if options.version:
         from importlib.metadata import version
 
         print(version("peer-arena"))
         return 0
     if options.command is None:
-        parser().error("a command is needed; `arena --help` lists them")
+        top.error("a command is needed; `arena --help` lists them")
+    try:
+        # The doctor says the same of every name, beside everything else.
+        if options.command != "doctor":
+            check_packages()
+    except ImportError as error:
+        print(f"arena {options.command}: {error}", file=sys.stderr)
+        return 2
     # Job schedulers end a job with SIGTERM.
     signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -1,0 +1,99 @@
+"""What errors, help and docstrings tell users to type works after `pip install`."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from arena.cli.main import parser
+from arena.tournaments.shipped import shipped_studies
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("arena", "agents", "protocols", "analysis")
+FILES = [
+    *(file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))),
+    *shipped_studies().values(),
+]
+TEMPLATES = [
+    file
+    for package in PACKAGES
+    for kind in ("*.html", "*.md", "*.js")
+    for file in sorted((ROOT / package).rglob(kind))
+]
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+# What a wheel does not have.  A sentence may still say what is in the repository.
+OUTSIDE = re.compile(
+    r"'?\.\[[a-z,]+\]|\bexperiments/\w+\.py|pip install (?:-e )?\.|make (?:demo|test)"
+)
+EXTRA = re.compile(r"peer-arena\[([a-z,]+)\]")
+# A command: in backticks, or on an indented line of its own.
+COMMAND = re.compile(r"(?:`|^ {4,}|: )arena ([a-z]+)(?: ([\w./-]+))?", re.MULTILINE)
+# Words that follow "arena" in sentences.
+NOT_COMMANDS = {"sets"}
+PLACEHOLDER = re.compile(r"[A-Z]+|.*\.py")
+
+
+def texts(file: Path) -> Iterator[str]:
+    """Every text of a file that a user may see: literals, with "{}" for what is filled in."""
+    if file.suffix != ".py":
+        yield file.read_text()
+        return
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(
+                part.value if isinstance(part, ast.Constant) else "{}"  # type: ignore[misc]
+                for part in node.values
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+TEXTS = [(file.relative_to(ROOT), text) for file in (*FILES, *TEMPLATES) for text in texts(file)]
+
+
+def commands() -> set[str]:
+    """The commands that the program has."""
+    [choices] = [action.choices for action in parser()._actions if action.dest == "command"]
+    return set(choices or ())
+
+
+def test_no_hint_needs_a_clone_of_the_repository() -> None:
+    assert [(file, text[:200]) for file, text in TEXTS if OUTSIDE.search(text)] == []
+
+
+def test_every_extra_that_a_hint_names_exists() -> None:
+    named = [(file, extra) for file, text in TEXTS for extra in EXTRA.findall(text)]
+    assert {extra for _, extra in named} >= {"api", "hub", "local", "mixed", "peers", "view"}
+    assert [
+        (file, extra) for file, extra in named if not set(extra.split(",")) <= EXTRAS.keys()
+    ] == []
+
+
+def test_every_command_that_a_hint_names_exists() -> None:
+    named = [(file, *match) for file, text in TEXTS for match in COMMAND.findall(text)]
+    assert len(named) > 40
+    known = {*commands(), *NOT_COMMANDS}
+    assert [entry for entry in named if entry[1] not in known] == []
+
+
+def test_every_study_that_a_hint_runs_is_shipped() -> None:
+    named = [
+        (file, study)
+        for file, text in TEXTS
+        for command, study in COMMAND.findall(text)
+        if command == "run" and study and not PLACEHOLDER.fullmatch(study) and study[0] != "-"
+    ]
+    assert named
+    assert [(file, study) for file, study in named if study not in shipped_studies()] == []
+
+
+@pytest.mark.parametrize(
+    "wrong", ["pip install '.[view]'", "arena run experiments/leap.py", "pip install -e ."]
+)
+def test_the_search_finds_what_it_looks_for(wrong: str) -> None:
+    assert OUTSIDE.search(wrong)
