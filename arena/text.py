@@ -13,6 +13,8 @@ EPOCH = datetime(1970, 1, 1)
 # Letters of a cell in a table of text, and of HTML.
 CELL = 72
 HTML_CELL = 200
+# What a spreadsheet takes for the beginning of a formula.
+FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -114,6 +116,13 @@ def html_table(
 def html_notes(notes: Iterable[str]) -> str:
     """Return sentences as HTML, a small paragraph each."""
     return "".join(f"<p><small>{html.escape(printable(note))}</small></p>" for note in notes)
+
+
+def without_formula(value: object) -> object:
+    """Return a value that a spreadsheet shows: a text that it would run gets a leading quote."""
+    if isinstance(value, str) and value[:1] in FORMULA_MARKS:
+        return f"'{value}"
+    return value
 
 
 def pluralize(count: int, singular: str, plural: str | None = None) -> str:

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 
 from arena.cli.terminal import print_table
 from arena.store.result import QueryResult
-from arena.text import finite
+from arena.text import finite, printable, without_formula
 
 FORMATS = ("table", "csv", "json", "markdown")
 
 
-def print_result(table: QueryResult, format: str) -> None:
-    """Print a result in one of FORMATS; csv and json have every cell whole, the others are cut."""
+def print_result(table: QueryResult, format: str, *, spreadsheet: bool = False) -> None:
+    """Print a result in one of FORMATS; csv and json have every cell whole, the others are cut.
+
+    With `spreadsheet` no text of csv is a formula.  Files and pipes get texts as they are; on a
+    terminal they cannot steer it.
+    """
     match format:
         case "json":
             # JSON has neither NaN nor infinity: `finite` turns them into null.
             rows = [{name: finite(value) for name, value in row.items()} for row in table.dicts()]
-            print(json.dumps(rows, indent=1, default=str, ensure_ascii=False))
+            write(json.dumps(rows, indent=1, default=str, ensure_ascii=False) + "\n")
         case "csv":
-            csv.writer(sys.stdout, lineterminator="\n").writerows([table.columns, *table.rows])
+            lines = io.StringIO()
+            writer = csv.writer(lines, lineterminator="\n")
+            for row in (table.columns, *table.rows):
+                writer.writerow(map(without_formula, row) if spreadsheet else row)
+            write(lines.getvalue())
         case "markdown":
             print_table(table, edge="| ", between=" | ", after=" |")
         case _:
             print_table(table)
+
+
+def write(text: str) -> None:
+    """Write text to standard output; a terminal gets no character that could steer it."""
+    sys.stdout.write(printable(text) if sys.stdout.isatty() else text)

@@ -46,6 +46,18 @@ COMMANDS = {
     ".help": "list these commands",
     ".quit": "leave, as Ctrl-D does",
 }
+# What people type who know other prompts.
+OTHER_WORDS = {
+    "help": ".help",
+    "\\?": ".help",
+    "\\h": ".help",
+    "exit": ".quit",
+    "quit": ".quit",
+    "\\q": ".quit",
+    "\\d": ".schema",
+    "\\dt": ".tables",
+    "\\l": ".list",
+}
 EXAMPLES = """\
   confidence_by_round;
   select model, phase, round(100 * mean, 1) as percent, n from confidence_by_model;
@@ -124,13 +136,25 @@ def run_line(session: Session, line: str) -> bool:
 
     Raises StoreError if it cannot be run.
     """
-    if line.startswith("."):
-        return run_command(session, *line.rstrip(";").split(maxsplit=1))
+    if (command := command_of(line)) is not None:
+        return run_command(session, *command.split(maxsplit=1))
     if line.strip("; \n"):
         session.sql = sql_of(session.path, line)
         session.last = query(session.path, session.sql)
         show(session, rows_that_fit())
     return True
+
+
+def command_of(line: str) -> str | None:
+    """Return the command of a line, also where other prompts call it otherwise; None for SQL."""
+    words = line.strip().rstrip(";").split(maxsplit=1)
+    if not words:
+        return None
+    name = words[0].lower()
+    # Words with a backslash take arguments: \d turns.
+    if name in OTHER_WORDS and (len(words) == 1 or name.startswith("\\")):
+        return " ".join([OTHER_WORDS[name], *words[1:]])
+    return " ".join(words) if name.startswith((".", "\\")) else None
 
 
 def run_command(session: Session, name: str, argument: str = "") -> bool:
@@ -178,7 +202,7 @@ def show(session: Session, most: int | None) -> None:
         # JSON takes a line for each value of a row, and two for its brackets.
         most = max(1, most // (len(table.columns) + 2))
     if most is not None and len(table) > most:
-        print_result(QueryResult(table.columns, table.rows[:most]), session.format)
+        print_result(table.head(most), session.format)
         print(f"{most:,} of {len(table):,} rows; .all shows them all")
     else:
         print_result(table, session.format)
@@ -202,7 +226,7 @@ def is_finished(text: str) -> bool:
     A semicolon inside of a text or comment does not count.
     """
     bare = text.strip()
-    if not bare or bare.startswith("."):
+    if not bare or command_of(bare) is not None:
         return True
     matches = list(LITERALS_AND_COMMENTS.finditer(text))
     if matches:

@@ -8,7 +8,7 @@ one debate by one judge, both seat orders apart: a verdict that flips is one win
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -17,6 +17,8 @@ import numpy as np
 
 from analysis.read.verdicts import RELATIONS, Verdicts, read_verdicts
 from arena.errors import StoreError
+from arena.store.database import select_rows
+from arena.text import without_formula
 
 COLUMNS = (
     "model_a",
@@ -31,6 +33,9 @@ COLUMNS = (
     "repeat",
     "judge_relation",
 )
+MOTIONS = """
+    select episode, text from episodes join subjects using (subject) where study = ?
+"""
 WINNERS = {1.0: "model_a", 0.0: "model_b", 0.5: "tie"}
 
 
@@ -47,17 +52,28 @@ class ExportCounts:
 
 
 def export_pairwise(
-    path: Path, file: Path, studies: Sequence[str], *, include_related: bool = False
+    path: Path,
+    file: Path,
+    studies: Sequence[str],
+    *,
+    include_related: bool = False,
+    spreadsheet: bool = False,
 ) -> ExportCounts:
     """Write the verdicts on these studies' debates to a new CSV file.
 
     `model_a` sat as the proposition; an abstention is a tie.  Verdicts by a judge that is a
     contestant, or of its family, are left out without `include_related`.  Debates of a contestant
-    against itself always are.  Raises StoreError if the file exists or cannot be written,
-    StudyError for a study without verdicts.
+    against itself always are.  With `spreadsheet` no text is a formula.  Raises StoreError if the
+    file exists or cannot be written, StudyError for a study without verdicts.
     """
     judged = [read_verdicts(path, study) for study in studies]
-    rows = [row for verdicts in judged for row in pairwise_rows(verdicts, include_related)]
+    rows = [
+        row
+        for verdicts in judged
+        for row in pairwise_rows(verdicts, motions(path, verdicts.study), include_related)
+    ]
+    if spreadsheet:
+        rows = [tuple(map(without_formula, row)) for row in rows]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         # Mode x never overwrites: an export of another day may be part of a paper.
@@ -72,7 +88,14 @@ def export_pairwise(
     return ExportCounts(len(rows), missing, 0 if include_related else related)
 
 
-def pairwise_rows(verdicts: Verdicts, include_related: bool) -> list[tuple[object, ...]]:
+def motions(path: Path, study: str) -> dict[str, str]:
+    """Return the text of the motion of each debate of a study, by episode."""
+    return dict(select_rows(path, MOTIONS, [study]).rows)
+
+
+def pairwise_rows(
+    verdicts: Verdicts, motion_of: Mapping[str, str], include_related: bool
+) -> list[tuple[object, ...]]:
     """Return the rows of one study's verdicts, in the order of COLUMNS."""
     rows: list[tuple[object, ...]] = []
     alone = verdicts.against_itself()
@@ -90,7 +113,7 @@ def pairwise_rows(verdicts: Verdicts, include_related: bool) -> list[tuple[objec
                 "" if isnan(confidence) else f"{confidence:g}",
                 verdicts.study,
                 verdicts.episode[debate],
-                int(verdicts.motion[debate]),
+                motion_of[verdicts.episode[debate]],
                 verdicts.orders[verdicts.order[reading]],
                 int(verdicts.repeat[reading]),
                 relation,

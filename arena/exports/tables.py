@@ -9,6 +9,7 @@ import duckdb
 from arena.errors import StoreError
 from arena.store.database import open_live
 from arena.store.migrations import quote_sql
+from arena.store.query import select_without_formulas
 from arena.store.schema import JOURNALED
 from arena.store.views.registry import VIEWS
 
@@ -21,10 +22,13 @@ FORMATS = {
 }
 
 
-def export(path: Path, folder: Path, kind: str) -> list[tuple[str, int]]:
+def export(
+    path: Path, folder: Path, kind: str, *, spreadsheet: bool = False
+) -> list[tuple[str, int]]:
     """Write every table and view that users read into a new folder; return (file name, rows).
 
-    Each gets a file of its own.  `kind` is parquet, jsonl or csv.  Raises StoreError if the folder
+    Each gets a file of its own.  `kind` is parquet, jsonl or csv; with `spreadsheet` no text of a
+    csv file is a formula.  Raises StoreError if the folder
     is not empty or cannot be written.
     """
     if folder.exists() and any(folder.iterdir()):
@@ -36,7 +40,9 @@ def export(path: Path, folder: Path, kind: str) -> list[tuple[str, int]]:
             for name in EXPORTED:
                 file = folder / f"{name}.{kind}"
                 # DuckDB answers a copy with the number of rows.
-                copy = f"copy (from {name}) to {quote_sql(str(file))} ({FORMATS[kind]})"
+                plain = spreadsheet and kind == "csv"
+                rows_of = select_without_formulas(con, name) if plain else f"from {name}"
+                copy = f"copy ({rows_of}) to {quote_sql(str(file))} ({FORMATS[kind]})"
                 ((rows,),) = con.execute(copy).fetchall()
                 written.append((file.name, rows))
         except (OSError, duckdb.IOException) as error:

@@ -228,12 +228,17 @@ def download(
     parameters: Parameters = None,
     *,
     limits: QueryLimits = UNLIMITED,
+    spreadsheet: bool = False,
 ) -> bytes:
     """Return the result of a user's query as a file of the kind csv, json or parquet.
 
-    Otherwise as `query`.
+    With `spreadsheet` no text of a csv file is a formula.  Otherwise as `query`.
     """
-    return with_views(path, sql, lambda con: file_bytes(con, sql, kind, limits, parameters))
+    return with_views(
+        path,
+        sql,
+        lambda con: file_bytes(con, sql, kind, limits, parameters, spreadsheet=spreadsheet),
+    )
 
 
 def with_views(path: Path, sql: str, run: Callable[[Connection], T], *, trusted: bool = False) -> T:

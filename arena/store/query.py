@@ -26,7 +26,8 @@ from duckdb import StatementType
 
 from arena.errors import StoreError
 from arena.store.migrations import quote_sql
-from arena.store.result import HeldRows, QueryResult, copy_rows
+from arena.store.result import HeldRows, QueryResult, copy_rows, quote_name
+from arena.text import FORMULA_MARKS
 
 FORMATS = {
     "csv": "format csv, header",
@@ -181,9 +182,17 @@ def row_size(row: tuple[Any, ...]) -> int:
 
 
 def file_bytes(
-    con: Connection, sql: str, kind: str, limits: QueryLimits, parameters: Parameters = None
+    con: Connection,
+    sql: str,
+    kind: str,
+    limits: QueryLimits,
+    parameters: Parameters = None,
+    *,
+    spreadsheet: bool = False,
 ) -> bytes:
     """Return the result of one query as a file of the kind csv, json (one array) or parquet.
+
+    With `spreadsheet` no text of a csv file is a formula.
 
     It holds at most `limits.rows` rows.  Raises as `answer`, and StoreError for another kind.
     """
@@ -208,11 +217,28 @@ def file_bytes(
             # A view cannot have parameters, a table takes memory.
             kind_of_result = "table" if values else "view"
             con.execute(f'create temp {kind_of_result} "the result" as {sql}', values or None)
+            rows = 'from "the result"'
+            if spreadsheet and kind == "csv":
+                rows = select_without_formulas(con, '"the result"')
             target = quote_sql(str(file))
-            con.execute(f'copy (from "the result"{limit}) to {target} ({FORMATS[kind]})')
+            con.execute(f"copy ({rows}{limit}) to {target} ({FORMATS[kind]})")
             return without_nan(file.read_bytes()) if kind == "json" else file.read_bytes()
 
         return run_within_limits(con, limits, write)
+
+
+def select_without_formulas(con: Connection, source: str) -> str:
+    """Return the query of a table or view in which no text is a formula to a spreadsheet."""
+    marks = ", ".join(f"chr({ord(mark)})" for mark in FORMULA_MARKS)
+    columns = []
+    for name, kind, *_ in con.execute(f"describe {source}").fetchall():
+        column = quote_name(name)
+        if kind == "VARCHAR":
+            quoted = f"case when left({column}, 1) in ({marks}) then chr(39) || {column}"
+            columns.append(f"{quoted} else {column} end as {column}")
+        else:
+            columns.append(column)
+    return f"select {', '.join(columns)} from {source}"
 
 
 def without_nan(content: bytes) -> bytes:

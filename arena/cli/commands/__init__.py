@@ -17,6 +17,10 @@ class Command(Protocol):
         ...
 
 
+SPREADSHEET = (
+    "with csv: put ' before texts that a spreadsheet would run as formulas (=, +, -, @); without it"
+    " they are written as they are"
+)
 # A parser, or one of its groups of options.
 Options = argparse._ActionsContainer
 

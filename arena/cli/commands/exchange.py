@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from arena.cli.commands import Command, add_flag
+from arena.cli.commands import SPREADSHEET, Command, add_flag
 
 
 def add(command: Command) -> None:
@@ -30,6 +30,7 @@ def add(command: Command) -> None:
         help="format of the files (default: parquet); pairwise: only the verdicts, as a CSV of"
         " comparisons",
     )
+    add_flag(export, "--spreadsheet", SPREADSHEET)
     related = "with pairwise: keep judges that are a contestant, or of its family"
     add_flag(export, "--include-related", related)
 
@@ -74,7 +75,13 @@ def export_tables(options: argparse.Namespace) -> int:
 
         file = options.folder / "pairwise.csv"
         studies = list(judged_studies(options.db))
-        result = export_pairwise(options.db, file, studies, include_related=options.include_related)
+        result = export_pairwise(
+            options.db,
+            file,
+            studies,
+            include_related=options.include_related,
+            spreadsheet=options.spreadsheet,
+        )
         print(
             f"{file}: {result.rows} rows; left out: {result.missing} missing verdicts,"
             f" {result.related} by judges related to a contestant"
@@ -82,6 +89,8 @@ def export_tables(options: argparse.Namespace) -> int:
         return 0
     from arena.exports.tables import export
 
-    for name, rows in export(options.db, options.folder, options.format):
+    for name, rows in export(
+        options.db, options.folder, options.format, spreadsheet=options.spreadsheet
+    ):
         print(f"{options.folder / name}: {rows} rows")
     return 0

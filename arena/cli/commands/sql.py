@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from arena.cli.commands import Command, add_flag
+from arena.cli.commands import SPREADSHEET, Command, add_flag, add_repeatable
 from arena.errors import StoreError
 
 # As in arena.cli.output, which imports DuckDB and is loaded only when a query runs.
@@ -30,6 +31,12 @@ def add(command: Command) -> None:
     sql.add_argument(
         "--format", choices=FORMATS, default="table", help="format of the result (default: table)"
     )
+    parameter = (
+        "bind a value to $NAME in the query, as text, which DuckDB compares with numbers and dates"
+        " as they are ($NAME::integer makes a number of it); repeatable"
+    )
+    add_repeatable(sql, "-p", "--parameter", metavar="NAME=VALUE", help=parameter)
+    add_flag(sql, "--spreadsheet", SPREADSHEET)
     add_flag(sql, "--list", "list the queries that can be run by name, and exit")
     output = "write the result to a .csv, .json or .parquet file"
     sql.add_argument("--output", type=Path, metavar="FILE", help=output)
@@ -53,7 +60,8 @@ def run_sql(options: argparse.Namespace) -> int:
     if options.list:
         print("\n".join(list_lines(options.db)))
         return 0
-    if options.query is None and sys.stdin.isatty() and options.output is None:
+    parameters = dict(map(name_and_value, options.parameter))
+    if options.query is None and sys.stdin.isatty() and options.output is None and not parameters:
         from arena.cli.sql_prompt import run_prompt
 
         return run_prompt(options.db, options.format)
@@ -63,11 +71,28 @@ def run_sql(options: argparse.Namespace) -> int:
             "there is no query to run; give one, pipe one in, or see what can be asked with:"
             " arena sql --list"
         )
-    run_query(options.db, text, options.format, options.output)
+    spreadsheet = options.spreadsheet
+    run_query(options.db, text, options.format, options.output, parameters, spreadsheet=spreadsheet)
     return 0
 
 
-def run_query(path: Path, text: str, format: str, output: Path | None) -> None:
+def name_and_value(word: str) -> tuple[str, str]:
+    """Return the parameter that NAME=VALUE gives.  Raises StoreError if it has no name."""
+    name, equals, value = word.partition("=")
+    if not equals or not name.isidentifier():
+        raise StoreError(f"a parameter is given as NAME=VALUE for $NAME, found {word[:80]!r}")
+    return name, value
+
+
+def run_query(
+    path: Path,
+    text: str,
+    format: str,
+    output: Path | None,
+    parameters: Mapping[str, str],
+    *,
+    spreadsheet: bool,
+) -> None:
     """Run a query, given as SQL or by name; print its result, or write it to `output`.
 
     The ending of `output` decides the file's format.
@@ -78,8 +103,8 @@ def run_query(path: Path, text: str, format: str, output: Path | None) -> None:
 
     sql = sql_of(path, text)
     if output is None:
-        table = query(path, sql)
-        print_result(table, format)
+        table = query(path, sql, parameters)
+        print_result(table, format, spreadsheet=spreadsheet)
         # Programs read csv and json; a table may be copied into a talk without its store.
         if (
             format == "table"
@@ -89,7 +114,7 @@ def run_query(path: Path, text: str, format: str, output: Path | None) -> None:
             print("SIMULATED studies are in this store", file=sys.stderr)
         return
     kind = output.suffix.lower().removeprefix(".")
-    content = download(path, sql, kind)
+    content = download(path, sql, kind, parameters, spreadsheet=spreadsheet)
     try:
         output.write_bytes(content)
     except OSError as error:

@@ -191,6 +191,7 @@ def test_the_pairwise_file_gives_the_same_strengths(arena: Arena, tmp_path: Path
             if row["judge"] in ("fair", "first") and row["study"] == "cup"
         ]
     assert tuple(rows[0]) == COLUMNS
+    assert {row["motion"] for row in rows} == {f"This house would count to {n}." for n in range(8)}
     assert {row["winner"] for row in rows} == {"model_a", "model_b"}
     names = sorted(MODELS)
     first, second = (

@@ -70,6 +70,9 @@ def type_in(path: Path, capsys: Capsys) -> Callable[[str], str]:
     [
         ("", True),
         (".help", True),
+        *((words, True) for words in ("help", "exit", "QUIT", "\\q", "\\d", "\\d turns", "\\?")),
+        ("help me", False),
+        ("exit\nfrom turns", False),
         ("select 1", False),
         ("select 1;", True),
         ("select 1; ", True),
@@ -109,6 +112,20 @@ def test_ctrl_c_drops_the_line_and_ctrl_d_leaves(type_in: Callable[[str], str]) 
     shown = type_in(f"select 'never'{CTRL_C}select 'this' as a;{ENTER}")
     assert shown.endswith("a\nthis\n1 row\n")
     assert "never" not in shown
+
+
+@pytest.mark.parametrize("word", ["exit", "quit", "\\q", "quit;", "EXIT"])
+def test_words_of_other_prompts_leave(type_in: Callable[[str], str], word: str) -> None:
+    assert "41" not in type_in(f"{word}{ENTER}select 40 + 1;{ENTER}")
+
+
+def test_words_of_other_prompts_work(type_in: Callable[[str], str], path: Path) -> None:
+    assert ".tables" in type_in(f"help{ENTER}")
+    shown = type_in(f"\\d{ENTER}")
+    assert "turns" in shown
+    assert shown == type_in(f".schema{ENTER}") == type_in(f"\\dt;{ENTER}")
+    assert type_in(f"\\d turns{ENTER}") == type_in(f".schema turns{ENTER}")
+    assert "there is no command \\x; .help lists them" in type_in(f"\\x{ENTER}")
 
 
 def test_an_error_is_one_sentence_and_the_prompt_goes_on(type_in: Callable[[str], str]) -> None:

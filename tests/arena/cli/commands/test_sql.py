@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +64,83 @@ def test_stored_text_cannot_steer_the_terminal(here: Path, capsys: Capsys) -> No
     )
     assert "\x1b" not in shown
     assert shown.count("\N{REPLACEMENT CHARACTER}[31m") >= 5
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_a_terminal_gets_csv_and_json_without_what_could_steer_it_and_a_pipe_raw(
+    here: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    steering = "\x1b]8;;http://evil\x07\x1b[31m\u202eevil\u2066\x9b"
+    query = "select $s as s, 'a' || chr(10) || 'b' as lines"
+    words = ["sql", query, "-p", f"s={steering}", "--format", format]
+    raw = ask(capsys, *words)
+    whole = json.loads(raw)[0]["s"] if format == "json" else raw.splitlines()[1]
+    assert steering in whole
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w", encoding="utf-8") as terminal, os.fdopen(master, "rb") as seen:
+        monkeypatch.setattr("sys.stdout", terminal)
+        assert main(words) == 0
+        terminal.flush()
+        shown = os.read(seen.fileno(), 10_000).decode()
+    assert not [char for char in shown if not (char.isprintable() or char in "\r\n")]
+    assert "evil" in shown
+    # Line breaks stay, since both formats quote them.
+    assert len(shown.splitlines()) >= 3
+
+
+def test_values_come_as_parameters(here: Path, capsys: Capsys) -> None:
+    def rows(*words: str) -> list[str]:
+        return ask(capsys, "sql", *words, "--format", "csv").splitlines()[1:]
+
+    assert rows(
+        "select seat, count(*) from turns where seat = $s group by 1", "-p", "s=opposition"
+    ) == ["opposition,3"]
+    # A text is compared with a number as a number, and with a text as a text.
+    assert rows("select count(*) from turns where step >= $n", "--parameter", "n=0") == ["6"]
+    assert rows("select $a || $b as both", "-p", "a=1=2", "-p", "b=") == ["1=2"]
+    assert rows("select $n::integer + 1", "-p", "n=41") == ["42"]
+    said = ask(capsys, "sql", "select $a as a", "-p", "a=x'; --", "--output", "one.csv")
+    assert said.startswith("wrote one.csv")
+    assert Path("one.csv").read_text() == "a\nx'; --\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["select $a"], "the query has $a, and no parameter was given"),
+        (["select 1", "-p", "a=1"], "the query has no parameter, and $a was given"),
+        (["select $a", "-p", "a"], "given as NAME=VALUE for $NAME, found 'a'"),
+        (["select $a", "-p", "=1"], "found '=1'"),
+        (["select $a", "--output", "x.csv"], "the query has $a"),
+        (["turns", "-p", "a=1"], "the query has no parameter"),
+    ],
+)
+def test_wrong_parameters_are_refused(
+    here: Path, capsys: Capsys, words: list[str], said: str
+) -> None:
+    error = refused(capsys, "sql", *words)
+    assert said in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_spreadsheet_gets_texts_and_no_formulas(here: Path, capsys: Capsys) -> None:
+    query = (
+        "select '=HYPERLINK(1)' as a, '+1' as b, '-1' as c, '@x' as d, -5 as e, 'x=1' as f,"
+        " ['=x'] as g, null::varchar as h, chr(9) || '=1' as i"
+    )
+    raw = "=HYPERLINK(1),+1,-1,@x,-5,x=1,['=x'],,\t=1"
+    plain = "'=HYPERLINK(1),'+1,'-1,'@x,-5,x=1,['=x'],,'\t=1"
+    assert ask(capsys, "sql", query, "--format", "csv").splitlines()[1] == raw
+    shown = ask(capsys, "sql", query, "--format", "csv", "--spreadsheet")
+    assert shown.splitlines()[1] == plain
+    ask(capsys, "sql", query, "--output", "raw.csv")
+    assert [list(row) for row in csv.reader(io.StringIO(Path("raw.csv").read_text()))][1][0][
+        0
+    ] == "="
+    ask(capsys, "sql", query, "--output", "plain.csv", "--spreadsheet")
+    (cells,) = list(csv.reader(io.StringIO(Path("plain.csv").read_text())))[1:]
+    assert cells[:6] == ["'=HYPERLINK(1)", "'+1", "'-1", "'@x", "-5", "x=1"]
+    assert cells[8] == "'\t=1"
 
 
 def test_json_holds_every_column_and_no_nan(here: Path, capsys: Capsys) -> None:
