@@ -30,6 +30,7 @@ LIGHT_TESTS = (
     *("tests/analysis/statistics", "tests/protocols/parsing"),
 )
 PACKAGES = ("arena", "agents", "protocols", "analysis")
+PLUGIN = ROOT / "docs" / "examples" / "arena_inspect"
 KILLS = 50
 NEVER = (
     "GPU, model weights from a hub, paid APIs: no check may need them",
@@ -118,6 +119,23 @@ def wheel(outcome: Outcome) -> None:
         run(arena, "report", "--db", "demo.duckdb", "--html", "report.html", cwd=folder)
 
 
+def plugins(outcome: Outcome) -> None:
+    """Install the example of a plugin with Inspect AI beside the wheel, and run its tests."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run(PYTHON, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT)
+        (file,) = folder.glob("*.whl")
+        python = environment(PYTHON, folder / "venv", str(file), "pytest", "openai")
+        try:
+            run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PLUGIN)
+        except subprocess.CalledProcessError as error:
+            raise LeftOutError("inspect-ai cannot be installed on this machine") from error
+        # In another folder, so that the installed packages are tested, and not the files beside.
+        shutil.copy(PLUGIN / "test_arena_inspect.py", folder)
+        pytest = ("-m", "pytest", "-q", "--import-mode=importlib", "test_arena_inspect.py")
+        run(python, *pytest, cwd=folder)
+
+
 def environment(base: str | Path, folder: Path, *packages: str) -> Path:
     """Make a virtual environment with these packages; returns its Python."""
     run(base, "-m", "venv", folder)
@@ -165,6 +183,7 @@ STEPS: dict[str, Callable[[Outcome], None]] = {
     "tests": quick_tests,
     "slow tests": slow_tests,
     "wheel in a new environment": wheel,
+    "plugins": plugins,
     **{f"Python {version}": other_python(version) for version in OTHER_PYTHONS},
     f"{KILLS} kills": kills,
 }
