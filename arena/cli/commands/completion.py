@@ -33,8 +33,13 @@ def print_completion(options: argparse.Namespace) -> int:
     return 0
 
 
-def complete_study(prefix: str, parsed_args: argparse.Namespace) -> Iterable[str]:
-    """Return the studies that can be run: those of the package, and Python files."""
+def complete_study(
+    prefix: str,
+    action: argparse.Action,
+    parser: argparse.ArgumentParser,
+    parsed_args: argparse.Namespace,
+) -> Iterable[str]:
+    """Return the studies that can be run: those of the package, and Python files (argcomplete)."""
     from argcomplete.completers import FilesCompleter
 
     from arena.tournaments.shipped import shipped_studies
