@@ -7,6 +7,7 @@ skipped themselves.  Exit status 1 if any step fails.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -30,7 +31,12 @@ LIGHT_TESTS = (
     *("tests/analysis/statistics", "tests/protocols/parsing"),
 )
 PACKAGES = ("arena", "agents", "protocols", "analysis")
+<<<<<<< Updated upstream
 PLUGIN = ROOT / "docs" / "examples" / "arena_inspect"
+=======
+PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+OLDER_DUCKDB = "1.4"
+>>>>>>> Stashed changes
 KILLS = 50
 NEVER = (
     "GPU, model weights from a hub, paid APIs: no check may need them",
@@ -119,6 +125,7 @@ def wheel(outcome: Outcome) -> None:
         run(arena, "report", "--db", "demo.duckdb", "--html", "report.html", cwd=folder)
 
 
+<<<<<<< Updated upstream
 def plugins(outcome: Outcome) -> None:
     """Install the example of a plugin with Inspect AI beside the wheel, and run its tests."""
     with tempfile.TemporaryDirectory() as name:
@@ -134,13 +141,44 @@ def plugins(outcome: Outcome) -> None:
         shutil.copy(PLUGIN / "test_arena_inspect.py", folder)
         pytest = ("-m", "pytest", "-q", "--import-mode=importlib", "test_arena_inspect.py")
         run(python, *pytest, cwd=folder)
+=======
+def older_duckdb(outcome: Outcome) -> None:
+    """Open stores with the oldest DuckDB that reads them: everything in them has the same rows."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        older = folder / OLDER_DUCKDB
+        try:
+            run(PYTHON, *PIP, "--no-deps", "--target", older, f"duckdb=={OLDER_DUCKDB}.*")
+        except subprocess.CalledProcessError as error:
+            raise LeftOutError(f"pip found no DuckDB {OLDER_DUCKDB}") from error
+        arena = (PYTHON, "-m", "arena")
+        ours = {"PYTHONPATH": str(ROOT)}
+        studies = ROOT / "experiments"
+        run(*arena, "demo", "--db", "demo.duckdb", cwd=folder, environment=ours)
+        for study, *options in (
+            ("tournament", "-o", "judges=sim/judge"),
+            ("self_agreement", "-o", "number=3", "-o", "calls=16", "-o", "protocols=leap"),
+        ):
+            program = ROOT / "experiments" / f"{study}.py"
+            words = (*arena, "run", program, *options, "--db", f"{study}.duckdb")
+            run(*words, cwd=folder, environment=ours)
+        shutil.unpack_archive(ROOT / "tests" / "data" / "v0_1_0" / "finished.tar.gz", folder)
+        run(*arena, "tidy", "store.duckdb", "--rewrite", cwd=folder, environment=ours)
+        count = (PYTHON, ROOT / "tests" / "older_duckdb.py", *sorted(folder.glob("*.duckdb")))
+        _, rows = json.loads(run(*count))
+        version, rows_there = json.loads(run(*count, environment={"PYTHONPATH": str(older)}))
+        if not version.startswith(f"{OLDER_DUCKDB}."):
+            raise AssertionError(f"DuckDB {version} was found in place of {OLDER_DUCKDB}")
+        if rows_there != rows:
+            raise AssertionError(f"DuckDB {version} reads other rows")
+>>>>>>> Stashed changes
 
 
 def environment(base: str | Path, folder: Path, *packages: str) -> Path:
     """Make a virtual environment with these packages; returns its Python."""
     run(base, "-m", "venv", folder)
     python = folder / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages)
+    run(python, *PIP, *packages)
     return python
 
 
@@ -183,7 +221,11 @@ STEPS: dict[str, Callable[[Outcome], None]] = {
     "tests": quick_tests,
     "slow tests": slow_tests,
     "wheel in a new environment": wheel,
+<<<<<<< Updated upstream
     "plugins": plugins,
+=======
+    f"DuckDB {OLDER_DUCKDB}": older_duckdb,
+>>>>>>> Stashed changes
     **{f"Python {version}": other_python(version) for version in OTHER_PYTHONS},
     f"{KILLS} kills": kills,
 }
