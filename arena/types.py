@@ -301,7 +301,8 @@ class Reading:
 
     Whatever could not be read is None, and its status or a flag says why.  `confidence` lies in
     [0, 1].  `reask` is the question to ask once more in the same conversation when something was
-    unreadable, else None.
+    unreadable, else None.  `missing` names what was asked for and could not be read: "public",
+    "confidence", "answer".
     """
 
     public: str | None
@@ -311,6 +312,7 @@ class Reading:
     answer: str | None = None
     flags: tuple[str, ...] = ()
     reask: str | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,8 +365,8 @@ class Turn:
 class Subject:
     """A motion, a question or a debate: whatever is debated, answered or judged.
 
-    `gold` and `choices` belong to questions.  `source` and `licence` say where it comes from and on
-    which terms, as far as known.
+    `gold` and `choices` belong to questions, as do further right answers, `accepted`.  `source` and
+    `licence` say where it comes from and on which terms, as far as known.
     """
 
     text: str
@@ -373,6 +375,14 @@ class Subject:
     choices: tuple[str, ...] = ()
     source: str | None = None
     licence: str | None = None
+    accepted: tuple[str, ...] = ()
+
+    def content(self) -> dict[str, object]:
+        """Return the fields for ids, which must never change: a later one only where it is set."""
+        # Fields of subclasses are no part of it: of a debate that is judged, the speeches.
+        first = ("text", "kind", "gold", "choices", "source", "licence")
+        content: dict[str, object] = {name: getattr(self, name) for name in first}
+        return content | ({"accepted": self.accepted} if self.accepted else {})
 
 
 @dataclass(frozen=True, slots=True)

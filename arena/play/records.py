@@ -24,7 +24,7 @@ from arena.errors import ArenaError, ProtocolError, error_kind
 from arena.grading.grade import Grade, grade_async
 from arena.store.journal import line, row_of
 from arena.store.replay import StudyState
-from arena.studies.motions import base_subject, subject_id
+from arena.studies.motions import subject_id, subject_row
 from arena.studies.source import code_hash
 from arena.studies.study import Play, ProtocolResult, Study, protocol_name, protocol_version
 from arena.text import utc_now, writable
@@ -59,7 +59,7 @@ def run_start_lines(
     }
     yield line("runs", row)
     for key, subject in {subject_id(play.subject): play.subject for play in todo}.items():
-        yield line("subjects", {"subject": key, **row_of(base_subject(subject))})
+        yield line("subjects", {"subject": key, **subject_row(subject)})
 
 
 def git_commit() -> str | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from dataclasses import fields
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +32,9 @@ class MotionRow(BaseModel):
     licence: str | None = Field(default=None, validation_alias=AliasChoices("licence", "license"))
 
 
+# Between several right answers in the table `subjects`.
+SEVERAL = " | "
+
 MOTIONS: tuple[Subject, ...] = tuple(
     Subject(text, source="peer-arena", licence="CC0-1.0")
     for text in (
@@ -55,16 +57,20 @@ def subject_id(subject: Subject) -> str:
 
     The same words are the same subject everywhere.
     """
-    content = orjson.dumps(base_subject(subject), option=orjson.OPT_SORT_KEYS)
+    content = orjson.dumps(subject.content())  # in the order of content()
     return hashlib.sha256(content).hexdigest()[:20]
 
 
-def base_subject(subject: Subject) -> Subject:
-    """Return the part of a subject that stands in its id and in the table `subjects`.
+def subject_row(subject: Subject) -> dict[str, object]:
+    """Return a subject as the table `subjects` keeps it; several right answers stand in one text.
 
     Of a debate that is judged, the speeches are left out.
     """
-    return Subject(*(getattr(subject, field.name) for field in fields(Subject)))
+    content = subject.content()
+    content.pop("accepted", None)
+    if subject.accepted and subject.gold is not None:
+        content["gold"] = SEVERAL.join([subject.gold, *subject.accepted])
+    return {name: value for name, value in content.items() if value not in (None, ())}
 
 
 def motions(path: str | Path) -> tuple[Subject, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
@@ -74,7 +73,6 @@ def test_published_answers_are_right_in_a_box_and_perturbed_ones_are_not(name: s
         ("x^2-1", "(x-1)(x+1)"),
         (r"\sqrt{2}", "2^{1/2}"),
         (r"\frac{\sqrt{2}}{2}", r"\frac{1}{\sqrt 2"),
-        ("1/3", "0.333333"),
         ("(1, 2)", r"\left(1,2\right)"),
         (r"\text{Monday}", "monday."),
         ("Paris", " **The  paris.** "),
@@ -97,9 +95,8 @@ def test_the_same_value_is_right(gold: str, answer: str) -> None:
         ("204", "203"),
         ("204", "-204"),
         ("204", "204, 205"),
-        ("204", "203, the final answer is $204$ I hope"),
         ("204", r"203 \text{ or } 204"),
-        ("204", "٢٠٤"),
+        ("204", "٢٠٥"),
         ("5", r"5\text{ million}"),
         ("5", "x>=5"),
         ("5", r"x \neq 5"),
@@ -177,10 +174,19 @@ def test_a_gold_answer_that_names_no_option_is_an_error() -> None:
         ("1/2", ["1/2", "0.5", ".50", r"\frac{1}{2}", r"\dfrac12", "2/4"]),
         ("0", ["0", "-0", "0.0"]),
         ("3 4", ["3 4", r"3\ 4"]),
-        ("3,4", ["3, 4", "$3,4$"]),
-        (r"\sqrt{2}", [r"\sqrt{2}", r"\sqrt {2}", r"\left\sqrt{2}"]),
+        ("(3,4)", ["3, 4", "$3,4$", "(3, 4)", r"x=3,\ y=4", r"(x, y) = (3, 4)", "y = 4, x = 3"]),
+        (
+            "≈1.414213562373095048801689",
+            [r"\sqrt{2}", r"\sqrt {2}", r"\sqrt2", "2^{1/2}", "√2", r"\frac{2}{\sqrt{2}}", "2^0.5"],
+        ),
+        ("50", [r"50\%", "50%", "50 percent", "50", r"50\text{ km}", "€50", "fifty", "0050"]),
+        ("true", ["Yes", "true.", "**TRUE**", r"\text{yes}"]),
+        ("(1,2)", [r"\{2, 1\}", r"\{1,2\}", r"\{1,2,2\}"]),
+        (
+            "5000000",
+            [r"5\text{ million}", "5,000,000", "5 million dollars", r"5 \times 10^6", "5e6"],
+        ),
         ("new york", ["New York", " new  york. ", r"\text{New York}"]),
-        (r"5\text{percent}", [r"5\text{ percent}"]),
     ],
 )
 def test_votes_are_counted_by_value(value: str, answers: list[str]) -> None:
@@ -244,21 +250,24 @@ HOSTILE = [
 
 @pytest.mark.parametrize("answer", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_answers_are_never_right_and_never_hang(answer: str) -> None:
-    began = time.monotonic()
     for gold in ("204", "Paris"):
         assert grade(question(gold), answer).correct is not True
     assert grade(question("A", "iron", "gold"), answer).correct is None
     assert canonical(answer) is not None
-    assert time.monotonic() - began < 20
     assert correct(r"\sqrt{2}", "2^{1/2}") is True
 
 
+def test_a_number_that_is_too_large_is_not_told_and_asks_no_process() -> None:
+    for answer in ("9^{9^{9}}", "9!!!!", "10**10**10", "(" * 100 + "1" + ")" * 100):
+        found = grade(question("204"), answer)
+        assert (found.correct, found.status) == (None, "too large to be computed"), answer
+
+
+@pytest.mark.slow
 def test_an_answer_that_no_comparison_survives_is_not_told_and_the_next_one_is() -> None:
-    began = time.monotonic()
-    found = grade(question("204"), "9^{9^{9}}")
-    assert time.monotonic() - began < 30
+    found = grade(question("204"), r"\prod_{k=1}^{99999} k!")
     assert (found.correct, found.status) == (None, math_verify.TIMED_OUT)
-    assert correct(r"\sqrt{3}", "3^{1/2}") is True
+    assert correct("6", r"\sum_{k=1}^{3} k") is True
 
 
 @pytest.fixture
@@ -291,17 +300,16 @@ async def test_grades_come_beside_a_running_event_loop() -> None:
             await asyncio.sleep(0.001)
 
     ticking = asyncio.create_task(tick())
-    answers = ["2^{1/2}", "2^{1/3}", "204", None] + [rf"\sqrt{{{n}}}" for n in range(3, 23)]
-    found = await asyncio.gather(
-        *(grade_async(question(r"\sqrt{2}"), answer) for answer in answers)
-    )
+    sums = [rf"\sum_{{k=1}}^{{{n}}} k" for n in range(1, 21)]
+    answers = ["2^{1/2}", "2^{1/3}", "204", None, *sums]
+    found = await asyncio.gather(*(grade_async(question("210"), answer) for answer in answers))
     ticking.cancel()
-    assert [grade.correct for grade in found] == [True, False, False, None] + [False] * 20
+    assert [grade.correct for grade in found] == [False, False, False, None] + [False] * 19 + [True]
     assert ticks > 20
     assert grade(question(r"\sqrt{5}"), "5^{1/2}").correct is True  # blocking, with a loop running
 
 
 def test_grades_come_from_many_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda n: correct(r"\sqrt{7}", f"{n}^{{1/2}}"), range(2, 14)))
+        found = list(pool.map(lambda n: correct("28", rf"\sum_{{k=1}}^{{{n}}} k"), range(2, 14)))
     assert found == [n == 7 for n in range(2, 14)]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,10 +25,15 @@ ROOT = Path(__file__).resolve().parents[3]
 def no_child() -> Iterator[None]:
     """Begin and end without a child and without what was found before."""
     compare.cache_clear()
-    math_verify._end()
+    math_verify._end_all()
     yield
     compare.cache_clear()
-    math_verify._end()
+    math_verify._end_all()
+
+
+def running() -> list[subprocess.Popen[bytes]]:
+    """The processes of the children that run."""
+    return [child.process for child in math_verify._pool.children if child.process is not None]
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path, program: str) -> None:
@@ -56,16 +59,15 @@ def test_values_are_compared_and_an_unreadable_gold_answer_is_told_apart() -> No
 def test_integers_are_graded_without_the_process() -> None:
     assert grade(Subject("?", "question", "204"), "204.0").correct is True
     assert grade(Subject("?", "question", "204"), "203").correct is False
-    assert math_verify._process.child is None
+    assert running() == []
 
 
 def test_a_child_that_was_killed_meanwhile_is_started_again() -> None:
     assert compare("1/2", "0.5") == "equal"
-    child = math_verify._process.child
-    assert child is not None
-    child.kill()
+    (process,) = running()
+    process.kill()
     assert compare("1/3", "2/6") == "equal"
-    assert math_verify._process.child is not child
+    assert running() != [process]
 
 
 def test_a_child_that_dies_over_a_pair_twice_has_no_word(
@@ -77,7 +79,7 @@ def test_a_child_that_dies_over_a_pair_twice_has_no_word(
     monkeypatch.chdir(tmp_path)
     assert compare("1/2", "0.5") == BROKE_DOWN
     assert (tmp_path / "starts").read_text() == "11"
-    found = grade(Subject("?", "question", "1/2"), "x/2")
+    found = grade(Subject("?", "question", "1/2"), r"\sum_{k=1}^{3} k")
     assert (found.correct, found.status) == (None, BROKE_DOWN)
 
 
@@ -98,7 +100,17 @@ def test_a_missing_math_verify_is_named_where_it_is_needed(monkeypatch: pytest.M
     assert grade(Subject("?", "question", "204"), "204").correct is True
     assert grade(Subject("?", "question", "Paris"), "paris").correct is True
     with pytest.raises(StudyError, match=r"pip install 'peer-arena\[peers\]'"):
-        grade(Subject("?", "question", r"\sqrt{2}"), "2^{1/2}")
+        grade(Subject("?", "question", "6"), r"\sum_{k=1}^{3} k")
+
+
+INTERRUPTS = """
+import os, signal
+print("ready", flush=True)
+input()
+os.kill(os.getppid(), signal.SIGINT)
+input()
+print("equal", flush=True)
+"""
 
 
 def test_an_interrupted_comparison_leaves_no_stale_word(
@@ -106,16 +118,11 @@ def test_an_interrupted_comparison_leaves_no_stale_word(
 ) -> None:
     """After Ctrl-C in the middle of a pair, the next pair gets its own word."""
     with monkeypatch.context() as patch:
-        stand_in(
-            patch,
-            tmp_path,
-            "import time; print('ready', flush=True); input(); time.sleep(2);"
-            " print('equal', flush=True); time.sleep(60)",
-        )
-        threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+        # The child itself interrupts us while we wait for its word, and has a word for the next.
+        stand_in(patch, tmp_path, INTERRUPTS)
         with pytest.raises(KeyboardInterrupt):
             compare("1", "1")
-    assert math_verify._process.child is None
+        assert running() == []
     assert compare("1", "2") == "different"
 
 
@@ -130,27 +137,51 @@ while lines := os.read(0, 65536):
 """
 
 
-def test_threads_speak_to_the_child_one_after_another(
+def test_threads_speak_to_a_child_one_after_another_and_to_a_few_children_at_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stand_in(monkeypatch, tmp_path, ONE_BY_ONE)
-    assert compare("1", "1.0") == "equal"
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(lambda n: compare("1", str(n)), range(16))) == {"equal"}
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(lambda n: compare("1", str(n)), range(64))) == {"equal"}
+    assert 2 <= len(running()) <= math_verify.CHILDREN
+
+
+def test_who_compares_one_pair_after_another_needs_one_child() -> None:
+    for n in range(5):
+        compare("1", str(n))
+    assert len(running()) == 1
+
+
+@pytest.mark.slow
+def test_a_pair_that_takes_too_long_ends_alone_and_many_of_them_get_less_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(math_verify, "MOST_SLOW_PAIRS", 1)
+    monkeypatch.setattr(math_verify._pool, "slow_pairs", 0)
+    assert compare("6", r"\prod_{k=1}^{99999} k!") == math_verify.TIMED_OUT
+    (process,) = running()
+    assert math_verify._pool.slow_pairs == 1
+    for n in range(3):
+        assert compare("6", rf"\prod_{{k=1}}^{{9999{n}}} k!") == math_verify.TIMED_OUT
+    # The process that has math-verify loaded goes on: only its fork was ended.
+    assert compare("6", r"\sum_{k=1}^{3} k") == "equal"
+    assert running() == [process]
 
 
 SCRIPT = """
 import os, signal
 from arena.grading import math_verify
 from arena.grading.math_verify import compare
-print(compare("1/2", "0.5"), math_verify._process.child.pid, flush=True)
-math_verify._process.lock.acquire()  # as where another thread compares just now
+def pid():
+    return next(c.process.pid for c in math_verify._pool.children if c.process)
+print(compare("1/2", "0.5"), pid(), flush=True)
+place = math_verify._pool.free.get()  # as where another thread compares just now
 if os.fork() == 0:  # the fork has a child of its own, and ends only that
-    print(compare("1/3", "2/6"), math_verify._process.child.pid, flush=True)
+    print(compare("1/3", "2/6"), pid(), flush=True)
     raise SystemExit
-math_verify._process.lock.release()
+math_verify._pool.free.put(place)
 os.wait()
-print(compare("1/5", "2/10"), math_verify._process.child.pid, flush=True)
+print(compare("1/5", "2/10"), pid(), flush=True)
 {end}
 """
 
