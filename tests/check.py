@@ -31,12 +31,9 @@ LIGHT_TESTS = (
     *("tests/analysis/statistics", "tests/protocols/parsing"),
 )
 PACKAGES = ("arena", "agents", "protocols", "analysis")
-<<<<<<< Updated upstream
 PLUGIN = ROOT / "docs" / "examples" / "arena_inspect"
-=======
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 OLDER_DUCKDB = "1.4"
->>>>>>> Stashed changes
 KILLS = 50
 NEVER = (
     "GPU, model weights from a hub, paid APIs: no check may need them",
@@ -125,7 +122,6 @@ def wheel(outcome: Outcome) -> None:
         run(arena, "report", "--db", "demo.duckdb", "--html", "report.html", cwd=folder)
 
 
-<<<<<<< Updated upstream
 def plugins(outcome: Outcome) -> None:
     """Install the example of a plugin with Inspect AI beside the wheel, and run its tests."""
     with tempfile.TemporaryDirectory() as name:
@@ -134,14 +130,15 @@ def plugins(outcome: Outcome) -> None:
         (file,) = folder.glob("*.whl")
         python = environment(PYTHON, folder / "venv", str(file), "pytest", "openai")
         try:
-            run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PLUGIN)
+            run(python, *PIP, PLUGIN)
         except subprocess.CalledProcessError as error:
             raise LeftOutError("inspect-ai cannot be installed on this machine") from error
         # In another folder, so that the installed packages are tested, and not the files beside.
         shutil.copy(PLUGIN / "test_arena_inspect.py", folder)
         pytest = ("-m", "pytest", "-q", "--import-mode=importlib", "test_arena_inspect.py")
         run(python, *pytest, cwd=folder)
-=======
+
+
 def older_duckdb(outcome: Outcome) -> None:
     """Open stores with the oldest DuckDB that reads them: everything in them has the same rows."""
     with tempfile.TemporaryDirectory() as name:
@@ -153,7 +150,6 @@ def older_duckdb(outcome: Outcome) -> None:
             raise LeftOutError(f"pip found no DuckDB {OLDER_DUCKDB}") from error
         arena = (PYTHON, "-m", "arena")
         ours = {"PYTHONPATH": str(ROOT)}
-        studies = ROOT / "experiments"
         run(*arena, "demo", "--db", "demo.duckdb", cwd=folder, environment=ours)
         for study, *options in (
             ("tournament", "-o", "judges=sim/judge"),
@@ -171,7 +167,6 @@ def older_duckdb(outcome: Outcome) -> None:
             raise AssertionError(f"DuckDB {version} was found in place of {OLDER_DUCKDB}")
         if rows_there != rows:
             raise AssertionError(f"DuckDB {version} reads other rows")
->>>>>>> Stashed changes
 
 
 def environment(base: str | Path, folder: Path, *packages: str) -> Path:
@@ -221,11 +216,8 @@ STEPS: dict[str, Callable[[Outcome], None]] = {
     "tests": quick_tests,
     "slow tests": slow_tests,
     "wheel in a new environment": wheel,
-<<<<<<< Updated upstream
     "plugins": plugins,
-=======
     f"DuckDB {OLDER_DUCKDB}": older_duckdb,
->>>>>>> Stashed changes
     **{f"Python {version}": other_python(version) for version in OTHER_PYTHONS},
     f"{KILLS} kills": kills,
 }
