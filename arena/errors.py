@@ -126,6 +126,10 @@ class StoreError(ArenaError):
     """The database or a journal cannot be read or written."""
 
 
+class StoreWarning(UserWarning):
+    """Something in a store is left out, since it is damaged."""
+
+
 # These errors stop the run instead of failing an episode, which stays open for the next run.
 STOPPING = (BudgetSpentError, ReplayError, StoreError)
 

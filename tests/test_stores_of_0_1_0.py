@@ -189,6 +189,9 @@ def test_a_half_played_study_is_continued_and_nothing_is_asked_again(
 ) -> None:
     told, store = read_json(name)["after"], unpacked(name, tmp_path)
     content_before = store.read_bytes()
+    journals_before = {
+        file.name for file in store.with_name("store.duckdb.journal").glob("*.jsonl")
+    }
     before = rows_of(store, {"turns": WORDS, "unfinished_turns": "seed"})
     answered = {row["seed"] for rows in before.values() for row in rows}
     with serving() as server:
@@ -208,8 +211,10 @@ def test_a_half_played_study_is_continued_and_nothing_is_asked_again(
     check(chosen(told["turns"]["columns"], after["turns"]), told["turns"])
     assert Counter(row["status"] for row in after["calls"]) == told["calls"]
     assert {row["status"] for row in after["episodes"]} == {"done"}
+    # The new run's journal is removed once it is folded; nothing tells if an old run has ended.
     journals = {file.name for file in store.with_name("store.duckdb.journal").glob("*.jsonl")}
-    assert {row["journal"] for row in after["folded"]} == journals
+    assert len({row["journal"] for row in after["folded"]} - journals) == 1
+    assert journals == journals_before
     assert sum(row["skipped"] for row in after["folded"]) == told["skipped"] == (name == "torn")
     if name.startswith("schema"):
         backup = store.with_name(f"store.duckdb.backup-v{name[-1]}")

@@ -12,9 +12,11 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from arena.cli.commands import (
     compare,
@@ -30,7 +32,7 @@ from arena.cli.commands import (
     tidy,
     view,
 )
-from arena.errors import ArenaError
+from arena.errors import ArenaError, StoreWarning
 from arena.packages import check_packages
 from arena.text import printable
 
@@ -106,7 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Job schedulers end a job with SIGTERM.
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        return int(options.run(options))
+        with plain_warnings(options.command):
+            return int(options.run(options))
     except BrokenPipeError:
         # The reader of our output is gone (`| head`).  With standard output closed, Python would
         # complain once more at exit, so it goes to the null device.
@@ -124,6 +127,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         print(f"\nstopped{again}", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def plain_warnings(command: str) -> Iterator[None]:
+    """Print what is left out of a damaged store as one sentence, without a place in the source."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("default", category=StoreWarning)
+        show_other = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, StoreWarning):
+                print(f"arena {command}: {printable(str(message))}", file=sys.stderr)
+            else:
+                show_other(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
 
 
 def interrupt(signal_number: int, frame: object) -> NoReturn:

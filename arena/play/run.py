@@ -26,7 +26,7 @@ from arena.calls.prices import price_of
 from arena.calls.rate_limits import Limits, RateLimiter, limits_in_environment, merge_limits
 from arena.calls.retry import Retry
 from arena.calls.spending import load_spending
-from arena.errors import StudyError
+from arena.errors import StoreError, StudyError
 from arena.former_names import former_parameters
 from arena.play import preflight
 from arena.play.concurrent import close_models, open_models, play_concurrently
@@ -36,7 +36,8 @@ from arena.play.records import run_start_lines
 from arena.play.summary import Summary
 from arena.play.sync import run_blocking
 from arena.store import database, replay
-from arena.store.database import FoldResult
+from arena.store.damage import describe_damage
+from arena.store.folding import FoldResult
 from arena.store.journal import Journal
 from arena.store.locks import try_lock
 from arena.store.query import Parameters
@@ -58,12 +59,14 @@ class RunSelection:
 
     At most `limit`, those of shard (i, n) with 1 <= i <= n, and failed ones again or not.
     `accept_code_change` continues half-played episodes with a changed protocol.
+    `ask_damaged_again` leaves damaged journal lines out, and asks again for the replies in them.
     """
 
     limit: int | None = None
     shard: tuple[int, int] | None = None
     retry_failed: bool = False
     accept_code_change: bool = False
+    ask_damaged_again: bool = False
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
@@ -132,8 +135,13 @@ class Arena:
         database.create(self.path)
         with lock_study(self.path, study.name):
             began = time.monotonic()
-            leftovers = database.fold(self.path)
+            leftovers = database.fold(self.path, leave_out_damaged=selection.ask_damaged_again)
+            if leftovers.damaged and leftovers.put_off:
+                raise StoreError(leftovers.put_off)
             state = self._load_state(study, all_plays, selection)
+            # Not folded, because a reader holds the database, and damaged as well.
+            if damaged := database.find_damage(self.path):
+                raise StoreError(describe_damage(damaged))
             todo = select_plays(all_plays, state, selection)
             stats = RunStats(planned=len(todo))
             folding = FoldResult()
@@ -159,7 +167,8 @@ class Arena:
                     not is_same_code(state.code_hashes.get(play.episode), play.protocol)
                     for play in all_plays
                 ),
-                torn=leftovers.skipped + folding.skipped,
+                torn=leftovers.skipped + folding.skipped - len(leftovers.damaged),
+                damaged=len(leftovers.damaged),
                 put_off=folding.put_off,
                 cached=stats.cached,
                 calls=stats.replies + stats.failed_calls,

@@ -20,8 +20,8 @@ class Summary:
     cost.  `cached` replies came from earlier studies.  `expected` is the estimate before the run
     (None if all models are simulated).  `stopped` is the reason of an early end (a spent budget).
     `uncounted` earlier calls are in no budget, since they have neither a cost nor a worst case.
-    `torn` counts journal lines that could not be read; `put_off` says why the journal is not folded
-    yet.
+    `torn` counts journal lines that could not be read, and `damaged` those that were left out with
+    --ask-damaged-again; `put_off` says why the journal is not folded yet.
     """
 
     study: str
@@ -36,6 +36,7 @@ class Summary:
     others: int = 0
     changed: int = 0
     torn: int = 0
+    damaged: int = 0
     put_off: str | None = None
     cached: int = 0
     calls: int = 0
@@ -106,5 +107,10 @@ class Summary:
             text += (
                 f"\nnote: {self.torn} journal lines could not be read and were dropped:"
                 " the torn end of a killed run, or a damaged disk"
+            )
+        if self.damaged:
+            text += (
+                f"\nnote: {self.damaged} damaged journal lines were left out, and the replies in"
+                " them asked again; the damaged files are kept"
             )
         return text + (f"\nnot folded yet: {self.put_off}" if self.put_off else "")

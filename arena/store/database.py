@@ -8,14 +8,14 @@ queried from another process while it runs.
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,9 @@ from duckdb import DuckDBPyConnection as Connection
 from arena.errors import StoreError
 from arena.store import connection, durable
 from arena.store.connection import StoreInfo, attach_store, read_info, writing
+from arena.store.damage import warn_of_left_out
+from arena.store.folding import FoldResult, fold_into
+from arena.store.journal_reader import Damage
 from arena.store.locks import is_locked, lock
 from arena.store.migrations import bring_up_to_date, make_tables, make_views, quote_sql, views_hash
 from arena.store.query import (
@@ -36,28 +39,25 @@ from arena.store.query import (
     read_result,
 )
 from arena.store.result import QueryResult
+from arena.store.salvage import find_affected
 from arena.store.schema import SCHEMA_VERSION
-from arena.store.tempdir import scratch
-from arena.store.unfolded import attach_new_rows, insert_new
+from arena.store.unfolded import attach_new_rows, known_damage
+from arena.store.verification import Removal, remove_verified
 from arena.store.views.registry import ALL_VIEWS, VIEWS, find_views, statement, with_dependencies
-from arena.text import utc_now
 
-# Journals are folded in groups of this size.  Each group costs 80 ms and a look at all keys, and
-# all its turns are in memory at once.
-FOLD_GROUP_BYTES = 256 * 2**20
+# Verifying takes as long as folding, so a command removes at once only what takes about a second.
+QUICK_REMOVAL_BYTES = 64 * 2**20
+# Versions that are read as they are: 4 lacks only a column of `folded`.
+SAME_TABLES = (4, SCHEMA_VERSION)
+UNREADABLE = (
+    duckdb.IOException,
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.SerializationException,
+)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_WORDS = ("No space left", "Disk quota exceeded", "File too large", "Could not write all bytes")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class FoldResult:
-    """The outcome of folding: how many journals were taken in, and how many lines were unreadable.
-
-    `put_off` says why nothing was folded; None: it was not put off.
-    """
-
-    journals: int = 0
-    skipped: int = 0
-    put_off: str | None = None
 
 
 def journal_folder(path: Path) -> Path:
@@ -67,7 +67,23 @@ def journal_folder(path: Path) -> Path:
 
 def journals(path: Path) -> list[Path]:
     """Return all journals of a store, oldest first: their names begin with the time."""
+    return [file for file in journal_entries(path) if file.is_file()]
+
+
+def journal_entries(path: Path) -> list[Path]:
+    """Return what is called as a journal of a store is, by name."""
     return sorted(journal_folder(path).glob("*.jsonl"), key=lambda file: file.name)
+
+
+def closed_journals(path: Path) -> list[Path]:
+    """Return the journals of a store that nobody writes any more, oldest first."""
+    closed = []
+    for journal in journals(path):
+        # Another process may have folded and removed it since.
+        with suppress(FileNotFoundError):
+            if not is_locked(journal):
+                closed.append(journal)
+    return closed
 
 
 def create(path: Path) -> None:
@@ -130,13 +146,22 @@ def migrate(path: Path) -> None:
         try:
             with writing(path, wait_s=10) as con:
                 con.execute("checkpoint")
-                shutil.copyfile(path, path.with_name(f"{path.name}.backup-v{version}"))
+                copy_whole(path, path.with_name(f"{path.name}.backup-v{version}"))
                 bring_up_to_date(con)
         except (duckdb.Error, OSError) as error:
             raise StoreError(
-                f"{path} cannot be brought up to date, and is unchanged:"
-                f" {str(error).splitlines()[0]}"
+                f"{path} cannot be brought up to date, and is unchanged: {reason_of(error, path)}"
             ) from error
+
+
+def copy_whole(file: Path, copy: Path) -> None:
+    """Copy a file; the copy appears complete or not at all."""
+    draft = copy.with_name(f"{copy.name}.part")
+    try:
+        shutil.copyfile(file, draft)
+        draft.rename(copy)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def version_of(path: Path) -> int:
@@ -151,7 +176,7 @@ def up_to_date_path(path: Path) -> Iterator[Path]:
 
     Reading a store of an older version thus changes nothing in it.
     """
-    if version_of(path) == SCHEMA_VERSION:
+    if version_of(path) in SAME_TABLES:
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -171,7 +196,7 @@ def reading(path: Path, *, trusted: bool = True) -> Iterator[tuple[Connection, S
     A store of an older version is read from a copy that is brought up to date.
     """
     with attach_store(path, trusted=trusted) as (con, info):
-        if info.schema_version == SCHEMA_VERSION:
+        if info.schema_version in SAME_TABLES:
             yield con, info
             return
         con.execute("detach store")
@@ -189,8 +214,9 @@ def open_live(
     `views` are the views and macros that the reader needs.  Not `trusted` is for queries that users
     write.  Raises StoreError as `attach_store`.
     """
-    with reading(path, trusted=trusted) as (con, info):
+    with translated_errors(path), reading(path, trusted=trusted) as (con, info):
         growing = attach_new_rows(con, path, unfolded_journals(con, journals(path)))
+        warn_of_left_out(path, journal_entries(path))
         con.execute("use store")
         # Temporary views come before the store's tables and views of the same name.  A table with
         # nothing unfolded stays a table: a query for one episode then skips most of its rows.
@@ -246,20 +272,36 @@ def with_views(path: Path, sql: str, run: Callable[[Connection], T], *, trusted:
 
     Raises StoreError in place of DuckDB's errors.
     """
+    with open_live(path, find_views(sql), trusted=trusted) as con:
+        return run(con)
+
+
+@contextmanager
+def translated_errors(path: Path) -> Iterator[None]:
+    """Raise StoreError in place of DuckDB's errors: a wrong query, or a file that is damaged."""
     try:
-        with open_live(path, find_views(sql), trusted=trusted) as con:
-            return run(con)
+        yield
     except duckdb.Error as error:
-        raise StoreError(f"the query failed: {str(error).strip()}") from error
+        message = str(error).strip()
+        # A query of a user may fail in these ways too, but then not for this file.
+        if not isinstance(error, UNREADABLE) or not any(
+            words in message for words in (path.name, "orrupt", "checksum", "FATAL", "INTERNAL")
+        ):
+            raise StoreError(f"the query failed: {message}") from error
+        raise StoreError(
+            f"{path} cannot be read, the file seems to be damaged: {message.splitlines()[0]};"
+            f" use a copy of it (what is not folded yet is safe in {journal_folder(path)})"
+        ) from error
 
 
-def fold(path: Path, *, wait_s: float = 2.0) -> FoldResult:
+def fold(path: Path, *, wait_s: float = 2.0, leave_out_damaged: bool = False) -> FoldResult:
     """Insert the journals that nobody writes any more into the database, each line once.
 
     Waits up to `wait_s` seconds for a reader that holds the file; then the journals stay as they
-    are, and the result says so.
+    are, and the result says so.  So they do if a line of theirs is damaged, unless those are to be
+    left out.  Journals of runs that have ended are removed once all their rows are in the database.
     """
-    closed = [journal for journal in journals(path) if not is_locked(journal)]
+    closed = closed_journals(path)
     if not closed:
         return FoldResult()
     try:
@@ -271,11 +313,44 @@ def fold(path: Path, *, wait_s: float = 2.0) -> FoldResult:
         with writing(path, wait_s=wait_s) as con:
             con.execute("begin")
             refresh_views(con, path)
-            result = fold_into(con, unfolded_journals(con, closed))
+            result = fold_into(con, unfolded := unfolded_journals(con, closed))
+            if result.damaged and leave_out_damaged:
+                later = unfolded[result.journals :]
+                rest = fold_into(con, later, skip=find_affected(con, later))
+                journals, skipped = result.journals + rest.journals, result.skipped + rest.skipped
+                result = FoldResult(journals, skipped, damaged=rest.damaged)
             con.execute("commit")
-            return result
     except (StoreError, duckdb.Error, OSError) as error:
-        return FoldResult(put_off=str(error).splitlines()[0])
+        return FoldResult(put_off=reason_of(error, path))
+    remove_if_quick(path, unfolded)
+    return result
+
+
+def reason_of(error: Exception, path: Path) -> str:
+    """Return why a store could not be written, and what to do about a full disk."""
+    reason = str(error).splitlines()[0]
+    full = isinstance(error, OSError) and error.errno in FULL
+    if full or any(words in reason for words in FULL_WORDS):
+        return (
+            f"the disk is full ({reason}); {path} and its journals in {journal_folder(path)} are"
+            " safe: free space and run the same command again"
+        )
+    return reason
+
+
+def remove_folded(path: Path) -> list[Removal]:
+    """Remove the folded journals of a store whose rows are all in the database, however large.
+
+    Raises StoreError as `attach_store`.
+    """
+    with translated_errors(path), attach_store(path) as (con, _):
+        return remove_verified(con, journals(path), only_ended=False)
+
+
+def find_damage(path: Path) -> list[Damage]:
+    """Return the damaged lines of closed journals that were met when the store was last read."""
+    closed = closed_journals(path)
+    return [damage for damage in known_damage(path) if damage.journal in closed]
 
 
 def refresh_views(con: Connection, path: Path) -> None:
@@ -284,42 +359,27 @@ def refresh_views(con: Connection, path: Path) -> None:
         make_views(con)
 
 
-def unfolded_journals(con: Connection, files: Sequence[Path]) -> list[Path]:
-    """Return the journals that are longer than the part the attached store has folded."""
-    rows = con.execute("select journal, max(bytes) from store.folded group by journal").fetchall()
+def unfolded_journals(
+    con: Connection, files: Sequence[Path], database: str = "store"
+) -> list[Path]:
+    """Return the journals that are longer than the part an attached store has folded."""
+    folded = f"select journal, max(bytes) from {database}.folded group by journal"
+    rows = con.execute(folded).fetchall()
     folded_bytes = dict(rows)
-    return [file for file in files if file.stat().st_size > folded_bytes.get(file.name, 0)]
-
-
-def fold_into(con: Connection, files: Sequence[Path]) -> FoldResult:
-    """Insert the new rows of journals, a group at a time, and note the journals as folded."""
-    # A second thread, and row groups or blocks that wait to be written, would each take memory.
-    con.execute("set threads = 1; set write_buffer_row_group_count = 1; set memory_limit = '1GB'")
-    # A journal of several hundred MB, such as an import, spills to disk: to a folder of ours, not
-    # to the current one.
-    con.execute(f"set temp_directory = {quote_sql(str(scratch() / 'spilled'))}")
-    skipped = 0
-    for group in group_by_size(files):
-        sizes = [file.stat().st_size for file in group]
-        _, unreadable = insert_new(con, group, "store", databases=("store",))
-        for file, size, lines in zip(group, sizes, unreadable, strict=True):
-            row = [file.name, size, lines, utc_now()]
-            con.execute("insert into store.folded values (?, ?, ?, ?)", row)
-        skipped += sum(unreadable)
-    return FoldResult(len(files), skipped)
-
-
-def group_by_size(files: Sequence[Path]) -> Iterator[list[Path]]:
-    """Yield the files in groups of at most FOLD_GROUP_BYTES, or of one larger file."""
-    group: list[Path] = []
-    room = FOLD_GROUP_BYTES
+    unfolded = []
     for file in files:
-        size = file.stat().st_size
-        if group and size > room:
-            yield group
-            group = []
-            room = FOLD_GROUP_BYTES
-        group.append(file)
-        room -= size
-    if group:
-        yield group
+        # One that another process has removed since is folded.
+        with suppress(FileNotFoundError):
+            if file.stat().st_size > folded_bytes.get(file.name, 0):
+                unfolded.append(file)
+    return unfolded
+
+
+def remove_if_quick(path: Path, files: Sequence[Path]) -> None:
+    """Remove those of these journals whose runs have ended, if all their rows are in the store.
+
+    Larger ones wait for `arena tidy`, and so do those that cannot be verified now.
+    """
+    with suppress(StoreError, duckdb.Error, OSError), attach_store(path) as (con, _):
+        if sum(file.stat().st_size for file in files) <= QUICK_REMOVAL_BYTES:
+            remove_verified(con, files, only_ended=True)

@@ -4,7 +4,8 @@ One line is one row of a base table, as JSON with the table's name under "t".  A
 operating system at once, so that `kill -9` loses nothing that was written.  `wait_until_durable`
 returns after an fsync, shared by all that wait at that moment, so that not even a power cut takes
 back what was acknowledged.  A journal is locked for as long as its run lives; any process that
-finds it unlocked may fold it.
+finds it unlocked may fold it.  Each line has a checksum, and a journal that is closed ends with
+their count and hash (`arena/store/checksums.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from arena.errors import StoreError
+from arena.store.checksums import Tally, seal
 from arena.store.durable import sync
 from arena.store.locks import Lock, lock
 from arena.store.schema import SCHEMA_VERSION
@@ -36,12 +38,12 @@ BYTES_AS_THEY_ARE = getattr(os, "O_BINARY", 0)
 
 
 def line(table: str, row: Mapping[str, object]) -> bytes:
-    """Return the journal line of a table's row.
+    """Return the journal line of a table's row, with its checksum.
 
     Values are of the types that orjson takes: texts, numbers, dates, lists, dictionaries and
     dataclasses.
     """
-    return orjson.dumps({"t": table, **row}, option=orjson.OPT_APPEND_NEWLINE)
+    return seal(orjson.dumps({"t": table, **row}))
 
 
 def first_line() -> bytes:
@@ -66,9 +68,13 @@ def open_segment(path: Path) -> tuple[int, Lock]:
 def write_journal(path: Path, lines: Iterable[bytes]) -> None:
     """Write a whole journal of an import durably; the file appears complete or not at all."""
     draft = path.with_suffix(".part")
+    tally = Tally()
     try:
         with draft.open("wb") as file:
-            file.writelines((first_line(), *lines))
+            for text in (first_line(), *lines):
+                tally.add(text.splitlines(keepends=True))
+                file.write(text)
+            file.write(tally.end_line())
             file.flush()
             sync(file.fileno())
         draft.rename(path)
@@ -90,12 +96,14 @@ class Journal:
         self.bytes_written = 0
         self._segment = 0
         self._segment_bytes = 0
+        self._tally = Tally()
         self._broken: StoreError | None = None
         self._waiting: list[asyncio.Future[None]] = []
         self._syncing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._later: list[bytes] = []
         self._descriptor, self._lock = open_segment(self._path())
+        self._tally.add([first_line()])
 
     def _path(self) -> Path:
         return self.folder / f"{self.run}-{self._segment:03d}.jsonl"
@@ -117,6 +125,7 @@ class Journal:
             raise self._break(error.strerror or str(error)) from error
         if written != len(block):
             raise self._break("the disk is full")
+        self._tally.add(block.splitlines(keepends=True))
         self.bytes_written += written
         self._segment_bytes += written
 
@@ -180,7 +189,7 @@ class Journal:
     def _rotate(self) -> None:
         """Continue in a new segment; the old one is complete and durable, and may be folded."""
         # Another process may fold the old segment as soon as it is unlocked.
-        sync(self._descriptor)
+        self._end_segment()
         full = self._descriptor
         unlock = self._lock.release
         self._segment += 1
@@ -192,13 +201,22 @@ class Journal:
         os.close(full)
         unlock()
         self._segment_bytes = 0
+        self._tally = Tally()
+        self._tally.add([first_line()])
+
+    def _end_segment(self) -> None:
+        """Write the line that says that the segment is complete, and sync it."""
+        # A disk that has no room for it makes it a segment of a killed run, and no more than that.
+        with suppress(OSError):
+            os.write(self._descriptor, self._tally.end_line())
+        sync(self._descriptor)
 
     def close(self) -> None:
         """Write the lines held back, sync and unlock; the journal can be folded from now on."""
         self._thread.shutdown(wait=True)
         self._write_later()
         if self._broken is None:
-            sync(self._descriptor)
+            self._end_segment()
         os.close(self._descriptor)
         self._lock.release()
 

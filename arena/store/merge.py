@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from arena.errors import StoreError
 from arena.store import database
-from arena.store.connection import writing
+from arena.store.connection import retry_locked, writing
+from arena.store.damage import describe_damage
+from arena.store.journal_reader import JournalReader
 from arena.store.migrations import quote_sql
 from arena.store.schema import JOURNALED, TABLES
 from arena.store.unfolded import new_rows, rows_of, split_by_table
@@ -32,19 +35,25 @@ def merge(path: Path, other: Path) -> tuple[int, int]:
 
     Every row is taken whose key is new here.  An episode that both stores have played on in their
     own way is disputed, and stays as it is here: a transcript made of both never took place.
-    Raises StoreError if either cannot be opened, or a newer program wrote `other`.
+    Raises StoreError if either cannot be opened, a newer program wrote `other`, or a line of its
+    journals is damaged.
     """
     if path.resolve() == other.resolve():
         raise StoreError(f"{other} cannot be merged into itself")
-    # Merging changes nothing in `other`: its journals are read as they are, and not folded.
-    with database.reading(other) as (con, _):
-        pending = database.unfolded_journals(con, database.journals(other))
     with (
         database.up_to_date_path(other) as theirs,
-        split_by_table(pending) as (parts, _),
         writing(path, wait_s=10) as con,
+        ExitStack() as files,
     ):
-        con.execute(f"attach {quote_sql(str(theirs))} as other (read_only)")
+        # Merging changes nothing in `other`: its journals are read as they are, and not folded.
+        # As long as it is attached, nobody else folds and removes them either.
+        attach = f"attach {quote_sql(str(theirs))} as other (read_only)"
+        retry_locked(lambda: con.execute(attach), other, wait_s=10)
+        pending = database.unfolded_journals(con, database.journals(other), "other")
+        readers = [JournalReader(journal) for journal in pending]
+        parts, _ = files.enter_context(split_by_table(readers))
+        if damaged := [damage for reader in readers for damage in reader.damaged]:
+            raise StoreError(f"{other} cannot be merged: {describe_damage(damaged)}")
         con.execute("begin")
         database.refresh_views(con, path)
         turns = ["other.turns"]

@@ -52,8 +52,15 @@ class StudyState:
 
 
 def load_study_state(path: Path, study: str) -> StudyState:
-    """Return the state of a study, from the database and from journals that are not folded."""
-    of_open_episodes = "join episodes e using (episode) where e.study = ? and e.status <> 'done'"
+    """Return the state of a study, from the database and from journals that are not folded.
+
+    Turns whose episode has no beginning are in the memo too: it was in a damaged line, and the
+    episode begins again with the turns that are left.
+    """
+    of_open_episodes = (
+        "left join episodes e using (episode)"
+        " where (e.study = ? and e.status <> 'done') or e.episode is null"
+    )
     with open_live(path, ("studies", "episodes")) as con:
         episodes = con.execute(
             "select e.episode, e.status, p.code_hash, e.ended_at"

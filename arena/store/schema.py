@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # The version of the tables.  Views need none: `store_info` holds a hash of their texts.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 LOGPROBS = (
     "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
@@ -283,8 +283,16 @@ TABLES: dict[str, TableSchema] = {
         {
             "journal": ("VARCHAR", "file name in the folder beside the database"),
             "bytes": ("BIGINT", "how much of it has been folded"),
-            "skipped": ("INTEGER", "lines that could not be read (a torn last line)"),
+            "skipped": (
+                "INTEGER",
+                "lines that could not be read (a torn last line), damaged ones included",
+            ),
             "folded_at": ("TIMESTAMP", "UTC"),
+            "damaged": (
+                "INTEGER",
+                "lines that did not fit their checksums, and were left out with"
+                " --ask-damaged-again",
+            ),
         },
     ),
 }

@@ -8,10 +8,9 @@ the file is begun anew.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,18 +19,15 @@ from typing import BinaryIO
 import duckdb
 import orjson
 
-from arena.errors import StoreError
+from arena.store.journal_reader import Damage, JournalReader
 from arena.store.migrations import quote_sql
-from arena.store.schema import DERIVED, FORMER_TABLE_NAMES, JOURNALED, SCHEMA_VERSION, TABLES
+from arena.store.schema import DERIVED, FORMER_TABLE_NAMES, JOURNALED, TABLES
 from arena.store.tempdir import scratch
 
 # DuckDB's own limit for a line of JSON, raised if a journal has a longer one.
 JSON_OBJECT_BYTES = 16 * 2**20
 # A reader parses a journal in pieces of this size.
 PIECE_BYTES = 64 * 2**20
-# Small enough that lines which are copied lie in the processor's cache.
-COPIED_BYTES = 2**20
-SCHEMA_OF_JOURNAL = re.compile(rb'\{"t":"journal","schema_version":(\d+)')
 BEGINNING = b'{"t":"'
 # The table of a line by its beginning, under the table's former name too.
 TABLE_OF = {
@@ -54,15 +50,15 @@ class TableLines:
 class ParsedJournals:
     """The part of a store's journals that this process has parsed.
 
-    `stamp` tells the state of the store at that time, `bytes_parsed` how far each journal was read,
-    and `tables` the tables that have rows in `file`.
+    `stamp` tells the state of the store at that time, `readers` how far each journal was read, and
+    `tables` the tables that have rows in `file`.
     """
 
     stamp: tuple[tuple[int, int, int], ...]
     folder: tempfile.TemporaryDirectory[str] = field(
         default_factory=lambda: tempfile.TemporaryDirectory(dir=scratch())
     )
-    bytes_parsed: dict[Path, int] = field(default_factory=dict)
+    readers: dict[Path, JournalReader] = field(default_factory=dict)
     tables: set[str] = field(default_factory=set)
 
     @property
@@ -75,28 +71,24 @@ PARSED_JOURNALS: dict[Path, ParsedJournals] = {}
 
 
 def insert_new(
-    con: duckdb.DuckDBPyConnection, journals: Sequence[Path], into: str, *, databases: Sequence[str]
-) -> tuple[set[str], list[int]]:
-    """Insert into a database the rows of journals whose keys none of `databases` has.
+    con: duckdb.DuckDBPyConnection,
+    parts: Mapping[str, TableLines],
+    into: str,
+    *,
+    databases: Sequence[str],
+) -> list[str]:
+    """Insert into a database the rows of these lines whose keys none of `databases` has.
 
-    Of several rows with one key the first counts.  Returns the tables that had lines, and for each
-    journal how many lines could not be read.
+    Of several rows with one key the first counts.  Returns the tables with unreadable lines.
     """
     suspects = []
-    with split_by_table(journals) as (parts, skipped):
-        for name, part in parts.items():
-            rows = new_rows(name, part, databases=databases)
-            inserted = con.execute(f"insert into {into}.{name} by name {rows}").fetchall()[0][0]
-            # Lines without a new row have a known key, or cannot be read: only then look again.
-            if inserted < part.lines and count_unreadable(con, name, part):
-                suspects.append(name)
-    if suspects:
-        for number, journal in enumerate(journals):
-            with split_by_table([journal]) as (alone, _):
-                skipped[number] += sum(
-                    count_unreadable(con, name, alone[name]) for name in suspects if name in alone
-                )
-    return set(parts), skipped
+    for name, part in parts.items():
+        rows = new_rows(name, part, databases=databases)
+        inserted = con.execute(f"insert into {into}.{name} by name {rows}").fetchall()[0][0]
+        # Lines without a new row have a known key, or cannot be read: only then look again.
+        if inserted < part.lines and count_unreadable(con, name, part):
+            suspects.append(name)
+    return suspects
 
 
 def count_unreadable(con: duckdb.DuckDBPyConnection, name: str, part: TableLines) -> int:
@@ -105,12 +97,23 @@ def count_unreadable(con: duckdb.DuckDBPyConnection, name: str, part: TableLines
     return part.lines - readable
 
 
-@contextmanager
-def split_by_table(journals: Sequence[Path]) -> Iterator[tuple[dict[str, TableLines], list[int]]]:
-    """Copy the lines of journals to one temporary file for each table.
+def count_unreadable_in(
+    con: duckdb.DuckDBPyConnection, journal: JournalReader, tables: Sequence[str]
+) -> int:
+    """Return how many lines of these tables cannot be read in one journal."""
+    with split_by_table([JournalReader(journal.file, journal.skip)]) as (parts, _):
+        return sum(count_unreadable(con, name, parts[name]) for name in tables if name in parts)
 
-    Yields the lines by table, and for each journal how many lines are no rows at all.  Raises
-    StoreError if a journal's first line names a newer schema.
+
+@contextmanager
+def split_by_table(
+    journals: Sequence[JournalReader], most_bytes: int | None = None
+) -> Iterator[tuple[dict[str, TableLines], list[int]]]:
+    """Copy the whole lines of journals to one temporary file for each table.
+
+    Yields the lines by table, and for each journal how many lines are no rows at all.  Without
+    `most_bytes`, to which a growing journal is read on, the journals are read to their ends.
+    Raises StoreError if a journal's first line names a newer schema.
     """
     # DuckDB reads lines of one table, with its columns alone, in a third of the time that it takes
     # for all lines with the columns of all tables.
@@ -121,7 +124,10 @@ def split_by_table(journals: Sequence[Path]) -> Iterator[tuple[dict[str, TableLi
             copies: dict[str, BinaryIO] = {}
             for journal in journals:
                 skipped.append(0)
-                for lines in read_pieces(journal):
+                end = journal.file.stat().st_size
+                if most_bytes is not None:
+                    end = min(end, journal.offset + most_bytes)
+                for lines in journal.read(end, growing=most_bytes is not None):
                     by_table, unreadable = sort_lines(lines)
                     skipped[-1] += unreadable
                     for name, texts in by_table.items():
@@ -146,29 +152,6 @@ def sort_lines(lines: Sequence[bytes]) -> tuple[dict[str, list[bytes]], int]:
             by_table[name].append(text)
         unreadable += name is None and not text.isspace()
     return {name: texts for name, texts in by_table.items() if name is not None}, unreadable
-
-
-def read_pieces(journal: Path) -> Iterator[list[bytes]]:
-    """Yield the lines of a journal in pieces of a megabyte, each line with its end.
-
-    Raises StoreError if the first line names a newer schema.
-    """
-    with journal.open("rb", buffering=COPIED_BYTES) as content:
-        check_schema(journal, content.readline())
-        content.seek(0)
-        while lines := content.readlines(COPIED_BYTES):
-            if not lines[-1].endswith(b"\n"):
-                lines[-1] += b"\n"
-            yield lines
-
-
-def check_schema(journal: Path, first_line: bytes) -> None:
-    """Raise StoreError if a journal's first line names a newer schema."""
-    if (match := SCHEMA_OF_JOURNAL.match(first_line)) and int(match[1]) > SCHEMA_VERSION:
-        raise StoreError(
-            f"the journal {journal} was written by a newer arena (schema version"
-            f" {match[1].decode()}); update to read it"
-        )
 
 
 def parse_table(text: bytes) -> str | None:
@@ -225,38 +208,47 @@ def attach_new_rows(con: duckdb.DuckDBPyConnection, path: Path, files: Sequence[
     if not files:
         PARSED_JOURNALS.pop(path, None)
         return set()
+    sizes = {file: file.stat().st_size for file in files}
     parsed = PARSED_JOURNALS.get(path)
     if (
         parsed is None
         or parsed.stamp != stamp(path)
-        or any(parsed.bytes_parsed[file] > size(file, files) for file in parsed.bytes_parsed)
+        or any(reader.offset > sizes.get(file, 0) for file, reader in parsed.readers.items())
     ):
         parsed = PARSED_JOURNALS[path] = ParsedJournals(stamp(path))
     # The rows are read a few times and thrown away: not worth compressing.
     con.execute("set force_compression = 'uncompressed'")
-    grown = [file for file in files if size(file, files) > parsed.bytes_parsed.get(file, 0)]
+    readers = [parsed.readers.get(file) or JournalReader(file) for file in files]
+    grown = [reader for reader in readers if sizes[reader.file] > reader.offset]
     if grown:
         # In small row groups, since the last one is written again each time.
         con.execute(f"attach {quote_sql(str(parsed.file))} as pending (row_group_size 2048)")
-        if not parsed.bytes_parsed:
+        if not parsed.readers:
             for name in JOURNALED:
                 columns = column_definitions(name)
                 con.execute(f"create table if not exists pending.{name} ({columns})")
-        for file in grown:
-            insert_growth(con, parsed, file)
+        try:
+            for reader in grown:
+                parsed.readers[reader.file] = reader
+                insert_growth(con, parsed, reader, sizes[reader.file])
+        except BaseException:
+            # A reader has read on, and its rows are not in the file.
+            del PARSED_JOURNALS[path]
+            raise
         con.execute("detach pending")
     con.execute(f"attach {quote_sql(str(parsed.file))} as pending (read_only)")
     return parsed.tables
 
 
+def known_damage(path: Path) -> list[Damage]:
+    """Return the damaged lines that this process has met in the unfolded journals of a store."""
+    parsed = PARSED_JOURNALS.get(path)
+    return [damage for one in parsed.readers.values() for damage in one.damaged] if parsed else []
+
+
 def column_definitions(name: str) -> str:
     """Return the columns of a base table with their types, as SQL."""
     return ", ".join(f"{column} {kind}" for column, (kind, _) in TABLES[name].columns.items())
-
-
-def size(file: Path, files: Sequence[Path]) -> int:
-    """Return the bytes of one of these journals; 0 for any other, which has been folded since."""
-    return file.stat().st_size if file in files else 0
 
 
 def stamp(path: Path) -> tuple[tuple[int, int, int], ...]:
@@ -265,24 +257,14 @@ def stamp(path: Path) -> tuple[tuple[int, int, int], ...]:
     return tuple((state.st_ino, state.st_mtime_ns, state.st_size) for state in states)
 
 
-def insert_growth(con: duckdb.DuckDBPyConnection, parsed: ParsedJournals, file: Path) -> None:
-    """Insert the lines that a journal has grown by into `pending`, complete lines only."""
-    piece = Path(parsed.folder.name) / "piece.jsonl"
+def insert_growth(
+    con: duckdb.DuckDBPyConnection, parsed: ParsedJournals, reader: JournalReader, end: int
+) -> None:
+    """Insert the whole lines that a journal has grown by, up to byte `end`, into `pending`."""
     # Later lines are for the next reading: a fast run would keep this one busy until its end.
-    end = file.stat().st_size
-    room = PIECE_BYTES
-    with file.open("rb") as journal:
-        while (start := parsed.bytes_parsed.get(file, 0)) < end:
-            journal.seek(start)
-            data = journal.read(min(room, end - start))
-            complete = data.rfind(b"\n") + 1
-            if complete:
-                piece.write_bytes(memoryview(data)[:complete])
-                tables, _ = insert_new(con, [piece], "pending", databases=("store", "pending"))
-                parsed.tables |= tables
-                parsed.bytes_parsed[file] = start + complete
-            elif start + len(data) < end:
-                room *= 2  # one line is longer than the piece
-            else:
-                break
-    piece.unlink(missing_ok=True)
+    while (start := reader.offset) < end:
+        with split_by_table([reader], PIECE_BYTES) as (parts, _):
+            insert_new(con, parts, "pending", databases=("store", "pending"))
+            parsed.tables |= parts.keys()
+        if reader.offset == start:
+            break  # half a line

@@ -54,6 +54,12 @@ def add_selection(group: Options) -> None:
         "--accept-code-change",
         "continue episodes that were begun with another version of the protocol's file",
     )
+    add_flag(
+        group,
+        "--ask-damaged-again",
+        "leave out what is damaged in journals, and ask again for the replies in it; the damaged"
+        " files are kept",
+    )
 
 
 def add_limits(group: Options) -> None:
@@ -120,7 +126,11 @@ def run_study(options: argparse.Namespace) -> int:
 
         load_keys(options.keys)
     selection = RunSelection(
-        options.limit, options.shard, options.retry_failed, options.accept_code_change
+        options.limit,
+        options.shard,
+        options.retry_failed,
+        options.accept_code_change,
+        options.ask_damaged_again,
     )
     arena = Arena(
         options.db,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from arena.cli.commands import Command, add_flag
@@ -10,7 +11,9 @@ from arena.cli.commands import Command, add_flag
 
 def add(command: Command) -> None:
     """Add the command to the parser."""
-    tidy = command("tidy", run_tidy, "put the files of a store in order")
+    tidy = command(
+        "tidy", run_tidy, "fold journals, and remove those whose rows are all in the database"
+    )
     # As `--db`, for a command that is about a file.  With a type, argparse would convert its
     # SUPPRESS too.
     tidy.add_argument(
@@ -29,10 +32,41 @@ def add(command: Command) -> None:
 
 
 def run_tidy(options: argparse.Namespace) -> int:
-    """Run `arena tidy`: rewrite the file if that is wanted."""
+    """Run `arena tidy`: remove folded journals, and rewrite the file if that is wanted."""
+    path = Path(options.db)
+    remove_journals(path)
     if options.rewrite:
-        rewrite_file(Path(options.db))
+        rewrite_file(path)
     return 0
+
+
+def remove_journals(path: Path) -> None:
+    """Remove folded journals, and print how large they were, and which stay for which reason."""
+    from arena.store.database import fold, remove_folded
+
+    # Those of runs that have ended are removed with it.
+    before = size_of_journals(path)
+    folding = fold(path)
+    if folding.put_off:
+        print(f"not folded yet: {folding.put_off}", file=sys.stderr)
+    kept = [removal for removal in remove_folded(path) if removal.kept is not None]
+    for removal in kept:
+        print(f"kept {removal.journal} ({removal.bytes / 1e6:,.1f} MB): {removal.kept}")
+    count = len(before) - len(kept)
+    freed = sum(before.values()) - sum(removal.bytes for removal in kept)
+    print(
+        f"removed {count} folded journals, {freed / 1e6:,.1f} MB: all their rows are in {path}"
+        f" ({path.stat().st_size / 1e6:,.1f} MB)"
+        if count
+        else "there are no journals to remove"
+    )
+
+
+def size_of_journals(path: Path) -> dict[Path, int]:
+    """Return the bytes of each journal of a store."""
+    from arena.store.database import journals
+
+    return {journal: journal.stat().st_size for journal in journals(path)}
 
 
 def rewrite_file(path: Path) -> None:

@@ -8,14 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
+import orjson
 import pytest
 
 from arena.errors import StoreError
 from arena.play.run import Arena
-from arena.store import database, unfolded
+from arena.store import database, folding, unfolded
+from arena.store.checksums import seal
 from arena.store.connection import writing
 from arena.store.database import create, fold, journal_folder, query
-from arena.store.journal import line, write_journal
+from arena.store.journal import first_line, line, write_journal
 from arena.store.schema import SCHEMA_VERSION, TABLES
 from arena.store.tempdir import scratch
 from arena.store.views.registry import VIEWS
@@ -53,13 +55,20 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "a.duckdb"
 
 
-def put(path: Path, name: str, *subjects: str, torn: bytes = b"") -> Path:
-    """Write a journal with one row for each subject, and a torn end."""
+def put(path: Path, name: str, *subjects: str, torn: bytes = b"", old: bool = False) -> Path:
+    """Write a journal as a killed run leaves it: a row for each subject, and a torn end.
+
+    An `old` one is of version 4, which has no checksums.
+    """
     file = journal_folder(path) / f"{name}.jsonl"
-    write_journal(
-        file,
-        [*(line("subjects", {"subject": s, "kind": "motion", "text": s}) for s in subjects), torn],
-    )
+    rows = [{"t": "subjects", "subject": s, "kind": "motion", "text": s} for s in subjects]
+    if old:
+        lines = [
+            orjson.dumps(row) + b"\n" for row in ({"t": "journal", "schema_version": 4}, *rows)
+        ]
+    else:
+        lines = [first_line(), *(seal(orjson.dumps(row)) for row in rows)]
+    file.write_bytes(b"".join((*lines, torn)))
     return file
 
 
@@ -144,21 +153,25 @@ def test_half_a_line_is_read_when_its_other_half_is_there(path: Path) -> None:
 def test_a_journal_is_parsed_once_however_often_a_process_reads(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes: list[int] = []
+    counts: list[int] = []
     insert = unfolded.insert_new
 
     def watched(
-        con: duckdb.DuckDBPyConnection, files: list[Path], into: str, *, databases: tuple[str, ...]
-    ) -> tuple[set[str], list[int]]:
-        sizes.extend(file.stat().st_size for file in files)
-        return insert(con, files, into, databases=databases)
+        con: duckdb.DuckDBPyConnection,
+        parts: dict[str, unfolded.TableLines],
+        into: str,
+        *,
+        databases: tuple[str, ...],
+    ) -> list[str]:
+        counts.extend(part.lines for part in parts.values())
+        return insert(con, parts, into, databases=databases)
 
     monkeypatch.setattr(unfolded, "insert_new", watched)
     journal = put(path, "j1", *"abc")
     assert subjects(path) == subjects(path) == ["a", "b", "c"]
     grow(journal, "d")
     assert subjects(path) == ["a", "b", "c", "d"]
-    assert sum(sizes) == journal.stat().st_size
+    assert counts == [3, 1]
 
 
 def test_what_is_folded_between_two_readings_is_not_read_twice(path: Path) -> None:
@@ -183,10 +196,10 @@ def test_a_long_line_of_a_running_study_is_read_whole(
 def test_journals_that_are_folded_in_groups_count_one_by_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "FOLD_GROUP_BYTES", 200)
+    monkeypatch.setattr(folding, "FOLD_GROUP_BYTES", 200)
     for number in range(5):
         put(path, f"j{number}", "a", f"only {number}", torn=b"{" * (number == 3))
-    assert fold(path) == database.FoldResult(5, 1)
+    assert fold(path) == folding.FoldResult(5, 1)
     assert subjects(path) == ["a", *(f"only {number}" for number in range(5))]
     assert query(path, "select journal, skipped from folded order by 1").rows == tuple(
         (f"j{n}.jsonl", int(n == 3)) for n in range(5)
@@ -194,16 +207,17 @@ def test_journals_that_are_folded_in_groups_count_one_by_one(
 
 
 def test_each_journal_of_a_group_has_its_own_count_of_unreadable_lines(path: Path) -> None:
-    put(path, "j1", "a", "a", torn=b'{"t":"subjects","subject":"torn')
-    put(path, "j2", "a", "b")
+    put(path, "j1", "a", "a", torn=b'{"t":"subjects","subject":"torn', old=True)
+    put(path, "j2", "a", "b", old=True)
     put(
         path,
         "j3",
         "b",
+        old=True,
         torn=b'{"t":"turns","episode":\n\n \n{"subject":"no table"}\n[1]\n{"t":null}\n'
         b'{"t":"of a later arena"}\n\xff',
     )
-    assert fold(path) == database.FoldResult(3, 6)
+    assert fold(path) == folding.FoldResult(3, 6)
     assert query(path, "select skipped from folded order by journal").rows == ((1,), (0,), (5,))
     assert subjects(path) == ["a", "b"]
 
@@ -212,11 +226,12 @@ def test_a_line_that_is_written_in_another_way_is_a_row_too(path: Path) -> None:
     put(
         path,
         "j1",
+        old=True,
         torn=b'{ "t": "subjects", "subject": "a" }\r\n{"subject":"b","t":"subjects"}\n'
         b'{"t":"subjects" ,"subject":"c"}\n{"t":"nothing"}',
     )
     assert subjects(path) == ["a", "b", "c"]
-    assert fold(path) == database.FoldResult(1, 0)
+    assert fold(path) == folding.FoldResult(1, 0)
     assert subjects(path) == ["a", "b", "c"]
 
 
@@ -228,8 +243,8 @@ def test_the_first_of_two_lines_with_one_key_counts(
     ]
     write_journal(journal_folder(path) / "j1.jsonl", rows[:2])
     write_journal(journal_folder(path) / "j2.jsonl", rows[2:])
-    for together in (1, database.FOLD_GROUP_BYTES):
-        monkeypatch.setattr(database, "FOLD_GROUP_BYTES", together)
+    for together in (1, folding.FOLD_GROUP_BYTES):
+        monkeypatch.setattr(folding, "FOLD_GROUP_BYTES", together)
         assert query(path, "select text from subjects").rows == (("first",),)
         fold(path)
 
@@ -257,7 +272,7 @@ def test_what_waits_on_disk_while_it_is_folded_is_removed(path: Path) -> None:
 def test_a_fold_that_fails_leaves_nothing_of_any_journal(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "FOLD_GROUP_BYTES", 1)
+    monkeypatch.setattr(folding, "FOLD_GROUP_BYTES", 1)
     put(path, "j1", "a")
     newer = put(path, "j2")
     newer.write_bytes(line("journal", {"schema_version": SCHEMA_VERSION + 1}))
@@ -353,7 +368,7 @@ def test_the_folded_record_equals_the_live_one(
 ) -> None:
     path = tmp_path / "a.duckdb"
     with monkeypatch.context() as patch:
-        patch.setattr(database, "fold", lambda *a, **k: database.FoldResult())
+        patch.setattr(database, "fold", lambda *a, **k: folding.FoldResult())
         Arena(path).run(study(agent(), subjects=3))
     views = {
         name: query(path, f"from {name} order by all").rows

@@ -12,6 +12,7 @@ import pytest
 
 from arena.errors import StoreError
 from arena.store import journal as journal_module
+from arena.store.checksums import is_whole
 from arena.store.journal import Journal, line, write_journal
 from arena.store.locks import is_locked
 from arena.store.schema import SCHEMA_VERSION
@@ -22,11 +23,13 @@ async def test_durable_returns_when_the_lines_are_in_the_file(tmp_path: Path) ->
     journal = Journal(tmp_path, "r")
     journal.append(line("subjects", {"subject": "a"}), line("subjects", {"subject": "b"}))
     await journal.wait_until_durable()
-    rows = [orjson.loads(text) for text in (tmp_path / "r-000.jsonl").read_bytes().splitlines()]
+    lines = (tmp_path / "r-000.jsonl").read_bytes().splitlines(keepends=True)
+    assert all(map(is_whole, lines))
+    rows = [{**orjson.loads(text), "crc": ...} for text in lines]
     assert rows == [
-        {"t": "journal", "schema_version": SCHEMA_VERSION},
-        {"t": "subjects", "subject": "a"},
-        {"t": "subjects", "subject": "b"},
+        {"t": "journal", "schema_version": SCHEMA_VERSION, "crc": ...},
+        {"t": "subjects", "subject": "a", "crc": ...},
+        {"t": "subjects", "subject": "b", "crc": ...},
     ]
 
 
@@ -123,14 +126,9 @@ async def test_lines_for_later_go_before_the_next_ones_or_by_themselves(tmp_path
     await journal.wait_until_durable()
     journal.append_later(line("subjects", {"subject": "e"}))
     journal.close()
-    assert [orjson.loads(text).get("subject") for text in file.read_bytes().splitlines()] == [
-        None,
-        "a",
-        "b",
-        "c",
-        "d",
-        "e",
-    ]
+    *lines, end = [orjson.loads(text) for text in file.read_bytes().splitlines()]
+    assert [row.get("subject") for row in lines] == [None, "a", "b", "c", "d", "e"]
+    assert (end["t"], end["lines"]) == ("end", 6)
 
 
 def test_a_disk_that_takes_no_more_at_the_very_end_is_not_passed_over(

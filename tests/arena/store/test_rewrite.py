@@ -85,8 +85,9 @@ def test_writing_a_store_leaves_its_format(old: Path) -> None:
 def test_a_rewritten_store_says_the_same_in_the_new_format(
     old: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    write_journal(journal_folder(old) / "k.jsonl", [line("subjects", {"subject": "another"})])
+    assert fold(old).journals == 1
     before = words(old)
-    write_journal(journal_folder(old) / "k.jsonl", [line("subjects", {"subject": "not folded"})])
     assert main(["tidy", str(old), "--rewrite"]) == 0
     assert "MB before" in capsys.readouterr().out
     assert storage_format(old) == "v1.4.0+"

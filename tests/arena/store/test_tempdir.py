@@ -97,9 +97,11 @@ def test_a_disk_that_fills_while_lines_are_sorted_out_is_an_error_and_no_shorter
     write_journal(tmp_path / "j.jsonl", rows)
     code = (
         "import resource; from pathlib import Path\n"
+        "from arena.store.journal_reader import JournalReader\n"
         "from arena.store.unfolded import split_by_table\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10**6,) * 2)\n"
-        f"with split_by_table([Path({str(tmp_path / 'j.jsonl')!r})]) as parts: print(parts)"
+        f"journal = JournalReader(Path({str(tmp_path / 'j.jsonl')!r}))\n"
+        "with split_by_table([journal]) as parts: print(parts)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert 10**6 < sum(map(len, rows)) < 2**20

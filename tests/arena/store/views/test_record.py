@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from arena.play.run import Arena
 from arena.store import database
 from arena.store.database import query
+from arena.store.folding import FoldResult
 from arena.store.journal import line, write_journal
 from arena.store.migrations import COLUMN_COMMENTS
 from arena.store.views.registry import ALL_VIEWS, CANNED, find_views, with_dependencies
@@ -19,6 +21,9 @@ from tests.fake_agents import agent, study
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 Rows = list[tuple[str, dict[str, Any]]]
+
+
+NUMBERS = itertools.count()
 
 
 @pytest.fixture
@@ -29,7 +34,8 @@ def path(tmp_path: Path) -> Path:
 
 def put(path: Path, rows: Rows) -> None:
     write_journal(
-        database.journal_folder(path) / f"{len(database.journals(path))}.jsonl",
+        # No name is ever used again, also if a journal was removed.
+        database.journal_folder(path) / f"{next(NUMBERS)}.jsonl",
         [line(table, row) for table, row in rows],
     )
     database.fold(path)
@@ -427,7 +433,7 @@ def test_the_folded_record_answers_as_the_live_one(
 ) -> None:
     path = tmp_path / "a.duckdb"
     with monkeypatch.context() as patch:
-        patch.setattr(database, "fold", lambda *a, **k: database.FoldResult())
+        patch.setattr(database, "fold", lambda *a, **k: FoldResult())
         Arena(path).run(study(agent("a"), agent("b"), subjects=2))
     names = [name for name, view in ALL_VIEWS.items() if not view.parameters]
     live = {name: query(path, f"from {name} order by all").rows for name in names}

@@ -1,0 +1,136 @@
+"""Folded journals go when the database has all their rows, and stay when it has not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from arena.cli.main import main
+from arena.play.run import Arena
+from arena.store import database
+from arena.store.connection import writing
+from arena.store.database import create, fold, journal_folder, journals, query, remove_folded
+from arena.store.folding import FoldResult
+from arena.store.journal import first_line, line, write_journal
+from arena.store.locks import lock
+from tests.fake_agents import agent, study
+
+TURN = {"episode": "e", "seat": "a", "step": 0, "text": "Said."}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    create(tmp_path / "a.duckdb")
+    return tmp_path / "a.duckdb"
+
+
+def put(path: Path, *lines: bytes, name: str = "j", age_s: int = 7200) -> Path:
+    """Write the journal of a killed run that was last written to some time ago."""
+    journal = journal_folder(path) / f"{name}.jsonl"
+    journal.write_bytes(b"".join((first_line(), *lines)))
+    written = journal.stat().st_mtime - age_s
+    os.utime(journal, (written, written))
+    return journal
+
+
+def reasons(path: Path) -> list[str | None]:
+    """Why `arena tidy` keeps each journal; None for one that it removed."""
+    return [removal.kept for removal in remove_folded(path)]
+
+
+def test_a_run_that_ended_leaves_no_journal(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    Arena(path).run(study(agent(), subjects=1))
+    assert journals(path) == []
+    assert query(path, "select count(*) from turns").rows == ((6,),)
+    assert Arena(path).run(study(agent(), subjects=1)).replies == 0
+
+
+def test_a_journal_without_an_end_stays_until_it_is_tidied(path: Path) -> None:
+    put(path, line("turns", TURN), line("turns", TURN)[:9])
+    assert fold(path).journals == 1
+    assert len(journals(path)) == 1
+    assert reasons(path) == [None]
+    assert (journals(path), query(path, "select text from turns").rows) == ([], (("Said.",),))
+
+
+@pytest.mark.parametrize("table", ["turns", "subjects"])
+def test_a_journal_stays_if_a_row_of_it_is_missing_in_the_database(path: Path, table: str) -> None:
+    put(path, line("turns", TURN), line("subjects", {"subject": "a"}))
+    fold(path)
+    with writing(path, wait_s=1) as con:
+        con.execute(f"delete from {table}")
+    assert reasons(path) == [f"the table {table} has other rows"]
+
+
+def test_a_journal_stays_if_a_reply_is_another_one_in_the_database(path: Path) -> None:
+    put(path, line("turns", TURN))
+    fold(path)
+    with writing(path, wait_s=1) as con:
+        con.execute("update turns set thoughts = 'x'")
+    assert reasons(path) == ["the table turns has other rows"]
+
+
+def test_a_later_version_of_a_motion_is_no_reason_to_keep_a_journal(path: Path) -> None:
+    put(path, line("subjects", {"subject": "a", "source": "one"}), name="1")
+    put(path, line("subjects", {"subject": "a", "source": "two"}), name="2")
+    fold(path)
+    assert reasons(path) == [None, None]
+
+
+def test_journals_that_may_still_be_needed_stay(path: Path) -> None:
+    put(path, line("turns", TURN), line("later", {"a": 1}), name="1")
+    put(path, b"x" + line("turns", TURN), name="2")
+    put(path, age_s=60, name="3")
+    fold(path, leave_out_damaged=True)
+    held = lock(put(path, name="4"))
+    put(path, name="5")
+    try:
+        kept = reasons(path)
+    finally:
+        held.release()
+    assert [str(reason)[:20] for reason in kept] == [
+        "it has lines that ar",
+        "1 of its lines are d",
+        "its run did not end,",
+        "it is not folded yet",
+        "it is not folded yet",
+    ]
+
+
+def test_tidy_says_what_it_removes_and_what_stays(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(path, line("turns", TURN), name="1")
+    put(path, b"x" + line("turns", TURN), name="2")
+    assert main(["tidy", str(path)]) == 0
+    said = capsys.readouterr()
+    assert "2.jsonl: line 2 is damaged" in said.err
+    assert "kept" in said.out
+    assert "2.jsonl (0.0 MB): it is not folded yet" in said.out
+    assert "removed 1 folded journals, 0.0 MB: all their rows are in" in said.out
+
+
+def test_a_journal_larger_than_can_be_verified_at_once_waits_for_tidy(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "QUICK_REMOVAL_BYTES", 10)
+    write_journal(journal_folder(path) / "i.jsonl", [line("turns", TURN)])
+    assert fold(path) == FoldResult(1)
+    assert len(journals(path)) == 1
+    assert reasons(path) == [None]
+
+
+def test_a_full_disk_is_named_with_what_is_safe_and_what_to_do(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(path, line("turns", TURN))
+
+    def full(*_: object, **__: object) -> FoldResult:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(database, "fold_into", full)
+    assert "the disk is full" in str(fold(path).put_off)
+    assert "are safe: free space and run the same command again" in str(fold(path).put_off)
