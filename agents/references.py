@@ -76,6 +76,11 @@ def unknown_reference_error(reference: str) -> StudyError:
     return StudyError(f"there is no model reference {shown!r}; {hint}{forms}")
 
 
+def is_ours(kind: str) -> bool:
+    """Return whether the beginning of a reference is one that we resolve ourselves."""
+    return kind in PROVIDERS or (kind in FORMS and kind != "litellm")
+
+
 def model(reference: str) -> Model:
     """Return the model that a reference names.
 
@@ -84,8 +89,7 @@ def model(reference: str) -> Model:
     """
     kind, _, rest = reference.partition("/")
     profile = rest.partition(":")[0]
-    ours = kind in PROVIDERS or (kind in FORMS and kind != "litellm")
-    plugin = find_plugin(MODELS, kind, ours=ours)
+    plugin = find_plugin(MODELS, kind, ours=is_ours(kind))
     if plugin is not None:
         return model_of_plugin(plugin, rest)
     # Each provider is imported only when a reference names it: SDKs and torch take seconds.

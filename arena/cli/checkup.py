@@ -18,8 +18,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from arena.errors import StoreError
+from agents.references import is_ours
+from arena.errors import StoreError, StudyError
 from arena.packages import HOME, PACKAGES, foreign_package, neighbour_files, other_distributions
+from arena.plugins import MODELS, PROTOCOLS, find_plugin
+from arena.plugins import plugins as installed_plugins
+from protocols import HOME as OUR_PROTOCOLS
 
 # "absent" is something that only some runs need; "stops" would stop any.
 State = Literal["ok", "absent", "warning", "stops"]
@@ -131,6 +135,27 @@ def names() -> list[Check]:
         remedy = "rename it: programs in this folder import it in place of ours"
         checks.append(Check("names", "warning", found, remedy))
     return checks or [Check("names", "ok", f"{', '.join(PACKAGES)} are peer-arena's")]
+
+
+def plugins() -> list[Check]:
+    """Return the providers and protocols of other packages, none imported, and names taken twice.
+
+    Empty if no package adds any.
+    """
+    added: dict[str, list[str]] = {}
+    refused = []
+    for group, form in ((MODELS, "{}/<model>"), (PROTOCOLS, "the protocol {}")):
+        for name in dict.fromkeys(plugin.name for plugin in installed_plugins(group)):
+            ours = is_ours(name) if group == MODELS else name in OUR_PROTOCOLS
+            try:
+                plugin = find_plugin(group, name, ours=ours)
+            except StudyError as error:
+                refused.append(Check("plugins", "warning", str(error)))
+            else:
+                if plugin is not None:
+                    added.setdefault(plugin.package, []).append(form.format(name))
+    found = (f"{package} adds {', '.join(what)}" for package, what in sorted(added.items()))
+    return [*(Check("plugins", "ok", words) for words in found), *refused]
 
 
 def keys() -> list[Check]:

@@ -208,6 +208,23 @@ def test_an_error_of_a_package_is_one_sentence_of_the_command_line(
     assert not list(tmp_path.glob("arena.duckdb*"))
 
 
+def test_the_doctor_lists_what_packages_add_and_names_that_are_taken_twice(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    third_party.install(folder)
+    add(folder, "other-lab", "openai = other_lab:model", "theirs = other_lab:theirs")
+    assert main(["doctor"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "ok plugins mylab-arena 1.0 adds mylab/<model>, the protocol ask_twice" in words
+    assert "ok plugins other-lab 1.0 adds theirs/<model>" in words
+    assert "! plugins openai is the name of several things in arena.models: other-lab 1.0" in words
+    assert {"mylab_arena", "other_lab"}.isdisjoint(sys.modules)
+
+
 @pytest.mark.slow
 def test_a_package_is_found_as_pip_installs_it(tmp_path: Path) -> None:
     wheel = third_party.wheel(tmp_path)

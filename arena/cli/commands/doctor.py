@@ -26,7 +26,8 @@ def add(command: Command) -> None:
     doctor = command(
         "doctor",
         examine,
-        "what is there and what is missing: packages, names, keys (by name), GPU, disk, store",
+        "what is there and what is missing: packages, names, plugins, keys (by name), GPU, disk,"
+        " store",
     )
     add_flag(doctor, "--json", "as one JSON object")
 
@@ -39,6 +40,7 @@ def examine(options: argparse.Namespace) -> int:
     machine = checkup.machine()
     rest = [
         *checkup.names(),
+        *checkup.plugins(),
         *checkup.keys(),
         checkup.gpu(),
         checkup.disk(options.db),
