@@ -35,9 +35,12 @@ PUBLIC = {
     "agents": "adapt agent model",
     "protocols": "named",
 }
-# Where an error of any kind may be caught: an episode becomes a failure row, and a user's file
-# or another package's function that fails one sentence.
-BROAD = {"arena.play.concurrent", "arena.plugins", "arena.tournaments.study_file"}
+# Where an error of any kind may be caught: an episode becomes a failure row, a user's file or
+# another package's function that fails one sentence, a row of a batch its own failure.
+BROAD = {
+    *("agents.local.engine", "arena.play.concurrent"),
+    *("arena.plugins", "arena.tournaments.study_file"),
+}
 MOST_LINES = 440
 LONGEST_FUNCTION = 60
 

@@ -37,7 +37,7 @@ from agents.local.measures import measure
 from agents.local.memory import MemoryLimits, out_of_memory
 from agents.local.seating import Row, Seating
 from agents.local.stopping import EndDetector
-from arena.errors import ContextOverflowError, UnreachableError
+from arena.errors import ContextOverflowError, RefusedError, UnreachableError
 
 CLOSED = "the local engine was closed while it was being asked"
 
@@ -215,10 +215,44 @@ class Engine:
             width = max(width, left)
         try:
             self._read(first, lengths, width)
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            self._memory.shrink_prefill(error, first, len(lengths))
+        except Exception as error:
+            if out_of_memory(error):
+                self._memory.shrink_prefill(error, first, len(lengths))
+            else:
+                self._each_alone(self._read_row, first, len(lengths), error)
+
+    def _read_row(self, number: int) -> None:
+        """Read the next chunk of one row alone, from its beginning if it cannot be cut back."""
+        row = self._seating.table[number]
+        if not self._rows.can_truncate:
+            self._rows.clear(number)
+            row.filled = 0
+        length = min(row.planned - row.filled, self._memory.chunk)
+        self._read(number, [length], length)
+
+    def _each_alone(
+        self, work: Callable[[int], None], first: int, count: int, error: Exception
+    ) -> None:
+        """Do the work of rows one by one after it failed for them together.
+
+        A row that fails alone is given up with its own error, and the others go on.  The whole
+        engine dies of a fault that leaves the device in an unknown state.
+        """
+        if device_is_lost(error):
+            raise error
+        # A generating row that cannot be cut back may have gone on in the step that failed.
+        again = count > 1 and (self._rows.can_truncate or first >= self._seating.decoding)
+        for draft in [row.draft for row in self._seating.table[first : first + count]]:
+            fault = error
+            if again:
+                try:
+                    work(draft.row)
+                    continue
+                except Exception as alone:
+                    if out_of_memory(alone) or device_is_lost(alone):
+                        raise
+                    fault = alone
+            deliver(self._seating.release(draft.row), failed_draft_error(fault))
 
     def _read(self, first: int, lengths: Sequence[int], width: int) -> None:
         """Run the next `lengths` tokens of the rows from `first` on through the model.
@@ -274,21 +308,27 @@ class Engine:
     # Decoding.
 
     def _decode_step(self) -> None:
-        rows = self._seating.table[: self._seating.decoding]
+        count = self._seating.decoding
+        try:
+            self._decode_rows(0, count)
+        except Exception as error:
+            if out_of_memory(error):
+                self._memory.shrink_batch(error)
+            else:
+                self._each_alone(lambda number: self._decode_rows(number, 1), 0, count, error)
+        else:
+            self.counts.steps += 1
+
+    def _decode_rows(self, first: int, count: int) -> None:
+        """Give `count` generating rows from `first` on their next token."""
+        rows = self._seating.table[first : first + count]
         ids = np.array([[row.tokens[row.filled]] for row in rows], np.int64)
         positions = np.array([[row.filled] for row in rows], np.int64)
-        try:
-            drawn = self._draw_tokens(rows, self._rows.forward(0, ids, positions)[:, -1])
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            self._memory.shrink_batch(error)
-            return
+        drawn = self._draw_tokens(rows, self._rows.forward(first, ids, positions)[:, -1])
         for row in rows:
             row.filled += 1
             row.draft.steps += 1
             row.draft.memory_failures = 0
-        self.counts.steps += 1
         self.counts.decoded += len(rows)
         self._advance(rows, drawn)
 
@@ -315,16 +355,36 @@ class Engine:
 
     def _advance(self, rows: Sequence[Row], drawn: Sequence[DrawnToken]) -> None:
         """Append its token to each row, and deliver the replies that end with it."""
-        finished = []
+        finished: list[tuple[Draft, str | Exception]] = []
         for row, new in zip(rows, drawn, strict=True):
             draft = row.draft
             draft.append(new)
-            end = self._ends.finish_reason(draft, new.token)
+            try:
+                end = self._ends.finish_reason(draft, new.token)
+            except Exception as error:
+                # A text that cannot be decoded ends its own reply alone.
+                finished.append((draft, error))
+                continue
             if end is not None or row.filled == self._rows.capacity:
                 finished.append((draft, end or "length"))
             else:
                 # The token runs through the model in the next step, which gives the one after it.
                 row.tokens[row.filled] = new.token
                 row.planned = row.filled + 1
-        for draft, end in finished:
-            deliver(self._seating.release(draft.row), finish_draft(draft, end))
+        for draft, how in finished:
+            outcome = finish_draft(draft, how) if isinstance(how, str) else failed_draft_error(how)
+            deliver(self._seating.release(draft.row), outcome)
+
+
+def device_is_lost(error: BaseException) -> bool:
+    """Return whether no further step on this device can succeed."""
+    return "CUDA error" in str(error) or "device-side assert" in str(error)
+
+
+def failed_draft_error(cause: Exception) -> RefusedError:
+    """Return the error of the one request whose row failed."""
+    error = RefusedError(
+        f"the local engine cannot answer this request: {type(cause).__name__}: {cause}"
+    )
+    error.__cause__ = cause
+    return error

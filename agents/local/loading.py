@@ -80,6 +80,15 @@ def load(where: str, settings: Settings) -> LoadedModel:
     eos = model.generation_config.eos_token_id
     end_ids = {eos} if isinstance(eos, int) else set(eos or ())
     end_ids |= {tokenizer.eos_token_id} - {None}
+    known = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:
+        LOG.warning(
+            "the tokenizer of %s has %d tokens and its weights %d: prompts with the others are"
+            " refused",
+            where,
+            len(tokenizer),
+            known,
+        )
     format_name = str(model.dtype).removeprefix("torch.")
     return LoadedModel(model, tokenizer, format_name, str(model.device), frozenset(end_ids))
 

@@ -200,6 +200,7 @@ class LocalModel(BaseModel):
             "seed": request.seed,
             "dtype": self._loaded.dtype,
             "device": self._loaded.device,
+            **({"prompt_date": date} if (date := self._chat.date) else {}),
         }
 
     def _token_sampling(self, sampling: Sampling) -> TokenSampling:
@@ -249,6 +250,13 @@ class LocalModel(BaseModel):
         if not ids:
             raise RefusedError(
                 f"the prompt for {self.name} has no tokens: its tokenizer knows none of its text",
+                sent=False,
+            )
+        known = self._weights.model.get_input_embeddings().num_embeddings
+        if max(ids) >= known:
+            raise RefusedError(
+                f"the prompt for {self.name} has token {max(ids)}, and the model knows {known}:"
+                " tokenizer and weights do not belong together",
                 sent=False,
             )
         if request.sampling.choices:

@@ -4,8 +4,9 @@ A span of text that the model itself generated goes in as the tokens that it gen
 point from which the text differs from them.  Text that is decoded and tokenized again is often cut
 otherwise, and then the tokens that a row of the cache holds would no longer be a prefix.
 
-Special words of a chat template (such as `<|im_end|>`) in the text of a message are taken apart,
-so that no model can speak in the name of another.
+Control words (such as `<|im_end|>` or `</think>`: whatever the tokenizer turns into one added
+token) in the text of a message are taken apart, so that no model can speak in the name of another.
+What a message says is looked for in the prompt: a template that loses words is not used.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from logging import getLogger
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from arena.errors import RefusedError
 from arena.text import writable
 from arena.types import GeneratedSpan, Message, Request
 
@@ -25,6 +29,14 @@ from arena.types import GeneratedSpan, Message, Request
 MARK = re.compile("\ue0f0(\\d+)\ue0f1")
 # Tokens before generated ones that are decoded with them.
 CONTEXT = 8
+# The day that chat templates are told, always the same: a prompt that depends on the clock would
+# give other replies the next day, also in the middle of a study.
+PROMPT_DATE = datetime(2026, 1, 1, 12)
+ASKS_FOR_DATE = re.compile(r"strftime_now|date_string")
+# transformers gives templates a clock, and lets nobody pass another one: calls of it are replaced.
+READS_CLOCK = re.compile(r"""strftime_now\(\s*(?P<quote>['"])(?P<format>[^'"]*)(?P=quote)\s*\)""")
+LOG = getLogger("arena.local")
+Content = str | list[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +52,31 @@ class ChatTokenizer:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
-        special = [word for word in tokenizer.all_special_tokens if len(word) > 1]
-        self._special = sorted(special, key=len, reverse=True)
         self._special_ids = frozenset(tokenizer.all_special_ids)
+        added = {index: token.content for index, token in tokenizer.added_tokens_decoder.items()}
+        # Runs of spaces are added tokens of some tokenizers, and control nothing.
+        control = {index: word for index, word in added.items() if word.strip()}
+        self._control_ids = frozenset(control) | self._special_ids
+        words = {*control.values(), *tokenizer.all_special_tokens}
+        # Longest first: of two words that begin alike the regular expression takes the first.
+        longest = sorted((word for word in words if len(word) > 1), key=len, reverse=True)
+        self._control_words = re.compile("|".join(map(re.escape, longest)) or r"(?!)")
+        self._prefix = beginning_tokens(tokenizer)
+        template = tokenizer.chat_template
+        template = template.get("default", "") if isinstance(template, dict) else template or ""
+        self._template = READS_CLOCK.sub(
+            lambda call: f"{call['quote']}{PROMPT_DATE:{call['format']}}{call['quote']}", template
+        )
+        # The day that the template is told, None if it asks for none.
+        self.date = f"{PROMPT_DATE:%Y-%m-%d}" if ASKS_FOR_DATE.search(template) else None
+        if "strftime_now(" in self._template:
+            LOG.warning("the chat template reads the clock: prompts differ from day to day")
         # Some tokenizers put a space before every text, so that pieces cannot be joined.
         apart = self.decode([*self._encode("a"), *self._encode("b")])
         self._pieces_add_up = apart == self.decode(self._encode("ab"))
 
-    def _encode(self, text: str, *, begin: bool = False) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=begin).input_ids if text else []
+    def _encode(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False).input_ids if text else []
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of tokens, without special ones."""
@@ -84,11 +112,10 @@ class ChatTokenizer:
         if has_prefill:
             pieces += stretches[-1]
         # A chat template writes the token that begins a text; plain text needs it from here.
-        first = pieces[0].ids is None and not self.tokenizer.chat_template
-        tokens: list[int] = []
-        for number, piece in enumerate(pieces):
-            begin = first and number == 0
-            tokens += self._encode(piece.text, begin=begin) if piece.ids is None else piece.ids
+        begins = pieces[:1] and pieces[0].ids is None and not self._template
+        tokens: list[int] = [*self._prefix] if begins else []
+        for piece in pieces:
+            tokens += self._encode(piece.text) if piece.ids is None else piece.ids
         return tuple(tokens)
 
     def _stretches(
@@ -97,23 +124,38 @@ class ChatTokenizer:
         """Yield a message in pieces: generated spans as tokens, and the text between them."""
         done = 0
         for span in (span for span in spans if span.message == number):
-            yield from self._split_special(message.content[done : span.start])
+            yield from self._split_control(message.content[done : span.start])
             ids, text = self.matching_prefix(span.token_ids, message.content[span.start : span.end])
             if ids:
                 yield Stretch(text, ids)
             done = span.start + len(text)
-        yield from self._split_special(message.content[done:])
+        yield from self._split_control(message.content[done:])
 
-    def _split_special(self, text: str) -> Iterator[Stretch]:
-        """Yield a text cut after the first character of every special word in it."""
-        # Tokenized apart, neither half is the special token.
+    def _split_control(self, text: str) -> Iterator[Stretch]:
+        """Yield a text cut after the first character of every control word in it."""
+        # Tokenized apart, neither half is the control token.
         done = 0
-        pattern = "|".join(map(re.escape, self._special))
-        for word in re.finditer(pattern, text) if self._special else ():
-            yield Stretch(text[done : word.start() + 1])
-            done = word.start() + 1
+        while (cut := self._control_at(text, done)) is not None:
+            yield Stretch(text[done : cut + 1])
+            done = cut + 1
         if done < len(text):
             yield Stretch(text[done:])
+
+    def _control_at(self, text: str, start: int) -> int | None:
+        """Return the place of the first control word from `start` on, None if there is none."""
+        match = self._control_words.search(text, start)
+        if match is not None:
+            return match.start()
+        # A tokenizer may change the text before it looks for its words: small letters, or other
+        # forms of a character.
+        normalizer = getattr(getattr(self.tokenizer, "_tokenizer", None), "normalizer", None)
+        rest = text[start:]
+        if normalizer is None or not self._control_ids & set(self._encode(rest)):
+            return None
+        coded = self.tokenizer(rest, add_special_tokens=False, return_offsets_mapping=True)
+        spans = zip(coded.input_ids, coded.offset_mapping, strict=True)
+        places = (span for index, span in spans if index in self._control_ids)
+        return next((start + low for low, high in places if high - low > 1), None)
 
     def matching_prefix(self, ids: Sequence[int], text: str) -> tuple[tuple[int, ...], str]:
         """Return the longest prefix of tokens whose text is a prefix of `text`, and its text."""
@@ -154,34 +196,70 @@ class ChatTokenizer:
             return [piece for piece in rendered if piece.text]
         # The template changes its messages in a way that marks hide, such as trimming spaces: it
         # gets the text itself.
-        harmless = [self._escape_special(message.content) for message in messages]
+        # A space of no width takes a control word apart.
+        harmless = [
+            "\u200b".join(piece.text for piece in self._split_control(message.content))
+            for message in messages
+        ]
         return [Stretch(self._apply_template(harmless, messages))]
 
-    def _escape_special(self, text: str) -> str:
-        # A space of no width takes a special word apart.
-        for word in self._special:
-            text = text.replace(word, word[0] + "\u200b" + word[1:])
-        return text
-
     def _apply_template(self, contents: Sequence[str], messages: Sequence[Message]) -> str:
-        """Return the conversation as the model reads it, up to the beginning of its reply."""
-        if not self.tokenizer.chat_template:
+        """Return the conversation as the model reads it, up to the beginning of its reply.
+
+        Of the ways to give it to the template, the first that keeps every word: as it is, with
+        the system message before the first message of the user (some models know none), and both
+        with contents in parts.  Raises RefusedError if words are lost in all of them.
+        """
+        if not self._template:
             return "\n\n".join(contents) + "\n\n"
         turns = [
-            {"role": message.role, "content": content}
-            for message, content in zip(messages, contents, strict=True)
+            (message.role, content) for message, content in zip(messages, contents, strict=True)
         ]
-        try:
-            return self._chat(turns)
-        except TemplateError:
-            # Some models know no system message: it goes before the first message of the user.
-            if turns[0]["role"] != "system" or len(turns) < 2:
-                raise
-            turns[1]["content"] = f"{turns[0]['content']}\n\n{turns[1]['content']}"
-            return self._chat(turns[1:])
+        ways = [turns]
+        if turns[0][0] == "system" and len(turns) > 1:
+            role, content = turns[1]
+            ways.append([(role, f"{turns[0][1]}\n\n{content}"), *turns[2:]])
+        fault: TemplateError | None = None
+        for in_parts in (False, True):
+            for way in ways:
+                try:
+                    text = self._chat(way, in_parts=in_parts)
+                except TemplateError as error:
+                    fault = fault or error
+                    continue
+                if all(content.strip() in text for content in contents):
+                    return text
+        why = f"it fails ({fault})" if fault else "it loses words of the system or user message"
+        raise RefusedError(
+            f"the chat template of this model cannot be used: {why}; take a model with a complete"
+            " template, or an agent without a system message",
+            sent=False,
+        )
 
-    def _chat(self, turns: list[dict[str, str]]) -> str:
+    def _chat(self, turns: Sequence[tuple[str, str]], *, in_parts: bool) -> str:
+        """Return the conversation under the chat template, on the day that all prompts are told."""
+        conversation: list[dict[str, Content]] = [
+            {"role": role, "content": [{"type": "text", "text": text}] if in_parts else text}
+            for role, text in turns
+        ]
         text: str = self.tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=True
+            conversation,
+            chat_template=self._template,
+            tokenize=False,
+            add_generation_prompt=True,
+            date_string=f"{PROMPT_DATE:%d %b %Y}",
         )
         return text
+
+
+def beginning_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return the tokens that a tokenizer puts before a text, without those that it puts after it.
+
+    A prompt is gone on with, so that the token which ends texts must not stand at its end.
+    """
+    plain = tokenizer("a", add_special_tokens=False).input_ids
+    whole = tokenizer("a", add_special_tokens=True).input_ids
+    for place in range(len(whole) - len(plain) + 1):
+        if whole[place : place + len(plain)] == plain:
+            return list(whole[:place])
+    return []

@@ -19,7 +19,7 @@ from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
 from agents.local.loading import LoadedModel, load, rows_for
 from agents.local.settings import Settings
-from arena.errors import ContextOverflowError, ModelError, UnreachableError
+from arena.errors import ContextOverflowError, ModelError, RefusedError, UnreachableError
 from tests.tiny_models import KINDS, tiny
 
 # Compares with transformers alone, over many batches: two minutes.
@@ -355,9 +355,54 @@ async def test_what_never_fits_the_memory_fails_and_the_others_go_on(loaded: Loa
     ]
 
 
+@pytest.mark.parametrize("kind", ["qwen3", "hybrid"])
+async def test_a_row_that_fails_takes_no_other_with_it(tmp_path: Path, kind: str) -> None:
+    """Token 99 cannot be read; rows of attention alone are also parted while they generate."""
+    model = load(str(tiny(tmp_path, kind)), Settings())
+
+    def fails(ids: object, positions: object) -> None:
+        reading = positions.max() < 3  # type: ignore[attr-defined]
+        if (ids == 99).any() and (reading or kind == "qwen3"):  # type: ignore[attr-defined]
+            raise IndexError("index out of range in self")
+
+    rows = Faulty(rows_for(model, Settings(slots=4, context=96)), fails)
+    running = Engine(rows, model.tokenizer.decode, chunk=32)
+    jobs = [Job((7, 99 if n % 3 == 0 else 8, n), 5, WARM, seed=n) for n in range(9)]
+    outcomes = await asyncio.gather(*map(running.generate, jobs), return_exceptions=True)
+    assert running.alive
+    assert (running._seating.active, len(running._seating.queue)) == (0, 0)
+    running.close()
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        if 99 in job.ids:
+            assert isinstance(outcome, RefusedError)
+            assert "IndexError: index out of range" in str(outcome)
+    solo = await generate_all(engine(model, slots=4, context=96), jobs)
+    hit = [(99 in job.ids) or (kind == "qwen3" and 99 in solo[n].ids) for n, job in enumerate(jobs)]
+    others = [n for n, was_hit in enumerate(hit) if not was_hit]
+    assert len(others) >= 4
+    assert [getattr(outcomes[n], "ids", outcomes[n]) for n in others] == [
+        solo[n].ids for n in others
+    ]
+
+
+async def test_a_text_that_cannot_be_decoded_ends_its_own_reply(loaded: LoadedModel) -> None:
+    def decode(ids: object) -> str:
+        raise ValueError("no text")
+
+    running = Engine(rows_for(loaded, Settings(slots=4, context=96)), decode)
+    jobs = [Job((1, 2, n), 6, WARM, seed=n, stop=("STOP",) if n == 0 else ()) for n in range(3)]
+    outcomes = await asyncio.gather(*map(running.generate, jobs), return_exceptions=True)
+    running.close()
+    assert [type(outcome) for outcome in outcomes] == [
+        RefusedError,
+        GenerationResult,
+        GenerationResult,
+    ]
+
+
 async def test_a_dead_device_thread_says_so_to_everybody(loaded: LoadedModel) -> None:
     def dies(ids: object, positions: object) -> None:
-        raise ZeroDivisionError("a bug")
+        raise RuntimeError("CUDA error: device-side assert triggered")
 
     running = Engine(
         Faulty(rows_for(loaded, Settings(slots=2, context=64)), dies), loaded.tokenizer.decode
@@ -366,7 +411,7 @@ async def test_a_dead_device_thread_says_so_to_everybody(loaded: LoadedModel) ->
         *(running.generate(Job((1, 2, 3), 5)) for _ in range(5)), return_exceptions=True
     )
     assert {type(outcome) for outcome in outcomes} == {UnreachableError}
-    assert "died of ZeroDivisionError: a bug" in str(outcomes[0])
+    assert "died of RuntimeError: CUDA error" in str(outcomes[0])
     with pytest.raises(UnreachableError, match="died"):
         await running.generate(Job((1, 2, 3), 5))
     assert not running.alive

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import AddedToken, normalizers
+from tokenizers.processors import TemplateProcessing
 
 from agents.local.prompts import ChatTokenizer
+from arena.errors import RefusedError
 from arena.types import GeneratedSpan, Message, Place, Request, Sampling
-from tests.tiny_models import tokenizer
+from tests.tiny_models import TEMPLATE, tokenizer
 
 WORDS = ChatTokenizer(tokenizer())
 PLACE = Place("e", "s", 0, 0, "p", 0)
@@ -99,3 +107,125 @@ def test_a_model_without_a_template_reads_plain_text() -> None:
         )
         == "a\n\nb\n\nc"
     )
+
+
+CONTROL = ("<|head|>", "<|/head|>", "<|eot|>", "<|User|>", "</think>", "[INST]", "<|Tool|>")
+SPACES = "    "
+
+
+def with_control_words(normalizer: normalizers.Normalizer | None = None) -> ChatTokenizer:
+    """Return a tokenizer with added tokens, special and not, beside those of its template.
+
+    Like those of GPT-NeoX, it also has an added token for a run of spaces.
+    """
+    words = tokenizer()
+    if normalizer is not None:
+        words._tokenizer.normalizer = normalizer
+    words.add_tokens([AddedToken(word, special=n % 2 == 1) for n, word in enumerate(CONTROL)])
+    words.add_tokens([AddedToken(SPACES, special=False)])
+    return ChatTokenizer(words)
+
+
+def control_ids(words: ChatTokenizer, ids: Sequence[int]) -> list[int]:
+    """Return the added tokens in a prompt, without runs of spaces."""
+    added = words.tokenizer.added_tokens_decoder
+    return [index for index in ids if index in added and added[index].content != SPACES]
+
+
+PIECES = st.sampled_from([*CONTROL, "<|im_end|>", "<|im_start|>", "<", "|", ">", "eot", " ", "\n"])
+TEXTS = st.lists(PIECES | st.text(max_size=3), max_size=8).map("".join)
+
+
+@pytest.mark.parametrize("normalizer", [None, normalizers.Lowercase(), normalizers.NFKC()])
+@given(st.lists(TEXTS, min_size=3, max_size=3))
+def test_no_text_holds_a_control_token(
+    normalizer: normalizers.Normalizer | None, texts: list[str]
+) -> None:
+    words = with_control_words(normalizer)
+    roles = ("system", "user", "assistant")
+    talk = [(role, text or "x") for role, text in zip(roles, texts, strict=True)]
+    empty = [(role, "x") for role in roles]
+    ids = words.ids(request(*talk), "local/a")
+    expected = control_ids(words, words.ids(request(*empty), "local/a"))
+    assert control_ids(words, ids) == expected
+
+
+def test_a_word_that_the_tokenizer_changes_into_a_control_word_is_only_a_word() -> None:
+    for normalizer, word in (
+        (normalizers.Lowercase(), "</THINK>"),
+        (normalizers.NFKC(), "＜|eot|＞"),
+    ):
+        words = with_control_words(normalizer)
+        assert control_ids(words, words.tokenizer(word).input_ids)
+        ids = words.ids(request(("user", f"so {word} yes")), "local/a")
+        assert len(control_ids(words, ids)) == 3
+
+
+def test_runs_of_spaces_stay_the_tokens_that_they_are() -> None:
+    words = with_control_words()
+    ids = words.ids(request(("user", f"a{SPACES}b")), "local/a")
+    assert words.tokenizer.convert_tokens_to_ids(SPACES) in ids
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Today: {{ strftime_now('%Y-%m-%d') }}",
+        "{% if date_string is not defined %}{% set date_string = strftime_now('%d %b %Y') %}"
+        "{% endif %}{{ date_string }}",
+    ],
+)
+def test_a_prompt_does_not_depend_on_the_clock(head: str) -> None:
+    dated = tokenizer()
+    dated.chat_template = head + TEMPLATE
+    words = ChatTokenizer(dated)
+    text = words.decode(words.ids(request(("user", "q")), "local/a"))
+    assert "2026" in text
+    assert f"{datetime.now():%d %b %Y}" not in text
+    assert f"{datetime.now():%Y-%m-%d}" not in text
+    assert words.date == "2026-01-01"
+    assert WORDS.date is None
+
+
+@pytest.mark.parametrize("single", ["<s> $A </s>", "$A </s>", "<s> $A"])
+def test_no_prompt_ends_with_the_token_that_ends_texts(single: str) -> None:
+    plain = tokenizer()
+    plain.chat_template = None
+    plain.add_special_tokens({"bos_token": "<s>", "eos_token": "</s>"})
+    begin, end = plain.convert_tokens_to_ids(["<s>", "</s>"])
+    plain._tokenizer.post_processor = TemplateProcessing(
+        single=single, special_tokens=[("<s>", begin), ("</s>", end)]
+    )
+    ids = ChatTokenizer(plain).ids(request(("user", "b"), ("assistant", "c")), "m")
+    assert end not in ids
+    assert (ids[0] == begin, ids.count(begin)) == ("<s>" in single, int("<s>" in single))
+
+
+LOSSY = {
+    "parts": "{% for m in messages %}{% for p in m.content if p.type == 'text' %}{{ p.text }}"
+    "{% endfor %}\n{% endfor %}",
+    "no system": "{% for m in messages if m.role != 'system' %}{{ m.content }}\n{% endfor %}",
+    "refuses system": "{% for m in messages %}{% if m.role == 'system' %}"
+    "{{ raise_exception('no system') }}{% endif %}{{ m.content }}\n{% endfor %}",
+    "parts, no system": "{% for m in messages if m.role != 'system' %}"
+    "{% for p in m.content if p.type == 'text' %}{{ p.text }}{% endfor %}{% endfor %}",
+}
+
+
+@pytest.mark.parametrize("template", LOSSY.values(), ids=LOSSY)
+@pytest.mark.parametrize("word", ["", "<|im_end|>"])
+def test_no_template_loses_words(template: str, word: str) -> None:
+    odd = tokenizer()
+    odd.chat_template = template
+    words = ChatTokenizer(odd)
+    ids = words.ids(request(("system", "be brief"), ("user", f"the {word}motion")), "local/a")
+    text = words.decode(ids)
+    assert text.count("be brief") == text.count(f"the {word}motion") == 1
+    assert odd.eos_token_id not in ids
+
+
+def test_a_template_that_loses_words_whatever_is_tried_is_refused() -> None:
+    odd = tokenizer()
+    odd.chat_template = "{% for m in messages %}{{ m.role }}{% endfor %}"
+    with pytest.raises(RefusedError, match="loses words"):
+        ChatTokenizer(odd).ids(request(("user", "the motion")), "local/a")
