@@ -18,7 +18,7 @@ import asyncio
 import contextvars
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, cast
 
 from inspect_ai.model import (
@@ -60,6 +60,7 @@ from protocols import named
 SEED = {"openai", "google", "mistral", "groq", "hf", "vllm", "sglang", "mockllm"}
 LOGPROBS = {"openai", "grok", "together", "hf", "llama-cpp-python", "vllm", "sglang", "mockllm"}
 TOP_K = {"anthropic", "bedrock", "google", "hf", "together", "vllm", "sglang", "mockllm"}
+PASSED_ON = {"temperature", "top_p", "max_tokens", "stop"}
 # The arena's word for a reply that was cut: protocols ask for it.
 FINISH_REASONS = {"max_tokens": "length"}
 ROLES = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
@@ -104,7 +105,7 @@ class InspectModel(BaseModel):
         self.simulated = provider == "mockllm"
         able = {"seed": provider in SEED, "logprobs": provider in LOGPROBS}
         self.capabilities = frozenset(word for word, has in able.items() if has)
-        self._takes_top_k = provider in TOP_K
+        self._top_k = {"top_k"} if provider in TOP_K else set()
         self._model: ModelOfInspect | None = model
         self._make = make
 
@@ -112,18 +113,14 @@ class InspectModel(BaseModel):
         return f"<{self.name}>"
 
     def unsupported_settings(self, sampling: Sampling) -> dict[str, Any]:
-        """Return the settings that are set and that the provider does not take, as unset."""
-        able = {
-            "logprobs": "logprobs" in self.capabilities,
-            "top_k": self._takes_top_k,
-            "min_p": False,
-            "choices": False,
-        }
-        unset = Sampling()
+        """Return the settings that are set and do not reach the provider, with their defaults."""
+        able = PASSED_ON | ({"logprobs"} & self.capabilities) | self._top_k
+        # By what is passed on, so that a setting of a later arena is refused and not forgotten.
+        unset = {setting.name: getattr(Sampling(), setting.name) for setting in fields(Sampling)}
         return {
-            setting: getattr(unset, setting)
-            for setting, has in able.items()
-            if not has and getattr(sampling, setting) != getattr(unset, setting)
+            name: default
+            for name, default in unset.items()
+            if name not in able and getattr(sampling, name) != default
         }
 
     def unsupported_reason(self, sampling: Sampling) -> str | None:
