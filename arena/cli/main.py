@@ -34,6 +34,7 @@ from arena.cli.commands import (
 )
 from arena.errors import ArenaError, StoreWarning
 from arena.packages import check_packages
+from arena.store.paths import store_path
 from arena.text import printable
 
 
@@ -109,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, interrupt)
     try:
         with plain_warnings(options.command):
+            store_path(options.db)
             return int(options.run(options))
     except BrokenPipeError:
         # The reader of our output is gone (`| head`).  With standard output closed, Python would

@@ -40,6 +40,7 @@ from arena.store.damage import describe_damage
 from arena.store.folding import FoldResult
 from arena.store.journal import Journal
 from arena.store.locks import try_lock
+from arena.store.paths import store_path
 from arena.store.query import Parameters
 from arena.store.replay import StudyState
 from arena.store.result import QueryResult
@@ -105,11 +106,9 @@ class Arena:
     ) -> None:
         if concurrency < 1:
             raise StudyError(f"concurrency must be at least 1, found {concurrency}")
-        if not Path(path).name:
-            raise StudyError("a store needs a file name, such as arena.duckdb")
         if budget_usd is not None:
             Budget(budget_usd)  # which checks the number
-        self.path = Path(path)
+        self.path = store_path(path)
         self.concurrency = concurrency
         self.limits = limits
         self.retry = retry

@@ -20,6 +20,7 @@ from duckdb import DuckDBPyConnection as Connection
 
 from arena.errors import StoreError
 from arena.store.migrations import quote_sql
+from arena.store.paths import store_path
 from arena.store.schema import SCHEMA_VERSION
 
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
@@ -87,7 +88,7 @@ def attach_store(path: Path, *, trusted: bool = True) -> Iterator[tuple[Connecti
     The file is let go at the end of the block.  Not `trusted` is for queries that users write.
     Raises StoreError if there is no such file, it is not a store, or a newer program wrote it.
     """
-    if not path.exists():
+    if not store_path(path).exists():
         raise StoreError(
             f"there is no store at {path}; run or import a study first, or name another file"
             " with --db"

@@ -30,6 +30,7 @@ from arena.store.folding import FoldResult, fold_into
 from arena.store.journal_reader import Damage
 from arena.store.locks import is_locked, lock
 from arena.store.migrations import bring_up_to_date, make_tables, make_views, quote_sql, views_hash
+from arena.store.paths import store_path
 from arena.store.query import (
     UNLIMITED,
     Parameters,
@@ -92,7 +93,7 @@ def create(path: Path) -> None:
     Raises StoreError if the folder cannot be written, the file is not a store, or a newer program
     wrote it.
     """
-    folder = journal_folder(path)
+    folder = journal_folder(store_path(path))
     draft = folder / f"new-{os.getpid()}-{threading.get_ident()}.duckdb"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,7 @@ def count_connects(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_reads_of_the_program_share_one_instance_and_a_users_query_has_its_own(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    query(path, "select 1")  # all results of a process share another instance
     IDLE_INSTANCES.clear()
     opened = count_connects(monkeypatch)
     for _ in range(3):

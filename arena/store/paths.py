@@ -1,0 +1,34 @@
+"""Tell paths of files from the other places that DuckDB opens, where no store can be."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from arena.errors import StoreError
+
+# What DuckDB and its extensions open by a word and a colon, and whatever looks like an address.  A
+# single letter is a drive of Windows.
+NO_FILE = re.compile(
+    r"(?:md|motherduck|ducklake|duckdb|quack|sqlite|postgres|postgresql|mysql|iceberg|jdbc|file"
+    r"|https?|ftp|s3[an]?|gs|gcs|r2|hf|az|azure|abfss?):|[a-z][a-z0-9+.-]+:[/\\]|:memory:",
+    re.I,
+)
+
+
+def store_path(path: str | Path) -> Path:
+    """Return the path of a store.  Raises StoreError if it can be none of a file on this machine.
+
+    DuckDB would make a local file of the name `md:peers` without a word.
+    """
+    text = str(path)
+    if NO_FILE.match(text):
+        # As it was typed: a Path has one slash in place of two.
+        typed = re.sub(r"^([\w+.-]+:)[/\\](?![/\\])", r"\1//", text)
+        raise StoreError(
+            f"{typed} is no file on this machine, and a store is one, with its journals beside it:"
+            " name a file such as arena.duckdb"
+        )
+    if not Path(path).name:
+        raise StoreError(f"{text or 'an empty name'} is no file: name one, such as arena.duckdb")
+    return Path(path)
