@@ -334,13 +334,14 @@ def as_solver(
 
 
 def subject_of(state: TaskState, kind: Literal["question", "motion"] | None) -> Subject:
-    """Return a sample as the arena's subject; its target is the gold answer, told to nobody."""
-    gold = state.target.text or None
-    choices = tuple(choice.value for choice in state.choices)
-    kind = kind or ("motion" if gold is None else "question")
+    """Return a sample as the arena's subject; its targets are right answers, told to nobody."""
+    targets = [target for target in state.target if target]
+    kind = kind or ("question" if targets else "motion")
     if kind == "motion":
         return Subject(state.input_text)
-    return Subject(state.input_text, "question", gold, choices)
+    choices = tuple(choice.value for choice in state.choices)
+    gold = targets[0] if targets else None
+    return Subject(state.input_text, "question", gold, choices, accepted=tuple(targets[1:]))
 
 
 def agent_of(who: str | Agent) -> Agent:

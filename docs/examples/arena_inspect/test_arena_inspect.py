@@ -377,6 +377,32 @@ def test_an_evaluation_that_is_repeated_asks_nothing_again(tmp_path: Path) -> No
     assert len(asked) == 12
 
 
+def test_any_target_of_a_sample_is_right_in_both_logs(tmp_path: Path) -> None:
+    store = tmp_path / "a.duckdb"
+    samples = [Sample(input="What is 1+1?", target=["two", "2"])]
+    log = evaluate(tmp_path, by_question, as_solver("single", store=str(store)), samples=samples)
+    assert log.samples is not None
+    assert log.samples[0].scores is not None
+    assert log.samples[0].scores["match"].value == "C"
+    assert Arena(store).sql("select correct from answers where final").rows[0] == (True,)
+
+
+CHOICE = Sample(input="Which is even? 1+1", choices=["three", "four"], target="B")
+
+
+def test_choices_are_shown_and_answered_by_their_letters(tmp_path: Path) -> None:
+    def reply(input: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
+        assert "B) four" in input[-1].text or "B. four" in input[-1].text
+        return said("It is \\boxed{B}.")
+
+    store = tmp_path / "a.duckdb"
+    log = evaluate(tmp_path, reply, as_solver("single", store=str(store)), samples=[CHOICE])
+    assert log.samples is not None
+    assert log.samples[0].scores is not None
+    assert log.samples[0].scores["match"].value == "C"
+    assert Arena(store).sql("select correct from answers where final").rows[0] == (True,)
+
+
 def test_epochs_are_samples_of_their_own(tmp_path: Path) -> None:
     seeds: set[int | None] = set()
 
