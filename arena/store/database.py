@@ -39,6 +39,7 @@ from arena.store.query import (
     file_bytes,
     read_result,
 )
+from arena.store.query_process import QueryJob, run_in_process
 from arena.store.result import QueryResult
 from arena.store.salvage import find_affected
 from arena.store.schema import SCHEMA_VERSION
@@ -240,6 +241,11 @@ def query(
     `parameters` are bound to $name by a mapping, to ? by a sequence, and never part of the SQL.
     Raises StoreError with DuckDB's message if the query is wrong, or if it meets one of the limits.
     """
+    if limits.seconds is not None:
+        # Only a process can be stopped at any moment.
+        result = run_in_process(QueryJob(path, sql, "", parameters, limits))
+        assert isinstance(result, QueryResult)
+        return result
     return with_views(path, sql, lambda con: answer(con, sql, parameters, limits))
 
 
@@ -261,6 +267,10 @@ def download(
 
     With `spreadsheet` no text of a csv file is a formula.  Otherwise as `query`.
     """
+    if limits.seconds is not None:
+        content = run_in_process(QueryJob(path, sql, kind, parameters, limits, spreadsheet))
+        assert isinstance(content, bytes)
+        return content
     return with_views(
         path,
         sql,

@@ -2,9 +2,9 @@
 
 The query runs on a connection from which nothing but the store can be reached: no file, no
 network, no extension and no setting.  The store is attached read-only, and only statements that
-read are run.  Limits of time, rows and memory are for queries that come from a browser;
-`arena/web/query_worker.py` adds those of a process of its own.  A researcher's own query has no
-limits.  A text of several statements runs whole and returns the last result only.
+read are run.  A query with a limit of time gets a process of its own (query_process.py); a
+researcher's own query has no limits.  A text of several statements runs whole and returns the last
+result only.
 """
 
 from __future__ import annotations
@@ -305,6 +305,14 @@ def lock_down(con: Connection, limits: QueryLimits, folder: str | None = None) -
     )
 
 
+def overtime(limits: QueryLimits) -> StoreError:
+    """Return the error of a query that has taken longer than its limit."""
+    return StoreError(
+        f"the query took longer than {limits.seconds:g} s and was stopped; narrow it, or"
+        " run it with arena sql"
+    )
+
+
 def run_within_limits(con: Connection, limits: QueryLimits, work: Callable[[], T]) -> T:
     """Return the result of `work` on this connection; stop it on Ctrl-C.
 
@@ -316,10 +324,7 @@ def run_within_limits(con: Connection, limits: QueryLimits, work: Callable[[], T
         try:
             return future.result(limits.seconds)
         except TimeoutError as error:
-            raise StoreError(
-                f"the query took longer than {limits.seconds:g} s and was stopped; narrow it, or"
-                " run it with arena sql"
-            ) from error
+            raise overtime(limits) from error
         except (duckdb.OutOfMemoryException, MemoryError) as error:
             if limits.memory_mb is None:
                 raise

@@ -59,7 +59,7 @@ def test_a_study_is_played_and_asked_for(tmp_path: Path) -> None:
     code = (
         "from arena.store import locks; from arena.grading.math_verify import os, signal\n"
         "print(hasattr(os, 'getuid'), hasattr(signal, 'alarm'), locks.HAS_FLOCK)\n"
-        "import arena.web.query_worker, scripted\n"
+        "import arena.store.query_worker, scripted\n"
         "from arena import Arena; a = Arena('a.duckdb')\n"
         "print(a.run(scripted.study()).done, a.sql('select count(*) from turns').rows)"
     )

@@ -70,8 +70,8 @@ def run_view(options: argparse.Namespace) -> int:
     try:
         import uvicorn
 
+        from arena.store.query_worker import missing_limits
         from arena.web.app import application
-        from arena.web.query_worker import missing_limits
     except ModuleNotFoundError as error:
         raise missing_package("the viewer needs", error) from error
     token = secrets.token_urlsafe(24)

@@ -144,6 +144,33 @@ def test_a_query_that_takes_too_long_is_stopped_and_the_next_one_runs(path: Path
     assert query(path, "select 1", limits=QueryLimits(seconds=60)).rows == ((1,),)
 
 
+def test_one_long_value_is_stopped_too(path: Path) -> None:
+    """DuckDB hears no interrupt while it makes a value; a minute and more without a process."""
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="took longer than 1 s and was stopped"):
+        query(path, "select length(repeat('x', 2e9::bigint))", limits=QueryLimits(seconds=1))
+    assert time.monotonic() - began < 30
+
+
+def test_a_limited_query_takes_parameters_and_keeps_types(path: Path) -> None:
+    result = query(path, "select $n::hugeint as n", {"n": 5}, limits=QueryLimits(seconds=60))
+    assert (result.rows, result.types) == (((5,),), ("HUGEINT",))
+    with pytest.raises(StoreError, match="the query has "):
+        query(path, "select $n", limits=QueryLimits(seconds=60))
+    limits = QueryLimits(seconds=60, rows=1)
+    assert (
+        download(
+            path,
+            "select '=' || $a as a from range(3)",
+            "csv",
+            {"a": 1},
+            limits=limits,
+            spreadsheet=True,
+        )
+        == b"a\n'=1\n"
+    )
+
+
 def test_a_query_that_needs_too_much_memory_is_stopped(path: Path) -> None:
     with pytest.raises(StoreError, match=r"needs more than 100 MB of memory"):
         query(

@@ -30,12 +30,12 @@ from arena.store.result import QueryResult
 from arena.store.saved_queries import read_saved_queries, saved_folder
 from arena.store.tempdir import scratch
 from arena.store.views.registry import CANNED
-from arena.web import query_worker
+from arena.web import query_slots
 from arena.web.app import application
 from arena.web.charts import choose, draw_chart
 from arena.web.pages import PAGES
 from arena.web.pages.sql import canned_queries, example_arguments, hides_simulated
-from arena.web.query_worker import BusyError, query_file, query_table
+from arena.web.query_slots import BusyError, query_file, query_table
 from arena.web.site import Site
 from arena.web.words import render
 from tests.arena.web.conftest import RunningViewer
@@ -231,11 +231,11 @@ def test_many_names_are_not_all_drawn() -> None:
 def test_a_slow_query_holds_up_no_page_and_a_third_is_told_so(tournament: Path) -> None:
     slow = "select sum(sin(a.range * b.range)) from range(10000000) a, range(1000000) b"
     with ThreadPoolExecutor(2) as threads, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arena.web.query_worker.SLOT_WAIT_S", 0.05)
+        patch.setattr("arena.web.query_slots.SLOT_WAIT_S", 0.05)
         running = [
             threads.submit(query_table, tournament, slow, QueryLimits(seconds=3)) for _ in range(2)
         ]
-        while query_worker.SLOTS._value:
+        while query_slots.SLOTS._value:
             time.sleep(0.01)
         assert len(query(tournament, "from studies")) > 0
         assert {future.done() for future in running} == {False}
