@@ -36,11 +36,11 @@ class ArenaError(Exception):
 class ModelError(ArenaError):
     """A model gave no usable reply.
 
-    `http_status` is the status of the HTTP answer, None if there was none.  The class attribute
-    `retryable` says whether the same request may succeed later.  `reply` holds the token counts
-    that the provider will bill in spite of the failure (a reply without text), None if it sent
-    none.  `sent` says whether the request may have reached the provider: a request that was never
-    sent costs nothing.
+    `http_status` is the status of the HTTP answer, None if there was none.  `retryable` says
+    whether the same request may succeed later: None stands for what holds for the class.  `reply`
+    holds the token counts that the provider will bill in spite of the failure (a reply without
+    text), None if it sent none.  `sent` says whether the request may have reached the provider: a
+    request that was never sent costs nothing.
     """
 
     retryable = False
@@ -52,9 +52,12 @@ class ModelError(ArenaError):
         http_status: int | None = None,
         reply: Reply | None = None,
         sent: bool = True,
+        retryable: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.http_status = http_status
+        if retryable is not None:
+            self.retryable = retryable
         self.reply = reply
         self.sent = sent
 
@@ -85,7 +88,7 @@ class ContextOverflowError(ModelError):
 
 
 class EmptyReplyError(ModelError):
-    """The reply came without any text."""
+    """The reply came without any text, or with nothing but a call of a tool."""
 
     retryable = True
 
@@ -128,6 +131,10 @@ class StoreError(ArenaError):
 
 class StoreWarning(UserWarning):
     """Something in a store is left out, since it is damaged."""
+
+
+class QuestionsWarning(UserWarning):
+    """Something in a file of questions is not used."""
 
 
 # These errors stop the run instead of failing an episode, which stays open for the next run.

@@ -12,7 +12,7 @@ The paper is "Can LLMs Express Their Uncertainty?" (Miao Xiong et al., arXiv 230
 Every model answers every question once for each of `strategies` (or `samples` times, combined by
 `aggregation`).  `p_true` and `sequence_probability` read token probabilities, and need models that
 give them (`local/...`).  A file of questions has `question` and `answer`, and `choices` if there
-are options.
+are options, or the columns of a published one; name others by `-o question=... -o answer=...`.
 
 The paper's abstract reports these numbers, all that could be checked:
 
@@ -59,6 +59,8 @@ def study(
     *,
     models: list[str] = SOLVERS,
     questions: str | None = None,
+    question: str = "question",
+    answer: str = "answer",
     number: int = 100,
     strategies: list[Strategy] = STRATEGIES,
     samples: int = 1,
@@ -69,12 +71,16 @@ def study(
 ) -> Study:
     """Return one arm for each strategy, with every model.
 
-    `questions` is a file, or else `number` simulated questions.  `temperature` None leaves it to
-    the provider.
+    `questions` is a file or a name of the hub, with the columns `question` and `answer`, or else
+    `number` simulated questions.  `temperature` None leaves it to the provider.
     """
     sampling = Sampling(max_tokens=max_tokens)
     lineups = [{"solver": agent(reference, sampling=sampling)} for reference in models]
-    subjects = read_questions(questions) if questions else simulated_questions(number)
+    subjects = (
+        read_questions(questions, question=question, gold=answer)
+        if questions
+        else simulated_questions(number)
+    )
     options = {"samples": samples, "aggregation": aggregation, "temperature": temperature}
     arms = [
         Arm(strategy, confidence_elicitation, lineups, {"strategy": strategy, **options})

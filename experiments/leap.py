@@ -57,6 +57,8 @@ def study(
     *,
     model: str = "toy/sum",
     questions: str | None = None,
+    question: str = "question",
+    answer: str = "answer",
     number: int = 40,
     paths: int = 8,
     turns: int | None = None,
@@ -69,7 +71,8 @@ def study(
 ) -> Study:
     """Return LeaP with each router, and as many independent paths with the same tokens.
 
-    `questions` is a file, or else `number` sums for the toy.  Sizes and the temperature default to
+    `questions` is a file or a name of the hub, with the columns `question` and `answer`, or else
+    `number` sums for the toy.  Sizes and the temperature default to
     the paper's, or to the toy's; the toy writes one summary, after its first turn, since it thinks
     for 50 tokens in all.
     """
@@ -96,7 +99,9 @@ def study(
             options = {**shared, "turns": sizes["turns"]}
             label = f"segmented {router}-{top_k}"
             arms.append(Arm(label, leap_segmented, [{"solver": solver}], options))
-    subjects = read_questions(questions) if questions else sums(number)
+    subjects = (
+        read_questions(questions, question=question, gold=answer) if questions else sums(number)
+    )
     return Study("leap", arms, subjects, repeats)
 
 

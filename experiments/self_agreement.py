@@ -12,7 +12,8 @@ The paper is "Just Ask One More Time!" (arXiv 2311.08154).
 
 Every arm may make at most `calls` calls a question (self-agreement: ten paths and the one more), or
 generate at most `tokens` tokens if these are set.  A file of questions has `question` and `answer`,
-and `choices` if there are options.
+and `choices` if there are options, or the columns of a published one; name others by
+`-o question=... -o answer=...`.  `hf:owner/name` is a data set of the Hugging Face hub.
 
 The claims of the paper that could be checked: on six benchmarks of reasoning self-agreement is at
 least as good as self-consistency at the same number of paths, and needs no parser of answers on the
@@ -49,6 +50,8 @@ def study(
     *,
     model: str = "sim/solver",
     questions: str | None = None,
+    question: str = "question",
+    answer: str = "answer",
     number: int = 100,
     calls: int = 11,
     tokens: int | None = None,
@@ -58,9 +61,9 @@ def study(
 ) -> Study:
     """Return one arm for each protocol, with the same budget a question.
 
-    The budget is `calls` (0: no bound), or `tokens`.  `questions` is a file, or else `number`
-    simulated questions, sums for the toy.  `temperature` defaults to 0.7, to 1.7 for the toy, which
-    scores about 60% there.
+    The budget is `calls` (0: no bound), or `tokens`.  `questions` is a file or a name of the hub,
+    with the columns `question` and `answer`, or else `number` simulated questions, sums for the
+    toy.  `temperature` defaults to 0.7, to 1.7 for the toy, which scores about 60% there.
     """
     toy = model.startswith("toy/")
     # Paths must differ, or there is nothing to vote on: a temperature well above 0.
@@ -72,7 +75,7 @@ def study(
     solver = agent(model, sampling=sampling, drop_unsupported=True)
     arms = budget.arms(solver, calls=calls or None, tokens=tokens, protocols=protocols)
     if questions:
-        subjects = read_questions(questions)
+        subjects = read_questions(questions, question=question, gold=answer)
     else:
         subjects = sums(number) if toy else simulated_questions(number)
     return Study("self_agreement", arms, subjects, repeats)

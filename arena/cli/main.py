@@ -32,10 +32,13 @@ from arena.cli.commands import (
     tidy,
     view,
 )
-from arena.errors import ArenaError, StoreWarning
+from arena.errors import ArenaError, QuestionsWarning, StoreWarning
 from arena.packages import check_packages
 from arena.store.paths import store_path
 from arena.text import printable
+
+# Warnings that are sentences for users, printed without a place in the source.
+PLAIN_WARNINGS = (StoreWarning, QuestionsWarning)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -133,9 +136,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def plain_warnings(command: str) -> Iterator[None]:
-    """Print what is left out of a damaged store as one sentence, without a place in the source."""
+    """Print what is left out of a store or of questions as a sentence, with no place in source."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("default", category=StoreWarning)
+        for plain in PLAIN_WARNINGS:
+            warnings.filterwarnings("default", category=plain)
         show_other = warnings.showwarning
 
         def show(
@@ -146,7 +150,7 @@ def plain_warnings(command: str) -> Iterator[None]:
             file: TextIO | None = None,
             line: str | None = None,
         ) -> None:
-            if issubclass(category, StoreWarning):
+            if issubclass(category, PLAIN_WARNINGS):
                 print(f"arena {command}: {printable(str(message))}", file=sys.stderr)
             else:
                 show_other(message, category, filename, lineno, file, line)

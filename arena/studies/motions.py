@@ -1,21 +1,20 @@
 """Read motions from a file, and offer six of our own to start with.
 
-A file is JSON lines (one object a line), a JSON list, a CSV or Parquet table, or plain text (one
-motion a line).  Objects have `motion` (or `text`), and may have `source` and `licence`.  Questions
-are in arena/studies/questions.py.
+A file is JSON lines (one object a line), a JSON list, a CSV, TSV or Parquet table, or plain text
+(one motion a line).  Objects have `motion` (or `text`), and may have `source` and `licence`.
+Questions are in arena/studies/questions.py.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from pathlib import Path
-from typing import Literal
 
 import orjson
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from arena.errors import StudyError
+from arena.studies.rows import read_rows
 from arena.types import Subject
 
 
@@ -74,7 +73,7 @@ def subject_row(subject: Subject) -> dict[str, object]:
 
 
 def motions(path: str | Path) -> tuple[Subject, ...]:
-    """Read motions from a .jsonl, .json, .csv, .parquet or .txt file, in the file's order.
+    """Read motions from a .jsonl, .json, .csv, .tsv, .parquet or .txt file, in its order.
 
     Raises StudyError if the file is missing, empty, unreadable, or if a row has no motion; the
     message names the row.
@@ -92,66 +91,3 @@ def motions(path: str | Path) -> tuple[Subject, ...]:
         source = motion.source or file.name
         subjects.append(Subject(motion.text, source=source, licence=motion.licence))
     return tuple(subjects)
-
-
-def read_rows(file: Path, what: Literal["motions", "questions"]) -> list[object]:
-    """Read the rows of a file by its ending, at least one, without a check of their fields.
-
-    A line of plain text is a row with the field `text`.  Raises StudyError, which names `what` was
-    wanted, if the file is missing, unreadable, of another format, or has no rows.
-    """
-    if not file.is_file():
-        raise StudyError(f"there is no file of {what} at {file}")
-    try:
-        rows = parquet_rows(file, what) if file.suffix.lower() == ".parquet" else text_rows(file)
-    except (UnicodeDecodeError, orjson.JSONDecodeError) as error:
-        raise StudyError(f"cannot read {what} from {file}: {error}") from error
-    if not rows:
-        raise StudyError(
-            f"{file} has no {what};"
-            f" give one object with a field `{what.removesuffix('s')}` on each line"
-        )
-    return rows
-
-
-def text_rows(file: Path) -> list[object]:
-    """Read the rows of a file of JSON, JSON lines, CSV or plain text."""
-    match file.suffix.lower():
-        case ".json":
-            rows = orjson.loads(file.read_bytes())
-            return rows if isinstance(rows, list) else [rows]
-        case ".jsonl" | ".ndjson":
-            return [
-                json_line(file, number, text)
-                for number, text in enumerate(file.read_bytes().splitlines(), 1)
-                if text.strip()
-            ]
-        case ".csv":
-            # utf-8-sig: spreadsheets write a byte order mark, which would be part of a name.
-            return list(csv.DictReader(file.read_text("utf-8-sig").splitlines(keepends=True)))
-        case ".txt":
-            lines = file.read_text("utf-8-sig").splitlines()
-            return [{"text": text} for text in lines if text.strip()]
-    raise StudyError(f"cannot tell the format of {file}: use .jsonl, .json, .csv, .parquet or .txt")
-
-
-def json_line(file: Path, number: int, text: bytes) -> object:
-    """Parse one line of JSON, or raise a StudyError that names the line."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise StudyError(
-            f"cannot read line {number} of {file}: {str(error).partition(':')[0]}"
-        ) from error
-
-
-def parquet_rows(file: Path, what: str) -> list[object]:
-    """Read the rows of a Parquet table as mappings from column to value."""
-    import duckdb
-
-    try:
-        cursor = duckdb.connect(":memory:").execute("from read_parquet(?)", [str(file)])
-    except duckdb.Error as error:
-        raise StudyError(f"cannot read {what} from {file}: {str(error).splitlines()[0]}") from error
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,49 +1,47 @@
 """Read questions with their gold answers, from a file or from the Hugging Face hub.
 
-A file is JSON lines, a JSON list, a CSV or Parquet table, or plain text (one question a line,
-without gold answers).  Options get an order of our own: the published file of GPQA has all 198
-right answers at "A", so that anyone who prefers the first option seems to know them.
+A file is JSON lines, JSON, a CSV, TSV or Parquet table, or plain text (one question a line, without
+gold answers).  Published files load under their own names (arena/studies/question_shapes.py), with
+options in an order of our own (options.py).
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
-import string
-from collections.abc import Iterable, Mapping
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from arena.errors import StudyError
-from arena.studies.motions import read_rows
+from arena.errors import QuestionsWarning, StudyError
+from arena.grading.spelling import braced_text, unwrap
+from arena.studies.options import (
+    LETTERS,
+    Label,
+    gold_index,
+    meaning_of_number,
+    read_options,
+    shuffle,
+    text_of,
+)
+from arena.studies.question_shapes import (
+    OUR_COLUMNS,
+    Columns,
+    RawQuestion,
+    find_parts,
+    is_empty,
+    left_over,
+    list_in_text,
+)
+from arena.studies.rows import read_rows
 from arena.types import Subject
 
-# Columns to try when the caller names none; the first one that a row has is used.
-OUR_COLUMNS = {
-    "question": ("question", "problem", "text"),
-    "gold": ("answer", "gold", "target"),
-    "choices": ("choices", "options"),
-    "source": ("source",),
-    "licence": ("licence", "license"),
-}
-LETTERS = string.ascii_uppercase
-
-# For each field of a row, the columns to try in order; none if there is no such field.
-Columns = Mapping[str, tuple[str, ...]]
-Value = str | bool | int | float | None
-
-
-class QuestionRow(BaseModel):
-    """A question as a file states it, under our names."""
-
-    model_config = ConfigDict(str_strip_whitespace=True)
-
-    question: str = Field(min_length=1)
-    gold: Value | list[Value] = None
-    choices: list[Value] | dict[str, Value | list[Value]] | None = None
-    source: str | None = None
-    licence: str | None = None
+HUB = "hf:"
+# A gold answer of more words is a worked solution, which no answer equals.
+MOST_GOLD_WORDS = 12
+# In MMLU's published table numbers are indices, also beside options that are numbers.
+MMLU_COLUMNS = {"question", "subject", "choices", "answer"}
+BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
+MOST_NAMES = 8
 
 
 def questions(
@@ -54,36 +52,50 @@ def questions(
     choices: str | None = None,
     source: str | None = None,
     licence: str | None = None,
+    context: str | None = None,
     seed: int | None = 0,
 ) -> tuple[Subject, ...]:
-    """Read questions from a .jsonl, .json, .csv, .parquet or .txt file, in the file's order.
+    """Read questions from a .jsonl, .json, .csv, .tsv, .parquet or .txt file, in its order.
 
-    The keyword arguments name the columns.  By default the question is in `question`, `problem` or
-    `text`, the gold answer in `answer`, `gold` or `target`, the options in `choices` or `options`
-    (a list, or a mapping from letter to text), and `source` (else the file's name) and `licence` in
-    columns of these names.  A gold answer is the text in the file ("025" keeps its zero); a number
-    becomes text; of a worked solution that ends in `#### 18` only the end counts (GSM8K).  Every
-    row needs one, unless nothing is to be graded: `gold=None`.
+    `path` may also name a data set of the hub: "hf:owner/name", "hf:owner/name@revision",
+    "hf:owner/name:subset" or "hf:owner/name:subset:split" (see `hub_questions`).
+
+    The keyword arguments name the columns.  By default they are found by the names of published
+    files: the question in `question`, `problem` or `text`, the gold answer in `answer`, `gold`,
+    `target`, `answerKey` or `solution`, the options in `choices` or `options` (a list, or a mapping
+    from letter to text), in columns of their own (A to D, option_a) or beside the right answer
+    (Incorrect Answer 1), a passage that stands before the question in `passage` or `context`, and
+    `source` (else the file's name) and `licence` in columns of these names.
+
+    A gold answer is the text in the file ("025" keeps its zero); a number becomes text; of a worked
+    solution only what follows `####` or stands in the last box counts, and one of more than 12
+    words with neither is refused.  A list holds several right answers.  Every row needs one, unless
+    nothing is to be graded: `gold=None`.
 
     For questions with options, `Subject.choices` holds their texts and `gold` the letter of the
     right one, "A" for the first.  Their order depends on `seed`, question and texts alone; only
-    `seed=None` keeps the file's order.  In the file, a whole number is an index from 0 unless it
-    labels an option; a text is a label, else the text of an option, else an index.  Options may be
-    identical.
+    `seed=None` keeps the file's order, as do options that name others by letter, and "None of the
+    above" stays last.  In the file, a whole number is an index from 0 unless it labels an option; a
+    text is a label, else the text of an option, else an index.  Options may be identical.
 
-    Raises StudyError, with file and row, if there is no question, if a gold answer names no option
-    or two, or if a named column is in no row.
+    Columns with text that is not used are named in a QuestionsWarning.  Raises StudyError, with
+    file and row, if there is no question, if a gold answer names no option or two or may be read in
+    two ways, or if a named column is in no row.
     """
-    file = Path(path)
-    others = {"choices": choices, "source": source, "licence": licence}
+    others = {"choices": choices, "source": source, "licence": licence, "context": context}
     columns = _columns(question, gold, others)
+    if str(path).startswith(HUB):
+        dataset, subset, split = _hub_name(str(path).removeprefix(HUB))
+        rows = _hub_rows(dataset, subset, split)
+        return _subjects(rows, dataset, columns, dataset, seed)
+    file = Path(path)
     return _subjects(read_rows(file, "questions"), str(file), columns, file.name, seed)
 
 
 def hub_questions(
     dataset: str,
     *,
-    split: str = "test",
+    split: str | None = "test",
     subset: str | None = None,
     question: str = "question",
     gold: str | None = "answer",
@@ -92,11 +104,30 @@ def hub_questions(
 ) -> tuple[Subject, ...]:
     """Read questions from a data set of the Hugging Face hub, as `questions` reads a file.
 
-    `dataset` is "owner/name" or "owner/name@revision"; name a revision for results that reproduce.
-    This is the only function here that uses the network.  `source` is the data set's name.  Raises
+    `dataset` is "owner/name" or "owner/name@revision", or a folder with the files of one; name a
+    revision for results that reproduce.  With `split=None` it is "test", or the only one.  This is
+    the only function here that uses the network.  `source` is the data set's name.  Raises
     StudyError if the package `datasets` is not installed, or if there is no such data set, subset
     or split.
     """
+    columns = _columns(question, gold, {"choices": choices})
+    return _subjects(_hub_rows(dataset, subset, split), dataset, columns, dataset, seed)
+
+
+def _hub_name(name: str) -> tuple[str, str | None, str | None]:
+    """Return data set, subset and split of "owner/name:subset:split"."""
+    parts = name.split(":")
+    if not parts[0] or len(parts) > 3:
+        raise StudyError(
+            f"{HUB}{name} names no data set; write {HUB}owner/name, {HUB}owner/name:subset or"
+            f" {HUB}owner/name:subset:split"
+        )
+    dataset, subset, split = [*parts, "", ""][:3]
+    return dataset, subset or None, split or None
+
+
+def _hub_rows(dataset: str, subset: str | None, split: str | None) -> list[object]:
+    """Return the rows of a split of a data set, "test" or the only one by default."""
     try:
         from datasets import load_dataset
     except ImportError as error:
@@ -104,22 +135,31 @@ def hub_questions(
             f"reading {dataset} from the hub needs the package datasets:"
             " pip install 'peer-arena[hub]'"
         ) from error
-    name, _, revision = dataset.partition("@")
+    # A folder's name may hold an @.
+    name, _, revision = (dataset, "", "") if Path(dataset).is_dir() else dataset.partition("@")
+    wanted = f"the split {split!r} of {dataset}" if split else dataset
     try:
-        rows = list(load_dataset(name, subset, split=split, revision=revision or None))
+        loaded = load_dataset(name, subset, split=split, revision=revision or None)
     except (OSError, ValueError) as error:
-        raise StudyError(
-            f"cannot read the split {split!r} of {dataset} from the hub:"
-            f" {str(error).splitlines()[0]}"
-        ) from error
+        words = (str(error) or type(error).__name__).splitlines()[0]
+        raise StudyError(f"cannot read {wanted} from the hub: {words}") from error
+    if split is None and isinstance(loaded, Mapping):
+        split = "test" if "test" in loaded else next(iter(loaded)) if len(loaded) == 1 else None
+        if split is None:
+            raise StudyError(
+                f"{dataset} has the splits {', '.join(loaded)}; name one:"
+                f" {HUB}{dataset}:{subset or ''}:{next(iter(loaded), '')}"
+            )
+        loaded = loaded[split]
+    rows: list[object] = list(loaded)
     if not rows:
         raise StudyError(f"the split {split!r} of {dataset} has no questions")
-    return _subjects(rows, dataset, _columns(question, gold, {"choices": choices}), dataset, seed)
+    return rows
 
 
 def _columns(question: str, gold: str | None, others: Mapping[str, str | None]) -> Columns:
     """Return the columns to try: our own if the caller left the defaults, else the caller's."""
-    columns = OUR_COLUMNS | {field: (name,) for field, name in others.items() if name}
+    columns = OUR_COLUMNS | {part: (name,) for part, name in others.items() if name}
     if question != "question":
         columns["question"] = (question,)
     if gold != "answer":
@@ -131,8 +171,9 @@ def _subjects(
     rows: Iterable[object], place: str, columns: Columns, source: str, seed: int | None
 ) -> tuple[Subject, ...]:
     """Check the rows of a file or data set one after another, and return their questions."""
+    raw: list[tuple[str, RawQuestion, list[Label]]] = []
     fields: set[str] = set()
-    subjects = []
+    unused: set[str] = set()
     for number, row in enumerate(rows, 1):
         where = f"{place}, row {number}"
         if not isinstance(row, Mapping):
@@ -140,139 +181,177 @@ def _subjects(
                 f"{where}: a row is an object with a field `{columns['question'][0]}`,"
                 f" not {type(row).__name__}"
             )
-        fields.update(row)
-        question = _check_row(row, columns, where)
+        fields.update(map(str, row))
         try:
-            subject = _subject(question, source, seed)
-            if subject.gold is None and columns["gold"]:
+            found = find_parts(row, columns)
+            if found.question is None:
                 raise ValueError(
-                    f"no answer in the field {_alternatives(columns['gold'])}; there are"
-                    f" {', '.join(map(str, row))} (gold=None: nothing is to be graded)"
+                    f"no question in the field {_alternatives(columns['question'])};"
+                    f" there are {_names(row)}"
                 )
+            raw.append((where, found, read_options(found.choices)))
         except ValueError as error:
             raise StudyError(f"{where}: {error}") from error
-        subjects.append(subject)
-    # A name of the caller's that no row has is a typing error; our own names need not be there.
-    for field, names in columns.items():
-        if names and names != OUR_COLUMNS[field] and not fields & set(names):
+        unused |= left_over(row, found.used)
+        if columns["gold"] and is_empty(found.gold) and not found.first_is_right:
+            raise StudyError(
+                f"{where}: no answer in the field {_alternatives(columns['gold'])}; there are"
+                f" {_names(row)} (gold=None: nothing is to be graded)"
+            )
+    _check_named(columns, fields, place)
+    # One row whose number can only be an index tells what the numbers of the file are.
+    meanings = {meaning_of_number(found.gold, options) for _, found, options in raw} - {None}
+    if not meanings and fields >= MMLU_COLUMNS:
+        meanings = {"index"}
+    numbers = meanings.pop() if len(meanings) == 1 else None
+    subjects = []
+    for where, found, options in raw:
+        try:
+            subjects.append(_subject(found, options, source, seed, numbers))
+        except ValueError as error:
+            raise StudyError(f"{where}: {error}") from error
+    if unused:
+        warnings.warn(
+            f"{place}: not used: the text in {_names(sorted(unused))}; if a question needs it, name"
+            " its column (question=, answer=, context=)",
+            QuestionsWarning,
+            stacklevel=3,
+        )
+    return tuple(subjects)
+
+
+def _check_named(columns: Columns, fields: set[str], place: str) -> None:
+    """Raise StudyError for a column that the caller named and no row has: a typing error.
+
+    Our own names need not be there.
+    """
+    for part, names in columns.items():
+        if names and names != OUR_COLUMNS[part] and not fields & set(names):
             raise StudyError(
                 f"{place}: no row has the column {names[0]!r} that you named;"
                 f" there are {', '.join(sorted(fields))}"
             )
-    return tuple(subjects)
 
 
-def _alternatives(names: Iterable[str]) -> str:
-    """Return names of columns as words of a sentence."""
-    return " or ".join(f"`{name}`" for name in names)
+def _alternatives(names: Sequence[str]) -> str:
+    """Return the first names of columns as words of a sentence."""
+    return " or ".join(f"`{name}`" for name in names[:3])
 
 
-def _check_row(row: Mapping[str, object], columns: Columns, where: str) -> QuestionRow:
-    """Return a row under our names, with the types that it must have."""
-    values = {
-        field: next((row[name] for name in names if row.get(name) is not None), None)
-        for field, names in columns.items()
-    }
-    if values["question"] is None:
-        raise StudyError(
-            f"{where}: no question in the field {_alternatives(columns['question'])};"
-            f" there are {', '.join(map(str, row))}"
-        )
-    try:
-        return QuestionRow.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise StudyError(
-            f"{where}: {first['msg']}, found {str(first['input'])[:80]!r} as `{first['loc'][0]}`"
-        ) from error
+def _names(names: Iterable[object]) -> str:
+    """Return names of columns, of many the first ones."""
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - MOST_NAMES} more" if len(texts) > MOST_NAMES else ""
+    return ", ".join(texts[:MOST_NAMES]) + more
 
 
-def _subject(row: QuestionRow, source: str, seed: int | None) -> Subject:
+def _subject(
+    found: RawQuestion,
+    options: list[Label],
+    source: str,
+    seed: int | None,
+    numbers: str | None,
+) -> Subject:
     """Return the question of a row, or raise ValueError if options and gold answer do not fit."""
-    gold = row.gold
-    if isinstance(gold, list):
-        if len(gold) > 1:
-            raise ValueError(f"{len(gold)} gold answers; a question has one")
-        gold = gold[0] if gold else None
-    # Tables state an empty cell as a float that is not a number.
-    if isinstance(gold, float) and math.isnan(gold):
-        gold = None
-    source = row.source or source
-    options = _options(row.choices)
+    text = _text(found.question, "question")
+    context = None if is_empty(found.context) else _text(found.context, "context")
+    text = f"{context}\n\n{text}" if context else text
+    source = source if is_empty(found.source) else _text(found.source, "source")
+    licence = None if is_empty(found.licence) else _text(found.licence, "licence")
+    golds = _golds(found.gold)
     if not options:
-        return Subject(row.question, "question", _gold_text(gold), (), source, row.licence)
-    labels = [label for label, _ in options]
-    texts = [text for _, text in options]
-    right = None if gold in (None, "") else texts[_gold_index(gold, labels, texts)]
-    if seed is not None:
-        # Sorted by a hash of question and text: the order hangs on no other row and on no order.
-        prefix = f"{seed}\0{row.question}\0"
-        texts.sort(key=lambda text: hashlib.sha256((prefix + text).encode()).digest())
+        first, *others = [_gold_text(gold) for gold in golds] or [None]
+        accepted = tuple(other for other in others if other is not None and other != first)
+        return Subject(text, "question", first, (), source, licence, accepted)
+    if len(golds) > 1:
+        raise ValueError(f"{len(golds)} gold answers; a question with options has one")
+    texts = [option for _, option in options]
+    if found.first_is_right:
+        right = texts[0]
+    elif not golds:
+        right = None
+    else:
+        right = texts[gold_index(golds[0], options, numbers)]
+    shown = shuffle(text, options, seed)
     # Of identical options the first one is as right as the others.
-    letter = None if right is None else LETTERS[texts.index(right)]
-    return Subject(row.question, "question", letter, tuple(texts), source, row.licence)
+    letter = None if right is None else LETTERS[shown.index(right)]
+    return Subject(text, "question", letter, tuple(shown), source, licence)
 
 
-def _gold_text(gold: Value) -> str | None:
-    """Return a gold answer as text, None if there is none."""
-    if isinstance(gold, float) and abs(gold) >= 2**53:
+def _text(value: object, part: str) -> str:
+    """Return a text of a row, or raise ValueError."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"a valid string was expected, found {str(value)[:80]!r} as `{part}`")
+    text = str(value).strip()
+    if not text:
+        raise ValueError(f"a text of at least 1 character was expected as `{part}`")
+    return text
+
+
+def _golds(gold: object) -> list[str | bool | int | float]:
+    """Return the gold answers of a row: one, several in a list, or none."""
+    if isinstance(gold, Mapping):
+        # TriviaQA has {"value": ..., "aliases": [...]}, SQuAD {"text": [...]}.
+        if "value" in gold and isinstance(gold.get("aliases"), Sequence):
+            gold = [gold["value"], *gold["aliases"]]
+        elif isinstance(gold.get("text"), Sequence):
+            gold = gold["text"]
+    elif isinstance(gold, str) and gold.lstrip().startswith(('["', "['")):
+        gold = list_in_text(gold)
+    values = list(gold) if isinstance(gold, list | tuple) else [gold]
+    found: list[str | bool | int | float] = []
+    for value in values:
+        if is_empty(value):
+            continue
+        if not isinstance(value, str | bool | int | float):
+            raise ValueError(
+                f"a valid text or number was expected, found {str(value)[:80]!r} as `gold`"
+            )
+        if isinstance(value, str):
+            value = value.strip()
+        if value not in found or isinstance(value, bool):
+            found.append(value)
+    return found
+
+
+def _gold_text(gold: str | bool | int | float) -> str | None:
+    """Return a gold answer as text; of a worked solution only its answer."""
+    if isinstance(gold, bool):
+        return str(gold).lower()
+    if isinstance(gold, int | float):
+        if abs(gold) >= 2**53 and (isinstance(gold, float) or gold.bit_length() > 64):
+            raise ValueError(
+                f"the gold answer {gold!r} is a number too large to be read exactly; write it as"
+                " text"
+            )
+        return text_of(gold)
+    if "####" in gold:
+        return gold.rpartition("####")[2].strip() or None
+    boxed = last_box(gold)
+    if boxed is not None:
+        return boxed
+    count = len(gold.split())
+    if count > MOST_GOLD_WORDS:
         raise ValueError(
-            f"the gold answer {gold!r} is a number too large to be read exactly; write it as text"
+            f"the gold answer is a text of {count} words without a \\boxed{{}} or ####, which no"
+            f" answer can equal: {gold[:60]!r}...; name the column with the answer alone (answer=)"
         )
-    text = "" if gold is None else str(gold).lower() if isinstance(gold, bool) else str(gold)
-    return text.rpartition("####")[2].strip() or None
+    return gold
 
 
-def _options(choices: list[Value] | dict[str, Value | list[Value]] | None) -> list[tuple[str, str]]:
-    """Return (label, text) of each option in the file's order.
-
-    A list has the labels A, B, C and so on.
-    """
-    if not choices:
-        return []
-    labels: object = list(LETTERS[: len(choices)])
-    values: object = choices
-    if isinstance(choices, dict):
-        # Either from label to text, or two lists as in ARC.
-        two_lists = choices.keys() == {"label", "text"}
-        labels = choices["label"] if two_lists else list(choices)
-        values = choices["text"] if two_lists else list(choices.values())
-    if (
-        not isinstance(labels, list)
-        or not isinstance(values, list)
-        or len(labels) != len(values)
-        or not 2 <= len(values) <= len(LETTERS)
-    ):
-        raise ValueError(
-            f"options must be a list or a mapping from letter to text, of 2 to {len(LETTERS)}"
-        )
-    if any(value is None or isinstance(value, list) or not str(value).strip() for value in values):
-        raise ValueError("an option has no text")
-    pairs = zip(labels, values, strict=True)
-    return [(str(label).strip(), str(value).strip()) for label, value in pairs]
-
-
-def _gold_index(gold: Value, labels: list[str], texts: list[str]) -> int:
-    """Return the place of the gold answer among the options, from 0."""
-    # A column of whole numbers with a gap comes out of some tables as floats.
-    word = str(int(gold) if isinstance(gold, float) and gold.is_integer() else gold).strip()
-    label = labels.index(word) if word in labels else None
-    text = texts.index(word) if word in texts else None
-    # A number is never a text: 2 among the options "1", "2" and "3" is an index.
-    if not isinstance(gold, str):
-        text = None
-    if label is not None and text is not None and texts[label] != texts[text]:
-        raise ValueError(
-            f"the gold answer {word!r} is the label of one option and the text of another;"
-            " give its index, from 0"
-        )
-    if label is not None:
-        return label
-    if text is not None:
-        return text
-    if word.isascii() and word.isdecimal() and int(word) < len(texts):
-        return int(word)
-    raise ValueError(
-        f"the gold answer {word[:80]!r} is neither a label ({', '.join(labels)})"
-        " nor the text of an option, nor an index from 0"
-    )
+def last_box(solution: str) -> str | None:
+    r"""Return what stands in the last \boxed{} of a worked solution; None if it is no more."""
+    boxes = [match.end() for match in BOX.finditer(solution)]
+    if not boxes:
+        return None
+    depth = 0
+    for place in range(boxes[-1], len(solution)):
+        if solution[place - 1 : place] == "\\":
+            continue
+        depth += {"{": 1, "}": -1}.get(solution[place], 0)
+        if depth == 0:
+            inside = solution[boxes[-1] + 1 : place].strip()
+            # An answer in a box of its own stays as it is, with its id.
+            alone = unwrap(solution) == unwrap(inside)
+            return None if alone or not inside else inside
+    return braced_text(solution, boxes[-1])
