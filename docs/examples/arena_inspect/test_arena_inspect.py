@@ -84,6 +84,8 @@ def request(sampling: Sampling | None = None) -> Request:
 def test_a_reference_is_found_by_entry_point_and_marked_as_a_mock() -> None:
     made = model("inspect/mockllm/model")
     assert (made.name, made.simulated) == ("inspect/mockllm/model", True)
+    reply = run_blocking(lambda: made(request()))
+    assert (reply.text, reply.tokens_in) == ("Default output from mockllm/model", None)
 
 
 @pytest.mark.parametrize(
