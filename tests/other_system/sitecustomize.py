@@ -15,6 +15,7 @@ import pathlib
 import signal
 import stat
 import sys
+import tempfile
 import types
 from typing import Any
 
@@ -39,7 +40,8 @@ def is_ours(file: str | None) -> bool:
     """Whether a source file is one of the four packages, here or installed."""
     parts = pathlib.PurePath(file or "").parts
     return any(
-        parts[place] in PACKAGES and (place == 0 or parts[place - 1] in (ROOT.name, "site-packages"))
+        parts[place] in PACKAGES
+        and (place == 0 or parts[place - 1] in (ROOT.name, "site-packages"))
         for place in range(len(parts))
     )
 
@@ -119,7 +121,9 @@ def refuse(event: str, arguments: tuple[Any, ...]) -> None:
     elif event in ("open", "os.mkdir") and isinstance(arguments[0], str | os.PathLike):
         name = os.path.basename(os.fspath(arguments[0]))
         writes = event == "os.mkdir" or bool(arguments[2] & os.O_CREAT)
-        bad = isinstance(name, str) and (REFUSED_CHARACTERS & set(name) or name.endswith((".", " ")))
+        bad = isinstance(name, str) and (
+            REFUSED_CHARACTERS & set(name) or name.endswith((".", " "))
+        )
         if writes and bad and called_by_us():
             raise OSError(errno.EINVAL, "Invalid argument", name)
         return
@@ -141,6 +145,13 @@ def rename_to_new_name(self: pathlib.Path, target: Any) -> Any:
     return rename(self, target)
 
 
+# Both kinds of system look for the temporary folders of dead processes, by locks of their own kind:
+# here they would take each other's living ones for dead.
+TEMPORARY = pathlib.Path(tempfile.gettempdir())
+if TEMPORARY.name != "other-system":
+    (TEMPORARY / "other-system").mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = str(TEMPORARY / "other-system")
+    tempfile.tempdir = None
 pathlib.Path.rename = rename_to_new_name  # type: ignore[method-assign]
 builtins.__import__ = import_as_there
 sys.addaudithook(refuse)

@@ -1,0 +1,73 @@
+"""Files are on the disk when they should be, on systems that do it otherwise too."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from arena.store import durable
+from arena.store.durable import name_new, replace, sync, sync_folder
+
+
+@pytest.fixture(params=[False, True], ids=["posix", "windows"])
+def windows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Both kinds of system."""
+    monkeypatch.setattr(durable, "WINDOWS", request.param)
+    return bool(request.param)
+
+
+def test_a_new_name_replaces_nothing(tmp_path: Path, windows: bool) -> None:
+    draft = tmp_path / "draft"
+    draft.write_text("first")
+    name_new(draft, tmp_path / "a")
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+    if not windows:  # a rename there replaces nothing, here it does
+        draft.write_text("second")
+        with pytest.raises(FileExistsError):
+            name_new(draft, tmp_path / "a")
+    assert (tmp_path / "a").read_text() == "first"
+
+
+def test_a_file_takes_the_place_of_another(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "draft").write_text("new")
+    replace(tmp_path / "draft", tmp_path / "a")
+    assert (tmp_path / "a").read_text() == "new"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_macos_is_asked_for_the_disk_itself_and_fsync_where_a_drive_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    asked = []
+
+    class Fcntl:
+        """As of macOS."""
+
+        @staticmethod
+        def fcntl(descriptor: int, command: int) -> None:
+            asked.append(("fcntl", command))
+            if not taken:
+                raise OSError(45, "Operation not supported")
+
+    monkeypatch.setattr(durable, "F_FULLFSYNC", 51)
+    monkeypatch.setattr(durable, "fcntl", Fcntl)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: asked.append(("fsync", descriptor)))
+    with (tmp_path / "a").open("wb") as file:
+        sync(file.fileno())
+        expected: list[tuple[str, int]] = [("fcntl", 51)]
+        assert asked == (expected if taken else [*expected, ("fsync", file.fileno())])
+
+
+def test_a_system_that_opens_no_folder_syncs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, flags: int) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    sync_folder(tmp_path)
+    monkeypatch.setattr(os, "open", refuse)
+    sync_folder(tmp_path)
