@@ -13,6 +13,7 @@ EPOCH = datetime(1970, 1, 1)
 # Letters of a cell in a table of text, and of HTML.
 CELL = 72
 HTML_CELL = 200
+LONG_CELL = 60
 # What a spreadsheet takes for the beginning of a formula.
 FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -100,6 +101,8 @@ def html_table(
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             right = is_number if text_columns is None else number >= text_columns
             style = f"text-align: {'right' if right else 'left'}; white-space: pre-wrap"
+            # Of many columns those of words would become a word wide.
+            style += "; min-width: 20em" if len(text) > LONG_CELL else ""
             shown = "<i>NULL</i>" if value is None else html.escape(text)
             cells.append(f'<td style="{style}">{shown}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")

@@ -21,7 +21,8 @@ LAYERS = (
     "arena.play",
     "arena.tournaments",
     "agents protocols analysis",
-    "arena.arena arena.imports arena.exports",
+    "arena.imports arena.exports",
+    "arena.arena",
     "arena.web",
     "arena.cli",
 )

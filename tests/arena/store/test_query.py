@@ -288,7 +288,7 @@ def test_threads_query_one_store_at_once(path: Path) -> None:
     threads = [
         threading.Thread(
             target=lambda: counts.append(
-                len(query(path, "from speeches", limits=QueryLimits(30, 99, 500)))
+                len(query(path, "from speeches", limits=QueryLimits(rows=99, memory_mb=500)))
             )
         )
         for _ in range(4)
