@@ -21,6 +21,7 @@ import pytest
 
 import arena
 from arena.cli.main import parser
+from tests.test_house import LAYERS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -302,6 +303,17 @@ def test_no_sentence_stands_on_two_pages() -> None:
             if len(words) >= 8:
                 places[" ".join(words)].add(document.name)
     assert {sentence: names for sentence, names in places.items() if len(names) > 1} == {}
+
+
+def test_the_layers_are_those_that_the_house_holds() -> None:
+    block = re.search(r"```text\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    assert block is not None
+    told = []
+    for line in block[1].splitlines():
+        rooms = line.split("  ")[0].strip("[]").split(", ")
+        inside = rooms[0].startswith("arena.")
+        told.append({f"arena.{room.removeprefix('arena.')}" if inside else room for room in rooms})
+    assert told == [set(rooms.split()) - {"arena.former_names"} for rooms in LAYERS]
 
 
 def test_every_benchmark_that_is_named_exists() -> None:
