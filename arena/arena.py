@@ -29,6 +29,9 @@ class Arena(run.Arena):
     commands print and draw.  `arena.play.run.Arena` says what each parameter means.
     """
 
+    def __repr__(self) -> str:
+        return f"<Arena {str(self.path)!r}>"
+
     def report(
         self,
         study: Study | str | None = None,

@@ -134,7 +134,7 @@ def check_parameters(statements: Sequence[duckdb.Statement], parameters: Paramet
         return values
     raise StoreError(
         f"the query has {parameter_names(last)}, and {parameter_names(given)} was given; $name"
-        " takes a mapping, ? a sequence of values"
+        " takes a mapping (arena sql: -p name=value), ? a sequence of values"
     )
 
 

@@ -205,3 +205,4 @@ def test_a_study_that_cannot_be_played_shows_why(broken: Study) -> None:
 
 def test_the_public_arena_is_the_one_that_plays() -> None:
     assert issubclass(Arena, run.Arena)
+    assert repr(Arena("some.duckdb")) == "<Arena 'some.duckdb'>"
