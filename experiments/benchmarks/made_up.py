@@ -22,6 +22,7 @@ import numpy as np
 
 from agents import agent
 from arena import Seat, Subject
+from arena.store.checksums import SEAL_BYTES, seal
 from arena.store.database import journal_folder
 from arena.store.journal import SEGMENT_BYTES, line, row_of, write_journal
 from arena.studies.motions import subject_id
@@ -141,7 +142,9 @@ def write_run(path: Path, source: Source, study: str, lines: Iterator[bytes]) ->
             yield line("runs", {**origin, "versions": versions, "started_at": source.tick()})
         # `lines` goes on where the segment before stopped.
         for text in lines:
+            # The checksum is of the line with the run's name.
             text = text.replace(b'"RUN"', b'"' + run.encode() + b'"', 1)
+            text = seal(text[:-SEAL_BYTES] + b"}")
             turns += text.startswith(b'{"t":"turns"')
             size += len(text)
             yield text

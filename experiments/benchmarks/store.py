@@ -197,7 +197,7 @@ def make_stores(folder: Path, turns: int) -> dict[str, Any]:
 
     The costs are kept in made.json.
     """
-    from arena.store.database import create, journals
+    from arena.store.database import create, journal_folder, journals
     from experiments.benchmarks import made_up, other_stores
 
     note = folder / "made.json"
@@ -214,11 +214,17 @@ def make_stores(folder: Path, turns: int) -> dict[str, Any]:
     costs["journals_mb"] = megabytes(lines)
     costs["sqlite_cpu_s"] = other_stores.write_sqlite(folder / "a.sqlite", lines)
     costs["json_cpu_s"] = other_stores.write_json(folder / "json", lines)
+    # Folding may remove journals; a tenth of them is folded again, under other names.
+    copies = [folder / f"again-{journal.name}" for journal in lines[: max(1, len(lines) // 10)]]
+    for journal, copy in zip(lines, copies, strict=False):
+        os.link(journal, copy)
     costs["fold"] = time_in_process(folder, "fold")
     before = count_rows(folder)
     costs["rows"] = sum(before.values())
     costs["sizes_mb"] = {name: megabytes(files) for name, files in store_files(folder).items()}
-    costs["again"] = fold_again(folder, lines)
+    for copy in copies:
+        copy.rename(journal_folder(path) / copy.name)
+    costs["again"] = time_in_process(folder, "fold")
     if count_rows(folder) != before:
         raise SystemExit("folding the same lines again has changed the store")
     # By hash: any debate, but the same one in every store of these journals.
@@ -226,15 +232,6 @@ def make_stores(folder: Path, turns: int) -> dict[str, Any]:
     (folder / "episode").write_text(debate[0][0])
     note.write_text(json.dumps(costs))
     return costs
-
-
-def fold_again(folder: Path, lines: list[Path]) -> Timing:
-    """Fold a tenth of the journals once more under other names; every key is there already."""
-    from arena.store.database import journal_folder
-
-    for journal in lines[: max(1, len(lines) // 10)]:
-        os.link(journal, journal_folder(folder / "a.duckdb") / f"again-{journal.name}")
-    return time_in_process(folder, "fold")
 
 
 def count_rows(folder: Path) -> dict[str, int]:
