@@ -26,6 +26,7 @@ LARGEST_RATIONAL = Decimal(10) ** 20
 PI = Decimal(
     "3.14159265358979323846264338327950288419716939937510582097494459230781640628620899863"
 )
+E = Decimal("2.71828182845904523536028747135266249775724709369995957496696762772407663035355")
 CONTEXT = decimal.Context(
     prec=DIGITS,
     Emax=99_999,
@@ -127,15 +128,25 @@ def power(base: Number, exponent: Number) -> Number:
     """Return a power: of any number to a whole one, of a positive number to a real one."""
     exponent = tidy(exponent)
     if isinstance(exponent, Complex) and exponent.imaginary:
-        raise NoValueError("a complex exponent")
+        # Euler: b^(x+iy) is b^x (cos(y ln b) + i sin(y ln b)).
+        logarithm = Complex(_positive(base).ln())
+        turned = inexact(multiply(exponent, logarithm))
+        sine, cosine = _sine_and_cosine(turned.imaginary)
+        size = turned.real.exp()
+        return tidy(Complex(size * cosine, size * sine))
     if isinstance(exponent, Fraction) and exponent.denominator == 1:
         return _whole_power(base, exponent.numerator)
     if isinstance(exponent, Fraction) and exponent.denominator <= 64:
         return _whole_power(root(base, exponent.denominator), exponent.numerator)
-    base = inexact(base)
-    if base.imaginary or base.real <= 0:
+    return tidy(Complex(_positive(base) ** inexact(exponent).real))
+
+
+def _positive(base: Number) -> Decimal:
+    """Return a base that is a positive number as a decimal, or raise NoValueError."""
+    value = inexact(base)
+    if value.imaginary or value.real <= 0:
         raise NoValueError("a power of a number that is not positive")
-    return tidy(Complex(base.real ** inexact(exponent).real))
+    return value.real
 
 
 def _whole_power(base: Number, exponent: int) -> Number:

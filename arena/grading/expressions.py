@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -62,6 +61,7 @@ LETTER = re.compile(
     r"|([A-Za-zα-ωΑ-Ω])"
 )
 SUBSCRIPT = re.compile(r"\s*_\s*(?:\{([A-Za-z0-9+, -]{1,12})\}|([A-Za-z0-9]))")
+CONSTANTS: dict[str, Number] = {"e": Complex(arithmetic.E), "i": arithmetic.I}
 # A run of letters that is a word and no product of variables.
 WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}|(?<![^\s])[A-Za-z]{2,}(?=\s|[.,;:!?]|\Z)")
 PLAIN_WORDS = frozenset([*FUNCTIONS, "sqrt", "pi", "max", "min"])
@@ -141,9 +141,6 @@ class _Reader:
     depth: int = 0
     steps: int = 0
     names: set[str] = field(default_factory=set)
-    values: Mapping[str, Number] = field(
-        default_factory=lambda: {"e": Complex(Decimal(1).exp()), "i": arithmetic.I}
-    )
 
     def whole(self) -> Number:
         """Return the value of the whole text."""
@@ -375,7 +372,7 @@ class _Reader:
         if subscript is not None:
             self.place = subscript.end()
             name += f"_{(subscript[1] or subscript[2]).strip()}"
-        if name in self.values:
-            return self.values[name]
+        if name in CONSTANTS:
+            return CONSTANTS[name]
         self.names.add(name)
         return variable(name, self.point)

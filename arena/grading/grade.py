@@ -24,7 +24,6 @@ import string
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 
 from arena.errors import StudyError
@@ -39,6 +38,7 @@ from arena.grading.comparison import (
 )
 from arena.grading.math_verify import CHILDREN, compare
 from arena.grading.number_words import WORD_NUMBER, expand_magnitudes, spelt_number
+from arena.grading.second_readings import is_foreign_number, second_readings, without_accents
 from arena.grading.spelling import close_braces, unwrap, words
 from arena.grading.values import Value, read_unwrapped
 from arena.types import Subject
@@ -50,7 +50,7 @@ LETTERS = string.ascii_uppercase
 Grader = Callable[[Subject, str], bool | None]
 
 BOOLEANS = {"true": "true", "yes": "true", "false": "false", "no": "false"}
-BOOLEAN_FIRST = re.compile(r"(true|yes|false|no)\b\s*[,.;:!(—–-]", re.I)
+BOOLEAN_FIRST = re.compile(r"(true|yes|false|no)\b\s*[,.;:!(—–-](?!\s*[0-9])", re.I)
 SPACING = re.compile(r"(?:\\[,;:! ]|\\(?:left|right|displaystyle)(?![A-Za-z])|~|\s)+")
 TEXT = re.compile(r"\\(?:text|textbf|textrm|mbox)\s*\{([^{}]*)\}")
 # A matrix is mathematics whatever its environment is called.
@@ -63,7 +63,6 @@ BETWEEN = re.compile(r"\s*([-+*/^_=<>|,()])\s*")
 WORD = re.compile(r"(?:(?<=\s)|\A)[A-Za-z]{2,}(?=[\s.,;:!?]|\Z)|[A-Za-z]{4,}")
 SIGNS = re.compile(r"[0-9\\^_=+*/<>|√π∞]|\A-|(?<=\b[A-Za-z])-(?=[A-Za-z]\b)")
 NUMBERS_SIDE_BY_SIDE = re.compile(r"[0-9][\s~]+[0-9]+(?!\s*/|[0-9])")
-DECIMAL_COMMA = re.compile(r"([-+]?[0-9]+),([0-9]+)")
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+|/[0-9]+)?")
 LETTER = re.compile(
     r"(?:(?:option|choice|answer)\s*:?\s*)?[(\[]?\s*([A-Za-z])\s*[)\].:]*", re.IGNORECASE
@@ -73,7 +72,9 @@ LETTER_AND_TEXT = re.compile(
 )
 AMONG_WORDS: Outcome = (None, "words beside the number")
 NO_BOOLEAN: Outcome = (None, "neither true nor false")
-A_COMMA: Outcome = (None, "a decimal comma or two numbers")
+TWO_READINGS: Outcome = (None, "right in one of two readings")
+ACCENTS: Outcome = (None, "the same words but for accents")
+FOREIGN: Outcome = (None, "a number in signs that are no digits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def grade(subject: Subject, answer: str | None, *, by: Grader | None = None) -> 
     cannot tell.  `status` is "graded", "no answer", "no gold answer", "no such option", "longer
     than 1,000 characters", "braces do not match", "numbers side by side", "a rounded number",
     "another unit", "a percent sign that the gold answer lacks", "a unit or a variable", "in another
-    order", "a ratio in other terms", "a decimal comma or two numbers", "words beside the number",
+    order", "a ratio in other terms", "right in one of two readings", "words beside the number",
     "neither true nor false", "too large to be computed", "not told" (by your function), or, of
     math-verify, "the comparison took too long" or "the comparison broke down".
 
@@ -218,36 +219,45 @@ def _outcome(gold_answer: str, answer: str) -> Outcome | Callable[[], Outcome]:
     if truth is not None:
         said = _boolean(text)
         return NO_BOOLEAN if said is None else RIGHT if said == truth else WRONG
+    outcome = _by_value(gold, text)
+    if outcome not in (WRONG, UNDECIDED):
+        return outcome
+    others = [(gold, other) for other in second_readings(text)]
+    others += [(other, text) for other in second_readings(gold)]
+    if any(_by_value(one, other) == RIGHT for one, other in others):
+        return TWO_READINGS
+    return outcome if outcome == WRONG else _undecided(gold, text)
+
+
+def _by_value(gold: str, text: str) -> Outcome:
+    """Compare two unwrapped texts by their values, or as words; UNDECIDED for other mathematics."""
     right = read_unwrapped(gold)
     value = read_unwrapped(text)
     if value is not None and value.kind == "too large" and (right or _is_mathematics(gold)):
         return TOO_LARGE
     if right is not None and value is not None:
-        outcome = compare_values(right, value)
-        if outcome == WRONG and (_is_decimal_comma(right, text) or _is_decimal_comma(value, gold)):
-            return A_COMMA
-        if outcome != UNDECIDED:
-            return outcome
-    elif right is not None and right.kind == "number" and not _is_mathematics(text):
+        return compare_values(right, value)
+    if right is not None and right.kind == "number" and not _is_mathematics(text):
         return _number_among_words(right, text)
-    elif right is None and not _is_mathematics(gold):
-        if words(gold) == words(text):
-            return RIGHT
-        # "18 Large Eggs" beside 18: the gold answer may mean no more than the number.
-        bare = value is not None and value.kind == "number" and value.unit is None
-        return _number_among_words(value, gold) if value is not None and bare else WRONG
+    if right is not None or _is_mathematics(gold):
+        return UNDECIDED
+    if words(gold) == words(text):
+        return RIGHT
+    if without_accents(words(gold)) == without_accents(words(text)):
+        return ACCENTS
+    # "18 Large Eggs" beside 18: the gold answer may mean no more than the number.
+    bare = value is not None and value.kind == "number" and value.unit is None
+    return _number_among_words(value, gold) if value is not None and bare else WRONG
+
+
+def _undecided(gold: str, text: str) -> Outcome | Callable[[], Outcome]:
+    """Return the function that asks math-verify, or why it is not asked."""
     if NUMBERS_SIDE_BY_SIDE.search(text):
         return None, "numbers side by side"
     closed = close_braces(text)
     if closed is None:
         return None, "braces do not match"
     return partial(_by_mathematics, gold, closed)
-
-
-def _is_decimal_comma(gold: Value, text: str) -> bool:
-    """Tell whether a text like 1,22 is the gold answer if its comma is a decimal point."""
-    match = DECIMAL_COMMA.fullmatch(text.strip())
-    return match is not None and gold.number == Fraction(f"{match[1]}.{match[2]}")
 
 
 def _number_among_words(number: Value, text: str) -> Outcome:
@@ -258,6 +268,8 @@ def _number_among_words(number: Value, text: str) -> Outcome:
     values = [value.key for each in found if (value := read_unwrapped(each)) is not None]
     spelt = [spelt_number(match[0].strip(" -")) for match in WORD_NUMBER.finditer(text)]
     values += [str(each) for each in spelt if each is not None]
+    if is_foreign_number(text):
+        return FOREIGN
     return AMONG_WORDS if number.key in values else WRONG
 
 
@@ -309,7 +321,7 @@ def _named_by_text(text: str, choices: Sequence[str]) -> set[str]:
 def _compact(text: str) -> str:
     """Return a bare text of mathematics without white space, except between two numbers."""
     spaced = SPACING.sub(" ", re.sub(r"\\[dt]frac", r"\\frac", text))
-    return re.sub(r"(?<![0-9]) | (?![0-9])", "", spaced)
+    return re.sub(r"(?<![0-9.,]) | (?![0-9])", "", spaced)
 
 
 def _is_mathematics(text: str) -> bool:

@@ -21,9 +21,14 @@ ONES = (
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 COUNTS = {word: n for n, word in enumerate(ONES.split())}
 COUNTS |= {word: 10 * n for n, word in enumerate(TENS.split(), 2)}
-NUMBER_WORD = "|".join([*COUNTS, *MAGNITUDES, "minus", "negative", "and", "a"])
+
+PARTS = "half third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+DENOMINATORS = {word: n for n, word in enumerate(PARTS.split(), 2)}
+DENOMINATORS |= {"quarter": 4, "hundredth": 100, "thousandth": 1000, "halve": 2}
+NUMBER_WORD = "|".join(
+    [*(f"{word}s?" for word in DENOMINATORS), *COUNTS, *MAGNITUDES, "minus", "negative", "and", "a"]
+)
 WORD_NUMBER = re.compile(rf"(?:(?:{NUMBER_WORD})(?:\s+|-|\Z|(?=[^\w])))+", re.I)
-HALVES = {"half": Fraction(1, 2), "one half": Fraction(1, 2), "a half": Fraction(1, 2)}
 
 
 def spelt_number(text: str) -> Fraction | None:
@@ -33,8 +38,9 @@ def spelt_number(text: str) -> Fraction | None:
     if parts and parts[0] in ("minus", "negative"):
         sign = -1
         parts = parts[1:]
-    if " ".join(parts) in HALVES:
-        return sign * HALVES[" ".join(parts)]
+    denominator = DENOMINATORS.get(parts[-1].removesuffix("s")) if parts else None
+    if denominator is not None:
+        return _spelt_fraction(parts[:-1], denominator, sign)
     if parts[:1] == ["a"] and len(parts) > 1:
         parts = ["one", *parts[1:]]
     if parts[:1] and parts[0] in MAGNITUDES:
@@ -46,6 +52,8 @@ def spelt_number(text: str) -> Fraction | None:
     size = None
     for word in parts:
         if word == "and":
+            if size is not None:  # "two hundred and five", but not "five and two"
+                return None
             continue
         if word in COUNTS:
             count = COUNTS[word]
@@ -64,6 +72,19 @@ def spelt_number(text: str) -> Fraction | None:
         else:
             return None
     return Fraction(sign * (total + group))
+
+
+def _spelt_fraction(parts: list[str], denominator: int, sign: int) -> Fraction | None:
+    """Return half, three quarters, or one and a half; "third" alone is no number."""
+    if "and" in parts:
+        place = len(parts) - 1 - parts[::-1].index("and")
+        whole = spelt_number(" ".join(parts[:place]))
+        part = _spelt_fraction(parts[place + 1 :], denominator, 1)
+        return None if whole is None or part is None else sign * (whole + part)
+    if parts in (["a"], ["one"]) or (not parts and denominator == 2):
+        return sign * Fraction(1, denominator)
+    top = spelt_number(" ".join(parts)) if parts else None
+    return None if top is None else sign * top / denominator
 
 
 def expand_magnitudes(text: str, times: str) -> str:

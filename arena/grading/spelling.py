@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 # Full-width characters become ASCII, dashes of other shapes that stand for a minus a hyphen.
-WIDE = {0xFF01 + n: 0x21 + n for n in range(94)} | {ord("−"): "-", 0x3000: " "}
+WIDE = {0xFF01 + n: 0x21 + n for n in range(94)} | {ord("−"): "-", ord("﹣"): "-", 0x3000: " "}
 # Marks that may stand around the whole of a text.
 WRAPPERS = (
     ("$$", "$$"),
@@ -26,6 +26,14 @@ WRAPPERS = (
     ("_", "_"),
     ("~~", "~~"),
     ("==", "=="),
+    ('"', '"'),
+    ("'", "'"),
+    ("“", "”"),
+    ("„", "“"),
+    ("‘", "’"),
+    ("«", "»"),
+    ("「", "」"),
+    ("『", "』"),
 )
 # Commands of LaTeX whose argument is the text itself, and switches that only change its look.
 STYLES = (
@@ -55,9 +63,17 @@ LEADING_SIGN = re.compile(
     re.I,
 )
 TRAILING = re.compile(r"(?:\\\\|\\newline(?![A-Za-z])|\\[,;:! ]|[,;:?]|\\(?=\s*\Z)|\s)+\Z")
-HEADING = re.compile(r"#{1,6} (?=\S)|> (?=\S)")
+# Headings, quotations, bullets, and "The answer is".
+HEADING = re.compile(
+    r"#{1,6}\s*(?=\S)|> (?=\S)|[•‣▪]\s*"
+    r"|(?:the\s+)?(?:final\s+|correct\s+)?answer\s*(?:is\s*:?|:|=)\s*",
+    re.I,
+)
 RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-", strict=True))
 LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-", strict=True))
+RAISED_FRACTION = re.compile("([⁰¹²³⁴⁵⁶⁷⁸⁹]+)[⁄/]([₀₁₂₃₄₅₆₇₈₉]+)")
+# A letter x between two numbers is a sign of multiplication.
+TIMES = re.compile(r"(?<=[0-9])(?<![^0-9.]0)(?<!^0)\s*[xX]\s*(?=[0-9])")
 RAISED_DIGITS = re.compile(f"[{''.join(RAISED)}]+")
 LOWERED_DIGITS = re.compile(f"[{''.join(LOWERED)}]+")
 TEXT_COMMAND = re.compile(
@@ -100,7 +116,8 @@ def visible(text: str) -> str:
             shown.append(str(unicodedata.decimal(char)))
         elif char in "\u2009\u202f\u00a0":
             shown.append(char)  # may part thousands
-        elif category != "Cf":  # zero-width and direction marks
+        elif category != "Cf" and not (category == "So" and ord(char) >= 0x2600):
+            # Without zero-width and direction marks, and without emoji.
             shown.append(" " if char.isspace() else char)
     found = "".join(shown).replace("\u066b", ".")
     return re.sub(r"[\u2009\u202f\u00a0]", " ", THOUSANDS.sub(",", found))
@@ -160,23 +177,20 @@ def close_braces(text: str) -> str | None:
     return text + "}" * depth
 
 
-def bracket_depth(text: str) -> int:
-    """Return how deep brackets are nested in a text."""
-    depth = 0
-    deepest = 0
-    for character in text:
-        depth += (character in "([{") - (character in ")]}")
-        deepest = max(deepest, depth)
-    return deepest
-
-
 def plain_mathematics(text: str) -> str:
     """Return an unwrapped text with the signs of mathematics in ASCII or as commands of LaTeX."""
-    text = "".join(_vulgar(char) for char in text)
+    text = RAISED_FRACTION.sub(_raised_fraction, text)
+    text = TIMES.sub("*", "".join(_vulgar(char) for char in text).replace(r"\!", ""))
     text = RAISED_DIGITS.sub(lambda m: f"^{{{''.join(RAISED[c] for c in m[0])}}}", text)
     text = LOWERED_DIGITS.sub(lambda m: f"_{{{''.join(LOWERED[c] for c in m[0])}}}", text)
     text = PHANTOM.sub(" ", COLOUR.sub(" ", SWITCH.sub(" ", DASH.sub("-", text))))
     return text.strip()
+
+
+def _raised_fraction(match: re.Match[str]) -> str:
+    """Return a fraction of small digits as digits: ³⁄₄ is 3/4."""
+    top, bottom = match.groups()
+    return f" {''.join(RAISED[c] for c in top)}/{''.join(LOWERED[c] for c in bottom)} "
 
 
 def _vulgar(char: str) -> str:

@@ -138,6 +138,7 @@ TEXT = (
 )
 DEGREE = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![A-Za-z])|\\textdegree|º|˚")
 POWER = re.compile(r"(?:\^\s*(?:\{\s*([-+]?[0-9]{1,2})\s*\}|([-+]?[0-9]))|\*\*([0-9]))")
+FRACTION = re.compile(r"\\[dt]?frac\s*\{((?:[^{}]|\{[^{}]*\})*)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 # One piece of a unit: a word, a sign, or what joins two.
 PIECE = re.compile(
     r"(?P<word>[^\W\d_]+(?:[-'’][^\W\d_]+)*\.?)|(?P<sign>[%°¢$€£¥₹₩'\"Ω])|(?P<join>[/·*⋅×(). -])"
@@ -250,6 +251,8 @@ def split_unit_behind(text: str) -> tuple[str, Unit | None]:
     explicit = re.search(TEXT, tail) is not None
     spaced = text[start - 1 : start].isspace() or tail[:1].isspace() or text[start - 1] in "},~"
     word = re.sub(r"[^A-Za-z]", "", tail)
+    if not explicit and "frac" in tail and not all(name in SHORT for name, _ in unit.pieces):
+        return text, None  # 3 m/n is no speed
     if not explicit and not unit.percent and word:
         plain = POWER.sub("", tail).strip()
         symbol = plain in SHORT or any(name in SHORT for name in re.split(r"[/·*. ]+", plain))
@@ -267,7 +270,7 @@ def _start_of_unit(text: str) -> int | None:
     last = None
     for match in re.finditer(
         rf"[0-9}})\]|!](?=\s*(?:\\[,;:! ]|~|\\\s|\s)*\s*(?:{TEXT}|[^\W\d_]|[%°¢$€£¥₹₩]|\\[%$]"
-        r"|\\(?:circ|degree)|\^\s*\{?\s*\\circ|º|˚|-[a-z]))"
+        r"|\\(?:circ|degree)|\^\s*\{?\s*\\circ|º|˚|-[a-z]|\\[dt]?frac\s*\{))"
         r"|(?<=[^A-Za-z\\])(?:[πie]|pi)(?=\s+[a-z]{2})|\\(?:pi|infty|theta)(?![A-Za-z])",
         text,
     ):
@@ -280,7 +283,7 @@ def _start_of_unit(text: str) -> int | None:
 
 def parse_unit(tail: str) -> Unit | None:
     """Return the unit that a text is, None if it is none."""
-    text = DEGREE.sub("°", tail)
+    text = FRACTION.sub(r" \1 / \2 ", DEGREE.sub("°", tail))
     text = re.sub(TEXT, "{", text).replace("\\%", "%").replace("\\$", "$")
     text = re.sub(r"\\(?:cdot|times)(?![A-Za-z])|\\[,;:! ]|~", " ", text).replace("\\mu", "µ")
     if "\\" in text or len(text) > 120:

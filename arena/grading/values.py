@@ -15,9 +15,10 @@ from operator import itemgetter
 from typing import Literal
 
 from arena.grading.arithmetic import NoValueError, TooLargeError, inexact
+from arena.grading.brackets import bracket_depth, closes_at_end, split_outside
 from arena.grading.expressions import Formula, evaluate
 from arena.grading.number_words import WORD_NUMBER, expand_magnitudes, spelt_number
-from arena.grading.spelling import bracket_depth, close_braces, plain_mathematics, unwrap
+from arena.grading.spelling import close_braces, plain_mathematics, unwrap
 from arena.grading.units import Unit, split_unit
 
 Kind = Literal[
@@ -33,6 +34,7 @@ Kind = Literal[
     "too large",
 ]
 EMPTY = re.compile(r"\\(?:emptyset|varnothing)|∅|\\\{\s*\\\}|\{\s*\}|(?:the )?empty set", re.I)
+REALS = re.compile(r"\\(?:mathbb|mathbf)\s*\{?\s*R\s*\}?|\\R|ℝ|(?:all )?real(?: number)?s", re.I)
 INFINITY = re.compile(r"([-+]?)\s*(?:\\infty|∞|\binfinity\b|\boo\b)", re.I)
 NAME = r"(?:\\?[A-Za-zα-ωΑ-Ω]+(?:_\{?[A-Za-z0-9]+\}?)?(?:\([A-Za-z0-9, ]{1,12}\))?'?)"
 # Digits of a left side belong to a name (x_1, a^2): `2x + 4y - 3 = 0` is an equation.
@@ -52,13 +54,16 @@ CUP = re.compile(r"\s*(?:\\cup(?![a-z])|∪|(?<=[\])])\s*U\s*(?=[\[(]))\s*")
 OPEN = {"(": ")", "[": "]", "{": "}"}
 ANGLES = {r"\langle": "(", r"\rangle": ")", r"\lbrace": r"\{", r"\rbrace": r"\}", "⟨": "(",
           "⟩": ")", r"\lbrack": "[", r"\rbrack": "]", r"\lparen": "(", r"\rparen": ")"}  # fmt: skip
+NEGATIVE = re.compile(r"\A(?:negative|minus)\s+(?=[0-9.\\√])", re.I)
+ORDINAL = re.compile(r"(?<=[0-9])\s*(?:\^\s*\{?\s*)?(?:\\text\s*\{\s*)?(?:st|nd|rd|th)\}*\Z")
+POINTED = re.compile(r"<([^<>]*[,;][^<>]*)>")
 ANGLE = re.compile("|".join(re.escape(sign) for sign in ANGLES))
 DECIMAL = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]*)\.([0-9]+)")
 PLAIN = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]*)?")
 GROUPS = re.compile(r"[-+]?[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]+)?")
 SPELT_OUT = re.compile(r"(.*[0-9}])\s*\(([A-Za-z -]+)\)")
 TRIGONOMETRY = re.compile(r"sin|cos|tan|cot|sec|csc")
-LETTERS_ALONE = re.compile(r"[^\W\d_ ]+")
+LETTERS_ALONE = re.compile(r"(?!(?:pi|π)\Z)[^\W\d_ ]+")
 DOLLAR = re.compile(r"(?<!\\)\$")
 MOST_ITEMS = 100
 MOST_SIDES = 20
@@ -113,10 +118,11 @@ def _prepare(text: str) -> str:
         number = read_unwrapped(spelt[1])
         if number is not None and number.number == spelt_number(spelt[2]):
             text = spelt[1]
-    text = close_braces(text) or ""
+    text = POINTED.sub(r"(\1)", close_braces(text) or "")
     # Dollars around a part of the text, as in `$18$ cm`.
     if len(DOLLAR.findall(text)) % 2 == 0:
         text = DOLLAR.sub(" ", text)
+    text = ORDINAL.sub("", NEGATIVE.sub("-", text))
     text = ANGLE.sub(lambda match: ANGLES[match[0]], plain_mathematics(text))
     text = expand_magnitudes(text, "*")
     return text.replace(",\\!", ",").replace("{,}", ",").strip()
@@ -126,10 +132,17 @@ def _value(text: str, inside: bool = False) -> Value:
     """Return the value of a prepared text, or raise NoValueError."""
     if EMPTY.fullmatch(text):
         return Value("empty set", "∅")
+    if INFINITY.fullmatch(text):
+        return _end(text)
+    if REALS.fullmatch(text):
+        return _interval("(", r"-\infty", r"\infty", ")")
+    spelt = _spelt(text)
+    if spelt is not None:
+        return spelt
     element = ELEMENT.match(text)
     if element is not None:
         return _value(text[element.end() :].strip())
-    parts = _split(text, CUP)
+    parts = split_outside(text, CUP)
     if len(parts) > 1:
         pieces = tuple(sorted((_value(part) for part in parts), key=lambda piece: piece.key))
         return Value("union", "∪".join(piece.key for piece in pieces), items=pieces)
@@ -145,7 +158,7 @@ def _value(text: str, inside: bool = False) -> Value:
     items = _items(text, inside)
     if len(items) > 1:
         return _list(items)
-    parts = _split(text, COLON)
+    parts = split_outside(text, COLON)
     if len(parts) > 1:
         terms = tuple(_scalar(part.strip()) for part in parts)
         return Value("ratio", ":".join(term.key for term in terms), items=terms)
@@ -162,14 +175,14 @@ def _last_side(text: str) -> str:
     if len(exact) > 1 and exact[0].strip():
         left = exact[0].strip()
         text = exact[1].strip() if re.fullmatch(NAME, left) else left
-    parts = [part.strip() for part in _split(text, EQUALS)]
+    parts = [part.strip() for part in split_outside(text, EQUALS)]
     if len(parts) < 2:
         return text
     if len(parts) > MOST_SIDES:
         raise TooLargeError("many sides")
     if any(NOT.search(part) for part in parts[:-1]):
         raise NoValueError("an inequality")
-    if len(_split(text, LIST)) > 1:
+    if len(split_outside(text, LIST)) > 1:
         # `(x, y) = (3, 4)` and `n = 1, 2, 3` have one name for all; `x = 3, y = 4` has two.
         return parts[1] if len(parts) == 2 and _is_left_side(parts[0]) else text
     constants = {key for part in parts if (key := _constant(part)) is not None}
@@ -203,29 +216,6 @@ def _constant(part: str) -> str | None:
     return found.key if found.kind == "number" else None
 
 
-def _split(text: str, separator: re.Pattern[str]) -> list[str]:
-    """Split a text at separators outside of brackets."""
-    parts = []
-    depth = 0
-    start = 0
-    place = 0
-    while place < len(text):
-        found = separator.match(text, place) if depth == 0 else None
-        if found is not None and found.end() > place:
-            parts.append(text[start : found.start()])
-            start = place = found.end()
-            continue
-        if text[place] == "\\" and text[place + 1 : place + 2] not in ("{", "}"):
-            place += 2
-            continue
-        if text[place] in "([{":
-            depth += 1
-        elif text[place] in ")]}":
-            depth -= 1
-        place += 1
-    return [*parts, text[start:]]
-
-
 COMMA = re.compile(r"\s*[,;]\s*")
 EQUALS = re.compile(r"(?<![<>!:])=")
 NOT = re.compile(r"(?:\\neq?|≠|\\not)\s*\Z")
@@ -237,12 +227,12 @@ COLON = re.compile(r"\s*(?::|\\colon(?![a-z]))\s*")
 def _items(text: str, inside: bool) -> list[str]:
     """Return the items of a list without brackets; outside of brackets 1,234 is one number."""
     separator = re.compile(rf"{AND.pattern}|{COMMA.pattern}")
-    if len(_split(text, SEMICOLON)) > 1:  # p = 5, q = 2; p = 7, q = 2
+    if len(split_outside(text, SEMICOLON)) > 1:  # p = 5, q = 2; p = 7, q = 2
         separator = SEMICOLON
     elif not inside:
         thousands = r"(?<![0-9]),|,(?![0-9]{3}(?![0-9]))|;"
         separator = re.compile(rf"{AND.pattern}|\s*(?:{thousands})\s*|\s*,\s+")
-    parts = [part.strip() for part in _split(text, separator)]
+    parts = [part.strip() for part in split_outside(text, separator)]
     return [part.removeprefix("\\").strip() for part in parts if part.strip("\\ ")]
 
 
@@ -272,9 +262,9 @@ def _collection(text: str) -> Value | None:
     if opening not in OPEN or text[-1:] not in (")", "]", "}"):
         return None
     inner = text[2:-2] if is_set else text[1:-1]
-    if not _closes_at_end(text):
+    if not closes_at_end(text):
         return None
-    parts = [part.strip() for part in _split(inner, COMMA)]
+    parts = [part.strip() for part in split_outside(inner, COMMA)]
     if len(parts) < 2 and not is_set:
         return None
     if not all(parts):
@@ -285,16 +275,6 @@ def _collection(text: str) -> Value | None:
     if len(parts) == 2 and (mixed != "()" or any(INFINITY.fullmatch(part) for part in parts)):
         return _interval(opening, parts[0], parts[1], text[-1])
     return _collected("tuple", [_value(part, inside=True) for part in parts])
-
-
-def _closes_at_end(text: str) -> bool:
-    """Tell whether the bracket that opens a text is closed by its last character."""
-    depth = 0
-    for place, character in enumerate(text):
-        depth += (character in "([{") - (character in ")]}")
-        if depth == 0 and character in ")]}":
-            return place == len(text) - 1
-    return False
 
 
 def _interval(opening: str, low: str, high: str, closing: str) -> Value:
@@ -370,9 +350,6 @@ def _place_in_order(value: Value) -> tuple[float, str]:
 
 def _scalar(text: str, inside: bool = True) -> Value:
     """Return the value of a text that is one number or formula, with its unit."""
-    spelt = _spelt(text)
-    if spelt is not None:
-        return spelt
     if GROUPS.fullmatch(text):
         text = text.replace(" ", ",")
     # Letters alone are words: CO is not OC.

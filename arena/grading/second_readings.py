@@ -1,0 +1,60 @@
+"""Read a text in the other way that its spelling allows: 1,22 as 1.22, 42! as 42, 5k as 5000.
+
+An answer that is right in a second reading alone is not told: it is neither right nor wrong.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+POINTS_AND_COMMAS = re.compile(r"[-+]?[0-9]{1,12}(?:[., '][0-9]{1,3})*[.,][0-9]+")
+INDIAN = re.compile(r"[-+]?[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
+SUFFIX = re.compile(r"(\\?[$€£¥]?\s*[0-9][0-9.,]*)\s?(k|K|M|mn|m|B|bn|T)")
+SIZES = {"k": 3, "m": 6, "mn": 6, "b": 9, "bn": 9, "t": 12}
+DEGREES = re.compile(r"(.*[0-9)}])\s*(?:°|\^\s*\{?\s*\\circ\s*\}?|\\degree)")
+CLOSED = re.compile(r"\[([^\[\]()]*,[^\[\]()]*)\]")
+ITEM = re.compile(r"(?:[-*+]|[0-9]{1,2}[.)])\s+")
+ROMAN = re.compile(r"[IVXLCDM]{2,}")
+SWAP = str.maketrans(",.", ".,")
+
+
+def second_readings(text: str) -> Iterator[str]:
+    """Return the texts that a text without wrappers may stand for as well."""
+    text = text.strip()
+    if POINTS_AND_COMMAS.fullmatch(text):
+        yield text.translate(SWAP)
+    if INDIAN.fullmatch(text):
+        yield text.replace(",", "")
+    if text.endswith("!"):
+        yield text.rstrip("! ")
+    item = ITEM.match(text)
+    if item is not None:
+        yield text[item.end() :]
+    suffix = SUFFIX.fullmatch(text)
+    if suffix is not None:
+        yield f"{suffix[1]}*10^{SIZES[suffix[2].lower()]}"
+    degrees = DEGREES.fullmatch(text)
+    if degrees is not None:
+        yield rf"({degrees[1]})*\pi/180"
+    closed = CLOSED.fullmatch(text)
+    if closed is not None:
+        yield f"({closed[1]})"
+
+
+def is_foreign_number(text: str) -> bool:
+    """Tell whether a text is a number in signs that are no digits: 四十二, ④②, XLII."""
+    text = text.strip()
+    if ROMAN.fullmatch(text):
+        return True
+    signs = [char for char in text if not char.isspace()]
+    return bool(signs) and all(
+        not char.isascii() and unicodedata.numeric(char, None) is not None for char in signs
+    )
+
+
+def without_accents(text: str) -> str:
+    """Return a text with its letters in their plainest form: Zürich is Zurich."""
+    parts = unicodedata.normalize("NFD", text)
+    return "".join(char for char in parts if not unicodedata.combining(char))
