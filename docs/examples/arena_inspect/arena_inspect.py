@@ -19,6 +19,7 @@ import contextvars
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from inspect_ai.model import (
@@ -300,6 +301,9 @@ def token_choices(output: ModelOutput) -> tuple[TokenChoice, ...] | None:
 
 EVALUATED = "evaluated"
 Row = dict[str, Any]
+# A study has one run at a time, and other models and tasks may be played into it: by event loop,
+# store and study.
+LOCKS: dict[tuple[object, Path, str], asyncio.Lock] = {}
 
 
 @solver
@@ -329,16 +333,20 @@ def as_solver(
     seats, _ = parameters(function)
     who = dict.fromkeys(seats, lineup) if isinstance(lineup, str) else lineup
     arena = Arena(store, concurrency=1000)
-    tables: dict[int, Table] = {}
+    tables: dict[tuple[object, ...], Table] = {}
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if state.epoch not in tables:
-            agents_by_seat = {seat: agent_of(one) for seat, one in who.items()}
+        evaluated = evaluated_agent() if EVALUATED in who.values() else None
+        settings = evaluated and (get_model(), evaluated.sampling)
+        # One solver may serve several models, and evaluations one after the other.
+        key = (asyncio.get_running_loop(), state.epoch, settings)
+        if key not in tables:
+            seated = {seat: agent_of(one, evaluated) for seat, one in who.items()}
             name = study or f"inspect {function.__name__}"
             name += f" epoch {state.epoch}" if state.epoch > 1 else ""
-            arm = Arm(function.__name__, function, [agents_by_seat], options or {})
-            tables[state.epoch] = Table(arena, Study(name, [arm], []))
-        record = await tables[state.epoch].play(subject_of(state, kind))
+            arm = Arm(function.__name__, function, [seated], options or {})
+            tables[key] = Table(arena, Study(name, [arm], []))
+        record = await tables[key].play(subject_of(state, kind))
         show(record, state)
         return state
 
@@ -356,14 +364,17 @@ def subject_of(state: TaskState, kind: Literal["question", "motion"] | None) -> 
     return Subject(state.input_text, "question", gold, choices, accepted=tuple(targets[1:]))
 
 
-def agent_of(who: str | Agent) -> Agent:
-    """Return an agent: itself, that of a reference, or the model that Inspect evaluates."""
+def agent_of(who: str | Agent, evaluated: Agent | None) -> Agent:
+    """Return an agent: itself, the one that is evaluated, or that of a reference."""
     if isinstance(who, Agent):
         return who
-    if who != EVALUATED:
-        return agents.agent(who)
+    return evaluated if who == EVALUATED and evaluated is not None else agents.agent(who)
+
+
+def evaluated_agent() -> Agent:
+    """Return the model that Inspect evaluates, with its settings, as an agent."""
     model = get_model()
-    # Its settings are part of an episode's identity: other settings, other episodes.
+    # Settings are part of an episode's identity: other settings, other episodes.
     config = model.config.merge(active_generate_config())
     sampling = Sampling(
         temperature=config.temperature,
@@ -419,7 +430,6 @@ class Table:
     contexts: dict[str, contextvars.Context] = field(default_factory=dict)
     limits: dict[str, LimitExceededError] = field(default_factory=dict)
     records: dict[str, Row] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         (arm,) = self.study.arms
@@ -439,7 +449,8 @@ class Table:
         episode = play.episode
         mine = (subject, contextvars.copy_context())
         self.waiting[episode] = mine
-        async with self.lock:
+        place = (asyncio.get_running_loop(), self.arena.path.resolve(), self.study.name)
+        async with LOCKS.setdefault(place, asyncio.Lock()):
             # The others of this moment come before the run begins, and not just after it.
             await asyncio.sleep(0.01)
             if episode not in self.records:

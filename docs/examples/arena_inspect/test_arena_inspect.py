@@ -368,15 +368,27 @@ def test_an_evaluation_that_is_repeated_asks_nothing_again(tmp_path: Path) -> No
         asked.append(input[-1].text)
         return by_question(input, config)
 
-    store = str(tmp_path / "a.duckdb")
+    solver = as_solver("single", store=str(tmp_path / "a.duckdb"))
     for _ in range(2):
-        solver = as_solver("self_consistency", options={"paths": 2}, store=store)
         assert evaluate(tmp_path, reply, solver).status == "success"
-        assert len(asked) == 6
-    # Another temperature is another agent.
-    solver = as_solver("self_consistency", options={"paths": 2}, store=store)
+        assert len(asked) == 3
+    # Another temperature is another agent, also for a solver that has served already.
     assert evaluate(tmp_path, reply, solver, temperature=0.9).status == "success"
-    assert len(asked) == 12
+    assert len(asked) == 6
+
+
+def test_a_solver_may_serve_several_models_in_one_evaluation(tmp_path: Path) -> None:
+    def mocked(name: str, answer: int) -> object:
+        return get_model(f"mockllm/{name}", custom_outputs=lambda *_: said(f"\\boxed{{{answer}}}"))
+
+    store = tmp_path / "a.duckdb"
+    task = Task(dataset=SAMPLES[:1], solver=as_solver("single", store=str(store)), scorer=match())
+    models = [mocked("one", 1), mocked("two", 2)]
+    logs = eval(task, model=models, display="none", log_dir=str(tmp_path / "logs"))  # type: ignore[arg-type]
+    given = {log.eval.model: log.samples and log.samples[0].output.completion for log in logs}
+    assert given == {"mockllm/one": "1", "mockllm/two": "2"}
+    rows = Arena(store).sql("select model, answer from answers join seats using (episode)").rows
+    assert sorted(rows) == [("inspect/mockllm/one", "1"), ("inspect/mockllm/two", "2")]
 
 
 def test_any_target_of_a_sample_is_right_in_both_logs(tmp_path: Path) -> None:
