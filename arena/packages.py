@@ -39,8 +39,8 @@ def foreign_package(name: str) -> str | None:
     origin = spec.origin if spec is not None else None
     if origin is None:
         return (
-            f"the package `{name}` of peer-arena is missing or damaged at {ours}; install it again:"
-            " pip install --force-reinstall --no-deps peer-arena"
+            f"the package `{name}` of peer-arena is missing at {ours}: another distribution may"
+            " have taken it along when it was removed; uninstall peer-arena and install it again"
         )
     if Path(origin).resolve() == ours:
         if SIGNATURE in ours.read_bytes()[:1000]:

@@ -40,9 +40,9 @@ from agents.simulated.truth import expected_accuracy, expected_stated
 from analysis.reports.tables.formatting import decimal
 from analysis.statistics.calibration import auroc, ece
 from arena import Arena, Arm, Sampling, Study
+from arena.cli.study_program import run_study_program
 from arena.studies.questions import questions as read_questions
 from arena.studies.study import plays
-from arena.tournaments.study_file import run_study_program
 from protocols.confidence import Aggregation, Strategy, confidence_elicitation
 
 STRATEGIES: list[Strategy] = ["vanilla", "chain_of_thought", "multi_step", "top_k", "self_probing"]

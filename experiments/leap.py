@@ -38,8 +38,8 @@ from agents.toy.problems import sums
 from analysis.reports.debates import study_reports
 from analysis.reports.tables.debates import print_report
 from arena import Arena, Arm, Sampling, Study
+from arena.cli.study_program import run_study_program
 from arena.studies.questions import questions as read_questions
-from arena.tournaments.study_file import run_study_program
 from protocols.leap import leap
 from protocols.leap_segmented import leap_segmented
 from protocols.routing import Router

@@ -27,7 +27,7 @@ from analysis.reports.tables.debates import print_report
 from analysis.reports.tables.formatting import decimal, percent
 from arena import MOTIONS, Arena, Arm, Sampling, Study, against_itself, round_robin
 from arena import motions as read_motions
-from arena.tournaments.study_file import run_study_program
+from arena.cli.study_program import run_study_program
 from protocols.debate import PRESETS, debate
 
 Preset = Literal["cross_model", "self", "informed", "public", "red_team", "multi_round"]

@@ -18,12 +18,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from agents.references import is_ours
 from arena.errors import StoreError, StudyError
 from arena.packages import HOME, PACKAGES, foreign_package, neighbour_files, other_distributions
 from arena.plugins import MODELS, PROTOCOLS, find_plugin
 from arena.plugins import plugins as installed_plugins
-from protocols import HOME as OUR_PROTOCOLS
 
 # "absent" is something that only some runs need; "stops" would stop any.
 State = Literal["ok", "absent", "warning", "stops"]
@@ -140,8 +138,13 @@ def names() -> list[Check]:
 def plugins() -> list[Check]:
     """Return the providers and protocols of other packages, none imported, and names taken twice.
 
-    Empty if no package adds any.
+    Empty if no package adds any, or a package that knows our own names is not ours.
     """
+    if foreign_package("agents") or foreign_package("protocols"):
+        return []
+    from agents.references import is_ours
+    from protocols import HOME as OUR_PROTOCOLS
+
     added: dict[str, list[str]] = {}
     refused = []
     for group, form in ((MODELS, "{}/<model>"), (PROTOCOLS, "the protocol {}")):

@@ -1,4 +1,4 @@
-"""Load a study file, call its `study` with arguments from the command line, and play it."""
+"""Load a study file, and call its `study` with arguments from the command line."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import importlib.util
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from arena.errors import ArenaError, StudyError
 from arena.packages import PACKAGES, neighbour_files
-from arena.play.run import Arena
 from arena.studies.study import Study
 from arena.tournaments.shipped import find_study
 from arena.tournaments.stages import Stage, Stages
@@ -32,25 +31,6 @@ def load_study(file: str | Path, options: Sequence[str] = ()) -> Study:
             " run them by run_stages(arena, load_stages(...))"
         )
     return stages[0]
-
-
-def run_study_program(file: str | Path, show: Callable[[Arena, Study], None]) -> None:
-    """Play the study of a file that was started as a program, then show its results.
-
-    Options such as "number=30" are read from the command line, and the store is the default one.
-    `show` gets the arena and the study after the summary is printed.  Exits with status 1 if an
-    episode failed, and with status 2 and one sentence on an ArenaError.
-    """
-    try:
-        study = load_study(file, sys.argv[1:])
-        arena = Arena()
-        summary = arena.run(study)
-        print(summary)
-        show(arena, study)
-    except ArenaError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    sys.exit(1 if summary.failed else 0)
 
 
 def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:

@@ -94,7 +94,7 @@ def test_a_package_that_was_overwritten_or_removed_is_told(
     # -S: an editable installation would be found after the copy.
     ended = python(tmp_path, "-S", "-m", "arena", "status", path=(tmp_path,))
     assert str(file) in ended.stderr
-    assert ("was overwritten by" if left is not None else "missing or damaged") in ended.stderr
+    assert ("was overwritten by" if left is not None else "is missing at") in ended.stderr
     assert ended.returncode == 2
 
 
