@@ -127,7 +127,11 @@ def check_parameters(statements: Sequence[duckdb.Statement], parameters: Paramet
             "of several statements the last one alone may have parameters; found"
             f" {parameter_names(set().union(*others))} in another"
         )
-    values: Values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters or ())
+    values: Values
+    if isinstance(parameters, Mapping):
+        values = {name: plain_value(value) for name, value in parameters.items()}
+    else:
+        values = [plain_value(value) for value in parameters or ()]
     # A ? is called by its number.
     given = set(values) if isinstance(values, dict) else {str(n + 1) for n in range(len(values))}
     if given == last:
@@ -136,6 +140,11 @@ def check_parameters(statements: Sequence[duckdb.Statement], parameters: Paramet
         f"the query has {parameter_names(last)}, and {parameter_names(given)} was given; $name"
         " takes a mapping (arena sql: -p name=value), ? a sequence of values"
     )
+
+
+def plain_value(value: Any) -> Any:
+    """Return a number of numpy, which DuckDB does not take, as one of Python."""
+    return value.item() if getattr(value, "shape", None) == () else value
 
 
 def parameter_names(names: Collection[object]) -> str:

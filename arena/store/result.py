@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 T = TypeVar("T")
+INTERVAL = "INTERVAL"
 TEXT_ROWS = 40
 HTML_ROWS = 50
 HTML_COLUMNS = 50
@@ -138,6 +139,19 @@ def hold_values(
         raise StoreError(f"this result cannot be a frame: {str(error).splitlines()[0]}") from error
 
 
+def in_microseconds(relation: Relation, intervals: Sequence[str]) -> Relation:
+    """Return a relation with these columns as microseconds: polars takes no Arrow intervals."""
+    if not intervals:
+        return relation
+    columns = (
+        f"epoch_us({quote_name(name)}) as {quote_name(name)}"
+        if name in intervals
+        else quote_name(name)
+        for name in relation.columns
+    )
+    return relation.project(", ".join(columns))
+
+
 def results_connection() -> Connection:
     """Return a new connection to the database that holds the results of this process."""
     with INSTANCES_LOCK:
@@ -221,9 +235,18 @@ class QueryResult:
         return frame
 
     def pl(self) -> polars.DataFrame:
-        """Return a polars data frame.  Raises StoreError if polars is not installed."""
-        frame: Callable[[object], polars.DataFrame] = require("polars", "pl").DataFrame
-        return self._rows_held.read(frame)
+        """Return a polars data frame; an interval is a Duration, a month of it 30 days.
+
+        Raises StoreError if polars is not installed.
+        """
+        library = require("polars", "pl")
+        held = self._rows_held
+        types = [str(kind) for kind in held.relation.types]
+        intervals = [name for name, kind in zip(self.names, types, strict=True) if kind == INTERVAL]
+        frame: polars.DataFrame = held.read(
+            lambda relation: library.DataFrame(in_microseconds(relation, intervals))
+        )
+        return frame.with_columns(library.col(intervals).cast(library.Duration("us")))
 
     def arrow(self) -> pyarrow.Table:
         """Return a pyarrow table.  Raises StoreError if pyarrow is not installed."""

@@ -133,6 +133,21 @@ def test_empty_results_are_frames_too(path: Path, limited: bool, sql: str) -> No
     assert ("no rows" in repr(result)) == ("no rows" in result._repr_html_()) == (not result.rows)
 
 
+@LIMITED
+def test_a_span_of_time_is_one_in_every_frame(path: Path, limited: bool) -> None:
+    sql = """
+        select 1 as n, timestamp '2026-01-02 03:04:05' - timestamp '2026-01-02 03:04:04.5' as took
+        union all select 2, null order by n
+    """
+    result = ask(path, sql, limited=limited)
+    half = datetime.timedelta(seconds=0.5)
+    assert [row["took"] for row in result] == [half, None]
+    assert result.pl().schema["took"] == polars.Duration("us")
+    assert result.pl()["took"].to_list() == [half, None]
+    assert result.df().took[0] == half
+    assert str(result.arrow().schema.field("took").type) == "month_day_nano_interval"
+
+
 def test_rows_are_records(path: Path) -> None:
     result = query(path, "select 1 as n, 'x' as \"two words\" union all select 2, null order by n")
     first, second = result
@@ -297,7 +312,12 @@ def test_wrong_parameters_get_one_sentence(
 def test_an_arena_takes_parameters(path: Path) -> None:
     arena = Arena(path)
     assert arena.sql("select $n as n", {"n": 3}).pl()["n"].to_list() == [3]
-    assert arena.sql("select ? as n", [np.float64(0.5)]).rows == ((0.5,),)
+    numbers = [np.float64(0.5), np.int64(3), np.bool_(True)]
+    assert arena.sql("select ?, ?, ?", numbers).rows == ((0.5, 3, True),)
+    assert arena.sql("from range(9) where range in $some", {"some": np.array([3, 5])}).rows == (
+        (3,),
+        (5,),
+    )
 
 
 # Faces.
