@@ -26,7 +26,7 @@ from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.play.reading import Reader
 from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn
-from protocols.parsing.answers import answer
+from protocols.parsing.answers import ASK_ANSWER, ASK_LETTER, answer
 
 STEPS = "\nThink step by step, and show your reasoning.\n"
 FORM = "End your reply with your answer in \\boxed{}, and put nothing else into the box.\n"
@@ -61,12 +61,15 @@ def question_prompt(question: Subject) -> str:
     return question_text(question) + STEPS + form(question)
 
 
-def reader(question: Subject) -> Reader:
+def reader(question: Subject, reask: bool = True) -> Reader:
     """Return the reader of replies in this form.
 
-    An unreadable reply is not asked for again, so that the number of calls is fixed.
+    A reply without an answer that can be read is asked for once more, unless `reask` is False: then
+    the number of calls is fixed.
     """
-    return partial(answer, letters=LETTERS[: len(question.choices)])
+    letters = LETTERS[: len(question.choices)]
+    ask_again = (ASK_LETTER if letters else ASK_ANSWER) if reask else None
+    return partial(answer, letters=letters, options=question.choices, reask=ask_again)
 
 
 async def sample_paths(
@@ -77,16 +80,18 @@ async def sample_paths(
     *,
     phase: str = "path",
     sampling: Sampling | None = None,
+    reask: bool = True,
 ) -> list[Turn]:
     """Sample independent answers of the solver's agent in parallel.
 
-    They come from the seats path0, path1, ...; `sampling` replaces the agent's own.
+    They come from the seats path0, path1, ...; `sampling` replaces the agent's own, and `reask`
+    asks once more where no answer can be read.
     """
     # A seat for each path: the seed of a reply hashes its seat, so that paths differ, and each is
     # stored under its own key.
     seats = [Seat(f"path{i}", solver.agent) for i in range(paths)]
     prompt = question_prompt(question)
-    read = reader(question)
+    read = reader(question, reask)
     asks = [episode.ask(seat, prompt, phase=phase, read=read, sampling=sampling) for seat in seats]
     return await asyncio.gather(*asks)
 
@@ -100,6 +105,7 @@ async def ask_to_aggregate(
     phase: str,
     final_temperature: float | None,
     shuffled: bool,
+    reask: bool = True,
 ) -> list[Answer]:
     """Let the solver read all paths and answer as the instruction says.
 
@@ -112,9 +118,8 @@ async def ask_to_aggregate(
     order = order_paths(episode, paths, shuffled)
     prompt = [question_text(question), list_replies(episode, order), instruction, form(question)]
     sampling = sampling_at(solver.agent, final_temperature)
-    last = await episode.ask(
-        solver, prompt, phase=phase, round=1, read=reader(question), sampling=sampling
-    )
+    read = reader(question, reask)
+    last = await episode.ask(solver, prompt, phase=phase, round=1, read=read, sampling=sampling)
     share = agreement(last.answer, paths, question)
     return [*answers(paths), Answer(solver.name, last.answer, confidence=share)]
 

@@ -50,12 +50,14 @@ async def best_of_n(
     power: Annotated[float, Ge(0), Le(100)] | None = None,
     score: Score | None = None,
     alternatives: Annotated[int, Ge(2), Le(20)] = 5,
+    reask: bool = True,
 ) -> list[Answer]:
     """Return the most certain of `paths` answers, or with `power` the winner of their Borda vote.
 
     `power` is p of the Borda weights (0.5 by default in the released code); None takes the most
     certain answer.  `score` ranks the paths; None is self_certainty if the model measures it, else
-    logprob_proxy.  `alternatives` is the k of top_k_proxy.
+    logprob_proxy.  `alternatives` is the k of top_k_proxy.  `reask` asks a path once
+    more where no answer can be read; its first reply is the one that is ranked.
 
     Raises ProtocolError if the model gives nothing to rank the paths by, or did not although it
     says that it does.
@@ -64,7 +66,9 @@ async def best_of_n(
     # The score stands in the phase, so that a proxy is called a proxy in every stored turn.
     phase = f"path, for {by}"
     sampling = sampling_for(solver.agent, by, alternatives)
-    turns = await sample_paths(episode, question, solver, paths, phase=phase, sampling=sampling)
+    turns = await sample_paths(
+        episode, question, solver, paths, phase=phase, sampling=sampling, reask=reask
+    )
     check_measured(turns, MEASURES[by], solver.agent)
     ranking = most_certain_first(turns, MEASURES[by])
     # The most certain answer was not voted for, so that it has no share and no confidence.

@@ -104,6 +104,7 @@ async def confidence_elicitation(
     k: Annotated[int, Ge(1), Le(9)] = 4,
     step_score: readers.StepScore = "overall",
     temperature: Annotated[float, Ge(0)] | None = None,
+    reask: bool = True,
 ) -> list[Answer]:
     """Return the solver's answer with its confidence in [0, 1].
 
@@ -116,7 +117,8 @@ async def confidence_elicitation(
     sequence_probability (the probability of the whole reply, its reasoning included if the model
     thinks, for models with "measures").  `aggregation`, of more than one sample: consistency (the
     most frequent answer and its share) or average_confidence (the answer with the largest share of
-    all confidence).
+    all confidence).  `reask` asks once more for an answer that cannot be read where
+    it is all that is asked for; a stated confidence is always asked for once more.
     """
     check_capability(solver, strategy)
     # One sample speaks from the solver's own seat.  A probe has a seat of its own, since it may see
@@ -124,7 +126,7 @@ async def confidence_elicitation(
     seats = [solver] if samples == 1 else [Seat(f"path{i}", solver.agent) for i in range(samples)]
     probes = [Seat("probe" if samples == 1 else f"probe{i}", solver.agent) for i in range(samples)]
     prompt = task(question, strategy, k)
-    read = reply_reader(question, strategy, step_score)
+    read = reply_reader(question, strategy, step_score, reask)
     sampling = asking.sampling_at(solver.agent, temperature)
 
     async def answer_sample(seat: Seat, probe: Seat) -> Answer:
@@ -177,18 +179,22 @@ def task(question: Subject, strategy: Strategy, k: int) -> str:
             return asking.question_prompt(question)
 
 
-def reply_reader(question: Subject, strategy: Strategy, step_score: readers.StepScore) -> Reader:
+def reply_reader(
+    question: Subject, strategy: Strategy, step_score: readers.StepScore, reask: bool = True
+) -> Reader:
     """Return the reader of the solver's reply."""
-    letters = LETTERS[: len(question.choices)]
+    letters, options = LETTERS[: len(question.choices)], question.choices
     match strategy:
         case "vanilla" | "chain_of_thought":
-            return partial(readers.answer_and_confidence, letters=letters)
+            return partial(readers.answer_and_confidence, letters=letters, options=options)
         case "multi_step":
-            return partial(readers.answer_and_steps, letters=letters, score=step_score)
+            return partial(
+                readers.answer_and_steps, letters=letters, options=options, score=step_score
+            )
         case "top_k":
             return partial(readers.top_guess, letters=letters)
         case _:
-            return asking.reader(question)
+            return asking.reader(question, reask)
 
 
 async def probe_confidence(

@@ -37,9 +37,10 @@ from arena.former_names import former_names
 from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt, ShownTurn, verbatim
-from arena.types import Answer, Reading, Sampling, Seat, Subject, Turn
+from arena.play.reading import CUT_OFF, unfinished_reason
+from arena.types import Answer, Reading, Reply, Sampling, Seat, Subject, Turn
 from protocols.asking import check_calls, majority, question_text
-from protocols.parsing.answers import answer as answer_in
+from protocols.parsing.answers import answer_in_thought, last_box
 from protocols.routing import PathState, Peers, Piece, Router, Similarity, route_peers
 
 VERSION = "1"
@@ -229,8 +230,9 @@ async def summarise(
         path.context += [verbatim(summary, len(summary.text) - begun), end]
 
 
-def read_summary(opening: str, text: str) -> Reading:
+def read_summary(opening: str, reply: Reply) -> Reading:
     """Return the opening and words of a summary for peers, without anything of the frame."""
+    text = reply.text
     # Peers' tags in a summary could close the comment in which it is shown; quotes could end it.
     words = FRAME.sub("", text[: len(text) - partial_end_length(text)])
     return Reading(public=" ".join(f"{opening} {words}".split()).replace('"', "'"))
@@ -286,7 +288,7 @@ async def answer_of_path(
         piece.turn.text[: piece.end] if isinstance(piece, ShownTurn) else "\n"
         for piece in path.context
     )
-    own_answer = answer_in(own_words, letters=letters).answer
+    own_answer = answer_in_thought(own_words, letters)
     if path.finished and own_answer is not None:
         return Answer(path.seat.name, own_answer, final=False)
     cue = (closes if path.finished else "") + (CUE_CHOICE if letters else CUE)
@@ -300,14 +302,20 @@ async def answer_of_path(
     return Answer(path.seat.name, turn.answer, final=False)
 
 
-def read_box(letters: str, text: str) -> Reading:
-    """Read what a path puts into the box that was opened for it, closed or not.
+def read_box(letters: str, reply: Reply) -> Reading:
+    """Read what a path puts into the box that was opened for it.
 
-    Punctuation alone is no answer.
+    One that was cut off before it was closed is no answer, nor is punctuation alone.
     """
-    read = answer_in("\\boxed{" + text, letters=letters)
-    readable = read.answer is not None and any(map(str.isalnum, read.answer))
-    return replace(read, public=text, answer=read.answer if readable else None)
+    words = "\\boxed{" + reply.text
+    answer = answer_in_thought(words, letters)
+    box = last_box(words)
+    reason = unfinished_reason(reply)
+    if reason is not None and (reason != CUT_OFF or box is None or not box.closed):
+        return Reading(reply.text, flags=(reason,))
+    if answer is None or not any(map(str.isalnum, answer)):
+        return Reading(reply.text, flags=("no letter" if letters else "no box",))
+    return Reading(reply.text, answer=answer)
 
 
 if not TYPE_CHECKING:

@@ -14,10 +14,12 @@ from functools import partial
 from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt, own
-from arena.types import Answer, Reading, Seat, Subject, Turn
+from arena.play.reading import unfinished_reason
+from arena.play.reasoning import part_reasoning
+from arena.types import Answer, Reading, Reply, Seat, Subject, Turn
 from protocols.asking import majority, question_text
 from protocols.leap import FRAME, SUMMARY_END, Count
-from protocols.parsing.answers import answer as answer_in
+from protocols.parsing.answers import answer_in_thought, last_box
 from protocols.routing import PathState, Peers, Router, Similarity, route_peers
 
 VERSION = "1"
@@ -88,11 +90,15 @@ def segment_prompt(
     return [question_text(question), before, reasoning, between, summaries, after]
 
 
-def segment(letters: str, text: str) -> Reading:
+def segment(letters: str, reply: Reply) -> Reading:
     """Read a turn: its summary is public, its reasoning private, its answer if it gives one."""
+    text = part_reasoning(reply.text).words
     reasoning, tag, rest = text.partition("<summarize>")
     # Without a summary its peers get the end of the reply, which is likeliest to say how far it is.
     summary = rest.partition(SUMMARY_END)[0] if tag else text[-400:]
     public = " ".join(FRAME.sub("", summary).split()).replace('"', "'")
-    answer = answer_in(text, letters=letters).answer
+    # Only a box: a path that goes on has stated nothing yet.
+    boxed = last_box(text)
+    unfinished = unfinished_reason(reply) is not None and not (boxed and boxed.closed)
+    answer = None if unfinished else answer_in_thought(text, letters)
     return Reading(public, reasoning.strip() or None, answer=answer)

@@ -41,13 +41,15 @@ async def moa(
     *,
     layers: Annotated[int, Ge(2)] = MAX_LAYERS,
     width: Annotated[int, Ge(1)] = 3,
+    reask: bool = True,
 ) -> list[Answer]:
     """Answer after `layers` - 1 layers of `width` proposers.
 
-    The proposers' answers of layer l have the stage l, from 0.
+    The proposers' answers of layer l have the stage l, from 0.  `reask` asks once more where no
+    answer can be read.
     """
     proposers = [Seat(f"proposer{i}", solver.agent) for i in range(width)]
-    read = asking.reader(question)
+    read = asking.reader(question, reask)
     layers_of_turns: list[list[Turn]] = []
     for layer in range(layers - 1):
         prompt = (

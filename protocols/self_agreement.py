@@ -38,15 +38,17 @@ async def self_agreement(
     paths: Annotated[int, Ge(1)] = 10,
     final_temperature: Annotated[float, Ge(0)] | None = 0.0,
     shuffled: bool = True,
+    reask: bool = True,
 ) -> list[Answer]:
     """Return the answer that most of `paths` replies agree on, as the solver itself finds.
 
     `final_temperature` is of the last call; None leaves it to the agent's sampling, for models that
-    refuse a temperature.  `shuffled` reads the paths in a random order.
+    refuse a temperature.  `shuffled` reads the paths in a random order, and `reask` asks once
+    more where no answer can be read.
     """
-    turns = await sample_paths(episode, question, solver, paths)
+    turns = await sample_paths(episode, question, solver, paths, reask=reask)
     return await ask_to_aggregate(
-        episode, question, solver, turns, AGREE, "agreement", final_temperature, shuffled
+        episode, question, solver, turns, AGREE, "agreement", final_temperature, shuffled, reask
     )
 
 

@@ -25,10 +25,18 @@ VERSION = "1"
 
 
 async def self_consistency(
-    episode: Episode, question: Subject, solver: Seat, *, paths: Annotated[int, Ge(1)] = 16
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    paths: Annotated[int, Ge(1)] = 16,
+    reask: bool = True,
 ) -> list[Answer]:
-    """Return the majority of `paths` answers, with its share as confidence."""
-    turns = await sample_paths(episode, question, solver, paths)
+    """Return the majority of `paths` answers, with its share as confidence.
+
+    `reask` asks a path once more where no answer can be read.
+    """
+    turns = await sample_paths(episode, question, solver, paths, reask=reask)
     return [*answers(turns), majority(solver, turns, question)]
 
 

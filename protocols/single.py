@@ -17,11 +17,15 @@ from protocols.asking import check_calls, question_prompt, reader
 VERSION = "1"
 
 
-async def single(episode: Episode, question: Subject, solver: Seat) -> Answer:
-    """Let the solver think aloud and answer, once."""
-    turn = await episode.ask(
-        solver, question_prompt(question), phase="answer", read=reader(question)
-    )
+async def single(
+    episode: Episode, question: Subject, solver: Seat, *, reask: bool = True
+) -> Answer:
+    """Let the solver think aloud and answer, once.
+
+    `reask` asks once more where no answer can be read.
+    """
+    read = reader(question, reask)
+    turn = await episode.ask(solver, question_prompt(question), phase="answer", read=read)
     return Answer(solver.name, turn.answer)
 
 

@@ -40,13 +40,15 @@ async def society_of_minds(
     *,
     agents: Annotated[int, Ge(2)] = 3,
     rounds: Annotated[int, Ge(1)] = 2,
+    reask: bool = True,
 ) -> list[Answer]:
     """Return the majority of `agents` copies of the solver after `rounds` rounds, the first alone.
 
-    The agents' answers of round r have the stage r.
+    The agents' answers of round r have the stage r.  `reask` asks once more where no answer can be
+    read.
     """
     seats = [Seat(f"agent{i}", solver.agent) for i in range(agents)]
-    read = asking.reader(question)
+    read = asking.reader(question, reask)
     rounds_of_turns: list[list[Turn]] = []
 
     async def speak(seat: Seat, round: int) -> Turn:

@@ -22,7 +22,9 @@ from typing import Annotated
 from annotated_types import Ge
 
 from arena.play.episode import Episode
-from arena.types import Answer, Reading, Seat, Subject
+from arena.play.reading import as_reply, unfinished_reason
+from arena.play.reasoning import part_reasoning
+from arena.types import Answer, Reading, Reply, Seat, Subject
 from protocols import asking
 
 VERSION = "1"
@@ -45,13 +47,15 @@ async def universal_self_consistency(
     paths: Annotated[int, Ge(1)] = 8,
     final_temperature: Annotated[float, Ge(0)] | None = 0.0,
     shuffled: bool = False,
+    reask: bool = True,
 ) -> list[Answer]:
     """Return the answer of the reply that the solver finds the most consistent of `paths`.
 
     `final_temperature` is of the pick; None leaves it to the agent's sampling, for models that
-    refuse a temperature.  `shuffled` numbers the replies in a random order.
+    refuse a temperature.  `shuffled` numbers the replies in a random order.  `reask`
+    asks a path once more where no answer can be read.
     """
-    turns = await asking.sample_paths(episode, question, solver, paths)
+    turns = await asking.sample_paths(episode, question, solver, paths, reask=reask)
     order = asking.order_paths(episode, turns, shuffled)
     prompt = [asking.question_text(question), asking.list_replies(episode, order), PICK]
     read = partial(read_pick, count=paths)
@@ -64,11 +68,17 @@ async def universal_self_consistency(
     return [*asking.answers(turns), Answer(solver.name, given, confidence=share)]
 
 
-def read_pick(text: str, *, count: int) -> Reading:
+def read_pick(reply: Reply | str, *, count: int) -> Reading:
     """Return the number of the last response, of `count`, that a pick names, as its answer.
 
-    The answer is None, with a flag, if the pick names no response, or one that does not exist.
+    The answer is None, with a flag, if the pick names no response, or one that does not exist, or
+    if it was not finished.
     """
+    reply = as_reply(reply)
+    text = part_reasoning(reply.text).words
+    reason = unfinished_reason(reply)
+    if reason is not None:
+        return Reading(text if text.strip() else None, flags=(reason,))
     # The last, because a reply compares several before it names one.
     numbers = [int(found[1]) for found in RESPONSE_NUMBER.finditer(text)]
     if not numbers:

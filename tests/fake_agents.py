@@ -9,15 +9,15 @@ from agents.scripted import scripted_model
 from arena.play.episode import Episode
 from arena.play.prompt import own
 from arena.studies.study import Arm, Study
-from arena.types import Agent, Reading, Request, Seat, Subject
+from arena.types import Agent, Reading, Reply, Request, Seat, Subject
 
 VERSION = "1"
 MOTION = Subject("This house would test.")
 
 
-def rating(text: str) -> Reading:
+def rating(reply: Reply) -> Reading:
     """Read "words|70" as a public text with a confidence; ask again for a missing number."""
-    words, _, number = text.partition("|")
+    words, _, number = reply.text.partition("|")
     if not number:
         return Reading(
             words, thoughts=f"secret {words}", confidence_status="no number", reask="the number?"

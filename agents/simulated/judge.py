@@ -12,7 +12,7 @@ Strengths and families stand in the speeches; a speech without a strength has 0.
 `shared` the judge decides by a draw that all judges of this debate share, else by a draw of its
 own, anew at each reading.  So judges of one debate agree more than by strength alone, and the
 probabilities stay as they are.  As confidence it states the probability that it gave to the side
-which it names, with `noise`.  With probability `unreadable` a reply has no readable verdict, and so
+which it names, with `noise`, and never less than the 50% from which judges are asked to rate.  With probability `unreadable` a reply has no readable verdict, and so
 has a re-ask; with probability `abstain` it abstains if that is allowed.
 
 This is a model of our own, not one of a paper.  The store and every report mark its verdicts as
@@ -91,7 +91,8 @@ class SimulatedJudge(BaseModel):
             # The speeches are the same for all judges of a debate, whatever their prompts.
             draw = stream("debate", *(speeches[side] for side in SIDES)).random()
         winner, confidence = (SIDES[0], chance) if draw < chance else (SIDES[1], 1 - chance)
-        rating = rating_percent(confidence + own.gauss(0, profile.noise))
+        # Judges are asked for a number from 50 to 100.
+        rating = rating_percent(max(0.5, confidence + own.gauss(0, profile.noise)))
         return Reply(f"{reasons}<winner>{winner}</winner>\n<rating>{rating}%</rating>")
 
 

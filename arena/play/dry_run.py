@@ -121,12 +121,12 @@ class DryRunEpisode(Episode):
                 " does the protocol end when the models never agree?"
             )
 
-        def read_leniently(text: str) -> Reading:
+        def read_leniently(reply: Reply) -> Reading:
             """Read a reply; the whole text is public if the reader finds no speech."""
-            reading = step.read(text)
+            reading = step.read(reply)
             if reading.reask is None:
                 return reading
-            public = text if reading.public is None else reading.public
+            public = reply.text if reading.public is None else reading.public
             return replace(reading, public=public, reask=None)
 
         # A protocol may seat agents of its own: their models are not asked either.

@@ -23,7 +23,14 @@ from arena.calls.ledger import RunContext, call, reuse
 from arena.calls.token_measures import measures_of
 from arena.errors import STOPPING, ArenaError, BusySeatError, LeakError, ProtocolError, ReplayError
 from arena.play.prompt import BuiltPrompt, Prompt, PromptPart, build_prompt
-from arena.play.reading import Reader, fill_gaps, first_reading, read_as_public, read_reply
+from arena.play.reading import (
+    Reader,
+    check_reader,
+    fill_gaps,
+    first_reading,
+    read_as_public,
+    read_off_loop,
+)
 from arena.play.records import agent_row
 from arena.store.journal import line, row_of
 from arena.store.replay import CachedReply, StoredTurn, digest, reask_key, turn_of
@@ -111,9 +118,10 @@ class Episode:
     ) -> Turn:
         """Ask a seat for its next turn, or replay the turn if it is stored.
 
-        `prompt` is text and turns (arena/play/prompt.py).  `read` takes the reply apart; anything
-        it could not read is asked for once more in the same conversation.  `public_rating` says
-        that the prompt tells the author that others will see the rating.  `prefill` is the
+        `prompt` is text and turns (arena/play/prompt.py).  `read` takes the whole Reply apart;
+        anything it could not read is asked for once more in the same conversation.
+        `public_rating` says that the prompt tells the author that others will see the rating.
+        `prefill` is the
         beginning of the reply: the model continues it, and the turn's text is only the
         continuation.  `sampling` replaces the agent's for this step.
 
@@ -137,6 +145,7 @@ class Episode:
         # Steps are counted before anything is awaited: they follow the order of the calls.
         number = self._steps[seat.name]
         sampling = sampling or seat.agent.sampling
+        read = check_reader(read)
         step = Step(seat, number, phase, round, read, public_rating, sampling, built)
         self._steps[seat.name] += 1
         self._busy.add(seat.name)
@@ -296,7 +305,7 @@ class Episode:
         # In one write: readers never see a turn without its measures.
         call_end = b"".join((*measure_lines, call_end))
         try:
-            reading = read_reply(step.read, reply.text, step.seat.name)
+            reading = await read_off_loop(step.read, reply, step.seat.name)
         except BaseException:
             # The reader is at fault, not the reply: keep the reply, so that a corrected reader can
             # read it without another call.
@@ -323,13 +332,13 @@ class Episode:
             hit = self._run.cache.get(key)
         reply, call_end = await self._call(step, request, hit)
         try:
-            second = read_reply(step.read, reply.text, step.seat.name)
+            second = await read_off_loop(step.read, reply, step.seat.name)
         except BaseException:
             self._run.journal.append(call_end)
             raise
-        # A second unreadable reply is counted and kept: nothing is asked a third time.
+        # What is unreadable in both replies is counted and kept: nothing is asked a third time.
         merged = fill_gaps(reading, second)
-        if second.reask is not None:
+        if merged.missing:
             self._run.stats.unreadable += 1
         finished = {
             **row,

@@ -1,25 +1,179 @@
-"""Read replies: apply a protocol's reader, and check the reading before it is stored."""
+"""Read replies: apply a protocol's reader, and check the reading before it is stored.
+
+A reader takes the whole reply: its text, its reasoning and how it ended.  A reply that a filter
+ended, or that is a refusal or an error, is never an answer and never a vote, whatever its reader
+says; of one that reached its limit the readers know what was said to the end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from arena.errors import ProtocolError
+from arena.play.reasoning import part_reasoning
 from arena.store.replay import StoredTurn
-from arena.types import NOT_ASKED, Reading
+from arena.types import NOT_ASKED, Reading, Reply
 
-Reader = Callable[[str], Reading]
+Reader = Callable[[Reply], Reading]
+# A longer reply is read in a thread, so that the others of a run go on meanwhile.
+LONG_REPLY = 20_000
+CUT_OFF = "cut off"
+# How a reply ended, by the words of providers in small letters.  All others mean that the model
+# ended it.
+FINISH_REASONS = {
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "incomplete"), CUT_OFF),
+    **dict.fromkeys(("model_length", "model_context_window_exceeded", "abort"), CUT_OFF),
+    **dict.fromkeys(("content_filter", "content_filtered", "guardrail_intervened"), "filtered"),
+    **dict.fromkeys(("safety", "recitation", "blocklist", "prohibited_content"), "filtered"),
+    **dict.fromkeys(("spii", "image_safety", "error_toxic", "sensitive"), "filtered"),
+    "refusal": "refused",
+    **dict.fromkeys(("error", "failed", "cancelled", "insufficient_system_resource"), "failed"),
+    **dict.fromkeys(("malformed_response", "malformed_function_call"), "failed"),
+}
+# What a reader is tried with before the first reply that it gets.
+SAMPLE = "A sample of a reply."
+TAKES_TEXT = (
+    "the reader {name} takes text; a reader takes the whole Reply now (text, reasoning,"
+    " finish_reason): wrap it, read=text_only({name}) from arena.play.reading, or let it take the"
+    " Reply; the next release refuses it"
+)
 
 
-def read_as_public(text: str) -> Reading:
-    """Read a reply without private words: all of it is public."""
-    return Reading(public=text)
+def as_reply(reply: Reply | str) -> Reply:
+    """Return a reply, or a text as one that was finished."""
+    return Reply(reply) if isinstance(reply, str) else reply
 
 
-def read_reply(read: Reader, text: str, seat: str) -> Reading:
+def unfinished_reason(reply: Reply) -> str | None:
+    """Return "cut off", "filtered", "refused" or "failed"; None if the model ended the reply."""
+    word = (reply.finish_reason or "").rpartition(".")[2].casefold()
+    return FINISH_REASONS.get(word)
+
+
+def read_as_public(reply: Reply) -> Reading:
+    """Read a reply without private words: all of it is public, except its reasoning."""
+    words = part_reasoning(reply.text).words
+    return Reading(public=words if words == reply.text else words.strip() or None)
+
+
+def text_only(read: Callable[[str], Reading]) -> Reader:
+    """Make a reader of replies out of one that reads text.
+
+    It gets the text without reasoning.  A reply that was not finished gives no answer and no
+    confidence, since the text alone does not tell what was said to the end.
+    """
+
+    @functools.wraps(read, updated=())
+    def read_text(reply: Reply) -> Reading:
+        reading = read(part_reasoning(reply.text).words)
+        return without_vote(reading, unfinished_reason(reply))
+
+    # Not the annotations of the reader of text, which would say that this one takes text.
+    del read_text.__wrapped__
+    read_text.__annotations__ = {"reply": "Reply", "return": "Reading"}
+    return read_text
+
+
+def without_vote(reading: Reading, reason: str | None) -> Reading:
+    """Return a reading without answer and confidence if there is a reason, which is its flag."""
+    if reason is None or not isinstance(reading, Reading):
+        return reading
+    status = reading.confidence_status
+    status = status if status == NOT_ASKED and reading.confidence is None else reason
+    flags = tuple(dict.fromkeys((*reading.flags, reason)))
+    return replace(reading, answer=None, confidence=None, confidence_status=status, flags=flags)
+
+
+def check_reader(read: Callable[[Any], Reading]) -> Reader:
+    """Return a reader that takes a Reply, before anything is asked.
+
+    One that takes text, as in version 0.1.0, is wrapped in `text_only`, with a DeprecationWarning.
+    Raises ProtocolError for one that can read neither.
+    """
+    name = getattr(read, "__qualname__", None) or repr(getattr(read, "func", read))
+    kind = kind_of_reader(read)
+    if kind == "text":
+        warnings.warn(TAKES_TEXT.format(name=name), DeprecationWarning, stacklevel=4)
+        return text_only(read)
+    if kind != "reply":
+        raise ProtocolError(
+            f"the reader {name} can read no reply ({kind}); a reader takes a Reply, or is wrapped"
+            " in text_only, and returns a Reading"
+        )
+    return read
+
+
+def kind_of_reader(read: Callable[[Any], Reading]) -> str:
+    """Return "reply" or "text", what a reader takes, or else why it fails with both.
+
+    By the annotation of its parameter; a reader without one is tried, once for all readers made of
+    the same code.
+    """
+    function = inspect.unwrap(read.func if isinstance(read, functools.partial) else read)
+    key = getattr(getattr(function, "__func__", function), "__code__", function)
+    try:
+        if key in KINDS:
+            return KINDS[key]
+    except TypeError:  # an object that is called and cannot be hashed
+        return tried_kind(read)
+    if len(KINDS) > 1000:
+        KINDS.clear()
+    kind = annotated_kind(read) or tried_kind(read)
+    # A reader that failed is tried again: what it calls may have been mended.
+    if kind in ("reply", "text"):
+        KINDS[key] = kind
+    return kind
+
+
+KINDS: dict[object, str] = {}
+
+
+def annotated_kind(read: Callable[[Any], Reading]) -> str | None:
+    """Return "reply" or "text" by the annotation of a reader's parameter, None without one."""
+    try:
+        parameters = inspect.signature(read).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    annotation = next((parameter.annotation for parameter in parameters), None)
+    if annotation in (str, "str"):
+        return "text"
+    return "reply" if "Reply" in getattr(annotation, "__name__", str(annotation)) else None
+
+
+def tried_kind(read: Callable[[Any], Reading]) -> str:
+    """Return "reply" or "text" by giving a reader a sample of both, else why it fails."""
+    try:
+        read_reply(read, Reply(SAMPLE, finish_reason="stop"), "the rehearsal")
+    except (TypeError, AttributeError, ProtocolError) as error:
+        problem = f"{type(error).__name__}: {error}"
+    except Exception:
+        # It got as far as the words, and these may be what it fails with.
+        return "reply"
+    else:
+        return "reply"
+    try:
+        read_reply(text_only(read), Reply(SAMPLE), "the rehearsal")
+    except Exception:
+        return problem
+    return "text"
+
+
+async def read_off_loop(read: Reader, reply: Reply, seat: str) -> Reading:
+    """Read a reply as `read_reply` does, a long one in a thread."""
+    if len(reply.text) < LONG_REPLY:
+        return read_reply(read, reply, seat)
+    return await asyncio.to_thread(read_reply, read, reply, seat)
+
+
+def read_reply(read: Reader, reply: Reply, seat: str) -> Reading:
     """Return the reading of a reply, or raise ProtocolError if it cannot be stored."""
-    reading = read(text)
+    reading = read(reply)
     if not isinstance(reading, Reading):
         raise ProtocolError(
             f"the reader of {seat} must return a Reading, found {type(reading).__name__}"
@@ -28,6 +182,9 @@ def read_reply(read: Reader, text: str, seat: str) -> Reading:
         value = getattr(reading, name)
         if not isinstance(value, str | None):
             raise ProtocolError(f"the reader of {seat} gave no text as {name}: {value!r:.80}")
+    reason = unfinished_reason(reply)
+    if reason not in (None, CUT_OFF):
+        reading = without_vote(reading, reason)
     confidence = reading.confidence
     if confidence is None or (type(confidence) in (float, int) and 0 <= confidence <= 1):
         return reading
@@ -40,11 +197,18 @@ def read_reply(read: Reader, text: str, seat: str) -> Reading:
     return replace(reading, confidence=float(confidence))
 
 
+def stored_reply(row: Mapping[str, Any]) -> Reply:
+    """Return the stored first reply of a turn, as far as readers look at it."""
+    return Reply(
+        row["text"], row.get("reasoning"), row.get("model_served"), row.get("finish_reason")
+    )
+
+
 def first_reading(stored: StoredTurn, read: Reader, seat: str) -> Reading:
     """Return the reading of a stored first reply; it is read anew only if the reader had failed."""
     turn = stored.turn
     if stored.reask_prompt is None:
-        return read_reply(read, turn.text, seat)
+        return read_reply(read, stored_reply(stored.row), seat)
     return Reading(
         turn.public,
         turn.thoughts,
@@ -59,7 +223,8 @@ def first_reading(stored: StoredTurn, read: Reader, seat: str) -> Reading:
 def fill_gaps(first: Reading, second: Reading) -> Reading:
     """Return the first reading with its gaps filled from the reply to the re-ask.
 
-    Everything that was readable in the first reply stays.
+    Everything that was readable in the first reply stays.  `missing` names what neither reply gave:
+    the second need hold no more than was asked for.
     """
     # Number and status come from one reply, so that a status never describes another number.
     rated = first.confidence is not None or first.confidence_status == NOT_ASKED
@@ -70,7 +235,7 @@ def fill_gaps(first: Reading, second: Reading) -> Reading:
         flags = first.flags
     else:
         flags = second.flags if second.public is not None else first.flags + second.flags
-    return Reading(
+    merged = Reading(
         public=first.public if first.public is not None else second.public,
         thoughts=first.thoughts if first.thoughts is not None else second.thoughts,
         confidence=rating.confidence,
@@ -78,3 +243,17 @@ def fill_gaps(first: Reading, second: Reading) -> Reading:
         answer=first.answer if first.answer is not None else second.answer,
         flags=tuple(dict.fromkeys(flags)),
     )
+    missing = tuple(part for part in missing_parts(first) if getattr(merged, part) is None)
+    return replace(merged, missing=missing)
+
+
+def missing_parts(reading: Reading) -> tuple[str, ...]:
+    """Return the parts of a reading that were asked for and could not be read.
+
+    Of a reader that does not say which, they are told from what it left empty.
+    """
+    if reading.missing or reading.reask is None:
+        return reading.missing
+    unrated = reading.confidence is None and reading.confidence_status != NOT_ASKED
+    speech = ("public",) if reading.public is None else ()
+    return (*speech, *(("confidence",) if unrated else ())) or ("answer",)

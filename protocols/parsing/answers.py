@@ -1,8 +1,11 @@
-r"""Read the answer that a reply gives to a question: a box, a letter or a last number.
+r"""Read the answer that a reply gives to a question: a box, a letter or a statement.
 
-Text in, text or None out; no state.
+A reply in, arena.types.Reading out; no state.
 
-Tasks of mathematics ask for `\boxed{...}`, tasks with options for a letter.  The last statement
+Tasks of mathematics ask for `\boxed{...}`, tasks with options for a letter.  The last closed box of
+the author's own counts, then a label or sentence that states the answer last, then a last line that
+is nothing but the value (statements.py); of letters the last statement.  Reasoning never answers,
+nor does a statement that the author takes back, and of a reply that was cut off only a closed box
 counts.  The grader that LeaP published (arXiv 2505.07787) took a letter from `\boxed{A}` and
 "answer is A." alone, so that `ANSWER: A`, `(A)` and `**A**` counted as wrong; these are read here.
 A letter is never taken out of running prose, and of two letters in one statement neither is: an
@@ -15,12 +18,26 @@ that quotes peers may be a peer's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
-from arena.types import Reading
+from arena.play.reading import CUT_OFF, as_reply, unfinished_reason
+from arena.play.reasoning import part_reasoning
+from arena.types import Reading, Reply
+from protocols.parsing.statements import Statement, last_statement, line_statement
 
 MAX_ANSWER_CHARACTERS = 1000
+# The answer stands at the end: of a longer reply only its end is searched.
+LONGEST_SEARCH = 200_000
+ASK_ANSWER = (
+    "Your answer could not be read. Give the answer that you meant once more, in \\boxed{} and with"
+    " nothing else in the box."
+)
+ASK_LETTER = (
+    "Your answer could not be read. Give the letter of the option that you meant once more, in"
+    " \\boxed{} and with nothing else in the box."
+)
 
 # A backslash too many, as in a reply that is JSON, is still a box; any other escaped character,
 # such as \{, opens and closes nothing.
@@ -28,7 +45,27 @@ BRACES = re.compile(r"(?P<box>\\{1,2}(?:boxed|fbox)\s{0,9}\{)|\\.|(?P<brace>[{}]
 BLANK = re.compile(r"\s*+\Z")
 # The rest of a line without the dollar sign and the full stop that end it.
 LINE = re.compile(r"\s*+(?P<line>[^\n]*[^\s.$])")
-BOLD = re.compile(r"\*\*[\s({\[]{0,3}(?P<letter>\w)[\s)}\].:]{0,3}\*\*")
+BOLD = re.compile(r"\*\*[\s({\[]{0,3}(?P<letter>\w)(?:[\s)}\].:]{0,3}|\s?[).:][^*\n]{0,200})\*\*")
+# A statement that its author takes back, or corrects, is no answer.
+CORRECTION = re.compile(
+    r"(?:^|[.!?;:…)}$*\-–—\n])\s{0,9}+(?:oh|hmm|but|or|ah)?[,.…]{0,3}\s{0,9}+(?:wait\b|actually\b"
+    r"|hold on\b|sorry\b|correction\b|on second thought|scratch that|i mean\b|no[,:;.!—–-]"
+    r"|i (?:made|was) (?:a |an )?(?:mistake|error|wrong)|let me (?:correct|re-?check"
+    r"|re-?consider|redo|try again)|rather[,:])",
+    re.IGNORECASE,
+)
+# Who is said to have given a box, where it is not the author.
+OTHERS = re.compile(
+    r"\b(?:agent|model|response|peer|reply|path|proposer|student|solution)\s?\#?\d{1,3}"
+    r"(?:['’]s\b|\s+(?:also\s)?(?:says?|said|wrote|writes|gives?|gave|answer(?:s|ed)?"
+    r"|claim(?:s|ed)?|got|gets|has|had|conclude[sd]?|state[sd]?|box(?:es|ed)|put|has\sput|arrive[sd]?|found|finds|proposes?)\b)"
+    r"(?![^\n]*\bagree)[^.\n]{0,80}\Z",
+    re.IGNORECASE,
+)
+# What stands between two boxes of one statement.
+BETWEEN_BOXES = re.compile(
+    r"[\s$,;.*\\]{0,9}(?:and|or|oder|ou|/|&|,|;)[\s$*\\]{0,9}", re.IGNORECASE
+)
 # A minus after a digit or a bracket is a subtraction, not a sign.  Possessive quantifiers (++, ?+)
 # never give back what they took: time stays in proportion to the text's length.
 NUMBER = re.compile(
@@ -50,10 +87,23 @@ END = (
     rf"(?=[ \t]*(?:[\r\n]|\Z|[/&|])|{CLOSE}|[.,;:!?](?:\W|\Z)|[\\<]|["
     r" \t]+(?:[-–—]|(?i:because|since|as|given|which|or|and)\b))"
 )
+# Blanks, and what LaTeX has in their place.
+SPACE_ONCE = r"(?:\s|\\[ ,;:!]|~|\\q?quad\b|\{\})"
+SPACE = rf"{SPACE_ONCE}{{0,6}}"
 HEAD = (
     r"(?i:\banswer(?: (?:choice|option|letter))?|\b(?:correct|right|best|my|final)"
     r" (?:option|choice|letter))[*_\"'`]{0,4}\s{0,3}"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box that holds anything: where it begins, the range of its content, and its end."""
+
+    start: int
+    begin: int
+    end: int
+    closed: bool
 
 
 def extract_boxed(text: str) -> str | None:
@@ -63,9 +113,13 @@ def extract_boxed(text: str) -> str | None:
     box that is never closed, as in an answer that was cut off, holds the rest of its line, without
     a full stop, and nothing tells whether more was to come.
     """
-    # Compared by the place at which they begin: of nested boxes the inner one begins later.
-    last = max(_boxes(text), default=None)
-    return None if last is None else text[last[1] : last[2]].strip()
+    last = last_box(text)
+    return None if last is None else text[last.begin : last.end].strip()
+
+
+def last_box(text: str) -> Box | None:
+    """Return the last box of a text, by where it begins: of nested boxes the inner one is later."""
+    return max(_boxes(text), key=lambda box: box.start, default=None)
 
 
 def choice(text: str, letters: str) -> str | None:
@@ -73,26 +127,44 @@ def choice(text: str, letters: str) -> str | None:
 
     None if it names none or, in its last statement, more than one.  Statements are a box that holds
     a letter (`\boxed{\text{A}}`, `\boxed{(A) 42}`), "Answer: (A)", `"ANSWER": "A"`, "the correct
-    option is A.", and a last line that is nothing but a letter.  Without any of these, letters in
-    bold (`**A**`) count if all are the same.  Small letters count in boxes and after a colon.
+    option is A.", "Option A is correct.", and a last line that is nothing but a letter.  Without
+    any of these, letters in bold (`**A**`, `**A) gold**`) count if all are the same.  Small letters
+    count in boxes and after a colon.
     """
-    statements = [
-        _letter_in(match, match.start(), letters)
-        for form in _statements(letters)
-        for match in form.finditer(text)
-    ]
-    for place, begin, end in _boxes(text):
-        if (match := _in_box(letters).match(text, begin, end)) is not None:
-            statements.append(_letter_in(match, place, letters))
+    said = letter_statement(text, letters)
+    return None if said is None else said.value
+
+
+def letter_statement(text: str, letters: str, *, boxes_only: bool = False) -> Statement | None:
+    """Return the last statement that names a letter, None without one.
+
+    With `boxes_only`, as of a reply that was cut off, only boxes that were closed count.
+    """
+    statements = []
+    boxes = sorted(_boxes(text), key=lambda box: box.start)
+    for box in boxes:
+        found, letter = _letter_in_box(text, box, letters)
+        if found and (box.closed or not boxes_only):
+            statements.append((box.start, Statement(box.end + 1, letter)))
+    if boxes_only:
+        # A later box that was cut off may have been another answer.
+        is_last = bool(statements) and boxes[-1].closed
+        return max(statements, key=lambda pair: pair[0])[1] if is_last else None
+    for form in _statements(letters):
+        for match in form.finditer(text):
+            letter = _letter(match)
+            letter = letter.upper() if letter is not None and letter not in letters else letter
+            statements.append((match.start(), Statement(match.end(), letter)))
     last_line = text.rstrip().rpartition("\n")[2]
-    if (match := _letter_line(letters).fullmatch(last_line)) is not None:
+    if (line := _letter_line(letters).fullmatch(last_line)) is not None:
         # A last line that is a letter comes after every other statement.
-        statements.append(_letter_in(match, len(text), letters))
+        statements.append((len(text), Statement(len(text), line["letter"])))
     if statements:
-        return max(statements, key=lambda pair: pair[0])[1]
+        last = max(statements, key=lambda pair: pair[0])[1]
+        return Statement(last.end, None) if _two_boxes(text, boxes) else last
     # Bold letters may be labels of options that a reply discusses, so that they must agree.
     bold = {match["letter"] for match in BOLD.finditer(text)} & set(letters)
-    return bold.pop() if len(bold) == 1 else None
+    return Statement(len(text), bold.pop()) if len(bold) == 1 else None
 
 
 def final_number(text: str) -> str | None:
@@ -112,34 +184,136 @@ def final_number(text: str) -> str | None:
 
 
 def answer(
-    text: str, *, letters: str = "", last_number: bool = False, reask: str | None = None
+    reply: Reply | str,
+    *,
+    letters: str = "",
+    options: Sequence[str] = (),
+    last_number: bool = False,
+    reask: str | None = None,
 ) -> Reading:
-    """Read a reply's answer: the letter that it names if `letters` are given, else its last box.
+    """Read a reply's answer: the letter that it names if `letters` are given, else its value.
 
-    With `last_number` a reply without a box is read as `final_number`.  `public` is the whole
-    reply.  An unreadable answer is None, a flag says why ("no letter", "no box", "no number", or
-    "answer too long" for more than 1,000 characters), and `reask`, if given, is asked once.  Give
-    it to `episode.ask` as `read=answer` or `read=partial(answer, letters="ABCD")`.
+    A text is a reply that was finished.  `options` are the texts of the options, by letter: a text
+    in place of its letter is an answer, too.  With `last_number` a reply that states no answer is
+    read as `final_number`.  `public` is the reply without its reasoning.  An unreadable answer is
+    None, a flag says why ("no letter", "no box", "no number", "answer too long" for more than 1,000
+    characters, or how the reply ended: "cut off", "filtered", "refused", "failed"), and `reask`, if
+    given, is asked once.  Give it to `episode.ask` as `read=answer` or `read=partial(answer,
+    letters="ABCD")`.
     """
-    value = choice(text, letters) if letters else extract_boxed(text)
-    flag = "no letter" if letters else "no box"
-    if letters and value is None:
-        boxed = extract_boxed(text) or ""
-        # An option's text in place of its letter is an answer too: the grader knows the texts.
-        value = None if re.fullmatch(r"[A-Za-z]", boxed) else boxed or None
-    if value is None and last_number and not letters:
-        value = final_number(text)
-        flag = "no number"
-    if value is not None and len(value) > MAX_ANSWER_CHARACTERS:
-        value = None
-        flag = "answer too long"
+    reply = as_reply(reply)
+    words = part_reasoning(reply.text).words
+    public = words if words == reply.text else words.strip()
+    public_or_none = public if public.strip() else None
+    value, flags = find_answer(reply, words, letters, options, last_number)
     if value is not None:
-        return Reading(text, answer=value)
-    return Reading(text if text.strip() else None, flags=(flag,), reask=reask)
+        return Reading(public_or_none, answer=value)
+    missing = ("answer",) if reask else ()
+    return Reading(public_or_none, flags=flags, reask=reask, missing=missing)
 
 
-def _boxes(text: str) -> Iterator[tuple[int, int, int]]:
-    """Yield (place, begin and end of the content) of every box that holds anything, in one pass."""
+def find_answer(
+    reply: Reply,
+    words: str,
+    letters: str = "",
+    options: Sequence[str] = (),
+    last_number: bool = False,
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return (answer, flags) of a reply; `words` are those without its reasoning."""
+    reason = unfinished_reason(reply)
+    if reason not in (None, CUT_OFF):
+        return None, (str(reason),)
+    words = words[-LONGEST_SEARCH:]
+    boxes_only = reason == CUT_OFF
+    if letters:
+        value = find_letter(words, letters, options, boxes_only)
+    else:
+        value = find_value(words, boxes_only)
+        if value is None and last_number and not boxes_only:
+            value = final_number(words)
+    if value is not None and len(value) <= MAX_ANSWER_CHARACTERS:
+        return value, ()
+    if value is not None:
+        return None, ("answer too long",)
+    flag = "no letter" if letters else "no number" if last_number else "no box"
+    return None, (str(reason),) if reason else (flag,)
+
+
+def find_letter(
+    text: str, letters: str, options: Sequence[str] = (), boxes_only: bool = False
+) -> str | None:
+    """Return the letter that a reply chooses, or the option's text that it gives in its place."""
+    said = letter_statement(text, letters, boxes_only=boxes_only)
+    if said is not None:
+        return None if CORRECTION.search(text, said.end) else said.value
+    value = find_value(text, boxes_only, options)
+    # A single letter is one that the question has not.
+    if value is None or re.fullmatch(r"[A-Za-z]", value):
+        return letter_of(value, letters, ()) if value else None
+    if (letter := letter_of(value, letters, options)) is not None:
+        return letter
+    # The grader knows the texts, too; but only what is in a box was certainly meant as the answer.
+    return value if extract_boxed(text) == value else None
+
+
+def answer_in_thought(text: str, letters: str) -> str | None:
+    """Return the letter that a thought chooses, else what is in its last box.
+
+    For protocols that go on with a thought: a box that it holds is what it has come to.
+    """
+    if not letters:
+        value = extract_boxed(text)
+    elif (value := choice(text, letters)) is None:
+        boxed = extract_boxed(text) or ""
+        # The text of an option in place of its letter is known to the grader.
+        value = None if re.fullmatch(r"[A-Za-z]", boxed) else boxed or None
+    return value if value is None or len(value) <= MAX_ANSWER_CHARACTERS else None
+
+
+def letter_of(value: str, letters: str, options: Sequence[str]) -> str | None:
+    """Return the letter that a value is or whose option it is, with or without its letter."""
+    if value in letters:
+        return value
+    plain = " ".join(value.split()).strip(". ").casefold()
+    for letter, option in zip(letters, options, strict=False):
+        text = " ".join(option.split()).strip(". ").casefold()
+        forms = (text, *(f"{letter.casefold()}{sign} {text}" for sign in (")", ".", ":", " -")))
+        if plain in forms or plain == f"({letter.casefold()}) {text}":
+            return letter
+    return None
+
+
+def find_value(text: str, boxes_only: bool = False, options: Sequence[str] = ()) -> str | None:
+    """Return the value in the last box of the author's own, else the one that is stated last."""
+    boxes = sorted(_boxes(text), key=lambda box: box.start)
+    own = [box for box in boxes if not OTHERS.search(text[max(0, box.start - 200) : box.start])]
+    if own:
+        box = own[-1]
+        taken_back = CORRECTION.search(text, box.end + 1) is not None
+        if taken_back or _two_boxes(text, own) or (boxes_only and not box.closed):
+            return None
+        return text[box.begin : box.end].strip()
+    if boxes or boxes_only:
+        return None
+    said = last_statement(text, options) or line_statement(text, options)
+    if said is None or CORRECTION.search(text, said.end):
+        return None
+    return said.value
+
+
+def _two_boxes(text: str, boxes: Sequence[Box]) -> bool:
+    """Return whether the last two boxes are two answers of one statement."""
+    closed = [box for box in boxes if box.closed]
+    if len(closed) < 2:
+        return False
+    first, second = closed[-2:]
+    contents = {text[box.begin : box.end].strip() for box in (first, second)}
+    between = text[first.end + 1 : second.start]
+    return len(contents) == 2 and BETWEEN_BOXES.fullmatch(between) is not None
+
+
+def _boxes(text: str) -> Iterator[Box]:
+    """Yield every box that holds anything, in one pass."""
     # For each open brace: None, or the start of its box and of the box's content.
     opened: list[tuple[int, int] | None] = []
     for match in BRACES.finditer(text):
@@ -153,10 +327,18 @@ def _boxes(text: str) -> Iterator[tuple[int, int, int]]:
             and (box := opened.pop()) is not None
             and BLANK.match(text, box[1], match.start()) is None
         ):
-            yield *box, match.start()
+            yield Box(*box, match.start(), closed=True)
     last = next((box for box in reversed(opened) if box is not None), None)
     if last is not None and (line := LINE.match(text, last[1])) is not None:
-        yield last[0], *line.span("line")
+        yield Box(last[0], *line.span("line"), closed=False)
+
+
+# What LaTeX and lists put around letters and between them.
+BESIDE_LETTERS = re.compile(
+    r"\\(?:text(?:bf|rm|it)?|math(?:bf|rm|it)?|mbox|bf|rm|quad|qquad|land|lor|wedge|vee|cup|&"
+    r"|[ ,;:!])|[\s{}()\[\]$*_~.,;/&|+\"'`]|\b(?:and|or|und|oder|vs|option|choice)\b",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=32)
@@ -173,7 +355,13 @@ def _statements(letters: str) -> tuple[re.Pattern[str], ...]:
     sentence = rf"{verb}{NAMED}(?P<letter>{big}){END}{_second_letter(big)}"
     sign = r"(?:(?i:is)\s{0,3})?[:：=>]"
     label = rf"{sign}{NAMED}(?P<letter>{any_case}){END}{_second_letter(any_case)}"
-    return re.compile(HEAD + sentence), re.compile(HEAD + label)
+    named = rf"(?:(?i:\b(?:options?|choices?|answers?|letter)\b)\s{{0,3}}{OPEN}|[(*]{{1,3}})"
+    verdict = r"(?i:is|are)\s(?i:the\s|therefore\s)?(?i:correct|right|best|true|answer)\b"
+    correct = (
+        rf"{named}(?P<letter>{big})(?:{CLOSE}|[.:]){{0,6}}(?:\s[^.\n]{{0,60}}?)??"
+        rf"(?P<more>\s?(?:,|/|&|(?i:and|or)\b){NAMED}{big}{CLOSE}{{0,6}})?\s{verdict}"
+    )
+    return re.compile(HEAD + sentence), re.compile(HEAD + label), re.compile(correct)
 
 
 @lru_cache(maxsize=32)
@@ -200,11 +388,30 @@ def _in_box(letters: str) -> re.Pattern[str]:
 def _second_letter(letter: str) -> str:
     """Return the pattern of a second letter, or of a word that announces one."""
     announced = r"(?:\\text\s?\{\s*)?(?i:or|and)\b"
-    listed = rf"[,;/&|]\s*(?i:or\b|and\b)?{NAMED}{letter}{END}"
-    return rf"(?P<more>(?:{CLOSE}|\s){{0,6}}(?:{announced}|{listed}))?"
+    listed = rf"(?:[,;/&|+]|\\&|\\land\b|\\lor\b){SPACE}(?i:or\b|and\b)?{NAMED}{letter}{END}"
+    return rf"(?P<more>(?:{CLOSE}|{SPACE_ONCE}){{0,6}}(?:{announced}|{listed}))?"
 
 
-def _letter_in(match: re.Match[str], place: int, letters: str) -> tuple[int, str | None]:
-    """Return (place, letter) of a statement, the letter None if it names two."""
-    letter = match["letter"] if match["letter"] in letters else match["letter"].upper()
-    return place, None if match["more"] else letter
+def _letter(match: re.Match[str]) -> str | None:
+    """Return the letter of a statement, None if it names two."""
+    return None if match["more"] else match["letter"]
+
+
+def _letter_in_box(text: str, box: Box, letters: str) -> tuple[bool, str | None]:
+    """Return (whether a box names letters, the letter if it is one)."""
+    content = text[box.begin : min(box.end, box.begin + MAX_ANSWER_CHARACTERS)]
+    # A box inside is a box of its own, and the later one.
+    if "boxed" in content:
+        return False, None
+    alone = BESIDE_LETTERS.sub(" ", content).split()
+    if len(alone) > 1 and set(alone) <= set(letters):
+        return True, alone[0] if len(set(alone)) == 1 else None
+    match = _in_box(letters).match(text, box.begin, box.end)
+    if match is None:
+        return False, None
+    another = re.compile(
+        rf"(?:[,;/&|+]|\b(?:and|or|vs)\b){SPACE}{NAMED}[{re.escape(letters)}]"
+        rf"(?:{CLOSE}|[.:,;]|\s*\Z)"
+    )
+    letter = None if another.search(text[match.end() : box.end]) else _letter(match)
+    return True, letter.upper() if letter is not None and letter not in letters else letter

@@ -1,7 +1,8 @@
 """Read the confidence that a reply states about an answer.
 
-A line "Confidence: 85%", guesses "G1: 57" with "P1: 0.6", or steps.  Text in, arena.types.Reading
-out; no state.  The forms are those of "Can LLMs Express Their Uncertainty?" (Xiong et al.);
+A line "Confidence: 85%", guesses "G1: 57" with "P1: 0.6", or steps.  A reply in,
+arena.types.Reading out; no state.  Reasoning states nothing, and a reply that was not finished no
+confidence.  The forms are those of "Can LLMs Express Their Uncertainty?" (Xiong et al.);
 protocols/confidence.py has the prompts that ask for them.
 
 The scale of a number.  After "Confidence" a percentage is asked for: "85%", "85", "85/100", "8.5
@@ -16,21 +17,37 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from arena.types import READ, Reading
-from protocols.parsing.answers import MAX_ANSWER_CHARACTERS, choice, extract_boxed
-from protocols.parsing.tags import NUMBER, fold_brackets, number_in, without_reasoning
+from arena.play.reading import as_reply, unfinished_reason
+from arena.play.reasoning import part_reasoning
+from arena.types import READ, Reading, Reply
+from protocols.parsing.answers import (
+    ASK_ANSWER,
+    LONGEST_SEARCH,
+    MAX_ANSWER_CHARACTERS,
+    choice,
+    extract_boxed,
+    find_answer,
+)
+from protocols.parsing.numbers import NUMBER, number_in, with_plain_digits
+from protocols.parsing.privacy import fold_brackets
 
 StepScore = Literal["overall", "product"]
 
 # Where a line may begin with marks of lists and emphasis, and what may stand around a label.
 MARKUP = r"^[\s>*_#`\-•]{0,9}+"
-AFTER = r"[\s*_`]{0,4}(?:[:：=]|\bis\b)(?P<words>[^\n]{0,300}+)"
+AFTER = r"[\s*_`\"']{0,4}(?:[:：=]|\bis\b)(?P<words>[^\n]{0,300}+)"
+# At the beginning of a line, or after the answer on the same line.
 CONFIDENCE = re.compile(
-    rf"{MARKUP}(?:(?:my|the)\s)?(?P<whole>(?:overall|final)\s{{1,3}})?confidence"
+    rf"(?:{MARKUP}|[,;.|]\s{{1,3}}[*_\"']{{0,3}}|\{{\s?\")(?:(?:my|the)\s)?(?P<whole>(?:overall|final)\s{{1,3}})?confidence"
     rf"(?:\s{{1,3}}(?:level|score))?(?:\s?\([^()\n]{{0,40}}\))?{AFTER}",
+    re.IGNORECASE | re.MULTILINE,
+)
+WITHOUT_CONFIDENCE = re.compile(
+    r"(?:^|[,;.|])[\s>*_#`\-•\"']{0,9}+(?:(?:my|the|overall|final)\s){0,2}confidence\b[^\n]*",
     re.IGNORECASE | re.MULTILINE,
 )
 STEP = re.compile(
@@ -44,10 +61,6 @@ EDGES = " \t*_`,;|"
 ASK_CONFIDENCE = (
     "Your confidence could not be read. Give the confidence that you meant once more, exactly in"
     " this form, where N stands for one number from 0 to 100:\nConfidence: N%"
-)
-ASK_ANSWER = (
-    "Your answer could not be read. Give the answer that you meant once more, in \\boxed{} and with"
-    " nothing else in the box."
 )
 ASK_ANSWER_AND_CONFIDENCE = (
     "Neither your answer nor your confidence could be read. Give both once more, exactly in this"
@@ -84,13 +97,28 @@ def confidence_in(text: str) -> tuple[float | None, str]:
     counts once.  `status` is "read", or "no confidence", "no number", "several numbers", "out of
     range", "ambiguous scale".
     """
-    lines = list(CONFIDENCE.finditer(fold_brackets(without_reasoning(text))))
+    text = fold_brackets(spoken(text))
+    lines = list(CONFIDENCE.finditer(text))
     whole = [line for line in lines if line["whole"]]
     # A set: the same number stated twice is one number, and two numbers are none.
-    read = {number_in(line["words"]) for line in whole or lines}
+    read = {number_in(words_of(line, text)) for line in whole or lines}
     if not read:
         return None, "no confidence"
     return read.pop() if len(read) == 1 else (None, "several numbers")
+
+
+def words_of(line: re.Match[str], text: str) -> str:
+    """Return the words after a label; those of the next line if none follow on its own."""
+    words = line["words"].strip(EDGES + "\"'")
+    if words:
+        # Of an object of JSON only the value of this field.
+        return re.split(r"[}\]]|,\s?[\"']", words)[0].strip(EDGES + "\"'")
+    return text[line.end() :].lstrip().partition("\n")[0][:300].strip(EDGES)
+
+
+def spoken(text: str) -> str:
+    """Return the end of a text without its reasoning, as far as it is searched."""
+    return part_reasoning(text).words[-LONGEST_SEARCH:]
 
 
 def step_confidences(text: str) -> tuple[list[float], str]:
@@ -100,7 +128,7 @@ def step_confidences(text: str) -> tuple[list[float], str]:
     for `confidence_in`, or "no steps", "a step is missing".
     """
     by_step: dict[int, set[tuple[float | None, str]]] = {}
-    for line in STEP.finditer(fold_brackets(without_reasoning(text))):
+    for line in STEP.finditer(fold_brackets(spoken(text))):
         by_step.setdefault(int(line["step"] or line["number"]), set()).add(number_in(line["words"]))
     if not by_step:
         return [], "no steps"
@@ -125,7 +153,7 @@ def guesses(text: str, *, letters: str = "") -> tuple[Guess, ...]:
     guess or a probability that is stated twice in two ways is None ("several numbers").
     """
     stated: dict[tuple[str, int], set[str]] = {}
-    reply = fold_brackets(without_reasoning(text))
+    reply = fold_brackets(spoken(text))
     marks = list(GUESS.finditer(reply))
     # A guess ends where the next mark begins, for replies that put all of them on one line.
     ends = [mark.start() for mark in marks[1:]] + [len(reply)]
@@ -189,84 +217,133 @@ def guess_in(words: str, letters: str) -> str | None:
     return answer if answer and len(answer) <= MAX_ANSWER_CHARACTERS else None
 
 
-def answer_and_confidence(text: str, *, letters: str = "") -> Reading:
-    """Read an answer in a box (or, with `letters`, a letter) and the line "Confidence: N%".
+def answer_and_confidence(
+    reply: Reply | str, *, letters: str = "", options: Sequence[str] = ()
+) -> Reading:
+    """Read an answer (with `letters`, a letter) and the line "Confidence: N%".
 
-    Flags say why there is no answer ("no box", "no letter", "answer too long"), `confidence_status`
+    Flags say why there is no answer, as of `protocols.parsing.answers.answer`, `confidence_status`
     why there is no confidence; `reask` asks for the unreadable part.
     """
-    answer, flags = _answer(text, letters)
-    confidence, status = confidence_in(text)
-    return _reading(text, answer, flags, confidence, status, ASK_CONFIDENCE)
+    reply = as_reply(reply)
+    answer, flags = _answer(reply, letters, options)
+    confidence, status = _stated(reply, confidence_in)
+    return _reading(reply, answer, flags, confidence, status, ASK_CONFIDENCE)
 
 
-def answer_and_steps(text: str, *, letters: str = "", score: StepScore = "overall") -> Reading:
+def answer_and_steps(
+    reply: Reply | str,
+    *,
+    letters: str = "",
+    options: Sequence[str] = (),
+    score: StepScore = "overall",
+) -> Reading:
     """Read a reply in steps, else as `answer_and_confidence`.
 
     `score` takes the confidence that is stated in the whole, or the `product` of the steps'.
     """
-    answer, flags = _answer(text, letters)
-    if score == "overall":
-        confidence, status = confidence_in(text)
-    else:
-        steps, status = step_confidences(text)
-        confidence = math.prod(steps) if steps else None
-    return _reading(text, answer, flags, confidence, status, ASK_STEPS)
+    reply = as_reply(reply)
+    answer, flags = _answer(reply, letters, options)
+    confidence, status = _stated(reply, confidence_in if score == "overall" else step_product)
+    return _reading(reply, answer, flags, confidence, status, ASK_STEPS)
 
 
-def top_guess(text: str, *, letters: str = "") -> Reading:
+def step_product(text: str) -> tuple[float | None, str]:
+    """Read (product of the confidences of all steps or None, status)."""
+    steps, status = step_confidences(text)
+    return (math.prod(steps) if steps else None), status
+
+
+def top_guess(reply: Reply | str, *, letters: str = "") -> Reading:
     """Read the first of several guesses as the answer, its probability as the confidence.
 
     Flags: "no guess", and "probabilities above 1" if those of a reply sum to more than 1.01, which
     changes nothing.
     """
-    ranked = guesses(text, letters=letters)
-    first = ranked[0] if ranked else Guess(None, None, "no guess")
-    flags: tuple[str, ...] = () if first.answer is not None else ("no guess",)
+    reply = as_reply(reply)
+    reason = unfinished_reason(reply)
+    ranked = () if reason else guesses(reply.text, letters=letters)
+    first = ranked[0] if ranked else Guess(None, None, reason or "no guess")
+    flags: tuple[str, ...] = () if first.answer is not None else (reason or "no guess",)
     # Rounded probabilities of several guesses may sum to a bit more than 1.
     if math.fsum(guess.probability or 0.0 for guess in ranked) > 1.01:
         flags += ("probabilities above 1",)
-    reask = ASK_GUESSES if first.answer is None or first.probability is None else None
-    public = text if text.strip() else None
-    return Reading(public, None, first.probability, first.status, first.answer, flags, reask)
+    return _reading(
+        reply, first.answer, flags, first.probability, first.status, ASK_GUESSES, ASK_GUESSES
+    )
 
 
-def confidence_only(text: str) -> Reading:
+def confidence_only(reply: Reply | str) -> Reading:
     """Read the line "Confidence: N%" of a reply about an answer that it was given."""
+    reply = as_reply(reply)
+    confidence, status = _stated(reply, confidence_or_number)
+    missing = ("confidence",) if confidence is None else ()
+    reask = ASK_CONFIDENCE if missing else None
+    return Reading(_public(reply), None, confidence, status, reask=reask, missing=missing)
+
+
+def confidence_or_number(text: str) -> tuple[float | None, str]:
+    """Read a confidence as `confidence_in` does, or a reply that is nothing but the number."""
     confidence, status = confidence_in(text)
-    reask = ASK_CONFIDENCE if confidence is None else None
-    return Reading(text if text.strip() else None, None, confidence, status, reask=reask)
+    words = with_plain_digits(spoken(text)).strip(EDGES + ".\n$")
+    if status == "no confidence" and NUMBER.fullmatch(words):
+        return number_in(words)
+    return confidence, status
 
 
-def true_or_false(text: str) -> Reading:
+def true_or_false(reply: Reply | str) -> Reading:
     """Read "True" or "False" as the answer; None, with a flag, for any other reply."""
-    word = text.strip().strip("().*\"' ").casefold()
+    reply = as_reply(reply)
+    word = spoken(reply.text).strip().strip("().*\"' ").casefold()
     answer = {"true": "True", "false": "False"}.get(word)
+    if unfinished_reason(reply):
+        answer = None
     flags = () if answer else ("neither True nor False",)
-    return Reading(text if text.strip() else None, answer=answer, flags=flags)
+    return Reading(_public(reply), answer=answer, flags=flags)
 
 
-def _answer(text: str, letters: str) -> tuple[str | None, tuple[str, ...]]:
-    """Return (answer, flags) of a reply without its reasoning."""
-    reply = without_reasoning(text)
-    answer = choice(reply, letters) if letters else extract_boxed(reply)
-    if answer is not None and len(answer) > MAX_ANSWER_CHARACTERS:
-        return None, ("answer too long",)
-    return answer, () if answer is not None else ("no letter" if letters else "no box",)
+def _public(reply: Reply) -> str | None:
+    """Return the words of a reply that others may read: all but its reasoning."""
+    words = part_reasoning(reply.text).words
+    return (words if words == reply.text else words.strip()) if words.strip() else None
+
+
+def _answer(
+    reply: Reply, letters: str, options: Sequence[str]
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return (answer, flags) of a reply without its reasoning and its confidence."""
+    words = fold_brackets(spoken(reply.text))
+    # A confidence is no answer, neither on a line of its own nor behind one.
+    answer, flags = find_answer(reply, WITHOUT_CONFIDENCE.sub("", words).strip(), letters, options)
+    if answer is not None and letters and answer not in letters:
+        return None, ("no letter",)
+    return answer, flags
+
+
+def _stated(
+    reply: Reply, read: Callable[[str], tuple[float | None, str]]
+) -> tuple[float | None, str]:
+    """Return (confidence, status) of a reply; a reply that was not finished states none."""
+    reason = unfinished_reason(reply)
+    return (None, reason) if reason else read(reply.text)
 
 
 def _reading(
-    text: str,
+    reply: Reply,
     answer: str | None,
     flags: tuple[str, ...],
     confidence: float | None,
     status: str,
     ask_confidence: str,
+    ask_both: str = "",
 ) -> Reading:
     """Return the reading of a reply in which an answer and a confidence were asked for."""
-    reask = None
-    if answer is None:
-        reask = ASK_ANSWER if confidence is not None else ASK_ANSWER_AND_CONFIDENCE
-    elif confidence is None:
-        reask = ask_confidence
-    return Reading(text if text.strip() else None, None, confidence, status, answer, flags, reask)
+    lacks_answer = ("answer",) if answer is None else ()
+    missing = (*lacks_answer, *(("confidence",) if confidence is None else ()))
+    asks = {
+        (): None,
+        ("answer",): ask_both or ASK_ANSWER,
+        ("confidence",): ask_confidence,
+        ("answer", "confidence"): ask_both or ASK_ANSWER_AND_CONFIDENCE,
+    }
+    return Reading(_public(reply), None, confidence, status, answer, flags, asks[missing], missing)

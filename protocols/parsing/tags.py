@@ -1,13 +1,17 @@
 """Take a reply apart: public speech, private thoughts, and rating.
 
-Text in, arena.types.Reading out; no state.
+A reply in, arena.types.Reading out; no state.
 
 A reply has up to three blocks, `<thoughts>`, `<speech>` and `<rating>`.  Public are only the words
-between exactly one opening and one closing speech tag, outside the thoughts, with no remnant of any
-of our tags inside.  Broken tags are decided for privacy: all from the first to the last tag of
-thoughts is private, and so is a speech in there.  A rating is searched only outside speech and
-thoughts, so that a quoted tag of an opponent is never one's own rating.  An ambiguous rating is not
-a confidence: it is asked for once more, and then missing with its reason.
+between exactly one opening and one closing speech tag, outside the thoughts, with nothing inside
+that may be private (privacy.py).  What leaves no doubt is read as well: parts under labels or in
+JSON (forms.py), the form in which a prompt shows an author its own earlier turn, words between
+clean thoughts and a rating, and a speech whose end is shown by the rating that follows.
+
+Broken tags are decided for privacy: all from the first to the last tag of thoughts is private, and
+so is a speech in there.  A rating is searched only outside speech and thoughts (ratings.py), so
+that a quoted tag of an opponent is never one's own rating.  What is ambiguous is asked for once
+more, and then missing with its reason.
 
 The published study (arXiv 2505.19184) took the first tag that matched, clamped numbers to 0..100,
 removed lower-case tags only, and let a person type unreadable ratings; none of this is done here.
@@ -16,68 +20,43 @@ removed lower-case tags only, and let a person type unreadable ratings; none of 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from arena.types import READ, Reading
+from arena.play.reading import CUT_OFF, as_reply, unfinished_reason, without_vote
+from arena.play.reasoning import part_reasoning
+from arena.types import Reading, Reply
+from protocols.parsing.blocks import (
+    TAG,
+    Block,
+    Tag,
+    blocks_of,
+    brackets_as_tags,
+    edges_of,
+    inner,
+    outside,
+    span,
+    tags_in,
+)
+from protocols.parsing.forms import Sections, json_sections, labelled_sections
+from protocols.parsing.numbers import number_in
+from protocols.parsing.privacy import (
+    disguises,
+    fold_brackets,
+    is_private,
+    unescape,
+    without_structure,
+)
+from protocols.parsing.ratings import TAGGED, last_line_rating, rating_in
 
-# Character for character, so that places in the folded text are places in the reply.
-FOLD = str.maketrans("＜＞〈〉‹›◁▷［］【】｛｝／％−", "<><><><>[][]{}/%-")
-
-# Three alternatives: a tag as asked for; a bracket, in any disguise, before one of our words; one
-# of our words before a closing bracket.  All quantifiers are bounded or possessive (a{0,9}+):
-# hostile text cannot make the search go back and forth.
-TAG = re.compile(
-    r"""<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?P<name>thoughts|speech|rating)(?:\s[^<>]*+)?+>
-    | (?:[<\[{]|&lt;|&\#0{0,6}60;|&\#x0{0,6}3c;) (?P<marks>[\s/*_`~"'\\!?.:=#|-]{0,12}+)
-      (?:(?:my|own|private)[\s_-]{1,3}){0,2}
-      (?P<broken>thought|speech|rating|think|reasoning) (?:s|ing)? (?![a-z])
-    | (?P<end>/?)\b (?P<bare>thought|speech|rating|think|reasoning) (?:s|ing)? /? (?:>|&gt;)""",
-    re.IGNORECASE | re.VERBOSE,
-)
-# TAG alone takes ten times as long to find nothing in a speech.
-MARK = re.compile(r"[<>\[{&]")
-# A line such as "My rating: 70" inside a speech gives away what is private without any tag.
-LABEL = re.compile(
-    r"^[\s>*_\#(\d.-]{0,9}+(?:(?:my|own|private)\s{1,3}){0,2}"
-    r"(?:thoughts?|rating|confidence|bet)[\s*_]{0,4}+(?::|[-–—]\s)",
-    re.IGNORECASE | re.MULTILINE,
-)
-# Tags that models use for emphasis and lists; any other tag in a speech may be somebody's name for
-# private words.
-HARMLESS_TAGS = frozenset(
-    re.findall(
-        r"\w+",
-        "a b blockquote br cite code em h1 h2 h3 h4 h5 h6 hr i li ol p pre q s strong sub sup"
-        " table tbody td th thead tr u ul",
-    )
-)
-FOREIGN_TAG = re.compile(r"<(?:!|[/|]?([a-z_][\w|-]{0,40}+))", re.IGNORECASE)
-FINAL = "<|channel|>final<|message|>"
-CHANNEL = re.compile(r"<\|(?:channel|begin_of_thought|start)\|>", re.IGNORECASE)
-REASONING = re.compile(
-    r"<\s{0,9}+(?P<slash>/?+)\s{0,9}+(?:[a-z]{1,12}:)?(?:thinking|think|reasoning)(?:\s[^<>]*+)?+>",
-    re.IGNORECASE,
-)
+# What remains of a longer reply without its reasoning is not read: hostile text must cost little.
+LONGEST_REPLY = 200_000
+# What may follow a rating and mean nothing.
+LONGEST_END = 300
 # No bracket or ampersand inside, so that nothing in there can look like a tag.
 EXACT_FORM = re.compile(
     r"\s*<thoughts>([^<>\[{&]*)</thoughts>\s*<speech>([^<>\[{&]*)</speech>"
     r"\s*<rating>([0-9]{1,3}%?)</rating>\s*"
-)
-NUMBER = re.compile(
-    r"""(?P<minus>(?<![\w)%])-|\b(?:minus|negative)\s{1,9}+)?
-    (?<![\w.]) (?P<number>[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)
-    (?: \s{0,9}+(?P<percent>%|per\s?cent\b|pct\b) )?+
-    (?: \s{0,9}+(?:/|(?:out\s{1,9}+)?of\b)\s{0,9}+(?P<whole>100|10|1)(?!\w|\.\d) )?+ (?!\w)""",
-    re.IGNORECASE | re.VERBOSE,
-)
-
-DASHES = str.maketrans("–‑﹣—", "----")
-EMPHASIS = re.compile(r"</?(?:b|i|em|strong|u)>", re.IGNORECASE)
-# "less than 50" names many numbers, and "not 75" none.
-BOUND = re.compile(
-    r"[<>≤≥‰]|\b(?:less|more|fewer|under|over|above|below|least|most|not|mille)\b", re.IGNORECASE
 )
 
 SPEECH_FORM = "<speech>the words that everybody may read</speech>"
@@ -97,29 +76,11 @@ ASK_BOTH = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag or the remnant of one.
-
-    A remnant is not `well_formed`; if it may be either, it opens and closes nothing for certain.
-    `start` and `end` are character positions.
-    """
-
-    name: str
-    opens: bool
-    closes: bool
-    well_formed: bool
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """An opening tag, its closing tag, and the tags between them."""
-
-    opening: Tag
-    closing: Tag
-    inside: tuple[Tag, ...]
+REASKS = {
+    ("public",): ASK_SPEECH,
+    ("confidence",): ASK_RATING,
+    ("public", "confidence"): ASK_BOTH,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,24 +96,45 @@ class ReplyParts:
     flags: tuple[str, ...]
 
 
-def speech_and_confidence(text: str) -> Reading:
-    """Read speech, private thoughts and rating of one reply.
+def speech_and_confidence(reply: Reply | str) -> Reading:
+    """Read speech, private thoughts and rating of one reply; a text is a reply that was finished.
 
     The rating of 0 to 100 becomes a confidence in [0, 1].  `confidence_status` is "read", or why
-    there is none: "no rating tag", "broken rating tag", "no number", "several numbers", "out of
-    range", "ambiguous scale".  Flags: "no speech tag", "broken speech tag", "empty speech", "tags
-    inside the speech" (then there is no public speech), "broken thoughts tag" (then there are no
-    thoughts; thoughts that were never begun are just None).  `reask` asks for the speech, the
-    rating or both, whichever could not be read.
+    there is none: "no rating tag", "no number", "several numbers", "out of range", "ambiguous
+    scale", or how the reply ended.  Flags: "no speech tag", "broken speech tag", "empty speech",
+    "tags inside the speech", "reply too long" (then there is no public speech), "broken thoughts
+    tag" (then there are no thoughts; thoughts that were never begun are just None), and "cut off",
+    "filtered", "refused" or "failed".  `reask` asks for the speech, the rating or both, whichever
+    could not be read.
     """
-    if (reading := read_exact_form(text)) is not None:
+    return read_parts(as_reply(reply), rated=True)
+
+
+def speech_only(reply: Reply | str) -> Reading:
+    """Read speech and private thoughts of a reply in which no rating was asked for.
+
+    Flags as in `speech_and_confidence`.
+    """
+    return read_parts(as_reply(reply), rated=False)
+
+
+def read_parts(reply: Reply, *, rated: bool) -> Reading:
+    """Read a reply's parts, with its rating if it was asked for."""
+    reason = unfinished_reason(reply)
+    if rated and reason is None and (reading := read_exact_form(reply.text)) is not None:
         return reading
-    parts = parts_of(text)
-    confidence, status = rating_in(parts.rest)
-    reask = ASK_RATING if confidence is None else None
-    if parts.speech is None:
-        reask = ASK_BOTH if confidence is None else ASK_SPEECH
-    return Reading(parts.speech, parts.thoughts, confidence, status, flags=parts.flags, reask=reask)
+    cut_off = reason == CUT_OFF
+    parts = parts_of(reply.text, cut_off=cut_off)
+    reading = Reading(parts.speech, parts.thoughts, flags=parts.flags)
+    if rated:
+        confidence, status = rating_in(parts.rest, closed_only=cut_off)
+        reading = replace(reading, confidence=confidence, confidence_status=status)
+    if reason is not None and (reading.public is None or not cut_off):
+        # The speech may be whole, but a reply that was not meant decides nothing.
+        reading = without_vote(reading, reason)
+    speech = ("public",) if reading.public is None else ()
+    missing = (*speech, "confidence") if rated and reading.confidence is None else speech
+    return replace(reading, missing=missing, reask=REASKS.get(missing))
 
 
 def read_exact_form(text: str) -> Reading | None:
@@ -162,120 +144,102 @@ def read_exact_form(text: str) -> Reading | None:
     times the time.
     """
     # Other scripts have brackets and invisible characters of their own, which the slow way handles.
-    match = EXACT_FORM.fullmatch(text) if text.isascii() else None
+    match = EXACT_FORM.fullmatch(text) if text.isascii() and len(text) <= LONGEST_REPLY else None
     speech = match[2].strip() if match is not None else ""
-    if match is None or not speech or LABEL.search(speech):
+    if match is None or not speech or is_private(speech):
         return None
     confidence, status = number_in(match[3])
-    if confidence is None:
+    if confidence is None or part_reasoning(text, thoughts=False).reasoning is not None:
         return None
     return Reading(speech, match[1].strip() or None, confidence, status)
 
 
-def speech_only(text: str) -> Reading:
-    """Read speech and private thoughts of a reply in which no rating was asked for.
+def parts_of(text: str, *, cut_off: bool = False) -> ReplyParts:
+    """Take a reply apart; nothing private or doubtful is in a part that others may read.
 
-    Flags as in `speech_and_confidence`.
+    Of a reply that was cut off only blocks that were closed are read.
     """
-    parts = parts_of(text)
-    reask = ASK_SPEECH if parts.speech is None else None
-    return Reading(parts.speech, parts.thoughts, flags=parts.flags, reask=reask)
+    reply = without_reasoning(text)
+    if len(reply) > LONGEST_REPLY:
+        return ReplyParts(None, None, "", ("reply too long",))
+    if not cut_off and (sections := json_sections(reply)) is not None and is_named(sections):
+        return parts_of_sections(sections, f"rating: {sections.rating}" if sections.rating else "")
+    plain = without_structure(fold_brackets(reply))
+    shown = reply if SPEECH_TAG.search(plain) else brackets_as_tags(reply)
+    as_shown = shown != reply
+    if as_shown:
+        reply = shown
+        plain = without_structure(fold_brackets(reply))
+    tags = [tag for tag in tags_in(plain) if tag.name in ("thoughts", "speech")]
+    if not tags and not cut_off and (parts := labelled_parts(reply)) is not None:
+        return parts
+    parts = tagged_parts(reply, plain)
+    if parts.speech is None and not cut_off:
+        said = speech_without_end(reply, plain, tags, as_shown)
+        if said is not None:
+            return replace(parts, speech=said[0], rest=said[1], flags=parts.flags[1:])
+    return parts
 
 
-def fold_brackets(text: str) -> str:
-    """Return the text with the brackets of other scripts as ours, character for character."""
-    return text if text.isascii() else text.translate(FOLD)
+CLEAN_THOUGHTS = [("thoughts", True), ("thoughts", False)]
+# A speech tag in any state: then what stands in square brackets may be a part of the speech.
+SPEECH_TAG = re.compile(r"[<&][^<>]{0,20}?\bspeech\b", re.IGNORECASE)
 
 
 def without_reasoning(text: str) -> str:
-    """Return the reply after its last block of reasoning (`<think>`, `<thinking>`, `<reasoning>`).
+    """Return a reply without its reasoning, and unescaped if all of it was escaped.
 
-    Everything before a closing tag is private whether or not it was opened.  A tag that is opened
-    and never closed makes all that follows private; if one of our tags follows, nothing can be told
-    apart any more and nothing is left.
+    If one of our tags follows a thought that was never ended, nothing can be told apart any more,
+    and nothing is left.
     """
-    if CHANNEL.search(text):
-        # Raw channels of a server that does not part them: only a message marked as final is read.
-        return text.rpartition(FINAL)[2] if FINAL in text else ""
-    plain = fold_brackets(text)
-    # The last closing tag counts, opened or not: chat templates often open the block themselves.
-    begin, unclosed = 0, None
-    for tag in REASONING.finditer(plain):
-        if tag["slash"]:
-            begin, unclosed = tag.end(), None
-        elif unclosed is None:
-            unclosed = tag
-    if unclosed is None:
-        return text[begin:]
-    return "" if TAG.search(plain, unclosed.end()) else text[begin : unclosed.start()]
+    parted = part_reasoning(text, thoughts=False)
+    if parted.is_open and TAG.search(fold_brackets(parted.after)[:LONGEST_REPLY]):
+        return ""
+    words = parted.words
+    if "<" not in words and ("&lt;" in words or "\\u003c" in words):
+        words = unescape(words)
+    return words
 
 
-def matches_of_tag(plain: str) -> Iterator[re.Match[str]]:
-    """Yield the matches of TAG, one after another, in a tenth of the time.
-
-    Every match begins with a mark, or ends with one after up to 14 letters.
-    """
-    at = 0
-    while (mark := MARK.search(plain, at)) is not None:
-        place = mark.start()
-        for begin in range(max(at, place - 14), place + 1) if plain[place] in ">&" else (place,):
-            if (match := TAG.match(plain, begin)) is not None:
-                yield match
-                at = match.end()
-                break
-        else:
-            at = place + 1
+def is_named(sections: Sections) -> bool:
+    """Return whether any part of ours was found."""
+    return bool(sections.speech or sections.thoughts or sections.rating or sections.repeated)
 
 
-def tags_in(plain: str) -> list[Tag]:
-    """Return all our tags and their remnants in order, in text with folded brackets."""
-    tags = []
-    for match in matches_of_tag(plain):
-        name = (match["name"] or match["broken"] or match["bare"]).lower()
-        name = "thoughts" if name == "thought" else name
-        closes = bool(match["slash"] or match["end"]) or "/" in (match["marks"] or "")
-        opens = not (closes or match["bare"])
-        tags.append(Tag(name, opens, closes, bool(match["name"]), match.start(), match.end()))
-    return tags
+def labelled_parts(reply: str) -> ReplyParts | None:
+    """Return the parts of a reply under labels; None if it has no labels of ours."""
+    # The rating may be a tag all the same.
+    tag = TAGGED.search(reply)
+    labelled, end = (reply[: tag.start()], reply[tag.start() :]) if tag else (reply, "")
+    sections = labelled_sections(labelled)
+    if not (sections.speech or sections.thoughts or "speech" in sections.repeated):
+        return None
+    if end and not is_only_rating(end):
+        sections = replace(sections, repeated=("speech",))
+    rating = f"rating: {sections.rating}\n" if sections.rating else ""
+    return parts_of_sections(sections, rating + end)
 
 
-def blocks_of(tags: Iterable[Tag], names: Sequence[str]) -> tuple[list[Block], list[Tag]]:
-    """Return the outermost blocks of these names in order, and the tags that belong to none."""
-    blocks, strays = [], []
-    opened: Tag | None = None
-    inside: list[Tag] = []
-    for tag in tags:
-        if opened is None:
-            if tag.name in names and tag.well_formed and tag.opens:
-                opened, inside = tag, []
-            elif tag.name in names:
-                strays.append(tag)
-        # Inside a block only its own closing tag counts: a speech may quote thoughts, thoughts a
-        # speech.
-        elif tag.well_formed and tag.closes and tag.name == opened.name:
-            blocks.append(Block(opened, tag, tuple(inside)))
-            opened = None
-        else:
-            inside.append(tag)
-    return blocks, strays if opened is None else [*strays, opened, *inside]
+def parts_of_sections(sections: Sections, rest: str) -> ReplyParts:
+    """Return the parts of a reply under labels or in JSON, as far as they are beyond doubt."""
+    speech = sections.speech or None
+    doubt = None if speech else "no speech tag"
+    if sections.repeated:
+        doubt = "broken speech tag"
+    elif speech and (has_tags(speech) or is_private(speech)):
+        doubt = "tags inside the speech"
+    # Without a rating of its own, a number that ends the speech may be the rating.
+    elif speech and not rest and last_line_rating(speech)[0] is not None:
+        doubt = "broken speech tag"
+    rating = "" if "rating" in sections.repeated else rest
+    thoughts = None if "thoughts" in sections.repeated else sections.thoughts
+    return ReplyParts(
+        None if doubt else speech, thoughts or None, rating, (doubt,) if doubt else ()
+    )
 
 
-def span(name: str, blocks: Iterable[Block], strays: Iterable[Tag], length: int) -> tuple[int, int]:
-    """Return the range from the first to the last tag of a name, (0, 0) without any.
-
-    It reaches to the text's edge if the partner of an outermost tag may lie beyond.
-    """
-    tags = [*strays, *(tag for block in blocks for tag in (block.opening, block.closing))]
-    edges = sorted((tag for tag in tags if tag.name == name), key=lambda tag: tag.start)
-    if not edges:
-        return 0, 0
-    return edges[0].start if edges[0].opens else 0, edges[-1].end if edges[-1].closes else length
-
-
-def parts_of(text: str) -> ReplyParts:
-    """Take a reply apart; nothing private or doubtful is in a part that others may read."""
-    reply = without_reasoning(text)
-    plain = fold_brackets(reply)
+def tagged_parts(reply: str, plain: str) -> ReplyParts:
+    """Return the parts of a reply in tags."""
     blocks, strays = blocks_of(tags_in(plain), ("thoughts", "speech"))
     speeches = [block for block in blocks if block.opening.name == "speech"]
     thoughts = [block for block in blocks if block.opening.name == "thoughts"]
@@ -294,7 +258,7 @@ def parts_of(text: str) -> ReplyParts:
         spoken = edges_of(speeches[0])
         # A speech that begins within the private range may be part of the thoughts.
         if not private[0] <= spoken[0] < private[1]:
-            doubt = speech_problem(speeches[0], plain)
+            doubt = speech_problem(speeches[0], reply)
     speech = None if doubt else inner(speeches[0], reply)
     broken = "broken thoughts tag" if private[1] and not clean else None
     flags = tuple(flag for flag in (doubt, broken) if flag)
@@ -302,89 +266,69 @@ def parts_of(text: str) -> ReplyParts:
     return ReplyParts(speech, words, outside(plain, private, spoken), flags)
 
 
-def edges_of(block: Block) -> tuple[int, int]:
-    """Return the range of a block, tags included."""
-    return block.opening.start, block.closing.end
+def speech_without_end(
+    reply: str, plain: str, tags: Sequence[Tag], as_shown: bool
+) -> tuple[str, str] | None:
+    """Return (speech, text of the rating) of a reply whose tags are incomplete but leave no doubt.
+
+    These are a speech that was never closed, a speech in thoughts that were never closed, and words
+    beside clean thoughts without any tag; a rating follows, and nothing else.
+    """
+    if not all(tag.well_formed for tag in tags):
+        return None
+    states = [(tag.name, tag.opens) for tag in tags]
+    if states == [("thoughts", True), ("speech", True), ("speech", False)]:
+        place = tags[1].end, tags[2].start, tags[2].end
+    elif states and states[-1] == ("speech", True) and states[:-1] in ([], CLEAN_THOUGHTS):
+        begin = tags[-1].end
+        rating = start_of_rating(plain, begin)
+        place = begin, rating, rating
+    elif states == CLEAN_THOUGHTS:
+        rating = start_of_rating(plain, tags[1].end)
+        place = tags[1].end, rating, rating
+        if plain[: tags[0].start].strip():
+            # Words on both sides may be an introduction; and only a turn as it is shown to its
+            # author begins with the speech.
+            if not as_shown or plain[tags[1].end : rating].strip():
+                return None
+            place = 0, tags[0].start, tags[1].end
+    else:
+        return None
+    begin, end, rest = place
+    words = without_label(reply[begin:end])
+    if not words or not is_only_rating(plain[rest:]) or has_tags(words) or is_private(words):
+        return None
+    return words, plain[rest:]
 
 
-def inner(block: Block, text: str) -> str:
-    """Return the words between a block's tags."""
-    return text[block.opening.end : block.closing.start].strip()
+def start_of_rating(plain: str, begin: int) -> int:
+    """Return where the first rating tag after a place stands; the text's end without one."""
+    tag = TAGGED.search(plain, begin)
+    return tag.start() if tag else len(plain)
 
 
-def speech_problem(speech: Block, plain: str) -> str | None:
+def without_label(words: str) -> str:
+    """Return words without the label of a speech before them."""
+    sections = labelled_sections(words)
+    is_label = sections.speech and "speech" in words.lstrip().partition("\n")[0][:40].lower()
+    return sections.speech if sections.speech and is_label else words.strip()
+
+
+def is_only_rating(text: str) -> bool:
+    """Return whether a text states a rating and holds nothing else."""
+    if len(text) > LONGEST_END or rating_in(text)[0] is None:
+        return False
+    return not TAGGED.sub("", text).strip(" \t\r\n`*_.~")
+
+
+def has_tags(words: str) -> bool:
+    """Return whether a tag of ours or the remnant of one stands in the words, in any disguise."""
+    return any(any(tags_in(without_structure(form))) for form in disguises(words))
+
+
+def speech_problem(speech: Block, reply: str) -> str | None:
     """Return why the words of a speech block are not public, None if they are."""
-    words = inner(speech, plain)
-    bare = words if words.isascii() else without_marks(words)
-    foreign = any(
-        (match[1] or "").lower() not in HARMLESS_TAGS for match in FOREIGN_TAG.finditer(bare)
-    )
-    if speech.inside or foreign or LABEL.search(bare) or any(tags_in(bare)):
+    words = inner(speech, reply)
+    if speech.inside or is_private(words) or has_tags(words):
         return "tags inside the speech"
     return None if words else "empty speech"
-
-
-def without_marks(words: str) -> str:
-    """Return the words in their compatibility form, without invisible characters of format."""
-    # Full-width letters become plain ones, and zero-width characters could split a tag's name
-    # unseen.
-    words = unicodedata.normalize("NFKC", words)
-    return words.translate({ord(c): None for c in set(words) if unicodedata.category(c) == "Cf"})
-
-
-def outside(text: str, *spans: tuple[int, int]) -> str:
-    """Return the text outside the spans, piece by piece."""
-    pieces, at = [], 0
-    # Spans may overlap, as thoughts and a doubtful speech do: `at` never goes back.
-    for start, end in sorted(spans):
-        pieces.append(text[at:start])
-        at = max(at, end)
-    return "\n".join((*pieces, text[at:]))
-
-
-def rating_in(rest: str) -> tuple[float | None, str]:
-    """Read (confidence in [0, 1] or None, status) from the rating tags in a text.
-
-    The same number several times counts once.
-    """
-    blocks, strays = blocks_of((tag for tag in tags_in(rest) if tag.name == "rating"), ("rating",))
-    # One broken tag makes all of them doubtful: the readable one may be a quotation.
-    if strays or any(block.inside for block in blocks):
-        return None, "broken rating tag"
-    if not blocks:
-        return None, "no rating tag"
-    read = {number_in(inner(block, rest)) for block in blocks}
-    return read.pop() if len(read) == 1 else (None, "several numbers")
-
-
-def number_in(words: str) -> tuple[float | None, str]:
-    """Read (confidence in [0, 1] or None, status) from the words in one rating tag.
-
-    Read are "75", "72.5", "75%", "75 percent", "75/100", "7.5 out of 10", "0.75/1", and these with
-    words around them.  A bare number above 0 and up to 1 is not: "0.75" may mean three quarters or
-    less than one percent, and "1" certainty or one percent.  Digits are ASCII; digits that are no
-    plain number, such as "1e2" or "７５", leave the whole unread.
-    """
-    if (whole := NUMBER.fullmatch(words)) is not None:
-        return confidence_of(whole)
-    words = EMPHASIS.sub(" ", words.translate(DASHES))
-    # Digits that remain are of another script or part of something like "1e2".
-    if any(character.isnumeric() for character in NUMBER.sub("", words)):
-        return None, "no number"
-    if BOUND.search(words):
-        return None, "several numbers"
-    read = {confidence_of(match) for match in NUMBER.finditer(words)}
-    if not read:
-        return None, "no number"
-    return read.pop() if len(read) == 1 else (None, "several numbers")
-
-
-def confidence_of(match: re.Match[str]) -> tuple[float | None, str]:
-    """Return (confidence in [0, 1] or None, status) of one number with its sign and scale."""
-    value = float(match["number"]) / int(match["whole"] or 100)
-    if value > 1 or (match["minus"] and value > 0):
-        return None, "out of range"
-    if 0 < value <= 0.01 and not (match["percent"] or match["whole"]):
-        return None, "ambiguous scale"
-    # Rounded, so that one confidence in two notations is one member of a set of readings.
-    return round(value, 9), READ

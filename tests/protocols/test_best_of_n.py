@@ -48,7 +48,8 @@ def test_the_most_certain_answer_that_can_be_read_is_the_best(
 ) -> None:
     arena = play(tmp_path / "a.duckdb", best_of_n, certain(*said), {"paths": len(said)})
     assert final(arena)[0::2] == (answer, None)
-    assert len(arena.sql("from calls")) == len(said)
+    asked_again = sum(value is None for value, _ in said)
+    assert len(arena.sql("from calls")) == len(said) + asked_again
 
 
 RANKED = [(7, 4.0), (5, 3.0), (5, 2.0), (5, 1.0)]  # Borda weights 4, 3, 2, 1 before the power

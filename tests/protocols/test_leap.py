@@ -214,7 +214,8 @@ def test_what_a_peer_says_neither_breaks_the_frame_nor_is_graded_as_the_receiver
         if request.place.seat == "path0" and request.place.phase == "summary":
             return Reply(HOSTILE, finish_reason="length")
         if request.place.phase == "segment":
-            words = HOSTILE if request.place.seat == "path0" else "nothing"
+            # Before a tag that closes a thought all is reasoning, which is nobody's summary.
+            words = HOSTILE.replace("</think>", "") if request.place.seat == "path0" else "nothing"
             return Reply(
                 f"I think. <summarize> {words} </summarize>"
                 if request.place.round < 1
@@ -266,9 +267,9 @@ def test_a_box_that_is_cut_by_the_end_of_a_turn_is_read_whole(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("said", "answer"), [("4", "4"), ("4}", "4"), ("4} and more", "4"), ("…", None), ("", None)]
+    ("said", "answer"), [("4", None), ("4}", "4"), ("4} and more", "4"), ("…", None), ("", None)]
 )
-def test_a_forced_answer_is_read_open_or_closed(
+def test_a_forced_answer_is_read_if_it_was_said_to_the_end(
     tmp_path: Path, said: str, answer: str | None
 ) -> None:
     def forced(request: Request) -> Reply:

@@ -255,10 +255,10 @@ def test_what_a_wrong_reader_makes_of_a_reply_costs_no_second_call(
     tmp_path: Path, wrong: object
 ) -> None:
     """The reply is paid for: it is kept unread, and read again when the reader has been mended."""
-    read = [lambda text: wrong, rating]
+    read = [lambda reply: wrong if "says" in reply.text else Reading("x"), rating]
 
     async def speak(episode: Episode, motion: Subject, speaker: Seat) -> None:
-        await episode.ask(speaker, "p", phase="x", read=lambda text: read[0](text))  # type: ignore[arg-type,return-value]
+        await episode.ask(speaker, "p", phase="x", read=lambda reply: read[0](reply))  # type: ignore[arg-type,return-value]
 
     made = Study("s", [Arm("a", speak, [{"speaker": agent()}])], [Subject("m")])
     arena = Arena(tmp_path / "a.duckdb")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.confidence import CHAIN, CLOSING, MULTI_STEP, PROBE, VANILLA
+from protocols.parsing.answers import ASK_ANSWER
 from protocols.parsing.confidence import (
-    ASK_ANSWER,
     ASK_ANSWER_AND_CONFIDENCE,
     ASK_CONFIDENCE,
     ASK_GUESSES,
@@ -47,6 +47,14 @@ from protocols.parsing.confidence import (
         ("Confidence: 85%\nAs said:\nConfidence: 85 %", 0.85),
         ("Confidence: 60%\nConfidence of step 1: 90%\nOverall confidence: 80%", 0.8),
         ("Final confidence: 80%", 0.8),
+        ("Confidence: ８５%", 0.85),
+        ("Confidence: 85% (out of 100)", 0.85),
+        ("Confidence:\n85%", 0.85),
+        ('{"confidence": 85}', 0.85),
+        ('{"answer": "B", "confidence": "85%"}', 0.85),
+        ("Answer: B, Confidence: 85%", 0.85),
+        ("**Answer:** B. **Confidence:** 85%", 0.85),
+        ("Confidence: eighty-five percent", 0.85),
         ("<think>Confidence: 20%</think>\nConfidence: 85%", 0.85),
     ],
 )
@@ -63,7 +71,6 @@ def test_a_stated_confidence_is_read(text: str, confidence: float) -> None:
         ("Confidence: high", "no number"),
         ("Confidence: N%", "no number"),
         ("Confidence:", "no number"),
-        ("Confidence: ８５%", "no number"),
         ("Confidence: 0.85", "ambiguous scale"),
         ("Confidence: 1", "ambiguous scale"),
         ("Confidence: 120%", "out of range"),
@@ -188,7 +195,11 @@ def test_the_confidence_of_steps_is_the_one_of_the_whole_or_their_product() -> N
     [
         ("Answer: \\boxed{57}\nConfidence: 85%", "57", 0.85, None),
         ("Answer: \\boxed{57}\nConfidence: 0.85", "57", None, ASK_CONFIDENCE),
-        ("Answer: 57\nConfidence: 85%", None, 0.85, ASK_ANSWER),
+        ("Answer: 57\nConfidence: 85%", "57", 0.85, None),
+        ("It depends.\nConfidence: 85%", None, 0.85, ASK_ANSWER),
+        ("Answer: 57, Confidence: 85%", "57", 0.85, None),
+        ('{"answer": 57, "confidence": 85}', "57", 0.85, None),
+        ("Confidence: 85%", None, 0.85, ASK_ANSWER),
         ("Well.", None, None, ASK_ANSWER_AND_CONFIDENCE),
         ("<think>\\boxed{1}</think>\\boxed{57}\nConfidence: 85%", "57", 0.85, None),
         ("", None, None, ASK_ANSWER_AND_CONFIDENCE),

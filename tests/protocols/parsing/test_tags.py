@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from protocols.parsing import tags
+from protocols.parsing import blocks, tags
+from protocols.parsing.numbers import number_in
 from protocols.parsing.tags import (
     ASK_BOTH,
     ASK_RATING,
     ASK_SPEECH,
-    number_in,
     speech_and_confidence,
     speech_only,
 )
@@ -62,6 +62,18 @@ NUMBERS = {
     "1%": 0.01,
     "0.5%": 0.005,
     "1.5": 0.015,
+    "٧٥": 0.75,
+    "７５": 0.75,
+    "7５": 0.75,
+    "eighty": 0.8,
+    "seventy-five percent": 0.75,
+    "one hundred": 1.0,
+    "75 (out of 100)": 0.75,
+    "75 on a 0-100 scale": 0.75,
+    "75 on a scale of 0 to 100": 0.75,
+    "72,5 %": 0.725,
+    "0.85 (85%)": 0.85,
+    "75 - over the last speech I fell below them": 0.75,
 }
 
 
@@ -73,9 +85,6 @@ def test_numbers_are_read_as_people_write_them(words: str) -> None:
 DOUBTS = {
     "": "no number",
     "very likely": "no number",
-    "٧٥": "no number",
-    "７５": "no number",
-    "7５": "no number",
     "½": "no number",
     "1e2": "no number",
     "75pts": "no number",
@@ -115,15 +124,11 @@ def test_what_leaves_a_doubt_is_not_a_confidence(words: str) -> None:
     ("reply", "status"),
     [
         ("<thoughts>t</thoughts><speech>s</speech>", "no rating tag"),
-        ("<speech>s</speech>Rating: 70", "no rating tag"),
         ("<think>t <rating>70</rating>", "no rating tag"),
-        ("<speech>s</speech><rating>70", "broken rating tag"),
-        ("<speech>s</speech>70</rating>", "broken rating tag"),
-        ("<speech>s</speech><rating 70</rating>", "broken rating tag"),
-        ("<speech>s</speech><rating/>70", "broken rating tag"),
-        ("<speech>s</speech>&lt;rating&gt;70&lt;/rating&gt;", "broken rating tag"),
-        ("<speech>s</speech>[rating: 70 out of 100]", "broken rating tag"),
-        ("<speech>s</speech><rating><rating>70</rating></rating>", "broken rating tag"),
+        ("<speech>s</speech>7 of us", "no rating tag"),
+        ("<speech>s</speech>Their 70 percent is wrong.", "no rating tag"),
+        ("<speech>s</speech><rating>70 <rating>80", "several numbers"),
+        ("<speech>s</speech><rating>70</rating> Rating: 80", "several numbers"),
         ("<speech>s</speech><rating>70</rating><rating>80</rating>", "several numbers"),
         ("<speech>s</speech><rating>70</rating><rating>about</rating>", "several numbers"),
     ],
@@ -166,7 +171,6 @@ def test_tags_are_read_in_any_case_with_blanks_and_attributes(reply: str) -> Non
     "reply",
     [
         "I forgot all tags. SECRET",
-        "<speech>s SECRET",
         "s SECRET</speech>",
         "<speech>s</speech><speech>SECRET</speech>",
         "<speech>s <speech>SECRET</speech></speech>",
@@ -190,7 +194,6 @@ def test_tags_are_read_in_any_case_with_blanks_and_attributes(reply: str) -> Non
         "<speech>s <thought SECRET</speech>",
         "<speech>s <thinking>SECRET</speech>",
         "<thoughts>a <speech>SECRET</speech></thoughts>",
-        "<thoughts>a <speech>SECRET</speech>",
         "<thoughts>a <speech>b</thoughts> SECRET</speech>",
         "<thoughts>a</thoughts><speech>SECRET</speech> b</thoughts>",
         "[thoughts] a <speech>SECRET</speech> [/thoughts]",
@@ -211,7 +214,7 @@ def test_private_words_never_become_public_because_a_tag_was_broken(reply: str) 
     ("reply", "flags"),
     [
         ("Hear me <rating>70</rating>", ("no speech tag",)),
-        ("<speech>s<rating>70</rating>", ("broken speech tag",)),
+        ("<speech>s", ("broken speech tag",)),
         ("<speech> \n</speech><rating>70</rating>", ("empty speech",)),
         ("<speech>s [thoughts]</speech><rating>70</rating>", ("tags inside the speech",)),
         (
@@ -466,8 +469,8 @@ BITS = st.lists(
 
 @given(BITS)
 def test_tags_are_those_that_the_whole_expression_finds(text: str) -> None:
-    assert [match.span() for match in tags.matches_of_tag(text)] == [
-        match.span() for match in tags.TAG.finditer(text)
+    assert [match.span() for match in blocks.matches_of_tag(text)] == [
+        match.span() for match in blocks.TAG.finditer(text)
     ]
 
 

@@ -1,0 +1,154 @@
+"""Part the reasoning that a model wrote into its reply from what it said.
+
+Servers that do not part a model's reasoning serve it in the text, in the marks of the model's
+family, often without the opening mark, which then stood in the prompt.  It is parted here, in the
+same way for every provider and every protocol: reasoning is never public and never answers.  Only
+a protocol whose medium is the thought itself (LeaP) reads inside it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Tags that hold reasoning, in brackets of any kind: <think>, [THINK], <|thinking|>, <seed:think>.
+NAMES = ("think", "thinking", "reasoning", "antthinking")
+# The protocols of debates decide about these themselves (protocols/parsing/tags.py).
+THOUGHTS = (
+    *("thought", "thoughts", "inner_thoughts", "private_thoughts", "thought_process"),
+    *("scratchpad", "scratch_pad", "internal_monologue", "inner_monologue", "chain_of_thought"),
+)
+# Other pairs of marks, by their opening and their closing one.
+PAIRS = (
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|start_thinking|>", "<|end_thinking|>"),
+    ("<|start_of_thought|>", "<|end_of_thought|>"),
+    ("<|inner_prefix|>", "<|inner_suffix|>"),
+    ("<unused94>thought", "<unused95>"),
+    ("<|channel>thought", "<channel|>"),
+    ("here is my thought process:", "here is my response:"),
+)
+# Words that stand in every mark: most replies hold none, and are not searched any further.
+HINTS = ("think", "reasoning", "thought", "scratch", "monologue", "chain", "inner_", "channel")
+# Characters before and after a name in which the rest of its tag is looked for.
+WINDOW = 240
+
+LEFT = re.compile(
+    r"(?:[<＜〈‹◁⟨«\[［]|&(?:amp;)?(?:lt|\#0{0,6}60|\#x0{0,6}3c);|\\u003c)"
+    r"\s{0,9}(?P<slash>[/／\\]?)\s{0,9}(?:[a-z]{1,12}:)?[|｜]?(?P<slash_inside>[/／]?)\Z",
+    re.IGNORECASE,
+)
+RIGHT = re.compile(
+    r"[|｜]?(?:[\s/][^<>\[\]]{0,200})?(?:[>＞〉›▷⟩»\]］]|&(?:amp;)?(?:gt|\#0{0,6}62|\#x0{0,6}3e);"
+    r"|\\u003e)",
+    re.IGNORECASE,
+)
+# The channels of harmony, as they are and as they are left without their special tokens.
+CHANNEL = "<|channel|>"
+FINAL = re.compile(
+    r"<\|channel\|>\s{0,9}final\b[^<>]{0,80}(?:<\|constrain\|>[^<>]{0,80})?<\|message\|>"
+)
+END_OF_MESSAGE = re.compile(r"<\|(?:end|return|call)\|>")
+BARE_CHANNEL = re.compile(r"\s{0,9}analysis(?=[A-Z\"'])")
+BARE_FINAL = "assistantfinal"
+
+
+@dataclass(frozen=True, slots=True)
+class PartedText:
+    """A text without its reasoning; `reasoning` is None if it holds none.
+
+    `is_open` says that a thought was begun and never ended; `after` is its text, which is part of
+    the reasoning.
+    """
+
+    words: str
+    reasoning: str | None = None
+    is_open: bool = False
+    after: str = ""
+
+
+def part_reasoning(text: str, *, thoughts: bool = True) -> PartedText:
+    """Return what a text says, and the reasoning in it.
+
+    Everything before the last closing mark is reasoning, whether or not it was opened; a mark that
+    is opened and never closed makes all that follows reasoning.  `thoughts` says whether tags
+    called thoughts, a scratchpad or a monologue count, too.
+    """
+    low = in_small_letters(text)
+    if not any(hint in low for hint in HINTS) and not low.lstrip().startswith("analysis"):
+        return PartedText(text)
+    if (parted := part_channels(text, low)) is not None:
+        return parted
+    begin = 0
+    opened: tuple[int, int] | None = None
+    for start, end, closes in marks_in(low, thoughts):
+        if closes:
+            begin, opened = end, None
+        elif opened is None:
+            opened = start, end
+    if opened is not None:
+        words = text[begin : opened[0]]
+        return PartedText(words, text[:begin] + text[opened[0] :], True, text[opened[1] :])
+    return PartedText(text[begin:], text[:begin]) if begin else PartedText(text)
+
+
+def part_channels(text: str, low: str) -> PartedText | None:
+    """Part a text in channels, of which only the final one is said; None for any other text."""
+    if CHANNEL in low:
+        finals = list(FINAL.finditer(low))
+        if not finals:
+            return PartedText("", text, True, text)
+        begin = finals[-1].end()
+        end = END_OF_MESSAGE.search(low, begin)
+        return PartedText(text[begin : end.start() if end else len(text)], text[:begin])
+    if BARE_CHANNEL.match(text):
+        place = low.rfind(BARE_FINAL)
+        if place < 0:
+            return PartedText("", text, True, text)
+        return PartedText(text[place + len(BARE_FINAL) :], text[:place])
+    return None
+
+
+def marks_in(low: str, thoughts: bool) -> list[tuple[int, int, bool]]:
+    """Return (start, end, whether it closes) of every mark in a text in small letters."""
+    marks = []
+    for match in (NAME_OR_THOUGHTS if thoughts else NAME).finditer(low):
+        # Looked at last: a pattern that begins with its letters is searched ten times as fast.
+        left = LEFT.search(low[max(0, match.start() - 40) : match.start()])
+        right = RIGHT.match(low, match.end(), match.end() + WINDOW)
+        if left is None or right is None:
+            continue
+        start = match.start() - len(left[0])
+        marks.append((start, right.end(), bool(left["slash"] or left["slash_inside"])))
+    for opening, closing in PAIRS:
+        marks += [(place, place + len(opening), False) for place in places_of(opening, low)]
+        marks += [(place, place + len(closing), True) for place in places_of(closing, low)]
+    return sorted(set(marks))
+
+
+def places_of(words: str, text: str) -> list[int]:
+    """Return where the words stand in the text."""
+    places = []
+    at = text.find(words)
+    while at >= 0:
+        places.append(at)
+        at = text.find(words, at + len(words))
+    return places
+
+
+def in_small_letters(text: str) -> str:
+    """Return the text in small letters, letter for letter."""
+    low = text.lower()
+    if len(low) == len(text):
+        return low
+    # A few letters become two, which would move all places behind them.
+    return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
+
+
+def name_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Return the pattern of one of these names, up to the end of its word."""
+    return re.compile(rf"(?:{'|'.join(names)})(?![a-z0-9_])")
+
+
+NAME = name_pattern(NAMES)
+NAME_OR_THOUGHTS = name_pattern(NAMES + THOUGHTS)

@@ -1,0 +1,121 @@
+"""Read replies whose parts stand under labels or in JSON, as people write them, without tags.
+
+"**Thoughts:** ... **Speech:** ... **Rating:** 80/100", the same as headings, or one JSON object.
+Each part may stand once; which of two speeches is public cannot be told.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ADJECTIVE_WORDS = (
+    "my own private public opening rebuttal closing first second third final the inner internal"
+    " self actual proposition opposition current"
+)
+ADJECTIVES = frozenset(ADJECTIVE_WORDS.split())
+NOUNS = {
+    **dict.fromkeys(("thought", "thoughts", "thinking", "reasoning", "monologue"), "thoughts"),
+    **dict.fromkeys(("thought process", "reflection", "notes"), "thoughts"),
+    "speech": "speech",
+    **dict.fromkeys(("rating", "confidence", "confidence level", "confidence rating"), "rating"),
+    **dict.fromkeys(("confidence score", "rating out of 100", "stake", "bet"), "rating"),
+}
+# A line that begins with words in a heading, in bold, or before a colon.
+HEAD = re.compile(
+    r"^[ \t>]{0,9}(?P<mark>[#*_]{0,6})[ \t]{0,3}(?:\d{1,2}[.)][ \t])?(?P<mark2>[*_]{0,3})"
+    r"(?P<words>[A-Za-z][A-Za-z_ ]{2,40}?)(?:[ \t]?\([^()\n]{0,40}\))?[*_]{0,3}[ \t]{0,3}"
+    r"(?:(?P<sign>[:：])[*_]{0,3}|\#{0,6}[ \t]{0,9}$)",
+    re.MULTILINE,
+)
+FENCED = re.compile(r"\s*(?:```|~~~)[\w-]*\s*\n(?P<inside>.*?)\n?\s*(?:```|~~~)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """The parts of a reply that stand under labels; None for one that is not there.
+
+    `repeated` names a part that stands twice.
+    """
+
+    speech: str | None = None
+    thoughts: str | None = None
+    rating: str | None = None
+    repeated: tuple[str, ...] = ()
+
+
+def part_named(words: str) -> str | None:
+    """Return "thoughts", "speech" or "rating" if the words name that part, else None."""
+    names = words.lower().replace("_", " ").split()
+    while names and names[0] in ADJECTIVES:
+        names = names[1:]
+    return NOUNS.get(" ".join(names))
+
+
+def labelled_sections(text: str) -> Sections:
+    """Return the parts under labels at the beginnings of lines."""
+    heads = []
+    for match in HEAD.finditer(text):
+        name = part_named(match["words"])
+        # Without a colon a line is a label only if it is a heading, or in bold.
+        if name is not None and (match["sign"] or match["mark"] or match["mark2"]):
+            heads.append((name, match.start(), match.end()))
+    found: dict[str, str] = {}
+    repeated = []
+    ends = [start for _, start, _ in heads[1:]] + [len(text)]
+    # One end too many where there are no heads at all.
+    for (name, _, begin), end in zip(heads, ends, strict=False):
+        if name in found:
+            repeated.append(name)
+        found[name] = text[begin:end].strip().strip("*").strip()
+    return Sections(
+        found.get("speech"), found.get("thoughts"), found.get("rating"), tuple(repeated)
+    )
+
+
+def json_sections(text: str) -> Sections | None:
+    """Return the parts of a reply that is one JSON object, bare or in a fence; None for another."""
+    fields = json_object(text)
+    if fields is None:
+        return None
+    found: dict[str, str] = {}
+    repeated = []
+    for key, value in fields:
+        name = part_named(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key))
+        if name is None or isinstance(value, bool) or not isinstance(value, str | int | float):
+            continue
+        if name in found:
+            repeated.append(name)
+        found[name] = str(value).strip()
+    return Sections(
+        found.get("speech"), found.get("thoughts"), found.get("rating"), tuple(repeated)
+    )
+
+
+def json_object(text: str) -> list[tuple[str, object]] | None:
+    """Return the fields of a text that is one JSON object, in order; None for any other text."""
+    fenced = FENCED.fullmatch(text)
+    inside = (fenced["inside"] if fenced else text).strip()
+    if not (inside.startswith("{") and inside.endswith("}")):
+        return None
+    try:
+        # Pairs, since a second speech under the same key is a second speech.
+        pairs = json.loads(inside, object_pairs_hook=Pairs, strict=False)
+    except (ValueError, RecursionError):
+        return None
+    return list(pairs) if isinstance(pairs, Pairs) else None
+
+
+class Pairs(list[tuple[str, object]]):
+    """The fields of a JSON object as pairs, so that a key that stands twice is seen."""
+
+
+def as_mapping(fields: list[tuple[str, object]]) -> Mapping[str, object]:
+    """Return fields by their names in small letters; a name that stands twice has no value."""
+    mapping: dict[str, object] = {}
+    for key, value in fields:
+        name = key.strip().lower().replace("_", " ")
+        mapping[name] = None if name in mapping and mapping[name] != value else value
+    return mapping

@@ -1,0 +1,209 @@
+"""Say whether words that stand in a speech may be shown to others.
+
+A speech is public only if nothing in it may be private words under another name: a remnant of a tag
+of ours in any disguise, a tag that is neither emphasis nor a part of a speech, a comment, a label
+such as "Private thoughts:", or a label of a rating with its number.  What is doubtful is not shown,
+and asked for once more.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+from arena.play.reasoning import in_small_letters
+
+# Brackets of other scripts and signs that look like them, character for character.
+ANGLES = "＜＞〈〉‹›◁▷⟨⟩«»˂˃❬❭❮❯❰❱⟪⟫《》﹤﹥ᐸᐳ≺≻⧼⧽"
+FOLD = dict(zip("［］【】｛｝／％−", "[][]{}/%-", strict=True))
+FOLD |= dict(zip(ANGLES, "<>" * (len(ANGLES) // 2), strict=True))
+
+# Tags that models use for emphasis and lists.
+EMPHASIS_TAGS_IN_WORDS = (
+    "a b blockquote br cite code em h1 h2 h3 h4 h5 h6 hr i li ol p pre q s strong sub sup"
+    " table tbody td th thead tr u ul div span small mark abbr"
+)
+EMPHASIS_TAGS = frozenset(EMPHASIS_TAGS_IN_WORDS.split())
+# Words of which the names of a speech's parts are made, as in <core_claim> or <FINAL SPEECH>.  A
+# tag with any other word may be somebody's name for private words.
+PARTS_OF_SPEECH_IN_WORDS = (
+    "argument arguments claim claims clash clashes conclusion connection connections counter"
+    " details details evidence example examples explanation framing headline impact impacts"
+    " introduction issue issues motion point points principle proof quote quotes question"
+    " questions rebuttal rebuttals response responses summary support synthesis title topic"
+    " voting weighing challenge challenges decisions body paragraph section sections source"
+    " sources statement roadmap warrant definition definitions defense defence crystallization"
+    " original priority vulnerabilities gaps gap mechanism additional specific clause limitation"
+    " limitations flaw flaws flawed grounding misstep application validity relevance importance"
+    " unity practical explained criterion criteria comparison framework hierarchy item items"
+    " inconclusive standard standards burden value solution harm harms benefit benefits context"
+    " background overview facts data outcome outcomes numbers cost weak poor strong stronger policy"
+    " correlation causation competing failure overall"
+)
+PARTS_OF_SPEECH = frozenset(PARTS_OF_SPEECH_IN_WORDS.split())
+# These only beside another word of a part: <analysis> alone may be anything.
+BESIDE_PARTS_IN_WORDS = (
+    "a an and analysis case closing core crucial defensive final first for key main of on"
+    " opening our opponent opposition proposition government second speech strength strengths the"
+    " their third to type why one two three four five main affirmative negative debate"
+    " comparative counterargument round part pro con side we win prevail demonstrate evaluation"
+    " frame major minor explain crucial number"
+)
+BESIDE_PARTS = frozenset(BESIDE_PARTS_IN_WORDS.split())
+STRUCTURE = re.compile(r"<(/?\s?[A-Za-z][\w &:.-]{0,60})/?>")
+FOREIGN_TAG = re.compile(
+    r"<(?!https?://|mailto:|www\.|[\w.+-]{1,60}@)(?:!|[/|]?([a-z_][\w|-]{0,40}+))", re.IGNORECASE
+)
+
+# A line that begins with one of these gives away what is private without any tag.
+START = r"^[\s>*_\#(\[{\d.+•-]{0,12}+"
+OWNER = r"(?:(?:my|own|private|internal|inner|secret|personal|hidden|current)\s{1,3})"
+THOUGHTS = (
+    r"(?:thoughts?(?:\sprocess)?|thinking(?:\sprocess)?|reasoning(?:\sprocess)?|monologue|musings?"
+    r"|deliberations?|reflections?|chain[\s-]of[\s-]thought|scratch\s?-?pad|notes?\sto\s(?:my)?self)"
+)
+SIGN = r"(?:\s(?:is|are))?[\s*_]{0,4}+(?::|：|=|[-–—]\s)"
+NUMBER = (
+    r"[\s*_(~\[]{0,5}(?:about\s|around\s|roughly\s|is\s|very\s|quite\s|fairly\s|rather\s)?"
+    r"(?:[+-]?\.?\d|(?:high|low|medium|moderate|strong|weak|certain|full|total|complete|absolute)\b"
+    r"[\s.!*_)]{0,4}$|(?:zero|ten|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred"
+    r"|one\shundred|a\shundred)\b)"
+)
+RATING = (
+    r"(?:self[\s-])?(?:rating|confidence|bet|stake|wager|certainty|win\sprobability|odds)"
+    r"(?:\s(?:level|score|rating|estimate|amount|percentage|in\s(?:winning|victory|my\scase)))?"
+)
+LABELS = tuple(
+    re.compile(form, re.IGNORECASE | re.MULTILINE)
+    for form in (
+        START + OWNER + "{0,3}" + rf"(?:thoughts?|thinking|reasoning)(?:\sprocess)?{SIGN}",
+        START + OWNER + "{1,3}" + THOUGHTS + rf"(?:{SIGN}|[\s*_]{{0,4}}$|\*\*|__)",
+        START + THOUGHTS + r"[\s*_]{0,4}+[:：]",
+        r"^[\s>\d.)-]{0,9}(?:\*\*|__|\#{1,6})\s?(?:thoughts?|thinking)\s?(?:\*\*|__|\#{0,6}\s?$)",
+        rf"\b{OWNER}{{0,2}}(?:private|inner|secret|internal|hidden)\s(?:{THOUGHTS}|{RATING})"
+        r"[^.:：\n]{0,20}[:：]",
+        START + OWNER + "{0,3}" + RATING + rf"(?:\s?\([^()\n]{{0,30}}\))?{SIGN}{NUMBER}",
+        rf"[(\[{{]\s?{OWNER}{{0,2}}{RATING}\s{{0,3}}[:：=]{NUMBER}",
+        r"^\s{0,9}(?:```|~~~)\s?\w{0,20}?(?:thought|think|private|reasoning|monologue|scratch)",
+        r"\(\s?[/\\]?\s?(?:(?:my|own|private)[\s_]){0,2}(?:thoughts?|think(?:ing)?)\s?\)",
+        r"\(\s?[/\\]\s?(?:speech|rating|reasoning)\s?\)",
+    )
+)
+# A word of every label: only around these are labels looked for.
+HINT = re.compile(
+    r"thought|thinking|think\b|reason|rating|confidence|bet\b|stake|wager|certainty|probability|odds"
+    r"|monologue|musing|deliberation|reflection|scratch|note|private|/\s?speech",
+)
+WINDOW = 100
+IN_ANGLES = re.compile(
+    rf"[{ANGLES}](\s?/?\s?\w{{0,12}}?(?:thought|think|private|rating|speech|confidence)\w{{0,12}})"
+    rf"\s?[{ANGLES}]?",
+    re.IGNORECASE,
+)
+
+
+def fold_brackets(text: str) -> str:
+    """Return the text with the brackets of other scripts as ours, character for character."""
+    if not text.isascii():
+        for letter in FOLD.keys() & set(text):
+            text = text.replace(letter, FOLD[letter])
+    return text
+
+
+def without_structure(plain: str) -> str:
+    """Return the text with spaces for the tags that name parts of a speech; places stay."""
+    return STRUCTURE.sub(lambda tag: " " * len(tag[0]) if is_structure(tag[1]) else tag[0], plain)
+
+
+def is_structure(name: str) -> bool:
+    """Return whether the name of a tag is that of a part of a speech."""
+    words = re.findall(
+        r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").lower()
+    )
+    named = [word for word in words if word not in BESIDE_PARTS]
+    if any(word not in PARTS_OF_SPEECH for word in named):
+        return False
+    # "opening_speech" is a part, "speech" a tag of ours.
+    return bool(named) or len(words) > 1
+
+
+def is_private(words: str) -> bool:
+    """Return whether words may hold something private under a name that is not ours."""
+    return any(has_label(form) or has_foreign_tag(form) for form in disguises(words))
+
+
+def has_label(words: str) -> bool:
+    """Return whether a label of private words stands in the words."""
+    at = -1
+    for hint in HINT.finditer(in_small_letters(words)):
+        # The next hint on the same line has been looked at with it.
+        if hint.start() < at:
+            continue
+        begin = words.rfind("\n", max(0, hint.start() - WINDOW), hint.start()) + 1
+        # Far from the line's beginning no label can be at its beginning.
+        before = "" if begin or hint.start() < WINDOW else "."
+        begin = begin or max(0, hint.start() - WINDOW)
+        at = hint.end() + WINDOW
+        window = before + words[begin : at + WINDOW]
+        if any(label.search(window) for label in LABELS):
+            return True
+    return False
+
+
+def has_foreign_tag(plain: str) -> bool:
+    """Return whether a tag stands in the words that is neither emphasis nor a part of a speech."""
+    if "<" not in plain:
+        return False
+    for match in FOREIGN_TAG.finditer(without_structure(plain)):
+        name = (match[1] or "").lower()
+        # A single letter after a sign is a comparison: x <y.
+        if name not in EMPHASIS_TAGS and (len(name) > 1 or not name):
+            return True
+    return False
+
+
+def disguises(words: str) -> list[str]:
+    """Return the words as they are, and as they read once they are unescaped and without marks."""
+    forms = {words: None}
+    form = words
+    # Three rounds, since an escape can be escaped itself.
+    for _ in range(3):
+        form = unescape(form)
+        forms[form] = None
+    if not form.isascii():
+        form = without_marks(form)
+        # Quotation marks of French and German are no tags, unless a word of ours stands in them.
+        forms |= {form: None, IN_ANGLES.sub(r"<\1>", form): None}
+    # A dict, since it keeps the order and each form once.
+    return list(forms)
+
+
+def unescape(words: str) -> str:
+    r"""Return the words with the entities of HTML and the \u escapes of JSON as characters."""
+    if "&" in words:
+        words = html.unescape(words)
+    if "\\u00" in words:
+        words = re.sub(r"\\u00([0-7][0-9a-fA-F])", lambda code: chr(int(code[1], 16)), words)
+    return words
+
+
+def without_marks(words: str) -> str:
+    """Return the words in their compatibility form, without invisible characters of format."""
+    # Full-width letters become plain ones, and zero-width characters could split a tag's name
+    # unseen.
+    words = unicodedata.normalize("NFKC", words)
+    for letter in set(words):
+        if letter in LOOKALIKES or unicodedata.category(letter) == "Cf":
+            words = words.replace(letter, LOOKALIKES.get(letter, ""))
+    return words
+
+
+# Letters of Greek and Cyrillic that cannot be told from ours.
+LOOKALIKES = dict(
+    zip(
+        "аеорсухіѕһԁԛԝмтвнкАЕОРСТХВНКМΟΑΕΙΡΤΧο",
+        "aeopcyxishdqwmtbhkAEOPCTXBHKMOAEIPTXo",
+        strict=True,
+    )
+)

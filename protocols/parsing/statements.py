@@ -1,0 +1,314 @@
+"""Find the answer that a reply to an open question states without a box.
+
+A label or a sentence that states it ("Answer: 73", "#### 73", `{"answer": 73}`, "The answer is
+73.", "Therefore, the sum is 73."), else a last line that is nothing but the value.  Nothing is
+taken out of prose that states no answer, and of two values in one statement neither is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from protocols.parsing.forms import as_mapping, json_object
+from protocols.parsing.numbers import in_digits
+
+# The word for an answer, and the verb after it, in languages that models answer in.
+ANSWER = (
+    r"(?:answer|antwort|ergebnis|réponse|respuesta|risposta|resposta|antwoord|svar|odpowiedź|ответ"
+    r"|відповідь|答案|答え|정답)"
+)
+# Words that may stand over a whole solution as well, so that only a number after them is an answer.
+RESULT = r"(?:result|solution|lösung|résultat|resultado|total|sum)"
+VERB = (
+    r"(?:\b(?:is|was|are|equals|would\sbe|should\sbe|must\sbe|comes\s(?:out\s)?to|ist|lautet|beträgt|est"
+    r"|es|è|é|är|это)\b|是|は|为|은|는|=)(?:\s(?:therefore|thus|then|simply|indeed|hence|also)\b)?"
+)
+KEYS = ("answer", "final answer", "finalanswer", "result", "solution", "choice", "option", "letter")
+LABEL = re.compile(
+    r"^[ \t>#*_`\-•\"'({]{0,9}(?:the\s|my\s|so\s|die\s|la\s)?(?:final\s|correct\s|numerical\s)?"
+    rf"(?:{ANSWER}|(?P<result>{RESULT}))(?:\s(?:choice|option|letter))?[*_`\"' \t]{{0,6}}"
+    r"(?P<sign>[:：=])?[*_` \t]{0,6}(?P<value>[^\n]*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+HASHES = re.compile(r"^[ \t]{0,9}####[ \t]{1,9}(?P<value>[^\n]{1,1100})", re.MULTILINE)
+TAG = re.compile(
+    r"(?:<\s?(?:final[_ -]?)?answer\s?>|<\|begin_of_box\|>)(?P<value>[^<>]{0,1100}+)"
+    r"(?:<\s?/\s?(?:final[_ -]?)?answer\s?>|<\|end_of_box\|>|\Z)",
+    re.IGNORECASE,
+)
+SENTENCE = re.compile(
+    rf"(?:\b(?:{ANSWER}|{RESULT})|答案|答え|정답)(?:\s(?:to|of|for|here|in)\b[^.\n]{{0,80}}?|\schoice|\soption)?"
+    rf"\s{{0,3}}{VERB}\s{{0,3}}[:：]?",
+    re.IGNORECASE,
+)
+# A last sentence that concludes: its value is a number, since any noun may stand before the verb.
+CONCLUSION = re.compile(
+    r"^[^\n]{0,200}?\b(?:therefore|thus|hence|so|altogether|in\stotal|finally|consequently|overall|we"
+    r"\s(?:get|find|have|obtain)|this\sgives|which\sgives|total|sum|number\sof|amount)\b[^\n]{0,200}"
+    r"(?:\b(?:is|are|equals|be|gives|get|obtain|has|have|makes)\s|[=:]\s?)(?P<value>[^\n]*)\Z",
+    re.IGNORECASE,
+)
+NUMBER = (
+    r"[-−–+]?\s?[$€£¥]?\s?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:\s?/\s?\d[\d,]*)?(?:\s?%|[eE][+-]?\d+)?"
+)
+UNIT = r"(?:\s?(?:[°€£¥$]|[A-Za-z²³°][A-Za-z²³°/^\d]{0,20})){0,3}"
+NUMERIC = re.compile(rf"(?P<number>{NUMBER})(?P<unit>{UNIT})", re.IGNORECASE)
+# Two values, a bound, a denial, or words that keep an answer open.
+HEDGE = re.compile(
+    r"\b(?:or|either|neither|nor|not|n[o']t|between|maybe|perhaps|possibly|probably|unclear|unknown"
+    r"|cannot|can't|undetermined|at\sleast|at\smost|more\sthan|less\sthan|approximately\sbetween"
+    r"|oder|ou|und|and)\b",
+    re.IGNORECASE,
+)
+SECOND_VALUE = re.compile(
+    r"\b(?:or|maybe|perhaps|possibly|and|oder|ou)\b[^.\n]{0,30}\d", re.IGNORECASE
+)
+# How sentences begin that are no answers.
+NO_ANSWER = re.compile(
+    r"(?:i|we|you|first|let|see|to|this|it|there|here|that|your|the\sletter|none\sfound|n/?a|unsure)\b",
+    re.IGNORECASE,
+)
+WRAPPED = re.compile(r"\\(?:math(?:bf|rm|it|sf|tt)|text(?:bf|rm|it)?|boldsymbol|bm)\s?\{([^{}]*)\}")
+# Mathematics: signs, digits, commands of LaTeX and names of one or two letters.
+FORMULA = re.compile(
+    r"[\\\d(\[{√π∞-](?:[^A-Za-z\n]|(?<=\\)[A-Za-z]+|(?<![A-Za-z])[A-Za-z]{1,2}(?![A-Za-z]))*"
+)
+LONGEST_WORDS = 100
+MAX_CHARACTERS = 1000
+MARKUP = " \t\r\n*_`~>\"'“”‘’"
+PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("(", ")"))
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement of an answer that ends at `end`; the value is None if it names two, or none."""
+
+    end: int
+    value: str | None
+
+
+def stated_answer(text: str) -> str | None:
+    """Return the answer that a label or a sentence states last, or that the last line is.
+
+    None without one, and where the last statement leaves it open.
+    """
+    said = last_statement(text) or line_statement(text)
+    return None if said is None else said.value
+
+
+def line_statement(text: str, options: Sequence[str] = ()) -> Statement | None:
+    """Return the last line as a statement if it is nothing but a value, or an option's text."""
+    text = text.rstrip()
+    lines = text.split("\n")
+    known = frozenset(map(plain_option, options))
+    # "B) blue" is the option, and so is "blue"; of a list of options none is chosen.
+    chosen = {plain_option(line) for line in lines if len(line) < MAX_CHARACTERS} & known
+    if chosen and plain_option(lines[-1]) in known:
+        return Statement(len(text), bare(lines[-1]) if len(chosen) == 1 else None)
+    value = value_alone(lines[-1], is_whole=lines[-1] == text.lstrip())
+    return None if value is None else Statement(len(text), value)
+
+
+def plain_option(words: str) -> str:
+    """Return the text of an option for comparison, without markup and its letter."""
+    return re.sub(r"^\(?[A-Za-z]\s?[).:]\s*", "", bare(words)).strip(". ").casefold()
+
+
+def last_statement(text: str, options: Sequence[str] = ()) -> Statement | None:
+    """Return the last statement in labels, tags, JSON and sentences; None without one."""
+    known = frozenset(map(plain_option, options))
+    statements = [
+        *json_statements(text),
+        *(Statement(match.end(), cleaned(match["value"])) for match in TAG.finditer(text)),
+        *(Statement(match.end(), value_in(match["value"])) for match in HASHES.finditer(text)),
+        *label_statements(text, known),
+        *sentence_statements(text, known),
+    ]
+    last_line = text.rstrip().rpartition("\n")[2]
+    if (match := CONCLUSION.search(last_sentence(last_line))) is not None:
+        value = number_in_words(match["value"])
+        if value is not None:
+            statements.append(Statement(len(text.rstrip()) - 1, value))
+    return max(statements, key=lambda said: said.end, default=None)
+
+
+def label_statements(text: str, known: frozenset[str]) -> Iterator[Statement]:
+    """Yield the statements of labels at the beginnings of lines."""
+    for match in LABEL.finditer(text):
+        value, end = match["value"], match.end()
+        marked = match["sign"] or match[0].lstrip()[:1] in "#*"
+        if marked and not value.strip(MARKUP + ".:"):
+            # A heading, or a label whose value stands on the next line.
+            following = text[end : end + 2 * MAX_CHARACTERS].lstrip()
+            first = following.partition("\n\n" if following.startswith(("$$", "\\[")) else "\n")[0]
+            yield Statement(end + 1, value_in(first, known=known))
+        elif match["sign"] and not SENTENCE.search(value):
+            words = not match["result"]
+            yield Statement(end, value_in(value, any_words=words, known=known))
+
+
+def sentence_statements(text: str, known: frozenset[str]) -> Iterator[Statement]:
+    """Yield the statements of sentences, of which several may stand on a line."""
+    heads = list(SENTENCE.finditer(text))
+    for head, following in zip(heads, [*heads[1:], None], strict=False):
+        words = text[head.end() : following.start() if following else None].partition("\n")[0]
+        value = value_in(words, known=known)
+        if value is not None or states_number(words):
+            yield Statement(head.end() + len(first_sentence(words)[0]), value)
+
+
+def json_statements(text: str) -> list[Statement]:
+    """Return the answers in JSON objects: the whole reply, or a fence, or the last braces."""
+    places = [(text, len(text))]
+    places += [(fence["inside"], fence.end()) for fence in FENCED_ANYWHERE.finditer(text)]
+    places += [(match[0], match.end()) for match in FLAT_OBJECT.finditer(text)]
+    statements = []
+    for inside, end in places:
+        fields = json_object(inside)
+        if fields is None:
+            continue
+        mapping = as_mapping(fields)
+        values = {
+            json_value(mapping[key]) for key in KEYS if key in mapping and mapping[key] is not None
+        }
+        if values:
+            statements.append(Statement(end, values.pop() if len(values) == 1 else None))
+    return statements
+
+
+FENCED_ANYWHERE = re.compile(
+    r"(?:```|~~~)(?:json)?[ \t]*\n(?P<inside>\s*\{[^`~]{0,5000}\}\s*)(?:```|~~~)"
+)
+FLAT_OBJECT = re.compile(r"\{\s*[\"'][^{}]{0,2000}\}")
+
+
+def json_value(value: object) -> str | None:
+    """Return a value of JSON as an answer: text, a number or a truth value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return cleaned(value) if isinstance(value, str) else None
+
+
+def value_in(
+    words: str, *, any_words: bool = False, known: frozenset[str] = frozenset()
+) -> str | None:
+    """Return the value that the rest of a statement gives; None if it gives two, or none.
+
+    With `any_words`, as after a label, words are a value too; without, as in a sentence, only a
+    number, mathematics, what is in bold or quotes, or a name.  `known` are texts of options, which
+    are values everywhere.
+    """
+    words = words.strip()
+    if known and plain_option(words) in known:
+        return bare(words)
+    if "\\boxed" in words or len(words) > MAX_CHARACTERS:
+        return None
+    first, rest = first_sentence(words)
+    number = number_in_words(first)
+    if number is not None:
+        return None if SECOND_VALUE.search(rest[:60]) else number
+    if HEDGE.search(first) or re.search(r"\bconfidence\b", first, re.IGNORECASE):
+        first = re.split(r",?\s*\bconfidence\b", first, flags=re.IGNORECASE)[0]
+        if HEDGE.search(first):
+            return None
+    marked = re.match(
+        r"(?:\*\*|__|`|\"|“|\$\$?|\\\(|\\\[)(.{1,300}?)(?:\*\*|__|`|\"|”|\$\$?|\\\)|\\\])", first
+    )
+    if marked:
+        return cleaned(marked[1])
+    value = cleaned(first)
+    if value is None or len(value) > LONGEST_WORDS:
+        return None
+    is_name = re.fullmatch(r"(?:[A-Z][\w'’.-]*)(?:\s(?:[A-Z][\w'’.-]*|of|the|and|de|la))*", value)
+    if is_name is None and NO_ANSWER.match(value):
+        return None
+    if any_words or is_name or value.lower() in ("yes", "no", "true", "false"):
+        return value
+    return value if FORMULA.fullmatch(value) else None
+
+
+def first_sentence(words: str) -> tuple[str, str]:
+    """Return the words up to the end of a sentence or clause, and the rest."""
+    end = re.search(
+        r"(?<=[^\s\d])[.;!?。；](?=\s|$)|(?<=\d)[.;!?。](?=\s|$|\*)|,\s|\s[-–—]\s|\s\(", words
+    )
+    return (words[: end.start()], words[end.end() :]) if end else (words, "")
+
+
+def last_sentence(line: str) -> str:
+    """Return the last sentence of a line."""
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z])", line.strip())[-1]
+
+
+def number_in_words(words: str) -> str | None:
+    """Return the number that the words are, without the noun that is counted; None for others."""
+    if len(words) > MAX_CHARACTERS:
+        return None
+    plain = bare(words)
+    # Of an equation the right-hand side is the value.
+    plain = bare(plain.rpartition("=")[2]) if "=" in plain else plain
+    match = NUMERIC.fullmatch(plain)
+    if match is None:
+        return in_digits(plain)
+    number = match["number"].strip()
+    number = re.sub(r"^([-−–+]?)\s?[$€£¥]\s?", r"\1", number)
+    unit = match["unit"].strip()
+    # A noun that is counted says nothing; a unit of measure may.
+    return number if not unit or COUNTED.fullmatch(unit) else f"{number} {unit}"
+
+
+COUNTED = re.compile(
+    r"(?:[a-z]{3,20}\s){0,2}(?!(?:inch|feet|foot|mile|meter|metre|liter|litre|gram|hour"
+    r"|minute|second|day|week|month|year|percent|degree|radian|kilo|milli|centi|square"
+    r"|cubic|pound|ounce|ton|watt|volt|joule|newton|mol|mph)\w*)[a-z]{3,20}"
+)
+
+
+def states_number(words: str) -> bool:
+    """Return whether a sentence begins to state a number, so that it is a statement left open."""
+    return bool(re.match(r"[\s*_$(]{0,5}(?:either |between |about |maybe |not )?[\d\\]", words))
+
+
+def value_alone(line: str, *, is_whole: bool) -> str | None:
+    """Return the value that a line is; None if it is anything else."""
+    line = line.strip()
+    if not line or len(line) > LONGEST_WORDS * 3 or "\\boxed" in line:
+        return None
+    number = number_in_words(line)
+    if number is not None:
+        return number
+    plain = bare(line)
+    if plain.lower() in ("yes", "no", "true", "false"):
+        return plain
+    marked = re.fullmatch(
+        r"(\$\$?|\\\(|\\\[|\*\*)(?P<value>.{1,200})(\$\$?|\\\)|\\\]|\*\*)[.]?", line
+    )
+    if marked and not HEDGE.search(marked["value"]) and "=" not in marked["value"]:
+        return cleaned(marked["value"]) if marked[1] != "**" or is_whole else None
+    return None
+
+
+def bare(words: str) -> str:
+    """Return words without the markup and the full stop around them."""
+    words = words.strip(MARKUP)
+    words = words.removesuffix(".") if not words.endswith("..") else words
+    words = words.strip(MARKUP)
+    for opening, closing in PAIRS:
+        if len(words) > len(opening + closing) and words.startswith(opening):
+            if words.endswith(closing):
+                words = words[len(opening) : -len(closing)].strip(MARKUP)
+            elif words.count("$") == 1 and opening == "$":
+                words = words[1:].strip(MARKUP)
+    words = words.removesuffix(".").removesuffix("$").strip(MARKUP)
+    wrapped = WRAPPED.fullmatch(words)
+    return wrapped[1].strip() if wrapped else words
+
+
+def cleaned(words: str) -> str | None:
+    """Return the words of a value without markup; None if nothing is left."""
+    value = bare(words)
+    return value if any(map(str.isalnum, value)) or "\\" in value else None

@@ -1,0 +1,200 @@
+"""What a reader is given, what it may not decide, and what counts as unreadable."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.scripted import scripted_model
+from arena.errors import ProtocolError
+from arena.play.episode import Episode
+from arena.play.reading import (
+    LONG_REPLY,
+    check_reader,
+    fill_gaps,
+    read_as_public,
+    read_off_loop,
+    read_reply,
+    text_only,
+    unfinished_reason,
+)
+from arena.play.reasoning import part_reasoning
+from arena.play.run import Arena
+from arena.studies.study import Arm, Study
+from arena.types import Agent, Reading, Reply, Request, Seat, Subject
+from protocols.debate import debate
+from protocols.parsing.tags import speech_and_confidence
+
+
+def text_reader(text: str) -> Reading:
+    return Reading(text.upper(), answer=text[:1], confidence=0.5, confidence_status="read")
+
+
+def reply_reader(reply: Reply) -> Reading:
+    return Reading(reply.text, answer=reply.finish_reason)
+
+
+class Reads:
+    """A reader with a parameter of its own, as an object."""
+
+    def __call__(self, reply: Reply) -> Reading:
+        return Reading(reply.text)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        text_reader,
+        partial(lambda more, text: Reading(text.strip() + more), "!"),
+        lambda text: Reading(text.upper()),
+        lambda text: Reading(text),
+        lambda words: text_reader(words),
+    ],
+)
+def test_a_reader_that_takes_text_is_wrapped_and_told_the_remedy(
+    read: Callable[[Any], Reading],
+) -> None:
+    with pytest.warns(DeprecationWarning, match=r"read=text_only\("):
+        wrapped = check_reader(read)
+    assert read_reply(wrapped, Reply("<think>no</think>yes"), "s").public is not None
+    assert "no" not in str(read_reply(wrapped, Reply("<think>no</think>yes"), "s").public)
+
+
+@pytest.mark.parametrize(
+    "read", [reply_reader, lambda reply: Reading(reply.text), Reads(), text_only(text_reader)]
+)
+def test_a_reader_that_takes_the_reply_is_left_alone(read: Callable[[Any], Reading]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert check_reader(read) is read
+
+
+@pytest.mark.parametrize(
+    "read", [lambda: Reading(""), lambda reply: reply.words, lambda reply: 5, lambda a, b: a]
+)
+def test_a_reader_that_can_read_nothing_is_refused_before_anything_is_asked(
+    tmp_path: Path, read: Callable[[Any], Reading]
+) -> None:
+    async def speak(episode: Episode, motion: Subject, speaker: Seat) -> None:
+        await episode.ask(speaker, "p", phase="x", read=read)
+
+    made = Study("s", [Arm("a", speak, [{"speaker": Agent("m", scripted_model(str))}])], [MOTION])
+    arena = Arena(tmp_path / "a.duckdb")
+    assert arena.run(made).failed == 1
+    ((kind, words),) = arena.sql("select error_kind, error from episodes").rows
+    assert kind == "ProtocolError"
+    assert "text_only" in words
+    assert len(arena.sql("from calls")) == 0
+    with pytest.raises(ProtocolError, match="takes a Reply"):
+        check_reader(read)
+
+
+VERSION = "1"
+MOTION = Subject("This house would test.")
+
+
+@pytest.mark.parametrize(
+    "word", ["content_filter", "SAFETY", "refusal", "error", "guardrail_intervened"]
+)
+def test_no_reader_can_make_a_vote_of_what_was_not_meant(word: str) -> None:
+    def read(reply: Reply) -> Reading:
+        return Reading(reply.text, confidence=0.9, confidence_status="read", answer="4")
+
+    reply = Reply("4", finish_reason=word)
+    reading = read_reply(read, reply, "s")
+    reason = unfinished_reason(reply)
+    assert (reading.answer, reading.confidence, reading.public) == (None, None, "4")
+    assert reason is not None
+    assert (reading.flags, reading.confidence_status) == ((reason,), reason)
+    cut = read_reply(text_only(text_reader), Reply("4", finish_reason="length"), "s")
+    assert (cut.answer, cut.confidence, cut.flags) == (None, None, ("cut off",))
+
+
+@pytest.mark.parametrize("word", [None, "stop", "end_turn", "STOP", "eos_token", "tool_calls"])
+def test_a_reply_that_its_model_ended_is_finished(word: str | None) -> None:
+    assert unfinished_reason(Reply("", finish_reason=word)) is None
+
+
+def test_reasoning_in_the_text_is_public_for_nobody() -> None:
+    assert read_as_public(Reply("<think>no</think> yes")).public == "yes"
+    assert read_as_public(Reply("<think>no")).public is None
+    assert read_as_public(Reply("as it is \n")).public == "as it is \n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<think>a</think>b", "b"),
+        ("a</think>b", "b"),
+        ("b<think>a", "b"),
+        ("<thinking>a</thinking>b<think>c</think>d", "d"),
+        ("[THINK]a[/THINK]b", "b"),
+        ("◁think▷a◁/think▷b", "b"),
+        ("<|begin_of_thought|>a<|end_of_thought|>b", "b"),
+        ("<|channel|>analysis<|message|>a<|end|><|channel|>final<|message|>b<|return|>", "b"),
+        ("<|channel|>commentary<|message|>a", ""),
+        ("analysisWe do a.assistantfinalb", "b"),
+        ("&lt;think&gt;a&lt;/think&gt;b", "b"),
+        ("<think effort='low'>a</think >b", "b"),
+        ("I think that a > b [1]", "I think that a > b [1]"),
+        ("Analysis of thinking: none", "Analysis of thinking: none"),
+    ],
+)
+def test_reasoning_is_parted_in_the_marks_of_every_family(text: str, words: str) -> None:
+    parted = part_reasoning(text)
+    assert parted.words == words
+    assert (parted.reasoning is None) == (words == text)
+
+
+def test_a_long_reply_is_read_in_a_thread() -> None:
+    import threading
+
+    def read(reply: Reply) -> Reading:
+        return Reading(threading.current_thread().name)
+
+    async def both() -> tuple[Reading, Reading]:
+        short = await read_off_loop(read, Reply("x"), "s")
+        return short, await read_off_loop(read, Reply("x" * LONG_REPLY), "s")
+
+    short, long = asyncio.run(both())
+    assert short.public == threading.current_thread().name != long.public
+
+
+def test_a_second_reply_that_gives_what_was_asked_for_completes_the_reading() -> None:
+    first = speech_and_confidence("<speech>s</speech>")
+    rating = speech_and_confidence("<rating>80</rating>")
+    assert rating.reask is not None
+    assert fill_gaps(first, rating).missing == ()
+    assert fill_gaps(first, speech_and_confidence("<speech>t</speech>")).missing == ("confidence",)
+    # A reader that does not say what is missing is judged by what it left empty.
+    unread = Reading("s", confidence_status="no number", reask="?")
+    assert fill_gaps(unread, Reading(None, confidence=0.8, reask="?")).missing == ()
+    assert fill_gaps(unread, Reading("x", reask="?")).missing == ("confidence",)
+
+
+def test_the_counts_of_unreadable_turns_are_those_of_the_merged_readings(tmp_path: Path) -> None:
+    """One side gives only what it is asked for again, the other never a rating."""
+
+    def reply(request: Request) -> str:
+        if request.place.ask:
+            return "<rating>80</rating>" if request.place.seat == "proposition" else "Why?"
+        return "<speech>s</speech>"
+
+    agent = Agent("m", scripted_model(reply))
+    lineup = {"proposition": agent, "opposition": agent}
+    arena = Arena(tmp_path / "a.duckdb")
+    lines: list[int] = []
+    summary = arena.run(
+        Study("s", [Arm("a", debate, [lineup])], [MOTION]),
+        watch=lambda stats: lines.append(stats.unreadable),
+    )
+    unreadable = "confidence is null or public is null"
+    ((stored,),) = arena.sql(f"select count(*) from turns where {unreadable}").rows
+    assert (lines[-1], summary.unreadable, stored) == (3, 3, 3)
+    assert len(arena.sql("from calls")) == 12

@@ -1,0 +1,218 @@
+"""Answers in the forms in which models give them, and replies that give none."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arena.types import Reply
+from protocols.parsing.answers import ASK_ANSWER, ASK_LETTER, answer
+
+ask_answer = partial(answer, reask=ASK_ANSWER)
+OPTIONS = ("red", "blue", "green", "none of the above")
+ask_letter = partial(answer, letters="ABCD", options=OPTIONS, reask=ASK_LETTER)
+
+STATED = [
+    *("The answer is 73.", "The answer is **73**.", "The answer is $73$.", "The answer is $73."),
+    *("The answer is 73 apples.", "Die Antwort ist 73.", "We add. Therefore, the sum is 73."),
+    *("**Answer:** 73", "Final answer: 73", "### Final Answer\n73", "#### 73", "Answer: 73."),
+    *("<answer>73</answer>", '{"answer": 73}', '```json\n{"answer": 73}\n```', "Answer: $73"),
+    *("73", "**73**", "seventy-three", "17+25+31 = 73", "I add.\n\n**73**", "x\n\\[73\\]"),
+    *("**Final Answer**\n\n73", "### Final Answer\n$$73$$", "The answer is: 73", "Result: 73"),
+    "Final Answer: The final answer is $73$. I hope it is correct.",
+    *("Réponse : 73", "La respuesta es 73.", "答案是73", "**The answer is 73.**", "ANSWER: 73"),
+    *("So the total is 73 apples.", "Thus 17 + 25 + 31 = 73.", "The answer is 73, not 74."),
+    *("I think.\n\\boxed{73}", "\\boxed{73}, as \\boxed{73} was to be shown.", "$\\boxed{73}$"),
+    '{"reasoning": "17 and 56", "final_answer": "73"}',
+    'Here it is:\n```json\n{"answer": "73"}\n```\nDone.',
+    "<|begin_of_box|>73<|end_of_box|>",
+    "<think>\\boxed{41}</think>The answer is 73.",
+    "The answer is 41. No, wait. The answer is 73.",
+    "Agent 1 says \\boxed{41}. I find \\boxed{73}.",
+    "I find \\boxed{73}. Agent 1 wrote \\boxed{41}, which forgets a case.",
+]
+
+
+@pytest.mark.parametrize("text", STATED)
+def test_an_answer_that_is_stated_once_is_read_in_whatever_form(text: str) -> None:
+    reading = ask_answer(Reply(text, finish_reason="stop"))
+    assert (reading.answer, reading.flags, reading.reask) == ("73", (), None)
+
+
+CHOSEN = [
+    *("**B) blue**", "blue", "Option B is correct.", "I think.\n\nB) blue", "**blue**", "(B) blue"),
+    *("The answer is blue.", "Answer: blue", "The correct option is B.", "(B) is correct.", "B"),
+    *('{"answer": "B"}', '{"choice": "B"}', "<answer>B</answer>", "\\boxed{B}", "\\boxed{blue}"),
+    *(
+        "**Answer: B**",
+        "### Final answer\nB",
+        "Option (B) is the right answer.",
+        "B.",
+        "\\boxed{b}",
+    ),
+    *("Option A is wrong. Option B is correct.", "The answer is **B) blue**.", "\\boxed{B. blue}"),
+    *(
+        "My choice: B",
+        "\\boxed{\\text{B) blue}}",
+        "Answer: B\nConfidence: 80%",
+        "Option B blue is correct.",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", CHOSEN)
+def test_a_letter_or_the_text_of_an_option_is_read_in_whatever_form(text: str) -> None:
+    assert ask_letter(Reply(text)).answer == "B"
+
+
+NEITHER_OF_TWO = [
+    *("\\boxed{A,\\ C}", "\\boxed{A,\\,C}", "\\boxed{A: yes, C: no}", "\\boxed{A or B}"),
+    *("\\boxed{A, C}", "\\boxed{A;~C}", "\\boxed{A \\text{ and } C}", "\\boxed{A} or \\boxed{C}"),
+    *("\\boxed{A \\land C}", "\\boxed{A / C}", "\\boxed{A \\quad, C}", "\\boxed{(A), (C)}"),
+    *("Answer: A. Wait, actually it is C.", "Options A and C are correct.", "Answer: A or C"),
+    *("\\boxed{A}. No, that is wrong: it should be another.", "Option A or C is correct."),
+    *("A cat", "**A** is warm, **C** is cold", "\\boxed{E}", "\\boxed{}", "red or blue", ""),
+    *("Option A is not correct.", "A)\nred\nB)\nblue", "I like red and blue.", "\\boxed{A\\&C}"),
+]
+
+
+@pytest.mark.parametrize("text", NEITHER_OF_TWO)
+def test_two_letters_or_none_are_no_answer_and_are_asked_for(text: str) -> None:
+    reading = ask_letter(Reply(text))
+    assert (reading.answer, reading.reask, reading.missing) == (None, ASK_LETTER, ("answer",))
+    assert reading.flags
+
+
+UNSTATED = [
+    *("So 5.", "I cannot tell.", "The answer is 73 or 74.", "The answer is not 73.", "3 4", ""),
+    *("The answer is unclear.", "The answer is between 70 and 80", "Answer: 73 or 74", "Answer:"),
+    *("There are 5 apples and 6 pears.", "The answer is maybe 73", "\\boxed{3} or \\boxed{4}"),
+    *("\\boxed{}", "\\boxed{41}. Wait, no, that is wrong.", '{"answer": 1, "final_answer": 2}'),
+    *("Peer 2 says \\boxed{9}.", "Answer: I do not know", "The answer is in the box", "Well."),
+    "End your reply with your answer in \\boxed{}, and put nothing else into the box.",
+    "<think>Perhaps \\boxed{41}? No.</think> I am not able to answer.",
+    "maybe \\boxed{9}</think>I do not know.",
+    "<think>It may be \\boxed{41}",
+    "[THINK]\\boxed{41}[/THINK]",
+    "<|channel|>analysis<|message|>\\boxed{41}",
+    "\\boxed{" + "1" * 1001 + "}",
+]
+
+
+@pytest.mark.parametrize("text", UNSTATED)
+def test_what_states_no_answer_is_asked_for_and_never_made_up(text: str) -> None:
+    reading = ask_answer(Reply(text))
+    assert (reading.answer, reading.reask) == (None, ASK_ANSWER)
+    assert reading.flags
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "found", "flag"),
+    [
+        ("So \\boxed{4", "length", None, "cut off"),
+        ("\\boxed{4} and more", "length", "4", None),
+        ("\\boxed{3} no: \\boxed{4", "max_tokens", None, "cut off"),
+        ("The answer is 4", "length", None, "cut off"),
+        ("4", "length", None, "cut off"),
+        ("<think> \\boxed{41}", "length", None, "cut off"),
+        ("<think>x</think>\\boxed{42} and", "length", "42", None),
+        ("First, \\boxed{41} is a guess, but", "content_filter", None, "filtered"),
+        ("\\boxed{41}", "SAFETY", None, "filtered"),
+        ("\\boxed{41}", "FinishReason.RECITATION", None, "filtered"),
+        ("\\boxed{41}", "refusal", None, "refused"),
+        ("The sum is \\boxed{4", "error", None, "failed"),
+        ("\\boxed{4}", "error", None, "failed"),
+        ("\\boxed{4}", "end_turn", "4", None),
+        ("\\boxed{4}", "stop_sequence", "4", None),
+    ],
+)
+def test_what_was_not_said_to_the_end_or_not_meant_is_no_answer(
+    text: str, reason: str, found: str | None, flag: str | None
+) -> None:
+    reading = ask_answer(Reply(text, finish_reason=reason))
+    assert (reading.answer, reading.flags) == (found, (flag,) if flag else ())
+    in_letters = text.replace("4}", "D}")
+    assert ask_letter(Reply(in_letters, finish_reason=reason)).flags[:1] in (((flag,)), ())
+
+
+@pytest.mark.parametrize(
+    "reasoning",
+    [
+        "<think>{}</think>",
+        "{}</think>",
+        "<thinking>{}</thinking>",
+        "<thought>{}</thought>",
+        "[THINK]{}[/THINK]",
+        "<|begin_of_thought|>{}<|end_of_thought|>",
+        "◁think▷{}◁/think▷",
+        "<seed:think>{}</seed:think>",
+        "&lt;think&gt;{}&lt;/think&gt;",
+        "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>",
+        "analysisIt is {}.assistantfinal",
+        "<|START_THINKING|>{}<|END_THINKING|>",
+    ],
+)
+def test_reasoning_is_parted_and_neither_answers_nor_is_public(reasoning: str) -> None:
+    text = reasoning.format("maybe \\boxed{41}")
+    assert ask_answer(Reply(text + "\\boxed{42}")).public == "\\boxed{42}"
+    assert ask_answer(Reply(text + "\\boxed{42}")).answer == "42"
+    assert ask_answer(Reply(text + "I do not know.")).answer is None
+    assert ask_answer(Reply(text)).public is None
+
+
+FORMS = st.sampled_from(
+    [
+        *("The answer is {}.", "Answer: {}", "**Answer:** {}", "#### {}", "<answer>{}</answer>"),
+        *("Final answer: **{}**", "So, the answer is ${}$.", "\\boxed{{{}}}", "{}", "**{}**"),
+        "The answer is {} apples.",
+    ]
+)
+PREFACES = st.sampled_from(
+    ["", "I add.\n", "<think>No: \\boxed{1}</think>", "First 3, then 4.\n\n", "Let me see.\n"]
+)
+
+
+@given(PREFACES, FORMS, st.integers(0, 10**6) | st.decimals(0, 1000, places=2))
+def test_every_number_is_read_in_every_form(preface: str, form: str, number: object) -> None:
+    assert ask_answer(Reply(preface + form.format(number))).answer == str(number)
+
+
+SPACES = st.sampled_from([" ", "\\ ", "\\,", "~", "\\quad ", "", "\\;"])
+
+
+@given(
+    st.permutations("ABCD"),
+    st.sampled_from([",", ";", " or", " and", "/", " \\text{ or }", ",\\ "]),
+    SPACES,
+    st.sampled_from(["{}", "({})", "\\text{{{}}}", "{}."]),
+)
+def test_two_letters_in_one_box_are_no_answer(
+    letters: list[str], between: str, space: str, form: str
+) -> None:
+    first, second = (form.format(letter) for letter in letters[:2])
+    gap = between + space if between.strip()[-1:] in ",;/}" else f"{between} "
+    assert ask_letter(Reply(f"\\boxed{{{first}{gap}{second}}}")).answer is None
+
+
+PIECES = [
+    *("<think>", "</think>", "\\boxed{", "}", "4", "The answer is ", "Answer: ", "\n", "A", "or"),
+    *("{", '"answer": ', "**", "Wait, "),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=12).map("".join),
+    st.sampled_from(["stop", "length", "content_filter", None]),
+)
+def test_nothing_inside_an_open_thought_and_nothing_filtered_answers(
+    text: str, reason: str | None
+) -> None:
+    for read in (ask_answer, ask_letter):
+        reading = read(Reply(text, finish_reason=reason))
+        assert (reading.answer is None) == bool(reading.flags) == (reading.reask is not None)
+        assert reading.answer is None or reason != "content_filter"
+        assert read(Reply(f"<think>{text.replace('</think>', '')}")).answer is None
