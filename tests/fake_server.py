@@ -395,8 +395,19 @@ def chat_process(*arguments: str) -> Iterator[str]:
 
 
 def numbered_reply(received: ReceivedRequest) -> str:
-    """A valid debate reply that carries the request's number, which no other reply has."""
+    """Return a valid reply that carries the request's number, which no other reply has.
+
+    It is a speech in a debate, the verdict of a judge, or a turn of LeaP in segments.
+    """
     n = received.number
+    body = orjson.dumps(received.body)
+    if b"<winner>" in body:
+        winner = ("proposition", "opposition")[n % 2]
+        return f"<reasons>speech-{n}</reasons>\n<winner>{winner}</winner>\n<rating>70</rating>"
+    if b"<summarize>" in body:
+        # A box would end the path.
+        box = f"\\boxed{{{n % 7}}} " if b"this is your last turn" in body else ""
+        return f"private-{n} {box}<summarize>speech-{n}</summarize>"
     return f"<thoughts>private-{n}</thoughts>\n<speech>speech-{n}</speech>\n<rating>70</rating>"
 
 

@@ -79,13 +79,7 @@ def journal_entries(path: Path) -> list[Path]:
 
 def closed_journals(path: Path) -> list[Path]:
     """Return the journals of a store that nobody writes any more, oldest first."""
-    closed = []
-    for journal in journals(path):
-        # Another process may have folded and removed it since.
-        with suppress(FileNotFoundError):
-            if not is_locked(journal):
-                closed.append(journal)
-    return closed
+    return [journal for journal in journals(path) if not is_locked(journal)]
 
 
 def create(path: Path) -> None:
@@ -354,8 +348,16 @@ def remove_folded(path: Path) -> list[Removal]:
 
     Raises StoreError as `attach_store`.
     """
+    if has_log(path):
+        with translated_errors(path), writing(path, wait_s=10) as con:
+            con.execute("checkpoint")
     with translated_errors(path), attach_store(path) as (con, _):
         return remove_verified(con, journals(path), only_ended=False)
+
+
+def has_log(path: Path) -> bool:
+    """Tell whether changes of a store lie in DuckDB's log beside it, and not yet in the file."""
+    return path.with_name(f"{path.name}.wal").exists()
 
 
 def find_damage(path: Path) -> list[Damage]:
@@ -391,6 +393,9 @@ def remove_if_quick(path: Path, files: Sequence[Path]) -> None:
 
     Larger ones wait for `arena tidy`, and so do those that cannot be verified now.
     """
+    # A full disk may have kept rows in the log: whoever copies the file alone would miss them.
+    if has_log(path):
+        return
     with suppress(StoreError, duckdb.Error, OSError), attach_store(path) as (con, _):
         if sum(file.stat().st_size for file in files) <= QUICK_REMOVAL_BYTES:
             remove_verified(con, files, only_ended=True)

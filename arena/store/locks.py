@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -62,14 +63,17 @@ def try_lock(path: Path) -> Lock | None:
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether somebody holds a lock on a file, such as a living run on its journal."""
+    """Tell whether somebody holds a lock on a file, such as a living run on its journal.
+
+    Nobody does on one that is gone.
+    """
     if not HAS_FLOCK:
         if not beside(path).exists():
             return False
         if (held := acquire_beside(path, wait=False)) is not None:
             held.release()
         return held is None
-    with path.open("rb") as file:
+    with suppress(FileNotFoundError), path.open("rb") as file:
         try:
             # A shared lock: two processes that look at the same moment do not find each other.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

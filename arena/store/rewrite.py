@@ -17,7 +17,7 @@ from duckdb import DuckDBPyConnection as Connection
 from arena.errors import StoreError
 from arena.store import durable
 from arena.store.connection import NEW_FILE, attach_store, writing
-from arena.store.database import journal_folder, migrate, refresh_views, version_of
+from arena.store.database import journal_folder, journals, migrate, refresh_views, version_of
 from arena.store.locks import is_locked, try_lock
 from arena.store.migrations import quote_sql
 from arena.store.schema import SCHEMA_VERSION
@@ -80,8 +80,7 @@ def rewrite(path: Path) -> Rewriting:
 
 def refuse_if_in_use(path: Path) -> None:
     """Raise StoreError if a run is playing into a store: it holds a lock beside the file."""
-    folder = journal_folder(path)
-    locks = [*folder.glob("*.jsonl"), *folder.glob("*.lock")]
+    locks = [*journals(path), *journal_folder(path).glob("*.lock")]
     if any(is_locked(lock) for lock in locks if lock.name != LOCK_NAME):
         raise StoreError(f"{path} is in use by a run; tidy it when the run has ended")
 

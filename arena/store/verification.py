@@ -51,7 +51,10 @@ def remove_verified(
     )
     done = []
     for journal in journals:
-        size = journal.stat().st_size
+        try:
+            size = journal.stat().st_size
+        except FileNotFoundError:
+            continue  # another process has removed it
         if folded.get(journal.name) != size:
             reason: str | None = "it is not folded yet"
         elif is_locked(journal):
@@ -59,7 +62,7 @@ def remove_verified(
         else:
             reason = why_not_in(con, journal, only_ended=only_ended)
         if reason is None:
-            journal.unlink()
+            journal.unlink(missing_ok=True)
         done.append(Removal(journal, size, reason))
     return done
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,13 @@ class Site:
     def fingerprint(self) -> str:
         """Return a hash that changes with the store, its open journals and its saved queries."""
         files = (self.db, *journals(self.db), *saved_folder(self.db).glob("*.sql"))
-        stats = [file.stat() if file.exists() else None for file in files]
-        # Sizes and times are enough: every writer appends or replaces a file.
-        state = [(stat.st_mtime_ns, stat.st_size) if stat else None for stat in stats]
+        state = []
+        for file in files:
+            # A journal goes when it is folded.  Sizes and times are enough: every writer appends or
+            # replaces a file.
+            with suppress(FileNotFoundError):
+                stat = file.stat()
+                state.append((file.name, stat.st_mtime_ns, stat.st_size))
         return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
     @contextmanager

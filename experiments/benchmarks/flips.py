@@ -38,7 +38,7 @@ from arena.store.unfolded import PARSED_JOURNALS
 from arena.types import Reply, Request
 from protocols.debate import debate
 from protocols.judging import jury
-from protocols.leap import leap
+from protocols.leap_segmented import leap_segmented
 
 KIND = re.compile(rb'\{"t":"(\w+)"')
 # A hash of each row of each base table.
@@ -77,6 +77,12 @@ def speak(request: Request) -> Reply:
     return Reply(words, finish_reason="stop", measures={"mean_logprob": -0.5})
 
 
+def think(request: Request) -> str:
+    """Return a piece of reasoning with its summary, in the last turn with an answer."""
+    box = f"\\boxed{{{request.seed % 7}}}" if request.place.step else ""
+    return f"So {request.seed}. {box} <summarize>Number {request.seed}.</summarize>"
+
+
 def play_unfolded(path: Path) -> None:
     """Play debates, a jury and peer reasoning into a store, and leave the journals unfolded."""
     fold, database.fold = database.fold, lambda *_, **__: FoldResult()
@@ -86,7 +92,8 @@ def play_unfolded(path: Path) -> None:
         motions = [Subject(f"This house would count to {n}.") for n in range(2)]
         debates = Study("debates", [Arm("only", debate, sides)], motions)
         run_stages(arena, [debates, jury("jury", debates, [agent("sim/judge")])])
-        team = Arm("only", leap, [{"solver": agent("sim/solver")}], {"turns": 2})
+        lineup = {"solver": Agent("thinker", scripted_model(think, name="thinker"))}
+        team = Arm("only", leap_segmented, [lineup], {"paths": 3, "turns": 2})
         arena.run(Study("peers", [team], simulated_questions(2)))
     finally:
         database.fold = fold

@@ -12,6 +12,7 @@ import pytest
 
 from arena.cli.main import main
 from arena.play.run import Arena
+from arena.store.schema import JOURNALED
 from arena.studies.study import plays
 from arena.tournaments.study_file import load_study
 
@@ -95,8 +96,16 @@ def test_killed_runs_lose_nothing_and_ask_nothing_twice(tmp_path: Path) -> None:
     counts = crashes.kill_and_continue(tmp_path, random.Random(7), kills=3)
     assert counts.kills == 3
     assert (counts.lost, counts.changed, counts.asked_again, counts.not_done) == (0, 0, 0, 0)
-    # Two sides, three speeches.
-    assert counts.turns == counts.stores * crashes.DEBATES * 6
+    assert counts.turns == counts.stores * crashes.TURNS
+
+
+@pytest.mark.slow
+def test_flipped_bits_in_journals_are_found(tmp_path: Path) -> None:
+    # Lines of every kind: each base table, and the first and last line of a journal.
+    kinds = {*JOURNALED, "journal", "end"}
+    counts = benchmark("flips").flip_bits(tmp_path, random.Random(2), len(kinds))
+    assert (counts.found, counts.unseen, counts.wrong) == (len(kinds), [], [])
+    assert counts.kinds.keys() == kinds
 
 
 @pytest.mark.slow

@@ -123,6 +123,17 @@ def test_a_journal_larger_than_can_be_verified_at_once_waits_for_tidy(
     assert reasons(path) == [None]
 
 
+def test_a_journal_stays_while_its_rows_are_in_duckdbs_log_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_journal(journal_folder(path) / "i.jsonl", [line("turns", TURN)])
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "has_log", lambda _: True)
+        assert fold(path).journals == 1
+    assert len(journals(path)) == 1
+    assert reasons(path) == [None]
+
+
 def test_a_full_disk_is_named_with_what_is_safe_and_what_to_do(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
