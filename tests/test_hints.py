@@ -25,6 +25,7 @@ TEMPLATES = [
     for kind in ("*.html", "*.md", "*.js")
     for file in sorted((ROOT / package).rglob(kind))
 ]
+README = (ROOT / "README.md").read_text()
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 # What a wheel does not have.  A sentence may still say what is in the repository.
 OUTSIDE = re.compile(
@@ -90,6 +91,12 @@ def test_every_study_that_a_hint_runs_is_shipped() -> None:
     ]
     assert named
     assert [(file, study) for file, study in named if study not in shipped_studies()] == []
+
+
+def test_no_picture_of_the_readme_is_missing_where_only_the_readme_is_shown() -> None:
+    """A package index shows the README alone: pictures need a whole address there."""
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)|<img[^>]+src=\"([^\"]+)", README)
+    assert [one for both in pictures for one in both if one and not one.startswith("https:")] == []
 
 
 @pytest.mark.parametrize(
