@@ -98,11 +98,12 @@ def plugins(outcome: Outcome) -> None:
     """Install the example of a plugin with Inspect AI beside the wheel, and run its tests."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        python = environment(PYTHON, folder / "venv", str(wheel.built()), "pytest", "openai")
+        python = environment(PYTHON, folder / "venv", str(wheel.built()), "openai", "pytest")
         try:
-            run(python, *PIP, PLUGIN)
+            run(python, *PIP, "inspect-ai<0.4")
         except subprocess.CalledProcessError as error:
             raise LeftOutError("inspect-ai cannot be installed on this machine") from error
+        run(python, *PIP, PLUGIN)
         # In another folder, so that the installed packages are tested, and not the files beside.
         shutil.copy(PLUGIN / "test_arena_inspect.py", folder)
         pytest = ("-m", "pytest", "-q", "--import-mode=importlib", "test_arena_inspect.py")
