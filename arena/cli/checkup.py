@@ -229,12 +229,12 @@ def store(path: Path) -> list[Check]:
         return [Check("store", "absent", f"{path} is not there yet; a run makes it")]
     # DuckDB takes a quarter of a second to load, and is needed only here.
     from arena.store.connection import attach_store
-    from arena.store.database import journals, unfolded_journals
+    from arena.store.database import journals, translated_errors, unfolded_journals
     from arena.store.locks import is_locked
     from arena.store.schema import SCHEMA_VERSION
 
     try:
-        with attach_store(path) as (con, info):
+        with translated_errors(path), attach_store(path) as (con, info):
             listed = con.execute(
                 "select tags['storage_version'] from duckdb_databases() where database_name ="
                 " 'store'"

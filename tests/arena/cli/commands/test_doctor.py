@@ -147,10 +147,12 @@ def test_a_store_is_told_with_its_versions_and_journals(
     held.release()
     status, [_, left] = store_checks(path, capsys)
     assert (status, left["found"]) == (0, "1 journal of ended runs to fold")
-    path.write_bytes(b"no database, whatever its name says" * 200)
-    status, [check] = store_checks(path, capsys)
-    assert (status, check["state"]) == (1, "stops")
-    assert len(check["found"].splitlines()) == 1
+    whole = path.read_bytes()
+    for damaged in (b"no database, whatever its name says" * 200, whole[: len(whole) // 2]):
+        path.write_bytes(damaged)
+        status, [check] = store_checks(path, capsys)
+        assert (status, check["state"]) == (1, "stops")
+        assert len(check["found"].splitlines()) == 1
 
 
 def test_a_gpu_is_named_from_the_drivers_list(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
