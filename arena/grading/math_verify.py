@@ -32,8 +32,8 @@ CHILDREN = max(2, min(8, os.cpu_count() or 2))
 # Seconds of a child's own time for one pair, and for each further pair after so many that took too
 # long: a study of a thousand hostile answers then waits for minutes and not for an hour.
 PAIR_S = 2.0
-MOST_SLOW_PAIRS = 50
-SHORT_PAIR_S = 0.3
+MOST_SLOW_PAIRS = 20
+SHORT_PAIR_S = 0.25
 # Where a process can neither fork nor set itself timers, as the worker does.
 PATIENT = not hasattr(os, "fork")
 # Seconds of the clock for one pair there.

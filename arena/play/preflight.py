@@ -50,7 +50,8 @@ def check_secrets(study: Study, plays: Sequence[Play]) -> None:
 
 def texts_of(subject: Subject) -> list[str]:
     """Return all texts of a subject."""
-    texts = (subject.text, subject.source, subject.licence, subject.gold, *subject.choices)
+    content = (subject.text, subject.source, subject.licence, subject.gold)
+    texts = (*content, *subject.choices, *subject.accepted)
     return [str(text) for text in texts if text]
 
 

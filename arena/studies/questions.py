@@ -42,6 +42,7 @@ MOST_GOLD_WORDS = 12
 MMLU_COLUMNS = {"question", "subject", "choices", "answer"}
 BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
 MOST_NAMES = 8
+LETTER = re.compile("[A-Ja-j]")
 
 
 def questions(
@@ -204,9 +205,15 @@ def _subjects(
     if not meanings and fields >= MMLU_COLUMNS:
         meanings = {"index"}
     numbers = meanings.pop() if len(meanings) == 1 else None
+    some_options = any(options for _, _, options in raw)
     subjects = []
     for where, found, options in raw:
         try:
+            if not options and some_options and LETTER.fullmatch(str(found.gold).strip()):
+                raise ValueError(
+                    f"the gold answer is the letter {found.gold!r}, and this question has no"
+                    " options, as others have"
+                )
             subjects.append(_subject(found, options, source, seed, numbers))
         except ValueError as error:
             raise StudyError(f"{where}: {error}") from error

@@ -6,6 +6,7 @@ import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -245,7 +246,62 @@ HOSTILE = [
     "²" * 1000,
     "x\nquit\n[]",
     '","204"]',
+    "9^{9^{9}}",
+    "9!!!!!!!",
+    "10**10**10",
+    "2^" * 400 + "2",
+    r"\sqrt[9999999]{9}",
+    r"\sqrt" * 150 + "2",
+    "1/" * 400 + "1",
+    "(1," * 300,
+    "{1," * 300,
+    "x=" * 400 + "1",
+    "x<" * 400,
+    "±" * 500 + "1",
+    r"\pm1" * 200,
+    "18" + "^{2}" * 200,
+    "18 m" + "^2" * 200,
+    "18 " + "eggs " * 190,
+    "one " * 240,
+    "hundred " * 120,
+    "18=" * 300,
+    "18 or " * 150 + "18",
+    "≈" * 900 + "1",
+    "1:" * 450 + "1",
+    r"\binom{300}{150}" * 50,
+    "1e9999",
+    "(1+i)^{999999}",
+    "(x+1)^{9999}",
+    "0." + "0" * 990 + "1",
+    "_" * 999,
+    "**" * 499,
+    '"' * 999,
 ]
+
+
+def test_no_answer_is_ever_executed(tmp_path: Path) -> None:
+    """Forms that sympify, eval, LaTeX or a shell would run leave no trace."""
+    trace = tmp_path / "trace"
+    python = f"__import__('pathlib').Path('{trace}').touch()"
+    for answer in (
+        python,
+        f"eval({python!r})",
+        f"exec({python!r})",
+        f"$({trace})",
+        f"`touch {trace}`",
+        f"$(touch {trace})",
+        rf"\immediate\write18{{touch {trace}}}",
+        rf"\input{{|touch {trace}}}",
+        f"[{python} for x in (1,)]",
+        f"(lambda: {python})()",
+        rf"\frac{{{python}}}{{2}}",
+        f"{{{{{python}}}}}",
+        f"1 + {python}",
+    ):
+        assert len(answer) < 1000
+        for gold in ("204", "x+1", "Paris"):
+            assert grade(question(gold), answer).correct is not True
+    assert not trace.exists()
 
 
 @pytest.mark.parametrize("answer", HOSTILE, ids=range(len(HOSTILE)))

@@ -257,6 +257,15 @@ def test_a_question_without_an_answer_is_an_error_unless_nothing_is_to_be_graded
     assert [subject.gold for subject in questions(file, gold=None)] == [None, None]
 
 
+def test_a_letter_without_options_among_questions_with_options_is_an_error(tmp_path: Path) -> None:
+    rows = [
+        {"question": "?", "choices": ["x", "y"], "answer": "B"},
+        {"question": "!", "answer": "B"},
+    ]
+    with pytest.raises(StudyError, match="row 2: the gold answer is the letter 'B', and this"):
+        questions(written(tmp_path, *rows))
+
+
 @pytest.mark.parametrize("name", ["choices", "source", "licence"])
 def test_a_named_column_that_no_row_has_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(
