@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from agents.providers.completions import chat_messages, objects_in, parse_answer
+from agents.providers.completions import chat_messages, content_words, objects_in, parse_answer
 from agents.providers.faults import no_text_error
 from agents.providers.sampling import drop_unset, unsupported_among
 from agents.providers.sdk import Api, SdkModel
@@ -143,17 +143,14 @@ def read_message(body: bytes, *, endpoint: str, key: Key, http_status: int) -> R
     answer = parse_answer(body, endpoint=endpoint, key=key, http_status=http_status)
     counts = message_counts(answer)
     content = objects_in(answer, "content", counts)
-    texts = [block.get("text") for block in content if block.get("type") == "text"]
-    thoughts = [block.get("thinking") for block in content]
-    text = "".join(text for text in texts if isinstance(text, str))
-    reasoning = "\n\n".join(thought for thought in thoughts if isinstance(thought, str))
-    if not text.strip():
+    words = content_words(content)
+    if not words.text.strip():
         details = answer.fields.get("stop_details")
         details = details if isinstance(details, dict) else {}
         refusal = label(details.get("explanation") or details.get("category"), key)
-        raise no_text_error(endpoint, counts, refusal)
-    thought = without_key(reasoning, key) or None
-    return replace(counts, text=without_key(text, key), reasoning=thought)
+        raise no_text_error(endpoint, counts, refusal, words.others)
+    thought = without_key(words.reasoning, key) or None
+    return replace(counts, text=without_key(words.text, key), reasoning=thought)
 
 
 MESSAGES = Api(

@@ -6,14 +6,21 @@ A reply has text, reasoning, token counts, a cost if the provider states it, and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 from agents.providers import wire
-from agents.providers.faults import no_text_error, wrong_schema_error
+from agents.providers.faults import (
+    TOOLS,
+    broken_reply_error,
+    error_text,
+    no_text_error,
+    wrong_schema_error,
+)
 from agents.providers.sampling import is_number
-from agents.providers.wire import Answer, Key, count, label, without_key
+from agents.providers.wire import MAX_LABEL_CHARACTERS, Answer, Key, count, label, without_key
 from arena.errors import BadReplyError
+from arena.play.reading import unfinished_reason
 from arena.text import writable
 from arena.types import Alternative, Message, Reply, TokenChoice
 
@@ -32,22 +39,87 @@ def read_reply(body: bytes, *, endpoint: str, key: Key = None, http_status: int 
 
     `endpoint` names model and server in errors.  Counts that are absent or not whole numbers are
     None.  Raises BadReplyError if the body is not UTF-8, not JSON or has no choices with a message,
-    EmptyReplyError if the message has no text, ContextOverflowError if the server reports a full
-    context, RefusedError if the model declined.
+    EmptyReplyError if the message has no text, RefusedError if the model declined; and the error
+    that a server reports at status 200, also after a part of the text.
     """
     answer = parse_answer(body, endpoint=endpoint, key=key, http_status=http_status)
     choice = first_choice(answer.fields)
     counts = completion_counts(answer.fields, choice, key, http_status)
+    if choice.get("error") or unfinished_reason(counts) == "failed":
+        raise broken_reply_error(answer, choice, counts)
     message = choice.get("message")
-    if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
+    if not isinstance(message, dict) or not isinstance(message.get("content"), str | list | None):
         raise wrong_schema_error(answer, counts, lacks="choices[0].message.content")
-    text = message.get("content")
-    if text is None or not text.strip():
-        raise no_text_error(endpoint, counts, label(message.get("refusal"), key))
+    words = content_words(message.get("content"))
+    if not words.text.strip():
+        if error_text(answer.fields):
+            raise broken_reply_error(answer, {}, counts)
+        # A tool may be called beside the content.
+        tools = [name for name in TOOLS if message.get(name)]
+        refusal = label(message.get("refusal") or words.refusal, key)
+        raise no_text_error(endpoint, counts, refusal, (*words.others, *tools))
     # vLLM and DeepSeek call it reasoning_content, OpenRouter and newer vLLM reasoning.
-    thinking = message.get("reasoning_content") or message.get("reasoning")
-    reasoning = without_key(thinking, key) if thinking and isinstance(thinking, str) else None
-    return replace(counts, text=without_key(text, key), reasoning=reasoning)
+    beside = message.get("reasoning_content") or message.get("reasoning")
+    thoughts = [beside] if isinstance(beside, str) and beside else []
+    reasoning = "\n\n".join([*thoughts, *([words.reasoning] if words.reasoning else [])])
+    return replace(
+        counts, text=without_key(words.text, key), reasoning=without_key(reasoning, key) or None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ContentWords:
+    """What a message's content says: text, reasoning, a refusal, and the kinds of other parts."""
+
+    text: str = ""
+    reasoning: str = ""
+    refusal: str = ""
+    others: tuple[str, ...] = ()
+
+
+def content_words(content: object) -> ContentWords:
+    """Return the words in the content of a message: a text, or a list of typed parts.
+
+    Parts are those of chat completions, Mistral, Messages and proxies of these: texts are joined,
+    thoughts stand apart, a part of another kind is named.
+    """
+    if isinstance(content, str):
+        return ContentWords(text=content)
+    texts: list[str] = []
+    thoughts: list[str] = []
+    refusals: list[str] = []
+    others: list[str] = []
+    for part in content if isinstance(content, list) else ():
+        kind = part.get("type") if isinstance(part, dict) else "text"
+        kind = kind if isinstance(kind, str) else "a part without a type"
+        words = part_text(part)
+        if "thinking" in kind or "reasoning" in kind:
+            thoughts.append(words)
+        elif kind == "refusal":
+            refusals.append(words)
+        elif kind in ("text", "output_text"):
+            texts.append(words)
+        else:
+            others.append(kind[:MAX_LABEL_CHARACTERS])
+    return ContentWords(
+        "".join(texts),
+        "\n\n".join(thought for thought in thoughts if thought),
+        "".join(refusals),
+        tuple(others),
+    )
+
+
+def part_text(part: object) -> str:
+    """Return the text of a part of a message's content, "" if it has none."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, list):
+        return "".join(part_text(inner) for inner in part)
+    if not isinstance(part, dict):
+        return ""
+    # Mistral's thinking is a list of text parts, the Assistants' text an object with a value.
+    fields = ("text", "thinking", "reasoning", "summary", "content", "refusal", "value")
+    return next((part_text(part[name]) for name in fields if part.get(name)), "")
 
 
 def parse_answer(body: bytes, *, endpoint: str, key: Key, http_status: int) -> Answer:

@@ -6,7 +6,7 @@ Shared by all clients of API models.  Server text in messages is cut, cleaned an
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,11 +22,33 @@ from arena.errors import (
     RefusedError,
     UnreachableError,
 )
+from arena.play.reading import unfinished_reason
 from arena.types import Reply
 
-# Finish reasons in the words of chat completions, Responses, Messages and Gemini.
-CUT_SHORT = ("length", "max_tokens", "max_output_tokens", "model_context_window_exceeded")
-DECLINED = ("content_filter", "refusal")
+# Models that were offered no tool call one all the same, and would do so again.
+TOOLS = ("tool_calls", "tool_use", "function_call")
+# An account without money, which no wait mends, in the words of OpenAI, Anthropic, OpenRouter,
+# DeepSeek and proxies.  Gemini's "exceeded your current quota" is none: it is a limit a minute.
+UNPAID = re.compile(
+    r"insufficient[_ ](?:quota|funds|credits?|balance)|billing_(?:hard_)?limit|billing_not_active"
+    r"|credit[_ ]balance|credits?[_ ](?:are |is )?(?:exhausted|depleted)|out of credits"
+    r"|spend(?:ing)?[_ ]limit|budget[_ ](?:has been )?exceeded|payment[_ ]required",
+    re.IGNORECASE,
+)
+# The HTTP statuses that stand for the codes and types which providers write into a body.
+STATUS_OF_CODE = {
+    **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error", "too_many_requests"), 429),
+    **dict.fromkeys(("resource_exhausted", "rate_limit", "rate_limited", "throttled"), 429),
+    **dict.fromkeys(("server_error", "internal_error", "internal", "internal_server_error"), 500),
+    **dict.fromkeys(("api_error", "vector_store_timeout", "upstream_error", "unknown"), 500),
+    **dict.fromkeys(("overloaded", "overloaded_error", "unavailable", "service_unavailable"), 503),
+    **dict.fromkeys(("timeout", "timeout_error", "deadline_exceeded"), 504),
+    **dict.fromkeys(("invalid_request_error", "invalid_argument", "invalid_prompt"), 400),
+    **dict.fromkeys(("content_filter", "content_policy_violation"), 400),
+    **dict.fromkeys(("authentication_error", "invalid_api_key", "unauthenticated"), 401),
+    **dict.fromkeys(("permission_error", "permission_denied"), 403),
+    **dict.fromkeys(("not_found_error", "model_not_found", "not_found"), 404),
+}
 # The wordings of OpenAI, vLLM (older and newer), llama.cpp (sometimes at status 500),
 # llama-cpp-python, SGLang, TGI, Anthropic, Gemini and Bedrock.
 OVERFLOW = re.compile(
@@ -73,6 +95,23 @@ def error_text(document: object) -> str | None:
     return None if error in (None, "") else str(error)
 
 
+def stated_status(document: object) -> int | None:
+    """Return the HTTP status that an error document states or means, None if it does neither.
+
+    Proxies such as OpenRouter answer 200 and write the provider's status into the body.
+    """
+    error = document.get("error") if isinstance(document, dict) else None
+    if not isinstance(error, dict):
+        return None
+    for name in ("code", "status", "type"):
+        word = str(error.get(name, "")).strip().casefold()
+        if re.fullmatch(r"[45]\d\d", word):
+            return int(word)
+        if word in STATUS_OF_CODE:
+            return STATUS_OF_CODE[word]
+    return None
+
+
 def billable_reply(reply: Reply) -> Reply | None:
     """Return a reply without its words, for a billed error; None if nothing was counted."""
     if (reply.tokens_in, reply.tokens_out, reply.cost_usd) == (None, None, None):
@@ -85,23 +124,54 @@ def billed_error(kind: type[ModelError], words: str, reply: Reply) -> ModelError
     return kind(words, http_status=reply.http_status, reply=billable_reply(reply))
 
 
-def no_text_error(endpoint: str, reply: Reply, refusal: str | None = None) -> ModelError:
+def no_text_error(
+    endpoint: str, reply: Reply, refusal: str | None = None, parts: Sequence[str] = ()
+) -> ModelError:
     """Return the error for an answer without text.
 
     RefusedError if the model or a filter declined (`refusal` is its explanation), else
-    EmptyReplyError.
+    EmptyReplyError, which is permanent if the same request would end the same way: its limit was
+    spent on thought, or a tool was called.  `parts` names what stood in the place of text.
     """
     reason = f"finish reason {reply.finish_reason}"
-    if refusal or reply.finish_reason in DECLINED:
+    ending = unfinished_reason(reply)
+    if refusal or ending in ("filtered", "refused"):
         words = f"{endpoint} declined to answer ({reason}): {refusal or 'no reason given'}"
         return billed_error(RefusedError, words, reply)
-    why = (
-        "it used up its tokens before it said anything; raise max_tokens"
-        if reply.finish_reason in CUT_SHORT
-        else "try again, or take another model"
+    tools = reply.finish_reason in TOOLS or any(part in TOOLS for part in parts)
+    if ending == "cut off":
+        why = "it used up its tokens before it said anything; raise max_tokens"
+    elif tools:
+        why = "it called a tool, and none was offered; tell it to answer in text"
+    else:
+        why = "try again, or take another model"
+    found = f" but {', '.join(parts)}" if parts else ""
+    return EmptyReplyError(
+        f"{endpoint} answered without any text{found} ({reason}): {why}",
+        http_status=reply.http_status,
+        reply=billable_reply(reply),
+        retryable=not (tools or ending == "cut off"),
     )
-    words = f"{endpoint} answered without any text ({reason}): {why}"
-    return billed_error(EmptyReplyError, words, reply)
+
+
+def broken_reply_error(answer: Answer, choice: Mapping[str, object], reply: Reply) -> ModelError:
+    """Return the error for an answer that the provider could not finish.
+
+    `choice` is the choice of a chat completion, which may say what went wrong ("error").  Without
+    a word about it the fault is passing: UnreachableError.
+    """
+    message = error_text(choice) or error_text(answer.fields) or ""
+    status = stated_status(choice) or stated_status(answer.fields) or 502
+    return fault_of_status(status, message, answer, reply)
+
+
+def fault_of_status(status: int, message: str, answer: Answer, reply: Reply) -> ModelError:
+    """Return the error for an answer whose body states another status than its own."""
+    body = message.encode("utf-8", "replace")
+    fault = read_fault(status, {}, body, endpoint=answer.endpoint, key=answer.key)
+    fault.http_status = answer.http_status
+    fault.reply = billable_reply(reply)
+    return fault
 
 
 def too_long_error(endpoint: str, http_status: int | None, reply: Reply | None) -> ModelError:
@@ -116,10 +186,15 @@ def too_long_error(endpoint: str, http_status: int | None, reply: Reply | None) 
 def wrong_schema_error(answer: Answer, reply: Reply, *, lacks: str) -> ModelError:
     """Return the error for a successful answer without the part that holds the text (`lacks`).
 
-    Some servers report errors at status 200, a full context (ContextOverflowError) among them; any
+    Some servers report errors at status 200: these are what their code, type or words say.  Any
     other answer is a BadReplyError.
     """
     message = error_text(answer.fields)
+    status = stated_status(answer.fields)
+    if message is not None and status is None and UNPAID.search(message):
+        status = 402
+    if message is not None and status is not None:
+        return fault_of_status(status, message, answer, reply)
     quoted = excerpt(body_text(answer.body) if message is None else message, answer.key)
     if message is not None and OVERFLOW.search(message):
         words = f"{answer.endpoint}: the prompt does not fit the model: {quoted}"
@@ -141,8 +216,8 @@ def read_fault(
 
     3xx is BadReplyError (redirects are not followed), 429 RateLimitedError (RefusedError if the
     account is out of money, since no wait mends that), any wording of a full context
-    ContextOverflowError, 408 and 5xx UnreachableError, the rest RefusedError.  `headers` may hold
-    Retry-After; `variable` is the source of the key.
+    ContextOverflowError, 408, 409, 425 and 5xx UnreachableError, the rest RefusedError.  `headers`
+    may hold Retry-After; `variable` is the source of the key.
     """
     message = error_text(document_of(body)) or body_text(body)
     quoted = f"status {status}: {excerpt(message, key)}"
@@ -154,8 +229,8 @@ def read_fault(
             f"redirects to {target} (status {status}), which is not followed: give the address"
             " itself"
         )
-    # OpenAI answers 429 for an empty account too.
-    elif status == 429 and "insufficient_quota" in message:
+    # Many answer 429 for an empty account too.
+    elif status == 402 or (status in (400, 403, 429) and UNPAID.search(message)):
         words = f"refused the request: {quoted}; look at the billing of your account"
     elif status == 429:
         return RateLimitedError(
@@ -175,7 +250,7 @@ def read_fault(
         own = variable == KEY_VARIABLE
         hint = "most base urls end in /v1" if own else "check the name of the model"
         words = f"does not know the model or the path: {quoted}; {hint}"
-    elif status == 408 or status >= 500:
+    elif status in (408, 409, 425) or status >= 500:
         kind = UnreachableError
         words = f"failed: {quoted}; try again"
     else:

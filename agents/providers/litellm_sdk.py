@@ -4,11 +4,13 @@ Others are `bedrock/<model>` or `openrouter/<model>`.  LiteLLM is held to what i
 request on the wire for a call (its own second try after a lost connection, and redirects, are
 stopped at the transport), no list of prices from the network, no `.env` file, no loggers, callbacks
 or their worker, no dropping of parameters.  Facts that its errors leave out or make up (every lost
-connection is "500") are read from the answer itself, which the same watch sees.  LiteLLM says
-"stop" if a provider gives no finish reason, and repeats the name of the model that was asked if the
-provider does not name the one that served.  Keys: the variables that LiteLLM names, such as
-GEMINI_API_KEY; `<PROVIDER>_API_BASE` names another address.  The import takes seconds, and happens
-when a reference is read.
+connection is "500") are read from the answer itself, which the same watch sees; so are finish
+reasons that it turns into "stop" though the reply is broken or was cut, and errors at status 200.
+LiteLLM says "stop" if a provider gives no finish reason, and repeats the name of the model that was
+asked if the provider does not name the one that served.
+
+Keys: the variables that LiteLLM names, such as GEMINI_API_KEY; `<PROVIDER>_API_BASE` names another
+address.  The import takes seconds, and happens when a reference is read.
 """
 
 from __future__ import annotations
@@ -25,11 +27,12 @@ from typing import TYPE_CHECKING, Any
 
 from agents.providers import faults, sdk, wire
 from agents.providers.addresses import address_in
-from agents.providers.completions import chat_messages, completion_counts
+from agents.providers.completions import chat_messages, completion_counts, first_choice
 from agents.providers.prices import price_of_reference
 from agents.providers.sampling import ProviderModel, drop_unset, unsupported_among
 from arena.calls.secrets import known_secrets
 from arena.errors import BadReplyError, ContextOverflowError, ModelError, RefusedError, StudyError
+from arena.play.reading import unfinished_reason
 from arena.types import Reply, Request, Sampling
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ CONNECTION_ERRORS = {"TransportError", "ClientError", "Timeout", "TimeoutError"}
 class Exchange:
     """The traffic of one call: requests that left, and the last answer.
 
-    `status` and `headers` are those of the last answer; `body` is its body unless it is 2xx.
+    `status`, `headers` and `body` are those of the last answer.
     """
 
     requests: list[str] = field(default_factory=list)
@@ -119,8 +122,7 @@ def watch_transport(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncBa
         response = await send(request)
         exchange.status = response.status_code
         exchange.headers = {name.title(): value for name, value in response.headers.items()}
-        if not 200 <= response.status_code < 300:
-            exchange.body = await response.aread()
+        exchange.body = await response.aread()
         return response
 
     vars(watched)["handle_async_request"] = handle_async_request
@@ -242,7 +244,7 @@ class LiteLLMModel(ProviderModel):
         except (OpenAIError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             fault = self._fault(error, exchange)
         else:
-            return self._read(answer, exchange.status)
+            return self._read(answer, exchange)
         finally:
             EXCHANGE.reset(token)
         raise fault
@@ -262,6 +264,9 @@ class LiteLLMModel(ProviderModel):
                 key=self._key,
                 variable="the provider's key",
             )
+        served = self._served(exchange)
+        if served is not None and faults.error_text(served.fields):
+            return faults.wrong_schema_error(served, Reply("", http_status=status), lacks="a reply")
         names = {kind.__name__ for link in sdk.chain(error) for kind in type(link).__mro__}
         if names & CONNECTION_ERRORS:
             return sdk.transport_error(
@@ -277,12 +282,21 @@ class LiteLLMModel(ProviderModel):
         words = f"{self.name} answered in a form that LiteLLM cannot read: {quoted}"
         return BadReplyError(words, http_status=status)
 
-    def _read(self, answer: Any, status: int | None) -> Reply:
+    def _served(self, exchange: Exchange) -> wire.Answer | None:
+        """Return the provider's own answer, None if it was no JSON object at a status of 2xx."""
+        status = exchange.status
+        fields = wire.document_of(exchange.body)
+        if status is None or not 200 <= status < 300 or not isinstance(fields, dict):
+            return None
+        return wire.Answer(exchange.body, fields, self.name, self._key, status)
+
+    def _read(self, answer: Any, exchange: Exchange) -> Reply:
         """Return the reply in LiteLLM's answer, a pydantic model without types of its own.
 
         Raises EmptyReplyError, RefusedError if the model declined, BadReplyError if the text is
-        longer than any reply.
+        longer than any reply, or the error that the provider's answer states.
         """
+        status = exchange.status
         choice = answer.choices[0] if answer.choices else None
         message = getattr(choice, "message", None)
         text = getattr(message, "content", None)
@@ -297,8 +311,14 @@ class LiteLLMModel(ProviderModel):
         fields = {"model": answer.model, "usage": usage}
         served = {"finish_reason": getattr(choice, "finish_reason", None), "logprobs": tokens}
         counts = completion_counts(fields, served, self._key, status)
+        own = self._served(exchange)
+        if own is not None:
+            counts = replace(counts, finish_reason=own_finish_reason(own, counts.finish_reason))
+            if unfinished_reason(counts) == "failed":
+                raise faults.broken_reply_error(own, first_choice(own.fields), counts)
         if not isinstance(text, str) or not text.strip():
-            raise faults.no_text_error(self.name, counts)
+            tools = [name for name in faults.TOOLS if getattr(message, name, None)]
+            raise faults.no_text_error(self.name, counts, parts=tools)
         if len(text) > wire.MAX_REPLY_BYTES:
             raise faults.too_long_error(self.name, status, faults.billable_reply(counts))
         thoughts = getattr(message, "reasoning_content", None)
@@ -317,6 +337,30 @@ class LiteLLMModel(ProviderModel):
         library.in_memory_llm_clients_cache.flush_cache()
         # Clients that leave the cache are closed by a task, which must run while there is a loop.
         await asyncio.sleep(0)
+
+
+def own_finish_reason(answer: wire.Answer, litellms: str | None) -> str | None:
+    """Return the provider's word for how a reply ended if LiteLLM's would hide it, else LiteLLM's.
+
+    Read from answers in the form of chat completions, Gemini, Messages and Bedrock's Converse.
+    """
+    fields = answer.fields
+    candidates = fields.get("candidates")
+    candidate = candidates[0] if isinstance(candidates, list) and candidates else None
+    candidate = candidate if isinstance(candidate, dict) else {}
+    words = (
+        first_choice(fields).get("finish_reason"),
+        candidate.get("finishReason"),
+        fields.get("stop_reason"),
+        fields.get("stopReason"),
+    )
+    word = next((found for word in words if (found := wire.label(word, answer.key))), None)
+    if word is None:
+        return litellms
+    # Gemini's OTHER is an end without a cause, which LiteLLM calls a content filter.
+    ending, told = (unfinished_reason(Reply("", finish_reason=name)) for name in (word, litellms))
+    hidden = ending in ("failed", "cut off") and ending != told
+    return word if hidden or word == "OTHER" else litellms
 
 
 def check_key(library: ModuleType, reference: str) -> None:

@@ -15,15 +15,16 @@ from dataclasses import replace
 
 from agents.providers import completions
 from agents.providers.completions import chat_messages
-from agents.providers.faults import billed_error, no_text_error
+from agents.providers.faults import error_text, fault_of_status, no_text_error, stated_status
 from agents.providers.sampling import drop_unset, unsupported_among
 from agents.providers.sdk import Api, SdkModel
-from agents.providers.wire import TIMEOUT_S, Answer, Key, count, excerpt, label, without_key
-from arena.errors import ModelError, RateLimitedError, RefusedError, UnreachableError
+from agents.providers.wire import TIMEOUT_S, Answer, Key, count, label, without_key
 from arena.types import Reply, Request, Sampling
 
 # Settings that neither API has.
 UNSUPPORTED_SETTINGS = ("top_k", "min_p", "choices")
+# The items of a response in which the model itself speaks.
+SPOKEN = ("message", "reasoning", None)
 REASONING = re.compile(r"(ft:)?(o\d|codex-|gpt-([5-9]|\d\d))(?!.*-(chat|search))")
 # Later versions support temperature, top_p and logprobs as long as their reasoning effort is
 # "none", the default of some: the provider decides.
@@ -122,21 +123,6 @@ def logprobs(pieces: object) -> list[object]:
     return [token for tokens in lists if isinstance(tokens, list) for token in tokens]
 
 
-def failed_response_error(error: dict[str, object], answer: Answer, counts: Reply) -> ModelError:
-    """Return the error for a response that failed at the provider, which comes with status 200."""
-    code = error.get("code")
-    quoted = excerpt(f"{code}: {error.get('message')}", answer.key)
-    kind: type[ModelError] = RefusedError
-    words = f"refused the request: {quoted}"
-    if code == "rate_limit_exceeded":
-        kind = RateLimitedError
-        words = f"asks to slow down: {quoted}"
-    elif code in ("server_error", "vector_store_timeout"):
-        kind = UnreachableError
-        words = f"failed: {quoted}; try again"
-    return billed_error(kind, f"{answer.endpoint} {words}", counts)
-
-
 def response_counts(answer: Answer) -> Reply:
     """Return the counts and names in a response, as a reply without words."""
     fields = answer.fields
@@ -166,14 +152,16 @@ def read_response(body: bytes, *, endpoint: str, key: Key, http_status: int) -> 
     answer = completions.parse_answer(body, endpoint=endpoint, key=key, http_status=http_status)
     counts = response_counts(answer)
     output = completions.objects_in(answer, "output", counts)
-    error = answer.fields.get("error")
-    if answer.fields.get("status") == "failed" and isinstance(error, dict):
-        raise failed_response_error(error, answer, counts)
+    if answer.fields.get("status") in ("failed", "cancelled"):
+        # Most of its codes speak of the request; those that pass are known by their names.
+        status = stated_status(answer.fields) or 400
+        raise fault_of_status(status, error_text(answer.fields) or "", answer, counts)
     messages = [item.get("content") for item in output if item.get("type") == "message"]
     text = "".join(text for pieces in messages for text in texts(pieces, "output_text", "text"))
     if not text.strip():
         refusals = [words for pieces in messages for words in texts(pieces, "refusal", "refusal")]
-        raise no_text_error(endpoint, counts, label("".join(refusals), key))
+        others = [str(item["type"]) for item in output if item.get("type") not in SPOKEN]
+        raise no_text_error(endpoint, counts, label("".join(refusals), key), others)
     # OpenAI serves summaries of the reasoning, servers with open weights the reasoning itself.
     reasoning = [
         text

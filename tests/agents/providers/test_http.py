@@ -471,7 +471,7 @@ def test_the_servers_wordings_of_a_full_context_are_known(
 
 
 def test_an_error_document_at_status_200_is_quoted() -> None:
-    with pytest.raises(BadReplyError, match="upstream is down"):
+    with pytest.raises(UnreachableError, match="upstream is down"):
         read_reply(b'{"error": {"message": "upstream is down", "code": 502}}', endpoint="it")
     with pytest.raises(ContextOverflowError):
         read_reply(b'{"error": {"message": "exceeds the available context size"}}', endpoint="it")

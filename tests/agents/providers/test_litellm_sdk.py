@@ -388,3 +388,31 @@ async def test_a_setting_that_a_model_does_not_take_is_an_error_before_anything_
         with pytest.raises(RefusedError, match="prefill"):
             await speaker(ask(prefill_text="I hold that"))
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("document", "kind"),
+    [
+        ({"error": {"code": 429, "message": "slow"}}, RateLimitedError),
+        ({"error": {"code": 402, "message": "no credits"}}, RefusedError),
+        ({"error": {"code": 502, "message": "down"}}, UnreachableError),
+        ({"model": "m", "choices": [CHOICE | {"finish_reason": "error"}]}, UnreachableError),
+    ],
+)
+async def test_faults_at_status_200_are_what_the_provider_says(
+    document: dict[str, object], kind: type[ModelError]
+) -> None:
+    async with (
+        chat_server(lambda body: document) as server,
+        connected(OPENROUTER, server) as speaker,
+    ):
+        with pytest.raises(ModelError) as caught:
+            await speaker(ask())
+    assert type(caught.value) is kind
+    assert len(server.requests) == 1
+
+
+async def test_a_cut_reply_is_not_called_whole() -> None:
+    cut = {"model": "m", "choices": [CHOICE | {"finish_reason": "model_length"}]}
+    async with chat_server(lambda body: cut) as server, connected(OPENROUTER, server) as speaker:
+        assert (await speaker(ask())).finish_reason == "model_length"
