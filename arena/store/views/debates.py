@@ -132,7 +132,8 @@ DEBATE_VIEWS: dict[str, View] = {
             select episode, round, phase, number, {BOTH_RATINGS}
             from numbered group by episode, round, phase, number)
         select e.study, e.arm, e.subject, p.*, round(proposition + opposition - 1, 12) as excess,
-               case when excess is not null then least(proposition, opposition) end as lower
+               case when proposition is not null and opposition is not null
+                    then least(proposition, opposition) end as lower
         from pairs p join episodes e on e.episode = p.episode and e.status = 'done'
         """,
         PAIR_COLUMNS,
