@@ -142,5 +142,5 @@ def test_what_cannot_be_fitted_says_why(values: Array, why: str) -> None:
 
 def test_without_statsmodels_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "statsmodels.regression.mixed_linear_model", None)
-    with pytest.raises(StudyError, match=r"pip install '\.\[mixed\]'"):
+    with pytest.raises(StudyError, match=r"pip install 'peer-arena\[mixed\]'"):
         mixed_model(made_up(5))
