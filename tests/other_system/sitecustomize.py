@@ -22,10 +22,10 @@ from typing import Any
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = ("agents", "analysis", "arena", "protocols")
 MODULES = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "termios", "tty"}
-OF_OS = (
-    "fork forkpty getegid geteuid getgid getpgid getuid killpg mkfifo nice register_at_fork"
-    " sched_getaffinity sched_setaffinity setsid statvfs uname"
-).split()
+OF_OS = """
+    fork forkpty getegid geteuid getgid getpgid getuid killpg mkfifo nice register_at_fork
+    sched_getaffinity sched_setaffinity setsid statvfs uname
+"""
 OF_SIGNAL = [
     name
     for name in dir(signal)
@@ -66,7 +66,7 @@ def kill(pid: int, number: int) -> None:
     os.kill(pid, number)
 
 
-WINDOWS_OS = without(os, OF_OS)
+WINDOWS_OS = without(os, OF_OS.split())
 vars(WINDOWS_OS).update(name="nt", open=open_no_folder, kill=kill)
 COPIES = {"os": WINDOWS_OS, "signal": without(signal, OF_SIGNAL)}
 import_module = builtins.__import__
