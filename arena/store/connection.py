@@ -166,6 +166,10 @@ def read_info(con: Connection, path: Path) -> StoreInfo:
         raise StoreError(
             f"{path} is a database, but not an arena store; name another file with --db"
         ) from error
+    except duckdb.Error as error:
+        raise StoreError(
+            f"{path} cannot be read, the file seems to be damaged: {str(error).splitlines()[0]}"
+        ) from error
     if row is None or row[0] > SCHEMA_VERSION:
         version = "no version" if row is None else f"schema version {row[0]}"
         raise StoreError(

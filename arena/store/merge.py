@@ -41,6 +41,7 @@ def merge(path: Path, other: Path) -> tuple[int, int]:
     if path.resolve() == other.resolve():
         raise StoreError(f"{other} cannot be merged into itself")
     with (
+        database.translated_errors(other),
         database.up_to_date_path(other) as theirs,
         writing(path, wait_s=10) as con,
         ExitStack() as files,

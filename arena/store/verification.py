@@ -79,7 +79,7 @@ def why_not_in(con: Connection, journal: Path, *, only_ended: bool) -> str | Non
         if reader.damaged:
             return f"{len(reader.damaged)} of its lines are damaged"
         if not reader.is_ended and (only_ended or is_recent(journal)):
-            return "its run did not end, and may be going on elsewhere; after an hour it can go"
+            return "nothing in it says that its run ended; it can go when it is an hour old"
         # All but the first line, and the last one of a journal that was closed, are rows.
         rows = sum(part.lines for part in parts.values())
         if unreadable[0] or rows + 1 + reader.is_ended != reader.lines:

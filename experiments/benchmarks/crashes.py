@@ -33,8 +33,8 @@ from arena.store.database import query
 from experiments.benchmarks.killing import was_killed
 from tests.fake_server import chat_process
 
-DEBATES = 40
-QUESTIONS = 10
+DEBATES = 24
+QUESTIONS = 6
 # Both sides speak three times; three paths take three turns; a judge reads in both orders.
 TURNS = DEBATES * 6 + QUESTIONS * 9 + DEBATES * 2
 CONCURRENCY = 16
@@ -147,6 +147,8 @@ class Killer:
         now = read_turns(path)
         self.counts.compare(before, now)
         if hit:
+            # Where the machine has become busier, commands would die before they begin.
+            self.longest_s *= 1.2 if now == before else 1
             self.counts.kills += 1
             self.counts.killed[command[0]] += 1
             # A call that has begun and not ended is the trace of a kill while it was in flight.
@@ -209,7 +211,7 @@ def kill_and_continue(folder: Path, draw: random.Random, kills: int) -> Counts:
         counts.turns += len(turns)
         counts.not_done += DEBATES * 3 + QUESTIONS - count_rows(path, "episodes", "done")
         counts.asked_again += count_asked_again(log, turns)
-        print(f"{counts.kills} kills in {counts.stores} stores", file=sys.stderr, flush=True)
+        print(f"so far: {counts}", file=sys.stderr, flush=True)
     return counts
 
 
