@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -187,6 +188,24 @@ def test_any_text_has_one_value_or_none(text: str) -> None:
     value = read(text)
     assert value is None or (value.key and read(text) == value)
     assert canonical(text) == canonical(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(["true", "false", "yes", "no"]),
+    st.sampled_from(["true", "false", "yes", "no"]),
+    st.sampled_from([str.lower, str.upper, str.title]),
+    st.sampled_from(
+        [*INSIDE, r"\text{{{}}}", "{}!", '"{}"', "<b>{}</b>", r"$\text{{{}}}$", "{}, so."]
+    ),
+)
+def test_a_truth_is_one_answer_in_any_case_and_tag(
+    gold: str, said: str, case: Callable[[str], str], around: str
+) -> None:
+    alike = (gold in ("true", "yes")) == (said in ("true", "yes"))
+    answer = around.format(case(said))
+    assert correct(case(gold), answer) is alike
+    assert (canonical(gold) == canonical(answer)) is alike
 
 
 def test_simulated_answers_are_their_own_values() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import warnings
@@ -9,14 +10,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arena.errors import QuestionsWarning, StudyError
 from arena.grading.grade import grade
 from arena.studies.motions import subject_id, subject_row
 from arena.studies.options import shuffle
-from arena.studies.questions import questions
+from arena.studies.questions import last_box, questions
 from arena.types import Subject
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "questions"
@@ -229,6 +230,51 @@ def test_what_cannot_be_read_is_an_error_with_file_and_row(
     (tmp_path / name).write_text(content)
     with pytest.raises(StudyError, match=words):
         questions(tmp_path / name)
+
+
+WORDS = st.lists(
+    st.sampled_from(["so", "we", "add", "the", "two", "and", "get", "it", "then"]), max_size=20
+)
+
+
+@given(WORDS, WORDS, st.sampled_from(["55", r"\frac{1}{2}", "x^{2}+1", r"\text{odd}", r"\{1,2\}"]))
+def test_of_a_worked_solution_only_its_last_box_counts(
+    before: list[str], after: list[str], answer: str
+) -> None:
+    solution = (
+        rf"First \boxed{{0}} {' '.join(before)} ${{x=\boxed{{{answer}}}}}$ {' '.join(after)}."
+    )
+    assert last_box(solution) == answer
+
+
+CELL = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=3, max_size=12)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+)
+@given(
+    options=st.lists(CELL, min_size=4, max_size=4, unique=True),
+    right_place=st.integers(0, 3),
+    bom=st.booleans(),
+)
+def test_a_question_is_the_same_in_every_format_and_its_gold_goes_where_its_option_goes(
+    options: list[str], right_place: int, bom: bool, tmp_path: Path
+) -> None:
+    texts = [f"{place}: {option}" for place, option in enumerate(options)]
+    row = {"question": "Which, of four?", "choices": texts, "answer": "ABCD"[right_place]}
+    mark = "\ufeff" * bom
+    columns = dict(zip("ABCD", texts, strict=True))
+    flat = {"question": row["question"], **columns, "answer": row["answer"]}
+    (tmp_path / "q.jsonl").write_text(mark + json.dumps(row), encoding="utf-8")
+    (tmp_path / "q.json").write_text(mark + json.dumps([row], ensure_ascii=False), encoding="utf-8")
+    for name, separator in (("q.csv", ","), ("q.tsv", "\t")):
+        with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
+            file.write(mark)
+            csv.writer(file, delimiter=separator).writerows([flat.keys(), flat.values()])
+    found = [questions(tmp_path / name)[0] for name in ("q.jsonl", "q.json", "q.csv", "q.tsv")]
+    assert len({(subject.text, subject.choices, subject.gold) for subject in found}) == 1
+    assert right(found[0]) == texts[right_place]
 
 
 def test_a_data_set_of_the_hub_is_named_like_a_file(tmp_path: Path) -> None:
