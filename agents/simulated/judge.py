@@ -12,8 +12,9 @@ Strengths and families stand in the speeches; a speech without a strength has 0.
 `shared` the judge decides by a draw that all judges of this debate share, else by a draw of its
 own, anew at each reading.  So judges of one debate agree more than by strength alone, and the
 probabilities stay as they are.  As confidence it states the probability that it gave to the side
-which it names, with `noise`, and never less than the 50% from which judges are asked to rate.  With probability `unreadable` a reply has no readable verdict, and so
-has a re-ask; with probability `abstain` it abstains if that is allowed.
+which it names, with `noise`, and never less than the 50% from which judges are asked to rate.
+With probability `unreadable` a reply has no readable verdict, and so has a re-ask; with probability
+`abstain` it abstains if that is allowed.
 
 This is a model of our own, not one of a paper.  The store and every report mark its verdicts as
 simulated.

@@ -51,6 +51,7 @@ BESIDE_PARTS_IN_WORDS = (
     " frame major minor explain crucial number"
 )
 BESIDE_PARTS = frozenset(BESIDE_PARTS_IN_WORDS.split())
+FENCE = re.compile(r"```\w*")
 STRUCTURE = re.compile(r"<(/?\s?[A-Za-z][\w &:.-]{0,60})/?>")
 FOREIGN_TAG = re.compile(
     r"<(?!https?://|mailto:|www\.|[\w.+-]{1,60}@)(?:!|[/|]?([a-z_][\w|-]{0,40}+))", re.IGNORECASE
@@ -83,6 +84,14 @@ LABELS = tuple(
         r"^[\s>\d.)-]{0,9}(?:\*\*|__|\#{1,6})\s?(?:thoughts?|thinking)\s?(?:\*\*|__|\#{0,6}\s?$)",
         rf"\b{OWNER}{{0,2}}(?:private|inner|secret|internal|hidden)\s(?:{THOUGHTS}|{RATING})"
         r"[^.:：\n]{0,20}[:：]",
+        r"\b(?:private|confidence)\sbets?\b|\bprivate\s(?:confidence|ratings?)\b",
+        START + r"bet\s(?:amount|logic|report|size)\b|\bbet\samount\s?[:：]",
+        # <bet_logic_private> without its brackets, and a heading such as "PRIVATE BID REPORT".
+        r"\b\w{1,40}_private\b|\bprivate_\w{1,40}",
+        START
+        + OWNER
+        + r"{0,2}(?:private|internal|secret|confidential)\s(?:bid|bets?|betting|reports?|notes?"
+        r"|assessments?|logic|comments?|evaluations?|remarks?|estimates?|opinions?|views?|section)\b",
         START + OWNER + "{0,3}" + RATING + rf"(?:\s?\([^()\n]{{0,30}}\))?{SIGN}{NUMBER}",
         rf"[(\[{{]\s?{OWNER}{{0,2}}{RATING}\s{{0,3}}[:：=]{NUMBER}",
         r"^\s{0,9}(?:```|~~~)\s?\w{0,20}?(?:thought|think|private|reasoning|monologue|scratch)",
@@ -130,7 +139,21 @@ def is_structure(name: str) -> bool:
 
 def is_private(words: str) -> bool:
     """Return whether words may hold something private under a name that is not ours."""
-    return any(has_label(form) or has_foreign_tag(form) for form in disguises(words))
+    return any(
+        has_label(form) or has_foreign_tag(form) or has_postscript(form)
+        for form in disguises(words)
+    )
+
+
+def has_postscript(words: str) -> bool:
+    """Return whether words follow the tag that closes the whole speech, as </opening_speech>."""
+    ends = [tag.end() for tag in STRUCTURE.finditer(words) if closes_speech(tag[1])]
+    return bool(ends) and any(map(str.isalnum, FENCE.sub("", words[ends[-1] :])))
+
+
+def closes_speech(name: str) -> bool:
+    """Return whether a tag closes the whole speech under a name of its own."""
+    return name.startswith("/") and "speech" in name.lower() and is_structure(name)
 
 
 def has_label(words: str) -> bool:

@@ -34,7 +34,7 @@ BOX = re.compile(r"\$?\\boxed\s?\{([^{}]{0,40})\}\$?")
 LONGEST_LINE = 100
 BARE = " \t*_`$\"'.()[]#>-"
 # A line that is no more than the end of a block of code.
-FENCE = re.compile(r"^\s*(?:```|~~~)\w*\s*$", re.MULTILINE)
+FENCE = re.compile(r"^[ \t]{0,9}(?:```|~~~)\w{0,20}[ \t]{0,9}$", re.MULTILINE)
 
 
 def rating_in(rest: str, *, closed_only: bool = False) -> tuple[float | None, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -166,6 +167,9 @@ PRIVATE = [
     "<strategy>SECRET</strategy>",
     "<private_argument>SECRET</private_argument>",
     "<bet_logic_private>SECRET</bet_logic_private>",
+    "**bet_logic_private>**\nSECRET",
+    "<opening_speech>words</opening_speech>\n---\nSECRET",
+    "**PRIVATE BID REPORT**\nSECRET",
 ]
 
 
@@ -337,3 +341,42 @@ def test_numbers_in_words_are_read_as_in_digits(word: str, form: str) -> None:
 def test_digits_of_every_script_are_digits(number: int, script: str) -> None:
     digits = "".join(script[int(digit)] for digit in str(number))
     assert number_in(digits) == (number / 100, "read")
+
+
+def test_what_is_too_long_for_a_speech_is_not_read() -> None:
+    long = speech_and_confidence("<speech>" + "s" * 200_000 + "</speech><rating>80</rating>")
+    assert (long.public, long.confidence, long.flags) == (None, None, ("reply too long",))
+    # Reasoning does not count.
+    thought = "<think>" + "t" * 200_000 + "</think><speech>s</speech><rating>80</rating>"
+    assert speech_and_confidence(thought).confidence == 0.8
+
+
+HOSTILE = [
+    *(
+        "<",
+        "<think",
+        "</think>",
+        "<speech>",
+        "&lt;",
+        "[private thoughts: ",
+        "\n",
+        "\n\n* ",
+        "```\n",
+    ),
+    *("Rating: ", "my private thoughts", "<rating>1", "Speech: a\n", "«", "Confidence ", "-"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_four_times_the_length_takes_no_more_than_eight_times_the_time(piece: str) -> None:
+    def seconds(characters: int) -> float:
+        reply = piece * (characters // len(piece))
+        times = []
+        for _ in range(3):
+            began = time.process_time()
+            speech_and_confidence(reply)
+            times.append(time.process_time() - began)
+        return min(times)
+
+    assert seconds(120_000) < 8 * seconds(30_000) + 0.01
