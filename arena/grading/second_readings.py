@@ -16,6 +16,7 @@ SIZES = {"k": 3, "m": 6, "mn": 6, "b": 9, "bn": 9, "t": 12}
 DEGREES = re.compile(r"(.*[0-9)}])\s*(?:°|\^\s*\{?\s*\\circ\s*\}?|\\degree)")
 CLOSED = re.compile(r"\[([^\[\]()]*,[^\[\]()]*)\]")
 ITEM = re.compile(r"(?:[-*+]|[0-9]{1,2}[.)])\s+")
+MODULO = re.compile(r"\s*(?:\\pmod\s*\{[^{}]*\}|\(\s*\\?mod\s+[^()]*\))\s*\Z")
 ROMAN = re.compile(r"[IVXLCDM]{2,}")
 SWAP = str.maketrans(",.", ".,")
 
@@ -32,6 +33,8 @@ def second_readings(text: str) -> Iterator[str]:
     item = ITEM.match(text)
     if item is not None:
         yield text[item.end() :]
+    if MODULO.search(text):
+        yield MODULO.sub("", text)
     suffix = SUFFIX.fullmatch(text)
     if suffix is not None:
         yield f"{suffix[1]}*10^{SIZES[suffix[2].lower()]}"

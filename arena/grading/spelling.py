@@ -58,17 +58,25 @@ RAISED_TAG = re.compile(r"<(sup|sub)>([^<>]{1,20})</\1>", re.I)
 ENTITIES = {"&nbsp;": " ", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&minus;": "-", "&times;": "×"}
 # Signs before a value that say "is" or "about".
 LEADING_SIGN = re.compile(
-    r"(?:[=≈≃≅≒∼~]|:=|\\(?:approx|approxeq|simeq|cong|sim|doteq|equiv)(?![A-Za-z])"
-    r"|(?:about|approximately|approx\.?|roughly|around|circa|ca\.|equals|exactly)(?=\s*[-+]?\\?[$€£¥]?\s?\d))\s*",
+    r"(?:[=≈≃≅≒∼~]|:=|\\(?:approx|approxeq|simeq|cong|sim|doteq|equiv|therefore|implies)(?![A-Za-z])"
+    r"|(?:about|approximately|approx\.?|roughly|around|circa|ca\.|equals|exactly"
+    r"|only|just|(?:a )?total of)(?=\s*[-+]?\\?[$€£¥]?\s?\d))\s*",
     re.I,
 )
 TRAILING = re.compile(r"(?:\\\\|\\newline(?![A-Za-z])|\\[,;:! ]|[,;:?]|\\(?=\s*\Z)|\s)+\Z")
 # Headings, quotations, bullets, and "The answer is".
 HEADING = re.compile(
     r"#{1,6}\s*(?=\S)|> (?=\S)|[•‣▪]\s*"
-    r"|(?:the\s+)?(?:final\s+|correct\s+)?answer\s*(?:is\s*:?|:|=)\s*",
+    r"|(?:\\text\s*\{\s*)?(?:the\s+)?(?:final\s+|correct\s+)?answer\s*(?:is\s*:?|:|=)\s*\}?\s*"
+    r"|\\text(?:bf|rm)?\s*\{\s*\(?[A-E]\)?\s*[.:]?\s*\}[\s~\\]*(?=\S)",
     re.I,
 )
+# Words and numbers in bold or in code inside of a text: **18** eggs.
+INSIDE = re.compile(r"(?<![\w*`])(\*\*|`)(?=[^\s*`])([^*`]+)(?<=[^\s*`])\1(?![\w*`])")
+DISPLAY = re.compile(
+    r"\\(?:begin|end)\s*\{(?:align|aligned|equation|gather|gathered|split|math|displaymath)\*?\}"
+)
+DOLLAR_SIGN = re.compile(r"\\textdollar(?![A-Za-z])|\\text\s*\{\s*\\\$\s*\}")
 RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-", strict=True))
 LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-", strict=True))
 RAISED_FRACTION = re.compile("([⁰¹²³⁴⁵⁶⁷⁸⁹]+)[⁄/]([₀₁₂₃₄₅₆₇₈₉]+)")
@@ -98,7 +106,7 @@ def unwrap(answer: str) -> str:
         text = TAG.sub("", RAISED_TAG.sub(_raised_tag, text))
         for entity, sign in ENTITIES.items():
             text = text.replace(entity, sign)
-    text = text.strip()
+    text = INSIDE.sub(r"\2", text.strip()) if "*" in text or "`" in text else text.strip()
     for _ in range(20):  # wrappers in wrappers, but not a thousand of them
         inner = _strip_wrapper(text)
         if inner == text:
@@ -179,6 +187,9 @@ def close_braces(text: str) -> str | None:
 
 def plain_mathematics(text: str) -> str:
     """Return an unwrapped text with the signs of mathematics in ASCII or as commands of LaTeX."""
+    if "\\begin" in text and DISPLAY.search(text):
+        text = DISPLAY.sub(" ", text).replace("&", "")
+    text = DOLLAR_SIGN.sub(r"\\$", text)
     text = RAISED_FRACTION.sub(_raised_fraction, text)
     text = TIMES.sub("*", "".join(_vulgar(char) for char in text).replace(r"\!", ""))
     text = RAISED_DIGITS.sub(lambda m: f"^{{{''.join(RAISED[c] for c in m[0])}}}", text)

@@ -38,7 +38,7 @@ SIZES = {
 SYMBOLS = (
     "° °C °F °K K rad deg mol bit byte kB MB GB TB mph kph kmh rpm ha acre lb lbs oz gal qt pt"
     " cal kcal eV keV MeV Ω ohm px pts hrs mins secs cc sq cu kmph kWh Wh dB bps atm bar psi"
-    " units unit inr rs rmb cny chf aud cad nok sek dkk pln rub"
+    " kΩ MΩ zł Kč units unit inr rs rmb cny chf aud cad nok sek dkk pln rub"
 )
 PERCENT = frozenset({"%", "percent", "pct", "percentage", "percents", "percentage points"})
 DEGREES = frozenset({"°", "deg", "degree", "degrees"})
@@ -126,7 +126,7 @@ NO_UNIT = frozenset(
 )
 # The sign of a currency before a number, or its code.
 CURRENCY = re.compile(
-    r"(?P<sign>[-+]?)\s*(?:(?:US|CA|AU|A|C|NZ|HK|S|R)?\\?(?P<dollar>\$)|\\?(?P<mark>[€£¥₹₩₽₺₴¢₿])"
+    r"(?P<sign>[-+]?)\s*(?:(?:US|CA|AU|NT|A|C|NZ|HK|S|R)?\\?(?P<dollar>\$)|\\?(?P<mark>[€£¥₹₩₽₺₴¢₿₫₪₦฿₱])"
     r"|\\(?P<name>pounds|euro|EUR|yen|textdollar|texteuro|textsterling|textyen)(?![A-Za-z])(?:\{\})?"
     r"|(?P<code>USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|AUD|CAD|Rs\.?|NT)(?=[\s\d]))\s*(?=[-+.\d\\])"
 )
@@ -139,9 +139,11 @@ TEXT = (
 DEGREE = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![A-Za-z])|\\textdegree|º|˚")
 POWER = re.compile(r"(?:\^\s*(?:\{\s*([-+]?[0-9]{1,2})\s*\}|([-+]?[0-9]))|\*\*([0-9]))")
 FRACTION = re.compile(r"\\[dt]?frac\s*\{((?:[^{}]|\{[^{}]*\})*)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+SIGNS = "%°¢$€£¥₹₩₽₺₴₿₫₪₦฿₱"
 # One piece of a unit: a word, a sign, or what joins two.
 PIECE = re.compile(
-    r"(?P<word>[^\W\d_]+(?:[-'’][^\W\d_]+)*\.?)|(?P<sign>[%°¢$€£¥₹₩'\"Ω])|(?P<join>[/·*⋅×(). -])"
+    rf"(?P<word>[^\W\d_]+(?:[-'’][^\W\d_]+)*\.?)|(?P<sign>[{SIGNS}'\"Ω])"
+    r"|(?P<join>[/·*⋅×(). -])"
 )
 MOST_WORDS = 6
 
@@ -249,12 +251,12 @@ def split_unit_behind(text: str) -> tuple[str, Unit | None]:
     if unit is None or not body or body[-1] not in "0123456789.})]|!πie":
         return text, None
     explicit = re.search(TEXT, tail) is not None
-    spaced = text[start - 1 : start].isspace() or tail[:1].isspace() or text[start - 1] in "},~"
+    spaced = re.match(r"\s|~|\\[,;: ]", tail) is not None or text[start - 1] in "},~"
     word = re.sub(r"[^A-Za-z]", "", tail)
     if not explicit and "frac" in tail and not all(name in SHORT for name, _ in unit.pieces):
         return text, None  # 3 m/n is no speed
     if not explicit and not unit.percent and word:
-        plain = POWER.sub("", tail).strip()
+        plain = re.sub("(?<=[a-z])[23]", "", POWER.sub("", tail)).strip()
         symbol = plain in SHORT or any(name in SHORT for name in re.split(r"[/·*. ]+", plain))
         if not spaced and len(word) == 1:
             # 5m: five metres, or five times m.
@@ -269,7 +271,7 @@ def _start_of_unit(text: str) -> int | None:
     # Walk back over words, signs, powers and \text{}, to the last character of the number.
     last = None
     for match in re.finditer(
-        rf"[0-9}})\]|!](?=\s*(?:\\[,;:! ]|~|\\\s|\s)*\s*(?:{TEXT}|[^\W\d_]|[%°¢$€£¥₹₩]|\\[%$]"
+        rf"[0-9}})\]|!](?=\s*(?:\\[,;:! ]|~|\\\s|\s)*\s*(?:{TEXT}|[^\W\d_]|[{SIGNS}]|\\[%$]"
         r"|\\(?:circ|degree)|\^\s*\{?\s*\\circ|º|˚|-[a-z]|\\[dt]?frac\s*\{))"
         r"|(?<=[^A-Za-z\\])(?:[πie]|pi)(?=\s+[a-z]{2})|\\(?:pi|infty|theta)(?![A-Za-z])",
         text,
@@ -319,6 +321,11 @@ def parse_unit(tail: str) -> Unit | None:
             return None
         if lower in ("per", "a", "an", "each") and pieces:
             sign = -1
+            continue
+        if word in SHORT and text[place : place + 1] in ("2", "3"):  # 18 m2
+            pieces.append((_piece(word), sign * int(text[place])))
+            words += 1
+            place += 1
             continue
         words += 1
         # "3 Doors Down" is a name.

@@ -158,6 +158,8 @@ def _value(text: str, inside: bool = False) -> Value:
     items = _items(text, inside)
     if len(items) > 1:
         return _list(items)
+    if text.startswith("(") and closes_at_end(text):
+        return _value(text[1:-1].strip(), inside)
     parts = split_outside(text, COLON)
     if len(parts) > 1:
         terms = tuple(_scalar(part.strip()) for part in parts)
