@@ -19,6 +19,7 @@ from duckdb import DuckDBPyConnection as Connection
 from duckdb import DuckDBPyRelation as Relation
 
 from arena.errors import StoreError
+from arena.store.connection import OFFLINE
 from arena.text import html_notes, html_table, pluralize, table_lines
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def results_connection() -> Connection:
     with INSTANCES_LOCK:
         process = os.getpid()
         if process not in INSTANCES:
-            INSTANCES[process] = duckdb.connect(":memory:")
+            INSTANCES[process] = duckdb.connect(":memory:", config=OFFLINE)
         return INSTANCES[process].cursor()
 
 
