@@ -9,6 +9,7 @@
     │   ├── UnreachableError      no connection, or it broke before the reply was whole
     │   └── BadReplyError         an answer that is not in the expected format
     ├── ProtocolError           a protocol broke a rule of the arena
+    │   ├── ReaderError           a reader that can read no reply
     │   ├── ReplayError           a replayed protocol asked for something else than before
     │   ├── BusySeatError         one seat was asked twice at once
     │   └── LeakError             a private face was about to be shown to somebody else
@@ -107,6 +108,10 @@ class BadReplyError(ModelError):
 
 class ProtocolError(ArenaError):
     """A protocol broke a rule of the arena."""
+
+
+class ReaderError(ProtocolError):
+    """A protocol's reader can read no reply."""
 
 
 class ReplayError(ProtocolError):

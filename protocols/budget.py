@@ -39,6 +39,7 @@ def arms(
     calls: int | None = None,
     tokens: int | None = None,
     protocols: Sequence[str | Protocol] = PROTOCOLS,
+    reask: bool | None = None,
 ) -> list[Arm]:
     """Return one arm for each protocol, with this agent and the same budget a question.
 
@@ -49,6 +50,9 @@ def arms(
     usual ones, since not every model gives token probabilities.  A last call is greedy if the model
     takes a temperature.
 
+    Where no answer can be read a protocol asks once more, which neither budget counts: at worst
+    twice as many calls are made.  `reask=False` asks nothing again.
+
     Raises StudyError if there is no budget, if it is too small for a protocol, for a function that
     is no protocol of questions, and for a protocol that limits its calls by options of its own and
     would generate more: size it by these options.
@@ -58,14 +62,22 @@ def arms(
             "a fair comparison needs a budget a question; give calls=..., tokens=..., or both"
         )
     functions = [named(one) if isinstance(one, str) else one for one in protocols]
-    return [arm(solver, function, calls, tokens) for function in functions]
+    return [arm(solver, function, calls, tokens, reask) for function in functions]
 
 
-def arm(solver: Agent, protocol: Protocol, calls: int | None, tokens: int | None) -> Arm:
+def arm(
+    solver: Agent,
+    protocol: Protocol,
+    calls: int | None,
+    tokens: int | None,
+    reask: bool | None = None,
+) -> Arm:
     """Return the arm of one protocol within the budget."""
     name = protocol_name(protocol)
     seats, known = parameters(protocol)
     options: dict[str, object] = {} if calls is None else dict(options_function(protocol)(calls))
+    if reask is not None and "reask" in known:
+        options["reask"] = reask
     # Some models refuse a temperature; with None the last call takes the agent's own sampling.
     if "final_temperature" in known and not takes_temperature(solver):
         options["final_temperature"] = None

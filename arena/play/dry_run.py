@@ -17,7 +17,7 @@ from arena.calls.estimate import CostEstimate, ModelEstimate, sum_if_known
 from arena.calls.ledger import RunContext
 from arena.calls.prices import cost_usd, price_of, worst_case_usd
 from arena.calls.rate_limits import RateLimiter
-from arena.errors import error_kind
+from arena.errors import ReaderError, StudyError, error_kind
 from arena.play.episode import Episode, Step
 from arena.store.replay import StudyState
 from arena.studies.study import Play
@@ -167,7 +167,7 @@ async def estimate_cost(
 
     At most `at_most` of them are played, a random choice with a fixed seed, and scaled up.
     `prices` are those given by hand.  An episode that fails on stand-ins is counted in `failed`,
-    and its calls are missing.
+    and its calls are missing.  Raises StudyError for a reader that can read no reply.
     """
     sample = list(todo) if len(todo) <= at_most else random.Random(1).sample(list(todo), at_most)
     stand_ins: dict[str, StandIn] = {}
@@ -200,6 +200,9 @@ async def estimate_cost(
         for task in tasks
     ]
     errors = [error for error in outcomes if error is not None]
+    for error in errors:
+        if isinstance(error, ReaderError):
+            raise StudyError(f"nothing was asked: {error}") from error
     scale = len(todo) / len(sample)
     return CostEstimate(
         episodes=len(todo),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from arena.errors import ProtocolError
+from arena.errors import ProtocolError, ReaderError
 from arena.play.reasoning import part_reasoning
 from arena.store.replay import StoredTurn
 from arena.types import NOT_ASKED, Reading, Reply
@@ -94,7 +94,7 @@ def check_reader(read: Callable[[Any], Reading]) -> Reader:
     """Return a reader that takes a Reply, before anything is asked.
 
     One that takes text, as in version 0.1.0, is wrapped in `text_only`, with a DeprecationWarning.
-    Raises ProtocolError for one that can read neither.
+    Raises ReaderError for one that can read neither.
     """
     name = getattr(read, "__qualname__", None) or repr(getattr(read, "func", read))
     kind = kind_of_reader(read)
@@ -102,7 +102,7 @@ def check_reader(read: Callable[[Any], Reading]) -> Reader:
         warnings.warn(TAKES_TEXT.format(name=name), DeprecationWarning, stacklevel=4)
         return text_only(read)
     if kind != "reply":
-        raise ProtocolError(
+        raise ReaderError(
             f"the reader {name} can read no reply ({kind}); a reader takes a Reply, or is wrapped"
             " in text_only, and returns a Reading"
         )

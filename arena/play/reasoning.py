@@ -30,7 +30,6 @@ PAIRS = (
     ("<|channel>thought", "<channel|>"),
     ("here is my thought process:", "here is my response:"),
 )
-SIDES = (False, True)
 # Words that stand in every mark: most replies hold none, and are not searched any further.
 HINTS = ("think", "reasoning", "thought", "scratch", "monologue", "chain", "inner_", "channel")
 # Characters before and after a name in which the rest of its tag is looked for.
@@ -117,7 +116,8 @@ def marks_in(low: str, thoughts: bool) -> Iterator[tuple[int, int, bool]]:
     # Merged one by one: sorting all marks of a hostile text would hold up everybody else.
     return heapq.merge(
         tags_in(low, NAME_OR_THOUGHTS if thoughts else NAME),
-        *(places_of(mark, low, closes) for pair in PAIRS for mark, closes in zip(pair, SIDES, strict=True)),
+        *(places_of(opening, low, closes=False) for opening, _ in PAIRS),
+        *(places_of(closing, low, closes=True) for _, closing in PAIRS),
     )
 
 

@@ -102,7 +102,7 @@ LABELS = tuple(
 # A word of every label: only around these are labels looked for.
 HINT = re.compile(
     r"thought|thinking|think\b|reason|rating|confidence|bet\b|stake|wager|certainty|probability|odds"
-    r"|monologue|musing|deliberation|reflection|scratch|note|private|/\s?speech",
+    r"|monologue|musing|deliberation|reflection|scratch|note|private|confidential|internal|secret|/\s?speech",
 )
 WINDOW = 100
 IN_ANGLES = re.compile(

@@ -140,3 +140,11 @@ def test_a_protocol_with_limits_of_its_own_cannot_break_the_budget_in_silence() 
     assert arms(SOLVER, tokens=5000, protocols=[boundless])
     with pytest.raises(StudyError, match=r"may generate 5,000 tokens a question, not 4,999"):
         arms(SOLVER, tokens=4999, protocols=[boundless])
+
+
+def test_a_budget_can_be_one_of_all_calls() -> None:
+    named_arms = ["self_consistency", "society_of_minds"]
+    once = arms(SOLVER, calls=4, protocols=named_arms, reask=False)
+    assert all(arm.options["reask"] is False for arm in once)
+    # Not set where it is not given: the ids of such studies stay as they are.
+    assert all("reask" not in arm.options for arm in arms(SOLVER, calls=4, protocols=named_arms))

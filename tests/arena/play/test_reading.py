@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from agents.scripted import scripted_model
-from arena.errors import ProtocolError
+from arena.errors import ProtocolError, StudyError
 from arena.play.episode import Episode
 from arena.play.reading import (
     LONG_REPLY,
@@ -88,7 +89,7 @@ def test_a_reader_that_can_read_nothing_is_refused_before_anything_is_asked(
     arena = Arena(tmp_path / "a.duckdb")
     assert arena.run(made).failed == 1
     ((kind, words),) = arena.sql("select error_kind, error from episodes").rows
-    assert kind == "ProtocolError"
+    assert kind == "ReaderError"
     assert "text_only" in words
     assert len(arena.sql("from calls")) == 0
     with pytest.raises(ProtocolError, match="takes a Reply"):
@@ -198,3 +199,23 @@ def test_the_counts_of_unreadable_turns_are_those_of_the_merged_readings(tmp_pat
     ((stored,),) = arena.sql(f"select count(*) from turns where {unreadable}").rows
     assert (lines[-1], summary.unreadable, stored) == (3, 3, 3)
     assert len(arena.sql("from calls")) == 12
+
+
+def test_a_wrong_reader_is_refused_before_the_first_call_to_a_model_that_costs(
+    tmp_path: Path,
+) -> None:
+    asked: list[Request] = []
+
+    def reply(request: Request) -> str:
+        asked.append(request)
+        return "words"
+
+    async def speak(episode: Episode, motion: Subject, speaker: Seat) -> None:
+        await episode.ask(speaker, "p", phase="x")
+        await episode.ask(speaker, "q", phase="y", read=lambda reply: Reading(reply.words))  # type: ignore[attr-defined]  # the mistake
+
+    model = replace(scripted_model(reply, name="paid"), simulated=False)  # type: ignore[type-var]
+    made = Study("s", [Arm("a", speak, [{"speaker": Agent("m", model)}])], [MOTION])
+    with pytest.raises(StudyError, match="nothing was asked: the reader"):
+        Arena(tmp_path / "a.duckdb").run(made)
+    assert asked == []
