@@ -191,12 +191,10 @@ def _last_side(text: str) -> str:
     for part in parts[:-1]:
         if _constant(part) is None and not _is_left_side(part):
             raise NoValueError("an equation")
-    # 5 = 6 and 7 = 11a + c state no value, and a^2 + b = 0 none of a name.
+    # 7 = 11a + c states no value, and a^2 + b = 0 none of a name.  Of 1 + 1 = 3 the end counts.
     compound = any(re.search(r"[-+*/^]", part) for part in parts[:-1])
-    if (
-        len(constants) > 1
-        or (constants and _constant(parts[-1]) is None)
-        or (constants == {"0"} and compound and _constant(parts[0]) is None)
+    if (constants and _constant(parts[-1]) is None) or (
+        constants == {"0"} and compound and _constant(parts[0]) is None
     ):
         raise NoValueError("an equation")
     return parts[-1]
