@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def write_journal(path: Path, lines: Iterable[bytes]) -> None:
     tally = Tally()
     try:
         with draft.open("wb") as file:
-            for text in (first_line(), *lines):
+            for text in chain([first_line()], lines):
                 tally.add(text.splitlines(keepends=True))
                 file.write(text)
             file.write(tally.end_line())

@@ -193,7 +193,20 @@ def print_outcome(path: Path, summaries: Collection[Summary]) -> int:
         f"the record is in {path}; {todo}next:"
         f" arena {command} --study {shlex.quote(name)} --db {shlex.quote(str(path))}"
     )
+    print_journals_left(path)
     return 3 if stopped else 1 if failed else 0
+
+
+def print_journals_left(path: Path) -> None:
+    """Print how to remove the journals of a store if they are too large to be verified at once."""
+    from arena.store.database import QUICK_REMOVAL_BYTES, closed_journals
+
+    left = sum(journal.stat().st_size for journal in closed_journals(path))
+    if left > QUICK_REMOVAL_BYTES:
+        print(
+            f"{left / 1e6:,.0f} MB of journals are beside it; verify and remove them with:"
+            f" arena tidy {shlex.quote(str(path))}"
+        )
 
 
 def print_leaderboards(path: Path, juries: Collection[str]) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from arena.cli.commands.play import print_journals_left
 from arena.cli.main import main
 from arena.play.run import Arena
 from arena.store import database
@@ -114,13 +115,19 @@ def test_tidy_says_what_it_removes_and_what_stays(
 
 
 def test_a_journal_larger_than_can_be_verified_at_once_waits_for_tidy(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(database, "QUICK_REMOVAL_BYTES", 10)
     write_journal(journal_folder(path) / "i.jsonl", [line("turns", TURN)])
     assert fold(path) == FoldResult(1)
     assert len(journals(path)) == 1
+    print_journals_left(path)
+    assert "of journals are beside it; verify and remove them with: arena tidy" in (
+        capsys.readouterr().out
+    )
     assert reasons(path) == [None]
+    print_journals_left(path)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_journal_stays_while_its_rows_are_in_duckdbs_log_alone(
