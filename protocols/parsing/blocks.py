@@ -23,6 +23,7 @@ TAG = re.compile(
 # TAG alone takes ten times as long to find nothing in a speech.
 MARK = re.compile(r"[<>\[{&]")
 # [private thoughts: ...] and [rating: ...]: so a prompt shows an author its own earlier turn.
+SQUARE_TAG = re.compile(r"\[(/?)(thoughts|speech|rating)\]", re.IGNORECASE)
 IN_BRACKETS = re.compile(
     r"\[\s?(?:(?:my|own|private|public)\s){0,2}(?P<name>thoughts|speech|rating)\s?[:：]",
     re.IGNORECASE,
@@ -137,11 +138,12 @@ def outside(text: str, *spans: tuple[int, int]) -> str:
 
 
 def brackets_as_tags(text: str) -> str:
-    """Return the text with tags in the place of blocks such as [private thoughts: ...].
+    """Return the text with tags in the place of blocks in brackets: [private thoughts: ...].
 
     A block reaches to the bracket that closes it, over others inside; one that is never closed, and
     all that follow it, stay as they are.
     """
+    text = SQUARE_TAG.sub(r"<\1\2>", text)
     pieces = []
     at = 0
     while (match := IN_BRACKETS.search(text, at)) is not None:

@@ -25,12 +25,12 @@ NOUNS = {
 }
 # A line that begins with words in a heading, in bold, or before a colon.
 HEAD = re.compile(
-    r"^[ \t>]{0,9}(?P<mark>[#*_]{0,6})[ \t]{0,3}(?:\d{1,2}[.)][ \t])?(?P<mark2>[*_]{0,3})"
+    r"^[ \t>]{0,9}(?:[-•+*]\s)?(?P<mark>[#*_]{0,6})[ \t]{0,3}(?:\d{1,2}[.)][ \t])?"
+    r"(?P<mark2>[*_]{0,3})"
     r"(?P<words>[A-Za-z][A-Za-z_ ]{2,40}?)(?:[ \t]?\([^()\n]{0,40}\))?[*_]{0,3}[ \t]{0,3}"
     r"(?:(?P<sign>[:：])[*_]{0,3}|\#{0,6}[ \t]{0,9}$)",
     re.MULTILINE,
 )
-FENCED = re.compile(r"\s*(?:```|~~~)[\w-]*\s*\n(?P<inside>.*?)\n?\s*(?:```|~~~)\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,9 @@ def json_sections(text: str) -> Sections | None:
 
 def json_object(text: str) -> list[tuple[str, object]] | None:
     """Return the fields of a text that is one JSON object, in order; None for any other text."""
-    fenced = FENCED.fullmatch(text)
-    inside = (fenced["inside"] if fenced else text).strip()
+    # One fence, whatever is said around it.
+    inside = (text.split("```")[1] if text.count("```") == 2 else text).strip()
+    inside = inside.removeprefix("json").strip()
     if not (inside.startswith("{") and inside.endswith("}")):
         return None
     try:

@@ -17,7 +17,8 @@ NUMBER = re.compile(
     r"""(?P<minus>(?<![\w)%])-|\b(?:minus|negative)\s{1,9}+)?
     (?<![\w.]) (?P<number>[0-9]++(?:\.[0-9]++)?+|\.[0-9]++)
     (?: \s{0,9}+(?P<percent>%|per\s?cent\b|pct\b) )?+
-    (?: \s{0,9}+\(?(?:/|(?:out\s{1,9}+)?of\b)\s{0,9}+(?P<whole>100|10|1)(?!\w|\.\d)%?\)? )?+
+    (?: \s{0,9}+\(?(?:/|(?:out\s{1,9}+)?of\b(?:\sa)?(?:\s(?:possible|total\sof))?)
+        \s{0,9}+(?P<whole>100|10|1)(?:\.0)?(?!\w|\.\d)%?\)? )?+
     (?!\w)""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -110,7 +111,7 @@ def with_plain_digits(words: str) -> str:
             str(unicodedata.decimal(letter)) if letter.isdecimal() else letter for letter in words
         )
         words = words.translate(DASHES).replace("％", "%").replace("٪", "%").replace("＋", "+")
-    words = EMPHASIS.sub(" ", words)
+    words = EMPHASIS.sub(" ", words).replace("*", "").replace("`", "")
     words = DECIMAL_COMMA.sub(r"\1.\2", words)
     return IN_WORDS.sub(lambda match: str(NUMBER_WORDS[match[0].lower()]), words)
 

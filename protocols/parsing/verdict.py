@@ -71,7 +71,9 @@ def verdict(reply: Reply | str, *, may_abstain: bool = False) -> Reading:
     if confidence is not None and confidence < LEAST:
         confidence, status = None, BELOW
     flags = (doubt,) if doubt else ()
-    reading = Reading(words.strip() or None, None, confidence, status, winner, flags)
+    reading = Reading(
+        words.strip().removesuffix("]") or None, None, confidence, status, winner, flags
+    )
     if reason is not None and (winner is None or reason != CUT_OFF):
         reading = without_vote(reading, reason)
     return ask_for_missing(reading)

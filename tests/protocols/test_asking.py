@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from arena.types import Subject, Turn
+from agents.scripted import scripted_model
+from arena.studies.study import Protocol
+from arena.types import Agent, Request, Subject, Turn
 from protocols.asking import agreement, question_prompt, reader, votes, winner
-from tests.question_agents import CHOICE, QUESTION
+from protocols.moa import moa
+from protocols.self_aggregation import self_aggregation
+from protocols.society_of_minds import society_of_minds
+from tests.question_agents import CHOICE, QUESTION, final, play
 
 
 def turn(answer: str | None) -> Turn:
@@ -57,3 +64,17 @@ def test_votes_are_values_and_not_spellings() -> None:
 def test_agreement_is_unknown_where_nothing_can_be_compared() -> None:
     assert agreement("25", [turn(None)], QUESTION) is None
     assert agreement(None, [turn("25")], QUESTION) is None
+
+
+@pytest.mark.parametrize("protocol", [society_of_minds, moa, self_aggregation])
+def test_the_reasoning_of_a_reply_is_shown_to_no_peer(tmp_path: Path, protocol: Protocol) -> None:
+    prompts: list[str] = []
+
+    def think(request: Request) -> str:
+        prompts.append(request.messages[-1].content)
+        return "<think>SECRET \\boxed{41}</think>\\boxed{42}"
+
+    arena = play(tmp_path / "a.duckdb", protocol, Agent("m", scripted_model(think)))
+    assert final(arena)[0] == "42"
+    assert any("\\boxed{42}" in prompt for prompt in prompts)
+    assert not any("SECRET" in prompt for prompt in prompts)

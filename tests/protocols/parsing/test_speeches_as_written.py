@@ -44,6 +44,12 @@ WHOLE = [
     "<think>no</think><thoughts>t</thoughts><speech>s</speech><rating>80</rating>",
     "[THINK]<speech>no</speech>[/THINK]<thoughts>t</thoughts><speech>s</speech><rating>80</rating>",
     "```xml\n<thoughts>t</thoughts>\n<speech>s</speech>\n<rating>80</rating>\n```",
+    "- Thoughts: t\n- Speech: s\n- Rating: 80",
+    'Sure!\n```json\n{"thoughts": "t", "speech": "s", "rating": 80}\n```\nDone.',
+    "[thoughts]t[/thoughts][speech]s[/speech][rating]80[/rating]",
+    "<thoughts>t</thoughts><speech>s</speech><rating>**80** / 100</rating>",
+    "<thoughts>t</thoughts><speech>s</speech><rating>80 out of a possible 100</rating>",
+    "<thoughts>t</thoughts><speech>s</speech><rating>0.8/1.0</rating>",
 ]
 
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.play.reading import fill_gaps
+from arena.types import Reply
 from protocols.parsing.tags import ASK_RATING
-from protocols.parsing.verdict import ASK_WINNER, verdict
+from protocols.parsing.verdict import ASK_FROM_50, ASK_WINNER, verdict
 
 
 def reply(winner: str = "proposition", rating: str = "72", reasons: str = "Because.") -> str:
@@ -126,3 +127,56 @@ def test_long_hostile_replies_are_read_in_time() -> None:
     """A quadratic reader would take minutes."""
     for piece in ("<winner>", "<reasons>", "<winner", "<rating>1</rating>", "</reasons>"):
         assert verdict(piece * 20_000).answer is None
+
+
+@pytest.mark.parametrize("rating", ["20", "49%", "0", "4/10", "forty"])
+def test_a_confidence_below_the_range_that_was_asked_for_is_asked_for_again(rating: str) -> None:
+    found = verdict(reply(rating=rating))
+    assert (found.answer, found.confidence, found.confidence_status) == (
+        "proposition",
+        None,
+        "below 50",
+    )
+    assert (found.reask, found.missing) == (ASK_FROM_50, ("confidence",))
+    assert verdict(reply(rating="50")).confidence == 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**Reasons:** Because.\n**Winner:** opposition\n**Rating:** 80",
+        '{"reasons": "Because.", "winner": "opposition", "rating": 80}',
+        "## Reasons\nBecause.\n## Winner\nThe opposition\n## Rating\n80/100",
+        "[reasons: Because.]\n[winner: opposition]\n[rating: 80 out of 100]",
+        "<reasons>Because.</reasons>\nWinner: opposition\nConfidence: 80%",
+        "<reasons>Because.</reasons><winner>opposition</winner>\n80",
+    ],
+)
+def test_a_verdict_is_read_under_labels_and_in_json(text: str) -> None:
+    found = verdict(text)
+    assert (found.answer, found.confidence, found.public) == ("opposition", 0.8, "Because.")
+    assert (found.flags, found.reask, found.missing) == ((), None, ())
+
+
+@pytest.mark.parametrize("text", ["Winner: opposition\nWinner: proposition\nRating: 80"])
+def test_two_winners_under_labels_are_none(text: str) -> None:
+    assert verdict(text).answer is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "winner", "confidence"),
+    [
+        (reply(), "length", "proposition", 0.72),
+        (reply()[:-3], "length", "proposition", None),
+        ("Winner: opposition\nRating: 80", "length", None, None),
+        (reply(), "content_filter", None, None),
+        (reply(), "refusal", None, None),
+        ("<think>" + reply(), None, None, None),
+    ],
+)
+def test_a_verdict_that_was_not_said_to_the_end_or_not_meant_is_none(
+    text: str, reason: str | None, winner: str | None, confidence: float | None
+) -> None:
+    found = verdict(Reply(text, finish_reason=reason))
+    assert (found.answer, found.confidence) == (winner, confidence)
+    assert (found.reask is None) == (winner is not None and confidence is not None)
