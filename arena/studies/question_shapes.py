@@ -162,7 +162,7 @@ def find_options(row: Mapping[str, object], found: RawQuestion, columns: Columns
     if found.choices is not None:
         return
     options = option_columns(row, found.used)
-    if options:
+    if options and are_options(row, options, found.gold):
         found.choices = {label: row[name] for label, name in options.items()}
         found.used.update(options.values())
         return
@@ -226,6 +226,20 @@ def option_columns(row: Mapping[str, object], used: set[str]) -> dict[str, str]:
         labels = signs if numbered else list(LETTERS[: len(signs)])
         return {label: columns[sign] for label, sign in zip(labels, signs, strict=True)}
     return {}
+
+
+def are_options(row: Mapping[str, object], options: Mapping[str, str], gold: object) -> bool:
+    """Tell columns of options from the numbers a and b of a sum.
+
+    Columns named by one letter are options if the gold answer is one of their letters or texts, or
+    if they are A, B, C and so on.
+    """
+    if any(len(name) > 1 for name in options.values()):
+        return True
+    texts = {str(row[name]).strip() for name in options.values()}
+    if isinstance(gold, str) and (gold.strip().upper() in options or gold.strip() in texts):
+        return True
+    return len(options) > 2 and list(options) == list(options.values())
 
 
 def wrong_answers(row: Mapping[str, object], found: RawQuestion) -> list[object]:

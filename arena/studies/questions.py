@@ -264,7 +264,10 @@ def _subject(
     context = None if is_empty(found.context) else _text(found.context, "context")
     text = f"{context}\n\n{text}" if context else text
     source = source if is_empty(found.source) else _text(found.source, "source")
-    licence = None if is_empty(found.licence) else _text(found.licence, "licence")
+    # A blank cell is a licence of no words: so it stands in the ids of version 0.1.0.
+    licence = "" if is_blank(found.licence) else None
+    if not is_empty(found.licence):
+        licence = _text(found.licence, "licence")
     golds = _golds(found.gold)
     if not options:
         first, *others = [_gold_text(gold) for gold in golds] or [None]
@@ -283,6 +286,11 @@ def _subject(
     # Of identical options the first one is as right as the others.
     letter = None if right is None else LETTERS[shown.index(right)]
     return Subject(text, "question", letter, tuple(shown), source, licence)
+
+
+def is_blank(value: object) -> bool:
+    """Tell whether a cell holds a text without words."""
+    return isinstance(value, str) and not value.strip()
 
 
 def _text(value: object, part: str) -> str:

@@ -18,6 +18,7 @@ ROWS = '{"motion": "A", "source": "s", "licence": "MIT"}\n\n{"text": " B "}\n'
     ("name", "content"),
     [
         ("m.jsonl", ROWS),
+        ("m.jsonl", "\ufeff" + ROWS),
         (
             "m.json",
             '[{"motion": "A", "source": "s", "license": "MIT"}, {"topic_description": "B"}]',
@@ -33,6 +34,8 @@ def test_motions_come_with_source_and_licence(tmp_path: Path, name: str, content
 def test_motions_come_from_parquet_and_from_plain_lines(tmp_path: Path) -> None:
     duckdb.sql("select 'A' as motion").write_parquet(str(tmp_path / "m.parquet"))
     (tmp_path / "m.txt").write_text("A\n\nB\n")
+    (tmp_path / "m.tsv").write_text('motion\tyear\n"A\nB"\t2000\n')
+    assert [m.text for m in motions(tmp_path / "m.tsv")] == ["A\nB"]
     assert [m.text for m in motions(tmp_path / "m.parquet")] == ["A"]
     assert [m.text for m in motions(tmp_path / "m.txt")] == ["A", "B"]
 

@@ -182,6 +182,12 @@ def test_options_that_speak_of_others_stay_where_they_can(
     assert len(orders) > 4
 
 
+def test_the_numbers_a_and_b_of_a_sum_are_no_options(tmp_path: Path) -> None:
+    row = {"question": "What is 1+1?", "a": 1, "b": 1, "answer": 2}
+    (tmp_path / "q.json").write_text(json.dumps([row, {**row, "question": "What is 0+1?"}]))
+    assert [(s.gold, s.choices) for s in questions(tmp_path / "q.json")] == [("2", ()), ("2", ())]
+
+
 def test_letters_of_their_own_are_taken_off_options_only_if_all_have_them(tmp_path: Path) -> None:
     rows = [
         {"question": "1?", "options": ["(A) iron", "(B) gold"], "answer": "B"},

@@ -257,6 +257,11 @@ def test_a_question_without_an_answer_is_an_error_unless_nothing_is_to_be_graded
     assert [subject.gold for subject in questions(file, gold=None)] == [None, None]
 
 
+def test_a_blank_licence_stays_blank_as_in_the_ids_of_0_1_0(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("question,answer,licence\n1+1?,2,\n2+2?,4,MIT\n")
+    assert [subject.licence for subject in questions(tmp_path / "q.csv")] == ["", "MIT"]
+
+
 def test_a_letter_without_options_among_questions_with_options_is_an_error(tmp_path: Path) -> None:
     rows = [
         {"question": "?", "choices": ["x", "y"], "answer": "B"},
