@@ -18,7 +18,7 @@ from pathlib import Path
 import orjson
 
 from arena.errors import StoreError
-from arena.store.checksums import END, Tally, is_sealed, is_whole
+from arena.store.checksums import END, FIELD, SEAL_BYTES, Tally, is_sealed, is_whole
 from arena.store.schema import SCHEMA_VERSION
 
 # Small enough that lines which are copied lie in the processor's cache.
@@ -121,8 +121,8 @@ class JournalReader:
         """Return what follows the last line break if it is a whole line."""
         complete = tail + b"\n"
         sealed = self._is_sealed if self.lines else is_sealed(complete)
-        # A torn line is a piece of what was written, so a line that goes on is a damaged one.
-        changed_break = sealed and is_whole(tail[:-1] + b"\n")
+        # A torn line is the beginning of one.  Where a whole line goes on, its break was changed.
+        changed_break = sealed and goes_on(tail)
         if changed_break or is_complete(complete, sealed=sealed):
             self.offset += len(tail)
             self._lacks_break = not changed_break
@@ -131,6 +131,12 @@ class JournalReader:
             self.offset += len(tail)
             self.torn = 1
         return []
+
+
+def goes_on(text: bytes) -> bool:
+    """Tell whether a whole line is the beginning of a text that has no line break."""
+    end = text.find(FIELD) + SEAL_BYTES - 1
+    return SEAL_BYTES <= end < len(text) and is_whole(text[:end] + b"\n")
 
 
 def is_complete(line: bytes, *, sealed: bool) -> bool:

@@ -83,6 +83,7 @@ A, B, C = map(subject, "abc")
         ([A, B[:-2]], "a", [], 1),
         ([A, B[:3]], "a", [], 1),
         ([A, B[:-1] + b"\x0b"], "a", [3], 0),  # a changed line break is no torn line
+        ([A, B[:-1] + b"*" + C[:20]], "a", [3], 0),
         ([A, b"x" + B[1:]], "a", [3], 0),
         ([A[:-1] + b"\x0b", B], "", [2], 0),  # two lines become one
         ([A[:9] + b"\n" + A[10:], B], "b", [2, 3], 0),
