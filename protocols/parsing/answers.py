@@ -25,7 +25,7 @@ from functools import lru_cache
 from arena.play.reading import CUT_OFF, as_reply, unfinished_reason
 from arena.play.reasoning import part_reasoning
 from arena.types import Reading, Reply
-from protocols.parsing.statements import Statement, last_statement, line_statement
+from protocols.parsing.statements import Statement, bare, last_statement, line_statement
 
 MAX_ANSWER_CHARACTERS = 1000
 # The answer stands at the end: of a longer reply only its end is searched.
@@ -49,7 +49,8 @@ BOLD = re.compile(r"\*\*[\s({\[]{0,3}(?P<letter>\w)(?:[\s)}\].:]{0,3}|\s?[).:][^
 # A statement that its author takes back, or corrects, is no answer.
 CORRECTION = re.compile(
     r"(?:^|[.!?;:…)}$*\-–—\n])\s{0,9}+(?:oh|hmm|but|or|ah)?[,.…]{0,3}\s{0,9}+(?:wait\b|actually\b"
-    r"|hold on\b|sorry\b|correction\b|on second thought|scratch that|i mean\b|no[,:;.!—–-]"
+    r"|hold on\b|sorry\b|correction\b|on second thought|on reflection|hmm\b|scratch that|i mean\b"
+    r"|no[,:;.!—–-]"
     r"|i (?:made|was) (?:a |an )?(?:mistake|error|wrong)|let me (?:correct|re-?check"
     r"|re-?consider|redo|try again)|rather[,:])",
     re.IGNORECASE,
@@ -61,10 +62,6 @@ OTHERS = re.compile(
     r"|claim(?:s|ed)?|got|gets|has|had|conclude[sd]?|state[sd]?|box(?:es|ed)|put|has\sput|arrive[sd]?|found|finds|proposes?)\b)"
     r"(?![^\n]*\bagree)[^.\n]{0,80}\Z",
     re.IGNORECASE,
-)
-# What stands between two boxes of one statement.
-BETWEEN_BOXES = re.compile(
-    r"[\s$,;.*\\]{0,9}(?:and|or|oder|ou|/|&|,|;)[\s$*\\]{0,9}", re.IGNORECASE
 )
 # A minus after a digit or a bracket is a subtraction, not a sign.  Possessive quantifiers (++, ?+)
 # never give back what they took: time stays in proportion to the text's length.
@@ -247,11 +244,16 @@ def find_letter(
     if said is not None:
         return None if CORRECTION.search(text, said.end) else said.value
     value = find_value(text, boxes_only, options)
-    # A single letter is one that the question has not.
-    if value is None or re.fullmatch(r"[A-Za-z]", value):
-        return letter_of(value, letters, ()) if value else None
+    if value is None:
+        # A whole reply that is a small letter, as in "(b)".
+        whole = re.fullmatch(r"\W{0,3}([a-z])\W{0,3}", text.strip())
+        return letter_of(whole[1].upper(), letters, ()) if whole and not boxes_only else None
     if (letter := letter_of(value, letters, options)) is not None:
         return letter
+    # Letters that are no option: one that the question has not, several, or one with a doubt.
+    named = re.sub(r"\\[A-Za-z]+|[^A-Za-z0-9]", "", value)
+    if re.fullmatch(r"[A-Za-z]", value) or (options and named and set(named) <= set(letters)):
+        return None
     # The grader knows the texts, too; but only what is in a box was certainly meant as the answer.
     return value if extract_boxed(text) == value else None
 
@@ -274,7 +276,7 @@ def letter_of(value: str, letters: str, options: Sequence[str]) -> str | None:
     """Return the letter that a value is or whose option it is, with or without its letter."""
     if value in letters:
         return value
-    plain = " ".join(value.split()).strip(". ").casefold()
+    plain = " ".join(bare(value).split()).strip(". ").casefold()
     for letter, option in zip(letters, options, strict=False):
         text = " ".join(option.split()).strip(". ").casefold()
         forms = (text, *(f"{letter.casefold()}{sign} {text}" for sign in (")", ".", ":", " -")))
@@ -309,7 +311,9 @@ def _two_boxes(text: str, boxes: Sequence[Box]) -> bool:
     first, second = closed[-2:]
     contents = {text[box.begin : box.end].strip() for box in (first, second)}
     between = text[first.end + 1 : second.start]
-    return len(contents) == 2 and BETWEEN_BOXES.fullmatch(between) is not None
+    # Nothing but signs and words such as "or": a new line begins a new statement.
+    is_joined = "\n" not in between and not BESIDE_LETTERS.sub("", between[:100]).strip()
+    return len(contents) == 2 and is_joined
 
 
 def _boxes(text: str) -> Iterator[Box]:
@@ -355,13 +359,19 @@ def _statements(letters: str) -> tuple[re.Pattern[str], ...]:
     sentence = rf"{verb}{NAMED}(?P<letter>{big}){END}{_second_letter(big)}"
     sign = r"(?:(?i:is)\s{0,3})?[:：=>]"
     label = rf"{sign}{NAMED}(?P<letter>{any_case}){END}{_second_letter(any_case)}"
-    named = rf"(?:(?i:\b(?:options?|choices?|answers?|letter)\b)\s{{0,3}}{OPEN}|[(*]{{1,3}})"
-    verdict = r"(?i:is|are)\s(?i:the\s|therefore\s)?(?i:correct|right|best|true|answer)\b"
-    correct = (
-        rf"{named}(?P<letter>{big})(?:{CLOSE}|[.:]){{0,6}}(?:\s[^.\n]{{0,60}}?)??"
-        rf"(?P<more>\s?(?:,|/|&|(?i:and|or)\b){NAMED}{big}{CLOSE}{{0,6}})?\s{verdict}"
+    verdict = r"\s(?i:is|are)\s(?i:the\s|therefore\s)?(?i:correct|right|best|true|answer)\b"
+    another = rf"(?P<more>\s?(?:,|/|&|(?i:and|or)\b){NAMED}{big}{CLOSE}{{0,6}})?"
+    letter = rf"(?P<letter>{big})(?:{CLOSE}|[.:]){{0,6}}"
+    # "Option B, blue, is correct", but at the beginning of a line nothing between: "A cat is ...".
+    option = rf"(?:(?i:\b(?:options?|choices?|answers?|letter)\b)\s{{0,3}}{OPEN}|[(*]{{1,3}})"
+    called = rf"{option}{letter}(?:\s[^.\n]{{0,60}}?)??{another}{verdict}"
+    bare_letter = rf"^{letter}{another}{verdict}"
+    chosen = (
+        r"(?i:\bi(?:'d|’d| would)?\s(?:choose|pick|select|go\swith|chose))\s"
+        rf"{NAMED}(?P<letter>{big}){END}{_second_letter(big)}"
     )
-    return re.compile(HEAD + sentence), re.compile(HEAD + label), re.compile(correct)
+    forms = (HEAD + sentence, HEAD + label, called, bare_letter, chosen)
+    return tuple(re.compile(form, re.MULTILINE) for form in forms)
 
 
 @lru_cache(maxsize=32)
@@ -388,7 +398,8 @@ def _in_box(letters: str) -> re.Pattern[str]:
 def _second_letter(letter: str) -> str:
     """Return the pattern of a second letter, or of a word that announces one."""
     announced = r"(?:\\text\s?\{\s*)?(?i:or|and)\b"
-    listed = rf"(?:[,;/&|+]|\\&|\\land\b|\\lor\b){SPACE}(?i:or\b|and\b)?{NAMED}{letter}{END}"
+    doubt = r"(?i:\s?(?:possibly|maybe|perhaps|even|also)\s)?"
+    listed = rf"(?:[,;/&|+]|\\&|\\land\b|\\lor\b){SPACE}(?i:or\b|and\b)?{doubt}{NAMED}{letter}{END}"
     return rf"(?P<more>(?:{CLOSE}|{SPACE_ONCE}){{0,6}}(?:{announced}|{listed}))?"
 
 

@@ -100,20 +100,21 @@ def stated_answer(text: str) -> str | None:
 
 def line_statement(text: str, options: Sequence[str] = ()) -> Statement | None:
     """Return the last line as a statement if it is nothing but a value, or an option's text."""
-    text = text.rstrip()
+    # The end of a block of code is no line of its own.
+    text = text.rstrip().removesuffix("```").rstrip()
     lines = text.split("\n")
     known = frozenset(map(plain_option, options))
     # "B) blue" is the option, and so is "blue"; of a list of options none is chosen.
     chosen = {plain_option(line) for line in lines if len(line) < MAX_CHARACTERS} & known
     if chosen and plain_option(lines[-1]) in known:
         return Statement(len(text), bare(lines[-1]) if len(chosen) == 1 else None)
-    value = value_alone(lines[-1], is_whole=lines[-1] == text.lstrip())
+    value = value_alone(lines[-1], is_whole=lines[-1] == text.lstrip("`\n "))
     return None if value is None else Statement(len(text), value)
 
 
 def plain_option(words: str) -> str:
     """Return the text of an option for comparison, without markup and its letter."""
-    return re.sub(r"^\(?[A-Za-z]\s?[).:]\s*", "", bare(words)).strip(". ").casefold()
+    return re.sub(r"^\(?[A-Za-z](?:\s?[).:]|\s[-–])\s*", "", bare(words)).strip(". ").casefold()
 
 
 def last_statement(text: str, options: Sequence[str] = ()) -> Statement | None:
@@ -257,15 +258,20 @@ def number_in_words(words: str) -> str | None:
     number = match["number"].strip()
     number = re.sub(r"^([-−–+]?)\s?[$€£¥]\s?", r"\1", number)
     unit = match["unit"].strip()
+    if NO_UNIT.search(unit):
+        return None
     # A noun that is counted says nothing; a unit of measure may.
     return number if not unit or COUNTED.fullmatch(unit) else f"{number} {unit}"
 
 
 COUNTED = re.compile(
-    r"(?:[a-z]{3,20}\s){0,2}(?!(?:inch|feet|foot|mile|meter|metre|liter|litre|gram|hour"
+    r"(?:[a-z]{2,20}\s){0,2}(?!(?:inch|feet|foot|mile|meter|metre|liter|litre|gram|hour"
     r"|minute|second|day|week|month|year|percent|degree|radian|kilo|milli|centi|square"
     r"|cubic|pound|ounce|ton|watt|volt|joule|newton|mol|mph)\w*)[a-z]{3,20}"
 )
+
+
+NO_UNIT = re.compile(r"\b(?:is|are|was|were|the|of|and|or|not|to|a|an|but|if)\b")
 
 
 def states_number(words: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from agents.scripted import scripted_model
 from arena.studies.study import Protocol
-from arena.types import Agent, Request, Subject, Turn
+from arena.types import Agent, Reply, Request, Subject, Turn
 from protocols.asking import agreement, question_prompt, reader, votes, winner
 from protocols.moa import moa
 from protocols.self_aggregation import self_aggregation
@@ -24,8 +24,8 @@ def test_a_question_is_put_with_its_options_and_read_in_their_letters() -> None:
     words = question_prompt(CHOICE)
     assert "A) three\nB) four\nC) five\n" in words
     assert "the letter" in words
-    assert reader(CHOICE)("So it is \\boxed{B}").answer == "B"
-    assert reader(CHOICE)("So it is \\boxed{D}").answer is None
+    assert reader(CHOICE)(Reply("So it is \\boxed{B}")).answer == "B"
+    assert reader(CHOICE)(Reply("So it is \\boxed{D}")).answer is None
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_question_is_put_with_its_options_and_read_in_their_letters() -> None:
 )
 def test_a_reply_that_repeats_the_instruction_gives_no_answer(question: Subject) -> None:
     assert question.text in question_prompt(question)
-    assert reader(question)(question_prompt(question)).answer is None
+    assert reader(question)(Reply(question_prompt(question))).answer is None
 
 
 @pytest.mark.parametrize(

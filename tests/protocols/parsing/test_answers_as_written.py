@@ -24,6 +24,7 @@ STATED = [
     *("**Final Answer**\n\n73", "### Final Answer\n$$73$$", "The answer is: 73", "Result: 73"),
     "Final Answer: The final answer is $73$. I hope it is correct.",
     *("Réponse : 73", "La respuesta es 73.", "答案是73", "**The answer is 73.**", "ANSWER: 73"),
+    *("There are 17 and 56. So there are 73 apples in total.", "```\n73\n```"),
     *("So the total is 73 apples.", "Thus 17 + 25 + 31 = 73.", "The answer is 73, not 74."),
     *("I think.\n\\boxed{73}", "\\boxed{73}, as \\boxed{73} was to be shown.", "$\\boxed{73}$"),
     '{"reasoning": "17 and 56", "final_answer": "73"}',
@@ -43,6 +44,7 @@ def test_an_answer_that_is_stated_once_is_read_in_whatever_form(text: str) -> No
 
 
 CHOSEN = [
+    *("B is correct.", "I choose option B.", "b", "(b)", "B - blue", "\\boxed{\\text{blue}}"),
     *("**B) blue**", "blue", "Option B is correct.", "I think.\n\nB) blue", "**blue**", "(B) blue"),
     *("The answer is blue.", "Answer: blue", "The correct option is B.", "(B) is correct.", "B"),
     *('{"answer": "B"}', '{"choice": "B"}', "<answer>B</answer>", "\\boxed{B}", "\\boxed{blue}"),
@@ -75,6 +77,14 @@ NEITHER_OF_TWO = [
     *("Answer: A. Wait, actually it is C.", "Options A and C are correct.", "Answer: A or C"),
     *("\\boxed{A}. No, that is wrong: it should be another.", "Option A or C is correct."),
     *("A cat", "**A** is warm, **C** is cold", "\\boxed{E}", "\\boxed{}", "red or blue", ""),
+    *(
+        "\\boxed{A}\\boxed{C}",
+        "\\boxed{AC}",
+        "\\boxed{A?}",
+        "\\boxed{\\{A,C\\}}",
+        "A cat is correct",
+    ),
+    *("The answer is A, or possibly C", "Answer: A. Hmm, C.", "\\boxed{A} \\text{ or } \\boxed{C}"),
     *("Option A is not correct.", "A)\nred\nB)\nblue", "I like red and blue.", "\\boxed{A\\&C}"),
 ]
 
