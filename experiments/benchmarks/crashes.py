@@ -41,7 +41,7 @@ CONCURRENCY = 16
 LATENCY_S = 0.04
 # How long a command lives at most, in times that one takes which only looks at a store: short waits
 # hit the start of a run, long ones its folding or a run that has ended.
-LONGEST = 1.5
+LONGEST = 2.5
 # Enough for a whole study that nobody kills.
 UNTOUCHED_S = 300
 STUDY = """
@@ -135,15 +135,16 @@ class Killer:
     longest_s: float
     counts: Counts = field(default_factory=Counts)
 
-    def wait_s(self) -> float:
+    def wait_s(self, command: str) -> float:
         """Return after how many seconds the next command is killed."""
         if self.counts.kills >= self.kills:
             return UNTOUCHED_S
-        return self.draw.uniform(0.05, self.longest_s)
+        # Other commands are short beside a run.
+        return self.draw.uniform(0.05, self.longest_s / (1 if command == "run" else 2))
 
     def kill(self, path: Path, command: Sequence[str], before: Texts) -> tuple[bool, Texts]:
         """Give a command that changes a store, and kill it; say so, and return the turns now."""
-        hit = was_killed(command, self.wait_s())
+        hit = was_killed(command, self.wait_s(command[0]))
         now = read_turns(path)
         self.counts.compare(before, now)
         if hit:
