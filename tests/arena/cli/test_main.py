@@ -214,9 +214,7 @@ def heed_interrupts() -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_stops_at_once_and_says_how_to_continue(
-    here: Path, end: signal.Signals
-) -> None:
+def test_ctrl_c_stops_at_once_and_says_how_to_continue(here: Path, end: signal.Signals) -> None:
     body = (
         "return fake_agents.study(fake_agents.agent(reply=fake_agents.reply_slowly), subjects=50)"
     )
@@ -238,7 +236,7 @@ def test_ctrl_c_stops_at_once_and_says_how_to_continue(
     run.send_signal(end)
     began = time.monotonic()
     _, err = run.communicate(timeout=20)
-    # The study alone would take minutes; a busy machine takes seconds to end a process.
+    # A run that went on to its end would exit with 0; a busy machine takes seconds to end one.
     assert time.monotonic() - began < 15
     assert run.returncode == 130
     assert "arena run s.py --db 'my store.duckdb'" in err
