@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 COLUMN_GAP = 3
+# Columns of a name beside numbers: with fewer, a name stands in too many pieces to be read.
+SHORTEST_NAME = 8
 
 
 def print_documents(
@@ -50,7 +52,10 @@ def print_block(console: Console, block: Block) -> None:
 
 
 def print_table(console: Console, block: Block) -> None:
-    """Print the headings and rows of a block; numbers are never wrapped, words are."""
+    """Print the headings and rows of a block; numbers are never wrapped or cut, words are wrapped.
+
+    Where the terminal is too narrow for the numbers beside a name, each row is a list.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -58,6 +63,10 @@ def print_table(console: Console, block: Block) -> None:
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     columns = zip(block.headings, *block.rows, strict=True)
     widths = [max(map(len, column)) for column in columns]
+    numbers = sum(width + COLUMN_GAP for width in widths[block.text_columns :])
+    if numbers + block.text_columns * (SHORTEST_NAME + COLUMN_GAP) > console.width:
+        print_lists(console, block)
+        return
     # A name is not broken in the middle as long as the numbers leave room for it.
     room = console.width - sum(width + COLUMN_GAP for width in widths[1:])
     for number, heading in enumerate(block.headings):
@@ -73,6 +82,15 @@ def print_table(console: Console, block: Block) -> None:
         # Text, not str: rich would read square brackets in a name as markup.
         drawn.add_row(*map(Text, row))
     console.print(drawn)
+
+
+def print_lists(console: Console, block: Block) -> None:
+    """Print each row as a list: its name, and a line for every other column."""
+    longest = max(map(len, block.headings[1:]), default=0)
+    for row in block.rows:
+        print_sentence(console, row[0])
+        for heading, cell in zip(block.headings[1:], row[1:], strict=True):
+            print_sentence(console, f"  {heading.ljust(longest)}  {cell}")
 
 
 def print_sentence(console: Console, words: str) -> None:

@@ -92,6 +92,6 @@ def check_prices(plays: Sequence[Play], prices: Mapping[str, Price]) -> None:
         if price is not None and worst_case_usd(price, empty) is None:
             raise StudyError(
                 f"nothing bounds the length of a reply of {agent.model.name}, so no budget can"
-                " hold; give its agent a limit, sampling=Sampling(max_tokens=2000)"
-                " (-o max_tokens=2000 with the studies of this project)"
+                " hold; give its agent a limit, sampling=Sampling(max_tokens=2000), which the"
+                " studies of this project take as -o max_tokens=2000 or -o tokens=2000"
             )

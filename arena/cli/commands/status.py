@@ -21,7 +21,8 @@ COUNTS = """
     spoken as (
         select study, count(*) as turns from turns join episodes using (episode) group by study),
     started as (
-        select study, arg_max(planned, started_at) as planned, max(started_at) as last_run
+        select study, arg_max(planned, started_at) as planned,
+            date_trunc('second', max(started_at)) as last_run
         from runs group by study)
     select study, simulated, origin, s.planned, coalesce(done, 0) as done,
         coalesce(failed, 0) as failed,
