@@ -28,6 +28,8 @@ ProtocolResult = Verdict | Answer | Sequence[Answer] | None
 Protocol = Callable[..., Awaitable[ProtocolResult]]
 Lineup = Mapping[str, Agent]
 Options = Mapping[str, object]
+# More would take gigabytes before the first call.
+MOST_EPISODES = 10_000_000
 # The members of a model besides its name and the call.
 OPTIONAL_MEMBERS = tuple(
     name
@@ -148,6 +150,7 @@ def plays(study: Study) -> list[Play]:
     check_shape(study)
     for arm in study.arms:
         check_arm(arm)
+    check_size(study)
     # Options and identities are the same for all subjects and repeats: compute them once.
     arms = [(arm, check_options(arm), identify_lineups(arm, study)) for arm in study.arms]
     all_plays = [
@@ -223,6 +226,17 @@ def check_shape(study: Study) -> None:
         raise StudyError(f"study {study.name!r} has several arms labelled {label!r}")
 
 
+def check_size(study: Study) -> None:
+    """Raise StudyError for a study with more episodes than can be planned."""
+    lineups = sum(len(tuple(arm.lineups)) for arm in study.arms)
+    episodes = lineups * len(study.subjects) * study.repeats
+    if episodes > MOST_EPISODES:
+        raise StudyError(
+            f"study {study.name!r} has {episodes:.3g} episodes, and {MOST_EPISODES:,} can be"
+            " planned: take fewer repeats, or several studies"
+        )
+
+
 def check_arm(arm: Arm) -> None:
     """Raise StudyError for an arm whose parts are of the wrong kind."""
     if (
@@ -253,6 +267,11 @@ def check_agent(agent: Agent) -> None:
             f"agent {agent.name!r} needs a model (see agents.model) and a text as system prompt,"
             f" found {agent!r:.120}"
         )
+    for name, value in agent.sampling.content().items():
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise StudyError(
+                f"agent {agent.name!r}: {name} must be less than 2^63, found {value:.3g}"
+            )
     missing = [member for member in OPTIONAL_MEMBERS if not hasattr(model, member)]
     if not missing:
         return

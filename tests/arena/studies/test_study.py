@@ -138,3 +138,11 @@ def test_a_model_that_lacks_members_is_told_to_derive_from_base_model() -> None:
     words = r"mine/bare, has no has_own_queue, price, .*derive its class from arena\.types\.BaseMo"
     with pytest.raises(StudyError, match=words):
         plays(study(seated))
+
+
+def test_numbers_beyond_all_reason_are_refused_in_a_sentence() -> None:
+    with pytest.raises(StudyError, match="episodes, and 10,000,000 can be planned"):
+        plays(replace(study(agent()), repeats=10**19))
+    calm = replace(agent(), sampling=Sampling(max_tokens=10**20))
+    with pytest.raises(StudyError, match="max_tokens must be less than"):
+        plays(study(calm))
