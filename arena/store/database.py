@@ -346,8 +346,11 @@ def reason_of(error: Exception, path: Path) -> str:
 def remove_folded(path: Path) -> list[Removal]:
     """Remove the folded journals of a store whose rows are all in the database, however large.
 
-    Raises StoreError as `attach_store`.
+    A store of an older version that has journals is brought up to date first: its tables lack
+    columns that are compared.  Raises StoreError as `attach_store` and `migrate`.
     """
+    if version_of(path) not in SAME_TABLES and journals(path):
+        migrate(path)
     if has_log(path):
         with translated_errors(path), writing(path, wait_s=10) as con:
             con.execute("checkpoint")

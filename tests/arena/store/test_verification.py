@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from arena.store.journal import first_line, line, write_journal
 from arena.store.locks import lock
 from tests.fake_agents import agent, study
 
+DATA = Path(__file__).resolve().parents[2] / "data" / "v0_1_0"
 TURN = {"episode": "e", "seat": "a", "step": 0, "text": "Said."}
 
 
@@ -152,3 +154,28 @@ def test_a_full_disk_is_named_with_what_is_safe_and_what_to_do(
     monkeypatch.setattr(database, "fold_into", full)
     assert "the disk is full" in str(fold(path).put_off)
     assert "are safe: free space and run the same command again" in str(fold(path).put_off)
+
+
+@pytest.mark.parametrize(
+    ("version", "kept"),
+    [pytest.param(1, "the table runs has other rows", marks=pytest.mark.slow), (3, None)],
+)
+def test_a_store_of_an_older_version_is_brought_up_to_date_before_it_is_compared(
+    tmp_path: Path, version: int, kept: str | None
+) -> None:
+    with tarfile.open(DATA / f"schema_{version}.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    path = tmp_path / "store.duckdb"
+    before = path.read_bytes()
+    # The journal of schema 1 has columns that its database never had.
+    assert reasons(path) == [kept]
+    assert (tmp_path / f"store.duckdb.backup-v{version}").read_bytes() == before
+    assert query(path, "select count(*) from turns where public_status is null").rows == ((0,),)
+
+
+def test_an_older_store_without_journals_stays_as_it_is(path: Path) -> None:
+    with writing(path, wait_s=1) as con:
+        con.execute("update store_info set schema_version = 3")
+    before = path.read_bytes()
+    assert reasons(path) == []
+    assert path.read_bytes() == before
