@@ -15,7 +15,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from arena.grading.arithmetic import Complex
-from arena.grading.units import Unit, may_be_converted, ratio, same_unit
+from arena.grading.units import Unit, differ_in_case, may_be_converted, ratio, same_unit
 from arena.grading.values import Value
 
 GRADED = "graded"
@@ -74,9 +74,11 @@ def _compare_numbers(gold: Value, answer: Value) -> Outcome:
         if factor is None:
             return OTHER_UNIT
         converted = _times(answer, factor)
-        if converted is None or gold.number is None:
-            return OTHER_UNIT
-        return RIGHT if converted == gold.number else WRONG
+        if converted == gold.number is not None:
+            return RIGHT
+        # 5 ML may be meant as 5 ml.
+        untold = converted is None or (equal and differ_in_case(one, other))
+        return OTHER_UNIT if untold else WRONG
     if equal:
         return RIGHT
     unit = one or other

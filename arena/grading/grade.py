@@ -24,6 +24,7 @@ import string
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 
 from arena.errors import StudyError
@@ -40,6 +41,7 @@ from arena.grading.math_verify import CHILDREN, compare
 from arena.grading.number_words import WORD_NUMBER, expand_magnitudes, spelt_number
 from arena.grading.second_readings import is_foreign_number, second_readings, without_accents
 from arena.grading.spelling import close_braces, unwrap, words
+from arena.grading.units import OPPOSITES
 from arena.grading.values import Value, read_unwrapped
 from arena.types import Subject
 
@@ -273,6 +275,8 @@ def _number_among_words(number: Value, text: str) -> Outcome:
     values = [value.key for each in found if (value := read_unwrapped(each)) is not None]
     spelt = [spelt_number(match[0].strip(" -")) for match in WORD_NUMBER.finditer(text)]
     values += [str(each) for each in spelt if each is not None]
+    if not OPPOSITES.isdisjoint(words(text).split()) and number.number is not None:
+        values += [str(-Fraction(value)) for value in values]
     if is_foreign_number(text):
         return FOREIGN
     return AMONG_WORDS if number.key in values else WRONG

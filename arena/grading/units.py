@@ -26,6 +26,7 @@ SIZES = {
     "pounds": "£ gbp quid=1; penny pence=1/100",
     "yen": "¥ yen jpy=1",
     "energy": "j J joule=1; kj kJ kilojoule=1000",
+    "electronvolts": "eV ev electronvolt=1",
     "voltage": "v V volt=1; mv mV=1/1000; kv kV=1000",
     "current": "amp ampere=1; ma mA=1/1000",
     "power": "w W watt=1; kw kW kilowatt=1000; MW megawatt=1000000",
@@ -34,11 +35,15 @@ SIZES = {
     "pressure": "pa Pa pascal=1; kPa kpa=1000",
     "number": "dozen=12",
 }
+# Symbols that take the prefixes of the SI, in whose case mJ and MJ differ.  Their size is 1 above.
+PREFIXED = dict(length="m", mass="g", energy="J", electronvolts="eV", voltage="V", power="W",
+                frequency="Hz", pressure="Pa")  # fmt: skip
+PREFIXES = {"n": -9, "µ": -6, "μ": -6, "m": -3, "k": 3, "M": 6, "G": 9}
 # Symbols without a size here; with those above, the words that may stand right behind a number.
 SYMBOLS = (
     "° °C °F °K K rad deg mol bit byte kB MB GB TB mph kph kmh rpm ha acre lb lbs oz gal qt pt"
-    " cal kcal eV keV MeV Ω ohm px pts hrs mins secs cc sq cu kmph kWh Wh dB bps atm bar psi"
-    " kΩ MΩ zł Kč units unit inr rs rmb cny chf aud cad nok sek dkk pln rub"
+    " cal kcal Ω ohm px pts hrs mins secs cc sq cu kmph kWh Wh dB bps atm bar psi Cal"
+    " kb Kb KB Mb Gb Tb mΩ kΩ MΩ zł Kč units unit inr rs rmb cny chf aud cad nok sek dkk pln rub"
 )
 PERCENT = frozenset({"%", "percent", "pct", "percentage", "percents", "percentage points"})
 DEGREES = frozenset({"°", "deg", "degree", "degrees"})
@@ -82,6 +87,7 @@ NO_UNIT = frozenset(
         "trillion",
         "am",
         "pm",
+        "past",
         "bc",
         "ad",
         "bce",
@@ -124,6 +130,8 @@ NO_UNIT = frozenset(
         "z",
     ]
 )
+# Words that turn the sign of the number beside them.
+OPPOSITES = {"below", "under", "negative", "debt", "short", "deficit", "loss", "owed", "owing"}
 # The sign of a currency before a number, or its code.
 CURRENCY = re.compile(
     r"(?P<sign>[-+]?)\s*(?:(?:US|CA|AU|NT|A|C|NZ|HK|S|R)?\\?(?P<dollar>\$)|\\?(?P<mark>[€£¥₹₩₽₺₴¢₿₫₪₦฿₱])"
@@ -186,11 +194,25 @@ def _known_units() -> dict[str, tuple[str, Fraction]]:
             names, _, size = part.partition("=")
             for name in names.split():
                 known[name] = (dimension, Fraction(size))
+    for dimension, symbol in PREFIXED.items():
+        for prefix, power in PREFIXES.items():
+            known.setdefault(prefix + symbol, (dimension, Fraction(10) ** power))
     return known
 
 
 KNOWN = _known_units()
 SHORT = frozenset(SYMBOLS.split()) | KNOWN.keys()
+
+
+def _cased_symbols() -> frozenset[str]:
+    """Return the symbols, in small letters, that are several units in several cases: mm, mb."""
+    units: dict[str, set[object]] = {}
+    for symbol in SHORT:
+        units.setdefault(symbol.casefold(), set()).add(KNOWN.get(symbol, symbol))
+    return frozenset(symbol for symbol, found in units.items() if len(found) > 1)
+
+
+CASED = _cased_symbols()
 
 
 def same_unit(one: Unit, other: Unit) -> bool:
@@ -201,6 +223,12 @@ def same_unit(one: Unit, other: Unit) -> bool:
     if one.size and other.size:
         return one.size == other.size
     return (first <= second or second <= first) and not (one.size or other.size)
+
+
+def differ_in_case(one: Unit, other: Unit) -> bool:
+    """Tell whether two units that are not the same have the same letters: ml and ML."""
+    folded = [[(name.casefold(), power) for name, power in unit.pieces] for unit in (one, other)]
+    return sorted(folded[0]) == sorted(folded[1])
 
 
 def ratio(one: Unit, other: Unit) -> Fraction | None:
@@ -317,7 +345,7 @@ def parse_unit(tail: str) -> Unit | None:
             continue
         word = (piece["word"] or piece["sign"]).rstrip(".")
         lower = word.casefold()
-        if lower in NO_UNIT and word not in SHORT:
+        if lower in OPPOSITES or (lower in NO_UNIT and word not in SHORT):
             return None
         if lower in ("per", "a", "an", "each") and pieces:
             sign = -1
@@ -365,6 +393,8 @@ def _piece(word: str) -> str:
     if word in KNOWN or word in ("°",):
         return _first_name(word)
     lower = unicodedata.normalize("NFC", word).casefold()
+    if lower in CASED or len(word) == 1:
+        return word
     if lower in PERCENT or lower.rstrip("s") in PERCENT:
         return "%"
     if lower in DEGREES:

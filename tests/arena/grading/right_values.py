@@ -125,6 +125,22 @@ VALUES: list[tuple[str, str, object]] = [
     ("25 cents", "0.25 dollars", True),
     (r"2\pi", r"2\pi\text{ cm}", True),
     (r"3\sqrt{13}", r"3\sqrt{13} \text{ units}", True),
+    # The case of a prefix counts.
+    ("5 mJ", "5 MJ", NOT_RIGHT),
+    ("5 mV", "5 MV", NOT_RIGHT),
+    ("5 mm", "5 Mm", NOT_RIGHT),
+    ("5 Mb", "5 MB", NOT_RIGHT),
+    ("5 meV", "5 MeV", NOT_RIGHT),
+    ("5 ml", "5 ML", NOT_WRONG),
+    ("5 J", "5000 mJ", True),
+    ("5 km", "5 KM", True),
+    ("5 L", "5 l", True),
+    # Words that turn the sign.
+    ("5", "5 below zero", None),
+    ("-5", "5 degrees below zero", None),
+    ("5", "5 negative", None),
+    ("5", "5 dollars in debt", None),
+    ("6", "5 below zero", False),
     # Percent signs.
     ("3", r"3\%", None),
     (r"28\%", "28", True),

@@ -67,6 +67,7 @@ def test_what_is_graded_alike_votes_alike_but_for_what_only_the_gold_answer_conn
         ("1 hour", "60 minutes"),
         ("25 cents", "0.25 dollars"),
         (r"28\%", "0.28"),
+        ("5 J", "5000 mJ"),
         ("0.28", "28%"),
         ("-2,1", "1, -2"),
         (r"\pm 2021", "-2021, 2021"),
