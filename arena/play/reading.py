@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -24,17 +25,22 @@ Reader = Callable[[Reply], Reading]
 # A longer reply is read in a thread, so that the others of a run go on meanwhile.
 LONG_REPLY = 20_000
 CUT_OFF = "cut off"
-# How a reply ended, by the words of providers in small letters.  All others mean that the model
-# ended it.
+# How a reply ended, by the words of providers, as `plain_word` writes them.
 FINISH_REASONS = {
-    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "incomplete"), CUT_OFF),
-    **dict.fromkeys(("model_length", "model_context_window_exceeded", "abort"), CUT_OFF),
-    **dict.fromkeys(("content_filter", "content_filtered", "guardrail_intervened"), "filtered"),
-    **dict.fromkeys(("safety", "recitation", "blocklist", "prohibited_content"), "filtered"),
-    **dict.fromkeys(("spii", "image_safety", "error_toxic", "sensitive"), "filtered"),
-    "refusal": "refused",
-    **dict.fromkeys(("error", "failed", "cancelled", "insufficient_system_resource"), "failed"),
-    **dict.fromkeys(("malformed_response", "malformed_function_call"), "failed"),
+    **dict.fromkeys(("abort", "pause_turn", "not_finished", "in_progress", "queued"), CUT_OFF),
+    **dict.fromkeys(("recitation", "spii", "error_toxic", "sensitive", "language"), "filtered"),
+    "model_armor": "filtered",
+    **dict.fromkeys(("other", "insufficient_system_resource"), "failed"),
+}
+# Of words that are not listed their parts tell, the first that fits.  A word in which none of them
+# stands means that the model ended its reply, as "stop", "eos_token" and "complete" do.
+PARTS_OF_REASONS = {
+    **dict.fromkeys(("filter", "safety", "guardrail", "block", "prohibited"), "filtered"),
+    **dict.fromkeys(("moderation", "policy", "violation"), "filtered"),
+    "refus": "refused",
+    **dict.fromkeys(("limit", "max", "length", "truncat", "incomplete"), CUT_OFF),
+    **dict.fromkeys(("exceeded", "timeout", "timed_out", "interrupt"), CUT_OFF),
+    **dict.fromkeys(("error", "fail", "cancel", "malformed", "unexpected", "too_many"), "failed"),
 }
 # What a reader is tried with before the first reply that it gets.
 SAMPLE = "A sample of a reply."
@@ -52,8 +58,17 @@ def as_reply(reply: Reply | str) -> Reply:
 
 def unfinished_reason(reply: Reply) -> str | None:
     """Return "cut off", "filtered", "refused" or "failed"; None if the model ended the reply."""
-    word = (reply.finish_reason or "").rpartition(".")[2].casefold()
-    return FINISH_REASONS.get(word)
+    word = plain_word(reply.finish_reason or "")
+    if word in FINISH_REASONS:
+        return FINISH_REASONS[word]
+    return next((reason for part, reason in PARTS_OF_REASONS.items() if part in word), None)
+
+
+def plain_word(word: str) -> str:
+    """Return a provider's word in small letters, with underscores and without its enum's name."""
+    word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word.rpartition(".")[2])
+    word = re.sub(r"[\s_-]+", "_", word.strip()).casefold()
+    return word.removeprefix("finish_").removeprefix("reason_")
 
 
 def read_as_public(reply: Reply) -> Reading:

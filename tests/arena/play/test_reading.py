@@ -117,9 +117,41 @@ def test_no_reader_can_make_a_vote_of_what_was_not_meant(word: str) -> None:
     assert (cut.answer, cut.confidence, cut.flags) == (None, None, ("cut off",))
 
 
-@pytest.mark.parametrize("word", [None, "stop", "end_turn", "STOP", "eos_token", "tool_calls"])
-def test_a_reply_that_its_model_ended_is_finished(word: str | None) -> None:
-    assert unfinished_reason(Reply("", finish_reason=word)) is None
+ENDINGS = {
+    "cut off": (
+        "length MAX_TOKENS max_output_tokens incomplete model_length abort maxTokens max-tokens"
+        " model_context_window_exceeded FINISH_REASON_MAX_TOKENS FinishReason.MAX_TOKENS"
+        " REASON_MAX_LEN max_completion_tokens ERROR_LIMIT TIMEOUT time_limit token_limit"
+        " not_finished in_progress pause_turn"
+    ),
+    "filtered": (
+        "content_filter content-filter content_filtered ContentFilter guardrail_intervened SAFETY"
+        " RECITATION blocklist prohibited_content FINISH_REASON_SAFETY spii image_safety"
+        " ERROR_TOXIC sensitive model_armor language content_policy_violation"
+    ),
+    "refused": "refusal refused",
+    "failed": (
+        "error ERROR failed cancelled USER_CANCEL insufficient_system_resource OTHER"
+        " malformed_response MALFORMED_FUNCTION_CALL unexpected_tool_call"
+    ),
+    None: (
+        "stop STOP FINISH_REASON_STOP end_turn stop_sequence eos eos_token complete completed"
+        " COMPLETE tool_calls tool_use function_call scored options done finished"
+        " FINISH_REASON_UNSPECIFIED"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [(word, reason) for reason, words in ENDINGS.items() for word in words.split()],
+)
+def test_the_words_of_providers_tell_how_a_reply_ended(word: str, reason: str | None) -> None:
+    assert unfinished_reason(Reply("", finish_reason=word)) == reason
+
+
+def test_a_reply_without_a_word_is_finished() -> None:
+    assert unfinished_reason(Reply("", finish_reason=None)) is None
 
 
 def test_reasoning_in_the_text_is_public_for_nobody() -> None:
