@@ -6,6 +6,8 @@ Folding and live views read journals through this module alone, so both see the 
 - What follows the last line break is a line too if it is whole, or the torn end of a killed run.
 - A closed journal has a last line with the number of its lines and their hash.
 - Journals of versions before schema 5 have no checksums.  Their lines are taken as they are.
+- A journal says its version in its first line.  If that cannot be read, nothing shows that the
+  others need no checksum, so all are held to theirs.
 """
 
 from __future__ import annotations
@@ -24,10 +26,12 @@ from arena.store.schema import SCHEMA_VERSION
 # Small enough that lines which are copied lie in the processor's cache.
 COPIED_BYTES = 2**20
 FIRST_SEALED_VERSION = 5
-VERSION = re.compile(rb'\{"t":"journal","schema_version":(\d+)')
+VERSION = re.compile(rb'\{"t":"journal","schema_version":(\d+)(?:,.*)?\}\n')
 # A number with more digits is none, and Python refuses to read thousands of them.
 MOST_DIGITS = 9
 NOT_IN_ORDER = 0
+# A first line is written at once and is shorter: no kill leaves more of one.
+FIRST_LINE_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class JournalReader:
         if first == 1:
             self._is_sealed = has_checksums(self.file, lines[0])
         self.lines += len(lines)
+        bad: list[int] = []
         if self._is_sealed:
             ending = lines[-1].startswith(END) and is_whole(lines[-1])
             bad = [at for at, text in enumerate(lines) if not is_whole(text)]
@@ -101,10 +106,6 @@ class JournalReader:
             self._tally.add(lines[:-1] if ending else lines)
             if ending and not self.is_ended:
                 self._check_end(lines[-1])
-        else:
-            # One that has a checksum all the same is held to it: the first line may be damaged.
-            bad = [at for at, text in enumerate(lines) if is_sealed(text) and not is_whole(text)]
-            self.damaged += [Damage(self.file, first + at, lines[at]) for at in bad]
         if not bad and not self.skip:
             return lines
         left_out = {*bad, *(number - first for number in self.skip)}
@@ -122,10 +123,11 @@ class JournalReader:
         complete = tail + b"\n"
         sealed = self._is_sealed if self.lines else is_sealed(complete)
         # A torn line is the beginning of one.  Where a whole line goes on, its break was changed.
-        changed_break = sealed and goes_on(tail)
-        if changed_break or is_complete(complete, sealed=sealed):
+        is_first = self.lines == 0
+        is_damaged = (sealed and goes_on(tail)) or (is_first and len(tail) > FIRST_LINE_BYTES)
+        if is_damaged or is_complete(complete, sealed=sealed):
             self.offset += len(tail)
-            self._lacks_break = not changed_break
+            self._lacks_break = not is_damaged
             return self._choose([complete])
         if not growing:
             self.offset += len(tail)
@@ -150,14 +152,13 @@ def is_complete(line: bytes, *, sealed: bool) -> bool:
 
 
 def has_checksums(journal: Path, first_line: bytes) -> bool:
-    """Tell whether the lines of a journal have checksums, by its first line.
+    """Tell whether the lines of a journal must have checksums: not if its first line says so.
 
     Raises StoreError if it names a newer schema.
     """
-    sealed = is_sealed(first_line)
-    match = VERSION.match(first_line)
-    if match is None or (sealed and not is_whole(first_line)):
-        return sealed
+    match = VERSION.fullmatch(first_line)
+    if match is None or (is_sealed(first_line) and not is_whole(first_line)):
+        return True
     if len(match[1]) > MOST_DIGITS:
         raise StoreError(
             f"the journal {journal} names a schema version of {len(match[1]):,} digits: it is"

@@ -118,6 +118,42 @@ def test_a_damaged_first_line_does_not_make_an_old_journal_of_it(
     assert (names, damaged[0]) == ("a", 1)
 
 
+OLD = b'{"t":"journal","schema_version":4}\n'
+OLD_A = b'{"t":"subjects","subject":"a"}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "names", "damaged", "torn"),
+    [
+        (OLD + OLD_A, "a", [], 0),
+        (OLD[:-1], "", [], 0),
+        (OLD[:9], "", [], 1),
+        (first_line()[:-9], "", [], 1),
+        (b"", "", [], 0),
+        (b"x" * 60 + b"\n" + A, "a", [1], 0),
+        (first_line()[:30] + b"\0" * 30 + b"\n" + A + b"\0" * len(B) + b"\n", "a", [1, 3], 0),
+        (OLD[:-3] + b"x}\n" + OLD_A, "", [1, 2], 0),
+        (b"\n" + b"".join(ended(A, B)), "ab", [1], 0),
+        (b"\0" * 4096, "", [1], 0),
+        (b"\0" * 50 + b"\n", "", [1], 0),
+    ],
+)
+def test_a_journal_without_a_readable_first_line_is_damaged(
+    path: Path, content: bytes, names: str, damaged: list[int], torn: int
+) -> None:
+    journal = put(path)
+    journal.write_bytes(content)
+    assert read(journal) == (names, damaged, torn)
+    assert read(journal, growing=True) == (names, damaged, 0)
+
+
+def test_random_bytes_are_no_journal(path: Path) -> None:
+    put(path).write_bytes(random.Random(1).randbytes(30_000))
+    result = fold(path)
+    assert (result.journals, result.skipped) == (0, 0)
+    assert "j.jsonl: lines 1, 2, 3, 4, 5 and" in str(result.put_off)
+
+
 def test_damage_stops_folding_and_is_shown_to_nobody(path: Path) -> None:
     put(path, A, name="1")
     put(path, B, C[:20] + b"x" + C[21:], name="2")
