@@ -213,7 +213,13 @@ class Journal:
         sync(self._descriptor)
 
     def close(self) -> None:
-        """Write the lines held back, sync and unlock; the journal can be folded from now on."""
+        """Write the lines held back, sync and unlock; the journal can be folded from now on.
+
+        It is called where nobody waits any more, on the thread of the run.
+        """
+        # A stopped run leaves a task behind that would sync a descriptor which is closed by then.
+        if self._syncing is not None:
+            self._syncing.cancel()
         self._thread.shutdown(wait=True)
         self._write_later()
         if self._broken is None:

@@ -97,6 +97,21 @@ async def test_a_failed_sync_acknowledges_nothing(
         await journal.wait_until_durable()
 
 
+async def test_a_stopped_run_leaves_nothing_to_sync_after_the_journal_is_closed(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path, "r")
+    journal.append(line("subjects", {"subject": "a"}))
+    waiting = asyncio.create_task(journal.wait_until_durable())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    journal.close()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.wait(left)
+    assert len(left) == 2
+    assert all(task.cancelled() for task in left)
+
+
 def test_a_whole_journal_appears_at_once_or_not_at_all(tmp_path: Path) -> None:
     def lines() -> object:
         yield line("subjects", {"subject": "a"})
