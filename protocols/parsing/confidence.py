@@ -32,7 +32,7 @@ from protocols.parsing.answers import (
     extract_boxed,
     find_answer,
 )
-from protocols.parsing.numbers import NUMBER, number_in, with_plain_digits
+from protocols.parsing.numbers import NUMBER, number_in, number_on, with_plain_digits
 from protocols.parsing.privacy import fold_brackets
 
 StepScore = Literal["overall", "product"]
@@ -43,7 +43,7 @@ AFTER = r"[\s*_`\"']{0,4}(?:[:：=]|\bis\b)(?P<words>[^\n]{0,300}+)"
 # At the beginning of a line, or after the answer on the same line.
 CONFIDENCE = re.compile(
     rf"(?:{MARKUP}|[,;.|]\s{{1,3}}[*_\"']{{0,3}}|\{{\s?\")(?:(?:my|the)\s)?(?P<whole>(?:overall|final)\s{{1,3}})?confidence"
-    rf"(?:\s{{1,3}}(?:level|score))?(?:\s?\([^()\n]{{0,40}}\))?{AFTER}",
+    rf"(?:\s{{1,3}}(?:level|score))?(?:\s?(?P<scale>\([^()\n]{{0,40}}\)))?{AFTER}",
     re.IGNORECASE | re.MULTILINE,
 )
 WITHOUT_CONFIDENCE = re.compile(
@@ -101,7 +101,7 @@ def confidence_in(text: str) -> tuple[float | None, str]:
     lines = list(CONFIDENCE.finditer(text))
     whole = [line for line in lines if line["whole"]]
     # A set: the same number stated twice is one number, and two numbers are none.
-    read = {number_in(words_of(line, text)) for line in whole or lines}
+    read = {number_on(line["scale"], words_of(line, text)) for line in whole or lines}
     if not read:
         return None, "no confidence"
     return read.pop() if len(read) == 1 else (None, "several numbers")

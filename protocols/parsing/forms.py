@@ -27,8 +27,8 @@ NOUNS = {
 HEAD = re.compile(
     r"^[ \t>]{0,9}(?:[-•+*]\s)?(?P<mark>[#*_]{0,6})[ \t]{0,3}(?:\d{1,2}[.)][ \t])?"
     r"(?P<mark2>[*_]{0,3})"
-    r"(?P<words>[A-Za-z][A-Za-z_ ]{2,40}?)(?:[ \t]?\([^()\n]{0,40}\))?[*_]{0,3}[ \t]{0,3}"
-    r"(?:(?P<sign>[:：])[*_]{0,3}|\#{0,6}[ \t]{0,9}$)",
+    r"(?P<words>[A-Za-z][A-Za-z_ ]{2,40}?)(?:[ \t]?(?P<scale>\([^()\n]{0,40}\)))?"
+    r"[*_]{0,3}[ \t]{0,3}(?:(?P<sign>[:：])[*_]{0,3}|\#{0,6}[ \t]{0,9}$)",
     re.MULTILINE,
 )
 
@@ -37,13 +37,14 @@ HEAD = re.compile(
 class Sections:
     """The parts of a reply that stand under labels; None for one that is not there.
 
-    `repeated` names a part that stands twice.
+    `repeated` names a part that stands twice, `scale` is what the label of the rating adds to it.
     """
 
     speech: str | None = None
     thoughts: str | None = None
     rating: str | None = None
     repeated: tuple[str, ...] = ()
+    scale: str = ""
 
 
 def part_named(words: str) -> str | None:
@@ -57,11 +58,13 @@ def part_named(words: str) -> str | None:
 def labelled_sections(text: str) -> Sections:
     """Return the parts under labels at the beginnings of lines."""
     heads = []
+    scale = ""
     for match in HEAD.finditer(text):
         name = part_named(match["words"])
         # Without a colon a line is a label only if it is a heading, or in bold.
         if name is not None and (match["sign"] or match["mark"] or match["mark2"]):
             heads.append((name, match.start(), match.end()))
+            scale = match["scale"] or "" if name == "rating" else scale
     found: dict[str, str] = {}
     repeated = []
     ends = [start for _, start, _ in heads[1:]] + [len(text)]
@@ -71,7 +74,7 @@ def labelled_sections(text: str) -> Sections:
             repeated.append(name)
         found[name] = text[begin:end].strip().strip("*").strip()
     return Sections(
-        found.get("speech"), found.get("thoughts"), found.get("rating"), tuple(repeated)
+        found.get("speech"), found.get("thoughts"), found.get("rating"), tuple(repeated), scale
     )
 
 

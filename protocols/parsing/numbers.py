@@ -1,9 +1,9 @@
 """Read the one number that words state on a scale of 0 to 100.
 
 A rating is one number, stated once, in whatever markup, digits or words.  A bound ("at least 60",
-"80%+", "almost 100") names many numbers, a change ("+5", "up 5 points") none, and 0.8 alone may
-mean 80% or less than one percent: all of these are missing, with a reason.  No number is clamped or
-guessed.
+"80%+", "almost 100") names many numbers, a change ("+5", "up 5 points") none, 0.8 alone may mean
+80% or less than one percent, and "80% that I lose" is the opposite of a rating: all of these are
+missing, with a reason.  No number is clamped or guessed.
 """
 
 from __future__ import annotations
@@ -58,6 +58,29 @@ BOUND_AFTER = re.compile(
 # Signs that say the same; a plus may also be a change.
 BOUND_SIGN = re.compile(r"[<>≤≥⩽⩾≲≳‰±∓≫≪]|[+＋]\s{0,3}(?=[0-9.])")
 
+# A scale that a label states, from 0 if it gives its end alone.
+SCALE_STATED = re.compile(
+    r"""(?:out[\s_-]?of|max(?:imum)?|/)[\s="':]{0,4}(?P<end>[0-9]{1,4})
+    | (?P<low>[0-9]{1,3})(?:\.0)?\s{0,3}(?:-|to|\.\.)\s{0,3}(?P<high>[0-9]{1,4})""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# Units of which there are not a hundred.
+OTHER_UNIT = re.compile(r"[\s-]{0,3}(?:stars?\b|[★☆⭐]|levels?\b|sigmas?\b)", re.IGNORECASE)
+# Who or what a number is about that is not one's own rating as it is now.
+OPPOSITES_IN_WORDS = (
+    "lose losing lost loss defeated wrong incorrect mistaken false fail failing failure opponent"
+    " opponents opponent's opponent’s opposing adversary they their theirs them"
+)
+OPPOSITES = "|".join(OPPOSITES_IN_WORDS.split())
+FORMER = "previous|previously|prior|earlier|former|formerly|initial|initially|old"
+# Words that turn to a reason, or to whom one wins against.
+TURNS = "because|since|as|and|so|but|if|given|beat|beating|defeat|defeating|over|against|than"
+OPPOSITE_BEFORE = re.compile(rf"\b(?:{OPPOSITES}|{FORMER})\b[^.,;!?\n]{{0,40}}\Z", re.IGNORECASE)
+OPPOSITE_AFTER = re.compile(
+    rf"(?:\s{{1,3}}(?!(?:{TURNS})\b)[a-z'’]{{1,20}}){{0,7}}?\s{{1,3}}(?:{OPPOSITES})\b",
+    re.IGNORECASE,
+)
+
 UNIT_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
     " sixteen seventeen eighteen nineteen"
@@ -100,7 +123,32 @@ def number_in(words: str) -> tuple[float | None, str]:
         return None, "no number"
     if BOUND_SIGN.search(words) or any(is_bound(words, match) for match in matches):
         return None, "several numbers"
+    if any(OTHER_UNIT.match(words, match.end()) for match in matches):
+        return None, "ambiguous scale"
+    if any(is_opposite(words, match) for match in matches):
+        return None, "no number"
     return agreed(matches)
+
+
+def number_on(scale: str | None, words: str) -> tuple[float | None, str]:
+    """Read a number as `number_in` does, on the scale that its label states, if it states one.
+
+    A scale of 0 to 100, 10 or 1 is used; on any other, or one that begins at 1, as "1-5", a bare
+    number has an "ambiguous scale".
+    """
+    stated = SCALE_STATED.search(with_plain_digits(scale or ""))
+    if stated is None:
+        return number_in(words)
+    words = with_plain_digits(words)
+    ends = stated["low"] or "0", stated["end"] or stated["high"]
+    bare = [each for each in NUMBER.finditer(words) if not (each["percent"] or each["whole"])]
+    if ends in (("0", "100"), ("1", "100")) or not bare:
+        return number_in(words)
+    if ends not in (("0", "10"), ("0", "1")):
+        return None, "ambiguous scale"
+    for number in reversed(bare):
+        words = f"{words[: number.end()]} out of {ends[1]}{words[number.end() :]}"
+    return number_in(words)
 
 
 def with_plain_digits(words: str) -> str:
@@ -121,6 +169,12 @@ def is_bound(words: str, number: re.Match[str]) -> bool:
     before = words[max(0, number.start() - 80) : number.start()]
     after = words[number.end() : number.end() + 80]
     return bool(BOUND_BEFORE.search(before) or BOUND_AFTER.match(after))
+
+
+def is_opposite(words: str, number: re.Match[str]) -> bool:
+    """Return whether a number is said of losing, of an opponent, or of an earlier rating."""
+    before = words[max(0, number.start() - 80) : number.start()]
+    return bool(OPPOSITE_BEFORE.search(before) or OPPOSITE_AFTER.match(words, number.end()))
 
 
 def agreed(matches: list[re.Match[str]]) -> tuple[float | None, str]:

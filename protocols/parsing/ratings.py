@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from protocols.parsing.numbers import NUMBER, number_in, with_plain_digits
+from protocols.parsing.numbers import NUMBER, number_in, number_on, with_plain_digits
 from protocols.parsing.privacy import unescape
 
 NAME = (
@@ -26,7 +26,7 @@ TAGGED = re.compile(
     re.IGNORECASE,
 )
 LABELLED = re.compile(
-    rf"(?:^|[.,;!?](?=\s))[\s>*_#`\"'{{(\[•-]{{0,9}}(?:the\s)?{NAME}(?:\s?\([^()\n]{{0,40}}\))?[\s*_`\"']{{0,4}}"
+    rf"(?:^|[.,;!?](?=\s))[\s>*_#`\"'{{(\[•-]{{0,9}}(?:the\s)?{NAME}(?:\s?(?P<scale>\([^()\n]{{0,40}}\)))?[\s*_`\"']{{0,4}}"
     r"(?:[:：=]|\bis\b)[\s*_`\"']{0,4}(?P<words>[^\n\]}]{0,300}+)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -53,11 +53,11 @@ def rating_in(rest: str, *, closed_only: bool = False) -> tuple[float | None, st
         outside.append(rest[at : match.start()])
         at = match.end()
         if not closed_only or match["closed"]:
-            read.add(number_in(words_of(match)))
+            read.add(number_on(match["attributes"], words_of(match)))
     untagged = "\n".join((*outside, rest[at:]))
     for match in LABELLED.finditer(untagged):
         if not closed_only or untagged[match.end() : match.end() + 1] in ("]", "}"):
-            read.add(number_in(match["words"].strip(BARE)))
+            read.add(number_on(match["scale"], match["words"].strip(BARE)))
     # Of a tag around a label, and of two labels in a row, the outer one holds nothing.
     if len(read) > 1:
         read.discard((None, "empty"))

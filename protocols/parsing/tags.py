@@ -216,7 +216,7 @@ def labelled_parts(reply: str) -> ReplyParts | None:
         return None
     if end and not is_only_rating(end):
         sections = replace(sections, repeated=("speech",))
-    rating = f"rating: {sections.rating}\n" if sections.rating else ""
+    rating = f"rating {sections.scale}: {sections.rating}\n" if sections.rating else ""
     return parts_of_sections(sections, rating + end)
 
 

@@ -126,6 +126,54 @@ def test_a_number_beside_its_scale_is_read(words: str, value: float) -> None:
     assert speech_and_confidence(f"<speech>s</speech><rating>{words}</rating>").confidence == value
 
 
+@pytest.mark.parametrize("scale", ["out of 10", "0 to 10", "0–10", "scale: 0-10", "/10"])
+@pytest.mark.parametrize("label", ["Rating ({}): 8", "**Rating ({}):** 8", '<rating scale="{}">8'])
+def test_a_scale_from_0_to_10_that_a_label_states_is_used(label: str, scale: str) -> None:
+    for speech in ("<speech>s</speech>\n", "Speech: s\n"):
+        reading = speech_and_confidence(speech + label.format(scale))
+        assert (reading.public, reading.confidence) == ("s", 0.8)
+
+
+@pytest.mark.parametrize("scale", ["1-10", "scale 1 to 10", "1-5", "out of 5", "0 to 7", "max 20"])
+@pytest.mark.parametrize("label", ["Rating ({}): 5", "**Rating ({}):** 5", '<rating scale="{}">5'])
+def test_a_number_on_any_other_scale_is_missing(label: str, scale: str) -> None:
+    reading = speech_and_confidence(f"<speech>s</speech>\n{label.format(scale)}")
+    assert (reading.public, reading.confidence) == ("s", None)
+    assert reading.confidence_status == "ambiguous scale"
+
+
+def test_a_percentage_is_one_on_every_scale_that_a_label_states() -> None:
+    assert speech_and_confidence("Speech: s\nRating (1-10): 80%").confidence == 0.8
+
+
+OPPOSITES = [
+    *("80% that I lose", "chance of losing: 80", "80% that I am wrong", "opponent 80"),
+    *("80% for my opponent", "80% they win", "opponent: 80%", "80% likely that the opponent wins"),
+    *("previous rating: 80%", "previously 80", "earlier 80%", "4 stars", "4-star", "5 ★"),
+]
+
+
+@pytest.mark.parametrize("words", OPPOSITES)
+@pytest.mark.parametrize("form", ["<rating>{}</rating>", "\nRating: {}", "\n{}", "\nMy {}"])
+def test_a_number_about_others_losing_or_earlier_is_no_rating(form: str, words: str) -> None:
+    reading = speech_and_confidence(f"<speech>s</speech>{form.format(words)}")
+    assert (reading.public, reading.confidence) == ("s", None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "80 because the opponent conceded",
+        "80, my opponent was weak",
+        "80% sure I beat my opponent",
+        "80 - they lost the thread",
+        "I lost a point. 80",
+    ],
+)
+def test_a_reason_that_names_others_changes_no_rating(words: str) -> None:
+    assert speech_and_confidence(f"<speech>s</speech><rating>{words}</rating>").confidence == 0.8
+
+
 PUBLIC = [
     "Confidence: in public bodies it is low",
     "see <https://a.example/b?c=d>",
