@@ -284,6 +284,16 @@ def _sine_and_cosine(x: Decimal) -> tuple[Decimal, Decimal]:
     return sine, cosine
 
 
+def rounds_to(rounded: Fraction, places: int, exact: Number) -> bool:
+    """Tell whether a number of so many decimals is a real number below 10**30, rounded."""
+    if isinstance(exact, Complex):
+        if exact.imaginary or abs(exact.real) >= 10**30:
+            return False
+        exact = Fraction(exact.real)
+    distance = abs(exact - rounded) * Fraction(10) ** places
+    return distance <= Fraction(1, 2)
+
+
 def key(number: Number) -> str:
     """Return one text for a number, the same for each way of computing it."""
     number = tidy(number)

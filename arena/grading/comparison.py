@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from arena.grading.arithmetic import Complex
 from arena.grading.units import Unit, differ_in_case, may_be_converted, ratio, same_unit
-from arena.grading.values import Value
+from arena.grading.value_type import Value
 
 GRADED = "graded"
 Outcome = tuple[bool | None, str]
@@ -27,6 +26,7 @@ ROUNDED: Outcome = (None, "a rounded number")
 OTHER_UNIT: Outcome = (None, "another unit")
 PERCENT: Outcome = (None, "a percent sign that the gold answer lacks")
 VARIABLE: Outcome = (None, "a unit or a variable")
+SIDES: Outcome = (None, "an equation of different numbers")
 TOO_LARGE: Outcome = (None, "too large to be computed")
 OTHER_ORDER: Outcome = (None, "in another order")
 ORDERED = ("tuple", "interval")
@@ -37,6 +37,8 @@ def compare_values(gold: Value, answer: Value) -> Outcome:
     """Compare two values."""
     if "too large" in (gold.kind, answer.kind):
         return TOO_LARGE
+    if "false equation" in (gold.kind, answer.kind):
+        return _compare_sides(gold, answer)
     if gold.kind == "number" and answer.kind == "number":
         return _compare_numbers(gold, answer)
     if gold.kind in COLLECTIONS and answer.kind in COLLECTIONS:
@@ -49,6 +51,14 @@ def compare_values(gold: Value, answer: Value) -> Outcome:
     if "union" in kinds or "empty set" in kinds or "ratio" in kinds:
         return RIGHT if gold.key == answer.key else UNDECIDED
     return WRONG
+
+
+def _compare_sides(gold: Value, answer: Value) -> Outcome:
+    """Compare where one value is an equation such as 8 = 7, which says two numbers."""
+    golds = gold.items if gold.kind == "false equation" else (gold,)
+    answers = answer.items if answer.kind == "false equation" else (answer,)
+    outcomes = [compare_values(one, other) for one in golds for other in answers]
+    return SIDES if any(outcome != WRONG for outcome in outcomes) else WRONG
 
 
 def _compare_numbers(gold: Value, answer: Value) -> Outcome:
@@ -111,24 +121,9 @@ def _unequal(gold: Value, answer: Value) -> Outcome:
     if gold.plain and answer.plain:
         return WRONG
     for rounded, exact in ((answer, gold), (gold, answer)):
-        if rounded.places is not None and rounded.number is not None and not exact.plain:
-            size = _approximation(exact)
-            if size is None:
-                continue
-            shift = 10**rounded.places
-            if abs(size * shift - rounded.number * shift) <= Fraction(1, 2):
-                return ROUNDED
+        if not exact.plain and rounded.rounds(exact):
+            return ROUNDED
     return WRONG
-
-
-def _approximation(value: Value) -> Fraction | None:
-    """Return a real number as a fraction close to it."""
-    if value.number is not None:
-        return value.number
-    number = value.formula.number if value.formula is not None else None
-    if isinstance(number, Complex) and not number.imaginary and abs(number.real) < 10**30:
-        return Fraction(number.real)
-    return None
 
 
 def _compare_formulas(gold: Value, answer: Value) -> Outcome:

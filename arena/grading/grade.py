@@ -42,7 +42,8 @@ from arena.grading.number_words import WORD_NUMBER, expand_magnitudes, spelt_num
 from arena.grading.second_readings import is_foreign_number, second_readings, without_accents
 from arena.grading.spelling import close_braces, unwrap, words
 from arena.grading.units import OPPOSITES
-from arena.grading.values import Value, read_unwrapped
+from arena.grading.value_type import Value
+from arena.grading.values import read_unwrapped
 from arena.types import Subject
 
 LONGEST = 1000
@@ -54,6 +55,10 @@ Grader = Callable[[Subject, str], bool | None]
 WHOLE = re.compile("[0-9]{1,18}", re.ASCII)
 BOOLEANS = {"true": "true", "yes": "true", "false": "false", "no": "false"}
 BOOLEAN_FIRST = re.compile(r"(true|yes|false|no)\b\s*[,.;:!(—–-](?!\s*[0-9])", re.I)
+# In "Yes, there is no doubt" no is no answer; "wait" takes back what was said.
+BOOLEAN_LATER = re.compile(
+    r"\b(?:true|yes|false|no(?!\s+\w)|wait|scratch that|correction|on second thought)\b", re.I
+)
 SPACING = re.compile(r"(?:\\[,;:! ]|\\(?:left|right|displaystyle)(?![A-Za-z])|~|\s)+")
 TEXT = re.compile(r"\\(?:text|textbf|textrm|mbox)\s*\{([^{}]*)\}")
 # A matrix is mathematics whatever its environment is called.
@@ -65,6 +70,8 @@ FUNCTIONS = (
 BETWEEN = re.compile(r"\s*([-+*/^_=<>|,()])\s*")
 WORD = re.compile(r"(?:(?<=\s)|\A)[A-Za-z]{2,}(?=[\s.,;:!?]|\Z)|[A-Za-z]{4,}")
 SIGNS = re.compile(r"[0-9\\^_=+*/<>|√π∞]|\A-|(?<=\b[A-Za-z])-(?=[A-Za-z]\b)")
+COMMAND = re.compile(r"\\[A-Za-z]+")
+LETTER_AND_DIGIT = re.compile("(?<![A-Za-z])[A-Za-z][0-9]")
 NUMBERS_SIDE_BY_SIDE = re.compile(r"[0-9][\s~]+[0-9]+(?!\s*/|[0-9])")
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+|/[0-9]+)?")
 LETTER = re.compile(
@@ -101,9 +108,10 @@ def grade(subject: Subject, answer: str | None, *, by: Grader | None = None) -> 
     cannot tell.  `status` is "graded", "no answer", "no gold answer", "no such option", "longer
     than 1,000 characters", "braces do not match", "numbers side by side", "a rounded number",
     "another unit", "a percent sign that the gold answer lacks", "a unit or a variable", "in another
-    order", "a ratio in other terms", "right in one of two readings", "words beside the number",
-    "neither true nor false", "too large to be computed", "not told" (by your function), or, of
-    math-verify, "the comparison took too long" or "the comparison broke down".
+    order", "a ratio in other terms", "an equation of different numbers", "right in one of two
+    readings", "words beside the number", "neither true nor false", "too large to be computed", "not
+    told" (by your function), or, of math-verify, "the comparison took too long" or "the comparison
+    broke down".
 
     Blocks while math-verify works, 3 s at most and a few milliseconds as a rule; in async code use
     `grade_async`.  Raises StudyError if the gold answer of a question with options names none of
@@ -261,6 +269,9 @@ def _undecided(gold: str, text: str) -> Outcome | Callable[[], Outcome]:
     """Return the function that asks math-verify, or why it is not asked."""
     if NUMBERS_SIDE_BY_SIDE.search(text):
         return None, "numbers side by side"
+    # x2 is 2x, x_2 or x^2; in `\sqrt2` and `\frac12` the digits belong to a command.
+    if any(LETTER_AND_DIGIT.search(COMMAND.sub(" ", each)) for each in (gold, text)):
+        return TWO_READINGS
     closed = close_braces(text)
     if closed is None:
         return None, "braces do not match"
@@ -294,10 +305,17 @@ def _by_mathematics(gold: str, answer: str) -> Outcome:
 
 
 def _boolean(text: str) -> str | None:
-    """Return "true" or "false" for a text that says no more than that, or that first."""
+    """Return "true" or "false" for a text that says no more than that, or that first.
+
+    None if it takes it back: "No, wait, yes".
+    """
     found = BOOLEANS.get(words(text))
     first = BOOLEAN_FIRST.match(text)
-    return found or (BOOLEANS[first[1].lower()] if first is not None else None)
+    if found is not None or first is None:
+        return found
+    said = BOOLEANS[first[1].lower()]
+    later = {BOOLEANS.get(again[0].lower()) for again in BOOLEAN_LATER.finditer(text, first.end())}
+    return said if later <= {said} else None
 
 
 def _letter(answer: str, choices: Sequence[str]) -> str | None:

@@ -64,9 +64,9 @@ LEADING_SIGN = re.compile(
     re.I,
 )
 TRAILING = re.compile(r"(?:\\\\|\\newline(?![A-Za-z])|\\[,;:! ]|[,;:?]|\\(?=\s*\Z)|\s)+\Z")
-# Headings, quotations, bullets, and "The answer is".
+# Headings, quotations (`> 7` may be a relation), bullets, and "The answer is".
 HEADING = re.compile(
-    r"#{1,6}\s*(?=\S)|> (?=\S)|[•‣▪]\s*"
+    r"#{1,6}\s*(?=\S)|> (?=[^\W\d]|[*_`#\"]|\\(?:boxed|text))|[•‣▪]\s*"
     r"|(?:\\text\s*\{\s*)?(?:the\s+)?(?:final\s+|correct\s+)?answer\s*(?:is\s*:?|:|=)\s*\}?\s*"
     r"|\\text(?:bf|rm)?\s*\{\s*\(?[A-E]\)?\s*[.:]?\s*\}[\s~\\]*(?=\S)",
     re.I,

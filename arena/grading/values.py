@@ -8,31 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from operator import itemgetter
-from typing import Literal
 
 from arena.grading.arithmetic import NoValueError, TooLargeError, inexact
 from arena.grading.brackets import bracket_depth, closes_at_end, split_outside
 from arena.grading.expressions import Formula, evaluate
 from arena.grading.number_words import WORD_NUMBER, expand_magnitudes, spelt_number
 from arena.grading.spelling import close_braces, plain_mathematics, unwrap
-from arena.grading.units import Unit, split_unit
+from arena.grading.units import split_unit
+from arena.grading.value_type import Kind, Value
 
-Kind = Literal[
-    "number",
-    "formula",
-    "tuple",
-    "list",
-    "set",
-    "interval",
-    "union",
-    "ratio",
-    "empty set",
-    "too large",
-]
 EMPTY = re.compile(r"\\(?:emptyset|varnothing)|∅|\\\{\s*\\\}|\{\s*\}|(?:the )?empty set", re.I)
 REALS = re.compile(r"\\(?:mathbb|mathbf)\s*\{?\s*R\s*\}?|\\R|ℝ|(?:all )?real(?: number)?s", re.I)
 INFINITY = re.compile(r"([-+]?)\s*(?:\\infty|∞|\binfinity\b|\boo\b)", re.I)
@@ -68,25 +56,6 @@ DOLLAR = re.compile(r"(?<!\\)\$")
 MOST_ITEMS = 100
 MOST_SIDES = 20
 DEEPEST = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """What an answer is worth.
-
-    `number` is set for exact numbers; `formula` for numbers that are not exact and for formulas
-    with variables; `items` for collections.  `places` are the decimals of a plain decimal number,
-    None for others.
-    """
-
-    kind: Kind
-    key: str
-    number: Fraction | None = None
-    formula: Formula | None = None
-    items: tuple[Value, ...] = ()
-    unit: Unit | None = None
-    places: int | None = None
-    plain: bool = False
 
 
 def read(answer: str) -> Value | None:
@@ -154,7 +123,8 @@ def _value(text: str, inside: bool = False) -> Value:
         return collection
     named = _last_side(text)
     if named != text:
-        return _value(unwrap(named), inside)
+        last = _value(unwrap(named), inside)
+        return _false_equation(text, last) or last
     items = _items(text, inside)
     if len(items) > 1:
         return _list(items)
@@ -198,6 +168,26 @@ def _last_side(text: str) -> str:
     ):
         raise NoValueError("an equation")
     return parts[-1]
+
+
+def _false_equation(text: str, last: Value) -> Value | None:
+    """Return the sides of `2 + 2 = 5` as one value, None if the equation may be true.
+
+    Rounded sides and sides of which both have units, or one a percent sign, may be.
+    """
+    if last.kind != "number" or (last.unit is not None and last.unit.percent):
+        return None
+    sides = [last]
+    for part in split_outside(APPROXIMATE.split(text, maxsplit=1)[0], EQUALS):
+        try:
+            side = _scalar(part.strip())
+        except NoValueError:
+            continue
+        both = side.unit is not None and (last.unit is not None or side.unit.percent)
+        if side.kind == "number" and not both and not last.rounds(side):
+            sides.append(side)
+    different = {side.key for side in sides}
+    return Value("false equation", text, items=tuple(sides)) if len(different) > 1 else None
 
 
 def _is_left_side(part: str) -> bool:
