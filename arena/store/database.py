@@ -142,22 +142,12 @@ def migrate(path: Path) -> None:
         try:
             with writing(path, wait_s=10) as con:
                 con.execute("checkpoint")
-                copy_whole(path, path.with_name(f"{path.name}.backup-v{version}"))
+                durable.copy_whole(path, path.with_name(f"{path.name}.backup-v{version}"))
                 bring_up_to_date(con)
         except (duckdb.Error, OSError) as error:
             raise StoreError(
                 f"{path} cannot be brought up to date, and is unchanged: {reason_of(error, path)}"
             ) from error
-
-
-def copy_whole(file: Path, copy: Path) -> None:
-    """Copy a file; the copy appears complete or not at all."""
-    draft = copy.with_name(f"{copy.name}.part")
-    try:
-        shutil.copyfile(file, draft)
-        draft.rename(copy)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def version_of(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,6 +35,20 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def copy_whole(file: Path, copy: Path) -> None:
+    """Copy a file with its permissions; the copy appears complete or not at all."""
+    draft = copy.with_name(f"{copy.name}.part")
+    try:
+        # Before it has any content, nobody can read it who cannot read the file.
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        shutil.copyfile(file, draft)
+        shutil.copymode(file, draft)
+        draft.rename(copy)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def name_new(draft: Path, path: Path) -> None:

@@ -6,6 +6,7 @@ kill at any moment leaves a whole store: the old file or the new one.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,9 +46,9 @@ def rewrite(path: Path) -> Rewriting:
     """
     version_of(path)  # there is a store, and this program can read it
     file = path.resolve()
-    draft = journal_folder(path) / "rewrite.duckdb"
     try:
-        with only_one(path):
+        with only_one(path), draft_folder(path) as folder:
+            draft = folder / "store.duckdb"
             refuse_if_in_use(path)
             if version_of(path) < SCHEMA_VERSION:
                 migrate(path)
@@ -56,7 +57,6 @@ def rewrite(path: Path) -> Rewriting:
             with writing(path, wait_s=10) as con:
                 con.execute("checkpoint")
             before = file.stat().st_size
-            remove(draft)
             # Nobody can write while the store is attached; readers can go on.
             with attach_store(path, trusted=False) as (con, _):
                 if Path(f"{file}.wal").exists():
@@ -66,6 +66,7 @@ def rewrite(path: Path) -> Rewriting:
                     fresh.execute("begin")
                     refresh_views(fresh, draft)
                     fresh.execute("commit")
+                shutil.copymode(file, draft)
                 if CAN_REPLACE_OPEN_FILES:
                     durable.replace(draft, file)
             if not CAN_REPLACE_OPEN_FILES:
@@ -74,8 +75,6 @@ def rewrite(path: Path) -> Rewriting:
     except (duckdb.Error, OSError) as error:
         reason = str(error).splitlines()[0]
         raise StoreError(f"{path} cannot be rewritten, and is unchanged: {reason}") from error
-    finally:
-        remove(draft)
 
 
 def refuse_if_in_use(path: Path) -> None:
@@ -95,6 +94,21 @@ def only_one(path: Path) -> Iterator[None]:
         raise StoreError(f"{path} is being rewritten by another process")
     with held:
         yield
+
+
+@contextmanager
+def draft_folder(path: Path) -> Iterator[Path]:
+    """Make an empty folder for the copy, and remove it with all that is in it after the block.
+
+    It is open to its owner alone: the copy, its log and what spills to disk may be private.
+    """
+    folder = journal_folder(path) / "rewrite"
+    shutil.rmtree(folder, ignore_errors=True)  # a rewriting that was killed leaves one
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def copy(con: Connection, draft: Path) -> dict[str, int]:
@@ -128,9 +142,3 @@ def fingerprints(con: Connection, database: str) -> dict[str, tuple[int, int]]:
         query = f"select count(*), coalesce(sum(hash(t)), 0) from {database}.{name} t"
         result[f"{schema}.{table}"] = con.execute(query).fetchall()[0]
     return result
-
-
-def remove(draft: Path) -> None:
-    """Remove a copy that was not finished, with its log."""
-    for file in (draft, Path(f"{draft}.wal")):
-        file.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arena.store import durable
-from arena.store.durable import name_new, replace, sync, sync_folder
+from arena.store.durable import copy_whole, name_new, replace, sync, sync_folder
 
 
 @pytest.fixture(params=[False, True], ids=["posix", "windows"])
@@ -28,6 +28,18 @@ def test_a_new_name_replaces_nothing(tmp_path: Path, windows: bool) -> None:
         with pytest.raises(FileExistsError):
             name_new(draft, tmp_path / "a")
     assert (tmp_path / "a").read_text() == "first"
+
+
+@pytest.mark.skipif(durable.WINDOWS, reason="Windows has no such permissions")
+@pytest.mark.parametrize("mode", [0o600, 0o660, 0o644])
+def test_a_copy_is_open_to_those_who_can_read_the_file(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "a").write_text("private")
+    (tmp_path / "a").chmod(mode)
+    (tmp_path / "b.part").write_text("left by a kill, open to all")
+    copy_whole(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").stat().st_mode & 0o777 == mode
+    assert (tmp_path / "b").read_text() == "private"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_file_takes_the_place_of_another(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from arena.cli.main import main
 from arena.errors import StoreError
-from arena.store import connection
+from arena.store import connection, durable
 from arena.store import rewrite as rewriting
 from arena.store.connection import writing
 from arena.store.database import create, fold, journal_folder, query
@@ -104,6 +104,24 @@ def test_a_link_stays_a_link_and_its_file_is_rewritten(old: Path, tmp_path: Path
     assert storage_format(old) == "v1.4.0+"
 
 
+@pytest.mark.skipif(durable.WINDOWS, reason="Windows has no such permissions")
+@pytest.mark.parametrize("mode", [0o600, 0o660])
+def test_a_rewritten_store_is_open_to_those_who_could_read_it(
+    old: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    while_copied = []
+
+    def note_mode(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, tuple[int, int]]:
+        while_copied.append((journal_folder(old) / "rewrite").stat().st_mode & 0o777)
+        return counted(con, database)
+
+    counted = rewriting.fingerprints
+    monkeypatch.setattr(rewriting, "fingerprints", note_mode)
+    old.chmod(mode)
+    rewrite(old)
+    assert ({*while_copied}, old.stat().st_mode & 0o777) == ({0o700}, mode)
+
+
 def test_a_log_of_changes_that_was_left_is_taken_in(old: Path) -> None:
     code = (
         "import duckdb, os, sys\n"
@@ -125,6 +143,15 @@ def test_a_store_that_a_run_holds_is_refused(old: Path) -> None:
     assert old.read_bytes() == content
     os.close(descriptor)
     rewrite(old)
+
+
+def test_a_second_rewriting_is_refused_and_leaves_the_first_its_copy(old: Path) -> None:
+    copy = journal_folder(old) / "rewrite" / "store.duckdb"
+    copy.parent.mkdir()
+    copy.touch()
+    with rewriting.only_one(old), pytest.raises(StoreError, match="by another process"):
+        rewrite(old)
+    assert copy.exists()
 
 
 def test_no_store_is_made_where_there_is_none(
@@ -150,7 +177,7 @@ def test_a_copy_that_is_not_the_same_leaves_the_store(
     with pytest.raises(StoreError, match=r"main\.subjects is not the same"):
         rewrite(old)
     assert old.read_bytes() == content
-    assert list(journal_folder(old).glob("rewrite.duckdb*")) == []
+    assert [file.name for file in journal_folder(old).glob("rewrite*")] == ["rewrite.lock"]
 
 
 def test_a_writer_whose_file_was_replaced_while_it_opened_it_writes_the_new_one(
