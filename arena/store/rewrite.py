@@ -21,6 +21,7 @@ from arena.store.connection import NEW_FILE, attach_store, writing
 from arena.store.database import journal_folder, journals, migrate, refresh_views, version_of
 from arena.store.locks import is_locked, try_lock
 from arena.store.migrations import quote_sql
+from arena.store.result import quote_name
 from arena.store.schema import SCHEMA_VERSION
 
 # The store is open, read-only, until its file is replaced, which Windows does not let happen.
@@ -138,7 +139,7 @@ def fingerprints(con: Connection, database: str) -> dict[str, tuple[int, int]]:
     ).fetchall()
     result = {}
     for schema, table in tables:
-        name = f'"{schema}"."{table}"' if schema != "main" else f'"{table}"'
-        query = f"select count(*), coalesce(sum(hash(t)), 0) from {database}.{name} t"
+        name = f"{database}.{quote_name(schema)}.{quote_name(table)}"
+        query = f"select count(*), coalesce(sum(hash(t)), 0) from {name} t"
         result[f"{schema}.{table}"] = con.execute(query).fetchall()[0]
     return result

@@ -23,6 +23,10 @@ from arena.store.journal import line, open_segment, write_journal
 from arena.store.rewrite import rewrite
 
 ROWS = 3_000
+# Names that users give, as SQL.
+NOTES = '"my ""notes"""'
+SCHEMA = '"a.""b"'
+IN_A_SCHEMA = f'{SCHEMA}."c""d.e"'
 
 
 def storage_format(path: Path) -> str:
@@ -38,7 +42,8 @@ def words(path: Path) -> list[tuple[object, ...]]:
     with duckdb.connect(str(path), read_only=True) as con:
         return [
             *con.execute("from subjects order by subject").fetchall(),
-            *con.execute('from "my notes"').fetchall(),
+            *con.execute(f"from {NOTES}").fetchall(),
+            *con.execute(f"from {IN_A_SCHEMA}").fetchall(),
             *con.execute("from loud").fetchall(),
             *con.execute("select comment from duckdb_views() where view_name = 'flips'").fetchall(),
         ]
@@ -57,7 +62,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert fold(path).journals == 1
     with duckdb.connect() as con:
         con.execute(f"attach '{path}' as a (storage_version 'latest')")
-        con.execute("""create table a."my notes" as select 1 as n, ['x', null] as notes""")
+        con.execute(f"create table a.{NOTES} as select 1 as n, ['x', null] as notes")
+        con.execute(f"create schema a.{SCHEMA}; create table a.{IN_A_SCHEMA} as select 'x' as x")
         con.execute("create view a.loud as select upper(text) as t from a.subjects limit 3")
         con.execute("checkpoint a")
     assert storage_format(path).startswith("v2")
@@ -126,7 +132,7 @@ def test_a_log_of_changes_that_was_left_is_taken_in(old: Path) -> None:
     code = (
         "import duckdb, os, sys\n"
         f"con = duckdb.connect({str(old)!r})\n"
-        """con.execute('insert into "my notes" values (2, [])'); os._exit(0)"""
+        f"con.execute({f'insert into {NOTES} values (2, [])'!r}); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert Path(f"{old}.wal").exists()
