@@ -86,13 +86,18 @@ def attach_store(path: Path, *, trusted: bool = True) -> Iterator[tuple[Connecti
     """Attach a store of any version read-only, as `store`; yield the connection and its info.
 
     The file is let go at the end of the block.  Not `trusted` is for queries that users write.
-    Raises StoreError if there is no such file, it is not a store, or a newer program wrote it.
+    Raises StoreError if there is no such file, it is no file or not a store, or a newer program
+    wrote it.
     """
     if not store_path(path).exists():
         raise StoreError(
             f"there is no store at {path}; run or import a study first, or name another file"
             " with --db"
         )
+    # To open a pipe waits for whoever writes to it, and no signal ends that.
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "no file, but a pipe or a device"
+        raise StoreError(f"{path} is {what}; name another file with --db")
     # The lock is held to the end: the shared instance serves one reader at a time.
     with CONNECTION_LOCK, connect_trusted() if trusted else connect_untrusted() as con:
         attach = f"attach {quote_sql(str(path))} as store (type duckdb, read_only)"

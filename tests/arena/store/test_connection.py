@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from arena.errors import StoreError
 from arena.store.connection import IDLE_INSTANCES, attach_store, writing
 from arena.store.database import create, fold, journal_folder, open_live, query, select_rows
 from arena.store.journal import line, write_journal
@@ -116,3 +118,17 @@ def test_a_forked_process_has_an_instance_of_its_own(path: Path) -> None:
         assert pool.apply_async(read_in_child, (path,)).get(timeout=60) == 1
     with writing(path, wait_s=0) as con:
         con.execute("create table own (a integer)")
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are only files")
+def test_what_is_no_file_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.duckdb").mkdir()
+    # Like a pipe, but to open it would not wait for ever.
+    with socket.socket(socket.AF_UNIX) as end:
+        end.bind("b.duckdb")
+        for name, what in (("a.duckdb", "a folder"), ("b.duckdb", "no file"), ("/dev/null", "no")):
+            with pytest.raises(StoreError, match=f"{name} is {what}"), attach_store(Path(name)):
+                pass
+            with pytest.raises(StoreError, match=f"{name} is {what}"):
+                query(Path(name), "select 1")
