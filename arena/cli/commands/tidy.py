@@ -54,12 +54,14 @@ def remove_journals(path: Path) -> None:
         print(f"kept {removal.journal} ({removal.bytes / 1e6:,.1f} MB): {removal.kept}")
     count = len(before) - len(kept)
     freed = sum(before.values()) - sum(removal.bytes for removal in kept)
-    print(
-        f"removed {count} folded journals, {freed / 1e6:,.1f} MB: all their rows are in {path}"
-        f" ({path.stat().st_size / 1e6:,.1f} MB)"
-        if count
-        else "there are no journals to remove"
-    )
+    if count:
+        journals = f"{count} folded journal{'s' if count > 1 else ''}"
+        print(
+            f"removed {journals}, {freed / 1e6:,.1f} MB: all their rows are in {path}"
+            f" ({path.stat().st_size / 1e6:,.1f} MB)"
+        )
+    elif not kept:
+        print("there are no journals to remove")
 
 
 def size_of_journals(path: Path) -> dict[Path, int]:

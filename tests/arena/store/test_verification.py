@@ -113,7 +113,18 @@ def test_tidy_says_what_it_removes_and_what_stays(
     assert "2.jsonl: line 2 is damaged" in said.err
     assert "kept" in said.out
     assert "2.jsonl (0.0 MB): it is not folded yet" in said.out
-    assert "removed 1 folded journals, 0.0 MB: all their rows are in" in said.out
+    assert "removed 1 folded journal, 0.0 MB: all their rows are in" in said.out
+
+
+def test_tidy_says_that_there_is_nothing_to_remove_only_where_nothing_stays(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tidy", str(path)]) == 0
+    assert capsys.readouterr().out == "there are no journals to remove\n"
+    journal = put(path, line("turns", TURN), age_s=60)
+    assert main(["tidy", str(path)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [text.split(" (")[0] for text in said] == [f"kept {journal}"]
 
 
 def test_a_journal_larger_than_can_be_verified_at_once_waits_for_tidy(
