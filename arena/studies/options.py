@@ -86,6 +86,12 @@ def without_own_letters(options: list[Label]) -> list[Label]:
     found = [OWN_LETTER.match(text) for _, text in options]
     letters = [match[1].upper() for match in found if match is not None]
     if letters != list(LETTERS[: len(options)]):
+        labels = [label.upper() for label, _ in options]
+        if sorted(letters) == sorted(labels) and letters != labels:
+            raise ValueError(
+                f"the options begin with the letters {', '.join(letters)}, and stand in the places"
+                f" {', '.join(labels)}; leave the letters out, or put the options in their order"
+            )
         return options
     return [
         (label, text[match.end() :].strip())
@@ -144,6 +150,27 @@ def meaning_of_number(gold: object, options: Sequence[Label]) -> str | None:
     if is_index == is_value:
         return None
     return "index" if is_index else "value"
+
+
+def meaning_used(gold: object, options: Sequence[Label], numbers: str | None) -> str | None:
+    """Return as what `gold_index` reads a whole number: "label", "value" or "index".
+
+    None for other gold answers, and where each meaning leads to the same option.
+    """
+    word = str(int(gold) if isinstance(gold, float) and gold.is_integer() else gold).strip()
+    if isinstance(gold, bool) or not (word.isascii() and word.isdecimal()):
+        return None
+    options_by_meaning = {
+        "label": next((text for label, text in options if label == word), None),
+        "value": next((text for _, text in options if words(text) == word), None),
+        "index": options[int(word)][1] if int(word) < len(options) else None,
+    }
+    meanings = {meaning: text for meaning, text in options_by_meaning.items() if text is not None}
+    if len(meanings) > 1 and len(set(meanings.values())) == 1:
+        return None
+    if "label" not in meanings and not isinstance(gold, str) and numbers in meanings:
+        return numbers
+    return next(iter(meanings), None)
 
 
 def boolean_index(gold: bool, texts: Sequence[str]) -> int:

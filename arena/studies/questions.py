@@ -19,6 +19,7 @@ from arena.studies.options import (
     Label,
     gold_index,
     meaning_of_number,
+    meaning_used,
     read_options,
     shuffle,
     text_of,
@@ -41,6 +42,7 @@ MOST_GOLD_WORDS = 12
 # In MMLU's published table numbers are indices, also beside options that are numbers.
 MMLU_COLUMNS = {"question", "subject", "choices", "answer"}
 BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
+EMPTY_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{[\s$]*\}(?!.*\\(?:boxed|fbox))", re.DOTALL)
 MOST_NAMES = 8
 LETTER = re.compile("[A-Ja-j]")
 
@@ -205,6 +207,7 @@ def _subjects(
     if not meanings and fields >= MMLU_COLUMNS:
         meanings = {"index"}
     numbers = meanings.pop() if len(meanings) == 1 else None
+    _check_meaning(raw, numbers)
     some_options = any(options for _, _, options in raw)
     subjects = []
     for where, found, options in raw:
@@ -225,6 +228,23 @@ def _subjects(
             stacklevel=3,
         )
     return tuple(subjects)
+
+
+def _check_meaning(
+    raw: Sequence[tuple[str, RawQuestion, list[Label]]], numbers: str | None
+) -> None:
+    """Raise StudyError if numbers as gold answers have two meanings in one file."""
+    first: dict[str, tuple[str, object]] = {}
+    for where, found, options in raw:
+        used = meaning_used(found.gold, options, numbers)
+        if used is not None:
+            first.setdefault(used, (where, found.gold))
+    if len(first) > 1:
+        (one, (_, gold)), (other, (where, second)) = list(first.items())[:2]
+        raise StudyError(
+            f"{where}: the gold answer {second!r} is read as the {other} of an option, and"
+            f" {gold!r} of a row before as the {one}; give the letters of the options"
+        )
 
 
 def _check_named(columns: Columns, fields: set[str], place: str) -> None:
@@ -341,7 +361,12 @@ def _gold_text(gold: str | bool | int | float) -> str | None:
             )
         return text_of(gold)
     if "####" in gold:
-        return gold.rpartition("####")[2].strip() or None
+        answer = gold.rpartition("####")[2].strip()
+        if not answer:
+            raise ValueError(f"nothing follows #### in the gold answer {gold[-60:]!r}")
+        return answer
+    if EMPTY_BOX.search(gold):
+        raise ValueError(f"the last box of the gold answer {gold[-60:]!r} is empty")
     boxed = last_box(gold)
     if boxed is not None:
         return boxed

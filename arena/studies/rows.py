@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import warnings
 from pathlib import Path
 from typing import Literal
 
 import orjson
 
-from arena.errors import StudyError
+from arena.errors import QuestionsWarning, StudyError
 
 What = Literal["motions", "questions"]
 FORMATS = ".jsonl, .json, .csv, .tsv, .parquet or .txt"
@@ -72,9 +74,11 @@ def json_rows(file: Path) -> list[object]:
         if len(lines) < 2 or not lines[0].strip().endswith(b"}"):
             raise
         return json_lines(file, content)
+    check_names(content, str(file))
     if isinstance(rows, dict):
         for name in WRAPPERS:
             if isinstance(rows.get(name), list):
+                say_other_rows(file, name, rows)
                 return list(rows[name])
     return rows if isinstance(rows, list) else [rows]
 
@@ -91,7 +95,42 @@ def json_lines(file: Path, content: bytes) -> list[object]:
             raise StudyError(
                 f"cannot read line {number} of {file}: {str(error).partition(':')[0]}"
             ) from error
+        check_names(text, f"{file}, line {number}")
     return rows
+
+
+def check_names(content: bytes, place: str) -> None:
+    """Raise StudyError for an object of JSON with one name twice: parsers keep only the last."""
+
+    def check(pairs: list[tuple[str, object]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise StudyError(f"{place}: {twice!r} stands twice in one object; leave one of them")
+
+    # Numbers stay text: Python reads no whole number of over 4,300 digits.
+    try:
+        json.loads(content, object_pairs_hook=check, parse_int=str, parse_float=str)
+    except RecursionError as error:
+        raise StudyError(
+            f"{place}: lists and objects in each other, too deep to be read"
+        ) from error
+
+
+def say_other_rows(file: Path, used: str, content: dict[str, object]) -> None:
+    """Name the lists of rows in an object of JSON that are not read."""
+    others = [
+        name
+        for name, value in content.items()
+        if name != used and isinstance(value, list) and any(isinstance(row, dict) for row in value)
+    ]
+    if others:
+        warnings.warn(
+            f"{file}: the rows in {used!r} are read, and those in {', '.join(map(repr, others))}"
+            " are not; put them into a file of their own if they are wanted",
+            QuestionsWarning,
+            stacklevel=6,
+        )
 
 
 def table_rows(file: Path, separator: str) -> list[object]:

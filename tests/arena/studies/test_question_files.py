@@ -137,6 +137,58 @@ def test_text_that_is_not_used_is_said_and_nothing_else(name: str) -> None:
     assert (len(words), said[0].category) == (1, QuestionsWarning)
 
 
+MIXED = {
+    "a label and an index": "question,option1,option2,answer\nq,w,x,1\nr,w,x,0\n",
+    "an index and a value": "question,A,B,C,D,answer\nr,w,x,y,z,2\nq,1,2,3,4,2\n",
+    "a value and an index": "question,A,B,C,D,answer\nq,10,20,30,40,20\nr,w,x,y,z,2\n",
+}
+
+
+@pytest.mark.parametrize("meanings", MIXED)
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_numbers_as_gold_answers_have_one_meaning_a_file(
+    meanings: str, ending: str, tmp_path: Path
+) -> None:
+    file = tmp_path / f"q.{ending}"
+    text = MIXED[meanings]
+    if ending == "json":
+        text = json.dumps(list(csv.DictReader(text.splitlines())))
+    file.write_text(text)
+    with pytest.raises(StudyError, match=r"row 2: the gold answer '.*' is read as"):
+        questions(file)
+
+
+REFUSED = {
+    "letters in another order": ('{"question":"q","answer":"A","choices":["B) x","A) y"]}', "B, A"),
+    "nothing behind ####": ('{"question":"q","answer":"####"}', "nothing follows ####"),
+    "an empty box": ('{"question":"q","answer":"\\\\boxed{}"}', "is empty"),
+    "an empty box at the end": ('{"question":"q","answer":"So $\\\\boxed{ }$."}', "is empty"),
+    "lists in lists": ('{"question":"q","answer":' + "[" * 1000 + "]" * 1000 + "}", "too deep"),
+    "a name twice": ('{"question":"q","answer":1,"answer":2}', "'answer' stands twice"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("ending", ["json", "jsonl"])
+def test_a_row_that_can_be_read_in_two_ways_or_none_is_refused(
+    what: str, ending: str, tmp_path: Path
+) -> None:
+    file = tmp_path / f"q.{ending}"
+    text, words = REFUSED[what]
+    file.write_text(text)
+    with pytest.raises(StudyError, match=words):
+        questions(file)
+
+
+def test_rows_that_are_not_read_are_said(tmp_path: Path) -> None:
+    rows = [{"question": "q", "answer": "1"}]
+    (tmp_path / "q.json").write_text(json.dumps({"questions": rows, "train": rows, "tags": ["x"]}))
+    with pytest.warns(
+        QuestionsWarning, match=r"'questions' are read, and those in 'train' are not"
+    ):
+        assert len(questions(tmp_path / "q.json")) == 1
+
+
 @pytest.mark.parametrize(
     "gold", [0.00001, 0.00005, 0.00002, 1e-7, 123456.5, -0.00000325, 1e15, 73, 2.5]
 )
