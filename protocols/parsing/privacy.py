@@ -13,6 +13,13 @@ import re
 import unicodedata
 
 from arena.play.reasoning import in_small_letters
+from protocols.parsing.private_words import (
+    NOT_SHOWN_IN_WORDS,
+    PRIVATE_IN_WORDS,
+    RATINGS_IN_WORDS,
+    THOUGHTS_IN_WORDS,
+    either,
+)
 
 # Brackets of other scripts and signs that look like them, character for character.
 ANGLES = "＜＞〈〉‹›◁▷⟨⟩«»˂˃❬❭❮❯❰❱⟪⟫《》﹤﹥ᐸᐳ≺≻⧼⧽"
@@ -54,7 +61,7 @@ BESIDE_PARTS = frozenset(BESIDE_PARTS_IN_WORDS.split())
 FENCE = re.compile(r"```\w*")
 STRUCTURE = re.compile(r"<(/?\s?[A-Za-z][\w &:.-]{0,60})/?>")
 FOREIGN_TAG = re.compile(
-    r"<(?!https?://|mailto:|www\.|[\w.+-]{1,60}@)(?:!|[/|]?([a-z_][\w|-]{0,40}+))", re.IGNORECASE
+    r"<(?!https?://|mailto:|www\.|[\w.+-]{1,60}@)(?:!|[/|]?([^\W\d][\w|-]{0,40}+))", re.IGNORECASE
 )
 
 # A line that begins with one of these gives away what is private without any tag.
@@ -75,6 +82,13 @@ RATING = (
     r"(?:self[\s-])?(?:rating|confidence|bet|stake|wager|certainty|win\sprobability|odds)"
     r"(?:\s(?:level|score|rating|estimate|amount|percentage|in\s(?:winning|victory|my\scase)))?"
 )
+FOREIGN_THOUGHTS = either(THOUGHTS_IN_WORDS)
+FOREIGN_RATINGS = either(RATINGS_IN_WORDS)
+# At the beginning of a line, behind two words or three letters ("Meine Gedanken", "我的思考").
+FOREIGN_START = r"^[\s>*_\#(\[{\d.+•【「〔（《〈-]{0,12}+(?:[^\W\d_]{1,12}\s){0,2}[^\W\d_]{0,3}?"
+FOREIGN_END = r"[^\W\d_]{0,3}\s?(?:[(（][^()（）\n]{0,30}[)）])?"
+# What ends a label: a sign, the end of its line, or that of the bold words.
+END = rf"(?:{SIGN}|[\s*_]{{0,4}}$|\*\*|__)"
 LABELS = tuple(
     re.compile(form, re.IGNORECASE | re.MULTILINE)
     for form in (
@@ -97,16 +111,30 @@ LABELS = tuple(
         r"^\s{0,9}(?:```|~~~)\s?\w{0,20}?(?:thought|think|private|reasoning|monologue|scratch)",
         r"\(\s?[/\\]?\s?(?:(?:my|own|private)[\s_]){0,2}(?:thoughts?|think(?:ing)?)\s?\)",
         r"\(\s?[/\\]\s?(?:speech|rating|reasoning)\s?\)",
+        START + rf"(?:{either(PRIVATE_IN_WORDS)})(?:\s(?:only|part))?{END}",
+        START
+        + rf"[^\W\d_][^()\n]{{0,40}}\([^()\n]{{0,20}}\b(?:{NOT_SHOWN_IN_WORDS})[^()\n]{{0,30}}\)"
+        + END,
+        START
+        + OWNER
+        + r"{0,3}self[\s-]?(?:assessments?|evaluations?|reflections?|critiques?|analysis|notes?"
+        + rf"|reviews?)(?:\s?\([^()\n]{{0,30}}\))?{END}",
+        FOREIGN_START + rf"(?:{FOREIGN_THOUGHTS}){FOREIGN_END}{END}",
+        FOREIGN_START + rf"(?:{FOREIGN_RATINGS}){FOREIGN_END}{SIGN}{NUMBER}",
+        rf"[【\[［(（「〔]\s?[/／]?\s?(?:{FOREIGN_THOUGHTS})[^\W\d_]{{0,3}}\s?[】\]］)）」〕]",
     )
 )
 # A word of every label: only around these are labels looked for.
 HINT = re.compile(
     r"thought|thinking|think\b|reason|rating|confidence|bet\b|stake|wager|certainty|probability|odds"
-    r"|monologue|musing|deliberation|reflection|scratch|note|private|confidential|internal|secret|/\s?speech",
+    r"|monologue|musing|deliberation|reflection|scratch|note|private|confidential|internal|secret|/\s?speech"
+    r"|inner|hidden|personal|self|invisible|unseen|off the record|\beyes|\((?:not|never|for|only)\b"
+    rf"|{either(PRIVATE_IN_WORDS)}|{FOREIGN_THOUGHTS}|{FOREIGN_RATINGS}"
 )
 WINDOW = 100
 IN_ANGLES = re.compile(
-    rf"[{ANGLES}](\s?/?\s?\w{{0,12}}?(?:thought|think|private|rating|speech|confidence)\w{{0,12}})"
+    rf"[{ANGLES}](\s?/?\s?\w{{0,12}}?(?:thought|think|private|rating|speech|confidence"
+    rf"|{FOREIGN_THOUGHTS})\w{{0,12}})"
     rf"\s?[{ANGLES}]?",
     re.IGNORECASE,
 )
@@ -145,6 +173,19 @@ def is_private(words: str) -> bool:
     )
 
 
+def is_addressed(tag: str) -> bool:
+    """Return whether the attributes of a speech's opening tag may say that it is not for all."""
+    return PRIVATE_ATTRIBUTE.search(unescape(tag)) is not None
+
+
+# A bare word, as in <speech private>, is doubtful whatever it says.
+PRIVATE_ATTRIBUTE = re.compile(
+    r"\bspeech\s[^=]*>|\b(?:priv|self|me|myself|hidden|hide|intern|secret|confidential|not|none|nobody"
+    r"|no|false|only|to|audience|draft|own|author)",
+    re.IGNORECASE,
+)
+
+
 def has_postscript(words: str) -> bool:
     """Return whether words follow the tag that closes the whole speech, as </opening_speech>."""
     ends = [tag.end() for tag in STRUCTURE.finditer(words) if closes_speech(tag[1])]
@@ -180,8 +221,8 @@ def has_foreign_tag(plain: str) -> bool:
         return False
     for match in FOREIGN_TAG.finditer(without_structure(plain)):
         name = (match[1] or "").lower()
-        # A single letter after a sign is a comparison: x <y.
-        if name not in EMPHASIS_TAGS and (len(name) > 1 or not name):
+        # A single letter after a sign is a comparison: x <y.  In other scripts it may be a word.
+        if name not in EMPHASIS_TAGS and (len(name) != 1 or not name.isascii()):
             return True
     return False
 

@@ -43,6 +43,7 @@ from protocols.parsing.numbers import number_in
 from protocols.parsing.privacy import (
     disguises,
     fold_brackets,
+    is_addressed,
     is_private,
     unescape,
     without_structure,
@@ -274,7 +275,7 @@ def speech_without_end(
     These are a speech that was never closed, a speech in thoughts that were never closed, and words
     beside clean thoughts without any tag; a rating follows, and nothing else.
     """
-    if not all(tag.well_formed for tag in tags):
+    if not all(tag.well_formed and not is_addressed(plain[tag.start : tag.end]) for tag in tags):
         return None
     states = [(tag.name, tag.opens) for tag in tags]
     if states == [("thoughts", True), ("speech", True), ("speech", False)]:
@@ -329,6 +330,7 @@ def has_tags(words: str) -> bool:
 def speech_problem(speech: Block, reply: str) -> str | None:
     """Return why the words of a speech block are not public, None if they are."""
     words = inner(speech, reply)
-    if speech.inside or is_private(words) or has_tags(words):
+    opening = reply[speech.opening.start : speech.opening.end]
+    if speech.inside or is_addressed(opening) or is_private(words) or has_tags(words):
         return "tags inside the speech"
     return None if words else "empty speech"

@@ -185,6 +185,13 @@ PUBLIC = [
     "«La liberté» n'est pas «tout»",
     "it holds for x <y",
     "My opponent has second thoughts: none of them hold",
+    "Private property: a right of all",
+    "Self-driving cars: they save lives",
+    "Die Gedanken sind frei, und das bleibt so: immer",
+    "值得我们共同思考的问题是：谁付钱？",
+    "Sicherheit: ein Recht aller",
+    "Public schools (not private ones) serve all",
+    "【论点一】 It works",
 ]
 
 
@@ -194,6 +201,10 @@ def test_an_address_a_noun_and_the_name_of_a_part_are_public(words: str) -> None
     assert (reading.public, reading.confidence) == (words, 0.8)
 
 
+NAMES_OF_THOUGHTS = (
+    *("思考", "内心", "考え", "생각", "أفكار", "विचार", "Мысли"),
+    *("Gedanken", "Pensamientos", "Réflexions"),
+)
 PRIVATE = [
     "**Private thoughts** SECRET",
     "My private thoughts are: SECRET",
@@ -224,7 +235,33 @@ PRIVATE = [
     "**bet_logic_private>**\nSECRET",
     "<opening_speech>words</opening_speech>\n---\nSECRET",
     "**PRIVATE BID REPORT**\nSECRET",
+    *(f"<{name}>SECRET</{name}>" for name in NAMES_OF_THOUGHTS),
+    "【思考】SECRET【/思考】",
+    "So it is. 【内心】 SECRET",
+    "《思考》 SECRET",
+    "Thoughts (private): SECRET",
+    "Plan (for my eyes): SECRET",
+    "Strategy (not shown): SECRET",
+    "**Notes (hidden from others)**\nSECRET",
+    *(f"{label}: SECRET" for label in ("Private", "**Private**", "Internal", "Privado", "私密")),
+    *(f"{label}: SECRET" for label in NAMES_OF_THOUGHTS),
+    "Meine privaten Gedanken: SECRET",
+    "我的思考：SECRET",
+    "## Self-assessment\nSECRET",
+    "**Self-evaluation:** SECRET",
+    "## 思考\nSECRET",
+    *("评分：80", "оценка: 80%", "Bewertung: 80", "Confianza: 80", "自信度：80", "**Fiducia:** 80"),
 ]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    ["to='self'", "private", 'visibility="private"', 'public="no"', "for=me", "hidden=true", "x"],
+)
+def test_a_speech_whose_tag_may_say_that_it_is_for_nobody_is_not_public(attributes: str) -> None:
+    reading = speech_and_confidence(f"<speech {attributes}>SECRET</speech><rating>80</rating>")
+    assert (reading.public, reading.confidence) == (None, 0.8)
+    assert speech_only(f"<speech {attributes}>SECRET<rating>80</rating>").public is None
 
 
 @pytest.mark.parametrize("private", PRIVATE)
