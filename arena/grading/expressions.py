@@ -43,6 +43,10 @@ NUMBER = re.compile(
     r"(?:(?P<digits>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?P<decimals>\.[0-9]*)?"
     r"|(?P<point>\.[0-9]+))(?P<exponent>[eE][-+]?[0-9]{1,4}(?![0-9A-Za-z.]))?"
 )
+# 0.1\overline{6}, and 0.(3); 0.1(6) may be a product.
+REPEATING = re.compile(
+    r"([0-9]{0,20})\.(?:([0-9]{0,20})\\(?:overline|bar)\s*\{\s*([0-9]{1,20})\s*\}|\(([0-9]{1,20})\))"
+)
 MIXED = re.compile(r"([0-9]+)(?:\s+|\s*\\[, ;:]\s*)([0-9]+)\s*/\s*([0-9]+)(?![0-9])")
 MIXED_FRACTION = re.compile(
     r"([0-9]+)\s*\\frac\s*(?:\{\s*([0-9]+)\s*\}|([0-9]))\s*(?:\{\s*([0-9]+)\s*\}|([0-9]))"
@@ -303,6 +307,16 @@ class _Reader:
                 return arithmetic.add(
                     Fraction(one), arithmetic.divide(Fraction(top), Fraction(bottom))
                 )
+        repeating = REPEATING.match(self.text, self.place)
+        if repeating is not None:
+            self.place = repeating.end()
+            whole, once, again = (
+                repeating[1] or "0",
+                repeating[2] or "",
+                repeating[3] or repeating[4],
+            )
+            nines = 10 ** len(again) - 1
+            return Fraction(f"{whole}.{once}0") + Fraction(int(again), nines * 10 ** len(once))
         match = NUMBER.match(self.text, self.place)
         if match is None:
             raise NoValueError("no number")

@@ -237,9 +237,9 @@ def _outcome(gold_answer: str, answer: str) -> Outcome | Callable[[], Outcome]:
     outcome = _by_value(gold, text)
     if outcome not in (WRONG, UNDECIDED):
         return outcome
-    others = [(gold, other) for other in second_readings(text)]
-    others += [(other, text) for other in second_readings(gold)]
-    if any(_by_value(one, other) == RIGHT for one, other in others):
+    golds = [gold, *second_readings(gold)]
+    texts = [text, *second_readings(text)]
+    if any(_by_value(one, other) == RIGHT for one in golds for other in texts):
         return TWO_READINGS
     return outcome if outcome == WRONG else _undecided(gold, text)
 

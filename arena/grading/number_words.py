@@ -26,9 +26,19 @@ PARTS = "half third fourth fifth sixth seventh eighth ninth tenth eleventh twelf
 DENOMINATORS = {word: n for n, word in enumerate(PARTS.split(), 2)}
 DENOMINATORS |= {"quarter": 4, "hundredth": 100, "thousandth": 1000, "halve": 2}
 NUMBER_WORD = "|".join(
-    [*(f"{word}s?" for word in DENOMINATORS), *COUNTS, *MAGNITUDES, "minus", "negative", "and", "a"]
+    [
+        *(f"{word}s?" for word in DENOMINATORS),
+        *COUNTS,
+        *MAGNITUDES,
+        "minus",
+        "negative",
+        "and",
+        "an?",
+    ]
 )
 WORD_NUMBER = re.compile(rf"(?:(?:{NUMBER_WORD})(?:\s+|-|\Z|(?=[^\w])))+", re.I)
+
+ARTICLE = re.compile(r"\s*an?\s", re.I)
 
 
 def spelt_number(text: str) -> Fraction | None:
@@ -38,6 +48,9 @@ def spelt_number(text: str) -> Fraction | None:
     if parts and parts[0] in ("minus", "negative"):
         sign = -1
         parts = parts[1:]
+    # The article of "a quarter" is no word of an answer; "third" alone is the third one.
+    if len(parts) == 1 and ARTICLE.match(text):
+        parts = ["a", *parts]
     denominator = DENOMINATORS.get(parts[-1].removesuffix("s")) if parts else None
     if denominator is not None:
         return _spelt_fraction(parts[:-1], denominator, sign)

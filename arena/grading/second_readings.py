@@ -15,9 +15,31 @@ SUFFIX = re.compile(r"(\\?[$€£¥]?\s*[0-9][0-9.,]*)\s?(k|K|M|mn|m|B|bn|T)")
 SIZES = {"k": 3, "m": 6, "mn": 6, "b": 9, "bn": 9, "t": 12}
 DEGREES = re.compile(r"(.*[0-9)}])\s*(?:°|\^\s*\{?\s*\\circ\s*\}?|\\degree)")
 CLOSED = re.compile(r"\[([^\[\]()]*,[^\[\]()]*)\]")
-ITEM = re.compile(r"(?:[-*+>]|[0-9]{1,2}[.)])\s+")
+ITEM = re.compile(r"(?:[-*+]|[0-9]{1,2}[.)])\s+")
 MODULO = re.compile(r"\s*(?:\\pmod\s*\{[^{}]*\}|\(\s*\\?mod\s+[^()]*\))\s*\Z")
 ROMAN = re.compile(r"[IVXLCDM]{2,}")
+# Texts in full, and what they may stand for as well.
+READINGS = [
+    (re.compile(r"(.*\.[0-9]+)\(([0-9]+)\)"), r"\1\\overline{\2}"),  # 0.1(6), or a product
+    (re.compile(r"(.*[0-9])\s*(?:‰|\\permil|\\textperthousand|per mille?)"), r"(\1)/1000"),
+    (re.compile(r"(.*[0-9])\s*(?:‰|\\permil|\\textperthousand|per mille?)"), r"\1"),
+    # log is the natural one in some books and the decimal one in others.
+    (re.compile(r"(.*)\\log(?![A-Za-z_])(.*)"), r"\1\\ln\2"),
+    (re.compile(r"(.*)\\log(?![A-Za-z_])(.*)"), r"\1\\log_{10}\2"),
+    # 0.333...
+    (
+        re.compile(r"([-+]?[0-9]*\.[0-9]{0,6}?)([0-9]{1,6}?)\2{1,8}(?:\.{3}|…|\\[lc]?dots)"),
+        r"\1\\overline{\2}",
+    ),
+    (re.compile(r"(.*[0-9)]!)=(.*)"), r"\1 = \2"),  # 4!=24, no inequality
+    (re.compile(r">\s*(.+)"), r"\1"),  # a quotation, or a relation
+    (re.compile(r"([ie])"), r"1*\1"),
+    (re.compile(r"([a-z])([a-z])"), r"\1*\2"),  # ab, the product or the word
+    (re.compile(r"([a-z])([a-z])([a-z])"), r"\1*\2*\3"),
+]
+# 300 k: the letter may be a unit in the other case.
+LONE_LETTER = re.compile(r"(.*[0-9])\s+([A-Za-z])")
+CLOCK = re.compile(r"([0-9]{1,2})(?::([0-5][0-9]))?\s*(?:([ap])\.?\s?m\.?)?", re.I)
 SWAP = str.maketrans(",.", ".,")
 
 
@@ -30,6 +52,18 @@ def second_readings(text: str) -> Iterator[str]:
         yield text.replace(",", "")
     if text.endswith("!"):
         yield text.rstrip("! ")
+    for pattern, reading in READINGS:
+        match = pattern.fullmatch(text)
+        if match is not None:
+            yield match.expand(reading)
+    letter = LONE_LETTER.fullmatch(text)
+    if letter is not None:
+        yield f"{letter[1]} {letter[2].swapcase()}"
+    clock = CLOCK.fullmatch(text)
+    if clock is not None and (clock[2] or clock[3]) and 1 <= int(clock[1]) <= 12:
+        # 3:30 alone may be in the afternoon.
+        hour = int(clock[1]) % 12 + 12 * ((clock[3] or "p").lower() == "p")
+        yield f"{hour}:{clock[2] or '00'}"
     item = ITEM.match(text)
     if item is not None:
         yield text[item.end() :]

@@ -15,6 +15,7 @@ from operator import itemgetter
 
 from arena.grading.arithmetic import NoValueError, TooLargeError, inexact
 from arena.grading.brackets import bracket_depth, closes_at_end, split_outside
+from arena.grading.compound_units import compound_quantity
 from arena.grading.expressions import Formula, evaluate
 from arena.grading.number_words import WORD_NUMBER, expand_magnitudes, spelt_number
 from arena.grading.spelling import close_braces, plain_mathematics, unwrap
@@ -108,6 +109,10 @@ def _value(text: str, inside: bool = False) -> Value:
     spelt = _spelt(text)
     if spelt is not None:
         return spelt
+    compound = compound_quantity(text)
+    if compound is not None:
+        number, unit = compound
+        return Value("number", str(number), number, Formula(number), unit=unit, plain=True)
     element = ELEMENT.match(text)
     if element is not None:
         return _value(text[element.end() :].strip())
