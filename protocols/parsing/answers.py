@@ -25,7 +25,7 @@ from functools import lru_cache
 from arena.play.reading import CUT_OFF, as_reply, unfinished_reason
 from arena.play.reasoning import part_reasoning
 from arena.types import Reading, Reply
-from protocols.parsing.statements import Statement, bare, last_statement, line_statement
+from protocols.parsing.statements import Statement, bare, is_own, last_statement, line_statement
 
 MAX_ANSWER_CHARACTERS = 1000
 # The answer stands at the end: of a longer reply only its end is searched.
@@ -48,19 +48,19 @@ LINE = re.compile(r"\s*+(?P<line>[^\n]*[^\s.$])")
 BOLD = re.compile(r"\*\*[\s({\[]{0,3}(?P<letter>\w)(?:[\s)}\].:]{0,3}|\s?[).:][^*\n]{0,200})\*\*")
 # A statement that its author takes back, or corrects, is no answer.
 CORRECTION = re.compile(
-    r"(?:^|[.!?;:…)}$*\-–—\n])\s{0,9}+(?:oh|hmm|but|or|ah)?[,.…]{0,3}\s{0,9}+(?:wait\b|actually\b"
+    r"(?:^|[.,!?;:…)}$*\-–—\n])\s{0,9}+(?:oh|hmm|but|or|ah)?[,.…]{0,3}\s{0,9}+(?:wait\b|actually\b"
     r"|hold on\b|sorry\b|correction\b|on second thought|on reflection|hmm\b|scratch that|i mean\b"
     r"|no[,:;.!—–-]"
     r"|i (?:made|was) (?:a |an )?(?:mistake|error|wrong)|let me (?:correct|re-?check"
     r"|re-?consider|redo|try again)|rather[,:])",
     re.IGNORECASE,
 )
-# Who is said to have given a box, where it is not the author.
-OTHERS = re.compile(
-    r"\b(?:agent|model|response|peer|reply|path|proposer|student|solution)\s?\#?\d{1,3}"
-    r"(?:['’]s\b|\s+(?:also\s)?(?:says?|said|wrote|writes|gives?|gave|answer(?:s|ed)?"
-    r"|claim(?:s|ed)?|got|gets|has|had|conclude[sd]?|state[sd]?|box(?:es|ed)|put|has\sput|arrive[sd]?|found|finds|proposes?)\b)"
-    r"(?![^\n]*\bagree)[^.\n]{0,80}\Z",
+# A verdict on what was just said.
+DENIAL = re.compile(
+    r"[\s$*)}\]\\.,]{0,6}(?:which\s|that\s|this\s|it\s)?(?:(?:is|was|seems|looks|must\sbe)"
+    r"\s(?:(?:clearly|obviously|definitely|surely|just|also|then)\s)?(?:wrong|incorrect|false|mistaken"
+    r"|impossible|not\s(?:right|correct|true|it|possible|the\s(?:answer|right|correct)))"
+    r"|(?:isn['’]t|wasn['’]t|cannot\sbe|can['’]t\sbe)\s(?:right|correct|true|it|the\sanswer))\b",
     re.IGNORECASE,
 )
 # A minus after a digit or a bracket is a subtraction, not a sign.  Possessive quantifiers (++, ?+)
@@ -145,7 +145,7 @@ def letter_statement(text: str, letters: str, *, boxes_only: bool = False) -> St
             statements.append((box.start, Statement(box.end + 1, letter)))
     if boxes_only:
         # A later box that was cut off may have been another answer.
-        is_last = bool(statements) and boxes[-1].closed
+        is_last = bool(statements) and boxes[-1].closed and is_own(text, boxes[-1].start)
         return max(statements, key=lambda pair: pair[0])[1] if is_last else None
     for form in _statements(letters):
         for match in form.finditer(text):
@@ -156,9 +156,12 @@ def letter_statement(text: str, letters: str, *, boxes_only: bool = False) -> St
     if (line := _letter_line(letters).fullmatch(last_line)) is not None:
         # A last line that is a letter comes after every other statement.
         statements.append((len(text), Statement(len(text), line["letter"])))
-    if statements:
-        last = max(statements, key=lambda pair: pair[0])[1]
+    ranked = sorted(statements, key=lambda pair: pair[0], reverse=True)
+    last = next((said for start, said in ranked if is_own(text, start)), None)
+    if last is not None:
         return Statement(last.end, None) if _two_boxes(text, boxes) else last
+    if statements:
+        return None
     # Bold letters may be labels of options that a reply discusses, so that they must agree.
     bold = {match["letter"] for match in BOLD.finditer(text)} & set(letters)
     return Statement(len(text), bold.pop()) if len(bold) == 1 else None
@@ -242,7 +245,7 @@ def find_letter(
     """Return the letter that a reply chooses, or the option's text that it gives in its place."""
     said = letter_statement(text, letters, boxes_only=boxes_only)
     if said is not None:
-        return None if CORRECTION.search(text, said.end) else said.value
+        return None if is_taken_back(text, said.end) else said.value
     value = find_value(text, boxes_only, options)
     if value is None:
         # A whole reply that is a small letter, as in "(b)".
@@ -288,19 +291,26 @@ def letter_of(value: str, letters: str, options: Sequence[str]) -> str | None:
 def find_value(text: str, boxes_only: bool = False, options: Sequence[str] = ()) -> str | None:
     """Return the value in the last box of the author's own, else the one that is stated last."""
     boxes = sorted(_boxes(text), key=lambda box: box.start)
-    own = [box for box in boxes if not OTHERS.search(text[max(0, box.start - 200) : box.start])]
+    own = [box for box in boxes if is_own(text, box.start)]
     if own:
         box = own[-1]
-        taken_back = CORRECTION.search(text, box.end + 1) is not None
-        if taken_back or _two_boxes(text, own) or (boxes_only and not box.closed):
+        if is_taken_back(text, box.end + 1) or _two_boxes(text, own):
+            return None
+        if boxes_only and not box.closed:
             return None
         return text[box.begin : box.end].strip()
     if boxes or boxes_only:
         return None
     said = last_statement(text, options) or line_statement(text, options)
-    if said is None or CORRECTION.search(text, said.end):
+    if said is None or is_taken_back(text, said.end):
         return None
     return said.value
+
+
+def is_taken_back(text: str, end: int) -> bool:
+    """Return whether what was stated up to a place is corrected or denied behind it."""
+    # The last character may be the sign behind which a correction begins.
+    return bool(CORRECTION.search(text, max(0, end - 1)) or DENIAL.match(text, end))
 
 
 def _two_boxes(text: str, boxes: Sequence[Box]) -> bool:

@@ -65,9 +65,30 @@ HEDGE = re.compile(
 SECOND_VALUE = re.compile(
     r"\b(?:or|maybe|perhaps|possibly|and|oder|ou)\b[^.\n]{0,30}\d", re.IGNORECASE
 )
+# Who is said to have given an answer, where it is not the author.
+SAYS = (
+    r"says?|said|wrote|writes|answer(?:s|ed)?|claim(?:s|ed)?|conclude[sd]?|state[sd]?|box(?:es|ed)"
+    r"|proposes?|thinks?|believes?|insists?|argue[sd]?|suggest(?:s|ed)?"
+)
+OTHERS = re.compile(
+    r"\b(?:(?:agent|model|response|peer|reply|path|proposer|student|solution)\s?\#?\d{1,3}"
+    rf"(?:['’]s\b|\s+(?:also\s)?(?:{SAYS}|gives?|gave|got|gets|has|had|put|has\sput|arrive[sd]?|found"
+    r"|finds)\b)|(?:(?:my|the|an?other|one|some)\s(?:other\s)?(?:agent|model|peer|colleague|opponent"
+    rf"|student|friend|proposer|participant|debater)s?|others|someone|some\speople)\s(?:also\s)?(?:{SAYS})\b)"
+    r"(?![^\n]*\bagree)(?:(?!\b(?:but|while|whereas|yet)\si\b)[^.\n]){0,80}\Z",
+    re.IGNORECASE,
+)
+# An answer that is only supposed, or denied.
+SUPPOSED = re.compile(
+    r"\b(?:suppos(?:e|ing)|assum(?:e|ing)|if|imagine|unless|whether|pretend|doubt|hypothesis|not\s(?:the"
+    r"\scase|true|clear|certain|sure|think|believe|mean)|[a-z]{2,5}n['’]t\s(?:think|believe|mean|say))\b"
+    r"(?:(?!\bthen\b)[^.,;:\n]){0,20}\Z",
+    re.IGNORECASE,
+)
 # How sentences begin that are no answers.
 NO_ANSWER = re.compile(
-    r"(?:i|we|you|first|let|see|to|this|it|there|here|that|your|the\sletter|none\sfound|n/?a|unsure)\b",
+    r"(?:i|we|you|first|let|see|to|this|it|there|here|that|your|the\sletter|none\sfound|n/?a|unsure"
+    r"|null|undefined|nan)\b",
     re.IGNORECASE,
 )
 WRAPPED = re.compile(r"\\(?:math(?:bf|rm|it|sf|tt)|text(?:bf|rm|it)?|boldsymbol|bm)\s?\{([^{}]*)\}")
@@ -112,6 +133,12 @@ def line_statement(text: str, options: Sequence[str] = ()) -> Statement | None:
     return None if value is None else Statement(len(text), value)
 
 
+def is_own(text: str, start: int) -> bool:
+    """Return whether what is stated at a place is the author's, not another's or supposed."""
+    before = text[max(0, start - 200) : start]
+    return not (OTHERS.search(before) or SUPPOSED.search(before))
+
+
 def plain_option(words: str) -> str:
     """Return the text of an option for comparison, without markup and its letter."""
     return re.sub(r"^\(?[A-Za-z](?:\s?[).:]|\s[-–])\s*", "", bare(words)).strip(". ").casefold()
@@ -130,7 +157,8 @@ def last_statement(text: str, options: Sequence[str] = ()) -> Statement | None:
     last_line = text.rstrip().rpartition("\n")[2]
     if (match := CONCLUSION.search(last_sentence(last_line))) is not None:
         value = number_in_words(match["value"])
-        if value is not None:
+        before = last_line[: last_line.rfind(match["value"])]
+        if value is not None and is_own(before, len(before)) and not TWO_EQUATIONS.search(before):
             statements.append(Statement(len(text.rstrip()) - 1, value))
     return max(statements, key=lambda said: said.end, default=None)
 
@@ -144,7 +172,8 @@ def label_statements(text: str, known: frozenset[str]) -> Iterator[Statement]:
             # A heading, or a label whose value stands on the next line.
             following = text[end : end + 2 * MAX_CHARACTERS].lstrip()
             first = following.partition("\n\n" if following.startswith(("$$", "\\[")) else "\n")[0]
-            yield Statement(end + 1, value_in(first, known=known))
+            is_list = LIST_ITEM.match(first) is not None
+            yield Statement(end + 1, None if is_list else value_in(first, known=known))
         elif match["sign"] and not SENTENCE.search(value):
             words = not match["result"]
             yield Statement(end, value_in(value, any_words=words, known=known))
@@ -155,8 +184,10 @@ def sentence_statements(text: str, known: frozenset[str]) -> Iterator[Statement]
     heads = list(SENTENCE.finditer(text))
     for head, following in zip(heads, [*heads[1:], None], strict=False):
         words = text[head.end() : following.start() if following else None].partition("\n")[0]
-        value = value_in(words, known=known)
-        if value is not None or states_number(words):
+        # Of a list below the sentence no item is the answer.
+        is_list = "\n" in head[0] and LIST_ITEM.match(words)
+        value = None if is_list else value_in(words, known=known)
+        if (value is not None or states_number(words)) and is_own(text, head.start()):
             yield Statement(head.end() + len(first_sentence(words)[0]), value)
 
 
@@ -209,6 +240,12 @@ def value_in(
     if "\\boxed" in words or len(words) > MAX_CHARACTERS:
         return None
     first, rest = first_sentence(words)
+    if sum(map(first.count, "([{")) > sum(map(first.count, ")]}")):
+        return None
+    if CONTINUED.match(words, len(first)):
+        # "5, -5" and "10 - x" are one value; of other words behind a first one it cannot be told.
+        whole = cleaned(words)
+        return whole if whole and FORMULA.fullmatch(whole) else None
     number = number_in_words(first)
     if number is not None:
         return None if SECOND_VALUE.search(rest[:60]) else number
@@ -233,11 +270,29 @@ def value_in(
 
 
 def first_sentence(words: str) -> tuple[str, str]:
-    """Return the words up to the end of a sentence or clause, and the rest."""
-    end = re.search(
-        r"(?<=[^\s\d])[.;!?。；](?=\s|$)|(?<=\d)[.;!?。](?=\s|$|\*)|,\s|\s[-–—]\s|\s\(", words
-    )
-    return (words[: end.start()], words[end.end() :]) if end else (words, "")
+    """Return the words up to the end of a sentence or clause outside of brackets, and the rest."""
+    depth = 0
+    for match in CLAUSE.finditer(words):
+        if match["end"] and depth == 0:
+            return words[: match.start()], words[match.end() :]
+        if match[0][-1] in "([{":
+            depth += 1
+        elif match[0] in ")]}":
+            depth = max(0, depth - 1)
+    return words, ""
+
+
+CLAUSE = re.compile(
+    r"(?P<end>(?<=[^\s\d])[.;!?。；](?=\s|$)|(?<=\d)[.;!?。](?=\s|$|\*)|,\s|\s[-–—]\s|\s\()|[()\[\]{}]"
+)
+# What goes on with the value where a clause seems to end.
+CONTINUED = re.compile(
+    r",\s(?:[-−+±(\[]\s?)?(?:\d|\\|[a-z]\s?=)|\s[-–—]\s(?![IaA]\b)(?:\d|[A-Za-z]\b|\\|\()"
+    r"|\s\((?:mod|or|and)\b",
+)
+# Two equations side by side, before the last sign.
+TWO_EQUATIONS = re.compile(r"=[^=]*(?:[,;]|\b(?:and|or|und|oder|ou)\b)")
+LIST_ITEM = re.compile(r"\s*\d{1,2}[.)]\s+\S")
 
 
 def last_sentence(line: str) -> str:
@@ -251,7 +306,10 @@ def number_in_words(words: str) -> str | None:
         return None
     plain = bare(words)
     # Of an equation the right-hand side is the value.
-    plain = bare(plain.rpartition("=")[2]) if "=" in plain else plain
+    left, sign, right = plain.rpartition("=")
+    if TWO_EQUATIONS.search(left):
+        return None
+    plain = bare(right) if sign else plain
     match = NUMERIC.fullmatch(plain)
     if match is None:
         return in_digits(plain)
@@ -305,6 +363,8 @@ def bare(words: str) -> str:
     words = words.strip(MARKUP)
     for opening, closing in PAIRS:
         if len(words) > len(opening + closing) and words.startswith(opening):
+            if opening == "(" and not {"(", ")", ","}.isdisjoint(words[1:-1]):
+                continue
             if words.endswith(closing):
                 words = words[len(opening) : -len(closing)].strip(MARKUP)
             elif words.count("$") == 1 and opening == "$":

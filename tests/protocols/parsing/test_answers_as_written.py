@@ -34,7 +34,29 @@ STATED = [
     "The answer is 41. No, wait. The answer is 73.",
     "Agent 1 says \\boxed{41}. I find \\boxed{73}.",
     "I find \\boxed{73}. Agent 1 wrote \\boxed{41}, which forgets a case.",
+    "Agent 1 says 41, but I find \\boxed{73}.",
+    "\\boxed{73} is correct.",
+    "\\boxed{73}, which is not divisible by 2.",
+    "The student has 73 apples, so the answer is 73.",
+    "If x = 3 then the answer is 73.",
 ]
+
+
+WHOLE = {
+    "(5, 6)": ["The answer is (5, 6).", "Answer: (5, 6)", "#### (5, 6)", "The answer is $(5, 6)$."],
+    "[5, 6]": ["The answer is [5, 6].", "Answer: [5, 6]"],
+    "{5, 6}": ["The answer is {5, 6}."],
+    "5, -5": ["Answer: 5, -5", "The answer is 5, -5."],
+    "10 - x": ["Answer: 10 - x", "The answer is 10 - x."],
+    "5": ["Answer: 5 - because it is", "The answer is 5, which is prime.", "Answer: 5 (five)"],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [(text, value) for value, texts in WHOLE.items() for text in texts]
+)
+def test_a_value_of_several_parts_is_read_whole(text: str, value: str) -> None:
+    assert ask_answer(Reply(text)).answer == value
 
 
 @pytest.mark.parametrize("text", STATED)
@@ -85,6 +107,11 @@ NEITHER_OF_TWO = [
         "A cat is correct",
     ),
     *("The answer is A, or possibly C", "Answer: A. Hmm, C.", "\\boxed{A} \\text{ or } \\boxed{C}"),
+    *("\\boxed{A}, no, B", "\\boxed{A} wait, B", "The answer is A, sorry, B"),
+    "\\boxed{A} is wrong.",
+    *("Agent 1 says \\boxed{A}, but I think otherwise.", "My peer says the answer is A."),
+    "Suppose the answer is A. Contradiction. Thus it is B.",
+    *("It is not the case that the answer is A", "If the answer is A, it fails."),
     *("Option A is not correct.", "A)\nred\nB)\nblue", "I like red and blue.", "\\boxed{A\\&C}"),
 ]
 
@@ -109,6 +136,14 @@ UNSTATED = [
     "[THINK]\\boxed{41}[/THINK]",
     "<|channel|>analysis<|message|>\\boxed{41}",
     "\\boxed{" + "1" * 1001 + "}",
+    *("The answer is x=5 and y=6.", "x = 5 or x = 6", "The answer is x = 5 or x = 6"),
+    *("Thus x = 5 or x = 6", "The answer is 3 (mod 7).", "Answer: x - 5", "The answer is (5, 6"),
+    *("The answer is\n1. 73\n2. 74", "Answer:\n1. 73\n2. 74", '{"answer": null}'),
+    *("\\boxed{73}, no, 74", "\\boxed{73} wait, 74", "The answer is 73, sorry, 74"),
+    *("\\boxed{73} is wrong.", "\\boxed{73} is not right", "$\\boxed{73}$ can't be right."),
+    *("Agent 1 says the answer is 73.", "My peer says the answer is 73", "Others say \\boxed{73}"),
+    *("If the answer is 73, then 7 divides it.", "Suppose the answer is 73. It fails."),
+    *("It is not the case that the answer is 73", "I don't think the answer is 73."),
 ]
 
 
