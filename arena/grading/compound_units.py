@@ -7,8 +7,10 @@ from fractions import Fraction
 
 from arena.grading.units import Unit, parse_unit
 
+# Possessive: a thousand spaces cost no more than their number.
 PART = re.compile(
-    r"\s*(?P<joint>,?\s*(?:and\s)?)\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[^\W\d_]+\.?)"
+    r"\s*+(?P<joint>(?:,\s*+)?(?:and\s++)?)(?P<number>[0-9]++(?:\.[0-9]++)?)"
+    r"\s*+(?P<unit>[^\W\d_]++\.?)"
 )
 # In these a comma or an "and" joins parts; "5 km and 3 m" may be two lengths.
 JOINED = ("time", "dollars", "euros", "pounds")

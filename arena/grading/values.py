@@ -32,7 +32,7 @@ LEFT_SIDE = re.compile(
 )
 APPROXIMATE = re.compile(r"\s*(?:≈|≃|≅|\\approx(?![A-Za-z])|\\simeq(?![A-Za-z]))")
 AND = re.compile(
-    r"\s*,?\s*(?:\\text\s*\{[\s,]*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])"
+    r"\s*+,?\s*+(?:\\text\s*\{[\s,]*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])"
     r"|\\(?:land|lor|wedge|vee)(?![A-Za-z]))\s*"
 )
 ELEMENT = re.compile(r"\s*([A-Za-z]|\\[a-z]+)\s*(?:\\in(?![a-z])|∈)\s*")

@@ -228,6 +228,7 @@ def test_a_function_of_ones_own_grades_any_answer_that_is_not_blank() -> None:
 HOSTILE = [
     "9" * 10**6,
     "{" * 1000,
+    "5 feet" + " " * 900 + "x",
     "(" * 200,
     "\\" * 1000,
     "\\text{" * 150,
