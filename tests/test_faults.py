@@ -52,6 +52,9 @@ KINDS = {
     "huge": "BadReply",
     "invalid utf-8": "BadReply",
 }
+# The same request would spend its limit on thought again: it is paid for once.
+PERMANENT = {"length"}
+REQUESTS = {kind: 1 if kind in PERMANENT else 3 for kind in KINDS} | {"sound": 1}
 QUICK = Retry(attempts=3, first_wait_s=0.01, longest_wait_s=0.02, identical=9)
 
 
@@ -120,7 +123,7 @@ async def test_a_lasting_fault_takes_the_configured_requests_and_is_a_row_of_its
         reference,
         lambda kind: "words|70" if kind == "sound" else Fault(kind, retry_after="0"),
     )
-    assert asked == dict.fromkeys(KINDS, 3) | {"sound": 1}
+    assert asked == REQUESTS
     rows = arena.sql(
         "select s.text, c.attempt, c.error_kind"
         " from calls c join episodes e using (episode) join subjects s using (subject)"
@@ -128,9 +131,8 @@ async def test_a_lasting_fault_takes_the_configured_requests_and_is_a_row_of_its
     found = defaultdict(list)
     for text, attempt, kind in sorted(rows):
         found[text[1:-1]].append((attempt, kind))
-    assert found == {kind: [(n, error) for n in range(3)] for kind, error in KINDS.items()} | {
-        "sound": [(0, None)]
-    }
+    calls = {kind: [(n, error) for n in range(REQUESTS[kind])] for kind, error in KINDS.items()}
+    assert found == calls | {"sound": [(0, None)]}
     ended = arena.sql(
         "select s.text, e.status, e.error_kind from episodes e join subjects s using (subject)"
     ).rows
@@ -154,12 +156,12 @@ async def test_a_passing_fault_loses_no_reply_and_leaves_no_mark_on_the_turn(
             else "words|70"
         ),
     )
-    assert asked == dict.fromkeys(KINDS, 3) | {"sound": 1}
-    assert arena.sql("select status, count(*) from episodes group by all").rows == (
-        ("done", len(KINDS) + 1),
-    )
+    assert asked == REQUESTS
+    done = len(KINDS) - len(PERMANENT) + 1
+    statuses = arena.sql("select status, count(*) from episodes group by all order by all").rows
+    assert statuses == (("done", done), ("failed", len(PERMANENT)))
     assert arena.sql("select public, confidence, asks, count(*) from turns group by all").rows == (
-        ("words", 0.7, 1, len(KINDS) + 1),
+        ("words", 0.7, 1, done),
     )
 
 
