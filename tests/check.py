@@ -26,7 +26,15 @@ PYTHON = sys.executable
 # Beside the Python of `make`, which runs every test.
 OTHER_PYTHONS = ("3.12", "3.13", "3.14")
 # What the tests of the rooms below need; torch and the SDKs are tested with the main Python.
-LIGHT = ("pytest", "pytest-asyncio", "pytest-timeout", "pytest-xdist", "hypothesis", "choix")
+LIGHT = (
+    "pytest",
+    "pytest-asyncio",
+    "pytest-timeout",
+    "pytest-xdist",
+    "hypothesis",
+    "choix",
+    "filelock",
+)
 LIGHT_TESTS = (
     *("tests/arena/calls", "tests/arena/play", "tests/arena/store", "tests/arena/studies"),
     *("tests/analysis/statistics", "tests/protocols/parsing"),

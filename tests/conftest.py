@@ -7,7 +7,11 @@ import os
 import socket
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# A busy machine is no fault of the code that is tested.
+settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("calm")
 # One torch thread: two of them on two busy cores are many times slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
