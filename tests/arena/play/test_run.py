@@ -239,6 +239,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(tmp_path
         Arena(tmp_path / "file" / "a.duckdb").run(study())
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_no_more_keeps_what_was_said(path: Path) -> None:
     """A limit on file size refuses the process in the middle of a line, as a full disk does."""
     code = f"""

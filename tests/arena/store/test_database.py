@@ -382,6 +382,7 @@ def test_the_folded_record_equals_the_live_one(
     assert len(views["turns"]) == 18
 
 
+@pytest.mark.slow
 def test_threads_of_one_process_take_turns(path: Path) -> None:
     put(path, "j0", "a")
 

@@ -79,6 +79,7 @@ def test_arena_sql_reads_a_study_while_it_is_played(
     assert running.returncode == 0
 
 
+@pytest.mark.slow
 def test_duckdb_opens_the_store_while_it_is_played_and_sees_what_is_folded(
     tmp_path: Path, running: subprocess.Popen[str]
 ) -> None:

@@ -194,6 +194,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_megabyte_of_hostile_text_is_read_in_seconds(text: str) -> None:
     began = time.process_time()  # not the clock of a busy machine

@@ -42,6 +42,7 @@ def test_a_speech_in_the_tags_of_its_parts_is_shown() -> None:
     assert shown(f"{parts}<bet_amount>70</bet_amount>") is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not is_real(), reason=NOT_HERE)
 def test_few_published_speeches_are_withheld(speeches: list[str]) -> None:
     """87 were in version 0.1.0, which showed 33 private bets; 41 of the 87 and these 33 are now."""

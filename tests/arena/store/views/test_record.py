@@ -143,6 +143,7 @@ def call(
     return "call_ends", place | {"status": status} | how
 
 
+@pytest.mark.slow
 def test_every_canned_query_has_a_question_and_words_for_every_column(path: Path) -> None:
     for name, canned in CANNED.items():
         assert canned.question.endswith("?"), name
@@ -151,6 +152,7 @@ def test_every_canned_query_has_a_question_and_words_for_every_column(path: Path
             assert column in canned.columns or column in COLUMN_COMMENTS, (name, column)
 
 
+@pytest.mark.slow
 def test_unfinished_and_failed_debates_count_nowhere(path: Path) -> None:
     calls = [
         call(side, 0, episode=name, latency_s=1.0, tokens_in=1)
