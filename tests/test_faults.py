@@ -86,7 +86,7 @@ def speaking_to(url: str, reference: str, timeout_s: float = 2.0) -> Iterator[Mo
                 yield anthropic_model(name, timeout_s=timeout_s)
             case _:
                 # LiteLLM takes a while to read nine megabytes.
-                yield litellm_model(reference, timeout_s=max(timeout_s, 3.0))
+                yield litellm_model(reference, timeout_s=max(timeout_s, 6.0))
 
 
 async def speak(episode: Any, motion: Subject, speaker: Any) -> None:
