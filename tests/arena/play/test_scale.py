@@ -30,7 +30,7 @@ async def once(name):
     return summary.done, len(asyncio.all_tasks()) - 1
 
 seen = []
-for number in range(4):
+for number in range(6):
     done, tasks = asyncio.run(once(f"{sys.argv[1]}/{number}.duckdb"))
     files = len(os.listdir("/proc/self/fd"))
     seen.append({"done": done, "tasks": tasks, "files": files, "mb": resident()})
@@ -45,14 +45,15 @@ def test_a_thousand_debates_at_once_leak_nothing(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=170,
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     seen = json.loads(ended.stdout)
-    assert [run["done"] for run in seen] == [1000] * 4
-    assert [run["tasks"] for run in seen] == [0] * 4
+    assert [run["done"] for run in seen] == [1000] * 6
+    assert [run["tasks"] for run in seen] == [0] * 6
     assert len({run["files"] for run in seen}) == 1
-    # The first two runs bring code, pools of the allocator and DuckDB into memory; the later ones
-    # add next to nothing.
-    assert seen[3]["mb"] - seen[1]["mb"] < 25, seen
+    # The first run brings code, pools of the allocator and DuckDB into memory; the later ones add
+    # next to nothing.  Memory that is free again goes up and down by 40 MB, so that the least counts.
+    sizes = [run["mb"] for run in seen]
+    assert min(sizes[3:]) - min(sizes[1:3]) < 25, seen
