@@ -54,6 +54,6 @@ def test_a_thousand_debates_at_once_leak_nothing(tmp_path: Path) -> None:
     assert [run["tasks"] for run in seen] == [0] * 6
     assert len({run["files"] for run in seen}) == 1
     # The first run brings code, pools of the allocator and DuckDB into memory; the later ones add
-    # next to nothing.  Memory that is free again goes up and down by 40 MB, so that the least counts.
+    # next to nothing.  Free memory goes up and down by 40 MB, so that the least counts.
     sizes = [run["mb"] for run in seen]
     assert min(sizes[3:]) - min(sizes[1:3]) < 25, seen
