@@ -45,7 +45,8 @@ NUMBER = re.compile(
 )
 # 0.1\overline{6}, and 0.(3); 0.1(6) may be a product.
 REPEATING = re.compile(
-    r"([0-9]{0,20})\.(?:([0-9]{0,20})\\(?:overline|bar)\s*\{\s*([0-9]{1,20})\s*\}|\(([0-9]{1,20})\))"
+    r"([0-9]{0,20})\.(?:([0-9]{0,20})\\(?:overline|bar)\s*\{\s*([0-9]{1,20})\s*\}"
+    r"|\(([0-9]{1,20})\))"
 )
 MIXED = re.compile(r"([0-9]+)(?:\s+|\s*\\[, ;:]\s*)([0-9]+)\s*/\s*([0-9]+)(?![0-9])")
 MIXED_FRACTION = re.compile(

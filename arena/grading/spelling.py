@@ -58,7 +58,8 @@ RAISED_TAG = re.compile(r"<(sup|sub)>([^<>]{1,20})</\1>", re.I)
 ENTITIES = {"&nbsp;": " ", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&minus;": "-", "&times;": "×"}
 # Signs before a value that say "is" or "about".
 LEADING_SIGN = re.compile(
-    r"(?:[=≈≃≅≒∼~]|:=|\\(?:approx|approxeq|simeq|cong|sim|doteq|equiv|therefore|implies)(?![A-Za-z])"
+    r"(?:[=≈≃≅≒∼~]|:=|\\(?:approx|approxeq|simeq|cong|sim|doteq|equiv|therefore"
+    r"|implies)(?![A-Za-z])"
     r"|(?:about|approximately|approx\.?|roughly|around|circa|ca\.|equals|exactly"
     r"|only|just|(?:a )?total of)(?=\s*[-+]?\\?[$€£¥]?\s?\d))\s*",
     re.I,

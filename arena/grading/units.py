@@ -134,8 +134,10 @@ NO_UNIT = frozenset(
 OPPOSITES = {"below", "under", "negative", "debt", "short", "deficit", "loss", "owed", "owing"}
 # The sign of a currency before a number, or its code.
 CURRENCY = re.compile(
-    r"(?P<sign>[-+]?)\s*(?:(?:US|CA|AU|NT|A|C|NZ|HK|S|R)?\\?(?P<dollar>\$)|\\?(?P<mark>[€£¥₹₩₽₺₴¢₿₫₪₦฿₱])"
-    r"|\\(?P<name>pounds|euro|EUR|yen|textdollar|texteuro|textsterling|textyen)(?![A-Za-z])(?:\{\})?"
+    r"(?P<sign>[-+]?)\s*(?:(?:US|CA|AU|NT|A|C|NZ|HK|S|R)?\\?(?P<dollar>\$)"
+    r"|\\?(?P<mark>[€£¥₹₩₽₺₴¢₿₫₪₦฿₱])"
+    r"|\\(?P<name>pounds|euro|EUR|yen|textdollar|texteuro|textsterling"
+    r"|textyen)(?![A-Za-z])(?:\{\})?"
     r"|(?P<code>USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|AUD|CAD|Rs\.?|NT)(?=[\s\d]))\s*(?=[-+.\d\\])"
 )
 NAMES = {"pounds": "£", "euro": "€", "eur": "€", "yen": "¥", "textdollar": "$"}

@@ -58,7 +58,8 @@ CORRECTION = re.compile(
 # A verdict on what was just said.
 DENIAL = re.compile(
     r"[\s$*)}\]\\.,]{0,6}(?:which\s|that\s|this\s|it\s)?(?:(?:is|was|seems|looks|must\sbe)"
-    r"\s(?:(?:clearly|obviously|definitely|surely|just|also|then)\s)?(?:wrong|incorrect|false|mistaken"
+    r"\s(?:(?:clearly|obviously|definitely|surely|just|also|then)\s)?(?:wrong|incorrect"
+    r"|false|mistaken"
     r"|impossible|not\s(?:right|correct|true|it|possible|the\s(?:answer|right|correct)))"
     r"|(?:isn['’]t|wasn['’]t|cannot\sbe|can['’]t\sbe)\s(?:right|correct|true|it|the\sanswer))\b",
     re.IGNORECASE,

@@ -42,7 +42,8 @@ MARKUP = r"^[\s>*_#`\-•]{0,9}+"
 AFTER = r"[\s*_`\"']{0,4}(?:[:：=]|\bis\b)(?P<words>[^\n]{0,300}+)"
 # At the beginning of a line, or after the answer on the same line.
 CONFIDENCE = re.compile(
-    rf"(?:{MARKUP}|[,;.|]\s{{1,3}}[*_\"']{{0,3}}|\{{\s?\")(?:(?:my|the)\s)?(?P<whole>(?:overall|final)\s{{1,3}})?confidence"
+    rf"(?:{MARKUP}|[,;.|]\s{{1,3}}[*_\"']{{0,3}}|\{{\s?\")(?:(?:my"
+    rf"|the)\s)?(?P<whole>(?:overall|final)\s{{1,3}})?confidence"
     rf"(?:\s{{1,3}}(?:level|score))?(?:\s?(?P<scale>\([^()\n]{{0,40}}\)))?{AFTER}",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -69,7 +69,8 @@ START = r"^[\s>*_\#(\[{\d.+•-]{0,12}+"
 OWNER = r"(?:(?:my|own|private|internal|inner|secret|personal|hidden|current)\s{1,3})"
 THOUGHTS = (
     r"(?:thoughts?(?:\sprocess)?|thinking(?:\sprocess)?|reasoning(?:\sprocess)?|monologue|musings?"
-    r"|deliberations?|reflections?|chain[\s-]of[\s-]thought|scratch\s?-?pad|notes?\sto\s(?:my)?self)"
+    r"|deliberations?|reflections?|chain[\s-]of[\s-]thought|scratch\s?-?pad"
+    r"|notes?\sto\s(?:my)?self)"
 )
 SIGN = r"(?:\s(?:is|are))?[\s*_]{0,4}+(?::|：|=|[-–—]\s)"
 NUMBER = (
@@ -105,7 +106,8 @@ LABELS = tuple(
         START
         + OWNER
         + r"{0,2}(?:private|internal|secret|confidential)\s(?:bid|bets?|betting|reports?|notes?"
-        r"|assessments?|logic|comments?|evaluations?|remarks?|estimates?|opinions?|views?|section)\b",
+        r"|assessments?|logic|comments?|evaluations?|remarks?|estimates?|opinions?|views?"
+        r"|section)\b",
         START + OWNER + "{0,3}" + RATING + rf"(?:\s?\([^()\n]{{0,30}}\))?{SIGN}{NUMBER}",
         rf"[(\[{{]\s?{OWNER}{{0,2}}{RATING}\s{{0,3}}[:：=]{NUMBER}",
         r"^\s{0,9}(?:```|~~~)\s?\w{0,20}?(?:thought|think|private|reasoning|monologue|scratch)",
@@ -126,8 +128,10 @@ LABELS = tuple(
 )
 # A word of every label: only around these are labels looked for.
 HINT = re.compile(
-    r"thought|thinking|think\b|reason|rating|confidence|bet\b|stake|wager|certainty|probability|odds"
-    r"|monologue|musing|deliberation|reflection|scratch|note|private|confidential|internal|secret|/\s?speech"
+    r"thought|thinking|think\b|reason|rating|confidence|bet\b|stake|wager|certainty"
+    r"|probability|odds"
+    r"|monologue|musing|deliberation|reflection|scratch|note|private|confidential|internal"
+    r"|secret|/\s?speech"
     r"|inner|hidden|personal|self|invisible|unseen|off the record|\beyes|\((?:not|never|for|only)\b"
     rf"|{either(PRIVATE_IN_WORDS)}|{FOREIGN_THOUGHTS}|{FOREIGN_RATINGS}"
 )
@@ -180,7 +184,8 @@ def is_addressed(tag: str) -> bool:
 
 # A bare word, as in <speech private>, is doubtful whatever it says.
 PRIVATE_ATTRIBUTE = re.compile(
-    r"\bspeech\s[^=]*>|\b(?:priv|self|me|myself|hidden|hide|intern|secret|confidential|not|none|nobody"
+    r"\bspeech\s[^=]*>|\b(?:priv|self|me|myself|hidden|hide|intern|secret|confidential|not"
+    r"|none|nobody"
     r"|no|false|only|to|audience|draft|own|author)",
     re.IGNORECASE,
 )

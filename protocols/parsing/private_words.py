@@ -51,7 +51,8 @@ RATINGS_IN_WORDS = {
 NOT_SHOWN_IN_WORDS = (
     r"private(?:ly)?|internal|hidden|secret|confidential|personal|invisible|unseen|privat|privado"
     r"|not\s(?:to\sbe\s)?(?:shown|public|visible|shared|for|seen|part)|never\sshown"
-    r"|(?:only\s)?for\s(?:me|my|myself|own)\b|my\seyes|only\s(?:me|i)\b|to\s(?:my)?self|off\sthe\srecord"
+    r"|(?:only\s)?for\s(?:me|my|myself|own)\b|my\seyes|only\s(?:me|i)\b|to\s(?:my)?self"
+    r"|off\sthe\srecord"
 )
 
 

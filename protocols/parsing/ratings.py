@@ -13,7 +13,8 @@ from protocols.parsing.numbers import NUMBER, number_in, number_on, with_plain_d
 from protocols.parsing.privacy import unescape
 
 NAME = (
-    r"(?:(?:my|own|self|final|overall|current|private|win|winning|updated|estimated)[\s_-]{1,3}){0,3}"
+    r"(?:(?:my|own|self|final|overall|current|private|win|winning|updated"
+    r"|estimated)[\s_-]{1,3}){0,3}"
     r"(?:rating|confidence|stake|bet|certainty|likelihood|probability|chance)"
     r"(?:[\s_-]{1,3}(?:level|score|rating|estimate|amount|percentage|of\s(?:winning|victory))){0,2}"
 )
@@ -26,7 +27,8 @@ TAGGED = re.compile(
     re.IGNORECASE,
 )
 LABELLED = re.compile(
-    rf"(?:^|[.,;!?](?=\s))[\s>*_#`\"'{{(\[•-]{{0,9}}(?:the\s)?{NAME}(?:\s?(?P<scale>\([^()\n]{{0,40}}\)))?[\s*_`\"']{{0,4}}"
+    rf"(?:^|[.,;!?](?=\s))[\s>*_#`\"'{{(\[•-]{{0,9}}(?:the\s)?{NAME}"
+    rf"(?:\s?(?P<scale>\([^()\n]{{0,40}}\)))?[\s*_`\"']{{0,4}}"
     r"(?:[:：=]|\bis\b)[\s*_`\"']{0,4}(?P<words>[^\n\]}]{0,300}+)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -97,7 +99,8 @@ def last_line_rating(rest: str) -> tuple[float | None, str]:
 
 # Who says a number in prose, so that no number of the debate is taken for a rating.
 SAID = re.compile(
-    r"\b(?:i|i'd|i’d|i'm|i’m|my|me|we)\b|\b(?:confident|confidence|certain|sure|rating|chance|likely"
+    r"\b(?:i|i'd|i’d|i'm|i’m|my|me|we)\b|\b(?:confident|confidence|certain|sure|rating"
+    r"|chance|likely"
     r"|probability|likelihood|win|winning)\b",
     re.IGNORECASE,
 )

@@ -22,7 +22,8 @@ ANSWER = (
 # Words that may stand over a whole solution as well, so that only a number after them is an answer.
 RESULT = r"(?:result|solution|lösung|résultat|resultado|total|sum)"
 VERB = (
-    r"(?:\b(?:is|was|are|equals|would\sbe|should\sbe|must\sbe|comes\s(?:out\s)?to|ist|lautet|beträgt|est"
+    r"(?:\b(?:is|was|are|equals|would\sbe|should\sbe|must\sbe|comes\s(?:out\s)?to|ist|lautet"
+    r"|beträgt|est"
     r"|es|è|é|är|это)\b|是|は|为|은|는|=)(?:\s(?:therefore|thus|then|simply|indeed|hence|also)\b)?"
 )
 KEYS = ("answer", "final answer", "finalanswer", "result", "solution", "choice", "option", "letter")
@@ -39,14 +40,17 @@ TAG = re.compile(
     re.IGNORECASE,
 )
 SENTENCE = re.compile(
-    rf"(?:\b(?:{ANSWER}|{RESULT})|答案|答え|정답)(?:\s(?:to|of|for|here|in)\b[^.\n]{{0,80}}?|\schoice|\soption)?"
+    rf"(?:\b(?:{ANSWER}|{RESULT})|答案|答え|정답)(?:\s(?:to|of|for|here|in)\b[^.\n]{{0,80}}?"
+    rf"|\schoice|\soption)?"
     rf"\s{{0,3}}{VERB}\s{{0,3}}[:：]?",
     re.IGNORECASE,
 )
 # A last sentence that concludes: its value is a number, since any noun may stand before the verb.
 CONCLUSION = re.compile(
-    r"^[^\n]{0,200}?\b(?:therefore|thus|hence|so|altogether|in\stotal|finally|consequently|overall|we"
-    r"\s(?:get|find|have|obtain)|this\sgives|which\sgives|total|sum|number\sof|amount)\b[^\n]{0,200}"
+    r"^[^\n]{0,200}?\b(?:therefore|thus|hence|so|altogether|in\stotal|finally|consequently"
+    r"|overall|we"
+    r"\s(?:get|find|have|obtain)|this\sgives|which\sgives|total|sum|number\sof"
+    r"|amount)\b[^\n]{0,200}"
     r"(?:\b(?:is|are|equals|be|gives|get|obtain|has|have|makes)\s|[=:]\s?)(?P<value>[^\n]*)\Z",
     re.IGNORECASE,
 )
@@ -72,16 +76,21 @@ SAYS = (
 )
 OTHERS = re.compile(
     r"\b(?:(?:agent|model|response|peer|reply|path|proposer|student|solution)\s?\#?\d{1,3}"
-    rf"(?:['’]s\b|\s+(?:also\s)?(?:{SAYS}|gives?|gave|got|gets|has|had|put|has\sput|arrive[sd]?|found"
-    r"|finds)\b)|(?:(?:my|the|an?other|one|some)\s(?:other\s)?(?:agent|model|peer|colleague|opponent"
-    rf"|student|friend|proposer|participant|debater)s?|others|someone|some\speople)\s(?:also\s)?(?:{SAYS})\b)"
+    rf"(?:['’]s\b|\s+(?:also\s)?(?:{SAYS}|gives?|gave|got|gets|has|had|put|has\sput"
+    rf"|arrive[sd]?|found"
+    r"|finds)\b)|(?:(?:my|the|an?other|one|some)\s(?:other\s)?(?:agent|model|peer|colleague"
+    r"|opponent"
+    rf"|student|friend|proposer|participant|debater)s?|others|someone"
+    rf"|some\speople)\s(?:also\s)?(?:{SAYS})\b)"
     r"(?![^\n]*\bagree)(?:(?!\b(?:but|while|whereas|yet)\si\b)[^.\n]){0,80}\Z",
     re.IGNORECASE,
 )
 # An answer that is only supposed, or denied.
 SUPPOSED = re.compile(
-    r"\b(?:suppos(?:e|ing)|assum(?:e|ing)|if|imagine|unless|whether|pretend|doubt|hypothesis|not\s(?:the"
-    r"\scase|true|clear|certain|sure|think|believe|mean)|[a-z]{2,5}n['’]t\s(?:think|believe|mean|say))\b"
+    r"\b(?:suppos(?:e|ing)|assum(?:e|ing)|if|imagine|unless|whether|pretend|doubt|hypothesis"
+    r"|not\s(?:the"
+    r"\scase|true|clear|certain|sure|think|believe|mean)|[a-z]{2,5}n['’]t\s(?:think|believe"
+    r"|mean|say))\b"
     r"(?:(?!\bthen\b)[^.,;:\n]){0,20}\Z",
     re.IGNORECASE,
 )
