@@ -139,6 +139,17 @@ def test_every_module_and_public_function_is_documented() -> None:
     assert bare == []
 
 
+def test_no_line_has_more_than_100_columns() -> None:
+    """Patterns without a space too, which the check of style lets pass."""
+    long = [
+        f"{file.relative_to(ROOT)}:{number}"
+        for file in FILES
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if len(line) > 100
+    ]
+    assert long == []
+
+
 def test_no_docstring_begins_with_a_line_over_100_columns() -> None:
     kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     documented = [
