@@ -235,8 +235,9 @@ class Engine:
     ) -> None:
         """Do the work of rows one by one after it failed for them together.
 
-        A row that fails alone is given up with its own error, and the others go on.  The whole
-        engine dies of a fault that leaves the device in an unknown state.
+        A row that fails alone is given up with its own error, and the others go on; rows that
+        cannot be tried alone are to be asked for again.  The whole engine dies of a fault that
+        leaves the device in an unknown state.
         """
         if device_is_lost(error):
             raise error
@@ -244,15 +245,18 @@ class Engine:
         again = count > 1 and (self._rows.can_truncate or first >= self._seating.decoding)
         for draft in [row.draft for row in self._seating.table[first : first + count]]:
             fault = error
+            by_itself = count == 1
             if again:
                 try:
                     work(draft.row)
                     continue
-                except Exception as alone:
-                    if out_of_memory(alone) or device_is_lost(alone):
+                except Exception as own:
+                    if device_is_lost(own):
                         raise
-                    fault = alone
-            deliver(self._seating.release(draft.row), failed_draft_error(fault))
+                    fault = own
+                    by_itself = not out_of_memory(own)
+            outcome = failed_draft_error(fault) if by_itself else beside_failed_error(fault)
+            deliver(self._seating.release(draft.row), outcome)
 
     def _read(self, first: int, lengths: Sequence[int], width: int) -> None:
         """Run the next `lengths` tokens of the rows from `first` on through the model.
@@ -379,6 +383,16 @@ class Engine:
 def device_is_lost(error: BaseException) -> bool:
     """Return whether no further step on this device can succeed."""
     return "CUDA error" in str(error) or "device-side assert" in str(error)
+
+
+def beside_failed_error(cause: Exception) -> UnreachableError:
+    """Return the error of a request whose row cannot be told from one that failed beside it."""
+    error = UnreachableError(
+        f"a step of the local engine failed for this request or one beside it"
+        f" ({type(cause).__name__}: {cause}); try again"
+    )
+    error.__cause__ = cause
+    return error
 
 
 def failed_draft_error(cause: Exception) -> RefusedError:

@@ -45,7 +45,9 @@ def read_reply(body: bytes, *, endpoint: str, key: Key = None, http_status: int 
     answer = parse_answer(body, endpoint=endpoint, key=key, http_status=http_status)
     choice = first_choice(answer.fields)
     counts = completion_counts(answer.fields, choice, key, http_status)
-    if choice.get("error") or unfinished_reason(counts) == "failed":
+    # Without a finish reason, an error beside a choice is one in the middle of its text.
+    broken_off = choice and counts.finish_reason is None and error_text(answer.fields)
+    if choice.get("error") or unfinished_reason(counts) == "failed" or broken_off:
         raise broken_reply_error(answer, choice, counts)
     message = choice.get("message")
     if not isinstance(message, dict) or not isinstance(message.get("content"), str | list | None):

@@ -124,6 +124,13 @@ def test_the_choice_says_why_it_broke() -> None:
         assert type(fault_in({"choices": [broken]})) is kind
 
 
+def test_an_error_beside_a_part_of_the_text_is_an_error() -> None:
+    whole = {"error": {"code": 502, "message": "lost"}}
+    assert type(fault_in(whole | completion("So \\boxed{4}", None))) is UnreachableError
+    # A reply that ended is a reply, whatever stands beside it.
+    assert read(whole | completion("So \\boxed{4}", "stop")).text == "So \\boxed{4}"
+
+
 @pytest.mark.parametrize("finish", ["length", "model_length", "max_tokens"])
 def test_a_limit_that_was_spent_on_thought_is_paid_for_once(finish: str) -> None:
     caught = fault_in(completion(None, finish, reasoning_content="hm"))
