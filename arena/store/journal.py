@@ -190,7 +190,12 @@ class Journal:
     def _rotate(self) -> None:
         """Continue in a new segment; the old one is complete and durable, and may be folded."""
         # Another process may fold the old segment as soon as it is unlocked.
-        self._end_segment()
+        try:
+            self._end_segment()
+        except OSError as error:
+            # Lines behind its end would be damage, so nothing more is written.
+            self._break(error.strerror or str(error))
+            return
         full = self._descriptor
         unlock = self._lock.release
         self._segment += 1
@@ -215,17 +220,22 @@ class Journal:
     def close(self) -> None:
         """Write the lines held back, sync and unlock; the journal can be folded from now on.
 
-        It is called where nobody waits any more, on the thread of the run.
+        It is called where nobody waits any more, on the thread of the run.  Raises StoreError if
+        the last lines cannot be brought to the disk.
         """
         # A stopped run leaves a task behind that would sync a descriptor which is closed by then.
         if self._syncing is not None:
             self._syncing.cancel()
         self._thread.shutdown(wait=True)
         self._write_later()
-        if self._broken is None:
-            self._end_segment()
-        os.close(self._descriptor)
-        self._lock.release()
+        try:
+            if self._broken is None:
+                self._end_segment()
+        except OSError as error:
+            raise self._break(error.strerror or str(error)) from error
+        finally:
+            os.close(self._descriptor)
+            self._lock.release()
 
 
 def row_of(data: DataclassInstance) -> dict[str, object]:

@@ -97,6 +97,44 @@ async def test_a_failed_sync_acknowledges_nothing(
         await journal.wait_until_durable()
 
 
+async def test_a_failed_sync_at_the_end_of_a_segment_ends_the_run_and_hangs_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def second_fails(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 1)
+    journal = Journal(tmp_path, "r")
+    monkeypatch.setattr(os, "fsync", second_fails)
+    journal.append(line("subjects", {"subject": "a"}))
+    await journal.wait_until_durable()
+    with pytest.raises(StoreError, match="takes no more: Input/output error"):
+        await asyncio.wait_for(journal.wait_until_durable(), 10)
+    with pytest.raises(StoreError, match="takes no more: Input/output error"):
+        journal.append(line("subjects", {"subject": "b"}))
+    journal.close()
+    assert (tmp_path / "r-000.jsonl").read_bytes().splitlines()[-1].startswith(b'{"t":"end"')
+
+
+def test_a_failed_last_sync_is_an_error_in_words_and_lets_the_journal_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    journal = Journal(tmp_path, "r")
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(StoreError, match="takes no more: Input/output error"):
+        journal.close()
+    assert not is_locked(tmp_path / "r-000.jsonl")
+
+
 async def test_a_stopped_run_leaves_nothing_to_sync_after_the_journal_is_closed(
     tmp_path: Path,
 ) -> None:
