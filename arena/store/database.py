@@ -140,9 +140,18 @@ def migrate(path: Path) -> None:
         if (version := version_of(path)) == SCHEMA_VERSION:
             return
         try:
-            with writing(path, wait_s=10) as con:
+            # To close any descriptor of a file drops this process's locks on it (POSIX).  So the
+            # one that is copied from is opened before DuckDB locks the file, and closed after, and
+            # no other thread has the file meanwhile.
+            with (
+                connection.CONNECTION_LOCK,
+                path.open("rb") as source,
+                writing(path, wait_s=10) as con,
+            ):
+                if not os.path.samestat(os.fstat(source.fileno()), path.stat()):
+                    raise StoreError(f"{path} was replaced by another process; try again")
                 con.execute("checkpoint")
-                durable.copy_whole(path, path.with_name(f"{path.name}.backup-v{version}"))
+                durable.copy_whole(source, path.with_name(f"{path.name}.backup-v{version}"))
                 bring_up_to_date(con)
         except (duckdb.Error, OSError) as error:
             raise StoreError(
@@ -167,9 +176,11 @@ def up_to_date_path(path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
-        for suffix in ("", ".wal"):
-            if (file := path.with_name(path.name + suffix)).exists():
-                shutil.copyfile(file, copy.with_name(copy.name + suffix))
+        # Closing a file that is copied would drop the lock of a thread that reads it.
+        with connection.CONNECTION_LOCK:
+            for suffix in ("", ".wal"):
+                if (file := path.with_name(path.name + suffix)).exists():
+                    shutil.copyfile(file, copy.with_name(copy.name + suffix))
         with writing(copy, wait_s=0) as con:
             bring_up_to_date(con)
         yield copy

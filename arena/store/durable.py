@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 try:
     import fcntl
@@ -15,6 +17,7 @@ else:
     F_FULLFSYNC = getattr(fcntl, "F_FULLFSYNC", None)  # macOS
 
 WINDOWS = os.name == "nt"
+COPIED_BYTES = 2**20
 
 
 def sync(descriptor: int) -> None:
@@ -37,15 +40,16 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def copy_whole(file: Path, copy: Path) -> None:
-    """Copy a file with its permissions; the copy appears complete or not at all."""
+def copy_whole(source: BinaryIO, copy: Path) -> None:
+    """Copy an open file with its permissions; the copy appears complete or not at all."""
     draft = copy.with_name(f"{copy.name}.part")
     try:
         # Before it has any content, nobody can read it who cannot read the file.
         draft.unlink(missing_ok=True)
         draft.touch(mode=0o600)
-        shutil.copyfile(file, draft)
-        shutil.copymode(file, draft)
+        with draft.open("wb") as file:
+            shutil.copyfileobj(source, file, COPIED_BYTES)
+        draft.chmod(stat.S_IMODE(os.fstat(source.fileno()).st_mode))
         draft.rename(copy)
     finally:
         draft.unlink(missing_ok=True)

@@ -36,7 +36,8 @@ def test_a_copy_is_open_to_those_who_can_read_the_file(tmp_path: Path, mode: int
     (tmp_path / "a").write_text("private")
     (tmp_path / "a").chmod(mode)
     (tmp_path / "b.part").write_text("left by a kill, open to all")
-    copy_whole(tmp_path / "a", tmp_path / "b")
+    with (tmp_path / "a").open("rb") as source:
+        copy_whole(source, tmp_path / "b")
     assert (tmp_path / "b").stat().st_mode & 0o777 == mode
     assert (tmp_path / "b").read_text() == "private"
     assert len(list(tmp_path.iterdir())) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -73,6 +75,35 @@ def test_an_older_store_can_be_read_and_merged_and_stays_as_it_is(tmp_path: Path
     assert (old.read_bytes(), list(tmp_path.glob("*backup*"))) == (before, [])
 
 
+def as_version_3(path: Path) -> None:
+    """Make a store one of version 3."""
+    with writing(path, wait_s=0) as con:
+        con.execute(
+            "alter table turns drop column public_status; update store_info set schema_version = 3"
+        )
+
+
+def test_no_other_process_can_write_between_the_copy_and_the_migration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.duckdb"
+    create(path)
+    as_version_3(path)
+    migrate = database.bring_up_to_date
+    said = []
+
+    def write_and_migrate(con: duckdb.DuckDBPyConnection) -> None:
+        code = f"import duckdb; duckdb.connect({str(path)!r}).execute('create table lost (a int)')"
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        said.append(other.stderr)
+        migrate(con)
+
+    monkeypatch.setattr(database, "bring_up_to_date", write_and_migrate)
+    create(path)
+    assert ["Could not set lock" in text for text in said] == [True]
+    assert query(path, "select count(public_status) from turns").rows == ((0,),)
+
+
 def test_why_there_is_no_public_text_is_known_without_reading_it(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     create(path)
@@ -86,10 +117,7 @@ def test_why_there_is_no_public_text_is_known_without_reading_it(tmp_path: Path)
     assert list(query(path, "select public_status from turns order by step")) == why
     fold(path)
     assert list(query(path, "select public_status from turns order by step")) == why
-    with writing(path, wait_s=0) as con:
-        con.execute(
-            "alter table turns drop column public_status; update store_info set schema_version = 3"
-        )
+    as_version_3(path)
     assert list(query(path, "select public_status from turns order by step")) == why
 
 
