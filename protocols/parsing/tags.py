@@ -187,13 +187,13 @@ CLEAN_THOUGHTS = [("thoughts", True), ("thoughts", False)]
 SPEECH_TAG = re.compile(r"[<&][^<>]{0,20}?\bspeech\b", re.IGNORECASE)
 
 
-def without_reasoning(text: str) -> str:
+def without_reasoning(text: str, *, thoughts: bool = False) -> str:
     """Return a reply without its reasoning, and unescaped if all of it was escaped.
 
-    If one of our tags follows a thought that was never ended, nothing can be told apart any more,
-    and nothing is left.
+    `thoughts` says whether tags called thoughts hold reasoning, too.  If one of our tags follows a
+    thought that was never ended, nothing can be told apart any more, and nothing is left.
     """
-    parted = part_reasoning(text, thoughts=False)
+    parted = part_reasoning(text, thoughts=thoughts)
     if parted.is_open and TAG.search(fold_brackets(parted.after)[:LONGEST_REPLY]):
         return ""
     words = parted.words

@@ -34,6 +34,7 @@ LABEL = re.compile(
 WINNERS = ("proposition", "opposition", "abstain")
 LEAST = 0.5
 BELOW = "below 50"
+TOO_LONG = "reply too long"
 ASK_WINNER = (
     "Your verdict could not be read. Give the verdict that you meant once more, exactly in this"
     " form, with the name of one side between the tags, and N for one number from 50 to"
@@ -52,14 +53,18 @@ def verdict(reply: Reply | str, *, may_abstain: bool = False) -> Reading:
 
     The winner is "proposition", "opposition" or "abstain": the name that stands alone between
     winner tags outside of the reasons, so that a tag or a name that the judge quotes decides
-    nothing; where there are no tags, after a label or in JSON.  Flags say why there is none: "no
-    winner tag", "broken winner tag", "several winners", "no side named", "abstained", or how the
-    reply ended.  An abstention needs no confidence.  `reask` asks for the winner, or for the
-    confidence alone.
+    nothing; where there are no tags, after a label or in JSON.  Thoughts in tags are reasoning:
+    they are not public, and a winner in them decides nothing.  Flags say why there is none: "no
+    winner tag", "broken winner tag", "several winners", "no side named", "abstained", "reply too
+    long", or how the reply ended.  An abstention needs no confidence.  `reask` asks for the
+    winner, or for the confidence alone.
     """
     reply = as_reply(reply)
     reason = unfinished_reason(reply)
-    text = tags.without_reasoning(reply.text)[: tags.LONGEST_REPLY]
+    text = tags.without_reasoning(reply.text, thoughts=True)
+    if len(text) > tags.LONGEST_REPLY:
+        long = Reading(None, confidence_status=TOO_LONG, flags=(TOO_LONG,))
+        return ask_for_missing(without_vote(long, reason))
     words, rest = without_reasons(text)
     winner, doubt = winner_in(rest, may_abstain)
     # Labels and JSON tell of a reply that was cut off neither the end nor what was to come.

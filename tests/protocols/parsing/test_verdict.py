@@ -79,6 +79,24 @@ def test_what_stands_in_the_reasoning_decides_nothing() -> None:
     assert found.answer == "opposition"
 
 
+@pytest.mark.parametrize("tag", ["thoughts", "private_thoughts", "scratchpad", "think"])
+def test_a_thought_of_the_judge_is_neither_its_verdict_nor_public(tag: str) -> None:
+    thought = f"<{tag}>Maybe <winner>proposition</winner>? <rating>80</rating></{tag}>"
+    alone = verdict(thought + " I am not sure.")
+    assert (alone.answer, alone.confidence, alone.flags) == (None, None, ("no winner tag",))
+    assert alone.public == "I am not sure."
+    judged = verdict(thought + reply("opposition"))
+    assert (judged.answer, judged.confidence, judged.public) == ("opposition", 0.72, "Because.")
+    # A thought that does not end leaves nothing to tell from it.
+    assert verdict(f"<{tag}>Maybe. " + reply()).answer is None
+
+
+def test_a_verdict_that_is_too_long_is_refused_and_not_cut() -> None:
+    long = verdict(reply() + "x" * 200_000 + "<winner>opposition</winner>")
+    assert (long.answer, long.confidence, long.public) == (None, None, None)
+    assert (long.flags, long.reask) == (("reply too long",), ASK_WINNER)
+
+
 @pytest.mark.parametrize(
     ("rating", "status"),
     [("high", "no number"), ("150", "out of range"), ("60 or 70", "several numbers")],
