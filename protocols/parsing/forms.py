@@ -1,7 +1,8 @@
 """Read replies whose parts stand under labels or in JSON, as people write them, without tags.
 
 "**Thoughts:** ... **Speech:** ... **Rating:** 80/100", the same as headings, or one JSON object.
-Each part may stand once; which of two speeches is public cannot be told.
+Each part may stand once; which of two speeches is public cannot be told.  Nor can it be told
+whether words under another label, written as that of the speech is, are still the speech.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from protocols.parsing.privacy import is_structure
 
 ADJECTIVE_WORDS = (
     "my own private public opening rebuttal closing first second third final the inner internal"
@@ -27,8 +30,8 @@ NOUNS = {
 HEAD = re.compile(
     r"^[ \t>]{0,9}(?:[-•+*]\s)?(?P<mark>[#*_]{0,6})[ \t]{0,3}(?:\d{1,2}[.)][ \t])?"
     r"(?P<mark2>[*_]{0,3})"
-    r"(?P<words>[A-Za-z][A-Za-z_ ]{2,40}?)(?:[ \t]?(?P<scale>\([^()\n]{0,40}\)))?"
-    r"[*_]{0,3}[ \t]{0,3}(?:(?P<sign>[:：])[*_]{0,3}|\#{0,6}[ \t]{0,9}$)",
+    r"(?P<words>[^\W\d_][\w '’/&-]{1,40}?)(?:[ \t]?(?P<scale>\([^()\n]{0,40}\)))?"
+    r"[*_]{0,3}[ \t]{0,3}(?:(?P<sign>[:：])(?!//)[*_]{0,3}|\#{0,6}[ \t]{0,9}$)",
     re.MULTILINE,
 )
 
@@ -38,6 +41,8 @@ class Sections:
     """The parts of a reply that stand under labels; None for one that is not there.
 
     `repeated` names a part that stands twice, `scale` is what the label of the rating adds to it.
+    `is_followed` says that a label that is none of ours stands between the speech and the next of
+    ours, in the same style.
     """
 
     speech: str | None = None
@@ -45,6 +50,7 @@ class Sections:
     rating: str | None = None
     repeated: tuple[str, ...] = ()
     scale: str = ""
+    is_followed: bool = False
 
 
 def part_named(words: str) -> str | None:
@@ -59,12 +65,22 @@ def labelled_sections(text: str) -> Sections:
     """Return the parts under labels at the beginnings of lines."""
     heads = []
     scale = ""
+    speech_style: str | None = None
+    is_followed = False
     for match in HEAD.finditer(text):
-        name = part_named(match["words"])
         # Without a colon a line is a label only if it is a heading, or in bold.
-        if name is not None and (match["sign"] or match["mark"] or match["mark2"]):
+        if not (match["sign"] or match["mark"] or match["mark2"]):
+            continue
+        name = part_named(match["words"])
+        style = style_of(match)
+        if name is not None:
             heads.append((name, match.start(), match.end()))
             scale = match["scale"] or "" if name == "rating" else scale
+            speech_style = style if name == "speech" else None
+        elif speech_style is not None and not is_structure(match["words"]):
+            # "Explanation of my rating:" is no part of a speech in any style.
+            names_part = not NOUNS.keys().isdisjoint(match["words"].lower().split())
+            is_followed = is_followed or names_part or is_beside(style, speech_style)
     found: dict[str, str] = {}
     repeated = []
     ends = [start for _, start, _ in heads[1:]] + [len(text)]
@@ -74,8 +90,26 @@ def labelled_sections(text: str) -> Sections:
             repeated.append(name)
         found[name] = text[begin:end].strip().strip("*").strip()
     return Sections(
-        found.get("speech"), found.get("thoughts"), found.get("rating"), tuple(repeated), scale
+        found.get("speech"),
+        found.get("thoughts"),
+        found.get("rating"),
+        tuple(repeated),
+        scale,
+        is_followed,
     )
+
+
+def style_of(head: re.Match[str]) -> str:
+    """Return the marks before the words of a label, without blanks and the digits of a number."""
+    return re.sub(r"[\s>\d]", "", head.string[head.start() : head.start("words")])
+
+
+def is_beside(style: str, other: str) -> bool:
+    """Return whether a label of a style is no part of what stands under one of the other style.
+
+    A smaller heading is; one of the same size, or a larger one, begins something else.
+    """
+    return style == other or (set(style) == {"#"} and other.startswith(style))
 
 
 def json_sections(text: str) -> Sections | None:

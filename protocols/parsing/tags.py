@@ -227,7 +227,7 @@ def parts_of_sections(sections: Sections, rest: str) -> ReplyParts:
     doubt = None if speech else "no speech tag"
     if sections.repeated:
         doubt = "broken speech tag"
-    elif speech and (has_tags(speech) or is_private(speech)):
+    elif speech and (sections.is_followed or has_tags(speech) or is_private(speech)):
         doubt = "tags inside the speech"
     # Without a rating of its own, a number that ends the speech may be the rating.
     elif speech and not rest and last_line_rating(speech)[0] is not None:
@@ -309,10 +309,16 @@ def start_of_rating(plain: str, begin: int) -> int:
 
 
 def without_label(words: str) -> str:
-    """Return words without the label of a speech before them."""
+    """Return words without the label of a speech before them.
+
+    Nothing is left if the label stands further down, or another one behind it: then a part of the
+    words is no speech.
+    """
     sections = labelled_sections(words)
-    is_label = sections.speech and "speech" in words.lstrip().partition("\n")[0][:40].lower()
-    return sections.speech if sections.speech and is_label else words.strip()
+    if sections.speech is None:
+        return words.strip()
+    is_label = "speech" in words.lstrip().partition("\n")[0][:40].lower()
+    return sections.speech if is_label and not sections.is_followed else ""
 
 
 def is_only_rating(text: str) -> bool:

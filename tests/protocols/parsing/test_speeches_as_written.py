@@ -283,6 +283,46 @@ def test_words_that_are_private_by_their_name_are_never_public(form: str, privat
     assert speech_and_confidence(told).public is None
 
 
+# Forms of a label; the same one stands over every part of a reply.
+LABELS = [
+    "**{}:** ",
+    "{}: ",
+    "**{}**\n",
+    "**{}**: ",
+    "## {}\n",
+    "- {}: ",
+    "2. **{}:** ",
+    "__{}:__ ",
+]
+
+
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Strategy", "Analysis", "Strategic considerations", "Explanation of my rating"),
+        *("Why I chose this rating", "What I won't say", "Стратегия", "战略"),
+    ],
+)
+def test_words_under_another_label_are_no_part_of_the_speech(label: str, name: str) -> None:
+    parts = [("Thoughts", "t"), ("Speech", "s"), (name, "SECRET"), ("Rating", "80")]
+    written = [label.format(part) + words for part, words in parts]
+    labelled = speech_and_confidence("\n".join(written))
+    assert (labelled.public, labelled.thoughts, labelled.confidence) == (None, "t", 0.8)
+    assert labelled.flags == ("tags inside the speech",)
+    for middle in ((written[1], written[2]), (written[2], written[1])):
+        tagged = ["<thoughts>t</thoughts>", *middle, "<rating>80</rating>"]
+        assert speech_and_confidence("\n".join(tagged)).public is None
+
+
+def test_a_larger_heading_ends_a_speech_and_a_smaller_one_is_a_part_of_it() -> None:
+    form = "## Speech\ns\n{}\nwords\n## Rating\n80"
+    for part in ("### Economy", "**Economy:**", "## Conclusion", "## First argument"):
+        assert speech_and_confidence(form.format(part)).public == f"s\n{part}\nwords"
+    for other in ("## Economy", "# Economy", "Explanation of my rating:", "### My bet explained"):
+        assert speech_and_confidence(form.format(other)).public is None
+
+
 DOUBTFUL_SPEECHES = [
     "Speech: a\nSpeech: b\nRating: 80",
     "<speech>a\n<speech>b</speech><rating>80</rating>",
