@@ -30,7 +30,7 @@ from arena.store.folding import FoldResult, fold_into
 from arena.store.journal_reader import Damage
 from arena.store.locks import is_locked, lock
 from arena.store.migrations import bring_up_to_date, make_tables, make_views, quote_sql, views_hash
-from arena.store.paths import store_path
+from arena.store.paths import log_of, store_path
 from arena.store.query import (
     UNLIMITED,
     Parameters,
@@ -178,9 +178,9 @@ def up_to_date_path(path: Path) -> Iterator[Path]:
         copy = Path(folder) / path.name
         # Closing a file that is copied would drop the lock of a thread that reads it.
         with connection.CONNECTION_LOCK:
-            for suffix in ("", ".wal"):
-                if (file := path.with_name(path.name + suffix)).exists():
-                    shutil.copyfile(file, copy.with_name(copy.name + suffix))
+            shutil.copyfile(path, copy)
+            if has_log(path):
+                shutil.copyfile(log_of(path), log_of(copy))
         with writing(copy, wait_s=0) as con:
             bring_up_to_date(con)
         yield copy
@@ -361,7 +361,7 @@ def remove_folded(path: Path) -> list[Removal]:
 
 def has_log(path: Path) -> bool:
     """Tell whether changes of a store lie in DuckDB's log beside it, and not yet in the file."""
-    return path.with_name(f"{path.name}.wal").exists()
+    return log_of(path).exists()
 
 
 def find_damage(path: Path) -> list[Damage]:

@@ -1,4 +1,4 @@
-"""Tell paths of files from the other places that DuckDB opens, where no store can be."""
+"""Paths of stores: told from the other places that DuckDB opens, where no store can be."""
 
 from __future__ import annotations
 
@@ -32,3 +32,8 @@ def store_path(path: str | Path) -> Path:
     if not Path(path).name:
         raise StoreError(f"{text or 'an empty name'} is no file: name one, such as arena.duckdb")
     return Path(path)
+
+
+def log_of(path: Path) -> Path:
+    """Return where DuckDB keeps the log of a file: beside the file itself, if `path` is a link."""
+    return Path(f"{path.resolve()}.wal")

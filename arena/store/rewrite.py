@@ -18,7 +18,14 @@ from duckdb import DuckDBPyConnection as Connection
 from arena.errors import StoreError
 from arena.store import durable
 from arena.store.connection import NEW_FILE, attach_store, writing
-from arena.store.database import journal_folder, journals, migrate, refresh_views, version_of
+from arena.store.database import (
+    has_log,
+    journal_folder,
+    journals,
+    migrate,
+    refresh_views,
+    version_of,
+)
 from arena.store.locks import is_locked, try_lock
 from arena.store.migrations import quote_sql
 from arena.store.result import quote_name
@@ -60,7 +67,7 @@ def rewrite(path: Path) -> Rewriting:
             before = file.stat().st_size
             # Nobody can write while the store is attached; readers can go on.
             with attach_store(path, trusted=False) as (con, _):
-                if Path(f"{file}.wal").exists():
+                if has_log(path):
                     raise StoreError(f"{path} was written to by another process; try again")
                 rows = copy(con, draft)
                 with writing(draft, wait_s=0) as fresh:

@@ -21,6 +21,7 @@ import orjson
 
 from arena.store.journal_reader import Damage, JournalReader
 from arena.store.migrations import quote_sql
+from arena.store.paths import log_of
 from arena.store.schema import DERIVED, FORMER_TABLE_NAMES, JOURNALED, TABLES
 from arena.store.tempdir import scratch
 
@@ -253,7 +254,7 @@ def column_definitions(name: str) -> str:
 
 def stamp(path: Path) -> tuple[tuple[int, int, int], ...]:
     """Return a value that changes whenever the store is written to."""
-    states = [file.stat() for file in (path, path.with_name(path.name + ".wal")) if file.exists()]
+    states = [file.stat() for file in (path, log_of(path)) if file.exists()]
     return tuple((state.st_ino, state.st_mtime_ns, state.st_size) for state in states)
 
 

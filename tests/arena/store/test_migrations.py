@@ -104,6 +104,20 @@ def test_no_other_process_can_write_between_the_copy_and_the_migration(
     assert query(path, "select count(public_status) from turns").rows == ((0,),)
 
 
+def test_an_older_store_is_read_through_a_link_with_the_log_that_was_left(tmp_path: Path) -> None:
+    path, link = tmp_path / "a.duckdb", tmp_path / "link.duckdb"
+    create(path)
+    as_version_3(path)
+    link.symlink_to(path)
+    code = (
+        f"import duckdb, os; con = duckdb.connect({str(path)!r})\n"
+        "con.execute(\"insert into turns (episode) values ('e')\"); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert (tmp_path / "a.duckdb.wal").exists()
+    assert query(link, "select episode from turns").rows == (("e",),)
+
+
 def test_why_there_is_no_public_text_is_known_without_reading_it(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     create(path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -13,10 +15,19 @@ from arena.cli.main import main
 from arena.play.run import Arena
 from arena.store import database
 from arena.store.connection import writing
-from arena.store.database import create, fold, journal_folder, journals, query, remove_folded
+from arena.store.database import (
+    create,
+    fold,
+    journal_folder,
+    journals,
+    query,
+    remove_folded,
+    remove_if_quick,
+)
 from arena.store.folding import FoldResult
 from arena.store.journal import first_line, line, write_journal
 from arena.store.locks import lock
+from arena.store.unfolded import stamp
 from tests.fake_agents import agent, study
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "v0_1_0"
@@ -143,15 +154,38 @@ def test_a_journal_larger_than_can_be_verified_at_once_waits_for_tidy(
     assert capsys.readouterr().out == ""
 
 
+def fold_and_leave_a_log(path: Path) -> None:
+    """Fold the journals of a store as a process that is killed before DuckDB's checkpoint."""
+    code = (
+        "import os; from pathlib import Path; from arena.store.connection import writing\n"
+        "from arena.store.database import journals; from arena.store.folding import fold_into\n"
+        f"path = Path({str(path)!r})\n"
+        "with writing(path, wait_s=0) as con:\n"
+        "    fold_into(con, journals(path)); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("linked", [False, True])
 def test_a_journal_stays_while_its_rows_are_in_duckdbs_log_alone(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, tmp_path: Path, linked: bool
 ) -> None:
     write_journal(journal_folder(path) / "i.jsonl", [line("turns", TURN)])
-    with monkeypatch.context() as patch:
-        patch.setattr(database, "has_log", lambda _: True)
-        assert fold(path).journals == 1
+    name = path
+    if linked:
+        (tmp_path / "folder").mkdir()
+        name = tmp_path / "folder" / "link.duckdb"
+        name.symlink_to(path)
+    before = stamp(name)
+    fold_and_leave_a_log(name)
+    log = tmp_path / "a.duckdb.wal"
+    assert log.exists()
+    assert stamp(name) == stamp(path) != before
+    remove_if_quick(name, journals(name))
     assert len(journals(path)) == 1
-    assert reasons(path) == [None]
+    assert reasons(name) == [None]
+    assert not log.exists()
+    assert query(path, "select text from turns").rows == (("Said.",),)
 
 
 def test_a_full_disk_is_named_with_what_is_safe_and_what_to_do(
