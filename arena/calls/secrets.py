@@ -1,7 +1,8 @@
 """Keep keys out of everything that is written: find secrets and remove them from texts.
 
-A server may echo a key cut short, with other characters between, or encoded.  So what is removed is
-every piece of at least PIECE characters of a key, in any of `forms`.  Left out: a piece that is
+A server may echo a key cut short, with signs or spaces between, or encoded.  So what is removed is
+every piece of at least PIECE characters of a key, in any of `forms`.  Letters and digits never
+stand between: a sentence may hold those of any key in their order.  Left out: a piece that is
 shorter, and any encoding that is not there; whoever has the key can always hide it.
 """
 
@@ -27,7 +28,7 @@ REMOVED = "[key]"
 FOLD = bytes.maketrans(
     string.ascii_uppercase.encode() + b"-_", string.ascii_lowercase.encode() + b"+/"
 )
-BASE64 = (string.ascii_letters + string.digits + "+/-_").encode()
+WORDS = (string.ascii_letters + string.digits).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def remove_secrets(text: str, secrets: Iterable[str]) -> str:
     """Replace secrets in a text by "[key]": whole or in pieces, plain, spaced out or encoded.
 
     A secret of less than SHORTEST characters is none (servers without keys take any word), and one
-    of less than PIECE is removed only whole.  Takes time in proportion to the length of the text.
+    of less than PIECE is removed only whole and as it is.  Takes time in proportion to the length
+    of the text.
     """
     if len(text) < SHORTEST:
         return text
@@ -75,10 +77,10 @@ def remove_secrets(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         if len(secret) < SHORTEST:
             continue
-        if not secret.isascii():
+        if not secret.isascii() or len(secret) < PIECE:
             text = text.replace(secret, REMOVED)
             letters, views = text.encode("ascii", "ignore"), {}
-        for form in forms(secret):
+        for form in forms(secret) if len(secret) >= PIECE else ():
             view = views.get(form.between)
             if view is None:
                 view = bytearray(letters.translate(FOLD, form.between))
@@ -94,9 +96,9 @@ def remove_secrets(text: str, secrets: Iterable[str]) -> str:
 def forms(secret: str) -> tuple[Form, ...]:
     """Return the ways to write a secret: plain, in hexadecimal, as \\uXXXX escapes, in base64."""
     raw = secret.encode("ascii", "ignore")
-    plain = raw.lower() + raw.upper()
-    plain_form = Form(raw.translate(FOLD), PIECE, all_but(plain))
-    between_digits = all_but(string.hexdigits.encode())
+    plain_form = Form(raw.translate(FOLD), PIECE, all_but(WORDS + raw))
+    # Between digits an escape has its letter: x41, u0041.
+    between_digits = all_but(WORDS) + b"xXuU"
     digits = [
         Form(raw.hex().encode(), 2 * PIECE, between_digits),
         Form(raw.decode().encode("utf-16-be").hex().encode(), 4 * PIECE, between_digits),
@@ -108,7 +110,7 @@ def forms(secret: str) -> tuple[Form, ...]:
         word = base64.b64encode(bytes(shift) + raw)[
             -(-8 * shift // 6) : 8 * (shift + len(raw)) // 6
         ]
-        encoded.append(Form(word.translate(FOLD), 15, all_but(BASE64)))
+        encoded.append(Form(word.translate(FOLD), 15, all_but(WORDS + b"+/-_")))
     return plain_form, *digits, *encoded
 
 

@@ -184,6 +184,24 @@ def test_what_holds_no_piece_stays_as_it_is(text: str, start: int) -> None:
     assert remove_secrets(text, [KEY, "short", "1234567"]) == text
 
 
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("12345678", "\n".join(f"{n}. Argument {n} is sound." for n in range(1, 9))),
+        ("sk-0123456789abcdef", "In 2012 they had 3 of 45 votes; 67 of 89 abstained. A bad cab."),
+        (
+            "sk-abcdefghijklmnop",
+            "a bold case: do every father, girl, heir, ink, jar, key, lamp, man",
+        ),
+        ("313233343536373839", "3 of 1, 3 of 2, 3 of 3, 3 of 4, 3 of 5, 3 of 6, 3 of 7, 3 of 8"),
+    ],
+)
+def test_words_and_numbers_that_hold_the_letters_of_a_key_in_order_stay(
+    key: str, text: str
+) -> None:
+    assert remove_secrets(text, [key]) == text
+
+
 def test_several_keys_that_touch_and_overlap_are_all_removed() -> None:
     one, two = "abcdefghijklmnopq", "mnopqrstuvwxyz0123"
     text = f"{one}{two} {one[:-5]}{two} {two}"
