@@ -146,6 +146,12 @@ def json_object(text: str) -> list[tuple[str, object]] | None:
     return list(pairs) if isinstance(pairs, Pairs) else None
 
 
+def json_at_end(text: str) -> list[tuple[str, object]] | None:
+    """Return the fields as `json_object` does, if nothing is said behind them; else None."""
+    says_more = "```" in text and text.rpartition("```")[2].strip()
+    return None if says_more else json_object(text)
+
+
 class Pairs(list[tuple[str, object]]):
     """The fields of a JSON object as pairs, so that a key that stands twice is seen."""
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from protocols.parsing.forms import as_mapping, json_object
+from protocols.parsing.forms import as_mapping, json_at_end, json_object
 from protocols.parsing.numbers import in_digits
 
 # The word for an answer, and the verb after it, in languages that models answer in.
@@ -202,7 +202,8 @@ def sentence_statements(text: str, known: frozenset[str]) -> Iterator[Statement]
 
 def json_statements(text: str) -> list[Statement]:
     """Return the answers in JSON objects: the whole reply, or a fence, or the last braces."""
-    places = [(text, len(text))]
+    # Of a fence in prose the end is its own, so that what is said behind it counts as later.
+    places = [] if json_at_end(text) is None else [(text, len(text))]
     places += [(fence["inside"], fence.end()) for fence in FENCED_ANYWHERE.finditer(text)]
     places += [(match[0], match.end()) for match in FLAT_OBJECT.finditer(text)]
     statements = []

@@ -13,7 +13,7 @@ from dataclasses import replace
 from arena.play.reading import CUT_OFF, as_reply, unfinished_reason, without_vote
 from arena.types import NOT_ASKED, Reading, Reply
 from protocols.parsing import tags
-from protocols.parsing.forms import as_mapping, json_object
+from protocols.parsing.forms import as_mapping, json_at_end
 from protocols.parsing.numbers import EMPHASIS
 from protocols.parsing.privacy import fold_brackets
 from protocols.parsing.ratings import rating_in
@@ -114,7 +114,7 @@ def untagged_verdict(
     text: str, words: str, rest: str, may_abstain: bool
 ) -> tuple[str, str | None, str | None, str]:
     """Return (reasons, winner, doubt, text of the rating) of a verdict in JSON or under labels."""
-    fields = json_object(text)
+    fields = json_at_end(text)
     if fields is not None:
         mapping = as_mapping(fields)
         named = mapping.get("winner", mapping.get("verdict"))

@@ -65,6 +65,18 @@ def test_an_answer_that_is_stated_once_is_read_in_whatever_form(text: str) -> No
     assert (reading.answer, reading.flags, reading.reask) == ("73", (), None)
 
 
+FENCED = '```json\n{{"answer": {}}}\n```'
+
+
+def test_what_is_said_behind_a_fence_comes_after_the_json_in_it() -> None:
+    later = FENCED.format(41) + "\nWait, I forgot a case. The answer is 73."
+    assert ask_answer(Reply(later)).answer == "73"
+    assert ask_answer(Reply(FENCED.format(41) + "\nWait, that is wrong.")).answer is None
+    assert ask_letter(Reply(FENCED.format('"A"') + "\nSo: Answer: B")).answer == "B"
+    earlier = "The answer is 41. No, wait.\n" + FENCED.format('"73", "why": {"n": 1}')
+    assert ask_answer(Reply(earlier)).answer == "73"
+
+
 CHOSEN = [
     *("B is correct.", "I choose option B.", "b", "(b)", "B - blue", "\\boxed{\\text{blue}}"),
     *("**B) blue**", "blue", "Option B is correct.", "I think.\n\nB) blue", "**blue**", "(B) blue"),

@@ -176,6 +176,14 @@ def test_a_verdict_is_read_under_labels_and_in_json(text: str) -> None:
     assert (found.flags, found.reask, found.missing) == ((), None, ())
 
 
+def test_a_fenced_verdict_that_the_judge_goes_on_behind_is_a_draft() -> None:
+    fence = '```json\n{"reasons": "Because.", "winner": "proposition", "rating": 80}\n```'
+    assert verdict(f"Here it is:\n{fence}\n").answer == "proposition"
+    later = verdict(f"{fence}\nOn reflection the opposition won.")
+    assert (later.answer, later.reask) == (None, ASK_WINNER)
+    assert verdict(f"{fence}\nWinner: opposition").answer == "opposition"
+
+
 @pytest.mark.parametrize("text", ["Winner: opposition\nWinner: proposition\nRating: 80"])
 def test_two_winners_under_labels_are_none(text: str) -> None:
     assert verdict(text).answer is None
