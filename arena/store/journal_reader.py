@@ -4,7 +4,8 @@ Folding and live views read journals through this module alone, so both see the 
 
 - A line is whole if it fits its checksum.  Whatever else has a line break is damaged.
 - What follows the last line break is a line too if it is whole, or the torn end of a killed run.
-- A closed journal has a last line with the number of its lines and their hash.
+- A closed journal has a last line with the number of its lines and their hash.  Lines behind it
+  are damaged.
 - Journals of versions before schema 5 have no checksums.  Their lines are taken as they are.
 - A journal says its version in its first line.  If that cannot be read, nothing shows that the
   others need no checksum, so all are held to theirs.
@@ -97,19 +98,27 @@ class JournalReader:
         if first == 1:
             self._is_sealed = has_checksums(self.file, lines[0])
         self.lines += len(lines)
-        bad: list[int] = []
-        if self._is_sealed:
-            ending = lines[-1].startswith(END) and is_whole(lines[-1])
-            bad = [at for at, text in enumerate(lines) if not is_whole(text)]
-            bad = list(range(len(lines))) if self.is_ended else bad
-            self.damaged += [Damage(self.file, first + at, lines[at]) for at in bad]
-            self._tally.add(lines[:-1] if ending else lines)
-            if ending and not self.is_ended:
-                self._check_end(lines[-1])
+        bad = self._find_damaged(lines, first) if self._is_sealed else []
         if not bad and not self.skip:
             return lines
         left_out = {*bad, *(number - first for number in self.skip)}
         return [text for at, text in enumerate(lines) if at not in left_out]
+
+    def _find_damaged(self, lines: list[bytes], first: int) -> list[int]:
+        """Return the positions of the damaged ones of these lines, and note them.
+
+        Whatever follows the end line is damaged, however whole.
+        """
+        end = 0 if self.is_ended else position_of_end(lines)
+        before = [at for at, text in enumerate(lines[:end]) if not is_whole(text)]
+        self.damaged += [Damage(self.file, first + at, lines[at]) for at in before]
+        self._tally.add(lines[:end])
+        behind = range(end, len(lines))
+        if behind and not self.is_ended:
+            self._check_end(lines[end])
+            behind = behind[1:]
+        self.damaged += [Damage(self.file, first + at, lines[at]) for at in behind]
+        return [*before, *behind]
 
     def _check_end(self, line: bytes) -> None:
         """Compare the journal with what its last line says of it."""
@@ -133,6 +142,12 @@ class JournalReader:
             self.offset += len(tail)
             self.torn = 1
         return []
+
+
+def position_of_end(lines: list[bytes]) -> int:
+    """Return where the end line of a journal stands among these lines; their number: nowhere."""
+    ends = (at for at, text in enumerate(lines) if text.startswith(END) and is_whole(text))
+    return next(ends, len(lines))
 
 
 def goes_on(text: bytes) -> bool:

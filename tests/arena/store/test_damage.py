@@ -12,7 +12,7 @@ import pytest
 from arena.cli.main import main
 from arena.errors import StoreError, StoreWarning
 from arena.play.run import Arena, RunSelection
-from arena.store import database
+from arena.store import database, journal_reader
 from arena.store.checksums import Tally, is_whole
 from arena.store.database import create, fold, journal_folder, journals, query
 from arena.store.folding import FoldResult
@@ -103,6 +103,40 @@ def test_lines_are_whole_torn_or_damaged(
     assert read(journal) == (names, damaged, torn)
     # Live readers see the same lines; they wait for the other half of a torn one.
     assert read(journal, growing=True) == (names, damaged, 0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "names", "damaged"),
+    [
+        (ended(A, B), "ab", []),
+        ([*ended(A), B], "a", [4]),
+        ([*ended(A), B, C], "a", [4, 5]),
+        ([*ended(A, B), *ended(A, B)], "ab", [5, 6, 7]),
+        ([A, ended(A, B)[-1], C], "a", [NOT_IN_ORDER, 4]),
+        ([A, b"x" + B[1:], ended(A, B)[-1], C], "a", [3, 5]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["in one piece", "in pieces", "as it grows"])
+def test_what_stands_behind_an_end_line_is_damaged_however_it_is_read(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: list[bytes],
+    names: str,
+    damaged: list[int],
+    kind: str,
+) -> None:
+    if kind == "in pieces":
+        monkeypatch.setattr(journal_reader, "COPIED_BYTES", 2)
+    if kind != "as it grows":
+        assert read(put(path, *lines)) == (names, damaged, 0)
+        return
+    reader = JournalReader(put(path))
+    pieces = []
+    for number in range(len(lines) + 1):
+        size = put(path, *lines[:number]).stat().st_size
+        pieces += [text for found in reader.read(size, growing=True) for text in found]
+    assert [text for text in pieces if b'"t":"subjects"' in text] == lines[: len(names)]
+    assert [damage.line for damage in reader.damaged] == damaged
 
 
 @pytest.mark.parametrize(
