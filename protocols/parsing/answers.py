@@ -25,7 +25,8 @@ from functools import lru_cache
 from arena.play.reading import CUT_OFF, as_reply, unfinished_reason
 from arena.play.reasoning import part_reasoning
 from arena.types import Reading, Reply
-from protocols.parsing.statements import Statement, bare, is_own, last_statement, line_statement
+from protocols.parsing.own_statements import is_own, is_taken_back
+from protocols.parsing.statements import Statement, bare, last_statement, line_statement
 
 MAX_ANSWER_CHARACTERS = 1000
 # The answer stands at the end: of a longer reply only its end is searched.
@@ -46,24 +47,6 @@ BLANK = re.compile(r"\s*+\Z")
 # The rest of a line without the dollar sign and the full stop that end it.
 LINE = re.compile(r"\s*+(?P<line>[^\n]*[^\s.$])")
 BOLD = re.compile(r"\*\*[\s({\[]{0,3}(?P<letter>\w)(?:[\s)}\].:]{0,3}|\s?[).:][^*\n]{0,200})\*\*")
-# A statement that its author takes back, or corrects, is no answer.
-CORRECTION = re.compile(
-    r"(?:^|[.,!?;:…)}$*\-–—\n])\s{0,9}+(?:oh|hmm|but|or|ah)?[,.…]{0,3}\s{0,9}+(?:wait\b|actually\b"
-    r"|hold on\b|sorry\b|correction\b|on second thought|on reflection|hmm\b|scratch that|i mean\b"
-    r"|no[,:;.!—–-]"
-    r"|i (?:made|was) (?:a |an )?(?:mistake|error|wrong)|let me (?:correct|re-?check"
-    r"|re-?consider|redo|try again)|rather[,:])",
-    re.IGNORECASE,
-)
-# A verdict on what was just said.
-DENIAL = re.compile(
-    r"[\s$*)}\]\\.,]{0,6}(?:which\s|that\s|this\s|it\s)?(?:(?:is|was|seems|looks|must\sbe)"
-    r"\s(?:(?:clearly|obviously|definitely|surely|just|also|then)\s)?(?:wrong|incorrect"
-    r"|false|mistaken"
-    r"|impossible|not\s(?:right|correct|true|it|possible|the\s(?:answer|right|correct)))"
-    r"|(?:isn['’]t|wasn['’]t|cannot\sbe|can['’]t\sbe)\s(?:right|correct|true|it|the\sanswer))\b",
-    re.IGNORECASE,
-)
 # A minus after a digit or a bracket is a subtraction, not a sign.  Possessive quantifiers (++, ?+)
 # never give back what they took: time stays in proportion to the text's length.
 NUMBER = re.compile(
@@ -306,12 +289,6 @@ def find_value(text: str, boxes_only: bool = False, options: Sequence[str] = ())
     if said is None or is_taken_back(text, said.end):
         return None
     return said.value
-
-
-def is_taken_back(text: str, end: int) -> bool:
-    """Return whether what was stated up to a place is corrected or denied behind it."""
-    # The last character may be the sign behind which a correction begins.
-    return bool(CORRECTION.search(text, max(0, end - 1)) or DENIAL.match(text, end))
 
 
 def _two_boxes(text: str, boxes: Sequence[Box]) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from protocols.parsing.forms import as_mapping, json_at_end, json_object
 from protocols.parsing.numbers import in_digits
+from protocols.parsing.own_statements import is_own
 
 # The word for an answer, and the verb after it, in languages that models answer in.
 ANSWER = (
@@ -69,31 +70,6 @@ HEDGE = re.compile(
 SECOND_VALUE = re.compile(
     r"\b(?:or|maybe|perhaps|possibly|and|oder|ou)\b[^.\n]{0,30}\d", re.IGNORECASE
 )
-# Who is said to have given an answer, where it is not the author.
-SAYS = (
-    r"says?|said|wrote|writes|answer(?:s|ed)?|claim(?:s|ed)?|conclude[sd]?|state[sd]?|box(?:es|ed)"
-    r"|proposes?|thinks?|believes?|insists?|argue[sd]?|suggest(?:s|ed)?"
-)
-OTHERS = re.compile(
-    r"\b(?:(?:agent|model|response|peer|reply|path|proposer|student|solution)\s?\#?\d{1,3}"
-    rf"(?:['’]s\b|\s+(?:also\s)?(?:{SAYS}|gives?|gave|got|gets|has|had|put|has\sput"
-    rf"|arrive[sd]?|found"
-    r"|finds)\b)|(?:(?:my|the|an?other|one|some)\s(?:other\s)?(?:agent|model|peer|colleague"
-    r"|opponent"
-    rf"|student|friend|proposer|participant|debater)s?|others|someone"
-    rf"|some\speople)\s(?:also\s)?(?:{SAYS})\b)"
-    r"(?![^\n]*\bagree)(?:(?!\b(?:but|while|whereas|yet)\si\b)[^.\n]){0,80}\Z",
-    re.IGNORECASE,
-)
-# An answer that is only supposed, or denied.
-SUPPOSED = re.compile(
-    r"\b(?:suppos(?:e|ing)|assum(?:e|ing)|if|imagine|unless|whether|pretend|doubt|hypothesis"
-    r"|not\s(?:the"
-    r"\scase|true|clear|certain|sure|think|believe|mean)|[a-z]{2,5}n['’]t\s(?:think|believe"
-    r"|mean|say))\b"
-    r"(?:(?!\bthen\b)[^.,;:\n]){0,20}\Z",
-    re.IGNORECASE,
-)
 # How sentences begin that are no answers.
 NO_ANSWER = re.compile(
     r"(?:i|we|you|first|let|see|to|this|it|there|here|that|your|the\sletter|none\sfound|n/?a|unsure"
@@ -140,12 +116,6 @@ def line_statement(text: str, options: Sequence[str] = ()) -> Statement | None:
         return Statement(len(text), bare(lines[-1]) if len(chosen) == 1 else None)
     value = value_alone(lines[-1], is_whole=lines[-1] == text.lstrip("`\n "))
     return None if value is None else Statement(len(text), value)
-
-
-def is_own(text: str, start: int) -> bool:
-    """Return whether what is stated at a place is the author's, not another's or supposed."""
-    before = text[max(0, start - 200) : start]
-    return not (OTHERS.search(before) or SUPPOSED.search(before))
 
 
 def plain_option(words: str) -> str:
