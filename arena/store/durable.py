@@ -41,7 +41,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def copy_whole(source: BinaryIO, copy: Path) -> None:
-    """Copy an open file with its permissions; the copy appears complete or not at all."""
+    """Copy an open file with its permissions; the copy appears complete or not at all.
+
+    Its owner is the file's where this user may give files away, its group always: PermissionError.
+    """
     draft = copy.with_name(f"{copy.name}.part")
     try:
         # Before it has any content, nobody can read it who cannot read the file.
@@ -49,10 +52,25 @@ def copy_whole(source: BinaryIO, copy: Path) -> None:
         draft.touch(mode=0o600)
         with draft.open("wb") as file:
             shutil.copyfileobj(source, file, COPIED_BYTES)
-        draft.chmod(stat.S_IMODE(os.fstat(source.fileno()).st_mode))
+        state = os.fstat(source.fileno())
+        try:
+            give(draft, state.st_uid, state.st_gid)
+        except PermissionError:
+            give(draft, draft.stat().st_uid, state.st_gid)
+        draft.chmod(stat.S_IMODE(state.st_mode))
         draft.rename(copy)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def give(file: Path, owner: int, group: int) -> None:
+    """Make a file this owner's and this group's, on systems that have them.
+
+    Raises PermissionError if it is not, and this user may not give it away.
+    """
+    state = file.stat()
+    if hasattr(os, "chown") and (state.st_uid, state.st_gid) != (owner, group):
+        os.chown(file, owner, group)
 
 
 def name_new(draft: Path, path: Path) -> None:

@@ -74,7 +74,7 @@ def rewrite(path: Path) -> Rewriting:
                     fresh.execute("begin")
                     refresh_views(fresh, draft)
                     fresh.execute("commit")
-                shutil.copymode(file, draft)
+                keep_access(file, draft)
                 if CAN_REPLACE_OPEN_FILES:
                     durable.replace(draft, file)
             if not CAN_REPLACE_OPEN_FILES:
@@ -83,6 +83,22 @@ def rewrite(path: Path) -> Rewriting:
     except (duckdb.Error, OSError) as error:
         reason = str(error).splitlines()[0]
         raise StoreError(f"{path} cannot be rewritten, and is unchanged: {reason}") from error
+
+
+def keep_access(file: Path, draft: Path) -> None:
+    """Give a draft the owner, the group and the permissions of the file that it is to replace.
+
+    Raises StoreError if this user may not.
+    """
+    state = file.stat()
+    try:
+        durable.give(draft, state.st_uid, state.st_gid)
+    except PermissionError as error:
+        raise StoreError(
+            f"{file} cannot be rewritten, and is unchanged: it belongs to user {state.st_uid} and"
+            f" group {state.st_gid}, to whom you cannot give the new file; let its owner do it"
+        ) from error
+    shutil.copymode(file, draft)
 
 
 def refuse_if_in_use(path: Path) -> None:

@@ -128,6 +128,64 @@ def test_a_rewritten_store_is_open_to_those_who_could_read_it(
     assert ({*while_copied}, old.stat().st_mode & 0o777) == ({0o700}, mode)
 
 
+def give_away(path: Path) -> tuple[int, int]:
+    """Give a file to another owner or group, as far as this user may; return both."""
+    if durable.WINDOWS:
+        pytest.skip("Windows has no such owners")
+    groups = {*os.getgroups()} - {path.stat().st_gid}
+    if os.geteuid() != 0 and not groups:
+        pytest.skip("this user has one group and cannot give files away")
+    owner, group = (12345, 23456) if os.geteuid() == 0 else (os.geteuid(), min(groups))
+    os.chown(path, owner, group)
+    return owner, group
+
+
+def owner_of(path: Path) -> tuple[int, int]:
+    return path.stat().st_uid, path.stat().st_gid
+
+
+def test_a_rewritten_store_and_a_copy_belong_to_whom_the_store_belonged(old: Path) -> None:
+    given = give_away(old)
+    rewrite(old)
+    assert owner_of(old) == given
+    with old.open("rb") as source:
+        durable.copy_whole(source, old.with_name("copy"))
+    assert owner_of(old.with_name("copy")) == given
+
+
+def test_a_store_that_would_change_its_owner_is_not_rewritten(
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path, owner: int, group: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    owner, group = give_away(old)
+    content = old.read_bytes()
+    monkeypatch.setattr(os, "chown", refuse)
+    assert main(["tidy", "--rewrite", str(old)]) == 2
+    assert f"it belongs to user {owner} and group {group}, to whom" in capsys.readouterr().err
+    assert (old.read_bytes(), owner_of(old)) == (content, (owner, group))
+
+
+@pytest.mark.skipif(durable.WINDOWS, reason="Windows has no such owners")
+def test_a_copy_of_a_colleagues_store_keeps_its_group(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may write a store but not give files away can still bring it up to date."""
+    mine, group = os.geteuid(), give_away(old)[1]
+    chown = os.chown
+
+    def only_groups(path: Path, owner: int, group: int) -> None:
+        if owner != mine:
+            raise PermissionError(1, "Operation not permitted")
+        chown(path, owner, group)
+
+    monkeypatch.setattr(os, "chown", only_groups)
+    with old.open("rb") as source:
+        durable.copy_whole(source, old.with_name("copy"))
+    assert owner_of(old.with_name("copy")) == (mine, group)
+
+
 def test_a_log_of_changes_that_was_left_is_taken_in(old: Path) -> None:
     code = (
         "import duckdb, os, sys\n"
