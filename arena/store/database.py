@@ -12,6 +12,7 @@ import errno
 import functools
 import os
 import shutil
+import stat
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -67,6 +68,30 @@ def journal_folder(path: Path) -> Path:
     return (real := path.resolve()).with_name(real.name + ".journal")
 
 
+def make_journal_folder(path: Path) -> None:
+    """Make the folder of a store's journals, and close it to whom the store is closed.
+
+    A new folder of a store that exists has its permissions and group.
+    """
+    folder = journal_folder(path)
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.is_file():
+        return
+    mode = stat.S_IMODE(path.stat().st_mode)
+    before = stat.S_IMODE(folder.stat().st_mode)
+    if is_new:
+        # Who reads a store may enter the folder, and its owner writes journals.
+        after = before & ~0o777 | mode | (mode & 0o444) >> 2 | stat.S_IRWXU
+    else:
+        after = before & ~sum(bits for bits in (0o070, 0o007) if not mode & bits & 0o444)
+    with suppress(PermissionError):  # it is a colleague's
+        if after != before:
+            folder.chmod(after)
+        if is_new:
+            durable.give(folder, folder.stat().st_uid, path.stat().st_gid)
+
+
 def journals(path: Path) -> list[Path]:
     """Return all journals of a store, oldest first: their names begin with the time."""
     return [file for file in journal_entries(path) if file.is_file()]
@@ -91,7 +116,7 @@ def create(path: Path) -> None:
     folder = journal_folder(store_path(path))
     draft = folder / f"new-{os.getpid()}-{threading.get_ident()}.duckdb"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_journal_folder(path)
         draft.write_bytes(b"")
         draft.unlink()
     except OSError as error:

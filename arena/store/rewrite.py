@@ -22,6 +22,7 @@ from arena.store.database import (
     has_log,
     journal_folder,
     journals,
+    make_journal_folder,
     migrate,
     refresh_views,
     version_of,
@@ -111,9 +112,8 @@ def refuse_if_in_use(path: Path) -> None:
 @contextmanager
 def only_one(path: Path) -> Iterator[None]:
     """Let no other process rewrite a store within the block.  Raises StoreError if one does."""
-    folder = journal_folder(path)
-    folder.mkdir(exist_ok=True)
-    held = try_lock(folder / LOCK_NAME)
+    make_journal_folder(path)
+    held = try_lock(journal_folder(path) / LOCK_NAME)
     if held is None:
         raise StoreError(f"{path} is being rewritten by another process")
     with held:

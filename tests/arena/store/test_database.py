@@ -17,6 +17,7 @@ from arena.store import database, folding, unfolded
 from arena.store.checksums import seal
 from arena.store.connection import writing
 from arena.store.database import create, fold, journal_folder, query
+from arena.store.durable import WINDOWS
 from arena.store.journal import first_line, line, write_journal
 from arena.store.schema import SCHEMA_VERSION, TABLES
 from arena.store.tempdir import scratch
@@ -96,6 +97,33 @@ def test_every_table_view_and_column_has_a_comment(path: Path) -> None:
         ).fetchone()
     assert bare == []
     assert tables == (0,)
+
+
+@pytest.mark.skipif(WINDOWS, reason="Windows has no such permissions")
+@pytest.mark.parametrize(
+    ("store", "folder", "expected"),
+    [
+        (0o600, None, 0o700),
+        (0o660, None, 0o770),
+        (0o640, None, 0o750),
+        (0o444, None, 0o755),
+        (0o600, 0o755, 0o700),
+        (0o640, 0o777, 0o770),
+        (0o644, 0o700, 0o700),
+        (0o644, 0o2775, 0o2775),
+    ],
+)
+def test_the_journals_of_a_store_are_open_to_nobody_who_cannot_read_it(
+    tmp_path: Path, store: int, folder: int | None, expected: int
+) -> None:
+    path, journals = tmp_path / "a.duckdb", tmp_path / "a.duckdb.journal"
+    path.write_bytes(database.empty_store())
+    path.chmod(store)
+    if folder is not None:
+        journals.mkdir()
+        journals.chmod(folder)
+    create(path)
+    assert journals.stat().st_mode & 0o7777 == expected
 
 
 def test_folding_twice_changes_nothing(path: Path) -> None:
