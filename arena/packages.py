@@ -78,7 +78,10 @@ def owners() -> Mapping[str, list[str]]:
 
 
 def neighbour_files(folder: Path) -> list[Path]:
-    """Return the files and packages in a folder that have the name of one of our packages."""
-    ours = [HOME / name / "__init__.py" for name in PACKAGES]
+    """Return the files and packages in a folder that have the name of one of our packages.
+
+    Those of another copy of ours, such as a clone, are none.
+    """
     places = (folder / form for name in PACKAGES for form in (f"{name}.py", f"{name}/__init__.py"))
-    return [place for place in places if place.is_file() and place.resolve() not in ours]
+    files = (place for place in places if place.is_file())
+    return [place for place in files if SIGNATURE not in place.read_bytes()[:1000]]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from arena.calls.secrets import NAME as SECRET_NAME
 from arena.errors import StoreError, StudyError
 from arena.packages import HOME, PACKAGES, foreign_package, neighbour_files, other_distributions
 from arena.plugins import MODELS, PROTOCOLS, find_plugin
@@ -28,9 +28,8 @@ State = Literal["ok", "absent", "warning", "stops"]
 DISTRIBUTION = "peer-arena"
 # For developers of the package, not for runs.
 NOT_FOR_RUNS = {"test"}
-# Shown even if they are not set; any other variable of this form only if it is.
+# Shown even if they are not set; any other variable that may hold a key only if it is.
 USUAL_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "ARENA_HTTP_API_KEY")
-KEY_NAME = re.compile(r"[A-Z][A-Z0-9_]*_API_KEY")
 # They lead the calls of a provider elsewhere.
 ADDRESSES = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL")
 LITTLE_DISK = 10**9
@@ -163,7 +162,7 @@ def plugins() -> list[Check]:
 
 def keys() -> list[Check]:
     """Return which keys are set, by name alone, and which addresses lead calls elsewhere."""
-    candidates = {*USUAL_KEYS, *(name for name in os.environ if KEY_NAME.fullmatch(name))}
+    candidates = {*USUAL_KEYS, *(name for name in os.environ if SECRET_NAME.search(name.upper()))}
     present = sorted(name for name in candidates if os.environ.get(name, "").strip())
     missing = [name for name in USUAL_KEYS if name not in present]
     checks = [
@@ -172,13 +171,18 @@ def keys() -> list[Check]:
     ]
     addresses = [name for name in ADDRESSES if os.environ.get(name, "").strip()]
     if addresses:
-        checks.append(Check("keys", "ok", f"calls go where {' and '.join(addresses)} lead"))
+        words = f"{' and '.join(addresses)} set: calls go to another address than the provider's"
+        checks.append(Check("keys", "ok", words))
     return checks
 
 
 def gpu() -> Check:
     """Return the GPUs that the driver lists; torch is not imported."""
-    found = list(driver_lines())
+    try:
+        found = list(driver_lines())
+    except (OSError, subprocess.SubprocessError) as error:
+        why = f"nvidia-smi is there and fails ({type(error).__name__})"
+        return Check("GPU", "warning", why, "mend the driver")
     if not found and sys.platform == "darwin" and platform.machine() == "arm64":
         found = ["Apple GPU (Metal)"]
     if not found:
@@ -191,17 +195,16 @@ def gpu() -> Check:
 
 
 def driver_lines() -> Iterator[str]:
-    """Yield a line for each NVIDIA GPU: its name, and its memory in all and free."""
+    """Yield a line for each NVIDIA GPU: its name, and its memory in all and free.
+
+    Raises OSError or SubprocessError if the driver's program fails.
+    """
     program = shutil.which("nvidia-smi")
     if program is None:
         return
-    try:
-        listed = subprocess.run(
-            [program, *GPU_QUERY], capture_output=True, text=True, timeout=GPU_TIMEOUT_S, check=True
-        ).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        yield f"nvidia-smi does not answer ({type(error).__name__})"
-        return
+    listed = subprocess.run(
+        [program, *GPU_QUERY], capture_output=True, text=True, timeout=GPU_TIMEOUT_S, check=True
+    ).stdout
     for line in listed.splitlines():
         name, total, free = (part.strip() for part in f"{line},,".split(",")[:3])
         yield f"{name}, {total}, {free} free"

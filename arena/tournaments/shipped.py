@@ -37,7 +37,9 @@ def find_study(file: str | Path) -> Path:
     with the package.  Raises StudyError, which lists the shipped ones, if there is none.
     """
     path = Path(file)
-    for candidate in (path, path.with_name(f"{path.name}.py")) if path.name else ():
+    named = path.with_name(f"{path.name}.py") if path.name else path
+    # A file without the ending, such as an output, does not hide a study of that name.
+    for candidate in (path, named) if path.suffix == ".py" else (named,):
         if candidate.is_file():
             return candidate
     shipped = shipped_studies()

@@ -119,3 +119,6 @@ def test_neighbours_are_files_and_packages_but_not_our_own(tmp_path: Path) -> No
     (tmp_path / "arena.py").write_text("")
     file = write_package(tmp_path, "analysis")
     assert neighbour_files(tmp_path) == [file, tmp_path / "arena.py"]
+    # A clone of ours, in which an installed copy is started.
+    shutil.copytree(HOME / "agents", tmp_path / "clone" / "agents", ignore=lambda *_: ["local"])
+    assert neighbour_files(tmp_path / "clone") == []

@@ -74,9 +74,7 @@ def package_lines(packages: Sequence[PackageCheck]) -> list[Check]:
         # From the worst that any of them has.
         state = max((package.state for package in part), key=list(MARKS).index)
         ours = "peer-arena" if extra == "base" else f"peer-arena[{extra}]"
-        remedy = "" if state == "ok" else f"pip install --upgrade '{ours}'"
-        if state == "absent":
-            remedy = f"pip install '{ours}'"
+        remedy = "" if state == "ok" else f"pip install '{ours}'"
         lines.append(Check(extra, state, found, remedy))
     return lines
 

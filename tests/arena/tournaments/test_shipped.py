@@ -40,6 +40,9 @@ def test_a_file_comes_first_then_the_shipped_study_of_that_name(
     monkeypatch.chdir(tmp_path)
     assert find_study("leap") == shipped_studies()["leap"]
     assert find_study("leap.py") == shipped_studies()["leap"]
+    Path("leap").write_text("an output of that name")
+    assert find_study("leap") == shipped_studies()["leap"]
+    Path("leap").unlink()
     Path("leap").mkdir()
     Path("leap.py").write_text("")
     assert find_study("leap") == find_study("leap.py") == Path("leap.py")
