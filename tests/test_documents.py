@@ -242,7 +242,8 @@ def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
 
 def test_every_command_is_on_a_page() -> None:
     text = "\n".join(page.read_text() for page in PAGES)
-    assert [name for name, _ in parsers() if f"arena {name}" not in text] == []
+    # An import of the same words is no command.
+    assert [n for n, _ in parsers() if not re.search(rf"(?<!from )arena {n}\b", text)] == []
 
 
 def test_every_option_that_is_named_exists() -> None:

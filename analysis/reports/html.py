@@ -141,6 +141,8 @@ def check_target(target: Path) -> None:
         raise StudyError(f"{target} is a folder; name a file in it")
     if not target.parent.is_dir():
         raise StudyError(f"there is no folder {target.parent} for {target.name}; make it first")
+    if not os.access(target.parent, os.W_OK):
+        raise StudyError(f"the folder {target.parent} cannot be written to; name another place")
 
 
 def write_atomically(target: Path, content: bytes) -> None:
@@ -161,7 +163,12 @@ def write_figures(folder: Path, path: Path, studies: Sequence[str]) -> Iterator[
     PNGs have 300 dots an inch at 8.5 cm, the width of a paper's column.  Files are called
     <study>-<figure>.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudyError(
+            f"cannot make the folder {folder}: {error.strerror}; name another place"
+        ) from error
     for study, stem in zip(studies, file_stems(studies), strict=True):
         for figure in figures(path, study):
             drawing = svg(figure.chart)

@@ -31,6 +31,8 @@ def export(
     csv file is a formula.  Raises StoreError if the folder
     is not empty or cannot be written.
     """
+    if folder.is_file():
+        raise StoreError(f"{folder} is a file; name a new folder")
     if folder.exists() and any(folder.iterdir()):
         raise StoreError(f"{folder} exists and is not empty; name a new folder")
     written = []

@@ -75,7 +75,7 @@ def model_notes(models: Sequence[ModelRow]) -> Iterator[str]:
     rest = [
         f"{row.model} ({p_value(row.rise_p_holm)})" for row, _ in tested if row.rise_p_holm >= LEVEL
     ]
-    unclear = f"; not told from 0: {', '.join(rest)}" if rest else ""
+    unclear = f"; not distinguishable from 0: {', '.join(rest)}" if rest else ""
     yield (
         f"Of {len(tested)} models, with p adjusted by Holm's method, {up} rise and {down} fall at"
         f" 5%{unclear}."

@@ -1,4 +1,4 @@
-"""Add `arena completion`, which prints what makes a shell complete our commands."""
+"""Add `arena completion`, which prints a shell's completion script."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ TURN_ON = {
 
 def add(command: Command) -> None:
     """Add the command to the parser."""
-    completion = command(
-        "completion", print_completion, "print what makes a shell complete arena's words"
-    )
+    completion = command("completion", print_completion, "print the shell's completion script")
     completion.add_argument("shell", choices=list(TURN_ON), help="the shell")
 
 

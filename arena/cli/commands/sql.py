@@ -65,7 +65,10 @@ def run_sql(options: argparse.Namespace) -> int:
         from arena.cli.sql_prompt import run_prompt
 
         return run_prompt(options.db, options.format)
-    text = options.query if options.query is not None else sys.stdin.read()
+    text = options.query
+    if text is None:
+        # At a terminal nothing is piped in, and the wait for it would have no end.
+        text = "" if sys.stdin.isatty() else sys.stdin.read()
     if not text.strip():
         raise StoreError(
             "there is no query to run; give one, pipe one in, or see what can be asked with:"

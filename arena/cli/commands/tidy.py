@@ -12,7 +12,7 @@ from arena.cli.commands import Command, add_flag
 def add(command: Command) -> None:
     """Add the command to the parser."""
     tidy = command(
-        "tidy", run_tidy, "fold journals, and remove those whose rows are all in the database"
+        "tidy", run_tidy, "move what runs have left in journals into the database, and remove them"
     )
     # As `--db`, for a command that is about a file.  With a type, argparse would convert its
     # SUPPRESS too.

@@ -88,6 +88,16 @@ def test_a_terminal_gets_csv_and_json_without_what_could_steer_it_and_a_pipe_raw
     assert len(shown.splitlines()) >= 3
 
 
+@pytest.mark.parametrize("words", [["-p", "a=1"], ["--output", "x.csv"]])
+def test_at_a_terminal_no_query_is_waited_for(
+    here: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    master, slave = pty.openpty()
+    with os.fdopen(slave, encoding="utf-8") as terminal, os.fdopen(master):
+        monkeypatch.setattr("sys.stdin", terminal)
+        assert "there is no query to run" in refused(capsys, "sql", *words)
+
+
 def test_values_come_as_parameters(here: Path, capsys: Capsys) -> None:
     def rows(*words: str) -> list[str]:
         return ask(capsys, "sql", *words, "--format", "csv").splitlines()[1:]
