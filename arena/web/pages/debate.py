@@ -31,7 +31,7 @@ from arena.web.pages.turns import (
 from arena.web.site import Ask, Page, PageContent, Query, Row, Site
 
 # Pixels of the chart of confidences.
-LEFT, TOP, HEIGHT, STEP, RIGHT = 46, 18, 200, 130, 106
+LEFT, TOP, HEIGHT, STEP, RIGHT = 46, 28, 200, 130, 106
 ROOM_FOR_REASONS = 300_000
 # Judgings that gave a ruling, and those of this debate that failed or are still open.  A ruling
 # counts only if its judging is done, as in the view `verdicts`.
@@ -266,10 +266,9 @@ def chart_point(i: int, both: Sequence[float | None], number: int) -> Point:
     mine, theirs = both[number] or 0.0, both[1 - number]
     above = theirs is None or mine > theirs or (mine == theirs and number == 0)
     y = confidence_y(mine)
-    # A label that would leave the box moves to the other side of its point.
-    fits_above = y - 9 > 10
+    # Above the highest rating there is room; a label below the lowest would stand on the phases.
     fits_below = y + 18 <= TOP + HEIGHT + 8
-    label_y = y - 9 if (above and fits_above) or (not above and not fits_below) else y + 18
+    label_y = y - 9 if above or not fits_below else y + 18
     return Point(LEFT + 24 + STEP * i, y, f"{100 * mine:g}%", label_y)
 
 
