@@ -247,6 +247,7 @@ def test_a_finished_study_asks_nothing_again(tmp_path: Path) -> None:
     assert counts_of(store, *names) == before
 
 
+@pytest.mark.slow
 def test_the_same_studies_played_anew_have_the_same_ids_prompts_and_words(tmp_path: Path) -> None:
     told = read_json("finished")["tables"]
     file, store = unpacked("finished", tmp_path).with_name("study.py"), tmp_path / "anew.duckdb"

@@ -18,6 +18,7 @@ from arena.tournaments.study_file import load_study
 FILE = Path(__file__).resolve().parents[2] / "experiments" / "confidence_elicitation.py"
 
 
+@pytest.mark.slow
 def test_the_script_prints_planted_values_beside_measured_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

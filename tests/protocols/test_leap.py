@@ -444,6 +444,7 @@ def test_the_local_engine_reads_no_more_than_it_must(
     assert recorder.forward <= 1.1 * recorder.bound(TOY["paths"])
 
 
+@pytest.mark.slow
 def test_kept_prefixes_change_no_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = on_toy(tmp_path / "a.duckdb", GREEDY, sums(3))
     monkeypatch.setattr(seating, "SHORTEST_COPY", 10**9)
@@ -455,6 +456,7 @@ def test_kept_prefixes_change_no_word(tmp_path: Path, monkeypatch: pytest.Monkey
     )
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_says_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -214,6 +214,7 @@ def plain_ratings(study: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any
     return np.array(amounts, dtype=float).reshape(shape), np.array(doubtful).reshape(shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", ["cross_model", "self"])
 def test_the_published_headlines_without_doubtful_turns_are_those_of_the_files(
     tmp_path: Path, study: str

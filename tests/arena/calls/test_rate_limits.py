@@ -181,6 +181,7 @@ async def speak(episode: object, motion: object, speaker: object) -> None:
     await episode.ask(speaker, motion.text, phase="speech", read=rating)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["study", "environment", "arena"])
 async def test_a_limit_holds_wherever_it_is_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str

@@ -204,6 +204,7 @@ def test_prices_and_limits_are_checked_against_all_stages(tmp_path: Path) -> Non
         )
 
 
+@pytest.mark.slow
 def test_a_dry_run_estimates_what_can_be_written_and_plays_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

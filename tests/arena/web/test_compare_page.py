@@ -48,6 +48,7 @@ def made(db: Path, **query: str) -> str:
     return render(Site(db), compare(Site(db), "", query))
 
 
+@pytest.mark.slow
 def test_two_studies_are_chosen_compared_and_each_pair_links_to_both(
     page: Page, serve: Callable[[Path], RunningViewer], two: Path
 ) -> None:

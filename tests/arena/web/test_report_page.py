@@ -20,6 +20,7 @@ from tests.arena.web.conftest import RunningViewer
 report = dict((kind, make) for kind, _, make in PAGES)["report"]
 
 
+@pytest.mark.slow
 def test_every_table_of_the_report_is_one_click_from_the_study(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:

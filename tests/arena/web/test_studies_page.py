@@ -266,6 +266,7 @@ def test_a_figure_shows_the_numbers_of_its_sql(page: Page, serve: Serve, tournam
     assert Axe().run(page).response["violations"] == []
 
 
+@pytest.mark.slow
 def test_the_keyboard_alone_reaches_a_debate(plain: Page, serve: Serve, tournament: Path) -> None:
     plain.goto(f"{serve(tournament).url}/study/tournament")
     first = plain.get_by_role("region", name="List").get_by_role("link").first

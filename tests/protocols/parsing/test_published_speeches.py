@@ -27,6 +27,7 @@ def shown(speech: str) -> str | None:
     return speech_only(f"<thoughts>t</thoughts><speech>{speech}</speech>").public
 
 
+@pytest.mark.slow
 def test_no_published_bet_becomes_public(speeches: list[str]) -> None:
     assert speeches
     public = [words for speech in speeches if (words := shown(speech)) is not None]
