@@ -131,7 +131,7 @@ def create(path: Path) -> None:
     except FileExistsError:
         pass  # another process has made it since
     except (duckdb.Error, OSError) as error:
-        raise StoreError(f"cannot make the store {path}: {str(error).splitlines()[0]}") from error
+        raise StoreError(f"cannot make the store {path}: {reason_of(error, path)}") from error
     finally:
         draft.unlink(missing_ok=True)
     if version_of(path) < SCHEMA_VERSION:
@@ -332,10 +332,10 @@ def fold(path: Path, *, wait_s: float = 2.0, leave_out_damaged: bool = False) ->
     are, and the result says so.  So they do if a line of theirs is damaged, unless those are to be
     left out.  Journals of runs that have ended are removed once all their rows are in the database.
     """
-    closed = closed_journals(path)
-    if not closed:
-        return FoldResult()
     try:
+        closed = closed_journals(path)
+        if not closed:
+            return FoldResult()
         with attach_store(path) as (con, info):
             if not unfolded_journals(con, closed):
                 return FoldResult()
@@ -362,9 +362,10 @@ def reason_of(error: Exception, path: Path) -> str:
     reason = str(error).splitlines()[0]
     full = isinstance(error, OSError) and error.errno in FULL
     if full or any(words in reason for words in FULL_WORDS):
+        what = f"{path} and its journals in {journal_folder(path)} are safe: "
         return (
-            f"the disk is full ({reason}); {path} and its journals in {journal_folder(path)} are"
-            " safe: free space and run the same command again"
+            f"the disk is full ({reason}); {what if path.exists() else ''}free space and run the"
+            " same command again"
         )
     return reason
 

@@ -65,7 +65,7 @@ def try_lock(path: Path) -> Lock | None:
 def is_locked(path: Path) -> bool:
     """Tell whether somebody holds a lock on a file, such as a living run on its journal.
 
-    Nobody does on one that is gone.
+    Nobody does on one that is gone.  Raises StoreError if its drive has no locks.
     """
     if not HAS_FLOCK:
         if not beside(path).exists():
@@ -77,8 +77,10 @@ def is_locked(path: Path) -> bool:
         try:
             # A shared lock: two processes that look at the same moment do not find each other.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return True
+        except OSError as error:
+            raise no_locks(path, error) from error
     return False
 
 
@@ -93,7 +95,10 @@ def make_locked(path: Path) -> Lock:
 
 
 def acquire(path: Path, *, wait: bool) -> Lock | None:
-    """Lock a file that is made if there is none; None: somebody else holds it."""
+    """Lock a file that is made if there is none; None: somebody else holds it.
+
+    Raises StoreError if its drive has no locks, as some network drives.
+    """
     if not HAS_FLOCK:
         held = acquire_beside(path, wait=wait)
         if held is not None:
@@ -104,10 +109,20 @@ def acquire(path: Path, *, wait: bool) -> Lock | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException as error:
         os.close(descriptor)
-        if isinstance(error, OSError) and not wait:
+        if isinstance(error, BlockingIOError):
             return None
+        if isinstance(error, OSError):
+            raise no_locks(path, error) from error
         raise
     return Lock(lambda: os.close(descriptor))
+
+
+def no_locks(path: Path, error: OSError) -> StoreError:
+    """Return the error for a file that can be locked by nobody."""
+    return StoreError(
+        f"cannot lock {path}: {error.strerror or error}; keep the store on a drive that has file"
+        " locks, such as one of this machine"
+    )
 
 
 def beside(path: Path) -> Path:

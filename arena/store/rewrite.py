@@ -6,6 +6,7 @@ kill at any moment leaves a whole store: the old file or the new one.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from arena.store.database import (
     journals,
     make_journal_folder,
     migrate,
+    reason_of,
     refresh_views,
     version_of,
 )
@@ -50,17 +52,20 @@ class Rewriting:
 def rewrite(path: Path) -> Rewriting:
     """Write a store's file anew, and check that every table is the same before it is replaced.
 
-    A store of an older version is brought up to date first.  Raises StoreError, with the store as
-    it was, if a run or another process holds it, the disk is full, or a table came out different.
+    A store of an older version is brought up to date first.  Raises StoreError if a run or another
+    process holds it, the disk is full, or a table came out different; the file is not replaced.
     """
-    version_of(path)  # there is a store, and this program can read it
+    version = version_of(path)
     file = path.resolve()
+    original = file.stat()
+    state = "cannot be rewritten, and is unchanged"
     try:
         with only_one(path), draft_folder(path) as folder:
             draft = folder / "store.duckdb"
             refuse_if_in_use(path)
-            if version_of(path) < SCHEMA_VERSION:
+            if version < SCHEMA_VERSION:
                 migrate(path)
+                state = "was brought up to date, but cannot be rewritten"
             # A log of changes that a killed process has left goes into the file now: beside the
             # new file, it would be taken for a log of that.
             with writing(path, wait_s=10) as con:
@@ -82,8 +87,9 @@ def rewrite(path: Path) -> Rewriting:
                 durable.replace(draft, file)
             return Rewriting(before, file.stat().st_size, rows)
     except (duckdb.Error, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise StoreError(f"{path} cannot be rewritten, and is unchanged: {reason}") from error
+        if not os.path.samestat(original, file.stat()):
+            state = "is rewritten, but a power cut now may bring back the file that it replaced"
+        raise StoreError(f"{path} {state}: {reason_of(error, path)}") from error
 
 
 def keep_access(file: Path, draft: Path) -> None:
@@ -96,7 +102,7 @@ def keep_access(file: Path, draft: Path) -> None:
         durable.give(draft, state.st_uid, state.st_gid)
     except PermissionError as error:
         raise StoreError(
-            f"{file} cannot be rewritten, and is unchanged: it belongs to user {state.st_uid} and"
+            f"{file} cannot be rewritten, and stays as it is: it belongs to user {state.st_uid} and"
             f" group {state.st_gid}, to whom you cannot give the new file; let its owner do it"
         ) from error
     shutil.copymode(file, draft)
@@ -148,9 +154,13 @@ def copy(con: Connection, draft: Path) -> dict[str, int]:
     con.execute("copy from database store to draft")
     before = fingerprints(con, "store")
     after = fingerprints(con, "draft")
-    different = [name for name in before.keys() | after.keys() if before[name] != after[name]]
+    different = [
+        name for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+    ]
     if different:
-        raise StoreError(f"the copy of table {min(different)} is not the same; nothing was changed")
+        raise StoreError(
+            f"the copy of table {min(different)} is not the same; the file stays as it is"
+        )
     con.execute("detach draft")
     return {name: rows for name, (rows, _) in before.items()}
 

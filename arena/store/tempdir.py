@@ -15,6 +15,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from arena.errors import StoreError
 from arena.store.locks import Lock, make_locked, try_lock
 
 PREFIX = "arena-"
@@ -42,7 +43,7 @@ def sweep() -> None:
     """Remove the folders of this user's dead processes."""
     for file_name in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK_NAME}"):
         # A folder that another user owns, or that goes at this moment, is left alone.
-        with suppress(OSError):
+        with suppress(OSError, StoreError):
             if is_mine(file_name.parent) and (held := try_lock(file_name)) is not None:
                 remove(file_name.parent, held)
 

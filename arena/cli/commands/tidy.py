@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from arena.cli.commands import Command, add_flag
@@ -49,15 +50,17 @@ def remove_journals(path: Path) -> None:
     folding = fold(path)
     if folding.put_off:
         print(f"not folded yet: {folding.put_off}", file=sys.stderr)
-    kept = [removal for removal in remove_folded(path) if removal.kept is not None]
+    removals = remove_folded(path)
+    kept = [removal for removal in removals if removal.kept is not None]
     for removal in kept:
         print(f"kept {removal.journal} ({removal.bytes / 1e6:,.1f} MB): {removal.kept}")
-    count = len(before) - len(kept)
-    freed = sum(before.values()) - sum(removal.bytes for removal in kept)
-    if count:
-        journals = f"{count} folded journal{'s' if count > 1 else ''}"
+    # A run may have opened a journal since the first look, so the numbers of both say little.
+    gone = {journal: size for journal, size in before.items() if not journal.exists()}
+    gone |= {removal.journal: removal.bytes for removal in removals if removal.kept is None}
+    if gone:
+        journals = f"{len(gone)} folded journal{'s' if len(gone) > 1 else ''}"
         print(
-            f"removed {journals}, {freed / 1e6:,.1f} MB: all their rows are in {path}"
+            f"removed {journals}, {sum(gone.values()) / 1e6:,.1f} MB: all their rows are in {path}"
             f" ({path.stat().st_size / 1e6:,.1f} MB)"
         )
     elif not kept:
@@ -68,7 +71,11 @@ def size_of_journals(path: Path) -> dict[Path, int]:
     """Return the bytes of each journal of a store."""
     from arena.store.database import journals
 
-    return {journal: journal.stat().st_size for journal in journals(path)}
+    sizes = {}
+    for journal in journals(path):
+        with suppress(FileNotFoundError):  # another process has removed it
+            sizes[journal] = journal.stat().st_size
+    return sizes
 
 
 def rewrite_file(path: Path) -> None:

@@ -126,6 +126,17 @@ def test_the_journals_of_a_store_are_open_to_nobody_who_cannot_read_it(
     assert journals.stat().st_mode & 0o7777 == expected
 
 
+def test_a_store_that_finds_no_room_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(draft: Path, path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(database.durable, "name_new", full)
+    with pytest.raises(StoreError, match=r"cannot make .*: the disk is full .*; free space and"):
+        create(tmp_path / "a.duckdb")
+
+
 def test_folding_twice_changes_nothing(path: Path) -> None:
     put(path, "j1", "a", "b", "a")
     put(path, "j2", "b", "c")

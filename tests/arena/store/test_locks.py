@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from arena.errors import StoreError
 from arena.store import locks
 from arena.store.locks import is_locked, lock, make_locked, try_lock
 
@@ -66,6 +68,21 @@ def test_to_look_for_a_lock_leaves_no_file(tmp_path: Path, system: str) -> None:
     (tmp_path / "a.jsonl").touch()
     assert not is_locked(tmp_path / "a.jsonl")
     assert [file.name for file in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+@pytest.mark.skipif(not locks.HAS_FLOCK, reason="this system has no flock")
+def test_a_drive_without_locks_is_an_error_in_words_and_no_other_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: object, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    path = tmp_path / "a.jsonl"
+    path.touch()
+    monkeypatch.setattr(locks.fcntl, "flock", refuse)
+    for ask in (is_locked, try_lock, lock, make_locked):
+        with pytest.raises(StoreError, match=r"cannot lock .*: No locks available; keep the"):
+            ask(path)
 
 
 @pytest.mark.parametrize("flock", [True, False])

@@ -244,6 +244,50 @@ def test_a_copy_that_is_not_the_same_leaves_the_store(
     assert [file.name for file in journal_folder(old).glob("rewrite*")] == ["rewrite.lock"]
 
 
+def test_a_table_that_the_copy_lacks_leaves_the_store(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_turns(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, tuple[int, int]]:
+        tables = counted(con, name)
+        if name == "draft":
+            del tables["main.turns"]
+        return tables
+
+    counted = rewriting.fingerprints
+    monkeypatch.setattr(rewriting, "fingerprints", without_turns)
+    with pytest.raises(StoreError, match=r"main\.turns is not the same"):
+        rewrite(old)
+
+
+def test_a_full_disk_is_named_with_what_has_become_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> dict[str, int]:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "a.duckdb"
+    create(path)
+    monkeypatch.setattr(rewriting, "copy", full)
+    with pytest.raises(StoreError, match=r"rewritten, and is unchanged: the disk is full .*again"):
+        rewrite(path)
+    with writing(path, wait_s=0) as con:
+        con.execute("update store_info set schema_version = 4")
+    with pytest.raises(StoreError, match=r"was brought up to date, but .*: the disk is full"):
+        rewrite(path)
+
+
+def test_a_file_that_was_replaced_is_not_called_unchanged(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(durable, "sync_folder", broken)
+    with pytest.raises(StoreError, match=r"a\.duckdb is rewritten, but .*: .*Input/output error"):
+        rewrite(old)
+    assert storage_format(old) == "v1.4.0+"
+
+
 def test_a_writer_whose_file_was_replaced_while_it_opened_it_writes_the_new_one(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from arena.store.database import (
     remove_if_quick,
 )
 from arena.store.folding import FoldResult
-from arena.store.journal import first_line, line, write_journal
+from arena.store.journal import first_line, line, open_segment, write_journal
 from arena.store.locks import lock
 from arena.store.unfolded import stamp
 from tests.fake_agents import agent, study
@@ -125,6 +125,26 @@ def test_tidy_says_what_it_removes_and_what_stays(
     assert "kept" in said.out
     assert "2.jsonl (0.0 MB): it is not folded yet" in said.out
     assert "removed 1 folded journal, 0.0 MB: all their rows are in" in said.out
+
+
+def test_tidy_counts_no_journal_that_a_run_opens_meanwhile(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def open_and_fold(path: Path) -> FoldResult:
+        opened.append(open_segment(journal_folder(path) / "2.jsonl"))
+        return fold(path)
+
+    put(path, line("turns", TURN), name="1")
+    monkeypatch.setattr(database, "fold", open_and_fold)
+    assert main(["tidy", str(path)]) == 0
+    [(descriptor, held)] = opened
+    os.close(descriptor)
+    held.release()
+    said = capsys.readouterr().out
+    assert "2.jsonl (0.0 MB): it is not folded yet" in said
+    assert "removed 1 folded journal, 0.0 MB" in said
 
 
 def test_tidy_says_that_there_is_nothing_to_remove_only_where_nothing_stays(
