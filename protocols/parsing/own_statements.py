@@ -1,7 +1,7 @@
 """Say whether what a reply states is its author's own, and stays stated.
 
-An answer that another is said to have given, or that is only supposed, is not the author's; nor is
-one that is corrected or denied behind it.
+An answer that another is said to have given, or that is only supposed, is not the author's, nor is
+a quotation ("> "); one that is corrected or denied behind it does not stay.
 """
 
 from __future__ import annotations
@@ -35,16 +35,17 @@ SUPPOSED = re.compile(
 )
 # A statement that its author takes back, or corrects, is no answer.
 CORRECTION = re.compile(
-    r"(?:^|[.,!?;:…)}$*\-–—\n])\s{0,9}+(?:oh|hmm|but|or|ah)?[,.…]{0,3}\s{0,9}+(?:wait\b|actually\b"
-    r"|hold on\b|sorry\b|correction\b|on second thought|on reflection|hmm\b|scratch that|i mean\b"
-    r"|no[,:;.!—–-]"
+    r"(?:^|[.,!?;:…)}$*>`\-–—\n])\s{0,9}+(?:oh|hmm|but|or|ah)?[,.…]{0,3}\s{0,9}+(?:wait\b"
+    r"|actually\b|hold on\b|sorry\b|correction\b|on second thought|on reflection|hmm\b"
+    r"|scratch that|i mean\b|no[,:;.!—–-]"
     r"|i (?:made|was) (?:a |an )?(?:mistake|error|wrong)|let me (?:correct|re-?check"
     r"|re-?consider|redo|try again)|rather[,:])",
     re.IGNORECASE,
 )
 # A verdict on what was just said.
 DENIAL = re.compile(
-    r"[\s$*)}\]\\.,]{0,6}(?:which\s|that\s|this\s|it\s)?(?:(?:is|was|seems|looks|must\sbe)"
+    r"[\s$*)}\]\\.,\"`]{0,9}(?:</\s?\w{1,12}>[\s.]{0,3})?"
+    r"(?:which\s|that\s|this\s|it\s)?(?:(?:is|was|seems|looks|must\sbe)"
     r"\s(?:(?:clearly|obviously|definitely|surely|just|also|then)\s)?(?:wrong|incorrect"
     r"|false|mistaken"
     r"|impossible|not\s(?:right|correct|true|it|possible|the\s(?:answer|right|correct)))"
@@ -52,10 +53,21 @@ DENIAL = re.compile(
     re.IGNORECASE,
 )
 
+# How far back the beginning of a quoted line is looked for.
+LONGEST_QUOTATION = 2000
+OPENING = " \t\r\n\"'`{([$*_<"
+
 
 def is_own(text: str, start: int) -> bool:
     """Return whether what is stated at a place is the author's, not another's or supposed."""
+    line = text[max(0, start - LONGEST_QUOTATION) : start].rpartition("\n")[2]
+    if line.lstrip().startswith(">"):
+        return False
     before = text[max(0, start - 200) : start]
+    # What a colon announces may stand on lines of its own, in a fence or an object.
+    announced = before.rstrip(OPENING).removesuffix("json").rstrip(OPENING)
+    if announced.endswith((":", "：")) or "{" in before[len(announced) :]:
+        before = announced
     return not (OTHERS.search(before) or SUPPOSED.search(before))
 
 

@@ -7,6 +7,7 @@ taken out of prose that states no answer, and of two values in one statement nei
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ VERB = (
 )
 KEYS = ("answer", "final answer", "finalanswer", "result", "solution", "choice", "option", "letter")
 LABEL = re.compile(
-    r"^[ \t>#*_`\-•\"'({]{0,9}(?:the\s|my\s|so\s|die\s|la\s)?(?:final\s|correct\s|numerical\s)?"
+    r"^[ \t#*_`\-•\"'({]{0,9}(?:the\s|my\s|so\s|die\s|la\s)?(?:final\s|correct\s|numerical\s)?"
     rf"(?:{ANSWER}|(?P<result>{RESULT}))(?:\s(?:choice|option|letter))?[*_`\"' \t]{{0,6}}"
     r"(?P<sign>[:：=])?[*_` \t]{0,6}(?P<value>[^\n]*)",
     re.IGNORECASE | re.MULTILINE,
@@ -70,6 +71,8 @@ HEDGE = re.compile(
 SECOND_VALUE = re.compile(
     r"\b(?:or|maybe|perhaps|possibly|and|oder|ou)\b[^.\n]{0,30}\d", re.IGNORECASE
 )
+# Words that say that there is no value, also in capitals.
+NOTHING = re.compile(r"(?:n/a|nan|unsure)\W{0,3}", re.IGNORECASE)
 # How sentences begin that are no answers.
 NO_ANSWER = re.compile(
     r"(?:i|we|you|first|let|see|to|this|it|there|here|that|your|the\sletter|none\sfound|n/?a|unsure"
@@ -126,9 +129,12 @@ def plain_option(words: str) -> str:
 def last_statement(text: str, options: Sequence[str] = ()) -> Statement | None:
     """Return the last statement in labels, tags, JSON and sentences; None without one."""
     known = frozenset(map(plain_option, options))
-    statements = [
-        *json_statements(text),
-        *(Statement(match.end(), cleaned(match["value"])) for match in TAG.finditer(text)),
+    objects = list(json_statements(text, known))
+    statements = [said for start, said in objects if is_own(text, start)]
+    # No label or sentence inside an object states anything beside it.
+    text = without_spans(text, [(start, said.end) for start, said in objects])
+    statements += [
+        *tag_statements(text, known),
         *(Statement(match.end(), value_in(match["value"])) for match in HASHES.finditer(text)),
         *label_statements(text, known),
         *sentence_statements(text, known),
@@ -170,39 +176,54 @@ def sentence_statements(text: str, known: frozenset[str]) -> Iterator[Statement]
             yield Statement(head.end() + len(first_sentence(words)[0]), value)
 
 
-def json_statements(text: str) -> list[Statement]:
-    """Return the answers in JSON objects: the whole reply, or a fence, or the last braces."""
+def tag_statements(text: str, known: frozenset[str]) -> Iterator[Statement]:
+    """Yield the author's own statements between tags."""
+    for match in TAG.finditer(text):
+        if is_own(text, match.start()):
+            yield Statement(match.end(), value_in(match["value"], any_words=True, known=known))
+
+
+def json_statements(text: str, known: frozenset[str]) -> Iterator[tuple[int, Statement]]:
+    """Yield (start, answer) of JSON objects: the whole reply, or a fence, or the last braces."""
     # Of a fence in prose the end is its own, so that what is said behind it counts as later.
-    places = [] if json_at_end(text) is None else [(text, len(text))]
-    places += [(fence["inside"], fence.end()) for fence in FENCED_ANYWHERE.finditer(text)]
-    places += [(match[0], match.end()) for match in FLAT_OBJECT.finditer(text)]
-    statements = []
-    for inside, end in places:
-        fields = json_object(inside)
-        if fields is None:
-            continue
-        mapping = as_mapping(fields)
+    places = [] if json_at_end(text) is None else [(text, 0, len(text))]
+    for form in (FENCED_ANYWHERE, FLAT_OBJECT):
+        places += [(found["inside"], *found.span()) for found in form.finditer(text)]
+    for inside, start, end in places:
+        mapping = as_mapping(json_object(inside) or [])
         values = {
-            json_value(mapping[key]) for key in KEYS if key in mapping and mapping[key] is not None
+            json_value(mapping[key], known)
+            for key in KEYS
+            if key in mapping and mapping[key] is not None
         }
         if values:
-            statements.append(Statement(end, values.pop() if len(values) == 1 else None))
-    return statements
+            yield start, Statement(end, values.pop() if len(values) == 1 else None)
+
+
+def without_spans(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Return the text with a sign that means nothing for each character of the spans' lines."""
+    pieces = []
+    at = 0
+    for start, end in sorted(spans):
+        pieces += [text[at:start], re.sub(r"[^\n]", "\0", text[max(at, start) : end])]
+        at = max(at, end)
+    return "".join((*pieces, text[at:]))
 
 
 FENCED_ANYWHERE = re.compile(
     r"(?:```|~~~)(?:json)?[ \t]*\n(?P<inside>\s*\{[^`~]{0,5000}\}\s*)(?:```|~~~)"
 )
-FLAT_OBJECT = re.compile(r"\{\s*[\"'][^{}]{0,2000}\}")
+# With the beginning of a fence around it, before which it is said whose it is.
+FLAT_OBJECT = re.compile(r"(?:(?:```|~~~)\w{0,9}\s{1,9})?(?P<inside>\{\s*[\"'][^{}]{0,2000}\})")
 
 
-def json_value(value: object) -> str | None:
+def json_value(value: object, known: frozenset[str]) -> str | None:
     """Return a value of JSON as an answer: text, a number or a truth value."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return repr(value)
-    return cleaned(value) if isinstance(value, str) else None
+        return repr(value) if math.isfinite(value) else None
+    return value_in(value, any_words=True, known=known) if isinstance(value, str) else None
 
 
 def value_in(
@@ -242,7 +263,7 @@ def value_in(
     if value is None or len(value) > LONGEST_WORDS:
         return None
     is_name = re.fullmatch(r"(?:[A-Z][\w'’.-]*)(?:\s(?:[A-Z][\w'’.-]*|of|the|and|de|la))*", value)
-    if is_name is None and NO_ANSWER.match(value):
+    if NOTHING.fullmatch(value) or (is_name is None and NO_ANSWER.match(value)):
         return None
     if any_words or is_name or value.lower() in ("yes", "no", "true", "false"):
         return value
@@ -320,7 +341,8 @@ def states_number(words: str) -> bool:
 def value_alone(line: str, *, is_whole: bool) -> str | None:
     """Return the value that a line is; None if it is anything else."""
     line = line.strip()
-    if not line or len(line) > LONGEST_WORDS * 3 or "\\boxed" in line:
+    # A line that begins with ">" is a quotation.
+    if not line or line.startswith(">") or len(line) > LONGEST_WORDS * 3 or "\\boxed" in line:
         return None
     number = number_in_words(line)
     if number is not None:

@@ -77,6 +77,69 @@ def test_what_is_said_behind_a_fence_comes_after_the_json_in_it() -> None:
     assert ask_answer(Reply(earlier)).answer == "73"
 
 
+# Where an answer stands between marks of its own.
+BETWEEN = [
+    *("<answer>{}</answer>", "<answer>\n{}\n</answer>", "<answer>{}", "So: <answer>{}</answer>."),
+    *('{{"answer": "{}"}}', '```json\n{{"answer": "{}"}}\n```', 'Answer: {{"answer": "{}"}}'),
+]
+
+
+@pytest.mark.parametrize("form", BETWEEN)
+@pytest.mark.parametrize(
+    "value", ["73", "(5, 6)", "x^2+1", "5, -5", "-2", "Jane Austen", "the Nile", "yes", "2.5 cm"]
+)
+def test_a_value_between_marks_is_read(form: str, value: str) -> None:
+    assert ask_answer(Reply(form.format(value))).answer == value
+
+
+def test_latex_between_tags_is_read() -> None:
+    assert ask_answer(Reply("<answer>\\frac{1}{2}</answer>")).answer == "\\frac{1}{2}"
+    assert ask_answer(Reply('{"answer": "\\\\frac{1}{2}"}')).answer == "\\frac{1}{2}"
+
+
+@pytest.mark.parametrize("form", BETWEEN)
+@pytest.mark.parametrize(
+    "words", ["I do not know", "unknown", "N/A", "NaN", "Unsure", "41 or 42", "maybe 41", "not 41"]
+)
+def test_words_between_marks_that_leave_it_open_are_no_answer(form: str, words: str) -> None:
+    assert ask_answer(Reply(form.format(words))).answer is None
+
+
+@pytest.mark.parametrize("text", ['{"answer": NaN}', '{"answer": 1e999}', '{"answer": -Infinity}'])
+def test_a_number_of_json_that_is_none_is_no_answer(text: str) -> None:
+    assert ask_answer(Reply(text)).answer is None
+
+
+@pytest.mark.parametrize("form", BETWEEN)
+@pytest.mark.parametrize(
+    "around",
+    [
+        *("Agent 1 answered {}, but I cannot tell.", "Agent 2 said: {}\n\nI cannot tell."),
+        *("Agent 2 wrote this:\n\n{}\n\nI cannot tell.", "{} No, that is wrong."),
+        *("Suppose {}. Then we get a contradiction.", "{} is wrong.", "{}\nWait, that fails."),
+    ],
+)
+def test_an_answer_between_marks_that_is_not_the_authors_is_none(around: str, form: str) -> None:
+    if form == "<answer>{}":
+        form += "</answer>"
+    said = around.replace("{}", form.removeprefix("Answer: ").removeprefix("So: "))
+    assert ask_answer(Reply(said.format(41))).answer is None
+    assert ask_letter(Reply(said.format("A"))).answer is None
+
+
+@pytest.mark.parametrize(
+    "stated",
+    ["Answer: {}", "**Answer:** {}", "The answer is {}.", "\\boxed{{{}}}", "{}", "#### {}"],
+)
+def test_a_quotation_states_nothing(stated: str) -> None:
+    for value, ask in (("41", ask_answer), ("A", ask_letter)):
+        quoted = "> " + stated.format(value)
+        assert ask(Reply(f"{quoted}\n\nI do not know.")).answer is None
+        assert ask(Reply(f"I do not know what to make of this:\n{quoted}")).answer is None
+        other = {"41": "73", "A": "B"}[value]
+        assert ask(Reply(f"{quoted}\n\nI find \\boxed{{{other}}}.")).answer == other
+
+
 CHOSEN = [
     *("B is correct.", "I choose option B.", "b", "(b)", "B - blue", "\\boxed{\\text{blue}}"),
     *("**B) blue**", "blue", "Option B is correct.", "I think.\n\nB) blue", "**blue**", "(B) blue"),
