@@ -117,24 +117,39 @@ def marks_in(low: str, thoughts: bool) -> Iterator[tuple[int, int, bool]]:
     return heapq.merge(
         tags_in(low, NAME_OR_THOUGHTS if thoughts else NAME),
         *(places_of(opening, low, closes=False) for opening, _ in PAIRS),
-        *(places_of(closing, low, closes=True) for _, closing in PAIRS),
+        *(closing_places(opening, closing, low) for opening, closing in PAIRS),
     )
 
 
 def tags_in(low: str, name: re.Pattern[str]) -> Iterator[tuple[int, int, bool]]:
     """Yield the tags of these names."""
+    # "[Reasoning]" that nothing closes is a heading, as "[Answer]" is.
+    is_heading = re.search(r"[\[［]\s?[/／]\s?reasoning", low) is None
     for match in name.finditer(low):
         # Looked at last: a pattern that begins with its letters is searched ten times as fast.
         left = LEFT.search(low[max(0, match.start() - 40) : match.start()])
         right = RIGHT.match(low, match.end(), match.end() + WINDOW)
         if left is not None and right is not None:
+            if is_heading and match[0] == "reasoning" and left[0][0] in "[［":
+                continue
             start = match.start() - len(left[0])
             yield start, right.end(), bool(left["slash"] or left["slash_inside"])
 
 
-def places_of(mark: str, text: str, closes: bool) -> Iterator[tuple[int, int, bool]]:
-    """Yield the places of a mark that stands for itself."""
-    at = text.find(mark)
+def closing_places(opening: str, closing: str, low: str) -> Iterator[tuple[int, int, bool]]:
+    """Yield the places of a closing mark; where it is words, only of those behind its opening one.
+
+    In a prompt that a server left out stand tokens, not sentences, and prose may hold such words.
+    """
+    begin = low.find(opening) if opening[0].isalpha() else 0
+    return places_of(closing, low, closes=True, begin=begin) if begin >= 0 else iter(())
+
+
+def places_of(
+    mark: str, text: str, closes: bool, begin: int = 0
+) -> Iterator[tuple[int, int, bool]]:
+    """Yield the places from `begin` on of a mark that stands for itself."""
+    at = text.find(mark, begin)
     while at >= 0:
         yield at, at + len(mark), closes
         at = text.find(mark, at + len(mark))

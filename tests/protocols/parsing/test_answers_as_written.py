@@ -39,6 +39,7 @@ STATED = [
     "\\boxed{73}, which is not divisible by 2.",
     "The student has 73 apples, so the answer is 73.",
     "If x = 3 then the answer is 73.",
+    "[Reasoning]\nI add.\n[Answer]\n\\boxed{73}",
 ]
 
 

@@ -495,3 +495,9 @@ def test_a_reply_in_the_form_that_was_asked_for_is_read_as_by_the_long_way(
         here.setattr(tags, "read_exact_form", lambda text: None)
         the_long_way = speech_and_confidence(text)
     assert speech_and_confidence(text) == the_long_way
+
+
+def test_a_sentence_of_a_speech_ends_no_thought() -> None:
+    words = "My opponent thinks the tax fails. Here is my response: it works."
+    reading = speech_and_confidence(f"<speech>{words}</speech><rating>70</rating>")
+    assert (reading.public, reading.confidence) == (words, 0.7)
