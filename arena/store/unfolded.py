@@ -215,6 +215,8 @@ def attach_new_rows(con: duckdb.DuckDBPyConnection, path: Path, files: Sequence[
         parsed is None
         or parsed.stamp != stamp(path)
         or any(reader.offset > sizes.get(file, 0) for file, reader in parsed.readers.items())
+        # A whole copy of a damaged journal may have taken its place, and has its size.
+        or any(reader.damaged for reader in parsed.readers.values())
     ):
         parsed = PARSED_JOURNALS[path] = ParsedJournals(stamp(path))
     # The rows are read a few times and thrown away: not worth compressing.

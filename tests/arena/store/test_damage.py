@@ -205,6 +205,19 @@ def test_damage_stops_folding_and_is_shown_to_nobody(path: Path) -> None:
     assert (journal_folder(path) / "2.jsonl").exists()
 
 
+@pytest.mark.parametrize("damaged", [B[:20] + b"x" + B[21:], b""])
+def test_a_whole_copy_that_was_put_back_is_read_by_a_process_that_met_the_damage(
+    path: Path, damaged: bytes
+) -> None:
+    end = ended(A, B)[-1]
+    put(path, A, damaged or A, end)
+    assert subjects(path) == "a"
+    assert len(database.find_damage(path)) == 1
+    put(path, A, B, end)
+    assert subjects(path) == "ab"
+    assert database.find_damage(path) == []
+
+
 @pytest.fixture
 def unfolded(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, Study], Path]:
     """Play a study and leave its journal as a kill before its end does."""
