@@ -1,4 +1,4 @@
-"""Say in words what is damaged in a store's journals."""
+"""Tell what is damaged in a store, its database file or its journals, and say it in words."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+import duckdb
+
 from arena.errors import StoreWarning
 from arena.store.journal_reader import NOT_IN_ORDER, Damage
 from arena.store.unfolded import known_damage
 
 SHOWN_LINES = 5
+# Errors within DuckDB.  Damage leads to them, and now and then a query that users write.
+INTERNAL = (duckdb.FatalException, duckdb.InternalException)
+
+
+def shows_damage(error: duckdb.Error, path: Path) -> bool:
+    """Tell whether DuckDB found a store's file, and no other, to be other than it was written."""
+    # A checksum that is wrong is an error of no kind.
+    kinds = (duckdb.Error, duckdb.IOException, duckdb.SerializationException)
+    words = (str(path.resolve()), "Corrupt", "corrupt", "checksum")
+    return type(error) in kinds and any(word in str(error) for word in words)
 
 
 def describe_damage(damaged: Sequence[Damage]) -> str:

@@ -26,7 +26,7 @@ from duckdb import DuckDBPyConnection as Connection
 from arena.errors import StoreError
 from arena.store import connection, durable
 from arena.store.connection import StoreInfo, attach_store, read_info, writing
-from arena.store.damage import warn_of_left_out
+from arena.store.damage import INTERNAL, shows_damage, warn_of_left_out
 from arena.store.folding import FoldResult, fold_into
 from arena.store.journal_reader import Damage
 from arena.store.locks import is_locked, lock
@@ -52,12 +52,6 @@ from arena.store.views.registry import ALL_VIEWS, VIEWS, find_views, statement, 
 QUICK_REMOVAL_BYTES = 64 * 2**20
 # Versions that are read as they are: 4 lacks only a column of `folded`.
 SAME_TABLES = (4, SCHEMA_VERSION)
-UNREADABLE = (
-    duckdb.IOException,
-    duckdb.FatalException,
-    duckdb.InternalException,
-    duckdb.SerializationException,
-)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_WORDS = ("No space left", "Disk quota exceeded", "File too large", "Could not write all bytes")
 T = TypeVar("T")
@@ -249,7 +243,8 @@ def open_live(
         if growing or info.views != views_hash():
             for name in with_dependencies(views):
                 con.execute(statement(name, ALL_VIEWS[name], temporary=True))
-        yield con
+        with translated_errors(path, trusted=trusted):
+            yield con
 
 
 def query(
@@ -308,19 +303,25 @@ def with_views(path: Path, sql: str, run: Callable[[Connection], T], *, trusted:
 
 
 @contextmanager
-def translated_errors(path: Path) -> Iterator[None]:
-    """Raise StoreError in place of DuckDB's errors: a wrong query, or a file that is damaged."""
+def translated_errors(path: Path, *, trusted: bool = True) -> Iterator[None]:
+    """Raise StoreError in place of DuckDB's errors: a wrong query, a full disk, a damaged file.
+
+    Not `trusted` is for queries that users write.
+    """
     try:
         yield
     except duckdb.Error as error:
         message = str(error).strip()
-        # A query of a user may fail in these ways too, but then not for this file.
-        if not isinstance(error, UNREADABLE) or not any(
-            words in message for words in (path.name, "orrupt", "checksum", "FATAL", "INTERNAL")
-        ):
+        first = message.splitlines()[0] if message else type(error).__name__
+        if any(words in message for words in FULL_WORDS):
+            raise StoreError(f"the query failed: {reason_of(error, path)}") from error
+        if isinstance(error, INTERNAL) and not trusted:
+            either = f"either DuckDB cannot do this, or {path} is damaged"
+            raise StoreError(f"the query failed: {first}; {either}") from error
+        if not isinstance(error, INTERNAL) and not shows_damage(error, path):
             raise StoreError(f"the query failed: {message}") from error
         raise StoreError(
-            f"{path} cannot be read, the file seems to be damaged: {message.splitlines()[0]};"
+            f"{path} cannot be read, the file seems to be damaged: {first};"
             f" use a copy of it (what is not folded yet is safe in {journal_folder(path)})"
         ) from error
 

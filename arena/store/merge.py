@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection as Connection
 
 from arena.errors import StoreError
 from arena.store import database
@@ -40,19 +43,27 @@ def merge(path: Path, other: Path) -> tuple[int, int]:
     """
     if path.resolve() == other.resolve():
         raise StoreError(f"{other} cannot be merged into itself")
-    with (
-        database.translated_errors(other),
-        database.up_to_date_path(other) as theirs,
-        writing(path, wait_s=10) as con,
-        ExitStack() as files,
-    ):
-        # Merging changes nothing in `other`: its journals are read as they are, and not folded.
-        # As long as it is attached, nobody else folds and removes them either.
-        attach = f"attach {quote_sql(str(theirs))} as other (read_only)"
-        retry_locked(lambda: con.execute(attach), other, wait_s=10)
-        pending = database.unfolded_journals(con, database.journals(other), "other")
-        readers = [JournalReader(journal) for journal in pending]
-        parts, _ = files.enter_context(split_by_table(readers))
+    try:
+        with database.up_to_date_path(other) as theirs, writing(path, wait_s=10) as con:
+            with database.translated_errors(other):
+                # As long as it is attached, nobody else folds and removes its journals.
+                attach = f"attach {quote_sql(str(theirs))} as other (read_only)"
+                retry_locked(lambda: con.execute(attach), other, wait_s=10)
+                pending = database.unfolded_journals(con, database.journals(other), "other")
+            return take_in(con, path, other, pending)
+    except (duckdb.Error, OSError) as error:
+        reason = database.reason_of(error, path)
+        raise StoreError(f"{other} cannot be merged into {path}: {reason}") from error
+
+
+def take_in(con: Connection, path: Path, other: Path, pending: Sequence[Path]) -> tuple[int, int]:
+    """Insert the new rows of the attached `other` and of its journals, in one transaction.
+
+    Returns as `merge`.
+    """
+    # Merging changes nothing in `other`: its journals are read as they are, and not folded.
+    readers = [JournalReader(journal) for journal in pending]
+    with split_by_table(readers) as (parts, _):
         if damaged := [damage for reader in readers for damage in reader.damaged]:
             raise StoreError(f"{other} cannot be merged: {describe_damage(damaged)}")
         con.execute("begin")

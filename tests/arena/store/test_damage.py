@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from arena.cli.main import main
@@ -336,6 +337,36 @@ def test_a_schema_version_of_many_digits_is_an_error_with_the_journals_name(
         subjects(path)
     assert str(raised.value) == fold(path).put_off
     assert len(str(raised.value)) < 400
+
+
+IN_FILE = 'IO Error: Could not read enough bytes from file "{path}"'
+FULL = 'IO Error: Could not write all bytes to file "{path}": No space left on device'
+
+
+@pytest.mark.parametrize(
+    ("error", "of_a_user", "of_the_program"),
+    [
+        (duckdb.Error("Corrupt database file: computed checksum 1"), "damaged", "damaged"),
+        (duckdb.IOException(IN_FILE), "damaged", "damaged"),
+        (duckdb.IOException(IN_FILE.replace("{path}", "/else/{name}")), "failed: IO", "failed: IO"),
+        (duckdb.IOException(FULL), "the disk is full", "the disk is full"),
+        (duckdb.InternalException("INTERNAL Error: x\nStack: y"), "either DuckDB", "damaged"),
+        (duckdb.FatalException("FATAL Error: x"), "either DuckDB", "damaged"),
+        (duckdb.InvalidInputException("Corrupt database file"), "failed: Cor", "failed: Cor"),
+    ],
+)
+def test_only_a_damaged_file_is_called_damaged(
+    path: Path, error: duckdb.Error, of_a_user: str, of_the_program: str
+) -> None:
+    def fail(con: object) -> None:
+        raise type(error)(str(error).format(path=path.resolve(), name=path.name))
+
+    for trusted, words in ((False, of_a_user), (True, of_the_program)):
+        with pytest.raises(StoreError) as raised:
+            database.with_views(path, "", fail, trusted=trusted)
+        assert words in str(raised.value)
+        assert ("seems to be damaged" in str(raised.value)) == (words == "damaged")
+        assert "\n" not in str(raised.value)
 
 
 @pytest.mark.slow

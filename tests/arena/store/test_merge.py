@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from arena.errors import RefusedError, StoreError
 from arena.play.run import Arena, RunSelection
+from arena.store import database
 from arena.store.database import create
 from arena.store.merge import merge
 from arena.types import Request
@@ -45,6 +47,28 @@ def test_two_plays_of_one_episode_never_become_a_third(tmp_path: Path) -> None:
     before = Arena(ours).sql(TURNS)
     assert merge(ours, theirs)[1] == 1
     assert Arena(ours).sql(TURNS) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (duckdb.IOException("IO Error: Could not write all bytes to file"), "the disk is full"),
+        (duckdb.InternalException("INTERNAL Error: x"), "INTERNAL Error: x"),
+    ],
+)
+def test_what_fails_in_a_store_is_not_said_of_the_one_that_is_merged_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: duckdb.Error, said: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    ours, theirs = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
+    create(ours)
+    create(theirs)
+    monkeypatch.setattr(database, "refresh_views", fail)
+    with pytest.raises(StoreError) as raised:
+        merge(ours, theirs)
+    assert f"{theirs} cannot be merged into {ours}: {said}" in str(raised.value)
 
 
 def test_a_store_is_not_merged_into_itself(tmp_path: Path) -> None:
