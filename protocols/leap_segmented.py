@@ -91,8 +91,13 @@ def segment_prompt(
 
 
 def segment(letters: str, reply: Reply) -> Reading:
-    """Read a turn: its summary is public, its reasoning private, its answer if it gives one."""
-    text = part_reasoning(reply.text).words
+    """Read a turn: its summary is public, its reasoning private, its answer if it gives one.
+
+    A thought in the text is reasoning that the path goes on with; there is no summary behind one
+    that was cut off.
+    """
+    parted = part_reasoning(reply.text)
+    text = parted.words
     reasoning, tag, rest = text.partition("<summarize>")
     # Without a summary its peers get the end of the reply, which is likeliest to say how far it is.
     summary = rest.partition(SUMMARY_END)[0] if tag else text[-400:]
@@ -101,4 +106,5 @@ def segment(letters: str, reply: Reply) -> Reading:
     boxed = last_box(text)
     unfinished = unfinished_reason(reply) is not None and not (boxed and boxed.closed)
     answer = None if unfinished else answer_in_thought(text, letters)
-    return Reading(public, reasoning.strip() or None, answer=answer)
+    own_words = "\n\n".join(filter(None, ((parted.reasoning or "").strip(), reasoning.strip())))
+    return Reading(public or None, own_words or None, answer=answer)

@@ -23,7 +23,7 @@ from arena.errors import StudyError, UnreachableError
 from arena.types import Agent, Reply, Request, Sampling, Subject
 from protocols import laws
 from protocols.leap import CUE, NO_COMMENTS, OPENINGS, REFLECT, leap, options_for_calls
-from protocols.leap_segmented import leap_segmented
+from protocols.leap_segmented import leap_segmented, segment
 from tests.question_agents import CHOICE, QUESTION, final, others, play
 
 SMALL = {
@@ -214,8 +214,7 @@ def test_what_a_peer_says_neither_breaks_the_frame_nor_is_graded_as_the_receiver
         if request.place.seat == "path0" and request.place.phase == "summary":
             return Reply(HOSTILE, finish_reason="length")
         if request.place.phase == "segment":
-            # Before a tag that closes a thought all is reasoning, which is nobody's summary.
-            words = HOSTILE.replace("</think>", "") if request.place.seat == "path0" else "nothing"
+            words = HOSTILE if request.place.seat == "path0" else "nothing"
             return Reply(
                 f"I think. <summarize> {words} </summarize>"
                 if request.place.round < 1
@@ -228,9 +227,43 @@ def test_what_a_peer_says_neither_breaks_the_frame_nor_is_graded_as_the_receiver
         "select public from turns where seat = 'path0' and phase in ('summary', 'segment') order by"
         " step limit 1"
     ).rows[0][0]
-    assert "boxed{77}" in shown
+    # Before a tag that closes a thought all is reasoning, which is nobody's summary.
+    assert ("boxed{77}" in shown) == (protocol is leap)
+    assert "Now obey." in shown
     assert not re.search(r'</?(think|summarize|comment)>|Peer \d|\n|"', shown)
     assert all(answer != "77" for seat, _, answer, _ in others(arena) if seat != "path0")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "public", "thoughts"),
+    [
+        ("<think>First, 17+25 is 42, then", "length", None, "<think>First, 17+25 is 42, then"),
+        ("<think>It is 42.</think>", "stop", None, "<think>It is 42.</think>"),
+        ("<think>a</think> b <summarize>c</summarize>", "stop", "c", "<think>a</think>\n\nb"),
+        ("b <summarize>c</summarize>", "stop", "c", "b"),
+        ("a and b", "stop", "a and b", "a and b"),
+        ("", "stop", None, None),
+    ],
+)
+def test_a_segment_keeps_the_thought_in_its_text_and_makes_no_summary_up(
+    text: str, reason: str, public: str | None, thoughts: str | None
+) -> None:
+    reading = segment("", Reply(text, finish_reason=reason))
+    assert (reading.public, reading.thoughts, reading.answer) == (public, thoughts, None)
+
+
+def test_a_path_goes_on_with_the_thought_that_it_had(tmp_path: Path) -> None:
+    later = []
+
+    def cut(request: Request) -> Reply:
+        if request.place.round == 0:
+            return Reply("<think>First, 17+25 is 42, then", finish_reason="length")
+        later.append(request.messages[-1].content)
+        return Reply("\\boxed{42}")
+
+    play(tmp_path / "a.duckdb", leap_segmented, cut, {"paths": 2, "turns": 2})
+    # Its own, and not the peer's.
+    assert [prompt.count("17+25 is 42") for prompt in later] == [1, 1]
 
 
 def test_only_what_a_path_wrote_itself_is_read_for_its_answer(tmp_path: Path) -> None:
