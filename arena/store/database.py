@@ -83,6 +83,7 @@ def make_journal_folder(path: Path) -> None:
         if after != before:
             folder.chmod(after)
         if is_new:
+            durable.sync_folder(folder.parent)
             durable.give(folder, folder.stat().st_uid, path.stat().st_gid)
 
 
@@ -152,7 +153,8 @@ def empty_store() -> bytes:
 def migrate(path: Path) -> None:
     """Bring a store of an older version up to date, after copying it to `<path>.backup-v<version>`.
 
-    Raises StoreError if another process holds it, or the copy cannot be written.
+    An earlier backup is kept: the next one ends with -2.  Raises StoreError if another process
+    holds the store, or the copy cannot be written.
     """
     with lock(journal_folder(path) / "migrate.lock"):
         # Another process may have done it while this one waited.
@@ -170,7 +172,8 @@ def migrate(path: Path) -> None:
                 if not os.path.samestat(os.fstat(source.fileno()), path.stat()):
                     raise StoreError(f"{path} was replaced by another process; try again")
                 con.execute("checkpoint")
-                durable.copy_whole(source, path.with_name(f"{path.name}.backup-v{version}"))
+                backup = path.with_name(f"{path.name}.backup-v{version}")
+                durable.copy_whole(source, durable.free_name(backup))
                 bring_up_to_date(con)
         except (duckdb.Error, OSError) as error:
             raise StoreError(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +20,8 @@ else:
 
 WINDOWS = os.name == "nt"
 COPIED_BYTES = 2**20
+# What some network drives say when a folder is to be synced.
+NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
 
 def sync(descriptor: int) -> None:
@@ -31,17 +35,20 @@ def sync(descriptor: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Return when the names in a folder are on the disk; on Windows, where none can, at once."""
+    """Return when the names in a folder are on the disk; at once where no folder can be synced."""
     with suppress(PermissionError):  # Windows opens no folder
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in NO_SYNC:
+                raise
         finally:
             os.close(descriptor)
 
 
 def copy_whole(source: BinaryIO, copy: Path) -> None:
-    """Copy an open file with its permissions; the copy appears complete or not at all.
+    """Copy an open file with its permissions; the copy appears complete and durable, or not at all.
 
     Its owner is the file's where this user may give files away, its group always: PermissionError.
     """
@@ -52,6 +59,8 @@ def copy_whole(source: BinaryIO, copy: Path) -> None:
         draft.touch(mode=0o600)
         with draft.open("wb") as file:
             shutil.copyfileobj(source, file, COPIED_BYTES)
+            file.flush()
+            sync(file.fileno())
         state = os.fstat(source.fileno())
         try:
             give(draft, state.st_uid, state.st_gid)
@@ -59,8 +68,15 @@ def copy_whole(source: BinaryIO, copy: Path) -> None:
             give(draft, draft.stat().st_uid, state.st_gid)
         draft.chmod(stat.S_IMODE(state.st_mode))
         draft.rename(copy)
+        sync_folder(copy.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def free_name(file: Path) -> Path:
+    """Return the path of a file if there is none, or else that of <name>-2, <name>-3, ..."""
+    others = (file.with_name(f"{file.name}-{number}") for number in count(2))
+    return next(one for one in chain([file], others) if not one.exists())
 
 
 def give(file: Path, owner: int, group: int) -> None:
@@ -74,12 +90,16 @@ def give(file: Path, owner: int, group: int) -> None:
 
 
 def name_new(draft: Path, path: Path) -> None:
-    """Give a finished file its name.  Raises FileExistsError if there is a file of that name."""
+    """Give a finished file its name, durably.
+
+    Raises FileExistsError if there is a file of that name.
+    """
     if WINDOWS:
         draft.rename(path)  # which replaces nothing there; not every drive has links
     else:
         os.link(draft, path)
         draft.unlink()
+    sync_folder(path.parent)
 
 
 def replace(draft: Path, path: Path) -> None:

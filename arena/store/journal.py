@@ -23,7 +23,7 @@ import orjson
 
 from arena.errors import StoreError
 from arena.store.checksums import Tally, seal
-from arena.store.durable import sync
+from arena.store.durable import sync, sync_folder
 from arena.store.locks import Lock, lock
 from arena.store.schema import SCHEMA_VERSION
 
@@ -61,6 +61,8 @@ def open_segment(path: Path) -> tuple[int, Lock]:
         # Waits only for a process that checks, at this very moment, if the new file is locked.
         held = lock(path)
         os.write(descriptor, first_line())
+        # A power cut may take a file whose name is not on the disk, whatever was synced in it.
+        sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f"cannot write the journal {path}: {error.strerror}") from error
     return descriptor, held
@@ -79,6 +81,7 @@ def write_journal(path: Path, lines: Iterable[bytes]) -> None:
             file.flush()
             sync(file.fileno())
         draft.rename(path)
+        sync_folder(path.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise StoreError(f"cannot write the journal {path}: {error.strerror}") from error
