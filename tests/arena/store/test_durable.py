@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -43,12 +44,55 @@ def test_a_copy_is_open_to_those_who_can_read_the_file(tmp_path: Path, mode: int
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_file_takes_the_place_of_another(tmp_path: Path) -> None:
+@pytest.fixture
+def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """What is synced, in its order, and if the file `a` has its new content at that time."""
+    steps = []
+
+    def note(kind: str) -> None:
+        steps.append((kind, (tmp_path / "a").exists() and (tmp_path / "a").read_text() == "new"))
+
+    monkeypatch.setattr(durable, "sync", lambda _: note("file"))
+    monkeypatch.setattr(durable, "sync_folder", lambda folder: note(folder.name))
+    return steps
+
+
+def test_a_file_takes_the_place_of_another(tmp_path: Path, steps: list[tuple[str, bool]]) -> None:
     (tmp_path / "a").write_text("old")
     (tmp_path / "draft").write_text("new")
     replace(tmp_path / "draft", tmp_path / "a")
+    assert steps == [("file", False), (tmp_path.name, True)]
     assert (tmp_path / "a").read_text() == "new"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_copy_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, steps: list[tuple[str, bool]]
+) -> None:
+    (tmp_path / "source").write_text("new")
+    with (tmp_path / "source").open("rb") as source:
+        copy_whole(source, tmp_path / "a")
+    assert steps == [("file", False), (tmp_path.name, True)]
+
+
+def test_a_new_name_is_on_the_disk(tmp_path: Path, steps: list[tuple[str, bool]]) -> None:
+    (tmp_path / "draft").write_text("new")
+    name_new(tmp_path / "draft", tmp_path / "a")
+    assert steps == [(tmp_path.name, True)]
+
+
+@pytest.mark.skipif(durable.WINDOWS, reason="Windows opens no folder")
+def test_a_drive_that_syncs_no_folder_is_as_good_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(number: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", lambda _: refuse(errno.EINVAL))
+    sync_folder(tmp_path)
+    monkeypatch.setattr(os, "fsync", lambda _: refuse(errno.EIO))
+    with pytest.raises(OSError, match="Input/output"):
+        sync_folder(tmp_path)
 
 
 @pytest.mark.parametrize("taken", [True, False])

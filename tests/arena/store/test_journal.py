@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import stat
 from pathlib import Path
 
 import orjson
@@ -63,6 +64,31 @@ async def test_a_full_segment_is_followed_by_another(
     files = sorted(tmp_path.glob("*.jsonl"))
     assert [file.name for file in files] == ["r-000.jsonl", "r-001.jsonl", "r-002.jsonl"]
     assert sum(file.read_bytes().count(b'"t":"subjects"') for file in files) == 5
+
+
+async def test_the_name_of_each_segment_is_on_the_disk_by_one_sync_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 1)
+    journal = Journal(tmp_path, "r")
+    assert synced == [True]
+    for _ in range(3):
+        journal.append(line("subjects", {"subject": "a"}))
+        await journal.wait_until_durable()
+    journal.close()
+    # A group, the end of its segment, and the next one's name; at last the end of an empty one.
+    assert synced == [True, *[False, False, True] * 3, False]
+    synced.clear()
+    write_journal(tmp_path / "i.jsonl", [line("subjects", {"subject": "a"})])
+    assert synced == [False, True]
 
 
 async def test_after_a_failed_write_nothing_more_is_written(

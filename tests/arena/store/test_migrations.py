@@ -104,6 +104,20 @@ def test_no_other_process_can_write_between_the_copy_and_the_migration(
     assert query(path, "select count(public_status) from turns").rows == ((0,),)
 
 
+def test_an_earlier_backup_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    for number in range(3):
+        path.unlink(missing_ok=True)
+        create(path)
+        as_version_3(path)
+        with writing(path, wait_s=0) as con:
+            con.execute("insert into subjects (subject) values (?)", [str(number)])
+        create(path)
+    for number, name in enumerate(("backup-v3", "backup-v3-2", "backup-v3-3")):
+        with duckdb.connect(str(tmp_path / f"a.duckdb.{name}"), read_only=True) as con:
+            assert con.execute("select subject from subjects").fetchall() == [(str(number),)]
+
+
 def test_an_older_store_is_read_through_a_link_with_the_log_that_was_left(tmp_path: Path) -> None:
     path, link = tmp_path / "a.duckdb", tmp_path / "link.duckdb"
     create(path)
