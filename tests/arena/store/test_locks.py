@@ -58,10 +58,31 @@ def test_what_is_locked_can_be_read_and_written(tmp_path: Path, system: str) -> 
     assert not is_locked(path)
 
 
-def test_a_file_is_made_locked(tmp_path: Path, system: str) -> None:
-    with make_locked(tmp_path / "a.lock"):
-        assert is_locked(tmp_path / "a.lock")
-    assert try_lock(tmp_path / "a.lock") is not None
+def test_a_file_is_made_locked(
+    tmp_path: Path, system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.lock"
+    existed = []
+    if system == "flock":
+        flock = locks.fcntl.flock
+
+        def note(descriptor: int, operation: int) -> None:
+            existed.append(path.exists())
+            flock(descriptor, operation)
+
+        monkeypatch.setattr(locks.fcntl, "flock", note)
+    else:
+        acquire = locks.acquire_beside
+
+        def note_beside(path: Path, *, wait: bool) -> locks.Lock | None:
+            existed.append(path.exists())
+            return acquire(path, wait=wait)
+
+        monkeypatch.setattr(locks, "acquire_beside", note_beside)
+    with make_locked(path):
+        assert existed == [False]
+        assert is_locked(path)
+    assert try_lock(path) is not None
 
 
 def test_to_look_for_a_lock_leaves_no_file(tmp_path: Path, system: str) -> None:
