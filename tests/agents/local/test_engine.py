@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -387,18 +388,21 @@ async def test_a_row_that_fails_takes_no_other_with_it(tmp_path: Path, kind: str
 
 async def test_rows_that_cannot_be_tried_alone_are_to_be_asked_again(tmp_path: Path) -> None:
     model = load(str(tiny(tmp_path, "hybrid")), Settings())
-    failures = []
+    all_queued, failures = threading.Event(), []
 
     def fails(ids: object, positions: object) -> None:
-        if positions.max() == 6 and not failures:  # type: ignore[attr-defined]
+        all_queued.wait(30)
+        if ids.shape == (4, 1) and not failures:  # type: ignore[attr-defined]
             failures.append(1)
             raise IndexError("index out of range in self")
 
     rows = Faulty(rows_for(model, Settings(slots=4, context=96)), fails)
     running = Engine(rows, model.tokenizer.decode, chunk=32)
     jobs = [Job((7, 8, n), 9, WARM, seed=n) for n in range(4)]
-    outcomes = await asyncio.gather(*map(running.generate, jobs), return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {UnreachableError}
+    asked = asyncio.gather(*map(running.generate, jobs), return_exceptions=True)
+    await asyncio.sleep(0)
+    all_queued.set()
+    assert {type(outcome) for outcome in await asked} == {UnreachableError}
     assert [len((await running.generate(job)).ids) for job in jobs] == [9] * 4
     running.close()
 
