@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -480,34 +479,3 @@ def test_what_is_too_long_for_a_speech_is_not_read() -> None:
     # Reasoning does not count.
     thought = "<think>" + "t" * 200_000 + "</think><speech>s</speech><rating>80</rating>"
     assert speech_and_confidence(thought).confidence == 0.8
-
-
-HOSTILE = [
-    *(
-        "<",
-        "<think",
-        "</think>",
-        "<speech>",
-        "&lt;",
-        "[private thoughts: ",
-        "\n",
-        "\n\n* ",
-        "```\n",
-    ),
-    *("Rating: ", "my private thoughts", "<rating>1", "Speech: a\n", "«", "Confidence ", "-"),
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("piece", HOSTILE)
-def test_four_times_the_length_takes_no_more_than_eight_times_the_time(piece: str) -> None:
-    def seconds(characters: int) -> float:
-        reply = piece * (characters // len(piece))
-        times = []
-        for _ in range(3):
-            began = time.process_time()
-            speech_and_confidence(reply)
-            times.append(time.process_time() - began)
-        return min(times)
-
-    assert seconds(120_000) < 8 * seconds(30_000) + 0.01

@@ -1,4 +1,4 @@
-"""Readers take time in proportion to a reply's length, also where it is mostly white space."""
+"""Readers take time in proportion to a reply's length, also where it is hostile or white space."""
 
 from __future__ import annotations
 
@@ -35,22 +35,38 @@ READERS: dict[str, Reader] = {
 }
 WHITE = ["\n", "\r\n", " \n", " ", "\t", "\u3000\n", "\n\n> "]
 PLACES = ["{}x", "<speech>{}x", "<speech>x</speech>{}x", "Rating:{}x", "The answer is{}x", "x{}1"]
+HOSTILE = [
+    *("<", "<think", "</think>", "<speech>", "&lt;", "[private thoughts: ", "\n\n* ", "```\n"),
+    *("Rating: ", "my private thoughts", "<rating>1", "Speech: a\n", "«", "Confidence ", "-"),
+    *('{"answer": 1} ', "<answer>1</answer>", "Answer: ", "\\boxed{1}", "the answer is ", "> "),
+]
+SHORT, LONG = 10_000, 40_000
+
+
+def seconds(read: Reader, replies: list[Reply]) -> float:
+    """The least time of reading these replies."""
+    times = []
+    for _ in range(2):
+        began = time.process_time()
+        for reply in replies:
+            read(reply)
+        times.append(time.process_time() - began)
+    return min(times)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("white", WHITE)
 @pytest.mark.parametrize("name", READERS)
-def test_four_times_the_white_space_takes_no_more_than_eight_times_the_time(
-    name: str, white: str
+@pytest.mark.parametrize(
+    ("piece", "places"),
+    [*((white, PLACES) for white in WHITE), *((each, ["{}"]) for each in HOSTILE)],
+)
+def test_four_times_the_length_takes_no_more_than_eight_times_the_time(
+    piece: str, places: list[str], name: str
 ) -> None:
-    def seconds(characters: int) -> float:
-        replies = [Reply(place.format(white * (characters // len(white)))) for place in PLACES]
-        times = []
-        for _ in range(2):
-            began = time.process_time()
-            for reply in replies:
-                READERS[name](reply)
-            times.append(time.process_time() - began)
-        return min(times)
-
-    assert seconds(20_000) < 8 * seconds(5_000) + 0.05
+    short, long = (
+        [Reply(place.format(piece * (characters // len(piece)))) for place in places]
+        for characters in (SHORT, LONG)
+    )
+    # A reader in the square of the length takes sixteen times as long; what takes less than a
+    # millisecond is not told from the clock.
+    assert seconds(READERS[name], long) < 8 * seconds(READERS[name], short) + 0.004
