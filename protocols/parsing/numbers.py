@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from arena.grading.number_words import COUNTS, TENS
 from arena.types import READ
 
 NUMBER = re.compile(
@@ -81,24 +82,22 @@ OPPOSITE_AFTER = re.compile(
     re.IGNORECASE,
 )
 
-UNIT_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-    " sixteen seventeen eighteen nineteen"
-)
-TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
-UNITS = UNIT_WORDS.split()
-TENS = TENS_WORDS.split()
-NUMBER_WORDS = {word: value for value, word in enumerate(UNITS)}
-NUMBER_WORDS |= {word: 10 * value for value, word in enumerate(TENS, 2)}
+UNITS = {word: count for word, count in COUNTS.items() if 0 < count < 10}
+NUMBER_WORDS = COUNTS | dict.fromkeys(("a hundred", "one hundred", "hundred"), 100)
 NUMBER_WORDS |= {
-    f"{tens}{gap}{unit}": 10 * value + ones
-    for value, tens in enumerate(TENS, 2)
-    for ones, unit in enumerate(UNITS[1:10], 1)
+    f"{tens}{gap}{unit}": COUNTS[tens] + count
+    for tens in TENS.split()
+    for unit, count in UNITS.items()
     for gap in ("-", " ")
 }
-NUMBER_WORDS |= dict.fromkeys(("a hundred", "one hundred", "hundred"), 100)
 IN_WORDS = re.compile(
     rf"(?<![\w-])(?:{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))})(?![\w]|-\w)",
+    re.IGNORECASE,
+)
+# "No one answered", "one of my best": beside another number this one counts nothing.
+PRONOUN = re.compile(
+    r"(?<!\bor\s)(?<!\bto\s)(?<!\bpoint\s)(?<!\bminus\s)(?<!\bplus\s)(?<!\btimes\s)one\b"
+    rf"(?!\s?(?:%|/|per\s?cent\b|pct\b|(?:to|or|in|out|half|point\s(?:{'|'.join(COUNTS)}))\b))",
     re.IGNORECASE,
 )
 
@@ -161,7 +160,18 @@ def with_plain_digits(words: str) -> str:
         words = words.translate(DASHES).replace("％", "%").replace("٪", "%").replace("＋", "+")
     words = EMPHASIS.sub(" ", words).replace("*", "").replace("`", "")
     words = DECIMAL_COMMA.sub(r"\1.\2", words)
-    return IN_WORDS.sub(lambda match: str(NUMBER_WORDS[match[0].lower()]), words)
+    others = IN_WORDS.sub(lambda word: word[0] if is_pronoun(word) else digits_of(word), words)
+    return others if re.search(r"[0-9]", others) else IN_WORDS.sub(digits_of, others)
+
+
+def digits_of(word: re.Match[str]) -> str:
+    """Return a number word in digits."""
+    return str(NUMBER_WORDS[word[0].lower()])
+
+
+def is_pronoun(word: re.Match[str]) -> bool:
+    """Return whether a number word is a "one" that may count nothing."""
+    return word[0].lower() == "one" and PRONOUN.match(word.string, word.start()) is not None
 
 
 def is_bound(words: str, number: re.Match[str]) -> bool:
@@ -203,9 +213,3 @@ def confidence_of(match: re.Match[str]) -> tuple[float | None, str]:
         return None, "ambiguous scale"
     # Rounded, so that one confidence in two notations is one member of a set of readings.
     return round(value, 9), READ
-
-
-def in_digits(words: str) -> str | None:
-    """Return a whole number in words ("seventy-three") in digits, None for anything else."""
-    match = IN_WORDS.fullmatch(words.strip())
-    return None if match is None else str(NUMBER_WORDS[match[0].lower()])

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from arena.grading.number_words import spelt_number
 from protocols.parsing.forms import as_mapping, json_at_end, json_object
-from protocols.parsing.numbers import in_digits
 from protocols.parsing.own_statements import is_own
 
 # The word for an answer, and the verb after it, in languages that models answer in.
@@ -313,7 +313,8 @@ def number_in_words(words: str) -> str | None:
     plain = bare(right) if sign else plain
     match = NUMERIC.fullmatch(plain)
     if match is None:
-        return in_digits(plain)
+        value = spelt_number(plain) if len(plain) <= LONGEST_WORDS else None
+        return None if value is None else str(value)
     number = match["number"].strip()
     number = re.sub(r"^([-−–+]?)\s?[$€£¥]\s?", r"\1", number)
     unit = match["unit"].strip()

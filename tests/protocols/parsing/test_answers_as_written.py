@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.types import Reply
+from arena.grading.grade import grade
+from arena.types import Reply, Subject
 from protocols.parsing.answers import ASK_ANSWER, ASK_LETTER, answer
 
 ask_answer = partial(answer, reask=ASK_ANSWER)
@@ -58,6 +60,34 @@ WHOLE = {
 )
 def test_a_value_of_several_parts_is_read_whole(text: str, value: str) -> None:
     assert ask_answer(Reply(text)).answer == value
+
+
+IN_WORDS = {
+    "205": ["two hundred and five", "Two hundred five", "two-hundred and five"],
+    "-3": ["minus three", "negative three"],
+    "2000000": ["two million"],
+    "0": ["zero"],
+    "1/2": ["one half", "a half"],
+    "3/4": ["three quarters"],
+    "3/2": ["one and a half"],
+    "12": ["a dozen", "twelve"],
+}
+
+
+@pytest.mark.parametrize("form", ["The answer is {}.", "Answer: **{}**", "{}", "I add.\n\n{}."])
+@pytest.mark.parametrize(
+    ("words", "value"), [(words, value) for value, each in IN_WORDS.items() for words in each]
+)
+def test_a_number_in_words_is_read_as_the_grader_reads_it(
+    words: str, value: str, form: str
+) -> None:
+    assert ask_answer(Reply(form.format(words))).answer == value
+    assert grade(Subject("?", "question", value), words).correct is True
+
+
+@pytest.mark.parametrize("words", ["five and two", "seven or eight", "twenty thirty", "no one"])
+def test_words_for_two_numbers_or_none_are_no_answer(words: str) -> None:
+    assert ask_answer(Reply(f"The answer is {words}.")).answer is None
 
 
 @pytest.mark.parametrize("text", STATED)
@@ -230,6 +260,10 @@ def test_what_states_no_answer_is_asked_for_and_never_made_up(text: str) -> None
     assert reading.flags
 
 
+# The letters that stand for these numbers where there are options.
+LETTERS = {"41": "A", "42": "B", "3": "C", "4": "D"}
+
+
 @pytest.mark.parametrize(
     ("text", "reason", "found", "flag"),
     [
@@ -253,10 +287,12 @@ def test_what_states_no_answer_is_asked_for_and_never_made_up(text: str) -> None
 def test_what_was_not_said_to_the_end_or_not_meant_is_no_answer(
     text: str, reason: str, found: str | None, flag: str | None
 ) -> None:
+    flags = (flag,) if flag else ()
     reading = ask_answer(Reply(text, finish_reason=reason))
-    assert (reading.answer, reading.flags) == (found, (flag,) if flag else ())
-    in_letters = text.replace("4}", "D}")
-    assert ask_letter(Reply(in_letters, finish_reason=reason)).flags[:1] in (((flag,)), ())
+    assert (reading.answer, reading.flags) == (found, flags)
+    in_letters = re.sub(r"41|42|3|4", lambda number: LETTERS[number[0]], text)
+    reading = ask_letter(Reply(in_letters, finish_reason=reason))
+    assert (reading.answer, reading.flags) == (LETTERS.get(found or ""), flags)
 
 
 @pytest.mark.parametrize(

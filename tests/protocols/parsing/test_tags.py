@@ -72,6 +72,12 @@ NUMBERS = {
     "72,5 %": 0.725,
     "0.85 (85%)": 0.85,
     "75 - over the last speech I fell below them": 0.75,
+    "80 - one strong rebuttal remains": 0.8,
+    "80, no one answered my case": 0.8,
+    "85 (one of my best)": 0.85,
+    "80%. One point of theirs still stands.": 0.8,
+    "ninety, since no one objected": 0.9,
+    "one percent": 0.01,
 }
 
 
@@ -100,6 +106,11 @@ DOUBTS = {
     "75/90": "several numbers",
     "75/1000": "several numbers",
     "75,5": "several numbers",
+    "one or 75": "several numbers",
+    "75 or one": "several numbers",
+    "75 minus one": "several numbers",
+    "seventy point one": "several numbers",
+    "one": "ambiguous scale",
     "0.75": "ambiguous scale",
     ".75": "ambiguous scale",
     "1": "ambiguous scale",
