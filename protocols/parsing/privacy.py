@@ -184,8 +184,8 @@ def is_addressed(tag: str) -> bool:
 
 # A bare word, as in <speech private>, is doubtful whatever it says.
 PRIVATE_ATTRIBUTE = re.compile(
-    r"\bspeech\s[^=]*>|\b(?:priv|self|me|myself|hidden|hide|intern|secret|confidential|not"
-    r"|none|nobody"
+    r"\A\W{0,24}speech\s+[^\s=>＞][^=]*\Z"
+    r"|\b(?:priv|self|me|myself|hidden|hide|intern|secret|confidential|not|none|nobody"
     r"|no|false|only|to|audience|draft|own|author)",
     re.IGNORECASE,
 )

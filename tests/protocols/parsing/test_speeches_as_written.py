@@ -93,6 +93,8 @@ RATED = [
     "&lt;speech&gt;s&lt;/speech&gt;&lt;rating&gt;80&lt;/rating&gt;",
     "<rating>80</rating><speech>s</speech>",
     "<SPEECH>s</SPEECH>< rating >80< / rating >",
+    "< speech >s</ speech >< rating >80</ rating >",
+    "<speech\n>s</speech\t><rating\n>80</rating >",
     "Speech: s\nRating: 80",
     '{"speech": "s", "rating": 80}',
 ]
