@@ -75,17 +75,17 @@ def read_pick(reply: Reply | str, *, count: int) -> Reading:
     if it was not finished.
     """
     reply = as_reply(reply)
-    text = part_reasoning(reply.text).words
+    parted = part_reasoning(reply.text)
     reason = unfinished_reason(reply)
     if reason is not None:
-        return Reading(text if text.strip() else None, flags=(reason,))
+        return Reading(parted.public, flags=(reason,))
     # The last, because a reply compares several before it names one.
-    numbers = [int(found[1]) for found in RESPONSE_NUMBER.finditer(text)]
+    numbers = [int(found[1]) for found in RESPONSE_NUMBER.finditer(parted.words)]
     if not numbers:
-        return Reading(text if text.strip() else None, flags=("no response named",))
+        return Reading(parted.public, flags=("no response named",))
     if numbers[-1] >= count:
-        return Reading(text, flags=("no such response",))
-    return Reading(text, answer=str(numbers[-1]))
+        return Reading(parted.public, flags=("no such response",))
+    return Reading(parted.public, answer=str(numbers[-1]))
 
 
 def options_for_calls(calls: int) -> dict[str, object]:

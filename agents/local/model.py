@@ -12,7 +12,6 @@ one token in 10,000; on a GPU in bfloat16 they are not, so that seeds are promis
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import threading
 import weakref
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING
 from agents.local.settings import Settings, parse_settings
 from agents.providers.sampling import out_of_range
 from arena.errors import ContextOverflowError, RefusedError, StudyError
+from arena.play.reasoning import PartedText, part_reasoning
 from arena.types import Alternative, BaseModel, Price, Reply, Request, Sampling, TokenChoice
 
 if TYPE_CHECKING:
@@ -41,11 +41,6 @@ MIN_TEMPERATURE = 1e-4
 MIN_TOP_P = 1e-6
 CAPABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "choices"})
 SAME_SEED_SAME_REPLY = "same seed, same reply"
-# Thoughts in tags, at the beginning of a reply; some chat templates write the opening tag.
-THOUGHT = re.compile(
-    r"\A\s*(?:<(think|thinking|reasoning)>)?(?P<thought>.*)</(?:think|thinking|reasoning)>\s*",
-    re.DOTALL,
-)
 TOY = Path(__file__).resolve().parents[1] / "toy" / "weights"
 # Every model in use, by its whole reference, so that weights are read once.  The values are weak: a
 # model that nobody uses any more gives its memory back.
@@ -288,9 +283,9 @@ class LocalModel(BaseModel):
         )
 
     def _reply(self, request: Request, ids: tuple[int, ...], result: GenerationResult) -> Reply:
-        """Return the reply in a result; thoughts in tags at its beginning become its reasoning.
+        """Return the reply in a result; a thought in marks that it ends becomes its reasoning.
 
-        They stay in the text if it goes on from a prefill or stops at a closing tag.  A reply
+        It stays in the text if that goes on from a prefill or stops at a closing tag.  A reply
         without text is a reply like any other: with the same seed the model would end again.
         """
         stop = request.sampling.stop
@@ -299,17 +294,19 @@ class LocalModel(BaseModel):
         text = text[: min(ends)] if ends else text
         has_prefill = request.messages[-1].role == "assistant"
         has_tag = any("</" in word for word in stop)
-        thought = None if has_prefill or has_tag else THOUGHT.match(text)
+        parted = part_reasoning(text, thoughts=False)
+        if has_prefill or has_tag or parted.is_open:
+            parted = PartedText(text)
         return Reply(
-            text[thought.end() :] if thought else text,
-            thought["thought"].strip() if thought else None,
+            parted.words,
+            None if parted.reasoning is None else parted.inside,
             self.name,
             result.finish,
             tokens_in=len(ids),
             tokens_cached=result.reused,
             tokens_out=len(result.ids),
             # Without the thoughts, the tokens would not be those of the text.
-            token_ids=None if thought else result.ids,
+            token_ids=result.ids if parted.reasoning is None else None,
             logprobs=self._choices(result) if request.sampling.logprobs is not None else None,
             measures=result.measures,
             tokens_prefilled=result.prefilled,

@@ -73,8 +73,8 @@ def plain_word(word: str) -> str:
 
 def read_as_public(reply: Reply) -> Reading:
     """Read a reply without private words: all of it is public, except its reasoning."""
-    words = part_reasoning(reply.text).words
-    return Reading(public=words if words == reply.text else words.strip() or None)
+    parted = part_reasoning(reply.text)
+    return Reading(public=parted.words if parted.reasoning is None else parted.public)
 
 
 def text_only(read: Callable[[str], Reading]) -> Reader:

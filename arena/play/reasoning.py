@@ -57,16 +57,22 @@ BARE_FINAL = "assistantfinal"
 
 @dataclass(frozen=True, slots=True)
 class PartedText:
-    """A text without its reasoning; `reasoning` is None if it holds none.
+    """A text without its reasoning.
 
-    `is_open` says that a thought was begun and never ended; `after` is its text, which is part of
-    the reasoning.
+    `reasoning` is None if it holds none; `words` are the whole text then, and have no space around
+    them otherwise.  `inside` is the reasoning without the marks around it.  `is_open` says that a
+    thought was begun and never ended; `inside` is its text alone then.
     """
 
     words: str
     reasoning: str | None = None
     is_open: bool = False
-    after: str = ""
+    inside: str = ""
+
+    @property
+    def public(self) -> str | None:
+        """The words, None if they say nothing."""
+        return self.words if self.words.strip() else None
 
 
 def part_reasoning(text: str, *, thoughts: bool = True) -> PartedText:
@@ -82,16 +88,21 @@ def part_reasoning(text: str, *, thoughts: bool = True) -> PartedText:
     if (parted := part_channels(text, low)) is not None:
         return parted
     begin = 0
+    first = last = 0
     opened: tuple[int, int] | None = None
     for start, end, closes in marks_in(low, thoughts):
         if closes:
-            begin, opened = end, None
+            begin, last, opened = end, start, None
         elif opened is None:
             opened = start, end
+            if not begin and not text[:start].strip():
+                first = end
     if opened is not None:
-        words = text[begin : opened[0]]
+        words = text[begin : opened[0]].strip()
         return PartedText(words, text[:begin] + text[opened[0] :], True, text[opened[1] :])
-    return PartedText(text[begin:], text[:begin]) if begin else PartedText(text)
+    if not begin:
+        return PartedText(text)
+    return PartedText(text[begin:].strip(), text[:begin], inside=text[first:last].strip())
 
 
 def part_channels(text: str, low: str) -> PartedText | None:
@@ -102,12 +113,14 @@ def part_channels(text: str, low: str) -> PartedText | None:
             return PartedText("", text, True, text)
         begin = finals[-1].end()
         end = END_OF_MESSAGE.search(low, begin)
-        return PartedText(text[begin : end.start() if end else len(text)], text[:begin])
+        words = text[begin : end.start() if end else None].strip()
+        return PartedText(words, text[:begin], inside=text[:begin])
     if BARE_CHANNEL.match(text):
         place = low.rfind(BARE_FINAL)
         if place < 0:
             return PartedText("", text, True, text)
-        return PartedText(text[place + len(BARE_FINAL) :], text[:place])
+        words = text[place + len(BARE_FINAL) :].strip()
+        return PartedText(words, text[:place], inside=text[:place])
     return None
 
 

@@ -186,14 +186,12 @@ def answer(
     letters="ABCD")`.
     """
     reply = as_reply(reply)
-    words = part_reasoning(reply.text).words
-    public = words if words == reply.text else words.strip()
-    public_or_none = public if public.strip() else None
-    value, flags = find_answer(reply, words, letters, options, last_number)
+    parted = part_reasoning(reply.text)
+    value, flags = find_answer(reply, parted.words, letters, options, last_number)
     if value is not None:
-        return Reading(public_or_none, answer=value)
+        return Reading(parted.public, answer=value)
     missing = ("answer",) if reask else ()
-    return Reading(public_or_none, flags=flags, reask=reask, missing=missing)
+    return Reading(parted.public, flags=flags, reask=reask, missing=missing)
 
 
 def find_answer(

@@ -91,18 +91,18 @@ class Guess:
     status: str
 
 
-def confidence_in(text: str) -> tuple[float | None, str]:
+def confidence_in(words: str) -> tuple[float | None, str]:
     """Read (confidence in [0, 1] or None, status) from the lines "Confidence: N%".
 
-    A line that is called overall or final counts before the others; the same number several times
-    counts once.  `status` is "read", or "no confidence", "no number", "several numbers", "out of
-    range", "ambiguous scale".
+    `words` are, here and below, those of a reply without its reasoning (`said_in`).  A line that is
+    called overall or final counts before the others; the same number several times counts once.
+    `status` is "read", or "no confidence", "no number", "several numbers", "out of range",
+    "ambiguous scale".
     """
-    text = fold_brackets(spoken(text))
-    lines = list(CONFIDENCE.finditer(text))
+    lines = list(CONFIDENCE.finditer(words))
     whole = [line for line in lines if line["whole"]]
     # A set: the same number stated twice is one number, and two numbers are none.
-    read = {number_on(line["scale"], words_of(line, text)) for line in whole or lines}
+    read = {number_on(line["scale"], words_of(line, words)) for line in whole or lines}
     if not read:
         return None, "no confidence"
     return read.pop() if len(read) == 1 else (None, "several numbers")
@@ -117,19 +117,20 @@ def words_of(line: re.Match[str], text: str) -> str:
     return text[line.end() :].lstrip().partition("\n")[0][:300].strip(EDGES)
 
 
-def spoken(text: str) -> str:
-    """Return the end of a text without its reasoning, as far as it is searched."""
-    return part_reasoning(text).words[-LONGEST_SEARCH:]
+def said_in(reply: Reply) -> tuple[str | None, str]:
+    """Return (what others may read, the end of it that is searched, with folded brackets)."""
+    parted = part_reasoning(reply.text)
+    return parted.public, fold_brackets(parted.words[-LONGEST_SEARCH:])
 
 
-def step_confidences(text: str) -> tuple[list[float], str]:
+def step_confidences(words: str) -> tuple[list[float], str]:
     """Read (confidences in [0, 1] of step 1, 2, ..., status) from "Confidence of step 1: N%".
 
     If a step is missing, unreadable or stated in two ways there are none, and `status` says why: as
     for `confidence_in`, or "no steps", "a step is missing".
     """
     by_step: dict[int, set[tuple[float | None, str]]] = {}
-    for line in STEP.finditer(fold_brackets(spoken(text))):
+    for line in STEP.finditer(words):
         by_step.setdefault(int(line["step"] or line["number"]), set()).add(number_in(line["words"]))
     if not by_step:
         return [], "no steps"
@@ -147,25 +148,24 @@ def step_confidences(text: str) -> tuple[list[float], str]:
     return steps, READ
 
 
-def guesses(text: str, *, letters: str = "") -> tuple[Guess, ...]:
+def guesses(words: str, *, letters: str = "") -> tuple[Guess, ...]:
     """Read the guesses G1, G2, ... of a reply with their probabilities P1, P2, ..., by rank.
 
     They end before the first rank without a guess.  With `letters` ("ABCD") a guess is a letter.  A
     guess or a probability that is stated twice in two ways is None ("several numbers").
     """
     stated: dict[tuple[str, int], set[str]] = {}
-    reply = fold_brackets(spoken(text))
-    marks = list(GUESS.finditer(reply))
+    marks = list(GUESS.finditer(words))
     # A guess ends where the next mark begins, for replies that put all of them on one line.
-    ends = [mark.start() for mark in marks[1:]] + [len(reply)]
+    ends = [mark.start() for mark in marks[1:]] + [len(words)]
     for mark, end in zip(marks, ends, strict=False):
-        words = reply[mark.end() : end].partition("\n")[0].strip(EDGES)
-        stated.setdefault((mark["kind"].upper(), int(mark["rank"])), set()).add(words)
+        guess = words[mark.end() : end].partition("\n")[0].strip(EDGES)
+        stated.setdefault((mark["kind"].upper(), int(mark["rank"])), set()).add(guess)
     ranks = range(1, 1 + sum(kind == "G" for kind, _ in stated))
     probabilities = [probability_words(stated.get(("P", rank), set())) for rank in ranks]
     # One bare number above 1 shows that the reply counts in percent, so that a bare 0.6 beside it
     # may be 0.6 percent.
-    percents = any(is_percent(words) for words in probabilities if words is not None)
+    percents = any(is_percent(number) for number in probabilities if number is not None)
     read: list[Guess] = []
     for rank, number in zip(ranks, probabilities, strict=True):
         if ("G", rank) not in stated:
@@ -227,9 +227,10 @@ def answer_and_confidence(
     why there is no confidence; `reask` asks for the unreadable part.
     """
     reply = as_reply(reply)
-    answer, flags = _answer(reply, letters, options)
-    confidence, status = _stated(reply, confidence_in)
-    return _reading(reply, answer, flags, confidence, status, ASK_CONFIDENCE)
+    public, words = said_in(reply)
+    answer, flags = _answer(reply, words, letters, options)
+    confidence, status = _stated(reply, words, confidence_in)
+    return _reading(public, answer, flags, confidence, status, ASK_CONFIDENCE)
 
 
 def answer_and_steps(
@@ -244,14 +245,16 @@ def answer_and_steps(
     `score` takes the confidence that is stated in the whole, or the `product` of the steps'.
     """
     reply = as_reply(reply)
-    answer, flags = _answer(reply, letters, options)
-    confidence, status = _stated(reply, confidence_in if score == "overall" else step_product)
-    return _reading(reply, answer, flags, confidence, status, ASK_STEPS)
+    public, words = said_in(reply)
+    answer, flags = _answer(reply, words, letters, options)
+    read = confidence_in if score == "overall" else step_product
+    confidence, status = _stated(reply, words, read)
+    return _reading(public, answer, flags, confidence, status, ASK_STEPS)
 
 
-def step_product(text: str) -> tuple[float | None, str]:
+def step_product(words: str) -> tuple[float | None, str]:
     """Read (product of the confidences of all steps or None, status)."""
-    steps, status = step_confidences(text)
+    steps, status = step_confidences(words)
     return (math.prod(steps) if steps else None), status
 
 
@@ -262,58 +265,54 @@ def top_guess(reply: Reply | str, *, letters: str = "") -> Reading:
     changes nothing.
     """
     reply = as_reply(reply)
+    public, words = said_in(reply)
     reason = unfinished_reason(reply)
-    ranked = () if reason else guesses(reply.text, letters=letters)
+    ranked = () if reason else guesses(words, letters=letters)
     first = ranked[0] if ranked else Guess(None, None, reason or "no guess")
     flags: tuple[str, ...] = () if first.answer is not None else (reason or "no guess",)
     # Rounded probabilities of several guesses may sum to a bit more than 1.
     if math.fsum(guess.probability or 0.0 for guess in ranked) > 1.01:
         flags += ("probabilities above 1",)
     return _reading(
-        reply, first.answer, flags, first.probability, first.status, ASK_GUESSES, ASK_GUESSES
+        public, first.answer, flags, first.probability, first.status, ASK_GUESSES, ASK_GUESSES
     )
 
 
 def confidence_only(reply: Reply | str) -> Reading:
     """Read the line "Confidence: N%" of a reply about an answer that it was given."""
     reply = as_reply(reply)
-    confidence, status = _stated(reply, confidence_or_number)
+    public, words = said_in(reply)
+    confidence, status = _stated(reply, words, confidence_or_number)
     missing = ("confidence",) if confidence is None else ()
     reask = ASK_CONFIDENCE if missing else None
-    return Reading(_public(reply), None, confidence, status, reask=reask, missing=missing)
+    return Reading(public, None, confidence, status, reask=reask, missing=missing)
 
 
-def confidence_or_number(text: str) -> tuple[float | None, str]:
+def confidence_or_number(words: str) -> tuple[float | None, str]:
     """Read a confidence as `confidence_in` does, or a reply that is nothing but the number."""
-    confidence, status = confidence_in(text)
-    words = with_plain_digits(spoken(text)).strip(EDGES + ".\n$")
-    if status == "no confidence" and NUMBER.fullmatch(words):
-        return number_in(words)
+    confidence, status = confidence_in(words)
+    number = with_plain_digits(words).strip(EDGES + ".\n$")
+    if status == "no confidence" and NUMBER.fullmatch(number):
+        return number_in(number)
     return confidence, status
 
 
 def true_or_false(reply: Reply | str) -> Reading:
     """Read "True" or "False" as the answer; None, with a flag, for any other reply."""
     reply = as_reply(reply)
-    word = spoken(reply.text).strip().strip("().*\"' ").casefold()
+    public, words = said_in(reply)
+    word = words.strip().strip("().*\"' ").casefold()
     answer = {"true": "True", "false": "False"}.get(word)
     if unfinished_reason(reply):
         answer = None
     flags = () if answer else ("neither True nor False",)
-    return Reading(_public(reply), answer=answer, flags=flags)
-
-
-def _public(reply: Reply) -> str | None:
-    """Return the words of a reply that others may read: all but its reasoning."""
-    words = part_reasoning(reply.text).words
-    return (words if words == reply.text else words.strip()) if words.strip() else None
+    return Reading(public, answer=answer, flags=flags)
 
 
 def _answer(
-    reply: Reply, letters: str, options: Sequence[str]
+    reply: Reply, words: str, letters: str, options: Sequence[str]
 ) -> tuple[str | None, tuple[str, ...]]:
     """Return (answer, flags) of a reply without its reasoning and its confidence."""
-    words = fold_brackets(spoken(reply.text))
     # A confidence is no answer, neither on a line of its own nor behind one.
     answer, flags = find_answer(reply, WITHOUT_CONFIDENCE.sub("", words).strip(), letters, options)
     if answer is not None and letters and answer not in letters:
@@ -322,15 +321,15 @@ def _answer(
 
 
 def _stated(
-    reply: Reply, read: Callable[[str], tuple[float | None, str]]
+    reply: Reply, words: str, read: Callable[[str], tuple[float | None, str]]
 ) -> tuple[float | None, str]:
     """Return (confidence, status) of a reply; a reply that was not finished states none."""
     reason = unfinished_reason(reply)
-    return (None, reason) if reason else read(reply.text)
+    return (None, reason) if reason else read(words)
 
 
 def _reading(
-    reply: Reply,
+    public: str | None,
     answer: str | None,
     flags: tuple[str, ...],
     confidence: float | None,
@@ -347,4 +346,4 @@ def _reading(
         ("confidence",): ask_confidence,
         ("answer", "confidence"): ask_both or ASK_ANSWER_AND_CONFIDENCE,
     }
-    return Reading(_public(reply), None, confidence, status, answer, flags, asks[missing], missing)
+    return Reading(public, None, confidence, status, answer, flags, asks[missing], missing)

@@ -194,7 +194,7 @@ def without_reasoning(text: str, *, thoughts: bool = False) -> str:
     thought that was never ended, nothing can be told apart any more, and nothing is left.
     """
     parted = part_reasoning(text, thoughts=thoughts)
-    if parted.is_open and TAG.search(fold_brackets(parted.after)[:LONGEST_REPLY]):
+    if parted.is_open and TAG.search(fold_brackets(parted.inside)[:LONGEST_REPLY]):
         return ""
     words = parted.words
     if "<" not in words and ("&lt;" in words or "\\u003c" in words):

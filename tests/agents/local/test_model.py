@@ -207,6 +207,12 @@ async def test_thoughts_in_tags_are_set_apart(folder: Path) -> None:
     for text, reasoning, rest in (
         ("<think>so</think>\n\nyes", "so", "yes"),
         ("so\n</think>yes", "so", "yes"),
+        ("[THINK]so[/THINK] yes", "so", "yes"),
+        ("◁think▷so◁/think▷yes", "so", "yes"),
+        ("<|begin_of_thought|>so<|end_of_thought|>yes", "so", "yes"),
+        ("<think>\n\n</think>yes", "", "yes"),
+        ("<thoughts>so</thoughts>yes", None, "<thoughts>so</thoughts>yes"),
+        ("<think>so", None, "<think>so"),
         ("yes", None, "yes"),
     ):
         local._tokenizer.decode_after = lambda before, ids, text=text: text

@@ -18,7 +18,6 @@ from protocols.parsing.confidence import (
     ASK_GUESSES,
     answer_and_confidence,
     answer_and_steps,
-    confidence_in,
     confidence_only,
     guesses,
     step_confidences,
@@ -64,7 +63,8 @@ from protocols.parsing.confidence import (
     ],
 )
 def test_a_stated_confidence_is_read(text: str, confidence: float) -> None:
-    assert confidence_in(f"Answer: \\boxed{{5}}\n{text}") == (confidence, "read")
+    reading = confidence_only(f"Answer: \\boxed{{5}}\n{text}")
+    assert (reading.confidence, reading.confidence_status) == (confidence, "read")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,8 @@ def test_a_stated_confidence_is_read(text: str, confidence: float) -> None:
     ],
 )
 def test_what_is_ambiguous_or_impossible_is_missing_with_its_reason(text: str, reason: str) -> None:
-    assert confidence_in(text) == (None, reason)
+    reading = confidence_only(text)
+    assert (reading.confidence, reading.confidence_status) == (None, reason)
 
 
 @pytest.mark.parametrize(
