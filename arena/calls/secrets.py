@@ -15,6 +15,7 @@ import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from arena.errors import StudyError
 
@@ -70,32 +71,42 @@ def remove_secrets(text: str, secrets: Iterable[str]) -> str:
     """
     if len(text) < SHORTEST:
         return text
+    secrets = [secret for secret in secrets if len(secret) >= SHORTEST]
+    # Pieces are found by their ASCII letters, so what has others goes whole, and before them.
+    for secret in secrets:
+        if not secret.isascii():
+            text = text.replace(secret, REMOVED)
+    text = cut_out(text, sorted(find_pieces(text, secrets)))
+    # Last, since they may be a part of longer ones.
+    for secret in secrets:
+        if len(secret) < PIECE:
+            text = text.replace(secret, REMOVED)
+    return text
+
+
+def find_pieces(text: str, secrets: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Yield where a text has a piece of a secret in any of its forms."""
     letters = text.encode("ascii", "ignore")
     # The text without what may stand between; forms of several secrets share it.
     views: dict[bytes, bytearray] = {}
-    spans: list[tuple[int, int]] = []
-    for secret in secrets:
-        if len(secret) < SHORTEST:
-            continue
-        if not secret.isascii() or len(secret) < PIECE:
-            text = text.replace(secret, REMOVED)
-            letters, views = text.encode("ascii", "ignore"), {}
-        for form in forms(secret) if len(secret) >= PIECE else ():
-            view = views.get(form.between)
-            if view is None:
-                view = bytearray(letters.translate(FOLD, form.between))
-                views[form.between] = view
-            places: list[int] | None = None
-            for start, end in take_pieces(view, form):
-                places = places or places_of(text, form.between)
-                spans.append((places[start], places[end - 1] + 1))
-    return cut_out(text, spans) if spans else text
+    for form in chain.from_iterable(map(forms, secrets)):
+        if form.between not in views:
+            views[form.between] = bytearray(letters.translate(FOLD, form.between))
+        pieces = list(take_pieces(views[form.between], form))
+        places = places_of(text, form.between) if pieces else []
+        for start, end in pieces:
+            yield places[start], places[end - 1] + 1
 
 
 @lru_cache(maxsize=64)
 def forms(secret: str) -> tuple[Form, ...]:
-    """Return the ways to write a secret: plain, in hexadecimal, as \\uXXXX escapes, in base64."""
+    """Return the ways to write a secret: plain, in hexadecimal, as \\uXXXX escapes, in base64.
+
+    Empty for one that has less than PIECE characters of ASCII.
+    """
     raw = secret.encode("ascii", "ignore")
+    if len(raw) < PIECE:
+        return ()
     plain_form = Form(raw.translate(FOLD), PIECE, all_but(WORDS + raw))
     # Between digits an escape has its letter: x41, u0041.
     between_digits = all_but(WORDS) + b"xXuU"
@@ -153,12 +164,15 @@ def places_of(text: str, between: bytes) -> list[int]:
     return [place for place, letter in enumerate(text) if letter in letters]
 
 
-def cut_out(text: str, spans: list[tuple[int, int]]) -> str:
-    """Return a text with "[key]" for every span, and once for spans that overlap or touch."""
+def cut_out(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return a text with "[key]" for every span, and once for spans that overlap or touch.
+
+    The spans come in the order of their starts.
+    """
     parts = []
     done = 0
     end = -1
-    for start, stop in sorted(spans):
+    for start, stop in spans:
         if start > end:
             parts += [text[done:start], REMOVED]
         end = max(end, stop)

@@ -209,6 +209,15 @@ def test_several_keys_that_touch_and_overlap_are_all_removed() -> None:
     assert remove_secrets("kéy-of-many-lettérs!", ["kéy-of-many-lettérs"]) == "[key]!"
 
 
+def test_keys_of_any_length_and_script_are_removed_together() -> None:
+    long, short, foreign = "abcdefghijklmnopq", "12345678", "ключ-от-всех-дверей"
+    keys = [foreign, long, short, long[:9]]
+    text = f"{short} {long}, {long[:-2]} -- {foreign} {long[:9]} {short}"
+    assert remove_secrets(text, keys) == "[key] [key], [key] -- [key] [key] [key]"
+    assert remove_secrets("密" * 20, ["密" * 20]) == "[key]"
+    assert remove_secrets("密" * 8 + long, ["密" * 8 + long]) == "[key]"
+
+
 @pytest.mark.parametrize("piece", [KEY, KEY[:-1], KEY[: PIECE - 1], KEY[:6], "\u200b".join(KEY)])
 def test_a_hostile_text_takes_time_in_proportion_to_its_length(piece: str) -> None:
     def seconds(size: int) -> float:
