@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from arena.calls.secrets import NAME as SECRET_NAME
 from arena.errors import StoreError, StudyError
 from arena.packages import HOME, PACKAGES, foreign_package, neighbour_files, other_distributions
 from arena.plugins import MODELS, PROTOCOLS, find_plugin
 from arena.plugins import plugins as installed_plugins
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 # "absent" is something that only some runs need; "stops" would stop any.
 State = Literal["ok", "absent", "warning", "stops"]
@@ -65,13 +70,32 @@ class PackageCheck:
 def machine() -> list[Check]:
     """Return Python, the system, and our own version with the place where it is installed."""
     python = f"{platform.python_version()} ({platform.python_implementation()}), {sys.executable}"
+    return [Check("Python", "ok", python), Check("system", "ok", platform.platform()), ourselves()]
+
+
+def ourselves() -> Check:
+    """Return our own version, and whether the metadata of an installed clone are those of it."""
+    install = f"pip install -e {shlex.quote(str(HOME))}"
+    version = installed_version(DISTRIBUTION)
+    if version is None:
+        return Check("arena", "stops", f"{HOME}, not installed", install)
+    written = version_of_clone(HOME / "pyproject.toml")
+    if written in (None, version):
+        return Check("arena", "ok", f"{DISTRIBUTION} {version}, {HOME}")
+    older = (
+        f"{HOME} is {DISTRIBUTION} {written}, and was installed when it was {version}: packages"
+        " are checked against what that needed"
+    )
+    return Check("arena", "warning", older, install)
+
+
+def version_of_clone(file: Path) -> str | None:
+    """Return the version that a clone's pyproject.toml gives; None: there is none of ours."""
     try:
-        version = metadata.version(DISTRIBUTION)
-    except metadata.PackageNotFoundError:
-        ours = Check("arena", "stops", f"{HOME}, not installed", f"pip install -e {HOME}")
-    else:
-        ours = Check("arena", "ok", f"{DISTRIBUTION} {version}, {HOME}")
-    return [Check("Python", "ok", python), Check("system", "ok", platform.platform()), ours]
+        project = tomllib.loads(file.read_text())["project"]
+        return str(project["version"]) if project["name"] == DISTRIBUTION else None
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError, KeyError):
+        return None
 
 
 def packages() -> list[PackageCheck]:
@@ -83,31 +107,33 @@ def packages() -> list[PackageCheck]:
     except metadata.PackageNotFoundError:
         return []
     extras = metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or ()
-    checks = []
-    for requirement in map(Requirement, written):
-        needed_by = [
-            extra
-            for extra in ("", *extras)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
-        ]
-        # What the base needs is true for every extra too.
-        for extra in needed_by[:1] if "" in needed_by else needed_by:
-            if extra not in NOT_FOR_RUNS:
-                version = installed_version(requirement.name)
-                in_range = version is not None and requirement.specifier.contains(
-                    version, prereleases=True
-                )
-                state: State = "ok" if in_range else "warning" if extra and version else "absent"
-                checks.append(
-                    PackageCheck(
-                        extra or "base",
-                        requirement.name,
-                        version,
-                        str(requirement.specifier),
-                        state if extra or in_range else "stops",
-                    )
-                )
-    return checks
+    return [
+        check_package(extra, requirement)
+        for requirement in map(Requirement, written)
+        for extra in needed_by(requirement, extras)
+        if extra not in NOT_FOR_RUNS
+    ]
+
+
+def needed_by(requirement: Requirement, extras: Iterable[str]) -> list[str]:
+    """Return the extras that need a package on this system; ["base"] if all of ours does."""
+    marker = requirement.marker
+    # What the base needs is true for every extra too.
+    if marker is None or marker.evaluate({"extra": ""}):
+        return ["base"]
+    return [extra for extra in extras if marker.evaluate({"extra": extra})]
+
+
+def check_package(extra: str, requirement: Requirement) -> PackageCheck:
+    """Compare the installed version of a package with the one that an extra needs."""
+    version = installed_version(requirement.name)
+    wanted = requirement.specifier
+    state: State = "absent" if version is None else "warning"
+    if version is not None and wanted.contains(version, prereleases=True):
+        state = "ok"
+    elif extra == "base":
+        state = "stops"
+    return PackageCheck(extra, requirement.name, version, str(wanted), state)
 
 
 def installed_version(name: str) -> str | None:

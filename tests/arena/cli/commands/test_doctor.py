@@ -108,6 +108,28 @@ def test_packages_that_are_missing_or_out_of_range_are_marked(
     assert capsys.readouterr().out.splitlines()[-1] == "2 things would stop a run"
 
 
+def test_a_clone_that_was_installed_as_another_version_says_what_to_do(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_distribution(monkeypatch, {"peer-arena": "0.1.0"})
+    monkeypatch.setattr(checkup, "HOME", here)
+    project = here / "pyproject.toml"
+
+    def said() -> tuple[str, str]:
+        return checkup.ourselves().state, checkup.ourselves().remedy
+
+    stale = '[project]\nname = "peer-arena"\nversion = "0.2.0"\n'
+    project.write_text(stale)
+    assert said() == ("warning", f"pip install -e {here}")
+    assert "is peer-arena 0.2.0, and was installed when it was 0.1.0" in checkup.ourselves().found
+    # The same version, another project, and none at all.
+    for text in (stale.replace("0.2", "0.1"), stale.replace("peer-", ""), "[", "[project]\n"):
+        project.write_text(text)
+        assert said() == ("ok", "")
+    project.unlink()
+    assert said() == ("ok", "")
+
+
 @pytest.mark.parametrize("name", ["agents.py", "arena.py", "analysis/__init__.py"])
 def test_a_neighbour_of_a_packages_name_is_named(
     name: str, here: Path, capsys: pytest.CaptureFixture[str]
