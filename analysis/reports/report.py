@@ -73,9 +73,11 @@ def debate_report(
     Raises StudyError for an unknown study, and a margin or sample that is out of range.
     """
     if not 0 < margin < 0.5:
-        raise StudyError(f"a margin is above 0 and below 0.5, found {margin:g}")
-    if sample is not None and (not mixed or sample < 3):
-        raise StudyError(f"a sample is of at least 3 debates, with mixed=True; found {sample}")
+        raise StudyError(f"a margin must be above 0 and below 0.5 (--margin: 50), found {margin:g}")
+    if sample is not None and not mixed:
+        raise StudyError("a sample is one of the mixed model, and needs mixed=True")
+    if sample is not None and sample < 3:
+        raise StudyError(f"the mixed model (--mixed) needs at least 3 debates, found {sample}")
     reports = tuple(study_reports(path, study, Checks(margin, mixed, sample)))
     empty = "There are no debates in this store yet."
     return Report(reports, tuple(map(report_document, reports)), empty)
@@ -96,5 +98,8 @@ def rank_report(
         study_standings(path, name, jury=jury, related="include" if include_related else "exclude")
         for name in ([study] if study is not None else judged_studies(path))
     )
-    empty = "There are no verdicts in this store yet."
+    empty = (
+        "There are no verdicts in this store yet: judge its debates with `arena run tournament -o"
+        " judged=STUDY`."
+    )
     return Report(standings, tuple(map(standings_document, standings)), empty)

@@ -159,10 +159,10 @@ def test_stores_without_debates_say_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"margin": 0.0}, "a margin is above 0 and below 0.5, found 0"),
+        ({"margin": 0.0}, r"a margin must be above 0 and below 0.5 \(--margin: 50\), found 0"),
         ({"margin": 5.0}, "found 5"),
-        ({"sample": 5}, "with mixed=True; found 5"),
-        ({"mixed": True, "sample": 2}, "at least 3 debates"),
+        ({"sample": 5}, "needs mixed=True"),
+        ({"mixed": True, "sample": 2}, "at least 3 debates, found 2"),
     ],
 )
 def test_wrong_options_of_a_report_get_one_sentence(

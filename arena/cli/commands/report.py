@@ -9,13 +9,14 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from arena.cli.commands import Command
 from arena.errors import StudyError
 
 if TYPE_CHECKING:
     from analysis.reports.debates import StudyReport
+    from analysis.reports.report import Report
 
 JSON_HELP = "as JSON: a list, or with --study one object"
 
@@ -64,30 +65,34 @@ def add(command: Command) -> None:
 
 def show_report(words: argparse.Namespace) -> int:
     """Run `arena report`."""
-    from analysis.reports.debates import study_reports
-    from analysis.reports.plain_json import json_object
-    from analysis.reports.robustness import Checks
-    from analysis.reports.tables.debates import print_report
+    from analysis.reports.report import debate_report
 
-    if not 0 < words.margin < 50:
-        raise StudyError(f"--margin must be above 0 and below 50 points, found {words.margin:g}")
     # --mixed without a number is 0: all debates.
-    if words.mixed is not None and words.mixed != 0 and words.mixed < 3:
-        raise StudyError(f"--mixed needs at least 3 debates, found {words.mixed}")
-    checks = Checks(words.margin / 100, words.mixed is not None, words.mixed or None)
-    reports = study_reports(words.db, words.study, checks)
-    if words.json:
-        print_json([json_object(report) for report in reports], alone=bool(words.study))
-    elif words.html or words.figures:
-        write_reports(words, reports)
+    report = debate_report(
+        words.db,
+        words.study,
+        margin=words.margin / 100,
+        mixed=words.mixed is not None,
+        sample=words.mixed or None,
+    )
+    if (words.html or words.figures) and not words.json:
+        write_reports(words, report.results)
     else:
-        print_report(reports)
+        show(report, words)
     return 0
 
 
-def print_json(objects: list[dict[str, Any]], *, alone: bool) -> None:
-    """Print a list as JSON, or its first object if the command was asked for one study."""
-    print(json.dumps(objects[0] if alone else objects, indent=1, ensure_ascii=False))
+def show(report: Report[Any], words: argparse.Namespace) -> None:
+    """Print a report as tables, or as JSON: a list, or one object for one study."""
+    if words.json:
+        found: object = report.json()[0] if words.study else report.json()
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+    elif report.documents:
+        from analysis.reports.terminal import print_documents
+
+        print_documents(report.documents)
+    else:
+        print(report.if_empty)
 
 
 def write_reports(words: argparse.Namespace, reports: Sequence[StudyReport]) -> None:
@@ -122,24 +127,11 @@ def write_reports(words: argparse.Namespace, reports: Sequence[StudyReport]) -> 
 
 def show_ranks(words: argparse.Namespace) -> int:
     """Run `arena rank`."""
-    from analysis.read.verdicts import judged_studies
-    from analysis.reports.plain_json import json_object
-    from analysis.reports.standings import study_standings
-    from analysis.reports.tables.standings import print_standings
+    from analysis.reports.report import rank_report
 
     # A judge that is a contestant may vote for itself: excluded unless asked for.
-    related: Literal["exclude", "include"] = "include" if words.include_related else "exclude"
-    studies = [words.study] if words.study else list(judged_studies(words.db))
-    ranked = [
-        study_standings(words.db, study, jury=words.jury, related=related) for study in studies
-    ]
-    if words.json:
-        print_json([json_object(standings) for standings in ranked], alone=bool(words.study))
-    elif ranked:
-        print_standings(ranked)
-    else:
-        print(
-            "There are no verdicts in this store yet: judge its debates with `arena run"
-            " tournament -o judged=STUDY`."
-        )
+    report = rank_report(
+        words.db, words.study, jury=words.jury, include_related=words.include_related
+    )
+    show(report, words)
     return 0
