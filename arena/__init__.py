@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from arena.play.prompt import own, rated
     from arena.play.run import RunSelection
     from arena.play.summary import Summary
+    from arena.studies.lineups import Lineup
     from arena.studies.motions import MOTIONS, motions
-    from arena.studies.study import Arm, Lineup, Study
+    from arena.studies.study import Arm, Study
     from arena.tournaments.pairings import (
         against_itself,
         given_pairs,
@@ -42,7 +43,7 @@ _HOME = {
     "RunSelection": "arena.play.run",
     "Arm": "arena.studies.study",
     "Study": "arena.studies.study",
-    "Lineup": "arena.studies.study",
+    "Lineup": "arena.studies.lineups",
     "Retry": "arena.calls.retry",
     "Episode": "arena.play.episode",
     "CostEstimate": "arena.calls.estimate",

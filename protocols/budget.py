@@ -17,7 +17,16 @@ from arena.errors import StudyError
 from arena.play.dry_run import estimate_cost
 from arena.play.sync import run_blocking
 from arena.store.replay import StudyState
-from arena.studies.study import Arm, Options, Protocol, Study, parameters, plays, protocol_name
+from arena.studies.lineups import Lineup, seats_of
+from arena.studies.study import (
+    Arm,
+    Options,
+    Protocol,
+    Study,
+    option_parameters,
+    plays,
+    protocol_name,
+)
 from arena.types import Agent, Subject
 from protocols import named
 
@@ -74,7 +83,7 @@ def arm(
 ) -> Arm:
     """Return the arm of one protocol within the budget."""
     name = protocol_name(protocol)
-    seats, known = parameters(protocol)
+    known = option_parameters(protocol)
     options: dict[str, object] = {} if calls is None else dict(options_function(protocol)(calls))
     if reask is not None and "reask" in known:
         options["reask"] = reask
@@ -103,7 +112,21 @@ def arm(
                 f"{name} has limits of its own and may generate {longest:,} tokens a question, not"
                 f" {tokens:,}; set its options"
             )
-    return Arm(name, protocol, [dict.fromkeys(seats, solver)], options)
+    return Arm(name, protocol, [everywhere(protocol, solver)], options)
+
+
+def everywhere(protocol: Protocol, agent: Agent) -> Lineup:
+    """Return the lineup with one agent in every seat.
+
+    Raises StudyError for a protocol that takes any number of agents: what it calls hangs on that.
+    """
+    seats = seats_of(protocol)
+    if seats.variable is not None:
+        raise StudyError(
+            f"{protocol_name(protocol)} takes any number of agents as {seats.variable}, so that a"
+            " budget does not say how many; seat them in an Arm of your own"
+        )
+    return dict.fromkeys(seats.fixed, agent)
 
 
 def options_function(protocol: Protocol) -> Callable[[int], Options]:
@@ -128,8 +151,7 @@ def estimate_question(
     as many as a call may have.  Raises StudyError, with the reason, if the protocol fails with
     them.
     """
-    seats, _ = parameters(protocol)
-    arm = Arm("budget", protocol, [dict.fromkeys(seats, solver)], options)
+    arm = Arm("budget", protocol, [everywhere(protocol, solver)], options)
     study = Study("budget", [arm], [Subject("How many calls?", "question")])
     nothing = StudyState(None, {}, {}, {}, {})
     estimate = run_blocking(

@@ -26,8 +26,9 @@ from typing import Any
 from arena.errors import StoreError
 from arena.play.memory import MemoryJournal, play_in_memory
 from arena.play.sync import run_blocking
+from arena.studies.lineups import Lineup, map_agents
 from arena.studies.study import Arm, Options, Protocol, Study, plays
-from arena.types import Agent, BaseModel, Model, Reply, Request, Subject
+from arena.types import BaseModel, Model, Reply, Request, Subject
 
 MOTION = Subject("This house would test every protocol.")
 # Times, costs and attempts may differ between two plays; these columns may not.
@@ -93,7 +94,7 @@ class Case:
     """A protocol with everything that is needed to play it once."""
 
     protocol: Protocol
-    lineup: Mapping[str, Agent]
+    lineup: Lineup
     subject: Subject
     options: Options
 
@@ -107,10 +108,10 @@ class Case:
         """
         journal = MemoryJournal() if journal is None else journal
         requests: list[Request] = []
-        lineup = {
-            seat: replace(agent, model=ObservedModel(agent.model, before, requests))
-            for seat, agent in self.lineup.items()
-        }
+        lineup = map_agents(
+            self.lineup,
+            lambda agent: replace(agent, model=ObservedModel(agent.model, before, requests)),
+        )
         arm = Arm("law", self.protocol, [lineup], self.options)
         # One arm, one lineup and one subject are one play.
         (play,) = plays(Study("laws", [arm], [self.subject]))
@@ -134,7 +135,7 @@ async def answer_at_once(request: Request) -> None:
 
 def check(
     protocol: Protocol,
-    lineup: Mapping[str, Agent],
+    lineup: Lineup,
     subject: Subject = MOTION,
     folder: object = None,
     *,
@@ -238,7 +239,7 @@ def check_silence(case: Case, result: PlayResult) -> None:
     The seats that the protocol itself made are among them.
     """
     # The seats of the full play: with seats silenced, others may never be asked.
-    everybody = sorted({*case.lineup, *(turn["seat"] for turn in result.turns)})
+    everybody = sorted({turn["seat"] for turn in result.turns})
     for silenced in (everybody, *([seat] for seat in everybody)):
 
         async def silent(request: Request, silenced: list[str] = silenced) -> str | None:

@@ -60,7 +60,7 @@ async def play_one(run: RunContext, play: Play, state: StudyState) -> None:
         run.journal.append_later(*records.episode_start_lines(play))
     episode = Episode(play.episode, run, state.memo.get(play.episode), play.sample, play.lineup)
     try:
-        result = await play.protocol(episode, play.subject, **play.seats(), **play.options)
+        result = await play.start(episode, play.seats())
         await episode.settle()
         # The protocol may have caught the error that stops the run.
         if episode.stopped is not None:

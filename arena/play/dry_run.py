@@ -185,7 +185,7 @@ async def estimate_cost(
         episode = DryRunEpisode(play.episode, run, memo, play.sample, play.lineup)
         episode.use_stand_in = with_stand_in
         seats = {name: Seat(name, with_stand_in(agent)) for name, agent in play.lineup.items()}
-        await play.protocol(episode, play.subject, **seats, **play.options)
+        await play.start(episode, seats)
         await episode.settle()
 
     run = RunContext("estimate", NoJournal(), RateLimiter(len(todo) + 1))

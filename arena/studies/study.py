@@ -20,13 +20,13 @@ from pydantic import TypeAdapter, ValidationError
 from arena.calls.rate_limits import Limit, Limits
 from arena.errors import StudyError
 from arena.grading.grade import Grader
+from arena.studies.lineups import Lineup, Seating, agents_in, seat_agents, seats_of
 from arena.studies.motions import subject_id
 from arena.text import html_notes, html_table, pluralize
 from arena.types import Agent, Answer, BaseModel, Seat, Subject, Verdict
 
 ProtocolResult = Verdict | Answer | Sequence[Answer] | None
 Protocol = Callable[..., Awaitable[ProtocolResult]]
-Lineup = Mapping[str, Agent]
 Options = Mapping[str, object]
 # More would take gigabytes before the first call.
 MOST_EPISODES = 10_000_000
@@ -40,7 +40,11 @@ OPTIONAL_MEMBERS = tuple(
 
 @dataclass(frozen=True)
 class Arm:
-    """One condition of a study: a protocol, who sits where in it, and its options."""
+    """One condition of a study: a protocol, who sits where in it, and its options.
+
+    A lineup gives an agent to each seat, {"solver": agent}, and a list of agents to a last seat
+    that takes any number of them (arena/studies/lineups.py).
+    """
 
     label: str
     protocol: Protocol
@@ -113,7 +117,7 @@ class Play:
     """One episode to be played.
 
     `options` holds only those that differ from the protocol's defaults, `identities` the features
-    that tell the agents apart, as JSON.
+    that tell the agents apart, as JSON.  `lineup` names every seat, also those of a list.
     """
 
     episode: str
@@ -122,7 +126,7 @@ class Play:
     protocol: Protocol
     options: Options
     subject: Subject
-    lineup: Lineup
+    lineup: Seating
     repeat: int
     identities: orjson.Fragment
     grader: Grader | None = None
@@ -138,8 +142,25 @@ class Play:
         ).hexdigest()
 
     def seats(self) -> dict[str, Seat]:
-        """Return the seats by name, as the protocol takes them."""
+        """Return the seats by name, in the order in which the protocol takes them."""
         return {name: Seat(name, agent) for name, agent in self.lineup.items()}
+
+    def start(self, episode: object, seats: Mapping[str, Seat]) -> Awaitable[ProtocolResult]:
+        """Call the protocol with these seats.
+
+        Raises StudyError if it is no async function.
+        """
+        if seats_of(self.protocol).variable is None:
+            result = self.protocol(episode, self.subject, **seats, **self.options)
+        else:
+            # Nothing that stands before a *parameter can be given by its name.
+            result = self.protocol(episode, self.subject, *seats.values(), **self.options)
+        if not inspect.isawaitable(result):
+            raise StudyError(
+                f"{protocol_name(self.protocol)} is no protocol: called, it gave"
+                f" {type(result).__name__} at once; write it as `async def`, without `yield`"
+            )
+        return result
 
 
 def plays(study: Study) -> list[Play]:
@@ -254,9 +275,8 @@ def check_arm(arm: Arm) -> None:
                 f"a lineup of arm {arm.label!r} is a dictionary from seats to agents,"
                 f" found {lineup!r:.80}"
             )
-        for agent in lineup.values():
-            if isinstance(agent, Agent):
-                check_agent(agent)
+        for agent in agents_in(lineup):
+            check_agent(agent)
 
 
 def check_agent(agent: Agent) -> None:
@@ -302,25 +322,27 @@ def protocol_version(protocol: Protocol) -> str:
     return version
 
 
-def parameters(protocol: Protocol) -> tuple[list[str], dict[str, inspect.Parameter]]:
-    """Return the names of a protocol's seats, and its options by name.
-
-    Seats are positional parameters after episode and subject, options are keyword-only.
-    """
-    signature = inspect.signature(protocol)
-    every = signature.parameters.items()
-    positional = [name for name, p in every if p.kind is p.POSITIONAL_OR_KEYWORD]
-    return positional[2:], {name: p for name, p in every if p.kind is p.KEYWORD_ONLY}
+def option_parameters(protocol: Protocol) -> dict[str, inspect.Parameter]:
+    """Return the options of a protocol by name: its keyword-only parameters."""
+    declared = inspect.signature(protocol).parameters.items()
+    return {name: each for name, each in declared if each.kind is each.KEYWORD_ONLY}
 
 
 def check_options(arm: Arm) -> dict[str, object]:
     """Return an arm's options, checked against the protocol's annotations.
 
-    Options that equal the defaults are left out.  Raises StudyError for an unknown or wrong one.
+    Options that equal the defaults are left out.  Raises StudyError for an unknown or wrong one,
+    and for one without a default that is missing.
     """
     name = protocol_name(arm.protocol)
-    _, declared = parameters(arm.protocol)
+    declared = option_parameters(arm.protocol)
     hints = typing.get_type_hints(arm.protocol, include_extras=True)
+    for option, each in declared.items():
+        if each.default is each.empty and option not in arm.options:
+            raise StudyError(
+                f"option {option} of {name} has no default; give it among the options of arm"
+                f" {arm.label!r}"
+            )
     checked = {}
     for option, value in arm.options.items():
         if option not in declared:
@@ -337,35 +359,16 @@ def check_options(arm: Arm) -> dict[str, object]:
     return {option: value for option, value in checked.items() if value != declared[option].default}
 
 
-def identify_lineups(arm: Arm, study: Study) -> list[tuple[Lineup, orjson.Fragment]]:
-    """Return an arm's lineups, each with the identities of its agents as JSON."""
-    lineups = [check_lineup(arm, lineup) for lineup in arm.lineups]
+def identify_lineups(arm: Arm, study: Study) -> list[tuple[Seating, orjson.Fragment]]:
+    """Return the agents of an arm's lineups by seat, each with their identities as JSON."""
+    name, seats = protocol_name(arm.protocol), seats_of(arm.protocol)
+    lineups = [seat_agents(name, seats, lineup, arm.label) for lineup in arm.lineups]
     if not lineups:
         raise StudyError(f"arm {arm.label!r} of study {study.name!r} has no lineups")
     return [(lineup, identities_of(lineup, study)) for lineup in lineups]
 
 
-def check_lineup(arm: Arm, lineup: Lineup) -> Lineup:
-    """Return the lineup in the protocol's order of seats.
-
-    Raises StudyError if a seat is missing, unknown, or not taken by an agent.
-    """
-    seats, _ = parameters(arm.protocol)
-    if set(lineup) != set(seats):
-        raise StudyError(
-            f"{protocol_name(arm.protocol)} has the seats {', '.join(seats)};"
-            f" the lineup names {', '.join(lineup) or 'none'}"
-        )
-    for seat, agent in lineup.items():
-        if not isinstance(agent, Agent):
-            raise StudyError(
-                f"seat {seat} of arm {arm.label!r} needs an Agent, found {type(agent).__name__};"
-                " make one with agents.agent(...)"
-            )
-    return {seat: lineup[seat] for seat in seats}
-
-
-def identities_of(lineup: Lineup, study: Study) -> orjson.Fragment:
+def identities_of(lineup: Seating, study: Study) -> orjson.Fragment:
     """Return the features that tell a lineup's agents apart, as JSON.
 
     These are model, system prompt and sampling, but no name, address or key.

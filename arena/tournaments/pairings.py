@@ -13,7 +13,8 @@ from itertools import combinations
 from pathlib import Path
 
 from arena.errors import StudyError
-from arena.studies.study import Arm, Lineup, Options, Protocol, Study
+from arena.studies.lineups import Seating
+from arena.studies.study import Arm, Options, Protocol, Study
 from arena.tournaments.stages import Stage
 from arena.tournaments.stored_debates import DebateResult, results
 from arena.types import Agent, Subject
@@ -21,7 +22,7 @@ from arena.types import Agent, Subject
 SEARCH_STEPS = 10_000
 
 
-def round_robin(agents: Sequence[Agent], *, mirrored: bool = True) -> Iterator[Lineup]:
+def round_robin(agents: Sequence[Agent], *, mirrored: bool = True) -> Iterator[Seating]:
     """Pair every agent with every other; `mirrored` plays each pair again with the seats swapped.
 
     n agents give n(n-1)/2 lineups, twice as many if mirrored.  Raises StudyError with fewer than
@@ -35,7 +36,9 @@ def round_robin(agents: Sequence[Agent], *, mirrored: bool = True) -> Iterator[L
     yield from given_pairs(combinations(agents, 2), mirrored=mirrored)
 
 
-def given_pairs(pairs: Iterable[tuple[Agent, Agent]], *, mirrored: bool = True) -> Iterator[Lineup]:
+def given_pairs(
+    pairs: Iterable[tuple[Agent, Agent]], *, mirrored: bool = True
+) -> Iterator[Seating]:
     """Seat the pairs, the first agent of each as the proposition.
 
     `mirrored` plays each pair a second time with the seats swapped.
@@ -46,7 +49,7 @@ def given_pairs(pairs: Iterable[tuple[Agent, Agent]], *, mirrored: bool = True) 
             yield {"proposition": second, "opposition": first}
 
 
-def against_itself(agents: Sequence[Agent]) -> Iterator[Lineup]:
+def against_itself(agents: Sequence[Agent]) -> Iterator[Seating]:
     """Seat every agent on both sides.
 
     These are the self-debates of the paper's configurations self, informed, public, red_team and
@@ -62,7 +65,7 @@ def swiss(
     *,
     seed: int = 0,
     mirrored: bool = True,
-) -> Iterator[Lineup]:
+) -> Iterator[Seating]:
     """Pair the next round of a Swiss tournament, by points and without rematches if possible.
 
     `rounds` are the results of the rounds so far, oldest first; without any, the first round is

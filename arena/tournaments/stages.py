@@ -18,6 +18,7 @@ from arena.errors import StoreError, StudyError
 from arena.former_names import former_fields, former_parameters
 from arena.play.run import EVERYTHING_OPEN, Arena, RunSelection
 from arena.play.summary import Summary
+from arena.studies.lineups import agents_in
 from arena.studies.study import Study, plays
 from arena.types import Agent
 
@@ -124,7 +125,7 @@ def model_and_provider_names(stage: Study | Stage) -> set[str]:
     agents = (
         stage.agents
         if isinstance(stage, Stage)
-        else [agent for arm in stage.arms for lineup in arm.lineups for agent in lineup.values()]
+        else [agent for arm in stage.arms for lineup in arm.lineups for agent in agents_in(lineup)]
     )
     models = {agent.model.name for agent in agents}
     return models | {model.partition("/")[0] for model in models}

@@ -142,6 +142,16 @@ def test_a_protocol_with_limits_of_its_own_cannot_break_the_budget_in_silence() 
         arms(SOLVER, tokens=4999, protocols=[boundless])
 
 
+async def crowd(episode: Any, question: Subject, *solvers: Seat) -> None:
+    for solver in solvers:
+        await episode.ask(solver, "?", phase="answer")
+
+
+def test_a_protocol_of_any_number_of_agents_is_told_that_a_budget_does_not_give_it() -> None:
+    with pytest.raises(StudyError, match="crowd takes any number of agents as solvers, so that a"):
+        arms(SOLVER, tokens=100, protocols=[crowd])
+
+
 def test_a_budget_can_be_one_of_all_calls() -> None:
     named_arms = ["self_consistency", "society_of_minds"]
     once = arms(SOLVER, calls=4, protocols=named_arms, reask=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 
 from agents.scripted import scripted_model
 from arena.play.episode import Episode
-from arena.types import Agent, Answer, Seat, Subject
+from arena.play.prompt import own
+from arena.types import Agent, Answer, Reading, Reply, Request, Seat, Subject, Turn
 from protocols import laws
 from protocols.asking import question_prompt, reader
+from protocols.parsing.tags import speech_and_confidence
 from tests.question_agents import CHOICE, QUESTION, by_seed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +32,10 @@ def is_protocol(node: ast.stmt) -> bool:
     first, second, *seats = [
         (each.arg, ast.unparse(each.annotation)) for each in node.args.args if each.annotation
     ]
+    # A last seat may take a list of agents.
+    last = node.args.vararg
+    if last is not None and last.annotation is not None:
+        seats.append((last.arg, ast.unparse(last.annotation)))
     kinds = {kind for _, kind in seats}
     return first[0] == "episode" and second[1] in ("Subject", "StoredDebate") and kinds == {"Seat"}
 
@@ -114,3 +121,68 @@ def test_a_protocol_of_questions_that_breaks_a_law_is_found(
 ) -> None:
     with pytest.raises(laws.BrokenLawError, match=words):
         laws.check(protocol, SOLVER, question)  # type: ignore[arg-type]
+
+
+def one_name(reply: Reply) -> Reading:
+    """The one debater that a ballot names."""
+    named = [name for name in ("first", "second") if name in reply.text]
+    return Reading(reply.text, answer=named[0] if len(named) == 1 else None)
+
+
+async def panel(
+    episode: Episode,
+    motion: Subject,
+    first: Seat,
+    second: Seat,
+    moderator: Seat,
+    *audience: Seat,
+    fallback: str | None = None,
+) -> list[Answer]:
+    """Two debaters with private ratings, twice; a moderator who sums up; an audience that votes."""
+    said: list[Turn] = []
+    for round in (0, 1):
+        for seat in (first, second):
+            seen = [own(turn) if turn.seat == seat.name else turn for turn in said]
+            turn = await episode.ask(
+                seat, [motion.text, seen], phase="speech", round=round, read=speech_and_confidence
+            )
+            said.append(turn)
+    said.append(await episode.ask(moderator, [motion.text, said], phase="summary"))
+    votes = await asyncio.gather(
+        *(episode.ask(seat, [motion.text, said], phase="vote", read=one_name) for seat in audience)
+    )
+    return [Answer(turn.seat, turn.answer or fallback, final=False) for turn in votes]
+
+
+def on_the_panel(request: Request) -> str:
+    """A speech with private words, a summary, or a vote, as the phase asks for."""
+    if request.place.phase != "speech":
+        return "first" if request.seed % 2 else "second"
+    private = f"what {request.place.seat} thinks to itself, {request.seed}"
+    return (
+        f"<thoughts>{private}</thoughts><speech>Tea.</speech><rating>{request.seed % 101}</rating>"
+    )
+
+
+SPEAKER = Agent("p", scripted_model(on_the_panel))
+PANEL = {"first": SPEAKER, "second": SPEAKER, "moderator": SPEAKER, "audience": [SPEAKER] * 3}
+
+
+def test_the_laws_know_seats_that_are_given_as_a_list() -> None:
+    laws.check(panel, PANEL)
+    with pytest.raises(laws.BrokenLawError, match="nobody said anything, but audience1 is given"):
+        laws.check(panel, PANEL, options={"fallback": "first"})
+
+
+async def overheard(episode: Episode, motion: Subject, *audience: Seat) -> None:
+    """Each listener hears what the one before it thought."""
+    said: list[Turn] = []
+    for seat in audience:
+        prompt = [motion.text, [own(turn) for turn in said]]
+        said = [await episode.ask(seat, prompt, phase="speech", read=speech_and_confidence)]
+
+
+def test_a_listener_who_is_shown_anothers_thoughts_is_found() -> None:
+    laws.check(overheard, {"audience": [SPEAKER]})
+    with pytest.raises(laws.BrokenLawError, match=r"LeakError: .* shown to audience2"):
+        laws.check(overheard, {"audience": [SPEAKER] * 2})

@@ -54,7 +54,8 @@ from arena.errors import (
     StudyError,
     UnreachableError,
 )
-from arena.studies.study import Protocol, parameters, plays
+from arena.studies.lineups import map_agents, seats_of
+from arena.studies.study import Protocol, plays
 from arena.types import Alternative, BaseModel, Model, Reply, Request, TokenChoice
 from protocols import named
 
@@ -330,8 +331,7 @@ def as_solver(
     Samples that wait are played together, and a sample waits for those played with it.
     """
     function = named(protocol) if isinstance(protocol, str) else protocol
-    seats, _ = parameters(function)
-    who = dict.fromkeys(seats, lineup) if isinstance(lineup, str) else lineup
+    who = dict.fromkeys(seats_of(function).fixed, lineup) if isinstance(lineup, str) else lineup
     arena = Arena(store, concurrency=1000)
     tables: dict[tuple[object, ...], Table] = {}
 
@@ -434,10 +434,9 @@ class Table:
     def __post_init__(self) -> None:
         (arm,) = self.study.arms
         (lineup,) = arm.lineups
-        seated = {
-            seat: replace(agent, model=cast(Model, SampleModel(agent.model, self)))
-            for seat, agent in lineup.items()
-        }
+        seated = map_agents(
+            lineup, lambda agent: replace(agent, model=cast(Model, SampleModel(agent.model, self)))
+        )
         self.study = replace(self.study, arms=[replace(arm, lineups=[seated])])
 
     async def play(self, subject: Subject) -> Row:
