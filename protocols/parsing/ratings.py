@@ -18,11 +18,12 @@ NAME = (
     r"(?:rating|confidence|stake|bet|certainty|likelihood|probability|chance)"
     r"(?:[\s_-]{1,3}(?:level|score|rating|estimate|amount|percentage|of\s(?:winning|victory))){0,2}"
 )
-# A tag of a rating in any state, with the words up to the next tag; or the words before a closing
-# one that was never opened.
+# A tag of a rating in any state, with the words up to the next tag, or `whole` in itself, as
+# <rating value="80"/>; or the words before a closing one that was never opened.
 TAGGED = re.compile(
-    rf"<\s{{0,9}}{NAME}\b(?P<attributes>[^<>]{{0,200}})(?:>|(?=<)|$)(?P<words>[^<\[{{]*+)"
-    rf"(?P<closed><\s{{0,9}}/\s{{0,9}}{NAME}\s{{0,9}}>)?"
+    rf"<\s{{0,9}}{NAME}\b(?P<attributes>[^<>]{{0,200}})(?:>|(?=<)|$)"
+    r"(?:(?P<whole>(?<=[\"'\d]/>)|(?<=[\"'\d]\s/>))|(?P<words>[^<\[{]*+)"
+    rf"(?P<closed><\s{{0,9}}/\s{{0,9}}{NAME}\s{{0,9}}>)?)"
     rf"|(?:^|>|\n)(?P<before>[^<>\n]{{1,200}}+)<\s{{0,9}}/\s{{0,9}}{NAME}\s{{0,9}}>",
     re.IGNORECASE,
 )
@@ -54,7 +55,7 @@ def rating_in(rest: str, *, closed_only: bool = False) -> tuple[float | None, st
     for match in TAGGED.finditer(rest):
         outside.append(rest[at : match.start()])
         at = match.end()
-        if not closed_only or match["closed"]:
+        if not closed_only or match["closed"] or match["whole"] is not None:
             read.add(number_on(match["attributes"], words_of(match)))
     untagged = "\n".join((*outside, rest[at:]))
     for match in LABELLED.finditer(untagged):
@@ -74,7 +75,7 @@ def words_of(match: re.Match[str]) -> str:
     """Return the words of a tagged rating, or its attributes where the tag holds no words."""
     if match["before"] is not None:
         return str(match["before"]).strip()
-    words = str(match["words"]).strip()
+    words = (match["words"] or "").strip()
     attributes = str(match["attributes"]).strip(" /")
     if words or not attributes:
         return words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -391,6 +392,7 @@ def test_two_numbers_are_no_rating(ratings: str) -> None:
         ("<speech>s</speech>\nRating: 8", "length", "s", None),
         ("<speech>s</speech>\n8", "MAX_TOKENS", "s", None),
         ("<speech>s</speech><rating>80</rating> I ad", "length", "s", 0.8),
+        ('<speech>s</speech><rating value="80"/> I ad', "length", "s", 0.8),
         ("<speech>s and then", "max_tokens", None, None),
         ("**Speech:** s and then", "length", None, None),
         ("<thoughts>t</thoughts> s <rating>80</rating>", "length", None, None),
@@ -424,7 +426,7 @@ FORMS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=100)
 @given(FORMS, SAID, st.integers(2, 100), st.sampled_from(["{}", "{}%", "{}/100", "{} percent"]))
 def test_what_is_said_in_any_sane_form_is_read_as_it_was_said(
     form: str, speech: str, number: int, scale: str
@@ -481,3 +483,98 @@ def test_what_is_too_long_for_a_speech_is_not_read() -> None:
     # Reasoning does not count.
     thought = "<think>" + "t" * 200_000 + "</think><speech>s</speech><rating>80</rating>"
     assert speech_and_confidence(thought).confidence == 0.8
+
+
+OWNERS = ["", "my ", "my own ", "private ", "my private ", "inner ", "internal ", "own secret "]
+THOUGHTS = [
+    *("thoughts", "thought", "thought process", "thinking", "reasoning", "monologue", "musings"),
+    *("deliberations", "reflections", "chain of thought", "scratchpad", "notes to self"),
+    *("thinking process", "reasoning process", "reflection", "notes to myself"),
+]
+UNDER_LABELS = ["{}: ", "**{}:** ", "**{}**: ", "## {}:\n", "- {}: ", "> {}: ", "3. {}: ", "({}: "]
+UNDER_LABELS += ["*{}*: ", "__{}:__\n", "{} : ", "{}：", "[{}: ", "\n\n### {}: "]
+
+
+def as_it_is(label: str) -> str:
+    return label
+
+
+def in_wide_letters(label: str) -> str:
+    return "".join(chr(ord(c) + 0xFEE0) if "a" <= c.lower() <= "z" else c for c in label)
+
+
+def with_invisible_marks(label: str) -> str:
+    return label[:2] + "\u200b" + label[2:]
+
+
+def in_cyrillic_letters(label: str) -> str:
+    return label.translate(str.maketrans("oaecp", "оаеср"))
+
+
+DISGUISES = [as_it_is, in_wide_letters, with_invisible_marks, in_cyrillic_letters]
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(OWNERS),
+    st.sampled_from(THOUGHTS),
+    st.sampled_from(UNDER_LABELS),
+    st.sampled_from([str.lower, str.title, str.upper, str.capitalize]),
+    st.sampled_from(DISGUISES),
+    SAID,
+)
+def test_words_under_any_label_of_thoughts_are_not_public(
+    owner: str,
+    name: str,
+    label: str,
+    case: Callable[[str], str],
+    disguise: Callable[[str], str],
+    words: str,
+) -> None:
+    private = label.format(disguise(case(owner + name))) + "SECRET"
+    for speech in (f"{words}\n{private}", f"{private}\n{words}"):
+        assert speech_and_confidence(f"<speech>{speech}</speech><rating>80</rating>").public is None
+
+
+RATINGS = [
+    *("rating", "confidence", "confidence level", "confidence score", "self-rating", "certainty"),
+    *("stake", "bet", "confidence in winning", "win probability"),
+]
+
+
+@settings(max_examples=30)
+@given(
+    st.sampled_from(OWNERS[:5]),
+    st.sampled_from(RATINGS),
+    st.sampled_from(UNDER_LABELS),
+    st.integers(0, 100),
+    st.sampled_from(["{}", "{}%", "{}/100", "about {}", "**{}**", "{} out of 100", "~{}"]),
+    SAID,
+)
+def test_a_rating_under_any_label_is_not_public(
+    owner: str, name: str, label: str, number: int, form: str, words: str
+) -> None:
+    private = label.format(owner + name) + form.format(number)
+    for speech in (f"{words}\n{private}", f"{private}\n{words}"):
+        assert speech_and_confidence(f"<speech>{speech}</speech><rating>80</rating>").public is None
+
+
+STATED_IN = [
+    *("<rating>{}</rating>", "\nRating: {}", "\n[rating: {} out of 100]", "<confidence>{}%"),
+    *("\n**Confidence:** {}/100", '<rating value="{}"/>', "\nMy rating is {}."),
+]
+
+
+@settings(max_examples=40)
+@given(
+    st.integers(2, 100),
+    st.integers(2, 100),
+    st.sampled_from(STATED_IN),
+    st.sampled_from(STATED_IN),
+)
+def test_two_statements_are_a_rating_only_if_they_agree(
+    one: int, other: int, first: str, second: str
+) -> None:
+    stated = first.format(one) + second.format(other)
+    reading = speech_and_confidence(f"<speech>s</speech>{stated}")
+    assert (reading.public, reading.confidence) == ("s", one / 100 if one == other else None)
