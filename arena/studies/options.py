@@ -18,7 +18,7 @@ from arena.studies.question_shapes import is_empty
 
 LETTERS = string.ascii_uppercase
 # An option that begins with a letter of its own: "A)60 km/h", "(B) gold", "C. 12".
-OWN_LETTER = re.compile(r"\(?([A-Za-z])\s*[).:\]]\s*(?=\S)")
+OWN_LETTER = re.compile(r"[(\[]?([A-Za-z])\s*[).:\]]\s*(?=\S)")
 # Options that speak of the others: "All of the above" stays last.
 ANCHOR = re.compile(
     r"\b(?:all|none|any|both|neither|more than one|not any)\s+of\s+(?:the\s+)?"

@@ -386,6 +386,33 @@ async def test_a_row_that_fails_takes_no_other_with_it(tmp_path: Path, kind: str
     ]
 
 
+@settings(max_examples=8)
+@given(st.sets(st.integers(0, 6), max_size=6), st.integers(1, 4))
+def test_whichever_rows_fail_the_others_say_what_they_say_alone(
+    loaded: LoadedModel, bad: set[int], slots: int
+) -> None:
+    def fails(ids: object, positions: object) -> None:
+        # What is generated may be any token.
+        if positions.max() < 3 and (ids == 99).any():  # type: ignore[attr-defined]
+            raise IndexError("index out of range in self")
+
+    jobs = [Job((7, 99 if n in bad else 8, n), 3, GREEDY) for n in range(7)]
+    rows = Faulty(rows_for(loaded, Settings(slots=slots, context=96)), fails)
+    running = Engine(rows, loaded.tokenizer.decode, chunk=32)
+
+    async def ask() -> list[GenerationResult | BaseException]:
+        return await asyncio.gather(*map(running.generate, jobs), return_exceptions=True)
+
+    outcomes = asyncio.run(ask())
+    running.close()
+    for n, (job, outcome) in enumerate(zip(jobs, outcomes, strict=True)):
+        if n in bad:
+            assert isinstance(outcome, RefusedError)
+        else:
+            assert isinstance(outcome, GenerationResult)
+            assert outcome.ids == alone(loaded, job)
+
+
 async def test_rows_that_cannot_be_tried_alone_are_to_be_asked_again(tmp_path: Path) -> None:
     model = load(str(tiny(tmp_path, "hybrid")), Settings())
     all_queued, failures = threading.Event(), []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, normalizers
 from tokenizers.processors import TemplateProcessing
@@ -137,6 +137,7 @@ TEXTS = st.lists(PIECES | st.text(max_size=3), max_size=8).map("".join)
 
 
 @pytest.mark.parametrize("normalizer", [None, normalizers.Lowercase(), normalizers.NFKC()])
+@settings(max_examples=40)
 @given(st.lists(TEXTS, min_size=3, max_size=3))
 def test_no_text_holds_a_control_token(
     normalizer: normalizers.Normalizer | None, texts: list[str]
@@ -229,3 +230,49 @@ def test_a_template_that_loses_words_whatever_is_tried_is_refused() -> None:
     odd.chat_template = "{% for m in messages %}{{ m.role }}{% endfor %}"
     with pytest.raises(RefusedError, match="loses words"):
         ChatTokenizer(odd).ids(request(("user", "the motion")), "local/a")
+
+
+DATES = ["%Y", "%m", "%d", "%B", "%b", "%A", "%H:%M", "%j"]
+
+
+@settings(max_examples=10)
+@given(st.lists(st.sampled_from(DATES), min_size=1, max_size=4))
+def test_every_date_of_a_template_is_that_of_the_study(parts: list[str]) -> None:
+    form = " ".join(parts)
+    dated = tokenizer()
+    dated.chat_template = "{{ strftime_now('" + form + "') }}" + TEMPLATE
+    words = ChatTokenizer(dated)
+    text = words.decode(words.ids(request(("user", "q")), "local/a"))
+    assert text.startswith(f"{datetime(2026, 1, 1, 12):{form}}")
+
+
+PLAIN = st.text(alphabet="ab é.\n", min_size=1, max_size=12).map(str.strip).filter(bool)
+ODD = {name: tokenizer() for name in LOSSY}
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(sorted(LOSSY)), PLAIN, PLAIN)
+def test_whatever_is_said_no_template_loses_it(name: str, system: str, user: str) -> None:
+    odd = ODD[name]
+    odd.chat_template = LOSSY[name]
+    text = WORDS.decode(ChatTokenizer(odd).ids(request(("system", system), ("user", user)), "m"))
+    assert system in text
+    assert user in text
+
+
+ENDED = tokenizer()
+ENDED.add_special_tokens({"bos_token": "<s>", "eos_token": "</s>"})
+
+
+@settings(max_examples=30)
+@given(TEXTS, TEXTS, st.sampled_from(["<s> $A </s>", "$A </s>"]))
+def test_no_text_brings_the_token_that_ends_texts_into_a_prompt(
+    user: str, begun: str, single: str
+) -> None:
+    begin, end = ENDED.convert_tokens_to_ids(["<s>", "</s>"])
+    ENDED.chat_template = None
+    ENDED._tokenizer.post_processor = TemplateProcessing(
+        single=single, special_tokens=[("<s>", begin), ("</s>", end)]
+    )
+    talk = (("user", user + "</s>"), ("assistant", begun + "c"))
+    assert end not in ChatTokenizer(ENDED).ids(request(*talk), "m")

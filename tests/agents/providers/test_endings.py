@@ -10,7 +10,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.providers.anthropic_sdk import read_message
@@ -265,3 +265,47 @@ def test_a_finish_reason_that_litellm_hides_is_read_from_the_answer(
     fields: dict[str, object], litellms: str, word: str
 ) -> None:
     assert own_finish_reason(Answer(b"", fields, "it", None, 200), litellms) == word
+
+
+CLASSES = {
+    RateLimitedError: [429, "429", "rate_limit_exceeded", "RESOURCE_EXHAUSTED", "throttled"],
+    RefusedError: [400, 401, "402", 403, "content_filter", "invalid_api_key", "NOT_FOUND"],
+    UnreachableError: [500, "502", 503, 504, "overloaded_error", "UNAVAILABLE", "server_error"],
+}
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([(kind, code) for kind, codes in CLASSES.items() for code in codes]),
+    st.sampled_from(["code", "status", "type"]),
+    st.sampled_from(["", "provider", "Something went wrong."]),
+    st.booleans(),
+)
+def test_a_fault_is_the_same_wherever_the_answer_says_it(
+    stated: tuple[type[ModelError], int | str], field: str, words: str, in_choice: bool
+) -> None:
+    kind, code = stated
+    error = {"error": {field: code, "message": words}}
+    choice = {"message": {"content": "so"}, "finish_reason": "error"}
+    caught = fault_in({"choices": [choice | error]} if in_choice else error)
+    assert type(caught) is kind
+    assert is_tried_again(caught) == (kind is not RefusedError)
+
+
+NOTHING = [None, "", [], [{"type": "text", "text": ""}], [{"type": "thinking", "thinking": "hm"}]]
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(NOTHING),
+    st.sampled_from(["length", "max_tokens", "model_length", "MAX_TOKENS", "tool_calls", "stop"]),
+    st.sampled_from([{}, {"reasoning_content": "hm"}, {"reasoning": "hm"}]),
+    st.booleans(),
+)
+def test_an_empty_reply_is_asked_for_again_only_if_it_may_end_otherwise(
+    content: object, finish: str, thought: dict[str, object], has_tool: bool
+) -> None:
+    tools = {"tool_calls": [{"id": "1", "function": {"name": "f"}}]} if has_tool else {}
+    caught = fault_in(completion(content, finish, **thought, **tools))
+    assert type(caught) is EmptyReplyError
+    assert is_tried_again(caught) == (finish == "stop" and not has_tool)

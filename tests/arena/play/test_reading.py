@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agents.scripted import scripted_model
 from arena.errors import ProtocolError, StudyError
@@ -196,14 +198,14 @@ def test_a_long_reply_is_read_in_a_thread() -> None:
     import threading
 
     def read(reply: Reply) -> Reading:
-        return Reading(threading.current_thread().name)
+        return Reading(None, threading.current_thread().name)
 
     async def both() -> tuple[Reading, Reading]:
         short = await read_off_loop(read, Reply("x"), "s")
         return short, await read_off_loop(read, Reply("x" * LONG_REPLY), "s")
 
     short, long = asyncio.run(both())
-    assert short.public == threading.current_thread().name != long.public
+    assert short.thoughts == threading.current_thread().name != long.thoughts
 
 
 def test_a_second_reply_that_gives_what_was_asked_for_completes_the_reading() -> None:
@@ -258,3 +260,68 @@ def test_a_wrong_reader_is_refused_before_the_first_call_to_a_model_that_costs(
     with pytest.raises(StudyError, match="nothing was asked: the reader"):
         Arena(tmp_path / "a.duckdb").run(made)
     assert asked == []
+
+
+MARKS = [
+    *(
+        "<{}>",
+        "[{}]",
+        "<|{}|>",
+        "◁{}▷",
+        "&lt;{}&gt;",
+        "＜{}＞",
+        "< {} >",
+        "«{}»",
+        "\\u003c{}\\u003e",
+    ),
+    *("<seed:{}>", "<{} a='b'>", "⟨{}⟩", "&#60;{}&#62;"),
+]
+NAMES = [
+    *("think", "thinking", "reasoning", "thought", "thoughts", "scratchpad", "chain_of_thought"),
+    *("inner_monologue", "private_thoughts", "antthinking"),
+]
+WORDS = st.text(alphabet="abc 4.,:\n\\boxed{}$", max_size=20)
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(MARKS),
+    st.sampled_from(NAMES),
+    st.sampled_from([str.lower, str.upper, str.title]),
+    WORDS,
+    WORDS,
+)
+def test_reasoning_in_any_marks_is_parted_whole(
+    mark: str, name: str, case: Callable[[str], str], thought: str, words: str
+) -> None:
+    opening, closing = mark.format(case(name)), mark.format("/" + case(name))
+    for text in (f"{opening}{thought}{closing}{words}", f"{thought}{closing}{words}"):
+        parted = part_reasoning(text)
+        assert (parted.words, parted.inside, parted.is_open) == (
+            words.strip(),
+            thought.strip(),
+            False,
+        )
+    # A heading in square brackets opens nothing.
+    if (mark, name) != ("[{}]", "reasoning"):
+        parted = part_reasoning(f"{words}{opening}{thought}")
+        assert (parted.words, parted.inside, parted.is_open) == (words.strip(), thought, True)
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(
+        [(word, reason) for reason, words in ENDINGS.items() for word in words.split()]
+    ),
+    st.sampled_from(["", "FINISH_REASON_", "FinishReason.", "finish-reason-", "Candidate.Reason."]),
+    st.sampled_from(["_", "-", " "]),
+    st.sampled_from([str, str.lower, str.upper]),
+)
+def test_how_a_reply_ended_is_told_in_any_spelling(
+    ending: tuple[str, str | None], prefix: str, gap: str, case: Callable[[str], str]
+) -> None:
+    word, reason = ending
+    # Small letters hide where a word in camel case has its parts.
+    if case is str or word in (word.lower(), word.upper()):
+        spelt = prefix + case(word.rpartition(".")[2]).replace("_", gap)
+        assert unfinished_reason(Reply("", finish_reason=spelt)) == reason

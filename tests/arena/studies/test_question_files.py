@@ -337,6 +337,28 @@ def test_a_question_is_the_same_in_every_format_and_its_gold_goes_where_its_opti
     assert right(found[0]) == texts[right_place]
 
 
+WORD = st.text(alphabet="bdgkmptz", min_size=3, max_size=8)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(
+    texts=st.lists(WORD, min_size=2, max_size=5, unique=True),
+    mark=st.sampled_from(["{}) ", "({}) ", "{}. ", "{}: ", "{})", "({})", "[{}] "]),
+    place=st.integers(0, 4),
+    form=st.sampled_from(["{letter}", "({letter})", "{letter})", "{text}", "{letter}) {text}"]),
+)
+def test_letters_of_their_own_are_taken_off_and_the_gold_follows_its_option(
+    texts: list[str], mark: str, place: int, form: str, tmp_path: Path
+) -> None:
+    place %= len(texts)
+    options = [mark.format(letter) + text for letter, text in zip("ABCDE", texts, strict=False)]
+    gold = form.format(letter="ABCDE"[place], text=texts[place])
+    row = {"question": "Which, of these?", "options": options, "answer": gold}
+    (tmp_path / "q.json").write_text(json.dumps([row]))
+    [subject] = questions(tmp_path / "q.json")
+    assert (sorted(subject.choices), right(subject)) == (sorted(texts), texts[place])
+
+
 def test_a_data_set_of_the_hub_is_named_like_a_file(tmp_path: Path) -> None:
     """A folder with the files of a data set is read as the hub's, without the network."""
     pytest.importorskip("datasets")

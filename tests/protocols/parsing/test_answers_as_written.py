@@ -373,3 +373,32 @@ def test_nothing_inside_an_open_thought_and_nothing_filtered_answers(
         assert (reading.answer is None) == bool(reading.flags) == (reading.reask is not None)
         assert reading.answer is None or reason != "content_filter"
         assert read(Reply(f"<think>{text.replace('</think>', '')}")).answer is None
+
+
+LETTER_FORMS = st.sampled_from(
+    [
+        *("The answer is {}.", "Answer: {}", "**Answer:** {}", "({})", "Option {} is correct."),
+        *(
+            "\\boxed{{{}}}",
+            "\\boxed{{\\text{{{}}}}}",
+            "**{}) {option}**",
+            "{}",
+            "<answer>{}</answer>",
+        ),
+        *('{{"answer": "{}"}}', "I choose option {}.", "The correct option is ({}).", "{option}"),
+        *(
+            "My choice: {}",
+            "The answer is **{}) {option}**.",
+            "\\boxed{{{option}}}",
+            "{}. {option}",
+        ),
+    ]
+)
+
+
+@settings(max_examples=60)
+@given(PREFACES, LETTER_FORMS, st.sampled_from("ABCD"))
+def test_every_letter_is_read_in_every_form(preface: str, form: str, letter: str) -> None:
+    option = OPTIONS["ABCD".index(letter)]
+    said = preface + form.format(letter, option=option)
+    assert ask_letter(Reply(said, finish_reason="stop")).answer == letter

@@ -308,3 +308,18 @@ def test_hostile_text_costs_little(piece: str) -> None:
         read(text)
     answer_and_steps(text, score="product")
     assert time.process_time() - began < 10
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(["Confidence", "My confidence", "Overall confidence", "Confidence level"]),
+    st.sampled_from(["{}: {}", "**{}:** {}", "- {} = {}", "## {}\n: {}", "{} is {}", "{}:\n{}"]),
+    st.integers(2, 100),
+    st.sampled_from(["{}", "{}%", "{} percent", "{}/100", "{} out of 100", "about {}%", "**{}%**"]),
+    st.sampled_from(["\\boxed{5}", "Answer: 5", "The answer is 5.", '{"answer": 5}']),
+)
+def test_a_confidence_is_read_beside_its_answer_in_every_form(
+    name: str, form: str, number: int, scale: str, said: str
+) -> None:
+    reading = answer_and_confidence(f"{said}\n{form.format(name, scale.format(number))}")
+    assert (reading.answer, reading.confidence, reading.reask) == ("5", number / 100, None)
