@@ -44,14 +44,20 @@ from arena.store.query_process import QueryJob, run_in_process
 from arena.store.result import QueryResult
 from arena.store.salvage import find_affected
 from arena.store.schema import SCHEMA_VERSION
-from arena.store.unfolded import attach_new_rows, known_damage
+from arena.store.unfolded import (
+    attach_new_rows,
+    known_damage,
+    make_missing_tables,
+    show_new_rows,
+)
 from arena.store.verification import Removal, remove_verified
 from arena.store.views.registry import ALL_VIEWS, VIEWS, find_views, statement, with_dependencies
 
 # Verifying takes as long as folding, so a command removes at once only what takes about a second.
 QUICK_REMOVAL_BYTES = 64 * 2**20
-# Versions that are read as they are: 4 lacks only a column of `folded`.
-SAME_TABLES = (4, SCHEMA_VERSION)
+# Versions that are read as they are: 4 lacks only a column of `folded`, and both the tables of
+# what was read anew and a column of `plays` that no view reads.
+SAME_TABLES = (4, 5, SCHEMA_VERSION)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_WORDS = ("No space left", "Disk quota exceeded", "File too large", "Could not write all bytes")
 T = TypeVar("T")
@@ -193,7 +199,7 @@ def up_to_date_path(path: Path) -> Iterator[Path]:
 
     Reading a store of an older version thus changes nothing in it.
     """
-    if version_of(path) in SAME_TABLES:
+    if version_of(path) == SCHEMA_VERSION:
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -237,11 +243,9 @@ def open_live(
         growing = attach_new_rows(con, path, unfolded_journals(con, journals(path)))
         warn_of_left_out(path, journal_entries(path))
         con.execute("use store")
-        # Temporary views come before the store's tables and views of the same name.  A table with
-        # nothing unfolded stays a table: a query for one episode then skips most of its rows.
-        for name in sorted(growing):
-            rows = f"from store.{name} union all by name from pending.{name}"
-            con.execute(f"create temp view {name} as {rows}")
+        show_new_rows(con, growing)
+        if info.schema_version < SCHEMA_VERSION:
+            make_missing_tables(con)
         # The store's own views serve if this program has made them and no table grows.
         if growing or info.views != views_hash():
             for name in with_dependencies(views):

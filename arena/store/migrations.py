@@ -37,25 +37,33 @@ def make_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("begin")
     con.execute("create table store_info (schema_version integer, views varchar)")
     con.execute("insert into store_info values (?, null)", [SCHEMA_VERSION])
-    for name, table in TABLES.items():
-        columns = ", ".join(
-            f"{column} {kind}{' using compression zstd' * (column in LONG_TEXT_COLUMNS)}"
-            for column, (kind, _) in table.columns.items()
-        )
-        con.execute(f"create table {name} ({columns})")
-        comments = {column: text for column, (_, text) in table.columns.items()}
-        add_comments(con, "table", name, table.comment, comments)
+    for name in TABLES:
+        make_table(con, name)
     make_views(con)
     con.execute("commit")
+
+
+def make_table(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Make one base table with its comments."""
+    table = TABLES[name]
+    columns = ", ".join(
+        f"{column} {kind}{' using compression zstd' * (column in LONG_TEXT_COLUMNS)}"
+        for column, (kind, _) in table.columns.items()
+    )
+    con.execute(f"create table {name} ({columns})")
+    comments = {column: text for column, (_, text) in table.columns.items()}
+    add_comments(con, "table", name, table.comment, comments)
 
 
 def bring_up_to_date(con: duckdb.DuckDBPyConnection) -> None:
     """Add the tables, columns and views that an older store lacks, in one transaction."""
     con.execute("begin")
-    all_tables = "select table_name from duckdb_tables() where database_name = 'store'"
-    tables = {row[0] for row in con.execute(all_tables).fetchall()}
+    tables = table_names(con)
     for name, table in TABLES.items():
-        if name not in tables and FORMER_TABLE_NAMES.get(name) in tables:
+        if name not in tables:
+            if FORMER_TABLE_NAMES.get(name) not in tables:
+                make_table(con, name)
+                continue
             con.execute(f"alter table {FORMER_TABLE_NAMES[name]} rename to {name}")
         # New columns come last, in whatever order; rows are inserted by name.
         present = {row[0] for row in con.execute(f"describe {name}").fetchall()}
@@ -68,6 +76,12 @@ def bring_up_to_date(con: duckdb.DuckDBPyConnection) -> None:
     make_views(con)
     con.execute("update store_info set schema_version = ?", [SCHEMA_VERSION])
     con.execute("commit")
+
+
+def table_names(con: duckdb.DuckDBPyConnection, database: str = "store") -> set[str]:
+    """Return the names of the tables of an attached store."""
+    all_tables = "select table_name from duckdb_tables() where database_name = ?"
+    return {row[0] for row in con.execute(all_tables, [database]).fetchall()}
 
 
 def make_views(con: duckdb.DuckDBPyConnection) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # The version of the tables.  Views need none: `store_info` holds a hash of their texts.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 LOGPROBS = (
     "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
@@ -59,6 +59,15 @@ TURN_COLUMNS = {
         " turn; NULL: none",
     ),
 }
+# The columns of a turn that its reader gives.
+READING_COLUMNS = (
+    "public",
+    "thoughts",
+    "confidence",
+    "confidence_status",
+    "answer",
+    "flags",
+)
 CALL_KEY = ("episode", "seat", "step", "ask", "run", "attempt")
 CALL_PLACE = {
     "episode": ("VARCHAR", "the play this call belongs to"),
@@ -78,6 +87,37 @@ CALL_PLACE = {
         "dollars that the call could cost at most; NULL: no price, or no limit on the reply",
     ),
 }
+
+RULING_COLUMNS = {
+    "episode": ("VARCHAR", "the judging"),
+    "debate": ("VARCHAR", "the debate's episode"),
+    "judge": ("VARCHAR", "the judge: its agent's name, by default its model reference"),
+    "seat_order": ("VARCHAR", "the order in which the judge read the sides"),
+    "repeat": ("INTEGER", "0 for the judge's first reading"),
+    "winner": ("VARCHAR", "proposition, opposition or abstain; NULL: see status"),
+    "confidence": ("DOUBLE", "the judge's confidence in [0, 1]; NULL: see status"),
+    "reasons": ("VARCHAR", "the judge's reasons, which are not private"),
+    "status": ("VARCHAR", "read, or the reason why not, or a doubt"),
+}
+ANSWER_COLUMNS = {
+    "episode": ("VARCHAR", "the play"),
+    "seat": ("VARCHAR", "who answered"),
+    "answer": ("VARCHAR", "the answer; NULL: unreadable"),
+    "correct": ("BOOLEAN", "NULL: unknown, see status"),
+    "confidence": ("DOUBLE", "in [0, 1]; NULL: none"),
+    "final": ("BOOLEAN", "whether it is the episode's answer"),
+    "stage": ("INTEGER", "0 for the seat's first answer, 1 for its second, ..."),
+    "status": (
+        "VARCHAR",
+        "graded, or the reason why correct is NULL: no answer, no gold answer, ...",
+    ),
+    "canonical": ("VARCHAR", "the answer's value, by which votes are counted"),
+}
+READ_AT = ("TIMESTAMP", "UTC, when it was read anew; the latest counts")
+READER_VERSION = (
+    "VARCHAR",
+    "a hash of the code that read it anew and graded it; NULL: as it was read when it was played",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +166,10 @@ TABLES: dict[str, TableSchema] = {
             "subject": ("VARCHAR", "the motion or question, by id"),
             "repeat": ("INTEGER", "0 for the first play"),
             "started_at": ("TIMESTAMP", "UTC; for imports from the file's name, zone unknown"),
+            "grader": (
+                "VARCHAR",
+                "the study's own function that decides what is right; NULL: none, or not known",
+            ),
         },
     ),
     "statuses": TableSchema(
@@ -182,6 +226,38 @@ TABLES: dict[str, TableSchema] = {
         ("episode", "seat", "step"),
         TURN_COLUMNS,
     ),
+    # What `arena reread` has read anew.  The tables without it are never changed: replays and
+    # `saw` go by them, the views latest_... and all that read these by the latest reading.
+    "readings": TableSchema(
+        "One row is a stored reply that was read anew (see the view latest_turns)",
+        ("episode", "seat", "step", "read_at"),
+        {
+            **{name: TURN_COLUMNS[name] for name in ("episode", "seat", "step")},
+            "read_at": READ_AT,
+            "reader": ("VARCHAR", "the name of the function that read it"),
+            "reader_version": READER_VERSION,
+            "package": ("VARCHAR", "the version of peer-arena"),
+            "status": ("VARCHAR", "read, or what was asked for and could not be read"),
+            **{name: TURN_COLUMNS[name] for name in READING_COLUMNS},
+            "correct": ("BOOLEAN", "whether the turn's answer is right; NULL: see grade_status"),
+            "grade_status": (
+                "VARCHAR",
+                "graded, or the reason why correct is NULL: no answer, no question, ...",
+            ),
+        },
+    ),
+    "reread_rulings": TableSchema(
+        "One row is what a judge's verdict is by replies that were read anew (see the view"
+        " latest_rulings)",
+        ("episode", "read_at"),
+        {**RULING_COLUMNS, "read_at": READ_AT, "reader_version": READER_VERSION},
+    ),
+    "reread_answers": TableSchema(
+        "One row is what an answer is by replies that were read anew and graded anew (see the view"
+        " latest_answers)",
+        ("episode", "seat", "stage", "read_at"),
+        {**ANSWER_COLUMNS, "read_at": READ_AT, "reader_version": READER_VERSION},
+    ),
     "call_starts": TableSchema(
         "One row is a call that was sent; one without an end has status unknown in the view calls",
         CALL_KEY,
@@ -222,35 +298,12 @@ TABLES: dict[str, TableSchema] = {
     "rulings": TableSchema(
         "One row is a judge's verdict on a debate, as parsed (see the view verdicts)",
         ("episode",),
-        {
-            "episode": ("VARCHAR", "the judging"),
-            "debate": ("VARCHAR", "the debate's episode"),
-            "judge": ("VARCHAR", "the judge: its agent's name, by default its model reference"),
-            "seat_order": ("VARCHAR", "the order in which the judge read the sides"),
-            "repeat": ("INTEGER", "0 for the judge's first reading"),
-            "winner": ("VARCHAR", "proposition, opposition or abstain; NULL: see status"),
-            "confidence": ("DOUBLE", "the judge's confidence in [0, 1]; NULL: see status"),
-            "reasons": ("VARCHAR", "the judge's reasons, which are not private"),
-            "status": ("VARCHAR", "read, or the reason why not, or a doubt"),
-        },
+        RULING_COLUMNS,
     ),
     "answers": TableSchema(
         "One row is an answer to a question",
         ("episode", "seat", "stage"),
-        {
-            "episode": ("VARCHAR", "the play"),
-            "seat": ("VARCHAR", "who answered"),
-            "answer": ("VARCHAR", "the answer; NULL: unreadable"),
-            "correct": ("BOOLEAN", "NULL: unknown, see status"),
-            "confidence": ("DOUBLE", "in [0, 1]; NULL: none"),
-            "final": ("BOOLEAN", "whether it is the episode's answer"),
-            "stage": ("INTEGER", "0 for the seat's first answer, 1 for its second, ..."),
-            "status": (
-                "VARCHAR",
-                "graded, or the reason why correct is NULL: no answer, no gold answer, ...",
-            ),
-            "canonical": ("VARCHAR", "the answer's value, by which votes are counted"),
-        },
+        ANSWER_COLUMNS,
     ),
     "routes": TableSchema(
         "One row is a summary sent to a peer",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ import duckdb
 import orjson
 
 from arena.store.journal_reader import Damage, JournalReader
-from arena.store.migrations import quote_sql
+from arena.store.migrations import quote_sql, table_names
 from arena.store.paths import log_of
 from arena.store.schema import DERIVED, FORMER_TABLE_NAMES, JOURNALED, TABLES
 from arena.store.tempdir import scratch
@@ -241,6 +241,21 @@ def attach_new_rows(con: duckdb.DuckDBPyConnection, path: Path, files: Sequence[
         con.execute("detach pending")
     con.execute(f"attach {quote_sql(str(parsed.file))} as pending (read_only)")
     return parsed.tables
+
+
+def show_new_rows(con: duckdb.DuckDBPyConnection, growing: Iterable[str]) -> None:
+    """Let the tables with new rows show these too, on this connection."""
+    # Temporary views come before the store's tables and views of the same name.  A table with
+    # nothing unfolded stays a table: a query for one episode then skips most of its rows.
+    for name in sorted(growing):
+        rows = f"from store.{name} union all by name from pending.{name}"
+        con.execute(f"create temp view {name} as {rows}")
+
+
+def make_missing_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables that an older store lacks, empty and on this connection alone."""
+    for name in TABLES.keys() - table_names(con):
+        con.execute(f"create temp table {name} ({column_definitions(name)})")
 
 
 def known_damage(path: Path) -> list[Damage]:

@@ -25,6 +25,9 @@ EXACT = {
     "call_starts",
     "call_ends",
     "measures",
+    "readings",
+    "reread_rulings",
+    "reread_answers",
 }
 
 

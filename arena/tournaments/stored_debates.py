@@ -31,7 +31,8 @@ JUDGEABLE = """
     select study, count(*) from episodes join seats using (episode)
     where seat = 'proposition' and status = 'done' group by all
 """
-# Verdicts count that had ended when the arm $before began, all of them without such an arm.
+# Verdicts count that had ended when the arm $before began, all of them without such an arm, as they
+# were read then: a round that was paired is not paired otherwise because a reader has changed.
 # The view `outcomes` cannot serve: it knows no cutoff, and leaves debates without votes undecided.
 RESULTS = """
     with cutoff as (
@@ -41,7 +42,7 @@ RESULTS = """
             v.debate,
             count(*) filter (v.winner = 'proposition') as pro,
             count(*) filter (v.winner = 'opposition') as con
-        from verdicts v join episodes j on j.episode = v.episode
+        from rulings v join episodes j on j.episode = v.episode and j.status = 'done'
         where j.ended_at <= coalesce((select began from cutoff), j.ended_at) group by all)
     select
         e.arm, p.agent, o.agent,
@@ -136,7 +137,7 @@ def results(
     that has begun keeps the results by which it was paired, even if a verdict is repaired or a
     judge added later.
     """
-    with open_live(path, ("episodes", "verdicts")) as con:
+    with open_live(path, ("episodes",)) as con:
         rows = con.execute(RESULTS, {"study": study, "before": before}).fetchall()
     by_arm: dict[str, list[DebateResult]] = {}
     for arm, first, second, score in rows:

@@ -138,7 +138,8 @@ RECORD_VIEWS: dict[str, View] = {
         "One row is one judge's word on one debate, in one seat order and repeat; a judging that"
         " failed has a row too, without a winner",
         """
-        select r.* from rulings r join episodes e on e.episode = r.episode and e.status = 'done'
+        select r.* from latest_rulings r
+        join episodes e on e.episode = r.episode and e.status = 'done'
         union all by name
         select e.episode, d.source as debate, s.agent as judge,
                coalesce(e.options->>'order', 'as played') as seat_order, e.repeat,
@@ -215,11 +216,11 @@ RECORD_VIEWS: dict[str, View] = {
         union all
         select e.study, e.arm, e.episode, e.subject, 'confidence', t.phase, t.confidence is null,
                case when t.confidence is null then t.confidence_status end
-        from turns t {DONE} where t.confidence_status <> 'not asked'
+        from latest_turns t {DONE} where t.confidence_status <> 'not asked'
         union all
         select e.study, e.arm, e.episode, e.subject, 'speech', t.phase,
                coalesce(t.public_status <> 'read', false), nullif(t.public_status, 'read')
-        from turns t {DONE}
+        from latest_turns t {DONE}
         union all
         select e.study, e.arm, e.episode, e.subject, 'winner', null, t.winner is null,
                case when t.winner is null then t.status end
@@ -227,7 +228,7 @@ RECORD_VIEWS: dict[str, View] = {
         union all
         select e.study, e.arm, e.episode, e.subject, 'answer', null, t.correct is null,
                case when t.correct is null then coalesce(t.status, 'no answer') end
-        from answers t {DONE}
+        from latest_answers t {DONE}
         """,
         {
             "episode": "the play; NULL: not started",

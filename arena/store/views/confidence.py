@@ -23,13 +23,14 @@ SPEECHES = View(
     with said as (
         select study, arm, episode, subject, day, seat, model, opponent_model, model_served, step,
                round, phase, asks, words, confidence, confidence_status, rating_public, played_here,
+               reader_version,
                sequential and seat = 'proposition' as heard_at_once, row_number() over own as place,
                lag(confidence) over own as before, lead(confidence) over own as after
         from ratings window own as (partition by study, arm, episode, seat order by step))
     select t.study, t.arm, t.episode, t.subject, t.day, t.seat, t.model, t.opponent_model,
            t.model_served, t.step, t.round, t.phase, t.asks, t.words,
            coalesce(t.words, 0) < 5 as empty, t.confidence, t.confidence_status, t.rating_public,
-           t.played_here, round(t.confidence - t.before, 12) as change,
+           t.played_here, t.reader_version, round(t.confidence - t.before, 12) as change,
            o.confidence as opponent_confidence,
            case when t.heard_at_once then o.before else o.confidence end as opponent_before,
            case when t.heard_at_once then o.confidence else o.after end as opponent_after,
@@ -228,7 +229,7 @@ CONFIDENCE: dict[str, View] = {
                round(regexp_extract_all(t.thoughts, '{PERCENTAGE}', 1)[-1]::double / 100,
                12) as in_thoughts, round(s.confidence - in_thoughts, 12) as difference,
                len(regexp_extract_all(t.thoughts, '{PERCENTAGE}', 1)) as numbers
-        from speeches s join turns t using (episode, seat, step)
+        from speeches s join latest_turns t using (episode, seat, step)
         where s.confidence is not null and in_thoughts <= 1
         order by s.study, s.arm, s.episode, s.round, s.seat
         """,

@@ -85,9 +85,10 @@ DEBATE_VIEWS: dict[str, View] = {
                    asked and t.confidence is null as missing,
                    coalesce(len(t.flags), 0) > 0 as flagged, t.rating_public, t.model_served,
                    t.asks, {WORDS} as words, t.request_hash is not null as played_here,
+                   t.reader_version,
                    row_number() over same as number,
                    t.phase || case when number > 1 then ' #' || number else '' end as name
-            from turns t join ({SIDES}) d using (episode)
+            from latest_turns t join ({SIDES}) d using (episode)
             where t.seat in ('proposition', 'opposition')
             window same as (partition by d.study, d.arm, t.episode, t.seat, t.round, t.phase
                             order by t.step))
@@ -120,11 +121,12 @@ DEBATE_VIEWS: dict[str, View] = {
             select episode, round, phase, {BOTH_RATINGS},
                    count(*) filter (seat = 'proposition') > 1
                        or count(*) filter (seat = 'opposition') > 1 as repeated
-            from turns where seat in ('proposition', 'opposition') group by episode, round, phase),
+            from latest_turns where seat in ('proposition', 'opposition')
+            group by episode, round, phase),
         numbered as (
             select *, row_number() over (
                 partition by episode, seat, round, phase order by step) as number
-            from turns semi join (from phases where repeated) using (episode, round, phase)
+            from latest_turns semi join (from phases where repeated) using (episode, round, phase)
             where seat in ('proposition', 'opposition')),
         pairs as (
             select * exclude (repeated), 1 as number from phases where not repeated

@@ -10,7 +10,7 @@ QUESTION_VIEWS: dict[str, View] = {
         """
         select *, not final
                and stage = max(case when final then null else stage end) over same as path
-        from answers window same as (partition by episode, seat)
+        from latest_answers window same as (partition by episode, seat)
         """,
         {"path": "whether it is the seat's last answer in the play that is not final"},
     ),
@@ -62,9 +62,10 @@ QUESTION_VIEWS: dict[str, View] = {
                g.paths_unreadable, coalesce(r.routes, 0) as routes, r.routers,
                coalesce(c.calls, 0) as calls, coalesce(c.answered, 0) as answered, c.tokens_in,
                c.tokens_out, c.cost_usd,
-               coalesce(c.calls_of_unknown_cost, 0) as calls_of_unknown_cost
+               coalesce(c.calls_of_unknown_cost, 0) as calls_of_unknown_cost, f.reader_version
         from episodes e join given g using (episode)
-        left join (from answers where final) f using (episode) left join seated s using (episode)
+        left join (from latest_answers where final) f using (episode)
+        left join seated s using (episode)
         left join spent c using (episode) left join routed r using (episode)
         where e.status = 'done' and coalesce(f.status, '') <> 'no gold answer'
         """,
@@ -94,7 +95,7 @@ QUESTION_VIEWS: dict[str, View] = {
                t.stage, t.path as last, t.answer, t.canonical, t.correct, t.confidence,
                coalesce(t.status, case when t.correct is null then 'no answer' else 'graded' end)
                    as status, q.answer as final_answer, q.correct as final_correct,
-               t.canonical = q.canonical as agrees
+               t.canonical = q.canonical as agrees, t.reader_version
         from answer_stages t join question_plays q using (episode) where not t.final
         """,
         {

@@ -132,7 +132,7 @@ RECORD: dict[str, View] = {
                count(*) filter (t.public_status <> 'read') as no_speech,
                count(*) filter (t.confidence is null and t.confidence_status <> 'not asked')
                    as no_confidence
-        from turns t join tried c using (episode, seat, step) {DONE} left
+        from latest_turns t join tried c using (episode, seat, step) {DONE} left
         join seats s on s.episode = t.episode and s.seat = t.seat
         group by e.study, e.arm, s.model, t.phase order by all
         """,
@@ -173,8 +173,8 @@ RECORD: dict[str, View] = {
         "The turns of a finished episode in order; its id may be cut short",
         """
         select t.episode, t.round, t.phase, t.seat, s.model, t.public, t.thoughts, t.confidence,
-               t.confidence_status, t.answer
-        from turns t join episodes e on e.episode = t.episode and e.status = 'done'
+               t.confidence_status, t.answer, t.reader_version
+        from latest_turns t join episodes e on e.episode = t.episode and e.status = 'done'
         left join seats s on s.episode = t.episode and s.seat = t.seat
         where starts_with(t.episode, id) order by t.episode, t.round, t.seat desc, t.step
         """,

@@ -17,9 +17,10 @@ from arena.store.views.confidence import CONFIDENCE
 from arena.store.views.debates import DEBATE_VIEWS
 from arena.store.views.judges import JUDGES
 from arena.store.views.questions import QUESTION_VIEWS
+from arena.store.views.readings import READING_VIEWS
 from arena.store.views.record import RECORD
 
-VIEWS: dict[str, View] = RECORD_VIEWS | DEBATE_VIEWS | QUESTION_VIEWS
+VIEWS: dict[str, View] = READING_VIEWS | RECORD_VIEWS | DEBATE_VIEWS | QUESTION_VIEWS
 VIEW_QUESTIONS = {
     "confidence_by_round": "How sure of winning are debaters in each phase, by configuration?",
     "both_sides": "In how many debates are both sides sure of winning, above 75% say?",

@@ -466,7 +466,12 @@ def test_plain_duckdb_has_every_view_and_macro(path: Path) -> None:
 
 def test_a_query_makes_what_it_names_with_what_that_reads(path: Path) -> None:
     assert find_views("select 1 from turns") == ()
-    assert find_views('from "Side_Bias"') == ("episodes", "verdicts", "side_bias")
+    assert find_views('from "Side_Bias"') == (
+        "latest_rulings",
+        "episodes",
+        "verdicts",
+        "side_bias",
+    )
     assert set(with_dependencies(["excess_by_phase"])) >= {
         "episodes",
         "phase_pairs",
