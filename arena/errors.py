@@ -13,7 +13,10 @@
     │   ├── ReplayError           a replayed protocol asked for something else than before
     │   ├── BusySeatError         one seat was asked twice at once
     │   └── LeakError             a private face was about to be shown to somebody else
-    ├── BudgetSpentError        the next call does not fit the budget
+    ├── RunStoppedError         the run starts no further call, and leaves its episodes open
+    │   ├── BudgetSpentError        the next call does not fit the budget
+    │   ├── UnreadableError         too many turns of a model cannot be read
+    │   └── ModelStoppedError       the first call to a model failed, as every other one would
     ├── StoreError              the database or a journal cannot be read or written
     └── StudyError              the study, its options, models or subjects are wrong
 
@@ -126,8 +129,20 @@ class LeakError(ProtocolError):
     """A private face was about to be shown to somebody else than its author."""
 
 
-class BudgetSpentError(ArenaError):
+class RunStoppedError(ArenaError):
+    """The run starts no further call, and leaves its episodes open."""
+
+
+class BudgetSpentError(RunStoppedError):
     """The next call does not fit the budget."""
+
+
+class UnreadableError(RunStoppedError):
+    """Too many turns of a model cannot be read."""
+
+
+class ModelStoppedError(RunStoppedError):
+    """The first call to a model failed, and every other one would fail in the same way."""
 
 
 class StoreError(ArenaError):
@@ -143,7 +158,7 @@ class QuestionsWarning(UserWarning):
 
 
 # These errors stop the run instead of failing an episode, which stays open for the next run.
-STOPPING = (BudgetSpentError, ReplayError, StoreError)
+STOPPING = (RunStoppedError, ReplayError, StoreError)
 
 
 class StudyError(ArenaError):

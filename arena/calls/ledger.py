@@ -10,12 +10,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from arena.calls.budget import Budget
-from arena.calls.estimate import CostEstimate
 from arena.calls.prices import cost_usd, price_of, worst_case_usd
 from arena.calls.rate_limits import RateLimiter, Slot
 from arena.calls.retry import Retry, wait_before_next
+from arena.calls.run_stats import RunStats
 from arena.calls.secrets import without_secrets
-from arena.errors import ModelError, RateLimitedError, UnreachableError, error_kind
+from arena.errors import (
+    ModelError,
+    RateLimitedError,
+    UnreachableError,
+    UnreadableError,
+    error_kind,
+)
 from arena.store.journal import line
 from arena.store.replay import CachedReply
 from arena.text import utc_now, writable
@@ -26,36 +32,6 @@ REPLY_COLUMNS = (
     *("http_status", "finish_reason", "tokens_in", "tokens_cached", "tokens_out"),
     *("tokens_reasoning", "tokens_prefilled", "decode_steps"),
 )
-
-
-@dataclass(slots=True)
-class RunStats:
-    """The state of a run so far, for progress and summary.
-
-    It counts episodes, replies and calls, and the tokens and dollars of all attempts.  `unpriced`
-    counts attempts of unknown cost, `uncounted` those of earlier runs that no budget can count.
-    `waiting` holds for each call that waits for its next attempt (reason, model, end of the wait in
-    monotonic seconds).
-    """
-
-    planned: int = 0
-    done: int = 0
-    failed: int = 0
-    replies: int = 0
-    replayed: int = 0
-    cached: int = 0
-    unreadable: int = 0
-    failed_calls: int = 0
-    in_flight: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost_usd: float = 0.0
-    unpriced: int = 0
-    uncounted: int = 0
-    waiting: dict[int, tuple[str, str, float]] = field(default_factory=dict)
-    rate_limiter: RateLimiter | None = None
-    budget: Budget | None = None
-    expected: CostEstimate | None = None
 
 
 class JournalWriter(Protocol):
@@ -104,10 +80,22 @@ class Attempts:
 async def call(run: RunContext, model: Model, request: Request) -> tuple[Reply, bytes]:
     """Call a model until it answers or no attempt is left.
 
-    Returns the reply and the journal line that ends the call.  Every attempt is a row in `calls`:
-    failed ones are written here at once, the last one by the caller, together with the reply.
-    Raises the last ModelError, or BudgetSpentError if an attempt does not fit the budget.
+    The first call to a model goes alone (arena/calls/probes.py).  Returns the reply and the journal
+    line that ends the call.  Every attempt is a row in `calls`: failed ones are written here at
+    once, the last one by the caller, together with the reply.  Raises the last ModelError, or
+    RunStoppedError if the run starts no further call.
     """
+    # The faults of a model on this machine show when it is opened, and its calls cost nothing.
+    if model.simulated or model.has_own_queue:
+        return await call_until_answered(run, model, request)
+    async with run.stats.probes.admit(model.name, request.place.episode):
+        return await call_until_answered(run, model, request)
+
+
+async def call_until_answered(
+    run: RunContext, model: Model, request: Request
+) -> tuple[Reply, bytes]:
+    """Do what `call` does, without waiting for another call."""
     attempts = Attempts()
     while True:
         try:
@@ -135,7 +123,9 @@ def reuse(run: RunContext, request: Request, hit: CachedReply) -> tuple[Reply, b
 async def attempt(
     run: RunContext, model: Model, request: Request, attempts: Attempts
 ) -> tuple[Reply, bytes]:
-    """Send the request once, when the budget and the limits let it through."""
+    """Send the request once, when the run, the budget and the limits let it through."""
+    if run.stats.too_many_unreadable is not None:
+        raise UnreadableError(run.stats.too_many_unreadable)
     price = price_of(model, run.prices)
     worst_usd = None if price is None else worst_case_usd(price, request)
     entry = LedgerEntry(run, model, request, len(attempts.failures), price, worst_usd)

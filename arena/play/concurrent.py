@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 
 from arena.calls.ledger import RunContext
-from arena.errors import STOPPING, BudgetSpentError, ReplayError
+from arena.calls.probes import Probes
+from arena.errors import STOPPING, ModelStoppedError, ReplayError, RunStoppedError
 from arena.play import records
 from arena.play.episode import Episode
 from arena.play.preflight import agents_of
@@ -20,35 +22,85 @@ async def play_concurrently(
 ) -> None:
     """Play episodes, `at_once` at a time, in order.
 
-    A replay that asks for something else than is stored is raised when the others are through.
+    An episode that waits for the first call to its model does not count, so that a slow first call
+    holds up no other model.  Episodes of a model that is asked nothing more stay open.  A replay
+    that asks for something else than is stored is raised when the others are through.
     """
-    # One iterator for all workers: each takes the next episode when it is through with one.
-    waiting = iter(todo)
+    probes = run.stats.probes
+    waiting = deque(todo)
     wrong_replays: list[ReplayError] = []
+    substitutes = 0
+
+    async def play_next(play: Play | None) -> bool:
+        """Play an episode; return whether another one can be played after it."""
+        if play is None:
+            return False
+        if models_in(play) & probes.refused.keys():
+            return True
+        try:
+            await play_one(run, play, state)
+        except ReplayError as error:
+            wrong_replays.append(error)
+        except ModelStoppedError:
+            # Episodes of other models are played.
+            return True
+        except RunStoppedError:
+            # The other workers end at their next call: calls in flight are paid for, and kept.
+            return False
+        return True
 
     async def worker() -> None:
         """Play one episode after another until none is left."""
-        for play in waiting:
-            try:
-                await play_one(run, play, state)
-            except ReplayError as error:
-                wrong_replays.append(error)
-            except BudgetSpentError:
-                # The other workers end at their next call: calls in flight are paid for, and kept.
-                return
+        while await play_next(take_ready(waiting, probes) or take_first(waiting)):
+            pass
 
-    workers = [asyncio.create_task(worker()) for _ in range(min(at_once, len(todo)))]
+    async def substitute() -> None:
+        """Play others as long as an episode waits for the first call to its model."""
+        nonlocal substitutes
+        substitutes += 1
+        while substitutes <= probes.waiting_episodes and await play_next(
+            take_ready(waiting, probes)
+        ):
+            pass
+        substitutes -= 1
+
+    tasks = {asyncio.create_task(worker()) for _ in range(min(at_once, len(todo)))}
+    probes.on_wait = lambda: tasks.add(asyncio.create_task(substitute()))
     try:
-        await asyncio.gather(*workers)
+        while tasks:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            tasks -= ended
+            for task in ended:
+                task.result()
     except BaseException:
-        for task in workers:
+        probes.on_wait = None
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         raise
     if wrong_replays:
         raise ReplayError(
             f"{wrong_replays[0]} ({len(wrong_replays)} of {len(todo)} episodes; they stay open)"
         )
+
+
+def models_in(play: Play) -> set[str]:
+    """Return the names of the models that sit in an episode."""
+    return {agent.model.name for agent in play.lineup.values()}
+
+
+def take_ready(waiting: deque[Play], probes: Probes) -> Play | None:
+    """Take the first episode that need not wait for the first call to its models, if any."""
+    for index, play in enumerate(waiting):
+        if not any(probes.pending(model) for model in models_in(play)):
+            del waiting[index]
+            return play
+    return None
+
+
+def take_first(waiting: deque[Play]) -> Play | None:
+    """Take the first episode, if any."""
+    return waiting.popleft() if waiting else None
 
 
 async def play_one(run: RunContext, play: Play, state: StudyState) -> None:

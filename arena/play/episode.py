@@ -312,14 +312,14 @@ class Episode:
             self._run.journal.append(call_end, turn_line("unfinished_turns", row))
             raise
         if reading.reask is None:
-            return await self._keep("turns", row, reading, call_end)
-        await self._keep("unfinished_turns", row, reading, call_end)
+            return await self._keep(step, "turns", row, reading, call_end)
+        await self._keep(step, "unfinished_turns", row, reading, call_end)
         return await self._ask_again(step, request, row, reading)
 
     async def _ask_again(self, step: Step, request: Request, row: Row, reading: Reading) -> Turn:
         """Ask once for the unreadable parts; everything readable in the first reply stays."""
         if reading.reask is None:
-            return await self._keep("turns", row, reading)
+            return await self._keep(step, "turns", row, reading)
         *earlier, last = request.messages
         # A prefill and its continuation are one message of the assistant.
         prefilled = last.content if last.role == "assistant" else ""
@@ -338,8 +338,6 @@ class Episode:
             raise
         # What is unreadable in both replies is counted and kept: nothing is asked a third time.
         merged = fill_gaps(reading, second)
-        if merged.missing:
-            self._run.stats.unreadable += 1
         finished = {
             **row,
             "asks": 2,
@@ -347,9 +345,11 @@ class Episode:
             "reask_text": writable(reply.text),
             "ended_at": utc_now(),
         }
-        return await self._keep("turns", finished, merged, call_end)
+        return await self._keep(step, "turns", finished, merged, call_end)
 
-    async def _keep(self, table: str, row: Row, reading: Reading, *call_end: bytes) -> Turn:
+    async def _keep(
+        self, step: Step, table: str, row: Row, reading: Reading, *call_end: bytes
+    ) -> Turn:
         """Write a turn with the end of its call, and return it when both are on disk."""
         full = {
             **row,
@@ -362,6 +362,8 @@ class Episode:
         }
         if table == "unfinished_turns":
             full["reask_prompt"] = reading.reask
+        else:
+            self._run.stats.note_turn(step.seat.agent.model, self.id, reading.missing)
         self._run.journal.append(*call_end, turn_line(table, full))
         await self._run.journal.wait_until_durable()
         return turn_of(full)

@@ -1,7 +1,7 @@
 """Show one live line while a run plays.
 
 It is a bar on a terminal; elsewhere a plain line every few seconds, none for runs under two
-seconds.
+seconds.  Sentences about a model that cannot be read, or refuses, stand above it at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from arena.calls.estimate import describe_estimate
-from arena.calls.ledger import RunStats
+from arena.calls.run_stats import RunStats
 
 Watch = Callable[[RunStats], None]
 QUIET_S = 2.0
@@ -56,6 +56,7 @@ def describe_waits(stats: RunStats) -> Iterator[str]:
         next_s = max(0.0, min(ends) - time.monotonic())
         calls = "call waits" if len(ends) == 1 else "calls wait"
         yield f"{len(ends)} {calls} for {reason} of {model}, next in {next_s:.0f} s"
+    yield from stats.probes.describe()
     if stats.rate_limiter:
         yield from stats.rate_limiter.describe()
     if stats.budget and stats.budget.waiting:
@@ -67,6 +68,13 @@ def estimate_line(stats: RunStats) -> str | None:
     if stats.expected is None:
         return None
     return f"{stats.planned} episodes to play, expected: {describe_estimate(stats.expected)}"
+
+
+def new_notes(stats: RunStats, shown: set[str]) -> list[str]:
+    """Return the sentences for the user that are not in `shown`, and add them to it."""
+    notes = [note for note in (*stats.notes, *stats.probes.refused.values()) if note not in shown]
+    shown.update(notes)
+    return notes
 
 
 @contextmanager
@@ -98,13 +106,16 @@ def bar(label: str, out: TextIO) -> Iterator[Watch]:
     with Progress(*columns, console=Console(file=out), transient=False) as display:
         task = display.add_task(label, total=None, words="")
         first = True
+        shown: set[str] = set()
 
         def watch(stats: RunStats) -> None:
-            """Redraw the bar; before the first time, print the expected cost."""
+            """Redraw the bar; print the expected cost before the first time, and new sentences."""
             nonlocal first
             if first and (expected := estimate_line(stats)):
                 display.console.print(f"{label}: {expected}", markup=False, highlight=False)
             first = False
+            for note in new_notes(stats, shown):
+                display.console.print(f"{label}: {note}", markup=False, highlight=False)
             display.update(
                 task,
                 total=stats.planned,
@@ -121,14 +132,17 @@ def plain_lines(label: str, out: TextIO) -> Iterator[Watch]:
     began = time.monotonic()
     due = began + QUIET_S
     first = True
+    shown: set[str] = set()
 
     def watch(stats: RunStats) -> None:
-        """Print a line when one is due; before the first, the expected cost."""
+        """Print a line when one is due, new sentences, and the expected cost before the first."""
         nonlocal due, first
         now = time.monotonic()
         if first and (expected := estimate_line(stats)):
             print(f"{label}: {expected}", file=out, flush=True)
         first = False
+        for note in new_notes(stats, shown):
+            print(f"{label}: {note}", file=out, flush=True)
         if now >= due:
             due = now + PLAIN_EVERY_S
             print(f"{label}: {describe_progress(stats, now - began)}", file=out, flush=True)

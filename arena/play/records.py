@@ -18,7 +18,7 @@ from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
 
-from arena.calls.ledger import RunStats
+from arena.calls.run_stats import RunStats
 from arena.calls.secrets import without_secrets
 from arena.errors import ArenaError, ProtocolError, error_kind
 from arena.grading.grade import Grade, grade_async

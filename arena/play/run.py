@@ -21,10 +21,11 @@ from typing import Any
 
 from arena.calls.budget import Budget
 from arena.calls.estimate import CostEstimate
-from arena.calls.ledger import RunContext, RunStats
+from arena.calls.ledger import RunContext
 from arena.calls.prices import price_of
 from arena.calls.rate_limits import Limits, RateLimiter, limits_in_environment, merge_limits
 from arena.calls.retry import Retry
+from arena.calls.run_stats import RunStats
 from arena.calls.spending import load_spending
 from arena.errors import StoreError, StudyError
 from arena.former_names import former_parameters
@@ -90,7 +91,8 @@ class Arena:
     in addition to the study's own and those of ARENA_LIMITS.  `retry` says how often and how long a
     failed call is tried again.  `budget_usd` is the limit in dollars of a study in all its runs;
     `prices` are known by hand, by model.  `cache` uses replies to identical requests from earlier
-    studies of the store.
+    studies of the store.  A run stops when more than the share `max_unreadable`, in [0, 1], of the
+    turns of a model cannot be read.
     """
 
     def __init__(
@@ -103,11 +105,16 @@ class Arena:
         budget_usd: float | None = None,
         prices: Mapping[str, Price] = NOTHING,
         cache: bool = False,
+        max_unreadable: float | None = None,
     ) -> None:
         if concurrency < 1:
             raise StudyError(f"concurrency must be at least 1, found {concurrency}")
         if budget_usd is not None:
             Budget(budget_usd)  # which checks the number
+        if max_unreadable is not None and not 0 <= max_unreadable <= 1:
+            raise StudyError(
+                f"the largest share of unreadable turns lies in 0 to 1, found {max_unreadable}"
+            )
         self.path = store_path(path)
         self.concurrency = concurrency
         self.limits = limits
@@ -115,6 +122,7 @@ class Arena:
         self.budget_usd = budget_usd
         self.prices = prices
         self.cache = cache
+        self.max_unreadable = max_unreadable
         # Dollars that other stages of the same tournament have spent of the budget (stages.py).
         self.spent_in_other_stages_usd = 0.0
 
@@ -124,11 +132,12 @@ class Arena:
     ) -> Summary:
         """Play the open episodes of a study and fold the record into the database.
 
-        `watch` is called with the state of the run ten times a second.  A spent budget ends the
-        run: replies in flight are kept, the summary's `stopped` says so, and a larger budget
-        continues.  Raises StudyError before anything is started, StoreError if the disk or the
-        database fails, ReplayError (after the other episodes are played) if a stored turn answered
-        another request.
+        `watch` is called with the state of the run ten times a second.  A spent budget, or too many
+        unreadable turns, end the run: replies in flight are kept, the summary's `stopped` says so,
+        and a larger budget or share continues.  A model whose first call fails as every other one
+        would is asked nothing more.  Raises StudyError before anything is started, StoreError if
+        the disk or the database fails, ReplayError (after the other episodes are played) if a
+        stored turn answered another request.
         """
         all_plays = self._prepare_plays(study)
         database.create(self.path)
@@ -142,7 +151,7 @@ class Arena:
             if damaged := database.find_damage(self.path):
                 raise StoreError(describe_damage(damaged))
             todo = select_plays(all_plays, state, selection)
-            stats = RunStats(planned=len(todo))
+            stats = RunStats(planned=len(todo), max_unreadable=self.max_unreadable, store=self.path)
             folding = FoldResult()
             if todo:
                 folding = await self._play_and_fold(
@@ -176,8 +185,10 @@ class Arena:
                 cost_usd=stats.cost_usd,
                 unpriced=stats.unpriced,
                 expected=stats.expected,
-                stopped=stats.budget.closed if stats.budget else None,
+                stopped=stats.stopped,
                 uncounted=stats.uncounted,
+                alarms=stats.alarms,
+                remedies=stats.remedies,
             )
 
     def _prepare_plays(self, study: Study) -> list[Play]:

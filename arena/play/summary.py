@@ -18,7 +18,9 @@ class Summary:
     are episodes that were done with another source of their protocol than today's.  `calls` counts
     the attempts of this run; tokens and dollars are theirs, and `unpriced` of them have no known
     cost.  `cached` replies came from earlier studies.  `expected` is the estimate before the run
-    (None if all models are simulated).  `stopped` is the reason of an early end (a spent budget).
+    (None if all models are simulated).  `stopped` is the reason of an early end (a spent budget,
+    too many unreadable turns, a model that refused its first call), and `remedies` are the ways to
+    go on then.  `alarms` are sentences about models of which many turns cannot be read.
     `uncounted` earlier calls are in no budget, since they have neither a cost nor a worst case.
     `torn` counts journal lines that could not be read, and `damaged` those that were left out with
     --ask-damaged-again; `put_off` says why the journal is not folded yet.
@@ -47,6 +49,8 @@ class Summary:
     expected: CostEstimate | None = None
     stopped: str | None = None
     uncounted: int = 0
+    alarms: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
 
     @property
     def open(self) -> int:
@@ -85,6 +89,8 @@ class Summary:
             if 0 < self.unpriced < self.calls:
                 text += f" and {self.unpriced} calls of unknown cost"
             text += f"; expected were {describe_estimate(self.expected)}"
+        for alarm in self.alarms:
+            text += f"\nalarm: {alarm}"
         if self.stopped:
             text += f"\nstopped: {self.stopped}"
         if self.uncounted:

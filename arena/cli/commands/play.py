@@ -93,6 +93,11 @@ def add_costs(group: Options) -> None:
     """Add the options about money."""
     budget = "the most the study may cost, earlier runs included; exit status 3 when it is spent"
     group.add_argument("--budget-usd", type=float, metavar="X", help=budget)
+    share = (
+        "stop when more than this share of a model's turns cannot be read, such as 0.2; exit"
+        " status 3"
+    )
+    group.add_argument("--max-unreadable", type=float, metavar="SHARE", help=share)
     price = "the price of a model in dollars per million tokens; repeatable"
     add_repeatable(group, "--price", metavar="MODEL=IN,OUT", help=price)
     dry_run = "estimate calls, tokens and costs; call no model and write nothing"
@@ -140,6 +145,7 @@ def run_study(options: argparse.Namespace) -> int:
         budget_usd=options.budget_usd,
         prices=dict(parse_price(text) for text in options.price),
         cache=options.cache,
+        max_unreadable=options.max_unreadable,
     )
     stages = load_stages(options.file, options.option)
     # One study says its size in its summary; stages that depend on others say it before they start.
@@ -181,12 +187,12 @@ def print_outcome(path: Path, summaries: Collection[Summary]) -> int:
     for study in latest:
         print_missing(path, study)
     judged = print_leaderboards(path, latest)
-    stopped = any(summary.stopped for summary in latest.values())
+    remedies = dict.fromkeys(word for each in latest.values() for word in each.remedies)
     failed = any(summary.failed for summary in latest.values())
     unfinished = any(summary.open for summary in latest.values())
-    again = "a larger --budget-usd" if stopped else "the same command"
-    if failed and not stopped:
-        again += " --retry-failed"
+    again = " and ".join(remedies) or "the same command"
+    if failed:
+        again += ", and --retry-failed" if remedies else " --retry-failed"
     todo = f"continue with {again}; " if failed or unfinished else ""
     command, name = ("rank", judged[0]) if judged else ("report", next(iter(latest)))
     print(
@@ -194,7 +200,7 @@ def print_outcome(path: Path, summaries: Collection[Summary]) -> int:
         f" arena {command} --study {shlex.quote(name)} --db {shlex.quote(str(path))}"
     )
     print_journals_left(path)
-    return 3 if stopped else 1 if failed else 0
+    return 3 if remedies else 1 if failed else 0
 
 
 def print_journals_left(path: Path) -> None:

@@ -233,7 +233,7 @@ async def test_a_429_is_seen_in_the_ledger_and_the_run_goes_on(tmp_path: Path) -
 
 def test_the_progress_line_says_who_waits_for_what() -> None:
     from arena.calls.budget import Budget
-    from arena.calls.ledger import RunStats
+    from arena.calls.run_stats import ModelTurns, RunStats
     from arena.play.progress import describe_progress
 
     waits = {n: ("a 429", "openai/gpt", time.monotonic() + 12.4 + n) for n in range(3)}
@@ -242,7 +242,7 @@ def test_the_progress_line_says_who_waits_for_what() -> None:
         done=2,
         failed=1,
         replies=30,
-        unreadable=4,
+        turns_by_model={"openai/gpt": ModelTurns(9, 4)},
         waiting=waits,
         rate_limiter=RateLimiter(5),
         budget=Budget(20, 1.5),

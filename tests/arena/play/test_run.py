@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from arena.calls.ledger import RunStats
+from arena.calls.run_stats import RunStats
 from arena.errors import RefusedError, StoreError, StudyError
 from arena.play.run import Arena, RunSelection
 from arena.studies.study import Arm, Study

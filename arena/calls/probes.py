@@ -1,0 +1,124 @@
+"""Let the first call to each model of a run go ahead alone.
+
+With a wrong key, address, setting or name of a model, every call fails in the same way.  So the
+others of a model wait until its first one has ended, whose reply is kept as that of any call; if it
+failed as all of them would, they are not made, and the episodes stay open.  It costs the wait for
+one call, once for each model, and models do not wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+
+from arena.calls.secrets import without_secrets
+from arena.errors import ModelError, ModelStoppedError, RefusedError
+from arena.text import printable
+
+# Refusals of one prompt, in the words of providers: the next prompt may well be answered.
+POLICY = re.compile(r"filter|moderation|flagged|policy|policies|safety", re.IGNORECASE)
+PASSED_ON = re.compile(r"\bstatus 4\d\d\b")
+# Refusals that no prompt is the reason of: the key, the account, the address or name of the model.
+SETUP_STATUSES = (401, 402, 404, 405)
+
+
+class Probes:
+    """The first calls of a run to each of its models.
+
+    `refused` holds the reasons why models are asked nothing more, by model.
+    """
+
+    def __init__(self) -> None:
+        self.refused: dict[str, str] = {}
+        # The calls that wait, by model and episode.
+        self._waiting: Counter[tuple[str, str]] = Counter()
+        # Called when an episode begins to wait, so that another one can be played meanwhile.
+        self.on_wait: Callable[[], None] | None = None
+        self._ended: dict[str, asyncio.Event] = {}
+
+    def pending(self, model: str) -> bool:
+        """Return whether the first call to a model is on its way."""
+        return model in self._ended and not self._ended[model].is_set()
+
+    @property
+    def waiting_episodes(self) -> int:
+        """Return how many episodes wait for the first call to a model."""
+        return len({episode for _, episode in self._waiting})
+
+    def describe(self) -> Iterator[str]:
+        """Yield sentences for the progress line: how many calls wait for a first one."""
+        calls: Counter[str] = Counter()
+        for (model, _), count in self._waiting.items():
+            calls[model] += count
+        for model, count in calls.items():
+            wait = "call waits" if count == 1 else "calls wait"
+            yield f"{count} {wait} for the first reply of {model}"
+
+    @asynccontextmanager
+    async def admit(self, model: str, episode: str) -> AsyncIterator[None]:
+        """Make the first call to a model within, or a later one when the first has ended.
+
+        Raises ModelStoppedError if the first call failed in a way in which all others would.
+        """
+        if model in self._ended:
+            await self._wait(model, episode)
+            if model in self.refused:
+                raise ModelStoppedError(self.refused[model])
+            yield
+            return
+        self._ended[model] = asyncio.Event()
+        try:
+            yield
+        except ModelError as error:
+            if not fails_always(error):
+                raise
+            self.refused[model] = (
+                f"{model} is asked nothing more, since its first call failed:"
+                f" {printable(without_secrets(str(error)))}"
+            )
+            # One prompt may be at fault all the same: its episode fails, so that the next run
+            # begins with another one.
+            if may_be_the_prompt(error):
+                raise
+            raise ModelStoppedError(self.refused[model]) from error
+        finally:
+            self._ended[model].set()
+
+    async def _wait(self, model: str, episode: str) -> None:
+        """Wait until the first call to a model has ended."""
+        if not self.pending(model):
+            return
+        key = model, episode
+        self._waiting[key] += 1
+        try:
+            if self.on_wait is not None:
+                self.on_wait()
+            await self._ended[model].wait()
+        finally:
+            self._waiting[key] -= 1
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+
+def fails_always(error: ModelError) -> bool:
+    """Return whether all calls to a model are likely to fail as this one did.
+
+    So it is where no connection came about in all attempts, where the request was not sent since
+    the model cannot do what it asks for, and where the provider refused or redirected it.
+    """
+    status = error.http_status or 0
+    if not error.sent or 300 <= status < 400:
+        return True
+    # Proxies answer with status 200, and the message holds the status that they pass on.
+    refused = status >= 400 or PASSED_ON.search(str(error)) is not None
+    return isinstance(error, RefusedError) and refused and not POLICY.search(str(error))
+
+
+def may_be_the_prompt(error: ModelError) -> bool:
+    """Return whether the provider may have refused what the prompt says or how long it is."""
+    return (
+        isinstance(error, RefusedError) and error.sent and error.http_status not in SETUP_STATUSES
+    )

@@ -1,0 +1,145 @@
+"""Count what a run has done so far, for its progress line, its summary and its alarms.
+
+A model that writes in a form which cannot be read is told of early.  One unreadable turn of two may
+be chance and a hundred are a waste: the alarm needs `FEWEST_UNREADABLE` of at least `FEWEST_TURNS`,
+which a model that loses 2% of its turns reaches in one run of a thousand.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arena.calls.budget import Budget
+from arena.calls.estimate import CostEstimate
+from arena.calls.probes import Probes
+from arena.calls.rate_limits import RateLimiter
+from arena.types import Model
+
+ALARM_SHARE = 0.25
+FEWEST_TURNS = 5
+FEWEST_UNREADABLE = 3
+# What a reader calls the parts of a turn, in the words of users.
+PARTS = {"public": "public words"}
+
+
+@dataclass(slots=True)
+class ModelTurns:
+    """The turns that one model took in a run, without those taken from the store.
+
+    Of the `unreadable` ones, `missing` counts what was asked for and is in neither reply, and
+    `episode` is the latest.  `alarmed` says whether the run has told of them.
+    """
+
+    turns: int = 0
+    unreadable: int = 0
+    missing: Counter[str] = field(default_factory=Counter)
+    episode: str = ""
+    alarmed: bool = False
+
+    def exceeds(self, share: float) -> bool:
+        """Return whether more than this share, in [0, 1], is unreadable, and not by chance."""
+        enough = self.turns >= FEWEST_TURNS and self.unreadable >= FEWEST_UNREADABLE
+        return enough and self.unreadable > share * self.turns
+
+
+@dataclass(slots=True)
+class RunStats:
+    """The state of a run so far, for progress and summary.
+
+    It counts episodes, replies and calls, and the tokens and dollars of all attempts.  `unpriced`
+    counts attempts of unknown cost, `uncounted` those of earlier runs that no budget can count.
+    `waiting` holds for each call that waits for its next attempt (reason, model, end of the wait in
+    monotonic seconds).  `max_unreadable` is the share of a model's turns beyond which the run
+    stops, and `too_many_unreadable` is the reason once it has.  `notes` are sentences for the user,
+    to be shown once.  `store` is the database, for commands in sentences.
+    """
+
+    planned: int = 0
+    done: int = 0
+    failed: int = 0
+    replies: int = 0
+    replayed: int = 0
+    cached: int = 0
+    turns_by_model: dict[str, ModelTurns] = field(default_factory=dict)
+    failed_calls: int = 0
+    in_flight: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+    uncounted: int = 0
+    waiting: dict[int, tuple[str, str, float]] = field(default_factory=dict)
+    rate_limiter: RateLimiter | None = None
+    budget: Budget | None = None
+    expected: CostEstimate | None = None
+    max_unreadable: float | None = None
+    too_many_unreadable: str | None = None
+    probes: Probes = field(default_factory=Probes)
+    notes: list[str] = field(default_factory=list)
+    store: Path = Path("arena.duckdb")
+
+    @property
+    def unreadable(self) -> int:
+        """Return how many turns miss something that was asked for, also after the re-ask."""
+        return sum(turns.unreadable for turns in self.turns_by_model.values())
+
+    @property
+    def stopped(self) -> str | None:
+        """Return why the run started no further call, in a sentence or more, None if it did."""
+        spent = self.budget.closed if self.budget else None
+        reasons = (spent, self.too_many_unreadable, *self.probes.refused.values())
+        return "; ".join(reason for reason in reasons if reason) or None
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """Return with what a run that was stopped goes on."""
+        spent = self.budget is not None and self.budget.closed is not None
+        remedies = {
+            "a larger --budget-usd": spent,
+            "a larger --max-unreadable": self.too_many_unreadable is not None,
+            "the same command, once the model answers": bool(self.probes.refused),
+        }
+        return tuple(remedy for remedy, needed in remedies.items() if needed)
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Return a sentence for each model of which too many turns cannot be read."""
+        models = [model for model, turns in self.turns_by_model.items() if turns.alarmed]
+        return tuple(self.describe_unreadable(model) for model in models)
+
+    def note_turn(self, model: Model, episode: str, missing: Sequence[str]) -> None:
+        """Count a turn in which this is missing, and tell of its model if too much is."""
+        turns = self.turns_by_model.setdefault(model.name, ModelTurns())
+        turns.turns += 1
+        if not missing:
+            return
+        turns.unreadable += 1
+        turns.missing.update(missing)
+        turns.episode = episode
+        share = self.max_unreadable
+        if share is not None and turns.exceeds(share) and self.too_many_unreadable is None:
+            self.too_many_unreadable = (
+                f"more than {100 * share:g}% of the turns of {model.name} cannot be read; all"
+                " replies so far are kept, continue with a larger --max-unreadable"
+            )
+        too_many = turns.exceeds(ALARM_SHARE) or self.too_many_unreadable is not None
+        # The first turn of a model tells of a wrong form before the others are paid for.
+        first = turns.turns == 1 and not model.simulated
+        if first or (too_many and not turns.alarmed):
+            self.notes.append(self.describe_unreadable(model.name))
+        turns.alarmed = turns.alarmed or too_many
+
+    def describe_unreadable(self, model: str) -> str:
+        """Say how many turns of a model cannot be read, what is missing, and where to look."""
+        turns = self.turns_by_model[model]
+        parts = [f"{PARTS.get(part, part)} in {n}" for part, n in turns.missing.most_common()]
+        count = f"{turns.unreadable} of {turns.turns} turns"
+        return (
+            f"{'the first turn' if turns.turns == 1 else count} of {model} cannot be read"
+            f" (missing: {', '.join(parts)}); look at one with:"
+            f" arena show {turns.episode} --db {shlex.quote(str(self.store))}"
+        )
