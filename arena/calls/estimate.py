@@ -13,12 +13,14 @@ from dataclasses import dataclass
 class ModelEstimate:
     """The expected cost of the calls to one model.
 
-    `usd` is in dollars, None if the price is unknown.  `usd_if_longest` assumes that every reply is
-    as long as it may be, None if nothing bounds its length.
+    `usd` is in dollars, None if the price is unknown.  `calls_at_most` and `usd_if_longest` assume
+    that whatever may be asked once more is, and `usd_if_longest` also that every reply is as long
+    as it may be: None if nothing bounds its length.
     """
 
     model: str
     calls: int
+    calls_at_most: int
     tokens_in: int
     tokens_out: int
     usd: float | None
@@ -47,6 +49,11 @@ class CostEstimate:
         return sum(model.calls for model in self.models)
 
     @property
+    def calls_at_most(self) -> int:
+        """Return the calls to all models if all that may be asked once more is."""
+        return sum(model.calls_at_most for model in self.models)
+
+    @property
     def tokens_in(self) -> int:
         """Return the tokens of all prompts."""
         return sum(model.tokens_in for model in self.models)
@@ -63,7 +70,7 @@ class CostEstimate:
 
     @property
     def usd_if_longest(self) -> float | None:
-        """Return the dollars if every reply is as long as it may be.
+        """Return the dollars if every reply is as long as it may be, and all are asked once more.
 
         None if a price or a bound is unknown.
         """
@@ -79,6 +86,8 @@ def sum_if_known(parts: Sequence[float | None]) -> float | None:
 def describe_estimate(expected: CostEstimate) -> str:
     """Describe an estimate in one line."""
     calls = f"{expected.calls:,} calls"
+    if expected.calls_at_most > expected.calls:
+        calls += f" (at most {expected.calls_at_most:,} with re-asks)"
     text = f"{calls}, {expected.tokens_in:,} tokens in, {expected.tokens_out:,} out"
     unknown = [model.model for model in expected.models if model.usd is None]
     if unknown:
@@ -86,7 +95,7 @@ def describe_estimate(expected: CostEstimate) -> str:
     else:
         text += f", ${expected.usd or 0:.4f}"
     if expected.usd_if_longest:
-        text += f" (${expected.usd_if_longest:.4f} if all replies are as long as they may be)"
+        text += f" (at most ${expected.usd_if_longest:.4f} with re-asks and the longest replies)"
     if expected.failed:
         text += f"; {expected.failed} episodes could not be estimated ({expected.why})"
     return text

@@ -78,16 +78,17 @@ def most_tokens(messages: Sequence[Message]) -> int:
     return size + TOKENS_AROUND_A_MESSAGE * (len(messages) + 1)
 
 
-def worst_case_usd(price: Price, request: Request) -> float | None:
+def worst_case_usd(price: Price, request: Request, replies_in_prompt: int = 0) -> float | None:
     """Return the dollars that a call can cost at most.
 
-    None if neither the sampling nor the price bounds the length of the reply.
+    The prompt may hold so many replies more, each as long as one can be.  None if neither the
+    sampling nor the price bounds the length of a reply.
     """
     limit = request.sampling.max_tokens
     longest = price.longest_reply if limit is None else limit
     if longest is None:
         return None
-    most = most_tokens(request.messages)
+    most = most_tokens(request.messages) + replies_in_prompt * longest
     dear = price_at_length(price, most)
     # The true count may lie below the length at which the price changes: take the dearer one.
     per_in = max(max(each.tokens_in, each.tokens_cached or 0) for each in (price, dear))

@@ -25,14 +25,27 @@ def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int) -> Non
     from arena.store.result import QueryResult
 
     marked = ", SIMULATED models only" if estimate.simulated else ""
-    print(f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls{marked}")
-    columns = ("model", "calls", "tokens_in", "tokens_out", "usd", "usd_if_longest")
+    print(
+        f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls, at most"
+        f" {estimate.calls_at_most} with re-asks{marked}"
+    )
+    columns = (
+        "model",
+        "calls",
+        "calls_at_most",
+        "tokens_in",
+        "tokens_out",
+        "usd",
+        "usd_if_longest",
+    )
     lines: list[tuple[str, ModelEstimate | CostEstimate]]
     lines = [*((model.model, model) for model in estimate.models), ("all", estimate)]
     rows = []
     for name, line in lines:
         dollars = (format_dollars(line.usd), format_dollars(line.usd_if_longest))
-        rows.append((name, line.calls, line.tokens_in, line.tokens_out, *dollars))
+        rows.append(
+            (name, line.calls, line.calls_at_most, line.tokens_in, line.tokens_out, *dollars)
+        )
     if estimate.models:
         print_table(QueryResult(columns, tuple(rows)))
     if estimate.failed:
@@ -46,8 +59,9 @@ def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int) -> Non
         )
     print(
         f"assumed: {reply_tokens} tokens a reply (--reply-tokens), 4 characters a token, no"
-        " retries, no second questions; usd_if_longest: every reply as long as its model allows;"
-        " unknown: no price (--price MODEL=IN,OUT), or no max_tokens"
+        " retries; calls_at_most: all that may be asked once more is; usd_if_longest: that, and"
+        " every reply as long as its model allows; unknown: no price (--price MODEL=IN,OUT), or no"
+        " max_tokens"
     )
 
 

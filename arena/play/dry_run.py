@@ -3,7 +3,8 @@
 A stand-in answers every request with a reply of an assumed length, in the form that the debates of
 this project ask for.  Anything that a protocol cannot read in it is taken as it is and not asked
 again.  So the count of calls is exact unless a protocol decides by the words of the replies.  A
-token is taken as four characters.  Retries, re-asks and replies from a cache are not included.
+token is taken as four characters.  What a reader would ask once more is in the worst case alone;
+retries and replies from a cache are not included.
 """
 
 from __future__ import annotations
@@ -19,9 +20,21 @@ from arena.calls.prices import cost_usd, price_of, worst_case_usd
 from arena.calls.rate_limits import RateLimiter
 from arena.errors import ReaderError, StudyError, error_kind
 from arena.play.episode import Episode, Step
+from arena.play.reading import reask_of_nothing
 from arena.store.replay import StudyState
 from arena.studies.study import Play
-from arena.types import Agent, BaseModel, Model, Price, Reading, Reply, Request, Seat, Turn
+from arena.types import (
+    Agent,
+    BaseModel,
+    Message,
+    Model,
+    Price,
+    Reading,
+    Reply,
+    Request,
+    Seat,
+    Turn,
+)
 
 # The assumed length of a reply.
 REPLY_TOKENS = 500
@@ -50,6 +63,7 @@ class StandIn(BaseModel):
     reply_tokens: int
     price: Price | None = None
     calls: int = 0
+    reasks: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
     usd: list[float | None] = field(default_factory=list)
@@ -82,6 +96,13 @@ class StandIn(BaseModel):
         self.usd_if_longest.append(worst_case_usd(self.price, request) if self.price else free)
         return reply
 
+    def count_reask(self, request: Request) -> None:
+        """Count a second ask that may come after the first reply to this request."""
+        self.reasks += 1
+        free = 0.0 if self.model.simulated else None
+        worst = worst_case_usd(self.price, request, replies_in_prompt=1) if self.price else free
+        self.usd_if_longest.append(worst)
+
     def extrapolate(self, scale: float) -> ModelEstimate:
         """Return the counts times `scale`."""
         usd = sum_if_known(self.usd)
@@ -89,6 +110,7 @@ class StandIn(BaseModel):
         return ModelEstimate(
             self.name,
             round(self.calls * scale),
+            round((self.calls + self.reasks) * scale),
             round(self.tokens_in * scale),
             round(self.tokens_out * scale),
             None if usd is None else usd * scale,
@@ -121,16 +143,22 @@ class DryRunEpisode(Episode):
                 " does the protocol end when the models never agree?"
             )
 
+        # A protocol may seat agents of its own: their models are not asked either.
+        seat = Seat(step.seat.name, self.use_stand_in(step.seat.agent))
+        request = self._request(step, 1, step.built.messages)
+
         def read_leniently(reply: Reply) -> Reading:
             """Read a reply; the whole text is public if the reader finds no speech."""
             reading = step.read(reply)
+            question = reading.reask or reask_of_nothing(step.read)
+            if question is not None and isinstance(seat.agent.model, StandIn):
+                messages = (*request.messages, Message("user", question))
+                seat.agent.model.count_reask(replace(request, messages=messages))
             if reading.reask is None:
                 return reading
             public = reply.text if reading.public is None else reading.public
             return replace(reading, public=public, reask=None)
 
-        # A protocol may seat agents of its own: their models are not asked either.
-        seat = Seat(step.seat.name, self.use_stand_in(step.seat.agent))
         return await super()._take_turn(replace(step, seat=seat, read=read_leniently))
 
 

@@ -44,6 +44,8 @@ PARTS_OF_REASONS = {
 }
 # What a reader is tried with before the first reply that it gets.
 SAMPLE = "A sample of a reply."
+# A reply in which no reader finds what was asked for.
+NOTHING = "…"
 TAKES_TEXT = (
     "the reader {name} takes text; a reader takes the whole Reply now (text, reasoning,"
     " finish_reason): wrap it, read=text_only({name}) from arena.play.reading, or let it take the"
@@ -177,6 +179,15 @@ def tried_kind(read: Callable[[Any], Reading]) -> str:
     except Exception:
         return problem
     return "text"
+
+
+def reask_of_nothing(read: Reader) -> str | None:
+    """Return what a reader asks once more when it can read nothing, None if it asks nothing."""
+    try:
+        return read_reply(read, Reply(NOTHING, finish_reason="stop"), "the rehearsal").reask
+    except Exception:
+        # A reader of a user need not expect such a reply.
+        return None
 
 
 async def read_off_loop(read: Reader, reply: Reply, seat: str) -> Reading:

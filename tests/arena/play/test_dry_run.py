@@ -9,7 +9,10 @@ import pytest
 
 from agents import agent as by_reference
 from arena import Arena, Arm, Price, Sampling, Study, Subject
+from arena.calls.estimate import describe_estimate
 from arena.errors import StudyError
+from arena.play.episode import Episode
+from arena.types import Reply, Request, Seat
 from protocols.debate import PRESETS, debate
 from tests.fake_agents import MOTION, agent, rating, study
 from tests.fake_server import chat_server
@@ -82,10 +85,39 @@ def test_prices_bounds_and_lengths_show_in_dollars(tmp_path: Path) -> None:
     arena = Arena(tmp_path / "a.duckdb", prices={"scripted/echo": Price(0.0, 1000.0)})
     short, long = arena.dry_run(made, reply_tokens=100), arena.dry_run(made, reply_tokens=1000)
     assert (short.usd, long.usd) == (pytest.approx(0.6), pytest.approx(6.0))
-    assert short.usd_if_longest == long.usd_if_longest == pytest.approx(12.0)
+    # Six replies, and each of them asked once more.
+    assert short.usd_if_longest == long.usd_if_longest == pytest.approx(24.0)
     assert long.tokens_in > short.tokens_in
     with pytest.raises(StudyError, match="at least 1 token"):
         arena.dry_run(made, reply_tokens=0)
+
+
+def test_the_worst_case_has_a_second_ask_for_what_may_be_unreadable_alone(tmp_path: Path) -> None:
+    async def speak(episode: Episode, motion: Subject, speaker: Seat) -> None:
+        await episode.ask(speaker, motion.text, phase="rated", read=rating)
+        await episode.ask(speaker, motion.text, phase="free")
+
+    def mute(request: Request) -> Reply:
+        return Reply("no number", tokens_in=9, tokens_out=100)
+
+    paid = replace(agent(reply=mute), sampling=Sampling(max_tokens=100))
+    made = Study("s", [Arm("a", speak, [{"speaker": paid}])], [MOTION])
+    arena = Arena(tmp_path / "a.duckdb", prices={"scripted/echo": Price(1000.0, 1000.0)})
+    estimate = arena.dry_run(made)
+    assert (estimate.calls, estimate.calls_at_most) == (2, 3)
+    assert "2 calls (at most 3 with re-asks)" in describe_estimate(estimate)
+    summary = arena.run(made)
+    assert summary.calls == 3
+    assert estimate.usd_if_longest >= summary.cost_usd
+    # Of the second ask the prompt holds the first reply, too.
+    once = Arena(tmp_path / "b.duckdb", prices=arena.prices).dry_run(
+        Study(
+            "s",
+            [Arm("a", speak, [{"speaker": replace(paid, sampling=Sampling(max_tokens=1))}])],
+            [MOTION],
+        )
+    )
+    assert estimate.usd_if_longest - once.usd_if_longest == pytest.approx((3 + 1) * 99 / 1000)
 
 
 @pytest.mark.slow
