@@ -52,11 +52,15 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     def command(
-        name: str, run: Callable[[argparse.Namespace], int], help: str
+        name: str,
+        run: Callable[[argparse.Namespace], int],
+        help: str,
+        *,
+        add_help: bool = True,
     ) -> argparse.ArgumentParser:
         """Add a command with the options that all commands have."""
         sentence = f"{help[0].upper()}{help[1:]}."
-        added = commands.add_parser(name, help=help, description=sentence)
+        added = commands.add_parser(name, help=help, description=sentence, add_help=add_help)
         added.set_defaults(run=run)
         added.add_argument(
             "--db",

@@ -91,6 +91,43 @@ def study_function(path: Path) -> typing.Callable[..., object]:
     return make
 
 
+def describe_options(file: str | Path) -> str:
+    """Describe a study file: what its `study` returns, and a line for each of its options.
+
+    Raises StudyError as `load_stages` does; `study` is not called.
+    """
+    path = find_study(file)
+    make = study_function(path)
+    hints = typing.get_type_hints(make)
+    lines = [f"options of {path.stem}, with their defaults:"]
+    for name, option in inspect.signature(make).parameters.items():
+        form = f"-o {name}={value_form(hints.get(name, str))}"
+        default = "needed" if option.default is option.empty else plain_value(option.default)
+        lines.append(f"  {form:<36}  {default}")
+    return "\n".join([inspect.getdoc(make) or "", "", *lines]).lstrip()
+
+
+def value_form(kind: object) -> str:
+    """Return how a value of a type is written: N, a|b, TEXT,..."""
+    parts = [part for part in typing.get_args(kind) if part is not type(None)]
+    origin = typing.get_origin(kind)
+    if origin is typing.Literal:
+        return "|".join(map(str, parts))
+    if origin in (list, tuple) and parts:
+        return f"{value_form(parts[0])},..."
+    if origin is not None and parts:
+        return "|".join(map(value_form, parts))
+    forms: dict[object, str] = {int: "N", float: "X", bool: "true|false"}
+    return forms.get(kind, "TEXT")
+
+
+def plain_value(value: object) -> str:
+    """Return a default as a command line would write it; of None, that there is none."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return "(none)" if value is None else str(value)
+
+
 def neighbour_hint(path: Path) -> str:
     """Return what to do about files beside a study that have the names of our packages, or ""."""
     files = neighbour_files(path.parent.resolve())

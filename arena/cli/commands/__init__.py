@@ -11,9 +11,17 @@ class Command(Protocol):
     """A function that adds a command with the common options, and returns its parser."""
 
     def __call__(
-        self, name: str, run: Callable[[argparse.Namespace], int], help: str
+        self,
+        name: str,
+        run: Callable[[argparse.Namespace], int],
+        help: str,
+        *,
+        add_help: bool = True,
     ) -> argparse.ArgumentParser:
-        """Add a command; `run` is given the parsed options and returns the exit status."""
+        """Add a command; `run` is given the parsed options and returns the exit status.
+
+        Without `add_help`, the command adds an option `--help` of its own.
+        """
         ...
 
 

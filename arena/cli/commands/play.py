@@ -6,11 +6,12 @@ import argparse
 import shlex
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from arena.cli.commands import Command, Options, add_flag, add_repeatable
 from arena.cli.commands.completion import complete_study
 from arena.cli.terminal import print_estimate, print_table
+from arena.errors import ArenaError
 from arena.text import printable
 
 if TYPE_CHECKING:
@@ -19,9 +20,24 @@ if TYPE_CHECKING:
     from arena.tournaments.stages import Stages
 
 
+# What `arena report` can show of a study: debates, or answers to questions.
+REPORTABLE = """
+    select study from episodes join seats using (episode) where seat = 'proposition'
+    union
+    select study from episodes join answers using (episode)"""
+
+
 def add(command: Command) -> None:
     """Add the commands to the parser."""
-    run = command("run", run_study, "run a study file, or continue a run that was interrupted")
+    words = "run a study file, or continue a run that was interrupted"
+    run = command("run", run_study, words, add_help=False)
+    run.add_argument(
+        "-h",
+        "--help",
+        action=StudyHelp,
+        nargs=0,
+        help="show this help message and exit; behind STUDY, also the options of that study",
+    )
     file = run.add_argument(
         "file",
         type=Path,
@@ -41,6 +57,28 @@ def add(command: Command) -> None:
     )
     # A store of its own, so that nothing simulated gets among the user's studies.
     demo.set_defaults(db=Path("demo.duckdb"))
+
+
+class StudyHelp(argparse.Action):
+    """Print the help of `arena run`, and the options of the study that stands before `--help`."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> NoReturn:
+        """Print and exit; with status 2 if the study cannot be loaded."""
+        from arena.tournaments.study_file import describe_options
+
+        parser.print_help()
+        if namespace.file is not None:
+            try:
+                print(f"\n{describe_options(namespace.file)}")
+            except ArenaError as error:
+                parser.exit(2, f"{parser.prog}: {printable(str(error))}\n")
+        parser.exit()
 
 
 def add_selection(group: Options) -> None:
@@ -182,6 +220,8 @@ def print_dry_run(
 
 def print_outcome(path: Path, summaries: Collection[Summary]) -> int:
     """Print missing values, leaderboards and the next command; return the exit status."""
+    from arena.store.database import select_rows
+
     # A study that several stages played counts with its last summary.
     latest = {summary.study: summary for summary in summaries}
     for study in latest:
@@ -194,11 +234,11 @@ def print_outcome(path: Path, summaries: Collection[Summary]) -> int:
     if failed:
         again += ", and --retry-failed" if remedies else " --retry-failed"
     todo = f"continue with {again}; " if failed or unfinished else ""
-    command, name = ("rank", judged[0]) if judged else ("report", next(iter(latest)))
-    print(
-        f"the record is in {path}; {todo}next:"
-        f" arena {command} --study {shlex.quote(name)} --db {shlex.quote(str(path))}"
-    )
+    reportable = [study for (study,) in select_rows(path, REPORTABLE) if study in latest]
+    look = "status"
+    if judged or reportable:
+        look = f"{'rank' if judged else 'report'} --study {shlex.quote([*judged, *reportable][0])}"
+    print(f"the record is in {path}; {todo}next: arena {look} --db {shlex.quote(str(path))}")
     print_journals_left(path)
     return 3 if remedies else 1 if failed else 0
 

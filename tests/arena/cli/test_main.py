@@ -50,6 +50,63 @@ def test_run_plays_and_names_the_next_command(
     assert "next: arena report --study talks --db arena.duckdb" in out.splitlines()[-1]
 
 
+def test_the_next_command_can_show_a_study_without_debates_and_answers(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("s.py").write_text(
+        """
+from agents.scripted import scripted_model
+from arena import Agent, Arm, Study, Subject
+
+VERSION = "1"
+
+async def speak(episode, motion, speaker):
+    await episode.ask(speaker, motion.text, phase="speech")
+
+def study(words: str = "hello") -> Study:
+    speaker = Agent("s", scripted_model(lambda request: words))
+    return Study("talk", [Arm("a", speak, [{"speaker": speaker}])], [Subject("m")])
+"""
+    )
+    assert main(["run", "s.py"]) == 0
+    command = capsys.readouterr().out.splitlines()[-1].partition("next: arena ")[2].split()
+    assert main(command) == 0
+    assert "talk" in capsys.readouterr().out
+
+
+def test_help_behind_a_study_shows_its_options_and_calls_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", write_study("raise SystemExit('called')"), "--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert "usage: arena run" in out
+    lines = [line.split() for line in out.partition("options of s, ")[2].splitlines()[1:]]
+    assert lines == [
+        ["-o", "subjects=N", "2"],
+        ["-o", "models=TEXT,...", "a"],
+        ["-o", "mode=x|y", "x"],
+    ]
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "none.py", "--help"])
+    assert ended.value.code == 2
+    assert "there is no study file none.py" in capsys.readouterr().err
+
+
+def test_a_run_that_stops_since_nothing_can_be_read_gives_exit_status_3(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = (
+        "return fake_agents.study(fake_agents.agent(reply=lambda request: 'no number'),"
+        " subjects=subjects)"
+    )
+    assert main(["run", write_study(body), "--max-unreadable", "0.5"]) == 3
+    out = capsys.readouterr().out
+    assert "alarm: " in out
+    assert "continue with a larger --max-unreadable; next: arena report" in out
+
+
 def test_a_failed_episode_gives_exit_status_1_and_its_reason(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
