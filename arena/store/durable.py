@@ -48,9 +48,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def copy_whole(source: BinaryIO, copy: Path) -> None:
-    """Copy an open file with its permissions; the copy appears complete and durable, or not at all.
+    """Copy an open file; the copy appears complete and durable, or not at all.
 
-    Its owner is the file's where this user may give files away, its group always: PermissionError.
+    It is open to the same people.  Its owner is the file's where this user may give files away, its
+    group always: PermissionError.
     """
     draft = copy.with_name(f"{copy.name}.part")
     try:
@@ -66,7 +67,7 @@ def copy_whole(source: BinaryIO, copy: Path) -> None:
             give(draft, state.st_uid, state.st_gid)
         except PermissionError:
             give(draft, draft.stat().st_uid, state.st_gid)
-        draft.chmod(stat.S_IMODE(state.st_mode))
+        keep_access(source.fileno(), draft)
         draft.rename(copy)
         sync_folder(copy.parent)
     finally:
@@ -87,6 +88,24 @@ def give(file: Path, owner: int, group: int) -> None:
     state = file.stat()
     if hasattr(os, "chown") and (state.st_uid, state.st_gid) != (owner, group):
         os.chown(file, owner, group)
+
+
+def keep_access(source: Path | int, draft: Path) -> None:
+    """Open a draft to whom a file is open, and give it what else users have noted on the file.
+
+    `source` is the file's path or descriptor.  Access lists count among its extended attributes.
+    """
+    draft.chmod(stat.S_IMODE(os.stat(source).st_mode))
+    if not hasattr(os, "listxattr"):
+        return
+    try:
+        names = os.listxattr(source)
+    except OSError:
+        return  # a drive without attributes
+    for name in names:
+        # Without the list, the bits of the group would let in the group in place of those on it.
+        if name.startswith("user.") or name == "system.posix_acl_access":
+            os.setxattr(draft, name, os.getxattr(source, name))
 
 
 def name_new(draft: Path, path: Path) -> None:

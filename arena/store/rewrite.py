@@ -58,6 +58,11 @@ def rewrite(path: Path) -> Rewriting:
     version = version_of(path)
     file = path.resolve()
     original = file.stat()
+    if original.st_nlink > 1:
+        raise StoreError(
+            f"{file} has {original.st_nlink} names (hard links), and all but this one would keep"
+            " the old file: remove them, or rewrite a copy of it"
+        )
     state = "cannot be rewritten, and is unchanged"
     try:
         with only_one(path), draft_folder(path) as folder:
@@ -80,7 +85,7 @@ def rewrite(path: Path) -> Rewriting:
                     fresh.execute("begin")
                     refresh_views(fresh, draft)
                     fresh.execute("commit")
-                keep_access(file, draft)
+                keep_owner(file, draft)
                 if CAN_REPLACE_OPEN_FILES:
                     durable.replace(draft, file)
             if not CAN_REPLACE_OPEN_FILES:
@@ -92,7 +97,7 @@ def rewrite(path: Path) -> Rewriting:
         raise StoreError(f"{path} {state}: {reason_of(error, path)}") from error
 
 
-def keep_access(file: Path, draft: Path) -> None:
+def keep_owner(file: Path, draft: Path) -> None:
     """Give a draft the owner, the group and the permissions of the file that it is to replace.
 
     Raises StoreError if this user may not.
@@ -105,7 +110,7 @@ def keep_access(file: Path, draft: Path) -> None:
             f"{file} cannot be rewritten, and stays as it is: it belongs to user {state.st_uid} and"
             f" group {state.st_gid}, to whom you cannot give the new file; let its owner do it"
         ) from error
-    shutil.copymode(file, draft)
+    durable.keep_access(file, draft)
 
 
 def refuse_if_in_use(path: Path) -> None:

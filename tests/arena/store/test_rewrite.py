@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -184,6 +185,41 @@ def test_a_copy_of_a_colleagues_store_keeps_its_group(
     with old.open("rb") as source:
         durable.copy_whole(source, old.with_name("copy"))
     assert owner_of(old.with_name("copy")) == (mine, group)
+
+
+# Read and write for the owner, read for user 1, nothing for the group: version, then tag,
+# permissions and id of each entry.
+ACCESS_LIST = struct.pack(
+    "<I" + 5 * "HHI",
+    *(2, 1, 6, 2**32 - 1, 2, 4, 1, 4, 0, 2**32 - 1, 16, 4, 2**32 - 1, 32, 0, 2**32 - 1),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("user.note", b"ours"), ("system.posix_acl_access", ACCESS_LIST)],
+    ids=["note", "access list"],
+)
+def test_what_is_noted_on_a_store_stays_on_it_and_on_its_copies(
+    old: Path, name: str, value: bytes
+) -> None:
+    try:
+        os.setxattr(old, name, value)
+    except (AttributeError, OSError):
+        pytest.skip("there are no such attributes here")
+    with old.open("rb") as source:
+        durable.copy_whole(source, old.with_name("copy"))
+    rewrite(old)
+    for file in (old, old.with_name("copy")):
+        assert os.getxattr(file, name) == value
+
+
+def test_a_store_of_two_names_is_not_rewritten(old: Path, tmp_path: Path) -> None:
+    content = old.read_bytes()
+    os.link(old, tmp_path / "second.duckdb")
+    with pytest.raises(StoreError, match=r"has 2 names \(hard links\), and all but this one"):
+        rewrite(old)
+    assert old.read_bytes() == content
 
 
 def test_a_log_of_changes_that_was_left_is_taken_in(old: Path) -> None:
