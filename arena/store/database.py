@@ -127,7 +127,7 @@ def create(path: Path) -> None:
         if not path.exists():
             # Made under another name and linked whole: nobody ever meets half a store.
             draft.write_bytes(empty_store())
-            durable.name_new(draft, path)
+            durable.name_new(draft, path.resolve())
             return
     except FileExistsError:
         pass  # another process has made it since

@@ -11,6 +11,8 @@ from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
+from arena.store.locks import lock
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -22,6 +24,8 @@ WINDOWS = os.name == "nt"
 COPIED_BYTES = 2**20
 # What some network drives say when a folder is to be synced.
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+# What drives say that have no hard links, such as a memory stick.
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 
 
 def sync(descriptor: int) -> None:
@@ -116,8 +120,18 @@ def name_new(draft: Path, path: Path) -> None:
     if WINDOWS:
         draft.rename(path)  # which replaces nothing there; not every drive has links
     else:
-        os.link(draft, path)
-        draft.unlink()
+        try:
+            os.link(draft, path)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            # The others wait here, and then find the file.
+            with lock(draft.with_name("new.lock")):
+                if path.exists():
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+                draft.rename(path)
+        else:
+            draft.unlink()
     sync_folder(path.parent)
 
 

@@ -440,6 +440,15 @@ def test_a_link_to_a_store_has_the_journals_of_the_store(path: Path, tmp_path: P
     assert subjects(path) == ["a"] == subjects(tmp_path / "link.duckdb")
 
 
+def test_a_store_is_made_where_a_link_leads(tmp_path: Path) -> None:
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(tmp_path / "a.duckdb")
+    create(link)
+    assert link.is_symlink()
+    assert (tmp_path / "a.duckdb").is_file()
+    assert query(link, "select count(*) from turns").rows == ((0,),)
+
+
 def test_a_query_can_change_nothing(path: Path, tmp_path: Path) -> None:
     put(path, "j1", "a")
     fold(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,22 @@ def test_a_new_name_replaces_nothing(tmp_path: Path, windows: bool) -> None:
     if not windows:  # a rename there replaces nothing, here it does
         draft.write_text("second")
         with pytest.raises(FileExistsError):
+            name_new(draft, tmp_path / "a")
+    assert (tmp_path / "a").read_text() == "first"
+
+
+@pytest.mark.skipif(durable.WINDOWS, reason="Windows renames")
+def test_a_new_name_replaces_nothing_on_a_drive_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(draft: Path, path: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    draft = tmp_path / "draft"
+    for words in ("first", "second"):
+        draft.write_text(words)
+        with pytest.raises(FileExistsError) if words == "second" else nullcontext():
             name_new(draft, tmp_path / "a")
     assert (tmp_path / "a").read_text() == "first"
 
