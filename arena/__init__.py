@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from arena.play.prompt import own, rated
     from arena.play.run import RunSelection
     from arena.play.summary import Summary
+    from arena.private import reveal
     from arena.studies.lineups import Lineup
     from arena.studies.motions import MOTIONS, motions
     from arena.studies.study import Arm, Study
@@ -51,6 +52,7 @@ _HOME = {
     "Price": "arena.types",
     "own": "arena.play.prompt",
     "rated": "arena.play.prompt",
+    "reveal": "arena.private",
     "motions": "arena.studies.motions",
     "MOTIONS": "arena.studies.motions",
     "Stage": "arena.tournaments.stages",
@@ -96,6 +98,7 @@ __all__ = [
     "motions",
     "own",
     "rated",
+    "reveal",
     "round_robin",
     "run_stages",
     "swiss",

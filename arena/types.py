@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from arena.former_names import former_fields, former_property
+from arena.private import PrivateNumber, PrivateText
 
 Role = Literal["system", "user", "assistant"]
 Face = Literal["public", "own", "rated", "verbatim"]
@@ -302,7 +303,8 @@ class Reading:
     Whatever could not be read is None, and its status or a flag says why.  `confidence` lies in
     [0, 1].  `reask` is the question to ask once more in the same conversation when something was
     unreadable, else None.  `missing` names what was asked for and could not be read: "public",
-    "confidence", "answer".
+    "confidence", "answer".  `public` holds words of the reply, in their order; a reader that puts
+    words of its own between them says so by `composed`.
     """
 
     public: str | None
@@ -313,16 +315,17 @@ class Reading:
     flags: tuple[str, ...] = ()
     reask: str | None = None
     missing: tuple[str, ...] = ()
+    composed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One finished step of a seat.
 
-    Put the turn itself into a prompt; formatting it as text raises TypeError.  `text` is the raw
-    reply, `public` the part that others may read (None: no readable speech).  `thoughts` and
-    `confidence` (in [0, 1]) are private; `rating_public` says whether the author knew that others
-    see the rating.  `finish_reason` is the provider's word for how the reply ended ("stop",
+    Put the turn itself into a prompt; formatting it as text raises TypeError.  `public` is the part
+    that others may read (None: no readable speech).  The raw reply, `text`, the `thoughts` and the
+    `confidence` (in [0, 1]) are private values (arena/private.py), the confidence not if
+    `rating_public`: then the author knew that others see it.  `finish_reason` is the provider's word for how the reply ended ("stop",
     "length").  `token_ids` are the tokens that the local model `model_served` generated; `measures`
     are numbers computed from token probabilities, by name (arena/calls/token_measures.py).  After
     a re-ask all of these describe the first reply.
@@ -333,10 +336,10 @@ class Turn:
     step: int
     phase: str
     round: int
-    text: str
+    text: str | PrivateText
     public: str | None
-    thoughts: str | None = None
-    confidence: float | None = None
+    thoughts: str | PrivateText | None = None
+    confidence: float | PrivateNumber | None = None
     confidence_status: str = NOT_ASKED
     answer: str | None = None
     flags: tuple[str, ...] = ()
@@ -346,6 +349,13 @@ class Turn:
     token_ids: tuple[int, ...] | None = None
     # Left out of the hash, since a mapping has none.
     measures: Mapping[str, float] | None = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        for name in ("text", "thoughts"):
+            if isinstance(words := getattr(self, name), str):
+                object.__setattr__(self, name, PrivateText(words))
+        if isinstance(self.confidence, int | float) and not self.rating_public:
+            object.__setattr__(self, "confidence", PrivateNumber(self.confidence))
 
     # An f-string or str() would paste words into a prompt without a row of who saw them.
     def __str__(self) -> str:
@@ -396,7 +406,7 @@ class Verdict:
     debate: str
     judge: str
     winner: str | None
-    confidence: float | None
+    confidence: float | PrivateNumber | None
     reasons: str | None
     status: str
     seat_order: str = "as played"
@@ -415,6 +425,6 @@ class Answer:
     seat: str
     answer: str | None
     correct: bool | None = None
-    confidence: float | None = None
+    confidence: float | PrivateNumber | None = None
     final: bool = True
     stage: int = 0

@@ -25,6 +25,7 @@ from arena.grading.grade import LETTERS, canonical
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.play.reading import Reader
+from arena.private import PrivateNumber
 from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn
 from protocols.parsing.answers import ASK_ANSWER, ASK_LETTER, answer
 
@@ -170,15 +171,15 @@ def votes(voters: Sequence[Turn] | Sequence[Answer], question: Subject) -> list[
 
 
 def winner(
-    votes: Sequence[str | None], weights: Sequence[float] | None = None
-) -> tuple[int | None, float | None]:
+    votes: Sequence[str | None], weights: Sequence[float | PrivateNumber] | None = None
+) -> tuple[int | None, float | PrivateNumber | None]:
     """Return the first voter for the value with the most votes, and the share of that value.
 
     Ties go to the value that was named first.  The share is of all weight, of those included who
     cast no vote.  (None, None) if nobody voted.
     """
     weights = [1.0] * len(votes) if weights is None else weights
-    tally: dict[str, float] = {}
+    tally: dict[str, float | PrivateNumber] = {}
     for vote, weight in zip(votes, weights, strict=True):
         if vote is not None:
             tally[vote] = tally.get(vote, 0.0) + weight
@@ -194,7 +195,7 @@ def final_answer(
     solver: Seat,
     candidates: Sequence[Turn] | Sequence[Answer],
     best: int | None,
-    confidence: float | None,
+    confidence: float | PrivateNumber | None,
 ) -> Answer:
     """Return the answer of the candidate with this index as the solver's; without one, None."""
     answer = None if best is None else candidates[best].answer

@@ -32,6 +32,7 @@ from arena.errors import ProtocolError
 from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
 from arena.play.reading import Reader
+from arena.private import PrivateNumber
 from arena.types import Answer, Sampling, Seat, Subject, Turn
 from protocols import asking
 from protocols.parsing import confidence as readers
@@ -204,7 +205,7 @@ async def probe_confidence(
     probe: Seat,
     strategy: Strategy,
     sampling: Sampling | None,
-) -> float | None:
+) -> float | PrivateNumber | None:
     """Return the confidence of a second session; None if it gives none, or without an answer.
 
     The session is shown the question and a possible answer, and nothing else.
@@ -239,7 +240,7 @@ def aggregate_samples(
     confidence above 0 to weigh by, the answer is the most frequent one and has no confidence.
     """
     votes = asking.votes(said, question)
-    weights = [1.0] * len(said)
+    weights: list[float | PrivateNumber] = [1.0] * len(said)
     if aggregation == "average_confidence":
         # A sample without a confidence weighs nothing, but its vote is still one.
         weights = [sample.confidence or 0.0 for sample in said]

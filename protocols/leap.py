@@ -38,6 +38,7 @@ from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt, ShownTurn, verbatim
 from arena.play.reading import CUT_OFF, unfinished_reason
+from arena.private import reveal
 from arena.types import Answer, Reading, Reply, Sampling, Seat, Subject, Turn
 from protocols.asking import check_calls, majority, question_text
 from protocols.parsing.answers import answer_in_thought, last_box
@@ -225,7 +226,7 @@ async def summarise(
         path.summary = summary
         # The model may have written half of the end tag at its limit: cut it, and write the tag
         # whole.
-        begun = partial_end_length(summary.text)
+        begun = partial_end_length(reveal(summary.text))
         end = SUMMARY_END if begun or summary.finish_reason != "length" else f"... {SUMMARY_END}"
         path.context += [verbatim(summary, len(summary.text) - begun), end]
 
@@ -235,7 +236,8 @@ def read_summary(opening: str, reply: Reply) -> Reading:
     text = reply.text
     # Peers' tags in a summary could close the comment in which it is shown; quotes could end it.
     words = FRAME.sub("", text[: len(text) - partial_end_length(text)])
-    return Reading(public=" ".join(f"{opening} {words}".split()).replace('"', "'"))
+    public = " ".join(f"{opening} {words}".split()).replace('"', "'")
+    return Reading(public, composed=True)
 
 
 def partial_end_length(text: str) -> int:
@@ -253,7 +255,7 @@ def without_last_paragraph(context: Sequence[Piece]) -> list[Piece]:
         if isinstance(piece, Turn):
             # A peer's summary, which never holds a blank line.
             continue
-        text = piece if isinstance(piece, str) else piece.turn.text[: piece.end]
+        text = piece if isinstance(piece, str) else reveal(piece.turn.text)[: piece.end]
         cut = text.rfind("\n\n")
         if cut >= 0:
             return [*rest, text[:cut] if isinstance(piece, str) else verbatim(piece.turn, cut)]
@@ -285,7 +287,7 @@ async def answer_of_path(
     letters = LETTERS[: len(question.choices)]
     # What others wrote is left out; a box may begin in one turn and end in the next.
     own_words = "".join(
-        piece.turn.text[: piece.end] if isinstance(piece, ShownTurn) else "\n"
+        reveal(piece.turn.text)[: piece.end] if isinstance(piece, ShownTurn) else "\n"
         for piece in path.context
     )
     own_answer = answer_in_thought(own_words, letters)

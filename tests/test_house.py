@@ -14,7 +14,8 @@ PACKAGES = ("arena", "agents", "protocols", "analysis")
 # Rooms, lowest first.  A module imports from its own room and from lower lines; of the rooms on
 # one line none imports another, except that the words of the first line know each other.
 LAYERS = (
-    "arena.types arena.errors arena.text arena.former_names arena.packages arena.plugins",
+    "arena.types arena.private arena.errors arena.text arena.former_names arena.packages"
+    " arena.plugins",
     "arena.store arena.grading",
     "arena.calls",
     "arena.studies",
@@ -32,7 +33,7 @@ DOOR = {"arena", "arena.__main__"}
 PUBLIC = {
     "arena": "Agent Answer Arena ArenaError Arm CostEstimate Episode Limit Lineup MOTIONS Price"
     " Retry RunSelection Sampling Seat Stage Study Subject Summary Turn Verdict against_itself"
-    " given_pairs motions own rated round_robin run_stages swiss swiss_round",
+    " given_pairs motions own rated reveal round_robin run_stages swiss swiss_round",
     "agents": "adapt agent model",
     "protocols": "named",
 }
@@ -134,7 +135,9 @@ def test_every_module_and_public_function_is_documented() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 private = node.name.startswith("_") or node in nested
-                if not private and not ast.get_docstring(node):
+                # One spelling of a function for type checkers: the function itself is documented.
+                spelling = [ast.unparse(each) for each in node.decorator_list] == ["overload"]
+                if not private and not spelling and not ast.get_docstring(node):
                     bare.append(f"{name}.{node.name}")
     assert bare == []
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from arena.calls.budget import Budget
 from arena.calls.prices import cost_usd, price_of, worst_case_usd
+from arena.calls.private_words import PrivateWords
 from arena.calls.rate_limits import RateLimiter, Slot
 from arena.calls.retry import Retry, wait_before_next
 from arena.calls.run_stats import RunStats
@@ -52,7 +53,8 @@ class RunContext:
     """The things that the episodes of one run share.
 
     `prices` are given by hand, by model; `budget` is None if there is no limit; `cache` holds
-    replies of earlier studies that may be used again, by sample key.
+    replies of earlier studies that may be used again, by sample key.  `private` holds
+    the private words that came up.
     """
 
     id: str
@@ -63,6 +65,7 @@ class RunContext:
     prices: Mapping[str, Price] = field(default_factory=dict)
     budget: Budget | None = None
     cache: Mapping[str, CachedReply] = field(default_factory=dict)
+    private: PrivateWords = field(default_factory=PrivateWords)
 
 
 @dataclass(slots=True)

@@ -110,13 +110,22 @@ async def play_one(run: RunContext, play: Play, state: StudyState) -> None:
     """
     if play.episode not in state.status:
         run.journal.append_later(*records.episode_start_lines(play))
-    episode = Episode(play.episode, run, state.memo.get(play.episode), play.sample, play.lineup)
+    episode = Episode(
+        play.episode,
+        run,
+        state.memo.get(play.episode),
+        play.sample,
+        play.lineup,
+        play.subject,
+    )
     try:
         result = await play.start(episode, play.seats())
         await episode.settle()
         # The protocol may have caught the error that stops the run.
         if episode.stopped is not None:
             raise episode.stopped
+        if episode.disclosure.leak is not None:
+            raise episode.disclosure.leak
         ending = [
             *records.result_lines(play, await records.grade_result(play, result)),
             records.status_line(run.id, play, state, {"status": "done"}),

@@ -210,7 +210,9 @@ async def estimate_cost(
 
     async def play_with_stand_ins(play: Play) -> None:
         memo = state.memo.get(play.episode)
-        episode = DryRunEpisode(play.episode, run, memo, play.sample, play.lineup)
+        episode = DryRunEpisode(
+            play.episode, run, memo, play.sample, play.lineup, play.subject
+        )
         episode.use_stand_in = with_stand_in
         seats = {name: Seat(name, with_stand_in(agent)) for name, agent in play.lineup.items()}
         await play.start(episode, seats)

@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,13 @@ import orjson
 
 from arena.calls.ledger import RunContext, call, reuse
 from arena.calls.token_measures import measures_of
-from arena.errors import STOPPING, ArenaError, BusySeatError, LeakError, ProtocolError, ReplayError
-from arena.play.prompt import BuiltPrompt, Prompt, PromptPart, build_prompt
+from arena.errors import STOPPING, ArenaError, BusySeatError, ProtocolError, ReplayError
+from arena.play.disclosure import Disclosure
+from arena.play.prompt import (
+    BuiltPrompt,
+    Prompt,
+    PromptPart,
+)
 from arena.play.reading import (
     Reader,
     check_reader,
@@ -35,11 +40,21 @@ from arena.play.records import agent_row
 from arena.store.journal import line, row_of
 from arena.store.replay import CachedReply, StoredTurn, digest, reask_key, turn_of
 from arena.text import utc_now, writable
-from arena.types import Message, Place, Reading, Reply, Request, Sampling, Seat, Turn
+from arena.types import (
+    Agent,
+    Message,
+    Place,
+    Reading,
+    Reply,
+    Request,
+    Sampling,
+    Seat,
+    Subject,
+    Turn,
+)
 
-# Shorter private words are found in other texts by coincidence.
-SHORTEST_SECRET = 16
 Row = Mapping[str, Any]
+NOBODY: Mapping[str, Agent] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +89,9 @@ class Episode:
     """One play of a protocol.  `id` is the episode's id; `ask` speaks, `rng` draws.
 
     `memo` holds the stored turns by (seat, step).  `sample` tells the samples of this play from
-    those of other plays, whatever their study.  `seated` names the seats that are in the record
-    already.
+    those of other plays, whatever their study.  `lineup` has the agents of the seats that are in
+    the record already.  Of other episodes' turns, those of the `subject` alone can be shown.
+    `stopped` is the error that stops the run, which a protocol may have caught.
     """
 
     def __init__(
@@ -84,7 +100,8 @@ class Episode:
         run: RunContext,
         memo: Mapping[tuple[str, int], StoredTurn] | None = None,
         sample: str = "",
-        seated: Iterable[str] = (),
+        lineup: Mapping[str, Agent] = NOBODY,
+        subject: Subject | None = None,
     ) -> None:
         self.id = id
         self.sample = sample or id
@@ -92,11 +109,16 @@ class Episode:
         self._memo = memo or {}
         self._steps: defaultdict[str, int] = defaultdict(int)
         self._busy: set[str] = set()
-        self._seated = set(seated)
+        self._seated = set(lineup)
         self._streams: dict[str, random.Random] = {}
         self._outstanding: set[asyncio.Task[Turn]] = set()
-        self._private: list[tuple[str, str]] = []
+        self.disclosure = Disclosure(id, run, lineup, subject)
         self.stopped: ArenaError | None = None
+
+    @property
+    def seats(self) -> frozenset[str]:
+        """Return the names of all who sit in it: of its lineup, and of others who have spoken."""
+        return frozenset(self._seated)
 
     def rng(self, name: str) -> random.Random:
         """Return the random stream of this name, with the same draws in every replay."""
@@ -125,17 +147,19 @@ class Episode:
         beginning of the reply: the model continues it, and the turn's text is only the
         continuation.  `sampling` replaces the agent's for this step.
 
-        Raises BusySeatError if the seat is speaking already, LeakError if the prompt shows the seat
-        something private, ReplayError if the stored turn answered another request, ProtocolError if
-        the model cannot continue a prefill, ModelError if it gave no usable reply.
+        Raises BusySeatError if the seat is speaking already, LeakError if the request shows the
+        seat something private, ReplayError if the stored turn answered another request,
+        ProtocolError if another agent sat in this seat before or the model cannot continue a
+        prefill, ModelError if it gave no usable reply.
         """
         if seat.name in self._busy:
             raise BusySeatError(
                 f"{seat.name} was asked for {phase} while it is still speaking;"
                 " give parallel voices seats of their own"
             )
-        built = build_prompt(prompt, seat, self.id, prefill)
-        self._check_pasted((*built.parts, *built.prefill), seat)
+        sampling = sampling or seat.agent.sampling
+        self.disclosure.check_agent(seat)
+        built = self.disclosure.build(prompt, seat, prefill, sampling)
         if built.prefill and "prefill" not in seat.agent.model.capabilities:
             raise ProtocolError(
                 f"{seat.name} was to continue a prefill, which {seat.agent.model.name} cannot:"
@@ -144,7 +168,6 @@ class Episode:
         self._record_seat(seat)
         # Steps are counted before anything is awaited: they follow the order of the calls.
         number = self._steps[seat.name]
-        sampling = sampling or seat.agent.sampling
         read = check_reader(read)
         step = Step(seat, number, phase, round, read, public_rating, sampling, built)
         self._steps[seat.name] += 1
@@ -184,21 +207,6 @@ class Episode:
         row = {**place, "similarity": similarity, "router": router}
         self._run.journal.append_later(line("routes", row))
 
-    def _check_pasted(self, parts: Sequence[PromptPart], seat: Seat) -> None:
-        """Raise LeakError if a text holds private words of another seat.
-
-        Words that are pasted as text, instead of put into the prompt as a turn, leave no row in
-        `saw`.
-        """
-        for author, words in self._private:
-            if author != seat.name and any(
-                part.text is not None and words in part.text for part in parts
-            ):
-                raise LeakError(
-                    f"private words of {author} stand as text in a prompt for {seat.name};"
-                    " put the turn itself into the prompt"
-                )
-
     async def settle(self) -> None:
         """Wait until no ask is outstanding.
 
@@ -220,10 +228,7 @@ class Episode:
             # A protocol may swallow this error, and must not end as if nothing had happened.
             self.stopped = self.stopped or error
             raise
-        raw = turn.text if turn.public != turn.text else None
-        for words in (turn.thoughts, raw):
-            if words is not None and len(words) >= SHORTEST_SECRET:
-                self._private.append((turn.seat, words))
+        self.disclosure.note(turn, step.built.messages)
         return turn
 
     async def _replay_or_ask(self, step: Step) -> Turn:
@@ -237,6 +242,7 @@ class Episode:
                     return stored.turn
                 # A crash between the first reply and the re-ask: go on with the re-ask.
                 reading = first_reading(stored, step.read, step.seat.name)
+                self.disclosure.check_reading(step.seat, reading)
                 return await self._ask_again(step, request, stored.row, reading)
             return await self._ask_first(step, request)
         finally:
@@ -305,7 +311,7 @@ class Episode:
         # In one write: readers never see a turn without its measures.
         call_end = b"".join((*measure_lines, call_end))
         try:
-            reading = await read_off_loop(step.read, reply, step.seat.name)
+            reading = await self._read(step, reply)
         except BaseException:
             # The reader is at fault, not the reply: keep the reply, so that a corrected reader can
             # read it without another call.
@@ -315,6 +321,12 @@ class Episode:
             return await self._keep(step, "turns", row, reading, call_end)
         await self._keep(step, "unfinished_turns", row, reading, call_end)
         return await self._ask_again(step, request, row, reading)
+
+    async def _read(self, step: Step, reply: Reply) -> Reading:
+        """Return the reading of a reply.  Raises LeakError, or ProtocolError for a wrong reader."""
+        reading = await read_off_loop(step.read, reply, step.seat.name)
+        self.disclosure.check_reading(step.seat, reading)
+        return reading
 
     async def _ask_again(self, step: Step, request: Request, row: Row, reading: Reading) -> Turn:
         """Ask once for the unreadable parts; everything readable in the first reply stays."""
@@ -332,7 +344,7 @@ class Episode:
             hit = self._run.cache.get(key)
         reply, call_end = await self._call(step, request, hit)
         try:
-            second = await read_off_loop(step.read, reply, step.seat.name)
+            second = await self._read(step, reply)
         except BaseException:
             self._run.journal.append(call_end)
             raise

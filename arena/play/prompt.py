@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from arena.errors import LeakError
+from arena.private import reveal
 from arena.types import Face, GeneratedSpan, Message, Seat, Turn
 
 NO_SPEECH = "[no readable speech]"
@@ -81,8 +82,11 @@ def prompt_pieces(prompt: Prompt) -> Iterator[str | ShownTurn]:
 
     Raises TypeError for anything else.
     """
-    # Strings first: they are iterable as well.
-    if isinstance(prompt, str | ShownTurn):
+    # Strings first: they are iterable as well.  A subclass of str could answer for itself what
+    # stands in it, so that its plain words are taken.
+    if isinstance(prompt, str):
+        yield str.__str__(prompt)
+    elif isinstance(prompt, ShownTurn):
         yield prompt
     elif isinstance(prompt, Turn):
         yield ShownTurn(prompt, "public")
@@ -164,16 +168,17 @@ def compose_message(
                     " in a prompt, put the turn itself or own(turn)"
                 )
             turn = piece.turn
+            raw = reveal(turn.text)
             text = (
-                turn.text[: piece.end]
+                raw[: piece.end]
                 if piece.face == "verbatim"
-                else render(piece.face, turn.public, turn.thoughts, turn.confidence)
+                else render(piece.face, turn.public, reveal(turn.thoughts), reveal(turn.confidence))
             )
             parts.append(
                 PromptPart(None, turn.episode, turn.seat, turn.step, piece.face, piece.end)
             )
             # Only a text that is the beginning of the generated one has tokens that are known.
-            if turn.token_ids is not None and turn.text.startswith(text):
+            if turn.token_ids is not None and raw.startswith(text):
                 end = length + len(text)
                 spans.append(GeneratedSpan(message, length, end, turn.token_ids, turn.model_served))
         words.append(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import html
 import inspect
 import re
 import warnings
@@ -18,7 +19,9 @@ from typing import Any
 
 from arena.errors import ProtocolError, ReaderError
 from arena.play.reasoning import part_reasoning
+from arena.private import reveal
 from arena.store.replay import StoredTurn
+from arena.text import normalised, words_of
 from arena.types import NOT_ASKED, Reading, Reply
 
 Reader = Callable[[Reply], Reading]
@@ -42,6 +45,9 @@ PARTS_OF_REASONS = {
     **dict.fromkeys(("exceeded", "timeout", "timed_out", "interrupt"), CUT_OFF),
     **dict.fromkeys(("error", "fail", "cancel", "malformed", "unexpected", "too_many"), "failed"),
 }
+# Escapes of JSON and Markdown: of a character, of white space, of a mark.
+ESCAPED = re.compile(r"\\(?:u(?P<code>[0-9a-fA-F]{4})|[nrtbf]|(?P<mark>[^\w\s]|_))")
+TAG = re.compile(r"<[^<>]{0,80}>")
 # What a reader is tried with before the first reply that it gets.
 SAMPLE = "A sample of a reply."
 # A reply in which no reader finds what was asked for.
@@ -208,6 +214,11 @@ def read_reply(read: Reader, reply: Reply, seat: str) -> Reading:
         value = getattr(reading, name)
         if not isinstance(value, str | None):
             raise ProtocolError(f"the reader of {seat} gave no text as {name}: {value!r:.80}")
+    if reading.public is not None and not reading.composed and not is_of(reading.public, reply):
+        raise ProtocolError(
+            f"the reader of {seat} made words public that do not stand in the reply; if it adds"
+            " words of its own on purpose, let it say Reading(..., composed=True)"
+        )
     reason = unfinished_reason(reply)
     if reason not in (None, CUT_OFF):
         reading = without_vote(reading, reason)
@@ -221,6 +232,29 @@ def read_reply(read: Reader, reply: Reply, seat: str) -> Reading:
         )
     # A subclass of float, such as numpy has, cannot be written as JSON.
     return replace(reading, confidence=float(confidence))
+
+
+def is_of(public: str, reply: Reply) -> bool:
+    """Return whether words stand in a reply's text in this order, perhaps with others between.
+
+    Escapes of HTML, JSON and Markdown are read as what they stand for.
+    """
+    if public in reply.text:
+        return True
+    written = ESCAPED.sub(unescaped, html.unescape(reply.text))
+    # Taking a tag out leaves a gap, or none.
+    for text in (written, TAG.sub("", written)):
+        words = iter(words_of(normalised(text)))
+        if all(word in words for word in words_of(normalised(public))):
+            return True
+    return False
+
+
+def unescaped(found: re.Match[str]) -> str:
+    """Return what an escape stands for: a character, a mark, or white space."""
+    if found["code"] is not None:
+        return chr(int(found["code"], 16))
+    return found["mark"] or " "
 
 
 def stored_reply(row: Mapping[str, Any]) -> Reply:
@@ -237,8 +271,8 @@ def first_reading(stored: StoredTurn, read: Reader, seat: str) -> Reading:
         return read_reply(read, stored_reply(stored.row), seat)
     return Reading(
         turn.public,
-        turn.thoughts,
-        turn.confidence,
+        reveal(turn.thoughts),
+        reveal(turn.confidence),
         turn.confidence_status,
         turn.answer,
         turn.flags,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from arena.errors import StoreError
+from arena.private import reveal
 from arena.store.checksums import Tally, seal
 from arena.store.durable import sync, sync_folder
 from arena.store.locks import Lock, lock
@@ -246,5 +247,5 @@ def row_of(data: DataclassInstance) -> dict[str, object]:
     return {
         name: value
         for name in data.__dataclass_fields__
-        if (value := getattr(data, name)) not in (None, ())
+        if (value := reveal(getattr(data, name))) not in (None, ())
     }

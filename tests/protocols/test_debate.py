@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agents import agent
-from arena import Arena, Arm, Study, Subject, round_robin
+from arena import Arena, Arm, Study, Subject, reveal, round_robin
 from arena.errors import LeakError, StudyError
 from arena.studies.study import plays
 from arena.types import Agent, Request
@@ -195,15 +195,15 @@ def test_the_debate_obeys_the_laws(options: dict[str, object]) -> None:
 
 def test_a_broken_law_is_found() -> None:
     async def gossip(episode: Any, motion: Subject, proposition: Any, opposition: Any) -> None:
-        from protocols.parsing.tags import speech_and_confidence
+        from protocols.parsing.tags import speech_and_confidence as speech
 
-        said = await episode.ask(proposition, "speak", phase="opening", read=speech_and_confidence)
+        said = await episode.ask(proposition, "speak", phase="opening", read=speech)
         await episode.ask(
-            opposition, f"they think {said.thoughts}", phase="opening", read=speech_and_confidence
+            opposition, f"they think {reveal(said.thoughts)}", phase="opening", read=speech
         )
 
     gossip.__globals__["VERSION"] = "1"
-    with pytest.raises(laws.BrokenLawError, match="private words of proposition"):
+    with pytest.raises(laws.BrokenLawError, match="privacy: the thoughts of proposition"):
         laws.check(gossip, pair(), MOTION)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from arena.calls.ledger import RunContext
 from arena.calls.rate_limits import RateLimiter
-from arena.errors import BusySeatError, LeakError, RefusedError, ReplayError
+from arena.errors import BusySeatError, RefusedError, ReplayError
 from arena.play.episode import Episode
 from arena.play.reading import fill_gaps
 from arena.play.run import Arena, RunSelection
@@ -37,21 +37,6 @@ async def test_a_seat_can_be_asked_again_when_it_has_spoken(run: RunContext) -> 
     turns = [await episode.ask(seat, "a", phase="x") for _ in range(3)]
     assert [turn.step for turn in turns] == [0, 1, 2]
     assert len({turn.text for turn in turns}) == 3
-
-
-@pytest.mark.parametrize("private", ["thoughts", "text"])
-async def test_private_words_that_are_pasted_as_text_are_a_leak(
-    run: RunContext, private: str
-) -> None:
-    episode, pro, opp = Episode("e", run), Seat("proposition", agent()), Seat("opposition", agent())
-    turn = await episode.ask(pro, "speak", phase="x", read=rating)
-    pasted = f"they think: {getattr(turn, private)}"
-    assert (await episode.ask(pro, pasted, phase="y", read=rating)).public
-    with pytest.raises(
-        LeakError, match="private words of proposition stand as text in a prompt for opposition"
-    ):
-        await episode.ask(opp, pasted, phase="y")
-    assert (await episode.ask(opp, f"they say: {turn.public}", phase="y")).public
 
 
 async def test_what_was_unreadable_is_asked_for_once_in_the_same_conversation(

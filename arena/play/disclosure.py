@@ -1,0 +1,156 @@
+"""Guard what the seats of an episode are told: nothing private of others, in whatever way.
+
+A turn is shown as it was recorded, whatever became of its object; one that is not in the record of
+this episode or of its subject is not shown.  Text is searched for private words of other seats of
+the run.  A seat has one agent, so that what is private to the seat is private to its agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from arena.calls.ledger import RunContext
+from arena.errors import LeakError, ProtocolError
+from arena.play.prompt import BuiltPrompt, Prompt, ShownTurn, build_prompt, prompt_pieces
+from arena.private import reveal
+from arena.types import Agent, Message, Reading, Sampling, Seat, Subject, Turn
+
+
+class Disclosure:
+    """What the seats of one episode may be told.
+
+    `run` has the private words that came up in it, `lineup` the agents that are seated already.  Of
+    other episodes' turns, those of the `subject` alone can be shown.  `leak` is the first
+    LeakError, which a protocol may have caught.
+    """
+
+    def __init__(
+        self,
+        episode: str,
+        run: RunContext,
+        lineup: Mapping[str, Agent],
+        subject: Subject | None,
+    ) -> None:
+        self.leak: LeakError | None = None
+        self._episode = episode
+        self._run = run
+        self._agents = dict(lineup)
+        self._turns = {key_of(turn): turn for turn in turns_of(subject)}
+        self._common = texts_of(subject)
+
+    def check_agent(self, seat: Seat) -> None:
+        """Raise ProtocolError if another agent has sat in a seat of this name.
+
+        What is private to a seat is private to its agent, and the record has one agent a seat.
+        """
+        first, now = self._agents.setdefault(seat.name, seat.agent), seat.agent
+        for what in ("name", "model", "system prompt"):
+            if identity(first, what) != identity(now, what):
+                raise ProtocolError(
+                    f"the seat {seat.name} was taken by {first.name} ({first.model.name}), and its"
+                    f" agent now has another {what}; give every agent a seat of its own, and put"
+                    " what changes from step to step into the prompt"
+                )
+
+    def build(self, prompt: Prompt, seat: Seat, prefill: Prompt, sampling: Sampling) -> BuiltPrompt:
+        """Return a prompt with turns as they are recorded.  Raises LeakError."""
+        try:
+            shown, begun = (
+                [piece if isinstance(piece, str) else self._recorded(piece) for piece in pieces]
+                for pieces in (prompt_pieces(prompt), prompt_pieces(prefill))
+            )
+            built = build_prompt(shown, seat, self._episode, begun)
+            for part in (built.parts, built.prefill):
+                self._check_words(seat, [piece.text for piece in part if piece.text is not None])
+            for words in (seat.agent.system, *sampling.stop, *sampling.choices):
+                self._check_words(seat, [words])
+        except LeakError as error:
+            self.leak = self.leak or error
+            raise
+        return built
+
+    def _recorded(self, shown: ShownTurn) -> ShownTurn:
+        """Return a shown turn with the words of the record, whatever its object says by now."""
+        recorded = self._turns.get(key_of(shown.turn))
+        if recorded is None:
+            raise LeakError(
+                f"{shown.turn!r} of episode {shown.turn.episode} was about to be shown, but is"
+                " neither of this episode nor of its subject, so that nothing records its words"
+            )
+        if recorded != shown.turn:
+            raise LeakError(f"{shown.turn!r} is not as it was recorded; show the turn itself")
+        return replace(shown, turn=recorded)
+
+    def _check_words(self, seat: Seat, texts: Sequence[str]) -> None:
+        """Raise LeakError if private words of others stand in texts that go to a seat.
+
+        Words that are pasted as text leave no row in `saw`.
+        """
+        reader = (self._episode, seat.name)
+        found = self._run.private.author_of_leak(reader, texts, self._common)
+        if found is not None:
+            episode, author = found
+            where = "" if episode == self._episode else f" in episode {episode}"
+            raise LeakError(
+                f"private words of {author}{where} stand as text in a request to {seat.name};"
+                " put the turn itself into the prompt"
+            )
+
+    def note(self, turn: Turn, messages: Sequence[Message]) -> None:
+        """Keep a turn as it is recorded, and note which of its words are private.
+
+        `messages` are what its author had been sent.
+        """
+        text, thoughts = reveal(turn.text), reveal(turn.thoughts)
+        # With values of its own: nothing that is done to the protocol's object changes it.
+        self._turns[key_of(turn)] = replace(turn, text=text, thoughts=thoughts)
+        known = [message.content for message in messages]
+        if turn.public is not None:
+            self._run.private.publish(turn.public)
+            known.append(turn.public)
+        author = (self._episode, turn.seat)
+        if thoughts is not None:
+            self._run.private.add(author, thoughts, known)
+            known.append(thoughts)
+        if turn.public != text:
+            self._run.private.add(author, text, known)
+
+    def check_reading(self, seat: Seat, reading: Reading) -> None:
+        """Raise LeakError if a reader puts private words of others into a re-ask or in public."""
+        composed = reading.public if reading.composed else None
+        try:
+            for words in (reading.reask, composed):
+                if words is not None:
+                    self._check_words(seat, [words])
+        except LeakError as error:
+            self.leak = self.leak or error
+            raise
+
+
+def key_of(turn: Turn) -> tuple[str, str, int]:
+    """Return the key of a turn in the record."""
+    return turn.episode, turn.seat, turn.step
+
+
+def turns_of(subject: Subject | None) -> Iterator[Turn]:
+    """Yield the turns that a subject brings from the record, such as those of a debate."""
+    for name in subject.__dataclass_fields__ if subject else ():
+        value = getattr(subject, name)
+        for item in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(item, Turn):
+                yield item
+
+
+def texts_of(subject: Subject | None) -> tuple[str, ...]:
+    """Return the words of a subject, which are nobody's secret, as far as secrecy goes."""
+    if subject is None:
+        return ()
+    public = (turn.public for turn in turns_of(subject))
+    words = (subject.text, subject.gold, *subject.choices, *subject.accepted, *public)
+    return tuple(text for text in words if text)
+
+
+def identity(agent: Agent, what: str) -> str:
+    """Return an agent's name, the name of its model or its system prompt."""
+    return {"name": agent.name, "model": agent.model.name, "system prompt": agent.system}[what]
