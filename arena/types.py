@@ -325,10 +325,10 @@ class Turn:
     Put the turn itself into a prompt; formatting it as text raises TypeError.  `public` is the part
     that others may read (None: no readable speech).  The raw reply, `text`, the `thoughts` and the
     `confidence` (in [0, 1]) are private values (arena/private.py), the confidence not if
-    `rating_public`: then the author knew that others see it.  `finish_reason` is the provider's word for how the reply ended ("stop",
-    "length").  `token_ids` are the tokens that the local model `model_served` generated; `measures`
-    are numbers computed from token probabilities, by name (arena/calls/token_measures.py).  After
-    a re-ask all of these describe the first reply.
+    `rating_public`: then the author knew that others see it.  `finish_reason` is the provider's
+    word for how the reply ended ("stop", "length").  `token_ids` are the tokens that the local
+    model `model_served` generated; `measures` are numbers computed from token probabilities, by
+    name (arena/calls/token_measures.py).  After a re-ask all of these describe the first reply.
     """
 
     episode: str
