@@ -11,10 +11,11 @@ their count and hash (`arena/store/checksums.py`).
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,19 +55,28 @@ def first_line() -> bytes:
 
 
 def open_segment(path: Path) -> tuple[int, Lock]:
-    """Create a journal file with its first line; return its descriptor and the lock on it."""
-    try:
-        # O_EXCL: two runs never write one journal.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | BYTES_AS_THEY_ARE
-        descriptor = os.open(path, flags, 0o644)
-        # Waits only for a process that checks, at this very moment, if the new file is locked.
-        held = lock(path)
-        os.write(descriptor, first_line())
-        # A power cut may take a file whose name is not on the disk, whatever was synced in it.
-        sync_folder(path.parent)
-    except OSError as error:
-        raise StoreError(f"cannot write the journal {path}: {error.strerror}") from error
-    return descriptor, held
+    """Create a journal file with its first line; return its descriptor and the lock on it.
+
+    Raises StoreError if it cannot be written; then there is no such file.
+    """
+    with ExitStack() as undo:
+        try:
+            # O_EXCL: two runs never write one journal.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | BYTES_AS_THEY_ARE
+            descriptor = os.open(path, flags, 0o644)
+            undo.callback(path.unlink, missing_ok=True)
+            undo.callback(os.close, descriptor)
+            # Waits only for a process that checks, at this very moment, if the new file is locked.
+            held = lock(path)
+            undo.callback(held.release)
+            if os.write(descriptor, first_line()) != len(first_line()):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            # A power cut may take a file whose name is not on the disk, whatever was synced in it.
+            sync_folder(path.parent)
+        except OSError as error:
+            raise StoreError(f"cannot write the journal {path}: {error.strerror}") from error
+        undo.pop_all()
+        return descriptor, held
 
 
 def write_journal(path: Path, lines: Iterable[bytes]) -> None:

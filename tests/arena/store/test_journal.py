@@ -91,6 +91,19 @@ async def test_the_name_of_each_segment_is_on_the_disk_by_one_sync_of_the_folder
     assert synced == [False, True]
 
 
+def test_a_journal_whose_first_line_does_not_fit_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, block: write(descriptor, block[:9]))
+        with pytest.raises(StoreError, match=r"r-000\.jsonl: No space left on device"):
+            Journal(tmp_path, "r")
+    assert list(tmp_path.iterdir()) == []
+    Journal(tmp_path, "r").close()
+    assert not is_locked(tmp_path / "r-000.jsonl")
+
+
 async def test_after_a_failed_write_nothing_more_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
