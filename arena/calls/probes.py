@@ -28,10 +28,12 @@ SETUP_STATUSES = (401, 402, 404, 405)
 class Probes:
     """The first calls of a run to each of its models.
 
-    `refused` holds the reasons why models are asked nothing more, by model.
+    `answered` names the models that have answered in this run or before, so that their next call
+    need not go alone.  `refused` holds the reasons why models are asked nothing more, by model.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answered: set[str] | None = None) -> None:
+        self.answered = set() if answered is None else answered
         self.refused: dict[str, str] = {}
         # The calls that wait, by model and episode.
         self._waiting: Counter[tuple[str, str]] = Counter()
@@ -63,6 +65,9 @@ class Probes:
 
         Raises ModelStoppedError if the first call failed in a way in which all others would.
         """
+        if model in self.answered:
+            yield
+            return
         if model in self._ended:
             await self._wait(model, episode)
             if model in self.refused:
@@ -72,6 +77,7 @@ class Probes:
         self._ended[model] = asyncio.Event()
         try:
             yield
+            self.answered.add(model)
         except ModelError as error:
             if not fails_always(error):
                 raise

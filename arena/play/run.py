@@ -23,6 +23,7 @@ from arena.calls.budget import Budget
 from arena.calls.estimate import CostEstimate
 from arena.calls.ledger import RunContext
 from arena.calls.prices import price_of
+from arena.calls.probes import Probes
 from arena.calls.rate_limits import Limits, RateLimiter, limits_in_environment, merge_limits
 from arena.calls.retry import Retry
 from arena.calls.run_stats import RunStats
@@ -123,6 +124,8 @@ class Arena:
         self.prices = prices
         self.cache = cache
         self.max_unreadable = max_unreadable
+        # Models that have answered: a stage need not ask them anew whether they do.
+        self._answered: set[str] = set()
         # Dollars that other stages of the same tournament have spent of the budget (stages.py).
         self.spent_in_other_stages_usd = 0.0
 
@@ -151,7 +154,12 @@ class Arena:
             if damaged := database.find_damage(self.path):
                 raise StoreError(describe_damage(damaged))
             todo = select_plays(all_plays, state, selection)
-            stats = RunStats(planned=len(todo), max_unreadable=self.max_unreadable, store=self.path)
+            stats = RunStats(
+                planned=len(todo),
+                max_unreadable=self.max_unreadable,
+                probes=Probes(self._answered),
+                store=self.path,
+            )
             folding = FoldResult()
             if todo:
                 folding = await self._play_and_fold(

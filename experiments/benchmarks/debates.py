@@ -2,9 +2,10 @@
 
     python experiments/benchmarks/debates.py [--debates 60] [--latency 1] [--in-flight 400]
 
-A debate is three calls deep.  A server of its own process on loopback answers after the latency.
-The limit is max(call depth, calls / in flight) x latency; the wall time is that of `Arena.run`,
-with the store created, every reply fsynced, and the journal folded at the end.
+A debate is three calls deep, and the first call to a model goes alone.  A server of its own process
+on loopback answers after the latency.  The limit is (1 + max(call depth, calls / in flight)) x
+latency; the wall time is that of `Arena.run`, with the store created, every reply fsynced, and the
+journal folded at the end.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def main() -> int:
     parser.add_argument("--latency", type=float, default=1.0)
     parser.add_argument("--in-flight", type=int, default=400)
     options = parser.parse_args()
-    limit = max(len(THREE_SPEECHES), 6 * options.debates / options.in_flight) * options.latency
+    rounds = max(len(THREE_SPEECHES), 6 * options.debates / options.in_flight)
+    limit = (1 + rounds) * options.latency
     with tempfile.TemporaryDirectory() as folder:
         wall, cpu = time_study(
             Path(folder) / "a.duckdb", options.debates, options.latency, options.in_flight

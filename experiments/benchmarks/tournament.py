@@ -4,9 +4,10 @@
         [--latency 1] [--in-flight 400]
 
 The publication's 60 debates and 357 verdicts (arXiv 2505.19184) were 717 calls in a single chain.
-In parallel they are three speeches and one verdict deep.  A server of its own process on loopback
-answers after the latency; the limit is max(call depth, calls / in flight) x latency, the wall time
-that of both stages: the debates, and the jury that reads them.
+In parallel they are three speeches and one verdict deep, and the first calls to debaters, and then
+those to judges, go alone.  A server of its own process on loopback answers after the latency; the
+limit is (2 + max(call depth, calls / in flight)) x latency, the wall time that of both stages: the
+debates, and the jury that reads them.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def main() -> int:
         wall, cpu, calls = time_tournament(
             path, options.debates, readings, options.latency, options.in_flight
         )
-    limit = max(DEPTH, calls / options.in_flight) * options.latency
+    limit = (2 + max(DEPTH, calls / options.in_flight)) * options.latency
     print(
         f"{options.debates} debates, {calls} calls: {wall:.2f} s, limit {limit:.2f} s,"
         f" ratio {wall / limit:.2f}, processor {cpu:.2f} s"

@@ -69,6 +69,14 @@ async def test_a_slow_first_call_goes_alone_and_holds_up_no_other_model(tmp_path
     arena = Arena(tmp_path / "a.duckdb", concurrency=2)
     summary = await arena.play(speeches(paid("slow", slow), paid("quick", quick)))
     assert (summary.done, asked.count("slow"), asked.count("quick")) == (12, 6, 6)
+    both = asyncio.Barrier(2)
+
+    async def together(request: Request) -> str:
+        await asyncio.wait_for(both.wait(), 10)
+        return "words|70"
+
+    # A model that has answered, as in an earlier stage of a tournament, is not tried again.
+    assert (await arena.play(speeches(paid("slow", together), subjects=8))).done == 8
 
 
 @pytest.mark.parametrize(
