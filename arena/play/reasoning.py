@@ -129,8 +129,8 @@ def marks_in(low: str, thoughts: bool) -> Iterator[tuple[int, int, bool]]:
     # Merged one by one: sorting all marks of a hostile text would hold up everybody else.
     return heapq.merge(
         tags_in(low, NAME_OR_THOUGHTS if thoughts else NAME),
-        *(places_of(opening, low, closes=False) for opening, _ in PAIRS),
-        *(closing_places(opening, closing, low) for opening, closing in PAIRS),
+        *(places_of(opening, low, closes=False) for opening, _ in PAIRS if opening in low),
+        *(closing_places(*pair, low) for pair in PAIRS if pair[1] in low),
     )
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Iterator
 
-from arena.play.reasoning import in_small_letters
+from arena.play.reasoning import in_small_letters, places_of
 from protocols.parsing.private_words import (
     NOT_SHOWN_IN_WORDS,
     PRIVATE_IN_WORDS,
@@ -135,6 +136,17 @@ HINT = re.compile(
     r"|inner|hidden|personal|self|invisible|unseen|off the record|\beyes|\((?:not|never|for|only)\b"
     rf"|{either(PRIVATE_IN_WORDS)}|{FOREIGN_THOUGHTS}|{FOREIGN_RATINGS}"
 )
+# What hints begin with: to find these first takes a twentieth of the time of the pattern.
+HINT_STARTS_IN_WORDS = (
+    "thought think reason rating confidence bet stake wager certainty probability odds monologue"
+    " musing deliberation reflection scratch note private confidential internal secret / inner"
+    " hidden personal self invisible unseen off eyes ("
+)
+HINT_STARTS = (
+    *HINT_STARTS_IN_WORDS.split(),
+    *"|".join((either(PRIVATE_IN_WORDS), FOREIGN_THOUGHTS, FOREIGN_RATINGS)).split("|"),
+)
+ASCII_HINT_STARTS = tuple(filter(str.isascii, HINT_STARTS))
 WINDOW = 100
 IN_ANGLES = re.compile(
     rf"[{ANGLES}](\s?/?\s?\w{{0,12}}?(?:thought|think|private|rating|speech|confidence"
@@ -202,10 +214,19 @@ def closes_speech(name: str) -> bool:
     return name.startswith("/") and "speech" in name.lower() and is_structure(name)
 
 
+def hints_in(low: str) -> Iterator[re.Match[str]]:
+    """Yield where a word of a label stands in a text in small letters, in order."""
+    starts = [
+        start for start in (ASCII_HINT_STARTS if low.isascii() else HINT_STARTS) if start in low
+    ]
+    places = {place for start in starts for place, *_ in places_of(start, low, closes=False)}
+    return filter(None, (HINT.match(low, place) for place in sorted(places)))
+
+
 def has_label(words: str) -> bool:
     """Return whether a label of private words stands in the words."""
     at = -1
-    for hint in HINT.finditer(in_small_letters(words)):
+    for hint in hints_in(in_small_letters(words)):
         # The next hint on the same line has been looked at with it.
         if hint.start() < at:
             continue
