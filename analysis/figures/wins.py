@@ -152,7 +152,9 @@ def strength(source: Source, path: Path) -> Figure:
     caption = source.caption(
         "Bradley-Terry strength in logits, with mean 0: a contestant wins against one d below it"
         " with the chance 1 / (1 + exp(-d)), as this jury sees it; n: votes. Bars are 95%"
-        " intervals, resampled over the debates of one pair on one motion.",
+        " profile likelihood intervals with the debates of one pair on one motion as clusters;"
+        " one that ends with the farthest has no end there: that contestant never lost, or never"
+        " won.",
         f"Verdicts {verdicts['all']:,}, of them missing {verdicts['missing']:,}; by judges that are"
         f" a contestant or of its family, and left out, {related:,}. The query counts single"
         " readings; strengths are fitted to votes, which several readings of a judge make.",

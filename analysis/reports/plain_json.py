@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
-from math import isnan
+from math import isfinite
 from typing import Any, get_type_hints
 
 JsonObject = dict[str, Any]
@@ -55,16 +55,16 @@ def without_noise(value: float) -> float:
 
 
 def plain_json(value: object) -> object:
-    """Return a value as JSON has it: rows as dictionaries, nan as None, floats without noise."""
+    """Return a value as JSON has it: rows as dictionaries, nan and infinity as None."""
     if is_dataclass(value):
         return row_json(value, {})
     if isinstance(value, dict):
         return {key: plain_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain_json(inner) for inner in value]
-    # JSON has no nan, and a number that differs with the order of adding up is no promise.
+    # JSON has neither, and a number that differs with the order of adding up is no promise.
     if isinstance(value, float):
-        return None if isnan(value) else without_noise(value)
+        return without_noise(value) if isfinite(value) else None
     return value
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isnan, nan
+from math import isinf, isnan, nan
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,10 +26,15 @@ from analysis.statistics import judge_bias
 from analysis.statistics.aggregation import Votes, confidence_sum, majority, unanimous, votes
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.clustered import Array, Codes, Mask, MeanEstimate
-from analysis.statistics.ranking import Ranking, elo, rank, win_matrix
+from analysis.statistics.ranking import Ranking, rank, win_matrix
+from analysis.statistics.ratings import elo, trueskill
 
 Related = Literal["exclude", "include"]
-ELO_SHUFFLES = 20
+UNBEATEN = "never lost to others, alone or with some: no upper end"
+WINLESS = "never won against others, alone or with some: no lower end"
+SHUFFLES = 20
+# TrueSkill takes longer, and many debates bring their own mean.
+TRUESKILL_DEBATES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +47,18 @@ class Jury:
 
 @dataclass(frozen=True, slots=True)
 class ContestantRow:
-    """A contestant: strength in logits, Elo, and the shares of debates won, counted two ways.
+    """A contestant: strength in logits, other ratings, and the shares of debates won.
 
-    A tie is half a win; nan if undefined.
+    They are counted two ways; a tie is half a win; nan if undefined.  `missing_end` says why the
+    interval of the strength has no end on one side, or on both.
     """
 
     agent: str
     strength: Annotated[Interval, JsonField(inline=True, names={"mean": "strength"})]
+    missing_end: str | None
     elo: float
+    trueskill: float
+    trueskill_deviation: float
     votes: int
     debates: int
     win_rate: float
@@ -58,10 +67,16 @@ class ContestantRow:
 
 @dataclass(frozen=True, slots=True)
 class SeatRow:
-    """The advantage of the proposition in logits, whoever sits there."""
+    """The advantage of the proposition in logits, whoever sits there.
+
+    `missing_end` as for contestants; `clusters` of votes, of which `design_effect` tell as much
+    about strengths as one independent vote.
+    """
 
     advantage: Annotated[Interval, JsonField(inline=True, names={"mean": "proposition"})]
+    missing_end: str | None
     clusters: int
+    design_effect: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +160,7 @@ def study_standings(
     if related == "exclude":
         chosen = verdicts.related == 0
     cast = cast_votes(verdicts, chosen)
-    ranking = rank(*comparisons(verdicts, cast), len(verdicts.agents), seed=seed)
+    ranking = rank(*comparisons(verdicts, cast), len(verdicts.agents))
     reasons = Counter(map(str, verdicts.status[np.isnan(verdicts.winner)].tolist()))
     # Judges are described by all their votes, also by those that do not decide who won.
     every = cast_votes(verdicts, np.ones(len(chosen), dtype=bool))
@@ -155,7 +170,7 @@ def study_standings(
         verdicts.simulated,
         len(verdicts.episode),
         contestant_rows(verdicts, cast, ranking, seed),
-        SeatRow(Interval(ranking.first, ranking.first_low, ranking.first_high), ranking.clusters),
+        seat_row(ranking),
         pair_rows(verdicts, cast),
         outcome_row(verdicts, cast),
         judge_rows(verdicts, every),
@@ -199,17 +214,26 @@ def contestant_rows(
     decided = ~np.isnan(by_majority) & ~verdicts.against_itself()
     first, second = verdicts.side[decided].T
     agents = len(verdicts.agents)
-    rating = elo(first, second, by_majority[decided], agents, shuffles=ELO_SHUFFLES, seed=seed)
+    played = first, second, by_majority[decided], agents
+    rating = elo(*played, shuffles=SHUFFLES, seed=seed)
+    orders = min(SHUFFLES, 1 + TRUESKILL_DEBATES // max(len(first), 1))
+    skill = trueskill(*played, shuffles=orders, seed=seed)
     rows = []
     for number, name in enumerate(verdicts.agents):
-        ends = (ranking.strength[number], ranking.low[number], ranking.high[number])
+        size, low, high = (
+            float(column[number]) for column in (ranking.strength, ranking.low, ranking.high)
+        )
+        mean, deviation = skill[number].tolist()
         wins, debates = win_rate(verdicts, by_majority, number)
         wins_by_sum, _ = win_rate(verdicts, by_sum, number)
         rows.append(
             ContestantRow(
                 name,
-                Interval(*map(float, ends)),
+                Interval(size, low, high),
+                missing_end(size, low, high, UNBEATEN, WINLESS),
                 float(rating[number]),
+                mean,
+                deviation,
                 int(ranking.games[number]),
                 debates,
                 wins,
@@ -219,6 +243,24 @@ def contestant_rows(
     # nan compares false with everything, so that it needs a key of its own to stand last.
     rows.sort(key=lambda row: (isnan(row.strength.mean), -row.strength.mean, row.agent))
     return tuple(rows)
+
+
+def seat_row(ranking: Ranking) -> SeatRow:
+    """Return the advantage of the proposition."""
+    ends = ranking.first, ranking.first_low, ranking.first_high
+    reason = missing_end(*ends, "the proposition won every vote", "the opposition won every vote")
+    if isnan(ranking.first) and ranking.clusters:
+        reason = "nobody sat in both seats, so that seats and strengths are one"
+    return SeatRow(Interval(*ends), reason, ranking.clusters, ranking.design_effect)
+
+
+def missing_end(size: float, low: float, high: float, unbeaten: str, winless: str) -> str | None:
+    """Return why an interval lacks an end, in words; None if it has both."""
+    if isnan(size):
+        return "no votes connect it with the others"
+    if isinf(high):
+        return unbeaten
+    return winless if isinf(low) else None
 
 
 def win_rate(verdicts: Verdicts, winner: Array, agent: int) -> tuple[float, int]:

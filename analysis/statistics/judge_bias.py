@@ -29,9 +29,16 @@ from analysis.statistics.clustered import (
     clustered_mean,
     student_interval,
 )
-from analysis.statistics.ranking import LONGEST_STEP, MAX_STEPS, PRIOR_SD
 
 EFFECTS = ("side", "first", "length", "family")
+LONGEST_STEP = 2.0
+MAX_STEPS = 100
+# Weak enough to move nothing that the readings say, strong enough to keep the effects of a judge
+# finite that always votes one way.
+PRIOR_SD = 5.0
+# The least share of the variance of independent readings that an effect is given: where a judge
+# always votes one way, no cluster differs from another, which is no certainty.
+LEAST_VARIANCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +158,8 @@ def effects(readings: Readings) -> Effects:
     )
     influence = residuals @ design
     spread = influence.T @ influence * (clusters / max(clusters - 1, 1))
-    error = np.sqrt(np.maximum(np.diag(inverse @ spread @ inverse), 0))[agents:]
+    robust = np.diag(inverse @ spread @ inverse)
+    error = np.sqrt(np.maximum(robust, LEAST_VARIANCE * np.diag(inverse)))[agents:]
     size = at[agents:]
     limits = np.array(
         [

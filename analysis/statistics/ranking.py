@@ -1,4 +1,4 @@
-"""Estimate the strengths of contestants from wins and losses, by Bradley-Terry and by Elo.
+"""Estimate the strengths of contestants from wins and losses, by Bradley and Terry's model.
 
 Bradley and Terry (1952), with an advantage of the first seat as in Agresti, Categorical Data
 Analysis (2002), section 10.6.  Strengths s are in logits with mean 0, f is the advantage of the
@@ -6,11 +6,19 @@ first seat:
 
     P(first wins) = 1 / (1 + exp(-(s_first - s_second + f)))
 
-A tie is half a win for both, so that the fit makes expected and observed scores equal.  Intervals
-come from resampling whole clusters, here the debates of one pair on one motion.  Elo is a
-sequential reference.  Left out: a parameter for ties (Davidson 1970): a judge whose verdict flips
-with the order counts as a tie, and then the odds of winning against losing are the square of its
-odds in one reading, which would double every strength.
+Estimates and intervals are Firth's (firth.py), and finite whatever the votes are.  A tie is half a
+win for both.  Votes on one debate, and on both debates of a pair on a motion, are not independent:
+such votes are a cluster, and N votes count as N / D independent ones, where the design effect D is
+
+    squared sums of residuals by cluster / their expectation for independent votes
+
+Who never lost (or a group that nobody outside has beaten) is found in the graph of wins (Ford
+1957).  The votes say from where on such a strength may lie and not up to where: the end is
+infinite.  For two contestants the other end is exact (Clopper and Pearson 1934).
+
+Left out: a parameter for ties (Davidson 1970): a judge whose verdict flips with the order counts as
+a tie, and then the odds of winning against losing are the square of its odds in one reading, which
+would double every strength.
 
 A comparison is (first, second, score): codes of two contestants, 0 to agents - 1, and 1 if the
 first won, 0 if the second did, 0.5 for a tie; all (N,).
@@ -19,34 +27,36 @@ first won, 0 if the second did, 0.5 for a tie; all (N,).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan
+from math import inf, log, nan, sqrt
 
 import numpy as np
-from scipy import sparse
 from scipy.sparse import csgraph
+from scipy.special import expit, ndtri, stdtrit
 
-from analysis.statistics.bootstrap import draw
 from analysis.statistics.clustered import Array, Codes, Mask, divide
+from analysis.statistics.firth import Design, Fit, leads, paired_design, penalised_fit, profile_ends
 
-# Beyond this, one wins all but two in a billion: the fit is on its way to infinity.
-MAX_LOGITS = 20.0
-LONGEST_STEP = 2.0
-ELO_START = 1000.0
-ELO_STEP = 32.0
-MAX_STEPS = 100
-# Weak enough to move nothing that the data say, strong enough to keep a resample without a loss
-# finite.
-PRIOR_SD = 5.0
+TAIL = 0.025
+# Votes that flip with the order are ties, which spread less than wins do.  But a vote of two
+# readings tells at most as much as two.
+LEAST_EFFECT = 0.5
+# Before anything is seen, votes of one cluster count as one vote.  This weighs as much as half a
+# cluster that was decided against expectation, and as four degrees of freedom: few motions say
+# little about how alike votes are.
+PRIOR_CLUSTERS = 0.5
+PRIOR_DEGREES = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Strengths with intervals.
+    """Strengths with 95% intervals.
 
     `strength`, `low` and `high` (A,) in logits, nan for contestants that were not compared with the
-    rest; `games` (A,) comparisons; `score` (A,) the share won in [0, 1], a tie half; `first`,
-    `first_low` and `first_high` the advantage of the first seat; `clusters` how many were
-    resampled.
+    rest; `high` is infinite for who was never beaten from outside of a group, `low` for who never
+    won there.  `games` (A,) comparisons; `score` (A,) the share won in [0, 1], a tie half; `first`,
+    `first_low` and `first_high` the advantage of the first seat, nan if it cannot be told from
+    strengths, with infinite ends where one seat won everything; `clusters` how many there are, and
+    `design_effect` how many votes tell as much as one independent vote.
     """
 
     strength: Array
@@ -58,79 +68,187 @@ class Ranking:
     first_low: float
     first_high: float
     clusters: int
+    design_effect: float
 
 
-def rank(
-    first: Codes,
-    second: Codes,
-    score: Array,
-    cluster: Codes,
-    agents: int,
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Ranking:
-    """Estimate strengths, with 95% percentile intervals under resampling of clusters.
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How far to trust N votes: as N / `effect` independent ones, at `quantile` of the normal."""
 
-    `cluster` (N,) holds any whole numbers; one seed gives one result.  A weak prior (sd 5 logits)
-    keeps resamples finite in which somebody never loses.  Contestants that were not compared with
-    the largest group, not even through others, have no place beside it: nan.  Intervals are nan
-    with fewer than 2 clusters.  Raises ValueError for arrays that do not fit together.
+    effect: float
+    quantile: float
+
+    def reach(self) -> float:
+        """Return the root of the likelihood ratio of all votes at which an interval ends."""
+        return self.quantile * sqrt(self.effect)
+
+
+def rank(first: Codes, second: Codes, score: Array, cluster: Codes, agents: int) -> Ranking:
+    """Estimate strengths, with 95% profile likelihood intervals that respect clusters.
+
+    `cluster` (N,) holds any whole numbers.  Contestants that were not compared with the largest
+    group, not even through others, have no place beside it: nan.  Raises ValueError for arrays that
+    do not fit together.
     """
     check_comparisons(first, second, score, agents)
     games, points = game_tables(first, second, score, agents)
-    group = largest_connected_group(games)
-    estimates = fit(games[None], points[None])
-    draws = resample_strengths(first, second, score, cluster, agents, resamples, seed)
-    clusters = len(np.unique(cluster))
-    limits = np.full((2, agents + 1), nan)
-    if clusters > 1:
-        limits = np.quantile(centre(draws, group), (0.025, 0.975), axis=0)
-    # The last column is the advantage of the first seat, which any comparison tells something of.
-    shown = np.append(group, group.any())
-    strength, low, high = (
-        np.where(shown, row, nan) for row in (centre(estimates, group)[0], *limits)
-    )
     played = games.sum(axis=0) + games.sum(axis=1)
-    won = points.sum(axis=1) + (games - points).sum(axis=0)
-    return Ranking(
-        strength[:agents],
-        low[:agents],
-        high[:agents],
-        played,
-        divide(won, played),
-        float(strength[agents]),
-        float(low[agents]),
-        float(high[agents]),
-        clusters,
-    )
+    share = divide(points.sum(axis=1) + (games - points).sum(axis=0), played)
+    group = largest_connected_group(games)
+    strength, low, high = (np.full(agents, nan) for _ in range(3))
+    seat, effect = (nan, nan, nan), nan
+    if group.any():
+        # From here on the group's contestants have codes of their own, without gaps.
+        code = np.cumsum(group) - 1
+        inside = group[first]
+        votes = GroupVotes(
+            code[first[inside]],
+            code[second[inside]],
+            score[inside],
+            np.unique(cluster[inside], return_inverse=True)[1].ravel(),
+            int(group.sum()),
+        )
+        strength[group], low[group], high[group], seat, effect = fit_group(votes)
+    clusters = len(np.unique(cluster))
+    return Ranking(strength, low, high, played, share, *seat, clusters, effect)
 
 
-def resample_strengths(
-    first: Codes,
-    second: Codes,
-    score: Array,
-    cluster: Codes,
-    agents: int,
-    resamples: int,
-    seed: int,
-) -> Array:
-    """Return (resamples, agents + 1) strengths and first-seat advantage of resampled clusters."""
-    names, row = np.unique(cluster, return_inverse=True)
-    pair = first * agents + second
-    shape = len(names), agents * agents
-    # One row per cluster, one column per ordered pair: a resample is then a weighted sum of rows.
-    games = sparse.csr_array((np.ones(len(row)), (row, pair)), shape=shape)
-    points = sparse.csr_array((score, (row, pair)), shape=shape)
-    fits = [np.empty((0, agents + 1))]
-    for counts in draw(shape[0], resamples, seed, width=shape[1]):
-        weight = counts.astype(np.float64)
-        tables = [
-            np.asarray((part.T @ weight.T).T).reshape(len(weight), agents, agents)
-            for part in (games, points)
-        ]
-        fits.append(fit(*tables))
-    return np.concatenate(fits)
+@dataclass(frozen=True, slots=True)
+class GroupVotes:
+    """Comparisons (N,) of a connected group of `agents` contestants, with clusters from 0 on."""
+
+    first: Codes
+    second: Codes
+    score: Array
+    cluster: Codes
+    agents: int
+
+
+def fit_group(
+    votes: GroupVotes,
+) -> tuple[Array, Array, Array, tuple[float, float, float], float]:
+    """Return strengths with both ends, the first seat's advantage with its ends, and the effect."""
+    agents = votes.agents
+    pair = votes.first * agents + votes.second
+    met, row = np.unique(pair, return_inverse=True)
+    often = np.bincount(row).astype(np.float64)
+    won = np.bincount(row, votes.score).astype(np.float64)
+    first, second = met // agents, met % agents
+    column = np.ones((len(met), 1))
+    design = paired_design(first, second, column, agents)
+    # Without debates in both seats the seat's advantage and strengths are one: it is taken as 0.
+    there = bool(np.linalg.matrix_rank(design.information(often[None])[0]) > agents)
+    if not there:
+        design = paired_design(first, second, column[:, :0], agents)
+    best = penalised_fit(design, often[None], won[None])
+    scale, seat_scale = scales(votes, design, row, best)
+    contrasts = np.eye(design.coefficients)
+    contrasts[:agents, :agents] -= 1 / agents
+    reach = np.full(len(contrasts), scale.reach())
+    reach[agents:] = seat_scale.reach()
+    ends = profile_ends(design, often, won, best, contrasts, reach)
+    strength, low, high = best.at[0, :agents], *ends[:agents].T
+    unbeaten, winless = separated(votes)
+    if agents == 2 and unbeaten.any():
+        # The exact low end for n wins of n, as a lead of which each strength is half.
+        low[unbeaten] = exact_low_end(len(row) / scale.effect) / 2
+        high[winless] = -low[unbeaten]
+    high[unbeaten] = inf
+    low[winless] = -inf
+    seat = (nan, nan, nan)
+    if there:
+        least, most = ends[agents].tolist()
+        seat = (
+            float(best.at[0, agents]),
+            -inf if votes.score.max() == 0 else least,
+            inf if votes.score.min() == 1 else most,
+        )
+    return strength, low, high, seat, scale.effect
+
+
+def exact_low_end(wins: float) -> float:
+    """Return Clopper and Pearson's low end for so many wins of as many, in logits."""
+    share = TAIL ** (1 / wins)
+    return log(share / (1 - share))
+
+
+def separated(votes: GroupVotes) -> tuple[Mask, Mask]:
+    """Return (A,) who has never been beaten from outside of a group, and who never won there.
+
+    Groups are those within which everybody has beaten everybody, if only through others.  In one
+    group nobody is separated; between groups strengths may lie as far apart as one likes.
+    """
+    won = np.zeros((votes.agents, votes.agents))
+    np.add.at(won, (votes.first, votes.second), votes.score)
+    np.add.at(won, (votes.second, votes.first), 1 - votes.score)
+    groups, group = csgraph.connected_components(won > 0, connection="strong")
+    above, below = np.nonzero((won > 0) & (group[:, None] != group))
+    beaten, winner = np.zeros(groups, dtype=bool), np.zeros(groups, dtype=bool)
+    beaten[group[below]] = True
+    winner[group[above]] = True
+    alone = groups == 1
+    return ~(beaten[group] | alone), ~(winner[group] | alone)
+
+
+def scales(votes: GroupVotes, design: Design, row: Codes, fit: Fit) -> tuple[Scale, Scale]:
+    """Return how far to trust the votes on strengths, and on the first seat's advantage.
+
+    Votes of a cluster that favour one contestant in both seats tell the less about strengths, and
+    the more about the seat.
+    """
+    chance = expit(leads(design, fit.at))[0][row]
+    covariance = fit.covariance[0]
+    residual = votes.score - chance
+    size = np.bincount(votes.cluster)
+    # Ties are half a win and spread less than a win or a loss.
+    expected = chance * (1 - chance)
+    ties = float((votes.score * (1 - votes.score)).sum())
+    vote = max(LEAST_EFFECT, 1 - ties / float(expected.sum()))
+    # Of each pair within a cluster: how much its votes spread by themselves, and which share of
+    # that the fit has taken away.
+    low, high = np.minimum(votes.first, votes.second), np.maximum(votes.first, votes.second)
+    cell = (votes.cluster * votes.agents + low) * votes.agents + high
+    _, start, inverse = np.unique(cell, return_index=True, return_inverse=True)
+    spreads = np.bincount(inverse.ravel(), np.square(residual)).astype(np.float64)
+    a, b = low[start], high[start]
+    taken = np.bincount(inverse.ravel(), expected).astype(np.float64)
+    taken *= covariance[a, a] + covariance[b, b] - 2 * covariance[a, b]
+    # A residual counts for who sat first and against who sat second; a square of both is halved.
+    place = np.concatenate((votes.first, votes.second)) + votes.agents * np.tile(votes.cluster, 2)
+    _, inverse = np.unique(place, return_inverse=True)
+    sums = np.bincount(inverse.ravel(), np.concatenate((residual, -residual)))
+    scale = trust(float(np.square(sums).sum()) / 2, spreads, taken, size, vote)
+    if design.coefficients == votes.agents:
+        return scale, scale
+    spreads = np.bincount(votes.cluster, np.square(residual)).astype(np.float64)
+    taken = np.bincount(votes.cluster, expected).astype(np.float64) * covariance[-1, -1]
+    sums = np.bincount(votes.cluster, residual)
+    return scale, trust(float(np.square(sums).sum()), spreads, taken, size, vote)
+
+
+def trust(squares: float, spreads: Array, taken: Array, size: Codes, vote: float) -> Scale:
+    """Return the design effect and the quantile that allows for how little is known about it.
+
+    `squares` is the sum of the squared sums of residuals of clusters, `spreads` (C,) the sums of
+    their squares, `taken` (C,) which share of that the fit has taken away, `size` how many votes
+    each cluster has, and `vote` the effect of a single vote.
+    """
+    # If all votes of a cluster were the same, a vote would count as one of so many.
+    most = float(np.square(size).sum() / size.sum())
+    left = spreads * np.maximum(1 - taken, 0)
+    effect = (squares + PRIOR_CLUSTERS * most**2) / (float(left.sum()) + PRIOR_CLUSTERS * most)
+    effect = min(max(effect, 1.0) * vote, most)
+    # Satterthwaite's degrees of freedom; a cluster that was decided against expectation spreads as
+    # much as four of even odds.
+    degrees = PRIOR_DEGREES
+    if left.any():
+        degrees += float(np.square(left.sum()) / (left * spreads).sum())
+    quantile = float(stdtrit(degrees, 1 - TAIL))
+    # No votes tell less than one vote a cluster.
+    normal = -float(ndtri(TAIL))
+    if effect * quantile**2 > most * normal**2:
+        return Scale(most, normal)
+    return Scale(effect, quantile)
 
 
 def largest_connected_group(games: Array) -> Mask:
@@ -140,14 +258,6 @@ def largest_connected_group(games: Array) -> Mask:
         return np.zeros(len(group), dtype=bool)
     result: Mask = group == np.bincount(group).argmax()
     return result
-
-
-def centre(strengths: Array, group: Mask) -> Array:
-    """Return strengths and advantage (B, A + 1) with the mean strength of the group at 0."""
-    strengths = strengths.copy()
-    if group.any():
-        strengths[:, :-1] -= strengths[:, :-1][:, group].mean(axis=1, keepdims=True)
-    return strengths
 
 
 def game_tables(first: Codes, second: Codes, score: Array, agents: int) -> tuple[Array, Array]:
@@ -172,98 +282,6 @@ def win_matrix(first: Codes, second: Codes, score: Array, agents: int) -> tuple[
     check_comparisons(first, second, score, agents)
     games, points = game_tables(first, second, score, agents)
     return points + (games - points).T, games + games.T
-
-
-def fit(games: Array, points: Array) -> Array:
-    """Return (B, A + 1) strengths and first-seat advantage for B tables (B, A, A) at once.
-
-    By Newton's method, with a normal prior of PRIOR_SD that draws both towards 0; nan if that finds
-    no maximum.
-    """
-    draws, agents = games.shape[:2]
-    at = np.zeros((draws, agents + 1))
-    ridge = PRIOR_SD**-2
-    # Strengths are told apart only by differences: the ones fix their mean at 0.
-    floor = np.zeros((agents + 1, agents + 1))
-    floor[:agents, :agents] = 1.0
-    floor += ridge * np.eye(agents + 1)
-    # Nothing beside the prior; it keeps the last digits of reports as they have always been.
-    tiny = 1e-12 * np.eye(agents + 1)
-    for _ in range(MAX_STEPS):
-        lead = at[:, :agents, None] - at[:, None, :agents] + at[:, agents, None, None]
-        chance = 1 / (1 + np.exp(-lead))
-        slope, information = derivatives(games, points, chance)
-        slope -= ridge * at
-        step = np.linalg.solve(information + floor + tiny, slope[:, :, None])[:, :, 0]
-        # Steps are cut: a long one would overshoot, and without a maximum they never end.
-        longest = np.abs(step).max(axis=1, keepdims=True)
-        step = step * np.minimum(1.0, LONGEST_STEP / np.maximum(longest, 1e-300))
-        at = np.clip(at + step, -2 * MAX_LOGITS, 2 * MAX_LOGITS)
-        if longest.max(initial=0.0) < 1e-10:
-            break
-    at[:, :agents] -= at[:, :agents].mean(axis=1, keepdims=True)
-    at[(np.abs(at) > MAX_LOGITS).any(axis=1) | (longest[:, 0] > 1e-6)] = nan
-    return at
-
-
-def derivatives(games: Array, points: Array, chance: Array) -> tuple[Array, Array]:
-    """Return (slope (B, A + 1), information (B, A + 1, A + 1)) of the log-likelihood.
-
-    The slope is its gradient, the information minus its second derivative.
-    """
-    draws, agents = games.shape[:2]
-    excess = points - games * chance
-    weight = games * chance * (1 - chance)
-    slope = np.zeros((draws, agents + 1))
-    information = np.zeros((draws, agents + 1, agents + 1))
-    # Rows sat first and columns second, so that a strength gains along its row and loses along its
-    # column.
-    slope[:, :agents] = excess.sum(axis=2) - excess.sum(axis=1)
-    diagonal = np.arange(agents)
-    information[:, :agents, :agents] = -(weight + weight.transpose(0, 2, 1))
-    information[:, diagonal, diagonal] += weight.sum(axis=2) + weight.sum(axis=1)
-    # The advantage gains from every comparison.
-    slope[:, agents] = excess.sum(axis=(1, 2))
-    shared = weight.sum(axis=2) - weight.sum(axis=1)
-    information[:, agents, :agents] = shared
-    information[:, :agents, agents] = shared
-    information[:, agents, agents] = weight.sum(axis=(1, 2))
-    return slope, information
-
-
-def elo(
-    first: Codes,
-    second: Codes,
-    score: Array,
-    agents: int,
-    *,
-    shuffles: int = 0,
-    seed: int = 0,
-) -> Array:
-    """Return (A,) Elo ratings after the comparisons in the order given.
-
-    With `shuffles`, the mean over so many seeded shuffles of that order.
-
-        expected = 1 / (1 + 10^((other - own) / 400))        own += 32 (score - expected)
-
-    Elo (1978).  The last comparisons count most, so this is a reference beside Bradley-Terry, not
-    the ranking.  Raises ValueError for arrays that do not fit together.
-    """
-    check_comparisons(first, second, score, agents)
-    rng = np.random.default_rng(seed)
-    # Plain lists: each rating depends on the last, and numpy is slow one number at a time.
-    games = list(zip(first.tolist(), second.tolist(), score.tolist(), strict=True))
-    ratings = []
-    for _ in range(max(1, shuffles)):
-        rating = [ELO_START] * agents
-        for game in rng.permutation(len(games)) if shuffles else range(len(games)):
-            own, other, points = games[game]
-            gain = ELO_STEP * (points - 1 / (1 + 10 ** ((rating[other] - rating[own]) / 400)))
-            rating[own] += gain
-            rating[other] -= gain
-        ratings.append(rating)
-    mean: Array = np.array(ratings, dtype=np.float64).mean(axis=0)
-    return mean
 
 
 def check_comparisons(first: Codes, second: Codes, score: Array, agents: int) -> None:

@@ -1,7 +1,7 @@
 """Check that the leaderboard recovers planted strengths, and judges' planted biases.
 
     python experiments/benchmarks/ranking.py [--tournaments 200] [--models 8] [--motions 20]
-        [--judges 3] [--played 1]
+        [--judges 3] [--played 1] [--small 100]
 
 Seeded, mirrored round robins of models 0.4 logits apart; every judge reads every debate in both
 seat orders.  Verdicts are drawn by the formula of agents/simulated/judge.py; with probability 0.3
@@ -10,8 +10,15 @@ are too narrow.  First, fair judges: Kendall's tau of the order, and how many 95
 true strengths.  Second, beside a fair judge one judge each with a bias for the opposition, for the
 side read first, for the longer side and for its own family: how many intervals hold the planted
 bias, and how often it is told from zero.  `--played` tournaments of fair judges are really played
-and judged, through store and standings.  Exit status 1 if tau is below 0.9, or a coverage outside
-of 90 to 98% (of biases: 99%).
+and judged, through store and standings.
+
+Third, tournaments of few contestants and motions, far apart or equal, `--small` of each kind: how
+many intervals hold, with how many open ends, where judges share draws, where all judges of a debate
+say the same, and where votes are independent.  For the last, how wide the intervals are beside
+those of the plain profile likelihood, in tournaments without an open end.
+
+Exit status 1 if tau is below 0.9, a coverage outside of 90 to 98% (of biases 99%; of small
+tournaments below 90%), or a ratio of widths above 1.25.
 """
 
 from __future__ import annotations
@@ -30,13 +37,17 @@ from agents.simulated.judge import JudgeProfile
 from analysis.reports.standings import study_standings
 from analysis.statistics.aggregation import Votes, votes
 from analysis.statistics.clustered import Array, Mask
+from analysis.statistics.firth import paired_design, penalised_fit, profile_ends
 from analysis.statistics.judge_bias import EFFECTS, Readings, effects, self_preference
-from analysis.statistics.ranking import rank
+from analysis.statistics.ranking import Ranking, rank
 from arena import Arena, Arm, Study, Subject, round_robin, run_stages
 from protocols.debate import debate
 from protocols.judging import jury
 
 STRENGTH_GAP = 0.4
+GAPS = (0.0, 0.4, 1.0, 2.5, 4.0)
+FEW_MOTIONS = (2, 5, 20)
+FEW_MODELS = (2, 4)
 SHARED = 0.3
 LENGTH_SD = 0.3
 FAIR = JudgeProfile(shared=SHARED)
@@ -125,12 +136,98 @@ def rank_tournament(seed: int, models: int, motions: int, judges: int) -> tuple[
     first = np.searchsorted(drawn.debate, cast.debate)
     sides = readings.proposition[first], readings.opposition[first], cast.winner
     truth = strengths(models)
-    clustered = rank(*sides, readings.cluster[first], models, seed=seed)
-    independent = rank(*sides, np.arange(len(first)), models, seed=seed)
+    clustered = rank(*sides, readings.cluster[first], models)
+    independent = rank(*sides, np.arange(len(first)), models)
     held, naive = (
         (ranking.low <= truth) & (truth <= ranking.high) for ranking in (clustered, independent)
     )
     return kendall_tau(clustered.strength), held, naive
+
+
+@dataclass(frozen=True)
+class SmallTournaments:
+    """Intervals of many small tournaments: how many hold, have an open end, and the width ratio.
+
+    The ratio is to the plain profile likelihood, nan where every tournament has an open end.
+    """
+
+    held: float
+    open_ends: float
+    ratio: float
+
+
+def rank_small(
+    kind: str, gap: float, models: int, motions: int, tournaments: int, *, ratio: bool = False
+) -> SmallTournaments:
+    """Rank mirrored round robins of models `gap` apart; `kind` says how votes hang together.
+
+    `shared`: three judges, both orders, draws shared as above; `copied`: three judges who say the
+    same; `independent`: one judge, one order.
+    """
+    truth = gap * (np.arange(models) - (models - 1) / 2)
+    pairs = np.array([(a, b) for a in range(models) for b in range(models) if a != b])
+    first, second = np.tile(pairs, (motions, 1)).T
+    motion = np.repeat(np.arange(motions), len(pairs))
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    cluster = (motion * models + low) * models + high
+    chance = 1 / (1 + np.exp(truth[second] - truth[first]))[:, None, None]
+    judges, orders = {"shared": (3, 2), "copied": (3, 1), "independent": (1, 1)}[kind]
+    share = {"shared": SHARED, "copied": 1.0, "independent": 0.0}[kind]
+    held, open_ends, ratios = [], [], []
+    for seed in range(tournaments):
+        rng = np.random.default_rng([seed, motions, models])
+        shape = len(first), judges, orders
+        common = rng.random((len(first), 1, 1))
+        draw = np.where(rng.random(shape) < share, common, rng.random(shape))
+        # A vote whose readings differ abstains: half a win.
+        score = (draw < chance).mean(axis=2).ravel()
+        sides = np.repeat(first, judges), np.repeat(second, judges), score
+        found = rank(*sides, np.repeat(cluster, judges), models)
+        is_open = np.isinf(found.low) | np.isinf(found.high)
+        held.append(((found.low <= truth) & (truth <= found.high)).mean())
+        open_ends.append(is_open.mean())
+        if ratio and not is_open.any() and np.isfinite(found.first_low + found.first_high):
+            ratios.append(width_ratio(found, *sides))
+    known = [each for each in ratios if np.isfinite(each)]
+    return SmallTournaments(
+        float(np.mean(held)), float(np.mean(open_ends)), float(np.mean(known)) if known else np.nan
+    )
+
+
+def width_ratio(
+    found: Ranking, first: NDArray[np.int64], second: NDArray[np.int64], score: Array
+) -> float:
+    """Return the mean width of strengths over that of the plain profile likelihood of the votes."""
+    models = len(found.strength)
+    met, row = np.unique(first * models + second, return_inverse=True)
+    often, won = (np.bincount(row, each).astype(np.float64) for each in (np.ones(len(row)), score))
+    design = paired_design(met // models, met % models, np.ones((len(met), 1)), models)
+    best = penalised_fit(design, often[None], won[None], penalty=0.0)
+    contrasts = np.eye(models, models + 1)
+    contrasts[:, :models] -= 1 / models
+    ends = profile_ends(design, often, won, best, contrasts, np.full(models, 1.959964), penalty=0.0)
+    return float(np.mean((found.high - found.low) / (ends[:, 1] - ends[:, 0])))
+
+
+def compare_small(tournaments: int) -> bool:
+    """Print coverage at every gap and number of motions; return whether one is out of bounds."""
+    print(f"  small tournaments, {tournaments} of each kind, gaps of {GAPS} logits:")
+    wrong = False
+    for kind in ("shared", "copied", "independent"):
+        for models in FEW_MODELS:
+            for motions in FEW_MOTIONS:
+                cells = [
+                    rank_small(kind, gap, models, motions, tournaments, ratio=kind == "independent")
+                    for gap in GAPS
+                ]
+                words = "  ".join(
+                    f"{100 * cell.held:5.1f}% ({100 * cell.open_ends:.0f}% open)" for cell in cells
+                )
+                ratios = [cell.ratio for cell in cells if np.isfinite(cell.ratio)]
+                wider = f"  width ratio at most {max(ratios):.2f}" if ratios else ""
+                print(f"    {kind}, {models} models, {motions} motions: {words}{wider}", flush=True)
+                wrong |= min(cell.held for cell in cells) < 0.9 or max(ratios, default=0) > 1.25
+    return wrong
 
 
 def kendall_tau(estimates: Array) -> float:
@@ -235,6 +332,7 @@ def main() -> int:
     parser.add_argument("--motions", type=int, default=20)
     parser.add_argument("--judges", type=int, default=3)
     parser.add_argument("--played", type=int, default=1)
+    parser.add_argument("--small", type=int, default=100)
     options = parser.parse_args()
     if min(options.tournaments, options.motions, options.judges) < 1 or options.models < 3:
         parser.error("this takes at least 1 tournament of 3 models, 1 motion and 1 judge")
@@ -244,6 +342,8 @@ def main() -> int:
         f" {STRENGTH_GAP} logits apart, {options.motions} motions, both seats"
     )
     wrong = compare_drawn(options.tournaments, *size)
+    if options.small:
+        wrong |= compare_small(options.small)
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(options.played):
             tau, held = play_tournament(Path(folder) / "a.duckdb", seed, *size)

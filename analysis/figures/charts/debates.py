@@ -332,7 +332,7 @@ def estimates_chart(
 
     `rows`, in their order: name, value, low, high (in the units of the axis, None if undefined) and
     label, which stands at the right. Intervals are drawn as far as `domain` goes, and stand whole
-    in the table.
+    in the table; one without an end on one side is drawn as far there as the farthest of all.
     """
     names = [row["name"] for row in rows]
     y = nominal("name") | {
@@ -342,11 +342,16 @@ def estimates_chart(
     }
     scale = {"zero": False, "nice": True} if domain is None else {"domain": list(domain)}
     x = quantitative("value", scale=scale, axis={"title": axis, "tickCount": 5})
-    least, most = (-float("inf"), float("inf")) if domain is None else domain
+    ends = [row[key] for row in rows for key in ("value", "low", "high") if row[key] is not None]
+    least, most = (min(ends, default=0), max(ends, default=0)) if domain is None else domain
     bars = [
-        row | {"low": max(least, row["low"]), "high": min(most, row["high"])}
+        row
+        | {
+            "low": least if row["low"] is None else max(least, row["low"]),
+            "high": most if row["high"] is None else min(most, row["high"]),
+        }
         for row in rows
-        if row["low"] is not None
+        if row["low"] is not None or row["high"] is not None
     ]
     dots = [row for row in rows if row["value"] is not None]
     point = {"type": "point", "color": BLUE, "filled": True, "size": 36, "opacity": 1}

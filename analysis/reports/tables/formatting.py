@@ -7,7 +7,7 @@ replaced.
 
 from __future__ import annotations
 
-from math import isnan
+from math import isinf, isnan
 from typing import Protocol
 
 from analysis.reports.plain_json import without_noise
@@ -71,11 +71,13 @@ def interval(row: HasInterval, digits: int = 1) -> str:
 
 
 def number_interval(row: HasInterval, digits: int = 2, *, signed: bool = False) -> str:
-    """Return the interval of a row in its own unit, or "-"."""
+    """Return the interval of a row in its own unit, or "-"; an open end has no number."""
     if isnan(row.ci_low):
         return "-"
-    ends = (decimal(end, digits, signed=signed) for end in (row.ci_low, row.ci_high))
-    return " to ".join(ends)
+    low, high = (decimal(end, digits, signed=signed) for end in (row.ci_low, row.ci_high))
+    if isinf(row.ci_high):
+        return "open" if isinf(row.ci_low) else f"from {low}"
+    return f"up to {high}" if isinf(row.ci_low) else f"{low} to {high}"
 
 
 def interval_words(row: HasInterval, digits: int = 1) -> str:

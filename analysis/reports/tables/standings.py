@@ -9,7 +9,7 @@ from typing import TextIO
 from analysis.read.verdicts import judged_studies
 from analysis.reports.blocks import Block, Document, document, sentences_block, table
 from analysis.reports.judges import JudgeRow
-from analysis.reports.standings import Standings, study_standings
+from analysis.reports.standings import UNBEATEN, WINLESS, Standings, study_standings
 from analysis.reports.tables.formatting import (
     decimal,
     interval,
@@ -21,6 +21,7 @@ from analysis.reports.tables.formatting import (
 )
 from analysis.reports.terminal import print_documents
 
+MARK = " *"
 WARNING = (
     "SIMULATED models spoke or judged here: these numbers are no findings about language models"
 )
@@ -63,6 +64,7 @@ def standings_document(standings: Standings) -> Document:
     blocks = (
         sentences_block(*jury_notes(standings)),
         leaderboard_block(standings),
+        ratings_block(standings),
         judges_block(standings.judges),
         effects_block(standings.judges),
         agreement_block(standings),
@@ -92,16 +94,46 @@ def leaderboard_block(standings: Standings) -> Block:
     rows = []
     for row in standings.contestants:
         size = decimal(row.strength.mean, 2, signed=True)
-        limits = number_interval(row.strength, signed=True)
+        limits = number_interval(row.strength, signed=True) + MARK * (row.missing_end is not None)
         wins = (percent(row.win_rate), percent(row.win_rate_by_sum))
-        rows.append((row.agent, size, limits, *wins, decimal(row.elo, 0), row.debates, row.votes))
-    headings = "contestant, strength, 95% interval, wins, by sum, Elo, debates, votes"
+        rows.append((row.agent, size, limits, *wins, row.debates, row.votes))
+    headings = "contestant, strength, 95% interval, wins, by sum, debates, votes"
     title = "Leaderboard: strength in logits, wins in percent"
     return table(title, headings, rows, leaderboard_notes(standings))
 
 
+def ratings_block(standings: Standings) -> Block:
+    """Return ratings that are made one debate after the other."""
+    rows = [
+        (
+            row.agent,
+            decimal(row.elo, 0),
+            decimal(row.trueskill, 1),
+            decimal(row.trueskill_deviation, 1),
+        )
+        for row in standings.contestants
+        if row.debates
+    ]
+    title = "Ratings that hang on the order of the debates: means over shuffles"
+    return table(title, "contestant, Elo, TrueSkill, deviation", rows)
+
+
 def leaderboard_notes(standings: Standings) -> Iterator[str]:
-    """Say how many verdicts count, who won by both ways of counting, and the worth of a seat."""
+    """Say how many verdicts count, who won by both ways of counting, and the worth of a seat.
+
+    First of all, what a mark means.
+    """
+    reasons = [row.missing_end for row in standings.contestants]
+    if UNBEATEN in reasons:
+        yield (
+            f"{MARK.strip()} from: never lost to anybody below. The votes tell from where its"
+            " strength lies, and not how far up: the interval has no upper end."
+        )
+    if WINLESS in reasons:
+        yield (
+            f"{MARK.strip()} up to: never won against anybody above. The votes tell up to where its"
+            " strength lies, and not how far down: the interval has no lower end."
+        )
     counts = standings.verdicts
     outcomes = standings.outcomes
     flips = sum(judge.flips for judge in standings.judges)
@@ -124,10 +156,11 @@ def leaderboard_notes(standings: Standings) -> Iterator[str]:
     yield f"{ways}; unanimous {outcomes.unanimous} of {outcomes.judged} judged."
     advantage = standings.seat.advantage
     if is_defined(advantage.ci_low):
+        why = standings.seat.missing_end
         yield (
             "Sitting as the proposition is worth"
             f" {decimal(advantage.mean, 2, signed=True)} logits (95% interval"
-            f" {number_interval(advantage, signed=True)})."
+            f" {number_interval(advantage, signed=True)}{f': {why}' if why else ''})."
         )
     surer = standings.surer_side
     if surer.n:

@@ -16,6 +16,7 @@ import pytest
 
 from agents import agent
 from analysis.read.verdicts import judged_studies, read_verdicts
+from analysis.reports.plain_json import json_object
 from analysis.reports.standings import standings, study_standings
 from analysis.reports.tables.standings import print_standings
 from analysis.statistics.ranking import rank
@@ -176,6 +177,44 @@ def test_the_tables_say_that_it_is_simulated_and_steer_no_terminal(arena: Arena)
         "left out of the leaderboard",
     ):
         assert words in " ".join(text.split())
+
+
+def test_the_smallest_tournaments_are_printed_with_open_ends(tmp_path: Path) -> None:
+    """One pair on one motion: by one judge in one order, in both, and by one that abstains."""
+    arena = Arena(tmp_path / "a.duckdb")
+    pair = [agent(f"sim/even:strength={strength}", name=f"m{strength}") for strength in (9, -9)]
+    arm = Arm("one", debate, round_robin(pair), {"phases": ("opening",)})
+    cup = Study("cup", [arm], [Subject("This house would count.")])
+    fair, mute = (agent(f"sim/judge:abstain={share}", name=f"j{share}") for share in (0, 1))
+    run_stages(
+        arena,
+        [
+            cup,
+            jury("one order", cup, [fair], orders=["as played"]),
+            jury("both", cup, [fair]),
+            jury("abstains", cup, [mute], may_abstain=True),
+        ],
+    )
+    for name in ("one order", "both", "abstains"):
+        out = io.StringIO()
+        found = study_standings(arena.path, "cup", jury=name)
+        print_standings([found], out)
+        text = " ".join(out.getvalue().split())
+        rows = json_object(found)["contestants"]
+        assert [row["votes"] for row in rows] == [2, 2]
+        if name == "abstains":
+            assert [row["missing_end"] for row in rows] == [None, None]
+            assert rows[0]["ci_low"] < 0 < rows[0]["ci_high"]
+            assert "open" not in text.partition("Rules")[0]
+        else:
+            strong, weak = rows
+            assert (strong["ci_high"], weak["ci_low"]) == (None, None)
+            assert strong["ci_low"] < strong["strength"]
+            assert strong["missing_end"].startswith("never lost")
+            assert weak["missing_end"].startswith("never won")
+            assert "m9 +" in text
+            assert "no upper end" in text
+            assert f"from {strong['ci_low']:+.2f} *" in text
 
 
 def test_the_pairwise_file_gives_the_same_strengths(arena: Arena, tmp_path: Path) -> None:
