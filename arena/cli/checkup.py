@@ -238,9 +238,11 @@ def driver_lines() -> Iterator[str]:
 
 def disk(store: Path) -> Check:
     """Return the free space where the store is, or will be."""
-    folder = store.resolve().parent
+    wanted = store.resolve().parent
+    # A run makes the folders that are not there.
+    folder = next(place for place in (wanted, *wanted.parents) if place.exists())
     if not folder.is_dir():
-        return Check("disk", "stops", f"there is no folder {folder}", "make it, or give --db")
+        return Check("disk", "stops", f"{folder} is no folder", "give another place with --db")
     if not os.access(folder, os.W_OK):
         return Check("disk", "stops", f"cannot write in {folder}", "give another place with --db")
     free = shutil.disk_usage(folder).free

@@ -121,7 +121,7 @@ def create(path: Path) -> None:
         draft.write_bytes(b"")
         draft.unlink()
     except OSError as error:
-        reason = f"{error.strerror}; name another store with --db"
+        reason = f"{error.filename}: {error.strerror}; name another store with --db"
         raise StoreError(f"cannot write beside {path}: {reason}") from error
     try:
         if not path.exists():

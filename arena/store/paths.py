@@ -31,6 +31,17 @@ def store_path(path: str | Path) -> Path:
         )
     if not Path(path).name:
         raise StoreError(f"{text or 'an empty name'} is no file: name one, such as arena.duckdb")
+    try:
+        place = str(Path(path).resolve())
+        place.encode()
+    except RuntimeError as error:
+        raise StoreError(f"{path} is a link that leads back to itself") from error
+    except UnicodeEncodeError as error:
+        raise StoreError(f"{path!r} is no name in UTF-8, which DuckDB needs: rename it") from error
+    # Its log would have another name, maybe in another folder, than the one we look for.  Long
+    # paths of Windows begin with one.
+    if "?" in place.removeprefix("\\\\?\\"):
+        raise StoreError(f"{place} has a ?, and DuckDB reads what follows as options: rename it")
     return Path(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,27 @@ def test_what_is_no_file_here_is_refused_wherever_a_store_is_named(
 def test_a_folder_is_no_store(place: str) -> None:
     with pytest.raises(StoreError, match=r"name one, such as arena\.duckdb"):
         Arena(place)
+
+
+def test_what_duckdb_cannot_open_is_refused_in_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one").symlink_to("two")
+    Path("two").symlink_to("one")
+    Path("why?").mkdir()
+    for place, words in (
+        ("one", "leads back to itself|there is no store"),
+        ("a?b.duckdb", r"has a \?"),
+        ("why?/a.duckdb", r"has a \?"),
+        ("\udcff.duckdb", "no name in UTF-8"),
+    ):
+        for command in ("status", "tidy", "doctor", "demo"):
+            assert main([command, "--db", place]) == 2
+            sentence = capsys.readouterr().err
+            assert re.search(words, sentence)
+            assert sentence.count("\n") == 1
+    assert len(list(tmp_path.rglob("*"))) == 3
 
 
 @pytest.mark.parametrize(

@@ -196,11 +196,13 @@ def test_a_gpu_is_named_from_the_drivers_list(here: Path, monkeypatch: pytest.Mo
     assert checkup.gpu().state == "absent"
 
 
-def test_a_full_disk_or_a_folder_that_is_not_there_stops_a_run(
+def test_a_full_disk_or_a_place_where_no_folder_can_be_stops_a_run(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert checkup.disk(here / "a.duckdb").state == "ok"
-    assert checkup.disk(here / "none" / "a.duckdb").state == "stops"
+    assert checkup.disk(here / "to" / "come" / "a.duckdb").state == "ok"
+    (here / "file").touch()
+    assert checkup.disk(here / "file" / "a.duckdb").state == "stops"
     usage = checkup.shutil.disk_usage(here)
     for free, state in ((10**8, "warning"), (10**6, "stops")):
         monkeypatch.setattr(
