@@ -38,6 +38,7 @@ from arena.errors import ArenaError, StudyError
 from arena.store.database import journal_folder, open_live, select_rows
 from arena.store.saved_queries import saved_folder
 from arena.store.schema import JOURNALED
+from arena.store.views.readings import READING_VIEWS
 from arena.text import printable
 from arena.web.pages import FILES, PAGES
 from arena.web.site import Document, Site, Target, file_name, make_ask
@@ -300,7 +301,7 @@ def follow(crawl: Crawl, watch: Watch | None) -> None:
                 write(crawl, crawl.site, target, watch)
         if not later:
             break
-        with open_live(crawl.site.db, ("saw",)) as con:
+        with open_live(crawl.site.db, ("saw", *READING_VIEWS)) as con:
             load_into_memory(con, crawl.site.db)
             site = replace(crawl.site, shared_ask=make_ask(con))
             crawl.waiting = later

@@ -55,7 +55,8 @@ MEASURES = """
 """
 PRIVATE_WORDS = """
     select thoughts, case when text is distinct from public then text end as text, reasoning
-    from turns where episode = ?
+    from turns where episode = $1
+    union all select distinct thoughts, null, null from readings where episode = $1
 """
 
 

@@ -50,7 +50,8 @@ JUDGINGS = """
                                             when 'done' then 'no ruling' else 'open' end) as status,
            coalesce(r.status is not null or e.status = 'failed', false) as counts
     from judgings join plays p using (episode) left join latest e using (episode)
-    left join rulings r on r.episode = p.episode and e.status = 'done' and r.status is not null
+    left join latest_rulings r
+        on r.episode = p.episode and e.status = 'done' and r.status is not null
     left join (from seats where seat = 'judge') s on s.episode = p.episode
     order by judge, repeat, seat_order, p.episode
 """
@@ -70,7 +71,7 @@ VERDICTS = (
 )
 RATED = (
     "select round, phase, seat, confidence, confidence_status"
-    " from turns where episode = {episode} order by round, seat desc"
+    " from latest_turns where episode = {episode} order by round, seat desc"
 )
 
 

@@ -39,7 +39,7 @@ ROOM_FOR_REASONS = 300_000
 ANSWERS = """
     select seat, coalesce(stage, 0) as stage, answer, correct as right,
            coalesce(status, '') as status, confidence, canonical as value, final
-    from answers where episode = ? order by final desc, stage, seat
+    from latest_answers where episode = ? order by final desc, stage, seat
 """
 ROUTES = """
     select block, path, peer, rank, similarity, router
@@ -51,7 +51,7 @@ MEASURES = """
 """
 RULING = """
     select debate, judge, winner, confidence, reasons, status, seat_order, repeat
-    from rulings where episode = ?
+    from latest_rulings where episode = ?
 """
 JUDGED = """
     select p.episode, p.study, m.text from plays p left join subjects m using (subject)
@@ -59,7 +59,7 @@ JUDGED = """
 """
 SAME = """
     select p.episode, p.arm, p.repeat, a.answer, a.correct as right, a.status
-    from plays p left join (from answers where final) a using (episode)
+    from plays p left join (from latest_answers where final) a using (episode)
     where p.study = $study and p.subject = $subject and p.episode <> $episode
     order by p.arm, p.repeat, p.episode limit 40
 """

@@ -94,7 +94,7 @@ DEBATES = """
                arg_min_null(confidence, round) filter (seat = 'opposition') as opposition_first,
                arg_max_null(confidence, round) filter (seat = 'opposition') as opposition_last,
                count(*) filter (confidence is null) as missing
-        from turns semi join mine using (episode)
+        from latest_turns semi join mine using (episode)
         where seat in ('proposition', 'opposition') and confidence_status <> 'not asked'
           and ($phase is null or phase = $phase)
         group by episode)
@@ -121,7 +121,7 @@ QUESTIONS = """
 PLAYS = """
     select e.episode, e.arm, e.protocol, e.status, e.repeat, coalesce(m.text, s.text) as text,
            r.judge, r.winner, r.confidence, count(*) over () as total
-    from episodes e left join subjects s using (subject) left join rulings r using (episode)
+    from episodes e left join subjects s using (subject) left join latest_rulings r using (episode)
     left join plays d on d.episode = r.debate left join subjects m on m.subject = d.subject
     where e.study = $study and ($arm is null or e.arm = $arm)
       and ($subject is null or e.subject = $subject)

@@ -55,10 +55,11 @@ TURNS = """
            coalesce(confidence_status, 'not asked') as confidence_status,
            coalesce(rating_public, false) as rating_public, answer, coalesce(flags, []) as flags,
            started_at, prompt is null as unknown_prompt, thoughts is not null as has_thoughts
-    from turns where episode = ?
+    from latest_turns where episode = ?
 """
 WORDS = """
-    select seat, step, public, thoughts from turns where episode = ? and list_contains(?, seat)
+    select seat, step, public, thoughts from latest_turns
+    where episode = ? and list_contains(?, seat)
 """
 READS = "select distinct * from saw where episode = ?"
 CALLS = """
