@@ -16,10 +16,14 @@ import argparse
 import asyncio
 import os
 import random
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+# The server belongs to the tests, which are no installed package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from agents import agent
 from arena import Arena, Arm, Study, Subject
