@@ -115,7 +115,9 @@ def bar(label: str, out: TextIO) -> Iterator[Watch]:
                 display.console.print(f"{label}: {expected}", markup=False, highlight=False)
             first = False
             for note in new_notes(stats, shown):
-                display.console.print(f"{label}: {note}", markup=False, highlight=False)
+                # Left to the terminal to wrap, so that the command in it can be copied.
+                text = f"{label}: {note}"
+                display.console.print(text, markup=False, highlight=False, soft_wrap=True)
             display.update(
                 task,
                 total=stats.planned,
