@@ -127,7 +127,7 @@ async def play_one(run: RunContext, play: Play, state: StudyState) -> None:
         if episode.disclosure.leak is not None:
             raise episode.disclosure.leak
         ending = [
-            *records.result_lines(play, await records.grade_result(play, result)),
+            *records.result_lines(play, await records.grade_result(play, result, episode.seats)),
             records.status_line(run.id, play, state, {"status": "done"}),
         ]
     except (Exception, SystemExit, asyncio.CancelledError) as error:

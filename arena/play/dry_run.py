@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 
 from arena.calls.estimate import CostEstimate, ModelEstimate, sum_if_known
 from arena.calls.ledger import RunContext
 from arena.calls.prices import cost_usd, price_of, worst_case_usd
 from arena.calls.rate_limits import RateLimiter
-from arena.errors import ReaderError, StudyError, error_kind
+from arena.errors import ProtocolError, ReaderError, StudyError, error_kind
 from arena.play.episode import Episode, Step
 from arena.play.reading import reask_of_nothing
+from arena.play.records import error_location, first_cause
+from arena.play.results import check_result_on_stand_ins
 from arena.store.replay import StudyState
-from arena.studies.study import Play
+from arena.studies.study import Play, protocol_name
 from arena.types import (
     Agent,
     BaseModel,
@@ -41,6 +45,10 @@ REPLY_TOKENS = 500
 CHARACTERS_A_TOKEN = 4
 MOST_TURNS = 2000
 LONGEST_S = 20.0
+# What Python says of wrong arguments, and a turn that is formatted as text.
+WRONG_CALL = re.compile(
+    r"(?:Episode\.\w+|(?:Answer|Verdict|Reading|Seat)\.__init__)\(\) |a turn is not text"
+)
 
 
 class NoJournal:
@@ -57,11 +65,15 @@ class NoJournal:
 
 @dataclass
 class StandIn(BaseModel):
-    """A model that takes another's place: it answers by itself, and counts the other's calls."""
+    """A model that takes another's place: it answers by itself, and counts the other's calls.
+
+    `ratings` are those that it states, out of 100.
+    """
 
     model: Model
     reply_tokens: int
     price: Price | None = None
+    ratings: Iterator[int] = field(default_factory=lambda: repeat(60))
     calls: int = 0
     reasks: int = 0
     tokens_in: int = 0
@@ -87,7 +99,7 @@ class StandIn(BaseModel):
         # otherwise end with the first.
         finish = "stop" if request.sampling.max_tokens is None else "length"
         tokens_in = tokens_of(request)
-        text = stand_in_text(tokens_out)
+        text = stand_in_text(tokens_out, next(self.ratings))
         reply = Reply(text, finish_reason=finish, tokens_in=tokens_in, tokens_out=tokens_out)
         self.tokens_in += tokens_in
         self.tokens_out += tokens_out
@@ -129,7 +141,9 @@ class DryRunEpisode(Episode):
     """An episode that accepts the replies of stand-ins, whatever the protocol's reader says."""
 
     ask_count = 0
+    most_turns = MOST_TURNS
     use_stand_in: Callable[[Agent], Agent]
+    replies: list[str]
 
     async def _take_turn(self, step: Step) -> Turn:
         """Take a turn as an episode does, but of a stand-in, and never ask it again.
@@ -137,9 +151,9 @@ class DryRunEpisode(Episode):
         Raises EndlessProtocolError if the protocol finds no end.
         """
         self.ask_count += 1
-        if self.ask_count > MOST_TURNS:
+        if self.ask_count > self.most_turns:
             raise EndlessProtocolError(
-                f"more than {MOST_TURNS} turns in one episode:"
+                f"more than {self.most_turns} turns in one episode:"
                 " does the protocol end when the models never agree?"
             )
 
@@ -149,6 +163,7 @@ class DryRunEpisode(Episode):
 
         def read_leniently(reply: Reply) -> Reading:
             """Read a reply; the whole text is public if the reader finds no speech."""
+            self.replies.append(reply.text)
             reading = step.read(reply)
             question = reading.reask or reask_of_nothing(step.read)
             if question is not None and isinstance(seat.agent.model, StandIn):
@@ -162,13 +177,13 @@ class DryRunEpisode(Episode):
         return await super()._take_turn(replace(step, seat=seat, read=read_leniently))
 
 
-def stand_in_text(tokens: int) -> str:
+def stand_in_text(tokens: int, rating: int = 60) -> str:
     """Return a reply of about so many tokens: thoughts, a speech twice as long, a rating."""
     # "word " has five characters: a fifteenth of all in words is a third of the length.
     characters = tokens * CHARACTERS_A_TOKEN
     thoughts = "word " * (characters // 15)
     speech = "word " * (characters * 2 // 15)
-    return f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n<rating>60</rating>"
+    return f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n<rating>{rating}</rating>"
 
 
 def tokens_of(request: Request) -> int:
@@ -181,6 +196,66 @@ def failure_reason(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         return f"not through after {LONGEST_S:g} s"
     return f"{error_kind(error)}: {error}"
+
+
+async def play_on_stand_ins(
+    plays: Sequence[Play],
+    state: StudyState,
+    use_stand_in: Callable[[Agent], Agent],
+    *,
+    most_turns: int = MOST_TURNS,
+) -> list[BaseException | None]:
+    """Play episodes on stand-ins, with the turns that are stored; return the error of each.
+
+    StudyError stands for a fault of the protocol that other words would not mend.
+    """
+    run = RunContext("estimate", NoJournal(), RateLimiter(len(plays) + 1))
+
+    async def play_one(play: Play) -> None:
+        """Play one episode, and check what the protocol returns."""
+        memo = state.memo.get(play.episode)
+        episode = DryRunEpisode(play.episode, run, memo, play.sample, play.lineup, play.subject)
+        episode.use_stand_in, episode.most_turns, episode.replies = use_stand_in, most_turns, []
+        seats = {
+            name: replace(seat, agent=use_stand_in(seat.agent))
+            for name, seat in play.seats().items()
+        }
+        try:
+            result = await play.start(episode, seats)
+        except SystemExit as error:
+            # Raised in a task, it would end the event loop.
+            raise ProtocolError(f"SystemExit: {error}") from error
+        await episode.settle()
+        name, words = protocol_name(play.protocol), "\n".join(episode.replies)
+        try:
+            check_result_on_stand_ins(name, result, episode.seats, words)
+        except ProtocolError as error:
+            raise StudyError(str(error)) from error
+
+    tasks = [asyncio.create_task(play_one(play)) for play in plays]
+    try:
+        await asyncio.wait(tasks, timeout=LONGEST_S)
+    finally:
+        for task in tasks:
+            task.cancel()
+    # A task that swallows its cancellation is left behind.
+    ended, _ = await asyncio.wait(tasks, timeout=1)
+    return [
+        task.exception() if task in ended and not task.cancelled() else asyncio.CancelledError()
+        for task in tasks
+    ]
+
+
+def raise_faults(errors: Sequence[BaseException]) -> None:
+    """Raise StudyError if a protocol has a fault that other words of the models would not mend.
+
+    These are results and options of a wrong type, readers that can read no reply, and calls with
+    wrong arguments.  Whatever else fails may hang on the words of the stand-ins.
+    """
+    for error in map(first_cause, errors):
+        wrong_call = isinstance(error, TypeError) and WRONG_CALL.match(str(error))
+        if wrong_call or isinstance(error, ReaderError | StudyError):
+            raise StudyError(f"nothing was asked: {error}{error_location(error)}") from error
 
 
 async def estimate_cost(
@@ -208,31 +283,9 @@ async def estimate_cost(
         stand_in = StandIn(model, reply_tokens, price_of(model, prices))
         return replace(agent, model=stand_ins.setdefault(model.name, stand_in))
 
-    async def play_with_stand_ins(play: Play) -> None:
-        memo = state.memo.get(play.episode)
-        episode = DryRunEpisode(
-            play.episode, run, memo, play.sample, play.lineup, play.subject
-        )
-        episode.use_stand_in = with_stand_in
-        seats = {name: Seat(name, with_stand_in(agent)) for name, agent in play.lineup.items()}
-        await play.start(episode, seats)
-        await episode.settle()
-
-    run = RunContext("estimate", NoJournal(), RateLimiter(len(todo) + 1))
-    tasks = [asyncio.create_task(play_with_stand_ins(play)) for play in sample]
-    _, late = await asyncio.wait(tasks, timeout=LONGEST_S)
-    for task in late:
-        task.cancel()
-    # A task that swallows its cancellation is left behind.
-    ended, _ = await asyncio.wait(tasks, timeout=1)
-    outcomes = [
-        task.exception() if task in ended and not task.cancelled() else asyncio.CancelledError()
-        for task in tasks
-    ]
+    outcomes = await play_on_stand_ins(sample, state, with_stand_in)
     errors = [error for error in outcomes if error is not None]
-    for error in errors:
-        if isinstance(error, ReaderError):
-            raise StudyError(f"nothing was asked: {error}") from error
+    raise_faults(errors)
     scale = len(todo) / len(sample)
     return CostEstimate(
         episodes=len(todo),

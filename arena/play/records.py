@@ -11,7 +11,7 @@ import platform
 import socket
 import subprocess
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -20,13 +20,14 @@ from pathlib import Path
 
 from arena.calls.run_stats import RunStats
 from arena.calls.secrets import without_secrets
-from arena.errors import ArenaError, ProtocolError, error_kind
+from arena.errors import ArenaError, error_kind
 from arena.grading.grade import Grade, grade_async
+from arena.play.results import check_result
 from arena.store.journal import line, row_of
 from arena.store.replay import StudyState
 from arena.studies.motions import subject_id, subject_row
 from arena.studies.source import code_hash
-from arena.studies.study import Play, ProtocolResult, Study, protocol_name, protocol_version
+from arena.studies.study import Play, Study, protocol_name, protocol_version
 from arena.text import utc_now, writable
 from arena.types import Agent, Answer, Verdict
 
@@ -130,28 +131,17 @@ def result_lines(play: Play, result: Verdict | Sequence[GradedAnswer] | None) ->
 
 
 async def grade_result(
-    play: Play, result: ProtocolResult
+    play: Play, result: object, seats: Collection[str]
 ) -> Verdict | Sequence[GradedAnswer] | None:
     """Return a protocol's result with its answers graded.
 
-    Raises ProtocolError for anything that is no result, and for two answers of one key.
+    `seats` are those that sat in the episode.  Raises ProtocolError for what a protocol may not
+    return.
     """
-    if result is None or isinstance(result, Verdict):
-        return result
-    answers = [result] if isinstance(result, Answer) else result
-    if not isinstance(answers, Sequence) or not all(
-        isinstance(answer, Answer) for answer in answers
-    ):
-        raise ProtocolError(
-            f"a protocol gives a Verdict, an Answer, a list of them, or None; found {result!r:.80}"
-        )
-    # The table has one row of a key, so that a second answer would be lost without a word.
-    keys = [(answer.seat, answer.stage) for answer in answers]
-    if len(set(keys)) < len(keys) or sum(answer.final for answer in answers) > 1:
-        raise ProtocolError(
-            f"two answers of one seat and stage, or two final ones, in {answers!r:.200}"
-        )
-    return [(answer, await grade_of(play, answer)) for answer in answers]
+    checked = check_result(protocol_name(play.protocol), result, seats)
+    if checked is None or isinstance(checked, Verdict):
+        return checked
+    return [(answer, await grade_of(play, answer)) for answer in checked]
 
 
 async def grade_of(play: Play, answer: Answer) -> Grade:

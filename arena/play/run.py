@@ -35,6 +35,7 @@ from arena.play.concurrent import close_models, open_models, play_concurrently
 from arena.play.dry_run import REPLY_TOKENS, estimate_cost
 from arena.play.progress import Watch, progress
 from arena.play.records import run_start_lines
+from arena.play.rehearsal import rehearse
 from arena.play.summary import Summary
 from arena.play.sync import run_blocking
 from arena.store import database, replay
@@ -237,6 +238,8 @@ class Arena:
         watch: Watch | None,
     ) -> FoldResult:
         """Play the chosen episodes with a journal of their own; fold it however the run ends."""
+        # First of all: it costs nothing, and reading a model's weights takes minutes.
+        await rehearse(todo)
         await open_models(todo)
         # The time first, so that journals are folded in the order of their runs.
         run_id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"

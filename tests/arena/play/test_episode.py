@@ -240,7 +240,7 @@ def test_what_a_wrong_reader_makes_of_a_reply_costs_no_second_call(
     tmp_path: Path, wrong: object
 ) -> None:
     """The reply is paid for: it is kept unread, and read again when the reader has been mended."""
-    read = [lambda reply: wrong if "says" in reply.text else Reading("x"), rating]
+    read = [lambda reply: wrong if "says" in reply.text else Reading(reply.text), rating]
 
     async def speak(episode: Episode, motion: Subject, speaker: Seat) -> None:
         await episode.ask(speaker, "p", phase="x", read=lambda reply: read[0](reply))  # type: ignore[arg-type,return-value]

@@ -312,7 +312,7 @@ def test_what_a_protocol_gets_wrong_fails_its_own_episode_with_file_and_line(pat
         raise SystemExit("bye")
 
     async def answers_nonsense(episode: object, subject: Subject, speaker: object) -> Answer:
-        return Answer("solver", "\ud800")
+        return Answer("speaker", "\ud800")
 
     arms = [
         Arm(f.__name__, f, [{"speaker": agent()}])

@@ -31,7 +31,7 @@ async def vote(episode: Episode, question: Subject, solver: Seat) -> list[Answer
     )
     for k in (1, 2):
         episode.route(block=0, path=k, peer=k - 1, rank=0, router="chain")
-    said = [None if turn.text == "?" else turn.text for turn in turns]
+    said = [None if turn.public == "?" else turn.public for turn in turns]
     paths = [
         Answer(seat.name, answer, final=False, stage=1)
         for seat, answer in zip(seats, said, strict=True)
@@ -152,7 +152,7 @@ def test_paths_stand_beside_the_final_answer(arena: Arena) -> None:
 
 def test_a_play_without_a_final_answer_is_unreadable_and_says_so(arena: Arena) -> None:
     async def paths_only(episode: Episode, question: Subject, solver: Seat) -> list[Answer]:
-        return [Answer("path0", "3", final=False)]
+        return [Answer("solver", "3", final=False)]
 
     arena.run(Study("s", [Arm("paths", paths_only, study().arms[0].lineups)], QUESTIONS))
     assert arena.sql("select questions, correct, unreadable, accuracy from accuracy").rows == (
