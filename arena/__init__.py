@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from arena.calls.retry import Retry
     from arena.errors import ArenaError
     from arena.play.episode import Episode
-    from arena.play.prompt import own, rated
+    from arena.play.prompt import own, rated, verbatim
+    from arena.play.reading import text_only
     from arena.play.run import RunSelection
     from arena.play.summary import Summary
     from arena.private import reveal
@@ -36,7 +37,18 @@ if TYPE_CHECKING:
         swiss_round,
     )
     from arena.tournaments.stages import Stage, run_stages
-    from arena.types import Agent, Answer, Price, Sampling, Seat, Subject, Turn, Verdict
+    from arena.types import (
+        Agent,
+        Answer,
+        Price,
+        Reading,
+        Reply,
+        Sampling,
+        Seat,
+        Subject,
+        Turn,
+        Verdict,
+    )
 
 _HOME = {
     "Arena": "arena.arena",
@@ -53,6 +65,8 @@ _HOME = {
     "own": "arena.play.prompt",
     "rated": "arena.play.prompt",
     "reveal": "arena.private",
+    "verbatim": "arena.play.prompt",
+    "text_only": "arena.play.reading",
     "motions": "arena.studies.motions",
     "MOTIONS": "arena.studies.motions",
     "Stage": "arena.tournaments.stages",
@@ -64,6 +78,8 @@ _HOME = {
     "against_itself": "arena.tournaments.pairings",
     "Agent": "arena.types",
     "Sampling": "arena.types",
+    "Reading": "arena.types",
+    "Reply": "arena.types",
     "Seat": "arena.types",
     "Subject": "arena.types",
     "Turn": "arena.types",
@@ -83,6 +99,8 @@ __all__ = [
     "Limit",
     "Lineup",
     "Price",
+    "Reading",
+    "Reply",
     "Retry",
     "RunSelection",
     "Sampling",
@@ -103,6 +121,8 @@ __all__ = [
     "run_stages",
     "swiss",
     "swiss_round",
+    "text_only",
+    "verbatim",
 ]
 
 

@@ -32,8 +32,9 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms.spl
 DOOR = {"arena", "arena.__main__"}
 PUBLIC = {
     "arena": "Agent Answer Arena ArenaError Arm CostEstimate Episode Limit Lineup MOTIONS Price"
-    " Retry RunSelection Sampling Seat Stage Study Subject Summary Turn Verdict against_itself"
-    " given_pairs motions own rated reveal round_robin run_stages swiss swiss_round",
+    " Reading Reply Retry RunSelection Sampling Seat Stage Study Subject Summary Turn Verdict"
+    " against_itself given_pairs motions own rated reveal round_robin run_stages swiss swiss_round"
+    " text_only verbatim",
     "agents": "adapt agent model",
     "protocols": "named",
 }
