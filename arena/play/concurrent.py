@@ -27,6 +27,7 @@ async def play_concurrently(
     that asks for something else than is stored is raised when the others are through.
     """
     probes = run.stats.probes
+    models = {model for play in todo for model in models_in(play)}
     waiting = deque(todo)
     wrong_replays: list[ReplayError] = []
     substitutes = 0
@@ -64,8 +65,25 @@ async def play_concurrently(
             pass
         substitutes -= 1
 
+    def play_another() -> None:
+        """Let a substitute look for an episode, unless every model is being tried."""
+        if not all(map(probes.pending, models)):
+            tasks.add(asyncio.create_task(substitute()))
+
     tasks = {asyncio.create_task(worker()) for _ in range(min(at_once, len(todo)))}
-    probes.on_wait = lambda: tasks.add(asyncio.create_task(substitute()))
+    probes.on_wait = play_another
+    await wait_for_all(tasks)
+    if wrong_replays:
+        raise ReplayError(
+            f"{wrong_replays[0]} ({len(wrong_replays)} of {len(todo)} episodes; they stay open)"
+        )
+
+
+async def wait_for_all(tasks: set[asyncio.Task[None]]) -> None:
+    """Wait until the tasks have ended, also those that are added meanwhile.
+
+    The first error of one, or a cancellation, cancels the others, and is raised.
+    """
     try:
         while tasks:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -73,15 +91,13 @@ async def play_concurrently(
             for task in ended:
                 task.result()
     except BaseException:
-        probes.on_wait = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks:
+            stopping = list(tasks)
+            for task in stopping:
+                task.cancel()
+            await asyncio.gather(*stopping, return_exceptions=True)
+            tasks.difference_update(stopping)
         raise
-    if wrong_replays:
-        raise ReplayError(
-            f"{wrong_replays[0]} ({len(wrong_replays)} of {len(todo)} episodes; they stay open)"
-        )
 
 
 def models_in(play: Play) -> set[str]:
