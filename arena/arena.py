@@ -6,12 +6,20 @@ playing and is loaded when it is first asked for.
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.errors import StudyError
 from arena.play import run
+from arena.play.reread import RereadSummary, Watch, reread
+from arena.play.stored_plays import Sources
 from arena.store.database import select_rows
-from arena.studies.study import Study
+from arena.studies.study import Protocol, Study, protocol_name
+from arena.tournaments.stored_debates import stored_debates
+from arena.types import Subject
+from protocols import named
 
 if TYPE_CHECKING:
     from analysis.figures.figure import Figure
@@ -82,6 +90,25 @@ class Arena(run.Arena):
 
         return figure(self.path, name_of(study) or self._only_study(), name)
 
+    def reread(
+        self,
+        study: Study | str | None = None,
+        *,
+        studies: Sequence[Study] = (),
+        watch: Watch | None = None,
+    ) -> RereadSummary:
+        """Read stored replies with today's readers and grading, as `arena reread` does.
+
+        Of one study, or of all in the store; no model is asked.  Turns stay as they were played,
+        and replays go by them; reports and views go by the latest reading.  A protocol that no
+        package has, and a grader of a study's own, are found in `study` or in `studies`.
+        `watch` is called with the number of turns that were read so far.  Raises StudyError for an
+        unknown study.
+        """
+        given = (*studies, *([study] if isinstance(study, Study) else []))
+        sources = sources_of(self.path, given)
+        return reread(self.path, name_of(study), sources, watch=watch)
+
     def _only_study(self) -> str:
         """Return the name of the only study.  Raises StudyError if there are several, or none."""
         names = [name for (name,) in select_rows(self.path, STUDIES).rows]
@@ -89,6 +116,35 @@ class Arena(run.Arena):
             return str(names[0])
         found = ", ".join(map(repr, names)) or "none"
         raise StudyError(f"name the study of the figure; in {self.path} there are: {found}")
+
+
+def sources_of(path: Path, studies: Sequence[Study]) -> Sources:
+    """Return where rereading finds protocols, graders and debates: first in these studies."""
+    arms = [(study.name, arm.protocol) for study in studies for arm in study.arms]
+    own = {(study, protocol_name(protocol)): protocol for study, protocol in arms}
+    debates: dict[str, dict[str, Subject]] = {}
+
+    def protocol_of(study: str, name: str) -> Protocol:
+        if (study, name) in own:
+            return own[study, name]
+        try:
+            return named(name)
+        except StudyError as error:
+            raise StudyError(
+                f"the protocol {name} of study {study!r} is in no installed package; name the"
+                f" study's file: arena reread STUDY.py --study {shlex.quote(study)}"
+            ) from error
+
+    def debate_of(episode: str) -> Subject | None:
+        found = select_rows(path, "select study from plays where episode = ?", [episode]).rows
+        study = str(found[0][0]) if found else ""
+        if study not in debates:
+            stored = stored_debates(path, study) if found else ()
+            debates[study] = {debate.debate: debate for debate in stored}
+        return debates[study].get(episode)
+
+    graders = {study.name: study.grader for study in studies if study.grader is not None}
+    return Sources(protocol_of, debate_of, graders)
 
 
 def name_of(study: Study | str | None) -> str | None:

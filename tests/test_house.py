@@ -41,7 +41,7 @@ PUBLIC = {
 # Where an error of any kind may be caught: an episode becomes a failure row, a user's file or
 # another package's function that fails one sentence, a row of a batch its own failure.
 BROAD = {
-    *("agents.local.engine", "arena.play.concurrent", "arena.play.reading"),
+    *("agents.local.engine", "arena.play.concurrent", "arena.play.reading", "arena.play.reread"),
     *("arena.plugins", "arena.tournaments.study_file"),
 }
 MOST_LINES = 440

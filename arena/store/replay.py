@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
@@ -14,7 +14,7 @@ import orjson
 
 from arena.store.database import open_live, select_rows
 from arena.store.query import read_result
-from arena.types import NOT_ASKED, Turn
+from arena.types import NOT_ASKED, Sampling, Turn
 
 Row = Mapping[str, Any]
 
@@ -119,6 +119,19 @@ def turn_of(row: Row) -> Turn:
         model_served=row["model_served"],
         token_ids=None if row["token_ids"] is None else tuple(row["token_ids"]),
         measures=row["measures"],
+    )
+
+
+def sampling_of(stored: Mapping[str, Any]) -> Sampling:
+    """Return the sampling that a row of seats keeps as JSON; unknown settings are ignored."""
+    # Choices are stored under the name that they had first, which ids and hashes contain.
+    settings = {"choices" if name == "options" else name: value for name, value in stored.items()}
+    settings = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+    }
+    return replace(
+        Sampling(),
+        **{item.name: settings[item.name] for item in fields(Sampling) if item.name in settings},
     )
 
 

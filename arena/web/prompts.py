@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from arena.errors import LeakError, StudyError
 from arena.play.episode import request_content, request_hash
 from arena.play.prompt import Prompt, ShownTurn, build_prompt, compose_message
-from arena.store.replay import turn_of
+from arena.store.replay import sampling_of, turn_of
 from arena.types import Agent, Face, Message, Model, Place, Request, Sampling, Seat, Turn
 from arena.web.site import Ask, Row
 
@@ -148,19 +148,6 @@ def samplings(stored: str | None, settings: Sequence[str | None]) -> Iterator[Sa
         # A provider may have been sent no temperature although the seat has one, or the reverse.
         yield step
         yield replace(step, temperature=sent.get("temperature"))
-
-
-def sampling_of(stored: Mapping[str, Any]) -> Sampling:
-    """Return the sampling that a row of seats keeps as JSON; unknown settings are ignored."""
-    # Choices are stored under the name that they had first, which ids and hashes contain.
-    settings = {"choices" if name == "options" else name: value for name, value in stored.items()}
-    settings = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
-    }
-    return replace(
-        Sampling(),
-        **{item.name: settings[item.name] for item in fields(Sampling) if item.name in settings},
-    )
 
 
 def hash_of(turn: Row, messages: tuple[Message, ...], sampling: Sampling) -> str:

@@ -36,7 +36,7 @@ EPISODE = """
     select e.*, s.text as motion from episodes e left join subjects s using (subject)
     where starts_with(e.episode, ?) limit 2"""
 TURNS = """
-    select t.*, s.agent, s.model from turns t left join seats s using (episode, seat)
+    select t.*, s.agent, s.model from latest_turns t left join seats s using (episode, seat)
     where episode = ? order by round, started_at, seat desc"""
 VERDICTS = "from verdicts where debate = ? order by judge, repeat, seat_order"
 
@@ -47,7 +47,9 @@ def add(command: Command) -> None:
 
     show = command("show", show_episode, "print one episode")
     show.add_argument("episode", help="the episode's id, or the beginning of it")
-    add_flag(show, "--public", "leave out private thoughts and ratings")
+    faces = show.add_mutually_exclusive_group()
+    add_flag(faces, "--public", "leave out private thoughts and ratings")
+    add_flag(faces, "--raw", "print the replies as they came, private words included")
 
 
 def show_status(options: argparse.Namespace) -> int:
@@ -80,8 +82,15 @@ def show_episode(options: argparse.Namespace) -> int:
     if episode["error"]:
         print(printable(f"{episode['error_kind']}: {episode['error']}"))
     print(printable(episode["motion"] or ""))
-    for turn in select_rows(options.db, TURNS, [episode["episode"]]).dicts():
-        print_turn(turn, with_private=not options.public)
+    turns = select_rows(options.db, TURNS, [episode["episode"]]).dicts()
+    versions = sorted({turn["reader_version"] for turn in turns} - {None})
+    if versions and not options.raw:
+        print(f"as `arena reread` has read it, by the code {', '.join(versions)}")
+    for turn in turns:
+        if options.raw:
+            print_raw(turn)
+        else:
+            print_turn(turn, with_private=not options.public)
     for verdict in select_rows(options.db, VERDICTS, [episode["episode"]]).dicts():
         print_verdict(verdict)
     return 0
@@ -106,8 +115,9 @@ def find_episode(path: Path, beginning: str) -> dict[str, Any]:
 
 def print_turn(turn: dict[str, Any], *, with_private: bool) -> None:
     """Print a turn: its speech, its private rating and thoughts if wanted, and its flags."""
-    print(f"\n=== {turn['seat']} ({printable(turn['model'] or '')}), {turn['phase']}")
-    print(printable(turn["public"] if turn["public"] is not None else "[no readable speech]"))
+    print_heading(turn)
+    unreadable = "[no readable speech; --raw prints the reply]"
+    print(printable(turn["public"] if turn["public"] is not None else unreadable))
     if with_private:
         missing = turn["confidence"] is None
         reason = f"missing ({turn['confidence_status']})"
@@ -116,6 +126,27 @@ def print_turn(turn: dict[str, Any], *, with_private: bool) -> None:
         print(f"--- private: rating {rating}{thoughts}")
     if turn["flags"]:
         print(f"--- doubts: {', '.join(turn['flags'])}")
+
+
+def print_raw(turn: dict[str, Any]) -> None:
+    """Print the replies of a turn as they came, with how the first one ended."""
+    print_heading(turn)
+    parts = {
+        "reasoning": turn["reasoning"],
+        "reply": turn["text"],
+        "asked again": turn["reask_prompt"],
+        "second reply": turn["reask_text"],
+    }
+    for name, text in parts.items():
+        if text is not None:
+            print(f"--- {name}\n{printable(text)}")
+    if turn["finish_reason"] is not None:
+        print(printable(f"--- it ended with: {turn['finish_reason']}"))
+
+
+def print_heading(turn: dict[str, Any]) -> None:
+    """Print who speaks in which phase."""
+    print(f"\n=== {turn['seat']} ({printable(turn['model'] or '')}), {turn['phase']}")
 
 
 def print_verdict(verdict: dict[str, Any]) -> None:

@@ -83,6 +83,22 @@ def as_version_3(path: Path) -> None:
         )
 
 
+def test_a_store_without_the_tables_of_later_readings_is_read_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    Arena(path).run(study(subjects=1))
+    with writing(path, wait_s=0) as con:
+        for name in ("readings", "reread_answers", "reread_rulings"):
+            con.execute(f"drop table {name}")
+        con.execute("update store_info set schema_version = 5, views = 'of another version'")
+    before = path.read_bytes()
+    query = "select count(*), count(confidence), count(reader_version) from ratings"
+    assert Arena(path).sql(query).rows == ((6, 6, 0),)
+    assert (path.read_bytes(), list(tmp_path.glob("*backup*"))) == (before, [])
+    create(path)
+    assert select_rows(path, "select count(*) from readings").rows == ((0,),)
+    assert (tmp_path / "a.duckdb.backup-v5").read_bytes() == before
+
+
 def test_no_other_process_can_write_between_the_copy_and_the_migration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
