@@ -96,6 +96,7 @@ def episode_start_lines(play: Play) -> Iterator[bytes]:
         "subject": subject_id(play.subject),
         "repeat": play.repeat,
         "started_at": utc_now(),
+        "grader": play.grader and getattr(play.grader, "__qualname__", type(play.grader).__name__),
     }
     yield line("plays", row)
     for seat, agent in play.lineup.items():

@@ -12,7 +12,10 @@ from arena.arena import Arena
 from arena.errors import StudyError
 from arena.play.reread import RereadSummary
 from arena.store.merge import merge
+from arena.studies.study import Arm, Study
 from arena.tournaments.study_file import load_study
+from arena.types import Subject
+from protocols.single import single
 from tests.fake_agents import agent, study
 
 # The first reader knows one form of a rating and of an answer, the mended one two of each, and
@@ -213,3 +216,22 @@ def test_a_reader_that_fails_leaves_its_turn_as_it_was(reread: Reread, tmp_path:
 def test_an_unknown_study_is_refused(reread: Reread) -> None:
     with pytest.raises(StudyError, match="no episode of a study 'none'"):
         Arena(reread.path).reread("none")
+
+
+def test_a_grader_of_the_study_is_needed_and_used(tmp_path: Path) -> None:
+    arena = Arena(tmp_path / "a.duckdb")
+    solver = agent("s", lambda request: "\\boxed{4}")
+    arms = [Arm("single", single, [{"solver": solver}])]
+    question = Subject("An even number?", "question", gold="2")
+
+    def is_even(subject: Subject, answer: str) -> bool:
+        return int(answer) % 2 == 0
+
+    graded = Study("even", arms, [question], grader=is_even)
+    arena.run(graded)
+    (reason,) = arena.reread().left_out
+    assert "decides by a function of its own, " in reason
+    assert "is_even" in reason
+    assert arena.reread(graded).turns == 1
+    query = "select correct, reader_version is not null from latest_answers"
+    assert arena.sql(query).rows == ((True, True),)
