@@ -34,12 +34,15 @@ PAIRS = (
 HINTS = ("think", "reasoning", "thought", "scratch", "monologue", "chain", "inner_", "channel")
 # Characters before and after a name in which the rest of its tag is looked for.
 WINDOW = 240
+# The longest piece of a text that one search goes through.
+PIECE = 5_000
 
 LEFT = re.compile(
     r"(?:[<＜〈‹◁⟨«\[［]|&(?:amp;)?(?:lt|\#0{0,6}60|\#x0{0,6}3c);|\\u003c)"
     r"\s{0,9}(?P<slash>[/／\\]?)\s{0,9}(?:[a-z]{1,12}:)?[|｜]?(?P<slash_inside>[/／]?)\Z",
     re.IGNORECASE,
 )
+CLOSES_IN_SQUARE = re.compile(r"[\[［]\s?[/／]\s?\Z")
 RIGHT = re.compile(
     r"[|｜]?(?:[\s/][^<>\[\]]{0,200})?(?:[>＞〉›▷⟩»\]］]|&(?:amp;)?(?:gt|\#0{0,6}62|\#x0{0,6}3e);"
     r"|\\u003e)",
@@ -108,10 +111,11 @@ def part_reasoning(text: str, *, thoughts: bool = True) -> PartedText:
 def part_channels(text: str, low: str) -> PartedText | None:
     """Part a text in channels, of which only the final one is said; None for any other text."""
     if CHANNEL in low:
-        finals = list(FINAL.finditer(low))
-        if not finals:
+        places = places_of(CHANNEL, low, closes=False)
+        ends = [final.end() for at, *_ in places if (final := FINAL.match(low, at))]
+        if not ends:
             return PartedText("", text, True, text)
-        begin = finals[-1].end()
+        begin = ends[-1]
         end = END_OF_MESSAGE.search(low, begin)
         words = text[begin : end.start() if end else None].strip()
         return PartedText(words, text[:begin], inside=text[:begin])
@@ -137,8 +141,11 @@ def marks_in(low: str, thoughts: bool) -> Iterator[tuple[int, int, bool]]:
 def tags_in(low: str, name: re.Pattern[str]) -> Iterator[tuple[int, int, bool]]:
     """Yield the tags of these names."""
     # "[Reasoning]" that nothing closes is a heading, as "[Answer]" is.
-    is_heading = re.search(r"[\[［]\s?[/／]\s?reasoning", low) is None
-    for match in name.finditer(low):
+    is_heading = not any(
+        CLOSES_IN_SQUARE.search(low[max(0, at - 4) : at])
+        for at, *_ in places_of("reasoning", low, closes=True)
+    )
+    for match in matches(name, low, 40):
         # Looked at last: a pattern that begins with its letters is searched ten times as fast.
         left = LEFT.search(low[max(0, match.start() - 40) : match.start()])
         right = RIGHT.match(low, match.end(), match.end() + WINDOW)
@@ -166,6 +173,27 @@ def places_of(
     while at >= 0:
         yield at, at + len(mark), closes
         at = text.find(mark, at + len(mark))
+
+
+def matches(
+    pattern: re.Pattern[str], text: str, longest: int, begin: int = 0
+) -> Iterator[re.Match[str]]:
+    """Yield the matches of a pattern, as `finditer` does, in searches that are soon over.
+
+    A search holds up all threads of the process for as long as it takes, so that reading a long
+    text in a thread of its own would help nobody.  `longest` is the most characters of a match
+    with what it looks at behind it; a longer one is cut.
+    """
+    while begin <= len(text):
+        end = begin + PIECE
+        match = pattern.search(text, begin, end + longest)
+        if match is not None and match.start() < end:
+            yield match
+            begin = max(match.end(), match.start() + 1)
+        elif end < len(text):
+            begin = end
+        else:
+            return
 
 
 def in_small_letters(text: str) -> str:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from arena.play.reading import CUT_OFF, as_reply, unfinished_reason
-from arena.play.reasoning import part_reasoning
+from arena.play.reasoning import matches, part_reasoning
 from arena.types import Reading, Reply
 from protocols.parsing.own_statements import is_own, is_taken_back
 from protocols.parsing.statements import Statement, bare, last_statement, line_statement
@@ -132,7 +132,7 @@ def letter_statement(text: str, letters: str, *, boxes_only: bool = False) -> St
         is_last = bool(statements) and boxes[-1].closed and is_own(text, boxes[-1].start)
         return max(statements, key=lambda pair: pair[0])[1] if is_last else None
     for form in _statements(letters):
-        for match in form.finditer(text):
+        for match in matches(form, text, 300):
             letter = _letter(match)
             letter = letter.upper() if letter is not None and letter not in letters else letter
             statements.append((match.start(), Statement(match.end(), letter)))
@@ -147,7 +147,7 @@ def letter_statement(text: str, letters: str, *, boxes_only: bool = False) -> St
     if statements:
         return None
     # Bold letters may be labels of options that a reply discusses, so that they must agree.
-    bold = {match["letter"] for match in BOLD.finditer(text)} & set(letters)
+    bold = {match["letter"] for match in matches(BOLD, text, 250)} & set(letters)
     return Statement(len(text), bold.pop()) if len(bold) == 1 else None
 
 
@@ -306,7 +306,7 @@ def _boxes(text: str) -> Iterator[Box]:
     """Yield every box that holds anything, in one pass."""
     # For each open brace: None, or the start of its box and of the box's content.
     opened: list[tuple[int, int] | None] = []
-    for match in BRACES.finditer(text):
+    for match in matches(BRACES, text, 30):
         if match["box"]:
             opened.append(match.span())
         elif match["brace"] == "{":

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arena.play.reading import as_reply, unfinished_reason
-from arena.play.reasoning import part_reasoning
+from arena.play.reasoning import matches, part_reasoning
 from arena.types import READ, Reading, Reply
 from protocols.parsing.answers import (
     ASK_ANSWER,
@@ -34,6 +34,7 @@ from protocols.parsing.answers import (
 )
 from protocols.parsing.numbers import NUMBER, number_in, number_on, with_plain_digits
 from protocols.parsing.privacy import fold_brackets
+from protocols.parsing.ratings import LONGEST_LINE
 
 StepScore = Literal["overall", "product"]
 
@@ -99,7 +100,7 @@ def confidence_in(words: str) -> tuple[float | None, str]:
     `status` is "read", or "no confidence", "no number", "several numbers", "out of range",
     "ambiguous scale".
     """
-    lines = list(CONFIDENCE.finditer(words))
+    lines = list(matches(CONFIDENCE, words, 500))
     whole = [line for line in lines if line["whole"]]
     # A set: the same number stated twice is one number, and two numbers are none.
     read = {number_on(line["scale"], words_of(line, words)) for line in whole or lines}
@@ -130,7 +131,7 @@ def step_confidences(words: str) -> tuple[list[float], str]:
     for `confidence_in`, or "no steps", "a step is missing".
     """
     by_step: dict[int, set[tuple[float | None, str]]] = {}
-    for line in STEP.finditer(words):
+    for line in matches(STEP, words, 500):
         by_step.setdefault(int(line["step"] or line["number"]), set()).add(number_in(line["words"]))
     if not by_step:
         return [], "no steps"
@@ -291,9 +292,9 @@ def confidence_only(reply: Reply | str) -> Reading:
 def confidence_or_number(words: str) -> tuple[float | None, str]:
     """Read a confidence as `confidence_in` does, or a reply that is nothing but the number."""
     confidence, status = confidence_in(words)
-    number = with_plain_digits(words).strip(EDGES + ".\n$")
-    if status == "no confidence" and NUMBER.fullmatch(number):
-        return number_in(number)
+    if status == "no confidence" and len(words) <= LONGEST_LINE:
+        number = with_plain_digits(words).strip(EDGES + ".\n$")
+        return number_in(number) if NUMBER.fullmatch(number) else (None, status)
     return confidence, status
 
 

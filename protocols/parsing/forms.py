@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from arena.play.reasoning import matches
 from protocols.parsing.privacy import is_structure
 
 ADJECTIVE_WORDS = (
@@ -67,7 +68,7 @@ def labelled_sections(text: str) -> Sections:
     scale = ""
     speech_style: str | None = None
     is_followed = False
-    for match in HEAD.finditer(text):
+    for match in matches(HEAD, text, 300):
         # Without a colon a line is a label only if it is a heading, or in bold.
         if not (match["sign"] or match["mark"] or match["mark2"]):
             continue

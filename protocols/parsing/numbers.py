@@ -23,6 +23,8 @@ NUMBER = re.compile(
     (?!\w)""",
     re.IGNORECASE | re.VERBOSE,
 )
+# Nobody needs so many words to state a number.
+LONGEST_WORDS = 2000
 DASHES = str.maketrans("–‑﹣—−", "-----")
 EMPHASIS = re.compile(r"</?(?:b|i|em|strong|u)>", re.IGNORECASE)
 # What says in which unit a number is, and is no number itself.
@@ -113,6 +115,8 @@ def number_in(words: str) -> tuple[float | None, str]:
     """
     if (whole := NUMBER.fullmatch(words)) is not None and words.isascii():
         return confidence_of(whole)
+    if len(words) > LONGEST_WORDS:
+        return None, "no number"
     words = SCALE.sub(" ", with_plain_digits(words))
     # Digits that remain are part of something like "1e2", or of a fraction in one sign.
     if any(character.isnumeric() for character in NUMBER.sub("", words)):
@@ -136,7 +140,7 @@ def number_on(scale: str | None, words: str) -> tuple[float | None, str]:
     number has an "ambiguous scale".
     """
     stated = SCALE_STATED.search(with_plain_digits(scale or ""))
-    if stated is None:
+    if stated is None or len(words) > LONGEST_WORDS:
         return number_in(words)
     words = with_plain_digits(words)
     ends = stated["low"] or "0", stated["end"] or stated["high"]

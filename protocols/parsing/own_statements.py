@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from arena.play.reasoning import matches
+
 # Who is said to have given an answer, where it is not the author.
 SAYS = (
     r"says?|said|wrote|writes|answer(?:s|ed)?|claim(?:s|ed)?|conclude[sd]?|state[sd]?|box(?:es|ed)"
@@ -74,4 +76,5 @@ def is_own(text: str, start: int) -> bool:
 def is_taken_back(text: str, end: int) -> bool:
     """Return whether what was stated up to a place is corrected or denied behind it."""
     # The last character may be the sign behind which a correction begins.
-    return bool(CORRECTION.search(text, max(0, end - 1)) or DENIAL.match(text, end))
+    corrections = matches(CORRECTION, text, 100, max(0, end - 1))
+    return next(corrections, None) is not None or DENIAL.match(text, end) is not None

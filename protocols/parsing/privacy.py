@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from arena.play.reasoning import in_small_letters, places_of
+from arena.play.reasoning import in_small_letters, matches, places_of
 from protocols.parsing.private_words import (
     NOT_SHOWN_IN_WORDS,
     PRIVATE_IN_WORDS,
@@ -148,6 +148,7 @@ HINT_STARTS = (
 )
 ASCII_HINT_STARTS = tuple(filter(str.isascii, HINT_STARTS))
 WINDOW = 100
+WORDS = re.compile(r"\s+|\S{1,400}")
 IN_ANGLES = re.compile(
     rf"[{ANGLES}](\s?/?\s?\w{{0,12}}?(?:thought|think|private|rating|speech|confidence"
     rf"|{FOREIGN_THOUGHTS})\w{{0,12}})"
@@ -264,9 +265,22 @@ def disguises(words: str) -> list[str]:
     if not form.isascii():
         form = without_marks(form)
         # Quotation marks of French and German are no tags, unless a word of ours stands in them.
-        forms |= {form: None, IN_ANGLES.sub(r"<\1>", form): None}
+        forms |= {form: None, with_angles(form): None}
     # A dict, since it keeps the order and each form once.
     return list(forms)
+
+
+def with_angles(words: str) -> str:
+    """Return the words with tags in the place of a word of ours between signs that look like them.
+
+    All quotation marks of other languages stay.
+    """
+    pieces = []
+    at = 0
+    for match in matches(IN_ANGLES, words, 60):
+        pieces += [words[at : match.start()], f"<{match[1]}>"]
+        at = match.end()
+    return "".join((*pieces, words[at:]))
 
 
 def unescape(words: str) -> str:
@@ -282,7 +296,8 @@ def without_marks(words: str) -> str:
     """Return the words in their compatibility form, without invisible characters of format."""
     # Full-width letters become plain ones, and zero-width characters could split a tag's name
     # unseen.
-    words = unicodedata.normalize("NFKC", words)
+    # Word by word, and in pieces: the time of it grows with the square of a run of accents.
+    words = "".join(unicodedata.normalize("NFKC", word) for word in WORDS.findall(words))
     for letter in set(words):
         if letter in LOOKALIKES or unicodedata.category(letter) == "Cf":
             words = words.replace(letter, LOOKALIKES.get(letter, ""))

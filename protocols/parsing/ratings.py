@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from arena.play.reasoning import matches
 from protocols.parsing.numbers import NUMBER, number_in, number_on, with_plain_digits
 from protocols.parsing.privacy import unescape
 
@@ -58,7 +59,7 @@ def rating_in(rest: str, *, closed_only: bool = False) -> tuple[float | None, st
         if not closed_only or match["closed"] or match["whole"] is not None:
             read.add(number_on(match["attributes"], words_of(match)))
     untagged = "\n".join((*outside, rest[at:]))
-    for match in LABELLED.finditer(untagged):
+    for match in matches(LABELLED, untagged, 600):
         if not closed_only or untagged[match.end() : match.end() + 1] in ("]", "}"):
             read.add(number_on(match["scale"], match["words"].strip(BARE)))
     # Of a tag around a label, and of two labels in a row, the outer one holds nothing.

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from arena.grading.number_words import spelt_number
+from arena.play.reasoning import matches
 from protocols.parsing.forms import as_mapping, json_at_end, json_object
 from protocols.parsing.own_statements import is_own
 
@@ -140,7 +141,9 @@ def last_statement(text: str, options: Sequence[str] = ()) -> Statement | None:
         *sentence_statements(text, known),
     ]
     last_line = text.rstrip().rpartition("\n")[2]
-    if (match := CONCLUSION.search(last_sentence(last_line))) is not None:
+    sentence = last_sentence(last_line)
+    match = CONCLUSION.search(sentence) if len(sentence) <= 2 * MAX_CHARACTERS else None
+    if match is not None:
         value = number_in_words(match["value"])
         before = last_line[: last_line.rfind(match["value"])]
         if value is not None and is_own(before, len(before)) and not TWO_EQUATIONS.search(before):
@@ -150,7 +153,7 @@ def last_statement(text: str, options: Sequence[str] = ()) -> Statement | None:
 
 def label_statements(text: str, known: frozenset[str]) -> Iterator[Statement]:
     """Yield the statements of labels at the beginnings of lines."""
-    for match in LABEL.finditer(text):
+    for match in matches(LABEL, text, 2 * MAX_CHARACTERS):
         value, end = match["value"], match.end()
         marked = match["sign"] or match[0].lstrip()[:1] in "#*"
         if marked and not value.strip(MARKUP + ".:"):
@@ -166,7 +169,7 @@ def label_statements(text: str, known: frozenset[str]) -> Iterator[Statement]:
 
 def sentence_statements(text: str, known: frozenset[str]) -> Iterator[Statement]:
     """Yield the statements of sentences, of which several may stand on a line."""
-    heads = list(SENTENCE.finditer(text))
+    heads = list(matches(SENTENCE, text, 400))
     for head, following in zip(heads, [*heads[1:], None], strict=False):
         words = text[head.end() : following.start() if following else None].partition("\n")[0]
         # Of a list below the sentence no item is the answer.

@@ -24,16 +24,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from arena.play.reading import CUT_OFF, as_reply, unfinished_reason, without_vote
-from arena.play.reasoning import part_reasoning
+from arena.play.reasoning import matches, part_reasoning
 from arena.types import Reading, Reply
 from protocols.parsing.blocks import (
-    TAG,
     Block,
     Tag,
     blocks_of,
     brackets_as_tags,
     edges_of,
     inner,
+    matches_of_tag,
     outside,
     span,
     tags_in,
@@ -166,7 +166,8 @@ def parts_of(text: str, *, cut_off: bool = False) -> ReplyParts:
     if not cut_off and (sections := json_sections(reply)) is not None and is_named(sections):
         return parts_of_sections(sections, f"rating: {sections.rating}" if sections.rating else "")
     plain = without_structure(fold_brackets(reply))
-    shown = reply if SPEECH_TAG.search(plain) else brackets_as_tags(reply)
+    has_speech_tag = next(matches(SPEECH_TAG, plain, 60), None) is not None
+    shown = reply if has_speech_tag else brackets_as_tags(reply)
     as_shown = shown != reply
     if as_shown:
         reply = shown
@@ -194,9 +195,13 @@ def without_reasoning(text: str, *, thoughts: bool = False) -> str:
     thought that was never ended, nothing can be told apart any more, and nothing is left.
     """
     parted = part_reasoning(text, thoughts=thoughts)
-    if parted.is_open and TAG.search(fold_brackets(parted.inside)[:LONGEST_REPLY]):
+    inside = fold_brackets(parted.inside[:LONGEST_REPLY])
+    if parted.is_open and next(matches_of_tag(inside), None) is not None:
         return ""
     words = parted.words
+    # A longer one is refused, whatever it is.
+    if len(words) > LONGEST_REPLY:
+        return words
     if "<" not in words and ("&lt;" in words or "\\u003c" in words):
         words = unescape(words)
     return words

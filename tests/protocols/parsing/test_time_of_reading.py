@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from functools import partial
 
 import pytest
 
-from arena.play.reading import Reader, read_as_public
+from arena.play.reading import Reader, read_as_public, read_off_loop
 from arena.types import Reply
 from protocols.parsing.answers import answer
 from protocols.parsing.confidence import (
@@ -70,3 +71,34 @@ def test_four_times_the_length_takes_no_more_than_eight_times_the_time(
     # A reader in the square of the length takes sixteen times as long; what takes less than a
     # millisecond is not told from the clock.
     assert seconds(READERS[name], long) < 8 * seconds(READERS[name], short) + 0.004
+
+
+async def longest_hold(read: Reader, text: str) -> float:
+    """The most CPU seconds of this process between two turns of the loop, while a text is read."""
+    reading = asyncio.ensure_future(read_off_loop(read, Reply(text), "s"))
+    longest = 0.0
+    last = time.process_time()
+    while not reading.done():
+        await asyncio.sleep(0.001)
+        # Not the clock of a busy machine: it keeps loops waiting, too.
+        now = time.process_time()
+        longest = max(longest, now - last)
+        last = now
+    await reading
+    return longest
+
+
+# Accents in a row, whose canonical order takes the square of their number, and what looks as if a
+# sentence, a thought or an entity began at every word.
+BESIDE = ["a\u0300\u0316", "answer to the ", "think t", "&lt;&"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["speech and confidence", "answer", "confidence"])
+def test_two_million_characters_never_hold_the_loop_for_a_tenth_of_a_second(name: str) -> None:
+    for piece in BESIDE:
+        long = piece * (2_000_000 // len(piece))
+        for text in (long, f"<speech>{long[:190_000]}</speech><rating>80</rating>"):
+            # A machine that lets another thread of ours wait makes no search longer.
+            holds = (asyncio.run(longest_hold(READERS[name], text)) for _ in range(3))
+            assert any(hold < 0.1 for hold in holds), piece
