@@ -20,11 +20,13 @@ Numbers = NDArray[np.int64]
 # Any odd number: powers of it have inverses modulo 2 ** 64.
 BASE = 0x9E3779B97F4A7C15
 MIX = np.uint64(0xBF58476D1CE4E5B9)
-HALF = np.uint64(32)
-THREE, SEVEN, FORTY_EIGHT = np.uint64(3), np.uint64(7), np.uint64(48)
+THREE, SEVEN, TWENTY = map(np.uint64, (3, 7, 20))
 BIT = np.array([1 << bit for bit in range(8)], np.uint8)
 BITS_A_BLOCK = 64
 MOST_RECENT = 256
+# A block that stands in more texts is a phrase of many, behind and before which they differ: from
+# then on its runs are kept one by one.
+MOST_ALIKE = 16
 
 
 def powers(base: int, count: int) -> Hashes:
@@ -68,9 +70,7 @@ class Unit:
             self.inverses = powers(pow(BASE, -1, 2**64), 2 * count)
         sums = np.zeros(count + 1, np.uint64)
         np.cumsum(values * self.powers[:count], out=sums[1:])
-        hashes = (sums[length:] - sums[:-length]) * self.inverses[: count - length + 1]
-        hashes = (hashes ^ (hashes >> HALF)) * MIX
-        return hashes ^ (hashes >> HALF)
+        return (sums[length:] - sums[:-length]) * self.inverses[: count - length + 1]
 
 
 class Words(Unit):
@@ -111,6 +111,9 @@ class Characters(Unit):
         return words.strip() in text
 
 
+UNITS = (Words(8, 6, 3), Characters(40, 28, 13))
+
+
 def once_each(places: Numbers, runs: Hashes, stride: int) -> Numbers:
     """Return the places of blocks without those where the same runs stand as at an earlier one.
 
@@ -124,63 +127,68 @@ def once_each(places: Numbers, runs: Hashes, stride: int) -> Numbers:
     return np.concatenate((places[~inner], among[first]))
 
 
-@dataclass(slots=True)
-class PrivateRuns:
-    """One private text: its author, its normalised words, and which of its runs are private."""
+@dataclass(frozen=True, slots=True)
+class IndexedText:
+    """One private text: its author, its normalised words, and what the author knew beside them.
+
+    `harmless` are the first units of runs that were found to stand elsewhere.
+    """
 
     author: tuple[str, str]
-    text: str
-    private: NDArray[np.bool_]
+    words: str
+    known: tuple[str, ...]
+    harmless: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class Table:
     """Blocks of private texts in one unit, by hash: sorted arrays, each twice as long as the next.
 
-    `places` say where a block stands: the number of its text, and its first unit.  `marks` has one
-    bit set for each block, by the first bits of its hash: where there is none, nothing is searched.
+    `places` say where a block stands: the number of its text, and its first unit.  `marks` has two
+    bits set for each block, by bits of its hash: where one is missing, nothing is searched.
+    `common` has the places of runs around blocks of many texts, by the hash of the run.
     """
 
     unit: Unit
-    texts: list[PrivateRuns] = field(default_factory=list)
+    texts: list[IndexedText] = field(default_factory=list)
     tiers: list[tuple[Hashes, Numbers]] = field(default_factory=list)
     marks: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(2**12, np.uint8))
+    common: dict[int, int] = field(default_factory=dict)
     recent: dict[int, Hashes] = field(default_factory=dict)
     count: int = 0
 
-    def add(self, author: tuple[str, str], text: str, known: Sequence[str]) -> None:
-        """Add a private text; runs that stand in a text of `known` are not private.
-
-        A run that is private already is not added again: it has been found before.
-        """
-        unit = self.unit
-        values = unit.values(text)
-        runs = unit.windows(values, unit.run)
-        if not len(runs):
+    def add(self, author: tuple[str, str], words: str, known: tuple[str, ...]) -> None:
+        """Add the runs of private words, which are normalised; `known` as in IndexedText."""
+        unit, number = self.unit, len(self.texts)
+        values = unit.values(words)
+        if len(values) < unit.run:
             return
-        private = np.zeros(len(runs), np.bool_)
-        private[np.unique(runs, return_index=True)[1]] = True
-        first_bits = np.zeros(2**16, np.bool_)
-        first_bits[runs >> FORTY_EIGHT] = True
-        for other in known:
-            theirs = unit.windows(unit.values(other), unit.run)
-            private &= ~np.isin(runs, theirs[first_bits[theirs >> FORTY_EIGHT]])
-        for _, _, here in list(self.runs_in(text)):
-            private[here] = False
+        self.texts.append(IndexedText(author, words, known))
         starts = np.arange(0, len(values) - unit.block + 1, unit.stride)
-        # A block is needed if it is the first of a private run.
-        before = np.concatenate((np.zeros(unit.stride - 1, np.bool_), private))
-        before = np.concatenate((before, np.zeros(unit.run, np.bool_)))
-        needed = np.any([before[starts + shift] for shift in range(unit.stride)], axis=0)
-        starts = starts[needed]
-        if not len(starts):
-            return
-        places = (np.int64(len(self.texts)) << 32) | starts.astype(np.int64)
-        self.texts.append(PrivateRuns(author, text, private))
-        self._insert(unit.windows(values, unit.block)[starts], places)
+        blocks = unit.windows(values, unit.block)[starts]
+        many = self._count(blocks) >= MOST_ALIKE
+        if many.any():
+            runs = unit.windows(values, unit.run).tolist()
+            for start in starts[many].tolist():
+                for first in range(max(0, start - unit.stride + 1), min(start + 1, len(runs))):
+                    self.common.setdefault(runs[first], number << 32 | first)
+            starts, blocks = starts[~many], blocks[~many]
+        if len(blocks):
+            self._insert(blocks, (np.int64(number) << 32) | starts)
+
+    def _count(self, blocks: Hashes) -> Numbers:
+        """Return how often each block is in the table and among these."""
+        _, which, alike = np.unique(blocks, return_inverse=True, return_counts=True)
+        count: Numbers = alike[which]
+        marked = self._marked(blocks)
+        for hashes, _ in self.tiers if len(marked) else ():
+            ends = (np.searchsorted(hashes, blocks[marked], side) for side in ("right", "left"))
+            count[marked] += next(ends) - next(ends)
+        return count
 
     def _insert(self, hashes: Hashes, places: Numbers) -> None:
         self.count += len(hashes)
+        self._mark(hashes)
         while self.tiers and len(self.tiers[-1][0]) <= 2 * len(hashes):
             more_hashes, more_places = self.tiers.pop()
             hashes = np.concatenate((more_hashes, hashes))
@@ -191,69 +199,84 @@ class Table:
             self.marks = np.zeros(4 * len(self.marks), np.uint8)
             for some, _ in self.tiers:
                 self._mark(some)
-        else:
-            self._mark(hashes)
 
     def _mark(self, hashes: Hashes) -> None:
-        bits = hashes >> self._shift()
-        np.bitwise_or.at(self.marks, bits >> THREE, BIT[bits & SEVEN])
+        for bits in self._bits(hashes):
+            np.bitwise_or.at(self.marks, bits >> THREE, BIT[bits & SEVEN])
 
-    def _are_marked(self, hashes: Hashes) -> NDArray[np.bool_]:
-        bits = hashes >> self._shift()
-        marked: NDArray[np.bool_] = (self.marks[bits >> THREE] & BIT[bits & SEVEN]) != 0
-        return marked
+    def _marked(self, hashes: Hashes) -> Numbers:
+        """Return the places of hashes that both their marks are set for."""
+        first = next(self._bits(hashes))
+        places = np.flatnonzero(self.marks[first >> THREE] & BIT[first & SEVEN])
+        if len(places):
+            *_, second = self._bits(hashes[places])
+            places = places[(self.marks[second >> THREE] & BIT[second & SEVEN]) != 0]
+        return places
 
-    def _shift(self) -> np.uint64:
-        return np.uint64(64 - 2 - len(self.marks).bit_length())
+    def _bits(self, hashes: Hashes) -> Iterator[Hashes]:
+        """Yield the number of each hash's first mark, and of its second."""
+        shift = np.uint64(64 - 2 - len(self.marks).bit_length())
+        yield hashes >> shift
+        yield (hashes << TWENTY) >> shift
 
-    def runs_in(self, text: str) -> Iterator[tuple[PrivateRuns, int, int]]:
-        """Yield each private run that stands in a text.
+    def runs_in(self, words: str) -> Iterator[tuple[IndexedText, int]]:
+        """Yield each private run that stands in normalised words: its text, its first unit there.
 
-        As the private text, the run's first unit there, and its first unit in this text.
+        Those that were found to be harmless are left out.
         """
         unit = self.unit
-        if not self.tiers or len(text) < unit.run:
+        if not self.tiers or len(words) < unit.run:
             return
-        values = unit.values(text)
+        values = unit.values(words)
         blocks = unit.windows(values, unit.block)
+        places = self._marked(blocks)
+        if not len(places):
+            return
         runs = unit.windows(values, unit.run)
-        places = once_each(np.flatnonzero(self._are_marked(blocks)), runs, unit.stride)
+        places = once_each(places, runs, unit.stride)
         blocks = blocks[places]
         for hashes, found in self.tiers:
             first = np.minimum(np.searchsorted(hashes, blocks), len(hashes) - 1)
             for hit in np.flatnonzero(hashes[first] == blocks):
+                here = int(places[hit])
                 last = np.searchsorted(hashes, blocks[hit], "right")
-                for place in found[first[hit] : last]:
-                    yield from self._runs_around(runs, int(places[hit]), int(place))
+                for place in found[first[hit] : last].tolist():
+                    yield from self._runs_around(runs, here, place)
+                begin = max(0, here - unit.stride + 1)
+                for run in runs[begin : here + 1].tolist() if self.common else ():
+                    if (place := self.common.get(run)) is not None:
+                        yield from self._harmful(place >> 32, [place & 0xFFFFFFFF])
 
     def _runs_around(
         self, runs: Hashes, here: int, place: int
-    ) -> Iterator[tuple[PrivateRuns, int, int]]:
-        """Yield the private runs around a block that stand at the same place of another text.
+    ) -> Iterator[tuple[IndexedText, int]]:
+        """Yield the private runs around a block that stand at the same place of other words.
 
-        `runs` are hashes of that text's runs, `here` the block's first unit in it.
+        `runs` are hashes of the runs of these words, `here` the block's first unit in them.
         """
-        private = self.texts[place >> 32]
-        start = place & 0xFFFFFFFF
-        shifts = [
-            shift
-            for shift in range(min(self.unit.stride, here + 1, start + 1))
-            if here - shift < len(runs)
-            and start - shift < len(private.private)
-            and private.private[start - shift]
-        ]
-        if not shifts:
-            return
-        own = self._runs_of(place >> 32)
-        for shift in shifts:
-            if own[start - shift] == runs[here - shift]:
-                yield private, start - shift, here - shift
+        number, start = place >> 32, place & 0xFFFFFFFF
+        own = self._runs_of(number)
+        shifts = range(min(self.unit.stride, here + 1, start + 1))
+        yield from self._harmful(
+            number,
+            [
+                start - shift
+                for shift in shifts
+                if here - shift < len(runs)
+                and start - shift < len(own)
+                and own[start - shift] == runs[here - shift]
+            ],
+        )
+
+    def _harmful(self, number: int, starts: Sequence[int]) -> Iterator[tuple[IndexedText, int]]:
+        text = self.texts[number]
+        yield from ((text, start) for start in starts if start not in text.harmless)
 
     def _runs_of(self, number: int) -> Hashes:
         """Return the hashes of all runs of a private text; those of a few are kept."""
         if number not in self.recent:
             if len(self.recent) >= MOST_RECENT:
                 self.recent.clear()
-            values = self.unit.values(self.texts[number].text)
+            values = self.unit.values(self.texts[number].words)
             self.recent[number] = self.unit.windows(values, self.unit.run)
         return self.recent[number]

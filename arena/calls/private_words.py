@@ -8,12 +8,13 @@ its author had been sent, nor in public words, nor in what is the reader's own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from arena.text import normalised
 
 if TYPE_CHECKING:
-    from arena.calls.private_blocks import Table, Unit
+    from arena.calls.private_blocks import Table
 
 
 # Whose words they are: an episode and a seat of it.
@@ -25,8 +26,11 @@ class PrivateWords:
 
     def __init__(self) -> None:
         self._tables: tuple[Table, ...] = ()
-        self._public: list[str] = []
+        # Words whose runs are not looked up yet.
+        self._new: list[tuple[Author, str, tuple[str, ...]]] = []
         self._own: dict[Author, list[str]] = {}
+        self._added: set[int] = set()
+        self._public: list[str] = []
         self._harmless: set[int] = set()
 
     def add(self, author: Author, words: str, known: Iterable[str] = ()) -> None:
@@ -34,60 +38,63 @@ class PrivateWords:
 
         `known` is what the author had been sent, and what it said in public with these words.
         """
-        if not self._tables:
-            # Here, since numpy takes a tenth of a second.
-            from arena.calls.private_blocks import Characters, Table, Words
-
-            self._tables = (Table(Words(8, 6, 3)), Table(Characters(40, 28, 13)))
-        text = normalised(words)
-        self._own.setdefault(author, []).append(text)
-        known_texts = [normalised(other) for other in known]
-        for table in self._tables:
-            table.add(author, text, known_texts)
+        self._new.append((author, words, tuple(known)))
 
     def publish(self, words: str) -> None:
-        """Note public words: from now on their runs are nobody's secret."""
-        text = normalised(words)
-        self._public.append(text)
-        for table in self._tables:
-            for private, start, _ in list(table.runs_in(text)):
-                private.private[start] = False
+        """Note public words: from now on they are nobody's secret."""
+        self._public.append(words)
 
     def author_of_leak(
         self, reader: Author, texts: Sequence[str], allowed: Sequence[str] = ()
     ) -> Author | None:
         """Return whose private words stand in texts that go to a reader, None if nobody's do.
 
-        The texts are looked through one after another and joined, so that words which were cut in
-        two are found.  `allowed` are texts that everybody knows, such as the question.  A text
-        without any private words is remembered: what is written later and stands in it was copied
-        from it.
+        The texts are looked through joined, so that words which were cut in two are found.
+        `allowed` are texts that everybody knows, such as the question.  A text without any private
+        words is remembered: what is written later and stands in it was copied from it.
         """
         joined = "".join(texts)
         key = hash(joined)
-        if key in self._harmless:
+        if not joined or key in self._harmless:
             return None
+        self._add_new()
         text = normalised(joined)
         harmless = True
         for table in self._tables:
-            for private, start, _ in table.runs_in(text):
+            for private, start in table.runs_in(text):
                 harmless = False
-                if private.author == reader or not private.private[start]:
+                if private.author == reader:
                     continue
-                words = table.unit.words(private.text, start)
-                if any(self._stand_in_harmless(table.unit, words, part) for part in texts):
+                run = table.unit.words(private.words, start)
+                stands_in = partial(table.unit.stands_in, run)
+                # Of what is public to the reader alone it cannot be said for good.
+                sent_before = (part for part in texts if hash(part) in self._harmless)
+                if any(map(stands_in, map(normalised, (*sent_before, *allowed)))):
                     continue
-                if any(table.unit.stands_in(words, normalised(other)) for other in allowed):
+                if any(map(stands_in, self._own.get(reader, ()))):
                     continue
-                if any(table.unit.stands_in(words, own) for own in self._own.get(reader, ())):
-                    continue
-                if not any(table.unit.stands_in(words, public) for public in self._public):
+                if not any(map(stands_in, map(normalised, (*private.known, *self._public)))):
                     return private.author
-                private.private[start] = False
+                private.harmless.add(start)
         if harmless:
             self._harmless.update((key, *map(hash, texts)))
         return None
 
-    def _stand_in_harmless(self, unit: Unit, words: str, part: str) -> bool:
-        """Return whether words stand in a part that was sent before they were written."""
-        return hash(part) in self._harmless and unit.stands_in(words, normalised(part))
+    def _add_new(self) -> None:
+        """Bring the new words into the tables."""
+        if self._new and not self._tables:
+            # Here, since numpy takes a tenth of a second.
+            from arena.calls.private_blocks import UNITS, Table
+
+            self._tables = tuple(map(Table, UNITS))
+        from_now_on, self._new = self._new, []
+        for author, words, known in from_now_on:
+            text = normalised(words)
+            self._own.setdefault(author, []).append(text)
+            # Whatever has been added is found, whoever writes it once more.
+            if hash(text) in self._added:
+                continue
+            self._added.add(hash(text))
+            # Not shared between the tables: each notes what is harmless in units of its own.
+            for table in self._tables:
+                table.add(author, text, known)

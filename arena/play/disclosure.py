@@ -7,14 +7,19 @@ the run.  A seat has one agent, so that what is private to the seat is private t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 from arena.calls.ledger import RunContext
 from arena.errors import LeakError, ProtocolError
 from arena.play.prompt import BuiltPrompt, Prompt, ShownTurn, build_prompt, prompt_pieces
 from arena.private import reveal
-from arena.types import Agent, Message, Reading, Sampling, Seat, Subject, Turn
+from arena.types import Agent, Reading, Sampling, Seat, Subject, Turn
+
+TurnKey = tuple[str, str, int]
+TAG = re.compile(r"</?\w{1,40}>")
 
 
 class Disclosure:
@@ -97,15 +102,19 @@ class Disclosure:
                 " put the turn itself into the prompt"
             )
 
-    def note(self, turn: Turn, messages: Sequence[Message]) -> None:
+    def note(self, turn: Turn, built: BuiltPrompt, system: str) -> None:
         """Keep a turn as it is recorded, and note which of its words are private.
 
-        `messages` are what its author had been sent.
+        `built` is the prompt that it answers, `system` its agent's system prompt.
         """
+        known = [system, *(part.text for part in (*built.parts, *built.prefill) if part.text)]
+        for part in (*built.parts, *built.prefill):
+            if part.text is None:
+                told = self._turns[cast(TurnKey, (part.episode, part.seat, part.step))]
+                known += [told.public] if told.public else []
         text, thoughts = reveal(turn.text), reveal(turn.thoughts)
         # With values of its own: nothing that is done to the protocol's object changes it.
         self._turns[key_of(turn)] = replace(turn, text=text, thoughts=thoughts)
-        known = [message.content for message in messages]
         if turn.public is not None:
             self._run.private.publish(turn.public)
             known.append(turn.public)
@@ -113,8 +122,11 @@ class Disclosure:
         if thoughts is not None:
             self._run.private.add(author, thoughts, known)
             known.append(thoughts)
-        if turn.public != text:
-            self._run.private.add(author, text, known)
+        # The rest of the raw reply: what it says beside its thoughts and its public words.
+        for words in filter(None, (thoughts, turn.public)):
+            text = text.replace(words, " ")
+        text = TAG.sub(" ", text)
+        self._run.private.add(author, text, known)
 
     def check_reading(self, seat: Seat, reading: Reading) -> None:
         """Raise LeakError if a reader puts private words of others into a re-ask or in public."""
@@ -128,7 +140,7 @@ class Disclosure:
             raise
 
 
-def key_of(turn: Turn) -> tuple[str, str, int]:
+def key_of(turn: Turn) -> TurnKey:
     """Return the key of a turn in the record."""
     return turn.episode, turn.seat, turn.step
 

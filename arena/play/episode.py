@@ -228,7 +228,7 @@ class Episode:
             # A protocol may swallow this error, and must not end as if nothing had happened.
             self.stopped = self.stopped or error
             raise
-        self.disclosure.note(turn, step.built.messages)
+        self.disclosure.note(turn, step.built, step.seat.agent.system)
         return turn
 
     async def _replay_or_ask(self, step: Step) -> Turn:
