@@ -28,7 +28,7 @@ from arena.store.database import select_rows
 from arena.text import pluralize
 
 Mask = NDArray[np.bool_]
-INTERVAL = "Bars are 95% intervals over questions (percentiles of 2,000 resamples)."
+INTERVAL = "Bars are 95% intervals, of other questions of this kind to the same models."
 
 
 def groups(record: AnswerRecord, source: Source) -> Iterator[tuple[str, str, Mask]]:

@@ -13,12 +13,13 @@ from analysis.figures import queries
 from analysis.figures.charts import debates as charts
 from analysis.figures.charts.style import Row, debate_link, short_names
 from analysis.figures.debates import (
-    INTERVAL,
     MOST_DRAWN,
     MOST_PANELS,
+    OF_EACH_MODEL,
     PANEL_LETTERS,
     Mask,
     debate_count_words,
+    interval_sentence,
     model_seats,
     phase_names,
     sample_rows,
@@ -27,11 +28,13 @@ from analysis.figures.figure import Figure, Source, phase_index
 from analysis.read.debates import SIDES, Debates
 from analysis.reports.debates import phase_rows
 from analysis.reports.plain_json import json_object
+from analysis.statistics.clustered import Codes
 
 
 def confidence(source: Source, debates: Debates) -> Figure:
     """Draw the mean confidence by phase, over single debaters."""
-    every = confidence_rows(source, debates, np.ones(debates.model.shape, dtype=bool))
+    mask = np.ones(debates.model.shape, dtype=bool)
+    every = confidence_rows(source, debates, mask, debates.model_codes())
     check_any_rating(source, every)
     rows, withheld = source.publishable_rows(every, [row["debates"] for row in every])
     labels = {
@@ -46,7 +49,7 @@ def confidence(source: Source, debates: Debates) -> Figure:
         source.chart_title(title, debate_count_words(debates)),
     )
     caption = source.caption(
-        f"Mean stated confidence of winning by phase, percent. {INTERVAL}",
+        f"Mean stated confidence of winning by phase, percent. {interval_sentence(rows)}",
         drawn,
         withheld,
         missing_sentence(every),
@@ -59,10 +62,11 @@ def confidence(source: Source, debates: Debates) -> Figure:
 def confidence_by_side(source: Source, debates: Debates) -> Figure:
     """Draw the mean confidence by phase of the proposition and of the opposition."""
     every: list[Row] = []
+    model = debates.model_codes()
     for side, name in enumerate(SIDES):
         mask = np.zeros(debates.model.shape, dtype=bool)
         mask[:, side] = True
-        every += [{"seat": name, **row} for row in confidence_rows(source, debates, mask)]
+        every += [{"seat": name, **row} for row in confidence_rows(source, debates, mask, model)]
     check_any_rating(source, every)
     rows, withheld = source.publishable_rows(every, [row["debates"] for row in every])
     labels = phase_names(rows)
@@ -70,7 +74,7 @@ def confidence_by_side(source: Source, debates: Debates) -> Figure:
     title = "How sure each side is of winning"
     shown = [row | {"phase": labels[row["phase"]], "group": row["seat"]} for row in rows]
     caption = source.caption(
-        f"Mean stated confidence of winning by phase and side, percent. {INTERVAL}",
+        f"Mean stated confidence of winning by phase and side, percent. {interval_sentence(rows)}",
         drawn,
         withheld,
         size_sentence(rows),
@@ -86,10 +90,11 @@ def confidence_by_side(source: Source, debates: Debates) -> Figure:
 
 def confidence_by_model(source: Source, debates: Debates) -> Figure:
     """Draw the mean confidence by phase of each model, the surest at the end first."""
+    model = debates.model_codes()
     every = [
         {"model": name, **row}
         for name, mask in model_seats(debates)
-        for row in confidence_rows(source, debates, mask)
+        for row in confidence_rows(source, debates, mask, model)
     ]
     check_any_rating(source, every)
     shown, withheld = source.publishable_rows(every, [row["debates"] for row in every])
@@ -122,7 +127,7 @@ def confidence_by_model(source: Source, debates: Debates) -> Figure:
     )
     caption = source.caption(
         "Mean stated confidence of winning by phase and model, percent; n: ratings a phase at"
-        f" most. {INTERVAL}",
+        f" most. {OF_EACH_MODEL}",
         drawn,
         left,
         withheld,
@@ -139,13 +144,19 @@ def confidence_by_model(source: Source, debates: Debates) -> Figure:
     return Figure("confidence_by_model", title, caption, tuple(rows), query, chart, left_out)
 
 
-def confidence_rows(source: Source, debates: Debates, mask: Mask) -> list[Row]:
+def confidence_rows(source: Source, debates: Debates, mask: Mask, model: Codes) -> list[Row]:
     """Return the report's rows of confidence over the chosen seats, (G, 2).
 
-    The rows are of all phases, or of the phase that the filter names.
+    The rows are of all phases, or of the phase that the filter names; `model` (G, 2) are the codes
+    of models that intervals speak of.
     """
     at = phase_index(debates, source.where)
-    rows = [json_object(row) for row in phase_rows(debates, mask)]
+    rows = [json_object(row) for row in phase_rows(debates, mask, model)]
+    # A figure draws one interval.
+    for row in rows:
+        for name in ("these_models_ci_low", "these_models_ci_high", "these_models_p"):
+            del row[name]
+        del row["interval_note"]
     return [rows[at]] if source.where.phase else rows
 
 

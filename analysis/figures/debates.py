@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from analysis.figures.charts.style import Row, cut, distinct_names, short_names
 from analysis.read.debates import Debates
+from analysis.statistics.claims import LIKE_THESE
 from arena.text import pluralize
 
 Mask = NDArray[np.bool_]
 SEED = 0
 MOST_DRAWN = 300
 MOST_PANELS = 12
-INTERVAL = "Bars are 95% intervals with debates as clusters."
+# Of rows with one model each, and of rows of all.
+OF_EACH_MODEL = "Bars are 95% intervals, of other debates of the same model."
+OF_DEBATES = "Bars are 95% intervals, of other debates of the same models."
 PHASE_LETTERS, PANEL_LETTERS = 18, 27
 
 
@@ -44,6 +47,16 @@ def estimate_rows(rows: Sequence[Row], name: str, value: str, size: str) -> list
         }
         estimates.append({"name": called[row[name]], **numbers, "label": f"n = {row[size]:,}"})
     return estimates
+
+
+def interval_sentence(rows: Sequence[Row]) -> str:
+    """Say what the bars of rows speak of: models like these, where all rows do, or these models."""
+    models = max((row["models"] for row in rows), default=0)
+    if rows and all(row["speaks_of"] == LIKE_THESE for row in rows):
+        return f"Bars are 95% intervals, of models like these {models}, in other debates."
+    if any(row["speaks_of"] == LIKE_THESE for row in rows):
+        return "Bars are 95% intervals, of models like these where they can be spoken for."
+    return f"Bars are 95% intervals, of other debates of the same {pluralize(models, 'model')}."
 
 
 def phase_names(rows: Sequence[Row]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from analysis.figures import queries
 from analysis.figures.charts import debates as charts
 from analysis.figures.charts.style import Row, cut, debate_link
 from analysis.figures.debates import (
-    INTERVAL,
+    OF_EACH_MODEL,
     PHASE_LETTERS,
     SEED,
     Mask,
@@ -118,7 +118,7 @@ def rises(source: Source, debates: Debates) -> Figure:
     )
     caption = source.caption(
         f"Mean rise of stated confidence from {begun} to {ended}, percentage points; n: debaters"
-        f" with both ratings. {INTERVAL}",
+        f" with both ratings. {OF_EACH_MODEL}",
         f"Left out: {pluralize(left, 'debater')} without both.",
         withheld,
     )

@@ -13,7 +13,7 @@ from analysis.figures.charts import answers as answer_charts
 from analysis.figures.charts import debates as charts
 from analysis.figures.charts.style import Row, cut, short_names
 from analysis.figures.debates import (
-    INTERVAL,
+    OF_DEBATES,
     PHASE_LETTERS,
     Mask,
     estimate_rows,
@@ -23,7 +23,7 @@ from analysis.figures.figure import Figure, Source, phase_index
 from analysis.read.debates import Debates
 from analysis.reports.plain_json import json_object
 from analysis.statistics.calibration import bin_of
-from analysis.statistics.clustered import Array, clustered_mean
+from analysis.statistics.clustered import SHARE, Array, clustered_mean
 from analysis.statistics.judge_bias import clustered_share
 from arena.text import pluralize
 
@@ -53,7 +53,7 @@ def reliability(source: Source, debates: Debates) -> Figure:
     caption = source.caption(
         "Share of debates won (by the larger sum of the judges' confidences) against confidence"
         f" stated in {phase}, percent, by bins of 10 points that are closed on the right; below,"
-        f" ratings by bin. {INTERVAL} Dashed: stated confidence is right.",
+        f" ratings by bin. {OF_DEBATES} Dashed: stated confidence is right.",
         f"Left out: {pluralize(ties, 'tie')}, {pluralize(undecided, 'debate')} without a winner.",
         withheld,
     )
@@ -77,7 +77,7 @@ def bin_rows(stated: Array, outcome: Array, unit: str) -> list[Row]:
     for number in np.unique(bins[there]).tolist():
         mine = bins == number
         chosen = mine.any(axis=1)
-        share = clustered_mean(np.where(mine, outcome, np.nan)[chosen])
+        share = clustered_mean(np.where(mine, outcome, np.nan)[chosen], within=SHARE)
         size = {"n": share.n, unit: share.clusters, "confidence": float(stated[mine].mean())}
         limits = {"share": share.mean, "ci_low": share.ci_low, "ci_high": share.ci_high}
         edges = {"above": round(number / 10, 1), "up_to": round((number + 1) / 10, 1)}

@@ -67,7 +67,7 @@ TURNS = """
 FLAGS = """
     select study, arm, flag, phase, null as reason, count(*) as n from (
         select d.study, d.arm, t.phase, unnest(t.flags) as flag
-        from turns t join debate_rows d using (episode))
+        from latest_turns t join debate_rows d using (episode))
     group by all order by all
 """
 JUDGED_BY_SIMULATED = "select distinct study from juries where simulated"
@@ -112,6 +112,12 @@ class Debates:
     def models(self) -> list[str]:
         """Return the names of the models that are known, sorted."""
         return sorted({name for name in self.model.ravel().tolist() if name is not None})
+
+    def model_codes(self) -> NDArray[np.int64]:
+        """Return (G, 2) the place of each model in `models`; unknown ones come last."""
+        place = {name: number for number, name in enumerate([*self.models(), None])}
+        codes = [place[name] for name in self.model.ravel().tolist()]
+        return np.array(codes, dtype=np.int64).reshape(self.model.shape)
 
     def against_itself(self) -> Mask:
         """Return (G,) whether both seats were held by the same model."""

@@ -29,9 +29,9 @@ from analysis.statistics.accuracy import (
     Accuracy,
     Difference,
     accuracy,
-    mean_over_plays,
     paired_difference,
     path_scores,
+    shares_over_plays,
 )
 from analysis.statistics.answer_changes import Change, change
 from analysis.statistics.bootstrap import Interval
@@ -327,9 +327,9 @@ def paths_row(record: AnswerRecord, chosen: Mask) -> PathsRow | None:
     paths = path_scores(answers.correct[mine], answers.vote[mine], answers.play[mine], chosen.size)
     has_paths = paths.n > 0
     question = plays.question[has_paths]
-    # One resampling for the three columns, so that their intervals rest on the same draws.
-    shares = np.stack((paths.share, paths.share_readable, paths.any), axis=1)[has_paths]
-    share, readable, best = mean_over_plays(shares, question)
+    shares = np.stack((paths.share, paths.share_readable), axis=1)[has_paths]
+    share, readable = shares_over_plays(shares, question, paths.n[has_paths].astype(np.float64))
+    [best] = shares_over_plays(paths.any[has_paths, None], question, np.ones(question.size))
     # A tie without any vote has no majority: unreadable, not wrong.
     voted = accuracy(paths.majority[has_paths], question)
     return PathsRow(

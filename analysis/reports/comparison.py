@@ -29,7 +29,14 @@ from analysis.reports.play_matching import StudyPair
 from analysis.reports.rules import rules
 from analysis.statistics import matching
 from analysis.statistics.accuracy import Difference, paired_difference
-from analysis.statistics.clustered import Array, Codes, Mask, MeanEstimate, clustered_mean
+from analysis.statistics.clustered import (
+    CHANGE,
+    Array,
+    Codes,
+    Mask,
+    MeanEstimate,
+    clustered_mean,
+)
 from analysis.statistics.judge_bias import by_cluster
 from analysis.statistics.matching import MatchBy, Matches
 from analysis.statistics.multiplicity import holm
@@ -222,7 +229,8 @@ def mean_difference(left: Array, right: Array, question: Codes | None = None) ->
     change = right - left
     there = ~np.isnan(change)
     # Repeats of one question share whatever makes it easy: they count as one cluster.
-    estimate = clustered_mean(change if question is None else by_cluster(change[:, 0], question))
+    rows = change if question is None else by_cluster(change[:, 0], question)
+    estimate = clustered_mean(rows, within=CHANGE)
     a, b = (float(values[there].mean()) if there.any() else nan for values in (left, right))
     return MeanDifference(a, b, estimate)
 

@@ -33,6 +33,8 @@ from analysis.reports.plain_json import (
 )
 from analysis.reports.robustness import DEFAULT_CHECKS, Checks, Robustness, robustness
 from analysis.reports.rows import (
+    CLAIMS,
+    CLAIMS_OF_SHARE,
     EpisodeCounts,
     Scores,
     WinnerCounts,
@@ -46,8 +48,10 @@ from analysis.reports.rules import rules
 from analysis.statistics import overconfidence
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import brier
-from analysis.statistics.clustered import Array, Mask, MeanEstimate, clustered_mean
+from analysis.statistics.claims import Claims, mean_claims
+from analysis.statistics.clustered import Array, Codes, Mask, MeanEstimate
 from analysis.statistics.multiplicity import holm
+from analysis.statistics.sensitivity import average
 from arena.errors import StudyError
 
 # The JSON calls the clusters by their name, and leaves out the test against 0.
@@ -56,17 +60,20 @@ RATING = JsonField(
     only=("n", "clusters", "mean", "sd", "ci_low", "ci_high"),
     names={"clusters": "debates"},
 )
+WITH_CLAIMS = JsonField(inline=True, parts={"claims": CLAIMS})
+SURE = JsonField(parts={"claims": CLAIMS_OF_SHARE})
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
-    """The confidence stated in one phase, with debates as clusters.
+    """The confidence stated in one phase; the interval is that of the wider of both claims.
 
     `missing` counts ratings that were asked for and could not be read, `flagged` turns by flag.
     """
 
     phase: str
     rating: Annotated[MeanEstimate, RATING]
+    claims: Annotated[Claims, CLAIMS]
     missing: int
     flagged: Annotated[Mapping[str, int] | None, OPTIONAL] = None
 
@@ -77,23 +84,25 @@ class RiseRow:
 
     start: Annotated[str, JsonField("from")]
     end: Annotated[str, JsonField("to")]
-    change: Annotated[overconfidence.Rise, INLINE]
+    change: Annotated[overconfidence.Rise, WITH_CLAIMS]
 
 
 @dataclass(frozen=True, slots=True)
 class BothRow:
-    """In how many debates both sides were sure, in one phase."""
+    """In how many debates both sides were sure, in one phase, and two of the shares."""
 
     phase: str
     counts: Annotated[overconfidence.BothSides, INLINE]
+    above_75_share: Annotated[overconfidence.SureShare, SURE]
+    above_50_share: Annotated[overconfidence.SureShare, SURE]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
     """One model: `n` seats in which it was asked for a rating, and its means in both end phases.
 
-    The rise is None with a single phase; its p is two-sided with debates as clusters, `rise_p_holm`
-    the same adjusted for the number of models.
+    Intervals speak of further debates of this model.  The rise is None with a single phase; its p
+    is two-sided with debates as clusters, `rise_p_holm` the same adjusted for the number of models.
     """
 
     model: str
@@ -111,7 +120,7 @@ class AgainstHalfRow:
     """The test against 50% in one phase; `p_holm` is adjusted for the number of phases."""
 
     phase: str
-    test: Annotated[overconfidence.AgainstHalf, INLINE]
+    test: Annotated[overconfidence.AgainstHalf, WITH_CLAIMS]
     p_holm: float
 
 
@@ -283,35 +292,43 @@ def debate_findings(debates: Debates, flags: tuple[Count, ...], checks: Checks) 
     """Return the findings about a set of debates; `flags` are counts of its flagged turns."""
     phases = debates.phases
     ratings = debates.confidence
+    model = debates.model_codes()
     both = tuple(
-        BothRow(phase, overconfidence.both_sides(ratings[:, :, number]))
-        for number, phase in enumerate(phases)
+        both_row(phase, ratings[:, :, number], model) for number, phase in enumerate(phases)
     )
     # From the first to the last phase, whatever lies between: the paper's opening and closing.
     change = None
     if len(phases) > 1:
         change = RiseRow(
-            phases[0], phases[-1], overconfidence.rise(ratings[:, :, 0], ratings[:, :, -1])
+            phases[0], phases[-1], overconfidence.rise(ratings[:, :, 0], ratings[:, :, -1], model)
         )
     return DebateFindings(
-        phase_rows(debates, np.ones(debates.model.shape, dtype=bool), flags),
+        phase_rows(debates, np.ones(model.shape, dtype=bool), model, flags),
         change,
         both[-1] if both else None,
         both,
-        model_rows(debates),
+        model_rows(debates, model),
         against_half_rows(debates),
         outcome_counts(debates),
         calibration_rows(debates),
-        robustness(debates, checks),
+        robustness(debates, checks, model),
     )
 
 
+def both_row(phase: str, confidence: Array, model: Codes) -> BothRow:
+    """Return in how many debates (G, 2) both sides were sure."""
+    counts = overconfidence.both_sides(confidence)
+    shares = (overconfidence.sure_share(confidence, level, model) for level in (0.75, 0.5))
+    return BothRow(phase, counts, *shares)
+
+
 def phase_rows(
-    debates: Debates, chosen: Mask, flags: tuple[Count, ...] | None = None
+    debates: Debates, chosen: Mask, model: Codes | None, flags: tuple[Count, ...] | None = None
 ) -> tuple[PhaseRow, ...]:
     """Return the confidence of the chosen seats, a mask (G, 2), by phase.
 
-    Turns are counted by flag if `flags` are given.
+    `model` (G, 2) are the codes of models that intervals speak of, None if one model holds the
+    seats.  Turns are counted by flag if `flags` are given.
     """
     rows = []
     for number, phase in enumerate(debates.phases):
@@ -321,21 +338,25 @@ def phase_rows(
         flagged = None
         if flags is not None:
             flagged = dict(sorted(totals(flag for flag in flags if flag.phase == phase).items()))
-        rows.append(PhaseRow(phase, clustered_mean(values), missing, flagged))
+        rows.append(PhaseRow(phase, *mean_claims(values, model), missing, flagged))
     return tuple(rows)
 
 
-def model_rows(debates: Debates) -> tuple[ModelRow, ...]:
-    """Return the confidence and win rate of each model, by name."""
+def model_rows(debates: Debates, model: Codes) -> tuple[ModelRow, ...]:
+    """Return the confidence and win rate of each model, by name; `model` (G, 2) are its codes."""
     # Against itself a model both wins and loses each debate: 50%, whatever it says.
     outcome = np.where(debates.against_itself()[:, None], nan, debates.outcome())
     rows = []
-    for name in debates.models():
-        held = debates.model == name
+    asked = debates.asked.any(axis=2)
+    for code, name in enumerate(debates.models()):
+        held = model == code
+        present = held.any(axis=1)
         # Phases in which this model was never asked are left out of its rows.
-        part = debates.select(held.any(axis=1))
-        mine = held[held.any(axis=1)]
-        phases = phase_rows(part, mine)
+        part = debates.select(present)
+        mine = held[present]
+        won = outcome[held]
+        # One model: its intervals are over further debates of its own.
+        phases = phase_rows(part, mine, None)
         change = None
         if len(phases) > 1:
             ends = [np.where(mine, part.confidence[:, :, end], nan) for end in (0, -1)]
@@ -343,11 +364,11 @@ def model_rows(debates: Debates) -> tuple[ModelRow, ...]:
         rows.append(
             ModelRow(
                 name,
-                int((held & debates.asked.any(axis=2)).sum()),
+                int((held & asked).sum()),
                 phases[0].rating.mean if phases else nan,
                 phases[-1].rating.mean if phases else nan,
                 change,
-                clustered_mean(np.where(held, outcome, nan)).mean,
+                average(won[~np.isnan(won)]),
                 phases,
             )
         )
@@ -360,8 +381,9 @@ def against_half_rows(debates: Debates) -> tuple[AgainstHalfRow, ...] | None:
     """Return the test against 50% by phase, over debates of a model against itself, or None."""
     # Only here is it known that 50% is right on average: the same model sits on both sides.
     part = debates.select(debates.against_itself())
+    model = part.model_codes()
     tests = [
-        overconfidence.against_half(part.confidence[:, :, number])
+        overconfidence.against_half(part.confidence[:, :, number], model)
         for number in range(len(part.phases))
     ]
     adjusted = holm([test.p for test in tests])

@@ -15,6 +15,8 @@ import numpy as np
 
 from analysis.read.debates import Debates
 from analysis.reports.plain_json import INLINE, JsonField
+from analysis.reports.rows import CLAIMS
+from analysis.statistics.clustered import Codes, Mask
 from analysis.statistics.equivalence import Equivalence, equivalence
 from analysis.statistics.escalation import MixedFit, Slope, mixed_model, slope
 from analysis.statistics.sensitivity import Bounds, Headlines, bounds, complete_debates, headlines
@@ -35,7 +37,17 @@ class Checks:
 
 # Of the mean in the last phase the JSON keeps what the report says of phases.
 HEADLINES = JsonField(
-    parts={"last": JsonField(only=("n", "clusters", "mean", "ci_low", "ci_high"))}
+    parts={
+        "last": JsonField(only=("n", "clusters", "mean", "ci_low", "ci_high")),
+        "rise": JsonField(parts={"claims": CLAIMS}),
+    }
+)
+
+
+EQUIVALENCE = JsonField(
+    inline=True,
+    names={"these": "these_models", "note": "interval_note"},
+    parts={"test": INLINE},
 )
 
 
@@ -55,14 +67,14 @@ class EquivalenceRow:
     """Equivalence to 50% in one phase."""
 
     phase: str
-    test: Annotated[Equivalence, INLINE]
+    test: Annotated[Equivalence, EQUIVALENCE]
 
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
     """All checks of a set of debates; None for a check that was not asked for or does not apply."""
 
-    slope: Slope | None
+    slope: Annotated[Slope | None, JsonField(parts={"claims": CLAIMS})]
     mixed: MixedFit | None
     sensitivity: Sensitivity
     equivalence: tuple[EquivalenceRow, ...] | None
@@ -71,20 +83,30 @@ class Robustness:
 DEFAULT_CHECKS = Checks()
 
 
-def robustness(debates: Debates, checks: Checks) -> Robustness | None:
-    """Return all checks, or None without a phase in which ratings were asked for."""
+def robustness(debates: Debates, checks: Checks, model: Codes) -> Robustness | None:
+    """Return all checks, or None without a phase in which ratings were asked for.
+
+    `model` (G, 2) are the codes of models that intervals speak of.
+    """
     if not debates.phases:
         return None
     ratings = debates.confidence
+    reported = headlines(ratings, np.ones(ratings.shape, dtype=bool), model)
+
+    def with_only(kept: Mask) -> Headlines:
+        """Return the headlines over some ratings, which are those reported if none is left out."""
+        all_kept = bool((kept | np.isnan(ratings)).all())
+        return reported if all_kept else headlines(ratings, kept, model)
+
     return Robustness(
         # A line needs two phases.
-        slope(ratings) if len(debates.phases) > 1 else None,
+        slope(ratings, model) if len(debates.phases) > 1 else None,
         mixed_model(ratings, sample=checks.sample) if checks.mixed else None,
         Sensitivity(
             debates.phases[-1],
-            headlines(ratings, np.ones(ratings.shape, dtype=bool)),
-            headlines(ratings, ~debates.flagged),
-            headlines(ratings, complete_debates(ratings, debates.asked)),
+            reported,
+            with_only(~debates.flagged),
+            with_only(complete_debates(ratings, debates.asked)),
             # Missing ratings may be missing because they are extreme: bounds need no assumption.
             bounds(ratings, debates.asked),
         ),
@@ -95,8 +117,9 @@ def robustness(debates: Debates, checks: Checks) -> Robustness | None:
 def equivalence_rows(debates: Debates, margin: float) -> tuple[EquivalenceRow, ...] | None:
     """Return equivalence to 50% by phase, over debates of a model against itself, or None."""
     part = debates.select(debates.against_itself())
+    model = part.model_codes()
     rows = (
-        EquivalenceRow(phase, equivalence(part.confidence[:, :, number], margin=margin))
+        EquivalenceRow(phase, equivalence(part.confidence[:, :, number], model, margin=margin))
         for number, phase in enumerate(part.phases)
     )
     return tuple(rows) or None

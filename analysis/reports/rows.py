@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -13,7 +13,7 @@ from analysis.read.debates import Count
 from analysis.reports.plain_json import JsonField, interval_as
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import auroc, auroc_interval, ece
-from analysis.statistics.clustered import Array, clustered_mean
+from analysis.statistics.clustered import CHANGE, Array, clustered_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,23 @@ def scores_with(gap: str) -> JsonField:
     return JsonField(inline=True, parts={"gap": interval_as(gap)})
 
 
+# What an interval speaks of, beside the interval itself, and that of these models alone.
+CLAIMS = JsonField(
+    inline=True,
+    only=("speaks_of", "models", "these_ci_low", "these_ci_high", "these_p", "note"),
+    names={
+        "these_ci_low": "these_models_ci_low",
+        "these_ci_high": "these_models_ci_high",
+        "these_p": "these_models_p",
+        "note": "interval_note",
+    },
+)
+# A share has no test.
+CLAIMS_OF_SHARE = replace(
+    CLAIMS, only=("ci_low", "ci_high", *(key for key in CLAIMS.only if key != "these_p"))
+)
+
+
 def totals(counts: Iterable[Count]) -> Counter[str]:
     """Return how often everything that is counted holds, by `what`, over all arms."""
     total = Counter[str]()
@@ -87,7 +104,7 @@ def scores(confidence: Array, outcome: Array) -> Scores:
 
 
 def mean_interval(values: Array) -> Interval:
-    """Return the mean of values (clusters, members), nan left out, with its interval."""
+    """Return the mean of values in [-1, 1] (clusters, members), nan left out, with its interval."""
     # An Interval has the three numbers that reports print of a mean.
-    estimate = clustered_mean(values)
+    estimate = clustered_mean(values, within=CHANGE)
     return Interval(estimate.mean, estimate.ci_low, estimate.ci_high)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from analysis.reports.answers import AnswerFindings
 from analysis.reports.debates import DebateFindings, StudyReport
 from analysis.reports.rows import totals
+from analysis.reports.tables.claims import brackets, scope_notes
 from analysis.reports.tables.formatting import (
     decimal,
     interval,
@@ -18,6 +19,7 @@ from analysis.reports.tables.formatting import (
     points,
 )
 from analysis.statistics.accuracy import Accuracy
+from analysis.statistics.claims import Claims
 from analysis.statistics.clustered import MeanEstimate
 from analysis.statistics.overconfidence import AgainstHalf
 
@@ -42,21 +44,25 @@ def debate_sentences(debates: DebateFindings) -> list[str]:
         stated += f", and {mean_words(last.rating)} in {last.phase}"
     lines = [
         f"{stated}. One side of each debate must lose, so that both sides together can be right at"
-        " 50% on average."
+        " 50% on average.",
+        scope_notes({row.phase: row.claims for row in debates.phases})[0],
     ]
     if rise and is_defined(rise.change.mean):
         change = rise.change
         lines.append(
             f"From {rise.start} to {rise.end} confidence changed by {points(change.mean)} points"
-            f"{interval_words(change)}: {percent(change.share_up)}% of {change.n:,} debaters rose,"
+            f"{brackets(change.claims)}: {percent(change.share_up)}% of {change.n:,} debaters rose,"
             f" {percent(change.share_down)}% fell."
         )
     if both and both.counts.debates:
         counts = both.counts
         # 75% as in the paper; above 50% both sides expect to win, and one is wrong.
         above = " and ".join(
-            f"{count:,} ({percent(count / counts.debates)}%) above {level}%"
-            for count, level in ((counts.above_75, 75), (counts.above_50, 50))
+            f"{count:,} ({percent(count / counts.debates)}%{limits(share.claims)}) above {level}%"
+            for count, level, share in (
+                (counts.above_75, 75, both.above_75_share),
+                (counts.above_50, 50, both.above_50_share),
+            )
         )
         lines.append(
             f"In {both.phase}, of {counts.debates:,} debates with both ratings, both sides were in"
@@ -119,6 +125,11 @@ def mean_words(row: MeanEstimate | AgainstHalf) -> str:
     """Return a mean with its interval and n."""
     limits = f"95% interval {interval(row)}; " if is_defined(row.ci_low) else ""
     return f"{percent(row.mean)}% ({limits}n = {row.n:,})"
+
+
+def limits(row: Claims) -> str:
+    """Return the interval of a share after a semicolon, or nothing."""
+    return f"; 95% interval {interval(row)}" if is_defined(row.ci_low) else ""
 
 
 def accuracy_words(row: Accuracy) -> str:

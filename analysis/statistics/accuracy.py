@@ -1,8 +1,9 @@
 """Estimate how often answers are right, arm by arm and path by path.
 
 Accuracy is given both ways: with unreadable answers counted as not right, and with them left out.
-Questions are the unit: repeats and paths of a question stay together when rows are resampled
-(bootstrap.py), and two arms are compared on the questions that both have played.  Pass@1 and Cons@n
+Questions are the unit: repeats and paths of a question count as the independent answers that they
+are worth, and shares have Wilson's interval, their differences Newcombe's (shares.py).  Two arms
+are compared on the questions that both have played.  Pass@1 and Cons@n
 are those of Luo et al., Learning from Peers (arXiv 2505.07787), with the vote of Wang et al. (arXiv
 2203.11171).  The exact test is McNemar's (1947), mid-p as in Fagerland, Lydersen and Laake (2013).
 Left out: pass@k for k between 1 and n, and votes weighted by confidence.
@@ -19,8 +20,9 @@ from math import nan
 
 import numpy as np
 
-from analysis.statistics.bootstrap import Interval, intervals, ratio_draws, ratio_intervals
+from analysis.statistics.bootstrap import Interval, ratio_intervals
 from analysis.statistics.clustered import Array, Codes, divide, sums_by_code
+from analysis.statistics.shares import difference_intervals, share_intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +76,15 @@ class PathScores:
     any: Array
 
 
-def accuracy(correct: Array, question: Codes, *, resamples: int = 2000) -> Accuracy:
-    """Estimate the share of right plays, both ways, with percentile intervals over questions.
+def accuracy(correct: Array, question: Codes) -> Accuracy:
+    """Estimate the share of right plays, both ways, with Wilson's intervals over questions.
 
-    The shares are nan without plays; there is no interval with one question.
+    The shares are nan without plays.
     """
     check_answers(correct, question)
     top, bottom = count_by_question(correct, question)
     played = bottom[:, 0] > 0
-    strict, readable = ratio_intervals(top[played], bottom[played], resamples=resamples)
+    strict, readable = share_intervals(top[played], bottom[played])
     unreadable = int(np.isnan(correct).sum())
     return Accuracy(
         int(played.sum()), correct.size, int((correct == 1).sum()), unreadable, strict, readable
@@ -101,14 +103,27 @@ def count_by_question(correct: Array, question: Codes, size: int = 0) -> tuple[A
 
 
 def mean_over_plays(values: Array, question: Codes) -> list[Interval]:
-    """Estimate the means of K columns of values (N, K), each with its interval over questions.
+    """Estimate the means of K columns of values (N, K), such as tokens, by resampling questions.
 
-    nan is left out.
+    Each has its percentile interval; nan is left out.
     """
-    # Codes are packed first: a question that was never played must not be drawn.
+    return ratio_intervals(*sums_by_question(values, question))
+
+
+def shares_over_plays(values: Array, question: Codes, answers: Array) -> list[Interval]:
+    """Estimate the means of K columns of shares (N, K), each with Wilson's interval over questions.
+
+    `answers` (N,) is how many answers the shares of a play are made of; nan is left out.
+    """
+    most = np.where(np.isnan(values), 0.0, answers[:, None]).sum(axis=0)
+    return share_intervals(*sums_by_question(values, question), most)
+
+
+def sums_by_question(values: Array, question: Codes) -> tuple[Array, Array]:
+    """Return (sums, counts), both (Q, K), of the values (N, K) of each question that was played."""
+    # Codes are packed first: a question that was never played is none.
     names, code = np.unique(question, return_inverse=True)
-    sums, counts = sums_by_code(values, code, names.size)
-    return ratio_intervals(sums, counts)
+    return sums_by_code(values, code, names.size)
 
 
 def paired_difference(
@@ -116,13 +131,11 @@ def paired_difference(
     question: Codes,
     other_correct: Array,
     other_question: Codes,
-    *,
-    resamples: int = 2000,
 ) -> Difference:
     """Estimate by how much the first plays are more often right, over questions that both have.
 
-    Both arms are resampled with the same questions, so that the difficulty that a question has for
-    both cancels out of the interval.  The test counts the questions on which either arm has the
+    The interval knows how far both arms agree on questions, so that the difficulty that a question
+    has for both cancels out.  The test counts the questions on which either arm has the
     larger share right, and tests these counts against a half: with one play per question and arm
     that is McNemar's exact test.
     """
@@ -134,12 +147,11 @@ def paired_difference(
     top, bottom = count_by_question(correct, question, size)
     other_top, other_bottom = count_by_question(other_correct, other_question, size)
     common = (bottom[:, 0] > 0) & (other_bottom[:, 0] > 0)
-    # Four columns of one table, so that one draw of questions serves both arms, both ways.
     tops = np.hstack((top, other_top))[common]
     bottoms = np.hstack((bottom, other_bottom))[common]
-    draws = ratio_draws(tops, bottoms, resamples=resamples)
-    shares = divide(tops.sum(axis=0), bottoms.sum(axis=0))
-    strict, readable = intervals(shares[:2] - shares[2:], draws[:, :2] - draws[:, 2:])
+    strict, readable = difference_intervals(
+        tops[:, :2], bottoms[:, :2], tops[:, 2:], bottoms[:, 2:]
+    )
     # The sign of a/b - c/d without division: shares compare exactly, by whole numbers.
     balance = np.sign(tops[:, 0] * bottoms[:, 2] - tops[:, 2] * bottoms[:, 0])
     better = int((balance > 0).sum())

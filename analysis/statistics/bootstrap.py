@@ -2,7 +2,8 @@
 
 For metrics without a closed form.  The percentile interval of Efron and Tibshirani, An Introduction
 to the Bootstrap (1993).  Left out: BCa and studentised intervals; with few clusters (below 20, say)
-the percentile interval is too narrow, and the closed forms are better.
+the percentile interval is too narrow, and the closed forms are better: shares have theirs in
+shares.py, means in clustered.py and claims.py.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.clustered import Array, divide
+from analysis.statistics.clustered import NO_SPREAD, Array, divide
 
 Counts = NDArray[np.uint16]
 # Values in memory at a time: resamples are drawn in pieces, else a thousand debates took gigabytes.
@@ -94,12 +95,14 @@ def draw(clusters: int, resamples: int, seed: int, *, width: int = 0) -> Iterato
 def intervals(estimates: Array, draws: Array) -> list[Interval]:
     """Return the estimates (K,), each with the 95% percentile interval of its draws (draws, K).
 
-    Draws that are nan are left out; an interval without any other draw is nan.
+    Draws that are nan are left out; an interval without any other draw is nan, and so is one
+    without width: resamples that never differ do not show how far others would.
     """
     limits = np.full((2, estimates.size), np.nan)
     some = ~np.isnan(draws).all(axis=0)
     if len(draws):
         limits[:, some] = np.nanquantile(draws[:, some], (0.025, 0.975), axis=0)
+        limits[:, limits[1] - limits[0] <= NO_SPREAD] = np.nan
     rows = zip(estimates, *limits, strict=True)
     return [Interval(float(mean), float(low), float(high)) for mean, low, high in rows]
 

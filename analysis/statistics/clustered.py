@@ -9,15 +9,14 @@ y of mean m, n in all, in G clusters:
 
 Quantiles are Student's with G - 1 degrees of freedom.  bootstrap.py is the cross-check.
 
-Arrays have one row per cluster; nan marks a missing value.  Left out: two-way clusters (debate and
-model, debate and motion), so that an interval says how far another set of debates between the same
-models would differ, not another set of models.
+Arrays have one row per cluster; nan marks a missing value.  An interval over debates says nothing
+of other models: claims.py has two-way clusters of debate and model.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,10 @@ Mask = NDArray[np.bool_]
 # Confidences lie in [0, 1] and are written with a few digits: a standard error below this is
 # rounding, not spread.  A sum of weights below it is 0, missed by rounding.
 NO_SPREAD = 1e-12
+# What values can be, so that an interval does not promise what cannot be.
+ANY = (-inf, inf)
+SHARE = (0.0, 1.0)
+CHANGE = (-1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,8 @@ class MeanEstimate:
 
     `n` counts values and `clusters` the rows that have any.  `sd` is the sample standard deviation
     of the values, `se` the cluster-robust standard error of the mean (nan with fewer than 2
-    clusters), `ci_low` and `ci_high` the interval, not cut to [0, 1].  `t` and `p` (two-sided) test
-    the mean against a value that the caller chose; both are nan without spread.
+    clusters), `ci_low` and `ci_high` the interval.  `t` and `p` (two-sided) test the mean against a
+    value that the caller chose.  Interval and test are nan without spread.
     """
 
     n: int
@@ -51,23 +54,36 @@ class MeanEstimate:
     p: float
 
 
-def clustered_mean(values: Array, *, against: float = 0.0, level: float = 0.95) -> MeanEstimate:
+def clustered_mean(
+    values: Array,
+    *,
+    against: float = 0.0,
+    level: float = 0.95,
+    within: tuple[float, float] = ANY,
+) -> MeanEstimate:
     """Estimate the mean of all values, with a cluster-robust interval and a test.
 
     `values` is (clusters, members), nan for missing ones; the test is against `against`, the
-    interval of `level` in (0, 1).  Raises ValueError for another shape or for infinities.
+    interval of `level` in (0, 1) and cut to the range `within` that is possible.  Raises ValueError
+    for another shape or for infinities.
     """
     check_rows(values)
-    there = ~np.isnan(values)
-    n = int(there.sum())
+    _, n, mean, sd = moments(values)
     if n == 0:
         return MeanEstimate(0, 0, nan, nan, nan, nan, nan, nan, nan)
-    mean = float(values[there].mean())
-    sd = float(values[there].std(ddof=1)) if n > 1 else nan
     se, clusters = cluster_se((values - mean) / n)
-    low, high = student_interval(mean, se, clusters, level=level)
+    low, high = student_interval(mean, se, clusters, level=level, within=within)
     t, p = student_test(mean - against, se, clusters - 1)
     return MeanEstimate(n, clusters, mean, sd, se, low, high, t, p)
+
+
+def moments(values: Array) -> tuple[Mask, int, float, float]:
+    """Return (which values there are, their number, mean and standard deviation), else nan."""
+    there = ~np.isnan(values)
+    found = values[there]
+    n = found.size
+    mean = float(found.mean()) if n else nan
+    return there, n, mean, float(found.std(ddof=1)) if n > 1 else nan
 
 
 def cluster_se(influence: Array) -> tuple[float, int]:
@@ -88,19 +104,25 @@ def cluster_se(influence: Array) -> tuple[float, int]:
 
 
 def student_interval(
-    estimate: float, se: float, clusters: int, *, level: float = 0.95
+    estimate: float,
+    se: float,
+    clusters: int,
+    *,
+    level: float = 0.95,
+    within: tuple[float, float] = ANY,
 ) -> tuple[float, float]:
     """Return (low, high) around an estimate by Student's t with clusters - 1 degrees of freedom.
 
-    Both are nan with fewer than 2 clusters.
+    Both are cut to `within`, and nan with fewer than 2 clusters or without an error: clusters that
+    are all alike do not show how far others would differ.
     """
-    if clusters < 2:
+    if clusters < 2 or not se > 0:
         return nan, nan
     # Imported late: a program that only counts need not wait for scipy.
     from scipy.special import stdtrit
 
     width = float(stdtrit(clusters - 1, (1 + level) / 2)) * se
-    return estimate - width, estimate + width
+    return max(estimate - width, within[0]), min(estimate + width, within[1])
 
 
 def student_test(

@@ -20,7 +20,8 @@ from math import nan
 
 import numpy as np
 
-from analysis.statistics.clustered import Array, cluster_se, student_interval, student_test
+from analysis.statistics.claims import THESE, Claims, claims
+from analysis.statistics.clustered import CHANGE, Array, Codes, Mask
 from arena.errors import StudyError
 
 MOST_DEBATES = 2_000
@@ -33,12 +34,15 @@ INSTALL = (
     " pip install 'peer-arena[mixed]'"
 )
 
+NOTHING = Claims(THESE, 0, note="ratings in two phases are needed")
+
 
 @dataclass(frozen=True, slots=True)
 class Slope:
     """The straight line through `n` ratings of `debates` debates; nan for undefined numbers.
 
-    `slope` is the rise per phase in [-1, 1], with a cluster-robust error, interval and test.
+    `slope` is the rise per phase in [-1, 1]; error, interval and test are those of the wider of
+    both `claims`.
     """
 
     n: int
@@ -49,6 +53,7 @@ class Slope:
     ci_high: float = nan
     t: float = nan
     p: float = nan
+    claims: Claims = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +84,34 @@ class MixedFit:
     note: str | None = None
 
 
-def slope(confidence: Array) -> Slope:
-    """Estimate the cluster-robust slope of ratings (G, 2, P) over phases.
+def slope(confidence: Array, model: Codes | None = None) -> Slope:
+    """Estimate the slope of ratings (G, 2, P) over phases, with both claims.
 
-    nan with ratings in fewer than 2 phases.
+    `model` (G, 2) holds codes of models, None where one model gave all the ratings.  nan with
+    ratings in fewer than 2 phases.
     """
-    debates, _, phases = confidence.shape
+    debates, sides, phases = confidence.shape
     there = ~np.isnan(confidence)
     n = int(there.sum())
     place = np.broadcast_to(np.arange(phases, dtype=np.float64), confidence.shape)
     centred = place - (place[there].mean() if n else nan)
     spread = float(np.square(centred[there]).sum())
     if not spread > 0:
-        return Slope(n, int(there.any(axis=(1, 2)).sum()))
+        return Slope(n, np.unique(np.nonzero(there)[0]).size)
     mean = float(confidence[there].mean())
     estimate = float((centred * (confidence - mean))[there].sum() / spread)
     residuals = confidence - mean - estimate * centred
-    # Both sides of a debate stand in one row, so that they count as one cluster.
-    se, clusters = cluster_se((centred * residuals / spread).reshape(debates, -1))
-    low, high = student_interval(estimate, se, clusters)
-    return Slope(n, clusters, estimate, se, low, high, *student_test(estimate, se, clusters - 1))
+    # One number a debater: what its ratings of all phases add to the error, and to the spread.
+    rated: Mask = np.any(there, axis=2)
+    influence, weight = (
+        np.where(rated, np.where(there, values, 0.0).sum(axis=2) / spread, nan)
+        for values in (centred * residuals, np.square(centred))
+    )
+    codes = np.zeros((debates, sides), dtype=np.int64) if model is None else model
+    both = claims(estimate, influence, weight, codes, within=CHANGE)
+    clusters = int(rated.any(axis=1).sum())
+    test = both.se, both.ci_low, both.ci_high, both.t, both.p
+    return Slope(n, clusters, estimate, *test, both)
 
 
 def mixed_model(confidence: Array, *, sample: int | None = None, seed: int = 0) -> MixedFit:

@@ -2,12 +2,12 @@
 
 How sure are debaters, does their confidence rise from the first to the last phase, are both sides
 of one debate sure of winning, and are they above the 50% that a debate against oneself allows?
-Intervals and p-values take debates as clusters (clustered.py).  The published tests take all
-ratings as independent and are one-sided; they stand beside ours under names that say so.  Left out:
-the published Wilcoxon tests and regressions.
+Intervals and p-values are of models like these, and of these models alone (claims.py).  The
+published tests take all ratings as independent and are one-sided; they stand beside ours under
+names that say so.  Left out: the published Wilcoxon tests and regressions.
 
 Arrays are (debates, 2): one row per debate, one column per side, confidence in [0, 1], nan if
-missing.
+missing; `model` holds a code from 0 for each, and is None where one model gave all the ratings.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from math import nan, sqrt
 
 import numpy as np
 
-from analysis.statistics.clustered import NO_SPREAD, Array, clustered_mean, student_test
+from analysis.statistics.claims import Claims, mean_claims, share_claims
+from analysis.statistics.clustered import CHANGE, NO_SPREAD, Array, Codes, student_test
 
 
 @dataclass(frozen=True, slots=True)
 class Rise:
     """The change of confidence between two phases, over the `n` debaters that have both ratings.
 
-    Undefined numbers are nan.  `mean` is in [-1, 1], with a cluster-robust interval and two-sided
-    `p`; `p_paired_one_sided` is the published test, a paired t-test for a rise with debaters taken
-    as independent; `share_up` and `share_down` are the shares of debaters that went up or down.
+    Undefined numbers are nan.  `mean` is in [-1, 1]; interval and two-sided `p` are those of the
+    wider of both `claims`.  `p_paired_one_sided` is the published test, a paired t-test for a rise
+    with debaters taken as independent; `share_up` and `share_down` are the shares of debaters that
+    went up or down.
     """
 
     n: int
@@ -37,6 +39,7 @@ class Rise:
     p_paired_one_sided: float
     share_up: float
     share_down: float
+    claims: Claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,20 @@ class BothSides:
 
 
 @dataclass(frozen=True, slots=True)
+class SureShare:
+    """The share of debates in which both sides were above a confidence, with both claims."""
+
+    share: float
+    claims: Claims
+
+
+@dataclass(frozen=True, slots=True)
 class AgainstHalf:
     """Mean confidence against 50%, which is all that a debate against oneself allows.
 
-    Undefined numbers are nan.  `difference` is mean - 0.5; `t` and two-sided `p` are
-    cluster-robust; `t_one_sample` and `p_one_sample_one_sided` are the published test, with all
-    ratings taken as independent.
+    Undefined numbers are nan.  `difference` is mean - 0.5; interval, `t` and two-sided `p` are
+    those of the wider of both `claims`; `t_one_sample` and `p_one_sample_one_sided` are the
+    published test, with all ratings taken as independent.
     """
 
     n: int
@@ -71,19 +82,21 @@ class AgainstHalf:
     p: float
     t_one_sample: float
     p_one_sample_one_sided: float
+    claims: Claims
 
 
-def rise(first: Array, last: Array) -> Rise:
+def rise(first: Array, last: Array, model: Codes | None = None) -> Rise:
     """Estimate the rise from one phase to a later one; both arrays are (debates, 2).
 
     A debater without one of the two ratings is left out.
     """
     change = last - first
-    mean = clustered_mean(change)
+    mean, both = mean_claims(change, model, within=CHANGE)
     _, p_published = independent_test(change)
     moved = change[~np.isnan(change)]
     up, down = (float(np.mean(moved > 0)), float(np.mean(moved < 0))) if moved.size else (nan, nan)
-    return Rise(mean.n, mean.mean, mean.ci_low, mean.ci_high, mean.p, p_published, up, down)
+    test = mean.mean, mean.ci_low, mean.ci_high, mean.p
+    return Rise(mean.n, *test, p_published, up, down, both)
 
 
 def both_sides(confidence: Array) -> BothSides:
@@ -105,13 +118,30 @@ def both_above(confidence: Array, level: float = 0.75) -> Array:
     return np.where(np.isnan(lower), nan, lower > level)
 
 
-def against_half(confidence: Array) -> AgainstHalf:
+def sure_share(confidence: Array, level: float, model: Codes | None = None) -> SureShare:
+    """Return the share of debates (debates, 2) with both sides above a level, with its claims.
+
+    A debate with a missing rating is left out.
+    """
+    codes = np.zeros(confidence.shape, dtype=np.int64) if model is None else model
+    return SureShare(*share_claims(both_above(confidence, level), codes))
+
+
+def against_half(confidence: Array, model: Codes | None = None) -> AgainstHalf:
     """Test the confidence of both sides of debates against oneself, (debates, 2), against 50%."""
-    mean = clustered_mean(confidence, against=0.5)
+    mean, both = mean_claims(confidence, model, against=0.5)
     published = independent_test(confidence - 0.5)
     interval = mean.ci_low, mean.ci_high
     return AgainstHalf(
-        mean.n, mean.clusters, mean.mean, mean.mean - 0.5, *interval, mean.t, mean.p, *published
+        mean.n,
+        mean.clusters,
+        mean.mean,
+        mean.mean - 0.5,
+        *interval,
+        mean.t,
+        mean.p,
+        *published,
+        both,
     )
 
 

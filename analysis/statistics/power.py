@@ -4,9 +4,9 @@ Power is the share of simulated studies in which a test detects the effect (say,
 Simulation methods to estimate design power, BMC Medical Research Methodology 11:94, 2011): draw
 many studies, test each, count.  The tests are those of the report, written for many studies at
 once: debates as clusters, the ratio estimator and Student's t of clustered.py.  The equivalence
-test is Schuirmann's two one-sided tests (1987), the unpaired difference has the degrees of freedom
-of Welch and Satterthwaite.  Left out: power in closed form, which clipped, rounded and missing
-ratings do not have.
+test is Schuirmann's two one-sided tests (1987), with the bounds of equivalence.py, the unpaired
+difference has the degrees of freedom of Welch and Satterthwaite.  Left out: power in closed form,
+which clipped, rounded and missing ratings do not have.
 
 Ratings are (S, G, 2, P): studies, debates, sides, phases, in [0, 1], nan if missing.  A test gives
 one p for each study, (S,), nan if it is undefined (no spread, or fewer than 2 debates); such a
@@ -22,6 +22,8 @@ from math import nan, sqrt
 import numpy as np
 
 from analysis.statistics.clustered import NO_SPREAD, Array, Codes, Mask, divide
+from analysis.statistics.equivalence import Question, debates_needed, exact_test
+from analysis.statistics.shares import wilson
 
 Ratings = tuple[Array, ...]
 Draw = Callable[[int, int, np.random.Generator], Ratings]
@@ -29,7 +31,6 @@ Test = Callable[[Ratings], Array]
 # Studies drawn at a time.  It does not depend on the number of debates, so that each study has the
 # same random numbers for all of them.
 CHUNK = 100
-Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +128,6 @@ def find_smallest(
     return reached
 
 
-def wilson(count: int, of: int) -> tuple[float, float]:
-    """Return (low, high), Wilson's 95% interval for the share `count` out of `of` (above 0)."""
-    share = count / of
-    spread = Z95**2 / of
-    middle = (share + spread / 2) / (1 + spread)
-    half = sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
-    # Exactly 0 and 1 at the ends, which rounding would miss.
-    return (0.0 if count == 0 else middle - half), (1.0 if count == of else middle + half)
-
-
 def rise_test(ratings: Array) -> Array:
     """Return two-sided p (S,) that ratings differ between the first and the last phase.
 
@@ -155,15 +146,23 @@ def above_half_test(ratings: Array) -> Array:
     return two_sided_p(last.mean - 0.5, last.se, last.clusters - 1)
 
 
-def equivalence_test(ratings: Array, margin: float) -> Array:
+def equivalence_test(ratings: Array, margin: float, *, alpha: float = 0.05) -> Array:
     """Return p (S,) that the mean rating of the last phase is within `margin` of 50%.
 
-    The larger p of two one-sided tests; `margin` is in (0, 0.5).
+    The larger p of two one-sided tests at level `alpha`, as in equivalence.py; `margin` is in
+    (0, 0.5).  p is 1 in studies of too few debates to call any mean equivalent.
     """
     last = clustered_means(ratings[..., -1])
     off = last.mean - 0.5
     above = one_sided_p(off + margin, last.se, last.clusters - 1)
-    return np.maximum(above, one_sided_p(margin - off, last.se, last.clusters - 1))
+    p = np.maximum(above, one_sided_p(margin - off, last.se, last.clusters - 1))
+    asked = Question(0.5, margin, alpha)
+    enough = last.clusters >= debates_needed(asked)
+    for number in np.flatnonzero(enough).tolist():
+        rated = ratings[number, :, :, -1]
+        debates = np.nanmean(rated[~np.isnan(rated).all(axis=1)], axis=1)
+        p[number] = np.fmax(p[number], exact_test(debates, asked)[2])
+    return np.where(enough | (last.clusters < 2), p, 1.0)
 
 
 def difference_test(first: Array, second: Array, *, paired: bool = False) -> Array:

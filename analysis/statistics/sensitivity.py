@@ -16,8 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.statistics.clustered import Array, Mask, MeanEstimate, clustered_mean
-from analysis.statistics.overconfidence import BothSides, Rise, both_above, both_sides, rise
+from analysis.statistics.claims import mean_claims
+from analysis.statistics.clustered import Array, Codes, Mask, MeanEstimate
+from analysis.statistics.overconfidence import (
+    BothSides,
+    Rise,
+    both_above,
+    both_sides,
+    rise,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +60,18 @@ class Bounds:
     both_above_75_high: float
 
 
-def headlines(confidence: Array, kept: Mask) -> Headlines:
+def headlines(confidence: Array, kept: Mask, model: Codes | None = None) -> Headlines:
     """Estimate the headline numbers from the ratings (G, 2, P) for which the mask is true.
 
-    The rise is from the first phase to the last; P is at least 1.
+    The rise is from the first phase to the last; P is at least 1.  `model` (G, 2) holds codes of
+    models, None where one model gave all the ratings.
     """
     taken = np.where(kept, confidence, np.nan)
     first = taken[:, :, 0]
     last = taken[:, :, -1]
     left_out = int((~np.isnan(confidence) & ~kept).sum())
-    return Headlines(left_out, clustered_mean(last), rise(first, last), both_sides(last))
+    mean, _ = mean_claims(last, model)
+    return Headlines(left_out, mean, rise(first, last, model), both_sides(last))
 
 
 def complete_debates(confidence: Array, asked: Mask) -> Mask:

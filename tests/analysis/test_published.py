@@ -11,7 +11,7 @@ import itertools
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable
-from math import sqrt
+from math import isnan, nan, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from scipy import stats
 from analysis.read.debates import read_records
 from analysis.reports.debates import report
 from analysis.reports.standings import standings
+from analysis.statistics.clustered import clustered_mean
 from analysis.statistics.overconfidence import against_half
 from arena.imports import import_llms_overconfidence
 from tests.analysis.resampling import bootstrap_interval, resampled_means
@@ -99,16 +100,48 @@ def minus(last: float | None, first: float | None) -> float | None:
     return None if last is None or first is None else round(last - first, 9)
 
 
-def interval(clusters: list[Pair]) -> tuple[float, float]:
-    """The 95% interval of a mean by the formula for clusters (Cochran 1977, chapter 6)."""
-    values = present(clusters)
-    mean, n = statistics.mean(values), len(values)
-    errors = [
-        sum(value - mean for value in present([pair])) / n for pair in clusters if any_of(pair)
+def interval(debates: list[PlainDebate], clusters: list[Pair]) -> tuple[float, float]:
+    """The 95% interval of a mean for models like these (Cameron, Gelbach and Miller 2011), each
+    variance by leaving one cluster out at a time; nan with fewer than six models.
+    """
+    cells = [
+        (number, debate.models[side], value)
+        for number, (debate, pair) in enumerate(zip(debates, clusters, strict=True))
+        for side, value in zip(SIDES, pair, strict=True)
+        if value is not None
     ]
-    se = sqrt(len(errors) / (len(errors) - 1) * sum(error**2 for error in errors))
-    width = float(stats.t.ppf(0.975, len(errors) - 1)) * se
+    mean = statistics.mean(value for _, _, value in cells)
+
+    def variance(name: Callable[[int, str], Any]) -> tuple[float, int]:
+        """Return the jackknife variance of the mean and the number of clusters."""
+        groups = {name(number, model) for number, model, _ in cells}
+        without = [
+            statistics.mean(value for number, model, value in cells if name(number, model) != group)
+            for group in groups
+        ]
+        return (len(groups) - 1) / len(groups) * sum((each - mean) ** 2 for each in without), len(
+            groups
+        )
+
+    (of_debates, number), (of_models, models), (of_cells, _) = (
+        variance(name) for name in (lambda n, m: n, lambda n, m: m, lambda n, m: (n, m))
+    )
+    if models < 6:
+        return nan, nan
+    width = float(stats.t.ppf(0.975, min(number, models) - 1))
+    width *= sqrt(of_debates + of_models - of_cells)
     return mean - width, mean + width
+
+
+def check_claims(row: dict[str, Any], expected: tuple[float, float]) -> None:
+    """Compare the interval of models like these, which is only there for six models or more."""
+    if isnan(expected[0]):
+        assert row["speaks_of"] == "these models"
+        assert "fewer than 6" in row["interval_note"]
+    else:
+        assert row["speaks_of"] == "models like these"
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx(expected)
+        assert row["ci_low"] <= row["these_models_ci_low"] <= row["these_models_ci_high"]
 
 
 def any_of(pair: Pair) -> bool:
@@ -131,7 +164,7 @@ def check_phases(rows: list[dict[str, Any]], debates: list[PlainDebate]) -> None
         assert (row["mean"], row["sd"]) == pytest.approx(
             (statistics.mean(values), statistics.stdev(values))
         )
-        assert (row["ci_low"], row["ci_high"]) == pytest.approx(interval(ratings))
+        check_claims(row, interval(debates, ratings))
         flags = Counter(
             flag for each in debates for side in SIDES for flag in each.flags[side, row["phase"]]
         )
@@ -146,11 +179,12 @@ def check_rise(found: dict[str, Any], debates: list[PlainDebate]) -> None:
     published = stats.ttest_1samp(values, 0, alternative="greater").pvalue
     assert (rise["n"], rise["from"], rise["to"]) == (len(values), "opening", "closing")
     assert rise["mean"] == pytest.approx(statistics.mean(values))
-    assert (rise["ci_low"], rise["ci_high"]) == pytest.approx(interval(moved))
+    check_claims(rise, interval(debates, moved))
     assert rise["p_paired_one_sided"] == pytest.approx(published, rel=1e-6)
     assert rise["share_up"] == pytest.approx(sum(value > 0 for value in values) / len(values))
     assert rise["share_down"] == pytest.approx(sum(value < 0 for value in values) / len(values))
-    assert found["both_by_phase"] == [
+    counts = ("phase", "debates", "at_least_75", "above_75", "above_50")
+    assert [{name: row[name] for name in counts} for row in found["both_by_phase"]] == [
         {
             "phase": phase,
             "debates": both(pairs(debates, phase), lambda _: True),
@@ -285,16 +319,40 @@ def test_calibration_against_the_jury(cross: dict[str, Any], debates: list[Plain
         ] * 3
 
 
-def test_intervals_agree_with_the_bootstrap_over_debates(
-    store: Path, cross: dict[str, Any]
-) -> None:
+def test_intervals_over_debates_agree_with_the_bootstrap(store: Path) -> None:
+    """Those of clustered.py, which rows of single models have."""
     confidence = read_records(store, "cross_model")[0].debates.confidence
     for k, published in ((0, (0.715, 0.744)), (2, (0.812, 0.852))):
         drawn = bootstrap_interval(resampled_means, confidence[:, :, k])
-        low, high = cross["phases"][k]["ci_low"], cross["phases"][k]["ci_high"]
-        assert drawn == pytest.approx((low, high), abs=0.1 * (high - low))
+        plain = clustered_mean(confidence[:, :, k])
+        assert drawn == pytest.approx(
+            (plain.ci_low, plain.ci_high), abs=0.1 * (plain.ci_high - plain.ci_low)
+        )
         if is_real():
             assert drawn == pytest.approx(published, abs=0.0015)
+
+
+@pytest.mark.skipif(not is_real(), reason=NOT_HERE)
+def test_intervals_of_models_like_these_are_those_of_an_outside_computation(
+    cross: dict[str, Any], own: dict[str, Any]
+) -> None:
+    """Half-widths in points by two-way clusters and by strata, and p of both rises."""
+    found = [
+        [50 * (row["ci_high"] - row["ci_low"]) for row in (*each["phases"][::2], each["rise"])]
+        for each in (cross, own)
+    ]
+    assert found[0] == pytest.approx([3.55, 5.59, 4.58], abs=0.005)
+    assert found[1] == pytest.approx([7.20, 8.75, 4.05], abs=0.005)
+    closings = [each["phases"][-1] for each in (cross, own)]
+    assert [
+        50 * (row["these_models_ci_high"] - row["these_models_ci_low"]) for row in closings
+    ] == pytest.approx([1.41, 1.86], abs=0.005)
+    assert [f"{each['rise']['p']:.0e}" for each in (cross, own)] == ["6e-04", "2e-04"]
+    # Pigeonhole bootstrap over models: 28.6 to 92.3.
+    sure = cross["both"]["above_75_share"]
+    assert sure["share"] == pytest.approx(37 / 60)
+    assert 0.2 < sure["ci_low"] < 0.29
+    assert 0.9 < sure["ci_high"] < 0.94
 
 
 def test_against_half_as_published(
@@ -329,7 +387,8 @@ def test_debates_against_oneself(own: dict[str, Any]) -> None:
         assert f"{own['rise']['p_paired_one_sided']:.1e}" == "2.2e-18"
         assert f"{own['rise']['share_up']:.3f}" == "0.825"
         assert own["both"]["above_50"] / 60 == 0.95
-        assert all(row["p"] < 1e-10 for row in own["against_half"])
+        assert all(row["p"] < 0.002 for row in own["against_half"])
+        assert all(row["these_models_p"] < 1e-10 for row in own["against_half"])
 
 
 @pytest.fixture(scope="module")

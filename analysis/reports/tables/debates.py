@@ -8,10 +8,10 @@ from typing import TextIO
 from analysis.reports.blocks import Block, Document, document, sentences_block, table
 from analysis.reports.debates import AgainstHalfRow, ArmReport, BothRow, DebateFindings, StudyReport
 from analysis.reports.tables.answers import answer_blocks
+from analysis.reports.tables.claims import claim_cells, claim_headings, claim_words, scope_notes
 from analysis.reports.tables.formatting import (
     count_with_share,
     decimal,
-    interval,
     is_defined,
     mean_with_interval,
     number_interval,
@@ -21,6 +21,7 @@ from analysis.reports.tables.formatting import (
 )
 from analysis.reports.tables.robustness import robustness_blocks
 from analysis.reports.terminal import print_documents
+from analysis.statistics.claims import LIKE_THESE, Claims
 from arena.text import pluralize
 
 # Names of rules that only numbers about verdicts need.
@@ -84,11 +85,14 @@ def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Bloc
 def phases_block(debates: DebateFindings, pooled: str) -> Block:
     """Return mean confidence by phase, the flags, and the rise."""
     rows = []
+    scopes = claim_headings([row.claims for row in debates.phases])
     for row in debates.phases:
         rating = row.rating
-        shares = (percent(rating.mean, 2), interval(rating, 2), percent(rating.sd, 2))
+        limits = claim_cells(row.claims, scopes, 2)
+        shares = (percent(rating.mean, 2), *limits, percent(rating.sd, 2))
         rows.append((row.phase, rating.n, *shares, row.missing))
-    notes = [
+    notes = scope_notes({row.phase: row.claims for row in debates.phases})
+    notes += [
         f"flagged and kept in, {row.phase}: "
         + ", ".join(f"{flag} {n}" for flag, n in row.flagged.items())
         for row in debates.phases
@@ -97,27 +101,39 @@ def phases_block(debates: DebateFindings, pooled: str) -> Block:
     if debates.rise and is_defined(debates.rise.change.mean):
         rise = debates.rise.change
         notes.append(
-            f"From {debates.rise.start} to {debates.rise.end}: {points(rise.mean, 2)} points (95%"
-            f" interval {interval(rise, 2)}), p {p_value(rise.p)}; {percent(rise.share_up)}% of"
-            f" {rise.n} debaters rose, {percent(rise.share_down)}% fell (published test, one-sided,"
-            f" debaters taken as independent: p {p_value(rise.p_paired_one_sided)})."
+            f"From {debates.rise.start} to {debates.rise.end}: {points(rise.mean, 2)} points"
+            f" ({claim_words(rise.claims, 2)}), p {p_words(rise.claims)};"
+            f" {percent(rise.share_up)}% of {rise.n} debaters rose, {percent(rise.share_down)}%"
+            " fell (published test, one-sided, debaters taken as independent: p"
+            f" {p_value(rise.p_paired_one_sided)})."
         )
     title = ", ".join(filter(None, ("Confidence of debaters, percent", pooled)))
-    return table(title, "phase, n, mean, 95% interval, sd, missing", rows, notes)
+    return table(title, ("phase", "n", "mean", *scopes, "sd", "missing"), rows, notes)
+
+
+def p_words(row: Claims) -> str:
+    """Return the p-value of the wider claim, and that of these models if it is another."""
+    if row.speaks_of == LIKE_THESE:
+        return f"{p_value(row.p)} ({p_value(row.these_p)} for these models)"
+    return p_value(row.p)
 
 
 def both_block(both_by_phase: Sequence[BothRow]) -> Block:
     """Return in how many debates both sides were sure."""
     rows = []
+    scopes = claim_headings([row.above_75_share.claims for row in both_by_phase])
     for row in both_by_phase:
         counts = row.counts
         shares = (
             count_with_share(count, counts.debates)
-            for count in (counts.at_least_75, counts.above_75, counts.above_50)
+            for count in (counts.at_least_75, counts.above_50, counts.above_75)
         )
-        rows.append((row.phase, counts.debates, *shares))
-    title = "Debates in which both sides are sure of winning"
-    return table(title, "phase, debates, 75% or more, above 75%, above 50%", rows)
+        # Both intervals would not fit 80 columns: here stands the wider.
+        limits = claim_cells(row.above_75_share.claims, scopes)[0]
+        rows.append((row.phase, counts.debates, *shares, limits))
+    title = "Debates in which both sides are sure of winning; interval of those above 75%, percent"
+    headings = ("phase", "debates", "75% or more", "above 50%", "above 75%", scopes[0])
+    return table(title, headings, rows)
 
 
 def models_block(debates: DebateFindings) -> Block:
@@ -143,7 +159,8 @@ def against_half_block(against_half: Sequence[AgainstHalfRow]) -> Block:
         above = percent(test.difference, 2)
         rows.append((row.phase, test.debates, test.n, above, *ours, *published))
     title = "A model against itself: points above the 50% that is possible"
-    return table(title, "phase, debates, n, above 50%, t, p, published t, its p", rows)
+    notes = [f"t and p are of {row.test.claims.speaks_of}." for row in against_half[-1:]]
+    return table(title, "phase, debates, n, above 50%, t, p, published t, its p", rows, notes)
 
 
 def calibration_block(report: StudyReport, debates: DebateFindings) -> Block:

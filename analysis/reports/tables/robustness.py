@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from analysis.reports.blocks import Block, sentences_block, table
 from analysis.reports.debates import DebateFindings, ModelRow
 from analysis.reports.robustness import EquivalenceRow, Robustness, Sensitivity
+from analysis.reports.tables.claims import claim_words
 from analysis.reports.tables.formatting import (
     HasMean,
     count_with_share,
@@ -16,7 +17,8 @@ from analysis.reports.tables.formatting import (
     percent,
     points,
 )
-from analysis.statistics.escalation import MixedFit, Slope
+from analysis.statistics.claims import LIKE_THESE, THESE
+from analysis.statistics.escalation import MixedFit
 from analysis.statistics.sensitivity import Bounds, Headlines
 
 # Of the tests of rises, after Holm's adjustment.
@@ -35,11 +37,14 @@ def robustness_blocks(debates: DebateFindings) -> Iterator[Block]:
 
 
 def slope_notes(checks: Robustness) -> Iterator[str]:
-    """Return the slope over phases with debates as clusters, and by the mixed-effects model."""
+    """Return the slope over phases with both claims, and by the mixed-effects model."""
     line = checks.slope
     mixed = checks.mixed
     if line and is_defined(line.slope):
-        yield f"Slope with debates as clusters: {slope_words(line)}."
+        yield (
+            f"Slope: {points(line.slope, 2)} points a phase ({claim_words(line.claims, 2)}), p"
+            f" {p_value(line.p)}."
+        )
     if mixed and is_defined(mixed.slope):
         deviations = (
             ("debates", mixed.sd_debate),
@@ -49,14 +54,14 @@ def slope_notes(checks: Robustness) -> Iterator[str]:
         )
         known = [f"{name} {percent(value)}" for name, value in deviations if is_defined(value)]
         spread = f"; standard deviations of {', '.join(known)} points" if known else ""
-        yield f"Slope of the mixed-effects model: {slope_words(mixed)}{spread}."
+        yield f"Slope of the mixed-effects model, of these models: {slope_words(mixed)}{spread}."
     if mixed and mixed.note:
         # The fit is slow, so that --mixed may take only some of the debates.
         sampled = "ON A SAMPLE ONLY, " if 0 < mixed.debates < mixed.of_debates else ""
         yield f"{sampled}mixed-effects model: {mixed.note}."
 
 
-def slope_words(line: Slope | MixedFit) -> str:
+def slope_words(line: MixedFit) -> str:
     """Return a slope in words."""
     words = f"{points(line.slope, 2)} points a phase"
     if not is_defined(line.ci_low):
@@ -89,12 +94,9 @@ def sensitivity_block(checks: Sensitivity, rises: bool) -> Block:
         ("no flagged turns", checks.without_flagged),
         ("complete debates", checks.complete_debates),
     ]
-    rows = [
-        headline_cells(words, row, rises)
-        for words, row in [("as reported", checks.as_reported), *variants]
-        # A variant that leaves nothing out would repeat the first row.
-        if row.left_out or row is checks.as_reported
-    ]
+    # A variant that leaves nothing out would repeat the first row.
+    shown = [("as reported", checks.as_reported)] + [each for each in variants if each[1].left_out]
+    rows = [headline_cells(words, row, rises) for words, row in shown]
     if bounds.missing:
         rows.append(bounds_cells(bounds, rises))
     # The first row alone compares nothing: a sentence says so.
@@ -143,9 +145,12 @@ def equivalence_block(equivalence: Sequence[EquivalenceRow]) -> Block:
     rows = []
     for row in equivalence:
         test = row.test
-        numbers = (percent(test.mean), interval(test), p_value(test.p))
-        rows.append((row.phase, test.verdict, test.debates, *numbers))
+        claims = [(test.speaks_of, test.test)]
+        if test.speaks_of == LIKE_THESE:
+            claims.append((THESE, test.these))
+        for claim, found in claims:
+            numbers = (percent(test.mean), interval(found), p_value(found.p))
+            rows.append((row.phase, claim, found.verdict, *numbers))
     margin = f"{100 * equivalence[0].test.margin:g}" if equivalence else ""
     title = f"A model against itself: is the mean within {margin} points of 50%?"
-    headings = "phase, verdict, debates, mean, 90% interval, p"
-    return table(title, headings, rows, text_columns=2)
+    return table(title, "phase, of, verdict, mean, 90% interval, p", rows, text_columns=3)

@@ -108,7 +108,7 @@ def show_power(words: argparse.Namespace) -> int:
     from analysis.statistics.power import find_smallest, power
 
     draw = make_draw(plan, Progress())
-    test = choose_test(plan)
+    test = choose_test(plan, words.level)
 
     def measure(number: int) -> Power:
         """Return the power with so many debates; the same simulated studies every time."""

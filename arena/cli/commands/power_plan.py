@@ -154,8 +154,8 @@ def make_draw(plan: Plan, watch: Callable[[int], None]) -> Draw:
     return draw
 
 
-def choose_test(plan: Plan) -> Test:
-    """Return the test of the plan's claim."""
+def choose_test(plan: Plan, level: float) -> Test:
+    """Return the test of the plan's claim, at so high a level."""
     from analysis.statistics import power
 
     def difference(drawn: Ratings) -> Array:
@@ -168,7 +168,7 @@ def choose_test(plan: Plan) -> Test:
     tests: dict[Claim, Test] = {
         "rise": lambda drawn: power.rise_test(drawn[0]),
         "above-half": lambda drawn: power.above_half_test(drawn[0]),
-        "equivalence": lambda drawn: power.equivalence_test(drawn[0], plan.margin),
+        "equivalence": lambda drawn: power.equivalence_test(drawn[0], plan.margin, alpha=level),
         "difference": difference,
     }
     return tests[plan.claim]

@@ -137,7 +137,9 @@ def test_numbers_are_those_of_the_report(
     assert rises == {row["model"]: (row["rise"], row["rise_ci_low"]) for row in told["models"]}
     wins = {row["model"]: row["win_rate"] for row in of_cup["leaderboard"].rows}
     assert wins == {row["model"]: row["win_rate"] for row in told["models"]}
-    assert of_cup["both_sides"].rows[-1] == told["both"]
+    sure = of_cup["both_sides"].rows[-1]
+    assert sure == {name: told["both"][name] for name in sure}
+    assert "of other debates of the same 3 models" in of_cup["confidence"].caption
     [solved] = report(cup, "self_agreement")
     assert [row["ci_low"] for row in of_answers["accuracy"].rows] == [
         arm["ci_low"] for arm in solved["answers"]["arms"]

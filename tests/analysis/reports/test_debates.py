@@ -38,6 +38,12 @@ def test_the_keys_are_a_promise(add: Add) -> None:
         "ci_high",
         "missing",
         "flagged",
+        "speaks_of",
+        "models",
+        "these_models_ci_low",
+        "these_models_ci_high",
+        "these_models_p",
+        "interval_note",
     }
     assert {"mean", "p", "share_up", "share_down"} < set(found["rise"])
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -61,13 +67,45 @@ def test_two_debates_by_hand(add: Add) -> None:
     assert (found["rise"]["from"], found["rise"]["to"]) == ("opening", "closing")
     assert found["rise"]["mean"] == pytest.approx((0.2 + 0.3 - 0.1 + 0.2) / 4)
     assert (found["rise"]["share_up"], found["rise"]["share_down"]) == (0.75, 0.25)
-    assert found["both"] == {
-        "phase": "closing",
-        "debates": 2,
-        "at_least_75": 1,
-        "above_75": 1,
-        "above_50": 2,
-    }
+    both = found["both"]
+    assert [both[name] for name in ("phase", "debates", "at_least_75", "above_75", "above_50")] == [
+        "closing",
+        2,
+        1,
+        1,
+        2,
+    ]
+    assert both["above_75_share"]["share"] == 0.5
+    assert (both["above_75_share"]["ci_low"], both["above_75_share"]["ci_high"]) == pytest.approx(
+        (0.012579, 0.987421), abs=1e-6
+    )
+
+
+def test_intervals_say_whom_they_speak_of(add: Add) -> None:
+    """Two models cannot stand for others; six can, and the wider interval comes first."""
+    few = report(add("few", RISING, FALLING), "few")[0]["phases"][0]
+    assert (few["speaks_of"], few["models"]) == ("these models", 2)
+    assert few["interval_note"] == "2 models, fewer than 6: models like these cannot be spoken for"
+    many = add(
+        "many",
+        *(
+            RISING
+            | {
+                "ratings": [(60 + 5 * k, 70, 80), (50 + k + j, 60, 80)],
+                "models": (f"m/{k}", f"m/{(k + 1) % 6}"),
+            }
+            for k in range(6)
+            for j in (0, 7)
+        ),
+    )
+    row = report(many, "many")[0]["phases"][0]
+    assert (row["speaks_of"], row["models"], row["interval_note"]) == ("models like these", 6, None)
+    assert row["ci_low"] < row["these_models_ci_low"] < row["mean"] < row["these_models_ci_high"]
+    printed = StringIO()
+    print_report(study_reports(many, "many"), printed)
+    words = " ".join(printed.getvalue().split())
+    assert "Models like these: other models in other debates." in words
+    assert "No interval in closing: no spread: all debates say the same." in words
 
 
 def test_models_win_half_of_a_tie_and_nothing_against_themselves(add: Add) -> None:

@@ -135,8 +135,8 @@ def test_findings_say_the_numbers_of_the_report(add: Add) -> None:
     assert "55.0%" in found  # (60 + 50) / 2
     assert "+22.9 points" in found  # 7 debaters: 4 of 25 points, 3 of 20
     assert (
-        "of 3 debates with both ratings, both sides were in 0 (0.0%) above 75% and 3 (100.0%)"
-        " above 50%" in found
+        "of 3 debates with both ratings, both sides were in 0 (0.0%; 95% interval 0.0 to 70.8)"
+        " above 75% and 3 (100.0%; 95% interval 29.2 to 100.0) above 50%" in found
     )
     assert (
         "its Brier score is 0.301, where always saying 50% gives 0.250" in found

@@ -80,10 +80,11 @@ def test_equivalence_is_asked_only_of_a_model_against_itself_and_takes_the_margi
     path = add("s", OWN, OWN | {"ratings": [(50, 50, 51), (50, 52, 51)]}, RISING)
     rows = report(path)[0]["robustness"]["equivalence"]
     assert [(row["n"], row["margin"], row["verdict"]) for row in rows] == [
-        (4, 0.05, "equivalent")
-    ] * 2 + [(4, 0.05, "equivalent")]
-    narrow = report(path, checks=Checks(margin=0.001))[0]["robustness"]["equivalence"]
-    assert [row["verdict"] for row in narrow][1:] == ["undecided", "undecided"]
+        (4, 0.05, "too few debates")
+    ] * 3
+    assert rows[0]["speaks_of"] == "these models"
+    wide = report(path, checks=Checks(margin=0.4))[0]["robustness"]["equivalence"]
+    assert [row["verdict"] for row in wide] == ["equivalent"] * 3
     assert "is the mean within 5 points of 50%?" in printed(path)
     assert report(add("other", RISING), "other")[0]["robustness"]["equivalence"] is None
 

@@ -43,7 +43,7 @@ def test_accuracy_by_hand_both_ways() -> None:
 @given(answered)
 def test_unreadable_answers_only_lower_accuracy(plays: list[tuple[int, float]]) -> None:
     question, correct = np.array([q for q, _ in plays]), numbers(*(c for _, c in plays))
-    found = accuracy(correct, question, resamples=50)
+    found = accuracy(correct, question)
     assert found.all.mean == pytest.approx((correct == 1).mean())
     if np.isnan(correct).all():
         assert np.isnan(found.readable.mean)
@@ -98,8 +98,8 @@ def test_the_other_way_round_the_difference_turns(
         (numbers(*(c for _, c in plays)), np.array([q for q, _ in plays])) for plays in (one, two)
     )
     there, back = (
-        paired_difference(*first, *second, resamples=40),
-        paired_difference(*second, *first, resamples=40),
+        paired_difference(*first, *second),
+        paired_difference(*second, *first),
     )
     assert there.all.mean == pytest.approx(-back.all.mean, nan_ok=True)
     assert there.all.ci_low == pytest.approx(-back.all.ci_high, nan_ok=True)
@@ -162,7 +162,7 @@ def test_the_paired_interval_covers_the_true_difference(effect: float) -> None:
             (rng.random(300) < hard + effect).astype(float),
             (rng.random(300) < hard).astype(float),
         )
-        found = paired_difference(one, question, two, question, resamples=400).all
+        found = paired_difference(one, question, two, question).all
         held += found.ci_low <= effect <= found.ci_high
         widths.append(found.ci_high - found.ci_low)
     assert 0.92 <= held / 400 <= 0.98

@@ -76,11 +76,15 @@ def test_no_values_have_no_mean() -> None:
     assert np.isnan([found.mean, found.sd, found.ci_low]).all()
 
 
-def test_without_spread_the_interval_is_a_point_and_there_is_no_test() -> None:
+def test_without_spread_there_is_no_interval_and_no_test() -> None:
     """0.8 - 0.7 and 0.6 - 0.5 differ by rounding alone, which is no spread."""
     found = clustered_mean(np.array([[0.8 - 0.7], [0.6 - 0.5], [0.4 - 0.3]]))
-    assert found.ci_low == found.ci_high == pytest.approx(0.1)
-    assert np.isnan([found.t, found.p]).all()
+    assert np.isnan([found.ci_low, found.ci_high, found.t, found.p]).all()
+
+
+def test_an_interval_promises_nothing_that_cannot_be() -> None:
+    found = clustered_mean(np.array([[0.5, 0.7], [0.8, 0.8]]), within=(0, 1))
+    assert (found.ci_low, found.ci_high) == (0, 1)
 
 
 def test_arrays_of_another_shape_are_refused() -> None:
