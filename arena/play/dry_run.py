@@ -45,9 +45,10 @@ REPLY_TOKENS = 500
 CHARACTERS_A_TOKEN = 4
 MOST_TURNS = 2000
 LONGEST_S = 20.0
-# What Python says of wrong arguments, and a turn that is formatted as text.
-WRONG_CALL = re.compile(
+# What Python says of wrong arguments, and turns and private values of their use as text.
+WRONG_USE = re.compile(
     r"(?:Episode\.\w+|(?:Answer|Verdict|Reading|Seat)\.__init__)\(\) |a turn is not text"
+    r"|<private .*> cannot become text|private text has no "
 )
 
 
@@ -249,12 +250,13 @@ async def play_on_stand_ins(
 def raise_faults(errors: Sequence[BaseException]) -> None:
     """Raise StudyError if a protocol has a fault that other words of the models would not mend.
 
-    These are results and options of a wrong type, readers that can read no reply, and calls with
-    wrong arguments.  Whatever else fails may hang on the words of the stand-ins.
+    These are results and options of a wrong type, readers that can read no reply, calls with wrong
+    arguments, and private values that are used as text.  Whatever else fails may hang on the words
+    of the stand-ins.
     """
     for error in map(first_cause, errors):
-        wrong_call = isinstance(error, TypeError) and WRONG_CALL.match(str(error))
-        if wrong_call or isinstance(error, ReaderError | StudyError):
+        wrong_use = isinstance(error, TypeError | AttributeError) and WRONG_USE.match(str(error))
+        if wrong_use or isinstance(error, ReaderError | StudyError):
             raise StudyError(f"nothing was asked: {error}{error_location(error)}") from error
 
 

@@ -1,7 +1,8 @@
 """Rehearse a study: play each protocol once on stand-ins, and check what it returns.
 
 What a protocol returns is looked at when an episode ends, and everything in it has been paid for by
-then.  So it is played before, in a few milliseconds, with models of any kind.
+then.  So it is played before, in a few milliseconds and with models of any kind, also before one
+that takes minutes to be read into memory is opened.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ async def rehearse(todo: Sequence[Play]) -> None:
         (id(play.protocol), orjson.dumps(play.options), tuple(play.lineup), play.subject.kind): play
         for play in todo
     }
+    if not plays:
+        return
     stand_ins: dict[str, StandIn] = {}
     # No two are equally sure: a protocol may take the surest answer as its final one.
     ratings = itertools.cycle(range(51, 100))

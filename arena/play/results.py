@@ -164,6 +164,9 @@ def describe(value: object) -> str:
     name = type(value).__name__
     if is_list(value) and value:
         kinds = list(dict.fromkeys(type(one).__name__ for one in value))
+        if len(kinds) == 1:
+            plural = "s" if len(value) > 1 and kinds[0][0].isupper() else ""
+            return f"a {name} of {len(value)} {kinds[0]}{plural}"
         more = " and others" if len(kinds) > MOST_NAMES else ""
         return f"a {name} of {len(value)}: {', '.join(kinds[:MOST_NAMES])}{more}"
     article = "an" if name[0].lower() in "aeiou" else "a"

@@ -144,6 +144,9 @@ class Arena:
         stored turn answered another request.
         """
         all_plays = self._prepare_plays(study)
+        if is_new := not self.path.exists():
+            # A study that is refused leaves no file behind.
+            await rehearse(select_plays(all_plays, StudyState(), selection))
         database.create(self.path)
         with lock_study(self.path, study.name):
             began = time.monotonic()
@@ -163,6 +166,7 @@ class Arena:
             )
             folding = FoldResult()
             if todo:
+                await rehearse([] if is_new else todo)
                 folding = await self._play_and_fold(
                     study, todo, state, stats, len(all_plays), watch
                 )
@@ -238,8 +242,6 @@ class Arena:
         watch: Watch | None,
     ) -> FoldResult:
         """Play the chosen episodes with a journal of their own; fold it however the run ends."""
-        # First of all: it costs nothing, and reading a model's weights takes minutes.
-        await rehearse(todo)
         await open_models(todo)
         # The time first, so that journals are folded in the order of their runs.
         run_id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"

@@ -28,7 +28,7 @@ def one_that(ends: Ends) -> object:
 
     async def speaks(episode: Episode, motion: Subject, speaker: Seat) -> object:
         await episode.ask(speaker, motion.text, phase="first", read=rating)
-        turn = await episode.ask(speaker, motion.text, phase="last", read=rating)
+        turn = await episode.ask(speaker, motion.text, phase="last", read=last_number)
         return ends(turn, speaker, episode)
 
     return speaks
@@ -54,12 +54,12 @@ MAY = "a protocol returns an Answer, a list of Answers, a Verdict, or None"
 HERE = r"\(test_rehearsal\.py, line \d+\)$"
 RESULTS = {
     f"speaks returned a Turn; {MAY}; the record holds its turns": lambda t, s, e: t,
-    f"returned a list of 2: Turn; {MAY}": lambda t, s, e: [t, t],
+    f"returned a list of 2 Turns; {MAY}": lambda t, s, e: [t, t],
     "returned a tuple of 2: Answer, Turn": lambda t, s, e: (Answer(s.name, None), t),
     "returned a str; .* a text is given as Answer": lambda t, s, e: "because",
     "returned a dict; a protocol returns": lambda t, s, e: {s.name: t},
     "returned a generator; a protocol returns": lambda t, s, e: (t for _ in "ab"),
-    "list of 1: Verdict; .* an episode has one Verdict": lambda t, s, e: [verdict()],
+    "list of 1 Verdict; .* an episode has one Verdict": lambda t, s, e: [verdict()],
     "an Answer of 'jury', where nobody sat; .* are speaker": lambda t, s, e: Answer("jury", "4"),
     "2 answers of 'speaker' with stage=0; count": lambda t, s, e: [Answer(s.name, None)] * 2,
     "returned 2 final answers; one is the answer of the episode": lambda t, s, e: [
@@ -68,6 +68,8 @@ RESULTS = {
     rf"Answer.__init__\(\) got .* 'sure' {HERE}": lambda t, s, e: Answer(s.name, "4", sure=1),
     rf"Episode.ask\(\) .* {HERE}": lambda t, s, e: e.ask(s, "again", fase="x"),
     "a turn is not text": lambda t, s, e: f"They said: {t}",
+    "<private number> cannot become text": lambda t, s, e: f"{t.confidence:.0%}",
+    "private text has no upper": lambda t, s, e: t.text.upper(),
 }
 ANSWERS = {
     "seat is a Seat; it is the name of a seat": lambda t, s: {"seat": s},
@@ -83,7 +85,7 @@ VERDICTS = {
     "debate is a Turn; it is the id of a debate": lambda t, s: {"debate": t},
     "judge is a Seat; it is the judge's name": lambda t, s: {"judge": s},
     "winner is a Seat; it is the name of a seat": lambda t, s: {"winner": s},
-    "confidence is a list of 1: int; it is a number": lambda t, s: {"confidence": [80]},
+    "confidence is a list of 1 int; it is a number": lambda t, s: {"confidence": [80]},
     "reasons is a Turn; it is a text": lambda t, s: {"reasons": t},
     "status is None; it is": lambda t, s: {"status": None},
 }
@@ -128,7 +130,11 @@ def test_a_run_and_a_dry_run_refuse_it_before_they_open_a_model(tmp_path: Path) 
     for check in (arena.dry_run, arena.run):
         with pytest.raises(StudyError, match="speaks returned a Turn"):
             check(made)
-    assert len(arena.sql("from turns")) == len(arena.sql("from runs")) == 0
+    assert list(tmp_path.iterdir()) == []
+    arena.run(study_of(makes_a_seat, speaker=agent()))
+    with pytest.raises(StudyError, match="speaks returned a Turn"):
+        arena.run(made)
+    assert arena.sql("select count(*) from runs").rows == ((1,),)
 
 
 async def streams(episode: Episode, motion: Subject, speaker: Seat) -> object:
