@@ -1,6 +1,6 @@
 """Read the verdicts on one study's debates as arrays: every reading by any jury, or by one.
 
-Texts are not read; of the speeches only their number of words is.
+Texts are not read; of the speeches only their numbers of words, list items and headings are.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from analysis.statistics.model_families import relation
 from arena.errors import StudyError
 from arena.store.database import open_live
 
+# A line that begins with a bullet or a number.
+ITEM = r"^\s*([-*•]|\d{1,3}[.)])\s"
 RELATIONS = ("none", "family", "contestant")
 WINNER = {"opposition": 0.0, "abstain": 0.5, "proposition": 1.0, None: nan}
 
@@ -37,12 +39,22 @@ JUDGED = """
 DEBATES = """
     with spoken as (
         select episode, seat, last(confidence order by step) as confidence, sum(words) as words
-        from ratings where study = $study group by episode, seat)
+        from ratings where study = $study group by episode, seat),
+    formed as (
+        select episode, seat, sum(len(list_filter(lines, lambda line: regexp_matches(line, $item))))
+                   as items,
+               sum(len(list_filter(lines, lambda line: starts_with(line, '#')))) as headings
+        from (select t.episode, t.seat, string_split(t.public, chr(10)) as lines
+              from latest_turns t join episodes e using (episode) where e.study = $study)
+        group by episode, seat)
     select d.episode, d.subject, proposition_agent, opposition_agent, proposition_model,
-           opposition_model, p.words, o.words, p.confidence, o.confidence
+           opposition_model, p.words, o.words, p.confidence, o.confidence, pf.items, of.items,
+           pf.headings, of.headings
     from debates d
     left join spoken p on p.episode = d.episode and p.seat = 'proposition'
     left join spoken o on o.episode = d.episode and o.seat = 'opposition'
+    left join formed pf on pf.episode = d.episode and pf.seat = 'proposition'
+    left join formed of on of.episode = d.episode and of.seat = 'opposition'
     where d.study = $study order by d.started_at, d.episode
 """
 JURIES = "select study, count(*) from judged group by all order by all"
@@ -63,11 +75,11 @@ class Verdicts:
     `juries` are the judging studies with their numbers of readings.  `agents` and `judges` are
     names, `judge_models` the judges' models, `orders` the seat orders; arrays refer to them by
     position.  Of debates: `episode` ids, `motion` codes (G,), `side` (G, 2) agents, `side_model`
-    (G, 2) their models, `words` (G, 2) of all speeches, `confidence` (G, 2) the last rating in
-    [0, 1].  Of readings, (N,): `debate`, `judge`, `order`, `repeat`, `winner` (1 proposition, 0
-    opposition, 0.5 abstained, nan missing), `judge_confidence` in [0, 1] or nan, `status` in words,
-    and `related`, the closest relation of the judge to a side (0 none, 1 of the family, 2 the same
-    model).
+    (G, 2) their models, `words`, `items` and `headings` (G, 2) of all speeches, `confidence` (G, 2)
+    the last rating in [0, 1].  Of readings, (N,): `debate`, `judge`, `order`, `repeat`, `winner` (1
+    proposition, 0 opposition, 0.5 abstained, nan missing), `judge_confidence` in [0, 1] or nan,
+    `status` in words, and `related`, the closest relation of the judge to a side (0 none, 1 of the
+    family, 2 the same model).
     """
 
     study: str
@@ -83,6 +95,8 @@ class Verdicts:
     side_model: NDArray[np.object_]
     words: Array
     confidence: Array
+    items: Array
+    headings: Array
     debate: Codes
     judge: Codes
     order: Codes
@@ -121,7 +135,7 @@ def read_verdicts(path: Path, study: str, jury: str | None = None) -> Verdicts:
     """
     with open_live(path) as con:
         con.execute(JUDGED, {"study": study, "jury": jury})
-        debates = con.execute(DEBATES, {"study": study}).fetchall()
+        debates = con.execute(DEBATES, {"study": study, "item": ITEM}).fetchall()
         readings = con.execute(READINGS).fetchall()
         (simulated,) = con.execute(SIMULATED, {"study": study}).fetchall()[0]
         juries = tuple(con.execute(JURIES).fetchall())
@@ -177,6 +191,8 @@ def build_verdicts(
         side_model,
         to_floats([value for row in debates for value in row[6:8]], missing=0.0).reshape(-1, 2),
         to_floats([value for row in debates for value in row[8:10]]).reshape(-1, 2),
+        to_floats([value for row in debates for value in row[10:12]], missing=0.0).reshape(-1, 2),
+        to_floats([value for row in debates for value in row[12:14]], missing=0.0).reshape(-1, 2),
         debate,
         judge,
         to_codes([row[3] for row in readings], orders),

@@ -36,7 +36,8 @@ class JudgeRow:
     """A judge: its readings, flips and retest, and its biases.
 
     `both_orders` counts debates, by repeat, that it decided in both seat orders, `flips` those that
-    it decided differently.  `effects` by the names of EFFECTS; `own_family` is the DBG score.
+    it decided differently.  `effects` by the names of EFFECTS; `own_family` is against the panel's
+    share of votes, `own_family_dbg`, the DBG score, against its majority.
     """
 
     judge: str
@@ -53,6 +54,7 @@ class JudgeRow:
     longer: Annotated[MeanEstimate, SHARE]
     effects: Mapping[str, EffectRow]
     own_family: Annotated[MeanEstimate, SHARE]
+    own_family_dbg: Annotated[MeanEstimate, SHARE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ def judge_rows(verdicts: Verdicts, every: Votes) -> tuple[JudgeRow, ...]:
     """Return one row for each judge, over all its readings and votes."""
     own = verdicts.own_family()
     cluster = verdicts.pair_cluster()
-    preference = judge_bias.self_preference(every.winner, every.debate, every.judge, own, cluster)
+    votes = every.winner, every.debate, every.judge, own, cluster
+    preference = judge_bias.self_preference(*votes)
+    by_majority = judge_bias.self_preference(*votes, by_majority=True)
     sizes = judge_effects(verdicts)
     retest, retest_pairs = reading_agreement(verdicts)
     rows = []
@@ -111,6 +115,7 @@ def judge_rows(verdicts: Verdicts, every: Votes) -> tuple[JudgeRow, ...]:
                 ),
                 dict(zip(judge_bias.EFFECTS, sizes[number], strict=True)),
                 preference[number],
+                by_majority[number],
             )
         )
     return tuple(rows)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isinf, isnan, nan
+from math import isnan, nan
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,19 +22,27 @@ from analysis.reports.judges import SHARE, Agreement, JudgeRow, judge_agreement,
 from analysis.reports.plain_json import JsonField, JsonObject, json_object
 from analysis.reports.rows import WinnerCounts
 from analysis.reports.rules import rules
+from analysis.reports.strengths import (
+    UNBEATEN,
+    WINLESS,
+    EqualForm,
+    FirstPlace,
+    comparisons,
+    equal_form,
+    first_place,
+    missing_end,
+)
 from analysis.statistics import judge_bias
 from analysis.statistics.aggregation import Votes, confidence_sum, majority, unanimous, votes
 from analysis.statistics.bootstrap import Interval
-from analysis.statistics.clustered import Array, Codes, Mask, MeanEstimate
+from analysis.statistics.clustered import Array, Mask, MeanEstimate
 from analysis.statistics.ranking import Ranking, rank, win_matrix
 from analysis.statistics.ratings import elo, trueskill
 
 Related = Literal["exclude", "include"]
-UNBEATEN = "never lost to others, alone or with some: no upper end"
-WINLESS = "never won against others, alone or with some: no lower end"
 SHUFFLES = 20
 # TrueSkill takes longer, and many debates bring their own mean.
-TRUESKILL_DEBATES = 200_000
+TRUESKILL_DEBATES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,8 @@ class Standings:
     debates: int
     contestants: tuple[ContestantRow, ...]
     seat: SeatRow
+    equal_form: EqualForm
+    first_place: FirstPlace | None
     pairs: tuple[PairRow, ...]
     outcomes: OutcomeRow
     judges: tuple[JudgeRow, ...]
@@ -160,7 +170,8 @@ def study_standings(
     if related == "exclude":
         chosen = verdicts.related == 0
     cast = cast_votes(verdicts, chosen)
-    ranking = rank(*comparisons(verdicts, cast), len(verdicts.agents))
+    first, second, score, debate = comparisons(verdicts, cast)
+    ranking = rank(first, second, score, verdicts.pair_cluster()[debate], len(verdicts.agents))
     reasons = Counter(map(str, verdicts.status[np.isnan(verdicts.winner)].tolist()))
     # Judges are described by all their votes, also by those that do not decide who won.
     every = cast_votes(verdicts, np.ones(len(chosen), dtype=bool))
@@ -171,6 +182,8 @@ def study_standings(
         len(verdicts.episode),
         contestant_rows(verdicts, cast, ranking, seed),
         seat_row(ranking),
+        equal_form(verdicts, cast),
+        first_place(verdicts, cast),
         pair_rows(verdicts, cast),
         outcome_row(verdicts, cast),
         judge_rows(verdicts, every),
@@ -192,15 +205,6 @@ def cast_votes(verdicts: Verdicts, chosen: Mask) -> Votes:
         verdicts.winner[chosen],
         verdicts.judge_confidence[chosen],
     )
-
-
-def comparisons(verdicts: Verdicts, cast: Votes) -> tuple[Codes, Codes, Array, Codes]:
-    """Return (first, second, score, cluster) of the votes on debates between two contestants."""
-    # A debate of a contestant against itself tells nothing about strengths.
-    there = ~np.isnan(cast.winner) & ~verdicts.against_itself()[cast.debate]
-    debate = cast.debate[there]
-    first, second = verdicts.side[debate].T
-    return first, second, cast.winner[there], verdicts.pair_cluster()[debate]
 
 
 def contestant_rows(
@@ -252,15 +256,6 @@ def seat_row(ranking: Ranking) -> SeatRow:
     if isnan(ranking.first) and ranking.clusters:
         reason = "nobody sat in both seats, so that seats and strengths are one"
     return SeatRow(Interval(*ends), reason, ranking.clusters, ranking.design_effect)
-
-
-def missing_end(size: float, low: float, high: float, unbeaten: str, winless: str) -> str | None:
-    """Return why an interval lacks an end, in words; None if it has both."""
-    if isnan(size):
-        return "no votes connect it with the others"
-    if isinf(high):
-        return unbeaten
-    return winless if isinf(low) else None
 
 
 def win_rate(verdicts: Verdicts, winner: Array, agent: int) -> tuple[float, int]:

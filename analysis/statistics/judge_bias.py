@@ -4,11 +4,11 @@ A judge may favour a side, the side that it reads first, the longer speeches, it
 models, or the surer debater.  Plain shares say how often; `effects` says how much, in logits, with
 the contestants' strengths held fixed: one logistic regression over all readings, in which all
 judges share the strengths and each has effects of its own.  Intervals are cluster-robust
-(clustered.py).  Self-preference is the DBG score of "Beyond the Surface: Measuring Self-Preference
-in LLM Judgments" (arXiv 2506.02592): how often a judge votes for its own family minus how often a
-panel of others does.  Different: the panel's share of votes stands in for its majority, since a
-majority is surer than any judge, so that a fair judge would seem to dislike its own; and votes
-stand in for token probabilities.
+(clustered.py).  Self-preference follows "Beyond the Surface: Measuring Self-Preference in LLM
+Judgments" (arXiv 2506.02592): how often a judge votes for its own family minus how often a panel of
+others does.  The paper's DBG score takes the panel's majority.  A majority is surer than any judge,
+so that a fair judge seems to dislike its own; with the panel's share of votes it does not.  Both
+are here, each by its name.  Different from the paper: votes stand in for token probabilities.
 
 Winners are 1 for the proposition, 0 for the opposition, 0.5 for an abstention, nan for no winner.
 """
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from analysis.statistics.clustered import (
@@ -106,11 +107,19 @@ def won_by_more(winner: Array, amount: Array) -> Array:
 
 
 def self_preference(
-    winner: Array, debate: Codes, judge: Codes, own: Mask, cluster: Codes
+    winner: Array,
+    debate: Codes,
+    judge: Codes,
+    own: Mask,
+    cluster: Codes,
+    *,
+    by_majority: bool = False,
 ) -> list[MeanEstimate]:
-    """Estimate the DBG score of each judge, in [-1, 1].
+    """Estimate how much each judge prefers its own family, in [-1, 1].
 
-    It is the share of wins of the judge's own family by its own votes, minus that by the panel's.
+    It is the share of wins of the judge's own family by its own votes, minus that by the panel's:
+    by the share of its votes, or with `by_majority` (the DBG score) by whom most of it vote for, a
+    tie half a win, and by whom the judge does over its repeats.
     Of V votes, `winner`, `debate` (0 to G - 1) and `judge` are (V,); `own` (judges, G, 2) says
     which side shares a judge's family, and `cluster` (G,) which debates belong together.  Only
     debates with exactly one side of the family count, and the panel are the judges who share a
@@ -123,8 +132,14 @@ def self_preference(
     size = np.bincount(flat, minlength=judges * debates).reshape(judges, debates)
     total = np.bincount(flat, winner[there], judges * debates).reshape(judges, debates)
     outside = ~own.any(axis=2)
+    if by_majority:
+        # One judge, one vote: a half where its votes are even.
+        total = np.where(size > 0, side_of(total, size), 0.0)
+        size = np.minimum(size, 1)
     panel_size = (size * outside).sum(axis=0)
     panel_total = (total * outside).sum(axis=0)
+    if by_majority:
+        panel_total = side_of(panel_total, panel_size) * panel_size
     estimates = []
     for number in range(judges):
         one_side = own[number, :, 0] != own[number, :, 1]
@@ -134,6 +149,12 @@ def self_preference(
         lead = np.where(own[number, both, 0], lead, -lead)
         estimates.append(clustered_mean(by_cluster(lead, cluster[both])))
     return estimates
+
+
+def side_of(total: NDArray[np.number], size: NDArray[np.number]) -> Array:
+    """Return 1 where more than half of the votes are won, 0 where fewer are, 0.5 for a half."""
+    result: Array = (np.sign(2 * total - size) + 1) / 2
+    return result
 
 
 def effects(readings: Readings) -> Effects:

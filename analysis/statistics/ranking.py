@@ -26,6 +26,7 @@ first won, 0 if the second did, 0.5 for a tie; all (N,).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, log, nan, sqrt
 
@@ -45,6 +46,8 @@ LEAST_EFFECT = 0.5
 # little about how alike votes are.
 PRIOR_CLUSTERS = 0.5
 PRIOR_DEGREES = 4.0
+# Rows times coefficients up to which ends are searched in the profile.
+PROFILE_NUMBERS = 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ class Ranking:
     won there.  `games` (A,) comparisons; `score` (A,) the share won in [0, 1], a tie half; `first`,
     `first_low` and `first_high` the advantage of the first seat, nan if it cannot be told from
     strengths, with infinite ends where one seat won everything; `clusters` how many there are, and
-    `design_effect` how many votes tell as much as one independent vote.
+    `design_effect` how many votes tell as much as one independent vote.  `columns` (E, 3) has the
+    effect of each further column with its ends, in logits a unit, nan if it cannot be told.
     """
 
     strength: Array
@@ -69,6 +73,7 @@ class Ranking:
     first_high: float
     clusters: int
     design_effect: float
+    columns: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +88,32 @@ class Scale:
         return self.quantile * sqrt(self.effect)
 
 
-def rank(first: Codes, second: Codes, score: Array, cluster: Codes, agents: int) -> Ranking:
+def rank(
+    first: Codes,
+    second: Codes,
+    score: Array,
+    cluster: Codes,
+    agents: int,
+    columns: Array | None = None,
+) -> Ranking:
     """Estimate strengths, with 95% profile likelihood intervals that respect clusters.
 
-    `cluster` (N,) holds any whole numbers.  Contestants that were not compared with the largest
-    group, not even through others, have no place beside it: nan.  Raises ValueError for arrays that
-    do not fit together.
+    `cluster` (N,) holds any whole numbers.  `columns` (N, E) are differences between the sides, the
+    first minus the second, as of the length of their speeches: strengths are then those at equal
+    columns.  Contestants that were not compared with the largest group, not even through others,
+    have no place beside it: nan.  Raises ValueError for arrays that do not fit together.
     """
     check_comparisons(first, second, score, agents)
     games, points = game_tables(first, second, score, agents)
     played = games.sum(axis=0) + games.sum(axis=1)
     share = divide(points.sum(axis=1) + (games - points).sum(axis=0), played)
     group = largest_connected_group(games)
-    strength, low, high = (np.full(agents, nan) for _ in range(3))
-    seat, effect = (nan, nan, nan), nan
+    strength = np.full((agents, 3), nan)
+    # The advantage of the first seat is one column more: it is 1 for everybody.
+    every = np.ones((len(first), 1))
+    if columns is not None:
+        every = np.column_stack((every, columns))
+    sizes, effect = np.full((every.shape[1], 3), nan), nan
     if group.any():
         # From here on the group's contestants have codes of their own, without gaps.
         code = np.cumsum(group) - 1
@@ -107,63 +124,116 @@ def rank(first: Codes, second: Codes, score: Array, cluster: Codes, agents: int)
             score[inside],
             np.unique(cluster[inside], return_inverse=True)[1].ravel(),
             int(group.sum()),
+            every[inside],
         )
-        strength[group], low[group], high[group], seat, effect = fit_group(votes)
+        strength[group], sizes, effect = fit_group(votes)
     clusters = len(np.unique(cluster))
-    return Ranking(strength, low, high, played, share, *seat, clusters, effect)
+    seat, least, most = sizes[0].tolist()
+    size, low, high = strength.T
+    return Ranking(size, low, high, played, share, seat, least, most, clusters, effect, sizes[1:])
 
 
 @dataclass(frozen=True, slots=True)
 class GroupVotes:
-    """Comparisons (N,) of a connected group of `agents` contestants, with clusters from 0 on."""
+    """Comparisons (N,) of a connected group of `agents` contestants, with clusters from 0 on.
+
+    `columns` (N, E) has the first seat in its first column, which is 1.
+    """
 
     first: Codes
     second: Codes
     score: Array
     cluster: Codes
     agents: int
+    columns: Array
 
 
-def fit_group(
-    votes: GroupVotes,
-) -> tuple[Array, Array, Array, tuple[float, float, float], float]:
-    """Return strengths with both ends, the first seat's advantage with its ends, and the effect."""
+def fit_group(votes: GroupVotes) -> tuple[Array, Array, float]:
+    """Return strengths (A, 3) and effects of columns (E, 3), with both ends, and the design effect.
+
+    An effect is nan if its column cannot be told from strengths and the columns before it.
+    """
     agents = votes.agents
-    pair = votes.first * agents + votes.second
-    met, row = np.unique(pair, return_inverse=True)
+    # Votes of one pair with the same columns are one row.
+    start, row = distinct_rows(votes.first * agents + votes.second, *votes.columns[:, 1:].T)
     often = np.bincount(row).astype(np.float64)
     won = np.bincount(row, votes.score).astype(np.float64)
-    first, second = met // agents, met % agents
-    column = np.ones((len(met), 1))
-    design = paired_design(first, second, column, agents)
-    # Without debates in both seats the seat's advantage and strengths are one: it is taken as 0.
-    there = bool(np.linalg.matrix_rank(design.information(often[None])[0]) > agents)
-    if not there:
-        design = paired_design(first, second, column[:, :0], agents)
+    design, told = told_apart(votes, start, often)
     best = penalised_fit(design, often[None], won[None])
-    scale, seat_scale = scales(votes, design, row, best)
+    scale, *others = scales(votes, told, design, row, best)
     contrasts = np.eye(design.coefficients)
     contrasts[:agents, :agents] -= 1 / agents
-    reach = np.full(len(contrasts), scale.reach())
-    reach[agents:] = seat_scale.reach()
-    ends = profile_ends(design, often, won, best, contrasts, reach)
-    strength, low, high = best.at[0, :agents], *ends[:agents].T
+    reach = np.array([scale.reach()] * agents + [each.reach() for each in others])
+    ends = find_ends(design, often, won, best, contrasts, reach)
+    found = np.column_stack((best.at[0], ends))
     unbeaten, winless = separated(votes)
     if agents == 2 and unbeaten.any():
         # The exact low end for n wins of n, as a lead of which each strength is half.
-        low[unbeaten] = exact_low_end(len(row) / scale.effect) / 2
-        high[winless] = -low[unbeaten]
-    high[unbeaten] = inf
-    low[winless] = -inf
-    seat = (nan, nan, nan)
-    if there:
-        least, most = ends[agents].tolist()
-        seat = (
-            float(best.at[0, agents]),
-            -inf if votes.score.max() == 0 else least,
-            inf if votes.score.min() == 1 else most,
+        low = exact_low_end(len(row) / scale.effect) / 2
+        found[:2][unbeaten, 1] = low
+        found[:2][winless, 2] = -low
+    found[:agents][unbeaten, 2] = inf
+    found[:agents][winless, 1] = -inf
+    effects = np.full((votes.columns.shape[1], 3), nan)
+    effects[told] = found[agents:]
+    # Without a loss, or without a win, the seat's advantage has no end.
+    if votes.score.max() == 0 and told[0]:
+        effects[0, 1] = -inf
+    if votes.score.min() == 1 and told[0]:
+        effects[0, 2] = inf
+    return found[:agents], effects, scale.effect
+
+
+def distinct_rows(*columns: Codes | Array) -> tuple[Codes, Codes]:
+    """Return where each distinct row of the columns (N,) stands first, and their code (N,)."""
+    start = row = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        # Column by column: numpy sorts numbers ten times as fast as rows.
+        values, code = np.unique(column, return_inverse=True)
+        _, start, row = np.unique(
+            row * len(values) + code.ravel(), return_index=True, return_inverse=True
         )
-    return strength, low, high, seat, scale.effect
+        row = row.ravel()
+    return start, row
+
+
+def told_apart(votes: GroupVotes, start: Codes, often: Array) -> tuple[Design, Mask]:
+    """Return the design of rows, and which columns stand in it (E,).
+
+    `start` (R,) is the first vote of each row, `often` (R,) how many it has.  Left out are columns
+    that are one with strengths and with the columns before them, as the first seat is where nobody
+    sat in both; they are taken as 0.
+    """
+    told = np.ones(votes.columns.shape[1], dtype=bool)
+    sides = votes.first[start], votes.second[start]
+    columns = votes.columns[start]
+    design = paired_design(*sides, columns, votes.agents)
+    information = design.information(often[None])[0]
+    for number in range(len(told)):
+        upto = np.append(np.ones(votes.agents, dtype=bool), told)
+        upto[votes.agents + number + 1 :] = False
+        part = information[np.ix_(upto, upto)]
+        told[number] = np.linalg.matrix_rank(part, hermitian=True) == len(part)
+    if not told.all():
+        design = paired_design(*sides, columns[:, told], votes.agents)
+    return design, told
+
+
+def find_ends(
+    design: Design, often: Array, won: Array, best: Fit, contrasts: Array, reach: Array
+) -> Array:
+    """Return (C, 2), where the intervals of contrasts (C, K) end.
+
+    By the profile likelihood; by the standard error where there are so many rows that both are the
+    same, and the search would take minutes.
+    """
+    size = contrasts @ best.at[0]
+    error = np.sqrt(np.einsum("ci,ij,cj->c", contrasts, best.covariance[0], contrasts))
+    symmetric = np.column_stack((size - reach * error, size + reach * error))
+    if len(often) * design.coefficients > PROFILE_NUMBERS:
+        return symmetric
+    ends = profile_ends(design, often, won, best, contrasts, reach)
+    return np.where(np.isnan(ends), symmetric, ends)
 
 
 def exact_low_end(wins: float) -> float:
@@ -190,8 +260,8 @@ def separated(votes: GroupVotes) -> tuple[Mask, Mask]:
     return ~(beaten[group] | alone), ~(winner[group] | alone)
 
 
-def scales(votes: GroupVotes, design: Design, row: Codes, fit: Fit) -> tuple[Scale, Scale]:
-    """Return how far to trust the votes on strengths, and on the first seat's advantage.
+def scales(votes: GroupVotes, told: Mask, design: Design, row: Codes, fit: Fit) -> Iterator[Scale]:
+    """Yield how far to trust the votes on strengths, and on each column that is told apart.
 
     Votes of a cluster that favour one contestant in both seats tell the less about strengths, and
     the more about the seat.
@@ -209,21 +279,29 @@ def scales(votes: GroupVotes, design: Design, row: Codes, fit: Fit) -> tuple[Sca
     low, high = np.minimum(votes.first, votes.second), np.maximum(votes.first, votes.second)
     cell = (votes.cluster * votes.agents + low) * votes.agents + high
     _, start, inverse = np.unique(cell, return_index=True, return_inverse=True)
-    spreads = np.bincount(inverse.ravel(), np.square(residual)).astype(np.float64)
+    spreads = sums_of(inverse, np.square(residual))
     a, b = low[start], high[start]
-    taken = np.bincount(inverse.ravel(), expected).astype(np.float64)
+    taken = sums_of(inverse, expected)
     taken *= covariance[a, a] + covariance[b, b] - 2 * covariance[a, b]
     # A residual counts for who sat first and against who sat second; a square of both is halved.
     place = np.concatenate((votes.first, votes.second)) + votes.agents * np.tile(votes.cluster, 2)
     _, inverse = np.unique(place, return_inverse=True)
-    sums = np.bincount(inverse.ravel(), np.concatenate((residual, -residual)))
-    scale = trust(float(np.square(sums).sum()) / 2, spreads, taken, size, vote)
-    if design.coefficients == votes.agents:
-        return scale, scale
-    spreads = np.bincount(votes.cluster, np.square(residual)).astype(np.float64)
-    taken = np.bincount(votes.cluster, expected).astype(np.float64) * covariance[-1, -1]
-    sums = np.bincount(votes.cluster, residual)
-    return scale, trust(float(np.square(sums).sum()), spreads, taken, size, vote)
+    sums = sums_of(inverse, np.concatenate((residual, -residual)))
+    yield trust(float(np.square(sums).sum()) / 2, spreads, taken, size, vote)
+    variances = np.diag(covariance)[votes.agents :]
+    for column, variance in zip(votes.columns[:, told].T, variances, strict=True):
+        # In a unit in which the prior weighs the same for every column.
+        unit = np.sqrt(np.square(column).mean())
+        pull = residual * column / unit
+        spreads = sums_of(votes.cluster, np.square(pull))
+        taken = sums_of(votes.cluster, expected * np.square(column)) * variance
+        sums = sums_of(votes.cluster, pull)
+        yield trust(float(np.square(sums).sum()), spreads, taken, size, vote)
+
+
+def sums_of(code: Codes, values: Array) -> Array:
+    """Return the sums of the values (N,) with each code (N,)."""
+    return np.bincount(code.ravel(), values).astype(np.float64)
 
 
 def trust(squares: float, spreads: Array, taken: Array, size: Codes, vote: float) -> Scale:

@@ -9,7 +9,8 @@ from typing import TextIO
 from analysis.read.verdicts import judged_studies
 from analysis.reports.blocks import Block, Document, document, sentences_block, table
 from analysis.reports.judges import JudgeRow
-from analysis.reports.standings import UNBEATEN, WINLESS, Standings, study_standings
+from analysis.reports.standings import Standings, study_standings
+from analysis.reports.strengths import UNBEATEN, WINLESS
 from analysis.reports.tables.formatting import (
     decimal,
     interval,
@@ -64,6 +65,7 @@ def standings_document(standings: Standings) -> Document:
     blocks = (
         sentences_block(*jury_notes(standings)),
         leaderboard_block(standings),
+        equal_form_block(standings),
         ratings_block(standings),
         judges_block(standings.judges),
         effects_block(standings.judges),
@@ -102,6 +104,29 @@ def leaderboard_block(standings: Standings) -> Block:
     return table(title, headings, rows, leaderboard_notes(standings))
 
 
+def equal_form_block(standings: Standings) -> Block:
+    """Return strengths with the words, list items and headings of both sides held equal."""
+    before = {row.agent: row.strength.mean for row in standings.contestants}
+    rows = []
+    for row in standings.equal_form.contestants:
+        size = row.strength.mean
+        limits = number_interval(row.strength, signed=True) + MARK * (row.missing_end is not None)
+        change = decimal(size - before[row.agent], 2, signed=True)
+        rows.append((row.agent, decimal(size, 2, signed=True), limits, change))
+    notes = [
+        f"Twice as many {effect.what} as the other side: "
+        + (
+            effect.missing
+            or f"{decimal(effect.size.mean, 2, signed=True)} logits (95% interval"
+            f" {number_interval(effect.size, signed=True)})"
+        )
+        + "."
+        for effect in standings.equal_form.effects
+    ]
+    title = "Strength at equal length and form, logits"
+    return table(title, "contestant, strength, 95% interval, change", rows, notes if rows else [])
+
+
 def ratings_block(standings: Standings) -> Block:
     """Return ratings that are made one debate after the other."""
     rows = [
@@ -133,6 +158,13 @@ def leaderboard_notes(standings: Standings) -> Iterator[str]:
         yield (
             f"{MARK.strip()} up to: never won against anybody above. The votes tell up to where its"
             " strength lies, and not how far down: the interval has no lower end."
+        )
+    close = standings.first_place
+    if close:
+        yield (
+            f"Without {close.dropped:,} of all {close.votes:,} votes"
+            f" ({percent(close.dropped / close.votes)}%), those that favour it most,"
+            f" {close.rival} would come before {close.agent}."
         )
     counts = standings.verdicts
     outcomes = standings.outcomes
@@ -195,11 +227,13 @@ def effects_block(judges: Sequence[JudgeRow]) -> Block:
             if is_defined(effect.size):
                 size = decimal(effect.size, 2, signed=True)
                 rows.append((judge.judge, words, size, number_interval(effect, signed=True)))
-        own = judge.own_family
-        # Only a judge whose family sat in some debate, and some panel without it, has this row.
-        if is_defined(own.mean):
-            words = "its own family, points above the panel"
-            rows.append((judge.judge, words, points(own.mean), interval(own)))
+        # Only a judge whose family sat in some debate, and some panel without it, has these rows.
+        for own, words in (
+            (judge.own_family, "its own family, points above the panel"),
+            (judge.own_family_dbg, "its own family, above the panel's majority (DBG score)"),
+        ):
+            if is_defined(own.mean):
+                rows.append((judge.judge, words, points(own.mean), interval(own)))
     title = "What judges favour with strengths held fixed, logits"
     return table(title, "judge, favours, by, 95% interval", rows, text_columns=2)
 

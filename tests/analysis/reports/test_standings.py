@@ -38,8 +38,8 @@ JUDGES = {
     "mute": "sim/judge:unreadable=0.4",
 }
 KEYS = (
-    "study juries simulated debates contestants seat pairs outcomes judges agreement surer_side"
-    " verdicts missing related rules"
+    "study juries simulated debates contestants seat equal_form first_place pairs outcomes judges"
+    " agreement surer_side verdicts missing related rules"
 )
 
 
@@ -133,9 +133,10 @@ def test_what_was_planted_in_judges_is_found(found: dict[str, Any]) -> None:
 
 def test_words_are_counted_as_between_spaces_and_line_breaks(add: Callable[..., Path]) -> None:
     debate = {"ratings": [(60, 70, 80), (50, 60, 90)], "votes": [("proposition", 0.8)]}
-    path = add("s", debate | {"public": "One two\n\nthree\tfour  five. "})
+    path = add("s", debate | {"public": "One two\n\nthree\tfour  five. \n## A\n - b\n2) c\n-d"})
     found = read_verdicts(path, "s")
-    assert found.words.tolist() == [[15, 15]]
+    assert found.words.tolist() == [[36, 36]]
+    assert (found.items.tolist(), found.headings.tolist()) == ([[6, 6]], [[3, 3]])
     assert found.confidence.tolist() == [[0.8, 0.9]]
 
 

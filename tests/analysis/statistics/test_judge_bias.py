@@ -154,6 +154,21 @@ def test_self_preference_by_hand() -> None:
     assert [np.isnan(other.mean) for other in found[1:]] == [True, True]
 
 
+def test_the_dbg_score_takes_the_majority_of_the_panel_and_ours_its_share() -> None:
+    """Judge 0 votes for its own side, as two of a panel of three do, and against it in another
+    debate, as one of the panel does.
+    """
+    debate, judge = np.repeat([0, 1], 4), np.tile(np.arange(4), 2)
+    winner = np.array([1.0, 1, 1, 0, 0, 0, 0, 1])
+    own = np.zeros((4, 2, 2), dtype=bool)
+    own[0] = [[True, False], [True, False]]
+    cluster = np.array([0, 1])
+    ours = self_preference(winner, debate, judge, own, cluster)[0]
+    assert ours.mean == pytest.approx((1 - 2 / 3 + 0 - 1 / 3) / 2)
+    score = self_preference(winner, debate, judge, own, cluster, by_majority=True)[0]
+    assert (score.n, score.mean) == (2, 0)
+
+
 def test_self_preference_leaves_out_debates_within_the_family_and_judges_of_either_side() -> None:
     debate, judge, winner = (
         np.array([0, 0, 1, 1]),

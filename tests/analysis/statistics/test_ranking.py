@@ -251,6 +251,30 @@ def test_a_hundred_thousand_verdicts_are_ranked_in_seconds() -> None:
     assert np.abs(found.strength - strength).max() < 0.15
 
 
+def test_strengths_at_equal_columns_and_the_effect_of_a_column() -> None:
+    """Contestant 0 is no stronger than 1 and writes twice as much, which this jury likes."""
+    rng = np.random.default_rng(6)
+    first = rng.integers(3, size=3000)
+    second = (first + rng.integers(1, 3, size=3000)) % 3
+    length = np.array([1.0, 0, 0])
+    column = length[first] - length[second] + rng.normal(0, 0.5, 3000)
+    truth = np.array([0.5, 0.5, -1.0])
+    chance = 1 / (1 + np.exp(-(truth[first] - truth[second] + 0.8 * column)))
+    score = (rng.random(3000) < chance).astype(float)
+    found = rank(first, second, score, np.arange(3000), 3, column[:, None])
+    assert ((found.low < truth) & (truth < found.high)).all()
+    _, low, high = found.columns[0]
+    assert low < 0.8 < high
+    assert high - low < 0.4
+    plain = fitted(first, second, score, 3)
+    assert plain.strength[0] > found.strength[0] + 0.3
+    # A column that says no more than who it was cannot be told from strength.
+    column = length[first] - length[second]
+    alone = rank(first, second, score, np.arange(3000), 3, column[:, None])
+    assert np.isnan(alone.columns).all()
+    assert alone.strength == pytest.approx(plain.strength, abs=1e-8)
+
+
 def test_the_win_matrix_counts_both_seats() -> None:
     won, games = win_matrix(np.array([0, 1, 1]), np.array([1, 0, 2]), np.array([1, 0.5, 0]), 3)
     assert won.tolist() == [[0, 1.5, 0], [0.5, 0, 0], [0, 1, 0]]
