@@ -96,11 +96,17 @@ def episode_start_lines(play: Play) -> Iterator[bytes]:
         "subject": subject_id(play.subject),
         "repeat": play.repeat,
         "started_at": utc_now(),
-        "grader": play.grader and getattr(play.grader, "__qualname__", type(play.grader).__name__),
+        "grader": None if play.grader is None else function_name(play.grader),
     }
     yield line("plays", row)
     for seat, agent in play.lineup.items():
         yield line("seats", {"episode": play.episode, "seat": seat, **agent_row(agent)})
+
+
+def function_name(function: object) -> str:
+    """Return the name of a function, or of the class of an object that is called."""
+    name: str = getattr(function, "__qualname__", type(function).__name__)
+    return name
 
 
 def agent_row(agent: Agent) -> dict[str, object]:
