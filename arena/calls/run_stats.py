@@ -141,5 +141,5 @@ class RunStats:
         return (
             f"{'the first turn' if turns.turns == 1 else count} of {model} cannot be read"
             f" (missing: {', '.join(parts)}); look at one with:"
-            f" arena show {turns.episode} --db {shlex.quote(str(self.store))}"
+            f" arena show {turns.episode} --raw --db {shlex.quote(str(self.store))}"
         )
