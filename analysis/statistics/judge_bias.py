@@ -15,7 +15,7 @@ Winners are 1 for the proposition, 0 for the opposition, 0.5 for an abstention, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from analysis.statistics.clustered import (
+    CHANGE,
     Array,
     Codes,
     Mask,
@@ -30,6 +31,7 @@ from analysis.statistics.clustered import (
     clustered_mean,
     student_interval,
 )
+from analysis.statistics.shares import share_intervals
 
 EFFECTS = ("side", "first", "length", "family")
 LONGEST_STEP = 2.0
@@ -89,11 +91,17 @@ def by_cluster(values: Array, cluster: Codes) -> Array:
 
 
 def clustered_share(values: Array, cluster: Codes) -> MeanEstimate:
-    """Estimate the mean of values (N,), with its interval over clusters, against one half.
+    """Estimate the mean of values (N,) in [0, 1], with its interval over clusters, against a half.
 
+    The interval is exact for as many values as the share is worth (shares.py), and lies in [0, 1].
     nan is left out.
     """
-    return clustered_mean(by_cluster(values, cluster), against=0.5)
+    rows = by_cluster(values, cluster)
+    estimate = clustered_mean(rows, against=0.5)
+    there = ~np.isnan(rows)
+    top, bottom = np.nansum(rows, axis=1), there.sum(axis=1).astype(np.float64)
+    [found] = share_intervals(top[:, None], bottom[:, None])
+    return replace(estimate, ci_low=found.ci_low, ci_high=found.ci_high)
 
 
 def won_by_more(winner: Array, amount: Array) -> Array:
@@ -147,7 +155,7 @@ def self_preference(
         lead = total[number, both] / size[number, both] - panel_total[both] / panel_size[both]
         # A lead of the proposition is one against the family if that is the opposition.
         lead = np.where(own[number, both, 0], lead, -lead)
-        estimates.append(clustered_mean(by_cluster(lead, cluster[both])))
+        estimates.append(clustered_mean(by_cluster(lead, cluster[both]), within=CHANGE))
     return estimates
 
 

@@ -138,6 +138,11 @@ def test_a_share_takes_clusters_as_its_units() -> None:
     found = clustered_share(values, cluster)
     assert (found.n, found.clusters, found.mean) == (40, 4, 0.75)
     assert found.se == pytest.approx(0.25)
+    # Forty values are worth 0.75 * 0.25 / 0.25^2 = 3, and not less than four clusters.
+    assert (found.ci_low, found.ci_high) == pytest.approx((0.1941, 0.9937), abs=1e-3)
+    every = clustered_share(np.ones(12), np.arange(12) // 3)
+    assert (every.ci_low, every.ci_high) == pytest.approx((0.025**0.25, 1))
+    assert np.isnan(clustered_share(np.array([nan]), np.array([0])).ci_low)
     assert by_cluster(np.array([1.0, 2.0, 3.0]), np.array([8, 2, 8])).tolist()[0][0] == 2
 
 
