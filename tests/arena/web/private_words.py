@@ -8,6 +8,7 @@ from agents.scripted import scripted_model
 from arena.errors import RefusedError
 from arena.play.episode import Episode
 from arena.play.prompt import own
+from arena.private import reveal
 from arena.play.run import Arena
 from arena.studies.study import Arm, Study
 from arena.types import (
@@ -78,7 +79,7 @@ def reply(request: Request) -> Reply:
 
 def read_musing(text: str) -> Reading:
     """Return a hostile public word and a private thought."""
-    return Reading(HOSTILE, thoughts=text)
+    return Reading(HOSTILE, thoughts=text, composed=True)
 
 
 async def musing(episode: Episode, motion: Subject, proposition: Seat, opposition: Seat) -> None:
@@ -86,7 +87,7 @@ async def musing(episode: Episode, motion: Subject, proposition: Seat, oppositio
     first = await episode.ask(proposition, motion.text, phase="first", read=read_musing)
     await episode.ask(
         proposition,
-        ["You thought: ", first.thoughts or "", own(first)],
+        ["You thought: ", reveal(first.thoughts) or "", own(first)],
         phase="second",
         read=read_musing,
     )
