@@ -8,8 +8,8 @@ from agents.scripted import scripted_model
 from arena.errors import RefusedError
 from arena.play.episode import Episode
 from arena.play.prompt import own
-from arena.private import reveal
 from arena.play.run import Arena
+from arena.private import reveal
 from arena.studies.study import Arm, Study
 from arena.types import (
     Agent,
