@@ -231,9 +231,9 @@ def attach_new_rows(con: duckdb.DuckDBPyConnection, path: Path, files: Sequence[
                 columns = column_definitions(name)
                 con.execute(f"create table if not exists pending.{name} ({columns})")
         try:
-            for reader in grown:
-                parsed.readers[reader.file] = reader
-                insert_growth(con, parsed, reader, sizes[reader.file])
+            parsed.readers |= {reader.file: reader for reader in grown}
+            for group in group_by_growth(grown, sizes):
+                insert_growth(con, parsed, group, sizes)
         except BaseException:
             # A reader has read on, and its rows are not in the file.
             del PARSED_JOURNALS[path]
@@ -275,14 +275,37 @@ def stamp(path: Path) -> tuple[tuple[int, int, int], ...]:
     return tuple((state.st_ino, state.st_mtime_ns, state.st_size) for state in states)
 
 
+def group_by_growth(
+    readers: Sequence[JournalReader], sizes: Mapping[Path, int]
+) -> Iterator[list[JournalReader]]:
+    """Yield the readers of journals in groups that have grown by a piece, or one by more."""
+    group: list[JournalReader] = []
+    room = PIECE_BYTES
+    for reader in readers:
+        growth = sizes[reader.file] - reader.offset
+        if group and growth > room:
+            yield group
+            group = []
+            room = PIECE_BYTES
+        group.append(reader)
+        room -= growth
+    if group:
+        yield group
+
+
 def insert_growth(
-    con: duckdb.DuckDBPyConnection, parsed: ParsedJournals, reader: JournalReader, end: int
+    con: duckdb.DuckDBPyConnection,
+    parsed: ParsedJournals,
+    readers: Sequence[JournalReader],
+    sizes: Mapping[Path, int],
 ) -> None:
-    """Insert the whole lines that a journal has grown by, up to byte `end`, into `pending`."""
+    """Insert the whole lines that journals have grown by, up to these sizes, into `pending`."""
     # Later lines are for the next reading: a fast run would keep this one busy until its end.
-    while (start := reader.offset) < end:
-        with split_by_table([reader], PIECE_BYTES) as (parts, _):
+    while behind := [reader for reader in readers if reader.offset < sizes[reader.file]]:
+        before = [reader.offset for reader in behind]
+        # A statement for each table costs as much as thousands of lines, so journals share them.
+        with split_by_table(behind, PIECE_BYTES) as (parts, _):
             insert_new(con, parts, "pending", databases=("store", "pending"))
             parsed.tables |= parts.keys()
-        if reader.offset == start:
-            break  # half a line
+        if [reader.offset for reader in behind] == before:
+            break  # halves of lines

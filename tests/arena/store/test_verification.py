@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from arena.cli.commands.play import print_journals_left
 from arena.cli.main import main
 from arena.play.run import Arena
-from arena.store import database
+from arena.store import database, folding, unfolded, verification
 from arena.store.connection import writing
 from arena.store.database import (
     create,
@@ -26,8 +30,9 @@ from arena.store.database import (
 )
 from arena.store.folding import FoldResult
 from arena.store.journal import first_line, line, open_segment, write_journal
+from arena.store.journal_reader import JournalReader
 from arena.store.locks import lock
-from arena.store.unfolded import stamp
+from arena.store.unfolded import split_by_table, stamp
 from tests.fake_agents import agent, study
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "v0_1_0"
@@ -112,6 +117,49 @@ def test_journals_that_may_still_be_needed_stay(path: Path) -> None:
     ]
 
 
+def test_a_journal_stays_if_an_earlier_one_has_another_reply_to_the_same_request(
+    path: Path,
+) -> None:
+    put(path, line("turns", TURN), name="1")
+    put(path, line("turns", {**TURN, "text": "Said otherwise."}), name="2")
+    put(path, line("turns", {**TURN, "step": 1}), name="3")
+    fold(path)
+    assert reasons(path) == [None, "the table turns has other rows", None]
+
+
+@pytest.mark.parametrize("more", [0, 3])
+def test_a_journal_that_has_grown_since_it_was_folded_stays(path: Path, more: int) -> None:
+    grown = put(path, line("turns", TURN), name="0")
+    for number in range(1, more + 1):
+        put(path, line("turns", {**TURN, "step": number}), name=str(number))
+    fold(path)
+    with grown.open("ab") as file:
+        file.write(line("turns", {**TURN, "step": 9}))
+    assert reasons(path) == ["it is not folded yet", *[None] * more]
+
+
+def test_many_journals_are_read_folded_and_compared_together(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    for module in (unfolded, folding, verification):
+
+        @contextmanager
+        def count(readers: Sequence[JournalReader], *more: int) -> Iterator[Any]:
+            looks.append(len(readers))
+            with split_by_table(readers, *more) as parts:
+                yield parts
+
+        monkeypatch.setattr(module, "split_by_table", count)
+    for number in range(40):
+        row = line("turns", {**TURN, "step": number})
+        write_journal(journal_folder(path) / f"{number:02}.jsonl", [row])
+    assert query(path, "select count(*) from turns").rows == ((40,),)
+    assert fold(path).journals == 40
+    assert journals(path) == []
+    assert looks == [40, 40, 40]
+
+
 def test_tidy_says_what_it_removes_and_what_stays(
     path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +171,7 @@ def test_tidy_says_what_it_removes_and_what_stays(
     assert "kept" in said.out
     assert "2.jsonl (0.0 MB): it is not folded yet" in said.out
     assert "removed 1 folded journal, 0.0 MB: all their rows are in" in said.out
+    assert not (journal_folder(path) / "1.jsonl").exists()
 
 
 def test_tidy_counts_no_journal_that_a_run_opens_meanwhile(
@@ -212,7 +261,7 @@ def test_a_full_disk_is_named_with_what_is_safe_and_what_to_do(
     put(path, line("turns", TURN))
 
     def full(*_: object, **__: object) -> FoldResult:
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.EDQUOT, "Quota exceeded")
 
     monkeypatch.setattr(database, "fold_into", full)
     assert "the disk is full" in str(fold(path).put_off)
