@@ -69,7 +69,10 @@ def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bo
     def note(kind: str) -> None:
         steps.append((kind, (tmp_path / "a").exists() and (tmp_path / "a").read_text() == "new"))
 
-    monkeypatch.setattr(durable, "sync", lambda _: note("file"))
+    def note_file(descriptor: int) -> None:
+        note(f"{os.fstat(descriptor).st_size} bytes")
+
+    monkeypatch.setattr(durable, "sync", note_file)
     monkeypatch.setattr(durable, "sync_folder", lambda folder: note(folder.name))
     return steps
 
@@ -78,7 +81,7 @@ def test_a_file_takes_the_place_of_another(tmp_path: Path, steps: list[tuple[str
     (tmp_path / "a").write_text("old")
     (tmp_path / "draft").write_text("new")
     replace(tmp_path / "draft", tmp_path / "a")
-    assert steps == [("file", False), (tmp_path.name, True)]
+    assert steps == [("3 bytes", False), (tmp_path.name, True)]
     assert (tmp_path / "a").read_text() == "new"
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -89,7 +92,7 @@ def test_a_copy_is_on_the_disk_before_it_has_its_name(
     (tmp_path / "source").write_text("new")
     with (tmp_path / "source").open("rb") as source:
         copy_whole(source, tmp_path / "a")
-    assert steps == [("file", False), (tmp_path.name, True)]
+    assert steps == [("3 bytes", False), (tmp_path.name, True)]
 
 
 def test_a_new_name_is_on_the_disk(tmp_path: Path, steps: list[tuple[str, bool]]) -> None:
