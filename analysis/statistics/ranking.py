@@ -14,7 +14,9 @@ such votes are a cluster, and N votes count as N / D independent ones, where the
 
 Who never lost (or a group that nobody outside has beaten) is found in the graph of wins (Ford
 1957).  The votes say from where on such a strength may lie and not up to where: the end is
-infinite.  For two contestants the other end is exact (Clopper and Pearson 1934).
+infinite.  For two contestants the other end is exact (Clopper and Pearson 1934).  Such a strength
+has its penalised estimate in the mean that is 0, so that the zero hangs on it; differences between
+the others do not.
 
 Left out: a parameter for ties (Davidson 1970): a judge whose verdict flips with the order counts as
 a tie, and then the odds of winning against losing are the square of its odds in one reading, which
@@ -245,8 +247,9 @@ def exact_low_end(wins: float) -> float:
 def separated(votes: GroupVotes) -> tuple[Mask, Mask]:
     """Return (A,) who has never been beaten from outside of a group, and who never won there.
 
-    Groups are those within which everybody has beaten everybody, if only through others.  In one
-    group nobody is separated; between groups strengths may lie as far apart as one likes.
+    Groups are those within which everybody has beaten everybody, if only through others; between
+    groups strengths may lie as far apart as one likes.  The largest group is the field, which has
+    no open ends, if it has two members or more and no other is as large.
     """
     won = np.zeros((votes.agents, votes.agents))
     np.add.at(won, (votes.first, votes.second), votes.score)
@@ -256,8 +259,12 @@ def separated(votes: GroupVotes) -> tuple[Mask, Mask]:
     beaten, winner = np.zeros(groups, dtype=bool), np.zeros(groups, dtype=bool)
     beaten[group[below]] = True
     winner[group[above]] = True
-    alone = groups == 1
-    return ~(beaten[group] | alone), ~(winner[group] | alone)
+    sizes = np.bincount(group)
+    largest = sizes == sizes.max()
+    if sizes.max() > 1 and largest.sum() == 1:
+        beaten |= largest
+        winner |= largest
+    return ~beaten[group], ~winner[group]
 
 
 def scales(votes: GroupVotes, told: Mask, design: Design, row: Codes, fit: Fit) -> Iterator[Scale]:

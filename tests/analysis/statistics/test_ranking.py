@@ -182,6 +182,17 @@ def test_a_group_that_nobody_outside_has_beaten_has_open_ends() -> None:
     assert np.isfinite(found.strength).all()
 
 
+def test_one_who_never_lost_opens_no_end_of_those_below() -> None:
+    """0 beats everybody; 1, 2 and 3 beat each other: they are the field."""
+    pairs = [(0, 1), (0, 2), (3, 0), (1, 2), (2, 1), (2, 3), (3, 1), (1, 3)]
+    first, second = (np.array(column) for column in zip(*pairs, strict=True))
+    score = np.array([1, 1, 0, 1, 1, 1, 1, 1], dtype=float)
+    found = fitted(first, second, score, 4)
+    assert np.isinf(found.high).tolist() == [True, False, False, False]
+    assert np.isfinite(found.low).all()
+    assert found.strength.argmax() == 0
+
+
 @given(
     st.lists(
         st.tuples(
