@@ -16,28 +16,32 @@ from arena.store.replay import Memo, memo_of
 
 Row = dict[str, Any]
 Place = tuple[str, int]
-# Turns with all their texts are in memory at once.
-EPISODES_AT_ONCE = 200
+# Episodes with about so many bytes of replies are in memory at once.  Each such part reads through
+# the whole table of turns, which takes a second at 200,000 of them.
+BYTES_AT_ONCE = 32 * 2**20
 EPISODES = """
-    select p.*, e.status, s.origin, m.text, m.kind, m.gold, m.choices, m.source, m.licence
+    with said as (select episode, sum(strlen(text))::bigint as bytes from turns group by episode)
+    select p.*, e.status, s.origin, m.text, m.kind, m.gold, m.choices, m.source, m.licence,
+           coalesce(said.bytes, 0) as bytes
     from plays p join episodes e using (episode) left join studies s on s.study = p.study
+    left join said on said.episode = p.episode
     left join subjects m on m.subject = p.subject
     where $1 is null or p.study = $1 order by p.study, p.episode
 """
-TURNS = "select * exclude (logprobs) from turns where list_contains($1, episode)"
-MEASURES = "from measures where list_contains($1, episode)"
-SEATS = "from seats where list_contains($1, episode)"
+TURNS = "select * exclude (logprobs) from turns where episode in (select unnest($1))"
+MEASURES = "from measures where episode in (select unnest($1))"
+SEATS = "from seats where episode in (select unnest($1))"
 # A re-ask that was cut off gives no vote; how it ended stands with its call.
 ENDS_OF_REASKS = """
     select episode, seat, step, arg_max(finish_reason, started_at) as finish_reason
-    from call_ends where ask = 1 and status in ('ok', 'cached') and list_contains($1, episode)
+    from call_ends where ask = 1 and status in ('ok', 'cached') and episode in (select unnest($1))
     group by episode, seat, step
 """
 LATEST = """
-    from readings where list_contains($1, episode)
+    from readings where episode in (select unnest($1))
     qualify read_at = max(read_at) over (partition by episode, seat, step)
 """
-ANSWERS = "from latest_answers where list_contains($1, episode)"
+ANSWERS = "from latest_answers where episode in (select unnest($1))"
 
 
 @dataclass(slots=True)
@@ -69,10 +73,24 @@ def load_episodes(path: Path, study: str | None) -> list[Row]:
         return read_result(con, EPISODES, [study]).dicts()
 
 
+def parts_of(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield the rows of episodes in parts of about BYTES_AT_ONCE bytes of replies."""
+    part: list[Row] = []
+    room = BYTES_AT_ONCE
+    for row in rows:
+        part.append(row)
+        room -= row["bytes"]
+        if room <= 0:
+            yield part
+            part = []
+            room = BYTES_AT_ONCE
+    if part:
+        yield part
+
+
 def load_turns(path: Path, rows: Sequence[Row]) -> Iterator[list[StoredEpisode]]:
     """Yield these episodes with their turns, some at a time."""
-    for first in range(0, len(rows), EPISODES_AT_ONCE):
-        some = rows[first : first + EPISODES_AT_ONCE]
+    for some in parts_of(rows):
         by_id = {row["episode"]: StoredEpisode(row) for row in some}
         with open_live(path, ("latest_answers",)) as con:
             queries = (TURNS, MEASURES, SEATS, ENDS_OF_REASKS, LATEST, ANSWERS)
