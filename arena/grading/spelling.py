@@ -11,6 +11,7 @@ import unicodedata
 
 # Full-width characters become ASCII, dashes of other shapes that stand for a minus a hyphen.
 WIDE = {0xFF01 + n: 0x21 + n for n in range(94)} | {ord("−"): "-", ord("﹣"): "-", 0x3000: " "}
+WIDE |= {ord("℃"): "°C", ord("℉"): "°F", ord("′"): "'", ord("″"): '"', ord("º"): "°"}
 # Marks that may stand around the whole of a text.
 WRAPPERS = (
     ("$$", "$$"),
@@ -58,13 +59,18 @@ RAISED_TAG = re.compile(r"<(sup|sub)>([^<>]{1,20})</\1>", re.I)
 ENTITIES = {"&nbsp;": " ", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&minus;": "-", "&times;": "×"}
 # Signs before a value that say "is" or "about".
 LEADING_SIGN = re.compile(
-    r"(?:[=≈≃≅≒∼~]|:=|\\(?:approx|approxeq|simeq|cong|sim|doteq|equiv|therefore"
+    r"(?:=>|[→⇒⟹➜∴]|\\(?:to|(?:long|Long)?[rR]ightarrow)(?![A-Za-z])"
+    r"|[=≈≃≅≒∼~]|:=|\\(?:approx|approxeq|simeq|cong|sim|doteq|equiv|therefore"
     r"|implies)(?![A-Za-z])"
     r"|(?:about|approximately|approx\.?|roughly|around|circa|ca\.|equals|exactly"
     r"|only|just|(?:a )?total of)(?=\s*[-+]?\\?[$€£¥]?\s?\d))\s*",
     re.I,
 )
-TRAILING = re.compile(r"(?:\\\\|\\newline(?![A-Za-z])|\\[,;:! ]|[,;:?]|\\(?=\s*\Z)|\s)+\Z")
+# Also the dash of a price, 18,- and the "ish" of 18ish.
+TRAILING = re.compile(
+    r"(?:(?<=[0-9])(?:[.,][-–—]{1,2}|\s?-?ish)"
+    r"|\\\\|\\newline(?![A-Za-z])|\\[,;:! ]|[,;:?]|\\(?=\s*\Z)|\s)+\Z"
+)
 # Headings, quotations (`> 7` may be a relation), bullets, and "The answer is".
 HEADING = re.compile(
     r"#{1,6}\s*(?=\S)|> (?=[^\W\d]|[*_`#\"]|\\(?:boxed|text))|[•‣▪]\s*"

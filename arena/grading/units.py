@@ -288,7 +288,7 @@ def split_unit_behind(text: str) -> tuple[str, Unit | None]:
     if not explicit and not unit.percent and word:
         plain = re.sub("(?<=[a-z])[23]", "", POWER.sub("", tail)).strip()
         symbol = plain in SHORT or any(name in SHORT for name in re.split(r"[/·*. ]+", plain))
-        if not spaced and len(word) == 1:
+        if not spaced and len(word) == 1 and "°" not in DEGREE.sub("°", tail):
             # 5m: five metres, or five times m.
             return (body, Unit(unit.pieces, glued=True)) if symbol else (text, None)
         if not symbol and (len(word) < 2 or (not spaced and len(word) < 4)):

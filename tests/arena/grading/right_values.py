@@ -1,13 +1,10 @@
 r"""Pairs of a gold answer and an answer, with what is right.
 
 True: the value is the gold answer's.  False: it is another value.  None: it cannot be told, so that
-it is neither.  `NOT_RIGHT`: False or None, `NOT_WRONG`: True or None.
+it is neither.
 """
 
 from __future__ import annotations
-
-NOT_RIGHT = "not right"
-NOT_WRONG = "not wrong"
 
 # 18 in other spellings: units of any kind, currencies, signs, markdown, LaTeX, scripts.
 SPELLINGS_OF_18 = [
@@ -44,10 +41,12 @@ SPELLINGS_OF_18 = [
         "`18` eggs",
     ),
     *(r"\begin{align*}18\end{align*}", r"18 \textdollar", r"18 \mathrm{~g} \mathrm{~mol}^{-1}"),
+    *("18°C", "18 ℃", "18℉", "18 ºC", "18,-", "18.-", "→ 18", "=> 18", "⇒18", "∴ 18", "18ish"),
+    *(r"\Rightarrow 18", r"\to 18", "18.–", "18°F"),
     *("18 (eighteen)", "18\u200b", "17+1 = 18", r"\sqrt{324}", "3!*3", "2*9", r"2\cdot9", "22_8"),
 ]
 
-VALUES: list[tuple[str, str, object]] = [
+VALUES: list[tuple[str, str, bool | None]] = [
     ("1/2", "½", True),
     ("2.5", "2½", True),
     ("3/4", "¾", True),
@@ -107,7 +106,7 @@ VALUES: list[tuple[str, str, object]] = [
     ("18", "maybe 17", False),
     ("3", "three or more", None),
     # Units.
-    ("5 m", "5 km", NOT_RIGHT),
+    ("5 m", "5 km", False),
     ("5 km", "5000 m", True),
     ("1 hour", "60 minutes", True),
     ("1 hour", "50 minutes", False),
@@ -118,20 +117,20 @@ VALUES: list[tuple[str, str, object]] = [
     ("5 dollars", "5 euros", None),
     ("5 apples", "5 pears", None),
     ("5 apples", "5 apples in total", True),
-    ("5 cm", "5 cm^2", NOT_RIGHT),
-    ("5", "5m", NOT_WRONG),
+    ("5 cm", "5 cm^2", None),
+    ("5", "5m", None),
     ("5m", "5", None),
     ("5", "5x", False),
     ("25 cents", "0.25 dollars", True),
     (r"2\pi", r"2\pi\text{ cm}", True),
     (r"3\sqrt{13}", r"3\sqrt{13} \text{ units}", True),
     # The case of a prefix counts.
-    ("5 mJ", "5 MJ", NOT_RIGHT),
-    ("5 mV", "5 MV", NOT_RIGHT),
-    ("5 mm", "5 Mm", NOT_RIGHT),
-    ("5 Mb", "5 MB", NOT_RIGHT),
-    ("5 meV", "5 MeV", NOT_RIGHT),
-    ("5 ml", "5 ML", NOT_WRONG),
+    ("5 mJ", "5 MJ", None),
+    ("5 mV", "5 MV", None),
+    ("5 mm", "5 Mm", None),
+    ("5 Mb", "5 MB", None),
+    ("5 meV", "5 MeV", None),
+    ("5 ml", "5 ML", True),
     ("5 J", "5000 mJ", True),
     ("5 km", "5 KM", True),
     ("5 L", "5 l", True),
@@ -157,7 +156,7 @@ VALUES: list[tuple[str, str, object]] = [
     ("300 K", "300 k", None),
     ("12‰", "1.2%", None),
     ("12", "12‰", None),
-    ("12‰", "1.3%", NOT_RIGHT),
+    ("12‰", "1.3%", False),
     # Percent signs.
     ("3", r"3\%", None),
     (r"28\%", "28", True),
@@ -220,7 +219,7 @@ VALUES: list[tuple[str, str, object]] = [
     ("1/4", "a quarter", True),
     ("1/8", "an eighth", True),
     ("1/3", "third", False),
-    ("1/2", "half past five", NOT_RIGHT),
+    ("1/2", "half past five", None),
     ("xy", "yx", None),
     ("ab", r"a\cdot b", None),
     ("ab", "ac", False),
@@ -248,7 +247,7 @@ VALUES: list[tuple[str, str, object]] = [
     ("12", "4=12", None),
     ("5", "x = 2+2 = 5", None),
     ("73", "17+25+31 = 73 eggs", True),
-    ("5", "5 km = 5000 m", NOT_WRONG),
+    ("5", "5 km = 5000 m", None),
     ("0.5", "50% = 0.5", True),
     ("3.14", "22/7 = 3.14", True),
     ("1.41", r"\sqrt{2} = 1.41", True),
@@ -266,7 +265,7 @@ VALUES: list[tuple[str, str, object]] = [
     (r"\pi", "pi", True),
     ("90°", r"\frac{\pi}{2}", None),
     ("7", "7 (seven)", True),
-    ("7", "7 (eight)", NOT_RIGHT),
+    ("7", "7 (eight)", None),
     # Booleans.
     ("true", r"\boxed{Yes}", True),
     ("false", "no", True),
@@ -298,12 +297,12 @@ VALUES: list[tuple[str, str, object]] = [
     ("5 pm", "5 am", False),
     ("Apollo 11", "11 Apollo", False),
     ("Seven Samurai", "Seven  Samurai.", True),
-    ("Seven Samurai", "Seven", NOT_RIGHT),
+    ("Seven Samurai", "Seven", None),
     ("Evelyn", r"\text{Evelyn}", True),
 ]
 
 # Only math-verify knows these: equations, matrices, sums, sets of sets.
-BY_MATH_VERIFY: list[tuple[str, str, object]] = [
+BY_MATH_VERIFY: list[tuple[str, str, bool | None]] = [
     ("2x+4y-3=0", r"y=-\frac{1}{2}x+\frac{3}{4}", True),
     ("34x+45y-20z+100=0", "-34x-45y+20z-100=0", True),
     ("6", r"\sum_{k=1}^{3} k", True),
