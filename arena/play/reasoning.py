@@ -14,10 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Tags that hold reasoning, in brackets of any kind: <think>, [THINK], <|thinking|>, <seed:think>.
-NAMES = ("think", "thinking", "reasoning", "antthinking")
+NAMES = (
+    *("think", "thinking", "reasoning", "antthinking", "thinking_process", "reasoning_process"),
+    *("internal_reasoning", "private_reasoning", "internal_thinking", "reasoning_steps"),
+)
 # The protocols of debates decide about these themselves (protocols/parsing/tags.py).
 THOUGHTS = (
     *("thought", "thoughts", "inner_thoughts", "private_thoughts", "thought_process"),
+    *("internal_thoughts", "hidden_thoughts", "my_thoughts", "internal_thought", "reflection"),
     *("scratchpad", "scratch_pad", "internal_monologue", "inner_monologue", "chain_of_thought"),
 )
 # Other pairs of marks, by their opening and their closing one.
@@ -31,7 +35,8 @@ PAIRS = (
     ("here is my thought process:", "here is my response:"),
 )
 # Words that stand in every mark: most replies hold none, and are not searched any further.
-HINTS = ("think", "reasoning", "thought", "scratch", "monologue", "chain", "inner_", "channel")
+HINTS_IN_WORDS = "think reasoning thought scratch monologue chain inner_ channel reflection"
+HINTS = HINTS_IN_WORDS.split()
 # Characters before and after a name in which the rest of its tag is looked for.
 WINDOW = 240
 # The longest piece of a text that one search goes through.
@@ -140,17 +145,17 @@ def marks_in(low: str, thoughts: bool) -> Iterator[tuple[int, int, bool]]:
 
 def tags_in(low: str, name: re.Pattern[str]) -> Iterator[tuple[int, int, bool]]:
     """Yield the tags of these names."""
-    # "[Reasoning]" that nothing closes is a heading, as "[Answer]" is.
+    # "[Reasoning]" that nothing closes is a heading, as "[Answer]" is; "[THINK]" is none.
     is_heading = not any(
-        CLOSES_IN_SQUARE.search(low[max(0, at - 4) : at])
-        for at, *_ in places_of("reasoning", low, closes=True)
+        CLOSES_IN_SQUARE.search(low[max(0, match.start() - 4) : match.start()])
+        for match in matches(name, low, 40)
     )
     for match in matches(name, low, 40):
         # Looked at last: a pattern that begins with its letters is searched ten times as fast.
         left = LEFT.search(low[max(0, match.start() - 40) : match.start()])
         right = RIGHT.match(low, match.end(), match.end() + WINDOW)
         if left is not None and right is not None:
-            if is_heading and match[0] == "reasoning" and left[0][0] in "[［":
+            if is_heading and not match[0].startswith("think") and left[0][0] in "[［":
                 continue
             start = match.start() - len(left[0])
             yield start, right.end(), bool(left["slash"] or left["slash_inside"])
@@ -207,7 +212,8 @@ def in_small_letters(text: str) -> str:
 
 def name_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     """Return the pattern of one of these names, up to the end of its word."""
-    return re.compile(rf"(?:{'|'.join(names)})(?![a-z0-9_])")
+    either = "|".join(sorted(names, key=len, reverse=True)).replace("_", "[ _-]")
+    return re.compile(rf"(?:{either})(?![a-z0-9_])")
 
 
 NAME = name_pattern(NAMES)

@@ -72,8 +72,8 @@ END = (
 SPACE_ONCE = r"(?:\s|\\[ ,;:!]|~|\\q?quad\b|\{\})"
 SPACE = rf"{SPACE_ONCE}{{0,6}}"
 HEAD = (
-    r"(?i:\banswer(?: (?:choice|option|letter))?|\b(?:correct|right|best|my|final)"
-    r" (?:option|choice|letter))[*_\"'`]{0,4}\s{0,3}"
+    r"(?i:\banswer(?: (?:choice|option|letter))?|\b(?:correct|right|best|my|final|selected|chosen)"
+    r" (?:option|choice|letter)|^[\s*_#-]{0,6}(?:choice|letter|pick))[*_\"'`]{0,4}\s{0,3}"
 )
 
 
@@ -343,7 +343,7 @@ def _statements(letters: str) -> tuple[re.Pattern[str], ...]:
     any_case = f"[{re.escape(letters + letters.lower())}]"
     verb = r"(?i:is|would be|should be|must be)\b\s{0,3}"
     sentence = rf"{verb}{NAMED}(?P<letter>{big}){END}{_second_letter(big)}"
-    sign = r"(?:(?i:is)\s{0,3})?[:：=>]"
+    sign = r"(?:(?i:is)\s{0,3})?(?:[:：=>→]|[-–—](?=\s))"
     label = rf"{sign}{NAMED}(?P<letter>{any_case}){END}{_second_letter(any_case)}"
     verdict = r"\s(?i:is|are)\s(?i:the\s|therefore\s)?(?i:correct|right|best|true|answer)\b"
     another = rf"(?P<more>\s?(?:,|/|&|(?i:and|or)\b){NAMED}{big}{CLOSE}{{0,6}})?"
@@ -356,7 +356,13 @@ def _statements(letters: str) -> tuple[re.Pattern[str], ...]:
         r"(?i:\bi(?:'d|’d| would)?\s(?:choose|pick|select|go\swith|chose))\s"
         rf"{NAMED}(?P<letter>{big}){END}{_second_letter(big)}"
     )
-    forms = (HEAD + sentence, HEAD + label, called, bare_letter, chosen)
+    # A line that says no more than "So it's C."
+    so = r"(?i:so|thus|hence|therefore|then)\b,?\s"
+    it = r"(?i:it['’]?s|it\sis|that['’]?s|that\sis)\s"
+    alone = (
+        rf"^(?:{so}(?:{it})?|{it}){NAMED}(?P<letter>{big})(?P<more>(?!))?{CLOSE}{{0,6}}[.!]?\s*$"
+    )
+    forms = (HEAD + sentence, HEAD + label, called, bare_letter, chosen, alone)
     return tuple(re.compile(form, re.MULTILINE) for form in forms)
 
 
@@ -364,7 +370,7 @@ def _statements(letters: str) -> tuple[re.Pattern[str], ...]:
 def _letter_line(letters: str) -> re.Pattern[str]:
     """Return the pattern of a line that is nothing but a letter."""
     return re.compile(
-        rf"[ \t>#]{{0,9}}{NAMED}(?P<letter>[{re.escape(letters)}])(?P<more>(?!))?"
+        rf"[ \t>#✅✔☑→➜]{{0,9}}{NAMED}(?P<letter>[{re.escape(letters)}])(?P<more>(?!))?"
         rf"[.]?{CLOSE}{{0,6}}[.]?"
     )
 

@@ -37,6 +37,10 @@ HEAD = re.compile(
 )
 
 
+# The bar of a text in YAML, and the rule below a part.
+RULES = re.compile(r"\A\|[-+]?[ \t]*\n|\n[ \t]*-{3,}[ \t]*\Z")
+
+
 @dataclass(frozen=True, slots=True)
 class Sections:
     """The parts of a reply that stand under labels; None for one that is not there.
@@ -89,7 +93,7 @@ def labelled_sections(text: str) -> Sections:
     for (name, _, begin), end in zip(heads, ends, strict=False):
         if name in found:
             repeated.append(name)
-        found[name] = text[begin:end].strip().strip("*").strip()
+        found[name] = RULES.sub("", text[begin:end].strip()).strip("*").strip()
     return Sections(
         found.get("speech"),
         found.get("thoughts"),

@@ -39,7 +39,17 @@ DECIMAL_COMMA = re.compile(r"(?<![\w.,])([0-9]{1,3}),([0-9])(?=\s?(?:%|per\s?cen
 BOUNDS = (
     *("less", "more", "fewer", "under", "over", "above", "below", "least", "most", "best", "worst"),
     *("not", "never", "up", "down", "max", "maximum", "maximal", "min", "minimum", "minimal"),
-    *("maximally", "minimally", "upwards", "upward", "beyond", "within", "exceed", "exceeds"),
+    *(
+        "maximally",
+        "minimally",
+        "excess",
+        "upwards",
+        "upward",
+        "beyond",
+        "within",
+        "exceed",
+        "exceeds",
+    ),
     *("exceeding", "exceeded", "higher", "greater", "lower", "better", "larger", "smaller"),
     *("almost", "nearly", "close", "approaching", "approaches", "approach", "barely", "north"),
     *("south", "short", "practically", "virtually", "plus", "increase", "increased", "decrease"),

@@ -31,7 +31,7 @@ TAGGED = re.compile(
 LABELLED = re.compile(
     rf"(?:^|[.,;!?](?=\s))[\s>*_#`\"'{{(\[•-]{{0,9}}(?:the\s)?{NAME}"
     rf"(?:\s?(?P<scale>\([^()\n]{{0,40}}\)))?[\s*_`\"']{{0,4}}"
-    r"(?:[:：=]|\bis\b)[\s*_`\"']{0,4}(?P<words>[^\n\]}]{0,300}+)",
+    r"(?:[:：=]|\bis\b|[-–—→]\s(?=[*_~\s]{0,4}\d))[\s*_`\"']{0,4}(?P<words>[^\n\]}]{0,300}+)",
     re.IGNORECASE | re.MULTILINE,
 )
 BOX = re.compile(r"\$?\\boxed\s?\{([^{}]{0,40})\}\$?")

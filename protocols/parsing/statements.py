@@ -29,17 +29,29 @@ VERB = (
     r"|beträgt|est"
     r"|es|è|é|är|это)\b|是|は|为|은|는|=)(?:\s(?:therefore|thus|then|simply|indeed|hence|also)\b)?"
 )
-KEYS = ("answer", "final answer", "finalanswer", "result", "solution", "choice", "option", "letter")
+KEYS = (
+    "answer",
+    "final answer",
+    "finalanswer",
+    "result",
+    "solution",
+    "choice",
+    "option",
+    "letter",
+    "final",
+)
 LABEL = re.compile(
     r"^[ \t#*_`\-•\"'({]{0,9}(?:the\s|my\s|so\s|die\s|la\s)?(?:final\s|correct\s|numerical\s)?"
-    rf"(?:{ANSWER}|(?P<result>{RESULT}))(?:\s(?:choice|option|letter))?[*_`\"' \t]{{0,6}}"
-    r"(?P<sign>[:：=])?[*_` \t]{0,6}(?P<value>[^\n]*)",
+    rf"(?:{ANSWER}|ans(?=\s?[:：=])|(?P<result>{RESULT}))(?:\s(?:choice|option|letter))?"
+    r"[*_`\"' \t]{0,6}"
+    r"(?P<sign>[:：=→]|[-–—](?=\s[*_$\s]{0,4}[\d\\]))?[*_` \t]{0,6}(?P<value>[^\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )
 HASHES = re.compile(r"^[ \t]{0,9}####[ \t]{1,9}(?P<value>[^\n]{1,1100})", re.MULTILINE)
 TAG = re.compile(
-    r"(?:<\s?(?:final[_ -]?)?answer\s?>|<\|begin_of_box\|>)(?P<value>[^<>]{0,1100}+)"
-    r"(?:<\s?/\s?(?:final[_ -]?)?answer\s?>|<\|end_of_box\|>|\Z)",
+    r"(?:<\s?(?:final[_ -]?)?answer\s?>|\[(?:final[_ -]?)?answer\]|<\|begin_of_box\|>)"
+    r"(?P<value>(?:(?!\[/)[^<>]){0,1100}+)"
+    r"(?:<\s?/\s?(?:final[_ -]?)?answer\s?>|\[/(?:final[_ -]?)?answer\]|<\|end_of_box\|>|\Z)",
     re.IGNORECASE,
 )
 SENTENCE = re.compile(
@@ -53,7 +65,8 @@ CONCLUSION = re.compile(
     r"^[^\n]{0,200}?\b(?:therefore|thus|hence|so|altogether|in\stotal|finally|consequently"
     r"|overall|we"
     r"\s(?:get|find|have|obtain)|this\sgives|which\sgives|total|sum|number\sof"
-    r"|amount)\b[^\n]{0,200}"
+    r"|amount|value|product|probability|area|it(?=\sequals)|that(?=\s(?:makes|gives)))\b"
+    r"[^\n]{0,200}"
     r"(?:\b(?:is|are|equals|be|gives|get|obtain|has|have|makes)\s|[=:]\s?)(?P<value>[^\n]*)\Z",
     re.IGNORECASE,
 )
@@ -85,6 +98,7 @@ WRAPPED = re.compile(r"\\(?:math(?:bf|rm|it|sf|tt)|text(?:bf|rm|it)?|boldsymbol|
 FORMULA = re.compile(
     r"[\\\d(\[{√π∞-](?:[^A-Za-z\n]|(?<=\\)[A-Za-z]+|(?<![A-Za-z])[A-Za-z]{1,2}(?![A-Za-z]))*"
 )
+COPULA = re.compile(r"\s?(?:です|である|입니다|이다|だ)[。.]?\Z")
 LONGEST_WORDS = 100
 MAX_CHARACTERS = 1000
 MARKUP = " \t\r\n*_`~>\"'“”‘’"
@@ -238,7 +252,8 @@ def value_in(
     number, mathematics, what is in bold or quotes, or a name.  `known` are texts of options, which
     are values everywhere.
     """
-    words = words.strip()
+    # The verb of Japanese and Korean stands behind the value.
+    words = COPULA.sub("", words.strip())
     if known and plain_option(words) in known:
         return bare(words)
     if "\\boxed" in words or len(words) > MAX_CHARACTERS:

@@ -180,6 +180,9 @@ def test_reasoning_in_the_text_is_public_for_nobody() -> None:
         ("b. Here is my response: c. Here is my thought process: a", "b. Here is my response: c."),
         ("[Reasoning]\na\n[Answer]\nb", "[Reasoning]\na\n[Answer]\nb"),
         ("[Reasoning]a[/Reasoning]b", "b"),
+        ("[Private thoughts]\na\n[Answer]\nb", "[Private thoughts]\na\n[Answer]\nb"),
+        ("[Reflection]a[/Reflection]b", "b"),
+        ("<thinking-process>a</thinking-process>b", "b"),
         ("<reasoning>a", ""),
         ("[THINK]a", ""),
         ("I think that a > b [1]", "I think that a > b [1]"),
@@ -301,7 +304,7 @@ def test_reasoning_in_any_marks_is_parted_whole(
             False,
         )
     # A heading in square brackets opens nothing.
-    if (mark, name) != ("[{}]", "reasoning"):
+    if mark != "[{}]" or name.startswith("think"):
         parted = part_reasoning(f"{words}{opening}{thought}")
         assert (parted.words, parted.inside, parted.is_open) == (words.strip(), thought, True)
 

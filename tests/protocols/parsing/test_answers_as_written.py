@@ -42,6 +42,14 @@ STATED = [
     "The student has 73 apples, so the answer is 73.",
     "If x = 3 then the answer is 73.",
     "[Reasoning]\nI add.\n[Answer]\n\\boxed{73}",
+    *("Answer → 73", "Answer - 73", "ans: 73", "[ANSWER]73[/ANSWER]", '{"final": 73}'),
+    *(
+        "答えは73です。",
+        "정답은 73입니다.",
+        "The value is 73.",
+        "I add.\nIt equals 73.",
+        "That makes 73.",
+    ),
 ]
 
 
@@ -175,6 +183,8 @@ CHOSEN = [
     *("B is correct.", "I choose option B.", "b", "(b)", "B - blue", "\\boxed{\\text{blue}}"),
     *("**B) blue**", "blue", "Option B is correct.", "I think.\n\nB) blue", "**blue**", "(B) blue"),
     *("The answer is blue.", "Answer: blue", "The correct option is B.", "(B) is correct.", "B"),
+    *("So it's B.", "It is B.", "Therefore, B.", "Choice: B", "Letter: B", "Selected option: B"),
+    *("Answer - B", "Answer → B", "✅ B", "I think.\nThus it is (B)."),
     *('{"answer": "B"}', '{"choice": "B"}', "<answer>B</answer>", "\\boxed{B}", "\\boxed{blue}"),
     *(
         "**Answer: B**",
@@ -215,6 +225,7 @@ NEITHER_OF_TWO = [
     *("The answer is A, or possibly C", "Answer: A. Hmm, C.", "\\boxed{A} \\text{ or } \\boxed{C}"),
     *("\\boxed{A}, no, B", "\\boxed{A} wait, B", "The answer is A, sorry, B"),
     "\\boxed{A} is wrong.",
+    *("It is A cat.", "Answer - A good one.", "So it is A or C.", "Therefore, A cat."),
     *("Agent 1 says \\boxed{A}, but I think otherwise.", "My peer says the answer is A."),
     "Suppose the answer is A. Contradiction. Thus it is B.",
     *("It is not the case that the answer is A", "If the answer is A, it fails."),
@@ -302,6 +313,9 @@ def test_what_was_not_said_to_the_end_or_not_meant_is_no_answer(
         "{}</think>",
         "<thinking>{}</thinking>",
         "<thought>{}</thought>",
+        "<internal_thoughts>{}</internal_thoughts>",
+        "<thinking process>{}</thinking process>",
+        "<reflection>{}</reflection>",
         "[THINK]{}[/THINK]",
         "<|begin_of_thought|>{}<|end_of_thought|>",
         "◁think▷{}◁/think▷",

@@ -45,6 +45,8 @@ WHOLE = [
     "[THINK]<speech>no</speech>[/THINK]<thoughts>t</thoughts><speech>s</speech><rating>80</rating>",
     "```xml\n<thoughts>t</thoughts>\n<speech>s</speech>\n<rating>80</rating>\n```",
     "- Thoughts: t\n- Speech: s\n- Rating: 80",
+    "**Thoughts:** t\n---\n**Speech:** s\n\n---\n**Rating:** 80\n---",
+    "thoughts: |\n  t\nspeech: |\n  s\nrating: 80",
     'Sure!\n```json\n{"thoughts": "t", "speech": "s", "rating": 80}\n```\nDone.',
     "[thoughts]t[/thoughts][speech]s[/speech][rating]80[/rating]",
     "<thoughts>t</thoughts><speech>s</speech><rating>**80** / 100</rating>",
@@ -77,6 +79,7 @@ RATED = [
     "<speech>s</speech>\n**Confidence:** 80/100",
     "<speech>s</speech>\nRating: 80",
     "<speech>s</speech>\nMy rating is 80.",
+    "<speech>s</speech>\nRating - 80",
     "<speech>s</speech>\nConfidence level: 80%",
     "<speech>s</speech>\nConfidence:\n80%",
     "<speech>s</speech>\n## Rating\n80",
@@ -357,7 +360,15 @@ DOUBTFUL_RATINGS = [
     *("95%+", "almost 100%", "up to 80%", "max 60%", "at best 40%", "exceeds 80%", "at most 80"),
     *("+5", "+10%", "up 5 points", "down by 10", "five points more", "80 or higher", "80 at least"),
     *("nearly eighty", "at least ８０", "no more than 80", "north of 80", "80 minimum", "≥ 80"),
-    *("close to 0", "80 plus", "I would not say 80", "isn't 80", "increased by 10", "a cap of 80"),
+    *(
+        "in excess of 80",
+        "close to 0",
+        "80 plus",
+        "I would not say 80",
+        "isn't 80",
+        "increased by 10",
+        "a cap of 80",
+    ),
 ]
 
 
@@ -437,6 +448,7 @@ def test_what_is_said_in_any_sane_form_is_read_as_it_was_said(
     # A speech may look like something else, and is then asked for again, but never changed.
     assert reading.public in (speech.strip(), speech.strip().strip("*").strip(), None)
     assert "SECRET" not in (reading.public or "")
+    assert (reading.public is None) == bool(reading.flags) == ("public" in reading.missing)
 
 
 @given(

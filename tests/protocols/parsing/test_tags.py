@@ -303,10 +303,7 @@ def test_what_is_written_with_its_scale_is_read_exactly(hundredths: int, form: s
 )
 def test_a_quoted_rating_of_the_opponent_is_never_ones_own(quoted: str, place: str) -> None:
     assert speech_and_confidence(place.format(quoted)).confidence is None
-    assert speech_and_confidence(place.format(quoted) + "<rating>40</rating>").confidence in (
-        0.4,
-        None,
-    )
+    assert speech_and_confidence(place.format(quoted) + "<rating>40</rating>").confidence == 0.4
 
 
 @pytest.mark.parametrize(
