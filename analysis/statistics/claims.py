@@ -23,7 +23,7 @@ holds codes from 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import isnan, nan, sqrt
 
 import numpy as np
 
@@ -212,10 +212,16 @@ def spreads(influence: Array, weight: Array, model: Codes) -> Spread:
     of_models = jackknife(sums_of(influence, code, models), held)
     like = two_way_error(influence, weight, of_models, code, there)
     like_degrees = min(debates, models) - 1
-    # Whatever is uncertain of these models is so of models like these.
-    if these > 0:
-        like, like_degrees = max(like, these), min(like_degrees, degrees)
+    # Whatever is uncertain of these models is so of models like these: theirs is never narrower.
+    if half_width(these, degrees) > half_width(like, like_degrees):
+        like, like_degrees = these, degrees
     return Spread(debates, models, these, degrees, like, like_degrees)
+
+
+def half_width(se: float, degrees: int) -> float:
+    """Return half the width of the 95% interval, 0 if there is none."""
+    low, high = student_interval(0.0, se, degrees + 1)
+    return 0.0 if isnan(low) else high
 
 
 def pack(model: Codes, there: Mask) -> tuple[Codes, int]:
