@@ -29,6 +29,18 @@ EPISODES = """
     from episodes e join seats s on s.episode = e.episode and s.seat = 'proposition'
     group by all order by all
 """
+UNFINISHED = """
+    select e.study, e.episode, e.arm, e.status, e.subject, coalesce(e.repeat, 0) as repeat,
+           p.model as proposition, o.model as opposition
+    from episodes e join seats p on p.episode = e.episode and p.seat = 'proposition'
+    join seats o on o.episode = e.episode and o.seat = 'opposition'
+    where e.status <> 'done' and (e.study = $1 or $1 is null) order by all
+"""
+# Whose call was the last to fail: it ended the debate.
+FAILED_SEATS = """
+    select episode, arg_max(seat, started_at) from calls
+    where status = 'failed' and list_contains($1, episode) group by episode
+"""
 STUDIES = """
     select study, coalesce(simulated, false), origin from studies order by created_at, study
 """
@@ -135,6 +147,22 @@ class Debates:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A debate that has failed or is still open, by `status`.
+
+    `models` are those of the proposition and of the opposition, `failed_seat` the seat whose call
+    failed last; None if unknown.
+    """
+
+    arm: str
+    status: str
+    subject: str | None
+    repeat: int
+    models: tuple[str | None, str | None]
+    failed_seat: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """How often something holds in an arm: `what` is a flag, a missing value or a status.
 
@@ -165,6 +193,7 @@ class DebateRecord:
     flags: tuple[Count, ...]
     missing: tuple[Count, ...]
     judges_simulated: bool
+    unfinished: tuple[Unfinished, ...] = ()
 
 
 def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
@@ -184,6 +213,7 @@ def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
         debates = read_debates(con, study, chosen)
         flags = con.execute(FLAGS).fetchall()
         missing = con.execute(MISSING).fetchall()
+        unfinished = read_unfinished(con, study)
         simulated_juries = {name for (name,) in con.execute(JUDGED_BY_SIMULATED).fetchall()}
     records = []
     for name in chosen:
@@ -198,9 +228,23 @@ def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
                 counts_of(flags, name),
                 counts_of(missing, name),
                 name in simulated_juries,
+                tuple(each for own, each in unfinished if own == name),
             )
         )
     return records
+
+
+def read_unfinished(
+    con: duckdb.DuckDBPyConnection, study: str | None
+) -> list[tuple[str, Unfinished]]:
+    """Return (study, debate) of each debate that has failed or is open."""
+    rows = con.execute(UNFINISHED, [study]).fetchall()
+    failed = [episode for _, episode, _, status, *_ in rows if status == "failed"]
+    seats = dict(con.execute(FAILED_SEATS, [failed]).fetchall()) if failed else {}
+    return [
+        (own, Unfinished(arm, status, subject, repeat, (first, second), seats.get(episode)))
+        for own, episode, arm, status, subject, repeat, first, second in rows
+    ]
 
 
 def oldest_first(heads: Collection[str], names: set[str]) -> list[str]:

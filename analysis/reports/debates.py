@@ -12,7 +12,7 @@ used another model's labels for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
@@ -21,8 +21,21 @@ from typing import Annotated
 import numpy as np
 
 from analysis.read.answers import AnswerRecord, read_answers
-from analysis.read.debates import SIDES, Count, DebateRecord, Debates, read_records
+from analysis.read.debates import (
+    Count,
+    DebateRecord,
+    Debates,
+    Unfinished,
+    read_records,
+)
+from analysis.reports.against_jury import (
+    CalibrationRow,
+    OutcomeCounts,
+    calibration_rows,
+    outcome_counts,
+)
 from analysis.reports.answers import AnswerFindings, answer_findings
+from analysis.reports.losses import Losses, losses
 from analysis.reports.plain_json import (
     INLINE,
     OPTIONAL,
@@ -36,18 +49,11 @@ from analysis.reports.rows import (
     CLAIMS,
     CLAIMS_OF_SHARE,
     EpisodeCounts,
-    Scores,
-    WinnerCounts,
     episode_counts,
-    mean_interval,
-    scores,
-    scores_with,
     totals,
 )
 from analysis.reports.rules import rules
 from analysis.statistics import overconfidence
-from analysis.statistics.bootstrap import Interval
-from analysis.statistics.calibration import brier
 from analysis.statistics.claims import Claims, mean_claims
 from analysis.statistics.clustered import Array, Codes, Mask, MeanEstimate
 from analysis.statistics.multiplicity import holm
@@ -125,44 +131,6 @@ class AgainstHalfRow:
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictCounts:
-    """Judges' verdicts that named a winner, abstained, or could not be read."""
-
-    with_winner: int
-    abstained: int
-    missing: int
-
-
-@dataclass(frozen=True, slots=True)
-class OutcomeCounts:
-    """Judged debates by winner: by the sum of the judges' confidences, and by majority."""
-
-    judged: int
-    by_confidence: Annotated[WinnerCounts, INLINE]
-    majority: WinnerCounts
-    verdicts: VerdictCounts
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationRow:
-    """Confidence in one phase against the jury: `n` ratings of `debates` judged debates.
-
-    `brier` counts ties as half a win, `scores` leave them out; `brier_of_half` is the score of
-    always saying 50%.
-    """
-
-    phase: str
-    n: int
-    n_without_ties: int
-    debates: int
-    ties: int
-    brier: Annotated[Interval, interval_as("brier")]
-    brier_without_ties: float
-    brier_of_half: float
-    scores: Annotated[Scores, scores_with("mean_minus_win_rate")]
-
-
-@dataclass(frozen=True, slots=True)
 class DebateFindings:
     """The findings about a set of debates; confidences and shares in [0, 1].
 
@@ -179,6 +147,7 @@ class DebateFindings:
     outcomes: OutcomeCounts | None
     calibration: tuple[CalibrationRow, ...]
     robustness: Robustness | None
+    losses: Losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +222,7 @@ def study_report(
     # Only rules that a number of this report needs.
     sections = []
     if debated is not None:
-        debates = debate_findings(debated.debates, debated.flags, checks)
+        debates = debate_findings(debated.debates, debated.flags, checks, debated.unfinished)
         names = dict.fromkeys(count.arm for count in debated.episodes)
         # A single arm would only repeat the findings of the study.
         if len(names) > 1:
@@ -283,12 +252,17 @@ def arm_report(record: DebateRecord, checks: Checks, arm: str) -> ArmReport:
         for counts in (record.episodes, record.flags, record.missing)
     )
     debates = record.debates.select(record.debates.arm == arm)
-    return ArmReport(
-        arm, episode_counts(episodes), debate_findings(debates, flags, checks), missing
-    )
+    unfinished = [each for each in record.unfinished if each.arm == arm]
+    findings = debate_findings(debates, flags, checks, unfinished)
+    return ArmReport(arm, episode_counts(episodes), findings, missing)
 
 
-def debate_findings(debates: Debates, flags: tuple[Count, ...], checks: Checks) -> DebateFindings:
+def debate_findings(
+    debates: Debates,
+    flags: tuple[Count, ...],
+    checks: Checks,
+    unfinished: Sequence[Unfinished] = (),
+) -> DebateFindings:
     """Return the findings about a set of debates; `flags` are counts of its flagged turns."""
     phases = debates.phases
     ratings = debates.confidence
@@ -312,6 +286,7 @@ def debate_findings(debates: Debates, flags: tuple[Count, ...], checks: Checks) 
         outcome_counts(debates),
         calibration_rows(debates),
         robustness(debates, checks, model),
+        losses(debates, unfinished),
     )
 
 
@@ -389,47 +364,3 @@ def against_half_rows(debates: Debates) -> tuple[AgainstHalfRow, ...] | None:
     adjusted = holm([test.p for test in tests])
     rows = zip(part.phases, tests, adjusted.tolist(), strict=True)
     return tuple(AgainstHalfRow(*row) for row in rows) or None
-
-
-def outcome_counts(debates: Debates) -> OutcomeCounts | None:
-    """Return how debates were judged, or None without verdicts."""
-    votes = debates.votes.sum(axis=0)
-    if not votes.sum():
-        return None
-    by_confidence, majority = (
-        WinnerCounts(*(int((winner == name).sum()) for name in (*SIDES, "tie")))
-        for winner in (debates.winner, debates.majority)
-    )
-    # A debate counts as judged even if no verdict on it could be read.
-    judged = int((debates.votes.sum(axis=1) > 0).sum())
-    return OutcomeCounts(judged, by_confidence, majority, VerdictCounts(*map(int, votes)))
-
-
-def calibration_rows(debates: Debates) -> tuple[CalibrationRow, ...]:
-    """Return confidence against the jury by phase, over debates with a winner or a tie."""
-    outcome = debates.outcome()
-    # Verdicts that could not be read leave debates without an outcome.
-    if np.isnan(outcome).all():
-        return ()
-    return tuple(
-        calibration_row(phase, debates.confidence[:, :, number], outcome)
-        for number, phase in enumerate(debates.phases)
-    )
-
-
-def calibration_row(phase: str, confidence: Array, outcome: Array) -> CalibrationRow:
-    """Return one phase; `confidence` and `outcome` are (G, 2), nan if not rated or not judged."""
-    # The Brier score can take a tie as half a win; ECE and AUROC know two classes only.
-    judged = ~(np.isnan(confidence) | np.isnan(outcome))
-    decided = judged & (outcome != 0.5)
-    return CalibrationRow(
-        phase,
-        int(judged.sum()),
-        int(decided.sum()),
-        int(judged.any(axis=1).sum()),
-        int((judged & ~decided).any(axis=1).sum()),
-        mean_interval(np.square(confidence - outcome)),
-        brier(confidence[decided], outcome[decided]),
-        brier(np.full(int(judged.sum()), 0.5), outcome[judged]),
-        scores(np.where(decided, confidence, nan), np.where(decided, outcome, nan)),
-    )

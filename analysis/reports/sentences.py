@@ -18,6 +18,7 @@ from analysis.reports.tables.formatting import (
     percent,
     points,
 )
+from analysis.reports.tables.losses import losses_notes
 from analysis.statistics.accuracy import Accuracy
 from analysis.statistics.claims import Claims
 from analysis.statistics.clustered import MeanEstimate
@@ -45,6 +46,7 @@ def debate_sentences(debates: DebateFindings) -> list[str]:
     lines = [
         f"{stated}. One side of each debate must lose, so that both sides together can be right at"
         " 50% on average.",
+        *losses_notes(debates),
         scope_notes({row.phase: row.claims for row in debates.phases})[0],
     ]
     if rise and is_defined(rise.change.mean):

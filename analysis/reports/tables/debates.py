@@ -19,6 +19,7 @@ from analysis.reports.tables.formatting import (
     percent,
     points,
 )
+from analysis.reports.tables.losses import losses_block, losses_notes
 from analysis.reports.tables.robustness import robustness_blocks
 from analysis.reports.terminal import print_documents
 from analysis.statistics.claims import LIKE_THESE, Claims
@@ -79,6 +80,7 @@ def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Bloc
         yield against_half_block(debates.against_half or ())
         yield calibration_block(report, debates)
         yield from robustness_blocks(debates)
+    yield losses_block(debates.losses)
     yield arms_block(arms)
 
 
@@ -91,7 +93,8 @@ def phases_block(debates: DebateFindings, pooled: str) -> Block:
         limits = claim_cells(row.claims, scopes, 2)
         shares = (percent(rating.mean, 2), *limits, percent(rating.sd, 2))
         rows.append((row.phase, rating.n, *shares, row.missing))
-    notes = scope_notes({row.phase: row.claims for row in debates.phases})
+    notes = losses_notes(debates)
+    notes += scope_notes({row.phase: row.claims for row in debates.phases})
     notes += [
         f"flagged and kept in, {row.phase}: "
         + ", ".join(f"{flag} {n}" for flag, n in row.flagged.items())
@@ -107,7 +110,8 @@ def phases_block(debates: DebateFindings, pooled: str) -> Block:
             " fell (published test, one-sided, debaters taken as independent: p"
             f" {p_value(rise.p_paired_one_sided)})."
         )
-    title = ", ".join(filter(None, ("Confidence of debaters, percent", pooled)))
+    played = "of those played" if debates.losses.matters else ""
+    title = ", ".join(filter(None, ("Confidence of debaters, percent", played, pooled)))
     return table(title, ("phase", "n", "mean", *scopes, "sd", "missing"), rows, notes)
 
 

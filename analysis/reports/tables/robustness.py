@@ -102,7 +102,8 @@ def sensitivity_block(checks: Sensitivity, rises: bool) -> Block:
     # The first row alone compares nothing: a sentence says so.
     if len(rows) == 1:
         return sentences_block(
-            "No rating is missing or flagged, so the headline numbers hang on no choice of ratings."
+            "No rating of a finished debate is missing or flagged, so the headline numbers hang on"
+            " no choice of ratings."
         )
     headings = "ratings taken, left out, last (95%), rise (95%), both > 75%"
     return table("The headline numbers with other ratings, percent", headings, rows)

@@ -20,7 +20,7 @@ RISING = {"ratings": [(60, 70, 80), (50, 60, 80)]}
 FALLING = {"ratings": [(80, 70, 70), (70, 80, 90)]}
 KEYS = (
     "study simulated judges_simulated origin episodes phases rise both both_by_phase models"
-    " against_half outcomes calibration robustness missing rules"
+    " against_half outcomes calibration robustness losses missing rules"
 )
 
 

@@ -133,7 +133,7 @@ def test_flags_go_along_with_the_phases_of_an_arm(add: Add) -> None:
 
 def test_nothing_to_vary_is_one_sentence(add: Add) -> None:
     text = printed(add("s", RISING, LEVEL))
-    assert "No rating is missing or flagged" in text
+    assert "No rating of a finished debate is missing or flagged" in text
     assert "other ratings, percent" not in text
 
 
