@@ -121,14 +121,16 @@ class Arena(run.Arena):
 def sources_of(path: Path, studies: Sequence[Study]) -> Sources:
     """Return where rereading finds protocols, graders and debates: first in these studies."""
     arms = [(study.name, arm.protocol) for study in studies for arm in study.arms]
-    own = {(study, protocol_name(protocol)): protocol for study, protocol in arms}
+    found = {(study, protocol_name(protocol)): protocol for study, protocol in arms}
     debates: dict[str, dict[str, Subject]] = {}
+    judged = "select episode, study from plays where episode in (select source from subjects)"
+    studies_of = dict(select_rows(path, judged).rows)
 
     def protocol_of(study: str, name: str) -> Protocol:
-        if (study, name) in own:
-            return own[study, name]
+        if (study, name) in found:
+            return found[study, name]
         try:
-            return named(name)
+            return found.setdefault((study, name), named(name))
         except StudyError as error:
             raise StudyError(
                 f"the protocol {name} of study {study!r} is in no installed package; name the"
@@ -136,10 +138,11 @@ def sources_of(path: Path, studies: Sequence[Study]) -> Sources:
             ) from error
 
     def debate_of(episode: str) -> Subject | None:
-        found = select_rows(path, "select study from plays where episode = ?", [episode]).rows
-        study = str(found[0][0]) if found else ""
+        if episode not in studies_of:
+            return None
+        study = studies_of[episode]
         if study not in debates:
-            stored = stored_debates(path, study) if found else ()
+            stored = stored_debates(path, study)
             debates[study] = {debate.debate: debate for debate in stored}
         return debates[study].get(episode)
 

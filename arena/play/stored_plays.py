@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -14,7 +15,7 @@ from arena.store.readings import Row, StoredEpisode
 from arena.store.replay import sampling_of
 from arena.studies.lineups import Seating, seats_of
 from arena.studies.motions import SEVERAL, subject_id
-from arena.studies.study import Arm, Play, Protocol, check_options, protocol_version
+from arena.studies.study import Arm, Options, Play, Protocol, check_options, protocol_version
 from arena.types import Agent, BaseModel, Request, Subject
 
 # A stand-in takes every request, as the model did that answered it.
@@ -79,13 +80,19 @@ def play_of(stored: StoredEpisode, sources: Sources) -> Play:
         row["study"],
         row["arm"],
         protocol,
-        check_options(Arm(row["arm"], protocol, (), orjson.loads(row["options"] or "{}"))),
+        options_of(protocol, row["options"] or "{}"),
         subject_of(row, sources),
         seating_of(stored, protocol),
         row["repeat"],
         orjson.Fragment(b"{}"),
         grader,
     )
+
+
+@functools.lru_cache(maxsize=1000)
+def options_of(protocol: Protocol, stored: str) -> Options:
+    """Return the options of a protocol from their JSON, once for all episodes that have them."""
+    return check_options(Arm("stored", protocol, (), orjson.loads(stored)))
 
 
 def subject_of(row: Row, sources: Sources) -> Subject:
