@@ -48,6 +48,7 @@ STRENGTH_GAP = 0.4
 GAPS = (0.0, 0.4, 1.0, 2.5, 4.0)
 FEW_MOTIONS = (2, 5, 20)
 FEW_MODELS = (2, 4)
+RATIOS = 20
 SHARED = 0.3
 LENGTH_SD = 0.3
 FAIR = JudgeProfile(shared=SHARED)
@@ -173,7 +174,8 @@ def rank_small(
     chance = 1 / (1 + np.exp(truth[second] - truth[first]))[:, None, None]
     judges, orders = {"shared": (3, 2), "copied": (3, 1), "independent": (1, 1)}[kind]
     share = {"shared": SHARED, "copied": 1.0, "independent": 0.0}[kind]
-    held, open_ends, ratios = [], [], []
+    held, open_ends = [], []
+    ratios: list[float] = []
     for seed in range(tournaments):
         rng = np.random.default_rng([seed, motions, models])
         shape = len(first), judges, orders
@@ -186,7 +188,9 @@ def rank_small(
         is_open = np.isinf(found.low) | np.isinf(found.high)
         held.append(((found.low <= truth) & (truth <= found.high)).mean())
         open_ends.append(is_open.mean())
-        if ratio and not is_open.any() and np.isfinite(found.first_low + found.first_high):
+        # The plain likelihood is nearly flat in many of these: a few are enough, and take minutes.
+        closed = not is_open.any() and np.isfinite(found.first_low + found.first_high)
+        if ratio and closed and len(ratios) < RATIOS:
             ratios.append(width_ratio(found, *sides))
     known = [each for each in ratios if np.isfinite(each)]
     return SmallTournaments(
