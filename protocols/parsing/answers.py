@@ -360,7 +360,7 @@ def _statements(letters: str) -> tuple[re.Pattern[str], ...]:
     so = r"(?i:so|thus|hence|therefore|then)\b,?\s"
     it = r"(?i:it['’]?s|it\sis|that['’]?s|that\sis)\s"
     alone = (
-        rf"^(?:{so}(?:{it})?|{it}){NAMED}(?P<letter>{big})(?P<more>(?!))?{CLOSE}{{0,6}}[.!]?\s*$"
+        rf"^(?:{so}(?:{it})?|{it}){NAMED}(?P<letter>{big})(?P<more>(?!))?{CLOSE}{{0,6}}[.!]?[ \t]*$"
     )
     forms = (HEAD + sentence, HEAD + label, called, bare_letter, chosen, alone)
     return tuple(re.compile(form, re.MULTILINE) for form in forms)

@@ -50,7 +50,7 @@ LABEL = re.compile(
 HASHES = re.compile(r"^[ \t]{0,9}####[ \t]{1,9}(?P<value>[^\n]{1,1100})", re.MULTILINE)
 TAG = re.compile(
     r"(?:<\s?(?:final[_ -]?)?answer\s?>|\[(?:final[_ -]?)?answer\]|<\|begin_of_box\|>)"
-    r"(?P<value>(?:(?!\[/)[^<>]){0,1100}+)"
+    r"(?P<value>(?:(?!\[/|\[(?:final[_ -]?)?answer\])[^<>]){0,1100}+)"
     r"(?:<\s?/\s?(?:final[_ -]?)?answer\s?>|\[/(?:final[_ -]?)?answer\]|<\|end_of_box\|>|\Z)",
     re.IGNORECASE,
 )
@@ -195,7 +195,7 @@ def sentence_statements(text: str, known: frozenset[str]) -> Iterator[Statement]
 
 def tag_statements(text: str, known: frozenset[str]) -> Iterator[Statement]:
     """Yield the author's own statements between tags."""
-    for match in TAG.finditer(text):
+    for match in matches(TAG, text, 1300):
         if is_own(text, match.start()):
             yield Statement(match.end(), value_in(match["value"], any_words=True, known=known))
 

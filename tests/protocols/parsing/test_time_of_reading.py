@@ -39,7 +39,15 @@ PLACES = ["{}x", "<speech>{}x", "<speech>x</speech>{}x", "Rating:{}x", "The answ
 HOSTILE = [
     *("<", "<think", "</think>", "<speech>", "&lt;", "[private thoughts: ", "\n\n* ", "```\n"),
     *("Rating: ", "my private thoughts", "<rating>1", "Speech: a\n", "«", "Confidence ", "-"),
-    *('{"answer": 1} ', "<answer>1</answer>", "Answer: ", "\\boxed{1}", "the answer is ", "> "),
+    *(
+        '{"answer": 1} ',
+        "<answer>1</answer>",
+        "Answer: ",
+        "\\boxed{1}",
+        "the answer is ",
+        "[answer]",
+        "> ",
+    ),
 ]
 SHORT, LONG = 10_000, 40_000
 
