@@ -50,6 +50,7 @@ PARTS = ("public", "confidence", "answer")
 AT_ONCE = 32
 NO_QUESTION = "no question"
 NOTHING_SAID = "nothing was said in it"
+NOT_REACHED = "its protocol does not come to all of its stored turns"
 # Called with the turns that were read so far.
 Watch = Callable[[int], None]
 
@@ -254,14 +255,17 @@ async def reread_episode(
         summary.left_out[str(error)] += 1
         return []
     memo = stored.memo.get(stored.id, {})
+    if not memo:
+        summary.left_out[NOTHING_SAID] += 1
+        return []
     episode, result, problem = await replay(RereadEpisode, stored, play, memo)
     reached = episode.rereadings.keys() | episode.failures.keys()
     done = stored.row["status"] == "done"
     if done and problem is None and reached != memo.keys():
-        problem = "it does not come to all of its stored turns"
+        problem = NOT_REACHED
     # Of an episode that failed or was stopped, what was said before that can be read all the same.
     if not reached or (done and problem):
-        summary.left_out[problem or NOTHING_SAID] += 1
+        summary.left_out[problem or NOT_REACHED] += 1
         return []
     summary.episodes += 1
     summary.turns += len(reached)
@@ -295,8 +299,7 @@ async def replay(
 ) -> tuple[RereadEpisode, Any, str | None]:
     """Call a protocol over stored turns.
 
-    Returns the episode, what the protocol returned, and why it did not come to its end; None if it
-    did.
+    Returns the episode, the protocol's result, and why it did not come to its end, or None.
     """
     run = RunContext("reread", NoJournal(), RateLimiter(1))
     episode = kind(stored.id, run, memo, play.sample, play.lineup, play.subject)
