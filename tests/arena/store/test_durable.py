@@ -50,13 +50,22 @@ def test_a_new_name_replaces_nothing_on_a_drive_without_hard_links(
 
 @pytest.mark.skipif(durable.WINDOWS, reason="Windows has no such permissions")
 @pytest.mark.parametrize("mode", [0o600, 0o660, 0o644])
-def test_a_copy_is_open_to_those_who_can_read_the_file(tmp_path: Path, mode: int) -> None:
+def test_a_copy_is_open_to_those_who_can_read_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    modes = []
+
+    def note_mode(descriptor: int) -> None:
+        modes.append(os.fstat(descriptor).st_mode & 0o777)
+
+    monkeypatch.setattr(durable, "sync", note_mode)
     (tmp_path / "a").write_text("private")
     (tmp_path / "a").chmod(mode)
     (tmp_path / "b.part").write_text("left by a kill, open to all")
     with (tmp_path / "a").open("rb") as source:
         copy_whole(source, tmp_path / "b")
-    assert (tmp_path / "b").stat().st_mode & 0o777 == mode
+    # While it is written, it is open to its owner alone.
+    assert (modes, (tmp_path / "b").stat().st_mode & 0o777) == ([0o600], mode)
     assert (tmp_path / "b").read_text() == "private"
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -27,6 +27,7 @@ def test_a_locked_file_is_refused_to_others_until_it_is_released(
 ) -> None:
     path = tmp_path / "a.lock"
     with lock(path):
+        assert path.exists()
         assert is_locked(path)
         assert try_lock(path) is None
     assert not is_locked(path)
