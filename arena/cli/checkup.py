@@ -272,7 +272,8 @@ def store(path: Path) -> list[Check]:
             ).fetchone()
             every_journal = journals(path)
             open_journals = unfolded_journals(con, every_journal)
-    except StoreError as error:
+        held = sum(is_locked(journal) for journal in open_journals)
+    except (StoreError, OSError) as error:
         return [Check("store", "stops", str(error))]
     storage = listed[0] if listed and listed[0] else "unknown"
     size = f"{path.stat().st_size / 1e6:,.1f} MB"
@@ -283,7 +284,6 @@ def store(path: Path) -> list[Check]:
             f"its schema is older than {SCHEMA_VERSION}; the next run copies it, then changes it"
         )
         checks.append(Check("store", "ok", older))
-    held = sum(is_locked(journal) for journal in open_journals)
     left = len(open_journals) - held
     if held:
         running = f"held by {held} run{'s' if held > 1 else ''} that {'are' if held > 1 else 'is'}"

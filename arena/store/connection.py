@@ -19,7 +19,7 @@ import duckdb
 from duckdb import DuckDBPyConnection as Connection
 
 from arena.errors import StoreError
-from arena.store.migrations import quote_sql
+from arena.store.migrations import make_views, quote_sql, views_hash
 from arena.store.paths import store_path
 from arena.store.schema import SCHEMA_VERSION
 
@@ -182,3 +182,9 @@ def read_info(con: Connection, path: Path) -> StoreInfo:
             " arena; update, or name another file with --db"
         )
     return StoreInfo(int(row[0]), row[1] if len(row) > 1 else None)
+
+
+def refresh_views(con: Connection, path: Path) -> None:
+    """Make the views of a store anew if another version of the program has made them."""
+    if read_info(con, path).views != views_hash():
+        make_views(con)

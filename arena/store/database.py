@@ -25,12 +25,12 @@ from duckdb import DuckDBPyConnection as Connection
 
 from arena.errors import StoreError
 from arena.store import connection, durable
-from arena.store.connection import StoreInfo, attach_store, read_info, writing
+from arena.store.connection import StoreInfo, attach_store, read_info, refresh_views, writing
 from arena.store.damage import INTERNAL, shows_damage, warn_of_left_out
 from arena.store.folding import FoldResult, fold_into
 from arena.store.journal_reader import Damage
 from arena.store.locks import is_locked, lock
-from arena.store.migrations import bring_up_to_date, make_tables, make_views, quote_sql, views_hash
+from arena.store.migrations import bring_up_to_date, make_tables, quote_sql, views_hash
 from arena.store.paths import log_of, store_path
 from arena.store.query import (
     UNLIMITED,
@@ -99,8 +99,15 @@ def journals(path: Path) -> list[Path]:
 
 
 def journal_entries(path: Path) -> list[Path]:
-    """Return what is called as a journal of a store is, by name."""
-    return sorted(journal_folder(path).glob("*.jsonl"), key=lambda file: file.name)
+    """Return what is called as a journal of a store is, by name; StoreError if nobody can tell."""
+    if not (folder := journal_folder(path)).exists():
+        return []
+    try:
+        # To glob passes over a folder that cannot be read, and its rows would be missing.
+        found = sorted(folder.iterdir(), key=lambda file: file.name)
+    except OSError as error:
+        raise StoreError(f"cannot read the journals in {folder}: {error.strerror}") from error
+    return [file for file in found if file.suffix == ".jsonl"]
 
 
 def closed_journals(path: Path) -> list[Path]:
@@ -402,12 +409,6 @@ def find_damage(path: Path) -> list[Damage]:
     """Return the damaged lines of closed journals that were met when the store was last read."""
     closed = closed_journals(path)
     return [damage for damage in known_damage(path) if damage.journal in closed]
-
-
-def refresh_views(con: Connection, path: Path) -> None:
-    """Make the views of a store anew if another version of the program has made them."""
-    if read_info(con, path).views != views_hash():
-        make_views(con)
 
 
 def unfolded_journals(

@@ -9,7 +9,7 @@ import duckdb
 from duckdb import DuckDBPyConnection as Connection
 
 from arena.errors import StoreError
-from arena.store import database
+from arena.store import connection, database
 from arena.store.connection import retry_locked, writing
 from arena.store.damage import describe_damage
 from arena.store.journal_reader import JournalReader
@@ -67,7 +67,7 @@ def take_in(con: Connection, path: Path, other: Path, pending: Sequence[Path]) -
         if damaged := [damage for reader in readers for damage in reader.damaged]:
             raise StoreError(f"{other} cannot be merged: {describe_damage(damaged)}")
         con.execute("begin")
-        database.refresh_views(con, path)
+        connection.refresh_views(con, path)
         turns = ["other.turns"]
         if "turns" in parts:
             turns.append(f"({rows_of('turns', parts['turns'])})")

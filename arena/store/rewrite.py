@@ -18,7 +18,7 @@ from duckdb import DuckDBPyConnection as Connection
 
 from arena.errors import StoreError
 from arena.store import durable
-from arena.store.connection import NEW_FILE, attach_store, writing
+from arena.store.connection import NEW_FILE, attach_store, refresh_views, writing
 from arena.store.database import (
     has_log,
     journal_folder,
@@ -26,7 +26,6 @@ from arena.store.database import (
     make_journal_folder,
     migrate,
     reason_of,
-    refresh_views,
     version_of,
 )
 from arena.store.locks import is_locked, try_lock

@@ -9,7 +9,7 @@ import pytest
 
 from arena.errors import RefusedError, StoreError
 from arena.play.run import Arena, RunSelection
-from arena.store import database
+from arena.store import connection
 from arena.store.database import create
 from arena.store.merge import merge
 from arena.types import Request
@@ -65,7 +65,7 @@ def test_what_fails_in_a_store_is_not_said_of_the_one_that_is_merged_into_it(
     ours, theirs = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
     create(ours)
     create(theirs)
-    monkeypatch.setattr(database, "refresh_views", fail)
+    monkeypatch.setattr(connection, "refresh_views", fail)
     with pytest.raises(StoreError) as raised:
         merge(ours, theirs)
     assert f"{theirs} cannot be merged into {ours}: {said}" in str(raised.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from arena.cli import checkup
 from arena.cli.checkup import PackageCheck
 from arena.cli.commands.doctor import package_lines
 from arena.cli.main import main
+from arena.store import locks
 from arena.store.database import create, journal_folder
-from arena.store.journal import open_segment
+from arena.store.journal import first_line, open_segment
 
 SECRET = "sk-planted-0123456789abcdef"
 
@@ -175,6 +177,30 @@ def test_a_store_is_told_with_its_versions_and_journals(
         status, [check] = store_checks(path, capsys)
         assert (status, check["state"]) == (1, "stops")
         assert len(check["found"].splitlines()) == 1
+
+
+def test_journals_that_cannot_be_read_are_no_missing_rows(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = here / "a.duckdb"
+    create(path)
+    put = journal_folder(path) / "j.jsonl"
+    put.write_bytes(first_line())
+
+    def refuse(journal: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(journal))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(locks, "is_locked", refuse)
+        status, [check] = store_checks(path, capsys)
+    assert (status, check["state"], str(put) in check["found"]) == (1, "stops", True)
+    shutil.rmtree(journal_folder(path))
+    journal_folder(path).touch()
+    status, [check] = store_checks(path, capsys)
+    assert (status, check["state"]) == (1, "stops")
+    for command in (["tidy"], ["status"], ["sql", "from turns"]):
+        assert main([*command, "--db", str(path)]) == 2
+        assert f"cannot read the journals in {journal_folder(path)}" in capsys.readouterr().err
 
 
 def test_a_gpu_is_named_from_the_drivers_list(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
