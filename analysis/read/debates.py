@@ -213,7 +213,9 @@ def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
         debates = read_debates(con, study, chosen)
         flags = con.execute(FLAGS).fetchall()
         missing = con.execute(MISSING).fetchall()
-        unfinished = read_unfinished(con, study)
+        # Most studies are finished: their seats need not be looked through.
+        some_open = any(status != "done" for _, _, status, *_ in episodes)
+        unfinished = read_unfinished(con, study) if some_open else []
         simulated_juries = {name for (name,) in con.execute(JUDGED_BY_SIMULATED).fetchall()}
     records = []
     for name in chosen:

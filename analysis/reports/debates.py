@@ -276,6 +276,7 @@ def debate_findings(
         change = RiseRow(
             phases[0], phases[-1], overconfidence.rise(ratings[:, :, 0], ratings[:, :, -1], model)
         )
+    checked = robustness(debates, checks, model)
     return DebateFindings(
         phase_rows(debates, np.ones(model.shape, dtype=bool), model, flags),
         change,
@@ -285,8 +286,8 @@ def debate_findings(
         against_half_rows(debates),
         outcome_counts(debates),
         calibration_rows(debates),
-        robustness(debates, checks, model),
-        losses(debates, unfinished),
+        checked,
+        losses(debates, unfinished, checked.sensitivity.bounds if checked else None),
     )
 
 

@@ -59,18 +59,23 @@ class Losses:
         return self.share > SAID_ABOVE
 
 
-def losses(debates: Debates, unfinished: Sequence[Unfinished]) -> Losses:
-    """Return what is missing in a set of debates, of which some are not finished."""
+def losses(debates: Debates, unfinished: Sequence[Unfinished], finished: Bounds | None) -> Losses:
+    """Return what is missing in a set of debates, of which some are not finished.
+
+    `finished` are the bounds of the finished ones, None without a rating.
+    """
     failed = [each for each in unfinished if each.status == "failed"]
     lost = debates.asked & np.isnan(debates.confidence)
-    missing, share, limits = 0, float(bool(failed)), None
+    missing, share, limits = 0, float(bool(failed)), finished
     if debates.phases:
+        missing = int(lost[:, :, -1].sum())
+        planned = int(debates.asked[:, :, -1].sum()) + 2 * len(failed)
+        share = (missing + 2 * len(failed)) / max(planned, 1)
+    if debates.phases and failed:
         shape = (len(failed), *debates.asked.shape[1:])
         # Every rating of a failed debate was to be asked for.
         asked = np.concatenate((debates.asked, np.ones(shape, dtype=bool)))
         ratings = np.concatenate((debates.confidence, np.full(shape, np.nan)))
-        missing = int(lost[:, :, -1].sum())
-        share = (missing + 2 * len(failed)) / max(int(asked[:, :, -1].sum()), 1)
         limits = bounds(ratings, asked)
     return Losses(
         len(failed),
@@ -85,6 +90,8 @@ def losses(debates: Debates, unfinished: Sequence[Unfinished]) -> Losses:
 def loss_rows(debates: Debates, failed: Sequence[Unfinished]) -> tuple[LossRow, ...]:
     """Return a row for each model and side that lost anything, the most first."""
     lost = (debates.asked & np.isnan(debates.confidence)).sum(axis=2)
+    if not failed and not lost.any():
+        return ()
     names: dict[str | None, None] = dict.fromkeys(debates.model[lost > 0].tolist())
     names |= dict.fromkeys(model for each in failed for model in each.models)
     rows = []

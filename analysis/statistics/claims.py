@@ -23,6 +23,7 @@ holds codes from 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isnan, nan, sqrt
 
 import numpy as np
@@ -265,7 +266,14 @@ def means_in_sums(code: Codes, models: int, there: Mask) -> int:
     if there.shape[1] == 2:
         met = np.bincount(code[:, 0] * models + code[:, 1], there.all(axis=1), models**2)
         table += met.reshape(models, models) + met.reshape(models, models).T
-    return int(np.linalg.matrix_rank(table, hermitian=True))
+    return rank(table.tobytes(), models)
+
+
+@lru_cache(maxsize=16)
+def rank(table: bytes, models: int) -> int:
+    """Return the rank of a symmetric table (models, models): all phases of a study have one."""
+    rows = np.frombuffer(table).reshape(models, models)
+    return int(np.linalg.matrix_rank(rows, hermitian=True))
 
 
 def two_way_error(
