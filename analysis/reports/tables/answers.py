@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from analysis.reports.answers import AnswerFindings, ArmRow, DifferenceRow
 from analysis.reports.blocks import Block, sentences_block, table
@@ -20,6 +20,7 @@ from arena.text import pluralize
 
 # All pairs of ten arms still fit on a page.
 MOST_PAIRS = 45
+FEW_PAIRS = 10
 
 
 def answer_blocks(answers: AnswerFindings, simulated: bool) -> Iterator[Block]:
@@ -95,6 +96,7 @@ def differences_block(differences: Sequence[DifferenceRow]) -> Block:
         notes.append(
             "No p where two arms have no common question, or did not play each equally often."
         )
+    notes += few_pairs_notes(row.difference.questions for row in shown)
     rows = []
     for row in shown:
         change = row.difference
@@ -104,6 +106,14 @@ def differences_block(differences: Sequence[DifferenceRow]) -> Block:
     headings = "arm, against, questions, points (95% interval), better, worse, exact p, Holm"
     title = "Difference of two arms on the same questions"
     return table(title, headings, rows, notes, text_columns=2)
+
+
+def few_pairs_notes(pairs: Iterable[int]) -> list[str]:
+    """Warn of differences of shares that rest on too few pairs to be trusted."""
+    few = min((number for number in pairs if number), default=FEW_PAIRS)
+    if few >= FEW_PAIRS:
+        return []
+    return [f"FEW PAIRS: differences of fewer than {FEW_PAIRS} (here {few}) show hardly anything."]
 
 
 def spent_block(answers: AnswerFindings) -> Block:

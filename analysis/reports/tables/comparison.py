@@ -15,6 +15,7 @@ from analysis.reports.comparison import (
     MeanDifference,
 )
 from analysis.reports.play_pairs import Pair
+from analysis.reports.tables.answers import few_pairs_notes
 from analysis.reports.tables.formatting import (
     interval,
     is_defined,
@@ -114,6 +115,7 @@ def outcome_notes(debates: DebateComparison) -> Iterator[str]:
             f" {mean_with_interval(both.difference.all)} points; more often in A in"
             f" {both.difference.worse} pairs, in B in {both.difference.better}{p}."
         )
+        yield from few_pairs_notes([both.difference.questions])
     if outcomes:
         changes = f": {change_words(outcomes.changes)}" if outcomes.changes else ""
         yield (
@@ -139,7 +141,7 @@ def answers_block(answers: AnswerComparison) -> Block:
     whole = answers.whole
     rows = [answer_cells("all" if answers.arms else "answers", whole)]
     rows += [answer_cells(row.arm or "-", row) for row in answers.arms]
-    notes = []
+    notes = few_pairs_notes([whole.difference.questions])
     if whole.flips:
         notes.append(f"Flipped, from A to B: {change_words(whole.flips)}.")
     sure = whole.confidence

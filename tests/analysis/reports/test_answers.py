@@ -386,3 +386,13 @@ def test_thousands_of_questions_take_seconds(solve: Add) -> None:
     started = time.process_time()
     assert answers(path)["arms"][0]["paths"]["paths"] == 4000
     assert time.process_time() - started < 8
+
+
+def test_differences_of_few_questions_carry_a_mark(solve: Add) -> None:
+    few = printed(solve("few", *two_arms()))
+    assert "FEW PAIRS: differences of fewer than 10 (here 6) show hardly anything." in few
+    arms = [{"arm": arm, "question": k, "final": RIGHT} for arm in "ab" for k in range(10)]
+    path = solve("enough", *arms)
+    out = io.StringIO()
+    print_report(study_reports(path, "enough"), out)
+    assert "FEW PAIRS" not in out.getvalue()
