@@ -10,8 +10,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no fault of the code that is tested.
-settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("calm")
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("new examples", CALM)
+# The same examples in each run, so that a commit is not blamed for what another has done:
+# `HYPOTHESIS_PROFILE="new examples" pytest` looks for others.
+settings.register_profile("same examples", CALM, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same examples"))
 # One torch thread: two of them on two busy cores are many times slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -183,6 +183,7 @@ def test_a_store_says_what_it_said(name: str, tmp_path: Path) -> None:
     assert store.read_bytes() == before, "to read a store changes nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_half_played_study_is_continued_and_nothing_is_asked_again(
     name: str, tmp_path: Path
@@ -221,6 +222,7 @@ def test_a_half_played_study_is_continued_and_nothing_is_asked_again(
         assert backup.read_bytes() == content_before
 
 
+@pytest.mark.slow
 def test_a_journal_that_nobody_folded_is_folded_and_its_torn_line_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -394,6 +396,7 @@ def test_episodes_and_samples_have_their_ids(ids: Any) -> None:
         assert planned(study_of(one)) == one["plays"], one["name"]
 
 
+@pytest.mark.slow
 def test_a_play_has_its_seeds_request_hashes_and_keys(ids: Any, tmp_path: Path) -> None:
     for number, one in enumerate(ids["played"]):
         study, played = study_of(one), Arena(tmp_path / f"{number}.duckdb")

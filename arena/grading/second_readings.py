@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 
 POINTS_AND_COMMAS = re.compile(r"[-+]?[0-9]{1,12}(?:[., '][0-9]{1,3})*[.,][0-9]+")
+THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:[, '][0-9]{3})+")
 INDIAN = re.compile(r"[-+]?[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
 SUFFIX = re.compile(r"(\\?[$€£¥]?\s*[0-9][0-9.,]*)\s?(k|K|M|mn|m|B|bn|T)")
 SIZES = {"k": 3, "m": 6, "mn": 6, "b": 9, "bn": 9, "t": 12}
@@ -47,7 +48,10 @@ def second_readings(text: str) -> Iterator[str]:
     """Return the texts that a text without wrappers may stand for as well."""
     text = text.strip()
     if POINTS_AND_COMMAS.fullmatch(text):
-        yield text.translate(SWAP)
+        swapped = text.translate(SWAP)
+        # 0.0001 is no list of two numbers.
+        if "." in swapped or THOUSANDS.fullmatch(swapped):
+            yield swapped
     if INDIAN.fullmatch(text):
         yield text.replace(",", "")
     if text.endswith("!"):

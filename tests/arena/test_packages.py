@@ -98,6 +98,7 @@ def test_a_package_that_was_overwritten_or_removed_is_told(
     assert ended.returncode == 2
 
 
+@pytest.mark.slow
 def test_a_study_beside_files_of_these_names_runs_with_our_packages(tmp_path: Path) -> None:
     for name in PACKAGES:
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('not ours')")

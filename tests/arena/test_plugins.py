@@ -164,6 +164,7 @@ def test_the_same_package_in_two_folders_is_one(
     assert model("mylab/1").name == "mylab/1"
 
 
+@pytest.mark.slow
 def test_a_study_of_a_package_is_played_continued_and_reported_by_the_command_line(
     folder: Path,
     tmp_path: Path,

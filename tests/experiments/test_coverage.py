@@ -25,6 +25,7 @@ def test_the_reports_intervals_hold_what_was_put_into_simulated_debaters(tmp_pat
     assert sum(held) >= 10
 
 
+@pytest.mark.slow
 def test_the_intervals_do_not_hold_what_was_not_put_in(tmp_path: Path) -> None:
     """The intervals are narrow: no one holds the truth of debaters five points surer."""
     interval_coverage(tmp_path / "a.duckdb", "confident", 1, 40)

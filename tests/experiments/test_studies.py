@@ -29,6 +29,7 @@ def benchmark(name: str) -> ModuleType:
         sys.path.pop(0)
 
 
+@pytest.mark.slow
 def test_the_script_and_arena_run_play_the_same_episodes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +78,7 @@ def test_an_optional_list_is_written_with_commas() -> None:
     assert study.arms[1].options["part"] == [0, 1]
 
 
+@pytest.mark.slow
 def test_the_demonstration_ends_with_the_next_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,6 +115,7 @@ def test_a_killed_study_ends_like_one_that_was_left_alone(tmp_path: Path) -> Non
     assert benchmark("crashes").equal_to_untouched(tmp_path, random.Random(3))
 
 
+@pytest.mark.slow
 def test_debates_in_parallel_take_three_calls_in_a_row(tmp_path: Path) -> None:
     """The benchmark measures the ratio; here only that it is of the right size."""
     wall, _ = benchmark("debates").time_study(

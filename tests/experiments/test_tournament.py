@@ -62,6 +62,7 @@ def test_the_study_has_at_most_ten_lines() -> None:
     assert jury.count_episodes(Path("none")) == 15 * 2 * 10 * 3 * 2  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_run_counts_first_and_ends_with_the_leaderboard(
     motions: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_run_counts_first_and_ends_with_the_leaderboard(
     assert "Bradley-Terry" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_second_run_asks_nothing_and_shows_the_same(
     motions: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,6 +109,7 @@ def test_swiss_is_one_option_away_and_a_limit_stops_the_later_stages(
     assert "swiss jury: 32 of 32 episodes done" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_stored_debates_are_judged_without_being_played(
     motions: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -189,6 +192,7 @@ def test_killed_swiss_tournaments_end_like_one_that_was_left_alone(tmp_path: Pat
     ) == (0, 0, 0, 0)
 
 
+@pytest.mark.slow
 def test_debates_and_their_jury_take_four_calls_in_a_row(tmp_path: Path) -> None:
     """The benchmark measures the ratio; this test only its size, and that no call is made twice."""
     wall, _, calls = benchmark("tournament").time_tournament(

@@ -67,6 +67,7 @@ def test_the_protocol_obeys_the_laws(options: dict[str, object]) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", BLACK_BOX)
 def test_a_solver_of_known_accuracy_and_confidence_is_found_as_it_is(
     tmp_path: Path, strategy: str

@@ -69,6 +69,7 @@ def run(arena: Arena, stage: Stage, *, retry_failed: bool = False) -> Summary:
     return arena.run(stage.write(arena.path), selection=RunSelection(retry_failed=retry_failed))
 
 
+@pytest.mark.slow
 def test_judges_orders_and_repeats_give_that_many_verdicts(arena: Arena) -> None:
     stage = jury("jury", "played", [judge("one"), judge("two"), judge("three")], repeats=2)
     assert stage.count_episodes(arena.path) == 3 * 2 * 2 * 2
@@ -91,6 +92,7 @@ def test_a_judge_order_or_repeat_is_added_later_without_judging_again(arena: Are
     assert arena.sql(COUNTS).rows == ((16, 16, 16),)
 
 
+@pytest.mark.slow
 def test_debates_are_not_played_again_and_new_ones_are_judged(arena: Arena) -> None:
     before = arena.sql("select * from turns where phase <> 'verdict' order by all").rows
     run(arena, jury("jury", "played", [judge("one")]))

@@ -129,6 +129,7 @@ def test_a_path_that_ends_by_itself_falls_silent(tmp_path: Path) -> None:
     assert arena.sql("select count(*) from routes where path = 1 or peer = 1").rows == ((0,),)
 
 
+@pytest.mark.slow
 def test_the_last_summary_of_a_finished_path_can_stay_visible(tmp_path: Path) -> None:
     def later(request: Request) -> Reply:
         done = (

@@ -83,6 +83,7 @@ def order_of(path: Path, question: str, **options: object) -> list[str]:
     )
 
 
+@pytest.mark.slow
 def test_paths_are_read_in_an_order_of_the_episodes_seed_that_the_stored_prompt_shows(
     tmp_path: Path,
 ) -> None:

@@ -93,6 +93,7 @@ def test_a_study_of_a_local_model_is_recorded_like_any_other(tmp_path: Path, fol
     )
 
 
+@pytest.mark.slow
 def test_thinking_in_parts_says_what_thinking_at_once_says(tmp_path: Path, folder: Path) -> None:
     parts = play(tmp_path / "a.duckdb", think_on, agent(f"local/{folder}", sampling=GREEDY))
     whole = play(
@@ -121,6 +122,7 @@ def test_thinking_in_parts_says_what_thinking_at_once_says(tmp_path: Path, folde
     )
 
 
+@pytest.mark.slow
 def test_a_thought_is_replayed_and_goes_on_from_the_stored_tokens(
     tmp_path: Path, folder: Path
 ) -> None:
@@ -326,6 +328,7 @@ async def test_runs_that_overlap_share_an_engine_and_the_last_one_closes_it(fold
     assert local.engine is None
 
 
+@pytest.mark.slow
 def test_two_studies_at_once_do_not_stop_each_other(tmp_path: Path, folder: Path) -> None:
     who = agent(f"local/{folder}?slots=2", sampling=Sampling(temperature=1.0, max_tokens=20))
     with ThreadPoolExecutor(2) as threads:

@@ -27,6 +27,7 @@ def replies(profile: str, count: int = 4000, round: int = 0) -> list[Reading]:
     return asyncio.run(all_of_them())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("round", [0, 2])
 @pytest.mark.parametrize(
     "profile",

@@ -115,6 +115,7 @@ def test_one_sample_is_right_as_often_as_the_parameters_say(profile: str) -> Non
     assert not close(shares, expected_accuracy(profile, questions) + 0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_majority_is_right_as_often_as_the_parameters_say(profile: str) -> None:
     """Of equal counts the first counts, as in self-consistency."""
@@ -511,6 +512,7 @@ async def test_a_majority_and_who_asks_for_it_find_the_same_in_a_store(tmp_path:
     )
 
 
+@pytest.mark.slow
 async def test_what_agents_make_of_each_other_in_a_protocol_is_what_was_put_in(
     tmp_path: Path,
 ) -> None:

@@ -155,6 +155,7 @@ def test_reliability_is_by_bins_closed_on_the_right_without_ties(add: Add) -> No
     assert "1 tie" in found.caption
 
 
+@pytest.mark.slow
 def test_every_figure_says_what_it_shows_and_is_drawn(
     of_cup: dict[str, Figure], of_answers: dict[str, Figure]
 ) -> None:
@@ -258,6 +259,7 @@ def test_without_single_ratings_no_debater_is_drawn(cup: Path, of_cup: dict[str,
         figure(cup, CUP, "both_sides", single_ratings=False)
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_text_in_pictures_and_queries(add: Add) -> None:
     path = add(
         HOSTILE, *[JUDGED | {"models": (HOSTILE, "m/b'; drop table turns; --"), "arm": HOSTILE}] * 2

@@ -85,6 +85,7 @@ def test_the_keys_are_a_promise(solve: Add) -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+@pytest.mark.slow
 def test_an_arm_that_was_played_with_other_options_is_called_pooled(tmp_path: Path) -> None:
     async def guess(episode: object, question: Subject, solver: Seat, *, extra: int = 0) -> Answer:
         said = await episode.ask(solver, question.text, phase="a")  # type: ignore[attr-defined]

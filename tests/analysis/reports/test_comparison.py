@@ -135,6 +135,7 @@ def test_unknown_subjects_have_no_partner(add: Add) -> None:
     ) == (0, 1, 0, None)
 
 
+@pytest.mark.slow
 def test_several_plays_of_one_key_stand_with_their_mean_whatever_their_order(add: Add) -> None:
     one, other = debate("m", [(50, 60), (50, 60)]), debate("m", [(50, 80), (50, 90)])
     add("a", one, other)
@@ -163,6 +164,7 @@ def test_only_arms_of_one_name_are_compared_where_there_are_any(add: Add) -> Non
     assert found["phases"][1]["mean"] == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_who_won_and_both_sides_sure_are_counted_where_they_changed(add: Add) -> None:
     won = {"votes": [("proposition", 0.8)]}
     add(
@@ -238,6 +240,7 @@ def test_answers_are_compared_question_by_question(solve: Add) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_arms_of_questions_are_one_family_and_other_models_need_by_subject(solve: Add) -> None:
     both = [
         {"question": k, "arm": arm, "final": ("5", False, None)}

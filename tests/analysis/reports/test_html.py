@@ -77,6 +77,7 @@ def test_every_id_is_there_once_and_every_link_has_its_target(whole: str) -> Non
     assert links == {"study-1", "study-2"} <= set(ids)
 
 
+@pytest.mark.slow
 def test_simulated_studies_are_marked_and_others_are_not(add: Add, whole: str) -> None:
     assert whole.count('class="loud"') == 2
     add("made up", RISING, RISING, simulated=True)
@@ -211,6 +212,7 @@ def test_the_command_writes_the_page_and_says_where(
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.slow
 def test_the_command_writes_figures_and_lists_them(
     cup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,6 +155,7 @@ def test_the_section_fits_80_columns(add: Add) -> None:
     assert max(map(len, tables)) <= 80
 
 
+@pytest.mark.slow
 def test_the_mixed_model_is_fitted_when_asked_for_and_a_sample_is_loud(
     add: Add, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +191,7 @@ def test_options_out_of_range_are_one_sentence(
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_report_imports_no_package_for_the_mixed_model(add: Add) -> None:
     path = add("s", RISING, OWN)
     code = (

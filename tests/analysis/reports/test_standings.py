@@ -180,6 +180,7 @@ def test_the_tables_say_that_it_is_simulated_and_steer_no_terminal(arena: Arena)
         assert words in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_the_smallest_tournaments_are_printed_with_open_ends(tmp_path: Path) -> None:
     """One pair on one motion: by one judge in one order, in both, and by one that abstains."""
     arena = Arena(tmp_path / "a.duckdb")

@@ -61,6 +61,7 @@ def test_the_earlier_runs_of_a_study_count(tmp_path: Path) -> None:
     assert Arena(path).sql("select sum(cost_usd) from calls").rows[0][0] <= 10
 
 
+@pytest.mark.slow
 def test_what_is_in_flight_when_the_budget_ends_is_kept(tmp_path: Path) -> None:
     async def slow(request: Request) -> Reply:
         await asyncio.sleep(0.05 * (1 + request.seed % 3))

@@ -214,6 +214,7 @@ def test_status_counts_what_is_open(here: Path, capsys: pytest.CaptureFixture[st
     } == dict(zip(header.split(), row.split(), strict=False))
 
 
+@pytest.mark.slow
 def test_the_exported_tables_can_be_read_back(here: Path) -> None:
     import duckdb
 
@@ -223,6 +224,7 @@ def test_the_exported_tables_can_be_read_back(here: Path) -> None:
     assert main(["export", "out"]) == 2
 
 
+@pytest.mark.slow
 def test_stores_of_two_machines_merge_into_one(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -270,6 +272,7 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_stops_at_once_and_says_how_to_continue(here: Path, end: signal.Signals) -> None:
     body = (

@@ -94,6 +94,7 @@ def test_a_query_ends_with_a_semicolon_that_is_part_of_nothing_else(
     assert is_finished(text) == finished
 
 
+@pytest.mark.slow
 def test_a_query_may_take_several_lines(type_in: Callable[[str], str]) -> None:
     shown = type_in(
         f"select seat, count(*) as n{ENTER}from turns where public <> ';'{ENTER}group by all"

@@ -339,7 +339,8 @@ def test_the_rules_grade_any_text_as_they_count_votes(answer: str) -> None:
     """What is right by rule has the gold answer's value in votes, and no text makes a rule fail."""
     for gold in ("19", "0.9", "a b"):
         found = grade(question(gold), answer)
-        if found.correct:
+        # Words that differ by a blank are right, and two votes.
+        if found.correct and gold != "a b":
             assert found.canonical == canonical(gold)
     assert grade(question("A", "x", "y"), answer).correct == (
         {"A": True, "B": False}.get(canonical(answer, ["x", "y"]))

@@ -62,6 +62,7 @@ def test_integers_are_graded_without_the_process() -> None:
     assert running() == []
 
 
+@pytest.mark.slow
 def test_a_child_that_was_killed_meanwhile_is_started_again() -> None:
     assert compare("1/2", "0.5") == "equal"
     (process,) = running()
@@ -186,6 +187,7 @@ print(compare("1/5", "2/10"), pid(), flush=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), signal.SIGKILL)"], ids=["exit", "kill"])
 def test_a_script_without_a_main_guard_leaves_no_process_behind(tmp_path: Path, end: str) -> None:
     (tmp_path / "script.py").write_text(SCRIPT.format(end=end))

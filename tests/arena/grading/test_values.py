@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agents.simulated.questions import simulated_questions
@@ -165,6 +166,7 @@ def test_a_root_is_one_value_however_it_is_written(number: int, index: int) -> N
 
 @settings(max_examples=100, deadline=None)
 @given(st.decimals(-1000, 1000, places=4), st.decimals(-1000, 1000, places=4))
+@example(Decimal("0.0001"), Decimal("-0.0001"))
 def test_two_plain_decimals_are_equal_or_not(one: object, other: object) -> None:
     assert correct(str(one), str(other)) is (one == other)
 

@@ -210,6 +210,7 @@ def test_only_public_debates_say_that_others_see_the_rating():
     assert turn(published("self"))["rating_public"] is False
 
 
+@pytest.mark.slow
 def test_importing_twice_changes_nothing(tmp_path):
     first = imported(tmp_path, published("cross_model", votes=2))
     before = {
@@ -533,6 +534,7 @@ def test_a_bad_file_is_refused_with_the_reason(tmp_path, content, reason):
     assert why.startswith(reason)
 
 
+@pytest.mark.slow
 def test_no_depth_of_nesting_gets_past_the_check(tmp_path):
     good = json.dumps(published())[:-1]
     for depth in range(900, 1010, 3):

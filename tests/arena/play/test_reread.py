@@ -218,6 +218,7 @@ def test_an_unknown_study_is_refused(reread: Reread) -> None:
         Arena(reread.path).reread("none")
 
 
+@pytest.mark.slow
 def test_a_grader_of_the_study_is_needed_and_used(tmp_path: Path) -> None:
     arena = Arena(tmp_path / "a.duckdb")
     solver = agent("s", lambda request: "\\boxed{4}")

@@ -77,6 +77,7 @@ def subjects(path: Path) -> list[str]:
     return [row[0] for row in query(path, "select subject from subjects order by 1")]
 
 
+@pytest.mark.slow
 def test_every_promised_table_and_view_answers(path: Path) -> None:
     for name in (*PROMISED_TABLES, *PROMISED_VIEWS, *TABLES, *VIEWS):
         assert len(query(path, f"from {name}")) == 0
@@ -335,6 +336,7 @@ def test_long_texts_are_kept_as_zstd(path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_long_line_is_read_whole(path: Path) -> None:
     put(path, "j1", "x" * 20_000_000)
     assert fold(path).skipped == 0

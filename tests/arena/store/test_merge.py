@@ -24,6 +24,7 @@ def half(request: Request) -> str:
     return f"A {request.seed}|50"
 
 
+@pytest.mark.slow
 def test_the_rest_of_an_episode_that_was_begun_here_is_taken_in(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
     for path in (ours, theirs):

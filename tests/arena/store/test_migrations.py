@@ -120,6 +120,7 @@ def test_no_other_process_can_write_between_the_copy_and_the_migration(
     assert query(path, "select count(public_status) from turns").rows == ((0,),)
 
 
+@pytest.mark.slow
 def test_an_earlier_backup_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     for number in range(3):

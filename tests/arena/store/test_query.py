@@ -133,6 +133,7 @@ def test_what_reads_is_allowed_and_the_last_of_several_results_is_given(path: Pa
         query(path, " -- nothing ;")
 
 
+@pytest.mark.slow
 def test_a_query_that_takes_too_long_is_stopped_and_the_next_one_runs(path: Path) -> None:
     with pytest.raises(
         StoreError,
@@ -144,6 +145,7 @@ def test_a_query_that_takes_too_long_is_stopped_and_the_next_one_runs(path: Path
     assert query(path, "select 1", limits=QueryLimits(seconds=60)).rows == ((1,),)
 
 
+@pytest.mark.slow
 def test_one_long_value_is_stopped_too(path: Path) -> None:
     """DuckDB hears no interrupt while it makes a value; a minute and more without a process."""
     began = time.monotonic()
@@ -259,6 +261,7 @@ def test_a_name_that_is_missed_by_a_letter_is_guessed_among_all(path: Path) -> N
         query(path, "from confidence_by_mode")
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_a_query_within_two_seconds(path: Path) -> None:
     code = (
         "from pathlib import Path; from arena.store.database import query; print('on', flush=True);"

@@ -61,6 +61,7 @@ def test_the_folder_of_a_living_process_and_folders_of_others_stay(tmp_path: Pat
     assert [file.name for file in tmp_path.iterdir()] == ["arena-of-somebody"]
 
 
+@pytest.mark.slow
 def test_a_reader_that_is_terminated_leaves_nothing_for_long(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from arena.store.database import create, query, journal_folder\n"

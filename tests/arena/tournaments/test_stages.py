@@ -164,6 +164,7 @@ def priced(words: str, name: str) -> Agent:
     )
 
 
+@pytest.mark.slow
 def test_a_budget_is_for_all_stages_together(tmp_path: Path) -> None:
     """Twelve speeches cost twelve cents; three are left for the jury, which waits for more."""
     speaker = priced("<speech>Words.</speech><rating>60%</rating>", "speaker")

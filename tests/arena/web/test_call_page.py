@@ -45,6 +45,7 @@ def stored(db: Path, where: str) -> Row:
     return query(db, f"from turns where {where} order by episode, seat, step limit 1").dicts()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["planted", "tournament", "peers"])
 def test_every_stored_prompt_is_rebuilt_to_the_very_request_that_was_sent(
     store: str, request: pytest.FixtureRequest

@@ -142,6 +142,7 @@ def test_each_turn_leads_to_its_call_and_each_verdict_to_its_judging(
     expect(page).to_have_url(url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tournament", "published_store"])
 def test_outcomes_are_those_of_the_view(name: str, request: pytest.FixtureRequest) -> None:
     db: Path = request.getfixturevalue(name)
@@ -272,6 +273,7 @@ def test_debates_of_a_study_are_linked_in_a_row(tmp_path: Path) -> None:
     assert 'rel="next" href="/debate/c"' in text
 
 
+@pytest.mark.slow
 def test_hostile_words_run_nothing_and_are_not_cut_silently(
     page: Page, serve: Callable[[Path], RunningViewer], hostile: Path
 ) -> None:

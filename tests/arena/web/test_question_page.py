@@ -350,6 +350,7 @@ def test_texts_share_the_room_and_short_ones_stay_whole() -> None:
         assert chars_that_fit(words, size_of(words) - 1) < len(words)
 
 
+@pytest.mark.slow
 def test_hostile_words_run_nothing_and_are_not_cut_silently(
     page: Page, serve: Callable[[Path], RunningViewer], hostile: Path
 ) -> None:

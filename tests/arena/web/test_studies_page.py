@@ -39,6 +39,7 @@ def test_the_first_page_lists_the_studies(page: Page, serve: Serve, tournament: 
     assert "token" not in page.url
 
 
+@pytest.mark.slow
 def test_an_empty_store_says_what_to_do(page: Page, tmp_path: Path) -> None:
     from arena.store.database import create
 
@@ -159,6 +160,7 @@ def test_what_is_not_there_is_said_in_a_sentence(
     tab.close()
 
 
+@pytest.mark.slow
 def test_studies_are_readable_without_javascript(
     browser: Browser, serve: Serve, tournament: Path
 ) -> None:

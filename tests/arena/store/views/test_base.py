@@ -122,6 +122,7 @@ def test_what_a_provider_does_not_say_is_unknown_and_not_zero(arena: Arena) -> N
     ).rows == ((1,),)
 
 
+@pytest.mark.slow
 def test_cached_replies_count_as_when_they_were_asked_for(arena: Arena) -> None:
     arena.run(study())
     for name in ("again", "and again"):

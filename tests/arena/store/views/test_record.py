@@ -445,6 +445,7 @@ def test_the_folded_record_answers_as_the_live_one(
     assert len(live["confidence_by_model"]) == 6
 
 
+@pytest.mark.slow
 def test_plain_duckdb_has_every_view_and_macro(path: Path) -> None:
     put(path, debate("d", (60, 70)))
     with duckdb.connect(str(path), read_only=True) as con:
