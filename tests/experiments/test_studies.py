@@ -59,6 +59,7 @@ def test_the_script_refuses_an_unknown_option_in_one_sentence(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "preset", ["cross_model", "self", "informed", "public", "red_team", "multi_round"]
 )

@@ -103,6 +103,7 @@ async def test_each_side_sees_what_the_paper_says_and_nothing_private_of_the_oth
     check_that_private_words_stay_private(arena, server, preset)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 async def test_what_was_said_with_broken_tags_and_asked_again_stays_private_too(
     tmp_path: Path, preset: str

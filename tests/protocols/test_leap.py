@@ -107,6 +107,7 @@ def test_every_summary_that_is_shown_is_a_row_with_its_similarity(tmp_path: Path
     assert seen == 3 * 2 * (1 + 1 + 2 + 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("router", ["dispersed", "clustered", "hybrid", "random", "all"])
 def test_every_router_can_be_chosen(tmp_path: Path, router: str) -> None:
     arena = play(tmp_path / "a.duckdb", leap, thinking, {**SMALL, "router": router, "top_k": 1})

@@ -51,6 +51,7 @@ def test_paths_need_not_be_readable(tmp_path: Path, protocol: Callable) -> None:
     ) == ("4", True, None)
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize(
     "hostile",

@@ -27,6 +27,7 @@ def test_the_last_response_that_is_named_counts(pick: str, index: str) -> None:
     assert read_pick(pick, count=3).answer == index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pick", "flag"),
     [

@@ -58,6 +58,7 @@ def chance(logits: float) -> float:
     return 1 / (1 + exp(-logits))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("profile", "speeches", "swapped", "logits"),
     [

@@ -78,6 +78,7 @@ FILTERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", FILTERS, ids=lambda where: " ".join(where.active_filters()))
 def test_filtered_queries_give_the_numbers_of_figures(cup: Path, where: DebateFilter) -> None:
     found = figures(cup, CUP, where=where)

@@ -71,6 +71,7 @@ def test_repeated_samples_are_never_collapsed(path: Path) -> None:
     assert openings == (10, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["model", "sampling", "system", "motion", "seats"])
 def test_another_request_is_asked(path: Path, change: str) -> None:
     Arena(path).run(study(agent("a"), agent("b"), subjects=1))
@@ -104,6 +105,7 @@ def test_a_reask_is_used_again_with_its_first_reply(path: Path) -> None:
     assert words[0] == words[1]
 
 
+@pytest.mark.slow
 def test_a_study_with_cached_replies_is_replayed_like_any_other(path: Path) -> None:
     from arena import RunSelection
 

@@ -258,7 +258,8 @@ def different_each_time() -> Callable[[Request], str]:
 TURNS = "select episode, hash(t) from turns t"
 
 
-@pytest.mark.parametrize("at", [0.6, pytest.param(0.04, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [0.6, 0.04])
 @pytest.mark.parametrize(
     ("kind", "number", "lost"),
     [

@@ -298,6 +298,7 @@ ODD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", ODD)
 def test_odd_addresses_are_no_error_of_the_server(ask: Callable[..., Answer], odd: str) -> None:
     paths = [

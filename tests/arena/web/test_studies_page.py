@@ -139,6 +139,7 @@ def test_winners_in_the_list_are_those_of_the_view(
     assert len(set(told.values())) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [

@@ -122,6 +122,7 @@ CHARTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHARTS)
 def test_every_kind_of_chart_is_valid_vega_lite(name: str) -> None:
     import altair

@@ -114,6 +114,7 @@ def test_values_come_as_parameters(here: Path, capsys: Capsys) -> None:
     assert Path("one.csv").read_text() == "a\nx'; --\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [

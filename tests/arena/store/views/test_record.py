@@ -381,6 +381,7 @@ def test_undecided_debates_have_no_result(path: Path) -> None:
     assert query(path, "select mean_payout from token_payout").rows == ((0.0,), (0.0,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rating", "bin"), [(0, 1), (10, 1), (11, 2), (30, 3), (70, 7), (71, 8), (100, 10)]
 )
