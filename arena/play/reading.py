@@ -66,7 +66,14 @@ def as_reply(reply: Reply | str) -> Reply:
 
 def unfinished_reason(reply: Reply) -> str | None:
     """Return "cut off", "filtered", "refused" or "failed"; None if the model ended the reply."""
-    word = plain_word(reply.finish_reason or "")
+    return reason_of_word(reply.finish_reason or "")
+
+
+# Providers have few words, and every reply brings one.
+@functools.lru_cache(256)
+def reason_of_word(finish_reason: str) -> str | None:
+    """Return what a provider's word for the end of a reply says, as `unfinished_reason` does."""
+    word = plain_word(finish_reason)
     if word in FINISH_REASONS:
         return FINISH_REASONS[word]
     return next((reason for part, reason in PARTS_OF_REASONS.items() if part in word), None)
