@@ -2,11 +2,12 @@
 
     python experiments/benchmarks/flips.py [--flips 300] [--seed 1]
 
-Debates, a jury and peer reasoning are played, and their journals kept from the database: some of
-runs that ended, one of a run that was killed.  Each flip changes one bit of a copy: by turns in a
-line of each kind, and there anywhere, in the line break too.  Then the store is read and folded.  A
-flip is `found` if both say that a line is damaged (or, in the last line of a killed run, torn).  No
-row may be shown or folded that is not in the journals as they were written: those are `wrong`.
+Debates, a jury and peer reasoning are played and read anew, and their journals kept from the
+database: some of runs that ended, one of a run that was killed.  Each flip changes one bit of a
+copy: by turns in a line of each kind, and there anywhere, in the line break too.  Then the store is
+read and folded.  A flip is `found` if both say that a line is damaged (or, in the last line of a
+killed run, torn).  No row may be shown or folded that is not in the journals as they were written:
+those are `wrong`.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def think(request: Request) -> str:
 
 
 def play_unfolded(path: Path) -> None:
-    """Play debates, a jury and peer reasoning into a store, and leave the journals unfolded."""
+    """Play debates, a jury and peer reasoning, read them anew, and leave the journals unfolded."""
     fold, database.fold = database.fold, lambda *_, **__: FoldResult()
     try:
         arena = Arena(path)
@@ -95,6 +96,7 @@ def play_unfolded(path: Path) -> None:
         lineup = {"solver": Agent("thinker", scripted_model(think, name="thinker"))}
         team = Arm("only", leap_segmented, [lineup], {"paths": 3, "turns": 2})
         arena.run(Study("peers", [team], simulated_questions(2)))
+        arena.reread()
     finally:
         database.fold = fold
 
