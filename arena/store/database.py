@@ -391,7 +391,7 @@ def remove_folded(path: Path) -> list[Removal]:
     A store of an older version that has journals is brought up to date first: its tables lack
     columns that are compared.  Raises StoreError as `attach_store` and `migrate`.
     """
-    if version_of(path) not in SAME_TABLES and journals(path):
+    if version_of(path) < SCHEMA_VERSION and journals(path):
         migrate(path)
     if has_log(path):
         with translated_errors(path), writing(path, wait_s=10) as con:

@@ -285,6 +285,16 @@ def test_a_store_of_an_older_version_is_brought_up_to_date_before_it_is_compared
     assert query(path, "select count(*) from turns where public_status is null").rows == ((0,),)
 
 
+@pytest.mark.slow
+def test_a_store_that_lacks_the_latest_column_is_brought_up_to_date_too(tmp_path: Path) -> None:
+    with tarfile.open(DATA / "finished.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    path = tmp_path / "store.duckdb"
+    for journal in (tmp_path / "store.duckdb.journal").glob("*.jsonl"):
+        os.utime(journal, (0, 0))
+    assert set(reasons(path)) == {None}
+
+
 def test_an_older_store_without_journals_stays_as_it_is(path: Path) -> None:
     with writing(path, wait_s=1) as con:
         con.execute("update store_info set schema_version = 3")
