@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 
@@ -32,10 +33,17 @@ def store_path(path: str | Path) -> Path:
     if not Path(path).name:
         raise StoreError(f"{text or 'an empty name'} is no file: name one, such as arena.duckdb")
     try:
+        Path(path).stat()
+    except OSError as error:
+        # From Python 3.13 on, `resolve` lets such a link pass.
+        if error.errno == errno.ELOOP:
+            raise StoreError(f"{path} is a link that leads back to itself") from error
+    except ValueError as error:
+        if not isinstance(error, UnicodeError):
+            raise StoreError(f"{text!r} can be the name of no file") from error
+    try:
         place = str(Path(path).resolve())
         place.encode()
-    except RuntimeError as error:
-        raise StoreError(f"{path} is a link that leads back to itself") from error
     except UnicodeEncodeError as error:
         raise StoreError(f"{path!r} is no name in UTF-8, which DuckDB needs: rename it") from error
     # Its log would have another name, maybe in another folder, than the one we look for.  Long

@@ -70,6 +70,7 @@ def test_what_duckdb_cannot_open_is_refused_in_every_command(
         ("a?b.duckdb", r"has a \?"),
         ("why?/a.duckdb", r"has a \?"),
         ("\udcff.duckdb", "no name in UTF-8"),
+        ("a\0b.duckdb", "name of no file"),
     ):
         for command in ("status", "tidy", "doctor", "demo"):
             assert main([command, "--db", place]) == 2
