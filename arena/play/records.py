@@ -23,6 +23,7 @@ from arena.calls.secrets import without_secrets
 from arena.errors import ArenaError, error_kind
 from arena.grading.grade import Grade, grade_async
 from arena.play.results import check_result
+from arena.private import refuse
 from arena.store.journal import line, row_of
 from arena.store.replay import StudyState
 from arena.studies.motions import subject_id, subject_row
@@ -176,7 +177,10 @@ def error_location(error: BaseException) -> str:
     """Return file and line of an error that was not raised on purpose: a bug in a protocol."""
     if isinstance(error, ArenaError) or error.__traceback__ is None:
         return ""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    # A private value refuses to become text; the fault is where a protocol asked for it.
+    asked = [frame for frame in frames if frame.filename != refuse.__code__.co_filename]
+    frame = (asked or frames)[-1]
     return f" ({Path(frame.filename).name}, line {frame.lineno})"
 
 

@@ -209,3 +209,15 @@ def test_a_protocol_that_swallows_a_leak_fails(swallow: bool) -> None:
     asyncio.run(play_in_memory(play, journal))
     (status,) = journal.rows("statuses")
     assert (status["status"], status["error_kind"]) == ("failed", "LeakError")
+
+
+def test_a_private_value_that_is_used_as_text_names_the_protocols_own_line() -> None:
+    async def tell(episode: Episode, motion: Subject, a: Seat) -> None:
+        turn = await episode.ask(a, "Speak.", phase="x", read=read)
+        f"{turn.confidence:.0%}"
+
+    journal = MemoryJournal()
+    (play,) = plays(Study("s", [Arm("x", tell, [{"a": A.agent}])], [MOTION]))
+    asyncio.run(play_in_memory(play, journal))
+    (status,) = journal.rows("statuses")
+    assert "(test_disclosure.py, line" in status["error"]
