@@ -16,14 +16,15 @@ A share of debates belongs to both of a debate's models at once; its variance is
 (Aronow, Samii and Assenova, 2015), its interval the exact one with the number of debates that it is
 worth (shares.py).  Left out: motions as a third cluster.
 
-Arrays are (debates, 2): a row per debate, a column per side, nan if missing; `model` (debates, 2)
-holds codes from 0.
+Arrays are (debates, 2), or (plays, seats) where a protocol has any number of seats: a row per
+debate, a column per side, nan if missing; `model`, of the same shape, holds codes from 0.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 from math import isnan, nan, sqrt
 
 import numpy as np
@@ -263,8 +264,9 @@ def means_in_sums(code: Codes, models: int, there: Mask) -> int:
     """
     # The rank of the table that says how often each model sits in each debate, by its square.
     table = np.diag(sums_of(there, code, models))
-    if there.shape[1] == 2:
-        met = np.bincount(code[:, 0] * models + code[:, 1], there.all(axis=1), models**2)
+    for one, other in combinations(range(there.shape[1]), 2):
+        both = there[:, one] & there[:, other]
+        met = np.bincount(code[:, one] * models + code[:, other], both, models**2)
         table += met.reshape(models, models) + met.reshape(models, models).T
     return rank(table.tobytes(), models)
 
@@ -285,12 +287,19 @@ def two_way_error(
     """
     sums, weights = influence.sum(axis=1), weight.sum(axis=1)
     of_debates = jackknife(sums, weights)
-    # Two sides of one model are one cell of the table of debates and models, else each is one.
-    same = there.all(axis=1) & (code[:, 0] == code[:, -1])
-    alone = ~same[:, None]
-    cells = np.square(influence / (1 - weight) * alone).sum()
-    cells += np.square(sums / (1 - weights) * same).sum()
-    number = int((there & alone).sum() + same.sum())
+    # Sides of one model are one cell of the table of debates and models, else each is one.
+    if there.shape[1] > 2:
+        cell = (np.arange(len(code))[:, None] * (int(code.max()) + 1) + code)[there]
+        _, cell = np.unique(cell, return_inverse=True)
+        each, share = (np.bincount(cell, values[there]) for values in (influence, weight))
+        cells = np.square(each / (1 - share)).sum()
+        number = each.size
+    else:
+        same = there.all(axis=1) & (code[:, 0] == code[:, -1])
+        alone = ~same[:, None]
+        cells = np.square(influence / (1 - weight) * alone).sum()
+        cells += np.square(sums / (1 - weights) * same).sum()
+        number = int((there & alone).sum() + same.sum())
     variance = of_debates + of_models - (number - 1) / number * float(cells)
     # A difference of variances may fall below 0 by chance.
     if not variance > 0:

@@ -133,6 +133,34 @@ def test_names_of_models_and_order_of_sides_do_not_matter(
     )
 
 
+@given(ratings, seats, st.integers(0, 7))
+@settings(max_examples=30)
+def test_a_third_seat_that_nobody_rated_in_changes_nothing(
+    values: Array, model: Codes, absent: int
+) -> None:
+    empty = np.full((len(values), 1), nan), np.full((len(values), 1), absent)
+    one, other = (
+        mean_claims(*pair)[1]
+        for pair in (
+            (values, model),
+            (np.hstack((empty[0], values)), np.hstack((empty[1], model))),
+        )
+    )
+    assert (one.se, one.these_ci_low, one.models) == pytest.approx(
+        (other.se, other.these_ci_low, other.models), nan_ok=True, abs=1e-9
+    )
+    assert (one.speaks_of, one.note) == (other.speaks_of, other.note)
+
+
+def test_three_seats_of_one_model_are_one_cell_of_the_table_of_plays_and_models() -> None:
+    """Each model sits in all three seats of three plays: models are the clusters, as with two."""
+    model = np.repeat(np.arange(8), 3)[:, None].repeat(3, axis=1)
+    rng = np.random.default_rng(3)
+    values = 0.5 + rng.normal(0, 0.1, 8)[model] + rng.uniform(-0.05, 0.05, model.shape)
+    of_models = clustered_mean(values.reshape(8, -1))
+    assert mean_claims(values, model)[1].se == pytest.approx(of_models.se)
+
+
 def test_without_spread_there_is_no_interval_and_a_word_why() -> None:
     _, both = mean_claims(np.full((4, 2), 0.75), np.zeros((4, 2), dtype=np.int64))
     assert np.isnan([both.ci_low, both.these_ci_low, both.p]).all()
