@@ -232,13 +232,18 @@ class Model(Protocol):
 
 
 class BaseModel:
-    """The defaults of a `Model` except its name and the call: a model that promises nothing."""
+    """The defaults of a `Model` except its name and the call: a model that promises nothing.
+
+    `digest` is a sha256 of a local model's files, `code_hash` of a scripted function's source.
+    """
 
     capabilities: frozenset[str] = frozenset()
     simulated: bool = False
     has_own_queue: bool = False
     price: Price | None = None
     longest_reply: int | None = None
+    digest: str | None = None
+    code_hash: str | None = None
     # The name under which studies of version 0.1.0 read a model's abilities.
     can = former_property("can", "capabilities")
 
@@ -269,17 +274,7 @@ class Agent:
     """A model with a system prompt and a sampling: who speaks.  It has no behaviour.
 
     `model` is any object that answers: what `agents.model` returns for a reference, or one of your
-    own, derived from `BaseModel`, without a reference and without a package:
-
-        class Parrot(BaseModel):
-            name = "mine/parrot"          # stands in ids and tables
-
-            async def __call__(self, request: Request) -> Reply:
-                return Reply(request.messages[-1].content)
-
-        Agent("Polly", Parrot())
-
-    A package gives such models references by entry point (arena/plugins.py).
+    own, derived from `BaseModel`, as docs/writing_a_provider.md shows.
     """
 
     name: str
@@ -301,8 +296,9 @@ class Reading:
     """The information taken out of a reply.
 
     Whatever could not be read is None, and its status or a flag says why.  `confidence` lies in
-    [0, 1].  `reask` is the question to ask once more in the same conversation when something was
-    unreadable, else None.  `missing` names what was asked for and could not be read: "public",
+    [0, 1]; `confidence_source` says what kind of number it is ("stated", "stake").  `reask` is the
+    question to ask once more in the same conversation when something was unreadable, else None.
+    `missing` names what was asked for and could not be read: "public",
     "confidence", "answer".  `public` holds words of the reply, in their order; a reader that puts
     words of its own between them says so by `composed`.
     """
@@ -316,6 +312,7 @@ class Reading:
     reask: str | None = None
     missing: tuple[str, ...] = ()
     composed: bool = False
+    confidence_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,10 +322,11 @@ class Turn:
     Put the turn itself into a prompt; formatting it as text raises TypeError.  `public` is the part
     that others may read (None: no readable speech).  The raw reply, `text`, the `thoughts` and the
     `confidence` (in [0, 1]) are private values (arena/private.py), the confidence not if
-    `rating_public`: then the author knew that others see it.  `finish_reason` is the provider's
-    word for how the reply ended ("stop", "length").  `token_ids` are the tokens that the local
-    model `model_served` generated; `measures` are numbers computed from token probabilities, by
-    name (arena/calls/token_measures.py).  After a re-ask all of these describe the first reply.
+    `rating_public`: then the author knew that others see it.  `confidence_source` says what kind of
+    number it is.  `finish_reason` is the provider's word for how the reply ended ("stop",
+    "length").  `token_ids` are the tokens that the local model `model_served` generated; `measures`
+    are numbers computed from token probabilities, by name (arena/calls/token_measures.py).  After a
+    re-ask all of these describe the first reply.
     """
 
     episode: str
@@ -349,6 +347,7 @@ class Turn:
     token_ids: tuple[int, ...] | None = None
     # Left out of the hash, since a mapping has none.
     measures: Mapping[str, float] | None = field(default=None, hash=False)
+    confidence_source: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("text", "thoughts"):
@@ -417,7 +416,8 @@ class Verdict:
 class Answer:
     """An answer to a question; the arena grades it unless `correct` is set.
 
-    `confidence` lies in [0, 1].  `final` marks the answer of the episode, at most one.  A seat that
+    `confidence` lies in [0, 1]; `confidence_source` says what kind of number it is: "stated", "vote
+    share", "probability", ...  `final` marks the answer of the episode, at most one.  A seat that
     answers more than once counts its answers in `stage` from 0, so that changes from right to wrong
     can be seen.
     """
@@ -428,3 +428,4 @@ class Answer:
     confidence: float | PrivateNumber | None = None
     final: bool = True
     stage: int = 0
+    confidence_source: str | None = None

@@ -371,6 +371,7 @@ class Episode:
             "confidence_status": reading.confidence_status,
             "answer": None if reading.answer is None else writable(reading.answer),
             "flags": reading.flags,
+            "confidence_source": reading.confidence_source,
         }
         if table == "unfinished_turns":
             full["reask_prompt"] = reading.reask

@@ -284,6 +284,7 @@ def first_reading(stored: StoredTurn, read: Reader, seat: str) -> Reading:
         turn.answer,
         turn.flags,
         stored.reask_prompt,
+        confidence_source=turn.confidence_source,
     )
 
 
@@ -309,6 +310,7 @@ def fill_gaps(first: Reading, second: Reading) -> Reading:
         confidence_status=rating.confidence_status,
         answer=first.answer if first.answer is not None else second.answer,
         flags=tuple(dict.fromkeys(flags)),
+        confidence_source=rating.confidence_source,
     )
     missing = tuple(part for part in missing_parts(first) if getattr(merged, part) is None)
     return replace(merged, missing=missing)

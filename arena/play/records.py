@@ -30,7 +30,7 @@ from arena.studies.motions import subject_id, subject_row
 from arena.studies.source import code_hash
 from arena.studies.study import Play, Study, protocol_name, protocol_version
 from arena.text import utc_now, writable
-from arena.types import Agent, Answer, Verdict
+from arena.types import Agent, Answer, BaseModel, Verdict
 
 GradedAnswer = tuple[Answer, Grade]
 PACKAGES = "peer-arena duckdb pydantic aiohttp openai anthropic litellm torch transformers"
@@ -117,12 +117,15 @@ def agent_row(agent: Agent) -> dict[str, object]:
     if "same seed, same reply" in capabilities:
         seeds = "honoured"
     settings = agent.sampling.content().items()
+    known = agent.model if isinstance(agent.model, BaseModel) else None
     return {
         "agent": agent.name,
         "model": agent.model.name,
         "system": agent.system,
         "sampling": {name: value for name, value in settings if value not in (None, ())},
         "seeds": seeds,
+        "digest": known and known.digest,
+        "code_hash": known and known.code_hash,
     }
 
 

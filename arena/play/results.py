@@ -31,6 +31,7 @@ ANSWER: Fields = {
     "confidence": ((Real, NONE), "it is a number in [0, 1], or None"),
     "final": ((bool,), "it is True or False"),
     "stage": ((int,), "it is a whole number, counted from 0"),
+    "confidence_source": ((str, NONE), 'it is a word such as "stated" or "vote share", or None'),
 }
 VERDICT: Fields = {
     "debate": ((str,), "it is the id of a debate: debate.debate of a stored one, or episode.id"),

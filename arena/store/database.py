@@ -47,7 +47,7 @@ from arena.store.schema import SCHEMA_VERSION
 from arena.store.unfolded import (
     attach_new_rows,
     known_damage,
-    make_missing_tables,
+    show_missing,
     show_new_rows,
 )
 from arena.store.verification import Removal, remove_verified
@@ -55,9 +55,9 @@ from arena.store.views.registry import ALL_VIEWS, VIEWS, find_views, statement, 
 
 # Verifying takes as long as folding, so a command removes at once only what takes about a second.
 QUICK_REMOVAL_BYTES = 64 * 2**20
-# Versions that are read as they are: 4 lacks only a column of `folded`, and both the tables of
-# what was read anew and a column of `plays` that no view reads.
-SAME_TABLES = (4, 5, SCHEMA_VERSION)
+# Versions that are read as they are: they lack tables and columns without which they have rows
+# enough, and which are shown as empty and as NULL.
+READ_AS_THEY_ARE = (4, 5, 6, SCHEMA_VERSION)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_WORDS = ("No space left", "Disk quota exceeded", "File too large", "Could not write all bytes")
 T = TypeVar("T")
@@ -228,7 +228,7 @@ def reading(path: Path, *, trusted: bool = True) -> Iterator[tuple[Connection, S
     A store of an older version is read from a copy that is brought up to date.
     """
     with attach_store(path, trusted=trusted) as (con, info):
-        if info.schema_version in SAME_TABLES:
+        if info.schema_version in READ_AS_THEY_ARE:
             yield con, info
             return
         con.execute("detach store")
@@ -252,7 +252,7 @@ def open_live(
         con.execute("use store")
         show_new_rows(con, growing)
         if info.schema_version < SCHEMA_VERSION:
-            make_missing_tables(con)
+            show_missing(con, growing)
         # The store's own views serve if this program has made them and no table grows.
         if growing or info.views != views_hash():
             for name in with_dependencies(views):

@@ -118,6 +118,7 @@ def turn_of(row: Row) -> Turn:
         finish_reason=row["finish_reason"],
         model_served=row["model_served"],
         token_ids=None if row["token_ids"] is None else tuple(row["token_ids"]),
+        confidence_source=row.get("confidence_source"),
         measures=row["measures"],
     )
 

@@ -9,13 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # The version of the tables.  Views need none: `store_info` holds a hash of their texts.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 LOGPROBS = (
     "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
 )
 PROMPT = "STRUCT(text VARCHAR, episode VARCHAR, seat VARCHAR, step INTEGER, face VARCHAR)[]"
 PREFILL = PROMPT.removesuffix(")[]") + ', "end" INTEGER)[]'
+CONFIDENCE_SOURCE = (
+    "VARCHAR",
+    "what kind of number the confidence is: stated (in words or digits), stake, scored (paid by a"
+    " scoring rule that the model was told), vote share, probability (of tokens), ...; NULL:"
+    " unknown, or there is none",
+)
 TURN_COLUMNS = {
     "episode": ("VARCHAR", "the play this turn belongs to"),
     "seat": ("VARCHAR", "who spoke: a seat's name"),
@@ -58,6 +64,7 @@ TURN_COLUMNS = {
         "text that the reply had to continue, in parts as in prompt, up to `end` characters of a"
         " turn; NULL: none",
     ),
+    "confidence_source": CONFIDENCE_SOURCE,
 }
 # The columns of a turn that its reader gives.
 READING_COLUMNS = (
@@ -67,6 +74,7 @@ READING_COLUMNS = (
     "confidence_status",
     "answer",
     "flags",
+    "confidence_source",
 )
 CALL_KEY = ("episode", "seat", "step", "ask", "run", "attempt")
 CALL_PLACE = {
@@ -112,6 +120,7 @@ ANSWER_COLUMNS = {
         "graded, or the reason why correct is NULL: no answer, no gold answer, ...",
     ),
     "canonical": ("VARCHAR", "the answer's value, by which votes are counted"),
+    "confidence_source": CONFIDENCE_SOURCE,
 }
 READ_AT = ("TIMESTAMP", "UTC, when it was read anew; the latest counts")
 READER_VERSION = (
@@ -184,6 +193,36 @@ TABLES: dict[str, TableSchema] = {
             "ended_at": ("TIMESTAMP", "UTC"),
         },
     ),
+    # Only changes are rows: a study that goes on with the same plan, or a larger one, has none.
+    "plan_changes": TableSchema(
+        "One row is a stored episode that a study's plan no longer holds, or holds again; the"
+        " latest counts (see the view leftovers)",
+        ("episode", "changed_at"),
+        {
+            "episode": ("VARCHAR", "the play"),
+            "run": ("VARCHAR", "the run that came with another plan"),
+            "planned": ("BOOLEAN", "whether its plan holds the episode"),
+            "changed_at": ("TIMESTAMP", "UTC"),
+        },
+    ),
+    "forgotten": TableSchema(
+        "One row is what `arena forget` has removed from a study at one time",
+        ("study", "forgotten_at"),
+        {
+            "study": ("VARCHAR", "the study"),
+            "forgotten_at": ("TIMESTAMP", "UTC"),
+            "episodes": ("BIGINT", "episodes that were removed"),
+            "turns": ("BIGINT", "turns in them"),
+            "calls": ("BIGINT", "attempts on the wire in them, which budgets go on counting"),
+            "cost_usd": ("DOUBLE", "dollars of the calls whose cost is known; NULL: of none"),
+            "calls_of_unknown_cost": ("BIGINT", "attempts that are not in cost_usd"),
+            "worst_usd": (
+                "DOUBLE",
+                "dollars that those could cost at most, as far as known; NULL: of none",
+            ),
+            "what": ("VARCHAR", "what was asked for: leftovers, an arm, a condition, ids"),
+        },
+    ),
     "seats": TableSchema(
         "One row is an agent in an episode",
         ("episode", "seat"),
@@ -198,6 +237,15 @@ TABLES: dict[str, TableSchema] = {
                 "VARCHAR",
                 "honoured: same seed, same reply; sent: without that promise; not sent;"
                 " NULL for imports",
+            ),
+            "digest": (
+                "VARCHAR",
+                "sha256 of a local model's weights, tokenizer, chat template and generation_config;"
+                " NULL: not a local model, or not known",
+            ),
+            "code_hash": (
+                "VARCHAR",
+                "hash of a scripted function's source; NULL: not scripted, or not known",
             ),
         },
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -252,10 +252,25 @@ def show_new_rows(con: duckdb.DuckDBPyConnection, growing: Iterable[str]) -> Non
         con.execute(f"create temp view {name} as {rows}")
 
 
-def make_missing_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables that an older store lacks, empty and on this connection alone."""
-    for name in TABLES.keys() - table_names(con):
-        con.execute(f"create temp table {name} ({column_definitions(name)})")
+def show_missing(con: duckdb.DuckDBPyConnection, growing: Collection[str]) -> None:
+    """Show the tables that an older store lacks as empty, and columns as NULL, on this connection.
+
+    `growing` are the tables that `show_new_rows` shows, which have all columns.
+    """
+    names = table_names(con)
+    for name, table in TABLES.items():
+        if name not in names:
+            con.execute(f"create temp table {name} ({column_definitions(name)})")
+        elif name not in growing:
+            present = {row[0] for row in con.execute(f"describe store.{name}").fetchall()}
+            missing = [
+                f"null::{kind} as {column}"
+                for column, (kind, _) in table.columns.items()
+                if column not in present
+            ]
+            if missing:
+                select = ", ".join(["*", *missing])
+                con.execute(f"create temp view {name} as select {select} from store.{name}")
 
 
 def known_damage(path: Path) -> list[Damage]:
