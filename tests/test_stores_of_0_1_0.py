@@ -135,6 +135,12 @@ def rows_of(store: Path, wanted: Mapping[str, str]) -> dict[str, list[dict[str, 
     return rows
 
 
+def is_other_turn(row: Mapping[str, Any]) -> bool:
+    """Tell whether a row of `saw` names another turn, as all did in 0.1.0."""
+    shown = row["seen_episode"], row["seen_seat"], row["seen_step"]
+    return row["seen_step"] is not None and shown != (row["episode"], row["seat"], row["step"])
+
+
 def counts_of(store: Path, *names: str) -> list[int]:
     """Count the rows of tables and views."""
     counted = " union all ".join(f"select count(*) from {name}" for name in names)
@@ -177,6 +183,7 @@ def test_a_store_says_what_it_said(name: str, tmp_path: Path) -> None:
     before = store.read_bytes()
     kept = told["tables"]
     rows = rows_of(store, {one: "*" for one in kept if name == WHOLE or one in (*BASE, *LIVE)})
+    rows["saw"] = [row for row in rows["saw"] if is_other_turn(row)]
     assert len(rows["calls"]) == told["calls"]
     assert {one: len(rows[one]) for one in rows} == {one: len(kept[one]["rows"]) for one in rows}
     for one in rows:

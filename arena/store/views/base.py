@@ -115,8 +115,11 @@ RECORD_VIEWS: dict[str, View] = {
             " process died)"
         },
     ),
+    # A system prompt is the same in every call of its seat and holds no turn; it is listed so that
+    # all that a model read, beside the words of the protocol, stands in one place.
     "saw": View(
-        "One row is a turn that stood in another turn's prompt, with the face that was shown",
+        "One row is something that a model read when it spoke: a turn in its prompt with the face"
+        " that was shown, its own reply before a re-ask, or its system prompt",
         """
         select episode, seat, step, part.episode as seen_episode, part.seat as seen_seat,
                part.step as seen_step, part.face as face
@@ -127,11 +130,21 @@ RECORD_VIEWS: dict[str, View] = {
         from (select episode, seat, step, unnest(prefill) as part from turns
               where prefill is not null)
         where part.face is not null
+        union all
+        select episode, seat, step, episode, seat, step, 'verbatim' from turns
+        where reask_prompt is not null
+        union all
+        select t.episode, t.seat, t.step, t.episode, t.seat, null, 'system'
+        from turns t join seats s using (episode, seat)
+        where s.system <> '' and t.request_hash is not null
         """,
         {
-            "seen_episode": "the play of the turn that was shown",
-            "seen_seat": "whose turn was shown",
-            "seen_step": "its author's step",
+            "seen_episode": "the play of what was shown",
+            "seen_seat": "whose turn, or whose system prompt, was shown",
+            "seen_step": "its author's step; the reader's own step: its first reply, before the"
+            " re-ask (turns.reask_prompt); NULL: a system prompt (seats.system)",
+            "face": "public; own: with private thoughts and rating; rated: public text and rating;"
+            " verbatim: the raw reply, as a prefill or before a re-ask; system: a system prompt",
         },
     ),
     "verdicts": View(
@@ -152,12 +165,14 @@ RECORD_VIEWS: dict[str, View] = {
         },
     ),
     "who_saw_what": View(
-        "One row is a turn that a reader was shown: who read, when, whose turn, which face",
+        "One row is a turn that a reader was shown: who read, when, whose turn, which face; its own"
+        " reply before a re-ask and its system prompt stand in `saw` alone",
         f"""
         select e.study, t.episode, t.round, t.phase, t.seat as reader, t.step, a.seat as author,
                a.round as author_round, a.phase as author_phase, s.seen_step as author_step, s.face
         from saw s join turns t using (episode, seat, step) {DONE}
         join turns a on a.episode = s.seen_episode and a.seat = s.seen_seat and a.step = s.seen_step
+        where not (s.seen_episode = s.episode and s.seen_seat = s.seat and s.seen_step = s.step)
         """,
         {
             "reader": "the seat that was asked",

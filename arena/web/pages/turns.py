@@ -61,7 +61,12 @@ WORDS = """
     select seat, step, public, thoughts from latest_turns
     where episode = ? and list_contains(?, seat)
 """
-READS = "select distinct * from saw where episode = ?"
+# Other turns: not the reader's system prompt, nor its own reply before a re-ask.
+READS = """
+    select distinct * from saw
+    where episode = ? and seen_step is not null
+        and not (seen_episode = episode and seen_seat = seat and seen_step = step)
+"""
 CALLS = """
     select count(*) as calls, sum(tokens_in)::bigint as tokens_in,
            sum(tokens_out)::bigint as tokens_out, sum(cost_usd) as cost_usd,

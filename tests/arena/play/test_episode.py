@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,27 @@ def test_saw_names_every_turn_in_a_prompt(tmp_path: Path) -> None:
         ("proposition", 1, "opposition", 0, "public"),
         ("proposition", 1, "proposition", 0, "own"),
     )
+
+
+def test_saw_names_system_prompts_and_the_reply_before_a_re_ask(tmp_path: Path) -> None:
+    def reply(request: Request) -> str:
+        return "words" if request.place.ask == 0 else "|80"
+
+    speaker = replace(agent(reply=reply), system="You speak in plain words.")
+    arena = Arena(tmp_path / "a.duckdb")
+    arena.run(study(speaker, subjects=1, rounds=1))
+    read = arena.sql(
+        "select w.seat, w.step, seen_seat, seen_step, face, r.reask_prompt is not null, p.system"
+        " from saw w left join turns r on r.episode = w.seen_episode and r.seat = w.seen_seat"
+        " and r.step = w.seen_step left join seats p on p.episode = w.seen_episode"
+        " and p.seat = w.seen_seat where w.seat = 'opposition' order by all"
+    ).rows
+    system = "You speak in plain words."
+    assert read == (
+        ("opposition", 0, "opposition", 0, "verbatim", True, system),
+        ("opposition", 0, "opposition", None, "system", False, system),
+    )
+    assert arena.sql("from who_saw_what").rows == ()
 
 
 @pytest.mark.parametrize("wrong", [None, "text", Reading("x", confidence=70), Reading(5)])  # type: ignore[arg-type]
