@@ -9,7 +9,7 @@ that become right, so that
 
 RSS is a half if nothing changes, and in [0, 1] as long as CS <= Acc1 <= CL, since Acc2 then lies
 between Acc1^2 and 2 Acc1 - Acc1^2.  In a debate the second answer is the one after opposition.
-Left out: the paper's form for options, which reads probabilities off tokens.
+The paper's form for options, which takes probabilities, is in option_changes.py.
 
 `first` and `second` are (N,): 1 right, 0 not right; the caller decides how changes between
 unreadable answers count.

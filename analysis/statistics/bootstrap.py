@@ -1,9 +1,9 @@
 """Compute intervals by resampling whole clusters, such as debates or questions.
 
 For metrics without a closed form.  The percentile interval of Efron and Tibshirani, An Introduction
-to the Bootstrap (1993).  Left out: BCa and studentised intervals; with few clusters (below 20, say)
-the percentile interval is too narrow, and the closed forms are better: shares have theirs in
-shares.py, means in clustered.py and claims.py.
+to the Bootstrap (1993); bca.py corrects it.  Left out: studentised intervals; with few clusters
+(below 20, say) the percentile interval is too narrow, and the closed forms are better: shares have
+theirs in shares.py, means in clustered.py and claims.py.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 Brier (1950); expected calibration error as in Guo et al. (arXiv 1706.04599); AUROC as the
 Mann-Whitney statistic, with the interval of DeLong et al. (1988) for clusters (Obuchowski 1997);
 AUPRC of right and of wrong answers as average precision, as Xiong et al. use it (arXiv 2306.13063);
-the area under accuracy and coverage, as arXiv 2502.01126 uses it.  Left out: ECE by equal mass and
-smooth ECE (bins of equal mass split the many equal confidences that models state), and intervals
-for ECE, whose bootstrap is biased upwards, and for the areas.
+the area under accuracy and coverage, as arXiv 2502.01126 uses it.  Other errors of calibration are
+in calibration_error.py and smooth_ece.py.  Left out: intervals for ECE, whose bootstrap is biased
+upwards (`ece_floor` says how large it is by chance), and for the areas.
 
 `confidence` and `correct` are arrays of one shape; confidence in [0, 1], correct 0 or 1 (a half,
 for a tie, only in `brier`).  Nothing is dropped silently: a nan raises ValueError, except in the

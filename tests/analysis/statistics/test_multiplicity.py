@@ -1,14 +1,17 @@
-"""Holm's adjustment, against a hand table and statsmodels."""
+"""Adjustments of p-values, against a hand table and statsmodels."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from analysis.statistics.multiplicity import holm
+from analysis.statistics.clustered import Array
+from analysis.statistics.multiplicity import benjamini_hochberg, bonferroni, holm
 
 some = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -20,11 +23,16 @@ def test_four_tests_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
-@settings(max_examples=15)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
-@pytest.mark.slow
-def test_it_is_that_of_statsmodels(p: list[float]) -> None:
-    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+@pytest.mark.parametrize(
+    ("adjust", "method"),
+    [(holm, "holm"), (bonferroni, "bonferroni"), (benjamini_hochberg, "fdr_bh")],
+)
+def test_they_are_those_of_statsmodels(adjust: Callable[[Array], Array], method: str) -> None:
+    rng = np.random.default_rng(0)
+    for size in (1, 2, 7, 30):
+        # Rounded, so that some are equal.
+        p = np.round(rng.random(size) ** 3, 2)
+        assert adjust(p) == pytest.approx(multipletests(p, method=method)[1])
 
 
 @given(some)
@@ -34,13 +42,20 @@ def test_the_order_of_tests_does_not_matter_and_nothing_gets_smaller(p: list[flo
     assert (holm(p) >= np.array(p)).all()
 
 
-def test_a_test_that_could_not_be_made_does_not_count() -> None:
-    found = holm([0.02, np.nan, 0.03])
-    assert found[[0, 2]] == pytest.approx([0.04, 0.04])
+@pytest.mark.parametrize(
+    ("adjust", "expected"),
+    [
+        (holm, [0.04, 0.04]),
+        (bonferroni, [0.04, 0.06]),
+        (benjamini_hochberg, [0.03, 0.03]),
+    ],
+)
+def test_a_test_that_could_not_be_made_does_not_count(
+    adjust: Callable[[Sequence[float]], Array], expected: list[float]
+) -> None:
+    found = adjust([0.02, np.nan, 0.03])
+    assert found[[0, 2]] == pytest.approx(expected)
     assert np.isnan(found[1])
-    assert holm([]).size == 0
-
-
-def test_what_is_no_p_is_refused() -> None:
+    assert adjust([]).size == 0
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        holm([0.5, 1.2])
+        adjust([0.5, 1.2])
