@@ -287,6 +287,9 @@ def split_unit_behind(text: str) -> tuple[str, Unit | None]:
         return text, None  # 3 m/n is no speed
     if not explicit and not unit.percent and word:
         plain = re.sub("(?<=[a-z])[23]", "", POWER.sub("", tail)).strip()
+        # 18/day has a unit; 18/ab may be a quotient.
+        if tail.lstrip().startswith("/") and not set(re.split(r"[/\s]+", plain)) & SHORT:
+            return text, None
         symbol = plain in SHORT or any(name in SHORT for name in re.split(r"[/·*. ]+", plain))
         if not spaced and len(word) == 1 and "°" not in DEGREE.sub("°", tail):
             # 5m: five metres, or five times m.
@@ -302,7 +305,7 @@ def _start_of_unit(text: str) -> int | None:
     last = None
     for match in re.finditer(
         rf"[0-9}})\]|!](?=\s*(?:\\[,;:! ]|~|\\\s|\s)*\s*(?:{TEXT}|[^\W\d_]|[{SIGNS}]|\\[%$]"
-        r"|\\(?:circ|degree)|\^\s*\{?\s*\\circ|º|˚|-[a-z]|\\[dt]?frac\s*\{))"
+        r"|\\(?:circ|degree)|\^\s*\{?\s*\\circ|º|˚|-[a-z]|/\s*[^\W\d_]{2}|\\[dt]?frac\s*\{))"
         r"|(?<=[^A-Za-z\\])(?:[πie]|pi)(?=\s+[a-z]{2})|\\(?:pi|infty|theta)(?![A-Za-z])",
         text,
     ):

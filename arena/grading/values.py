@@ -45,6 +45,8 @@ ANGLES = {r"\langle": "(", r"\rangle": ")", r"\lbrace": r"\{", r"\rbrace": r"\}"
           "⟩": ")", r"\lbrack": "[", r"\rbrack": "]", r"\lparen": "(", r"\rparen": ")"}  # fmt: skip
 NEGATIVE = re.compile(r"\A(?:negative|minus)\s+(?=[0-9.\\√])", re.I)
 ORDINAL = re.compile(r"(?<=[0-9])\s*(?:\^\s*\{?\s*)?(?:\\text\s*\{\s*)?(?:st|nd|rd|th)\}*\Z")
+# The dash of a whole price before its currency: 18,- €, 18.– CHF, Rs 18/-.
+PRICE_DASH = re.compile(r"(?<=[0-9])(?:[.,]\s?|/)[-–—]{1,2}(?=\s*[$€£¥₹₩₽₺₪]|\s+[^\W\d_]{2}|\s*\Z)")
 POINTED = re.compile(r"<([^<>]*[,;][^<>]*)>")
 ANGLE = re.compile("|".join(re.escape(sign) for sign in ANGLES))
 DECIMAL = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]*)\.([0-9]+)")
@@ -92,7 +94,7 @@ def _prepare(text: str) -> str:
     # Dollars around a part of the text, as in `$18$ cm`.
     if len(DOLLAR.findall(text)) % 2 == 0:
         text = DOLLAR.sub(" ", text)
-    text = ORDINAL.sub("", NEGATIVE.sub("-", text))
+    text = PRICE_DASH.sub("", ORDINAL.sub("", NEGATIVE.sub("-", text)))
     text = ANGLE.sub(lambda match: ANGLES[match[0]], plain_mathematics(text))
     text = expand_magnitudes(text, "*")
     return text.replace(",\\!", ",").replace("{,}", ",").strip()

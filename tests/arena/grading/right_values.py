@@ -10,6 +10,7 @@ from __future__ import annotations
 SPELLINGS_OF_18 = [
     *("18 eggs", "18 dollars", "18 people", "18 cookies", "18 apples", "18 cents", "18 minutes"),
     *("18 cm^2", "18 cm²", "18 m^{3}", "18 km/h", "18 m/s^2", "18 kg·m", "18 square feet"),
+    *("18 / day", "18/week", "$18/hr", "18 €/ day", "18,– €", "18.- CHF", "18.– Fr.", "Rs 18/-"),
     *(r"18\text{ cm}^2", r"18\,\mathrm{km/h}", r"18~\mathrm{cm^{2}}", r"18 \text{ eggs}"),
     *("18 eggs per day", "18 years old", "18 Apples", "18 USD", "18 °C", r"18^\circ", "18°"),
     *("$18", "€18", "£18", "¥18", "₹18", "18€", "18 €", r"\$18", r"18\$", "USD 18", "Rs. 18"),
