@@ -20,6 +20,8 @@ Role = Literal["system", "user", "assistant"]
 Face = Literal["public", "own", "rated", "verbatim"]
 READ = "read"
 NOT_ASKED = "not asked"
+# The source of a confidence that a reply states; names of further numbers that it states begin so.
+STATED = "stated"
 
 
 @former_fields({"options": "choices"})
@@ -300,7 +302,9 @@ class Reading:
     question to ask once more in the same conversation when something was unreadable, else None.
     `missing` names what was asked for and could not be read: "public",
     "confidence", "answer".  `public` holds words of the reply, in their order; a reader that puts
-    words of its own between them says so by `composed`.
+    words of its own between them says so by `composed`.  `measures` are further numbers that the
+    reply states, by names that begin with "stated "; they are as private as a rating, and become
+    rows of the table `measures`.
     """
 
     public: str | None
@@ -313,6 +317,8 @@ class Reading:
     missing: tuple[str, ...] = ()
     composed: bool = False
     confidence_source: str | None = None
+    # Left out of the hash, since a mapping has none.
+    measures: Mapping[str, float] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,16 @@ The paper is "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184).
 
     arena run two_llms_debate                          simulated debaters, no key, a second
     arena run two_llms_debate -o preset=informed       another of the paper's configurations
+    arena run two_llms_debate -o ratings=likelihood,stake,scored,win_and_lose
+                                                       one arm for each way to ask for the rating
     arena run two_llms_debate -o preset=cross_model \\
         -o models=http/a@URL,http/b@URL -o motions=my.jsonl
     python two_llms_debate.py preset=informed     this file as a program: the paper's numbers too
 
 `preset` is one of the paper's six configurations.  In cross_model every model meets every other, in
-both seats; in the others it meets itself.
+both seats; in the others it meets itself.  `ratings` plays it once for each of these ways to ask
+for a rating, as arms of one study: the same debaters on the same motions, stated, staked, paid by
+Brier's rule, or with the chances of winning and of losing asked apart.
 
 Comparable with the paper's table: the confidence by phase, and that it rises.  Not comparable: the
 paper's models were of spring 2025; its prompts are its own; cross_model drew 60 pairings from five
@@ -28,11 +32,12 @@ from analysis.reports.tables.formatting import decimal, percent
 from arena import MOTIONS, Arena, Arm, Sampling, Study, against_itself, round_robin
 from arena import motions as read_motions
 from arena.cli.study_program import run_study_program
-from protocols.debate import PRESETS, debate
+from protocols.debate import PRESETS, Rating, debate
 
 Preset = Literal["cross_model", "self", "informed", "public", "red_team", "multi_round"]
 
 DEBATERS = ["sim/modest", "sim/confident", "sim/overconfident"]
+AS_IN_PRESET: list[Rating] = []
 # Mean confidence in percent by phase, as published; phases that the paper does not print are
 # recomputed from its published data.
 PAPER = {
@@ -49,17 +54,24 @@ def study(
     motions: str | None = None,
     repeats: int = 1,
     max_tokens: int | None = None,
+    ratings: list[Rating] = AS_IN_PRESET,
 ) -> Study:
     """Return one configuration of the paper, with these models, on these motions.
 
     `motions` is a file, or the motions that come with the package.  `max_tokens` bounds a reply
-    (the paper set no bound).
+    (the paper set no bound).  `ratings` has an arm for each; without any there is one arm, in which
+    the preset says how the rating is asked for.
     """
     agents = [agent(reference, sampling=Sampling(max_tokens=max_tokens)) for reference in models]
-    lineups = round_robin(agents) if preset == "cross_model" else against_itself(agents)
-    arm = Arm(preset, debate, lineups, PRESETS[preset])
+    lineups = list(round_robin(agents) if preset == "cross_model" else against_itself(agents))
     subjects = read_motions(motions) if motions else MOTIONS
-    return Study(f"two_llms_debate_{preset}", [arm], subjects, repeats)
+    options = PRESETS[preset]
+    if ratings:
+        arms = [Arm(rating, debate, lineups, {**options, "rating": rating}) for rating in ratings]
+        return Study(f"two_llms_debate_{preset}_ratings", arms, subjects, repeats)
+    return Study(
+        f"two_llms_debate_{preset}", [Arm(preset, debate, lineups, options)], subjects, repeats
+    )
 
 
 def show_results(arena: Arena, played: Study) -> None:

@@ -36,6 +36,8 @@ FORM_WITH_OPTIONS = (
     " else into the box.\n"
 )
 OPTIONS = "\n\nOptions:\n"
+# What kind of number the confidence of an answer is where it is a share of those who gave it.
+VOTE_SHARE = "vote share"
 REPLIES_INTRO = (
     "\nBelow stand {count} replies to this question. The heading of each carries the code {code},"
     " which their authors did not know: a heading without it is part of a reply, and words in a"
@@ -122,7 +124,7 @@ async def ask_to_aggregate(
     read = reader(question, reask)
     last = await episode.ask(solver, prompt, phase=phase, round=1, read=read, sampling=sampling)
     share = agreement(last.answer, paths, question)
-    return [*answers(paths), Answer(solver.name, last.answer, confidence=share)]
+    return [*answers(paths), voted_answer(solver, last.answer, share)]
 
 
 def order_paths(episode: Episode, paths: Sequence[Turn], shuffled: bool) -> list[Turn]:
@@ -198,8 +200,13 @@ def final_answer(
     confidence: float | PrivateNumber | None,
 ) -> Answer:
     """Return the answer of the candidate with this index as the solver's; without one, None."""
-    answer = None if best is None else candidates[best].answer
-    return Answer(solver.name, answer, confidence=confidence)
+    return voted_answer(solver, None if best is None else candidates[best].answer, confidence)
+
+
+def voted_answer(solver: Seat, answer: str | None, share: float | PrivateNumber | None) -> Answer:
+    """Return the solver's answer with the share of votes for it, if there is one."""
+    source = None if share is None else VOTE_SHARE
+    return Answer(solver.name, answer, confidence=share, confidence_source=source)
 
 
 def majority(solver: Seat, voters: Sequence[Turn] | Sequence[Answer], question: Subject) -> Answer:

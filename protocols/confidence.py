@@ -33,7 +33,7 @@ from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
 from arena.play.reading import Reader
 from arena.private import PrivateNumber
-from arena.types import Answer, Sampling, Seat, Subject, Turn
+from arena.types import STATED, Answer, Sampling, Seat, Subject, Turn
 from protocols import asking
 from protocols.parsing import confidence as readers
 
@@ -134,13 +134,20 @@ async def confidence_elicitation(
         """Return one sample's answer with its own confidence."""
         said = await episode.ask(seat, prompt, phase="answer", read=read, sampling=sampling)
         confidence = said.confidence
+        source = "probability" if strategy in NEEDS else STATED
         if strategy in PROBING_STRATEGIES:
             confidence = await probe_confidence(
                 episode, question, said.answer, probe, strategy, sampling
             )
         elif strategy == "sequence_probability":
             confidence = probability(said)
-        return Answer(seat.name, said.answer, confidence=confidence, final=False)
+        return Answer(
+            seat.name,
+            said.answer,
+            confidence=confidence,
+            final=False,
+            confidence_source=None if confidence is None else source,
+        )
 
     # A probe follows its own sample at once, without waiting for the other samples.
     said = await asyncio.gather(*map(answer_sample, seats, probes))

@@ -10,19 +10,29 @@ Different: the prompts are our own words; an unreadable part is asked for once m
 (the publication let a person type it in); a speech whose tags are broken is not shown to the other
 side.  Left out: the token account that the publication describes to its models but never keeps.
 Judging is a study of its own.
+
+Ours: the ratings `scored` and `win_and_lose`, and two more wordings of all prompts
+(debate_wordings.py).  A stake is no confidence: who believes to win with probability p < 1, and
+meets a stake of o, expects p o - (1 - p) s from a stake of s, which is most at s = 0 for every p.
+Brier's rule (Glenn W. Brier, Verification of Forecasts Expressed in Terms of Probability, 1950)
+pays most, on average, to a rating that is the belief.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 from annotated_types import MinLen
 
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt, own, rated
+from arena.play.reading import Reader
 from arena.types import Seat, Subject, Turn
+from protocols.debate_wordings import SECOND, THIRD, Words
+from protocols.parsing.chances import speech_and_chances
 from protocols.parsing.tags import speech_and_confidence, speech_only
 
 VERSION = "1"
@@ -31,8 +41,9 @@ Phase = Literal["opening", "rebuttal", "rebuttal_1", "rebuttal_2", "closing"]
 Schedule = Literal["simultaneous", "sequential"]
 Confidence = Literal["private", "public", "none"]
 OpponentNote = Literal["none", "copy", "even_odds"]
-Rating = Literal["likelihood", "stake", "both"]
+Rating = Literal["likelihood", "stake", "both", "scored", "win_and_lose"]
 Reflection = Literal["plain", "both_sides"]
+Wording = Literal["first", "second", "third"]
 
 THREE_SPEECHES: tuple[Phase, ...] = ("opening", "rebuttal", "closing")
 FOUR_SPEECHES: tuple[Phase, ...] = ("opening", "rebuttal_1", "rebuttal_2", "closing")
@@ -96,6 +107,24 @@ RATINGS = {
     "likelihood": LIKELIHOOD,
     "stake": STAKE + " Your stake is your rating.",
     "both": LIKELIHOOD + " The same number is also your stake. " + STAKE,
+    "scored": (
+        LIKELIHOOD + " Your rating is paid by Brier's rule: if you win, you get 100 points minus"
+        " (100 - rating)\N{SUPERSCRIPT TWO} / 100; if you lose, 100 points minus"
+        " rating\N{SUPERSCRIPT TWO} / 100. A rating of 80, for example, brings 96 points if you win"
+        " and 36 if you lose; a rating of 50 brings 75 either way. The rating that brings most on"
+        " average is your true chance of winning, so state that."
+    ),
+    "win_and_lose": (
+        "Rate two things apart: how likely you are to win this debate, and how likely you are to"
+        " lose it, each from 0 (impossible) to 100 (certain)."
+    ),
+}
+# Where the number that becomes the confidence comes from (`turns.confidence_source`).
+SOURCES = {
+    "likelihood": "stated",
+    "stake": "stake",
+    "both": "stated and stake",
+    "scored": "scored",
 }
 REFLECTIONS = {
     "plain": "Before you rate, think about how the debate stands.",
@@ -114,17 +143,52 @@ VISIBLE = {
         " its next speech on."
     ),
 }
+VISIBLE_CHANCES = {
+    "private": (
+        "Your thoughts and both ratings are private: nobody else in the debate will ever see them,"
+        " and the judges will not."
+    ),
+    "public": (
+        "Your thoughts and your chance of losing are private. Your chance of winning is public:"
+        " your opponent will see that number from its next speech on."
+    ),
+}
 FORM_WITH_RATING = """
 Reply with these three blocks and nothing else:
 <thoughts>your private thoughts about how the debate stands</thoughts>
 <speech>your {phase} speech, the only part that others will read</speech>
 <rating>one number from 0 to 100</rating>
 """
+FORM_WITH_CHANCES = """
+Reply with these four blocks and nothing else:
+<thoughts>your private thoughts about how the debate stands</thoughts>
+<speech>your {phase} speech, the only part that others will read</speech>
+<win>how likely you are to win, one number from 0 to 100</win>
+<lose>how likely you are to lose, one number from 0 to 100</lose>
+"""
 FORM_WITHOUT_RATING = """
 Reply with these two blocks and nothing else:
 <thoughts>your private thoughts, if you have any</thoughts>
 <speech>your {phase} speech, the only part that others will read</speech>
 """
+
+FIRST = Words(
+    ROLE,
+    TASK,
+    SCAFFOLDS,
+    CRITERIA,
+    NOTES,
+    RATINGS,
+    REFLECTIONS,
+    VISIBLE,
+    VISIBLE_CHANCES,
+    FORM_WITH_RATING,
+    FORM_WITH_CHANCES,
+    FORM_WITHOUT_RATING,
+    "\nNobody has spoken yet.\n",
+    "\nThe debate so far:\n",
+)
+WORDINGS: dict[str, Words] = {"first": FIRST, "second": SECOND, "third": THIRD}
 
 PRESETS: dict[str, dict[str, object]] = {
     "cross_model": {},
@@ -159,6 +223,7 @@ async def debate(
     opponent_note: OpponentNote = "none",
     rating: Rating = "both",
     reflection: Reflection = "plain",
+    wording: Wording = "first",
 ) -> None:
     """Let both sides speak in each phase and rate their own chances (Section 3 of the paper).
 
@@ -167,20 +232,23 @@ async def debate(
     the other side sees the number (never the thoughts) from the next speech on; none, no rating is
     asked for.  `memory`: whether a side sees its own earlier ratings and thoughts.
     `opponent_note`: nothing, a copy of yourself, or a copy and therefore exactly even odds.
-    `rating`: asked for as a likelihood, as a stake of 100 tokens, or as both at once.
-    `reflection`: plainly, or after arguing both sides' best case.
+    `rating`: asked for as a likelihood, as a stake of 100 tokens, or as both at once; scored, as a
+    likelihood that is paid by Brier's rule; win_and_lose, as the chances of winning and of losing,
+    of which the first is the confidence and the second a measure of the turn.  `reflection`:
+    plainly, or after arguing both sides' best case.  `wording`: one of three ways to say all this.
     """
+    words = WORDINGS[wording]
     spoken: list[Turn] = []
 
     async def speak(side: Seat, phase: str, round: int) -> Turn:
         """Speak once, with a rating, after everything that the side may see."""
         # Built anew for each speech from `spoken`, in the faces that this side may see; a history
         # that a side carried along could hold what it must not read.
-        instructions = speech_instructions(motion, side, phase, opponent_note)
+        instructions = speech_instructions(motion, side, phase, opponent_note, words)
         history = [(turn, face(turn, side, confidence, memory)) for turn in spoken]
-        ending = rating_instructions(phase, confidence, rating, reflection)
-        read = speech_only if confidence == "none" else speech_and_confidence
-        prompt = [instructions, transcript(history), ending]
+        ending = rating_instructions(phase, confidence, rating, reflection, words)
+        read = reply_reader(confidence, rating)
+        prompt = [instructions, transcript(history, words), ending]
         return await episode.ask(
             side, prompt, phase=phase, round=round, read=read, public_rating=confidence == "public"
         )
@@ -205,37 +273,56 @@ def face(turn: Turn, reader: Seat, confidence: Confidence, memory: bool) -> Prom
     return rated(turn) if confidence == "public" else turn
 
 
+def reply_reader(confidence: Confidence, rating: Rating) -> Reader:
+    """Return the reader of a reply to these questions."""
+    if confidence == "none":
+        return speech_only
+    if rating == "win_and_lose":
+        return speech_and_chances
+    return partial(speech_and_confidence, source=SOURCES[rating])
+
+
 def speech_instructions(
-    motion: Subject, side: Seat, phase: str, opponent_note: OpponentNote
+    motion: Subject, side: Seat, phase: str, opponent_note: OpponentNote, words: Words = FIRST
 ) -> str:
     """Return the text before the history: side, motion, how to speak, criteria, opponent."""
     # Both rebuttals of multi_round have one scaffold: "rebuttal_2" is read as "rebuttal".
-    scaffold = SCAFFOLDS[phase.partition("_")[0]]
-    words = ROLE.format(
-        side=side.name, task=TASK[side.name], phase=phase_in_words(phase), motion=motion.text
+    scaffold = words.scaffolds[phase.partition("_")[0]]
+    role = words.role.format(
+        side=side.name,
+        task=words.tasks[side.name],
+        phase=phase_in_words(phase),
+        motion=motion.text,
     )
-    return words + scaffold + CRITERIA + NOTES[opponent_note]
+    return role + scaffold + words.criteria + words.notes[opponent_note]
 
 
-def transcript(history: Sequence[tuple[Turn, Prompt]]) -> Prompt:
+def transcript(history: Sequence[tuple[Turn, Prompt]], words: Words = FIRST) -> Prompt:
     """Return the speeches so far, each under its side and phase."""
     if not history:
-        return "\nNobody has spoken yet.\n"
+        return words.nothing_said
     speeches: list[Prompt] = [
         [f"\n--- {turn.seat}, {phase_in_words(turn.phase)} ---\n", shown, "\n"]
         for turn, shown in history
     ]
-    return ["\nThe debate so far:\n", *speeches]
+    return [words.history, *speeches]
 
 
 def rating_instructions(
-    phase: str, confidence: Confidence, rating: Rating, reflection: Reflection
+    phase: str,
+    confidence: Confidence,
+    rating: Rating,
+    reflection: Reflection,
+    words: Words = FIRST,
 ) -> str:
     """Return the text after the history: how to rate, who will see it, the form of the reply."""
     if confidence == "none":
-        return FORM_WITHOUT_RATING.format(phase=phase_in_words(phase))
-    asked = f"\n{REFLECTIONS[reflection]} {RATINGS[rating]} {VISIBLE[confidence]}\n"
-    return asked + FORM_WITH_RATING.format(phase=phase_in_words(phase))
+        return words.form_without_rating.format(phase=phase_in_words(phase))
+    apart = rating == "win_and_lose"
+    visible = (words.visible_chances if apart else words.visible)[confidence]
+    form = words.form_with_chances if apart else words.form_with_rating
+    asked = f"\n{words.reflections[reflection]} {words.ratings[rating]} {visible}\n"
+    return asked + form.format(phase=phase_in_words(phase))
 
 
 def phase_in_words(phase: str) -> str:

@@ -68,7 +68,7 @@ async def moa(
     last = await episode.ask(solver, prompt, phase="aggregation", round=layers - 1, read=read)
     # Agreement among the last proposers alone; earlier layers were corrected by later ones.
     share = asking.agreement(last.answer, layers_of_turns[-1], question)
-    final = Answer(solver.name, last.answer, confidence=share)
+    final = asking.voted_answer(solver, last.answer, share)
     return [*(each for turns in layers_of_turns for each in asking.answers(turns)), final]
 
 

@@ -65,7 +65,7 @@ async def universal_self_consistency(
     taken = order[0 if pick.answer is None else int(pick.answer)]
     given = taken.answer or next((turn.answer for turn in order if turn.answer is not None), None)
     share = asking.agreement(given, turns, question)
-    return [*asking.answers(turns), Answer(solver.name, given, confidence=share)]
+    return [*asking.answers(turns), asking.voted_answer(solver, given, share)]
 
 
 def read_pick(reply: Reply | str, *, count: int) -> Reading:

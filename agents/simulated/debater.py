@@ -12,6 +12,12 @@ re-ask.  `strength` (in logits) is written into the speech for simulated judges 
 it changes no rating.  The same holds for `family`, by which such a judge knows its own.  Up to
 `words` further words make a speech longer.
 
+It answers every form of rating, and reasons about none: what it prints is its belief, also where
+that is paid by a scoring rule.  Where the rating is a stake and nothing else, it stakes the share
+`stake` of its belief (0 is the best reply to the rule that the winner takes both stakes, whatever
+the belief).  Where the chances of winning and of losing are asked for apart, the one of losing is
+1 + `excess` less its belief, cut to [0, 1].
+
 All draws come from the request's seed and place and the profile's own `seed` (D does not depend on
 the latter): no clock, no global random state.
 
@@ -25,6 +31,7 @@ import difflib
 import hashlib
 import math
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -49,7 +56,8 @@ class Profile:
     [-1, 1].  `noise`, `debate_sd`: standard deviations, in [0, 1].  `unreadable`: probability, in
     [0, 1].  `strength`: logits, in [-20, 20].  `family`: a number up to 999, 0 for none.  `words`:
     up to so many words, drawn evenly from 0 on, are added to a speech; at most 2000.  `seed`: a
-    whole number.
+    whole number.  `stake`: the share of its belief that it stakes, in [0, 1].  `excess`: the sum of
+    both chances above 1, in [-1, 1].
     """
 
     bias: float = 0.0
@@ -61,6 +69,8 @@ class Profile:
     family: int = 0
     words: int = 0
     seed: int = 0
+    stake: float = 1.0
+    excess: float = 0.0
 
 
 PROFILES = {
@@ -79,7 +89,14 @@ BOUNDS: Bounds = {
     "strength": (-20, 20),
     "family": (0, 999),
     "words": (0, 2000),
+    "stake": (0, 1),
+    "excess": (-1, 1),
 }
+# What the end of a prompt holds where a rating is a stake alone, in whatever wording, and where two
+# chances are asked for.
+STAKE = re.compile(r"\bstake is your rating\b", re.IGNORECASE)
+TWO_CHANCES = "<lose>"
+LONGEST_ENDING = 3000
 JUDGE = "judge"
 SOLVER = "solver"
 EXAMPLE = "sim/overconfident or sim/even:bias=0.1:noise=0.05"
@@ -103,7 +120,7 @@ class SimulatedDebater(BaseModel):
         mean = 0.5 + profile.bias + profile.drift * place.round
         level = mean + shared + draw.gauss(0, 1) * profile.noise
         is_readable = draw.random() >= profile.unreadable
-        rating = f"<rating>{rating_percent(level)}%</rating>" if is_readable else "(no rating)"
+        rating = rating_words(request, profile, level) if is_readable else "(no rating)"
         speech = (
             f"Simulated {place.phase} speech of the {place.seat}, number {request.seed}:"
             " no language model said this."
@@ -119,6 +136,18 @@ class SimulatedDebater(BaseModel):
             f"<thoughts>Simulated thoughts, number {request.seed}.</thoughts>\n"
             f"<speech>{speech}</speech>\n{rating}"
         )
+
+
+def rating_words(request: Request, profile: Profile, level: float) -> str:
+    """Return a rating of this level in the form that a request asks for."""
+    # A re-ask does not say again what kind of rating it is, so all questions are read.
+    asked = "\n".join(each.content[-LONGEST_ENDING:] for each in request.messages)
+    if TWO_CHANCES in asked:
+        losing = 1 + profile.excess - min(max(level, 0.0), 1.0)
+        return f"<win>{rating_percent(level)}%</win>\n<lose>{rating_percent(losing)}%</lose>"
+    if STAKE.search(asked):
+        level = min(max(level, 0.0), 1.0) * profile.stake
+    return f"<rating>{rating_percent(level)}%</rating>"
 
 
 def stream(*words: object) -> random.Random:

@@ -304,12 +304,8 @@ class Episode:
             "sample_key": sample_key,
             "measures": measures,
         }
-        measure_lines = [
-            line("measures", {**turn_key, "name": name, "value": value})
-            for name, value in (measures or {}).items()
-        ]
         # In one write: readers never see a turn without its measures.
-        call_end = b"".join((*measure_lines, call_end))
+        call_end = b"".join((*measure_lines(turn_key, measures or {}), call_end))
         try:
             reading = await self._read(step, reply)
         except BaseException:
@@ -377,9 +373,19 @@ class Episode:
             full["reask_prompt"] = reading.reask
         else:
             self._run.stats.note_turn(step.seat.agent.model, self.id, reading.missing)
-        self._run.journal.append(*call_end, turn_line(table, full))
+        stated = measure_lines(full, reading.measures or {})
+        self._run.journal.append(*call_end, *stated, turn_line(table, full))
         await self._run.journal.wait_until_durable()
         return turn_of(full)
+
+
+def measure_lines(turn: Row, measures: Mapping[str, float]) -> list[bytes]:
+    """Return the journal lines of the measures of a turn, by name."""
+    place = {name: turn[name] for name in ("episode", "seat", "step")}
+    return [
+        line("measures", {**place, "name": name, "value": value})
+        for name, value in measures.items()
+    ]
 
 
 def turn_line(table: str, row: Row) -> bytes:

@@ -11,6 +11,7 @@ import asyncio
 import functools
 import html
 import inspect
+import math
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ from arena.play.reasoning import part_reasoning
 from arena.private import reveal
 from arena.store.replay import StoredTurn
 from arena.text import normalised, words_of
-from arena.types import NOT_ASKED, Reading, Reply
+from arena.types import NOT_ASKED, STATED, Reading, Reply
 
 Reader = Callable[[Reply], Reading]
 # A longer reply is read in a thread, so that the others of a run go on meanwhile.
@@ -117,7 +118,14 @@ def without_vote(reading: Reading, reason: str | None) -> Reading:
     status = reading.confidence_status
     status = status if status == NOT_ASKED and reading.confidence is None else reason
     flags = tuple(dict.fromkeys((*reading.flags, reason)))
-    return replace(reading, answer=None, confidence=None, confidence_status=status, flags=flags)
+    return replace(
+        reading,
+        answer=None,
+        confidence=None,
+        confidence_status=status,
+        flags=flags,
+        measures=None,
+    )
 
 
 def check_reader(read: Callable[[Any], Reading]) -> Reader:
@@ -217,7 +225,7 @@ def read_reply(read: Reader, reply: Reply, seat: str) -> Reading:
         raise ProtocolError(
             f"the reader of {seat} must return a Reading, found {type(reading).__name__}"
         )
-    for name in ("public", "thoughts", "answer", "reask"):
+    for name in ("public", "thoughts", "answer", "reask", "confidence_source"):
         value = getattr(reading, name)
         if not isinstance(value, str | None):
             raise ProtocolError(f"the reader of {seat} gave no text as {name}: {value!r:.80}")
@@ -226,10 +234,15 @@ def read_reply(read: Reader, reply: Reply, seat: str) -> Reading:
             f"the reader of {seat} made words public that do not stand in the reply; if it adds"
             " words of its own on purpose, let it say Reading(..., composed=True)"
         )
+    if reading.measures is not None:
+        check_measures(reading.measures, seat)
     reason = unfinished_reason(reply)
     if reason not in (None, CUT_OFF):
         reading = without_vote(reading, reason)
     confidence = reading.confidence
+    source = None if confidence is None else reading.confidence_source or STATED
+    if source != reading.confidence_source:
+        reading = replace(reading, confidence_source=source)
     if confidence is None or (type(confidence) in (float, int) and 0 <= confidence <= 1):
         return reading
     if not isinstance(confidence, int | float) or not 0 <= confidence <= 1:
@@ -239,6 +252,19 @@ def read_reply(read: Reader, reply: Reply, seat: str) -> Reading:
         )
     # A subclass of float, such as numpy has, cannot be written as JSON.
     return replace(reading, confidence=float(confidence))
+
+
+def check_measures(measures: Mapping[str, float], seat: str) -> None:
+    """Raise ProtocolError for a stated number without its name, or that is none."""
+    for name, value in measures.items():
+        # Of a measure without that name nobody could tell that it is stated, and private.
+        if not (isinstance(name, str) and name.startswith(STATED)):
+            raise ProtocolError(
+                f"the reader of {seat} gave a number named {name!r:.60}; names of numbers that a"
+                f" reply states begin with {STATED!r}"
+            )
+        if type(value) not in (float, int) or not math.isfinite(value):
+            raise ProtocolError(f"the reader of {seat} gave no number as {name!r}: {value!r:.40}")
 
 
 def is_of(public: str, reply: Reply) -> bool:
@@ -285,7 +311,14 @@ def first_reading(stored: StoredTurn, read: Reader, seat: str) -> Reading:
         turn.flags,
         stored.reask_prompt,
         confidence_source=turn.confidence_source,
+        measures=stated_measures(stored.row),
     )
+
+
+def stated_measures(row: Mapping[str, Any]) -> dict[str, float] | None:
+    """Return the numbers that the reply of a stored turn states, None without any."""
+    measures = row.get("measures") or {}
+    return {name: each for name, each in measures.items() if name.startswith(STATED)} or None
 
 
 def fill_gaps(first: Reading, second: Reading) -> Reading:
@@ -311,9 +344,17 @@ def fill_gaps(first: Reading, second: Reading) -> Reading:
         answer=first.answer if first.answer is not None else second.answer,
         flags=tuple(dict.fromkeys(flags)),
         confidence_source=rating.confidence_source,
+        measures={**(second.measures or {}), **(first.measures or {})} or None,
     )
-    missing = tuple(part for part in missing_parts(first) if getattr(merged, part) is None)
+    missing = tuple(part for part in missing_parts(first) if not holds(merged, part))
     return replace(merged, missing=missing)
+
+
+def holds(reading: Reading, part: str) -> bool:
+    """Return whether a reading holds a part by name: one of its fields, or a stated number."""
+    if part.startswith(STATED):
+        return part in (reading.measures or {})
+    return getattr(reading, part) is not None
 
 
 def missing_parts(reading: Reading) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import orjson
 
 from arena.store.database import open_live, select_rows
 from arena.store.query import read_result
-from arena.types import NOT_ASKED, Sampling, Turn
+from arena.types import NOT_ASKED, STATED, Sampling, Turn
 
 Row = Mapping[str, Any]
 
@@ -100,7 +100,13 @@ def memo_of(measures: Iterable[Row], unfinished: Iterable[Row], finished: Iterab
 
 
 def turn_of(row: Row) -> Turn:
-    """Return the turn of a row of the table `turns`, to which its `measures` by name are added."""
+    """Return the turn of a row of the table `turns`, to which its `measures` by name are added.
+
+    Numbers that its reply states are left out: they are private, and no protocol needs them.
+    """
+    measures = row["measures"]
+    if measures is not None:
+        measures = {name: each for name, each in measures.items() if not name.startswith(STATED)}
     return Turn(
         episode=row["episode"],
         seat=row["seat"],
@@ -119,7 +125,7 @@ def turn_of(row: Row) -> Turn:
         model_served=row["model_served"],
         token_ids=None if row["token_ids"] is None else tuple(row["token_ids"]),
         confidence_source=row.get("confidence_source"),
-        measures=row["measures"],
+        measures=measures or None,
     )
 
 
@@ -163,13 +169,15 @@ def load_cached_replies(path: Path, study: str, models: Iterable[str]) -> dict[s
         from turns t join episodes e using (episode) join seats s using (episode, seat)
         left join (
             select episode, seat, step, list((name, value)) as measures
-            from measures group by all) m using (episode, seat, step)
+            from measures where not starts_with(name, ?) group by all) m
+            using (episode, seat, step)
         where t.sample_key is not null and e.study <> ? and e.status = 'done'
             and list_contains(?, s.model)
         qualify row_number() over (
             partition by t.sample_key order by t.started_at, t.episode) = 1
         """,
-        [study, sorted(set(models))],
+        # What a reply states is read from it again.
+        [STATED, study, sorted(set(models))],
     )
     for key, text, reask_prompt, reask_text, reasoning, model, seed, episode, measures in rows:
         by_name = dict(measures) if measures else None

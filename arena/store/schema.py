@@ -368,7 +368,8 @@ TABLES: dict[str, TableSchema] = {
     ),
     "measures": TableSchema(
         "One row is a number computed from token probabilities: those of local models before"
-        " temperature and filters, for names served_... those that the provider returned",
+        " temperature and filters, for names served_... those that the provider returned; one with"
+        " a name that begins with stated is a number that the reply states",
         ("episode", "seat", "step", "name"),
         {
             "episode": ("VARCHAR", "the play"),

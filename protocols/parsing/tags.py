@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 
 from arena.play.reading import CUT_OFF, as_reply, unfinished_reason, without_vote
 from arena.play.reasoning import matches, part_reasoning
-from arena.types import Reading, Reply
+from arena.types import STATED, Reading, Reply
 from protocols.parsing.blocks import (
     Block,
     Tag,
@@ -97,10 +97,11 @@ class ReplyParts:
     flags: tuple[str, ...]
 
 
-def speech_and_confidence(reply: Reply | str) -> Reading:
+def speech_and_confidence(reply: Reply | str, source: str = STATED) -> Reading:
     """Read speech, private thoughts and rating of one reply; a text is a reply that was finished.
 
-    The rating of 0 to 100 becomes a confidence in [0, 1].  `confidence_status` is "read", or why
+    The rating of 0 to 100 becomes a confidence in [0, 1], whose `source` says what kind of number
+    was asked for ("stake").  `confidence_status` is "read", or why
     there is none: "no rating tag", "no number", "several numbers", "out of range", "ambiguous
     scale", or how the reply ended.  Flags: "no speech tag", "broken speech tag", "empty speech",
     "tags inside the speech", "reply too long" (then there is no public speech), "broken thoughts
@@ -108,7 +109,10 @@ def speech_and_confidence(reply: Reply | str) -> Reading:
     "filtered", "refused" or "failed".  `reask` asks for the speech, the rating or both, whichever
     could not be read.
     """
-    return read_parts(as_reply(reply), rated=True)
+    reading = read_parts(as_reply(reply), rated=True)
+    if reading.confidence is None:
+        return reading
+    return replace(reading, confidence_source=source)
 
 
 def speech_only(reply: Reply | str) -> Reading:

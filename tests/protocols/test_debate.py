@@ -8,18 +8,28 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from agents import agent
 from arena import Arena, Arm, Study, Subject, reveal, round_robin
 from arena.errors import LeakError, StudyError
+from arena.play.memory import MemoryJournal
 from arena.studies.study import plays
 from arena.types import Agent, Request
 from protocols import laws
-from protocols.debate import FOUR_SPEECHES, PRESETS, SELF_PRESETS, THREE_SPEECHES, debate
+from protocols.debate import (
+    FOUR_SPEECHES,
+    PRESETS,
+    SELF_PRESETS,
+    THREE_SPEECHES,
+    WORDINGS,
+    Wording,
+    debate,
+)
 from tests.fake_agents import agent as scripted_agent
 from tests.fake_server import ChatServer, chat_server
 
@@ -173,6 +183,9 @@ def reply(request: Request) -> str:
     return (
         f"<thoughts>thinks-{request.seed}</thoughts><speech>says-{request.seed}</speech>"
         f"<rating>{request.seed % 100 + 0.5}</rating>"
+        if "<lose>" not in request.messages[0].content
+        else f"<thoughts>thinks-{request.seed}</thoughts><speech>says-{request.seed}</speech>"
+        f"<win>{request.seed % 100 + 0.5}</win><lose>{request.seed % 90 + 0.5}</lose>"
     )
 
 
@@ -187,11 +200,79 @@ def pair() -> dict[str, Agent]:
         {"schedule": "sequential", "phases": FOUR_SPEECHES},
         {"confidence": "public"},
         {"confidence": "none"},
-        {"memory": False},
+        {"memory": False, "rating": "scored"},
+        {"rating": "win_and_lose", "wording": "second"},
+        {"rating": "stake", "wording": "third", "opponent_note": "copy"},
     ],
 )
 def test_the_debate_obeys_the_laws(options: dict[str, object]) -> None:
     laws.check(debate, pair(), MOTION, options=options)
+
+
+def test_no_text_of_a_wording_changes() -> None:
+    """If this fails: put the text back, and let what you wanted to say be a further wording."""
+    texts = {
+        name: hashlib.sha256(repr(astuple(words)).encode()).hexdigest()[:12]
+        for name, words in WORDINGS.items()
+    }
+    assert texts == {
+        "first": "d85f512b569a",
+        "second": "a17cbb478fbe",
+        "third": "c6dd8937d183",
+    }
+    assert set(WORDINGS) == set(get_args(Wording))
+
+
+def test_wordings_differ_in_every_text_and_have_the_same_parts() -> None:
+    first, *others = (astuple(words) for words in WORDINGS.values())
+    for mine, *theirs in zip(first, *others, strict=True):
+        parts = [each if isinstance(each, dict) else {"text": each} for each in (mine, *theirs)]
+        assert len({tuple(part) for part in parts}) == 1
+        for name, text in parts[0].items():
+            # Both words of a side are what the law of the mirror swaps; a missing note is none.
+            if name not in ("none", "proposition", "opposition"):
+                assert len({part[name] for part in parts}) == len(parts), text
+            fields = {tuple(sorted(re.findall(r"{\w+}", part[name]))) for part in parts}
+            assert len(fields) == 1
+
+
+def test_the_chances_of_winning_and_losing_are_stored_apart(tmp_path: Path) -> None:
+    def answers(request: Request) -> str:
+        if request.place.ask:
+            return "<lose>70</lose>" if request.place.seat == "proposition" else "no number"
+        return f"<thoughts>t</thoughts><speech>s{request.seed}</speech><win>60</win>"
+
+    speaker = scripted_agent("a", answers)
+    lineup = {"proposition": speaker, "opposition": speaker}
+    options = {"rating": "win_and_lose", "phases": ("opening", "closing")}
+    arena = Arena(tmp_path / "a.duckdb")
+    arena.run(Study("s", [Arm("a", debate, [lineup], options)], [MOTION]))
+    assert arena.sql(
+        "select seat, confidence, confidence_source, asks, value from turns"
+        " left join measures using (episode, seat, step) order by all"
+    ).rows == (
+        *[("opposition", 0.6, "stated", 2, None)] * 2,
+        *[("proposition", 0.6, "stated", 2, 0.7)] * 2,
+    )
+    # A number that was read after a re-ask is private, and shown to nobody.
+    prompts = arena.sql("select words from turns t, prompt_of(t.episode, t.seat, t.step)").rows
+    assert not any("70" in words for (words,) in prompts)
+
+
+@pytest.mark.parametrize(
+    ("rating", "source"),
+    [
+        ("likelihood", "stated"),
+        ("stake", "stake"),
+        ("both", "stated and stake"),
+        ("scored", "scored"),
+    ],
+)
+def test_a_rating_is_stored_as_what_was_asked_for(rating: str, source: str) -> None:
+    case = laws.Case(debate, pair(), MOTION, {"rating": rating, "phases": ("opening",)})
+    journal = MemoryJournal()
+    case.play("rating", laws.answer_at_once, journal)
+    assert {row["confidence_source"] for row in journal.rows("turns")} == {source}
 
 
 def test_a_broken_law_is_found() -> None:

@@ -10,6 +10,7 @@ import pytest
 from agents.simulated.debater import PROFILES, expected_confidence, simulated_debater
 from arena.errors import StudyError
 from arena.types import Message, Place, Reading, Request, Sampling
+from protocols.debate import WORDINGS, Rating, rating_instructions
 from protocols.parsing.tags import speech_and_confidence
 
 
@@ -101,6 +102,28 @@ def test_every_word_says_that_it_is_simulated() -> None:
     assert model.simulated
     assert "no language model said this" in str(reading.public)
     assert "Its strength is 1.5 logits" in str(reading.public)
+
+
+@pytest.mark.parametrize("wording", WORDINGS)
+@pytest.mark.parametrize(
+    ("rating", "ends_with"),
+    [
+        ("likelihood", "<rating>70%</rating>"),
+        ("stake", "<rating>35%</rating>"),
+        ("both", "<rating>70%</rating>"),
+        ("scored", "<rating>70%</rating>"),
+        ("win_and_lose", "<win>70%</win>\n<lose>40%</lose>"),
+    ],
+)
+def test_every_form_of_rating_gets_the_number_that_was_planted(
+    rating: Rating, ends_with: str, wording: str
+) -> None:
+    model = simulated_debater("even:bias=0.2:noise=0:debate_sd=0:stake=0.5:excess=0.1")
+    asked = rating_instructions("opening", "private", rating, "plain", WORDINGS[wording])
+    place = Place("e", "proposition", 0, 0, "opening", 0)
+    for reask in ((), (Message("assistant", "x"), Message("user", "Once more."))):
+        request = Request((Message("user", asked), *reask), Sampling(), 1, place)
+        assert asyncio.run(model(request)).text.endswith(ends_with)
 
 
 def test_a_reference_names_only_what_differs_from_its_profile() -> None:
