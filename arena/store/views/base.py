@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 # there nor here takes the comment of the tables' column of its name.
 SHARED_COMMENTS = {
     "abstained": "verdicts that name no side",
-    "against_itself": "whether both sides are the same model",
+    "against_itself": "whether both sides are the same contestant: model, system prompt and"
+    " sampling",
     "author_step": "the author's step",
     "calls": "attempts, failed and cached ones included",
     "calls_of_unknown_cost": "attempts that may have cost something that cost_usd does not hold",
+    "contestant": "who sat there: its agent's name, with what differs where several agents of the"
+    " study share the name (see the view agents)",
     "day": "the day on which the debate began, UTC; for imports from the file's name",
     "debates": "debates with a rating from both sides",
     "face": "public; own: with private thoughts and rating; rated: public text and rating;"
@@ -32,9 +35,12 @@ SHARED_COMMENTS = {
     "opponent_after": "the other side's first rating after it heard the speech; NULL: none",
     "opponent_before": "the other side's last rating before it heard the speech; NULL: none",
     "opponent_change": "opponent_after minus opponent_before",
+    "opponent_contestant": "the contestant on the other side",
     "opponent_model": "the other side's model",
+    "opposition_contestant": "the contestant on the opposition's side",
     "opposition_model": "the model of the opposition",
     "played_here": "whether a request is on record; false for imports",
+    "proposition_contestant": "the contestant on the proposition's side",
     "proposition_model": "the model of the proposition",
     "reason": "why it is missing; NULL: it is not",
     "repeat": "0 for the first play or reading; NULL for imported debates",
@@ -43,6 +49,7 @@ SHARED_COMMENTS = {
     "same": "pairs that name the same winner",
     "sd": "sample standard deviation",
     "sequential": "whether the opposition hears the proposition's speech of the same round",
+    "setting": "system prompt (a hash of it) and sampling in words; default: neither is set",
     "ties": "of these, decided for nobody",
     "unknown": "attempts that went out, and no outcome has been kept",
     "what": "episode, confidence, speech, winner or answer",

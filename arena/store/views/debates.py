@@ -12,6 +12,7 @@ A debate is a finished episode with the seats proposition and opposition, whatev
 from __future__ import annotations
 
 from arena.store.views.base import View
+from arena.store.views.contestants import join_agents
 
 # Words stand between spaces and line breaks; splitting at a regular expression would take a
 # hundred times as long.
@@ -26,15 +27,20 @@ LABEL = (
 )
 
 # A debate needs both seats; a rating counts by itself, also if only its own seat is on record.
-SIDES = """
+SIDES = f"""
+    with labels as materialized (from agents)
     select e.study, e.arm, e.episode, e.subject, e.repeat, e.started_at,
            p.agent as proposition_agent, o.agent as opposition_agent,
            p.model as proposition_model, o.model as opposition_model,
-           coalesce(p.model = o.model, false) as against_itself,
+           lp.contestant as proposition_contestant, lo.contestant as opposition_contestant,
+           coalesce(lp.identity = lo.identity, false) as against_itself,
            coalesce(e.options->>'schedule', '') = 'sequential' as sequential,
            p.seat is not null and o.seat is not null as in_debate
     from episodes e left join seats p on p.episode = e.episode and p.seat = 'proposition'
-    left join seats o on o.episode = e.episode and o.seat = 'opposition' where e.status = 'done'
+    left join seats o on o.episode = e.episode and o.seat = 'opposition'
+    {join_agents("lp", play="e", seat="p", agents="labels")}
+    {join_agents("lo", play="e", seat="o", agents="labels")}
+    where e.status = 'done'
 """
 # The ratings of both sides of a phase, without agents and models: to look these up takes longer.
 BOTH_RATINGS = """
@@ -56,7 +62,7 @@ DEBATE_VIEWS: dict[str, View] = {
     # Outcomes stay out of this view: most readers need none, and counting votes takes longer than
     # the rest.
     "debates": View(
-        "One row is a finished debate: its motion, and the agents and models on both sides",
+        "One row is a finished debate: its motion, and who sat on both sides",
         f"""
         select * exclude (in_debate) from ({SIDES}) where in_debate
         """,
@@ -79,6 +85,10 @@ DEBATE_VIEWS: dict[str, View] = {
                    case t.seat when 'proposition' then d.opposition_model
                         else d.proposition_model end
                        as opponent_model,
+                   case t.seat when 'proposition' then d.proposition_contestant
+                        else d.opposition_contestant end as contestant,
+                   case t.seat when 'proposition' then d.opposition_contestant
+                        else d.proposition_contestant end as opponent_contestant,
                    d.against_itself, d.in_debate, d.started_at::date as day, d.sequential, t.step,
                    t.round, t.phase, t.confidence, t.confidence_status,
                    t.confidence_status <> 'not asked' as asked,
@@ -144,8 +154,10 @@ DEBATE_VIEWS: dict[str, View] = {
         "One row is a phase of a debate with the ratings of both sides",
         f"""
         select study, arm, episode, subject, round, phase, proposition_model, opposition_model,
-               proposition, opposition, excess, lower, {LABEL} as label
-        from (select p.*, d.proposition_model, d.opposition_model, d.in_debate,
+               proposition_contestant, opposition_contestant, proposition, opposition, excess,
+               lower, {LABEL} as label
+        from (select p.*, d.proposition_model, d.opposition_model, d.proposition_contestant,
+                     d.opposition_contestant, d.in_debate,
                      p.phase || case when p.number > 1 then ' #' || p.number else '' end as name
               from phase_pairs p join ({SIDES}) d using (episode) where p.asked)
         window everywhere as (partition by study, arm, in_debate, name)
@@ -177,6 +189,8 @@ DEBATE_VIEWS: dict[str, View] = {
             from ratings where confidence is not null group by study, arm)
         select r.study, r.arm, r.episode, r.subject, r.seat, any_value(r.model) as model,
                any_value(r.opponent_model) as opponent_model,
+               any_value(r.contestant) as contestant,
+               any_value(r.opponent_contestant) as opponent_contestant,
                any_value(r.against_itself) as against_itself,
                any_value(s.first_round) as first_round, any_value(s.last_round) as last_round,
                max(r.confidence) filter (r.round = s.first_round) as first,
@@ -250,6 +264,10 @@ DEBATE_VIEWS: dict[str, View] = {
                case when side.first then d.proposition_model else d.opposition_model end as model,
                case when side.first then d.opposition_model else d.proposition_model end
                    as opponent_model,
+               case when side.first then d.proposition_contestant else d.opposition_contestant end
+                   as contestant,
+               case when side.first then d.opposition_contestant else d.proposition_contestant end
+                   as opponent_contestant,
                d.against_itself,
                case when o.confidence_sum = side.seat then 1.0
                     when o.confidence_sum = 'tie' then 0.5

@@ -14,13 +14,16 @@ from dataclasses import replace
 
 from arena.store.views.base import RECORD_VIEWS, View
 from arena.store.views.confidence import CONFIDENCE
+from arena.store.views.contestants import CONTESTANT_VIEWS
 from arena.store.views.debates import DEBATE_VIEWS
 from arena.store.views.judges import JUDGES
 from arena.store.views.questions import QUESTION_VIEWS
 from arena.store.views.readings import READING_VIEWS
 from arena.store.views.record import RECORD
 
-VIEWS: dict[str, View] = READING_VIEWS | RECORD_VIEWS | DEBATE_VIEWS | QUESTION_VIEWS
+VIEWS: dict[str, View] = (
+    READING_VIEWS | RECORD_VIEWS | CONTESTANT_VIEWS | DEBATE_VIEWS | QUESTION_VIEWS
+)
 VIEW_QUESTIONS = {
     "confidence_by_round": "How sure of winning are debaters in each phase, by configuration?",
     "both_sides": "In how many debates are both sides sure of winning, above 75% say?",
@@ -28,6 +31,7 @@ VIEW_QUESTIONS = {
     "side_confidence": "How sure were both sides of the same debate, phase by phase?",
     "first_and_last": "How sure was each debater first and last, and how far did it rise?",
     "debaters": "Who sat on which side of each debate, against which model, and did it win?",
+    "agents": "Which agents took part in each study, and what tells them apart?",
     "juries": "Which study judged the debates of which?",
     "completeness": "What should be there, and is it?",
     "outcomes": "Who won each judged debate, by majority and by the sum of the judges'"

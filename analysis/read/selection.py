@@ -1,0 +1,221 @@
+"""Choose the episodes that a report speaks of, and who counts as one contestant in it.
+
+All that read the store for a report open it here, so that a choice of models, arms or anything else
+is one filter of episodes, and every number of a report is of the same ones.  A judging goes with
+the debate that it judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import duckdb
+
+from arena.errors import StoreError, StudyError
+from arena.store.chosen import show_only
+from arena.store.database import open_live, query
+from arena.store.views.registry import ALL_VIEWS, VIEWS
+from arena.text import pluralize
+
+By = Literal["agent", "model", "setting"]
+GROUPINGS: tuple[By, ...] = get_args(By)
+# The column of the view `contestants` that names a group.
+LABELS: dict[By, str] = {"agent": "contestant", "model": "model", "setting": "setting"}
+
+LEFTOVERS = "leftovers"
+NAMES = "select distinct unnest([contestant, agent, model]) as name from agents order by name"
+ARMS = "select distinct arm from plays order by arm"
+# In a debate of two sides the sides count, elsewhere every seat.
+CHOSEN = """
+    create temp table chosen as
+    with judgings as (
+        select p.episode, s.source as debate
+        from plays p join subjects s on s.subject = p.subject and s.kind = 'debate'),
+    others as (
+        select c.episode from contestants c
+        left join (select episode from seats where seat = 'proposition') d using (episode)
+        where (d.episode is null or c.seat in ('proposition', 'opposition'))
+          and not (list_contains($models, c.contestant)
+                   or coalesce(list_contains($models, c.agent), false)
+                   or coalesce(list_contains($models, c.model), false))),
+    mine as (
+        select episode from plays p anti join judgings using (episode)
+        where (len($arms) = 0 or list_contains($arms, p.arm))
+          and ($ids is null or episode in (select unnest($ids)))
+          and (len($models) = 0 or episode not in (from others))
+          and episode not in (from left_out))
+    from mine
+    union all
+    select episode from judgings
+    where debate in (from mine) and episode not in (from left_out)
+"""
+COUNTS = """
+    select p.study, count(*), count(c.episode), count(l.episode)
+    from plays p left join chosen c using (episode) left join left_out l using (episode)
+    group by p.study
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which episodes a report speaks of, and who is one contestant in it.
+
+    `by` is agent (name, model, weights, system prompt and sampling), model, or setting (system
+    prompt and sampling, whatever the model).  With `models`, names of models, agents or
+    contestants, only debates count in which every debater is one of these, and other plays in which
+    every seat is.  `arms` are labels; `where` is a condition in SQL on the columns of the view
+    episodes.  Leftovers, episodes that their study's last plan does not hold, are left out unless
+    `leftovers` counts them in.
+    """
+
+    by: By = "agent"
+    models: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
+    where: str = ""
+    leftovers: bool = False
+
+    def __post_init__(self) -> None:
+        if self.by not in GROUPINGS:
+            raise StudyError(f"by must be one of {', '.join(GROUPINGS)}, found {self.by!r:.80}")
+
+    @property
+    def filters(self) -> str:
+        """The filters in words, as the command line spells them; empty: none."""
+        words = [("--models", ",".join(self.models)), ("--arms", ",".join(self.arms))]
+        words.append(("--where", self.where))
+        return " ".join(f"{option} {value}" for option, value in words if value)
+
+
+ALL = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Of how many episodes of a study a report speaks, and why of no more.
+
+    Of `episodes` it speaks of `chosen`; `leftovers` were left out since they belong to an earlier
+    plan, and the others by `filters`, in words.
+    """
+
+    episodes: int
+    chosen: int
+    leftovers: int
+    filters: str
+
+    @property
+    def note(self) -> str:
+        """What is left out, in one or two sentences; empty: nothing."""
+        notes = []
+        if self.filters:
+            total = pluralize(self.episodes, "episode")
+            notes.append(f"Of {total} {self.chosen:,} chosen: {self.filters}.")
+        if self.leftovers:
+            were = "is a leftover" if self.leftovers == 1 else "are leftovers"
+            notes.append(
+                f"LEFT OUT: {pluralize(self.leftovers, 'episode')} {were} of an earlier plan"
+                " (--leftovers counts them in)."
+            )
+        return " ".join(notes)
+
+
+@contextmanager
+def open_selected(
+    path: Path, selection: Selection = ALL, views: Collection[str] = VIEWS.keys()
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Chosen]]]:
+    """Yield a connection whose views show the chosen episodes, and what is left out by study.
+
+    Without a filter, and without leftovers, nothing is.  Raises StudyError for a name that the
+    store does not know and a wrong condition, and StoreError if the store cannot be read.
+    """
+    needed = {*views, "contestants", LEFTOVERS}
+    with open_live(path, needed) as con:
+        yield con, choose(con, path, selection, needed)
+
+
+def choose(
+    con: duckdb.DuckDBPyConnection, path: Path, selection: Selection, views: Collection[str]
+) -> dict[str, Chosen]:
+    """Let a connection show the chosen episodes, and return what is left out by study."""
+    ids = f"from {LEFTOVERS}" if LEFTOVERS in ALL_VIEWS else "from plays limit 0"
+    con.execute(f"create temp table left_out as select episode {ids}")
+    if selection.leftovers:
+        con.execute("delete from left_out")
+    some_left: tuple[int] | None = con.execute("select count(*) from left_out").fetchone()
+    if not selection.filters and some_left == (0,):
+        return {}
+    models = find_names(con, NAMES, selection.models, "model, agent or contestant")
+    arms = find_names(con, ARMS, selection.arms, "arm")
+    matching = matching_episodes(path, selection.where) if selection.where else None
+    con.execute(CHOSEN, {"models": models, "arms": arms, "ids": matching})
+    counts = con.execute(COUNTS).fetchall()
+    show_only(con, "chosen", views)
+    filters = selection.filters
+    return {
+        study: Chosen(total, chosen, left, filters)
+        for study, total, chosen, left in counts
+        if filters or left
+    }
+
+
+def find_names(
+    con: duckdb.DuckDBPyConnection, sql: str, asked: Sequence[str], what: str
+) -> list[str]:
+    """Return the names that are asked for, each of which may be several with commas between.
+
+    A name may hold commas itself: the longest part that is known counts.  Raises StudyError for
+    one that is not known.
+    """
+    if not asked:
+        return []
+    known = [name for (name,) in con.execute(sql).fetchall() if name is not None]
+    found = []
+    for text in asked:
+        parts = text.split(",")
+        while parts:
+            for size in range(len(parts), 0, -1):
+                name = ",".join(parts[:size]).strip()
+                if name in known:
+                    break
+            else:
+                listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+                raise StudyError(f"there is no {what} {name!r:.80}; there are: {listed or 'none'}")
+            found.append(name)
+            parts = parts[size:]
+    return found
+
+
+def matching_episodes(path: Path, where: str) -> list[str]:
+    """Return the ids of the episodes for which a user's condition holds.
+
+    It runs as any query that a user writes: it can only read, and only the store.
+    """
+    example = 'it is one condition in SQL on the columns of episodes, such as "repeat = 0"'
+    sql = f"select episode from episodes where (\n{where}\n)"
+    try:
+        single = len(duckdb.extract_statements(sql)) == 1
+    except duckdb.Error:
+        single = False
+    if not single:
+        raise StudyError(f"--where cannot be read: {example}, found {where!r:.120}")
+    try:
+        return [episode for (episode,) in query(path, sql).rows]
+    except StoreError as error:
+        reason = str(error).splitlines()[0]
+        raise StudyError(f"--where does not fit: {example}; {reason}") from error
+
+
+def label_sql(by: By, *, debate: str = "d") -> tuple[tuple[str, str], str]:
+    """Return SQL for the labels of both sides of a row of `debates`, and the joins they need."""
+    if by != "setting":
+        column = LABELS[by]
+        return (f"{debate}.proposition_{column}", f"{debate}.opposition_{column}"), ""
+    joins = " ".join(
+        f"left join contestants {side}_seat on {side}_seat.episode = {debate}.episode"
+        f" and {side}_seat.seat = '{side}'"
+        for side in ("proposition", "opposition")
+    )
+    return ("proposition_seat.setting", "opposition_seat.setting"), joins
