@@ -12,7 +12,7 @@ import inspect
 import typing
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -22,6 +22,7 @@ from arena.errors import StudyError
 from arena.grading.grade import Grader
 from arena.studies.lineups import Lineup, Seating, agents_in, seat_agents, seats_of
 from arena.studies.motions import subject_id
+from arena.studies.varied import check_vary, variants
 from arena.text import html_notes, html_table, pluralize
 from arena.types import Agent, Answer, BaseModel, Seat, Subject, Verdict
 
@@ -66,7 +67,9 @@ class Study:
 
     `limits` bound how fast providers or models are called ({"openai": Limit(rpm=500)}).  `grader`
     decides in place of arena.grading whether an answer is right: True, False, or None if it cannot
-    tell.  Neither is part of any id.
+    tell.  Neither is part of any id.  `vary` names options of the protocols, such as "wording",
+    whose values are played in turn, as random factors (varied.py); they are part of ids as other
+    options are.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Study:
     repeats: int = 1
     limits: Limits = field(default_factory=dict)
     grader: Grader | None = None
+    vary: Sequence[str] = ()
 
     def __repr__(self) -> str:
         try:
@@ -172,8 +176,9 @@ def plays(study: Study) -> list[Play]:
     for arm in study.arms:
         check_arm(arm)
     check_size(study)
+    check_vary([arm.protocol for arm in study.arms], study.vary)
     # Options and identities are the same for all subjects and repeats: compute them once.
-    arms = [(arm, check_options(arm), identify_lineups(arm, study)) for arm in study.arms]
+    arms = [(arm, all_options(arm, study.vary), identify_lineups(arm, study)) for arm in study.arms]
     all_plays = [
         Play(
             episode_id(study.name, arm, options, subject, identities, repeat),
@@ -188,9 +193,10 @@ def plays(study: Study) -> list[Play]:
             study.grader,
         )
         for repeat in range(study.repeats)
-        for arm, options, lineups in arms
-        for subject in study.subjects
-        for lineup, identities in lineups
+        for arm, versions, lineups in arms
+        for row, subject in enumerate(study.subjects)
+        for column, (lineup, identities) in enumerate(lineups)
+        for options in [versions[(repeat + row + column) % len(versions)]]
     ]
     episode, count = Counter(play.episode for play in all_plays).most_common(1)[0]
     if count > 1:
@@ -357,6 +363,14 @@ def check_options(arm: Arm) -> dict[str, object]:
                 f"option {option} of {name} cannot be {value!r}: {error.errors()[0]['msg']}"
             ) from error
     return {option: value for option, value in checked.items() if value != declared[option].default}
+
+
+def all_options(arm: Arm, vary: Sequence[str]) -> list[dict[str, object]]:
+    """Return an arm's options as `check_options` does, once for each value of what is varied."""
+    return [
+        check_options(replace(arm, options=options))
+        for options in variants(arm.protocol, arm.options, vary)
+    ]
 
 
 def identify_lineups(arm: Arm, study: Study) -> list[tuple[Seating, orjson.Fragment]]:

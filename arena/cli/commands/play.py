@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from arena.cli.commands import Command, Options, add_flag, add_repeatable
 from arena.cli.commands.completion import complete_study
 from arena.cli.terminal import print_estimate, print_table
-from arena.errors import ArenaError
+from arena.errors import ArenaError, StudyError
 from arena.text import printable
 
 if TYPE_CHECKING:
@@ -87,6 +88,13 @@ def add_selection(group: Options) -> None:
     share = "play the I-th of N shares, one on each of several machines"
     group.add_argument("--shard", type=shard, metavar="I/N", help=share)
     add_flag(group, "--retry-failed", "play failed episodes again")
+    add_repeatable(
+        group,
+        "--vary",
+        metavar="OPTION",
+        help="play the values of this option of the protocols in turn, such as wording, spread over"
+        " the episodes as a random factor; repeatable",
+    )
     add_flag(
         group,
         "--accept-code-change",
@@ -185,7 +193,7 @@ def run_study(options: argparse.Namespace) -> int:
         cache=options.cache,
         max_unreadable=options.max_unreadable,
     )
-    stages = load_stages(options.file, options.option)
+    stages = vary_options(load_stages(options.file, options.option), options.vary)
     # One study says its size in its summary; stages that depend on others say it before they start.
     if len(stages) > 1 or not isinstance(stages[0], Study):
         counts = count_episodes_by_study(stages, options.db)
@@ -198,6 +206,23 @@ def run_study(options: argparse.Namespace) -> int:
         arena, stages, selection=selection, on_stage_end=lambda summary: print(summary, flush=True)
     )
     return print_outcome(options.db, summaries)
+
+
+def vary_options(stages: Stages, vary: Sequence[str]) -> Stages:
+    """Return the stages with the options that `--vary` names varied in each that is a study.
+
+    Raises StudyError if there is none.
+    """
+    from arena.studies.study import Study
+
+    if not vary:
+        return stages
+    if not any(isinstance(stage, Study) for stage in stages):
+        raise StudyError("--vary is for stages that are studies, and this file has none")
+    return [
+        replace(stage, vary=(*stage.vary, *vary)) if isinstance(stage, Study) else stage
+        for stage in stages
+    ]
 
 
 def print_dry_run(
