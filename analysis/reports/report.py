@@ -29,12 +29,13 @@ class Report(Generic[T]):
 
     `results` are the numbers, a frozen dataclass a study (StudyReport, Standings); `documents` show
     them in the same order, as blocks of titles, headings, rows and notes.  Iteration gives the
-    results.  `str()` is what the command prints, `json()` the same as its --json.
+    results.  `str()` is what the `command` prints, `json()` the same as its --json.
     """
 
     results: tuple[T, ...]
     documents: tuple[Document, ...]
     if_empty: str
+    command: str
 
     def json(self) -> list[JsonObject]:
         """Return the numbers as JSON has them, an object a study."""
@@ -50,7 +51,7 @@ class Report(Generic[T]):
         if not self.documents:
             return self.if_empty
         text = io.StringIO()
-        print_documents(self.documents, text)
+        print_documents(self.documents, text, command=self.command)
         return text.getvalue().rstrip()
 
     def _repr_html_(self) -> str:
@@ -80,7 +81,7 @@ def debate_report(
         raise StudyError(f"the mixed model (--mixed) needs at least 3 debates, found {sample}")
     reports = tuple(study_reports(path, study, Checks(margin, mixed, sample)))
     empty = "There are no debates in this store yet."
-    return Report(reports, tuple(map(report_document, reports)), empty)
+    return Report(reports, tuple(map(report_document, reports)), empty, "arena report")
 
 
 def rank_report(
@@ -102,4 +103,4 @@ def rank_report(
         "There are no verdicts in this store yet: judge its debates with `arena run tournament -o"
         " judged=STUDY`."
     )
-    return Report(standings, tuple(map(standings_document, standings)), empty)
+    return Report(standings, tuple(map(standings_document, standings)), empty, "arena rank")

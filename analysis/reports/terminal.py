@@ -18,9 +18,17 @@ SHORTEST_NAME = 8
 
 
 def print_documents(
-    documents: Sequence[Document], file: TextIO | None = None, *, rules: bool = True
+    documents: Sequence[Document],
+    file: TextIO | None = None,
+    *,
+    command: str = "",
+    rules: bool = False,
 ) -> None:
-    """Print documents to standard output or a file; with `rules`, those of all once, at the end."""
+    """Print documents to standard output or a file.
+
+    With `rules`, those of all stand once at the end; else a line says that the `command`, such as
+    "arena report", prints them.
+    """
     from rich.console import Console
 
     console = Console(file=file, highlight=False, markup=False, emoji=False)
@@ -38,6 +46,8 @@ def print_documents(
         print_sentence(console, "Rules")
         for name, words in stated.items():
             print_sentence(console, f"  {name}: {words}")
+    elif stated and command:
+        print_sentence(console, f"Rules behind these numbers: {command} --rules")
 
 
 def print_block(console: Console, block: Block) -> None:

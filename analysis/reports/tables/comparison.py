@@ -31,10 +31,18 @@ MOST_PAIRS = 20
 
 
 def print_comparison(
-    comparison: Comparison, pairs: Sequence[Pair] = (), file: TextIO | None = None
+    comparison: Comparison,
+    pairs: Sequence[Pair] = (),
+    file: TextIO | None = None,
+    *,
+    rules: bool = False,
 ) -> None:
-    """Print a comparison, and those of the pairs that differ, to standard output or a file."""
-    print_documents([comparison_document(comparison, pairs)], file)
+    """Print a comparison, and those of the pairs that differ, to standard output or a file.
+
+    With `rules`, those at the end.
+    """
+    document = comparison_document(comparison, pairs)
+    print_documents([document], file, command="arena compare", rules=rules)
 
 
 def comparison_document(comparison: Comparison, pairs: Sequence[Pair]) -> Document:

@@ -29,11 +29,14 @@ from arena.text import pluralize
 JURY_RULES = ("winner", "ties", "ece", "auroc")
 
 
-def print_report(reports: Sequence[StudyReport], file: TextIO | None = None) -> None:
-    """Print reports as tables, to standard output or a file; the rules once, at the end."""
+def print_report(
+    reports: Sequence[StudyReport], file: TextIO | None = None, *, rules: bool = False
+) -> None:
+    """Print reports as tables, to standard output or a file; with `rules`, those at the end."""
     if not reports:
         print("There are no debates in this store yet.", file=file)
-    print_documents([report_document(report) for report in reports], file)
+    documents = [report_document(report) for report in reports]
+    print_documents(documents, file, command="arena report", rules=rules)
 
 
 def report_document(report: StudyReport) -> Document:

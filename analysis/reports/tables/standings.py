@@ -36,10 +36,11 @@ FAVOURED = {
 
 
 def print_standings(
-    standings: Sequence[Standings], file: TextIO | None = None, *, rules: bool = True
+    standings: Sequence[Standings], file: TextIO | None = None, *, rules: bool = False
 ) -> None:
     """Print standings as tables, to standard output or a file; with `rules`, those at the end."""
-    print_documents([standings_document(each) for each in standings], file, rules=rules)
+    documents = [standings_document(each) for each in standings]
+    print_documents(documents, file, command="arena rank", rules=rules)
 
 
 def print_judged(path: Path, juries: Collection[str]) -> list[str]:
@@ -50,7 +51,7 @@ def print_judged(path: Path, juries: Collection[str]) -> list[str]:
     ]
     for study, jury in judged:
         print()
-        print_standings([study_standings(path, study, jury=jury)], rules=False)
+        print_standings([study_standings(path, study, jury=jury)])
     return [study for study, _ in judged]
 
 

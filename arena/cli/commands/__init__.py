@@ -25,6 +25,7 @@ class Command(Protocol):
         ...
 
 
+RULES = "say at the end by which rule each number is made"
 SPREADSHEET = (
     "with csv: put ' before texts that a spreadsheet would run as formulas (=, +, -, @); without it"
     " they are written as they are"

@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import asdict
 
-from arena.cli.commands import Command
+from arena.cli.commands import RULES, Command
 
 
 def add(command: Command) -> None:
@@ -29,6 +29,7 @@ def add(command: Command) -> None:
         help="the pairs of plays too: printed, those that differ; in JSON, all",
     )
     compare.add_argument("--json", action="store_true", help="as one JSON object")
+    compare.add_argument("--rules", action="store_true", help=RULES)
 
 
 def show_comparison(words: argparse.Namespace) -> int:
@@ -48,5 +49,5 @@ def show_comparison(words: argparse.Namespace) -> int:
             result["pairs"] = [asdict(pair) for pair in pairs]
         print(json.dumps(result, indent=1, ensure_ascii=False))
     else:
-        print_comparison(comparison, pairs)
+        print_comparison(comparison, pairs, rules=words.rules)
     return 0

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arena.cli.commands import Command
+from arena.cli.commands import RULES, Command
 from arena.errors import StudyError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def add(command: Command) -> None:
     report = command("report", show_report, "how sure the debaters were, and how right")
     report.add_argument("--study", help="one study only")
     report.add_argument("--json", action="store_true", help=JSON_HELP)
+    report.add_argument("--rules", action="store_true", help=RULES)
     report.add_argument(
         "--margin",
         type=float,
@@ -61,6 +62,7 @@ def add(command: Command) -> None:
         help="keep judges that are a contestant, or of its family",
     )
     ranks.add_argument("--json", action="store_true", help=JSON_HELP)
+    ranks.add_argument("--rules", action="store_true", help=RULES)
 
 
 def show_report(words: argparse.Namespace) -> int:
@@ -90,7 +92,7 @@ def show(report: Report[Any], words: argparse.Namespace) -> None:
     elif report.documents:
         from analysis.reports.terminal import print_documents
 
-        print_documents(report.documents)
+        print_documents(report.documents, command=report.command, rules=words.rules)
     else:
         print(report.if_empty)
 

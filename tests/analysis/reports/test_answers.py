@@ -307,7 +307,7 @@ def test_debates_are_as_they_were_and_come_first(add: Add, solve: Add) -> None:
     assert found[0] == before[0]
     assert "answers" not in found[0]
     text = printed(path)
-    assert text.count("Rules\n") == 1
+    assert text.count("Rules behind these numbers") == 1
     assert "Answers to 6 questions in 12 plays" in text
     assert "debates" not in printed_study(text, "solved").split("Rules")[0]
 

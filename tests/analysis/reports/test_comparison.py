@@ -279,7 +279,7 @@ def test_what_cannot_be_compared_is_said_in_one_sentence(add: Add, solve: Add) -
 def test_the_command_prints_tables_and_json(add: Add, capsys: pytest.CaptureFixture[str]) -> None:
     path = two_studies(add, votes=[("proposition", 0.8)])
     add("dry", debate("motion 0", [(50, 60), (50, 99)]), simulated=True)
-    assert main(["compare", "before", "after", "--db", str(path), "--pairs"]) == 0
+    assert main(["compare", "before", "after", "--db", str(path), "--pairs", "--rules"]) == 0
     text = capsys.readouterr().out
     for words in (
         "3 pairs, from 3 of 4 debates of A and 3 of 3 of B",

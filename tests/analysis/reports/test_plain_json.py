@@ -16,7 +16,6 @@ from analysis.reports.plain_json import (
     json_object,
     plain_json,
 )
-from analysis.reports.rules import rules
 from analysis.statistics.bootstrap import Interval
 
 
@@ -72,9 +71,3 @@ def test_numbers_keep_twelve_digits_and_nan_is_none() -> None:
         "a": [0.3, None, 3],
         "b": ["x", None],
     }
-
-
-def test_every_section_of_rules_has_sentences() -> None:
-    for section in ("debates", "robustness", "answers", "standings", "comparison"):
-        assert all(words.endswith(".") for words in rules(section).values())
-        assert len(rules(section)) >= 3

@@ -22,13 +22,13 @@ OTHER = {
 }
 
 
-def printed(path: Path) -> str:
+def printed(path: Path, *, rules: bool = False) -> str:
     out = io.StringIO()
-    print_report(study_reports(path), out)
+    print_report(study_reports(path), out, rules=rules)
     return out.getvalue()
 
 
-def test_the_tables_hold_the_numbers_and_the_rules(add: Add) -> None:
+def test_the_tables_hold_the_numbers(add: Add) -> None:
     text = printed(add("s", PLAYED, OTHER))
     assert text.startswith("s: 2 debates, played\n")
     for words in (
@@ -38,9 +38,21 @@ def test_the_tables_hold_the_numbers_and_the_rules(add: Add) -> None:
         "m/b",
         "Confidence against the jury",
         "no rating tag",
-        "closed on the right",
     ):
         assert words in text
+
+
+def test_rules_stand_at_the_end_on_request_and_else_the_command_that_prints_them(add: Add) -> None:
+    text = printed(add("s", PLAYED, OTHER))
+    assert text.endswith("\nRules behind these numbers: arena report --rules\n")
+    assert "closed on the right" not in text
+    whole = printed(add("t", PLAYED, OTHER), rules=True)
+    tables, _, stated = whole.partition("\nRules\n")
+    assert "arena report --rules" not in whole
+    assert "closed on the right" in stated
+    assert "closed on the right" not in tables
+    # Two studies, and each rule once.
+    assert stated.count("\n  ece: ") == 1
 
 
 @pytest.mark.parametrize("name", ["s", "a study with a very long name " * 8])
