@@ -24,6 +24,13 @@ TAG = re.compile(
 MARK = re.compile(r"[<>\[{&]")
 # [private thoughts: ...] and [rating: ...]: so a prompt shows an author its own earlier turn.
 SQUARE_TAG = re.compile(r"\[(/?)(thoughts|speech|rating)\]", re.IGNORECASE)
+# <opening_speech>, where there is no other speech tag.
+NAMED_SPEECH = re.compile(r"<(/?)(?:opening|rebuttal|closing)[_-]speech>", re.IGNORECASE)
+# [Speech] alone on its line, which is a heading where no tag closes it; so are its neighbours.
+SQUARE_HEADING = re.compile(
+    r"^[ \t]{0,9}+[*_#]{0,6}+[ \t]?\[(?P<words>[^\W\d_][\w '’/&-]{1,40})\][*_:]{0,4}[ \t]{0,9}$",
+    re.MULTILINE,
+)
 IN_BRACKETS = re.compile(
     r"\[\s?(?:(?:my|own|private|public)\s){0,2}(?P<name>thoughts|speech|rating)\s?[:：]",
     re.IGNORECASE,
@@ -143,6 +150,8 @@ def brackets_as_tags(text: str) -> str:
     A block reaches to the bracket that closes it, over others inside; one that is never closed, and
     all that follow it, stay as they are.
     """
+    if not any(match[1] for match in SQUARE_TAG.finditer(text)):
+        text = SQUARE_HEADING.sub(r"**\g<words>:**", text)
     text = SQUARE_TAG.sub(r"<\1\2>", text)
     pieces = []
     at = 0

@@ -27,9 +27,9 @@ NOUNS = {
     **dict.fromkeys(("rating", "confidence", "confidence level", "confidence rating"), "rating"),
     **dict.fromkeys(("confidence score", "rating out of 100", "stake", "bet"), "rating"),
 }
-# A line that begins with words in a heading, in bold, or before a colon.
+# A line that begins with words in a heading, in bold, behind a number, or before a colon.
 HEAD = re.compile(
-    r"^[ \t>]{0,9}(?:[-•+*]\s)?(?P<mark>[#*_]{0,6})[ \t]{0,3}(?:\d{1,2}[.)][ \t])?"
+    r"^[ \t>]{0,9}(?:[-•+*]\s)?(?P<mark>[#*_]{0,6})[ \t]{0,3}(?P<number>\d{1,2}[.)][ \t])?"
     r"(?P<mark2>[*_]{0,3})"
     r"(?P<words>[^\W\d_][\w '’/&-]{1,40}?)(?:[ \t]?(?P<scale>\([^()\n]{0,40}\)))?"
     r"[*_]{0,3}[ \t]{0,3}(?:(?P<sign>[:：])(?!//)[*_]{0,3}|\#{0,6}[ \t]{0,9}$)",
@@ -73,11 +73,13 @@ def labelled_sections(text: str) -> Sections:
     speech_style: str | None = None
     is_followed = False
     for match in matches(HEAD, text, 300):
-        # Without a colon a line is a label only if it is a heading, or in bold.
-        if not (match["sign"] or match["mark"] or match["mark2"]):
-            continue
+        # Without a colon a line is a label only if it is a heading, in bold, or one of ours with a
+        # number before it; and any with a number behind a speech that has one.
         name = part_named(match["words"])
         style = style_of(match)
+        has_mark = bool(match["sign"] or match["mark"] or match["mark2"])
+        if not has_mark and (match["number"] is None or (name is None and style != speech_style)):
+            continue
         if name is not None:
             heads.append((name, match.start(), match.end()))
             scale = match["scale"] or "" if name == "rating" else scale
@@ -122,6 +124,9 @@ def json_sections(text: str) -> Sections | None:
     fields = json_object(text)
     if fields is None:
         return None
+    # One object around the reply: {"response": {...}}.
+    if len(fields) == 1 and isinstance(fields[0][1], Pairs) and part_named(fields[0][0]) is None:
+        fields = fields[0][1]
     found: dict[str, str] = {}
     repeated = []
     for key, value in fields:

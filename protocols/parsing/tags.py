@@ -27,6 +27,7 @@ from arena.play.reading import CUT_OFF, as_reply, unfinished_reason, without_vot
 from arena.play.reasoning import matches, part_reasoning
 from arena.types import STATED, Reading, Reply
 from protocols.parsing.blocks import (
+    NAMED_SPEECH,
     Block,
     Tag,
     blocks_of,
@@ -38,7 +39,7 @@ from protocols.parsing.blocks import (
     span,
     tags_in,
 )
-from protocols.parsing.forms import Sections, json_sections, labelled_sections
+from protocols.parsing.forms import Sections, json_sections, labelled_sections, part_named
 from protocols.parsing.numbers import number_in
 from protocols.parsing.privacy import (
     disguises,
@@ -171,15 +172,19 @@ def parts_of(text: str, *, cut_off: bool = False) -> ReplyParts:
         return parts_of_sections(sections, f"rating: {sections.rating}" if sections.rating else "")
     plain = without_structure(fold_brackets(reply))
     has_speech_tag = next(matches(SPEECH_TAG, plain, 60), None) is not None
-    shown = reply if has_speech_tag else brackets_as_tags(reply)
-    as_shown = shown != reply
-    if as_shown:
+    named = reply if has_speech_tag else NAMED_SPEECH.sub(r"<\1speech>", reply)
+    shown = reply if has_speech_tag else brackets_as_tags(named)
+    has_named_speech, as_shown = named != reply, shown != named
+    if shown != reply:
         reply = shown
         plain = without_structure(fold_brackets(reply))
     tags = [tag for tag in tags_in(plain) if tag.name in ("thoughts", "speech")]
     if not tags and not cut_off and (parts := labelled_parts(reply)) is not None:
         return parts
     parts = tagged_parts(reply, plain)
+    # Words beside <opening_speech>, which nobody asked for, may be the speech as well.
+    if has_named_speech and parts.rest.strip() and not is_only_rating(parts.rest):
+        parts = replace(parts, speech=None, flags=("no speech tag", *parts.flags))
     if parts.speech is None and not cut_off:
         said = speech_without_end(reply, plain, tags, as_shown)
         if said is not None:
@@ -236,7 +241,9 @@ def parts_of_sections(sections: Sections, rest: str) -> ReplyParts:
     doubt = None if speech else "no speech tag"
     if sections.repeated:
         doubt = "broken speech tag"
-    elif speech and (sections.is_followed or has_tags(speech) or is_private(speech)):
+    elif speech and (
+        sections.is_followed or has_part_line(speech) or has_tags(speech) or is_private(speech)
+    ):
         doubt = "tags inside the speech"
     # Without a rating of its own, a number that ends the speech may be the rating.
     elif speech and not rest and last_line_rating(speech)[0] is not None:
@@ -246,6 +253,11 @@ def parts_of_sections(sections: Sections, rest: str) -> ReplyParts:
     return ReplyParts(
         None if doubt else speech, thoughts or None, rating, (doubt,) if doubt else ()
     )
+
+
+def has_part_line(speech: str) -> bool:
+    """Return whether a line of a speech under a label is nothing but the name of a part."""
+    return any(part_named(line.strip(" \t*_#[]:.")) for line in speech.splitlines())
 
 
 def tagged_parts(reply: str, plain: str) -> ReplyParts:

@@ -52,6 +52,11 @@ WHOLE = [
     "<thoughts>t</thoughts><speech>s</speech><rating>**80** / 100</rating>",
     "<thoughts>t</thoughts><speech>s</speech><rating>80 out of a possible 100</rating>",
     "<thoughts>t</thoughts><speech>s</speech><rating>0.8/1.0</rating>",
+    "[Thoughts]\nt\n\n[Speech]\ns\n\n[Rating]\n80",
+    "**[Private thoughts]**\nt\n\n**[Speech]**\ns\n\n**[Rating]**\n80%",
+    "1) Thoughts\nt\n2) Speech\ns\n3) Rating\n80",
+    '{"reply": {"thoughts": "t", "speech": "s", "rating": 80}}',
+    "<thoughts>t</thoughts><opening_speech>s</opening_speech><rating>80</rating>",
 ]
 
 
@@ -329,6 +334,11 @@ def test_a_larger_heading_ends_a_speech_and_a_smaller_one_is_a_part_of_it() -> N
 
 
 DOUBTFUL_SPEECHES = [
+    "[Speech]\ns\n[Strategy]\nSECRET\n[Rating]\n80",
+    "[Speech]\ns [Thoughts] SECRET\n[Rating]\n80",
+    "**Speech:**\ns\n\nThoughts\nSECRET\n\n**Rating:** 80",
+    "1) Speech\ns\n2) What I think\nSECRET\n3) Rating\n80",
+    "<opening_speech>s</opening_speech><closing_speech>t</closing_speech><rating>80</rating>",
     "Speech: a\nSpeech: b\nRating: 80",
     "<speech>a\n<speech>b</speech><rating>80</rating>",
     "<thoughts>t <speech>s</speech> and more <rating>80</rating>",
