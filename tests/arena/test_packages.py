@@ -51,6 +51,7 @@ def test_all_four_names_are_ours_here() -> None:
     assert [foreign_package(name) for name in PACKAGES] == [None] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["agents", "analysis", "protocols"])
 def test_a_foreign_package_or_file_is_named_with_its_remedy(name: str, tmp_path: Path) -> None:
     package = write_package(tmp_path / "site-packages", name)

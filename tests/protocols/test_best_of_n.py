@@ -217,6 +217,7 @@ def test_best_of_n_obeys_the_laws() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "measure"),
     [

@@ -20,6 +20,7 @@ def check_clean(words: str) -> None:
     assert not [piece for piece in PIECES if piece in words]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filler", ["\x01", "\u200b", "x"])
 def test_a_key_across_the_limit_of_an_error_leaves_no_piece(filler: str) -> None:
     for end in (MAX_ERROR_BYTES, READ_ERROR_BYTES):

@@ -98,6 +98,7 @@ def test_a_heading_without_the_code_is_part_of_a_speech() -> None:
     assert share("judge", spoofed, n=300) > 0.98
 
 
+@pytest.mark.slow
 def test_what_is_shared_is_shared_by_all_judges_of_a_debate() -> None:
     """With `shared=1` readings of one debate are alike; over debates the chances are the same."""
     assert share("judge:shared=1.0", n=50) in (0.0, 1.0)

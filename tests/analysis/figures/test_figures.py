@@ -228,6 +228,7 @@ def test_what_was_not_started_is_missing_of_what_was_planned(tmp_path: Path) -> 
     agree(path, found)
 
 
+@pytest.mark.slow
 def test_at_most_300_debaters_are_drawn_and_the_caption_says_so(add: Add) -> None:
     path = add("s", *[{"ratings": [(50 + n % 40, 60, 70), (55, 60, 65)]} for n in range(160)])
     found = figure(path, "s", "confidence", links=True)

@@ -301,6 +301,7 @@ def test_the_command_prints_tables_and_json(add: Add, capsys: pytest.CaptureFixt
     assert main(["compare", "before", "gone", "--db", str(path)]) == 2
 
 
+@pytest.mark.slow
 def test_published_debates_on_the_same_motions_as_the_files_have_them(tmp_path: Path) -> None:
     """Each motion's mean in debates between different models, against that in debates of models
     with themselves.

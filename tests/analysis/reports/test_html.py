@@ -154,6 +154,7 @@ def test_findings_of_answers_name_the_best_arm_and_the_budget(cup: Path) -> None
     assert "NOT THE SAME BUDGET" in found
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text(add: Add) -> None:
     study = HOSTILE.replace("/", "")
     path = add(

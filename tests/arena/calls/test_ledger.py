@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 from typing import Any
 
 from agents import agent
@@ -64,6 +66,7 @@ async def test_retry_after_holds_back_that_call(tmp_path: Path) -> None:
     assert 0.3 <= second.at_s - first.at_s < 2
 
 
+@pytest.mark.slow
 def test_random_faults_change_no_word(tmp_path: Path) -> None:
     """A fifth of all calls fails in every way; the transcript is that of a run without faults."""
     failed: list[int] = []

@@ -32,6 +32,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "a.duckdb"
 
 
+@pytest.mark.slow
 def test_an_identical_study_of_another_name_asks_nothing_and_says_so_in_calls(path: Path) -> None:
     Arena(path).run(study(counting(), repeats=2))
     summary = Arena(path, cache=True).run(renamed(study(counting(), repeats=2), "again"))

@@ -41,6 +41,7 @@ def test_the_rest_of_an_episode_that_was_begun_here_is_taken_in(tmp_path: Path) 
     assert merge(ours, theirs) == (0, 0)
 
 
+@pytest.mark.slow
 def test_two_plays_of_one_episode_never_become_a_third(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
     Arena(ours).run(study(agent(reply=half), subjects=1))

@@ -223,6 +223,7 @@ def test_a_process_that_merges_makes_views_of_another_version_anew(
     assert ("stale",) not in cost
 
 
+@pytest.mark.slow
 def test_a_store_of_0_1_0_gets_the_hash_of_its_views_when_it_is_written(stale: Path) -> None:
     with writing(stale, wait_s=0) as con:
         con.execute("alter table store_info drop column views")

@@ -127,6 +127,7 @@ def test_nothing_private_stands_on_a_public_page_of_any_turn(planted: Path) -> N
         assert "sha256" not in text
 
 
+@pytest.mark.slow
 def test_hostile_text_is_shown_and_does_nothing(
     page: Page, serve: Callable[[Path], RunningViewer], planted: Path
 ) -> None:
@@ -139,6 +140,7 @@ def test_hostile_text_is_shown_and_does_nothing(
     assert page.locator(".control", has_text="U+001B").count() > 0
 
 
+@pytest.mark.slow
 def test_an_endless_reply_is_cut_with_a_link_to_all_of_it_as_plain_text(
     serve: Callable[[Path], RunningViewer], tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def test_two_studies_are_chosen_compared_and_each_pair_links_to_both(
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
+@pytest.mark.slow
 def test_only_pairs_that_differ_can_be_shown(two: Path) -> None:
     every = pairs(two, STUDIES["a"], STUDIES["b"])
     differing = [pair for pair in every if pair.differs]
