@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from typing import Any
 
 from agents import agent
 from arena import Arena, Arm, Study
