@@ -35,6 +35,7 @@ from analysis.reports.against_jury import (
     outcome_counts,
 )
 from analysis.reports.answers import AnswerFindings, answer_findings
+from analysis.reports.details import CalibrationDetails, calibration_details
 from analysis.reports.losses import Losses, losses
 from analysis.reports.plain_json import (
     INLINE,
@@ -67,6 +68,7 @@ RATING = JsonField(
     names={"clusters": "debates"},
 )
 WITH_CLAIMS = JsonField(inline=True, parts={"claims": CLAIMS})
+CALIBRATION_DETAILS = JsonField("calibration_details", optional=True)
 SURE = JsonField(parts={"claims": CLAIMS_OF_SHARE})
 
 
@@ -115,7 +117,7 @@ class ModelRow:
     n: int
     first: float
     last: float
-    rise: Annotated[overconfidence.Rise | None, interval_as("rise", p="rise_p")]
+    rise: Annotated[overconfidence.Rise | None, interval_as("rise", p="rise_p", d="rise_d")]
     win_rate: float
     phases: tuple[PhaseRow, ...]
     rise_p_holm: float = nan
@@ -176,6 +178,7 @@ class StudyReport:
     debates: Annotated[DebateFindings | None, INLINE]
     missing: tuple[Count, ...]
     rules: Mapping[str, str]
+    details: Annotated[tuple[CalibrationDetails, ...] | None, CALIBRATION_DETAILS]
     arms: Annotated[tuple[ArmReport, ...] | None, OPTIONAL] = None
     answers: Annotated[AnswerFindings | None, OPTIONAL] = None
 
@@ -240,6 +243,7 @@ def study_report(
         debates,
         record.missing,
         {name: words for section in sections for name, words in rules(section).items()},
+        calibration_details(debated.debates) if debated else None,
         arms,
         answer_findings(answered) if answered else None,
     )

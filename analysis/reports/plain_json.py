@@ -41,11 +41,16 @@ OPTIONAL = JsonField(optional=True)
 AS_IT_IS = JsonField()
 
 
-def interval_as(name: str, p: str = "") -> JsonField:
-    """Return the annotation of a mean with its interval: three entries that begin with a name."""
+def interval_as(name: str, p: str = "", d: str = "") -> JsonField:
+    """Return the annotation of a mean with its interval: three entries that begin with a name.
+
+    With `p` and `d`, its p-value and effect size under these names too.
+    """
     names = {"mean": name, "ci_low": f"{name}_ci_low", "ci_high": f"{name}_ci_high"}
     if p:
         names["p"] = p
+    if d:
+        names["d"] = d
     return JsonField(inline=True, names=names, only=tuple(names))
 
 

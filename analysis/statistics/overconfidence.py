@@ -19,6 +19,7 @@ import numpy as np
 
 from analysis.statistics.claims import Claims, mean_claims, share_claims
 from analysis.statistics.clustered import CHANGE, NO_SPREAD, Array, Codes, student_test
+from analysis.statistics.effect_size import cohens_d, paired_d
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Rise:
     Undefined numbers are nan.  `mean` is in [-1, 1]; interval and two-sided `p` are those of the
     wider of both `claims`.  `p_paired_one_sided` is the published test, a paired t-test for a rise
     with debaters taken as independent; `share_up` and `share_down` are the shares of debaters that
-    went up or down.
+    went up or down; `d` is Cohen's, the mean change in standard deviations of the changes.
     """
 
     n: int
@@ -39,6 +40,7 @@ class Rise:
     p_paired_one_sided: float
     share_up: float
     share_down: float
+    d: float
     claims: Claims
 
 
@@ -69,7 +71,8 @@ class AgainstHalf:
 
     Undefined numbers are nan.  `difference` is mean - 0.5; interval, `t` and two-sided `p` are
     those of the wider of both `claims`; `t_one_sample` and `p_one_sample_one_sided` are the
-    published test, with all ratings taken as independent.
+    published test, with all ratings taken as independent.  `d` is Cohen's, the difference in
+    standard deviations of the ratings.
     """
 
     n: int
@@ -82,6 +85,7 @@ class AgainstHalf:
     p: float
     t_one_sample: float
     p_one_sample_one_sided: float
+    d: float
     claims: Claims
 
 
@@ -96,7 +100,7 @@ def rise(first: Array, last: Array, model: Codes | None = None) -> Rise:
     moved = change[~np.isnan(change)]
     up, down = (float(np.mean(moved > 0)), float(np.mean(moved < 0))) if moved.size else (nan, nan)
     test = mean.mean, mean.ci_low, mean.ci_high, mean.p
-    return Rise(mean.n, *test, p_published, up, down, both)
+    return Rise(mean.n, *test, p_published, up, down, paired_d(first, last), both)
 
 
 def both_sides(confidence: Array) -> BothSides:
@@ -141,6 +145,7 @@ def against_half(confidence: Array, model: Codes | None = None) -> AgainstHalf:
         mean.t,
         mean.p,
         *published,
+        cohens_d(confidence),
         both,
     )
 

@@ -9,6 +9,7 @@ from analysis.reports.blocks import Block, Document, document, sentences_block, 
 from analysis.reports.debates import AgainstHalfRow, ArmReport, BothRow, DebateFindings, StudyReport
 from analysis.reports.tables.answers import answer_blocks
 from analysis.reports.tables.claims import claim_cells, claim_headings, claim_words, scope_notes
+from analysis.reports.tables.details import details_block
 from analysis.reports.tables.formatting import (
     count_with_share,
     decimal,
@@ -26,7 +27,7 @@ from analysis.statistics.claims import LIKE_THESE, Claims
 from arena.text import pluralize
 
 # Names of rules that only numbers about verdicts need.
-JURY_RULES = ("winner", "ties", "ece", "auroc")
+JURY_RULES = ("winner", "ties", "ece", "auroc", "details")
 
 
 def print_report(
@@ -83,6 +84,7 @@ def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Bloc
         yield against_half_block(debates.against_half or ())
         yield calibration_block(report, debates)
         yield from robustness_blocks(debates)
+        yield details_block(report.details or ())
     yield losses_block(debates.losses)
     yield arms_block(arms)
 
@@ -108,7 +110,7 @@ def phases_block(debates: DebateFindings, pooled: str) -> Block:
         rise = debates.rise.change
         notes.append(
             f"From {debates.rise.start} to {debates.rise.end}: {points(rise.mean, 2)} points"
-            f" ({claim_words(rise.claims, 2)}), p {p_words(rise.claims)};"
+            f" ({claim_words(rise.claims, 2)}), p {p_words(rise.claims)}, d {decimal(rise.d, 2)};"
             f" {percent(rise.share_up)}% of {rise.n} debaters rose, {percent(rise.share_down)}%"
             " fell (published test, one-sided, debaters taken as independent: p"
             f" {p_value(rise.p_paired_one_sided)})."
