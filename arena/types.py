@@ -138,7 +138,8 @@ class Reply:
     `tokens_reasoning`.  `cost_usd` is set if the provider itself states the cost (`cost_source` is
     then "provider"); otherwise the arena computes it from prices.  `measures` are numbers computed
     from token probabilities, by name.  Local models also report how many prompt tokens they read
-    (`tokens_prefilled`) and in how many steps they decoded (`decode_steps`).
+    (`tokens_prefilled`) and in how many steps they decoded (`decode_steps`).  `fingerprint` is the
+    provider's word for the configuration behind `model_served` (OpenAI's system_fingerprint).
     """
 
     text: str
@@ -157,6 +158,7 @@ class Reply:
     measures: Mapping[str, float] | None = None
     tokens_prefilled: int | None = None
     decode_steps: int | None = None
+    fingerprint: str | None = None
 
 
 @former_fields({"longer": "long_prompt_price"})
@@ -234,17 +236,14 @@ class Model(Protocol):
 
 
 class BaseModel:
-    """The defaults of a `Model` except its name and the call: a model that promises nothing.
-
-    `digest` is a sha256 of a local model's files, `code_hash` of a scripted function's source.
-    """
+    """The defaults of a `Model` except its name and the call: a model that promises nothing."""
 
     capabilities: frozenset[str] = frozenset()
     simulated: bool = False
     has_own_queue: bool = False
     price: Price | None = None
     longest_reply: int | None = None
-    digest: str | None = None
+    # A hash of the source of a scripted function; None: not scripted, or not known.
     code_hash: str | None = None
     # The name under which studies of version 0.1.0 read a model's abilities.
     can = former_property("can", "capabilities")
@@ -268,6 +267,10 @@ class BaseModel:
 
     def request_settings(self, request: Request) -> dict[str, object] | None:
         """Return None: nothing is sent."""
+        return None
+
+    def find_digest(self) -> str | None:
+        """Return None; of a local model a sha256 of its files, which may take a minute."""
         return None
 
 

@@ -51,9 +51,10 @@ class LoadedModel:
     end_ids: frozenset[int]
 
 
-def load(where: str, settings: Settings) -> LoadedModel:
+def load(where: str, settings: Settings, revision: str | None = None) -> LoadedModel:
     """Read weights and tokenizer from a folder, or from the hub (its cache on disk first).
 
+    `revision` is a branch, tag or commit of the hub; None stands for its main branch.
     On a GPU the weights keep their format; on a CPU they become float32, which is faster there and
     makes replies repeatable.  Raises StudyError if there is no such model, or it cannot be fetched.
     """
@@ -61,14 +62,14 @@ def load(where: str, settings: Settings) -> LoadedModel:
     default = torch.float32 if device == "cpu" else "auto"
     dtype = getattr(torch, settings.dtype) if settings.dtype else default
     try:
-        model, tokenizer = read_pretrained(where, dtype, local_files_only=True)
+        model, tokenizer = read_pretrained(where, dtype, revision, local_files_only=True)
     except (OSError, ValueError) as error:
         if Path(where).exists() or os.environ.get("HF_HUB_OFFLINE") == "1":
-            raise unreadable_model_error(where, error) from error
+            raise unreadable_model_error(where, error, revision) from error
         try:
-            model, tokenizer = read_pretrained(where, dtype, local_files_only=False)
+            model, tokenizer = read_pretrained(where, dtype, revision, local_files_only=False)
         except (OSError, ValueError) as again:
-            raise unreadable_model_error(where, again) from again
+            raise unreadable_model_error(where, again, revision) from again
     try:
         model = model.to(device).eval()
     except (RuntimeError, AssertionError) as error:
@@ -94,7 +95,7 @@ def load(where: str, settings: Settings) -> LoadedModel:
 
 
 def read_pretrained(
-    where: str, dtype: torch.dtype | str, *, local_files_only: bool
+    where: str, dtype: torch.dtype | str, revision: str | None, *, local_files_only: bool
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return model and tokenizer as transformers reads them.
 
@@ -105,10 +106,9 @@ def read_pretrained(
         logging.disable_progress_bar()
     else:
         logging.enable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local_files_only)
-    model = AutoModelForCausalLM.from_pretrained(
-        where, dtype=dtype, local_files_only=local_files_only
-    )
+    place = {"revision": revision or "main", "local_files_only": local_files_only}
+    tokenizer = AutoTokenizer.from_pretrained(where, **place)
+    model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype, **place)
     return model, tokenizer
 
 
@@ -120,15 +120,18 @@ def weight_bytes(where: str) -> float:
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
-def unreadable_model_error(where: str, error: BaseException) -> StudyError:
+def unreadable_model_error(
+    where: str, error: BaseException, revision: str | None = None
+) -> StudyError:
     """Return the error for a model that cannot be read, in one sentence."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if Path(where).exists():
         return StudyError(
             f"transformers cannot read a causal language model from {where}: {reason}"
         )
+    place = where if revision is None else f"{where}@{revision}"
     return StudyError(
-        f"local/{where} is neither a folder nor in the hub's cache on this disk, and it could not"
+        f"local/{place} is neither a folder nor in the hub's cache on this disk, and it could not"
         " be fetched; give a folder that holds config.json, tokenizer and safetensors, or open the"
         f" network once ({reason})"
     )

@@ -1,6 +1,8 @@
 """Models on this machine, by reference: `local/<folder or hub id>`, and the toy, `toy/sum`.
 
-Settings follow after a question mark (settings.py):
+A revision follows after an "@": of a hub id a branch, tag or commit, of a folder the first digits
+of its digest (digest.py).  It is part of the model's name, and so of every episode's id; settings,
+which are not, follow after a question mark (settings.py):
 `local/Qwen/Qwen3-0.6B?slots=32&context=8192&dtype=bfloat16&device=cuda:1`.
 
 The weights are read when a run begins, and stay; agents of the same reference share one engine.  A
@@ -12,9 +14,11 @@ one token in 10,000; on a GPU in bfloat16 they are not, so that seeds are promis
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import threading
 import weakref
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +45,8 @@ MIN_TEMPERATURE = 1e-4
 MIN_TOP_P = 1e-6
 CAPABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "choices"})
 SAME_SEED_SAME_REPLY = "same seed, same reply"
+REVISION = re.compile(r"[\w.][\w./-]{0,199}", re.ASCII)
+DIGEST_START = re.compile(r"[0-9a-f]{8,64}")
 TOY = Path(__file__).resolve().parents[1] / "toy" / "weights"
 # Every model in use, by its whole reference, so that weights are read once.  The values are weak: a
 # model that nobody uses any more gives its memory back.
@@ -51,9 +57,13 @@ def local_model(reference: str) -> LocalModel:
     """Return the model of a reference (without its "local/"); nothing is read yet.
 
     Raises StudyError if torch or transformers is missing, a setting is wrong, or the reference
-    names a folder without a model.
+    names a folder without a model, or a revision that none can have.
     """
     where, _, query = reference.partition("?")
+    revision = None
+    # A folder may have an "@" in its name.
+    if not Path(where).expanduser().is_dir() and "@" in where:
+        where, _, revision = where.rpartition("@")
     if not where:
         raise StudyError(
             "local/ names no model; give a folder or a hub id, such as local/Qwen/Qwen3-0.6B"
@@ -66,9 +76,27 @@ def local_model(reference: str) -> LocalModel:
         raise StudyError(
             f"there is no folder {folder}; a hub id has the form <organisation>/<model>"
         )
+    if revision is not None:
+        check_revision(reference, revision, is_folder=folder.is_dir())
     name = f"local/{folder.resolve().name if looks_like_folder else where}"
+    name += "" if revision is None else f"@{revision}"
     source = str(folder) if folder.is_dir() else where
-    return get_or_create_model(f"local/{reference}", name, source, query)
+    return get_or_create_model(f"local/{reference}", name, source, query, revision)
+
+
+def check_revision(reference: str, revision: str, *, is_folder: bool) -> None:
+    """Raise StudyError for a revision that a folder, or a model of the hub, cannot have."""
+    if is_folder and not DIGEST_START.fullmatch(revision):
+        raise StudyError(
+            f"local/{reference} names a folder, which has no branches or tags: after its @ stand 8"
+            " to 64 digits (0-9, a-f) with which its digest begins, as the column seats.digest has"
+            " it; or leave the @ out"
+        )
+    if not REVISION.fullmatch(revision):
+        raise StudyError(
+            f"local/{reference} has no revision that a hub knows after its @: give a branch, tag"
+            " or commit, such as local/Qwen/Qwen3-0.6B@main"
+        )
 
 
 def toy_model(reference: str) -> LocalModel:
@@ -82,7 +110,9 @@ def toy_model(reference: str) -> LocalModel:
     return get_or_create_model(f"toy/{reference}", "toy/sum", str(TOY), query)
 
 
-def get_or_create_model(key: str, name: str, where: str, query: str) -> LocalModel:
+def get_or_create_model(
+    key: str, name: str, where: str, query: str, revision: str | None = None
+) -> LocalModel:
     """Return the model in use under the reference `key`, or a new one.
 
     Raises StudyError if torch or transformers is missing, or a setting is wrong.
@@ -92,7 +122,7 @@ def get_or_create_model(key: str, name: str, where: str, query: str) -> LocalMod
         raise StudyError(f"{name} needs {' and '.join(missing)}: pip install 'peer-arena[local]'")
     model = MODELS.get(key)
     if model is None:
-        model = MODELS[key] = LocalModel(name, where, parse_settings(name, query))
+        model = MODELS[key] = LocalModel(name, where, parse_settings(name, query), revision)
     return model
 
 
@@ -103,12 +133,16 @@ class LocalModel(BaseModel):
     price = Price(0.0, 0.0, longest_reply=LONGEST_REPLY, source="local")
     longest_reply = LONGEST_REPLY
 
-    def __init__(self, name: str, where: str, settings: Settings) -> None:
+    def __init__(
+        self, name: str, where: str, settings: Settings, revision: str | None = None
+    ) -> None:
         self.name = name
         self.capabilities = CAPABILITIES
         self.engine: Engine | None = None
         self._where = where
         self._settings = settings
+        self._revision = revision
+        self._digest: str | None = None
         self._loaded: LoadedModel | None = None
         self._tokenizer: ChatTokenizer | None = None
         self._lock = threading.Lock()
@@ -140,12 +174,46 @@ class LocalModel(BaseModel):
             if self._loaded is None:
                 if sys.stderr.isatty():
                     print(f"reading {self.name} …", file=sys.stderr)
-                self._loaded = load(self._where, self._settings)
+                self._check_digest()
+                self._loaded = load(self._where, self._settings, self._hub_revision())
+                # Known only now if the weights were fetched.
+                self.find_digest()
                 self._tokenizer = ChatTokenizer(self._loaded.tokenizer)
             self.engine = Engine(rows_for(self._loaded, self._settings), self._chat.decode)
             if (self._loaded.dtype, self._loaded.device) == ("float32", "cpu"):
                 self.capabilities = CAPABILITIES | {SAME_SEED_SAME_REPLY}
             return self.engine
+
+    def find_digest(self) -> str | None:
+        """Return the sha256 of the files that decide its replies; None: not on this disk.
+
+        Hashing weights for the first time takes seconds for each GB or two.
+        """
+        if self._digest is None:
+            # Imports the hub's library, which plans without local models do not need.
+            from agents.local.digest import digest_of, folder_of
+
+            with suppress(OSError, ValueError, LookupError):
+                folder = folder_of(self._where, self._hub_revision())
+                self._digest = None if folder is None else digest_of(folder, self.name)
+        return self._digest
+
+    def _hub_revision(self) -> str | None:
+        """Return the revision for the hub; that of a folder is its digest."""
+        return None if Path(self._where).is_dir() else self._revision
+
+    def _check_digest(self) -> None:
+        """Raise StudyError if a folder does not have the digest that its reference asks for.
+
+        Takes the digest of the weights that are read next.
+        """
+        found = self.find_digest() or ""
+        is_folder = Path(self._where).is_dir()
+        if is_folder and self._revision and not found.startswith(self._revision):
+            raise StudyError(
+                f"{self.name} asks for a digest that the files in {self._where} do not have:"
+                f" theirs is {found[:12] or 'unknown'}; restore them, or write that behind the @"
+            )
 
     @property
     def _weights(self) -> LoadedModel:

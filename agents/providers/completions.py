@@ -167,6 +167,7 @@ def completion_counts(
     return Reply(
         text="",
         model_served=label(fields.get("model"), key),
+        fingerprint=label(fields.get("system_fingerprint"), key),
         finish_reason=label(choice.get("finish_reason"), key),
         http_status=http_status,
         tokens_in=count(usage, "prompt_tokens"),

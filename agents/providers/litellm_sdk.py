@@ -308,7 +308,8 @@ class LiteLLMModel(ProviderModel):
         if not wire.count(usage, "prompt_tokens"):
             # No prompt has no tokens: LiteLLM fills in zeros if the provider gave no counts.
             usage = {name: value for name, value in usage.items() if "tokens" not in name}
-        fields = {"model": answer.model, "usage": usage}
+        fingerprint = getattr(answer, "system_fingerprint", None)
+        fields = {"model": answer.model, "system_fingerprint": fingerprint, "usage": usage}
         served = {"finish_reason": getattr(choice, "finish_reason", None), "logprobs": tokens}
         counts = completion_counts(fields, served, self._key, status)
         own = self._served(exchange)

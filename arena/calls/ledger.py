@@ -120,7 +120,8 @@ def reuse(run: RunContext, request: Request, hit: CachedReply) -> tuple[Reply, b
     cost = {"cost_usd": 0.0, "cost_source": "cache"}
     ending = {"status": "cached", **cost, "cached_from": hit.episode}
     call_end = line("call_ends", {**attempt_key(run, request, 0), **ending})
-    return Reply(hit.text, hit.reasoning, hit.model_served), call_end
+    reply = Reply(hit.text, hit.reasoning, hit.model_served, fingerprint=hit.fingerprint)
+    return reply, call_end
 
 
 async def attempt(

@@ -17,7 +17,8 @@ from arena.calls.budget import Budget
 from arena.calls.estimate import CostEstimate
 from arena.calls.probes import Probes
 from arena.calls.rate_limits import RateLimiter
-from arena.types import Model
+from arena.calls.servings import Serving, Servings
+from arena.types import Agent, Model
 
 ALARM_SHARE = 0.25
 FEWEST_TURNS = 5
@@ -55,7 +56,8 @@ class RunStats:
     `waiting` holds for each call that waits for its next attempt (reason, model, end of the wait in
     monotonic seconds).  `max_unreadable` is the share of a model's turns beyond which the run
     stops, and `too_many_unreadable` is the reason once it has.  `notes` are sentences for the user,
-    to be shown once.  `store` is the database, for commands in sentences.
+    to be shown once.  `servings` tell by which models agents were answered.  `store` is the
+    database, for commands in sentences.
     """
 
     planned: int = 0
@@ -79,6 +81,7 @@ class RunStats:
     max_unreadable: float | None = None
     too_many_unreadable: str | None = None
     probes: Probes = field(default_factory=Probes)
+    servings: Servings = field(default_factory=Servings)
     notes: list[str] = field(default_factory=list)
     store: Path = Path("arena.duckdb")
 
@@ -107,9 +110,10 @@ class RunStats:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """Return a sentence for each model of which too many turns cannot be read."""
+        """Return sentences about models of which many turns cannot be read, or that changed."""
         models = [model for model, turns in self.turns_by_model.items() if turns.alarmed]
-        return tuple(self.describe_unreadable(model) for model in models)
+        unreadable = (self.describe_unreadable(model) for model in models)
+        return (*unreadable, *self.servings.sentences())
 
     def note_turn(self, model: Model, episode: str, missing: Sequence[str]) -> None:
         """Count a turn in which this is missing, and tell of its model if too much is."""
@@ -132,6 +136,15 @@ class RunStats:
         if first or (too_many and not turns.alarmed):
             self.notes.append(self.describe_unreadable(model.name))
         turns.alarmed = turns.alarmed or too_many
+
+    def note_serving(self, agent: Agent, served: str | None, fingerprint: str | None) -> None:
+        """Note by what a provider answered an agent, and tell of it if it is another one."""
+        # A model on this machine is what it is, and compared by its digest.
+        if served is None or agent.model.simulated or agent.model.has_own_queue:
+            return
+        note = self.servings.note(agent.name, agent.model.name, Serving(served, fingerprint))
+        if note is not None:
+            self.notes.append(note)
 
     def describe_unreadable(self, model: str) -> str:
         """Say how many turns of a model cannot be read, what is missing, and where to look."""

@@ -295,6 +295,7 @@ class Episode:
             "prefill": [part_row(part) for part in step.built.prefill] or None,
             "seed": request.seed if hit is None else hit.seed,
             "model_served": reply.model_served,
+            "fingerprint": reply.fingerprint,
             "finish_reason": reply.finish_reason,
             "token_ids": reply.token_ids,
             "reasoning": reply.reasoning,
@@ -372,7 +373,9 @@ class Episode:
         if table == "unfinished_turns":
             full["reask_prompt"] = reading.reask
         else:
-            self._run.stats.note_turn(step.seat.agent.model, self.id, reading.missing)
+            agent = step.seat.agent
+            self._run.stats.note_turn(agent.model, self.id, reading.missing)
+            self._run.stats.note_serving(agent, full["model_served"], full.get("fingerprint"))
         stated = measure_lines(full, reading.measures or {})
         self._run.journal.append(*call_end, *stated, turn_line(table, full))
         await self._run.journal.wait_until_durable()

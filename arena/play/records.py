@@ -22,6 +22,7 @@ from arena.calls.run_stats import RunStats
 from arena.calls.secrets import without_secrets
 from arena.errors import ArenaError, error_kind
 from arena.grading.grade import Grade, grade_async
+from arena.play.identity import code_hash_of, find_digest_of
 from arena.play.results import check_result
 from arena.private import refuse
 from arena.store.journal import line, row_of
@@ -30,7 +31,7 @@ from arena.studies.motions import subject_id, subject_row
 from arena.studies.source import code_hash
 from arena.studies.study import Play, Study, protocol_name, protocol_version
 from arena.text import utc_now, writable
-from arena.types import Agent, Answer, BaseModel, Verdict
+from arena.types import Agent, Answer, Verdict
 
 GradedAnswer = tuple[Answer, Grade]
 PACKAGES = "peer-arena duckdb pydantic aiohttp openai anthropic litellm torch transformers"
@@ -117,15 +118,14 @@ def agent_row(agent: Agent) -> dict[str, object]:
     if "same seed, same reply" in capabilities:
         seeds = "honoured"
     settings = agent.sampling.content().items()
-    known = agent.model if isinstance(agent.model, BaseModel) else None
     return {
         "agent": agent.name,
         "model": agent.model.name,
         "system": agent.system,
         "sampling": {name: value for name, value in settings if value not in (None, ())},
         "seeds": seeds,
-        "digest": known and known.digest,
-        "code_hash": known and known.code_hash,
+        "digest": find_digest_of(agent.model),
+        "code_hash": code_hash_of(agent.model),
     }
 
 

@@ -33,6 +33,7 @@ from arena.former_names import former_parameters
 from arena.play import preflight
 from arena.play.concurrent import close_models, open_models, play_concurrently
 from arena.play.dry_run import REPLY_TOKENS, estimate_cost
+from arena.play.identity import check_models, describe_unknown, known_models, load_earlier
 from arena.play.progress import Watch, progress
 from arena.play.records import run_start_lines
 from arena.play.rehearsal import rehearse
@@ -47,6 +48,7 @@ from arena.store.paths import store_path
 from arena.store.query import Parameters
 from arena.store.replay import StudyState
 from arena.store.result import QueryResult
+from arena.store.speakers import load_stored_models
 from arena.studies.source import is_same_code
 from arena.studies.study import Play, Study, plays
 from arena.text import utc_now
@@ -153,7 +155,7 @@ class Arena:
             leftovers = database.fold(self.path, leave_out_damaged=selection.ask_damaged_again)
             if leftovers.damaged and leftovers.put_off:
                 raise StoreError(leftovers.put_off)
-            state = self._load_state(study, all_plays, selection)
+            state = await asyncio.to_thread(self._load_state, study, all_plays, selection)
             # Not folded, because a reader holds the database, and damaged as well.
             if damaged := database.find_damage(self.path):
                 raise StoreError(describe_damage(damaged))
@@ -221,7 +223,10 @@ class Arena:
     def _load_state(
         self, study: Study, all_plays: Sequence[Play], selection: RunSelection
     ) -> StudyState:
-        """Return the state of a study in the store; StudyError if it cannot be continued."""
+        """Return the state of a study in the store; StudyError if it cannot be continued.
+
+        Takes a while where the weights of local models have to be read.
+        """
         state = replay.load_study_state(self.path, study.name)
         if state.origin not in (None, "played"):
             raise StudyError(
@@ -230,6 +235,7 @@ class Arena:
             )
         if not selection.accept_code_change:
             preflight.check_code(all_plays, state)
+        check_models(load_stored_models(self.path, study.name), study.name, all_plays)
         return state
 
     async def _play_and_fold(
@@ -243,10 +249,12 @@ class Arena:
     ) -> FoldResult:
         """Play the chosen episodes with a journal of their own; fold it however the run ends."""
         await open_models(todo)
+        stats.notes += describe_unknown(load_stored_models(self.path, study.name), todo)
         # The time first, so that journals are folded in the order of their runs.
         run_id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         models = {agent.model.name: agent.model for agent in preflight.agents_of(todo)}
         if not all(model.simulated for model in models.values()):
+            stats.servings = load_earlier(self.path, study.name)
             stats.expected = await estimate_cost(todo, state, self.prices, at_most=QUICK_ESTIMATE)
         if self.budget_usd is not None:
             prices = {
@@ -261,7 +269,9 @@ class Arena:
         stats.rate_limiter = RateLimiter(
             self.concurrency, merge_limits(study.limits, limits_in_environment(), self.limits)
         )
-        cache = replay.load_cached_replies(self.path, study.name, models) if self.cache else {}
+        cache = {}
+        if self.cache:
+            cache = replay.load_cached_replies(self.path, study.name, known_models(todo))
         journal = Journal(database.journal_folder(self.path), run_id)
         run = RunContext(
             run_id, journal, stats.rate_limiter, self.retry, stats, self.prices, stats.budget, cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from operator import itemgetter
@@ -152,20 +152,24 @@ class CachedReply:
     seed: int | None
     episode: str
     measures: Mapping[str, float] | None = None
+    fingerprint: str | None = None
 
 
-def load_cached_replies(path: Path, study: str, models: Iterable[str]) -> dict[str, CachedReply]:
+def load_cached_replies(
+    path: Path, study: str, models: Collection[tuple[str, str | None]]
+) -> dict[str, CachedReply]:
     """Return the replies of these models in the finished episodes of other studies, by sample key.
 
-    Of several replies with one key the first counts.  A reply to a re-ask has the key that
-    `reask_key` makes.
+    A model is its name with the digest or hash by which it is told apart; replies of which that is
+    not stored count as its own.  Of several replies with one key the first counts.  A reply to a
+    re-ask has the key that `reask_key` makes.
     """
     replies = {}
     rows = select_rows(
         path,
         """
         select t.sample_key, t.text, t.reask_prompt, t.reask_text,
-               t.reasoning, t.model_served, t.seed, t.episode, m.measures
+               t.reasoning, t.model_served, t.seed, t.episode, m.measures, t.fingerprint
         from turns t join episodes e using (episode) join seats s using (episode, seat)
         left join (
             select episode, seat, step, list((name, value)) as measures
@@ -173,15 +177,24 @@ def load_cached_replies(path: Path, study: str, models: Iterable[str]) -> dict[s
             using (episode, seat, step)
         where t.sample_key is not null and e.study <> ? and e.status = 'done'
             and list_contains(?, s.model)
+            and coalesce(list_contains(?, s.model || ' ' || coalesce(s.digest, s.code_hash)), true)
         qualify row_number() over (
             partition by t.sample_key order by t.started_at, t.episode) = 1
         """,
         # What a reply states is read from it again.
-        [STATED, study, sorted(set(models))],
+        [
+            STATED,
+            study,
+            sorted({name for name, _ in models}),
+            sorted({f"{name} {told_by}" for name, told_by in models}),
+        ],
     )
-    for key, text, reask_prompt, reask_text, reasoning, model, seed, episode, measures in rows:
+    for key, text, reask_prompt, reask_text, *words, episode, measures, fingerprint in rows:
         by_name = dict(measures) if measures else None
-        replies[key] = CachedReply(text, reasoning, model, seed, episode, by_name)
+        reasoning, model, seed = words
+        replies[key] = CachedReply(
+            text, reasoning, model, seed, episode, by_name, fingerprint=fingerprint
+        )
         if reask_text is not None:
             again = reask_key(key, text, reask_prompt)
             replies[again] = CachedReply(reask_text, None, None, None, episode)

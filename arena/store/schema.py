@@ -65,6 +65,11 @@ TURN_COLUMNS = {
         " turn; NULL: none",
     ),
     "confidence_source": CONFIDENCE_SOURCE,
+    "fingerprint": (
+        "VARCHAR",
+        "the provider's word for the configuration that served model_served, such as OpenAI's"
+        " system_fingerprint; NULL: none",
+    ),
 }
 # The columns of a turn that its reader gives.
 READING_COLUMNS = (

@@ -24,7 +24,7 @@ from arena.studies.lineups import Lineup, Seating, agents_in, seat_agents, seats
 from arena.studies.motions import subject_id
 from arena.studies.varied import check_vary, variants
 from arena.text import html_notes, html_table, pluralize
-from arena.types import Agent, Answer, BaseModel, Seat, Subject, Verdict
+from arena.types import Agent, Answer, BaseModel, Model, Seat, Subject, Verdict
 
 ProtocolResult = Verdict | Answer | Sequence[Answer] | None
 Protocol = Callable[..., Awaitable[ProtocolResult]]
@@ -32,11 +32,7 @@ Options = Mapping[str, object]
 # More would take gigabytes before the first call.
 MOST_EPISODES = 10_000_000
 # The members of a model besides its name and the call.
-OPTIONAL_MEMBERS = tuple(
-    name
-    for name, default in vars(BaseModel).items()
-    if not name.startswith("_") and not isinstance(default, property)  # a former name
-)
+OPTIONAL_MEMBERS = tuple(name for name in vars(BaseModel) if name in vars(Model) and name[0] != "_")
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 
 import pytest
 
-from agents.scripted import scripted_model
+from agents.scripted import scripted_model, source_hash
 from arena.errors import RateLimitedError
 from arena.types import Message, Place, Price, Reply, Request, Sampling
 
@@ -91,3 +92,59 @@ def test_a_scripted_model_may_have_a_price() -> None:
 def test_a_scripted_model_is_named_and_marked_as_simulated() -> None:
     model = scripted_model(lambda r: "speech", "stubborn")
     assert (model.name, model.simulated) == ("scripted/stubborn", True)
+
+
+def test_a_version_is_part_of_the_name_only_where_it_is_given() -> None:
+    named = [scripted_model(lambda r: "", "x", version).name for version in (None, "2", 3)]
+    assert named == ["scripted/x", "scripted/x@2", "scripted/x@3"]
+
+
+def bare(request: Request) -> str:
+    return "words"
+
+
+def documented(request: Request) -> str:
+    """Answer in words."""
+    # Neither the docstring nor this comment counts.
+    return "words"
+
+
+class Speaker:
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __call__(self, request: Request) -> str:
+        return self.word
+
+    def speak(self, request: Request) -> str:
+        return self.word.upper()
+
+
+def test_a_hash_is_one_of_the_functions_own_source_without_comments_and_layout() -> None:
+    def inner(request: Request) -> str:
+        return "words"
+
+    @functools.wraps(bare)
+    def wrapped(request: Request) -> str:
+        return bare(request)
+
+    alike = (bare, documented, inner, functools.partial(bare), wrapped)
+    same = {source_hash(each) for each in alike}
+    assert len(same) == 1
+    others = [source_hash(each) for each in (Speaker("a"), Speaker("a").speak, lambda r: "words")]
+    assert len({*same, *others}) == 4
+    assert source_hash(Speaker("a")) == source_hash(Speaker("b"))
+
+
+def test_lambdas_on_one_line_are_told_apart() -> None:
+    a, b, c = (lambda r: "é" if r else "a"), (lambda r: "é" if r else "b"), (lambda r: lambda s: s)
+    inner: object = c(None)  # type: ignore[no-untyped-call]
+    hashes = [source_hash(each) for each in (a, b, c, inner)]  # type: ignore[arg-type]
+    assert len(set(hashes)) == 4
+    assert None not in hashes
+
+
+def test_without_a_source_there_is_no_hash() -> None:
+    assert [source_hash(each) for each in (eval("lambda r: 'a'"), len, functools.partial(len))] == [
+        None
+    ] * 3

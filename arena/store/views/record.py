@@ -37,6 +37,23 @@ RECORD: dict[str, View] = {
         },
         question="What did each debate or question take, in calls, tokens and dollars?",
     ),
+    "served_models": View(
+        "One row is a model and configuration by which a provider answered an agent in a study",
+        """
+        select p.study, s.agent, s.model, t.model_served, t.fingerprint, count(*) as turns,
+               min(t.started_at) as first_at, max(t.started_at) as last_at
+        from turns t join plays p using (episode) join seats s using (episode, seat)
+        where t.model_served is not null
+        group by p.study, s.agent, s.model, t.model_served, t.fingerprint
+        order by p.study, s.agent, s.model, first_at, t.model_served, t.fingerprint
+        """,
+        {
+            "turns": "turns that it answered, of unfinished episodes too",
+            "first_at": "UTC, when the first of them was asked",
+            "last_at": "UTC, when the last of them was asked",
+        },
+        question="Was an agent answered by one and the same model throughout?",
+    ),
     "cost_by_arm": View(
         "Mean calls, tokens and dollars of a finished episode by study, arm and model",
         """

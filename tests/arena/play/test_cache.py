@@ -97,7 +97,7 @@ def test_a_reask_is_used_again_with_its_first_reply(path: Path) -> None:
         return "no number" if request.place.ask == 0 else by_seed(request)
 
     Arena(path).run(study(agent(reply=unsure), subjects=1))
-    summary = Arena(path, cache=True).run(renamed(study(counting(), subjects=1), "again"))
+    summary = Arena(path, cache=True).run(renamed(study(agent(reply=unsure), subjects=1), "again"))
     assert (summary.replies, summary.cached) == (0, 12)
     words = [
         Arena(path).sql(f"{WORDS} where study = '{name}' order by all").rows

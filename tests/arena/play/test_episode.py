@@ -123,8 +123,15 @@ def test_a_failing_seat_takes_no_reply_of_the_other_with_it(tmp_path: Path) -> N
 
 def test_a_retried_episode_asks_only_for_what_is_not_stored(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
-    half_played(path, agent(reply=fails_late))
-    summary = Arena(path).run(study(agent(), subjects=1), selection=RunSelection(retry_failed=True))
+    faults = [fails_late]
+
+    def reply(request: Request) -> str:
+        return faults[0](request) if faults else by_seed(request)
+
+    half_played(path, agent(reply=reply))
+    faults.clear()
+    again = study(agent(reply=reply), subjects=1)
+    summary = Arena(path).run(again, selection=RunSelection(retry_failed=True))
     assert (summary.done, summary.failed, summary.replayed, summary.replies) == (1, 0, 5, 1)
     untouched = tmp_path / "b.duckdb"
     Arena(untouched).run(study(agent(), subjects=1))
