@@ -54,7 +54,9 @@ def calibration_details(debates: Debates) -> tuple[CalibrationDetails, ...] | No
 def phase_details(phase: str, confidence: Array, outcome: Array) -> CalibrationDetails:
     """Return the measures of one phase; both arrays are (G, 2), nan if not rated or not decided."""
     there = ~(np.isnan(confidence) | np.isnan(outcome))
-    stated, won = confidence[there], outcome[there]
+    # Sorted once: most of the measures sort, which takes little time of what is sorted already.
+    order = np.argsort(confidence[there])
+    stated, won = confidence[there][order], outcome[there][order]
     return CalibrationDetails(
         phase,
         stated.size,

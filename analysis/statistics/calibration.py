@@ -197,7 +197,10 @@ def check_ratings(confidence: Array, correct: Array, *, ties: bool = False) -> N
         raise ValueError(
             "confidence must be in [0, 1] and not nan; leave out what is missing, and count it"
         )
-    if not np.isin(correct, (0, 0.5, 1) if ties else (0, 1)).all():
+    known = (correct == 0) | (correct == 1)
+    if ties:
+        known |= correct == 0.5
+    if not known.all():
         raise ValueError(
             f"outcomes must be 0 or 1{' or 0.5' if ties else ''}, not nan;"
             " leave out what was not judged, and count it"

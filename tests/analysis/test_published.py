@@ -23,6 +23,7 @@ from analysis.reports.debates import report
 from analysis.reports.standings import standings
 from analysis.statistics.clustered import clustered_mean
 from analysis.statistics.overconfidence import against_half
+from analysis.statistics.signed_ranks import wilcoxon
 from arena.imports import import_llms_overconfidence
 from tests.analysis.resampling import bootstrap_interval, resampled_means
 from tests.made_up_publication import PHASES, SIDES
@@ -369,6 +370,8 @@ def test_against_half_as_published(
     if is_real():
         assert f"{found.t_one_sample:.1f}" == "31.7"
         assert f"{found.p_one_sample_one_sided:.1e}" == "4.1e-60"
+        # The published signed-rank test of the same ratings.
+        assert f"{wilcoxon(present(pairs(debates, 'opening'))).p:.1e}" == "6.3e-22"
 
 
 def test_debates_against_oneself(own: dict[str, Any]) -> None:
