@@ -29,7 +29,7 @@ FORMS = {
     ),
     "local": (
         "local/<folder or hub id>, such as local/Qwen/Qwen3-0.6B (weights on this machine;"
-        " ?slots=, context=, dtype= and device= set how they run)"
+        " @<revision> says which, ?slots=, context=, dtype= and device= set how they run)"
     ),
     "toy": "toy/sum (a tiny model that really adds three numbers, no download)",
     "sim": (
