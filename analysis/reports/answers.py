@@ -16,6 +16,7 @@ from typing import Annotated
 import numpy as np
 
 from analysis.read.answers import AnswerRecord, Plays
+from analysis.reports.details import CalibrationMeasures, calibration_measures
 from analysis.reports.plain_json import INLINE, JsonField, interval_as
 from analysis.reports.rows import (
     EpisodeCounts,
@@ -120,6 +121,7 @@ class ConfidenceRow:
     auprc_wrong: float
     selective_accuracy: float
     accuracy: float
+    details: CalibrationMeasures
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,4 +427,5 @@ def confidence_row(what: str, confidence: Array, correct: Array, question: Codes
         average_precision(1 - stated, 1 - right),
         selective_accuracy(stated, right),
         float(right.mean()) if right.size else nan,
+        calibration_measures(stated, right),
     )

@@ -1,13 +1,15 @@
-"""Hold confidence against the jury by more measures than the table of a report has room for."""
+"""Hold confidence against outcomes by more measures than the tables of reports have room for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
+from typing import Annotated
 
 import numpy as np
 
 from analysis.read.debates import Debates
+from analysis.reports.plain_json import INLINE
 from analysis.statistics.calibration import ece
 from analysis.statistics.calibration_error import ace, ece_floor, equal_mass_ece, mce
 from analysis.statistics.clustered import Array
@@ -18,16 +20,12 @@ from analysis.statistics.smooth_ece import smooth_ece
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrationDetails:
-    """How well the confidence of one phase fits who won, over `n` ratings without ties.
+class CalibrationMeasures:
+    """How well confidence fits outcomes of 0 and 1, beside ECE, AUROC and Brier; nan if undefined.
 
-    `ece_floor` is the ECE that a perfectly calibrated debater would have by chance.  Undefined
-    numbers are nan.
+    `ece_floor` is the ECE to be expected by chance of who is perfectly calibrated.
     """
 
-    phase: str
-    n: int
-    ece: float
     ece_floor: float
     ece_equal_mass: float
     smooth_ece: float
@@ -37,6 +35,16 @@ class CalibrationDetails:
     aurc_x1000: float
     spearman: float
     kendall: float
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationDetails:
+    """How well the confidence of one phase fits who won, over `n` ratings without ties."""
+
+    phase: str
+    n: int
+    ece: float
+    measures: Annotated[CalibrationMeasures, INLINE]
 
 
 def calibration_details(debates: Debates) -> tuple[CalibrationDetails, ...] | None:
@@ -54,20 +62,25 @@ def calibration_details(debates: Debates) -> tuple[CalibrationDetails, ...] | No
 def phase_details(phase: str, confidence: Array, outcome: Array) -> CalibrationDetails:
     """Return the measures of one phase; both arrays are (G, 2), nan if not rated or not decided."""
     there = ~(np.isnan(confidence) | np.isnan(outcome))
-    # Sorted once: most of the measures sort, which takes little time of what is sorted already.
-    order = np.argsort(confidence[there])
-    stated, won = confidence[there][order], outcome[there][order]
+    stated, won = confidence[there], outcome[there]
     return CalibrationDetails(
-        phase,
-        stated.size,
-        ece(stated, won),
+        phase, stated.size, ece(stated, won), calibration_measures(stated, won)
+    )
+
+
+def calibration_measures(confidence: Array, correct: Array) -> CalibrationMeasures:
+    """Return the measures of values (n,) without nan."""
+    # Sorted once: most of the measures sort, which takes little time of what is sorted already.
+    order = np.argsort(confidence)
+    stated, right = confidence[order], correct[order]
+    return CalibrationMeasures(
         ece_floor(stated),
-        equal_mass_ece(stated, won),
-        smooth_ece(stated, won),
-        mce(stated, won),
-        ace(stated, won),
-        nll(stated, won),
-        aurc_x1000(stated, won),
-        spearman(stated, won),
-        kendall(stated, won),
+        equal_mass_ece(stated, right),
+        smooth_ece(stated, right),
+        mce(stated, right),
+        ace(stated, right),
+        nll(stated, right),
+        aurc_x1000(stated, right),
+        spearman(stated, right),
+        kendall(stated, right),
     )

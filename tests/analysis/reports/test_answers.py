@@ -268,6 +268,8 @@ def test_calibration_uses_the_code_of_debates(solve: Add) -> None:
     assert row["ece"] == pytest.approx((3 * 0.1 + 2 * 0.6) / 5)
     assert (row["auroc"], row["auprc_right"], row["auprc_wrong"]) == (1, 1, 1)
     assert row["selective_accuracy"] == pytest.approx((1 + 1 + 1 + 3 / 4 + 3 / 5) / 5)
+    assert row["details"]["ece_floor"] > 0
+    assert row["details"]["mce"] >= row["ece"] >= row["details"]["smooth_ece"] / 2
     assert [row["what"] for row in vote["calibration"]] == ["final", "paths"]
     assert (
         answers(solve("silent", {"final": ("4", True, None)}), "silent")["arms"][0]["calibration"]

@@ -20,3 +20,8 @@ def test_every_section_has_sentences() -> None:
 def test_the_page_of_the_documentation_has_the_same_rules() -> None:
     told = "run: python -m analysis.reports.rules > docs/rules.md"
     assert PAGE.read_text(encoding="utf-8") == page(), told
+
+
+def test_a_study_with_debates_and_answers_loses_no_rule() -> None:
+    stated = [name for section in ("debates", "robustness", "answers") for name in rules(section)]
+    assert len(stated) == len(set(stated))
