@@ -39,7 +39,7 @@ JUDGED = """
 DEBATES = """
     with spoken as (
         select episode, seat, last(confidence order by step) as confidence, sum(words) as words
-        from ratings where study = $study group by episode, seat),
+        from rated_turns where study = $study group by episode, seat),
     formed as (
         select episode, seat, sum(len(list_filter(lines, lambda line: regexp_matches(line, $item))))
                    as items,

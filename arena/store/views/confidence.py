@@ -26,7 +26,7 @@ SPEECHES = View(
                reader_version,
                sequential and seat = 'proposition' as heard_at_once, row_number() over own as place,
                lag(confidence) over own as before, lead(confidence) over own as after
-        from ratings window own as (partition by study, arm, episode, seat order by step))
+        from rated_turns window own as (partition by study, arm, episode, seat order by step))
     select t.study, t.arm, t.episode, t.subject, t.day, t.seat, t.model, t.opponent_model,
            t.model_served, t.step, t.round, t.phase, t.asks, t.words,
            coalesce(t.words, 0) < 5 as empty, t.confidence, t.confidence_status, t.rating_public,
@@ -74,7 +74,7 @@ CONFIDENCE: dict[str, View] = {
         select study, arm, model, round, phase, count(confidence) as n,
                round(avg(confidence), 12) as mean, round(stddev_samp(confidence), 12) as sd,
                count(*) filter (missing) as missing
-        from ratings group by study, arm, model, round, phase order by all
+        from rated_turns group by study, arm, model, round, phase order by all
         """,
         question="How sure of winning is each model in each phase?",
     ),
@@ -113,7 +113,7 @@ CONFIDENCE: dict[str, View] = {
         """
         select study, arm, confidence, count(*) as n,
                n / sum(count(*)) over (partition by study, arm) as share
-        from ratings where confidence is not null group by study, arm, confidence
+        from rated_turns where confidence is not null group by study, arm, confidence
         order by study, arm, n desc, confidence
         """,
         {
@@ -130,7 +130,7 @@ CONFIDENCE: dict[str, View] = {
                count(*) filter (round(100 * confidence, 6) % 10 = 0) as multiples_of_10,
                multiples_of_5 / n as share_of_5, multiples_of_10 / n as share_of_10,
                count(distinct confidence) as different
-        from ratings where confidence is not null group by study, arm, model
+        from rated_turns where confidence is not null group by study, arm, model
         order by study, arm, model
         """,
         {
@@ -248,7 +248,7 @@ CONFIDENCE: dict[str, View] = {
         select study, arm, round, phase, day, model_served, count(confidence) as n,
                round(avg(confidence), 12) as mean, count(distinct model) as models,
                count(distinct subject) as motions
-        from ratings group by study, arm, round, phase, day, model_served order by all
+        from rated_turns group by study, arm, round, phase, day, model_served order by all
         """,
         {
             "model_served": "the model as the provider named it; NULL: not said, as in imports",

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from analysis.figures.registry import FigureEntry
 
 # With all views that these read.
-VIEWS = ("studies", "episodes", "ratings", "confidence_by_round", "outcomes", "accuracy", "missing")
+VIEWS = (
+    "studies",
+    "episodes",
+    "rated_turns",
+    "confidence_by_round",
+    "outcomes",
+    "accuracy",
+    "missing",
+)
 PUBLISHED_ROWS = 10_000
 MOST_OPTIONS = 200
 FACTS = """
@@ -70,7 +78,7 @@ SUMMARIES = {
 }
 RATED = """
     select arm, round, phase, count(distinct episode) as debates
-    from ratings where study = $study and confidence is not null group by all
+    from rated_turns where study = $study and confidence is not null group by all
 """
 MISSING = "from missing where study = {study} order by n desc limit 50"
 # `mine` comes first, so that the other parts read the rows of this study alone.
