@@ -5,6 +5,8 @@ The numbers of SAR and CCP are those of lm-polygraph's functions (commits 2900f9
 
 from __future__ import annotations
 
+from statistics import quantiles
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,8 @@ def test_chow_quantiles_by_hand() -> None:
     assert chow_quantiles(logprobs, [0, 0.5, 1, 1.25 / 3]) == pytest.approx(
         [-3, -0.35, -0.1, -0.425]
     )
+    quartiles = quantiles(logprobs.tolist(), n=4, method="inclusive")
+    assert chow_quantiles(logprobs, [0.25, 0.5, 0.75]) == pytest.approx(quartiles)
     assert np.isnan(chow_quantiles(np.empty(0), [0.5])).all()
     with pytest.raises(ValueError, match="shares"):
         chow_quantiles(logprobs, [50])
