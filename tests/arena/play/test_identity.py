@@ -13,6 +13,9 @@ from agents import agent as by_reference
 from agents.scripted import scripted_model
 from arena import Agent, Arena, RunSelection, Study
 from arena.errors import RefusedError, StudyError
+from arena.play.identity import check_models
+from arena.store.speakers import StoredModel
+from arena.studies.study import plays
 from arena.types import Request
 from tests.fake_agents import study
 from tests.fake_server import chat_server
@@ -76,11 +79,13 @@ def test_what_no_function_has_said_yet_may_be_mended(tmp_path: Path) -> None:
     assert (mended.done, mended.failed) == (1, 0)
 
 
-def test_a_function_without_a_source_is_not_compared(tmp_path: Path) -> None:
-    arena = Arena(tmp_path / "a.duckdb")
-    assert arena.run(spoken_by(eval("lambda request: 'words|70'"))).done == 1
-    assert arena.sql("select distinct code_hash from seats").rows == ((None,),)
-    assert arena.run(spoken_by(first)).replies == 0
+def test_a_function_without_a_source_is_not_compared() -> None:
+    typed = eval("lambda request: 'words|70'")
+    for stored, today in ((None, first), ("ast:0", typed)):
+        known = StoredModel("scripted/voice", None, stored, 1)
+        check_models([known], "s", plays(spoken_by(today)))
+    with pytest.raises(StudyError, match="scripted/voice"):
+        check_models([replace(known, code_hash="ast:0")], "s", plays(spoken_by(first)))
 
 
 def test_the_cache_has_no_replies_of_another_function(played: Path) -> None:
@@ -118,13 +123,10 @@ JUNE = ("gpt-4o-2026-06-01", "fp_1")
 JULY = ("gpt-4o-2026-07-01", "fp_2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reference", "variable"),
-    [
-        ("openai/gpt-4o", "OPENAI_BASE_URL"),
-        # LiteLLM takes seconds to import.
-        pytest.param("deepseek/gpt-4o", "DEEPSEEK_API_BASE", marks=pytest.mark.slow),
-    ],
+    [("openai/gpt-4o", "OPENAI_BASE_URL"), ("deepseek/gpt-4o", "DEEPSEEK_API_BASE")],
 )
 async def test_two_snapshots_behind_one_name_are_told_of_when_they_come_and_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str, variable: str
