@@ -20,17 +20,6 @@ WORDS = (
     "len(list_filter(string_split(translate(t.public, chr(9) || chr(10) || chr(13), '   '), ' '),"
     " lambda w: w <> ''))"
 )
-# A phase as reports call it, of `named` turns that have the name of their phase.  As joins, not as
-# windows: to sort all turns takes three times as long as to group them.
-LABELLED = """
-    select n.* exclude (name),
-           name || case when m.name is not null then ', round ' || round else '' end as label
-    from named n left join (
-        select study, arm, asked, in_debate, name from named
-        group by study, arm, asked, in_debate, name having min(round) < max(round)) m
-    using (study, arm, asked, in_debate, name)
-"""
-
 # A debate needs both seats; a rating counts by itself, also if only its own seat is on record.
 SIDES = f"""
     with labels as materialized (from agents)
@@ -72,8 +61,12 @@ RATING_COLUMNS = {
 }
 
 
-def with_labels(turns: str) -> str:
-    """Return SQL for rows of the view rated_turns, of all turns of an arm, with their `label`."""
+def with_labels(turns: str, arm: str = "study, arm, asked, in_debate") -> str:
+    """Return SQL for turns with their `label`, the phase as reports call it.
+
+    `turns` is SQL for all turns of whole arms with the columns of rated_turns that a label goes by;
+    `arm` are those within which phases of one name are one.
+    """
     # In most arms each seat comes to a phase of a round at one step: none comes there twice, and
     # nothing is to be numbered.  Turns without a rating count: a phase keeps its name whoever is
     # asked.
@@ -90,8 +83,21 @@ def with_labels(turns: str) -> str:
             select s.*, list_position(steps, step) as number,
                    phase || case when number > 1 then ' #' || number else '' end as name
             from spoken s left join again using (episode, seat, round, phase))
-        select * exclude (number) from ({LABELLED})
+        select * exclude (number) from ({labelled("named", arm)})
         """
+
+
+def labelled(named: str, arm: str = "study, arm, asked, in_debate") -> str:
+    """Return SQL for rows that have the `name` of their phase with its label, as `with_labels`."""
+    # Joins, not windows: to sort all turns takes three times as long as to group them.
+    return f"""
+            select n.* exclude (name),
+                   name || case when m.name is not null then ', round ' || round else '' end
+                       as label
+            from {named} n left join (
+                select {arm}, name from {named} group by {arm}, name having min(round) < max(round)
+            ) m using ({arm}, name)
+    """
 
 
 DEBATE_VIEWS: dict[str, View] = {
@@ -187,7 +193,7 @@ DEBATE_VIEWS: dict[str, View] = {
         select study, arm, episode, subject, round, phase, proposition_model, opposition_model,
                proposition_contestant, opposition_contestant, proposition, opposition, excess,
                lower, label
-        from ({LABELLED})
+        from ({labelled("named")})
         order by study, arm, episode, round
         """,
         PAIR_COLUMNS,
