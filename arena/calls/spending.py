@@ -12,6 +12,11 @@ from arena.types import Price, Reply
 
 # Columns of the ledger that are fields of a reply too.
 TOKEN_COUNTS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
+FORGOTTEN = """
+    select coalesce(sum(coalesce(cost_usd, 0) + coalesce(worst_usd, 0)), 0.0),
+           coalesce(sum(unpriced), 0)::bigint
+    from forgotten where study = ?
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +33,16 @@ class Spending:
 def load_spending(path: Path, study: str, prices: Mapping[str, Price]) -> Spending:
     """Return the cost of the earlier runs of a study.
 
-    Calls whose outcome died with their process are included.  `prices` (by model) apply to calls
-    that had no price at their time: their stored tokens cost as much as they would today.
+    Calls whose outcome died with their process are included, and those of forgotten episodes.
+    `prices` (by model) apply to calls that had no price at their time: their stored tokens cost as
+    much as they would today.
     """
     rows = select_rows(
         path,
         f"""
         with priced as (
             select s.model, {", ".join(TOKEN_COUNTS)}, coalesce(cost_usd, worst_usd) as usd
-            from calls join episodes using (episode) join seats s using (episode, seat)
+            from calls join all_episodes using (episode) join seats s using (episode, seat)
             where study = ?)
         select model, {", ".join(TOKEN_COUNTS)}, count(*), sum(usd)
         from priced
@@ -45,8 +51,7 @@ def load_spending(path: Path, study: str, prices: Mapping[str, Price]) -> Spendi
         """,
         [study],
     ).rows
-    usd = 0.0
-    unpriced = 0
+    usd, unpriced = select_rows(path, FORGOTTEN, [study]).rows[0]
     for model, *tokens, count, known_usd in rows:
         if known_usd is not None:
             usd += known_usd

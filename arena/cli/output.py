@@ -22,9 +22,7 @@ def print_result(table: QueryResult, format: str, *, spreadsheet: bool = False) 
     """
     match format:
         case "json":
-            # JSON has neither NaN nor infinity: `finite` turns them into null.
-            rows = [{name: finite(value) for name, value in row.items()} for row in table.dicts()]
-            write(json.dumps(rows, indent=1, default=str, ensure_ascii=False) + "\n")
+            write_json(plain_rows(table))
         case "csv":
             lines = io.StringIO()
             writer = csv.writer(lines, lineterminator="\n")
@@ -35,6 +33,16 @@ def print_result(table: QueryResult, format: str, *, spreadsheet: bool = False) 
             print_table(table, edge="| ", between=" | ", after=" |")
         case _:
             print_table(table)
+
+
+def plain_rows(table: QueryResult) -> list[dict[str, object]]:
+    """Return the rows of a result for JSON, which has neither NaN nor infinity: they are null."""
+    return [{name: finite(value) for name, value in row.items()} for row in table.dicts()]
+
+
+def write_json(value: object) -> None:
+    """Write a value as JSON; what JSON cannot hold, such as a time, becomes text."""
+    write(json.dumps(value, indent=1, default=str, ensure_ascii=False) + "\n")
 
 
 def write(text: str) -> None:

@@ -8,13 +8,9 @@ again.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import secrets
-import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +30,7 @@ from arena.play import preflight
 from arena.play.concurrent import close_models, open_models, play_concurrently
 from arena.play.dry_run import REPLY_TOKENS, estimate_cost
 from arena.play.identity import check_models, describe_unknown, known_models, load_earlier
+from arena.play.plans import is_other_plan, plan_change_lines
 from arena.play.progress import Watch, progress
 from arena.play.records import run_start_lines
 from arena.play.rehearsal import rehearse
@@ -42,13 +39,13 @@ from arena.play.sync import run_blocking
 from arena.store import database, replay
 from arena.store.damage import describe_damage
 from arena.store.folding import FoldResult
-from arena.store.journal import Journal
-from arena.store.locks import try_lock
+from arena.store.journal import Journal, write_journal
 from arena.store.paths import store_path
 from arena.store.query import Parameters
 from arena.store.replay import StudyState
 from arena.store.result import QueryResult
 from arena.store.speakers import load_stored_models
+from arena.store.study_lock import lock_study
 from arena.studies.source import is_same_code
 from arena.studies.study import Play, Study, plays
 from arena.text import utc_now
@@ -169,9 +166,9 @@ class Arena:
             folding = FoldResult()
             if todo:
                 await rehearse([] if is_new else todo)
-                folding = await self._play_and_fold(
-                    study, todo, state, stats, len(all_plays), watch
-                )
+                folding = await self._play_and_fold(study, todo, state, stats, all_plays, watch)
+            elif is_other_plan(all_plays, state):
+                folding = await asyncio.to_thread(self._record_plan, study, all_plays, state, stats)
             status = {play.episode: state.status.get(play.episode, "open") for play in all_plays}
             # Failed episodes that were played again count by their new end alone.
             again = sum(status[play.episode] == "failed" for play in todo)
@@ -244,14 +241,13 @@ class Arena:
         todo: Sequence[Play],
         state: StudyState,
         stats: RunStats,
-        planned: int,
+        all_plays: Sequence[Play],
         watch: Watch | None,
     ) -> FoldResult:
         """Play the chosen episodes with a journal of their own; fold it however the run ends."""
         await open_models(todo)
         stats.notes += describe_unknown(load_stored_models(self.path, study.name), todo)
-        # The time first, so that journals are folded in the order of their runs.
-        run_id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        run_id = new_run_id()
         models = {agent.model.name: agent.model for agent in preflight.agents_of(todo)}
         if not all(model.simulated for model in models.values()):
             stats.servings = load_earlier(self.path, study.name)
@@ -279,7 +275,8 @@ class Arena:
         watching = asyncio.create_task(notify_watcher(stats, watch)) if watch else None
         finished = False
         try:
-            journal.append(*run_start_lines(study, todo, run_id, planned, stats))
+            start = run_start_lines(study, todo, run_id, len(all_plays), stats)
+            journal.append(*start, *plan_change_lines(run_id, all_plays, state))
             await play_concurrently(run, todo, state, self.concurrency)
             await journal.wait_until_durable()
             finished = True
@@ -295,6 +292,18 @@ class Arena:
             if not finished and journal.bytes_written < QUICK_FOLD_BYTES:
                 database.fold(self.path, wait_s=0.5)
         return await asyncio.to_thread(database.fold, self.path)
+
+    def _record_plan(
+        self, study: Study, all_plays: Sequence[Play], state: StudyState, stats: RunStats
+    ) -> FoldResult:
+        """Record another plan of which nothing is to be played, as a run that makes no call."""
+        run_id = new_run_id()
+        start = run_start_lines(study, all_plays, run_id, len(all_plays), stats)
+        write_journal(
+            database.journal_folder(self.path) / f"{run_id}-000.jsonl",
+            [*start, *plan_change_lines(run_id, all_plays, state)],
+        )
+        return database.fold(self.path)
 
     @former_parameters({"which": "selection"})
     def dry_run(
@@ -349,6 +358,11 @@ class Arena:
         return database.query(self.path, query, parameters)
 
 
+def new_run_id() -> str:
+    """Return the id of a new run: the time first, so that journals are folded in their order."""
+    return f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
 async def notify_watcher(stats: RunStats, watch: Watch) -> None:
     """Call `watch` ten times a second until cancelled, and once more at the end."""
     try:
@@ -370,23 +384,3 @@ def select_plays(
         # By the id's value: the shard of an episode depends on no other episode.
         todo = [play for play in todo if int(play.episode, 16) % of == part - 1]
     return todo[: selection.limit]
-
-
-@contextmanager
-def lock_study(path: Path, study: str) -> Iterator[None]:
-    """Lock a study for this process, so that no other one plays it into this store.
-
-    Raises StudyError that names the holder.
-    """
-    file = database.journal_folder(path) / f"{hashlib.sha256(study.encode()).hexdigest()[:16]}.lock"
-    held = try_lock(file)
-    if held is None:
-        holder = file.read_text().strip() or "another process"
-        raise StudyError(
-            f"study {study!r} is being played into {path} already, by {holder};"
-            f" follow it with `arena status --db {path}`"
-        )
-    with held:
-        since = f"{utc_now():%Y-%m-%d %H:%M:%S} UTC"
-        file.write_text(f"process {os.getpid()} on {socket.gethostname()} since {since}")
-        yield

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from arena.errors import StoreError
 from arena.store.migrations import make_views, quote_sql, views_hash
 from arena.store.paths import store_path
 from arena.store.schema import SCHEMA_VERSION
+from arena.store.views.base import WITH_LEFTOVERS
 
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -38,6 +40,7 @@ CONNECTION_LOCK = threading.RLock()
 # The database in memory that readers share, by process id: DuckDB's threads do not survive a fork.
 # To make one takes 10 ms of CPU, five times as long as a small query.
 IDLE_INSTANCES: dict[int, Connection] = {}
+SHOWS_LEFTOVERS: ContextVar[bool] = ContextVar(WITH_LEFTOVERS, default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,16 @@ def connect_untrusted() -> Iterator[Connection]:
 
 
 @contextmanager
+def show_leftovers(*, wanted: bool = True) -> Iterator[None]:
+    """Let the views count leftovers of earlier plans too, in all that is read within the block."""
+    token = SHOWS_LEFTOVERS.set(wanted)
+    try:
+        yield
+    finally:
+        SHOWS_LEFTOVERS.reset(token)
+
+
+@contextmanager
 def attach_store(path: Path, *, trusted: bool = True) -> Iterator[tuple[Connection, StoreInfo]]:
     """Attach a store of any version read-only, as `store`; yield the connection and its info.
 
@@ -102,6 +115,8 @@ def attach_store(path: Path, *, trusted: bool = True) -> Iterator[tuple[Connecti
     with CONNECTION_LOCK, connect_trusted() if trusted else connect_untrusted() as con:
         attach = f"attach {quote_sql(str(path))} as store (type duckdb, read_only)"
         retry_locked(lambda: con.execute(attach), path, wait_s=10)
+        if SHOWS_LEFTOVERS.get():
+            con.execute(f"set variable {WITH_LEFTOVERS} = true")
         yield con, read_info(con, path)
 
 

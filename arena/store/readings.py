@@ -23,7 +23,7 @@ EPISODES = """
     with said as (select episode, sum(strlen(text))::bigint as bytes from turns group by episode)
     select p.*, e.status, s.origin, m.text, m.kind, m.gold, m.choices, m.source, m.licence,
            coalesce(said.bytes, 0) as bytes
-    from plays p join episodes e using (episode) left join studies s on s.study = p.study
+    from plays p join all_episodes e using (episode) left join studies s on s.study = p.study
     left join said on said.episode = p.episode
     left join subjects m on m.subject = p.subject
     where $1 is null or p.study = $1 order by p.study, p.episode
@@ -69,7 +69,7 @@ class StoredEpisode:
 
 def load_episodes(path: Path, study: str | None) -> list[Row]:
     """Return the rows of the episodes of a study, of all studies for None."""
-    with open_live(path, ("episodes", "studies")) as con:
+    with open_live(path, ("all_episodes", "studies")) as con:
         return read_result(con, EPISODES, [study]).dicts()
 
 

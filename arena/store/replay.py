@@ -34,6 +34,10 @@ class StoredTurn:
 
 
 Memo = dict[str, dict[tuple[str, int], StoredTurn]]
+LAST_PLAN = """
+    select (select arg_max(planned, started_at) from runs where study = ?),
+           (select max(changed_at) from plan_changes join plays using (episode) where study = ?)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,9 @@ class StudyState:
     """The state of a study in a store.
 
     `origin` is None for a study that is new.  `status`, `ended_at` and `code_hashes` go by episode;
-    `memo` holds the turns of the episodes that are not done, by episode, seat and step.
+    `memo` holds the turns of the episodes that are not done, by episode, seat and step.  The last
+    plan had `planned` episodes and did not hold the `leftovers`; `plan_changed_at` is when an
+    episode last came to be one, or to be none.
     """
 
     origin: str | None = None
@@ -49,6 +55,9 @@ class StudyState:
     ended_at: dict[str, datetime] = field(default_factory=dict)
     code_hashes: dict[str, str | None] = field(default_factory=dict)
     memo: Memo = field(default_factory=dict)
+    planned: int | None = None
+    leftovers: frozenset[str] = frozenset()
+    plan_changed_at: datetime | None = None
 
 
 def load_study_state(path: Path, study: str) -> StudyState:
@@ -58,15 +67,16 @@ def load_study_state(path: Path, study: str) -> StudyState:
     episode begins again with the turns that are left.
     """
     of_open_episodes = (
-        "left join episodes e using (episode)"
+        "left join all_episodes e using (episode)"
         " where (e.study = ? and e.status <> 'done') or e.episode is null"
     )
-    with open_live(path, ("studies", "episodes")) as con:
+    with open_live(path, ("studies", "all_episodes")) as con:
         episodes = con.execute(
-            "select e.episode, e.status, p.code_hash, e.ended_at"
-            " from episodes e join plays p using (episode) where e.study = ?",
+            "select e.episode, e.status, p.code_hash, e.ended_at, e.leftover"
+            " from all_episodes e join plays p using (episode) where e.study = ?",
             [study],
         ).fetchall()
+        planned, changed_at = con.execute(LAST_PLAN, [study, study]).fetchall()[0]
         origin = con.execute("select origin from studies where study = ?", [study]).fetchone()
         measures, unfinished, finished = (
             read_result(con, f"select t.* from {table} t {of_open_episodes}", [study]).dicts()
@@ -78,6 +88,9 @@ def load_study_state(path: Path, study: str) -> StudyState:
         {row[0]: row[3] for row in episodes if row[3] is not None},
         {row[0]: row[2] for row in episodes},
         memo_of(sorted(measures, key=itemgetter("name")), unfinished, finished),
+        planned,
+        frozenset(row[0] for row in episodes if row[4]),
+        changed_at,
     )
 
 
@@ -170,7 +183,7 @@ def load_cached_replies(
         """
         select t.sample_key, t.text, t.reask_prompt, t.reask_text,
                t.reasoning, t.model_served, t.seed, t.episode, m.measures, t.fingerprint
-        from turns t join episodes e using (episode) join seats s using (episode, seat)
+        from turns t join all_episodes e using (episode) join seats s using (episode, seat)
         left join (
             select episode, seat, step, list((name, value)) as measures
             from measures where not starts_with(name, ?) group by all) m

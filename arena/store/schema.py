@@ -225,6 +225,7 @@ TABLES: dict[str, TableSchema] = {
                 "DOUBLE",
                 "dollars that those could cost at most, as far as known; NULL: of none",
             ),
+            "unpriced": ("BIGINT", "of these, those whose worst case is unknown too"),
             "what": ("VARCHAR", "what was asked for: leftovers, an arm, a condition, ids"),
         },
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -31,6 +31,7 @@ EXACT = {
     "readings",
     "reread_rulings",
     "reread_answers",
+    "plan_changes",
 }
 
 
@@ -44,13 +45,17 @@ class Removal:
 
 
 def remove_verified(
-    con: Connection, journals: Sequence[Path], *, only_ended: bool
+    con: Connection,
+    journals: Sequence[Path],
+    *,
+    only_ended: bool,
+    dead: Collection[Path] = (),
 ) -> list[Removal]:
     """Remove the folded ones of these journals whose rows are all in the attached database.
 
     With `only_ended`, only those that their runs have closed: another machine, whose locks this one
     cannot see, may still be writing to any other.  Otherwise also those that nobody has written to
-    for an hour.
+    for an hour, and the `dead` ones, which nobody can be writing.
     """
     folded = dict(
         con.execute("select journal, max(bytes) from store.folded group by journal").fetchall()
@@ -68,9 +73,11 @@ def remove_verified(
                 kept[journal] = "a run is writing it"
         rest = [journal for journal in group if journal not in kept]
         # Most groups have nothing to keep, and are told by one look at each table.
-        alike = len(rest) > 1 and why_not_in(con, rest, only_ended=only_ended) is None
+        alike = len(rest) > 1 and why_not_in(con, rest, only_ended=only_ended, dead=dead) is None
         for journal in rest:
-            reason = None if alike else why_not_in(con, [journal], only_ended=only_ended)
+            reason = None
+            if not alike:
+                reason = why_not_in(con, [journal], only_ended=only_ended, dead=dead)
             kept[journal] = reason
             if reason is None:
                 journal.unlink(missing_ok=True)
@@ -89,13 +96,16 @@ def is_recent(journal: Path) -> bool:
     return time.time() - journal.stat().st_mtime < RECENT_S
 
 
-def why_not_in(con: Connection, journals: Sequence[Path], *, only_ended: bool) -> str | None:
+def why_not_in(
+    con: Connection, journals: Sequence[Path], *, only_ended: bool, dead: Collection[Path]
+) -> str | None:
     """Return why one of these journals must stay; None if the attached database has all of them."""
     readers = [JournalReader(journal) for journal in journals]
     with split_by_table(readers) as (parts, unreadable):
         if damaged := sum(len(reader.damaged) for reader in readers):
             return f"{damaged} of its lines are damaged"
-        open_ended = [reader.file for reader in readers if not reader.is_ended]
+        unended = [reader.file for reader in readers if not reader.is_ended]
+        open_ended = [journal for journal in unended if journal not in dead]
         if any(only_ended or is_recent(journal) for journal in open_ended):
             return "nothing in it says that its run ended; it can go when it is an hour old"
         # All but the first line, and the last one of a journal that was closed, are rows.

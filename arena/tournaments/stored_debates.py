@@ -34,6 +34,7 @@ JUDGEABLE = """
 # Verdicts count that had ended when the arm $before began, all of them without such an arm, as they
 # were read then: a round that was paired is not paired otherwise because a reader has changed.
 # The view `outcomes` cannot serve: it knows no cutoff, and leaves debates without votes undecided.
+# Leftovers count as they did when the round was paired.
 RESULTS = """
     with cutoff as (
         select min(started_at) as began from plays where study = $study and arm = $before),
@@ -42,12 +43,12 @@ RESULTS = """
             v.debate,
             count(*) filter (v.winner = 'proposition') as pro,
             count(*) filter (v.winner = 'opposition') as con
-        from rulings v join episodes j on j.episode = v.episode and j.status = 'done'
+        from rulings v join all_episodes j on j.episode = v.episode and j.status = 'done'
         where j.ended_at <= coalesce((select began from cutoff), j.ended_at) group by all)
     select
         e.arm, p.agent, o.agent,
         case when pro > con then 1.0 when pro < con then 0.0 else 0.5 end::double
-    from episodes e
+    from all_episodes e
     join seats p on p.episode = e.episode and p.seat = 'proposition'
     join seats o on o.episode = e.episode and o.seat = 'opposition'
     left join votes on votes.debate = e.episode
@@ -137,7 +138,7 @@ def results(
     that has begun keeps the results by which it was paired, even if a verdict is repaired or a
     judge added later.
     """
-    with open_live(path, ("episodes",)) as con:
+    with open_live(path, ("all_episodes",)) as con:
         rows = con.execute(RESULTS, {"study": study, "before": before}).fetchall()
     by_arm: dict[str, list[DebateResult]] = {}
     for arm, first, second, score in rows:

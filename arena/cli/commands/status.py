@@ -15,9 +15,12 @@ from arena.text import printable
 # An imported study has episodes but no plan, a planned one may have no episode yet.
 COUNTS = """
     with played as (
-        select study, count(*) as n, count(*) filter (status = 'done') as done,
-            count(*) filter (status = 'failed') as failed
-        from episodes group by study),
+        select study, count(*) filter (not leftover) as n,
+            count(*) filter (status = 'done' and not leftover) as done,
+            count(*) filter (status = 'failed' and not leftover) as failed,
+            count(*) filter (status = 'open' and not leftover) as open,
+            count(*) filter (leftover) as leftovers
+        from all_episodes group by study),
     spoken as (
         select study, count(*) as turns from turns join episodes using (episode) group by study),
     started as (
@@ -25,15 +28,27 @@ COUNTS = """
             date_trunc('second', max(started_at)) as last_run
         from runs group by study)
     select study, simulated, origin, s.planned, coalesce(done, 0) as done,
-        coalesce(failed, 0) as failed,
-        greatest(coalesce(s.planned, n), n) - coalesce(done, 0) - coalesce(failed, 0) as open,
-        turns, last_run
+        coalesce(failed, 0) as failed, coalesce(open, 0) as open,
+        greatest(s.planned - coalesce(n, 0), 0) as not_started,
+        coalesce(leftovers, 0) as leftovers, turns, last_run
     from studies left join played using (study) left join spoken using (study)
         left join started s using (study)
     order by study"""
+LEFTOVERS = """
+    with seated as (
+        select episode, string_agg(distinct model, ', ' order by model) as models
+        from seats group by episode)
+    select study, arm, models, count(*) as episodes
+    from leftovers left join seated using (episode) group by all order by all"""
+HEADINGS = {
+    "missing": "missing",
+    "leftovers": "leftovers of earlier plans, which reports leave out (arena forget removes them)",
+    "forgotten": "forgotten: removed on request",
+}
+FORGOTTEN = "select * from forgotten order by study, forgotten_at"
 # Two rows suffice to see that the beginning of an id is ambiguous.
 EPISODE = """
-    select e.*, s.text as motion from episodes e left join subjects s using (subject)
+    select e.*, s.text as motion from all_episodes e left join subjects s using (subject)
     where starts_with(e.episode, ?) limit 2"""
 TURNS = """
     select t.*, s.agent, s.model from latest_turns t left join seats s using (episode, seat)
@@ -43,7 +58,10 @@ VERDICTS = "from verdicts where debate = ? order by judge, repeat, seat_order"
 
 def add(command: Command) -> None:
     """Add the commands to the parser."""
-    command("status", show_status, "list studies with their finished, open and missing parts")
+    status = command(
+        "status", show_status, "list studies: what their plans hold, and what the store holds of it"
+    )
+    add_flag(status, "--json", "print it as JSON")
 
     show = command("show", show_episode, "print one episode")
     show.add_argument("episode", help="the episode's id, or the beginning of it")
@@ -53,16 +71,26 @@ def add(command: Command) -> None:
 
 
 def show_status(options: argparse.Namespace) -> int:
-    """Run `arena status`: print a row for each study, and the missing parts."""
+    """Run `arena status`: compare plan and store of each study, and list the missing parts."""
+    from arena.cli.output import plain_rows, write_json
     from arena.store.database import fold, select_rows
 
     # A store that a run is writing to stays as it is: queries read its journals too.
     folding = fold(options.db, wait_s=0.5) if options.db.exists() else None
-    print_table(select_rows(options.db, COUNTS))
-    missing = select_rows(options.db, "from missing")
-    if len(missing):
-        print("\nmissing")
-        print_table(missing)
+    tables = {
+        "studies": select_rows(options.db, COUNTS),
+        "missing": select_rows(options.db, "from missing"),
+        "leftovers": select_rows(options.db, LEFTOVERS),
+        "forgotten": select_rows(options.db, FORGOTTEN),
+    }
+    if options.json:
+        write_json({name: plain_rows(table) for name, table in tables.items()})
+    else:
+        print_table(tables.pop("studies"))
+        for name, table in tables.items():
+            if len(table):
+                print(f"\n{HEADINGS[name]}")
+                print_table(table)
     if folding and folding.put_off:
         print(f"not folded yet: {folding.put_off}", file=sys.stderr)
     if folding and folding.skipped:
@@ -72,12 +100,13 @@ def show_status(options: argparse.Namespace) -> int:
 
 def show_episode(options: argparse.Namespace) -> int:
     """Run `arena show`: print an episode's subject, turns and verdicts."""
+    from arena.store.connection import show_leftovers
     from arena.store.database import select_rows
 
     episode = find_episode(options.db, options.episode)
     print(
         f"{episode['episode']}  {episode['study']} / {episode['arm']}  {episode['protocol']}"
-        f"  {episode['status']}"
+        f"  {episode['status']}{', of an earlier plan' if episode['leftover'] else ''}"
     )
     if episode["error"]:
         print(printable(f"{episode['error_kind']}: {episode['error']}"))
@@ -91,7 +120,9 @@ def show_episode(options: argparse.Namespace) -> int:
             print_raw(turn)
         else:
             print_turn(turn, with_private=not options.public)
-    for verdict in select_rows(options.db, VERDICTS, [episode["episode"]]).dicts():
+    with show_leftovers():
+        verdicts = select_rows(options.db, VERDICTS, [episode["episode"]]).dicts()
+    for verdict in verdicts:
         print_verdict(verdict)
     return 0
 

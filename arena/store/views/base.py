@@ -1,8 +1,9 @@
 """The parts that views are made of, and the views of the record: studies, episodes, calls, turns.
 
-A view is a question that users ask, as SQL over the tables of schema.py.  `studies`, `episodes`,
-`calls`, `saw`, `cost`, `completeness` and `missing` show everything; all other views read finished
-episodes only.
+A view is a question that users ask, as SQL over the tables of schema.py.  `studies`,
+`all_episodes`, `calls`, `saw` and `cost` show everything.  `episodes` leaves out the leftovers of
+earlier plans, and so does every view that reads it; `completeness` and `missing` show all of these,
+all other views the finished ones.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ SHARED_COMMENTS = {
     "face": "public; own: with private thoughts and rating; rated: public text and rating;"
     " verbatim: the raw reply, as a prefill",
     "failed": "attempts that failed",
+    "leftover": "whether its study's last plan does not hold it: other models, motions, options or"
+    " repeats; no view of results counts it",
     "label": "the phase as reports call it: one that comes several times in an arm has its number"
     " or its round behind it",
     "mean": "mean rating, in [0, 1]",
@@ -55,6 +58,27 @@ SHARED_COMMENTS = {
     "what": "episode, confidence, speech, winner or answer",
     "win_rate": "share of them whose side won",
     "words": "words between blanks in what others may read; NULL: no readable speech",
+}
+# With this variable of DuckDB set on a connection, `episodes` has the leftovers too.
+WITH_LEFTOVERS = "with_leftovers"
+# Without leftovers, as in most stores, joins with them find an empty table, and cost nothing.
+LEFT_OUT = """
+    select episode from plan_changes
+    group by episode having not arg_max(planned, changed_at)
+"""
+EPISODES = """
+    select p.episode, p.study, p.arm, p.protocol, p.version, p.options, p.subject, p.repeat,
+           coalesce(s.status, 'open') as status, s.error_kind, s.error, p.started_at, s.ended_at
+    from plays p left join (
+        select episode, arg_max(status, ended_at) as status,
+               arg_max_null(error_kind, ended_at) as error_kind,
+               arg_max_null(error, ended_at) as error, max(ended_at) as ended_at
+        from statuses group by episode) s using (episode)
+"""
+EPISODE_COMMENTS = {
+    "started_at": "UTC; for imports from the file's name, its zone unknown",
+    "status": "done, failed, or open: started and not ended",
+    "ended_at": "UTC; NULL while open",
 }
 DONE = "join episodes e on e.episode = t.episode and e.status = 'done'"
 
@@ -91,22 +115,27 @@ RECORD_VIEWS: dict[str, View] = {
             "simulated": "whether simulated or scripted models spoke in any run of it",
         },
     ),
+    "left_out": View(
+        "One row is an episode that the view episodes leaves out: a leftover of an earlier plan",
+        f"{LEFT_OUT} and not coalesce(getvariable('{WITH_LEFTOVERS}'), false)",
+    ),
+    "all_episodes": View(
+        "One row is one play of a protocol, with its latest status, also if its study's last plan"
+        " does not hold it",
+        f"select e.*, l.episode is not null as leftover from ({EPISODES}) e"
+        f" left join ({LEFT_OUT}) l using (episode)",
+        EPISODE_COMMENTS,
+    ),
     "episodes": View(
-        "One row is one play of a protocol, with its latest status",
-        """
-        select p.episode, p.study, p.arm, p.protocol, p.version, p.options, p.subject, p.repeat,
-               coalesce(s.status, 'open') as status, s.error_kind, s.error, p.started_at, s.ended_at
-        from plays p left join (
-            select episode, arg_max(status, ended_at) as status,
-                   arg_max_null(error_kind, ended_at) as error_kind,
-                   arg_max_null(error, ended_at) as error, max(ended_at) as ended_at
-            from statuses group by episode) s using (episode)
-        """,
-        {
-            "started_at": "UTC; for imports from the file's name, its zone unknown",
-            "status": "done, failed, or open: started and not ended",
-            "ended_at": "UTC; NULL while open",
-        },
+        "One row is one play of a protocol, with its latest status; leftovers of an earlier plan"
+        " are in all_episodes alone",
+        f"{EPISODES} anti join left_out using (episode)",
+        EPISODE_COMMENTS,
+    ),
+    "leftovers": View(
+        "One row is an episode that its study's last plan does not hold",
+        "select * exclude (leftover) from all_episodes where leftover",
+        EPISODE_COMMENTS,
     ),
     # A call without an end is in flight, or its process died: it may have cost something.
     "calls": View(
@@ -160,12 +189,14 @@ RECORD_VIEWS: dict[str, View] = {
         """
         select r.* from latest_rulings r
         join episodes e on e.episode = r.episode and e.status = 'done'
+        anti join left_out l on l.episode = r.debate
         union all by name
         select e.episode, d.source as debate, s.agent as judge,
                coalesce(e.options->>'order', 'as played') as seat_order, e.repeat,
                'failed: ' || e.error_kind as status
         from episodes e join subjects d on d.subject = e.subject and d.kind = 'debate'
-        join seats s on s.episode = e.episode and s.seat = 'judge' where e.status = 'failed'
+        join seats s on s.episode = e.episode and s.seat = 'judge'
+        anti join left_out l on l.episode = d.source where e.status = 'failed'
         """,
         {
             "status": "read, or why not, or what is doubtful",
@@ -205,7 +236,8 @@ RECORD_VIEWS: dict[str, View] = {
                sum(c.tokens_reasoning) as tokens_reasoning, sum(c.cost_usd) as cost_usd,
                count(*) filter (c.cost_usd is null) as calls_of_unknown_cost,
                sum(coalesce(c.cost_usd, c.worst_usd)) as at_most_usd
-        from calls c left join episodes e using (episode) left join seats s using (episode, seat)
+        from calls c left join all_episodes e using (episode)
+        left join seats s using (episode, seat)
         left join phases t using (episode, seat, step) group by all order by all
         """,
         {

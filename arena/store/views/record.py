@@ -191,7 +191,7 @@ RECORD: dict[str, View] = {
         """
         select t.episode, t.round, t.phase, t.seat, s.model, t.public, t.thoughts, t.confidence,
                t.confidence_status, t.answer, t.reader_version
-        from latest_turns t join episodes e on e.episode = t.episode and e.status = 'done'
+        from latest_turns t join all_episodes e on e.episode = t.episode and e.status = 'done'
         left join seats s on s.episode = t.episode and s.seat = t.seat
         where starts_with(t.episode, id) order by t.episode, t.round, t.seat desc, t.step
         """,
@@ -204,7 +204,7 @@ RECORD: dict[str, View] = {
         """
         with parts as (
             select t.episode, unnest(t.prompt) as part, generate_subscripts(t.prompt, 1) as place
-            from turns t join episodes e on e.episode = t.episode and e.status = 'done'
+            from turns t join all_episodes e on e.episode = t.episode and e.status = 'done'
             where starts_with(t.episode, id) and t.seat = reader and t.step = reader_step)
         select p.place, p.part.seat as author, p.part.step as author_step, p.part.face as face,
                coalesce(p.part.text, a.public) as words

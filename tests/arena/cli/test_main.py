@@ -202,16 +202,18 @@ def test_text_of_models_cannot_steer_the_terminal() -> None:
     assert printable("a\x1b[2J\u202eb\x07\nc") == "a\ufffd[2J\ufffdb\ufffd\nc"
 
 
-def test_status_counts_what_is_open(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_compares_plan_and_store(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["run", write_study(), "-o", "subjects=3", "--limit", "1"])
+    main(["run", "s.py", "-o", "subjects=4", "-o", "models=b", "--limit", "1"])
     capsys.readouterr()
+    assert main(["status", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (row,) = told["studies"]
+    counts = ("planned", "done", "failed", "open", "not_started", "leftovers")
+    assert [row[name] for name in counts] == [4, 1, 0, 0, 3, 1]
+    assert [(each["models"], each["episodes"]) for each in told["leftovers"]] == [("scripted/a", 1)]
     assert main(["status"]) == 0
-    header, _, row = capsys.readouterr().out.splitlines()[:3]
-    assert dict(zip(header.split(), row.split(), strict=False)) | {
-        "planned": "3",
-        "done": "1",
-        "open": "2",
-    } == dict(zip(header.split(), row.split(), strict=False))
+    assert "leftovers of earlier plans" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -281,6 +281,7 @@ def test_episodes_outside_of_the_plan_are_named(path: Path) -> None:
     summary = Arena(path).run(study(agent("b")))
     assert summary.others == 2
     assert "the study also holds 2 episodes that are not in this plan" in str(summary)
+    assert "reports leave them out" in str(summary)
 
 
 def test_a_clock_that_goes_back_does_not_bring_an_old_failure_back(

@@ -1,0 +1,35 @@
+"""Lock a study of a store, so that one process at a time plays it or removes parts of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from arena.errors import StudyError
+from arena.store import database
+from arena.store.locks import try_lock
+from arena.text import utc_now
+
+
+@contextmanager
+def lock_study(path: Path, study: str) -> Iterator[None]:
+    """Lock a study for this process, so that no other one plays it into this store.
+
+    Raises StudyError that names the holder.
+    """
+    file = database.journal_folder(path) / f"{hashlib.sha256(study.encode()).hexdigest()[:16]}.lock"
+    held = try_lock(file)
+    if held is None:
+        holder = file.read_text().strip() or "another process"
+        raise StudyError(
+            f"study {study!r} is being played into {path} already, by {holder};"
+            f" follow it with `arena status --db {path}`"
+        )
+    with held:
+        since = f"{utc_now():%Y-%m-%d %H:%M:%S} UTC"
+        file.write_text(f"process {os.getpid()} on {socket.gethostname()} since {since}")
+        yield
