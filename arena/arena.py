@@ -23,6 +23,7 @@ from protocols import named
 
 if TYPE_CHECKING:
     from analysis.figures.figure import Figure
+    from analysis.reports.ballots import VoteStandings
     from analysis.reports.debates import StudyReport
     from analysis.reports.report import Report
     from analysis.reports.standings import Standings
@@ -67,7 +68,7 @@ class Arena(run.Arena):
         *,
         jury: str | None = None,
         include_related: bool = False,
-    ) -> Report[Standings]:
+    ) -> Report[Standings | VoteStandings]:
         """Return what `arena rank` prints: who won a tournament, and what its judges favour.
 
         Of one judged study, or of all in the store; by the verdicts of the study `jury` alone, if

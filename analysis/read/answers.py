@@ -20,15 +20,19 @@ from arena.store.database import open_live
 
 Columns = dict[str, NDArray[Any]]
 
-# An arm answers questions if a play of it gave an answer, or if all its plays are of questions and
-# none has finished yet.
+# An arm answers questions if a play of it gave an answer that is right or wrong, or if all its
+# plays are of questions with a right answer and none has finished yet.
 EPISODES = """
     with debated as (select distinct episode from seats where seat = 'proposition'),
     arms as (
         select e.study, e.arm, e.status, count(*) as n, count(a.episode) as answered,
-               bool_and(s.kind = 'question' and d.episode is null) as asked
+               bool_and(s.kind = 'question' and d.episode is null and g.episode is not null)
+                   as asked
         from episodes e left join subjects s using (subject) left join debated d using (episode)
-        left join (select distinct episode from answers) a using (episode) group by all)
+        left join gradable g using (episode)
+        left join (
+            select distinct episode from answers semi join gradable using (episode)) a
+        using (episode) group by all)
     select study, arm, status, null as phase, null as reason, n
     from arms window same as (partition by study, arm)
     qualify sum(answered) over same > 0

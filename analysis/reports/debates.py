@@ -28,6 +28,7 @@ from analysis.read.debates import (
     Unfinished,
     read_records,
 )
+from analysis.read.seats import SeatRecord, read_seats
 from analysis.reports.against_jury import (
     CalibrationRow,
     OutcomeCounts,
@@ -54,6 +55,7 @@ from analysis.reports.rows import (
     totals,
 )
 from analysis.reports.rules import rules
+from analysis.reports.seats import SeatFindings, seat_findings
 from analysis.statistics import overconfidence
 from analysis.statistics.claims import Claims, mean_claims
 from analysis.statistics.clustered import Array, Codes, Mask, MeanEstimate
@@ -164,7 +166,7 @@ class ArmReport:
 
 @dataclass(frozen=True, slots=True)
 class StudyReport:
-    """The report of one study, with `debates`, `answers` or both.
+    """The report of one study: its `debates`, `answers`, and `seats` of other protocols.
 
     `arms` has the findings of each arm if its debates have several; `judges_simulated` is None
     without debates.
@@ -181,6 +183,7 @@ class StudyReport:
     details: Annotated[tuple[CalibrationDetails, ...] | None, CALIBRATION_DETAILS]
     arms: Annotated[tuple[ArmReport, ...] | None, OPTIONAL] = None
     answers: Annotated[AnswerFindings | None, OPTIONAL] = None
+    seats: Annotated[SeatFindings | None, OPTIONAL] = None
 
 
 def report(
@@ -193,32 +196,38 @@ def report(
 def study_reports(
     path: Path, study: str | None = None, checks: Checks = DEFAULT_CHECKS
 ) -> list[StudyReport]:
-    """Return the report of the study, or of every study in the store with debates or answers.
+    """Return the report of the study, or of every study in the store that is not a judging.
 
-    Studies with debates come first, each kind oldest first; `checks` chooses the checks of
-    `robustness`.  Raises StudyError, naming the studies there are, if `study` is unknown or has
-    neither debates nor answers, and StoreError if the store cannot be read.
+    Studies with debates come first, then those with answers, each kind oldest first; `checks`
+    chooses the checks of `robustness`.  Raises StudyError, naming the studies there are, if `study`
+    is unknown or has nothing to report, and StoreError if the store cannot be read.
     """
-    # A study may have debates, answers or both, and is unknown only if it has neither.
+    # A study may have all kinds of plays, and is unknown only if it has none of them.
     answered = {record.study: record for record in read_answers(path, study)}
+    seated = {record.study: record for record in read_seats(path, study)}
     try:
-        records = read_records(path, study)
+        debated = {record.study: record for record in read_records(path, study)}
     except StudyError as error:
-        if study not in answered:
+        if study not in answered and study not in seated:
             others = ", ".join(record.study for record in read_answers(path))
             raise StudyError(
                 f"{error}; with answers: {others}" if others else str(error)
             ) from error
-        records = []
-    debated = [study_report(record, answered.pop(record.study, None), checks) for record in records]
-    return debated + [study_report(None, record, checks) for record in answered.values()]
+        debated = {}
+    return [
+        study_report(debated.get(name), answered.get(name), seated.get(name), checks)
+        for name in dict.fromkeys((*debated, *answered, *seated))
+    ]
 
 
 def study_report(
-    debated: DebateRecord | None, answered: AnswerRecord | None, checks: Checks
+    debated: DebateRecord | None,
+    answered: AnswerRecord | None,
+    seated: SeatRecord | None,
+    checks: Checks,
 ) -> StudyReport:
-    """Return the report of a study with debates, answers or both; one of the two is not None."""
-    record = debated or answered
+    """Return the report of a study with plays of any kind; one of them is not None."""
+    record = debated or answered or seated
     assert record is not None
     debates = None
     arms = None
@@ -234,6 +243,9 @@ def study_report(
         sections += ["equivalence"] if debates.against_half else []
         sections += ["mixed"] if checks.mixed else []
     sections += ["answers"] if answered else []
+    seats = seat_findings(seated) if seated else None
+    sections += ["seats"] if seats else []
+    sections += ["ballots"] if seats and seats.ballots else []
     return StudyReport(
         record.study,
         record.simulated,
@@ -246,6 +258,7 @@ def study_report(
         calibration_details(debated.debates) if debated else None,
         arms,
         answer_findings(answered) if answered else None,
+        seats,
     )
 
 

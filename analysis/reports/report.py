@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from analysis.read.verdicts import judged_studies
+from analysis.reports.ballots import VoteStandings, vote_standings
 from analysis.reports.blocks import Document
 from analysis.reports.debates import StudyReport, study_reports
 from analysis.reports.plain_json import JsonObject, json_object
 from analysis.reports.robustness import Checks
 from analysis.reports.standings import Standings, study_standings
+from analysis.reports.tables.ballots import vote_standings_document
 from analysis.reports.tables.debates import report_document
 from analysis.reports.tables.standings import standings_document
 from analysis.reports.terminal import print_documents
@@ -90,17 +92,28 @@ def rank_report(
     *,
     jury: str | None = None,
     include_related: bool = False,
-) -> Report[Standings]:
+) -> Report[Standings | VoteStandings]:
     """Return what `arena rank` prints of one judged study, or of all.
 
-    Raises StudyError for a study without verdicts.
+    Standings by verdicts come first, then those by votes inside plays, where these name seats.
+
+    Raises StudyError for a study without verdicts and such votes.
     """
+    # A jury is asked for by its verdicts: votes inside plays have none.
+    by_votes = vote_standings(path, study) if jury is None else []
+    names = list(judged_studies(path)) if study is None or by_votes else [study]
     standings = tuple(
         study_standings(path, name, jury=jury, related="include" if include_related else "exclude")
-        for name in ([study] if study is not None else judged_studies(path))
+        for name in names
+        if study in (None, name)
     )
     empty = (
-        "There are no verdicts in this store yet: judge its debates with `arena run tournament -o"
-        " judged=STUDY`."
+        "There are no verdicts in this store yet, and no votes inside its plays that name seats:"
+        " judge its debates with `arena run tournament -o judged=STUDY`; other votes inside plays"
+        " are in `arena sql 'from ballots'`."
     )
-    return Report(standings, tuple(map(standings_document, standings)), empty, "arena rank")
+    documents = (
+        *map(standings_document, standings),
+        *map(vote_standings_document, by_votes),
+    )
+    return Report((*standings, *by_votes), documents, empty, "arena rank")

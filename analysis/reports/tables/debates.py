@@ -22,6 +22,7 @@ from analysis.reports.tables.formatting import (
 )
 from analysis.reports.tables.losses import losses_block, losses_notes
 from analysis.reports.tables.robustness import robustness_blocks
+from analysis.reports.tables.seats import seat_blocks
 from analysis.reports.terminal import print_documents
 from analysis.statistics.claims import LIKE_THESE, Claims
 from arena.text import pluralize
@@ -52,6 +53,8 @@ def report_document(report: StudyReport) -> Document:
         blocks += debate_blocks(report, debates)
     if report.answers is not None:
         blocks += answer_blocks(report.answers, report.simulated)
+    if report.seats is not None:
+        blocks += seat_blocks(report.seats)
     blocks.append(missing_block(report))
     judged = debates is not None and bool(debates.calibration)
     # Rules about juries are of no use to a study that was never judged.

@@ -87,7 +87,9 @@ def show_report(words: argparse.Namespace) -> int:
 def show(report: Report[Any], words: argparse.Namespace) -> None:
     """Print a report as tables, or as JSON: a list, or one object for one study."""
     if words.json:
-        found: object = report.json()[0] if words.study else report.json()
+        # A study may be ranked twice: by verdicts, and by votes inside its plays.
+        rows = report.json()
+        found: object = rows[0] if words.study and len(rows) == 1 else rows
         print(json.dumps(found, indent=1, ensure_ascii=False))
     elif report.documents:
         from analysis.reports.terminal import print_documents

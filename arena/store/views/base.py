@@ -55,7 +55,7 @@ SHARED_COMMENTS = {
     "setting": "system prompt (a hash of it) and sampling in words; default: neither is set",
     "ties": "of these, decided for nobody",
     "unknown": "attempts that went out, and no outcome has been kept",
-    "what": "episode, confidence, speech, winner or answer",
+    "what": "episode, confidence, speech, winner, answer, or vote (an answer where none is right)",
     "win_rate": "share of them whose side won",
     "words": "words between blanks in what others may read; NULL: no readable speech",
 }
@@ -251,11 +251,22 @@ RECORD_VIEWS: dict[str, View] = {
             " is known",
         },
     ),
+    # What a protocol does not claim, it cannot miss: elsewhere its answers are votes or opinions.
+    "gradable": View(
+        "One row is an episode whose answers are right or wrong: its question has a right answer,"
+        " or the study or the protocol graded them itself",
+        """
+        select p.episode from plays p left join subjects s using (subject)
+        where trim(s.gold) <> '' or p.grader is not null
+        union
+        select episode from latest_answers where correct is not null
+        """,
+    ),
     # A row for each value, there or not: counts of missing values mean little without the number of
     # those there should be.
     "completeness": View(
         "One row is something that a study should have: an episode, and in finished ones a"
-        " confidence, speech, winner or answer; and whether it is missing",
+        " confidence, speech, winner, answer or vote; and whether it is missing",
         f"""
         select study, arm, episode, subject, 'episode' as what, null as phase,
                status <> 'done' as missing,
@@ -282,7 +293,15 @@ RECORD_VIEWS: dict[str, View] = {
         union all
         select e.study, e.arm, e.episode, e.subject, 'answer', null, t.correct is null,
                case when t.correct is null then coalesce(t.status, 'no answer') end
-        from latest_answers t {DONE}
+        from latest_answers t {DONE} semi join gradable g on g.episode = t.episode
+        union all
+        select e.study, e.arm, e.episode, e.subject,
+               case when t.final then 'answer' else 'vote' end, null, t.answer is null,
+               case when t.answer is null then coalesce(t.status, 'no answer') end
+        from latest_answers t {DONE} anti join gradable g on g.episode = t.episode
+        -- Of a play with votes the final answer is their result, which a tie leaves open.
+        where not t.final or t.episode not in (
+            select episode from latest_answers where not final)
         """,
         {
             "episode": "the play; NULL: not started",

@@ -63,11 +63,11 @@ QUESTION_VIEWS: dict[str, View] = {
                coalesce(c.calls, 0) as calls, coalesce(c.answered, 0) as answered, c.tokens_in,
                c.tokens_out, c.cost_usd,
                coalesce(c.calls_of_unknown_cost, 0) as calls_of_unknown_cost, f.reader_version
-        from episodes e join given g using (episode)
+        from episodes e semi join gradable using (episode) join given g using (episode)
         left join (from latest_answers where final) f using (episode)
         left join seated s using (episode)
         left join spent c using (episode) left join routed r using (episode)
-        where e.status = 'done' and coalesce(f.status, '') <> 'no gold answer'
+        where e.status = 'done'
         """,
         {
             "answer": "the final answer; NULL: unreadable, or there is none",

@@ -20,9 +20,10 @@ from arena.store.views.judges import JUDGES
 from arena.store.views.questions import QUESTION_VIEWS
 from arena.store.views.readings import READING_VIEWS
 from arena.store.views.record import RECORD
+from arena.store.views.seats import SEAT_VIEWS
 
 VIEWS: dict[str, View] = (
-    READING_VIEWS | RECORD_VIEWS | CONTESTANT_VIEWS | DEBATE_VIEWS | QUESTION_VIEWS
+    READING_VIEWS | RECORD_VIEWS | CONTESTANT_VIEWS | DEBATE_VIEWS | QUESTION_VIEWS | SEAT_VIEWS
 )
 VIEW_QUESTIONS = {
     "confidence_by_round": "How sure of winning are debaters in each phase, by configuration?",
@@ -44,6 +45,13 @@ VIEW_QUESTIONS = {
     "paths": "What did each path answer, and does the final answer agree?",
     "question_plays": "What came of each play of a question?",
     "who_saw_what": "Who was shown which words of whom?",
+    "seat_turns": "What did each seat of any protocol do in each of its turns?",
+    "seat_ratings": "How sure was each seat of any protocol in each of its turns, and how long?",
+    "seat_confidence": "How sure are seats of any protocol by phase, and how many words do they"
+    " speak?",
+    "ballots": "What did each voter inside an episode vote for?",
+    "ballot_counts": "How did the votes inside each episode end?",
+    "candidates": "How many votes did each contestant get inside its episodes?",
 }
 CANNED: dict[str, View] = {
     **{name: replace(VIEWS[name], question=text) for name, text in VIEW_QUESTIONS.items()},
