@@ -28,7 +28,7 @@ from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.studies.study import Arm, Study
 from arena.tournaments.pairings import check_agent_names
-from arena.tournaments.stages import Stage, StudyWriter, count_episodes
+from arena.tournaments.stages import Rename, Stage, StudyWriter, count_episodes, rename_stage
 from arena.tournaments.stored_debates import StoredDebate, stored_debates
 from arena.types import NOT_ASKED, READ, Agent, Seat, Turn, Verdict
 from protocols.parsing.verdict import verdict
@@ -180,8 +180,20 @@ def jury(
             )
         return Study(name, arms, debates, repeats)
 
+    def rename(new_name: Rename) -> Stage:
+        """Return the same jury under another name, of a study that may have another name too."""
+        renamed = new_name(of) if isinstance(of, str) else rename_stage(of, new_name)
+        return jury(
+            new_name(name),
+            renamed,
+            judges,
+            orders=orders,
+            repeats=repeats,
+            may_abstain=may_abstain,
+        )
+
     count = partial(count_judgings, of, write, len(arms) * len(judges) * repeats)
-    return Stage(name, write, count, tuple(judges))
+    return Stage(name, write, count, tuple(judges), rename)
 
 
 def count_judgings(of: Study | Stage | str, write: StudyWriter, readings: int, path: Path) -> int:

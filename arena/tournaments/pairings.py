@@ -15,7 +15,7 @@ from pathlib import Path
 from arena.errors import StudyError
 from arena.studies.lineups import Seating
 from arena.studies.study import Arm, Options, Protocol, Study
-from arena.tournaments.stages import Stage
+from arena.tournaments.stages import Rename, Stage
 from arena.tournaments.stored_debates import DebateResult, results
 from arena.types import Agent, Subject
 
@@ -203,7 +203,14 @@ def swiss_round(
         return Study(name, arms, subjects)
 
     episodes = number * 2 * (len(agents) // 2) * len(subjects)
-    return Stage(name, write, lambda path: episodes, tuple(agents))
+
+    def rename(new_name: Rename) -> Stage:
+        """Return the same round of a tournament of another name."""
+        return swiss_round(
+            new_name(name), number, protocol, agents, subjects, options=options, seed=seed
+        )
+
+    return Stage(name, write, lambda path: episodes, tuple(agents), rename)
 
 
 def check_agent_names(agents: Sequence[Agent], what: str) -> None:

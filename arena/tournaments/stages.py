@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arena.calls.spending import load_spending
@@ -23,6 +23,7 @@ from arena.studies.study import Study, plays
 from arena.types import Agent
 
 StudyWriter = Callable[[Path], Study]
+Rename = Callable[[str], str]
 
 
 @former_fields({"expected": "count_episodes"})
@@ -31,16 +32,48 @@ class Stage:
     """A study to come.
 
     `write` writes it from the store at a path, `count_episodes` tells how many episodes it will
-    have, and `agents` are those that will speak in it.
+    have, and `agents` are those that will speak in it.  `rename` returns the stage with its name,
+    and those of the studies that it reads, as a function gives them; None: it has only this name.
     """
 
     name: str
     write: StudyWriter
     count_episodes: Callable[[Path], int]
     agents: tuple[Agent, ...]
+    rename: Callable[[Rename], Stage] | None = None
 
 
 Stages = Sequence[Study | Stage]
+
+
+def rename_stages(stages: Stages, name: str) -> Stages:
+    """Return stages under another name, so that a store keeps their episodes apart from others.
+
+    The first gets the name; of the others the part that is that of the first is replaced, or it is
+    put before theirs.  Raises StudyError for a stage that cannot be renamed.
+    """
+    first = stages[0].name
+    own = {stage.name for stage in stages}
+
+    def new_name(old: str) -> str:
+        """Return the new name of a study of these stages; another study keeps its name."""
+        if old not in own:
+            return old
+        return name + old.removeprefix(first) if old.startswith(first) else f"{name} {old}"
+
+    return [rename_stage(stage, new_name) for stage in stages]
+
+
+def rename_stage(stage: Study | Stage, new_name: Rename) -> Study | Stage:
+    """Return a stage with the names that a function gives; StudyError if it keeps its own."""
+    if isinstance(stage, Study):
+        return replace(stage, name=new_name(stage.name))
+    if stage.rename is None:
+        raise StudyError(
+            f"the stage {stage.name!r} cannot be given another name from outside; let its function"
+            " `study` have an option `name`, and make the names of its stages from that"
+        )
+    return stage.rename(new_name)
 
 
 def count_episodes(stage: Study | Stage, path: Path) -> int:

@@ -16,7 +16,7 @@ from arena.errors import ArenaError, StudyError
 from arena.packages import PACKAGES, neighbour_files
 from arena.studies.study import Study
 from arena.tournaments.shipped import find_study
-from arena.tournaments.stages import Stage, Stages
+from arena.tournaments.stages import Stage, Stages, rename_stages
 
 
 def load_study(file: str | Path, options: Sequence[str] = ()) -> Study:
@@ -37,11 +37,13 @@ def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:
     """Return the study, or the studies in stages, that a file describes.
 
     `file` is a path, or the name of a study that comes with the package.  `options` like
-    "models=a,b" are arguments of its function.  Raises StudyError with one sentence for a missing
+    "models=a,b" are arguments of its function; "name=..." gives the study another name, unless the
+    function has such an argument of its own.  Raises StudyError with one sentence for a missing
     file, a file without a function `study`, an unknown option, or a wrong type.
     """
     path = find_study(file)
     make = study_function(path)
+    name, options = split_name(make, options)
     try:
         result = make(**study_arguments(make, options, path))
     except ArenaError:
@@ -58,7 +60,23 @@ def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:
             f"{path}: study() must return a Study, or a list of studies and stages;"
             f" it returned {result!r:.80}"
         )
-    return stages
+    return stages if name is None else rename_stages(stages, name)
+
+
+def split_name(
+    make: typing.Callable[..., object], options: Sequence[str]
+) -> tuple[str | None, Sequence[str]]:
+    """Return the name that "name=..." gives, None without one, and the other options.
+
+    A function that has an argument `name` is given it as any other.
+    """
+    if "name" in inspect.signature(make).parameters:
+        return None, options
+    names = [option.partition("=")[2] for option in options if option.startswith("name=")]
+    if any(not name.strip() for name in names):
+        raise StudyError("a study's name has at least one letter, found none: -o name=NAME")
+    others = [option for option in options if not option.startswith("name=")]
+    return (names[-1] if names else None), others
 
 
 def study_function(path: Path) -> typing.Callable[..., object]:
@@ -104,6 +122,8 @@ def describe_options(file: str | Path) -> str:
         form = f"-o {name}={value_form(hints.get(name, str))}"
         default = "needed" if option.default is option.empty else plain_value(option.default)
         lines.append(f"  {form:<36}  {default}")
+    if "name" not in inspect.signature(make).parameters:
+        lines.append(f"  {'-o name=TEXT':<36}  (the study's own name)")
     return "\n".join([inspect.getdoc(make) or "", "", *lines]).lstrip()
 
 
@@ -154,9 +174,8 @@ def study_arguments(
         if not equals:
             raise StudyError(f"an option is written key=value, found {option!r}")
         if key not in declared:
-            raise StudyError(
-                f"{path} has no option {key!r}; it has {', '.join(declared) or 'none'}"
-            )
+            known = ", ".join(dict.fromkeys([*declared, "name"]))
+            raise StudyError(f"{path} has no option {key!r}; it has {known}")
         kind = hints.get(key, str)
         # An optional list is a union, whose parts say that it is a list.
         origins = {typing.get_origin(part) for part in (kind, *typing.get_args(kind))}

@@ -87,6 +87,7 @@ def test_help_behind_a_study_shows_its_options_and_calls_nothing(
         ["-o", "subjects=N", "2"],
         ["-o", "models=TEXT,...", "a"],
         ["-o", "mode=x|y", "x"],
+        ["-o", "name=TEXT", "(the", "study's", "own", "name)"],
     ]
     with pytest.raises(SystemExit) as ended:
         main(["run", "none.py", "--help"])
