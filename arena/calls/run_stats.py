@@ -137,14 +137,19 @@ class RunStats:
             self.notes.append(self.describe_unreadable(model.name))
         turns.alarmed = turns.alarmed or too_many
 
-    def note_serving(self, agent: Agent, served: str | None, fingerprint: str | None) -> None:
-        """Note by what a provider answered an agent, and tell of it if it is another one."""
+    def note_serving(self, agent: Agent, served: str | None, fingerprint: str | None) -> bool:
+        """Note by what a provider answered an agent; return whether another model did before.
+
+        The first difference becomes a sentence for the user.
+        """
+        name = agent.model.name
         # A model on this machine is what it is, and compared by its digest.
         if served is None or agent.model.simulated or agent.model.has_own_queue:
-            return
-        note = self.servings.note(agent.name, agent.model.name, Serving(served, fingerprint))
+            return False
+        note = self.servings.note(agent.name, name, Serving(served, fingerprint))
         if note is not None:
             self.notes.append(note)
+        return self.servings.is_other(agent.name, name, served)
 
     def describe_unreadable(self, model: str) -> str:
         """Say how many turns of a model cannot be read, what is missing, and where to look."""

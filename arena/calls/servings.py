@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, takewhile
 
 from arena.text import printable
 
@@ -49,6 +49,12 @@ class Servings:
             return None
         self.told.add(who)
         return sentence
+
+    def is_other(self, agent: str, model: str, served: str) -> bool:
+        """Return whether this model is another one than those that answered an agent before it."""
+        seen = self.seen.get((agent, model), {})
+        before = takewhile(lambda name: name != served, (serving.model for serving in seen))
+        return any(not is_same_model(name, served) for name in before)
 
     def sentences(self) -> Iterator[str]:
         """Yield a sentence for each agent that was answered by several."""

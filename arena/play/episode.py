@@ -374,8 +374,11 @@ class Episode:
             full["reask_prompt"] = reading.reask
         else:
             agent = step.seat.agent
+            served = full["model_served"]
             self._run.stats.note_turn(agent.model, self.id, reading.missing)
-            self._run.stats.note_serving(agent, full["model_served"], full.get("fingerprint"))
+            if self._run.stats.note_serving(agent, served, full.get("fingerprint")):
+                place = {"episode": self.id, "seat": step.seat.name, "model_served": served}
+                call_end = (line("other_servings", place), *call_end)
         stated = measure_lines(full, reading.measures or {})
         self._run.journal.append(*call_end, *stated, turn_line(table, full))
         await self._run.journal.wait_until_durable()

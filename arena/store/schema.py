@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # The version of the tables.  Views need none: `store_info` holds a hash of their texts.
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 LOGPROBS = (
     "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
@@ -253,6 +253,17 @@ TABLES: dict[str, TableSchema] = {
                 "VARCHAR",
                 "hash of a scripted function's source; NULL: not scripted, or not known",
             ),
+        },
+    ),
+    # The first model that answers an agent needs no row, so that most studies have none.
+    "other_servings": TableSchema(
+        "One row is a seat in which a provider answered its agent by another model than the first"
+        " that answered the agent in the study (see the view served_models)",
+        ("episode", "seat"),
+        {
+            "episode": ("VARCHAR", "the play"),
+            "seat": ("VARCHAR", "who spoke"),
+            "model_served": ("VARCHAR", "the model's name as the provider gave it"),
         },
     ),
     "subjects": TableSchema(

@@ -14,12 +14,17 @@ def is_judging(play: str) -> str:
     return f"{play}.protocol = 'judging'"
 
 
+# A seat with the model that answered it, where that is another one than the first of its agent.
+SEATS = "(select s.*, o.model_served from seats s left join other_servings o using (episode, seat))"
+
+
 def key_of(seat: str) -> str:
-    """Return SQL for the key of the agent of a seat, by its table's alias.
+    """Return SQL for the key of the agent of a seat, by the alias of a row of `SEATS`.
 
     A hash may be another in another version of DuckDB: it serves within one query alone.
     """
-    return f"hash({seat}.agent, {seat}.model, {seat}.digest, {seat}.system, {seat}.sampling)"
+    columns = ("agent", "model", "digest", "model_served", "system", "sampling")
+    return f"hash({', '.join(f'{seat}.{column}' for column in columns)})"
 
 
 def join_agents(alias: str, *, play: str, seat: str, agents: str = "agents") -> str:
@@ -44,8 +49,8 @@ SETTINGS = """
 """
 
 IDENTITY = (
-    "a hash of model, weights, system prompt and sampling: agents that differ in nothing but their"
-    " names share it; NULL: the model is unknown"
+    "a hash of model, weights, served model, system prompt and sampling: agents that differ in"
+    " nothing but their names share it; NULL: the model is unknown"
 )
 
 CONTESTANT_VIEWS: dict[str, View] = {
@@ -55,26 +60,27 @@ CONTESTANT_VIEWS: dict[str, View] = {
         with seated as (
             select p.study, {is_judging("p")} as judges, {key_of("s")} as key,
                    any_value(s.agent) as agent, any_value(s.model) as model,
-                   any_value(s.digest) as digest, any_value(s.system) as system,
-                   any_value(s.sampling) as sampling
-            from seats s join plays p using (episode) group by all),
+                   any_value(s.digest) as digest, any_value(s.model_served) as model_served,
+                   any_value(s.system) as system, any_value(s.sampling) as sampling
+            from {SEATS} s join plays p using (episode) group by all),
         described as (
             select *, {SETTINGS} as settings,
-                   [coalesce(model, 'model unknown'), 'weights ' || left(digest, 6)] || settings
-                       as features
+                   [coalesce(model, 'model unknown'), 'weights ' || left(digest, 6),
+                    'served ' || model_served] || settings as features
             from seated),
         compared as (
             select *, count(*) over namesakes as namesakes,
                    flatten(list(features) over namesakes) as all_features
             from described window namesakes as (partition by study, judges, agent))
-        select study, judges, agent, model, digest, system, sampling,
+        select study, judges, agent, model, digest, model_served, system, sampling,
                case when namesakes = 1 then agent else agent || ' [' || coalesce(nullif(
                    array_to_string(list_filter(features, lambda own: len(
                        list_filter(all_features, lambda other: other = own)) < namesakes), ', '),
                    ''), 'default') || ']' end as contestant,
                coalesce(nullif(array_to_string(settings, ', '), ''), 'default') as setting,
                case when model is not null then
-                   md5(array_to_string([model, coalesce(digest, ''), coalesce(system, chr(1)),
+                   md5(array_to_string([model, coalesce(digest, ''), coalesce(model_served, ''),
+                                        coalesce(system, chr(1)),
                                         coalesce(sampling::varchar, chr(1))], chr(0)))
                    end as identity, key
         from compared
@@ -83,6 +89,8 @@ CONTESTANT_VIEWS: dict[str, View] = {
             "study": "the study in which it sat",
             # A debater needs no longer label because it judges elsewhere at another temperature.
             "judges": "whether it sat in judgings",
+            "model_served": "the model by which a provider answered it, where that is another one"
+            " than the first by which it did in the study; NULL: the first one, or not said",
             "key": "a hash of the columns agent to sampling, by which seats are joined",
             "identity": IDENTITY,
         },
@@ -92,7 +100,7 @@ CONTESTANT_VIEWS: dict[str, View] = {
         " study apart",
         f"""
         select s.episode, s.seat, a.contestant, s.agent, s.model, a.setting, a.identity
-        from seats s join plays p using (episode) {join_agents("a", play="p", seat="s")}
+        from {SEATS} s join plays p using (episode) {join_agents("a", play="p", seat="s")}
         """,
         {"identity": IDENTITY},
     ),

@@ -12,7 +12,7 @@ A debate is a finished episode with the seats proposition and opposition, whatev
 from __future__ import annotations
 
 from arena.store.views.base import View
-from arena.store.views.contestants import join_agents
+from arena.store.views.contestants import SEATS, join_agents
 
 # Words stand between spaces and line breaks; splitting at a regular expression would take a
 # hundred times as long.
@@ -30,8 +30,8 @@ SIDES = f"""
            coalesce(lp.identity = lo.identity, false) as against_itself,
            coalesce(e.options->>'schedule', '') = 'sequential' as sequential,
            p.seat is not null and o.seat is not null as in_debate
-    from episodes e left join seats p on p.episode = e.episode and p.seat = 'proposition'
-    left join seats o on o.episode = e.episode and o.seat = 'opposition'
+    from episodes e left join {SEATS} p on p.episode = e.episode and p.seat = 'proposition'
+    left join {SEATS} o on o.episode = e.episode and o.seat = 'opposition'
     {join_agents("lp", play="e", seat="p", agents="labels")}
     {join_agents("lo", play="e", seat="o", agents="labels")}
     where e.status = 'done'

@@ -41,3 +41,17 @@ def test_an_agent_is_told_of_once_and_its_names_cannot_steer_a_terminal() -> Non
     assert sentence.startswith("A (x/m) was answered by m, n")
     assert "o and 9 others" not in sentence
     assert "8 others" in sentence
+
+
+def test_another_model_is_one_that_differs_from_those_before_it() -> None:
+    servings = Servings()
+    names = ["gpt-4o", "gpt-4o-0101", "gpt-4o-0202", "gpt-4o-0303"]
+    for name in names:
+        servings.note("A", "x/gpt-4o", Serving(name))
+    assert [servings.is_other("A", "x/gpt-4o", name) for name in names] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert not servings.is_other("B", "x/gpt-4o", "gpt-4o-0101")

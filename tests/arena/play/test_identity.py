@@ -147,7 +147,7 @@ async def test_two_snapshots_behind_one_name_are_told_of_when_they_come_and_at_t
     assert rows.rows == (("Gina", reference, *JUNE, 2), ("Gina", reference, *JULY, 10))
 
 
-async def test_a_difference_between_two_runs_is_told_of_and_a_date_behind_an_alias_is_none(
+async def test_what_was_served_is_compared_with_earlier_runs_and_two_models_are_two_contestants(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
@@ -166,3 +166,10 @@ async def test_a_difference_between_two_runs_is_told_of_and_a_date_behind_an_ali
         "openai/gpt-4o was answered by gpt-4o, gpt-4o-2026-06-01 and gpt-4o-2026-07" in alarms[2][0]
     )
     assert [len(each) for each in alarms] == [0, 1, 1]
+    seats = "select contestant, count(*) from contestants group by all order by all"
+    assert arena.sql(seats).rows == (
+        ("openai/gpt-4o [default]", 4),
+        ("openai/gpt-4o [served gpt-4o-2026-07-01]", 2),
+    )
+    models = "select proposition_contestant, opposition_contestant from debates"
+    assert len(set(arena.sql(models).rows)) == 2

@@ -83,22 +83,26 @@ def as_version_3(path: Path) -> None:
         )
 
 
-ADDED_IN_7 = {"turns": "confidence_source", "answers": "confidence_source", "seats": "digest"}
+ADDED_LATER = {"turns": "fingerprint", "answers": "confidence_source", "seats": "digest"}
+ADDED_TABLES = (
+    *("readings", "reread_answers", "reread_rulings"),
+    *("plan_changes", "forgotten", "other_servings"),
+)
 
 
 def test_a_store_without_later_tables_and_columns_is_read_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     Arena(path).run(study(subjects=1))
     with writing(path, wait_s=0) as con:
-        for name in ("readings", "reread_answers", "reread_rulings", "plan_changes", "forgotten"):
+        for name in ADDED_TABLES:
             con.execute(f"drop table {name}")
-        for name, column in ADDED_IN_7.items():
+        for name, column in ADDED_LATER.items():
             con.execute(f"alter table {name} drop column {column}")
         con.execute("update store_info set schema_version = 5, views = 'of another version'")
     before = path.read_bytes()
     query = "select count(*), count(confidence), count(reader_version) from ratings"
     assert Arena(path).sql(query).rows == ((6, 6, 0),)
-    later = "select count(*), count(confidence_source), count(digest) from turns join seats using"
+    later = "select count(*), count(fingerprint), count(digest) from turns join seats using"
     assert Arena(path).sql(f"{later} (episode, seat)").rows == ((6, 0, 0),)
     assert (path.read_bytes(), list(tmp_path.glob("*backup*"))) == (before, [])
     create(path)
