@@ -81,7 +81,7 @@ def describe_unknown(stored: Iterable[StoredModel], plays: Sequence[Play]) -> It
         if each.digest is None and each.name in known:
             yield (
                 f"with which weights {each.name} played {pluralize(each.episodes, 'episode')}"
-                " before is not in the store; they are taken to be those of today"
+                " before is not in the store: reports tell these from today's, except --by model"
             )
 
 

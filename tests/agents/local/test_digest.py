@@ -203,6 +203,7 @@ def test_episodes_without_a_digest_go_on_and_the_run_says_so(
     )
     assert (going_on.done, going_on.replies) == (2, 1)
     assert {note for note in notes if "weights" in note} == {
-        "with which weights local/small played 1 episode before is not in the store; they are taken"
-        " to be those of today"
+        "with which weights local/small played 1 episode before is not in the store: reports tell"
+        " these from today's, except --by model"
     }
+    assert Arena(path).sql("select count(distinct contestant) from contestants").rows == ((2,),)
