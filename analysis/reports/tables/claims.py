@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from analysis.reports.tables.formatting import interval, percent
 from analysis.statistics.claims import (
@@ -41,8 +41,11 @@ def claim_words(row: Claims, digits: int = 1) -> str:
     return f"no interval: {row.note}" if these == "-" else f"95% interval {these} for these models"
 
 
-def scope_notes(rows: Mapping[str, Claims]) -> list[str]:
-    """Say whom the intervals by phase speak of, what was held fixed, and where there is none."""
+def scope_notes(rows: Mapping[str, Claims], varied: Collection[str] = ()) -> list[str]:
+    """Say whom the intervals by phase speak of, what was held fixed, and where there is none.
+
+    `varied` are the options that were played with several values, as random factors.
+    """
     # The widest claim that a phase has.
     row = max(rows.values(), key=lambda claim: (claim.speaks_of == LIKE_THESE, claim.models))
     who = pluralize(row.models, "model")
@@ -55,7 +58,9 @@ def scope_notes(rows: Mapping[str, Claims]) -> list[str]:
     elif 0 < row.models < FEWEST_MODELS:
         words = too_few_models(row.models)
         scope += f" {words[0].upper()}{words[1:]}."
-    notes = [f"{scope} Held fixed: wording, system prompts, sampling and effort."]
+    fixed = [each for each in ("wording", "system prompts", "sampling") if each not in varied]
+    also = f" Varied, and pooled: {', '.join(varied)}." if varied else ""
+    notes = [f"{scope} Held fixed: {', '.join(fixed)} and effort.{also}"]
     return notes + [
         f"No interval in {phase}: {claim.note}."
         for phase, claim in rows.items()
