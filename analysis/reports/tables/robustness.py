@@ -59,6 +59,40 @@ def slope_notes(checks: Robustness) -> Iterator[str]:
         # The fit is slow, so that --mixed may take only some of the debates.
         sampled = "ON A SAMPLE ONLY, " if 0 < mixed.debates < mixed.of_debates else ""
         yield f"{sampled}mixed-effects model: {mixed.note}."
+    yield from motion_notes(checks)
+    yield from crossed_notes(checks)
+
+
+def motion_notes(checks: Robustness) -> Iterator[str]:
+    """Return the headlines with motions drawn anew too, or why they cannot be."""
+    known = [
+        f"{row.of} {interval(row.claim)}" for row in checks.motions if is_defined(row.claim.ci_low)
+    ]
+    if known:
+        count = checks.motions[0].claim.motions
+        of = f"of models and motions like these ({count} motions)"
+        yield f"95% intervals {of}: {'; '.join(known)}."
+
+
+def crossed_notes(checks: Robustness) -> Iterator[str]:
+    """Return the headlines by crossed random effects, with what models, debates, motions differ."""
+    for row in checks.crossed or ():
+        fit = row.fit
+        if not is_defined(fit.ci_low):
+            yield f"Crossed random effects, {row.of}: {fit.note}."
+            continue
+        deviations = (
+            ("models", fit.sd_model),
+            ("debates", fit.sd_debate),
+            ("motions", fit.sd_motion),
+            ("the rest", fit.sd_rest),
+        )
+        known = [f"{name} {percent(value)}" for name, value in deviations if is_defined(value)]
+        noted = f" ({fit.note})" if fit.note else ""
+        yield (
+            f"Crossed random effects of models like these, {row.of}: {percent(fit.mean)} (95%"
+            f" interval {interval(fit)}); standard deviations of {', '.join(known)} points{noted}."
+        )
 
 
 def slope_words(line: MixedFit) -> str:

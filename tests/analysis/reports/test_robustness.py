@@ -37,7 +37,8 @@ def printed(path: Path, checks: Checks = Checks()) -> str:  # noqa: B008 (frozen
 
 def test_the_keys_are_a_promise(add: Add) -> None:
     [found] = report(add("s", RISING, OWN))
-    assert set(found["robustness"]) == {"slope", "mixed", "sensitivity", "equivalence"}
+    checks = "slope motions mixed crossed sensitivity equivalence"
+    assert set(found["robustness"]) == set(checks.split())
     assert set(found["robustness"]["sensitivity"]) == {
         "phase",
         "as_reported",
@@ -166,7 +167,9 @@ def test_the_mixed_model_is_fitted_when_asked_for_and_a_sample_is_loud(
     assert "Slope of the mixed-effects model" in text
     assert "ON A SAMPLE ONLY, mixed-effects model: fitted on 8 of 12 debates" in text
     assert main(["report", "--db", str(path), "--mixed", "--json", "--study", "s"]) == 0
-    assert json.loads(capsys.readouterr().out)["robustness"]["mixed"]["debates"] == 12
+    checks = json.loads(capsys.readouterr().out)["robustness"]
+    assert checks["mixed"]["debates"] == 12
+    assert [row["of"] for row in checks["crossed"]] == ["opening", "closing", "rise"]
     monkeypatch.setitem(sys.modules, "statsmodels.regression.mixed_linear_model", None)
     assert main(["report", "--db", str(path), "--mixed"]) == 2
     assert "pip install 'peer-arena[mixed]'" in capsys.readouterr().err
