@@ -31,6 +31,10 @@ from arena import (
     Turn,
 )
 from arena.types import Request
+from arena.web.pages.question import QuestionContent
+from arena.web.pages.study import StudyContent, study
+from arena.web.pages.transcript import transcript
+from arena.web.site import Site
 from protocols.parsing.tags import speech_and_confidence
 
 VERSION = "1"
@@ -224,3 +228,24 @@ def test_a_turn_with_an_answer_is_a_vote_where_a_protocol_returns_nothing(tmp_pa
     assert found.seats is not None
     assert found.seats.ballots is not None
     assert [(row.option, row.n) for row in found.seats.ballots.options] == [("ann", 2)]
+
+
+def test_the_pages_show_the_same_numbers_and_call_votes_votes(
+    arena: Arena, seats: SeatFindings
+) -> None:
+    site = Site(arena.path)
+    page = study(site, "panel", {}).content
+    assert isinstance(page, StudyContent)
+    assert page.tables is not None
+    shown = {(row["role"], row["phase"]): row["mean"] for row in page.tables.seats if row["n"]}
+    assert shown == pytest.approx({(row.seat, row.phase): row.rating.mean for row in seats.ratings})
+    assert seats.ballots is not None
+    shares = [(row["contestant"], row["share"], row["by_chance"]) for row in page.tables.shares]
+    assert shares == [
+        (row.name, pytest.approx(row.share.mean), pytest.approx(row.by_chance))
+        for row in seats.ballots.contestants
+    ]
+    play = transcript(site, page.rows[0]["episode"], {}).content
+    assert isinstance(play, QuestionContent)
+    assert play.only_votes
+    assert play.transcript.lanes[:4] == (*DEBATERS, "host")

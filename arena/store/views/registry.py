@@ -51,7 +51,8 @@ VIEW_QUESTIONS = {
     " speak?",
     "ballots": "What did each voter inside an episode vote for?",
     "ballot_counts": "How did the votes inside each episode end?",
-    "candidates": "How many votes did each contestant get inside its episodes?",
+    "candidates": "How many votes did each candidate get inside each episode?",
+    "vote_shares": "Which contestants win most of the votes inside their episodes?",
 }
 CANNED: dict[str, View] = {
     **{name: replace(VIEWS[name], question=text) for name, text in VIEW_QUESTIONS.items()},

@@ -52,7 +52,8 @@ SEAT_VIEWS: dict[str, View] = {
     "seat_confidence": View(
         "Ratings and words by study, arm, seat and phase, of any protocol",
         """
-        select study, arm, role, round, phase, count(distinct seat) as seats, count(*) as turns,
+        select study, arm, role, round, phase, count(distinct episode) as episodes,
+               count(distinct seat) as seats, count(*) as turns,
                round(avg(words), 12) as mean_words, count(confidence) as n,
                round(avg(confidence), 12) as mean, round(stddev_samp(confidence), 12) as sd,
                count(*) filter (missing) as missing
@@ -60,6 +61,7 @@ SEAT_VIEWS: dict[str, View] = {
         """,
         {
             "role": "the seat's name without a number at its end: audience for audience3",
+            "episodes": "episodes with such a turn",
             "seats": "how many seats there are of the name, over all episodes",
             "turns": "turns, asked for a rating or not",
             "mean_words": "words a turn, those without readable speech left out",
@@ -167,6 +169,28 @@ SEAT_VIEWS: dict[str, View] = {
             "rivals": "candidates in the episode, itself included",
             "place": "1 for the candidate that spoke first",
             "vote_share": "votes over votes_cast; by chance 1 over rivals; NULL: no vote",
+        },
+    ),
+    # Who sits in two seats of an episode gets the votes of both.
+    "vote_shares": View(
+        "Shares of the votes inside plays, by study and by the contestant whom they name",
+        """
+        with won as (
+            select study, contestant, episode, sum(votes) as votes,
+                   any_value(votes_cast) as votes_cast, count(*) / any_value(rivals) as chance
+            from candidates group by study, contestant, episode)
+        select study, contestant, count(*) as episodes, sum(votes)::bigint as votes,
+               sum(votes_cast)::bigint as votes_cast,
+               sum(votes) / nullif(sum(votes_cast), 0) as share,
+               sum(chance * votes_cast) / nullif(sum(votes_cast), 0) as by_chance
+        from won group by study, contestant order by study, share desc, contestant
+        """,
+        {
+            "episodes": "episodes with votes in which it could be named",
+            "votes": "votes for it",
+            "votes_cast": "votes for any candidate in these episodes",
+            "share": "votes over votes_cast",
+            "by_chance": "the share if votes fell on all candidates alike",
         },
     ),
 }

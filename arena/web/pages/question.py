@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from arena.errors import StudyError
+from arena.store.views.registry import ALL_VIEWS
 from arena.web.pages.debate import plain_title
 from arena.web.pages.routes import Route, RouteDiagram, draw_routes
 from arena.web.pages.texts import Text, text_of
@@ -41,6 +42,7 @@ ANSWERS = """
            coalesce(status, '') as status, confidence, canonical as value, final
     from latest_answers where episode = ? order by final desc, stage, seat
 """
+GRADABLE = f"from ({ALL_VIEWS['gradable'].sql}) where episode = ?"
 ROUTES = """
     select block, path, peer, rank, similarity, router
     from routes where episode = ? order by block, path, rank
@@ -114,11 +116,13 @@ class RoutesView:
 class QuestionContent(PageContent):
     """The contents of an episode's page.
 
+    `only_votes`: nothing is right or wrong in it, so that its answers are votes.
     `page_query` is the part of the query that links to this page keep; `models` are (model, seats);
     `votes` are (value, seats); `same` are other plays of the question.
     """
 
     context: EpisodeContext
+    only_votes: bool
     has_secrets: bool
     transcript: Transcript
     reads: Mapping[Key, Sequence[ReadTurn]]
@@ -158,6 +162,7 @@ def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) ->
     ruling, debate = judging_of(ask, episode) if is_judging else (None, None)
     content = QuestionContent(
         episode_context(site, ask, episode, query),
+        only_votes=not is_judging and not ask(GRADABLE, [name]),
         has_secrets=any(turn.has_secrets for turn in turns),
         transcript=transcript_of(site, ask, name, turns, shown, query, VISIBLE),
         reads=new_reads(site, reads, turns, routes, Lanes(name, lanes, shown, page_query)),

@@ -24,6 +24,9 @@ VIEWS = (
     "outcomes",
     "accuracy",
     "missing",
+    "seat_confidence",
+    "ballot_counts",
+    "vote_shares",
 )
 PUBLISHED_ROWS = 10_000
 MOST_OPTIONS = 200
@@ -44,7 +47,9 @@ STUDY_KIND = """
                (select 'debates' from seats join plays using (episode)
                 where study = $study and seat = 'proposition' limit 1),
                (select 'questions' from plays join subjects using (subject)
-                where study = $study and kind = 'question' limit 1),
+                where study = $study and kind = 'question'
+                  and (trim(gold) <> '' or grader is not null or episode in (
+                      select episode from answers where correct is not null)) limit 1),
                'plays') as kind,
            exists (from rulings r join plays p on p.episode = r.debate
                    where p.study = $study) as judged,
@@ -76,6 +81,14 @@ SUMMARIES = {
     "plays": "select arm, status, count(*) as n from episodes where study = {study}"
     " group by all order by all",
 }
+# Of protocols with any seats: a study of judgings has none of these.
+SEATS = "from seat_confidence where study = {study} order by arm, round, role"
+POLLS = (
+    "select arm, count(*) as episodes, sum(voters) as voters, sum(votes) as votes,"
+    " sum(missing) as missing, count(*) filter (tie) as ties from ballot_counts"
+    " where study = {study} group by arm order by arm"
+)
+SHARES = "from vote_shares where study = {study} order by share desc, contestant"
 RATED = """
     select arm, round, phase, count(distinct episode) as debates
     from rated_turns where study = $study and confidence is not null group by all
@@ -128,8 +141,9 @@ QUESTIONS = """
 """
 PLAYS = """
     select e.episode, e.arm, e.protocol, e.status, e.repeat, coalesce(m.text, s.text) as text,
-           r.judge, r.winner, r.confidence, count(*) over () as total
+           r.judge, r.winner, r.confidence, a.answer as result, count(*) over () as total
     from episodes e left join subjects s using (subject) left join latest_rulings r using (episode)
+    left join (from latest_answers where final) a using (episode)
     left join plays d on d.episode = r.debate left join subjects m on m.subject = d.subject
     where e.study = $study and ($arm is null or e.arm = $arm)
       and ($subject is null or e.subject = $subject)
@@ -172,6 +186,20 @@ SORTS = {
 
 
 @dataclass(frozen=True, slots=True)
+class SeatTables:
+    """Numbers of protocols with any seats: by seat, of the votes inside, and by whom these name.
+
+    `sql` is that of the three; `left_out` counts the means that are withheld.
+    """
+
+    seats: Sequence[Row]
+    polls: Sequence[Row]
+    shares: Sequence[Row]
+    sql: tuple[str, str, str]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class StudyContent(PageContent):
     """The contents of a study's page.
 
@@ -189,6 +217,7 @@ class StudyContent(PageContent):
     cost: Row
     figures: Sequence[FigureEntry]
     summary: Sequence[Row]
+    tables: SeatTables | None
     left_out: int
     min_group_size: int
     missing: Sequence[Row]
@@ -231,14 +260,13 @@ def study(site: Site, name: str, query: Query) -> Page:
         parameters = {"study": name, **where, "limit": limit, "offset": offset}
         rows = list_rows(ask, kind, sort, judged, parameters)
         sql = SUMMARIES[kind].format(study=quote_sql(name)), MISSING.format(study=quote_sql(name))
-        summary, missing = (ask(text) for text in sql)
-        left_out = 0
-        if kind == "debates" and not site.private:
-            rated = ask(RATED, {"study": name})
-            summary, left_out = suppress_small_groups(summary, rated, MIN_GROUP_SIZE)
+        min_size = 0 if site.private else MIN_GROUP_SIZE
+        summary, left_out = summary_of(ask, sql[0], name, kind, min_size)
+        missing = ask(sql[1])
         facts = ask(FACTS, {"study": name})
-        planned = ask(PLANNED, {"study": name})[0]["planned"] or 0
-        cost = ask(COST, {"study": name})[0]
+        tables = seat_tables(ask, name, facts, min_size) if kind == "plays" else None
+        left_out += tables.left_out if tables else 0
+        [cost], [plan] = (ask(text, {"study": name}) for text in (COST, PLANNED))
         choices = options(ask, name, kind, judged)
     if not rows and page > 1:
         raise StudyError(f"this list has no page {page}; it begins with page 1")
@@ -250,10 +278,11 @@ def study(site: Site, name: str, query: Query) -> Page:
         kind=kind,
         facts=facts,
         ended=sum(row["done"] + row["failed"] for row in facts),
-        planned=max(planned, sum(row["played"] for row in facts)),
+        planned=max(plan["planned"] or 0, sum(row["played"] for row in facts)),
         cost=cost,
         figures=[figure for figure in figures if figure.name != "missing" or missing],
         summary=summary,
+        tables=tables,
         left_out=left_out,
         min_group_size=MIN_GROUP_SIZE,
         missing=missing,
@@ -267,8 +296,34 @@ def study(site: Site, name: str, query: Query) -> Page:
         page=page,
         pages=-(-total // PER_PAGE),
     )
-    running = content.planned > content.ended
-    return Page("study.html", name, content, live=running, left_out=left_out)
+    live = content.planned > content.ended
+    return Page("study.html", name, content, live=live, left_out=left_out)
+
+
+def summary_of(
+    ask: Ask, sql: str, study: str, kind: str, min_size: int
+) -> tuple[Sequence[Row], int]:
+    """Return the summary, and how many means of fewer than `min_size` debates are withheld."""
+    summary = ask(sql)
+    if kind != "debates" or not min_size:
+        return summary, 0
+    return suppress_small_groups(summary, ask(RATED, {"study": study}), min_size)
+
+
+def seat_tables(ask: Ask, study: str, facts: Sequence[Row], min_size: int) -> SeatTables | None:
+    """Return the numbers by seat, without means of ratings in fewer episodes than `min_size`.
+
+    None for a study of judgings alone, by its `facts`.
+    """
+    if all(row["protocol"] == "judging" for row in facts):
+        return None
+    name = quote_sql(study)
+    sql = SEATS.format(study=name), POLLS.format(study=name), SHARES.format(study=name)
+    rows, polls, shares = (ask(text) for text in sql)
+    small = [row["n"] > 0 and min(row["n"], row["episodes"]) < min_size for row in rows]
+    hidden = {"mean": None, "sd": None}
+    seats = [row | hidden if few else row for row, few in zip(rows, small, strict=True)]
+    return SeatTables(seats, polls, shares, sql, sum(small))
 
 
 def suppress_small_groups(
