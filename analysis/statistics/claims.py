@@ -351,21 +351,25 @@ def debates_worth(holds: Array, code: Codes, models: int) -> float:
 
     `holds` (G,) is 0 or 1, `code` (G, 2) lies in [0, models).
     """
-    share = float(holds.mean())
+    share, debates = float(holds.mean()), holds.size
     if share in (0.0, 1.0):
         # All debates alike: each model has said so once.
-        return float(min(models, holds.size))
-    rest = (holds - share) / holds.size
+        return float(min(models, debates))
+    rest = (holds - share) / debates
     own = code[:, 0] == code[:, 1]
-    sums = np.bincount(code[:, 0], rest, models)
-    sums += np.bincount(code[~own, 1], rest[~own], models)
-    variance = models / (models - 1) * float(np.square(sums).sum())
+    sums, held = (
+        sums_of(each, code[:, 0], models) + sums_of(each[~own], code[~own, 1], models)
+        for each in (rest, np.full(debates, 1 / debates))
+    )
+    # A jackknife, as of means: with few models a third of the debates is of one.  One that is in
+    # nearly all of them cannot be left out, and counts as its equal part.
+    held = np.where(held > MOST_OF_ALL, 1 / models, held)
     # A debate between two models stands in the sums of both.
-    variance -= float(np.square(rest[~own]).sum())
-    alone = share * (1 - share) / holds.size
+    variance = jackknife(sums, held) - float(np.square(rest[~own]).sum())
+    alone = share * (1 - share) / debates
     from scipy.special import stdtrit
 
     # The variance is known from so many models: Student's quantile, as fewer debates (Korn and
     # Graubard).
-    quantile = float(stdtrit(min(models, holds.size) - 1, 0.975))
+    quantile = float(stdtrit(min(models, debates) - 1, 0.975))
     return share * (1 - share) / max(variance, alone) * (Z95 / quantile) ** 2

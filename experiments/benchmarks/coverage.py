@@ -5,13 +5,14 @@
 
 Four parts.  First, ratings with the variance components of the publication (closings of
 cross_model: 10 models of sd 7.4 points, 60 debates of ordered pairs of sd 1.9, the rest 6.9), and
-with models that differ less or not at all: does the interval of models like these hold the mean
-over models, the mean rise, and the share of debates with both sides above 75%; and does that of
-these models hold theirs?  Second, accuracy with one answer a question, by the binomial distribution
-itself, and with repeats of questions of unequal hardness.  Third, how often a mean on the margin is
-called equivalent to 50% where one debate in ten is at 100% and the others at 50%.  Last, the slow
-way: studies of one simulated debater against itself, whose expected confidence is known exactly,
-played, stored and reported like any other.
+with models that differ less or not at all, and with 8 and 6 models: does the interval of models
+like these hold the mean over models, the mean rise, and the share of debates with both sides above
+75%; and does that of these models hold theirs? The same with six motions that differ (sd 3): does
+the interval of models and motions like these? Second, accuracy with one answer a question, by the
+binomial distribution itself, and with repeats of questions of unequal hardness. Third, how often a
+mean on the margin is called equivalent to 50% where one debate in ten is at 100% and the others at
+50%. Last, the slow way: studies of one simulated debater against itself, whose expected confidence
+is known exactly, played, stored and reported like any other.
 
 Exit status 1 if an interval of a mean lies outside 92 to 98%, a share or an accuracy is held by
 less than 92%, equivalence is claimed in more than 8%, or a played interval lies outside 90 to 99%.
@@ -35,6 +36,7 @@ from analysis.reports.debates import study_reports
 from analysis.statistics.accuracy import accuracy
 from analysis.statistics.claims import mean_claims
 from analysis.statistics.equivalence import equivalence
+from analysis.statistics.motions import over_motions
 from analysis.statistics.overconfidence import rise, sure_share
 from analysis.statistics.shares import clopper_pearson
 from arena import Arena, ArenaError, Arm, Study, Subject, against_itself
@@ -45,19 +47,29 @@ MODELS, DEBATES = 10, 60
 LEVEL, RISE = 0.78, 0.05
 DEBATE_SD, REST_SD = 0.019, 0.069
 MODEL_SDS = (0.074, 0.02, 0.0)
-PAIRS = np.array([(a, b) for a in range(MODELS) for b in range(MODELS) if a != b])
+FEWER_MODELS = (8, 6)
+MOTIONS, MOTION_SD = 6, 0.03
+
+
+def pairs(rng: np.random.Generator, models: int) -> NDArray[np.int64]:
+    """Draw the models (DEBATES, 2) of debates: ordered pairs, each again only after all others."""
+    every = np.array([(a, b) for a in range(models) for b in range(models) if a != b])
+    rounds = -(-DEBATES // len(every))
+    return np.concatenate([rng.permutation(every) for _ in range(rounds)])[:DEBATES]
 
 
 def components(
     rng: np.random.Generator, model: NDArray[np.int64], model_sd: float
 ) -> tuple[Array, Array]:
     """Draw (deviations, the part of them that is the models') of both sides of debates."""
-    own = rng.normal(0, model_sd, MODELS)[model]
+    own = rng.normal(0, model_sd, int(model.max()) + 1)[model]
     shared = rng.normal(0, DEBATE_SD, (len(model), 1))
     return own + shared + rng.normal(0, REST_SD, model.shape), own
 
 
-def model_coverage(model_sd: float, studies: int, seed: int) -> dict[str, float]:
+def model_coverage(
+    model_sd: float, studies: int, seed: int, models: int = MODELS
+) -> dict[str, float]:
     """Return by quantity the share of studies whose interval holds the truth."""
     rng = np.random.default_rng((seed, round(1000 * model_sd)))
     # The share with both sides above 75% has no closed form: out of a million pairs of models.
@@ -66,7 +78,7 @@ def model_coverage(model_sd: float, studies: int, seed: int) -> dict[str, float]
     sure = float((np.minimum(ones, others) + shared > 0.75).mean())
     held = Counter[str]()
     for _ in range(studies):
-        model = PAIRS[rng.permutation(len(PAIRS))[:DEBATES]]
+        model = pairs(rng, models)
         last, own = components(rng, model, model_sd)
         change, own_change = components(rng, model, model_sd)
         last += LEVEL
@@ -80,6 +92,22 @@ def model_coverage(model_sd: float, studies: int, seed: int) -> dict[str, float]
         held["mean of these"] += mean.these_ci_low <= fixed <= mean.these_ci_high
         held["rise of these"] += moved.these_ci_low <= fixed_rise <= moved.these_ci_high
     return {name: count / studies for name, count in held.items()}
+
+
+def motion_coverage(model_sd: float, studies: int) -> tuple[float, float]:
+    """Return how often the intervals of models, and of models and motions, hold the mean."""
+    rng = np.random.default_rng((MOTIONS, round(1000 * model_sd)))
+    motion = np.arange(DEBATES) % MOTIONS
+    held = np.zeros(2)
+    for _ in range(studies):
+        model = pairs(rng, MODELS)
+        ratings = LEVEL + components(rng, model, model_sd)[0]
+        ratings += rng.normal(0, MOTION_SD, MOTIONS)[motion][:, None]
+        _, without = mean_claims(ratings, model)
+        found = over_motions(ratings, model, motion)
+        held += [each.ci_low <= LEVEL <= each.ci_high for each in (without, found)]
+    first, second = (held / studies).tolist()
+    return first, second
 
 
 def accuracy_coverage(share: float) -> tuple[float, int]:
@@ -149,15 +177,24 @@ def coverage_shares(profile: str, studies: int, debates: int) -> dict[str, float
 def simulated_part(studies: int) -> bool:
     """Print the parts without play; return whether all is as promised."""
     good = True
-    for model_sd in MODEL_SDS:
-        shares = model_coverage(model_sd, studies, seed=1)
+    settings = [(MODELS, model_sd) for model_sd in MODEL_SDS]
+    settings += [(models, MODEL_SDS[0]) for models in FEWER_MODELS]
+    for models, model_sd in settings:
+        shares = model_coverage(model_sd, studies, 1, models)
         print(
-            f"{studies} studies, {MODELS} models of sd {100 * model_sd:g} points, {DEBATES} debates"
+            f"{studies} studies, {models} models of sd {100 * model_sd:g} points, {DEBATES} debates"
         )
         for name, share in shares.items():
             print(f"  {name:16} {100 * share:5.1f}%")
             most = 1.0 if name == "both above 75%" else 0.98
             good &= 0.92 <= share <= most
+    for model_sd in MODEL_SDS[:2]:
+        without, found = motion_coverage(model_sd, studies)
+        print(
+            f"{MOTIONS} motions of sd {100 * MOTION_SD:g}, models of sd {100 * model_sd:g}: held by"
+            f" models {100 * without:.1f}%, by models and motions {100 * found:.1f}%"
+        )
+        good &= 0.92 <= found <= 0.98
     for share in (0.9, 0.97):
         least, n = accuracy_coverage(share)
         print(f"accuracy {share:g}, 10 to 100 questions: at least {100 * least:.1f}% (at {n})")

@@ -4,10 +4,10 @@
 
 Debates, a jury and peer reasoning are played and read anew, and their journals kept from the
 database: some of runs that ended, one of a run that was killed.  Each flip changes one bit of a
-copy: by turns in a line of each kind, and there anywhere, in the line break too.  Then the store is
-read and folded.  A flip is `found` if both say that a line is damaged (or, in the last line of a
-killed run, torn).  No row may be shown or folded that is not in the journals as they were written:
-those are `wrong`.
+copy in which its journal alone is not folded: by turns in a line of each kind, and there anywhere,
+in the line break too.  Then the store is read and folded.  A flip is `found` if both say that a
+line is damaged (or, in the last line of a killed run, torn).  No row may be shown or folded that is
+not in the journals as they were written: those are `wrong`.
 """
 
 from __future__ import annotations
@@ -140,6 +140,22 @@ def rows_of(path: Path) -> Rows:
     return set(database.select_rows(path, ROWS).rows)
 
 
+def fold_others(template: Path, journal: Path, into: Path) -> Path:
+    """Return a copy of a store, in a new folder, in which all journals but one are folded."""
+    into.mkdir()
+    path = into / template.name
+    shutil.copyfile(template, path)
+    shutil.copytree(database.journal_folder(template), database.journal_folder(path))
+    mine = database.journal_folder(path) / journal.name
+    kept = mine.rename(into / mine.name)
+    if (folding := database.fold(path)).put_off or folding.damaged:
+        raise SystemExit(f"folding went wrong: {folding}")
+    for other in database.journals(path):
+        other.unlink()
+    kept.rename(mine)
+    return path
+
+
 def try_flip(template: Path, written: Rows, spot: Spot, draw: random.Random, into: Counts) -> None:
     """Flip one bit in a copy of the store, read and fold it, and count what came of it."""
     with tempfile.TemporaryDirectory() as folder:
@@ -170,13 +186,17 @@ def flip_bits(folder: Path, draw: random.Random, flips: int, kinds: Sequence[str
     as_killed(database.journals(template)[0])
     written = rows_of(template)
     spots = spots_in(template)
+    copies = {
+        journal.name: fold_others(template, journal, folder / journal.stem)
+        for journal in database.journals(template)
+    }
     counts = Counts()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StoreWarning)
         for number in range(flips):
             names = sorted(kinds or spots)
             spot = draw.choice(spots[names[number % len(names)]])
-            try_flip(template, written, spot, draw, counts)
+            try_flip(copies[spot.journal], written, spot, draw, counts)
     return counts
 
 
