@@ -6,7 +6,8 @@ Texts are not read; of an answer only its value is, as a code by which votes are
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ from arena.store.database import open_live
 
 Columns = dict[str, NDArray[Any]]
 
+# Protocols whose confidence is the share of those who gave the answer.
+BY_VOTES = (
+    *("self_consistency", "self_agreement", "self_aggregation", "universal_self_consistency"),
+    *("leap", "leap_segmented", "moa", "society_of_minds", "best_of_n"),
+)
 # An arm answers questions if a play of it gave an answer that is right or wrong, or if all its
 # plays are of questions with a right answer and none has finished yet.
 EPISODES = """
@@ -68,6 +74,17 @@ ANSWERS = """
                          then dense_rank() over (order by canonical nulls last) end, 0) - 1 as vote,
            stage = min(stage) over own as first, stage = max(stage) over own as last
     from numbered window own as (partition by study, play, place) order by study, play, place, stage
+"""
+# Before the record said it, it follows from the protocol, as far as it is one of ours.
+SOURCES = f"""
+    select p.study, p.arm, a.final, coalesce(a.confidence_source, case
+               when p.protocol in ({", ".join(map(repr, BY_VOTES))}) then 'vote share'
+               when p.protocol <> 'confidence_elicitation' then 'unknown'
+               when a.final and coalesce(e.options->>'samples', '1') <> '1' then 'vote share'
+               when e.options->>'strategy' in ('p_true', 'sequence_probability') then 'probability'
+               else 'stated' end) as source
+    from latest_answers a join play_rows p using (episode) join plays e using (episode)
+    where a.confidence is not null group by all order by all
 """
 # The same arm played with other options is another arm under the same name.
 POOLED = """
@@ -130,6 +147,8 @@ class AnswerRecord:
 
     `protocols` are by arm.  `episodes` counts plays by status (`what`); `missing` holds the rows of
     the view `missing`.  `pooled` names the arms that were played with several sets of options.
+    `sources` has, by arm and by whether an answer is final, what kind of number its confidence is:
+    "stated", "vote share", "probability".
     """
 
     study: str
@@ -144,6 +163,7 @@ class AnswerRecord:
     episodes: tuple[Count, ...]
     missing: tuple[Count, ...]
     pooled: tuple[str, ...] = ()
+    sources: Mapping[tuple[str, bool], str] = field(default_factory=dict)
 
 
 def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
@@ -163,6 +183,7 @@ def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
         answers = fetch_columns(con, ANSWERS)
         missing = con.execute(MISSING).fetchall()
         pooled = con.execute(POOLED).fetchall()
+        sources = con.execute(SOURCES).fetchall()
     records = []
     for name in names:
         simulated, origin = heads.get(name, (False, None))
@@ -187,9 +208,22 @@ def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
                 episodes,
                 counts_of(missing, name),
                 tuple(arm for own, arm, _ in pooled if own == name),
+                sources_of(sources, name),
             )
         )
     return records
+
+
+def sources_of(
+    rows: Sequence[tuple[str, str, bool, str]], study: str
+) -> dict[tuple[str, bool], str]:
+    """Return the sources of a study by arm and final; several are joined by commas."""
+    sources: dict[tuple[str, bool], str] = {}
+    for own, arm, final, source in rows:
+        if own == study:
+            earlier = sources.get((arm, final))
+            sources[arm, final] = source if earlier is None else f"{earlier}, {source}"
+    return sources
 
 
 def fetch_columns(con: duckdb.DuckDBPyConnection, sql: str) -> Columns:

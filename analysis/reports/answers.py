@@ -106,12 +106,13 @@ class ChangeRow:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceRow:
-    """Stated confidence against correctness over `n` answers.
+    """Confidence against correctness over `n` answers; `source` says what it is, "vote share" say.
 
     `without` counts answers without confidence, or of unknown correctness, which are left out.
     """
 
     what: str
+    source: str
     n: int
     without: int
     questions: int
@@ -223,7 +224,7 @@ def arm_row(record: AnswerRecord, number: int) -> ArmRow:
         dict(unreadable.most_common()),
         paths_row(record, chosen),
         change_rows(record, chosen),
-        confidence_rows(record, chosen),
+        confidence_rows(record, chosen, record.arms[number]),
     )
 
 
@@ -395,21 +396,25 @@ def change_row(what: str, first: Array, second: Array, play: Codes, plays: Plays
     return ChangeRow(what, first.size, unreadable, change_among(everything), change_among(readable))
 
 
-def confidence_rows(record: AnswerRecord, chosen: Mask) -> tuple[ConfidenceRow, ...]:
-    """Return stated confidence against correctness, of final answers and of path answers."""
+def confidence_rows(record: AnswerRecord, chosen: Mask, arm: str) -> tuple[ConfidenceRow, ...]:
+    """Return confidence against correctness, of final answers and of path answers."""
     plays = record.plays
     answers = record.all_answers
     paths = answers.path & chosen[answers.play]
     asked = plays.question[chosen]
     asked_of_paths = plays.question[answers.play[paths]]
+    final, path = (record.sources.get((arm, each), "unknown") for each in (True, False))
+    of_paths = answers.confidence[paths], answers.correct[paths], asked_of_paths
     rows = (
-        confidence_row("final", plays.confidence[chosen], plays.correct[chosen], asked),
-        confidence_row("paths", answers.confidence[paths], answers.correct[paths], asked_of_paths),
+        confidence_row("final", final, plays.confidence[chosen], plays.correct[chosen], asked),
+        confidence_row("paths", path, *of_paths),
     )
     return tuple(row for row in rows if row.n)
 
 
-def confidence_row(what: str, confidence: Array, correct: Array, question: Codes) -> ConfidenceRow:
+def confidence_row(
+    what: str, source: str, confidence: Array, correct: Array, question: Codes
+) -> ConfidenceRow:
     """Return one row; answers without confidence or correctness are left out and counted."""
     there = ~(np.isnan(confidence) | np.isnan(correct))
     stated = confidence[there]
@@ -418,6 +423,7 @@ def confidence_row(what: str, confidence: Array, correct: Array, question: Codes
     wide_stated, wide_right = (by_cluster(values, question[there]) for values in (stated, right))
     return ConfidenceRow(
         what,
+        source,
         stated.size,
         int((~there).sum()),
         len(wide_stated),

@@ -21,6 +21,8 @@ from arena.text import pluralize
 # All pairs of ten arms still fit on a page.
 MOST_PAIRS = 45
 FEW_PAIRS = 10
+# Sources of numbers that may be called a confidence.
+CALLED_SO = ("stated", "scored", "unknown")
 
 
 def answer_blocks(answers: AnswerFindings, simulated: bool) -> Iterator[Block]:
@@ -195,7 +197,7 @@ def changes_block(arms: Sequence[ArmRow]) -> Block:
 
 
 def confidence_block(arms: Sequence[ArmRow]) -> Block:
-    """Return how well stated confidence fits correctness."""
+    """Return how well confidence fits correctness, be it stated, a vote share or a probability."""
     rows = []
     notes = []
     for arm in arms:
@@ -207,11 +209,15 @@ def confidence_block(arms: Sequence[ArmRow]) -> Block:
             errors = (decimal(error, 3) for error in (row.brier.mean, row.scores.ece))
             areas = (row.auprc_right, row.auprc_wrong, row.selective_accuracy)
             scores = (*errors, ranked, *(decimal(area, 3) for area in areas))
-            rows.append((arm.arm, row.what, row.n, *scores, percent(row.scores.gap.mean)))
+            of = f"{row.what}, {row.source}"
+            rows.append((arm.arm, of, row.n, *scores, percent(row.scores.gap.mean)))
             if row.without:
                 notes.append(
                     f"{arm.arm}, {row.what}: {row.without:,} without confidence or unreadable, left"
                     " out."
                 )
     headings = "arm, of, n, Brier, ECE, AUROC (95%), AUPRC+, AUPRC-, selective, gap"
-    return table("Confidence against correctness", headings, rows, notes, text_columns=2)
+    sources = {row.source for arm in arms for row in arm.calibration}
+    named = dict.fromkeys("confidence" if each in CALLED_SO else each for each in sorted(sources))
+    title = f"{' and '.join(named) or 'confidence'} against correctness"
+    return table(title[0].upper() + title[1:], headings, rows, notes, text_columns=2)
