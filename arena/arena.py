@@ -67,17 +67,18 @@ class Arena(run.Arena):
         study: Study | str | None = None,
         *,
         jury: str | None = None,
-        include_related: bool = False,
+        exclude_related: bool = False,
     ) -> Report[Standings | VoteStandings]:
         """Return what `arena rank` prints: who won a tournament, and what its judges favour.
 
         Of one judged study, or of all in the store; by the verdicts of the study `jury` alone, if
-        it is named.  `include_related` keeps judges that are a contestant, or of its family.
+        it is named.  With `exclude_related` judges do not decide debates in which they, or a model
+        of their family, took part.
         Raises StudyError for a study without verdicts.
         """
         from analysis.reports.report import rank_report
 
-        return rank_report(self.path, name_of(study), jury=jury, include_related=include_related)
+        return rank_report(self.path, name_of(study), jury=jury, exclude_related=exclude_related)
 
     def figure(self, name: str, study: Study | str | None = None) -> Figure:
         """Return one figure of a study: `figure("confidence")`; a wrong name lists all names.

@@ -8,8 +8,8 @@
         -o judges=http/c@URL,... -o motions=my.jsonl
 
 Every pair debates every motion in both seats; every judge reads every debate with the sides in both
-orders, and a verdict that changes with the order counts as an abstention.  The leaderboard excludes
-judges of debates in which they, or their family, sat.
+orders, and a vote that changes with the order counts as an abstention.  All judges count; `arena
+rank --exclude-related` leaves out the votes on debates in which they, or their family, sat.
 
 With the simulated debaters nothing is discovered: their strengths stand in their names, and the
 leaderboard should recover them.

@@ -96,7 +96,7 @@ class PlainDebate:
         bet = self.bets[side, phase]
         return None if bet is None else bet / 100
 
-    def result(self, side: str) -> float | None:
+    def by_confidence_sum(self, side: str) -> float | None:
         """1, 0 or 0.5 for a side by the larger sum of confidences, None if that is unknown."""
         sums = []
         for each in (side, other_side(side)):
@@ -106,8 +106,8 @@ class PlainDebate:
             sums.append(sum(confidence or 0 for confidence in confidences))
         return compare(*sums) if any(self.named(each) for each in SIDES) else None
 
-    def majority(self, side: str) -> float | None:
-        """1, 0 or 0.5 for a side by the number of votes, None without a vote."""
+    def result(self, side: str) -> float | None:
+        """1, 0 or 0.5 for a side by the majority of votes, None without a vote."""
         mine, other = (len(self.named(each)) for each in (side, other_side(side)))
         return compare(mine, other) if mine + other else None
 

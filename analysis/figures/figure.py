@@ -94,9 +94,9 @@ class Figure:
 class DebateFilter:
     """A choice of debates: by arm, by a model on either side, by motion (its id), by outcome.
 
-    `outcome` is "proposition", "opposition" or "tie" by the sum of the judges' confidences, or "not
-    judged". `phase` does not choose debates but the rating of theirs that is shown, if a figure
-    would show the last one, or all. Figures about answers go by arm and model alone, and say so;
+    `outcome` is "proposition", "opposition" or "tie" by the majority of votes, or "not judged".
+    `phase` does not choose debates but the rating of theirs that is shown, if a figure would show
+    the last one, or all. Figures about answers go by arm and model alone, and say so;
     their outcomes (ANSWER_OUTCOMES) are accepted and not applied.
     """
 

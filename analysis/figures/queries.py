@@ -38,15 +38,19 @@ join (from ratings where label = {last} and in_debate and {conditions}) l using 
 where f.model is not null and f.confidence is not null and l.confidence is not null
 group by f.model order by rise desc"""
 LEADERBOARD = """\
-select model, count(*) as debates, sum(result) as wins, wins / count(*) as win_rate
+select model, count(*) as debates, sum(result) as wins, wins / count(*) as win_rate,
+       count(result_by_confidence_sum) as debates_by_confidence_sum,
+       sum(result_by_confidence_sum) as wins_by_confidence_sum
 from debaters
 where result is not null and not against_itself and model is not null and {conditions}
 group by model order by win_rate desc"""
 STRENGTH = """\
-select d.agent, count(v.winner) as readings, count(*) filter (v.winner = d.seat) as for_it,
+select d.agent, count(v.winner) as votes, count(*) filter (v.winner = d.seat) as for_it,
        count(*) filter (v.winner = 'abstain') as abstained,
+       count(*) filter (v.winner = 'abstain' and v.flipped) as flipped,
        count(*) filter (v.winner is null) as missing
-from debaters d join verdicts v on v.debate = d.episode where d.study = {study}
+from debaters d join votes v on v.debate = d.episode
+where d.study = {study} and d.agent <> d.opponent_agent
 group by d.agent order by for_it desc"""
 ACCURACY = """\
 select arm, models, count(distinct subject) as questions, count(*) as plays,
@@ -95,14 +99,10 @@ def debate_conditions(study: str, where: DebateFilter) -> str:
             f"episode in (select episode from debaters where model = {literal(where.model)})"
         )
     if where.outcome == "not judged":
-        conditions.append(
-            "episode not in (select debate from outcomes where confidence_sum is not null)"
-        )
+        conditions.append("episode not in (select debate from outcomes where majority is not null)")
     elif where.outcome is not None:
         winner = literal(where.outcome)
-        conditions.append(
-            f"episode in (select debate from outcomes where confidence_sum = {winner})"
-        )
+        conditions.append(f"episode in (select debate from outcomes where majority = {winner})")
     return " and ".join(conditions)
 
 

@@ -41,7 +41,7 @@ def reliability(source: Source, debates: Debates) -> Figure:
     if not every:
         raise source.nothing_to_draw("ratings in judged debates with a winner")
     rows, withheld = source.publishable_rows(every, [row["debates"] for row in every])
-    title = "Stated confidence against the jury"
+    title = "Stated confidence against the jury's verdicts"
     words = source.chart_title(
         title, f"{pluralize(int(decided.sum()), 'rating')} in {cut(phase, PHASE_LETTERS)}"
     )
@@ -51,8 +51,8 @@ def reliability(source: Source, debates: Debates) -> Figure:
     ties = int((outcome == 0.5)[:, 0].sum())
     undecided = int(np.isnan(outcome)[:, 0].sum())
     caption = source.caption(
-        "Share of debates won (by the larger sum of the judges' confidences) against confidence"
-        f" stated in {phase}, percent, by bins of 10 points that are closed on the right; below,"
+        f"Share of debates won (by the majority of the jury's votes) against confidence stated in"
+        f" {phase}, percent, by bins of 10 points that are closed on the right; below,"
         f" ratings by bin. {OF_DEBATES} Dashed: stated confidence is right.",
         f"Left out: {pluralize(ties, 'tie')}, {pluralize(undecided, 'debate')} without a winner.",
         withheld,
@@ -93,11 +93,17 @@ def leaderboard(source: Source, debates: Debates) -> Figure:
         raise source.nothing_to_draw("judged debates between two models")
     part = debates.select(played)
     won = outcome[played]
+    by_sum = part.outcome_by_confidence_sum()
     cluster = pairs_on_motions(part)
     rows = []
     for name, mask in model_seats(part):
         share = clustered_share(won[mask], cluster[mask.any(axis=1)])
-        counts = {"debates": share.n, "wins": float(won[mask].sum()), "win_rate": share.mean}
+        counts = {
+            "debates": share.n,
+            "wins": float(won[mask].sum()),
+            "win_rate": share.mean,
+            "wins_by_confidence_sum": float(np.nansum(by_sum[mask])),
+        }
         rows.append(
             json_object({"model": name, **counts, "ci_low": share.ci_low, "ci_high": share.ci_high})
         )
@@ -109,10 +115,12 @@ def leaderboard(source: Source, debates: Debates) -> Figure:
         shown, words, axis="debates won, percent", zero=50, domain=(0, 100)
     )
     ties = int((won == 0.5)[:, 0].sum())
+    flips = pluralize(int(part.votes[:, 2].sum()), "flip")
     caption = source.caption(
-        "Share of debates against other models that each won, percent, by the larger sum of the"
-        f" judges' confidences, a tie as half a win ({pluralize(ties, 'tie')}); n: debates. Bars"
-        " are 95% intervals with the debates of one pair on one motion as clusters.",
+        "Share of debates against other models that each won, percent, by the majority of"
+        f" votes, a tie as half a win ({pluralize(ties, 'tie')}); n: debates. Bars are 95%"
+        " intervals with the debates of one pair on one motion as clusters. A vote whose winner"
+        f" changed with the seat order abstains ({flips}).",
         f"Left out: {pluralize(len(debates.arm) - int(played.sum()), 'debate')} not judged, or of a"
         " model against itself.",
     )
@@ -127,8 +135,8 @@ def strength(source: Source, path: Path) -> Figure:
     from analysis.reports.standings import standings
 
     ranking = standings(path, source.study)
-    verdicts = ranking["verdicts"]
-    related = verdicts["judge_is_contestant"] + verdicts["judge_of_family"]
+    votes = ranking["outcomes"]["votes"]
+    related = ranking["related"]["judge_is_contestant"] + ranking["related"]["judge_of_family"]
     rows = [row for row in ranking["contestants"] if row["strength"] is not None]
     if not rows:
         raise source.nothing_to_draw("votes on debates between two contestants")
@@ -145,9 +153,8 @@ def strength(source: Source, path: Path) -> Figure:
         for row in rows
     ]
     source = replace(source, simulated=ranking["simulated"])
-    words = source.chart_title(
-        title, f"{ranking['debates']:,} debates, {verdicts['counted']:,} verdicts"
-    )
+    cast = votes["for_a_side"] + votes["abstained"]
+    words = source.chart_title(title, f"{ranking['debates']:,} debates, {cast:,} votes")
     chart = charts.estimates_chart(shown, words, axis="strength, logits", zero=0)
     caption = source.caption(
         "Bradley-Terry strength in logits, with mean 0: a contestant wins against one d below it"
@@ -155,9 +162,9 @@ def strength(source: Source, path: Path) -> Figure:
         " profile likelihood intervals with the debates of one pair on one motion as clusters;"
         " one that ends with the farthest has no end there: that contestant never lost, or never"
         " won.",
-        f"Verdicts {verdicts['all']:,}, of them missing {verdicts['missing']:,}; by judges that are"
-        f" a contestant or of its family, and left out, {related:,}. The query counts single"
-        " readings; strengths are fitted to votes, which several readings of a judge make.",
+        f"Votes {cast:,}, {votes['missing']:,} more missing; {votes['flipped']:,} changed with the"
+        f" seat order and abstain; {related:,} are by judges that are a contestant or of its"
+        " family.",
     )
     query = queries.STRENGTH.format(study=queries.literal(source.study))
     return Figure("strength", title, caption, tuple(rows), query, chart)

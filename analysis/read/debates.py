@@ -47,16 +47,17 @@ STUDIES = """
 DEBATES = """
     create temp table debate_rows as
     select d.study, d.arm, d.episode, d.subject, coalesce(d.repeat, 0) as repeat,
-           d.proposition_model, d.opposition_model, o.confidence_sum, o.majority,
+           d.proposition_model, d.opposition_model, o.majority, o.confidence_sum,
            coalesce(o.votes_proposition + o.votes_opposition, 0) as votes,
-           coalesce(o.abstained, 0) as abstained, coalesce(o.missing, 0) as missing,
+           coalesce(o.abstained, 0) as abstained, coalesce(o.flipped, 0) as flipped,
+           coalesce(o.missing, 0) as missing,
            row_number() over (order by d.study, d.arm, d.episode) - 1 as row
     from debates d left join outcomes o on o.debate = d.episode
     where d.study = $1 or $1 is null
 """
 ROWS = """
-    select study, arm, proposition_model, opposition_model, confidence_sum, majority, votes,
-           abstained, missing, episode, subject, repeat
+    select study, arm, proposition_model, opposition_model, majority, confidence_sum, votes,
+           abstained, flipped, missing, episode, subject, repeat
     from debate_rows order by row
 """
 # Arms of a study share a phase by its name, wherever it stands in each, so that closings are
@@ -93,9 +94,10 @@ class Debates:
     The sides are proposition and opposition.  `confidence` (G, 2, P) is in [0, 1], nan without a
     rating; `asked` (G, 2, P) says whether one was asked for, `flagged` (G, 2, P) whether its turn
     carries a flag, a doubt in words.  `arm` (G,) holds labels, `model` (G, 2) model references,
-    None if unknown.  `winner` (G,) is "proposition", "opposition" or "tie" by the larger sum of the
-    judges' confidences, `majority` (G,) the same by their votes; None if not judged.  `votes`
-    (G, 3) counts the verdicts that named a winner, abstained and could not be read.  `episode` (G,)
+    None if unknown.  `winner` (G,) is "proposition", "opposition" or "tie" by the majority of
+    votes, `by_confidence_sum` (G,) the same by the larger sum of the votes' confidences; None if
+    not judged.  `votes` (G, 4) counts the votes for a side, the abstentions, those of them that
+    changed with the seat order, and the votes that are missing.  `episode` (G,)
     and `subject` (G,) are ids, the subject None if unknown; `repeat` (G,) is 0 if unknown.
     """
 
@@ -106,7 +108,7 @@ class Debates:
     arm: Names
     model: Names
     winner: Names
-    majority: Names
+    by_confidence_sum: Names
     votes: NDArray[np.int64]
     episode: Names
     subject: Names
@@ -138,12 +140,15 @@ class Debates:
         return same
 
     def outcome(self) -> Array:
-        """Return (G, 2) 1 for the winner, 0 for the loser, 0.5 in a tie, nan if not judged."""
-        result = np.full(self.model.shape, np.nan)
-        for side, name in enumerate(SIDES):
-            result[self.winner == name] = np.eye(2)[side]
-        result[self.winner == "tie"] = 0.5
-        return result
+        """Return (G, 2) 1 for the winner, 0 for the loser, 0.5 in a tie, nan if not judged.
+
+        By the majority of votes.
+        """
+        return results_of(self.winner)
+
+    def outcome_by_confidence_sum(self) -> Array:
+        """Return (G, 2) the same by the larger sum of the votes' confidences."""
+        return results_of(self.by_confidence_sum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,15 @@ class DebateRecord:
     missing: tuple[Count, ...]
     judges_simulated: bool
     unfinished: tuple[Unfinished, ...] = ()
+
+
+def results_of(winner: Names) -> Array:
+    """Return (G, 2) 1 for the winner (G,), 0 for the loser, 0.5 in a tie, nan for None."""
+    result = np.full((len(winner), 2), np.nan)
+    for side, name in enumerate(SIDES):
+        result[winner == name] = np.eye(2)[side]
+    result[winner == "tie"] = 0.5
+    return result
 
 
 def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
@@ -277,7 +291,7 @@ def read_debates(
     con.execute(RATINGS, [study])
     con.execute(PHASES)
     rows = con.execute(ROWS).fetchall()
-    columns = np.array(rows, dtype=object).reshape(len(rows), 12)
+    columns = np.array(rows, dtype=object).reshape(len(rows), 13)
     phases: dict[str, list[str]] = {name: [] for name in studies}
     for name, label in con.execute(
         "select study, label from phase_rows order by study, place"
@@ -305,10 +319,10 @@ def read_debates(
             arm=part[:, 1],
             model=part[:, 2:4],
             winner=part[:, 4],
-            majority=part[:, 5],
-            votes=part[:, 6:9].astype(np.int64),
-            episode=part[:, 9],
-            subject=part[:, 10],
-            repeat=part[:, 11].astype(np.int64),
+            by_confidence_sum=part[:, 5],
+            votes=part[:, 6:10].astype(np.int64),
+            episode=part[:, 10],
+            subject=part[:, 11],
+            repeat=part[:, 12].astype(np.int64),
         )
     return debates

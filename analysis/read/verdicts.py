@@ -1,4 +1,4 @@
-"""Read the verdicts on one study's debates as arrays: every reading by any jury, or by one.
+"""Read the verdicts on one study's debates as arrays: all readings and votes, or those of a jury.
 
 Texts are not read; of the speeches only their numbers of words, list items and headings are.
 """
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.statistics.aggregation import Votes
 from analysis.statistics.clustered import Array, Codes, Mask
 from analysis.statistics.model_families import relation
 from arena.errors import StudyError
@@ -62,6 +63,11 @@ READINGS = """
     select debate, judge, judge_model, seat_order, repeat, winner, confidence, status
     from judged order by debate, judge, seat_order, repeat
 """
+VOTES = """
+    select debate, judge, winner, confidence, flipped, both_orders from votes
+    where study = $study and ($jury is null or jury = $jury)
+    order by debate, judge, jury, repeat
+"""
 JUDGED_STUDIES = """
     select study, sum(verdicts)::bigint, list(jury order by jury) from juries
     group by study order by study
@@ -70,7 +76,7 @@ JUDGED_STUDIES = """
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """G debates, oldest first, and N readings of them by judges.
+    """G debates, oldest first, N readings of them by judges, and the V votes that these make.
 
     `juries` are the judging studies with their numbers of readings.  `agents` and `judges` are
     names, `judge_models` the judges' models, `orders` the seat orders; arrays refer to them by
@@ -79,7 +85,7 @@ class Verdicts:
     the last rating in [0, 1].  Of readings, (N,): `debate`, `judge`, `order`, `repeat`, `winner` (1
     proposition, 0 opposition, 0.5 abstained, nan missing), `judge_confidence` in [0, 1] or nan,
     `status` in words, and `related`, the closest relation of the judge to a side (0 none, 1 of the
-    family, 2 the same model).
+    family, 2 the same model); `vote_related` (V,) is the same of the votes.
     """
 
     study: str
@@ -105,6 +111,8 @@ class Verdicts:
     judge_confidence: Array
     status: NDArray[np.object_]
     related: Codes
+    votes: Votes
+    vote_related: Codes
 
     def pair_cluster(self) -> Codes:
         """Return (G,) codes of pairs of contestants on a motion, whichever sat on which side."""
@@ -137,6 +145,7 @@ def read_verdicts(path: Path, study: str, jury: str | None = None) -> Verdicts:
         con.execute(JUDGED, {"study": study, "jury": jury})
         debates = con.execute(DEBATES, {"study": study, "item": ITEM}).fetchall()
         readings = con.execute(READINGS).fetchall()
+        votes = con.execute(VOTES, {"study": study, "jury": jury}).fetchall()
         (simulated,) = con.execute(SIMULATED, {"study": study}).fetchall()[0]
         juries = tuple(con.execute(JURIES).fetchall())
         others = con.execute(JUDGED_STUDIES).fetchall() if not readings else []
@@ -147,7 +156,7 @@ def read_verdicts(path: Path, study: str, jury: str | None = None) -> Verdicts:
             f"{path} holds no verdict{by_jury} on debates of a study {study!r}; studies with"
             f" verdicts: {there_are}"
         )
-    return build_verdicts((study, simulated, juries), debates, readings)
+    return build_verdicts((study, simulated, juries), debates, readings, votes)
 
 
 def judged_studies(path: Path) -> dict[str, list[str]]:
@@ -160,8 +169,9 @@ def build_verdicts(
     head: tuple[str, bool, tuple[tuple[str, int], ...]],
     debates: list[tuple[Any, ...]],
     readings: list[tuple[Any, ...]],
+    votes: list[tuple[Any, ...]],
 ) -> Verdicts:
-    """Return the rows of both queries as arrays; `head` is (study, whether simulated, juries)."""
+    """Return the rows of three queries as arrays; `head` is (study, whether simulated, juries)."""
     agents = tuple(sorted({name for row in debates for name in row[2:4]}))
     models = {judge: model or judge for _, judge, model, *_ in readings}
     judges = tuple(sorted(models))
@@ -170,20 +180,14 @@ def build_verdicts(
     side_model = np.array([row[4:6] for row in debates], dtype=object).reshape(len(debates), 2)
     debate = to_codes([row[0] for row in readings], episodes)
     judge = to_codes([row[1] for row in readings], judges)
-    pairs = [
-        (models[judges[j]], *side_model[d])
-        for j, d in zip(judge.tolist(), debate.tolist(), strict=True)
-    ]
-    worst = {
-        key: max(RELATIONS.index(relation(key[0], model or "")) for model in key[1:])
-        for key in set(pairs)
-    }
+    judge_models = [models[name] for name in judges]
+    cast = build_votes(votes, episodes, judges)
     motions = [row[1] or "" for row in debates]
     return Verdicts(
         *head,
         agents,
         judges,
-        tuple(models[name] for name in judges),
+        tuple(judge_models),
         orders,
         episodes,
         to_codes(motions, sorted(set(motions))),
@@ -200,8 +204,42 @@ def build_verdicts(
         np.array([WINNER.get(row[5], nan) for row in readings]),
         to_floats([row[6] for row in readings]),
         np.array([row[7] for row in readings], dtype=object),
-        np.array([worst[key] for key in pairs], dtype=np.int64),
+        closest_relations(judge, debate, judge_models, side_model),
+        cast,
+        closest_relations(cast.judge, cast.debate, judge_models, side_model),
     )
+
+
+def build_votes(
+    rows: list[tuple[Any, ...]], episodes: Sequence[str], judges: Sequence[str]
+) -> Votes:
+    """Return the rows of VOTES as arrays."""
+    return Votes(
+        to_codes([row[0] for row in rows], episodes),
+        to_codes([row[1] for row in rows], judges),
+        np.array([WINNER.get(row[2], nan) for row in rows], dtype=np.float64),
+        to_floats([row[3] for row in rows]),
+        np.array([row[4] for row in rows], dtype=bool),
+        np.array([row[5] for row in rows], dtype=bool),
+    )
+
+
+def closest_relations(
+    judge: Codes, debate: Codes, judge_models: Sequence[str], side_model: NDArray[np.object_]
+) -> Codes:
+    """Return the closest relation, its place in RELATIONS, of each judge to a side of its debate.
+
+    `judge` and `debate` are codes (N,).
+    """
+    pairs = [
+        (judge_models[j], *side_model[d])
+        for j, d in zip(judge.tolist(), debate.tolist(), strict=True)
+    ]
+    closest = {
+        key: max(RELATIONS.index(relation(key[0], model or "")) for model in key[1:])
+        for key in set(pairs)
+    }
+    return np.array([closest[key] for key in pairs], dtype=np.int64)
 
 
 def to_codes(names: list[str], coded: Sequence[str]) -> Codes:

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from analysis.read.debates import SIDES, Debates
-from analysis.reports.plain_json import INLINE, interval_as
+from analysis.reports.plain_json import interval_as
 from analysis.reports.rows import Scores, WinnerCounts, mean_interval, scores, scores_with
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import brier
@@ -16,22 +16,26 @@ from analysis.statistics.clustered import Array
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictCounts:
-    """Judges' verdicts that named a winner, abstained, or could not be read."""
+class VoteCounts:
+    """Votes for a side, abstentions, those of them that changed with the seat order, and missing.
 
-    with_winner: int
+    A vote is a judge's word over all seat orders that it read; it is missing with any of these.
+    """
+
+    for_a_side: int
     abstained: int
+    flipped: int
     missing: int
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeCounts:
-    """Judged debates by winner: by the sum of the judges' confidences, and by majority."""
+    """Judged debates by winner: by the majority of votes, and by confidence sum."""
 
     judged: int
-    by_confidence: Annotated[WinnerCounts, INLINE]
     majority: WinnerCounts
-    verdicts: VerdictCounts
+    confidence_sum: WinnerCounts
+    votes: VoteCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,13 @@ def outcome_counts(debates: Debates) -> OutcomeCounts | None:
     votes = debates.votes.sum(axis=0)
     if not votes.sum():
         return None
-    by_confidence, majority = (
+    majority, by_sum = (
         WinnerCounts(*(int((winner == name).sum()) for name in (*SIDES, "tie")))
-        for winner in (debates.winner, debates.majority)
+        for winner in (debates.winner, debates.by_confidence_sum)
     )
-    # A debate counts as judged even if no verdict on it could be read.
-    judged = int((debates.votes.sum(axis=1) > 0).sum())
-    return OutcomeCounts(judged, by_confidence, majority, VerdictCounts(*map(int, votes)))
+    # A debate whose votes are all missing is not judged.
+    judged = sum(winner is not None for winner in debates.winner.tolist())
+    return OutcomeCounts(judged, majority, by_sum, VoteCounts(*map(int, votes)))
 
 
 def calibration_rows(debates: Debates) -> tuple[CalibrationRow, ...]:

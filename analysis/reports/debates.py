@@ -113,6 +113,8 @@ class ModelRow:
 
     Intervals speak of further debates of this model.  The rise is None with a single phase; its p
     is two-sided with debates as clusters, `rise_p_holm` the same adjusted for the number of models.
+    Of `judged` debates against others it won so many by the majority of votes, a tie half a win,
+    and beside it by confidence sum.
     """
 
     model: str
@@ -120,7 +122,11 @@ class ModelRow:
     first: float
     last: float
     rise: Annotated[overconfidence.Rise | None, interval_as("rise", p="rise_p", d="rise_d")]
+    judged: int
+    wins: float
     win_rate: float
+    wins_by_confidence_sum: float
+    win_rate_by_confidence_sum: float
     phases: tuple[PhaseRow, ...]
     rise_p_holm: float = nan
 
@@ -338,7 +344,9 @@ def phase_rows(
 def model_rows(debates: Debates, model: Codes) -> tuple[ModelRow, ...]:
     """Return the confidence and win rate of each model, by name; `model` (G, 2) are its codes."""
     # Against itself a model both wins and loses each debate: 50%, whatever it says.
-    outcome = np.where(debates.against_itself()[:, None], nan, debates.outcome())
+    alone = debates.against_itself()[:, None]
+    outcome = np.where(alone, nan, debates.outcome())
+    by_sum = np.where(alone, nan, debates.outcome_by_confidence_sum())
     rows = []
     asked = debates.asked.any(axis=2)
     for code, name in enumerate(debates.models()):
@@ -347,7 +355,7 @@ def model_rows(debates: Debates, model: Codes) -> tuple[ModelRow, ...]:
         # Phases in which this model was never asked are left out of its rows.
         part = debates.select(present)
         mine = held[present]
-        won = outcome[held]
+        won, won_by_sum = (each[held][~np.isnan(each[held])] for each in (outcome, by_sum))
         # One model: its intervals are over further debates of its own.
         phases = phase_rows(part, mine, None)
         change = None
@@ -361,7 +369,11 @@ def model_rows(debates: Debates, model: Codes) -> tuple[ModelRow, ...]:
                 phases[0].rating.mean if phases else nan,
                 phases[-1].rating.mean if phases else nan,
                 change,
-                average(won[~np.isnan(won)]),
+                won.size,
+                float(won.sum()),
+                average(won),
+                float(won_by_sum.sum()),
+                average(won_by_sum),
                 phases,
             )
         )

@@ -35,8 +35,8 @@ class EffectRow:
 class JudgeRow:
     """A judge: its readings, flips and retest, and its biases.
 
-    `both_orders` counts debates, by repeat, that it decided in both seat orders, `flips` those that
-    it decided differently.  `effects` by the names of EFFECTS; `own_family` is against the panel's
+    `both_orders` counts votes in which it named a side in both seat orders, `flips` those in which
+    the sides differ.  `effects` by the names of EFFECTS; `own_family` is against the panel's
     share of votes, `own_family_dbg`, the DBG score, against its majority.
     """
 
@@ -92,11 +92,9 @@ def judge_rows(verdicts: Verdicts, every: Votes) -> tuple[JudgeRow, ...]:
         # Shares are of verdicts that name a side.
         winner = verdicts.winner[decided]
         debate = verdicts.debate[decided]
-        plays = np.stack((debate, verdicts.repeat[decided]))
-        # A repeat is a reading of its own: flips are counted within it, not between repeats.
-        _, orders = np.unique(plays, axis=1, return_counts=True)
-        both_orders = int((orders > 1).sum())
-        flips = int(every.flipped[every.judge == number].sum())
+        cast = every.select(every.judge == number)
+        both_orders = int(cast.both_orders.sum())
+        flips = int(cast.flipped.sum())
         rows.append(
             JudgeRow(
                 name,

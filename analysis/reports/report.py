@@ -91,11 +91,12 @@ def rank_report(
     study: str | None = None,
     *,
     jury: str | None = None,
-    include_related: bool = False,
+    exclude_related: bool = False,
 ) -> Report[Standings | VoteStandings]:
     """Return what `arena rank` prints of one judged study, or of all.
 
     Standings by verdicts come first, then those by votes inside plays, where these name seats.
+    With `exclude_related` judges do not decide debates of their own, or of their family.
 
     Raises StudyError for a study without verdicts and such votes.
     """
@@ -103,7 +104,7 @@ def rank_report(
     by_votes = vote_standings(path, study) if jury is None else []
     names = list(judged_studies(path)) if study is None or by_votes else [study]
     standings = tuple(
-        study_standings(path, name, jury=jury, related="include" if include_related else "exclude")
+        study_standings(path, name, jury=jury, exclude_related=exclude_related)
         for name in names
         if study in (None, name)
     )

@@ -2,8 +2,8 @@
 
 Contestants with Bradley-Terry strengths and intervals, Elo, and win rates by two ways of counting;
 judges with their flips, agreement with themselves and each other, and biases; and the missing
-verdicts.  Judges of debates in which they, or a model of their family, took part do not decide who
-won, unless they are asked for; they do count in the description of the judges.
+verdicts.  All judges decide who won; on request without those that judged themselves or a model of
+their family, which then still count in the description of the judges.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from analysis.read.verdicts import RELATIONS, Verdicts, read_verdicts
+from analysis.reports.against_jury import VoteCounts
 from analysis.reports.judges import SHARE, Agreement, JudgeRow, judge_agreement, judge_rows
 from analysis.reports.plain_json import JsonField, JsonObject, json_object
 from analysis.reports.rows import WinnerCounts
@@ -31,15 +32,15 @@ from analysis.reports.strengths import (
     equal_form,
     first_place,
     missing_end,
+    places,
 )
 from analysis.statistics import judge_bias
-from analysis.statistics.aggregation import Votes, confidence_sum, majority, unanimous, votes
+from analysis.statistics.aggregation import Votes, confidence_sum, majority, unanimous
 from analysis.statistics.bootstrap import Interval
-from analysis.statistics.clustered import Array, Mask, MeanEstimate
+from analysis.statistics.clustered import Array, MeanEstimate
 from analysis.statistics.ranking import Ranking, rank, win_matrix
 from analysis.statistics.ratings import elo, trueskill
 
-Related = Literal["exclude", "include"]
 SHUFFLES = 20
 # TrueSkill takes longer, and many debates bring their own mean.
 TRUESKILL_DEBATES = 100_000
@@ -55,12 +56,16 @@ class Jury:
 
 @dataclass(frozen=True, slots=True)
 class ContestantRow:
-    """A contestant: strength in logits, other ratings, and the shares of debates won.
+    """A contestant: strength in logits, other ratings, and the debates won.
 
-    They are counted two ways; a tie is half a win; nan if undefined.  `missing_end` says why the
-    interval of the strength has no end on one side, or on both.
+    `place` is 1 more than the number of contestants whose whole interval lies above its own; None
+    without an interval.  `votes` on its debates against others count, `flipped` ones as
+    abstentions.  Debates are won by the majority of votes, and beside it by confidence sum; a tie
+    is half a win; nan if undefined.  `missing_end` says why the interval of the strength has no end
+    on one side, or on both.
     """
 
+    place: int | None
     agent: str
     strength: Annotated[Interval, JsonField(inline=True, names={"mean": "strength"})]
     missing_end: str | None
@@ -68,9 +73,13 @@ class ContestantRow:
     trueskill: float
     trueskill_deviation: float
     votes: int
+    flipped: int
     debates: int
+    wins: float
     win_rate: float
-    win_rate_by_sum: float
+    debates_by_confidence_sum: int
+    wins_by_confidence_sum: float
+    win_rate_by_confidence_sum: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +108,37 @@ class PairRow:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
-    """Debates by winner, counted both ways, and how many were unanimous."""
+    """Debates by winner, by both rules, the votes that count, and how many were unanimous."""
 
     judged: int
     majority: WinnerCounts
     confidence_sum: WinnerCounts
+    votes: VoteCounts
     unanimous: int
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictCounts:
-    """How many readings there are, count towards who won, and are by related judges."""
+    """How many verdicts there are, one for each seat order, and how many are missing."""
 
     all: int
     missing: int
-    counted: int
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedVotes:
+    """Votes by judges that are a contestant of the debate, or of its family.
+
+    `judges` are `counted` or `left out`; `first` comes first as printed, `first_otherwise` if it
+    were the other way; None without strengths.
+    """
+
+    judges: Literal["counted", "left out"]
     judge_is_contestant: int
     judge_of_family: int
+    votes: int
+    first: str | None
+    first_otherwise: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,36 +168,34 @@ class Standings:
     surer_side: Annotated[MeanEstimate, SHARE]
     verdicts: VerdictCounts
     missing: tuple[MissingRow, ...]
-    related: Related
+    related: RelatedVotes
     rules: Mapping[str, str]
 
 
 def standings(
-    path: Path, study: str, *, jury: str | None = None, related: Related = "exclude", seed: int = 0
+    path: Path, study: str, *, jury: str | None = None, exclude_related: bool = False, seed: int = 0
 ) -> JsonObject:
     """Return the JSON of `study_standings`, as `arena rank --json` prints it; undefined is None."""
-    return json_object(study_standings(path, study, jury=jury, related=related, seed=seed))
+    found = study_standings(path, study, jury=jury, exclude_related=exclude_related, seed=seed)
+    return json_object(found)
 
 
 def study_standings(
-    path: Path, study: str, *, jury: str | None = None, related: Related = "exclude", seed: int = 0
+    path: Path, study: str, *, jury: str | None = None, exclude_related: bool = False, seed: int = 0
 ) -> Standings:
     """Return the standings of a judged study.
 
-    `jury` names a judging study whose verdicts alone count.  Raises StudyError without verdicts,
-    naming the studies that have some, and StoreError if the store cannot be read.
+    `jury` names a judging study whose verdicts alone count; with `exclude_related` judges do not
+    decide debates in which they or a model of their family took part.  Raises StudyError without
+    verdicts, naming the studies that have some, and StoreError if the store cannot be read.
     """
     verdicts = read_verdicts(path, study, jury)
-    # Related judges are in the record either way; they are only not asked who won.
-    chosen = np.ones(len(verdicts.debate), dtype=bool)
-    if related == "exclude":
-        chosen = verdicts.related == 0
-    cast = cast_votes(verdicts, chosen)
-    first, second, score, debate = comparisons(verdicts, cast)
-    ranking = rank(first, second, score, verdicts.pair_cluster()[debate], len(verdicts.agents))
-    reasons = Counter(map(str, verdicts.status[np.isnan(verdicts.winner)].tolist()))
     # Judges are described by all their votes, also by those that do not decide who won.
-    every = cast_votes(verdicts, np.ones(len(chosen), dtype=bool))
+    every = verdicts.votes
+    unrelated = every.select(verdicts.vote_related == 0)
+    cast = unrelated if exclude_related else every
+    ranking = fitted_ranking(verdicts, cast)
+    reasons = Counter(map(str, verdicts.status[np.isnan(verdicts.winner)].tolist()))
     return Standings(
         study,
         tuple(Jury(*row) for row in verdicts.juries),
@@ -189,22 +210,44 @@ def study_standings(
         judge_rows(verdicts, every),
         judge_agreement(verdicts, every),
         surer_side(verdicts, cast),
-        verdict_counts(verdicts, chosen),
+        VerdictCounts(len(verdicts.winner), int(np.isnan(verdicts.winner).sum())),
         tuple(MissingRow(*row) for row in reasons.most_common()),
-        related,
+        related_votes(verdicts, ranking, exclude_related),
         rules("standings"),
     )
 
 
-def cast_votes(verdicts: Verdicts, chosen: Mask) -> Votes:
-    """Return the votes out of the chosen readings, a mask (N,)."""
-    return votes(
-        verdicts.debate[chosen],
-        verdicts.judge[chosen],
-        verdicts.repeat[chosen],
-        verdicts.winner[chosen],
-        verdicts.judge_confidence[chosen],
+def fitted_ranking(verdicts: Verdicts, cast: Votes) -> Ranking:
+    """Return the strengths of the contestants by these votes."""
+    first, second, score, debate = comparisons(verdicts, cast)
+    return rank(first, second, score, verdicts.pair_cluster()[debate], len(verdicts.agents))
+
+
+def related_votes(verdicts: Verdicts, ranking: Ranking, left_out: bool) -> RelatedVotes:
+    """Return how many votes are by related judges, and whether they decide who comes first."""
+    count = Counter(RELATIONS[number] for number in verdicts.vote_related.tolist())
+    related = count["contestant"] + count["family"]
+    first = otherwise = best(verdicts, ranking)
+    if related:
+        other = verdicts.votes
+        if not left_out:
+            other = other.select(verdicts.vote_related == 0)
+        otherwise = best(verdicts, fitted_ranking(verdicts, other))
+    return RelatedVotes(
+        "left out" if left_out else "counted",
+        count["contestant"],
+        count["family"],
+        verdicts.vote_related.size,
+        first,
+        otherwise,
     )
+
+
+def best(verdicts: Verdicts, ranking: Ranking) -> str | None:
+    """Return the contestant of the largest strength; None without strengths."""
+    if np.isnan(ranking.strength).all():
+        return None
+    return verdicts.agents[int(np.nanargmax(ranking.strength))]
 
 
 def contestant_rows(
@@ -212,7 +255,6 @@ def contestant_rows(
 ) -> tuple[ContestantRow, ...]:
     """Return one row for each contestant, the strongest first, those without a vote last."""
     by_majority = majority(cast, len(verdicts.episode))
-    # The sum of confidences is the rule of the published debates, the majority the usual one.
     by_sum = confidence_sum(cast, len(verdicts.episode))
     # Elo hangs on the order of debates; strengths above do not, and are what counts.
     decided = ~np.isnan(by_majority) & ~verdicts.against_itself()
@@ -223,15 +265,17 @@ def contestant_rows(
     orders = min(SHUFFLES, 1 + TRUESKILL_DEBATES // max(len(first), 1))
     skill = trueskill(*played, shuffles=orders, seed=seed)
     rows = []
+    place = places(ranking.low, ranking.high)
+    against_others = cast.flipped & ~verdicts.against_itself()[cast.debate]
+    flipped = verdicts.side[cast.debate[against_others & (cast.winner == 0.5)]]
     for number, name in enumerate(verdicts.agents):
         size, low, high = (
             float(column[number]) for column in (ranking.strength, ranking.low, ranking.high)
         )
         mean, deviation = skill[number].tolist()
-        wins, debates = win_rate(verdicts, by_majority, number)
-        wins_by_sum, _ = win_rate(verdicts, by_sum, number)
         rows.append(
             ContestantRow(
+                place[number],
                 name,
                 Interval(size, low, high),
                 missing_end(size, low, high, UNBEATEN, WINLESS),
@@ -239,9 +283,9 @@ def contestant_rows(
                 mean,
                 deviation,
                 int(ranking.games[number]),
-                debates,
-                wins,
-                wins_by_sum,
+                int((flipped == number).sum()),
+                *wins_of(verdicts, by_majority, number),
+                *wins_of(verdicts, by_sum, number),
             )
         )
     # nan compares false with everything, so that it needs a key of its own to stand last.
@@ -258,8 +302,8 @@ def seat_row(ranking: Ranking) -> SeatRow:
     return SeatRow(Interval(*ends), reason, ranking.clusters, ranking.design_effect)
 
 
-def win_rate(verdicts: Verdicts, winner: Array, agent: int) -> tuple[float, int]:
-    """Return (share of decided debates against others that a contestant won, their number)."""
+def wins_of(verdicts: Verdicts, winner: Array, agent: int) -> tuple[int, float, float]:
+    """Return (decided debates of a contestant against others, won of these, their share)."""
     other = ~verdicts.against_itself() & ~np.isnan(winner)
     # Whichever side a contestant sat on: `winner` is 1 for the proposition.
     won = np.concatenate(
@@ -268,7 +312,7 @@ def win_rate(verdicts: Verdicts, winner: Array, agent: int) -> tuple[float, int]
             1 - winner[other & (verdicts.side[:, 1] == agent)],
         )
     )
-    return (float(won.mean()) if won.size else nan), won.size
+    return won.size, float(won.sum()), float(won.mean()) if won.size else nan
 
 
 def pair_rows(verdicts: Verdicts, cast: Votes) -> tuple[PairRow, ...]:
@@ -291,6 +335,7 @@ def outcome_row(verdicts: Verdicts, cast: Votes) -> OutcomeRow:
         judged,
         winner_counts(by_majority),
         winner_counts(confidence_sum(cast, size)),
+        vote_counts(cast),
         int(unanimous(cast, size).sum()),
     )
 
@@ -298,6 +343,18 @@ def outcome_row(verdicts: Verdicts, cast: Votes) -> OutcomeRow:
 def winner_counts(winner: Array) -> WinnerCounts:
     """Return debates by winner."""
     return WinnerCounts(*(int((winner == value).sum()) for value in (1.0, 0.0, 0.5)))
+
+
+def vote_counts(cast: Votes) -> VoteCounts:
+    """Return what became of votes."""
+    abstained = cast.winner == 0.5
+    missing = np.isnan(cast.winner)
+    return VoteCounts(
+        int((~abstained & ~missing).sum()),
+        int(abstained.sum()),
+        int((abstained & cast.flipped).sum()),
+        int(missing.sum()),
+    )
 
 
 def surer_side(verdicts: Verdicts, cast: Votes) -> MeanEstimate:
@@ -310,16 +367,3 @@ def surer_side(verdicts: Verdicts, cast: Votes) -> MeanEstimate:
     decided = (winner != 0.5) & ~np.isnan(winner) & ~verdicts.against_itself()
     won = judge_bias.won_by_more(winner[decided], verdicts.confidence[decided])
     return judge_bias.clustered_share(won, verdicts.pair_cluster()[decided])
-
-
-def verdict_counts(verdicts: Verdicts, chosen: Mask) -> VerdictCounts:
-    """Return how many readings there are, and how many of them count towards who won."""
-    relations = Counter(RELATIONS[number] for number in verdicts.related.tolist())
-    missing = np.isnan(verdicts.winner)
-    return VerdictCounts(
-        len(verdicts.winner),
-        int(missing.sum()),
-        int((chosen & ~missing).sum()),
-        relations["contestant"],
-        relations["family"],
-    )

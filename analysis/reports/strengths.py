@@ -84,6 +84,15 @@ def missing_end(size: float, low: float, high: float, unbeaten: str, winless: st
     return winless if isinf(low) else None
 
 
+def places(low: Array, high: Array) -> list[int | None]:
+    """Return the place of each contestant by the ends of its interval (A,); None without one.
+
+    It is 1 more than the number of those whose whole interval lies above its own, so that it says
+    how many are surely better; contestants with one place are tied.
+    """
+    return [None if isnan(end) else 1 + int((low > end).sum()) for end in high.tolist()]
+
+
 def equal_form(verdicts: Verdicts, cast: Votes) -> EqualForm:
     """Return strengths with the words, list items and headings of the sides held equal.
 

@@ -1,15 +1,15 @@
-"""Decide debates from the readings of judges: votes, the majority, and the sum of confidences.
+"""Decide debates from votes: the majority, and the sum of confidences.
 
-A reading is one judge's word on one debate in one seat order; a vote is the judge's word over all
-the orders that it read.  A judge whose winner changes with the order has no winner: its vote
-abstains.  Debates are coded 0 to G - 1.  Winners are 1 for the proposition, 0 for the opposition,
-0.5 for an abstention or a tie, nan for no winner.  Left out: weights for judges by how well they
-agree with others.
+A vote is a judge's word on one debate over all the seat orders that it read, as the view `votes`
+has it; one that changed with the order abstains.  The view `outcomes` decides by all votes; the
+functions here by any choice of them, such as those of judges that are no contestants.  Debates are
+coded 0 to G - 1.  Winners are 1 for the proposition, 0 for the opposition, 0.5 for an abstention or
+a tie, nan for no winner.  Left out: weights for judges by how well they agree with others.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import nan
 
 import numpy as np
@@ -23,6 +23,8 @@ class Votes:
 
     `winner` is nan if a reading is missing, and 0.5 if the judge abstained or flipped; `confidence`
     in [0, 1] is the mean over its orders, nan if there is no winner or a confidence is missing.
+    `both_orders` says whether the judge named a side in more than one order, and `flipped` whether
+    these differ.
     """
 
     debate: Codes
@@ -30,34 +32,11 @@ class Votes:
     winner: Array
     confidence: Array
     flipped: Mask
+    both_orders: Mask
 
-
-def votes(debate: Codes, judge: Codes, repeat: Codes, winner: Array, confidence: Array) -> Votes:
-    """Return the votes that N readings amount to; all arguments are (N,).
-
-    The readings of one debate by one judge in one repeat are its seat orders.
-    """
-    key = np.stack((debate, judge, repeat), axis=1).reshape(-1, 3)
-    keys, row = np.unique(key, axis=0, return_inverse=True)
-    row = row.ravel()
-    count = len(keys)
-    size = np.bincount(row, minlength=count)
-    # A sum with nan is nan: the mean tells votes of which a reading is missing.
-    mean = np.bincount(row, winner, count) / size
-    low = np.full(count, np.inf)
-    high = np.full(count, -np.inf)
-    # Not low[row] = ..., which keeps only the last reading of a vote; fmin and fmax pass over nan.
-    np.fmin.at(low, row, winner)
-    np.fmax.at(high, row, winner)
-    agreed = low == high
-    mean_confidence = np.bincount(row, confidence, count) / size
-    return Votes(
-        keys[:, 0],
-        keys[:, 1],
-        np.where(np.isnan(mean), nan, np.where(agreed, low, 0.5)),
-        np.where(agreed & (low != 0.5), mean_confidence, nan),
-        (low == 0) & (high == 1),
-    )
+    def select(self, chosen: Mask) -> Votes:
+        """Return the votes in a mask (V,)."""
+        return Votes(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def majority(cast: Votes, debates: int) -> Array:

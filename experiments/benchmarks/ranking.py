@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from agents import agent
 from agents.simulated.judge import JudgeProfile
 from analysis.reports.standings import study_standings
-from analysis.statistics.aggregation import Votes, votes
+from analysis.statistics.aggregation import Votes
 from analysis.statistics.clustered import Array, Mask
 from analysis.statistics.firth import paired_design, penalised_fit, profile_ends
 from analysis.statistics.judge_bias import EFFECTS, Readings, effects, self_preference
@@ -76,10 +76,19 @@ class DrawnTournament:
     chance: Array
 
     def cast_votes(self) -> Votes:
-        """Return the votes: of each judge's readings of a debate, one."""
-        count = len(self.debate)
-        repeat = np.zeros(count, dtype=np.int64)
-        return votes(self.debate, self.readings.judge, repeat, self.readings.winner, np.ones(count))
+        """Return the votes: of each judge's two readings of a debate, one."""
+        named = self.readings.winner.reshape(-1, 2)
+        flipped = named[:, 0] != named[:, 1]
+        both = np.ones(len(named), dtype=bool)
+        # Where the two readings differ their mean is a half, which is how an abstention counts.
+        return Votes(
+            self.debate[::2],
+            self.readings.judge[::2],
+            named.mean(axis=1),
+            np.where(flipped, np.nan, 1.0),
+            flipped,
+            both,
+        )
 
 
 def strengths(models: int) -> Array:

@@ -45,13 +45,13 @@ qwen/qwen-max 12 73.3 88.8 66.7
 qwen/qwq-32b:free 12 78.8 92.8 83.3
 """
 METRICS = {
-    "brier": [0.3212, 0.3310, 0.3565],
-    "brier_without_ties": [0.3260, 0.3358, 0.3615],
-    "brier_of_half": [0.2458] * 3,
-    "auroc": [0.3921, 0.5103, 0.5438],
-    "mean_minus_win_rate": [0.2297, 0.2780, 0.3348],
-    "ece": [0.2466, 0.2949, 0.3348],
-    "ece_left_closed": [0.2898, 0.2915, 0.3348],
+    "brier": [0.2971, 0.3056, 0.3302],
+    "brier_without_ties": [0.3301, 0.3354, 0.3560],
+    "brier_of_half": [0.2208] * 3,
+    "auroc": [0.3750, 0.5077, 0.5573],
+    "mean_minus_win_rate": [0.2321, 0.2778, 0.3298],
+    "ece": [0.2736, 0.2882, 0.3298],
+    "ece_left_closed": [0.3151, 0.2844, 0.3298],
 }
 
 
@@ -234,9 +234,11 @@ def test_each_model(cross: dict[str, Any], debates: list[PlainDebate]) -> None:
             for phase in ("opening", "closing")
         )
         won = present([[each.result(side) for each, side in mine]])
+        by_sum = present([[each.by_confidence_sum(side) for each, side in mine]])
+        rates = ("win_rate", "win_rate_by_confidence_sum")
         assert row["n"] == len(mine)
-        assert [row["first"], row["last"], row["win_rate"]] == pytest.approx(
-            [statistics.mean(values) for values in (first, last, won)]
+        assert [row[key] for key in ("first", "last", *rates)] == pytest.approx(
+            [statistics.mean(values) for values in (first, last, won, by_sum)]
         )
     names = [row["model"] for row in cross["models"]]
     assert names == sorted({each.models[side] for each, side in seats})
@@ -244,7 +246,7 @@ def test_each_model(cross: dict[str, Any], debates: list[PlainDebate]) -> None:
         for row, line in zip(cross["models"], BY_MODEL.strip().splitlines(), strict=True):
             name, n, *numbers = line.split()
             assert (row["model"], row["n"]) == (name, int(n))
-            assert [100 * row[key] for key in ("first", "last", "win_rate")] == pytest.approx(
+            assert [100 * row[key] for key in ("first", "last", rates[1])] == pytest.approx(
                 [float(number) for number in numbers], abs=0.051
             )
 
@@ -260,16 +262,21 @@ def test_the_jury(cross: dict[str, Any], debates: list[PlainDebate]) -> None:
     votes = [vote for each in debates for vote in each.votes]
     missing = sum(vote.winner is None for vote in votes)
     assert outcomes == {
-        "judged": sum(each.majority("proposition") is not None for each in debates),
-        **winners([each.result("proposition") for each in debates]),
-        "majority": winners([each.majority("proposition") for each in debates]),
-        "verdicts": {"with_winner": len(votes) - missing, "abstained": 0, "missing": missing},
+        "judged": sum(each.result("proposition") is not None for each in debates),
+        "majority": winners([each.result("proposition") for each in debates]),
+        "confidence_sum": winners([each.by_confidence_sum("proposition") for each in debates]),
+        "votes": {
+            "for_a_side": len(votes) - missing,
+            "abstained": 0,
+            "flipped": 0,
+            "missing": missing,
+        },
     }
     if is_real():
-        by_sum = [outcomes[name] for name in ("judged", "proposition", "opposition", "tie")]
-        assert by_sum == [60, 21, 38, 1]
+        assert outcomes["judged"] == 60
+        assert outcomes["confidence_sum"] == {"proposition": 21, "opposition": 38, "tie": 1}
         assert outcomes["majority"] == {"proposition": 17, "opposition": 36, "tie": 7}
-        assert outcomes["verdicts"]["with_winner"] == 357
+        assert outcomes["votes"]["for_a_side"] == 357
 
 
 def plain_ece(scored: list[tuple[float, float]], *, left_closed: bool) -> float:
@@ -317,7 +324,7 @@ def test_calibration_against_the_jury(cross: dict[str, Any], debates: list[Plain
         for name, expected in METRICS.items():
             assert [float(f"{row[name]:.4f}") for row in cross["calibration"]] == expected
         assert [(row["n"], row["n_without_ties"]) for row in cross["calibration"]] == [
-            (120, 118)
+            (120, 106)
         ] * 3
 
 
@@ -398,7 +405,7 @@ def test_debates_against_oneself(own: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def ranked(store: Path) -> dict[str, Any]:
-    return standings(store, "cross_model", related="include")
+    return standings(store, "cross_model")
 
 
 def test_the_jury_counted_both_ways(ranked: dict[str, Any], debates: list[PlainDebate]) -> None:
@@ -406,8 +413,14 @@ def test_the_jury_counted_both_ways(ranked: dict[str, Any], debates: list[PlainD
     named = [[vote.winner for vote in each.votes if vote.winner] for each in debates]
     assert outcomes == {
         "judged": sum(map(bool, named)),
-        "majority": winners([each.majority("proposition") for each in debates]),
-        "confidence_sum": winners([each.result("proposition") for each in debates]),
+        "majority": winners([each.result("proposition") for each in debates]),
+        "confidence_sum": winners([each.by_confidence_sum("proposition") for each in debates]),
+        "votes": {
+            "for_a_side": sum(map(len, named)),
+            "abstained": 0,
+            "flipped": 0,
+            "missing": sum(len(each.votes) for each in debates) - sum(map(len, named)),
+        },
         "unanimous": sum(len(sides) >= 2 and len(set(sides)) == 1 for sides in named),
     }
     assert ranked["verdicts"]["all"] == sum(len(each.votes) for each in debates)
@@ -465,9 +478,11 @@ def test_win_rates_of_the_ranking_are_those_of_the_files(
         mine = [
             (each, side) for each in debates for side in SIDES if each.models[side] == row["agent"]
         ]
-        by_sum = present([[each.result(side) for each, side in mine]])
-        by_votes = present([[each.majority(side) for each, side in mine]])
-        assert row["win_rate_by_sum"] == pytest.approx(statistics.mean(by_sum))
+        by_sum = present([[each.by_confidence_sum(side) for each, side in mine]])
+        by_votes = present([[each.result(side) for each, side in mine]])
+        assert row["win_rate_by_confidence_sum"] == pytest.approx(statistics.mean(by_sum))
+        assert row["wins_by_confidence_sum"] == sum(by_sum)
+        assert row["wins"] == sum(by_votes)
         assert row["win_rate"] == pytest.approx(statistics.mean(by_votes))
         assert row["debates"] == len(by_votes)
         assert row["votes"] == sum(
@@ -475,7 +490,9 @@ def test_win_rates_of_the_ranking_are_those_of_the_files(
         )
     assert len(ranked["contestants"]) == 10
     if is_real():
-        rates = {row["agent"]: 100 * row["win_rate_by_sum"] for row in ranked["contestants"]}
+        rates = {
+            row["agent"]: 100 * row["win_rate_by_confidence_sum"] for row in ranked["contestants"]
+        }
         lines = [line.split() for line in BY_MODEL.strip().splitlines()]
         assert rates == pytest.approx({name: float(row[-1]) for name, *row in lines}, abs=0.051)
         assert ranked["contestants"][0]["agent"] == "anthropic/claude-3.7-sonnet"
@@ -504,24 +521,26 @@ def related(judge: str, models: Iterable[str]) -> str | None:
     return "family" if any(word in model for word in words for model in models) else None
 
 
-def test_related_judges_are_left_out_unless_asked_for(
+def test_related_judges_count_unless_left_out(
     store: Path, ranked: dict[str, Any], debates: list[PlainDebate]
 ) -> None:
     """Both deepseek-chat and qwq debated, and all three judges have families in the debates."""
-    excluded = standings(store, "cross_model")
+    excluded = standings(store, "cross_model", exclude_related=True)
     relations = [
         (related(vote.judge, each.models.values()), vote.winner)
         for each in debates
         for vote in each.votes
     ]
     counts = Counter(relation for relation, _ in relations)
-    for found in (excluded, ranked):
-        verdicts = found["verdicts"]
-        assert verdicts["judge_is_contestant"] == counts["contestant"]
-        assert verdicts["judge_of_family"] == counts["family"]
+    for found, done in ((excluded, "left out"), (ranked, "counted")):
+        assert found["related"]["judges"] == done
+        assert found["related"]["judge_is_contestant"] == counts["contestant"]
+        assert found["related"]["judge_of_family"] == counts["family"]
+    assert ranked["related"]["first"] == excluded["related"]["first_otherwise"]
+    assert excluded["related"]["first"] == ranked["related"]["first_otherwise"]
     counted = [relation for relation, winner in relations if winner is not None]
-    assert ranked["verdicts"]["counted"] == len(counted)
-    assert excluded["verdicts"]["counted"] == counted.count(None)
+    assert ranked["outcomes"]["votes"]["for_a_side"] == len(counted)
+    assert excluded["outcomes"]["votes"]["for_a_side"] == counted.count(None)
     assert excluded["judges"] == ranked["judges"]
     if is_real():
         assert (len(counted), counts["contestant"], counts["family"]) == (357, 48, 100)

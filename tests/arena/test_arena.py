@@ -88,8 +88,8 @@ def test_ranks_are_what_the_command_prints(
     assert isinstance(ranks.results[0], Standings)
     assert str(ranks) == str(arena.rank(study)) == printed(capsys, "rank", "--db", str(arena.path))
     assert_no_markup(ranks._repr_html_())
-    words = ("rank", "--db", str(arena.path), "--jury", "jury", "--include-related", "--json")
-    assert arena.rank(study, jury="jury", include_related=True).json() == json.loads(
+    words = ("rank", "--db", str(arena.path), "--jury", "jury", "--exclude-related", "--json")
+    assert arena.rank(study, jury="jury", exclude_related=True).json() == json.loads(
         printed(capsys, *words)
     )
 

@@ -21,6 +21,7 @@ from analysis.reports.tables.formatting import (
     points,
 )
 from analysis.reports.tables.losses import losses_block, losses_notes
+from analysis.reports.tables.outcomes import CONFIDENCE_SUM, MAJORITY, votes_words, winners_words
 from analysis.reports.tables.robustness import robustness_blocks
 from analysis.reports.tables.seats import seat_blocks
 from analysis.reports.terminal import print_documents
@@ -28,7 +29,7 @@ from analysis.statistics.claims import LIKE_THESE, Claims
 from arena.text import pluralize
 
 # Names of rules that only numbers about verdicts need.
-JURY_RULES = ("winner", "ties", "ece", "auroc", "details")
+JURY_RULES = ("vote", "winner", "ties", "ece", "auroc", "details")
 
 
 def print_report(
@@ -154,11 +155,14 @@ def models_block(debates: DebateFindings) -> Block:
     for row in debates.models:
         confidence = (percent(row.first), percent(row.last), mean_with_interval(row.rise))
         missing = sum(phase.missing for phase in row.phases)
-        rows.append((row.model, row.n, *confidence, percent(row.win_rate), missing))
+        wins = (percent(row.win_rate), percent(row.win_rate_by_confidence_sum))
+        rows.append((row.model, row.n, *confidence, *wins, missing))
     # Headings name the phases, since protocols differ in them.
     ends = (debates.phases[0].phase, debates.phases[-1].phase)
-    headings = ("model", "n", *ends, "rise (95% interval)", "wins", "missing")
-    return table("By model, percent", headings, rows)
+    headings = ("model", "n", *ends, "rise (95% interval)", "wins", "by sum", "missing")
+    notes = [f"wins: {MAJORITY}; by sum: {CONFIDENCE_SUM}; a tie is half a win."]
+    judged = any(row.judged for row in debates.models)
+    return table("By model, percent", headings, rows, notes if judged else [])
 
 
 def against_half_block(against_half: Sequence[AgainstHalfRow]) -> Block:
@@ -176,7 +180,7 @@ def against_half_block(against_half: Sequence[AgainstHalfRow]) -> Block:
 
 
 def calibration_block(report: StudyReport, debates: DebateFindings) -> Block:
-    """Return confidence against the jury's verdicts."""
+    """Return confidence against the jury's verdicts, and who won by these."""
     rows = []
     for row in debates.calibration:
         scores = row.scores
@@ -191,17 +195,16 @@ def calibration_block(report: StudyReport, debates: DebateFindings) -> Block:
             "SIMULATED judges gave verdicts on these debates: what is compared with them is no"
             " finding about language models."
         )
-    if debates.outcomes:
-        winners = debates.outcomes.by_confidence
-        verdicts = debates.outcomes.verdicts
-        notes.append(
-            f"Judged {debates.outcomes.judged}: proposition {winners.proposition}, opposition"
-            f" {winners.opposition}, ties {winners.tie} (half a win each in Brier, left out of the"
-            f" rest); verdicts {verdicts.with_winner}, abstained {verdicts.abstained}, unreadable"
-            f" {verdicts.missing}. gap: mean confidence minus share of wins, in points."
-        )
+    outcomes = debates.outcomes
+    if outcomes:
+        notes += [
+            winners_words(outcomes.judged, outcomes.majority, outcomes.confidence_sum),
+            votes_words(outcomes.votes),
+            "Ties are half a win each in Brier, left out of the rest. gap: mean confidence minus"
+            " share of wins, in points.",
+        ]
     headings = "phase, n (no ties), Brier, of 50%, ECE, AUROC (95% interval), gap"
-    return table("Confidence against the jury", headings, rows, notes)
+    return table("Confidence against the jury's verdicts", headings, rows, notes)
 
 
 def arms_block(arms: Sequence[ArmReport]) -> Block:

@@ -20,6 +20,7 @@ from analysis.reports.tables.formatting import (
     percent,
     points,
 )
+from analysis.reports.tables.outcomes import CONFIDENCE_SUM, MAJORITY, votes_words, winners_words
 from analysis.reports.terminal import print_documents
 
 MARK = " *"
@@ -59,8 +60,8 @@ def standings_document(standings: Standings) -> Document:
     """Return the standings: who won, how the judges decided, and the missing verdicts."""
     counts = standings.verdicts
     heading = (
-        f"{standings.study}: {standings.debates:,} debates, {counts.all:,} verdicts,"
-        f" {counts.missing:,} of them missing"
+        f"{standings.study}: {standings.debates:,} debates, {standings.related.votes:,} votes out"
+        f" of {counts.all:,} verdicts, {counts.missing:,} of them missing"
     )
     missing = [(row.reason, row.n) for row in standings.missing]
     blocks = (
@@ -82,13 +83,20 @@ def jury_notes(standings: Standings) -> Iterator[str]:
     if len(standings.juries) > 1:
         pooled = ", ".join(f"{jury.jury} ({jury.verdicts:,})" for jury in standings.juries)
         yield f"Verdicts of several juries are pooled here: {pooled}; --jury shows one."
-    counts = standings.verdicts
-    related = counts.judge_is_contestant + counts.judge_of_family
-    if related:
-        done = "left out of" if standings.related == "exclude" else "kept in"
+    related = standings.related
+    votes = related.judge_is_contestant + related.judge_of_family
+    if votes:
+        without, how = "Without", "; --exclude-related leaves them out"
+        if related.judges == "left out":
+            without, how = "With", ""
+        # One name is enough where the first place is the same either way.
+        first = f"{without} them {related.first} comes first too."
+        if related.first_otherwise != related.first:
+            first = f"{without} them {related.first_otherwise or 'nobody'} would come first."
         yield (
-            f"{related:,} verdicts by a judge that is a contestant ({counts.judge_is_contestant:,})"
-            f" or of its family ({counts.judge_of_family:,}): {done} the leaderboard."
+            f"{votes:,} of {related.votes:,} votes are by a judge that is a contestant of the"
+            f" debate ({related.judge_is_contestant:,}) or of its family"
+            f" ({related.judge_of_family:,}): {related.judges} here{how}. {first}"
         )
 
 
@@ -98,9 +106,11 @@ def leaderboard_block(standings: Standings) -> Block:
     for row in standings.contestants:
         size = decimal(row.strength.mean, 2, signed=True)
         limits = number_interval(row.strength, signed=True) + MARK * (row.missing_end is not None)
-        wins = (percent(row.win_rate), percent(row.win_rate_by_sum))
-        rows.append((row.agent, size, limits, *wins, row.debates, row.votes))
-    headings = "contestant, strength, 95% interval, wins, by sum, debates, votes"
+        wins = (percent(row.win_rate), percent(row.win_rate_by_confidence_sum))
+        counts = (row.debates, row.votes, row.flipped)
+        place = "-" if row.place is None else row.place
+        rows.append((row.agent, place, size, limits, *wins, *counts))
+    headings = "contestant, rank, strength, 95% interval, wins, by sum, debates, votes, flips"
     title = "Leaderboard: strength in logits, wins in percent"
     return table(title, headings, rows, leaderboard_notes(standings))
 
@@ -145,10 +155,12 @@ def ratings_block(standings: Standings) -> Block:
 
 
 def leaderboard_notes(standings: Standings) -> Iterator[str]:
-    """Say how many verdicts count, who won by both ways of counting, and the worth of a seat.
-
-    First of all, what a mark means.
-    """
+    """Say what the columns and marks mean, who won by both rules, and the worth of a seat."""
+    yield (
+        "rank: 1 plus those whose whole interval lies above; contestants of one rank are tied."
+        f" wins: {MAJORITY}; by sum: {CONFIDENCE_SUM}; a tie is half a win. flips: votes that"
+        " changed with the seat order, and abstain."
+    )
     reasons = [row.missing_end for row in standings.contestants]
     if UNBEATEN in reasons:
         yield (
@@ -167,26 +179,9 @@ def leaderboard_notes(standings: Standings) -> Iterator[str]:
             f" ({percent(close.dropped / close.votes)}%), those that favour it most,"
             f" {close.rival} would come before {close.agent}."
         )
-    counts = standings.verdicts
     outcomes = standings.outcomes
-    flips = sum(judge.flips for judge in standings.judges)
-    both = sum(judge.both_orders for judge in standings.judges)
-    flipped = "of no judge could be compared in both seat orders"
-    # A jury that read every debate in one seat order cannot flip.
-    if both:
-        flipped = f"changed with the seat order in {flips:,} of {both:,} ({percent(flips / both)}%)"
-    yield (
-        f"Verdicts {flipped}; missing {counts.missing:,} of {counts.all:,}; counted here"
-        f" {counts.counted:,}."
-    )
-    ways = "; ".join(
-        f"{way}: proposition {count.proposition}, opposition {count.opposition}, ties {count.tie}"
-        for way, count in (
-            ("By majority", outcomes.majority),
-            ("by confidence sum", outcomes.confidence_sum),
-        )
-    )
-    yield f"{ways}; unanimous {outcomes.unanimous} of {outcomes.judged} judged."
+    yield winners_words(outcomes.judged, outcomes.majority, outcomes.confidence_sum)
+    yield f"{votes_words(outcomes.votes)} Unanimous debates: {outcomes.unanimous:,}."
     advantage = standings.seat.advantage
     if is_defined(advantage.ci_low):
         why = standings.seat.missing_end

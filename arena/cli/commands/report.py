@@ -57,10 +57,12 @@ def add(command: Command) -> None:
     ranks.add_argument("--study", help="the study whose debates were judged; without it, every one")
     ranks.add_argument("--jury", help="only the verdicts of this judging study")
     ranks.add_argument(
-        "--include-related",
+        "--exclude-related",
         action="store_true",
-        help="keep judges that are a contestant, or of its family",
+        help="leave out votes of judges that are a contestant of the debate, or of its family",
     )
+    # The default until 0.1.0 was to leave them out.
+    ranks.add_argument("--include-related", action="store_true", help=argparse.SUPPRESS)
     ranks.add_argument("--json", action="store_true", help=JSON_HELP)
     ranks.add_argument("--rules", action="store_true", help=RULES)
 
@@ -133,9 +135,14 @@ def show_ranks(words: argparse.Namespace) -> int:
     """Run `arena rank`."""
     from analysis.reports.report import rank_report
 
-    # A judge that is a contestant may vote for itself: excluded unless asked for.
+    if words.include_related:
+        print(
+            "--include-related is the default now, and will be refused in a later version;"
+            " --exclude-related leaves related judges out",
+            file=sys.stderr,
+        )
     report = rank_report(
-        words.db, words.study, jury=words.jury, include_related=words.include_related
+        words.db, words.study, jury=words.jury, exclude_related=words.exclude_related
     )
     show(report, words)
     return 0

@@ -47,8 +47,10 @@ SHARED_COMMENTS = {
     "proposition_model": "the model of the proposition",
     "reason": "why it is missing; NULL: it is not",
     "repeat": "0 for the first play or reading; NULL for imported debates",
-    "result": "1 where the side won by the sum of the judges' confidences, 0 where it lost, 0.5 for"
-    " a tie; NULL: not decided",
+    "result": "1 where the side won by the majority of votes, 0 where it lost, 0.5 for a tie; NULL:"
+    " not decided",
+    "result_by_confidence_sum": "the same by the larger sum of the votes' confidences; NULL also"
+    " where a vote for a side has no confidence",
     "same": "pairs that name the same winner",
     "sd": "sample standard deviation",
     "sequential": "whether the opposition hears the proposition's speech of the same round",
@@ -56,7 +58,7 @@ SHARED_COMMENTS = {
     "ties": "of these, decided for nobody",
     "unknown": "attempts that went out, and no outcome has been kept",
     "what": "episode, confidence, speech, winner, answer, or vote (an answer where none is right)",
-    "win_rate": "share of them whose side won",
+    "win_rate": "share of them whose side won, by the majority of votes",
     "words": "words between blanks in what others may read; NULL: no readable speech",
 }
 # With this variable of DuckDB set on a connection, `episodes` has the leftovers too.

@@ -1,8 +1,8 @@
 """Canned queries about who won: judges' agreement and leanings, and confidence against outcomes.
 
-A debate is won by the larger sum of the judges' confidences (the view outcomes), as the published
-debates are (arXiv 2505.19184).  With few judges that truth is noisy, and `judge_agreement` says how
-noisy.  Intervals and tests are left to `arena report` and `arena rank`.
+A debate is won by the majority of votes (the view `outcomes`), a vote being what a judge says in
+all seat orders (the view `votes`).  With few judges that truth is noisy: `judge_repeats` and
+`judge_agreement` say how noisy.  Intervals and tests are left to `arena report` and `arena rank`.
 """
 
 from __future__ import annotations
@@ -71,20 +71,22 @@ READINGS = """
 
 JUDGES: dict[str, View] = {
     "calibration_by_phase": View(
-        "Calibration of ratings against the judges by study, arm and phase",
+        "Calibration of ratings against the jury's verdicts by study, arm and phase",
         calibration("study, arm, round, phase"),
         CALIBRATION_COLUMNS,
-        question="How well do confidences fit who won, phase by phase (Brier, ECE, AUROC)?",
+        question="How well do confidences fit whom the jury's verdicts name, phase by phase (Brier,"
+        " ECE, AUROC)?",
     ),
     "calibration_by_model": View(
-        "Calibration of ratings against the judges by study, arm, phase and model",
+        "Calibration of ratings against the jury's verdicts by study, arm, phase and model",
         calibration("study, arm, round, phase, model"),
         CALIBRATION_COLUMNS,
-        question="How well does each model's confidence fit how often it won (Brier, ECE, AUROC)?",
+        question="How well does each model's confidence fit the jury's verdicts (Brier, ECE,"
+        " AUROC)?",
     ),
     "reliability": View(
-        "Ratings and results by study, arm, phase and bin of confidence, ties left out: what a"
-        " reliability diagram shows",
+        "Ratings and results against the jury's verdicts by study, arm, phase and bin of"
+        " confidence, ties left out: what a reliability diagram shows",
         f"""
         with decided as (
             select study, arm, round, phase, confidence as c, result from speeches
@@ -101,14 +103,16 @@ JUDGES: dict[str, View] = {
         question="Of those who stated so much, what share won?",
     ),
     "proposition_wins_by_motion": View(
-        "Judged debates by study and motion, by the sum of the judges' confidences",
+        "Judged debates by study and motion: who won, by the majority of votes",
         """
         select o.study, e.subject, any_value(m.text) as motion, count(*) as debates,
-               count(*) filter (confidence_sum = 'proposition') as proposition,
-               count(*) filter (confidence_sum = 'opposition') as opposition,
-               count(*) filter (confidence_sum = 'tie') as ties,
-               count(*) filter (confidence_sum is null) as undecided,
+               count(*) filter (majority = 'proposition') as proposition,
+               count(*) filter (majority = 'opposition') as opposition,
+               count(*) filter (majority = 'tie') as ties,
+               count(*) filter (majority is null) as undecided,
                (proposition + ties / 2) / nullif(debates - undecided, 0) as win_rate,
+               avg(case confidence_sum when 'proposition' then 1 when 'tie' then 0.5
+                   when 'opposition' then 0 end) as win_rate_by_confidence_sum,
                sum(votes_proposition)
                    / nullif(sum(votes_proposition + votes_opposition), 0) as vote_share
         from outcomes o join episodes e on e.episode = o.debate
@@ -119,9 +123,11 @@ JUDGES: dict[str, View] = {
             "debates": "judged debates",
             "proposition": "won by the proposition",
             "opposition": "won by the opposition",
-            "ties": "equal sums",
-            "undecided": "without a vote, or with a vote whose confidence is missing",
-            "win_rate": "of the proposition, a tie half a win, undecided ones left out",
+            "ties": "as many votes for one side as for the other",
+            "undecided": "without a vote",
+            "win_rate": "of the proposition by the majority of votes, a tie half a win, undecided"
+            " ones left out",
+            "win_rate_by_confidence_sum": "the same by the larger sum of the votes' confidences",
             "vote_share": "share of all votes for a side that were for the proposition",
         },
         question="How often does the proposition win, motion by motion?",
@@ -140,7 +146,7 @@ JUDGES: dict[str, View] = {
         """,
         {
             "split": "votes for the one side and the other, the larger number first;"
-            " abstentions are in neither",
+            " abstentions, flips among them, are in neither",
             "for_winner": "the larger number",
             "for_loser": "the smaller number",
             "debates": "judged debates",
@@ -232,26 +238,26 @@ JUDGES: dict[str, View] = {
         question="Does a judge that reads the same debate again name the same winner?",
     ),
     "side_bias": View(
-        "Share of a judge's votes for the proposition, and for the side that it read first, by"
+        "Share of a judge's verdicts for the proposition, and for the side that it read first, by"
         " study",
         READINGS
         + """
-        select study, judge, count(*) filter (winner <> 'abstain') as votes,
+        select study, judge, count(*) filter (winner <> 'abstain') as named,
                count(*) filter (winner = 'proposition') as proposition,
                count(*) filter (winner = 'abstain') as abstained,
-               proposition / nullif(votes, 0) as share_proposition,
+               proposition / nullif(named, 0) as share_proposition,
                case when count(distinct seat_order) > 1 then
                    count(*) filter (
                        winner = case seat_order when 'swapped' then 'opposition'
                                 else 'proposition' end)
-                   / nullif(votes, 0) end as share_first
+                   / nullif(named, 0) end as share_first
         from readings group by study, judge order by study, judge
         """,
         {
-            "votes": "readings that name a side",
+            "named": "verdicts that name a side, each seat order by itself",
             "proposition": "of these, for the proposition",
-            "share_proposition": "proposition over votes",
-            "share_first": "share of votes for the side that stood first; NULL where the judge"
+            "share_proposition": "proposition over named",
+            "share_first": "share of them for the side that stood first; NULL where the judge"
             " read one order only, since it cannot be told"
             " from the side then",
         },

@@ -35,9 +35,9 @@ VIEW_QUESTIONS = {
     "agents": "Which agents took part in each study, and what tells them apart?",
     "juries": "Which study judged the debates of which?",
     "completeness": "What should be there, and is it?",
-    "outcomes": "Who won each judged debate, by majority and by the sum of the judges'"
-    " confidences?",
-    "leaderboard": "Which models win most?",
+    "votes": "What did each judge vote, over both orders of the sides, and did it flip?",
+    "outcomes": "Who won each judged debate, by the majority of votes and by confidence sum?",
+    "leaderboard": "Which contestants win most, by the majority of votes?",
     "flips": "How often does a judge change the winner when the sides stand in the other order?",
     "cost": "What was spent on which model, seat and phase?",
     "missing": "What is missing, and why?",

@@ -1,7 +1,7 @@
 """A debate: its motion, the confidence of both sides, every speech in its lane, and its judges.
 
-The outcome is that of the view `outcomes`, over this debate's readings alone.  The chart of the
-confidence shows the numbers of the table below it; nothing is fitted or smoothed.
+Votes and outcome are those of the views `votes` and `outcomes`, over this debate's readings alone.
+The chart of the confidence shows the numbers of the table below it; nothing is fitted or smoothed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ JUDGINGS = """
     latest as (
         from statuses where episode in (from judgings)
         qualify row_number() over (partition by episode order by ended_at desc) = 1)
-    select p.episode, coalesce(r.judge, s.agent, 'unknown') as judge,
+    select p.episode, p.study as jury, coalesce(r.judge, s.agent, 'unknown') as judge,
            coalesce(r.seat_order, p.options->>'order', 'as played') as seat_order,
            coalesce(r.repeat, p.repeat, 0) as repeat, r.winner, r.confidence, r.reasons,
            coalesce(r.status, case e.status when 'failed' then concat('failed: ', e.error_kind)
@@ -55,15 +55,21 @@ JUDGINGS = """
     left join (from seats where seat = 'judge') s on s.episode = p.episode
     order by judge, repeat, seat_order, p.episode
 """
-# The view `outcomes` over one debate.  These two tables stand in for its sources, so that the store
-# is not read, and a page costs the same in a store of any size.
-OUTCOME = f"""
+# The views `votes` and `outcomes` over one debate.  These tables stand in for their sources, so
+# that the store is not read, and a page costs the same in a store of any size.
+VOTES = f"""
     with verdicts as (
-        select $episode as debate, unnest($winners::varchar[]) as winner,
+        select $debate as debate, unnest($episodes::varchar[]) as episode,
+               unnest($judges::varchar[]) as judge, unnest($orders::varchar[]) as seat_order,
+               unnest($repeats::integer[]) as repeat, unnest($winners::varchar[]) as winner,
                unnest($confidences::double[]) as confidence),
-    episodes as (select $episode as episode, $study as study, 'done' as status)
-    from ({ALL_VIEWS["outcomes"].sql})
+    plays as (
+        select unnest($episodes::varchar[]) as episode, unnest($juries::varchar[]) as study),
+    episodes as (select $debate as episode, $study as study, 'done' as status),
+    votes as ({ALL_VIEWS["votes"].sql})
 """
+CAST = f"{VOTES} select judge, repeat, winner, confidence, flipped from votes order by all"
+OUTCOME = f"{VOTES} from ({ALL_VIEWS['outcomes'].sql})"
 # Shown on the page: the debate's id is written out, so that a reader can take the SQL away.
 VERDICTS = (
     "select judge, seat_order, repeat, winner, confidence, status, reasons"
@@ -107,13 +113,14 @@ class ConfidenceChart:
 
 @dataclass(frozen=True, slots=True)
 class JudgeReading:
-    """One judge's reading of the debate: the episode of the judging, and its result.
+    """One judge's reading of the debate: the episode and study of the judging, and its result.
 
     `counts`: whether the view `verdicts` has it.  Open judgings do not count; failed ones count as
     missing.
     """
 
     episode: str
+    jury: str
     judge: str
     seat_order: str
     repeat: int
@@ -122,6 +129,20 @@ class JudgeReading:
     reasons: Text | None
     status: str
     counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeVote:
+    """A row of the view `votes`: what a judge says over both orders, in one repeat.
+
+    `winner` is a side, "abstain", or None where a reading is missing.
+    """
+
+    judge: str
+    repeat: int
+    winner: str | None
+    confidence: float | None
+    flipped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +157,7 @@ class Outcome:
     votes_proposition: int
     votes_opposition: int
     abstained: int
+    flipped: int
     missing: int
     sum_proposition: float
     sum_opposition: float
@@ -149,7 +171,7 @@ class DebateContent(PageContent):
     """The contents of a debate's page.
 
     `others` are seats that are no side; `columns` the (repeat, order) of the table of judges;
-    `flips` the (judge, repeat) of those that changed their vote with the order.
+    `votes` are what the readings of each judge amount to.
     """
 
     context: EpisodeContext
@@ -162,7 +184,7 @@ class DebateContent(PageContent):
     gaps: Sequence[tuple[str, str, str]]
     columns: Sequence[tuple[int, str]]
     judges: Mapping[str, Sequence[JudgeReading]]
-    flips: set[tuple[str, int]]
+    votes: Mapping[str, Sequence[JudgeVote]]
     outcome: Outcome | None
     rated_sql: str
     sql: str
@@ -180,6 +202,9 @@ def debate_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) -> P
     judges: dict[str, list[JudgeReading]] = {}
     for reading in readings:
         judges.setdefault(reading.judge, []).append(reading)
+    # An open debate has no outcome, whatever has been said of it.
+    counting = readings if episode.status == "done" else []
+    votes, outcome = votes_and_outcome(ask, episode.study, name, counting)
     content = DebateContent(
         episode_context(site, ask, episode, query),
         has_secrets=any(turn.has_secrets for turn in turns),
@@ -191,8 +216,8 @@ def debate_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) -> P
         gaps=gaps(transcript),
         columns=sorted({(reading.repeat, reading.seat_order) for reading in readings}),
         judges=judges,
-        flips={(item.judge, item.repeat) for item in readings if has_flipped(item, readings)},
-        outcome=outcome(ask, episode.study, name, readings) if episode.status == "done" else None,
+        votes=votes,
+        outcome=outcome,
         rated_sql=RATED.format(episode=quote_sql(name)),
         sql=VERDICTS.format(episode=quote_sql(name)),
     )
@@ -297,26 +322,26 @@ def readings_of(rows: Sequence[Row]) -> list[JudgeReading]:
     return [JudgeReading(**row | {"reasons": text}) for row, text in zip(rows, texts, strict=True)]
 
 
-def has_flipped(reading: JudgeReading, readings: Sequence[JudgeReading]) -> bool:
-    """Return whether the judge named another side in the other order, in the same repeat.
-
-    This is a flip in the view `flips`.
-    """
-    own = [
-        item
-        for item in readings
-        if (item.judge, item.repeat) == (reading.judge, reading.repeat) and item.winner in SIDES
-    ]
-    return len({item.seat_order for item in own}) == 2 and len({item.winner for item in own}) == 2
-
-
-def outcome(ask: Ask, study: str, episode: str, readings: Sequence[JudgeReading]) -> Outcome | None:
-    """Return the outcome of a finished debate; None if no reading counts."""
+def votes_and_outcome(
+    ask: Ask, study: str, debate: str, readings: Sequence[JudgeReading]
+) -> tuple[dict[str, list[JudgeVote]], Outcome | None]:
+    """Return the votes on a debate by judge, and its outcome; None if no reading counts."""
     counting = [reading for reading in readings if reading.counts]
+    if not counting:
+        return {}, None
     parameters = {
-        "episode": episode,
+        "debate": debate,
         "study": study,
+        "episodes": [reading.episode for reading in counting],
+        "juries": [reading.jury for reading in counting],
+        "judges": [reading.judge for reading in counting],
+        "orders": [reading.seat_order for reading in counting],
+        "repeats": [reading.repeat for reading in counting],
         "winners": [reading.winner for reading in counting],
         "confidences": [reading.confidence for reading in counting],
     }
-    return next((Outcome(**row) for row in ask(OUTCOME, parameters)), None)
+    votes: dict[str, list[JudgeVote]] = {}
+    for row in ask(CAST, parameters):
+        votes.setdefault(row["judge"], []).append(JudgeVote(**row))
+    [outcome] = ask(OUTCOME, parameters)
+    return votes, Outcome(**outcome)

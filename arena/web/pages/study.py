@@ -153,7 +153,7 @@ PLAYS = """
     order by {order}, e.episode limit $limit offset $offset
 """
 WINNERS = """
-    select debate, confidence_sum as winner from outcomes where list_contains($debates, debate)
+    select debate, majority as winner from outcomes where list_contains($debates, debate)
 """
 # Plus 0 times the other side: a debate with one rating alone is NULL, since least() skips NULLs.
 SUREST = (
@@ -345,7 +345,7 @@ def list_rows(
     all verdicts takes longer.
     """
     by_winner = kind == "debates" and judged and parameters["outcome"] is not None
-    winner = "coalesce(o.confidence_sum, 'not judged')" if by_winner else "'not judged'"
+    winner = "coalesce(o.majority, 'not judged')" if by_winner else "'not judged'"
     joined = "left join outcomes o on o.debate = m.episode" if by_winner else ""
     sql = LISTS[kind].format(order=SORTS[kind][sort][1], winner=winner, judged=joined)
     rows = ask(sql, parameters)

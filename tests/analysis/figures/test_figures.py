@@ -189,7 +189,8 @@ def test_a_study_of_models_is_not_called_simulated_but_for_its_jury(
 
 def test_real_debates_with_a_simulated_jury_are_marked_where_the_jury_counts(add: Add) -> None:
     path = add("s", *[{"ratings": JUDGED["ratings"]}] * 3)
-    run_stages(Arena(path), [jury("made up", "s", [agent("sim/judge")])])
+    played = jury("made up", "s", [agent("sim/judge")], orders=["as played"])
+    run_stages(Arena(path), [played])
     assert "SIMULATED" in figure(path, "s", "leaderboard").caption
     captions = {each.name: each.caption for each in figures(path, "s")}
     assert "SIMULATED" in captions["reliability"]

@@ -72,17 +72,19 @@ def test_a_phase_that_is_played_twice_is_told_apart_by_its_round(add: Add) -> No
     assert record.debates.phases == ("opening", "rebuttal, round 1", "rebuttal, round 2")
 
 
-def test_the_winner_has_the_larger_sum_of_confidences(add: Add) -> None:
-    proposition = ONE | {"votes": [("proposition", 0.9), ("opposition", 0.4), ("opposition", 0.4)]}
+def test_the_winner_has_more_votes_and_by_confidence_sum_the_larger_sum(add: Add) -> None:
+    opposition = ONE | {"votes": [("proposition", 0.9), ("opposition", 0.4), ("opposition", 0.4)]}
     tie = ONE | {
         "votes": [("proposition", 0.6), ("opposition", 0.6), (None, None), ("abstain", 0.5)]
     }
-    debates = read_records(add("s", proposition, tie, ONE))[0].debates
-    assert debates.winner.tolist() == ["proposition", "tie", None]
-    assert debates.majority.tolist() == ["opposition", "tie", None]
-    assert debates.votes.tolist() == [[3, 0, 0], [2, 1, 1], [0, 0, 0]]
-    assert debates.outcome() == pytest.approx(
-        np.array([[1, 0], [0.5, 0.5], [np.nan, np.nan]]), nan_ok=True
+    debates = read_records(add("s", opposition, tie, ONE))[0].debates
+    assert debates.winner.tolist() == ["opposition", "tie", None]
+    assert debates.by_confidence_sum.tolist() == ["proposition", "tie", None]
+    assert debates.votes.tolist() == [[3, 0, 0, 0], [2, 1, 0, 1], [0, 0, 0, 0]]
+    unknown = [np.nan, np.nan]
+    assert debates.outcome() == pytest.approx(np.array([[0, 1], [0.5, 0.5], unknown]), nan_ok=True)
+    assert debates.outcome_by_confidence_sum() == pytest.approx(
+        np.array([[1, 0], [0.5, 0.5], unknown]), nan_ok=True
     )
 
 

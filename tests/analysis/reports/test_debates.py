@@ -151,11 +151,9 @@ def test_calibration_leaves_ties_out_except_of_brier(add: Add) -> None:
     assert opening["brier_without_ties"] == pytest.approx((0.09 + 0.36) / 2)
     assert opening["brier_of_half"] == pytest.approx(0.125)
     assert (opening["auroc"], opening["mean_minus_win_rate"]) == (1, pytest.approx(0.15))
-    assert (
-        found["outcomes"]["judged"],
-        found["outcomes"]["proposition"],
-        found["outcomes"]["tie"],
-    ) == (2, 1, 1)
+    outcomes = found["outcomes"]
+    assert (outcomes["judged"], outcomes["majority"]["proposition"]) == (2, 1)
+    assert outcomes["majority"]["tie"] == outcomes["confidence_sum"]["tie"] == 1
 
 
 def test_without_verdicts_there_is_no_calibration(add: Add) -> None:
@@ -166,7 +164,13 @@ def test_without_verdicts_there_is_no_calibration(add: Add) -> None:
 def test_verdicts_that_could_not_be_read_decide_nothing(add: Add) -> None:
     [found] = report(add("s", RISING | {"votes": [(None, None)]}))
     assert found["calibration"] == []
-    assert found["outcomes"]["verdicts"] == {"with_winner": 0, "abstained": 0, "missing": 1}
+    assert found["outcomes"]["judged"] == 0
+    assert found["outcomes"]["votes"] == {
+        "for_a_side": 0,
+        "abstained": 0,
+        "flipped": 0,
+        "missing": 1,
+    }
     assert {
         "arm": "jury",
         "what": "winner",

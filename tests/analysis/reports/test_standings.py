@@ -18,6 +18,7 @@ from agents import agent
 from analysis.read.verdicts import judged_studies, read_verdicts
 from analysis.reports.plain_json import json_object
 from analysis.reports.standings import standings, study_standings
+from analysis.reports.strengths import places
 from analysis.reports.tables.standings import print_standings
 from analysis.statistics.ranking import rank
 from arena import Arena, Arm, Study, Subject, against_itself, round_robin, run_stages
@@ -109,18 +110,33 @@ def test_missing_verdicts_are_counted_with_their_reason(
     assert found["verdicts"]["all"] == (6 + 1) * 8 * 4 * 2 * 2
 
 
-def test_judges_of_their_family_are_flagged_and_left_out(
+def test_judges_of_their_family_count_and_can_be_left_out(
     arena: Arena, found: dict[str, Any]
 ) -> None:
-    """The loving judge read 4 of 7 lineups with its kin: 4 x 8 debates, both orders, twice."""
-    assert found["verdicts"]["judge_of_family"] == 4 * 8 * 2 * 2
-    included = standings(arena.path, "cup", jury="cup jury", related="include")
+    """The loving judge read 4 of 7 lineups with its kin: 4 x 8 debates, twice."""
+    assert found["related"]["judge_of_family"] == 4 * 8 * 2
+    assert found["related"]["votes"] == 7 * 8 * 4 * 2
+    excluded = standings(arena.path, "cup", jury="cup jury", exclude_related=True)
     kin = [
         next(row["win_rate"] for row in one["contestants"] if row["agent"] == "kin")
-        for one in (found, included)
+        for one in (excluded, found)
     ]
     assert kin[1] > kin[0]
-    assert included["verdicts"]["counted"] - found["verdicts"]["counted"] == 128
+    one, other = (
+        sum(each["outcomes"]["votes"][key] for key in ("for_a_side", "abstained"))
+        for each in (found, excluded)
+    )
+    assert one - other == 64
+    first = [each["contestants"][0]["agent"] for each in (found, excluded)]
+    assert [found["related"][key] for key in ("first", "first_otherwise")] == first
+    assert [excluded["related"][key] for key in ("first", "first_otherwise")] == first[::-1]
+
+
+def test_places_count_those_who_are_surely_better() -> None:
+    """The second overlaps with the first and with the third, who is surely below the first."""
+    low = np.array([1.0, 0.2, 0.0, -np.inf, np.nan])
+    high = np.array([np.inf, 1.2, 0.9, -0.5, np.nan])
+    assert places(low, high) == [1, 1, 2, 4, None]
 
 
 def test_what_was_planted_in_judges_is_found(found: dict[str, Any]) -> None:
@@ -167,7 +183,7 @@ def test_the_tables_say_that_it_is_simulated_and_steer_no_terminal(arena: Arena)
     text = out.getvalue()
     assert "SIMULATED" in text
     assert "\x1b" not in text
-    assert "changed with the seat order in" in text
+    assert "flips with the seat order" in " ".join(text.split())
     assert "no winner tag" in text
     assert max(map(len, text.splitlines())) <= 100
     for words in (
@@ -175,7 +191,8 @@ def test_the_tables_say_that_it_is_simulated_and_steer_no_terminal(arena: Arena)
         "Krippendorff",
         "who is read first",
         "its own family",
-        "left out of the leaderboard",
+        "counted here; --exclude-related leaves them out",
+        "wins: by the majority of votes; by sum: by confidence sum",
     ):
         assert words in " ".join(text.split())
 

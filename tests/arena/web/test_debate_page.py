@@ -12,7 +12,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from arena.errors import StudyError
 from arena.store.database import query
-from arena.web.pages.debate import JUDGINGS, confidence_chart, outcome, readings_of
+from arena.web.pages.debate import (
+    JUDGINGS,
+    confidence_chart,
+    readings_of,
+    votes_and_outcome,
+)
 from arena.web.pages.transcript import transcript
 from arena.web.site import Site
 from tests.arena.web.conftest import RunningViewer
@@ -150,7 +155,9 @@ def test_outcomes_are_those_of_the_view(name: str, request: pytest.FixtureReques
     with Site(db).store(()) as ask:
         for row in expected:
             readings = readings_of(ask(JUDGINGS, {"episode": row["debate"]}))
-            assert asdict(outcome(ask, row["study"], row["debate"], readings)) == pytest.approx(row)
+            _, outcome = votes_and_outcome(ask, row["study"], row["debate"], readings)
+            assert outcome is not None
+            assert asdict(outcome) == pytest.approx(row)
     assert expected
 
 
@@ -163,14 +170,15 @@ def test_failed_judgings_are_missing_and_flips_are_marked(tmp_path: Path) -> Non
     for number, (order, winner) in enumerate(
         {"as played": "proposition", "swapped": "opposition", "": None}.items()
     ):
+        judge = "m/j" if winner else "m/k"
         rows += [
-            *play(f"j{number}", "debate", {"judge": "m/j"}, status="done" if winner else "failed")
+            *play(f"j{number}", "debate", {"judge": judge}, status="done" if winner else "failed")
         ]
         if winner:
             ruling = {
                 "episode": f"j{number}",
                 "debate": "e",
-                "judge": "m/j",
+                "judge": judge,
                 "seat_order": order,
                 "repeat": 0,
                 "winner": winner,
@@ -185,9 +193,10 @@ def test_failed_judgings_are_missing_and_flips_are_marked(tmp_path: Path) -> Non
         " ",
         re.sub(r"<[^>]+>", " ", page_html(write_store(tmp_path / "a.duckdb", rows), "e")),
     )
-    assert "By majority: tie" in text
-    assert "no sum, since 2 votes have no confidence" in text
-    assert "1 without a verdict" in text
+    assert "By the majority of votes: tie" in text
+    assert "By confidence sum: tie (0.00 to 0.00)" in text
+    assert "1 vote abstains, 1 of them because the winner changed with the order" in text
+    assert "1 vote is missing" in text
     assert "flipped with the order" in text
     assert "(failed: Refused)" in text
 

@@ -122,9 +122,7 @@ def test_winners_in_the_list_are_those_of_the_view(
     plain: Page, serve: Serve, tournament: Path
 ) -> None:
     winners = dict(
-        query(
-            tournament, "select debate, coalesce(confidence_sum, 'not judged') from outcomes"
-        ).rows
+        query(tournament, "select debate, coalesce(majority, 'not judged') from outcomes").rows
     )
     plain.goto(f"{serve(tournament).url}/study/tournament")
     rows = plain.get_by_role("region", name="List").get_by_role("row").all()[1:]

@@ -355,15 +355,74 @@ def test_judges_are_compared_within_an_order_and_an_order_with_the_other(path: P
     # Judge a names whoever stands first, both times; b read both orders too, and abstained in one.
     found = query(
         path,
-        "select judge, votes, proposition, abstained, share_proposition, share_first from"
+        "select judge, named, proposition, abstained, share_proposition, share_first from"
         " side_bias",
     ).rows
     assert found == (("a", 2, 1, 0, 0.5, 1.0), ("b", 2, 1, 1, 0.5, 0.5))
 
 
+def test_a_vote_is_what_a_judge_says_in_all_orders_of_one_repeat(path: Path) -> None:
+    """In the order of the judges: agreed; flipped; abstained in one order; one order missing; one
+    order alone; twice in one order; without a confidence.
+    """
+    said: list[tuple[str, str, str | None, float | None]] = [
+        ("a", "as played", "proposition", 0.8),
+        ("a", "swapped", "proposition", 0.6),
+        ("b", "as played", "proposition", 0.9),
+        ("b", "swapped", "opposition", 0.6),
+        ("c", "as played", "proposition", 0.9),
+        ("c", "swapped", "abstain", None),
+        ("d", "as played", "proposition", 0.9),
+        ("d", "swapped", None, None),
+        ("e", "as played", "opposition", 0.7),
+        ("f", "as played", "proposition", 0.7),
+        ("f", "as played", "opposition", 0.7),
+        ("g", "as played", "opposition", None),
+    ]
+    rows = debate("d", (60, 60))
+    for number, (judge, order, winner, confidence) in enumerate(said):
+        rows += ruling(f"v{number}", winner, confidence, judge=judge, order=order)
+    put(path, rows)
+    columns = "judge, winner, round(confidence, 9), flipped, both_orders, readings"
+    assert query(path, f"select {columns} from votes order by judge").rows == (
+        ("a", "proposition", 0.7, False, True, 2),
+        ("b", "abstain", None, True, True, 2),
+        ("c", "abstain", None, False, False, 2),
+        ("d", None, None, False, False, 2),
+        ("e", "opposition", 0.7, False, False, 1),
+        ("f", "abstain", None, False, False, 2),
+        ("g", "opposition", None, False, False, 1),
+    )
+    columns = "votes_proposition, votes_opposition, abstained, flipped, missing"
+    assert query(path, f"select {columns}, majority, confidence_sum from outcomes").rows == (
+        (1, 2, 3, 1, 1, "opposition", None),
+    )
+    assert query(path, "select judge, pairs, flips from flips").rows == (("a", 1, 0), ("b", 1, 1))
+
+
+def test_repeats_and_juries_have_votes_of_their_own(path: Path) -> None:
+    rows = [*debate("d", (60, 60))]
+    for number, (judging, repeat) in enumerate((("one", 0), ("one", 1), ("two", 0))):
+        own = ruling(f"v{number}", "opposition" if number else "proposition")
+        own[0][1]["study"] = judging
+        own[1][1]["repeat"] = repeat
+        rows += own
+    put(path, rows)
+    assert query(path, "select jury, repeat, winner from votes order by all").rows == (
+        ("one", 0, "proposition"),
+        ("one", 1, "opposition"),
+        ("two", 0, "opposition"),
+    )
+
+
+def test_a_debate_on_which_all_abstain_is_a_tie(path: Path) -> None:
+    put(path, [*debate("d", (60, 70)), *ruling("v", "abstain", None)])
+    assert query(path, "select majority, confidence_sum from outcomes").rows == (("tie", "tie"),)
+
+
 def test_undecided_debates_have_no_result(path: Path) -> None:
     """A vote without confidence decides no sum; a tie is half a win in means, not in rankings."""
-    rows = [*debate("d", (60, 70)), *ruling("v0", "proposition", None)]
+    rows = [*debate("d", (60, 70)), *ruling("v0", None, None)]
     rows += [
         *debate("t", (60, 70)),
         *ruling("v1", "proposition", debate="t"),
