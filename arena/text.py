@@ -19,6 +19,8 @@ LONG_CELL = 60
 FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
 SURROGATE = re.compile("[\ud800-\udfff]")
 WORD = re.compile(r"\w+")
+# Longer than a path, a key or a hash.
+LONG_WORD = re.compile(r"\S{301,}")
 # A table for bytes: a space for all that is in no word.
 ONLY_WORDS = bytes(code if WORD.match(chr(code)) else 32 for code in range(256))
 INVISIBLE = re.compile(
@@ -59,6 +61,11 @@ def short_cell(value: object, letters: int = CELL) -> str:
     # Cut first: to look at every letter of a long text takes its time.
     text = printable(whole[: letters + 1]).replace("\n", "⏎")
     return text if len(text) <= letters else text[: letters - 1] + "…"
+
+
+def shorten_words(text: str) -> str:
+    """Return a text in which words of hundreds of letters are cut, and their length is said."""
+    return LONG_WORD.sub(lambda word: f"{word[0][:60]}... ({len(word[0]):,} characters)", text)
 
 
 def table_lines(

@@ -37,15 +37,24 @@ from arena.cli.commands import (
 from arena.errors import ArenaError, QuestionsWarning, StoreWarning
 from arena.packages import check_packages
 from arena.store.paths import store_path
-from arena.text import printable
+from arena.text import printable, shorten_words
 
 # Warnings that are sentences for users, printed without a place in the source.
 PLAIN_WARNINGS = (StoreWarning, QuestionsWarning)
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses an argument in one sentence, without the lines of its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, and exit with status 2."""
+        words = printable(shorten_words(message))
+        self.exit(2, f"{self.prog}: {words}; see {self.prog} --help\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands and their options."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="arena",
         description="Run debates and peer reasoning between language models, and keep every word in"
         " DuckDB.",
@@ -109,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(version("peer-arena"))
         return 0
     if options.command is None:
-        top.error("a command is needed; `arena --help` lists them")
+        top.error("a command is needed")
     try:
         # The doctor says the same of every name, beside everything else.
         if options.command != "doctor":
@@ -129,7 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ArenaError, OSError, UnicodeError) as error:
-        print(f"arena {options.command}: {printable(str(error))}", file=sys.stderr)
+        sentence = printable(shorten_words(str(error)))
+        print(f"arena {options.command}: {sentence}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         words = list(sys.argv[1:] if arguments is None else arguments)

@@ -199,6 +199,29 @@ def test_show_reads_an_episode_with_and_without_private_words(
     assert main(["show", "zz"]) == 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "s.py", "-o", "subjects=" + "9" * 5_000],
+        ["run", "s.py", "-o", "mode=" + "a" * 10_000],
+        ["run", "s.py", "--limit", "9" * 5_000],
+        ["run", "s.py", "--budget-usd", "x" * 5_000],
+        ["run", "s.py", "--shard", "x"],
+        [],
+    ],
+)
+def test_what_is_refused_is_told_in_one_short_sentence(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    write_study()
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(main(arguments))
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("arena")
+    assert (error.count("\n"), len(error) < 400) == (1, True)
+
+
 def test_text_of_models_cannot_steer_the_terminal() -> None:
     assert printable("a\x1b[2J\u202eb\x07\nc") == "a\ufffd[2J\ufffdb\ufffd\nc"
 
