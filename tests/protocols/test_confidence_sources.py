@@ -1,0 +1,39 @@
+"""Every protocol says what kind of number the confidence of its answers is."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents import agent
+from agents.simulated.questions import simulated_questions
+from arena.play.memory import MemoryJournal
+from protocols import HOME, laws, named
+
+# Debates and judgings return no answers; best_of_n needs the probabilities of tokens.
+WITHOUT_ANSWERS = {"debate", "judging", "best_of_n"}
+STATED = {"confidence_elicitation": {"stated"}, "single": set()}
+
+
+@pytest.mark.parametrize("name", sorted(set(HOME) - WITHOUT_ANSWERS))
+def test_a_share_of_votes_is_called_so(name: str) -> None:
+    journal = MemoryJournal()
+    case = laws.Case(named(name), {"solver": agent("sim/solver")}, simulated_questions(1)[0], {})
+    case.play("sources", laws.answer_at_once, journal)
+    answers = journal.rows("answers")
+    sources = {row["confidence_source"] for row in answers if row["confidence"] is not None}
+    assert sources == STATED.get(name, {"vote share"})
+    assert {row["confidence_source"] for row in answers if row["confidence"] is None} <= {None}
+
+
+@pytest.mark.parametrize("aggregation", ["consistency", "average_confidence"])
+def test_of_several_samples_each_is_stated_and_their_share_is_none(aggregation: str) -> None:
+    journal = MemoryJournal()
+    options = {"samples": 3, "aggregation": aggregation}
+    laws.Case(
+        named("confidence_elicitation"),
+        {"solver": agent("sim/solver")},
+        simulated_questions(1)[0],
+        options,
+    ).play("sources", laws.answer_at_once, journal)
+    sources = {row["final"]: row["confidence_source"] for row in journal.rows("answers")}
+    assert sources == {False: "stated", True: "vote share"}
