@@ -7,7 +7,7 @@ outcome are of debates and are not applied here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +92,7 @@ def accuracy(source: Source, record: AnswerRecord) -> Figure:
 
 
 def reliability(source: Source, record: AnswerRecord) -> Figure:
-    """Draw the share right against stated confidence, for each arm and lineup of models."""
+    """Draw the share right against confidence, for each arm and lineup of models."""
     plays = record.plays
     every: list[Row] = []
     left = 0
@@ -105,7 +105,7 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
             every += [{"arm": arm, "models": models, **row} for row in bins]
             left += int((mask & ~there).sum())
     if not every:
-        raise source.nothing_to_draw("answers with a stated confidence")
+        raise source.nothing_to_draw("answers with a confidence")
     rows, withheld = source.publishable_rows(
         every, [row["questions"] for row in every], "questions"
     )
@@ -116,7 +116,7 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
     drawn = [row for row in rows if (row["arm"], row["models"]) in most]
     names = group_names(drawn, PANEL_LETTERS)
     shown = [row | {"group": names[row["arm"], row["models"]]} for row in drawn]
-    title = "Stated confidence against right answers"
+    title = "Confidence against right answers"
     words = source.chart_title(title, pluralize(sum(size.values()), "answer"))
     some = (
         f"The {len(most)} arms with most answers of {len(size)} are drawn."
@@ -124,9 +124,10 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
         else ""
     )
     caption = source.caption(
-        "Share of right final answers against stated confidence, percent, by bins of 10 points that"
-        " are closed on the right. Bars are 95% intervals with questions as clusters. Dashed:"
-        " stated confidence is right.",
+        "Share of right final answers against confidence, percent, by bins of 10 points that are"
+        " closed on the right. Bars are 95% intervals with questions as clusters. Dashed:"
+        " confidence is right.",
+        confidence_sentence(record, {arm for arm, _ in most}),
         some,
         f"Left out: {pluralize(left, 'play')} of these arms without confidence, or unreadable.",
         withheld,
@@ -138,6 +139,14 @@ def reliability(source: Source, record: AnswerRecord) -> Figure:
     return Figure(
         "answer_reliability", title, caption, tuple(rows), sql, chart, len(every) - len(rows)
     )
+
+
+def confidence_sentence(record: AnswerRecord, arms: Collection[str]) -> str:
+    """Say what kind of number the confidence of final answers is, by arm where arms differ."""
+    kinds = {arm: record.sources.get((arm, True), "unknown") for arm in sorted(arms)}
+    if len(set(kinds.values())) == 1:
+        return f"Confidence is here: {next(iter(kinds.values()))}."
+    return f"Confidence is here: {'; '.join(f'{arm}: {kind}' for arm, kind in kinds.items())}."
 
 
 def missing(source: Source, path: Path) -> Figure:

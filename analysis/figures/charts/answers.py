@@ -44,7 +44,7 @@ MANY = 12  # times as many tokens: from there on the axis counts in powers
 
 
 def reliability_chart(rows: Sequence[Row], words: ChartTitle, *, y_title: str) -> Chart:
-    """Return the share right or won against stated confidence, by bin, around the diagonal.
+    """Return the share right or won against confidence, by bin, around the diagonal.
 
     Below it are the numbers of values by bin. `rows`: group, confidence, share, ci_low, ci_high, n,
     up_to (the right edge of the bin). Several groups have a panel each, without the numbers.
@@ -83,7 +83,7 @@ def diagonal_layers(rows: Sequence[Row], *, title: str | None, below: bool) -> l
     ]
     under = {
         "values": PERCENTS,
-        "title": "stated confidence, percent" if below else None,
+        "title": "confidence, percent" if below else None,
         "labels": below,
     }
     beside = {"values": PERCENTS, "title": title, "labels": title is not None, "labelFlush": True}
@@ -135,7 +135,7 @@ def count_layers(rows: Sequence[Row]) -> list[Chart]:
         "grid": False,
         "domain": False,
     }
-    under = {"values": PERCENTS, "title": "stated confidence, percent", "grid": False}
+    under = {"values": PERCENTS, "title": "confidence, percent", "grid": False}
     x = quantitative("left", scale=WHOLE, axis=under)
     y = quantitative("n", axis=beside)
     text = {"type": "text", "dy": -5, "fontSize": 8, "color": INK}

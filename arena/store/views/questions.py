@@ -55,7 +55,7 @@ QUESTION_VIEWS: dict[str, View] = {
                    string_agg(distinct router, ', ' order by router) as routers
             from routes group by episode)
         select e.study, e.arm, e.protocol, s.models, e.subject, e.repeat, e.episode, f.answer,
-               f.canonical, f.correct, f.confidence,
+               f.canonical, f.correct, f.confidence, f.confidence_source,
                case when f.episode is null then 'no final answer'
                     when f.correct is null then coalesce(f.status, 'no answer')
                     else coalesce(f.status, 'graded') end as status, g.paths, g.paths_correct,
@@ -93,6 +93,7 @@ QUESTION_VIEWS: dict[str, View] = {
         """
         select q.study, q.arm, q.protocol, q.models, q.subject, q.repeat, t.episode, t.seat,
                t.stage, t.path as last, t.answer, t.canonical, t.correct, t.confidence,
+               t.confidence_source,
                coalesce(t.status, case when t.correct is null then 'no answer' else 'graded' end)
                    as status, q.answer as final_answer, q.correct as final_correct,
                t.canonical = q.canonical as agrees, t.reader_version

@@ -39,7 +39,8 @@ MOST_ROUTES_IN_TABLE = 1000
 ROOM_FOR_REASONS = 300_000
 ANSWERS = """
     select seat, coalesce(stage, 0) as stage, answer, correct as right,
-           coalesce(status, '') as status, confidence, canonical as value, final
+           coalesce(status, '') as status, confidence, canonical as value, final,
+           confidence_source as source
     from latest_answers where episode = ? order by final desc, stage, seat
 """
 GRADABLE = f"from ({ALL_VIEWS['gradable'].sql}) where episode = ?"
@@ -71,7 +72,8 @@ SAME = """
 class GradedAnswer:
     """An answer and its grade: `right` is None if that is unknown, and `status` says why.
 
-    `value` is the canonical value by which votes are counted.
+    `value` is the canonical value by which votes are counted, `source` what kind of number the
+    confidence is, None if unknown.
     """
 
     seat: str
@@ -82,6 +84,7 @@ class GradedAnswer:
     confidence: float | None
     value: str | None
     final: bool | None
+    source: str | None
 
 
 @dataclass(frozen=True, slots=True)
