@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
 from agents import agent as agent_of
+from arena.play.plans import is_other_plan, plan_change_lines
 from arena.play.run import Arena, RunSelection
 from arena.store.connection import show_leftovers
 from arena.store.database import open_live
+from arena.store.replay import StudyState
 from arena.store.views.registry import ALL_VIEWS
+from arena.studies.study import plays
+from arena.text import utc_now
 from arena.tournaments.stages import resolve_stage
 from protocols.judging import jury
 from tests.fake_agents import agent, study
@@ -79,6 +86,24 @@ def test_leftovers_are_shown_on_request(store: Path) -> None:
     assert arena.sql(count.format("ratings")).rows == ((12, 2),)
 
 
+def test_only_changes_of_a_plan_are_rows_and_the_latest_is_the_last() -> None:
+    all_plays = plays(study(subjects=2))
+    ids = [play.episode for play in all_plays]
+    later = utc_now() + timedelta(days=1)
+    # As stored: the first is planned, the second was left out, the third is in no plan any more.
+    status = dict.fromkeys([*ids, "third", "gone"], "done")
+    left_out = frozenset([ids[1], "gone"])
+    state = StudyState("played", status, planned=2, leftovers=left_out, plan_changed_at=later)
+    rows = [orjson.loads(text) for text in plan_change_lines("r", all_plays, state)]
+    assert [(row["episode"], row["planned"]) for row in rows] == [("third", False), (ids[1], True)]
+    assert all(datetime.fromisoformat(row["changed_at"]) > later for row in rows)
+    assert is_other_plan(all_plays, state)
+    as_planned = StudyState("played", dict.fromkeys(ids, "done"), planned=2)
+    assert not is_other_plan(all_plays, as_planned)
+    assert is_other_plan(all_plays, replace(as_planned, planned=3))
+
+
+@pytest.mark.slow
 def test_verdicts_of_a_debate_that_is_a_leftover_do_not_count(tmp_path: Path) -> None:
     arena = play_and_judge(tmp_path / "a.duckdb", "a")
     assert len(arena.sql("from verdicts")) == 2
