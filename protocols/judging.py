@@ -9,7 +9,8 @@ reason before the winner; no tie unless it is allowed.  Different: the rubric is
 and shorter; each judge may read the sides in both orders, since the published order was fixed and
 one judge gave 91% to the side that stood last; an unreadable part is asked for once more and then
 missing (the publication let a person type it in).  Left out: the line-by-line table of arguments,
-and the words by which a confidence means a margin.
+and the words by which a confidence means a margin.  Ours: two more wordings of the prompt
+(judging_wordings.py).
 
 Judging is a study like any other: `jury` makes one, debates are its subjects, seat orders its arms.
 Nothing is played again.
@@ -31,11 +32,13 @@ from arena.tournaments.pairings import check_agent_names
 from arena.tournaments.stages import Rename, Stage, StudyWriter, count_episodes, rename_stage
 from arena.tournaments.stored_debates import StoredDebate, stored_debates
 from arena.types import NOT_ASKED, READ, Agent, Seat, Turn, Verdict
+from protocols.judging_wordings import SECOND, THIRD, Words
 from protocols.parsing.verdict import verdict
 
 VERSION = "1"
 
 Order = Literal["as played", "swapped"]
+Wording = Literal["first", "second", "third"]
 BOTH_ORDERS: tuple[Order, ...] = ("as played", "swapped")
 
 TASK = """You are judging a debate on the motion below. You do not know who the debaters are, and \
@@ -74,6 +77,8 @@ Reply with these three blocks and nothing else:
 """
 EITHER = "proposition or opposition"
 OR_ABSTAIN = "proposition, opposition, or abstain where neither won"
+FIRST = Words(TASK, SCHEDULES, RUBRIC, FORM, EITHER, OR_ABSTAIN)
+WORDINGS: dict[str, Words] = {"first": FIRST, "second": SECOND, "third": THIRD}
 
 
 async def judging(
@@ -83,15 +88,19 @@ async def judging(
     *,
     order: Order = "as played",
     may_abstain: bool = False,
+    wording: Wording = "first",
 ) -> Verdict:
     """Let one judge read one debate once, the sides in one order, and give a verdict.
 
-    An unreadable part is None, with the reason in the verdict's status.
+    `wording` is one of three ways to say what a judge is told.  An unreadable part is None, with
+    the reason in the verdict's status.
     """
     # No speech can hold the code of the headings, since it is drawn for this judging.
     code = f"{episode.rng('headings').getrandbits(32):08x}"
-    form = FORM.format(winners=OR_ABSTAIN if may_abstain else EITHER)
-    prompt = [task(debate, order, code), transcript(debate, order, code), RUBRIC, form]
+    words = WORDINGS[wording]
+    form = words.form.format(winners=words.or_abstain if may_abstain else words.either)
+    instructions = task(debate, order, code, words)
+    prompt = [instructions, transcript(debate, order, code), words.rubric, form]
     read = partial(verdict, may_abstain=may_abstain)
     turn = await episode.ask(judge, prompt, phase="verdict", read=read)
     # A confidence in nobody's victory means nothing.
@@ -102,14 +111,14 @@ async def judging(
     )
 
 
-def task(debate: StoredDebate, order: Order, code: str) -> str:
+def task(debate: StoredDebate, order: Order, code: str, words: Words = FIRST) -> str:
     """Return the text before the transcript."""
     first, second = sides(order)
-    return TASK.format(
+    return words.task.format(
         motion=debate.motion,
         first=first,
         second=second,
-        schedule=SCHEDULES[debate.sequential],
+        schedule=words.schedules[debate.sequential],
         code=code,
     )
 

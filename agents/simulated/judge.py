@@ -31,7 +31,11 @@ from agents.simulated.debater import JUDGE, Bounds, parse_profile, rating_percen
 from arena.types import BaseModel, Reply, Request
 
 # The code in the headings of the transcript, which the debaters did not know.
-CODE = re.compile(r"carry the code (\w{8})")
+CODE = re.compile(r"(?:carry|has|with) the code (\w{8})")
+# What follows the transcript, in each wording of a judge's prompt.
+END = re.compile(
+    r"\n(?:End of the transcript|Here the transcript ends|That was the whole transcript)\."
+)
 STRENGTH = re.compile(r"Its strength is (-?\d{1,9}(?:\.\d{1,9})?(?:e[+-]?\d{1,2})?) logits")
 FAMILY = re.compile(r"Its family is number (\d+)")
 SIDES = ("proposition", "opposition")
@@ -111,7 +115,8 @@ def speeches_in(prompt: str) -> tuple[dict[str, str], str]:
     if not headings:
         return words, SIDES[0]
     ends = [heading.start() for heading in headings[1:]]
-    ends.append(prompt.find("\nEnd of the transcript.", headings[-1].end()))
+    after = END.search(prompt, headings[-1].end())
+    ends.append(after.start() if after else len(prompt))
     for match, end in zip(headings, ends, strict=True):
         words[match[1]] += prompt[match.end() : end]
     return words, headings[0][1]

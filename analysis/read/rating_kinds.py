@@ -37,8 +37,10 @@ OPTIONS = """
 """
 READINGS = """
     select d.study, v.debate, v.judge, v.seat_order,
-           case v.winner when 'proposition' then 1.0 when 'opposition' then 0.0 else 0.5 end
-    from verdicts v join debate_rows d on d.episode = v.debate where v.winner is not null
+           coalesce(p.options->>'wording', 'the default'),
+           (case v.winner when 'proposition' then 1 when 'opposition' then 0 else 0.5 end)::double
+    from verdicts v join debate_rows d on d.episode = v.debate
+    left join plays p on p.episode = v.episode where v.winner is not null
     order by all
 """
 Varied = dict[str, dict[str, str]]
@@ -59,13 +61,14 @@ class RatingKinds:
 
     `losing` has (episode, side, phase, chance of losing in [0, 1]), side 0 being the proposition.
     `varied` has for each option that was varied within an arm its value by episode.  `readings` has
-    (debate, judge, seat order, result), 1 where the proposition won, 0.5 for nobody.
+    (debate, judge, seat order, the judge's wording, result), 1 where the proposition won, 0.5 for
+    nobody.
     """
 
     counts: tuple[KindCount, ...] = ()
     losing: tuple[tuple[str, int, str, float], ...] = ()
     varied: Varied = field(default_factory=dict)
-    readings: tuple[tuple[str, str, str, float], ...] = ()
+    readings: tuple[tuple[str, str, str, str, float], ...] = ()
 
 
 NOTHING = RatingKinds()

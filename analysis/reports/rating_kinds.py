@@ -189,7 +189,7 @@ def verdict_split(debates: Debates, kinds: RatingKinds) -> VarianceSplit | None:
     if not readings:
         return None
     debate = np.array([row[name] for name, *_ in readings], dtype=np.int64)
-    judge, order = (codes_of([reading[place] for reading in readings]) for place in (1, 2))
+    judge, order, words = (codes_of([each[place] for each in readings]) for place in (1, 2, 3))
     pair, motion, arm = (
         codes_of(each)[debate]
         for each in (
@@ -205,6 +205,7 @@ def verdict_split(debates: Debates, kinds: RatingKinds) -> VarianceSplit | None:
         **options,
         "debate": debate,
         "judge": judge,
+        **({"judge's wording": words} if len(set(words.tolist())) > 1 else {}),
         "judge by debate": combined(judge, debate),
     }
     values = np.array([result for *_, result in readings])

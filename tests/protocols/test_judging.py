@@ -5,7 +5,9 @@ nothing is counted twice or lost.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from agents import agent
 from agents.scripted import scripted_model
 from arena import Agent, Arena, Arm, Study, Subject, against_itself, round_robin
 from arena.errors import RefusedError, StoreError, StudyError
+from arena.play.memory import MemoryJournal
 from arena.play.run import RunSelection
 from arena.play.summary import Summary
 from arena.tournaments.stages import Stage
@@ -21,7 +24,7 @@ from arena.tournaments.stored_debates import stored_debates
 from arena.types import Request
 from protocols import laws
 from protocols.debate import PRESETS, debate
-from protocols.judging import jury
+from protocols.judging import WORDINGS, judging, jury
 
 VERDICT = "<reasons>Said better.</reasons><winner>opposition</winner><rating>80</rating>"
 COUNTS = (
@@ -321,10 +324,44 @@ def test_a_debate_as_a_subject_is_its_public_words(arena: Arena) -> None:
 
 
 def test_judging_obeys_the_laws(arena: Arena) -> None:
-    from protocols.judging import judging
-
     subject = stored_debates(arena.path, "played")[0]
-    laws.check(judging, {"judge": agent("sim/judge")}, subject, options={"order": "swapped"})
+    options = {"order": "swapped", "wording": "third"}
+    laws.check(judging, {"judge": agent("sim/judge")}, subject, options=options)
+
+
+def test_no_text_of_a_judges_wording_changes() -> None:
+    """If this fails: put the text back, and let what you wanted to say be a further wording."""
+    texts = {
+        name: hashlib.sha256(repr(astuple(words)).encode()).hexdigest()[:12]
+        for name, words in WORDINGS.items()
+    }
+    assert texts == {
+        "first": "fb0723d126c6",
+        "second": "d7f4d8453bf1",
+        "third": "d20f6f3c22bf",
+    }
+
+
+def test_every_wording_tells_a_judge_the_same(arena: Arena) -> None:
+    """Simulated judges read the transcript by its code, and what follows it, in all of them."""
+    subject = stored_debates(arena.path, "played")[0]
+    verdicts = set()
+    for wording in WORDINGS:
+        journal = MemoryJournal()
+        case = laws.Case(
+            judging,
+            {"judge": agent("sim/judge:first=20")},
+            subject,
+            {"wording": wording, "may_abstain": True, "order": "swapped"},
+        )
+        requests, _ = case.play("wording", laws.answer_at_once, journal)
+        told = requests[0].messages[-1].content
+        assert all(turn.public in told for turn in subject.turns if turn.public)
+        assert subject.motion in told
+        assert "abstain" in told
+        verdicts |= {row["winner"] for row in journal.rows("rulings")}
+    # It finds the first heading, which is not the side that it would take without one.
+    assert verdicts == {"opposition"}
 
 
 def test_a_hundred_judgings_take_one_call_in_a_row(arena: Arena) -> None:

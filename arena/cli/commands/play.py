@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NoReturn
 from arena.cli.commands import Command, Options, add_flag, add_repeatable
 from arena.cli.commands.completion import complete_study
 from arena.cli.terminal import print_estimate, print_table
-from arena.errors import ArenaError, StudyError
+from arena.errors import ArenaError
 from arena.text import printable
 
 if TYPE_CHECKING:
     from arena.play.run import Arena, RunSelection
     from arena.play.summary import Summary
-    from arena.tournaments.stages import Stages
+    from arena.tournaments.stages import Stage, Stages
 
 
 # What `arena report` can show of a study: debates, or answers to questions.
@@ -209,20 +209,20 @@ def run_study(options: argparse.Namespace) -> int:
 
 
 def vary_options(stages: Stages, vary: Sequence[str]) -> Stages:
-    """Return the stages with the options that `--vary` names varied in each that is a study.
-
-    Raises StudyError if there is none.
-    """
+    """Return the stages with the options that `--vary` names varied in each of them."""
     from arena.studies.study import Study
+
+    def varied(study: Study) -> Study:
+        """Return a study that varies these options too."""
+        return replace(study, vary=(*study.vary, *vary))
+
+    def varied_stage(stage: Stage) -> Stage:
+        """Return a stage that writes such a study, when the stages before it have been played."""
+        return replace(stage, write=lambda path: varied(stage.write(path)))
 
     if not vary:
         return stages
-    if not any(isinstance(stage, Study) for stage in stages):
-        raise StudyError("--vary is for stages that are studies, and this file has none")
-    return [
-        replace(stage, vary=(*stage.vary, *vary)) if isinstance(stage, Study) else stage
-        for stage in stages
-    ]
+    return [varied(stage) if isinstance(stage, Study) else varied_stage(stage) for stage in stages]
 
 
 def print_dry_run(
