@@ -60,6 +60,13 @@ ROWS = """
            abstained, flipped, missing, episode, subject, repeat
     from debate_rows order by row
 """
+# How often judges agree with themselves, over all of a debate's judges.
+RETESTS = """
+    select coalesce(pairs, 0), coalesce(same, 0) from debate_rows left join (
+        select debate, sum(pairs)::bigint as pairs, sum(same)::bigint as same
+        from retests group by debate) on debate = episode
+    order by row
+"""
 # Arms of a study share a phase by its name, wherever it stands in each, so that closings are
 # closings; phases are in the order of the latest round of each.
 RATINGS = """
@@ -97,7 +104,8 @@ class Debates:
     None if unknown.  `winner` (G,) is "proposition", "opposition" or "tie" by the majority of
     votes, `by_confidence_sum` (G,) the same by the larger sum of the votes' confidences; None if
     not judged.  `votes` (G, 4) counts the votes for a side, the abstentions, those of them that
-    changed with the seat order, and the votes that are missing.  `episode` (G,)
+    changed with the seat order, and the votes that are missing.  `retest`
+    (G, 2) counts pairs of readings of one text by one judge, and those that agree.  `episode` (G,)
     and `subject` (G,) are ids, the subject None if unknown; `repeat` (G,) is 0 if unknown.
     """
 
@@ -110,6 +118,7 @@ class Debates:
     winner: Names
     by_confidence_sum: Names
     votes: NDArray[np.int64]
+    retest: NDArray[np.int64]
     episode: Names
     subject: Names
     repeat: NDArray[np.int64]
@@ -291,6 +300,7 @@ def read_debates(
     con.execute(RATINGS, [study])
     con.execute(PHASES)
     rows = con.execute(ROWS).fetchall()
+    retest = np.array(con.execute(RETESTS).fetchall(), dtype=np.int64).reshape(len(rows), 2)
     columns = np.array(rows, dtype=object).reshape(len(rows), 13)
     phases: dict[str, list[str]] = {name: [] for name in studies}
     for name, label in con.execute(
@@ -321,6 +331,7 @@ def read_debates(
             winner=part[:, 4],
             by_confidence_sum=part[:, 5],
             votes=part[:, 6:10].astype(np.int64),
+            retest=retest[own],
             episode=part[:, 10],
             subject=part[:, 11],
             repeat=part[:, 12].astype(np.int64),

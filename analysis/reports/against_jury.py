@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from typing import Annotated
 
 import numpy as np
@@ -13,6 +14,12 @@ from analysis.reports.rows import Scores, WinnerCounts, mean_interval, scores, s
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import brier
 from analysis.statistics.clustered import Array
+from analysis.statistics.judge_error import (
+    calibration_slope,
+    error_of_majority,
+    error_of_retest,
+    perfect_slope,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,24 @@ class VoteCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Retest:
+    """How often judges agree with themselves, and the slope of a perfect debater under that.
+
+    Of `pairs` of readings of one debate by one judge in one order of sides, the share `same` names
+    the same winner, as with an `error` of each reading.  A perfectly calibrated debater then shows
+    `slope_together` if the judges of a debate err together, `slope_apart` if the `votes` on the
+    median debate err by themselves; nan without pairs.
+    """
+
+    pairs: int
+    same: float
+    error: float
+    votes: int
+    slope_together: float
+    slope_apart: float
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeCounts:
     """Judged debates by winner: by the majority of votes, and by confidence sum."""
 
@@ -36,14 +61,15 @@ class OutcomeCounts:
     majority: WinnerCounts
     confidence_sum: WinnerCounts
     votes: VoteCounts
+    retest: Retest
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationRow:
-    """Confidence in one phase against the jury: `n` ratings of `debates` judged debates.
+    """Confidence in one phase against the jury's verdicts: `n` ratings of `debates` judged debates.
 
-    `brier` counts ties as half a win, `scores` leave them out; `brier_of_half` is the score of
-    always saying 50%.
+    `brier` counts ties as half a win, `scores` and `slope`, of the outcome on confidence, leave
+    them out; `brier_of_half` is the score of always saying 50%.
     """
 
     phase: str
@@ -55,6 +81,7 @@ class CalibrationRow:
     brier_without_ties: float
     brier_of_half: float
     scores: Annotated[Scores, scores_with("mean_minus_win_rate")]
+    slope: Annotated[Interval, interval_as("slope")]
 
 
 def outcome_counts(debates: Debates) -> OutcomeCounts | None:
@@ -68,7 +95,19 @@ def outcome_counts(debates: Debates) -> OutcomeCounts | None:
     )
     # A debate whose votes are all missing is not judged.
     judged = sum(winner is not None for winner in debates.winner.tolist())
-    return OutcomeCounts(judged, majority, by_sum, VoteCounts(*map(int, votes)))
+    counts = VoteCounts(*map(int, votes))
+    return OutcomeCounts(judged, majority, by_sum, counts, retest_of(debates))
+
+
+def retest_of(debates: Debates) -> Retest:
+    """Return how often the judges of these debates agree with themselves."""
+    pairs, same = debates.retest.sum(axis=0).tolist()
+    agreement = same / pairs if pairs else nan
+    error = error_of_retest(agreement)
+    voted = debates.votes[debates.votes[:, 0] > 0, 0]
+    votes = int(np.median(voted)) if voted.size else 0
+    apart = perfect_slope(error_of_majority(error, votes))
+    return Retest(pairs, agreement, error, votes, perfect_slope(error), apart)
 
 
 def calibration_rows(debates: Debates) -> tuple[CalibrationRow, ...]:
@@ -88,6 +127,7 @@ def calibration_row(phase: str, confidence: Array, outcome: Array) -> Calibratio
     # The Brier score can take a tie as half a win; ECE and AUROC know two classes only.
     judged = ~(np.isnan(confidence) | np.isnan(outcome))
     decided = judged & (outcome != 0.5)
+    stated, true = (np.where(decided, values, nan) for values in (confidence, outcome))
     return CalibrationRow(
         phase,
         int(judged.sum()),
@@ -97,5 +137,6 @@ def calibration_row(phase: str, confidence: Array, outcome: Array) -> Calibratio
         mean_interval(np.square(confidence - outcome)),
         brier(confidence[decided], outcome[decided]),
         brier(np.full(int(judged.sum()), 0.5), outcome[judged]),
-        scores(np.where(decided, confidence, np.nan), np.where(decided, outcome, np.nan)),
+        scores(stated, true),
+        Interval(*calibration_slope(stated, true)),
     )

@@ -81,8 +81,8 @@ def debate_sentences(debates: DebateFindings) -> list[str]:
         gap = fit.scores.gap
         if is_defined(gap.mean):
             lines.append(
-                f"Against the jury, confidence in {fit.phase} lay {points(gap.mean)} points"
-                f"{interval_words(gap)} from the share of debates won; its Brier score is"
+                f"Against the jury's verdicts, confidence in {fit.phase} lay {points(gap.mean)}"
+                f" points{interval_words(gap)} from the share of debates won; its Brier score is"
                 f" {decimal(fit.brier.mean, 3)}, where always saying 50% gives"
                 f" {decimal(fit.brier_of_half, 3)}."
             )

@@ -21,7 +21,13 @@ from analysis.reports.tables.formatting import (
     points,
 )
 from analysis.reports.tables.losses import losses_block, losses_notes
-from analysis.reports.tables.outcomes import CONFIDENCE_SUM, MAJORITY, votes_words, winners_words
+from analysis.reports.tables.outcomes import (
+    CONFIDENCE_SUM,
+    MAJORITY,
+    slope_block,
+    votes_words,
+    winners_words,
+)
 from analysis.reports.tables.robustness import robustness_blocks
 from analysis.reports.tables.seats import seat_blocks
 from analysis.reports.terminal import print_documents
@@ -29,7 +35,7 @@ from analysis.statistics.claims import LIKE_THESE, Claims
 from arena.text import pluralize
 
 # Names of rules that only numbers about verdicts need.
-JURY_RULES = ("vote", "winner", "ties", "ece", "auroc", "details")
+JURY_RULES = ("vote", "winner", "ties", "ece", "slope_of_verdicts", "auroc", "details")
 
 
 def print_report(
@@ -87,6 +93,8 @@ def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Bloc
         yield models_block(debates)
         yield against_half_block(debates.against_half or ())
         yield calibration_block(report, debates)
+        if debates.calibration and debates.outcomes:
+            yield slope_block(debates.calibration, debates.outcomes.retest)
         yield from robustness_blocks(debates)
         yield details_block(report.details or ())
     yield losses_block(debates.losses)

@@ -35,6 +35,7 @@ def calibration(by: str) -> str:
         ranked as (
             select {by}, count(*) as n_without_ties, sum(result) as won, avg(c) as mean_confidence,
                    avg(result) as win_rate, avg((c - result) ** 2) as brier_without_ties,
+                   case when stddev_pop(c) > 0 then regr_slope(result, c) end as slope,
                    (sum(place) filter (result = 1) - won * (won + 1) / 2)
                        / nullif(won * (n_without_ties - won), 0) as auroc
             from placed group by {by}),
@@ -44,7 +45,7 @@ def calibration(by: str) -> str:
                round(win_rate, 12) as win_rate,
                round(mean_confidence - win_rate, 12) as overconfidence, round(brier, 12) as brier,
                round(brier_without_ties, 12) as brier_without_ties, round(ece, 12) as ece,
-               round(auroc, 12) as auroc
+               round(auroc, 12) as auroc, round(slope, 9) as slope
         from scored left join ranked using ({by}) left join errors using ({by}) order by {by}
     """
 
@@ -59,6 +60,9 @@ CALIBRATION_COLUMNS = {
     "brier_without_ties": "the same with ties left out",
     "ece": "expected calibration error over 10 bins closed on the right, ties left out; with few"
     " ratings it is biased upwards",
+    "slope": "least squares slope of the result on the rating, ties left out: 1 where each rating"
+    " comes true as often as it says; judges that err, as judge_repeats shows, lower it; NULL where"
+    " the rating never varies",
     "auroc": "chance that a winner stated more than a loser, equal ones a half; ties left out;"
     " NULL where all won or all lost",
 }
@@ -222,14 +226,10 @@ JUDGES: dict[str, View] = {
     "judge_repeats": View(
         "Pairs of readings of the same debate, in the same order of sides, by one judge, and"
         " how many agree",
-        READINGS
-        + """
-        select a.study, a.judge, count(*) as pairs, count(*) filter (a.winner = b.winner) as same,
-               same / pairs as share
-        from readings a join readings b on b.debate = a.debate and b.seat_order = a.seat_order
-            and b.judge = a.judge
-             and b.episode > a.episode
-        group by a.study, a.judge order by a.study, a.judge
+        """
+        select study, judge, sum(pairs)::bigint as pairs, sum(same)::bigint as same,
+               sum(same) / sum(pairs) as share
+        from retests where pairs > 0 group by study, judge order by study, judge
         """,
         {
             "pairs": "pairs of readings of the same debate in the same order of sides",

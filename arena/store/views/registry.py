@@ -17,13 +17,20 @@ from arena.store.views.confidence import CONFIDENCE
 from arena.store.views.contestants import CONTESTANT_VIEWS
 from arena.store.views.debates import DEBATE_VIEWS
 from arena.store.views.judges import JUDGES
+from arena.store.views.outcomes import OUTCOME_VIEWS
 from arena.store.views.questions import QUESTION_VIEWS
 from arena.store.views.readings import READING_VIEWS
 from arena.store.views.record import RECORD
 from arena.store.views.seats import SEAT_VIEWS
 
 VIEWS: dict[str, View] = (
-    READING_VIEWS | RECORD_VIEWS | CONTESTANT_VIEWS | DEBATE_VIEWS | QUESTION_VIEWS | SEAT_VIEWS
+    READING_VIEWS
+    | RECORD_VIEWS
+    | CONTESTANT_VIEWS
+    | DEBATE_VIEWS
+    | OUTCOME_VIEWS
+    | QUESTION_VIEWS
+    | SEAT_VIEWS
 )
 VIEW_QUESTIONS = {
     "confidence_by_round": "How sure of winning are debaters in each phase, by configuration?",
