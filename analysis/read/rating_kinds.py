@@ -31,10 +31,17 @@ LOSING = """
     join debate_rows d on d.episode = m.episode
     where m.name = 'stated chance of losing'
 """
+# Only of arms with several sets of options: of others the lists would be long and tell nothing.
 OPTIONS = """
-    select d.study, d.arm, p.options::varchar as options, list(d.episode) as episodes
-    from debate_rows d join plays p using (episode) group by all
+    with sets as (
+        select d.study, d.arm, p.options::varchar as options, d.episode
+        from debate_rows d join plays p using (episode))
+    select study, arm, options, list(episode) from sets
+    semi join (select study, arm from sets group by all having count(distinct options) > 1)
+        using (study, arm)
+    group by all
 """
+HAS_LOSING = "select 1 from measures where name = 'stated chance of losing' limit 1"
 READINGS = """
     select d.study, v.debate, v.judge, v.seat_order,
            coalesce(p.options->>'wording', 'the default'),
@@ -79,10 +86,10 @@ def read_kinds(con: duckdb.DuckDBPyConnection, *, readings: bool) -> dict[str, R
 
     The readings of judges are there where an option was varied, or with `readings`.
     """
-    counts, losing, options = (
-        by_study(con.execute(query).fetchall()) for query in (KINDS, LOSING, OPTIONS)
-    )
-    varied = {study: varied_options(rows) for study, rows in options.items()}
+    counts, options = (by_study(con.execute(query).fetchall()) for query in (KINDS, OPTIONS))
+    some_lose = con.execute(HAS_LOSING).fetchone() is not None
+    losing = by_study(con.execute(LOSING).fetchall() if some_lose else [])
+    varied = {study: varied_options(options[study]) for study in {*counts, *options}}
     # A row for each reading of each judge is much where nobody asks for it.
     is_needed = readings or any(varied.values())
     read = by_study(con.execute(READINGS).fetchall() if is_needed else [])
