@@ -226,17 +226,18 @@ def figures(
 ) -> list[Figure]:
     """Return all figures of a study that have something to show, in the order of FIGURES.
 
-    Raises StudyError if the study is unknown or has neither debates nor answers, and StoreError if
-    the store cannot be read.
+    Raises StudyError if the study is unknown, and StoreError if the store cannot be read.
     """
+    heads = select_rows(path, SIMULATED, [study]).rows
     answered = next(iter(read_answers(path, study)), None)
     debated = None
     try:
         [debated] = read_records(path, study)
     except StudyError:
-        if answered is None:
+        # A study of any other protocol has what is drawn from the store, such as missing values.
+        if answered is None and not heads:
             raise
-    simulated = any(record.simulated for record in (debated, answered) if record is not None)
+    simulated = any(simulated for (simulated,) in heads)
     jury = debated is not None and simulated_jury(path, study)
     records = StudyRecords(study, path, simulated, jury, debated, answered)
     drawn = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from analysis.reports.answers import AnswerFindings
 from analysis.reports.debates import DebateFindings, StudyReport
 from analysis.reports.rows import totals
+from analysis.reports.seats import SeatFindings
 from analysis.reports.tables.claims import brackets, scope_notes
 from analysis.reports.tables.formatting import (
     decimal,
@@ -23,6 +24,7 @@ from analysis.statistics.accuracy import Accuracy
 from analysis.statistics.claims import Claims
 from analysis.statistics.clustered import MeanEstimate
 from analysis.statistics.overconfidence import AgainstHalf
+from arena.text import pluralize
 
 
 def sentences(report: StudyReport) -> list[str]:
@@ -31,7 +33,8 @@ def sentences(report: StudyReport) -> list[str]:
     if report.debates is not None and report.debates.phases:
         said_of_debates = debate_sentences(report.debates)
     said_of_answers = answer_sentences(report.answers) if report.answers else []
-    return [*said_of_debates, *said_of_answers, missing_sentence(report)]
+    said_of_seats = seat_sentences(report.seats) if report.seats else []
+    return [*said_of_debates, *said_of_answers, *said_of_seats, missing_sentence(report)]
 
 
 def debate_sentences(debates: DebateFindings) -> list[str]:
@@ -112,6 +115,32 @@ def answer_sentences(answers: AnswerFindings) -> list[str]:
                 f" {change.better:,}, worse in {change.worse:,}."
             )
     return lines + (list(answers.budget.notes) if answers.budget else [])
+
+
+def seat_sentences(seats: SeatFindings) -> list[str]:
+    """Say how sure rivals were, beside what can be right, and how votes inside the plays ended."""
+    lines = []
+    # The last phase: by then rivals have heard everything.
+    for arm in dict.fromkeys(row.arm for row in seats.rivals):
+        row = [row for row in seats.rivals if row.arm == arm][-1]
+        lines.append(
+            f"In {row.phase} {', '.join(row.seats)} were {mean_words(row.rating)} sure on average."
+            f" One of them can win, so that {percent(row.at_most)}% can be right at most; in"
+            f" {row.two_above_half:,} of {row.rating.clusters:,} plays two or more were above 50%."
+        )
+    if seats.ballots:
+        for poll in seats.ballots.polls:
+            lines.append(
+                f"In {pluralize(poll.episodes, 'play')} of {poll.arm} {poll.votes:,} of"
+                f" {poll.voters:,} votes could be read; {pluralize(poll.ties, 'play')} ended in a"
+                " tie."
+            )
+        for share in seats.ballots.contestants[:1]:
+            lines.append(
+                f"{share.name} got {percent(share.share.mean)}%{interval_words(share.share)} of the"
+                f" votes, by chance {percent(share.by_chance)}%."
+            )
+    return lines
 
 
 def missing_sentence(report: StudyReport) -> str:

@@ -17,6 +17,7 @@ from analysis.reports.ballots import VoteStandings
 from analysis.reports.debates import StudyReport
 from analysis.reports.report import Report
 from analysis.reports.seats import SeatFindings
+from analysis.reports.sentences import sentences
 from arena import (
     Agent,
     Answer,
@@ -188,7 +189,9 @@ def test_nothing_is_said_of_right_and_wrong(
 ) -> None:
     assert (found.answers, found.debates) == (None, None)
     assert not arena.sql("from question_plays").rows
-    text = str(report)
+    text = "\n".join([str(report), *sentences(found)])
+    assert "One of them can win, so that 33.3% can be right at most" in text
+    assert "3 plays ended in a tie" in text
     assert "SIMULATED" in text
     assert "Right answers" not in text
     assert "gold" not in text
