@@ -18,21 +18,26 @@ from tests.fake_agents import agent, study
 TURNS = "select seat, step, text from turns order by all"
 
 
+def whole(request: Request) -> str:
+    return f"A {request.seed}|50"
+
+
 def half(request: Request) -> str:
     if request.place.step == 1:
         raise RefusedError("enough")
-    return f"A {request.seed}|50"
+    return whole(request)
 
 
 @pytest.mark.slow
 def test_the_rest_of_an_episode_that_was_begun_here_is_taken_in(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
+    # One function for both: of another one under its name nothing would be continued.
+    refusing = [True]
+    half_or_whole = study(agent(reply=lambda r: half(r) if refusing else whole(r)), subjects=1)
     for path in (ours, theirs):
-        Arena(path).run(study(agent(reply=half), subjects=1))
-    Arena(theirs).run(
-        study(agent(reply=lambda r: f"A {r.seed}|50"), subjects=1),
-        selection=RunSelection(retry_failed=True),
-    )
+        Arena(path).run(half_or_whole)
+    refusing.clear()
+    Arena(theirs).run(half_or_whole, selection=RunSelection(retry_failed=True))
     new, disputed = merge(ours, theirs)
     assert new > 0
     assert disputed == 0
