@@ -37,7 +37,7 @@ from analysis.reports.strengths import (
 from analysis.statistics import judge_bias
 from analysis.statistics.aggregation import Votes, confidence_sum, majority, unanimous
 from analysis.statistics.bootstrap import Interval
-from analysis.statistics.clustered import Array, MeanEstimate
+from analysis.statistics.clustered import Array, Mask, MeanEstimate
 from analysis.statistics.ranking import Ranking, rank, win_matrix
 from analysis.statistics.ratings import elo, trueskill
 
@@ -143,8 +143,9 @@ class RelatedVotes:
 
 @dataclass(frozen=True, slots=True)
 class MissingRow:
-    """How many verdicts are missing for one reason."""
+    """How many verdicts lack a winner, or a confidence in the winner that they name, and why."""
 
+    what: Literal["winner", "confidence"]
     reason: str
     n: int
 
@@ -195,7 +196,6 @@ def study_standings(
     unrelated = every.select(verdicts.vote_related == 0)
     cast = unrelated if exclude_related else every
     ranking = fitted_ranking(verdicts, cast)
-    reasons = Counter(map(str, verdicts.status[np.isnan(verdicts.winner)].tolist()))
     return Standings(
         study,
         tuple(Jury(*row) for row in verdicts.juries),
@@ -211,9 +211,23 @@ def study_standings(
         judge_agreement(verdicts, every),
         surer_side(verdicts, cast),
         VerdictCounts(len(verdicts.winner), int(np.isnan(verdicts.winner).sum())),
-        tuple(MissingRow(*row) for row in reasons.most_common()),
+        missing_rows(verdicts),
         related_votes(verdicts, ranking, exclude_related),
         rules("standings"),
+    )
+
+
+def missing_rows(verdicts: Verdicts) -> tuple[MissingRow, ...]:
+    """Return what verdicts lack, the most frequent reasons first."""
+    unnamed = np.isnan(verdicts.winner)
+    # Who abstains is asked for no confidence.
+    unrated = ~unnamed & (verdicts.winner != 0.5) & np.isnan(verdicts.judge_confidence)
+    lacks: tuple[tuple[Literal["winner", "confidence"], Mask], ...]
+    lacks = (("winner", unnamed), ("confidence", unrated))
+    return tuple(
+        MissingRow(what, reason, n)
+        for what, mask in lacks
+        for reason, n in Counter(map(str, verdicts.status[mask].tolist())).most_common()
     )
 
 

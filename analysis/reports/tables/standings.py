@@ -63,7 +63,6 @@ def standings_document(standings: Standings) -> Document:
         f"{standings.study}: {standings.debates:,} debates, {standings.related.votes:,} votes out"
         f" of {counts.all:,} verdicts, {counts.missing:,} of them missing"
     )
-    missing = [(row.reason, row.n) for row in standings.missing]
     blocks = (
         sentences_block(*jury_notes(standings)),
         leaderboard_block(standings),
@@ -72,10 +71,22 @@ def standings_document(standings: Standings) -> Document:
         judges_block(standings.judges),
         effects_block(standings.judges),
         agreement_block(standings),
-        table("Missing verdicts, and why", "reason, n", missing),
+        missing_block(standings),
     )
     warnings = [WARNING] if standings.simulated else []
     return document(heading, warnings, blocks, standings.rules)
+
+
+def missing_block(standings: Standings) -> Block:
+    """Return what verdicts lack: a winner, or a confidence, which then is in no sum."""
+    rows = [(row.what, row.reason, row.n) for row in standings.missing]
+    notes = []
+    if any(row.what == "confidence" for row in standings.missing):
+        notes = [
+            "A confidence that could not be read, or lies outside of the range that was asked for"
+            " (below 50), is missing: its vote counts, and its debate is won by no confidence sum."
+        ]
+    return table("Missing in verdicts, and why", "what, reason, n", rows, notes, text_columns=2)
 
 
 def jury_notes(standings: Standings) -> Iterator[str]:

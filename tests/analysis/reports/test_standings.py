@@ -105,7 +105,7 @@ def test_missing_verdicts_are_counted_with_their_reason(
 ) -> None:
     missing = arena.sql("select count(*) from verdicts where winner is null").rows[0][0]
     assert missing > 20
-    assert found["missing"] == [{"reason": "no winner tag", "n": missing}]
+    assert found["missing"] == [{"what": "winner", "reason": "no winner tag", "n": missing}]
     assert found["verdicts"]["missing"] == of(found, "mute")["missing"] == missing
     assert found["verdicts"]["all"] == (6 + 1) * 8 * 4 * 2 * 2
 
@@ -154,6 +154,17 @@ def test_words_are_counted_as_between_spaces_and_line_breaks(add: Callable[..., 
     assert found.words.tolist() == [[36, 36]]
     assert (found.items.tolist(), found.headings.tolist()) == ([[6, 6]], [[3, 3]])
     assert found.confidence.tolist() == [[0.8, 0.9]]
+
+
+def test_confidences_outside_of_the_range_are_missing_and_in_no_sum(
+    add: Callable[..., Path],
+) -> None:
+    debate = {"ratings": [(60, 70, 80), (50, 60, 90)]}
+    votes = [("proposition", 0.8), ("proposition", None), ("opposition", 0.9)]
+    found = standings(add("s", debate | {"votes": votes}), "s")
+    assert [(row["what"], row["n"]) for row in found["missing"]] == [("confidence", 1)]
+    assert found["outcomes"]["majority"]["proposition"] == 1
+    assert sum(found["outcomes"]["confidence_sum"].values()) == 0
 
 
 def test_debates_against_oneself_are_judged_and_not_ranked(found: dict[str, Any]) -> None:
