@@ -120,7 +120,7 @@ def test_no_single_rating_is_published(public: Path, private: Path) -> None:
         )
         <= 2
     )
-    assert "its confidence" not in words_of(public / "study")
+    assert "its rating" not in words_of(public / "study")
 
 
 def test_pictures_draw_means_and_no_single_debater(public: Path, private: Path) -> None:
