@@ -56,21 +56,21 @@ def export_pairwise(
     file: Path,
     studies: Sequence[str],
     *,
-    include_related: bool = False,
+    exclude_related: bool = False,
     spreadsheet: bool = False,
 ) -> ExportCounts:
     """Write the verdicts on these studies' debates to a new CSV file.
 
-    `model_a` sat as the proposition; an abstention is a tie.  Verdicts by a judge that is a
-    contestant, or of its family, are left out without `include_related`.  Debates of a contestant
-    against itself always are.  With `spreadsheet` no text is a formula.  Raises StoreError if the
+    `model_a` sat as the proposition; an abstention is a tie.  With `exclude_related` verdicts by a
+    judge that is a contestant, or of its family, are left out.  Debates of a contestant against
+    itself always are.  With `spreadsheet` no text is a formula.  Raises StoreError if the
     file exists or cannot be written, StudyError for a study without verdicts.
     """
     judged = [read_verdicts(path, study) for study in studies]
     rows = [
         row
         for verdicts in judged
-        for row in pairwise_rows(verdicts, motions(path, verdicts.study), include_related)
+        for row in pairwise_rows(verdicts, motions(path, verdicts.study), exclude_related)
     ]
     if spreadsheet:
         rows = [tuple(map(without_formula, row)) for row in rows]
@@ -85,7 +85,7 @@ def export_pairwise(
     missing = sum(int(lost.sum()) for lost in unreadable)
     readable = zip(judged, unreadable, strict=True)
     related = sum(int((verdicts.related[~lost] > 0).sum()) for verdicts, lost in readable)
-    return ExportCounts(len(rows), missing, 0 if include_related else related)
+    return ExportCounts(len(rows), missing, related if exclude_related else 0)
 
 
 def motions(path: Path, study: str) -> dict[str, str]:
@@ -94,7 +94,7 @@ def motions(path: Path, study: str) -> dict[str, str]:
 
 
 def pairwise_rows(
-    verdicts: Verdicts, motion_of: Mapping[str, str], include_related: bool
+    verdicts: Verdicts, motion_of: Mapping[str, str], exclude_related: bool
 ) -> list[tuple[object, ...]]:
     """Return the rows of one study's verdicts, in the order of COLUMNS."""
     rows: list[tuple[object, ...]] = []
@@ -102,7 +102,7 @@ def pairwise_rows(
     for reading, winner in enumerate(verdicts.winner.tolist()):
         debate = int(verdicts.debate[reading])
         relation = RELATIONS[verdicts.related[reading]]
-        if isnan(winner) or alone[debate] or (relation != "none" and not include_related):
+        if isnan(winner) or alone[debate] or (relation != "none" and exclude_related):
             continue
         confidence = float(verdicts.judge_confidence[reading])
         rows.append(

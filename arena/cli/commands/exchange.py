@@ -31,8 +31,10 @@ def add(command: Command) -> None:
         " comparisons",
     )
     add_flag(export, "--spreadsheet", SPREADSHEET)
-    related = "with pairwise: keep judges that are a contestant, or of its family"
-    add_flag(export, "--include-related", related)
+    related = "with pairwise: leave out judges that are a contestant, or of its family"
+    add_flag(export, "--exclude-related", related)
+    # All judges count by default: the former switch for it does nothing.
+    add_flag(export, "--include-related", argparse.SUPPRESS)
 
 
 def import_published(options: argparse.Namespace) -> int:
@@ -79,7 +81,7 @@ def export_tables(options: argparse.Namespace) -> int:
             options.db,
             file,
             studies,
-            include_related=options.include_related,
+            exclude_related=options.exclude_related,
             spreadsheet=options.spreadsheet,
         )
         print(
