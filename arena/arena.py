@@ -23,6 +23,7 @@ from protocols import named
 
 if TYPE_CHECKING:
     from analysis.figures.figure import Figure
+    from analysis.read.selection import By
     from analysis.reports.ballots import VoteStandings
     from analysis.reports.debates import StudyReport
     from analysis.reports.report import Report
@@ -45,6 +46,11 @@ class Arena(run.Arena):
         self,
         study: Study | str | None = None,
         *,
+        by: By = "agent",
+        models: Sequence[str] = (),
+        arms: Sequence[str] = (),
+        where: str = "",
+        leftovers: bool = False,
         margin: float = 0.05,
         mixed: bool = False,
         sample: int | None = None,
@@ -56,11 +62,23 @@ class Arena(run.Arena):
         Of one study, or of all in the store.  The report shows itself as tables; its `results` are
         the numbers, in [0, 1], `json()` those of `arena report --json`.  A mean within `margin` of
         50% counts as 50%; `mixed` fits the mixed-effects model too, on a `sample` of debates.
-        Raises StudyError for an unknown study.
+
+        `by` says who counts as one contestant: "agent", "model" or "setting".  `models` (names of
+        models, agents or contestants), `arms`, and `where`, a condition in SQL on the columns of
+        the view episodes, choose episodes; with `leftovers` those count too that the study's last
+        plan does not hold.  Raises StudyError for an unknown study or name.
         """
+        from analysis.read.selection import Selection
         from analysis.reports.report import debate_report
 
-        return debate_report(self.path, name_of(study), margin=margin, mixed=mixed, sample=sample)
+        return debate_report(
+            self.path,
+            name_of(study),
+            margin=margin,
+            mixed=mixed,
+            sample=sample,
+            selection=Selection(by, names(models), names(arms), where, leftovers),
+        )
 
     def rank(
         self,
@@ -68,17 +86,29 @@ class Arena(run.Arena):
         *,
         jury: str | None = None,
         exclude_related: bool = False,
+        by: By = "agent",
+        models: Sequence[str] = (),
+        arms: Sequence[str] = (),
+        where: str = "",
+        leftovers: bool = False,
     ) -> Report[Standings | VoteStandings]:
         """Return what `arena rank` prints: who won a tournament, and what its judges favour.
 
         Of one judged study, or of all in the store; by the verdicts of the study `jury` alone, if
         it is named.  With `exclude_related` judges do not decide debates in which they, or a model
-        of their family, took part.
+        of their family, took part.  Contestants and debates are chosen as in `report`.
         Raises StudyError for a study without verdicts.
         """
+        from analysis.read.selection import Selection
         from analysis.reports.report import rank_report
 
-        return rank_report(self.path, name_of(study), jury=jury, exclude_related=exclude_related)
+        return rank_report(
+            self.path,
+            name_of(study),
+            jury=jury,
+            exclude_related=exclude_related,
+            selection=Selection(by, names(models), names(arms), where, leftovers),
+        )
 
     def figure(self, name: str, study: Study | str | None = None) -> Figure:
         """Return one figure of a study: `figure("confidence")`; a wrong name lists all names.
@@ -150,6 +180,11 @@ def sources_of(path: Path, studies: Sequence[Study]) -> Sources:
 
     graders = {study.name: study.grader for study in studies if study.grader is not None}
     return Sources(protocol_of, debate_of, graders)
+
+
+def names(given: Sequence[str]) -> tuple[str, ...]:
+    """Return names that are given in a sequence, or one that is given alone."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def name_of(study: Study | str | None) -> str | None:

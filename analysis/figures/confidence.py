@@ -1,4 +1,4 @@
-"""Figures of stated confidence by phase: of all debaters, by side and by model.
+"""Figures of stated confidence by phase: of all debaters, by side and by contestant.
 
 The rows come from the same functions as the report's.
 """
@@ -15,12 +15,12 @@ from analysis.figures.charts.style import Row, debate_link, short_names
 from analysis.figures.debates import (
     MOST_DRAWN,
     MOST_PANELS,
-    OF_EACH_MODEL,
+    OF_EACH_CONTESTANT,
     PANEL_LETTERS,
     Mask,
+    contestant_seats,
     debate_count_words,
     interval_sentence,
-    model_seats,
     phase_names,
     sample_rows,
 )
@@ -42,14 +42,14 @@ def confidence(source: Source, debates: Debates) -> Figure:
         for row, name in zip(rows, phase_names(rows).values(), strict=True)
     }
     lines, drawn = debater_lines(source, debates, lambda row, side: "", labels)
-    title = "How sure of winning debaters are"
+    title = source.title("How sure of winning debaters are", "debaters")
     chart = charts.confidence_chart(
         [row | {"phase": labels[row["phase"]]} for row in rows],
         lines,
         source.chart_title(title, debate_count_words(debates)),
     )
     caption = source.caption(
-        f"Mean stated confidence of winning by phase, percent. {interval_sentence(rows)}",
+        f"Mean {source.number} by phase, percent. {interval_sentence(rows)}",
         drawn,
         withheld,
         missing_sentence(every),
@@ -71,10 +71,10 @@ def confidence_by_side(source: Source, debates: Debates) -> Figure:
     rows, withheld = source.publishable_rows(every, [row["debates"] for row in every])
     labels = phase_names(rows)
     lines, drawn = debater_lines(source, debates, lambda row, side: SIDES[side], labels)
-    title = "How sure each side is of winning"
+    title = source.title("How sure each side is of winning", "each side")
     shown = [row | {"phase": labels[row["phase"]], "group": row["seat"]} for row in rows]
     caption = source.caption(
-        f"Mean stated confidence of winning by phase and side, percent. {interval_sentence(rows)}",
+        f"Mean {source.number} by phase and side, percent. {interval_sentence(rows)}",
         drawn,
         withheld,
         size_sentence(rows),
@@ -89,21 +89,21 @@ def confidence_by_side(source: Source, debates: Debates) -> Figure:
 
 
 def confidence_by_model(source: Source, debates: Debates) -> Figure:
-    """Draw the mean confidence by phase of each model, the surest at the end first."""
+    """Draw the mean confidence by phase of each contestant, the surest at the end first."""
     model = debates.model_codes()
     every = [
-        {"model": name, **row}
-        for name, mask in model_seats(debates)
+        {"contestant": name, **row}
+        for name, mask in contestant_seats(debates)
         for row in confidence_rows(source, debates, mask, model)
     ]
     check_any_rating(source, every)
     shown, withheld = source.publishable_rows(every, [row["debates"] for row in every])
-    # A model need not be in every arm, nor an arm have every phase.
+    # A contestant need not be in every arm, nor an arm have every phase.
     rows = [row for row in shown if row["n"] or row["missing"]]
-    last = {row["model"]: -1.0 if row["mean"] is None else row["mean"] for row in rows}
+    last = {row["contestant"]: -1.0 if row["mean"] is None else row["mean"] for row in rows}
     names = sorted(last, key=lambda name: (-last[name], name))
-    rows.sort(key=lambda row: names.index(row["model"]))
-    most = {name: max(row["n"] for row in rows if row["model"] == name) for name in names}
+    rows.sort(key=lambda row: names.index(row["contestant"]))
+    most = {name: max(row["n"] for row in rows if row["contestant"] == name) for name in names}
     panels = [
         name
         for name in names
@@ -112,22 +112,22 @@ def confidence_by_model(source: Source, debates: Debates) -> Figure:
     labels = phase_names(shown)
     titles = short_names(panels, letters=PANEL_LETTERS)
     panelled = [
-        row | {"phase": labels[row["phase"]], "group": titles[row["model"]]}
+        row | {"phase": labels[row["phase"]], "group": titles[row["contestant"]]}
         for row in rows
-        if row["model"] in titles
+        if row["contestant"] in titles
     ]
     lines, drawn = debater_lines(
-        source, debates, lambda row, side: titles.get(debates.model[row, side]), labels
+        source, debates, lambda row, side: titles.get(debates.contestant[row, side]), labels
     )
-    title = "How sure each model is of winning"
+    title = source.title("How sure each contestant is of winning", "each contestant")
     left = (
-        f"The {MOST_PANELS} models with most ratings of {len(names)} are drawn."
+        f"The {MOST_PANELS} contestants with most ratings of {len(names)} are drawn."
         if len(panels) < len(names)
         else ""
     )
     caption = source.caption(
-        "Mean stated confidence of winning by phase and model, percent; n: ratings a phase at"
-        f" most. {OF_EACH_MODEL}",
+        f"Mean {source.number} by phase and contestant, percent; n: ratings a phase at"
+        f" most. {OF_EACH_CONTESTANT}",
         drawn,
         left,
         withheld,
@@ -139,7 +139,7 @@ def confidence_by_model(source: Source, debates: Debates) -> Figure:
         source.chart_title(title, debate_count_words(debates)),
         phases=list(labels.values()),
     )
-    query = rating_query(source, by="model")
+    query = rating_query(source, by="contestant")
     left_out = len(every) - len(shown)
     return Figure("confidence_by_model", title, caption, tuple(rows), query, chart, left_out)
 
@@ -205,7 +205,7 @@ def rating_query(source: Source, by: str = "") -> str:
     """Return the query for confidence by phase, and by a column of the view `ratings`."""
     conditions = [
         *([f"label = {queries.literal(source.where.phase)}"] if source.where.phase else []),
-        *(["model is not null"] if by == "model" else []),
+        *(["contestant is not null"] if by == "contestant" else []),
         queries.debate_conditions(source.study, source.where),
     ]
     return queries.CONFIDENCE.format(

@@ -17,16 +17,17 @@ Mask = NDArray[np.bool_]
 SEED = 0
 MOST_DRAWN = 300
 MOST_PANELS = 12
-# Of rows with one model each, and of rows of all.
-OF_EACH_MODEL = "Bars are 95% intervals, of other debates of the same model."
+# Of rows with one contestant each, and of rows of all.
+OF_EACH_CONTESTANT = "Bars are 95% intervals, of other debates of the same contestant."
 OF_DEBATES = "Bars are 95% intervals, of other debates of the same models."
 PHASE_LETTERS, PANEL_LETTERS = 18, 27
 
 
-def model_seats(debates: Debates) -> list[tuple[str, Mask]]:
-    """Return (name, mask (G, 2) of the seats that it holds) for each model, by name."""
-    names = sorted({name for name in debates.model.ravel().tolist() if name is not None})
-    return [(name, np.asarray(debates.model == name, dtype=bool)) for name in names]
+def contestant_seats(debates: Debates) -> list[tuple[str, Mask]]:
+    """Return (name, mask (G, 2) of the seats that it holds) for each contestant, by name."""
+    return [
+        (name, np.asarray(debates.contestant == name, dtype=bool)) for name in debates.contestants()
+    ]
 
 
 def sample_rows(pool: NDArray[Any]) -> NDArray[Any]:

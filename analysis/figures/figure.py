@@ -92,12 +92,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class DebateFilter:
-    """A choice of debates: by arm, by a model on either side, by motion (its id), by outcome.
+    """A choice of debates: by arm, by model or contestant on either side, by motion, by outcome.
 
-    `outcome` is "proposition", "opposition" or "tie" by the majority of votes, or "not judged".
-    `phase` does not choose debates but the rating of theirs that is shown, if a figure would show
-    the last one, or all. Figures about answers go by arm and model alone, and say so;
-    their outcomes (ANSWER_OUTCOMES) are accepted and not applied.
+    `subject` is the motion's id.  `outcome` is "proposition", "opposition" or "tie" by the majority
+    of votes, or "not judged". `phase` does not choose debates but the rating of theirs that is
+    shown, if a figure would show the last one, or all.  Figures about answers go by arm and model
+    alone, and say so; their outcomes (ANSWER_OUTCOMES) are accepted and not applied.
     """
 
     arm: str | None = None
@@ -130,7 +130,8 @@ class Source:
 
     `simulated` says whether models in it were simulated, `links` whether marks link to debates.
     `unused` names the filters that the figure does not go by. `single_ratings` says whether marks
-    may be ratings of single debaters, or means of few of them.
+    may be ratings of single debaters, or means of few of them. `word` is what ratings may be
+    called: "confidence", "stake", or "rating" where several kinds stand together.
     """
 
     study: str
@@ -139,6 +140,16 @@ class Source:
     links: bool = False
     unused: tuple[str, ...] = ()
     single_ratings: bool = True
+    word: str = "confidence"
+
+    @property
+    def number(self) -> str:
+        """Return what ratings are called in captions: a stake is no stated confidence."""
+        return "stated confidence" if self.word == "confidence" else self.word
+
+    def title(self, sure: str, of: str) -> str:
+        """Return a title that says how sure somebody is, or by whom ratings are if they do not."""
+        return sure if self.word == "confidence" else f"{self.word.capitalize()} of {of}"
 
     def chart_title(self, title: str, counted: str) -> ChartTitle:
         """Return the title, with the study, the count, the filter and a notice if simulated."""
@@ -198,7 +209,8 @@ def filter_debates(debates: Debates, where: DebateFilter) -> Debates:
     if where.arm is not None:
         chosen &= debates.arm == where.arm
     if where.model is not None:
-        chosen &= (debates.model == where.model).any(axis=1)
+        seated = (debates.model == where.model) | (debates.contestant == where.model)
+        chosen &= seated.any(axis=1)
     if where.subject is not None:
         chosen &= debates.subject == where.subject
     if where.outcome is not None:

@@ -31,19 +31,19 @@ select label as phase, count(*) as debates, count(*) filter (lower >= 0.75) as a
 from side_confidence where lower is not null and label in ({phases}) and {conditions}
 group by label order by max(round), label"""
 RISE = """\
-select f.model, count(*) as n, avg(f.confidence) as first, avg(l.confidence) as last,
+select f.contestant, count(*) as n, avg(f.confidence) as first, avg(l.confidence) as last,
        avg(l.confidence - f.confidence) as rise
 from (from ratings where label = {first} and in_debate and {conditions}) f
 join (from ratings where label = {last} and in_debate and {conditions}) l using (episode, seat)
-where f.model is not null and f.confidence is not null and l.confidence is not null
-group by f.model order by rise desc"""
+where f.contestant is not null and f.confidence is not null and l.confidence is not null
+group by f.contestant order by rise desc"""
 LEADERBOARD = """\
-select model, count(*) as debates, sum(result) as wins, wins / count(*) as win_rate,
+select contestant, count(*) as debates, sum(result) as wins, wins / count(*) as win_rate,
        count(result_by_confidence_sum) as debates_by_confidence_sum,
        sum(result_by_confidence_sum) as wins_by_confidence_sum
 from debaters
-where result is not null and not against_itself and model is not null and {conditions}
-group by model order by win_rate desc"""
+where result is not null and not against_itself and contestant is not null and {conditions}
+group by contestant order by win_rate desc"""
 STRENGTH = """\
 select d.agent, count(v.winner) as votes, count(*) filter (v.winner = d.seat) as for_it,
        count(*) filter (v.winner = 'abstain') as abstained,
@@ -96,7 +96,8 @@ def debate_conditions(study: str, where: DebateFilter) -> str:
     if where.model is not None:
         # The columns of a side's view; a view of both sides is asked for its debates.
         conditions.append(
-            f"episode in (select episode from debaters where model = {literal(where.model)})"
+            f"episode in (select episode from debaters where {literal(where.model)}"
+            " in (model, contestant))"
         )
     if where.outcome == "not judged":
         conditions.append("episode not in (select debate from outcomes where majority is not null)")
@@ -119,6 +120,7 @@ def missing(study: str, where: DebateFilter) -> str:
     conditions = equal_to({"study": study, "arm": where.arm, "subject": where.subject})
     if where.model is not None:
         conditions.append(
-            f"episode in (select episode from seats where model = {literal(where.model)})"
+            f"episode in (select episode from contestants where {literal(where.model)}"
+            " in (model, contestant))"
         )
     return MISSING.format(conditions=" and ".join(conditions))

@@ -23,6 +23,7 @@ from analysis.figures.figure import (
 )
 from analysis.read.answers import AnswerRecord, read_answers
 from analysis.read.debates import DebateRecord, Debates, read_records
+from analysis.reports.rating_kinds import word_for
 from arena.errors import StudyError
 from arena.store.database import select_rows
 
@@ -101,9 +102,9 @@ def of_answers(
 FIGURES = (
     of_debates("confidence", "Confidence by phase", confidence.confidence),
     of_debates("both_sides", "Both sides at once", sides.sides, single_ratings=True),
-    of_debates("rise", "Rise by model", sides.rises),
+    of_debates("rise", "Rise by contestant", sides.rises),
     of_debates("confidence_by_side", "Confidence by side", confidence.confidence_by_side),
-    of_debates("confidence_by_model", "Confidence by model", confidence.confidence_by_model),
+    of_debates("confidence_by_model", "Confidence by contestant", confidence.confidence_by_model),
     of_debates("reliability", "Confidence against the jury", wins.reliability, judged=True),
     of_debates("leaderboard", "Who won", wins.leaderboard, judged=True),
     FigureEntry(
@@ -152,6 +153,11 @@ class StudyRecords:
     debates: DebateRecord | None
     answers: AnswerRecord | None
 
+    def word(self, where: DebateFilter) -> str:
+        """Return what the ratings of the chosen arm, or of all, may be called."""
+        counts = self.debates.kinds.counts if self.debates else ()
+        return word_for({each.source for each in counts if where.arm in (None, each.arm)})
+
     def draw(
         self, entry: FigureEntry, where: DebateFilter, *, links: bool, single_ratings: bool = True
     ) -> Figure:
@@ -165,6 +171,7 @@ class StudyRecords:
             links and entry.of_debates is not None,
             entry.unused,
             single_ratings,
+            self.word(where),
         )
         if entry.of_debates is not None:
             if self.debates is None:

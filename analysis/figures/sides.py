@@ -10,13 +10,13 @@ from analysis.figures import queries
 from analysis.figures.charts import debates as charts
 from analysis.figures.charts.style import Row, cut, debate_link
 from analysis.figures.debates import (
-    OF_EACH_MODEL,
+    OF_EACH_CONTESTANT,
     PHASE_LETTERS,
     SEED,
     Mask,
+    contestant_seats,
     debate_count_words,
     estimate_rows,
-    model_seats,
     phase_names,
     sample_rows,
 )
@@ -56,7 +56,7 @@ def sides(source: Source, debates: Debates) -> Figure:
             points.append(
                 point | ({"href": debate_link(debates.episode[row])} if source.links else {})
             )
-    title = "How sure the two sides of one debate are"
+    title = source.title("How sure the two sides of one debate are", "both sides of one debate")
     chart = charts.both_sides_chart(
         [row | {"phase": labels[row["phase"]]} for row in rows],
         points,
@@ -69,7 +69,7 @@ def sides(source: Source, debates: Debates) -> Figure:
     )
     shares = "; ".join(f"{row['phase']} {row['above_50']:,} of {row['debates']:,}" for row in rows)
     caption = source.caption(
-        "Confidence of winning stated by the proposition and the opposition of the same debate,"
+        f"{source.number.capitalize()} of the proposition and the opposition of the same debate,"
         " percent. Each dot is a debate, moved by less than one point so that equal ones can be"
         f" seen ({count}). Shaded: both above 50% ({shares}), where one must be wrong.",
         f"Left out: {pluralize(len(debates.arm) - len(both), 'debate')} without both ratings in any"
@@ -83,7 +83,7 @@ def sides(source: Source, debates: Debates) -> Figure:
 
 
 def rises(source: Source, debates: Debates) -> Figure:
-    """Draw how much surer each model becomes from the first phase to the last."""
+    """Draw how much surer each contestant becomes from the first phase to the last."""
     at = phase_index(debates, source.where)
     if at == 0:
         raise source.nothing_to_draw("two phases with ratings")
@@ -92,7 +92,7 @@ def rises(source: Source, debates: Debates) -> Figure:
     every: list[Row] = []
     sizes: list[int] = []
     left = 0
-    for name, mask in model_seats(debates):
+    for name, mask in contestant_seats(debates):
         pair = mask & ~np.isnan(first) & ~np.isnan(last)
         left += int((mask & debates.asked[:, :, [0, at]].any(axis=2) & ~pair).sum())
         if pair.any():
@@ -100,25 +100,25 @@ def rises(source: Source, debates: Debates) -> Figure:
             means = {"first": float(first[pair].mean()), "last": float(last[pair].mean())}
             limits = {"ci_low": change.ci_low, "ci_high": change.ci_high}
             rising = {"rise": change.mean, **limits, "share_up": change.share_up}
-            every.append(json_object({"model": name, "n": change.n, **means, **rising}))
+            every.append(json_object({"contestant": name, "n": change.n, **means, **rising}))
             sizes.append(int(pair.any(axis=1).sum()))
     if not every:
         raise source.nothing_to_draw("debaters with a rating in both phases")
     rows, withheld = source.publishable_rows(every, sizes)
-    rows.sort(key=lambda row: (-row["rise"], row["model"]))
+    rows.sort(key=lambda row: (-row["rise"], row["contestant"]))
     begun = debates.phases[0]
     ended = debates.phases[at]
-    title = "How much surer each model becomes"
+    title = "How much surer each contestant becomes"
     axis = f"rise from {cut(begun, PHASE_LETTERS)} to {cut(ended, PHASE_LETTERS)}, points"
     chart = charts.estimates_chart(
-        estimate_rows(rows, "model", "rise", "n"),
+        estimate_rows(rows, "contestant", "rise", "n"),
         source.chart_title(title, debate_count_words(debates)),
         axis=axis,
         zero=0,
     )
     caption = source.caption(
-        f"Mean rise of stated confidence from {begun} to {ended}, percentage points; n: debaters"
-        f" with both ratings. {OF_EACH_MODEL}",
+        f"Mean rise of {source.number} from {begun} to {ended}, percentage points; n: debaters"
+        f" with both ratings. {OF_EACH_CONTESTANT}",
         f"Left out: {pluralize(left, 'debater')} without both.",
         withheld,
     )

@@ -1,4 +1,4 @@
-"""Figures of who won: stated confidence against the jury, wins by model, and fitted strengths."""
+"""Figures of who won: confidence against the jury, wins by contestant, and fitted strengths."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from analysis.figures.debates import (
     OF_DEBATES,
     PHASE_LETTERS,
     Mask,
+    contestant_seats,
     estimate_rows,
-    model_seats,
 )
 from analysis.figures.figure import Figure, Source, phase_index
 from analysis.read.debates import Debates
@@ -41,7 +41,7 @@ def reliability(source: Source, debates: Debates) -> Figure:
     if not every:
         raise source.nothing_to_draw("ratings in judged debates with a winner")
     rows, withheld = source.publishable_rows(every, [row["debates"] for row in every])
-    title = "Stated confidence against the jury's verdicts"
+    title = f"{source.number.capitalize()} against the jury's verdicts"
     words = source.chart_title(
         title, f"{pluralize(int(decided.sum()), 'rating')} in {cut(phase, PHASE_LETTERS)}"
     )
@@ -51,9 +51,9 @@ def reliability(source: Source, debates: Debates) -> Figure:
     ties = int((outcome == 0.5)[:, 0].sum())
     undecided = int(np.isnan(outcome)[:, 0].sum())
     caption = source.caption(
-        f"Share of debates won (by the majority of the jury's votes) against confidence stated in"
+        f"Share of debates won (by the majority of the jury's votes) against {source.number} in"
         f" {phase}, percent, by bins of 10 points that are closed on the right; below,"
-        f" ratings by bin. {OF_DEBATES} Dashed: stated confidence is right.",
+        f" ratings by bin. {OF_DEBATES} Dashed: ratings that are right.",
         f"Left out: {pluralize(ties, 'tie')}, {pluralize(undecided, 'debate')} without a winner.",
         withheld,
     )
@@ -86,17 +86,17 @@ def bin_rows(stated: Array, outcome: Array, unit: str) -> list[Row]:
 
 
 def leaderboard(source: Source, debates: Debates) -> Figure:
-    """Draw how often each model won against others."""
+    """Draw how often each contestant won against others."""
     outcome = np.where(debates.against_itself()[:, None], np.nan, debates.outcome())
     played: Mask = ~np.any(np.isnan(outcome), axis=1)
     if not played.any():
-        raise source.nothing_to_draw("judged debates between two models")
+        raise source.nothing_to_draw("judged debates between two contestants")
     part = debates.select(played)
     won = outcome[played]
     by_sum = part.outcome_by_confidence_sum()
     cluster = pairs_on_motions(part)
     rows = []
-    for name, mask in model_seats(part):
+    for name, mask in contestant_seats(part):
         share = clustered_share(won[mask], cluster[mask.any(axis=1)])
         counts = {
             "debates": share.n,
@@ -105,24 +105,26 @@ def leaderboard(source: Source, debates: Debates) -> Figure:
             "wins_by_confidence_sum": float(np.nansum(by_sum[mask])),
         }
         rows.append(
-            json_object({"model": name, **counts, "ci_low": share.ci_low, "ci_high": share.ci_high})
+            json_object(
+                {"contestant": name, **counts, "ci_low": share.ci_low, "ci_high": share.ci_high}
+            )
         )
-    rows.sort(key=lambda row: (-row["win_rate"], row["model"]))
-    title = "How often each model won"
+    rows.sort(key=lambda row: (-row["win_rate"], row["contestant"]))
+    title = "How often each contestant won"
     words = source.chart_title(title, pluralize(int(played.sum()), "judged debate"))
-    shown = estimate_rows(rows, "model", "win_rate", "debates")
+    shown = estimate_rows(rows, "contestant", "win_rate", "debates")
     chart = charts.estimates_chart(
         shown, words, axis="debates won, percent", zero=50, domain=(0, 100)
     )
     ties = int((won == 0.5)[:, 0].sum())
     flips = pluralize(int(part.votes[:, 2].sum()), "flip")
     caption = source.caption(
-        "Share of debates against other models that each won, percent, by the majority of"
+        "Share of debates against others that each contestant won, percent, by the majority of"
         f" votes, a tie as half a win ({pluralize(ties, 'tie')}); n: debates. Bars are 95%"
         " intervals with the debates of one pair on one motion as clusters. A vote whose winner"
         f" changed with the seat order abstains ({flips}).",
         f"Left out: {pluralize(len(debates.arm) - int(played.sum()), 'debate')} not judged, or of a"
-        " model against itself.",
+        " contestant against itself.",
     )
     query = queries.LEADERBOARD.format(
         conditions=queries.debate_conditions(source.study, source.where)
@@ -171,7 +173,7 @@ def strength(source: Source, path: Path) -> Figure:
 
 
 def pairs_on_motions(debates: Debates) -> NDArray[np.int64]:
-    """Return codes (G,) of the pairs of models on a motion, whichever sat on which side.
+    """Return codes (G,) of the pairs of contestants on a motion, whichever sat on which side.
 
     A debate whose motion is unknown has a code of its own.
     """
@@ -181,7 +183,7 @@ def pairs_on_motions(debates: Debates) -> NDArray[np.int64]:
     ]
     keys = [
         (*sorted(map(str, pair)), words)
-        for pair, words in zip(debates.model.tolist(), motion, strict=True)
+        for pair, words in zip(debates.contestant.tolist(), motion, strict=True)
     ]
     code = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return np.array([code[key] for key in keys], dtype=np.int64)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.read.debates import MISSING, STUDIES, Count, counts_of, oldest_first
+from analysis.read.selection import ALL, LABELS, Chosen, Selection, open_selected
 from analysis.statistics.clustered import Array, Codes, Mask
-from arena.store.database import open_live
 
 Columns = dict[str, NDArray[Any]]
 
@@ -47,9 +47,12 @@ EPISODES = """
 """
 PLAYS = """
     create temp table play_rows as
-    select *, row_number() over (
-                  partition by study order by arm, subject, models, repeat, episode) - 1 as play
-    from question_plays where study = $1 or $1 is null
+    with seated as (
+        select episode, string_agg(distinct {label}, ', ' order by {label}) as seated
+        from contestants group by episode)
+    select q.* replace (seated as models), row_number() over (
+               partition by study order by arm, subject, seated, repeat, episode) - 1 as play
+    from question_plays q left join seated using (episode) where study = $1 or $1 is null
 """
 PLAY_COLUMNS = """
     select study, arm, protocol, coalesce(models, 'unknown') as models, subject,
@@ -147,8 +150,9 @@ class AnswerRecord:
 
     `protocols` are by arm.  `episodes` counts plays by status (`what`); `missing` holds the rows of
     the view `missing`.  `pooled` names the arms that were played with several sets of options.
-    `sources` has, by arm and by whether an answer is final, what kind of number its confidence is:
-    "stated", "vote share", "probability".
+    `models` are those who sat in a play, in one text, by the labels that were asked for; `chosen`
+    says what is left out, None: nothing.  `sources` has, by arm and by whether an answer is final,
+    what kind of number its confidence is: "stated", "vote share", "probability".
     """
 
     study: str
@@ -163,25 +167,28 @@ class AnswerRecord:
     episodes: tuple[Count, ...]
     missing: tuple[Count, ...]
     pooled: tuple[str, ...] = ()
+    chosen: Chosen | None = None
     sources: Mapping[tuple[str, bool], str] = field(default_factory=dict)
 
 
-def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
+def read_answers(
+    path: Path, study: str | None = None, selection: Selection = ALL
+) -> list[AnswerRecord]:
     """Return every study whose arms answer questions, oldest first, or the one named.
 
     The list is empty if a named study is unknown or has no answers.  Raises StoreError if the store
     cannot be read.
     """
-    with open_live(path) as con:
+    with open_selected(path, selection) as (con, left_out):
         heads = {name: head for name, *head in con.execute(STUDIES).fetchall()}
         counts = [row for row in con.execute(EPISODES).fetchall() if study in (None, row[0])]
         names = oldest_first(heads, {name for name, *_ in counts})
         if not names:
             return []
-        con.execute(PLAYS, [study])
+        con.execute(PLAYS.format(label=LABELS[selection.by]), [study])
         plays = fetch_columns(con, PLAY_COLUMNS)
         answers = fetch_columns(con, ANSWERS)
-        missing = con.execute(MISSING).fetchall()
+        missing = con.execute(MISSING, {"some_only": bool(selection.filters)}).fetchall()
         pooled = con.execute(POOLED).fetchall()
         sources = con.execute(SOURCES).fetchall()
     records = []
@@ -208,6 +215,7 @@ def read_answers(path: Path, study: str | None = None) -> list[AnswerRecord]:
                 episodes,
                 counts_of(missing, name),
                 tuple(arm for own, arm, _ in pooled if own == name),
+                left_out.get(name),
                 sources_of(sources, name),
             )
         )

@@ -16,9 +16,10 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.read.rating_kinds import NOTHING, RatingKinds, read_kinds
+from analysis.read.selection import ALL, LABELS, By, Chosen, Selection, label_sql, open_selected
 from analysis.statistics.clustered import Array, Mask
 from arena.errors import StudyError
-from arena.store.database import open_live
 
 Names = NDArray[np.object_]
 SIDES = ("proposition", "opposition")
@@ -31,9 +32,9 @@ EPISODES = """
 """
 UNFINISHED = """
     select e.study, e.episode, e.arm, e.status, e.subject, coalesce(e.repeat, 0) as repeat,
-           p.model as proposition, o.model as opposition
-    from episodes e join seats p on p.episode = e.episode and p.seat = 'proposition'
-    join seats o on o.episode = e.episode and o.seat = 'opposition'
+           p.{label} as proposition, o.{label} as opposition
+    from episodes e join contestants p on p.episode = e.episode and p.seat = 'proposition'
+    join contestants o on o.episode = e.episode and o.seat = 'opposition'
     where e.status <> 'done' and (e.study = $1 or $1 is null) order by all
 """
 # Whose call was the last to fail: it ended the debate.
@@ -47,17 +48,20 @@ STUDIES = """
 DEBATES = """
     create temp table debate_rows as
     select d.study, d.arm, d.episode, d.subject, coalesce(d.repeat, 0) as repeat,
-           d.proposition_model, d.opposition_model, o.majority, o.confidence_sum,
+           {labels[0]} as proposition, {labels[1]} as opposition, d.proposition_contestant,
+           d.opposition_contestant, d.proposition_model, d.opposition_model, d.against_itself,
+           o.majority, o.confidence_sum,
            coalesce(o.votes_proposition + o.votes_opposition, 0) as votes,
            coalesce(o.abstained, 0) as abstained, coalesce(o.flipped, 0) as flipped,
            coalesce(o.missing, 0) as missing,
            row_number() over (order by d.study, d.arm, d.episode) - 1 as row
-    from debates d left join outcomes o on o.debate = d.episode
+    from debates d {joins} left join outcomes o on o.debate = d.episode
     where d.study = $1 or $1 is null
 """
 ROWS = """
-    select study, arm, proposition_model, opposition_model, majority, confidence_sum, votes,
-           abstained, flipped, missing, episode, subject, repeat
+    select study, arm, proposition_model, opposition_model, proposition, opposition,
+           against_itself, majority, confidence_sum, votes, abstained, flipped, missing, episode,
+           subject, repeat
     from debate_rows order by row
 """
 # How often judges agree with themselves, over all of a debate's judges.
@@ -66,6 +70,12 @@ RETESTS = """
         select debate, sum(pairs)::bigint as pairs, sum(same)::bigint as same
         from retests group by debate) on debate = episode
     order by row
+"""
+POOLED = """
+    select study, label, list(distinct contestant order by contestant) from (
+        select study, proposition as label, proposition_contestant as contestant from debate_rows
+        union all select study, opposition, opposition_contestant from debate_rows)
+    where label is not null group by study, label having count(distinct contestant) > 1 order by all
 """
 # Arms of a study share a phase by its name, wherever it stands in each, so that closings are
 # closings; phases are in the order of the latest round of each.
@@ -91,7 +101,11 @@ FLAGS = """
     group by all order by all
 """
 JUDGED_BY_SIMULATED = "select distinct study from juries where simulated"
-MISSING = "select study, arm, what, phase, reason, n from missing order by all"
+# How many of the plays that have not begun would be chosen, nobody can say.
+MISSING = """
+    select study, arm, what, phase, reason, n from missing
+    where not ($some_only and reason = 'not started') order by all
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +114,15 @@ class Debates:
 
     The sides are proposition and opposition.  `confidence` (G, 2, P) is in [0, 1], nan without a
     rating; `asked` (G, 2, P) says whether one was asked for, `flagged` (G, 2, P) whether its turn
-    carries a flag, a doubt in words.  `arm` (G,) holds labels, `model` (G, 2) model references,
-    None if unknown.  `winner` (G,) is "proposition", "opposition" or "tie" by the majority of
-    votes, `by_confidence_sum` (G,) the same by the larger sum of the votes' confidences; None if
-    not judged.  `votes` (G, 4) counts the votes for a side, the abstentions, those of them that
-    changed with the seat order, and the votes that are missing.  `retest`
-    (G, 2) counts pairs of readings of one text by one judge, and those that agree.  `episode` (G,)
-    and `subject` (G,) are ids, the subject None if unknown; `repeat` (G,) is 0 if unknown.
+    carries a flag, a doubt in words.  `arm` (G,) holds labels, `model` (G, 2) model references and
+    `contestant` (G, 2) who counts as one, None if unknown; `itself` (G,) says whether one
+    contestant sat on both sides, of the same model, system prompt and sampling.  `winner` (G,) is
+    "proposition", "opposition" or "tie" by the majority of votes, `by_confidence_sum` (G,) the same
+    by the larger sum of the votes' confidences; None if not judged.  `votes` (G, 4) counts the
+    votes for a side, the abstentions, those of them that changed with the seat order, and the votes
+    that are missing.  `retest` (G, 2) counts pairs of readings of one text by one judge, and those
+    that agree.  `episode` (G,) and `subject` (G,) are ids, the subject None if unknown; `repeat`
+    (G,) is 0 if unknown.
     """
 
     phases: tuple[str, ...]
@@ -115,6 +131,8 @@ class Debates:
     flagged: Mask
     arm: Names
     model: Names
+    contestant: Names
+    itself: Mask
     winner: Names
     by_confidence_sum: Names
     votes: NDArray[np.int64]
@@ -142,11 +160,13 @@ class Debates:
         codes = [place[name] for name in self.model.ravel().tolist()]
         return np.array(codes, dtype=np.int64).reshape(self.model.shape)
 
+    def contestants(self) -> list[str]:
+        """Return the names of the contestants that are known, sorted."""
+        return sorted({name for name in self.contestant.ravel().tolist() if name is not None})
+
     def against_itself(self) -> Mask:
-        """Return (G,) whether both seats were held by the same model."""
-        known = self.model[:, 0].astype(np.bool_)
-        same: Mask = known & (self.model[:, 0] == self.model[:, 1])
-        return same
+        """Return (G,) whether both seats were held by the same contestant."""
+        return self.itself
 
     def outcome(self) -> Array:
         """Return (G, 2) 1 for the winner, 0 for the loser, 0.5 in a tie, nan if not judged.
@@ -164,15 +184,15 @@ class Debates:
 class Unfinished:
     """A debate that has failed or is still open, by `status`.
 
-    `models` are those of the proposition and of the opposition, `failed_seat` the seat whose call
-    failed last; None if unknown.
+    `contestants` are those of the proposition and of the opposition, `failed_seat` the seat whose
+    call failed last; None if unknown.
     """
 
     arm: str
     status: str
     subject: str | None
     repeat: int
-    models: tuple[str | None, str | None]
+    contestants: tuple[str | None, str | None]
     failed_seat: str | None
 
 
@@ -196,7 +216,9 @@ class DebateRecord:
 
     `episodes` counts debates by status (`what`), `flags` the flagged turns of finished debates,
     `missing` the rows of the view `missing`.  `judges_simulated` says whether any verdict on its
-    debates comes from a study with simulated models.
+    debates comes from a study with simulated models.  `pooled` has the contestants that count as
+    one, by its name; `chosen` says what is left out, None: nothing.  `kinds` says what kind of
+    numbers the ratings are.
     """
 
     study: str
@@ -208,6 +230,10 @@ class DebateRecord:
     missing: tuple[Count, ...]
     judges_simulated: bool
     unfinished: tuple[Unfinished, ...] = ()
+    by: By = "agent"
+    pooled: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    chosen: Chosen | None = None
+    kinds: RatingKinds = NOTHING
 
 
 def results_of(winner: Names) -> Array:
@@ -219,26 +245,33 @@ def results_of(winner: Names) -> Array:
     return result
 
 
-def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
+def read_records(
+    path: Path, study: str | None = None, selection: Selection = ALL, *, readings: bool = False
+) -> list[DebateRecord]:
     """Return the record of each study that has debates, oldest first, or of one study.
 
-    Raises StoreError if the store cannot be read, and StudyError if the study is unknown or has no
-    debates.
+    With `readings` those of judges are in its kinds.  Raises StoreError if the store cannot be
+    read, and StudyError if the study is unknown, or has no debates that are chosen.
     """
-    with open_live(path) as con:
+    labels, joins = label_sql(selection.by)
+    with open_selected(path, selection) as (con, left_out):
         heads = {name: head for name, *head in con.execute(STUDIES).fetchall()}
         episodes = con.execute(EPISODES).fetchall()
         debated = oldest_first(heads, {name for name, *_ in episodes})
         chosen = [name for name in debated if study in (None, name)]
         if study is not None and not chosen:
+            if study in left_out:
+                raise StudyError(f"the study {study!r} has no such debates: {left_out[study].note}")
             raise StudyError(no_debates_message(study, study in heads, debated, path))
-        con.execute(DEBATES, [study])
+        con.execute(DEBATES.format(labels=labels, joins=joins), [study])
         debates = read_debates(con, study, chosen)
+        kinds = read_kinds(con, readings=readings)
         flags = con.execute(FLAGS).fetchall()
-        missing = con.execute(MISSING).fetchall()
+        missing = con.execute(MISSING, {"some_only": bool(selection.filters)}).fetchall()
+        pooled = con.execute(POOLED).fetchall() if selection.by != "agent" else []
         # Most studies are finished: their seats need not be looked through.
         some_open = any(status != "done" for _, _, status, *_ in episodes)
-        unfinished = read_unfinished(con, study) if some_open else []
+        unfinished = read_unfinished(con, study, selection.by) if some_open else []
         simulated_juries = {name for (name,) in con.execute(JUDGED_BY_SIMULATED).fetchall()}
     records = []
     for name in chosen:
@@ -254,16 +287,20 @@ def read_records(path: Path, study: str | None = None) -> list[DebateRecord]:
                 counts_of(missing, name),
                 name in simulated_juries,
                 tuple(each for own, each in unfinished if own == name),
+                selection.by,
+                tuple((label, tuple(names)) for own, label, names in pooled if own == name),
+                left_out.get(name),
+                kinds.get(name, NOTHING),
             )
         )
     return records
 
 
 def read_unfinished(
-    con: duckdb.DuckDBPyConnection, study: str | None
+    con: duckdb.DuckDBPyConnection, study: str | None, by: By
 ) -> list[tuple[str, Unfinished]]:
     """Return (study, debate) of each debate that has failed or is open."""
-    rows = con.execute(UNFINISHED, [study]).fetchall()
+    rows = con.execute(UNFINISHED.format(label=LABELS[by]), [study]).fetchall()
     failed = [episode for _, episode, _, status, *_ in rows if status == "failed"]
     seats = dict(con.execute(FAILED_SEATS, [failed]).fetchall()) if failed else {}
     return [
@@ -301,7 +338,7 @@ def read_debates(
     con.execute(PHASES)
     rows = con.execute(ROWS).fetchall()
     retest = np.array(con.execute(RETESTS).fetchall(), dtype=np.int64).reshape(len(rows), 2)
-    columns = np.array(rows, dtype=object).reshape(len(rows), 13)
+    columns = np.array(rows, dtype=object).reshape(len(rows), 16)
     phases: dict[str, list[str]] = {name: [] for name in studies}
     for name, label in con.execute(
         "select study, label from phase_rows order by study, place"
@@ -328,12 +365,14 @@ def read_debates(
             flagged[own, :, :width],
             arm=part[:, 1],
             model=part[:, 2:4],
-            winner=part[:, 4],
-            by_confidence_sum=part[:, 5],
-            votes=part[:, 6:10].astype(np.int64),
+            contestant=part[:, 4:6],
+            itself=part[:, 6].astype(np.bool_),
+            winner=part[:, 7],
+            by_confidence_sum=part[:, 8],
+            votes=part[:, 9:13].astype(np.int64),
             retest=retest[own],
-            episode=part[:, 10],
-            subject=part[:, 11],
-            repeat=part[:, 12].astype(np.int64),
+            episode=part[:, 13],
+            subject=part[:, 14],
+            repeat=part[:, 15].astype(np.int64),
         )
     return debates

@@ -8,7 +8,7 @@ the debate that it judges.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -16,9 +16,10 @@ from typing import Literal, get_args
 import duckdb
 
 from arena.errors import StoreError, StudyError
-from arena.store.chosen import show_only
+from arena.store.chosen import EPISODES, show_only
+from arena.store.connection import show_leftovers
 from arena.store.database import open_live, query
-from arena.store.views.registry import ALL_VIEWS, VIEWS
+from arena.store.views.registry import VIEWS
 from arena.text import pluralize
 
 By = Literal["agent", "model", "setting"]
@@ -26,15 +27,14 @@ GROUPINGS: tuple[By, ...] = get_args(By)
 # The column of the view `contestants` that names a group.
 LABELS: dict[By, str] = {"agent": "contestant", "model": "model", "setting": "setting"}
 
-LEFTOVERS = "leftovers"
 NAMES = "select distinct unnest([contestant, agent, model]) as name from agents order by name"
 ARMS = "select distinct arm from plays order by arm"
 # In a debate of two sides the sides count, elsewhere every seat.
 CHOSEN = """
     create temp table chosen as
     with judgings as (
-        select p.episode, s.source as debate
-        from plays p join subjects s on s.subject = p.subject and s.kind = 'debate'),
+        select e.episode, s.source as debate
+        from episodes e join subjects s on s.subject = e.subject and s.kind = 'debate'),
     others as (
         select c.episode from contestants c
         left join (select episode from seats where seat = 'proposition') d using (episode)
@@ -43,21 +43,18 @@ CHOSEN = """
                    or coalesce(list_contains($models, c.agent), false)
                    or coalesce(list_contains($models, c.model), false))),
     mine as (
-        select episode from plays p anti join judgings using (episode)
-        where (len($arms) = 0 or list_contains($arms, p.arm))
+        select episode from episodes anti join judgings using (episode)
+        where (len($arms) = 0 or list_contains($arms, arm))
           and ($ids is null or episode in (select unnest($ids)))
-          and (len($models) = 0 or episode not in (from others))
-          and episode not in (from left_out))
+          and (len($models) = 0 or episode not in (from others)))
     from mine
-    union all
-    select episode from judgings
-    where debate in (from mine) and episode not in (from left_out)
+    union all select episode from judgings where debate in (from mine)
 """
 COUNTS = """
-    select p.study, count(*), count(c.episode), count(l.episode)
-    from plays p left join chosen c using (episode) left join left_out l using (episode)
-    group by p.study
+    select e.study, count(*), count(c.episode) from episodes e left join chosen c using (episode)
+    group by e.study
 """
+LEFTOVERS = "select study, count(*) from leftovers group by study"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +94,12 @@ ALL = Selection()
 class Chosen:
     """Of how many episodes of a study a report speaks, and why of no more.
 
-    Of `episodes` it speaks of `chosen`; `leftovers` were left out since they belong to an earlier
-    plan, and the others by `filters`, in words.
+    Of `episodes` it speaks of `chosen`, by `filters` in words; both are None without filters.
+    `leftovers` are left out beside these, since the study's last plan does not hold them.
     """
 
-    episodes: int
-    chosen: int
+    episodes: int | None
+    chosen: int | None
     leftovers: int
     filters: str
 
@@ -111,53 +108,58 @@ class Chosen:
         """What is left out, in one or two sentences; empty: nothing."""
         notes = []
         if self.filters:
-            total = pluralize(self.episodes, "episode")
-            notes.append(f"Of {total} {self.chosen:,} chosen: {self.filters}.")
+            total = pluralize(self.episodes or 0, "episode")
+            notes.append(f"Of {total} {self.chosen or 0:,} chosen: {self.filters}.")
         if self.leftovers:
-            were = "is a leftover" if self.leftovers == 1 else "are leftovers"
+            verb = "is" if self.leftovers == 1 else "are"
             notes.append(
-                f"LEFT OUT: {pluralize(self.leftovers, 'episode')} {were} of an earlier plan"
-                " (--leftovers counts them in)."
+                f"{pluralize(self.leftovers, 'episode')} of an earlier plan {verb} left out"
+                " (arena status; --leftovers counts them in)."
             )
         return " ".join(notes)
 
 
 @contextmanager
 def open_selected(
-    path: Path, selection: Selection = ALL, views: Collection[str] = VIEWS.keys()
+    path: Path,
+    selection: Selection = ALL,
+    views: Collection[str] = VIEWS.keys(),
+    tables: Collection[str] = EPISODES,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Chosen]]]:
     """Yield a connection whose views show the chosen episodes, and what is left out by study.
 
-    Without a filter, and without leftovers, nothing is.  Raises StudyError for a name that the
+    `tables` are those that are filtered; all views on episodes read the first.  Without a filter,
+    and without leftovers, nothing is left out.  Raises StudyError for a name that the
     store does not know and a wrong condition, and StoreError if the store cannot be read.
     """
-    needed = {*views, "contestants", LEFTOVERS}
-    with open_live(path, needed) as con:
-        yield con, choose(con, path, selection, needed)
+    needed = {*views, "contestants", "episodes", "leftovers"}
+    with show_leftovers() if selection.leftovers else nullcontext(), open_live(path, needed) as con:
+        yield con, choose(con, path, selection, needed, tables)
 
 
 def choose(
-    con: duckdb.DuckDBPyConnection, path: Path, selection: Selection, views: Collection[str]
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    selection: Selection,
+    views: Collection[str],
+    tables: Collection[str],
 ) -> dict[str, Chosen]:
     """Let a connection show the chosen episodes, and return what is left out by study."""
-    ids = f"from {LEFTOVERS}" if LEFTOVERS in ALL_VIEWS else "from plays limit 0"
-    con.execute(f"create temp table left_out as select episode {ids}")
-    if selection.leftovers:
-        con.execute("delete from left_out")
-    some_left: tuple[int] | None = con.execute("select count(*) from left_out").fetchone()
-    if not selection.filters and some_left == (0,):
-        return {}
+    # The view episodes, and so all that reads it, leaves leftovers out by itself; tables do not.
+    hidden = {} if selection.leftovers else dict(con.execute(LEFTOVERS).fetchall())
+    filters = selection.filters
+    if not filters and (not hidden or tables == EPISODES):
+        return {study: Chosen(None, None, n, "") for study, n in hidden.items()}
     models = find_names(con, NAMES, selection.models, "model, agent or contestant")
     arms = find_names(con, ARMS, selection.arms, "arm")
     matching = matching_episodes(path, selection.where) if selection.where else None
     con.execute(CHOSEN, {"models": models, "arms": arms, "ids": matching})
     counts = con.execute(COUNTS).fetchall()
-    show_only(con, "chosen", views)
-    filters = selection.filters
+    show_only(con, "chosen", views, tables)
     return {
-        study: Chosen(total, chosen, left, filters)
-        for study, total, chosen, left in counts
-        if filters or left
+        study: Chosen(total, chosen, hidden.get(study, 0), filters)
+        for study, total, chosen in counts
+        if filters or study in hidden
     }
 
 

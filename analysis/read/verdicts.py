@@ -6,7 +6,7 @@ Texts are not read; of the speeches only their numbers of words, list items and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.read.selection import ALL, Chosen, Selection, label_sql, open_selected
 from analysis.statistics.aggregation import Votes
 from analysis.statistics.clustered import Array, Codes, Mask
 from analysis.statistics.model_families import relation
 from arena.errors import StudyError
-from arena.store.database import open_live
 
 # A line that begins with a bullet or a number.
 ITEM = r"^\s*([-*•]|\d{1,3}[.)])\s"
@@ -48,15 +48,23 @@ DEBATES = """
         from (select t.episode, t.seat, string_split(t.public, chr(10)) as lines
               from latest_turns t join episodes e using (episode) where e.study = $study)
         group by episode, seat)
-    select d.episode, d.subject, proposition_agent, opposition_agent, proposition_model,
-           opposition_model, p.words, o.words, p.confidence, o.confidence, pf.items, of.items,
-           pf.headings, of.headings
-    from debates d
+    select d.episode, d.subject, coalesce({labels[0]}, 'unknown'),
+           coalesce({labels[1]}, 'unknown'), proposition_model, opposition_model, p.words, o.words,
+           p.confidence, o.confidence, pf.items, of.items, pf.headings, of.headings
+    from debates d {joins}
     left join spoken p on p.episode = d.episode and p.seat = 'proposition'
     left join spoken o on o.episode = d.episode and o.seat = 'opposition'
     left join formed pf on pf.episode = d.episode and pf.seat = 'proposition'
     left join formed of on of.episode = d.episode and of.seat = 'opposition'
     where d.study = $study order by d.started_at, d.episode
+"""
+POOLED = """
+    select label, list(distinct contestant order by contestant) from (
+        select {labels[0]} as label, d.proposition_contestant as contestant, d.study
+        from debates d {joins}
+        union all select {labels[1]}, d.opposition_contestant, d.study from debates d {joins})
+    where study = $study and label is not null
+    group by label having count(distinct contestant) > 1 order by label
 """
 JURIES = "select study, count(*) from judged group by all order by all"
 READINGS = """
@@ -78,14 +86,16 @@ JUDGED_STUDIES = """
 class Verdicts:
     """G debates, oldest first, N readings of them by judges, and the V votes that these make.
 
-    `juries` are the judging studies with their numbers of readings.  `agents` and `judges` are
-    names, `judge_models` the judges' models, `orders` the seat orders; arrays refer to them by
-    position.  Of debates: `episode` ids, `motion` codes (G,), `side` (G, 2) agents, `side_model`
-    (G, 2) their models, `words`, `items` and `headings` (G, 2) of all speeches, `confidence` (G, 2)
-    the last rating in [0, 1].  Of readings, (N,): `debate`, `judge`, `order`, `repeat`, `winner` (1
-    proposition, 0 opposition, 0.5 abstained, nan missing), `judge_confidence` in [0, 1] or nan,
-    `status` in words, and `related`, the closest relation of the judge to a side (0 none, 1 of the
-    family, 2 the same model); `vote_related` (V,) is the same of the votes.
+    `juries` are the judging studies with their numbers of readings.  `agents` are the labels of
+    contestants, `pooled` has those that count as one, by its label, and `chosen` says what is left
+    out, None: nothing.  `judges` are names, `judge_models` the judges' models, `orders` the seat
+    orders; arrays refer to them by position.  Of debates: `episode` ids, `motion` codes (G,),
+    `side` (G, 2) agents, `side_model` (G, 2) their models, `words`, `items` and `headings` (G, 2)
+    of all speeches, `confidence` (G, 2) the last rating in [0, 1].  Of readings, (N,): `debate`,
+    `judge`, `order`, `repeat`, `winner` (1 proposition, 0 opposition, 0.5 abstained, nan missing),
+    `judge_confidence` in [0, 1] or nan, `status` in words, and `related`, the closest relation of
+    the judge to a side (0 none, 1 of the family, 2 the same model); `vote_related` (V,) is the same
+    of the votes.
     """
 
     study: str
@@ -113,6 +123,8 @@ class Verdicts:
     related: Codes
     votes: Votes
     vote_related: Codes
+    pooled: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    chosen: Chosen | None = None
 
     def pair_cluster(self) -> Codes:
         """Return (G,) codes of pairs of contestants on a motion, whichever sat on which side."""
@@ -135,15 +147,23 @@ class Verdicts:
         return np.array(cells, dtype=bool).reshape(len(self.judges), len(self.episode), 2)
 
 
-def read_verdicts(path: Path, study: str, jury: str | None = None) -> Verdicts:
+def read_verdicts(
+    path: Path, study: str, jury: str | None = None, selection: Selection = ALL
+) -> Verdicts:
     """Return the debates of a study with all verdicts on them, or those of the study `jury` alone.
 
     Raises StudyError if there are no verdicts, naming the studies that have some, and StoreError if
     the store cannot be read.
     """
-    with open_live(path) as con:
+    labels, joins = label_sql(selection.by)
+    with open_selected(path, selection) as (con, left_out):
         con.execute(JUDGED, {"study": study, "jury": jury})
-        debates = con.execute(DEBATES, {"study": study, "item": ITEM}).fetchall()
+        sql = DEBATES.format(labels=labels, joins=joins)
+        debates = con.execute(sql, {"study": study, "item": ITEM}).fetchall()
+        pooled = []
+        if selection.by != "agent":
+            sql = POOLED.format(labels=labels, joins=joins)
+            pooled = con.execute(sql, {"study": study}).fetchall()
         readings = con.execute(READINGS).fetchall()
         votes = con.execute(VOTES, {"study": study, "jury": jury}).fetchall()
         (simulated,) = con.execute(SIMULATED, {"study": study}).fetchall()[0]
@@ -152,16 +172,19 @@ def read_verdicts(path: Path, study: str, jury: str | None = None) -> Verdicts:
     if not readings:
         by_jury = f" by the jury {jury!r}" if jury else ""
         there_are = ", ".join(f"{name} ({count})" for name, count, _ in others) or "none"
+        note = f"; {left_out[study].note}" if study in left_out else ""
         raise StudyError(
             f"{path} holds no verdict{by_jury} on debates of a study {study!r}; studies with"
-            f" verdicts: {there_are}"
+            f" verdicts: {there_are}{note}"
         )
-    return build_verdicts((study, simulated, juries), debates, readings, votes)
+    found = build_verdicts((study, simulated, juries), debates, readings, votes)
+    pools = tuple((label, tuple(names)) for label, names in pooled)
+    return replace(found, pooled=pools, chosen=left_out.get(study))
 
 
-def judged_studies(path: Path) -> dict[str, list[str]]:
-    """Return the studies whose debates have verdicts, each with the studies that judged it."""
-    with open_live(path, ("juries",)) as con:
+def judged_studies(path: Path, selection: Selection = ALL) -> dict[str, list[str]]:
+    """Return the studies whose chosen debates have verdicts, with the studies that judged each."""
+    with open_selected(path, selection, ("juries",)) as (con, _):
         return {study: juries for study, _, juries in con.execute(JUDGED_STUDIES).fetchall()}
 
 

@@ -1,10 +1,10 @@
 """Compare two studies on the same motions or questions, play by play (`arena compare`).
 
-Plays are matched by subject, models by seat, and repeat, and compared in pairs, so that whatever
-makes a motion or a question special cancels out.  Plays without a partner are counted on both sides
-and left out (matching.py).  Means are compared with pairs as clusters (clustered.py), shares of
-debates and of right answers as two arms on the same questions are (accuracy.py).  The pairs
-themselves are in play_pairs.py.
+Plays are matched by subject, contestants by seat, and repeat, and compared in pairs, so that
+whatever makes a motion or a question special cancels out.  Plays without a partner are counted on
+both sides and left out (matching.py).  Means are compared with pairs as clusters (clustered.py),
+shares of debates and of right answers as two arms on the same questions are (accuracy.py).  The
+pairs themselves are in play_pairs.py.
 
 Left out: an unpaired comparison of plays without a partner, which mixes the change with the choice
 of subjects.
@@ -23,6 +23,7 @@ import numpy as np
 
 from analysis.read.answers import AnswerRecord, Plays
 from analysis.read.debates import Debates
+from analysis.read.selection import ALL, Selection
 from analysis.reports import play_matching
 from analysis.reports.plain_json import INLINE, OPTIONAL, JsonField, JsonObject, json_object
 from analysis.reports.play_matching import StudyPair
@@ -55,7 +56,7 @@ BOTH_DIFFERENCE = replace(
 class MatchCounts:
     """How many plays each study has, and how many have a partner.
 
-    `keys_shared` counts pairs in which several plays have the same subject, models and repeat.
+    `keys_shared` counts pairs in which several plays have the same subject, contestants and repeat.
     """
 
     plays: tuple[int, int]
@@ -79,10 +80,11 @@ class MeanDifference:
 
 @dataclass(frozen=True, slots=True)
 class PhaseDifference:
-    """How confidence in one phase differs."""
+    """How confidence in one phase differs; `p_holm` is adjusted for all tests of the debates."""
 
     phase: str
     change: Annotated[MeanDifference, INLINE]
+    p_holm: float = nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class RiseDifference:
     start: Annotated[str, JsonField("from")]
     end: Annotated[str, JsonField("to")]
     change: Annotated[MeanDifference, INLINE]
+    p_holm: float = nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ class BothDifference:
     debates: tuple[int, int]
     above_75: tuple[int, int]
     difference: Annotated[Difference, BOTH_DIFFERENCE]
+    p_holm: float = nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +128,14 @@ class WinnerChanges:
 
 @dataclass(frozen=True, slots=True)
 class DebateComparison:
-    """How matched debates changed; `models` of each study.
+    """How matched debates changed; `contestants` of each study.
 
     None: `rise` with a single common phase, `both` without one, `outcomes` without verdicts in
     both.
     """
 
     match: Annotated[MatchCounts, INLINE]
-    models: tuple[list[str], list[str]]
+    contestants: tuple[list[str], list[str]]
     phases_of_one_only: list[str]
     phases: tuple[PhaseDifference, ...]
     rise: RiseDifference | None
@@ -161,7 +165,7 @@ class AnswerComparison:
     """How matched plays of questions changed: all, and those of each arm that both studies have."""
 
     match: Annotated[MatchCounts, INLINE]
-    models: tuple[list[str], list[str]]
+    contestants: tuple[list[str], list[str]]
     whole: Annotated[AnswerDifference, INLINE]
     arms: tuple[AnswerDifference, ...]
 
@@ -170,7 +174,8 @@ class AnswerComparison:
 class Comparison:
     """Everything that changed from study `a` to study `b`; shares in [0, 1], nan if undefined.
 
-    `simulated` names the studies in which simulated models spoke; `debates` and `answers` are None
+    `simulated` names the studies in which simulated models spoke; `notes` say in sentences what is
+    left out, and which contestants count as one; `debates` and `answers` are None
     if the two do not both have them.
     """
 
@@ -181,14 +186,18 @@ class Comparison:
     debates: DebateComparison | None
     answers: AnswerComparison | None
     rules: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
-def compare(path: Path, a: str, b: str, *, by: MatchBy = "models") -> JsonObject:
+def compare(
+    path: Path, a: str, b: str, *, by: MatchBy = "agent", selection: Selection = ALL
+) -> JsonObject:
     """Return the JSON of `compare_studies`, as `arena compare --json` prints it; undefined is None.
 
     Raises as `play_matching.read_both` does.
     """
-    return json_object(compare_studies(play_matching.read_both(path, a, b), by))
+    chosen = play_matching.selection_by(by, selection)
+    return json_object(compare_studies(play_matching.read_both(path, a, b, chosen), by))
 
 
 def compare_studies(studies: StudyPair, by: MatchBy) -> Comparison:
@@ -211,7 +220,23 @@ def compare_studies(studies: StudyPair, by: MatchBy) -> Comparison:
         debates,
         answers,
         {name: words for name, words in rules("comparison").items() if not unused.get(name)},
+        selection_notes(studies),
     )
+
+
+def selection_notes(studies: StudyPair) -> tuple[str, ...]:
+    """Say of each study what is left out, and which contestants count as one."""
+    notes = dict.fromkeys(
+        f"{record.study}: {record.chosen.note}"
+        for record in (*(studies.debates or ()), *(studies.answers or ()))
+        if record.chosen
+    )
+    pools = [
+        f"{record.study}, by {record.by}: {name} pools {', '.join(contestants)}."
+        for record in studies.debates or ()
+        for name, contestants in record.pooled
+    ]
+    return (*notes, *pools)
 
 
 def match_counts(matches: Matches, left: int, right: int) -> MatchCounts:
@@ -263,17 +288,30 @@ def compare_debates(left: Debates, right: Debates, by: MatchBy) -> DebateCompari
     if phases:
         sure, other_sure = (both_above(block[:, :, -1]) for block in blocks)
         both = both_difference(phases[-1], sure, other_sure, matches)
+    rows = tuple(
+        PhaseDifference(phase, difference(*(block[:, :, number] for block in blocks)))
+        for number, phase in enumerate(phases)
+    )
     return DebateComparison(
         match_counts(matches, len(left.episode), len(right.episode)),
-        (left.models(), right.models()),
+        (left.contestants(), right.contestants()),
         sorted(set(left.phases) ^ set(right.phases)),
-        tuple(
-            PhaseDifference(phase, difference(*(block[:, :, number] for block in blocks)))
-            for number, phase in enumerate(phases)
-        ),
-        rise,
-        both,
+        *adjusted_tests(rows, rise, both),
         winner_changes(left, right, matches),
+    )
+
+
+def adjusted_tests(
+    rows: tuple[PhaseDifference, ...], rise: RiseDifference | None, both: BothDifference | None
+) -> tuple[tuple[PhaseDifference, ...], RiseDifference | None, BothDifference | None]:
+    """Return the rows with p adjusted by Holm's method: all are one family of tests."""
+    tests = [row.change.difference.p for row in rows]
+    tests += [rise.change.difference.p if rise else nan, both.difference.p if both else nan]
+    *by_phase, of_rise, of_both = holm(tests).tolist()
+    return (
+        tuple(replace(row, p_holm=p) for row, p in zip(rows, by_phase, strict=True)),
+        replace(rise, p_holm=of_rise) if rise else None,
+        replace(both, p_holm=of_both) if both else None,
     )
 
 
@@ -336,13 +374,13 @@ def compare_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> Ans
         rows.append(answer_difference(arm, left.plays, right.plays, matches, *masks))
     adjusted = holm([row.difference.p for row in rows]).tolist()
     everything = [np.ones(record.plays.arm.size, dtype=bool) for record in (left, right)]
-    models = [
-        sorted({name for (name,) in play_matching.play_models(record) if name is not None})
+    contestants = [
+        sorted({name for (name,) in play_matching.seated_together(record) if name is not None})
         for record in (left, right)
     ]
     return AnswerComparison(
         match_counts(matches, len(left.plays.arm), len(right.plays.arm)),
-        (models[0], models[1]),
+        (contestants[0], contestants[1]),
         answer_difference(None, left.plays, right.plays, matches, *everything),
         tuple(replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True)),
     )
@@ -351,7 +389,7 @@ def compare_answers(left: AnswerRecord, right: AnswerRecord, by: MatchBy) -> Ans
 def answer_difference(
     arm: str | None, left: Plays, right: Plays, matches: Matches, kept: Mask, other_kept: Mask
 ) -> AnswerDifference:
-    """Compare the accuracy and the stated confidence of matched plays that are kept, masks (E,)."""
+    """Compare the accuracy and the confidence of matched plays that are kept, masks (E,)."""
     rows = matches.left[kept[matches.left]]
     other_rows = matches.right[other_kept[matches.right]]
     # Codes of subjects differ between studies: number them anew, over both.
@@ -387,7 +425,7 @@ def answer_difference(
 def confidence_difference(
     left: Plays, right: Plays, matches: Matches, kept: Mask, other_kept: Mask
 ) -> MeanDifference:
-    """Return the change of stated confidence, with questions as clusters."""
+    """Return the change of confidence, with questions as clusters."""
     before = np.where(kept, left.confidence, nan)[matches.left][:, None]
     after = np.where(other_kept, right.confidence, nan)[matches.right][:, None]
     question = np.zeros(matches.keys, dtype=np.int64)

@@ -1,7 +1,7 @@
 """Ask of any study the questions of "When Two LLMs Debate, Both Think They'll Win".
 
 The findings of arXiv 2505.19184: how sure debaters are by phase, how much that rises, how often
-both sides are sure of winning; by model, against 50% in debates of a model against itself, and
+both sides are sure of winning; by contestant, against 50% in debates of one against itself, and
 against a jury's verdicts if there are any; missing and doubtful ratings, the checks of a reviewer
 (robustness.py), and the rules behind the numbers.  Studies whose protocols answer questions have a
 section of their own (answers.py).
@@ -28,7 +28,9 @@ from analysis.read.debates import (
     Unfinished,
     read_records,
 )
+from analysis.read.rating_kinds import NOTHING, RatingKinds
 from analysis.read.seats import SeatRecord, read_seats
+from analysis.read.selection import ALL, By, Chosen, Selection
 from analysis.reports.against_jury import (
     CalibrationRow,
     OutcomeCounts,
@@ -46,11 +48,13 @@ from analysis.reports.plain_json import (
     interval_as,
     json_object,
 )
+from analysis.reports.rating_kinds import RatingFindings, rating_findings
 from analysis.reports.robustness import DEFAULT_CHECKS, Checks, Robustness, robustness
 from analysis.reports.rows import (
     CLAIMS,
     CLAIMS_OF_SHARE,
     EpisodeCounts,
+    Pool,
     episode_counts,
     totals,
 )
@@ -108,15 +112,17 @@ class BothRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRow:
-    """One model: `n` seats in which it was asked for a rating, and its means in both end phases.
+class ContestantRow:
+    """One contestant: `n` seats in which it was asked for a rating, and means in its end phases.
 
-    Intervals speak of further debates of this model.  The rise is None with a single phase; its p
-    is two-sided with debates as clusters, `rise_p_holm` the same adjusted for the number of models.
+    `model` is its model, or what they are if it has several.  Intervals speak of further debates of
+    this contestant.  The rise is None with a single phase; its p is two-sided with debates as
+    clusters, `rise_p_holm` the same adjusted for the number of contestants.
     Of `judged` debates against others it won so many by the majority of votes, a tie half a win,
     and beside it by confidence sum.
     """
 
+    contestant: str
     model: str
     n: int
     first: float
@@ -152,12 +158,13 @@ class DebateFindings:
     rise: RiseRow | None
     both: BothRow | None
     both_by_phase: tuple[BothRow, ...]
-    models: tuple[ModelRow, ...]
+    contestants: tuple[ContestantRow, ...]
     against_half: tuple[AgainstHalfRow, ...] | None
     outcomes: OutcomeCounts | None
     calibration: tuple[CalibrationRow, ...]
     robustness: Robustness | None
     losses: Losses
+    ratings: RatingFindings
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,8 @@ class StudyReport:
     """The report of one study: its `debates`, `answers`, and `seats` of other protocols.
 
     `arms` has the findings of each arm if its debates have several; `judges_simulated` is None
-    without debates.
+    without debates.  `by` says who counts as one contestant, `pooled` which several do; `chosen` is
+    None if no episode is left out.
     """
 
     study: str
@@ -190,29 +198,40 @@ class StudyReport:
     arms: Annotated[tuple[ArmReport, ...] | None, OPTIONAL] = None
     answers: Annotated[AnswerFindings | None, OPTIONAL] = None
     seats: Annotated[SeatFindings | None, OPTIONAL] = None
+    by: By = "agent"
+    pooled: tuple[Pool, ...] = ()
+    chosen: Annotated[Chosen | None, OPTIONAL] = None
 
 
 def report(
-    path: Path, study: str | None = None, checks: Checks = DEFAULT_CHECKS
+    path: Path,
+    study: str | None = None,
+    checks: Checks = DEFAULT_CHECKS,
+    selection: Selection = ALL,
 ) -> list[JsonObject]:
     """Return the JSON of `study_reports`, as `arena report --json` prints it; undefined is None."""
-    return [json_object(each) for each in study_reports(path, study, checks)]
+    return [json_object(each) for each in study_reports(path, study, checks, selection)]
 
 
 def study_reports(
-    path: Path, study: str | None = None, checks: Checks = DEFAULT_CHECKS
+    path: Path,
+    study: str | None = None,
+    checks: Checks = DEFAULT_CHECKS,
+    selection: Selection = ALL,
 ) -> list[StudyReport]:
     """Return the report of the study, or of every study in the store that is not a judging.
 
     Studies with debates come first, then those with answers, each kind oldest first; `checks`
-    chooses the checks of `robustness`.  Raises StudyError, naming the studies there are, if `study`
-    is unknown or has nothing to report, and StoreError if the store cannot be read.
+    chooses the checks of `robustness`, `selection` the episodes.  Raises StudyError, naming the
+    studies there are, if `study` is unknown or has nothing to report, and StoreError if the store
+    cannot be read.
     """
     # A study may have all kinds of plays, and is unknown only if it has none of them.
-    answered = {record.study: record for record in read_answers(path, study)}
-    seated = {record.study: record for record in read_seats(path, study)}
+    answered = {record.study: record for record in read_answers(path, study, selection)}
+    seated = {record.study: record for record in read_seats(path, study, selection)}
     try:
-        debated = {record.study: record for record in read_records(path, study)}
+        records = read_records(path, study, selection, readings=checks.mixed)
+        debated = {record.study: record for record in records}
     except StudyError as error:
         if study not in answered and study not in seated:
             others = ", ".join(record.study for record in read_answers(path))
@@ -221,7 +240,7 @@ def study_reports(
             ) from error
         debated = {}
     return [
-        study_report(debated.get(name), answered.get(name), seated.get(name), checks)
+        study_report(debated.get(name), answered.get(name), seated.get(name), checks, selection.by)
         for name in dict.fromkeys((*debated, *answered, *seated))
     ]
 
@@ -231,6 +250,7 @@ def study_report(
     answered: AnswerRecord | None,
     seated: SeatRecord | None,
     checks: Checks,
+    by: By = "agent",
 ) -> StudyReport:
     """Return the report of a study with plays of any kind; one of them is not None."""
     record = debated or answered or seated
@@ -240,7 +260,9 @@ def study_report(
     # Only rules that a number of this report needs.
     sections = []
     if debated is not None:
-        debates = debate_findings(debated.debates, debated.flags, checks, debated.unfinished)
+        debates = debate_findings(
+            debated.debates, debated.flags, checks, debated.unfinished, debated.kinds
+        )
         names = dict.fromkeys(count.arm for count in debated.episodes)
         # A single arm would only repeat the findings of the study.
         if len(names) > 1:
@@ -265,6 +287,9 @@ def study_report(
         arms,
         answer_findings(answered) if answered else None,
         seats,
+        by,
+        tuple(Pool(*row) for row in (debated.pooled if debated else ())),
+        record.chosen,
     )
 
 
@@ -276,7 +301,7 @@ def arm_report(record: DebateRecord, checks: Checks, arm: str) -> ArmReport:
     )
     debates = record.debates.select(record.debates.arm == arm)
     unfinished = [each for each in record.unfinished if each.arm == arm]
-    findings = debate_findings(debates, flags, checks, unfinished)
+    findings = debate_findings(debates, flags, checks, unfinished, record.kinds)
     return ArmReport(arm, episode_counts(episodes), findings, missing)
 
 
@@ -285,6 +310,7 @@ def debate_findings(
     flags: tuple[Count, ...],
     checks: Checks,
     unfinished: Sequence[Unfinished] = (),
+    kinds: RatingKinds = NOTHING,
 ) -> DebateFindings:
     """Return the findings about a set of debates; `flags` are counts of its flagged turns."""
     phases = debates.phases
@@ -305,12 +331,13 @@ def debate_findings(
         change,
         both[-1] if both else None,
         both,
-        model_rows(debates, model),
+        contestant_rows(debates),
         against_half_rows(debates),
         outcome_counts(debates),
         calibration_rows(debates),
         checked,
         losses(debates, unfinished, checked.sensitivity.bounds if checked else None),
+        rating_findings(debates, kinds, split=checks.mixed),
     )
 
 
@@ -341,30 +368,32 @@ def phase_rows(
     return tuple(rows)
 
 
-def model_rows(debates: Debates, model: Codes) -> tuple[ModelRow, ...]:
-    """Return the confidence and win rate of each model, by name; `model` (G, 2) are its codes."""
-    # Against itself a model both wins and loses each debate: 50%, whatever it says.
-    alone = debates.against_itself()[:, None]
+def contestant_rows(debates: Debates) -> tuple[ContestantRow, ...]:
+    """Return the confidence and win rate of each contestant, by name."""
+    # Against itself a contestant both wins and loses each debate: 50%, whatever it says.
+    same_name = debates.contestant[:, :1] == debates.contestant[:, 1:]
+    alone = debates.against_itself()[:, None] | same_name
     outcome = np.where(alone, nan, debates.outcome())
     by_sum = np.where(alone, nan, debates.outcome_by_confidence_sum())
     rows = []
     asked = debates.asked.any(axis=2)
-    for code, name in enumerate(debates.models()):
-        held = model == code
+    for name in debates.contestants():
+        held = debates.contestant == name
         present = held.any(axis=1)
-        # Phases in which this model was never asked are left out of its rows.
+        # Phases in which this contestant was never asked are left out of its rows.
         part = debates.select(present)
         mine = held[present]
         won, won_by_sum = (each[held][~np.isnan(each[held])] for each in (outcome, by_sum))
-        # One model: its intervals are over further debates of its own.
+        # One contestant: its intervals are over further debates of its own.
         phases = phase_rows(part, mine, None)
         change = None
         if len(phases) > 1:
             ends = [np.where(mine, part.confidence[:, :, end], nan) for end in (0, -1)]
             change = overconfidence.rise(*ends)
         rows.append(
-            ModelRow(
+            ContestantRow(
                 name,
+                ", ".join(sorted({model or "unknown" for model in debates.model[held].tolist()})),
                 int((held & asked).sum()),
                 phases[0].rating.mean if phases else nan,
                 phases[-1].rating.mean if phases else nan,
@@ -377,14 +406,15 @@ def model_rows(debates: Debates, model: Codes) -> tuple[ModelRow, ...]:
                 phases,
             )
         )
-    # The rises of all models are one family of tests: all are needed to adjust any.
+    # The rises of all contestants are one family of tests: all are needed to adjust any.
     adjusted = holm([row.rise.p if row.rise else nan for row in rows]).tolist()
     return tuple(replace(row, rise_p_holm=p) for row, p in zip(rows, adjusted, strict=True))
 
 
 def against_half_rows(debates: Debates) -> tuple[AgainstHalfRow, ...] | None:
-    """Return the test against 50% by phase, over debates of a model against itself, or None."""
-    # Only here is it known that 50% is right on average: the same model sits on both sides.
+    """Return the test against 50% by phase, over debates of one against itself, or None."""
+    # Only here is it known that 50% is right on average: the same model sits on both sides, with
+    # the same system prompt and sampling.
     part = debates.select(debates.against_itself())
     model = part.model_codes()
     tests = [

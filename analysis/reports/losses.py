@@ -1,4 +1,4 @@
-"""Count the debates that failed and the ratings that are missing, by model and side.
+"""Count the debates that failed and the ratings that are missing, by contestant and side.
 
 A debater that declines one side on half the motions is missing where it would have been least sure,
 so that the numbers of the rest move.  So what is not there is counted by who it was, and the
@@ -22,13 +22,13 @@ SAID_ABOVE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class LossRow:
-    """What one model lost on one side: of `debates` that finished or failed.
+    """What one contestant lost on one side: of `debates` that finished or failed.
 
     `failed` debates on `motions` motions, of these `own` in which its call failed last; `missing`
     counts ratings of finished debates.
     """
 
-    model: str | None
+    contestant: str | None
     side: str
     debates: int
     failed: int
@@ -88,17 +88,17 @@ def losses(debates: Debates, unfinished: Sequence[Unfinished], finished: Bounds 
 
 
 def loss_rows(debates: Debates, failed: Sequence[Unfinished]) -> tuple[LossRow, ...]:
-    """Return a row for each model and side that lost anything, the most first."""
+    """Return a row for each contestant and side that lost anything, the most first."""
     lost = (debates.asked & np.isnan(debates.confidence)).sum(axis=2)
     if not failed and not lost.any():
         return ()
-    names: dict[str | None, None] = dict.fromkeys(debates.model[lost > 0].tolist())
-    names |= dict.fromkeys(model for each in failed for model in each.models)
+    names: dict[str | None, None] = dict.fromkeys(debates.contestant[lost > 0].tolist())
+    names |= dict.fromkeys(name for each in failed for name in each.contestants)
     rows = []
     for name in names:
         for side, seat in enumerate(SIDES):
-            held = debates.model[:, side] == name
-            mine = [each for each in failed if each.models[side] == name]
+            held = debates.contestant[:, side] == name
+            mine = [each for each in failed if each.contestants[side] == name]
             row = LossRow(
                 name,
                 seat,
@@ -117,13 +117,13 @@ def half_pairs(debates: Debates, unfinished: Sequence[Unfinished]) -> int:
     """Return how many mirrored pairs of debates have one half finished and the other not."""
     # The mirror image of each debate that is not finished, as a finished one would be known.
     mirrored = {
-        (each.arm, each.subject, each.repeat, *each.models[::-1])
+        (each.arm, each.subject, each.repeat, *each.contestants[::-1])
         for each in unfinished
-        if each.models[0] != each.models[1]
+        if each.contestants[0] != each.contestants[1]
     }
     if not mirrored:
         return 0
-    own = (debates.arm, debates.subject, debates.repeat, *debates.model.T)
+    own = (debates.arm, debates.subject, debates.repeat, *debates.contestant.T)
     finished = set(zip(*(column.tolist() for column in own), strict=True))
     # A pair of which a repeat was finished later is whole.
     open_halves = {

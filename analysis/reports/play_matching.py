@@ -1,21 +1,22 @@
-"""Read two studies, and match their plays: same subject, models by seat, repeat and arm."""
+"""Read two studies, and match their plays: same subject, contestants by seat, repeat and arm."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
 
 from analysis.read.answers import AnswerRecord, read_answers
 from analysis.read.debates import DebateRecord, Debates, read_records
+from analysis.read.selection import ALL, Selection
 from analysis.statistics import matching
 from analysis.statistics.clustered import Array, Codes
 from analysis.statistics.matching import MatchBy, Matches
 from arena.errors import StudyError
 
-# Subject, models by seat, repeat, arm.
-# Whatever two plays share to be partners; with --by subject the models are left out.
+# Subject, contestants by seat, repeat, arm.
+# Whatever two plays share to be partners; with --by subject the contestants are left out.
 Play = tuple[str | None, tuple[str | None, ...], int, str]
 
 
@@ -29,8 +30,8 @@ class StudyPair:
     answers: tuple[AnswerRecord, AnswerRecord] | None
 
 
-def read_both(path: Path, a: str, b: str) -> StudyPair:
-    """Return the records of both studies.
+def read_both(path: Path, a: str, b: str, selection: Selection = ALL) -> StudyPair:
+    """Return the records of the chosen episodes of both studies.
 
     Raises StudyError for an unknown study, for one study twice, and for two that have nothing of
     one kind; StoreError if the store cannot be read.
@@ -40,10 +41,10 @@ def read_both(path: Path, a: str, b: str) -> StudyPair:
     debates: dict[str, DebateRecord] = {}
     answers: dict[str, AnswerRecord] = {}
     for study in (a, b):
-        answers |= {record.study: record for record in read_answers(path, study)}
+        answers |= {record.study: record for record in read_answers(path, study, selection)}
         # No debates is an error only for a study without answers too.
         try:
-            debates |= {record.study: record for record in read_records(path, study)}
+            debates |= {record.study: record for record in read_records(path, study, selection)}
         except StudyError:
             if study not in answers:
                 raise
@@ -58,17 +59,22 @@ def read_both(path: Path, a: str, b: str) -> StudyPair:
     return StudyPair(a, b, both_debate, both_answer)
 
 
+def selection_by(by: MatchBy, selection: Selection = ALL) -> Selection:
+    """Return the choice of episodes that a comparison reads, with labels by which it matches."""
+    return replace(selection, by="agent" if by == "subject" else by)
+
+
 def debate_plays(debates: Debates) -> list[Play]:
-    """Return subject, models, repeat and arm of each debate."""
-    models = map(tuple, debates.model.tolist())
-    columns = (debates.subject.tolist(), models, debates.repeat.tolist(), debates.arm.tolist())
+    """Return subject, contestants, repeat and arm of each debate."""
+    seated = map(tuple, debates.contestant.tolist())
+    columns = (debates.subject.tolist(), seated, debates.repeat.tolist(), debates.arm.tolist())
     return list(zip(*columns, strict=True))
 
 
 def answer_plays(record: AnswerRecord) -> list[Play]:
-    """Return subject, models, repeat and arm of each play of a question."""
+    """Return subject, contestants, repeat and arm of each play of a question."""
     plays = record.plays
-    columns = (plays.subject.tolist(), play_models(record), plays.repeat.tolist())
+    columns = (plays.subject.tolist(), seated_together(record), plays.repeat.tolist())
     return list(zip(*columns, arm_labels(record), strict=True))
 
 
@@ -89,9 +95,9 @@ def arm_labels(record: AnswerRecord) -> list[str]:
     return [record.arms[code] for code in record.plays.arm.tolist()]
 
 
-def play_models(record: AnswerRecord) -> list[tuple[str | None]]:
-    """Return the models that sat in each play, in one text; None if unknown."""
-    # A lineup of unknown models matches nothing, since nobody can say that it is the same.
+def seated_together(record: AnswerRecord) -> list[tuple[str | None]]:
+    """Return the contestants that sat in each play, in one text; None if unknown."""
+    # A lineup of unknown contestants matches nothing, since nobody can say that it is the same.
     names = [None if name == "unknown" else name for name in record.models]
     return [(names[code],) for code in record.plays.models.tolist()]
 

@@ -14,7 +14,7 @@ import numpy as np
 from analysis.read.answers import AnswerRecord
 from analysis.read.debates import Debates
 from analysis.reports import play_matching
-from analysis.reports.play_matching import Play, StudyPair
+from analysis.reports.play_matching import Play, StudyPair, selection_by
 from analysis.statistics.clustered import Array
 from analysis.statistics.matching import MatchBy, partners
 from analysis.statistics.overconfidence import both_above
@@ -24,9 +24,9 @@ from analysis.statistics.overconfidence import both_above
 class Pair:
     """A play of the first study and its partner in the second.
 
-    `kind` is "debate" or "question"; `models` are those of the first play's seats and
-    `other_models` of its partner's.  A debate's `value` is the mean confidence of its two sides in
-    the last common phase, in [0, 1]; a question's is 1 if right, else 0; None if missing.
+    `kind` is "debate" or "question"; `contestants` are those of the first play's seats and
+    `other_contestants` of its partner's.  A debate's `value` is the mean confidence of its two
+    sides in the last common phase, in [0, 1]; a question's is 1 if right, else 0; None if missing.
     `difference` is `other_value - value`.  `outcome` is a debate's winner by the judges, or
     "right", "wrong" or "unreadable"; None if not judged.  `differs` if the outcomes differ, or
     whether both sides of a debate were above 75%.
@@ -36,8 +36,8 @@ class Pair:
     subject: str
     arm: str
     repeat: int
-    models: tuple[str | None, ...]
-    other_models: tuple[str | None, ...]
+    contestants: tuple[str | None, ...]
+    other_contestants: tuple[str | None, ...]
     episode: str
     other_episode: str
     value: float | None
@@ -62,13 +62,13 @@ class PlayRow:
     both_sure: float | None = None
 
 
-def pairs(path: Path, a: str, b: str, *, by: MatchBy = "models") -> list[Pair]:
+def pairs(path: Path, a: str, b: str, *, by: MatchBy = "agent") -> list[Pair]:
     """Return the pairs of plays that `compare` compares; raises as it does.
 
     Debates stand before questions, pairs of one key in the order of their ids.  If a study has more
     plays of a key than the other, those left over stand in no pair.
     """
-    return pair_plays(play_matching.read_both(path, a, b), by)
+    return pair_plays(play_matching.read_both(path, a, b, selection_by(by)), by)
 
 
 def pair_plays(studies: StudyPair, by: MatchBy) -> list[Pair]:
@@ -121,7 +121,7 @@ def make_pairs(kind: str, left: list[PlayRow], right: list[PlayRow], *, by: Matc
     result = []
     for place, other_place, _ in partners(matches, episodes, other_episodes):
         before, after = left[place], right[other_place]
-        subject, models, repeat, arm = before.play
+        subject, contestants, repeat, arm = before.play
         assert subject is not None  # a play of an unknown subject has no partner
         result.append(
             Pair(
@@ -129,7 +129,7 @@ def make_pairs(kind: str, left: list[PlayRow], right: list[PlayRow], *, by: Matc
                 subject,
                 arm,
                 repeat,
-                models,
+                contestants,
                 after.play[1],
                 before.episode,
                 after.episode,

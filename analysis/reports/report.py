@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from analysis.read.selection import ALL, Selection
 from analysis.read.verdicts import judged_studies
 from analysis.reports.ballots import VoteStandings, vote_standings
 from analysis.reports.blocks import Document
@@ -70,18 +71,21 @@ def debate_report(
     margin: float = 0.05,
     mixed: bool = False,
     sample: int | None = None,
+    selection: Selection = ALL,
 ) -> Report[StudyReport]:
-    """Return what `arena report` prints of one study, or of all.
+    """Return what `arena report` prints of the chosen episodes of one study, or of all.
 
     Raises StudyError for an unknown study, and a margin or sample that is out of range.
     """
     if not 0 < margin < 0.5:
-        raise StudyError(f"a margin must be above 0 and below 0.5 (--margin: 50), found {margin:g}")
+        raise StudyError(
+            f"a margin must be above 0 and below 0.5 (5 points: 0.05), found {margin:g}"
+        )
     if sample is not None and not mixed:
         raise StudyError("a sample is one of the mixed model, and needs mixed=True")
     if sample is not None and sample < 3:
         raise StudyError(f"the mixed model (--mixed) needs at least 3 debates, found {sample}")
-    reports = tuple(study_reports(path, study, Checks(margin, mixed, sample)))
+    reports = tuple(study_reports(path, study, Checks(margin, mixed, sample), selection))
     empty = "There are no debates in this store yet."
     return Report(reports, tuple(map(report_document, reports)), empty, "arena report")
 
@@ -92,19 +96,22 @@ def rank_report(
     *,
     jury: str | None = None,
     exclude_related: bool = False,
+    selection: Selection = ALL,
 ) -> Report[Standings | VoteStandings]:
-    """Return what `arena rank` prints of one judged study, or of all.
+    """Return what `arena rank` prints of the chosen episodes of one judged study, or of all.
 
     Standings by verdicts come first, then those by votes inside plays, where these name seats.
+    With `exclude_related` judges do not decide debates of their own, or of their family.
+
     With `exclude_related` judges do not decide debates of their own, or of their family.
 
     Raises StudyError for a study without verdicts and such votes.
     """
     # A jury is asked for by its verdicts: votes inside plays have none.
-    by_votes = vote_standings(path, study) if jury is None else []
-    names = list(judged_studies(path)) if study is None or by_votes else [study]
+    by_votes = vote_standings(path, study, selection) if jury is None else []
+    names = list(judged_studies(path, selection)) if study is None or by_votes else [study]
     standings = tuple(
-        study_standings(path, name, jury=jury, exclude_related=exclude_related)
+        study_standings(path, name, jury=jury, exclude_related=exclude_related, selection=selection)
         for name in names
         if study in (None, name)
     )

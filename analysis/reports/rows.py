@@ -17,6 +17,14 @@ from analysis.statistics.clustered import CHANGE, Array, clustered_mean
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """Contestants that count as one in a report, since it is by model or by setting."""
+
+    name: str
+    contestants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EpisodeCounts:
     """How many episodes are finished, have failed, or are still open."""
 

@@ -17,11 +17,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from analysis.read.selection import ALL, By, Chosen, Selection
 from analysis.read.verdicts import RELATIONS, Verdicts, read_verdicts
 from analysis.reports.against_jury import VoteCounts
 from analysis.reports.judges import SHARE, Agreement, JudgeRow, judge_agreement, judge_rows
-from analysis.reports.plain_json import JsonField, JsonObject, json_object
-from analysis.reports.rows import WinnerCounts
+from analysis.reports.plain_json import OPTIONAL, JsonField, JsonObject, json_object
+from analysis.reports.rows import Pool, WinnerCounts
 from analysis.reports.rules import rules
 from analysis.reports.strengths import (
     UNBEATEN,
@@ -171,6 +172,9 @@ class Standings:
     missing: tuple[MissingRow, ...]
     related: RelatedVotes
     rules: Mapping[str, str]
+    by: By = "agent"
+    pooled: tuple[Pool, ...] = ()
+    chosen: Annotated[Chosen | None, OPTIONAL] = None
 
 
 def standings(
@@ -182,15 +186,22 @@ def standings(
 
 
 def study_standings(
-    path: Path, study: str, *, jury: str | None = None, exclude_related: bool = False, seed: int = 0
+    path: Path,
+    study: str,
+    *,
+    jury: str | None = None,
+    exclude_related: bool = False,
+    seed: int = 0,
+    selection: Selection = ALL,
 ) -> Standings:
     """Return the standings of a judged study.
 
     `jury` names a judging study whose verdicts alone count; with `exclude_related` judges do not
-    decide debates in which they or a model of their family took part.  Raises StudyError without
+    decide debates in which they or a model of their family took part.  `selection` chooses the
+    debates, and says who counts as one contestant.  Raises StudyError without
     verdicts, naming the studies that have some, and StoreError if the store cannot be read.
     """
-    verdicts = read_verdicts(path, study, jury)
+    verdicts = read_verdicts(path, study, jury, selection)
     # Judges are described by all their votes, also by those that do not decide who won.
     every = verdicts.votes
     unrelated = every.select(verdicts.vote_related == 0)
@@ -214,6 +225,9 @@ def study_standings(
         missing_rows(verdicts),
         related_votes(verdicts, ranking, exclude_related),
         rules("standings"),
+        selection.by,
+        tuple(Pool(*row) for row in verdicts.pooled),
+        verdicts.chosen,
     )
 
 

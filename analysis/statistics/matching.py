@@ -18,7 +18,7 @@ import numpy as np
 
 from analysis.statistics.clustered import Array, Codes, divide, sums_by_code
 
-MatchBy = Literal["models", "subject"]
+MatchBy = Literal["agent", "model", "setting", "subject"]
 Key = tuple[Hashable, ...]
 
 
@@ -105,21 +105,24 @@ def arms_in_common(left: Sequence[str], right: Sequence[str]) -> set[str] | None
 
 def play_key(
     subject: str | None,
-    models: tuple[str | None, ...],
+    seated: tuple[str | None, ...],
     repeat: int,
     arm: str,
     *,
     by: MatchBy,
     arms: set[str] | None,
 ) -> Key | None:
-    """Return the key that two plays must share; None for a play that cannot have a partner."""
+    """Return the key that two plays must share; None for a play that cannot have a partner.
+
+    `seated` names who sat in each seat: it counts unless plays are matched by their subject alone.
+    """
     if (
         subject is None
         or (arms is not None and arm not in arms)
-        or (by == "models" and None in models)
+        or (by != "subject" and None in seated)
     ):
         return None
-    return subject, int(repeat), models if by == "models" else (), arm if arms is not None else ""
+    return subject, int(repeat), () if by == "subject" else seated, arm if arms is not None else ""
 
 
 def mean_by_key(values: Array, code: Codes, keys: int) -> Array:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.read.selection import ALL, Selection
 from analysis.read.verdicts import RELATIONS, Verdicts, read_verdicts
 from arena.errors import StoreError
 from arena.store.database import select_rows
@@ -58,15 +59,16 @@ def export_pairwise(
     *,
     exclude_related: bool = False,
     spreadsheet: bool = False,
+    selection: Selection = ALL,
 ) -> ExportCounts:
     """Write the verdicts on these studies' debates to a new CSV file.
 
     `model_a` sat as the proposition; an abstention is a tie.  With `exclude_related` verdicts by a
     judge that is a contestant, or of its family, are left out.  Debates of a contestant against
-    itself always are.  With `spreadsheet` no text is a formula.  Raises StoreError if the
-    file exists or cannot be written, StudyError for a study without verdicts.
+    itself always are.  `selection` chooses debates, and says who counts as one contestant.  With
+    `spreadsheet` no text is a formula.  Raises StoreError if the file exists or cannot be written, StudyError for a study without verdicts.
     """
-    judged = [read_verdicts(path, study) for study in studies]
+    judged = [read_verdicts(path, study, selection=selection) for study in studies]
     rows = [
         row
         for verdicts in judged

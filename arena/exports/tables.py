@@ -6,15 +6,17 @@ from pathlib import Path
 
 import duckdb
 
+from analysis.read.selection import ALL, Selection, open_selected
 from arena.errors import StoreError
-from arena.store.database import open_live
 from arena.store.migrations import quote_sql
 from arena.store.query import select_without_formulas
-from arena.store.schema import JOURNALED
+from arena.store.schema import JOURNALED, TABLES
 from arena.store.views.registry import VIEWS
 
 INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings")
 EXPORTED = (*(name for name in JOURNALED if name not in INTERNAL), *VIEWS)
+# The tables of which a choice of episodes leaves out rows.
+WITH_EPISODES = tuple(name for name in JOURNALED if "episode" in TABLES[name].columns)
 FORMATS = {
     "parquet": "format parquet, compression zstd",
     "jsonl": "format json",
@@ -23,20 +25,25 @@ FORMATS = {
 
 
 def export(
-    path: Path, folder: Path, kind: str, *, spreadsheet: bool = False
-) -> list[tuple[str, int]]:
-    """Write every table and view that users read into a new folder; return (file name, rows).
+    path: Path,
+    folder: Path,
+    kind: str,
+    *,
+    spreadsheet: bool = False,
+    selection: Selection = ALL,
+) -> tuple[list[tuple[str, int]], list[str]]:
+    """Write every table and view that users read into a new folder, of the chosen episodes.
 
-    Each gets a file of its own.  `kind` is parquet, jsonl or csv; with `spreadsheet` no text of a
-    csv file is a formula.  Raises StoreError if the folder
-    is not empty or cannot be written.
+    Each gets a file of its own.  Returns (file name, rows) of each, and in sentences what is left
+    out.  `kind` is parquet, jsonl or csv; with `spreadsheet` no text of a csv file is a formula.
+    Raises StoreError if the folder is not empty or cannot be written.
     """
     if folder.is_file():
         raise StoreError(f"{folder} is a file; name a new folder")
     if folder.exists() and any(folder.iterdir()):
         raise StoreError(f"{folder} exists and is not empty; name a new folder")
     written = []
-    with open_live(path) as con:
+    with open_selected(path, selection, tables=WITH_EPISODES) as (con, left_out):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name in EXPORTED:
@@ -49,4 +56,4 @@ def export(
                 written.append((file.name, rows))
         except (OSError, duckdb.IOException) as error:
             raise StoreError(f"cannot write to {folder}: {error}") from error
-    return written
+    return written, [f"{study}: {chosen.note}" for study, chosen in sorted(left_out.items())]

@@ -212,7 +212,7 @@ def arena_power(claim: str, one: Kind, other: Kind | None, debates: list[int]) -
         "--studies": str(POWER_STUDIES),
         # Hardly ever reached: the smallest number of debates is of no interest here.
         "--target": "0.9999999",
-        "--margin": str(MARGIN),
+        "--margin": f"{100 * MARGIN:g}",
         "--level": str(LEVEL),
         "--phases": str(PHASES),
     }

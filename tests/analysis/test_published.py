@@ -227,7 +227,7 @@ def test_the_rise_and_both_sides_sure(cross: dict[str, Any], debates: list[Plain
 
 def test_each_model(cross: dict[str, Any], debates: list[PlainDebate]) -> None:
     seats = [(each, side) for each in debates for side in SIDES]
-    for row in cross["models"]:
+    for row in cross["contestants"]:
         mine = [(each, side) for each, side in seats if each.models[side] == row["model"]]
         first, last = (
             present([[each.rating(side, phase) for each, side in mine]])
@@ -240,10 +240,10 @@ def test_each_model(cross: dict[str, Any], debates: list[PlainDebate]) -> None:
         assert [row[key] for key in ("first", "last", *rates)] == pytest.approx(
             [statistics.mean(values) for values in (first, last, won, by_sum)]
         )
-    names = [row["model"] for row in cross["models"]]
+    names = [row["model"] for row in cross["contestants"]]
     assert names == sorted({each.models[side] for each, side in seats})
     if is_real():
-        for row, line in zip(cross["models"], BY_MODEL.strip().splitlines(), strict=True):
+        for row, line in zip(cross["contestants"], BY_MODEL.strip().splitlines(), strict=True):
             name, n, *numbers = line.split()
             assert (row["model"], row["n"]) == (name, int(n))
             assert [100 * row[key] for key in ("first", "last", rates[1])] == pytest.approx(
@@ -416,7 +416,7 @@ def test_debates_against_oneself(own: dict[str, Any]) -> None:
         assert row["difference"] == pytest.approx(statistics.mean(values) - 0.5)
         assert row["t_one_sample"] == pytest.approx(test.statistic)
     assert [row["phase"] for row in own["against_half"]] == list(PHASES)
-    assert all(model["win_rate"] is None for model in own["models"])
+    assert all(model["win_rate"] is None for model in own["contestants"])
     assert own["outcomes"] is None
     if is_real():
         assert f"{own['rise']['p_paired_one_sided']:.1e}" == "2.2e-18"

@@ -123,11 +123,11 @@ def check(db: Path, study: str) -> dict[str, int]:
     assert {row["debate"]: {key: row[key] for key in outcomes[row["debate"]]} for row in view} == (
         outcomes
     )
-    assert wins_of(told["models"], "model", "judged") == wins
+    assert wins_of(told["contestants"], "contestant", "judged") == wins
     assert wins_of(ranked["contestants"], "agent", "debates") == wins
     board = query(db, "from leaderboard where study = ?", parameters=[study]).dicts()
     assert wins_of(board, "agent", "debates") == wins
-    assert wins_of(figure(db, study, "leaderboard").rows, "model", "debates") == wins
+    assert wins_of(figure(db, study, "leaderboard").rows, "contestant", "debates") == wins
     flipped = {row["agent"]: row["flipped"] for row in board}
     assert flipped == {
         row["agent"]: row["flipped"] for row in ranked["contestants"] if row["debates"]

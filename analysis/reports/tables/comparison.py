@@ -47,7 +47,7 @@ def print_comparison(
 
 def comparison_document(comparison: Comparison, pairs: Sequence[Pair]) -> Document:
     """Return the comparison, and those of the pairs that differ."""
-    warnings = []
+    warnings = list(comparison.notes)
     if comparison.simulated:
         warnings.append(
             f"SIMULATED models spoke in {', '.join(comparison.simulated)}: these numbers are no"
@@ -78,19 +78,19 @@ def match_block(comparison: DebateComparison | AnswerComparison, what: str, by: 
     ]
     if match.keys_shared:
         notes.append(
-            f"In {match.keys_shared:,} pairs several plays share subject, models and repeat: their"
-            " means are compared."
+            f"In {match.keys_shared:,} pairs several plays share subject, contestants and repeat:"
+            " their means are compared."
         )
     if by == "subject":
-        models, other_models = (", ".join(names) or "unknown" for names in comparison.models)
-        same = f"Models of both: {models}."
-        differ = f"Models of A: {models}. Models of B: {other_models}."
-        notes.append(same if models == other_models else differ)
-    # Other models in the seats are the usual reason.
+        first, second = (", ".join(names) or "unknown" for names in comparison.contestants)
+        same = f"Contestants of both: {first}."
+        differ = f"Contestants of A: {first}. Contestants of B: {second}."
+        notes.append(same if first == second else differ)
+    # Others in the seats are the usual reason.
     elif not match.pairs:
         notes.append(
-            "Nothing matches. If other models sat in the seats, --by subject compares what they did"
-            " on the same subjects."
+            "Nothing matches. If others sat in the seats, --by subject compares what they did on"
+            " the same subjects; --by model takes all agents of a model for one."
         )
     return sentences_block(*notes)
 
@@ -99,15 +99,17 @@ def phases_block(debates: DebateComparison) -> Block:
     """Return confidence by phase, and its rise."""
     if not debates.match.pairs:
         return Block()
-    rows = [(row.phase, *difference_cells(row.change)) for row in debates.phases]
-    if debates.rise:
-        rows.append(("the rise", *difference_cells(debates.rise.change)))
+    rows = [
+        (row.phase, *difference_cells(row.change), p_value(row.p_holm)) for row in debates.phases
+    ]
+    if rise := debates.rise:
+        rows.append(("the rise", *difference_cells(rise.change), p_value(rise.p_holm)))
     notes = []
     if debates.phases_of_one_only:
         notes.append(
             f"Phases of one study only, left out: {', '.join(debates.phases_of_one_only)}."
         )
-    headings = "phase, n, A, B, B - A (95% interval), p"
+    headings = "phase, n, A, B, B - A (95% interval), p, Holm"
     return table("Confidence of debaters, percent", headings, rows, notes)
 
 
@@ -117,7 +119,9 @@ def outcome_notes(debates: DebateComparison) -> Iterator[str]:
     outcomes = debates.outcomes
     if both and is_defined(both.difference.all.mean):
         a, b = (f"{n} of {debates}" for n, debates in zip(both.above_75, both.debates, strict=True))
-        p = f", exact p {p_value(both.difference.p)}" if is_defined(both.difference.p) else ""
+        p = ""
+        if is_defined(both.difference.p):
+            p = f", exact p {p_value(both.difference.p)} (Holm {p_value(both.p_holm)})"
         yield (
             f"Both sides above 75%, {both.phase}: {a} debates of A, {b} of B;"
             f" {mean_with_interval(both.difference.all)} points; more often in A in"
@@ -145,7 +149,7 @@ def difference_cells(change: MeanDifference) -> tuple[object, ...]:
 
 
 def answers_block(answers: AnswerComparison) -> Block:
-    """Return accuracy, who flipped, and stated confidence."""
+    """Return accuracy, who flipped, and confidence."""
     whole = answers.whole
     rows = [answer_cells("all" if answers.arms else "answers", whole)]
     rows += [answer_cells(row.arm or "-", row) for row in answers.arms]
@@ -159,7 +163,7 @@ def answers_block(answers: AnswerComparison) -> Block:
         if is_defined(change.ci_low):
             limits = f" (95% interval {interval(change)}), p {p_value(change.p)}"
         notes.append(
-            f"Stated confidence: {percent(sure.a)} to {percent(sure.b)}, {points(change.mean)}"
+            f"Confidence: {percent(sure.a)} to {percent(sure.b)}, {points(change.mean)}"
             f" points{limits}."
         )
     headings = "arm, questions, A, B, B - A (95% interval), better, worse, p, Holm"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from analysis.read.selection import LABELS
 from analysis.reports.blocks import Block, Document, document, sentences_block, table
 from analysis.reports.debates import AgainstHalfRow, ArmReport, BothRow, DebateFindings, StudyReport
 from analysis.reports.tables.answers import answer_blocks
@@ -28,8 +29,10 @@ from analysis.reports.tables.outcomes import (
     votes_words,
     winners_words,
 )
+from analysis.reports.tables.rating_kinds import kind_notes, kind_of_arm, rating_blocks
 from analysis.reports.tables.robustness import robustness_blocks
 from analysis.reports.tables.seats import seat_blocks
+from analysis.reports.tables.selection import selection_lines
 from analysis.reports.terminal import print_documents
 from analysis.statistics.claims import LIKE_THESE, Claims
 from arena.text import pluralize
@@ -68,7 +71,9 @@ def report_document(report: StudyReport) -> Document:
     rules = {
         name: words for name, words in report.rules.items() if judged or name not in JURY_RULES
     }
-    return document(heading(report, kind), [warning] if report.simulated else [], blocks, rules)
+    lines = selection_lines(report.by, report.pooled, report.chosen)
+    warnings = [*lines, warning] if report.simulated else lines
+    return document(heading(report, kind), warnings, blocks, rules)
 
 
 def heading(report: StudyReport, kind: str) -> str:
@@ -89,13 +94,15 @@ def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Bloc
         yield sentences_block("No finished debate with a rating.")
     else:
         yield phases_block(debates, "all arms together" if arms else "")
-        yield both_block(debates.both_by_phase)
-        yield models_block(debates)
-        yield against_half_block(debates.against_half or ())
+        yield both_block(debates.both_by_phase, debates.ratings.word)
+        yield contestants_block(debates, LABELS[report.by])
+        yield against_half_block(debates.against_half or (), debates.ratings.word)
         yield calibration_block(report, debates)
-        if debates.calibration and debates.outcomes:
+        # A stake says nothing of how sure a side is: no slope of it is perfect.
+        if debates.calibration and debates.outcomes and debates.ratings.word == "confidence":
             yield slope_block(debates.calibration, debates.outcomes.retest)
         yield from robustness_blocks(debates)
+        yield from rating_blocks(debates.ratings)
         yield details_block(report.details or ())
     yield losses_block(debates.losses)
     yield arms_block(arms)
@@ -110,8 +117,8 @@ def phases_block(debates: DebateFindings, pooled: str) -> Block:
         limits = claim_cells(row.claims, scopes, 2)
         shares = (percent(rating.mean, 2), *limits, percent(rating.sd, 2))
         rows.append((row.phase, rating.n, *shares, row.missing))
-    notes = losses_notes(debates)
-    notes += scope_notes({row.phase: row.claims for row in debates.phases})
+    notes = [*kind_notes(debates.ratings), *losses_notes(debates)]
+    notes += scope_notes({row.phase: row.claims for row in debates.phases}, debates.ratings.varied)
     notes += [
         f"flagged and kept in, {row.phase}: "
         + ", ".join(f"{flag} {n}" for flag, n in row.flagged.items())
@@ -128,7 +135,8 @@ def phases_block(debates: DebateFindings, pooled: str) -> Block:
             f" {p_value(rise.p_paired_one_sided)})."
         )
     played = "of those played" if debates.losses.matters else ""
-    title = ", ".join(filter(None, ("Confidence of debaters, percent", played, pooled)))
+    word = {"stake": "Stakes", "rating": "Ratings"}.get(debates.ratings.word, "Confidence")
+    title = ", ".join(filter(None, (f"{word} of debaters, percent", played, pooled)))
     return table(title, ("phase", "n", "mean", *scopes, "sd", "missing"), rows, notes)
 
 
@@ -139,7 +147,7 @@ def p_words(row: Claims) -> str:
     return p_value(row.p)
 
 
-def both_block(both_by_phase: Sequence[BothRow]) -> Block:
+def both_block(both_by_phase: Sequence[BothRow], word: str) -> Block:
     """Return in how many debates both sides were sure."""
     rows = []
     scopes = claim_headings([row.above_75_share.claims for row in both_by_phase])
@@ -152,28 +160,30 @@ def both_block(both_by_phase: Sequence[BothRow]) -> Block:
         # Both intervals would not fit 80 columns: here stands the wider.
         limits = claim_cells(row.above_75_share.claims, scopes)[0]
         rows.append((row.phase, counts.debates, *shares, limits))
-    title = "Debates in which both sides are sure of winning; interval of those above 75%, percent"
+    # A stake says nothing of how sure a side is.
+    sure = "are sure of winning" if word == "confidence" else f"have a {word} this high"
+    title = f"Debates in which both sides {sure}; interval of those above 75%, percent"
     headings = ("phase", "debates", "75% or more", "above 50%", "above 75%", scopes[0])
     return table(title, headings, rows)
 
 
-def models_block(debates: DebateFindings) -> Block:
-    """Return each model's confidence in the first and last phase, its rise, and its win rate."""
+def contestants_block(debates: DebateFindings, noun: str) -> Block:
+    """Return each contestant's confidence in the end phases, its rise, and its win rate."""
     rows = []
-    for row in debates.models:
+    for row in debates.contestants:
         confidence = (percent(row.first), percent(row.last), mean_with_interval(row.rise))
         missing = sum(phase.missing for phase in row.phases)
         wins = (percent(row.win_rate), percent(row.win_rate_by_confidence_sum))
-        rows.append((row.model, row.n, *confidence, *wins, missing))
+        rows.append((row.contestant, row.n, *confidence, *wins, missing))
     # Headings name the phases, since protocols differ in them.
     ends = (debates.phases[0].phase, debates.phases[-1].phase)
-    headings = ("model", "n", *ends, "rise (95% interval)", "wins", "by sum", "missing")
+    headings = (noun, "n", *ends, "rise (95% interval)", "wins", "by sum", "missing")
     notes = [f"wins: {MAJORITY}; by sum: {CONFIDENCE_SUM}; a tie is half a win."]
-    judged = any(row.judged for row in debates.models)
-    return table("By model, percent", headings, rows, notes if judged else [])
+    judged = any(row.judged for row in debates.contestants)
+    return table(f"By {noun}, percent", headings, rows, notes if judged else [])
 
 
-def against_half_block(against_half: Sequence[AgainstHalfRow]) -> Block:
+def against_half_block(against_half: Sequence[AgainstHalfRow], word: str) -> Block:
     """Return the mean of debates of a model against itself, against 50%."""
     rows = []
     for row in against_half:
@@ -182,7 +192,8 @@ def against_half_block(against_half: Sequence[AgainstHalfRow]) -> Block:
         published = (decimal(test.t_one_sample, 1), p_value(test.p_one_sample_one_sided))
         above = percent(test.difference, 2)
         rows.append((row.phase, test.debates, test.n, above, *ours, *published))
-    title = "A model against itself: points above the 50% that is possible"
+    above = "the 50% that is possible" if word == "confidence" else f"a {word} of 50"
+    title = f"A model against itself: points above {above}"
     notes = [f"t and p are of {row.test.claims.speaks_of}." for row in against_half[-1:]]
     return table(title, "phase, debates, n, above 50%, t, p, published t, its p", rows, notes)
 
@@ -212,11 +223,13 @@ def calibration_block(report: StudyReport, debates: DebateFindings) -> Block:
             " share of wins, in points.",
         ]
     headings = "phase, n (no ties), Brier, of 50%, ECE, AUROC (95% interval), gap"
-    return table("Confidence against the jury's verdicts", headings, rows, notes)
+    word = debates.ratings.word.capitalize()
+    return table(f"{word} against the jury's verdicts", headings, rows, notes)
 
 
 def arms_block(arms: Sequence[ArmReport]) -> Block:
     """Return one line for each arm: the JSON has all findings of each."""
+    several = len({kind_of_arm(arm.debates.ratings) for arm in arms}) > 1
     rows = []
     for arm in arms:
         phases = arm.debates.phases
@@ -225,9 +238,11 @@ def arms_block(arms: Sequence[ArmReport]) -> Block:
         ends = (percent(phases[end].rating.mean if phases else None) for end in (0, -1))
         change = mean_with_interval(rise.change if rise else None)
         sure = count_with_share(both.counts.above_75, both.counts.debates) if both else "-"
-        rows.append((arm.arm, arm.episodes.done, *ends, change, sure))
-    headings = "arm, debates, first, last, rise (95% interval), both above 75%"
-    return table("By arm, percent", headings, rows)
+        kind = [kind_of_arm(arm.debates.ratings)] if several else []
+        rows.append((arm.arm, *kind, arm.episodes.done, *ends, change, sure))
+    headings = ("debates", "first", "last", "rise (95% interval)", "both above 75%")
+    columns = ("arm", *["ratings"] * several, *headings)
+    return table("By arm, percent", columns, rows, text_columns=1 + several)
 
 
 def missing_block(report: StudyReport) -> Block:

@@ -1,4 +1,4 @@
-"""Show what is missing by model and side, and how far it could move the headlines."""
+"""Show what is missing by contestant and side, and how far it could move the headlines."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def losses_notes(debates: DebateFindings) -> list[str]:
 
 
 def losses_block(lost: Losses) -> Block:
-    """Return failed debates and missing ratings by model and side."""
+    """Return failed debates and missing ratings by contestant and side."""
     rows = [
         (
-            *(row.model or "unknown", row.side, row.debates, row.failed),
+            *(row.contestant or "unknown", row.side, row.debates, row.failed),
             *(row.own, row.motions, row.missing),
         )
         for row in lost.rows
@@ -41,6 +41,6 @@ def losses_block(lost: Losses) -> Block:
     if lost.half_pairs:
         pairs = pluralize(lost.half_pairs, "mirrored pair")
         notes.append(f"Of {pairs} of debates one half is finished and the other is not.")
-    title = "Failed debates and missing ratings, by model and side"
-    headings = "model, side, debates, failed, own call, motions, ratings missing"
+    title = "Failed debates and missing ratings, by contestant and side"
+    headings = "contestant, side, debates, failed, own call, motions, missing"
     return table(title, headings, rows, notes, text_columns=2)

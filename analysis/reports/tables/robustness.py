@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.reports.blocks import Block, sentences_block, table
-from analysis.reports.debates import DebateFindings, ModelRow
+from analysis.reports.debates import ContestantRow, DebateFindings
 from analysis.reports.robustness import EquivalenceRow, Robustness, Sensitivity
 from analysis.reports.tables.claims import claim_words
 from analysis.reports.tables.formatting import (
@@ -30,7 +30,7 @@ def robustness_blocks(debates: DebateFindings) -> Iterator[Block]:
     checks = debates.robustness
     if checks is None:
         return
-    notes = [*slope_notes(checks), *model_notes(debates.models)]
+    notes = [*slope_notes(checks), *contestant_notes(debates.contestants)]
     yield Block("For a reviewer", notes=sentences_block(*notes).notes)
     yield sensitivity_block(checks.sensitivity, debates.rise is not None)
     yield equivalence_block(checks.equivalence or ())
@@ -103,21 +103,25 @@ def slope_words(line: MixedFit) -> str:
     return f"{words} (95% interval {interval(line, 2)}), p {p_value(line.p)}"
 
 
-def model_notes(models: Sequence[ModelRow]) -> Iterator[str]:
-    """Say whose rise stands when p is adjusted for the number of models; nothing with one model."""
-    tested = [(row, row.rise.mean) for row in models if row.rise and is_defined(row.rise_p_holm)]
+def contestant_notes(contestants: Sequence[ContestantRow]) -> Iterator[str]:
+    """Say whose rise stands when p is adjusted for the number of contestants, if it is above 1."""
+    tested = [
+        (row, row.rise.mean) for row in contestants if row.rise and is_defined(row.rise_p_holm)
+    ]
     if len(tested) < 2:
         return
     up = sum(row.rise_p_holm < LEVEL and rise > 0 for row, rise in tested)
     down = sum(row.rise_p_holm < LEVEL and rise <= 0 for row, rise in tested)
-    # Models without a clear direction are named: they are what a reader must not conclude from.
+    # Those without a clear direction are named: they are what a reader must not conclude from.
     rest = [
-        f"{row.model} ({p_value(row.rise_p_holm)})" for row, _ in tested if row.rise_p_holm >= LEVEL
+        f"{row.contestant} ({p_value(row.rise_p_holm)})"
+        for row, _ in tested
+        if row.rise_p_holm >= LEVEL
     ]
     unclear = f"; not distinguishable from 0: {', '.join(rest)}" if rest else ""
     yield (
-        f"Of {len(tested)} models, with p adjusted by Holm's method, {up} rise and {down} fall at"
-        f" 5%{unclear}."
+        f"Of {len(tested)} contestants, with p adjusted by Holm's method, {up} rise and {down} fall"
+        f" at 5%{unclear}."
     )
 
 

@@ -21,6 +21,7 @@ from analysis.reports.tables.formatting import (
     points,
 )
 from analysis.reports.tables.outcomes import CONFIDENCE_SUM, MAJORITY, votes_words, winners_words
+from analysis.reports.tables.selection import selection_lines
 from analysis.reports.terminal import print_documents
 
 MARK = " *"
@@ -73,7 +74,8 @@ def standings_document(standings: Standings) -> Document:
         agreement_block(standings),
         missing_block(standings),
     )
-    warnings = [WARNING] if standings.simulated else []
+    lines = selection_lines(standings.by, standings.pooled, standings.chosen)
+    warnings = [*lines, WARNING] if standings.simulated else lines
     return document(heading, warnings, blocks, standings.rules)
 
 

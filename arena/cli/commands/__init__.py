@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Protocol
 
+from arena.errors import StudyError
+
 
 class Command(Protocol):
     """A function that adds a command with the common options, and returns its parser."""
@@ -32,6 +34,19 @@ SPREADSHEET = (
 )
 # A parser, or one of its groups of options.
 Options = argparse._ActionsContainer
+
+
+def margin_share(points: float) -> float:
+    """Return the value of an option --margin, in points of percent, as a share: 0.05 for 5.
+
+    Raises StudyError for one that is out of range, such as a share.
+    """
+    if not 1 <= points < 50:
+        raise StudyError(
+            "--margin is in points of percent, from 1 to below 50 (5 for 5 points), found"
+            f" {points:g}"
+        )
+    return points / 100
 
 
 def add_flag(options: Options, name: str, help: str) -> None:

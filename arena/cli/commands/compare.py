@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 
 from arena.cli.commands import RULES, Command
+from arena.cli.commands.selection import add_selection, selection_of
 
 
 def add(command: Command) -> None:
@@ -19,10 +20,13 @@ def add(command: Command) -> None:
     compare.add_argument("a", metavar="A", help="the study to compare with")
     compare.add_argument("b", metavar="B", help="the study that is compared with it")
     by = (
-        "models: the same models in the seats (default); subject: the same motion or question,"
-        " whatever the models"
+        "what a play and its partner share beside motion or question: agent: the same agents in the"
+        " seats (default), model: the same models, setting: the same system prompts and sampling;"
+        " subject: nothing else"
     )
-    compare.add_argument("--by", choices=("models", "subject"), default="models", help=by)
+    ways = ("agent", "model", "setting", "subject")
+    compare.add_argument("--by", choices=ways, default="agent", help=by)
+    add_selection(compare)
     compare.add_argument(
         "--pairs",
         action="store_true",
@@ -36,11 +40,11 @@ def show_comparison(words: argparse.Namespace) -> int:
     """Run `arena compare`."""
     from analysis.reports.comparison import compare_studies
     from analysis.reports.plain_json import json_object
-    from analysis.reports.play_matching import read_both
+    from analysis.reports.play_matching import read_both, selection_by
     from analysis.reports.play_pairs import pair_plays
     from analysis.reports.tables.comparison import print_comparison
 
-    studies = read_both(words.db, words.a, words.b)
+    studies = read_both(words.db, words.a, words.b, selection_by(words.by, selection_of(words)))
     comparison = compare_studies(studies, words.by)
     pairs = pair_plays(studies, words.by) if words.pairs else []
     if words.json:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 from arena.cli.commands import SPREADSHEET, Command, add_flag
+from arena.cli.commands.selection import add_by, add_selection, selection_of
+from arena.errors import StudyError
 
 
 def add(command: Command) -> None:
@@ -35,6 +37,8 @@ def add(command: Command) -> None:
     add_flag(export, "--exclude-related", related)
     # All judges count by default: the former switch for it does nothing.
     add_flag(export, "--include-related", argparse.SUPPRESS)
+    add_by(export)
+    add_selection(export)
 
 
 def import_published(options: argparse.Namespace) -> int:
@@ -76,13 +80,15 @@ def export_tables(options: argparse.Namespace) -> int:
         from arena.exports.pairwise import export_pairwise
 
         file = options.folder / "pairwise.csv"
-        studies = list(judged_studies(options.db))
+        selection = selection_of(options, options.by)
+        studies = list(judged_studies(options.db, selection))
         result = export_pairwise(
             options.db,
             file,
             studies,
             exclude_related=options.exclude_related,
             spreadsheet=options.spreadsheet,
+            selection=selection,
         )
         print(
             f"{file}: {result.rows} rows; left out: {result.missing} missing verdicts,"
@@ -91,8 +97,16 @@ def export_tables(options: argparse.Namespace) -> int:
         return 0
     from arena.exports.tables import export
 
-    for name, rows in export(
-        options.db, options.folder, options.format, spreadsheet=options.spreadsheet
-    ):
+    if options.by != "agent":
+        raise StudyError("--by is for --format pairwise; tables have a row for each agent")
+    written, notes = export(
+        options.db,
+        options.folder,
+        options.format,
+        spreadsheet=options.spreadsheet,
+        selection=selection_of(options),
+    )
+    print("\n".join(notes), end="\n" if notes else "")
+    for name, rows in written:
         print(f"{options.folder / name}: {rows} rows")
     return 0

@@ -36,7 +36,7 @@ QUIET_S = 2.0
 # Check ranges in check_numbers and parse_plan: argparse would not say what to do.
 NUMBERS: tuple[tuple[str, type, float, str, str], ...] = (
     ("--phases", int, 3, "N", "ratings of each side in a debate (default: 3)"),
-    ("--margin", float, 0.05, "X", "of equivalence, 0.05 for 5 points (default)"),
+    ("--margin", float, 5.0, "POINTS", "of equivalence (default: 5, for 5 points)"),
     ("--target", float, 0.8, "X", "the power that is wanted (default: 0.8)"),
     ("--most", int, 2000, "N", "look no further than so many debates (default: 2000)"),
     ("--studies", int, 2000, "N", "simulated studies (default: 2000)"),

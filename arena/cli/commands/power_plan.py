@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from math import isnan, sqrt
 from typing import TYPE_CHECKING, Any
 
+from arena.cli.commands import margin_share
 from arena.errors import StudyError
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ def parse_plan(words: argparse.Namespace) -> Plan:
             f"--phases must lie between {least} and {MOST_PHASES} for the claim {words.claim},"
             f" found {words.phases}"
         )
-    check_share("margin", words.margin, below=0.5, example="0.05 is 5 points")
+    margin = margin_share(words.margin)
     first = debater(words.profile)
     second = first if words.against is None else debater(words.against)
     names = (first.name, second.name)
     sides = (first.profile, second.profile)
-    return Plan(names, sides, words.claim, words.paired, words.phases, words.margin)
+    return Plan(names, sides, words.claim, words.paired, words.phases, margin)
 
 
 def check_share(option: str, value: float, *, below: float, example: str) -> None:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arena.cli.commands import RULES, Command
+from arena.cli.commands import RULES, Command, margin_share
+from arena.cli.commands.selection import add_by, add_selection, selection_of
 from arena.errors import StudyError
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ def add(command: Command) -> None:
     report.add_argument("--study", help="one study only")
     report.add_argument("--json", action="store_true", help=JSON_HELP)
     report.add_argument("--rules", action="store_true", help=RULES)
+    add_by(report)
+    add_selection(report)
     report.add_argument(
         "--margin",
         type=float,
         default=5.0,
         metavar="POINTS",
-        help="a mean this near to 50%% is as good as 50%% (default: 5)",
+        help="a mean this near to 50%% is as good as 50%% (default: 5, for 5 points)",
     )
     mixed = (
         "fit a mixed-effects model too; with a number, on at most so many debates, drawn by seed"
@@ -65,19 +68,28 @@ def add(command: Command) -> None:
     ranks.add_argument("--include-related", action="store_true", help=argparse.SUPPRESS)
     ranks.add_argument("--json", action="store_true", help=JSON_HELP)
     ranks.add_argument("--rules", action="store_true", help=RULES)
+    add_by(ranks)
+    add_selection(ranks)
 
 
 def show_report(words: argparse.Namespace) -> int:
     """Run `arena report`."""
     from analysis.reports.report import debate_report
 
+    selection = selection_of(words, words.by)
+    if (words.html or words.figures) and (selection.filters or selection.by != "agent"):
+        raise StudyError(
+            "--html and --figures show whole studies by agent; leave out --by, --models, --arms and"
+            " --where, or print the tables or --json"
+        )
     # --mixed without a number is 0: all debates.
     report = debate_report(
         words.db,
         words.study,
-        margin=words.margin / 100,
+        margin=margin_share(words.margin),
         mixed=words.mixed is not None,
         sample=words.mixed or None,
+        selection=selection,
     )
     if (words.html or words.figures) and not words.json:
         write_reports(words, report.results)
@@ -142,7 +154,11 @@ def show_ranks(words: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     report = rank_report(
-        words.db, words.study, jury=words.jury, exclude_related=words.exclude_related
+        words.db,
+        words.study,
+        jury=words.jury,
+        exclude_related=words.exclude_related,
+        selection=selection_of(words, words.by),
     )
     show(report, words)
     return 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import isnan, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, cast
 
 from arena.errors import StudyError
 from arena.web.site import PER_PAGE, Page, PageContent, Query, Row, Site, page_number
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from analysis.reports.play_pairs import Pair
     from analysis.statistics.bootstrap import Interval
     from analysis.statistics.clustered import MeanEstimate
+    from analysis.statistics.matching import MatchBy
 
 WAYS = {
-    "models": "same subject and same models in the seats",
-    "subject": "same subject, whatever the models",
+    "agent": "same subject and same agents in the seats",
+    "model": "same subject and same models in the seats",
+    "setting": "same subject, system prompts and sampling",
+    "subject": "same subject, whoever sat there",
 }
 TEXTS = "select subject, text from subjects where list_contains(?, subject)"
 
@@ -86,7 +89,7 @@ def compare(site: Site, name: str, query: Query) -> Page:
     """
     page = page_number(query)
     a, b, by = (query.get(key, "") for key in ("a", "b", "by"))
-    by = by or "models"
+    by = by or "agent"
     only = query.get("only") == "differences"
     with site.store(("studies",)) as ask:
         studies = ask("select study, simulated from studies order by study")
@@ -96,7 +99,9 @@ def compare(site: Site, name: str, query: Query) -> Page:
     try:
         if by not in WAYS:
             raise StudyError(f"by must be one of {', '.join(WAYS)}; found {by[:80]!r}")
-        comparison, every = cached_comparison(site.db, site.fingerprint(), a, b, by)
+        comparison, every = cached_comparison(
+            site.db, site.fingerprint(), a, b, cast("MatchBy", by)
+        )
     except StudyError as error:
         return Page("compare.html", "Compare", replace(form, complaint=str(error)))
     listed = [pair for pair in every if pair.differs] if only else every
@@ -121,20 +126,19 @@ def compare(site: Site, name: str, query: Query) -> Page:
 
 @lru_cache(maxsize=8)
 def cached_comparison(
-    db: Path, fingerprint: str, a: str, b: str, by: str
+    db: Path, fingerprint: str, a: str, b: str, by: MatchBy
 ) -> tuple[Comparison, list[Pair]]:
     """Return the comparison and its pairs, cached while the store is the same: it takes seconds.
 
     Raises StudyError as `read_both` does.
     """
     from analysis.reports.comparison import compare_studies
-    from analysis.reports.play_matching import read_both
+    from analysis.reports.play_matching import read_both, selection_by
     from analysis.reports.play_pairs import pair_plays
 
     # Reading takes most of the time: once for the tests and for the pairs.
-    both = read_both(db, a, b)
-    match_by: Literal["models", "subject"] = "subject" if by == "subject" else "models"
-    return compare_studies(both, match_by), pair_plays(both, match_by)
+    both = read_both(db, a, b, selection_by(by))
+    return compare_studies(both, by), pair_plays(both, by)
 
 
 def summary_lines(comparison: Comparison) -> dict[str, list[ComparisonLine]]:
@@ -150,11 +154,12 @@ def summary_lines(comparison: Comparison) -> dict[str, list[ComparisonLine]]:
 def debate_lines(comparison: DebateComparison) -> list[ComparisonLine]:
     """Return confidence by phase, its rise, and debates in which both sides are sure."""
     lines = [
-        mean_line(f"confidence, {row.phase}", row.change, "pairs") for row in comparison.phases
+        mean_line(f"confidence, {row.phase}", row.change, "pairs", row.p_holm)
+        for row in comparison.phases
     ]
     if rise := comparison.rise:
         name = f"rise of confidence, {rise.start} to {rise.end}"
-        lines.append(mean_line(name, rise.change, "pairs"))
+        lines.append(mean_line(name, rise.change, "pairs", rise.p_holm))
     if both := comparison.both:
         name = f"both sides above 75%, {both.phase}"
         # Without debates the share is undefined.
@@ -165,12 +170,12 @@ def debate_lines(comparison: DebateComparison) -> list[ComparisonLine]:
         # A debate that is above 75% in A alone is worse in B.
         change = both.difference
         sample = f"{change.questions} pairs; {change.worse} only in A, {change.better} only in B"
-        lines.append(line(name, a, b, change.all, sample, change.p, "McNemar, exact"))
+        lines.append(line(name, a, b, change.all, sample, both.p_holm, "McNemar, exact, Holm"))
     return lines
 
 
 def answer_lines(comparison: AnswerComparison) -> list[ComparisonLine]:
-    """Return right answers and stated confidence, of all and by arm."""
+    """Return right answers and confidence, of all and by arm."""
     lines = []
     for row in (comparison.whole, *comparison.arms):
         arm = f", {row.arm}" if row.arm else ""
@@ -180,15 +185,21 @@ def answer_lines(comparison: AnswerComparison) -> list[ComparisonLine]:
         test = "exact, Holm over arms" if row.arm else "exact"
         lines.append(line(f"right answers{arm}", row.a, row.b, change.all, sample, p, test))
         if row.confidence.difference.n:
-            lines.append(mean_line(f"stated confidence{arm}", row.confidence, "questions"))
+            lines.append(mean_line(f"confidence{arm}", row.confidence, "questions"))
     return lines
 
 
-def mean_line(name: str, means: MeanDifference, clusters: str) -> ComparisonLine:
-    """Return a line of two means; `clusters` says what the clusters of their test are."""
+def mean_line(
+    name: str, means: MeanDifference, clusters: str, p_holm: float | None = None
+) -> ComparisonLine:
+    """Return a line of two means; `clusters` says what the clusters of their test are.
+
+    `p_holm` is its p adjusted for the other lines, None if it is not.
+    """
     change = means.difference
     sample = f"{change.n} in {change.clusters} {clusters}"
-    return line(name, means.a, means.b, change, sample, change.p, "Student's t")
+    p, test = (change.p, "Student's t") if p_holm is None else (p_holm, "Student's t, Holm")
+    return line(name, means.a, means.b, change, sample, p, test)
 
 
 def line(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 VIEWS = (
     "studies",
     "episodes",
+    "contestants",
     "rated_turns",
     "confidence_by_round",
     "outcomes",
@@ -59,11 +60,11 @@ STUDY_KIND = """
                    where p.study = $study) as judges_simulated
 """
 # The options of each filter.  Judgings are listed only in a study of judgings ($all).
-PLAYED = "(from plays where study = $study and ($all or protocol <> 'judging'))"
+PLAYED = "(from episodes where study = $study and ($all or protocol <> 'judging'))"
 CHOICES = {
     "arm": f"select distinct arm as value, arm as words from {PLAYED} order by 1",
-    "model": "select distinct model as value, model as words"
-    f" from seats semi join {PLAYED} using (episode) order by 1",
+    "model": "select distinct unnest([contestant, model]) as value, value as words"
+    f" from contestants semi join {PLAYED} using (episode) order by 1",
     "subject": "select distinct subject as value, text as words"
     f" from subjects semi join {PLAYED} using (subject) order by 2",
     "phase": "select phase as value, phase as words from turns join plays using (episode)"
@@ -97,16 +98,16 @@ MISSING = "from missing where study = {study} order by n desc limit 50"
 # `mine` comes first, so that the other parts read the rows of this study alone.
 DEBATES = """
     with mine as (
-        select episode, arm, subject, repeat, started_at from plays
+        select episode, arm, subject, repeat, started_at from episodes
         where study = $study and ($arm is null or arm = $arm)
           and ($subject is null or subject = $subject)),
     state as (
         select episode, arg_max(status, ended_at) as status
         from statuses semi join mine using (episode) group by episode),
     sides as (
-        select episode, max(model) filter (seat = 'proposition') as proposition,
-               max(model) filter (seat = 'opposition') as opposition
-        from seats semi join mine using (episode)
+        select episode, max(contestant) filter (seat = 'proposition') as proposition,
+               max(contestant) filter (seat = 'opposition') as opposition, list(model) as models
+        from contestants semi join mine using (episode)
         where seat in ('proposition', 'opposition') group by episode having count(*) = 2),
     rated as (
         select episode,
@@ -124,7 +125,7 @@ DEBATES = """
            coalesce(rated.missing, 0) as missing, {winner} as winner, count(*) over () as total
     from mine m join sides using (episode) left join state using (episode)
     left join rated using (episode) left join subjects s using (subject) {judged}
-    where ($model is null or proposition = $model or opposition = $model)
+    where ($model is null or $model in (proposition, opposition) or list_contains(models, $model))
       and ($outcome is null or {winner} = $outcome)
     order by {order}, m.episode limit $limit offset $offset
 """
@@ -133,7 +134,9 @@ QUESTIONS = """
     from question_plays q left join subjects s using (subject)
     where q.study = $study and ($arm is null or q.arm = $arm)
       and ($subject is null or q.subject = $subject)
-      and ($model is null or contains(q.models, $model)) and ($phase is null or true)
+      and ($model is null or exists (
+           from contestants c where c.episode = q.episode and $model in (c.contestant, c.model)))
+      and ($phase is null or true)
       and ($outcome is null or $outcome =
            case q.correct when true then 'right' when false then 'wrong'
                 else 'cannot be told' end)
@@ -148,7 +151,8 @@ PLAYS = """
     where e.study = $study and ($arm is null or e.arm = $arm)
       and ($subject is null or e.subject = $subject)
       and ($model is null
-           or exists (from seats where seats.episode = e.episode and model = $model))
+           or exists (from contestants c
+                      where c.episode = e.episode and $model in (c.contestant, c.model)))
       and ($phase is null or true) and ($outcome is null or true)
     order by {order}, e.episode limit $limit offset $offset
 """

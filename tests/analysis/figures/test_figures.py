@@ -134,10 +134,12 @@ def test_numbers_are_those_of_the_report(
     assert [row["ci_high"] for row in of_cup["confidence"].rows] == [
         row["ci_high"] for row in told["phases"]
     ]
-    rises = {row["model"]: (row["rise"], row["ci_low"]) for row in of_cup["rise"].rows}
-    assert rises == {row["model"]: (row["rise"], row["rise_ci_low"]) for row in told["models"]}
-    wins = {row["model"]: row["win_rate"] for row in of_cup["leaderboard"].rows}
-    assert wins == {row["model"]: row["win_rate"] for row in told["models"]}
+    rises = {row["contestant"]: (row["rise"], row["ci_low"]) for row in of_cup["rise"].rows}
+    assert rises == {
+        row["contestant"]: (row["rise"], row["rise_ci_low"]) for row in told["contestants"]
+    }
+    wins = {row["contestant"]: row["win_rate"] for row in of_cup["leaderboard"].rows}
+    assert wins == {row["contestant"]: row["win_rate"] for row in told["contestants"]}
     sure = of_cup["both_sides"].rows[-1]
     assert sure == {name: told["both"][name] for name in sure}
     assert "of other debates of the same 3 models" in of_cup["confidence"].caption
@@ -289,7 +291,7 @@ def test_a_model_without_a_rating_in_a_phase_leaves_the_others_in(add: Add) -> N
     found = figure(
         add("s", mute, mute), "s", "confidence_by_model", where=DebateFilter(phase="closing")
     )
-    assert {row["model"]: (row["n"], row["missing"], row["mean"]) for row in found.rows} == {
+    assert {row["contestant"]: (row["n"], row["missing"], row["mean"]) for row in found.rows} == {
         "m/b": (2, 0, 0.75),
         "m/mute": (0, 2, None),
     }
@@ -309,7 +311,7 @@ def test_a_model_without_a_rating_in_a_phase_leaves_the_others_in(add: Add) -> N
         ("confidence", DebateFilter(phase="encore"), "there are: opening, rebuttal, closing"),
         ("rise", DebateFilter(phase="opening"), "two phases"),
         ("accuracy", DebateFilter(), "no answers"),
-        ("leaderboard", DebateFilter(), "judged debates between two models"),
+        ("leaderboard", DebateFilter(), "judged debates between two contestants"),
     ],
 )
 def test_what_cannot_be_drawn_is_a_sentence(

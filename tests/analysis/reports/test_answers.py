@@ -25,7 +25,7 @@ from arena.store.database import query
 VERSION = "1"
 Add = Callable[..., Path]
 RIGHT, WRONG, LOST = ("4", True, 0.9), ("5", False, 0.6), (None, None, None)
-KEYS = "study simulated origin episodes answers missing rules"
+KEYS = "study simulated origin episodes answers missing rules by pooled"
 ARM = (
     "arm protocol questions plays correct unreadable accuracy ci_low ci_high"
     " of_readable of_readable_ci_low of_readable_ci_high"

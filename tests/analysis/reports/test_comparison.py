@@ -121,7 +121,7 @@ def test_repeats_models_and_seats_must_be_the_same(add: Add) -> None:
     found = compare(path, "a", "b", by="subject")["debates"]
     assert found["pairs"] == 2
     assert found["phases"][1]["mean"] == pytest.approx((0.1 + 0.01) / 2)
-    assert found["models"] == [["m/a", "m/b"], ["m/a", "m/b"]]
+    assert found["contestants"] == [["m/a", "m/b"], ["m/a", "m/b"]]
 
 
 def test_unknown_subjects_have_no_partner(add: Add) -> None:
@@ -262,7 +262,7 @@ def test_arms_of_questions_are_one_family_and_other_models_need_by_subject(solve
     ]
     assert compare(path, "b", "c")["answers"]["pairs"] == 0
     other = compare(path, "b", "c", by="subject")["answers"]
-    assert (other["pairs"], other["mean"], other["models"]) == (10, 0, [["m/a"], ["m/new"]])
+    assert (other["pairs"], other["mean"], other["contestants"]) == (10, 0, [["m/a"], ["m/new"]])
 
 
 def test_what_cannot_be_compared_is_said_in_one_sentence(add: Add, solve: Add) -> None:

@@ -19,8 +19,8 @@ Add = Callable[..., Path]
 RISING = {"ratings": [(60, 70, 80), (50, 60, 80)]}
 FALLING = {"ratings": [(80, 70, 70), (70, 80, 90)]}
 KEYS = (
-    "study simulated judges_simulated origin episodes phases rise both both_by_phase models"
-    " against_half outcomes calibration robustness losses missing rules"
+    "study simulated judges_simulated origin episodes phases rise both both_by_phase contestants"
+    " against_half outcomes calibration robustness losses missing ratings rules by pooled"
 )
 
 
@@ -112,7 +112,7 @@ def test_models_win_half_of_a_tie_and_nothing_against_themselves(add: Add) -> No
     won = RISING | {"votes": [("proposition", 0.8)]}
     tied = RISING | {"votes": [("proposition", 0.8), ("opposition", 0.8)], "models": ("m/b", "m/a")}
     own = FALLING | {"votes": [("opposition", 0.8)], "models": ("m/a", "m/a")}
-    first, second = report(add("s", won, tied, own))[0]["models"]
+    first, second = report(add("s", won, tied, own))[0]["contestants"]
     assert (first["model"], first["n"], first["win_rate"]) == ("m/a", 4, 0.75)
     assert (second["model"], second["n"], second["win_rate"]) == ("m/b", 2, 0.25)
     assert (first["first"], first["last"]) == pytest.approx(
@@ -225,7 +225,12 @@ def test_one_phase_cannot_rise(add: Add) -> None:
 def test_a_study_in_which_nothing_is_finished_has_a_report(add: Add) -> None:
     [found] = report(add("s", RISING | {"status": "open"}))
     assert found["episodes"] == {"done": 0, "failed": 0, "open": 1}
-    assert (found["phases"], found["rise"], found["both"], found["models"]) == ([], None, None, [])
+    assert (found["phases"], found["rise"], found["both"], found["contestants"]) == (
+        [],
+        None,
+        None,
+        [],
+    )
 
 
 def test_numbers_carry_no_noise_of_adding_up(add: Add) -> None:

@@ -48,4 +48,4 @@ def test_without_verdicts_there_are_none_and_effect_sizes_need_no_jury(add: Add)
     assert "calibration_details" not in found
     change = np.array([0.3, 0.2, -0.1, 0.1])
     assert found["rise"]["d"] == pytest.approx(change.mean() / change.std(ddof=1))
-    assert all("rise_d" in row for row in found["models"])
+    assert all("rise_d" in row for row in found["contestants"])

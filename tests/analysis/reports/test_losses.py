@@ -44,7 +44,7 @@ def test_a_planted_refusal_is_counted_by_who_it_was_and_moves_no_unmarked_number
     write_journal(database.journal_folder(path) / "calls.jsonl", [entry])
     [found] = report(path)
     lost = found["losses"]
-    rows = {(row["model"], row["side"]): row for row in lost["rows"]}
+    rows = {(row["contestant"], row["side"]): row for row in lost["rows"]}
     assert sorted(rows) == [
         ("m/a", "proposition"),
         ("m/b", "proposition"),
@@ -76,7 +76,7 @@ def test_what_is_missing_in_few_ratings_is_counted_without_a_headline(add: Add) 
     )
     lost = report(path)[0]["losses"]
     assert lost["share"] == pytest.approx(1 / 120)
-    assert [(row["model"], row["side"], row["missing"]) for row in lost["rows"]] == [
+    assert [(row["contestant"], row["side"], row["missing"]) for row in lost["rows"]] == [
         ("m/a", "proposition", 1)
     ]
     printed = StringIO()

@@ -47,7 +47,7 @@ def test_the_keys_are_a_promise(add: Add) -> None:
         "bounds",
     }
     assert found["robustness"]["mixed"] is None
-    assert {"rise_p", "rise_p_holm"} < set(found["models"][0])
+    assert {"rise_p", "rise_p_holm"} < set(found["contestants"][0])
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
@@ -62,12 +62,12 @@ def test_the_models_rises_are_one_family(add: Add) -> None:
     )
     [found] = report(path)
     p, adjusted = (
-        sorted(row[name] for row in found["models"] if row[name] is not None)
+        sorted(row[name] for row in found["contestants"] if row[name] is not None)
         for name in ("rise_p", "rise_p_holm")
     )
     assert len(p) == 3
     assert adjusted[0] == pytest.approx(3 * p[0])
-    assert "Of 3 models, with p adjusted by Holm's method" in printed(path)
+    assert "Of 3 contestants, with p adjusted by Holm's method" in printed(path)
 
 
 def test_phases_against_half_are_one_family(add: Add) -> None:
@@ -190,7 +190,7 @@ def test_options_out_of_range_are_one_sentence(
 ) -> None:
     assert main(["report", "--db", str(add("s", RISING)), *option]) == 2
     said = capsys.readouterr().err
-    assert f"({option[0]}" in said
+    assert option[0] in said
     assert len(said.splitlines()) == 1
 
 

@@ -231,8 +231,8 @@ def test_studies_that_cannot_be_tested_are_counted(capsys: pytest.CaptureFixture
         (["sim/even", "--studies", "0"], "--studies must lie between 1 and 1,000,000, found 0"),
         (["sim/even", "--seed", "-1"], "--seed must be 0 or more, found -1"),
         (
-            ["sim/even", "--claim", "equivalence", "--margin", "5"],
-            "--margin must lie between 0 and 0.5 (0.05 is 5 points), found 5",
+            ["sim/even", "--claim", "equivalence", "--margin", "0.05"],
+            "--margin is in points of percent, from 1 to below 50 (5 for 5 points), found 0.05",
         ),
         (["sim/even", "--claim", "difference"], "name the other one with --against"),
         (
