@@ -480,15 +480,14 @@ def test_a_journal_of_a_newer_arena_is_left_alone(path: Path) -> None:
 
 def test_a_vote_without_confidence_decides_no_sum(path: Path) -> None:
     votes = [("v1", "opposition", 0.9), ("v2", "proposition", None)]
+    debate = {"debate": "d", "status": "read"}
     lines = [line("plays", {"episode": e, "study": "s"}) for e in ("d", "v1", "v2")]
     lines += [
         line("statuses", {"episode": e, "status": "done", "ended_at": "2026-01-01"})
         for e in ("d", "v1", "v2")
     ]
     lines += [
-        line(
-            "rulings", {"episode": e, "debate": "d", "winner": w, "confidence": c, "status": "read"}
-        )
+        line("rulings", {"episode": e, "judge": e, "winner": w, "confidence": c, **debate})
         for e, w, c in votes
     ]
     write_journal(journal_folder(path) / "j.jsonl", lines)

@@ -182,7 +182,7 @@ def test_a_table_without_studies_says_that_there_are_simulated_ones(
 def test_an_unknown_name_gets_the_nearest_and_a_macro_its_arguments(
     here: Path, capsys: Capsys
 ) -> None:
-    assert "did you mean vote_splits?" in refused(capsys, "sql", "vote_split")
+    assert "did you mean vote_splits" in refused(capsys, "sql", "vote_split")
     assert "--list" in refused(capsys, "sql", "zzzzzzzz")
     assert "transcript takes arguments: from transcript(id)" in refused(capsys, "sql", "transcript")
 
