@@ -149,9 +149,9 @@ class Arena:
         database.create(self.path)
         with lock_study(self.path, study.name):
             began = time.monotonic()
-            leftovers = database.fold(self.path, leave_out_damaged=selection.ask_damaged_again)
-            if leftovers.damaged and leftovers.put_off:
-                raise StoreError(leftovers.put_off)
+            folded_before = database.fold(self.path, leave_out_damaged=selection.ask_damaged_again)
+            if folded_before.damaged and folded_before.put_off:
+                raise StoreError(folded_before.put_off)
             state = await asyncio.to_thread(self._load_state, study, all_plays, selection)
             # Not folded, because a reader holds the database, and damaged as well.
             if damaged := database.find_damage(self.path):
@@ -187,8 +187,8 @@ class Arena:
                     not is_same_code(state.code_hashes.get(play.episode), play.protocol)
                     for play in all_plays
                 ),
-                torn=leftovers.skipped + folding.skipped - len(leftovers.damaged),
-                damaged=len(leftovers.damaged),
+                torn=folded_before.skipped + folding.skipped - len(folded_before.damaged),
+                damaged=len(folded_before.damaged),
                 put_off=folding.put_off,
                 cached=stats.cached,
                 calls=stats.replies + stats.failed_calls,
