@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.read.debates import Unfinished, read_unfinished
 from analysis.read.selection import ALL, Chosen, Selection, label_sql, open_selected
 from analysis.statistics.aggregation import Votes
 from analysis.statistics.clustered import Array, Codes, Mask
@@ -50,7 +51,8 @@ DEBATES = """
         group by episode, seat)
     select d.episode, d.subject, coalesce({labels[0]}, 'unknown'),
            coalesce({labels[1]}, 'unknown'), proposition_model, opposition_model, p.words, o.words,
-           p.confidence, o.confidence, pf.items, of.items, pf.headings, of.headings
+           p.confidence, o.confidence, pf.items, of.items, pf.headings, of.headings, d.arm,
+           coalesce(d.repeat, 0)
     from debates d {joins}
     left join spoken p on p.episode = d.episode and p.seat = 'proposition'
     left join spoken o on o.episode = d.episode and o.seat = 'opposition'
@@ -66,6 +68,7 @@ POOLED = """
     where study = $study and label is not null
     group by label having count(distinct contestant) > 1 order by label
 """
+SOME_FAILED = "from episodes where study = $study and status = 'failed' limit 1"
 JURIES = "select study, count(*) from judged group by all order by all"
 READINGS = """
     select debate, judge, judge_model, seat_order, repeat, winner, confidence, status
@@ -125,6 +128,8 @@ class Verdicts:
     vote_related: Codes
     pooled: tuple[tuple[str, tuple[str, ...]], ...] = ()
     chosen: Chosen | None = None
+    failed: tuple[Unfinished, ...] = ()
+    half: Mask | None = None
 
     def pair_cluster(self) -> Codes:
         """Return (G,) codes of pairs of contestants on a motion, whichever sat on which side."""
@@ -166,6 +171,10 @@ def read_verdicts(
             pooled = con.execute(sql, {"study": study}).fetchall()
         readings = con.execute(READINGS).fetchall()
         votes = con.execute(VOTES, {"study": study, "jury": jury}).fetchall()
+        failed = []
+        if con.execute(SOME_FAILED, {"study": study}).fetchall():
+            unfinished = read_unfinished(con, study, selection.by)
+            failed = [each for _, each in unfinished if each.status == "failed"]
         (simulated,) = con.execute(SIMULATED, {"study": study}).fetchall()[0]
         juries = tuple(con.execute(JURIES).fetchall())
         others = con.execute(JUDGED_STUDIES).fetchall() if not readings else []
@@ -179,7 +188,19 @@ def read_verdicts(
         )
     found = build_verdicts((study, simulated, juries), debates, readings, votes)
     pools = tuple((label, tuple(names)) for label, names in pooled)
-    return replace(found, pooled=pools, chosen=left_out.get(study))
+    half = mirror_failed(debates, failed) if failed else None
+    return replace(found, pooled=pools, chosen=left_out.get(study), failed=tuple(failed), half=half)
+
+
+def mirror_failed(debates: list[tuple[Any, ...]], failed: Sequence[Unfinished]) -> Mask:
+    """Return (G,) whether the mirror image of a debate, a row of DEBATES, has failed."""
+    finished = {(row[14], row[1], row[15], row[2], row[3]) for row in debates}
+    lost = {(each.arm, each.subject, each.repeat, *each.contestants) for each in failed}
+    # A pair of which a repeat was finished later is whole.
+    mirrored = {(arm, subject, repeat, b, a) for arm, subject, repeat, a, b in lost - finished}
+    return np.array(
+        [(row[14], row[1], row[15], row[2], row[3]) in mirrored for row in debates], dtype=bool
+    )
 
 
 def judged_studies(path: Path, selection: Selection = ALL) -> dict[str, list[str]]:

@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from analysis.read.debates import SIDES
 from analysis.read.selection import ALL, By, Chosen, Selection
 from analysis.read.verdicts import RELATIONS, Verdicts, read_verdicts
 from analysis.reports.against_jury import VoteCounts
@@ -152,6 +153,24 @@ class MissingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedRow:
+    """How many debates ended where a call of this contestant on this side failed."""
+
+    contestant: str | None
+    side: str
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDebates:
+    """Debates that failed, and finished ones whose mirror image did: no strength rests on these."""
+
+    failed: int
+    without_mirror: int
+    by: tuple[FailedRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Standings:
     """Everything about a judged study; shares and confidences in [0, 1], nan if undefined."""
 
@@ -172,6 +191,7 @@ class Standings:
     missing: tuple[MissingRow, ...]
     related: RelatedVotes
     rules: Mapping[str, str]
+    losses: FailedDebates
     by: By = "agent"
     pooled: tuple[Pool, ...] = ()
     chosen: Annotated[Chosen | None, OPTIONAL] = None
@@ -225,9 +245,24 @@ def study_standings(
         missing_rows(verdicts),
         related_votes(verdicts, ranking, exclude_related),
         rules("standings"),
+        failed_debates(verdicts),
         selection.by,
         tuple(Pool(*row) for row in verdicts.pooled),
         verdicts.chosen,
+    )
+
+
+def failed_debates(verdicts: Verdicts) -> FailedDebates:
+    """Return how many debates failed, and by whose calls as far as that is known."""
+    ends = Counter(
+        (each.contestants[SIDES.index(each.failed_seat)], each.failed_seat)
+        for each in verdicts.failed
+        if each.failed_seat in SIDES
+    )
+    return FailedDebates(
+        len(verdicts.failed),
+        0 if verdicts.half is None else int(verdicts.half.sum()),
+        tuple(FailedRow(*who, n) for who, n in ends.most_common()),
     )
 
 

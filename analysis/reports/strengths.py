@@ -70,6 +70,9 @@ def comparisons(verdicts: Verdicts, cast: Votes) -> tuple[Codes, Codes, Array, C
     """Return (first, second, score, debate) of the votes on debates between two contestants."""
     # A debate of a contestant against itself tells nothing about strengths.
     there = ~np.isnan(cast.winner) & ~verdicts.against_itself()[cast.debate]
+    # What was declined in one order may be what it would have lost: the other alone is biased.
+    if verdicts.half is not None:
+        there &= ~verdicts.half[cast.debate]
     debate = cast.debate[there]
     first, second = verdicts.side[debate].T
     return first, second, cast.winner[there], debate

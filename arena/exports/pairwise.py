@@ -66,7 +66,8 @@ def export_pairwise(
     `model_a` sat as the proposition; an abstention is a tie.  With `exclude_related` verdicts by a
     judge that is a contestant, or of its family, are left out.  Debates of a contestant against
     itself always are.  `selection` chooses debates, and says who counts as one contestant.  With
-    `spreadsheet` no text is a formula.  Raises StoreError if the file exists or cannot be written, StudyError for a study without verdicts.
+    `spreadsheet` no text is a formula.  Raises StoreError if the file exists or cannot be written,
+    StudyError for a study without verdicts.
     """
     judged = [read_verdicts(path, study, selection=selection) for study in studies]
     rows = [

@@ -23,6 +23,7 @@ from analysis.reports.tables.formatting import (
 from analysis.reports.tables.outcomes import CONFIDENCE_SUM, MAJORITY, votes_words, winners_words
 from analysis.reports.tables.selection import selection_lines
 from analysis.reports.terminal import print_documents
+from arena.text import pluralize
 
 MARK = " *"
 WARNING = (
@@ -96,6 +97,17 @@ def jury_notes(standings: Standings) -> Iterator[str]:
     if len(standings.juries) > 1:
         pooled = ", ".join(f"{jury.jury} ({jury.verdicts:,})" for jury in standings.juries)
         yield f"Verdicts of several juries are pooled here: {pooled}; --jury shows one."
+    if lost := standings.losses.failed:
+        ends = ", ".join(
+            f"{row.failed:,} at a call of {row.contestant or 'unknown'} as {row.side}"
+            for row in standings.losses.by
+        )
+        alone = pluralize(standings.losses.without_mirror, "debate")
+        yield (
+            f"OF THOSE PLAYED: {pluralize(lost, 'debate')} failed{f' ({ends})' if ends else ''}, so"
+            f" that strengths and wins are of the others; {alone} whose mirror image failed count"
+            " for wins and not for strengths."
+        )
     related = standings.related
     votes = related.judge_is_contestant + related.judge_of_family
     if votes:

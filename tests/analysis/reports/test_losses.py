@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from analysis.reports.debates import report, study_reports
+from analysis.reports.report import rank_report
 from analysis.reports.sentences import sentences
+from analysis.reports.standings import study_standings
 from analysis.reports.tables.debates import print_report
 from arena.store import database
 from arena.store.journal import line, write_journal
@@ -87,3 +89,30 @@ def test_what_is_missing_in_few_ratings_is_counted_without_a_headline(add: Add) 
 def test_where_all_failed_there_is_nothing_to_bound(add: Add) -> None:
     lost = report(add("s", mirrored(1, 1)[3] | {"status": "failed"}))[0]["losses"]
     assert (lost["failed"], lost["share"], lost["bounds"]) == (1, 1, None)
+
+
+def test_a_planted_refusal_moves_no_strength_and_is_said_in_rank(add: Add) -> None:
+    won = {"m/a": 3, "m/b": 2, "m/c": 1}
+    judged = [
+        debate | {"votes": [("proposition" if won[first] >= won[second] else "opposition", 0.8)]}
+        for debate in mirrored(4, 2)
+        for first, second in [debate["models"]]
+    ]
+    # Without the halves that are left where m/c declined the other order.
+    whole = [
+        debate
+        for debate in judged
+        if debate["status"] == "done"
+        and not (debate["models"][0] == "m/c" and debate["subject"] in ("motion 0", "motion 1"))
+    ]
+    add("s", *judged)
+    path = add("whole", *whole)
+    found, others = study_standings(path, "s"), study_standings(path, "whole")
+    assert (found.losses.failed, found.losses.without_mirror) == (4, 4)
+    assert (others.losses.failed, others.losses.without_mirror) == (0, 0)
+    assert [(row.agent, row.strength.mean) for row in found.contestants] == [
+        (row.agent, pytest.approx(row.strength.mean)) for row in others.contestants
+    ]
+    told = " ".join(str(rank_report(path, "s")).split())
+    assert "OF THOSE PLAYED: 4 debates failed" in told
+    assert "OF THOSE PLAYED" not in str(rank_report(path, "whole"))

@@ -40,7 +40,7 @@ JUDGES = {
 }
 KEYS = (
     "study juries simulated debates contestants seat equal_form first_place pairs outcomes judges"
-    " agreement surer_side verdicts missing related rules by pooled"
+    " agreement surer_side verdicts missing related rules losses by pooled"
 )
 
 
