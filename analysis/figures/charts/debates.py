@@ -51,7 +51,7 @@ def axes(
     below: bool = True,
     left: bool = True,
     padding: float = 0.4,
-    title: str = "confidence, percent",
+    title: str = "rating, percent",
 ) -> Axes:
     """Return the axes of a panel, with or without their words; a phase may have several lines."""
     lines = "split(datum.label, '\\n')"
