@@ -40,6 +40,7 @@ from analysis.statistics.clustered import (
     check_rows,
     clustered_mean,
     moments,
+    row_sums,
     student_interval,
     student_test,
 )
@@ -112,7 +113,7 @@ def mean_claims(
     both = claims(
         mean, (values - mean) * share, share, model, against=against, level=level, within=within
     )
-    clusters = int(there.any(axis=1).sum())
+    clusters = int((row_sums(there.astype(np.float64)) > 0).sum())
     test = both.se, both.ci_low, both.ci_high, both.t, both.p
     return MeanEstimate(n, clusters, mean, sd, *test), both
 
@@ -196,7 +197,7 @@ def too_few_models(models: int) -> str:
 def spreads(influence: Array, weight: Array, model: Codes) -> Spread:
     """Return the standard errors of both claims; the arguments are those of `claims`."""
     there = ~np.isnan(influence)
-    rows = there.any(axis=1)
+    rows = row_sums(there.astype(np.float64)) > 0
     if not rows.all():
         influence, weight, model, there = influence[rows], weight[rows], model[rows], there[rows]
     debates = len(influence)
@@ -209,7 +210,7 @@ def spreads(influence: Array, weight: Array, model: Codes) -> Spread:
     influence, weight = np.where(there, influence, 0.0), np.where(there, weight, 0.0)
     these, degrees = stratified_error(influence, code, models, there)
     held = sums_of(weight, code, models)
-    if models < FEWEST_MODELS or max(held.max(), weight.sum(axis=1).max()) > MOST_OF_ALL:
+    if models < FEWEST_MODELS or max(held.max(), row_sums(weight).max()) > MOST_OF_ALL:
         return Spread(debates, models, these, degrees, nan, 0)
     of_models = jackknife(sums_of(influence, code, models), held)
     like = two_way_error(influence, weight, of_models, code, there)
@@ -248,7 +249,7 @@ def stratified_error(influence: Array, code: Codes, models: int, there: Mask) ->
     """
     means = sums_of(influence, code, models) / sums_of(there, code, models)
     # What the debaters of a model share is the model, not chance.
-    rest = ((influence - means[code]) * there).sum(axis=1)
+    rest = row_sums((influence - means[code]) * there)
     debates = len(rest)
     degrees = debates - means_in_sums(code, models, there)
     if degrees < 1:
@@ -285,7 +286,7 @@ def two_way_error(
 
     `of_models` is the variance over models; influence and weight are 0 where a debater is missing.
     """
-    sums, weights = influence.sum(axis=1), weight.sum(axis=1)
+    sums, weights = row_sums(influence), row_sums(weight)
     of_debates = jackknife(sums, weights)
     # Sides of one model are one cell of the table of debates and models, else each is one.
     if there.shape[1] > 2:
@@ -295,7 +296,7 @@ def two_way_error(
         cells = np.square(each / (1 - share)).sum()
         number = each.size
     else:
-        same = there.all(axis=1) & (code[:, 0] == code[:, -1])
+        same = there[:, 0] & there[:, -1] & (code[:, 0] == code[:, -1])
         alone = ~same[:, None]
         cells = np.square(influence / (1 - weight) * alone).sum()
         cells += np.square(sums / (1 - weights) * same).sum()

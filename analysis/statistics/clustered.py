@@ -16,7 +16,7 @@ of other models: claims.py has two-way clusters of debate and model.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,8 @@ def moments(values: Array) -> tuple[Mask, int, float, float]:
     found = values[there]
     n = found.size
     mean = float(found.mean()) if n else nan
-    return there, n, mean, float(found.std(ddof=1)) if n > 1 else nan
+    off = found - mean
+    return there, n, mean, sqrt(float(off @ off) / (n - 1)) if n > 1 else nan
 
 
 def cluster_se(influence: Array) -> tuple[float, int]:
@@ -93,12 +94,12 @@ def cluster_se(influence: Array) -> tuple[float, int]:
     nan for missing values, and sums to 0; for a mean it is (value - mean) / n.  The error is nan
     with fewer than 2 clusters, and 0 if it is nothing but rounding.
     """
-    rows = ~np.isnan(influence).all(axis=1)
-    clusters = int(rows.sum())
+    there = ~np.isnan(influence)
+    clusters = int((row_sums(there.astype(np.float64)) > 0).sum())
     if clusters < 2:
         return nan, clusters
     # Sum before squaring: values of one cluster that err in the same direction add up.
-    sums = np.nansum(influence[rows], axis=1)
+    sums = row_sums(np.where(there, influence, 0.0))
     se = float(np.sqrt(clusters / (clusters - 1) * np.square(sums).sum()))
     return (se if se > NO_SPREAD else 0.0), clusters
 
@@ -161,6 +162,12 @@ def sums_by_code(values: Array, code: Codes, size: int) -> tuple[Array, Array]:
         for columns in (np.where(there, values, 0), there)
     )
     return sums.T, counts.T
+
+
+def row_sums(values: Array) -> Array:
+    """Return (N,) the sums of the rows (N, K); of short rows in a tenth of the time of `sum`."""
+    sums: Array = np.einsum("nk->n", values)
+    return sums
 
 
 def check_rows(values: Array) -> None:

@@ -66,29 +66,21 @@ def over_motions(
     there, n, mean, _ = moments(values)
     share = np.where(there, 1 / max(n, 1), nan)
     spread = spreads((values - mean) * share, share, model)
-    influence, weight = (
-        (each / max(n, 1))[there] for each in (values - mean, np.ones_like(values))
-    )
-    _, who = np.unique(model[there], return_inverse=True)
-    _, what = np.unique(np.broadcast_to(motion[:, None], values.shape)[there], return_inverse=True)
-    motions = int(what.max()) + 1 if n else 0
+    motions = len(set(motion[there.any(axis=1)].tolist()))
     if not spread.like > 0:
         return MotionClaim(spread.models, motions, mean, note=missing_words(spread))
     if motions < FEWEST_MODELS:
         few = "one motion" if motions == 1 else f"{motions} motions"
         few += f", fewer than {FEWEST_MODELS}: motions like these cannot be spoken for"
         return MotionClaim(spread.models, motions, mean, note=few)
-    _, both = np.unique(who * motions + what, return_inverse=True)
-    sizes = spread.models, motions, int(both.max()) + 1
-    held = [
-        sums_of(weight, code, size) for code, size in zip((who, what, both), sizes, strict=True)
-    ]
-    if max(each.max() for each in held) > MOST_OF_ALL:
-        return MotionClaim(spread.models, motions, mean, note="one motion has most of the ratings")
+    influence = ((values - mean) / n)[there]
+    topics = np.broadcast_to(motion[:, None], values.shape)[there]
     of_models, of_motions, of_cells = (
-        jackknife(sums_of(influence, code, size), weights)
-        for code, size, weights in zip((who, what, both), sizes, held, strict=True)
+        cluster_variance(influence, code)
+        for code in (model[there], topics, model[there] * (int(motion.max()) + 1) + topics)
     )
+    if np.isnan(of_motions):
+        return MotionClaim(spread.models, motions, mean, note="one motion has most of the ratings")
     variance = of_models + of_motions - of_cells
     if not variance > 0:
         variance = max(of_models, of_motions)
@@ -97,3 +89,16 @@ def over_motions(
         se, degrees = spread.like, spread.like_degrees
     low, high, _, p = interval_and_test(mean, se, degrees, against, 0.95, within)
     return MotionClaim(spread.models, motions, mean, se, low, high, p)
+
+
+def cluster_variance(influence: Array, code: Codes) -> float:
+    """Return the variance of a mean over clusters, the ratings (n,) of one code each.
+
+    nan where one cluster has so many of them that it cannot be left out.
+    """
+    size = int(code.max()) + 1
+    held = sums_of(np.ones(code.size), code, size)
+    some = held > 0
+    if held.max() > MOST_OF_ALL * code.size:
+        return nan
+    return jackknife(sums_of(influence, code, size)[some], held[some] / code.size)

@@ -22,7 +22,7 @@ from analysis.statistics.calibration import check_ratings
 from analysis.statistics.clustered import Array
 
 GRID = 2048  # steps between 0 and 1
-HALVINGS = 24  # to less than a ten-millionth
+CLOSE = 1e-7  # of bandwidths
 
 
 def smooth_ece(confidence: Array, correct: Array) -> float:
@@ -35,12 +35,23 @@ def smooth_ece(confidence: Array, correct: Array) -> float:
         return nan
     spectrum = cosine_sums(on_grid(confidence.ravel(), (confidence - correct).ravel()))
     spectrum /= confidence.size
+    # The smoothed error falls as the bandwidth grows: they cross once, between these.
     low, high = 0.0, 1.0
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        # The smoothed error falls as the bandwidth grows: they cross once.
-        low, high = (middle, high) if smoothed_error(spectrum, middle) > middle else (low, middle)
-    return (low + high) / 2
+    above, below = smoothed_error(spectrum, low) - low, smoothed_error(spectrum, high) - high
+    excess, middle, last = above, low, 0.0
+    # False position after Illinois; how far off a bandwidth is, is at most its excess.
+    while abs(excess) > CLOSE:
+        middle = (low * below - high * above) / (below - above)
+        excess = smoothed_error(spectrum, middle) - middle
+        # An end that stays a second time has its excess halved, so that both move.
+        if excess > 0:
+            low, above = middle, excess
+            below /= 2 if last > 0 else 1
+        else:
+            high, below = middle, excess
+            above /= 2 if last < 0 else 1
+        last = excess
+    return middle
 
 
 def on_grid(place: Array, weight: Array) -> Array:
