@@ -144,6 +144,7 @@ def test_a_report_tells_contestants_apart_and_says_what_it_pools(store: Path) ->
     }
 
 
+@pytest.mark.slow
 def test_a_filtered_report_says_so_and_counts_the_same_debates_as_sql(store: Path) -> None:
     told = Arena(store).report("personas", models=["Ann", "Bob"], where="repeat = 0")
     assert rows_of(told.results[0]) == {"Ann": 8, "Bob": 4}
@@ -162,6 +163,7 @@ def test_rank_tells_contestants_apart(store: Path) -> None:
     assert "Of 14 episodes 6 chosen" in str(chosen)
 
 
+@pytest.mark.slow
 def test_pages_tell_contestants_apart_and_take_the_filters(store: Path) -> None:
     pages = {kind: make for kind, _, make in PAGES}
     site = Site(store, private=True)
@@ -194,6 +196,7 @@ def test_comparisons_match_by_contestant_and_adjust_all_tests_of_debates(store: 
     )
 
 
+@pytest.mark.slow
 def test_exports_are_filtered_too(store: Path, tmp_path: Path) -> None:
     command = ["export", "--db", str(store), "--models", "Ann,Bob"]
     assert main([*command, str(tmp_path / "csv"), "--format", "csv"]) == 0

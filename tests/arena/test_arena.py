@@ -159,7 +159,7 @@ def test_stores_without_debates_say_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"margin": 0.0}, r"a margin must be above 0 and below 0.5 \(--margin: 50\), found 0"),
+        ({"margin": 0.0}, r"a margin must be above 0 and below 0.5 \(5 points: 0.05\), found 0"),
         ({"margin": 5.0}, "found 5"),
         ({"sample": 5}, "needs mixed=True"),
         ({"mixed": True, "sample": 2}, "at least 3 debates, found 2"),
