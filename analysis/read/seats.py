@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.read.answers import Columns, fetch_columns, rows_of
-from analysis.read.debates import STUDIES, Count, counts_of, oldest_first
+from analysis.read.debates import MISSING, STUDIES, Count, counts_of, oldest_first
 from analysis.read.selection import ALL, LABELS, Chosen, Selection, open_selected
 from analysis.statistics.clustered import Array, Codes
 from arena.store.views.debates import with_labels
@@ -96,11 +96,6 @@ CANDIDATES = """
 """
 NAMED = """
     select count(*) from ballots where candidate is not null and (study = $1 or $1 is null)
-"""
-# How many of the plays that have not begun would be chosen, nobody can say.
-MISSING = """
-    select study, arm, what, phase, reason, n from missing
-    where not ($some_only and reason = 'not started') order by all
 """
 
 
