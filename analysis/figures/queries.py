@@ -45,13 +45,14 @@ from debaters
 where result is not null and not against_itself and contestant is not null and {conditions}
 group by contestant order by win_rate desc"""
 STRENGTH = """\
-select d.agent, count(v.winner) as votes, count(*) filter (v.winner = d.seat) as for_it,
+select d.contestant as agent, count(v.winner) as votes,
+       count(*) filter (v.winner = d.seat) as for_it,
        count(*) filter (v.winner = 'abstain') as abstained,
        count(*) filter (v.winner = 'abstain' and v.flipped) as flipped,
        count(*) filter (v.winner is null) as missing
 from debaters d join votes v on v.debate = d.episode
-where d.study = {study} and d.agent <> d.opponent_agent
-group by d.agent order by for_it desc"""
+where d.study = {study} and d.contestant <> d.opponent_contestant
+group by d.contestant order by for_it desc"""
 ACCURACY = """\
 select arm, models, count(distinct subject) as questions, count(*) as plays,
        count(*) filter (correct is null) as unreadable,
