@@ -697,8 +697,8 @@ def test_the_published_jury_decides_as_counted_from_the_raw_files(whole, debates
     judged = [debate for debate in debates if debate.votes]
     words = {1.0: "proposition", 0.0: "opposition", 0.5: "tie", None: None}
     for rule, winner, counts in (
-        ("confidence_sum", publication.PlainDebate.result, (38, 21, 1)),
-        ("majority", publication.PlainDebate.majority, (36, 17, 7)),
+        ("confidence_sum", publication.PlainDebate.by_confidence_sum, (38, 21, 1)),
+        ("majority", publication.PlainDebate.result, (36, 17, 7)),
     ):
         result = dict(rows(whole[0], f"select {rule}, count(*) from outcomes group by all"))
         assert result == Counter(words[winner(debate, "proposition")] for debate in judged)
