@@ -33,7 +33,7 @@ from arena.errors import StoreWarning
 from arena.store import database
 from arena.store.checksums import SEAL_BYTES
 from arena.store.folding import FoldResult
-from arena.store.journal import line
+from arena.store.journal import Journal, line
 from arena.store.schema import JOURNALED
 from arena.store.unfolded import PARSED_JOURNALS
 from arena.types import Reply, Request
@@ -97,8 +97,21 @@ def play_unfolded(path: Path) -> None:
         team = Arm("only", leap_segmented, [lineup], {"paths": 3, "turns": 2})
         arena.run(Study("peers", [team], simulated_questions(2)))
         arena.reread()
+        write_rare_lines(path)
     finally:
         database.fold = fold
+
+
+def write_rare_lines(path: Path) -> None:
+    """Write a line of each kind that only a change of plan, model or mind brings about."""
+    journal = Journal(database.journal_folder(path), "99990101T000000-000000")
+    at = "2026-11-27T00:00:00"
+    journal.append(
+        line("plan_changes", {"episode": "e", "run": "r", "planned": False, "changed_at": at}),
+        line("forgotten", {"study": "s", "forgotten_at": at, "episodes": 1, "what": "leftovers"}),
+        line("other_servings", {"episode": "e", "seat": "judge", "model_served": "another"}),
+    )
+    journal.close()
 
 
 def as_killed(journal: Path) -> None:
