@@ -200,7 +200,7 @@ def test_completion_knows_names_columns_keywords_and_commands() -> None:
         == "view: Stated confidence of debaters by study, arm, model and phase"
     )
     assert offered("select share from side_bias where share_f")["share_first"].startswith(
-        "share of votes for the side that stood first"
+        "share of them for the side that stood first"
     )
     assert "asks" not in offered("from side_bias where a")
     assert (
