@@ -220,7 +220,8 @@ def calibration_block(report: StudyReport, debates: DebateFindings) -> Block:
             winners_words(outcomes.judged, outcomes.majority, outcomes.confidence_sum),
             votes_words(outcomes.votes),
             "Ties are half a win each in Brier, left out of the rest. gap: mean confidence minus"
-            " share of wins, in points.",
+            " share of wins, in points. Held fixed: the panel of judges, beside what is held fixed"
+            " above.",
         ]
     headings = "phase, n (no ties), Brier, of 50%, ECE, AUROC (95% interval), gap"
     word = debates.ratings.word.capitalize()

@@ -184,7 +184,8 @@ def leaderboard_notes(standings: Standings) -> Iterator[str]:
     yield (
         "rank: 1 plus those whose whole interval lies above; contestants of one rank are tied."
         f" wins: {MAJORITY}; by sum: {CONFIDENCE_SUM}; a tie is half a win. flips: votes that"
-        " changed with the seat order, and abstain."
+        " changed with the seat order, and abstain. Intervals speak of other debates of the same"
+        " contestants before the same judges."
     )
     reasons = [row.missing_end for row in standings.contestants]
     if UNBEATEN in reasons:
