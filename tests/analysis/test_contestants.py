@@ -154,6 +154,7 @@ def test_a_filtered_report_says_so_and_counts_the_same_debates_as_sql(store: Pat
         Arena(store).report("personas", where="repeat = 7")
 
 
+@pytest.mark.slow
 def test_rank_tells_contestants_apart(store: Path) -> None:
     standings = Arena(store).rank("personas")
     assert {row.agent for row in standings.results[0].contestants} == {"Ann", "Bob", "Cy"}

@@ -190,6 +190,7 @@ def test_a_peer_adds_its_weight_to_the_log_odds_of_what_it_says(weight: float, p
     assert chances(solver, question, {"7777": 3}) == pytest.approx(chances(solver, question))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "peers", [("right", "right"), ("right", "wrong"), ("wrong", "wrong", "wrong"), ("other",)]
 )
@@ -480,6 +481,7 @@ def test_chances_of_extreme_parameters_are_chances() -> None:
         assert all(0 <= share <= 1 for share in tilted.values())
 
 
+@pytest.mark.slow
 async def test_a_majority_and_who_asks_for_it_find_the_same_in_a_store(tmp_path: Path) -> None:
     """Without slips, self-agreement and the pick of the most consistent reply are the majority."""
     from protocols.self_agreement import self_agreement

@@ -189,6 +189,7 @@ def test_a_study_of_models_is_not_called_simulated_but_for_its_jury(
     assert "SIMULATED" in figure(path, "s", "confidence").caption
 
 
+@pytest.mark.slow
 def test_real_debates_with_a_simulated_jury_are_marked_where_the_jury_counts(add: Add) -> None:
     path = add("s", *[{"ratings": JUDGED["ratings"]}] * 3)
     played = jury("made up", "s", [agent("sim/judge")], orders=["as played"])

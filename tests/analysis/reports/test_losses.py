@@ -38,6 +38,7 @@ def mirrored(motions: int, declines: int) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.slow
 def test_a_planted_refusal_is_counted_by_who_it_was_and_moves_no_unmarked_number(add: Add) -> None:
     path = add("s", *mirrored(4, 2))
     # Of one failed debate the call that ended it is known.

@@ -152,6 +152,7 @@ def test_the_power_of_a_rise_is_that_of_the_noncentral_t(mean: float, debates: i
     assert abs(found.share - exact) < 4 * sqrt(exact * (1 - exact) / 10_000)
 
 
+@pytest.mark.slow
 def test_the_power_of_equivalence_is_that_of_the_normal_where_debates_are_many() -> None:
     draw, se = normal(0.0, 0.4), 0.4 / sqrt(2 * 400)
     found = power(draw, lambda ratings: of.equivalence_test(ratings[0], 0.04), 400, studies=4000)

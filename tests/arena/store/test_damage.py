@@ -314,6 +314,7 @@ def test_a_store_with_damage_that_is_held_by_a_reader_is_not_played_on(
         Arena(path).run(played, selection=AGAIN)
 
 
+@pytest.mark.slow
 def test_commands_that_read_say_in_one_sentence_what_they_leave_out(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -346,6 +346,7 @@ PREFACES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(PREFACES, FORMS, st.integers(0, 10**6) | st.decimals(0, 1000, places=2))
 def test_every_number_is_read_in_every_form(preface: str, form: str, number: object) -> None:
     assert ask_answer(Reply(preface + form.format(number))).answer == str(number)
@@ -374,6 +375,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES), max_size=12).map("".join),

@@ -286,6 +286,7 @@ def test_a_pilot_gives_the_noise_and_not_the_effect(
     )
 
 
+@pytest.mark.slow
 def test_a_pilot_of_a_few_debates_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
