@@ -68,8 +68,10 @@ class Disclosure:
             built = build_prompt(shown, seat, self._episode, begun)
             for part in (built.parts, built.prefill):
                 self._check_words(seat, [piece.text for piece in part if piece.text is not None])
-            for words in (seat.agent.system, *sampling.stop, *sampling.choices):
-                self._check_words(seat, [words])
+            # Each of the words, and all of them joined, since each may be a piece.
+            for words in ((seat.agent.system,), sampling.stop, sampling.choices):
+                for texts in (*([text] for text in words), words):
+                    self._check_words(seat, texts)
         except LeakError as error:
             self.leak = self.leak or error
             raise

@@ -234,6 +234,11 @@ def read_reply(read: Reader, reply: Reply, seat: str) -> Reading:
             f"the reader of {seat} made words public that do not stand in the reply; if it adds"
             " words of its own on purpose, let it say Reading(..., composed=True)"
         )
+    if tells_thoughts(reading, reply):
+        raise ProtocolError(
+            f"the reader of {seat} made the passage public that it gives as private thoughts; let"
+            " public be the rest of the reply, or leave thoughts None where all of it is public"
+        )
     if reading.measures is not None:
         check_measures(reading.measures, seat)
     reason = unfinished_reason(reply)
@@ -265,6 +270,18 @@ def check_measures(measures: Mapping[str, float], seat: str) -> None:
             )
         if type(value) not in (float, int) or not math.isfinite(value):
             raise ProtocolError(f"the reader of {seat} gave no number as {name!r}: {value!r:.40}")
+
+
+def tells_thoughts(reading: Reading, reply: Reply) -> bool:
+    """Return whether the very passage that is read as private thoughts is public as well.
+
+    Words that a reply says in private and in public stand in it once more than in public.
+    """
+    thoughts, public = (reading.thoughts or "").strip(), reading.public or ""
+    if len(thoughts) < 40 and len(thoughts.split()) < 8:
+        # Of a few words, such as "I agree", it cannot be told.
+        return False
+    return 0 < reply.text.count(thoughts) <= public.count(thoughts)
 
 
 def is_of(public: str, reply: Reply) -> bool:
@@ -354,7 +371,7 @@ def holds(reading: Reading, part: str) -> bool:
     """Return whether a reading holds a part by name: one of its fields, or a stated number."""
     if part.startswith(STATED):
         return part in (reading.measures or {})
-    return getattr(reading, part) is not None
+    return getattr(reading, part, None) is not None
 
 
 def missing_parts(reading: Reading) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from arena.errors import LeakError, ProtocolError
 from arena.play.episode import Episode
 from arena.play.memory import MemoryJournal, play_in_memory
 from arena.play.prompt import verbatim
+from arena.play.reading import read_reply
 from arena.studies.study import Arm, Study, plays
 from arena.types import Reading, Reply, Request, Sampling, Seat, Subject, Turn
 from tests.fake_agents import MOTION, agent
@@ -123,6 +124,15 @@ WAYS: dict[str, Way] = {
     "a stop word": lambda episode, turn: episode.ask(
         B, "x", phase="y", sampling=Sampling(stop=(words(turn),))
     ),
+    "a text as stop words": lambda episode, turn: episode.ask(
+        B,
+        "x",
+        phase="y",
+        sampling=Sampling(stop=words(turn)),  # type: ignore[arg-type]  # a slip
+    ),
+    "pieces among choices": lambda episode, turn: episode.ask(
+        B, "x", phase="y", sampling=Sampling(choices=(words(turn)[:30], words(turn)[30:60]))
+    ),
     "a prefill": lambda episode, turn: episode.ask(B, "x", phase="y", prefill=words(turn)),
     "a prefill of the raw reply": lambda episode, turn: episode.ask(
         B, "x", phase="y", prefill=verbatim(turn)
@@ -192,6 +202,18 @@ async def test_numbers_may_be_computed_with_and_returned(run: RunContext) -> Non
     assert reveal(mean) == pytest.approx(0.83)
     public = await episode.ask(B, "Speak.", phase="x", read=read, public_rating=True)
     assert f"{public.confidence:.0%}" == "83%"
+
+
+@pytest.mark.parametrize("before", ["", "They think: "])
+def test_a_reader_cannot_make_the_thoughts_public_that_it_gives_as_private(before: str) -> None:
+    """Neither as part of the whole reply, nor in words of its own; what is said twice is public."""
+    whole = Reply(f"<t>{SECRET}</t>In public.", finish_reason="stop")
+    loud = Reply(f"<t>{SECRET}</t>{SECRET}", finish_reason="stop")
+    told = Reading(before + whole.text, SECRET, composed=bool(before))
+    with pytest.raises(ProtocolError, match="gives as private thoughts"):
+        read_reply(lambda _: told, whole, "a")
+    said = replace(told, public=before + SECRET)
+    assert read_reply(lambda _: said, loud, "a").public == said.public
 
 
 @pytest.mark.parametrize("swallow", [True, False])
