@@ -66,7 +66,7 @@ def add(command: Command) -> None:
     show = command("show", show_episode, "print one episode")
     show.add_argument("episode", help="the episode's id, or the beginning of it")
     faces = show.add_mutually_exclusive_group()
-    add_flag(faces, "--public", "leave out private thoughts and ratings")
+    add_flag(faces, "--public", "leave out private thoughts, ratings, doubts and error messages")
     add_flag(faces, "--raw", "print the replies as they came, private words included")
 
 
@@ -109,7 +109,9 @@ def show_episode(options: argparse.Namespace) -> int:
         f"  {episode['status']}{', of an earlier plan' if episode['leftover'] else ''}"
     )
     if episode["error"]:
-        print(printable(f"{episode['error_kind']}: {episode['error']}"))
+        # The words of an error may quote a reply.
+        words = "" if options.public else f": {episode['error']}"
+        print(printable(f"{episode['error_kind']}{words}"))
     print(printable(episode["motion"] or ""))
     turns = select_rows(options.db, TURNS, [episode["episode"]]).dicts()
     versions = sorted({turn["reader_version"] for turn in turns} - {None})
@@ -145,7 +147,7 @@ def find_episode(path: Path, beginning: str) -> dict[str, Any]:
 
 
 def print_turn(turn: dict[str, Any], *, with_private: bool) -> None:
-    """Print a turn: its speech, its private rating and thoughts if wanted, and its flags."""
+    """Print a turn: its speech, and if wanted its private rating, thoughts and flags."""
     print_heading(turn)
     unreadable = "[no readable speech; --raw prints the reply]"
     print(printable(turn["public"] if turn["public"] is not None else unreadable))
@@ -155,8 +157,9 @@ def print_turn(turn: dict[str, Any], *, with_private: bool) -> None:
         rating = reason if missing else f"{100 * turn['confidence']:g}%"
         thoughts = f"; thoughts: {printable(turn['thoughts'])}" if turn["thoughts"] else ""
         print(f"--- private: rating {rating}{thoughts}")
-    if turn["flags"]:
-        print(f"--- doubts: {', '.join(turn['flags'])}")
+        # A flag may tell of private words, such as a rating of zero.
+        if turn["flags"]:
+            print(printable(f"--- doubts: {', '.join(turn['flags'])}"))
 
 
 def print_raw(turn: dict[str, Any]) -> None:

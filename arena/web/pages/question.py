@@ -161,6 +161,9 @@ def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) ->
     grades = grades_of(ask(ANSWERS, [name]), shows_confidence(site, query, turns))
     reads = reads_of(site, ask, name, turns)
     same = {"study": episode.study, "subject": episode.subject, "episode": name}
+    # Numbers that a reply states are private, and others may hang on private words.
+    secrets = shows_private(site, query)
+    measured = ask(MEASURES, [name, list(shown)]) if secrets else ()
     is_judging = episode.kind == "judging"
     ruling, debate = judging_of(ask, episode) if is_judging else (None, None)
     content = QuestionContent(
@@ -169,7 +172,7 @@ def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) ->
         has_secrets=any(turn.has_secrets for turn in turns),
         transcript=transcript_of(site, ask, name, turns, shown, query, VISIBLE),
         reads=new_reads(site, reads, turns, routes, Lanes(name, lanes, shown, page_query)),
-        measures=measures_of(ask(MEASURES, [name, list(shown)])),
+        measures=measures_of(measured),
         final=next((grade for grade in grades if grade.final), None),
         grades=[grade for grade in grades if not grade.final],
         # Sorted by stage: of several answers of a seat the last one stays.

@@ -14,6 +14,7 @@ import pytest
 from arena.cli.main import main
 from arena.store.database import query
 from arena.text import printable
+from tests.arena.web.transcripts import play, turn, write_store
 
 STUDY = """
 import sys
@@ -197,6 +198,21 @@ def test_show_reads_an_episode_with_and_without_private_words(
     assert main(["show", episode, "--public"]) == 0
     assert "secret" not in capsys.readouterr().out
     assert main(["show", "zz"]) == 2
+
+
+def test_show_in_public_tells_neither_errors_nor_doubts(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both may quote a reply, as the error of float(reply.text) does."""
+    rows = [
+        *play("e", "question", {"solver": "m/a"}, status="failed"),
+        turn("e", "solver", 0, flags=["a doubt"]),
+    ]
+    db = str(write_store(here / "a.duckdb", rows))
+    for faces, count in (((), 1), (("--public",), 0)):
+        assert main(["show", "e", "--db", db, *faces]) == 0
+        out = capsys.readouterr().out
+        assert [out.count(words) for words in ("the policy refused it", "a doubt")] == [count] * 2
 
 
 @pytest.mark.parametrize(

@@ -276,6 +276,15 @@ def test_a_judging_shows_its_ruling_and_the_turns_that_were_judged(
     expect(page.locator(":target").get_by_role("heading")).to_have_text("Opposition, closing")
 
 
+def test_stated_numbers_are_as_private_as_a_rating(tmp_path: Path) -> None:
+    place = {"episode": "e", "seat": "solver", "step": 0}
+    measure = ("measures", {**place, "name": "stated at least", "value": 0.4321})
+    rows = [*play("e", "question", {"solver": "m/a"}), turn("e", "solver", 0), measure]
+    db = write_store(tmp_path / "a.duckdb", rows)
+    assert "0.4321" in page_html(db, "e")
+    assert "stated at least" not in page_html(db, "e", private=False)
+
+
 def test_a_failed_question_shows_its_error(tmp_path: Path) -> None:
     text = page_html(
         write_store(
