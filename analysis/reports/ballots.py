@@ -119,7 +119,8 @@ def standings_of(study: str, simulated: bool, candidates: Candidates) -> VoteSta
     """Return the standings of one study."""
     names, code = np.unique(candidates.contestant.astype(str), return_inverse=True)
     first, second, score, cluster, columns = comparisons(candidates, code)
-    ranking = rank(first, second, score, cluster, len(names), columns)
+    # No order of the two means anything.
+    ranking = rank(first, second, score, cluster, len(names), columns, seated=False)
     return VoteStandings(
         study,
         simulated,
@@ -154,8 +155,6 @@ def comparisons(candidates: Candidates, code: Codes) -> tuple[Codes, Codes, Arra
             if code[one] != code[other]:
                 pairs = [(one, other, 1.0)] * int(candidates.votes[one])
                 pairs += [(one, other, 0.0)] * int(candidates.votes[other])
-                # No order of the two means anything: every other pair is turned around.
-                pairs[::2] = [(b, a, 1 - won) for a, b, won in pairs[::2]]
                 rows += [
                     (int(code[a]), int(code[b]), won, cluster, int(seat[a]), int(seat[b]))
                     for a, b, won in pairs

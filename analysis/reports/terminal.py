@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -88,10 +89,28 @@ def print_table(console: Console, block: Block) -> None:
             no_wrap=number >= block.text_columns,
             min_width=max(1, min(widths[0], room)) if number == 0 else None,
         )
-    for row in block.rows:
+    for name, *others in block.rows:
+        # With less room there are further columns of words, which share it.
+        cells = (broken_name(name, room) if room >= SHORTEST_NAME else name, *others)
         # Text, not str: rich would read square brackets in a name as markup.
-        drawn.add_row(*map(Text, row))
+        drawn.add_row(*map(Text, cells))
     console.print(drawn)
+
+
+def broken_name(name: str, room: int) -> str:
+    """Return a name with line breaks behind its signs, where a word of it is longer than the room.
+
+    Pieces without a sign that are longer still are left to be broken anywhere.
+    """
+    words = []
+    for word in name.split(" "):
+        lines = [""]
+        for piece in re.findall(r"[^/:=-]+[/:=-]*|[/:=-]+", word) if len(word) > room else [word]:
+            if lines[-1] and len(lines[-1]) + len(piece) > room:
+                lines.append("")
+            lines[-1] += piece
+        words.append("\n".join(lines))
+    return " ".join(words)
 
 
 def print_lists(console: Console, block: Block) -> None:

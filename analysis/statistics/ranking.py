@@ -97,12 +97,15 @@ def rank(
     cluster: Codes,
     agents: int,
     columns: Array | None = None,
+    *,
+    seated: bool = True,
 ) -> Ranking:
     """Estimate strengths, with 95% profile likelihood intervals that respect clusters.
 
     `cluster` (N,) holds any whole numbers.  `columns` (N, E) are differences between the sides, the
     first minus the second, as of the length of their speeches: strengths are then those at equal
-    columns.  Contestants that were not compared with the largest group, not even through others,
+    columns.  Without `seated`, the order of the two means nothing, and has no advantage, which is
+    nan.  Contestants that were not compared with the largest group, not even through others,
     have no place beside it: nan.  Raises ValueError for arrays that do not fit together.
     """
     check_comparisons(first, second, score, agents)
@@ -111,8 +114,9 @@ def rank(
     share = divide(points.sum(axis=1) + (games - points).sum(axis=0), played)
     group = largest_connected_group(games)
     strength = np.full((agents, 3), nan)
-    # The advantage of the first seat is one column more: it is 1 for everybody.
-    every = np.ones((len(first), 1))
+    # The advantage of the first seat is one column more: it is 1 for everybody, and 0, which cannot
+    # be told from strengths, where nobody sits first.
+    every = np.full((len(first), 1), float(seated))
     if columns is not None:
         every = np.column_stack((every, columns))
     sizes, effect = np.full((every.shape[1], 3), nan), nan

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from analysis.reports.blocks import Block
-from analysis.reports.terminal import print_block
+from analysis.reports.terminal import broken_name, print_block
 
 HEADINGS = ("arm", "questions", "right", "95% interval", "unreadable", "95% interval of these")
 ROWS = (
@@ -33,6 +33,14 @@ def test_no_number_is_cut_and_no_name_is_lost(width: int) -> None:
         # A name may be wrapped, a number never.
         assert all(cell in text for cell in row[1:])
         assert row[0][:8] in text
+
+
+@given(st.integers(8, 30))
+def test_a_name_is_broken_behind_its_signs(room: int) -> None:
+    name = "some/judge-14b:abstain=0.1"
+    pieces = broken_name(name, room).split("\n")
+    assert "".join(pieces) == name
+    assert all(piece[-1] in "/:=-" and len(piece) <= room for piece in pieces[:-1])
 
 
 def test_a_narrow_terminal_gets_a_list_of_each_row() -> None:

@@ -50,6 +50,22 @@ def in_both_seats(first: Codes, second: Codes, score: Array) -> tuple[Codes, Cod
     return *both, np.concatenate((score, 1 - score))
 
 
+def test_without_seats_the_order_of_the_two_changes_nothing() -> None:
+    _, first, second, score = drawn(3, 4, 30)
+    cluster = np.arange(30) // 3
+    turned = np.random.default_rng(0).random(30) < 0.5
+    sides = np.where(turned, second, first), np.where(turned, first, second)
+    one = rank(first, second, score, cluster, 4, seated=False)
+    other = rank(*sides, np.where(turned, 1 - score, score), cluster, 4, seated=False)
+    for values in ("strength", "low", "high"):
+        assert getattr(one, values) == pytest.approx(getattr(other, values), abs=1e-3)
+    assert np.isnan([one.first, one.first_low, one.first_high]).all()
+    # Two who have one vote each, and lose to a third with two, are equals.
+    pairs = np.array([(1, 0), (1, 2), (0, 1), (0, 2), (2, 0), (2, 1), (1, 0), (1, 2)]).T
+    alike = rank(*pairs, np.ones(8), np.zeros(8, np.int64), 3, seated=False).strength
+    assert alike[0] == pytest.approx(alike[2], abs=1e-6)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_strengths_agree_with_choix(seed: int) -> None:
     _, first, second, score = drawn(seed, 12, 800)
