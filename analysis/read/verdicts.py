@@ -182,9 +182,10 @@ def read_verdicts(
         by_jury = f" by the jury {jury!r}" if jury else ""
         there_are = ", ".join(f"{name} ({count})" for name, count, _ in others) or "none"
         note = f"; {left_out[study].note}" if study in left_out else ""
+        of_these = " among the chosen" if note else ""
         raise StudyError(
             f"{path} holds no verdict{by_jury} on debates of a study {study!r}; studies with"
-            f" verdicts: {there_are}{note}"
+            f" verdicts{of_these}: {there_are}{note}"
         )
     found = build_verdicts((study, simulated, juries), debates, readings, votes)
     pools = tuple((label, tuple(names)) for label, names in pooled)

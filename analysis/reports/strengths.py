@@ -21,6 +21,7 @@ from analysis.statistics.ranking import rank
 
 UNBEATEN = "never lost to others, alone or with some: no upper end"
 WINLESS = "never won against others, alone or with some: no lower end"
+UNCONNECTED = "no votes connect it with the others"
 MISSING_ENDS = (UNBEATEN, WINLESS)
 # What the sides of a debate may differ in beside their arguments.
 FORMS = ("words", "list items", "headings")
@@ -81,7 +82,7 @@ def comparisons(verdicts: Verdicts, cast: Votes) -> tuple[Codes, Codes, Array, C
 def missing_end(size: float, low: float, high: float, unbeaten: str, winless: str) -> str | None:
     """Return why an interval lacks an end, in words; None if it has both."""
     if isnan(size):
-        return "no votes connect it with the others"
+        return UNCONNECTED
     if isinf(high):
         return unbeaten
     return winless if isinf(low) else None

@@ -48,7 +48,7 @@ def scope_notes(rows: Mapping[str, Claims], varied: Collection[str] = ()) -> lis
     """
     # The widest claim that a phase has.
     row = max(rows.values(), key=lambda claim: (claim.speaks_of == LIKE_THESE, claim.models))
-    who = pluralize(row.models, "model")
+    who = "model" if row.models == 1 else pluralize(row.models, "model")
     scope = f"95% intervals. These models: other debates of the same {who}."
     if row.speaks_of == LIKE_THESE:
         scope = (
@@ -61,10 +61,12 @@ def scope_notes(rows: Mapping[str, Claims], varied: Collection[str] = ()) -> lis
     fixed = [each for each in ("wording", "system prompts", "sampling") if each not in varied]
     also = f" Varied, and pooled: {', '.join(varied)}." if varied else ""
     notes = [f"{scope} Held fixed: {', '.join(fixed)} and effort.{also}"]
+    without: dict[str, list[str]] = {}
+    for phase, claim in rows.items():
+        if these_interval(claim) == "-" and claim.note:
+            without.setdefault(claim.note, []).append(phase)
     return notes + [
-        f"No interval in {phase}: {claim.note}."
-        for phase, claim in rows.items()
-        if these_interval(claim) == "-" and claim.note
+        f"No interval in {'; '.join(phases)}: {why}." for why, phases in without.items()
     ]
 
 

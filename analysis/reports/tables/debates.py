@@ -219,9 +219,9 @@ def calibration_block(report: StudyReport, debates: DebateFindings) -> Block:
         notes += [
             winners_words(outcomes.judged, outcomes.majority, outcomes.confidence_sum),
             votes_words(outcomes.votes),
-            "Ties are half a win each in Brier, left out of the rest. gap: mean confidence minus"
-            " share of wins, in points. Held fixed: the panel of judges, beside what is held fixed"
-            " above.",
+            "Brier: 0 is perfect; of 50%: that of always saying 50%. Ties are half a win each in"
+            " Brier, left out of the rest. gap: mean confidence minus share of wins, in points."
+            " Held fixed: the panel of judges, beside what is held fixed above.",
         ]
     headings = "phase, n (no ties), Brier, of 50%, ECE, AUROC (95% interval), gap"
     word = debates.ratings.word.capitalize()

@@ -10,7 +10,7 @@ from analysis.read.verdicts import judged_studies
 from analysis.reports.blocks import Block, Document, document, sentences_block, table
 from analysis.reports.judges import JudgeRow
 from analysis.reports.standings import Standings, study_standings
-from analysis.reports.strengths import UNBEATEN, WINLESS
+from analysis.reports.strengths import UNBEATEN, UNCONNECTED, WINLESS
 from analysis.reports.tables.formatting import (
     decimal,
     interval,
@@ -198,6 +198,8 @@ def leaderboard_notes(standings: Standings) -> Iterator[str]:
             f"{MARK.strip()} up to: never won against anybody above. The votes tell up to where its"
             " strength lies, and not how far down: the interval has no lower end."
         )
+    if any(row.place is None for row in standings.contestants):
+        yield f"-{MARK}: {UNCONNECTED}, so that there is no strength."
     close = standings.first_place
     if close:
         yield (
