@@ -1,10 +1,10 @@
 """Hold words and numbers that only their author may see, so that they cannot become text unnoticed.
 
-A protocol may compute with a private number: compare it, add it up, weigh a vote by it; what comes
-out is private again.  Private text tells its length, and whether it equals or contains a text.
-Neither can be formatted, cut, joined, pickled or written as JSON: that raises TypeError.  To show
-them to their author, put the turn that they come from into the prompt; to compute with the plain
-value, `reveal` it, by name.
+A protocol may compute with a private number: add it up, weigh a vote by it; the number that comes
+out is private again.  Comparisons give plain answers.  Private text tells its length, and whether
+it equals or contains a text.  Neither can be formatted, cut, joined, pickled or written as JSON:
+that raises TypeError.  To show them to their author, put the turn that they come from into the
+prompt; to compute with the plain value, `reveal` it, by name.
 """
 
 from __future__ import annotations

@@ -3,12 +3,13 @@
 The same page functions run, from the first page along all links that the pages contain.  Without
 private contents, no byte that is written holds any of these: private thoughts, raw replies that
 were not public as a whole, reasoning, re-asks, faces of a turn that only its author was shown,
-error messages, and single private ratings, in words, tables or pictures.  Means, shares and counts
-over a study stay, since they are its findings, but no number is made of private ratings of fewer
-than MIN_GROUP_SIZE (analysis/figures/figure.py) debates or questions; pages say how many they leave
-out.  Two leaks remain: the difference of two published means (all but one group) may reveal a few
-ratings, and so does a mean whose deviation is 0.  Speeches are published as they were given, even
-if one contains a private tag.
+error messages, and single private ratings, in words, tables or pictures.  What a protocol returns
+is its result and public: a verdict with its confidence, and the text of answers.  Means, shares and
+counts over a study stay, since they are its findings, but no number is made of private ratings of
+fewer than MIN_GROUP_SIZE (analysis/figures/figure.py) debates or questions; pages say how many they
+leave out.  Two leaks remain: the difference of two published means (all but one group) may reveal a
+few ratings, and so does a mean whose deviation is 0.  Speeches are published as they were given,
+even if one contains a private tag.
 
 Pages are written into a draft beside the folder and moved in when all are complete.  The marker
 lists them, and only listed files are ever replaced or removed.  Features that need a server (SQL,
