@@ -75,7 +75,7 @@ def test_a_run_counts_first_and_ends_with_the_leaderboard(
     assert "tournament jury: 48 of 48 episodes done" in out
     assert out.index("SIMULATED") < out.index("Leaderboard")
     missing = Arena().sql("select count(*) from verdicts where winner is null").rows[0][0]
-    assert f"missing {missing} of 48" in out
+    assert f"out of 48 verdicts, {missing} of them missing" in out
     assert missing > 0
     command = out.splitlines()[-1].partition("next: arena ")[2].split()
     assert command[:3] == ["rank", "--study", "tournament"]

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from agents.scripted import scripted_model
+from analysis.read.selection import Selection
 from analysis.reports.debates import report, study_reports
 from analysis.reports.tables.debates import print_report
 from arena import Agent, Answer, Arena, Arm, Seat, Study, Subject
@@ -105,8 +106,14 @@ def test_an_arm_that_was_played_with_other_options_is_called_pooled(tmp_path: Pa
             ),
             watch=lambda tally: None,
         )
-    assert answers(arena.path)["pooled"] == ["a"]
-    assert "POOLED: plays with different options of a" in printed(arena.path)
+    # What the earlier plan played is a leftover, and pooled only where leftovers count.
+    assert answers(arena.path)["pooled"] == []
+    [both] = study_reports(arena.path, selection=Selection(leftovers=True))
+    assert both.answers is not None
+    assert both.answers.pooled == ("a",)
+    out = io.StringIO()
+    print_report([both], out)
+    assert "POOLED: plays with different options of a" in out.getvalue()
 
 
 def test_accuracy_both_ways_by_hand_and_as_the_view_has_it(solve: Add) -> None:
