@@ -79,8 +79,8 @@ ESTIMATED = re.compile(r"(?:\w+_)?ci_(?:low|high)|p|p_holm|t|se|verdict|strength
 
 # Fields that have another name since, where they stand under no old one.
 RENAMED = {"models": "contestants", "model": "contestant"}
-# Since then one vote a judge decides who won, over both orders of sides, and an answer to a question
-# without a gold answer is not missing.  tests/analysis/test_wins.py counts by hand.
+# Since then one vote a judge decides who won, over both orders of sides, and an answer to a
+# question without a gold answer is not missing.  tests/analysis/test_wins.py counts by hand.
 COUNTED_ANEW = {
     *("outcomes", "leaderboard", "vote_splits", "proposition_wins_by_motion", "side_bias"),
     *("calibration_by_phase", "calibration_by_model", "reliability", "speeches", "token_payout"),

@@ -80,7 +80,7 @@ def test_a_run_counts_first_and_ends_with_the_leaderboard(
     command = out.splitlines()[-1].partition("next: arena ")[2].split()
     assert command[:3] == ["rank", "--study", "tournament"]
     assert main(command) == 0
-    assert "Bradley-Terry" in capsys.readouterr().out
+    assert "Leaderboard: strength in logits" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -150,6 +150,7 @@ async def test_two_snapshots_behind_one_name_are_told_of_when_they_come_and_at_t
 async def test_what_was_served_is_compared_with_earlier_runs_and_two_models_are_two_contestants(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("openai")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
     arena = Arena(tmp_path / "a.duckdb", concurrency=1)
     alarms: list[tuple[str, ...]] = []
