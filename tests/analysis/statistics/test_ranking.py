@@ -66,6 +66,7 @@ def test_without_seats_the_order_of_the_two_changes_nothing() -> None:
     assert alike[0] == pytest.approx(alike[2], abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_strengths_agree_with_choix(seed: int) -> None:
     _, first, second, score = drawn(seed, 12, 800)

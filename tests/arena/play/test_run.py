@@ -65,6 +65,7 @@ def test_the_same_study_again_asks_nothing(path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_limit_and_shards_take_their_share(path: Path, tmp_path: Path) -> None:
     assert Arena(path).run(study(subjects=5), selection=RunSelection(limit=2)).open == 3
     assert Arena(path).run(study(subjects=5), selection=RunSelection(limit=2)).open == 1

@@ -110,6 +110,7 @@ def test_a_query_reaches_no_file_no_network_no_setting_and_changes_nothing(
     assert query(path, "select count(*) from subjects").rows == ((2,),)
 
 
+@pytest.mark.slow
 def test_what_reads_is_allowed_and_the_last_of_several_results_is_given(path: Path) -> None:
     assert query(path, "select 1; select 2; -- and no more").rows == ((2,),)
     assert query(

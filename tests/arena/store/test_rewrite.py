@@ -295,6 +295,7 @@ def test_a_table_that_the_copy_lacks_leaves_the_store(
         rewrite(old)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_with_what_has_become_of_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

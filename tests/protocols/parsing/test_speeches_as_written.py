@@ -447,6 +447,7 @@ FORMS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(FORMS, SAID, st.integers(2, 100), st.sampled_from(["{}", "{}%", "{}/100", "{} percent"]))
 def test_what_is_said_in_any_sane_form_is_read_as_it_was_said(
