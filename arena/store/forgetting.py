@@ -83,15 +83,28 @@ def select(
 ) -> Selected:
     """Return the episodes of a study that meet a condition: SQL over `all_episodes`, of a user.
 
-    Raises StudyError if there is none, StoreError if the condition is wrong.
+    Raises StudyError if there is none, and for a condition of --where that is none.
     """
-    sql = f"select episode from all_episodes where study = $study and ({condition}\n)"
-    found = database.query(path, sql, {**parameters, "study": study})
+    names = [name for (name,) in database.select_rows(path, "select study from studies")]
+    if study not in names:
+        raise StudyError(
+            f"there is no study {study!r} in {path}; there are: {', '.join(names) or 'none'}"
+        )
+    # The study stands inside, where no bracket of a condition reaches it.
+    of_study = "from all_episodes where study = $study"
+    sql = f"select episode from ({of_study}) where ({condition}\n)"
+    try:
+        found = database.query(path, sql, {**parameters, "study": study})
+    except StoreError as error:
+        if not what.startswith("where "):
+            raise
+        raise StudyError(
+            "--where does not fit: it is one condition in SQL on the columns of all_episodes, such"
+            f" as \"error_kind = 'Refused'\"; {str(error).splitlines()[0]}"
+        ) from error
     episodes = [str(row[0]) for row in found.rows]
     if not episodes:
-        names = [name for (name,) in database.select_rows(path, "select study from studies")]
-        known = "" if study in names else f"; its studies are {', '.join(names) or 'none'}"
-        raise StudyError(f"{path} holds no such episode of a study {study!r}: {what}{known}")
+        raise StudyError(f"{path} holds no such episode of the study {study!r}: {what}")
     with database.open_live(path, ("all_episodes", "calls")) as con:
         judgings = judgings_of(con, episodes)
         counts = read_result(

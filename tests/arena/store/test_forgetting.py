@@ -139,12 +139,19 @@ def test_it_waits_for_no_run(store: Path) -> None:
 def test_what_is_not_there_cannot_be_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     leave_journal(path, "elsewhere")
-    with pytest.raises(StudyError, match="no such episode of a study 'talks': arm x"):
+    with pytest.raises(StudyError, match="no such episode of the study 'talks': arm x"):
         select(path, "talks", "arm x", "arm = $arm", {"arm": "x"})
-    with pytest.raises(StudyError, match="its studies are talks"):
+    with pytest.raises(StudyError, match="there are: talks"):
         select(path, "talk", "all", "true", {})
-    with pytest.raises(StoreError, match="nonsense"):
-        select(path, "talks", "where", "nonsense", {})
+    with pytest.raises(StudyError, match=r"--where does not fit: .*nonsense"):
+        select(path, "talks", "where nonsense", "nonsense", {})
+
+
+def test_no_bracket_of_a_condition_reaches_another_study(store: Path) -> None:
+    condition = "true) or (true"
+    selected = select(store, "talks", f"where {condition}", condition, {})
+    of_study = Arena(store).sql("select episode from all_episodes where study = 'talks'").rows
+    assert sorted(selected.episodes) == sorted(episode for (episode,) in of_study)
 
 
 # Kills itself before the n-th statement or removal of a file.

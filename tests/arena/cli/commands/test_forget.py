@@ -32,9 +32,9 @@ def test_what_would_go_is_counted_and_goes_with_yes(
     for arguments, words in (
         ([], "say which episodes, in one way"),
         (["--all", episode], "say which episodes, in one way"),
-        (["--leftovers"], "no such episode of a study 'talks': leftovers"),
+        (["--leftovers"], "no such episode of the study 'talks': leftovers"),
         ([episode[:8], "zzz"], "no episode begins with 'zzz'"),
-        (["--where", "status"], "the query failed: "),
+        (["--where", "status"], "--where does not fit: "),
     ):
         assert main([*forget, *arguments, "--yes"]) == 2
         assert words in capsys.readouterr().err
