@@ -49,7 +49,8 @@ def decimal(value: float | None, digits: int, *, scale: int = 1, signed: bool = 
     if value is None or isnan(value):
         return "-"
     # As in the JSON, which then rounds to the same digits as the text.
-    number = scale * without_noise(value)
+    # A small number below 0 is 0, not -0.
+    number = round(scale * without_noise(value), digits) + 0.0
     return f"{number:+.{digits}f}" if signed else f"{number:.{digits}f}"
 
 
