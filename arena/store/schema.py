@@ -6,10 +6,10 @@ row once, by its key.  The views on these tables are in `arena/store/views`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from arena.store.schema_annotations import ANNOTATIONS, TableSchema
 
 # The version of the tables.  Views need none: `store_info` holds a hash of their texts.
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 LOGPROBS = (
     "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
@@ -132,15 +132,6 @@ READER_VERSION = (
     "VARCHAR",
     "a hash of the code that read it anew and graded it; NULL: as it was read when it was played",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TableSchema:
-    """A base table: its comment, the columns of its key, and {column: (type, comment)}."""
-
-    comment: str
-    key: tuple[str, ...]
-    columns: dict[str, tuple[str, str]]
 
 
 TABLES: dict[str, TableSchema] = {
@@ -396,6 +387,7 @@ TABLES: dict[str, TableSchema] = {
             "value": ("DOUBLE", "the number"),
         },
     ),
+    **ANNOTATIONS,
     "folded": TableSchema(
         "One row is a journal that was folded into this database, up to some byte",
         ("journal", "bytes"),

@@ -32,6 +32,8 @@ EXACT = {
     "reread_rulings",
     "reread_answers",
     "plan_changes",
+    "registrations",
+    "deviations",
 }
 
 

@@ -87,6 +87,7 @@ ADDED_LATER = {"turns": "fingerprint", "answers": "confidence_source", "seats": 
 ADDED_TABLES = (
     *("readings", "reread_answers", "reread_rulings"),
     *("plan_changes", "forgotten", "other_servings"),
+    *("registrations", "deviations", "label_entries", "published_numbers"),
 )
 
 
