@@ -34,6 +34,8 @@ from arena.store.replay import digest, reask_key
 from arena.studies.motions import subject_id
 from arena.studies.questions import questions
 from arena.studies.study import plays
+from arena.studies.versions import in_version, study_in_version
+from arena.tournaments.stages import stages_in_version
 from arena.tournaments.stored_debates import stored_debate
 from arena.types import Message, Place, Request
 
@@ -130,13 +132,16 @@ def arena(*words: str, status: int = 0) -> str:
 
 
 def studies_in(file: Path, **options: Any) -> Any:
-    """Load a study file with these options: its study, or its stages."""
+    """Load a study file with these options: its study, or its stages, with the prompts of 0.1.0."""
     spec = importlib.util.spec_from_file_location("study_of_0_1_0", file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.study(**options)
+    made = module.study(**options)
+    if isinstance(made, Study):
+        return study_in_version(made, "1")
+    return stages_in_version(made, "1")
 
 
 def rows_of(store: Path, wanted: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
@@ -242,6 +247,7 @@ def test_a_half_played_study_is_continued_and_nothing_is_asked_again(
         given = {"url": server.url, **OPTIONS[name]}
         file = store.with_name("study.py")
         if name == "half_played":
+            given["version"] = "1"
             words = [word for key, value in given.items() for word in ("-o", f"{key}={value}")]
             arena("run", str(file), "--db", str(store), *words)
         else:
@@ -369,9 +375,9 @@ def words_of(request: Any) -> str:
 
 
 def protocol_of(name: str) -> Any:
-    """Find a protocol by its name."""
+    """Find a protocol by its name, as it asked in 0.1.0."""
     module = importlib.import_module(PROTOCOLS.get(name, f"protocols.{name}"))
-    return getattr(module, name)
+    return in_version(getattr(module, name), "1")
 
 
 def study_of(described: Mapping[str, Any]) -> Study:

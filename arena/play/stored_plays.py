@@ -15,7 +15,8 @@ from arena.store.readings import Row, StoredEpisode
 from arena.store.replay import sampling_of
 from arena.studies.lineups import Seating, seats_of
 from arena.studies.motions import SEVERAL, subject_id
-from arena.studies.study import Arm, Options, Play, Protocol, check_options, protocol_version
+from arena.studies.study import Arm, Options, Play, Protocol, check_options
+from arena.studies.versions import in_version, versions_of
 from arena.types import Agent, BaseModel, Request, Subject
 
 # A stand-in takes every request, as the model did that answered it.
@@ -64,11 +65,13 @@ def play_of(stored: StoredEpisode, sources: Sources) -> Play:
             " import its files again to read them anew"
         )
     protocol = sources.protocol(row["study"], name)
-    if protocol_version(protocol) != row["version"]:
+    try:
+        protocol = in_version(protocol, row["version"])
+    except StudyError:
         raise StudyError(
             f"it was played by VERSION {row['version']} of {name}, which has VERSION"
-            f" {protocol_version(protocol)} now"
-        )
+            f" {' and '.join(versions_of(protocol))} now"
+        ) from None
     grader = sources.graders.get(row["study"])
     if row["grader"] is not None and grader is None:
         raise StudyError(

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from arena.errors import StudyError
 from arena.studies.lineups import Seating
-from arena.studies.study import Arm, Options, Protocol, Study
-from arena.tournaments.stages import Rename, Stage
+from arena.studies.study import Arm, Options, Protocol, Study, protocol_version
+from arena.studies.versions import in_version
+from arena.tournaments.stages import Stage
 from arena.tournaments.stored_debates import DebateResult, results
 from arena.types import Agent, Subject
 
@@ -192,10 +193,12 @@ def swiss_round(
 
         If a later one has begun, this stage has been played, and its study must be whole.
         """
-        begun = len(results(path, name)) if path.exists() else 0
+        # Debates of an earlier version of the protocol, which may be stored too, pair nobody.
+        version = protocol_version(protocol)
+        begun = len(results(path, name, version)) if path.exists() else 0
         arms = []
         for round in range(1, max(number, begun) + 1):
-            so_far = results(path, name, before=f"round {round}") if round > 1 else {}
+            so_far = results(path, name, version, before=f"round {round}") if round > 1 else {}
             earlier = [so_far.get(f"round {past}", ()) for past in range(1, round)]
             arms.append(
                 Arm(f"round {round}", protocol, swiss(agents, earlier, seed=seed), options or {})
@@ -204,13 +207,18 @@ def swiss_round(
 
     episodes = number * 2 * (len(agents) // 2) * len(subjects)
 
-    def rename(new_name: Rename) -> Stage:
-        """Return the same round of a tournament of another name."""
-        return swiss_round(
-            new_name(name), number, protocol, agents, subjects, options=options, seed=seed
-        )
+    def again(name: str, protocol: Protocol) -> Stage:
+        """Return the same round of a tournament of another name, or by another protocol."""
+        return swiss_round(name, number, protocol, agents, subjects, options=options, seed=seed)
 
-    return Stage(name, write, lambda path: episodes, tuple(agents), rename)
+    return Stage(
+        name,
+        write,
+        lambda path: episodes,
+        tuple(agents),
+        rename=lambda new_name: again(new_name(name), protocol),
+        in_version=lambda version: again(name, in_version(protocol, version)),
+    )
 
 
 def check_agent_names(agents: Sequence[Agent], what: str) -> None:

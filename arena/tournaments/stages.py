@@ -20,6 +20,7 @@ from arena.play.run import EVERYTHING_OPEN, Arena, RunSelection
 from arena.play.summary import Summary
 from arena.studies.lineups import agents_in
 from arena.studies.study import Study, plays
+from arena.studies.versions import check_version, study_in_version
 from arena.types import Agent
 
 StudyWriter = Callable[[Path], Study]
@@ -34,6 +35,7 @@ class Stage:
     `write` writes it from the store at a path, `count_episodes` tells how many episodes it will
     have, and `agents` are those that will speak in it.  `rename` returns the stage with its name,
     and those of the studies that it reads, as a function gives them; None: it has only this name.
+    `in_version` returns the stage with its protocol in a version; None: what it writes is changed.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Stage:
     count_episodes: Callable[[Path], int]
     agents: tuple[Agent, ...]
     rename: Callable[[Rename], Stage] | None = None
+    in_version: Callable[[str], Stage] | None = None
 
 
 Stages = Sequence[Study | Stage]
@@ -74,6 +77,34 @@ def rename_stage(stage: Study | Stage, new_name: Rename) -> Study | Stage:
             " `study` have an option `name`, and make the names of its stages from that"
         )
     return stage.rename(new_name)
+
+
+def stages_in_version(stages: Stages, version: str) -> Stages:
+    """Return stages whose protocols are played in a version (arena/studies/versions.py).
+
+    Raises StudyError if a protocol does not keep it any more, or if none has come to it; of a stage
+    that is still to be written, when it is.
+    """
+    studies = [stage for stage in stages if isinstance(stage, Study)]
+    check_version(studies, version)
+    return [stage_in_version(stage, version, must_have=not studies) for stage in stages]
+
+
+def stage_in_version(stage: Study | Stage, version: str, *, must_have: bool) -> Study | Stage:
+    """Return a stage whose protocols are played in a version, if it must have one, or can."""
+    if isinstance(stage, Study):
+        return study_in_version(stage, version)
+    if stage.in_version is not None:
+        return stage.in_version(version)
+
+    def write(path: Path) -> Study:
+        """Write the study as the stage does, and play it in the version."""
+        study = stage.write(path)
+        if must_have:
+            check_version([study], version)
+        return study_in_version(study, version)
+
+    return replace(stage, write=write)
 
 
 def count_episodes(stage: Study | Stage, path: Path) -> int:

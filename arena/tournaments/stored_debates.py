@@ -37,7 +37,8 @@ JUDGEABLE = """
 # Leftovers count as they did when the round was paired.
 RESULTS = """
     with cutoff as (
-        select min(started_at) as began from plays where study = $study and arm = $before),
+        select min(started_at) as began from plays
+        where study = $study and version = $version and arm = $before),
     votes as (
         select
             v.debate,
@@ -52,7 +53,7 @@ RESULTS = """
     join seats p on p.episode = e.episode and p.seat = 'proposition'
     join seats o on o.episode = e.episode and o.seat = 'opposition'
     left join votes on votes.debate = e.episode
-    where e.study = $study order by e.arm, e.episode
+    where e.study = $study and e.version = $version order by e.arm, e.episode
 """
 
 
@@ -129,17 +130,20 @@ def stored_debate(
 
 
 def results(
-    path: Path, study: str, *, before: str | None = None
+    path: Path, study: str, version: str, *, before: str | None = None
 ) -> Mapping[str, tuple[DebateResult, ...]]:
     """Return the results of a study's debates by arm, as they stood when the arm `before` began.
 
+    Debates that another version of the protocol played are left out.
     Without `before`, or if it has not begun, as they stand now.  The majority of all verdicts that
     were in by then decides; equal numbers, and no verdicts at all, are nobody's win.  So a round
     that has begun keeps the results by which it was paired, even if a verdict is repaired or a
     judge added later.
     """
     with open_live(path, ("all_episodes",)) as con:
-        rows = con.execute(RESULTS, {"study": study, "before": before}).fetchall()
+        rows = con.execute(
+            RESULTS, {"study": study, "version": version, "before": before}
+        ).fetchall()
     by_arm: dict[str, list[DebateResult]] = {}
     for arm, first, second, score in rows:
         by_arm.setdefault(arm, []).append(DebateResult(first, second, score))

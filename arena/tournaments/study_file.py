@@ -16,7 +16,7 @@ from arena.errors import ArenaError, StudyError
 from arena.packages import PACKAGES, neighbour_files
 from arena.studies.study import Study
 from arena.tournaments.shipped import find_study
-from arena.tournaments.stages import Stage, Stages, rename_stages
+from arena.tournaments.stages import Stage, Stages, rename_stages, stages_in_version
 
 
 def load_study(file: str | Path, options: Sequence[str] = ()) -> Study:
@@ -38,12 +38,15 @@ def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:
 
     `file` is a path, or the name of a study that comes with the package.  `options` like
     "models=a,b" are arguments of its function; "name=..." gives the study another name, unless the
-    function has such an argument of its own.  Raises StudyError with one sentence for a missing
-    file, a file without a function `study`, an unknown option, or a wrong type.
+    function has such an argument of its own.  "version=1" plays its protocols in that version, and
+    is an argument of the function too if it has one.  Raises StudyError with one sentence for a
+    missing file, a file without a function `study`, an unknown option or version, or a wrong type.
     """
     path = find_study(file)
     make = study_function(path)
-    name, options = split_name(make, options)
+    takes = inspect.signature(make).parameters
+    name, options = split_option("name", options, keep="name" in takes)
+    version, options = split_option("version", options, keep="version" in takes)
     try:
         result = make(**study_arguments(make, options, path))
     except ArenaError:
@@ -60,23 +63,27 @@ def load_stages(file: str | Path, options: Sequence[str] = ()) -> Stages:
             f"{path}: study() must return a Study, or a list of studies and stages;"
             f" it returned {result!r:.80}"
         )
-    return stages if name is None else rename_stages(stages, name)
+    # A function with a name of its own has used it.
+    if name is not None and "name" not in takes:
+        stages = rename_stages(stages, name)
+    return stages if version is None else stages_in_version(stages, version)
 
 
-def split_name(
-    make: typing.Callable[..., object], options: Sequence[str]
+def split_option(
+    key: str, options: Sequence[str], *, keep: bool
 ) -> tuple[str | None, Sequence[str]]:
-    """Return the name that "name=..." gives, None without one, and the other options.
+    """Return the value of the last "key=..." among options, None without one, and the options.
 
-    A function that has an argument `name` is given it as any other.
+    `keep` keeps them among these, for a function that has such an argument.
     """
-    if "name" in inspect.signature(make).parameters:
-        return None, options
-    names = [option.partition("=")[2] for option in options if option.startswith("name=")]
-    if any(not name.strip() for name in names):
-        raise StudyError("a study's name has at least one letter, found none: -o name=NAME")
-    others = [option for option in options if not option.startswith("name=")]
-    return (names[-1] if names else None), others
+    given = [option for option in options if option.startswith(f"{key}=")]
+    values = [option.partition("=")[2] for option in given]
+    if any(not value.strip() for value in values) and not keep:
+        raise StudyError(
+            f"a study's {key} has at least one letter, found none: -o {key}={key.upper()}"
+        )
+    others = options if keep else [option for option in options if option not in given]
+    return (values[-1] if values else None), others
 
 
 def study_function(path: Path) -> typing.Callable[..., object]:
@@ -122,8 +129,12 @@ def describe_options(file: str | Path) -> str:
         form = f"-o {name}={value_form(hints.get(name, str))}"
         default = "needed" if option.default is option.empty else plain_value(option.default)
         lines.append(f"  {form:<36}  {default}")
-    if "name" not in inspect.signature(make).parameters:
-        lines.append(f"  {'-o name=TEXT':<36}  (the study's own name)")
+    for key, default in (
+        ("name", "(the study's own name)"),
+        ("version", "(of each protocol that of today)"),
+    ):
+        if key not in inspect.signature(make).parameters:
+            lines.append(f"  {f'-o {key}=TEXT':<36}  {default}")
     return "\n".join([inspect.getdoc(make) or "", "", *lines]).lstrip()
 
 
@@ -174,7 +185,7 @@ def study_arguments(
         if not equals:
             raise StudyError(f"an option is written key=value, found {option!r}")
         if key not in declared:
-            known = ", ".join(dict.fromkeys([*declared, "name"]))
+            known = ", ".join(dict.fromkeys([*declared, "name", "version"]))
             raise StudyError(f"{path} has no option {key!r}; it has {known}")
         kind = hints.get(key, str)
         # An optional list is a union, whose parts say that it is a list.

@@ -27,7 +27,7 @@ from arena.play.run import RunSelection, Summary
 from arena.tournaments.stages import Stages, count_episodes, count_episodes_by_study
 from arena.tournaments.stored_debates import results
 from arena.types import Reply
-from protocols.debate import debate
+from protocols.debate import VERSION, debate
 from protocols.judging import jury
 
 MODELS = [
@@ -109,17 +109,17 @@ def test_a_later_judge_changes_no_pairing(whole: Arena, tmp_path: Path) -> None:
     """It outvotes the two that paired the rounds; rounds that have begun stay as they were."""
     arena = Arena(tmp_path / "a.duckdb")
     run_stages(arena, swiss_stages(2))
-    before = results(arena.path, "swiss", before="round 2")
+    before = results(arena.path, "swiss", VERSION, before="round 2")
     paired = arena.sql(PAIRS).rows
     contrary = tuple(f"sim/judge:side=-20.0:seed={seed}" for seed in range(5))
     run_stages(arena, swiss_stages(2, ("sim/judge:seed=1", "sim/judge:seed=2", *contrary)))
     assert arena.sql(PAIRS).rows == paired
-    assert results(arena.path, "swiss", before="round 2") == before
-    assert {result.score for result in results(arena.path, "swiss")["round 1"]} == {0.0}
+    assert results(arena.path, "swiss", VERSION, before="round 2") == before
+    assert {result.score for result in results(arena.path, "swiss", VERSION)["round 1"]} == {0.0}
 
 
 def test_results_are_those_of_the_majority(whole: Arena) -> None:
-    found = results(whole.path, "swiss")
+    found = results(whole.path, "swiss", VERSION)
     assert list(found) == ["round 1", "round 2", "round 3"]
     majority = (
         "select sum(case majority when 'proposition' then 1 when 'tie' then 0.5 else 0 end)::double"
@@ -134,7 +134,7 @@ def test_results_are_those_of_the_majority(whole: Arena) -> None:
 def test_a_debate_nobody_has_judged_is_nobodys_win(tmp_path: Path) -> None:
     arena = Arena(tmp_path / "a.duckdb")
     run_stages(arena, swiss_stages(1)[:1])
-    assert {result.score for result in results(arena.path, "swiss")["round 1"]} == {0.5}
+    assert {result.score for result in results(arena.path, "swiss", VERSION)["round 1"]} == {0.5}
 
 
 def test_stages_are_told_one_by_one(tmp_path: Path) -> None:

@@ -1,0 +1,290 @@
+"""Let paths tell each other how far they are, with the prompts of version 1; kept for one release.
+
+protocols/leap.py has the protocol of today, with the paper and what differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+
+from arena.errors import ProtocolError
+from arena.grading.grade import LETTERS
+from arena.play.episode import Episode
+from arena.play.prompt import Prompt, ShownTurn, verbatim
+from arena.play.reading import CUT_OFF, unfinished_reason
+from arena.private import reveal
+from arena.types import Answer, Reading, Reply, Sampling, Seat, Subject, Turn
+from protocols.asking import majority, question_text
+from protocols.parsing.answers import answer_in_thought, last_box
+from protocols.routing import PathState, Peers, Piece, Router, Similarity, route_peers
+
+VERSION = "1"
+Count = Annotated[int, Ge(1)]
+
+PLAIN = "\nReason step by step, and put the final answer into \\boxed{}."
+TAGS = """
+Reason step by step, and put the final answer into \\boxed{}. You are one of several who work on \
+this problem at the same time. From time to
+time you stop and say in a few words how far you are, between <summarize> and </summarize>. Then \
+you may be told what others have found,
+between <comment> and </comment>. Others can be wrong, and so can you: compare, check where you \
+differ, and go on with your own reasoning.
+For example:
+
+<summarize> In short, the first condition leaves only even numbers, and I have yet to use the \
+second. </summarize>
+<comment> Peer 1: "In short, only multiples of four are left." </comment>
+That is narrower than what I have. Let me see whether the first condition really excludes the \
+others.
+"""
+OPENING = (
+    "I will work on this step by step. Where I stop, I sum up between <summarize> and </summarize>;"
+    " what peers have found comes between <comment> and </comment>, and I check it against my own"
+    " reasoning before I use it.\n\n"
+)
+TRIGGERS = (
+    "Before I go on, let me sum up where I am.",
+    "Let me stop here and put down what I have.",
+    "It is time to say how far I have come.",
+    "Let me look back at what I know by now.",
+    "Let me hold on and collect my results.",
+    "I should note what is settled so far.",
+    "Let me pause and state my progress.",
+)
+OPENINGS = (
+    "In short,",
+    "So far,",
+    "To sum up,",
+    "What I have is this:",
+    "My conclusion up to here:",
+    "Up to this point,",
+)
+REFLECT = (
+    "Let me compare what my peers say with what I have, and check where we differ before I go on."
+)
+NO_COMMENTS = (
+    " <comment> No comments. </comment>\n\nNobody has anything to add, so let me go on by myself."
+)
+CUE = "\n\nThere is no time left to think. From what I have, the answer is \\boxed{"
+CUE_CHOICE = "\n\nThere is no time left to think. From what I have, the best option is \\boxed{"
+SUMMARY_END = "</summarize>"
+FRAME = re.compile(
+    r"</?\s*(?:summarize|comment|think|thinking|reasoning)\s*/?>|Peer \d+:", re.IGNORECASE
+)
+
+
+async def leap(
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    paths: Count = 4,
+    turns: Count = 5,
+    think_tokens: Count = 2048,
+    summary_tokens: Count = 256,
+    answer_tokens: Count = 256,
+    router: Router = "dispersed",
+    top_k: Peers = 2,
+    similarity: Similarity = "indel",
+    part: Sequence[int] = (),
+    communication: Literal["every", "once"] = "every",
+    finished: Literal["silent", "visible"] = "silent",
+    strip_lead: bool = False,
+    trained: bool = False,
+    opens: str = "",
+    closes: str = "</think>",
+) -> list[Answer]:
+    """Let paths think, sum up, read their peers and think on, and vote on their answers.
+
+    Each path gives an answer, and the most frequent one is the episode's.  `top_k` -1 shows
+    everybody.  `part` holds the turns (from 0) that a block follows, empty: every one but the last.
+    `finished="visible"`: peers still see the last summary of a path that has finished.
+    `strip_lead`: summaries are compared without the lead-in drawn for them.  `opens` begins the
+    thought if the chat template does not, such as "<think>"; `closes` ends it.
+    """
+    check_prefill(solver)
+    task = question_text(question) + (PLAIN if trained else TAGS)
+    # An untrained model keeps to the tags only if its thought begins by promising them.
+    begun = opens + ("" if trained else OPENING)
+    team = [
+        PathState(number, Seat(f"path{number}", solver.agent), [begun] if begun else [])
+        for number in range(paths)
+    ]
+    # A trained model begins a summary by itself; the turn ends before it, and the block leads in.
+    stops = (closes, "<summarize>") if trained else (closes,)
+    thinking = replace(solver.agent.sampling, max_tokens=think_tokens, stop=stops)
+    ends = (SUMMARY_END, closes)
+    summing_up = replace(solver.agent.sampling, max_tokens=summary_tokens, stop=ends)
+    answering = replace(solver.agent.sampling, max_tokens=answer_tokens, stop=ends)
+    active = team
+    for turn in range(turns):
+        await think(episode, task, active, turn, thinking)
+        if communication == "once" and turn == 0:
+            # The first chunks of this variant end nowhere: they are only there to be summed up.
+            for path in team:
+                path.finished = False
+        active = [path for path in active if not path.finished]
+        # No block follows the last turn, after which nobody would read on; a single turn has one
+        # nevertheless.
+        if not active or (turn == turns - 1 and turns > 1):
+            break
+        if turn == 0 if communication == "once" else turn in part or not part:
+            await summarise(episode, task, active, turn, summing_up)
+            visible = team if finished == "visible" else active
+            # A path that finished before the first block has nothing to show.
+            peers = [path for path in visible if path.summary is not None]
+            shown = route_peers(episode, peers, active, turn, router, top_k, similarity, strip_lead)
+            show_summaries(active, shown)
+        if communication == "once":
+            active = active[:1]
+    # In the variant with one block, the other paths only served to inform the first.
+    voters = team[:1] if communication == "once" else team
+    asks = [answer_of_path(episode, task, question, path, answering, closes) for path in voters]
+    answers = await asyncio.gather(*asks)
+    return [*answers, majority(solver, answers, question)]
+
+
+def check_prefill(solver: Seat) -> None:
+    """Raise ProtocolError if the model cannot continue its own thought."""
+    if "prefill" not in solver.agent.model.capabilities:
+        raise ProtocolError(
+            f"{solver.agent.model.name} cannot go on with a begun reply, which LeaP needs; take a"
+            " local model, or the protocol leap_segmented"
+        )
+
+
+async def think(
+    episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling
+) -> None:
+    """Let every path go on with its thought; a path that stops before its limit has finished."""
+    ask = partial(episode.ask, phase="think", round=turn, sampling=sampling)
+    asks = [ask(path.seat, task, prefill=path.context) for path in active]
+    thoughts = await asyncio.gather(*asks)
+    for path, thought in zip(active, thoughts, strict=True):
+        path.context.append(verbatim(thought))
+        # Every other reason, a stop word included, means that the model ended its thought itself.
+        path.finished = thought.finish_reason != "length"
+
+
+async def summarise(
+    episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling
+) -> None:
+    """Let every path drop its unfinished paragraph, lead it into a summary, and let it write."""
+    # From the episode's stream: a play that is continued draws the same leads, so that its stored
+    # replies fit the prompts.
+    draw = episode.rng("leads")
+    for path in active:
+        # Drawn for every path in the order of their numbers, whatever they go on to say.
+        path.lead = (draw.choice(TRIGGERS), draw.choice(OPENINGS))
+        path.context = without_last_paragraph(path.context)
+        gap = "\n\n" if path.context else ""
+        path.context.append(f"{gap}{path.lead[0]}\n\n<summarize> {path.lead[1]} ")
+    ask = partial(episode.ask, phase="summary", round=turn, sampling=sampling)
+    asks = [
+        ask(path.seat, task, prefill=path.context, read=partial(read_summary, path.lead[1]))
+        for path in active
+    ]
+    summaries = await asyncio.gather(*asks)
+    for path, summary in zip(active, summaries, strict=True):
+        path.summary = summary
+        # The model may have written half of the end tag at its limit: cut it, and write the tag
+        # whole.
+        begun = partial_end_length(reveal(summary.text))
+        end = SUMMARY_END if begun or summary.finish_reason != "length" else f"... {SUMMARY_END}"
+        path.context += [verbatim(summary, len(summary.text) - begun), end]
+
+
+def read_summary(opening: str, reply: Reply) -> Reading:
+    """Return the opening and words of a summary for peers, without anything of the frame."""
+    text = reply.text
+    # Peers' tags in a summary could close the comment in which it is shown; quotes could end it.
+    words = FRAME.sub("", text[: len(text) - partial_end_length(text)])
+    public = " ".join(f"{opening} {words}".split()).replace('"', "'")
+    return Reading(public, composed=True)
+
+
+def partial_end_length(text: str) -> int:
+    """Return how many characters at the end begin the summary's end tag, at least two, or 0."""
+    sizes = range(len(SUMMARY_END), 1, -1)
+    return next((size for size in sizes if text.endswith(SUMMARY_END[:size])), 0)
+
+
+def without_last_paragraph(context: Sequence[Piece]) -> list[Piece]:
+    """Return the beginning of a reply up to before its last blank line; nothing without one."""
+    # From the end backwards, since a paragraph may begin several turns ago.
+    rest = list(context)
+    while rest:
+        piece = rest.pop()
+        if isinstance(piece, Turn):
+            # A peer's summary, which never holds a blank line.
+            continue
+        text = piece if isinstance(piece, str) else reveal(piece.turn.text)[: piece.end]
+        cut = text.rfind("\n\n")
+        if cut >= 0:
+            return [*rest, text[:cut] if isinstance(piece, str) else verbatim(piece.turn, cut)]
+    return rest
+
+
+def show_summaries(active: Sequence[PathState], shown: Mapping[int, Sequence[PathState]]) -> None:
+    """Show every active path the summaries that the router chose for it, and lead it on."""
+    for path in active:
+        if not shown[path.number]:
+            path.context.append(NO_COMMENTS)
+            continue
+        path.context.append(" <comment> ")
+        for rank, peer in enumerate(shown[path.number]):
+            gap = "" if rank == 0 else "\n"
+            path.context += [f'{gap}Peer {rank + 1}: "', peer.last_summary, '"']
+        path.context.append(f" </comment>\n\n{REFLECT}")
+
+
+async def answer_of_path(
+    episode: Episode,
+    task: Prompt,
+    question: Subject,
+    path: PathState,
+    sampling: Sampling,
+    closes: str,
+) -> Answer:
+    """Return a path's answer: the last box of its own, else the one that it is made to fill."""
+    letters = LETTERS[: len(question.choices)]
+    # What others wrote is left out; a box may begin in one turn and end in the next.
+    own_words = "".join(
+        reveal(piece.turn.text)[: piece.end] if isinstance(piece, ShownTurn) else "\n"
+        for piece in path.context
+    )
+    own_answer = answer_in_thought(own_words, letters)
+    if path.finished and own_answer is not None:
+        return Answer(path.seat.name, own_answer, final=False)
+    cue = (closes if path.finished else "") + (CUE_CHOICE if letters else CUE)
+    prefill = [*path.context, cue]
+    # The prefill has opened the box, so that the reply is its content and needs a reader of its
+    # own.
+    read = partial(read_box, letters)
+    turn = await episode.ask(
+        path.seat, task, phase="answer", prefill=prefill, sampling=sampling, read=read
+    )
+    return Answer(path.seat.name, turn.answer, final=False)
+
+
+def read_box(letters: str, reply: Reply) -> Reading:
+    """Read what a path puts into the box that was opened for it.
+
+    One that was cut off before it was closed is no answer, nor is punctuation alone.
+    """
+    words = "\\boxed{" + reply.text
+    answer = answer_in_thought(words, letters)
+    box = last_box(words)
+    reason = unfinished_reason(reply)
+    if reason is not None and (reason != CUT_OFF or box is None or not box.closed):
+        return Reading(reply.text, flags=(reason,))
+    if answer is None or not any(map(str.isalnum, answer)):
+        return Reading(reply.text, flags=("no letter" if letters else "no box",))
+    return Reading(reply.text, answer=answer)
