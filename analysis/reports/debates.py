@@ -5,9 +5,6 @@ both sides are sure of winning; by contestant, against 50% in debates of one aga
 against a jury's verdicts if there are any; missing and doubtful ratings, the checks of a reviewer
 (robustness.py), and the rules behind the numbers.  Studies whose protocols answer questions have a
 section of their own (answers.py).
-
-Left out: the paper's fifth finding, that private reasoning does not fit the stated bet.  The paper
-used another model's labels for it.
 """
 
 from __future__ import annotations
@@ -60,6 +57,16 @@ from analysis.reports.rows import (
 )
 from analysis.reports.rules import rules
 from analysis.reports.seats import SeatFindings, seat_findings
+from analysis.reports.steps import (
+    AgainstHalfRow,
+    ContestantDetails,
+    PatternRow,
+    RiseRow,
+    against_half_rows,
+    contestant_details,
+    pattern_rows,
+    step_rows,
+)
 from analysis.statistics import overconfidence
 from analysis.statistics.claims import Claims, mean_claims
 from analysis.statistics.clustered import Array, Codes, Mask, MeanEstimate
@@ -73,7 +80,6 @@ RATING = JsonField(
     only=("n", "clusters", "mean", "sd", "ci_low", "ci_high"),
     names={"clusters": "debates"},
 )
-WITH_CLAIMS = JsonField(inline=True, parts={"claims": CLAIMS})
 CALIBRATION_DETAILS = JsonField("calibration_details", optional=True)
 SURE = JsonField(parts={"claims": CLAIMS_OF_SHARE})
 
@@ -90,15 +96,6 @@ class PhaseRow:
     claims: Annotated[Claims, CLAIMS]
     missing: int
     flagged: Annotated[Mapping[str, int] | None, OPTIONAL] = None
-
-
-@dataclass(frozen=True, slots=True)
-class RiseRow:
-    """How confidence moved from the first to the last phase."""
-
-    start: Annotated[str, JsonField("from")]
-    end: Annotated[str, JsonField("to")]
-    change: Annotated[overconfidence.Rise, WITH_CLAIMS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,26 +135,19 @@ class ContestantRow:
 
 
 @dataclass(frozen=True, slots=True)
-class AgainstHalfRow:
-    """The test against 50% in one phase; `p_holm` is adjusted for the number of phases."""
-
-    phase: str
-    test: Annotated[overconfidence.AgainstHalf, WITH_CLAIMS]
-    p_holm: float
-
-
-@dataclass(frozen=True, slots=True)
 class DebateFindings:
     """The findings about a set of debates; confidences and shares in [0, 1].
 
-    `both` is the last of `both_by_phase`.  None: nothing to report, such as no verdicts for
-    `outcomes`.
+    `both` is the last of `both_by_phase`, `patterns` are of the last phase.  None: nothing to
+    report, such as no verdicts for `outcomes`.
     """
 
     phases: tuple[PhaseRow, ...]
     rise: RiseRow | None
+    steps: tuple[RiseRow, ...]
     both: BothRow | None
     both_by_phase: tuple[BothRow, ...]
+    patterns: tuple[PatternRow, ...]
     contestants: tuple[ContestantRow, ...]
     against_half: tuple[AgainstHalfRow, ...] | None
     outcomes: OutcomeCounts | None
@@ -165,6 +155,7 @@ class DebateFindings:
     robustness: Robustness | None
     losses: Losses
     ratings: RatingFindings
+    by_contestant: Annotated[tuple[ContestantDetails, ...] | None, OPTIONAL] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,8 +320,10 @@ def debate_findings(
     return DebateFindings(
         phase_rows(debates, np.ones(model.shape, dtype=bool), model, flags),
         change,
+        step_rows(debates),
         both[-1] if both else None,
         both,
+        pattern_rows(ratings[:, :, -1], model) if phases else (),
         contestant_rows(debates),
         against_half_rows(debates),
         outcome_counts(debates),
@@ -338,6 +331,7 @@ def debate_findings(
         checked,
         losses(debates, unfinished, checked.sensitivity.bounds if checked else None),
         rating_findings(debates, kinds, split=checks.mixed),
+        contestant_details(debates) if checks.details else None,
     )
 
 
@@ -409,18 +403,3 @@ def contestant_rows(debates: Debates) -> tuple[ContestantRow, ...]:
     # The rises of all contestants are one family of tests: all are needed to adjust any.
     adjusted = holm([row.rise.p if row.rise else nan for row in rows]).tolist()
     return tuple(replace(row, rise_p_holm=p) for row, p in zip(rows, adjusted, strict=True))
-
-
-def against_half_rows(debates: Debates) -> tuple[AgainstHalfRow, ...] | None:
-    """Return the test against 50% by phase, over debates of one against itself, or None."""
-    # Only here is it known that 50% is right on average: the same model sits on both sides, with
-    # the same system prompt and sampling.
-    part = debates.select(debates.against_itself())
-    model = part.model_codes()
-    tests = [
-        overconfidence.against_half(part.confidence[:, :, number], model)
-        for number in range(len(part.phases))
-    ]
-    adjusted = holm([test.p for test in tests])
-    rows = zip(part.phases, tests, adjusted.tolist(), strict=True)
-    return tuple(AgainstHalfRow(*row) for row in rows) or None

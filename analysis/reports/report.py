@@ -71,10 +71,12 @@ def debate_report(
     margin: float = 0.05,
     mixed: bool = False,
     sample: int | None = None,
+    details: bool = False,
     selection: Selection = ALL,
 ) -> Report[StudyReport]:
     """Return what `arena report` prints of the chosen episodes of one study, or of all.
 
+    With `details`, each contestant's tests and steps too.
     Raises StudyError for an unknown study, and a margin or sample that is out of range.
     """
     if not 0 < margin < 0.5:
@@ -85,7 +87,7 @@ def debate_report(
         raise StudyError("a sample is one of the mixed model, and needs mixed=True")
     if sample is not None and sample < 3:
         raise StudyError(f"the mixed model (--mixed) needs at least 3 debates, found {sample}")
-    reports = tuple(study_reports(path, study, Checks(margin, mixed, sample), selection))
+    reports = tuple(study_reports(path, study, Checks(margin, mixed, sample, details), selection))
     empty = "There are no debates in this store yet."
     return Report(reports, tuple(map(report_document, reports)), empty, "arena report")
 

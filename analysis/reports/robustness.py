@@ -30,12 +30,13 @@ class Checks:
     """The choices of a reviewer.
 
     `margin` around 50% in [0, 1]; whether to fit the mixed-effects model, and on how many debates
-    at most (None: on all).
+    at most (None: on all); whether to give the tests and steps of each contestant.
     """
 
     margin: float = 0.05
     mixed: bool = False
     sample: int | None = None
+    details: bool = False
 
 
 # Of the mean in the last phase the JSON keeps what the report says of phases.

@@ -7,7 +7,8 @@ from typing import TextIO
 
 from analysis.read.selection import LABELS
 from analysis.reports.blocks import Block, Document, document, sentences_block, table
-from analysis.reports.debates import AgainstHalfRow, ArmReport, BothRow, DebateFindings, StudyReport
+from analysis.reports.debates import ArmReport, DebateFindings, StudyReport
+from analysis.reports.steps import AgainstHalfRow
 from analysis.reports.tables.answers import answer_blocks
 from analysis.reports.tables.claims import claim_cells, claim_headings, claim_words, scope_notes
 from analysis.reports.tables.details import details_block
@@ -33,6 +34,7 @@ from analysis.reports.tables.rating_kinds import kind_notes, kind_of_arm, rating
 from analysis.reports.tables.robustness import robustness_blocks
 from analysis.reports.tables.seats import seat_blocks
 from analysis.reports.tables.selection import selection_lines
+from analysis.reports.tables.steps import MORE, details_blocks, pattern_words, step_words
 from analysis.reports.terminal import print_documents
 from analysis.statistics.claims import LIKE_THESE, Claims
 from arena.text import pluralize
@@ -94,8 +96,9 @@ def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Bloc
         yield sentences_block("No finished debate with a rating.")
     else:
         yield phases_block(debates, "all arms together" if arms else "")
-        yield both_block(debates.both_by_phase, debates.ratings.word)
+        yield both_block(debates)
         yield contestants_block(debates, LABELS[report.by])
+        yield from details_blocks(debates, LABELS[report.by])
         yield against_half_block(debates.against_half or (), debates.ratings.word)
         yield calibration_block(report, debates)
         # A stake says nothing of how sure a side is: no slope of it is perfect.
@@ -134,6 +137,7 @@ def phases_block(debates: DebateFindings, pooled: str) -> Block:
             " fell (published test, one-sided, debaters taken as independent: p"
             f" {p_value(rise.p_paired_one_sided)})."
         )
+        notes += step_words(debates)
     played = "of those played" if debates.losses.matters else ""
     word = {"stake": "Stakes", "rating": "Ratings"}.get(debates.ratings.word, "Confidence")
     title = ", ".join(filter(None, (f"{word} of debaters, percent", played, pooled)))
@@ -147,8 +151,10 @@ def p_words(row: Claims) -> str:
     return p_value(row.p)
 
 
-def both_block(both_by_phase: Sequence[BothRow], word: str) -> Block:
+def both_block(debates: DebateFindings) -> Block:
     """Return in how many debates both sides were sure."""
+    both_by_phase = debates.both_by_phase
+    word = debates.ratings.word
     rows = []
     scopes = claim_headings([row.above_75_share.claims for row in both_by_phase])
     for row in both_by_phase:
@@ -164,7 +170,7 @@ def both_block(both_by_phase: Sequence[BothRow], word: str) -> Block:
     sure = "are sure of winning" if word == "confidence" else f"have a {word} this high"
     title = f"Debates in which both sides {sure}; interval of those above 75%, percent"
     headings = ("phase", "debates", "75% or more", "above 50%", "above 75%", scopes[0])
-    return table(title, headings, rows)
+    return table(title, headings, rows, pattern_words(debates))
 
 
 def contestants_block(debates: DebateFindings, noun: str) -> Block:
@@ -180,7 +186,8 @@ def contestants_block(debates: DebateFindings, noun: str) -> Block:
     headings = (noun, "n", *ends, "rise (95% interval)", "wins", "by sum", "missing")
     notes = [f"wins: {MAJORITY}; by sum: {CONFIDENCE_SUM}; a tie is half a win."]
     judged = any(row.judged for row in debates.contestants)
-    return table(f"By {noun}, percent", headings, rows, notes if judged else [])
+    more = [MORE.format(noun=noun)] if debates.by_contestant is None else []
+    return table(f"By {noun}, percent", headings, rows, [*(notes if judged else []), *more])
 
 
 def against_half_block(against_half: Sequence[AgainstHalfRow], word: str) -> Block:

@@ -28,6 +28,8 @@ def add(command: Command) -> None:
     report.add_argument("--study", help="one study only")
     report.add_argument("--json", action="store_true", help=JSON_HELP)
     report.add_argument("--rules", action="store_true", help=RULES)
+    details = "each contestant's tests against 50%% and steps too (--json always has them)"
+    report.add_argument("--details", action="store_true", help=details)
     add_by(report)
     add_selection(report)
     report.add_argument(
@@ -89,6 +91,7 @@ def show_report(words: argparse.Namespace) -> int:
         margin=margin_share(words.margin),
         mixed=words.mixed is not None,
         sample=words.mixed or None,
+        details=words.details or words.json,
         selection=selection,
     )
     if (words.html or words.figures) and not words.json:

@@ -19,8 +19,9 @@ Add = Callable[..., Path]
 RISING = {"ratings": [(60, 70, 80), (50, 60, 80)]}
 FALLING = {"ratings": [(80, 70, 70), (70, 80, 90)]}
 KEYS = (
-    "study simulated judges_simulated origin episodes phases rise both both_by_phase contestants"
-    " against_half outcomes calibration robustness losses missing ratings rules by pooled"
+    "study simulated judges_simulated origin episodes phases rise steps both both_by_phase patterns"
+    " contestants against_half outcomes calibration robustness losses missing ratings rules by"
+    " pooled"
 )
 
 

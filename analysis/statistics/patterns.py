@@ -1,0 +1,53 @@
+"""Sort debates by how sure both of their sides are: at most 50%, up to 75%, or above.
+
+The patterns of closing bets of "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184),
+whose lowest and highest levels are here too: 50% is no more than a debate allows on average, and
+above 75% on both sides is the paper's headline.  There stakes are whole numbers, "51 to 75" the
+middle; here it begins right above 50%.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.statistics.claims import Claims, share_claims
+from analysis.statistics.clustered import Array, Codes
+
+EDGES = (0.5, 0.75)
+LEVELS = ("at most 50", "51 to 75", "above 75")
+# Places in LEVELS of the two sides, alike ones first.
+PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """How many `debates` have sides of these two levels, in either order, and their share.
+
+    The share is of the debates in which both sides gave a rating; nan without one.
+    """
+
+    lower: str
+    higher: str
+    debates: int
+    share: float
+    claims: Claims
+
+
+def patterns(confidence: Array, model: Codes | None = None) -> tuple[Pattern, ...]:
+    """Return the six patterns of debates (G, 2), confidence in [0, 1], nan if missing.
+
+    Debates with a missing rating are left out.  `model` (G, 2) holds codes of models for the
+    intervals, None where one model gave all the ratings.
+    """
+    codes = np.zeros(confidence.shape, dtype=np.int64) if model is None else model
+    there = ~np.isnan(confidence).any(axis=1)
+    # On the right: 50% is at most 50, 75% is at most 75.
+    level = np.sort(np.digitize(confidence[there], EDGES, right=True), axis=1)
+    found = []
+    for low, high in PAIRS:
+        holds = (level == (low, high)).all(axis=1).astype(np.float64)
+        share = share_claims(holds, codes[there])
+        found.append(Pattern(LEVELS[low], LEVELS[high], int(holds.sum()), *share))
+    return tuple(found)
