@@ -12,13 +12,21 @@ that continues given words; protocols/leap_segmented.py is for the others.
 
 Kept: the order of steps, what is dropped, the place of the lead-in, how summaries are shown and
 numbered, which blocks there are (`part`), both variants (`communication="once"`: one block, then
-the first path goes on alone), routers and similarity of the code.  Different: the words are our
-own; a path has finished when it stops before its limit (in the code only when it closes its
-thought); only a path's own words are read for its answer (the code's last box may be a peer's);
-words of the frame are taken out of summaries before peers see them; a finished path without a box
-is asked for its answer too; random choices are seeded.  Ours: the vote over the paths, since the
-code has none, and `finished="visible"`.  Left out: training (LeaP-T); `trained=True` plays a model
-that was trained so.
+the first path goes on alone), routers and similarity of the code, the question before the
+instruction.  Different: the words are our own, and the example solves nothing (the code's is a
+question of AIME 2025); a path has finished when it stops before its limit (in the code only when it
+closes its thought); only a path's own words are read for its answer (the code's last box may be a
+peer's); words of the frame are taken out of summaries before peers see them; a finished path
+without a box is asked for its answer too; random choices are seeded.  Ours: the vote over the
+paths, since the code has none, `finished="visible"`, and what the controls of a comparison need:
+`prompt="plain"`, the router "none", `communication="never"` and "uncut".  Left out: training
+(LeaP-T); `trained=True` plays a model that was trained so.
+
+VERSION 2 differs from 1: a lead-in ends with its last word, and the model writes the space (behind
+a lone space most tokenizers continue with a word that has none); the example stands as blocks will
+stand, and no line breaks within a sentence; a question with options asks for a letter; a path that
+ended by itself is not told that its time is up; a trained model that begins a summary by itself
+goes on after the block (it had finished).
 """
 
 from __future__ import annotations
@@ -44,24 +52,29 @@ from protocols.asking import check_calls, majority, question_text
 from protocols.parsing.answers import answer_in_thought, last_box
 from protocols.routing import PathState, Peers, Piece, Router, Similarity, route_peers
 
-VERSION = "1"
+VERSION = "2"
 Count = Annotated[int, Ge(1)]
+Communication = Literal["every", "once", "never", "uncut"]
 
-PLAIN = "\nReason step by step, and put the final answer into \\boxed{}."
-TAGS = """
-Reason step by step, and put the final answer into \\boxed{}. You are one of several who work on \
-this problem at the same time. From time to
+VALUE = "the final answer"
+LETTER = "the letter of the option that you choose"
+REFLECT = (
+    "Let me compare what my peers say with what I have, and check where we differ before I go on."
+)
+PLAIN = "\nReason step by step, and put {answer} into \\boxed{{}}."
+TAGS = f"""{PLAIN} You are one of several who work on this problem at the same time. From time to \
 time you stop and say in a few words how far you are, between <summarize> and </summarize>. Then \
-you may be told what others have found,
-between <comment> and </comment>. Others can be wrong, and so can you: compare, check where you \
-differ, and go on with your own reasoning.
-For example:
+you may be told what others have found, between <comment> and </comment>. Others can be wrong, and \
+so can you: compare, check where you differ, and go on with your own reasoning. For example:
+
+Let me put down what I have.
 
 <summarize> In short, the first condition leaves only even numbers, and I have yet to use the \
-second. </summarize>
-<comment> Peer 1: "In short, only multiples of four are left." </comment>
-That is narrower than what I have. Let me see whether the first condition really excludes the \
-others.
+second. </summarize> <comment> Peer 1: "So far, only multiples of four are left."
+Peer 2: "To sum up, the second condition leaves nothing odd." </comment>
+
+{REFLECT} The first of them has less left than I have: does the first condition really exclude the \
+others?
 """
 OPENING = (
     "I will work on this step by step. Where I stop, I sum up between <summarize> and </summarize>;"
@@ -85,14 +98,14 @@ OPENINGS = (
     "My conclusion up to here:",
     "Up to this point,",
 )
-REFLECT = (
-    "Let me compare what my peers say with what I have, and check where we differ before I go on."
-)
 NO_COMMENTS = (
     " <comment> No comments. </comment>\n\nNobody has anything to add, so let me go on by myself."
 )
-CUE = "\n\nThere is no time left to think. From what I have, the answer is \\boxed{"
-CUE_CHOICE = "\n\nThere is no time left to think. From what I have, the best option is \\boxed{"
+TIME_IS_UP = "\n\nThere is no time left to think. From what I have, "
+ENDED = "\n\nFrom what I have, "
+CUE = "the answer is \\boxed{"
+CUE_CHOICE = "the best option is \\boxed{"
+SUMMARY_BEGIN = "<summarize>"
 SUMMARY_END = "</summarize>"
 FRAME = re.compile(
     r"</?\s*(?:summarize|comment|think|thinking|reasoning)\s*/?>|Peer \d+:", re.IGNORECASE
@@ -113,7 +126,8 @@ async def leap(
     top_k: Peers = 2,
     similarity: Similarity = "indel",
     part: Sequence[int] = (),
-    communication: Literal["every", "once"] = "every",
+    communication: Communication = "every",
+    prompt: Literal["tags", "plain"] = "tags",
     finished: Literal["silent", "visible"] = "silent",
     strip_lead: bool = False,
     trained: bool = False,
@@ -123,38 +137,42 @@ async def leap(
     """Let paths think, sum up, read their peers and think on, and vote on their answers.
 
     Each path gives an answer, and the most frequent one is the episode's.  `top_k` -1 shows
-    everybody.  `part` holds the turns (from 0) that a block follows, empty: every one but the last.
+    everybody; the router "none" nobody.  `part` holds the turns (from 0) that a block follows,
+    empty: every one but the last.  `communication="never"` cuts the thought into the same turns
+    without a block, "uncut" leaves it whole; both think as many tokens more as summaries would
+    take.  `prompt="plain"` says nothing of peers, and begins no thought.
     `finished="visible"`: peers still see the last summary of a path that has finished.
-    `strip_lead`: summaries are compared without the lead-in drawn for them.  `opens` begins the
-    thought if the chat template does not, such as "<think>"; `closes` ends it.
+    `strip_lead`: summaries are compared without the lead-in drawn for them.  `trained`: the model
+    begins summaries by itself, from the plain prompt.  `opens` begins the thought if the chat
+    template does not, such as "<think>"; `closes` ends it.
     """
     check_prefill(solver)
-    task = question_text(question) + (PLAIN if trained else TAGS)
+    plain = trained or prompt == "plain"
+    task = task_text(question, PLAIN if plain else TAGS)
     # An untrained model keeps to the tags only if its thought begins by promising them.
-    begun = opens + ("" if trained else OPENING)
+    begun = opens + ("" if plain else OPENING)
     team = [
         PathState(number, Seat(f"path{number}", solver.agent), [begun] if begun else [])
         for number in range(paths)
     ]
-    # A trained model begins a summary by itself; the turn ends before it, and the block leads in.
-    stops = (closes, "<summarize>") if trained else (closes,)
-    thinking = replace(solver.agent.sampling, max_tokens=think_tokens, stop=stops)
+    plan = plan_turns(turns, think_tokens, summary_tokens, part, communication)
+    # A summary that a trained model begins by itself ends the turn before the block leads in.
+    sums_up = trained and any(block for _, block in plan)
+    thinking = replace(solver.agent.sampling, stop=(closes, SUMMARY_END) if sums_up else (closes,))
     ends = (SUMMARY_END, closes)
     summing_up = replace(solver.agent.sampling, max_tokens=summary_tokens, stop=ends)
     answering = replace(solver.agent.sampling, max_tokens=answer_tokens, stop=ends)
     active = team
-    for turn in range(turns):
-        await think(episode, task, active, turn, thinking)
+    for turn, (tokens, block) in enumerate(plan):
+        await think(episode, task, active, turn, replace(thinking, max_tokens=tokens), sums_up)
         if communication == "once" and turn == 0:
             # The first chunks of this variant end nowhere: they are only there to be summed up.
             for path in team:
                 path.finished = False
         active = [path for path in active if not path.finished]
-        # No block follows the last turn, after which nobody would read on; a single turn has one
-        # nevertheless.
-        if not active or (turn == turns - 1 and turns > 1):
+        if not active:
             break
-        if turn == 0 if communication == "once" else turn in part or not part:
+        if block:
             await summarise(episode, task, active, turn, summing_up)
             visible = team if finished == "visible" else active
             # A path that finished before the first block has nothing to show.
@@ -168,6 +186,37 @@ async def leap(
     asks = [answer_of_path(episode, task, question, path, answering, closes) for path in voters]
     answers = await asyncio.gather(*asks)
     return [*answers, majority(solver, answers, question)]
+
+
+def task_text(question: Subject, instruction: str) -> str:
+    """Return the question with an instruction that says what its answer is."""
+    answer = LETTER if question.choices else VALUE
+    return question_text(question) + instruction.format(answer=answer)
+
+
+def plan_turns(
+    turns: int,
+    think_tokens: int,
+    summary_tokens: int,
+    part: Sequence[int],
+    communication: Communication,
+) -> list[tuple[int, bool]]:
+    """Return the tokens of each turn's thought, and whether a block follows it.
+
+    All plans but "once" allow a path as many tokens.
+    """
+    # No block follows the last turn, after which nobody would read on; a single turn has one
+    # nevertheless.
+    followed = [
+        (turn < turns - 1 or turns == 1)
+        and (turn == 0 if communication == "once" else turn in part or not part)
+        for turn in range(turns)
+    ]
+    if communication in ("every", "once"):
+        return [(think_tokens, block) for block in followed]
+    # The tokens of a summary that is not written go to the thought before it.
+    cut = [think_tokens + summary_tokens * block for block in followed]
+    return [(tokens, False) for tokens in (cut if communication == "never" else [sum(cut)])]
 
 
 def options_for_calls(calls: int) -> dict[str, object]:
@@ -191,16 +240,26 @@ def check_prefill(solver: Seat) -> None:
 
 
 async def think(
-    episode: Episode, task: Prompt, active: Sequence[PathState], turn: int, sampling: Sampling
+    episode: Episode,
+    task: Prompt,
+    active: Sequence[PathState],
+    turn: int,
+    sampling: Sampling,
+    sums_up: bool,
 ) -> None:
-    """Let every path go on with its thought; a path that stops before its limit has finished."""
+    """Let every path go on with its thought; a path that stops before its limit has finished.
+
+    `sums_up`: unless it stops in a summary of its own, which is cut off.
+    """
     ask = partial(episode.ask, phase="think", round=turn, sampling=sampling)
     asks = [ask(path.seat, task, prefill=path.context) for path in active]
     thoughts = await asyncio.gather(*asks)
     for path, thought in zip(active, thoughts, strict=True):
-        path.context.append(verbatim(thought))
+        text = reveal(thought.text)
+        own_summary = text.find(SUMMARY_BEGIN) if sums_up else -1
+        path.context.append(verbatim(thought, own_summary if own_summary >= 0 else None))
         # Every other reason, a stop word included, means that the model ended its thought itself.
-        path.finished = thought.finish_reason != "length"
+        path.finished = thought.finish_reason != "length" and own_summary < 0
 
 
 async def summarise(
@@ -215,7 +274,8 @@ async def summarise(
         path.lead = (draw.choice(TRIGGERS), draw.choice(OPENINGS))
         path.context = without_last_paragraph(path.context)
         gap = "\n\n" if path.context else ""
-        path.context.append(f"{gap}{path.lead[0]}\n\n<summarize> {path.lead[1]} ")
+        # Without a space at the end: a word's token begins with its own.
+        path.context.append(f"{gap}{path.lead[0]}\n\n{SUMMARY_BEGIN} {path.lead[1]}")
     ask = partial(episode.ask, phase="summary", round=turn, sampling=sampling)
     asks = [
         ask(path.seat, task, prefill=path.context, read=partial(read_summary, path.lead[1]))
@@ -293,7 +353,7 @@ async def answer_of_path(
     own_answer = answer_in_thought(own_words, letters)
     if path.finished and own_answer is not None:
         return Answer(path.seat.name, own_answer, final=False)
-    cue = (closes if path.finished else "") + (CUE_CHOICE if letters else CUE)
+    cue = (closes + ENDED if path.finished else TIME_IS_UP) + (CUE_CHOICE if letters else CUE)
     prefill = [*path.context, cue]
     # The prefill has opened the box, so that the reply is its content and needs a reader of its
     # own.

@@ -2,7 +2,13 @@
 
 A variant of LeaP (protocols/leap.py) of ours for chat models: each turn is a reply of its own,
 which ends with its summary; visible reasoning is shown to its author again, and peers' summaries
-stand in the next prompt.  Hidden thoughts of a model are not continued.
+stand in the next prompt.  Hidden thoughts of a model are not continued.  A path whose last turn
+gives no answer that can be read is asked once more.  Controls of a comparison are `turns=1`, the
+prompt with nothing to read, and the router "none", turns and summaries that no peer reads; a turn
+cannot be had without its summary here.
+
+VERSION 2 differs from 1: a question with options asks for a letter; the last turn is asked once
+more where it gives no answer (`reask`).
 """
 
 from __future__ import annotations
@@ -19,10 +25,10 @@ from arena.play.reasoning import part_reasoning
 from arena.types import Answer, Reading, Reply, Seat, Subject, Turn
 from protocols.asking import majority, question_text
 from protocols.leap import FRAME, SUMMARY_END, Count
-from protocols.parsing.answers import answer_in_thought, last_box
+from protocols.parsing.answers import ASK_ANSWER, ASK_LETTER, answer_in_thought, last_box
 from protocols.routing import PathState, Peers, Router, Similarity, route_peers
 
-VERSION = "1"
+VERSION = "2"
 
 SEGMENT = """
 You are one of several who work on this problem at the same time, in several turns. Your reasoning \
@@ -32,8 +38,11 @@ What others have found so far (they can be wrong, and so can you):
 {peers}
 Go on with your reasoning for at most {words} words. Then sum up in a few sentences how far you \
 are, between <summarize> and </summarize>.
-As soon as you are sure of the final answer, put it into \\boxed{{}}{last}.
+As soon as you are sure {answer} into \\boxed{{}}{last}.
 """
+VALUE = "of the final answer, put it"
+LETTER = "which option is right, put its letter"
+LAST = " now, since this is your last turn"
 
 
 async def leap_segmented(
@@ -47,15 +56,22 @@ async def leap_segmented(
     router: Router = "dispersed",
     top_k: Peers = 2,
     similarity: Similarity = "indel",
+    reask: bool = True,
 ) -> list[Answer]:
-    """Let paths reason in turns, each with a summary for its peers, and vote on their answers."""
-    read = partial(segment, LETTERS[: len(question.choices)])
+    """Let paths reason in turns, each with a summary for its peers, and vote on their answers.
+
+    The router "none" shows nobody's summary.  `reask` asks a path once more whose last turn gives
+    no answer that can be read.
+    """
+    letters = LETTERS[: len(question.choices)]
+    ask_again = (ASK_LETTER if letters else ASK_ANSWER) if reask else None
     team = [PathState(number, Seat(f"path{number}", solver.agent), []) for number in range(paths)]
     # Only the latest summaries of peers are shown; older ones are in their effect on the path.
     heard: list[list[Turn]] = [[] for _ in team]
     active = team
     for turn in range(turns):
-        last = " now, since this is your last turn" if turn == turns - 1 else ""
+        last = turn == turns - 1
+        read = partial(segment, letters, reask=ask_again if last else None)
         asks = []
         for path in active:
             prompt = segment_prompt(question, path.context, heard[path.number], words, last)
@@ -76,12 +92,14 @@ async def leap_segmented(
 
 
 def segment_prompt(
-    question: Subject, own_turns: Prompt, peers: Sequence[Turn], words: int, last: str
+    question: Subject, own_turns: Prompt, peers: Sequence[Turn], words: int, last: bool
 ) -> Prompt:
     """Return the question, a path's own turns, the peers' summaries, and what to do next."""
     # Turns are no text, so that they cannot be formatted in: the template is split at places that a
     # question cannot contain.
-    template = SEGMENT.format(own="\0", peers="\0", words=words, last=last)
+    answer = LETTER if question.choices else VALUE
+    end = LAST if last else ""
+    template = SEGMENT.format(own="\0", peers="\0", words=words, answer=answer, last=end)
     before, between, after = template.split("\0")
     reasoning = own_turns or "nothing yet"
     summaries: Prompt = "nothing yet"
@@ -90,11 +108,11 @@ def segment_prompt(
     return [question_text(question), before, reasoning, between, summaries, after]
 
 
-def segment(letters: str, reply: Reply) -> Reading:
+def segment(letters: str, reply: Reply, *, reask: str | None = None) -> Reading:
     """Read a turn: its summary is public, its reasoning private, its answer if it gives one.
 
     A thought in the text is reasoning that the path goes on with; there is no summary behind one
-    that was cut off.
+    that was cut off.  With `reask` an answer is missing where there is none, and asked for once.
     """
     parted = part_reasoning(reply.text)
     text = parted.words
@@ -107,4 +125,9 @@ def segment(letters: str, reply: Reply) -> Reading:
     unfinished = unfinished_reason(reply) is not None and not (boxed and boxed.closed)
     answer = None if unfinished else answer_in_thought(text, letters)
     own_words = "\n\n".join(filter(None, ((parted.reasoning or "").strip(), reasoning.strip())))
-    return Reading(public or None, own_words or None, answer=answer)
+    faces = (public or None, own_words or None)
+    if answer is None and reask is not None:
+        return Reading(
+            *faces, flags=("no letter" if letters else "no box",), reask=reask, missing=("answer",)
+        )
+    return Reading(*faces, answer=answer)

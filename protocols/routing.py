@@ -7,8 +7,9 @@ lists a peer twice if it is among the most and the least similar.  Both similari
 `indel` by default.
 
 Different: a random router draws from the generator that it is given, and not from one that all
-paths of all questions share.  `route` and `similarities` are pure functions; `route_peers` takes
-them to the paths of an episode and records each summary that is shown.
+paths of all questions share.  Ours: `none`, the control for what peers say.  `route` and
+`similarities` are pure functions; `route_peers` takes them to the paths of an episode and records
+each summary that is shown.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from arena.play.episode import Episode
 from arena.play.prompt import ShownTurn
 from arena.types import Seat, Turn
 
-Router = Literal["dispersed", "clustered", "hybrid", "random", "all"]
+Router = Literal["dispersed", "clustered", "hybrid", "random", "all", "none"]
 Similarity = Literal["indel", "levenshtein"]
 Peers = Literal[-1] | Annotated[int, Ge(1)]
 ROUTERS: tuple[Router, ...] = get_args(Router)
@@ -73,8 +74,9 @@ def route(
     the `top_k` least similar, the least similar first; `clustered`: the `top_k` most similar, the
     most similar first; `hybrid`: floor(k/2) of the former, then the rest of the latter, one peer
     twice if it is in both; `random`: `top_k` drawn from `rng` without replacement, path by path;
-    `all`: everybody by index, as any router does with `top_k=-1`.  Equal similarities: the lower
-    index first.  Fewer peers than `top_k`: all of them.  N = 0 gives [], N = 1 gives [[]].
+    `all`: everybody by index, as any router does with `top_k=-1`; `none`: nobody.  Equal
+    similarities: the lower index first.  Fewer peers than `top_k`: all of them.  N = 0 gives [],
+    N = 1 gives [[]].
 
     Raises StudyError for an unknown router or similarity, for a top_k other than -1 or 1 and more,
     for `random` without `rng`, and without rapidfuzz.  Source: LeaP, arXiv 2505.07787, and its
@@ -83,6 +85,8 @@ def route(
     _check_options(router, top_k, rng, similarity)
     paths = range(len(summaries))
     peers = [[peer for peer in paths if peer != path] for path in paths]
+    if router == "none":
+        return [[] for _ in paths]
     if router == "all" or top_k == BROADCAST:
         return peers
     if router == "random":
@@ -149,7 +153,7 @@ def route_peers(
     summaries = [summary_for_routing(path, strip_lead) for path in peers]
     # One stream an episode: each block goes on after the one before, and replays draw the same.
     rng = episode.rng("router") if router == "random" else None
-    compares = router not in ("random", "all")
+    compares = router not in ("random", "all", "none")
     alike = similarities(summaries, similarity=similarity) if compares else None
     chosen = route(summaries, router=router, top_k=top_k, rng=rng, similarity=similarity)
     shown: dict[int, list[PathState]] = {}

@@ -22,7 +22,21 @@ from arena import Arena, Arm, Study
 from arena.errors import StudyError, UnreachableError
 from arena.types import Agent, Reply, Request, Sampling, Subject
 from protocols import laws
-from protocols.leap import CUE, NO_COMMENTS, OPENINGS, REFLECT, leap, options_for_calls
+from protocols.leap import (
+    CUE,
+    ENDED,
+    NO_COMMENTS,
+    OPENING,
+    OPENINGS,
+    PLAIN,
+    REFLECT,
+    TAGS,
+    TIME_IS_UP,
+    leap,
+    options_for_calls,
+    plan_turns,
+    task_text,
+)
 from protocols.leap_segmented import leap_segmented, segment
 from tests.question_agents import CHOICE, QUESTION, final, others, play
 
@@ -80,14 +94,15 @@ def test_a_block_drops_the_last_paragraph_sums_up_and_shows_peers(tmp_path: Path
     summary = begun(arena, "path0", "summary")
     assert "path0 turn 0 whole." in summary
     assert "unfinished" not in summary
-    assert re.search(r"\n\n<summarize> (" + "|".join(map(re.escape, OPENINGS)) + r") \Z", summary)
+    # No lone space at the end: the model writes the space before its first word.
+    assert re.search(r"\n\n<summarize> (" + "|".join(map(re.escape, OPENINGS)) + r")\Z", summary)
     onward = begun(arena, "path0", "think", 1)
     peer = '".* path[12] has 0 steps."'
     assert re.search(
         rf"path0 has 0 steps. </summarize> <comment> Peer 1: {peer}\nPeer 2: {peer}", onward
     )
     assert onward.endswith(f'" </comment>\n\n{REFLECT}')
-    assert begun(arena, "path1", "answer").endswith(CUE)
+    assert begun(arena, "path1", "answer").endswith(TIME_IS_UP + CUE)
     assert arena.sql("select count(*) from turns where phase = 'think'").rows == ((9,),)
     assert arena.sql("select count(*) from turns where phase = 'summary'").rows == ((6,),)
 
@@ -155,9 +170,78 @@ def test_the_last_summary_of_a_finished_path_can_stay_visible(tmp_path: Path) ->
     assert visible.sql("select count(*) from routes where block = 1 and path = 1").rows == ((0,),)
 
 
-def test_one_path_alone_hears_that_nobody_has_comments(tmp_path: Path) -> None:
-    arena = play(tmp_path / "a.duckdb", leap, thinking, {**SMALL, "paths": 1})
+@pytest.mark.parametrize("alone", [{"paths": 1}, {"paths": 2, "router": "none"}])
+def test_a_path_that_reads_nobody_hears_that_nobody_has_comments(
+    tmp_path: Path, alone: dict[str, object]
+) -> None:
+    arena = play(tmp_path / "a.duckdb", leap, thinking, {**SMALL, **alone})
     assert begun(arena, "path0", "think", 1).endswith(f"</summarize>{NO_COMMENTS}")
+    assert arena.sql("select count(*) from routes").rows == ((0,),)
+
+
+def test_without_a_block_the_thought_is_cut_or_whole_and_an_answer_is_made(tmp_path: Path) -> None:
+    """The thoughts end at their limits: their tokens are those of all turns and summaries."""
+    solver = {"solver": Agent("s", scripted_model(thinking))}
+    ways: dict[str, dict[str, object]] = {
+        "never": {"communication": "never"},
+        "uncut": {"communication": "uncut"},
+        "plain": {"communication": "uncut", "prompt": "plain"},
+    }
+    arms = [Arm(label, leap, [solver], {**SMALL, **way}) for label, way in ways.items()]
+    arena = Arena(tmp_path / "a.duckdb")
+    assert arena.run(Study("s", arms, [QUESTION]), watch=lambda tally: None).done == 3
+    turns = arena.sql("""
+        select arm, phase, count(*), any_value(coalesce(prefill[1].text, 'nothing')),
+               any_value(prompt[1].text like '%told%<comment>%')
+        from turns join episodes using (episode) where seat = 'path1' group by all order by all
+    """).rows
+    assert turns == (
+        *(("never", "answer", 1, OPENING, True), ("never", "think", 3, OPENING, True)),
+        *(("plain", "answer", 1, turns[2][3], False), ("plain", "think", 1, "nothing", False)),
+        *(("uncut", "answer", 1, OPENING, True), ("uncut", "think", 1, OPENING, True)),
+    )
+    assert arena.sql("select distinct answer is null from answers").rows == ((False,),)
+
+
+@pytest.mark.parametrize(("turns", "part"), [(1, []), (3, []), (4, [0]), (4, [1, 7])])
+def test_every_plan_allows_a_path_the_same_tokens(turns: int, part: list[int]) -> None:
+    every = plan_turns(turns, 30, 10, part, "every")
+    blocks = sum(block for _, block in every)
+    assert sum(tokens for tokens, _ in every) == 30 * turns
+    for communication, length in (("never", turns), ("uncut", 1)):
+        plan = plan_turns(turns, 30, 10, part, communication)
+        assert (len(plan), sum(tokens for tokens, _ in plan)) == (length, 30 * turns + 10 * blocks)
+        assert not any(block for _, block in plan)
+
+
+@pytest.mark.parametrize("instruction", [PLAIN, TAGS])
+def test_a_question_with_options_asks_for_a_letter(instruction: str) -> None:
+    said = task_text(CHOICE, instruction), task_text(QUESTION, instruction)
+    assert ["the letter of the option" in text for text in said] == [True, False]
+    # A line that breaks within a sentence was meant to look well in the source alone.
+    assert not re.search(r"[a-z,]\n", said[0].partition("\boxed{}")[2])
+
+
+def test_a_trained_path_goes_on_after_a_summary_that_it_began_itself(tmp_path: Path) -> None:
+    def eager(request: Request) -> Reply:
+        if request.place.phase == "think" and request.place.round == 0:
+            stops = request.sampling.stop
+            assert "</summarize>" in stops
+            return Reply("It is even.\n\nLet me see.\n\n<summarize> So", finish_reason="stop")
+        return thinking(request)
+
+    arena = play(tmp_path / "a.duckdb", leap, eager, {**SMALL, "turns": 2, "trained": True})
+    assert arena.sql("select count(*) from turns where phase = 'think'").rows == ((6,),)
+    assert re.match(r"It is even\.\n\nLet me see\.\n\n\w", begun(arena, "path0", "summary"))
+
+
+def test_a_path_that_ended_by_itself_is_not_told_that_its_time_is_up(tmp_path: Path) -> None:
+    def early(request: Request) -> Reply:
+        ended = request.place.phase == "think"
+        return Reply("Of course.", finish_reason="stop") if ended else thinking(request)
+
+    arena = play(tmp_path / "a.duckdb", leap, early, SMALL)
+    assert begun(arena, "path0", "answer").endswith(f"Of course.</think>{ENDED}{CUE}")
 
 
 def test_blocks_can_be_chosen(tmp_path: Path) -> None:
@@ -199,7 +283,7 @@ def test_a_summary_is_closed_however_it_ended(
         )
 
     arena = play(tmp_path / "a.duckdb", leap, summing, SMALL)
-    assert f" {kept}{closing} <comment>" in begun(arena, "path0", "think", 1)
+    assert f"{kept}{closing} <comment>" in begun(arena, "path0", "think", 1)
     assert (
         "</" not in arena.sql("select public from turns where phase = 'summary' limit 1").rows[0][0]
     )
@@ -390,6 +474,19 @@ def test_segments_show_own_thoughts_to_their_author_and_summaries_to_peers(tmp_p
     ).rows
     assert faces == ((False, "public", 4), (True, "own", 6))
     assert arena.sql("select protocol from episodes").rows == (("leap_segmented",),)
+
+
+@pytest.mark.parametrize(("reask", "asks", "answer"), [(True, 2, "4"), (False, 1, None)])
+def test_a_last_segment_without_an_answer_is_asked_once_more(
+    tmp_path: Path, reask: bool, asks: int, answer: str | None
+) -> None:
+    def silent(request: Request) -> str:
+        return "\\boxed{4}" if request.place.ask else "I am not sure."
+
+    options = {"paths": 1, "turns": 2, "router": "none", "reask": reask}
+    arena = play(tmp_path / "a.duckdb", leap_segmented, silent, options)
+    assert arena.sql("select asks from turns order by round").rows == ((1,), (asks,))
+    assert final(arena)[0] == answer
 
 
 class Recorder:

@@ -54,7 +54,7 @@ def tournament(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def peers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store with a LeaP run on the toy model and a majority vote."""
+    """Return a store with a LeaP run on the toy model, and independent paths."""
     return make_store_once(
         tmp_path_factory,
         "leap",
@@ -64,6 +64,8 @@ def peers(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "number=2",
         "-o",
         "paths=3",
+        "-o",
+        "controls=",
     )
 
 
