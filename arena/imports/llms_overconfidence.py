@@ -5,11 +5,12 @@ folder that the user names; no file is shipped, since no licence covers the tran
 never altered: an unreadable value becomes NULL with a reason, and a doubtful one gets a flag.  Each
 judge's vote is an episode of its own, as everywhere in the arena.
 
-Left out: the prompts (scaffolds only, not the text that was sent), token counts (by model, not by
-call), old paths, and the labels of the side files.  The only time in the publication is the start
-in the file's name, in an unknown zone: it stands as the start and, since a status needs a time, as
-the end (1970-01-01 if the name has none).  The repeats of a debate have no numbers, so `repeat` is
-NULL there.
+Token counts, costs and labels of private reasoning are imported too (side_files.py).
+
+Left out: the prompts (scaffolds only, not the text that was sent), and old paths.  The only time in
+the publication is the start in the file's name, in an unknown zone: it stands as the start and,
+since a status needs a time, as the end (1970-01-01 if the name has none).  The repeats of a debate
+have no numbers, so `repeat` is NULL there.
 """
 
 from __future__ import annotations
@@ -17,14 +18,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from arena.errors import StudyError
 from arena.imports import published
 from arena.imports.published import PHASES, SIDES, SOURCE, PublishedPlay
+from arena.imports.side_files import UNKNOWN_TIME, Row, side_rows
 from arena.store import database
 from arena.store.journal import line, row_of, write_journal
 from arena.studies.motions import subject_id
@@ -37,9 +37,6 @@ VERSION = "published"
 LONG_REASONS = 30_000
 # Files that a summary names.
 MOST_NAMES = 10
-UNKNOWN_TIME = datetime(1970, 1, 1)
-# (table, values by column)
-Row = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +46,10 @@ class ImportResult:
     `debates` counts the new debates by study, `unfinished` those of them that stay open because a
     speech is missing, `verdicts` the new votes, `already_stored` the debates that were in the store
     before, `flags` the doubts and missing values among the new turns and votes.  `copies` are
-    further copies of a file, `passed_over` files without debates, `refused` files with the reason.
-    `put_off` is the reason why the rows still wait in the journal, None if they do not.
+    further copies of a file, `passed_over` files with nothing to import, `refused` files with the
+    reason.  `put_off` is the reason why the rows still wait in the journal, None if they do not.
+    Of the side files `labels` counts newly labelled turns, `labels_left_out` labels by the reason,
+    `counted` the debates whose counts of tokens are new, and `sides` are their names.
     """
 
     debates: dict[str, int]
@@ -62,12 +61,17 @@ class ImportResult:
     refused: tuple[tuple[str, str], ...]
     flags: dict[str, int]
     put_off: str | None = None
+    labels: int = 0
+    labels_left_out: dict[str, int] = field(default_factory=dict)
+    counted: int = 0
+    sides: tuple[str, ...] = ()
 
 
 def import_llms_overconfidence(folder: Path, path: Path) -> ImportResult:
     """Import the published debates anywhere below `folder` into the store at `path`.
 
-    Debates that are in the store already stay as they are.  Raises StudyError if the folder holds
+    Debates that are in the store already stay as they are; labels and counts that they lack are
+    added.  Raises StudyError if the folder holds
     no debate that can be read, or a study of the same name was played into this store, and
     StoreError if the store cannot be written.  Then nothing is imported.
     """
@@ -86,9 +90,10 @@ def import_llms_overconfidence(folder: Path, path: Path) -> ImportResult:
                 " another store with --db"
             )
     rows = [row for play in new for row in (*debate_rows(play), *judging_rows(play))]
+    beside = side_rows(contents.plays, contents.sides, stored_items(path))
     # Through a journal, like a run: readers see all of an import or nothing.
-    if new:
-        write_rows(path, new, rows, known_studies=set(origins))
+    if new or beside.rows:
+        write_rows(path, new, rows + beside.rows, known_studies=set(origins))
     return ImportResult(
         debates=dict(sorted(Counter(play.study for play in new).items())),
         unfinished=sum(not play.is_complete() for play in new),
@@ -99,7 +104,19 @@ def import_llms_overconfidence(folder: Path, path: Path) -> ImportResult:
         refused=tuple(contents.refused),
         flags=dict(sorted(count_doubts(rows).items())),
         put_off=database.fold(path).put_off,
+        labels=beside.labels,
+        labels_left_out=dict(sorted(beside.left_out.items())),
+        counted=beside.counted,
+        sides=beside.files,
     )
+
+
+def stored_items(path: Path) -> set[str]:
+    """Return the items that have published numbers or labels in the store already."""
+    rows = database.select_rows(
+        path, "select item from published_numbers union select item from label_entries"
+    )
+    return {item for (item,) in rows}
 
 
 def write_rows(
@@ -112,8 +129,9 @@ def write_rows(
         ("runs", {"run": f"import-{study}", "study": study, **common})
         for study in sorted({play.study for play in plays} - known_studies)
     ]
-    # Two imports of the same second have different debates, and so different names.
-    code = published.digest(sorted(play.episode for play in plays))[:6]
+    # Two imports of the same second have different rows, and so different names.
+    written = sorted(str(row.get("item") or row.get("episode")) for _, row in rows)
+    code = published.digest([sorted(play.episode for play in plays), written])[:6]
     file = database.journal_folder(path) / f"{now:%Y%m%dT%H%M%S}-import-{code}.jsonl"
     write_journal(file, (line(table, row) for table, row in runs + rows))
 
@@ -137,11 +155,30 @@ def summary_lines(imported: ImportResult) -> list[str]:
     if imported.copies:
         copies = pluralize(len(imported.copies), "further copy", "further copies")
         lines.append(f"counted once: {copies} of the same file")
+    lines += side_lines(imported)
     if imported.passed_over:
         files = pluralize(len(imported.passed_over), "file")
-        lines.append(f"passed over {files} without debates{json_names(imported.passed_over)}")
+        lines.append(
+            f"passed over {files} with nothing to import{json_names(imported.passed_over)}"
+        )
     lines += [f"refused {name}: {reason}" for name, reason in imported.refused]
     return lines + ([f"not folded yet: {imported.put_off}"] if imported.put_off else [])
+
+
+def side_lines(imported: ImportResult) -> list[str]:
+    """Return what was imported from beside the debates as lines."""
+    lines = []
+    if imported.counted:
+        debates = pluralize(imported.counted, "debate")
+        lines.append(f"imported the published counts of calls and tokens of {debates}")
+    if imported.labels or imported.labels_left_out:
+        left = "".join(f"; {n} {why}" for why, n in imported.labels_left_out.items())
+        turns = pluralize(imported.labels, "turn")
+        lines.append(f"imported labels of the private reasoning of {turns}{left}")
+    if imported.sides:
+        files = pluralize(len(imported.sides), "file")
+        lines.append(f"read {files} of labels, costs and prices{json_names(imported.sides)}")
+    return lines
 
 
 def json_names(names: Sequence[str]) -> str:

@@ -58,6 +58,14 @@ STUDY_OF_TYPE = {
 }
 # A file without any of these keys is no debate: topics, prices, pairings, labels, costs.
 DEBATE_KEYS = {"debate_type", "proposition_output", "opposition_output"}
+LABEL_KEYS = {"debate_id", "side", "speech_type", "analysis"}
+PAIRS_OF_PRICES = [[one, other] for one in (int, float) for other in (int, float)]
+# Files of the publication that are no debates, whatever is in them.
+SIDE_NAME = re.compile(
+    r"(?:^|/)(?:bet_analysis_results_[^/]*|model_token_usage_and_cost|[^/]*_pairings|topic_list"
+    r"|debate_models|judge_models)\.json$",
+    re.IGNORECASE,
+)
 MAX_FILE_BYTES = 64 * 2**20
 
 # In strict mode, pydantic would refuse the number -1 in the place of a text.
@@ -115,6 +123,9 @@ class Debate(Published):
     opposition_output: Output
     debator_bets: list[Bet] | None = None
     judge_results: list[Vote] | None = None
+    # Whatever they hold, the debate is one: side_files.py reads them.
+    debator_token_counts: object = None
+    judge_token_counts: object = None
 
     def output(self, side: str) -> Output:
         """Return the speeches of a side."""
@@ -128,12 +139,13 @@ class Debate(Published):
 
 @dataclass(frozen=True, slots=True)
 class PublishedPlay:
-    """A debate that was read: its id, study, start (None: unknown) and content."""
+    """A debate that was read: its id, study, start (None: unknown), content and file's name."""
 
     episode: str
     study: str
     started_at: datetime | None
     debate: Debate
+    stem: str = ""
 
     def is_complete(self) -> bool:
         """Return whether every speech was given."""
@@ -143,14 +155,25 @@ class PublishedPlay:
 
 
 @dataclass(frozen=True, slots=True)
+class SideFile:
+    """A file beside the debates: its name, what it holds, sha256, and content."""
+
+    name: str
+    kind: Literal["labels", "costs", "prices"]
+    digest: str
+    content: object
+
+
+@dataclass(frozen=True, slots=True)
 class FolderContents:
     """The files in a folder.
 
-    `plays` are the debates by episode id, `copies` further copies of them, `passed_over` files
-    without debates, `refused` files with the reason.
+    `plays` are the debates by episode id, `copies` further copies of them, `sides` labels, costs
+    and prices, `passed_over` files with nothing to import, `refused` files with the reason.
     """
 
     plays: dict[str, PublishedPlay] = field(default_factory=dict)
+    sides: list[SideFile] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
@@ -176,18 +199,52 @@ def read_folder(folder: Path) -> FolderContents:
             content = parse_json(file)
             play = parse_debate(file.stem, content) if holds_debate(content) else None
         except StudyError as error:
-            contents.refused.append((name, writable(str(error))))
+            refuse(contents, name, writable(str(error)))
             continue
         except RecursionError:
-            contents.refused.append((name, "is nested too deeply to be a debate"))
+            refuse(contents, name, "is nested too deeply to be a debate")
             continue
         if play is None:
-            contents.passed_over.append(name)
+            pass_over(contents, name, file, content)
         elif play.episode in contents.plays:
             contents.copies.append(name)
         else:
             contents.plays[play.episode] = play
     return contents
+
+
+def refuse(contents: FolderContents, name: str, reason: str) -> None:
+    """Note a file that cannot be read: as passed over if its name says that it is no debate."""
+    if SIDE_NAME.search(name):
+        contents.passed_over.append(name)
+    else:
+        contents.refused.append((name, reason))
+
+
+def pass_over(contents: FolderContents, name: str, file: Path, content: object) -> None:
+    """Keep the content of a file without debates if it can be imported, or note its name."""
+    kind = side_kind(content)
+    if kind is None:
+        contents.passed_over.append(name)
+    else:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        contents.sides.append(SideFile(name, kind, digest, content))
+
+
+def side_kind(content: object) -> Literal["labels", "costs", "prices"] | None:
+    """Return what a file without debates holds, None if nothing to import."""
+    if isinstance(content, list):
+        rows = [row for row in content if isinstance(row, dict)]
+        return "labels" if rows and rows[0].keys() >= LABEL_KEYS else None
+    if not isinstance(content, dict) or not content:
+        return None
+    if isinstance(content.get("model_stats"), dict):
+        return "costs"
+    pairs = [
+        isinstance(pair, list) and list(map(type, pair)) in PAIRS_OF_PRICES
+        for pair in content.values()
+    ]
+    return "prices" if all(pairs) else None
 
 
 def files_below(folder: Path, contents: FolderContents) -> Iterator[Path]:
@@ -267,7 +324,9 @@ def parse_debate(stem: str, content: object) -> PublishedPlay:
                 f"a bet of the {bet.side} is for {bet.speech_type!r}, which a {study} debate does"
                 " not have"
             )
-    return PublishedPlay(digest([SOURCE, study, stem, content]), study, start_of(stem), debate)
+    return PublishedPlay(
+        digest([SOURCE, study, stem, content]), study, start_of(stem), debate, stem
+    )
 
 
 def sentence(error: ValidationError) -> str:

@@ -559,7 +559,7 @@ def test_good_files_are_imported_beside_refused_ones(tmp_path):
 def test_files_that_are_no_debates_are_passed_over_and_named(tmp_path):
     side = {
         "topics.json": [{"topic_description": "x"}],
-        "models.json": {"lab/a": [1.1, 4.4]},
+        "models.json": {"lab/a": ["1.1", 4.4]},
         "pairs.json": [{"proposition": "lab/a", "opposition": "lab/b", "topic": "x"}],
         "labels.json": [{"debate_id": "x", "raw_bet_amount": 70, "analysis": {}}],
         "bet_analysis_results_public_bets.json": [],
@@ -574,7 +574,10 @@ def test_files_that_are_no_debates_are_passed_over_and_named(tmp_path):
     result = imported(tmp_path, published())
     assert (sorted(result.passed_over), result.refused) == (sorted(side), ())
     named = sorted(side.keys() - {"README.md"})
-    assert summary_lines(result)[1] == f"passed over 9 files without debates: {', '.join(named)}"
+    assert (
+        summary_lines(result)[1]
+        == f"passed over 9 files with nothing to import: {', '.join(named)}"
+    )
 
 
 def test_a_debate_under_the_name_of_a_side_file_is_a_debate(tmp_path):
@@ -619,7 +622,7 @@ def test_the_summary_tells_what_came_in_and_what_is_doubtful(tmp_path):
     assert summary_lines(imported(tmp_path, content)) == [
         "imported 1 debate (cross_model 1) and 1 verdict",
         "flagged, not altered: thoughts are NA 1, thoughts under 40 characters 1",
-        "passed over 1 file without debates: topic_list.json",
+        "passed over 1 file with nothing to import: topic_list.json",
     ]
     assert summary_lines(imported(tmp_path, content))[:2] == [
         "nothing new",
@@ -655,7 +658,7 @@ def test_the_published_debates_come_in_whole(whole, debates):
             " group by all order by all"
         ),
     ) == [(study, 6 * counts[study], bets[study]) for study in ("cross_model", "self")]
-    assert result.passed_over == ("debate_models.json", "topic_list.json")
+    assert (result.passed_over, result.sides) == (("topic_list.json",), ("debate_models.json",))
     if publication.is_real():
         assert (counts, votes) == ({"cross_model": 60, "self": 60}, 357)
         assert bets == {"cross_model": 360, "self": 360}
