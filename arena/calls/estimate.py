@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from arena.calls.earlier_versions import EarlierVersion
+
 
 @dataclass(frozen=True, slots=True)
 class ModelEstimate:
@@ -33,7 +35,8 @@ class CostEstimate:
 
     `played` of the `episodes` were played with stand-ins and represent all of them.  `simulated`
     says that no call would go to a real model.  `failed` counts episodes that the stand-ins could
-    not play, and `why` is the reason of the first of them.
+    not play, and `why` is the reason of the first of them.  `earlier` versions of the protocols
+    have played episodes of the study, beside which these would be played anew.
     """
 
     episodes: int
@@ -42,6 +45,7 @@ class CostEstimate:
     simulated: bool = False
     failed: int = 0
     why: str | None = None
+    earlier: tuple[EarlierVersion, ...] = ()
 
     @property
     def calls(self) -> int:

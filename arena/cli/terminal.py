@@ -22,6 +22,7 @@ def print_table(table: QueryResult, edge: str = "", between: str = "  ", after: 
 
 def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int) -> None:
     """Print the result of a dry run: a table by model, and its assumptions."""
+    from arena.calls.earlier_versions import describe_earlier, ways_on
     from arena.store.result import QueryResult
 
     marked = ", SIMULATED models only" if estimate.simulated else ""
@@ -48,6 +49,11 @@ def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int) -> Non
         )
     if estimate.models:
         print_table(QueryResult(columns, tuple(rows)))
+    if estimate.earlier:
+        print(
+            f"arena run stops before the first call: the store holds"
+            f" {describe_earlier(estimate.earlier)}; {ways_on(estimate.earlier)}"
+        )
     if estimate.failed:
         print(
             f"{estimate.failed} of {estimate.played} episodes could not be played with stand-ins,"

@@ -6,14 +6,25 @@ Every check raises StudyError, and nothing has been started when it does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from arena.calls.earlier_versions import (
+    EarlierVersion,
+    describe_earlier,
+    load_earlier_versions,
+    ways_on,
+)
+from arena.calls.estimate import CostEstimate, describe_estimate
 from arena.calls.prices import price_of, worst_case_usd
 from arena.calls.rate_limits import Limits
 from arena.calls.secrets import check_no_secret
 from arena.errors import StudyError
 from arena.store.replay import StudyState
 from arena.studies.source import is_same_code
-from arena.studies.study import Play, Study, protocol_name
+from arena.studies.study import Play, Study, protocol_name, protocol_version
+from arena.studies.versions import versions_of
+from arena.text import pluralize
 from arena.types import Agent, Place, Price, Request, Subject
 
 
@@ -30,9 +41,35 @@ def check_code(all_plays: Sequence[Play], state: StudyState) -> None:
         if half_played and not is_same_code(state.code_hashes[play.episode], play.protocol):
             raise StudyError(
                 f"the source of {protocol_name(play.protocol)} changed while episodes of it are"
-                " half played; restore it, raise its VERSION (which starts new episodes), or pass"
+                " half played; restore it, raise its VERSION (to play anew, with --anew), or pass"
                 " --accept-code-change to continue with the new source"
             )
+
+
+def find_earlier(path: Path, all_plays: Sequence[Play]) -> tuple[EarlierVersion, ...]:
+    """Return what earlier versions of the protocols of a study have played of it."""
+    protocols = {(play.arm, protocol_name(play.protocol)): play.protocol for play in all_plays}
+    today = {place: protocol_version(protocol) for place, protocol in protocols.items()}
+    for _, name in protocols:
+        versions = {version for (_, other), version in today.items() if other == name}
+        # An arm that is not planned any more is compared with all others, if they are of one.
+        if len(versions) == 1:
+            today["", name] = versions.pop()
+    earlier = load_earlier_versions(path, all_plays[0].study, today)
+    kept = {name: versions_of(protocol) for (_, name), protocol in protocols.items() if earlier}
+    return tuple(replace(one, kept=one.version in kept[one.protocol]) for one in earlier)
+
+
+def refuse_earlier(path: Path, earlier: Sequence[EarlierVersion], cost: CostEstimate) -> None:
+    """Raise StudyError for a study that earlier versions have played.
+
+    `cost` is that of the episodes that this run would play anew.
+    """
+    raise StudyError(
+        f"nothing was asked: {path} holds {describe_earlier(earlier)}; this run would play"
+        f" {pluralize(cost.episodes, 'episode')} anew, in {describe_estimate(cost)};"
+        f" {ways_on(earlier)}"
+    )
 
 
 def check_secrets(study: Study, plays: Sequence[Play]) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ class RunSelection:
     At most `limit`, those of shard (i, n) with 1 <= i <= n, and failed ones again or not.
     `accept_code_change` continues half-played episodes with a changed protocol.
     `ask_damaged_again` leaves damaged journal lines out, and asks again for the replies in them.
+    `anew` plays a study that earlier versions of its protocols have played, which become leftovers.
     """
 
     limit: int | None = None
@@ -70,6 +71,7 @@ class RunSelection:
     retry_failed: bool = False
     accept_code_change: bool = False
     ask_damaged_again: bool = False
+    anew: bool = False
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
@@ -156,7 +158,7 @@ class Arena:
             # Not folded, because a reader holds the database, and damaged as well.
             if damaged := database.find_damage(self.path):
                 raise StoreError(describe_damage(damaged))
-            todo = select_plays(all_plays, state, selection)
+            todo = await self._choose_plays(all_plays, state, selection)
             stats = RunStats(
                 planned=len(todo),
                 max_unreadable=self.max_unreadable,
@@ -234,6 +236,23 @@ class Arena:
             preflight.check_code(all_plays, state)
         check_models(load_stored_models(self.path, study.name), study.name, all_plays)
         return state
+
+    async def _choose_plays(
+        self, all_plays: Sequence[Play], state: StudyState, selection: RunSelection
+    ) -> list[Play]:
+        """Return the episodes that this run plays.
+
+        Raises StudyError, with the cost, if earlier versions of their protocols have played them.
+        """
+        todo = select_plays(all_plays, state, selection)
+        if (
+            todo
+            and not selection.anew
+            and (earlier := await asyncio.to_thread(preflight.find_earlier, self.path, all_plays))
+        ):
+            cost = await estimate_cost(todo, state, self.prices)
+            preflight.refuse_earlier(self.path, earlier, cost)
+        return todo
 
     async def _play_and_fold(
         self,
@@ -329,9 +348,12 @@ class Arena:
         todo = select_plays(all_plays, state, selection)
         if not todo:
             return CostEstimate(0, 0, ())
-        return run_blocking(
+        cost = run_blocking(
             lambda: estimate_cost(todo, state, self.prices, reply_tokens=reply_tokens)
         )
+        if selection.anew or not self.path.exists():
+            return cost
+        return replace(cost, earlier=preflight.find_earlier(self.path, all_plays))
 
     @former_parameters({"which": "selection"})
     def run(

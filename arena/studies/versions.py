@@ -22,7 +22,7 @@ FOLDER = "version_"
 def versions_of(protocol: Protocol) -> dict[str, Protocol]:
     """Return a protocol by version: as it is today first, then as its package keeps it."""
     name = protocol_name(protocol)
-    package, _, module = getattr(protocol, "__module__", "").rpartition(".")
+    package, _, module = (getattr(protocol, "__module__", None) or "").rpartition(".")
     home, _, folder = package.rpartition(".")
     if folder.startswith(FOLDER):
         # An earlier version itself: today's stands one folder above it.

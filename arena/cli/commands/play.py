@@ -88,6 +88,8 @@ def add_selection(group: Options) -> None:
     share = "play the I-th of N shares, one on each of several machines"
     group.add_argument("--shard", type=shard, metavar="I/N", help=share)
     add_flag(group, "--retry-failed", "play failed episodes again")
+    anew = "play anew what an earlier version of a protocol has played; the old episodes stay"
+    add_flag(group, "--anew", f"{anew}, as leftovers")
     add_repeatable(
         group,
         "--vary",
@@ -182,6 +184,7 @@ def run_study(options: argparse.Namespace) -> int:
         options.retry_failed,
         options.accept_code_change,
         options.ask_damaged_again,
+        options.anew,
     )
     arena = Arena(
         options.db,

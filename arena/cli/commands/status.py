@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arena.cli.commands import Command, add_flag
 from arena.cli.terminal import print_table
 from arena.errors import StudyError
 from arena.text import printable
+
+if TYPE_CHECKING:
+    from arena.calls.earlier_versions import EarlierVersion
 
 # An imported study has episodes but no plan, a planned one may have no episode yet.
 COUNTS = """
@@ -45,6 +50,7 @@ HEADINGS = {
     "leftovers": "leftovers of earlier plans, which reports leave out (arena forget removes them)",
     "forgotten": "forgotten: removed on request",
 }
+PROTOCOLS = "select distinct protocol from all_episodes where not leftover"
 FORGOTTEN = "select * from forgotten order by study, forgotten_at"
 # Two rows suffice to see that the beginning of an id is ambiguous.
 EPISODE = """
@@ -72,6 +78,7 @@ def add(command: Command) -> None:
 
 def show_status(options: argparse.Namespace) -> int:
     """Run `arena status`: compare plan and store of each study, and list the missing parts."""
+    from arena.calls.earlier_versions import ways_on
     from arena.cli.output import plain_rows, write_json
     from arena.store.database import fold, select_rows
 
@@ -83,19 +90,48 @@ def show_status(options: argparse.Namespace) -> int:
         "leftovers": select_rows(options.db, LEFTOVERS),
         "forgotten": select_rows(options.db, FORGOTTEN),
     }
+    earlier = find_earlier(options.db)
     if options.json:
-        write_json({name: plain_rows(table) for name, table in tables.items()})
+        rows = {name: plain_rows(table) for name, table in tables.items()}
+        write_json({**rows, "earlier_versions": [asdict(one) for one in earlier]})
     else:
         print_table(tables.pop("studies"))
         for name, table in tables.items():
             if len(table):
                 print(f"\n{HEADINGS[name]}")
                 print_table(table)
+        for one in earlier:
+            print(
+                printable(
+                    f"\n{one}; arena run stops before it asks in the new version (--dry-run says"
+                    f" what that would cost): {ways_on([one])}"
+                )
+            )
     if folding and folding.put_off:
         print(f"not folded yet: {folding.put_off}", file=sys.stderr)
     if folding and folding.skipped:
         print(f"{folding.skipped} torn journal lines were dropped", file=sys.stderr)
     return 0
+
+
+def find_earlier(path: Path) -> tuple[EarlierVersion, ...]:
+    """Return what earlier versions of protocols have played, of the protocols that are found."""
+    from arena.calls.earlier_versions import load_earlier_versions
+    from arena.store.database import select_rows
+    from arena.studies.study import protocol_version
+    from arena.studies.versions import versions_of
+    from protocols import named
+
+    found = {}
+    for (name,) in select_rows(path, PROTOCOLS).rows:
+        # One that stands in a study's file has the version that the file says.
+        with suppress(StudyError):
+            found[name] = named(name)
+    today = {("", name): protocol_version(protocol) for name, protocol in found.items()}
+    return tuple(
+        replace(one, kept=one.version in versions_of(found[one.protocol]))
+        for one in load_earlier_versions(path, None, today)
+    )
 
 
 def show_episode(options: argparse.Namespace) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,28 +15,15 @@ from arena.studies.study import protocol_version
 from arena.studies.versions import in_version, versions_of
 from arena.tournaments.stages import resolve_stage, stages_in_version
 from protocols.self_consistency import self_consistency
+from tests import versioned
 from tests.fake_agents import talk
-
-POLL = 'VERSION = "{}"\n\n\nasync def poll(episode, question, solver):\n    return None\n'
 
 
 @pytest.fixture(scope="module")
 def polls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     """A package of somebody else whose protocol is at version 4, and keeps 3."""
-    folder = tmp_path_factory.mktemp("packages")
-    package = folder / "acme_polls"
-    for file, version in (("poll.py", 4), ("version_3/poll.py", 3), ("version_2/other.py", 2)):
-        path = package / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        (path.parent / "__init__.py").touch()
-        path.write_text(POLL.format(version))
-    sys.path.insert(0, str(folder))
-    try:
-        yield importlib.import_module("acme_polls.poll")
-    finally:
-        sys.path.remove(str(folder))
-        for name in [name for name in sys.modules if name.startswith("acme_polls")]:
-            del sys.modules[name]
+    with versioned.polls(tmp_path_factory.mktemp("packages")) as module:
+        yield module
 
 
 def versions(stages: Any) -> list[list[str]]:
@@ -66,7 +51,7 @@ def test_an_earlier_version_stands_beside_todays(polls: ModuleType) -> None:
 
 def test_a_protocol_of_no_package_has_its_own_version_alone() -> None:
     scope: dict[str, Any] = {"__name__": "arena_study_mine"}
-    exec(POLL.format("2024-a"), scope)
+    exec(versioned.POLL.format("2024-a"), scope)
     assert list(versions_of(scope["poll"])) == ["2024-a"]
     assert list(versions_of(talk)) == ["1"]
     with pytest.raises(StudyError, match=r"^poll has version 2024-a, and no version '1'"):
