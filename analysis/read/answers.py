@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from analysis.read.debates import MISSING, STUDIES, Count, counts_of, oldest_first
@@ -20,6 +21,7 @@ from analysis.read.selection import ALL, LABELS, Chosen, Selection, open_selecte
 from analysis.statistics.clustered import Array, Codes, Mask
 
 Columns = dict[str, NDArray[Any]]
+Options = Mapping[str, object]
 
 # Protocols whose confidence is the share of those who gave the answer.
 BY_VOTES = (
@@ -90,9 +92,10 @@ SOURCES = f"""
     where a.confidence is not null group by all order by all
 """
 # The same arm played with other options is another arm under the same name.
-POOLED = """
-    select study, arm, count(distinct coalesce(options::varchar, '')) as n
-    from episodes where status = 'done' group by all having n > 1 order by all
+OPTIONS = """
+    select study, arm, count(distinct coalesce(options::varchar, '')) as n,
+           coalesce(any_value(options::varchar), '{}') as options
+    from episodes where status = 'done' group by all order by all
 """
 
 
@@ -152,7 +155,8 @@ class AnswerRecord:
     the view `missing`.  `pooled` names the arms that were played with several sets of options.
     `models` are those who sat in a play, in one text, by the labels that were asked for; `chosen`
     says what is left out, None: nothing.  `sources` has, by arm and by whether an answer is final,
-    what kind of number its confidence is: "stated", "vote share", "probability".
+    what kind of number its confidence is: "stated", "vote share", "probability".  `options` are by
+    arm those that differ from the protocol's defaults, None of a pooled arm and one without a play.
     """
 
     study: str
@@ -169,6 +173,7 @@ class AnswerRecord:
     pooled: tuple[str, ...] = ()
     chosen: Chosen | None = None
     sources: Mapping[tuple[str, bool], str] = field(default_factory=dict)
+    options: tuple[Options | None, ...] = ()
 
 
 def read_answers(
@@ -189,7 +194,7 @@ def read_answers(
         plays = fetch_columns(con, PLAY_COLUMNS)
         answers = fetch_columns(con, ANSWERS)
         missing = con.execute(MISSING, {"some_only": bool(selection.filters)}).fetchall()
-        pooled = con.execute(POOLED).fetchall()
+        played_with = con.execute(OPTIONS).fetchall()
         sources = con.execute(SOURCES).fetchall()
     records = []
     for name in names:
@@ -214,9 +219,10 @@ def read_answers(
                 Answers(**choose_fields(Answers, rows_of(answers, name))),
                 episodes,
                 counts_of(missing, name),
-                tuple(arm for own, arm, _ in pooled if own == name),
+                tuple(arm for own, arm, n, _ in played_with if own == name and n > 1),
                 left_out.get(name),
                 sources_of(sources, name),
+                options_by_arm(played_with, name, arms),
             )
         )
     return records
@@ -232,6 +238,14 @@ def sources_of(
             earlier = sources.get((arm, final))
             sources[arm, final] = source if earlier is None else f"{earlier}, {source}"
     return sources
+
+
+def options_by_arm(
+    rows: Sequence[tuple[str, str, int, str]], study: str, arms: Sequence[str]
+) -> tuple[Options | None, ...]:
+    """Return the options of each arm of a study; None if it has several sets of them, or none."""
+    found = {arm: orjson.loads(options) for own, arm, n, options in rows if own == study and n == 1}
+    return tuple(found.get(arm) for arm in arms)
 
 
 def fetch_columns(con: duckdb.DuckDBPyConnection, sql: str) -> Columns:

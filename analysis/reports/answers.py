@@ -16,6 +16,7 @@ from typing import Annotated
 import numpy as np
 
 from analysis.read.answers import AnswerRecord, Plays
+from analysis.reports.contrasts import ContrastRow, contrast_rows
 from analysis.reports.details import CalibrationMeasures, calibration_measures
 from analysis.reports.plain_json import INLINE, JsonField, interval_as
 from analysis.reports.rows import (
@@ -179,8 +180,8 @@ class Budget:
 class AnswerFindings:
     """The findings about a study's answers; shares and confidences in [0, 1].
 
-    `budget` is None with a single arm; `pooled` names arms that were played with several sets of
-    options.
+    `contrasts` are those of LeaP with its controls; `budget` is None with a single arm; `pooled`
+    names arms that were played with several sets of options.
     """
 
     questions: int
@@ -188,6 +189,7 @@ class AnswerFindings:
     arms: tuple[ArmRow, ...]
     by_model: tuple[ModelsRow, ...]
     differences: tuple[DifferenceRow, ...]
+    contrasts: tuple[ContrastRow, ...]
     budget: Budget | None
     pooled: tuple[str, ...]
 
@@ -207,6 +209,7 @@ def answer_findings(record: AnswerRecord) -> AnswerFindings:
         tuple(arm_row(record, number) for number in range(len(record.arms))),
         model_rows(record),
         difference_rows(plays, names, code),
+        contrast_rows(record),
         budget(plays, names, code),
         record.pooled,
     )

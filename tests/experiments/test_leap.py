@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
-from arena import Arm
+from agents.scripted import scripted_model
+from analysis.reports.debates import study_reports
+from arena import Agent, Arena, Arm, Study, Subject
 from arena.errors import StudyError
 from arena.tournaments.study_file import load_study
+from arena.types import Reply, Request
+from experiments.leap import leap_arms
 
 LEAP = Path(__file__).resolve().parents[2] / "experiments" / "leap.py"
 LADDER = ["independent", "prompt only", "no block", "no peers", "leap dispersed-3"]
@@ -79,3 +83,47 @@ def test_version_1_has_the_arms_of_0_1_0_alone() -> None:
     [agent] = then[0].lineups[0].values()  # type: ignore[index]
     # Four turns, three summaries and an answer, as long as LeaP's were.
     assert agent.sampling.max_tokens == 4 * 4096 + 3 * 256 + 256
+
+
+def planted(effect: str) -> Agent:
+    """Return a solver that is right in half of its paths, and 40 points more or less by one thing.
+
+    "prompt": less under an instruction with tags.  "peers": more where a peer's words were read.
+    """
+
+    def solve(request: Request) -> Reply:
+        if request.place.phase != "answer":
+            return Reply(f"I am at {request.seed}.", finish_reason="length")
+        prompt, begun = (message.content for message in request.messages[-2:])
+        right = 0.5
+        right -= 0.4 * (effect == "prompt" and "<comment>" in prompt)
+        right += 0.4 * (effect == "peers" and "<comment> Peer 1" in begun)
+        is_right = request.seed % 1000 < 1000 * right
+        return Reply("4}" if is_right else f"{5 + request.seed % 7}}}", finish_reason="stop")
+
+    return Agent("solver", scripted_model(solve))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("effect", "sign", "found"), [("prompt", -1, "the prompt"), ("peers", 1, "the peers")]
+)
+def test_a_planted_effect_is_found_in_its_own_contrast_and_in_no_other(
+    tmp_path: Path, effect: str, sign: int, found: str
+) -> None:
+    sizes = {"paths": 4, "top_k": 2, "turns": 2}
+    sizes |= {"think_tokens": 20, "summary_tokens": 9, "answer_tokens": 5}
+    played = leap_arms(planted(effect), sizes, [], ["random"])
+    questions = [Subject(f"What is 2+2, for the {k}th time?", "question", "4") for k in range(24)]
+    arena = Arena(tmp_path / "a.duckdb")
+    arena.run(Study("leap", played, questions), watch=lambda tally: None)
+    [report] = study_reports(arena.path)
+    assert report.answers is not None
+    rows = {row.isolates: row.paths for row in report.answers.contrasts}
+    assert list(rows) == ["the prompt", "the cuts", "the block", "the peers", "all together"]
+    for name, paths in rows.items():
+        if name in (found, "all together"):
+            assert abs(paths.mean - sign * 0.4) < 0.2
+            assert min(sign * paths.ci_low, sign * paths.ci_high) > 0
+        else:
+            assert paths.ci_low < 0 < paths.ci_high, name

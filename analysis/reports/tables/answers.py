@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from analysis.reports.answers import AnswerFindings, ArmRow, DifferenceRow
 from analysis.reports.blocks import Block, sentences_block, table
+from analysis.reports.contrasts import ALL_TOGETHER, ContrastRow
 from analysis.reports.tables.formatting import (
     decimal,
     interval,
@@ -31,6 +32,7 @@ def answer_blocks(answers: AnswerFindings, simulated: bool) -> Iterator[Block]:
     yield accuracy_block(answers.arms)
     yield models_block(answers)
     yield differences_block(answers.differences)
+    yield from contrasts_blocks(answers.contrasts)
     yield spent_block(answers)
     yield paths_block(answers.arms)
     yield changes_block(answers.arms)
@@ -108,6 +110,30 @@ def differences_block(differences: Sequence[DifferenceRow]) -> Block:
     headings = "arm, against, questions, points (95% interval), better, worse, exact p, Holm"
     title = "Difference of two arms on the same questions"
     return table(title, headings, rows, notes, text_columns=2)
+
+
+def contrasts_blocks(contrasts: Sequence[ContrastRow]) -> Iterator[Block]:
+    """Return what sets arms of LeaP apart, each by its name, on paths and on final answers."""
+    of_paths, of_final = [], []
+    for row in contrasts:
+        named = (row.isolates, row.arm, row.against, row.paths.clusters)
+        of_paths.append((*named, mean_with_interval(row.paths), p_value(row.paths_p_holm)))
+        of_final.append((*named, mean_with_interval(row.final.all), p_value(row.final_p_holm)))
+    headings = "isolates, arm, against, questions, points (95% interval), Holm"
+    title = "What sets the arms apart: right paths (Pass@1)"
+    yield table(title, headings, of_paths, contrast_notes(contrasts), text_columns=3)
+    yield table("What sets the arms apart: final answers", headings, of_final, text_columns=3)
+
+
+def contrast_notes(contrasts: Sequence[ContrastRow]) -> list[str]:
+    """Warn of few questions, and of a comparison with nothing between its two ends."""
+    notes = few_pairs_notes(row.paths.clusters for row in contrasts)
+    if contrasts and {row.isolates for row in contrasts} == {ALL_TOGETHER}:
+        notes.append(
+            "NO CONTROL ARMS: the prompt, the cuts and the block are in these differences as well"
+            " as the peers; the study `leap` has the arms that tell them apart."
+        )
+    return notes
 
 
 def few_pairs_notes(pairs: Iterable[int]) -> list[str]:

@@ -77,7 +77,16 @@ def test_the_keys_are_a_promise(solve: Add) -> None:
     assert sorted(found) == sorted(KEYS.split())
     assert found["episodes"] == {"done": 12, "failed": 0, "open": 0}
     assert sorted(found["answers"]) == sorted(
-        ["questions", "episodes", "arms", "by_model", "differences", "budget", "pooled"]
+        [
+            "questions",
+            "episodes",
+            "arms",
+            "by_model",
+            "differences",
+            "contrasts",
+            "budget",
+            "pooled",
+        ]
     )
     row = found["answers"]["arms"][0]
     assert sorted(row) == sorted(
