@@ -46,6 +46,7 @@ from analysis.reports.plain_json import (
     json_object,
 )
 from analysis.reports.rating_kinds import RatingFindings, rating_findings
+from analysis.reports.registered import RegisteredFindings
 from analysis.reports.robustness import DEFAULT_CHECKS, Checks, Robustness, robustness
 from analysis.reports.rows import (
     CLAIMS,
@@ -174,7 +175,7 @@ class StudyReport:
 
     `arms` has the findings of each arm if its debates have several; `judges_simulated` is None
     without debates.  `by` says who counts as one contestant, `pooled` which several do; `chosen` is
-    None if no episode is left out.
+    None if no episode is left out, `registration` where none counts.
     """
 
     study: str
@@ -192,6 +193,7 @@ class StudyReport:
     by: By = "agent"
     pooled: tuple[Pool, ...] = ()
     chosen: Annotated[Chosen | None, OPTIONAL] = None
+    registration: Annotated[RegisteredFindings | None, OPTIONAL] = None
 
 
 def report(

@@ -14,6 +14,7 @@ from analysis.reports.ballots import VoteStandings, vote_standings
 from analysis.reports.blocks import Document
 from analysis.reports.debates import StudyReport, study_reports
 from analysis.reports.plain_json import JsonObject, json_object
+from analysis.reports.registered_claims import with_registrations
 from analysis.reports.robustness import Checks
 from analysis.reports.standings import Standings, study_standings
 from analysis.reports.tables.ballots import vote_standings_document
@@ -87,7 +88,9 @@ def debate_report(
         raise StudyError("a sample is one of the mixed model, and needs mixed=True")
     if sample is not None and sample < 3:
         raise StudyError(f"the mixed model (--mixed) needs at least 3 debates, found {sample}")
-    reports = tuple(study_reports(path, study, Checks(margin, mixed, sample, details), selection))
+    checks = Checks(margin, mixed, sample, details)
+    found = study_reports(path, study, checks, selection)
+    reports = tuple(with_registrations(path, found, checks, selection))
     empty = "There are no debates in this store yet."
     return Report(reports, tuple(map(report_document, reports)), empty, "arena report")
 

@@ -45,6 +45,7 @@ REPLY_TOKENS = 500
 CHARACTERS_A_TOKEN = 4
 MOST_TURNS = 2000
 LONGEST_S = 20.0
+StepWatch = Callable[[Step, Request], None]
 # What Python says of wrong arguments, and turns and private values of their use as text.
 WRONG_USE = re.compile(
     r"(?:Episode\.\w+|(?:Answer|Verdict|Reading|Seat)\.__init__)\(\) |a turn is not text"
@@ -145,6 +146,7 @@ class DryRunEpisode(Episode):
     most_turns = MOST_TURNS
     use_stand_in: Callable[[Agent], Agent]
     replies: list[str]
+    watch: StepWatch | None = None
 
     async def _take_turn(self, step: Step) -> Turn:
         """Take a turn as an episode does, but of a stand-in, and never ask it again.
@@ -161,6 +163,8 @@ class DryRunEpisode(Episode):
         # A protocol may seat agents of its own: their models are not asked either.
         seat = Seat(step.seat.name, self.use_stand_in(step.seat.agent))
         request = self._request(step, 1, step.built.messages)
+        if self.watch is not None:
+            self.watch(step, request)
 
         def read_leniently(reply: Reply) -> Reading:
             """Read a reply; the whole text is public if the reader finds no speech."""
@@ -205,10 +209,12 @@ async def play_on_stand_ins(
     use_stand_in: Callable[[Agent], Agent],
     *,
     most_turns: int = MOST_TURNS,
+    watch: StepWatch | None = None,
 ) -> list[BaseException | None]:
     """Play episodes on stand-ins, with the turns that are stored; return the error of each.
 
-    StudyError stands for a fault of the protocol that other words would not mend.
+    StudyError stands for a fault of the protocol that other words would not mend.  `watch` is
+    called with each step and its request.
     """
     run = RunContext("estimate", NoJournal(), RateLimiter(len(plays) + 1))
 
@@ -217,6 +223,7 @@ async def play_on_stand_ins(
         memo = state.memo.get(play.episode)
         episode = DryRunEpisode(play.episode, run, memo, play.sample, play.lineup, play.subject)
         episode.use_stand_in, episode.most_turns, episode.replies = use_stand_in, most_turns, []
+        episode.watch = watch
         seats = {
             name: replace(seat, agent=use_stand_in(seat.agent))
             for name, seat in play.seats().items()

@@ -33,6 +33,7 @@ from arena.play.identity import check_models, describe_unknown, known_models, lo
 from arena.play.plans import is_other_plan, plan_change_lines
 from arena.play.progress import Watch, progress
 from arena.play.records import run_start_lines
+from arena.play.registering import deviation_lines
 from arena.play.rehearsal import rehearse
 from arena.play.summary import Summary
 from arena.play.sync import run_blocking
@@ -170,7 +171,7 @@ class Arena:
                 await rehearse([] if is_new else todo)
                 folding = await self._play_and_fold(study, todo, state, stats, all_plays, watch)
             elif is_other_plan(all_plays, state):
-                folding = await asyncio.to_thread(self._record_plan, study, all_plays, state, stats)
+                folding = await self._record_plan(study, all_plays, state, stats)
             status = {play.episode: state.status.get(play.episode, "open") for play in all_plays}
             # Failed episodes that were played again count by their new end alone.
             again = sum(status[play.episode] == "failed" for play in todo)
@@ -287,6 +288,7 @@ class Arena:
         cache = {}
         if self.cache:
             cache = replay.load_cached_replies(self.path, study.name, known_models(todo))
+        departs = await deviation_lines(self.path, study.name, all_plays, run_id)
         journal = Journal(database.journal_folder(self.path), run_id)
         run = RunContext(
             run_id, journal, stats.rate_limiter, self.retry, stats, self.prices, stats.budget, cache
@@ -295,7 +297,7 @@ class Arena:
         finished = False
         try:
             start = run_start_lines(study, todo, run_id, len(all_plays), stats)
-            journal.append(*start, *plan_change_lines(run_id, all_plays, state))
+            journal.append(*start, *plan_change_lines(run_id, all_plays, state), *departs)
             await play_concurrently(run, todo, state, self.concurrency)
             await journal.wait_until_durable()
             finished = True
@@ -312,17 +314,17 @@ class Arena:
                 database.fold(self.path, wait_s=0.5)
         return await asyncio.to_thread(database.fold, self.path)
 
-    def _record_plan(
+    async def _record_plan(
         self, study: Study, all_plays: Sequence[Play], state: StudyState, stats: RunStats
     ) -> FoldResult:
         """Record another plan of which nothing is to be played, as a run that makes no call."""
         run_id = new_run_id()
         start = run_start_lines(study, all_plays, run_id, len(all_plays), stats)
-        write_journal(
-            database.journal_folder(self.path) / f"{run_id}-000.jsonl",
-            [*start, *plan_change_lines(run_id, all_plays, state)],
-        )
-        return database.fold(self.path)
+        departs = await deviation_lines(self.path, study.name, all_plays, run_id)
+        lines = [*start, *plan_change_lines(run_id, all_plays, state), *departs]
+        journal = database.journal_folder(self.path) / f"{run_id}-000.jsonl"
+        await asyncio.to_thread(write_journal, journal, lines)
+        return await asyncio.to_thread(database.fold, self.path)
 
     @former_parameters({"which": "selection"})
     def dry_run(

@@ -31,6 +31,7 @@ from analysis.reports.tables.outcomes import (
     winners_words,
 )
 from analysis.reports.tables.rating_kinds import kind_notes, kind_of_arm, rating_blocks
+from analysis.reports.tables.registered import registered_blocks, registered_heading
 from analysis.reports.tables.robustness import robustness_blocks
 from analysis.reports.tables.seats import seat_blocks
 from analysis.reports.tables.selection import selection_lines
@@ -60,7 +61,7 @@ def report_document(report: StudyReport) -> Document:
     warning = (
         f"SIMULATED {who} spoke in this study: its numbers are no findings about language models"
     )
-    blocks: list[Block] = []
+    blocks = [] if report.registration is None else list(registered_blocks(report.registration))
     if debates is not None:
         blocks += debate_blocks(report, debates)
     if report.answers is not None:
@@ -86,7 +87,7 @@ def heading(report: StudyReport, kind: str) -> str:
     if episodes.unfinished:
         plays = f"{episodes.done:,} of {total:,} {kind}s ({', '.join(episodes.unfinished)})"
     origin = f", {report.origin}" if report.origin else ""
-    return f"{report.study}: {plays}{origin}"
+    return f"{report.study}: {plays}{origin}{registered_heading(report.registration)}"
 
 
 def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Block]:
