@@ -94,12 +94,22 @@ def study_section(path: Path, report: StudyReport, judged: bool) -> Section:
     return Section(
         clean(study),
         simulated,
-        (document.heading, *origin_lines(path, study)),
+        (document.heading, *registered_lines(report), *origin_lines(path, study)),
         tuple(clean(sentence) for sentence in sentences(report)),
         tuple(draw_figure(figure) for figure in figures(path, study)),
         tuple(blocks),
         tuple(rules.items()),
     )
+
+
+def registered_lines(report: StudyReport) -> list[str]:
+    """Say what of a registered study's page was not registered."""
+    if report.registration is None:
+        return []
+    return [
+        "What was registered stands in the table called REGISTERED, with all deviations below it."
+        "  Findings, figures and all other tables are exploratory."
+    ]
 
 
 def origin_lines(path: Path, study: str) -> list[str]:

@@ -49,17 +49,19 @@ class RegisteredFindings:
 
     `late` says whether episodes had begun when it was registered, `begun_before` how many.
     `deviations` are all in which the study, its runs and this report depart from it; `earlier` says
-    what was in the store before.  What is no row of `claims` is exploratory.
+    what was in the store before.  What is no row of `claims` is exploratory.  With a `fault` the
+    store has no registration that fits its hash, and the rest is empty.
     """
 
     hash: str
     registered_at: str
-    late: bool
-    begun_before: int
-    question: str
-    multiplicity: str
-    margin: float
-    exclusions: str
-    claims: tuple[ClaimRow, ...]
-    deviations: tuple[Deviation, ...]
-    earlier: tuple[str, ...]
+    late: bool = False
+    begun_before: int = 0
+    question: str = ""
+    multiplicity: str = "none"
+    margin: float = nan
+    exclusions: str = ""
+    claims: tuple[ClaimRow, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+    earlier: tuple[str, ...] = ()
+    fault: str = ""

@@ -180,8 +180,10 @@ def with_registrations(
     found = []
     for report in reports:
         own = [each for each in registrations if each.study == report.study]
-        findings = registered_findings(path, report, own, checks, selection) if own else None
-        found.append(replace(report, registration=findings) if findings else report)
+        if own:
+            findings = registered_findings(path, report, own, checks, selection)
+            report = replace(report, registration=findings)
+        found.append(report)
     return found
 
 
@@ -191,11 +193,12 @@ def registered_findings(
     registrations: Sequence[Registration],
     checks: Checks,
     selection: Selection,
-) -> RegisteredFindings | None:
-    """Return what a study's registration says of its results, None if none counts."""
+) -> RegisteredFindings:
+    """Return what a study's registration says of its results, or that none of them counts."""
     stands = standing(path, registrations, report.study)
     if stands is None:
-        return None
+        last = registrations[-1]
+        return RegisteredFindings(last.hash, time_words(last), fault=last.fault)
     plan = stands.plan
     registered = plan.analysis
     own = registered_selection(stands)
@@ -226,7 +229,7 @@ def registered_findings(
     ]
     return RegisteredFindings(
         stands.registration.hash,
-        plan.registered_at[:19].replace("T", " ") + " UTC",
+        time_words(stands.registration),
         stands.late,
         plan.played_before,
         plan.question,
@@ -237,6 +240,11 @@ def registered_findings(
         (*faults, *stands.deviations, *compare_analysis(registered, used)),
         stands.earlier,
     )
+
+
+def time_words(registration: Registration) -> str:
+    """Return when a study was registered."""
+    return f"{registration.registered_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def exclusions(registered: Analysis, is_more: bool) -> str:

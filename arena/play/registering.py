@@ -205,32 +205,40 @@ async def register(
     """
     all_plays = plays(study)
     preflight.check_secrets(study, all_plays)
+    earlier = load_registrations(path, study.name) if path.exists() else []
+    # With the same motion as before, so that prompts can be compared.
+    newest = earlier[-1].plan if earlier else None
+    rehearsed = await design_of(all_plays, newest.rehearsed if newest else {})
+    plan = Plan(
+        study.name,
+        question,
+        "",
+        0,
+        (),
+        {**versions(), "git commit": git_commit() or "none"},
+        len(all_plays),
+        SEEDS,
+        rehearsed.draft.parts,
+        rehearsed.subjects,
+        rehearsed.first_prompts,
+        analysis or Analysis(),
+        stopping or Stopping(),
+        tuple(later),
+    )
+    check_no_secret(texts_of(orjson.loads(plan.content)), f"study {study.name!r}")
     database.create(path)
     with lock_study(path, study.name):
         database.fold(path)
         earlier = load_registrations(path, study.name)
-        newest = earlier[-1].plan if earlier else None
-        rehearsed = await design_of(all_plays, newest.rehearsed if newest else {})
-        now = utc_now()
-        plan = Plan(
-            study.name,
-            question,
-            now.isoformat(),
-            count_begun(path, study.name),
-            tuple(each.hash for each in earlier),
-            {**versions(), "git commit": git_commit() or "none"},
-            len(all_plays),
-            SEEDS,
-            rehearsed.draft.parts,
-            rehearsed.subjects,
-            rehearsed.first_prompts,
-            analysis or Analysis(),
-            stopping or Stopping(),
-            tuple(later),
-        )
-        if newest is not None and is_same(newest, plan):
+        if earlier and earlier[-1].plan is not None and is_same(earlier[-1].plan, plan):
             return earlier[-1], False
-        check_no_secret(texts_of(orjson.loads(plan.content)), f"study {study.name!r}")
+        now = utc_now()
+        plan = replace(
+            plan,
+            registered_at=now.isoformat(),
+            played_before=count_begun(path, study.name),
+            earlier=tuple(each.hash for each in earlier),
+        )
         store(path, plan, now)
     return Registration(plan.hash, study.name, now, plan), True
 

@@ -30,7 +30,11 @@ REGISTRATIONS = """
     select hash, study, registered_at, played_before, content
     from registrations where $study is null or study = $study
     order by study, registered_at, hash"""
-BEGAN = "select min(started_at) from all_episodes where study = ?"
+# Runs stay when their episodes are forgotten, or stand under the same id in a merged store.
+BEGAN = """
+    select min(started_at) from (
+        select started_at from plays where study = $study
+        union all select started_at from runs where study = $study)"""
 # Every combination of values once, with its seats: a design has few of them.
 PLAYED = """
     with seated as (
@@ -49,8 +53,9 @@ SERVED = """
     select agent, model_served, sum(turns)::bigint as turns from served_models
     where study = ? and model_served is not null group by all order by all"""
 NOTED = """
-    select part, what, count(*) as runs, min(noted_at) as first
-    from deviations where registration = ? group by part, what order by first, part, what"""
+    select registration, part, what, count(*) as runs, min(noted_at) as first
+    from deviations where list_contains(?, registration)
+    group by registration, part, what order by first, part, what"""
 COUNTS = """
     select count(*) filter (status <> 'open') as ended,
            count(*) filter (leftover) as leftovers,
@@ -93,7 +98,8 @@ def load_counting(path: Path, study: str) -> Registration | None:
     found = load_registrations(path, study)
     if not found:
         return None
-    return counting(found, select_rows(path, BEGAN, [study]).rows[0][0])
+    with open_live(path, ()) as con:
+        return counting(found, con.execute(BEGAN, {"study": study}).fetchall()[0][0])
 
 
 def count_begun(path: Path, study: str) -> int:
@@ -116,21 +122,18 @@ def standing(path: Path, found: Sequence[Registration], study: str) -> Standing 
         return None
     usd = load_spending(path, study, {}).usd
     with open_live(path, VIEWS) as con:
-        began = con.execute(BEGAN, [study]).fetchall()[0][0]
+        began = con.execute(BEGAN, {"study": study}).fetchall()[0][0]
         registration = counting(found, began)
         if registration is None or registration.plan is None:
             return None
         plan = registration.plan
         counts = read_dicts(con, COUNTS, {"study": study, "at": registration.registered_at})[0]
-        noted = [
-            Deviation(row["part"], f"{row['what']} ({in_runs(row['runs'], row['first'])})")
-            for row in read_dicts(con, NOTED, [registration.hash])
-        ]
-        said = {row["what"] for row in read_dicts(con, NOTED, [registration.hash])}
+        noted = read_dicts(con, NOTED, [[each.hash for each in found]])
+        said = {row["what"] for row in noted if row["registration"] == registration.hash}
         design = stored_design(con, study, plan)
         played = compare(plan.design, design, whole=False)
         deviations = [
-            *noted,
+            *(noted_deviation(row, registration.hash) for row in noted),
             *(each for each in played if each.what not in said),
             *served_otherwise(con, study),
             *compare_stopping(plan, counts["ended"], usd),
@@ -158,10 +161,14 @@ def read_dicts(con: Connection, sql: str, parameters: Any) -> list[dict[str, Any
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def in_runs(runs: int, first: datetime) -> str:
-    """Say in which runs something was noted."""
-    day = f"{first:%Y-%m-%d %H:%M} UTC"
-    return f"run of {day}" if runs == 1 else f"{runs} runs, the first of {day}"
+def noted_deviation(row: Mapping[str, Any], registration: str) -> Deviation:
+    """Return what runs have noted, with when, and against which registration if it is another."""
+    day = f"{row['first']:%Y-%m-%d %H:%M} UTC"
+    when = f"run of {day}" if row["runs"] == 1 else f"{row['runs']} runs, the first of {day}"
+    other = row["registration"][:12] if row["registration"] != registration else ""
+    return Deviation(
+        row["part"], f"{row['what']} ({when}{f', against registration {other}' if other else ''})"
+    )
 
 
 def stored_design(con: Connection, study: str, plan: Plan) -> dict[str, Any]:

@@ -22,21 +22,24 @@ def registered_heading(found: RegisteredFindings | None) -> str:
     """Return what the first line of a report says of a registration; "" without one."""
     if found is None:
         return ""
+    if found.fault:
+        return f"; its registration {found.hash[:12]} does not count: {found.fault}"
     late = " AFTER episodes of it had begun" if found.late else ""
     return f", registered {found.registered_at} as {found.hash[:12]}{late}"
 
 
 def registered_blocks(found: RegisteredFindings) -> Iterator[Block]:
     """Return the registered results, all deviations, and what was there before."""
+    if found.fault:
+        yield sentences_block("EXPLORATORY: no registration of this study fits its hash.")
+        return
     yield claims_block(found)
     if found.deviations:
         rows = [(each.part, each.what) for each in found.deviations]
         yield table("Deviations from the registration", "of, what", rows, text_columns=2)
     else:
         yield sentences_block("Deviations from the registration: none.")
-    if found.earlier:
-        rows = [("", line) for line in found.earlier]
-        yield table("Earlier and beside it", ("", "what"), rows, text_columns=2)
+    yield table("Before the registration, and beside it", "", [], found.earlier)
     yield sentences_block(
         "EXPLORATORY: all that follows was not registered.  Numbers of the claims above stand there"
         " again, as this report was asked for."

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from arena.cli.commands import Command, add_flag, add_repeatable, margin_share
@@ -161,8 +162,11 @@ def analysis_of(options: argparse.Namespace, studies: Sequence[Study]) -> Analys
                     f" {', '.join(sorted(known))}"
                 )
     if selection.where:
-        create(options.db)
-        matching_episodes(options.db, selection.where)
+        # What is refused leaves no file behind.
+        with TemporaryDirectory() as folder:
+            store = options.db if options.db.exists() else Path(folder) / "empty.duckdb"
+            create(store)
+            matching_episodes(store, selection.where)
     claims = [
         claim_of(text, arms, primary=primary)
         for primary, texts in ((True, options.primary), (False, options.claims))
@@ -275,7 +279,8 @@ def check(options: argparse.Namespace) -> int:
 
     results: list[tuple[Registration, list[Deviation]]] = []
     faults = []
-    for name, study in named_studies(options).items():
+    studies, later = named_studies(options)
+    for name, study in studies.items():
         found = load_registrations(options.db, name) if options.db.exists() else []
         faulty = [f"registration {each.hash[:12]}: {each.fault}" for each in found if each.fault]
         faults += faulty
@@ -283,6 +288,8 @@ def check(options: argparse.Namespace) -> int:
         if stands is not None:
             departs = [Deviation("registrations", fault) for fault in faulty]
             departs += planned_deviations(stands.plan, study) if study else ()
+            if later is not None and stands.plan.later != later:
+                departs.append(Deviation("later studies", f"now: {'; '.join(later) or 'none'}"))
             results.append((stands.registration, [*departs, *stands.deviations]))
     if not results:
         reason = "; ".join(faults) or "arena register STUDY makes one"
@@ -299,10 +306,13 @@ def check(options: argparse.Namespace) -> int:
     return int(any(departs for _, departs in results))
 
 
-def named_studies(options: argparse.Namespace) -> dict[str, Study | None]:
+def named_studies(
+    options: argparse.Namespace,
+) -> tuple[dict[str, Study | None], tuple[str, ...] | None]:
     """Return the studies of the file by name, None for those that cannot be written today.
 
-    The name of a registered study stands for what the store holds of it.
+    Also what is known of later studies.  The name of a registered study stands for what the store
+    holds of it, of which nothing more is known: None.
     """
     from arena.studies.registered import load_registrations
     from arena.tournaments.stages import try_resolve_stage
@@ -310,9 +320,10 @@ def named_studies(options: argparse.Namespace) -> dict[str, Study | None]:
 
     name = str(options.file)
     if options.db.exists() and load_registrations(options.db, name):
-        return {name: None}
+        return {name: None}, None
     stages = load_stages(options.file, options.option)
-    return {stage.name: try_resolve_stage(stage, options.db) for stage in stages}
+    studies = {stage.name: try_resolve_stage(stage, options.db) for stage in stages}
+    return studies, tuple(resolve(stages, options.db)[1])
 
 
 def planned_deviations(plan: Plan, study: Study) -> list[Deviation]:

@@ -16,6 +16,7 @@ from arena.text import printable
 
 if TYPE_CHECKING:
     from arena.calls.earlier_versions import EarlierVersion
+    from arena.store.result import QueryResult
 
 # An imported study has episodes but no plan, a planned one may have no episode yet.
 COUNTS = """
@@ -49,7 +50,9 @@ HEADINGS = {
     "missing": "missing",
     "leftovers": "leftovers of earlier plans, which reports leave out (arena forget removes them)",
     "forgotten": "forgotten: removed on request",
+    "registrations": "registrations (arena register --check STUDY names what departs from them)",
 }
+REGISTRATIONS = ("study", "hash", "registered_at", "counts", "deviations", "fault")
 PROTOCOLS = "select distinct protocol from all_episodes where not leftover"
 FORGOTTEN = "select * from forgotten order by study, forgotten_at"
 # Two rows suffice to see that the beginning of an id is ambiguous.
@@ -89,6 +92,7 @@ def show_status(options: argparse.Namespace) -> int:
         "missing": select_rows(options.db, "from missing"),
         "leftovers": select_rows(options.db, LEFTOVERS),
         "forgotten": select_rows(options.db, FORGOTTEN),
+        "registrations": list_registrations(options.db),
     }
     earlier = find_earlier(options.db)
     if options.json:
@@ -112,6 +116,26 @@ def show_status(options: argparse.Namespace) -> int:
     if folding and folding.skipped:
         print(f"{folding.skipped} torn journal lines were dropped", file=sys.stderr)
     return 0
+
+
+def list_registrations(path: Path) -> QueryResult:
+    """Return the registrations, whether each is the one that counts, and how much departs."""
+    from arena.store.result import QueryResult
+    from arena.studies.registered import load_registrations, standing
+
+    found = load_registrations(path)
+    stands = {
+        study: standing(path, [each for each in found if each.study == study], study)
+        for study in dict.fromkeys(each.study for each in found)
+    }
+    rows = []
+    for each in found:
+        one = stands[each.study]
+        counts = one is not None and one.registration.hash == each.hash
+        departs = len(one.deviations) if one is not None and counts else None
+        when = each.registered_at.replace(microsecond=0)
+        rows.append((each.study, each.hash[:12], when, counts, departs, each.fault or None))
+    return QueryResult(REGISTRATIONS, tuple(rows))
 
 
 def find_earlier(path: Path) -> tuple[EarlierVersion, ...]:
