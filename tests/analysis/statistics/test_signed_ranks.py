@@ -36,8 +36,8 @@ def test_p_counts_the_signs_that_are_as_extreme() -> None:
 
 @pytest.mark.parametrize("zeros", ["wilcox", "pratt"])
 def test_ties_and_values_at_the_level_go_by_their_rule(zeros: str) -> None:
-    """Of 40 stated percents six are 50%: left out before the ranks are given, or after."""
-    values = np.round(np.random.default_rng(2).normal(0.6, 0.2, 34).clip(0, 1), 1)
+    """Of stated percents six are 50%: left out before the ranks are given, or after."""
+    values = np.round(np.random.default_rng(2).normal(0.6, 0.2, 90).clip(0, 1), 1)
     values = np.append(values[values != 0.5], [0.5] * 6)
     distance = np.round(values - 0.5, 12)
     kept = distance[distance != 0] if zeros == "wilcox" else distance
@@ -49,6 +49,24 @@ def test_ties_and_values_at_the_level_go_by_their_rule(zeros: str) -> None:
     assert found.zeros == 6
     assert found.above == above
     assert found.p == pytest.approx(norm.sf(z))
+
+
+@pytest.mark.parametrize("zeros", ["wilcox", "pratt"])
+def test_few_values_with_ties_have_the_exact_p_of_all_signs(zeros: str) -> None:
+    """Ranks that are shared, and values at the level, which keep their sign."""
+    values = np.array([0.5, 0.6, 0.4, 0.6, 0.75, 0.5, 0.65, 0.35, 0.8, 0.6, 0.9])
+    distance = np.round(values - 0.5, 12)
+    kept = distance[distance != 0] if zeros == "wilcox" else distance
+    ranks = rankdata(np.abs(kept))[kept != 0]
+    signs = itertools.product((False, True), repeat=ranks.size)
+    sums = np.array([ranks[list(each)].sum() for each in signs])
+    found = wilcoxon(values, zeros="pratt" if zeros == "pratt" else "wilcox")
+    at_least, at_most = np.mean(sums >= found.above), np.mean(sums <= found.above)
+    assert found.p == pytest.approx(at_least)
+    both = wilcoxon(
+        values, zeros="pratt" if zeros == "pratt" else "wilcox", alternative="two-sided"
+    )
+    assert both.p == pytest.approx(2 * min(at_least, at_most))
 
 
 def test_without_a_value_off_the_level_there_is_no_p() -> None:
