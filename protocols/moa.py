@@ -5,10 +5,13 @@ Athiwaratkun, Ce Zhang and James Zou, arXiv 2406.04692; in the form in which Lea
 compares with it.
 
 Kept from LeaP's code: one model in all places, 4 layers of 3 proposers of which the last is a
-single aggregator, a fixed instruction, and nothing but the replies of the layer before in the
-prompt.  Different: the words; a reply that was cut off is shown as it is, while LeaP's code closes
-the thought and asks for 256 tokens more.  Ours: the confidence (the share of the last proposers
-that give the final answer).  Left out: different models as proposers.
+single aggregator, a fixed instruction (which says, as the paper's does, that different models wrote
+the replies), and nothing but the replies of the layer before in the prompt.  Different: the words;
+a reply that was cut off is shown as it is, while LeaP's code closes the thought and asks for 256
+tokens more.  Ours: the confidence (the share of the last proposers that give the final answer).
+Left out: different models as proposers.
+
+VERSION 2 differs from 1: the instruction has no line break inside its paragraph.
 """
 
 from __future__ import annotations
@@ -24,12 +27,12 @@ from arena.play.prompt import Prompt
 from arena.types import Answer, Seat, Subject, Turn
 from protocols import asking
 
-VERSION = "1"
+VERSION = "2"
 
 COMBINE = """
 Different models wrote these replies, and some of them may be biased or wrong. Examine them \
-critically, and combine what holds into one
-accurate, well-ordered and complete reply of your own. Do not merely repeat one of them.
+critically, and combine what holds into one accurate, well-ordered and complete reply of your own. \
+Do not merely repeat one of them.
 """
 MAX_LAYERS = 4
 

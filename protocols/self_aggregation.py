@@ -10,6 +10,8 @@ stands in the stored prompt.  Ours: the numbers of paths and temperatures, the w
 confidence (the share of all paths whose answer, if readable, is the final one).  Left out:
 open-ended tasks without an answer to read; their text is in `turns`, but nothing here grades it.
 The code is self_agreement's; the instruction is the difference.
+
+VERSION 2 differs from 1: the instruction has no line break inside its paragraph.
 """
 
 from __future__ import annotations
@@ -22,12 +24,12 @@ from arena.play.episode import Episode
 from arena.types import Answer, Seat, Subject
 from protocols.asking import ask_to_aggregate, check_calls, sample_paths
 
-VERSION = "1"
+VERSION = "2"
 
 WRITE_ANEW = """
 With these replies as context, write a new and complete solution of your own that is better than \
-each of them. Take up what is useful in any of
-them. Do not grade them, do not choose among them, and do not speak about them: solve the question.
+each of them. Take up what is useful in any of them. Do not grade them, do not choose among them, \
+and do not speak about them: solve the question.
 """
 
 

@@ -9,6 +9,8 @@ which the paths are read is shuffled by the episode's seed, since order is a bia
 stored prompt.  Ours: the number of paths, the words, the greedy last call as an option, and the
 confidence (the share of all paths whose answer, if readable, is the final one).  Left out: few-shot
 exemplars.
+
+VERSION 2 differs from 1: the instruction has no line break inside its paragraph.
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ from arena.play.episode import Episode
 from arena.types import Answer, Seat, Subject
 from protocols.asking import ask_to_aggregate, check_calls, sample_paths
 
-VERSION = "1"
+VERSION = "2"
 
 AGREE = """
 Find out which answer most of these replies agree on, whatever the words in which they state it, \
-and give that answer. Do not solve the
-question anew, and do not prefer a reply for its style or its length.
+and give that answer. Do not solve the question anew, and do not prefer a reply for its style or \
+its length.
 """
 
 

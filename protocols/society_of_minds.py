@@ -5,10 +5,15 @@ Li, Antonio Torralba, Joshua B. Tenenbaum and Igor Mordatch, arXiv 2305.14325.
 
 Kept: copies of one agent, a first round alone, then rounds in which each reads the whole latest
 replies of all the others beside its own, and the majority of the last round as the answer.
-Different: an agent is shown its own latest reply in the prompt rather than as a conversation; equal
-counts go to the agent of the lowest index, and an unreadable agent casts no vote.  Ours: the
-numbers of agents and rounds, the words, and the confidence (the winner's share of all agents).
-Left out: summaries of the others' replies, and different models in one society.
+Different: an agent is shown its own latest reply among the others, in one order for all agents, and
+told which it is, rather than as a conversation; equal counts go to the agent of the lowest index,
+and an unreadable agent casts no vote.  Ours: the numbers of agents and rounds, the words, and the
+confidence (the winner's share of all agents).  Left out: summaries of the others' replies, and
+different models in one society.
+
+VERSION 2 differs from 1: all agents are shown the same list of replies, word for word, so that a
+provider's cache holds it (each had its own reply first, under a code of its own); the instruction
+says which reply is the agent's own, and has no line break inside its paragraph.
 """
 
 from __future__ import annotations
@@ -24,12 +29,12 @@ from arena.play.prompt import Prompt
 from arena.types import Answer, Seat, Subject, Turn
 from protocols import asking
 
-VERSION = "1"
+VERSION = "2"
 
 REVISE = """
-One of these replies is your own from the round before, the others are from other agents. Weigh \
-them: check where they differ from yours, keep
-what holds, and correct what does not. Then give your reply, with its reasoning, as it stands now.
+The reply of {name} is your own from the round before, the others are from other agents. Weigh \
+them: check where they differ from yours, keep what holds, and correct what does not. Then give \
+your reply, with its reasoning, as it stands now.
 """
 
 
@@ -51,31 +56,26 @@ async def society_of_minds(
     read = asking.reader(question, reask)
     rounds_of_turns: list[list[Turn]] = []
 
-    async def speak(seat: Seat, round: int) -> Turn:
-        """Ask one agent in one round, after all replies of the round before."""
-        prompt = (
-            asking.question_prompt(question)
-            if round == 0
-            else revision(episode, question, seat, rounds_of_turns[-1])
-        )
-        phase = "revision" if round else "answer"
-        return await episode.ask(seat, prompt, phase=phase, round=round, read=read)
-
     for round in range(rounds):
+        phase = "revision" if round else "answer"
+        prompts: list[Prompt] = [asking.question_prompt(question)] * agents
+        if round:
+            prompts = revisions(episode, question, rounds_of_turns[-1])
         # A round is appended when all have spoken, so that nobody reads a reply of the same round.
-        rounds_of_turns.append(await asyncio.gather(*(speak(seat, round) for seat in seats)))
+        replies = [
+            episode.ask(seat, prompt, phase=phase, round=round, read=read)
+            for seat, prompt in zip(seats, prompts, strict=True)
+        ]
+        rounds_of_turns.append(await asyncio.gather(*replies))
     final = asking.majority(solver, rounds_of_turns[-1], question)
     return [*(each for turns in rounds_of_turns for each in asking.answers(turns)), final]
 
 
-def revision(episode: Episode, question: Subject, seat: Seat, before: Sequence[Turn]) -> Prompt:
-    """Return the prompt of a later round: question, own reply first, the others', and to revise."""
-    mine = [turn for turn in before if turn.seat == seat.name]
-    others = [turn for turn in before if turn.seat != seat.name]
-    # The others are numbered without gaps: the number says nothing about who they are.
-    names = ["Your own reply", *(f"Agent {k}" for k in range(1, len(others) + 1))]
-    replies = asking.list_replies(episode, mine + others, names)
-    return [asking.question_text(question), replies, REVISE, asking.form(question)]
+def revisions(episode: Episode, question: Subject, before: Sequence[Turn]) -> list[Prompt]:
+    """Return the prompts of a later round by agent: question, all replies, and which is its own."""
+    names = [f"Agent {k}" for k in range(1, len(before) + 1)]
+    shared = [asking.question_text(question), asking.list_replies(episode, before, names)]
+    return [[*shared, REVISE.format(name=name), asking.form(question)] for name in names]
 
 
 def options_for_calls(calls: int) -> dict[str, object]:

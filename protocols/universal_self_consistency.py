@@ -11,6 +11,8 @@ cannot be read, the first one that can.  Different: the first of these failures 
 pick's turn ("no response named", "no such response").  Ours: the number of paths, the words, the
 greedy pick and the order as options, and the confidence (the share of all paths that give the same
 answer).  Left out: open-ended tasks.
+
+VERSION 2 differs from 1: the instruction has no line break inside its paragraph.
 """
 
 from __future__ import annotations
@@ -27,13 +29,12 @@ from arena.play.reasoning import part_reasoning
 from arena.types import Answer, Reading, Reply, Seat, Subject
 from protocols import asking
 
-VERSION = "1"
+VERSION = "2"
 
 PICK = """
 Compare these replies. Which of them is the most consistent with the others, so that most of them \
-reach what it reaches? Say why in a few
-sentences, and end with one line that names it by its number, such as: The most consistent is \
-Response N
+reach what it reaches? Say why in a few sentences, and end with one line that names it by its \
+number, such as: The most consistent is Response N
 """
 # Markup may stand between the word and its number, as in "Response **3**" or "Response (3)".
 RESPONSE_NUMBER = re.compile(r"\bresponse[ \t*_`#:({\[]{0,6}([0-9]{1,9})", re.IGNORECASE)

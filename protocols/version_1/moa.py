@@ -1,0 +1,71 @@
+"""Let layers of proposers each read the layer before, with the prompts of version 1.
+
+Kept for one release; protocols/moa.py has the protocol of today.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+from annotated_types import Ge
+
+from arena.play.episode import Episode
+from arena.play.prompt import Prompt
+from arena.types import Answer, Seat, Subject, Turn
+from protocols import asking
+
+VERSION = "1"
+
+COMBINE = """
+Different models wrote these replies, and some of them may be biased or wrong. Examine them \
+critically, and combine what holds into one
+accurate, well-ordered and complete reply of your own. Do not merely repeat one of them.
+"""
+MAX_LAYERS = 4
+
+
+async def moa(
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    *,
+    layers: Annotated[int, Ge(2)] = MAX_LAYERS,
+    width: Annotated[int, Ge(1)] = 3,
+    reask: bool = True,
+) -> list[Answer]:
+    """Answer after `layers` - 1 layers of `width` proposers.
+
+    The proposers' answers of layer l have the stage l, from 0.  `reask` asks once more where no
+    answer can be read.
+    """
+    proposers = [Seat(f"proposer{i}", solver.agent) for i in range(width)]
+    read = asking.reader(question, reask)
+    layers_of_turns: list[list[Turn]] = []
+    for layer in range(layers - 1):
+        prompt = (
+            combination_prompt(episode, question, layers_of_turns[-1])
+            if layers_of_turns
+            else asking.question_prompt(question)
+        )
+        # A layer is complete before the next begins: its prompt shows every reply of the layer
+        # before.
+        proposals = [
+            episode.ask(seat, prompt, phase="proposal", round=layer, read=read)
+            for seat in proposers
+        ]
+        layers_of_turns.append(await asyncio.gather(*proposals))
+    prompt = combination_prompt(episode, question, layers_of_turns[-1])
+    last = await episode.ask(solver, prompt, phase="aggregation", round=layers - 1, read=read)
+    # Agreement among the last proposers alone; earlier layers were corrected by later ones.
+    share = asking.agreement(last.answer, layers_of_turns[-1], question)
+    final = asking.voted_answer(solver, last.answer, share)
+    return [*(each for turns in layers_of_turns for each in asking.answers(turns)), final]
+
+
+def combination_prompt(episode: Episode, question: Subject, before: Sequence[Turn]) -> Prompt:
+    """Return the prompt of later layers: question, replies of the layer before, instruction."""
+    names = [f"Model {k}" for k in range(1, len(before) + 1)]
+    replies = asking.list_replies(episode, before, names)
+    return [asking.question_text(question), replies, COMBINE, asking.form(question)]
