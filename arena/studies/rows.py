@@ -1,4 +1,4 @@
-"""Read the rows of a file of motions or questions, by its ending."""
+"""Read the rows of a file of motions, questions or labels, by its ending."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ import orjson
 
 from arena.errors import QuestionsWarning, StudyError
 
-What = Literal["motions", "questions"]
+What = Literal["motions", "questions", "labels"]
+# What a line of JSON must hold.
+FIELDS = {
+    "motions": "a field `motion`",
+    "questions": "a field `question`",
+    "labels": "fields `item`, `rater` and `value`",
+}
 FORMATS = ".jsonl, .json, .csv, .tsv, .parquet or .txt"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Objects of JSON that hold the rows under one of these names.
@@ -37,10 +43,7 @@ def read_rows(file: Path, what: What) -> list[object]:
     except (UnicodeDecodeError, orjson.JSONDecodeError, csv.Error) as error:
         raise StudyError(f"cannot read {what} from {file}: {error}") from error
     if not rows:
-        raise StudyError(
-            f"{file} has no {what};"
-            f" give one object with a field `{what.removesuffix('s')}` on each line"
-        )
+        raise StudyError(f"{file} has no {what}; give one object with {FIELDS[what]} on each line")
     return rows
 
 

@@ -8,17 +8,36 @@ import sys
 from pathlib import Path
 
 from arena.cli.commands import SPREADSHEET, Command, add_flag
+from arena.cli.commands.labels import (
+    add_import_options,
+    add_sheet_options,
+    export_sheet,
+    import_labels,
+    refuse_import_options,
+    refuse_sheet_options,
+)
 from arena.cli.commands.selection import add_by, add_selection, selection_of
 from arena.errors import StudyError
 
 
 def add(command: Command) -> None:
     """Add the commands to the parser."""
-    imports = command("import", import_published, "import published debates into the store")
-    imports.add_argument(
-        "format", choices=["llms-overconfidence"], help="the format of the publication"
+    imports = command(
+        "import", import_published, "import published debates, or people's labels, into the store"
     )
-    imports.add_argument("folder", type=Path, help="the folder with the publication's JSON files")
+    imports.add_argument(
+        "format",
+        choices=["llms-overconfidence", "labels"],
+        help="the format of the publication; labels: what people said of stored debates, answers or"
+        " turns",
+    )
+    imports.add_argument(
+        "folder",
+        type=Path,
+        help="the folder with the publication's JSON files, or the file of labels (CSV, JSON lines"
+        " or Parquet with the columns item, rater, value)",
+    )
+    add_import_options(imports)
 
     merge = command("merge", merge_stores, "copy the episodes of other stores into this one")
     merge.add_argument("stores", type=Path, nargs="+", help="the other stores")
@@ -27,11 +46,13 @@ def add(command: Command) -> None:
     export.add_argument("folder", type=Path, help="a folder that is new or empty")
     export.add_argument(
         "--format",
-        choices=["parquet", "jsonl", "csv", "pairwise"],
+        choices=["parquet", "jsonl", "csv", "pairwise", "label-sheet"],
         default="parquet",
         help="format of the files (default: parquet); pairwise: only the verdicts, as a CSV of"
-        " comparisons",
+        " comparisons; label-sheet: debates or answers drawn at random, as a CSV for people to"
+        " label",
     )
+    add_sheet_options(export)
     add_flag(export, "--spreadsheet", SPREADSHEET)
     related = "with pairwise: leave out judges that are a contestant, or of its family"
     add_flag(export, "--exclude-related", related)
@@ -43,6 +64,9 @@ def add(command: Command) -> None:
 
 def import_published(options: argparse.Namespace) -> int:
     """Run `arena import`: import published debates, and print a summary with each refused file."""
+    if options.format == "labels":
+        return import_labels(options)
+    refuse_import_options(options)
     from arena.imports import import_llms_overconfidence, summary_lines
 
     imported = import_llms_overconfidence(options.folder, options.db)
@@ -74,7 +98,10 @@ def merge_stores(options: argparse.Namespace) -> int:
 
 
 def export_tables(options: argparse.Namespace) -> int:
-    """Run `arena export`: write tables and views, or the verdicts as comparisons."""
+    """Run `arena export`: write tables and views, verdicts as comparisons, or a sheet to label."""
+    if options.format == "label-sheet":
+        return export_sheet(options)
+    refuse_sheet_options(options)
     if options.format == "pairwise":
         from analysis.read.verdicts import judged_studies
         from arena.exports.pairwise import export_pairwise

@@ -17,6 +17,7 @@ from arena.store.views.confidence import CONFIDENCE
 from arena.store.views.contestants import CONTESTANT_VIEWS
 from arena.store.views.debates import DEBATE_VIEWS
 from arena.store.views.judges import JUDGES
+from arena.store.views.labels import LABEL_VIEWS
 from arena.store.views.outcomes import OUTCOME_VIEWS
 from arena.store.views.questions import QUESTION_VIEWS
 from arena.store.views.readings import READING_VIEWS
@@ -26,6 +27,7 @@ from arena.store.views.seats import SEAT_VIEWS
 VIEWS: dict[str, View] = (
     READING_VIEWS
     | RECORD_VIEWS
+    | LABEL_VIEWS
     | CONTESTANT_VIEWS
     | DEBATE_VIEWS
     | OUTCOME_VIEWS
@@ -41,6 +43,7 @@ VIEW_QUESTIONS = {
     "debaters": "Who sat on which side of each debate, against which model, and did it win?",
     "agents": "Which agents took part in each study, and what tells them apart?",
     "juries": "Which study judged the debates of which?",
+    "labels": "What did people say of which debate, answer or turn?",
     "completeness": "What should be there, and is it?",
     "votes": "What did each judge vote, over both orders of the sides, and did it flip?",
     "outcomes": "Who won each judged debate, by the majority of votes and by confidence sum?",
