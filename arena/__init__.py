@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from arena.calls.retry import Retry
     from arena.errors import ArenaError
     from arena.play.episode import Episode
-    from arena.play.prompt import own, rated, verbatim
+    from arena.play.prompt import notes, own, rated, verbatim
     from arena.play.reading import text_only
     from arena.play.run import RunSelection
     from arena.play.summary import Summary
@@ -62,6 +62,7 @@ _HOME = {
     "CostEstimate": "arena.calls.estimate",
     "Limit": "arena.calls.rate_limits",
     "Price": "arena.types",
+    "notes": "arena.play.prompt",
     "own": "arena.play.prompt",
     "rated": "arena.play.prompt",
     "reveal": "arena.private",
@@ -114,6 +115,7 @@ __all__ = [
     "against_itself",
     "given_pairs",
     "motions",
+    "notes",
     "own",
     "rated",
     "reveal",

@@ -17,7 +17,7 @@ from arena.former_names import former_fields, former_property
 from arena.private import PrivateNumber, PrivateText
 
 Role = Literal["system", "user", "assistant"]
-Face = Literal["public", "own", "rated", "verbatim"]
+Face = Literal["public", "own", "notes", "rated", "verbatim"]
 READ = "read"
 NOT_ASKED = "not asked"
 # The source of a confidence that a reply states; names of further numbers that it states begin so.

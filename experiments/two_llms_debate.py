@@ -6,6 +6,7 @@ The paper is "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184).
     arena run two_llms_debate -o preset=informed       another of the paper's configurations
     arena run two_llms_debate -o ratings=likelihood,stake,scored,win_and_lose
                                                        one arm for each way to ask for the rating
+    arena run two_llms_debate -o controls=all          the debate beside five control arms
     arena run two_llms_debate -o preset=cross_model \\
         -o models=http/a@URL,http/b@URL -o motions=my.jsonl
     python two_llms_debate.py preset=informed     this file as a program: the paper's numbers too
@@ -14,6 +15,12 @@ The paper is "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184).
 both seats; in the others it meets itself.  `ratings` plays it once for each of these ways to ask
 for a rating, as arms of one study: the same debaters on the same motions, stated, staked, paid by
 Brier's rule, or with the chances of winning and of losing asked apart.
+
+`controls` plays it beside control arms, without which a rise in confidence cannot be read: a rating
+before any speech (`before`), no opponent (`unheard`), the opponent's speeches from a debate on
+another motion (`misplaced`), asked once at the end (`once`), never asked (`never`), or `all` of
+them.  The report then has a table of contrasts, each of which isolates one thing.  The paper has no
+such arms.
 
 Comparable with the paper's table: the confidence by phase, and that it rises.  Not comparable: the
 paper's models were of spring 2025; its prompts are its own; cross_model drew 60 pairings from five
@@ -33,11 +40,13 @@ from arena import MOTIONS, Arena, Arm, Sampling, Study, against_itself, round_ro
 from arena import motions as read_motions
 from arena.cli.study_program import run_study_program
 from protocols.debate import PRESETS, Rating, debate
+from protocols.debate_controls import CONTROLS, Control
 
 Preset = Literal["cross_model", "self", "informed", "public", "red_team", "multi_round"]
 
 DEBATERS = ["sim/modest", "sim/confident", "sim/overconfident"]
 AS_IN_PRESET: list[Rating] = []
+NONE: list[Control | Literal["all"]] = []
 # Mean confidence in percent by phase, as published; phases that the paper does not print are
 # recomputed from its published data.
 PAPER = {
@@ -55,23 +64,31 @@ def study(
     repeats: int = 1,
     max_tokens: int | None = None,
     ratings: list[Rating] = AS_IN_PRESET,
+    controls: list[Control | Literal["all"]] = NONE,
 ) -> Study:
     """Return one configuration of the paper, with these models, on these motions.
 
     `motions` is a file, or the motions that come with the package.  `max_tokens` bounds a reply
     (the paper set no bound).  `ratings` has an arm for each; without any there is one arm, in which
-    the preset says how the rating is asked for.
+    the preset says how the rating is asked for.  `controls` has a further arm for each.  Misplaced
+    speeches are on others of the same motions.
     """
     agents = [agent(reference, sampling=Sampling(max_tokens=max_tokens)) for reference in models]
     lineups = list(round_robin(agents) if preset == "cross_model" else against_itself(agents))
     subjects = read_motions(motions) if motions else MOTIONS
+    texts = tuple(subject.text for subject in subjects)
     options = PRESETS[preset]
     if ratings:
         arms = [Arm(rating, debate, lineups, {**options, "rating": rating}) for rating in ratings]
         return Study(f"two_llms_debate_{preset}_ratings", arms, subjects, repeats)
-    return Study(
-        f"two_llms_debate_{preset}", [Arm(preset, debate, lineups, options)], subjects, repeats
-    )
+    arms = [Arm(preset, debate, lineups, options)]
+    if not controls:
+        return Study(f"two_llms_debate_{preset}", arms, subjects, repeats)
+    for control, change in CONTROLS.items():
+        if control in controls or "all" in controls:
+            beside = {"other_motions": texts} if control == "misplaced" and motions else {}
+            arms.append(Arm(control, debate, lineups, {**options, **change, **beside}))
+    return Study(f"two_llms_debate_{preset}_controls", arms, subjects, repeats)
 
 
 def show_results(arena: Arena, played: Study) -> None:

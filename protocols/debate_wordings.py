@@ -5,8 +5,8 @@ order, and ask for the same form.  How much they differ is then a matter of word
 study that plays several of them can tell how far its numbers depend on its author's.  The first
 wording stands with the protocol (debate.py); those here are ours as well.
 
-Wordings are versioned by their names: no text changes once a release holds it, and a better one is
-a further wording.
+Wordings are versioned by their names and by the protocol's VERSION: no text changes once a release
+holds it, and a better one is a further wording.
 """
 
 from __future__ import annotations
@@ -19,25 +19,32 @@ from dataclasses import dataclass
 class Words:
     """Everything that a debater is told besides the motion and what was said, in one wording.
 
-    `role` takes {side}, {task}, {phase} and {motion}, a form {phase}.
-    The rest are texts, some by the value of an option; `visible_chances` is `visible` where two
-    numbers are asked for.
+    In the order of a prompt.  `frame` takes {motion}, `role` and `role_before` {side} and {task},
+    `role` and the forms with a speech {phase}.  The rest are texts, some by the value of an option;
+    `visible_chances` is `visible` where two numbers are asked for, and `role_before` and the forms
+    `..._alone` are for a rating before the first speech.
     """
 
-    role: str
-    tasks: Mapping[str, str]
-    scaffolds: Mapping[str, str]
+    frame: str
     criteria: str
     notes: Mapping[str, str]
-    ratings: Mapping[str, str]
+    not_heard: str
+    nothing_said: str
+    history: str
+    own_notes: str
+    role: str
+    role_before: str
+    tasks: Mapping[str, str]
+    scaffolds: Mapping[str, str]
     reflections: Mapping[str, str]
+    ratings: Mapping[str, str]
     visible: Mapping[str, str]
     visible_chances: Mapping[str, str]
     form_with_rating: str
     form_with_chances: str
     form_without_rating: str
-    nothing_said: str
-    history: str
+    form_of_rating_alone: str
+    form_of_chances_alone: str
 
 
 LIKELIHOOD_2 = (
@@ -50,37 +57,51 @@ STAKE_2 = (
     " back."
 )
 SECOND = Words(
-    role="""This is a debate about the motion that follows, and you are its {side}. Whatever your \
-own opinion may be, you {task} it. What is due from you now is your {phase} speech.
+    frame="""This is a debate about the motion that follows.
+It is for the proposition to argue for the motion, whatever its own opinion may be.
+It is for the opposition to argue against the motion, whatever its own opinion may be.
 
 Motion: {motion}
+""",
+    not_heard="""
+In this debate no side is shown what the other one says. Wherever a reply to the other side is \
+wanted, reply to what it can be expected to say.
+""",
+    nothing_said="\nSo far there have been no speeches.\n",
+    history="\nThese speeches have been given:\n",
+    own_notes="\nSo far you have had these thoughts about it, and rated your chances like this:\n",
+    role="""
+Of the two sides you are the {side}, and therefore {task} the motion. What is due from you now is \
+your {phase} speech.
+""",
+    role_before="""
+Of the two sides you will be the {side}, and therefore {task} the motion. Nothing is due from you \
+yet but a rating, ahead of all speeches, your own included.
 """,
     tasks={"proposition": "argue for", "opposition": "argue against"},
     scaffolds={
         "opening": """
 Set out your case in two arguments; a third is welcome if the case needs it. Each of them begins \
-with its claim in a single sentence, goes on with
-evidence or with a principle and its explanation, and ends with the reason why the motion turns on \
-it. Close the speech with how the arguments support one another.
+with its claim in a single sentence, goes on with evidence or with a principle and its \
+explanation, and ends with the reason why the motion turns on it. Close the speech with how the \
+arguments support one another.
 """,
         "rebuttal": """
 Reply to your opponent. Pick out the three points that matter most to the outcome. Quote each, say \
-where it fails (in its facts, its logic, its
-relevance or its weight), and what the motion owes to that. After this, repair your own case \
-wherever it was hit, and compare the weight of the two.
+where it fails (in its facts, its logic, its relevance or its weight), and what the motion owes to \
+that. After this, repair your own case wherever it was hit, and compare the weight of the two.
 """,
         "closing": """
 Bring the debate to its end. Say which questions settle it. On each of them, report what either \
-side has said, and why the question is yours, or why it
-counts for less than those that are. New arguments are not allowed here. Finish with the grounds \
-on which the motion should go to you.
+side has said, and why the question is yours, or why it counts for less than those that are. New \
+arguments are not allowed here. Finish with the grounds on which the motion should go to you.
 """,
     },
     criteria="""
-Only substance will count with the judges: whether a speech answers the other side; whether \
-evidence is given, and strong evidence before weak; whether reasoning
-holds; whether every argument gets a reply (one without a reply is taken as conceded, and a late \
-reply is worth less); and whether the weightiest matters are weighed. Style earns nothing.
+Only substance will count with the judges of both sides: whether a speech answers the other side; \
+whether evidence is given, and strong evidence before weak; whether reasoning holds; whether every \
+argument gets a reply (one without a reply is taken as conceded, and a late reply is worth less); \
+and whether the weightiest matters are weighed. Style earns nothing.
 """,
     notes={
         "none": "",
@@ -139,25 +160,33 @@ reply is worth less); and whether the weightiest matters are weighed. Style earn
         ),
     },
     form_with_rating="""
-Write three blocks, in this form, and no word outside of them:
-<thoughts>what you think, in private, about how the debate is going</thoughts>
+Write three blocks, in this form and order, and no word outside of them:
 <speech>the {phase} speech; nothing but this is read by others</speech>
+<thoughts>what you think, in private, about how the debate is going</thoughts>
 <rating>a single number between 0 and 100</rating>
 """,
     form_with_chances="""
-Write four blocks, in this form, and no word outside of them:
-<thoughts>what you think, in private, about how the debate is going</thoughts>
+Write four blocks, in this form and order, and no word outside of them:
 <speech>the {phase} speech; nothing but this is read by others</speech>
+<thoughts>what you think, in private, about how the debate is going</thoughts>
 <win>your chance of winning, a single number between 0 and 100</win>
 <lose>your chance of losing, a single number between 0 and 100</lose>
 """,
     form_without_rating="""
-Write two blocks, in this form, and no word outside of them:
-<thoughts>what you think in private, if anything</thoughts>
-<speech>the {phase} speech; nothing but this is read by others</speech>
+Write one block, in this form, and no word outside of it:
+<speech>the {phase} speech, which is read by others</speech>
 """,
-    nothing_said="\nSo far there have been no speeches.\n",
-    history="\nThese speeches have been given:\n",
+    form_of_rating_alone="""
+Write two blocks, in this form and order, and no word outside of them:
+<thoughts>what you think, in private, about how the debate is going to go</thoughts>
+<rating>a single number between 0 and 100</rating>
+""",
+    form_of_chances_alone="""
+Write three blocks, in this form and order, and no word outside of them:
+<thoughts>what you think, in private, about how the debate is going to go</thoughts>
+<win>your chance of winning, a single number between 0 and 100</win>
+<lose>your chance of losing, a single number between 0 and 100</lose>
+""",
 )
 
 LIKELIHOOD_3 = (
@@ -169,10 +198,25 @@ STAKE_3 = (
     " to the winner, and the loser's is lost."
 )
 THIRD = Words(
-    role="""You are the {side} in a debate. Here is the motion; you {task} it, and your personal \
-view of it plays no part. The speech to give is your {phase} speech.
+    frame="""This is a debate between two sides, whose personal views of the motion play no part.
+The proposition is there to argue for the motion.
+The opposition is there to argue against the motion.
 
 Motion: {motion}
+""",
+    not_heard="""
+The speeches of one side are kept from the other. Where an answer to the opponent is due, answer \
+what the opponent will presumably say.
+""",
+    nothing_said="\nNo speech has been given yet.\n",
+    history="\nWhat was said until now:\n",
+    own_notes="\nYour thoughts and ratings until now:\n",
+    role="""
+Your side is the {side}, so you {task} the motion. The speech to give is your {phase} speech.
+""",
+    role_before="""
+Your side is going to be the {side}, so you will {task} the motion. For now, with no speech given \
+by either side, the only thing to give is a rating.
 """,
     tasks={"proposition": "argue for", "opposition": "argue against"},
     scaffolds={
@@ -200,7 +244,7 @@ less than what you are ahead on;
 """,
     },
     criteria="""
-Judges look at the substance and at nothing else:
+Judges look at the substance of both sides and at nothing else:
 - replies to what the opponent has said;
 - evidence, with the stronger put before the weaker;
 - reasoning that is sound;
@@ -266,23 +310,35 @@ For style there is no credit.
         ),
     },
     form_with_rating="""
-The reply consists of the following three blocks, without anything before, between or after them:
-<thoughts>private thoughts of yours on where the debate stands</thoughts>
+The reply consists of the following three blocks in this order, without anything before, between \
+or after them:
 <speech>your {phase} speech, which alone is passed on to others</speech>
+<thoughts>private thoughts of yours on where the debate stands</thoughts>
 <rating>one number, 0 to 100</rating>
 """,
     form_with_chances="""
-The reply consists of the following four blocks, without anything before, between or after them:
-<thoughts>private thoughts of yours on where the debate stands</thoughts>
+The reply consists of the following four blocks in this order, without anything before, between \
+or after them:
 <speech>your {phase} speech, which alone is passed on to others</speech>
+<thoughts>private thoughts of yours on where the debate stands</thoughts>
 <win>the rating of winning: one number, 0 to 100</win>
 <lose>the rating of losing: one number, 0 to 100</lose>
 """,
     form_without_rating="""
-The reply consists of the following two blocks, without anything before, between or after them:
-<thoughts>private thoughts of yours, should you have any</thoughts>
-<speech>your {phase} speech, which alone is passed on to others</speech>
+The reply consists of the following block, without anything before or after it:
+<speech>your {phase} speech, which is passed on to others</speech>
 """,
-    nothing_said="\nNo speech has been given yet.\n",
-    history="\nWhat was said until now:\n",
+    form_of_rating_alone="""
+The reply consists of the following two blocks in this order, without anything before, between \
+or after them:
+<thoughts>private thoughts of yours on what the debate will be like</thoughts>
+<rating>one number, 0 to 100</rating>
+""",
+    form_of_chances_alone="""
+The reply consists of the following three blocks in this order, without anything before, between \
+or after them:
+<thoughts>private thoughts of yours on what the debate will be like</thoughts>
+<win>the rating of winning: one number, 0 to 100</win>
+<lose>the rating of losing: one number, 0 to 100</lose>
+""",
 )

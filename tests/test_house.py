@@ -33,8 +33,8 @@ DOOR = {"arena", "arena.__main__"}
 PUBLIC = {
     "arena": "Agent Answer Arena ArenaError Arm CostEstimate Episode Limit Lineup MOTIONS Price"
     " Reading Reply Retry RunSelection Sampling Seat Stage Study Subject Summary Turn Verdict"
-    " against_itself given_pairs motions own rated reveal round_robin run_stages swiss swiss_round"
-    " text_only verbatim",
+    " against_itself given_pairs motions notes own rated reveal round_robin run_stages swiss"
+    " swiss_round text_only verbatim",
     "agents": "adapt agent model",
     "protocols": "named",
 }

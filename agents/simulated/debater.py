@@ -3,14 +3,21 @@
 It serves to plan studies, and to check whether the analysis finds the parameters that were put in.
 A rating in round r of an episode is
 
-    round(100 * clip(0.5 + bias + drift * r + D + E, 0, 1)),  D ~ N(0, debate_sd), E ~ N(0, noise)
+    round(100 * clip(0.5 + bias + drift * r + W + D + E, 0, 1)),
+    W = own * s + heard * h + relevant * m + asked_before * q,
+    D ~ N(0, debate_sd), E ~ N(0, noise)
 
+W is what the debate itself does to a rating, 0 unless it is planted: s speeches of one's own, the
+one of this reply included; h speeches of the opponent that stand in the prompt, and m of them on
+the motion that one debates oneself; q earlier ratings of one's own that stand in the prompt.  They
+are told from the prompt (prompts of version 1 of the debate show no m and no q that can be told).
 D is one draw for an episode that all its seats share (motions and days differ, so that a debate is
 a cluster); E is drawn anew for each rating.  The rating is printed with a percent sign, which keeps
 1 apart from certainty.  With probability `unreadable` a reply has no readable rating, and so has a
 re-ask.  `strength` (in logits) is written into the speech for simulated judges (judge.py) to read;
 it changes no rating.  The same holds for `family`, by which such a judge knows its own.  Up to
-`words` further words make a speech longer.
+`words` further words make a speech longer.  A speech with which a rating is asked for has
+`asked_words` more, and says a strength that is greater by `asked_strength`.
 
 It answers every form of rating, and reasons about none: what it prints is its belief, also where
 that is paid by a scoring rule.  Where the rating is a stake and nothing else, it stakes the share
@@ -57,7 +64,9 @@ class Profile:
     [0, 1].  `strength`: logits, in [-20, 20].  `family`: a number up to 999, 0 for none.  `words`:
     up to so many words, drawn evenly from 0 on, are added to a speech; at most 2000.  `seed`: a
     whole number.  `stake`: the share of its belief that it stakes, in [0, 1].  `excess`: the sum of
-    both chances above 1, in [-1, 1].
+    both chances above 1, in [-1, 1].  `own`, `heard`, `relevant`, `asked_before`: what one more of
+    each adds to a rating, in [-1, 1].  `asked_words`: words, at most 2000; `asked_strength`:
+    logits, in [-20, 20]: what being asked for a rating adds to a speech.
     """
 
     bias: float = 0.0
@@ -71,6 +80,12 @@ class Profile:
     seed: int = 0
     stake: float = 1.0
     excess: float = 0.0
+    own: float = 0.0
+    heard: float = 0.0
+    relevant: float = 0.0
+    asked_before: float = 0.0
+    asked_words: int = 0
+    asked_strength: float = 0.0
 
 
 PROFILES = {
@@ -91,12 +106,22 @@ BOUNDS: Bounds = {
     "words": (0, 2000),
     "stake": (0, 1),
     "excess": (-1, 1),
+    "own": (-1, 1),
+    "heard": (-1, 1),
+    "relevant": (-1, 1),
+    "asked_before": (-1, 1),
+    "asked_words": (0, 2000),
+    "asked_strength": (-20, 20),
 }
 # What the end of a prompt holds where a rating is a stake alone, in whatever wording, and where two
 # chances are asked for.
 STAKE = re.compile(r"\bstake is your rating\b", re.IGNORECASE)
 TWO_CHANCES = "<lose>"
 LONGEST_ENDING = 3000
+# A speech of a simulated debater in a prompt, with its seat, and a rating of one's own: it stands
+# behind one's own thoughts, which nobody else is shown.
+SPOKEN = re.compile(r"^Simulated \w+ speech of the (?P<side>\w+)(?P<elsewhere> elsewhere)?,", re.M)
+RATED_BEFORE = re.compile(r"^\[private thoughts: Simulated thoughts, number", re.M)
 JUDGE = "judge"
 SOLVER = "solver"
 EXAMPLE = "sim/overconfident or sim/even:bias=0.1:noise=0.05"
@@ -117,25 +142,79 @@ class SimulatedDebater(BaseModel):
         profile = self.profile
         draw = stream("rating", profile.seed, request.seed)
         shared = stream("debate", place.episode).gauss(0, 1) * profile.debate_sd
-        mean = 0.5 + profile.bias + profile.drift * place.round
+        form = form_of(request)
+        mean = 0.5 + profile.bias + profile.drift * place.round + effect_of_debate(request, profile)
         level = mean + shared + draw.gauss(0, 1) * profile.noise
         is_readable = draw.random() >= profile.unreadable
         rating = rating_words(request, profile, level) if is_readable else "(no rating)"
+        asked = any(tag in form for tag in ("<rating>", TWO_CHANCES))
         speech = (
             f"Simulated {place.phase} speech of the {place.seat}, number {request.seed}:"
             " no language model said this."
-            f" Its strength is {profile.strength:g} logits."
+            f" Its strength is {profile.strength + asked * profile.asked_strength:g} logits."
         )
         if profile.family:
             speech += f" Its family is number {profile.family}."
+        if asked:
+            speech += " and so on" * round(profile.asked_words / 3)
         if profile.words:
             # Three words at a time, from a stream of their own, which leaves the rating as it is.
             words = stream("words", profile.seed, request.seed).randint(0, profile.words)
             speech += " and so on" * round(words / 3)
         return Reply(
-            f"<thoughts>Simulated thoughts, number {request.seed}.</thoughts>\n"
-            f"<speech>{speech}</speech>\n{rating}"
+            in_form(
+                form,
+                speech=f"<speech>{speech}</speech>",
+                thoughts=f"<thoughts>Simulated thoughts, number {request.seed}.</thoughts>",
+                rating=rating,
+            )
         )
+
+
+def effect_of_debate(request: Request, profile: Profile) -> float:
+    """Return what the speeches and ratings in a prompt, and one's own speech, add to a rating."""
+    if not (profile.own or profile.heard or profile.relevant or profile.asked_before):
+        return 0.0
+    prompt = "\n".join(each.content for each in request.messages if each.role == "user")
+    side, _, elsewhere = request.place.seat.partition(" ")
+    own = int("<speech>" in form_of(request))
+    heard = relevant = 0
+    for speech in SPOKEN.finditer(prompt):
+        if speech["side"] == side:
+            own += 1
+            continue
+        heard += 1
+        # Who speaks elsewhere speaks on another motion.
+        relevant += bool(speech["elsewhere"]) == bool(elsewhere)
+    before = len(RATED_BEFORE.findall(prompt))
+    return (
+        profile.own * own
+        + profile.heard * heard
+        + profile.relevant * relevant
+        + profile.asked_before * before
+    )
+
+
+def form_of(request: Request) -> str:
+    """Return the end of the question, which holds the form of the reply."""
+    asked = next((each.content for each in request.messages if each.role == "user"), "")
+    return asked[-LONGEST_ENDING:]
+
+
+def in_form(form: str, *, speech: str, thoughts: str, rating: str) -> str:
+    """Return the parts of a reply that a form asks for, in its order, with the rating last.
+
+    A form without tags, and one with the thoughts first, which version 1 of the debate has, is
+    answered by thoughts, speech and rating.
+    """
+    places = {tag: form.rfind(tag) for tag in ("<speech>", "<thoughts>")}
+    if places["<speech>"] < 0 <= places["<thoughts>"]:
+        return f"{thoughts}\n{rating}"
+    if places["<thoughts>"] < 0 <= places["<speech>"]:
+        return speech
+    if places["<thoughts>"] > places["<speech>"]:
+        return f"{speech}\n{thoughts}\n{rating}"
+    return f"{thoughts}\n{speech}\n{rating}"
 
 
 def rating_words(request: Request, profile: Profile, level: float) -> str:

@@ -1,9 +1,10 @@
 """Build prompts from text and turns: the only place that turns a turn into words and stops leaks.
 
-A prompt is a string, a turn, `own(turn)`, `rated(turn)`, or a sequence of these.  A turn shows its
-public face.  `own(turn)` adds the private thoughts and the rating, for its author alone;
-`rated(turn)` adds the rating, for others only if the author knew of it.  A prefill, which the reply
-continues, also takes `verbatim(turn)`: the reply as it was generated, for its author alone.
+A prompt is a string, a turn, `own(turn)`, `notes(turn)`, `rated(turn)`, or a sequence of these.  A
+turn shows its public face.  `own(turn)` adds the private thoughts and the rating, for its author
+alone, and `notes(turn)` is these without the public words; `rated(turn)` adds the rating, for
+others only if the author knew of it.  A prefill, which the reply continues, also takes
+`verbatim(turn)`: the reply as it was generated, for its author alone.
 """
 
 from __future__ import annotations
@@ -55,6 +56,14 @@ def own(turn: Turn) -> ShownTurn:
     return ShownTurn(turn, "own")
 
 
+def notes(turn: Turn) -> ShownTurn:
+    """Show the private thoughts and the rating of a turn alone: for prompts of its own author.
+
+    So that the public words can stand where they are the same for all readers.
+    """
+    return ShownTurn(turn, "notes")
+
+
 def rated(turn: Turn) -> ShownTurn:
     """Show the turn's public text with its rating.
 
@@ -65,16 +74,13 @@ def rated(turn: Turn) -> ShownTurn:
 
 def render(face: Face, public: str | None, thoughts: str | None, confidence: float | None) -> str:
     """Return the words for a turn in a prompt; `confidence` in [0, 1] is shown out of 100."""
-    words = NO_SPEECH if public is None else public
-    if face == "own" and thoughts:
-        words += f"\n[private thoughts: {thoughts}]"
-    if face in ("own", "rated"):
-        words += (
-            "\n[rating: none could be read]"
-            if confidence is None
-            else f"\n[rating: {100 * confidence:g} out of 100]"
-        )
-    return words
+    lines = [] if face == "notes" else [NO_SPEECH if public is None else public]
+    if face in ("own", "notes") and thoughts:
+        lines.append(f"[private thoughts: {thoughts}]")
+    if face in ("own", "notes", "rated"):
+        rating = "none could be read" if confidence is None else f"{100 * confidence:g} out of 100"
+        lines.append(f"[rating: {rating}]")
+    return "\n".join(lines)
 
 
 def prompt_pieces(prompt: Prompt) -> Iterator[str | ShownTurn]:
@@ -102,7 +108,7 @@ def check_face(shown: ShownTurn, reader: str, episode: str) -> None:
     turn = shown.turn
     # A seat of the same name in another episode, such as a debate that is judged, is another.
     mine = turn.seat == reader and turn.episode == episode
-    if shown.face in ("own", "verbatim") and not mine:
+    if shown.face in ("own", "notes", "verbatim") and not mine:
         raise LeakError(
             f"the private face of {turn!r} was about to be shown to {reader};"
             f" show the turn itself, or own(turn) to {turn.seat} alone"

@@ -24,6 +24,8 @@ SPEECHES = """
         t.seat, t.step, t.phase, t.round, t.public
     from episodes e join turns t using (episode) left join subjects m using (subject)
     where e.study = ? and e.status = 'done' and t.seat in ('proposition', 'opposition')
+        -- A rating before the debate is no speech.
+        and not (t.phase = 'before' and t.public = '')
     -- In descending order the proposition comes before the opposition.
     order by e.episode, t.round, t.seat desc, t.step
 """

@@ -24,6 +24,7 @@ from arena.web.site import Ask, Row
 FACES = {
     "public": "public face",
     "own": "own face: with private thoughts and rating",
+    "notes": "own notes: private thoughts and rating",
     "rated": "rated face: public words and rating",
     "verbatim": "raw reply, as the beginning of the next",
 }

@@ -14,19 +14,23 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from agents import agent
-from arena import Seat, Subject
+from arena import Subject
 from arena.store.checksums import SEAL_BYTES, seal
 from arena.store.database import journal_folder
 from arena.store.journal import SEGMENT_BYTES, line, row_of, write_journal
 from arena.studies.motions import subject_id
-from protocols.debate import THREE_SPEECHES, rating_instructions, speech_instructions
+from protocols.debate import (
+    FIRST,
+    THREE_SPEECHES,
+    debate_instructions,
+    rating_instructions,
+    speech_instructions,
+)
 from protocols.judging import EITHER, FORM, RUBRIC, SCHEDULES, TASK
 
 SIDES = ("proposition", "opposition")
@@ -231,20 +235,20 @@ def speech_lines(
     rating = None
     if source.random.random() >= 0.03:
         rating = min(100, max(0, round + int(source.random.gauss(72, 12))))
-    history = [(seat, THREE_SPEECHES[step], step) for step in range(round) for seat in SIDES]
+    shown = [(seat, step, "public") for step in range(round) for seat in SIDES]
     prompt: list[Row] = [
-        {"text": instructions(debate.motion, side, phase)},
-        {"text": "\nThe debate so far:\n"},
+        {"text": debate_instructions(debate.motion.text, "none", "heard")},
+        {"text": FIRST.history},
     ]
-    for seat, earlier, step in history:
-        face = "own" if seat == side else "public"
+    for seat, step, face in (*shown, *((side, step, "notes") for step in range(round))):
         prompt += [
-            {"text": f"\n--- {seat}, {earlier} ---\n"},
+            {"text": f"\n--- {seat}, {THREE_SPEECHES[step]} ---\n"},
             {"episode": debate.episode, "seat": seat, "step": step, "face": face},
         ]
         prompt.append({"text": "\n"})
+    prompt.append({"text": speech_instructions(side, phase)})
     prompt.append({"text": rating_instructions(phase, "private", "both", "plain")})
-    text = f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n"
+    text = f"<speech>{speech}</speech>\n<thoughts>{thoughts}</thoughts>\n"
     text += "" if rating is None else f"<rating>{rating}%</rating>"
     # A reply that was cut off has no end of its speech, so that nothing of it may be shown.
     public = None if source.random.random() < 0.003 else speech
@@ -259,12 +263,6 @@ def speech_lines(
     place = {"episode": debate.episode, "seat": side, "step": round}
     when = {"phase": phase, "round": round}
     yield from turn_lines(source, place, when, text, prompt, read)
-
-
-@cache
-def instructions(motion: Subject, side: str, phase: str) -> str:
-    """Return the prompt before the history, built once for each motion, side and phase."""
-    return speech_instructions(motion, Seat(side, agent("sim/even")), phase, "none")
 
 
 def judging_lines(source: Source, study: str, judged: Sequence[MadeUpDebate]) -> Iterator[bytes]:

@@ -70,6 +70,18 @@ def speech_and_chances(reply: Reply | str) -> Reading:
     return replace(reading, missing=missing, reask=ask_again(missing) if missing else None)
 
 
+def chances_alone(reply: Reply | str) -> Reading:
+    """Read private thoughts and both chances of a reply in which no speech was asked for.
+
+    Nothing of it is public, as in `rating_alone` (tags.py).
+    """
+    reading = speech_and_chances(reply)
+    flags = tuple(flag for flag in reading.flags if "speech" not in flag)
+    missing = tuple(part for part in reading.missing if part != "public")
+    reask = ask_again(missing) if missing else None
+    return replace(reading, public="", flags=flags, missing=missing, reask=reask)
+
+
 def chance_in(rest: str, chance: re.Pattern[str], cut_off: bool) -> tuple[float | None, str]:
     """Read (chance in [0, 1] or None, status) from a text without speech and thoughts.
 

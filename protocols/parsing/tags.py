@@ -2,11 +2,13 @@
 
 A reply in, arena.types.Reading out; no state.
 
-A reply has up to three blocks, `<thoughts>`, `<speech>` and `<rating>`.  Public are only the words
+A reply has up to three blocks, `<speech>`, `<thoughts>` and `<rating>`; the first two may come in
+either order, since version 1 of the debate asked for the thoughts first.  Public are only the words
 between exactly one opening and one closing speech tag, outside the thoughts, with nothing inside
 that may be private (privacy.py).  What leaves no doubt is read as well: parts under labels or in
 JSON (forms.py), the form in which a prompt shows an author its own earlier turn, words between
-clean thoughts and a rating, and a speech whose end is shown by the rating that follows.
+clean thoughts and a rating, and a speech whose end is shown by the thoughts or the rating that
+follow.
 
 Broken tags are decided for privacy: all from the first to the last tag of thoughts is private, and
 so is a speech in there.  A rating is searched only outside speech and thoughts (ratings.py), so
@@ -57,8 +59,9 @@ LONGEST_REPLY = 200_000
 LONGEST_END = 300
 # No bracket or ampersand inside, so that nothing in there can look like a tag.
 EXACT_FORM = re.compile(
-    r"\s*<thoughts>([^<>\[{&]*)</thoughts>\s*<speech>([^<>\[{&]*)</speech>"
-    r"\s*<rating>([0-9]{1,3}%?)</rating>\s*"
+    r"\s*(?:<speech>(?P<speech>[^<>\[{&]*)</speech>\s*<thoughts>(?P<thoughts>[^<>\[{&]*)</thoughts>"
+    r"|<thoughts>(?P<first>[^<>\[{&]*)</thoughts>\s*<speech>(?P<second>[^<>\[{&]*)</speech>)"
+    r"\s*<rating>(?P<rating>[0-9]{1,3}%?)</rating>\s*"
 )
 
 SPEECH_FORM = "<speech>the words that everybody may read</speech>"
@@ -124,6 +127,18 @@ def speech_only(reply: Reply | str) -> Reading:
     return read_parts(as_reply(reply), rated=False)
 
 
+def rating_alone(reply: Reply | str, source: str = STATED) -> Reading:
+    """Read private thoughts and rating of a reply in which no speech was asked for.
+
+    Nothing of it is public: the public words are "".  Status, flags and `reask` are as of
+    `speech_and_confidence`, without what concerns a speech.
+    """
+    reading = speech_and_confidence(reply, source)
+    flags = tuple(flag for flag in reading.flags if "speech" not in flag)
+    missing = ("confidence",) if reading.confidence is None else ()
+    return replace(reading, public="", flags=flags, missing=missing, reask=REASKS.get(missing))
+
+
 def read_parts(reply: Reply, *, rated: bool) -> Reading:
     """Read a reply's parts, with its rating if it was asked for."""
     reason = unfinished_reason(reply)
@@ -151,13 +166,14 @@ def read_exact_form(text: str) -> Reading | None:
     """
     # Other scripts have brackets and invisible characters of their own, which the slow way handles.
     match = EXACT_FORM.fullmatch(text) if text.isascii() and len(text) <= LONGEST_REPLY else None
-    speech = match[2].strip() if match is not None else ""
+    speech = (match["speech"] or match["second"] or "").strip() if match is not None else ""
     if match is None or not speech or is_private(speech):
         return None
-    confidence, status = number_in(match[3])
+    confidence, status = number_in(match["rating"])
     if confidence is None or part_reasoning(text, thoughts=False).reasoning is not None:
         return None
-    return Reading(speech, match[1].strip() or None, confidence, status)
+    thoughts = (match["thoughts"] or match["first"] or "").strip()
+    return Reading(speech, thoughts or None, confidence, status)
 
 
 def parts_of(text: str, *, cut_off: bool = False) -> ReplyParts:
@@ -181,6 +197,8 @@ def parts_of(text: str, *, cut_off: bool = False) -> ReplyParts:
     tags = [tag for tag in tags_in(plain) if tag.name in ("thoughts", "speech")]
     if not tags and not cut_off and (parts := labelled_parts(reply)) is not None:
         return parts
+    if not cut_off and (whole := with_whole_blocks(reply, plain, tags)) is not None:
+        return parts_of(whole)
     parts = tagged_parts(reply, plain)
     # Words beside <opening_speech>, which nobody asked for, may be the speech as well.
     if has_named_speech and parts.rest.strip() and not is_only_rating(parts.rest):
@@ -193,6 +211,7 @@ def parts_of(text: str, *, cut_off: bool = False) -> ReplyParts:
 
 
 CLEAN_THOUGHTS = [("thoughts", True), ("thoughts", False)]
+CLEAN_SPEECH = [("speech", True), ("speech", False)]
 # A speech tag in any state: then what stands in square brackets may be a part of the speech.
 SPEECH_TAG = re.compile(r"[<&][^<>]{0,20}?\bspeech\b", re.IGNORECASE)
 
@@ -286,6 +305,34 @@ def tagged_parts(reply: str, plain: str) -> ReplyParts:
     flags = tuple(flag for flag in (doubt, broken) if flag)
     words = inner(thoughts[0], reply) or None if clean else None
     return ReplyParts(speech, words, outside(plain, private, spoken), flags)
+
+
+def with_whole_blocks(reply: str, plain: str, tags: Sequence[Tag]) -> str | None:
+    """Return a reply with the tags that its blocks lack, where no doubt is left; otherwise None.
+
+    These are thoughts in brackets after a speech, as a prompt shows an author its own earlier
+    ones, and the end of a speech before clean thoughts, or of thoughts after a clean speech, if a
+    rating follows and nothing else.
+    """
+    states = [(tag.name, tag.opens) for tag in tags]
+    if states[:2] == CLEAN_SPEECH and all(tag.well_formed for tag in tags[:2]):
+        end = tags[1].end
+        if reply[end:] != (shown := brackets_as_tags(reply[end:])):
+            return reply[:end] + shown
+    words = [plain[tag.start : tag.end] for tag in tags]
+    # A tag in brackets of another kind is no sign that is beyond doubt.
+    if words != [reply[tag.start : tag.end] for tag in tags]:
+        return None
+    if not all(tag.well_formed for tag in tags) or any(map(is_addressed, words)):
+        return None
+    if states == [("speech", True), *CLEAN_THOUGHTS]:
+        name, end, rest = "speech", tags[1].start, tags[2].end
+    elif states == [*CLEAN_SPEECH, CLEAN_THOUGHTS[0]]:
+        end = start_of_rating(plain, tags[2].end)
+        name, rest = "thoughts", end
+    else:
+        return None
+    return f"{reply[:end]}</{name}>{reply[end:]}" if is_only_rating(plain[rest:]) else None
 
 
 def speech_without_end(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
 from pathlib import Path
@@ -42,7 +43,7 @@ def marked(body: dict[str, Any]) -> str:
     """
     mark = hashlib.sha256(repr(sorted(body.items())).encode()).hexdigest()[:10]
     return (
-        f"<thoughts>thinks-{mark}</thoughts>\n<speech>says-{mark}</speech>\n"
+        f"<speech>says-{mark}</speech>\n<thoughts>thinks-{mark}</thoughts>\n"
         f"<rating>{number(mark)}</rating>"
     )
 
@@ -90,8 +91,11 @@ def expected(preset: str) -> set[tuple[str, int, str, int, str]]:
     for reader, other in (("proposition", "opposition"), ("opposition", "proposition")):
         for now in rounds:
             for then in range(now):
-                rows.add((reader, now, reader, then, "own" if memory else "public"))
-                rows.add((reader, now, other, then, "rated" if preset == "public" else "public"))
+                for author in (reader, other):
+                    face = "rated" if preset == "public" else "public"
+                    rows.add((reader, now, author, then, face))
+                if memory:
+                    rows.add((reader, now, reader, then, "notes"))
             if preset == "multi_round" and reader == "opposition":
                 rows.add((reader, now, other, now, "public"))
     return rows
@@ -149,14 +153,7 @@ def requests_by_seat(server: ChatServer) -> Iterator[tuple[str, str]]:
     """(seat, words) of every request that the server received."""
     for received in server.requests:
         words = "\n".join(message["content"] for message in received.body["messages"])
-        yield (
-            (
-                "proposition"
-                if "debating the motion below as the proposition" in words
-                else "opposition"
-            ),
-            words,
-        )
+        yield "proposition" if "You are the proposition" in words else "opposition", words
 
 
 @pytest.mark.parametrize("preset", SELF_PRESETS)
@@ -203,6 +200,12 @@ def pair() -> dict[str, Agent]:
         {"memory": False, "rating": "scored"},
         {"rating": "win_and_lose", "wording": "second"},
         {"rating": "stake", "wording": "third", "opponent_note": "copy"},
+        {"opponent": "unheard", "wording": "second"},
+        {"opponent": "misplaced", "confidence": "public"},
+        {"opponent": "misplaced", "schedule": "sequential", "phases": ("opening", "closing")},
+        {"asked": "once"},
+        {"phases": ("before", "opening", "closing"), "wording": "third"},
+        {"phases": ("before",), "rating": "win_and_lose", "confidence": "public"},
     ],
 )
 def test_the_debate_obeys_the_laws(options: dict[str, object]) -> None:
@@ -216,9 +219,9 @@ def test_no_text_of_a_wording_changes() -> None:
         for name, words in WORDINGS.items()
     }
     assert texts == {
-        "first": "d85f512b569a",
-        "second": "a17cbb478fbe",
-        "third": "c6dd8937d183",
+        "first": "df745486bf45",
+        "second": "a07bb1bdbc4d",
+        "third": "16817158f7ff",
     }
     assert set(WORDINGS) == set(get_args(Wording))
 
@@ -256,7 +259,7 @@ def test_the_chances_of_winning_and_losing_are_stored_apart(tmp_path: Path) -> N
     )
     # A number that was read after a re-ask is private, and shown to nobody.
     prompts = arena.sql("select words from turns t, prompt_of(t.episode, t.seat, t.step)").rows
-    assert not any("70" in words for (words,) in prompts)
+    assert not any("70" in (words or "") for (words,) in prompts)
 
 
 @pytest.mark.parametrize(
@@ -376,3 +379,114 @@ def test_both_sides_of_a_phase_are_asked_at_the_same_time(tmp_path: Path) -> Non
         == 1
     )
     assert asked == [phase for phase in THREE_SPEECHES for _ in range(2)]
+
+
+def shared_share(prompts: list[str]) -> float:
+    """The share of the prompts' characters that repeat the beginning of an earlier prompt."""
+
+    def alike(one: str, other: str) -> int:
+        pairs = enumerate(zip(one, other, strict=False))
+        return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+    shared = [
+        max((alike(prompt, sent) for sent in prompts[:number]), default=0)
+        for number, prompt in enumerate(prompts)
+    ]
+    return sum(shared) / sum(map(len, prompts))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_the_requests_of_a_debate_share_stands_first(preset: str) -> None:
+    """Speeches as long as published ones, of some 850 words."""
+
+    def long(request: Request) -> str:
+        return (
+            f"<speech>{f'word{request.seed} ' * 400}</speech><thoughts>t{request.seed}</thoughts>"
+            "<rating>70</rating>"
+        )
+
+    speaker = scripted_agent("a", long)
+    lineup = {"proposition": speaker, "opposition": speaker}
+    case = laws.Case(debate, lineup, MOTION, PRESETS[preset])
+    requests, _ = case.play("prefix", laws.answer_at_once)
+    assert shared_share([request.messages[-1].content for request in requests]) > 0.5
+
+
+def test_misplaced_speeches_are_those_of_the_same_agents_on_another_motion() -> None:
+    case = laws.Case(debate, pair(), MOTION, {"opponent": "misplaced"})
+    journal = MemoryJournal()
+    requests, _ = case.play("misplaced", laws.answer_at_once, journal)
+    turns = journal.rows("turns")
+    assert Counter(turn["seat"] for turn in turns) == {
+        "proposition": 3,
+        "opposition": 3,
+        # Their closing speeches nobody would read.
+        "proposition elsewhere": 2,
+        "opposition elsewhere": 2,
+    }
+    shown = {
+        (turn["seat"], turn["step"], part["seat"], part["step"], part["face"])
+        for turn in turns
+        for part in turn["prompt"]
+        if "seat" in part
+    }
+    other = {"proposition": "opposition elsewhere", "opposition": "proposition elsewhere"}
+    for side, across in other.items():
+        read = [
+            (seat, face) for reader, step, seat, _, face in shown if (reader, step) == (side, 2)
+        ]
+        assert Counter(read) == {(side, "public"): 2, (side, "notes"): 2, (across, "public"): 2}
+    motions = {
+        request.place.seat: request.messages[-1].content.partition("Motion: ")[2].partition("\n")[0]
+        for request in requests
+    }
+    assert motions["proposition"] == motions["opposition"] == MOTION.text
+    assert motions["proposition elsewhere"] == motions["opposition elsewhere"] != MOTION.text
+    # To the reader it is the opposition's speech.
+    (last,) = (r for r in requests if (r.place.seat, r.place.step) == ("proposition", 2))
+    assert "elsewhere" not in last.messages[-1].content
+
+
+def test_a_misplaced_speech_needs_another_motion(tmp_path: Path) -> None:
+    options = {"opponent": "misplaced", "other_motions": (MOTION.text,)}
+    with pytest.raises(StudyError, match="another motion than the debate's own"):
+        Arena(tmp_path / "a.duckdb").run(
+            Study("s", [Arm("a", debate, [pair()], options)], [MOTION])
+        )
+
+
+def test_a_side_that_is_not_heard_reads_its_own_words_alone() -> None:
+    case = laws.Case(debate, pair(), MOTION, {"opponent": "unheard"})
+    requests, result = case.play("unheard", laws.answer_at_once)
+    for request in requests:
+        words = request.messages[-1].content
+        for turn in result.turns:
+            is_own = turn["seat"] == request.place.seat and turn["phase"] != request.place.phase
+            assert (turn["public"] in words) <= is_own
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({"asked": "once"}, ["closing"]),
+        ({"asked": "once", "confidence": "none"}, []),
+        ({"phases": ("before", "opening", "closing")}, ["before", "opening", "closing"]),
+        ({"phases": ("before", "closing"), "asked": "once"}, ["closing"]),
+        ({"phases": ("before",)}, ["before"]),
+    ],
+)
+def test_a_rating_is_asked_for_when_the_arm_says_so(
+    options: dict[str, object], asked: list[str]
+) -> None:
+    journal = MemoryJournal()
+    case = laws.Case(debate, pair(), MOTION, options)
+    requests, _ = case.play("asked", laws.answer_at_once, journal)
+    turns = journal.rows("turns")
+    rated = [turn for turn in turns if turn["confidence"] is not None]
+    assert sorted(turn["phase"] for turn in rated) == sorted(2 * asked)
+    told = {
+        request.place.phase for request in requests if "<rating>" in request.messages[-1].content
+    }
+    assert told == set(asked)
+    # Nothing is said before the debate, and nothing of it is missing.
+    assert all((turn["public"] == "") == (turn["phase"] == "before") for turn in turns)

@@ -164,7 +164,7 @@ def test_ratings_that_were_public_in_the_debate_stay_hidden_from_judges(tmp_path
 
 
 def test_a_heading_cannot_be_faked_by_a_speech(arena: Arena) -> None:
-    """The code is another in every judging, and the same when that judging is played again."""
+    """The code is the beginning of the debate's id, which nobody was told who spoke in it."""
     asked: dict[str, str] = {}
 
     def note(request: Request) -> str:
@@ -175,7 +175,15 @@ def test_a_heading_cannot_be_faked_by_a_speech(arena: Arena) -> None:
         return VERDICT
 
     run(arena, jury("jury", "played", [judge("one", note)]))
-    assert len(set(asked.values())) == len(asked) == 4
+    assert len(asked) == 4
+    debates = {id for (id,) in arena.sql("select episode from debates")}
+    assert set(asked.values()) == {id[:8] for id in debates}
+    prompts = arena.sql(
+        "select words from turns said, prompt_of(said.episode, said.seat, said.step)"
+        " where said.phase <> 'verdict'"
+    ).rows
+    assert len(prompts) > 50
+    assert not any(code in (words or "") for code in asked.values() for (words,) in prompts)
     assert not any(
         code in said
         for code in asked.values()
@@ -337,9 +345,9 @@ def test_no_text_of_a_judges_wording_changes() -> None:
         for name, words in WORDINGS.items()
     }
     assert texts == {
-        "first": "fb0723d126c6",
-        "second": "d7f4d8453bf1",
-        "third": "d20f6f3c22bf",
+        "first": "93f443657b23",
+        "second": "a6c49369d298",
+        "third": "ba7db374c217",
     }
 
 

@@ -23,8 +23,8 @@ SHARED_COMMENTS = {
     " study share the name (see the view agents)",
     "day": "the day on which the debate began, UTC; for imports from the file's name",
     "debates": "debates with a rating from both sides",
-    "face": "public; own: with private thoughts and rating; rated: public text and rating;"
-    " verbatim: the raw reply, as a prefill",
+    "face": "public; own: with private thoughts and rating; notes: these alone; rated: public"
+    " text and rating; verbatim: the raw reply, as a prefill",
     "failed": "attempts that failed",
     "leftover": "whether its study's last plan does not hold it: other models, motions, options or"
     " repeats; no view of results counts it",
@@ -181,8 +181,9 @@ RECORD_VIEWS: dict[str, View] = {
             "seen_seat": "whose turn, or whose system prompt, was shown",
             "seen_step": "its author's step; the reader's own step: its first reply, before the"
             " re-ask (turns.reask_prompt); NULL: a system prompt (seats.system)",
-            "face": "public; own: with private thoughts and rating; rated: public text and rating;"
-            " verbatim: the raw reply, as a prefill or before a re-ask; system: a system prompt",
+            "face": "public; own: with private thoughts and rating; notes: these alone; rated:"
+            " public text and rating; verbatim: the raw reply, as a prefill or before a re-ask;"
+            " system: a system prompt",
         },
     ),
     "verdicts": View(

@@ -210,13 +210,17 @@ def test_what_is_missing_is_the_view_as_shares(cup: Path, of_cup: dict[str, Figu
     assert {(row["what"], row["phase"], row["reason"]): row["n"] for row in found.rows} == {
         (row["what"], row["phase"], row["reason"]): row["n"] for row in view
     }
-    asked = query(
-        cup,
-        "select count(*) from turns join episodes using (episode) where study = ? and phase ="
-        " 'closing'",
-        [CUP],
-    ).rows[0][0]
-    assert {row["of"] for row in found.rows if row["phase"] == "closing"} == {asked}
+    asked = dict(
+        query(
+            cup,
+            "select phase, count(*) from turns join episodes using (episode) where study = ?"
+            " group by all",
+            [CUP],
+        ).rows
+    )
+    of_phases = {row["phase"]: row["of"] for row in found.rows if row["phase"] in asked}
+    assert of_phases
+    assert of_phases == {phase: asked[phase] for phase in of_phases}
 
 
 def test_what_was_not_started_is_missing_of_what_was_planned(tmp_path: Path) -> None:

@@ -127,7 +127,10 @@ def test_every_turn_names_those_it_had_read_with_the_face(
         .filter(has=page.get_by_role("heading", name="Proposition, rebuttal"))
         .locator(".reads")
     )
-    expect(read).to_have_text("Read: proposition, opening (own), opposition, opening (public)")
+    expect(read).to_have_text(
+        "Read: proposition, opening (public), proposition, opening (notes), opposition, opening"
+        " (public)"
+    )
     read.get_by_role("link", name="opposition, opening").click()
     expect(page.locator(":target").get_by_role("heading")).to_have_text("Opposition, opening")
 

@@ -60,7 +60,42 @@ WHOLE = [
 ]
 
 
-@pytest.mark.parametrize("reply", WHOLE)
+# The same with the speech first, as the debate asks for it since its version 2.
+SPEECH_FIRST = [
+    "<speech>s</speech>\n<thoughts>t</thoughts>\n<rating>80</rating>",
+    "**Speech:** s\n\n**Thoughts:** t\n\n**Rating:** 80/100",
+    "Speech: s\nThoughts: t\nRating: 80/100",
+    "## Speech\ns\n\n## Thoughts\nt\n\n## Rating\n80/100",
+    "### Opening Speech\ns\n### Private Thoughts\nt\n### Confidence: 80%",
+    "**Speech**\ns\n\n**Private thoughts**\nt\n\n**Rating**\n80",
+    "1. Speech: s\n2. Thoughts: t\n3. Rating: 80%",
+    "My speech: s\nMy thoughts: t\nMy rating: 80",
+    "**Speech:** s\n**Thoughts:** t\n<rating>80</rating>",
+    '{"speech":"s","thoughts":"t","rating":80}',
+    '```json\n{"speech": "s", "thoughts": "t", "rating": 80}\n```',
+    "[speech: s]\n[private thoughts: t]\n[rating: 80 out of 100]",
+    "[speech: s]\n[thoughts: t]\n[rating: 80]",
+    "<speech>s</speech>\n[private thoughts: t]\n[rating: 80 out of 100]",
+    "<speech>s</speech>\n[thoughts]t[/thoughts]\n[rating]80[/rating]",
+    "<speech>s<thoughts>t</thoughts><rating>80</rating>",
+    "<speech>s\n\n<thoughts>t</thoughts>\n\n<rating>80",
+    "<speech>s</speech><thoughts>t<rating>80</rating>",
+    "<speech>s</speech><thoughts>t</thoughts>[rating: 80 out of 100]",
+    "&lt;speech&gt;s&lt;/speech&gt;&lt;thoughts&gt;t&lt;/thoughts&gt;&lt;rating&gt;80&lt;/rating&gt;",
+    "<think>no</think><speech>s</speech><thoughts>t</thoughts><rating>80</rating>",
+    "```xml\n<speech>s</speech>\n<thoughts>t</thoughts>\n<rating>80</rating>\n```",
+    "- Speech: s\n- Thoughts: t\n- Rating: 80",
+    "**Speech:** s\n---\n**Thoughts:** t\n\n---\n**Rating:** 80\n---",
+    "speech: |\n  s\nthoughts: |\n  t\nrating: 80",
+    "[speech]s[/speech][thoughts]t[/thoughts][rating]80[/rating]",
+    "[Speech]\ns\n\n[Thoughts]\nt\n\n[Rating]\n80",
+    "<opening_speech>s</opening_speech><thoughts>t</thoughts><rating>80</rating>",
+    "<speech>s</speech><thoughts>t</thoughts>\nI'd say 80 percent.",
+    "<speech>s</speech><thoughts>t</thoughts>\n80",
+]
+
+
+@pytest.mark.parametrize("reply", [*WHOLE, *SPEECH_FIRST])
 def test_thoughts_speech_and_rating_are_read_in_the_first_reply(reply: str) -> None:
     reading = speech_and_confidence(reply)
     assert (reading.thoughts, reading.public, reading.confidence) == ("t", "s", 0.8)
@@ -601,3 +636,18 @@ def test_two_statements_are_a_rating_only_if_they_agree(
     stated = first.format(one) + second.format(other)
     reading = speech_and_confidence(f"<speech>s</speech>{stated}")
     assert (reading.public, reading.confidence) == ("s", one / 100 if one == other else None)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        # Where the speech ends is not beyond doubt, so that none of it is public.
+        "<speech>s <thoughts>SECRET</thoughts> more <rating>80</rating>",
+        "<speech>s <thoughts>SECRET <rating>80</rating>",
+        "<speech>s \N{MATHEMATICAL LEFT ANGLE BRACKET}thoughts\N{MATHEMATICAL RIGHT ANGLE BRACKET}"
+        "SECRET</thoughts><rating>80</rating>",
+        "s <thoughts>SECRET</thoughts><rating>80</rating>",
+    ],
+)
+def test_a_speech_before_thoughts_is_public_only_where_its_end_is_beyond_doubt(reply: str) -> None:
+    assert speech_and_confidence(reply).public is None
