@@ -16,6 +16,7 @@ from analysis.read.selection import Selection
 from analysis.reports.debates import DebateFindings, StudyReport, study_reports
 from analysis.reports.registered import ClaimRow, Estimate, Kind, RegisteredFindings
 from analysis.reports.robustness import Checks
+from analysis.reports.rules import rules
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.clustered import Array
 from analysis.statistics.multiplicity import benjamini_hochberg, bonferroni, holm
@@ -182,7 +183,8 @@ def with_registrations(
         own = [each for each in registrations if each.study == report.study]
         if own:
             findings = registered_findings(path, report, own, checks, selection)
-            report = replace(report, registration=findings)
+            stated = {**rules("registration"), **report.rules}
+            report = replace(report, registration=findings, rules=stated)
         found.append(report)
     return found
 
@@ -212,7 +214,9 @@ def registered_findings(
     )
     why_not = ""
     of_registered: StudyReport | None = report
-    if own != selection or registered.margin != checks.margin:
+    if stands.added["arms"] and not stands.arms:
+        of_registered, why_not = None, "no registered arm was played"
+    elif own != selection or registered.margin != checks.margin:
         try:
             of_registered = study_reports(path, plan.study, Checks(registered.margin), own)[0]
         except StudyError as error:
@@ -261,7 +265,7 @@ def registered_selection(stands: Standing) -> Selection:
     registered, added = stands.plan.analysis, stands.added
     arms = registered.arms
     if added["arms"] and not arms:
-        arms = tuple(stands.plan.design["arms"])
+        arms = stands.arms
     conditions = [f"({registered.where}\n)"] if registered.where else []
     for column, part in (("subject", "subjects"), ("repeat", "repeats")):
         if added[part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
 from arena.studies.registration import Analysis, Plan, Stopping, say
@@ -33,7 +34,7 @@ def deposit_text(plan: Plan) -> str:
         *section("Design", design_lines(plan)),
         *section("Agents", agent_lines(plan)),
         *section("Motions and questions", subject_lines(plan)),
-        *section("Exclusions", exclusion_lines(plan.analysis)),
+        *section("Exclusions", exclusion_lines(plan)),
         *section("Stopping rule", [stopping_words(plan.stopping, plan.episodes)]),
         *section("Code", code_lines(plan)),
         *section("First prompts", prompt_lines(plan.first_prompts)),
@@ -107,8 +108,9 @@ def subject_lines(plan: Plan) -> Iterator[str]:
         yield f"- {one_line(fields['text'][0])}"
 
 
-def exclusion_lines(analysis: Analysis) -> Iterator[str]:
-    """Yield what is left out of the results."""
+def exclusion_lines(plan: Plan) -> Iterator[str]:
+    """Yield what is left out of the results, and the command that makes them."""
+    analysis = plan.analysis
     yield f"- Contestants are told apart by {analysis.by}."
     for option, value in (
         ("models", analysis.models),
@@ -118,6 +120,13 @@ def exclusion_lines(analysis: Analysis) -> Iterator[str]:
         yield f"- `--{option}`: {say(value)}"
     left = "counted in" if analysis.leftovers else "left out"
     yield f"- Episodes of other plans of the study are {left}."
+    options = ["arena", "report", "--study", plan.study, "--margin", f"{100 * analysis.margin:g}"]
+    options += ["--by", analysis.by] if analysis.by != "agent" else []
+    for name in ("models", "arms"):
+        options += [word for value in getattr(analysis, name) for word in (f"--{name}", value)]
+    options += ["--where", analysis.where] if analysis.where else []
+    options += ["--leftovers"] if analysis.leftovers else []
+    yield f"- Report: `{shlex.join(options)}`"
 
 
 def stopping_words(rule: Stopping, episodes: int) -> str:

@@ -23,6 +23,7 @@ from arena.studies.registration import (
     counting,
     is_late,
     read_registration,
+    shareable,
 )
 from arena.text import pluralize
 
@@ -43,7 +44,7 @@ PLAYED = """
                              order by seat) as seats
         from seats group by episode)
     select p.arm, p.protocol, p.version, p.code_hash, p.options::varchar as options, p.grader,
-           any_value(seats) as seats
+           seats
     from episodes e join plays p using (episode) left join seated using (episode)
     where e.study = ? group by all"""
 SUBJECTS = """
@@ -73,8 +74,8 @@ class Standing:
     """How a study stands to the registration that counts.
 
     `late` says whether episodes had begun when it was registered; `others` are the study's other
-    registrations.  `added` are the arms, subjects and repeats that were played beside those
-    registered; `earlier` says in words what was there before it.
+    registrations.  `arms` are the registered ones that were played, `added` the arms, subjects and
+    repeats that were played beside; `earlier` says in words what was there before it.
     """
 
     registration: Registration
@@ -82,6 +83,7 @@ class Standing:
     late: bool
     others: tuple[Registration, ...]
     deviations: tuple[Deviation, ...]
+    arms: tuple[str, ...]
     added: Mapping[str, tuple[str, ...]]
     earlier: tuple[str, ...]
 
@@ -146,6 +148,7 @@ def standing(path: Path, found: Sequence[Registration], study: str) -> Standing 
             is_late(registration, began),
             others,
             tuple(deviations),
+            tuple(arm for arm in plan.design["arms"] if arm in design.get("arms", {})),
             {
                 part: tuple(item for item in design.get(part, ()) if item not in plan.design[part])
                 for part in ("arms", "subjects", "repeats")
@@ -203,7 +206,7 @@ def stored_design(con: Connection, study: str, plan: Plan) -> dict[str, Any]:
 
 def in_lineup(plan: Plan, arm: str, seat: str) -> bool:
     """Tell whether a seat is one of an arm's lineups: protocols may seat agents of their own."""
-    lineups = plan.design.get("arms", {}).get(arm, {}).get("lineup")
+    lineups = plan.design.get("arms", {}).get(shareable(arm), {}).get("lineup")
     return lineups is None or any(
         part.startswith(f"{seat}: ") for lineup in lineups for part in lineup.split("; ")
     )

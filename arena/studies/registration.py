@@ -113,7 +113,9 @@ class Plan:
     @property
     def content(self) -> str:
         """The plan as JSON with sorted keys, of which the hash is one."""
-        return orjson.dumps(self, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2).decode()
+        # Of a dataclass only the keys of its dictionaries would be sorted.
+        plain_plan = orjson.loads(orjson.dumps(self))
+        return orjson.dumps(plain_plan, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2).decode()
 
     @property
     def hash(self) -> str:
@@ -245,14 +247,15 @@ def compare_part(
         if item not in registered:
             other.setdefault("added", []).append(label(item, fields))
             continue
-        for name in fields.keys() & registered[item].keys():
-            before, now = registered[item][name], fields[name]
+        for name, now in fields.items():
+            before = registered[item].get(name, now)
             new = [value for value in now if value not in before]
             gone = [value for value in before if value not in now] if whole else []
             if (new or gone) and name in HASHED:
                 other.setdefault(HASHED[name], []).append(label(item, fields))
             elif new or gone:
-                yield f"{word} {label(item, fields)}: {changed(name, before, new, gone)}"
+                left = [value for value in before if value not in now]
+                yield f"{word} {label(item, fields)}: {changed(name, left, new, gone)}"
     if whole:
         gone_items = [item for item in registered if item not in found]
         other["dropped"] = [label(item, registered[item]) for item in gone_items]
@@ -273,10 +276,10 @@ def label(item: str, fields: Mapping[str, Sequence[str]]) -> str:
     return short(fields["text"][0]) if fields.get("text") else item
 
 
-def changed(name: str, before: Sequence[str], new: Sequence[str], gone: Sequence[str]) -> str:
-    """Say what became of the values of a field."""
-    if len(before) == len(new) == 1:
-        return f"{name} was {short(before[0])}, is {short(new[0])}"
+def changed(name: str, left: Sequence[str], new: Sequence[str], gone: Sequence[str]) -> str:
+    """Say what became of the values of a field: those `left` behind were not found any more."""
+    if len(left) == len(new) == 1:
+        return f"{name} was {short(left[0])}, is {short(new[0])}"
     parts = [
         f"{name} {verb}: {'; '.join(map(short, values[:3]))}{', ...' if len(values) > 3 else ''}"
         for verb, values in (("added", new), ("dropped", gone))

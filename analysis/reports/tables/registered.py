@@ -14,6 +14,7 @@ from analysis.reports.tables.formatting import (
     percent,
     points,
 )
+from arena.studies.registration import ITEMS
 
 ADJUSTED = {"holm": "p (Holm)", "bonferroni": "p (Bonferroni)", "bh": "p (BH)"}
 
@@ -74,6 +75,8 @@ def claims_block(found: RegisteredFindings) -> Block:
         f"Of the registered episodes, with a margin of {100 * found.margin:g} points; left out:"
         f" {found.exclusions}."
     )
+    if any(each.part in ITEMS for each in found.deviations):
+        notes.append("Episodes that depart in what is named below are among these.")
     if not rows:
         notes.append("No claim was registered: all results are exploratory.")
     headings = ("claim", "of", "estimate", "95% interval", "p", adjusted)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from arena.cli.commands import Command, add_flag, add_repeatable, margin_share
 from arena.cli.commands.completion import complete_study
+from arena.cli.commands.play import vary_options
 from arena.cli.commands.selection import add_by, add_selection, selection_of
 from arena.errors import StudyError
 from arena.text import pluralize, printable
@@ -49,6 +50,9 @@ def add(command: Command) -> None:
     vars(file)["completer"] = complete_study
     argument = "an argument of the study function; repeatable"
     add_repeatable(register, "-o", "--option", metavar="KEY=VALUE", help=argument)
+    add_repeatable(register, "--vary", metavar="OPTION", help="as in arena run; repeatable")
+    keys = "read API keys from a file of NAME=value lines"
+    register.add_argument("--keys", type=Path, metavar="FILE", help=keys)
     register.add_argument("--question", default="", metavar="TEXT", help="what is asked, in words")
     claims = (
         "a number of the report that is claimed, with the expectation in words if you like;"
@@ -103,9 +107,14 @@ def register_study(options: argparse.Namespace) -> int:
         for name, claim in CLAIMS.items():
             print(f"{name:<16} {claim.words}")
         return 0
+    # Models read their keys when the study file creates them.
+    if options.keys is not None:
+        from agents.providers.keys import load_keys
+
+        load_keys(options.keys)
     if options.check:
         return check(options)
-    stages = load_stages(options.file, options.option)
+    stages = vary_options(load_stages(options.file, options.option), options.vary)
     studies, later = resolve(stages, options.db)
     analysis, stopping = analysis_of(options, studies), stopping_of(options, studies)
     found = [register_one(options, study, analysis, stopping, later) for study in studies]
@@ -321,7 +330,7 @@ def named_studies(
     name = str(options.file)
     if options.db.exists() and load_registrations(options.db, name):
         return {name: None}, None
-    stages = load_stages(options.file, options.option)
+    stages = vary_options(load_stages(options.file, options.option), options.vary)
     studies = {stage.name: try_resolve_stage(stage, options.db) for stage in stages}
     return studies, tuple(resolve(stages, options.db)[1])
 

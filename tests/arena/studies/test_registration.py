@@ -93,6 +93,15 @@ def test_what_is_added_or_dropped_is_named(part: str) -> None:
     assert compare(design(added=part), design(), whole=False) == []
 
 
+def test_a_value_beside_the_registered_one_is_added_and_one_in_its_place_is_another() -> None:
+    registered = {"arms": {"plain": {"lineup": ["a"]}}}
+    for values, words in ((["a", "b"], "lineup added: b"), (["b"], "lineup was a, is b")):
+        found = {"arms": {"plain": {"lineup": values}}}
+        for whole in (True, False):
+            (each,) = compare(registered, found, whole=whole)
+            assert words in each.what
+
+
 def test_fields_that_a_store_does_not_know_tell_nothing() -> None:
     played = {"agents": {"first": {"model": ["value"]}}}
     assert compare(design(), played, whole=False) == []
