@@ -1,254 +1,381 @@
-"""Find how many debates are needed to detect an effect, by simulation.
+"""Estimate the power of a planned study by simulation, with the tests of the report.
 
-Power is the share of simulated studies in which a test detects the effect (say, Arnold et al.,
+Power is the share of simulated studies in which a test detects the effect (Arnold et al.,
 Simulation methods to estimate design power, BMC Medical Research Methodology 11:94, 2011): draw
-many studies, test each, count.  The tests are those of the report, written for many studies at
-once: debates as clusters, the ratio estimator and Student's t of clustered.py.  The equivalence
-test is Schuirmann's two one-sided tests (1987), with the bounds of equivalence.py, the unpaired
-difference has the degrees of freedom of Welch and Satterthwaite.  Left out: power in closed form,
-which clipped, rounded and missing ratings do not have.
+many studies with the variance of a pilot (designs.py), test each, count.  The tests are those of
+claims.py, motions.py and equivalence.py, written for many studies at once.  Left out: power in
+closed form, which whole percents, missing ratings and the wider of two intervals do not have.
 
-Ratings are (S, G, 2, P): studies, debates, sides, phases, in [0, 1], nan if missing.  A test gives
-one p for each study, (S,), nan if it is undefined (no spread, or fewer than 2 debates); such a
-study has detected nothing.
+Ratings are (N, S): both sides of each debate in turn, and simulated studies; in [0, 1], nan if
+missing.  A study without an interval has detected nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import nan
 
 import numpy as np
 
-from analysis.statistics.clustered import NO_SPREAD, Array, Codes, Mask, divide
-from analysis.statistics.equivalence import Question, debates_needed, exact_test
+from analysis.statistics.claims import FEWEST_MODELS, MOST_OF_ALL, means_in_sums
+from analysis.statistics.clustered import NO_SPREAD, Array, Codes, Mask
+from analysis.statistics.designs import Design, draw, layout
+from analysis.statistics.equivalence import (
+    FEW_DEVIATIONS,
+    Question,
+    debates_needed,
+    exact_test,
+)
+from analysis.statistics.judge_bias import clustered_share
 from analysis.statistics.shares import wilson
 
-Ratings = tuple[Array, ...]
-Draw = Callable[[int, int, np.random.Generator], Ratings]
-Test = Callable[[Ratings], Array]
-# Studies drawn at a time.  It does not depend on the number of debates, so that each study has the
-# same random numbers for all of them.
+# What an interval draws anew besides debates.
+SPEAKS_OF: dict[str, tuple[str, ...]] = {
+    "these models": (),
+    "models like these": ("model",),
+    "models and motions like these": ("model", "motion"),
+}
+THESE, LIKE_THESE, MOTIONS = SPEAKS_OF
+# Studies drawn at a time: so many fit into memory whatever the number of debates.
 CHUNK = 100
+# In a panel's votes, as the report splits them.
+READING = "one reading of one judge"
+JUDGE_SOURCES = ("who debates whom", "motion", "debate", "judge", "judge by debate", READING)
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """The `share` of simulated studies of `debates` debates in which the test was significant.
+    """The `share` of simulated studies in which the test was significant; nan without an interval.
 
     `ci_low` and `ci_high` are Wilson's 95% interval for the error of simulating only so many
-    `studies`; `undefined` counts studies whose test had no value, and which therefore detected
-    nothing.
+    `studies`; `half_width` is the median of the half widths of the report's 95% interval.
     """
 
-    debates: int
+    speaks_of: str
     studies: int
-    share: float
-    ci_low: float
-    ci_high: float
-    undefined: int
+    share: float = nan
+    ci_low: float = nan
+    ci_high: float = nan
+    half_width: float = nan
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """Means of S studies with debates as clusters; all fields are (S,), nan if undefined."""
+class Errors:
+    """The mean, its standard error and Student's degrees of freedom of S studies, each (S,)."""
 
     mean: Array
     se: Array
-    clusters: Array
+    degrees: Array
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """The noise of a stored study.
+class Truth:
+    """What is true of the simulated studies, and asked of them.
 
-    `noise` and `debate_sd` are standard deviations in [0, 1], of one rating and of the part that
-    the ratings of a debate share.  `missing` is the share of ratings that were asked for and are
-    missing; `debates` have at least one of the `ratings`.
+    Ratings are `middle` and `effect` and deviations of standard deviations `sds` by source, a share
+    `missing` of them missing; with `printed` they are cut to 0 to 100 and rounded to whole percents
+    as ratings are.  The mean is tested against `middle`, or within a `margin` of it.
     """
 
-    noise: float
-    debate_sd: float
-    missing: float
-    debates: int
-    ratings: int
+    middle: float
+    effect: float
+    sds: Mapping[str, float]
+    missing: float = 0.0
+    printed: bool = True
+    margin: float | None = None
+    level: float = 0.05
 
 
-def power(
-    draw: Draw, test: Test, debates: int, *, studies: int = 2000, level: float = 0.05, seed: int = 0
-) -> Power:
-    """Estimate the power of studies of `debates` debates, from `studies` simulated ones.
+def power(design: Design, truth: Truth, speaks_of: str, *, studies: int, seed: int = 0) -> Power:
+    """Estimate the power of studies of ratings; one seed gives one result.
 
-    `draw(studies, debates, rng)` gives ratings, one (S, G, 2, P) for each kind of study that `test`
-    compares; a study has detected the effect if its p is below `level`.  One seed gives one result.
-    If the first debates that `draw` gives for larger studies are those of its smaller ones, studies
-    are nested here too, for every number of debates.
+    Studies are nested: those of fewer debates are beginnings of larger ones.
     """
-    detected = undefined = 0
+    codes = layout(design)
+    if not can_speak(design, speaks_of):
+        return Power(speaks_of, 0)
+    found: list[Mask] = []
+    widths: list[Array] = []
     for number, start in enumerate(range(0, studies, CHUNK)):
-        # A whole chunk is drawn even at the end, so that more studies are these studies and others.
-        p = test(draw(CHUNK, debates, np.random.default_rng((seed, number))))[: studies - start]
-        # A p of nan is not below the level.
-        detected += int((p < level).sum())
-        undefined += int(np.isnan(p).sum())
-    return Power(debates, studies, detected / studies, *wilson(detected, studies), undefined)
+        rng = np.random.default_rng((seed, number))
+        ratings = draw_ratings(codes, truth, SPEAKS_OF[speaks_of], rng)[:, : studies - start]
+        detected, half = detect(ratings, codes, truth, speaks_of)
+        found.append(detected)
+        widths.append(half)
+    return counted(speaks_of, np.concatenate(found), np.concatenate(widths))
+
+
+def can_speak(design: Design, speaks_of: str) -> bool:
+    """Tell whether the report has such an interval of so many models and motions."""
+    fewest = {"model": design.models, "motion": design.motions}
+    return all(fewest[part] >= FEWEST_MODELS for part in SPEAKS_OF[speaks_of])
+
+
+def counted(speaks_of: str, found: Mask, half: Array) -> Power:
+    """Return the power of studies of which `found` (S,) says whether they detected the effect."""
+    there = half[~np.isnan(half)]
+    detected = int(found.sum())
+    width = float(np.median(there)) if there.size else nan
+    limits = wilson(detected, found.size)
+    return Power(speaks_of, found.size, detected / found.size, *limits, width)
+
+
+def draw_ratings(
+    codes: Mapping[str, Codes], truth: Truth, parts: Collection[str], rng: np.random.Generator
+) -> Array:
+    """Return the ratings (N, CHUNK) of simulated studies."""
+    chance, lost = rng.spawn(2)
+    ratings = truth.middle + truth.effect + draw(codes, truth.sds, parts, CHUNK, chance)
+    if truth.printed:
+        ratings = np.floor(100 * np.clip(ratings, 0, 1) + 0.5) / 100
+    if truth.missing:
+        ratings[lost.random(ratings.shape) < truth.missing] = nan
+    return ratings
+
+
+def detect(
+    ratings: Array, codes: Mapping[str, Codes], truth: Truth, speaks_of: str
+) -> tuple[Mask, Array]:
+    """Return (whether the effect is significant, half the width of the 95% interval), both (S,)."""
+    from scipy.special import stdtrit
+
+    errors = errors_of(ratings, codes, speaks_of)
+    # Without spread there is no interval, and nothing is detected.
+    se = np.where(errors.se > NO_SPREAD, errors.se, nan)
+    off = errors.mean - truth.middle
+    if truth.margin is None:
+        detected = np.abs(off) > stdtrit(errors.degrees, 1 - truth.level / 2) * se
+    else:
+        asked = Question(truth.middle, truth.margin, truth.level)
+        detected = np.abs(off) + stdtrit(errors.degrees, 1 - truth.level) * se < truth.margin
+        detected &= passes_exactly(ratings, detected, asked)
+    return detected, stdtrit(errors.degrees, 0.975) * se
+
+
+def passes_exactly(ratings: Array, which: Mask, asked: Question) -> Mask:
+    """Return (S,) whether debates are enough for equivalence, by the exact bounds too.
+
+    Only looked at in the studies `which` (S,) are equivalent by Student's t.
+    """
+    passes = which.copy()
+    debates, needed = len(ratings) // 2, debates_needed(asked)
+    suspects = which.copy()
+    if debates > FEW_DEVIATIONS and not np.isnan(ratings).any():
+        # The exact bounds count where few debates differ from the most frequent mean: in order,
+        # that one stands at two places so far apart.
+        means = np.sort(np.round(both_sides(ratings) / 2, 12), axis=0)
+        most = debates - FEW_DEVIATIONS
+        suspects &= (means[:-most] == means[most:]).any(axis=0) | (debates < needed)
+    for number in np.flatnonzero(suspects).tolist():
+        rated = ratings[:, number].reshape(-1, 2)
+        rated = np.nanmean(rated[~np.isnan(rated).all(axis=1)], axis=1)
+        passes[number] = (
+            rated.size >= needed and np.nan_to_num(exact_test(rated, asked)[2]) < asked.alpha
+        )
+    return passes
+
+
+def errors_of(ratings: Array, codes: Mapping[str, Codes], speaks_of: str) -> Errors:
+    """Return the errors of means by which the report speaks of these models, or of others."""
+    there = ~np.isnan(ratings)
+    n = np.maximum(there.sum(axis=0), 1)
+    mean = np.where(there, ratings, 0.0).sum(axis=0) / n
+    influence = np.where(there, ratings - mean, 0.0) / n
+    weight = there / n
+    these = these_errors(mean, influence, there, codes["model"])
+    if speaks_of == THESE:
+        return these
+    like = wider(like_errors(mean, influence, weight, codes["model"]), these)
+    if speaks_of == LIKE_THESE:
+        return like
+    return wider(motion_errors(mean, influence, weight, codes), like)
+
+
+def these_errors(mean: Array, influence: Array, there: Mask, model: Codes) -> Errors:
+    """Return the errors with models held fixed and debates drawn anew."""
+    own = sums(influence, model) / np.maximum(sums(there, model), 1)
+    rest = both_sides(np.where(there, influence - own[model], 0.0))
+    debates = (both_sides(there) > 0).sum(axis=0)
+    # As many degrees are lost as of the whole table, also where ratings are missing.
+    pairs = model.reshape(-1, 2)
+    models = int(model.max()) + 1
+    degrees = debates - means_in_sums(pairs, models, np.ones(pairs.shape, dtype=bool))
+    factor = np.where(degrees > 0, debates / np.maximum(degrees, 1), nan)
+    return Errors(mean, np.sqrt(factor * np.square(rest).sum(axis=0)), degrees.astype(np.float64))
+
+
+def like_errors(mean: Array, influence: Array, weight: Array, model: Codes) -> Errors:
+    """Return the errors with debates and models drawn anew: two-way clusters."""
+    held = sums(weight, model)
+    of_models = jackknife(sums(influence, model), held)
+    of_debates = jackknife(both_sides(influence), both_sides(weight))
+    pairs = model.reshape(-1, 2)
+    # Sides of one model are one cell, which is the debate.
+    alone = bool((pairs[:, 0] == pairs[:, 1]).all())
+    variance = of_models + of_debates - (of_debates if alone else jackknife(influence, weight))
+    variance = np.where(variance > 0, variance, np.maximum(of_debates, of_models))
+    variance[held.max(axis=0) > MOST_OF_ALL] = nan
+    debates = (both_sides(weight) > 0).sum(axis=0)
+    degrees = np.minimum((held > 0).sum(axis=0), debates) - 1.0
+    return Errors(mean, np.sqrt(variance), degrees)
+
+
+def motion_errors(
+    mean: Array, influence: Array, weight: Array, codes: Mapping[str, Codes]
+) -> Errors:
+    """Return the errors with debates, models and motions drawn anew."""
+    of_models, of_motions, of_cells = (
+        jackknife(sums(influence, codes[source]), sums(weight, codes[source]))
+        for source in ("model", "motion", "model by motion")
+    )
+    variance = of_models + of_motions - of_cells
+    variance = np.where(variance > 0, variance, np.maximum(of_models, of_motions))
+    fewest = min(int(codes[source].max()) + 1 for source in ("model", "motion"))
+    return Errors(mean, np.sqrt(variance), np.full(mean.shape, fewest - 1.0))
+
+
+def wider(errors: Errors, others: Errors) -> Errors:
+    """Return for each study the errors that give the wider 95% interval."""
+    from scipy.special import stdtrit
+
+    half, other = (stdtrit(each.degrees, 0.975) * each.se for each in (errors, others))
+    is_other = other > half
+    return Errors(
+        errors.mean,
+        np.where(is_other, others.se, errors.se),
+        np.where(is_other, others.degrees, errors.degrees),
+    )
+
+
+def jackknife(influence: Array, weight: Array) -> Array:
+    """Return (S,) the variance over clusters (C, S), of which one at a time is left out."""
+    clusters = (weight > 0).sum(axis=0)
+    # A cluster that has nearly everything cannot be left out; its study has no such interval.
+    left = np.maximum(1 - weight, 1 - MOST_OF_ALL)
+    moved = np.square(influence / left).sum(axis=0)
+    result: Array = (clusters - 1) / np.maximum(clusters, 1) * moved
+    return result
+
+
+def sums(values: Array | Mask, code: Codes) -> Array:
+    """Return (levels, S) the sums of the values (N, S) of each level."""
+    order = np.argsort(code, kind="stable")
+    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
+    result: Array = np.add.reduceat(values[order].astype(np.float64), starts, axis=0)
+    return result
+
+
+def both_sides(values: Array | Mask) -> Array:
+    """Return (debates, S) the sums of both sides' values (N, S)."""
+    result: Array = values[::2].astype(np.float64) + values[1::2]
+    return result
+
+
+def majority_power(
+    design: Design,
+    shares: Mapping[str, float],
+    lead: float,
+    *,
+    studies: int,
+    level: float = 0.05,
+    seed: int = 0,
+) -> Power:
+    """Estimate the power to see that the surer side wins by the majority of a panel.
+
+    A single reading of a judge is for that side with probability 0.5 + `lead`; `shares` are those
+    of sources in the variance of single readings.  The test is that of the report: pairs on a
+    motion are clusters.
+    """
+    codes = {source: code[::2] for source, code in layout(design).items()}
+    model, other = codes["model"], codes["opponent"]
+    low, high = np.minimum(model, other), np.maximum(model, other)
+    cluster = (codes["motion"] * design.models + low) * design.models + high
+    rows = {
+        "who debates whom": model * design.models + other,
+        "motion": codes["motion"],
+        "debate": np.arange(design.debates),
+    }
+    estimates = []
+    for number, start in enumerate(range(0, studies, CHUNK)):
+        rng = np.random.default_rng((seed, number))
+        won = draw_majorities(rows, design.judges, shares, lead, rng)[:, : studies - start]
+        estimates += [clustered_share(each, cluster) for each in won.T]
+    found = np.array([estimate.p < level for estimate in estimates])
+    half = np.array([(estimate.ci_high - estimate.ci_low) / 2 for estimate in estimates])
+    return counted(THESE, found, half)
+
+
+def draw_majorities(
+    rows: Mapping[str, Codes],
+    judges: int,
+    shares: Mapping[str, float],
+    lead: float,
+    rng: np.random.Generator,
+) -> Array:
+    """Return (debates, CHUNK) 1 where the surer side wins, 0 where it loses, nan for a tie.
+
+    Each judge reads each debate in both orders, and abstains where the readings differ.  A reading
+    is the sign of a normal sum, for the proposition if it is above 0; correlations of sums are
+    sin(pi / 2 * share) where those of readings are shares (Sheppard, 1899: exact without a lead).
+    """
+    from scipy.special import ndtri
+
+    told = sum(share for source, share in shares.items() if source != READING)
+    scale = float(np.sin(np.pi / 2 * min(told, 1.0))) / told if told else 0.0
+    streams = dict(zip((*JUDGE_SOURCES, "side"), rng.spawn(len(JUDGE_SOURCES) + 1), strict=True))
+    debates = rows["debate"].size
+
+    def effect(source: str, *shape: int) -> Array:
+        """Draw the effects of the levels of a source."""
+        share = scale * shares.get(source, 0.0) if source != READING else 1 - scale * told
+        drawn: Array = np.sqrt(share) * streams[source].standard_normal(shape)
+        return drawn
+
+    # The surer side may sit in either seat: what favours a seat favours no side.
+    side = np.where(streams["side"].random((debates, CHUNK)) < 0.5, 1.0, -1.0)
+    of_debate = side * ndtri(0.5 + lead)
+    for source, code in rows.items():
+        of_debate += effect(source, int(code.max()) + 1, CHUNK)[code]
+    votes = np.zeros(side.shape)
+    for judge in effect("judge", judges, CHUNK):
+        read = of_debate + judge + effect("judge by debate", debates, CHUNK)
+        first, second = (read + effect(READING, debates, CHUNK) > 0 for _ in range(2))
+        votes += first.astype(np.float64) + second - 1
+    won: Array = np.where(votes == 0, nan, (np.sign(votes) * side + 1) / 2)
+    return won
 
 
 def find_smallest(
     measure: Callable[[int], Power],
     target: float,
     *,
+    least: int,
     most: int,
-    measured_powers: Iterable[Power] = (),
-) -> Power | None:
-    """Return the power at the smallest number of debates, 2 to `most`, that reaches the target.
+    measured: Iterable[tuple[int, Power]] = (),
+) -> tuple[int, Power] | None:
+    """Return the smallest number, `least` to `most`, whose power reaches the target, and the power.
 
-    None if none does.  `measured_powers` are results that the caller has already; `measure` is
-    called for others.
+    None if none does.  `measured` are results that the caller has already; `measure` is called for
+    others.
     """
-    # Bisection takes it that power does not fall with more debates; with nested studies (see
-    # `power`) that holds but for a few studies in a thousand.
-    reached: Power | None = None
-    low = 1  # one debate cannot be tested
-    for measured in sorted(measured_powers, key=lambda result: result.debates):
-        if measured.debates > most or reached is not None:
+    # Bisection takes it that power does not fall with larger numbers; with nested studies that
+    # holds but for a few studies in a thousand.
+    reached: tuple[int, Power] | None = None
+    low = least - 1
+    for number, found in sorted(measured, key=lambda pair: pair[0]):
+        if number > most or reached is not None:
             break
-        if measured.share >= target:
-            reached = measured
+        if found.share >= target:
+            reached = number, found
         else:
-            low = max(low, measured.debates)
-    while low < (most if reached is None else reached.debates - 1):
+            low = max(low, number)
+    while low < (most if reached is None else reached[0] - 1):
         # Double until the target is reached, then halve the gap.
-        result = measure(min(2 * low, most) if reached is None else (low + reached.debates) // 2)
-        if result.share >= target:
-            reached = result
+        number = min(max(2 * low, least), most) if reached is None else (low + reached[0]) // 2
+        found = measure(number)
+        if found.share >= target:
+            reached = number, found
         else:
-            low = result.debates
+            low = number
     return reached
-
-
-def rise_test(ratings: Array) -> Array:
-    """Return two-sided p (S,) that ratings differ between the first and the last phase.
-
-    The test of overconfidence.rise.
-    """
-    rises = clustered_means(ratings[..., -1] - ratings[..., 0])
-    return two_sided_p(rises.mean, rises.se, rises.clusters - 1)
-
-
-def above_half_test(ratings: Array) -> Array:
-    """Return two-sided p (S,) that ratings of the last phase differ from 50%.
-
-    The test of overconfidence.against_half.
-    """
-    last = clustered_means(ratings[..., -1])
-    return two_sided_p(last.mean - 0.5, last.se, last.clusters - 1)
-
-
-def equivalence_test(ratings: Array, margin: float, *, alpha: float = 0.05) -> Array:
-    """Return p (S,) that the mean rating of the last phase is within `margin` of 50%.
-
-    The larger p of two one-sided tests at level `alpha`, as in equivalence.py; `margin` is in
-    (0, 0.5).  p is 1 in studies of too few debates to call any mean equivalent.
-    """
-    last = clustered_means(ratings[..., -1])
-    off = last.mean - 0.5
-    above = one_sided_p(off + margin, last.se, last.clusters - 1)
-    p = np.maximum(above, one_sided_p(margin - off, last.se, last.clusters - 1))
-    asked = Question(0.5, margin, alpha)
-    enough = last.clusters >= debates_needed(asked)
-    for number in np.flatnonzero(enough).tolist():
-        rated = ratings[number, :, :, -1]
-        debates = np.nanmean(rated[~np.isnan(rated).all(axis=1)], axis=1)
-        p[number] = np.fmax(p[number], exact_test(debates, asked)[2])
-    return np.where(enough | (last.clusters < 2), p, 1.0)
-
-
-def difference_test(first: Array, second: Array, *, paired: bool = False) -> Array:
-    """Return two-sided p (S,) that the mean of `first` differs from that of `second`.
-
-    Both are (S, G, members), nan if missing.  Paired, the mean of `first - second` is tested, with
-    rows as clusters, as `arena compare` does: rows are debates in which both speak, or motions that
-    both debate seat by seat, and a rating without its partner is left out.  Otherwise rows are
-    clusters of their own, and the degrees of freedom Welch's and Satterthwaite's.
-    """
-    if paired:
-        change = clustered_means(first - second)
-        return two_sided_p(change.mean, change.se, change.clusters - 1)
-    means, others = clustered_means(first), clustered_means(second)
-    variance, other_variance = np.square(means.se), np.square(others.se)
-    below = np.square(variance) / np.maximum(means.clusters - 1, 1)
-    below += np.square(other_variance) / np.maximum(others.clusters - 1, 1)
-    # The fourth powers of errors are tiny without being 0: only a true 0 leaves no degrees.
-    degrees = divide(np.square(variance + other_variance), below, above=0.0)
-    return two_sided_p(means.mean - others.mean, np.hypot(means.se, others.se), degrees)
-
-
-def clustered_means(values: Array) -> Means:
-    """Return the estimates of clustered.clustered_mean for many studies (S, G, members) at once."""
-    there = ~np.isnan(values)
-    n = there.sum(axis=(1, 2)).astype(np.float64)
-    n[n == 0] = nan
-    mean = np.where(there, values, 0.0).sum(axis=(1, 2)) / n
-    within = np.where(there, values - mean[:, None, None], 0.0).sum(axis=2) / n[:, None]
-    clusters = there.any(axis=2).sum(axis=1).astype(np.float64)
-    factor = np.where(clusters > 1, clusters / np.maximum(clusters - 1, 1), nan)
-    se = np.sqrt(factor * np.square(within).sum(axis=1))
-    return Means(mean, np.where(se <= NO_SPREAD, 0.0, se), clusters)
-
-
-def two_sided_p(off: Array, se: Array, degrees: Array) -> Array:
-    """Return two-sided p (S,) of differences from 0, nan if the error is 0 or undefined."""
-    return 2 * one_sided_p(np.abs(off), se, degrees)
-
-
-def one_sided_p(off: Array, se: Array, degrees: Array) -> Array:
-    """Return one-sided p (S,) that differences are above 0, nan if the error is 0 or undefined."""
-    from scipy.special import stdtr
-
-    p: Array = stdtr(degrees, -divide(off, se, above=0.0))
-    return p
-
-
-def estimate_spread(confidence: Array, asked: Mask, kind: Codes) -> Spread:
-    """Estimate the noise of a stored study, the spread of debates, and the share missing.
-
-    `confidence` and `asked` are (G, 2, P), `kind` (G, 2) holds codes from 0 of kinds of debater.
-
-    Moment estimators of a one-way random effect (Searle, Casella and McCulloch, Variance
-    Components, 1992, chapter 3, for unequal numbers): the mean of its kind of debater and phase is
-    taken from each rating, and the rest is compared between and within debates.  A difference that
-    lasts between the two sides of a debate therefore counts as noise.  With several kinds the
-    degrees of freedom are approximate.  Clipped ratings spread less than the beliefs behind them,
-    which makes both too small.  nan without degrees of freedom.
-    """
-    there = ~np.isnan(confidence)
-    n = there.sum(axis=(1, 2))
-    debates = int((n > 0).sum())
-    ratings = int(n.sum())
-    missing = 1 - ratings / int(asked.sum()) if asked.any() else nan
-    phases = confidence.shape[2]
-    # A cell is one kind of debater in one phase; here is the cell of each rating.
-    _, cell = np.unique((kind[:, :, None] * phases + np.arange(phases))[there], return_inverse=True)
-    kinds = np.unique(kind[there.any(axis=2)]).size
-    cells = int(cell.max(initial=-1)) + 1
-    # One mean for each kind is estimated between debates, those of its other phases within.
-    between = debates - kinds
-    within = ratings - debates - (cells - kinds)
-    if between < 1 or within < 1:
-        return Spread(nan, nan, missing, debates, ratings)
-    left = np.zeros(confidence.shape)
-    left[there] = (
-        confidence[there] - (np.bincount(cell, confidence[there]) / np.bincount(cell))[cell]
-    )
-    sums = left.sum(axis=(1, 2))[n > 0]
-    n = n[n > 0]
-    between_debates = float((np.square(sums) / n).sum())
-    ms_between = between_debates / between
-    ms_within = (float(np.square(left).sum()) - between_debates) / within
-    # The number of ratings of a debate, if all had equally many.
-    effective = (ratings - float(np.square(n).sum()) / ratings) / (debates - 1)
-    # A difference of mean squares can fall below 0 by chance: then debates share nothing.
-    debate_sd = sqrt(max((ms_between - ms_within) / effective, 0.0))
-    return Spread(sqrt(max(ms_within, 0.0)), debate_sd, missing, debates, ratings)

@@ -1,340 +1,424 @@
 """Compare the power that `arena power` estimates with studies that share no code with it.
 
-    python experiments/benchmarks/power.py [--studies 5000] [--seed 1] [--played 100]
+    python experiments/benchmarks/power.py [--studies 10000] [--seed 1] [--played 100]
 
-Is it the share of studies that find the effect?  First, for a grid of effects, numbers of debates
-and claims, with no effect and unreadable ratings among them: `arena power --json` with 20,000
-simulated studies, beside the share of significant results in 5,000 studies from the generator and
-the tests written here in plain Python: one rating at a time, re-asked as in a debate, the variance
-by expanded sums, decisions by critical values or intervals instead of p.  (With 2,000 studies three
-points are 2.6 standard errors at a power of a half: among 35 rows one is off by chance in every
-fifth run or so.)  Then a few points the slow way: studies of 20 debates that are played through the
-arena, with the p-values of `arena report`.
+Is it the share of studies that find the effect?  First, for 4, 10 and 20 models and all claims:
+the plan of `arena power` with 20,000 simulated studies, beside the share of significant results in
+10,000 studies of the generator written here: models meet by random orders of a league, not in the
+planner's; what a claim holds fixed has a mean of 0 over all of its levels, not over those played;
+verdicts are logistic, not normal; and each study goes through the report's own functions, which the
+planner has written anew for many studies at once.  Then a point the slow way: studies of 20 debates
+of simulated debaters, played through the arena, with the p-values of `arena report`.
 
-Exit status 1 if a share of the grid is off by more than three points, or a played one by more than
+With 10,000 studies two points are 3.3 standard errors at a power of a half: among 40 rows one is
+off by chance in one run of 25.  With 1,000 they are 1.2, and four points happen.
+
+Exit status 1 if a share of the grid is off by more than two points, or a played one by more than
 three standard errors.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import functools
-import io
-import itertools
-import json
 import math
-import random
 import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scipy.stats import t as student
+import numpy as np
+from numpy.typing import NDArray
 
 from agents import agent
-from analysis.reports.debates import StudyReport, study_reports
+from analysis.reports.debates import study_reports
+from analysis.reports.power import Plan, measure
+from analysis.statistics.aggregation import Votes, majority
+from analysis.statistics.claims import mean_claims
+from analysis.statistics.clustered import clustered_mean
+from analysis.statistics.designs import Design
+from analysis.statistics.equivalence import equivalence
+from analysis.statistics.judge_bias import clustered_share
+from analysis.statistics.motions import over_motions
+from analysis.statistics.power import THESE
+from analysis.statistics.variance_parts import variance_parts
 from arena import Arena, Arm, Study, Subject, against_itself
-from arena.cli.main import main as arena_command
+from arena.cli.commands.power import make_plan
+from arena.cli.main import parser
 from protocols.debate import debate
 
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
 LEVEL = 0.05
-MARGIN = 0.05
-PHASES = 3
 POWER_STUDIES = 20_000
-WITHIN_POINTS = 3.0
-StudyRatings = list[list[list[float | None]]]  # debates, sides, phases
+WITHIN_POINTS = 2.0
+TRIES, LEAGUES = 100, 50
+League = tuple[Codes, Codes, Codes]
+DRAWN = {"these": "", "models": "m", "motions": "mk"}
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of debater: its first mean confidence, the rise per phase, two spreads, and unread.
+class Setting:
+    """A study to plan: effects and standard deviations in points.
 
-    `shared_sd` is the part of the spread that both sides of a debate share, `unread` the
-    probability that a rating cannot be read.
+    `sds` are by the words of `arena power --sd`; `lead` of verdicts and sds of logits are in
+    `logits`: (lead, debate, judge, judge by debate).
     """
 
-    start: float = 0.5
-    step: float = 0.0
-    own_sd: float = 0.08
-    shared_sd: float = 0.05
-    unread: float = 0.0
+    claim: str
+    models: int
+    debates: int
+    effect: float
+    speaks_of: str = "models"
+    motions: int = 6
+    wordings: int = 1
+    repeats: int = 1
+    judges: int = 0
+    missing: float = 0.0
+    between: str = ""
+    sds: dict[str, float] = field(default_factory=dict)
+    logits: tuple[float, ...] = ()
 
-    def reference(self) -> str:
-        """Return the kind in the words of `arena power`."""
-        own = f"bias={self.start - 0.5!r}:drift={self.step}:noise={self.own_sd}"
-        return f"sim/even:{own}:debate_sd={self.shared_sd}:unreadable={self.unread}"
+    @property
+    def alone(self) -> bool:
+        """Whether each model debates itself."""
+        return self.claim in ("above-half", "equivalence") or self.between == "models"
 
 
-EVEN = Kind()
-# The claim with its pairing, the two kinds (None: against itself), and the numbers of debates.
-GRID: list[tuple[str, Kind, Kind | None, list[int]]] = [
-    ("rise", EVEN, None, [10, 40]),
-    ("rise", Kind(step=0.02), None, [10, 20, 40]),
-    ("rise", Kind(start=0.6, step=0.03, own_sd=0.15, unread=0.5), None, [20, 40]),
-    ("rise", Kind(start=0.93, step=0.02, own_sd=0.12), None, [20, 60]),
-    ("rise", Kind(step=0.03), EVEN, [20, 40]),
-    ("above-half", EVEN, None, [5, 20]),
-    ("above-half", Kind(start=0.53), None, [10, 20, 40]),
-    ("above-half", Kind(start=0.54, shared_sd=0.12, unread=0.6), None, [10, 40]),
-    ("equivalence", EVEN, None, [30, 40]),
-    ("equivalence", Kind(start=0.52), None, [30, 60]),
-    ("equivalence", Kind(start=0.55), None, [40]),
-    ("difference", EVEN, EVEN, [10]),
-    ("difference", Kind(start=0.54), EVEN, [10, 20, 40]),
-    ("difference", Kind(start=0.5, own_sd=0.25, unread=0.5), EVEN, [10, 40]),
-    ("difference", Kind(start=0.58, own_sd=0.25, unread=0.5), EVEN, [40]),
-    ("difference motion", Kind(start=0.54, unread=0.3), EVEN, [20, 40]),
-    ("difference debate", Kind(start=0.5, shared_sd=0.2), Kind(shared_sd=0.2), [20]),
-    (
-        "difference debate",
-        Kind(start=0.54, shared_sd=0.2, unread=0.4),
-        Kind(shared_sd=0.2),
-        [20, 60],
+# As in the publication: closings, and rises.
+CLOSING = {
+    "model": 7.4,
+    "motion": 1.9,
+    "model by motion": 1.5,
+    "debate": 1.6,
+    "repeat": 3.6,
+    "rest": 5.4,
+}
+RISE = {"model": 6.1, "opponent": 1.1, "motion": 1.2, "rest": 8.8}
+CROSSED = {
+    "model": 3.0,
+    "opponent": 2.0,
+    "motion": 4.0,
+    "wording": 3.0,
+    "model by motion": 3.0,
+    "model by wording": 2.0,
+    "debate": 3.0,
+    "repeat": 4.0,
+    "rest": 6.0,
+}
+NOISY = {"model": 2.0, "repeat": 5.0, "rest": 20.0}
+GRID = [
+    *(Setting("rise", 4, debates, 2, "these", sds=RISE) for debates in (24, 60)),
+    *(Setting("rise", 10, debates, 5, sds=RISE) for debates in (20, 60, 180)),
+    Setting("rise", 10, 60, 0, sds=RISE),
+    Setting("rise", 10, 60, 1.5, "these", sds=RISE),
+    *(Setting("rise", 20, debates, 4, sds=RISE) for debates in (60, 190)),
+    Setting("rise", 20, 60, 0, sds=RISE),
+    Setting("rise", 10, 90, 4, motions=9, wordings=3, sds=CROSSED),
+    Setting("rise", 10, 90, 5, "motions", motions=9, wordings=3, sds=CROSSED),
+    Setting("rise", 10, 90, 0, "motions", motions=9, sds=CROSSED),
+    Setting("rise", 20, 120, 4, "motions", motions=12, wordings=3, repeats=2, sds=CROSSED),
+    Setting("rise", 20, 120, 3, motions=6, repeats=3, missing=0.2, sds=CROSSED),
+    Setting("rise", 4, 48, 2, "these", motions=4, wordings=3, repeats=2, sds=CROSSED),
+    Setting("above-half", 4, 40, 2, "these", sds=CLOSING),
+    *(Setting("above-half", 10, debates, 6, sds=CLOSING) for debates in (30, 120)),
+    Setting("above-half", 10, 60, 0, sds=CLOSING),
+    Setting("above-half", 20, 60, 4, sds=CLOSING),
+    Setting("above-half", 20, 60, 5, "motions", sds=CROSSED),
+    Setting("above-half", 10, 60, 4, repeats=2, missing=0.1, sds=NOISY),
+    Setting("equivalence", 4, 40, 2, "these", sds=NOISY),
+    Setting("equivalence", 10, 60, 0, sds=CROSSED),
+    Setting("equivalence", 20, 80, 0, sds=CLOSING),
+    Setting("equivalence", 20, 60, 5, sds=CLOSING),
+    *(Setting("difference", 10, debates, 3, sds=CLOSING) for debates in (20, 50)),
+    Setting("difference", 10, 30, 0, sds=NOISY),
+    Setting("difference", 2, 24, 4, between="models", repeats=2, motions=12, sds=CROSSED),
+    Setting("difference", 2, 24, 5, between="models", missing=0.2, motions=12, sds=NOISY),
+    *(
+        Setting("majority", models, 60, 0, judges=judges, logits=(0.6, 1.0, 0.8, 0.8))
+        for models, judges in ((4, 3), (10, 1), (10, 3), (10, 5), (20, 3))
     ),
+    Setting("majority", 10, 60, 0, judges=3, logits=(0.0, 1.0, 1.0, 1.0)),
 ]
-PLAYED = [Kind(start=0.53, step=0.01), Kind(start=0.56, step=0.02, own_sd=0.15, unread=0.4), EVEN]
 
 
-def draw_study(draw: random.Random, first: Kind, second: Kind, debates: int) -> StudyRatings:
-    """Draw one study, a rating at a time."""
-    study: StudyRatings = []
-    for _ in range(debates):
-        shared = draw.gauss(0.0, 1.0)
-        study.append(
-            [
-                [draw_rating(draw, kind, phase, shared) for phase in range(PHASES)]
-                for kind in (first, second)
-            ]
-        )
-    return study
+def league(draw: np.random.Generator, setting: Setting) -> League:
+    """Return the models (G, 2), the motion (G,) and the wording (G,) of debates.
 
-
-def draw_rating(draw: random.Random, kind: Kind, phase: int, shared: float) -> float | None:
-    """Draw one rating: if it cannot be read, it is asked for once more."""
-    for _ in range(2):
-        level = draw.gauss(kind.start + kind.step * phase + kind.shared_sd * shared, kind.own_sd)
-        if draw.random() < kind.unread:
-            continue
-        # Stated in whole percent, between 0 and 100.
-        return int(100 * min(1.0, max(0.0, level)) + 0.5) / 100
-    return None
-
-
-def moments(rows: list[list[float]]) -> tuple[float, float, int]:
-    """Return the mean, the variance of the mean, and the number of debates of values by debate.
-
-    Debates are clusters: the variance is that of a ratio of sums, here with its square expanded.
+    Rounds of a league by chance: in each every model sits once in each seat, or meets itself.
     """
-    rows = [row for row in rows if row]
-    if len(rows) < 2:
-        return math.nan, math.nan, len(rows)
-    n = sum(map(len, rows))
-    mean = sum(map(sum, rows)) / n
-    squares = (
-        sum(sum(row) ** 2 for row in rows)
-        - 2 * mean * sum(sum(row) * len(row) for row in rows)
-        + mean**2 * sum(len(row) ** 2 for row in rows)
+    cells = -(-setting.debates // setting.repeats)
+    rounds: list[Codes] = []
+    topics: list[Codes] = []
+    played: set[tuple[int, int, int]] = set()
+    pairs = setting.models * (1 if setting.alone else setting.models - 1)
+    tries = 0
+    while sum(map(len, rounds)) < cells:
+        order = draw.permutation(setting.models)
+        others = order if setting.alone else np.roll(order, 1)
+        topic = (draw.permutation(setting.models) + len(rounds)) % setting.motions
+        new = set(zip(order.tolist(), others.tolist(), topic.tolist(), strict=True))
+        # Nothing is played again before all of it has been, as far as a few tries find it.
+        tries += 1
+        if new & played and tries < TRIES and len(played) < pairs * setting.motions:
+            continue
+        played |= new
+        tries = 0
+        rounds.append(np.column_stack((order, others)))
+        topics.append(topic)
+    pair = np.repeat(np.concatenate(rounds)[:cells], setting.repeats, axis=0)[: setting.debates]
+    motion = np.repeat(np.concatenate(topics)[:cells], setting.repeats)[: setting.debates]
+    words = draw.permutation(np.arange(setting.debates) % setting.wordings)
+    return pair, motion, words
+
+
+def numbers(
+    draw: np.random.Generator, setting: Setting, pair: Codes, motion: Codes, words: Codes
+) -> Array:
+    """Draw one number for each side (G, 2), in points from the truth of the claim."""
+    sizes = {"m": setting.models, "k": setting.motions, "w": setting.wordings}
+    anew = DRAWN["these" if setting.claim == "difference" else setting.speaks_of]
+
+    def table(name: str, letters: str) -> Array:
+        """Draw effects of crossed levels; those of fixed levels alone have a mean of 0."""
+        effects = draw.normal(0, setting.sds.get(name, 0.0), [sizes[each] for each in letters])
+        is_fixed = not set(letters) & set(anew)
+        return effects - effects.mean() if is_fixed else effects
+
+    def together(number: int) -> Array:
+        """Draw what all plays of one pair on one motion in one wording share."""
+        key = ((pair[:, 0] * 100 + pair[:, 1]) * 100 + motion) * 100 + words
+        code = np.unique(key, return_inverse=True)[1]
+        return draw.normal(0, setting.sds.get("debate", 0.0), number)[code][:, None]
+
+    topic, word = motion[:, None], words[:, None]
+    values = table("model", "m")[pair] + table("opponent", "m")[pair[:, ::-1]]
+    values = values + table("motion", "k")[topic] + table("wording", "w")[word]
+    values = values + table("model by motion", "mk")[pair, topic]
+    values = values + table("model by wording", "mw")[pair, word] + together(len(pair))
+    values = values + draw.normal(0, setting.sds.get("repeat", 0.0), (len(pair), 1))
+    values = values + draw.normal(0, setting.sds.get("rest", 0.0), pair.shape)
+    lost = draw.random(values.shape) < setting.missing
+    return np.where(lost, np.nan, values)
+
+
+def significant(draw: np.random.Generator, setting: Setting, order: League) -> bool:
+    """Draw one study, and tell by the report's functions whether it finds its claim."""
+    pair, motion, words = order
+    values = (setting.effect + numbers(draw, setting, pair, motion, words)) / 100
+    if setting.claim == "rise":
+        if setting.speaks_of == "motions":
+            return over_motions(values, pair, motion, within=(-1, 1)).p < LEVEL
+        _, claims = mean_claims(values, pair, within=(-1, 1))
+        return (claims.these_p if setting.speaks_of == "these" else claims.p) < LEVEL
+    ratings = np.round(100 * np.clip(0.5 + values, 0, 1)) / 100
+    if setting.speaks_of == "motions":
+        return over_motions(ratings, pair, motion, against=0.5).p < LEVEL
+    if setting.claim == "equivalence":
+        found = equivalence(ratings, pair, margin=0.05)
+        return (found.these if setting.speaks_of == "these" else found.test).p < LEVEL
+    _, claims = mean_claims(ratings, pair, against=0.5)
+    return (claims.these_p if setting.speaks_of == "these" else claims.p) < LEVEL
+
+
+def differs(draw: np.random.Generator, setting: Setting, order: League) -> bool:
+    """Draw two studies of the same debates, and tell whether `arena compare` finds a difference."""
+    pair, motion, words = order
+    if setting.between == "models":
+        pair = np.zeros_like(pair)
+    # What the arms or the models share is drawn once, and is not in the difference.
+    shared = {"model", "opponent", "motion", "wording"}
+    if setting.between != "models":
+        shared |= {"model by motion", "model by wording", "debate"}
+    own = {name: sd for name, sd in setting.sds.items() if name not in shared}
+    apart = Setting(
+        "difference",
+        setting.models,
+        setting.debates,
+        0,
+        motions=setting.motions,
+        wordings=setting.wordings,
+        missing=setting.missing,
+        sds=own,
     )
-    return mean, len(rows) / (len(rows) - 1) * squares / n**2, len(rows)
+    both = [numbers(draw, apart, pair, motion, words) for _ in range(2)]
+    return clustered_mean((setting.effect + both[1] - both[0]) / 100).p < LEVEL
 
 
-@functools.cache
-def critical(tail: float, degrees: float) -> float:
-    """Return Student's quantile that leaves so much above it."""
-    return float(student.isf(tail, degrees))
+def readings(draw: np.random.Generator, setting: Setting, debates: int) -> tuple[Array, Array]:
+    """Draw (readings (G, J, 2), 1 for the proposition; side (G,), 1 where it is the surer one)."""
+    lead, debate_sd, judge_sd, both_sd = setting.logits
+    side = draw.integers(2, size=debates).astype(np.float64)
+    logit = (2 * side - 1) * lead + draw.normal(0, debate_sd, debates)
+    logits = logit[:, None] + draw.normal(0, judge_sd, setting.judges)
+    logits = logits + draw.normal(0, both_sd, logits.shape)
+    chance = 1 / (1 + np.exp(-logits))
+    return (draw.random((*chance.shape, 2)) < chance[..., None]).astype(np.float64), side
 
 
-def last_ratings(study: StudyRatings) -> list[list[float]]:
-    """Return the readable ratings of the last phase, by debate."""
-    return [[side[-1] for side in play if side[-1] is not None] for play in study]
+def surer_wins(draw: np.random.Generator, setting: Setting, order: League) -> bool:
+    """Draw one judged study, and tell whether the surer side's share differs from half."""
+    pair, motion, _ = order
+    read, side = readings(draw, setting, len(pair))
+    vote = read.mean(axis=2)
+    judge = np.tile(np.arange(setting.judges), len(pair))
+    row = np.repeat(np.arange(len(pair)), setting.judges)
+    flat = vote.ravel()
+    cast = Votes(row, judge, flat, np.full(flat.size, 0.8), flat == 0.5, np.ones(flat.size, bool))
+    winner = majority(cast, len(pair))
+    won = np.where(winner == 0.5, np.nan, np.where(side == 1, winner, 1 - winner))
+    unordered = np.sort(pair, axis=1)
+    code = (motion * setting.models + unordered[:, 0]) * setting.models + unordered[:, 1]
+    return clustered_share(won, code).p < LEVEL
 
 
-def significant(
-    claim: str, draw: random.Random, one: Kind, other: Kind | None, debates: int
-) -> bool:
-    """Draw a study of so many debates, and tell whether it finds its claim."""
-    if claim == "difference debate":
-        study = draw_study(draw, one, other or one, debates)
-        return differs_from_zero([gaps([play[0][-1]], [play[1][-1]]) for play in study])
-    if claim.startswith("difference"):
-        first, second = (draw_study(draw, kind, kind, debates) for kind in (one, other or one))
-        if claim.endswith("motion"):
-            pairs = zip(first, second, strict=True)
-            rows = [gaps([side[-1] for side in a], [side[-1] for side in b]) for a, b in pairs]
-            return differs_from_zero(rows)
-        return means_differ(last_ratings(first), last_ratings(second))
-    study = draw_study(draw, one, other or one, debates)
-    if claim == "rise":
-        rows = [gaps([side[-1] for side in play], [side[0] for side in play]) for play in study]
-        return differs_from_zero(rows)
-    mean, variance, groups = moments(last_ratings(study))
-    if not variance > 0:
-        return False
-    if claim == "above-half":
-        return abs(mean - 0.5) > critical(LEVEL / 2, groups - 1) * math.sqrt(variance)
-    # Two one-sided tests: the 90% interval must lie within the margin around one half.
-    width = critical(LEVEL, groups - 1) * math.sqrt(variance)
-    return mean - width > 0.5 - MARGIN and mean + width < 0.5 + MARGIN
+def verdict_plan(setting: Setting) -> Plan:
+    """Return the plan by what a large pilot would say of such verdicts."""
+    draw = np.random.default_rng(7)
+    many = Setting("majority", 2, 0, 0, judges=40, logits=setting.logits)
+    read, side = readings(draw, many, 5000)
+    debate, judge, _ = np.indices(read.shape)
+    factors = {"debate": debate, "judge": judge, "judge by debate": debate * 40 + judge}
+    parts = variance_parts(
+        read.ravel(),
+        {name: code.ravel() for name, code in factors.items()},
+        np.repeat(side.astype(np.int64), 80),
+        "one reading of one judge",
+    )
+    lead = float(np.where(side[:, None, None] == 1, read, 1 - read).mean()) - 0.5
+    shares = {part.factor: part.share for part in parts}
+    design = Design(0, setting.models, setting.motions, judges=setting.judges)
+    return Plan(
+        "majority",
+        None,
+        "models like these",
+        lead if setting.logits[0] else 0.0,
+        None,
+        design,
+        (setting.debates,),
+        (),
+        shares,
+        studies=POWER_STUDIES,
+    )
 
 
-def means_differ(first: list[list[float]], second: list[list[float]]) -> bool:
-    """Tell by Welch's test, with debates as clusters, whether two means differ."""
-    a, u, m = moments(first)
-    b, v, n = moments(second)
-    if not u + v > 0:
-        return False
-    # Satterthwaite's degrees of freedom, from the two variances.
-    degrees = (u + v) ** 2 / (u**2 / (m - 1) + v**2 / (n - 1))
-    return abs(a - b) > float(student.isf(LEVEL / 2, degrees)) * math.sqrt(u + v)
+def arena_power(setting: Setting) -> float:
+    """Return the power that `arena power` estimates."""
+    if setting.claim == "majority":
+        plan = verdict_plan(setting)
+    else:
+        options = {
+            name: getattr(setting, name)
+            for name in ("claim", "effect", "models", "motions", "wordings", "repeats", "missing")
+        }
+        options |= {"speaks-of": setting.speaks_of, "studies": POWER_STUDIES}
+        options |= {"lineups": "self" if setting.alone or setting.models == 1 else "pairs"}
+        options |= {"between": setting.between} if setting.between else {}
+        words = [f"--{name}={value}" for name, value in options.items()]
+        words += [f"--sd={name}={setting.sds.get(name, 0.0)}" for name in CROSSED]
+        plan = make_plan(parser().parse_args(["power", *words]), None)
+    design = replace(plan.design, debates=setting.debates)
+    return measure(plan, design, plan.speaks_of if plan.between is None else THESE).share
 
 
-def gaps(later: list[float | None], earlier: list[float | None]) -> list[float]:
-    """Return the differences of ratings of which both could be read."""
-    return [a - b for a, b in zip(later, earlier, strict=True) if a is not None and b is not None]
-
-
-def differs_from_zero(rows: list[list[float]]) -> bool:
-    """Tell whether values by debate have a mean other than 0."""
-    mean, variance, groups = moments(rows)
-    return variance > 0 and abs(mean) > critical(LEVEL / 2, groups - 1) * math.sqrt(variance)
-
-
-def arena_power(claim: str, one: Kind, other: Kind | None, debates: list[int]) -> list[float]:
-    """Return the power that `arena power` estimates, by number of debates."""
-    name, _, paired = claim.partition(" ")
-    options = {
-        "--claim": name,
-        "--debates": ",".join(map(str, debates)),
-        "--most": str(max(debates)),
-        "--studies": str(POWER_STUDIES),
-        # Hardly ever reached: the smallest number of debates is of no interest here.
-        "--target": "0.9999999",
-        "--margin": f"{100 * MARGIN:g}",
-        "--level": str(LEVEL),
-        "--phases": str(PHASES),
-    }
-    options |= {"--against": other.reference()} if other else {}
-    options |= {"--paired": paired} if paired else {}
-    command = ["power", one.reference(), "--json", *itertools.chain(*options.items())]
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        assert arena_command(command) == 0
-    return [row["share"] for row in json.loads(output.getvalue())["powers"]]
-
-
-def describe(kind: Kind | None) -> str:
-    """Return in words how a kind differs from the even one."""
-    if kind is None:
-        return "itself"
-    parts = [
-        f"{name}={value:g}" for name, value in vars(kind).items() if value != getattr(EVEN, name)
+def describe(setting: Setting) -> str:
+    """Return in words what is special about a setting."""
+    known = {"RISE": RISE, "CLOSING": CLOSING, "CROSSED": CROSSED, "NOISY": NOISY}
+    words = [name.lower() for name, sds in known.items() if setting.sds == sds]
+    usual = {"motions": 6, "wordings": 1, "repeats": 1, "missing": 0, "judges": 0, "between": ""}
+    words += [
+        f"{name}={getattr(setting, name)}"
+        for name, value in usual.items()
+        if getattr(setting, name) != value
     ]
-    return " ".join(parts) or "even"
+    return " ".join(words)
 
 
 def compare(studies: int, seed: int) -> int:
-    """Print the grid; return how many shares are off by more than three points."""
+    """Print the grid; return how many shares are off by more than two points."""
     print(
-        f"{'claim':17} {'debaters':46} {'against':13} debates  arena power"
-        f"  {studies:6,} studies  points    sd  within 3"
+        f"{'claim':12}{'of':9}models debates effect  {'setting':44}arena power"
+        f" {studies:6,} studies  points    se  within {WITHIN_POINTS:g}"
     )
     off = 0
     squares = []
-    for claim, one, other, debates in GRID:
-        for number, share in zip(debates, arena_power(claim, one, other, debates), strict=True):
-            # A seed of its own for each row: rows can be compared between grids.
-            draw = random.Random(f"{seed} {claim} {one} {other} {number}")
-            hits = sum(significant(claim, draw, one, other, number) for _ in range(studies))
-            ours = hits / studies
-            difference = 100 * (share - ours)
-            sd = 100 * math.sqrt(share * (1 - share) * (1 / studies + 1 / POWER_STUDIES))
-            within = abs(difference) <= WITHIN_POINTS
-            off += not within
-            # A power of 0 or 1 has no spread to compare with.
-            squares += [(difference / sd) ** 2] if sd else []
-            print(
-                f"{claim:17} {describe(one):46} {describe(other):13} {number:7}"
-                f" {100 * share:11.1f}% {100 * ours:13.1f}%  {difference:+6.1f} {sd:5.2f}"
-                f"  {'yes' if within else 'NO'}",
-                flush=True,
-            )
+    tests = {"difference": differs, "majority": surer_wins}
+    for number, setting in enumerate(GRID):
+        share = arena_power(setting)
+        draw = np.random.default_rng((seed, number))
+        test = tests.get(setting.claim, significant)
+        orders = [league(draw, setting) for _ in range(LEAGUES)]
+        hits = sum(test(draw, setting, orders[each % LEAGUES]) for each in range(studies))
+        ours = hits / studies
+        difference = 100 * (share - ours)
+        error = 100 * math.sqrt(share * (1 - share) * (1 / studies + 1 / POWER_STUDIES))
+        within = abs(difference) <= WITHIN_POINTS
+        off += not within
+        # A power of 0 or 1 has no spread to compare with.
+        squares += [(difference / error) ** 2] if error else []
+        print(
+            f"{setting.claim:12}{setting.speaks_of:9}{setting.models:6}{setting.debates:8}"
+            f"{setting.effect:7g}  {describe(setting):44}{100 * share:10.1f}%"
+            f" {100 * ours:13.1f}%  {difference:+6.1f} {error:5.2f}  {'yes' if within else 'NO'}",
+            flush=True,
+        )
     print(
-        f"{len(squares)} rows, {off} off by more than three points; mean square of points / sd"
+        f"{len(GRID)} rows, {off} off by more than two points; mean square of points / se"
         f" {statistics.fmean(squares):.2f} (1 if only chance differs)"
     )
     return off
 
 
-def play_studies(kind: Kind, studies: int, debates: int) -> list[tuple[str, float]]:
-    """Play studies of a kind of debater against itself.
-
-    Returns each claim with the share of studies whose p in `arena report` is below the level.
-    """
-    motions = [
-        Subject(f"This house would hold debate number {number}.") for number in range(debates)
-    ]
+def compare_played(studies: int, debates: int = 20) -> int:
+    """Play studies of one simulated debater; return how many claims are off by three errors."""
+    print(f"\nThe slow way: {studies} studies of {debates} debates, played, stored and reported")
+    subjects = [Subject(f"This house would hold debate number {each}.") for each in range(debates)]
+    hits = dict.fromkeys(("rise", "above-half"), 0)
     with tempfile.TemporaryDirectory() as folder:
         arena = Arena(Path(folder) / "arena.duckdb")
+        debater = agent("sim/even:bias=0.03:drift=0.01:noise=0.08:debate_sd=0.05")
         for number in range(studies):
-            arms = [Arm("only", debate, list(against_itself([agent(kind.reference())])))]
-            arena.run(Study(f"power {number}", arms, motions), watch=lambda stats: None)
-        p_values = [claim_p_values(report) for report in study_reports(arena.path)]
-    # An undefined p is nan, which is below no level.
-    return [
-        (claim, sum(p[claim] < LEVEL for p in p_values) / studies)
-        for claim in ("rise", "above-half")
-    ]
-
-
-def claim_p_values(report: StudyReport) -> dict[str, float]:
-    """Return the p-values of a report by claim."""
-    assert report.debates is not None
-    assert report.debates.rise is not None
-    assert report.debates.against_half is not None
-    return {
-        "rise": report.debates.rise.change.p,
-        "above-half": report.debates.against_half[-1].test.p,
-    }
-
-
-def compare_played(studies: int, debates: int = 20) -> int:
-    """Print the played points; return how many are off by more than three standard errors."""
-    print(
-        f"\nThe slow way: {studies} studies of {debates} debates each, played, stored and reported"
-    )
+            arms = [Arm("only", debate, list(against_itself([debater])))]
+            arena.run(Study(f"power {number}", arms, subjects), watch=lambda stats: None)
+        for each in study_reports(arena.path):
+            assert each.debates is not None
+            assert each.debates.rise is not None
+            assert each.debates.against_half is not None
+            # An undefined p is nan, which is below no level.
+            hits["rise"] += each.debates.rise.change.p < LEVEL
+            hits["above-half"] += each.debates.against_half[-1].test.p < LEVEL
+    # What a debate shares is in both of its ratings, and in no rise.
+    spread = {"rise": {"rest": 8 * math.sqrt(2)}, "above-half": {"repeat": 5.0, "rest": 8.0}}
+    effects = {"rise": 2.0, "above-half": 5.0}
     off = 0
-    for kind in PLAYED:
-        for claim, played in play_studies(kind, studies, debates):
-            share = arena_power(claim, kind, None, [debates])[0]
-            sd = math.sqrt(share * (1 - share) / studies)
-            within = abs(share - played) <= 3 * sd
-            off += not within
-            print(
-                f"{claim:17} {describe(kind):60} {debates:7} {100 * share:11.1f}%"
-                f" {100 * played:13.1f}%  {100 * (share - played):+6.1f} {100 * sd:5.2f}"
-                f"  {'within 3 sd' if within else 'NO'}",
-                flush=True,
-            )
+    for claim, count in hits.items():
+        plan = Setting(claim, 1, debates, effects[claim], "these", sds=spread[claim])
+        share = arena_power(plan)
+        error = math.sqrt(share * (1 - share) / studies)
+        within = abs(share - count / studies) <= 3 * error
+        off += not within
+        print(
+            f"{claim:12} arena power {100 * share:.1f}%, played {100 * count / studies:.1f}%, se"
+            f" {100 * error:.1f}: {'within 3 se' if within else 'NO'}"
+        )
     return off
 
 
 def main() -> int:
     """Print both comparisons; return 1 if anything is off."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--studies", type=int, default=5000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
+    words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    words.add_argument("--studies", type=int, default=10_000)
+    words.add_argument("--seed", type=int, default=1)
+    words.add_argument(
         "--played",
         type=int,
         default=100,
-        help="studies to play through the arena for each point (0: none)",
+        help="studies to play through the arena (0: none)",
     )
-    options = parser.parse_args()
+    options = words.parse_args()
     if options.studies < 1 or options.played < 0:
-        parser.error("at least one study is needed")
+        words.error("at least one study is needed")
     began = time.monotonic()
     off = compare(options.studies, options.seed)
     if options.played:

@@ -1,6 +1,4 @@
-"""`arena power`: what is assumed, how many debates it takes, and one sentence where that cannot be
-said.
-"""
+"""`arena power`: what is assumed, what to add, and one sentence where that cannot be said."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from arena.cli.main import main
 from protocols.debate import debate
 
 ROOT = Path(__file__).parents[4]
-RISE = ["sim/even:drift=0.02", "--debates", "10,40", "--studies", "400"]
+QUICK = ["--studies", "200", "--debates", "20,80", "--most", "160"]
 
 
 def plan(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
@@ -34,213 +32,106 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return " ".join(capsys.readouterr().out.split())
 
 
-def test_the_model_is_said_in_words_and_called_simulated(
+def test_the_claim_the_design_and_the_variance_are_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = said(
-        capsys,
-        "sim/even:bias=0.1:drift=0.02:noise=0.07:unreadable=0.2",
-        "--debates",
-        "20",
-        "--studies",
-        "200",
-    )
+    words = said(capsys, *QUICK, "--sd", "model=3", "--sd", "wording=2")
     assert words.startswith("SIMULATED studies: no model was asked")
-    assert (
-        "the first rating is 60.0% on average, +2.0 points in each further phase, 64.0% in the last"
-        in words
-    )
-    assert (
-        "7.0 points for each rating (noise), 5.0 points that all ratings of a debate share"
-        " (debate_sd)" in words
-    )
-    assert (
-        "20.0% of replies have no readable rating, and so has the re-ask: 4.0% of ratings are"
-        " missing" in words
-    )
-    assert "True effect, with clipping and rounding: +4.0 points." in words
+    assert "It is about models like these: debates and models are drawn anew" in words
+    assert "10 models, each against every other in both seats, 6 motions, 1 wording" in words
+    assert "Effect: +5.0 points." in words
+    assert "with 1 wording the mean is that of these words, and others may move it by 2.0" in words
+    assert "For a power of 80%: " in words
 
 
-def test_the_table_and_the_answer_name_debates_and_calls(
+def test_with_four_models_no_number_of_debates_helps_and_what_could_be_claimed_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words, found = said(capsys, *RISE), plan(capsys, *RISE)
-    assert [row["debates"] for row in found["powers"]] == [10, 40]
-    assert [row["calls"] for row in found["powers"]] == [60, 240]
-    smallest = found["smallest"]
-    assert (
-        f"For a power of 80%: {smallest['debates']} debates, {smallest['calls']} calls (power"
-        f" {100 * smallest['share']:.1f}%" in words
-    )
+    words, found = (ask(capsys, *QUICK, "--models", "4") for ask in (said, plan))
+    assert "With 4 models no number of debates helps to speak for models like these" in words
+    assert "What could be claimed is about these models: power " in words
+    assert [row["power"]["share"] for row in found["rows"]] == [None, None]
+    assert found["rows"][-1]["these"]["share"] > 0.9
+    assert found["smallest"] is None
+    assert found["models_needed"]["models"] >= 6
 
 
-def test_the_smallest_number_reaches_the_target_and_one_less_does_not(
+def test_where_models_are_the_limit_their_number_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    least = plan(capsys, *RISE)["smallest"]["debates"]
-    around = plan(
-        capsys, "sim/even:drift=0.02", "--studies", "400", "--debates", f"{least - 1},{least}"
-    )["powers"]
-    assert around[0]["share"] < 0.8 <= around[1]["share"]
-
-
-def test_the_same_seed_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    assert plan(capsys, *RISE, "--seed", "7") == plan(capsys, *RISE, "--seed", "7")
-    assert (
-        plan(capsys, *RISE, "--seed", "7")["powers"] != plan(capsys, *RISE, "--seed", "8")["powers"]
+    found = plan(capsys, "--studies", "400", "--debates", "60", "--sd", "model=7")
+    shares = [row["power"]["share"] for row in found["rows"]]
+    assert shares == sorted(shares, reverse=True)
+    assert found["rows"][0]["change"] == "20 models"
+    assert found["ceiling"] < 0.8 <= found["models_needed"]["power"]["share"]
+    # With a model's mean hardly known, debates are the limit.
+    other = plan(
+        capsys, "--studies", "400", "--debates", "60", "--sd", "model=0", "--sd", "rest=20"
     )
-
-
-def test_without_an_effect_no_number_of_debates_is_enough_and_that_is_said(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    words = said(capsys, "sim/even", "--debates", "20", "--most", "50", "--studies", "200")
-    assert "No number of debates up to 50 (--most) reaches a power of 80%." in words
-    assert "The claim is false of these debaters" in words
+    assert other["ceiling"] == 1.0
 
 
 @pytest.mark.parametrize(
-    ("arguments", "calls", "effect"),
+    ("arguments", "studies"),
     [
-        (["sim/even:drift=0.02", "--against", "sim/even"], 60, 0.02),
-        (["sim/even:bias=0.1", "--claim", "above-half"], 60, 0.1),
-        (["sim/even:bias=0.02", "--claim", "equivalence"], 60, 0.02),
-        (
-            ["sim/even:bias=0.1", "--claim", "difference", "--against", "sim/even:bias=-0.1"],
-            120,
-            0.2,
-        ),
-        (
-            [
-                "sim/even:bias=0.1",
-                "--claim",
-                "difference",
-                "--against",
-                "sim/even:bias=-0.1",
-                "--paired",
-                "motion",
-            ],
-            120,
-            0.2,
-        ),
-        (
-            [
-                "sim/even:bias=0.1",
-                "--claim",
-                "difference",
-                "--against",
-                "sim/even:bias=-0.1",
-                "--paired",
-                "debate",
-            ],
-            60,
-            0.2,
-        ),
+        (["--claim", "above-half"], 1),
+        (["--claim", "equivalence", "--margin", "8"], 1),
+        (["--claim", "difference"], 2),
+        (["--claim", "difference", "--between", "models"], 2),
+        (["--claim", "majority"], 1),
     ],
 )
-def test_every_claim_has_its_calls_and_its_effect(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], calls: int, effect: float
+def test_a_budget_is_spent_on_every_claim(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], studies: int
 ) -> None:
-    found = plan(capsys, *arguments, "--debates", "10", "--most", "200", "--studies", "100")
-    assert found["powers"][0]["calls"] == calls
-    assert found["effect"] == pytest.approx(effect, abs=1e-4)
-    assert (found["simulated"], found["true"]) == (True, True)
+    money = ["--budget-usd", "10", "--debate-usd", "0.05", "--judging-usd", "0.01"]
+    found = plan(capsys, *arguments, *money, "--studies", "100")
+    for row in found["rows"]:
+        one = 0.05 + 0.01 * row["judges"]
+        assert row["debates"] == int(10 / one / studies + 1e-9)
+        assert row["usd"] == pytest.approx(row["debates"] * one * studies)
+    assert any(row["change"] == "as planned" for row in found["rows"])
 
 
-@pytest.mark.slow
-def test_kinds_that_meet_in_a_debate_need_fewer_debates_where_debates_differ_much(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    kinds = [
-        "sim/even:bias=0.04:debate_sd=0.2",
-        "--claim",
-        "difference",
-        "--against",
-        "sim/even:debate_sd=0.2",
-        "--studies",
-        "300",
-    ]
-    apart, motion, together = (
-        plan(capsys, *kinds, *paired, "--debates", "40")["smallest"]["debates"]
-        for paired in ([], ["--paired", "motion"], ["--paired", "debate"])
-    )
-    assert together < apart / 3
-    assert 0.7 < motion / apart < 1.4
-
-
-def test_more_calls_are_counted_where_replies_are_unreadable(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    found = plan(
-        capsys,
-        "sim/even:drift=0.02:unreadable=0.5",
-        "--against",
-        "sim/even",
-        "--debates",
-        "40",
-        "--most",
-        "40",
-        "--studies",
-        "100",
-    )
-    assert (found["powers"][0]["calls"], found["powers"][0]["re_asks"]) == (240, 60)
-
-
-def test_studies_that_cannot_be_tested_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    words = said(
-        capsys, "sim/even:unreadable=1", "--debates", "20", "--most", "20", "--studies", "150"
-    )
-    assert "have found nothing: 150 with 20 debates." in words
+def test_a_false_claim_is_said_to_be_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    words = said(capsys, *QUICK, "--effect", "0")
+    assert "The claim is false of it, so that every study that finds it is in error." in words
+    words = said(capsys, *QUICK, "--claim", "equivalence", "--effect", "6")
+    assert "The claim is false of it" in words
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sim/evne"], "there is no simulated profile 'evne'; did you mean 'even'?"),
-        (["sim/judge"], "power is planned with simulated debaters; 'sim/judge' is none"),
+        (["--debates", "10,many"], "--debates must be whole numbers with commas between"),
+        (["--debates", "1,10"], "--debates must lie between 2, which a test needs, and 20,000"),
+        (["--most", "1000000"], "--most must lie between 2 and 20,000 debates, found 1000000"),
+        (["--target", "80"], "--target must lie between 0 and 1 (0.8 is a power of 80%), found 80"),
+        (["--level", "nan"], "--level must lie between 0 and 0.5 (0.05 is usual), found nan"),
+        (["--missing", "1"], "--missing must lie between 0 and 1"),
+        (["--studies", "0"], "--studies must lie between 1 and 1,000,000, found 0"),
+        (["--seed", "-1"], "--seed must be 0 or more, found -1"),
+        (["--effect", "nan"], "--effect is in points of percent, between -100 and 100"),
         (
-            ["openai/gpt-5-mini"],
-            "power is planned with simulated debaters; 'openai/gpt-5-mini' is none",
+            ["--claim", "above-half", "--effect", "60"],
+            "between -50 and 50 for the claim",
         ),
-        (["sim/even:noise=2"], "parameter noise of a simulated model must lie between 0 and 1"),
+        (["--claim", "equivalence", "--margin", "0.05"], "--margin is in points of percent"),
+        (["--between", "arms"], "--between is for --claim difference"),
+        (["--models", "1"], "one model has nobody to meet"),
+        (["--motions", "0"], "--motions must lie between 1 and 1,000, found 0"),
+        (["--sd", "modle=3"], "--sd is SOURCE=POINTS, from 0 to 50, such as model=7; found"),
+        (["--sd", "model=nan"], "--sd is SOURCE=POINTS"),
         (
-            ["sim/even", "--debates", "10,many"],
-            "--debates must be whole numbers with commas between, such as 10,20,40; found"
-            " '10,many'",
+            ["--budget-usd", "5"],
+            "--budget-usd needs to know what a debate costs",
         ),
+        (["--budget-usd", "5", "--debate-usd", "4"], "a test needs 2 debates; at $4 each $5 pays"),
         (
-            ["sim/even", "--debates", "1,10"],
-            "--debates must lie between 2, which a test needs, and 2000 (--most), found 1",
+            ["--budget-usd", "5", "--debate-usd", "1", "--debates", "9"],
+            "one follows from the",
         ),
-        (
-            ["sim/even", "--debates", "10", "--most", "1000000"],
-            "--most must lie between 2 and 20,000 debates, found 1000000",
-        ),
-        (
-            ["sim/even", "--phases", "1"],
-            "--phases must lie between 2 and 10 for the claim rise, found 1",
-        ),
-        (
-            ["sim/even", "--target", "80"],
-            "--target must lie between 0 and 1 (0.8 is a power of 80%), found 80",
-        ),
-        (
-            ["sim/even", "--level", "nan"],
-            "--level must lie between 0 and 0.5 (0.05 is usual), found nan",
-        ),
-        (["sim/even", "--studies", "0"], "--studies must lie between 1 and 1,000,000, found 0"),
-        (["sim/even", "--seed", "-1"], "--seed must be 0 or more, found -1"),
-        (
-            ["sim/even", "--claim", "equivalence", "--margin", "0.05"],
-            "--margin is in points of percent, from 1 to below 50 (5 for 5 points), found 0.05",
-        ),
-        (["sim/even", "--claim", "difference"], "name the other one with --against"),
-        (
-            ["sim/even", "--claim", "above-half", "--against", "sim/modest"],
-            "is about debates against oneself",
-        ),
-        (["sim/even", "--paired", "motion"], "--paired is for --claim difference"),
-        (["sim/even", "--pilot", "x", "--db", "none.duckdb"], "none.duckdb"),
+        (["--pilot", "x", "--db", "none.duckdb"], "none.duckdb"),
     ],
 )
 def test_bad_input_gives_one_sentence(
@@ -257,64 +148,83 @@ def test_bad_input_gives_one_sentence(
     assert words in err
 
 
-def played(
-    path: Path, debates: int, profile: str = "even:bias=0.1:noise=0.12:debate_sd=0.1:unreadable=0.5"
-) -> Path:
-    """A store with a study `first` of so many debates."""
-    motions = [
-        Subject(f"This house would hold debate number {number}.") for number in range(debates)
-    ]
-    study = Study(
-        "first", [Arm("only", debate, list(against_itself([agent(f"sim/{profile}")])))], motions
-    )
-    Arena(path).run(study, watch=lambda tally: None)
-    return path
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with the studies `first`, of three models on eight motions, and `tiny`."""
+    path = tmp_path_factory.mktemp("pilot") / "arena.duckdb"
+    motions = [Subject(f"This house would hold debate number {number}.") for number in range(8)]
+    agents = [agent(f"sim/even:bias={bias}:noise=0.06:debate_sd=0.04") for bias in (-0.1, 0, 0.1)]
+    for name, models, subjects in (("first", agents, motions), ("tiny", agents[:1], motions[:2])):
+        study = Study(name, [Arm("only", debate, list(against_itself(models)))], subjects)
+        Arena(path).run(study, watch=lambda tally: None)
+    return str(path)
 
 
 @pytest.mark.slow
-def test_a_pilot_gives_the_noise_and_not_the_effect(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_pilot_gives_variance_and_design_and_not_the_effect(
+    store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = str(played(tmp_path / "arena.duckdb", 300))
-    words = said(capsys, *RISE, "--pilot", "first", "--db", path)
-    assert "Noise, debate_sd and unreadable replies are those of the study first" in words
-    assert "in 300 debates, SIMULATED); the effect is not." in words
-    [assumed] = plan(capsys, *RISE, "--pilot", "first", "--db", path)["debaters"]
-    assert (assumed["bias"], assumed["drift"]) == (0.0, 0.02)
-    assert [assumed["noise"], assumed["debate_sd"], assumed["unreadable"]] == pytest.approx(
-        [0.12, 0.1, 0.5], rel=0.12
+    pilot = ["--pilot", "first", "--db", store, "--claim", "above-half", "--studies", "200"]
+    found = plan(capsys, *pilot, "--debates", "40")
+    sources = {row["source"]: row for row in found["sources"]}
+    assert sources["model"]["sd"] == pytest.approx(0.1, abs=0.03)
+    assert sources["model"]["origin"] == "pilot, 3 levels"
+    # Three models say little of models, and 48 ratings much of one rating.
+    assert sources["model"]["high"] > 2 * sources["model"]["sd"]
+    rest = sources["one side in one debate"]
+    assert 0.04 < rest["low"] < rest["sd"] < rest["high"] < 0.09
+    assert found["effect"] == 0.05
+    planned = next(row for row in found["rows"] if row["change"] == "as planned")
+    assert (planned["models"], planned["motions"], planned["alone"]) == (3, 8, True)
+    words = said(capsys, *pilot, "--debates", "40", "--models", "12")
+    assert "Variances are those of the pilot first (24 debates of 3 models, SIMULATED)" in words
+    assert "3 models tell that of models no better" in words
+    low, high = (
+        row[end]
+        for row in plan(capsys, *pilot, "--debates", "40", "--models", "12")["rows"]
+        if row["change"] == "as planned"
+        for end in ("low", "high")
     )
+    assert high - low > 0.3
 
 
-@pytest.mark.slow
-def test_a_pilot_of_a_few_debates_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--pilot", "tiny"],
+            "a pilot needs at least 10 finished debates",
+        ),
+        (["--pilot", "second"], "there is no study 'second'"),
+        (
+            ["--pilot", "first", "--claim", "majority"],
+            "needs verdicts, and the pilot",
+        ),
+        (["--pilot", "first", "--budget-usd", "5"], "or a pilot whose calls have a price"),
+    ],
+)
+def test_a_pilot_that_says_too_little_is_refused(
+    store: str, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
-    path = str(played(tmp_path / "arena.duckdb", 4, "even"))
-    assert main(["power", *RISE, "--pilot", "first", "--db", path]) == 2
-    assert (
-        "a pilot needs at least 10 finished debates with ratings, first has 4; play more of it"
-        in capsys.readouterr().err
-    )
-    assert main(["power", *RISE, "--pilot", "second", "--db", path]) == 2
-    assert "there is no study 'second'" in capsys.readouterr().err
+    assert main(["power", *arguments, "--db", store]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_long_work_says_where_it_is_on_standard_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("arena.cli.commands.power.QUIET_S", 0.0)
-    assert main(["power", *RISE, "--json"]) == 0
+    assert main(["power", *QUICK, "--json"]) == 0
     out, err = capsys.readouterr()
-    assert "simulating studies of 40 debates, " in err
+    assert "simulating studies of 80 debates of 10 models, " in err
     assert json.loads(out)["simulated"]
     monkeypatch.setattr("arena.cli.commands.power.QUIET_S", 3600.0)
-    assert main(["power", *RISE, "--debates", "10", "--most", "10"]) == 0
+    assert main(["power", *QUICK]) == 0
     assert capsys.readouterr().err == ""
 
 
 def test_output_can_be_piped_to_a_reader_that_leaves() -> None:
-    command = f"{sys.executable} -m arena power {' '.join(RISE)} | head -n 1"
+    command = f"{sys.executable} -m arena power {' '.join(QUICK)} | head -n 1"
     ended = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, timeout=60, cwd=ROOT
     )
