@@ -36,17 +36,20 @@ BEGAN = """
     select min(started_at) from (
         select started_at from plays where study = $study
         union all select started_at from runs where study = $study)"""
-# Every combination of values once, with its seats: a design has few of them.
+# Each combination of values once: a design has few of them.
 PLAYED = """
-    with seated as (
-        select episode, list({seat: seat, agent: agent, model: model, system: system,
-                              sampling: sampling::varchar, digest: digest, code_hash: code_hash}
-                             order by seat) as seats
-        from seats group by episode)
-    select p.arm, p.protocol, p.version, p.code_hash, p.options::varchar as options, p.grader,
-           seats
-    from episodes e join plays p using (episode) left join seated using (episode)
-    where e.study = ? group by all"""
+    select distinct p.arm, p.protocol, p.version, p.code_hash, p.options::varchar as options,
+           p.grader
+    from episodes e join plays p using (episode) where e.study = ?"""
+LINEUPS = """
+    select distinct arm, seats from episodes join (
+        select episode, list([seat, agent] order by seat) as seats from seats group by episode
+    ) using (episode)
+    where study = ? order by all"""
+AGENTS = """
+    select distinct arm, seat, agent, model, system, sampling::varchar as sampling, digest,
+           s.code_hash
+    from episodes join seats s using (episode) where study = ? order by all"""
 SUBJECTS = """
     select subject, any_value(text) from episodes left join subjects using (subject)
     where study = ? group by subject"""
@@ -177,24 +180,29 @@ def noted_deviation(row: Mapping[str, Any], registration: str) -> Deviation:
 def stored_design(con: Connection, study: str, plan: Plan) -> dict[str, Any]:
     """Return what was played of a study, without leftovers, in the form of a design."""
     draft = DesignDraft()
+    planned = seats_by_arm(plan)
     for row in read_dicts(con, PLAYED, [study]):
         arm, protocol = row["arm"], row["protocol"]
-        seats = [seat for seat in row["seats"] or () if in_lineup(plan, arm, seat["seat"])]
         draft.add("arms", arm, "protocol", protocol)
         draft.add("arms", arm, "options", orjson.loads(row["options"] or "{}"))
-        draft.add("arms", arm, "lineup", lineup_words({s["seat"]: s["agent"] for s in seats}))
         draft.add("protocols", protocol, "version", row["version"])
         draft.add("protocols", protocol, "code", code_digits(row["code_hash"]))
         if row["grader"] is not None:
             draft.add("graders", row["grader"])
-        for seat in seats:
-            settings = seat["sampling"]
-            draft.add("agents", seat["agent"], "model", seat["model"])
-            draft.add("agents", seat["agent"], "system prompt", seat["system"])
+    for arm, seats in con.execute(LINEUPS, [study]).fetchall():
+        own = planned.get(shareable(arm))
+        lineup = {seat: agent for seat, agent in seats if own is None or seat in own}
+        draft.add("arms", arm, "lineup", lineup_words(lineup))
+    for row in read_dicts(con, AGENTS, [study]):
+        own = planned.get(shareable(row["arm"]))
+        if own is None or row["seat"] in own:
+            settings = row["sampling"]
+            draft.add("agents", row["agent"], "model", row["model"])
+            draft.add("agents", row["agent"], "system prompt", row["system"])
             sampling = None if settings is None else orjson.loads(settings)
-            draft.add("agents", seat["agent"], "sampling", sampling)
-            draft.add("agents", seat["agent"], "weights", code_digits(seat["digest"]))
-            draft.add("agents", seat["agent"], "function", code_digits(seat["code_hash"]))
+            draft.add("agents", row["agent"], "sampling", sampling)
+            draft.add("agents", row["agent"], "weights", code_digits(row["digest"]))
+            draft.add("agents", row["agent"], "function", code_digits(row["code_hash"]))
     for subject, text in con.execute(SUBJECTS, [study]).fetchall():
         draft.add("subjects", subject, "text", text)
     for (repeat,) in con.execute(
@@ -204,12 +212,12 @@ def stored_design(con: Connection, study: str, plan: Plan) -> dict[str, Any]:
     return draft.parts
 
 
-def in_lineup(plan: Plan, arm: str, seat: str) -> bool:
-    """Tell whether a seat is one of an arm's lineups: protocols may seat agents of their own."""
-    lineups = plan.design.get("arms", {}).get(shareable(arm), {}).get("lineup")
-    return lineups is None or any(
-        part.startswith(f"{seat}: ") for lineup in lineups for part in lineup.split("; ")
-    )
+def seats_by_arm(plan: Plan) -> dict[str, set[str]]:
+    """Return the seats of each arm's lineups: protocols may seat agents of their own beside."""
+    return {
+        arm: {part.partition(": ")[0] for words in fields["lineup"] for part in words.split("; ")}
+        for arm, fields in plan.design["arms"].items()
+    }
 
 
 def lineup_words(agents: dict[str, str]) -> str:
