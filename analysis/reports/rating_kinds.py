@@ -156,8 +156,14 @@ def combined(*codes: Codes) -> Codes:
 
 
 def rating_split(debates: Debates, kinds: RatingKinds) -> VarianceSplit:
-    """Split the variance of ratings of the last phase; sides and arms are held apart."""
-    values: Array = debates.confidence[:, :, -1].ravel()
+    """Split the variance of ratings of the last phase."""
+    values: Array = debates.confidence[:, :, -1]
+    parts = rating_parts(values, debates, kinds)
+    return VarianceSplit("ratings", debates.phases[-1], int((~np.isnan(values)).sum()), parts)
+
+
+def rating_parts(values: Array, debates: Debates, kinds: RatingKinds) -> tuple[VariancePart, ...]:
+    """Split the variance of numbers (G, 2), one of each side; sides and arms are held apart."""
     sides = len(SIDES)
     who = codes_of(debates.contestant.ravel().tolist())
     against = codes_of(debates.contestant[:, ::-1].ravel().tolist())
@@ -178,8 +184,7 @@ def rating_split(debates: Debates, kinds: RatingKinds) -> VarianceSplit:
         REPEAT: episode,
     }
     fixed = combined(arm, np.tile(np.arange(sides), len(debates.episode)))
-    parts = variance_parts(values, factors, fixed, "one side in one debate")
-    return VarianceSplit("ratings", debates.phases[-1], int((~np.isnan(values)).sum()), parts)
+    return variance_parts(values.ravel(), factors, fixed, "one side in one debate")
 
 
 def verdict_split(debates: Debates, kinds: RatingKinds) -> VarianceSplit | None:
