@@ -30,6 +30,7 @@ HOME = {
     "leap": "protocols.leap",
     "leap_segmented": "protocols.leap_segmented",
     "moa": "protocols.moa",
+    "private_reasoning": "protocols.private_reasoning",
     "self_aggregation": "protocols.self_aggregation",
     "self_agreement": "protocols.self_agreement",
     "self_consistency": "protocols.self_consistency",

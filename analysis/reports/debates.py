@@ -18,6 +18,7 @@ from typing import Annotated
 import numpy as np
 
 from analysis.read.answers import AnswerRecord, read_answers
+from analysis.read.beside import Beside, read_beside
 from analysis.read.debates import (
     Count,
     DebateRecord,
@@ -28,6 +29,7 @@ from analysis.read.debates import (
 from analysis.read.rating_kinds import NOTHING, RatingKinds
 from analysis.read.seats import SeatRecord, read_seats
 from analysis.read.selection import ALL, By, Chosen, Selection
+from analysis.read.usage import StudyUsage
 from analysis.reports.against_jury import (
     CalibrationRow,
     OutcomeCounts,
@@ -45,6 +47,7 @@ from analysis.reports.plain_json import (
     interval_as,
     json_object,
 )
+from analysis.reports.private_reasoning import PrivateReasoning, private_reasoning
 from analysis.reports.rating_kinds import RatingFindings, rating_findings
 from analysis.reports.registered import RegisteredFindings
 from analysis.reports.robustness import DEFAULT_CHECKS, Checks, Robustness, robustness
@@ -194,6 +197,8 @@ class StudyReport:
     pooled: tuple[Pool, ...] = ()
     chosen: Annotated[Chosen | None, OPTIONAL] = None
     registration: Annotated[RegisteredFindings | None, OPTIONAL] = None
+    private_reasoning: Annotated[PrivateReasoning | None, OPTIONAL] = None
+    usage: Annotated[StudyUsage | None, OPTIONAL] = None
 
 
 def report(
@@ -232,10 +237,23 @@ def study_reports(
                 f"{error}; with answers: {others}" if others else str(error)
             ) from error
         debated = {}
-    return [
+    extra = read_beside(path, study, selection, calls=checks.details) if debated else {}
+    reports = [
         study_report(debated.get(name), answered.get(name), seated.get(name), checks, selection.by)
         for name in dict.fromkeys((*debated, *answered, *seated))
     ]
+    return [
+        with_beside(row, extra[row.study]) if row.debates and row.study in extra else row
+        for row in reports
+    ]
+
+
+def with_beside(report: StudyReport, beside: Beside) -> StudyReport:
+    """Return a report with what stands beside its debates."""
+    said = private_reasoning(beside.labels)
+    more = rules("private reasoning") if said else {}
+    words = {**report.rules, **more, **(rules("usage") if beside.usage else {})}
+    return replace(report, private_reasoning=said, usage=beside.usage, rules=words)
 
 
 def study_report(
@@ -325,7 +343,7 @@ def debate_findings(
         step_rows(debates),
         both[-1] if both else None,
         both,
-        pattern_rows(ratings[:, :, -1], model) if phases else (),
+        pattern_rows(ratings[:, :, -1], model, intervals=checks.details) if phases else (),
         contestant_rows(debates),
         against_half_rows(debates),
         outcome_counts(debates),

@@ -110,9 +110,9 @@ class ContestantDetails:
     steps: tuple[StepChange, ...]
 
 
-def pattern_rows(confidence: Array, model: Codes) -> tuple[PatternRow, ...]:
+def pattern_rows(confidence: Array, model: Codes, *, intervals: bool) -> tuple[PatternRow, ...]:
     """Return the patterns of debates (G, 2) in one phase."""
-    return tuple(map(PatternRow, patterns(confidence, model)))
+    return tuple(map(PatternRow, patterns(confidence, model, intervals=intervals)))
 
 
 def step_rows(debates: Debates) -> tuple[RiseRow, ...]:

@@ -37,7 +37,8 @@ def is_protocol(node: ast.stmt) -> bool:
     if last is not None and last.annotation is not None:
         seats.append((last.arg, ast.unparse(last.annotation)))
     kinds = {kind for _, kind in seats}
-    return first[0] == "episode" and second[1] in ("Subject", "StoredDebate") and kinds == {"Seat"}
+    subjects = ("Subject", "StoredDebate", "StoredThoughts")
+    return first[0] == "episode" and second[1] in subjects and kinds == {"Seat"}
 
 
 def protocols_of(folder: Path) -> Iterator[str]:

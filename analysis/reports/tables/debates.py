@@ -30,6 +30,7 @@ from analysis.reports.tables.outcomes import (
     votes_words,
     winners_words,
 )
+from analysis.reports.tables.private_reasoning import private_reasoning_blocks, usage_blocks
 from analysis.reports.tables.rating_kinds import kind_notes, kind_of_arm, rating_blocks
 from analysis.reports.tables.registered import registered_blocks, registered_heading
 from analysis.reports.tables.robustness import robustness_blocks
@@ -108,6 +109,10 @@ def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Bloc
         yield from robustness_blocks(debates)
         yield from rating_blocks(debates.ratings)
         yield details_block(report.details or ())
+        if report.private_reasoning:
+            yield from private_reasoning_blocks(report.private_reasoning)
+        if report.usage:
+            yield from usage_blocks(report.usage, details=debates.by_contestant is not None)
     yield losses_block(debates.losses)
     yield arms_block(arms)
 

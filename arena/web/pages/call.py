@@ -23,6 +23,8 @@ LONGEST = 20_000
 LONGEST_PUBLISHED = 5_000_000
 MOST_TOKENS = 2_000
 LEAST_LIKELY = 10
+# The protocol whose prompts hold private thoughts of another play.
+LABELLING = "private_reasoning"
 # Shorter private texts, such as "I agree", also occur in public ones.
 SHORTEST_SECRET = 16
 # (least probability, shade): 5 is the most probable.
@@ -117,6 +119,8 @@ def call(site: Site, name: str, query: Query) -> Page:
         why_not = "not known: no reply is stored, and the prompt is stored with the reply"
         if turn:
             request, why_not = request_or_reason(ask, turn, seated, attempts)
+        if request and not site.private and play["protocol"] == LABELLING:
+            request, why_not = None, "not shown: it holds private thoughts of the debate"
         if request and not site.private:
             texts = [text for row in ask(PRIVATE_WORDS, [name]) for text in row.values()]
             request = without_private(request, [text for text in texts if is_secret(text)])
@@ -137,7 +141,10 @@ def call(site: Site, name: str, query: Query) -> Page:
         tokens=tokens[:MOST_TOKENS],
         more_tokens=len(tokens) > MOST_TOKENS,
         unlikely=sorted(tokens, key=lambda token: token.probability)[:LEAST_LIKELY],
-        transcript=("debate", play["subject_source"]) if judged else (kind, name),
+        # A labelling is of one turn, EPISODE/SEAT/STEP.
+        transcript=("debate", (play["subject_source"] or "").split("/")[0])
+        if judged
+        else (kind, name),
         before=max((other for other in steps if other < step), default=None),
         after=min((other for other in steps if other > step), default=None),
         sampling=short_values(seated["sampling"] if seated else None),

@@ -78,11 +78,12 @@ def test_a_copy_is_the_same_study_under_its_own_name(source: str, tmp_path: Path
     copy_study(file, source)
     [original, *_] = load_stages(shipped_studies()[source])
     [copied, *others] = load_stages(file)
-    assert isinstance(original, Study)
-    assert isinstance(copied, Study)
     assert copied.name == original.name.replace(source, "my-study")
-    assert [arm.label for arm in copied.arms] == [arm.label for arm in original.arms]
-    assert copied.subjects == original.subjects
+    # One that reads stored debates is a stage: its arms and subjects are still to come.
+    if isinstance(original, Study):
+        assert isinstance(copied, Study)
+        assert [arm.label for arm in copied.arms] == [arm.label for arm in original.arms]
+        assert copied.subjects == original.subjects
     assert all(source not in stage.name for stage in others)
     usage = ast.get_docstring(ast.parse(file.read_text())) or ""
     assert "arena run my-study" in usage
