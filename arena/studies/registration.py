@@ -19,10 +19,12 @@ from datetime import datetime
 from typing import Literal
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 FORMAT = 1
 Design = Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]]
+# Parts that every design has.
+REQUIRED = {"arms", "protocols", "agents", "subjects", "repeats"}
 # How one item of a part is called in a sentence.
 ITEMS = {
     "arms": "arm",
@@ -73,7 +75,7 @@ class Analysis:
     where: str = ""
     leftovers: bool = False
     margin: float = 0.05
-    multiplicity: str = "holm"
+    multiplicity: Literal["holm", "bonferroni", "bh", "none"] = "holm"
     claims: tuple[Claim, ...] = ()
 
 
@@ -189,13 +191,25 @@ def read_registration(
     else:
         try:
             plan = PLAN.validate_json(content)
-        except ValidationError:
-            fault = "this program cannot read it: another version has written it"
-    if plan is not None:
-        stated = (plan.study, plan.played_before, datetime.fromisoformat(plan.registered_at))
-        if stated != (study, played_before, registered_at):
+            is_known = is_complete(plan)
+            stated = (plan.study, plan.played_before, datetime.fromisoformat(plan.registered_at))
+        except ValueError:  # pydantic's error is one
+            is_known, stated = False, None
+        if not is_known:
+            fault = "this program cannot read it: another has written it"
+        elif stated != (study, played_before, registered_at):
             fault = "its row was changed after it was registered"
     return Registration(hash, study, registered_at, None if fault else plan, fault)
+
+
+def is_complete(plan: Plan) -> bool:
+    """Tell whether a plan has all that reports read of it: a store may come from anybody."""
+    return (
+        plan.format == FORMAT
+        and 0 < plan.analysis.margin < 0.5
+        and plan.design.keys() >= REQUIRED
+        and all("lineup" in fields for fields in plan.design["arms"].values())
+    )
 
 
 def counting(registrations: Sequence[Registration], began: datetime | None) -> Registration | None:

@@ -128,6 +128,22 @@ def test_a_registration_whose_row_was_changed_counts_for_nothing(row: dict[str, 
     assert counting([changed], None) is None
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"design": {}},
+        {"design": {**plan().design, "arms": {"plain": {}}}},
+        {"analysis": Analysis(margin=7.0)},
+        {"registered_at": "yesterday"},
+        {"format": 2},
+    ],
+)
+def test_a_plan_that_somebody_made_up_is_no_registration(changes: dict[str, object]) -> None:
+    made = plan(**changes)
+    row = {"hash": made.hash, "content": made.content}
+    assert "cannot read it" in stored(plan(), **row).fault
+
+
 def test_a_plan_is_the_same_after_it_is_stored() -> None:
     assert stored(plan()).plan == plan()
 
