@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +42,13 @@ class QueryJob:
     spreadsheet: bool = False
 
 
-def run_in_process(job: QueryJob) -> QueryResult | bytes:
+def run_in_process(
+    job: QueryJob, started: Callable[[subprocess.Popen[bytes]], None] | None = None
+) -> QueryResult | bytes:
     """Return the output of the process; kill it after its time, and remove its temporary files.
 
-    Raises StoreError as `answer` and `file_bytes` of arena.store.query do, and if it broke off.
+    `started` is given the process, so that a caller can kill it before its time.  Raises StoreError
+    as `answer` and `file_bytes` of arena.store.query do, and if it broke off.
     """
     limits = job.limits
     with tempfile.TemporaryDirectory(dir=scratch()) as folder:
@@ -56,16 +60,18 @@ def run_in_process(job: QueryJob) -> QueryResult | bytes:
         # -P keeps the current folder off the path, in which a duckdb.py may lie.
         command = [sys.executable, "-P", "-m", "arena.store.query_worker"]
         timeout = None if limits.seconds is None else limits.seconds + GRACE_S
-        try:
-            process = subprocess.run(
-                command,
-                input=pickle.dumps(job),
-                stdout=subprocess.PIPE,
-                env=environment,
-                timeout=timeout,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise overtime(limits) from error
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        ) as process:
+            try:
+                if started:
+                    started(process)
+                written, _ = process.communicate(pickle.dumps(job), timeout)
+            except subprocess.TimeoutExpired as error:
+                raise overtime(limits) from error
+            finally:
+                # Without effect on a process that has ended; leaving the block waits for it.
+                process.kill()
     if process.returncode in (OVERTIME_STATUS, -getattr(signal, "SIGALRM", 0) or OVERTIME_STATUS):
         raise overtime(limits)
     if process.returncode != 0:
@@ -74,7 +80,7 @@ def run_in_process(job: QueryJob) -> QueryResult | bytes:
             " narrow it, or run it with arena sql"
         )
     # Safe to unpickle: this program wrote it, from values of DuckDB.
-    output = pickle.loads(process.stdout)
+    output = pickle.loads(written)
     if isinstance(output, str):
         raise StoreError(output)
     assert isinstance(output, QueryResult | bytes)

@@ -33,6 +33,7 @@ else:
 # Of a query whose memory is limited; DuckDB's own limit does not cover the values of Python.
 ADDRESSES_MB = 2560
 FILE_MB = 64
+LOWER_PRIORITY = 10
 # A query that is told to stop has this long before its process ends.
 STOP_S = 1.0
 # Where there is no alarm signal: the thread that ends the process.
@@ -47,6 +48,9 @@ def main() -> None:
     if seconds is not None:
         # In case the parent has died and nobody is left to kill this process.
         end_after(seconds + 2 * GRACE_S)
+    if job.limits.memory_mb is not None and hasattr(os, "nice"):
+        # It takes all cores; the pages of the viewer come first.
+        os.nice(LOWER_PRIORITY)
     if HAS_LIMITS and job.limits.memory_mb is not None:
         with suppress(ValueError, OSError):  # macOS does not take this one
             resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES_MB * MB, ADDRESSES_MB * MB))

@@ -17,6 +17,7 @@ from arena.errors import StudyError
 from arena.store.database import journals, open_live
 from arena.store.locks import is_locked
 from arena.store.saved_queries import saved_folder
+from arena.web.lanes import end_if_gone
 
 # A row as DuckDB returns it, by column name.
 Row = dict[str, Any]
@@ -93,6 +94,7 @@ def make_ask(con: duckdb.DuckDBPyConnection) -> Ask:
 
     def ask(sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
         """Return all rows of one query; named parameters that the SQL does not use are ignored."""
+        end_if_gone()
         if isinstance(parameters, Mapping):
             # DuckDB refuses a parameter that the statement does not name.
             used = {

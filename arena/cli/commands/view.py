@@ -8,7 +8,6 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,10 +67,9 @@ def run_view(options: argparse.Namespace) -> int:
     with attach_store(options.db):
         pass
     try:
-        import uvicorn
-
         from arena.store.query_worker import missing_limits
         from arena.web.app import application
+        from arena.web.server import serve
     except ModuleNotFoundError as error:
         raise missing_package("the viewer needs", error) from error
     token = secrets.token_urlsafe(24)
@@ -87,13 +85,7 @@ def run_view(options: argparse.Namespace) -> int:
             import webbrowser
 
             webbrowser.open(address)
-        app = application(options.db, token)
-        config = uvicorn.Config(
-            app, log_level="warning", lifespan="off", ws="none", server_header=False
-        )
-        # Ctrl-C is the way to end the viewer: nothing was interrupted that could be continued.
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+        serve(application(options.db, token), listener)
     return 0
 
 

@@ -1,15 +1,16 @@
 """The addresses of the viewer: (kind, address, function).
 
 A function takes the site, the name in the address and the query, and returns a page or a document.
-PAGES are HTML, FILES are pictures and downloads.
+PAGES are HTML, FILES are pictures and downloads.  KEYS are the keys of a query that a page goes by:
+others are left out, so that one page is made once whatever else stands in its address.
 """
 
 from __future__ import annotations
 
 from arena.web.pages.call import call, text
 from arena.web.pages.compare import compare
-from arena.web.pages.figure import figure, picture_png, picture_svg
-from arena.web.pages.report import report
+from arena.web.pages.figure import FILTERS, figure, picture_png, picture_svg
+from arena.web.pages.report import CHOICES, report
 from arena.web.pages.sql import chart_svg, make_download, sql
 from arena.web.pages.studies import studies
 from arena.web.pages.study import study
@@ -36,3 +37,22 @@ FILES: tuple[tuple[str, str, PageFunction], ...] = (
     ("sql.json", "/sql.json", make_download("json")),
     ("sql.parquet", "/sql.parquet", make_download("parquet")),
 )
+DRAWN = ("figure", *FILTERS)
+KEYS: dict[str, tuple[str, ...]] = {
+    "": (),
+    "study": (*FILTERS, "sort", "page"),
+    "figure": DRAWN,
+    "figure.svg": DRAWN,
+    "figure.png": DRAWN,
+    "report": CHOICES,
+    "call": ("seat", "step"),
+    "text": ("seat", "step", "what"),
+    "debate": ("private", "block", "page"),
+    "question": ("private", "block", "page"),
+    "sql": ("q", "from", "page", "chart", "x", "y", "saved"),
+    "sql.svg": ("q", "from", "chart", "x", "y"),
+    "sql.csv": ("q", "from"),
+    "sql.json": ("q", "from"),
+    "sql.parquet": ("q", "from"),
+    "compare": ("a", "b", "by", "only", "page"),
+}

@@ -2,7 +2,7 @@
 
 Anyone who can make a browser open an address can run a query here.  So a query can only read the
 store (`arena/store/query.py`), and runs with bounded time and memory in a process of its own
-(`arena/web/query_slots.py`).  A query that another site has linked to is put into the box and
+(`arena/web/queries.py`).  A query that another site has linked to is put into the box and
 waits until the reader runs it.
 """
 
@@ -25,7 +25,7 @@ from arena.store.schema import TABLES
 from arena.store.views.registry import ALL_VIEWS, CANNED, signature
 from arena.text import finite
 from arena.web.charts import MARKS, ChartSpec, choose, column, draw_chart
-from arena.web.query_slots import BusyError, query_file, query_table
+from arena.web.queries import query_file, query_table
 from arena.web.site import Ask, Document, Page, PageContent, PageFunction, Query, Site, page_number
 
 ROWS = 100
@@ -139,8 +139,6 @@ def sql(site: Site, name: str, query: Query) -> Page:
         if text and not held:
             result = run(site, text)
             chart = choose(result.table, query)
-    except BusyError:
-        raise  # as an error page, which is not cached: another try may succeed
     except ArenaError as error:
         complaint = str(error)
     with site.store(("studies",)) as ask:

@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import re
-import time
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,6 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from unittest.mock import AsyncMock
 from urllib.parse import quote
 
 import duckdb
@@ -30,12 +28,11 @@ from arena.store.result import QueryResult
 from arena.store.saved_queries import read_saved_queries, saved_folder
 from arena.store.tempdir import scratch
 from arena.store.views.registry import CANNED
-from arena.web import query_slots
 from arena.web.app import application
 from arena.web.charts import choose, draw_chart
 from arena.web.pages import PAGES
 from arena.web.pages.sql import canned_queries, example_arguments, hides_simulated
-from arena.web.query_slots import BusyError, query_file, query_table
+from arena.web.queries import query_file, query_table
 from arena.web.site import Site
 from arena.web.words import render
 from tests.arena.web.conftest import RunningViewer
@@ -227,21 +224,7 @@ def test_many_names_are_not_all_drawn() -> None:
     assert "the first 60 of 3,000 names" in svg
 
 
-@pytest.mark.slow
-def test_a_slow_query_holds_up_no_page_and_a_third_is_told_so(tournament: Path) -> None:
-    slow = "select sum(sin(a.range * b.range)) from range(10000000) a, range(1000000) b"
-    with ThreadPoolExecutor(2) as threads, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arena.web.query_slots.SLOT_WAIT_S", 0.05)
-        running = [
-            threads.submit(query_table, tournament, slow, QueryLimits(seconds=3)) for _ in range(2)
-        ]
-        while query_slots.SLOTS._value:
-            time.sleep(0.01)
-        assert len(query(tournament, "from studies")) > 0
-        assert {future.done() for future in running} == {False}
-        with pytest.raises(BusyError, match="two queries are running"):
-            sql(Site(tournament), "", {"q": "select 1"})
-        assert all("took longer than 3 s" in str(future.exception()) for future in running)
+def test_values_of_a_query_come_from_its_process_as_they_are(tournament: Path) -> None:
     assert query_table(
         tournament, "select [date '2020-01-01'], 1.5::decimal(9,1)", QueryLimits()
     ).rows == (([date(2020, 1, 1)], Decimal("1.5")),)
@@ -273,9 +256,11 @@ def test_a_fault_in_a_page_is_a_sentence_with_our_headers(
     async def keep(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    answering = application(tournament)(
-        scope, AsyncMock(return_value={"type": "http.request"}), keep
-    )
+    async def stay() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    answering = application(tournament)(scope, stay, keep)
     # In a thread, since Playwright runs a loop in this one; the server prints the error.
     with ThreadPoolExecutor(1) as thread, pytest.raises(ZeroDivisionError):
         thread.submit(asyncio.run, answering).result()
