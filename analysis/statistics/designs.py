@@ -1,7 +1,7 @@
 """Lay out the debates of a planned study, and say how far each source of variance moves its mean.
 
 Cells are played one after the other, in an order in which every beginning is balanced: each model
-sits once in each seat before anybody sits again, and pairs go through the motions in turn, so that
+sits once in each seat before anybody sits again, and either seat goes through the motions, so that
 a study of fewer debates is the beginning of a larger one.  Sources of variance have the names by
 which the report splits it (variance_parts.py).
 
@@ -37,7 +37,6 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "the same repeat": ("debate",),
     "one side in one debate": ("debate",),
 }
-GOLDEN = (sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +80,15 @@ def layout(design: Design) -> dict[str, Codes]:
     rounds, pair = cell // pairs, cell % pairs
     block, first = pair // models, pair % models
     second = first if design.alone else (first + 1 + block) % models
-    motion = (first + block + rounds) % motions
-    # Spread evenly whatever the period of pairs and motions: multiples of the golden ratio.
-    wording = (design.wordings * ((episode + 0.5) * GOLDEN % 1)).astype(np.int64)
+    # From block to block motions move on by steps that take either seat through all of them (for an
+    # even number one is met twice and one left out).
+    turn = block % motions
+    step = 2 * turn + ((2 * turn >= motions) & (motions % 2 == 0))
+    motion = (first + step + rounds) % motions
+    # Each wording once, then each again, by a chance that is always the same.
+    again = -(-design.debates // design.wordings)
+    in_turn = np.tile(np.arange(design.wordings), (again, 1))
+    wording = np.random.default_rng(0).permuted(in_turn, axis=1).ravel()[: design.debates]
     model = np.column_stack((first, second)).ravel()
     topic, words, play, who = (np.repeat(each, 2) for each in (motion, wording, episode, pair))
     codes = {

@@ -53,7 +53,7 @@ Codes = NDArray[np.int64]
 LEVEL = 0.05
 POWER_STUDIES = 20_000
 WITHIN_POINTS = 2.0
-TRIES, LEAGUES = 100, 50
+LEAGUES = 50
 League = tuple[Codes, Codes, Codes]
 DRAWN = {"these": "", "models": "m", "motions": "mk"}
 
@@ -133,8 +133,8 @@ GRID = [
     Setting("equivalence", 20, 60, 5, sds=CLOSING),
     *(Setting("difference", 10, debates, 3, sds=CLOSING) for debates in (20, 50)),
     Setting("difference", 10, 30, 0, sds=NOISY),
-    Setting("difference", 2, 24, 4, between="models", repeats=2, motions=12, sds=CROSSED),
-    Setting("difference", 2, 24, 5, between="models", missing=0.2, motions=12, sds=NOISY),
+    Setting("difference", 1, 24, 4, between="models", repeats=2, motions=12, sds=CROSSED),
+    Setting("difference", 1, 24, 5, between="models", missing=0.2, motions=12, sds=NOISY),
     *(
         Setting("majority", models, 60, 0, judges=judges, logits=(0.6, 1.0, 0.8, 0.8))
         for models, judges in ((4, 3), (10, 1), (10, 3), (10, 5), (20, 3))
@@ -146,29 +146,27 @@ GRID = [
 def league(draw: np.random.Generator, setting: Setting) -> League:
     """Return the models (G, 2), the motion (G,) and the wording (G,) of debates.
 
-    Rounds of a league by chance: in each every model sits once in each seat, or meets itself.
+    Rounds of a league by chance: in each every model sits once in each seat, or meets itself, and
+    each pair takes one of the motions that both have debated least in their seats.
     """
     cells = -(-setting.debates // setting.repeats)
-    rounds: list[Codes] = []
-    topics: list[Codes] = []
-    played: set[tuple[int, int, int]] = set()
-    pairs = setting.models * (1 if setting.alone else setting.models - 1)
-    tries = 0
-    while sum(map(len, rounds)) < cells:
-        order = draw.permutation(setting.models)
-        others = order if setting.alone else np.roll(order, 1)
-        topic = (draw.permutation(setting.models) + len(rounds)) % setting.motions
-        new = set(zip(order.tolist(), others.tolist(), topic.tolist(), strict=True))
-        # Nothing is played again before all of it has been, as far as a few tries find it.
-        tries += 1
-        if new & played and tries < TRIES and len(played) < pairs * setting.motions:
-            continue
-        played |= new
-        tries = 0
-        rounds.append(np.column_stack((order, others)))
-        topics.append(topic)
-    pair = np.repeat(np.concatenate(rounds)[:cells], setting.repeats, axis=0)[: setting.debates]
-    motion = np.repeat(np.concatenate(topics)[:cells], setting.repeats)[: setting.debates]
+    pairs: list[tuple[int, int]] = []
+    while len(pairs) < cells:
+        order = draw.permutation(setting.models).tolist()
+        for gap in [0] if setting.alone else draw.permutation(setting.models - 1) + 1:
+            pairs += zip(order, np.roll(order, int(gap)).tolist(), strict=True)
+    debated = np.zeros((2, setting.models, setting.motions))
+    played = np.zeros((setting.models, setting.models, setting.motions))
+    motions = []
+    for first, second in pairs[:cells]:
+        often = debated[0, first] + debated[1, second] + 10 * played[first, second]
+        often = often + 0.1 * debated[0].sum(axis=0) + 0.01 * draw.random(setting.motions)
+        least = int(often.argmin())
+        debated[[0, 1], [first, second], least] += 1
+        played[first, second, least] += 1
+        motions.append(least)
+    pair = np.repeat(np.array(pairs[:cells]), setting.repeats, axis=0)[: setting.debates]
+    motion = np.repeat(np.array(motions), setting.repeats)[: setting.debates]
     words = draw.permutation(np.arange(setting.debates) % setting.wordings)
     return pair, motion, words
 
