@@ -135,6 +135,15 @@ def difference(report: StudyReport, arm: str) -> Iterator[Estimate]:
             yield replace(found, p=row.difference.p)
 
 
+def contrast(report: StudyReport, arm: str) -> Iterator[Estimate]:
+    """Yield by how much paths of LeaP are more often right than those of its control arms."""
+    for row in report.answers.contrasts if report.answers else ():
+        if arm in ("", row.arm, row.against):
+            what = f"{row.isolates}: {row.arm} minus {row.against}, paths right"
+            paths = row.paths
+            yield Estimate(what, paths.mean, paths.ci_low, paths.ci_high, paths.p, kind="change")
+
+
 def of_interval(what: str, interval: Interval, kind: Kind = "share") -> Estimate:
     """Return a number with its interval as an estimate."""
     return Estimate(what, interval.mean, interval.ci_low, interval.ci_high, kind=kind)
@@ -169,6 +178,9 @@ CLAIMS: Mapping[str, ReportClaim] = {
     "accuracy": ReportClaim("share of questions answered right, by arm", accuracy),
     "difference": ReportClaim(
         "difference of arms in the share answered right, tested against 0", difference
+    ),
+    "contrast": ReportClaim(
+        "LeaP and its control arms: differences in the share of paths that are right", contrast
     ),
 }
 
