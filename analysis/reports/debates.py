@@ -19,13 +19,8 @@ import numpy as np
 
 from analysis.read.answers import AnswerRecord, read_answers
 from analysis.read.beside import Beside, read_beside
-from analysis.read.debates import (
-    Count,
-    DebateRecord,
-    Debates,
-    Unfinished,
-    read_records,
-)
+from analysis.read.controls import ControlData, read_controls
+from analysis.read.debates import Count, DebateRecord, Debates, Unfinished, read_records
 from analysis.read.rating_kinds import NOTHING, RatingKinds
 from analysis.read.seats import SeatRecord, read_seats
 from analysis.read.selection import ALL, By, Chosen, Selection
@@ -37,6 +32,7 @@ from analysis.reports.against_jury import (
     outcome_counts,
 )
 from analysis.reports.answers import AnswerFindings, answer_findings
+from analysis.reports.controls import ControlFindings, control_findings, only_arms
 from analysis.reports.details import CalibrationDetails, calibration_details
 from analysis.reports.losses import Losses, losses
 from analysis.reports.plain_json import (
@@ -178,7 +174,8 @@ class StudyReport:
 
     `arms` has the findings of each arm if its debates have several; `judges_simulated` is None
     without debates.  `by` says who counts as one contestant, `pooled` which several do; `chosen` is
-    None if no episode is left out, `registration` where none counts.
+    None if no episode is left out, `registration` where none counts.  Where there are `controls`,
+    `debates` and `details` are of the other arms.
     """
 
     study: str
@@ -199,6 +196,7 @@ class StudyReport:
     registration: Annotated[RegisteredFindings | None, OPTIONAL] = None
     private_reasoning: Annotated[PrivateReasoning | None, OPTIONAL] = None
     usage: Annotated[StudyUsage | None, OPTIONAL] = None
+    controls: Annotated[ControlFindings | None, OPTIONAL] = None
 
 
 def report(
@@ -238,8 +236,12 @@ def study_reports(
             ) from error
         debated = {}
     extra = read_beside(path, study, selection, calls=checks.details) if debated else {}
+    controls = read_controls(path, debated, selection) if debated else {}
+    by = selection.by
     reports = [
-        study_report(debated.get(name), answered.get(name), seated.get(name), checks, selection.by)
+        study_report(
+            debated.get(name), answered.get(name), seated.get(name), checks, by, controls.get(name)
+        )
         for name in dict.fromkeys((*debated, *answered, *seated))
     ]
     return [
@@ -262,6 +264,7 @@ def study_report(
     seated: SeatRecord | None,
     checks: Checks,
     by: By = "agent",
+    controlled: ControlData | None = None,
 ) -> StudyReport:
     """Return the report of a study with plays of any kind; one of them is not None."""
     record = debated or answered or seated
@@ -270,10 +273,14 @@ def study_report(
     arms = None
     # Only rules that a number of this report needs.
     sections = []
+    controls = None
+    headline = debated
     if debated is not None:
-        debates = debate_findings(
-            debated.debates, debated.flags, checks, debated.unfinished, debated.kinds
-        )
+        if controlled is not None:
+            controls = control_findings(debated.debates, controlled)
+            # Of ratings before a debate, or of debates past each other, no headline may speak.
+            headline = only_arms(debated, controls.plain) if controls.plain else debated
+        debates = findings_of(headline or debated, checks)
         names = dict.fromkeys(count.arm for count in debated.episodes)
         # A single arm would only repeat the findings of the study.
         if len(names) > 1:
@@ -281,6 +288,7 @@ def study_report(
         sections = ["debates", "robustness"]
         sections += ["equivalence"] if debates.against_half else []
         sections += ["mixed"] if checks.mixed else []
+        sections += ["controls"] if controls else []
     sections += ["answers"] if answered else []
     seats = seat_findings(seated) if seated else None
     sections += ["seats"] if seats else []
@@ -294,26 +302,27 @@ def study_report(
         debates,
         record.missing,
         {name: words for section in sections for name, words in rules(section).items()},
-        calibration_details(debated.debates) if debated else None,
+        calibration_details(headline.debates) if headline else None,
         arms,
         answer_findings(answered) if answered else None,
         seats,
         by,
         tuple(Pool(*row) for row in (debated.pooled if debated else ())),
         record.chosen,
+        controls=controls,
     )
 
 
 def arm_report(record: DebateRecord, checks: Checks, arm: str) -> ArmReport:
     """Return the findings of one arm."""
-    episodes, flags, missing = (
-        tuple(count for count in counts if count.arm == arm)
-        for counts in (record.episodes, record.flags, record.missing)
-    )
-    debates = record.debates.select(record.debates.arm == arm)
-    unfinished = [each for each in record.unfinished if each.arm == arm]
-    findings = debate_findings(debates, flags, checks, unfinished, record.kinds)
-    return ArmReport(arm, episode_counts(episodes), findings, missing)
+    episodes = [count for count in record.episodes if count.arm == arm]
+    part = only_arms(record, [arm])
+    return ArmReport(arm, episode_counts(episodes), findings_of(part, checks), part.missing)
+
+
+def findings_of(record: DebateRecord, checks: Checks) -> DebateFindings:
+    """Return the findings about the debates of a record."""
+    return debate_findings(record.debates, record.flags, checks, record.unfinished, record.kinds)
 
 
 def debate_findings(

@@ -11,6 +11,7 @@ from analysis.reports.debates import ArmReport, DebateFindings, StudyReport
 from analysis.reports.steps import AgainstHalfRow
 from analysis.reports.tables.answers import answer_blocks
 from analysis.reports.tables.claims import claim_cells, claim_headings, claim_words, scope_notes
+from analysis.reports.tables.controls import control_blocks
 from analysis.reports.tables.details import details_block
 from analysis.reports.tables.formatting import (
     count_with_share,
@@ -97,7 +98,7 @@ def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Bloc
     if not debates.phases:
         yield sentences_block("No finished debate with a rating.")
     else:
-        yield phases_block(debates, "all arms together" if arms else "")
+        yield phases_block(debates, which_arms(report))
         yield both_block(debates)
         yield contestants_block(debates, LABELS[report.by])
         yield from details_blocks(debates, LABELS[report.by])
@@ -115,6 +116,15 @@ def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Bloc
             yield from usage_blocks(report.usage, details=debates.by_contestant is not None)
     yield losses_block(debates.losses)
     yield arms_block(arms)
+    if report.controls:
+        yield from control_blocks(report.controls)
+
+
+def which_arms(report: StudyReport) -> str:
+    """Return whose debates the findings are about, where a study has several arms."""
+    if report.controls and report.controls.plain:
+        return f"without control arms: {', '.join(report.controls.plain)}"
+    return "all arms together" if report.arms else ""
 
 
 def phases_block(debates: DebateFindings, pooled: str) -> Block:
