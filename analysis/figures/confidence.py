@@ -34,7 +34,7 @@ from analysis.statistics.clustered import Codes
 def confidence(source: Source, debates: Debates) -> Figure:
     """Draw the mean confidence by phase, over single debaters."""
     mask = np.ones(debates.model.shape, dtype=bool)
-    every = confidence_rows(source, debates, mask, debates.model_codes())
+    every = confidence_rows(source, debates, mask, debates.model_code)
     check_any_rating(source, every)
     rows, withheld = source.publishable_rows(every, [row["debates"] for row in every])
     labels = {
@@ -62,7 +62,7 @@ def confidence(source: Source, debates: Debates) -> Figure:
 def confidence_by_side(source: Source, debates: Debates) -> Figure:
     """Draw the mean confidence by phase of the proposition and of the opposition."""
     every: list[Row] = []
-    model = debates.model_codes()
+    model = debates.model_code
     for side, name in enumerate(SIDES):
         mask = np.zeros(debates.model.shape, dtype=bool)
         mask[:, side] = True
@@ -90,7 +90,7 @@ def confidence_by_side(source: Source, debates: Debates) -> Figure:
 
 def confidence_by_model(source: Source, debates: Debates) -> Figure:
     """Draw the mean confidence by phase of each contestant, the surest at the end first."""
-    model = debates.model_codes()
+    model = debates.model_code
     every = [
         {"contestant": name, **row}
         for name, mask in contestant_seats(debates)

@@ -7,7 +7,7 @@ follows is arithmetic on axes.  Texts are not read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from analysis.read.rating_kinds import NOTHING, RatingKinds, read_kinds
 from analysis.read.selection import ALL, LABELS, By, Chosen, Selection, label_sql, open_selected
 from analysis.statistics.clustered import Array, Mask
 from arena.errors import StudyError
+from arena.store.views.debates import with_labels
 
 Names = NDArray[np.object_]
 SIDES = ("proposition", "opposition")
@@ -31,11 +32,15 @@ EPISODES = """
     group by all order by all
 """
 UNFINISHED = """
-    select e.study, e.episode, e.arm, e.status, e.subject, coalesce(e.repeat, 0) as repeat,
-           p.{label} as proposition, o.{label} as opposition
-    from episodes e join contestants p on p.episode = e.episode and p.seat = 'proposition'
-    join contestants o on o.episode = e.episode and o.seat = 'opposition'
-    where e.status <> 'done' and (e.study = $1 or $1 is null) order by all
+    select study, episode, arm, status, subject, coalesce(repeat, 0) as repeat
+    from episodes where status <> 'done' and (study = $1 or $1 is null) order by all
+"""
+# A list of few episodes picks their seats before these are joined with anything.
+UNFINISHED_SEATS = """
+    select episode, any_value({label}) filter (seat = 'proposition'),
+           any_value({label}) filter (seat = 'opposition')
+    from contestants where list_contains($1, episode) group by episode
+    having list_contains(list(seat), 'proposition') and list_contains(list(seat), 'opposition')
 """
 # Whose call was the last to fail: it ended the debate.
 FAILED_SEATS = """
@@ -53,23 +58,23 @@ DEBATES = """
            o.majority, o.confidence_sum,
            coalesce(o.votes_proposition + o.votes_opposition, 0) as votes,
            coalesce(o.abstained, 0) as abstained, coalesce(o.flipped, 0) as flipped,
-           coalesce(o.missing, 0) as missing,
-           row_number() over (order by d.study, d.arm, d.episode) - 1 as row
+           coalesce(o.missing, 0) as missing
     from debates d {joins} left join outcomes o on o.debate = d.episode
-    where d.study = $1 or $1 is null
+    where d.study = $1 or $1 is null order by d.study, d.arm, d.episode
 """
+# A table in memory keeps the order of its rows, which rowid counts from 0.
 ROWS = """
     select study, arm, proposition_model, opposition_model, proposition, opposition,
            against_itself, majority, confidence_sum, votes, abstained, flipped, missing, episode,
            subject, repeat
-    from debate_rows order by row
+    from debate_rows order by rowid
 """
+STARTS = "select study, (min(rowid), count(*)) from debate_rows group by study"
+VOTES = ("votes", "abstained", "flipped", "missing")
 # How often judges agree with themselves, over all of a debate's judges.
 RETESTS = """
-    select coalesce(pairs, 0), coalesce(same, 0) from debate_rows left join (
-        select debate, sum(pairs)::bigint as pairs, sum(same)::bigint as same
-        from retests group by debate) on debate = episode
-    order by row
+    select d.rowid as row, sum(pairs)::bigint as pairs, sum(same)::bigint as same
+    from retests r join debate_rows d on d.episode = r.debate where pairs > 0 group by d.rowid
 """
 POOLED = """
     select study, label, list(distinct contestant order by contestant) from (
@@ -77,13 +82,20 @@ POOLED = """
         union all select study, opposition, opposition_contestant from debate_rows)
     where label is not null group by study, label having count(distinct contestant) > 1 order by all
 """
+# The columns of the view ratings that a report needs, of the debates that it speaks of.
+RATED_TURNS = """
+    select d.rowid as row, d.study, d.arm, t.episode, t.seat, t.step, t.round, t.phase,
+           t.confidence, t.confidence_source, t.confidence_status <> 'not asked' as asked,
+           coalesce(len(t.flags), 0) > 0 as flagged
+    from latest_turns t join debate_rows d using (episode)
+    where t.seat in ('proposition', 'opposition')
+"""
+RATINGS = (
+    "create temp table rating_rows as select * from"
+    f" ({with_labels(RATED_TURNS, 'study, arm, asked')}) where asked"
+)
 # Arms of a study share a phase by its name, wherever it stands in each, so that closings are
 # closings; phases are in the order of the latest round of each.
-RATINGS = """
-    create temp table rating_rows as
-    select study, episode, seat, label, round, confidence, flagged from ratings
-    where asked and in_debate and (study = $1 or $1 is null)
-"""
 PHASES = """
     create temp table phase_rows as
     select study, label, row_number() over (partition by study order by max(round), label) - 1
@@ -91,8 +103,8 @@ PHASES = """
     from rating_rows group by study, label
 """
 TURNS = """
-    select d.row, (r.seat = 'opposition')::integer as side, p.place, r.confidence, r.flagged
-    from rating_rows r join phase_rows p using (study, label) join debate_rows d using (episode)
+    select row, (seat = 'opposition')::integer as side, place, confidence, flagged
+    from rating_rows join phase_rows using (study, label)
 """
 FLAGS = """
     select study, arm, flag, phase, null as reason, count(*) as n from (
@@ -100,7 +112,12 @@ FLAGS = """
         from latest_turns t join debate_rows d using (episode))
     group by all order by all
 """
-JUDGED_BY_SIMULATED = "select distinct study from juries where simulated"
+# Only juries of simulated studies are looked for, and most stores hold few.
+JUDGED_BY_SIMULATED = """
+    select distinct d.study
+    from studies s join plays j using (study) join verdicts v on v.episode = j.episode
+    join debate_rows d on d.episode = v.debate where s.simulated
+"""
 # How many of the plays that have not begun would be chosen, nobody can say.
 MISSING = """
     select study, arm, what, phase, reason, n from missing
@@ -114,7 +131,8 @@ class Debates:
 
     The sides are proposition and opposition.  `confidence` (G, 2, P) is in [0, 1], nan without a
     rating; `asked` (G, 2, P) says whether one was asked for, `flagged` (G, 2, P) whether its turn
-    carries a flag, a doubt in words.  `arm` (G,) holds labels, `model` (G, 2) model references and
+    carries a flag, a doubt in words.  `arm` (G,) holds labels, `model` (G, 2) model references,
+    `model_code` (G, 2) their places in the order of the study's, unknown ones last, and
     `contestant` (G, 2) who counts as one, None if unknown; `itself` (G,) says whether one
     contestant sat on both sides, of the same model, system prompt and sampling.  `winner` (G,) is
     "proposition", "opposition" or "tie" by the majority of votes, `by_confidence_sum` (G,) the same
@@ -131,6 +149,7 @@ class Debates:
     flagged: Mask
     arm: Names
     model: Names
+    model_code: NDArray[np.int64]
     contestant: Names
     itself: Mask
     winner: Names
@@ -153,12 +172,6 @@ class Debates:
     def models(self) -> list[str]:
         """Return the names of the models that are known, sorted."""
         return sorted({name for name in self.model.ravel().tolist() if name is not None})
-
-    def model_codes(self) -> NDArray[np.int64]:
-        """Return (G, 2) the place of each model in `models`; unknown ones come last."""
-        place = {name: number for number, name in enumerate([*self.models(), None])}
-        codes = [place[name] for name in self.model.ravel().tolist()]
-        return np.array(codes, dtype=np.int64).reshape(self.model.shape)
 
     def contestants(self) -> list[str]:
         """Return the names of the contestants that are known, sorted."""
@@ -264,7 +277,7 @@ def read_records(
                 raise StudyError(f"the study {study!r} has no such debates: {left_out[study].note}")
             raise StudyError(no_debates_message(study, study in heads, debated, path))
         con.execute(DEBATES.format(labels=labels, joins=joins), [study])
-        debates = read_debates(con, study, chosen)
+        debates = read_debates(con, chosen)
         kinds = read_kinds(con, readings=readings)
         flags = con.execute(FLAGS).fetchall()
         missing = con.execute(MISSING, {"some_only": bool(selection.filters)}).fetchall()
@@ -300,12 +313,17 @@ def read_unfinished(
     con: duckdb.DuckDBPyConnection, study: str | None, by: By
 ) -> list[tuple[str, Unfinished]]:
     """Return (study, debate) of each debate that has failed or is open."""
-    rows = con.execute(UNFINISHED.format(label=LABELS[by]), [study]).fetchall()
+    rows = con.execute(UNFINISHED, [study]).fetchall()
+    seated = con.execute(
+        UNFINISHED_SEATS.format(label=LABELS[by]), [[episode for _, episode, *_ in rows]]
+    ).fetchall()
+    sides = {episode: (first, second) for episode, first, second in seated}
     failed = [episode for _, episode, _, status, *_ in rows if status == "failed"]
     seats = dict(con.execute(FAILED_SEATS, [failed]).fetchall()) if failed else {}
     return [
-        (own, Unfinished(arm, status, subject, repeat, (first, second), seats.get(episode)))
-        for own, episode, arm, status, subject, repeat, first, second in rows
+        (own, Unfinished(arm, status, subject, repeat, sides[episode], seats.get(episode)))
+        for own, episode, arm, status, subject, repeat in rows
+        if episode in sides
     ]
 
 
@@ -330,22 +348,22 @@ def no_debates_message(study: str, is_known: bool, debated: list[str], path: Pat
     return f"{problem}; with debates there are: {', '.join(debated) or 'none'}"
 
 
-def read_debates(
-    con: duckdb.DuckDBPyConnection, study: str | None, studies: list[str]
-) -> dict[str, Debates]:
+def read_debates(con: duckdb.DuckDBPyConnection, studies: list[str]) -> dict[str, Debates]:
     """Return the finished debates of each study, from the temporary table debate_rows."""
-    con.execute(RATINGS, [study])
+    con.execute(RATINGS)
     con.execute(PHASES)
-    rows = con.execute(ROWS).fetchall()
-    retest = np.array(con.execute(RETESTS).fetchall(), dtype=np.int64).reshape(len(rows), 2)
-    columns = np.array(rows, dtype=object).reshape(len(rows), 16)
+    columns = con.execute(ROWS).fetchnumpy()
+    debates_in_all = len(columns["study"])
+    retest = np.zeros((debates_in_all, 2), dtype=np.int64)
+    pairs = con.execute(RETESTS).fetchnumpy()
+    retest[pairs["row"]] = np.stack([pairs["pairs"], pairs["same"]], axis=1)
     phases: dict[str, list[str]] = {name: [] for name in studies}
     for name, label in con.execute(
         "select study, label from phase_rows order by study, place"
     ).fetchall():
         phases[name].append(label)
     # One block for all studies, as wide as the study with most phases; each takes its part below.
-    confidence = np.full((len(rows), 2, max(map(len, phases.values()), default=0)), np.nan)
+    confidence = np.full((debates_in_all, 2, max(map(len, phases.values()), default=0)), np.nan)
     asked = np.zeros(confidence.shape, dtype=bool)
     flagged = np.zeros(confidence.shape, dtype=bool)
     turns = con.execute(TURNS).fetchnumpy()
@@ -353,26 +371,51 @@ def read_debates(
     confidence[cells] = np.ma.filled(turns["confidence"].astype(np.float64), np.nan)
     asked[cells] = True
     flagged[cells] = turns["flagged"]
+    # The rows of a study stand together.
+    starts = dict(con.execute(STARTS).fetchall())
     debates = {}
     for name, labels in phases.items():
-        own = columns[:, 0] == name
-        part = columns[own]
+        first, size = starts.get(name, (0, 0))
+        own = slice(first, first + size)
         width = len(labels)
+        part = {key: with_none(values[own]) for key, values in columns.items()}
+        model = both_sides_of(part, "{}_model")
         debates[name] = Debates(
             tuple(labels),
             confidence[own, :, :width],
             asked[own, :, :width],
             flagged[own, :, :width],
-            arm=part[:, 1],
-            model=part[:, 2:4],
-            contestant=part[:, 4:6],
-            itself=part[:, 6].astype(np.bool_),
-            winner=part[:, 7],
-            by_confidence_sum=part[:, 8],
-            votes=part[:, 9:13].astype(np.int64),
+            arm=part["arm"],
+            model=model,
+            model_code=codes_by_name(model),
+            contestant=both_sides_of(part, "{}"),
+            itself=part["against_itself"],
+            winner=part["majority"],
+            by_confidence_sum=part["confidence_sum"],
+            votes=np.stack([part[key] for key in VOTES], axis=1),
             retest=retest[own],
-            episode=part[:, 13],
-            subject=part[:, 14],
-            repeat=part[:, 15].astype(np.int64),
+            episode=part["episode"],
+            subject=part["subject"],
+            repeat=part["repeat"],
         )
     return debates
+
+
+def with_none(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a column of a query, None where a text is NULL."""
+    result: NDArray[Any] = np.ma.getdata(values)
+    if values.dtype == object:
+        result[np.ma.getmaskarray(values)] = None
+    return result
+
+
+def both_sides_of(columns: Mapping[str, NDArray[Any]], name: str) -> Names:
+    """Return (G, 2) the columns of both sides, by a name with {} for the side."""
+    return np.stack([columns[name.format(side)] for side in SIDES], axis=1)
+
+
+def codes_by_name(names: Names) -> NDArray[np.int64]:
+    """Return the place of each name among those that are known, in their order; None comes last."""
+    flat = names.ravel().tolist()
+    place = {name: at for at, name in enumerate((*sorted({*flat} - {None}), None))}
+    return np.array([place[name] for name in flat], dtype=np.int64).reshape(names.shape)

@@ -16,13 +16,12 @@ import orjson
 
 # Before the record said it, and in imports, it follows from an option of the protocol.
 KINDS = """
-    select d.study, d.arm, coalesce(t.confidence_source,
+    select study, arm, coalesce(confidence_source,
                case coalesce(p.options->>'rating', 'both') when 'stake' then 'stake'
-                    when 'both' then 'stated and stake' else 'stated' end) as source, count(*)
-    from latest_turns t join debate_rows d using (episode) join plays p using (episode)
-    where t.seat in ('proposition', 'opposition') and t.confidence is not null
-        and (t.confidence_source is not null or p.protocol = 'debate')
-    group by all order by all
+                    when 'both' then 'stated and stake' else 'stated' end) as source, sum(n)
+    from (select study, arm, episode, confidence_source, count(*) as n from rating_rows
+          where confidence is not null group by all) join plays p using (study, arm, episode)
+    where confidence_source is not null or p.protocol = 'debate' group by all order by all
 """
 LOSING = """
     select d.study, m.episode, (m.seat = 'opposition')::integer as side, r.label, m.value

@@ -335,7 +335,7 @@ def debate_findings(
     """Return the findings about a set of debates; `flags` are counts of its flagged turns."""
     phases = debates.phases
     ratings = debates.confidence
-    model = debates.model_codes()
+    model = debates.model_code
     both = tuple(
         both_row(phase, ratings[:, :, number], model) for number, phase in enumerate(phases)
     )

@@ -113,7 +113,7 @@ def chances_rows(debates: Debates, kinds: RatingKinds) -> tuple[ChancesRow, ...]
         if episode in row and phase in place:
             losing[row[episode], side, place[phase]] = value
     rows = []
-    model = debates.model_codes()
+    model = debates.model_code
     for number, phase in enumerate(debates.phases):
         winning = debates.confidence[:, :, number]
         total = winning + losing[:, :, number]

@@ -178,7 +178,7 @@ def crossed_rows(debates: Debates, model: Codes, sample: int | None) -> tuple[Cr
 def equivalence_rows(debates: Debates, margin: float) -> tuple[EquivalenceRow, ...] | None:
     """Return equivalence to 50% by phase, over debates of a model against itself, or None."""
     part = debates.select(debates.against_itself())
-    model = part.model_codes()
+    model = part.model_code
     rows = (
         EquivalenceRow(phase, equivalence(part.confidence[:, :, number], model, margin=margin))
         for number, phase in enumerate(part.phases)

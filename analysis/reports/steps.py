@@ -117,7 +117,7 @@ def pattern_rows(confidence: Array, model: Codes, *, intervals: bool) -> tuple[P
 
 def step_rows(debates: Debates) -> tuple[RiseRow, ...]:
     """Return the change of all debaters from each phase to the next."""
-    model = debates.model_codes()
+    model = debates.model_code
     return tuple(
         RiseRow(*names, rise(debates.confidence[:, :, at], debates.confidence[:, :, at + 1], model))
         for at, names in enumerate(zip(debates.phases, debates.phases[1:], strict=False))
@@ -186,7 +186,7 @@ def against_half_rows(debates: Debates) -> tuple[AgainstHalfRow, ...] | None:
     # Only here is it known that 50% is right on average: the same model sits on both sides, with
     # the same system prompt and sampling.
     part = debates.select(debates.against_itself())
-    model = part.model_codes()
+    model = part.model_code
     tests = [
         against_half(part.confidence[:, :, number], model) for number in range(len(part.phases))
     ]

@@ -254,7 +254,7 @@ def stratified_error(influence: Array, code: Codes, models: int, there: Mask) ->
     degrees = debates - means_in_sums(code, models, there)
     if degrees < 1:
         return nan, degrees
-    se = sqrt(debates / degrees * float(rest @ rest))
+    se = sqrt(debates / degrees * float(np.square(rest).sum()))
     return (se if se > NO_SPREAD else 0.0), degrees
 
 

@@ -83,8 +83,9 @@ def moments(values: Array) -> tuple[Mask, int, float, float]:
     found = values[there]
     n = found.size
     mean = float(found.mean()) if n else nan
-    off = found - mean
-    return there, n, mean, sqrt(float(off @ off) / (n - 1)) if n > 1 else nan
+    # Not by a product of vectors, for which numpy wakes threads that wait for each other.
+    squares = float(np.square(found - mean).sum())
+    return there, n, mean, sqrt(squares / (n - 1)) if n > 1 else nan
 
 
 def cluster_se(influence: Array) -> tuple[float, int]:
