@@ -131,7 +131,7 @@ def powers_block(report: PowerReport) -> Block:
             these = row.these
             cells += [percent(these.share), percent(these.half_width)] if these else ["-", "-"]
         rows.append([*cells, decimal(row.usd, 2)] if priced else cells)
-    title = "At the same cost, the best first" if report.by_change else "By number of debates"
+    title = f"{same_cost(report)}, the best first" if report.by_change else "By number of debates"
     error = percent(Z95 * sqrt(0.25 / report.studies))
     notes = [
         "Power: percent of simulated studies that find it, with an error of up to"
@@ -203,24 +203,30 @@ def answers(report: PowerReport) -> Iterator[str]:
 
 def best_words(report: PowerReport, planned: PowerRow) -> str:
     """Say which change at the same cost gains most, if one does."""
-    best = report.rows[0]
+    best, cost = report.rows[0], same_cost(report)
     if isnan(best.power.share) or best.power.share - planned.power.share < GAIN:
         narrower = min(report.rows, key=lambda row: row.power.half_width)
         if isnan(planned.power.share) or narrower is planned:
-            return "At the same cost no change gains more than the error of simulating."
+            return f"{cost} no change gains more than the error of simulating."
         width, now = (percent(row.power.half_width) for row in (narrower, planned))
         return (
-            "At the same cost no change gains power beyond the error of simulating;"
+            f"{cost} no change gains power beyond the error of simulating;"
             f" {narrower.change} makes the interval narrowest ({width} instead of {now} points)."
         )
     share, width = percent(best.power.share), percent(best.power.half_width)
     if isnan(planned.power.share):
-        return f"At the same cost best: {best.change} (power {share}%, half-width {width} points)."
+        return f"{cost} best: {best.change} (power {share}%, half-width {width} points)."
     return (
-        f"At the same cost best: {best.change} (power {share} instead of"
+        f"{cost} best: {best.change} (power {share} instead of"
         f" {percent(planned.power.share)}%, half-width {width} instead of"
         f" {percent(planned.power.half_width)} points)."
     )
+
+
+def same_cost(report: PowerReport) -> str:
+    """Say what the changes have in common: judges without a price cost what nobody knows."""
+    judged = report.votes is not None and report.rows[0].usd is None
+    return "With as many debates" if judged else "At the same cost"
 
 
 def row_words(row: PowerRow) -> str:

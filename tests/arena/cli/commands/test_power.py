@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents import agent
-from arena import Arena, Arm, Study, Subject, against_itself
+from agents import model
+from agents.scripted import scripted_model
+from arena import Agent, Arena, Arm, Reply, Study, Subject, against_itself, run_stages
 from arena.cli.main import main
+from arena.types import Request
 from protocols.debate import debate
+from protocols.judging import jury
 
 ROOT = Path(__file__).parents[4]
 QUICK = ["--studies", "200", "--debates", "20,80", "--most", "160"]
@@ -47,7 +51,8 @@ def test_the_claim_the_design_and_the_variance_are_said(
 def test_with_four_models_no_number_of_debates_helps_and_what_could_be_claimed_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words, found = (ask(capsys, *QUICK, "--models", "4") for ask in (said, plan))
+    words = said(capsys, *QUICK, "--models", "4")
+    found = plan(capsys, *QUICK, "--models", "4")
     assert "With 4 models no number of debates helps to speak for models like these" in words
     assert "What could be claimed is about these models: power " in words
     assert [row["power"]["share"] for row in found["rows"]] == [None, None]
@@ -148,16 +153,43 @@ def test_bad_input_gives_one_sentence(
     assert words in err
 
 
+def priced(reference: str, usd: float) -> Agent:
+    """A simulated agent whose replies have a price."""
+    inner = model(reference)
+
+    async def reply(request: Request) -> Reply:
+        return replace(await inner(request), cost_usd=usd)
+
+    return Agent(reference, scripted_model(reply, reference.replace("/", "-").replace(":", "-")))
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store with the studies `first`, of three models on eight motions, and `tiny`."""
+    """A store with the studies `first`, of three models on eight motions and judged, and `tiny`."""
     path = tmp_path_factory.mktemp("pilot") / "arena.duckdb"
     motions = [Subject(f"This house would hold debate number {number}.") for number in range(8)]
-    agents = [agent(f"sim/even:bias={bias}:noise=0.06:debate_sd=0.04") for bias in (-0.1, 0, 0.1)]
-    for name, models, subjects in (("first", agents, motions), ("tiny", agents[:1], motions[:2])):
-        study = Study(name, [Arm("only", debate, list(against_itself(models)))], subjects)
-        Arena(path).run(study, watch=lambda tally: None)
+    agents = [
+        priced(f"sim/even:bias={bias}:noise=0.06:debate_sd=0.04", 0.01) for bias in (-0.1, 0, 0.1)
+    ]
+    first = Study("first", [Arm("only", debate, list(against_itself(agents)))], motions)
+    judges = [priced("sim/judge:seed=1", 0.002), priced("sim/judge:seed=2", 0.004)]
+    run_stages(Arena(path), [first, jury("jury", first, judges)])
+    tiny = Study("tiny", [Arm("only", debate, list(against_itself(agents[:1])))], motions[:2])
+    Arena(path).run(tiny, watch=lambda tally: None)
     return str(path)
+
+
+@pytest.mark.slow
+def test_a_pilot_gives_the_prices_of_debates_and_of_judges(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    money = ["--pilot", "first", "--db", store, "--budget-usd", "5", "--studies", "100"]
+    for claim, one in (("rise", 0.06), ("majority", 0.06 + 2 * 0.006)):
+        rows = plan(capsys, *money, "--claim", claim)["rows"]
+        planned = next(row for row in rows if row["change"] == "as planned")
+        assert planned["debates"] == int(5 / one)
+    # The judge's price is the mean of both: a panel of other judges has it too.
+    assert next(row for row in rows if row["judges"] == 4)["debates"] == int(5 / (0.06 + 4 * 0.006))
 
 
 @pytest.mark.slow
@@ -196,11 +228,6 @@ def test_a_pilot_gives_variance_and_design_and_not_the_effect(
             "a pilot needs at least 10 finished debates",
         ),
         (["--pilot", "second"], "there is no study 'second'"),
-        (
-            ["--pilot", "first", "--claim", "majority"],
-            "needs verdicts, and the pilot",
-        ),
-        (["--pilot", "first", "--budget-usd", "5"], "or a pilot whose calls have a price"),
     ],
 )
 def test_a_pilot_that_says_too_little_is_refused(
