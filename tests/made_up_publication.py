@@ -170,7 +170,7 @@ def debate(
         **outputs,
         "judge_models": [],
         "judge_results": [],
-        "debator_token_counts": {model: token_counts() for model in models},
+        "debator_token_counts": {model: token_counts(MODELS.index(model)) for model in models},
         "judge_token_counts": {},
         "debator_bets": bets(rng, number, kind, models),
     }
@@ -246,6 +246,16 @@ def write_questions(folder: Path) -> None:
         write_json(folder / name, rows)
 
 
-def token_counts() -> dict[str, int]:
-    """Return the counts of a model's calls; the arena does not read them."""
-    return {"successful_calls": 3, "failed_calls": 0, "successful_total_tokens": 900}
+def token_counts(number: int) -> dict[str, int]:
+    """Return the counts of the calls of a model, which differ from model to model."""
+    written, read = 300 + number, 900 + 10 * number
+    return {
+        "successful_calls": 3,
+        "failed_calls": number % 2,
+        "successful_completion_tokens": written,
+        "successful_prompt_tokens": read,
+        "successful_total_tokens": written + read,
+        "failed_completion_tokens": 0,
+        "failed_prompt_tokens": 0,
+        "failed_total_tokens": 0,
+    }

@@ -45,6 +45,7 @@ UNKNOWN_TIME = datetime(1970, 1, 1)
 PRICES = ("usd_per_million_prompt_tokens", "usd_per_million_completion_tokens")
 FAILED = "no label, since the labeller failed"
 NO_DEBATE = "of no such turn in the folder"
+TWICE = "of a turn that the file had labelled before"
 
 Row = tuple[str, dict[str, Any]]
 
@@ -181,6 +182,9 @@ def label_rows(
             left_out[FAILED if fitting else NO_DEBATE] += 1
             continue
         item = fitting[-1]
+        if item.name in own:
+            left_out[TWICE] += 1
+            continue
         rater = f"{LABELLER} ({side.name})" if item.name in labelled else LABELLER
         own.add(item.name)
         if item.name not in stored:
