@@ -34,6 +34,7 @@ from analysis.reports.against_jury import (
 from analysis.reports.answers import AnswerFindings, answer_findings
 from analysis.reports.controls import ControlFindings, control_findings, only_arms
 from analysis.reports.details import CalibrationDetails, calibration_details
+from analysis.reports.labels import LabelFindings
 from analysis.reports.losses import Losses, losses
 from analysis.reports.plain_json import (
     INLINE,
@@ -194,6 +195,7 @@ class StudyReport:
     pooled: tuple[Pool, ...] = ()
     chosen: Annotated[Chosen | None, OPTIONAL] = None
     registration: Annotated[RegisteredFindings | None, OPTIONAL] = None
+    labels: Annotated[tuple[LabelFindings, ...] | None, OPTIONAL] = None
     private_reasoning: Annotated[PrivateReasoning | None, OPTIONAL] = None
     usage: Annotated[StudyUsage | None, OPTIONAL] = None
     controls: Annotated[ControlFindings | None, OPTIONAL] = None

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from analysis.read.labels import read_labels
 from analysis.read.selection import ALL, Selection
 from analysis.read.verdicts import judged_studies
 from analysis.reports.ballots import VoteStandings, vote_standings
 from analysis.reports.blocks import Document
 from analysis.reports.debates import StudyReport, study_reports
+from analysis.reports.labels import label_findings
 from analysis.reports.plain_json import JsonObject, json_object
 from analysis.reports.registered_claims import with_registrations
 from analysis.reports.robustness import Checks
+from analysis.reports.rules import rules
 from analysis.reports.standings import Standings, study_standings
 from analysis.reports.tables.ballots import vote_standings_document
 from analysis.reports.tables.debates import report_document
@@ -90,9 +93,27 @@ def debate_report(
         raise StudyError(f"the mixed model (--mixed) needs at least 3 debates, found {sample}")
     checks = Checks(margin, mixed, sample, details)
     found = study_reports(path, study, checks, selection)
-    reports = tuple(with_registrations(path, found, checks, selection))
+    labelled = with_labels(path, found, study, selection)
+    reports = tuple(with_registrations(path, labelled, checks, selection))
     empty = "There are no debates in this store yet."
     return Report(reports, tuple(map(report_document, reports)), empty, "arena report")
+
+
+def with_labels(
+    path: Path, reports: Iterable[StudyReport], study: str | None, selection: Selection
+) -> list[StudyReport]:
+    """Return reports with what people's labels say, where there are some."""
+    found = read_labels(path, study, selection)
+    return [
+        replace(
+            report,
+            labels=label_findings(path, found[report.study], selection),
+            rules={**report.rules, **rules("labels")},
+        )
+        if report.study in found
+        else report
+        for report in reports
+    ]
 
 
 def rank_report(

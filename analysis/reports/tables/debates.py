@@ -23,6 +23,7 @@ from analysis.reports.tables.formatting import (
     percent,
     points,
 )
+from analysis.reports.tables.labels import label_blocks
 from analysis.reports.tables.losses import losses_block, losses_notes
 from analysis.reports.tables.outcomes import (
     CONFIDENCE_SUM,
@@ -70,6 +71,7 @@ def report_document(report: StudyReport) -> Document:
         blocks += answer_blocks(report.answers, report.simulated)
     if report.seats is not None:
         blocks += seat_blocks(report.seats)
+    blocks += label_blocks(report.labels or ())
     blocks.append(missing_block(report))
     judged = debates is not None and bool(debates.calibration)
     # Rules about juries are of no use to a study that was never judged.
