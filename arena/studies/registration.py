@@ -41,6 +41,8 @@ LOCAL_PATH = re.compile(
     r"(?<![\w/\\.:<~])(local/)?(?:file://)?(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\<>\"']+){2,}"
 )
 SHORTEST_SAME = 60
+# Nobody can tell the two apart but the researcher.
+EARLY = "stopped early, or not over yet"
 MOST_ITEMS = 6
 # Fields that hold hashes, which say nothing to people, and what has changed where they differ.
 HASHED = {
@@ -269,7 +271,7 @@ def compare_part(
                 other.setdefault(HASHED[name], []).append(label(item, fields))
             elif new or gone:
                 left = [value for value in before if value not in now]
-                yield f"{word} {label(item, fields)}: {changed(name, left, new, gone)}"
+                yield f"{word} {label(item, fields)}, {changed(name, left, new, gone)}"
     if whole:
         gone_items = [item for item in registered if item not in found]
         other["dropped"] = [label(item, registered[item]) for item in gone_items]
@@ -293,7 +295,7 @@ def label(item: str, fields: Mapping[str, Sequence[str]]) -> str:
 def changed(name: str, left: Sequence[str], new: Sequence[str], gone: Sequence[str]) -> str:
     """Say what became of the values of a field: those `left` behind were not found any more."""
     if len(left) == len(new) == 1:
-        return f"{name} was {short(left[0])}, is {short(new[0])}"
+        return f"{name}: was {short(left[0])}, is {short(new[0])}"
     parts = [
         f"{name} {verb}: {'; '.join(map(short, values[:3]))}{', ...' if len(values) > 3 else ''}"
         for verb, values in (("added", new), ("dropped", gone))
@@ -346,12 +348,11 @@ def compare_stopping(plan: Plan, ended: int, usd: float) -> list[Deviation]:
             return [Deviation("stopping", f"${usd:.2f} were spent, past the ${rule.usd:g} planned")]
         if ended < plan.episodes:
             left = f"{ended:,} of {plan.episodes:,} episodes, ${usd:.2f} of ${rule.usd:g}"
-            return [Deviation("stopping", f"stopped early, or not over yet: {left}")]
+            return [Deviation("stopping", f"{EARLY}: {left}")]
         return []
     episodes = rule.episodes or plan.episodes
     if ended < episodes:
-        what = f"stopped early, or not over yet: {ended:,} of {episodes:,} episodes"
-        return [Deviation("stopping", what)]
+        return [Deviation("stopping", f"{EARLY}: {ended:,} of {episodes:,} episodes")]
     if ended > episodes:
         return [Deviation("stopping", f"went on to {ended:,} episodes, past {episodes:,}")]
     return []

@@ -95,7 +95,7 @@ def test_what_is_added_or_dropped_is_named(part: str) -> None:
 
 def test_a_value_beside_the_registered_one_is_added_and_one_in_its_place_is_another() -> None:
     registered = {"arms": {"plain": {"lineup": ["a"]}}}
-    for values, words in ((["a", "b"], "lineup added: b"), (["b"], "lineup was a, is b")):
+    for values, words in ((["a", "b"], "lineup added: b"), (["b"], "lineup: was a, is b")):
         found = {"arms": {"plain": {"lineup": values}}}
         for whole in (True, False):
             (each,) = compare(registered, found, whole=whole)

@@ -78,6 +78,7 @@ def test_a_changed_prompt_a_changed_exclusion_and_an_added_arm_are_named_and_the
     assert one.hash in Path("plan.md").read_text()
     assert main(["register", "duel.py", *claims]) == 0
     assert load_registrations(Path("arena.duckdb")) == [one]
+    assert main(["register", "duel.py", "--check"]) == 0
 
     assert main(["run", "duel.py"]) == 0
     assert main(["register", "duel.py", "--check"]) == 0
@@ -113,7 +114,7 @@ def test_a_changed_prompt_a_changed_exclusion_and_an_added_arm_are_named_and_the
     assert main(["register", "duel.py", "--check", "-o", "first=modest", "--json"]) == 1
     (checked,) = json.loads(capsys.readouterr().out)
     now = [each["what"] for each in checked["deviations"] if "as it is now" in each["what"]]
-    assert any("model was sim/even, is sim/modest" in what for what in now)
+    assert any("model: was sim/even, is sim/modest" in what for what in now)
 
 
 @pytest.mark.slow
