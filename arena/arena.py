@@ -15,6 +15,7 @@ from arena.errors import StudyError
 from arena.play import run
 from arena.play.reread import RereadSummary, Watch, reread
 from arena.play.stored_plays import Sources
+from arena.store.connection import show_leftovers
 from arena.store.database import select_rows
 from arena.studies.study import Protocol, Study, protocol_name
 from arena.tournaments.stored_debates import stored_debates
@@ -174,7 +175,9 @@ def sources_of(path: Path, studies: Sequence[Study]) -> Sources:
             return None
         study = studies_of[episode]
         if study not in debates:
-            stored = stored_debates(path, study)
+            # A debate that the last plan leaves out was judged all the same.
+            with show_leftovers():
+                stored = stored_debates(path, study)
             debates[study] = {debate.debate: debate for debate in stored}
         return debates[study].get(episode)
 

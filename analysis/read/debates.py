@@ -273,7 +273,7 @@ def read_records(
         debated = oldest_first(heads, {name for name, *_ in episodes})
         chosen = [name for name in debated if study in (None, name)]
         if study is not None and not chosen:
-            if study in left_out:
+            if study in left_out and left_out[study].leaves_out:
                 raise StudyError(f"the study {study!r} has no such debates: {left_out[study].note}")
             raise StudyError(no_debates_message(study, study in heads, debated, path))
         con.execute(DEBATES.format(labels=labels, joins=joins), [study])

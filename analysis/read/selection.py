@@ -54,7 +54,34 @@ COUNTS = """
     select e.study, count(*), count(c.episode) from episodes e left join chosen c using (episode)
     group by e.study
 """
-LEFTOVERS = "select study, count(*) from leftovers group by study"
+# Those of a version of a protocol that nothing counted is of are named apart.
+LEFTOVERS = """
+    with counted as (
+        select study, protocol, list(distinct version) as versions from episodes group by all),
+    hidden as (select study, protocol, version, count(*) as n from leftovers group by all)
+    select study, sum(n)::bigint,
+        coalesce(list((protocol, version, n) order by protocol, version)
+            filter (not list_contains(versions, version)), [])
+    from hidden left join counted using (study, protocol) group by study
+"""
+# Of a study and of the verdicts on it: the versions of a protocol that count together.
+POOLED_VERSIONS = """
+    with spoken as (
+        select study, protocol, version, count(*) as n, false as judges from episodes group by all
+        union all
+        select d.study, j.protocol, j.version, count(*), true from latest_rulings r
+        join episodes j using (episode) join episodes d on d.episode = r.debate group by all)
+    select study, judges, protocol, list((version, n) order by version) from spoken
+    where version is not null
+    group by study, judges, protocol having count(*) > 1 order by all
+"""
+
+VERSIONS = """
+    select protocol, study, string_agg(version, ' and ' order by version) from (
+        select distinct protocol, study, version from episodes
+        where version is not null and list_contains(?, study))
+    group by all
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,28 +122,38 @@ class Chosen:
     """Of how many episodes of a study a report speaks, and why of no more.
 
     Of `episodes` it speaks of `chosen`, by `filters` in words; both are None without filters.
-    `leftovers` are left out beside these, since the study's last plan does not hold them.
+    `leftovers` are left out beside these, since the study's last plan does not hold them; of them
+    `earlier` are of another version of a protocol than any that counts.  `pooled` has in sentences
+    which versions of one protocol count together.
     """
 
     episodes: int | None
     chosen: int | None
     leftovers: int
     filters: str
+    earlier: tuple[str, ...] = ()
+    pooled: tuple[str, ...] = ()
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether any episode may be left out."""
+        return bool(self.filters or self.leftovers)
 
     @property
     def note(self) -> str:
-        """What is left out, in one or two sentences; empty: nothing."""
+        """What is left out, and which versions are pooled, in sentences; empty: nothing."""
         notes = []
         if self.filters:
             total = pluralize(self.episodes or 0, "episode")
             notes.append(f"Of {total} {self.chosen or 0:,} chosen: {self.filters}.")
         if self.leftovers:
             verb = "is" if self.leftovers == 1 else "are"
+            of_these = f", {' and '.join(self.earlier)}" if self.earlier else ""
             notes.append(
                 f"{pluralize(self.leftovers, 'episode')} of an earlier plan {verb} left out"
-                " (arena status; --leftovers counts them in)."
+                f"{of_these} (arena status; --leftovers counts them in)."
             )
-        return " ".join(notes)
+        return " ".join([*notes, *self.pooled])
 
 
 @contextmanager
@@ -129,10 +166,11 @@ def open_selected(
     """Yield a connection whose views show the chosen episodes, and what is left out by study.
 
     `tables` are those that are filtered; all views on episodes read the first.  Without a filter,
-    and without leftovers, nothing is left out.  Raises StudyError for a name that the
-    store does not know and a wrong condition, and StoreError if the store cannot be read.
+    without leftovers and with one version of each protocol, there is nothing to say.  Raises
+    StudyError for a name that the store does not know and a wrong condition, and StoreError if the
+    store cannot be read.
     """
-    needed = {*views, "contestants", "episodes", "leftovers"}
+    needed = {*views, "contestants", "episodes", "latest_rulings", "leftovers"}
     with show_leftovers() if selection.leftovers else nullcontext(), open_live(path, needed) as con:
         yield con, choose(con, path, selection, needed, tables)
 
@@ -144,23 +182,64 @@ def choose(
     views: Collection[str],
     tables: Collection[str],
 ) -> dict[str, Chosen]:
-    """Let a connection show the chosen episodes, and return what is left out by study."""
+    """Let a connection show the chosen episodes; return what is left out and pooled by study."""
     # The view episodes, and so all that reads it, leaves leftovers out by itself; tables do not.
-    hidden = {} if selection.leftovers else dict(con.execute(LEFTOVERS).fetchall())
+    hidden = [] if selection.leftovers else con.execute(LEFTOVERS).fetchall()
+    left = {study: (n, tuple(map(words_of_version, each))) for study, n, each in hidden}
     filters = selection.filters
     if not filters and (not hidden or tables == EPISODES):
-        return {study: Chosen(None, None, n, "") for study, n in hidden.items()}
+        pooled = pooled_versions(con)
+        return {
+            study: Chosen(None, None, n, "", earlier, pooled.get(study, ()))
+            for study in left.keys() | pooled.keys()
+            for n, earlier in [left.get(study, (0, ()))]
+        }
     models = find_names(con, NAMES, selection.models, "model, agent or contestant")
     arms = find_names(con, ARMS, selection.arms, "arm")
     matching = matching_episodes(path, selection.where) if selection.where else None
     con.execute(CHOSEN, {"models": models, "arms": arms, "ids": matching})
     counts = con.execute(COUNTS).fetchall()
     show_only(con, "chosen", views, tables)
+    pooled = pooled_versions(con)
     return {
-        study: Chosen(total, chosen, hidden.get(study, 0), filters)
+        study: Chosen(total, chosen, n, filters, earlier, pooled.get(study, ()))
         for study, total, chosen in counts
-        if filters or study in hidden
+        if filters or study in left or study in pooled
+        for n, earlier in [left.get(study, (0, ()))]
     }
+
+
+def words_of_version(version: tuple[str, str, int]) -> str:
+    """Return of how many leftovers a (protocol, version, episodes) is, in words."""
+    protocol, name, episodes = version
+    return f"{episodes:,} of which version {name} of {protocol} played"
+
+
+def pooled_versions(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
+    """Return in sentences, by study, which versions of one protocol count together."""
+    found: dict[str, tuple[str, ...]] = {}
+    for study, judges, protocol, versions in con.execute(POOLED_VERSIONS).fetchall():
+        listed = " and ".join(f"{version} ({count:,})" for version, count in versions)
+        what = "verdicts" if judges else "episodes"
+        apart = "" if judges else "; one alone: --where \"version = '...'\""
+        words = f"Pooled are the {what} of versions {listed} of {protocol}{apart}."
+        found[study] = (*found.get(study, ()), words)
+    return found
+
+
+def differing_versions(path: Path, a: str, b: str, selection: Selection = ALL) -> tuple[str, ...]:
+    """Return in sentences which protocols two studies were played by in other versions."""
+    with open_selected(path, selection) as (con, _):
+        rows = con.execute(VERSIONS, [[a, b]]).fetchall()
+    versions: dict[str, dict[str, str]] = {}
+    for protocol, study, names in rows:
+        versions.setdefault(protocol, {})[study] = names
+    return tuple(
+        f"{a} was played by version {of[a]} of {protocol}, {b} by version {of[b]}:"
+        " other prompts may be what differs."
+        for protocol, of in sorted(versions.items())
+        if len(of) == 2 and of[a] != of[b]
+    )
 
 
 def find_names(

@@ -181,7 +181,8 @@ def read_verdicts(
     if not readings:
         by_jury = f" by the jury {jury!r}" if jury else ""
         there_are = ", ".join(f"{name} ({count})" for name, count, _ in others) or "none"
-        note = f"; {left_out[study].note}" if study in left_out else ""
+        omits = study in left_out and left_out[study].leaves_out
+        note = f"; {left_out[study].note}" if omits else ""
         of_these = " among the chosen" if note else ""
         raise StudyError(
             f"{path} holds no verdict{by_jury} on debates of a study {study!r}; studies with"

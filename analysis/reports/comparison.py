@@ -225,7 +225,7 @@ def compare_studies(studies: StudyPair, by: MatchBy) -> Comparison:
 
 
 def selection_notes(studies: StudyPair) -> tuple[str, ...]:
-    """Say of each study what is left out, and which contestants count as one."""
+    """Say of each study what is left out or counts as one, and which versions differ."""
     notes = dict.fromkeys(
         f"{record.study}: {record.chosen.note}"
         for record in (*(studies.debates or ()), *(studies.answers or ()))
@@ -236,7 +236,7 @@ def selection_notes(studies: StudyPair) -> tuple[str, ...]:
         for record in studies.debates or ()
         for name, contestants in record.pooled
     ]
-    return (*notes, *pools)
+    return (*notes, *pools, *studies.versions)
 
 
 def match_counts(matches: Matches, left: int, right: int) -> MatchCounts:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.read.answers import AnswerRecord, read_answers
 from analysis.read.debates import DebateRecord, Debates, read_records
-from analysis.read.selection import ALL, Selection
+from analysis.read.selection import ALL, Selection, differing_versions
 from analysis.statistics import matching
 from analysis.statistics.clustered import Array, Codes
 from analysis.statistics.matching import MatchBy, Matches
@@ -22,12 +22,16 @@ Play = tuple[str | None, tuple[str | None, ...], int, str]
 
 @dataclass(frozen=True, slots=True)
 class StudyPair:
-    """The records of the two studies; None for a kind of play that not both have."""
+    """The records of the two studies; None for a kind of play that not both have.
+
+    `versions` says in sentences which protocols they were played by in other versions.
+    """
 
     a: str
     b: str
     debates: tuple[DebateRecord, DebateRecord] | None
     answers: tuple[AnswerRecord, AnswerRecord] | None
+    versions: tuple[str, ...] = ()
 
 
 def read_both(path: Path, a: str, b: str, selection: Selection = ALL) -> StudyPair:
@@ -56,7 +60,8 @@ def read_both(path: Path, a: str, b: str, selection: Selection = ALL) -> StudyPa
             for study in (a, b)
         ]
         raise StudyError(f"there is nothing to compare: {' and '.join(kinds)}")
-    return StudyPair(a, b, both_debate, both_answer)
+    versions = differing_versions(path, a, b, selection)
+    return StudyPair(a, b, both_debate, both_answer, versions)
 
 
 def selection_by(by: MatchBy, selection: Selection = ALL) -> Selection:

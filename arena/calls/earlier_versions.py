@@ -14,19 +14,24 @@ from typing import Any
 from arena.store.database import select_rows
 from arena.text import pluralize
 
-# Leftovers are no part of the study any more; an import has no protocol that could go on.
-PLAYED = """
+# Leftovers are no part of the study any more, nor what judged them; an import has no protocol that
+# could go on.
+COUNTED = """
+    with counted as (
+        select e.* from all_episodes e join studies using (study)
+        left join subjects s using (subject) left join leftovers judged on judged.episode = s.source
+        where not e.leftover and judged.episode is null
+            and coalesce(origin, 'played') = 'played' and e.version is not null)
+"""
+PLAYED = f"""{COUNTED}
     select study, arm, protocol, version, count(*), count(*) filter (status = 'done')
-    from all_episodes join studies using (study)
-    where not leftover and coalesce(origin, 'played') = 'played' and version is not null
-        and coalesce(study = ?, true)
-    group by all order by all"""
+    from counted where coalesce(study = ?, true) group by all order by all"""
 # A cached reply was no call.
-SPENT = """
+SPENT = f"""{COUNTED}
     select study, arm, protocol, version, count(*), sum(tokens_in), sum(tokens_out), sum(cost_usd),
         count(*) filter (cost_usd is null)
-    from calls join all_episodes using (episode)
-    where not leftover and calls.status <> 'cached' and list_contains(?, study) group by all"""
+    from calls join counted using (episode)
+    where calls.status <> 'cached' and list_contains(?, study) group by all"""
 Versions = Mapping[tuple[str, str], str]
 
 

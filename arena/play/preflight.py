@@ -66,8 +66,8 @@ def refuse_earlier(path: Path, earlier: Sequence[EarlierVersion], cost: CostEsti
     `cost` is that of the episodes that this run would play anew.
     """
     raise StudyError(
-        f"nothing was asked: {path} holds {describe_earlier(earlier)}; this run would play"
-        f" {pluralize(cost.episodes, 'episode')} anew, in {describe_estimate(cost)};"
+        f"nothing was asked: {path} holds {describe_earlier(earlier)}; in the new version this run"
+        f" would play {pluralize(cost.episodes, 'episode')}, in {describe_estimate(cost)};"
         f" {ways_on(earlier)}"
     )
 

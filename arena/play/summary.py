@@ -102,8 +102,8 @@ class Summary:
         if self.others:
             text += (
                 f"\nnote: the study also holds {self.others} episodes that are not in this plan"
-                " (other models, motions, options or repeats); reports leave them out. Keep"
-                " plans apart by another name (-o name=NAME), or remove them with arena forget"
+                " (other models, motions, options, repeats or versions); reports leave them out."
+                " Keep plans apart by another name (-o name=NAME), or remove them with arena forget"
             )
         if self.changed:
             text += (

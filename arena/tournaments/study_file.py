@@ -77,8 +77,8 @@ def split_option(
     `keep` keeps them among these, for a function that has such an argument.
     """
     given = [option for option in options if option.startswith(f"{key}=")]
-    values = [option.partition("=")[2] for option in given]
-    if any(not value.strip() for value in values) and not keep:
+    values = [option.partition("=")[2].strip() for option in given]
+    if "" in values and not keep:
         raise StudyError(
             f"a study's {key} has at least one letter, found none: -o {key}={key.upper()}"
         )
