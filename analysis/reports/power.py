@@ -7,7 +7,7 @@ models alone.  tables/power.py shows the rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import isnan, nan, sqrt
 from typing import Annotated, Literal
 
@@ -290,24 +290,11 @@ def alternatives(plan: Plan, planned: Design) -> Iterator[tuple[str, Design]]:
         changes += [("judges", planned.judges + 2)]
         changes += [("judges", planned.judges - 2)] if planned.judges > 2 else []
     for name, number in changes:
-        design = design_with(planned, name, number)
+        design = Design(**{**asdict(planned), name: number})
         design = replace(design, debates=debates_for(plan, design))
         # Each model debates at least twice on average, or its mean is that of one debate.
         if design.debates * (1 if design.alone else 2) >= 2 * design.models * design.repeats:
             yield f"{number} {name if number > 1 else name[:-1]}", design
-
-
-def design_with(design: Design, name: str, number: int) -> Design:
-    """Return the design with another number of one thing."""
-    return Design(
-        design.debates,
-        number if name == "models" else design.models,
-        number if name == "motions" else design.motions,
-        number if name == "wordings" else design.wordings,
-        number if name == "repeats" else design.repeats,
-        number if name == "judges" else design.judges,
-        design.alone,
-    )
 
 
 def ceiling_of(plan: Plan, design: Design) -> float:

@@ -181,7 +181,8 @@ def answers(report: PowerReport) -> Iterator[str]:
     elif isnan(planned.power.share):
         yield (
             f"With {counted(planned.design.motions, 'motion')} there is no interval of motions like"
-            f" these: below {FEWEST_MODELS} motions the report has none."
+            f" these: below {FEWEST_MODELS} motions the report has none. Plan more of them"
+            " (--motions), or speak of models alone."
         )
     elif report.ceiling is not None and report.ceiling < report.target:
         yield (
@@ -206,9 +207,9 @@ def best_words(report: PowerReport, planned: PowerRow) -> str:
     best, cost = report.rows[0], same_cost(report)
     if isnan(best.power.share) or best.power.share - planned.power.share < GAIN:
         narrower = min(report.rows, key=lambda row: row.power.half_width)
-        if isnan(planned.power.share) or narrower is planned:
-            return f"{cost} no change gains more than the error of simulating."
         width, now = (percent(row.power.half_width) for row in (narrower, planned))
+        if isnan(planned.power.share) or width == now:
+            return f"{cost} no change gains more than the error of simulating."
         return (
             f"{cost} no change gains power beyond the error of simulating;"
             f" {narrower.change} makes the interval narrowest ({width} instead of {now} points)."
