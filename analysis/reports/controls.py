@@ -211,7 +211,7 @@ def contrast_rows(
     # Any row of a key says which models and which motion it has.
     row = np.zeros(matches.keys, dtype=np.int64)
     row[matches.left_key] = rows[matches.left]
-    model, motion = debates.model_codes()[row], codes_of(debates.subject[row].tolist())
+    model, motion = debates.model_code[row], codes_of(debates.subject[row].tolist())
     within = ANY if contrast.what == "words" else CHANGE
     return [
         ContrastRow(
