@@ -144,6 +144,17 @@ def contrast(report: StudyReport, arm: str) -> Iterator[Estimate]:
             yield Estimate(what, paths.mean, paths.ci_low, paths.ci_high, paths.p, kind="change")
 
 
+def control(report: StudyReport, arm: str) -> Iterator[Estimate]:
+    """Yield what sets a debate apart from its control arms."""
+    for row in report.controls.contrasts if report.controls else ():
+        if arm in ("", row.arm, row.control):
+            # Words of a speech are no share.
+            kind: Kind = "score" if row.what == "words" else "change"
+            found = row.difference
+            what = f"{row.name}: {row.what}, {row.arm} minus {row.control}"
+            yield Estimate(what, found.mean, found.ci_low, found.ci_high, found.p, kind=kind)
+
+
 def of_interval(what: str, interval: Interval, kind: Kind = "share") -> Estimate:
     """Return a number with its interval as an estimate."""
     return Estimate(what, interval.mean, interval.ci_low, interval.ci_high, kind=kind)
@@ -178,6 +189,9 @@ CLAIMS: Mapping[str, ReportClaim] = {
     "accuracy": ReportClaim("share of questions answered right, by arm", accuracy),
     "difference": ReportClaim(
         "difference of arms in the share answered right, tested against 0", difference
+    ),
+    "control": ReportClaim(
+        "a debate and its control arms: differences in ratings, words and wins", control
     ),
     "contrast": ReportClaim(
         "LeaP and its control arms: differences in the share of paths that are right", contrast
