@@ -193,7 +193,9 @@ def truth_of(plan: Plan, scale: float = 1.0) -> Truth:
     printed = SPLITS[plan.claim][0] == "level" and plan.claim != "difference"
     margin = plan.margin if plan.claim == "equivalence" else None
     middle = SPLITS[plan.claim][1]
-    return Truth(middle, plan.effect, sds, plan.missing, printed, margin, plan.level)
+    # Of a rise and of a difference two ratings have to be there.
+    missing = plan.missing if middle else 1 - (1 - plan.missing) ** 2
+    return Truth(middle, plan.effect, sds, missing, printed, margin, plan.level)
 
 
 def assumed(plan: Plan) -> Iterator[Component]:

@@ -197,8 +197,10 @@ def numbers(
     values = values + table("model by wording", "mw")[pair, word] + together(len(pair))
     values = values + draw.normal(0, setting.sds.get("repeat", 0.0), (len(pair), 1))
     values = values + draw.normal(0, setting.sds.get("rest", 0.0), pair.shape)
-    lost = draw.random(values.shape) < setting.missing
-    return np.where(lost, np.nan, values)
+    # A rise takes two ratings, of which either may be missing.
+    ratings = 2 if setting.claim == "rise" else 1
+    lost = draw.random((*values.shape, ratings)) < setting.missing
+    return np.where(lost.any(axis=2), np.nan, values)
 
 
 def significant(draw: np.random.Generator, setting: Setting, order: League) -> bool:
