@@ -175,7 +175,10 @@ def rogan_gladen(
         )
         return Correction(NOTHING, youden, reason)
     low, high = (min(max(end, 0.0), 1.0) for end in ends)
-    return Correction(Interval(share, min(low, share), max(high, share)), youden)
+    found = Interval(share, min(low, share), max(high, share))
+    # Cut off, the interval looks surer than it is.
+    cut = "" if 0 <= raw / youden <= 1 else "cut at 0 or 100%; the judge may err otherwise here"
+    return Correction(found, youden, cut)
 
 
 def cluster_variances(top: Array, bottom: Array, cluster: Codes, share: float) -> Array:

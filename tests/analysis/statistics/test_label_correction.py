@@ -74,6 +74,12 @@ def test_rogan_and_gladen_by_hand() -> None:
     assert found.share.mean == pytest.approx(0.75 * sides[0] + 0.25 * (1 - sides[1]))
 
 
+def test_a_share_beyond_all_is_cut_and_says_so() -> None:
+    found = rogan_gladen(*pool(45, 0))
+    assert (found.share.mean, found.share.ci_high) == (1, 1)
+    assert found.reason.startswith("cut at 0 or 100%")
+
+
 def test_fiellers_interval_is_where_the_difference_is_not_surely_off() -> None:
     variances = np.array([0.004, -0.001, 0.003])
     low, high = fieller(0.3, 0.5, variances) or (np.nan, np.nan)
