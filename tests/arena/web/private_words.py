@@ -23,6 +23,7 @@ from arena.types import (
     TokenChoice,
 )
 from protocols.debate import debate
+from protocols.private_reasoning import RULES, labels_of
 
 VERSION = "1"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \x1b[31mred \u202eevil"
@@ -95,7 +96,7 @@ async def musing(episode: Episode, motion: Subject, proposition: Seat, oppositio
 
 
 def plant(db: Path) -> Path:
-    """Return the store: seven debates (one fails, one asks again), and a play of `musing`."""
+    """Return the store: seven debates (one fails, one asks again), one `musing`, and labels."""
     speaker = Agent(
         "speaker", scripted_model(reply, "speaker"), "You are a speaker.", Sampling(temperature=0.5)
     )
@@ -118,4 +119,6 @@ def plant(db: Path) -> Path:
             motions[:1],
         )
     )
+    # Labellers are shown private thoughts and numbers on purpose, and no public page tells them.
+    Arena(db).run(labels_of("labels", "planted", [RULES], number="shown").write(db))
     return db
