@@ -40,13 +40,14 @@ from arena import MOTIONS, Arena, Arm, Sampling, Study, against_itself, round_ro
 from arena import motions as read_motions
 from arena.cli.study_program import run_study_program
 from protocols.debate import PRESETS, Rating, debate
-from protocols.debate_controls import CONTROLS, Control
+from protocols.debate_controls import CONTROLS
 
 Preset = Literal["cross_model", "self", "informed", "public", "red_team", "multi_round"]
+Control = Literal["all", "before", "unheard", "misplaced", "once", "never"]
 
 DEBATERS = ["sim/modest", "sim/confident", "sim/overconfident"]
 AS_IN_PRESET: list[Rating] = []
-NONE: list[Control | Literal["all"]] = []
+NONE: list[Control] = []
 # Mean confidence in percent by phase, as published; phases that the paper does not print are
 # recomputed from its published data.
 PAPER = {
@@ -64,31 +65,32 @@ def study(
     repeats: int = 1,
     max_tokens: int | None = None,
     ratings: list[Rating] = AS_IN_PRESET,
-    controls: list[Control | Literal["all"]] = NONE,
+    controls: list[Control] = NONE,
 ) -> Study:
     """Return one configuration of the paper, with these models, on these motions.
 
     `motions` is a file, or the motions that come with the package.  `max_tokens` bounds a reply
     (the paper set no bound).  `ratings` has an arm for each; without any there is one arm, in which
     the preset says how the rating is asked for.  `controls` has a further arm for each.  Misplaced
-    speeches are on others of the same motions.
+    speeches are on others of the same motions, on the package's where there is only one.
     """
     agents = [agent(reference, sampling=Sampling(max_tokens=max_tokens)) for reference in models]
     lineups = list(round_robin(agents) if preset == "cross_model" else against_itself(agents))
     subjects = read_motions(motions) if motions else MOTIONS
     texts = tuple(subject.text for subject in subjects)
     options = PRESETS[preset]
-    if ratings:
-        arms = [Arm(rating, debate, lineups, {**options, "rating": rating}) for rating in ratings]
-        return Study(f"two_llms_debate_{preset}_ratings", arms, subjects, repeats)
-    arms = [Arm(preset, debate, lineups, options)]
-    if not controls:
-        return Study(f"two_llms_debate_{preset}", arms, subjects, repeats)
-    for control, change in CONTROLS.items():
-        if control in controls or "all" in controls:
-            beside = {"other_motions": texts} if control == "misplaced" and motions else {}
-            arms.append(Arm(control, debate, lineups, {**options, **change, **beside}))
-    return Study(f"two_llms_debate_{preset}_controls", arms, subjects, repeats)
+    plain = {rating: {**options, "rating": rating} for rating in ratings} or {preset: options}
+    arms = [Arm(label, debate, lineups, options) for label, options in plain.items()]
+    for label, options in plain.items():
+        for control, change in CONTROLS.items():
+            if control not in controls and "all" not in controls:
+                continue
+            others = motions and control == "misplaced" and len(texts) > 1
+            beside = {"other_motions": texts} if others else {}
+            name = control if len(plain) == 1 else f"{label}, {control}"
+            arms.append(Arm(name, debate, lineups, {**options, **change, **beside}))
+    name = f"two_llms_debate_{preset}" + "_ratings" * bool(ratings) + "_controls" * bool(controls)
+    return Study(name, arms, subjects, repeats)
 
 
 def show_results(arena: Arena, played: Study) -> None:

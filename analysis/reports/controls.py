@@ -109,7 +109,8 @@ class ContrastRow:
     """A contrast of two arms: their means `a` and `b` over matched debates, and the difference.
 
     Ratings and wins (the proposition's share, a tie half a win) are in [0, 1], words are words of a
-    speech.  `over_motions` is the interval of models and motions like these.
+    speech.  `over_motions` is the interval of models and motions like these, `plain` the arm whose
+    controls these are.
     """
 
     name: str
@@ -122,6 +123,7 @@ class ContrastRow:
     difference: Annotated[MeanEstimate, DIFFERENCE]
     claims: Annotated[Claims, CLAIMS]
     over_motions: MotionClaim
+    plain: str
     p_holm: float = nan
 
 
@@ -224,6 +226,7 @@ def contrast_rows(
             float(right[there].mean()),
             *mean_claims(change, model, within=within),
             over_motions(change, model, motion, within=within),
+            family["plain"].arm,
         )
     ]
 

@@ -31,7 +31,7 @@ from protocols.debate import debate
 from protocols.parsing.tags import ASK_RATING, REASKS
 from tests.fake_server import ChatServer, ReceivedRequest, running
 
-AS_ASKED = "<thoughts>{t}</thoughts>\n<speech>{s}</speech>\n<rating>{r}</rating>"
+AS_ASKED = "<speech>{s}</speech>\n<thoughts>{t}</thoughts>\n<rating>{r}</rating>"
 # Thoughts {t}, speech {s}, rating {r}: of 26 habits, two leave something open (the last two).
 HABITS = (
     "**Thoughts:** {t}\n\n**Speech:** {s}\n\n**Rating:** {r}/100",

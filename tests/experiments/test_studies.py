@@ -74,6 +74,26 @@ def test_every_preset_is_one_option_away(tmp_path: Path, preset: str) -> None:
     assert Arena(tmp_path / "a.duckdb").run(study).done == 2
 
 
+def test_control_arms_stand_beside_each_way_to_rate_and_change_one_thing(tmp_path: Path) -> None:
+    plain = load_study(STUDY, ["models=sim/even"])
+    study = load_study(STUDY, ["models=sim/even", "controls=once,misplaced"])
+    assert [arm.label for arm in study.arms] == ["self", "misplaced", "once"]
+    assert study.name == "two_llms_debate_self_controls"
+    for arm in study.arms[1:]:
+        assert len(arm.options.items() - plain.arms[0].options.items()) == 1
+    study = load_study(STUDY, ["models=sim/even", "controls=all", "ratings=stake,scored"])
+    labels = [arm.label for arm in study.arms]
+    assert len(labels) == 2 * 6
+    assert labels[:3] == ["stake", "scored", "stake, before"]
+    assert study.arms[2].options["rating"] == "stake"
+    # Misplaced speeches are on motions of the study's own, if there are others.
+    for motions in (["One."], ["One.", "Two."]):
+        file = tmp_path / f"{len(motions)}.txt"
+        file.write_text("\n".join(motions))
+        study = load_study(STUDY, ["controls=misplaced", f"motions={file}"])
+        assert study.arms[1].options.get("other_motions", ()) == tuple(motions * (len(motions) > 1))
+
+
 def test_an_optional_list_is_written_with_commas() -> None:
     study = load_study(ROOT / "experiments" / "leap.py", ["part=0,1", "number=1"])
     assert study.arms[1].options["part"] == [0, 1]

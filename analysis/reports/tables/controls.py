@@ -31,6 +31,7 @@ WHAT = {
 def control_blocks(findings: ControlFindings) -> Iterator[Block]:
     """Return the table of contrasts, with what each isolates in words."""
     rows = findings.contrasts
+    several = len({row.plain for row in rows}) > 1
     scopes = claim_headings([row.claims for row in rows])
     notes = [
         f"{row.name}, {WHAT[row.what]}: {row.arm} ({number(row, row.a)}) minus {row.control}"
@@ -43,20 +44,21 @@ def control_blocks(findings: ControlFindings) -> Iterator[Block]:
     yield table(
         "Controls: what moves a rating; points, or words of a speech, with 95% intervals",
         ("contrast", "of", "pairs", "difference", *scopes, "p", "Holm"),
-        [contrast_cells(row, scopes) for row in rows],
+        [contrast_cells(row, scopes, several=several) for row in rows],
         notes,
         text_columns=2,
     )
 
 
-def contrast_cells(row: ContrastRow, scopes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the cells of a contrast."""
+def contrast_cells(row: ContrastRow, scopes: tuple[str, ...], *, several: bool) -> tuple[str, ...]:
+    """Return the cells of a contrast, with the arm that it is of if there are several."""
     wider = limits(row, row.claims) if row.claims.speaks_of == LIKE_THESE else "-"
     cells = (wider, limits_of_these(row))[-len(scopes) :]
     pairs = str(row.difference.clusters)
     change = number(row, row.difference.mean, signed=True)
     p, p_holm = p_value(row.difference.p), p_value(row.p_holm)
-    return (row.name, WHAT[row.what], pairs, change, *cells, p, p_holm)
+    name = f"{row.plain}: {row.name}" if several else row.name
+    return (name, WHAT[row.what], pairs, change, *cells, p, p_holm)
 
 
 def number(row: ContrastRow, value: float, *, signed: bool = False) -> str:
