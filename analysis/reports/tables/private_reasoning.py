@@ -8,10 +8,11 @@ from analysis.read.usage import StudyUsage, Usage
 from analysis.reports.blocks import Block, sentences_block, table
 from analysis.reports.private_reasoning import PrivateReasoning
 from analysis.reports.tables.formatting import (
+    decimal,
     interval,
-    mean_with_interval,
     number_interval,
     percent,
+    points,
 )
 from analysis.statistics.bootstrap import Interval
 from arena.text import pluralize
@@ -27,21 +28,22 @@ def private_reasoning_blocks(found: PrivateReasoning) -> Iterator[Block]:
             row.labels,
             row.no_label,
             *map(share_cell, (row.aligned, row.overstated, row.understated)),
-            mean_with_interval(row.difference),
+            points(row.difference.mean),
         )
         for row in found.raters
     ]
     notes = [
         f"Of {pluralize(found.turns, 'turn')} with a number and with thoughts that were asked for"
-        " as private. overstated: the number is above what the rater reads from the thoughts, on"
-        " average by so many points (number minus thoughts). 95% intervals, debates as clusters."
+        " as private. overstated: the number is above what the rater reads from the thoughts;"
+        " points: by how much on average, below it negative. none: read without a label. 95%"
+        " intervals, debates as clusters."
     ]
     if found.reasoning_only:
         notes.append(
             f"Left out: {pluralize(found.reasoning_only, 'turn')} with nothing but a provider's own"
             " text of reasoning, which was not asked for."
         )
-    headings = "rater, n, no label, aligned, overstated, understated, number minus thoughts"
+    headings = "rater, n, none, aligned, overstated, understated, points"
     yield table("Private reasoning against the stated number, percent", headings, rows, notes)
     agreement = [
         (row.first, row.second, row.n, share_cell(row.same), kappa_cell(row.kappa))
@@ -64,7 +66,7 @@ def share_cell(share: Interval) -> str:
 def kappa_cell(kappa: Interval) -> str:
     """Return kappa with its interval."""
     limits = number_interval(kappa)
-    mean = "-" if kappa.mean != kappa.mean else f"{kappa.mean:.2f}"
+    mean = decimal(kappa.mean, 2)
     return mean if limits == "-" else f"{mean} ({limits})"
 
 
