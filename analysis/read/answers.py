@@ -47,6 +47,10 @@ EPISODES = """
         or (bool_and(asked) over same and bool_and(status <> 'done') over same)
     order by all
 """
+# A store of debates alone has neither.
+HAS_ANSWERS = """
+    select 1 where exists (from answers) or exists (from subjects where kind = 'question')
+"""
 PLAYS = """
     create temp table play_rows as
     with seated as (
@@ -185,6 +189,8 @@ def read_answers(
     cannot be read.
     """
     with open_selected(path, selection) as (con, left_out):
+        if con.execute(HAS_ANSWERS).fetchone() is None:
+            return []
         heads = {name: head for name, *head in con.execute(STUDIES).fetchall()}
         counts = [row for row in con.execute(EPISODES).fetchall() if study in (None, row[0])]
         names = oldest_first(heads, {name for name, *_ in counts})

@@ -39,7 +39,7 @@ UNFINISHED = """
 UNFINISHED_SEATS = """
     select episode, any_value({label}) filter (seat = 'proposition'),
            any_value({label}) filter (seat = 'opposition')
-    from contestants where list_contains($1, episode) group by episode
+    from contestants where episode in (select unnest($1)) group by episode
     having list_contains(list(seat), 'proposition') and list_contains(list(seat), 'opposition')
 """
 # Whose call was the last to fail: it ended the debate.
@@ -71,7 +71,10 @@ ROWS = """
 """
 STARTS = "select study, (min(rowid), count(*)) from debate_rows group by study"
 VOTES = ("votes", "abstained", "flipped", "missing")
-# How often judges agree with themselves, over all of a debate's judges.
+# How often judges agree with themselves, over all of a debate's judges; most read a text once.
+HAS_RETESTS = """
+    select 1 from latest_rulings group by debate, judge, seat_order having count(*) > 1 limit 1
+"""
 RETESTS = """
     select d.rowid as row, sum(pairs)::bigint as pairs, sum(same)::bigint as same
     from retests r join debate_rows d on d.episode = r.debate where pairs > 0 group by d.rowid
@@ -112,11 +115,11 @@ FLAGS = """
         from latest_turns t join debate_rows d using (episode))
     group by all order by all
 """
-# Only juries of simulated studies are looked for, and most stores hold few.
 JUDGED_BY_SIMULATED = """
     select distinct d.study
-    from studies s join plays j using (study) join verdicts v on v.episode = j.episode
-    join debate_rows d on d.episode = v.debate where s.simulated
+    from studies s join plays j using (study) join latest_rulings v on v.episode = j.episode
+    join debate_rows d on d.episode = v.debate anti join left_out l on l.episode = v.episode
+    where s.simulated
 """
 # How many of the plays that have not begun would be chosen, nobody can say.
 MISSING = """
@@ -355,8 +358,9 @@ def read_debates(con: duckdb.DuckDBPyConnection, studies: list[str]) -> dict[str
     columns = con.execute(ROWS).fetchnumpy()
     debates_in_all = len(columns["study"])
     retest = np.zeros((debates_in_all, 2), dtype=np.int64)
-    pairs = con.execute(RETESTS).fetchnumpy()
-    retest[pairs["row"]] = np.stack([pairs["pairs"], pairs["same"]], axis=1)
+    if con.execute(HAS_RETESTS).fetchone() is not None:
+        pairs = con.execute(RETESTS).fetchnumpy()
+        retest[pairs["row"]] = np.stack([pairs["pairs"], pairs["same"]], axis=1)
     phases: dict[str, list[str]] = {name: [] for name in studies}
     for name, label in con.execute(
         "select study, label from phase_rows order by study, place"

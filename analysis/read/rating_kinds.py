@@ -16,11 +16,12 @@ import orjson
 
 # Before the record said it, and in imports, it follows from an option of the protocol.
 KINDS = """
-    select study, arm, coalesce(confidence_source,
+    select d.study, d.arm, coalesce(confidence_source,
                case coalesce(p.options->>'rating', 'both') when 'stake' then 'stake'
                     when 'both' then 'stated and stake' else 'stated' end) as source, sum(n)
-    from (select study, arm, episode, confidence_source, count(*) as n from rating_rows
-          where confidence is not null group by all) join plays p using (study, arm, episode)
+    from (select row, confidence_source, count(*) as n from rating_rows
+          where confidence is not null group by all)
+    join debate_rows d on d.rowid = row join plays p using (episode)
     where confidence_source is not null or p.protocol = 'debate' group by all order by all
 """
 LOSING = """

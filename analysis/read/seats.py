@@ -27,12 +27,13 @@ PLAYS = """
     create temp table seat_plays as
     with sided as (
         select distinct episode from seats where seat in ('proposition', 'opposition')),
-    judges as (
-        select s.episode, s.seat from seats s join rulings r on r.episode = s.episode
-        and r.judge = s.agent),
+    beside as (
+        select episode, seat, agent from seats semi join (
+            select episode from plays where protocol <> 'judging') using (episode)
+        where seat not in ('proposition', 'opposition')),
     others as (
-        select distinct episode from seats anti join judges using (episode, seat)
-        where seat not in ('proposition', 'opposition'))
+        select distinct episode from beside b anti join rulings r on r.episode = b.episode
+        and r.judge = b.agent)
     select e.study, e.arm, e.episode, e.subject, e.status, d.episode is not null as two_sided
     from episodes e left join subjects s using (subject) left join sided d on d.episode = e.episode
     anti join gradable g on g.episode = e.episode

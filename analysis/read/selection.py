@@ -64,6 +64,9 @@ LEFTOVERS = """
             filter (not list_contains(versions, version)), [])
     from hidden left join counted using (study, protocol) group by study
 """
+# Most stores have neither, and two columns of one table tell so.
+HAS_LEFTOVERS = "select 1 from plan_changes limit 1"
+HAS_VERSIONS = "select 1 from plays group by protocol having count(distinct version) > 1 limit 1"
 # Of a study and of the verdicts on it: the versions of a protocol that count together.
 POOLED_VERSIONS = """
     with spoken as (
@@ -184,7 +187,8 @@ def choose(
 ) -> dict[str, Chosen]:
     """Let a connection show the chosen episodes; return what is left out and pooled by study."""
     # The view episodes, and so all that reads it, leaves leftovers out by itself; tables do not.
-    hidden = [] if selection.leftovers else con.execute(LEFTOVERS).fetchall()
+    some = not selection.leftovers and con.execute(HAS_LEFTOVERS).fetchone() is not None
+    hidden = con.execute(LEFTOVERS).fetchall() if some else []
     left = {study: (n, tuple(map(words_of_version, each))) for study, n, each in hidden}
     filters = selection.filters
     if not filters and (not hidden or tables == EPISODES):
@@ -218,6 +222,8 @@ def words_of_version(version: tuple[str, str, int]) -> str:
 def pooled_versions(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
     """Return in sentences, by study, which versions of one protocol count together."""
     found: dict[str, tuple[str, ...]] = {}
+    if con.execute(HAS_VERSIONS).fetchone() is None:
+        return found
     for study, judges, protocol, versions in con.execute(POOLED_VERSIONS).fetchall():
         listed = " and ".join(f"{version} ({count:,})" for version, count in versions)
         what = "verdicts" if judges else "episodes"

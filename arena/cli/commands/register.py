@@ -54,26 +54,7 @@ def add(command: Command) -> None:
     keys = "read API keys from a file of NAME=value lines"
     register.add_argument("--keys", type=Path, metavar="FILE", help=keys)
     register.add_argument("--question", default="", metavar="TEXT", help="what is asked, in words")
-    claims = (
-        "a number of the report that is claimed, with the expectation in words if you like;"
-        " `--claims list` prints what there is; repeatable"
-    )
-    add_repeatable(register, "--claims", metavar="NAME[@ARM][=TEXT]", help=claims)
-    primary = "a primary claim, as --claims; p-values are adjusted for the number of these"
-    add_repeatable(register, "--primary", metavar="NAME[@ARM][=TEXT]", help=primary)
-    register.add_argument(
-        "--multiplicity",
-        choices=("holm", "bonferroni", "bh", "none"),
-        default="holm",
-        help="how the p-values of primary claims are adjusted (default: holm)",
-    )
-    register.add_argument(
-        "--margin",
-        type=float,
-        default=5.0,
-        metavar="POINTS",
-        help="a mean this near to 50%% is as good as 50%% (default: 5, for 5 points)",
-    )
+    add_claims(register)
     ends = "the study ends with so many episodes (default: all that are planned)"
     register.add_argument("--stop-after", type=int, metavar="N", help=ends)
     spent = "the study ends when so many dollars are spent"
@@ -96,6 +77,30 @@ def add(command: Command) -> None:
         " status 1 if they do",
     )
     add_flag(register, "--json", "print the plan itself as JSON; with --check, the deviations")
+
+
+def add_claims(register: argparse.ArgumentParser) -> None:
+    """Add what is claimed, and how it is tested."""
+    claims = (
+        "a number of the report that is claimed, with the expectation in words if you like;"
+        " `--claims list` prints what there is; repeatable"
+    )
+    add_repeatable(register, "--claims", metavar="NAME[@ARM][=TEXT]", help=claims)
+    primary = "a primary claim, as --claims; p-values are adjusted for the number of these"
+    add_repeatable(register, "--primary", metavar="NAME[@ARM][=TEXT]", help=primary)
+    register.add_argument(
+        "--multiplicity",
+        choices=("holm", "bonferroni", "bh", "none"),
+        default="holm",
+        help="how the p-values of primary claims are adjusted (default: holm)",
+    )
+    register.add_argument(
+        "--margin",
+        type=float,
+        default=5.0,
+        metavar="POINTS",
+        help="a mean this near to 50%% is as good as 50%% (default: 5, for 5 points)",
+    )
 
 
 def register_study(options: argparse.Namespace) -> int:

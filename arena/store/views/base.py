@@ -83,6 +83,7 @@ EPISODE_COMMENTS = {
     "ended_at": "UTC; NULL while open",
 }
 DONE = "join episodes e on e.episode = t.episode and e.status = 'done'"
+KNOWN_DONE = DONE.replace("episodes", "known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,37 +272,39 @@ RECORD_VIEWS: dict[str, View] = {
         "One row is something that a study should have: an episode, and in finished ones a"
         " confidence, speech, winner, answer or vote; and whether it is missing",
         f"""
+        with known as materialized (
+            select study, arm, episode, subject, status, error_kind from episodes)
         select study, arm, episode, subject, 'episode' as what, null as phase,
                status <> 'done' as missing,
                case status when 'done' then null when 'open' then 'open'
                     else 'failed: ' || error_kind end as reason
-        from episodes
+        from known
         union all
         select study, null, null, null, 'episode', null, true, 'not started'
         from (select study, arg_max(planned, started_at) as planned from runs group by study)
-        left join (select study, count(*) as n from episodes group by study) using (study),
+        left join (select study, count(*) as n from known group by study) using (study),
              range(planned - coalesce(n, 0))
         union all
         select e.study, e.arm, e.episode, e.subject, 'confidence', t.phase, t.confidence is null,
                case when t.confidence is null then t.confidence_status end
-        from latest_turns t {DONE} where t.confidence_status <> 'not asked'
+        from latest_turns t {KNOWN_DONE} where t.confidence_status <> 'not asked'
         union all
         select e.study, e.arm, e.episode, e.subject, 'speech', t.phase,
                coalesce(t.public_status <> 'read', false), nullif(t.public_status, 'read')
-        from latest_turns t {DONE}
+        from latest_turns t {KNOWN_DONE}
         union all
         select e.study, e.arm, e.episode, e.subject, 'winner', null, t.winner is null,
                case when t.winner is null then t.status end
-        from verdicts t {DONE}
+        from verdicts t {KNOWN_DONE}
         union all
         select e.study, e.arm, e.episode, e.subject, 'answer', null, t.correct is null,
                case when t.correct is null then coalesce(t.status, 'no answer') end
-        from latest_answers t {DONE} semi join gradable g on g.episode = t.episode
+        from latest_answers t {KNOWN_DONE} semi join gradable g on g.episode = t.episode
         union all
         select e.study, e.arm, e.episode, e.subject,
                case when t.final then 'answer' else 'vote' end, null, t.answer is null,
                case when t.answer is null then coalesce(t.status, 'no answer') end
-        from latest_answers t {DONE} anti join gradable g on g.episode = t.episode
+        from latest_answers t {KNOWN_DONE} anti join gradable g on g.episode = t.episode
         -- Of a play with votes the final answer is their result, which a tie leaves open.
         where not t.final or t.episode not in (
             select episode from latest_answers where not final)

@@ -54,6 +54,7 @@ def made(shared: dict[str, Any] | None = None) -> tuple[Debates, ControlData]:
         np.zeros(ratings.shape, dtype=bool),
         arm=np.array([arm for arm in RATINGS for _ in range(2)], dtype=object),
         model=names,
+        model_code=np.array([[0, 1], [1, 0]] * (size // 2)),
         contestant=names,
         itself=np.zeros(size, dtype=bool),
         winner=np.array(winner, dtype=object),
