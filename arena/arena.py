@@ -55,6 +55,7 @@ class Arena(run.Arena):
         margin: float = 0.05,
         mixed: bool = False,
         sample: int | None = None,
+        details: bool = False,
     ) -> Report[StudyReport]:
         """Return what `arena report` prints: how sure the debaters were, and how right.
 
@@ -62,7 +63,8 @@ class Arena(run.Arena):
 
         Of one study, or of all in the store.  The report shows itself as tables; its `results` are
         the numbers, in [0, 1], `json()` those of `arena report --json`.  A mean within `margin` of
-        50% counts as 50%; `mixed` fits the mixed-effects model too, on a `sample` of debates.
+        50% counts as 50%; `mixed` fits the mixed-effects model too, on a `sample` of debates;
+        `details` gives the tables by contestant, which the command's --json always has.
 
         `by` says who counts as one contestant: "agent", "model" or "setting".  `models` (names of
         models, agents or contestants), `arms`, and `where`, a condition in SQL on the columns of
@@ -78,6 +80,7 @@ class Arena(run.Arena):
             margin=margin,
             mixed=mixed,
             sample=sample,
+            details=details,
             selection=Selection(by, names(models), names(arms), where, leftovers),
         )
 

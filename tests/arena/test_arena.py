@@ -70,10 +70,13 @@ def test_a_report_is_what_the_command_prints(
         assert len(report) == 1
         assert list(report) == list(report.results)
         assert str(report) == printed(capsys, "report", "--db", str(arena.path))
-        assert report.json() == json.loads(
-            printed(capsys, "report", "--db", str(arena.path), "--json")
-        )
         assert_no_markup(report._repr_html_())
+    details = arena.report(details=True)
+    assert str(details) == printed(capsys, "report", "--db", str(arena.path), "--details")
+    # All of it stands in the command's JSON.
+    assert details.json() == json.loads(
+        printed(capsys, "report", "--db", str(arena.path), "--json")
+    )
     page = arena.report(study)._repr_html_()
     assert "SIMULATED" in page
     for block in arena.report().documents[0].blocks:
