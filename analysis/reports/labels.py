@@ -33,6 +33,8 @@ WORTH = {
     WINNER: {"proposition": 1.0, "opposition": 0.0, "tie": 0.5},
     CORRECT: {"right": 1.0, "wrong": 0.0},
 }
+# The pairs of more are hundreds of rows: alpha says it for all.
+MOST_RATERS = 10
 PANEL = "majority of votes"
 GRADER = "grader"
 PROPOSITION = "the proposition"
@@ -168,7 +170,9 @@ def value_counts(labels: Labels) -> Array:
 
 
 def rater_pairs(labels: Labels, counts: Array) -> Iterator[RaterPair]:
-    """Return how far each two raters agree who have items in common."""
+    """Return how far each two raters agree who have items in common, unless there are many."""
+    if len(labels.raters) > MOST_RATERS:
+        return
     given = counts.sum(axis=2) > 0
     value = counts.argmax(axis=2)
     for first, second in combinations(range(len(labels.raters)), 2):

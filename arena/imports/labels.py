@@ -165,7 +165,8 @@ def import_labels(
     stored = Stored({row[0]: (row[1], row[2], row[3]) for row in episodes})
     if study is not None and not stored.episodes:
         raise StudyError(f"{path} holds no episode of a study {study!r}")
-    places = [find_episode(row, stored.episodes, path) for row in rows]
+    where = f"{path}, study {study}" if study else str(path)
+    places = [find_episode(row, stored.episodes, where) for row in rows]
     ids = sorted({episode for episode, _ in places})
     turns = frozenset(database.select_rows(path, TURNS, [ids]).rows)
     answers = database.select_rows(path, ANSWERS, [ids]).rows
@@ -207,6 +208,8 @@ def parse_rows(file: Path, rater: str, question: str) -> list[LabelRow]:
         except ValidationError as error:
             fault = error.errors(include_url=False, include_context=False)[0]
             name = ".".join(map(str, fault["loc"]))
+            if fault["type"] == "missing":
+                raise StudyError(f"{place}: there is no column {name}") from error
             raise StudyError(
                 f"{place}: {name} {fault['msg'].removeprefix('Input ').removeprefix('String ')},"
                 f" found {content.get(name)!r:.60}"
@@ -225,7 +228,7 @@ def parse_rows(file: Path, rater: str, question: str) -> list[LabelRow]:
 
 
 def find_episode(
-    row: LabelRow, episodes: Mapping[str, object], path: Path
+    row: LabelRow, episodes: Mapping[str, object], where: str
 ) -> tuple[str, list[str]]:
     """Return the id of the episode that a row's item begins with, and the parts that follow it."""
     parts = row.item.split("/")
@@ -239,7 +242,7 @@ def find_episode(
     if len(parts[0]) >= SHORTEST_ID and found:
         raise StudyError(f"{row.place}: several episodes begin with {parts[0]!r}; write out the id")
     raise StudyError(
-        f"{row.place}: there is no episode {parts[0]!r:.80} in {path}; an item is an episode's id"
+        f"{row.place}: there is no episode {parts[0]!r:.80} in {where}; an item is an episode's id"
         " (arena sql 'from episodes'), EPISODE/SEAT/STEP or EPISODE/SEAT/answer/STAGE"
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isnan
 
 from analysis.read.labels import CORRECT, WINNER
 from analysis.reports.blocks import Block, table
-from analysis.reports.labels import CorrectedRow, LabelFindings
+from analysis.reports.labels import MOST_RATERS, CorrectedRow, LabelFindings
 from analysis.reports.tables.formatting import decimal, interval, number_interval, percent
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.label_correction import Correction
@@ -48,15 +49,20 @@ def raters_block(findings: LabelFindings) -> Block:
         )
     )
     notes = [f"{labels} on {items} by {raters}: {values}. {sample_words(findings)}"]
-    if findings.pairs:
-        alpha = findings.alpha
-        limits = number_interval(alpha)
-        notes.append(
-            f"Krippendorff's alpha {decimal(alpha.mean, 3)} (95% interval {limits}). What follows"
-            " takes the raters' majority for the truth; where they disagree it may err."
-        )
+    alpha = findings.alpha
+    if isnan(alpha.mean):
+        notes.append("No item has the labels of two raters, or all are one: no agreement is known.")
     else:
-        notes.append("Nobody's labels were checked by a second rater: no agreement is known.")
+        notes.append(
+            f"Krippendorff's alpha {decimal(alpha.mean, 3)}"
+            f" (95% interval {number_interval(alpha)})."
+        )
+        if not rows:
+            notes.append(f"Pairs of more than {MOST_RATERS} raters are not listed.")
+    if findings.judges:
+        notes.append(
+            "What follows takes the raters' majority for the truth; where they disagree it may err."
+        )
     title = f"Labels of people, {ASKED.get(findings.question, findings.question)}: agreement"
     return table(title, "raters, n, same, kappa (95% interval)", rows, notes)
 

@@ -136,7 +136,8 @@ def test_the_report_shows_labels_and_says_how_they_were_drawn(
     whole = debate_report(store)
     cup, sums = whole
     assert cup.labels == (found["winner"],)
-    assert sums.labels and sums.labels[0].corrected == found["correct"].corrected
+    assert sums.labels
+    assert sums.labels[0].corrected == found["correct"].corrected
     assert {"judge_errors", "powered", "rogan_gladen"} <= cup.rules.keys()
     [labels] = whole.json()[0]["labels"]
     assert {"powered", "powered_ci_low", "rogan_gladen", "rogan_gladen_note"} <= labels[
@@ -164,6 +165,16 @@ def test_what_is_no_random_sample_is_said(
 ) -> None:
     changed = replace(found["winner"], at_random=at_random, drawn=drawn)
     assert words in next(iter(label_blocks([changed]))).notes[0]
+
+
+def test_many_raters_have_alpha_and_no_pairs(store: Path) -> None:
+    [labels] = read_labels(store, "cup")["cup"]
+    many = replace(labels, raters=tuple(f"r{k}" for k in range(11)), rater=labels.rater + 9)
+    [findings] = label_findings(store, [many])
+    assert findings.pairs == ()
+    notes = next(iter(label_blocks([findings]))).notes
+    assert "alpha 0.9" in notes[1]
+    assert "more than 10 raters" in notes[2]
 
 
 def test_a_judge_that_is_no_better_than_chance_corrects_nothing(store: Path) -> None:

@@ -177,6 +177,15 @@ def test_what_cannot_be_a_label_is_one_sentence_and_changes_nothing(
     assert not list(database.journal_folder(made).glob("*labels*"))
 
 
+def test_a_file_without_items_and_an_episode_of_another_study_are_named(
+    made: Path, put: Callable[..., Path]
+) -> None:
+    with pytest.raises(StudyError, match=r"l.csv, row 1: there is no column item$"):
+        import_labels(put("ann,tie", header="rater,value"), made)
+    with pytest.raises(StudyError, match=r"no episode 'debate00' in .*, study sums;"):
+        import_labels(put("debate00,ann,tie"), made, study="sums")
+
+
 def test_a_stored_label_changes_only_on_request_and_its_history_stays(
     store: Path, put: Callable[..., Path]
 ) -> None:
