@@ -8,7 +8,7 @@ answers of its plays (read/answers.py); the others read the store themselves.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.figures import answers, confidence, sides, wins
@@ -22,6 +22,7 @@ from analysis.figures.figure import (
     filter_debates,
 )
 from analysis.read.answers import AnswerRecord, read_answers
+from analysis.read.controls import read_controls
 from analysis.read.debates import DebateRecord, Debates, read_records
 from analysis.reports.rating_kinds import word_for
 from arena.errors import StudyError
@@ -158,10 +159,20 @@ class StudyRecords:
         counts = self.debates.kinds.counts if self.debates else ()
         return word_for({each.source for each in counts if where.arm in (None, each.arm)})
 
+    def without_controls(self, where: DebateFilter) -> DebateFilter:
+        """Return the filter, with the arm that is no control if it names none: as in reports."""
+        arms = set(self.debates.debates.arm.tolist()) if self.debates else set()
+        if where.arm is not None or len(arms) < 2:
+            return where
+        data = read_controls(self.path, [self.study]).get(self.study)
+        plain = arms.difference(data.controls if data else ())
+        return replace(where, arm=plain.pop()) if data and len(plain) == 1 else where
+
     def draw(
         self, entry: FigureEntry, where: DebateFilter, *, links: bool, single_ratings: bool = True
     ) -> Figure:
         """Make a figure; raises StudyError if the study has nothing to draw."""
+        where = self.without_controls(where) if entry.of_debates is not None else where
         # Whatever depends on a simulated jury is simulated, whoever debated.
         by_jury = self.simulated_jury and (entry.judged or where.outcome is not None)
         source = Source(

@@ -27,6 +27,7 @@ WORDS = """
     group by all
 """
 CONTROLS = ("opponent", "asked", "confidence", "phases")
+PLAIN = "plain"
 Options = Mapping[str, Any]
 
 
@@ -50,6 +51,11 @@ class ControlData:
     arms: tuple[ArmOptions, ...]
     words: Mapping[tuple[str, int], float]
 
+    @property
+    def controls(self) -> set[str]:
+        """The labels of the arms that leave something out."""
+        return {arm.arm for arm in self.arms if arm.role != PLAIN}
+
 
 def read_controls(
     path: Path, studies: Collection[str], selection: Selection = ALL
@@ -66,7 +72,7 @@ def read_controls(
             }
             arms.setdefault(study, []).append(ArmOptions(arm, role_of(fixed), fixed))
         controlled = [
-            study for study, found in arms.items() if any(arm.role != "plain" for arm in found)
+            study for study, found in arms.items() if any(arm.role != PLAIN for arm in found)
         ]
         words: dict[tuple[str, int], float] = {}
         if controlled:
@@ -86,5 +92,5 @@ def role_of(options: Options) -> str:
         roles.append("once")
     roles += [options["opponent"]] if options.get("opponent", "heard") != "heard" else []
     if not roles:
-        return "plain"
+        return PLAIN
     return roles[0] if len(roles) == 1 else "several"

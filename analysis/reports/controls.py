@@ -21,7 +21,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from analysis.read.controls import CONTROLS, ArmOptions, ControlData
+from analysis.read.controls import CONTROLS, PLAIN, ArmOptions, ControlData
 from analysis.read.debates import DebateRecord, Debates
 from analysis.reports.plain_json import JsonField
 from analysis.reports.rows import CLAIMS
@@ -142,8 +142,7 @@ class ControlFindings:
 
 def control_findings(debates: Debates, data: ControlData) -> ControlFindings:
     """Return the contrasts that a study's arms allow."""
-    plain = [arm for arm in data.arms if arm.role == "plain"]
-    controls = {arm.arm for arm in data.arms if arm.role != "plain"}
+    plain = [arm for arm in data.arms if arm.role == PLAIN]
     notes = [
         f"Arm {arm.arm} leaves out several things at once, and stands in no contrast."
         for arm in data.arms
@@ -165,7 +164,7 @@ def control_findings(debates: Debates, data: ControlData) -> ControlFindings:
         ]
     adjusted = holm([row.difference.p for row in rows]).tolist()
     return ControlFindings(
-        tuple(arm for arm in dict.fromkeys(debates.arm.tolist()) if arm not in controls),
+        tuple(arm for arm in dict.fromkeys(debates.arm.tolist()) if arm not in data.controls),
         tuple(replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True)),
         tuple(notes),
     )
@@ -226,7 +225,7 @@ def contrast_rows(
             float(right[there].mean()),
             *mean_claims(change, model, within=within),
             over_motions(change, model, motion, within=within),
-            family["plain"].arm,
+            family[PLAIN].arm,
         )
     ]
 

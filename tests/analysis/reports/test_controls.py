@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from agents import agent
+from analysis.figures.registry import figure
 from analysis.read.controls import ArmOptions, ControlData, read_controls, role_of
 from analysis.read.debates import Debates
 from analysis.reports.controls import ControlFindings, control_findings
@@ -218,6 +219,10 @@ def test_headlines_are_of_the_arms_that_are_no_controls(tmp_path: Path) -> None:
     assert found.arms is not None
     [plain] = [arm for arm in found.arms if arm.arm == "self"]
     assert found.debates.rise == plain.debates.rise
+    # The figure says what the report says.
+    drawn = figure(path, found.study, "confidence")
+    assert [row["n"] for row in drawn.rows] == [row.rating.n for row in found.debates.phases]
+    assert "only arm self" in drawn.caption
     document = report_document(found)
     assert "without control arms: self" in document.blocks[0].title
     [table] = [block for block in document.blocks if block.title.startswith("Controls:")]
