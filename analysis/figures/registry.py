@@ -199,6 +199,12 @@ class StudyRecords:
         return entry.of_store(source, self.path)
 
 
+def read_study(path: Path, study: str) -> DebateRecord:
+    """Return the ratings of a study.  Raises StudyError if it has no debates, or is unknown."""
+    [record] = read_records(path, study)
+    return record
+
+
 def figure(
     path: Path,
     study: str,
@@ -207,6 +213,7 @@ def figure(
     where: DebateFilter = EVERYTHING,
     links: bool = False,
     single_ratings: bool = True,
+    read: Callable[[Path, str], DebateRecord] = read_study,
 ) -> Figure:
     """Return one figure of a study, of the debates that `where` keeps.
 
@@ -214,6 +221,7 @@ def figure(
     mark is a single rating, which may have been private, and no number is made of the ratings of
     fewer than MIN_GROUP_SIZE debates or questions: such rows are left out, and a figure without
     other rows is not drawn (TooFewError).  The difference of two means may still tell of few.
+    `read` gives the ratings of a study: whoever makes several figures can keep them.
 
     Raises StudyError if the study or the name is unknown or there is nothing to draw, and
     StoreError if the store cannot be read.
@@ -222,7 +230,7 @@ def figure(
     if entry is None:
         raise StudyError(f"there is no figure {name!r}; there are: {', '.join(NAMES)}")
     if entry.of_debates is not None:
-        [record] = read_records(path, study)
+        record = read(path, study)
         by_jury = entry.judged or where.outcome is not None
         jury = by_jury and simulated_jury(path, study)
         records = StudyRecords(study, path, record.simulated, jury, record, None)

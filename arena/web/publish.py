@@ -11,24 +11,18 @@ leave out.  Two leaks remain: the difference of two published means (all but one
 few ratings, and so does a mean whose deviation is 0.  Speeches are published as they were given,
 even if one contains a private tag.
 
-Pages are written into a draft beside the folder and moved in when all are complete.  The marker
-lists them, and only listed files are ever replaced or removed.  Features that need a server (SQL,
-comparisons, filters) are left out; a link to a page that is not published becomes plain text.
+Where the files go is up to published_folder.py.  Features that need a server (SQL, comparisons,
+filters) are left out; a link to a page that is not published becomes plain text.
 """
 
 from __future__ import annotations
 
-import glob
 import html
 import json
-import os
 import re
 import shutil
-import socket
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -36,24 +30,19 @@ from urllib.parse import unquote
 import duckdb
 
 from arena.errors import ArenaError, StudyError
-from arena.store.database import journal_folder, open_live, select_rows
-from arena.store.saved_queries import saved_folder
+from arena.store.database import open_live, select_rows
 from arena.store.schema import JOURNALED
 from arena.store.views.readings import READING_VIEWS
-from arena.text import printable
 from arena.web.pages import FILES, PAGES
-from arena.web.site import Document, Site, Target, file_name, make_ask
+from arena.web.published_folder import MARKER, check_folder, draft_of
+from arena.web.site import Ask, Document, Site, Target, file_name
 from arena.web.words import render
 
-MARKER = ".arena-published"
-OWNER = ".owner"
-STALE_DRAFT_S = 24 * 3600.0
-# On Windows, to ask for a process as is_alive does would end it.
-CAN_SEE_PROCESSES = os.name != "nt"
-MAX_FILES_NAMED = 3
 STATIC = Path(__file__).with_name("static")
 MOST_CALLS = 5_000
 LARGE_BYTES = 256 * 2**20
+# Episodes whose pages are written one after another share their queries.
+GROUP = 64
 STUDY_KINDS = ("study", "figure", "figure.svg")
 EPISODE_KINDS = ("debate", "question", "call")
 MAKERS = {
@@ -64,12 +53,18 @@ LINK = re.compile(r'<a\s(?P<before>[^>]*?)href="(?P<href>[^"]*)"[^>]*>(?P<words>
 # Charts are drawn with the addresses of a server (see `with_file_links`).
 CHART_LINK = re.compile(r'="/debate/([^"]+)"')
 EPISODES = "select episode, study from plays"
+# Pages of judgings link into the transcripts of debates.
+JUDGED = """
+    select distinct m.source from plays p join subjects m using (subject)
+    where m.kind = 'debate' and p.episode in (select unnest($episodes::varchar[]))
+"""
 TURNS = """
     select study, count(*) as n,
            count(*) filter (list_contains(flags, 'private tag in speech')) as tagged
     from turns join plays using (episode) group by study
 """
-# Called after each page with the pages that are written, and those that are known.
+# Called before the first page and after each one with the pages that are written, and a forecast of
+# how many there will be.
 Watch = Callable[[int, int], None]
 
 
@@ -103,6 +98,7 @@ class Crawl:
     missing: set[Target] = field(default_factory=set)
     studies_with_omissions: set[str] = field(default_factory=set)
     written: int = 0
+    expected: int = 0
 
     def allows(self, target: Target) -> bool:
         """Return whether a page is published."""
@@ -143,11 +139,16 @@ def publish(
     with_calls = turns <= MOST_CALLS if calls is None else calls
     with draft_of(target, db) as draft:
         site = Site(db, "", static=True, private=private, only=tuple(sorted(studies)))
-        crawl = Crawl(site, draft, chosen, dict(select_rows(db, EPISODES).rows), with_calls)
+        study_of = dict(select_rows(db, EPISODES).rows)
+        crawl = Crawl(site, draft, chosen, study_of, with_calls)
+        plays = sum(study in chosen for study in study_of.values())
+        # The first page, each study with its figures, each play, and each turn.
+        crawl.expected = 1 + len(chosen) + plays + (turns if with_calls else 0)
         follow(crawl, watch)
         files = {file for target in crawl.missing for file in crawl.linkers.get(target, ())}
         for file in sorted(files):
-            remove_dead_links(crawl, file)
+            path = draft / file
+            path.write_text(remove_dead_links(path.read_text(), file, crawl.missing))
         # The script only follows a running study, and files do not change.
         shutil.copytree(STATIC, draft / "static", ignore=shutil.ignore_patterns("*.js"))
         (draft / MARKER).write_text(json.dumps({"store": db.name, "pages": crawl.written}) + "\n")
@@ -155,142 +156,14 @@ def publish(
     return PublishSummary(crawl.written, 0 if with_calls else turns, omissions, tagged)
 
 
-def check_folder(folder: Path, db: Path) -> set[str]:
-    """Return the files of a folder that an earlier publication wrote, by their paths in it.
-
-    Raises StudyError if the folder holds other files, or holds the store, or lies in its folders.
-    Names that begin with a dot (.git), and CNAME, belong to the host: they are allowed and stay.
-    """
-    for own in (db.resolve(), journal_folder(db), saved_folder(db)):
-        if folder == own or folder in own.parents or own in folder.parents:
-            raise StudyError(
-                f"{folder} holds files of the store, or lies among them ({own});"
-                " name a separate folder for the pages"
-            )
-    if folder.exists() and not folder.is_dir():
-        raise StudyError(f"{folder} is a file; name a folder that is new, or was published before")
-    here = list_files(folder)
-    ours = here & read_marker(folder)
-    foreign = sorted(
-        path
-        for path in here - ours
-        if path != "CNAME" and not any(part.startswith(".") for part in path.split("/"))
-    )
-    if foreign:
-        more = len(foreign) - MAX_FILES_NAMED
-        some = ", ".join(map(printable, foreign[:MAX_FILES_NAMED]))
-        some += f" and {more:,} more" if more > 0 else ""
-        raise StudyError(
-            f"{folder} holds files that arena publish has not written: {some};"
-            " move them away, or name another folder"
-        )
-    return ours
-
-
-def list_files(folder: Path) -> set[str]:
-    """Return all files below a folder, by their paths in it; a symbolic link counts as a file."""
-    paths = set()
-    for parent, folders, files in os.walk(folder):
-        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
-        paths |= {Path(parent, name).relative_to(folder).as_posix() for name in [*files, *links]}
-    return paths
-
-
-def read_marker(folder: Path) -> set[str]:
-    """Return the files that the marker of a folder lists, and the marker; empty if unreadable."""
-    try:
-        files = json.loads((folder / MARKER).read_text("utf-8"))["files"]
-        return {MARKER, *(file for file in files if isinstance(file, str))}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-
-
-@contextmanager
-def draft_of(folder: Path, db: Path) -> Iterator[Path]:
-    """Yield a draft folder; move its files in after the block, or remove it after an error."""
-    clear_drafts(folder)
-    # Beside the folder, hence on the same file system: moving in is a rename.
-    draft = folder.with_name(f".{folder.name}.new-{os.getpid()}")
-    try:
-        draft.mkdir(parents=True)
-        (draft / OWNER).write_text(socket.gethostname())
-        yield draft
-        (draft / OWNER).unlink()
-        move_in(draft, folder, check_folder(folder, db))
-    except OSError as error:
-        raise StudyError(f"cannot write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def clear_drafts(folder: Path) -> None:
-    """Remove the drafts that killed publications into this folder have left beside it.
-
-    Drafts of dead processes of this machine go at once, where one can ask whether a process lives;
-    others go after a day.
-    """
-    for draft in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
-        pid = draft.name.rpartition("-")[2]
-        owner = draft / OWNER
-        if not pid.isascii() or not pid.isdecimal() or draft.is_symlink() or not draft.is_dir():
-            continue
-        here = not owner.exists() or owner.read_text("utf-8", "replace") == socket.gethostname()
-        here = here and CAN_SEE_PROCESSES
-        if not is_alive(int(pid)) if here else time.time() - draft.stat().st_mtime > STALE_DRAFT_S:
-            shutil.rmtree(draft, ignore_errors=True)
-
-
-def is_alive(pid: int) -> bool:
-    """Return whether another process of this machine has this id."""
-    if pid == os.getpid():
-        return False  # an earlier process with our id left it: our draft does not exist yet
-    try:
-        # Signal 0 is not delivered: it only tells whether the process exists.
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
-
-
-def move_in(draft: Path, folder: Path, old: set[str]) -> None:
-    """Move the files of a draft into the folder, and remove `old` files that are not rewritten.
-
-    The marker lists all files of the folder at every moment, so that a publication that was killed
-    halfway can be repeated.
-    """
-    new = list_files(draft)
-    marker = json.loads((draft / MARKER).read_text("utf-8"))
-    folder.mkdir(parents=True, exist_ok=True)
-    write_marker(folder, marker | {"files": sorted((old | new) - {MARKER})})
-    gone = old - new
-    for file in gone:
-        (folder / file).unlink(missing_ok=True)
-    for file in new - {MARKER}:
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(draft / file, folder / file)
-    # A folder of a kind that is no longer published; rmdir refuses one that is not empty.
-    for parent in {(folder / file).parent for file in gone} - {folder}:
-        with suppress(OSError):
-            parent.rmdir()
-    write_marker(folder, marker | {"files": sorted(new - {MARKER})})
-
-
-def write_marker(folder: Path, marker: Mapping[str, object]) -> None:
-    """Write the marker in one step, so that no half of it can be read."""
-    # A rename is atomic: a reader finds the old marker or the new one.
-    half = folder / f"{MARKER}.new"
-    half.write_text(json.dumps(marker, indent=0) + "\n", "utf-8")
-    half.replace(folder / MARKER)
-
-
 def follow(crawl: Crawl, watch: Watch | None) -> None:
     """Write the first page and every page that it leads to.
 
-    Pages that analysis makes come first; pages of episodes follow on one connection, which is
-    faster.
+    Pages that analysis makes come first; pages of episodes follow on one connection, in groups that
+    share their queries.
     """
+    if watch:
+        watch(0, crawl.expected)
     note_link(crawl, ("", "", ()))
     while crawl.waiting:
         later: deque[Target] = deque()
@@ -304,11 +177,25 @@ def follow(crawl: Crawl, watch: Watch | None) -> None:
             break
         with open_live(crawl.site.db, ("saw", *READING_VIEWS)) as con:
             load_into_memory(con, crawl.site.db)
-            site = replace(crawl.site, shared_ask=make_ask(con))
             crawl.waiting = later
             while crawl.waiting and crawl.waiting[0][0] in EPISODE_KINDS:
-                write(crawl, site, crawl.waiting.popleft(), watch)
+                targets = next_group(crawl)
+                own = tuple(dict.fromkeys(name for _, name, _ in targets))
+                debates = [row["source"] for row in Ask(con)(JUDGED, {"episodes": list(own)})]
+                groups = (tuple(set(debates) - set(own)), own)
+                site = replace(crawl.site, shared_ask=Ask(con, groups))
+                for target in targets:
+                    write(crawl, site, target, watch)
             con.execute("reset threads")
+
+
+def next_group(crawl: Crawl) -> list[Target]:
+    """Take the next pages of up to GROUP episodes, or calls, from those that wait."""
+    kind = crawl.waiting[0][0]
+    targets: list[Target] = []
+    while crawl.waiting and crawl.waiting[0][0] == kind and len(targets) < GROUP:
+        targets.append(crawl.waiting.popleft())
+    return targets
 
 
 def load_into_memory(con: duckdb.DuckDBPyConnection, db: Path) -> None:
@@ -319,7 +206,9 @@ def load_into_memory(con: duckdb.DuckDBPyConnection, db: Path) -> None:
     # The queries are short and run one after another: more threads would only wait.
     con.execute("set threads = 1")
     if db.stat().st_size <= LARGE_BYTES:
-        for name in JOURNALED:
+        # What an older store lacks is there already, and empty.
+        there = "select table_name from duckdb_tables() where database_name = 'temp'"
+        for name in set(JOURNALED) - {row[0] for row in con.execute(there).fetchall()}:
             con.execute(
                 f"create temp table {name}_here as from {name};"
                 f" create or replace temp view {name} as from {name}_here"
@@ -327,13 +216,15 @@ def load_into_memory(con: duckdb.DuckDBPyConnection, db: Path) -> None:
 
 
 def note_link(crawl: Crawl, target: Target) -> None:
-    """Record that a page is linked."""
+    """Record that a page is linked, which is published."""
     if target not in crawl.seen and target[0] != "static":
         crawl.seen.add(target)
-        if crawl.allows(target):
-            crawl.waiting.append(target)
-        else:
-            crawl.missing.add(target)
+        crawl.waiting.append(target)
+
+
+def may_be_linked(crawl: Crawl, target: Target) -> bool:
+    """Return whether there will be such a page, as far as is known before it is made."""
+    return target[0] == "static" or (crawl.allows(target) and target not in crawl.missing)
 
 
 def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None:
@@ -343,6 +234,7 @@ def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None
     """
     kind, name, items = target
     linked: set[Target] = set()
+    unpublished: set[Target] = set()
     here = replace(site, root="../" if kind else "", link_targets=linked)
     file = file_name(kind, name, dict(items))
     try:
@@ -350,7 +242,9 @@ def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None
         if isinstance(page, Document):
             content = page.content
         else:
-            content = with_file_links(here, render(here, page)).encode()
+            words = with_file_links(here, render(here, page))
+            unpublished = {other for other in linked if not may_be_linked(crawl, other)}
+            content = remove_dead_links(words, file, unpublished).encode()
             if page.left_out:
                 crawl.studies_with_omissions.add(name)
     except ArenaError as error:
@@ -364,11 +258,11 @@ def write(crawl: Crawl, site: Site, target: Target, watch: Watch | None) -> None
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     crawl.written += 1
-    for other in linked:
+    for other in linked - unpublished:
         crawl.linkers.setdefault(other, []).append(file)
         note_link(crawl, other)
     if watch:
-        watch(crawl.written, crawl.written + len(crawl.waiting))
+        watch(crawl.written, max(crawl.expected, crawl.written + len(crawl.waiting)))
 
 
 def too_few(error: ArenaError) -> bool:
@@ -387,18 +281,19 @@ def with_file_links(site: Site, page: str) -> str:
     return CHART_LINK.sub(link, page)
 
 
-def remove_dead_links(crawl: Crawl, file: str) -> None:
-    """Replace a page's links to pages that are not published by their text."""
+def remove_dead_links(page: str, file: str, missing: Collection[Target]) -> str:
+    """Return the page in this file with its links to missing pages replaced by their text."""
+    if not missing:
+        return page
     root = "" if "/" not in file else "../"
-    missing = {root + file_name(kind, name, dict(items)) for kind, name, items in crawl.missing}
+    names = {root + file_name(kind, name, dict(items)) for kind, name, items in missing}
 
     def link_or_text(link: re.Match[str]) -> str:
-        if html.unescape(link["href"]).partition("#")[0] not in missing:
+        if html.unescape(link["href"]).partition("#")[0] not in names:
             return link[0]
         # Inside a chart (xlink:href) a span would not be drawn.
         if link["before"].endswith("xlink:"):
             return link["words"]
         return f'<span class="unpublished">{link["words"]}</span>'
 
-    path = crawl.folder / file
-    path.write_text(LINK.sub(link_or_text, path.read_text()))
+    return LINK.sub(link_or_text, page)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import duckdb
@@ -21,7 +21,7 @@ from arena.web.lanes import end_if_gone
 
 # A row as DuckDB returns it, by column name.
 Row = dict[str, Any]
-Ask = Callable[..., list[Row]]
+T = TypeVar("T")
 Query = Mapping[str, str]
 # (kind, name, sorted query) of a linked page.
 Target = tuple[str, str, tuple[tuple[str, str], ...]]
@@ -86,13 +86,26 @@ class Site:
             yield self.shared_ask
             return
         with open_live(self.db, views) as con:
-            yield make_ask(con)
+            yield Ask(con)
 
 
-def make_ask(con: duckdb.DuckDBPyConnection) -> Ask:
-    """Return the function `ask` of a connection."""
+class Ask:
+    """The queries of pages, on one connection.
 
-    def ask(sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Row]:
+    What belongs to one episode is read for its whole group at once: pages that are written one
+    after another share the reading.  Without `groups` each episode is a group of its own.
+    """
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, groups: Iterable[tuple[str, ...]] = ()
+    ) -> None:
+        self.con = con
+        self.group_of = {episode: group for group in groups for episode in group}
+        self.made: dict[tuple[object, tuple[str, ...]], Mapping[str, Any]] = {}
+
+    def __call__(
+        self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[Row]:
         """Return all rows of one query; named parameters that the SQL does not use are ignored."""
         end_if_gone()
         if isinstance(parameters, Mapping):
@@ -100,13 +113,46 @@ def make_ask(con: duckdb.DuckDBPyConnection) -> Ask:
             used = {
                 name: value for name, value in parameters.items() if re.search(rf"\${name}\b", sql)
             }
-            cursor = con.execute(sql, used)
+            cursor = self.con.execute(sql, used)
         else:
-            cursor = con.execute(sql, list(parameters))
+            cursor = self.con.execute(sql, list(parameters))
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    return ask
+    def of(self, episode: str, make: Callable[[Ask, tuple[str, ...]], Mapping[str, T]]) -> T:
+        """Return what `make` returns for this episode, when it is given the whole group."""
+        return self.shared(episode, make, make)
+
+    def rows(self, episode: str, sql: str) -> list[Row]:
+        """Return the rows of a query that belong to this episode, in their order.
+
+        The SQL compares an episode with `in ($episodes)`, and the column `of` names the episode to
+        which a row belongs.
+        """
+
+        def make(ask: Ask, episodes: tuple[str, ...]) -> dict[str, list[Row]]:
+            grouped: dict[str, list[Row]] = {each: [] for each in episodes}
+            # One value is compared as such, which is faster in a large store.
+            many = sql.replace("($episodes)", "(select unnest($episodes::varchar[]))")
+            for row in (
+                ask(many, {"episodes": list(episodes)})
+                if len(episodes) > 1
+                else ask(sql, {"episodes": episodes[0]})
+            ):
+                grouped[row.pop("of")].append(row)
+            return grouped
+
+        return self.shared(episode, sql, make)
+
+    def shared(
+        self, episode: str, key: object, make: Callable[[Ask, tuple[str, ...]], Mapping[str, T]]
+    ) -> T:
+        """Return what was made under this key for the episode's group, or make it now."""
+        group = self.group_of.get(episode, (episode,))
+        if (key, group) not in self.made:
+            self.made[key, group] = make(self, group)
+        made: T = self.made[key, group][episode]
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,15 +132,22 @@ def missing_package(what_needs: str, error: ModuleNotFoundError) -> StudyError:
 
 
 def progress_printer() -> Callable[[int, int], None]:
-    """Return a function that prints the pages written so far, every two seconds."""
-    last_time = time.monotonic()
+    """Return a function that prints a forecast, and every two seconds the progress."""
+    began = last_time = time.monotonic()
 
-    def watch(written: int, known: int) -> None:
-        """Print the progress if two seconds have passed; `known` counts the pages found so far."""
+    def watch(written: int, expected: int) -> None:
+        """Print the forecast before the first page, and the progress if two seconds have passed."""
         nonlocal last_time
-        if time.monotonic() - last_time >= QUIET_S:
-            last_time = time.monotonic()
-            print(f"{written:,} of {known:,} known pages are written", file=sys.stderr, flush=True)
+        now = time.monotonic()
+        if not written:
+            print(f"about {expected:,} pages to write", file=sys.stderr, flush=True)
+        elif now - last_time >= QUIET_S:
+            last_time = now
+            words = f"{written:,} of about {expected:,} pages are written"
+            # The first pages are those of studies, which take longer.
+            if 10 * written > expected:
+                words += f"; about {(now - began) / written * (expected - written):,.0f} s to go"
+            print(words, file=sys.stderr, flush=True)
 
     return watch
 

@@ -15,6 +15,7 @@ from arena.text import printable
 from arena.types import NOT_ASKED
 from arena.web.pages.texts import Text, room_for_each, size_of, text_of
 from arena.web.pages.turns import (
+    EPISODE,
     SIDES,
     EpisodeContext,
     EpisodeRecord,
@@ -37,38 +38,40 @@ ROOM_FOR_REASONS = 300_000
 # counts only if its judging is done, as in the view `verdicts`.
 JUDGINGS = """
     with judgings as (
-        select episode from rulings where debate = $episode
-        union select p.episode from plays p join subjects d using (subject)
-        where d.kind = 'debate' and d.source = $episode),
+        select debate as of, episode from rulings where debate in ($episodes)
+        union select d.source, p.episode from plays p join subjects d using (subject)
+        where d.kind = 'debate' and d.source in ($episodes)),
     latest as (
-        from statuses where episode in (from judgings)
+        from statuses where episode in (select episode from judgings)
         qualify row_number() over (partition by episode order by ended_at desc) = 1)
-    select p.episode, p.study as jury, coalesce(r.judge, s.agent, 'unknown') as judge,
+    select j.of, p.episode, p.study as jury, coalesce(r.judge, s.agent, 'unknown') as judge,
            coalesce(r.seat_order, p.options->>'order', 'as played') as seat_order,
            coalesce(r.repeat, p.repeat, 0) as repeat, r.winner, r.confidence, r.reasons,
            coalesce(r.status, case e.status when 'failed' then concat('failed: ', e.error_kind)
                                             when 'done' then 'no ruling' else 'open' end) as status,
            coalesce(r.status is not null or e.status = 'failed', false) as counts
-    from judgings join plays p using (episode) left join latest e using (episode)
+    from judgings j join plays p using (episode) left join latest e using (episode)
     left join latest_rulings r
         on r.episode = p.episode and e.status = 'done' and r.status is not null
     left join (from seats where seat = 'judge') s on s.episode = p.episode
     order by judge, repeat, seat_order, p.episode
 """
-# The views `votes` and `outcomes` over one debate.  These tables stand in for their sources, so
+# The views `votes` and `outcomes` over a few debates.  These tables stand in for their sources, so
 # that the store is not read, and a page costs the same in a store of any size.
 VOTES = f"""
     with verdicts as (
-        select $debate as debate, unnest($episodes::varchar[]) as episode,
+        select unnest($debate_of::varchar[]) as debate, unnest($episodes::varchar[]) as episode,
                unnest($judges::varchar[]) as judge, unnest($orders::varchar[]) as seat_order,
                unnest($repeats::integer[]) as repeat, unnest($winners::varchar[]) as winner,
                unnest($confidences::double[]) as confidence),
     plays as (
         select unnest($episodes::varchar[]) as episode, unnest($juries::varchar[]) as study),
-    episodes as (select $debate as episode, $study as study, 'done' as status),
+    episodes as (
+        select unnest($debates::varchar[]) as episode, unnest($studies::varchar[]) as study,
+               'done' as status),
     votes as ({ALL_VIEWS["votes"].sql})
 """
-CAST = f"{VOTES} select judge, repeat, winner, confidence, flipped from votes order by all"
+CAST = f"{VOTES} select debate, judge, repeat, winner, confidence, flipped from votes order by all"
 OUTCOME = f"{VOTES} from ({ALL_VIEWS['outcomes'].sql})"
 # Shown on the page: the debate's id is written out, so that a reader can take the SQL away.
 VERDICTS = (
@@ -198,13 +201,12 @@ def debate_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) -> P
     # A moderator, for example: its speeches stand below those of the sides.
     others = tuple(seat for seat in lanes_of(turns) if seat not in SIDES)
     transcript = transcript_of(site, ask, name, turns, SIDES + others, query, None)
-    readings = readings_of(ask(JUDGINGS, {"episode": name}))
+    readings = readings_of(ask.rows(name, JUDGINGS))
     judges: dict[str, list[JudgeReading]] = {}
     for reading in readings:
         judges.setdefault(reading.judge, []).append(reading)
     # An open debate has no outcome, whatever has been said of it.
-    counting = readings if episode.status == "done" else []
-    votes, outcome = votes_and_outcome(ask, episode.study, name, counting)
+    votes, outcome = ask.of(name, votes_and_outcomes) if episode.status == "done" else ({}, None)
     content = DebateContent(
         episode_context(site, ask, episode, query),
         has_secrets=any(turn.has_secrets for turn in turns),
@@ -322,26 +324,34 @@ def readings_of(rows: Sequence[Row]) -> list[JudgeReading]:
     return [JudgeReading(**row | {"reasons": text}) for row, text in zip(rows, texts, strict=True)]
 
 
-def votes_and_outcome(
-    ask: Ask, study: str, debate: str, readings: Sequence[JudgeReading]
-) -> tuple[dict[str, list[JudgeVote]], Outcome | None]:
-    """Return the votes on a debate by judge, and its outcome; None if no reading counts."""
-    counting = [reading for reading in readings if reading.counts]
-    if not counting:
-        return {}, None
-    parameters = {
-        "debate": debate,
-        "study": study,
-        "episodes": [reading.episode for reading in counting],
-        "juries": [reading.jury for reading in counting],
-        "judges": [reading.judge for reading in counting],
-        "orders": [reading.seat_order for reading in counting],
-        "repeats": [reading.repeat for reading in counting],
-        "winners": [reading.winner for reading in counting],
-        "confidences": [reading.confidence for reading in counting],
+def votes_and_outcomes(
+    ask: Ask, debates: Sequence[str]
+) -> dict[str, tuple[dict[str, list[JudgeVote]], Outcome | None]]:
+    """Return the votes on each debate by judge, and its outcome; None if no reading counts."""
+    counting = [
+        {"debate": debate, **row}
+        for debate in debates
+        for row in ask.rows(debate, JUDGINGS)
+        if row["counts"]
+    ]
+    found: dict[str, tuple[dict[str, list[JudgeVote]], Outcome | None]] = {
+        debate: ({}, None) for debate in debates
     }
-    votes: dict[str, list[JudgeVote]] = {}
+    if not counting:
+        return found
+    judged = list(dict.fromkeys(row["debate"] for row in counting))
+    columns = ("episode", "jury", "judge", "seat_order", "repeat", "winner", "confidence")
+    names = ("episodes", "juries", "judges", "orders", "repeats", "winners", "confidences")
+    parameters: dict[str, list[object]] = {
+        name: [row[column] for row in counting] for name, column in zip(names, columns, strict=True)
+    }
+    parameters["debate_of"] = [row["debate"] for row in counting]
+    parameters["debates"] = list(judged)
+    parameters["studies"] = [ask.rows(debate, EPISODE)[0]["study"] for debate in judged]
+    votes: dict[str, dict[str, list[JudgeVote]]] = {debate: {} for debate in judged}
     for row in ask(CAST, parameters):
-        votes.setdefault(row["judge"], []).append(JudgeVote(**row))
-    [outcome] = ask(OUTCOME, parameters)
-    return votes, Outcome(**outcome)
+        of_judges = votes[row.pop("debate")]
+        of_judges.setdefault(row["judge"], []).append(JudgeVote(**row))
+    for row in ask(OUTCOME, parameters):
+        found[row["debate"]] = votes[row["debate"]], Outcome(**row)
+    return found

@@ -17,6 +17,7 @@ from arena.web.site import Document, Page, PageContent, Query, Site
 
 if TYPE_CHECKING:
     from analysis.figures.figure import Figure
+    from analysis.read.debates import DebateRecord
 
 FILTERS = ("arm", "model", "subject", "phase", "outcome")
 
@@ -47,12 +48,11 @@ def figure(site: Site, name: str, query: Query) -> Page:
 
     Raises StudyError if the study or the figure is unknown, or there is nothing to draw.
     """
-    from analysis.figures.registry import svg
-
-    drawn = find_figure(site, name, query, links=True)
+    key = figure_key(site, name, query, links=True)
+    drawn = cached_figure(*key)
     # Safe as HTML: the renderer escapes names, and links of points are addresses that we build.
     # Hundreds of links would block the keyboard, which can use the list of debates instead.
-    drawing = Markup(svg(drawn.chart).replace("<a ", '<a tabindex="-1" '))
+    drawing = Markup(cached_svg(*key).replace("<a ", '<a tabindex="-1" '))
     chosen = {key: value for key, value in filters(query).items() if value}
     content = FigureContent(name, drawn, drawing, chosen)
     return Page("figure.html", drawn.title, content, left_out=drawn.left_out)
@@ -60,10 +60,10 @@ def figure(site: Site, name: str, query: Query) -> Page:
 
 def picture_svg(site: Site, name: str, query: Query) -> Document:
     """Return the figure as SVG; if there is nothing to draw, an SVG that says why."""
-    from analysis.figures.registry import NAMES, svg
+    from analysis.figures.registry import NAMES
 
     try:
-        drawing = svg(find_figure(site, name, query, links=False).chart)
+        drawing = cached_svg(*figure_key(site, name, query, links=False))
     except StudyError as error:
         if query.get("figure") not in NAMES:
             raise
@@ -78,20 +78,20 @@ def picture_svg(site: Site, name: str, query: Query) -> Document:
 
 def picture_png(site: Site, name: str, query: Query) -> Document:
     """Return the figure as PNG, in a resolution for print."""
-    from analysis.figures.registry import png, svg
-
-    drawn = find_figure(site, name, query, links=False)
-    return Document(png(svg(drawn.chart)), "image/png", f"{drawn.name}.png")
+    drawn = cached_figure(*figure_key(site, name, query, links=False))
+    return Document(drawn.png(), "image/png", f"{drawn.name}.png")
 
 
-def find_figure(site: Site, name: str, query: Query, *, links: bool) -> Figure:
-    """Return the figure in the query of a study; with `links`, points lead to a server's pages."""
+# The arguments of `cached_figure`.
+FigureKey = tuple[Path, str, str, str, tuple[tuple[str, str], ...], bool, bool]
+
+
+def figure_key(site: Site, name: str, query: Query, *, links: bool) -> FigureKey:
+    """Return all that the figure of a query depends on; with `links`, points lead to its pages."""
     where = tuple(sorted((key, value) for key, value in filters(query).items() if value))
-    drawn = query.get("figure", "")
     links = links and not site.static
-    return cached_figure(
-        site.db, site.fingerprint(), name, drawn, where, links, singles=site.private
-    )
+    drawn = query.get("figure", "")
+    return site.db, site.fingerprint(), name, drawn, where, links, site.private
 
 
 @lru_cache(maxsize=4)
@@ -110,6 +110,29 @@ def cached_figure(
     """
     from analysis.figures.registry import DebateFilter, figure
 
+    def read(path: Path, name: str) -> DebateRecord:
+        return cached_ratings(path, fingerprint, name)
+
     return figure(
-        db, study, name, where=DebateFilter(**dict(where)), links=links, single_ratings=singles
+        db,
+        study,
+        name,
+        where=DebateFilter(**dict(where)),
+        links=links,
+        single_ratings=singles,
+        read=read,
     )
+
+
+@lru_cache(maxsize=4)
+def cached_svg(*key: *FigureKey) -> str:
+    """Return the picture of a figure, which its page and its file show."""
+    return cached_figure(*key).svg()
+
+
+@lru_cache(maxsize=1)
+def cached_ratings(db: Path, fingerprint: str, study: str) -> DebateRecord:
+    """Return the ratings of a study for one state of the store: its figures all need them."""
+    from analysis.figures.registry import read_study
+
+    return read_study(db, study)

@@ -38,33 +38,38 @@ VISIBLE = 600
 MOST_ROUTES_IN_TABLE = 1000
 ROOM_FOR_REASONS = 300_000
 ANSWERS = """
-    select seat, coalesce(stage, 0) as stage, answer, correct as right,
+    select episode as of, seat, coalesce(stage, 0) as stage, answer, correct as right,
            coalesce(status, '') as status, confidence, canonical as value, final,
            confidence_source as source
-    from latest_answers where episode = ? order by final desc, stage, seat
+    from latest_answers where episode in ($episodes) order by final desc, stage, seat
 """
-GRADABLE = f"from ({ALL_VIEWS['gradable'].sql}) where episode = ?"
+GRADABLE = f"""
+    select episode as of from ({ALL_VIEWS["gradable"].sql}) where episode in ($episodes)
+"""
 ROUTES = """
-    select block, path, peer, rank, similarity, router
-    from routes where episode = ? order by block, path, rank
+    select episode as of, block, path, peer, rank, similarity, router
+    from routes where episode in ($episodes) order by block, path, rank
 """
 MEASURES = """
     select seat, step, name, value from measures
     where episode = ? and list_contains(?, seat) order by name
 """
 RULING = """
-    select debate, judge, winner, confidence, reasons, status, seat_order, repeat
-    from latest_rulings where episode = ?
+    select episode as of, debate, judge, winner, confidence, reasons, status, seat_order, repeat
+    from latest_rulings where episode in ($episodes)
 """
 JUDGED = """
-    select p.episode, p.study, m.text from plays p left join subjects m using (subject)
-    where p.episode = ?
+    select p.episode as of, p.episode, p.study, m.text
+    from plays p left join subjects m using (subject) where p.episode in ($episodes)
 """
 SAME = """
-    select p.episode, p.arm, p.repeat, a.answer, a.correct as right, a.status
-    from plays p left join (from latest_answers where final) a using (episode)
-    where p.study = $study and p.subject = $subject and p.episode <> $episode
-    order by p.arm, p.repeat, p.episode limit 40
+    select me.episode as of, p.episode, p.arm, p.repeat, a.answer, a.correct as right, a.status
+    from plays me
+    join plays p on p.study = me.study and p.subject = me.subject and p.episode <> me.episode
+    left join (from latest_answers where final) a on a.episode = p.episode
+    where me.episode in ($episodes)
+    qualify row_number() over (partition by me.episode order by p.arm, p.repeat, p.episode) <= 40
+    order by p.arm, p.repeat, p.episode
 """
 
 
@@ -157,10 +162,9 @@ def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) ->
     page, pages = (1, 1) if site.static else (page_number(query), max(1, -(-len(lanes) // LANES)))
     shown = lanes if site.static else lanes[(page - 1) * LANES : page * LANES]
     page_query = {key: query[key] for key in ("block", "private") if key in query}
-    routes = [Route(**row) for row in ask(ROUTES, [name])]
-    grades = grades_of(ask(ANSWERS, [name]), shows_confidence(site, query, turns))
+    routes = [Route(**row) for row in ask.rows(name, ROUTES)]
+    grades = grades_of(ask.rows(name, ANSWERS), shows_confidence(site, query, turns))
     reads = reads_of(site, ask, name, turns)
-    same = {"study": episode.study, "subject": episode.subject, "episode": name}
     # Numbers that a reply states are private, and others may hang on private words.
     secrets = shows_private(site, query)
     measured = ask(MEASURES, [name, list(shown)]) if secrets else ()
@@ -168,7 +172,7 @@ def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) ->
     ruling, debate = judging_of(ask, episode) if is_judging else (None, None)
     content = QuestionContent(
         episode_context(site, ask, episode, query),
-        only_votes=not is_judging and not ask(GRADABLE, [name]),
+        only_votes=not is_judging and not ask.rows(name, GRADABLE),
         has_secrets=any(turn.has_secrets for turn in turns),
         transcript=transcript_of(site, ask, name, turns, shown, query, VISIBLE),
         reads=new_reads(site, reads, turns, routes, Lanes(name, lanes, shown, page_query)),
@@ -179,7 +183,7 @@ def question_page(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) ->
         lane_grades={grade.seat: grade for grade in grades},
         graded={(grade.seat, grade.answer): grade for grade in grades},
         votes=votes(grades),
-        same=ask(SAME, same) if episode.subject else [],
+        same=ask.rows(name, SAME),
         page_query=page_query,
         page=page,
         pages=pages,
@@ -300,10 +304,11 @@ def view_routes(routes: Sequence[Route], query: Query, site: Site) -> RoutesView
 
 def judging_of(ask: Ask, episode: EpisodeRecord) -> tuple[Ruling | None, Row | None]:
     """Return the ruling of a judging, and the debate that was judged (episode, study, text)."""
-    row = next(iter(ask(RULING, [episode.episode])), None)
+    row = next(iter(ask.rows(episode.episode, RULING)), None)
     debate = row["debate"] if row else episode.subject_source
     ruling = None
     if row:
         reasons = text_of(row["reasons"], ROOM_FOR_REASONS, None) if row["reasons"] else None
         ruling = Ruling(**row | {"reasons": reasons})
-    return ruling, next(iter(ask(JUDGED, [debate])), None)
+    judged = ask.rows(debate, JUDGED) if debate else []
+    return ruling, next(iter(judged), None)

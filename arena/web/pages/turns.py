@@ -26,53 +26,60 @@ SIDES = ("proposition", "opposition")
 ROOM = 800_000
 SECRET = "not shown"
 
-# An exact id comes first; two rows are enough to see that a prefix is ambiguous.
-EPISODE_BY_PREFIX = """
-    select episode from plays where starts_with(episode, $name)
-    order by episode <> $name, episode limit 2
-"""
+# Two rows are enough to see that a prefix is ambiguous.
+EPISODE_BY_PREFIX = "select episode from plays where starts_with(episode, ?) limit 2"
+# Queries with `in ($episodes)` are those of `Ask.rows`.
 EPISODE = """
-    select p.episode, p.study, p.arm, p.protocol, p.version, p.options, p.subject, p.repeat,
-           p.started_at, m.kind as subject_kind, m.text, m.gold, m.choices,
+    select p.episode as of, p.episode, p.study, p.arm, p.protocol, p.version, p.options,
+           p.subject, p.repeat, p.started_at, m.kind as subject_kind, m.text, m.gold, m.choices,
            m.source as subject_source,
            coalesce((select bool_or(simulated) from runs r where r.study = p.study), false)
                as simulated
-    from plays p left join subjects m using (subject) where p.episode = ?
+    from plays p left join subjects m using (subject) where p.episode in ($episodes)
 """
 STATUS = """
-    select status, error_kind, error from statuses where episode = ?
-    order by ended_at desc limit 1
+    select episode as of, status, error_kind, error from statuses where episode in ($episodes)
+    qualify row_number() over (partition by episode order by ended_at desc) = 1
 """
-SEATS = "select seat, agent, model from seats where episode = ?"
+SEATS = "select episode as of, seat, agent, model from seats where episode in ($episodes)"
 NEIGHBOURS = """
-    select max(episode) filter (episode < $episode) as before,
-           min(episode) filter (episode > $episode) as after
-    from plays where study = $study and protocol = $protocol
+    select me.episode as of, max(p.episode) filter (p.episode < me.episode) as before,
+           min(p.episode) filter (p.episode > me.episode) as after
+    from plays me join plays p on p.study = me.study and p.protocol = me.protocol
+    where me.episode in ($episodes) group by me.episode
 """
 TURNS = """
-    select seat, step, coalesce(phase, '') as phase, coalesce(round, 0) as round,
+    select episode as of, seat, step, coalesce(phase, '') as phase, coalesce(round, 0) as round,
            coalesce(asks, 1) as asks, confidence,
            coalesce(confidence_status, 'not asked') as confidence_status,
            coalesce(rating_public, false) as rating_public, answer, coalesce(flags, []) as flags,
            started_at, prompt is null as unknown_prompt, thoughts is not null as has_thoughts
-    from latest_turns where episode = ?
+    from latest_turns where episode in ($episodes)
 """
 WORDS = """
-    select seat, step, public, thoughts from latest_turns
-    where episode = ? and list_contains(?, seat)
+    select episode as of, seat, step, public, thoughts from latest_turns
+    where episode in ($episodes)
 """
+WORDS_OF_LANES = f"from ({WORDS}) where list_contains($lanes, seat)"
 # Other turns: not the reader's system prompt, nor its own reply before a re-ask.
 READS = """
-    select distinct * from saw
-    where episode = ? and seen_step is not null
+    select distinct episode as of, * from saw
+    where episode in ($episodes) and seen_step is not null
         and not (seen_episode = episode and seen_seat = seat and seen_step = step)
 """
 CALLS = """
-    select count(*) as calls, sum(tokens_in)::bigint as tokens_in,
+    select episode as of, count(*) as calls, sum(tokens_in)::bigint as tokens_in,
            sum(tokens_out)::bigint as tokens_out, sum(cost_usd) as cost_usd,
            count(*) filter (cost_usd is null) as unknown_cost
-    from call_ends where episode = ?
+    from call_ends where episode in ($episodes) group by episode
 """
+NO_CALLS: Row = {
+    "calls": 0,
+    "tokens_in": None,
+    "tokens_out": None,
+    "cost_usd": None,
+    "unknown_cost": 0,
+}
 # Attempts that started and have no end: the process died, or they are in flight.
 FAILED_CALLS = """
     with ends as (from call_ends where episode = $episode)
@@ -228,17 +235,21 @@ def find_episode(ask: Ask, name: str) -> EpisodeRecord:
 
     Raises StudyError if no episode, or more than one, begins with `name`.
     """
-    ids = [row["episode"] for row in ask(EPISODE_BY_PREFIX, {"name": name})] if name else []
-    if not ids or (len(ids) > 1 and ids[0] != name):
+    found = ask.rows(name, EPISODE)
+    if not found:
+        ids = [row["episode"] for row in ask(EPISODE_BY_PREFIX, [name])] if name else []
+        found = ask.rows(ids[0], EPISODE) if len(ids) == 1 else []
+    if not found:
         how_many = "several episodes begin" if ids else "no episode begins"
         raise StudyError(
             f"{how_many} with {name[:80]!r}; the pages of the studies list all episodes,"
             " and so does: arena sql 'from episodes'"
         )
-    status = ask(STATUS, ids[:1]) or [{}]
-    seats = sorted(ask(SEATS, ids[:1]), key=lambda row: natural_key(row["seat"]))
+    [episode] = found
+    status = ask.rows(episode["episode"], STATUS) or [{}]
+    seats = sorted(ask.rows(episode["episode"], SEATS), key=lambda row: natural_key(row["seat"]))
     by_name = {row["seat"]: EpisodeSeat(**row) for row in seats}
-    return EpisodeRecord(**ask(EPISODE, ids[:1])[0], seats=by_name, **status[0])
+    return EpisodeRecord(**episode, seats=by_name, **status[0])
 
 
 def shows_private(site: Site, query: Query) -> bool:
@@ -248,14 +259,13 @@ def shows_private(site: Site, query: Query) -> bool:
 
 def episode_context(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) -> EpisodeContext:
     """Read the parts of a transcript page beside its turns."""
-    name = {"episode": episode.episode}
-    place = name | {"study": episode.study, "protocol": episode.protocol}
+    name = episode.episode
     return EpisodeContext(
         episode,
         short_values(episode.options),
-        spent=ask(CALLS, [episode.episode])[0],
-        neighbours=ask(NEIGHBOURS, place)[0],
-        broken=ask(FAILED_CALLS, name) if episode.status != "done" else [],
+        spent=next(iter(ask.rows(name, CALLS)), NO_CALLS),
+        neighbours=ask.rows(name, NEIGHBOURS)[0],
+        broken=ask(FAILED_CALLS, {"episode": name}) if episode.status != "done" else [],
         private=shows_private(site, query),
     )
 
@@ -281,7 +291,7 @@ def turns_in_order(ask: Ask, episode: str) -> list[StoredTurn]:
 
     The order is by time; by round and step if a time is unknown.
     """
-    turns = [StoredTurn(**row) for row in ask(TURNS, [episode])]
+    turns = [StoredTurn(**row) for row in ask.rows(episode, TURNS)]
     timed = all(turn.started_at is not None for turn in turns)
 
     def order(turn: StoredTurn) -> tuple[datetime, int, int, tuple[tuple[str, int], ...]]:
@@ -316,7 +326,11 @@ def transcript_of(
     """
     private = shows_private(site, query)
     faces = ("public", "thoughts") if private else ("public",)
-    words = {(row["seat"], row["step"]): row for row in ask(WORDS, [episode, list(lanes)])}
+    if {turn.seat for turn in turns} <= set(lanes):
+        stored = ask.rows(episode, WORDS)
+    else:
+        stored = ask(WORDS_OF_LANES, {"episodes": episode, "lanes": list(lanes)})
+    words = {(row["seat"], row["step"]): row for row in stored}
     texts = [row[face] for row in words.values() for face in faces if row[face]]
     room = room_for_each([size_of(text) for text in texts], ROOM)
     cells: dict[tuple[RowKey, str], tuple[VisibleTurn, ...]] = {}
@@ -364,7 +378,7 @@ def reads_of(
 ) -> dict[Key, list[ReadTurn]]:
     """Return the turns that each turn had read, without its own words that it continued."""
     stored = {(episode, turn.seat, turn.step): turn for turn in turns}
-    rows = ask(READS, [episode])
+    rows = ask.rows(episode, READS)
     # A judge reads turns of the debate, which is another episode.
     for other in {row["seen_episode"] for row in rows} - {episode}:
         stored |= {(other, turn.seat, turn.step): turn for turn in turns_in_order(ask, other)}

@@ -15,7 +15,7 @@ from arena.errors import StudyError
 from arena.store.database import open_live, query
 from arena.web.pages import PAGES
 from arena.web.prompts import rebuild_request
-from arena.web.site import Row, Site, make_ask
+from arena.web.site import Ask, Row, Site
 from arena.web.words import render
 from tests.arena.web.conftest import RunningViewer
 from tests.arena.web.private_words import PRIVATE, plant
@@ -52,7 +52,7 @@ def test_every_stored_prompt_is_rebuilt_to_the_very_request_that_was_sent(
 ) -> None:
     db: Path = request.getfixturevalue(store)
     with open_live(db, ("calls",)) as con:
-        ask = make_ask(con)
+        ask = Ask(con)
         turns = ask("from turns order by episode, seat, step limit 60")
         for row in turns:
             seat = ask("from seats where episode = ? and seat = ?", [row["episode"], row["seat"]])[
@@ -71,12 +71,12 @@ def test_every_stored_prompt_is_rebuilt_to_the_very_request_that_was_sent(
 def test_a_changed_turn_no_longer_meets_the_stored_hash(planted: Path) -> None:
     row = stored(planted, "step = 1 and seat = 'opposition'")
     with open_live(planted, ()) as con:
-        seat = make_ask(con)(
-            "from seats where episode = ? and seat = ?", [row["episode"], row["seat"]]
-        )[0]
-        assert rebuild_request(make_ask(con), row, seat, []).same_hash
+        seat = Ask(con)("from seats where episode = ? and seat = ?", [row["episode"], row["seat"]])[
+            0
+        ]
+        assert rebuild_request(Ask(con), row, seat, []).same_hash
         assert not rebuild_request(
-            make_ask(con), row, seat | {"system": "You are somebody else."}, []
+            Ask(con), row, seat | {"system": "You are somebody else."}, []
         ).same_hash
 
 

@@ -12,14 +12,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from arena.errors import StudyError
 from arena.store.database import query
-from arena.web.pages.debate import (
-    JUDGINGS,
-    confidence_chart,
-    readings_of,
-    votes_and_outcome,
-)
+from arena.web.pages.debate import confidence_chart, votes_and_outcomes
 from arena.web.pages.transcript import transcript
-from arena.web.site import Site
+from arena.web.site import Ask, Site
 from tests.arena.web.conftest import RunningViewer
 from tests.arena.web.transcripts import ATTACKS, ENDLESS, Rows, page_html, play, turn, write_store
 
@@ -155,12 +150,14 @@ def test_each_turn_leads_to_its_call_and_each_verdict_to_its_judging(
 def test_outcomes_are_those_of_the_view(name: str, request: pytest.FixtureRequest) -> None:
     db: Path = request.getfixturevalue(name)
     expected = query(db, "from outcomes order by debate limit 60").dicts()
-    with Site(db).store(()) as ask:
-        for row in expected:
-            readings = readings_of(ask(JUDGINGS, {"episode": row["debate"]}))
-            _, outcome = votes_and_outcome(ask, row["study"], row["debate"], readings)
+    with Site(db).store(()) as alone:
+        together = Ask(alone.con, [tuple(row["debate"] for row in expected)])
+        for number, row in enumerate(expected):
+            votes, outcome = together.of(row["debate"], votes_and_outcomes)
             assert outcome is not None
             assert asdict(outcome) == pytest.approx(row)
+            if number < 3:
+                assert alone.of(row["debate"], votes_and_outcomes) == (votes, outcome)
     assert expected
 
 

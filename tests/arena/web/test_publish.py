@@ -84,7 +84,8 @@ def written(page: str, *, episode: bool) -> list[float]:
 
     An episode's page has no means, so ratings rounded to one digit or none count there too.
     """
-    numbers = set(re.findall(r"\d+(?:\.\d+)?", page))
+    # Ids are words of hexadecimal digits, not numbers.
+    numbers = set(re.findall(r"(?<!\w)\d+(?:\.\d+)?(?!\w)", page))
     found = [rating for rating in EVERY_RATING if {f"{rating:g}", f"{rating / 100:.4f}"} & numbers]
     percents = set(re.findall(r"(\d+(?:\.\d)?)%", page)) if episode else set()
     return found + [
@@ -492,6 +493,24 @@ def test_publishing_again_replaces_the_pages_and_a_stopped_one_changes_nothing(
     assert [one.name for one in tmp_path.iterdir()] == ["site"]
     publish(planted, folder, calls=False)
     assert not any(word in words_of(folder) for word in PRIVATE)
+
+
+def test_pages_written_in_groups_are_those_written_alone_and_unchanged_files_stay(
+    planted: Path, private: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def times() -> dict[str, int]:
+        """Return when each page was written."""
+        return {str(file): file.stat().st_mtime_ns for file in sorted(private.rglob("*.html"))}
+
+    before = times()
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(publishing, "GROUP", 1)
+    publish(planted, tmp_path / "alone", private=True)
+    assert words_of(tmp_path / "alone") == words_of(private)
+    publish(planted, private, private=True, watch=lambda *numbers: told.append(numbers))
+    assert times() == before
+    assert told[0][0] == 0
+    assert 0.8 * told[-1][0] < told[0][1] <= told[-1][0]
 
 
 def test_no_two_addresses_share_a_file() -> None:
