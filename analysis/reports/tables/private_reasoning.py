@@ -18,6 +18,7 @@ from analysis.statistics.bootstrap import Interval
 from arena.text import pluralize
 
 PUBLISHED = "as published (no calls of ours)"
+UNKNOWN = "Tokens and dollars are not known: neither calls nor published counts are in the store."
 
 
 def private_reasoning_blocks(found: PrivateReasoning) -> Iterator[Block]:
@@ -70,8 +71,11 @@ def kappa_cell(kappa: Interval) -> str:
     return mean if limits == "-" else f"{mean} ({limits})"
 
 
-def usage_blocks(usage: StudyUsage, *, details: bool) -> Iterator[Block]:
+def usage_blocks(usage: StudyUsage | None, *, details: bool) -> Iterator[Block]:
     """Return tokens and dollars by model with `details`, in one sentence without."""
+    if usage is None:
+        yield sentences_block(*[UNKNOWN] * details)
+        return
     if not details:
         if usage.published:
             yield sentences_block(*usage_words(usage))

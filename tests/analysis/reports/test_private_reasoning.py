@@ -246,6 +246,12 @@ def test_our_own_calls_are_added_up_with_the_details_alone(add: Add) -> None:
     assert study_reports(path)[0].usage is None
 
 
+def test_where_nobody_counted_tokens_the_details_say_so(add: Add) -> None:
+    [report] = study_reports(add("s", RATINGS), checks=Checks(details=True))
+    assert report.usage is None
+    assert "Tokens and dollars are not known" in printed(report)
+
+
 @pytest.mark.parametrize(
     ("words", "ends"),
     [
