@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 
 import numpy as np
@@ -70,6 +71,7 @@ class Component:
     origin: str
 
 
+@lru_cache(maxsize=64)
 def layout(design: Design) -> dict[str, Codes]:
     """Return the level of each source for each rating (2 * debates,): of both sides in turn."""
     models, motions = design.models, design.motions
@@ -77,14 +79,11 @@ def layout(design: Design) -> dict[str, Codes]:
     pairs = models if design.alone else models * (models - 1)
     cell = episode // design.repeats
     # A block has each model once in each seat; the next block has other opponents.
-    rounds, pair = cell // pairs, cell % pairs
+    pair = cell % pairs
     block, first = pair // models, pair % models
     second = first if design.alone else (first + 1 + block) % models
-    # From block to block motions move on by steps that take either seat through all of them (for an
-    # even number one is met twice and one left out).
-    turn = block % motions
-    step = 2 * turn + ((2 * turn >= motions) & (motions % 2 == 0))
-    motion = (first + step + rounds) % motions
+    cells = np.column_stack((first, second))[:: design.repeats]
+    motion = np.repeat(spread_motions(cells, motions), design.repeats)[: design.debates]
     # Each wording once, then each again, by a chance that is always the same.
     again = -(-design.debates // design.wordings)
     in_turn = np.tile(np.arange(design.wordings), (again, 1))
@@ -104,6 +103,25 @@ def layout(design: Design) -> dict[str, Codes]:
     }
     # By first appearance: a smaller study has the first of a larger one's levels.
     return {source: ranked(code) for source, code in codes.items()}
+
+
+def spread_motions(pairs: Codes, motions: int) -> Codes:
+    """Return the motion of each debate of `pairs` (G, 2): what both have debated least so far.
+
+    No pair debates a motion again before all of them, and motions are debated equally often.
+    """
+    models = int(pairs.max()) + 1
+    met = np.zeros((models, motions))
+    played = np.zeros((models, models, motions))
+    total = np.zeros(motions)
+    found = []
+    for first, second in pairs.tolist():
+        often = met[first] + met[second] + len(pairs) * played[first, second]
+        motion = int((often + total / models).argmin())
+        for count in (met[first], met[second], played[first, second], total):
+            count[motion] += 1
+        found.append(motion)
+    return np.array(found, dtype=np.int64)
 
 
 def is_anew(source: str, parts: Collection[str]) -> bool:
@@ -173,7 +191,8 @@ def draw(
 ) -> Array:
     """Return deviations (ratings, studies) from the mean of what an interval speaks of.
 
-    Sources that are not drawn anew move no mean: they are taken from their own.
+    Sources that are not drawn anew have a mean of 0 over their levels: they move that of a study
+    only as far as it plays these unequally often.
     """
     total = np.zeros((codes["model"].size, studies))
     for (source, code), stream in zip(codes.items(), rng.spawn(len(codes)), strict=True):
@@ -181,6 +200,7 @@ def draw(
             continue
         # Levels come first: the first levels of a larger study are those of a smaller one.
         effect = sds[source] * stream.standard_normal((int(code.max()) + 1, studies))
-        effect = effect[code]
-        total += effect if is_anew(source, parts) else effect - effect.mean(axis=0)
+        if not is_anew(source, parts):
+            effect -= effect.mean(axis=0)
+        total += effect[code]
     return total
