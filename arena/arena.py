@@ -19,6 +19,7 @@ from arena.store.connection import show_leftovers
 from arena.store.database import select_rows
 from arena.studies.study import Protocol, Study, protocol_name
 from arena.tournaments.stored_debates import stored_debates
+from arena.tournaments.stored_thoughts import stored_thoughts
 from arena.types import Subject
 from protocols import named
 
@@ -158,8 +159,12 @@ def sources_of(path: Path, studies: Sequence[Study]) -> Sources:
     """Return where rereading finds protocols, graders and debates: first in these studies."""
     arms = [(study.name, arm.protocol) for study in studies for arm in study.arms]
     found = {(study, protocol_name(protocol)): protocol for study, protocol in arms}
-    debates: dict[str, dict[str, Subject]] = {}
-    judged = "select episode, study from plays where episode in (select source from subjects)"
+    subjects: dict[tuple[str, bool], dict[str | None, Subject]] = {}
+    # A debate that is judged is an episode, thoughts that are labelled are EPISODE/SEAT/STEP.
+    judged = (
+        "select episode, study from plays"
+        " where episode in (select split_part(source, '/', 1) from subjects)"
+    )
     studies_of = dict(select_rows(path, judged).rows)
 
     def protocol_of(study: str, name: str) -> Protocol:
@@ -173,19 +178,20 @@ def sources_of(path: Path, studies: Sequence[Study]) -> Sources:
                 f" study's file: arena reread STUDY.py --study {shlex.quote(study)}"
             ) from error
 
-    def debate_of(episode: str) -> Subject | None:
+    def subject_of(source: str) -> Subject | None:
+        episode, _, turn = source.partition("/")
         if episode not in studies_of:
             return None
-        study = studies_of[episode]
-        if study not in debates:
+        kind = studies_of[episode], bool(turn)
+        if kind not in subjects:
             # A debate that the last plan leaves out was judged all the same.
             with show_leftovers():
-                stored = stored_debates(path, study)
-            debates[study] = {debate.debate: debate for debate in stored}
-        return debates[study].get(episode)
+                stored = (stored_thoughts if turn else stored_debates)(path, kind[0])
+            subjects[kind] = {subject.source: subject for subject in stored}
+        return subjects[kind].get(source)
 
     graders = {study.name: study.grader for study in studies if study.grader is not None}
-    return Sources(protocol_of, debate_of, graders)
+    return Sources(protocol_of, subject_of, graders)
 
 
 def names(given: Sequence[str]) -> tuple[str, ...]:

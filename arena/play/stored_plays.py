@@ -30,8 +30,9 @@ class Sources:
     """Where to find what the record only names.
 
     `protocol` returns the function of a (study, name); it raises StudyError if there is none.
-    `judged` returns the stored debate of an episode as the subject of a judging, None if there is
-    none.  `graders` are the functions by which studies decide what is right.
+    `judged` returns what a judging is about by its source: the stored debate of an episode, or the
+    thoughts of a turn, EPISODE/SEAT/STEP; None if there is none.  `graders` are the functions by
+    which studies decide what is right.
     """
 
     protocol: Callable[[str, str], Protocol]
@@ -105,7 +106,7 @@ def subject_of(row: Row, sources: Sources) -> Subject:
     if row["kind"] == "debate":
         found = sources.judged(row["source"])
         candidates = [found] if found is not None else []
-        problem = "the debate that it judges is not in this store, or with other words"
+        problem = "the debate that it judges or labels is not in this store, or with other words"
     else:
         # Several right answers stand in one text.
         gold, *accepted = (row["gold"] or "").split(SEVERAL)

@@ -125,6 +125,12 @@ def test_labels_are_stored_by_turn_and_a_further_labeller_alone_is_asked(arena: 
     assert (len(asked), summary.replies) == (3, 3)
 
 
+def test_labels_can_be_read_anew_without_asking(arena: Arena) -> None:
+    arena.run(labels_of("anew", "played", [RULES]).write(arena.path))
+    found = arena.reread("anew")
+    assert (found.episodes, found.left_out) == (3, {})
+
+
 def test_the_number_is_shown_where_the_published_labeller_is_followed(arena: Arena) -> None:
     asked: list[str] = []
     one = labeller("one", "<chance>90</chance>", asked)
