@@ -15,7 +15,17 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.figures.charts.style import DPI, NAME_LETTERS, Chart, ChartTitle, Row, cut, png, svg
+from analysis.figures.charts.style import (
+    DPI,
+    NAME_LETTERS,
+    Chart,
+    ChartTitle,
+    Row,
+    cut,
+    pdf,
+    png,
+    svg,
+)
 from analysis.read.debates import SIDES, Debates
 from analysis.reports.tables.formatting import clean
 from arena.errors import StudyError
@@ -70,6 +80,13 @@ class Figure:
         Raises StudyError if the converter is not installed.
         """
         return png(self.svg(), scale)
+
+    def pdf(self) -> bytes:
+        """Return the picture as PDF, 8.5 cm wide.
+
+        Raises StudyError if the converter is not installed.
+        """
+        return pdf(self.svg())
 
     def __repr__(self) -> str:
         return f"<Figure {self.name}: {self.title}>\n{self.caption}"

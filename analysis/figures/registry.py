@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.figures import answers, confidence, sides, wins
-from analysis.figures.charts.style import png, svg
+from analysis.figures.charts.style import pdf, png, svg
 from analysis.figures.figure import (
     ANSWER_OUTCOMES,
     OUTCOMES,
@@ -39,6 +39,7 @@ __all__ = [
     "figure",
     "figures",
     "figures_for",
+    "pdf",
     "png",
     "svg",
 ]

@@ -16,7 +16,7 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from analysis.figures.registry import Figure, figures, png, svg
+from analysis.figures.registry import Figure, figures, pdf, png, svg
 from analysis.read.verdicts import judged_studies
 from analysis.reports.blocks import Block, table
 from analysis.reports.debates import StudyReport
@@ -168,7 +168,7 @@ def write_atomically(target: Path, content: bytes) -> None:
 
 
 def write_figures(folder: Path, path: Path, studies: Sequence[str]) -> Iterator[Path]:
-    """Write every figure of the studies as PNG and as SVG; yield each file once it is written.
+    """Write every figure of the studies as PNG, SVG and PDF; yield each file once it is written.
 
     PNGs have 300 dots an inch at 8.5 cm, the width of a paper's column.  Files are called
     <study>-<figure>.
@@ -182,7 +182,8 @@ def write_figures(folder: Path, path: Path, studies: Sequence[str]) -> Iterator[
     for study, stem in zip(studies, file_stems(studies), strict=True):
         for figure in figures(path, study):
             drawing = svg(figure.chart)
-            for ending, content in (("png", png(drawing)), ("svg", drawing.encode())):
+            files = {"png": png(drawing), "svg": drawing.encode(), "pdf": pdf(drawing)}
+            for ending, content in files.items():
                 file = folder / f"{stem}-{figure.name}.{ending}"
                 write_atomically(file, content)
                 yield file

@@ -2,7 +2,8 @@
 
 Figures are readable in grey and by the colour-blind: colours are those of Okabe and Ito (2008,
 "Color Universal Design"), and marks that differ in colour differ in shape or dash too. The font is
-Liberation Sans, which the converter ships; browsers that lack it take Arial, of the same widths.
+Liberation Sans, which the converter ships; browsers that lack it take Arial, of the same widths,
+or fit another font into these (text_width.py).
 Nothing is drawn that holds no information: no box, and no grid except where values are read off.
 Interaction is left out, since figures are made for paper.
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from analysis.figures.charts.text_width import keep_widths
 from analysis.reports.tables.formatting import clean
 from arena.text import printable
 
@@ -41,6 +43,7 @@ DASHES: tuple[list[int], ...] = ([1, 0], [5, 3], [2, 2], [7, 2, 2, 2])
 # The converter would put its own address before a relative link; `svg` takes ours out again.
 ORIGIN = "https://store.invalid"
 GEOMETRY = re.compile(r' (?:d|transform)="[^"]*"')
+ROOT_SIZE = re.compile(r' width="([0-9.]+)" height="([0-9.]+)"')
 DECIMALS = re.compile(r"\d+\.\d{3,}")
 # Text that the converter writes and nobody sees: outlines without a colour, and roles without a
 # name, which a screen reader would read aloud.
@@ -210,7 +213,8 @@ def svg(chart: Chart) -> str:
     drawn = vl_convert.vegalite_to_svg(
         json.dumps(escape_text(chart), allow_nan=False), vl_version=GRAMMAR
     )
-    return GEOMETRY.sub(round_numbers, UNSEEN.sub("", drawn)).replace(f'="{ORIGIN}/', '="/')
+    rounded = GEOMETRY.sub(round_numbers, UNSEEN.sub("", drawn))
+    return keep_widths(rounded).replace(f'="{ORIGIN}/', '="/')
 
 
 def round_numbers(geometry: re.Match[str]) -> str:
@@ -233,3 +237,18 @@ def png(drawing: str, scale: float = DPI / 96) -> bytes:
     # The converter counts 72 pixels to the inch at scale 1, browsers 96.
     drawn: bytes = vl_convert.svg_to_png(drawing, scale=0.75, ppi=96 * scale)
     return drawn
+
+
+def pdf(drawing: str) -> bytes:
+    """Return an SVG as PDF, 8.5 cm wide if it is WIDTH, in which text is of an embedded font."""
+    import vl_convert
+
+    # The converter makes a pixel a point: 72 of these are an inch, and 96 pixels.
+    drawn: bytes = vl_convert.svg_to_pdf(ROOT_SIZE.sub(in_points, drawing, count=1))
+    return drawn
+
+
+def in_points(size: re.Match[str]) -> str:
+    """Return the size of a drawing in points; its view box stays in pixels."""
+    width, height = (float(number) * 0.75 for number in size.groups())
+    return f' width="{width:g}" height="{height:g}"'

@@ -53,7 +53,7 @@ def add(command: Command) -> None:
         "--figures",
         type=Path,
         metavar="DIR",
-        help="write the figures as PNG and SVG, fit for a column of a paper",
+        help="write the figures as PNG, SVG and PDF, fit for a column of a paper",
     )
 
     ranks = command(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from arena.web.pages.call import call, text
 from arena.web.pages.compare import compare
-from arena.web.pages.figure import FILTERS, figure, picture_png, picture_svg
+from arena.web.pages.figure import FILTERS, figure, picture_pdf, picture_png, picture_svg
 from arena.web.pages.report import CHOICES, report
 from arena.web.pages.sql import chart_svg, make_download, sql
 from arena.web.pages.studies import studies
@@ -31,6 +31,7 @@ PAGES: tuple[tuple[str, str, PageFunction], ...] = (
 FILES: tuple[tuple[str, str, PageFunction], ...] = (
     ("figure.svg", "/figure.svg/{name:path}", picture_svg),
     ("figure.png", "/figure.png/{name:path}", picture_png),
+    ("figure.pdf", "/figure.pdf/{name:path}", picture_pdf),
     ("text", "/text/{name:path}", text),
     ("sql.svg", "/sql.svg", chart_svg),
     ("sql.csv", "/sql.csv", make_download("csv")),
@@ -44,6 +45,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "figure": DRAWN,
     "figure.svg": DRAWN,
     "figure.png": DRAWN,
+    "figure.pdf": DRAWN,
     "report": CHOICES,
     "call": ("seat", "step"),
     "text": ("seat", "step", "what"),

@@ -82,6 +82,12 @@ def picture_png(site: Site, name: str, query: Query) -> Document:
     return Document(drawn.png(), "image/png", f"{drawn.name}.png")
 
 
+def picture_pdf(site: Site, name: str, query: Query) -> Document:
+    """Return the figure as PDF, as wide as a column of a paper."""
+    drawn = cached_figure(*figure_key(site, name, query, links=False))
+    return Document(drawn.pdf(), "application/pdf", f"{drawn.name}.pdf")
+
+
 # The arguments of `cached_figure`.
 FigureKey = tuple[Path, str, str, str, tuple[tuple[str, str], ...], bool, bool]
 
