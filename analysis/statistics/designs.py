@@ -1,7 +1,7 @@
 """Lay out the debates of a planned study, and say how far each source of variance moves its mean.
 
 Cells are played one after the other, in an order in which every beginning is balanced: each model
-sits once in each seat before anybody sits again, and either seat goes through the motions, so that
+sits once in each seat before anybody sits again, and each goes through the motions, so that
 a study of fewer debates is the beginning of a larger one.  Sources of variance have the names by
 which the report splits it (variance_parts.py).
 
