@@ -14,7 +14,7 @@ from analysis.reports.debates import report
 from analysis.reports.standings import standings
 from arena.imports.llms_overconfidence import import_llms_overconfidence
 from arena.store.database import query
-from arena.web.pages.debate import JUDGINGS, readings_of, votes_and_outcome
+from arena.web.pages.debate import votes_and_outcomes
 from arena.web.pages.study import WINNERS
 from arena.web.site import Site
 from tests.made_up_publication import write_publication
@@ -143,8 +143,7 @@ def check(db: Path, study: str) -> dict[str, int]:
         assert {key: found[key] for key in total} == total
     with Site(db).store(()) as ask:
         for debate, expected in outcomes.items():
-            readings = readings_of(ask(JUDGINGS, {"episode": debate}))
-            _, outcome = votes_and_outcome(ask, study, debate, readings)
+            _, outcome = ask.of(debate, votes_and_outcomes)
             assert {key: getattr(outcome, key) for key in expected} == expected
     with Site(db).store(("outcomes",)) as ask:
         listed = ask(WINNERS, {"debates": list(outcomes)})
