@@ -110,6 +110,10 @@ def write_rare_lines(path: Path) -> None:
         line("plan_changes", {"episode": "e", "run": "r", "planned": False, "changed_at": at}),
         line("forgotten", {"study": "s", "forgotten_at": at, "episodes": 1, "what": "leftovers"}),
         line("other_servings", {"episode": "e", "seat": "judge", "model_served": "another"}),
+        line("registrations", {"hash": "0", "study": "s", "registered_at": at, "content": "{}"}),
+        line("deviations", {"registration": "0", "run": "r", "part": "arms", "noted_at": at}),
+        line("label_entries", {"item": "e", "kind": "episode", "question": "winner", "rater": "r"}),
+        line("published_numbers", {"item": "e", "model": "m", "name": "tokens", "value": 1.0}),
     )
     journal.close()
 
