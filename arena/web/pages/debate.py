@@ -282,7 +282,7 @@ def confidence_chart(transcript: Transcript) -> ConfidenceChart | None:
         (LEFT + 24 + STEP * i, plain_title(phase.replace("_", " "), 16))
         for i, (phase, _) in enumerate(rows)
     )
-    return ConfidenceChart(width, TOP + HEIGHT + 30, phases, separate_names(lines))
+    return ConfidenceChart(width, TOP + HEIGHT + 44, phases, separate_names(lines))
 
 
 def chart_point(i: int, both: Sequence[float | None], number: int) -> Point:
@@ -294,9 +294,8 @@ def chart_point(i: int, both: Sequence[float | None], number: int) -> Point:
     mine, theirs = both[number] or 0.0, both[1 - number]
     above = theirs is None or mine > theirs or (mine == theirs and number == 0)
     y = confidence_y(mine)
-    # Above the highest rating there is room; a label below the lowest would stand on the phases.
-    fits_below = y + 18 <= TOP + HEIGHT + 8
-    label_y = y - 9 if above or not fits_below else y + 18
+    # There is room above the highest rating and below the lowest.
+    label_y = y - 9 if above else y + 18
     return Point(LEFT + 24 + STEP * i, y, f"{100 * mine:g}%", label_y)
 
 

@@ -12,7 +12,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from arena.errors import StudyError
 from arena.store.database import query
-from arena.web.pages.debate import confidence_chart, votes_and_outcomes
+from arena.web.pages.debate import (
+    HEIGHT,
+    TOP,
+    chart_point,
+    confidence_chart,
+    votes_and_outcomes,
+)
 from arena.web.pages.transcript import transcript
 from arena.web.site import Ask, Site
 from tests.arena.web.conftest import RunningViewer
@@ -221,6 +227,15 @@ def test_missing_ratings_are_gaps_with_their_reason(tmp_path: Path) -> None:
     assert [point.label for point in line.points] == ["60%", "90%"]
     assert line.strokes == ()
     assert "speech 1: no rating (two different numbers)" in page_html(db, "e")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
+def test_labels_of_two_ratings_that_are_near_lie_apart_and_within_the_chart(share: float) -> None:
+    both = [share, min(share + 0.01, 1.0)]
+    heights = sorted(chart_point(0, both, number).label_y for number in (0, 1))
+    assert heights[1] - heights[0] >= 16
+    assert heights[0] >= 13  # a line of text
+    assert heights[1] <= TOP + HEIGHT + 44 - 6 - 16  # the phases stand below
 
 
 def test_a_failed_debate_shows_its_error_and_what_had_been_said(tmp_path: Path) -> None:
