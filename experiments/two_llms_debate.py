@@ -89,8 +89,8 @@ def study(
             beside = {"other_motions": texts} if others else {}
             name = control if len(plain) == 1 else f"{label}, {control}"
             arms.append(Arm(name, debate, lineups, {**options, **change, **beside}))
-    name = f"two_llms_debate_{preset}" + "_ratings" * bool(ratings) + "_controls" * bool(controls)
-    return Study(name, arms, subjects, repeats)
+    kind = preset + "_ratings" * bool(ratings) + "_controls" * bool(controls)
+    return Study(f"two_llms_debate_{kind}", arms, subjects, repeats)
 
 
 def show_results(arena: Arena, played: Study) -> None:

@@ -131,7 +131,7 @@ def describe_options(file: str | Path) -> str:
         lines.append(f"  {form:<36}  {default}")
     for key, default in (
         ("name", "(the study's own name)"),
-        ("version", "(of each protocol that of today)"),
+        ("version", "(of each protocol its latest)"),
     ):
         if key not in inspect.signature(make).parameters:
             lines.append(f"  {f'-o {key}=TEXT':<36}  {default}")

@@ -147,7 +147,8 @@ def league(draw: np.random.Generator, setting: Setting) -> League:
     """Return the models (G, 2), the motion (G,) and the wording (G,) of debates.
 
     Rounds of a league by chance: in each every model sits once in each seat, or meets itself, and
-    each pair takes one of the motions that both have debated least in their seats.
+    each pair takes one of the motions that both have debated least: the plan takes debates to be
+    spread evenly.
     """
     cells = -(-setting.debates // setting.repeats)
     pairs: list[tuple[int, int]] = []
@@ -155,14 +156,14 @@ def league(draw: np.random.Generator, setting: Setting) -> League:
         order = draw.permutation(setting.models).tolist()
         for gap in [0] if setting.alone else draw.permutation(setting.models - 1) + 1:
             pairs += zip(order, np.roll(order, int(gap)).tolist(), strict=True)
-    debated = np.zeros((2, setting.models, setting.motions))
+    debated = np.zeros((setting.models, setting.motions))
     played = np.zeros((setting.models, setting.models, setting.motions))
     motions = []
     for first, second in pairs[:cells]:
-        often = debated[0, first] + debated[1, second] + 10 * played[first, second]
-        often = often + 0.1 * debated[0].sum(axis=0) + 0.01 * draw.random(setting.motions)
+        often = debated[first] + debated[second] + 100 * played[first, second]
+        often = often + 0.1 * debated.sum(axis=0) + 0.01 * draw.random(setting.motions)
         least = int(often.argmin())
-        debated[[0, 1], [first, second], least] += 1
+        debated[[first, second], least] += 1
         played[first, second, least] += 1
         motions.append(least)
     pair = np.repeat(np.array(pairs[:cells]), setting.repeats, axis=0)[: setting.debates]

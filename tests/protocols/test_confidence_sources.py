@@ -9,8 +9,9 @@ from agents.simulated.questions import simulated_questions
 from arena.play.memory import MemoryJournal
 from protocols import HOME, laws, named
 
-# Debates and judgings return no answers; best_of_n needs the probabilities of tokens.
-WITHOUT_ANSWERS = {"debate", "judging", "best_of_n"}
+# Debates and judgings return no answers, labels of private reasoning no confidence; best_of_n needs
+# the probabilities of tokens.
+WITHOUT_ANSWERS = {"debate", "judging", "private_reasoning", "best_of_n"}
 STATED = {"confidence_elicitation": {"stated"}, "single": set()}
 
 

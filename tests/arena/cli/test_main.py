@@ -89,6 +89,7 @@ def test_help_behind_a_study_shows_its_options_and_calls_nothing(
         ["-o", "models=TEXT,...", "a"],
         ["-o", "mode=x|y", "x"],
         ["-o", "name=TEXT", "(the", "study's", "own", "name)"],
+        ["-o", "version=TEXT", "(of", "each", "protocol", "its", "latest)"],
     ]
     with pytest.raises(SystemExit) as ended:
         main(["run", "none.py", "--help"])
