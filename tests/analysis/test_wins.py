@@ -157,6 +157,7 @@ def test_the_publication_has_one_set_of_wins(published: Path) -> None:
     assert check(published, "cross_model")["flipped"] == 0
 
 
+@pytest.mark.slow
 def test_a_cup_with_flips_has_one_set_of_wins(cup: Path) -> None:
     assert check(cup, "it's a cup")["flipped"] > 10
 

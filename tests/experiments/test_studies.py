@@ -46,6 +46,7 @@ def test_the_script_and_arena_run_play_the_same_episodes(
     assert Arena().sql("select count(*), count(distinct run) from runs").rows == ((1, 1),)
 
 
+@pytest.mark.slow
 def test_the_script_refuses_an_unknown_option_in_one_sentence(tmp_path: Path) -> None:
     script = subprocess.run(
         [sys.executable, str(STUDY), "speed=9"],

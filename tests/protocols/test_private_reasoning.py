@@ -125,6 +125,7 @@ def test_labels_are_stored_by_turn_and_a_further_labeller_alone_is_asked(arena: 
     assert (len(asked), summary.replies) == (3, 3)
 
 
+@pytest.mark.slow
 def test_labels_can_be_read_anew_without_asking(arena: Arena) -> None:
     arena.run(labels_of("anew", "played", [RULES]).write(arena.path))
     found = arena.reread("anew")

@@ -200,6 +200,7 @@ def test_who_won_and_both_sides_sure_are_counted_where_they_changed(add: Add) ->
     )
 
 
+@pytest.mark.slow
 def test_answers_are_compared_question_by_question(solve: Add) -> None:
     """Of four common questions one gets right, one wrong, one unreadable; a fifth is alone."""
     right, wrong, unreadable = ("4", True, 0.9), ("5", False, 0.7), (None, None, None)
@@ -276,6 +277,7 @@ def test_what_cannot_be_compared_is_said_in_one_sentence(add: Add, solve: Add) -
         compare(path, "debates", "none")
 
 
+@pytest.mark.slow
 def test_the_command_prints_tables_and_json(add: Add, capsys: pytest.CaptureFixture[str]) -> None:
     path = two_studies(add, votes=[("proposition", 0.8)])
     add("dry", debate("motion 0", [(50, 60), (50, 99)]), simulated=True)

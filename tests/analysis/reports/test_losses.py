@@ -92,6 +92,7 @@ def test_where_all_failed_there_is_nothing_to_bound(add: Add) -> None:
     assert (lost["failed"], lost["share"], lost["bounds"]) == (1, 1, None)
 
 
+@pytest.mark.slow
 def test_a_planted_refusal_moves_no_strength_and_is_said_in_rank(add: Add) -> None:
     won = {"m/a": 3, "m/b": 2, "m/c": 1}
     judged = [

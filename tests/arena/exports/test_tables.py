@@ -17,6 +17,7 @@ from tests.fake_agents import agent, study
 FORMULA = '=HYPERLINK("http://evil")'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spreadsheet", [False, True])
 def test_texts_of_csv_files_are_formulas_only_without_the_option(
     tmp_path: Path, spreadsheet: bool

@@ -52,6 +52,7 @@ def test_an_identical_study_of_another_name_asks_nothing_and_says_so_in_calls(pa
     )
 
 
+@pytest.mark.slow
 def test_it_is_off_by_default_and_a_study_does_not_use_its_own(path: Path) -> None:
     Arena(path).run(study(counting()))
     assert Arena(path, cache=True).run(study(counting(), repeats=2)).cached == 0
@@ -92,6 +93,7 @@ def test_another_request_is_asked(path: Path, change: str) -> None:
     assert Arena(path, cache=True).run(renamed(changed, "again")).cached == 0
 
 
+@pytest.mark.slow
 def test_a_reask_is_used_again_with_its_first_reply(path: Path) -> None:
     def unsure(request: Request) -> str:
         return "no number" if request.place.ask == 0 else by_seed(request)

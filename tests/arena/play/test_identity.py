@@ -147,6 +147,7 @@ async def test_two_snapshots_behind_one_name_are_told_of_when_they_come_and_at_t
     assert rows.rows == (("Gina", reference, *JUNE, 2), ("Gina", reference, *JULY, 10))
 
 
+@pytest.mark.slow
 async def test_what_was_served_is_compared_with_earlier_runs_and_two_models_are_two_contestants(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

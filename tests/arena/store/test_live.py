@@ -64,6 +64,7 @@ def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         run.kill()
 
 
+@pytest.mark.slow
 def test_arena_sql_reads_a_study_while_it_is_played(
     tmp_path: Path, running: subprocess.Popen[str]
 ) -> None:

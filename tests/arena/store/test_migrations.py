@@ -111,6 +111,7 @@ def test_a_store_without_later_tables_and_columns_is_read_as_it_is(tmp_path: Pat
     assert (tmp_path / "a.duckdb.backup-v5").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_no_other_process_can_write_between_the_copy_and_the_migration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +148,7 @@ def test_an_earlier_backup_is_kept(tmp_path: Path) -> None:
             assert con.execute("select subject from subjects").fetchall() == [(str(number),)]
 
 
+@pytest.mark.slow
 def test_an_older_store_is_read_through_a_link_with_the_log_that_was_left(tmp_path: Path) -> None:
     path, link = tmp_path / "a.duckdb", tmp_path / "link.duckdb"
     create(path)

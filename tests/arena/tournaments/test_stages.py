@@ -64,6 +64,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Arena:
     return arena
 
 
+@pytest.mark.slow
 def test_everybody_meets_everybody_in_three_rounds_of_four(whole: Arena) -> None:
     rows = whole.sql(PAIRS).rows
     assert len(rows) == 3 * 4 * 2

@@ -120,6 +120,7 @@ def test_an_import_says_that_its_prompts_were_not_published(published_store: Pat
     assert "not published" in made(published_store, row["episode"], row["seat"], row["step"])
 
 
+@pytest.mark.slow
 def test_nothing_private_stands_on_a_public_page_of_any_turn(planted: Path) -> None:
     for row in query(planted, "select episode, seat, step from turns").rows:
         text = made(planted, *row, private=False)

@@ -78,6 +78,7 @@ def test_only_pairs_that_differ_can_be_shown(two: Path) -> None:
     assert all((pair.episode in only) == pair.differs for pair in every)
 
 
+@pytest.mark.slow
 def test_simulated_studies_are_labelled_and_unmatched_plays_are_counted(two: Path) -> None:
     text = made(two, **STUDIES)
     assert text.count("SIMULATED</strong>") == 2

@@ -65,6 +65,7 @@ def a_debate(db: Path) -> str:
     return str(query(db, "select min(episode) from plays where protocol = 'debate'").rows[0][0])
 
 
+@pytest.mark.slow
 def test_each_speech_stands_in_its_lane_with_the_rating_under_it(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:

@@ -107,6 +107,7 @@ def an_episode(db: Path, protocol: str) -> str:
     return str(query(db, chosen, [protocol]).rows[0][0])
 
 
+@pytest.mark.slow
 def test_the_final_answer_says_in_words_whether_it_is_right(
     page: Page, serve: Callable[[Path], RunningViewer], peers: Path
 ) -> None:
