@@ -20,6 +20,7 @@ from analysis.read.rating_kinds import NOTHING, RatingKinds, read_kinds
 from analysis.read.selection import ALL, LABELS, By, Chosen, Selection, label_sql, open_selected
 from analysis.statistics.clustered import Array, Mask
 from arena.errors import StudyError
+from arena.store.views.contestants import SEATS, join_agents
 from arena.store.views.debates import with_labels
 
 Names = NDArray[np.object_]
@@ -35,11 +36,15 @@ UNFINISHED = """
     select study, episode, arm, status, subject, coalesce(repeat, 0) as repeat
     from episodes where status <> 'done' and (study = $1 or $1 is null) order by all
 """
-# A list of few episodes picks their seats before these are joined with anything.
-UNFINISHED_SEATS = """
-    select episode, any_value({label}) filter (seat = 'proposition'),
-           any_value({label}) filter (seat = 'opposition')
-    from contestants where episode in (select unnest($1)) group by episode
+# Of few episodes: the view contestants would name all seats of the store first.
+UNFINISHED_SEATS = f"""
+    with few as (from {SEATS} where episode in (select unnest($1))),
+    named as (
+        select s.episode, s.seat, a.contestant, s.model, a.setting
+        from few s join plays p using (episode) {join_agents("a", play="p", seat="s")})
+    select episode, any_value({{label}}) filter (seat = 'proposition'),
+           any_value({{label}}) filter (seat = 'opposition')
+    from named group by episode
     having list_contains(list(seat), 'proposition') and list_contains(list(seat), 'opposition')
 """
 # Whose call was the last to fail: it ended the debate.
