@@ -72,7 +72,7 @@ class LabelRow(BaseModel):
     question: Text = ""
     note: Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))] = ""
     probability: Annotated[Number, Field(gt=0, le=1)] = None
-    drawn: Annotated[Number, Field(ge=1)] = None
+    drawn: Annotated[Number, Field(ge=1, le=2**31 - 1)] = None
 
 
 class Item(NamedTuple):
