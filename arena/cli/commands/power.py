@@ -41,7 +41,7 @@ COUNTS = {"models": 10, "motions": 6, "wordings": 1, "repeats": 1, "judges": 3}
 # Option, type, default, name of its value, help.
 # Check ranges in check_numbers and make_plan: argparse would not say what to do.
 NUMBERS: tuple[tuple[str, type, float | None, str, str], ...] = (
-    ("--effect", float, None, "POINTS", "the effect you expect (default: 5; equivalence 0)"),
+    ("--effect", float, None, "POINTS", "effect expected (default: 5, majority 10, equivalence 0)"),
     ("--margin", float, 5.0, "POINTS", "of equivalence (default: 5, for 5 points)"),
     *(
         (f"--{name}", int, None, "N", f"how many (default: as the pilot has, else {number})")
