@@ -88,9 +88,9 @@ def test_the_prompt_shows_whose_turn_and_which_face_it_was_made_of(
     page.goto(f"{serve(planted).url}/call/{episode}?seat={seat}&step={step}")
     expect(page.get_by_text("the rebuilt request has the stored hash")).to_be_visible()
     own = page.locator(".quoted.private")
-    expect(own).to_contain_text("own face: with private thoughts and rating")
+    expect(own).to_contain_text("own notes: private thoughts and rating")
     expect(own).to_contain_text("[private thoughts: THOUGHTS-PLANTED opposition]")
-    page.locator(".quoted:not(.private) a").click()
+    page.locator(".quoted:not(.private) a").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("proposition, opening")
 
 
