@@ -65,18 +65,18 @@ class RaterPair:
 class JudgeErrorRow:
     """A judge on the `n` items that people have labelled and it has judged.
 
-    `sensitivity` is the share of what people give to the proposition (or call right) that the judge
-    does too, `specificity` that of the others; a tie counts half, and so `yes` and `no` may end in
-    a half.
+    `sensitivity` is the share of the `yes` items, which people give to the proposition (or call
+    right), that the judge does too, `specificity` that of the `no` items; a tie of the judge is
+    wrong there, and what people call a tie is in neither.
     """
 
     judge: str
     n: int
     same: Annotated[Interval, interval_as("same")]
     kappa: Annotated[Interval, interval_as("kappa")]
-    yes: float
+    yes: int
     sensitivity: Annotated[Interval, interval_as("sensitivity")]
-    no: float
+    no: int
     specificity: Annotated[Interval, interval_as("specificity")]
 
 
@@ -235,9 +235,11 @@ def judge_error_row(judge: str, items: JudgedItems) -> JudgeErrorRow | None:
     _, cluster = np.unique(items.cluster[both], return_inverse=True)
     first, second = (np.round(2 * values).astype(np.int64) for values in (judged, label))
     found = agreement(first, second, cluster.ravel(), 3)
-    yes, no = by_cluster(label, cluster.ravel()), by_cluster(1 - label, cluster.ravel())
-    right = by_cluster(label * judged, cluster.ravel())
-    right_no = by_cluster((1 - label) * (1 - judged), cluster.ravel())
+    yes, right, no, right_no = (
+        by_cluster(which.astype(np.float64), cluster.ravel())
+        for value in (1, 0)
+        for which in (label == value, (label == value) & (judged == value))
+    )
     sensitivity, specificity = share_intervals(
         np.stack((right, right_no), axis=1), np.stack((yes, no), axis=1)
     )
@@ -246,9 +248,9 @@ def judge_error_row(judge: str, items: JudgedItems) -> JudgeErrorRow | None:
         found.n,
         found.same,
         found.kappa,
-        float(yes.sum()),
+        int(yes.sum()),
         sensitivity,
-        float(no.sum()),
+        int(no.sum()),
         specificity,
     )
 

@@ -13,7 +13,8 @@ these, y in [0, 1]; a tie is a half.  Two estimates of the share that people wou
   weight of the judge, lambda = a - b: a judge that errs much gets little weight.  Interval: those
   of a and b (Jeffreys) and of q, combined as variances (MOVER; Zou and Donner, 2008).
 - Rogan and Gladen (1978), which needs that the judge errs as often on the items in question as on
-  the labelled ones of the same truth, whichever were labelled.  With sensitivity and specificity,
+  the labelled ones of the same truth, whichever were labelled, and that no label is a tie: two
+  error rates do not say what a judge makes of a third class.  With sensitivity and specificity,
 
       theta = (q + specificity - 1) / (sensitivity + specificity - 1)
 
@@ -130,8 +131,9 @@ def rogan_gladen(
     there = ~np.isnan(label)
     member = np.ones(judged.shape, dtype=bool) if member is None else member
     turned = np.zeros(judged.shape, dtype=bool) if turned is None else turned
-    yes = np.where(there, label, 0.0)
-    no = np.where(there, 1 - label, 0.0)
+    yes, no = (label == 1).astype(np.float64), (label == 0).astype(np.float64)
+    if yes.sum() + no.sum() < there.sum():
+        return Correction(NOTHING, nan, "people call some a tie: two error rates do not tell these")
     if min(yes.sum(), no.sum()) < LEAST_OF_CLASS:
         return Correction(NOTHING, nan, f"fewer than {LEAST_OF_CLASS} labels of one kind")
     right = float(yes @ judged), float(no @ (1 - judged))

@@ -98,8 +98,8 @@ def judges_block(findings: LabelFindings) -> Block:
             row.judge,
             row.n,
             share_cell(row.same),
-            f"{share_cell(row.sensitivity)} of {row.yes:g}",
-            f"{share_cell(row.specificity)} of {row.no:g}",
+            f"{share_cell(row.sensitivity)} of {row.yes}",
+            f"{share_cell(row.specificity)} of {row.no}",
         )
         for row in findings.judges
     ]

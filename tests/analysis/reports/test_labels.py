@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
 import pytest
@@ -97,10 +97,10 @@ def test_errors_of_a_judge_are_counted_by_what_people_say(
     found: dict[str, LabelFindings],
 ) -> None:
     [judge] = found["winner"].judges
-    # The tie is half of each: the judge said proposition there.
-    assert (judge.n, judge.yes, judge.no) == (30, 15.5, 14.5)
-    assert judge.sensitivity.mean == pytest.approx(13.5 / 15.5)
-    assert judge.specificity.mean == pytest.approx(8 / 14.5)
+    # The tie is in neither class.
+    assert (judge.n, judge.yes, judge.no) == (30, 15, 14)
+    assert judge.sensitivity.mean == pytest.approx(13 / 15)
+    assert judge.specificity.mean == pytest.approx(8 / 14)
     assert judge.same.mean == pytest.approx((13 + 8) / 30)
     [grader] = found["correct"].judges
     assert (grader.judge, grader.n, grader.yes, grader.no) == ("grader", 21, 13, 8)
@@ -116,14 +116,11 @@ def test_win_rates_are_corrected_by_both_ways(found: dict[str, LabelFindings]) -
     first, a = rows["the proposition"], rows["m/a"]
     assert (first.n, first.labelled, first.judged.mean) == (60, 30, 32 / 60)
     assert first.powered.share.mean == pytest.approx(32 / 60 * 13.5 / 20 + 28 / 60 * 2 / 10)
-    sensitivity, specificity = 13.5 / 15.5, 8 / 14.5
-    youden = sensitivity + specificity - 1
-    assert first.by_errors.share.mean == pytest.approx((32 / 60 + specificity - 1) / youden)
     # a won 20 of 30 as the proposition and 18 of 30 as the opposition, by the judge.
     assert (a.n, a.judged.mean) == (60, 38 / 60)
-    by_hand = mean([(20 / 30 + specificity - 1) / youden, 1 - (12 / 30 + specificity - 1) / youden])
-    assert a.by_errors.share.mean == pytest.approx(by_hand)
-    assert rows["m/b"].by_errors.share.mean == pytest.approx(1 - by_hand)
+    for row in rows.values():
+        assert isnan(row.by_errors.share.mean)
+        assert "people call some a tie" in row.by_errors.reason
     assert rows["m/b"].powered.share.mean == pytest.approx(1 - a.powered.share.mean)
     [accuracy] = found["correct"].corrected
     assert (accuracy.what, accuracy.n, accuracy.powered.share.mean) == ("single", 21, 13 / 21)
@@ -179,8 +176,11 @@ def test_many_raters_have_alpha_and_no_pairs(store: Path) -> None:
 
 def test_a_judge_that_is_no_better_than_chance_corrects_nothing(store: Path) -> None:
     [labels] = read_labels(store, "cup")["cup"]
-    # Everybody says the opposite of what was said.
-    other = replace(labels, value=1 - labels.value)
+    # One rater, so that nothing is a tie, says the opposite of what was said.
+    one = labels.rater == 0
+    other = replace(
+        labels, item=labels.item[one], rater=labels.rater[one], value=1 - labels.value[one]
+    )
     [findings] = label_findings(store, [other])
     row = findings.corrected[0]
     assert np.isnan(row.by_errors.share.mean)

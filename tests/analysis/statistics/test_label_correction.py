@@ -60,6 +60,16 @@ def test_ties_are_halves_and_all_labels_are_their_own_mean() -> None:
     assert prediction_powered(JUDGED, LABEL, np.arange(40)).share.mean == LABEL.mean()
 
 
+def test_a_perfect_judge_is_not_corrected_and_ties_of_people_are_not_guessed() -> None:
+    label = np.array([1.0] * 12 + [0.0] * 8)
+    found = rogan_gladen(label, label, np.arange(20))
+    assert (found.share.mean, found.reason) == (0.6, "")
+    label[0] = 0.5
+    found = rogan_gladen(label, label, np.arange(20))
+    assert np.isnan(found.share.mean)
+    assert found.reason.startswith("people call some a tie")
+
+
 def test_rogan_and_gladen_by_hand() -> None:
     # Sensitivity 16/21, specificity 15/19, the judge's share .65.
     found = rogan_gladen(*pool(45, 15))
