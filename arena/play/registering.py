@@ -38,6 +38,7 @@ from arena.studies.registered import (
     without_prompts_of,
 )
 from arena.studies.registration import (
+    SEATED,
     Analysis,
     DesignDraft,
     Deviation,
@@ -46,6 +47,7 @@ from arena.studies.registration import (
     Stopping,
     compare,
     hash_of,
+    seated_words,
     shareable,
 )
 from arena.studies.source import code_hash
@@ -161,6 +163,9 @@ def add_plays(draft: DesignDraft, all_plays: Iterable[Play]) -> None:
             draft.add("arms", play.arm, "options", dict(play.options))
         if is_new("lineup", play.arm, id(play.lineup)):
             draft.add("arms", play.arm, "lineup", lineup_of(play))
+            for seat, agent in play.lineup.items():
+                row = agent_row(agent)
+                draft.add("arms", play.arm, SEATED, seated_words(seat, row, row["sampling"]))
         if is_new("protocol", id(function)):
             draft.add("protocols", name, "version", protocol_version(function))
             draft.add("protocols", name, "code", code_digits(code_hash(function)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
-from arena.studies.registration import Analysis, Plan, Stopping, say
+from arena.studies.registration import SEATED, Analysis, Plan, Stopping, say
 from arena.text import pluralize, printable
 
 MOST_LINEUPS = 40
@@ -77,6 +77,11 @@ def design_lines(plan: Plan) -> Iterator[str]:
     """Yield the arms with their protocols, options and lineups, and how often all is repeated."""
     repeats = len(plan.design.get("repeats", {}))
     yield f"{pluralize(plan.episodes, 'episode')}, {pluralize(repeats, 'repeat')}."
+    several = {
+        agent
+        for agent, fields in plan.design["agents"].items()
+        if any(len(values) > 1 for values in fields.values())
+    }
     for arm, fields in plan.design["arms"].items():
         yield ""
         yield f"- Arm `{arm}`: protocol {', '.join(fields['protocol'])}"
@@ -87,6 +92,10 @@ def design_lines(plan: Plan) -> Iterator[str]:
         yield from (f"    - {lineup}" for lineup in lineups[:MOST_LINEUPS])
         if len(lineups) > MOST_LINEUPS:
             yield f"    - and {len(lineups) - MOST_LINEUPS:,} more, in the JSON file"
+        # Elsewhere the name alone says which agent it is.
+        for words in fields.get(SEATED, ()):
+            if words.partition(": ")[2].startswith(tuple(f"{agent} (" for agent in several)):
+                yield f"  - seat {one_line(words)}"
     yield ""
     yield f"- Randomness: {plan.seeds}."
     for words in plan.later:

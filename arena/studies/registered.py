@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection as Connection
 from arena.calls.spending import load_spending
 from arena.store.database import open_live, select_rows
 from arena.studies.registration import (
+    SEATED,
     DesignDraft,
     Deviation,
     Plan,
@@ -23,6 +24,7 @@ from arena.studies.registration import (
     counting,
     is_late,
     read_registration,
+    seated_words,
     shareable,
 )
 from arena.text import pluralize
@@ -201,6 +203,7 @@ def stored_design(con: Connection, study: str, plan: Plan) -> dict[str, Any]:
             draft.add("agents", row["agent"], "system prompt", row["system"])
             sampling = None if settings is None else orjson.loads(settings)
             draft.add("agents", row["agent"], "sampling", sampling)
+            draft.add("arms", row["arm"], SEATED, seated_words(row["seat"], row, sampling))
             draft.add("agents", row["agent"], "weights", code_digits(row["digest"]))
             draft.add("agents", row["agent"], "function", code_digits(row["code_hash"]))
     for subject, text in con.execute(SUBJECTS, [study]).fetchall():

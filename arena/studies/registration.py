@@ -44,6 +44,8 @@ SHORTEST_SAME = 60
 # Nobody can tell the two apart but the researcher.
 EARLY = "stopped early, or not over yet"
 MOST_ITEMS = 6
+# The field of an arm that says which agent, of which settings, holds each seat.
+SEATED = "seats"
 # Fields that hold hashes, which say nothing to people, and what has changed where they differ.
 HASHED = {
     "code": "changed (code)",
@@ -240,6 +242,11 @@ def compare(registered: Design, found: Design, *, whole: bool) -> list[Deviation
     what was played so far, and tells nothing of what is to come.  Of fields that only one of both
     knows nothing is said.
     """
+    arms = {
+        arm: without_seats(fields, registered["arms"].get(arm, {}), registered, found, whole=whole)
+        for arm, fields in found.get("arms", {}).items()
+    }
+    found = {**found, "arms": arms}
     return [
         Deviation(part, what)
         for part in ITEMS
@@ -247,6 +254,37 @@ def compare(registered: Design, found: Design, *, whole: bool) -> list[Deviation
         if part in found
         for what in compare_part(part, registered.get(part, {}), found[part], whole=whole)
     ]
+
+
+def without_seats(
+    fields: Mapping[str, Sequence[str]],
+    before: Mapping[str, Sequence[str]],
+    registered: Design,
+    found: Design,
+    *,
+    whole: bool,
+) -> Mapping[str, Sequence[str]]:
+    """Return the fields of an arm, without its seats where something else says how they differ.
+
+    What is new of an agent is said of the agent, and another lineup of the lineup.
+    """
+    agents = registered.get("agents", {}), found.get("agents", {})
+    lineups = {*before.get("lineup", ())}, {*fields.get("lineup", ())}
+    same = lineups[0] == lineups[1] if whole else lineups[1] <= lineups[0]
+    if same and not any(compare_part("agents", *agents, whole=whole)):
+        return fields
+    return {name: values for name, values in fields.items() if name != SEATED}
+
+
+def seated_words(seat: str, agent: Mapping[str, object], sampling: object) -> str:
+    """Return which agent holds a seat, with its system prompt and a hash of all its settings.
+
+    Two agents of one name may differ in these, and it matters which of them sits in which arm.
+    """
+    system = str(agent["system"] or "")
+    digits = hash_of(plain([shareable(str(agent["model"])), shareable(system), sampling]))[:8]
+    words = short(system) if system else "no system prompt"
+    return f"{seat}: {agent['agent']} ({words}; settings {digits})"
 
 
 def compare_part(

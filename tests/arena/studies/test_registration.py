@@ -10,6 +10,7 @@ import pytest
 
 from arena.studies.deposit import deposit_text
 from arena.studies.registration import (
+    SEATED,
     Analysis,
     Claim,
     DesignDraft,
@@ -21,13 +22,14 @@ from arena.studies.registration import (
     compare_stopping,
     counting,
     read_registration,
+    seated_words,
     shareable,
 )
 
 AT = datetime(2026, 11, 27, 4, 30)
 # One value of every field that a design has, under one item of each part.
 FIELDS = {
-    "arms": ("protocol", "options", "lineup"),
+    "arms": ("protocol", "options", "lineup", "seats"),
     "protocols": ("version", "code", "imports"),
     "agents": ("model", "system prompt", "sampling", "weights", "function"),
     "subjects": ("text",),
@@ -100,6 +102,37 @@ def test_a_value_beside_the_registered_one_is_added_and_one_in_its_place_is_anot
         for whole in (True, False):
             (each,) = compare(registered, found, whole=whole)
             assert words in each.what
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_agents_of_one_name_that_trade_places_are_named(whole: bool) -> None:
+    first, second = (
+        seated_words("solver", {"agent": "bob", "model": "m", "system": words}, {})
+        for words in ("Be brief.", "Doubt first.")
+    )
+    designs = []
+    for words in ((first, second), (second, first)):
+        draft = DesignDraft()
+        draft.add("agents", "bob", "system prompt", "Be brief.")
+        draft.add("agents", "bob", "system prompt", "Doubt first.")
+        for arm, seat in zip(("control", "treated"), words, strict=True):
+            draft.add("arms", arm, "lineup", "solver: bob")
+            draft.add("arms", arm, SEATED, seat)
+        designs.append(draft.parts)
+    registered, swapped = designs
+    assert compare(registered, registered, whole=whole) == []
+    found = [str(each.what) for each in compare(registered, swapped, whole=whole)]
+    assert found == [
+        f"arm control, seats: was {first}, is {second}",
+        f"arm treated, seats: was {second}, is {first}",
+    ]
+    # What is new of an agent is said once, of the agent.
+    draft = DesignDraft()
+    draft.add("agents", "bob", "system prompt", "Shout.")
+    draft.add("arms", "control", "lineup", "solver: bob")
+    draft.add("arms", "control", SEATED, "solver: bob (Shout.; settings 0)")
+    found = [str(each.part) for each in compare(registered, draft.parts, whole=False)]
+    assert found == ["agents"]
 
 
 def test_fields_that_a_store_does_not_know_tell_nothing() -> None:
