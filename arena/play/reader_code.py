@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import inspect
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
@@ -53,6 +55,35 @@ def inner_function(read: Function) -> Function:
         read = read.func
     inner: Function = getattr(read, "__func__", read)
     return inner
+
+
+def made_with(function: Function) -> str | None:
+    """Return in words what a function was made with; None if with nothing.
+
+    That is the arguments of a partial function, the variables of a closure, and the attributes of a
+    callable object.  Of a value that JSON does not know the type alone is named.
+    """
+    found: dict[str, object] = {}
+    inner: object = function
+    while isinstance(inner, functools.partial):
+        found |= {str(number): value for number, value in enumerate(inner.args)} | inner.keywords
+        inner = inner.func
+    bound = getattr(inner, "__self__", inner)
+    inner = getattr(inner, "__func__", inner)
+    if inspect.isfunction(inner):
+        found |= inspect.getclosurevars(inner).nonlocals
+    if not inspect.isroutine(bound) and not inspect.ismodule(bound):
+        found |= getattr(bound, "__dict__", {})
+    # Other values have words that change with each process: addresses, orders of sets.
+    return ", ".join(f"{name}={words_of_value(found[name])}" for name in sorted(found)) or None
+
+
+def words_of_value(value: object) -> str:
+    """Return a value as JSON, or the name of its type."""
+    try:
+        return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    except (TypeError, ValueError):
+        return type(value).__qualname__
 
 
 def module_of(read: Function) -> str:

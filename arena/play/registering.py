@@ -21,7 +21,7 @@ from arena.play import preflight
 from arena.play.dry_run import StandIn, play_on_stand_ins, raise_faults
 from arena.play.episode import Step
 from arena.play.identity import code_hash_of, find_digest_of
-from arena.play.reader_code import code_of, module_of, reader_name, reader_version
+from arena.play.reader_code import code_of, made_with, module_of, reader_name, reader_version
 from arena.play.records import agent_row, function_name, git_commit, versions
 from arena.play.rehearsal import MOST_TURNS, REPLY_TOKENS
 from arena.store import database
@@ -181,7 +181,9 @@ def add_plays(draft: DesignDraft, all_plays: Iterable[Play]) -> None:
         if is_new("repeat", play.repeat):
             draft.add("repeats", str(play.repeat))
         if play.grader is not None and is_new("grader", id(play.grader)):
-            draft.add("graders", function_name(play.grader), "code", reader_version(play.grader))
+            name = function_name(play.grader)
+            draft.add("graders", name, "code", reader_version(play.grader))
+            draft.add("graders", name, "made with", made_with(play.grader))
 
 
 def add_agent(draft: DesignDraft, agent: Agent) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from arena.play.reader_code import code_of, reader_name, reader_version
+from arena.play.reader_code import code_of, made_with, reader_name, reader_version
 from arena.play.reading import text_only
 from protocols.debate import debate
 from protocols.parsing.answers import answer
@@ -56,3 +58,37 @@ def test_the_version_is_of_all_that_a_shipped_reader_calls() -> None:
     assert {"protocols.parsing.answers", "protocols.parsing.statements"} <= code_of(
         "protocols.parsing.answers"
     ).keys()
+
+
+class Within:
+    """A grader with a setting of its own."""
+
+    def __init__(self, tolerance: float) -> None:
+        self.tolerance = tolerance
+
+    def __call__(self, tolerance: float = 0.0) -> float:
+        return tolerance or self.tolerance
+
+
+def closed_over(tolerance: float) -> Callable[[], float]:
+    """A function with a variable of its maker."""
+    return lambda: tolerance
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda t: partial(closed_over, tolerance=t),
+        closed_over,
+        Within,
+        lambda t: Within(t).__call__,
+    ],
+)
+def test_what_a_function_was_made_with_is_told_apart(make: Callable[[float], Any]) -> None:
+    assert made_with(make(0.1)) == "tolerance=0.1"
+    assert made_with(make(0.2)) == "tolerance=0.2"
+
+
+def test_a_plain_function_was_made_with_nothing_and_an_unknown_value_is_its_type() -> None:
+    assert made_with(closed_over) is None
+    assert made_with(partial(closed_over, {1})) == "0=set"
