@@ -109,6 +109,7 @@ def test_the_product_of_steps_is_near_the_confidence_of_the_whole(tmp_path: Path
     assert 0.2 < accuracy < 0.8
 
 
+@pytest.mark.slow
 def test_each_way_asks_for_what_it_reads(tmp_path: Path) -> None:
     said = {
         "vanilla": "Answer: \\boxed{57}\nConfidence: 85%",

@@ -227,6 +227,7 @@ def test_an_abstention_counts_only_where_it_is_allowed(arena: Arena) -> None:
     assert rows == (("lenient", "abstain", "read"), ("strict", None, "abstained"))
 
 
+@pytest.mark.slow
 def test_a_judging_that_fails_has_a_row_until_it_is_repaired(arena: Arena) -> None:
     broken = [True]
 
@@ -275,6 +276,7 @@ def test_a_stopped_jury_continues_without_a_second_verdict(arena: Arena) -> None
     assert arena.sql(COUNTS).rows == ((16, 16, 16),)
 
 
+@pytest.mark.slow
 def test_speeches_that_could_not_be_read_stand_as_such(tmp_path: Path) -> None:
     arena, asked = Arena(tmp_path / "a.duckdb"), []
     mute = Agent("mute", scripted_model(lambda request: "no tags at all", name="mute"))

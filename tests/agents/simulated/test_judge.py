@@ -109,6 +109,7 @@ def test_what_is_shared_is_shared_by_all_judges_of_a_debate() -> None:
     assert abs(sum(over_debates) / 1500 - chance(1.0)) < 0.05
 
 
+@pytest.mark.slow
 def test_unreadable_replies_and_abstentions_come_as_often_as_asked() -> None:
     judge = simulated_judge("judge:unreadable=0.3:abstain=0.5")
     readings = []

@@ -182,6 +182,7 @@ def test_unequal_budgets_are_named(solve: Add) -> None:
     )
 
 
+@pytest.mark.slow
 def test_equal_and_unknown_budgets_are_told_apart(solve: Add) -> None:
     assert answers(solve("equal", *two_arms(calls=ONE)))["budget"]["notes"] == []
     path = solve("unknown", *two_arms(calls=[(50, None, None)]))

@@ -200,6 +200,7 @@ def test_a_browser_shows_it_without_complaint_at_any_width(whole: str, tmp_path:
     assert said == []
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_page_and_says_where(
     cup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

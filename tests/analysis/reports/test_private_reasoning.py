@@ -167,6 +167,7 @@ def test_a_share_of_independent_debates_has_the_exact_interval(add: Add) -> None
     assert (row.overstated.ci_low, row.overstated.ci_high) == pytest.approx(clopper_pearson(5, 20))
 
 
+@pytest.mark.slow
 def test_thoughts_are_counted_and_a_providers_own_reasoning_is_left_out(store: Path) -> None:
     place = {"episode": "s/9", "round": 0, "phase": "opening", "confidence": 0.7}
     said = place | {"confidence_status": "read", "public": "x", "step": 0}

@@ -77,6 +77,7 @@ def test_phases_against_half_are_one_family(add: Add) -> None:
     assert min(row["p_holm"] for row in rows) == pytest.approx(3 * min(row["p"] for row in rows))
 
 
+@pytest.mark.slow
 def test_equivalence_is_asked_only_of_a_model_against_itself_and_takes_the_margin(add: Add) -> None:
     path = add("s", OWN, OWN | {"ratings": [(50, 50, 51), (50, 52, 51)]}, RISING)
     rows = report(path)[0]["robustness"]["equivalence"]
@@ -90,6 +91,7 @@ def test_equivalence_is_asked_only_of_a_model_against_itself_and_takes_the_margi
     assert report(add("other", RISING), "other")[0]["robustness"]["equivalence"] is None
 
 
+@pytest.mark.slow
 def test_flagged_turns_are_left_out_of_one_row_and_bounds_stand_where_ratings_are_missing(
     add: Add,
 ) -> None:

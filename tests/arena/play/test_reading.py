@@ -221,6 +221,7 @@ def test_a_second_reply_that_gives_what_was_asked_for_completes_the_reading() ->
     assert fill_gaps(unread, Reading("x", reask="?")).missing == ("confidence",)
 
 
+@pytest.mark.slow
 def test_the_counts_of_unreadable_turns_are_those_of_the_merged_readings(tmp_path: Path) -> None:
     """One side gives only what it is asked for again, the other never a rating."""
 

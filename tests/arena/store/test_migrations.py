@@ -91,6 +91,7 @@ ADDED_TABLES = (
 )
 
 
+@pytest.mark.slow
 def test_a_store_without_later_tables_and_columns_is_read_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     Arena(path).run(study(subjects=1))
@@ -213,6 +214,7 @@ def test_a_reader_makes_views_of_another_version_for_itself(
     assert stored_views(stale) == ("of another version", [("stale",)])
 
 
+@pytest.mark.slow
 def test_a_process_that_folds_makes_views_of_another_version_anew(stale: Path) -> None:
     assert fold(stale).journals == 1
     views, cost = stored_views(stale)

@@ -88,6 +88,7 @@ def test_each_speech_stands_in_its_lane_with_the_rating_under_it(
     assert left["x"] + left["width"] <= right["x"]
 
 
+@pytest.mark.slow
 def test_the_switch_takes_out_what_was_private_and_stands_in_the_address(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:

@@ -125,6 +125,7 @@ def test_the_final_answer_says_in_words_whether_it_is_right(
     expect(page.locator(".outcome")).to_contain_text(f"gold answer {gold}")
 
 
+@pytest.mark.slow
 def test_a_receiver_names_its_senders_with_the_similarity(
     page: Page, serve: Callable[[Path], RunningViewer], peers: Path
 ) -> None:

@@ -51,6 +51,7 @@ def fetched(address: str) -> tuple[bytes, dict[str, str]]:
         return answer.read(), {name.lower(): value for name, value in answer.headers.items()}
 
 
+@pytest.mark.slow
 def test_a_query_is_typed_and_run_and_its_address_can_be_sent(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -230,6 +231,7 @@ def test_values_of_a_query_come_from_its_process_as_they_are(tournament: Path) -
     ).rows == (([date(2020, 1, 1)], Decimal("1.5")),)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(tournament: Path) -> None:
     before = set(scratch().iterdir())
     with pytest.raises(StoreError, match="larger than 64 MB"):

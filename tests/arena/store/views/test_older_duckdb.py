@@ -53,6 +53,7 @@ def test_the_newer_spellings_are_found() -> None:
     }
 
 
+@pytest.mark.slow
 def test_no_view_calls_a_function_that_duckdb_1_4_lacks() -> None:
     used = {name: newer_functions(view.sql) for name, view in ALL_VIEWS.items()}
     assert {name: newer for name, newer in used.items() if newer} == {}
