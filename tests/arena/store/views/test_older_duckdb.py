@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 
 import duckdb
+import pytest
 
 from arena.store.schema import DERIVED
 from arena.store.views.registry import ALL_VIEWS
