@@ -7,9 +7,10 @@ row once, by its key.  The views on these tables are in `arena/store/views`.
 from __future__ import annotations
 
 from arena.store.schema_annotations import ANNOTATIONS, TableSchema
+from arena.store.schema_calls import CALLS
 
 # The version of the tables.  Views need none: `store_info` holds a hash of their texts.
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 LOGPROBS = (
     "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
@@ -70,6 +71,16 @@ TURN_COLUMNS = {
         "the provider's word for the configuration that served model_served, such as OpenAI's"
         " system_fingerprint; NULL: none",
     ),
+    "roles": (
+        "VARCHAR[]",
+        "of a chat: the role, user or assistant, of each part of `prompt`; parts of one role that"
+        " follow each other are one message; NULL: one user message",
+    ),
+    "images": (
+        "VARCHAR[]",
+        "images in the prompt, by hash: one for each part of `prompt` whose face is image, in"
+        " order; NULL: none",
+    ),
 }
 # The columns of a turn that its reader gives.
 READING_COLUMNS = (
@@ -81,26 +92,6 @@ READING_COLUMNS = (
     "flags",
     "confidence_source",
 )
-CALL_KEY = ("episode", "seat", "step", "ask", "run", "attempt")
-CALL_PLACE = {
-    "episode": ("VARCHAR", "the play this call belongs to"),
-    "seat": ("VARCHAR", "who was asked"),
-    "step": ("INTEGER", "the seat's own counter, from 0"),
-    "ask": ("INTEGER", "0, or 1 for the re-ask"),
-    "run": ("VARCHAR", "the run that made the call"),
-    "attempt": ("INTEGER", "0 for the first try of this ask within the run"),
-    "started_at": ("TIMESTAMP", "UTC, when it was sent"),
-    "sent": (
-        "JSON",
-        "the settings sent with model and messages, in the provider's words;"
-        " NULL: the model does not report them",
-    ),
-    "worst_usd": (
-        "DOUBLE",
-        "dollars that the call could cost at most; NULL: no price, or no limit on the reply",
-    ),
-}
-
 RULING_COLUMNS = {
     "episode": ("VARCHAR", "the judging"),
     "debate": ("VARCHAR", "the debate's episode"),
@@ -271,6 +262,20 @@ TABLES: dict[str, TableSchema] = {
             "choices": ("VARCHAR[]", "the options of a multiple-choice question"),
             "source": ("VARCHAR", "its source; for a debate its episode"),
             "licence": ("VARCHAR", "terms of use; NULL: unknown"),
+            "images": (
+                "VARCHAR[]",
+                "its images, by hash, in the order in which they are shown; NULL: none",
+            ),
+        },
+    ),
+    "images": TableSchema(
+        "One row is an image that a subject or a prompt holds, stored once",
+        ("image",),
+        {
+            "image": ("VARCHAR", "sha256 of its bytes, as 64 hex digits"),
+            "media_type": ("VARCHAR", "image/png, image/jpeg, image/webp or image/gif"),
+            # Journal lines are JSON, which has no bytes.
+            "base64": ("VARCHAR", "its bytes; from_base64(base64) is the BLOB"),
         },
     ),
     "turns": TableSchema(
@@ -314,43 +319,7 @@ TABLES: dict[str, TableSchema] = {
         ("episode", "seat", "stage", "read_at"),
         {**ANSWER_COLUMNS, "read_at": READ_AT, "reader_version": READER_VERSION},
     ),
-    "call_starts": TableSchema(
-        "One row is a call that was sent; one without an end has status unknown in the view calls",
-        CALL_KEY,
-        CALL_PLACE,
-    ),
-    "call_ends": TableSchema(
-        "One row is how a call ended (see the view calls)",
-        CALL_KEY,
-        {
-            **CALL_PLACE,
-            "status": (
-                "VARCHAR",
-                "ok, failed, cancelled, or cached: taken from an earlier study, nothing was sent",
-            ),
-            "error_kind": ("VARCHAR", "class of the error; NULL when ok"),
-            "error": ("VARCHAR", "the error in words; NULL when ok"),
-            "http_status": ("INTEGER", "NULL: there was no HTTP response"),
-            "tokens_in": ("BIGINT", "prompt tokens; NULL: the provider did not report them"),
-            "tokens_cached": ("BIGINT", "prompt tokens served from a cache"),
-            "tokens_out": ("BIGINT", "generated tokens, reasoning included"),
-            "tokens_reasoning": ("BIGINT", "generated reasoning tokens"),
-            "cost_usd": ("DOUBLE", "dollars; NULL: unknown, not zero"),
-            "cost_source": (
-                "VARCHAR",
-                "source of the cost: the provider, a price table, by hand, ...; NULL: unknown",
-            ),
-            "latency_s": ("DOUBLE", "seconds from sending to the complete reply"),
-            "queued_s": ("DOUBLE", "seconds the call waited for its turn"),
-            "finish_reason": ("VARCHAR", "stop, length, ... in the provider's words"),
-            "tokens_prefilled": (
-                "BIGINT",
-                "prompt tokens that a local model computed; it reused the others from a cache",
-            ),
-            "decode_steps": ("BIGINT", "steps in which a local model decoded"),
-            "cached_from": ("VARCHAR", "the episode that the reply comes from; NULL: a new reply"),
-        },
-    ),
+    **CALLS,
     "rulings": TableSchema(
         "One row is a judge's verdict on a debate, as parsed (see the view verdicts)",
         ("episode",),

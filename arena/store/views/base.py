@@ -236,8 +236,11 @@ RECORD_VIEWS: dict[str, View] = {
                count(*) filter (c.status = 'cancelled') as cancelled,
                count(*) filter (c.status = 'unknown') as unknown,
                count(*) filter (c.status = 'cached') as cached, sum(c.tokens_in) as tokens_in,
-               sum(c.tokens_cached) as tokens_cached, sum(c.tokens_out) as tokens_out,
+               sum(c.tokens_cached) as tokens_cached,
+               sum(c.tokens_cache_written) as tokens_cache_written,
+               sum(c.tokens_out) as tokens_out,
                sum(c.tokens_reasoning) as tokens_reasoning, sum(c.cost_usd) as cost_usd,
+               sum(c.cache_saved_usd) as cache_saved_usd,
                count(*) filter (c.cost_usd is null) as calls_of_unknown_cost,
                sum(coalesce(c.cost_usd, c.worst_usd)) as at_most_usd
         from calls c left join all_episodes e using (episode)
@@ -254,6 +257,25 @@ RECORD_VIEWS: dict[str, View] = {
             "at_most_usd": "the same with calls of unknown cost at their worst case, as far as that"
             " is known",
         },
+    ),
+    "prompt_caches": View(
+        "One row is what a model's prompts in a study met in its provider's cache, failed attempts"
+        " included",
+        """
+        select e.study, s.model, count(*) as calls, sum(c.tokens_in) as tokens_in,
+               sum(c.tokens_cached) as tokens_cached,
+               sum(c.tokens_cache_written) as tokens_cache_written,
+               sum(c.tokens_cached) / sum(c.tokens_in) as share_cached,
+               sum(c.cache_saved_usd) as cache_saved_usd
+        from calls c join all_episodes e using (episode) join seats s using (episode, seat)
+        where c.tokens_in is not null and c.tokens_cached is not null
+        group by all order by all
+        """,
+        {
+            "calls": "attempts of which the provider counted both",
+            "share_cached": "share of prompt tokens that the cache served, in [0, 1]",
+        },
+        question="What share of the prompts did the provider's cache serve, and what did it save?",
     ),
     # What a protocol does not claim, it cannot miss: elsewhere its answers are votes or opinions.
     "gradable": View(

@@ -83,11 +83,17 @@ def as_version_3(path: Path) -> None:
         )
 
 
-ADDED_LATER = {"turns": "fingerprint", "answers": "confidence_source", "seats": "digest"}
+ADDED_LATER = {
+    "turns": "fingerprint",
+    "answers": "confidence_source",
+    "seats": "digest",
+    "call_ends": "cache_saved_usd",
+}
 ADDED_TABLES = (
     *("readings", "reread_answers", "reread_rulings"),
     *("plan_changes", "forgotten", "other_servings"),
     *("registrations", "deviations", "label_entries", "published_numbers"),
+    "images",
 )
 
 
@@ -102,6 +108,8 @@ def test_a_store_without_later_tables_and_columns_is_read_as_it_is(tmp_path: Pat
             con.execute(f"alter table {name} drop column {column}")
         con.execute("update store_info set schema_version = 5, views = 'of another version'")
     before = path.read_bytes()
+    calls = "select count(*) > 0, count(cache_saved_usd) from calls"
+    assert Arena(path).sql(calls).rows == ((True, 0),)
     query = "select count(*), count(confidence), count(reader_version) from ratings"
     assert Arena(path).sql(query).rows == ((6, 6, 0),)
     later = "select count(*), count(fingerprint), count(digest) from turns join seats using"
