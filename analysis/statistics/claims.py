@@ -6,6 +6,7 @@ the data do.  So there are two:
 
 - these models: debates are drawn anew, the models stay.  Each contribution is taken from the mean
   of its model; debates are clusters (strata: Cochran, Sampling Techniques, 1977, chapter 5).
+  Where that leaves fewer than 5 degrees of freedom, the other interval stands for both.
 - models like these: debates and models are drawn anew.  Two-way clusters of Cameron, Gelbach and
   Miller (2011), V = V_debate + V_model - V_cell, a cell being one model in one debate; Student's t
   with as many degrees as there are fewer of debates or models, minus 1.  Each V is a jackknife over
@@ -51,10 +52,14 @@ THESE = "these models"
 # With fewer, Student's quantile and the variance of the models say more about chance than about
 # models (Cameron, Gelbach and Miller, 2008, begin at 5 to 6).
 FEWEST_MODELS = 6
+# With fewer degrees of freedom the variance within models is hardly known: Student's quantile is
+# 12.7 with one, 2.8 with four.
+FEWEST_DEGREES = 5
 # One cluster with more of the data than this cannot be left out: nothing would be estimated.
 MOST_OF_ALL = 0.75
 TOO_FEW = "fewer than 2 debates"
 NO_SPREAD_WORDS = "no spread: all debates say the same"
+WIDER_WORDS = "few debates a model: the interval of these models is that of models like these"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,10 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Standard errors of both claims with Student's degrees of freedom; nan where undefined."""
+    """Standard errors of both claims with Student's degrees of freedom; nan where undefined.
+
+    Where `is_wider`, those of these models are those of models like these.
+    """
 
     debates: int
     models: int
@@ -90,6 +98,7 @@ class Spread:
     these_degrees: int
     like: float
     like_degrees: int
+    is_wider: bool = False
 
 
 def mean_claims(
@@ -182,7 +191,7 @@ def missing_words(spread: Spread) -> str | None:
         reason = "no spread within models" if spread.these_degrees > 0 else "too few debates"
         return f"no interval of these models: {reason}"
     if spread.like > 0:
-        return None
+        return WIDER_WORDS if spread.is_wider else None
     if spread.models < FEWEST_MODELS:
         return too_few_models(spread.models)
     return "one model gave most of the ratings: models like these cannot be spoken for"
@@ -215,6 +224,9 @@ def spreads(influence: Array, weight: Array, model: Codes) -> Spread:
     of_models = jackknife(sums_of(influence, code, models), held)
     like = two_way_error(influence, weight, of_models, code, there)
     like_degrees = min(debates, models) - 1
+    # An interval that models are drawn anew for holds these models as well, only more often.
+    if degrees < min(FEWEST_DEGREES, like_degrees) and like > 0:
+        return Spread(debates, models, like, like_degrees, like, like_degrees, is_wider=True)
     # Whatever is uncertain of these models is so of models like these: theirs is never narrower.
     if half_width(these, degrees) > half_width(like, like_degrees):
         like, like_degrees = these, degrees

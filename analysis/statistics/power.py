@@ -18,7 +18,12 @@ from math import nan
 
 import numpy as np
 
-from analysis.statistics.claims import FEWEST_MODELS, MOST_OF_ALL, means_in_sums
+from analysis.statistics.claims import (
+    FEWEST_DEGREES,
+    FEWEST_MODELS,
+    MOST_OF_ALL,
+    means_in_sums,
+)
 from analysis.statistics.clustered import NO_SPREAD, Array, Codes, Mask
 from analysis.statistics.designs import Design, draw, layout
 from analysis.statistics.equivalence import (
@@ -184,9 +189,14 @@ def errors_of(ratings: Array, codes: Mapping[str, Codes], speaks_of: str) -> Err
     influence = np.where(there, ratings - mean, 0.0) / n
     weight = there / n
     these = these_errors(mean, influence, there, codes["model"])
+    if int(codes["model"].max()) + 1 < FEWEST_MODELS:
+        return these
+    like = like_errors(mean, influence, weight, codes["model"])
+    few = (these.degrees < np.minimum(FEWEST_DEGREES, like.degrees)) & (like.se > 0)
+    these = choose(few, like, these)
     if speaks_of == THESE:
         return these
-    like = wider(like_errors(mean, influence, weight, codes["model"]), these)
+    like = wider(like, these)
     if speaks_of == LIKE_THESE:
         return like
     return wider(motion_errors(mean, influence, weight, codes), like)
@@ -240,12 +250,13 @@ def wider(errors: Errors, others: Errors) -> Errors:
     from scipy.special import stdtrit
 
     half, other = (stdtrit(each.degrees, 0.975) * each.se for each in (errors, others))
-    is_other = other > half
-    return Errors(
-        errors.mean,
-        np.where(is_other, others.se, errors.se),
-        np.where(is_other, others.degrees, errors.degrees),
-    )
+    return choose(other > half, others, errors)
+
+
+def choose(which: Mask, chosen: Errors, others: Errors) -> Errors:
+    """Return the chosen errors for the studies in a mask (S,), the other ones elsewhere."""
+    se = np.where(which, chosen.se, others.se)
+    return Errors(others.mean, se, np.where(which, chosen.degrees, others.degrees))
 
 
 def jackknife(influence: Array, weight: Array) -> Array:
